@@ -1,0 +1,99 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Native libraries live in .deps, put there by Scripts/setup; SwiftPM wants the .pc by absolute path.
+let deps = Context.packageDirectory + "/.deps"
+let nativeLibraries: [LinkerSetting] = [
+    .unsafeFlags([
+        "-Xlinker", "-rpath", "-Xlinker", "$ORIGIN/../lib/millrace",  // make install
+        "-Xlinker", "-rpath", "-Xlinker", "$ORIGIN/../../../.deps/lib",  // .build/<triple>/<configuration>/
+        "-Xlinker", "-rpath", "-Xlinker", deps + "/lib",  // any other --scratch-path
+    ])
+]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+/// A test target beside every target of ours, able to reach its dependencies too.
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(
+        name: name + "Tests", dependencies: [.target(name: name), "TestSupport"] + dependencies,
+        exclude: exclude, linkerSettings: nativeLibraries)
+}
+
+let package = Package(
+    name: "millrace",
+    products: [.executable(name: "millrace", targets: ["millrace"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0"),
+        .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2"),
+    ],
+    targets: [
+        // The C side.
+        .systemLibrary(name: "CInotifyTools", pkgConfig: deps + "/pkgconfig/millrace-inotifytools.pc"),
+        .systemLibrary(name: "COnnxRuntime", pkgConfig: deps + "/pkgconfig/millrace-onnxruntime.pc"),
+        .systemLibrary(name: "CArrowDeps", pkgConfig: deps + "/pkgconfig/millrace-arrow.pc"),
+        .target(name: "CArrow", dependencies: ["CArrowDeps"]),
+
+        // The model half.
+        .target(name: "Tensors"),
+        .target(name: "ONNXProto", dependencies: [protobuf]),
+        .target(name: "ONNX", dependencies: ["Tensors", "ONNXProto", protobuf, system]),
+        .target(name: "Engine", dependencies: ["Tensors", "COnnxRuntime"]),
+
+        // The file half.
+        .target(name: "Columnar", dependencies: ["Tensors", "CArrow"]),
+        .target(name: "Watcher", dependencies: ["CInotifyTools", system, logging]),
+        .target(name: "Landing", dependencies: [system, crypto]),
+        .target(name: "Ledger", dependencies: [grdb]),
+        .target(name: "PipelineConfig", dependencies: [yams, crypto]),
+
+        // Where the halves meet.
+        .target(
+            name: "Runner",
+            dependencies: [
+                "Tensors", "ONNX", "Engine", "Columnar", "Landing", "Ledger", "PipelineConfig", crypto, logging, system,
+                subprocess,
+            ]),
+        .target(name: "Daemon", dependencies: ["Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", logging, serviceLifecycle, system]),
+        .executableTarget(
+            name: "millrace", dependencies: ["Daemon", "Runner", argumentParser, logging], linkerSettings: nativeLibraries),
+
+        // Tests: one target per target.
+        .target(name: "TestSupport", dependencies: [system], path: "Tests/TestSupport"),
+        tests("Tensors", []),
+        tests("ONNX", ["Tensors", "ONNXProto", protobuf]),
+        tests("Engine", ["Tensors"]),
+        tests("Columnar", ["Tensors"]),
+        tests("Watcher", [system], exclude: ["Traces"]),
+        tests("Landing", [system]),
+        tests("Ledger", [grdb]),
+        tests("PipelineConfig", []),
+        tests("Runner", ["Tensors", "ONNX", "Engine", "Columnar", "Landing", "Ledger", "PipelineConfig"]),
+        tests("Daemon", ["Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", system]),
+        .testTarget(name: "EndToEndTests", dependencies: ["TestSupport", "Columnar", "millrace"], linkerSettings: nativeLibraries),
+    ],
+    cxxLanguageStandard: .cxx20)
+
+for target in package.targets where target.type != .system && target.type != .plugin {
+    target.swiftSettings = [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .treatAllWarnings(as: .error),
+    ]
+}
