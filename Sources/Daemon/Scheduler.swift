@@ -1,0 +1,187 @@
+/// Decides what may start, purely: no clock, no ledger, no files. It holds a bounded window of waiting data per pipeline (the ledger
+/// has the rest), the undecided models, and where in arrival order each version became active.
+///
+/// The order promised (P4): a data arrival waits for every model that arrived before it to be decided, and is scored by the newest version
+/// in force at its place in arrival order. Data from before the first version is scored by that first version.
+package struct Scheduler: Sendable {
+    /// One thing to start now.
+    package struct Start: Hashable, Sendable {
+        package let pipeline: String
+        package let arrival: Int64
+        package let work: Work
+    }
+
+    package enum Work: Hashable, Sendable {
+        case decideModel
+        case score(version: Int)
+    }
+
+    /// Why an arrival has not started.
+    package enum Wait: Hashable, Sendable {
+        case forModel(arrival: Int64)
+        case forFirstModel
+        case forRetry(at: Duration)
+        case forRoom
+        case paused
+    }
+
+    /// `version` is in force for arrivals numbered above `position`.
+    package struct Activation: Hashable, Sendable {
+        package let position: Int64
+        package let version: Int
+
+        package init(position: Int64, version: Int) {
+            self.position = position
+            self.version = version
+        }
+    }
+
+    private struct Lane: Sendable {
+        var undecidedModels: [Int64] = []
+        var waitingData: [Int64] = []
+        var taken: Set<Int64> = []
+        var retries: [Int64: Duration] = [:]
+        var activations: [Activation] = []
+        var isPaused = false
+    }
+
+    private var lanes: [String: Lane] = [:]
+    private var order: [String] = []
+    private var turn = 0
+
+    package init() {}
+
+    // MARK: What happened
+
+    package mutating func add(pipeline: String) {
+        guard lanes[pipeline] == nil else { return }
+        lanes[pipeline] = Lane()
+        order.append(pipeline)
+    }
+
+    package mutating func remove(pipeline: String) {
+        lanes[pipeline] = nil
+        order.removeAll { $0 == pipeline }
+    }
+
+    package mutating func modelArrived(_ arrival: Int64, in pipeline: String) {
+        lanes[pipeline]?.undecidedModels.insertSorted(arrival)
+    }
+
+    package mutating func dataArrived(_ arrival: Int64, in pipeline: String) {
+        lanes[pipeline]?.waitingData.insertSorted(arrival)
+    }
+
+    /// The arrival will never run: a newer content took its place, or it was refused before it started.
+    package mutating func withdrawn(_ arrival: Int64, in pipeline: String) {
+        finished(arrival, in: pipeline)
+    }
+
+    /// The version that a published model or the command `activate` put in force after `position`.
+    package mutating func activated(_ activation: Activation, in pipeline: String) {
+        guard var lane = lanes[pipeline] else { return }
+        let place = lane.activations.firstIndex { $0.position > activation.position } ?? lane.activations.endIndex
+        lane.activations.insert(activation, at: place)
+        lanes[pipeline] = lane
+    }
+
+    /// Done, rejected or quarantined: in any case decided.
+    package mutating func finished(_ arrival: Int64, in pipeline: String) {
+        lanes[pipeline]?.undecidedModels.removeAll { $0 == arrival }
+        lanes[pipeline]?.waitingData.removeAll { $0 == arrival }
+        lanes[pipeline]?.taken.remove(arrival)
+        lanes[pipeline]?.retries[arrival] = nil
+    }
+
+    /// The attempt failed in a way that another try may cure; the arrival keeps its place and starts again at `time`.
+    package mutating func failed(_ arrival: Int64, in pipeline: String, retryAt time: Duration) {
+        lanes[pipeline]?.taken.remove(arrival)
+        lanes[pipeline]?.retries[arrival] = time
+    }
+
+    package mutating func pause(_ pipeline: String) { lanes[pipeline]?.isPaused = true }
+    package mutating func resume(_ pipeline: String) { lanes[pipeline]?.isPaused = false }
+
+    // MARK: What to do
+
+    /// At most `room` starts, pipelines taking turns, arrivals in order; each is counted as taken until it is finished or failed.
+    package mutating func starts(now: Duration, room: Int) -> [Start] {
+        var starts: [Start] = []
+        var idle = 0
+        while starts.count < room, !order.isEmpty, idle < order.count {
+            turn = (turn + 1) % order.count
+            let pipeline = order[turn]
+            if let start = takeNext(in: pipeline, now: now) {
+                starts.append(start)
+                idle = 0
+            } else {
+                idle += 1
+            }
+        }
+        return starts
+    }
+
+    private mutating func takeNext(in pipeline: String, now: Duration) -> Start? {
+        guard let lane = lanes[pipeline], !lane.isPaused else { return nil }
+        // Models are decided one at a time, in order, so that version numbers follow arrival numbers.
+        if let model = lane.undecidedModels.first, !lane.taken.contains(model), lane.isDue(model, now: now) {
+            lanes[pipeline]?.taken.insert(model)
+            lanes[pipeline]?.retries[model] = nil
+            return Start(pipeline: pipeline, arrival: model, work: .decideModel)
+        }
+        let barrier = lane.undecidedModels.first ?? .max
+        for arrival in lane.waitingData {
+            guard arrival < barrier, let version = lane.version(for: arrival) else { return nil }
+            guard !lane.taken.contains(arrival), lane.isDue(arrival, now: now) else { continue }
+            lanes[pipeline]?.taken.insert(arrival)
+            lanes[pipeline]?.retries[arrival] = nil
+            return Start(pipeline: pipeline, arrival: arrival, work: .score(version: version))
+        }
+        return nil
+    }
+
+    /// When something that waits for time becomes due, if that is all it waits for.
+    package var nextWake: Duration? { lanes.values.compactMap { $0.isPaused ? nil : $0.retries.values.min() }.min() }
+
+    /// Why `arrival` waits; nil where it runs or is not known here.
+    package func wait(of arrival: Int64, in pipeline: String, now: Duration) -> Wait? {
+        guard let lane = lanes[pipeline], !lane.taken.contains(arrival) else { return nil }
+        let isModel = lane.undecidedModels.contains(arrival)
+        guard isModel || lane.waitingData.contains(arrival) else { return nil }
+        if lane.isPaused { return .paused }
+        if let time = lane.retries[arrival], time > now { return .forRetry(at: time) }
+        if let model = lane.undecidedModels.first, model < arrival { return .forModel(arrival: model) }
+        if !isModel, lane.version(for: arrival) == nil { return .forFirstModel }
+        return .forRoom
+    }
+
+    /// The number of data arrivals held for `pipeline`, to be kept near a window's size by whoever reads the ledger.
+    package func heldData(in pipeline: String) -> Int { lanes[pipeline]?.waitingData.count ?? 0 }
+
+    /// The version that a fresh arrival would get.
+    package func activeVersion(in pipeline: String) -> Int? { lanes[pipeline]?.activations.last?.version }
+
+    /// The lowest version that a waiting arrival held here could still be scored by; older ones may be pruned.
+    package func oldestNeededVersion(in pipeline: String) -> Int? {
+        guard let lane = lanes[pipeline] else { return nil }
+        return (lane.waitingData.compactMap { lane.version(for: $0) } + [lane.activations.last?.version].compactMap { $0 }).min()
+    }
+}
+
+extension Scheduler.Lane {
+    fileprivate func version(for arrival: Int64) -> Int? {
+        (activations.last { $0.position < arrival } ?? activations.first)?.version
+    }
+
+    fileprivate func isDue(_ arrival: Int64, now: Duration) -> Bool { retries[arrival].map { $0 <= now } ?? true }
+}
+
+extension [Int64] {
+    /// Arrivals come almost always in order, so the search from the end is short.
+    fileprivate mutating func insertSorted(_ arrival: Int64) {
+        var place = endIndex
+        while place > startIndex, self[place - 1] > arrival { place -= 1 }
+        if place > startIndex, self[place - 1] == arrival { return }
+        insert(arrival, at: place)
+    }
+}

@@ -1,0 +1,38 @@
+/// What an attempt answers with: what it wrote, or why not. It never throws: a failure is an answer too.
+package struct AttemptResult: Codable, Sendable {
+    package struct WrittenFile: Codable, Sendable, Equatable {
+        /// The output slot, and for a directory slot the path inside it.
+        package var slot: String
+        package var path: String
+        package var digest: String
+        package var byteCount: Int64
+
+        package init(slot: String, path: String, digest: String, byteCount: Int64) {
+            self.slot = slot
+            self.path = path
+            self.digest = digest
+            self.byteCount = byteCount
+        }
+    }
+
+    package var failure: Failure?
+    package var files: [WrittenFile]
+    package var rowCount: Int64?
+    /// Seconds by phase: read, run, write, hash and so on.
+    package var timings: [String: Double]
+    /// What was found or chosen that the card should tell, such as `opset` or `trial`.
+    package var facts: [String: String]
+
+    package init(
+        failure: Failure? = nil, files: [WrittenFile] = [], rowCount: Int64? = nil, timings: [String: Double] = [:],
+        facts: [String: String] = [:]
+    ) {
+        self.failure = failure
+        self.files = files
+        self.rowCount = rowCount
+        self.timings = timings
+        self.facts = facts
+    }
+
+    package var succeeded: Bool { failure == nil }
+}

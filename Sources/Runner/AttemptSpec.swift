@@ -1,0 +1,70 @@
+package import PipelineConfig
+
+/// All that one attempt needs to know, and all that it may touch: whoever executes it, in this process, in a child or on another host,
+/// reads the files in `inputs`, writes the files in `outputs`, and answers with an `AttemptResult`. It is plain JSON.
+package struct AttemptSpec: Codable, Sendable {
+    /// A file by the role it plays. Paths are absolute.
+    package struct InputFile: Codable, Sendable {
+        package var path: String
+        /// SHA-256 of the content that the arrival was numbered with; a file that no longer has it voids the attempt.
+        package var digest: String
+        /// Files that belong to it (external data), relative to its directory.
+        package var companions: [String]
+
+        package init(path: String, digest: String, companions: [String] = []) {
+            self.path = path
+            self.digest = digest
+            self.companions = companions
+        }
+    }
+
+    package struct Limits: Codable, Sendable {
+        /// Wall-clock seconds for the attempt.
+        package var seconds: Double?
+        /// Threads that the engine may use within one operator.
+        package var threads: Int
+
+        package init(seconds: Double? = nil, threads: Int = 1) {
+            self.seconds = seconds
+            self.threads = threads
+        }
+    }
+
+    package enum Goal: String, Codable, Sendable {
+        /// Inputs `model`, optionally `rows`; output `model`, a directory to fill.
+        case decideModel
+        /// Inputs `model`, `data`; output `output`, a file to write.
+        case score
+    }
+
+    package var run: Int64
+    package var attempt: Int
+    package var pipeline: String
+    package var goal: Goal
+    package var inputs: [String: InputFile]
+    package var outputs: [String: String]
+    package var schema: Schema
+    package var stages: [Stage]
+    /// The form of `output`, as its file name extension says it.
+    package var format: String?
+    /// Goes into the output's own metadata, as it stands.
+    package var provenance: [String: String]
+    package var limits: Limits
+
+    package init(
+        run: Int64, attempt: Int, pipeline: String, goal: Goal, inputs: [String: InputFile], outputs: [String: String],
+        schema: Schema, stages: [Stage], format: String? = nil, provenance: [String: String] = [:], limits: Limits = Limits()
+    ) {
+        self.run = run
+        self.attempt = attempt
+        self.pipeline = pipeline
+        self.goal = goal
+        self.inputs = inputs
+        self.outputs = outputs
+        self.schema = schema
+        self.stages = stages
+        self.format = format
+        self.provenance = provenance
+        self.limits = limits
+    }
+}

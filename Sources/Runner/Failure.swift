@@ -1,0 +1,41 @@
+/// Why an attempt did not succeed, worded for an operator.
+package struct Failure: Error, Codable, Sendable, Equatable {
+    package enum Kind: String, Codable, Sendable, CaseIterable {
+        /// The data file cannot be what the pipeline says it is.
+        case badInput
+        /// The model is malformed, unsafe, unsupported, or does not fit the schema or the rows.
+        case badModel
+        /// The file changed while it was read: what was read is void.
+        case inputChanged
+        /// The file went away before it could be read.
+        case inputGone
+        /// The machine lacked something for the moment: space, memory, descriptors, a disk that answered with an error.
+        case resource
+        /// `limits.time` ran out.
+        case timeLimit
+        /// The daemon is stopping and took the work back.
+        case cancelled
+        /// The active version cannot be loaded any more.
+        case modelUnavailable
+        /// A fault of ours: the executor ended without an answer.
+        case executorLost
+    }
+
+    package var kind: Kind
+    /// What failed.
+    package var what: String
+    /// The file, with row and column where they are known.
+    package var place: String
+    package var remedy: String
+
+    package init(_ kind: Kind, what: String, place: String, remedy: String) {
+        self.kind = kind
+        self.what = what
+        self.place = place
+        self.remedy = remedy
+    }
+}
+
+extension Failure: CustomStringConvertible {
+    package var description: String { "\(place): \(what). \(remedy)" }
+}

@@ -1,0 +1,36 @@
+/// What is done about a failed attempt: the only place that decides it.
+package enum FailurePolicy {
+    package enum Action: Hashable, Sendable {
+        /// Try again after a delay.
+        case retry(after: Duration)
+        /// The input is blocked with its reason until its content changes or someone says `retry`.
+        case quarantine
+        /// The model is decided: it gets no version.
+        case reject
+        /// The run is closed as void; the file settles again and is a new arrival if its content is new.
+        case resettle
+        /// The run stays open and starts afresh when the daemon does.
+        case handBack
+    }
+
+    /// - Parameters:
+    ///   - attempt: how many attempts were made, this one included.
+    ///   - limit: `on_error.attempts`.
+    ///   - backoff: `on_error.backoff`; it doubles with each attempt, up to an hour.
+    package static func action(
+        for failure: Failure, goal: AttemptSpec.Goal, attempt: Int, limit: Int, backoff: Duration
+    ) -> Action {
+        switch failure.kind {
+        case .badInput: .quarantine
+        case .badModel: goal == .decideModel ? .reject : .quarantine
+        case .inputChanged, .inputGone: .resettle
+        case .cancelled: .handBack
+        case .resource, .timeLimit, .modelUnavailable, .executorLost:
+            attempt >= limit ? .quarantine : .retry(after: delay(attempt: attempt, backoff: backoff))
+        }
+    }
+
+    static func delay(attempt: Int, backoff: Duration) -> Duration {
+        min(backoff * (1 << min(max(attempt - 1, 0), 20)), .seconds(3600))
+    }
+}
