@@ -1,0 +1,29 @@
+/// Where results are published.
+package struct Land: Sendable, Equatable {
+    package let models: ModelLanding?
+    package let outputs: OutputLanding?
+}
+
+package struct ModelLanding: Sendable, Equatable {
+    package let path: String
+    /// Versions left standing, the active one always among them.
+    package let keep: Int
+}
+
+package struct OutputLanding: Sendable, Equatable, Codable {
+    package let path: String
+    package let format: OutputFormat
+    /// Directory levels below `path`, outermost first.
+    package let partitionBy: [PartitionKey]
+}
+
+package enum OutputFormat: String, Sendable, Equatable, Codable, CaseIterable {
+    case parquet, arrow, csv, jsonl, npy, npz
+}
+
+/// A fact of the arrival, never of its rows; the directory is `KEY=VALUE`.
+package enum PartitionKey: String, Sendable, Equatable, Codable, CaseIterable {
+    case arrivalDate = "arrival_date"
+    case version
+    case stem
+}

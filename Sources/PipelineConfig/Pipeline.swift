@@ -1,0 +1,114 @@
+/// One pipeline file, read: what is watched, what is done and where results land. Every path is absolute (relative ones were taken from
+/// the root) and every default is filled in.
+///
+/// All accepted keys, with their defaults; `name`, `spool` and `stages` (and the `land` that the stages need) have none:
+/// ```yaml
+/// name: digits                        # letters, digits, - and _; at most 64; begins with a letter or digit
+/// spool:
+///   models: spool/digits/models       # a path alone, or a mapping:
+///   data:
+///     path: spool/digits/data
+///     include: ["*.csv", "*.parquet"] # file names; with a / in it, relative paths. Models: ["*.onnx"]; data: every table format
+///     watch: auto                     # auto | inotify | poll
+/// settle: { quiet: 2s, give_up: 10m } # durations: 500ms, 2s, 10m, 1h, 1h30m, 1d
+/// schema:
+///   key: []                           # columns that name a row; a list, or one name
+///   label:                            # the column that is never taken for a feature
+///   classes: []                       # names of the classes, in the model's order
+///   inputs:                           # model input <- columns; an input left out takes the column of its own name,
+///     pixels:                         # and the only input takes all numeric columns
+///       columns: "pixel_*"            # a pattern, or a list of names or patterns in order
+///       scale: 1                      # multiplies every value
+///       missing: error                # error | nan | a number | a text in quotes
+///   keep: []                          # columns carried through to the output; left out: those of `key`
+///   types: { zip: string }            # string bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 date timestamp
+///   dialect:                          # how CSV is read
+///     delimiter: ","                  # one ASCII character, or tab
+///     quote: '"'                      # one ASCII character, or none
+///     header: true                    # true | false (columns are then f0, f1, …) | a list of names for a file without a header
+///     null_words: ["", "NA", "N/A", "NULL", "null"]
+///     decimal: "."                    # or ","
+/// stages:
+///   - deserialize: {}
+///   - forward:
+///       batch_size: auto              # or a whole number
+///       threads: 2                    # left out: the daemon's share
+///       outputs:                      # model output -> columns; left out: every output under its own name
+///         label: digit                # one column
+///         probabilities: p_*          # one column for each element; see ``OutputMapping``
+///         logits: { columns: l_*, class: predicted, argmax: predicted_index }
+/// land:
+///   models:  { path: out/digits/models, keep: 5 }
+///   outputs: { path: out/digits/predictions, format: parquet, partition_by: [] }
+///                                     # parquet | arrow | csv | jsonl | npy | npz; arrival_date, version, stem
+/// after: keep                         # keep | archive | delete
+/// archive: archive/digits             # with `after: archive`, and only then
+/// allow_upstream_delete: false        # archive or delete in a folder that a two-way sync owns
+/// on_error: { attempts: 3, backoff: 2s, quarantine: quarantine/digits }   # default quarantine: ROOT/quarantine/NAME
+/// limits: { time: 30m }               # of one attempt; left out: none
+/// ```
+/// Keys that the product plans and this version lacks stand in ``NotImplemented``.
+package struct Pipeline: Sendable, Equatable {
+    package let name: String
+    /// The file it was read from, as it was given.
+    package let source: String
+    package let spool: Spool
+    package let settle: Settle
+    package let schema: Schema
+    package let stages: [Stage]
+    package let land: Land
+    package let after: After
+    package let allowUpstreamDelete: Bool
+    package let onError: OnError
+    package let limits: Limits
+    /// Where keys stand in the file.
+    package let positions: SourceMap
+
+    package var forward: ForwardStage? {
+        for case .forward(let stage) in stages { return stage }
+        return nil
+    }
+}
+
+/// The watched directories; `data` is absent where nothing is scored.
+package struct Spool: Sendable, Equatable {
+    package let models: SpoolEntry?
+    package let labelled: SpoolEntry?
+    package let data: SpoolEntry?
+}
+
+package struct SpoolEntry: Sendable, Equatable {
+    package let path: String
+    /// Shell patterns; one with a `/` is for the path below the spool, one without for the file's name.
+    package let include: [String]
+    package let watch: WatchMode
+}
+
+package enum WatchMode: String, Sendable, Equatable, CaseIterable {
+    case auto, inotify, poll
+}
+
+package struct Settle: Sendable, Equatable {
+    package let quiet: Duration
+    package let giveUp: Duration
+}
+
+/// What becomes of an input once its output is durable.
+package enum After: Sendable, Equatable {
+    case keep
+    case archive(path: String)
+    case delete
+}
+
+package struct OnError: Sendable, Equatable {
+    /// Tries of one run in all, the first one included.
+    package let attempts: Int
+    /// Before the second attempt; doubled before each one after.
+    package let backoff: Duration
+    package let quarantine: String
+}
+
+package struct Limits: Sendable, Equatable {
+    /// Of one attempt; nil: none.
+    package let time: Duration?
+}

@@ -1,0 +1,43 @@
+/// Why pipelines could not be had.
+package enum PipelineError: Error, Equatable, CustomStringConvertible {
+    /// What is wrong in one file or between several, in file order; never empty.
+    case problems([Problem])
+
+    package var problems: [Problem] {
+        switch self {
+        case .problems(let problems): problems
+        }
+    }
+
+    package var description: String { problems.map(\.description).joined(separator: "\n") }
+}
+
+/// One fault in a pipeline file, worded for whoever edits it.
+package struct Problem: Sendable, Hashable, Codable, CustomStringConvertible {
+    /// The rule that was broken, for scripts.
+    package enum Rule: String, Sendable, Hashable, Codable {
+        case unreadable, syntax, limit
+        case unknownKey = "unknown-key"
+        case duplicateKey = "duplicate-key"
+        case missingKey = "missing-key"
+        case wrongType = "wrong-type"
+        case badValue = "bad-value"
+        case notImplemented = "not-implemented"
+        case chain
+        case overlap
+        case duplicateName = "duplicate-name"
+    }
+
+    package let rule: Rule
+    /// As it was given to the reader.
+    package let file: String
+    package let position: Position
+    /// The dotted path of the key (`stages[1].forward.batch_size`); empty for the file as a whole.
+    package let key: String
+    package let fault: String
+    package let remedy: String
+
+    package var description: String {
+        "\(file):\(position.line):\(position.column): \(key.isEmpty ? "" : key + ": ")\(fault); \(remedy)"
+    }
+}

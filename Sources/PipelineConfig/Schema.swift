@@ -1,0 +1,100 @@
+/// How rows become model inputs, and what is known of their columns. Codable, so that an attempt's spec can carry it.
+package struct Schema: Sendable, Equatable, Codable {
+    /// The columns that name a row; empty: rows are known by their features.
+    package let key: [String]
+    package let label: String?
+    /// In the order of the model's class axis.
+    package let classes: [String]?
+    /// In file order, which has no meaning. An input that is not here takes the column of its own name; a model's only input takes
+    /// all numeric columns less label, key and kept ones.
+    package let inputs: [InputSchema]
+    /// Columns joined back to the output, in this order.
+    package let keep: [String]
+    /// Types of columns that are read from text and kept; a kept column that is not here is a string.
+    package let types: [String: ColumnType]
+    package let dialect: Dialect
+
+    package init(
+        key: [String] = [], label: String? = nil, classes: [String]? = nil, inputs: [InputSchema] = [], keep: [String] = [],
+        types: [String: ColumnType] = [:], dialect: Dialect = Dialect()
+    ) {
+        self.key = key
+        self.label = label
+        self.classes = classes
+        self.inputs = inputs
+        self.keep = keep
+        self.types = types
+        self.dialect = dialect
+    }
+
+    package subscript(input name: String) -> InputSchema? { inputs.first { $0.name == name } }
+}
+
+package struct InputSchema: Sendable, Equatable, Codable {
+    /// The model input's name.
+    package let name: String
+    /// nil: bound as if the input were not listed.
+    package let columns: ColumnSelector?
+    /// Multiplies every value; nil: as it is.
+    package let scale: Double?
+    /// nil: `nan` for the float inputs of tree models, `error` otherwise.
+    package let missing: Missing?
+
+    package init(name: String, columns: ColumnSelector? = nil, scale: Double? = nil, missing: Missing? = nil) {
+        self.name = name
+        self.columns = columns
+        self.scale = scale
+        self.missing = missing
+    }
+}
+
+package enum ColumnSelector: Sendable, Equatable, Codable {
+    /// Columns that match, in numeric-aware order of their names (`pixel_2` before `pixel_10`).
+    case pattern(String)
+    /// Names or patterns, each in its turn.
+    case list([String])
+}
+
+/// What a null becomes on its way into a model input.
+package enum Missing: Sendable, Equatable, Codable {
+    case error
+    case nan
+    case integer(Int64)
+    case number(Double)
+    case text(String)
+}
+
+package enum ColumnType: String, Sendable, Equatable, Codable, CaseIterable {
+    case string, bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64, date, timestamp
+}
+
+/// How CSV is read; what is written is always RFC 4180 with a header.
+package struct Dialect: Sendable, Equatable, Codable {
+    package enum Header: Sendable, Equatable, Codable {
+        case present
+        /// The first line is data; nil: columns are named `f0`, `f1`, ….
+        case absent(names: [String]?)
+    }
+
+    /// One ASCII byte.
+    package let delimiter: UInt8
+    /// One ASCII byte; nil: quotes have no meaning.
+    package let quote: UInt8?
+    package let header: Header
+    package let nullWords: [String]
+    /// `.` or `,`.
+    package let decimal: UInt8
+
+    package static let defaultNullWords = ["", "NA", "N/A", "NULL", "null"]
+
+    package init(
+        delimiter: UInt8 = UInt8(ascii: ","), quote: UInt8? = UInt8(ascii: "\""), header: Header = .present,
+        nullWords: [String] = Dialect.defaultNullWords, decimal: UInt8 = UInt8(ascii: ".")
+    ) {
+        self.delimiter = delimiter
+        self.quote = quote
+        self.header = header
+        self.nullWords = nullWords
+        self.decimal = decimal
+    }
+}

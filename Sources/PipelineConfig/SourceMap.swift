@@ -1,0 +1,32 @@
+/// A place in a file, both numbers from 1; columns count Unicode scalars.
+package struct Position: Sendable, Hashable, Codable {
+    package let line: Int
+    package let column: Int
+
+    package init(line: Int, column: Int) {
+        self.line = line
+        self.column = column
+    }
+}
+
+/// Where keys stand, by their dotted path (`land.outputs.path`). Two maps are always equal: a pipeline is what it means, not where its
+/// lines stand.
+package struct SourceMap: Sendable, Equatable {
+    private var positions: [String: Position] = [:]
+
+    package init() {}
+
+    package static func == (_: SourceMap, _: SourceMap) -> Bool { true }
+
+    /// The place of `key`, or of the nearest part of it that the file has; the file's start where it has none.
+    package subscript(key: String) -> Position {
+        var key = key[...]
+        while true {
+            if let position = positions[String(key)] { return position }
+            guard let dot = key.lastIndex(of: ".") else { return Position(line: 1, column: 1) }
+            key = key[..<dot]
+        }
+    }
+
+    mutating func record(_ position: Position, for key: String) { positions[key] = position }
+}
