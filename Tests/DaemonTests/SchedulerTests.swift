@@ -1,0 +1,136 @@
+import Daemon
+import TestSupport
+import Testing
+
+@Suite struct SchedulerTests {
+    private func scheduler(_ pipelines: String...) -> Scheduler {
+        var scheduler = Scheduler()
+        for pipeline in pipelines { scheduler.add(pipeline: pipeline) }
+        return scheduler
+    }
+
+    @Test func dataWaitsForTheFirstModelWhicheverCameFirst() {
+        var s = scheduler("p")
+        s.dataArrived(1, in: "p")
+        #expect(s.starts(now: .zero, room: 9).isEmpty)
+        #expect(s.wait(of: 1, in: "p", now: .zero) == .forFirstModel)
+        s.modelArrived(2, in: "p")
+        #expect(s.starts(now: .zero, room: 9) == [.init(pipeline: "p", arrival: 2, work: .decideModel)])
+        #expect(s.starts(now: .zero, room: 9).isEmpty)
+        s.activated(.init(position: 2, version: 1), in: "p")
+        s.finished(2, in: "p")
+        #expect(s.starts(now: .zero, room: 9) == [.init(pipeline: "p", arrival: 1, work: .score(version: 1))])
+    }
+
+    @Test func dataWaitsForEarlierModelsOnly() {
+        var s = scheduler("p")
+        s.activated(.init(position: 1, version: 1), in: "p")
+        s.dataArrived(2, in: "p")
+        s.modelArrived(3, in: "p")
+        s.dataArrived(4, in: "p")
+        #expect(Set(s.starts(now: .zero, room: 9)) == [
+            .init(pipeline: "p", arrival: 3, work: .decideModel), .init(pipeline: "p", arrival: 2, work: .score(version: 1)),
+        ])
+        #expect(s.wait(of: 4, in: "p", now: .zero) == .forModel(arrival: 3))
+        s.finished(3, in: "p")  // rejected: no activation
+        #expect(s.starts(now: .zero, room: 9) == [.init(pipeline: "p", arrival: 4, work: .score(version: 1))])
+    }
+
+    @Test func theVersionIsTheNewestBeforeTheArrivalEvenWhenANewerOneIsAlreadyThere() {
+        var s = scheduler("p")
+        s.activated(.init(position: 1, version: 1), in: "p")
+        s.activated(.init(position: 5, version: 2), in: "p")
+        s.dataArrived(4, in: "p")
+        s.dataArrived(6, in: "p")
+        #expect(s.starts(now: .zero, room: 9).map(\.work) == [.score(version: 1), .score(version: 2)])
+    }
+
+    @Test func goingBackHoldsForWhatArrivesAfterTheCommand() {
+        var s = scheduler("p")
+        s.activated(.init(position: 1, version: 1), in: "p")
+        s.activated(.init(position: 2, version: 2), in: "p")
+        s.activated(.init(position: 7, version: 1), in: "p")
+        for arrival in [3, 7, 8] as [Int64] { s.dataArrived(arrival, in: "p") }
+        #expect(s.starts(now: .zero, room: 9).map(\.work) == [.score(version: 2), .score(version: 2), .score(version: 1)])
+        #expect(s.activeVersion(in: "p") == 1)
+        #expect(s.oldestNeededVersion(in: "p") == 1)
+    }
+
+    @Test func modelsAreDecidedOneAtATimeInOrder() {
+        var s = scheduler("p")
+        s.modelArrived(2, in: "p")
+        s.modelArrived(1, in: "p")
+        #expect(s.starts(now: .zero, room: 9).map(\.arrival) == [1])
+        s.failed(1, in: "p", retryAt: .seconds(5))
+        #expect(s.starts(now: .zero, room: 9).isEmpty)
+        #expect(s.nextWake == .seconds(5))
+        #expect(s.starts(now: .seconds(5), room: 9).map(\.arrival) == [1])
+        s.finished(1, in: "p")
+        #expect(s.starts(now: .seconds(5), room: 9).map(\.arrival) == [2])
+    }
+
+    @Test func aRetryDoesNotHoldUpOtherData() {
+        var s = scheduler("p")
+        s.activated(.init(position: 0, version: 1), in: "p")
+        s.dataArrived(1, in: "p")
+        s.dataArrived(2, in: "p")
+        #expect(s.starts(now: .zero, room: 1).map(\.arrival) == [1])
+        s.failed(1, in: "p", retryAt: .seconds(2))
+        #expect(s.starts(now: .seconds(1), room: 9).map(\.arrival) == [2])
+        #expect(s.wait(of: 1, in: "p", now: .seconds(1)) == .forRetry(at: .seconds(2)))
+        #expect(s.starts(now: .seconds(2), room: 9).map(\.arrival) == [1])
+    }
+
+    @Test func pipelinesTakeTurns() {
+        var s = scheduler("a", "b")
+        for pipeline in ["a", "b"] { s.activated(.init(position: 0, version: 1), in: pipeline) }
+        for arrival in 1...100 as ClosedRange<Int64> { s.dataArrived(arrival, in: "a") }
+        s.dataArrived(101, in: "b")
+        #expect(s.starts(now: .zero, room: 2).map(\.pipeline).sorted() == ["a", "b"])
+    }
+
+    @Test func pausedPipelinesStartNothing() {
+        var s = scheduler("a")
+        s.activated(.init(position: 0, version: 1), in: "a")
+        s.dataArrived(1, in: "a")
+        s.pause("a")
+        #expect(s.starts(now: .zero, room: 9).isEmpty)
+        #expect(s.wait(of: 1, in: "a", now: .zero) == .paused)
+        s.resume("a")
+        #expect(s.starts(now: .zero, room: 9).count == 1)
+    }
+
+    /// Whatever the order in which work ends, a data arrival gets the version that the plain reading of P4 gives it.
+    @Test(arguments: 0..<200 as Range<UInt64>)
+    func randomHistoriesKeepTheOrderPromise(seed: UInt64) {
+        var generator = SeededGenerator(seed: seed)
+        var s = scheduler("p")
+        let isModel = (0..<30).map { _ in Int.random(in: 0..<4, using: &generator) == 0 }
+        let passes = (0..<30).map { _ in Bool.random(using: &generator) }
+        var running: [Scheduler.Start] = []
+        var scored: [Int64: Int] = [:]
+        var versions: [Int64: Int] = [:]
+        var next = 0
+        while next < 30 || !running.isEmpty {
+            if next < 30, Bool.random(using: &generator) || running.isEmpty {
+                isModel[next] ? s.modelArrived(Int64(next), in: "p") : s.dataArrived(Int64(next), in: "p")
+                next += 1
+            } else {
+                let done = running.remove(at: Int.random(in: 0..<running.count, using: &generator))
+                if case .score(let version) = done.work {
+                    scored[done.arrival] = version
+                } else if passes[Int(done.arrival)] {
+                    versions[done.arrival] = versions.count + 1
+                    s.activated(.init(position: done.arrival, version: versions[done.arrival]!), in: "p")
+                }
+                s.finished(done.arrival, in: "p")
+            }
+            running += s.starts(now: .zero, room: 3 - min(running.count, 3))
+        }
+        let passing = isModel.indices.filter { isModel[$0] && passes[$0] }
+        for data in isModel.indices where !isModel[data] {
+            let expected = (passing.last { $0 < data } ?? passing.first).map { versions[Int64($0)]! }
+            #expect(scored[Int64(data)] == expected, "arrival \(data)")
+        }
+    }
+}

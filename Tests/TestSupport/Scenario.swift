@@ -1,0 +1,116 @@
+import Foundation
+
+/// A text scenario from Tests/Semantics: what happens to a folder, and what must then hold. One statement a line; `#` comments, the
+/// first of which is the title. Contents are tokens: models `plusN` (adds N), `broken` (no ONNX), `misfit` (other inputs); data
+/// `rowsN`, `bad` (a word where a number belongs).
+package struct Scenario: Sendable, CustomStringConvertible {
+    package enum Role: String, Sendable { case model, data }
+    package enum State: String, Sendable { case done, waiting, rejected, quarantined, superseded }
+
+    package enum Statement: Sendable, Equatable {
+        case with(key: String, value: String)
+        case drop(Role, name: String, content: String)
+        case plant(output: String)
+        case settle, start, stop, kill, pause, resume
+        case activate(Int)
+        case retry(String)
+        case replay(String)
+        case expectState(name: String, State, version: Int?)
+        case expectOutput(String, content: String, version: Int)
+        case expectNoOutput(String)
+        case expectPlanted(String)
+        case expectInput(String, isThere: Bool)
+        case expectVersions([Int])
+        case expectActive(Int)
+        case expectRuns(name: String, Int)
+        case expectOrder(first: String, second: String)
+    }
+
+    package struct Line: Sendable {
+        package let number: Int
+        package let text: String
+        package let statement: Statement
+    }
+
+    package struct Unreadable: Error, CustomStringConvertible {
+        package let description: String
+    }
+
+    package let name: String
+    package let title: String
+    package let lines: [Line]
+
+    package var description: String { name }
+
+    package init(name: String, text: String) throws {
+        self.name = name
+        var title: String?
+        var lines: [Line] = []
+        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            let trimmed = line.trimmingCharacters(in: .whitespaces)
+            if trimmed.hasPrefix("#") {
+                if title == nil { title = String(trimmed.dropFirst(2)) }
+                continue
+            }
+            if trimmed.isEmpty { continue }
+            guard let statement = Self.statement(trimmed.split(separator: " ").map(String.init)) else {
+                throw Unreadable(description: "\(name).scenario:\(index + 1): not a statement: \(trimmed)")
+            }
+            lines.append(Line(number: index + 1, text: trimmed, statement: statement))
+        }
+        self.title = title ?? name
+        self.lines = lines
+    }
+
+    /// All of Tests/Semantics, by name. A folder that has none is a broken checkout, and says so.
+    package static func all(file: String = #filePath) throws -> [Scenario] {
+        let tests = URL(fileURLWithPath: file).deletingLastPathComponent().deletingLastPathComponent()
+        let folder = tests.appendingPathComponent("Semantics")
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".scenario") }.sorted()
+        guard !names.isEmpty else { throw Unreadable(description: "no scenario in \(folder.path)") }
+        return try names.map { name in
+            try Scenario(
+                name: String(name.dropLast(".scenario".count)),
+                text: String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8))
+        }
+    }
+
+    private static func statement(_ words: [String]) -> Statement? {
+        switch (words[0], words.count) {
+        case ("with", 3...): .with(key: words[1], value: words[2...].joined(separator: " "))
+        case ("drop", 4): Role(rawValue: words[1]).map { .drop($0, name: words[2], content: words[3]) }
+        case ("plant", 2): .plant(output: words[1])
+        case ("settle", 1): .settle
+        case ("start", 1): .start
+        case ("stop", 1): .stop
+        case ("kill", 1): .kill
+        case ("pause", 1): .pause
+        case ("resume", 1): .resume
+        case ("activate", 2): Int(words[1]).map { .activate($0) }
+        case ("retry", 2): .retry(words[1])
+        case ("replay", 2): .replay(words[1])
+        case ("expect", 3...): expectation(Array(words.dropFirst()))
+        default: nil
+        }
+    }
+
+    private static func expectation(_ words: [String]) -> Statement? {
+        switch (words[0], words.count) {
+        case ("output", 6) where words[2] == "from" && words[4] == "version":
+            Int(words[5]).map { .expectOutput(words[1], content: words[3], version: $0) }
+        case ("no", 3) where words[1] == "output": .expectNoOutput(words[2])
+        case ("planted", 2): .expectPlanted(words[1])
+        case ("input", 3) where words[2] == "there" || words[2] == "gone": .expectInput(words[1], isThere: words[2] == "there")
+        case ("versions", _): .expectVersions(words.dropFirst().compactMap { Int($0) })
+        case ("active", 2): Int(words[1]).map { .expectActive($0) }
+        case ("runs", 3): Int(words[2]).map { .expectRuns(name: words[1], $0) }
+        case ("arrival", 4) where words[2] == "before": .expectOrder(first: words[1], second: words[3])
+        case (_, 2): State(rawValue: words[1]).map { .expectState(name: words[0], $0, version: nil) }
+        case (_, 4) where words[2] == "version":
+            State(rawValue: words[1]).flatMap { state in
+                Int(words[3]).map { .expectState(name: words[0], state, version: $0) }
+            }
+        default: nil
+        }
+    }
+}
