@@ -1,0 +1,46 @@
+import Tensors
+
+/// A sequence of no elements. The C API has no call that makes one, so that a graph of one node does.
+enum EmptySequence {
+    static func make(of element: Port.Kind, port: Port, _ table: Native.Table) throws(EngineError) -> NativeValue {
+        guard case .tensor(let type, _) = element else {
+            throw .unsupportedElementType(port: port.name, type: "\(port.kind)", detail: "an empty sequence of these cannot be made")
+        }
+        do throws(NativeFailure) {
+            let options = try NativeSessionOptions(table)
+            try options.configure(SessionOptions(optimization: .none))
+            let model = modelBytes(elementType: type)
+            let session = try NativeSession(table, model: model.bytes, options: options)
+            return try session.run([], named: [], selected: nil, options: nil)[0]
+        } catch {
+            throw .unsupportedElementType(port: port.name, type: "\(port.kind)", detail: printable(error.message))
+        }
+    }
+
+    /// `y = SequenceEmpty<dtype = elementType>()` (ONNX operator SequenceEmpty-11), in the protobuf wire format.
+    private static func modelBytes(elementType: Int32) -> TensorBuffer {
+        let dataType: [UInt8] = [0x08] + varint(Int(elementType))
+        let dtype = field(1, Array("dtype".utf8)) + [0x18] + varint(Int(elementType)) + [0xA0, 0x01, 2]
+        let node = field(2, [0x79]) + field(4, Array("SequenceEmpty".utf8)) + field(5, dtype)
+        let sequenceType = field(4, field(1, field(1, dataType)))
+        let output = field(1, [0x79]) + field(2, sequenceType)
+        let graph = field(1, node) + field(2, [0x67]) + field(12, output)
+        let model: [UInt8] = [0x08, 8] + field(7, graph) + field(8, [0x10, 15])
+        let buffer = TensorBuffer(byteCount: model.count)
+        buffer.mutableBytes.copyBytes(from: model)
+        return buffer
+    }
+
+    /// A length-delimited field.
+    private static func field(_ number: Int, _ bytes: [UInt8]) -> [UInt8] { varint(number << 3 | 2) + varint(bytes.count) + bytes }
+
+    private static func varint(_ value: Int) -> [UInt8] {
+        var rest = value
+        var bytes: [UInt8] = []
+        while rest >= 0x80 {
+            bytes.append(UInt8(rest & 0x7F | 0x80))
+            rest >>= 7
+        }
+        return bytes + [UInt8(rest)]
+    }
+}

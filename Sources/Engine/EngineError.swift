@@ -1,0 +1,61 @@
+/// What the engine refuses or fails at, worded for whoever operates the pipeline.
+package enum EngineError: Error, Equatable {
+    case libraryTooOld(found: String, neededAPI: Int)
+    /// `node` is empty where the runtime names none.
+    case unsupportedOperator(name: String, node: String, detail: String)
+    case invalidModel(detail: String)
+    case modelRefused(detail: String)
+    case externalData(file: String, detail: String)
+    case unknownInput(String, known: [String])
+    case unknownOutput(String, known: [String])
+    case missingInput(String, expected: String)
+    case wrongType(input: String, expected: String, found: String)
+    case wrongShape(input: String, expected: String, found: String)
+    /// The format has this type, the runtime does not take it at this port.
+    case unsupportedElementType(port: String, type: String, detail: String)
+    case runFailed(operator: String, node: String, detail: String)
+    case cancelled
+    case notText(output: String, element: Int)
+    case noBatchAxis(port: String, detail: String)
+    case engine(String)
+}
+
+extension EngineError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .libraryTooOld(let found, let neededAPI):
+            "the ONNX Runtime library is \(found) and does not serve C API \(neededAPI): install 1.\(neededAPI) or newer (Scripts/setup fetches one)"
+        case .unsupportedOperator(let name, let node, let detail):
+            "ONNX Runtime \(Engine.version) has no implementation of operator \(name)\(at(node)): \(detail). Export the model with another operator or opset"
+        case .invalidModel(let detail): "the model is not valid ONNX: \(detail)"
+        case .modelRefused(let detail): "ONNX Runtime \(Engine.version) does not load the model: \(detail)"
+        case .externalData(let file, let detail): "the model's external data '\(printable(file))' cannot be read: \(detail)"
+        case .unknownInput(let name, let known): "the model has no input '\(printable(name))'; it has \(list(known))"
+        case .unknownOutput(let name, let known): "the model has no output '\(printable(name))'; it has \(list(known))"
+        case .missingInput(let name, let expected): "model input '\(printable(name))' (\(expected)) is given no value"
+        case .wrongType(let input, let expected, let found):
+            "model input '\(printable(input))' takes \(expected) and is given \(found)"
+        case .wrongShape(let input, let expected, let found):
+            "model input '\(printable(input))' has shape \(expected) and is given \(found)"
+        case .unsupportedElementType(let port, let type, let detail):
+            "ONNX Runtime \(Engine.version) does not carry element type \(type)\(port.isEmpty ? "" : " at '\(printable(port))'"): \(detail)"
+        case .runFailed(let operatorName, let node, let detail):
+            operatorName.isEmpty ? "the model failed: \(detail)" : "the model failed in operator \(operatorName)\(at(node)): \(detail)"
+        case .cancelled: "the run was cancelled"
+        case .notText(let output, let element):
+            "element \(element) of model output '\(printable(output))' is not UTF-8 text"
+        case .noBatchAxis(let port, let detail): "'\(printable(port))' has no batch axis: \(detail)"
+        case .engine(let detail): "ONNX Runtime \(Engine.version): \(detail)"
+        }
+    }
+
+    private func at(_ node: String) -> String { node.isEmpty ? "" : " (node '\(printable(node))')" }
+    private func list(_ names: [String]) -> String {
+        names.isEmpty ? "none" : names.map { "'\(printable($0))'" }.joined(separator: ", ")
+    }
+}
+
+/// Without control characters (a runtime's text can carry bytes of the file) and on one line.
+func printable(_ text: String) -> String {
+    String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? " " : $0 }))
+}

@@ -1,0 +1,67 @@
+import COnnxRuntime
+
+/// What the C API said: its error code and its text. Never leaves this module; `EngineError` words it for an operator.
+struct NativeFailure: Error {
+    let code: OrtErrorCode
+    let message: String
+}
+
+/// ONNX Runtime's C API, called from this folder only.
+///
+/// Asked for at version 21, the newest that the header names; newer libraries keep serving it.
+enum Native {
+    struct Table: @unchecked Sendable {
+        // The table is constant for the life of the process. The environment and the memory description are documented as
+        // usable from any thread; both live until the process ends.
+        let api: UnsafePointer<OrtApi>
+        let environment: OpaquePointer
+        let cpu: OpaquePointer
+        let allocator: UnsafeMutablePointer<OrtAllocator>
+    }
+
+    static let table: Result<Table, EngineError> = makeTable()
+
+    static let version: String = (OrtGetApiBase()?.pointee.GetVersionString()).map { String(cString: $0) } ?? "unknown"
+
+    private static func makeTable() -> Result<Table, EngineError> {
+        let neededVersion = UInt32(ORT_API_VERSION)
+        guard let base = OrtGetApiBase(), let api = base.pointee.GetApi(neededVersion) else {
+            return .failure(.libraryTooOld(found: version, neededAPI: Int(neededVersion)))
+        }
+        do throws(NativeFailure) {
+            var environment, cpu: OpaquePointer?
+            var allocator: UnsafeMutablePointer<OrtAllocator>?
+            let logger: OrtLoggingFunction = { _, severity, category, _, location, message in
+                EngineLog.deliver(severity: severity.rawValue, category: category, location: location, message: message)
+            }
+            try check(api, api.pointee.CreateEnvWithCustomLogger(logger, nil, ORT_LOGGING_LEVEL_WARNING, "millrace", &environment))
+            try check(api, api.pointee.DisableTelemetryEvents(environment!))
+            try check(api, api.pointee.CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeDefault, &cpu))
+            try check(api, api.pointee.GetAllocatorWithDefaultOptions(&allocator))
+            return .success(Table(api: api, environment: environment!, cpu: cpu!, allocator: allocator!))
+        } catch {
+            return .failure(.engine("ONNX Runtime \(version) did not start: \(error.message)"))
+        }
+    }
+
+    static func check(_ api: UnsafePointer<OrtApi>, _ status: OpaquePointer?) throws(NativeFailure) {
+        guard let status else { return }
+        defer { api.pointee.ReleaseStatus(status) }
+        let message = api.pointee.GetErrorMessage(status).map { String(cString: $0) } ?? ""
+        throw NativeFailure(code: api.pointee.GetErrorCode(status), message: message)
+    }
+}
+
+extension Native.Table {
+    @inline(__always)
+    func check(_ status: OpaquePointer?) throws(NativeFailure) {
+        if status != nil { try Native.check(api, status) }
+    }
+
+    func take(_ body: (inout OpaquePointer?) -> OpaquePointer?) throws(NativeFailure) -> OpaquePointer {
+        var pointer: OpaquePointer?
+        try check(body(&pointer))
+        guard let pointer else { throw NativeFailure(code: ORT_FAIL, message: "ONNX Runtime returned nothing") }
+        return pointer
+    }
+}

@@ -1,0 +1,175 @@
+import COnnxRuntime
+import Foundation
+
+/// Owns an `OrtRunOptions`. Setting its terminate flag while a run uses it is what it is for.
+final class NativeRunOptions: @unchecked Sendable {
+    let pointer: OpaquePointer
+    private let table: Native.Table
+
+    init(_ table: Native.Table) throws(NativeFailure) {
+        pointer = try table.take { table.api.pointee.CreateRunOptions(&$0) }
+        self.table = table
+    }
+
+    func terminate() throws(NativeFailure) { try table.check(table.api.pointee.RunOptionsSetTerminate(pointer)) }
+
+    deinit { table.api.pointee.ReleaseRunOptions(pointer) }
+}
+
+/// Owns an `OrtSessionOptions` while a session is made.
+struct NativeSessionOptions: ~Copyable {
+    let pointer: OpaquePointer
+    private let table: Native.Table
+
+    init(_ table: Native.Table) throws(NativeFailure) {
+        pointer = try table.take { table.api.pointee.CreateSessionOptions(&$0) }
+        self.table = table
+    }
+
+    deinit { table.api.pointee.ReleaseSessionOptions(pointer) }
+
+    func configure(_ options: SessionOptions) throws(NativeFailure) {
+        let api = table.api
+        let level =
+            switch options.optimization {
+            case .none: ORT_DISABLE_ALL
+            case .basic: ORT_ENABLE_BASIC
+            case .extended: ORT_ENABLE_EXTENDED
+            case .all: ORT_ENABLE_ALL
+            }
+        try table.check(api.pointee.SetSessionGraphOptimizationLevel(pointer, level))
+        try table.check(api.pointee.SetIntraOpNumThreads(pointer, Int32(clamping: options.threads)))
+        try table.check(api.pointee.SetInterOpNumThreads(pointer, 1))
+        try table.check(api.pointee.SetSessionExecutionMode(pointer, ORT_SEQUENTIAL))
+        try table.check(
+            options.memoryArena ? api.pointee.EnableCpuMemArena(pointer) : api.pointee.DisableCpuMemArena(pointer))
+        try table.check(options.memoryPattern ? api.pointee.EnableMemPattern(pointer) : api.pointee.DisableMemPattern(pointer))
+        if options.deterministic { try table.check(api.pointee.SetDeterministicCompute(pointer, true)) }
+        let spinning = options.spinning ? "1" : "0"
+        try set("session.intra_op.allow_spinning", spinning)
+        try set("session.inter_op.allow_spinning", spinning)
+        if !options.prepacking { try set("session.disable_prepacking", "1") }
+        for (name, extent) in options.freeDimensions.sorted(by: { $0.key < $1.key }) {
+            try table.check(api.pointee.AddFreeDimensionOverrideByName(pointer, name, Int64(extent)))
+        }
+    }
+
+    private func set(_ key: String, _ value: String) throws(NativeFailure) {
+        try table.check(table.api.pointee.AddSessionConfigEntry(pointer, key, value))
+    }
+
+    /// ONNX Runtime copies what the model refers to while the session is made; `files` may go afterwards.
+    func addExternal(_ files: [(name: String, bytes: UnsafeRawBufferPointer)]) throws(NativeFailure) {
+        guard !files.isEmpty else { return }
+        let names = files.map { UnsafePointer<CChar>?(strdup($0.name)!) }
+        defer { for name in names { free(UnsafeMutablePointer(mutating: name)) } }
+        let addresses = files.map { file in
+            file.bytes.baseAddress.map { UnsafeMutablePointer(mutating: $0.assumingMemoryBound(to: CChar.self)) }
+        }
+        let lengths = files.map(\.bytes.count)
+        try table.check(
+            table.api.pointee.AddExternalInitializersFromFilesInMemory(pointer, names, addresses, lengths, files.count))
+    }
+}
+
+/// Owns an `OrtSession` and the C strings of its port names. `OrtSession::Run` may be called from any number of threads at once.
+final class NativeSession: @unchecked Sendable {
+    private let pointer: OpaquePointer
+    let table: Native.Table
+    let inputs: [Port]
+    let outputs: [Port]
+    let inputNames: [UnsafePointer<CChar>?]
+    let outputNames: [UnsafePointer<CChar>?]
+
+    init(_ table: Native.Table, model: UnsafeRawBufferPointer, options: borrowing NativeSessionOptions) throws(NativeFailure) {
+        let optionsPointer = options.pointer
+        let pointer = try table.take {
+            table.api.pointee.CreateSessionFromArray(table.environment, model.baseAddress, model.count, optionsPointer, &$0)
+        }
+        do throws(NativeFailure) {
+            inputs = try table.ports(of: pointer, inputs: true)
+            outputs = try table.ports(of: pointer, inputs: false)
+        } catch {
+            table.api.pointee.ReleaseSession(pointer)
+            throw error
+        }
+        self.pointer = pointer
+        self.table = table
+        inputNames = inputs.map { UnsafePointer(strdup($0.name)) }
+        outputNames = outputs.map { UnsafePointer(strdup($0.name)) }
+    }
+
+    deinit {
+        table.api.pointee.ReleaseSession(pointer)
+        for name in inputNames + outputNames { free(UnsafeMutablePointer(mutating: name)) }
+    }
+
+    /// `selected` are indices into `outputs`, in the order wanted; `nil` is all of them.
+    func run(
+        _ values: [NativeValue], named names: [UnsafePointer<CChar>?], selected: [Int]?, options: NativeRunOptions?
+    ) throws(NativeFailure) -> [NativeValue] {
+        let pointers = values.map { Optional($0.pointer) }
+        let wanted = selected.map { indices in indices.map { outputNames[$0] } } ?? outputNames
+        var results = [OpaquePointer?](repeating: nil, count: wanted.count)
+        let status = table.api.pointee.Run(
+            pointer, options?.pointer, names, pointers, pointers.count, wanted, wanted.count, &results)
+        withExtendedLifetime((values, self)) {}
+        // Owned before the status is looked at, so that a run that fails late leaks none of them.
+        let owned = results.compactMap { $0.map { NativeValue($0, table) } }
+        try table.check(status)
+        guard owned.count == wanted.count else {
+            throw NativeFailure(code: ORT_FAIL, message: "ONNX Runtime returned \(owned.count) of \(wanted.count) outputs")
+        }
+        return owned
+    }
+
+    func run(_ binding: OpaquePointer, options: NativeRunOptions) throws(NativeFailure) {
+        try table.check(table.api.pointee.RunWithBinding(pointer, options.pointer, binding))
+    }
+
+    func makeBinding() throws(NativeFailure) -> NativeBinding {
+        NativeBinding(try table.take { table.api.pointee.CreateIoBinding(pointer, &$0) }, session: self)
+    }
+}
+
+/// Owns an `OrtIoBinding`. Not for use from two threads at once: whoever holds it serializes.
+final class NativeBinding {
+    private let pointer: OpaquePointer
+    private let session: NativeSession
+
+    init(_ pointer: OpaquePointer, session: NativeSession) {
+        self.pointer = pointer
+        self.session = session
+    }
+
+    deinit { session.table.api.pointee.ReleaseIoBinding(pointer) }
+
+    func bind(input index: Int, to value: NativeValue) throws(NativeFailure) {
+        let table = session.table
+        try table.check(table.api.pointee.BindInput(pointer, session.inputNames[index]!, value.pointer))
+    }
+
+    /// Binds every output anew: to the value given for it, or, where that is `nil`, to memory that the engine allocates.
+    func bind(outputs: [(index: Int, value: NativeValue?)]) throws(NativeFailure) {
+        let table = session.table
+        table.api.pointee.ClearBoundOutputs(pointer)
+        for (index, value) in outputs {
+            let name = session.outputNames[index]!
+            try table.check(
+                value.map { table.api.pointee.BindOutput(pointer, name, $0.pointer) }
+                    ?? table.api.pointee.BindOutputToDevice(pointer, name, table.cpu))
+        }
+    }
+
+    func run(options: NativeRunOptions) throws(NativeFailure) { try session.run(pointer, options: options) }
+
+    func takeOutputs() throws(NativeFailure) -> [NativeValue] {
+        let table = session.table
+        var values: UnsafeMutablePointer<OpaquePointer?>?
+        var count = 0
+        try table.check(table.api.pointee.GetBoundOutputValues(pointer, table.allocator, &values, &count))
+        guard let values else { return [] }
+        defer { _ = table.api.pointee.AllocatorFree(table.allocator, values) }
+        return (0..<count).compactMap { values[$0].map { NativeValue($0, table) } }
+    }
+}

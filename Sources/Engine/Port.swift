@@ -1,0 +1,74 @@
+package import Tensors
+
+/// An input or an output of a model, as the runtime sees it.
+package struct Port: Sendable, Hashable {
+    package enum Dimension: Sendable, Hashable {
+        case fixed(Int)
+        case symbolic(String)
+        case unknown
+    }
+
+    package indirect enum Kind: Sendable, Hashable {
+        /// `elementType` is a `TensorProto.DataType` number, which `ElementType(rawValue:)` may or may not know.
+        case tensor(elementType: Int32, dimensions: [Dimension])
+        case sparse(elementType: Int32, dimensions: [Dimension])
+        case sequence(Kind)
+        case map(key: Int32, value: Kind)
+        case optional(Kind)
+        case opaque
+    }
+
+    package let name: String
+    package let kind: Kind
+
+    package init(name: String, kind: Kind) {
+        self.name = name
+        self.kind = kind
+    }
+
+    /// `nil` for what is no tensor, and for an element type that the format has and this program does not know.
+    package var elementType: ElementType? {
+        guard case .tensor(let type, _) = kind else { return nil }
+        return ElementType(rawValue: type)
+    }
+
+    /// `nil` for what is no tensor.
+    package var dimensions: [Dimension]? {
+        guard case .tensor(_, let dimensions) = kind else { return nil }
+        return dimensions
+    }
+}
+
+extension Port.Dimension: CustomStringConvertible {
+    /// The extent where it is known.
+    package var extent: Int? {
+        guard case .fixed(let extent) = self else { return nil }
+        return extent
+    }
+
+    package var description: String {
+        switch self {
+        case .fixed(let extent): "\(extent)"
+        case .symbolic(let name): name
+        case .unknown: "?"
+        }
+    }
+}
+
+extension Port.Kind: CustomStringConvertible {
+    /// As ONNX's text form writes types: `float[N, 4]`, `seq(map(int64, float))`.
+    package var description: String {
+        func tensor(_ type: Int32, _ dimensions: [Port.Dimension]) -> String {
+            typeName(type) + "[" + dimensions.map(\.description).joined(separator: ", ") + "]"
+        }
+        func typeName(_ type: Int32) -> String { ElementType(rawValue: type)?.name ?? "type \(type)" }
+        return switch self {
+        case .tensor(let type, let dimensions): tensor(type, dimensions)
+        case .sparse(let type, let dimensions): "sparse(\(tensor(type, dimensions)))"
+        case .sequence(let element): "seq(\(element))"
+        case .map(let key, let value): "map(\(typeName(key)), \(value))"
+        case .optional(let element): "optional(\(element))"
+        case .opaque: "opaque"
+        }
+    }
+}

@@ -1,0 +1,127 @@
+package import Foundation
+package import Tensors
+
+/// A model, ready to run. Runs may overlap on any number of threads.
+package final class Session: Sendable {
+    package let options: SessionOptions
+    package let inputs: [Port]
+    package let outputs: [Port]
+    let native: NativeSession
+    let table: Native.Table
+    private let inputIndices: [String: Int]
+    private let outputIndices: [String: Int]
+    private let allOutputs: [Int]
+
+    /// Reads `model` during this call only. `externalData` holds every file that the model's external tensors name; it is
+    /// copied into the session. Both must have been checked before: the runtime's parser is not meant for hostile input.
+    package convenience init(
+        model: UnsafeRawBufferPointer, externalData: [ExternalFile] = [], options: SessionOptions = SessionOptions()
+    ) throws(EngineError) {
+        let table = try Engine.table()
+        let native = try Self.load(model, externalData, options, table)
+        self.init(native, options: options)
+    }
+
+    package convenience init(
+        model: Data, externalData: [ExternalFile] = [], options: SessionOptions = SessionOptions()
+    ) throws(EngineError) {
+        let table = try Engine.table()
+        let loaded = model.withUnsafeBytes { bytes in
+            Result { () throws(EngineError) in try Self.load(bytes, externalData, options, table) }
+        }
+        self.init(try loaded.get(), options: options)
+    }
+
+    private init(_ native: NativeSession, options: SessionOptions) {
+        self.native = native
+        self.options = options
+        table = native.table
+        inputs = native.inputs
+        outputs = native.outputs
+        inputIndices = Dictionary(inputs.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+        outputIndices = Dictionary(outputs.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+        allOutputs = Array(outputs.indices)
+    }
+
+    private static func load(
+        _ model: UnsafeRawBufferPointer, _ externalData: [ExternalFile], _ options: SessionOptions, _ table: Native.Table
+    ) throws(EngineError) -> NativeSession {
+        var files: [(name: String, buffer: TensorBuffer)] = []
+        for file in externalData { files.append((file.name, try file.load())) }
+        defer { withExtendedLifetime(files) {} }
+        do {
+            let nativeOptions = try NativeSessionOptions(table)
+            try nativeOptions.configure(options)
+            try nativeOptions.addExternal(files.map { ($0.name, $0.buffer.bytes) })
+            return try NativeSession(table, model: model, options: nativeOptions)
+        } catch {
+            throw FailureWording.loading(error)
+        }
+    }
+}
+
+extension Session {
+    /// One tensor per model input, in the model's order. `outputs` are indices, in the order wanted; `nil` is all of them.
+    package func run(
+        _ tensors: [Tensor], outputs selected: [Int]? = nil, cancellation: Cancellation? = nil
+    ) throws(EngineError) -> [EngineValue] {
+        guard tensors.count == inputs.count else {
+            if tensors.count < inputs.count {
+                let port = inputs[tensors.count]
+                throw .missingInput(port.name, expected: "\(port.kind)")
+            }
+            throw .unknownInput("number \(inputs.count + 1)", known: inputs.map(\.name))
+        }
+        var values: [NativeValue] = []
+        values.reserveCapacity(tensors.count)
+        for index in tensors.indices { values.append(try makeValue(tensors[index], for: inputs[index])) }
+        return try run(values, named: native.inputNames, selected: selected, cancellation)
+    }
+
+    /// Inputs by name, in any order. `outputs` are names, in the order wanted; `nil` is all of them.
+    package func run(
+        _ named: [(name: String, value: EngineValue)], outputs wanted: [String]? = nil, cancellation: Cancellation? = nil
+    ) throws(EngineError) -> [EngineValue] {
+        var values = [EngineValue?](repeating: nil, count: inputs.count)
+        for (name, value) in named { values[try inputIndex(name)] = value }
+        var given: [NativeValue] = []
+        var names: [UnsafePointer<CChar>?] = []
+        for index in inputs.indices {
+            let port = inputs[index]
+            // An optional input that is fed nothing holds nothing.
+            if case .optional = port.kind, case .some(.none) = values[index] { continue }
+            guard let value = values[index] else { throw .missingInput(port.name, expected: "\(port.kind)") }
+            given.append(try makeValue(value, for: port))
+            names.append(native.inputNames[index])
+        }
+        guard let wanted else { return try run(given, named: names, selected: nil, cancellation) }
+        var selected: [Int] = []
+        for name in wanted { selected.append(try outputIndex(name)) }
+        return try run(given, named: names, selected: selected, cancellation)
+    }
+
+    package func inputIndex(_ name: String) throws(EngineError) -> Int {
+        guard let index = inputIndices[name] else { throw .unknownInput(name, known: inputs.map(\.name)) }
+        return index
+    }
+
+    package func outputIndex(_ name: String) throws(EngineError) -> Int {
+        guard let index = outputIndices[name] else { throw .unknownOutput(name, known: outputs.map(\.name)) }
+        return index
+    }
+
+    private func run(
+        _ values: [NativeValue], named names: [UnsafePointer<CChar>?], selected: [Int]?, _ cancellation: Cancellation?
+    ) throws(EngineError) -> [EngineValue] {
+        let results: [NativeValue]
+        do {
+            results = try native.run(values, named: names, selected: selected, options: cancellation?.options)
+        } catch {
+            throw FailureWording.running(error)
+        }
+        var read: [EngineValue] = []
+        read.reserveCapacity(results.count)
+        for (value, index) in zip(results, selected ?? allOutputs) { read.append(try self.read(value, from: outputs[index])) }
+        return read
+    }
+}

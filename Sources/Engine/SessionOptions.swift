@@ -1,0 +1,35 @@
+/// How a session runs; part of what a cached session is known by.
+package struct SessionOptions: Sendable, Hashable {
+    package enum Optimization: String, Sendable, Hashable, CaseIterable {
+        case none, basic, extended, all
+    }
+
+    /// Threads inside one operator. With 1 the caller's thread does all the work and no pool is made.
+    package var threads: Int
+    package var optimization: Optimization
+    /// Whether pool threads busy-wait between operators. Off: an idle daemon must not burn CPU.
+    package var spinning: Bool
+    /// Whether freed scratch memory is kept for the next run.
+    package var memoryArena: Bool
+    /// Whether the scratch memory of one input shape is planned as one block.
+    package var memoryPattern: Bool
+    /// Whether weights are also laid out for the machine's kernels: faster runs, more memory.
+    package var prepacking: Bool
+    package var deterministic: Bool
+    /// Extents of symbolic dimensions, by name, fixed before the graph is optimized.
+    package var freeDimensions: [String: Int]
+
+    package init(
+        threads: Int = 1, optimization: Optimization = .all, spinning: Bool = false, memoryArena: Bool = true,
+        memoryPattern: Bool = true, prepacking: Bool = true, deterministic: Bool = false, freeDimensions: [String: Int] = [:]
+    ) {
+        self.threads = threads
+        self.optimization = optimization
+        self.spinning = spinning
+        self.memoryArena = memoryArena
+        self.memoryPattern = memoryPattern
+        self.prepacking = prepacking
+        self.deterministic = deterministic
+        self.freeDimensions = freeDimensions
+    }
+}

@@ -1,0 +1,140 @@
+import Engine
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+
+/// What an operator reads when a model or its input does not fit.
+@Suite struct RefusalTests {
+    @Test(arguments: [
+        ("missing-operator", .unsupportedOperator(name: "com.acme:Frobnicate", node: "", detail: "no such operator is registered")),
+        ("unknown-operator", .unsupportedOperator(name: "Frobnicate", node: "frob", detail: "opset 17 has no such operator")),
+        (
+            "missing-kernel",
+            .unsupportedOperator(name: "Add(14)", node: "sum", detail: "no kernel for these element types and this version")
+        ),
+        (
+            "invalid",
+            .invalidModel(
+                detail: "Invalid model. Node input 'nowhere' is not a graph input, initializer, or output of a previous node.")
+        ),
+    ] as [(String, EngineError)])
+    func modelsThatDoNotLoad(name: String, expected: EngineError) throws {
+        #expect(throws: expected) { try Fixture.session(name) }
+    }
+
+    @Test(arguments: [Data(), Data([0x08, 0x0A]), Data("PK not a model".utf8)])
+    func bytesThatAreNoModel(bytes: Data) throws {
+        let error = #expect(throws: EngineError.self) { try Session(model: bytes) }
+        guard case .invalidModel = error else { Issue.record("\(String(describing: error))"); return }
+    }
+
+    @Test func everyTruncationOfAModelIsRefusedOrLoads() throws {
+        let whole = try Fixture.bytes("zipmap")
+        for length in 0..<whole.count { _ = try? Session(model: whole.prefix(length)) }
+    }
+
+    @Test func inputsThatDoNotFit() throws {
+        let session = try Fixture.session("mlp")
+        #expect(throws: EngineError.wrongShape(input: "x", expected: "[N, 4]", found: "[2, 5]")) {
+            try session.run([floats([2, 5], [Float](repeating: 0, count: 10))])
+        }
+        #expect(throws: EngineError.wrongShape(input: "x", expected: "[N, 4]", found: "[4]")) {
+            try session.run([floats([4], [1, 2, 3, 4])])
+        }
+        #expect(throws: EngineError.wrongType(input: "x", expected: "float[N, 4]", found: "double")) {
+            try session.run([Tensor(.float64, [1, 4], [1, 2, 3, 4] as [Double])])
+        }
+        #expect(throws: EngineError.wrongType(input: "x", expected: "float[N, 4]", found: "a sequence of 0")) {
+            try session.run([(name: "x", value: .sequence([]))])
+        }
+        #expect(throws: EngineError.missingInput("x", expected: "float[N, 4]")) { try session.run([] as [Tensor]) }
+        #expect(throws: EngineError.missingInput("x", expected: "float[N, 4]")) {
+            try session.run([] as [(name: String, value: EngineValue)])
+        }
+        #expect(throws: EngineError.unknownInput("z", known: ["x"])) {
+            try session.run([(name: "z", value: .tensor(floats([1, 4], [1, 2, 3, 4])))])
+        }
+        #expect(throws: EngineError.unknownOutput("z", known: ["logits", "p"])) {
+            try session.run([(name: "x", value: .tensor(floats([1, 4], [1, 2, 3, 4])))], outputs: ["z"])
+        }
+    }
+
+    @Test func aFailingNodeIsNamed() throws {
+        let session = try Fixture.session("failing-reshape")
+        let error = #expect(throws: EngineError.self) {
+            try session.run([floats([3, 4], [Float](repeating: 0, count: 12)), Tensor(.int64, [2], [5, 7] as [Int64])])
+        }
+        guard case .runFailed(let name, let node, let detail) = error else { Issue.record("\(String(describing: error))"); return }
+        #expect(name == "Reshape" && node == "reshape")
+        #expect(detail.contains("requested shape:{5,7}") && !detail.contains("onnxruntime_src"))
+    }
+
+    @Test func aRunIsCancelledFromAnotherThread() throws {
+        let session = try Fixture.session("endless")
+        let cancellation = try Cancellation()
+        let thread = Thread { Thread.sleep(forTimeInterval: 0.05); cancellation.cancel() }
+        thread.start()
+        #expect(throws: EngineError.cancelled) {
+            try session.run([Tensor(.int64, [], [Int64.max]), floats([1], [0])], cancellation: cancellation)
+        }
+        // It stays cancelled; the session does not.
+        #expect(throws: EngineError.cancelled) {
+            try session.run([Tensor(.int64, [], [5 as Int64]), floats([1], [0])], cancellation: cancellation)
+        }
+        #expect(try session.run([Tensor(.int64, [], [5 as Int64]), floats([1], [0])])[0].floats == [5])
+    }
+
+    @Test func logMessagesGoToTheHandlerOnly() throws {
+        let seen = Seen()
+        Engine.setLogHandler { seen.append($0.text) }
+        defer { Engine.setLogHandler(nil) }
+        _ = try? Fixture.session("failing-reshape").run([
+            floats([1, 4], [0, 0, 0, 0]), Tensor(.int64, [2], [9, 9] as [Int64]),
+        ])
+        #expect(seen.texts.contains { $0.contains("Reshape") })
+    }
+}
+
+private final class Seen: @unchecked Sendable {
+    private let lock = NSLock()
+    private var list: [String] = []
+    func append(_ text: String) { lock.withLock { list.append(text) } }
+    var texts: [String] { lock.withLock { list } }
+}
+
+@Suite struct ExternalDataTests {
+    private let x = floats([2, 4], [1, 0, 0, 0, 0, 1, 0, 0])
+
+    @Test func filesInMemoryAndByDescriptorGiveTheSame() throws {
+        let weights = try Fixture.bytes("external.weights")
+        let model = try Fixture.bytes("external")
+        let inMemory = weights.withUnsafeBytes { ExternalFile(name: "external.weights", bytes: $0) }
+        let expected = try Session(model: model, externalData: [inMemory]).run([x])[0].floats
+        let w = weights.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
+        let b = Array(w[16..<19])
+        #expect(expected == [w[0] + b[0], w[1] + b[1], w[2] + b[2], w[3] + b[0], w[4] + b[1], w[5] + b[2]])
+
+        let descriptor = open(Fixture.directory.appendingPathComponent("external.weights").path, O_RDONLY)
+        try #require(descriptor >= 0)
+        defer { close(descriptor) }
+        let file = ExternalFile(name: "external.weights", contents: .descriptor(descriptor, byteCount: weights.count))
+        #expect(try Session(model: model, externalData: [file]).run([x])[0].floats == expected)
+        let longer = ExternalFile(name: "external.weights", contents: .descriptor(descriptor, byteCount: weights.count + 1))
+        #expect(throws: EngineError.externalData(file: "external.weights", detail: "it ends at byte 128 of 129")) {
+            try Session(model: model, externalData: [longer])
+        }
+    }
+
+    /// The runtime must not go looking for the file by its name.
+    @Test func whatIsNotHandedOverIsNotFound() throws {
+        let error = #expect(throws: EngineError.self) { try Session(model: Fixture.bytes("external")) }
+        guard case .externalData = error else { Issue.record("\(String(describing: error))"); return }
+    }
+
+    @Test func rangesPastTheEndAreRefused() throws {
+        let weights = try Fixture.bytes("external.weights")
+        let short = weights.prefix(40).withUnsafeBytes { ExternalFile(name: "external.weights", bytes: $0) }
+        #expect(throws: EngineError.self) { try Session(model: Fixture.bytes("external"), externalData: [short]) }
+    }
+}
