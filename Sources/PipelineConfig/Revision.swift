@@ -1,3 +1,6 @@
+internal import Crypto
+internal import Foundation
+
 /// The digest of what a pipeline does to bytes. Two files with one revision give the same outputs for the same arrivals and model.
 package struct Revision: Sendable, Hashable, Codable, CustomStringConvertible {
     /// SHA-256 in lower-case hexadecimal.
@@ -8,4 +11,96 @@ package struct Revision: Sendable, Hashable, Codable, CustomStringConvertible {
     /// Enough to tell revisions of one pipeline apart by eye.
     package var short: String { String(full.prefix(12)) }
     package var description: String { short }
+
+    package init(from decoder: any Decoder) throws { full = try decoder.singleValueContainer().decode(String.self) }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(full)
+    }
+}
+
+extension Pipeline {
+    /// Of `schema`, `stages`, and the `land` keys that change bytes.
+    package var revision: Revision {
+        let digest = SHA256.hash(data: Data(canonicalForm.utf8))
+        return Revision(full: digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())
+    }
+
+    /// One line for each fact that is not the default, mappings without order sorted by key. A key that a later version adds changes no
+    /// revision as long as it is left at its default.
+    var canonicalForm: String {
+        var form = CanonicalForm()
+        form.add("schema.key", schema.key)
+        form.add("schema.label", schema.label.map { [$0] } ?? [])
+        form.add("schema.classes", schema.classes ?? [])
+        for input in schema.inputs.sorted(by: { $0.name < $1.name }) { form.add(input) }
+        if schema.keep != schema.key { form.add("schema.keep", [String(schema.keep.count)] + schema.keep) }
+        for (column, type) in schema.types.sorted(by: { $0.key < $1.key }) { form.add("schema.types", [column, type.rawValue]) }
+        form.add(schema.dialect)
+        for stage in stages { form.add(stage) }
+        if let outputs = land.outputs {
+            if outputs.format != .parquet { form.add("land.outputs.format", [outputs.format.rawValue]) }
+            form.add("land.outputs.partition_by", outputs.partitionBy.map(\.rawValue))
+        }
+        return form.text
+    }
+}
+
+/// Lines of a key and its values, each value with its length before it, so that no two forms share a text.
+private struct CanonicalForm {
+    private(set) var text = "millrace revision 1\n"
+
+    mutating func add(_ key: String, _ values: [String]) {
+        if values.isEmpty { return }
+        text += key + values.map { " \($0.utf8.count):\($0)" }.joined() + "\n"
+    }
+
+    mutating func add(_ input: InputSchema) {
+        switch input.columns {
+        case .pattern(let pattern): add("schema.inputs.columns", [input.name, "pattern", pattern])
+        case .list(let columns): add("schema.inputs.columns", [input.name, "list"] + columns)
+        case nil: break
+        }
+        if let scale = input.scale, scale != 1 { add("schema.inputs.scale", [input.name, scale.description]) }
+        switch input.missing {
+        case .error: add("schema.inputs.missing", [input.name, "error"])
+        case .nan: add("schema.inputs.missing", [input.name, "nan"])
+        case .integer(let value): add("schema.inputs.missing", [input.name, "integer", value.description])
+        case .number(let value): add("schema.inputs.missing", [input.name, "number", value.description])
+        case .text(let value): add("schema.inputs.missing", [input.name, "text", value])
+        case nil: break
+        }
+    }
+
+    mutating func add(_ dialect: Dialect) {
+        let standard = Dialect()
+        if dialect.delimiter != standard.delimiter { add("schema.dialect.delimiter", [String(dialect.delimiter)]) }
+        if dialect.quote != standard.quote { add("schema.dialect.quote", [dialect.quote.map { String($0) } ?? "none"]) }
+        switch dialect.header {
+        case .present: break
+        case .absent(names: nil): add("schema.dialect.header", ["absent"])
+        case .absent(let names?): add("schema.dialect.header", ["names"] + names)
+        }
+        // Which words mean nothing has no order.
+        let words = Set(dialect.nullWords)
+        if words != Set(standard.nullWords) { add("schema.dialect.null_words", [String(words.count)] + words.sorted()) }
+        if dialect.decimal != standard.decimal { add("schema.dialect.decimal", [String(dialect.decimal)]) }
+    }
+
+    mutating func add(_ stage: Stage) {
+        switch stage {
+        case .deserialize: add("stage", ["deserialize"])
+        case .forward(let forward):
+            add("stage", ["forward"])
+            if case .rows(let rows) = forward.batchSize { add("forward.batch_size", [String(rows)]) }
+            add("forward.threads", forward.threads.map { [String($0)] } ?? [])
+            for mapping in forward.outputs ?? [] {
+                add("forward.outputs", [mapping.output])
+                add("forward.outputs.columns", mapping.columns.map { [$0] } ?? [])
+                add("forward.outputs.class", mapping.classColumn.map { [$0] } ?? [])
+                add("forward.outputs.argmax", mapping.argmaxColumn.map { [$0] } ?? [])
+            }
+        }
+    }
 }

@@ -28,5 +28,7 @@ package struct SourceMap: Sendable, Equatable {
         }
     }
 
+    func has(_ key: String) -> Bool { positions[key] != nil }
+
     mutating func record(_ position: Position, for key: String) { positions[key] = position }
 }

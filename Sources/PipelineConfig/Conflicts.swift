@@ -1,0 +1,119 @@
+internal import Foundation
+
+/// What several pipelines, or one with its root, get wrong together. Reads the disk only to follow links and to see whose a spool is.
+package enum Conflicts {
+    /// In the order of `pipelines`; empty where they can run side by side. `root` holds the state folder.
+    package static func problems(among pipelines: [Pipeline], root: String) -> [Problem] {
+        sameNames(pipelines) + overlaps(pipelines, root: root) + pipelines.flatMap { ownedSpools($0, root: root) }
+    }
+
+    private static func sameNames(_ pipelines: [Pipeline]) -> [Problem] {
+        var first: [String: Pipeline] = [:]
+        var problems: [Problem] = []
+        for pipeline in pipelines {
+            guard let other = first[pipeline.name] else {
+                first[pipeline.name] = pipeline
+                continue
+            }
+            problems.append(
+                pipeline.problem(
+                    .duplicateName, "name", "\(other.source):\(other.positions["name"].line) is also named \(pipeline.name)",
+                    "give each pipeline a name of its own"))
+        }
+        return problems
+    }
+
+    // MARK: Folders
+
+    private struct Site {
+        let pipeline: Pipeline?
+        let key: String
+        let role: String
+        let path: String
+        let real: String
+
+        func place(in other: Pipeline) -> String {
+            guard let pipeline else { return role }
+            let line = pipeline.positions[key].line
+            return pipeline.source == other.source ? "\(role) (\(key), line \(line))" : "\(role) of \(pipeline.name) (\(key), \(pipeline.source):\(line))"
+        }
+    }
+
+    /// No folder of one role equals another or lies in it: what lands would be taken for an arrival, and one sync tool would carry the
+    /// folder of another.
+    private static func overlaps(_ pipelines: [Pipeline], root: String) -> [Problem] {
+        let state = CanonicalPaths.absolute(".millrace", root: root)
+        var sites = [Site(pipeline: nil, key: "", role: "the state folder", path: state, real: CanonicalPaths.real(state))]
+        var problems: [Problem] = []
+        for pipeline in pipelines {
+            for place in pipeline.places {
+                let real = CanonicalPaths.real(place.path)
+                for site in sites {
+                    let relation: String? =
+                        if real == site.real {
+                            "is also"
+                        } else if CanonicalPaths.contains(site.real, real) {
+                            "lies in"
+                        } else if CanonicalPaths.contains(real, site.real) {
+                            "holds"
+                        } else {
+                            nil
+                        }
+                    guard let relation else { continue }
+                    let shown = shown(place.path, root: root)
+                    let inner = relation == "holds" ? " at \(Self.shown(site.path, root: root))" : ""
+                    problems.append(
+                        pipeline.problem(
+                            .overlap, place.key, "\(place.role.rawValue), \(shown), \(relation) \(site.place(in: pipeline))\(inner)",
+                            "use folders that are apart"))
+                }
+                sites.append(Site(pipeline: pipeline, key: place.key, role: place.role.rawValue, path: place.path, real: real))
+            }
+        }
+        return problems
+    }
+
+    private static func shown(_ path: String, root: String) -> String {
+        let base = CanonicalPaths.absolute(".", root: root)
+        return path != base && CanonicalPaths.contains(base, path) ? String(path.dropFirst(base == "/" ? 1 : base.count + 1)) : path
+    }
+
+    // MARK: Spools of sync tools
+
+    /// Files that two-way sync tools leave in a folder they own, with the tool's name.
+    private static let syncMarkers = [
+        ".stfolder": "Syncthing", ".sync": "Resilio Sync", ".dropbox": "Dropbox", ".dropbox.cache": "Dropbox",
+        ".owncloudsync.log": "ownCloud", ".nextcloudsync.log": "Nextcloud",
+    ]
+
+    private static func ownedSpools(_ pipeline: Pipeline, root: String) -> [Problem] {
+        let word: String
+        switch pipeline.after {
+        case .keep: return []
+        case .archive: word = "archive"
+        case .delete: word = "delete"
+        }
+        guard !pipeline.allowUpstreamDelete else { return [] }
+        return pipeline.places.filter { $0.role == .spool }.compactMap { place in
+            guard let tool = syncTool(owning: CanonicalPaths.real(place.path)) else { return nil }
+            return pipeline.problem(
+                .overlap, "after", "\(tool) owns \(shown(place.path, root: root)), and `\(word)` would delete the files on its other side too",
+                "write `after: keep`, or allow_upstream_delete: true")
+        }
+    }
+
+    private static func syncTool(owning path: String) -> String? {
+        var folder = path
+        while !folder.isEmpty {
+            for (marker, tool) in syncMarkers where FileManager.default.fileExists(atPath: folder + "/" + marker) { return tool }
+            folder = folder.lastIndex(of: "/").map { String(folder[..<$0]) } ?? ""
+        }
+        return nil
+    }
+}
+
+extension Pipeline {
+    fileprivate func problem(_ rule: Problem.Rule, _ key: String, _ fault: String, _ remedy: String) -> Problem {
+        Problem(rule: rule, file: source, position: positions[key], key: key, fault: fault, remedy: remedy)
+    }
+}

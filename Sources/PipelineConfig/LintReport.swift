@@ -1,0 +1,58 @@
+/// What `millrace lint` found, for people as `description` and for scripts as JSON.
+package struct LintReport: Sendable, Codable, Equatable, CustomStringConvertible {
+    package struct File: Sendable, Codable, Equatable {
+        package let path: String
+        /// Absent where the file could not be read as a pipeline.
+        package let name: String?
+        package let revision: Revision?
+        package let problems: [Problem]
+    }
+
+    package let isClean: Bool
+    package let files: [File]
+    /// Of no file that could be opened: patterns that match nothing.
+    package let otherProblems: [Problem]
+
+    /// The pipelines that could be read, which JSON leaves out.
+    package private(set) var pipelines: [Pipeline] = []
+
+    private enum CodingKeys: String, CodingKey { case isClean, files, otherProblems }
+
+    package var problems: [Problem] { otherProblems + files.flatMap(\.problems) }
+
+    package static func lint(_ patterns: [String], root: String) -> LintReport {
+        let (paths, otherProblems) = PipelineSet.files(patterns)
+        var read: [(path: String, pipeline: Pipeline?, problems: [Problem])] = []
+        for path in paths {
+            do {
+                read.append((path, try PipelineFile.load(path: path, root: root), []))
+            } catch {
+                read.append((path, nil, error.problems))
+            }
+        }
+        let conflicts = Dictionary(grouping: Conflicts.problems(among: read.compactMap(\.pipeline), root: root), by: \.file)
+        let files = read.map { entry in
+            File(
+                path: entry.path, name: entry.pipeline?.name, revision: entry.pipeline?.revision,
+                problems: entry.problems + (conflicts[entry.path] ?? []))
+        }
+        var report = LintReport(
+            isClean: otherProblems.isEmpty && files.allSatisfy(\.problems.isEmpty), files: files, otherProblems: otherProblems)
+        report.pipelines = read.compactMap(\.pipeline)
+        return report
+    }
+
+    private init(isClean: Bool, files: [File], otherProblems: [Problem]) {
+        self.isClean = isClean
+        self.files = files
+        self.otherProblems = otherProblems
+    }
+
+    package var description: String {
+        var lines = problems.map(\.description)
+        for file in files where file.problems.isEmpty {
+            lines.append("\(file.path): pipeline \(file.name ?? ""), revision \(file.revision?.short ?? "")")
+        }
+        return lines.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,55 @@
+internal import Foundation
+
+/// The pipelines that one daemon runs: each readable, and none in another's way.
+package struct PipelineSet: Sendable, Equatable {
+    package let pipelines: [Pipeline]
+
+    /// `patterns`: files, folders (their `*.yaml` and `*.yml`), or shell patterns. Throws every problem of every file, then those between
+    /// the files.
+    package static func load(_ patterns: [String], root: String) throws(PipelineError) -> PipelineSet {
+        let report = LintReport.lint(patterns, root: root)
+        guard report.isClean else { throw .problems(report.problems) }
+        return PipelineSet(pipelines: report.pipelines)
+    }
+
+    package subscript(name: String) -> Pipeline? { pipelines.first { $0.name == name } }
+
+    /// The files that `patterns` name, each once, in the order given; folders and patterns in name order.
+    package static func files(_ patterns: [String]) -> (files: [String], problems: [Problem]) {
+        var files: [String] = []
+        var seen: Set<String> = []
+        var problems: [Problem] = []
+        for pattern in patterns {
+            let found = expand(pattern)
+            if found.isEmpty {
+                let (fault, remedy) =
+                    isDirectory(pattern)
+                    ? ("there is no *.yaml or *.yml in this folder", "put pipelines into it, or name another")
+                    : ("no file matches", "check the path")
+                problems.append(
+                    Problem(rule: .unreadable, file: pattern, position: Position(line: 1, column: 1), key: "", fault: fault, remedy: remedy))
+            }
+            for file in found where seen.insert(CanonicalPaths.real(CanonicalPaths.absolute(file, root: "."))).inserted { files.append(file) }
+        }
+        return (files, problems)
+    }
+
+    private static func expand(_ pattern: String) -> [String] {
+        if isDirectory(pattern) {
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: pattern)) ?? []
+            return names.filter { !$0.hasPrefix(".") && ($0.hasSuffix(".yaml") || $0.hasSuffix(".yml")) }.sorted()
+                .map { pattern.hasSuffix("/") ? pattern + $0 : pattern + "/" + $0 }
+        }
+        // A name that stands is itself, whatever characters it has; one without wildcards is left for the reader to miss.
+        if FileManager.default.fileExists(atPath: pattern) || !pattern.contains(where: { "*?[".contains($0) }) { return [pattern] }
+        var matches = glob_t()
+        defer { globfree(&matches) }
+        guard glob(pattern, 0, nil, &matches) == 0, let paths = matches.gl_pathv else { return [] }
+        return (0..<Int(matches.gl_pathc)).compactMap { paths[$0].map { String(cString: $0) } }
+    }
+
+    private static func isDirectory(_ path: String) -> Bool {
+        var isDirectory: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue
+    }
+}

@@ -1,0 +1,79 @@
+/// Whether the sections of one file fit each other.
+struct Fit {
+    let pipeline: Pipeline
+    let top: Section
+    let stages: StageReader.Stages
+
+    func check() {
+        if stages.isWhole { checkChainEnds() }
+        checkColumns()
+    }
+
+    private func add(_ rule: Problem.Rule, _ key: String, _ fault: String, _ remedy: String) {
+        top.reading.problems.add(rule, top.reading.positions[key], key, fault, remedy)
+    }
+
+    /// What arrives is used, and what comes out lands. Reported only where the sections themselves could be read.
+    private func checkChainEnds() {
+        let isStated = { (section: String, key: String) in statedKeys(section).contains(key) }
+        let runsForward = pipeline.forward != nil
+        let hasStages = !stages.read.isEmpty || stages.hasOptimize
+        let forwardKey = forwardKey
+        if top.has("spool"), !isStated("spool", "models") {
+            add(.chain, "spool", "no model can arrive", "add the folder where models arrive: models: FOLDER")
+        }
+        if isStated("spool", "models"), !isStated("land", "models") {
+            add(.chain, top.has("land") ? "land" : "spool.models", "models arrive and land nowhere", "add land: { models: FOLDER }")
+        }
+        if runsForward, top.has("spool"), !isStated("spool", "data") {
+            add(.chain, forwardKey, "forward has no data to run on", "add spool: { data: FOLDER }, or remove the stage")
+        }
+        if runsForward, !isStated("land", "outputs") {
+            add(.chain, forwardKey, "what forward gives lands nowhere", "add land: { outputs: FOLDER }")
+        }
+        if hasStages, !runsForward, isStated("spool", "data") {
+            add(.chain, "spool.data", "data arrives and no stage uses it", "add `- forward: {}` to the stages, or remove it")
+        }
+        if hasStages, !runsForward, isStated("land", "outputs") {
+            add(.chain, "land.outputs", "no stage gives outputs", "add `- forward: {}` to the stages, or remove it")
+        }
+    }
+
+    private var forwardKey: String {
+        guard case .sequence(let items) = top.node("stages")?.content else { return "stages" }
+        for index in items.indices {
+            let key = "stages[\(index)].forward"
+            if top.reading.positions.has(key) { return key }
+        }
+        return "stages"
+    }
+
+    private func statedKeys(_ key: String) -> Set<String> {
+        guard case .mapping(let entries) = top.node(key)?.content else { return [] }
+        return Set(entries.filter { !$0.value.isNull }.map(\.key))
+    }
+
+    /// Output columns are told apart by name, and npy holds one array.
+    private func checkColumns() {
+        guard let forward = pipeline.forward else { return }
+        var owner: [String: String] = [:]
+        for column in pipeline.schema.keep { owner[column] = "schema.keep" }
+        for mapping in forward.outputs ?? [] {
+            let key = forwardKey + ".outputs." + mapping.output
+            for column in [mapping.columns, mapping.classColumn, mapping.argmaxColumn].compactMap({ $0 }) {
+                if let other = owner[column] {
+                    add(.badValue, key, "the column \"\(column.clipped)\" comes from \(other) too", "give each output column a name of its own")
+                }
+                owner[column] = key
+            }
+        }
+        guard pipeline.land.outputs?.format == .npy else { return }
+        let arrays = (forward.outputs ?? []).reduce(0) { $0 + [$1.columns, $1.classColumn, $1.argmaxColumn].count { $0 != nil } }
+        if !pipeline.schema.keep.isEmpty {
+            add(
+                .badValue, "land.outputs.format", "npy holds one array, and there are kept columns (\(pipeline.schema.keep.joined(separator: ", ")))",
+                "write `keep: []` in schema, or use npz")
+        }
+        if arrays > 1 { add(.badValue, "land.outputs.format", "npy holds one array, and \(arrays) are asked for", "name one output, or use npz") }
+    }
+}

@@ -1,0 +1,174 @@
+/// Reads the document's sections into a ``Pipeline``. One function per section; each falls back to the default where a value was
+/// refused, so that the rest of the file is still read, and the pipeline is given out only if no problem was found.
+struct PipelineReader {
+    static let dataExtensions = [
+        "csv", "csv.gz", "csv.zst", "jsonl", "jsonl.gz", "jsonl.zst", "parquet", "arrow", "npy", "npz",
+    ]
+    static let modelExtensions = ["onnx"]
+    private static let longTime = Duration.seconds(365 * 86_400)
+
+    private let reading: Reading
+    private let top: Section
+
+    static func read(_ root: Node, source: String, in reading: Reading) -> Pipeline? {
+        let keys = [
+            "name", "spool", "settle", "schema", "stages", "land", "after", "archive", "allow_upstream_delete", "on_error", "limits",
+        ]
+        guard let top = Section(root, "", keys: keys, in: reading) else { return nil }
+        return PipelineReader(reading: reading, top: top).pipeline(source: source)
+    }
+
+    private func pipeline(source: String) -> Pipeline? {
+        let name = name()
+        let spool = spool()
+        let schema = SchemaReader(top).schema()
+        let stages = StageReader(top).stages(classes: schema.classes)
+        let land = land()
+        let pipeline = Pipeline(
+            name: name, source: source, spool: spool, settle: settle(), schema: schema, stages: stages.read, land: land, after: after(),
+            allowUpstreamDelete: top.boolean("allow_upstream_delete") ?? false, onError: onError(name: name), limits: limits(),
+            positions: reading.positions)
+        Fit(pipeline: pipeline, top: top, stages: stages).check()
+        return reading.problems.all.isEmpty ? pipeline : nil
+    }
+
+    private func name() -> String {
+        top.require("name", "give the pipeline a name, like digits")
+        guard let name = top.text("name") else { return "unnamed" }
+        let isSafe = name.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                UInt8(ascii: "_"), UInt8(ascii: "-"):
+                true
+            default: false
+            }
+        }
+        if !isSafe || name.isEmpty || name.utf8.count > 64 || name.hasPrefix("-") || name.hasPrefix("_") {
+            top.refuse(
+                .badValue, "name", "\"\(name.clipped)\" cannot name a pipeline",
+                "write letters, digits, - and _, beginning with a letter or digit, at most 64")
+            return "unnamed"
+        }
+        return name
+    }
+
+    // MARK: Spool and settling
+
+    private func spool() -> Spool {
+        top.require("spool", "say where models and data arrive: spool: { models: FOLDER, data: FOLDER }")
+        guard let section = top.section("spool", keys: ["models", "labelled", "data"]) else {
+            return Spool(models: nil, labelled: nil, data: nil)
+        }
+        return Spool(
+            models: entry(section, "models", extensions: Self.modelExtensions),
+            labelled: entry(section, "labelled", extensions: Self.dataExtensions),
+            data: entry(section, "data", extensions: Self.dataExtensions))
+    }
+
+    private func entry(_ spool: Section, _ key: String, extensions: [String]) -> SpoolEntry? {
+        let all = extensions.map { "*." + $0 }
+        guard let node = spool.node(key) else { return nil }
+        if case .scalar = node.content { return spool.folder(key).map { SpoolEntry(path: $0, include: all, watch: .auto) } }
+        guard let section = spool.section(key, keys: ["path", "include", "watch"]) else { return nil }
+        section.require("path", "name the folder to watch")
+        let include = section.names("include")
+        for pattern in include ?? [] { checkInclude(pattern, section, extensions: extensions) }
+        if include?.isEmpty == true { section.refuse(.badValue, "include", "an empty list takes no file", "leave `include` out to take every format") }
+        let watch = section.choice("watch", of: WatchMode.self) ?? .auto
+        guard let path = section.folder("path") else { return nil }
+        return SpoolEntry(path: path, include: include ?? all, watch: watch)
+    }
+
+    private func checkInclude(_ pattern: String, _ section: Section, extensions: [String]) {
+        if pattern.hasPrefix("/") || pattern.split(separator: "/").contains("..") {
+            section.refuse(.badValue, "include", "\"\(pattern.clipped)\" leads out of the spool", "write a pattern for names below it, like \"*.\(extensions[0])\"")
+            return
+        }
+        // What follows the last wildcard decides the format.
+        let end = pattern.lastIndex { "*?]".contains($0) }.map { pattern.index(after: $0) } ?? pattern.startIndex
+        let tail = pattern[end...].lowercased()
+        if tail.isEmpty || extensions.contains(where: { ("." + $0).hasSuffix(tail) || tail.hasSuffix("." + $0) }) { return }
+        let written = tail.split(separator: ".", maxSplits: 1).last.map(String.init) ?? tail
+        let nearest = Spelling.nearest(to: written, in: extensions)
+        section.refuse(
+            .badValue, "include", "\"\(pattern.clipped)\" takes files of no format that is read here",
+            nearest.map { "did you mean \"*.\($0)\"?" } ?? "the formats are \(extensions.joined(separator: ", "))")
+    }
+
+    private func settle() -> Settle {
+        let section = top.section("settle", keys: ["quiet", "give_up"])
+        let quiet = section?.duration("quiet", in: .zero ... .seconds(86_400)) ?? .seconds(2)
+        let giveUp = section?.duration("give_up", in: .seconds(1) ... Self.longTime) ?? max(.seconds(600), quiet)
+        if giveUp < quiet {
+            section?.refuse(
+                .badValue, "give_up", "\(giveUp.text) is shorter than the quiet time of \(quiet.text)", "write a longer time")
+        }
+        return Settle(quiet: quiet, giveUp: giveUp)
+    }
+
+    // MARK: Landing and after
+
+    private func land() -> Land {
+        guard let section = top.section("land", keys: ["models", "outputs"]) else { return Land(models: nil, outputs: nil) }
+        return Land(models: modelLanding(section), outputs: outputLanding(section))
+    }
+
+    private func modelLanding(_ land: Section) -> ModelLanding? {
+        guard let node = land.node("models") else { return nil }
+        if case .scalar = node.content { return land.folder("models").map { ModelLanding(path: $0, keep: 5) } }
+        guard let section = land.section("models", keys: ["path", "keep"]) else { return nil }
+        section.require("path", "name the folder for model versions")
+        let keep = section.integer("keep", in: 1...1_000_000) ?? 5
+        return section.folder("path").map { ModelLanding(path: $0, keep: keep) }
+    }
+
+    private func outputLanding(_ land: Section) -> OutputLanding? {
+        guard let node = land.node("outputs") else { return nil }
+        if case .scalar = node.content {
+            return land.folder("outputs").map { OutputLanding(path: $0, format: .parquet, partitionBy: []) }
+        }
+        guard let section = land.section("outputs", keys: ["path", "format", "partition_by"]) else { return nil }
+        section.require("path", "name the folder for outputs")
+        let format = section.choice("format", of: OutputFormat.self) ?? .parquet
+        var partitionBy: [PartitionKey] = []
+        if let node = section.node("partition_by") {
+            let items: [Node] = if case .sequence(let items) = node.content { items } else { [node] }
+            for (index, item) in items.enumerated() {
+                guard let key = reading.choice(item, section.path(of: "partition_by[\(index)]"), of: PartitionKey.self) else { continue }
+                if partitionBy.contains(key) { section.refuse(.badValue, "partition_by", "`\(key.rawValue)` stands twice", "remove one of them") }
+                partitionBy.append(key)
+            }
+        }
+        return section.folder("path").map { OutputLanding(path: $0, format: format, partitionBy: partitionBy) }
+    }
+
+    private enum AfterWord: String, CaseIterable { case keep, archive, delete }
+
+    private func after() -> After {
+        let word = top.choice("after", of: AfterWord.self) ?? .keep
+        if word != .archive, top.has("archive") {
+            top.refuse(.badValue, "archive", "there is an archive, but nothing is archived", "write `after: archive`, or remove it")
+        }
+        switch word {
+        case .keep: return .keep
+        case .delete: return .delete
+        case .archive:
+            top.require("archive", "`after: archive` needs a folder: archive: archive/NAME")
+            return top.folder("archive").map { .archive(path: $0) } ?? .keep
+        }
+    }
+
+    // MARK: Failure and limits
+
+    private func onError(name: String) -> OnError {
+        let section = top.section("on_error", keys: ["attempts", "backoff", "quarantine"])
+        return OnError(
+            attempts: section?.integer("attempts", in: 1...100) ?? 3,
+            backoff: section?.duration("backoff", in: .zero ... .seconds(86_400)) ?? .seconds(2),
+            quarantine: section?.folder("quarantine") ?? CanonicalPaths.absolute("quarantine/\(name)", root: reading.root))
+    }
+
+    private func limits() -> Limits {
+        Limits(time: top.section("limits", keys: ["time"])?.duration("time", in: .milliseconds(1) ... Self.longTime))
+    }
+}

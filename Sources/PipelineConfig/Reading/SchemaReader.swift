@@ -1,0 +1,139 @@
+/// Reads `schema`.
+struct SchemaReader {
+    private let top: Section
+
+    init(_ top: Section) { self.top = top }
+
+    func schema() -> Schema {
+        let keys = ["key", "label", "classes", "inputs", "keep", "types", "dialect"]
+        guard let section = top.section("schema", keys: keys) else { return Schema() }
+        let key = section.names("key") ?? []
+        let label = section.text("label")
+        if label?.isEmpty == true { section.refuse(.badValue, "label", "an empty name", "name the column") }
+        let classes = section.names("classes")
+        if classes?.isEmpty == true { section.refuse(.badValue, "classes", "an empty list names no class", "name them, or leave `classes` out") }
+        let inputs = (section.namedValues("inputs", what: "model inputs with their columns, like pixels: \"pixel_*\"") ?? [])
+            .compactMap { input($0, section) }
+        for input in inputs {
+            guard let label, case .list(let columns) = input.columns ?? .list([]), columns.contains(label) else { continue }
+            section.refuse(
+                .badValue, "label", "the label \"\(label.clipped)\" is also a column of the input \"\(input.name.clipped)\"",
+                "take it from the input's columns")
+        }
+        return Schema(
+            key: key, label: label, classes: classes, inputs: inputs, keep: section.names("keep") ?? key, types: types(section),
+            dialect: dialect(section))
+    }
+
+    private func types(_ schema: Section) -> [String: ColumnType] {
+        var types: [String: ColumnType] = [:]
+        for entry in schema.namedValues("types", what: "columns with their types, like zip: string") ?? [] {
+            types[entry.key] = schema.reading.choice(entry.value, schema.path(of: "types." + entry.key), of: ColumnType.self)
+        }
+        return types
+    }
+
+    // MARK: Inputs
+
+    private func input(_ entry: Node.Entry, _ schema: Section) -> InputSchema? {
+        let path = schema.path(of: "inputs." + entry.key)
+        schema.reading.note(entry, at: path)
+        if entry.value.isNull { return InputSchema(name: entry.key) }
+        guard case .mapping = entry.value.content else {
+            return columns(entry.value, path, schema.reading).map { InputSchema(name: entry.key, columns: $0) }
+        }
+        guard let section = Section(entry.value, path, keys: ["columns", "scale", "missing"], in: schema.reading) else { return nil }
+        return InputSchema(
+            name: entry.key, columns: section.node("columns").flatMap { columns($0, section.path(of: "columns"), schema.reading) },
+            scale: scale(section), missing: missing(section))
+    }
+
+    private func columns(_ node: Node, _ path: String, _ reading: Reading) -> ColumnSelector? {
+        guard let texts = reading.texts(node, path) else { return nil }
+        if texts.isEmpty || texts.contains("") {
+            reading.problems.add(.badValue, node.position, path, "no column is named", "name at least one, or leave `columns` out")
+            return nil
+        }
+        if let twice = Dictionary(grouping: texts, by: { $0 }).first(where: { $1.count > 1 })?.key {
+            reading.problems.add(.badValue, node.position, path, "\"\(twice.clipped)\" stands twice", "remove one of them")
+            return nil
+        }
+        if case .scalar = node.content, texts[0].contains(where: { "*?[".contains($0) }) { return .pattern(texts[0]) }
+        return .list(texts)
+    }
+
+    private func scale(_ section: Section) -> Double? {
+        guard let node = section.node("scale") else { return nil }
+        guard case .scalar(let text, isPlain: true) = node.content, let scale = Double(text) else {
+            section.refuse(.wrongType, "scale", "\(node.kind) is not a number", "write one without quotes, like 0.0625")
+            return nil
+        }
+        if !scale.isFinite || scale == 0 {
+            section.refuse(.badValue, "scale", "a scale of \(text) leaves nothing of the values", "write a finite number other than 0")
+            return nil
+        }
+        return scale
+    }
+
+    private func missing(_ section: Section) -> Missing? {
+        guard let node = section.node("missing") else { return nil }
+        switch node.content {
+        case .scalar("error", isPlain: true): return .error
+        case .scalar("nan", isPlain: true): return .nan
+        case .scalar(let text, isPlain: false): return .text(text)
+        case .scalar(let text, isPlain: true):
+            if let integer = Int64(text) { return .integer(integer) }
+            if let number = Double(text), number.isFinite { return .number(number) }
+        case .sequence, .mapping: break
+        }
+        let nearest: String? =
+            if case .scalar(let text, isPlain: _) = node.content { Spelling.nearest(to: text, in: ["error", "nan"]) } else { nil }
+        section.refuse(
+            .badValue, "missing", "\(node.kind) does not say what a missing value becomes",
+            nearest.map { "did you mean `\($0)`?" } ?? "write error, nan, a number, or a text in quotes")
+        return nil
+    }
+
+    // MARK: CSV
+
+    private func dialect(_ schema: Section) -> Dialect {
+        guard let section = schema.section("dialect", keys: ["delimiter", "quote", "header", "null_words", "decimal"]) else { return Dialect() }
+        let delimiter = byte(section, "delimiter", words: ["tab": UInt8(ascii: "\t")]) ?? UInt8(ascii: ",")
+        var quote: UInt8? = UInt8(ascii: "\"")
+        if let node = section.node("quote") {
+            quote = if case .scalar("none", isPlain: true) = node.content { nil } else { byte(section, "quote", words: [:]) ?? quote }
+        }
+        let decimal = byte(section, "decimal", words: [:]) ?? UInt8(ascii: ".")
+        if decimal != UInt8(ascii: "."), decimal != UInt8(ascii: ",") {
+            section.refuse(.badValue, "decimal", "a decimal sign is `.` or `,`", "write one of them in quotes")
+        }
+        if delimiter == decimal {
+            section.refuse(.badValue, "decimal", "the decimal sign is also the delimiter", "set `delimiter` to another character, like \";\"")
+        }
+        if delimiter == quote { section.refuse(.badValue, "quote", "the quote is also the delimiter", "set one of them to another character") }
+        return Dialect(
+            delimiter: delimiter, quote: quote, header: header(section), nullWords: section.texts("null_words") ?? Dialect.defaultNullWords,
+            decimal: decimal)
+    }
+
+    private func byte(_ section: Section, _ key: String, words: [String: UInt8]) -> UInt8? {
+        guard let text = section.text(key) else { return nil }
+        if let byte = words[text] { return byte }
+        let bytes = Array(text.utf8)
+        guard bytes.count == 1, bytes[0] == UInt8(ascii: "\t") || (0x20..<0x7F).contains(bytes[0]) else {
+            let words = ["one ASCII character in quotes"] + words.keys + (key == "quote" ? ["none"] : [])
+            section.refuse(.badValue, key, "\"\(text.clipped)\" is not one ASCII character", "write \(words.joined(separator: ", or "))")
+            return nil
+        }
+        return bytes[0]
+    }
+
+    private func header(_ section: Section) -> Dialect.Header {
+        guard let node = section.node("header") else { return .present }
+        if case .sequence(let items) = node.content {
+            if items.isEmpty { section.refuse(.badValue, "header", "an empty list names no column", "write true, false, or the names") }
+            return .absent(names: section.names("header"))
+        }
+        return section.boolean("header") ?? true ? .present : .absent(names: nil)
+    }
+}

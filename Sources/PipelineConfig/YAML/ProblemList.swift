@@ -1,0 +1,19 @@
+/// Collects what is wrong in one file, so that the reader can go on after a fault.
+final class ProblemList {
+    let file: String
+    private(set) var all: [Problem] = []
+
+    init(file: String) { self.file = file }
+
+    func add(_ rule: Problem.Rule, _ position: Position, _ key: String, _ fault: String, _ remedy: String) {
+        all.append(Problem(rule: rule, file: file, position: position, key: key, fault: fault, remedy: remedy))
+    }
+
+    /// In file order, for those of one place in the order they were found.
+    var sorted: [Problem] {
+        all.enumerated().sorted { a, b in
+            let (p, q) = (a.element.position, b.element.position)
+            return (p.line, p.column, a.offset) < (q.line, q.column, b.offset)
+        }.map(\.element)
+    }
+}
