@@ -1,0 +1,107 @@
+import Foundation
+import TestSupport
+
+/// The built binary as a process over a directory of its own; killed when the value goes.
+final class DaemonProcess {
+    let root: TemporaryDirectory
+    private(set) var process: Process?
+    private let log: URL
+
+    init(_ label: String) throws {
+        root = try TemporaryDirectory(label)
+        log = URL(fileURLWithPath: root("daemon.log"))
+        FileManager.default.createFile(atPath: log.path, contents: nil)
+    }
+
+    deinit { kill() }
+
+    /// The `millrace` that was built beside the test bundle.
+    static var binary: URL {
+        let bundle = Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") } ?? Bundle.main
+        for folder in [bundle.bundleURL.deletingLastPathComponent(), URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()] {
+            let candidate = folder.appendingPathComponent("millrace")
+            if FileManager.default.isExecutableFile(atPath: candidate.path) { return candidate }
+        }
+        return bundle.bundleURL.deletingLastPathComponent().appendingPathComponent("millrace")
+    }
+
+    /// Starts the daemon over the pipelines in `pipelines/` of its directory.
+    func start(_ arguments: [String] = []) throws {
+        let process = Process()
+        process.executableURL = Self.binary
+        let pipelines = try FileManager.default.contentsOfDirectory(atPath: root("pipelines")).sorted().map { root("pipelines/" + $0) }
+        process.arguments = ["run"] + pipelines + ["--root", root.path] + arguments
+        process.standardInput = FileHandle.nullDevice
+        let output = try FileHandle(forWritingTo: log)
+        try output.seekToEnd()
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        self.process = process
+    }
+
+    /// SIGKILL, and waits for the process to be gone.
+    func kill() {
+        guard let process, process.isRunning else { return }
+        Foundation.kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+    }
+
+    /// SIGTERM; the exit status.
+    @discardableResult
+    func stop() -> Int32 {
+        guard let process else { return 0 }
+        process.terminate()
+        process.waitUntilExit()
+        return process.terminationStatus
+    }
+
+    var logText: String { (try? String(contentsOf: log, encoding: .utf8)) ?? "" }
+
+    struct CommandOutput {
+        let status: Int32
+        let output: String
+        let error: String
+    }
+
+    /// Runs another command of the binary, with `--root`.
+    @discardableResult
+    static func command(_ arguments: [String], in directory: String? = nil) throws -> CommandOutput {
+        let process = Process()
+        process.executableURL = binary
+        process.arguments = arguments
+        process.standardInput = FileHandle.nullDevice
+        if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
+        let scratch = FileManager.default.temporaryDirectory.appendingPathComponent("millrace-output-\(UUID().uuidString)")
+        let errors = scratch.appendingPathExtension("err")
+        for file in [scratch, errors] { FileManager.default.createFile(atPath: file.path, contents: nil) }
+        defer { for file in [scratch, errors] { try? FileManager.default.removeItem(at: file) } }
+        process.standardOutput = try FileHandle(forWritingTo: scratch)
+        process.standardError = try FileHandle(forWritingTo: errors)
+        try process.run()
+        process.waitUntilExit()
+        return CommandOutput(
+            status: process.terminationStatus, output: try String(contentsOf: scratch, encoding: .utf8),
+            error: try String(contentsOf: errors, encoding: .utf8))
+    }
+
+    /// Writes beside the target and renames into place, as rsync and the object-store tools do.
+    func drop(_ bytes: some Sequence<UInt8>, at relative: String) throws {
+        let target = root(relative)
+        let folder = (target as NSString).deletingLastPathComponent
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let temporary = folder + "/." + UUID().uuidString
+        try Data(bytes).write(to: URL(fileURLWithPath: temporary))
+        guard rename(temporary, target) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+    }
+}
+
+/// Polls until `condition` holds; false when it has not after `seconds`.
+func eventually(within seconds: Double = 30, _ condition: () throws -> Bool) rethrows -> Bool {
+    let deadline = Date(timeIntervalSinceNow: seconds)
+    while Date() < deadline {
+        if try condition() { return true }
+        usleep(20_000)
+    }
+    return try condition()
+}

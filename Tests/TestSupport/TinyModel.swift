@@ -1,0 +1,76 @@
+import Foundation
+
+/// Small ONNX models written field by field, so that tests of whole pipelines do not depend on our own serializer.
+package enum TinyModel {
+    /// `y = x + addend` for float `x` of shape `[N, 1]`.
+    package static func adding(_ addend: Float, input: String = "x", output: String = "y") -> [UInt8] {
+        let constant = message([
+            .varint(1, 1), .varint(2, 1), .bytes(8, "addend"), .bytes(9, withUnsafeBytes(of: addend.bitPattern.littleEndian) { Array($0) }),
+        ])
+        let node = message([.bytes(1, input), .bytes(1, "addend"), .bytes(2, output), .bytes(3, "add"), .bytes(4, "Add")])
+        return model(graph: [
+            .bytes(1, node), .bytes(2, "adding"), .bytes(5, constant), .bytes(11, column(input)), .bytes(12, column(output)),
+        ])
+    }
+
+    /// One node of an operator that no engine has.
+    package static func unknownOperator() -> [UInt8] {
+        let node = message([.bytes(1, "x"), .bytes(2, "y"), .bytes(3, "odd"), .bytes(4, "NoSuchOperator")])
+        return model(graph: [.bytes(1, node), .bytes(2, "odd"), .bytes(11, column("x")), .bytes(12, column("y"))])
+    }
+
+    /// `y = x + w` whose `w` lies in the file `location`, at `offset`, `length` bytes long.
+    package static func withExternalData(location: String, offset: Int = 0, length: Int = 4) -> [UInt8] {
+        func entry(_ key: String, _ value: String) -> [UInt8] { message([.bytes(1, key), .bytes(2, value)]) }
+        let weights = message([
+            .varint(1, 1), .varint(2, 1), .bytes(8, "w"), .bytes(13, entry("location", location)),
+            .bytes(13, entry("offset", "\(offset)")), .bytes(13, entry("length", "\(length)")), .varint(14, 1),
+        ])
+        let node = message([.bytes(1, "x"), .bytes(1, "w"), .bytes(2, "y"), .bytes(3, "add"), .bytes(4, "Add")])
+        return model(graph: [
+            .bytes(1, node), .bytes(2, "external"), .bytes(5, weights), .bytes(11, column("x")), .bytes(12, column("y")),
+        ])
+    }
+
+    private enum Field {
+        case varint(Int, UInt64)
+        case bytes(Int, [UInt8])
+        static func bytes(_ number: Int, _ text: String) -> Field { .bytes(number, Array(text.utf8)) }
+    }
+
+    private static func model(graph: [Field]) -> [UInt8] {
+        let opset = message([.bytes(1, ""), .varint(2, 13)])
+        return message([.varint(1, 8), .bytes(2, "tests"), .bytes(7, message(graph)), .bytes(8, opset)])
+    }
+
+    /// A float value of shape `[N, 1]`.
+    private static func column(_ name: String) -> [UInt8] {
+        let shape = message([.bytes(1, message([.bytes(2, "N")])), .bytes(1, message([.varint(1, 1)]))])
+        let tensor = message([.varint(1, 1), .bytes(2, shape)])
+        return message([.bytes(1, name), .bytes(2, message([.bytes(1, tensor)]))])
+    }
+
+    private static func message(_ fields: [Field]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        func put(_ value: UInt64) {
+            var rest = value
+            while rest >= 0x80 {
+                bytes.append(UInt8(rest & 0x7F) | 0x80)
+                rest >>= 7
+            }
+            bytes.append(UInt8(rest))
+        }
+        for field in fields {
+            switch field {
+            case .varint(let number, let value):
+                put(UInt64(number) << 3)
+                put(value)
+            case .bytes(let number, let content):
+                put(UInt64(number) << 3 | 2)
+                put(UInt64(content.count))
+                bytes += content
+            }
+        }
+        return bytes
+    }
+}
