@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Tells running attempts to end. What is registered is called once, from the thread that cancels, or at once if that already happened.
-package final class Cancellation: Sendable {
+package final class AttemptCancellation: Sendable {
     private struct State {
         var isCancelled = false
         var next = 0

@@ -1,0 +1,63 @@
+import Foundation
+
+/// Runs an attempt in a child: `millrace attempt SPEC RESULT`, both JSON files in a private directory. The child touches only the files that
+/// the spec names, and a child that crashes takes nothing with it.
+package struct ChildProcessExecutor: AttemptExecutor {
+    private let executable: String
+    private let workDirectory: String
+
+    /// - Parameters:
+    ///   - executable: the path of the `millrace` binary.
+    ///   - workDirectory: an existing directory for spec and result files; each attempt removes its own.
+    package init(executable: String, workDirectory: String) {
+        self.executable = executable
+        self.workDirectory = workDirectory
+    }
+
+    package func execute(_ spec: AttemptSpec, cancellation: AttemptCancellation) -> AttemptResult {
+        let stem = "\(workDirectory)/\(spec.run)-\(spec.attempt)"
+        let specFile = URL(fileURLWithPath: stem + ".spec.json")
+        let resultFile = URL(fileURLWithPath: stem + ".result.json")
+        defer {
+            try? FileManager.default.removeItem(at: specFile)
+            try? FileManager.default.removeItem(at: resultFile)
+        }
+        let child = Process()
+        child.executableURL = URL(fileURLWithPath: executable)
+        child.arguments = ["attempt", specFile.path, resultFile.path]
+        child.standardInput = FileHandle.nullDevice
+        do {
+            try JSONEncoder().encode(spec).write(to: specFile)
+            try child.run()
+        } catch {
+            return lost("the worker process could not be started: \(error.localizedDescription)", spec)
+        }
+        let watchdog = Watchdog(seconds: spec.limits.seconds) { child.terminate() }
+        cancellation.withHandler({ child.terminate() }) { child.waitUntilExit() }
+        watchdog.stop()
+        if cancellation.isCancelled {
+            return AttemptResult(failure: Failure(.cancelled, what: "the attempt was taken back", place: specPlace(spec), remedy: "It runs again."))
+        }
+        if watchdog.hasFired { return AttemptResult(failure: .timeLimit(spec)) }
+        guard let data = try? Data(contentsOf: resultFile), let result = try? JSONDecoder().decode(AttemptResult.self, from: data) else {
+            let how = child.terminationReason == .uncaughtSignal ? "signal" : "exit status"
+            return lost("the worker process ended by \(how) \(child.terminationStatus) without an answer", spec)
+        }
+        return result
+    }
+
+    private func lost(_ what: String, _ spec: AttemptSpec) -> AttemptResult {
+        AttemptResult(failure: Failure(.executorLost, what: what, place: specPlace(spec), remedy: "See the log for what the worker printed last."))
+    }
+}
+
+/// The input that an attempt is about, for messages.
+func specPlace(_ spec: AttemptSpec) -> String { (spec.inputs["data"] ?? spec.inputs["model"])?.path ?? "run \(spec.run)" }
+
+extension Failure {
+    static func timeLimit(_ spec: AttemptSpec) -> Failure {
+        Failure(
+            .timeLimit, what: "the attempt took longer than limits.time (\(spec.limits.seconds ?? 0) s)", place: specPlace(spec),
+            remedy: "Raise limits.time, or split the file.")
+    }
+}
