@@ -1,0 +1,196 @@
+#include <arrow/csv/chunker.h>
+#include <arrow/csv/converter.h>
+#include <arrow/csv/options.h>
+#include <arrow/csv/parser.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "BlockFeed.h"
+
+namespace carrow {
+namespace {
+
+namespace csv = arrow::csv;
+
+class CsvSource final : public Source {
+ public:
+  explicit CsvSource(const CArrowReadOptions &options) : has_header_(options.has_header) {
+    parse_.delimiter = options.delimiter;
+    parse_.quoting = options.quote != 0;
+    parse_.quote_char = options.quote != 0 ? options.quote : '"';
+    parse_.newlines_in_values = options.quote != 0;
+    convert_ = csv::ConvertOptions::Defaults();
+    convert_.decimal_point = options.decimal_point;
+    if (options.null_words != nullptr)
+      convert_.null_values.assign(options.null_words, options.null_words + options.null_word_count);
+  }
+
+  arrow::Status Open(const CArrowReadOptions &options, const std::shared_ptr<DescriptorFile> &file) {
+    ARROW_RETURN_NOT_OK(parse_.Validate());
+    ARROW_RETURN_NOT_OK(convert_.Validate());
+    ARROW_ASSIGN_OR_RAISE(auto stream, TextStream(file, options.compression));
+    ARROW_ASSIGN_OR_RAISE(const int64_t size, file->GetSize());
+    feed_ = std::make_unique<BlockFeed>(std::move(stream), csv::MakeChunker(parse_), options.block_bytes,
+                                        options.row_bytes_limit, options.compression == CARROW_UNCOMPRESSED ? size : 0);
+    next_row_ = 1;
+    std::vector<std::string> names;
+    while (names.empty()) {
+      ARROW_RETURN_NOT_OK(Refill());
+      ARROW_RETURN_NOT_OK(ReadNames(&names));
+      if (names.empty() && last_) return arrow::Status::Invalid("no rows, not even a header");
+    }
+    column_count_ = static_cast<int32_t>(names.size());
+    ARROW_RETURN_NOT_OK(ParseMore());
+    arrow::FieldVector fields;
+    for (int32_t column = 0; column < column_count_; ++column) {
+      ARROW_ASSIGN_OR_RAISE(auto type, Infer(column));
+      fields.push_back(arrow::field(names[column], std::move(type)));
+      selected_.push_back(column);
+    }
+    file_schema_ = schema_ = arrow::schema(std::move(fields));
+    return arrow::Status::OK();
+  }
+
+  std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
+
+  arrow::Status Select(const std::vector<int> &columns, const std::vector<std::shared_ptr<arrow::DataType>> &types) override {
+    arrow::FieldVector fields;
+    for (size_t i = 0; i < columns.size(); ++i) {
+      const auto &field = file_schema_->field(columns[i]);
+      fields.push_back(types[i] ? field->WithType(types[i]) : field);
+    }
+    schema_ = arrow::schema(std::move(fields));
+    selected_ = columns;
+    return arrow::Status::OK();
+  }
+
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next() override {
+    if (!parser_) ARROW_RETURN_NOT_OK(ParseMore());
+    if (!parser_) return std::shared_ptr<arrow::RecordBatch>();
+    if (converters_.empty()) {
+      for (const auto &field : schema_->fields()) {
+        ARROW_ASSIGN_OR_RAISE(auto converter, csv::Converter::Make(field->type(), convert_));
+        converters_.push_back(std::move(converter));
+      }
+    }
+    arrow::ArrayVector arrays;
+    arrays.reserve(converters_.size());
+    for (size_t i = 0; i < converters_.size(); ++i) {
+      auto converted = converters_[i]->Convert(*parser_, selected_[i]);
+      if (!converted.ok()) {
+        place.column = selected_[i];
+        return Located(converted.status());
+      }
+      arrays.push_back(converted.MoveValueUnsafe());
+    }
+    const int64_t rows = parser_->num_rows();
+    parser_.reset();
+    return arrow::RecordBatch::Make(schema_, rows, std::move(arrays));
+  }
+
+ private:
+  /// Takes the row number out of Arrow's text ("Row #12: ...") and into `place`.
+  arrow::Status Located(const arrow::Status &status) {
+    const std::string text = status.message();
+    const size_t at = text.find("Row #");
+    if (at == std::string::npos) {
+      place.row = next_row_;
+      return status;
+    }
+    char *rest = nullptr;
+    place.row = std::strtoll(text.c_str() + at + 5, &rest, 10);
+    while (*rest == ':' || *rest == ' ') ++rest;
+    return status.WithMessage(rest);
+  }
+
+  arrow::Status Refill() {
+    auto block = feed_->Next(&last_);
+    if (!block.ok()) {
+      place.row = next_row_;
+      return block.status();
+    }
+    block_ = block.MoveValueUnsafe();
+    rest_ = std::string_view(reinterpret_cast<const char *>(block_->data()), static_cast<size_t>(block_->size()));
+    return arrow::Status::OK();
+  }
+
+  arrow::Status ReadNames(std::vector<std::string> *names) {
+    csv::BlockParser first(parse_, -1, 1, 1);
+    uint32_t used = 0;
+    const auto status = last_ ? first.ParseFinal(rest_, &used) : first.Parse(rest_, &used);
+    if (!status.ok()) return Located(status);
+    if (first.num_rows() == 0) return arrow::Status::OK();
+    ARROW_RETURN_NOT_OK(first.VisitLastRow([&](const uint8_t *data, uint32_t size, bool, bool) {
+      names->push_back(has_header_ ? std::string(reinterpret_cast<const char *>(data), size)
+                                   : "f" + std::to_string(names->size()));
+      return arrow::Status::OK();
+    }));
+    if (has_header_) {
+      rest_.remove_prefix(used);
+      next_row_ = 2;
+    }
+    return arrow::Status::OK();
+  }
+
+  /// Parses the next rows into `parser_`, or leaves it null at the end.
+  arrow::Status ParseMore() {
+    while (true) {
+      while (rest_.empty()) {
+        if (last_) return arrow::Status::OK();
+        ARROW_RETURN_NOT_OK(Refill());
+      }
+      auto parser = std::make_unique<csv::BlockParser>(parse_, column_count_, next_row_);
+      uint32_t used = 0;
+      const auto status = last_ ? parser->ParseFinal(rest_, &used) : parser->Parse(rest_, &used);
+      if (!status.ok()) return Located(status);
+      if (used == 0) {
+        place.row = next_row_;
+        return arrow::Status::Invalid("the row does not end: a quote is not closed");
+      }
+      rest_.remove_prefix(used);
+      next_row_ += parser->num_rows();
+      if (parser->num_rows() > 0) {
+        parser_ = std::move(parser);
+        return arrow::Status::OK();
+      }
+    }
+  }
+
+  /// Null where every cell of the first block is a null word, else the first that fits of integer, double, boolean, text.
+  arrow::Result<std::shared_ptr<arrow::DataType>> Infer(int32_t column) {
+    if (!parser_) return arrow::null();
+    for (const auto &type : {arrow::null(), arrow::int64(), arrow::float64(), arrow::boolean()}) {
+      ARROW_ASSIGN_OR_RAISE(auto converter, csv::Converter::Make(type, convert_));
+      if (converter->Convert(*parser_, column).ok()) return type;
+    }
+    return arrow::utf8();
+  }
+
+  const bool has_header_;
+  csv::ParseOptions parse_ = csv::ParseOptions::Defaults();
+  csv::ConvertOptions convert_;
+  std::unique_ptr<BlockFeed> feed_;
+  std::shared_ptr<arrow::Buffer> block_;
+  std::string_view rest_;
+  bool last_ = false;
+  int64_t next_row_ = 1;
+  int32_t column_count_ = 0;
+  std::unique_ptr<csv::BlockParser> parser_;
+  std::shared_ptr<arrow::Schema> file_schema_, schema_;
+  std::vector<int> selected_;
+  std::vector<std::shared_ptr<csv::Converter>> converters_;
+};
+
+}  // namespace
+
+arrow::Result<std::unique_ptr<Source>> OpenCsv(const CArrowReadOptions &options, const std::shared_ptr<DescriptorFile> &file,
+                                               Place *place) {
+  auto source = std::make_unique<CsvSource>(options);
+  const auto status = source->Open(options, file);
+  *place = source->place;
+  ARROW_RETURN_NOT_OK(status);
+  return source;
+}
+
+}  // namespace carrow

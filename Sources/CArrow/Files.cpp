@@ -1,0 +1,170 @@
+#include <arrow/io/compressed.h>
+#include <arrow/util/compression.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "Internal.h"
+
+namespace carrow {
+
+void report(const arrow::Status &status, const Place &place, int system_error, CArrowError *error) noexcept {
+  if (error == nullptr) return;
+  std::memset(error, 0, sizeof *error);
+  error->row = place.row;
+  error->column = place.column;
+  error->system_error = system_error;
+  if (system_error != 0) {
+    error->code = CARROW_SYSTEM;
+  } else if (status.IsOutOfMemory() || status.IsCapacityError()) {
+    error->code = CARROW_OUT_OF_MEMORY;
+  } else if (status.IsNotImplemented()) {
+    error->code = CARROW_UNSUPPORTED;
+  } else {
+    error->code = CARROW_BAD_DATA;
+  }
+  // Messages quote the file's own bytes: only printable ASCII passes, the rest becomes "?".
+  try {
+    const std::string text = status.message();
+    const size_t room = sizeof error->text - 1;
+    size_t length = 0;
+    for (const unsigned char byte : text) {
+      if (length == room) break;
+      error->text[length++] = byte >= 0x20 && byte < 0x7f ? static_cast<char>(byte) : byte == '\n' ? ' ' : '?';
+    }
+  } catch (...) {
+    std::strncpy(error->text, "out of memory", sizeof error->text - 1);
+  }
+}
+
+arrow::Result<std::shared_ptr<DescriptorFile>> DescriptorFile::Make(int descriptor, std::shared_ptr<SystemFailure> failure) {
+  struct stat facts;
+  if (fstat(descriptor, &facts) != 0) {
+    failure->code = errno;
+    return arrow::Status::IOError("fstat failed");
+  }
+  if (!S_ISREG(facts.st_mode)) return arrow::Status::Invalid("not a regular file");
+  return std::shared_ptr<DescriptorFile>(new DescriptorFile(descriptor, facts.st_size, std::move(failure)));
+}
+
+arrow::Status DescriptorFile::Close() {
+  closed_ = true;
+  return arrow::Status::OK();
+}
+
+arrow::Status DescriptorFile::Seek(int64_t position) {
+  if (position < 0) return arrow::Status::Invalid("seek to a negative position");
+  position_ = position;
+  return arrow::Status::OK();
+}
+
+arrow::Result<int64_t> DescriptorFile::Read(int64_t count, void *out) {
+  ARROW_ASSIGN_OR_RAISE(const int64_t read, ReadAt(position_, count, out));
+  position_ += read;
+  return read;
+}
+
+arrow::Result<std::shared_ptr<arrow::Buffer>> DescriptorFile::Read(int64_t count) {
+  ARROW_ASSIGN_OR_RAISE(auto buffer, ReadAt(position_, count));
+  position_ += buffer->size();
+  return buffer;
+}
+
+arrow::Result<int64_t> DescriptorFile::ReadAt(int64_t position, int64_t count, void *out) {
+  if (position < 0 || count < 0) return arrow::Status::Invalid("a position or size in the file is negative");
+  int64_t done = 0;
+  while (done < count) {
+    const ssize_t step = pread(descriptor_, static_cast<char *>(out) + done, static_cast<size_t>(count - done), position + done);
+    if (step == 0) break;
+    if (step < 0) {
+      if (errno == EINTR) continue;
+      failure_->code = errno;
+      return arrow::Status::IOError("reading failed");
+    }
+    done += step;
+  }
+  return done;
+}
+
+arrow::Result<std::shared_ptr<arrow::Buffer>> DescriptorFile::ReadAt(int64_t position, int64_t count) {
+  if (position < 0 || count < 0) return arrow::Status::Invalid("a position or size in the file is negative");
+  // A damaged length must not become an allocation larger than the file.
+  const int64_t available = std::max<int64_t>(size_ - std::min(position, size_), 0);
+  ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateResizableBuffer(std::min(count, available)));
+  ARROW_ASSIGN_OR_RAISE(const int64_t read, ReadAt(position, buffer->size(), buffer->mutable_data()));
+  ARROW_RETURN_NOT_OK(buffer->Resize(read, false));
+  return std::shared_ptr<arrow::Buffer>(std::move(buffer));
+}
+
+arrow::Future<std::shared_ptr<arrow::Buffer>> DescriptorFile::ReadAsync(const arrow::io::IOContext &, int64_t position,
+                                                                        int64_t count) {
+  return arrow::Future<std::shared_ptr<arrow::Buffer>>::MakeFinished(ReadAt(position, count));
+}
+
+arrow::Status DescriptorSink::Close() {
+  if (closed_) return arrow::Status::OK();
+  closed_ = true;
+  return Flush();
+}
+
+arrow::Status DescriptorSink::Write(const void *data, int64_t count) {
+  constexpr size_t limit = 256 * 1024;
+  const auto *bytes = static_cast<const uint8_t *>(data);
+  position_ += count;
+  if (pending_.size() + static_cast<size_t>(count) <= limit) {
+    pending_.insert(pending_.end(), bytes, bytes + count);
+    return arrow::Status::OK();
+  }
+  ARROW_RETURN_NOT_OK(Flush());
+  if (static_cast<size_t>(count) >= limit) return WriteOut(bytes, count);
+  pending_.assign(bytes, bytes + count);
+  return arrow::Status::OK();
+}
+
+arrow::Status DescriptorSink::Flush() {
+  ARROW_RETURN_NOT_OK(WriteOut(pending_.data(), static_cast<int64_t>(pending_.size())));
+  pending_.clear();
+  return arrow::Status::OK();
+}
+
+arrow::Status DescriptorSink::WriteOut(const uint8_t *data, int64_t count) {
+  while (count > 0) {
+    const ssize_t step = write(descriptor_, data, static_cast<size_t>(count));
+    if (step < 0) {
+      if (errno == EINTR) continue;
+      failure_->code = errno;
+      return arrow::Status::IOError("writing failed");
+    }
+    data += step;
+    count -= step;
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Result<std::shared_ptr<arrow::io::InputStream>> TextStream(const std::shared_ptr<DescriptorFile> &file,
+                                                                  int32_t compression) {
+  uint8_t head[8] = {0};
+  ARROW_ASSIGN_OR_RAISE(const int64_t count, file->ReadAt(0, sizeof head, head));
+  const auto begins = [&](const char *magic, int64_t size) { return count >= size && std::memcmp(head, magic, size) == 0; };
+  if (count == 0) return arrow::Status::Invalid("the file is empty");
+  const bool gzip = begins("\x1f\x8b", 2), zstd = begins("\x28\xb5\x2f\xfd", 4);
+  if (compression == CARROW_GZIP && !gzip) return arrow::Status::Invalid("not gzip, although its name says so");
+  if (compression == CARROW_ZSTD && !zstd && !begins("\x2a\x4d\x18", 3) && (head[0] & 0xf0) != 0x50)
+    return arrow::Status::Invalid("not zstd, although its name says so");
+  if (compression == CARROW_UNCOMPRESSED) {
+    if (gzip) return arrow::Status::Invalid("gzip data in a file whose name does not end in .gz");
+    if (zstd) return arrow::Status::Invalid("zstd data in a file whose name does not end in .zst");
+    if (begins("PAR1", 4)) return arrow::Status::Invalid("a Parquet file under a name for text");
+    if (begins("ARROW1", 6)) return arrow::Status::Invalid("an Arrow file under a name for text");
+    return file;
+  }
+  ARROW_ASSIGN_OR_RAISE(auto codec, arrow::util::Codec::Create(compression == CARROW_GZIP ? arrow::Compression::GZIP
+                                                                                          : arrow::Compression::ZSTD));
+  ARROW_ASSIGN_OR_RAISE(auto stream, arrow::io::CompressedInputStream::Make(codec.get(), file));
+  return stream;
+}
+
+}  // namespace carrow

@@ -1,0 +1,125 @@
+#pragma once
+
+#include <arrow/api.h>
+#include <arrow/io/interfaces.h>
+#include <arrow/util/future.h>
+
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <new>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "CArrow.h"
+
+namespace carrow {
+
+/// Where in a file an error lies, beside the status that says what it is.
+struct Place {
+  int64_t row = 0;
+  int32_t column = -1;
+};
+
+/// An errno, or 0, that a file operation left behind; set once.
+struct SystemFailure {
+  int code = 0;
+};
+
+void report(const arrow::Status &status, const Place &place, int system_error, CArrowError *error) noexcept;
+
+/// Runs `body` (Status()), turning every exception into an error.
+template <typename Body>
+int32_t guarded(CArrowError *error, Body &&body) noexcept {
+  try {
+    const arrow::Status status = body();
+    if (status.ok()) return 0;
+    report(status, Place{}, 0, error);
+  } catch (const std::bad_alloc &) {
+    report(arrow::Status::OutOfMemory("out of memory"), Place{}, 0, error);
+  } catch (const std::exception &failure) {
+    report(arrow::Status::Invalid(failure.what()), Place{}, 0, error);
+  } catch (...) {
+    report(arrow::Status::UnknownError("unknown failure"), Place{}, 0, error);
+  }
+  return -1;
+}
+
+/// A regular file read by pread only; asynchronous reads are answered at once, so that no thread pool starts.
+class DescriptorFile final : public arrow::io::RandomAccessFile {
+ public:
+  static arrow::Result<std::shared_ptr<DescriptorFile>> Make(int descriptor, std::shared_ptr<SystemFailure> failure);
+
+  arrow::Status Close() override;
+  bool closed() const override { return closed_; }
+  arrow::Result<int64_t> Tell() const override { return position_; }
+  arrow::Status Seek(int64_t position) override;
+  arrow::Result<int64_t> GetSize() override { return size_; }
+  arrow::Result<int64_t> Read(int64_t count, void *out) override;
+  arrow::Result<std::shared_ptr<arrow::Buffer>> Read(int64_t count) override;
+  arrow::Result<int64_t> ReadAt(int64_t position, int64_t count, void *out) override;
+  arrow::Result<std::shared_ptr<arrow::Buffer>> ReadAt(int64_t position, int64_t count) override;
+  arrow::Future<std::shared_ptr<arrow::Buffer>> ReadAsync(const arrow::io::IOContext &, int64_t position,
+                                                          int64_t count) override;
+
+ private:
+  DescriptorFile(int descriptor, int64_t size, std::shared_ptr<SystemFailure> failure)
+      : descriptor_(descriptor), size_(size), failure_(std::move(failure)) {}
+
+  int descriptor_;
+  int64_t size_;
+  int64_t position_ = 0;
+  bool closed_ = false;
+  std::shared_ptr<SystemFailure> failure_;
+};
+
+/// Appends to a descriptor through a buffer of its own; Close flushes and leaves the descriptor open.
+class DescriptorSink final : public arrow::io::OutputStream {
+ public:
+  DescriptorSink(int descriptor, std::shared_ptr<SystemFailure> failure)
+      : descriptor_(descriptor), failure_(std::move(failure)) {}
+  ~DescriptorSink() override = default;
+
+  arrow::Status Close() override;
+  bool closed() const override { return closed_; }
+  arrow::Result<int64_t> Tell() const override { return position_; }
+  using arrow::io::OutputStream::Write;
+  arrow::Status Write(const void *data, int64_t count) override;
+  arrow::Status Flush() override;
+
+ private:
+  arrow::Status WriteOut(const uint8_t *data, int64_t count);
+
+  int descriptor_;
+  int64_t position_ = 0;
+  bool closed_ = false;
+  std::vector<uint8_t> pending_;
+  std::shared_ptr<SystemFailure> failure_;
+};
+
+/// One file as a sequence of batches. `place` says where the last error lies.
+class Source {
+ public:
+  virtual ~Source() = default;
+  virtual std::shared_ptr<arrow::Schema> schema() const = 0;
+  virtual arrow::Status Select(const std::vector<int> &columns, const std::vector<std::shared_ptr<arrow::DataType>> &types) = 0;
+  /// Null at the end.
+  virtual arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next() = 0;
+
+  Place place;
+};
+
+/// What text formats read: plain bytes, or what gzip or zstd unpack to.
+arrow::Result<std::shared_ptr<arrow::io::InputStream>> TextStream(const std::shared_ptr<DescriptorFile> &file,
+                                                                  int32_t compression);
+
+arrow::Result<std::unique_ptr<Source>> OpenCsv(const CArrowReadOptions &options, const std::shared_ptr<DescriptorFile> &file,
+                                               Place *place);
+arrow::Result<std::unique_ptr<Source>> OpenJsonLines(const CArrowReadOptions &options,
+                                                     const std::shared_ptr<DescriptorFile> &file, Place *place);
+arrow::Result<std::unique_ptr<Source>> OpenParquet(const CArrowReadOptions &options,
+                                                   const std::shared_ptr<DescriptorFile> &file);
+arrow::Result<std::unique_ptr<Source>> OpenIpc(const std::shared_ptr<DescriptorFile> &file);
+
+}  // namespace carrow

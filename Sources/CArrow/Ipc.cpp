@@ -1,0 +1,96 @@
+#include <arrow/ipc/options.h>
+#include <arrow/ipc/reader.h>
+#include <arrow/util/key_value_metadata.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "Internal.h"
+
+namespace carrow {
+namespace {
+
+/// Arrow's file format (a footer at the end) and its stream format behind one face.
+class IpcSource final : public Source {
+ public:
+  arrow::Status Open(const std::shared_ptr<DescriptorFile> &file) {
+    file_ = file;
+    char magic[6];
+    ARROW_ASSIGN_OR_RAISE(const int64_t count, file->ReadAt(0, sizeof magic, magic));
+    if (count == 0) return arrow::Status::Invalid("the file is empty");
+    is_stream_ = count < 6 || std::memcmp(magic, "ARROW1", 6) != 0;
+    options_ = arrow::ipc::IpcReadOptions::Defaults();
+    options_.use_threads = false;
+    ARROW_RETURN_NOT_OK(Reopen());
+    file_schema_ = schema_;
+    return arrow::Status::OK();
+  }
+
+  std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
+
+  arrow::Status Select(const std::vector<int> &columns, const std::vector<std::shared_ptr<arrow::DataType>> &) override {
+    options_.included_fields = columns;
+    auto &ordered = options_.included_fields;
+    std::sort(ordered.begin(), ordered.end());
+    ordered.erase(std::unique(ordered.begin(), ordered.end()), ordered.end());
+    positions_.clear();
+    arrow::FieldVector fields;
+    for (const int column : columns) {
+      positions_.push_back(static_cast<int>(std::lower_bound(ordered.begin(), ordered.end(), column) - ordered.begin()));
+      fields.push_back(file_schema_->field(column));
+    }
+    ARROW_RETURN_NOT_OK(Reopen());
+    schema_ = arrow::schema(std::move(fields), file_schema_->metadata());
+    return arrow::Status::OK();
+  }
+
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next() override {
+    std::shared_ptr<arrow::RecordBatch> batch;
+    if (is_stream_) {
+      ARROW_RETURN_NOT_OK(stream_->ReadNext(&batch));
+      if (!batch) return batch;
+    } else {
+      if (next_ == reader_->num_record_batches()) return batch;
+      ARROW_ASSIGN_OR_RAISE(batch, reader_->ReadRecordBatch(next_++));
+    }
+    if (positions_.empty()) return batch;
+    arrow::ArrayVector arrays;
+    for (const int position : positions_) {
+      if (position >= batch->num_columns()) return arrow::Status::Invalid("a batch has fewer columns than the schema");
+      arrays.push_back(batch->column(position));
+    }
+    return arrow::RecordBatch::Make(schema_, batch->num_rows(), std::move(arrays));
+  }
+
+ private:
+  arrow::Status Reopen() {
+    if (is_stream_) {
+      ARROW_RETURN_NOT_OK(file_->Seek(0));
+      ARROW_ASSIGN_OR_RAISE(stream_, arrow::ipc::RecordBatchStreamReader::Open(file_, options_));
+      schema_ = stream_->schema();
+    } else {
+      ARROW_ASSIGN_OR_RAISE(reader_, arrow::ipc::RecordBatchFileReader::Open(file_, options_));
+      schema_ = reader_->schema();
+    }
+    return arrow::Status::OK();
+  }
+
+  std::shared_ptr<DescriptorFile> file_;
+  bool is_stream_ = false;
+  arrow::ipc::IpcReadOptions options_;
+  std::shared_ptr<arrow::ipc::RecordBatchStreamReader> stream_;
+  std::shared_ptr<arrow::ipc::RecordBatchFileReader> reader_;
+  int next_ = 0;
+  std::shared_ptr<arrow::Schema> file_schema_, schema_;
+  std::vector<int> positions_;
+};
+
+}  // namespace
+
+arrow::Result<std::unique_ptr<Source>> OpenIpc(const std::shared_ptr<DescriptorFile> &file) {
+  auto source = std::make_unique<IpcSource>();
+  ARROW_RETURN_NOT_OK(source->Open(file));
+  return source;
+}
+
+}  // namespace carrow

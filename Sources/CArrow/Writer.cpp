@@ -1,0 +1,168 @@
+#include <arrow/c/bridge.h>
+#include <arrow/ipc/writer.h>
+#include <arrow/util/byte_size.h>
+#include <arrow/util/key_value_metadata.h>
+#include <parquet/arrow/writer.h>
+#include <parquet/properties.h>
+
+#include <algorithm>
+
+#include "Internal.h"
+
+namespace carrow {
+namespace {
+
+/// Batches are gathered into row groups of a bounded size: writing whole tables takes far less time and memory than
+/// appending to a row group that is kept open.
+class ParquetSink {
+ public:
+  static arrow::Result<std::unique_ptr<parquet::arrow::FileWriter>> Open(
+      const std::shared_ptr<arrow::Schema> &schema, const std::shared_ptr<DescriptorSink> &sink) {
+    parquet::WriterProperties::Builder properties;
+    properties.compression(parquet::Compression::SNAPPY)->enable_page_checksum();
+    // A dictionary pays for repeated values: for text and integers, not for measured numbers.
+    for (const auto &field : schema->fields()) DisableFloatDictionaries(*field, field->name(), &properties);
+    const auto arrow_properties = parquet::ArrowWriterProperties::Builder().store_schema()->build();
+    return parquet::arrow::FileWriter::Open(*schema, arrow::default_memory_pool(), sink, properties.build(), arrow_properties);
+  }
+
+ private:
+  static void DisableFloatDictionaries(const arrow::Field &field, const std::string &path,
+                                       parquet::WriterProperties::Builder *properties) {
+    switch (field.type()->id()) {
+      case arrow::Type::HALF_FLOAT:
+      case arrow::Type::FLOAT:
+      case arrow::Type::DOUBLE:
+        properties->disable_dictionary(path);
+        break;
+      default:
+        break;
+    }
+  }
+};
+
+}  // namespace
+}  // namespace carrow
+
+struct CArrowWriter {
+  CArrowWriteOptions options = {};
+  std::shared_ptr<carrow::SystemFailure> failure = std::make_shared<carrow::SystemFailure>();
+  std::shared_ptr<carrow::DescriptorSink> sink;
+  std::shared_ptr<arrow::Schema> schema;
+  std::unique_ptr<parquet::arrow::FileWriter> parquet;
+  std::shared_ptr<arrow::ipc::RecordBatchWriter> ipc;
+  arrow::RecordBatchVector pending;
+  int64_t pending_rows = 0, pending_bytes = 0;
+
+  arrow::Status WriteRowGroup() {
+    if (pending_rows == 0) return arrow::Status::OK();
+    ARROW_ASSIGN_OR_RAISE(const auto table, arrow::Table::FromRecordBatches(schema, pending));
+    ARROW_RETURN_NOT_OK(parquet->WriteTable(*table, pending_rows));
+    pending.clear();
+    pending_rows = pending_bytes = 0;
+    return arrow::Status::OK();
+  }
+
+  arrow::Status Write(const std::shared_ptr<arrow::RecordBatch> &batch) {
+    if (ipc) return ipc->WriteRecordBatch(*batch);
+    // Large batches are cut, so that no row group exceeds its rows.
+    for (int64_t begin = 0; begin < batch->num_rows();) {
+      const int64_t count = std::min(options.row_group_rows - pending_rows, batch->num_rows() - begin);
+      auto part = begin == 0 && count == batch->num_rows() ? batch : batch->Slice(begin, count);
+      pending_rows += count;
+      auto bytes = arrow::util::ReferencedBufferSize(*part);
+      pending_bytes += bytes.ok() ? *bytes : 0;
+      pending.push_back(std::move(part));
+      begin += count;
+      if (pending_rows >= options.row_group_rows || pending_bytes >= options.row_group_bytes)
+        ARROW_RETURN_NOT_OK(WriteRowGroup());
+    }
+    return arrow::Status::OK();
+  }
+
+  arrow::Status Finish() {
+    if (parquet) {
+      ARROW_RETURN_NOT_OK(WriteRowGroup());
+      ARROW_RETURN_NOT_OK(parquet->Close());
+    } else {
+      ARROW_RETURN_NOT_OK(ipc->Close());
+    }
+    return sink->Close();
+  }
+};
+
+namespace {
+
+template <typename Body>
+int32_t located(CArrowWriter *writer, CArrowError *error, Body &&body) noexcept {
+  const int32_t result = carrow::guarded(error, std::forward<Body>(body));
+  if (result != 0 && error != nullptr && writer->failure->code != 0) {
+    error->code = CARROW_SYSTEM;
+    error->system_error = writer->failure->code;
+  }
+  return result;
+}
+
+}  // namespace
+
+extern "C" {
+
+int32_t carrow_writer_open(const CArrowWriteOptions *options, struct ArrowSchema *schema, CArrowWriter **out,
+                           CArrowError *error) {
+  *out = nullptr;
+  auto writer = std::unique_ptr<CArrowWriter>(new (std::nothrow) CArrowWriter);
+  if (!writer) {
+    schema->release(schema);
+    return carrow::guarded(error, [] { return arrow::Status::OutOfMemory("out of memory"); });
+  }
+  const int32_t result = located(writer.get(), error, [&]() -> arrow::Status {
+    ARROW_ASSIGN_OR_RAISE(auto imported, arrow::ImportSchema(schema));
+    std::vector<std::string> keys, values;
+    for (int32_t i = 0; i < options->metadata_count; ++i) {
+      keys.emplace_back(options->metadata[2 * i]);
+      values.emplace_back(options->metadata[2 * i + 1]);
+    }
+    imported = keys.empty() ? imported->RemoveMetadata()
+                            : imported->WithMetadata(arrow::key_value_metadata(std::move(keys), std::move(values)));
+    writer->options = *options;
+    writer->schema = std::move(imported);
+    writer->sink = std::make_shared<carrow::DescriptorSink>(options->descriptor, writer->failure);
+    if (options->format == CARROW_PARQUET) {
+      ARROW_ASSIGN_OR_RAISE(writer->parquet, carrow::ParquetSink::Open(writer->schema, writer->sink));
+    } else if (options->format == CARROW_IPC) {
+      auto ipc_options = arrow::ipc::IpcWriteOptions::Defaults();
+      ipc_options.use_threads = false;
+      ipc_options.unify_dictionaries = false;
+      ipc_options.emit_dictionary_deltas = true;
+      ARROW_ASSIGN_OR_RAISE(writer->ipc, arrow::ipc::MakeFileWriter(writer->sink, writer->schema, ipc_options));
+    } else {
+      return arrow::Status::NotImplemented("format ", options->format);
+    }
+    return arrow::Status::OK();
+  });
+  if (result == 0) *out = writer.release();
+  return result;
+}
+
+int32_t carrow_writer_write(CArrowWriter *writer, struct ArrowArray *batch, CArrowError *error) {
+  return located(writer, error, [&]() -> arrow::Status {
+    ARROW_ASSIGN_OR_RAISE(auto imported, arrow::ImportRecordBatch(batch, writer->schema));
+    return writer->Write(imported);
+  });
+}
+
+int32_t carrow_writer_finish(CArrowWriter *writer, int64_t *byte_count, CArrowError *error) {
+  return located(writer, error, [&]() -> arrow::Status {
+    ARROW_RETURN_NOT_OK(writer->Finish());
+    ARROW_ASSIGN_OR_RAISE(*byte_count, writer->sink->Tell());
+    return arrow::Status::OK();
+  });
+}
+
+void carrow_writer_close(CArrowWriter *writer) {
+  try {
+    delete writer;
+  } catch (...) {
+  }
+}
+}

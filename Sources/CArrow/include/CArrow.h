@@ -1,0 +1,135 @@
+// Arrow tables in and out of files, through the Arrow C Data Interface. Every function catches what the C++ below throws;
+// 0 is success and -1 is failure with `error` filled in, unless a comment says otherwise. A handle serves one thread at a time.
+#ifndef CARROW_H
+#define CARROW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Arrow C Data Interface: the structures every Arrow implementation agrees on.
+#ifndef ARROW_C_DATA_INTERFACE
+#define ARROW_C_DATA_INTERFACE
+
+#define ARROW_FLAG_DICTIONARY_ORDERED 1
+#define ARROW_FLAG_NULLABLE 2
+#define ARROW_FLAG_MAP_KEYS_SORTED 4
+
+struct ArrowSchema {
+  const char *format;
+  const char *name;
+  const char *metadata;
+  int64_t flags;
+  int64_t n_children;
+  struct ArrowSchema **children;
+  struct ArrowSchema *dictionary;
+  void (*release)(struct ArrowSchema *);
+  void *private_data;
+};
+
+struct ArrowArray {
+  int64_t length;
+  int64_t null_count;
+  int64_t offset;
+  int64_t n_buffers;
+  int64_t n_children;
+  const void **buffers;
+  struct ArrowArray **children;
+  struct ArrowArray *dictionary;
+  void (*release)(struct ArrowArray *);
+  void *private_data;
+};
+#endif
+
+enum { CARROW_CSV = 1, CARROW_JSON_LINES = 2, CARROW_PARQUET = 3, CARROW_IPC = 4 };
+enum { CARROW_UNCOMPRESSED = 0, CARROW_GZIP = 1, CARROW_ZSTD = 2, CARROW_RAW_DEFLATE = 3 };
+enum {
+  CARROW_BAD_DATA = 1,       // what the file holds is wrong
+  CARROW_UNSUPPORTED = 2,    // correct, but not something this reads or writes
+  CARROW_SYSTEM = 3,         // a system call failed: system_error is its errno
+  CARROW_OUT_OF_MEMORY = 4,
+};
+
+typedef struct {
+  int32_t code;
+  int32_t system_error;
+  int64_t row;      // of the file, counted from 1 (a CSV header is row 1); 0: not known
+  int32_t column;   // index in the file's schema; -1: not known
+  char text[1024];  // printable UTF-8
+} CArrowError;
+
+typedef struct {
+  int32_t format;
+  int32_t compression;
+  int32_t descriptor;  // a regular file, read with pread; stays open and the caller's
+  char delimiter;
+  char quote;  // 0: no quoting
+  char decimal_point;
+  bool has_header;
+  const char *const *null_words;  // NULL: Arrow's own list
+  int32_t null_word_count;
+  int32_t block_bytes;    // of text, read at a time
+  int64_t row_bytes_limit;  // a longer row of text is an error
+  int64_t batch_rows;     // at most, for Parquet
+} CArrowReadOptions;
+
+typedef struct CArrowReader CArrowReader;
+
+int32_t carrow_reader_open(const CArrowReadOptions *options, CArrowReader **reader, CArrowError *error);
+// The schema of what `next` gives. For text, of all columns with types inferred from the first block until `select`.
+int32_t carrow_reader_schema(CArrowReader *reader, struct ArrowSchema *schema, CArrowError *error);
+// Reads only these columns (indices in the file's schema), in this order. A type is an Arrow format string or NULL for the
+// type as it is; only text has types to give. At most once, before the first `next`.
+int32_t carrow_reader_select(CArrowReader *reader, const int32_t *columns, const char *const *types, int32_t count,
+                             CArrowError *error);
+// 1: a validated batch; 0: the end; -1: an error, after which the reader gives nothing more.
+int32_t carrow_reader_next(CArrowReader *reader, struct ArrowArray *batch, CArrowError *error);
+void carrow_reader_close(CArrowReader *reader);
+
+typedef struct {
+  int32_t format;      // CARROW_PARQUET or CARROW_IPC
+  int32_t descriptor;  // stays open and the caller's
+  int64_t row_group_rows;
+  int64_t row_group_bytes;
+  const char *const *metadata;  // key, value, key, value ...
+  int32_t metadata_count;       // of keys
+} CArrowWriteOptions;
+
+typedef struct CArrowWriter CArrowWriter;
+
+// Takes over `schema`, whatever happens.
+int32_t carrow_writer_open(const CArrowWriteOptions *options, struct ArrowSchema *schema, CArrowWriter **writer,
+                           CArrowError *error);
+// Takes over `batch`, whatever happens; its buffers must stay as they are until released.
+int32_t carrow_writer_write(CArrowWriter *writer, struct ArrowArray *batch, CArrowError *error);
+int32_t carrow_writer_finish(CArrowWriter *writer, int64_t *byte_count, CArrowError *error);
+void carrow_writer_close(CArrowWriter *writer);
+
+// One array from `count` arrays of one type, which are taken over with `schema`, whatever happens.
+int32_t carrow_concatenate(struct ArrowSchema *schema, struct ArrowArray *arrays, int32_t count, struct ArrowArray *out,
+                           CArrowError *error);
+// The array's values as another type, named by its Arrow format string; dictionaries are decoded first. A value that does not
+// fit is an error. Takes over `schema` and `array`, whatever happens.
+int32_t carrow_cast(struct ArrowSchema *schema, struct ArrowArray *array, const char *format, struct ArrowArray *out,
+                    CArrowError *error);
+
+typedef struct CArrowDecompressor CArrowDecompressor;
+
+int32_t carrow_decompressor_open(int32_t compression, CArrowDecompressor **decompressor, CArrowError *error);
+int32_t carrow_decompressor_step(CArrowDecompressor *decompressor, const uint8_t *input, int64_t input_count, uint8_t *output,
+                                 int64_t output_count, int64_t *consumed, int64_t *produced, bool *finished,
+                                 CArrowError *error);
+void carrow_decompressor_close(CArrowDecompressor *decompressor);
+
+// zlib's CRC-32 of `bytes` going on from `previous` (0 at first).
+uint32_t carrow_crc32(uint32_t previous, const uint8_t *bytes, int64_t count);
+
+const char *carrow_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,57 @@
+/// Where in a table something is wrong. Rows are counted from 1 as the file has them: a CSV header is row 1, blank lines of
+/// text are not counted.
+package struct TableLocation: Hashable, Sendable, CustomStringConvertible {
+    package var file: String
+    package var row: Int?
+    package var column: String?
+    /// The model input that wants the value.
+    package var input: String?
+
+    package init(file: String, row: Int? = nil, column: String? = nil, input: String? = nil) {
+        self.file = file
+        self.row = row
+        self.column = column
+        self.input = input
+    }
+
+    package var description: String {
+        var parts: [String] = []
+        if let row { parts.append("row \(row)") }
+        if let column { parts.append("column \"\(column)\"") }
+        if let input { parts.append("model input \"\(input)\"") }
+        return parts.isEmpty ? file : file + ": " + parts.joined(separator: ", ")
+    }
+}
+
+package enum ColumnarError: Error, Hashable, Sendable {
+    /// A system call failed: trying again can help.
+    case system(file: String, operation: String, code: Int32)
+    /// Memory ran out: trying again can help.
+    case outOfMemory(file: String)
+    /// The file is not what its format requires (truncated, ragged, not UTF-8, a cell of the wrong type).
+    case badFile(TableLocation, reason: String)
+    /// A sound file without a single row.
+    case noRows(file: String)
+    /// A sound table that does not fit the model or the pipeline: a column is missing, doubled, or of the wrong type.
+    case mismatch(TableLocation, reason: String)
+    /// A value that the model input cannot take: null, out of range, not finite.
+    case badValue(TableLocation, reason: String)
+    /// Correct, but a format or type that is not read or written.
+    case unsupported(file: String, reason: String)
+    /// The pipeline's rules contradict the model or themselves; no file is to blame.
+    case badRule(String)
+}
+
+extension ColumnarError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .system(let file, let operation, let code): "\(file): \(operation) failed: \(errnoText(code))"
+        case .outOfMemory(let file): "\(file): not enough memory"
+        case .badFile(let location, let reason), .mismatch(let location, let reason), .badValue(let location, let reason):
+            "\(location): \(reason)"
+        case .noRows(let file): "\(file): no rows; drop it again with data, or remove it"
+        case .unsupported(let file, let reason): "\(file): \(reason)"
+        case .badRule(let reason): reason
+        }
+    }
+}

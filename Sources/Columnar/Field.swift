@@ -1,0 +1,147 @@
+internal import CArrow
+package import Tensors
+
+/// What a column holds, as far as binding and writing care.
+package indirect enum ColumnType: Hashable, Sendable {
+    /// Nothing but nulls.
+    case null
+    case boolean
+    /// Of an integer or floating-point element type.
+    case number(ElementType)
+    case decimal
+    case string
+    case binary
+    /// A date, a time, a timestamp or a duration.
+    case time
+    case dictionary(of: ColumnType)
+    case list
+    case structure
+    /// By its Arrow format string; carried through files of Arrow and Parquet, and refused elsewhere.
+    case other(String)
+
+    /// Values that a numeric model input can take: numbers, decimals and booleans, dictionaries of them too.
+    package var isNumeric: Bool {
+        switch self {
+        case .number, .decimal, .boolean: true
+        case .dictionary(let values): values.isNumeric
+        default: false
+        }
+    }
+
+    package var isString: Bool {
+        switch self {
+        case .string: true
+        case .dictionary(let values): values.isString
+        default: false
+        }
+    }
+
+    /// As a message names it.
+    package var name: String {
+        switch self {
+        case .null: "empty"
+        case .boolean: "boolean"
+        case .number(let type): type.name
+        case .decimal: "decimal"
+        case .string: "string"
+        case .binary: "binary"
+        case .time: "time"
+        case .dictionary(let values): values.name
+        case .list: "list"
+        case .structure: "struct"
+        case .other(let format): "Arrow type \(format)"
+        }
+    }
+
+    /// From an Arrow C Data Interface format string, without its dictionary.
+    init(format: String) {
+        switch format {
+        case "n": self = .null
+        case "b": self = .boolean
+        case "c": self = .number(.int8)
+        case "C": self = .number(.uint8)
+        case "s": self = .number(.int16)
+        case "S": self = .number(.uint16)
+        case "i": self = .number(.int32)
+        case "I": self = .number(.uint32)
+        case "l": self = .number(.int64)
+        case "L": self = .number(.uint64)
+        case "e": self = .number(.float16)
+        case "f": self = .number(.float32)
+        case "g": self = .number(.float64)
+        case "u", "U", "vu": self = .string
+        case "z", "Z", "vz": self = .binary
+        case "+l", "+L", "+m": self = .list
+        case "+s": self = .structure
+        default:
+            if format.hasPrefix("d:") {
+                self = .decimal
+            } else if format.hasPrefix("t") {
+                self = .time
+            } else if format.hasPrefix("w:") {
+                self = .binary
+            } else if format.hasPrefix("+w:") {
+                self = .list
+            } else {
+                self = .other(format)
+            }
+        }
+    }
+
+    /// The Arrow format string of a type that this module makes columns of.
+    static func format(of type: ElementType) -> String? {
+        switch type {
+        case .bool: "b"
+        case .int8: "c"
+        case .uint8: "C"
+        case .int16: "s"
+        case .uint16: "S"
+        case .int32: "i"
+        case .uint32: "I"
+        case .int64: "l"
+        case .uint64: "L"
+        case .float16: "e"
+        case .float32: "f"
+        case .float64: "g"
+        case .string: "u"
+        default: nil
+        }
+    }
+}
+
+/// A column's name and type. It carries the Arrow schema it came with, so that a kept column leaves as it arrived.
+package struct Field: @unchecked Sendable {
+    package let name: String
+    package let type: ColumnType
+    package let isNullable: Bool
+    /// A shallow copy; what it points to belongs to `owner`, which is never changed.
+    let schema: ArrowSchema
+    let owner: AnyObject
+
+    /// Arrow's format string; of a dictionary, its indices'.
+    var format: String { String(cString: schema.format) }
+    /// The type that the values have once a dictionary is decoded.
+    var valueFormat: String { schema.dictionary.map { String(cString: $0.pointee.format) } ?? format }
+}
+
+extension Field: Equatable {
+    package static func == (left: Field, right: Field) -> Bool {
+        left.name == right.name && left.format == right.format && left.valueFormat == right.valueFormat
+    }
+}
+
+/// The columns of a table, in file order.
+package struct TableSchema: Sendable {
+    package let fields: [Field]
+    package let metadata: [String: String]
+
+    package init(fields: [Field], metadata: [String: String] = [:]) {
+        self.fields = fields
+        self.metadata = metadata
+    }
+
+    package var names: [String] { fields.map(\.name) }
+
+    /// The positions of the columns of that name: none, one, or more where the file repeats it.
+    package func positions(of name: String) -> [Int] { fields.indices.filter { fields[$0].name == name } }
+}

@@ -1,0 +1,97 @@
+
+internal import Glibc
+
+
+/// A file descriptor, closed with its owner unless it was borrowed.
+final class OwnedDescriptor {
+    let number: Int32
+    private let isOwned: Bool
+
+    init(borrowing number: Int32) {
+        self.number = number
+        isOwned = false
+    }
+
+    /// Opens a regular file without waiting, so that a FIFO cannot hold the caller.
+    init(reading path: String) throws(ColumnarError) {
+        number = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        isOwned = true
+        guard number >= 0 else { throw .system(file: path, operation: "opening", code: errno) }
+        var facts = stat()
+        guard fstat(number, &facts) == 0 else { throw .system(file: path, operation: "fstat", code: errno) }
+        guard facts.st_mode & S_IFMT == S_IFREG else {
+            throw .badFile(TableLocation(file: path), reason: "not a regular file")
+        }
+    }
+
+    /// Makes an empty file.
+    init(writing path: String) throws(ColumnarError) {
+        number = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        isOwned = true
+        guard number >= 0 else { throw .system(file: path, operation: "creating", code: errno) }
+    }
+
+    /// A file without a name in `directory`, gone when closed.
+    init(temporaryIn directory: String) throws(ColumnarError) {
+        var made = open(directory, O_RDWR | __O_TMPFILE | O_CLOEXEC, 0o600)
+        if made < 0 {
+            // File systems without O_TMPFILE: a name that is removed at once.
+            var template = Array("\(directory)/.millrace-XXXXXX".utf8CString)
+            made = mkstemp(&template)
+            if made >= 0 {
+                _ = fcntl(made, F_SETFD, FD_CLOEXEC)
+                unlink(template)
+            }
+        }
+        number = made
+        isOwned = true
+        guard number >= 0 else { throw .system(file: directory, operation: "making a temporary file", code: errno) }
+    }
+
+    deinit { if isOwned, number >= 0 { close(number) } }
+
+    func size(file: String) throws(ColumnarError) -> Int {
+        var facts = stat()
+        guard fstat(number, &facts) == 0 else { throw .system(file: file, operation: "fstat", code: errno) }
+        return Int(facts.st_size)
+    }
+
+    /// Fills `target` from `position`; returns fewer bytes only at the end of the file.
+    func read(into target: UnsafeMutableRawBufferPointer, at position: Int, file: String) throws(ColumnarError) -> Int {
+        var done = 0
+        while done < target.count {
+            let step = pread(number, target.baseAddress! + done, target.count - done, off_t(position + done))
+            if step == 0 { break }
+            if step < 0 {
+                if errno == EINTR { continue }
+                throw .system(file: file, operation: "reading", code: errno)
+            }
+            done += step
+        }
+        return done
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer, file: String) throws(ColumnarError) {
+        var done = 0
+        while done < bytes.count {
+            let step = Glibc.write(number, bytes.baseAddress! + done, bytes.count - done)
+            if step < 0 {
+                if errno == EINTR { continue }
+                throw .system(file: file, operation: "writing", code: errno)
+            }
+            done += step
+        }
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer, at position: Int, file: String) throws(ColumnarError) {
+        var done = 0
+        while done < bytes.count {
+            let step = pwrite(number, bytes.baseAddress! + done, bytes.count - done, off_t(position + done))
+            if step < 0 {
+                if errno == EINTR { continue }
+                throw .system(file: file, operation: "writing", code: errno)
+            }
+            done += step
+        }
+    }
+}

@@ -1,0 +1,85 @@
+internal import CArrow
+
+/// The values of one column over some rows, in Arrow's layout. The memory is shared and never changed.
+package struct Column: @unchecked Sendable {
+    package let field: Field
+    package let count: Int
+    /// A shallow copy whose offset and length are the column's; its buffers belong to `owner`.
+    let array: ArrowArray
+    let owner: AnyObject
+
+    init(field: Field, array: ArrowArray, owner: AnyObject) {
+        self.field = field
+        self.array = array
+        self.owner = owner
+        count = Int(array.length)
+    }
+
+    /// The same rows under another name.
+    package func renamed(_ name: String) -> Column {
+        Column(field: field.renamed(name), array: array, owner: owner)
+    }
+
+    /// `rows` of it, without a copy.
+    package func slice(_ rows: Range<Int>) -> Column {
+        precondition(rows.lowerBound >= 0 && rows.upperBound <= count, "rows \(rows) of \(count)")
+        if rows.count == count { return self }
+        var part = array
+        part.offset += Int64(rows.lowerBound)
+        part.length = Int64(rows.count)
+        part.null_count = array.null_count == 0 ? 0 : -1
+        return Column(field: field, array: part, owner: owner)
+    }
+
+    /// Whether a row may be null: false only where none is.
+    package var mayHaveNulls: Bool { field.type == .null || (array.null_count != 0 && validity != nil) }
+
+    package func isNull(_ row: Int) -> Bool {
+        if field.format == "n" { return true }
+        guard array.null_count != 0, let validity else { return false }
+        let bit = Int(array.offset) + row
+        return validity[bit >> 3] & (1 << UInt8(bit & 7)) == 0
+    }
+
+    /// The validity bitmap, from the array's own start: add `array.offset`.
+    var validity: UnsafePointer<UInt8>? {
+        guard array.n_buffers > 0, let bytes = array.buffers[0] else { return nil }
+        return bytes.assumingMemoryBound(to: UInt8.self)
+    }
+
+    /// The values of a fixed-width column, the first row first. `Value` must be as the format says.
+    func values<Value>(as type: Value.Type) -> UnsafePointer<Value> {
+        guard let bytes = array.buffers[1] else { return UnsafePointer(emptyMemory.assumingMemoryBound(to: Value.self)) }
+        return bytes.assumingMemoryBound(to: Value.self) + Int(array.offset)
+    }
+}
+
+/// What a pointer without memory behind it points to: an array of no rows may have no buffers.
+nonisolated(unsafe) let emptyMemory = UnsafeRawPointer(UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64))
+
+/// Some rows of a table.
+package struct RecordBatch: Sendable {
+    package let columns: [Column]
+    package let rowCount: Int
+
+    /// `columns` of `rowCount` rows each.
+    package init(columns: [Column], rowCount: Int) {
+        precondition(columns.allSatisfy { $0.count == rowCount }, "columns of different lengths")
+        self.columns = columns
+        self.rowCount = rowCount
+    }
+
+    package var schema: TableSchema { TableSchema(fields: columns.map(\.field)) }
+
+    /// The first column of that name.
+    package func column(named name: String) -> Column? { columns.first { $0.field.name == name } }
+
+    package func slice(_ rows: Range<Int>) -> RecordBatch {
+        RecordBatch(columns: columns.map { $0.slice(rows) }, rowCount: rows.count)
+    }
+
+    /// The same rows with `more` columns behind these.
+    package func appending(_ more: [Column]) -> RecordBatch {
+        RecordBatch(columns: columns + more, rowCount: columns.isEmpty ? more.first?.count ?? rowCount : rowCount)
+    }
+}

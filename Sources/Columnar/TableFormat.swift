@@ -1,0 +1,103 @@
+/// A file format for tables and arrays, with the compression around it.
+package struct TableFormat: Hashable, Sendable, CustomStringConvertible {
+    package enum Kind: String, Sendable, CaseIterable {
+        case csv
+        case jsonLines = "jsonl"
+        case parquet
+        /// Arrow IPC; both the file and the stream format are read, the file format is written.
+        case arrow
+        case npy
+        case npz
+    }
+
+    /// Of the text formats, and only when reading.
+    package enum Compression: String, Sendable, CaseIterable {
+        case none
+        case gzip = "gz"
+        case zstd = "zst"
+    }
+
+    package let kind: Kind
+    package let compression: Compression
+
+    package init(_ kind: Kind, compression: Compression = .none) {
+        self.kind = kind
+        self.compression = compression
+    }
+
+    package static let csv = TableFormat(.csv)
+    package static let jsonLines = TableFormat(.jsonLines)
+    package static let parquet = TableFormat(.parquet)
+    package static let arrow = TableFormat(.arrow)
+    package static let npy = TableFormat(.npy)
+    package static let npz = TableFormat(.npz)
+
+    /// By the name's last extensions, in any case: `a.csv`, `a.tsv`, `a.csv.gz`, `a.jsonl.zst`, `a.ndjson`, `a.parquet`,
+    /// `a.arrow`, `a.arrows`, `a.feather`, `a.ipc`, `a.npy`, `a.npz`.
+    package init?(fileName: String) {
+        var parts = fileName.lowercased().split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count > 1, var last = parts.popLast() else { return nil }
+        var compression = Compression.none
+        if let named = Compression(rawValue: String(last)), parts.count > 1, let inner = parts.popLast() {
+            compression = named
+            last = inner
+        }
+        switch last {
+        case "csv", "tsv": self.init(.csv, compression: compression)
+        case "jsonl", "ndjson": self.init(.jsonLines, compression: compression)
+        case "parquet" where compression == .none: self.init(.parquet)
+        case "arrow" where compression == .none, "arrows" where compression == .none, "feather" where compression == .none,
+            "ipc" where compression == .none:
+            self.init(.arrow)
+        case "npy" where compression == .none: self.init(.npy)
+        case "npz" where compression == .none: self.init(.npz)
+        default: return nil
+        }
+    }
+
+    /// As a pipeline's `format:` names it.
+    package init?(name: String) {
+        guard let kind = Kind(rawValue: name) else { return nil }
+        self.init(kind)
+    }
+
+    /// What a file of this format is called, without the dot.
+    package var fileExtension: String {
+        compression == .none ? kind.rawValue : kind.rawValue + "." + compression.rawValue
+    }
+
+    package var description: String { fileExtension }
+
+    /// Text, whose columns have no types of their own.
+    package var isText: Bool { kind == .csv || kind == .jsonLines }
+    /// Arrays without column names, bound to model inputs by array name.
+    package var isArrays: Bool { kind == .npy || kind == .npz }
+}
+
+/// How a CSV file is written. Characters are ASCII.
+package struct TextDialect: Hashable, Sendable {
+    /// `nil`: a tab where the file is called `.tsv`, otherwise a comma.
+    package var delimiter: UInt8?
+    /// `nil`: no quoting.
+    package var quote: UInt8? = UInt8(ascii: "\"")
+    /// Without a header, columns are named `f0`, `f1` …
+    package var hasHeader = true
+    /// Cells of number, boolean and time columns that stand for a missing value; `nil`: Arrow's list (the empty cell, `NA`,
+    /// `NaN`, `null` and the like). Cells of string columns are always text.
+    package var nullWords: [String]?
+    package var decimalPoint = UInt8(ascii: ".")
+
+    package init() {}
+}
+
+package struct ReadOptions: Hashable, Sendable {
+    package var dialect = TextDialect()
+    /// Of text, read at a time.
+    package var blockByteCount = 1 << 20
+    /// A longer row of text is refused, so that a file without line ends cannot fill memory.
+    package var rowByteLimit = 16 << 20
+    /// Rows of a Parquet batch, at most.
+    package var batchRows = 16_384
+
+    package init() {}
+}

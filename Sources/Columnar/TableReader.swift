@@ -1,0 +1,193 @@
+internal import CArrow
+
+
+internal import Glibc
+
+
+/// One column to read.
+package struct ColumnRequest: Hashable, Sendable {
+    /// In the file's schema.
+    package let position: Int
+    /// Arrow's format string for a text file's column; `nil`: as the schema says.
+    let format: String?
+
+    package init(position: Int) {
+        self.position = position
+        format = nil
+    }
+
+    init(position: Int, format: String?) {
+        self.position = position
+        self.format = format
+    }
+}
+
+/// A CSV, JSON Lines, Parquet or Arrow file as a sequence of batches, read with `pread` in bounded memory on the calling
+/// thread. An error can come after good batches; nothing read before it is to be trusted then. Serves one thread at a time.
+package final class TableReader {
+    package let file: String
+    package let format: TableFormat
+    /// All columns until `select`, then the selected ones. A text file's types are guessed from its first block.
+    package private(set) var schema: TableSchema
+    /// What the file counts its first row of data as: 2 below a CSV header, otherwise 1.
+    package let firstRowNumber: Int
+
+    private let handle: OpaquePointer
+    private let descriptor: OwnedDescriptor
+    private let fileNames: [String]
+
+    /// Opens a regular file. `format` is by its name where not given.
+    package convenience init(path: String, format: TableFormat? = nil, options: ReadOptions = ReadOptions()) throws(ColumnarError) {
+        let descriptor = try OwnedDescriptor(reading: path)
+        try self.init(descriptor, path: path, format: format, options: options)
+    }
+
+    /// Reads an open file, which stays the caller's; `name` is for messages and the format.
+    package convenience init(
+        descriptor: Int32, name: String, format: TableFormat? = nil, options: ReadOptions = ReadOptions()
+    ) throws(ColumnarError) {
+        try self.init(OwnedDescriptor(borrowing: descriptor), path: name, format: format, options: options)
+    }
+
+    private init(_ descriptor: OwnedDescriptor, path: String, format: TableFormat?, options: ReadOptions) throws(ColumnarError) {
+        guard let format = format ?? TableFormat(fileName: path) else {
+            throw .unsupported(file: path, reason: "its name does not end like a table's (csv, jsonl, parquet, arrow, npy, npz)")
+        }
+        guard let code = format.code else {
+            throw .unsupported(file: path, reason: "\(format) holds arrays, not a table")
+        }
+        let dialect = options.dialect
+        var native = CArrowReadOptions()
+        native.format = code
+        native.compression = format.compression.code
+        native.descriptor = descriptor.number
+        native.delimiter = CChar(bitPattern: dialect.delimiter ?? UInt8(ascii: path.lowercased().contains(".tsv") ? "\t" : ","))
+        native.quote = CChar(bitPattern: dialect.quote ?? 0)
+        native.decimal_point = CChar(bitPattern: dialect.decimalPoint)
+        native.has_header = dialect.hasHeader
+        native.block_bytes = Int32(clamping: options.blockByteCount)
+        native.row_bytes_limit = Int64(min(options.rowByteLimit, 1 << 30))
+        native.batch_rows = Int64(max(options.batchRows, 1))
+        var opened: OpaquePointer?
+        var error = CArrowError()
+        let status = withCStrings(dialect.nullWords) { words in
+            native.null_words = words.map { UnsafePointer($0.baseAddress!) }
+            native.null_word_count = Int32(words?.count ?? 0)
+            return carrow_reader_open(&native, &opened, &error)
+        }
+        guard status == 0, let opened else { throw ColumnarError(error, file: path) }
+        let names: [String]
+        do throws(ColumnarError) {
+            schema = try readSchema(opened, file: path)
+            names = schema.names
+        } catch {
+            carrow_reader_close(opened)
+            throw error
+        }
+        fileNames = names
+        handle = opened
+        file = path
+        self.descriptor = descriptor
+        self.format = format
+        firstRowNumber = format.kind == .csv && dialect.hasHeader ? 2 : 1
+    }
+
+    deinit { carrow_reader_close(handle) }
+
+    /// Reads only these columns, in this order: at most once, before the first `next()`.
+    package func select(_ requests: [ColumnRequest]) throws(ColumnarError) {
+        precondition(!requests.isEmpty, "a selection of no columns")
+        let positions = requests.map { Int32($0.position) }
+        let memory = MemoryOwner()
+        var formats = requests.map { request in request.format.map { memory.cString($0) } }
+        var error = CArrowError()
+        let status = withExtendedLifetime(memory) {
+            carrow_reader_select(handle, positions, &formats, Int32(positions.count), &error)
+        }
+        guard status == 0 else { throw ColumnarError(error, file: file, columns: fileNames) }
+        schema = try readSchema(handle, file: file)
+    }
+
+    /// The next rows; `nil` at the end.
+    package func next() throws(ColumnarError) -> RecordBatch? {
+        let owner = ArrayOwner()
+        var error = CArrowError()
+        switch carrow_reader_next(handle, owner.array, &error) {
+        case 0: return nil
+        case 1: break
+        default: throw ColumnarError(error, file: file, columns: fileNames)
+        }
+        let root = owner.array.pointee
+        let columns = schema.fields.enumerated().map { index, field in
+            Column(field: field, array: root.children[index]!.pointee, owner: owner)
+        }
+        return RecordBatch(columns: columns, rowCount: Int(root.length))
+    }
+}
+
+private func readSchema(_ handle: OpaquePointer, file: String) throws(ColumnarError) -> TableSchema {
+    let owner = SchemaOwner()
+    var error = CArrowError()
+    guard carrow_reader_schema(handle, owner.schema, &error) == 0 else { throw ColumnarError(error, file: file) }
+    let root = owner.schema.pointee
+    var fields: [Field] = []
+    for index in 0..<Int(root.n_children) {
+        guard let node = root.children[index], let field = Field(node.pointee, owner: owner) else {
+            throw .badFile(TableLocation(file: file), reason: "the name of column \(index + 1) is not UTF-8 text")
+        }
+        fields.append(field)
+    }
+    return TableSchema(fields: fields, metadata: metadata(root.metadata))
+}
+
+/// Arrow's packed key-value metadata: a count, then lengths and bytes.
+private func metadata(_ packed: UnsafePointer<CChar>?) -> [String: String] {
+    guard let packed else { return [:] }
+    var cursor = UnsafeRawPointer(packed)
+    func number() -> Int {
+        defer { cursor += 4 }
+        return Int(cursor.loadUnaligned(as: Int32.self))
+    }
+    func text() -> String {
+        let count = number()
+        defer { cursor += count }
+        return String(decoding: UnsafeRawBufferPointer(start: cursor, count: count), as: UTF8.self)
+    }
+    var pairs: [String: String] = [:]
+    for _ in 0..<number() {
+        let key = text()
+        pairs[key] = text()
+    }
+    return pairs
+}
+
+extension TableFormat {
+    /// CArrow's number of the formats that Arrow reads.
+    var code: Int32? {
+        switch kind {
+        case .csv: Int32(CARROW_CSV)
+        case .jsonLines: Int32(CARROW_JSON_LINES)
+        case .parquet: Int32(CARROW_PARQUET)
+        case .arrow: Int32(CARROW_IPC)
+        case .npy, .npz: nil
+        }
+    }
+}
+
+extension TableFormat.Compression {
+    var code: Int32 {
+        switch self {
+        case .none: Int32(CARROW_UNCOMPRESSED)
+        case .gzip: Int32(CARROW_GZIP)
+        case .zstd: Int32(CARROW_ZSTD)
+        }
+    }
+}
+
+private func withCStrings<Result>(_ texts: [String]?, _ body: (UnsafeMutableBufferPointer<UnsafePointer<CChar>?>?) -> Result) -> Result {
+    guard let texts else { return body(nil) }
+    let memory = MemoryOwner()
+    let pointers = memory.allocate(UnsafePointer<CChar>?.self, count: max(texts.count, 1))
+    for (index, text) in texts.enumerated() { (pointers + index).initialize(to: memory.cString(text)) }
+    return withExtendedLifetime(memory) { body(UnsafeMutableBufferPointer(start: pointers, count: texts.count)) }
+}

@@ -1,0 +1,45 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Columnar
+
+/// What a small file costs: not a pass or fail, a figure in the log (`MILLRACE_TIMES=1`).
+@Suite(.enabled(if: ProcessInfo.processInfo.environment["MILLRACE_TIMES"] != nil)) struct SmallFileTimes {
+    @Test func tenRows() throws {
+        let directory = try TemporaryDirectory("columnar")
+        var text = "id," + (0..<8).map { "x\($0)" }.joined(separator: ",") + "\n"
+        for row in 0..<10 { text += "r\(row)," + (0..<8).map { "\(Double($0 * row) / 7)" }.joined(separator: ",") + "\n" }
+        let csv = try directory.write(text, to: "a.csv")
+        try copy(csv, to: directory("a.parquet"), format: .parquet)
+        try copy(csv, to: directory("a.arrow"), format: .arrow)
+        try copy(csv, to: directory("a.jsonl"), format: .jsonLines)
+        for name in ["a.csv", "a.jsonl", "a.parquet", "a.arrow"] {
+            try time("read " + name) {
+                let reader = try TableReader(path: directory(name))
+                while try reader.next() != nil {}
+            }
+        }
+        let reader = try TableReader(path: csv)
+        let batch = try #require(try reader.next())
+        for format in [TableFormat.csv, .jsonLines, .parquet, .arrow] {
+            try time("write \(format)") {
+                let writer = try TableWriter(path: directory("out"), format: format, schema: reader.schema)
+                try writer.write(batch)
+                _ = try writer.finish()
+            }
+        }
+    }
+
+    private func time(_ label: String, _ body: () throws -> Void) throws {
+        var best: [Double] = []
+        for _ in 0..<500 {
+            let begin = ContinuousClock.now
+            try body()
+            let elapsed = begin.duration(to: .now)
+            best.append(Double(elapsed.components.attoseconds) / 1e12)
+        }
+        best.sort()
+        print("\(label): median \(Int(best[250])) us, least \(Int(best[0])) us")
+    }
+}
