@@ -53,7 +53,7 @@ extension Session {
         }
     }
 
-    private func native(_ port: Port, _ make: () throws(NativeFailure) -> NativeValue) throws(EngineError) -> NativeValue {
+    func native(_ port: Port, _ make: () throws(NativeFailure) -> NativeValue) throws(EngineError) -> NativeValue {
         do { return try make() } catch {
             throw .unsupportedElementType(port: port.name, type: "\(port.kind)", detail: printable(error.message))
         }

@@ -126,9 +126,15 @@ private final class Seen: @unchecked Sendable {
         }
     }
 
-    /// The runtime must not go looking for the file by its name.
-    @Test func whatIsNotHandedOverIsNotFound() throws {
-        let error = #expect(throws: EngineError.self) { try Session(model: Fixture.bytes("external")) }
+    /// The runtime must not go looking for the file by its name, as it does in the working directory when left to itself.
+    @Test(arguments: SessionOptions.Optimization.allCases)
+    func whatIsNotHandedOverIsNotFound(optimization: SessionOptions.Optimization) throws {
+        let name = "w" + UUID().uuidString.prefix(15)
+        var model = try Fixture.bytes("external")
+        while let range = model.range(of: Data("external.weights".utf8)) { model.replaceSubrange(range, with: Data(name.utf8)) }
+        try Fixture.bytes("external.weights").write(to: URL(fileURLWithPath: name))
+        defer { try? FileManager.default.removeItem(atPath: name) }
+        let error = #expect(throws: EngineError.self) { try Session(model: model, options: SessionOptions(optimization: optimization)) }
         guard case .externalData = error else { Issue.record("\(String(describing: error))"); return }
     }
 

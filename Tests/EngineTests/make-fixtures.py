@@ -142,8 +142,20 @@ def failing():
 def batches():
     mean = h.make_node("ReduceMean", ["x"], ["y"], "mean", axes=[0], keepdims=0)
     write("no-batch-output", model([mean], [value("x", T.FLOAT, [4, 2])], [value("y", T.FLOAT, [2])]))
-    write("rows-dropped", model([h.make_node("NonZero", ["x"], ["y"], "nonzero")], [value("x", T.FLOAT, ["N"])],
-                                [value("y", T.INT64, [1, "M"])]))
+    write("two-batches", model([h.make_node("Add", ["x", "shape"], ["y"], "sum")],
+                               [value("x", T.FLOAT, [4, 1]), value("shape", T.FLOAT, [2])], [value("y", T.FLOAT, [4, 2])]))
+    write("open-axis", model([h.make_node("Relu", ["x"], ["y"], "relu")], [value("x", T.FLOAT, ["N", "T"])],
+                             [value("y", T.FLOAT, ["N", "T"])]))
+    # Every row becomes the largest of the batch.
+    write("batch-maximum", model([h.make_node("ReduceMax", ["x"], ["m"], "maximum", axes=[0]),
+                                  h.make_node("Expand", ["m", "shape"], ["y"], "spread")],
+                                 [value("x", T.FLOAT, [4, 1])], [value("y", T.FLOAT, [4, 1])],
+                                 [h.make_tensor("shape", T.INT64, [2], [4, 1])]))
+    # Declares [N, N] and gives [N, 2], in a way that shape inference does not see.
+    write("false-shape", model([h.make_node("Shape", ["x"], ["s"], "shape"), h.make_node("Add", ["s", "more"], ["t"], "add"),
+                                h.make_node("Expand", ["x", "t"], ["y"], "widen")],
+                               [value("x", T.FLOAT, ["N", 1])], [value("y", T.FLOAT, ["N", "N"])],
+                               [h.make_tensor("more", T.INT64, [2], [0, 1])]))
     write("strings", model([h.make_node("Identity", ["x"], ["y"], "same")], [value("x", T.STRING, [4, 1])],
                            [value("y", T.STRING, [4, 1])]))
 

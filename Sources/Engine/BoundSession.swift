@@ -1,0 +1,220 @@
+package import Tensors
+
+/// A session whose inputs lie in memory that is filled again for every batch, and whose outputs, where their shape follows
+/// from the input's, are written into memory that is kept. For one thread at a time.
+package final class BoundSession {
+    package let session: Session
+    package let plan: BatchPlan
+    /// The most rows of one run; exactly the rows of every run where the model fixes them.
+    package let capacity: Int
+
+    /// Per element of `plan.inputs`; `nil` for strings.
+    private let buffers: [TensorBuffer?]
+    private var strings: [[String]]
+    private let constants: [NativeValue]
+    private let binding: NativeBinding
+    private let ownOptions: NativeRunOptions
+    /// The rows for which inputs and outputs are bound; `nil` at first.
+    private var boundRows: Int?
+    /// Per model output; `nil` where the engine allocates it in every run.
+    private var kept: [Tensor?]
+    private var keepsOutputs = true
+
+    /// Memory for `plan.rows(wanted: capacity)` rows of every input.
+    package init(_ session: Session, plan: BatchPlan, capacity wanted: Int) throws(EngineError) {
+        self.session = session
+        self.plan = plan
+        capacity = plan.rows(wanted: wanted)
+        var buffers: [TensorBuffer?] = []
+        for input in plan.inputs {
+            if input.elementType == .string { buffers.append(nil); continue }
+            let shape = Shape([capacity] + input.rowShape.dimensions)
+            guard let byteCount = shape.elementCount.flatMap({ input.elementType.byteCount(elements: $0) }) else {
+                throw .wrongShape(input: input.name, expected: "a smaller batch", found: "\(shape)")
+            }
+            buffers.append(TensorBuffer(byteCount: byteCount))
+        }
+        self.buffers = buffers
+        strings = plan.inputs.map { _ in [] }
+        kept = session.outputs.map { _ in nil }
+        var constants: [NativeValue] = []
+        do {
+            binding = try session.native.makeBinding()
+            ownOptions = try NativeRunOptions(session.table)
+        } catch { throw .engine(printable(error.message)) }
+        for (index, tensor) in plan.constants {
+            let value = try session.makeValue(tensor, for: session.inputs[index])
+            constants.append(value)
+            do { try binding.bind(input: index, to: value) } catch { throw FailureWording.running(error) }
+        }
+        self.constants = constants
+    }
+
+    /// Row-major memory of `capacity` rows to fill before a run, for the input at `position` in `plan.inputs`.
+    /// Not for string inputs, which `setStrings` fills.
+    package func buffer(_ position: Int) -> TensorBuffer {
+        guard let buffer = buffers[position] else { preconditionFailure("string inputs have no buffer") }
+        return buffer
+    }
+
+    /// The strings of the rows of the next run, for the input at `position` in `plan.inputs`.
+    package func setStrings(_ values: [String], _ position: Int) { strings[position] = values }
+
+    /// Runs the model over the first `rows` rows of the inputs. Of a model with a fixed batch the rest is filled by repeating
+    /// the last row, and cut from the outputs. Tensors of the result may lie in memory that the next run overwrites.
+    package func run(rows: Int, cancellation: Cancellation? = nil) throws(EngineError) -> [EngineValue] {
+        precondition(rows >= 0 && rows <= capacity, "\(rows) rows in memory for \(capacity)")
+        let runRows = plan.fixedRows ?? rows
+        if runRows > rows { try pad(from: rows, to: runRows) }
+        if boundRows != runRows { try bind(rows: runRows) }
+        try bindStrings(rows: runRows)
+        let options = cancellation?.options ?? ownOptions
+        do {
+            try binding.run(options: options)
+        } catch {
+            let worded = FailureWording.running(error)
+            guard worded != .cancelled, kept.contains(where: { $0 != nil }) else { throw worded }
+            // A model may declare output shapes that it does not keep: once more, with memory from the engine.
+            keepsOutputs = false
+            try bind(rows: runRows)
+            do { try binding.run(options: options) } catch {
+                keepsOutputs = true
+                boundRows = nil
+                throw FailureWording.running(error)
+            }
+        }
+        return try takeOutputs(rows: rows, of: runRows)
+    }
+
+    private func pad(from rows: Int, to wanted: Int) throws(EngineError) {
+        guard rows > 0 else { return }
+        for (position, input) in plan.inputs.enumerated() {
+            guard let buffer = buffers[position], let bits = input.elementType.bitWidth else {
+                let perRow = input.elementsPerRow
+                var values = Array(strings[position].prefix(rows * perRow))
+                for _ in rows..<wanted { values += values[((rows - 1) * perRow)..<(rows * perRow)] }
+                strings[position] = values
+                continue
+            }
+            let rowBits = input.elementsPerRow * bits
+            guard rowBits % 8 == 0 else {
+                throw .noBatchAxis(port: input.name, detail: "rows of \(rowBits) bits cannot be repeated to fill the batch of \(wanted)")
+            }
+            let rowBytes = rowBits / 8
+            for row in rows..<wanted {
+                (buffer.address + row * rowBytes).copyMemory(from: buffer.address + (rows - 1) * rowBytes, byteCount: rowBytes)
+            }
+        }
+    }
+
+    private func bind(rows: Int) throws(EngineError) {
+        boundRows = nil
+        for (position, input) in plan.inputs.enumerated() {
+            guard let buffer = buffers[position] else { continue }
+            let tensor = Tensor(
+                elementType: input.elementType, shape: Shape([rows] + input.rowShape.dimensions), buffer: buffer)
+            let value = try session.makeValue(tensor, for: session.inputs[input.index])
+            do { try binding.bind(input: input.index, to: value) } catch { throw FailureWording.running(error) }
+        }
+        var outputs: [(index: Int, value: NativeValue?)] = []
+        let extents = symbolExtents(rows: rows)
+        for (index, port) in session.outputs.enumerated() {
+            kept[index] = keepsOutputs ? keptTensor(port, extents, previous: kept[index]) : nil
+            let tensor = kept[index]
+            outputs.append((index, try tensor.map { tensor throws(EngineError) in
+                try session.native(port) { () throws(NativeFailure) in try session.table.makeValue(tensor) }
+            }))
+        }
+        do { try binding.bind(outputs: outputs) } catch { throw FailureWording.running(error) }
+        boundRows = rows
+    }
+
+    private func bindStrings(rows: Int) throws(EngineError) {
+        for (position, input) in plan.inputs.enumerated() where buffers[position] == nil {
+            let shape = Shape([rows] + input.rowShape.dimensions)
+            let values = strings[position]
+            guard values.count == rows * input.elementsPerRow else {
+                throw .wrongShape(input: input.name, expected: "\(shape)", found: "\(values.count) strings")
+            }
+            let value = try session.makeValue(Tensor(strings: values, shape: shape), for: session.inputs[input.index])
+            do { try binding.bind(input: input.index, to: value) } catch { throw FailureWording.running(error) }
+        }
+    }
+
+    /// Symbolic dimensions of the inputs under a batch of `rows`.
+    private func symbolExtents(rows: Int) -> [String: Int] {
+        var extents: [String: Int] = [:]
+        for input in plan.inputs {
+            for (dimension, extent) in zip(session.inputs[input.index].dimensions ?? [], [rows] + input.rowShape.dimensions) {
+                if case .symbolic(let name) = dimension { extents[name] = extent }
+            }
+        }
+        for (index, tensor) in plan.constants {
+            for (dimension, extent) in zip(session.inputs[index].dimensions ?? [], tensor.shape.dimensions) {
+                if case .symbolic(let name) = dimension { extents[name] = extent }
+            }
+        }
+        return extents
+    }
+
+    /// Memory for an output whose extents all follow from the inputs', taken over from `previous` where that is large enough.
+    private func keptTensor(_ port: Port, _ extents: [String: Int], previous: Tensor?) -> Tensor? {
+        guard let type = port.elementType, type != .string, let dimensions = port.dimensions, !dimensions.isEmpty else { return nil }
+        var shape: [Int] = []
+        for dimension in dimensions {
+            switch dimension {
+            case .fixed(let extent): shape.append(extent)
+            case .symbolic(let name):
+                guard let extent = extents[name] else { return nil }
+                shape.append(extent)
+            case .unknown: return nil
+            }
+        }
+        guard let count = Shape(shape).elementCount, let needed = type.byteCount(elements: count) else { return nil }
+        if case .buffer(let buffer)? = previous?.storage, buffer.byteCount >= needed {
+            return Tensor(elementType: type, shape: Shape(shape), buffer: buffer)
+        }
+        return Tensor(elementType: type, shape: Shape(shape), buffer: TensorBuffer(byteCount: needed))
+    }
+
+    private func takeOutputs(rows: Int, of runRows: Int) throws(EngineError) -> [EngineValue] {
+        var taken: [NativeValue]?
+        var outputs: [EngineValue] = []
+        outputs.reserveCapacity(kept.count)
+        for (index, port) in session.outputs.enumerated() {
+            let value: EngineValue
+            if let tensor = kept[index] {
+                value = .tensor(tensor)
+            } else {
+                if taken == nil {
+                    do { taken = try binding.takeOutputs() } catch { throw FailureWording.running(error) }
+                }
+                value = try session.read(taken![index], from: port)
+            }
+            outputs.append(try Self.cut(value, port, to: rows, of: runRows))
+        }
+        return outputs
+    }
+
+    private static func cut(_ value: EngineValue, _ port: Port, to rows: Int, of runRows: Int) throws(EngineError) -> EngineValue {
+        switch value {
+        case .tensor(let tensor):
+            guard tensor.shape.dimensions.first == runRows else {
+                throw .noBatchAxis(port: port.name, detail: "its shape is \(tensor.shape) for a batch of \(runRows) rows")
+            }
+            if rows == runRows { return value }
+            let shape = Shape([rows] + tensor.shape.dimensions.dropFirst())
+            return switch tensor.storage {
+            case .buffer(let buffer): .tensor(Tensor(elementType: tensor.elementType, shape: shape, buffer: buffer))
+            case .strings(let strings): .tensor(Tensor(strings: Array(strings.prefix(shape.elementCount ?? 0)), shape: shape))
+            }
+        case .sequence(let elements):
+            guard elements.count == runRows else {
+                throw .noBatchAxis(port: port.name, detail: "it has \(elements.count) elements for a batch of \(runRows) rows")
+            }
+            return rows == runRows ? value : .sequence(Array(elements.prefix(rows)))
+        case .map, .none:
+            throw .noBatchAxis(port: port.name, detail: "it is \(port.kind)")
+        }
+    }
+}

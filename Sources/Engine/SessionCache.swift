@@ -1,0 +1,101 @@
+import Foundation
+
+/// Sessions that are kept for the next arrival, by what they were made of. For any number of threads.
+///
+/// A session is in use while anyone but the cache holds it; those are never dropped, so that the bound is exceeded rather than
+/// a model loaded twice at once.
+package final class SessionCache: @unchecked Sendable {
+    // Every variable is touched only while `condition` is locked.
+
+    package struct Key: Sendable, Hashable {
+        package let digest: String
+        package let options: SessionOptions
+
+        /// `digest` covers the model's bytes and those of its external data.
+        package init(digest: String, options: SessionOptions) {
+            self.digest = digest
+            self.options = options
+        }
+    }
+
+    private struct Entry {
+        var session: Session
+        let byteCount: Int
+        var lastUse: UInt64
+    }
+
+    /// A session being made, for those who wait for it.
+    private final class Flight {
+        var result: Result<Session, EngineError>?
+    }
+
+    package let byteLimit: Int
+    private let condition = NSCondition()
+    private var entries: [Key: Entry] = [:]
+    private var flights: [Key: Flight] = [:]
+    private var uses: UInt64 = 0
+
+    package init(byteLimit: Int) { self.byteLimit = byteLimit }
+
+    /// The session under `key`, made by `make` if there is none. Threads that ask for one that is being made wait for it and
+    /// share its failure; a failure is not kept. `byteCount` is what the session is held to cost: the bytes of model and
+    /// external data are a fair estimate.
+    package func session(
+        _ key: Key, byteCount: Int, make: () throws(EngineError) -> Session
+    ) throws(EngineError) -> Session {
+        condition.lock()
+        if entries[key] != nil {
+            defer { condition.unlock() }
+            return use(key)
+        }
+        if let flight = flights[key] {
+            defer { condition.unlock() }
+            while flight.result == nil { condition.wait() }
+            return try flight.result!.get()
+        }
+        let flight = Flight()
+        flights[key] = flight
+        evict(room: byteCount)
+        condition.unlock()
+
+        let result = Result { () throws(EngineError) in try make() }
+
+        condition.lock()
+        defer {
+            condition.broadcast()
+            condition.unlock()
+        }
+        flight.result = result
+        flights[key] = nil
+        let session = try result.get()
+        uses += 1
+        entries[key] = Entry(session: session, byteCount: byteCount, lastUse: uses)
+        evict(room: 0)
+        return session
+    }
+
+    /// Drops every session that is not in use.
+    package func removeUnused() { condition.withLock { evict(room: byteLimit) } }
+
+    /// What the sessions held are estimated to cost, and how many they are.
+    package var usage: (byteCount: Int, sessions: Int) {
+        condition.withLock { (entries.values.reduce(0) { $0 + $1.byteCount }, entries.count) }
+    }
+
+    private func use(_ key: Key) -> Session {
+        uses += 1
+        entries[key]!.lastUse = uses
+        return entries[key]!.session
+    }
+
+    /// Drops unused sessions, the one longest unused first, until `room` bytes are free.
+    private func evict(room: Int) {
+        var total = entries.values.reduce(0) { $0 + $1.byteCount }
+        guard total + room > byteLimit else { return }
+        for key in entries.keys.sorted(by: { entries[$0]!.lastUse < entries[$1]!.lastUse }) {
+            // Only the cache hands sessions out, and it is locked: a reference that is unique now stays so.
+            guard total + room > byteLimit, isKnownUniquelyReferenced(&entries[key]!.session) else { continue }
+            total -= entries.removeValue(forKey: key)!.byteCount
+        }
+    }
+}
