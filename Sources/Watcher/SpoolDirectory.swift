@@ -1,0 +1,44 @@
+/// One watched directory of one pipeline.
+package struct SpoolDirectory: Sendable, Hashable {
+    package enum WatchMode: String, Sendable, Hashable, Codable {
+        /// inotify where the file system is known to be local, polling elsewhere.
+        case auto
+        case inotify
+        case poll
+    }
+
+    package struct SettlePolicy: Sendable, Hashable {
+        /// How long a file that nothing else proves complete must stay unchanged.
+        package var quiet: Duration
+        /// How long a file with a broken seal may stay unchanged before it counts as truncated.
+        package var giveUp: Duration
+
+        package init(quiet: Duration = .seconds(2), giveUp: Duration = .seconds(600)) {
+            self.quiet = quiet
+            self.giveUp = giveUp
+        }
+    }
+
+    /// Unique among the directories of one watcher; every event carries it.
+    package var id: String
+    /// Absolute.
+    package var path: String
+    /// Globs on the file name, or on the path relative to `path` where they contain `/`. Empty means every name.
+    package var include: [String]
+    /// Within one scan files are delivered by this first: models 0, labelled 1, data 2. Only a directory of order 0 is searched for
+    /// the models whose external data changed.
+    package var order: Int
+    package var watch: WatchMode
+    package var settle: SettlePolicy
+
+    package init(
+        id: String, path: String, include: [String], order: Int = 2, watch: WatchMode = .auto, settle: SettlePolicy = SettlePolicy()
+    ) {
+        self.id = id
+        self.path = path
+        self.include = include
+        self.order = order
+        self.watch = watch
+        self.settle = settle
+    }
+}
