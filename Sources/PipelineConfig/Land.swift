@@ -2,12 +2,22 @@
 package struct Land: Sendable, Equatable {
     package let models: ModelLanding?
     package let outputs: OutputLanding?
+
+    package init(models: ModelLanding? = nil, outputs: OutputLanding? = nil) {
+        self.models = models
+        self.outputs = outputs
+    }
 }
 
 package struct ModelLanding: Sendable, Equatable {
     package let path: String
     /// Versions left standing, the active one always among them.
     package let keep: Int
+
+    package init(path: String, keep: Int = 5) {
+        self.path = path
+        self.keep = keep
+    }
 }
 
 package struct OutputLanding: Sendable, Equatable, Codable {
@@ -15,6 +25,12 @@ package struct OutputLanding: Sendable, Equatable, Codable {
     package let format: OutputFormat
     /// Directory levels below `path`, outermost first.
     package let partitionBy: [PartitionKey]
+
+    package init(path: String, format: OutputFormat = .parquet, partitionBy: [PartitionKey] = []) {
+        self.path = path
+        self.format = format
+        self.partitionBy = partitionBy
+    }
 }
 
 package enum OutputFormat: String, Sendable, Equatable, Codable, CaseIterable {

@@ -75,6 +75,12 @@ package struct Spool: Sendable, Equatable {
     package let models: SpoolEntry?
     package let labelled: SpoolEntry?
     package let data: SpoolEntry?
+
+    package init(models: SpoolEntry? = nil, labelled: SpoolEntry? = nil, data: SpoolEntry? = nil) {
+        self.models = models
+        self.labelled = labelled
+        self.data = data
+    }
 }
 
 package struct SpoolEntry: Sendable, Equatable {
@@ -82,6 +88,12 @@ package struct SpoolEntry: Sendable, Equatable {
     /// Shell patterns; one with a `/` is for the path below the spool, one without for the file's name.
     package let include: [String]
     package let watch: WatchMode
+
+    package init(path: String, include: [String], watch: WatchMode = .auto) {
+        self.path = path
+        self.include = include
+        self.watch = watch
+    }
 }
 
 package enum WatchMode: String, Sendable, Equatable, CaseIterable {
@@ -91,6 +103,11 @@ package enum WatchMode: String, Sendable, Equatable, CaseIterable {
 package struct Settle: Sendable, Equatable {
     package let quiet: Duration
     package let giveUp: Duration
+
+    package init(quiet: Duration = .seconds(2), giveUp: Duration = .seconds(600)) {
+        self.quiet = quiet
+        self.giveUp = giveUp
+    }
 }
 
 /// What becomes of an input once its output is durable.
@@ -106,9 +123,19 @@ package struct OnError: Sendable, Equatable {
     /// Before the second attempt; doubled before each one after.
     package let backoff: Duration
     package let quarantine: String
+
+    package init(attempts: Int = 3, backoff: Duration = .seconds(2), quarantine: String) {
+        self.attempts = attempts
+        self.backoff = backoff
+        self.quarantine = quarantine
+    }
 }
 
 package struct Limits: Sendable, Equatable {
     /// Of one attempt; nil: none.
     package let time: Duration?
+
+    package init(time: Duration? = nil) {
+        self.time = time
+    }
 }

@@ -153,7 +153,7 @@ struct PipelineReader {
         case .keep: return .keep
         case .delete: return .delete
         case .archive:
-            top.require("archive", "`after: archive` needs a folder: archive: archive/NAME")
+            top.require("archive", near: "after", "`after: archive` needs a folder: archive: archive/NAME")
             return top.folder("archive").map { .archive(path: $0) } ?? .keep
         }
     }

@@ -22,7 +22,7 @@ final class Reading {
 
     func text(_ node: Node, _ path: String) -> String? {
         guard case .scalar(let text, isPlain: _) = node.content, !node.isNull else {
-            problems.add(.wrongType, node.position, path, "\(node.kind) stands where a text belongs", "write one text")
+            problems.add(.wrongType, node.position, path, "\(node.kind) stands where a text belongs", node.isNull ? "write one, in quotes if it is the word null" : "write one text")
             return nil
         }
         return text
@@ -71,7 +71,7 @@ final class Reading {
             } else if text.utf8.contains(0) || text.contains(where: \.isNewline) {
                 ("a path with a line break or a NUL", "write it on one line")
             } else if CanonicalPaths.absolute(text, root: root) == "/" {
-                ("the root of the file system", "write a folder below it")
+                ("this is the root of the file system", "write a folder below it")
             } else {
                 nil
             }

@@ -69,7 +69,7 @@ struct SchemaReader {
             return nil
         }
         if !scale.isFinite || scale == 0 {
-            section.refuse(.badValue, "scale", "a scale of \(text) leaves nothing of the values", "write a finite number other than 0")
+            section.refuse(.badValue, "scale", "nothing can be scaled by \(text)", "write a finite number other than 0")
             return nil
         }
         return scale
@@ -98,6 +98,10 @@ struct SchemaReader {
 
     private func dialect(_ schema: Section) -> Dialect {
         guard let section = schema.section("dialect", keys: ["delimiter", "quote", "header", "null_words", "decimal"]) else { return Dialect() }
+        // `{ decimal: , }` is a null to YAML.
+        for key in ["delimiter", "quote", "decimal"] where section.isNull(key) {
+            section.refuse(.badValue, key, "no character is given", "put it in quotes, like \",\"")
+        }
         let delimiter = byte(section, "delimiter", words: ["tab": UInt8(ascii: "\t")]) ?? UInt8(ascii: ",")
         var quote: UInt8? = UInt8(ascii: "\"")
         if let node = section.node("quote") {

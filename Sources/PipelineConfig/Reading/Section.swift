@@ -5,6 +5,8 @@ struct Section {
     let position: Position
     let reading: Reading
     private let entries: [String: Node.Entry]
+    /// Keys that an unknown one was taken for; they count as given.
+    private let mistyped: Set<String>
 
     /// `keys`: what may stand here. nil, with a problem, where `node` is no mapping.
     init?(_ node: Node, _ path: String, keys: [String], in reading: Reading) {
@@ -17,6 +19,7 @@ struct Section {
         self.position = node.position
         self.reading = reading
         var known: [String: Node.Entry] = [:]
+        var mistyped: Set<String> = []
         for entry in entries {
             let full = path.isEmpty ? entry.key : path + "." + entry.key
             if NotImplemented.contains(full) {
@@ -25,16 +28,14 @@ struct Section {
                 known[entry.key] = entry
                 reading.note(entry, at: full)
             } else {
-                reading.problems.add(.unknownKey, entry.position, full, "there is no such key", Self.remedy(for: entry.key, in: path, keys: keys))
+                let nearest = Spelling.nearest(to: entry.key, in: keys + NotImplemented.keys(in: path))
+                if let nearest { mistyped.insert(nearest) }
+                let remedy = nearest.map { "did you mean `\($0)`?" } ?? (keys.isEmpty ? "this takes no keys" : "the keys here are \(keys.joined(separator: ", "))")
+                reading.problems.add(.unknownKey, entry.position, full, "there is no such key", remedy)
             }
         }
         self.entries = known
-    }
-
-    private static func remedy(for key: String, in path: String, keys: [String]) -> String {
-        if let nearest = Spelling.nearest(to: key, in: keys + NotImplemented.keys(in: path)) { return "did you mean `\(nearest)`?" }
-        if key == "<<" { return "merge keys take no quotes" }
-        return keys.isEmpty ? "this takes no keys" : "the keys here are \(keys.joined(separator: ", "))"
+        self.mistyped = mistyped
     }
 
     func path(of key: String) -> String { path.isEmpty ? key : path + "." + key }
@@ -47,14 +48,20 @@ struct Section {
 
     func has(_ key: String) -> Bool { node(key) != nil }
 
+    /// The key stands and its value is null.
+    func isNull(_ key: String) -> Bool { entries[key]?.value.isNull == true }
+
     func refuse(_ rule: Problem.Rule, _ key: String, _ fault: String, _ remedy: String) {
         reading.problems.add(rule, entries[key]?.value.position ?? position, path(of: key), fault, remedy)
     }
 
-    func require(_ key: String, _ remedy: String) {
-        // One whose value was refused has its own problem; one that is null counts as missing.
-        if !has(key) { reading.problems.add(.missingKey, entries[key]?.position ?? position, path(of: key), "missing", remedy) }
+    /// Reports `key` as missing, at itself where it is null, else at the key `near` or at the section.
+    func require(_ key: String, near: String? = nil, _ remedy: String) {
+        if has(key) || mistyped.contains(key) { return }
+        let entry = entries[key] ?? near.flatMap { entries[$0] }
+        reading.problems.add(.missingKey, entry?.position ?? position, path(of: key), "missing", remedy)
     }
+
 
     func section(_ key: String, keys: [String]) -> Section? {
         node(key).flatMap { Section($0, path(of: key), keys: keys, in: reading) }

@@ -52,12 +52,10 @@ struct StageReader {
                 stages.read.append(.deserialize(DeserializeStage()))
             case .optimize:
                 stages.hasOptimize = true
-                let refused = NotImplemented.keys(in: key)
                 if let body { _ = Section(body, key, keys: [], in: reading) }
                 if body == nil || body.map(isEmptyMapping) == true {
                     reading.problems.add(
-                        .notImplemented, position, key, "it names none of \(refused.joined(separator: ", ")), and they are not implemented in this version",
-                        "remove the stage")
+                        .notImplemented, position, key, "not implemented in this version", "remove it")
                 }
             case .forward:
                 stages.read.append(.forward(forward(body, key, classes: classes)))
@@ -92,22 +90,20 @@ struct StageReader {
 
     // MARK: Forward
 
-    private enum Auto: String, CaseIterable { case auto }
-
     private func forward(_ body: Node?, _ key: String, classes: [String]?) -> ForwardStage {
         guard let body, let section = Section(body, key, keys: ["batch_size", "threads", "outputs"], in: reading) else { return ForwardStage() }
-        var batchSize = ForwardStage.BatchSize.auto
-        if let node = section.node("batch_size") {
-            if case .scalar("auto", isPlain: _) = node.content {
-                batchSize = .auto
-            } else if case .scalar(let text, isPlain: _) = node.content, Spelling.nearest(to: text, in: ["auto"]) != nil, Int(text) == nil {
-                _ = reading.choice(node, section.path(of: "batch_size"), of: Auto.self)
-            } else if let rows = section.integer("batch_size", in: 1...10_000_000) {
-                batchSize = .rows(rows)
-            }
-        }
         return ForwardStage(
-            batchSize: batchSize, threads: section.integer("threads", in: 1...1024), outputs: outputs(section, classes: classes))
+            batchSize: batchSize(section), threads: section.integer("threads", in: 1...1024), outputs: outputs(section, classes: classes))
+    }
+
+    private func batchSize(_ forward: Section) -> ForwardStage.BatchSize {
+        guard let node = forward.node("batch_size") else { return .auto }
+        if case .scalar(let text, isPlain: true) = node.content {
+            if text == "auto" { return .auto }
+            if Int(text) != nil { return forward.integer("batch_size", in: 1...10_000_000).map { .rows($0) } ?? .auto }
+        }
+        forward.refuse(.wrongType, "batch_size", "\(node.kind) is neither auto nor a whole number", "write auto, or a number of rows like 256")
+        return .auto
     }
 
     private func outputs(_ forward: Section, classes: [String]?) -> [OutputMapping]? {

@@ -7,22 +7,27 @@ struct Document {
     private static let duplicateLimit = 32
 
     private let problems: ProblemList
+    private let hidden: Set<Position>
     private var nodeCount = 0
 
-    private init(problems: ProblemList) { self.problems = problems }
+    private init(problems: ProblemList, hidden: Set<Position>) {
+        self.problems = problems
+        self.hidden = hidden
+    }
 
     static func read(_ bytes: [UInt8], problems: ProblemList) -> Node? {
         guard var source = SourceText(bytes, problems: problems) else { return nil }
         for _ in 0..<duplicateLimit {
             do {
                 // Without the resolver's rules a key is its text, quoted or not.
-                guard let root = try compose(yaml: source.text, .basic, .default, .utf8) else {
-                    problems.add(
-                        .syntax, Position(line: 1, column: 1), "", "the file says nothing", "write at least `name`, `spool`, `stages` and `land`")
+                var document = Document(problems: problems, hidden: source.hidden)
+                let composed = try compose(yaml: source.text, .basic, .default, .utf8)
+                guard let composed, let root = document.convert(composed, depth: 0) else {
+                    if composed == nil { problems.addEmpty() }
                     return nil
                 }
-                var document = Document(problems: problems)
-                return document.convert(root, depth: 0)
+                if root.isNull { problems.addEmpty() }
+                return root.isNull ? nil : root
             } catch YamlError.duplicatedKeysInMapping(let duplicates, let context) {
                 let first = Position(line: context.mark.line, column: context.mark.column)
                 let key = duplicates.first ?? ""
@@ -88,7 +93,7 @@ struct Document {
                 problems.add(.wrongType, Position(key.mark), "", "a key must be plain text", "write `key: value`")
                 continue
             }
-            if scalar.string.unicodeScalars.first == SourceText.hidingMark { continue }
+            if hidden.contains(Position(scalar.mark)) { continue }
             guard let value = convert(value, depth: depth + 1) else { return nil }
             if scalar.string == "<<", scalar.style == .plain {
                 merged += mergedEntries(of: value)
@@ -117,6 +122,12 @@ struct Document {
         if !known.contains(tag) {
             problems.add(.syntax, position, "", "the YAML tag \(tag.clipped) has no meaning in a pipeline", "remove it")
         }
+    }
+}
+
+extension ProblemList {
+    fileprivate func addEmpty() {
+        add(.syntax, Position(line: 1, column: 1), "", "the file says nothing", "write at least `name`, `spool`, `stages` and `land`")
     }
 }
 

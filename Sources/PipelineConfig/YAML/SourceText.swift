@@ -3,10 +3,12 @@ struct SourceText {
     /// Byte and alias limits keep the expanded document small: `n` aliases can multiply a document at most by about 3^(n/3).
     static let byteLimit = 256 * 1024
     static let aliasLimit = 16
-    /// Written over the start of a duplicate key once it is reported; from the private use area, and refused in files.
-    static let hidingMark: Unicode.Scalar = "\u{E000}"
+    /// One of these is written over the start of each duplicate key once it is reported; from the private use area, and refused in files.
+    static let hidingMarks: ClosedRange<Unicode.Scalar> = "\u{E000}"..."\u{E0FF}"
 
     private(set) var lines: [[Unicode.Scalar]]
+    /// Where keys stand that are hidden from the parser and reported already.
+    private(set) var hidden: Set<Position> = []
 
     var text: String {
         var result = String.UnicodeScalarView()
@@ -66,7 +68,7 @@ struct SourceText {
     private static func isRefused(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x09, 0x85: false
-        case ..<0x20, 0x7F...0x9F, 0xE000, 0xFEFF, 0xFFFE, 0xFFFF: true
+        case ..<0x20, 0x7F...0x9F, 0xE000...0xE0FF, 0xFEFF, 0xFFFE, 0xFFFF: true
         default: false
         }
     }
@@ -113,9 +115,12 @@ struct SourceText {
         guard lines.indices.contains(row), !key.isEmpty else { return nil }
         let isBlock = lines[row].prefix(column).allSatisfy { $0 == " " || $0 == "-" }
         let found = isBlock ? secondInBlock(key, row: row, column: column) : secondInFlow(key, row: row, column: column)
-        guard let found else { return nil }
+        guard let found, let mark = Unicode.Scalar(Self.hidingMarks.lowerBound.value + UInt32(hidden.count)), Self.hidingMarks.contains(mark) else {
+            return nil
+        }
+        hidden.insert(found)
         let quoted = lines[found.line - 1][found.column - 1] != key.unicodeScalars.first
-        lines[found.line - 1][found.column - 1 + (quoted ? 1 : 0)] = Self.hidingMark
+        lines[found.line - 1][found.column - 1 + (quoted ? 1 : 0)] = mark
         return found
     }
 

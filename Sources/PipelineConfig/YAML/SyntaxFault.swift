@@ -58,6 +58,10 @@ struct SyntaxFault {
             self.init(
                 position: position, fault: "a backslash in double quotes begins an escape, and this is none",
                 remedy: "use single quotes, or double the backslash")
+        case says("expected node content"):
+            self.init(position: position, fault: "a value or a closing bracket is missing", remedy: "look here and at the brackets above")
+        case says("nesting level"):
+            self.init(position: position, fault: "values are nested too deep", remedy: "check the brackets")
         case says("expected key") || says("block collection") || says("block mapping"):
             self.init(
                 position: position, fault: "this line does not continue what stands above it", remedy: "indent the keys of one mapping alike")

@@ -1,0 +1,60 @@
+import PipelineConfig
+import Testing
+
+@Suite struct RevisionTests {
+    private static let text = """
+        name: digits
+        spool: { models: in/models, data: in/data }
+        stages: [deserialize, forward: { outputs: { a: a, b: b } }]
+        land: { models: out/models, outputs: { path: out/rows, partition_by: [stem] } }
+        schema: { key: [id], classes: [x, y], inputs: { p: p_*, q: q }, types: { s: string, t: int64 } }
+        # the end
+        """
+
+    /// Each row: what is replaced by what, without effect on bytes.
+    @Test(arguments: [
+        ("digits", "other"), ("in/models", "elsewhere"), ("out/rows", "elsewhere"), ("out/models", "{ path: m, keep: 9 }"),
+        ("# the end", "after: delete"), ("# the end", "on_error: { attempts: 9 }"), ("# the end", "limits: { time: 3h }"),
+        ("# the end", "settle: { quiet: 9s }"), ("name", "# a note\nname"), ("partition_by: [stem]", "partition_by: stem, format: parquet"),
+        ("p: p_*, q: q", "q: [q], p: { columns: p_* }"), ("p: p_*", "p: { columns: p_*, scale: 1 }"), ("key: [id]", "key: id, keep: [id]"),
+        ("s: string, t: int64", "t: int64, s: string"), ("deserialize,", "deserialize: {},"), ("outputs: { a", "batch_size: auto, outputs: { a"),
+        ("a: a", "a: { columns: a }"), ("key: [id]", "key: [id], dialect: { delimiter: \",\", header: true }"),
+        ("key: [id]", "key: [id], dialect: { null_words: ['null', 'NULL', NA, N/A, ''] }"),
+        ("classes: [x, y]", "classes: ['x', \"y\"]"),
+    ])
+    func isUnchanged(old: String, new: String) throws {
+        let changed = Self.text.replacing(old, with: new, maxReplacements: 1)
+        #expect(changed != Self.text)
+        #expect(try read(changed).revision == read(Self.text).revision)
+    }
+
+    /// Each row: what is replaced by what, and every pair of them differs.
+    private static let changes = [
+        ("", ""), ("[stem]", "[stem], format: csv"), ("[stem]", "[version]"), ("[stem]", "[stem, version]"), ("[stem]", "[version, stem]"),
+        ("[id]", "[id, jd]"), ("[id]", "[jd]"), ("[id]", "[id], keep: []"), ("[id]", "[id], keep: [id, x]"), ("[id]", "[id], keep: [x, id]"),
+        ("[id]", "[id], label: l"), ("[x, y]", "[y, x]"), ("[x, y]", "[\"x 1:y\"]"), ("p_*, q", "p_*, r"), ("p_*", "{ columns: [p_*] }"),
+        ("p_*", "{ columns: p_*, scale: 2 }"), ("p_*", "{ columns: p_*, missing: error }"), ("p_*", "{ columns: p_*, missing: nan }"),
+        ("p_*", "{ columns: p_*, missing: 0 }"), ("p_*", "{ columns: p_*, missing: \"0\" }"), ("q: q", "q: [q, r]"), ("q: q", "q: [r, q]"),
+        ("s: string", "s: bool"), ("s: string, ", ""), ("[id]", "[id], dialect: { delimiter: ; }"), ("[id]", "[id], dialect: { quote: none }"),
+        ("[id]", "[id], dialect: { header: false }"), ("[id]", "[id], dialect: { header: [a] }"), ("[id]", "[id], dialect: { null_words: [] }"),
+        ("[id]", "[id], dialect: { delimiter: tab, decimal: ',' }"), ("a: a, b: b", "b: b, a: a"), ("a: a", "a: c"), ("a: a, ", ""),
+        ("a: a", "a: { columns: a, class: d }"), ("a: a", "a: { columns: a, argmax: d }"), ("a: a", "a: { class: a }"),
+        ("outputs: { a", "batch_size: 8, outputs: { a"), ("outputs: { a", "threads: 1, outputs: { a"), (", forward: { outputs: { a: a, b: b } }", ", forward"),
+    ]
+
+    @Test func eachChangeOfBytesIsARevisionOfItsOwn() throws {
+        var seen: [Revision: String] = [:]
+        for (old, new) in Self.changes {
+            let changed = old.isEmpty ? Self.text : Self.text.replacing(old, with: new, maxReplacements: 1)
+            let revision = try read(changed).revision
+            #expect(seen.updateValue(changed, forKey: revision) == nil, "\(old) -> \(new)")
+        }
+    }
+
+    @Test func isPinned() throws {
+        let revision = try read(base).revision
+        // SHA-256 of "millrace revision 1\nstage 11:deserialize\nstage 7:forward\n"
+        #expect(revision.full == "34bb5c2dda2138c89f2d8425cca1bfdb1c8b7737e6f4d8467cf2a968959f3b45")
+        #expect(revision.short == String(revision.full.prefix(12)))
+    }
+}
