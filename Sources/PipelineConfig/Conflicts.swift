@@ -35,7 +35,8 @@ package enum Conflicts {
         func place(in other: Pipeline) -> String {
             guard let pipeline else { return role }
             let line = pipeline.positions[key].line
-            return pipeline.source == other.source ? "\(role) (\(key), line \(line))" : "\(role) of \(pipeline.name) (\(key), \(pipeline.source):\(line))"
+            return pipeline.source == other.source
+                ? "\(role) (\(key), line \(line))" : "\(role) of \(pipeline.name) (\(key), \(pipeline.source):\(line))"
         }
     }
 
@@ -97,7 +98,8 @@ package enum Conflicts {
         return pipeline.places.filter { $0.role == .spool }.compactMap { place in
             guard let tool = syncTool(owning: CanonicalPaths.real(place.path)) else { return nil }
             return pipeline.problem(
-                .overlap, "after", "\(tool) owns \(shown(place.path, root: root)), and `\(word)` would delete the files on its other side too",
+                .overlap, "after",
+                "\(tool) owns \(shown(place.path, root: root)), and `\(word)` would delete the files on its other side too",
                 "write `after: keep`, or allow_upstream_delete: true")
         }
     }

@@ -6,23 +6,43 @@ package enum PipelineFile {
     package static func load(path: String, root: String) throws(PipelineError) -> Pipeline {
         let bytes: [UInt8]
         do {
-            bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+            bytes = try contents(of: path)
         } catch {
-            var isDirectory: ObjCBool = false
-            let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
-            let (fault, remedy) =
-                if isDirectory.boolValue {
-                    ("this is a directory", "name the pipeline files in it, like \(path)/*.yaml")
-                } else if exists {
-                    ("the file cannot be read", "check its permissions")
-                } else {
-                    ("there is no such file", "check the path")
-                }
             throw .problems([
-                Problem(rule: .unreadable, file: path, position: Position(line: 1, column: 1), key: "", fault: fault, remedy: remedy)
+                Problem(
+                    rule: .unreadable, file: path, position: Position(line: 1, column: 1), key: "", fault: error.fault, remedy: error.remedy
+                )
             ])
         }
         return try read(bytes, source: path, root: root)
+    }
+
+    private struct Unreadable: Error {
+        let fault: String
+        let remedy: String
+    }
+
+    /// Opens nothing but a regular file, so that a FIFO does not hold the reader, and reads no more than one that is too long.
+    private static func contents(of path: String) throws(Unreadable) -> [UInt8] {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            throw errno == ENOENT || errno == ENOTDIR
+                ? Unreadable(fault: "there is no such file", remedy: "check the path")
+                : Unreadable(
+                    fault: "the file cannot be reached: \(String(cString: strerror(errno)))", remedy: "check the permissions above it")
+        }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: break
+        case S_IFDIR: throw Unreadable(fault: "this is a directory", remedy: "name the pipeline files in it, like \(path)/*.yaml")
+        default: throw Unreadable(fault: "this is no regular file", remedy: "name a file")
+        }
+        do {
+            let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+            defer { try? handle.close() }
+            return Array(try handle.read(upToCount: SourceText.byteLimit + 1) ?? Data())
+        } catch {
+            throw Unreadable(fault: "the file cannot be read", remedy: "check its permissions")
+        }
     }
 
     /// `source`: how problems name the file.

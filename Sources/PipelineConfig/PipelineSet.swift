@@ -27,9 +27,12 @@ package struct PipelineSet: Sendable, Equatable {
                     ? ("there is no *.yaml or *.yml in this folder", "put pipelines into it, or name another")
                     : ("no file matches", "check the path")
                 problems.append(
-                    Problem(rule: .unreadable, file: pattern, position: Position(line: 1, column: 1), key: "", fault: fault, remedy: remedy))
+                    Problem(rule: .unreadable, file: pattern, position: Position(line: 1, column: 1), key: "", fault: fault, remedy: remedy)
+                )
             }
-            for file in found where seen.insert(CanonicalPaths.real(CanonicalPaths.absolute(file, root: "."))).inserted { files.append(file) }
+            for file in found where seen.insert(CanonicalPaths.real(CanonicalPaths.absolute(file, root: "."))).inserted {
+                files.append(file)
+            }
         }
         return (files, problems)
     }

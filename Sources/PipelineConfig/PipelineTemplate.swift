@@ -81,7 +81,8 @@ package enum PipelineTemplate {
         for (port, binding) in zip(inputs, guess.bindings) {
             switch binding {
             case .pattern(let pattern): bindings.append(Line("    \(yaml(port.name)): \(yaml(pattern))", port.text))
-            case .columns(let columns): bindings.append(Line("    \(yaml(port.name)): [\(columns.map(yaml).joined(separator: ", "))]", port.text))
+            case .columns(let columns):
+                bindings.append(Line("    \(yaml(port.name)): [\(columns.map(yaml).joined(separator: ", "))]", port.text))
             case .byName: lines.append(Line(comment: "  # \(yaml(port.name)), \(port.text): the column of that name"))
             case .allNumeric: lines.append(Line(comment: "  # \(yaml(port.name)), \(port.text): all numeric columns"))
             case .open:
@@ -129,7 +130,8 @@ package enum PipelineTemplate {
             case "\"", "\\": quoted += "\\\(scalar)"
             case "\n": quoted += "\\n"
             case "\t": quoted += "\\t"
-            case _ where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || [0x2028, 0x2029, 0xFEFF].contains(scalar.value)
+            case _
+            where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || [0x2028, 0x2029, 0xFEFF].contains(scalar.value)
                 || (0xE000...0xE0FF).contains(scalar.value) || (0xFFFE...0xFFFF).contains(scalar.value):
                 let digits = String(scalar.value, radix: 16)
                 quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits

@@ -54,6 +54,18 @@ import Testing
         #expect(problems("empty") == ["empty:1:1: there is no *.yaml or *.yml in this folder; put pipelines into it, or name another"])
     }
 
+    @Test func onlyRegularFilesAreOpened() throws {
+        #expect(mkfifo(folder("pipe.yaml"), 0o600) == 0)
+        #expect(problems("pipe.yaml") == ["pipe.yaml:1:1: this is no regular file; name a file"])
+        try write("real")
+        try FileManager.default.createSymbolicLink(atPath: folder("link.yaml"), withDestinationPath: "p/real.yaml")
+        #expect(problems("link.yaml") == [])
+        try FileManager.default.createSymbolicLink(atPath: folder("lost.yaml"), withDestinationPath: "nowhere")
+        #expect(problems("lost.yaml") == ["lost.yaml:1:1: there is no such file; check the path"])
+        let error = #expect(throws: PipelineError.self) { try PipelineFile.load(path: folder("p"), root: root) }
+        #expect(error?.problems.map(\.fault) == ["this is a directory"])
+    }
+
     @Test func problemsOfEveryFileAreGiven() throws {
         try write("a", more: "afetr: keep")
         try write("b", more: "colour: red")
@@ -85,22 +97,32 @@ import Testing
     }
 
     /// Each row: lines changed in pipeline `a`, and the one problem of it.
-    @Test(arguments: [
-        (("data", "out/a/rows/in"), "8:12: land.outputs.path: the outputs' landing, out/a/rows, holds a spool (spool.data.path, line 4) at out/a/rows/in"),
-        (("data", "out/a"), "7:11: land.models.path: the models' landing, out/a/models, lies in a spool (spool.data.path, line 4)"),
-        (("data", "spool/a/models"), "4:9: spool.data.path: a spool, spool/a/models, is also a spool (spool.models.path, line 3)"),
-        (("data", "spool/a/models/../models/x/"), "4:9: spool.data.path: a spool, spool/a/models/x, lies in a spool (spool.models.path, line 3)"),
-        (("outputs", "out/a/models"), "8:12: land.outputs.path: the outputs' landing, out/a/models, is also the models' landing (land.models.path, line 7)"),
-        (("outputs", ".millrace/rows"), "8:12: land.outputs.path: the outputs' landing, .millrace/rows, lies in the state folder"),
-        (
-            ("more", "on_error: { quarantine: spool/a/data/bad }"),
-            "9:25: on_error.quarantine: a quarantine, spool/a/data/bad, lies in a spool (spool.data.path, line 4)"
-        ),
-        (
-            ("more", "after: archive\narchive: spool/a/data"),
-            "10:10: archive: an archive, spool/a/data, is also a spool (spool.data.path, line 4)"
-        ),
-    ] as [((String, String), String)])
+    @Test(
+        arguments: [
+            (
+                ("data", "out/a/rows/in"),
+                "8:12: land.outputs.path: the outputs' landing, out/a/rows, holds a spool (spool.data.path, line 4) at out/a/rows/in"
+            ),
+            (("data", "out/a"), "7:11: land.models.path: the models' landing, out/a/models, lies in a spool (spool.data.path, line 4)"),
+            (("data", "spool/a/models"), "4:9: spool.data.path: a spool, spool/a/models, is also a spool (spool.models.path, line 3)"),
+            (
+                ("data", "spool/a/models/../models/x/"),
+                "4:9: spool.data.path: a spool, spool/a/models/x, lies in a spool (spool.models.path, line 3)"
+            ),
+            (
+                ("outputs", "out/a/models"),
+                "8:12: land.outputs.path: the outputs' landing, out/a/models, is also the models' landing (land.models.path, line 7)"
+            ),
+            (("outputs", ".millrace/rows"), "8:12: land.outputs.path: the outputs' landing, .millrace/rows, lies in the state folder"),
+            (
+                ("more", "on_error: { quarantine: spool/a/data/bad }"),
+                "9:25: on_error.quarantine: a quarantine, spool/a/data/bad, lies in a spool (spool.data.path, line 4)"
+            ),
+            (
+                ("more", "after: archive\narchive: spool/a/data"),
+                "10:10: archive: an archive, spool/a/data, is also a spool (spool.data.path, line 4)"
+            ),
+        ] as [((String, String), String)])
     func foldersThatOverlap(change: (String, String), expected: String) throws {
         let value = { (key: String) in change.0 == key ? change.1 : nil }
         try write("a", data: value("data"), outputs: value("outputs"), more: value("more") ?? "")
@@ -111,7 +133,8 @@ import Testing
     @Test func theRootHoldsTheStateFolder() throws {
         try write("a", data: ".")
         #expect(
-            problems("p").first == "p/a.yaml:4:9: spool.data.path: a spool, \(root), holds the state folder at .millrace; use folders that are apart")
+            problems("p").first
+                == "p/a.yaml:4:9: spool.data.path: a spool, \(root), holds the state folder at .millrace; use folders that are apart")
     }
 
     @Test func onePipelineLandsInAnothersSpool() throws {
@@ -136,7 +159,8 @@ import Testing
     @Test func aSpoolThatASyncToolOwns() throws {
         try folder.write("", to: "spool/a/.stfolder")
         try write("a", more: "after: delete")
-        let refusal = "Syncthing owns spool/a/%, and `delete` would delete the files on its other side too; write `after: keep`, or allow_upstream_delete: true"
+        let refusal =
+            "Syncthing owns spool/a/%, and `delete` would delete the files on its other side too; write `after: keep`, or allow_upstream_delete: true"
         #expect(problems("p") == ["models", "data"].map { "p/a.yaml:9:8: after: " + refusal.replacing("%", with: $0) })
         try write("a", more: "after: delete\nallow_upstream_delete: true")
         #expect(problems("p") == [])

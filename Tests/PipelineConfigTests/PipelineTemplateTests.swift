@@ -12,7 +12,8 @@ import Testing
 
     @Test func digits() throws {
         let text = PipelineTemplate.render(
-            name: "digits", inputs: [ModelPort(name: "pixels", elementType: "float", dimensions: [nil, 1, 8, 8])], outputs: Self.probabilities,
+            name: "digits", inputs: [ModelPort(name: "pixels", elementType: "float", dimensions: [nil, 1, 8, 8])],
+            outputs: Self.probabilities,
             columns: Self.numeric(["id"] + (0..<64).map { "pixel_\($0)" } + ["digit", "label"]))
         #expect(
             text == """
@@ -44,17 +45,18 @@ import Testing
     }
 
     /// Each row: inputs, columns, and what the schema says of them.
-    @Test(arguments: [
-        ([("x", "float", 4)], ["a", "b", "c", "d"], nil, "# x, float [N, 4]: all numeric columns"),
-        ([("x", "float", 4)], ["a", "b", "c"], nil, "# x, float [N, 4]: takes 4 columns; say which"),
-        ([("x", "float", nil)], ["a", "b", "c"], nil, "# x, float [N, N]: all numeric columns"),
-        ([("age", "float", 1), ("fare", "float", 1)], ["age", "fare", "z"], nil, "# age, float [N, 1]: the column of that name"),
-        ([("x", "float", 2), ("age", "float", 1)], ["age", "u", "v"], .list(["u", "v"]), "x: [u, v]"),
-        ([("x", "float", 3)], ["f1", "f2", "f3", "g1"], .pattern("f*"), "x: f*"),
-        ([("x", "float", 2)], ["f1", "f2", "fx"], nil, "takes 2 columns"),
-        ([("x", "float", 3)], [], nil, "takes 3 columns"),
-        ([("no: \"x\"\n", "float", 2)], ["a b", "c"], nil, "\"no: \\\"x\\\"\\n\""),
-    ] as [([(String, String, Int?)], [String], ColumnSelector?, String)])
+    @Test(
+        arguments: [
+            ([("x", "float", 4)], ["a", "b", "c", "d"], nil, "# x, float [N, 4]: all numeric columns"),
+            ([("x", "float", 4)], ["a", "b", "c"], nil, "# x, float [N, 4]: takes 4 columns; say which"),
+            ([("x", "float", nil)], ["a", "b", "c"], nil, "# x, float [N, N]: all numeric columns"),
+            ([("age", "float", 1), ("fare", "float", 1)], ["age", "fare", "z"], nil, "# age, float [N, 1]: the column of that name"),
+            ([("x", "float", 2), ("age", "float", 1)], ["age", "u", "v"], .list(["u", "v"]), "x: [u, v]"),
+            ([("x", "float", 3)], ["f1", "f2", "f3", "g1"], .pattern("f*"), "x: f*"),
+            ([("x", "float", 2)], ["f1", "f2", "fx"], nil, "takes 2 columns"),
+            ([("x", "float", 3)], [], nil, "takes 3 columns"),
+            ([("no: \"x\"\n", "float", 2)], ["a b", "c"], nil, "\"no: \\\"x\\\"\\n\""),
+        ] as [([(String, String, Int?)], [String], ColumnSelector?, String)])
     func bindings(ports: [(String, String, Int?)], columns: [String], expected: ColumnSelector?, line: String) throws {
         let inputs = ports.map { ModelPort(name: $0.0, elementType: $0.1, dimensions: [nil, $0.2]) }
         let text = PipelineTemplate.render(name: "m", inputs: inputs, outputs: Self.probabilities, columns: Self.numeric(columns))
@@ -66,7 +68,8 @@ import Testing
     /// Whatever a model calls its ports and a file its columns, the template lints clean.
     @Test func hostileNamesLintClean() throws {
         let names = [
-            "a", "true", "~", "", "*", "&x", "a: b", "- c", "# d", "'", "\"", "\\", "\n", "\u{7}", "\u{85}", "\u{E000}", "é ü", "p_*", "{", "]", "id", "label", "<<", "1e3",
+            "a", "true", "~", "", "*", "&x", "a: b", "- c", "# d", "'", "\"", "\\", "\n", "\u{7}", "\u{85}", "\u{E000}", "é ü", "p_*", "{",
+            "]", "id", "label", "<<", "1e3",
             "/fc/Gemm_output_0", "!tag", "%", "@", "`", "\t", "null", "x\u{2028}y",
         ]
         let ports = names.map { ModelPort(name: $0, elementType: "float", dimensions: [nil, 1]) }

@@ -20,7 +20,8 @@ import Testing
         let dialect = pipeline.schema.dialect
         #expect(dialect.delimiter == UInt8(ascii: ",") && dialect.quote == UInt8(ascii: "\"") && dialect.decimal == UInt8(ascii: "."))
         #expect(dialect.header == .present && dialect.nullWords == ["", "NA", "N/A", "NULL", "null"])
-        #expect(pipeline.stages == [.deserialize(DeserializeStage()), .forward(ForwardStage(batchSize: .auto, threads: nil, outputs: nil))])
+        #expect(
+            pipeline.stages == [.deserialize(DeserializeStage()), .forward(ForwardStage(batchSize: .auto, threads: nil, outputs: nil))])
         #expect(pipeline.land.models == ModelLanding(path: "/srv/out/models", keep: 5))
         #expect(pipeline.land.outputs == OutputLanding(path: "/srv/out/rows", format: .parquet, partitionBy: []))
         #expect(pipeline.after == .keep)
@@ -69,7 +70,8 @@ import Testing
             limits: { time: 2d }
             """)
         #expect(pipeline.spool.models == SpoolEntry(path: "/abs/models", include: ["*.onnx"], watch: .poll))
-        #expect(pipeline.spool.data == SpoolEntry(path: "/srv/in/data", include: ["a_*.csv", "sub/*.parquet", "*", "*.gz"], watch: .inotify))
+        #expect(
+            pipeline.spool.data == SpoolEntry(path: "/srv/in/data", include: ["a_*.csv", "sub/*.parquet", "*", "*.gz"], watch: .inotify))
         #expect(pipeline.settle == Settle(quiet: .zero, giveUp: .seconds(5400)))
         #expect(
             pipeline.schema

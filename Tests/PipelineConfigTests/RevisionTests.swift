@@ -17,7 +17,8 @@ import Testing
         ("# the end", "after: delete"), ("# the end", "on_error: { attempts: 9 }"), ("# the end", "limits: { time: 3h }"),
         ("# the end", "settle: { quiet: 9s }"), ("name", "# a note\nname"), ("partition_by: [stem]", "partition_by: stem, format: parquet"),
         ("p: p_*, q: q", "q: [q], p: { columns: p_* }"), ("p: p_*", "p: { columns: p_*, scale: 1 }"), ("key: [id]", "key: id, keep: [id]"),
-        ("s: string, t: int64", "t: int64, s: string"), ("deserialize,", "deserialize: {},"), ("outputs: { a", "batch_size: auto, outputs: { a"),
+        ("s: string, t: int64", "t: int64, s: string"), ("deserialize,", "deserialize: {},"),
+        ("outputs: { a", "batch_size: auto, outputs: { a"),
         ("a: a", "a: { columns: a }"), ("key: [id]", "key: [id], dialect: { delimiter: \",\", header: true }"),
         ("key: [id]", "key: [id], dialect: { null_words: ['null', 'NULL', NA, N/A, ''] }"),
         ("classes: [x, y]", "classes: ['x', \"y\"]"),
@@ -31,15 +32,19 @@ import Testing
     /// Each row: what is replaced by what, and every pair of them differs.
     private static let changes = [
         ("", ""), ("[stem]", "[stem], format: csv"), ("[stem]", "[version]"), ("[stem]", "[stem, version]"), ("[stem]", "[version, stem]"),
-        ("[id]", "[id, jd]"), ("[id]", "[jd]"), ("[id]", "[id], keep: []"), ("[id]", "[id], keep: [id, x]"), ("[id]", "[id], keep: [x, id]"),
+        ("[id]", "[id, jd]"), ("[id]", "[jd]"), ("[id]", "[id], keep: []"), ("[id]", "[id], keep: [id, x]"),
+        ("[id]", "[id], keep: [x, id]"),
         ("[id]", "[id], label: l"), ("[x, y]", "[y, x]"), ("[x, y]", "[\"x 1:y\"]"), ("p_*, q", "p_*, r"), ("p_*", "{ columns: [p_*] }"),
         ("p_*", "{ columns: p_*, scale: 2 }"), ("p_*", "{ columns: p_*, missing: error }"), ("p_*", "{ columns: p_*, missing: nan }"),
         ("p_*", "{ columns: p_*, missing: 0 }"), ("p_*", "{ columns: p_*, missing: \"0\" }"), ("q: q", "q: [q, r]"), ("q: q", "q: [r, q]"),
-        ("s: string", "s: bool"), ("s: string, ", ""), ("[id]", "[id], dialect: { delimiter: ; }"), ("[id]", "[id], dialect: { quote: none }"),
-        ("[id]", "[id], dialect: { header: false }"), ("[id]", "[id], dialect: { header: [a] }"), ("[id]", "[id], dialect: { null_words: [] }"),
+        ("s: string", "s: bool"), ("s: string, ", ""), ("[id]", "[id], dialect: { delimiter: ; }"),
+        ("[id]", "[id], dialect: { quote: none }"),
+        ("[id]", "[id], dialect: { header: false }"), ("[id]", "[id], dialect: { header: [a] }"),
+        ("[id]", "[id], dialect: { null_words: [] }"),
         ("[id]", "[id], dialect: { delimiter: tab, decimal: ',' }"), ("a: a, b: b", "b: b, a: a"), ("a: a", "a: c"), ("a: a, ", ""),
         ("a: a", "a: { columns: a, class: d }"), ("a: a", "a: { columns: a, argmax: d }"), ("a: a", "a: { class: a }"),
-        ("outputs: { a", "batch_size: 8, outputs: { a"), ("outputs: { a", "threads: 1, outputs: { a"), (", forward: { outputs: { a: a, b: b } }", ", forward"),
+        ("outputs: { a", "batch_size: 8, outputs: { a"), ("outputs: { a", "threads: 1, outputs: { a"),
+        (", forward: { outputs: { a: a, b: b } }", ", forward"),
     ]
 
     @Test func eachChangeOfBytesIsARevisionOfItsOwn() throws {

@@ -62,7 +62,9 @@ struct Fit {
             let key = forwardKey + ".outputs." + mapping.output
             for column in [mapping.columns, mapping.classColumn, mapping.argmaxColumn].compactMap({ $0 }) {
                 if let other = owner[column] {
-                    add(.badValue, key, "the column \"\(column.clipped)\" comes from \(other) too", "give each output column a name of its own")
+                    add(
+                        .badValue, key, "the column \"\(column.clipped)\" comes from \(other) too",
+                        "give each output column a name of its own")
                 }
                 owner[column] = key
             }
@@ -71,9 +73,12 @@ struct Fit {
         let arrays = (forward.outputs ?? []).reduce(0) { $0 + [$1.columns, $1.classColumn, $1.argmaxColumn].count { $0 != nil } }
         if !pipeline.schema.keep.isEmpty {
             add(
-                .badValue, "land.outputs.format", "npy holds one array, and there are kept columns (\(pipeline.schema.keep.joined(separator: ", ")))",
+                .badValue, "land.outputs.format",
+                "npy holds one array, and there are kept columns (\(pipeline.schema.keep.joined(separator: ", ")))",
                 "write `keep: []` in schema, or use npz")
         }
-        if arrays > 1 { add(.badValue, "land.outputs.format", "npy holds one array, and \(arrays) are asked for", "name one output, or use npz") }
+        if arrays > 1 {
+            add(.badValue, "land.outputs.format", "npy holds one array, and \(arrays) are asked for", "name one output, or use npz")
+        }
     }
 }

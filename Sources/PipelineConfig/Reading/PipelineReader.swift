@@ -73,7 +73,9 @@ struct PipelineReader {
         section.require("path", "name the folder to watch")
         let include = section.names("include")
         for pattern in include ?? [] { checkInclude(pattern, section, extensions: extensions) }
-        if include?.isEmpty == true { section.refuse(.badValue, "include", "an empty list takes no file", "leave `include` out to take every format") }
+        if include?.isEmpty == true {
+            section.refuse(.badValue, "include", "an empty list takes no file", "leave `include` out to take every format")
+        }
         let watch = section.choice("watch", of: WatchMode.self) ?? .auto
         guard let path = section.folder("path") else { return nil }
         return SpoolEntry(path: path, include: include ?? all, watch: watch)
@@ -81,7 +83,9 @@ struct PipelineReader {
 
     private func checkInclude(_ pattern: String, _ section: Section, extensions: [String]) {
         if pattern.hasPrefix("/") || pattern.split(separator: "/").contains("..") {
-            section.refuse(.badValue, "include", "\"\(pattern.clipped)\" leads out of the spool", "write a pattern for names below it, like \"*.\(extensions[0])\"")
+            section.refuse(
+                .badValue, "include", "\"\(pattern.clipped)\" leads out of the spool",
+                "write a pattern for names below it, like \"*.\(extensions[0])\"")
             return
         }
         // What follows the last wildcard decides the format.
@@ -98,7 +102,7 @@ struct PipelineReader {
     private func settle() -> Settle {
         let section = top.section("settle", keys: ["quiet", "give_up"])
         let quiet = section?.duration("quiet", in: .zero ... .seconds(86_400)) ?? .seconds(2)
-        let giveUp = section?.duration("give_up", in: .seconds(1) ... Self.longTime) ?? max(.seconds(600), quiet)
+        let giveUp = section?.duration("give_up", in: .seconds(1)...Self.longTime) ?? max(.seconds(600), quiet)
         if giveUp < quiet {
             section?.refuse(
                 .badValue, "give_up", "\(giveUp.text) is shorter than the quiet time of \(quiet.text)", "write a longer time")
@@ -135,7 +139,9 @@ struct PipelineReader {
             let items: [Node] = if case .sequence(let items) = node.content { items } else { [node] }
             for (index, item) in items.enumerated() {
                 guard let key = reading.choice(item, section.path(of: "partition_by[\(index)]"), of: PartitionKey.self) else { continue }
-                if partitionBy.contains(key) { section.refuse(.badValue, "partition_by", "`\(key.rawValue)` stands twice", "remove one of them") }
+                if partitionBy.contains(key) {
+                    section.refuse(.badValue, "partition_by", "`\(key.rawValue)` stands twice", "remove one of them")
+                }
                 partitionBy.append(key)
             }
         }
@@ -169,6 +175,6 @@ struct PipelineReader {
     }
 
     private func limits() -> Limits {
-        Limits(time: top.section("limits", keys: ["time"])?.duration("time", in: .milliseconds(1) ... Self.longTime))
+        Limits(time: top.section("limits", keys: ["time"])?.duration("time", in: .milliseconds(1)...Self.longTime))
     }
 }

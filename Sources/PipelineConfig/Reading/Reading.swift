@@ -22,7 +22,9 @@ final class Reading {
 
     func text(_ node: Node, _ path: String) -> String? {
         guard case .scalar(let text, isPlain: _) = node.content, !node.isNull else {
-            problems.add(.wrongType, node.position, path, "\(node.kind) stands where a text belongs", node.isNull ? "write one, in quotes if it is the word null" : "write one text")
+            problems.add(
+                .wrongType, node.position, path, "\(node.kind) stands where a text belongs",
+                node.isNull ? "write one, in quotes if it is the word null" : "write one text")
             return nil
         }
         return text
@@ -48,7 +50,9 @@ final class Reading {
     func choice<Choice: CaseIterable & RawRepresentable<String>>(_ node: Node, _ path: String, of type: Choice.Type) -> Choice? {
         let words = Choice.allCases.map(\.rawValue)
         guard case .scalar(let text, isPlain: _) = node.content else {
-            problems.add(.wrongType, node.position, path, "\(node.kind) stands where one word belongs", "write one of \(words.joined(separator: ", "))")
+            problems.add(
+                .wrongType, node.position, path, "\(node.kind) stands where one word belongs",
+                "write one of \(words.joined(separator: ", "))")
             return nil
         }
         if let choice = Choice(rawValue: text) { return choice }

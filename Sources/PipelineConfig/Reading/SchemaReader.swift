@@ -11,7 +11,9 @@ struct SchemaReader {
         let label = section.text("label")
         if label?.isEmpty == true { section.refuse(.badValue, "label", "an empty name", "name the column") }
         let classes = section.names("classes")
-        if classes?.isEmpty == true { section.refuse(.badValue, "classes", "an empty list names no class", "name them, or leave `classes` out") }
+        if classes?.isEmpty == true {
+            section.refuse(.badValue, "classes", "an empty list names no class", "name them, or leave `classes` out")
+        }
         let inputs = (section.namedValues("inputs", what: "model inputs with their columns, like pixels: \"pixel_*\"") ?? [])
             .compactMap { input($0, section) }
         for input in inputs {
@@ -97,7 +99,9 @@ struct SchemaReader {
     // MARK: CSV
 
     private func dialect(_ schema: Section) -> Dialect {
-        guard let section = schema.section("dialect", keys: ["delimiter", "quote", "header", "null_words", "decimal"]) else { return Dialect() }
+        guard let section = schema.section("dialect", keys: ["delimiter", "quote", "header", "null_words", "decimal"]) else {
+            return Dialect()
+        }
         // `{ decimal: , }` is a null to YAML.
         for key in ["delimiter", "quote", "decimal"] where section.isNull(key) {
             section.refuse(.badValue, key, "no character is given", "put it in quotes, like \",\"")
@@ -112,9 +116,12 @@ struct SchemaReader {
             section.refuse(.badValue, "decimal", "a decimal sign is `.` or `,`", "write one of them in quotes")
         }
         if delimiter == decimal {
-            section.refuse(.badValue, "decimal", "the decimal sign is also the delimiter", "set `delimiter` to another character, like \";\"")
+            section.refuse(
+                .badValue, "decimal", "the decimal sign is also the delimiter", "set `delimiter` to another character, like \";\"")
         }
-        if delimiter == quote { section.refuse(.badValue, "quote", "the quote is also the delimiter", "set one of them to another character") }
+        if delimiter == quote {
+            section.refuse(.badValue, "quote", "the quote is also the delimiter", "set one of them to another character")
+        }
         return Dialect(
             delimiter: delimiter, quote: quote, header: header(section), nullWords: section.texts("null_words") ?? Dialect.defaultNullWords,
             decimal: decimal)

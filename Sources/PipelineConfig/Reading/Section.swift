@@ -30,7 +30,9 @@ struct Section {
             } else {
                 let nearest = Spelling.nearest(to: entry.key, in: keys + NotImplemented.keys(in: path))
                 if let nearest { mistyped.insert(nearest) }
-                let remedy = nearest.map { "did you mean `\($0)`?" } ?? (keys.isEmpty ? "this takes no keys" : "the keys here are \(keys.joined(separator: ", "))")
+                let remedy =
+                    nearest.map { "did you mean `\($0)`?" }
+                    ?? (keys.isEmpty ? "this takes no keys" : "the keys here are \(keys.joined(separator: ", "))")
                 reading.problems.add(.unknownKey, entry.position, full, "there is no such key", remedy)
             }
         }
@@ -61,7 +63,6 @@ struct Section {
         let entry = entries[key] ?? near.flatMap { entries[$0] }
         reading.problems.add(.missingKey, entry?.position ?? position, path(of: key), "missing", remedy)
     }
-
 
     func section(_ key: String, keys: [String]) -> Section? {
         node(key).flatMap { Section($0, path(of: key), keys: keys, in: reading) }
@@ -147,7 +148,8 @@ struct Section {
             return nil
         }
         guard range.contains(value) else {
-            refuse(.badValue, key, "\(text) is out of range", "write at least \(range.lowerBound.text) and at most \(range.upperBound.text)")
+            refuse(
+                .badValue, key, "\(text) is out of range", "write at least \(range.lowerBound.text) and at most \(range.upperBound.text)")
             return nil
         }
         return value

@@ -80,7 +80,8 @@ struct StageReader {
             return reading.choice(word, path, of: Kind.self).map { ($0, entry.position, entry.value.isNull ? nil : entry.value) }
         case .mapping(let entries) where entries.count > 1:
             reading.problems.add(
-                .wrongType, entries[1].position, path, "a stage has one key, and this one has \(entries.map(\.key).joined(separator: ", "))",
+                .wrongType, entries[1].position, path,
+                "a stage has one key, and this one has \(entries.map(\.key).joined(separator: ", "))",
                 "begin each stage with `- `, and indent its keys below it")
         default:
             reading.problems.add(.wrongType, item.position, path, "\(item.kind) is not a stage", "write a stage, like deserialize: {}")
@@ -91,7 +92,9 @@ struct StageReader {
     // MARK: Forward
 
     private func forward(_ body: Node?, _ key: String, classes: [String]?) -> ForwardStage {
-        guard let body, let section = Section(body, key, keys: ["batch_size", "threads", "outputs"], in: reading) else { return ForwardStage() }
+        guard let body, let section = Section(body, key, keys: ["batch_size", "threads", "outputs"], in: reading) else {
+            return ForwardStage()
+        }
         return ForwardStage(
             batchSize: batchSize(section), threads: section.integer("threads", in: 1...1024), outputs: outputs(section, classes: classes))
     }
@@ -102,12 +105,15 @@ struct StageReader {
             if text == "auto" { return .auto }
             if Int(text) != nil { return forward.integer("batch_size", in: 1...10_000_000).map { .rows($0) } ?? .auto }
         }
-        forward.refuse(.wrongType, "batch_size", "\(node.kind) is neither auto nor a whole number", "write auto, or a number of rows like 256")
+        forward.refuse(
+            .wrongType, "batch_size", "\(node.kind) is neither auto nor a whole number", "write auto, or a number of rows like 256")
         return .auto
     }
 
     private func outputs(_ forward: Section, classes: [String]?) -> [OutputMapping]? {
-        guard let entries = forward.namedValues("outputs", what: "model outputs with their columns, like probabilities: p_*") else { return nil }
+        guard let entries = forward.namedValues("outputs", what: "model outputs with their columns, like probabilities: p_*") else {
+            return nil
+        }
         if entries.isEmpty {
             forward.refuse(.badValue, "outputs", "no output is named", "name at least one, or leave `outputs` out for all of them")
             return nil
@@ -122,14 +128,17 @@ struct StageReader {
             func named(_ key: String) -> String? {
                 section.node(key).flatMap { column($0, section.path(of: key), isPattern: key == "columns") }
             }
-            let mapping = OutputMapping(output: entry.key, columns: named("columns"), classColumn: named("class"), argmaxColumn: named("argmax"))
+            let mapping = OutputMapping(
+                output: entry.key, columns: named("columns"), classColumn: named("class"), argmaxColumn: named("argmax"))
             if !section.has("columns"), !section.has("class"), !section.has("argmax") {
                 reading.problems.add(
-                    .missingKey, entry.position, path, "no column is named for this output", "write columns, class or argmax, or leave the output out")
+                    .missingKey, entry.position, path, "no column is named for this output",
+                    "write columns, class or argmax, or leave the output out")
             }
             if mapping.classColumn != nil, classes == nil {
                 section.refuse(
-                    .missingKey, "class", "the class has no name without `schema.classes`", "name the classes there, or write argmax for the position")
+                    .missingKey, "class", "the class has no name without `schema.classes`",
+                    "name the classes there, or write argmax for the position")
             }
             return mapping
         }

@@ -112,7 +112,8 @@ struct Document {
         case .mapping(let entries): return entries
         case .sequence(let items): return items.flatMap { mergedEntries(of: $0) }
         case .scalar:
-            problems.add(.wrongType, node.position, "<<", "only a mapping can be merged", "write `<<: *name`, where `&name` marks a mapping")
+            problems.add(
+                .wrongType, node.position, "<<", "only a mapping can be merged", "write `<<: *name`, where `&name` marks a mapping")
             return []
         }
     }

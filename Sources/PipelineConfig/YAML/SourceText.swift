@@ -24,7 +24,7 @@ struct SourceText {
         let start = Position(line: 1, column: 1)
         guard bytes.count <= Self.byteLimit else {
             problems.add(
-                .limit, start, "", "the file has \(bytes.count) bytes, more than the \(Self.byteLimit) that a pipeline may have",
+                .limit, start, "", "the file has more than the \(Self.byteLimit) bytes that a pipeline may have",
                 "check that this is a pipeline")
             return nil
         }
@@ -115,7 +115,9 @@ struct SourceText {
         guard lines.indices.contains(row), !key.isEmpty else { return nil }
         let isBlock = lines[row].prefix(column).allSatisfy { $0 == " " || $0 == "-" }
         let found = isBlock ? secondInBlock(key, row: row, column: column) : secondInFlow(key, row: row, column: column)
-        guard let found, let mark = Unicode.Scalar(Self.hidingMarks.lowerBound.value + UInt32(hidden.count)), Self.hidingMarks.contains(mark) else {
+        guard let found, let mark = Unicode.Scalar(Self.hidingMarks.lowerBound.value + UInt32(hidden.count)),
+            Self.hidingMarks.contains(mark)
+        else {
             return nil
         }
         hidden.insert(found)

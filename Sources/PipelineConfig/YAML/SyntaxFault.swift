@@ -13,9 +13,12 @@ struct SyntaxFault {
             let position = Position(line: mark.line, column: mark.column)
             self.init(problem, context: context, at: position, in: source)
         case .reader(let problem, _, _, _):
-            self.init(position: Position(line: 1, column: 1), fault: "the file cannot be read as YAML: \(problem)", remedy: "save it as UTF-8 text")
+            self.init(
+                position: Position(line: 1, column: 1), fault: "the file cannot be read as YAML: \(problem)",
+                remedy: "save it as UTF-8 text")
         default:
-            self.init(position: Position(line: 1, column: 1), fault: "the YAML parser refuses the file: \(error)", remedy: "check its syntax")
+            self.init(
+                position: Position(line: 1, column: 1), fault: "the YAML parser refuses the file: \(error)", remedy: "check its syntax")
         }
     }
 
@@ -39,17 +42,21 @@ struct SyntaxFault {
                 position: position, fault: "a value cannot begin with `\(here.map(String.init) ?? "")`", remedy: "put the value in quotes")
         case says("scanning an alias") || says("undefined alias"):
             self.init(
-                position: says("undefined alias") ? position : opened, fault: "a `*` without quotes begins a YAML alias, and none has this name",
+                position: says("undefined alias") ? position : opened,
+                fault: "a `*` without quotes begins a YAML alias, and none has this name",
                 remedy: "put a pattern that begins with `*` in quotes")
         case says("mapping values are not allowed"):
             self.init(
                 position: position, fault: "a `:` where no key can stand",
                 remedy: "indent the keys of one mapping alike, and put a value with `: ` in it in quotes")
         case says("',' or ']'"):
-            self.init(position: opened, fault: "the list that begins here does not end", remedy: "close it with `]`, and put `,` between its items")
+            self.init(
+                position: opened, fault: "the list that begins here does not end",
+                remedy: "close it with `]`, and put `,` between its items")
         case says("',' or '}'"):
             self.init(
-                position: opened, fault: "the mapping that begins here does not end", remedy: "close it with `}`, and put `,` between its keys")
+                position: opened, fault: "the mapping that begins here does not end",
+                remedy: "close it with `}`, and put `,` between its keys")
         case says("could not find expected ':'"):
             self.init(position: opened, fault: "a key without `:`", remedy: "write `key: value`")
         case says("quoted scalar") && says("unexpected end of stream"):
@@ -64,7 +71,8 @@ struct SyntaxFault {
             self.init(position: position, fault: "values are nested too deep", remedy: "check the brackets")
         case says("expected key") || says("block collection") || says("block mapping"):
             self.init(
-                position: position, fault: "this line does not continue what stands above it", remedy: "indent the keys of one mapping alike")
+                position: position, fault: "this line does not continue what stands above it",
+                remedy: "indent the keys of one mapping alike")
         default:
             self.init(position: position, fault: "this is not YAML: \(problem)", remedy: "check quotes, brackets and indentation above")
         }
