@@ -10,6 +10,11 @@ enum FailureWording {
             return .unsupportedOperator(
                 name: String(match.1), node: String(match.2), detail: "no kernel for these element types and this version")
         }
+        // NOT_IMPLEMENTED: Failed to find kernel for Cast(28) (node:'c' ep:'CPUExecutionProvider'). …
+        if let match = text.firstMatch(of: #/Failed to find kernel for (\S+) \(node:'(.*?)'/#) {
+            return .unsupportedOperator(
+                name: String(match.1), node: String(match.2), detail: "no kernel for these element types and this version")
+        }
         // FAIL: Fatal error: com.acme:Frob(-1) is not a registered function/op
         if let match = text.firstMatch(of: #/(\S+?)\(-?\d+\) is not a registered function/op/#) {
             return .unsupportedOperator(name: String(match.1), node: "", detail: "no such operator is registered")
@@ -36,17 +41,15 @@ enum FailureWording {
         // Non-zero status code returned while running Reshape node. Name:'rs' Status Message: …
         let pattern = #/while running (\S+) node\. Name:'(.*?)' Status Message: (.*)/#.dotMatchesNewlines()
         if let match = text.firstMatch(of: pattern) {
-            return .runFailed(operator: String(match.1), node: String(match.2), detail: cleaned(String(match.3)))
+            return .runFailed(operator: String(match.1), node: String(match.2), detail: String(match.3))
         }
         return .runFailed(operator: "", node: "", detail: text)
     }
 
-    /// On one line, without the place in the runtime's source that some texts begin with.
+    /// On one line, without the places in the runtime's source (file, line, C++ signature) that its texts are sprinkled with.
     private static func cleaned(_ message: String) -> String {
         var text = printable(message)
-        if let match = text.prefixMatch(of: #//?\S*/\S+\.(?:cc|h):\d+ /#) {
-            text.removeSubrange(match.range)
-        }
+        text.replace(#//?\S*/\S+\.(?:cc|h):\d+ (?:[^()]*\([^()]*\)(?: const)?(?: \[with [^\]]*\])? )?/#, with: "")
         while text.last == " " { text.removeLast() }
         return text
     }

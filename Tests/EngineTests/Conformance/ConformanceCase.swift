@@ -1,0 +1,106 @@
+import Engine
+import Foundation
+import ONNXProto
+import SwiftProtobuf
+import Tensors
+
+/// One of the ONNX project's node tests, on disk as `Scripts/onnx-conformance` writes them.
+struct ConformanceCase {
+    let name: String
+    let directory: URL
+
+    /// `.deps/conformance/<version>`, or what `MILLRACE_CONFORMANCE` names instead of `.deps/conformance`.
+    static func all(version: String) throws -> [ConformanceCase] {
+        let environment = ProcessInfo.processInfo.environment["MILLRACE_CONFORMANCE"]
+        let checkout = URL(fileURLWithPath: #filePath)
+            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let root = environment.map { URL(fileURLWithPath: $0) } ?? checkout.appendingPathComponent(".deps/conformance")
+        let folder = root.appendingPathComponent(version)
+        return try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted().compactMap { name in
+            let directory = folder.appendingPathComponent(name)
+            let isCase = FileManager.default.fileExists(atPath: directory.appendingPathComponent("model.onnx").path)
+            return isCase ? ConformanceCase(name: name, directory: directory) : nil
+        }
+    }
+
+    func modelBytes() throws -> Data { try Data(contentsOf: directory.appendingPathComponent("model.onnx")) }
+
+    struct DataSet {
+        let inputs: [(name: String, value: EngineValue)]
+        let expected: [(name: String, value: EngineValue)]
+    }
+
+    func dataSets(of model: Onnx_ModelProto) throws -> [DataSet] {
+        var sets: [DataSet] = []
+        while true {
+            let folder = directory.appendingPathComponent("test_data_set_\(sets.count)")
+            guard FileManager.default.fileExists(atPath: folder.path) else { return sets }
+            func read(_ kind: String, _ ports: [Onnx_ValueInfoProto]) throws -> [(name: String, value: EngineValue)] {
+                var values: [(name: String, value: EngineValue)] = []
+                for (index, port) in ports.enumerated() {
+                    guard let bytes = try? Data(contentsOf: folder.appendingPathComponent("\(kind)_\(index).pb")) else { continue }
+                    values.append((port.name, try WireValues.value(bytes, type: port.type)))
+                }
+                return values
+            }
+            sets.append(DataSet(inputs: try read("input", model.graph.input), expected: try read("output", model.graph.output)))
+        }
+    }
+
+    /// `nil` when every data set gives what it should.
+    func run(_ options: SessionOptions) -> ConformanceFailure? {
+        do {
+            let bytes = try modelBytes()
+            let session: Session
+            do { session = try Session(model: bytes, options: options) } catch {
+                return ConformanceFailure(loading: error)
+            }
+            for set in try dataSets(of: Onnx_ModelProto(serializedBytes: bytes)) {
+                let outputs: [EngineValue]
+                do { outputs = try session.run(set.inputs, outputs: set.expected.map(\.name)) } catch {
+                    return ConformanceFailure(category: .run, detail: "\(error)")
+                }
+                for (output, expected) in zip(outputs, set.expected) {
+                    if let difference = ValueComparison.difference(output, expected.value) {
+                        return ConformanceFailure(category: .value, detail: "\(expected.name): \(difference)")
+                    }
+                }
+            }
+            return nil
+        } catch { return ConformanceFailure(category: .test, detail: "\(error)") }
+    }
+}
+
+struct ConformanceFailure {
+    enum Category: String, CaseIterable {
+        /// The runtime has no kernel for the operator at this version and element type, or does not know the operator.
+        case kernel, `operator`
+        /// The runtime does not carry an element type.
+        case type
+        /// The runtime refuses the model for another reason.
+        case model
+        /// The run fails.
+        case run
+        /// The result differs from the reference.
+        case value
+        /// The files of the case cannot be read.
+        case test
+    }
+
+    let category: Category
+    let detail: String
+
+    init(category: Category, detail: String) {
+        self.category = category
+        self.detail = detail
+    }
+
+    init(loading error: EngineError) {
+        switch error {
+        case .unsupportedOperator(let name, _, let detail):
+            self.init(category: detail.hasPrefix("no kernel") ? .kernel : .operator, detail: name)
+        case .unsupportedElementType(_, let type, _): self.init(category: .type, detail: type)
+        default: self.init(category: .model, detail: "\(error)")
+        }
+    }
+}
