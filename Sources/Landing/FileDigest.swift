@@ -1,0 +1,89 @@
+import Crypto
+package import SystemPackage
+
+/// SHA-256 as lower-case hexadecimal, in constant memory.
+package enum FileDigest {
+    package struct Digested: Hashable, Sendable {
+        package let digest: String
+        package let stamp: FileStamp
+    }
+
+    private static let bufferSize = 1 << 20
+
+    package static func of(bytes: some Sequence<UInt8>) -> String {
+        let array = Array(bytes)
+        return array.withUnsafeBytes { hexadecimal(SHA256.hash(data: $0)) }
+    }
+
+    /// Follows symbolic links; refuses what is not a regular file. Throws `changedWhileRead` when the stamp after differs from that before.
+    package static func of(_ path: FilePath) throws(LandingError) -> Digested {
+        // Non-blocking, so that opening a FIFO returns.
+        let descriptor = try Disk.open(path, .readOnly, .nonBlocking, doing: "read")
+        defer { Disk.close(descriptor) }
+        return try of(descriptor, named: path)
+    }
+
+    /// Reads by offset: the descriptor's position does not move. `path` is for messages.
+    package static func of(_ descriptor: FileDescriptor, named path: FilePath) throws(LandingError) -> Digested {
+        let before = try Disk.status(descriptor, path)
+        guard before.kind == .regular else { throw .notRegular(path) }
+        Disk.willReadOnce(descriptor)
+        var hash = SHA256()
+        let count = Int(min(max(before.stamp.size, 1), Int64(bufferSize)))
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 4096)
+        defer { buffer.deallocate() }
+        var offset: Int64 = 0
+        // Up to the size seen first: a file that grows without end is a changed file, not an endless read.
+        while offset < before.stamp.size {
+            let read = try Disk.read(descriptor, at: offset, into: buffer, path)
+            if read == 0 { break }
+            hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<read]))
+            offset += Int64(read)
+        }
+        guard offset == before.stamp.size, try Disk.status(descriptor, path).stamp == before.stamp else {
+            throw .changedWhileRead(path)
+        }
+        return Digested(digest: hexadecimal(hash.finalize()), stamp: before.stamp)
+    }
+
+    /// One digest for a model and the files it names: that of the model file alone when it names none, else of the canonical list of digests,
+    /// the model first and the others by name in byte order. The model's own name is no part of it; the names inside it are.
+    package static func ofModel(digest: String, companions: [(name: String, digest: String)]) -> String {
+        guard !companions.isEmpty else { return digest }
+        var list = "model\u{0}\(digest)\n"
+        for companion in companions.sorted(by: { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }) {
+            list += "\(companion.name)\u{0}\(companion.digest)\n"
+        }
+        return of(bytes: list.utf8)
+    }
+
+    /// As above from the files themselves, with each file's own digest and stamp, the model first.
+    package static func ofModel(
+        at path: FilePath, companions: [(name: String, path: FilePath)]
+    ) throws(LandingError) -> (digest: String, files: [Digested]) {
+        var files = [try of(path)]
+        var named: [(name: String, digest: String)] = []
+        for companion in companions {
+            let file = try of(companion.path)
+            files.append(file)
+            named.append((companion.name, file.digest))
+        }
+        return (ofModel(digest: files[0].digest, companions: named), files)
+    }
+
+    /// The stamp alone; nil when nothing is there. Does not follow symbolic links.
+    package static func stamp(_ path: FilePath) throws(LandingError) -> FileStamp? { try Disk.status(path)?.stamp }
+
+    private static func hexadecimal(_ digest: SHA256.Digest) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        return String(unsafeUninitializedCapacity: 64) { text in
+            var count = 0
+            for byte in digest {
+                text[count] = digits[Int(byte >> 4)]
+                text[count + 1] = digits[Int(byte & 15)]
+                count += 2
+            }
+            return count
+        }
+    }
+}

@@ -1,0 +1,101 @@
+package import SystemPackage
+
+/// Everything that can go wrong between a finished attempt and a visible, durable result.
+package enum LandingError: Error, Hashable, Sendable {
+    /// A system call failed. `doing` completes "could not …".
+    case system(doing: String, path: FilePath, errno: Errno)
+    /// The file system is full, or a quota is.
+    case noSpace(doing: String, path: FilePath)
+    case missing(FilePath)
+    /// A directory, FIFO, device, socket or symbolic link stands where a regular file is needed.
+    case notRegular(FilePath)
+    /// Its stamp moved while it was being read.
+    case changedWhileRead(FilePath)
+    /// Something stands at the target that we did not publish, or that was changed after we did.
+    case targetNotOurs(FilePath, found: String?, published: String?)
+    /// Two outputs of one round have the same target.
+    case targetTwice(FilePath)
+    /// The staged bytes are not those that the attempt reported.
+    case stagedDiffers(FilePath, expected: String, found: String)
+    case noStagingPlace(target: FilePath, why: String)
+    /// Staged file and target are on different mounts after all.
+    case crossMount(from: FilePath, to: FilePath)
+    /// Neither `renameat2(RENAME_NOREPLACE)` nor `link` works there.
+    case noAtomicPublish(FilePath)
+    /// `<path>/<version>` exists with other content.
+    case versionTaken(FilePath)
+    case noSuchVersion(FilePath, version: Int)
+    case badName(String, why: String)
+    case badDocument(FilePath, why: String)
+    /// A copy to another mount does not have the digest of its source.
+    case copyDiffers(from: FilePath, to: FilePath)
+    /// The caller's ledger callback threw; the round stopped there, and recovery continues from it.
+    case ledger(step: String, cause: String)
+}
+
+extension LandingError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .system(let doing, let path, let errno):
+            "could not \(doing) \(shown(path)): \(errno)\(Self.advice(errno))"
+        case .noSpace(let doing, let path):
+            "could not \(doing) \(shown(path)): the file system or quota is full; free space there, the work is tried again"
+        case .missing(let path):
+            "\(shown(path)) is not there any more"
+        case .notRegular(let path):
+            "\(shown(path)) is not a regular file; put a plain file there, or move it away"
+        case .changedWhileRead(let path):
+            "\(shown(path)) changed while it was being read; it is taken up again when it is quiet"
+        case .targetNotOurs(let path, let found, let published):
+            "\(shown(path)) is not a file that this pipeline published (found \(Self.short(found)), "
+                + "published \(Self.short(published))), so it is not replaced; move it away and `millrace retry`"
+        case .targetTwice(let path):
+            "two outputs of one round would be \(shown(path)); give the inputs different stems, or partition by a fact that differs"
+        case .stagedDiffers(let path, let expected, let found):
+            "staged file \(shown(path)) has digest \(Self.short(found)) instead of \(Self.short(expected)); "
+                + "something else wrote to the staging directory; the attempt is run again"
+        case .noStagingPlace(let target, let why):
+            "nothing can be staged for \(shown(target)): \(why)"
+        case .crossMount(let from, let to):
+            "\(shown(from)) and \(shown(to)) are on different mounts, so one rename cannot publish; restart after the mounts have settled"
+        case .noAtomicPublish(let path):
+            "the file system of \(shown(path)) can neither rename without replacing nor make hard links; land on another file system"
+        case .versionTaken(let path):
+            "\(shown(path)) exists and is not the version to be published; move it away and `millrace retry`"
+        case .noSuchVersion(let path, let version):
+            "there is no version \(version) with a card in \(shown(path)); `millrace models` lists those there are"
+        case .badName(let name, let why):
+            "the name \(shown(name)) cannot be used: \(why)"
+        case .badDocument(let path, let why):
+            "\(shown(path)) could not be understood: \(why)"
+        case .copyDiffers(let from, let to):
+            "the copy of \(shown(from)) at \(shown(to)) reads back differently; the original stays; check that disk"
+        case .ledger(let step, let cause):
+            "the ledger did not accept \(step): \(cause)"
+        }
+    }
+
+    private static func short(_ digest: String?) -> String {
+        digest.map { String($0.prefix(12)) } ?? "nothing"
+    }
+
+    private static func advice(_ errno: Errno) -> String {
+        switch errno {
+        case .permissionDenied, .notPermitted: "; give the daemon's user read and write permission there"
+        case .readOnlyFileSystem: "; mount it writable or choose another path"
+        case .tooManyOpenFiles, .tooManyOpenFilesInSystem: "; raise the open file limit (LimitNOFILE)"
+        case .ioError: "; the disk reports an error, see the kernel log"
+        default: ""
+        }
+    }
+}
+
+/// A path on one line whatever is in it: control characters and invalid UTF-8 are escaped.
+package func shown(_ path: FilePath) -> String { shown(path.string) }
+
+package func shown(_ name: String) -> String {
+    guard name.unicodeScalars.contains(where: { $0.properties.generalCategory == .control || $0 == "\u{FFFD}" }) else { return name }
+    return name.unicodeScalars.reduce(into: "") { text, scalar in
+        text += scalar.properties.generalCategory == .control ? scalar.escaped(asASCII: true) : String(scalar)
+    }
+}

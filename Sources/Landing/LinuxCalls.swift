@@ -1,0 +1,40 @@
+import Glibc
+
+/// Calls and constants that glibc declares only under `_GNU_SOURCE`, which Swift's Glibc module does not set; looked up by name once. A C library
+/// without one of them behaves as a kernel without it.
+enum LinuxCalls {
+    static let renameNoReplace: UInt32 = 1
+    static let syncFileRangeWrite: UInt32 = 2
+    static let setSignal: Int32 = 10  // F_SETSIG
+    static let setLease: Int32 = 1024  // F_SETLEASE
+
+    static func renameat2(
+        _ from: UnsafePointer<CChar>, _ to: UnsafePointer<CChar>, _ flags: UInt32
+    ) -> Int32 {
+        guard let call = renameat2Call else { return unsupported() }
+        return call(AT_FDCWD, from, AT_FDCWD, to, flags)
+    }
+
+    static func syncfs(_ descriptor: Int32) -> Int32 {
+        guard let call = syncfsCall else { return unsupported() }
+        return call(descriptor)
+    }
+
+    static func syncFileRange(_ descriptor: Int32, _ flags: UInt32) -> Int32 {
+        guard let call = syncFileRangeCall else { return unsupported() }
+        return call(descriptor, 0, 0, flags)
+    }
+
+    private typealias Renameat2 = @convention(c) (Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>, UInt32) -> Int32
+    private typealias Syncfs = @convention(c) (Int32) -> Int32
+    private typealias SyncFileRange = @convention(c) (Int32, Int64, Int64, UInt32) -> Int32
+
+    private static let renameat2Call = dlsym(nil, "renameat2").map { unsafeBitCast($0, to: Renameat2.self) }
+    private static let syncfsCall = dlsym(nil, "syncfs").map { unsafeBitCast($0, to: Syncfs.self) }
+    private static let syncFileRangeCall = dlsym(nil, "sync_file_range").map { unsafeBitCast($0, to: SyncFileRange.self) }
+
+    private static func unsupported() -> Int32 {
+        errno = ENOSYS
+        return -1
+    }
+}
