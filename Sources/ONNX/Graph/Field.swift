@@ -1,0 +1,22 @@
+/// A wire field with presence, as ONNX has everywhere: reads as its type's default where it is absent, becomes present when assigned.
+/// `$field` is the optional itself, to ask for presence or take it away.
+@propertyWrapper
+package struct Field<Wrapped: FieldDefault>: Sendable, Equatable {
+    package var projectedValue: Wrapped?
+
+    package init() { projectedValue = nil }
+    package init(wrappedValue: Wrapped) { projectedValue = wrappedValue }
+    package init(_ stored: Wrapped?) { projectedValue = stored }
+
+    package var wrappedValue: Wrapped {
+        get { projectedValue ?? .fieldDefault }
+        set { projectedValue = newValue }
+    }
+}
+
+package protocol FieldDefault: Sendable, Equatable {
+    static var fieldDefault: Self { get }
+}
+
+extension String: FieldDefault { package static var fieldDefault: String { "" } }
+extension Int64: FieldDefault { package static var fieldDefault: Int64 { 0 } }

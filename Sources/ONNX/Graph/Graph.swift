@@ -1,0 +1,59 @@
+import ONNXProto
+import SwiftProtobuf
+
+/// Nodes in topological order, and what flows between them by name.
+package struct Graph: Sendable, Equatable {
+    @Field package var name: String
+    package var nodes: [Node]
+    package var inputs: [Value]
+    package var outputs: [Value]
+    /// Constants. Up to IR version 3 each also stands among the inputs; since 4, one that does is a default which a caller may override.
+    package var initializers: [StoredTensor]
+    package var sparseInitializers: [SparseTensor]
+    /// Types of values in between, as far as the file states them.
+    package var values: [Value]
+    @Field package var docString: String
+    package var metadata = Metadata()
+    var quantizationAnnotations: [Onnx_TensorAnnotation] = []
+    var unknownFields = UnknownStorage()
+
+    package init(
+        name: String? = nil, nodes: [Node] = [], inputs: [Value] = [], outputs: [Value] = [],
+        initializers: [StoredTensor] = [], sparseInitializers: [SparseTensor] = [], values: [Value] = []
+    ) {
+        self.nodes = nodes
+        self.inputs = inputs
+        self.outputs = outputs
+        self.initializers = initializers
+        self.sparseInitializers = sparseInitializers
+        self.values = values
+        _name = Field(name)
+    }
+
+    package func initializer(_ name: String) -> StoredTensor? { initializers.first { $0.name == name } }
+
+    /// Inputs that a caller must give: those without an initializer of the same name.
+    package var requiredInputs: [Value] {
+        let given = Set(initializers.map(\.name)).union(sparseInitializers.map(\.name))
+        return given.isEmpty ? inputs : inputs.filter { !given.contains($0.name) }
+    }
+
+    /// Calls `body` with every node, those of subgraphs after the node that holds them.
+    package func forEachNode<Failure: Error>(_ body: (Node) throws(Failure) -> Void) throws(Failure) {
+        for node in nodes {
+            try body(node)
+            for subgraph in node.subgraphs { try subgraph.forEachNode(body) }
+        }
+    }
+
+    /// Every name that is used here or in a subgraph.
+    package var usedNames: Set<String> {
+        var names = Set(inputs.map(\.name) + outputs.map(\.name) + initializers.map(\.name) + sparseInitializers.map(\.name))
+        for node in nodes {
+            names.formUnion(node.inputs)
+            names.formUnion(node.outputs)
+            for subgraph in node.subgraphs { names.formUnion(subgraph.usedNames) }
+        }
+        return names
+    }
+}

@@ -1,0 +1,47 @@
+/// Who makes and who uses each value of one graph, by position of the node. Valid until the nodes change; a use inside a subgraph counts
+/// as a use by the node that holds it.
+package struct GraphIndex: Sendable {
+    /// The node that makes a value; nothing for inputs and initializers.
+    package private(set) var producers: [String: Int] = [:]
+    /// The nodes that read a value, in order, each once.
+    package private(set) var consumers: [String: [Int]] = [:]
+    private var names: Set<String>
+
+    package init(_ graph: Graph) {
+        names = graph.usedNames
+        for (position, node) in graph.nodes.enumerated() {
+            for output in node.outputs where !output.isEmpty { producers[output] = position }
+            var read = Set(node.inputs.filter { !$0.isEmpty })
+            for subgraph in node.subgraphs { read.formUnion(subgraph.outerNames) }
+            for name in read { consumers[name, default: []].append(position) }
+        }
+    }
+
+    /// A name not yet in use: `stem` itself, or with the first free number behind it; taken from then on.
+    package mutating func freshName(_ stem: String) -> String {
+        var name = stem
+        var number = 1
+        while !names.insert(name).inserted {
+            name = "\(stem)_\(number)"
+            number += 1
+        }
+        return name
+    }
+}
+
+extension Graph {
+    package var index: GraphIndex { GraphIndex(self) }
+
+    /// Names that this graph, as a subgraph, takes from the graphs around it.
+    package var outerNames: Set<String> {
+        var known = Set(inputs.map(\.name) + initializers.map(\.name) + sparseInitializers.map(\.name))
+        var outer: Set<String> = []
+        for node in nodes {
+            for input in node.inputs where !input.isEmpty && !known.contains(input) { outer.insert(input) }
+            for subgraph in node.subgraphs { outer.formUnion(subgraph.outerNames.subtracting(known)) }
+            known.formUnion(node.outputs)
+        }
+        for output in outputs where !known.contains(output.name) { outer.insert(output.name) }
+        return outer
+    }
+}

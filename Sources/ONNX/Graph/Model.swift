@@ -1,0 +1,74 @@
+import ONNXProto
+import SwiftProtobuf
+
+/// An ONNX model: a graph, what its operators mean, and what is known about it. Value semantics: a copy is independent, large tensors
+/// are shared until changed.
+package struct Model: Sendable {
+    @Field package var irVersion: Int64
+    package var operatorSets: [OperatorSet]
+    @Field package var producerName: String
+    @Field package var producerVersion: String
+    @Field package var domain: String
+    @Field package var modelVersion: Int64
+    @Field package var docString: String
+    package var graph: Graph { didSet { hasGraph = true } }
+    package var metadata = Metadata()
+    package var functions: [Function] = []
+    package var trainingInfo: [TrainingInfo] = []
+    /// Where external data is looked for: the directory of the file that the model was loaded from. Not part of the model's value.
+    package var directory: String?
+
+    package private(set) var hasGraph: Bool
+    var deviceConfigurations: [Onnx_DeviceConfigurationProto] = []
+    var unknownFields = UnknownStorage()
+
+    package init(irVersion: Int64 = 10, operatorSets: [OperatorSet], graph: Graph) {
+        self.operatorSets = operatorSets
+        self.graph = graph
+        hasGraph = true
+        self.irVersion = irVersion
+    }
+
+    init(operatorSets: [OperatorSet], graph: Graph?) {
+        self.operatorSets = operatorSets
+        self.graph = graph ?? Graph()
+        hasGraph = graph != nil
+    }
+
+    /// The version imported of a domain; `nil` where it is not imported.
+    package func operatorSetVersion(_ domain: String = "") -> Int64? {
+        let wanted = canonicalDomain(domain)
+        return operatorSets.first { canonicalDomain($0.domain) == wanted }?.version
+    }
+
+    /// Calls `body` with every node of the graph, its subgraphs, the functions and the training graphs.
+    package func forEachNode<Failure: Error>(_ body: (Node) throws(Failure) -> Void) throws(Failure) {
+        try graph.forEachNode(body)
+        for function in functions { try function.body.forEachNode(body) }
+        for training in trainingInfo {
+            try training.initialization?.forEachNode(body)
+            try training.algorithm?.forEachNode(body)
+        }
+    }
+}
+
+extension Model: Equatable {
+    /// Field by field, presence and unknown fields included; `directory` is not compared.
+    package static func == (left: Model, right: Model) -> Bool {
+        left.$irVersion == right.$irVersion && left.operatorSets == right.operatorSets && left.$producerName == right.$producerName
+            && left.$producerVersion == right.$producerVersion && left.$domain == right.$domain
+            && left.$modelVersion == right.$modelVersion && left.$docString == right.$docString && left.hasGraph == right.hasGraph
+            && left.graph == right.graph && left.metadata == right.metadata && left.functions == right.functions
+            && left.trainingInfo == right.trainingInfo && left.deviceConfigurations == right.deviceConfigurations
+            && left.unknownFields == right.unknownFields
+    }
+}
+
+/// Graphs of the frozen ONNX training extension: carried, never run.
+package struct TrainingInfo: Sendable, Equatable {
+    package var initialization: Graph?
+    package var algorithm: Graph?
+    package var initializationBinding = Metadata()
+    package var updateBinding = Metadata()
+    var unknownFields = UnknownStorage()
+}

@@ -1,0 +1,61 @@
+import ONNXProto
+import SwiftProtobuf
+
+/// One application of an operator. Inputs and outputs are value names; an empty name is an optional one left out.
+package struct Node: Sendable, Equatable {
+    package var inputs: [String]
+    package var outputs: [String]
+    @Field package var name: String
+    @Field package var operatorType: String
+    @Field package var domain: String
+    @Field package var overload: String
+    package var attributes: [Attribute]
+    @Field package var docString: String
+    package var metadata = Metadata()
+    /// How the node is spread over devices: carried, not read.
+    var deviceConfigurations: [Onnx_NodeDeviceConfigurationProto] = []
+    var unknownFields = UnknownStorage()
+
+    package init(
+        _ operatorType: String, _ inputs: [String], _ outputs: [String], name: String? = nil, domain: String? = nil,
+        _ attributes: [Attribute] = []
+    ) {
+        self.inputs = inputs
+        self.outputs = outputs
+        self.attributes = attributes
+        _name = Field(name)
+        _domain = Field(domain)
+        self.operatorType = operatorType
+    }
+
+    package subscript(attribute name: String) -> AttributeValue? {
+        get { attributes.first { $0.name == name }?.value }
+        set {
+            let position = attributes.firstIndex { $0.name == name }
+            switch (position, newValue) {
+            case (let position?, let value?):
+                attributes[position].value = value
+                attributes[position].writesValue = true
+            case (let position?, nil): attributes.remove(at: position)
+            case (nil, let value?): attributes.append(Attribute(name, value))
+            case (nil, nil): break
+            }
+        }
+    }
+
+    package func attribute(_ name: String) -> Attribute? { attributes.first { $0.name == name } }
+
+    /// `Conv`, or `com.example.Fused` outside the default domain.
+    package var qualifiedType: String {
+        let domain = canonicalDomain(domain)
+        return domain.isEmpty ? operatorType : domain + "." + operatorType
+    }
+
+    package var subgraphs: [Graph] { attributes.flatMap(\.graphs) }
+
+    /// Where an error happened: type, name if it has one, and its first output.
+    package var place: String {
+        let output = outputs.first { !$0.isEmpty }.map { " -> '\($0)'" } ?? ""
+        return "node \(qualifiedType)" + (name.isEmpty ? "" : " '\(name)'") + output
+    }
+}

@@ -1,0 +1,76 @@
+/// Everything that can be wrong with a model, worded for whoever dropped it.
+package enum ONNXError: Error, Sendable, Equatable {
+    /// The file system said no; trying again may help.
+    case cannotRead(path: String, reason: String)
+    case cannotWrite(path: String, reason: String)
+    /// The bytes are not an ONNX model, or not all of one.
+    case malformed(reason: String)
+    case nestedTooDeeply(limit: Int)
+    case tooManyParts(limit: Int)
+    case tooLarge(byteCount: Int, limit: Int)
+    /// The bytes are a model, but one that breaks ONNX's own rules; `place` names the graph, node or tensor.
+    case invalid(place: String, reason: String)
+    /// A weights file that the model points to may not, or cannot, be read.
+    case externalData(tensor: String, location: String, problem: ExternalDataProblem)
+    /// Something valid that is not implemented here.
+    case unsupported(place: String, reason: String)
+}
+
+extension ONNXError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .cannotRead(let path, let reason): "cannot read \(path): \(reason)"
+        case .cannotWrite(let path, let reason): "cannot write \(path): \(reason)"
+        case .malformed(let reason): "not an ONNX model: \(reason); export it again, or copy it again if it was cut short"
+        case .nestedTooDeeply(let limit):
+            "the model's messages are nested more than \(limit) deep; real models stay far below, so it is refused unread"
+        case .tooManyParts(let limit):
+            "the model consists of more than \(limit) messages; raise the limit only if it comes from someone you trust"
+        case .tooLarge(let byteCount, let limit):
+            "the model would take \(byteCount) bytes and one message holds at most \(limit); write it with external data"
+        case .invalid(let place, let reason): "\(place): \(reason); the model breaks ONNX's rules, export it again"
+        case .externalData(let tensor, let location, let problem):
+            "external data of tensor '\(tensor)' at '\(location)': \(problem)"
+        case .unsupported(let place, let reason): "\(place): \(reason)"
+        }
+    }
+}
+
+/// Why external data is refused. The first group is never legitimate in a model that someone else made.
+package enum ExternalDataProblem: Sendable, Equatable {
+    case absolutePath, parentDirectory, symbolicLink, hardLink(count: Int), notARegularFile, memoryAddressMarker
+    case emptyLocation, unprintableLocation
+    case unknownKey(String), repeatedKey(String), badNumber(key: String, value: String)
+    case missing, unreadable(reason: String)
+    case outOfRange(offset: Int, length: Int, fileSize: Int)
+    case wrongLength(stated: Int, needed: Int)
+    case stringTensor
+    case noDirectory
+    case changedWhileRead
+}
+
+extension ExternalDataProblem: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .absolutePath: "the path is absolute; weights must lie in the model's own directory, put them there and name them relatively"
+        case .parentDirectory: "the path goes up with '..'; weights must lie in the model's own directory or below it"
+        case .symbolicLink: "the path contains a symbolic link; put the file itself beside the model"
+        case .hardLink(let count): "the file has \(count) hard links, so it may be someone else's file under another name; copy it instead"
+        case .notARegularFile: "not a regular file"
+        case .memoryAddressMarker: "the path is a memory address marker, which only a running process may use; the file was tampered with"
+        case .emptyLocation: "no location is given"
+        case .unprintableLocation: "the path contains a zero or control character"
+        case .unknownKey(let key): "unknown key '\(key)'; only location, offset, length and checksum exist"
+        case .repeatedKey(let key): "the key '\(key)' stands there more than once"
+        case .badNumber(let key, let value): "\(key) is '\(value)', which is no byte count"
+        case .missing: "there is no such file; drop it together with the model"
+        case .unreadable(let reason): reason
+        case .outOfRange(let offset, let length, let fileSize):
+            "bytes \(offset) to \(offset) + \(length) do not lie in the file, which has \(fileSize); it was cut short, or belongs to another model"
+        case .wrongLength(let stated, let needed): "\(stated) bytes are named but the tensor's type and shape need \(needed)"
+        case .stringTensor: "strings cannot lie in external data"
+        case .noDirectory: "the model was read from bytes alone, so there is no directory to look in; load it from its file"
+        case .changedWhileRead: "the file became shorter while it was read; wait until it is complete"
+        }
+    }
+}

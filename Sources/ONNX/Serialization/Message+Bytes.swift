@@ -1,0 +1,11 @@
+import Foundation
+import SwiftProtobuf
+
+extension Message where Self: Equatable {
+    /// Equality that a NaN does not break: `==` first, since it is free for shared storage, then the written form.
+    func hasSameBytes(as other: Self) -> Bool {
+        if self == other { return true }
+        guard let mine = try? serializedData(partial: true), let others = try? other.serializedData(partial: true) else { return false }
+        return mine == others
+    }
+}

@@ -1,0 +1,99 @@
+package import Foundation
+import ONNXProto
+import SwiftProtobuf
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Bounds on what is read from a file that nobody vouches for.
+package struct ReadingLimits: Sendable {
+    /// Nested messages; a graph in an attribute of a node in a graph takes three.
+    package var depth = 100
+    /// Nodes, attributes, tensors, types and so on, together.
+    package var messages = 5_000_000
+    /// What one protobuf message can hold at all.
+    package var byteCount = Int(Int32.max)
+
+    package init() {}
+}
+
+extension Model {
+    /// Parses a model. Needs `serialized` no more afterwards; large tensors are copied once.
+    package init(serialized: Data, limits: ReadingLimits = ReadingLimits()) throws(ONNXError) {
+        if serialized.isEmpty { throw .malformed(reason: "it is empty") }
+        if serialized.count > limits.byteCount {
+            throw .tooLarge(byteCount: serialized.count, limit: limits.byteCount)
+        }
+        var survey = WireSurvey(maximumDepth: limits.depth, maximumMessages: limits.messages)
+        let surveyed = serialized.withUnsafeBytes { bytes in
+            Result { () throws(ONNXError) in try survey.run(bytes) }
+        }
+        try surveyed.get()
+        var options = BinaryDecodingOptions()
+        options.messageDepthLimit = limits.depth + 2
+        let proto: Onnx_ModelProto
+        do {
+            proto = try Onnx_ModelProto(serializedBytes: serialized, options: options)
+        } catch BinaryDecodingError.messageDepthLimit {
+            throw .nestedTooDeeply(limit: limits.depth)
+        } catch BinaryDecodingError.invalidUTF8 {
+            throw .malformed(reason: "a name in it is not UTF-8")
+        } catch {
+            throw .malformed(reason: "its protobuf encoding is broken (\(error))")
+        }
+        guard proto.hasGraph || proto.hasIrVersion || !proto.opsetImport.isEmpty else {
+            throw .malformed(reason: "it holds neither a graph nor an IR version nor an operator set")
+        }
+        self.init(proto)
+    }
+
+    package init(serialized: [UInt8], limits: ReadingLimits = ReadingLimits()) throws(ONNXError) {
+        try self.init(serialized: Data(serialized), limits: limits)
+    }
+
+    /// `serialized` is only borrowed.
+    package init(serialized: UnsafeRawBufferPointer, limits: ReadingLimits = ReadingLimits()) throws(ONNXError) {
+        guard let address = serialized.baseAddress else { throw .malformed(reason: "it is empty") }
+        let borrowed = Data(bytesNoCopy: UnsafeMutableRawPointer(mutating: address), count: serialized.count, deallocator: .none)
+        try self.init(serialized: borrowed, limits: limits)
+    }
+
+    /// Reads and parses the file; its directory becomes the one for external data. The weights files are not touched.
+    package static func load(path: String, limits: ReadingLimits = ReadingLimits()) throws(ONNXError) -> Model {
+        var model = try Model(serialized: readFile(path, limit: limits.byteCount), limits: limits)
+        model.directory = directory(of: path)
+        return model
+    }
+
+    static func directory(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    private static func readFile(_ path: String, limit: Int) throws(ONNXError) -> Data {
+        let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard file >= 0 else { throw .cannotRead(path: path, reason: errnoText()) }
+        defer { close(file) }
+        var status = stat()
+        guard fstat(file, &status) == 0 else { throw .cannotRead(path: path, reason: errnoText()) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw .malformed(reason: "\(path) is not a regular file") }
+        let size = Int(status.st_size)
+        if size > limit { throw .tooLarge(byteCount: size, limit: limit) }
+        guard size > 0, let memory = malloc(size) else { throw .malformed(reason: "\(path) is empty") }
+        var done = 0
+        while done < size {
+            let count = pread(file, memory + done, min(size - done, 1 << 30), off_t(done))
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else {
+                let reason = count == 0 ? "it became shorter while it was read" : errnoText()
+                free(memory)
+                throw .cannotRead(path: path, reason: reason)
+            }
+            done += count
+        }
+        return Data(bytesNoCopy: memory, count: size, deallocator: .free)
+    }
+}

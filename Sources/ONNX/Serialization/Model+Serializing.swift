@@ -1,0 +1,28 @@
+package import Foundation
+import ONNXProto
+import SwiftProtobuf
+
+extension Model {
+    /// What one protobuf message can hold.
+    package static let largestMessage = Int(Int32.max) - 1
+
+    /// The model as one message: fields in number order, so that equal models give equal bytes. External data stays external.
+    package func serialized() throws(ONNXError) -> Data {
+        let payload = payloadByteCount
+        if payload > Model.largestMessage { throw .tooLarge(byteCount: payload, limit: Model.largestMessage) }
+        do {
+            return try proto.serializedData(partial: true)
+        } catch {
+            throw .tooLarge(byteCount: payload, limit: Model.largestMessage)
+        }
+    }
+
+    /// Bytes of tensor elements inside the message: nearly all of it, for a model of any size.
+    var payloadByteCount: Int {
+        var total = 0
+        forEachTensor { _, tensor in
+            if !tensor.isExternal { total += tensor.byteCount ?? 0 }
+        }
+        return total
+    }
+}

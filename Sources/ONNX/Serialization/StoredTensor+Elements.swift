@@ -1,0 +1,135 @@
+import Foundation
+import ONNXProto
+package import Tensors
+
+extension StoredTensor {
+    /// Reads the elements. `directory` is where external data lies (`Model.externalData()` gives one); without it, external data is refused.
+    package func tensor(externalData directory: ExternalDataDirectory? = nil) throws(ONNXError) -> Tensor {
+        guard let elementType else { throw unsupported("element type \(proto.dataType) is not implemented") }
+        guard let count = shape.elementCount else { throw invalid("the shape \(shape) has no element count") }
+        if proto.hasSegment { throw unsupported("tensors stored in segments are not implemented") }
+        if isExternal {
+            guard let directory else {
+                throw .externalData(tensor: name, location: externalLocation ?? "", problem: .noDirectory)
+            }
+            return try directory.tensor(self)
+        }
+        if elementType == .string { return try strings(count: count) }
+        guard let byteCount = elementType.byteCount(elements: count) else { throw invalid("the shape \(shape) is too large") }
+        if proto.hasRawData {
+            let tensor = proto.rawData.withUnsafeBytes { Tensor(elementType: elementType, shape: shape, bytes: $0) }
+            guard let tensor else {
+                throw invalid("\(proto.rawData.count) bytes of raw data, but \(elementType.name)\(shape) needs \(byteCount)")
+            }
+            return tensor
+        }
+        let layout = try typedLayout(elementType, count: count)
+        guard layout.found == layout.needed else {
+            throw invalid("\(layout.found) entries in \(layout.field), but \(elementType.name)\(shape) needs \(layout.needed)")
+        }
+        let buffer = TensorBuffer(byteCount: byteCount)
+        copyTyped(elementType, into: buffer.mutableBytes)
+        return Tensor(elementType: elementType, shape: shape, buffer: buffer)
+    }
+
+    /// Where a type's elements stand when they are not raw, how many entries that takes and how many there are.
+    /// (ONNX `TensorProto`: sub-byte types share an `int32_data` entry as they share a byte; complex numbers take two.)
+    func typedLayout(_ type: ElementType, count: Int) throws(ONNXError) -> (field: String, needed: Int, found: Int) {
+        switch type {
+        case .float32: return ("float_data", count, proto.floatData.count)
+        case .complex64: return ("float_data", try doubled(count), proto.floatData.count)
+        case .float64: return ("double_data", count, proto.doubleData.count)
+        case .complex128: return ("double_data", try doubled(count), proto.doubleData.count)
+        case .int64: return ("int64_data", count, proto.int64Data.count)
+        case .uint64, .uint32: return ("uint64_data", count, proto.uint64Data.count)
+        case .string: return ("string_data", count, proto.stringData.count)
+        case .uint4, .int4, .float4e2m1, .uint2, .int2:
+            return ("int32_data", type.byteCount(elements: count) ?? Int.max, proto.int32Data.count)
+        default: return ("int32_data", count, proto.int32Data.count)
+        }
+    }
+
+    private func doubled(_ count: Int) throws(ONNXError) -> Int {
+        guard count <= Int.max / 2 else { throw invalid("the shape \(shape) is too large") }
+        return count * 2
+    }
+
+    private func copyTyped(_ type: ElementType, into bytes: UnsafeMutableRawBufferPointer) {
+        func fill<Scalar: BitwiseCopyable>(_ values: some Collection<Scalar>) {
+            for (position, value) in values.enumerated() {
+                bytes.storeBytes(of: value, toByteOffset: position * MemoryLayout<Scalar>.stride, as: Scalar.self)
+            }
+        }
+        switch type {
+        case .float32, .complex64: proto.floatData.withUnsafeBytes { bytes.copyMemory(from: $0) }
+        case .float64, .complex128: proto.doubleData.withUnsafeBytes { bytes.copyMemory(from: $0) }
+        case .int64: proto.int64Data.withUnsafeBytes { bytes.copyMemory(from: $0) }
+        case .uint64: proto.uint64Data.withUnsafeBytes { bytes.copyMemory(from: $0) }
+        case .uint32: fill(proto.uint64Data.lazy.map { UInt32(truncatingIfNeeded: $0) })
+        case .int32: proto.int32Data.withUnsafeBytes { bytes.copyMemory(from: $0) }
+        case .int16, .uint16, .float16, .bfloat16: fill(proto.int32Data.lazy.map { UInt16(truncatingIfNeeded: $0) })
+        default: fill(proto.int32Data.lazy.map { UInt8(truncatingIfNeeded: $0) })
+        }
+    }
+
+    private func strings(count: Int) throws(ONNXError) -> Tensor {
+        guard proto.stringData.count == count else {
+            throw invalid("\(proto.stringData.count) strings, but the shape \(shape) needs \(count)")
+        }
+        var strings: [String] = []
+        strings.reserveCapacity(count)
+        for (position, bytes) in proto.stringData.enumerated() {
+            guard let text = String(validating: bytes, as: UTF8.self) else {
+                throw invalid("string \(position) is not UTF-8")
+            }
+            strings.append(text)
+        }
+        return Tensor(strings: strings, shape: shape)
+    }
+
+    var place: String { "tensor '\(name)'" }
+    func invalid(_ reason: String) -> ONNXError { .invalid(place: place, reason: reason) }
+    func unsupported(_ reason: String) -> ONNXError { .unsupported(place: place, reason: reason) }
+}
+
+extension SparseTensor {
+    /// The dense tensor with zeros filled in (ONNX `SparseTensorProto`).
+    package func dense(externalData directory: ExternalDataDirectory? = nil) throws(ONNXError) -> Tensor {
+        let values = try self.values.tensor(externalData: directory)
+        let indices = try self.indices.tensor(externalData: directory)
+        let place = "sparse tensor '\(name)'"
+        guard let width = values.elementType.bitWidth, width >= 8, let dense = Tensor(zeros: values.elementType, shape: shape),
+            case .buffer(let buffer) = dense.storage
+        else { throw .unsupported(place: place, reason: "a sparse \(values.elementType.name)\(shape) is not implemented") }
+        guard let positions = indices.values(as: Int64.self), indices.elementType == .int64 else {
+            throw .invalid(place: place, reason: "indices are \(indices.elementType.name), not int64")
+        }
+        let rank = shape.rank
+        let isLinear = indices.shape == [values.elementCount]
+        guard isLinear || indices.shape == [values.elementCount, rank] else {
+            throw .invalid(place: place, reason: "indices \(indices.shape) fit neither [NNZ] nor [NNZ, rank] of \(values.shape)")
+        }
+        let strides = shape.strides
+        let size = width / 8
+        for entry in 0..<values.elementCount {
+            var offset = 0
+            if isLinear {
+                guard let linear = Int(exactly: positions[entry]), linear >= 0, linear < dense.elementCount else {
+                    throw .invalid(place: place, reason: "index \(positions[entry]) lies outside \(shape)")
+                }
+                offset = linear
+            } else {
+                for axis in 0..<rank {
+                    let index = Int(positions[entry * rank + axis])
+                    guard index >= 0, index < shape.dimensions[axis] else {
+                        throw .invalid(place: place, reason: "index \(index) of axis \(axis) lies outside \(shape)")
+                    }
+                    offset += index * strides[axis]
+                }
+            }
+            UnsafeMutableRawBufferPointer(rebasing: buffer.mutableBytes[(offset * size)..<((offset + 1) * size)])
+                .copyMemory(from: UnsafeRawBufferPointer(rebasing: values.bytes[(entry * size)..<((entry + 1) * size)]))
+        }
+        return dense
+    }
+}
