@@ -29,6 +29,8 @@ package struct Settling: Sendable {
         /// tool which carries the model first may yet replace it.
         case holdsWithData(dataIsOlder: Bool)
         case broken(String)
+        /// It must not be read further as it is now; judged once it is quiet, since links come and go while tools publish.
+        case unsafe
         /// The format proves nothing about its end. `endsWithNewline` is nil where that means nothing.
         case unsealed(endsWithNewline: Bool?)
     }
@@ -59,6 +61,7 @@ package struct Settling: Sendable {
         case wait(until: Duration, for: String)
         case complete(Evidence)
         case truncated(String)
+        case refuse
         /// The file is gone.
         case forget
     }
@@ -162,6 +165,8 @@ package struct Settling: Sendable {
             let next = min(now + recheckAfter, max(lastChange + policy.giveUp, now))
             recheckAfter = min(recheckAfter * 2, max(Self.longestPause, policy.quiet))
             return wait(until: next, for: reason)
+        case .unsafe:
+            return isQuiet(now) ? .refuse : wait(until: lastChange + policy.quiet, for: "unchanged for less than the quiet time")
         case .holds:
             switch ground {
             case .renamed: return .complete(.renamed)

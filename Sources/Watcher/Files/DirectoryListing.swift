@@ -1,0 +1,58 @@
+internal import Glibc
+internal import SystemPackage
+
+/// One pass over one directory's entries.
+struct DirectoryListing: ~Copyable {
+    struct Entry {
+        /// Nil where the bytes are not UTF-8.
+        var name: String?
+        /// For people: invalid bytes replaced.
+        var shownName: String
+        var isDirectory: Bool
+        /// Of the entry itself; nil where it went away or cannot be read. Filled by `status`.
+        var status: stat?
+    }
+
+    private let stream: OpaquePointer
+    private let descriptor: CInt
+
+    init(path: String) throws(Errno) {
+        let opened = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard opened >= 0 else { throw Errno(rawValue: errno) }
+        guard let stream = fdopendir(opened) else {
+            let code = errno
+            close(opened)
+            throw Errno(rawValue: code)
+        }
+        self.stream = stream
+        descriptor = opened
+    }
+
+    deinit { closedir(stream) }
+
+    /// Calls `body` for every entry but `.` and `..`. `isWanted` is asked by name and kind first, so that what no one wants costs no stat.
+    func forEach(isWanted: (borrowing Entry) -> Bool, body: (Entry) -> Void) {
+        while let pointer = readdir(stream) {
+            let name = UnsafeRawPointer(pointer).advanced(by: MemoryLayout<dirent>.offset(of: \dirent.d_name)!)
+                .assumingMemoryBound(to: CChar.self)
+            let length = strlen(name)
+            if name[0] == 0x2E, length == 1 || (length == 2 && name[1] == 0x2E) { continue }
+            let bytes = UnsafeRawBufferPointer(start: name, count: length)
+            let valid = String(validating: bytes, as: UTF8.self)
+            var entry = Entry(
+                name: valid, shownName: valid ?? String(decoding: bytes, as: UTF8.self), isDirectory: pointer.pointee.d_type == DT_DIR)
+            if pointer.pointee.d_type == DT_UNKNOWN {
+                entry.status = status(of: name)
+                entry.isDirectory = entry.status.map { $0.st_mode & S_IFMT == S_IFDIR } ?? false
+            }
+            guard isWanted(entry) else { continue }
+            if entry.status == nil { entry.status = status(of: name) }
+            body(entry)
+        }
+    }
+
+    private func status(of name: UnsafePointer<CChar>) -> stat? {
+        var status = stat()
+        return fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 ? status : nil
+    }
+}

@@ -1,0 +1,95 @@
+internal import Glibc
+internal import SystemPackage
+
+/// One file opened to be judged: read by `pread` only, since a mapped file that shrinks is a SIGBUS.
+struct SealedFile: ~Copyable {
+    /// fcntl(2) commands of Linux that the Glibc module leaves out.
+    private static let setLease: CInt = 1024
+    private static let setSignal: CInt = 10
+
+    private let descriptor: CInt
+    let status: stat
+    private let buffer: UnsafeMutableRawBufferPointer
+    private var bufferStart: Int64 = 0
+    private var bufferCount = 0
+
+    var size: Int64 { Int64(status.st_size) }
+
+    /// Never blocks on a FIFO that took the file's place, never becomes a terminal's reader.
+    init(path: String) throws(Errno) {
+        let opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        guard opened >= 0 else { throw Errno(rawValue: errno) }
+        var status = stat()
+        guard fstat(opened, &status) == 0 else {
+            let code = errno
+            close(opened)
+            throw Errno(rawValue: code)
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            close(opened)
+            throw .invalidArgument
+        }
+        descriptor = opened
+        self.status = status
+        buffer = .allocate(byteCount: 4096, alignment: 16)
+    }
+
+    deinit {
+        buffer.deallocate()
+        close(descriptor)
+    }
+
+    /// The bytes at `offset`, or nil where the file has not that many.
+    mutating func bytes(at offset: Int64, count: Int) -> [UInt8]? {
+        guard count >= 0, offset >= 0, offset <= size, Int64(count) <= size - offset else { return nil }
+        if count > buffer.count {
+            var whole = [UInt8](repeating: 0, count: count)
+            let read = whole.withUnsafeMutableBytes { Self.fill($0, from: descriptor, at: offset) }
+            return read == count ? whole : nil
+        }
+        guard holds(offset, count) else { return nil }
+        return Array(buffer[Int(offset - bufferStart)..<(Int(offset - bufferStart) + count)])
+    }
+
+    mutating func byte(at offset: Int64) -> UInt8? {
+        guard offset >= 0, offset < size, holds(offset, 1) else { return nil }
+        return buffer[Int(offset - bufferStart)]
+    }
+
+    /// Little endian, as every format here but PNG has it.
+    mutating func integer<Value: FixedWidthInteger>(at offset: Int64, as type: Value.Type = Value.self) -> Value? {
+        guard offset >= 0, offset <= size - Int64(MemoryLayout<Value>.size), holds(offset, MemoryLayout<Value>.size) else { return nil }
+        return Value(littleEndian: buffer.loadUnaligned(fromByteOffset: Int(offset - bufferStart), as: Value.self))
+    }
+
+    mutating func has(_ magic: [UInt8], at offset: Int64) -> Bool { bytes(at: offset, count: magic.count) == magic }
+
+    /// Tries for a read lease and gives it back at once.
+    func probeLease() -> Settling.Lease {
+        // A writer that opens the file meanwhile makes the kernel send a signal; by default that would be SIGIO, which kills.
+        _ = fcntl(descriptor, Self.setSignal, SIGURG)
+        if fcntl(descriptor, Self.setLease, CInt(F_RDLCK)) == 0 {
+            _ = fcntl(descriptor, Self.setLease, CInt(F_UNLCK))
+            return .granted
+        }
+        return errno == EAGAIN ? .denied : .unavailable
+    }
+
+    private mutating func holds(_ offset: Int64, _ count: Int) -> Bool {
+        if offset >= bufferStart, offset + Int64(count) <= bufferStart + Int64(bufferCount) { return true }
+        bufferStart = offset
+        bufferCount = max(Self.fill(buffer, from: descriptor, at: offset), 0)
+        return bufferCount >= count
+    }
+
+    private static func fill(_ target: UnsafeMutableRawBufferPointer, from descriptor: CInt, at offset: Int64) -> Int {
+        var done = 0
+        while done < target.count {
+            let count = pread(descriptor, target.baseAddress! + done, target.count - done, off_t(offset) + off_t(done))
+            if count < 0, errno == EINTR { continue }
+            if count <= 0 { break }
+            done += count
+        }
+        return done
+    }
+}
