@@ -1,0 +1,87 @@
+import Glibc
+
+/// The right to be the daemon of a state folder. An open file description lock, so that it goes with the process however that ends, and that
+/// no other descriptor of this process that is closed can drop it.
+package final class DaemonLock: Sendable {
+    package struct Holder: Hashable, Codable, Sendable, CustomStringConvertible {
+        package var pid: Int32
+        package var host: String
+        package var since: UTCTime
+
+        package var description: String { "pid \(pid) on host \(host), since \(since)" }
+    }
+
+    /// Never moved or written by others; `flock(2)` style locks belong to the open file behind it.
+    private let descriptor: Int32
+    package let path: String
+
+    /// Takes the lock or says who has it. Makes the state folder where it is missing.
+    package init(stateDirectory: String) throws(LedgerError) {
+        path = stateDirectory + "/lock"
+        try StateFolder.make(stateDirectory)
+        let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)
+        guard file >= 0 else { throw .lockFailed(path: path, message: StateFolder.message(errno)) }
+        var request = Self.wholeFile()
+        guard fcntl(file, Self.setLock, &request) == 0 else {
+            let failure = errno
+            defer { close(file) }
+            guard failure == EAGAIN || failure == EACCES else { throw .lockFailed(path: path, message: StateFolder.message(failure)) }
+            throw .locked(path: path, by: Self.read(file) ?? Holder(pid: 0, host: "unknown", since: UTCTime(milliseconds: 0)))
+        }
+        descriptor = file
+        let text = "\(getpid())\n\(Self.hostName)\n\(UTCTime.now.milliseconds)\n"
+        let written = ftruncate(file, 0) == 0 && text.utf8.withContiguousStorageIfAvailable { pwrite(file, $0.baseAddress, $0.count, 0) } == text.utf8.count
+        guard written else {
+            let failure = errno
+            throw .lockFailed(path: path, message: StateFolder.message(failure))
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Who has the lock now, without touching it; nil when nobody has.
+    package static func holder(stateDirectory: String) -> Holder? {
+        let file = open(stateDirectory + "/lock", O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var request = wholeFile()
+        guard fcntl(file, getLock, &request) == 0, request.l_type != Int16(F_UNLCK) else { return nil }
+        return read(file) ?? Holder(pid: 0, host: "unknown", since: UTCTime(milliseconds: 0))
+    }
+
+    // fcntl(2); Glibc hides them without _GNU_SOURCE.
+    private static let getLock: Int32 = 36
+    private static let setLock: Int32 = 37
+
+    private static func wholeFile() -> flock {
+        var request = flock()
+        request.l_type = Int16(F_WRLCK)
+        request.l_whence = Int16(SEEK_SET)
+        return request
+    }
+
+    private static func read(_ file: Int32) -> Holder? {
+        var bytes = [UInt8](repeating: 0, count: 512)
+        let count = pread(file, &bytes, bytes.count, 0)
+        guard count > 0 else { return nil }
+        let lines = String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n")
+        guard lines.count == 3, let pid = Int32(lines[0]), let since = Int64(lines[2]) else { return nil }
+        return Holder(pid: pid, host: String(lines[1]), since: UTCTime(milliseconds: since))
+    }
+
+    private static var hostName: String {
+        var name = utsname()
+        guard uname(&name) == 0 else { return "unknown" }
+        return withUnsafeBytes(of: &name.nodename) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+}
+
+/// `ROOT/.millrace`, which the ledger and the lock share.
+enum StateFolder {
+    static func make(_ path: String) throws(LedgerError) {
+        guard mkdir(path, 0o755) != 0, errno != EEXIST else { return }
+        throw .lockFailed(path: path, message: message(errno))
+    }
+
+    static func message(_ code: Int32) -> String { String(cString: strerror(code)) }
+}

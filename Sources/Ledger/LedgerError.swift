@@ -1,0 +1,75 @@
+/// Why the ledger could not do what it was asked.
+package enum LedgerError: Error, Hashable, Sendable {
+    /// There is no ledger yet in the state folder.
+    case missing(path: String)
+    /// SQLite's write-ahead log needs shared memory and locks that a network file system does not give.
+    case networkFileSystem(path: String, type: String)
+    case newerSchema(path: String, found: String, newest: String)
+    /// An older schema where this process may not migrate it.
+    case olderSchema(path: String, holder: DaemonLock.Holder?)
+    case notALedger(path: String)
+    case locked(path: String, by: DaemonLock.Holder)
+    case lockFailed(path: String, message: String)
+    case readOnly(path: String)
+    case busy(path: String, doing: String)
+    case noSpace(path: String, doing: String)
+    case damaged(path: String, doing: String, message: String)
+    case sqlite(path: String, doing: String, code: Int32, message: String)
+    case noSuchArrival(Int64)
+    case noSuchRun(Int64)
+    /// The run is closed, so that nothing may be intended for it and it cannot be closed again.
+    case notOpen(run: Int64, state: RunState)
+    case noSuchVersion(pipeline: String, version: Int)
+    case prunedVersion(pipeline: String, version: Int)
+    case unreadableRow(table: String, key: Int64, column: String, found: String)
+}
+
+extension LedgerError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .missing(let path):
+            "\(path): there is no ledger. Start the daemon with this --root once, or name the right one."
+        case .networkFileSystem(let path, let type):
+            "\(path): the ledger cannot be kept on a network file system (\(type)), which lacks the shared memory that SQLite's "
+                + "write-ahead log needs. Keep the root on a local disk, or make .millrace in it a symbolic link to a local folder."
+        case .newerSchema(let path, let found, let newest):
+            "\(path): the ledger was written by a newer millrace (schema \(found), this one knows up to \(newest)). "
+                + "Use that version; a ledger is never taken back."
+        case .olderSchema(let path, let holder?):
+            "\(path): the ledger has an older schema and is in use by \(holder). Restart the daemon with this version of millrace first."
+        case .olderSchema(let path, nil):
+            "\(path): the ledger has an older schema. Start the daemon once with this version of millrace, which brings it up to date."
+        case .notALedger(let path):
+            "\(path): this is an SQLite database of another application. Name another --root."
+        case .locked(let path, let holder):
+            "\(path): another daemon works on this root: \(holder). Stop it first, or use another --root."
+        case .lockFailed(let path, let message):
+            "\(path): the lock cannot be taken: \(message). Check the permissions of the folder."
+        case .readOnly(let path):
+            "\(path): the ledger cannot be written: it was opened for reading, or the file or its folder is read-only. "
+                + "Check the permissions of the state folder."
+        case .busy(let path, let doing):
+            "\(path): could not \(doing): another process held the ledger for too long. Try again; see who has it with fuser."
+        case .noSpace(let path, let doing):
+            "\(path): could not \(doing): the disk is full. Free some space; nothing that was recorded is lost."
+        case .damaged(let path, let doing, let message):
+            "\(path): could not \(doing): the ledger is damaged (\(message)). Stop the daemon, move the file away with its -wal, "
+                + "and restore it from a copy or with millrace rebuild."
+        case .sqlite(let path, let doing, let code, let message):
+            "\(path): could not \(doing): SQLite error \(code), \(message)."
+        case .noSuchArrival(let number):
+            "There is no arrival \(number). millrace runs lists those there are."
+        case .noSuchRun(let run):
+            "There is no run \(run). millrace runs lists those there are."
+        case .notOpen(let run, let state):
+            "Run \(run) is not open but \(state.rawValue): nothing more can be recorded for it."
+        case .noSuchVersion(let pipeline, let version):
+            "Pipeline \(pipeline) has no published version \(version). millrace models \(pipeline) lists them."
+        case .prunedVersion(let pipeline, let version):
+            "Version \(version) of pipeline \(pipeline) was pruned: its files are gone. Drop its model again under another name after "
+                + "changing it, or raise land.models.keep."
+        case .unreadableRow(let table, let key, let column, let found):
+            "Row \(key) of \(table) has \(found) as \(column), which this version of millrace does not know. Use the newer one."
+        }
+    }
+}

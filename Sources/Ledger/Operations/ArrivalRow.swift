@@ -1,0 +1,42 @@
+/// What the operations need of an arrival.
+struct ArrivalRow {
+    let number: Int64
+    let pipeline: Int64
+    let role: ArrivalRole
+    let path: String
+    let digest: String?
+    let state: ArrivalState
+    let isHeld: Bool
+    /// The state before `replay`, while that goes on.
+    let replaying: ArrivalState?
+    let run: Int64?
+}
+
+extension LedgerTransaction {
+    func arrivalRow(_ number: Int64) throws(LedgerError) -> ArrivalRow? {
+        try connection.first(
+            "SELECT number, pipeline, role, path, digest, state, held, replaying, run FROM arrivals WHERE number = ?", number
+        ) { (row) throws(LedgerError) in
+            ArrivalRow(
+                number: row.integer(0), pipeline: row.integer(1), role: try row.value(2, of: "arrivals", number), path: row.text(3),
+                digest: row.textOrNil(4), state: try row.value(5, of: "arrivals", number), isHeld: row.bool(6),
+                replaying: row.isNull(7) ? nil : try row.value(7, of: "arrivals", number), run: row.integerOrNil(8))
+        }
+    }
+
+    /// Leaves the verdict; the explanation is set or cleared.
+    func setState(_ row: ArrivalRow, _ state: ArrivalState, explanation: Explanation? = nil) throws(LedgerError) {
+        try connection.run(
+            "UPDATE arrivals SET state = ?, held = 0, replaying = NULL, reason = ?, rule = ?, remedy = ? WHERE number = ?", state,
+            explanation?.reason, explanation?.rule, explanation?.remedy, row.number)
+        move(pipeline: row.pipeline, role: row.role, from: row.state, to: state)
+    }
+
+    /// The file is not there (any more): whatever comes under that path is looked at afresh.
+    func forgetFile(of row: ArrivalRow) throws(LedgerError) {
+        let removed = try connection.run(
+            "DELETE FROM files WHERE pipeline = ? AND role = ? AND path = ? AND arrival = ?", row.pipeline, row.role, row.path, row.number)
+        guard removed > 0 else { return }
+        try connection.run("DELETE FROM outputs WHERE pipeline = ? AND role = ? AND path = ?", row.pipeline, row.role, row.path)
+    }
+}

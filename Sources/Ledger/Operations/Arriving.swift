@@ -1,0 +1,226 @@
+extension LedgerTransaction {
+    /// Numbers complete files in the given order.
+    ///
+    /// - A file with the content of its path's *current* arrival is no new arrival; only its stamp is noted.
+    /// - New content supersedes an arrival of that path that waits or is in quarantine. One that is running is left to end, void.
+    /// - A model, or labels, of a content that was decided before is decided alike at once.
+    /// - A second input for one output is refused, naming both.
+    package func arrive(_ files: [ArrivingFile], at time: UTCTime) throws(LedgerError) -> [ArrivalOutcome] {
+        var outcomes: [ArrivalOutcome] = []
+        outcomes.reserveCapacity(files.count)
+        for file in files { outcomes.append(try arrive(file, at: time)) }
+        return outcomes
+    }
+
+    private func arrive(_ file: ArrivingFile, at time: UTCTime) throws(LedgerError) -> ArrivalOutcome {
+        let pipeline = try connection.addPipeline(file.pipeline)
+        let current = try currentArrival(pipeline, file.role, file.path)
+        if let current, current.digest == file.digest, current.state != .superseded, current.state != .ignored {
+            try note(file.stamp, pipeline, file.role, file.path, arrival: current.number, companions: file.companions)
+            guard current.isHeld else { return .unchanged(current.number) }
+            try connection.run("UPDATE arrivals SET held = 0 WHERE number = ?", current.number)
+            return .resumed(current.number)
+        }
+        let superseded = try current.flatMap { (current) throws(LedgerError) in try supersede(current, pipeline, file.role) }
+
+        var state = ArrivalState.waiting
+        var verdict: String?
+        var explanation: Explanation?
+        var known: Decided?
+        if let key = file.outputKey, let owner = try claim(key, pipeline, file.role, file.path, instead: current?.outputKey) {
+            state = .quarantined
+            explanation = Self.collision(file.path, owner, key)
+        } else if file.role != .data, let decided = try decided(file.digest, pipeline, file.role) {
+            known = decided
+            state = decided.state
+            verdict = decided.verdict
+            explanation = decided.explanation
+        }
+        let number = try connection.insert(
+            """
+            INSERT INTO arrivals (pipeline, role, path, digest, size, arrived_at, state, output_key, previous, verdict, reason, rule, remedy)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """, pipeline, file.role, file.path, file.digest, file.stamp.size, time, state, file.outputKey, current?.number, verdict,
+            explanation?.reason, explanation?.rule, explanation?.remedy)
+        move(pipeline: pipeline, role: file.role, from: nil, to: state)
+        try note(file.stamp, pipeline, file.role, file.path, arrival: number, companions: file.companions)
+        try remember(file)
+        if let known { return .known(number, sameAs: known.number, state: known.state) }
+        if let explanation { return .refused(number, explanation, superseded: superseded) }
+        return .arrived(number, superseded: superseded)
+    }
+
+    // MARK: Refusing
+
+    /// Numbers files that can never be arrivals as they are, so that status, explain and check know them. The same file refused again for the
+    /// same reason is not numbered again.
+    package func refuse(_ files: [RefusedFile], at time: UTCTime) throws(LedgerError) -> [Int64] {
+        var numbers: [Int64] = []
+        for file in files { numbers.append(try refuse(file, at: time)) }
+        return numbers
+    }
+
+    private func refuse(_ file: RefusedFile, at time: UTCTime) throws(LedgerError) -> Int64 {
+        let pipeline = try connection.addPipeline(file.pipeline)
+        let state: ArrivalState = file.disposition == .ignored ? .ignored : .quarantined
+        let current = try currentArrival(pipeline, file.role, file.path)
+        if let current, current.state == state, current.digest == file.digest, current.reason == file.explanation.reason {
+            try note(file.stamp, pipeline, file.role, file.path, arrival: current.number, companions: [])
+            return current.number
+        }
+        if let current { _ = try supersede(current, pipeline, file.role) }
+        let number = try connection.insert(
+            """
+            INSERT INTO arrivals (pipeline, role, path, digest, size, arrived_at, state, previous, reason, rule, remedy)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """, pipeline, file.role, file.path, file.digest, file.stamp.size, time, state, current?.number, file.explanation.reason,
+            file.explanation.rule, file.explanation.remedy)
+        move(pipeline: pipeline, role: file.role, from: nil, to: state)
+        try note(file.stamp, pipeline, file.role, file.path, arrival: number, companions: [])
+        return number
+    }
+
+    /// Arrivals that wait and will not run: their file was removed, or their pipeline no longer takes it.
+    package func withdraw(_ arrivals: [Int64], because explanation: Explanation) throws(LedgerError) {
+        for number in arrivals {
+            guard let row = try arrivalRow(number), row.state == .waiting else { continue }
+            try abandonOpenRun(of: row.run)
+            try setState(row, .ignored, explanation: explanation)
+            try forgetFile(of: row)
+        }
+    }
+
+    /// The output path that a file's content went to may from now on belong to another input. What was published stays ours.
+    package func releaseOutput(pipeline: String, role: ArrivalRole, path: String) throws(LedgerError) {
+        guard let key = try connection.pipelineKey(pipeline) else { return }
+        try connection.run("DELETE FROM outputs WHERE pipeline = ? AND role = ? AND path = ?", key, role, path)
+    }
+
+    /// Notes digests that were computed for files that are no arrivals of their own.
+    package func rememberDigest(_ digest: String, of stamp: RecordedStamp) throws(LedgerError) {
+        try connection.run(
+            "INSERT OR REPLACE INTO digests (inode, device, size, changed, digest) VALUES (?, ?, ?, ?, ?)", stamp.inode, stamp.device,
+            stamp.size, stamp.changed, digest)
+    }
+
+    // MARK: Parts
+
+    private struct Current {
+        let number: Int64
+        let digest: String?
+        let state: ArrivalState
+        let isHeld: Bool
+        let run: Int64?
+        let outputKey: String?
+        let reason: String?
+        let replaying: ArrivalState?
+    }
+
+    private func currentArrival(_ pipeline: Int64, _ role: ArrivalRole, _ path: String) throws(LedgerError) -> Current? {
+        try connection.first(
+            """
+            SELECT a.number, a.digest, a.state, a.held, a.run, a.output_key, a.reason, a.replaying
+            FROM files AS f JOIN arrivals AS a ON a.number = f.arrival
+            WHERE f.pipeline = ? AND f.role = ? AND f.path = ?
+            """, pipeline, role, path
+        ) { (row) throws(LedgerError) in
+            Current(
+                number: row.integer(0), digest: row.textOrNil(1), state: try row.value(2, of: "arrivals", row.integer(0)), isHeld: row.bool(3),
+                run: row.integerOrNil(4), outputKey: row.textOrNil(5), reason: row.textOrNil(6),
+                replaying: row.isNull(7) ? nil : try row.value(7, of: "arrivals", row.integer(0)))
+        }
+    }
+
+    private func supersede(_ current: Current, _ pipeline: Int64, _ role: ArrivalRole) throws(LedgerError) -> Int64? {
+        guard current.state == .waiting || current.state == .quarantined else { return nil }
+        try abandonOpenRun(of: current.run)
+        // A replay that never came about leaves what was done before it.
+        let state: ArrivalState = current.replaying == .done ? .done : .superseded
+        try connection.run("UPDATE arrivals SET state = ?, held = 0, replaying = NULL WHERE number = ?", state, current.number)
+        move(pipeline: pipeline, role: role, from: current.state, to: state)
+        return current.number
+    }
+
+    /// A run between two attempts has no work in progress, and now never will.
+    func abandonOpenRun(of run: Int64?) throws(LedgerError) {
+        guard let run else { return }
+        try connection.run("UPDATE runs SET state = 'abandoned', next_attempt_at = NULL WHERE id = ? AND state = 'open'", run)
+        try releaseVersion(of: run)
+    }
+
+    /// Nil when the key is this file's now; else who has it.
+    func claim(
+        _ key: String, _ pipeline: Int64, _ role: ArrivalRole, _ path: String, instead old: String?
+    ) throws(LedgerError) -> (role: ArrivalRole, path: String)? {
+        if let old, old != key {
+            try connection.run("DELETE FROM outputs WHERE pipeline = ? AND key = ? AND role = ? AND path = ?", pipeline, old, role, path)
+        }
+        let added = try connection.run(
+            "INSERT OR IGNORE INTO outputs (pipeline, key, role, path) VALUES (?, ?, ?, ?)", pipeline, key, role, path)
+        guard added == 0 else { return nil }
+        let owner = try connection.first("SELECT role, path FROM outputs WHERE pipeline = ? AND key = ?", pipeline, key) {
+            (row) throws(LedgerError) in (role: try row.value(0, of: "outputs", pipeline, as: ArrivalRole.self), path: row.text(1))
+        }
+        guard let owner, owner.role != role || owner.path != path else { return nil }
+        return owner
+    }
+
+    static func collision(_ path: String, _ owner: (role: ArrivalRole, path: String), _ key: String) -> Explanation {
+        Explanation(
+            reason: "\(path) and \(owner.path) would both be written to the output \(key)", rule: "one output has one input",
+            remedy: "Rename or remove one of the two; after removing \(owner.path), millrace retry \(path).")
+    }
+
+    struct Decided {
+        let number: Int64
+        let state: ArrivalState
+        let verdict: String
+        let explanation: Explanation?
+    }
+
+    /// The first arrival, other than `number`, that decided this content.
+    func decided(_ digest: String, _ pipeline: Int64, _ role: ArrivalRole, except number: Int64? = nil) throws(LedgerError) -> Decided? {
+        try connection.first(
+            """
+            SELECT number, path, state, reason, rule FROM arrivals
+            WHERE pipeline = ? AND role = ? AND role <> 'data' AND digest = ? AND state IN ('done', 'rejected') AND number IS NOT ?
+            ORDER BY number LIMIT 1
+            """, pipeline, role, digest, number
+        ) { (row) throws(LedgerError) in
+            let found = row.integer(0)
+            let state: ArrivalState = try row.value(2, of: "arrivals", found)
+            let explanation = state == .done ? nil : Explanation(
+                reason: "the same content as arrival \(found) (\(row.text(1))), which was rejected: \(row.text(3))", rule: row.text(4),
+                remedy: "Change the model; or, after changing the pipeline, millrace replay it.")
+            return Decided(number: found, state: state, verdict: "same content as arrival \(found)", explanation: explanation)
+        }
+    }
+
+    private func note(
+        _ stamp: RecordedStamp, _ pipeline: Int64, _ role: ArrivalRole, _ path: String, arrival: Int64, companions: [Companion]
+    ) throws(LedgerError) {
+        try connection.run(
+            """
+            INSERT OR REPLACE INTO files (pipeline, role, path, device, inode, size, changed, companions, arrival)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """, pipeline, role, path, stamp.device, stamp.inode, stamp.size, stamp.changed, companions.count, arrival)
+        for companion in companions {
+            try connection.run(
+                """
+                INSERT OR REPLACE INTO companions (arrival, path, digest, device, inode, size, changed) VALUES (?, ?, ?, ?, ?, ?, ?)
+                """, arrival, companion.path, companion.digest, companion.stamp.device, companion.stamp.inode, companion.stamp.size,
+                companion.stamp.changed)
+        }
+    }
+
+    /// Hashing less than this costs less than looking the digest up and keeping it.
+    private static let worthRemembering: Int64 = 1 << 20
+
+    private func remember(_ file: ArrivingFile) throws(LedgerError) {
+        // With companions the digest is not that of the file alone.
+        if file.companions.isEmpty, file.stamp.size >= Self.worthRemembering { try rememberDigest(file.digest, of: file.stamp) }
+        for companion in file.companions where companion.stamp.size >= Self.worthRemembering {
+            try rememberDigest(companion.digest, of: companion.stamp)
+        }
+    }
+}

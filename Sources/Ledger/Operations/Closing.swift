@@ -1,0 +1,230 @@
+extension LedgerTransaction {
+    // MARK: Before the files are visible
+
+    /// To be durable before the files get their final names, so that after a crash what is found there is known to be ours.
+    package func intend(_ intentions: [Intention]) throws(LedgerError) -> [IntentionOutcome] {
+        var outcomes: [IntentionOutcome] = []
+        outcomes.reserveCapacity(intentions.count)
+        for intention in intentions { outcomes.append(try intend(intention)) }
+        return outcomes
+    }
+
+    private func intend(_ intention: Intention) throws(LedgerError) -> IntentionOutcome {
+        let run = try runRow(intention.run)
+        guard run.state == .open else { throw .notOpen(run: intention.run, state: run.state) }
+        let root = try connection.addRoot(intention.root)
+        var replaces: Publication?
+        let inPlace = try connection.publications(inPlace: intention.path, root: root)
+        for other in inPlace {
+            guard other.pipelineKey == run.arrival.pipeline, other.publication.inputPath == run.arrival.path else {
+                return .owned(by: other.publication)
+            }
+            if other.publication.state == .published {
+                replaces = other.publication
+            } else {
+                // Of an earlier attempt for the same input, which did not get to it.
+                try connection.run("UPDATE publications SET state = 'removed' WHERE id = ?", other.publication.publication)
+            }
+        }
+        let number = try connection.insert(
+            "INSERT INTO publications (run, root, path, digest, bytes, state) VALUES (?, ?, ?, ?, ?, 'intended')", intention.run, root,
+            intention.path, intention.digest, intention.byteCount)
+        return .intended(publication: number, replaces: replaces)
+    }
+
+    // MARK: After
+
+    /// Decides runs. With `done` everything intended for the run counts as published, and what was there before for the same input as replaced;
+    /// with any other outcome nothing is.
+    package func close(_ closings: [RunClosing], at time: UTCTime) throws(LedgerError) {
+        for closing in closings { try close(closing, at: time) }
+    }
+
+    private func close(_ closing: RunClosing, at time: UTCTime) throws(LedgerError) {
+        let run = try runRow(closing.run)
+        guard run.state == .open else { throw .notOpen(run: closing.run, state: run.state) }
+        let state: RunState
+        var explanation: Explanation?
+        var failure: (outcome: String, error: String)?
+        switch closing.outcome {
+        case .done(let verdict):
+            state = .done
+            try publish(run, at: time)
+            try connection.run(
+                """
+                UPDATE arrivals SET state = 'done', replaying = NULL, verdict = ?, reason = NULL, rule = NULL, remedy = NULL WHERE number = ?
+                """, verdict, run.arrival.number)
+            move(pipeline: run.arrival.pipeline, role: run.arrival.role, from: run.arrival.state, to: .done)
+        case .rejected(let why):
+            state = .rejected
+            explanation = why
+            failure = ("rejected", why.reason)
+            try decideAgainst(run, .rejected, why)
+        case .quarantined(let why):
+            state = .quarantined
+            explanation = why
+            failure = ("quarantined", why.reason)
+            try decideAgainst(run, .quarantined, why)
+        case .void(let reason):
+            state = .abandoned
+            failure = ("void", reason)
+            try hold(run)
+        case .gone:
+            state = .abandoned
+            failure = ("gone", "the file was removed before it could be read")
+            try setState(
+                run.arrival, run.arrival.replaying == .done ? .done : .ignored,
+                explanation: Explanation(
+                    reason: "the file was removed before it could be read", rule: "an arrival needs its file",
+                    remedy: "Drop it again if it is wanted."))
+            try forgetFile(of: run.arrival)
+        }
+        if let failure {
+            try withdrawIntentions(of: run.run)
+            try endAttempt(run, failure.outcome, failure.error, next: nil, at: time)
+        }
+        try connection.run(
+            "UPDATE runs SET state = ?, closed_at = ?, row_count = ?, timings = ?, reason = ?, rule = ?, remedy = ? WHERE id = ?", state, time,
+            closing.rowCount, Timings.encode(closing.timings), explanation?.reason, explanation?.rule, explanation?.remedy, run.run)
+    }
+
+    private func publish(_ run: RunRow, at time: UTCTime) throws(LedgerError) {
+        let intended = try connection.all(
+            "SELECT id, root, path FROM publications WHERE run = ? AND state = 'intended'", run.run,
+            row: { (id: $0.integer(0), root: $0.integer(1), path: $0.text(2)) })
+        for publication in intended {
+            try connection.run(
+                "UPDATE publications SET state = 'replaced' WHERE root = ? AND path = ? AND state IN ('intended', 'published') AND id <> ?",
+                publication.root, publication.path, publication.id)
+            try connection.run("UPDATE publications SET state = 'published', published_at = ? WHERE id = ?", time, publication.id)
+        }
+    }
+
+    /// A replay that fails leaves what was done before it in force.
+    private func decideAgainst(_ run: RunRow, _ state: ArrivalState, _ why: Explanation) throws(LedgerError) {
+        if run.arrival.replaying == .done {
+            try setState(run.arrival, .done)
+        } else {
+            try setState(run.arrival, state, explanation: why)
+        }
+        try releaseVersion(of: run.run)
+    }
+
+    /// The arrival waits for its file to be seen again; where a newer content is known already it is superseded.
+    private func hold(_ run: RunRow) throws(LedgerError) {
+        try releaseVersion(of: run.run)
+        let row = run.arrival
+        let isCurrent = try connection.run(
+            "UPDATE files SET changed = -1 WHERE pipeline = ? AND role = ? AND path = ? AND arrival = ?", row.pipeline, row.role, row.path,
+            row.number) > 0
+        if isCurrent {
+            try connection.run("UPDATE arrivals SET state = 'waiting', held = 1 WHERE number = ?", row.number)
+            move(pipeline: row.pipeline, role: row.role, from: row.state, to: .waiting)
+        } else {
+            try setState(row, row.replaying == .done ? .done : .superseded)
+        }
+    }
+
+    // MARK: Attempts that decide nothing
+
+    /// The arrivals wait again; their runs stay open and keep their binding.
+    package func attemptFailed(_ failures: [FailedAttempt], at time: UTCTime) throws(LedgerError) {
+        for failure in failures {
+            let run = try runRow(failure.run)
+            guard run.state == .open else { throw .notOpen(run: failure.run, state: run.state) }
+            try withdrawIntentions(of: run.run)
+            try endAttempt(run, failure.outcome, failure.error, next: failure.nextAttemptAt, at: time)
+            try connection.run(
+                "UPDATE runs SET next_attempt_at = ?, forgiven = forgiven + ? WHERE id = ?", failure.nextAttemptAt, failure.counts ? 0 : 1,
+                run.run)
+            guard run.arrival.state == .running else { continue }
+            try connection.run("UPDATE arrivals SET state = 'waiting' WHERE number = ?", run.arrival.number)
+            move(pipeline: run.arrival.pipeline, role: run.arrival.role, from: .running, to: .waiting)
+        }
+    }
+
+    /// Runs found open whose daemon was killed, and whose intended files are not in place: they start another attempt. Those whose files are
+    /// all in place, by digest, are to be closed as done instead.
+    package func interrupted(_ runs: [Int64], at time: UTCTime) throws(LedgerError) {
+        for number in runs {
+            let run = try runRow(number)
+            guard run.state == .open, run.arrival.state == .running else { continue }
+            try attemptFailed(
+                [FailedAttempt(run: number, outcome: "interrupted", error: "the daemon ended during the attempt", nextAttemptAt: nil)],
+                at: time)
+        }
+    }
+
+    private func endAttempt(
+        _ run: RunRow, _ outcome: String, _ error: String, next: UTCTime?, at time: UTCTime
+    ) throws(LedgerError) {
+        try connection.run(
+            """
+            INSERT OR REPLACE INTO attempts (run, number, started_at, ended_at, outcome, error, next_attempt_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+            """, run.run, run.attempt, run.startedAt, time, outcome, error, next)
+    }
+
+    private func withdrawIntentions(of run: Int64) throws(LedgerError) {
+        try connection.run("UPDATE publications SET state = 'removed' WHERE run = ? AND state = 'intended'", run)
+    }
+
+    /// Published files that are found gone, or that pruning removed.
+    package func publicationsRemoved(_ publications: [Int64]) throws(LedgerError) {
+        for publication in publications {
+            try connection.run("UPDATE publications SET state = 'removed' WHERE id = ? AND state = 'published'", publication)
+        }
+    }
+
+    // MARK: Parts
+
+    struct RunRow {
+        let run: Int64
+        let state: RunState
+        let attempt: Int
+        let startedAt: UTCTime
+        let arrival: ArrivalRow
+    }
+
+    func runRow(_ run: Int64) throws(LedgerError) -> RunRow {
+        let found = try connection.first(
+            """
+            SELECT r.state, r.attempt, r.started_at, a.number, a.pipeline, a.role, a.path, a.digest, a.state, a.held, a.replaying, a.run
+            FROM runs AS r JOIN arrivals AS a ON a.number = r.arrival WHERE r.id = ?
+            """, run
+        ) { (row) throws(LedgerError) in
+            let arrival = row.integer(3)
+            return RunRow(
+                run: run, state: try row.value(0, of: "runs", run), attempt: Int(row.integer(1)), startedAt: row.time(2),
+                arrival: ArrivalRow(
+                    number: arrival, pipeline: row.integer(4), role: try row.value(5, of: "arrivals", arrival), path: row.text(6),
+                    digest: row.textOrNil(7), state: try row.value(8, of: "arrivals", arrival), isHeld: row.bool(9),
+                    replaying: row.isNull(10) ? nil : try row.value(10, of: "arrivals", arrival), run: row.integerOrNil(11)))
+        }
+        guard let found else { throw .noSuchRun(run) }
+        return found
+    }
+}
+
+/// Seconds by phase as a JSON object, written by hand since it is written for every file.
+enum Timings {
+    static func encode(_ timings: [String: Double]) -> String? {
+        guard !timings.isEmpty else { return nil }
+        var text = "{"
+        for (name, seconds) in timings.sorted(by: { $0.key < $1.key }) where seconds.isFinite {
+            if text.utf8.count > 1 { text += "," }
+            text += "\"\(name.filter { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "." })\":\((seconds * 1e6).rounded() / 1e6)"
+        }
+        return text + "}"
+    }
+
+    /// Only what `encode` writes.
+    static func decode(_ text: String?) -> [String: Double] {
+        guard let text else { return [:] }
+        var timings: [String: Double] = [:]
+        for pair in text.dropFirst().dropLast().split(separator: ",") {
+            let parts = pair.split(separator: ":")
+            if parts.count == 2, let seconds = Double(parts[1]) { timings[String(parts[0].dropFirst().dropLast())] = seconds }
+        }
+        return timings
+    }
+}

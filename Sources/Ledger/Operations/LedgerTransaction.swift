@@ -1,0 +1,30 @@
+/// The operations that one `RunLedger.write` makes durable together. Valid only inside the closure that it is passed to.
+package final class LedgerTransaction {
+    let connection: Connection
+    private var moved: [Place: Int] = [:]
+
+    private struct Place: Hashable {
+        let pipeline: Int64
+        let role: ArrivalRole
+        let state: ArrivalState
+    }
+
+    init(_ connection: Connection) { self.connection = connection }
+
+    /// Every change of an arrival's state is told here, so that the counts stay in step.
+    func move(pipeline: Int64, role: ArrivalRole, from old: ArrivalState?, to new: ArrivalState) {
+        if let old { moved[Place(pipeline: pipeline, role: role, state: old), default: 0] -= 1 }
+        moved[Place(pipeline: pipeline, role: role, state: new), default: 0] += 1
+    }
+
+    func finish() throws(LedgerError) {
+        for (place, difference) in moved where difference != 0 {
+            try connection.run(
+                """
+                INSERT INTO counts (pipeline, role, state, count) VALUES (?, ?, ?, ?)
+                ON CONFLICT DO UPDATE SET count = count + excluded.count
+                """, place.pipeline, place.role, place.state, difference)
+        }
+        moved = [:]
+    }
+}

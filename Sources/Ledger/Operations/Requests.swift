@@ -1,0 +1,172 @@
+import Foundation
+
+extension LedgerTransaction {
+    /// Leaves a request for the daemon; the number is for `answer(to:)`.
+    package func submit(_ request: Request, at time: UTCTime) throws(LedgerError) -> Int64 {
+        try connection.insert(
+            "INSERT INTO requests (kind, body, submitted_at) VALUES (?, ?, ?)", request.kind, try connection.json(request), time)
+    }
+
+    package func answer(_ request: Int64, _ outcome: RequestOutcome, at time: UTCTime) throws(LedgerError) {
+        try connection.run("UPDATE requests SET answered_at = ?, answer = ? WHERE id = ?", time, try connection.json(outcome), request)
+    }
+
+    /// Does what a request asks. Refusals are answers, not errors.
+    package func apply(_ request: Request, by cause: String, at time: UTCTime) throws(LedgerError) -> RequestOutcome {
+        switch request {
+        case .retry(let selection): return try retry(selection)
+        case .replay(let selection): return try replay(selection)
+        case .pause(let pipeline):
+            try connection.run("INSERT OR IGNORE INTO pauses (pipeline, since) VALUES (?, ?)", pipeline ?? "", time)
+            return RequestOutcome(message: "\(pipeline ?? "every pipeline") is paused")
+        case .resume(let pipeline):
+            if let pipeline {
+                try connection.run("DELETE FROM pauses WHERE pipeline = ?", pipeline)
+                if try connection.pauses().all {
+                    return RequestOutcome(
+                        isRefused: true, message: "every pipeline is paused, \(pipeline) with them. millrace resume without a name resumes all.")
+                }
+            } else {
+                try connection.run("DELETE FROM pauses")
+            }
+            return RequestOutcome(message: "\(pipeline ?? "every pipeline") is resumed")
+        case .activate(let pipeline, let version):
+            do {
+                let activation = try activate(pipeline: pipeline, version: version, cause: cause, at: time)
+                return RequestOutcome(
+                    message: "version \(version) of \(pipeline) is in force for what arrives from now on", activation: activation)
+            } catch .noSuchVersion(let pipeline, let version) {
+                return RequestOutcome(isRefused: true, message: "\(LedgerError.noSuchVersion(pipeline: pipeline, version: version))")
+            } catch .prunedVersion(let pipeline, let version) {
+                return RequestOutcome(isRefused: true, message: "\(LedgerError.prunedVersion(pipeline: pipeline, version: version))")
+            }
+        }
+    }
+
+    // MARK: Retry
+
+    /// Arrivals in quarantine, or waiting for a later attempt, wait for room only. Their runs keep their binding, and their attempts are counted
+    /// from nought.
+    package func retry(_ selection: Selection) throws(LedgerError) -> RequestOutcome {
+        var outcome = RequestOutcome(message: "")
+        var refusals: [String] = []
+        for row in try select(selection, among: [.quarantined, .rejected, .waiting]) {
+            if let refusal = try refusalOfRetry(row) {
+                refusals.append(refusal)
+                continue
+            }
+            if let run = row.run {
+                try connection.run("UPDATE runs SET next_attempt_at = NULL, forgiven = attempt WHERE id = ?", run)
+            }
+            if row.state != .waiting { try setState(row, .waiting) }
+            outcome.affected.append(try affected(row))
+        }
+        return answered(
+            &outcome, "waits again", refusals,
+            nothing: "nothing there to retry: only what is in quarantine, rejected or waiting for a later attempt can be retried. "
+                + "millrace replay does a finished file again.")
+    }
+
+    private func refusalOfRetry(_ row: ArrivalRow) throws(LedgerError) -> String? {
+        if row.isHeld { return "\(row.path) waits for its file to settle" }
+        if row.state == .waiting, row.run == nil { return "\(row.path) has not been tried yet" }
+        if row.state == .rejected, row.run == nil { return "\(row.path) has the content of a rejected model: millrace replay decides it again" }
+        guard row.digest != nil else { return "\(row.path) was refused without having been read: change the file, or drop another" }
+        let key = try connection.first("SELECT output_key FROM arrivals WHERE number = ?", row.number, row: { $0.textOrNil(0) }) ?? nil
+        if let key, let owner = try claim(key, row.pipeline, row.role, row.path, instead: nil) {
+            return Self.collision(row.path, owner, key).reason
+        }
+        return nil
+    }
+
+    // MARK: Replay
+
+    /// Arrivals that are done, rejected or in quarantine get another run, bound to the version and revision in force when it opens.
+    package func replay(_ selection: Selection) throws(LedgerError) -> RequestOutcome {
+        var outcome = RequestOutcome(message: "")
+        var refusals: [String] = []
+        for row in try select(selection, among: [.done, .rejected, .quarantined]) {
+            let isCurrent = try connection.first(
+                "SELECT 1 FROM files WHERE pipeline = ? AND role = ? AND path = ? AND arrival = ?", row.pipeline, row.role, row.path,
+                row.number, row: { _ in true }) ?? false
+            guard isCurrent, row.digest != nil else {
+                refusals.append("arrival \(row.number) is no longer the content of \(row.path)")
+                continue
+            }
+            try connection.run(
+                "UPDATE arrivals SET state = 'waiting', replaying = ?, run = NULL WHERE number = ?", row.state, row.number)
+            move(pipeline: row.pipeline, role: row.role, from: row.state, to: .waiting)
+            outcome.affected.append(try affected(row))
+        }
+        return answered(
+            &outcome, "will be done again", refusals,
+            nothing: "nothing there to replay: only what is done, rejected or in quarantine can be replayed")
+    }
+
+    // MARK: Parts
+
+    private func affected(_ row: ArrivalRow) throws(LedgerError) -> RequestOutcome.Affected {
+        RequestOutcome.Affected(arrival: row.number, pipeline: try connection.pipelineName(row.pipeline), role: row.role, path: row.path)
+    }
+
+    private func answered(
+        _ outcome: inout RequestOutcome, _ done: String, _ refusals: [String], nothing: String
+    ) -> RequestOutcome {
+        outcome.isRefused = outcome.affected.isEmpty
+        switch outcome.affected.count {
+        case 0: outcome.message = refusals.first ?? nothing
+        case 1: outcome.message = "\(outcome.affected[0].path) \(done)"
+        default: outcome.message = "\(outcome.affected.count) arrivals: each \(done)"
+        }
+        if !outcome.isRefused, let first = refusals.first { outcome.message += "; \(refusals.count) not, such as: \(first)" }
+        return outcome
+    }
+
+    private func select(_ selection: Selection, among states: Set<ArrivalState>) throws(LedgerError) -> [ArrivalRow] {
+        let numbers: [Int64]
+        if let arrival = selection.arrival {
+            numbers = [arrival]
+        } else if let run = selection.run {
+            numbers = try connection.all("SELECT arrival FROM runs WHERE id = ?", run, row: { $0.integer(0) })
+        } else if let path = selection.path {
+            numbers = try connection.currentArrivals(path: path)
+        } else {
+            numbers = try connection.all("SELECT arrival FROM files ORDER BY arrival", row: { $0.integer(0) })
+        }
+        let pipeline = try selection.pipeline.map { (name) throws(LedgerError) in try connection.pipelineKey(name) ?? -1 }
+        var rows: [ArrivalRow] = []
+        for number in numbers {
+            guard let row = try arrivalRow(number), states.contains(row.state) else { continue }
+            if let pipeline, row.pipeline != pipeline { continue }
+            if let role = selection.role, row.role != role { continue }
+            if let path = selection.path, row.path != path { continue }
+            if let state = selection.state, row.state != state { continue }
+            if let since = selection.since {
+                let arrivedAt = try connection.first("SELECT arrived_at FROM arrivals WHERE number = ?", number, row: { $0.time(0) })
+                if let arrivedAt, arrivedAt < since { continue }
+            }
+            rows.append(row)
+        }
+        return rows
+    }
+}
+
+extension Connection {
+    func json(_ value: some Encodable) throws(LedgerError) -> String {
+        do {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            return String(decoding: try encoder.encode(value), as: UTF8.self)
+        } catch {
+            throw .damaged(path: path, doing: "write a request", message: "\(error)")
+        }
+    }
+
+    func decode<T: Decodable>(_ type: T.Type, _ text: String, doing: String) throws(LedgerError) -> T {
+        do {
+            return try JSONDecoder().decode(type, from: Data(text.utf8))
+        } catch {
+            throw .damaged(path: path, doing: doing, message: "\(error)")
+        }
+    }
+}

@@ -1,0 +1,91 @@
+extension LedgerTransaction {
+    /// Reserves the next version number of the run's pipeline: 1, 2, 3 … The same run gets the same number again. A number whose run does not
+    /// publish is given to the next.
+    package func intendVersion(run: Int64, sourceDigest: String? = nil, parent: Int? = nil) throws(LedgerError) -> Int {
+        let row = try runRow(run)
+        guard row.state == .open else { throw .notOpen(run: run, state: row.state) }
+        let reserved = try connection.first(
+            "SELECT version FROM model_versions WHERE run = ? AND verdict = 'intended'", run, row: { Int($0.integer(0)) })
+        if let reserved { return reserved }
+        let next = try connection.first(
+            "SELECT coalesce(max(version), 0) + 1 FROM model_versions WHERE pipeline = ?", row.arrival.pipeline, row: { Int($0.integer(0)) }) ?? 1
+        try connection.run(
+            """
+            INSERT INTO model_versions (pipeline, version, arrival, run, source_digest, parent, verdict) VALUES (?, ?, ?, ?, ?, ?, 'intended')
+            """, row.arrival.pipeline, next, row.arrival.number, run, sourceDigest ?? row.arrival.digest, parent)
+        return next
+    }
+
+    /// The version that was reserved for the run is published and in force for arrivals after `position`, by default after its own arrival.
+    /// Beside `close(.done)` of the same run, in one transaction.
+    package func publishVersion(
+        run: Int64, modelDigest: String, card: String?, position: Int64? = nil, at time: UTCTime
+    ) throws(LedgerError) -> VersionActivation {
+        let row = try runRow(run)
+        let version = try connection.first(
+            "SELECT version FROM model_versions WHERE run = ? AND verdict = 'intended'", run, row: { Int($0.integer(0)) })
+        guard let version else {
+            throw .noSuchVersion(pipeline: try connection.pipelineName(row.arrival.pipeline), version: 0)
+        }
+        try connection.run(
+            "UPDATE model_versions SET verdict = 'published', model_digest = ?, card = ?, decided_at = ? WHERE run = ? AND verdict = 'intended'",
+            modelDigest, card, time, run)
+        return try addActivation(
+            row.arrival.pipeline, VersionActivation(position: position ?? row.arrival.number, version: version, at: time, cause: "published"))
+    }
+
+    /// Keeps the verdict and its evidence, without a number. Beside `close(.rejected)` of the same run.
+    package func rejectVersion(run: Int64, reason: String, parent: Int? = nil, card: String? = nil, at time: UTCTime) throws(LedgerError) {
+        let row = try runRow(run)
+        try releaseVersion(of: run)
+        try connection.run(
+            """
+            INSERT INTO model_versions (pipeline, arrival, run, source_digest, parent, verdict, reason, card, decided_at)
+            VALUES (?, ?, ?, ?, ?, 'rejected', ?, ?, ?)
+            """, row.arrival.pipeline, row.arrival.number, run, row.arrival.digest, parent, reason, card, time)
+    }
+
+    func releaseVersion(of run: Int64) throws(LedgerError) {
+        try connection.run("DELETE FROM model_versions WHERE run = ? AND verdict = 'intended'", run)
+    }
+
+    /// Puts a published version in force for what arrives from now on.
+    package func activate(pipeline: String, version: Int, cause: String, at time: UTCTime) throws(LedgerError) -> VersionActivation {
+        guard let key = try connection.pipelineKey(pipeline) else { throw .noSuchVersion(pipeline: pipeline, version: version) }
+        let isPruned = try connection.first(
+            "SELECT pruned_at IS NOT NULL FROM model_versions WHERE pipeline = ? AND version = ? AND verdict = 'published'", key, version,
+            row: { $0.bool(0) })
+        guard let isPruned else { throw .noSuchVersion(pipeline: pipeline, version: version) }
+        guard !isPruned else { throw .prunedVersion(pipeline: pipeline, version: version) }
+        let newest = try connection.first("SELECT max(number) FROM arrivals", row: { $0.integer(0) }) ?? 0
+        return try addActivation(key, VersionActivation(position: newest, version: version, at: time, cause: cause))
+    }
+
+    func addActivation(_ pipeline: Int64, _ activation: VersionActivation) throws(LedgerError) -> VersionActivation {
+        try connection.run(
+            "INSERT INTO activations (pipeline, position, version, at, cause) VALUES (?, ?, ?, ?, ?)", pipeline, activation.position,
+            activation.version, activation.at, activation.cause)
+        return activation
+    }
+
+    /// The versions beyond the newest `keep` that may go, oldest first, now marked as pruned. Never the active one, one that an open or waiting run
+    /// is bound to, one that waiting data would be scored by, or a parent of a version that stays.
+    package func prune(pipeline: String, keep: Int, at time: UTCTime) throws(LedgerError) -> [Int] {
+        guard let key = try connection.pipelineKey(pipeline) else { return [] }
+        let living = try connection.all(
+            """
+            SELECT version, parent FROM model_versions WHERE pipeline = ? AND verdict = 'published' AND pruned_at IS NULL ORDER BY version DESC
+            """, key, row: { (version: Int($0.integer(0)), parent: $0.intOrNil(1)) })
+        var needed = Set(living.prefix(max(keep, 1)).map(\.version))
+        needed.formUnion(try connection.versionsInUse(key))
+        // Parents of what stays stay, and theirs: newest first, so that one pass is enough.
+        for version in living where needed.contains(version.version) {
+            if let parent = version.parent { needed.insert(parent) }
+        }
+        let pruned = living.map(\.version).filter { !needed.contains($0) }.sorted()
+        for version in pruned {
+            try connection.run("UPDATE model_versions SET pruned_at = ? WHERE pipeline = ? AND version = ?", time, key, version)
+        }
+        return pruned
+    }
+}

@@ -1,0 +1,119 @@
+extension Connection {
+    func arrival(_ number: Int64) throws(LedgerError) -> Arrival? {
+        try first(
+            """
+            SELECT number, pipeline, role, path, digest, size, arrived_at, state, verdict, reason, rule, remedy, previous, run
+            FROM arrivals WHERE number = ?
+            """, number
+        ) { (row) throws(LedgerError) in
+            Arrival(
+                number: number, pipeline: try pipelineName(row.integer(1)), role: try row.value(2, of: "arrivals", number), path: row.text(3),
+                digest: row.textOrNil(4), byteCount: row.integer(5), arrivedAt: row.time(6), state: try row.value(7, of: "arrivals", number),
+                verdict: row.textOrNil(8), explanation: row.explanation(9), previous: row.integerOrNil(12), run: row.integerOrNil(13))
+        }
+    }
+
+    func undecidedModel(_ pipeline: Int64, before number: Int64) throws(LedgerError) -> (number: Int64, path: String)? {
+        try first(
+            """
+            SELECT number, path FROM (
+                SELECT number, path FROM arrivals WHERE pipeline = ?1 AND role = 'model' AND state = 'waiting' AND number < ?2
+                UNION ALL
+                SELECT number, path FROM arrivals WHERE state = 'running' AND pipeline = ?1 AND role = 'model' AND number < ?2
+            ) ORDER BY number LIMIT 1
+            """, pipeline, number, row: { (number: $0.integer(0), path: $0.text(1)) })
+    }
+}
+
+extension Row {
+    func explanation(_ column: Int32) -> Explanation? {
+        textOrNil(column).map { Explanation(reason: $0, rule: text(column + 1), remedy: text(column + 2)) }
+    }
+}
+
+extension RunLedger {
+    package func arrival(_ number: Int64) throws(LedgerError) -> Arrival? {
+        try read { (connection) throws(LedgerError) in try connection.arrival(number) }
+    }
+
+    package func companions(of arrival: Int64) throws(LedgerError) -> [Companion] {
+        try read { (connection) throws(LedgerError) in try connection.companions(of: arrival) }
+    }
+
+    /// Arrivals that may start, in arrival order, those after `after` only: a window at a time, however many wait. Those whose file is to settle
+    /// again are not among them; those that a later attempt is set for are, with its time.
+    package func waiting(
+        pipeline: String, role: ArrivalRole, after: Int64 = 0, limit: Int
+    ) throws(LedgerError) -> [WaitingArrival] {
+        try read { (connection) throws(LedgerError) in
+            guard let key = try connection.pipelineKey(pipeline) else { return [] }
+            var found = try connection.all(
+                """
+                SELECT a.number, a.path, a.digest, a.arrived_at, a.output_key, a.replaying, a.run,
+                    f.device, f.inode, f.size, f.changed, f.companions, r.version, v.digest, r.next_attempt_at
+                FROM arrivals AS a INDEXED BY arrivals_waiting
+                JOIN files AS f ON f.pipeline = a.pipeline AND f.role = a.role AND f.path = a.path AND f.arrival = a.number
+                LEFT JOIN runs AS r ON r.id = a.run LEFT JOIN revisions AS v ON v.id = r.revision
+                WHERE a.state = 'waiting' AND a.pipeline = ? AND a.role = ? AND a.number > ? AND a.held = 0
+                ORDER BY a.number LIMIT ?
+                """, key, role, after, limit
+            ) { row in
+                (
+                    WaitingArrival(
+                        number: row.integer(0), pipeline: pipeline, role: role, path: row.text(1), digest: row.text(2),
+                        stamp: RecordedStamp(device: row.integer(7), inode: row.integer(8), size: row.integer(9), changed: row.integer(10)),
+                        arrivedAt: row.time(3), outputKey: row.textOrNil(4), companions: [], isReplay: !row.isNull(5), run: row.integerOrNil(6),
+                        boundVersion: row.intOrNil(12), boundRevision: row.textOrNil(13), nextAttemptAt: row.timeOrNil(14)),
+                    hasCompanions: row.integer(11) > 0
+                )
+            }
+            for index in found.indices where found[index].hasCompanions {
+                found[index].0.companions = try connection.companions(of: found[index].0.number)
+            }
+            return found.map(\.0)
+        }
+    }
+
+    /// Models numbered below `before` that wait or run, oldest first.
+    package func undecidedModels(pipeline: String, before: Int64 = .max) throws(LedgerError) -> [Int64] {
+        try read { (connection) throws(LedgerError) in
+            guard let key = try connection.pipelineKey(pipeline) else { return [] }
+            return try connection.all(
+                """
+                SELECT number FROM arrivals WHERE pipeline = ?1 AND role = 'model' AND state = 'waiting' AND number < ?2
+                UNION ALL SELECT number FROM arrivals WHERE state = 'running' AND pipeline = ?1 AND role = 'model' AND number < ?2 ORDER BY 1
+                """, key, before, row: { $0.integer(0) })
+        }
+    }
+
+    package func counts(pipeline: String) throws(LedgerError) -> [RoleCounts] {
+        try read { (connection) throws(LedgerError) in
+            guard let key = try connection.pipelineKey(pipeline) else { return [] }
+            return try connection.counts(key)
+        }
+    }
+
+    package func pipelines() throws(LedgerError) -> [String] {
+        try read { (connection) throws(LedgerError) in try connection.pipelines() }
+    }
+
+    /// Arrivals from `after` on, in order, in pages: every file that was ever seen.
+    package func arrivals(after: Int64 = 0, state: ArrivalState? = nil, limit: Int = 1000) throws(LedgerError) -> [Arrival] {
+        try read { (connection) throws(LedgerError) in
+            let numbers = try connection.all(
+                "SELECT number FROM arrivals WHERE number > ? AND (?2 IS NULL OR state = ?2) ORDER BY number LIMIT ?", after, state, limit,
+                row: { $0.integer(0) })
+            return try numbers.collect { (number) throws(LedgerError) in try connection.arrival(number) }
+        }
+    }
+}
+
+extension Connection {
+    func counts(_ pipeline: Int64) throws(LedgerError) -> [RoleCounts] {
+        try all("SELECT role, state, count FROM counts WHERE pipeline = ? AND count <> 0 ORDER BY role, state", pipeline) {
+            (row) throws(LedgerError) in
+            RoleCounts(
+                role: try row.value(0, of: "counts", pipeline), state: try row.value(1, of: "counts", pipeline), count: Int(row.integer(2)))
+        }
+    }
+}

@@ -1,0 +1,93 @@
+extension Connection {
+    func run(_ run: Int64) throws(LedgerError) -> RunRecord? {
+        try first(
+            """
+            SELECT r.id, r.arrival, a.pipeline, a.role, a.path, r.kind, r.state, r.version, v.digest, r.opened_at, r.closed_at, r.attempt,
+                r.next_attempt_at, r.row_count, r.timings, r.reason, r.rule, r.remedy
+            FROM runs AS r JOIN arrivals AS a ON a.number = r.arrival JOIN revisions AS v ON v.id = r.revision WHERE r.id = ?
+            """, run
+        ) { (row) throws(LedgerError) in
+            RunRecord(
+                run: run, arrival: row.integer(1), pipeline: try pipelineName(row.integer(2)), role: try row.value(3, of: "arrivals", row.integer(1)),
+                path: row.text(4), kind: try row.value(5, of: "runs", run), state: try row.value(6, of: "runs", run),
+                version: row.intOrNil(7), revision: row.text(8), openedAt: row.time(9), closedAt: row.timeOrNil(10),
+                attemptCount: Int(row.integer(11)), nextAttemptAt: row.timeOrNil(12), rowCount: row.integerOrNil(13),
+                timings: Timings.decode(row.textOrNil(14)), explanation: row.explanation(15))
+        }
+    }
+
+    func runs(ofArrival number: Int64) throws(LedgerError) -> [Int64] {
+        try all("SELECT id FROM runs WHERE arrival = ? ORDER BY id DESC", number, row: { $0.integer(0) })
+    }
+
+    /// With the attempt that decided the run, or goes on, which has no row of its own.
+    func attempts(_ run: Int64) throws(LedgerError) -> [Attempt] {
+        var attempts = try all(
+            "SELECT number, started_at, ended_at, outcome, error, next_attempt_at FROM attempts WHERE run = ? ORDER BY number", run,
+            row: {
+                Attempt(
+                    number: Int($0.integer(0)), startedAt: $0.time(1), endedAt: $0.time(2), outcome: $0.text(3), error: $0.textOrNil(4),
+                    nextAttemptAt: $0.timeOrNil(5))
+            })
+        let newest = try first(
+            "SELECT attempt, started_at, closed_at, state FROM runs WHERE id = ?", run,
+            row: {
+                Attempt(
+                    number: Int($0.integer(0)), startedAt: $0.time(1), endedAt: $0.timeOrNil(2),
+                    outcome: $0.isText(3, "open") ? "running" : $0.text(3), error: nil, nextAttemptAt: nil)
+            })
+        if let newest, attempts.last?.number != newest.number { attempts.append(newest) }
+        return attempts
+    }
+}
+
+extension RunLedger {
+    package func run(_ run: Int64) throws(LedgerError) -> RunRecord? {
+        try read { (connection) throws(LedgerError) in try connection.run(run) }
+    }
+
+    package func attempts(ofRun run: Int64) throws(LedgerError) -> [Attempt] {
+        try read { (connection) throws(LedgerError) in try connection.attempts(run) }
+    }
+
+    /// Newest first.
+    package func runs(_ filter: RunFilter = RunFilter()) throws(LedgerError) -> [RunRecord] {
+        try read { (connection) throws(LedgerError) in
+            var pipeline: Int64?
+            if let name = filter.pipeline {
+                guard let key = try connection.pipelineKey(name) else { return [] }
+                pipeline = key
+            }
+            let numbers = try connection.all(
+                """
+                SELECT r.id FROM runs AS r JOIN arrivals AS a ON a.number = r.arrival
+                WHERE r.id < ?1 AND (?2 IS NULL OR a.pipeline = ?2) AND (?3 IS NULL OR r.state = ?3) AND (?4 IS NULL OR r.arrival = ?4)
+                    AND (?5 IS NULL OR a.path = ?5) AND (?6 IS NULL OR r.opened_at >= ?6)
+                ORDER BY r.id DESC LIMIT ?7
+                """, filter.before ?? .max, pipeline, filter.state, filter.arrival, filter.path, filter.openedSince, filter.limit,
+                row: { $0.integer(0) })
+            return try numbers.collect { (number) throws(LedgerError) in try connection.run(number) }
+        }
+    }
+
+    /// Runs that no outcome was recorded for: in work, between attempts, or left by a daemon that was killed.
+    package func openRuns() throws(LedgerError) -> [OpenRun] {
+        try read { (connection) throws(LedgerError) in
+            let numbers = try connection.all("SELECT id FROM runs WHERE state = 'open' ORDER BY id", row: { $0.integer(0) })
+            return try numbers.collect { (number) throws(LedgerError) in try connection.openRun(number) }
+        }
+    }
+}
+
+extension Connection {
+    fileprivate func openRun(_ number: Int64) throws(LedgerError) -> OpenRun? {
+        guard let record = try run(number), let arrival = try arrival(record.arrival) else { return nil }
+        let forgiven = try first("SELECT forgiven FROM runs WHERE id = ?", number, row: { Int($0.integer(0)) }) ?? 0
+        let version = try first(
+            "SELECT version FROM model_versions WHERE run = ? AND verdict = 'intended'", number, row: { Int($0.integer(0)) })
+        return OpenRun(
+            run: number, arrival: arrival, kind: record.kind, version: record.version, revision: record.revision, attempt: record.attemptCount,
+            countedAttempts: record.attemptCount - forgiven, openedAt: record.openedAt, nextAttemptAt: record.nextAttemptAt,
+            intended: try publications(ofRun: number, intendedOnly: true), intendedVersion: version)
+    }
+}

@@ -1,0 +1,113 @@
+extension Connection {
+    func pauses() throws(LedgerError) -> Pauses {
+        let names = try all("SELECT pipeline FROM pauses ORDER BY pipeline", row: { $0.text(0) })
+        return Pauses(all: names.contains(""), pipelines: names.filter { !$0.isEmpty })
+    }
+
+    /// Nil for what does not wait.
+    func waitReason(of number: Int64, now: UTCTime) throws(LedgerError) -> WaitReason? {
+        let found = try first(
+            """
+            SELECT a.pipeline, a.role, a.held, r.next_attempt_at, r.version, a.state FROM arrivals AS a LEFT JOIN runs AS r ON r.id = a.run
+            WHERE a.number = ?
+            """, number,
+            row: {
+                (
+                    pipeline: $0.integer(0), isModel: $0.isText(1, "model"), isHeld: $0.bool(2), next: $0.timeOrNil(3), isBound: !$0.isNull(4),
+                    isWaiting: $0.isText(5, "waiting")
+                )
+            })
+        guard let found, found.isWaiting else { return nil }
+        if found.isHeld { return .forFileToSettle }
+        if try pauses().includes(try pipelineName(found.pipeline)) { return .paused }
+        if let next = found.next, next > now { return .forRetry(at: next) }
+        if !found.isBound, let model = try undecidedModel(found.pipeline, before: number) {
+            return .forModel(arrival: model.number, path: model.path)
+        }
+        if !found.isModel, try activeVersion(found.pipeline) == nil { return .forFirstModel }
+        return .forRoom
+    }
+
+    fileprivate func status(_ name: String, now: UTCTime, samples: Int) throws(LedgerError) -> PipelineStatus {
+        let key = try pipelineKey(name) ?? -1
+        let waiting = try all(
+            """
+            SELECT number, role, path, arrived_at FROM arrivals INDEXED BY arrivals_waiting
+            WHERE state = 'waiting' AND pipeline = ? ORDER BY number LIMIT ?
+            """, key, samples
+        ) { (row) throws(LedgerError) in
+            (
+                number: row.integer(0), role: try row.value(1, of: "arrivals", row.integer(0), as: ArrivalRole.self), path: row.text(2),
+                since: row.time(3)
+            )
+        }
+        let blocked = try all(
+            """
+            SELECT number, role, path, reason, rule, remedy FROM arrivals INDEXED BY arrivals_blocked
+            WHERE state = 'quarantined' AND state IN ('quarantined', 'rejected') AND pipeline = ? ORDER BY number DESC LIMIT ?
+            """, key, samples
+        ) { (row) throws(LedgerError) in
+            PipelineStatus.Blocked(
+                arrival: row.integer(0), role: try row.value(1, of: "arrivals", row.integer(0)), path: row.text(2),
+                explanation: row.explanation(3))
+        }
+        return PipelineStatus(
+            pipeline: name, counts: try counts(key), activeVersion: try activeVersion(key), isPaused: try pauses().includes(name),
+            oldestWaitingAge: waiting.map(\.since).min().map { now.milliseconds - $0.milliseconds },
+            waiting: try waiting.map { (row) throws(LedgerError) in
+                PipelineStatus.Waiting(
+                    arrival: row.number, role: row.role, path: row.path, since: row.since,
+                    reason: try waitReason(of: row.number, now: now) ?? .forRoom)
+            },
+            quarantined: blocked)
+    }
+}
+
+extension RunLedger {
+    /// Of every pipeline that ever had an arrival, and of those in `naming`, by name.
+    package func status(naming: [String] = [], now: UTCTime, samples: Int = 10) throws(LedgerError) -> [PipelineStatus] {
+        try read { (connection) throws(LedgerError) in
+            let names = Set(try connection.pipelines()).union(naming).sorted()
+            return try names.map { (name) throws(LedgerError) in try connection.status(name, now: now, samples: samples) }
+        }
+    }
+
+    package func pauses() throws(LedgerError) -> Pauses {
+        try read { (connection) throws(LedgerError) in try connection.pauses() }
+    }
+
+    /// Everything known about a path, by spool: a path relative to a spool may be in several.
+    package func explain(
+        path: String, pipeline: String? = nil, role: ArrivalRole? = nil, now: UTCTime
+    ) throws(LedgerError) -> [FileExplanation] {
+        try read { (connection) throws(LedgerError) in
+            let current = try connection.currentArrivals(path: path)
+            return try current.collect { (number) throws(LedgerError) in try connection.explain(number, now: now) }
+                .filter { (pipeline == nil || $0.pipeline == pipeline) && (role == nil || $0.role == role) }
+        }
+    }
+}
+
+extension Connection {
+    fileprivate func explain(_ current: Int64, now: UTCTime) throws(LedgerError) -> FileExplanation? {
+        guard let arrival = try arrival(current), let key = try pipelineKey(arrival.pipeline) else { return nil }
+        let stamp = try first(
+            "SELECT device, inode, size, changed FROM files WHERE pipeline = ? AND role = ? AND path = ?", key, arrival.role, arrival.path,
+            row: { RecordedStamp(device: $0.integer(0), inode: $0.integer(1), size: $0.integer(2), changed: $0.integer(3)) })
+        var visits: [FileExplanation.Visit] = []
+        var next: Arrival? = arrival
+        while let visit = next {
+            let runs = try runs(ofArrival: visit.number).collect { (number) throws(LedgerError) -> FileExplanation.RunHistory? in
+                guard let run = try run(number) else { return nil }
+                return FileExplanation.RunHistory(
+                    run: run, attempts: try attempts(number), publications: try publications(ofRun: number, intendedOnly: false))
+            }
+            visits.append(FileExplanation.Visit(arrival: visit, runs: runs))
+            next = try visit.previous.flatMap { (number) throws(LedgerError) in try self.arrival(number) }
+        }
+        return FileExplanation(
+            pipeline: arrival.pipeline, role: arrival.role, path: arrival.path,
+            stamp: stamp ?? RecordedStamp(device: 0, inode: 0, size: arrival.byteCount, changed: 0),
+            wait: try waitReason(of: current, now: now), visits: visits)
+    }
+}

@@ -1,0 +1,81 @@
+extension Connection {
+    func activations(_ pipeline: Int64) throws(LedgerError) -> [VersionActivation] {
+        try all(
+            "SELECT position, version, at, cause FROM activations WHERE pipeline = ? ORDER BY position, id", pipeline,
+            row: { VersionActivation(position: $0.integer(0), version: Int($0.integer(1)), at: $0.time(2), cause: $0.text(3)) })
+    }
+
+    func activeVersion(_ pipeline: Int64) throws(LedgerError) -> Int? {
+        try first(
+            "SELECT version FROM activations WHERE pipeline = ? ORDER BY position DESC, id DESC LIMIT 1", pipeline,
+            row: { Int($0.integer(0)) })
+    }
+
+    /// The active one, those bound to runs that go on, and those that waiting data would be scored by.
+    func versionsInUse(_ pipeline: Int64) throws(LedgerError) -> Set<Int> {
+        var used = Set(
+            try all(
+                """
+                SELECT DISTINCT r.version FROM runs AS r JOIN arrivals AS a ON a.number = r.arrival
+                WHERE r.state = 'open' AND a.pipeline = ? AND r.version IS NOT NULL
+                """, pipeline, row: { Int($0.integer(0)) }))
+        let activations = try activations(pipeline)
+        let oldest = try first(
+            "SELECT min(number) FROM arrivals WHERE state = 'waiting' AND pipeline = ? AND role = 'data'", pipeline,
+            row: { $0.integerOrNil(0) }) ?? nil
+        var from = max(activations.count - 1, 0)
+        if let oldest { from = activations.lastIndex { $0.position < oldest } ?? 0 }
+        used.formUnion(activations.dropFirst(from).map(\.version))
+        return used
+    }
+}
+
+extension RunLedger {
+    package func activeVersion(pipeline: String) throws(LedgerError) -> Int? {
+        try read { (connection) throws(LedgerError) in
+            try connection.pipelineKey(pipeline).flatMap { (key) throws(LedgerError) in try connection.activeVersion(key) }
+        }
+    }
+
+    /// In the order in which they are in force; the last is the active one.
+    package func activations(pipeline: String) throws(LedgerError) -> [VersionActivation] {
+        try read { (connection) throws(LedgerError) in
+            guard let key = try connection.pipelineKey(pipeline) else { return [] }
+            return try connection.activations(key)
+        }
+    }
+
+    /// Published and rejected, in the order they were decided; `intended` last.
+    package func versions(pipeline: String) throws(LedgerError) -> [ModelVersion] {
+        try read { (connection) throws(LedgerError) in
+            guard let key = try connection.pipelineKey(pipeline) else { return [] }
+            let active = try connection.activeVersion(key)
+            return try connection.all(
+                """
+                SELECT id, version, arrival, run, model_digest, source_digest, parent, verdict, reason, card, decided_at, pruned_at
+                FROM model_versions WHERE pipeline = ? ORDER BY decided_at IS NULL, decided_at, id
+                """, key
+            ) { (row) throws(LedgerError) in
+                ModelVersion(
+                    pipeline: pipeline, version: row.intOrNil(1), arrival: row.integer(2), run: row.integer(3), modelDigest: row.textOrNil(4),
+                    sourceDigest: row.textOrNil(5), parent: row.intOrNil(6), verdict: try row.value(7, of: "model_versions", row.integer(0)),
+                    reason: row.textOrNil(8), card: row.textOrNil(9), decidedAt: row.timeOrNil(10),
+                    isActive: active != nil && row.intOrNil(1) == active, isPruned: !row.isNull(11))
+            }
+        }
+    }
+
+    /// What a revision's digest stands for, where it was kept.
+    package func revision(_ digest: String) throws(LedgerError) -> String? {
+        try read { (connection) throws(LedgerError) in
+            try connection.first("SELECT body FROM revisions WHERE digest = ?", digest, row: { $0.textOrNil(0) }) ?? nil
+        }
+    }
+}
+
+extension LedgerTransaction {
+    /// Keeps what a revision's digest stands for, so that a retry can keep it after the pipeline was edited.
+    package func keepRevision(_ digest: String, body: String) throws(LedgerError) {
+        try connection.run("UPDATE revisions SET body = ? WHERE id = ?", body, try connection.addRevision(digest))
+    }
+}

@@ -1,0 +1,28 @@
+/// Something that happened, for glue.
+package struct Event: Hashable, Codable, Sendable {
+    /// Rises by one with each event; the oldest are dropped, numbers are never reused.
+    package var sequence: Int64
+    package var at: UTCTime
+    package var kind: String
+    package var pipeline: String?
+    package var arrival: Int64?
+    package var run: Int64?
+    /// A JSON object as text.
+    package var payload: String?
+}
+
+package struct NewEvent: Hashable, Sendable {
+    package var kind: String
+    package var pipeline: String?
+    package var arrival: Int64?
+    package var run: Int64?
+    package var payload: String?
+
+    package init(_ kind: String, pipeline: String? = nil, arrival: Int64? = nil, run: Int64? = nil, payload: String? = nil) {
+        self.kind = kind
+        self.pipeline = pipeline
+        self.arrival = arrival
+        self.run = run
+        self.payload = payload
+    }
+}

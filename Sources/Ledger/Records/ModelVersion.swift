@@ -1,0 +1,34 @@
+package enum VersionVerdict: String, Codable, Sendable {
+    /// A number is reserved and the files may be under way.
+    case intended
+    case published, rejected
+}
+
+package struct ModelVersion: Hashable, Codable, Sendable {
+    package var pipeline: String
+    /// Nil for what was rejected.
+    package var version: Int?
+    package var arrival: Int64
+    package var run: Int64
+    /// Of the model as published.
+    package var modelDigest: String?
+    /// Of the content that arrived.
+    package var sourceDigest: String?
+    package var parent: Int?
+    package var verdict: VersionVerdict
+    package var reason: String?
+    /// Where its card is.
+    package var card: String?
+    package var decidedAt: UTCTime?
+    package var isActive: Bool
+    package var isPruned: Bool
+}
+
+/// `version` is in force for arrivals numbered above `position`. A later entry at the same position overrules an earlier one.
+package struct VersionActivation: Hashable, Codable, Sendable {
+    package var position: Int64
+    package var version: Int
+    package var at: UTCTime
+    /// `published`, or who asked for it.
+    package var cause: String
+}

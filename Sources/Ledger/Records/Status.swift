@@ -1,0 +1,71 @@
+package struct RoleCounts: Hashable, Codable, Sendable {
+    package var role: ArrivalRole
+    package var state: ArrivalState
+    package var count: Int
+}
+
+/// Why an arrival has not started, as far as the ledger knows.
+package enum WaitReason: Hashable, Codable, Sendable {
+    case paused
+    case forModel(arrival: Int64, path: String)
+    case forFirstModel
+    case forRetry(at: UTCTime)
+    /// Its file changed or went away while it was read.
+    case forFileToSettle
+    case forRoom
+}
+
+package struct PipelineStatus: Hashable, Codable, Sendable {
+    package struct Waiting: Hashable, Codable, Sendable {
+        package var arrival: Int64
+        package var role: ArrivalRole
+        package var path: String
+        package var since: UTCTime
+        package var reason: WaitReason
+    }
+
+    package struct Blocked: Hashable, Codable, Sendable {
+        package var arrival: Int64
+        package var role: ArrivalRole
+        package var path: String
+        package var explanation: Explanation?
+    }
+
+    package var pipeline: String
+    package var counts: [RoleCounts]
+    package var activeVersion: Int?
+    package var isPaused: Bool
+    /// Of the oldest arrival that waits, in milliseconds.
+    package var oldestWaitingAge: Int64?
+    /// The first few of those that wait, oldest first; `counts` has how many there are.
+    package var waiting: [Waiting]
+    /// The newest few of those in quarantine.
+    package var quarantined: [Blocked]
+
+    package func count(_ state: ArrivalState, role: ArrivalRole? = nil) -> Int {
+        counts.filter { $0.state == state && (role == nil || $0.role == role) }.reduce(0) { $0 + $1.count }
+    }
+}
+
+/// Everything known about one path in one spool.
+package struct FileExplanation: Hashable, Codable, Sendable {
+    package struct Visit: Hashable, Codable, Sendable {
+        package var arrival: Arrival
+        package var runs: [RunHistory]
+    }
+
+    package struct RunHistory: Hashable, Codable, Sendable {
+        package var run: RunRecord
+        package var attempts: [Attempt]
+        package var publications: [Publication]
+    }
+
+    package var pipeline: String
+    package var role: ArrivalRole
+    package var path: String
+    package var stamp: RecordedStamp
+    /// Set while the current arrival waits.
+    package var wait: WaitReason?
+    /// The current arrival first, then the path's earlier ones.
+    package var visits: [Visit]
+}

@@ -1,0 +1,104 @@
+import GRDB
+import Glibc
+
+/// What arrived, what was made of it, and where that went: the memory of a root, in `ROOT/.millrace/ledger.sqlite`.
+///
+/// One process writes for a long time (the daemon, which holds the `DaemonLock`), others read or leave requests. Everything committed is on
+/// disk when the call returns (`synchronous=FULL`). Safe to use from every thread; calls block, writes one after the other.
+package final class RunLedger: Sendable {
+    package let path: String
+    private let writer: Channel?
+    private let reader: Channel
+
+    /// - Parameters:
+    ///   - stateDirectory: `ROOT/.millrace`.
+    ///   - readOnly: needs an existing ledger of this version's schema, and changes nothing. Otherwise the folder and the ledger are made, and
+    ///     an older schema is brought up to date unless another process has the `DaemonLock`.
+    package init(stateDirectory: String, readOnly: Bool = false) throws(LedgerError) {
+        path = stateDirectory + "/ledger.sqlite"
+        if !readOnly { try StateFolder.make(stateDirectory) }
+        if let mount = Mount.of(stateDirectory), mount.isNetwork { throw .networkFileSystem(path: path, type: mount.type) }
+        if readOnly, access(path, F_OK) != 0 { throw .missing(path: path) }
+        if !readOnly {
+            let channel = try Channel(path: path, readOnly: false)
+            try Self.prepare(channel, path: path, stateDirectory: stateDirectory)
+            writer = channel
+        } else {
+            writer = nil
+        }
+        reader = try Channel(path: path, readOnly: true)
+        if readOnly { _ = try Self.isUpToDate(reader, path: path, orThrow: true) }
+    }
+
+    // MARK: Transactions
+
+    /// Everything that `body` does becomes durable together, with one sync of the disk, or not at all when it throws. The daemon does the work of
+    /// a whole round of files in one. Do not keep the transaction, nor call the ledger's other methods inside.
+    package func write<T>(_ body: (LedgerTransaction) throws(LedgerError) -> T) throws(LedgerError) -> T {
+        guard let writer else { throw .readOnly(path: path) }
+        return try writer.onQueue { (db, connection) throws(LedgerError) in
+            var result: T?
+            do {
+                try db.inTransaction(.immediate) {
+                    let transaction = LedgerTransaction(connection)
+                    result = try body(transaction)
+                    try transaction.finish()
+                    return .commit
+                }
+            } catch {
+                connection.forgetNames()
+                throw LedgerError(error, path: path, doing: "record the work")
+            }
+            return result!
+        }
+    }
+
+    /// Sees one moment of the ledger, as last committed, without holding up the writer.
+    func read<T>(_ body: (Connection) throws(LedgerError) -> T) throws(LedgerError) -> T {
+        try reader.onQueue { (db, connection) throws(LedgerError) in
+            var result: T?
+            do {
+                try db.inTransaction(.deferred) {
+                    result = try body(connection)
+                    return .commit
+                }
+            } catch {
+                throw LedgerError(error, path: path, doing: "read the ledger")
+            }
+            return result!
+        }
+    }
+
+    /// For a single statement, which needs no transaction around it.
+    func readOne<T>(_ body: (Connection) throws(LedgerError) -> T) throws(LedgerError) -> T {
+        try reader.onQueue { (_, connection) throws(LedgerError) in try body(connection) }
+    }
+
+    // MARK: Opening
+
+    private static func prepare(_ channel: Channel, path: String, stateDirectory: String) throws(LedgerError) {
+        if try isUpToDate(channel, path: path, orThrow: false) { return }
+        let holder = DaemonLock.holder(stateDirectory: stateDirectory)
+        if let holder, holder.pid != getpid() { throw .olderSchema(path: path, holder: holder) }
+        try channel.migrate(Schema.migrator)
+    }
+
+    private static func isUpToDate(_ channel: Channel, path: String, orThrow mustBe: Bool) throws(LedgerError) -> Bool {
+        try channel.onQueue { (db, _) throws(LedgerError) in
+            do {
+                let application = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
+                let isEmpty = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") == 0
+                guard application == Schema.applicationID || (application == 0 && isEmpty) else { throw LedgerError.notALedger(path: path) }
+                if try Schema.migrator.hasBeenSuperseded(db) {
+                    let found = try Schema.migrator.appliedIdentifiers(db).compactMap { Int($0) }.max()
+                    throw LedgerError.newerSchema(path: path, found: found.map { "\($0)" } ?? "unknown", newest: Schema.newest)
+                }
+                if try Schema.migrator.hasCompletedMigrations(db) { return true }
+                if mustBe { throw LedgerError.olderSchema(path: path, holder: nil) }
+                return false
+            } catch {
+                throw LedgerError(error, path: path, doing: "read the schema")
+            }
+        }
+    }
+}

@@ -1,0 +1,325 @@
+import GRDB
+import GRDBSQLite
+
+/// Prepared statements of one SQLite connection, bound and stepped without GRDB's dynamic arguments: with some fifteen statements per file
+/// those would be the larger part of the work. The only file that calls SQLite's C interface.
+///
+/// Used only on the queue of its connection, like the GRDB statements inside.
+final class Connection {
+    let path: String
+    private let database: Database
+    /// By the address of the SQL, which is a literal.
+    private var statements: [UnsafeRawPointer: GRDB.Statement] = [:]
+    private var pipelineKeys: [String: Int64] = [:]
+    private var pipelineNames: [Int64: String] = [:]
+    private var rootKeys: [String: Int64] = [:]
+    private var rootNames: [Int64: String] = [:]
+    private var revisionKeys: [String: Int64] = [:]
+
+    init(_ database: Database, path: String) {
+        self.database = database
+        self.path = path
+    }
+
+    // MARK: Statements
+
+    /// Runs to the end; returns how many rows it changed.
+    @discardableResult
+    func run<each V: Bindable>(_ sql: StaticString, _ values: repeat each V) throws(LedgerError) -> Int {
+        let statement = try prepared(sql)
+        defer { sqlite3_reset(statement) }
+        var binding = Binding(statement)
+        for value in repeat each values { binding.next(value) }
+        try check(binding.code, sql)
+        while true {
+            let code = sqlite3_step(statement)
+            if code == SQLITE_DONE { return Int(sqlite3_changes(sqlite3_db_handle(statement))) }
+            if code != SQLITE_ROW { throw failure(code, sql) }
+        }
+    }
+
+    /// As `run`, and returns the row number of the row it inserted.
+    func insert<each V: Bindable>(_ sql: StaticString, _ values: repeat each V) throws(LedgerError) -> Int64 {
+        try run(sql, repeat each values)
+        return sqlite3_last_insert_rowid(database.sqliteConnection)
+    }
+
+    /// Calls `row` for every row.
+    func each<each V: Bindable>(
+        _ sql: StaticString, _ values: repeat each V, row: (Row) throws(LedgerError) -> Void
+    ) throws(LedgerError) {
+        let statement = try prepared(sql)
+        defer { sqlite3_reset(statement) }
+        var binding = Binding(statement)
+        for value in repeat each values { binding.next(value) }
+        try check(binding.code, sql)
+        while true {
+            let code = sqlite3_step(statement)
+            if code == SQLITE_DONE { return }
+            if code != SQLITE_ROW { throw failure(code, sql) }
+            try row(Row(statement: statement))
+        }
+    }
+
+    /// The first row only, or nil.
+    func first<T, each V: Bindable>(
+        _ sql: StaticString, _ values: repeat each V, row: (Row) throws(LedgerError) -> T
+    ) throws(LedgerError) -> T? {
+        let statement = try prepared(sql)
+        defer { sqlite3_reset(statement) }
+        var binding = Binding(statement)
+        for value in repeat each values { binding.next(value) }
+        try check(binding.code, sql)
+        let code = sqlite3_step(statement)
+        if code == SQLITE_DONE { return nil }
+        if code != SQLITE_ROW { throw failure(code, sql) }
+        return try row(Row(statement: statement))
+    }
+
+    func all<T, each V: Bindable>(
+        _ sql: StaticString, _ values: repeat each V, row: (Row) throws(LedgerError) -> T
+    ) throws(LedgerError) -> [T] {
+        var found: [T] = []
+        try each(sql, repeat each values) { (next) throws(LedgerError) in found.append(try row(next)) }
+        return found
+    }
+
+    private func prepared(_ sql: StaticString) throws(LedgerError) -> OpaquePointer {
+        let key = UnsafeRawPointer(sql.utf8Start)
+        if let statement = statements[key] { return statement.sqliteStatement }
+        do {
+            let statement = try database.makeStatement(sql: "\(sql)")
+            statements[key] = statement
+            return statement.sqliteStatement
+        } catch {
+            throw LedgerError(error, path: path, doing: Self.doing(sql))
+        }
+    }
+
+    /// To be called before the connection closes.
+    func finalizeStatements() { statements = [:] }
+
+    private func check(_ code: Int32, _ sql: StaticString) throws(LedgerError) {
+        if code != SQLITE_OK { throw failure(code, sql) }
+    }
+
+    private func failure(_ code: Int32, _ sql: StaticString) -> LedgerError {
+        LedgerError(
+            code: sqlite3_extended_errcode(database.sqliteConnection), message: String(cString: sqlite3_errmsg(database.sqliteConnection)),
+            path: path, doing: Self.doing(sql))
+    }
+
+    private static func doing(_ sql: StaticString) -> String {
+        "run " + "\(sql)".split(whereSeparator: \.isWhitespace).prefix(5).joined(separator: " ")
+    }
+
+    // MARK: Names kept once
+
+    /// Nil where no arrival ever named it.
+    func pipelineKey(_ name: String) throws(LedgerError) -> Int64? {
+        if let key = pipelineKeys[name] { return key }
+        guard let key = try first("SELECT id FROM pipelines WHERE name = ?", name, row: { $0.integer(0) }) else { return nil }
+        pipelineKeys[name] = key
+        pipelineNames[key] = name
+        return key
+    }
+
+    func addPipeline(_ name: String) throws(LedgerError) -> Int64 {
+        if let key = try pipelineKey(name) { return key }
+        let key = try insert("INSERT INTO pipelines (name) VALUES (?)", name)
+        pipelineKeys[name] = key
+        pipelineNames[key] = name
+        return key
+    }
+
+    func pipelineName(_ key: Int64) throws(LedgerError) -> String {
+        if let name = pipelineNames[key] { return name }
+        guard let name = try first("SELECT name FROM pipelines WHERE id = ?", key, row: { $0.text(0) }) else {
+            throw .damaged(path: path, doing: "read a pipeline's name", message: "no pipeline \(key)")
+        }
+        pipelineNames[key] = name
+        return name
+    }
+
+    func pipelines() throws(LedgerError) -> [String] {
+        try all("SELECT name FROM pipelines ORDER BY name", row: { $0.text(0) })
+    }
+
+    func rootKey(_ root: String) throws(LedgerError) -> Int64? {
+        if let key = rootKeys[root] { return key }
+        guard let key = try first("SELECT id FROM roots WHERE path = ?", root, row: { $0.integer(0) }) else { return nil }
+        rootKeys[root] = key
+        return key
+    }
+
+    func addRoot(_ root: String) throws(LedgerError) -> Int64 {
+        if let key = try rootKey(root) { return key }
+        let key = try insert("INSERT INTO roots (path) VALUES (?)", root)
+        rootKeys[root] = key
+        return key
+    }
+
+    func rootName(_ key: Int64) throws(LedgerError) -> String {
+        if let name = rootNames[key] { return name }
+        guard let name = try first("SELECT path FROM roots WHERE id = ?", key, row: { $0.text(0) }) else {
+            throw .damaged(path: path, doing: "read an output root", message: "no root \(key)")
+        }
+        rootNames[key] = name
+        return name
+    }
+
+    func addRevision(_ digest: String) throws(LedgerError) -> Int64 {
+        if let key = revisionKeys[digest] { return key }
+        let found = try first("SELECT id FROM revisions WHERE digest = ?", digest, row: { $0.integer(0) })
+        let key = if let found { found } else { try insert("INSERT INTO revisions (digest) VALUES (?)", digest) }
+        revisionKeys[digest] = key
+        return key
+    }
+
+    /// After a rollback: what was added in it is not there.
+    func forgetNames() {
+        pipelineKeys = [:]
+        pipelineNames = [:]
+        rootKeys = [:]
+        rootNames = [:]
+        revisionKeys = [:]
+    }
+}
+
+/// The row a statement stands on; valid only in the closure it is passed to.
+struct Row {
+    fileprivate let statement: OpaquePointer
+
+    func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(statement, column) }
+    func isNull(_ column: Int32) -> Bool { sqlite3_column_type(statement, column) == SQLITE_NULL }
+    func integerOrNil(_ column: Int32) -> Int64? { isNull(column) ? nil : integer(column) }
+    func intOrNil(_ column: Int32) -> Int? { isNull(column) ? nil : Int(integer(column)) }
+    func bool(_ column: Int32) -> Bool { integer(column) != 0 }
+    func time(_ column: Int32) -> UTCTime { UTCTime(milliseconds: integer(column)) }
+    func timeOrNil(_ column: Int32) -> UTCTime? { isNull(column) ? nil : time(column) }
+    func text(_ column: Int32) -> String { textOrNil(column) ?? "" }
+
+    func textOrNil(_ column: Int32) -> String? {
+        guard let bytes = sqlite3_column_text(statement, column) else { return nil }
+        let buffer = UnsafeBufferPointer(start: bytes, count: Int(sqlite3_column_bytes(statement, column)))
+        return String(decoding: buffer, as: UTF8.self)
+    }
+
+    /// Compares without making a string.
+    func isText(_ column: Int32, _ other: String) -> Bool {
+        guard let bytes = sqlite3_column_text(statement, column) else { return false }
+        let buffer = UnsafeBufferPointer(start: bytes, count: Int(sqlite3_column_bytes(statement, column)))
+        return other.utf8.elementsEqual(buffer)
+    }
+
+    func value<T: RawRepresentable<String>>(_ column: Int32, of table: String, _ key: Int64, as type: T.Type = T.self) throws(LedgerError) -> T {
+        let found = text(column)
+        guard let value = T(rawValue: found) else {
+            throw .unreadableRow(table: table, key: key, column: "\(T.self)", found: found)
+        }
+        return value
+    }
+}
+
+protocol Bindable {
+    func bind(to statement: OpaquePointer, at index: Int32) -> Int32
+}
+
+private struct Binding {
+    let statement: OpaquePointer
+    var index: Int32 = 1
+    var code = SQLITE_OK
+
+    init(_ statement: OpaquePointer) { self.statement = statement }
+
+    mutating func next(_ value: some Bindable) {
+        let result = value.bind(to: statement, at: index)
+        if result != SQLITE_OK, code == SQLITE_OK { code = result }
+        index += 1
+    }
+}
+
+extension Int64: Bindable {
+    func bind(to statement: OpaquePointer, at index: Int32) -> Int32 { sqlite3_bind_int64(statement, index, self) }
+}
+
+extension Int: Bindable {
+    func bind(to statement: OpaquePointer, at index: Int32) -> Int32 { sqlite3_bind_int64(statement, index, Int64(self)) }
+}
+
+extension Bool: Bindable {
+    func bind(to statement: OpaquePointer, at index: Int32) -> Int32 { sqlite3_bind_int64(statement, index, self ? 1 : 0) }
+}
+
+extension UTCTime: Bindable {
+    func bind(to statement: OpaquePointer, at index: Int32) -> Int32 { sqlite3_bind_int64(statement, index, milliseconds) }
+}
+
+extension String: Bindable {
+    func bind(to statement: OpaquePointer, at index: Int32) -> Int32 {
+        // SQLITE_TRANSIENT: SQLite copies.
+        let copies = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+        var text = self
+        return text.withUTF8 { bytes in
+            bytes.withMemoryRebound(to: CChar.self) {
+                // An empty string has no address of its own, and no address means null.
+                $0.isEmpty
+                    ? sqlite3_bind_text(statement, index, "", 0, copies)
+                    : sqlite3_bind_text(statement, index, $0.baseAddress, Int32($0.count), copies)
+            }
+        }
+    }
+}
+
+extension Optional: Bindable where Wrapped: Bindable {
+    func bind(to statement: OpaquePointer, at index: Int32) -> Int32 {
+        switch self {
+        case let value?: value.bind(to: statement, at: index)
+        case nil: sqlite3_bind_null(statement, index)
+        }
+    }
+}
+
+extension ArrivalRole: Bindable {}
+extension ArrivalState: Bindable {}
+extension RunState: Bindable {}
+extension RunKind: Bindable {}
+extension PublicationState: Bindable {}
+
+extension Bindable where Self: RawRepresentable<String> {
+    func bind(to statement: OpaquePointer, at index: Int32) -> Int32 { rawValue.bind(to: statement, at: index) }
+}
+
+extension LedgerError {
+    /// What GRDB or a closure threw.
+    init(_ error: any Error, path: String, doing: String) {
+        switch error {
+        case let error as LedgerError: self = error
+        case let error as DatabaseError:
+            self.init(
+                code: error.extendedResultCode.rawValue, message: error.message ?? "no message", path: path, doing: doing)
+        default: self = .sqlite(path: path, doing: doing, code: -1, message: "\(error)")
+        }
+    }
+
+    init(code: Int32, message: String, path: String, doing: String) {
+        switch code & 0xff {
+        case SQLITE_BUSY, SQLITE_LOCKED: self = .busy(path: path, doing: doing)
+        case SQLITE_FULL: self = .noSpace(path: path, doing: doing)
+        case SQLITE_READONLY: self = .readOnly(path: path)
+        case SQLITE_CORRUPT, SQLITE_NOTADB: self = .damaged(path: path, doing: doing, message: message)
+        default: self = .sqlite(path: path, doing: doing, code: code, message: message)
+        }
+    }
+}
+
+extension Sequence {
+    /// `compactMap` that keeps the type of what is thrown.
+    func collect<T>(_ transform: (Element) throws(LedgerError) -> T?) throws(LedgerError) -> [T] {
+        var found: [T] = []
+        for element in self {
+            if let value = try transform(element) { found.append(value) }
+        }
+        return found
+    }
+}

@@ -1,0 +1,70 @@
+import Glibc
+
+/// Which file system a folder is on, from proc_pid_mountinfo(5): by name, which `statfs` would give as a number only.
+struct Mount: Hashable {
+    /// Such as `ext4`, `nfs4`, `fuse.sshfs`.
+    let type: String
+
+    /// True where SQLite's write-ahead log must not be kept: another host may write there too, and its shared memory is not ours. What is behind
+    /// FUSE cannot be known; `fuseblk` is a local disk.
+    var isNetwork: Bool {
+        Self.network.contains(type) || type == "fuse" || type.hasPrefix("fuse.")
+    }
+
+    private static let network: Set<String> = [
+        "nfs", "nfs4", "cifs", "smb3", "smbfs", "ceph", "afs", "9p", "coda", "ncpfs", "lustre", "gpfs", "gfs2", "ocfs2", "panfs", "pvfs2",
+        "beegfs", "glusterfs", "vboxsf", "davfs", "acfs", "prl_fs",
+    ]
+
+    /// Of the existing folder at `path`; nil where it cannot be told.
+    static func of(_ path: String) -> Mount? {
+        guard let real = realpath(path, nil) else { return nil }
+        defer { free(real) }
+        guard let table = contents(of: "/proc/self/mountinfo") else { return nil }
+        return of(String(cString: real), in: table)
+    }
+
+    /// The mount point that is the longest prefix; of equal ones the last, which covers the others.
+    static func of(_ real: String, in table: String) -> Mount? {
+        var found: (length: Int, type: String)?
+        for line in table.split(separator: "\n") {
+            let halves = line.split(separator: " ", omittingEmptySubsequences: true)
+            guard halves.count > 6, let dash = halves.firstIndex(of: "-"), dash + 1 < halves.count else { continue }
+            let point = unescaped(halves[4])
+            let isAbove = point == "/" || real == point || real.hasPrefix(point + "/")
+            guard isAbove, point.utf8.count >= found?.length ?? 0 else { continue }
+            found = (point.utf8.count, String(halves[dash + 1]))
+        }
+        return found.map { Mount(type: $0.type) }
+    }
+
+    /// `\040` is a space.
+    private static func unescaped(_ field: Substring) -> String {
+        guard field.contains("\\") else { return String(field) }
+        var bytes: [UInt8] = []
+        var rest = Array(field.utf8)[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "\\"), rest.count >= 3, let code = UInt8(String(decoding: rest.prefix(3), as: UTF8.self), radix: 8) {
+                bytes.append(code)
+                rest = rest.dropFirst(3)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func contents(of path: String) -> String? {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 16384)
+        while true {
+            let count = read(file, &buffer, buffer.count)
+            if count < 0 { return nil }
+            if count == 0 { return String(decoding: bytes, as: UTF8.self) }
+            bytes += buffer[..<count]
+        }
+    }
+}

@@ -1,0 +1,147 @@
+import GRDB
+
+/// The tables, one migration per released change. A migration that was released is never edited.
+enum Schema {
+    /// "Mill", to know our files from other SQLite databases.
+    static let applicationID: Int32 = 0x4d69_6c6c
+
+    static let migrator: DatabaseMigrator = {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1") { db in try db.execute(sql: version1) }
+        return migrator
+    }()
+
+    static let newest = "1"
+
+    private static let version1 = """
+        CREATE TABLE pipelines (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+        CREATE TABLE roots (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE);
+        -- What a revision's digest stands for, so that a retry can keep it after the pipeline was edited.
+        CREATE TABLE revisions (id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, body TEXT);
+
+        CREATE TABLE arrivals (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            pipeline INTEGER NOT NULL,
+            role TEXT NOT NULL,
+            path TEXT NOT NULL,
+            digest TEXT,
+            size INTEGER NOT NULL,
+            arrived_at INTEGER NOT NULL,
+            state TEXT NOT NULL,
+            held INTEGER NOT NULL DEFAULT 0,      -- waits for its file to settle again
+            replaying TEXT,                       -- replay was asked for; the state to go back to if that fails
+            output_key TEXT,
+            previous INTEGER,                     -- the arrival of the same path before
+            run INTEGER,                          -- the newest
+            verdict TEXT, reason TEXT, rule TEXT, remedy TEXT
+        );
+        CREATE INDEX arrivals_waiting ON arrivals (pipeline, role, number) WHERE state = 'waiting';
+        CREATE INDEX arrivals_blocked ON arrivals (pipeline, number) WHERE state IN ('quarantined', 'rejected');
+        CREATE INDEX arrivals_running ON arrivals (number) WHERE state = 'running';
+        CREATE INDEX arrivals_content ON arrivals (pipeline, role, digest) WHERE role <> 'data';
+
+        -- The current arrival of each path.
+        CREATE TABLE files (
+            pipeline INTEGER NOT NULL, role TEXT NOT NULL, path TEXT NOT NULL,
+            device INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL, changed INTEGER NOT NULL,
+            companions INTEGER NOT NULL,
+            arrival INTEGER NOT NULL,
+            PRIMARY KEY (pipeline, role, path)
+        ) WITHOUT ROWID;
+        CREATE TABLE companions (
+            arrival INTEGER NOT NULL, path TEXT NOT NULL, digest TEXT NOT NULL,
+            device INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL, changed INTEGER NOT NULL,
+            PRIMARY KEY (arrival, path)
+        ) WITHOUT ROWID;
+        -- Digests of files large enough that hashing costs more than a row.
+        CREATE TABLE digests (
+            inode INTEGER NOT NULL, device INTEGER NOT NULL, size INTEGER NOT NULL, changed INTEGER NOT NULL, digest TEXT NOT NULL,
+            PRIMARY KEY (inode, device)
+        ) WITHOUT ROWID;
+        -- Which input an output path belongs to.
+        CREATE TABLE outputs (
+            pipeline INTEGER NOT NULL, key TEXT NOT NULL, role TEXT NOT NULL, path TEXT NOT NULL,
+            PRIMARY KEY (pipeline, key)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE runs (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            arrival INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            version INTEGER,
+            revision INTEGER NOT NULL,
+            state TEXT NOT NULL,
+            opened_at INTEGER NOT NULL,
+            closed_at INTEGER,
+            attempt INTEGER NOT NULL,             -- the number of the newest
+            forgiven INTEGER NOT NULL DEFAULT 0,  -- attempts that do not count
+            started_at INTEGER NOT NULL,          -- of the newest attempt
+            next_attempt_at INTEGER,
+            row_count INTEGER,
+            timings TEXT,
+            reason TEXT, rule TEXT, remedy TEXT
+        );
+        CREATE INDEX runs_by_arrival ON runs (arrival);
+        CREATE INDEX runs_open ON runs (id) WHERE state = 'open';
+        -- Those that did not decide their run; the one that did is in the run.
+        CREATE TABLE attempts (
+            run INTEGER NOT NULL, number INTEGER NOT NULL,
+            started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL, outcome TEXT NOT NULL, error TEXT, next_attempt_at INTEGER,
+            PRIMARY KEY (run, number)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE publications (
+            id INTEGER PRIMARY KEY,
+            run INTEGER NOT NULL,
+            root INTEGER NOT NULL,
+            path TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            bytes INTEGER NOT NULL,
+            state TEXT NOT NULL,
+            published_at INTEGER
+        );
+        CREATE INDEX publications_by_run ON publications (run);
+        CREATE INDEX publications_in_place ON publications (root, path) WHERE state IN ('intended', 'published');
+
+        CREATE TABLE model_versions (
+            id INTEGER PRIMARY KEY,
+            pipeline INTEGER NOT NULL,
+            version INTEGER,
+            arrival INTEGER NOT NULL,
+            run INTEGER NOT NULL,
+            model_digest TEXT, source_digest TEXT,
+            parent INTEGER,
+            verdict TEXT NOT NULL,
+            reason TEXT,
+            card TEXT,
+            decided_at INTEGER,
+            pruned_at INTEGER
+        );
+        CREATE UNIQUE INDEX model_versions_by_number ON model_versions (pipeline, version);
+        CREATE INDEX model_versions_by_run ON model_versions (run);
+        CREATE TABLE activations (
+            id INTEGER PRIMARY KEY,
+            pipeline INTEGER NOT NULL, position INTEGER NOT NULL, version INTEGER NOT NULL, at INTEGER NOT NULL, cause TEXT NOT NULL
+        );
+        CREATE INDEX activations_in_order ON activations (pipeline, position, id);
+
+        -- An empty name is every pipeline.
+        CREATE TABLE pauses (pipeline TEXT PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE requests (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            kind TEXT NOT NULL, body TEXT NOT NULL, submitted_at INTEGER NOT NULL,
+            answered_at INTEGER, answer TEXT
+        );
+        CREATE INDEX requests_pending ON requests (id) WHERE answered_at IS NULL;
+        CREATE TABLE events (
+            sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+            at INTEGER NOT NULL, kind TEXT NOT NULL, pipeline INTEGER, arrival INTEGER, run INTEGER, payload TEXT
+        );
+        -- Kept in step by every transaction, so that status need not count.
+        CREATE TABLE counts (
+            pipeline INTEGER NOT NULL, role TEXT NOT NULL, state TEXT NOT NULL, count INTEGER NOT NULL,
+            PRIMARY KEY (pipeline, role, state)
+        ) WITHOUT ROWID;
+        PRAGMA application_id = 0x4d696c6c;
+        """
+}
