@@ -21,6 +21,20 @@ enum Disk {
         return FileStatus(raw)
     }
 
+    static func isDirectory(_ path: FilePath) -> Bool {
+        var raw = Glibc.stat()
+        return path.withPlatformString { stat($0, &raw) } == 0 && FileStatus(raw).kind == .directory
+    }
+
+    /// Absolute, without symbolic links.
+    static func resolve(_ path: FilePath) throws(LandingError) -> FilePath {
+        guard let resolved = path.withPlatformString({ realpath($0, nil) }) else {
+            throw error("resolve", path, Errno(rawValue: errno))
+        }
+        defer { free(resolved) }
+        return FilePath(platformString: resolved)
+    }
+
     /// Two paths with the same place can be renamed into each other: a bind mount has the device of its source but is another mount,
     /// a Btrfs subvolume is the same mount with another device.
     struct Place: Hashable {
@@ -40,7 +54,7 @@ enum Disk {
         guard let info = try? open(path, .readOnly, doing: "read") else { return "" }
         defer { close(info) }
         var bytes = [UInt8](repeating: 0, count: 4096)
-        guard let count = try? bytes.withUnsafeMutableBytes({ try read(info, at: 0, into: $0, path) }) else { return "" }
+        guard let count = try? read(info, at: 0, into: &bytes, 0..<4096, path) else { return "" }
         let lines = String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n")
         return lines.first { $0.hasPrefix("mnt_id:") }.map(String.init) ?? ""
     }
@@ -104,6 +118,23 @@ enum Disk {
             let failure = Errno(rawValue: errno)
             if failure != .interrupted { throw error("write", path, failure) }
         }
+    }
+
+    /// Fills `bytes[range]`; returns how many came.
+    static func read(
+        _ descriptor: FileDescriptor, at offset: Int64, into bytes: inout [UInt8], _ range: Range<Int>, _ path: FilePath
+    ) throws(LandingError) -> Int {
+        try bytes.withUnsafeMutableBytes { buffer in
+            Result { () throws(LandingError) in
+                try read(descriptor, at: offset, into: UnsafeMutableRawBufferPointer(rebasing: buffer[range]), path)
+            }
+        }.get()
+    }
+
+    static func write(_ bytes: [UInt8], to descriptor: FileDescriptor, _ path: FilePath) throws(LandingError) {
+        try bytes.withUnsafeBytes { buffer in
+            Result { () throws(LandingError) in try write(buffer, to: descriptor, path) }
+        }.get()
     }
 
     static func truncate(_ descriptor: FileDescriptor, to size: Int64, _ path: FilePath) throws(LandingError) {
@@ -211,8 +242,7 @@ enum Disk {
         case nil:
             return [path.removingLastComponent()]
         case .fileExists?:
-            var raw = Glibc.stat()
-            if path.withPlatformString({ stat($0, &raw) }) == 0, FileStatus(raw).kind == .directory { return [] }
+            if isDirectory(path) { return [] }
             throw .system(doing: "make the directory", path: path, errno: .notDirectory)
         case .noSuchFileOrDirectory? where !path.removingLastComponent().isEmpty:
             let above = try makeDirectories(path.removingLastComponent())

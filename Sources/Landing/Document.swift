@@ -1,0 +1,50 @@
+import Foundation
+import SystemPackage
+
+/// Small files that we own: cards, reasons, `ACTIVE`.
+enum Document {
+    /// Sorted keys, so that the same value gives the same bytes. Not-a-number and infinities are strings.
+    static func encode(_ value: some Encodable, for path: FilePath) throws(LandingError) -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        do { return try Array(encoder.encode(value)) + [UInt8(ascii: "\n")] } catch { throw .badDocument(path, why: "\(error)") }
+    }
+
+    static func decode<Value: Decodable>(_ type: Value.Type, from path: FilePath) throws(LandingError) -> Value {
+        let decoder = JSONDecoder()
+        decoder.nonConformingFloatDecodingStrategy = .convertFromString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        let bytes = try read(path)
+        do { return try decoder.decode(type, from: Data(bytes)) } catch { throw .badDocument(path, why: "\(error)") }
+    }
+
+    static func read(_ path: FilePath) throws(LandingError) -> [UInt8] {
+        let descriptor = try Disk.open(path, .readOnly, .nonBlocking, doing: "read")
+        defer { Disk.close(descriptor) }
+        let status = try Disk.status(descriptor, path)
+        guard status.kind == .regular else { throw .notRegular(path) }
+        var bytes = [UInt8](repeating: 0, count: Int(status.stamp.size))
+        var offset = 0
+        while offset < bytes.count {
+            let count = try Disk.read(descriptor, at: Int64(offset), into: &bytes, offset..<bytes.count, path)
+            if count == 0 { break }
+            offset += count
+        }
+        return Array(bytes[..<offset])
+    }
+
+    /// A new file, durable but for its directory entry.
+    static func write(_ bytes: [UInt8], to path: FilePath) throws(LandingError) {
+        let descriptor = try Disk.open(path, .writeOnly, [.create, .truncate, .noFollow], doing: "write")
+        defer { Disk.close(descriptor) }
+        try Disk.write(bytes, to: descriptor, path)
+        try Disk.sync(descriptor, path)
+    }
+
+    /// Write beside, fsync, rename over, fsync the directory. Only for names that are ours by definition.
+    static func replace(_ target: FilePath, with bytes: [UInt8], staged: FilePath) throws(LandingError) {
+        try write(bytes, to: staged)
+        if let failure = Disk.renameReplacing(staged, target) { throw Placement.renameFailure(failure, staged, target) }
+        try Disk.sync(directory: target.removingLastComponent())
+    }
+}

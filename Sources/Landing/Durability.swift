@@ -1,0 +1,27 @@
+import SystemPackage
+
+/// Staged files made durable: by `fsync` when they are few, by one `syncfs` per file system when they are many.
+struct Durability {
+    static let syncfsFrom = 8
+
+    let areas: [StagingArea]
+
+    func makeDurable(_ work: inout [Item]) {
+        var waiting = work.indices.filter { work[$0].isGood }
+        for area in areas {
+            let here = waiting.filter { work[$0].output.staged.starts(with: area.path) }
+            guard here.count >= Self.syncfsFrom else { continue }
+            // After an error of syncfs each file is asked for its own.
+            guard (try? area.syncFileSystem()) != nil else { continue }
+            let done = Set(here)
+            waiting.removeAll { done.contains($0) }
+        }
+        for index in waiting {
+            do throws(LandingError) {
+                try Disk.sync(file: work[index].output.staged)
+            } catch {
+                work[index].failure = error
+            }
+        }
+    }
+}

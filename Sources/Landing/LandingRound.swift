@@ -1,0 +1,281 @@
+package import SystemPackage
+
+/// One output that an attempt has written to a staging area.
+package struct StagedOutput: Hashable, Sendable {
+    package let run: Int64
+    package let staged: FilePath
+    package let target: FilePath
+    /// The pipeline's output root, above `target`; the manifest stands in it.
+    package let outputRoot: FilePath
+    /// The digest of our own earlier output at `target`, if there is one.
+    package let replaces: String?
+    package let provenance: Provenance
+    /// Of the staged bytes; `publish` finds what is nil. Both are there in what `intend` gets, and must be for `recover`.
+    package fileprivate(set) var digest: String?
+    package fileprivate(set) var bytes: Int64?
+
+    package init(
+        run: Int64, staged: FilePath, target: FilePath, outputRoot: FilePath, replaces: String? = nil, provenance: Provenance,
+        digest: String? = nil, bytes: Int64? = nil
+    ) {
+        self.run = run
+        self.staged = staged
+        self.target = target
+        self.outputRoot = outputRoot
+        self.replaces = replaces
+        self.provenance = provenance
+        self.digest = digest
+        self.bytes = bytes
+    }
+}
+
+/// One output that is visible, durable and in its manifest.
+package struct LandedOutput: Hashable, Sendable {
+    package let run: Int64
+    package let target: FilePath
+    package let digest: String
+    package let bytes: Int64
+    /// The stamp under the final name, for a cheap audit.
+    package let stamp: FileStamp
+    /// False when an earlier try had put it there.
+    package let isNew: Bool
+}
+
+/// The places between two steps of a round: where a process may die.
+package enum LandingStep: Hashable, Sendable {
+    case start, synced, intended
+    case beforeRename(FilePath)
+    case renamed(FilePath)
+    case directoriesSynced, manifestAppended, closed
+}
+
+/// Makes many staged outputs durable and visible together: sync, `intend` (the ledger knows what is coming), rename each, sync the directories,
+/// append to the manifests, `close` (the ledger is done). What fails for one file does not fail the others.
+package struct LandingRound {
+    /// From so many files on one file system, one `syncfs` costs less than an `fsync` of each (measured on ext4; see `Durability`).
+    package static let syncfsFrom = Durability.syncfsFrom
+
+    private let areas: [StagingArea]
+    /// Milliseconds since 1970, as they are published.
+    private let now: Int64
+    /// Called between steps; what it throws stops the round as a crash would.
+    package var onStep: (LandingStep) throws -> Void = { _ in }
+
+    package init(areas: [StagingArea], now: Int64) {
+        self.areas = areas
+        self.now = now
+    }
+
+    /// Results stand in the order of `outputs`. `intend` gets all that can still be published, before any is visible; `close` gets those that landed,
+    /// and is not called when none did. When a callback throws, the round stops there and throws `ledger`; `recover` goes on from that point.
+    package func publish(
+        _ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> Void, close: ([LandedOutput]) throws -> Void
+    ) throws(LandingError) -> [Result<LandedOutput, LandingError>] {
+        var work = outputs.map { Item(output: $0) }
+        try step(.start)
+        refuseDoubles(&work)
+        describe(&work)
+        Durability(areas: areas).makeDurable(&work)
+        try step(.synced)
+
+        let intended = work.filter(\.isGood).map(\.output)
+        guard !intended.isEmpty else { return work.map(\.result) }
+        do { try intend(intended) } catch { throw .ledger(step: "what is about to be published", cause: "\(error)") }
+        try step(.intended)
+
+        var touched = Set<FilePath>()
+        for index in work.indices where work[index].isGood {
+            let target = work[index].output.target
+            try step(.beforeRename(target))
+            place(&work[index], touched: &touched)
+            try step(.renamed(target))
+        }
+        try finish(&work, touched: touched, appending: { manifest, lines, day throws(LandingError) in try manifest.append(lines, day: day) })
+
+        let landed = work.compactMap(\.landed)
+        if !landed.isEmpty {
+            do { try close(landed) } catch { throw .ledger(step: "what was published", cause: "\(error)") }
+        }
+        try step(.closed)
+        return work.map(\.result)
+    }
+
+    /// What came of an output that the ledger intended when the process died.
+    package enum Recovery: Hashable, Sendable {
+        /// It is visible, durable and in its manifest, by then or by now; the ledger may close it.
+        case landed(LandedOutput)
+        /// Nothing of it is left to publish: the run needs another attempt. What was staged is removed.
+        case rerun
+        case failed(LandingError)
+    }
+
+    /// Finishes what an earlier round began; safe to repeat, and at any point of dying again. Call it before `StagingArea.sweep`.
+    package func recover(_ intended: [StagedOutput]) throws(LandingError) -> [Recovery] {
+        var work = intended.map { Item(output: $0) }
+        var rerun = Set<Int>()
+        var touched = Set<FilePath>()
+        for index in work.indices {
+            do throws(LandingError) {
+                if try resume(&work[index], touched: &touched) { continue }
+                rerun.insert(index)
+            } catch {
+                work[index].failure = error
+            }
+        }
+        // The process may have died between making a directory and syncing the one above.
+        for (index, item) in work.enumerated() where item.isGood && !rerun.contains(index) {
+            var directory = item.output.target.removingLastComponent()
+            while directory.starts(with: item.output.outputRoot), !directory.isEmpty {
+                touched.insert(directory)
+                directory = directory.removingLastComponent()
+            }
+            touched.insert(directory)
+        }
+        try finish(&work, touched: touched, skipping: rerun) { manifest, lines, day throws(LandingError) in
+            try manifest.appendMissing(lines, day: day)
+        }
+        return work.enumerated().map { index, item in
+            if let failure = item.failure { return .failed(failure) }
+            if rerun.contains(index) { return .rerun }
+            return item.landed.map { .landed($0) } ?? .rerun
+        }
+    }
+
+    // MARK: Steps
+
+    private func step(_ step: LandingStep) throws(LandingError) {
+        do { try onStep(step) } catch { throw .ledger(step: "step \(step)", cause: "\(error)") }
+    }
+
+    private func refuseDoubles(_ work: inout [Item]) {
+        var seen = Set<FilePath>()
+        for index in work.indices where !seen.insert(work[index].output.target).inserted {
+            work[index].failure = .targetTwice(work[index].output.target)
+        }
+    }
+
+    /// Size and digest of what is staged, where the attempt did not report them.
+    private func describe(_ work: inout [Item]) {
+        for index in work.indices where work[index].isGood {
+            let staged = work[index].output.staged
+            do throws(LandingError) {
+                guard let status = try Disk.status(staged) else { throw .missing(staged) }
+                guard status.kind == .regular else { throw .notRegular(staged) }
+                if work[index].output.digest == nil {
+                    work[index].output.digest = try FileDigest.of(staged).digest
+                }
+                work[index].output.bytes = status.stamp.size
+            } catch {
+                work[index].failure = error
+            }
+        }
+    }
+
+    private func place(_ item: inout Item, touched: inout Set<FilePath>) {
+        let directory = item.output.target.removingLastComponent()
+        do throws(LandingError) {
+            touched.formUnion(try Disk.makeDirectories(directory))
+            let result = try Placement.place(
+                item.output.staged, at: item.output.target, digest: item.output.digest ?? "", replaces: item.output.replaces)
+            touched.insert(directory)
+            item.placed = result
+        } catch {
+            item.failure = error
+        }
+    }
+
+    /// False when another attempt is needed.
+    private func resume(_ item: inout Item, touched: inout Set<FilePath>) throws(LandingError) -> Bool {
+        let output = item.output
+        guard let digest = output.digest else { return false }
+        if let there = try Disk.status(output.target), there.kind == .regular, try FileDigest.of(output.target).digest == digest {
+            try Disk.sync(file: output.target)
+            // Link and unlink may have been cut between the two; or this was published before and staged again.
+            try Disk.remove(output.staged)
+            item.output.bytes = there.stamp.size
+            item.placed = .alreadyThere
+            return true
+        }
+        guard let staged = try Disk.status(output.staged), staged.kind == .regular, try FileDigest.of(output.staged).digest == digest else {
+            try Disk.removeTree(output.staged)
+            return false
+        }
+        try Disk.sync(file: output.staged)
+        item.output.bytes = staged.stamp.size
+        place(&item, touched: &touched)
+        return true
+    }
+
+    /// Directories, then manifests.
+    private func finish(
+        _ work: inout [Item], touched: Set<FilePath>, skipping: Set<Int> = [],
+        appending: (Manifest, [ManifestLine], CalendarTime) throws(LandingError) -> Void
+    ) throws(LandingError) {
+        for directory in touched.sorted(by: { $0.string < $1.string }) {
+            do throws(LandingError) {
+                try Disk.sync(directory: directory)
+            } catch {
+                for index in work.indices where work[index].isGood && work[index].output.target.starts(with: directory) {
+                    work[index].failure = error
+                }
+            }
+        }
+        try step(.directoriesSynced)
+        let time = CalendarTime(millisecondsSince1970: now)
+        let ready = work.indices.filter { work[$0].isGood && !skipping.contains($0) }
+        let groups = Dictionary(grouping: ready) { [work[$0].output.outputRoot.string, work[$0].output.provenance.pipeline] }
+        for indices in groups.values {
+            let first = work[indices[0]].output
+            do throws(LandingError) {
+                var lines: [ManifestLine] = []
+                for index in indices {
+                    guard let status = try Disk.status(work[index].output.target) else {
+                        work[index].failure = .missing(work[index].output.target)
+                        continue
+                    }
+                    work[index].stamp = status.stamp
+                    lines.append(work[index].manifestLine(publishedAt: time))
+                }
+                try appending(Manifest(outputRoot: first.outputRoot, pipeline: first.provenance.pipeline), lines, time)
+            } catch {
+                for index in indices { work[index].failure = error }
+            }
+        }
+        try step(.manifestAppended)
+    }
+}
+
+/// One output on its way through a round.
+struct Item {
+    fileprivate(set) var output: StagedOutput
+    var failure: LandingError?
+    fileprivate var placed: Placement.Result?
+    fileprivate var stamp: FileStamp?
+
+    fileprivate init(output: StagedOutput) { self.output = output }
+
+    var isGood: Bool { failure == nil }
+
+    fileprivate var landed: LandedOutput? {
+        guard isGood, let placed, let stamp else { return nil }
+        return LandedOutput(
+            run: output.run, target: output.target, digest: output.digest ?? "", bytes: output.bytes ?? 0, stamp: stamp,
+            isNew: placed != .alreadyThere)
+    }
+
+    fileprivate var result: Result<LandedOutput, LandingError> {
+        if let failure { return .failure(failure) }
+        return landed.map { .success($0) } ?? .failure(.missing(output.target))
+    }
+
+    fileprivate func manifestLine(publishedAt time: CalendarTime) -> ManifestLine {
+        var relative = output.target
+        let provenance = output.provenance
+        let path = relative.removePrefix(output.outputRoot) ? relative.string : output.target.string
+        return ManifestLine(
+            path: path, outputDigest: output.digest ?? "", bytes: output.bytes ?? 0, rows: provenance.rows, pipeline: provenance.pipeline,
+            input: provenance.input, inputDigest: provenance.inputDigest, modelVersion: provenance.modelVersion,
+            modelDigest: provenance.modelDigest, revision: provenance.revision, arrival: provenance.arrival, run: output.run,
+            publishedAt: time.timestamp)
+    }
+}

@@ -1,0 +1,140 @@
+import Foundation
+package import SystemPackage
+
+/// What an output came from; the same facts stand in the metadata of formats that have any.
+package struct Provenance: Hashable, Sendable, Codable {
+    package let pipeline: String
+    /// Relative to the spool.
+    package let input: String
+    package let inputDigest: String
+    package let rows: Int?
+    package let modelVersion: Int?
+    package let modelDigest: String?
+    package let revision: String
+    package let arrival: Int64
+
+    package init(
+        pipeline: String, input: String, inputDigest: String, rows: Int?, modelVersion: Int?, modelDigest: String?, revision: String,
+        arrival: Int64
+    ) {
+        self.pipeline = pipeline
+        self.input = input
+        self.inputDigest = inputDigest
+        self.rows = rows
+        self.modelVersion = modelVersion
+        self.modelDigest = modelDigest
+        self.revision = revision
+        self.arrival = arrival
+    }
+}
+
+/// One line of a manifest.
+package struct ManifestLine: Hashable, Sendable, Codable {
+    /// Relative to the output root.
+    package let path: String
+    package let outputDigest: String
+    package let bytes: Int64
+    package let rows: Int?
+    package let pipeline: String
+    package let input: String
+    package let inputDigest: String
+    package let modelVersion: Int?
+    package let modelDigest: String?
+    package let revision: String
+    package let arrival: Int64
+    package let run: Int64
+    /// UTC, ISO 8601.
+    package let publishedAt: String
+
+    package enum CodingKeys: String, CodingKey {
+        case path, bytes, rows, pipeline, input, revision, arrival, run
+        case outputDigest = "output_digest"
+        case inputDigest = "input_digest"
+        case modelVersion = "model_version"
+        case modelDigest = "model_digest"
+        case publishedAt = "published_at"
+    }
+}
+
+/// The append-only record of what was published below one output root: `_millrace/manifest-YYYYMMDD-PIPELINE.jsonl`.
+package struct Manifest: Sendable {
+    package let directory: FilePath
+    private let pipeline: String
+
+    package init(outputRoot: FilePath, pipeline: String) {
+        directory = outputRoot.appending("_millrace")
+        self.pipeline = String(pipeline.map { $0.isLetter || $0.isNumber || "-_.".contains($0) ? $0 : "_" })
+    }
+
+    /// Appends and makes durable, in the file of the day. A last line that a crash cut short is removed first; it was never acknowledged.
+    func append(_ lines: [ManifestLine], day: CalendarTime) throws(LandingError) {
+        guard !lines.isEmpty else { return }
+        let path = directory.appending("manifest-\(day.compactDate)-\(pipeline).jsonl")
+        for changed in try Disk.makeDirectories(directory) { try Disk.sync(directory: changed) }
+        let isNew = try Disk.status(path) == nil
+        let descriptor = try Disk.open(path, .readWrite, [.create, .append, .noFollow], doing: "open the manifest")
+        defer { Disk.close(descriptor) }
+        // Another daemon may publish into the same root.
+        Disk.lock(descriptor)
+        try Self.cutTornLine(descriptor, path)
+        try Disk.write(try Self.text(of: lines, path), to: descriptor, path)
+        try Disk.sync(descriptor, path)
+        if isNew { try Disk.sync(directory: directory) }
+    }
+
+    /// Appends those of `lines` that the two newest files of this pipeline do not have: what a crash between manifest and ledger may have left.
+    func appendMissing(_ lines: [ManifestLine], day: CalendarTime) throws(LandingError) {
+        struct Key: Hashable {
+            let path: String
+            let digest: String
+            let run: Int64
+        }
+        var known = Set<Key>()
+        for file in try files().suffix(2) {
+            for line in try Self.lines(of: file) { known.insert(Key(path: line.path, digest: line.outputDigest, run: line.run)) }
+        }
+        try append(lines.filter { !known.contains(Key(path: $0.path, digest: $0.outputDigest, run: $0.run)) }, day: day)
+    }
+
+    /// This pipeline's files, oldest day first.
+    package func files() throws(LandingError) -> [FilePath] {
+        try Disk.names(in: directory).map(\.string)
+            .filter { $0.hasPrefix("manifest-") && $0.dropFirst(17) == "-\(pipeline).jsonl" }
+            .sorted().map { directory.appending($0) }
+    }
+
+    /// The complete lines that can be understood; a torn last one is left out.
+    package static func lines(of file: FilePath) throws(LandingError) -> [ManifestLine] {
+        let bytes = try Document.read(file)
+        let decoder = JSONDecoder()
+        return bytes.split(separator: UInt8(ascii: "\n")).compactMap { try? decoder.decode(ManifestLine.self, from: Data($0)) }
+    }
+
+    private static func cutTornLine(_ descriptor: FileDescriptor, _ path: FilePath) throws(LandingError) {
+        let size = try Disk.status(descriptor, path).stamp.size
+        var end = size
+        var block = [UInt8](repeating: 0, count: 4096)
+        while end > 0 {
+            let start = max(0, end - Int64(block.count))
+            let wanted = Int(end - start)
+            let count = try Disk.read(descriptor, at: start, into: &block, 0..<wanted, path)
+            if let newline = block[..<count].lastIndex(of: UInt8(ascii: "\n")) {
+                end = start + Int64(newline) + 1
+                break
+            }
+            end = start
+        }
+        if end != size { try Disk.truncate(descriptor, to: end, path) }
+    }
+
+    private static func text(of lines: [ManifestLine], _ path: FilePath) throws(LandingError) -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        var text: [UInt8] = []
+        for line in lines {
+            do { text += try encoder.encode(line) } catch { throw .badDocument(path, why: "\(error)") }
+            text.append(UInt8(ascii: "\n"))
+        }
+        return text
+    }
+}

@@ -1,0 +1,147 @@
+package import SystemPackage
+
+/// A directory on the mount of what will be published, outside every spool and `land` path, since a sync tool carries hidden names too.
+/// One daemon owns it (the ledger's lock sees to that); where it lies outside of that daemon's root it is named after the root.
+///
+/// Inside: `work/` holds what attempts write and is emptied at start; `held/` holds inputs on their way out (`Disposal`) and is never swept.
+package final class StagingArea: Sendable {
+    package let path: FilePath
+    let place: Disk.Place
+    /// Open since before anything was staged, so that `syncfs` on it reports write-back errors from then on. Closed with the area.
+    private let descriptor: FileDescriptor
+
+    /// `target` need not exist yet. `avoiding`: every spool and `land` path of every pipeline.
+    package init(for target: FilePath, root: FilePath, avoiding: [FilePath]) throws(LandingError) {
+        let chosen = try Self.choose(for: target, root: root, avoiding: avoiding)
+        for directory in [chosen.appending("work"), chosen.appending("held")] {
+            for changed in try Disk.makeDirectories(directory) { try Disk.sync(directory: changed) }
+        }
+        path = chosen
+        place = try Disk.place(chosen)
+        descriptor = try Disk.open(chosen, .readOnly, .directory, doing: "open the staging directory")
+    }
+
+    deinit { Disk.close(descriptor) }
+
+    /// Whether something staged here can be renamed to `target`.
+    package func serves(_ target: FilePath) throws(LandingError) -> Bool {
+        try Disk.place(Self.nearestExisting(target)) == place
+    }
+
+    // MARK: Names
+
+    /// Where an attempt writes one output; nothing is there yet.
+    package func file(run: Int64, attempt: Int, name: String) -> FilePath {
+        work.appending(Self.safe("\(run)-\(attempt)-\(name)"))
+    }
+
+    /// A directory for one attempt, made.
+    package func directory(run: Int64, attempt: Int) throws(LandingError) -> FilePath {
+        let directory = work.appending("\(run)-\(attempt)")
+        try Disk.makeDirectories(directory)
+        return directory
+    }
+
+    /// Removes what an attempt left behind, in the order of failure handling: after it was landed or given up.
+    package func discard(run: Int64, attempt: Int) throws(LandingError) {
+        try Disk.removeTree(work.appending("\(run)-\(attempt)"))
+        let prefix = "\(run)-\(attempt)-"
+        for name in try Disk.names(in: work) where name.string.hasPrefix(prefix) { try Disk.removeTree(work.appending(name)) }
+    }
+
+    /// Removes what runs that are dead left, but not `keeping` (what the ledger intends to publish) nor what is above it. Call it before any
+    /// attempt starts. Returns what was removed.
+    @discardableResult
+    package func sweep(keeping: [FilePath] = []) throws(LandingError) -> [FilePath] {
+        var removed: [FilePath] = []
+        for name in try Disk.names(in: work) {
+            let leftover = work.appending(name)
+            if keeping.contains(where: { $0.starts(with: leftover) }) { continue }
+            try Disk.removeTree(leftover)
+            removed.append(leftover)
+        }
+        return removed
+    }
+
+    var work: FilePath { path.appending("work") }
+    var held: FilePath { path.appending("held") }
+
+    func syncFileSystem() throws(LandingError) {
+        try Disk.syncFileSystem(descriptor, path)
+    }
+
+    /// A name of at most 255 bytes without separators.
+    private static func safe(_ name: String) -> String {
+        let flat = String(name.map { $0 == "/" || $0 == "\0" ? "_" : $0 })
+        if flat.utf8.count <= 200 { return flat }
+        return String(flat.prefix(40)) + "-" + FileDigest.of(bytes: name.utf8).prefix(32)
+    }
+
+    // MARK: Choosing the place
+
+    private static func choose(for target: FilePath, root: FilePath, avoiding: [FilePath]) throws(LandingError) -> FilePath {
+        let target = target.lexicallyNormalized()
+        let existing = try nearestExisting(target)
+        let wanted = try Disk.place(existing)
+        let real = try avoiding.map { path throws(LandingError) in try realPath(path) }
+        func isFree(_ path: FilePath) -> Bool { !real.contains { path.starts(with: $0) } }
+
+        let state = try realPath(root.appending(".millrace").appending("staging"))
+        let stateIsFree = isFree(state)
+        if stateIsFree, try Disk.place(nearestExisting(state)) == wanted { return state }
+
+        var candidate = try realPath(existing)
+        let name = ".millrace-staging"
+        let owner = String(FileDigest.of(bytes: try realPath(root).string.utf8).prefix(12))
+        var refusal: LandingError?
+        while try Disk.place(candidate) == wanted {
+            if isFree(candidate) {
+                let directory = candidate.appending(name).appending(owner)
+                do throws(LandingError) {
+                    try Disk.makeDirectories(directory)
+                    return directory
+                } catch {
+                    refusal = refusal ?? error
+                }
+            }
+            let above = candidate.removingLastComponent()
+            if above == candidate || above.isEmpty { break }
+            candidate = above
+        }
+        if let refusal {
+            throw .noStagingPlace(
+                target: target,
+                why: "\(refusal); let the daemon make a directory \(name) there, or put --root on the same mount as this path")
+        }
+        throw .noStagingPlace(
+            target: target,
+            why: "everything on its mount lies in a spool or `land` path, and \(shown(state)) is "
+                + (stateIsFree ? "on another mount" : "inside one too")
+                + "; use a directory below this one as the path, or put --root on this mount outside of spools and outputs")
+    }
+
+    /// The path itself or the nearest directory above it that is there.
+    private static func nearestExisting(_ path: FilePath) throws(LandingError) -> FilePath {
+        var path = path
+        while true {
+            if Disk.isDirectory(path) { return path }
+            let above = path.removingLastComponent()
+            if above == path || above.isEmpty {
+                if path.isAbsolute { throw .missing(path) }
+                return "."
+            }
+            path = above
+        }
+    }
+
+    /// Symbolic links resolved as far as the path exists, so that containment can be told by names.
+    private static func realPath(_ path: FilePath) throws(LandingError) -> FilePath {
+        let path = path.lexicallyNormalized()
+        let existing = try nearestExisting(path)
+        let real = try Disk.resolve(existing)
+        guard existing != "." || path == "." else { return real.pushing(path) }
+        var rest = path
+        guard rest.removePrefix(existing) else { return real }
+        return real.pushing(rest)
+    }
+}

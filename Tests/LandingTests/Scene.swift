@@ -1,0 +1,59 @@
+import Foundation
+import Landing
+import SystemPackage
+import TestSupport
+
+/// A root with a spool and an output tree, as one pipeline has them, on the file system of the temporary directory.
+struct Scene {
+    let folder: TemporaryDirectory
+    let area: StagingArea
+
+    init(_ label: String) throws {
+        folder = try TemporaryDirectory(label)
+        for name in ["root", "root/spool", "root/out"] {
+            try FileManager.default.createDirectory(atPath: folder(name), withIntermediateDirectories: true)
+        }
+        area = try StagingArea(
+            for: FilePath(folder("root/out")), root: FilePath(folder("root")),
+            avoiding: [FilePath(folder("root/out")), FilePath(folder("root/spool"))])
+    }
+
+    var root: FilePath { FilePath(folder("root")) }
+    var out: FilePath { root.appending("out") }
+    var spool: FilePath { root.appending("spool") }
+
+    func round() -> LandingRound { LandingRound(areas: [area], now: 1_795_470_000_123) }
+
+    func provenance(_ input: String, arrival: Int64 = 1) -> Provenance {
+        Provenance(
+            pipeline: "digits", input: input, inputDigest: "in", rows: 3, modelVersion: 2, modelDigest: nil, revision: "r", arrival: arrival)
+    }
+
+    /// Writes `text` where attempt `attempt` of `run` writes, for `out/NAME`.
+    func stage(_ name: String, _ text: String, run: Int64, attempt: Int = 1, replaces: String? = nil) throws -> StagedOutput {
+        let staged = area.file(run: run, attempt: attempt, name: name)
+        try Data(text.utf8).write(to: URL(fileURLWithPath: staged.string))
+        return StagedOutput(
+            run: run, staged: staged, target: out.appending(FilePath(name).components), outputRoot: out, replaces: replaces,
+            provenance: provenance(name, arrival: run))
+    }
+
+    func text(_ name: String) -> String? {
+        (try? folder.read("root/out/" + name)).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Files below `out`, without the manifests.
+    var outputs: [String] {
+        folder.files().filter { $0.hasPrefix("root/out/") && !$0.contains("_millrace/") }.map { String($0.dropFirst(9)) }
+    }
+
+    var staged: [String] { folder.files().filter { $0.contains("staging") } }
+
+    func manifest() throws -> [ManifestLine] {
+        try Manifest(outputRoot: out, pipeline: "digits").files().flatMap { try Manifest.lines(of: $0) }
+    }
+}
+
+struct Stopped: Error {}
+
+func digest(_ text: String) -> String { FileDigest.of(bytes: text.utf8) }
