@@ -24,6 +24,8 @@ class CsvSource final : public Source {
     convert_.decimal_point = options.decimal_point;
     if (options.null_words != nullptr)
       convert_.null_values.assign(options.null_words, options.null_words + options.null_word_count);
+    if (options.column_names != nullptr)
+      given_names_.assign(options.column_names, options.column_names + options.column_name_count);
   }
 
   arrow::Status Open(const CArrowReadOptions &options, const std::shared_ptr<DescriptorFile> &file) {
@@ -68,16 +70,11 @@ class CsvSource final : public Source {
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next() override {
     if (!parser_) ARROW_RETURN_NOT_OK(ParseMore());
     if (!parser_) return std::shared_ptr<arrow::RecordBatch>();
-    if (converters_.empty()) {
-      for (const auto &field : schema_->fields()) {
-        ARROW_ASSIGN_OR_RAISE(auto converter, csv::Converter::Make(field->type(), convert_));
-        converters_.push_back(std::move(converter));
-      }
-    }
     arrow::ArrayVector arrays;
-    arrays.reserve(converters_.size());
-    for (size_t i = 0; i < converters_.size(); ++i) {
-      auto converted = converters_[i]->Convert(*parser_, selected_[i]);
+    arrays.reserve(selected_.size());
+    for (size_t i = 0; i < selected_.size(); ++i) {
+      ARROW_ASSIGN_OR_RAISE(auto *converter, ConverterFor(schema_->field(static_cast<int>(i))->type()));
+      auto converted = converter->Convert(*parser_, selected_[i]);
       if (!converted.ok()) {
         place.column = selected_[i];
         return Located(converted.status());
@@ -126,6 +123,12 @@ class CsvSource final : public Source {
                                    : "f" + std::to_string(names->size()));
       return arrow::Status::OK();
     }));
+    if (!given_names_.empty()) {
+      place.row = 1;
+      if (given_names_.size() != names->size())
+        return arrow::Status::Invalid("the row has ", names->size(), " cells, the pipeline names ", given_names_.size(), " columns");
+      *names = given_names_;
+    }
     if (has_header_) {
       rest_.remove_prefix(used);
       next_row_ = 2;
@@ -157,17 +160,27 @@ class CsvSource final : public Source {
     }
   }
 
+  /// Making one costs more than converting a small file's column, so columns of one type share it.
+  arrow::Result<csv::Converter *> ConverterFor(const std::shared_ptr<arrow::DataType> &type) {
+    for (const auto &converter : converters_)
+      if (converter->type()->Equals(*type)) return converter.get();
+    ARROW_ASSIGN_OR_RAISE(auto made, csv::Converter::Make(type, convert_));
+    converters_.push_back(std::move(made));
+    return converters_.back().get();
+  }
+
   /// Null where every cell of the first block is a null word, else the first that fits of integer, double, boolean, text.
   arrow::Result<std::shared_ptr<arrow::DataType>> Infer(int32_t column) {
     if (!parser_) return arrow::null();
     for (const auto &type : {arrow::null(), arrow::int64(), arrow::float64(), arrow::boolean()}) {
-      ARROW_ASSIGN_OR_RAISE(auto converter, csv::Converter::Make(type, convert_));
+      ARROW_ASSIGN_OR_RAISE(auto *converter, ConverterFor(type));
       if (converter->Convert(*parser_, column).ok()) return type;
     }
     return arrow::utf8();
   }
 
   const bool has_header_;
+  std::vector<std::string> given_names_;
   csv::ParseOptions parse_ = csv::ParseOptions::Defaults();
   csv::ConvertOptions convert_;
   std::unique_ptr<BlockFeed> feed_;

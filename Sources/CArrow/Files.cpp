@@ -47,7 +47,15 @@ arrow::Result<std::shared_ptr<DescriptorFile>> DescriptorFile::Make(int descript
     return arrow::Status::IOError("fstat failed");
   }
   if (!S_ISREG(facts.st_mode)) return arrow::Status::Invalid("not a regular file");
-  return std::shared_ptr<DescriptorFile>(new DescriptorFile(descriptor, facts.st_size, std::move(failure)));
+  auto file = std::shared_ptr<DescriptorFile>(new DescriptorFile(descriptor, facts.st_size, std::move(failure)));
+  // A small file is read at once: its format would ask for many pieces.
+  constexpr int64_t small = 256 * 1024;
+  if (facts.st_size <= small) {
+    ARROW_ASSIGN_OR_RAISE(auto whole, file->ReadAt(0, facts.st_size));
+    file->size_ = whole->size();
+    file->whole_ = std::move(whole);
+  }
+  return file;
 }
 
 arrow::Status DescriptorFile::Close() {
@@ -76,6 +84,11 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> DescriptorFile::Read(int64_t count
 arrow::Result<int64_t> DescriptorFile::ReadAt(int64_t position, int64_t count, void *out) {
   if (position < 0 || count < 0) return arrow::Status::Invalid("a position or size in the file is negative");
   int64_t done = 0;
+  if (whole_) {
+    done = std::max<int64_t>(std::min(count, size_ - position), 0);
+    if (done > 0) std::memcpy(out, whole_->data() + position, static_cast<size_t>(done));
+    return done;
+  }
   while (done < count) {
     const ssize_t step = pread(descriptor_, static_cast<char *>(out) + done, static_cast<size_t>(count - done), position + done);
     if (step == 0) break;
@@ -93,6 +106,7 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> DescriptorFile::ReadAt(int64_t pos
   if (position < 0 || count < 0) return arrow::Status::Invalid("a position or size in the file is negative");
   // A damaged length must not become an allocation larger than the file.
   const int64_t available = std::max<int64_t>(size_ - std::min(position, size_), 0);
+  if (whole_) return arrow::SliceBuffer(whole_, std::min(position, size_), std::min(count, available));
   ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateResizableBuffer(std::min(count, available)));
   ARROW_ASSIGN_OR_RAISE(const int64_t read, ReadAt(position, buffer->size(), buffer->mutable_data()));
   ARROW_RETURN_NOT_OK(buffer->Resize(read, false));

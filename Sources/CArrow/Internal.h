@@ -71,6 +71,7 @@ class DescriptorFile final : public arrow::io::RandomAccessFile {
   int64_t size_;
   int64_t position_ = 0;
   bool closed_ = false;
+  std::shared_ptr<arrow::Buffer> whole_;  // of a small file
   std::shared_ptr<SystemFailure> failure_;
 };
 

@@ -71,6 +71,8 @@ typedef struct {
   bool has_header;
   const char *const *null_words;  // NULL: Arrow's own list
   int32_t null_word_count;
+  const char *const *column_names;  // of CSV without a header; NULL: f0, f1 ...
+  int32_t column_name_count;
   int32_t block_bytes;    // of text, read at a time
   int64_t row_bytes_limit;  // a longer row of text is an error
   int64_t batch_rows;     // at most, for Parquet

@@ -73,7 +73,11 @@ package final class TableReader {
         let status = withCStrings(dialect.nullWords) { words in
             native.null_words = words.map { UnsafePointer($0.baseAddress!) }
             native.null_word_count = Int32(words?.count ?? 0)
-            return carrow_reader_open(&native, &opened, &error)
+            return withCStrings(dialect.hasHeader ? nil : dialect.columnNames) { names in
+                native.column_names = names.map { UnsafePointer($0.baseAddress!) }
+                native.column_name_count = Int32(names?.count ?? 0)
+                return carrow_reader_open(&native, &opened, &error)
+            }
         }
         guard status == 0, let opened else { throw ColumnarError(error, file: path) }
         let names: [String]

@@ -119,9 +119,19 @@ package struct Field: @unchecked Sendable {
     let owner: AnyObject
 
     /// Arrow's format string; of a dictionary, its indices'.
-    var format: String { String(cString: schema.format) }
+    let format: String
     /// The type that the values have once a dictionary is decoded.
-    var valueFormat: String { schema.dictionary.map { String(cString: $0.pointee.format) } ?? format }
+    let valueFormat: String
+
+    init(name: String, type: ColumnType, isNullable: Bool, schema: ArrowSchema, owner: AnyObject) {
+        self.name = name
+        self.type = type
+        self.isNullable = isNullable
+        self.schema = schema
+        self.owner = owner
+        format = String(cString: schema.format)
+        valueFormat = schema.dictionary.map { String(cString: $0.pointee.format) } ?? format
+    }
 }
 
 extension Field: Equatable {

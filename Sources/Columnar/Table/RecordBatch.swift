@@ -35,7 +35,7 @@ package struct Column: @unchecked Sendable {
     package var mayHaveNulls: Bool { field.type == .null || (array.null_count != 0 && validity != nil) }
 
     package func isNull(_ row: Int) -> Bool {
-        if field.format == "n" { return true }
+        if field.type == .null { return true }
         guard array.null_count != 0, let validity else { return false }
         let bit = Int(array.offset) + row
         return validity[bit >> 3] & (1 << UInt8(bit & 7)) == 0

@@ -80,8 +80,9 @@ package struct TextDialect: Hashable, Sendable {
     package var delimiter: UInt8?
     /// `nil`: no quoting.
     package var quote: UInt8? = UInt8(ascii: "\"")
-    /// Without a header, columns are named `f0`, `f1` …
     package var hasHeader = true
+    /// Names of the columns of a file without a header; `nil`: `f0`, `f1` …
+    package var columnNames: [String]?
     /// Cells of number, boolean and time columns that stand for a missing value; `nil`: Arrow's list (the empty cell, `NA`,
     /// `NaN`, `null` and the like). Cells of string columns are always text.
     package var nullWords: [String]?

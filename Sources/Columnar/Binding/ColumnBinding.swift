@@ -1,0 +1,194 @@
+internal import Tensors
+
+/// Which columns an input takes.
+struct PortBinding {
+    let port: InputPort
+    let rule: InputRule
+    /// In the file's schema.
+    let positions: [Int]
+    /// Whether the one column holds the whole row as a list.
+    let isList: Bool
+    let rowShape: [Int]
+    var width: Int { rowShape.reduce(1, *) }
+}
+
+/// Finds the columns of every input by the rules that `TableBinder` states.
+struct ColumnBinding {
+    let file: String
+    let schema: TableSchema
+    let format: TableFormat
+    let table: TableSchemaRule
+    /// The columns that earlier files bound, by input.
+    let pinned: [String: [String]]
+
+    func bind(_ ports: [InputPort], _ rules: [String: InputRule]) throws(ColumnarError) -> [PortBinding] {
+        for name in rules.keys.sorted() where !ports.contains(where: { $0.name == name }) {
+            throw .badRule("the pipeline has a rule for the input \"\(name)\", which the model lacks: \(inputNames(ports))")
+        }
+        var bindings: [PortBinding] = []
+        for port in ports { bindings.append(try bind(port, rules[port.name] ?? InputRule(), isOnly: ports.count == 1)) }
+        return bindings
+    }
+
+    func keptPositions() throws(ColumnarError) -> [Int] {
+        var positions: [Int] = []
+        for name in table.keep { positions.append(try position(of: name, input: nil)) }
+        return positions
+    }
+
+    private func inputNames(_ ports: [InputPort]) -> String {
+        "its inputs are " + ports.map { "\"\($0.name)\"" }.joined(separator: ", ")
+    }
+
+    private func bind(_ port: InputPort, _ rule: InputRule, isOnly: Bool) throws(ColumnarError) -> PortBinding {
+        guard !port.dimensions.isEmpty else {
+            throw .badRule("model input \"\(port.name)\" is a scalar without a row axis: no column can fill it")
+        }
+        let positions = try positions(port, rule, isOnly: isOnly)
+        if positions.count == 1, schema.fields[positions[0]].type == .list { return try bindList(port, rule, positions[0]) }
+        guard let shape = port.rowShape(width: positions.count) else {
+            let names = positions.map { schema.fields[$0].name }
+            let wanted = port.width.map { "\($0) column\($0 == 1 ? "" : "s")" } ?? "a number of columns that fits \(port.description)"
+            throw .mismatch(
+                TableLocation(file: file, input: port.name),
+                reason: "its shape \(port.description) takes \(wanted), and \(names.count) fit: \(listed(names))")
+        }
+        for position in positions { try checkType(schema.fields[position], port) }
+        let binding = PortBinding(port: port, rule: rule, positions: positions, isList: false, rowShape: shape)
+        try checkPins(binding)
+        return binding
+    }
+
+    private func bindList(_ port: InputPort, _ rule: InputRule, _ position: Int) throws(ColumnarError) -> PortBinding {
+        let field = schema.fields[position]
+        let given = field.format.hasPrefix("+w:") ? Int(field.format.dropFirst(3)) : nil
+        guard let width = port.width ?? given, let shape = port.rowShape(width: width), given == nil || given == width else {
+            throw .mismatch(
+                TableLocation(file: file, column: field.name, input: port.name),
+                reason: "lists\(given.map { " of \($0)" } ?? "") do not fit the shape \(port.description)")
+        }
+        guard let element = field.child(0), element.type.isNumeric == (port.elementType != .string) else {
+            throw .mismatch(
+                TableLocation(file: file, column: field.name, input: port.name),
+                reason: "a list of \(field.child(0)?.type.name ?? "nothing") does not fit \(port.elementType.name)")
+        }
+        return PortBinding(port: port, rule: rule, positions: [position], isList: true, rowShape: shape)
+    }
+
+    /// Text is typed by what is asked of it, so only columns with types of their own can be wrong here.
+    private func checkType(_ field: Field, _ port: InputPort) throws(ColumnarError) {
+        if format.isText, field.type != .list, field.type != .structure { return }
+        let fits = port.elementType == .string
+            ? field.type.isString || field.type.isNumeric || field.type == .null || field.type == .time
+            : field.type.isNumeric || field.type == .null
+        guard fits else {
+            throw .mismatch(
+                TableLocation(file: file, column: field.name, input: port.name),
+                reason: "the column is of type \(field.type.name), the input takes \(port.elementType.name)")
+        }
+    }
+
+    private func checkPins(_ binding: PortBinding) throws(ColumnarError) {
+        guard let before = pinned[binding.port.name] else { return }
+        let now = binding.positions.map { schema.fields[$0].name }
+        guard now != before else { return }
+        let changed = zip(now, before).enumerated().first { $0.element.0 != $0.element.1 }
+        let detail = changed.map { "column \($0.offset + 1) is now \"\($0.element.0)\" and was \"\($0.element.1)\"" }
+            ?? "there are now \(now.count) columns, and there were \(before.count)"
+        throw .mismatch(
+            TableLocation(file: file, input: binding.port.name),
+            reason: "its columns are not those of the first file, in their order (\(detail)): name them in the pipeline's schema.inputs")
+    }
+
+    private func positions(_ port: InputPort, _ rule: InputRule, isOnly: Bool) throws(ColumnarError) -> [Int] {
+        switch rule.columns {
+        case .pattern(let pattern): return try matching(pattern, port)
+        case .list(let names):
+            var positions: [Int] = []
+            for name in names {
+                positions += name.contains { $0 == "*" || $0 == "?" } && schema.positions(of: name).isEmpty
+                    ? try matching(name, port) : [try position(of: name, input: port.name)]
+            }
+            return positions
+        case nil: break
+        }
+        let named = schema.positions(of: port.name)
+        if let first = named.first, port.width == nil || port.width == 1 || schema.fields[first].type == .list {
+            // An open width is as wide as the one column only where no other reading is possible.
+            if port.width != nil || !isOnly || schema.fields[first].type == .list {
+                return [try position(of: port.name, input: port.name)]
+            }
+        }
+        if isOnly { return try features(port) }
+        if port.width != 1 {
+            let numbered = schema.fields.indices.filter { matches(schema.fields[$0].name, pattern: port.name + "_*") && !isLabel($0) }
+            if !numbered.isEmpty { return numbered.sorted { precedesNumerically(schema.fields[$0].name, schema.fields[$1].name) } }
+        }
+        return [try position(of: port.name, input: port.name)]
+    }
+
+    private func isLabel(_ position: Int) -> Bool { schema.fields[position].name == table.label }
+
+    private func matching(_ pattern: String, _ port: InputPort) throws(ColumnarError) -> [Int] {
+        let found = schema.fields.indices.filter { matches(schema.fields[$0].name, pattern: pattern) && !isLabel($0) }
+        guard !found.isEmpty else {
+            throw .mismatch(
+                TableLocation(file: file, input: port.name),
+                reason: "no column matches \"\(pattern)\": \(suggestion(for: pattern, among: schema.names))")
+        }
+        let names = found.map { schema.fields[$0].name }
+        for (index, name) in names.enumerated() where names[..<index].contains(name) { throw doubled(name, port.name) }
+        return found.sorted { precedesNumerically(schema.fields[$0].name, schema.fields[$1].name) }
+    }
+
+    /// All numeric columns (of text for an input of strings) less label, key and kept ones, in file order.
+    private func features(_ port: InputPort) throws(ColumnarError) -> [Int] {
+        let left = schema.fields.indices.filter { position in
+            let name = schema.fields[position].name
+            return name != table.label && !table.key.contains(name) && !table.keep.contains(name)
+        }
+        func columns(_ accept: (ColumnType) -> Bool) -> [Int] { left.filter { accept(schema.fields[$0].type) } }
+        if let pins = pinned[port.name] {
+            // A column without a value in this file may be any type: what the first file bound decides.
+            let known = columns { ($0.isNumeric || $0.isString || $0 == .null) && (port.elementType == .string || !$0.isString) }
+                .filter { schema.fields[$0].type != .null || pins.contains(schema.fields[$0].name) }
+            if known.map({ schema.fields[$0].name }) == pins { return known }
+        }
+        var candidates: [[Int]]
+        if port.elementType == .string {
+            candidates = [columns(\.isString), columns { $0.isString || $0 == .null }, columns { $0.isString || $0.isNumeric || $0 == .null }]
+        } else {
+            candidates = [columns { $0.isNumeric || $0 == .null }, columns(\.isNumeric)]
+        }
+        candidates.removeAll(where: \.isEmpty)
+        guard let fallback = candidates.first else {
+            throw .mismatch(
+                TableLocation(file: file, input: port.name),
+                reason: "the table has no \(port.elementType == .string ? "text" : "numeric") column left for it: its columns are "
+                    + listed(schema.fields.map { "\($0.name) (\($0.type.name))" }))
+        }
+        let chosen = candidates.first { port.rowShape(width: $0.count) != nil } ?? fallback
+        let names = chosen.map { schema.fields[$0].name }
+        for (index, name) in names.enumerated() where names[..<index].contains(name) { throw doubled(name, port.name) }
+        return chosen
+    }
+
+    private func position(of name: String, input: String?) throws(ColumnarError) -> Int {
+        let found = schema.positions(of: name)
+        if found.count == 1 { return found[0] }
+        if found.count > 1 { throw doubled(name, input) }
+        throw .mismatch(
+            TableLocation(file: file, column: name, input: input),
+            reason: "the table has no such column: \(suggestion(for: name, among: schema.names))")
+    }
+
+    private func doubled(_ name: String, _ input: String?) -> ColumnarError {
+        .mismatch(
+            TableLocation(file: file, column: name, input: input),
+            reason: "the table has more than one column of this name: rename one where the file is made")
+    }
+}
+
+func listed(_ names: [String]) -> String {
+    names.isEmpty ? "none" : names.prefix(8).joined(separator: ", ") + (names.count > 8 ? " and \(names.count - 8) more" : "")
+}

@@ -1,0 +1,72 @@
+/// Whether `name` matches a pattern whose `*` stands for any characters and `?` for one.
+func matches(_ name: String, pattern: String) -> Bool {
+    let name = Array(name), pattern = Array(pattern)
+    var position = 0, index = 0
+    var star: (pattern: Int, name: Int)?
+    while position < name.count {
+        if index < pattern.count, pattern[index] == "*" {
+            star = (index, position)
+            index += 1
+        } else if index < pattern.count, pattern[index] == "?" || pattern[index] == name[position] {
+            index += 1
+            position += 1
+        } else if let last = star {
+            star = (last.pattern, last.name + 1)
+            index = last.pattern + 1
+            position = last.name + 1
+        } else {
+            return false
+        }
+    }
+    return pattern[index...].allSatisfy { $0 == "*" }
+}
+
+/// `pixel_2` before `pixel_10`: runs of digits compare as numbers, the rest as bytes.
+func precedesNumerically(_ left: String, _ right: String) -> Bool {
+    let a = Array(left.utf8), b = Array(right.utf8)
+    func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
+    func run(_ bytes: [UInt8], _ index: inout Int) -> ArraySlice<UInt8> {
+        let begin = index
+        while index < bytes.count, isDigit(bytes[index]) { index += 1 }
+        return bytes[begin..<index].drop { $0 == UInt8(ascii: "0") }
+    }
+    var i = 0, j = 0
+    while i < a.count, j < b.count {
+        if isDigit(a[i]), isDigit(b[j]) {
+            let x = run(a, &i), y = run(b, &j)
+            if x.count != y.count { return x.count < y.count }
+            if !x.elementsEqual(y) { return x.lexicographicallyPrecedes(y) }
+        } else {
+            if a[i] != b[j] { return a[i] < b[j] }
+            i += 1
+            j += 1
+        }
+    }
+    if a.count - i != b.count - j { return a.count - i < b.count - j }
+    return a.lexicographicallyPrecedes(b)
+}
+
+/// " (did you mean …?)" where a name is close to `wanted`, otherwise what there is.
+func suggestion(for wanted: String, among names: [String]) -> String {
+    let close = names.map { ($0, editDistance(wanted.lowercased(), $0.lowercased())) }
+        .filter { $0.1 <= max(2, wanted.count / 3) }
+        .min { $0.1 < $1.1 }
+    if let close { return "did you mean \"\(close.0)\"?" }
+    let shown = names.prefix(12).map { "\"\($0)\"" }.joined(separator: ", ")
+    return "the columns are " + (names.isEmpty ? "none" : shown + (names.count > 12 ? " and \(names.count - 12) more" : ""))
+}
+
+private func editDistance(_ left: String, _ right: String) -> Int {
+    let a = Array(left.utf8.prefix(64)), b = Array(right.utf8.prefix(64))
+    var row = Array(0...b.count)
+    for i in 0..<a.count {
+        var diagonal = row[0]
+        row[0] = i + 1
+        for j in 0..<b.count {
+            let above = row[j + 1]
+            row[j + 1] = min(above + 1, row[j] + 1, diagonal + (a[i] == b[j] ? 0 : 1))
+            diagonal = above
+        }
+    }
+    return row[b.count]
+}

@@ -1,0 +1,150 @@
+package import Tensors
+
+/// A model input as binding sees it.
+package struct InputPort: Hashable, Sendable {
+    package let name: String
+    package let elementType: ElementType
+    /// `nil` is dynamic; the first axis is the batch.
+    package let dimensions: [Int?]
+
+    package init(name: String, elementType: ElementType, dimensions: [Int?]) {
+        self.name = name
+        self.elementType = elementType
+        self.dimensions = dimensions
+    }
+
+    /// Elements of one row where every axis behind the batch is fixed.
+    var width: Int? {
+        var product = 1
+        for dimension in dimensions.dropFirst() {
+            guard let dimension else { return nil }
+            let (next, overflow) = product.multipliedReportingOverflow(by: dimension)
+            if overflow { return nil }
+            product = next
+        }
+        return product
+    }
+
+    /// The axes behind the batch for rows of `width` elements; `nil` where they do not come out.
+    func rowShape(width: Int) -> [Int]? {
+        let axes = dimensions.dropFirst()
+        let fixed = axes.reduce(1) { $0 * ($1 ?? 1) }
+        let open = axes.count { $0 == nil }
+        if open == 0 { return fixed == width ? axes.map { $0! } : nil }
+        guard open == 1, fixed > 0, width % fixed == 0 else { return nil }
+        return axes.map { $0 ?? width / fixed }
+    }
+
+    var description: String { "[N" + dimensions.dropFirst().map { ", " + ($0.map(String.init) ?? "?") }.joined() + "]" }
+}
+
+/// What a pipeline says about one model input.
+package struct InputRule: Hashable, Sendable {
+    package enum Columns: Hashable, Sendable {
+        /// `*` and `?` match any characters and one; the columns come in numeric-aware name order.
+        case pattern(String)
+        /// In the order given.
+        case list([String])
+    }
+
+    /// What stands for a value that is not there: a null or, in an input of floats, a NaN.
+    package enum Missing: Hashable, Sendable {
+        case error
+        case nan
+        /// In the column's own units, before `scale` and `offset`.
+        case value(Double)
+        /// For inputs of strings; an empty cell of CSV counts as not there then.
+        case text(String)
+    }
+
+    /// `nil`: the column of the input's name, or as `TableBinder` says.
+    package var columns: Columns?
+    /// The input is `value * scale + offset`, in the input's precision; integer inputs take it rounded to the nearest.
+    package var scale: Double?
+    package var offset: Double?
+    package var missing: Missing
+    /// Whether infinities (and NaN) are refused in an input of floats.
+    package var refusesNonFinite: Bool
+
+    package init(
+        columns: Columns? = nil, scale: Double? = nil, offset: Double? = nil, missing: Missing = .error, refusesNonFinite: Bool = false
+    ) {
+        self.columns = columns
+        self.scale = scale
+        self.offset = offset
+        self.missing = missing
+        self.refusesNonFinite = refusesNonFinite
+    }
+}
+
+/// What a pipeline says about the table as a whole.
+package struct TableSchemaRule: Hashable, Sendable {
+    /// Columns that identify a row: no features.
+    package var key: [String]
+    /// The column to learn: no feature.
+    package var label: String?
+    /// Columns carried through to the output, in this order: features only where an input names them.
+    package var keep: [String]
+    package var classes: [String]?
+    /// Types of kept columns: `string`, `bool`, `int8` … `uint64`, `float16`, `float32` (`float`), `float64` (`double`),
+    /// `date`, `timestamp`.
+    package var types: [String: String]
+
+    package init(
+        key: [String] = [], label: String? = nil, keep: [String] = [], classes: [String]? = nil, types: [String: String] = [:]
+    ) {
+        self.key = key
+        self.label = label
+        self.keep = keep
+        self.classes = classes
+        self.types = types
+    }
+
+    /// The names that `types` may give, for a pipeline's checks.
+    package static let typeNames = [
+        "string", "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float",
+        "float64", "double", "date", "timestamp",
+    ]
+
+    static func format(ofType name: String) -> String? {
+        switch name {
+        case "string": "u"
+        case "bool": "b"
+        case "int8": "c"
+        case "int16": "s"
+        case "int32": "i"
+        case "int64": "l"
+        case "uint8": "C"
+        case "uint16": "S"
+        case "uint32": "I"
+        case "uint64": "L"
+        case "float16": "e"
+        case "float32", "float": "f"
+        case "float64", "double": "g"
+        case "date": "tdD"
+        case "timestamp": "tsu:"
+        default: nil
+        }
+    }
+}
+
+/// Some rows as the model takes them.
+package struct InputBatch: Sendable {
+    /// By input name; the first axis is `rowCount`. Their memory is used again once nothing else holds it.
+    package let tensors: [String: Tensor]
+    /// The kept columns of the same rows.
+    package let kept: RecordBatch
+    package let rowCount: Int
+    /// The first row's number in the file, as errors count rows.
+    package let firstRow: Int
+}
+
+/// Rows of one file, batch by batch, whatever its format.
+package protocol InputBatches: AnyObject {
+    /// The columns (or the array) that each input takes, by input name, in order.
+    var boundColumns: [String: [String]] { get }
+    /// The kept columns, for the output's schema.
+    var keptFields: [Field] { get }
+    /// `nil` after the last row; a file without rows throws `noRows` instead.
+    func next() throws(ColumnarError) -> InputBatch?
+}

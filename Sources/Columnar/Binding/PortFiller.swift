@@ -1,0 +1,382 @@
+internal import CArrow
+internal import Tensors
+
+/// Where the elements of one input come from in one batch of the file.
+enum PortSource {
+    /// One column for each element of a row, in order.
+    case columns([Column])
+    /// A column of `width` values for each row, one row behind the other: lists, or an array file.
+    case rows(Column, width: Int)
+}
+
+/// What errors about an input's values name.
+struct PortPlace {
+    let file: String
+    let input: String
+    let columns: [String]
+    /// Of the source's first row.
+    var firstRow: Int
+
+    func error(row: Int, column: Int, _ reason: String) -> ColumnarError {
+        .badValue(
+            TableLocation(file: file, row: firstRow + row, column: columns.count == 1 ? columns[0] : columns[column], input: input),
+            reason: reason)
+    }
+}
+
+/// Turns rows of a source into rows of one input.
+protocol PortFiller: AnyObject {
+    /// Starts the batch with room for `rows` rows.
+    func begin(rows: Int)
+    /// Appends rows of the source behind those already filled.
+    func append(_ source: PortSource, rows: Range<Int>, place: PortPlace) throws(ColumnarError)
+    /// What was filled, as a tensor of `rowShape` rows.
+    func take(rowShape: [Int]) -> Tensor
+}
+
+/// `memory`, where given, is filled in every batch; otherwise memory is used again as soon as nobody else holds it.
+func makePortFiller(_ port: InputPort, rule: InputRule, width: Int, memory: TensorBuffer?) throws(ColumnarError) -> any PortFiller {
+    switch port.elementType {
+    case .float32: try NumericFiller<Float>(port, rule, width, memory)
+    case .float64: try NumericFiller<Double>(port, rule, width, memory)
+    case .float16: try NumericFiller<Float16>(port, rule, width, memory)
+    case .bfloat16: try NumericFiller<PortBFloat16>(port, rule, width, memory)
+    case .int8: try NumericFiller<Int8>(port, rule, width, memory)
+    case .uint8: try NumericFiller<UInt8>(port, rule, width, memory)
+    case .int16: try NumericFiller<Int16>(port, rule, width, memory)
+    case .uint16: try NumericFiller<UInt16>(port, rule, width, memory)
+    case .int32: try NumericFiller<Int32>(port, rule, width, memory)
+    case .uint32: try NumericFiller<UInt32>(port, rule, width, memory)
+    case .int64: try NumericFiller<Int64>(port, rule, width, memory)
+    case .uint64: try NumericFiller<UInt64>(port, rule, width, memory)
+    case .bool: try NumericFiller<PortBool>(port, rule, width, memory)
+    case .string: try StringFiller(port, rule, width)
+    default:
+        throw .badRule("model input \"\(port.name)\" is of type \(port.elementType.name), which no table column can fill")
+    }
+}
+
+/// The input's type as Arrow stores it, so that a column of that type needs no conversion.
+func nativeFormat(of type: ElementType) -> String? { type == .bool ? nil : ColumnType.format(of: type) }
+
+final class NumericFiller<Scalar: PortScalar>: PortFiller {
+    private let port: InputPort
+    private let native: String?
+    private let width: Int
+    private let memory: TensorBuffer?
+    private let missing: InputRule.Missing
+    private let fill: Scalar?
+    private let refusesNonFinite: Bool
+    private let scale: (factor: Double, term: Double)?
+    private var buffer: TensorBuffer
+    private var capacity = 0
+    private var filled = 0
+    private var scratch: [UnsafeMutablePointer<Scalar>] = []
+    /// Rows converted at a time, so that what was converted is still in the cache when it is gathered.
+    private let blockRows = 2048
+
+    init(_ port: InputPort, _ rule: InputRule, _ width: Int, _ memory: TensorBuffer?) throws(ColumnarError) {
+        self.port = port
+        self.width = width
+        self.memory = memory
+        native = nativeFormat(of: port.elementType)
+        missing = rule.missing
+        refusesNonFinite = rule.refusesNonFinite
+        scale = rule.scale == nil && rule.offset == nil ? nil : (rule.scale ?? 1, rule.offset ?? 0)
+        buffer = memory ?? TensorBuffer(byteCount: 0)
+        let name = "model input \"\(port.name)\" of type \(port.elementType.name)"
+        if scale != nil, Scalar.self == PortBool.self { throw .badRule("\(name) cannot be scaled") }
+        switch rule.missing {
+        case .error: fill = nil
+        case .nan:
+            guard Scalar.isFloat, let nan = Scalar.rounding(.nan) else {
+                throw .badRule("missing: nan does not fit \(name): give a number, or error")
+            }
+            fill = nan
+        case .value(let value):
+            var scaled = value
+            if let scale { scaled = value * scale.factor + scale.term }
+            guard let held = Scalar.rounding(scaled), scale != nil || Scalar.isFloat || value == value.rounded() else {
+                throw .badRule("missing: \(value) does not fit \(name)")
+            }
+            fill = held
+        case .text: throw .badRule("missing: a text does not fit \(name): give a number, nan or error")
+        }
+    }
+
+    deinit { for block in scratch { block.deallocate() } }
+
+    func begin(rows: Int) {
+        filled = 0
+        capacity = rows
+        let needed = rows * width * MemoryLayout<Scalar>.stride
+        if let memory {
+            precondition(memory.byteCount >= needed, "memory for \(port.name) is too small for \(rows) rows")
+        } else if !isKnownUniquelyReferenced(&buffer) || buffer.byteCount < needed {
+            buffer = TensorBuffer(byteCount: needed)
+        }
+    }
+
+    func take(rowShape: [Int]) -> Tensor {
+        Tensor(elementType: port.elementType, shape: Shape([filled] + rowShape), buffer: buffer)
+    }
+
+    func append(_ source: PortSource, rows: Range<Int>, place: PortPlace) throws(ColumnarError) {
+        let target = buffer.address.assumingMemoryBound(to: Scalar.self)
+        switch source {
+        case .rows(let column, let width):
+            let values = rows.lowerBound * width..<rows.upperBound * width
+            let place = PortPlace(file: place.file, input: place.input, columns: place.columns, firstRow: place.firstRow)
+            try convert(column, values, into: target + filled * width, place, valuesPerRow: width)
+            filled += rows.count
+        case .columns(let columns):
+            for begin in stride(from: rows.lowerBound, to: rows.upperBound, by: blockRows) {
+                let block = begin..<min(begin + blockRows, rows.upperBound)
+                try gatherBlock(columns, block, into: target + filled * width, place)
+                filled += block.count
+            }
+        }
+    }
+
+    private func gatherBlock(
+        _ columns: [Column], _ rows: Range<Int>, into target: UnsafeMutablePointer<Scalar>, _ place: PortPlace
+    ) throws(ColumnarError) {
+        if columns.count == 1 { return try convert(columns[0], rows, into: target, place, valuesPerRow: 1) }
+        var pointers: [UnsafePointer<Scalar>] = []
+        pointers.reserveCapacity(columns.count)
+        for (index, column) in columns.enumerated() {
+            if scale == nil, column.field.format == native, column.field.schema.dictionary == nil, !column.mayHaveNulls {
+                let direct = column.values(as: Scalar.self) + rows.lowerBound
+                try check(direct, rows, place, column: index, valuesPerRow: 1)
+                if needsNoFilling(direct, rows.count) {
+                    pointers.append(direct)
+                    continue
+                }
+            }
+            while scratch.count <= index { scratch.append(.allocate(capacity: blockRows)) }
+            try convert(column, rows, into: scratch[index], place, valuesPerRow: 1, column: index)
+            pointers.append(UnsafePointer(scratch[index]))
+        }
+        withExtendedLifetime(columns) {
+            pointers.withUnsafeBufferPointer { all in
+                all.withMemoryRebound(to: UnsafePointer<Scalar.Bits>.self) { bits in
+                    target.withMemoryRebound(to: Scalar.Bits.self, capacity: rows.count * columns.count) { target in
+                        gather(bits, rows: rows.count, into: target)
+                    }
+                }
+            }
+        }
+    }
+
+    /// `missing: VALUE` stands for NaN too, so such values cannot be taken as they are.
+    private func needsNoFilling(_ values: UnsafePointer<Scalar>, _ count: Int) -> Bool {
+        guard Scalar.isFloat, case .value = missing else { return true }
+        for index in 0..<count where values[index].isNaN { return false }
+        return true
+    }
+
+    /// Refuses NaN where it counts as missing and infinities where they are unwanted.
+    private func check(
+        _ values: UnsafePointer<Scalar>, _ rows: Range<Int>, _ place: PortPlace, column: Int, valuesPerRow: Int
+    ) throws(ColumnarError) {
+        guard Scalar.isFloat, missing == .error || refusesNonFinite else { return }
+        var bad: Int?
+        if refusesNonFinite {
+            var all = true
+            for index in 0..<rows.count { all = all && values[index].isFinite }
+            if !all { bad = (0..<rows.count).first { !values[$0].isFinite } }
+        } else {
+            var none = true
+            for index in 0..<rows.count { none = none && !values[index].isNaN }
+            if !none { bad = (0..<rows.count).first { values[$0].isNaN } }
+        }
+        guard let bad else { return }
+        let reason = values[bad].isNaN ? "the value is NaN: \(missingRemedy)" : "the value is \(values[bad].text), which is not finite"
+        throw place.error(row: (rows.lowerBound + bad) / valuesPerRow, column: column, reason)
+    }
+
+    private var missingRemedy: String {
+        Scalar.isFloat ? "give the input `missing: nan` or a number if that is meant" : "give the input `missing:` a number if that is meant"
+    }
+
+    /// Values of a column as the input has them: converted, missing ones filled, scaled, checked.
+    private func convert(
+        _ column: Column, _ rows: Range<Int>, into target: UnsafeMutablePointer<Scalar>, _ place: PortPlace, valuesPerRow: Int,
+        column index: Int = 0
+    ) throws(ColumnarError) {
+        let count = rows.count
+        if column.field.type == .null {
+            guard let fill else { throw nullError(rows.lowerBound / valuesPerRow, place, index) }
+            target.update(repeating: fill, count: count)
+            return
+        }
+        let hasNulls = column.mayHaveNulls
+        if hasNulls, fill == nil, let row = rows.first(where: column.isNull) { throw nullError(row / valuesPerRow, place, index) }
+        let failed = withExtendedLifetime(column.owner) { convertValues(column, rows, to: target) }
+        // What lies under a null is anything at all, so a failure there is none: go on behind it.
+        if var bad = failed {
+            guard hasNulls || Scalar.isFloat == false else { throw rangeError(column, rows, bad, place, index, valuesPerRow) }
+            while true {
+                guard column.isNull(rows.lowerBound + bad) else { throw rangeError(column, rows, bad, place, index, valuesPerRow) }
+                let rest = rows.lowerBound + bad + 1..<rows.upperBound
+                guard !rest.isEmpty, let next = withExtendedLifetime(column.owner, { convertValues(column, rest, to: target + bad + 1) })
+                else { break }
+                bad += 1 + next
+            }
+        }
+        if let nan = nanInIntegers(column, rows), fill == nil {
+            throw place.error(row: nan / valuesPerRow, column: index, "the value is NaN: \(missingRemedy)")
+        }
+        try check(target, hasNulls ? 0..<0 : rows, place, column: index, valuesPerRow: valuesPerRow)
+        if hasNulls, refusesNonFinite || missing == .error {
+            for row in rows where !column.isNull(row) {
+                try check(target + (row - rows.lowerBound), row..<row + 1, place, column: index, valuesPerRow: valuesPerRow)
+            }
+        }
+        var missingRows: [Int] = []
+        if let fill {
+            let fillsNaN: Bool = if case .value = missing { true } else { false }
+            for row in 0..<count {
+                let isMissing = hasNulls && column.isNull(rows.lowerBound + row)
+                    || fillsNaN && (target[row].isNaN || isNaN(column, rows.lowerBound + row))
+                if isMissing {
+                    target[row] = fill
+                    if scale != nil { missingRows.append(row) }
+                }
+            }
+        }
+        if let scale {
+            // What was filled in is scaled already, and a bit pattern under a null must not overflow.
+            for row in missingRows { target[row] = Scalar.rounding(0)! }
+            if let bad = Scalar.scale(target, count, by: scale.factor, plus: scale.term) {
+                throw rangeError(column, rows, bad, place, index, valuesPerRow)
+            }
+            if let fill { for row in missingRows { target[row] = fill } }
+        }
+    }
+
+    private func nullError(_ row: Int, _ place: PortPlace, _ column: Int) -> ColumnarError {
+        place.error(row: row, column: column, "there is no value: \(missingRemedy)")
+    }
+
+    private func rangeError(
+        _ column: Column, _ rows: Range<Int>, _ bad: Int, _ place: PortPlace, _ index: Int, _ valuesPerRow: Int
+    ) -> ColumnarError {
+        var text: [UInt8] = []
+        if let cell = try? CellText(column, isJSON: false, file: place.file) { cell.append(rows.lowerBound + bad, to: &text) }
+        let scaled = scale == nil ? "" : ", scaled,"
+        return place.error(
+            row: (rows.lowerBound + bad) / valuesPerRow, column: index,
+            "the value \(String(decoding: text, as: UTF8.self))\(scaled) does not fit \(port.elementType.name)")
+    }
+
+    /// NaN in floats that go into integers; floats are looked at after they are converted.
+    private func nanInIntegers(_ column: Column, _ rows: Range<Int>) -> Int? {
+        guard !Scalar.isFloat else { return nil }
+        return rows.first { isNaN(column, $0) && !column.isNull($0) }
+    }
+
+    private func isNaN(_ column: Column, _ row: Int) -> Bool {
+        switch column.field.format {
+        case "f": column.values(as: Float.self)[row].isNaN
+        case "g": column.values(as: Double.self)[row].isNaN
+        case "e": column.values(as: Float16.self)[row].isNaN
+        default: false
+        }
+    }
+
+    /// The first index, from the range's start, whose value does not fit; `nil` where all do.
+    private func convertValues(_ column: Column, _ rows: Range<Int>, to target: UnsafeMutablePointer<Scalar>) -> Int? {
+        let count = rows.count, first = rows.lowerBound
+        if column.field.format == native {
+            target.update(from: column.values(as: Scalar.self) + first, count: count)
+            return nil
+        }
+        switch column.field.format {
+        case "f": return Scalar.convert(column.values(as: Float.self) + first, count, to: target)
+        case "g": return Scalar.convert(column.values(as: Double.self) + first, count, to: target)
+        case "e": return Scalar.convert(column.values(as: Float16.self) + first, count, to: target)
+        case "c": return Scalar.convert(column.values(as: Int8.self) + first, count, to: target)
+        case "C": return Scalar.convert(column.values(as: UInt8.self) + first, count, to: target)
+        case "s": return Scalar.convert(column.values(as: Int16.self) + first, count, to: target)
+        case "S": return Scalar.convert(column.values(as: UInt16.self) + first, count, to: target)
+        case "i": return Scalar.convert(column.values(as: Int32.self) + first, count, to: target)
+        case "I": return Scalar.convert(column.values(as: UInt32.self) + first, count, to: target)
+        case "L": return Scalar.convert(column.values(as: UInt64.self) + first, count, to: target)
+        case "b":
+            let bits = column.values(as: UInt8.self) - Int(column.array.offset)
+            var bytes = [UInt8](repeating: 0, count: count)
+            for row in 0..<count {
+                let bit = Int(column.array.offset) + first + row
+                bytes[row] = (bits[bit >> 3] >> UInt8(bit & 7)) & 1
+            }
+            return bytes.withUnsafeBufferPointer { Scalar.convert($0.baseAddress ?? UnsafePointer(emptyMemory.assumingMemoryBound(to: UInt8.self)), count, to: target) }
+        default: return Scalar.convert(column.values(as: Int64.self) + first, count, to: target)
+        }
+    }
+}
+
+final class StringFiller: PortFiller {
+    private let width: Int
+    private let fill: String?
+    private var values: [String] = []
+
+    init(_ port: InputPort, _ rule: InputRule, _ width: Int) throws(ColumnarError) {
+        self.width = width
+        if rule.scale != nil || rule.offset != nil { throw .badRule("model input \"\(port.name)\" holds strings, which cannot be scaled") }
+        switch rule.missing {
+        case .error: fill = nil
+        case .text(let text): fill = text
+        case .value(let value): fill = value == value.rounded() && abs(value) < 1e15 ? String(Int(value)) : value.description
+        case .nan: throw .badRule("missing: nan does not fit model input \"\(port.name)\", which holds strings: give a text, or error")
+        }
+    }
+
+    func begin(rows: Int) { values.removeAll(keepingCapacity: true) }
+
+    func take(rowShape: [Int]) -> Tensor {
+        Tensor(strings: values, shape: Shape([width == 0 ? 0 : values.count / width] + rowShape))
+    }
+
+    func append(_ source: PortSource, rows: Range<Int>, place: PortPlace) throws(ColumnarError) {
+        switch source {
+        case .rows(let column, let width):
+            let cell = try cells(of: column, place)
+            for index in rows.lowerBound * width..<rows.upperBound * width {
+                guard let text = cell(index) ?? fill else { throw place.error(row: index / width, column: 0, missing) }
+                values.append(text)
+            }
+        case .columns(let columns):
+            var cell: [(Int) -> String?] = []
+            for column in columns { cell.append(try cells(of: column, place)) }
+            for row in rows {
+                for index in cell.indices {
+                    guard let text = cell[index](row) ?? fill else { throw place.error(row: row, column: index, missing) }
+                    values.append(text)
+                }
+            }
+        }
+    }
+
+    private let missing = "there is no value: give the input `missing:` a text if that is meant"
+
+    /// `nil` for what counts as missing. Numbers are written as CSV output has them.
+    private func cells(of column: Column, _ place: PortPlace) throws(ColumnarError) -> (Int) -> String? {
+        if column.field.type.isString {
+            let strings = try BytesColumn(column, file: place.file)
+            let emptyIsMissing = fill != nil
+            return { row in
+                if column.isNull(row) { return nil }
+                let text = strings[row]
+                return text.isEmpty && emptyIsMissing ? nil : text
+            }
+        }
+        let cell = try CellText(column, isJSON: false, file: place.file)
+        return { row in
+            if column.isNull(row) { return nil }
+            var text: [UInt8] = []
+            cell.append(row, to: &text)
+            return String(decoding: text, as: UTF8.self)
+        }
+    }
+}

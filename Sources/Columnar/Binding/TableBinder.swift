@@ -1,0 +1,158 @@
+package import Tensors
+
+/// Rows of a CSV, JSON Lines, Parquet or Arrow file as the model's inputs, with the kept columns beside them.
+///
+/// Which columns an input takes, in this order:
+/// 1. those that its rule names: a list, in that order, or a pattern, in numeric-aware name order (`pixel_2` before `pixel_10`),
+///    never the label;
+/// 2. the column of its own name, where the input takes one value a row (`[N]`, `[N, 1]`) or the column holds lists;
+/// 3. the model's only input: all numeric columns (all text columns where it takes strings) less label, key and kept ones, in
+///    file order; booleans count as numbers, and so does a column without any value in the first block of a text file;
+/// 4. `name_*`.
+///
+/// An input of shape `[N, a, b]` takes a*b columns, row-major. Only the columns that are needed are read. In text files they are
+/// read as what the input takes, so that a cell that is no number is an error at its row whatever the first rows hold; kept
+/// columns of CSV are strings unless `types` says otherwise. Numbers become any numeric type that can hold them, text for an
+/// input of strings; a value that the input cannot hold is an error.
+package final class TableBinder: InputBatches {
+    package let boundColumns: [String: [String]]
+    package let keptFields: [Field]
+
+    private let reader: TableReader
+    private let bindings: [PortBinding]
+    private let fillers: [any PortFiller]
+    /// Positions in the reader's selection.
+    private let sources: [[Int]]
+    private let kept: [(position: Int, cast: String?)]
+    private let batchRows: Int
+
+    private var current: (batch: RecordBatch, sources: [PortSource], kept: [Column])?
+    private var position = 0
+    private var rowsBefore = 0
+    private var rowsGiven = 0
+
+    /// `memory` is what the engine wants filled, by input name, for `batchRows` rows each; inputs that are not there get
+    /// tensors of their own. `pinned` is an earlier file's `boundColumns`, where order matters: other columns are an error.
+    /// Takes over `reader`, which must be fresh.
+    package init(
+        reader: TableReader, ports: [InputPort], rules: [String: InputRule] = [:], schema table: TableSchemaRule = TableSchemaRule(),
+        batchRows: Int, memory: [String: TensorBuffer] = [:], pinned: [String: [String]] = [:]
+    ) throws(ColumnarError) {
+        let binding = ColumnBinding(file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned)
+        let bindings = try binding.bind(ports, rules)
+        let keptPositions = try binding.keptPositions()
+        var fillers: [any PortFiller] = []
+        for bound in bindings {
+            fillers.append(try makePortFiller(bound.port, rule: bound.rule, width: bound.width, memory: memory[bound.port.name]))
+        }
+        var selection = ColumnSelection(schema: reader.schema, format: reader.format)
+        var kept: [(position: Int, cast: String?)] = []
+        for position in keptPositions { kept.append(try selection.keep(position, types: table.types)) }
+        sources = bindings.map { bound in
+            bound.positions.map { bound.isList ? selection.asIs($0) : selection.typed($0, for: bound.port.elementType) }
+        }
+        boundColumns = Dictionary(uniqueKeysWithValues: bindings.map { bound in
+            (bound.port.name, bound.positions.map { reader.schema.fields[$0].name })
+        })
+        if selection.requests.isEmpty { throw .badRule("\(reader.file): the model takes no columns") }
+        try reader.select(selection.requests)
+        keptFields = kept.map { kept in
+            let field = reader.schema.fields[kept.position]
+            return kept.cast.map { Field(name: field.name, format: $0, isNullable: field.isNullable) } ?? field
+        }
+        self.kept = kept
+        self.reader = reader
+        self.bindings = bindings
+        self.fillers = fillers
+        self.batchRows = max(batchRows, 1)
+    }
+
+    package func next() throws(ColumnarError) -> InputBatch? {
+        for filler in fillers { filler.begin(rows: batchRows) }
+        var keptParts: [[Column]] = kept.map { _ in [] }
+        let firstRow = reader.firstRowNumber + rowsGiven
+        var filled = 0
+        while filled < batchRows {
+            if current == nil { current = try advance() }
+            guard let current else { break }
+            let rows = position..<min(position + batchRows - filled, current.batch.rowCount)
+            for (index, bound) in bindings.enumerated() {
+                let place = PortPlace(
+                    file: reader.file, input: bound.port.name, columns: boundColumns[bound.port.name] ?? [],
+                    firstRow: reader.firstRowNumber + rowsBefore)
+                try fillers[index].append(current.sources[index], rows: rows, place: place)
+            }
+            for index in kept.indices { keptParts[index].append(current.kept[index].slice(rows)) }
+            filled += rows.count
+            position = rows.upperBound
+            if position == current.batch.rowCount {
+                rowsBefore += position
+                self.current = nil
+            }
+        }
+        guard filled > 0 else {
+            if rowsGiven == 0 { throw .noRows(file: reader.file) }
+            return nil
+        }
+        rowsGiven += filled
+        var tensors: [String: Tensor] = [:]
+        for (index, bound) in bindings.enumerated() {
+            let axes = bound.port.dimensions.count == 1 ? [] : bound.rowShape
+            tensors[bound.port.name] = fillers[index].take(rowShape: axes)
+        }
+        var columns: [Column] = []
+        for parts in keptParts { columns.append(try Column.concatenating(parts, file: reader.file)) }
+        return InputBatch(
+            tensors: tensors, kept: RecordBatch(columns: columns, rowCount: filled), rowCount: filled, firstRow: firstRow)
+    }
+
+    /// The reader's next rows, decoded as far as the inputs need; empty batches are passed over.
+    private func advance() throws(ColumnarError) -> (batch: RecordBatch, sources: [PortSource], kept: [Column])? {
+        var next: RecordBatch?
+        repeat { next = try read() } while next?.rowCount == 0
+        guard let batch = next else { return nil }
+        var all: [PortSource] = []
+        for (index, bound) in bindings.enumerated() {
+            if bound.isList {
+                all.append(try listSource(batch.columns[sources[index][0]], bound))
+                continue
+            }
+            var columns: [Column] = []
+            for source in sources[index] {
+                columns.append(try batch.columns[source].readable(for: bound.port.elementType, file: reader.file))
+            }
+            all.append(.columns(columns))
+        }
+        var keptColumns: [Column] = []
+        for kept in kept {
+            let column = batch.columns[kept.position]
+            keptColumns.append(try kept.cast.map { format throws(ColumnarError) in try column.cast(to: format, file: reader.file) } ?? column)
+        }
+        position = 0
+        return (batch, all, keptColumns)
+    }
+
+    /// An error at a column says which input wanted it.
+    private func read() throws(ColumnarError) -> RecordBatch? {
+        do throws(ColumnarError) {
+            return try reader.next()
+        } catch .badFile(var location, let reason) {
+            guard let column = location.column else { throw .badFile(location, reason: reason) }
+            guard let bound = bindings.first(where: { boundColumns[$0.port.name]?.contains(column) ?? false }) else {
+                throw .badFile(location, reason: "\(reason): the kept column's type can be given in the pipeline's schema.types")
+            }
+            location.input = bound.port.name
+            throw .badValue(location, reason: "\(reason): the input takes \(bound.port.elementType.name)")
+        }
+    }
+
+    /// The values of a column of lists, which must all be as long as the input is wide.
+    private func listSource(_ column: Column, _ bound: PortBinding) throws(ColumnarError) -> PortSource {
+        let place = PortPlace(
+            file: reader.file, input: bound.port.name, columns: [column.field.name], firstRow: reader.firstRowNumber + rowsBefore)
+        let (values, failure) = column.flattened(width: bound.width)
+        if let failure { throw place.error(row: failure.row, column: 0, failure.reason) }
+        guard let values else { throw place.error(row: 0, column: 0, "not a list") }
+        return .rows(try values.readable(for: bound.port.elementType, file: reader.file), width: bound.width)
+    }
+}

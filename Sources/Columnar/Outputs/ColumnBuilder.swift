@@ -1,0 +1,62 @@
+internal import CArrow
+internal import Tensors
+
+extension Column {
+    /// `count` values of fixed width, filled in by `fill`; none is null.
+    init<Value>(name: String, format: String, count: Int, fill: (UnsafeMutablePointer<Value>) -> Void) {
+        let memory = MemoryOwner()
+        let values = memory.allocate(Value.self, count: count)
+        fill(values)
+        self.init(name: name, format: format, count: count, buffers: [nil, UnsafeRawPointer(values)], memory: memory)
+    }
+
+    init(name: String, booleans: [Bool]) {
+        let memory = MemoryOwner()
+        let bits = memory.allocate(UInt8.self, count: (booleans.count + 7) / 8 + 1)
+        bits.update(repeating: 0, count: (booleans.count + 7) / 8 + 1)
+        for (index, value) in booleans.enumerated() where value { bits[index >> 3] |= 1 << UInt8(index & 7) }
+        self.init(name: name, format: "b", count: booleans.count, buffers: [nil, UnsafeRawPointer(bits)], memory: memory)
+    }
+
+    /// Strings, with 64-bit offsets only where 32 bits do not reach.
+    init(name: String, strings: some Collection<String>) {
+        let memory = MemoryOwner()
+        let total = strings.reduce(0) { $0 + $1.utf8.count }
+        let bytes = memory.allocate(UInt8.self, count: total)
+        func fill<Offset: FixedWidthInteger>(_ offsets: UnsafeMutablePointer<Offset>) {
+            var end = 0
+            offsets[0] = 0
+            for (index, string) in strings.enumerated() {
+                for byte in string.utf8 {
+                    bytes[end] = byte
+                    end += 1
+                }
+                offsets[index + 1] = Offset(end)
+            }
+        }
+        let isLarge = total > Int(Int32.max)
+        let offsets: UnsafeRawPointer
+        if isLarge {
+            let large = memory.allocate(Int64.self, count: strings.count + 1)
+            fill(large)
+            offsets = UnsafeRawPointer(large)
+        } else {
+            let small = memory.allocate(Int32.self, count: strings.count + 1)
+            fill(small)
+            offsets = UnsafeRawPointer(small)
+        }
+        self.init(
+            name: name, format: isLarge ? "U" : "u", count: strings.count, buffers: [nil, offsets, UnsafeRawPointer(bytes)],
+            memory: memory)
+    }
+
+    private init(name: String, format: String, count: Int, buffers: [UnsafeRawPointer?], memory: MemoryOwner) {
+        let pointers = memory.allocate(UnsafeRawPointer?.self, count: buffers.count)
+        for (index, buffer) in buffers.enumerated() { (pointers + index).initialize(to: buffer) }
+        var array = ArrowArray()
+        array.length = Int64(count)
+        array.n_buffers = Int64(buffers.count)
+        array.buffers = pointers
+        self.init(field: Field(name: name, format: format, isNullable: false), array: array, owner: memory)
+    }
+}

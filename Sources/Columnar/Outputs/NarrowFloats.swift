@@ -1,0 +1,34 @@
+internal import Tensors
+
+/// Values of the types that tables do not have, as the float32 (or the integer) that equals them.
+/// Layouts: ONNX's description of its float8, float4 and float8e8m0 types.
+func widened(_ type: ElementType, bits: UInt16) -> Float {
+    switch type {
+    case .bfloat16: Float(bitPattern: UInt32(bits) << 16)
+    case .float16: Float(Float16(bitPattern: bits))
+    case .float8e4m3fn: narrow(UInt8(bits), exponentBits: 4, bias: 7, isUnsignedZero: false, hasInfinity: false)
+    case .float8e4m3fnuz: narrow(UInt8(bits), exponentBits: 4, bias: 8, isUnsignedZero: true, hasInfinity: false)
+    case .float8e5m2: narrow(UInt8(bits), exponentBits: 5, bias: 15, isUnsignedZero: false, hasInfinity: true)
+    case .float8e5m2fnuz: narrow(UInt8(bits), exponentBits: 5, bias: 16, isUnsignedZero: true, hasInfinity: false)
+    case .float8e8m0: bits == 255 ? .nan : Float(sign: .plus, exponent: Int(bits) - 127, significand: 1)
+    case .float4e2m1: [0, 0.5, 1, 1.5, 2, 3, 4, 6][Int(bits & 7)] * (bits & 8 == 0 ? 1 : -1)
+    default: .nan
+    }
+}
+
+private func narrow(_ byte: UInt8, exponentBits: Int, bias: Int, isUnsignedZero: Bool, hasInfinity: Bool) -> Float {
+    let mantissaBits = 7 - exponentBits
+    let sign: Float = byte & 0x80 == 0 ? 1 : -1
+    let exponent = Int(byte & 0x7f) >> mantissaBits
+    let mantissa = Int(byte) & ((1 << mantissaBits) - 1)
+    if isUnsignedZero {
+        if byte == 0x80 { return .nan }
+    } else if hasInfinity, exponent == (1 << exponentBits) - 1 {
+        return mantissa == 0 ? sign * .infinity : .nan
+    } else if byte & 0x7f == 0x7f {
+        return .nan
+    }
+    let fraction = Float(mantissa) / Float(1 << mantissaBits)
+    if exponent == 0 { return sign * fraction * Float(sign: .plus, exponent: 1 - bias, significand: 1) }
+    return sign * (1 + fraction) * Float(sign: .plus, exponent: exponent - bias, significand: 1)
+}

@@ -1,0 +1,275 @@
+package import Tensors
+
+/// One output of the model over some rows.
+package enum OutputValue: Sendable {
+    /// Its first axis is the rows.
+    case tensor(Tensor)
+    /// What a classifier's ZipMap gives: `[K]` keys (strings or integers) and `[N, K]` values.
+    case labelled(keys: Tensor, values: Tensor)
+}
+
+/// What a pipeline makes of one model output.
+package struct OutputRule: Hashable, Sendable {
+    /// The model output's name.
+    package let output: String
+    /// The columns' name. A `*` stands for each element of a row; without one, it names the one column of an output of one value
+    /// a row. `nil`: the raw values do not become columns.
+    package let columns: String?
+    /// A column with the class of the greatest element.
+    package let classColumn: String?
+    /// A column with the position of the greatest element, int64.
+    package let argmaxColumn: String?
+
+    package init(output: String, columns: String? = nil, classColumn: String? = nil, argmaxColumn: String? = nil) {
+        self.output = output
+        self.columns = columns
+        self.classColumn = classColumn
+        self.argmaxColumn = argmaxColumn
+    }
+}
+
+/// Makes columns of a model's outputs.
+///
+/// Without rules every output becomes columns under its own name: `score` for one value a row, else `score_0`, `score_1` …
+/// (`score_0_0` … for more axes, row-major). Where a row has as many elements as there are classes, their names stand for the
+/// positions; of a ZipMap's values, the keys do, and the values become float64. Elements keep their type where tables have it;
+/// float16, bfloat16, float8 and float4 become the float32 that equals them, integers of less than eight bits int8 or uint8,
+/// complex numbers two columns `_real` and `_imag`. In `classColumn`, NaN is never the greatest, and the first of equals wins.
+package struct OutputColumns: Sendable {
+    private let rules: [OutputRule]?
+    private let classes: [String]?
+
+    package init(rules: [OutputRule]? = nil, classes: [String]? = nil) {
+        self.rules = rules
+        self.classes = classes
+    }
+
+    /// The columns of `rowCount` rows. Values are copied, so the outputs' memory is free afterwards. `file` is for messages.
+    package func columns(
+        _ outputs: [(name: String, value: OutputValue)], rowCount: Int, file: String
+    ) throws(ColumnarError) -> [Column] {
+        guard let rules else {
+            var columns: [Column] = []
+            for output in outputs {
+                columns += try OutputTable(output.name, output.value, rowCount, classes).columns(named: nil)
+            }
+            return columns
+        }
+        var columns: [Column] = []
+        for rule in rules {
+            guard let output = outputs.first(where: { $0.name == rule.output }) else {
+                let names = outputs.map(\.name)
+                throw .badRule("the pipeline names the output \"\(rule.output)\", which the model lacks: \(suggestion(for: rule.output, among: names).replacingColumns)")
+            }
+            let table = try OutputTable(output.name, output.value, rowCount, classes)
+            if let pattern = rule.columns { columns += try table.columns(named: pattern) }
+            if let name = rule.classColumn { columns.append(try table.classColumn(name)) }
+            if let name = rule.argmaxColumn { columns.append(try table.argmaxColumn(name)) }
+        }
+        return columns
+    }
+}
+
+extension String {
+    fileprivate var replacingColumns: String { hasPrefix("the columns are") ? "its outputs are" + dropFirst(15) : self }
+}
+
+/// One output as rows of elements with names.
+private struct OutputTable {
+    let output: String
+    let tensor: Tensor
+    let rowCount: Int
+    let width: Int
+    /// Of the elements of a row; empty where a row is one value without a name.
+    let suffixes: [String]
+    /// What `classColumn` gives, by position.
+    let classNames: [String]?
+    let isLabelled: Bool
+
+    init(_ output: String, _ value: OutputValue, _ rowCount: Int, _ classes: [String]?) throws(ColumnarError) {
+        self.output = output
+        self.rowCount = rowCount
+        switch value {
+        case .tensor(let tensor):
+            guard tensor.shape.dimensions.first == rowCount || rowCount == 0 else {
+                throw .badRule("model output \"\(output)\" has the shape \(tensor.shape) for \(rowCount) rows: its first axis must be the rows")
+            }
+            self.tensor = tensor
+            let axes = Array(tensor.shape.dimensions.dropFirst())
+            width = axes.reduce(1, *)
+            isLabelled = false
+            let isClasses = axes.count == 1 && axes[0] == classes?.count
+            classNames = isClasses ? classes : nil
+            suffixes = isClasses ? classes ?? [] : axes.allSatisfy { $0 == 1 } ? [] : Self.positions(axes)
+        case .labelled(let keys, let values):
+            tensor = values
+            width = keys.elementCount
+            isLabelled = true
+            guard values.elementCount == rowCount * width else {
+                throw .badRule("model output \"\(output)\": \(values.shape) values for \(width) keys and \(rowCount) rows")
+            }
+            var names = keys.strings ?? (keys.values(as: Int64.self) ?? []).map(String.init)
+            if keys.strings == nil, let classes, classes.count == width, names == (0..<width).map(String.init) { names = classes }
+            suffixes = names
+            classNames = names
+        }
+    }
+
+    private static func positions(_ axes: [Int]) -> [String] {
+        axes.reduce([""]) { names, extent in
+            names.flatMap { name in (0..<extent).map { name.isEmpty ? "\($0)" : "\(name)_\($0)" } }
+        }
+    }
+
+    func columns(named pattern: String?) throws(ColumnarError) -> [Column] {
+        let names: [String]
+        if let pattern, pattern.contains("*") {
+            names = (suffixes.isEmpty ? ["0"] : suffixes).map { suffix in
+                let star = pattern.firstIndex(of: "*")!
+                return pattern[..<star] + suffix + pattern[pattern.index(after: star)...]
+            }
+        } else if suffixes.isEmpty {
+            names = [pattern ?? output]
+        } else if width == 1, pattern != nil {
+            names = [pattern!]
+        } else if let pattern {
+            throw .badRule("output \"\(output)\" has \(width) values a row, and \"\(pattern)\" is one name: put a * in it")
+        } else {
+            names = suffixes.map { output + "_" + $0 }
+        }
+        var columns: [Column] = []
+        for (index, name) in names.enumerated() { columns += try column(index, name: name) }
+        return columns
+    }
+
+    func classColumn(_ name: String) throws(ColumnarError) -> Column {
+        let best = try greatest()
+        if let classNames { return Column(name: name, strings: best.map { classNames.indices.contains($0) ? classNames[$0] : "" }) }
+        throw .badRule("output \"\(output)\" has \(width) values a row, and schema.classes does not name as many classes")
+    }
+
+    func argmaxColumn(_ name: String) throws(ColumnarError) -> Column {
+        let best = try greatest()
+        return Column(name: name, format: "l", count: best.count) { (target: UnsafeMutablePointer<Int64>) in
+            for (row, position) in best.enumerated() { target[row] = Int64(position) }
+        }
+    }
+
+    private func greatest() throws(ColumnarError) -> [Int] {
+        guard tensor.elementType != .string, width > 0 else {
+            throw .badRule("output \"\(output)\" holds \(width == 0 ? "no values" : "strings"): it has no greatest element")
+        }
+        var columns: [[Double]] = []
+        for index in 0..<width { columns.append(try doubles(index)) }
+        return (0..<rowCount).map { row in
+            var best = 0
+            for index in 1..<max(width, 1) where columns[index][row] > columns[best][row] || columns[best][row].isNaN && !columns[index][row].isNaN {
+                best = index
+            }
+            return best
+        }
+    }
+
+    private func doubles(_ index: Int) throws(ColumnarError) -> [Double] {
+        switch tensor.elementType {
+        case .float32: elements(index, Float.self).map(Double.init)
+        case .float64: elements(index, Double.self)
+        case .int8: elements(index, Int8.self).map(Double.init)
+        case .uint8, .bool: elements(index, UInt8.self).map(Double.init)
+        case .int16: elements(index, Int16.self).map(Double.init)
+        case .uint16: elements(index, UInt16.self).map(Double.init)
+        case .int32: elements(index, Int32.self).map(Double.init)
+        case .uint32: elements(index, UInt32.self).map(Double.init)
+        case .int64: elements(index, Int64.self).map(Double.init)
+        case .uint64: elements(index, UInt64.self).map { Double($0) }
+        case .complex64, .complex128, .string: throw .badRule("output \"\(output)\" is of type \(tensor.elementType.name): it has no greatest element")
+        default: (0..<rowCount).map { Double(tensor.elementType.isFloatingPoint ? widenedElement($0, index) : Float(smallInteger($0, index))) }
+        }
+    }
+
+    private func elements<Value>(_ index: Int, _ type: Value.Type) -> [Value] {
+        withExtendedLifetime(tensor) {
+            let values = tensor.bytes.assumingMemoryBound(to: Value.self)
+            return (0..<rowCount).map { values[$0 * width + index] }
+        }
+    }
+
+    private func column(_ index: Int, name: String) throws(ColumnarError) -> [Column] {
+        if isLabelled, tensor.elementType != .string {
+            let values = try doubles(index)
+            return [Column(name: name, format: "g", count: rowCount) { (target: UnsafeMutablePointer<Double>) in
+                for row in 0..<rowCount { target[row] = values[row] }
+            }]
+        }
+        switch tensor.elementType {
+        case .string:
+            let strings = tensor.strings ?? []
+            return [Column(name: name, strings: (0..<rowCount).map { strings[$0 * width + index] })]
+        case .bool: return [Column(name: name, booleans: elements(index, UInt8.self).map { $0 != 0 })]
+        case .float32: return [copied(index, name, UInt32.self)]
+        case .float64: return [copied(index, name, UInt64.self)]
+        case .int8, .uint8: return [copied(index, name, UInt8.self)]
+        case .int16, .uint16: return [copied(index, name, UInt16.self)]
+        case .int32, .uint32: return [copied(index, name, UInt32.self)]
+        case .int64, .uint64: return [copied(index, name, UInt64.self)]
+        case .complex64:
+            return ["real", "imag"].enumerated().map { part, suffix in
+                Column(name: "\(name)_\(suffix)", format: "f", count: rowCount) { (target: UnsafeMutablePointer<Float>) in
+                    let values = tensor.bytes.assumingMemoryBound(to: Float.self)
+                    for row in 0..<rowCount { target[row] = values[2 * (row * width + index) + part] }
+                }
+            }
+        case .complex128:
+            return ["real", "imag"].enumerated().map { part, suffix in
+                Column(name: "\(name)_\(suffix)", format: "g", count: rowCount) { (target: UnsafeMutablePointer<Double>) in
+                    let values = tensor.bytes.assumingMemoryBound(to: Double.self)
+                    for row in 0..<rowCount { target[row] = values[2 * (row * width + index) + part] }
+                }
+            }
+        case .int4, .int2:
+            return [Column(name: name, format: "c", count: rowCount) { (target: UnsafeMutablePointer<Int8>) in
+                for row in 0..<rowCount { target[row] = Int8(smallInteger(row, index)) }
+            }]
+        case .uint4, .uint2:
+            return [Column(name: name, format: "C", count: rowCount) { (target: UnsafeMutablePointer<UInt8>) in
+                for row in 0..<rowCount { target[row] = UInt8(smallInteger(row, index)) }
+            }]
+        case .float16, .bfloat16, .float8e4m3fn, .float8e4m3fnuz, .float8e5m2, .float8e5m2fnuz, .float8e8m0, .float4e2m1:
+            return [Column(name: name, format: "f", count: rowCount) { (target: UnsafeMutablePointer<Float>) in
+                for row in 0..<rowCount { target[row] = widenedElement(row, index) }
+            }]
+        }
+    }
+
+    private func copied<Bits>(_ index: Int, _ name: String, _ type: Bits.Type) -> Column {
+        Column(name: name, format: ColumnType.format(of: tensor.elementType) ?? "l", count: rowCount) {
+            (target: UnsafeMutablePointer<Bits>) in
+            let values = tensor.bytes.assumingMemoryBound(to: Bits.self)
+            for row in 0..<rowCount { target[row] = values[row * width + index] }
+        }
+    }
+
+    /// Elements of less than a byte lie low bits first.
+    private func subByte(_ row: Int, _ index: Int, bits: Int) -> UInt8 {
+        let bit = (row * width + index) * bits
+        return (tensor.bytes[bit / 8] >> UInt8(bit % 8)) & UInt8((1 << bits) - 1)
+    }
+
+    private func smallInteger(_ row: Int, _ index: Int) -> Int {
+        let bits = tensor.elementType.bitWidth ?? 8
+        let value = Int(subByte(row, index, bits: bits))
+        let isSigned = tensor.elementType == .int4 || tensor.elementType == .int2
+        return isSigned && value >= 1 << (bits - 1) ? value - (1 << bits) : value
+    }
+
+    private func widenedElement(_ row: Int, _ index: Int) -> Float {
+        let position = row * width + index
+        let bits: UInt16 =
+            switch tensor.elementType.bitWidth {
+            case 16: tensor.bytes.assumingMemoryBound(to: UInt16.self)[position]
+            case 4: UInt16(subByte(row, index, bits: 4))
+            default: UInt16(tensor.bytes[position])
+            }
+        return widened(tensor.elementType, bits: bits)
+    }
+}
