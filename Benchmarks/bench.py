@@ -1,0 +1,124 @@
+"""Millrace beside the peer daemon: the same cores, the same files, A B A B, medians. See README.md.
+
+    Scripts/bench [--quick] [--only NAME]... [--millrace PATH] [--peer-only] [--repeats N] [--cores 0,1] [--work DIR] [--out PATH]
+"""
+
+import argparse
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import inputs
+import measurements
+from daemons import Daemon, Millrace, Peer
+from report import Report
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Sizes:
+    files: int
+    rows: int
+    latencies: int  # per repetition
+    done: int
+    repeats: int
+
+
+FULL = Sizes(files=10_000, rows=2_000_000, latencies=12, done=100_000, repeats=5)
+QUICK = Sizes(files=300, rows=100_000, latencies=4, done=1_000, repeats=2)
+
+
+class Bench:
+    def __init__(self, arguments: argparse.Namespace, work: Path) -> None:
+        self.arguments = arguments
+        self.work = work
+        self.sizes = QUICK if arguments.quick else FULL
+        self.repeats = arguments.repeats or self.sizes.repeats
+        self.cores = arguments.cores
+        self.model = work / "mlp.onnx"
+        inputs.write_model(self.model)
+        self.report = Report({"cores": len(self.cores), "repetitions": self.repeats, "peer jobs": self.peer_jobs})
+
+    @property
+    def peer_jobs(self) -> int:
+        return self.arguments.peer_jobs or 2 * len(self.cores)
+
+    def sides(self, one_file: bool) -> list[Callable[[Path], Daemon]]:
+        """Both sides; for one file at a time each gives that file all the cores."""
+        jobs, threads = (1, len(self.cores)) if one_file else (self.peer_jobs, 1)
+        sides = [lambda root: Peer("peer", root, self.model, self.cores, jobs, threads)]
+        if not self.arguments.peer_only:
+            ours = 1 if one_file else len(self.cores)
+            sides.insert(0, lambda root: Millrace("millrace", root, self.model, self.cores, ours, binary=self.arguments.millrace.resolve()))
+        return sides
+
+    def interleave(self, name: str, measure: Callable[[Daemon], dict[str, float]], one_file: bool = False, repeats: int | None = None) -> None:
+        for repetition in range(repeats or self.repeats):
+            for side in self.sides(one_file):
+                daemon = side(Path(tempfile.mkdtemp(prefix=f"run-{repetition}-", dir=self.work)))
+                self.report.add(name, daemon.name, measure(daemon))
+                daemon.remove()
+
+    def small(self) -> None:
+        source = self.work / "small"
+        inputs.write_small_files(source, self.sizes.files)
+        for in_place in (False, True):
+            how = "written in place" if in_place else "renamed into place"
+            self.interleave(f"{self.sizes.files:,} CSV files of 10 rows, {how}", lambda d: measurements.small_files(d, source, in_place))
+        shutil.rmtree(source)
+
+    def large(self) -> None:
+        for rows in (self.sizes.rows, 4 * self.sizes.rows):
+            source = self.work / f"large-{rows}.parquet"
+            inputs.write_large_parquet(source, rows)
+            self.interleave(f"one Parquet file of {rows:,} rows x 32", lambda d: measurements.large_file(d, source), one_file=True)
+            source.unlink()
+
+    def latency(self) -> None:
+        for arrival in measurements.ARRIVALS:
+            self.interleave(f"latency, {arrival}", lambda d: measurements.latency(d, arrival, self.sizes.latencies))
+
+    def startup(self) -> None:
+        source = self.work / "done"
+        inputs.write_small_files(source, self.sizes.done)
+        self.interleave(f"start-up with {self.sizes.done:,} files done", lambda d: measurements.start_up(d, source))
+        shutil.rmtree(source)
+
+
+MEASUREMENTS = {"small": Bench.small, "large": Bench.large, "latency": Bench.latency, "startup": Bench.startup}
+
+
+def cores(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="small sizes, two repetitions: shows that it works, not how fast")
+    parser.add_argument("--only", action="append", choices=list(MEASUREMENTS), help="may be given more than once")
+    parser.add_argument("--millrace", type=Path, default=REPOSITORY / ".build/release/millrace")
+    parser.add_argument("--peer-only", action="store_true")
+    parser.add_argument("--peer-jobs", type=int, help="default: twice the cores")
+    parser.add_argument("--repeats", type=int)
+    parser.add_argument("--cores", type=cores, default=sorted(os.sched_getaffinity(0))[:2], help="default: the first two")
+    parser.add_argument("--work", type=Path, default=REPOSITORY / ".build", help="a folder on the disk to be measured")
+    parser.add_argument("--out", type=Path, default=REPOSITORY / ".build/bench", help="gets .json and .md")
+    arguments = parser.parse_args()
+    if not arguments.peer_only and not os.access(arguments.millrace, os.X_OK):
+        parser.error(f"{arguments.millrace} is not there: make build, or give --millrace PATH or --peer-only")
+
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=arguments.work) as work:
+        bench = Bench(arguments, Path(work))
+        for name in arguments.only or MEASUREMENTS:
+            MEASUREMENTS[name](bench)
+            bench.report.write(arguments.out)
+    print("\n" + bench.report.markdown())
+
+
+if __name__ == "__main__":
+    main()
