@@ -20,6 +20,18 @@ import Testing
                 ]
             ),
             (
+                "nme: x\nspol: { models: m, data: d }\nstages: [deserialize, forward]\nland: { models: a, outputs: b }\n",
+                ["1:1: nme: there is no such key; did you mean `name`?", "2:1: spol: there is no such key; did you mean `spool`?"]
+            ),
+            (
+                "name: x\nspool: { model: m, dta: d }\nstages: [deserialize, forward]\nland: { models: a, output: b }\n",
+                [
+                    "2:10: spool.model: there is no such key; did you mean `models`?",
+                    "2:20: spool.dta: there is no such key; did you mean `data`?",
+                    "4:20: land.output: there is no such key; did you mean `outputs`?",
+                ]
+            ),
+            (
                 "name: x\n",
                 [
                     "1:1: spool: missing; say where models and data arrive: spool: { models: FOLDER, data: FOLDER }",

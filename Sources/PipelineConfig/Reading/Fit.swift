@@ -5,7 +5,7 @@ struct Fit {
     let stages: StageReader.Stages
 
     func check() {
-        if stages.isWhole { checkChainEnds() }
+        if stages.isWhole, top.mistyped.isDisjoint(with: ["spool", "land"]) { checkChainEnds() }
         checkColumns()
     }
 
@@ -50,7 +50,9 @@ struct Fit {
 
     private func statedKeys(_ key: String) -> Set<String> {
         guard case .mapping(let entries) = top.node(key)?.content else { return [] }
-        return Set(entries.filter { !$0.value.isNull }.map(\.key))
+        // A mistyped key is reported as that, and counts as what it was meant to be.
+        let words = ["models", "labelled", "data", "outputs"]
+        return Set(entries.filter { !$0.value.isNull }.map { Spelling.nearest(to: $0.key, in: words) ?? $0.key })
     }
 
     /// Output columns are told apart by name, and npy holds one array.

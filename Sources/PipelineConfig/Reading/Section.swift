@@ -6,7 +6,7 @@ struct Section {
     let reading: Reading
     private let entries: [String: Node.Entry]
     /// Keys that an unknown one was taken for; they count as given.
-    private let mistyped: Set<String>
+    let mistyped: Set<String>
 
     /// `keys`: what may stand here. nil, with a problem, where `node` is no mapping.
     init?(_ node: Node, _ path: String, keys: [String], in reading: Reading) {
