@@ -9,3 +9,13 @@ extension Message where Self: Equatable {
         return mine == others
     }
 }
+
+extension Data {
+    /// `withUnsafeBytes` with typed errors.
+    func borrow(_ body: (UnsafeRawBufferPointer) throws(ONNXError) -> Void) throws(ONNXError) {
+        let result: Result<Void, ONNXError> = withUnsafeBytes { bytes in
+            Result { () throws(ONNXError) in try body(bytes) }
+        }
+        try result.get()
+    }
+}

@@ -28,10 +28,7 @@ extension Model {
             throw .tooLarge(byteCount: serialized.count, limit: limits.byteCount)
         }
         var survey = WireSurvey(maximumDepth: limits.depth, maximumMessages: limits.messages)
-        let surveyed = serialized.withUnsafeBytes { bytes in
-            Result { () throws(ONNXError) in try survey.run(bytes) }
-        }
-        try surveyed.get()
+        try serialized.borrow { (bytes) throws(ONNXError) in try survey.run(bytes) }
         var options = BinaryDecodingOptions()
         options.messageDepthLimit = limits.depth + 2
         let proto: Onnx_ModelProto

@@ -1,0 +1,154 @@
+import Foundation
+import ONNXProto
+import SwiftProtobuf
+import Tensors
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+extension Model {
+    /// How a model is divided between the graph's file and a weights file.
+    package struct WritingOptions: Sendable {
+        /// A model whose tensors take more bytes than this gets a weights file; protobuf ends at 2 GiB.
+        package var embeddedBytesAtMost = 2_000_000_000
+        /// Smaller tensors stay in the graph's file even then.
+        package var externalTensorBytesAtLeast = 1024
+
+        package init() {}
+    }
+
+    /// Writes new files, `path` and if needed `path.data`, the weights first, and returns their paths in that order. Neither may exist,
+    /// and no link is followed. A model that came with external data is written with its own weights file, whose name and layout are
+    /// ours. On failure nothing that was begun is left. What makes the files durable and visible is the caller's.
+    @discardableResult
+    package func write(to path: String, options: WritingOptions = WritingOptions()) throws(ONNXError) -> [String] {
+        var total = 0
+        var hasExternal = false
+        forEachTensor { _, tensor in
+            let bytes = tensor.byteCount ?? 0
+            total = total.addingReportingOverflow(bytes).partialValue
+            hasExternal = hasExternal || tensor.isExternal
+        }
+        guard hasExternal || total > options.embeddedBytesAtMost else {
+            try writeGraph(to: path)
+            return [path]
+        }
+        let weightsPath = path + ".data"
+        let location = String(weightsPath[(weightsPath.lastIndex(of: "/").map(weightsPath.index(after:)) ?? weightsPath.startIndex)...])
+        let source = hasExternal ? try externalData() : nil
+        var model = self
+        let weights = try FreshFile(weightsPath)
+        do throws(ONNXError) {
+            try model.mapTensors { (tensor, isInitializer) throws(ONNXError) in
+                let isLarge = (tensor.byteCount ?? 0) >= options.externalTensorBytesAtLeast && tensor.elementType != .string
+                if isInitializer && isLarge {
+                    try tensor.move(to: weights, location: location, from: source)
+                } else if tensor.isExternal {
+                    tensor.replace(with: try tensor.tensor(externalData: source))
+                }
+            }
+            try weights.finish()
+            try model.writeGraph(to: path)
+        } catch {
+            weights.discard()
+            throw error
+        }
+        return [weightsPath, path]
+    }
+
+    private func writeGraph(to path: String) throws(ONNXError) {
+        let bytes = try serialized()
+        let file = try FreshFile(path)
+        do throws(ONNXError) {
+            try bytes.borrow { (bytes) throws(ONNXError) in try file.write(bytes) }
+            try file.finish()
+        } catch {
+            file.discard()
+            throw error
+        }
+    }
+}
+
+extension StoredTensor {
+    /// Appends the elements to `weights`, aligned so that a reader may map them, and keeps only where they are.
+    fileprivate mutating func move(
+        to weights: FreshFile, location: String, from source: ExternalDataDirectory?
+    ) throws(ONNXError) {
+        guard let length = byteCount else { throw invalid("the shape \(shape) has no byte count") }
+        try weights.align(to: length >= 1 << 20 ? 4096 : 64)
+        let offset = weights.byteCount
+        if isExternal {
+            guard let source else { throw .externalData(tensor: name, location: externalLocation ?? "", problem: .noDirectory) }
+            try source.forEachChunk(of: self) { (chunk) throws(ONNXError) in try weights.write(chunk) }
+        } else if let rawData {
+            guard rawData.count == length else { throw invalid("\(rawData.count) bytes of raw data, but \(length) are needed") }
+            try rawData.borrow { (bytes) throws(ONNXError) in try weights.write(bytes) }
+        } else {
+            let tensor = try tensor()
+            try weights.write(tensor.bytes)
+            withExtendedLifetime(tensor) {}
+        }
+        proto.clearRawData()
+        proto.floatData = []
+        proto.int32Data = []
+        proto.int64Data = []
+        proto.doubleData = []
+        proto.uint64Data = []
+        proto.dataLocation = 1
+        proto.externalData = [("location", location), ("offset", "\(offset)"), ("length", "\(length)")].map { key, value in
+            .with { $0.key = key; $0.value = value }
+        }
+    }
+}
+
+/// A file that did not exist before: created exclusively, never through a link.
+final class FreshFile {
+    private let path: String
+    /// Owned: closed by `finish`, `discard` or deinit.
+    private var descriptor: CInt
+    private(set) var byteCount = 0
+
+    init(_ path: String) throws(ONNXError) {
+        self.path = path
+        descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
+        if descriptor < 0 { throw .cannotWrite(path: path, reason: errnoText()) }
+    }
+
+    deinit { if descriptor >= 0 { close(descriptor) } }
+
+    func write(_ bytes: UnsafeRawBufferPointer) throws(ONNXError) {
+        var done = 0
+        while done < bytes.count {
+            let count = systemWrite(descriptor, bytes.baseAddress! + done, min(bytes.count - done, 1 << 30))
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { throw .cannotWrite(path: path, reason: errnoText()) }
+            done += count
+        }
+        byteCount += bytes.count
+    }
+
+    func align(to boundary: Int) throws(ONNXError) {
+        let padding = (boundary - byteCount % boundary) % boundary
+        if padding == 0 { return }
+        let zeros = Data(count: padding)
+        try zeros.borrow { (bytes) throws(ONNXError) in try write(bytes) }
+    }
+
+    func finish() throws(ONNXError) {
+        let failed = close(descriptor) != 0
+        descriptor = -1
+        if failed { throw .cannotWrite(path: path, reason: errnoText()) }
+    }
+
+    func discard() {
+        if descriptor >= 0 { close(descriptor) }
+        descriptor = -1
+        unlink(path)
+    }
+}
+
+/// `write(2)`, whose name a method of the same name hides.
+private func systemWrite(_ file: CInt, _ bytes: UnsafeRawPointer, _ count: Int) -> Int { write(file, bytes, count) }
