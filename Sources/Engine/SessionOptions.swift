@@ -9,9 +9,10 @@ package struct SessionOptions: Sendable, Hashable {
     package var optimization: Optimization
     /// Whether pool threads busy-wait between operators. Off: an idle daemon must not burn CPU.
     package var spinning: Bool
-    /// Whether freed scratch memory is kept for the next run.
+    /// Whether freed scratch memory is kept for the next run. On: without it, `malloc` keeps more and serves it slower.
     package var memoryArena: Bool
-    /// Whether the scratch memory of one input shape is planned as one block.
+    /// Whether the scratch memory of each input shape is planned as one block. Off: the plans are kept for every shape that was
+    /// ever seen, take a third more memory where that is large, and were not faster.
     package var memoryPattern: Bool
     /// Whether weights are also laid out for the machine's kernels: faster runs, more memory.
     package var prepacking: Bool
@@ -21,7 +22,7 @@ package struct SessionOptions: Sendable, Hashable {
 
     package init(
         threads: Int = 1, optimization: Optimization = .all, spinning: Bool = false, memoryArena: Bool = true,
-        memoryPattern: Bool = true, prepacking: Bool = true, deterministic: Bool = false, freeDimensions: [String: Int] = [:]
+        memoryPattern: Bool = false, prepacking: Bool = true, deterministic: Bool = false, freeDimensions: [String: Int] = [:]
     ) {
         self.threads = threads
         self.optimization = optimization

@@ -9,19 +9,24 @@ struct ConformanceCase {
     let name: String
     let directory: URL
 
-    /// `.deps/conformance/<version>`, or what `MILLRACE_CONFORMANCE` names instead of `.deps/conformance`.
-    static func all(version: String) throws -> [ConformanceCase] {
+    /// `.deps/conformance/VERSION/KIND`, or what `MILLRACE_CONFORMANCE` names instead of `.deps/conformance`.
+    static func all(version: String, kinds: [String] = ["node"]) throws -> [ConformanceCase] {
         let environment = ProcessInfo.processInfo.environment["MILLRACE_CONFORMANCE"]
         let checkout = URL(fileURLWithPath: #filePath)
             .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let root = environment.map { URL(fileURLWithPath: $0) } ?? checkout.appendingPathComponent(".deps/conformance")
-        let folder = root.appendingPathComponent(version)
-        return try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted().compactMap { name in
-            let directory = folder.appendingPathComponent(name)
-            let isCase = FileManager.default.fileExists(atPath: directory.appendingPathComponent("model.onnx").path)
-            return isCase ? ConformanceCase(name: name, directory: directory) : nil
+        guard FileManager.default.fileExists(atPath: root.appendingPathComponent(version).path) else {
+            throw MissingData(description: "\(root.path)/\(version) is missing: run Scripts/onnx-conformance")
+        }
+        return try kinds.flatMap { kind in
+            let folder = root.appendingPathComponent(version).appendingPathComponent(kind)
+            return try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted().map { name in
+                ConformanceCase(name: name, directory: folder.appendingPathComponent(name))
+            }
         }
     }
+
+    struct MissingData: Error, CustomStringConvertible { let description: String }
 
     func modelBytes() throws -> Data { try Data(contentsOf: directory.appendingPathComponent("model.onnx")) }
 
