@@ -158,13 +158,13 @@ import Testing
         var model = Settling(policy: policy, now: .zero)
         _ = model.heard(.movedIn, now: .zero)
         _ = model.observed(look(5), now: .zero)
-        #expect(model.checked(.holdsWithData(dataIsOlder: true), now: .zero) == .probeLease)
+        #expect(model.checked(.holdsWithData(Self.stamp(50), dataIsOlder: true), now: .zero) == .probeLease)
         guard case .wait(.seconds(2), _) = model.leased(.granted, now: .zero) else {
             Issue.record("a model was taken with data from before it")
             return
         }
         _ = model.observed(look(5), now: .seconds(2))
-        _ = model.checked(.holdsWithData(dataIsOlder: true), now: .seconds(2))
+        _ = model.checked(.holdsWithData(Self.stamp(50), dataIsOlder: true), now: .seconds(2))
         #expect(model.leased(.granted, now: .seconds(2)) == .complete(.renamed) || model.leased(.granted, now: .seconds(2)) == .complete(.quiet))
     }
 

@@ -9,8 +9,6 @@ struct DirectoryListing: ~Copyable {
         /// For people: invalid bytes replaced.
         var shownName: String
         var isDirectory: Bool
-        /// Of the entry itself; nil where it went away or cannot be read. Filled by `status`.
-        var status: stat?
     }
 
     private let stream: OpaquePointer
@@ -30,8 +28,8 @@ struct DirectoryListing: ~Copyable {
 
     deinit { closedir(stream) }
 
-    /// Calls `body` for every entry but `.` and `..`. `isWanted` is asked by name and kind first, so that what no one wants costs no stat.
-    func forEach(isWanted: (borrowing Entry) -> Bool, body: (Entry) -> Void) {
+    /// Calls `body` for every entry but `.` and `..`, with a way to its status (a link's own), so that what no one wants costs no stat.
+    func forEach(_ body: (Entry, _ status: () -> stat?) -> Void) {
         while let pointer = readdir(stream) {
             let name = UnsafeRawPointer(pointer).advanced(by: MemoryLayout<dirent>.offset(of: \dirent.d_name)!)
                 .assumingMemoryBound(to: CChar.self)
@@ -39,15 +37,13 @@ struct DirectoryListing: ~Copyable {
             if name[0] == 0x2E, length == 1 || (length == 2 && name[1] == 0x2E) { continue }
             let bytes = UnsafeRawBufferPointer(start: name, count: length)
             let valid = String(validating: bytes, as: UTF8.self)
-            var entry = Entry(
-                name: valid, shownName: valid ?? String(decoding: bytes, as: UTF8.self), isDirectory: pointer.pointee.d_type == DT_DIR)
+            var isDirectory = pointer.pointee.d_type == DT_DIR
             if pointer.pointee.d_type == DT_UNKNOWN {
-                entry.status = status(of: name)
-                entry.isDirectory = entry.status.map { $0.st_mode & S_IFMT == S_IFDIR } ?? false
+                isDirectory = status(of: name).map { $0.st_mode & S_IFMT == S_IFDIR } ?? false
             }
-            guard isWanted(entry) else { continue }
-            if entry.status == nil { entry.status = status(of: name) }
-            body(entry)
+            body(Entry(name: valid, shownName: valid ?? String(decoding: bytes, as: UTF8.self), isDirectory: isDirectory)) {
+                status(of: name)
+            }
         }
     }
 

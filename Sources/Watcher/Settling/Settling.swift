@@ -25,9 +25,9 @@ package struct Settling: Sendable {
     /// What the bytes prove.
     package enum Proof: Sendable, Equatable {
         case holds
-        /// A model with external data, all of it there. `dataIsOlder`: the data was in place well before the model, so that a sync
-        /// tool which carries the model first may yet replace it.
-        case holdsWithData(dataIsOlder: Bool)
+        /// A model with external data, all of it there. The stamp is over all its files. `dataIsOlder`: the data was in place well
+        /// before the model, so that a sync tool which carries the model first may yet replace it.
+        case holdsWithData(FileStamp, dataIsOlder: Bool)
         case broken(String)
         /// It must not be read further as it is now; judged once it is quiet, since links come and go while tools publish.
         case unsafe
@@ -89,7 +89,8 @@ package struct Settling: Sendable {
     /// The next look was caused by a change of attributes, which explains a new change time.
     private var expectsTouch = false
     private var proof: Proof?
-    private var isOldEnough = false
+    /// Known only where there is no time to wait.
+    private var age: Duration = .zero
     private var wakeAt: Duration
     private var waitReason = "just seen"
     private var recheckAfter: Duration
@@ -147,7 +148,7 @@ package struct Settling: Sendable {
             if !expectsChange, !isTouch { ground = nil }
             changed(now)
         } else if let age, stamp != nil {
-            isOldEnough = age >= policy.quiet
+            self.age = age
         }
         stamp = new
         expectsChange = false
@@ -158,10 +159,11 @@ package struct Settling: Sendable {
 
     package mutating func checked(_ proof: Proof, now: Duration) -> Step {
         isJudged = true
+        if case .holdsWithData(let old, _) = self.proof, case .holdsWithData(let new, _) = proof, old != new { changed(now) }
         self.proof = proof
         switch proof {
         case .broken(let reason):
-            if now - lastChange >= policy.giveUp { return .truncated(reason) }
+            if max(now - lastChange, age) >= policy.giveUp { return .truncated(reason) }
             let next = min(now + recheckAfter, max(lastChange + policy.giveUp, now))
             recheckAfter = min(recheckAfter * 2, max(Self.longestPause, policy.quiet))
             return wait(until: next, for: reason)
@@ -194,7 +196,7 @@ package struct Settling: Sendable {
         if isQuiet(now) {
             return .complete(ground == .renamed && !hasData ? .renamed : .quiet)
         }
-        if case .holdsWithData(let dataIsOlder) = proof, dataIsOlder || lease == .unavailable {
+        if case .holdsWithData(_, let dataIsOlder) = proof, dataIsOlder || lease == .unavailable {
             return wait(until: lastChange + policy.quiet, for: "its external data may still be replaced")
         }
         switch (ground, lease) {
@@ -225,17 +227,26 @@ package struct Settling: Sendable {
     }
 
     package var reason: String { waitReason }
+
+    /// What the file is known by once it is complete.
+    package var wholeStamp: FileStamp? {
+        if case .holdsWithData(let whole, _) = proof { whole } else { stamp }
+    }
+
+    /// A mark beside the file that says it is being downloaded means nothing once it was renamed into place.
+    package var heedsMarks: Bool { !cameByRename }
+
     package var wakeTime: Duration { wakeAt }
 
     private var hasData: Bool {
         if case .holdsWithData = proof { true } else { false }
     }
 
-    private func isQuiet(_ now: Duration) -> Bool { isOldEnough || now - lastChange >= policy.quiet }
+    private func isQuiet(_ now: Duration) -> Bool { max(now - lastChange, age) >= policy.quiet }
 
     private mutating func changed(_ now: Duration) {
         lastChange = now
-        isOldEnough = false
+        age = .zero
         recheckAfter = max(policy.quiet, .milliseconds(100))
     }
 

@@ -1,0 +1,264 @@
+internal import CInotifyTools
+internal import Glibc
+internal import Synchronization
+
+/// The process's only use of libinotifytools, whose state is global and not thread-safe: every call is made under one lock, by whichever
+/// listener comes first; the others find their events in their own queues.
+///
+/// Around the library's edges: it is initialized once and never again (it would return events of the old instance), its descriptor is found
+/// in /proc/self/fd and waited on with `poll` (its own wait counts whole seconds), events are taken one at a time (more would spin), its
+/// path table and its regular expressions are not used (the one goes stale, the other swallow overflows).
+///
+/// How much it has buffered cannot be asked, and asking for one event too many blocks. So each round posts a mark of its own (a mode change
+/// of an anonymous file that is watched too) and takes events until the mark comes out; rounds go on until one brings nothing else. What
+/// slips into the library's buffer behind the last mark waits for the next event or for the listener's next look, a second later.
+///
+/// The number of a new watch cannot be asked for either, but by a path, and a path that was watched before gives the number of its dead
+/// watch. So each watch is made under a spelling of its own: `/`, then a counter in binary with `/` for 0 and `./` for 1, then the path.
+final class InotifyInstance: Sendable {
+    /// An event as it was heard, its name copied out of the library's buffer.
+    struct Heard {
+        var token: Int
+        var mask: UInt32
+        /// Empty for the directory itself; nil where it is not UTF-8.
+        var name: String?
+    }
+
+    struct Taken {
+        var events: [Heard]
+        var hasOverflowed: Bool
+        /// Take again before waiting.
+        var hasMore: Bool
+    }
+
+    /// What one listener has not taken yet.
+    private struct Listener {
+        var events: [Heard] = []
+        var hasOverflowed = false
+        /// Written to when another listener's round put something here.
+        var wake: CInt
+    }
+
+    private struct Watched {
+        /// Listener and token: two spools may share a directory.
+        var owners: [(listener: Int, token: Int)]
+    }
+
+    private struct State {
+        var listeners: [Int: Listener] = [:]
+        var nextListener = 0
+        var watches: [CInt: Watched] = [:]
+        var descriptors: [Int: [Int: CInt]] = [:]
+        var marks: [Mark]
+        var round = 0
+        var spellings: UInt32 = 0
+    }
+
+    private struct Mark {
+        var file: CInt
+        var watch: CInt
+    }
+
+    /// The most events that wait for one listener; more count as an overflow, as in the kernel.
+    private static let queueLimit = 262_144
+    private static let mostPerTake = 4096
+
+    static let mask = UInt32(
+        IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF)
+    private static let onlyDirectory: UInt32 = 0x0100_0000
+    private static let dontFollow: UInt32 = 0x0200_0000
+    private static let excludeUnlinked: UInt32 = 0x0400_0000
+
+    static let shared: Result<InotifyInstance, WatcherError> = {
+        do throws(WatcherError) { return .success(try InotifyInstance()) } catch { return .failure(error) }
+    }()
+
+    let descriptor: CInt
+    private let state: Mutex<State>
+
+    private init() throws(WatcherError) {
+        let before = Self.inotifyDescriptors()
+        guard inotifytools_initialize() != 0 else { throw .noInstance(errno: inotifytools_error()) }
+        guard let descriptor = Self.inotifyDescriptors().subtracting(before).max() else { throw .noInstance(errno: ENOENT) }
+        guard descriptor < 1024 else { throw .descriptorTooHigh(descriptor) }
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        self.descriptor = descriptor
+        var marks: [Mark] = []
+        for _ in 0..<2 {
+            let file = Self.anonymousFile()
+            guard file >= 0 else { throw .noInstance(errno: errno) }
+            // Returns 1 on success; the number of the watch is found by making the event happen.
+            guard inotifytools_watch_file("/proc/self/fd/\(file)", CInt(IN_ATTRIB)) != 0, fchmod(file, 0o600) == 0,
+                let event = inotifytools_next_event(1)
+            else { throw .noInstance(errno: inotifytools_error()) }
+            marks.append(Mark(file: file, watch: event.pointee.wd))
+        }
+        state = Mutex(State(marks: marks))
+    }
+
+    /// - Parameter wake: a descriptor that gets one byte written when events arrive on someone else's round.
+    func subscribe(wake: CInt) -> Int {
+        state.withLock { state in
+            state.nextListener += 1
+            state.listeners[state.nextListener] = Listener(wake: wake)
+            state.descriptors[state.nextListener] = [:]
+            return state.nextListener
+        }
+    }
+
+    func unsubscribe(_ listener: Int) {
+        state.withLock { state in
+            for (token, watch) in state.descriptors.removeValue(forKey: listener) ?? [:] {
+                Self.release(watch, listener: listener, token: token, &state)
+            }
+            state.listeners[listener] = nil
+        }
+    }
+
+    func watch(_ path: String, listener: Int, token: Int) throws(WatcherError) {
+        let failure: CInt = state.withLock { state in
+            guard state.listeners[listener] != nil else { return EBADF }
+            guard let watch = Self.add(path, &state) else { return inotifytools_error() }
+            state.watches[watch, default: Watched(owners: [])].owners.append((listener, token))
+            state.descriptors[listener]?[token] = watch
+            return 0
+        }
+        switch failure {
+        case 0: return
+        case ENOSPC, ENOMEM: throw .watchLimit(path: path)
+        case ENOENT: throw .missing(path: path)
+        case ENOTDIR, ELOOP: throw .notADirectory(path: path)
+        default: throw .cannotWatch(path: path, errno: failure)
+        }
+    }
+
+    func unwatch(listener: Int, token: Int) {
+        state.withLock { state in
+            guard let watch = state.descriptors[listener]?.removeValue(forKey: token) else { return }
+            Self.release(watch, listener: listener, token: token, &state)
+        }
+    }
+
+    /// Reads what the kernel has for everyone, then gives `listener` its part.
+    func take(_ listener: Int) -> Taken {
+        state.withLock { state in
+            let hasMore = Self.readRounds(&state, for: listener)
+            guard let mine = state.listeners[listener] else { return Taken(events: [], hasOverflowed: false, hasMore: false) }
+            state.listeners[listener]!.events = []
+            state.listeners[listener]!.hasOverflowed = false
+            return Taken(events: mine.events, hasOverflowed: mine.hasOverflowed, hasMore: hasMore)
+        }
+    }
+
+    // MARK: Under the lock
+
+    private static func add(_ path: String, _ state: inout State) -> CInt? {
+        state.spellings &+= 1
+        var spelled = "/"
+        var counter = state.spellings
+        while counter > 0 {
+            spelled += counter & 1 == 0 ? "/" : "./"
+            counter >>= 1
+        }
+        spelled += "/" + path.drop { $0 == "/" }
+        let flags = mask | onlyDirectory | dontFollow | excludeUnlinked
+        guard inotifytools_watch_file(spelled, CInt(bitPattern: flags)) != 0 else { return nil }
+        // The library appends a slash to a directory's path.
+        let watch = inotifytools_wd_from_filename(spelled.utf8.last == UInt8(ascii: "/") ? spelled : spelled + "/")
+        return watch > 0 ? watch : nil
+    }
+
+    private static func release(_ watch: CInt, listener: Int, token: Int, _ state: inout State) {
+        state.watches[watch]?.owners.removeAll { $0.listener == listener && $0.token == token }
+        guard let left = state.watches[watch], left.owners.isEmpty else { return }
+        state.watches[watch] = nil
+        inotifytools_remove_watch_by_wd(watch)
+    }
+
+    /// - Returns: whether events may be left because there were too many for one go.
+    private static func readRounds(_ state: inout State, for listener: Int) -> Bool {
+        var taken = 0
+        while taken < mostPerTake {
+            let heard = readRound(&state, for: listener)
+            if heard == 0 { return false }
+            taken += heard
+        }
+        return true
+    }
+
+    private static func readRound(_ state: inout State, for listener: Int) -> Int {
+        state.round += 1
+        let mark = state.marks[state.round % 2]
+        fchmod(mark.file, 0o600)
+        var heard = 0
+        while let event = inotifytools_next_event(1) {
+            let watch = event.pointee.wd
+            if watch == mark.watch { break }
+            if state.marks.contains(where: { $0.watch == watch }) { continue }
+            heard += 1
+            if event.pointee.mask & UInt32(IN_Q_OVERFLOW) != 0 {
+                for (id, other) in state.listeners {
+                    state.listeners[id]!.hasOverflowed = true
+                    if id != listener { Self.wake(other) }
+                }
+                // The mark may be among what was dropped.
+                fchmod(mark.file, 0o600)
+                continue
+            }
+            guard let watched = state.watches[watch] else { continue }
+            let mask = event.pointee.mask
+            let name = name(of: event)
+            for owner in watched.owners {
+                give(Heard(token: owner.token, mask: mask, name: name), to: owner.listener, reader: listener, &state)
+            }
+            if mask & UInt32(IN_IGNORED) != 0 {
+                state.watches[watch] = nil
+                for owner in watched.owners { state.descriptors[owner.listener]?[owner.token] = nil }
+            }
+        }
+        return heard
+    }
+
+    private static func give(_ event: Heard, to listener: Int, reader: Int, _ state: inout State) {
+        guard let target = state.listeners[listener] else { return }
+        if target.events.count >= queueLimit {
+            state.listeners[listener]!.hasOverflowed = true
+        } else {
+            state.listeners[listener]!.events.append(event)
+        }
+        if listener != reader, target.events.isEmpty { wake(target) }
+    }
+
+    private static func wake(_ listener: Listener) {
+        var byte: UInt8 = 0
+        _ = write(listener.wake, &byte, 1)
+    }
+
+    /// The kernel pads names with zeros.
+    private static func name(of event: UnsafeMutablePointer<inotify_event>) -> String? {
+        let start = UnsafeRawPointer(event).advanced(by: MemoryLayout<inotify_event>.size)
+        let padded = UnsafeRawBufferPointer(start: start, count: Int(event.pointee.len))
+        return String(validating: padded.prefix { $0 != 0 }, as: UTF8.self)
+    }
+
+    private static func inotifyDescriptors() -> Set<CInt> {
+        guard let directory = opendir("/proc/self/fd") else { return [] }
+        defer { closedir(directory) }
+        var found: Set<CInt> = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            guard let number = CInt(name) else { continue }
+            var target = [CChar](repeating: 0, count: 64)
+            let length = readlink("/proc/self/fd/\(number)", &target, target.count)
+            if length > 0, target.prefix(length).elementsEqual("anon_inode:inotify".utf8.map(CChar.init(bitPattern:))) { found.insert(number) }
+        }
+        return found
+    }
+
+    /// `memfd_create(2)`, which the Glibc module leaves out.
+    private static func anonymousFile() -> CInt {
+        typealias Create = @convention(c) (UnsafePointer<CChar>, UInt32) -> CInt
+        guard let symbol = dlsym(nil, "memfd_create") else { return -1 }
+        return unsafeBitCast(symbol, to: Create.self)("millrace-inotify-mark", 1)
+    }
+}

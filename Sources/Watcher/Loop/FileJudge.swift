@@ -1,0 +1,163 @@
+internal import SystemPackage
+
+/// Does what a `Settling` asks for: stats, seals and leases of one file, until it says to wait or is done.
+struct FileJudge {
+    enum Outcome {
+        case waits
+        case complete(CompleteFacts)
+        case truncated(FileStamp, String)
+        case refused(rule: String, reason: String, remedy: String, FileStamp?)
+        /// Gone, or no file any more.
+        case dropped
+    }
+
+    struct CompleteFacts {
+        var stamp: FileStamp
+        var seal: Seal?
+        var evidence: Settling.Evidence
+        /// Relative to the model's own directory.
+        var companions: [String]
+        var endsWithNewline: Bool?
+    }
+
+    private static let mostSteps = 16
+
+    let root: String
+    let path: String
+    let clock: WatchClock
+    /// Let a file's age by its change time count: there is no time to wait.
+    let countsAge: Bool
+    private let directory: String
+    private let seal: Seal
+
+    init(root: String, path: String, clock: WatchClock, countsAge: Bool) {
+        self.root = root
+        self.path = path
+        self.clock = clock
+        self.countsAge = countsAge
+        let (directory, name) = Spool.split(path)
+        self.directory = directory
+        seal = Seal(name: String(name))
+    }
+
+    /// - Parameter known: what a scan just saw, so that the first look costs no second stat.
+    func drive(_ settling: inout Settling, from first: Settling.Step, known: FileStamp? = nil) -> Outcome {
+        var step = first
+        var known = known
+        var file: SealedFile?
+        var verdict = Seal.Verdict.none(endsWithNewline: nil)
+        for _ in 0..<Self.mostSteps {
+            switch step {
+            case .look:
+                file = nil
+                if let stamp = known {
+                    step = settling.observed(.file(stamp, age: age(of: stamp)), now: clock.now())
+                    known = nil
+                    continue
+                }
+                switch FoundEntry(path: path, root: root) {
+                case .file(let stamp): step = settling.observed(.file(stamp, age: age(of: stamp)), now: clock.now())
+                case .refused(let rule, let reason, let remedy, let stamp):
+                    return .refused(rule: rule, reason: reason, remedy: remedy, stamp)
+                case .missing, .directory, .ignored: return .dropped
+                }
+            case .checkSeal:
+                var opened: SealedFile
+                do throws(Errno) { opened = try SealedFile(path: path) } catch {
+                    if error == .noSuchFileOrDirectory { return .dropped }
+                    if error == .permissionDenied, case .refused(let rule, let reason, let remedy, let stamp) = FoundEntry.unreadable(settling.stamp, path: path) {
+                        return .refused(rule: rule, reason: reason, remedy: remedy, stamp)
+                    }
+                    step = settling.checked(.broken("it cannot be opened: \(error)"), now: clock.now())
+                    continue
+                }
+                let stamp = FileStamp(opened.status)
+                if stamp != settling.stamp {
+                    step = settling.observed(.file(stamp, age: age(of: stamp)), now: clock.now())
+                    if step == .checkSeal { step = .look }
+                    continue
+                }
+                verdict = seal.check(&opened, directory: directory)
+                file = consume opened
+                step = settling.checked(proof(of: verdict, stamp: stamp, heedsMarks: settling.heedsMarks), now: clock.now())
+            case .probeLease:
+                var lease = Settling.Lease.unavailable
+                if let opened = file.take() {
+                    lease = opened.probeLease()
+                    file = consume opened
+                }
+                step = settling.leased(lease == .granted ? leaseOfCompanions(verdict) : lease, now: clock.now())
+            case .wait:
+                return .waits
+            case .complete(let evidence):
+                return .complete(facts(verdict, evidence: evidence, stamp: settling.wholeStamp!))
+            case .truncated(let reason):
+                return .truncated(settling.stamp!, reason)
+            case .refuse:
+                guard case .unsafe(let rule, let reason, let remedy) = verdict else { return .dropped }
+                return .refused(rule: rule, reason: reason, remedy: remedy, settling.stamp)
+            case .forget:
+                return .dropped
+            }
+        }
+        // It changes faster than it can be looked at; its next event or its quiet time brings it back.
+        _ = settling.heard(.modified, now: clock.now())
+        return .waits
+    }
+
+    /// What the file would be known by if it were complete now: for a model, with its external data.
+    func stampIfWhole(_ stamp: FileStamp) -> FileStamp {
+        guard seal == .onnx, var file = try? SealedFile(path: path), case .holds(let companions) = seal.check(&file, directory: directory),
+            !companions.isEmpty
+        else { return stamp }
+        return FileStamp(path: path, companions: companions.map { directory + "/" + $0 }) ?? stamp
+    }
+
+    private func age(of stamp: FileStamp) -> Duration? {
+        countsAge ? .nanoseconds(clock.wallNanoseconds() - stamp.changed) : nil
+    }
+
+    private func proof(of verdict: Seal.Verdict, stamp: FileStamp, heedsMarks: Bool) -> Settling.Proof {
+        switch verdict {
+        case .broken(let reason): return .broken(reason)
+        case .unsafe: return .unsafe
+        case .holds(let companions) where !companions.isEmpty:
+            guard let whole = FileStamp(path: path, companions: companions.map { directory + "/" + $0 }) else {
+                return .broken("its external data went away")
+            }
+            let newest = companions.compactMap { FileStamp(path: directory + "/" + $0)?.changed }.max() ?? stamp.changed
+            return .holdsWithData(whole, dataIsOlder: stamp.changed - newest > 2_000_000_000)
+        case .holds, .none:
+            if heedsMarks, let mark = TemporaryNames.marksOfProgress.first(where: { FileStamp(path: path + $0) != nil }) {
+                return .broken("\(mark) beside it says that it is still being downloaded")
+            }
+            if case .none(let endsWithNewline) = verdict { return .unsealed(endsWithNewline: endsWithNewline) }
+            return .holds
+        }
+    }
+
+    private func leaseOfCompanions(_ verdict: Seal.Verdict) -> Settling.Lease {
+        guard case .holds(let companions) = verdict else { return .granted }
+        var lease = Settling.Lease.granted
+        for companion in companions {
+            guard let file = try? SealedFile(path: directory + "/" + companion) else { return .unavailable }
+            switch file.probeLease() {
+            case .granted: break
+            case .denied: return .denied
+            case .unavailable: lease = .unavailable
+            }
+        }
+        return lease
+    }
+
+    private func facts(_ verdict: Seal.Verdict, evidence: Settling.Evidence, stamp: FileStamp) -> CompleteFacts {
+        switch verdict {
+        case .holds(let companions):
+            CompleteFacts(stamp: stamp, seal: seal, evidence: evidence, companions: companions, endsWithNewline: nil)
+        case .none(let endsWithNewline):
+            CompleteFacts(stamp: stamp, seal: nil, evidence: evidence, companions: [], endsWithNewline: endsWithNewline)
+        case .broken, .unsafe:
+            CompleteFacts(stamp: stamp, seal: nil, evidence: evidence, companions: [], endsWithNewline: nil)
+        }
+    }
+}

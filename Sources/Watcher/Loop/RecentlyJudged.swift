@@ -1,0 +1,26 @@
+/// What was judged a moment ago, so that a second look at it before the owner has it on record does not judge it twice. Bounded: the older
+/// half is dropped when the newer is full.
+struct RecentlyJudged {
+    private struct Key: Hashable {
+        var spool: Int
+        var path: String
+    }
+
+    private static let capacity = 16_384
+
+    private var newer: [Key: FileStamp] = [:]
+    private var older: [Key: FileStamp] = [:]
+
+    func contains(_ path: String, of spool: Int, stamp: FileStamp) -> Bool {
+        let key = Key(spool: spool, path: path)
+        return (newer[key] ?? older[key]) == stamp
+    }
+
+    mutating func insert(_ path: String, of spool: Int, stamp: FileStamp) {
+        if newer.count >= Self.capacity {
+            older = newer
+            newer.removeAll(keepingCapacity: true)
+        }
+        newer[Key(spool: spool, path: path)] = stamp
+    }
+}

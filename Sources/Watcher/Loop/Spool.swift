@@ -1,0 +1,45 @@
+/// What one watched directory is known by while it is watched. Only files that are not settled stand here one by one.
+final class Spool {
+    struct Pending {
+        var settling: Settling
+        /// The earliest time for which it stands in the queue of due files.
+        var scheduled: Duration?
+        /// Found by a scan whose end is still to be reported.
+        var isBacklog: Bool
+    }
+
+    let slot: Int
+    let directory: SpoolDirectory
+    let admission: Admission
+    /// The directory with its links resolved, while it is attached.
+    var root: String?
+    var identity: FileStamp?
+    /// nil until the first try.
+    var isHealthy: Bool?
+    var retryAt: Duration?
+    /// Whether inotify tells everything that happens here.
+    var isTrusted = false
+    var usesInotify = false
+    var tokens: [String: Int] = [:]
+    var pending: [String: Pending] = [:]
+
+    init(slot: Int, directory: SpoolDirectory) {
+        self.slot = slot
+        self.directory = directory
+        admission = Admission(include: directory.include)
+    }
+
+    func path(of relative: String) -> String { relative.isEmpty ? root ?? "" : (root ?? "") + "/" + relative }
+
+    static func join(_ directory: String, _ name: String) -> String { directory.isEmpty ? name : directory + "/" + name }
+
+    /// `path` itself and everything below it.
+    static func isWithin(_ path: String, _ directory: String) -> Bool {
+        directory.isEmpty || path == directory || (path.utf8.starts(with: directory.utf8) && path.utf8.dropFirst(directory.utf8.count).first == 0x2F)
+    }
+
+    static func split(_ path: String) -> (directory: String, name: Substring) {
+        guard let slash = path.utf8.lastIndex(of: 0x2F) else { return ("", path[...]) }
+        return (String(path[..<slash]), path[path.utf8.index(after: slash)...])
+    }
+}

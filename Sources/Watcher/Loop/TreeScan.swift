@@ -1,0 +1,82 @@
+internal import Glibc
+internal import SystemPackage
+
+/// Walks everything below one directory of a spool: watches each directory before it lists it.
+struct TreeScan {
+    enum Finding {
+        case file(String, FileStamp)
+        case refused(String, rule: String, reason: String, remedy: String, FileStamp?)
+        /// The directory where the walk began cannot be listed.
+        case rootFailed(WatcherError)
+    }
+
+    let root: String
+    let admission: Admission
+    /// Called for each directory, relative to the root, before it is listed.
+    let enter: (String) -> Void
+
+    /// - Returns: how many names were passed over by rule.
+    func walk(from start: String, deep: Bool, found: (Finding) -> Void) -> Int {
+        var ignored = 0
+        var open = [start]
+        while let directory = open.popLast() {
+            enter(directory)
+            let path = directory.isEmpty ? root : root + "/" + directory
+            let listing: DirectoryListing
+            do throws(Errno) { listing = try DirectoryListing(path: path) } catch {
+                if directory == start { found(.rootFailed(.cannotList(path: path, errno: error.rawValue))) }
+                if error == .permissionDenied {
+                    found(
+                        .refused(
+                            directory, rule: "directory.unreadable", reason: "the daemon's user may not list this directory",
+                            remedy: "Give the daemon's user read and search permission on it", Self.identity(path)))
+                }
+                continue
+            }
+            listing.forEach { entry, status in
+                guard let name = entry.name else {
+                    if !entry.shownName.hasPrefix(".") {
+                        found(Self.refusal(Admission.notUnicode, Spool.join(directory, entry.shownName), status()))
+                    }
+                    return
+                }
+                let relative = Spool.join(directory, name)
+                let verdict = entry.isDirectory ? Admission.judge(directory: name[...]) ?? .candidate : admission.judge(name: name[...], of: relative)
+                switch verdict {
+                case .ignored: ignored += 1
+                case .refused: found(Self.refusal(verdict, relative, status()))
+                case .candidate where entry.isDirectory:
+                    if deep { open.append(relative) }
+                case .candidate:
+                    guard let status = status() else { return }
+                    switch FoundEntry(path: root + "/" + relative, root: root, status: status) {
+                    case .file(let stamp): found(.file(relative, stamp))
+                    case .refused(let rule, let reason, let remedy, let stamp):
+                        found(.refused(relative, rule: rule, reason: reason, remedy: remedy, stamp))
+                    case .ignored: ignored += 1
+                    case .directory, .missing: break
+                    }
+                }
+            }
+        }
+        return ignored
+    }
+
+    private static func refusal(_ verdict: Admission.Verdict, _ relative: String, _ status: stat?) -> Finding {
+        guard case .refused(let rule, let reason, let remedy) = verdict else {
+            return .refused(relative, rule: "name", reason: "the name is not admitted", remedy: "Rename it", nil)
+        }
+        let stamp = status.map { $0.st_mode & S_IFMT == S_IFDIR ? directoryStamp($0) : FileStamp($0) }
+        return .refused(relative, rule: rule, reason: reason, remedy: remedy, stamp)
+    }
+
+    private static func identity(_ path: String) -> FileStamp? {
+        var status = stat()
+        return lstat(path, &status) == 0 ? directoryStamp(status) : nil
+    }
+
+    /// A directory's size and change time follow its entries, so they are left out.
+    static func directoryStamp(_ status: stat) -> FileStamp {
+        FileStamp(device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: 0, changed: 0)
+    }
+}

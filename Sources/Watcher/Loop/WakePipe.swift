@@ -1,0 +1,41 @@
+internal import Glibc
+
+/// Wakes a thread that waits in `poll`. Any thread may signal.
+final class WakePipe: Sendable {
+    let reader: CInt
+    let writer: CInt
+
+    /// Both ends are -1 where no descriptor is left; the watch then notices signals at its next look, within a second.
+    init() {
+        var ends: [CInt] = [-1, -1]
+        _ = pipe(&ends)
+        (reader, writer) = (ends[0], ends[1])
+        for end in ends where end >= 0 {
+            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+            _ = fcntl(end, F_SETFL, O_NONBLOCK)
+        }
+    }
+
+    deinit {
+        if reader >= 0 { close(reader) }
+        if writer >= 0 { close(writer) }
+    }
+
+    func signal() {
+        var byte: UInt8 = 1
+        _ = write(writer, &byte, 1)
+    }
+
+    /// Waits for a signal, or for something to read at `descriptor`, for at most `timeout`.
+    func wait(also descriptor: CInt?, timeout: Duration) {
+        var set = [pollfd(fd: reader, events: Int16(POLLIN), revents: 0)]
+        if let descriptor { set.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)) }
+        // Rounded up: waking a little early would mean to look twice.
+        let (seconds, attoseconds) = timeout.components
+        let milliseconds = seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
+        _ = poll(&set, nfds_t(set.count), CInt(clamping: max(milliseconds, 0)))
+        guard set[0].revents != 0 else { return }
+        var drain = [UInt8](repeating: 0, count: 64)
+        while read(reader, &drain, drain.count) == drain.count {}
+    }
+}

@@ -1,0 +1,43 @@
+internal import Glibc
+
+extension WatchLoop {
+    private static let onceChunk = 512
+    /// Between the two looks that must agree.
+    private static let gapBetweenLooks: UInt32 = 20_000
+
+    /// Judges what a scan found without waiting for quiet: a file whose change time is older than that, and which two looks find the same,
+    /// counts as quiet.
+    /// - Returns: what has not settled, and why.
+    func settleOnce(flush: () -> Void, isStopped: () -> Bool) -> [WaitingFile] {
+        var files: [DueQueue.Item] = []
+        for spool in spools.values {
+            for (path, pending) in spool.pending {
+                files.append(
+                    .init(
+                        time: .zero, order: spool.directory.order, changed: pending.settling.stamp?.changed ?? 0, spool: spool.slot, path: path))
+            }
+        }
+        files.sort()
+        if !files.isEmpty { usleep(Self.gapBetweenLooks) }
+        var waiting: [WaitingFile] = []
+        for file in files {
+            guard let spool = spools[file.spool], let root = spool.root, var pending = spool.pending[file.path] else { continue }
+            if isStopped() {
+                waiting.append(WaitingFile(directory: spool.directory.id, relativePath: file.path, reason: "not looked at: told to stop"))
+                continue
+            }
+            let judge = FileJudge(root: root, path: spool.path(of: file.path), clock: settings.clock, countsAge: true)
+            let outcome = judge.drive(&pending.settling, from: .look)
+            if outcome.isWaiting {
+                waiting.append(WaitingFile(directory: spool.directory.id, relativePath: file.path, reason: pending.settling.reason))
+            } else {
+                report(outcome, of: file.path, in: spool, firstSeen: pending.settling.firstSeen)
+            }
+            forget(file.path, in: spool)
+            if out.count >= Self.onceChunk { flush() }
+        }
+        out.append(.caughtUp)
+        flush()
+        return waiting
+    }
+}

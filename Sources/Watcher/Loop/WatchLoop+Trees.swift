@@ -1,0 +1,172 @@
+internal import Glibc
+internal import Logging
+
+/// Directories: attached, walked, lost and found again.
+extension WatchLoop {
+    // MARK: Spools
+
+    /// Takes the wanted directories in place of the present ones. One that is unchanged goes on as it is.
+    func replace(with wanted: [SpoolDirectory]) {
+        for spool in spools.values.sorted(by: { $0.slot < $1.slot }) where !wanted.contains(spool.directory) {
+            forgetNodes(of: spool, below: "")
+            for path in Array(spool.pending.keys) { forget(path, in: spool) }
+            spools[spool.slot] = nil
+        }
+        let present = Set(spools.values.map(\.directory))
+        var added: [Spool] = []
+        for directory in wanted where !present.contains(directory) {
+            nextSlot += 1
+            let spool = Spool(slot: nextSlot, directory: directory)
+            spools[nextSlot] = spool
+            added.append(spool)
+        }
+        for spool in added.sorted(by: { ($0.directory.order, $0.slot) < ($1.directory.order, $1.slot) }) { attach(spool) }
+        owesCaughtUp = true
+    }
+
+    /// Finds the directory, watches it and everything below it, and lists it.
+    func attach(_ spool: Spool) {
+        spool.retryAt = nil
+        guard let root = FoundEntry.realPath(spool.directory.path), let identity = Self.directoryIdentity(root) else {
+            return unhealthy(spool, WatcherError.missing(path: spool.directory.path).description)
+        }
+        spool.root = root
+        spool.identity = identity
+        let isLocal = spool.directory.watch == .auto ? FileSystemKind.isLocal(path: root) : true
+        spool.usesInotify = events != nil && spool.directory.watch != .poll
+        spool.isTrusted = spool.usesInotify && isLocal
+        if let failure = scan(spool, below: "", deep: true, isBacklog: true) {
+            forgetNodes(of: spool, below: "")
+            spool.root = nil
+            return unhealthy(spool, failure.description)
+        }
+        if !spool.isTrusted { poll("", of: spool) }
+        if spool.isHealthy == false { out.append(.healthy(directory: spool.directory.id)) }
+        spool.isHealthy = true
+    }
+
+    func detach(_ spool: Spool, reason: String) {
+        forgetNodes(of: spool, below: "")
+        for path in Array(spool.pending.keys) { forget(path, in: spool) }
+        spool.root = nil
+        unhealthy(spool, reason)
+    }
+
+    private func unhealthy(_ spool: Spool, _ reason: String) {
+        spool.retryAt = now + Self.retryInterval
+        guard spool.isHealthy != false else { return }
+        spool.isHealthy = false
+        out.append(.unhealthy(directory: spool.directory.id, reason: reason))
+    }
+
+    /// A directory above a spool may be moved without any event here, and a mount may come to lie over it.
+    func checkHealth() {
+        nextHealth = now + Self.retryInterval
+        for spool in spools.values.sorted(by: { $0.slot < $1.slot }) {
+            if spool.root == nil {
+                attach(spool)
+            } else if FoundEntry.realPath(spool.directory.path) != spool.root || Self.directoryIdentity(spool.root!) != spool.identity {
+                detach(spool, reason: "\(spool.directory.path): another directory stands under this path, or none")
+                attach(spool)
+            }
+        }
+    }
+
+    func scanAll() {
+        for spool in spools.values.sorted(by: { ($0.directory.order, $0.slot) < ($1.directory.order, $1.slot) }) where spool.root != nil {
+            scan(spool, below: "", deep: true, isBacklog: true)
+        }
+    }
+
+    private static func directoryIdentity(_ path: String) -> FileStamp? {
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return nil }
+        return TreeScan.directoryStamp(status)
+    }
+
+    // MARK: Trees
+
+    /// Lists everything below a directory; each directory met is watched before it is listed. Files that are known cost a stat and a question;
+    /// the others start to settle, all at the same time, so that they come due in their order.
+    /// - Returns: why the directory itself could not be listed.
+    @discardableResult
+    func scan(_ spool: Spool, below top: String, deep: Bool, isBacklog: Bool) -> WatcherError? {
+        var failure: WatcherError?
+        var found: [(path: String, stamp: FileStamp)] = []
+        let walk = TreeScan(root: spool.root ?? "", admission: spool.admission) { directory in
+            if let error = self.watch(directory, of: spool), directory == top { failure = error }
+        }
+        let ignored = walk.walk(from: top, deep: deep) { finding in
+            switch finding {
+            case .file(let path, let stamp):
+                if spool.pending[path] != nil {
+                    spool.pending[path]!.settling.met(stamp, now: now)
+                } else if !isJudged(path, stamp: stamp, in: spool) {
+                    found.append((path, stamp))
+                }
+            case .refused(let path, let rule, let reason, let remedy, let stamp):
+                refuse(path, in: spool, rule: rule, reason: reason, remedy: remedy, stamp: stamp)
+            case .rootFailed(let error): failure = error
+            }
+        }
+        found.sort { ($0.stamp.changed, $0.path) < ($1.stamp.changed, $1.path) }
+        for file in found { start(.found, of: file.path, in: spool, stamp: file.stamp, isBacklog: isBacklog) }
+        if isBacklog, failure == nil {
+            out.append(.rescanned(directory: spool.directory.id))
+            if ignored > 0 { out.append(.ignored(directory: spool.directory.id, count: ignored)) }
+            owesCaughtUp = true
+        }
+        return failure
+    }
+
+    /// - Returns: why it could not be watched, where listing it makes no sense either.
+    private func watch(_ directory: String, of spool: Spool) -> WatcherError? {
+        guard let events, spool.usesInotify, spool.tokens[directory] == nil, !isPolled(directory, of: spool) else { return nil }
+        nextToken += 1
+        let token = nextToken
+        do throws(WatcherError) {
+            try events.watch(spool.path(of: directory), token: token, now: now)
+        } catch {
+            guard case .watchLimit = error else { return error }
+            if !hasWarnedOfLimit {
+                hasWarnedOfLimit = true
+                settings.logger.warning("\(error)")
+            }
+            poll(directory, of: spool)
+            return nil
+        }
+        spool.tokens[directory] = token
+        nodes[token] = Node(spool: spool, directory: directory, isPolled: false)
+        return nil
+    }
+
+    /// Has a subtree listed again and again.
+    private func poll(_ directory: String, of spool: Spool) {
+        guard !isPolled(directory, of: spool) else { return }
+        nextToken += 1
+        nodes[nextToken] = Node(spool: spool, directory: directory, isPolled: true)
+        polling.watch(spool.path(of: directory), token: nextToken, now: now)
+    }
+
+    private func isPolled(_ directory: String, of spool: Spool) -> Bool {
+        polling.isAnyWatched && nodes.values.contains { $0.isPolled && $0.spool === spool && !$0.directory.isEmpty && Spool.isWithin(directory, $0.directory) }
+    }
+
+    /// Forgets a directory that went away, with everything below it.
+    func drop(_ directory: String, of spool: Spool) {
+        forgetNodes(of: spool, below: directory)
+        for path in Array(spool.pending.keys) where Spool.isWithin(path, directory) { forget(path, in: spool) }
+    }
+
+    func forgetNodes(of spool: Spool, below directory: String) {
+        for (path, token) in spool.tokens where Spool.isWithin(path, directory) {
+            events?.forget(token: token)
+            nodes[token] = nil
+            spool.tokens[path] = nil
+        }
+        for (token, node) in nodes where node.isPolled && node.spool === spool && Spool.isWithin(node.directory, directory) {
+            polling.forget(token: token)
+            nodes[token] = nil
+        }
+    }
+}
