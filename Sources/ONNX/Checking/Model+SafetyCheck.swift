@@ -1,0 +1,65 @@
+extension Model {
+    /// Refuses a model that is unsafe or malformed, naming the first fault: contradictory or unknown content, tensors whose bytes do not
+    /// fit their shape, external data outside the model's directory or out of range, values that nobody makes or that are made twice,
+    /// nodes out of order, domains that are not imported, functions that call themselves. Reads no weights; looks at the weights files
+    /// unless `checksFiles` is false (a model that was read from bytes alone).
+    package func safetyCheck(checksFiles: Bool = true) throws(ONNXError) {
+        guard hasGraph else { throw .invalid(place: "model", reason: "it has no graph") }
+        guard irVersion >= 3 else {
+            throw .invalid(place: "model", reason: "its IR version is \(irVersion); operator sets exist since version 3")
+        }
+        let directory = checksFiles && hasExternalData ? try externalData() : nil
+        let checker = GraphChecker(
+            functions: try FunctionTable(functions), externalData: directory, requiresFiles: checksFiles)
+        try checker.checkImports(operatorSets, place: "model")
+        try checker.check(graph, imports: operatorSets)
+        for function in functions { try checker.check(function) }
+        for training in trainingInfo {
+            for graph in [training.initialization, training.algorithm] {
+                try graph?.forEachTensor { (place, tensor) throws(ONNXError) in try checker.check(tensor, place) }
+            }
+        }
+    }
+}
+
+/// The model's own operators, and who calls whom among them.
+struct FunctionTable {
+    private(set) var names: Set<String> = []
+
+    init(_ functions: [Function]) throws(ONNXError) {
+        var identities: Set<String> = []
+        var calls: [String: Set<String>] = [:]
+        for function in functions {
+            let name = Self.key(function.domain, function.name)
+            guard !function.name.isEmpty else { throw .invalid(place: "functions", reason: "one has no name") }
+            guard identities.insert(name + "/" + function.overload).inserted else {
+                throw .invalid(place: "function \(function.name)", reason: "it is defined twice")
+            }
+            names.insert(name)
+            function.body.forEachNode { node in calls[name, default: []].insert(Self.key(node.domain, node.operatorType)) }
+        }
+        try refuseCycles(calls)
+    }
+
+    static func key(_ domain: String, _ name: String) -> String { canonicalDomain(domain) + "/" + name }
+
+    /// Removes leaves until nothing is left; what cannot be removed calls itself. No recursion, since chains may be long.
+    private func refuseCycles(_ calls: [String: Set<String>]) throws(ONNXError) {
+        var remaining = calls.mapValues { $0.intersection(names) }
+        var callers: [String: [String]] = [:]
+        for (caller, callees) in remaining { for callee in callees { callers[callee, default: []].append(caller) } }
+        var ready = names.filter { remaining[$0]?.isEmpty ?? true }
+        var done = 0
+        while let leaf = ready.popFirst() {
+            done += 1
+            for caller in callers[leaf] ?? [] {
+                remaining[caller]?.remove(leaf)
+                if remaining[caller]?.isEmpty ?? false { ready.insert(caller) }
+            }
+        }
+        if done < names.count {
+            let name = remaining.filter { !$0.value.isEmpty }.keys.sorted().first ?? ""
+            throw .invalid(place: "function \(name)", reason: "it calls itself, directly or through others")
+        }
+    }
+}
