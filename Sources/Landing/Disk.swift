@@ -214,6 +214,43 @@ enum Disk {
         from.withPlatformString { from in to.withPlatformString { to in failure { Glibc.link(from, to) } } }
     }
 
+    /// Never replaces; where only `link` can promise that, by `link` and `unlink`.
+    static func moveFile(_ from: FilePath, _ to: FilePath) -> Errno? {
+        switch renameKeeping(from, to) {
+        case .invalidArgument?, .noFunction?, .notSupported?:
+            if let failure = link(from, to) { return failure }
+            return failure { from.withPlatformString { unlink($0) } }
+        case let failure: return failure
+        }
+    }
+
+    /// A plain rename replaces an empty directory at most.
+    static func moveDirectory(_ from: FilePath, _ to: FilePath) -> Errno? {
+        switch renameKeeping(from, to) {
+        case .invalidArgument?, .noFunction?, .notSupported?: renameReplacing(from, to)
+        case let failure: failure
+        }
+    }
+
+    /// A new file with the bytes of another, durable.
+    static func copy(_ from: FilePath, to: FilePath) throws(LandingError) {
+        let source = try open(from, .readOnly, .noFollow, doing: "read")
+        defer { close(source) }
+        let copy = try open(to, .writeOnly, [.create, .exclusiveCreate, .noFollow], doing: "write")
+        defer { close(copy) }
+        willReadOnce(source)
+        var buffer = [UInt8](repeating: 0, count: 1 << 20)
+        var offset: Int64 = 0
+        while true {
+            let count = try read(source, at: offset, into: &buffer, 0..<buffer.count, from)
+            if count == 0 { break }
+            try write(count == buffer.count ? buffer : Array(buffer[..<count]), to: copy, to)
+            offset += Int64(count)
+        }
+        try sync(copy, to)
+        willNotReadAgain(source)
+    }
+
     /// Removing what is not there is no error.
     static func remove(_ path: FilePath) throws(LandingError) {
         if let failure = failure({ path.withPlatformString { unlink($0) } }), failure != .noSuchFileOrDirectory {

@@ -15,6 +15,8 @@ package enum LandingError: Error, Hashable, Sendable {
     case targetNotOurs(FilePath, found: String?, published: String?)
     /// Two outputs of one round have the same target.
     case targetTwice(FilePath)
+    /// The output of another input has that name.
+    case targetOwned(FilePath, by: String, refused: String)
     /// The staged bytes are not those that the attempt reported.
     case stagedDiffers(FilePath, expected: String, found: String)
     case noStagingPlace(target: FilePath, why: String)
@@ -51,6 +53,8 @@ extension LandingError: CustomStringConvertible {
                 + "published \(Self.short(published))), so it is not replaced; move it away and `millrace retry`"
         case .targetTwice(let path):
             "two outputs of one round would be \(shown(path)); give the inputs different stems, or partition by a fact that differs"
+        case .targetOwned(let path, let owner, let refused):
+            "\(shown(path)) is the output of \(shown(owner)) and would be that of \(shown(refused)) too; rename one of the inputs"
         case .stagedDiffers(let path, let expected, let found):
             "staged file \(shown(path)) has digest \(Self.short(found)) instead of \(Self.short(expected)); "
                 + "something else wrote to the staging directory; the attempt is run again"

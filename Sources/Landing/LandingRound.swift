@@ -7,8 +7,8 @@ package struct StagedOutput: Hashable, Sendable {
     package let target: FilePath
     /// The pipeline's output root, above `target`; the manifest stands in it.
     package let outputRoot: FilePath
-    /// The digest of our own earlier output at `target`, if there is one.
-    package let replaces: String?
+    /// The digest of our own earlier output at `target`, if there is one; `publish` takes it from what `intend` answers.
+    package fileprivate(set) var replaces: String?
     package let provenance: Provenance
     /// Of the staged bytes; `publish` finds what is nil. Both are there in what `intend` gets, and must be for `recover`.
     package fileprivate(set) var digest: String?
@@ -27,6 +27,14 @@ package struct StagedOutput: Hashable, Sendable {
         self.digest = digest
         self.bytes = bytes
     }
+}
+
+/// What the ledger says to one output that is about to be published.
+package enum Intent: Hashable, Sendable {
+    /// `replacing` is the digest of what we published at the target before, for the same input.
+    case publish(replacing: String?)
+    /// The target belongs to the output of another input.
+    case refuse(owner: String)
 }
 
 /// One output that is visible, durable and in its manifest.
@@ -66,10 +74,10 @@ package struct LandingRound {
         self.now = now
     }
 
-    /// Results stand in the order of `outputs`. `intend` gets all that can still be published, before any is visible; `close` gets those that landed,
-    /// and is not called when none did. When a callback throws, the round stops there and throws `ledger`; `recover` goes on from that point.
+    /// Results stand in the order of `outputs`. `intend` gets all that can still be published, before any is visible, and
+    /// answers for each in that order; `close` gets those that landed, and is not called when none did. When a callback throws, the round stops there and throws `ledger`; `recover` goes on from that point.
     package func publish(
-        _ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> Void, close: ([LandedOutput]) throws -> Void
+        _ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent], close: ([LandedOutput]) throws -> Void
     ) throws(LandingError) -> [Result<LandedOutput, LandingError>] {
         var work = outputs.map { Item(output: $0) }
         try step(.start)
@@ -78,9 +86,20 @@ package struct LandingRound {
         Durability(areas: areas).makeDurable(&work)
         try step(.synced)
 
-        let intended = work.filter(\.isGood).map(\.output)
-        guard !intended.isEmpty else { return work.map(\.result) }
-        do { try intend(intended) } catch { throw .ledger(step: "what is about to be published", cause: "\(error)") }
+        let good = work.indices.filter { work[$0].isGood }
+        guard !good.isEmpty else { return work.map(\.result) }
+        let intents: [Intent]
+        do { intents = try intend(good.map { work[$0].output }) } catch {
+            throw .ledger(step: "what is about to be published", cause: "\(error)")
+        }
+        for (index, intent) in zip(good, intents) {
+            switch intent {
+            case .publish(let replacing): work[index].output.replaces = replacing
+            case .refuse(let owner):
+                let output = work[index].output
+                work[index].failure = .targetOwned(output.target, by: owner, refused: output.provenance.input)
+            }
+        }
         try step(.intended)
 
         var touched = Set<FilePath>()

@@ -42,7 +42,13 @@ package final class StagingArea: Sendable {
         return directory
     }
 
-    /// Removes what an attempt left behind, in the order of failure handling: after it was landed or given up.
+    /// Everything of `run` that is staged, whatever its attempt: what a restart has to look through.
+    package func staged(run: Int64) throws(LandingError) -> [FilePath] {
+        try Disk.names(in: work).filter { $0.string.hasPrefix("\(run)-") }.map { work.appending($0) }
+            .sorted { $0.string < $1.string }
+    }
+
+    /// Removes what an attempt left behind once it was landed or given up.
     package func discard(run: Int64, attempt: Int) throws(LandingError) {
         try Disk.removeTree(work.appending("\(run)-\(attempt)"))
         let prefix = "\(run)-\(attempt)-"

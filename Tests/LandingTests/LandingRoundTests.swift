@@ -25,6 +25,7 @@ import TestSupport
             intend: { intended in
                 calls.append("intend \(intended.count)")
                 #expect(intended.allSatisfy { $0.digest != nil && $0.bytes != nil })
+                return allow(intended)
             },
             close: { calls.append("close \($0.count)") })
         #expect(calls == ["intend \(count)", "close \(count)"])
@@ -55,7 +56,7 @@ import TestSupport
             [
                 scene.stage("a.csv", "ours", run: 1), scene.stage("b.csv", "ours", run: 2, replaces: digest("old")),
                 scene.stage("c.csv", "ours", run: 3), scene.stage("d.csv", "ours", run: 4), scene.stage("e.csv", "ours", run: 5),
-            ], intend: { _ in }, close: { closed = $0.map(\.run) })
+            ], intend: allow, close: { closed = $0.map(\.run) })
         #expect(closed == [3])
         #expect(results[0] == .failure(.targetNotOurs(scene.out.appending("a.csv"), found: digest("theirs"), published: nil)))
         #expect(
@@ -69,18 +70,28 @@ import TestSupport
 
     @Test func newContentReplacesWhatWePublished() throws {
         let scene = try Scene("replace")
-        _ = try scene.round().publish([scene.stage("a.csv", "one", run: 1)], intend: { _ in }, close: { _ in })
+        _ = try scene.round().publish([scene.stage("a.csv", "one", run: 1)], intend: allow, close: { _ in })
         let again = try scene.round().publish(
-            [scene.stage("a.csv", "two", run: 2, replaces: digest("one"))], intend: { _ in }, close: { _ in })
+            [scene.stage("a.csv", "two", run: 2, replaces: digest("one"))], intend: allow, close: { _ in })
         #expect(try again[0].get().isNew)
         #expect(scene.text("a.csv") == "two" && scene.staged.isEmpty)
         #expect(try scene.manifest().map(\.outputDigest) == [digest("one"), digest("two")])
     }
 
+    @Test func theLedgerRefusesASecondInputForOneOutput() throws {
+        let scene = try Scene("owned")
+        let results = try scene.round().publish(
+            [scene.stage("a.csv", "one", run: 1), scene.stage("b.csv", "two", run: 2)],
+            intend: { _ in [.refuse(owner: "a.jsonl"), .publish(replacing: nil)] }, close: { #expect($0.map(\.run) == [2]) })
+        #expect(
+            results[0] == .failure(.targetOwned(scene.out.appending("a.csv"), by: "a.jsonl", refused: "a.csv")))
+        #expect(scene.outputs == ["b.csv"])
+    }
+
     @Test func sameBytesThatAreThereAlreadyCountAsLanded() throws {
         let scene = try Scene("same")
         try scene.folder.write("one", to: "root/out/a.csv")
-        let result = try scene.round().publish([scene.stage("a.csv", "one", run: 1)], intend: { _ in }, close: { _ in })
+        let result = try scene.round().publish([scene.stage("a.csv", "one", run: 1)], intend: allow, close: { _ in })
         #expect(try result[0].get().isNew == false)
         #expect(scene.staged.isEmpty)
     }
@@ -94,7 +105,10 @@ import TestSupport
             [
                 lost, scene.stage("twice.csv", "a", run: 2), scene.stage("twice.csv", "b", run: 3),
                 scene.stage("blocked/c.csv", "c", run: 4), scene.stage("good.csv", "d", run: 5),
-            ], intend: { #expect($0.map(\.run) == [2, 4, 5]) }, close: { #expect($0.map(\.run) == [2, 5]) })
+            ], intend: {
+                #expect($0.map(\.run) == [2, 4, 5])
+                return allow($0)
+            }, close: { #expect($0.map(\.run) == [2, 5]) })
         #expect(results[0] == .failure(.missing(lost.staged)))
         #expect(results[2] == .failure(.targetTwice(scene.out.appending("twice.csv"))))
         #expect(throws: LandingError.self) { try results[3].get() }
@@ -116,11 +130,11 @@ import TestSupport
 
     @Test func aTornManifestLineIsCutBeforeTheNext() throws {
         let scene = try Scene("torn")
-        _ = try scene.round().publish([scene.stage("a.csv", "one", run: 1)], intend: { _ in }, close: { _ in })
+        _ = try scene.round().publish([scene.stage("a.csv", "one", run: 1)], intend: allow, close: { _ in })
         let file = try #require(try Manifest(outputRoot: scene.out, pipeline: "digits").files().first)
         let whole = try Data(contentsOf: URL(fileURLWithPath: file.string))
         try (whole + Data((String(repeating: "x", count: 9000) + "{\"path\":\"b.cs").utf8)).write(to: URL(fileURLWithPath: file.string))
-        _ = try scene.round().publish([scene.stage("b.csv", "two", run: 2)], intend: { _ in }, close: { _ in })
+        _ = try scene.round().publish([scene.stage("b.csv", "two", run: 2)], intend: allow, close: { _ in })
         #expect(try scene.manifest().map(\.path) == ["a.csv", "b.csv"])
         let text = try String(contentsOfFile: file.string, encoding: .utf8)
         #expect(text.split(separator: "\n").count == 2 && text.hasSuffix("\n"))

@@ -9,7 +9,10 @@ private final class Book {
     var intended: [Int64: StagedOutput] = [:]
     var closed: [Int64: Int] = [:]
 
-    func intend(_ outputs: [StagedOutput]) { for output in outputs { intended[output.run] = output } }
+    func intend(_ outputs: [StagedOutput]) -> [Intent] {
+        for output in outputs { intended[output.run] = output }
+        return allow(outputs)
+    }
 
     func close(_ outputs: [LandedOutput]) {
         for output in outputs {
@@ -24,7 +27,7 @@ private final class Book {
     @Test(arguments: 0..<17)
     func aRoundStoppedAnywhereIsFinishedExactlyOnce(stop: Int) throws {
         let scene = try Scene("stop")
-        _ = try scene.round().publish([scene.stage("old.csv", "old", run: 0)], intend: { _ in }, close: { _ in })
+        _ = try scene.round().publish([scene.stage("old.csv", "old", run: 0)], intend: allow, close: { _ in })
         let book = Book()
         func stageAll(_ attempt: Int) throws -> [StagedOutput] {
             try [
@@ -46,7 +49,7 @@ private final class Book {
                 try stageAll(1),
                 intend: {
                     if stop == 14 { throw Stopped() }
-                    book.intend($0)
+                    return book.intend($0)
                 },
                 close: {
                     if stop == 15 { throw Stopped() }
@@ -124,7 +127,7 @@ private final class Book {
         for generation in 0..<40 {
             let now = text(generation)
             let results = try scene.round().publish(
-                [scene.stage("a.csv", now, run: Int64(generation), replaces: before.map(digest))], intend: { _ in }, close: { _ in })
+                [scene.stage("a.csv", now, run: Int64(generation), replaces: before.map(digest))], intend: allow, close: { _ in })
             _ = try results[0].get()
             before = now
         }

@@ -1,0 +1,67 @@
+package import SystemPackage
+
+/// One file of an arrival, as it was when it was read.
+package struct SpoolFile: Hashable, Sendable {
+    package let path: FilePath
+    /// To the spool; archive and quarantine mirror it.
+    package let relative: FilePath
+    package let digest: String
+    package let stamp: FileStamp
+
+    package init(path: FilePath, relative: FilePath, digest: String, stamp: FileStamp) {
+        self.path = path
+        self.relative = relative
+        self.digest = digest
+        self.stamp = stamp
+    }
+}
+
+/// What `after:` does to an input once its result is durable; call it only then.
+package struct Disposal: Sendable {
+    package enum Rule: Hashable, Sendable {
+        case keep
+        case archive(FilePath)
+        case delete
+    }
+
+    package enum Outcome: Hashable, Sendable {
+        case kept, deleted
+        /// The final names, which differ from the mirrored ones where other content had those.
+        case archived([FilePath])
+        /// Newer content, or a writer at work: everything is where it was and is to be settled again.
+        case changed
+        /// Someone else removed it.
+        case gone
+    }
+
+    private let rule: Rule
+    private let area: StagingArea
+    private let areas: [StagingArea]
+
+    /// `area` is on the spool's mount; `areas` has one on the archive's.
+    package init(_ rule: Rule, area: StagingArea, areas: [StagingArea] = []) {
+        self.rule = rule
+        self.area = area
+        self.areas = areas
+    }
+
+    /// All files of one arrival together (a model with its external data), or none.
+    package func dispose(_ files: [SpoolFile]) throws(LandingError) -> Outcome {
+        let destination: FilePath?
+        switch rule {
+        case .keep: return .kept
+        case .archive(let root): destination = root
+        case .delete: destination = nil
+        }
+        switch try InputRemoval(destination: destination, area: area, areas: areas).remove(files) {
+        case .removed(let targets): return destination == nil ? .deleted : .archived(targets)
+        case .changed: return .changed
+        case .gone: return .gone
+        }
+    }
+
+    /// At start, before anything is watched: finishes or takes back what a crash left on its way, for quarantine too.
+    package static func recover(area: StagingArea, areas: [StagingArea] = []) throws(LandingError) {
+        try InputRemoval.recover(area: area, areas: areas)
+    }
+}

@@ -1,0 +1,222 @@
+import Foundation
+import SystemPackage
+
+/// Takes inputs out of a spool without ever losing content that was not read: they are renamed to a private directory on the same mount, looked at
+/// again there, and only then moved on or deleted. What is on its way stands in `held/ID/plan.json`, which becomes `checked.json` when all files
+/// have been looked at, so that a crash is continued or taken back.
+struct InputRemoval {
+    enum Outcome: Hashable { case removed([FilePath]), changed, gone }
+
+    /// Nil deletes.
+    let destination: FilePath?
+    let area: StagingArea
+    /// Those that can serve the destination, when it is on another mount.
+    let areas: [StagingArea]
+
+    /// Called when the files have left the spool and before they are looked at.
+    var onTaken: () throws(LandingError) -> Void = {}
+    /// Called when it is decided that they go.
+    var onChecked: () throws(LandingError) -> Void = {}
+
+    private struct Plan: Codable {
+        struct File: Codable {
+            /// Bytes of the path, since names need not be UTF-8.
+            let origin: Data
+            let relative: Data
+            let digest: String
+        }
+
+        let destination: Data?
+        let files: [File]
+    }
+
+    func remove(_ files: [SpoolFile]) throws(LandingError) -> Outcome {
+        var before: [FileStatus] = []
+        for file in files {
+            guard let status = try Disk.status(file.path) else { return .gone }
+            guard status.kind == .regular else { return .changed }
+            if status.stamp != file.stamp, try FileDigest.of(file.path).digest != file.digest { return .changed }
+            before.append(status)
+        }
+        let plan = Plan(
+            destination: destination.map(Self.bytes),
+            files: files.map { .init(origin: Self.bytes($0.path), relative: Self.bytes($0.relative), digest: $0.digest) })
+        let directory = try begin(plan)
+        for (index, file) in files.enumerated() {
+            let away = directory.appending("\(index)")
+            if let failure = Disk.moveFile(file.path, away) {
+                try giveBack(plan, directory)
+                if failure == .noSuchFileOrDirectory { return .gone }
+                throw Placement.renameFailure(failure, file.path, away)
+            }
+        }
+        try onTaken()
+        for (index, file) in files.enumerated() {
+            if try !isUnchanged(directory.appending("\(index)"), since: before[index], digest: file.digest) {
+                try giveBack(plan, directory)
+                return .changed
+            }
+        }
+        if let failure = Disk.renameReplacing(directory.appending("plan.json"), directory.appending("checked.json")) {
+            throw Disk.error("write", directory.appending("checked.json"), failure)
+        }
+        try onChecked()
+        return .removed(try finish(plan, directory))
+    }
+
+    /// Goes on with what a crash interrupted. Content that is not what was read goes back to where it was.
+    static func recover(area: StagingArea, areas: [StagingArea]) throws(LandingError) {
+        for name in try Disk.names(in: area.held) {
+            let directory = area.held.appending(name)
+            let isChecked = try Disk.status(directory.appending("checked.json")) != nil
+            let planPath = directory.appending(isChecked ? "checked.json" : "plan.json")
+            guard try Disk.status(planPath) != nil else {
+                // Nothing had been taken yet, or the tree is on its way out.
+                guard try !Disk.names(in: directory).contains(where: { Int($0.string) != nil }) else {
+                    throw .badDocument(planPath, why: "it is missing beside an input; move that input back into its spool by hand")
+                }
+                try Disk.removeTree(directory)
+                continue
+            }
+            let plan = try Document.decode(Plan.self, from: planPath)
+            let removal = InputRemoval(destination: plan.destination.map(path), area: area, areas: areas)
+            let goes = isChecked ? true : try removal.isWhole(plan, directory)
+            if goes { _ = try removal.finish(plan, directory) } else { try removal.giveBack(plan, directory) }
+        }
+    }
+
+    // MARK: Steps
+
+    private func begin(_ plan: Plan) throws(LandingError) -> FilePath {
+        let directory = area.held.appending(UUID().uuidString)
+        try Disk.makeDirectories(directory)
+        // Under another name first, so that a plan is whole or absent.
+        let planPath = directory.appending("plan.json")
+        try Document.replace(planPath, with: try Document.encode(plan, for: planPath), staged: directory.appending("plan.new"))
+        try Disk.sync(directory: area.held)
+        return directory
+    }
+
+    private func isUnchanged(_ held: FilePath, since before: FileStatus, digest: String) throws(LandingError) -> Bool {
+        let descriptor = try Disk.open(held, .readOnly, [.nonBlocking, .noFollow], doing: "read")
+        defer { Disk.close(descriptor) }
+        let now = try Disk.status(descriptor, held)
+        guard now.kind == .regular, !Disk.isOpenForWriting(descriptor) else { return false }
+        if now.sameContent(as: before) { return true }
+        return try FileDigest.of(descriptor, named: held).digest == digest
+    }
+
+    /// After a crash stamps say nothing; only digests do.
+    private func isWhole(_ plan: Plan, _ directory: FilePath) throws(LandingError) -> Bool {
+        for (index, file) in plan.files.enumerated() {
+            let held = directory.appending("\(index)")
+            guard let status = try Disk.status(held), status.kind == .regular, try FileDigest.of(held).digest == file.digest else { return false }
+        }
+        return true
+    }
+
+    private func finish(_ plan: Plan, _ directory: FilePath) throws(LandingError) -> [FilePath] {
+        var targets: [FilePath] = []
+        var origins = Set<FilePath>()
+        for (index, file) in plan.files.enumerated() {
+            origins.insert(Self.path(file.origin).removingLastComponent())
+            let held = directory.appending("\(index)")
+            guard try Disk.status(held) != nil else { continue }
+            if let destination {
+                targets.append(try archive(held, below: destination, as: Self.path(file.relative), digest: file.digest))
+            } else {
+                try Disk.remove(held)
+            }
+        }
+        for origin in origins where Disk.isDirectory(origin) { try Disk.sync(directory: origin) }
+        try Disk.removeTree(directory)
+        return targets
+    }
+
+    /// Where a newer file has the name by now, that one has replaced what is held, as it would have without us.
+    private func giveBack(_ plan: Plan, _ directory: FilePath) throws(LandingError) {
+        for (index, file) in plan.files.enumerated() {
+            let held = directory.appending("\(index)")
+            let origin = Self.path(file.origin)
+            guard try Disk.status(held) != nil else { continue }
+            try Disk.makeDirectories(origin.removingLastComponent())
+            switch Disk.moveFile(held, origin) {
+            case nil: try Disk.sync(directory: origin.removingLastComponent())
+            case .fileExists?: break
+            case let failure?: throw Disk.error("give back", origin, failure)
+            }
+        }
+        try Disk.removeTree(directory)
+    }
+
+    // MARK: Archiving
+
+    /// Never over another file: the same content is dropped, other content gets a number before its extension.
+    private func archive(
+        _ held: FilePath, below root: FilePath, as relative: FilePath, digest: String
+    ) throws(LandingError) -> FilePath {
+        let parent = root.pushing(relative).removingLastComponent()
+        for changed in try Disk.makeDirectories(parent) { try Disk.sync(directory: changed) }
+        var source = held
+        if try Disk.place(parent) != area.place { source = try copy(held, towards: parent, digest: digest) }
+        while true {
+            let target = try Numbered.free(root.pushing(relative), digest: digest)
+            switch Disk.moveFile(source, target) {
+            case nil: break
+            case .fileExists?:
+                guard try Disk.status(target)?.kind == .regular, try FileDigest.of(target).digest == digest else { continue }
+                try Disk.sync(file: target)
+                try Disk.remove(source)
+            case let failure?: throw Placement.renameFailure(failure, source, target)
+            }
+            try Disk.sync(directory: parent)
+            if source != held { try Disk.remove(held) }
+            return target
+        }
+    }
+
+    /// To the mount of `parent`: copied, made durable, read back.
+    private func copy(_ held: FilePath, towards parent: FilePath, digest: String) throws(LandingError) -> FilePath {
+        let place = try Disk.place(parent)
+        guard let other = areas.first(where: { $0.place == place }) else {
+            throw .noStagingPlace(target: parent, why: "no staging area was set up on its mount; restart the daemon")
+        }
+        let copy = other.work.appending("copy-" + UUID().uuidString)
+        try Disk.copy(held, to: copy)
+        guard try FileDigest.of(copy).digest == digest else {
+            try Disk.remove(copy)
+            throw .copyDiffers(from: held, to: copy)
+        }
+        return copy
+    }
+
+    private static func bytes(_ path: FilePath) -> Data {
+        path.withPlatformString { Data(bytes: $0, count: strlen($0)) }
+    }
+
+    private static func path(_ bytes: Data) -> FilePath {
+        (bytes.map { CChar(bitPattern: $0) } + [0]).withUnsafeBufferPointer { FilePath(platformString: $0.baseAddress!) }
+    }
+}
+
+/// Names that are free: `a.csv`, then `a.2.csv`, `a.3.csv`.
+enum Numbered {
+    /// The first of them where nothing stands, or a file of the same content.
+    static func free(_ path: FilePath, digest: String) throws(LandingError) -> FilePath {
+        var number = 1
+        while true {
+            let candidate = name(path, number)
+            guard let status = try Disk.status(candidate) else { return candidate }
+            if status.kind == .regular, try FileDigest.of(candidate).digest == digest { return candidate }
+            number += 1
+        }
+    }
+
+    static func name(_ path: FilePath, _ number: Int) -> FilePath {
+        guard number > 1 else { return path }
+        var numbered = path
+        let old = path.extension
+        numbered.extension = old.map { "\(number).\($0)" } ?? "\(number)"
+        return numbered
+    }
+}

@@ -1,0 +1,203 @@
+package import SystemPackage
+
+/// `land.models`: `<path>/<version>/model.onnx` and its external data beside `card.json`, and `<path>/ACTIVE`. A version appears by one rename.
+package struct ModelVersionDirectory: Sendable {
+    package let path: FilePath
+    private let area: StagingArea
+
+    package init(path: FilePath, area: StagingArea) {
+        self.path = path
+        self.area = area
+    }
+
+    package struct File: Hashable, Sendable {
+        /// In the version directory: `model.onnx`, `model.onnx.data`.
+        package let name: String
+        package let staged: FilePath
+
+        package init(name: String, staged: FilePath) {
+            self.name = name
+            self.staged = staged
+        }
+    }
+
+    /// A version that is complete and durable, but not visible.
+    package struct Staged: Hashable, Sendable {
+        package let version: Int
+        package let directory: FilePath
+        package let card: Card
+        package let cardDigest: String
+    }
+
+    // MARK: Publishing
+
+    /// Moves the files into a directory of the staging area, weights first, then the graph, the card last, and makes them durable. May be repeated
+    /// for the same run and attempt.
+    package func stage(run: Int64, attempt: Int, files: [File], card: Card) throws(LandingError) -> Staged {
+        let directory = stagedDirectory(run: run, attempt: attempt, version: card.version)
+        try Disk.makeDirectories(directory)
+        var card = card
+        card.files = []
+        for file in files.sorted(by: { ($0.name == "model.onnx" ? 1 : 0, $0.name) < ($1.name == "model.onnx" ? 1 : 0, $1.name) }) {
+            guard file.name != "card.json", !file.name.isEmpty, !file.name.contains("/"), !file.name.hasPrefix(".") else {
+                throw .badName(file.name, why: "a version directory holds plain files beside its card.json")
+            }
+            let target = directory.appending(file.name)
+            if try Disk.status(file.staged) != nil {
+                if let failure = Disk.renameReplacing(file.staged, target) { throw Placement.renameFailure(failure, file.staged, target) }
+            }
+            guard try Disk.status(target) != nil else { throw .missing(file.staged) }
+            try Disk.sync(file: target)
+            let found = try FileDigest.of(target)
+            card.files.append(Card.File(path: file.name, digest: found.digest, bytes: found.stamp.size))
+        }
+        let bytes = try Document.encode(card, for: directory.appending("card.json"))
+        try Document.write(bytes, to: directory.appending("card.json"))
+        try Disk.sync(directory: directory)
+        return Staged(version: card.version, directory: directory, card: card, cardDigest: FileDigest.of(bytes: bytes))
+    }
+
+    /// One rename. False when an earlier try had done it: the same arrival's same files stand there.
+    @discardableResult
+    package func land(_ staged: Staged) throws(LandingError) -> Bool {
+        let target = directory(of: staged.version)
+        for changed in try Disk.makeDirectories(path) { try Disk.sync(directory: changed) }
+        if try Disk.status(target) != nil {
+            let found = try? card(staged.version)
+            guard let found, found.arrival == staged.card.arrival, found.files == staged.card.files,
+                try differences(in: staged.version).isEmpty
+            else { throw .versionTaken(target) }
+            try Disk.sync(directory: path)
+            try Disk.removeTree(staged.directory)
+            return false
+        }
+        if let failure = Disk.moveDirectory(staged.directory, target) {
+            throw failure == .fileExists || failure == .directoryNotEmpty
+                ? .versionTaken(target) : Placement.renameFailure(failure, staged.directory, target)
+        }
+        try Disk.sync(directory: path)
+        return true
+    }
+
+    /// After a crash between `stage` and the ledger's close: whether the version with that card is visible, landing it now if it is staged whole.
+    /// False means that the run needs another attempt.
+    package func recover(run: Int64, attempt: Int, version: Int, cardDigest: String) throws(LandingError) -> Bool {
+        if try Disk.status(directory(of: version)) != nil {
+            guard try FileDigest.of(directory(of: version).appending("card.json")).digest == cardDigest else {
+                throw .versionTaken(directory(of: version))
+            }
+            try Disk.sync(directory: path)
+            return true
+        }
+        let staged = stagedDirectory(run: run, attempt: attempt, version: version)
+        let cardPath = staged.appending("card.json")
+        guard try Disk.status(cardPath) != nil, try FileDigest.of(cardPath).digest == cardDigest else { return false }
+        let card = try Document.decode(Card.self, from: cardPath)
+        guard try Self.differences(in: staged, from: card).isEmpty else { return false }
+        try Disk.sync(directory: staged)
+        try land(Staged(version: version, directory: staged, card: card, cardDigest: cardDigest))
+        return true
+    }
+
+    /// Whether `arrival` became `version` and is whole.
+    package func isPublished(version: Int, arrival: Int64) throws(LandingError) -> Bool {
+        guard try Disk.status(directory(of: version).appending("card.json")) != nil else { return false }
+        guard try card(version).arrival == arrival else { return false }
+        return try differences(in: version).isEmpty
+    }
+
+    // MARK: Reading
+
+    /// Those with a card, in rising order.
+    package func versions() throws(LandingError) -> [Int] {
+        var found: [Int] = []
+        for name in try Disk.names(in: path) {
+            guard let version = Int(name.string), version > 0, String(version) == name.string,
+                try Disk.status(directory(of: version).appending("card.json")) != nil
+            else { continue }
+            found.append(version)
+        }
+        return found.sorted()
+    }
+
+    package func directory(of version: Int) -> FilePath { path.appending(String(version)) }
+
+    package func card(_ version: Int) throws(LandingError) -> Card {
+        try Document.decode(Card.self, from: directory(of: version).appending("card.json"))
+    }
+
+    /// Names of files that the card lists and that are absent or have another digest, one line each.
+    package func differences(in version: Int) throws(LandingError) -> [String] {
+        try Self.differences(in: directory(of: version), from: card(version))
+    }
+
+    private static func differences(in directory: FilePath, from card: Card) throws(LandingError) -> [String] {
+        var lines: [String] = []
+        for file in card.files {
+            let path = directory.appending(file.path)
+            guard let status = try Disk.status(path), status.kind == .regular else {
+                lines.append("\(file.path) is missing")
+                continue
+            }
+            if status.stamp.size != file.bytes { lines.append("\(file.path) has \(status.stamp.size) bytes, its card says \(file.bytes)") }
+            else if try FileDigest.of(path).digest != file.digest { lines.append("\(file.path) does not have the digest on its card") }
+        }
+        return lines
+    }
+
+    // MARK: The active one
+
+    /// Nil when there is no `ACTIVE`.
+    package func active() throws(LandingError) -> Int? {
+        let file = path.appending("ACTIVE")
+        guard try Disk.status(file) != nil else { return nil }
+        let text = String(decoding: try Document.read(file), as: UTF8.self)
+        guard let version = Int(text.filter { !$0.isWhitespace }), version > 0 else {
+            throw .badDocument(file, why: "it must hold one version number; `millrace activate` writes it anew")
+        }
+        return version
+    }
+
+    /// Only a version that is there with its card.
+    package func activate(_ version: Int) throws(LandingError) {
+        guard try Disk.status(directory(of: version).appending("card.json")) != nil else {
+            throw .noSuchVersion(path, version: version)
+        }
+        try Document.replace(
+            path.appending("ACTIVE"), with: Array("\(version)\n".utf8), staged: area.work.appending("ACTIVE-" + name))
+    }
+
+    /// Removes all but the newest `keep`, the active one and `protecting`. Returns what went.
+    @discardableResult
+    package func prune(keep: Int, protecting: Set<Int> = []) throws(LandingError) -> [Int] {
+        let versions = try versions()
+        let surplus = versions.dropLast(max(keep, 0)).filter { !protecting.contains($0) }
+        return try remove(Array(surplus))
+    }
+
+    /// Removes these but never the active one. Each goes by one rename into staging, so that no half of a version is ever visible; what a crash leaves
+    /// there is swept.
+    @discardableResult
+    package func remove(_ versions: [Int]) throws(LandingError) -> [Int] {
+        let active = try active()
+        var removed: [Int] = []
+        for version in versions where version != active {
+            let directory = directory(of: version)
+            guard try Disk.status(directory.appending("card.json")) != nil else { continue }
+            let away = area.work.appending("pruned-\(name)-\(version)")
+            try Disk.removeTree(away)
+            if let failure = Disk.moveDirectory(directory, away) { throw Disk.error("remove", directory, failure) }
+            try Disk.sync(directory: path)
+            try Disk.removeTree(away)
+            removed.append(version)
+        }
+        return removed
+    }
+
+    private func stagedDirectory(run: Int64, attempt: Int, version: Int) -> FilePath {
+        area.file(run: run, attempt: attempt, name: "version-\(version)")
+    }
+
+    /// Tells several model directories with one staging area apart.
+    private var name: String { String(FileDigest.of(bytes: path.string.utf8).prefix(12)) }
+}

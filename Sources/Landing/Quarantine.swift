@@ -1,0 +1,155 @@
+package import SystemPackage
+
+/// Why an input was refused: `NAME.reason.json`.
+package struct QuarantineReason: Hashable, Sendable, Codable {
+    package struct Attempt: Hashable, Sendable, Codable {
+        package let number: Int
+        package let startedAt: String?
+        package let endedAt: String?
+        package let error: String
+
+        package init(number: Int, startedAt: String? = nil, endedAt: String? = nil, error: String) {
+            self.number = number
+            self.startedAt = startedAt
+            self.endedAt = endedAt
+            self.error = error
+        }
+
+        package enum CodingKeys: String, CodingKey {
+            case number, error
+            case startedAt = "started_at"
+            case endedAt = "ended_at"
+        }
+    }
+
+    package let pipeline: String
+    /// Relative to the spool.
+    package let path: String
+    package let digest: String?
+    /// What is wrong, in one sentence.
+    package let what: String
+    /// File, row, column, key or node.
+    package let place: String?
+    package let rule: String
+    package let remedy: String
+    package let attempts: [Attempt]
+    /// UTC, ISO 8601.
+    package let quarantinedAt: String
+    package var arrival: Int64?
+    package var run: Int64?
+    package var revision: String?
+    package var modelVersion: Int?
+    package var arrivedAt: String?
+    /// Where the input is now.
+    package fileprivate(set) var input: String?
+    private let writtenBy: String
+
+    package init(
+        pipeline: String, path: String, digest: String?, what: String, place: String?, rule: String, remedy: String, attempts: [Attempt],
+        quarantinedAt: String
+    ) {
+        self.pipeline = pipeline
+        self.path = path
+        self.digest = digest
+        self.what = what
+        self.place = place
+        self.rule = rule
+        self.remedy = remedy
+        self.attempts = attempts
+        self.quarantinedAt = quarantinedAt
+        writtenBy = "millrace"
+    }
+
+    package enum CodingKeys: String, CodingKey {
+        case pipeline, path, digest, what, rule, remedy, attempts, arrival, run, revision, input
+        case place = "where"
+        case quarantinedAt = "quarantined_at"
+        case modelVersion = "model_version"
+        case arrivedAt = "arrived_at"
+        case writtenBy = "written_by"
+    }
+}
+
+/// The `quarantine:` directory of a pipeline; names mirror the spool's.
+package struct Quarantine: Sendable {
+    package let path: FilePath
+    /// On the mount of `path`.
+    private let area: StagingArea
+
+    package init(path: FilePath, area: StagingArea) {
+        self.path = path
+        self.area = area
+    }
+
+    /// `after: keep`: the input stays, only the reason is written. Returns where.
+    @discardableResult
+    package func explain(_ reason: QuarantineReason, relative: FilePath) throws(LandingError) -> FilePath {
+        try write(reason, beside: path.pushing(relative))
+    }
+
+    package enum Outcome: Hashable, Sendable {
+        case moved([FilePath], reason: FilePath)
+        /// Newer content is there: it was left alone, and no reason stands.
+        case changed
+        case gone
+    }
+
+    /// `after: archive` or `delete`: the reason, then the input beside it, with what belongs to it. `spoolArea` is on the spool's mount.
+    package func take(_ files: [SpoolFile], reason: QuarantineReason, spoolArea: StagingArea) throws(LandingError) -> Outcome {
+        guard let first = files.first else { return .gone }
+        let target = try Numbered.free(path.pushing(first.relative), digest: first.digest)
+        var reason = reason
+        reason.input = target.string
+        let written = try write(reason, beside: target)
+        switch try InputRemoval(destination: path, area: spoolArea, areas: [area]).remove(files) {
+        case .removed(let targets): return .moved(targets, reason: written)
+        case .changed:
+            try Disk.remove(written)
+            return .changed
+        case .gone:
+            try Disk.remove(written)
+            return .gone
+        }
+    }
+
+    /// Removes the reason of an input that has been done since.
+    package func clear(relative: FilePath) throws(LandingError) {
+        let file = Self.reasonPath(path.pushing(relative))
+        guard isOurs(file) else { return }
+        try Disk.remove(file)
+        try Disk.sync(directory: file.removingLastComponent())
+    }
+
+    package func reason(relative: FilePath) throws(LandingError) -> QuarantineReason {
+        try Document.decode(QuarantineReason.self, from: Self.reasonPath(path.pushing(relative)))
+    }
+
+    private func write(_ reason: QuarantineReason, beside input: FilePath) throws(LandingError) -> FilePath {
+        var file = Self.reasonPath(input)
+        for changed in try Disk.makeDirectories(file.removingLastComponent()) { try Disk.sync(directory: changed) }
+        // An earlier reason of ours is replaced, anything else keeps its name.
+        var number = 1
+        while try Disk.status(file) != nil, !isOurs(file) {
+            number += 1
+            file = Numbered.name(Self.reasonPath(input), number)
+        }
+        let bytes = try Document.encode(reason, for: file)
+        try Document.replace(file, with: bytes, staged: area.work.appending("reason-" + FileDigest.of(bytes: file.string.utf8)))
+        return file
+    }
+
+    private func isOurs(_ file: FilePath) -> Bool {
+        (try? Document.decode(QuarantineReason.self, from: file)) != nil
+    }
+
+    /// `NAME.reason.json`; a name too long for that is cut, with a part of its digest.
+    private static func reasonPath(_ input: FilePath) -> FilePath {
+        let name = input.lastComponent?.string ?? ""
+        let suffix = ".reason.json"
+        let room = 255 - suffix.utf8.count
+        guard name.utf8.count > room else { return input.removingLastComponent().appending(name + suffix) }
+        var cut = name
+        while cut.utf8.count > room - 17 { cut.removeLast() }
+        return input.removingLastComponent().appending("\(cut)-\(FileDigest.of(bytes: name.utf8).prefix(16))\(suffix)")
+    }
+}
