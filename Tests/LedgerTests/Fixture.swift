@@ -74,6 +74,11 @@ final class Fixture {
         try ledger.waiting(pipeline: pipeline, role: role, limit: 1000).map(\.number)
     }
 
+    func apply(_ request: Request) throws -> RequestOutcome {
+        let now = now
+        return try ledger.write { (ledger) throws(LedgerError) in try ledger.apply(request, by: "test", at: now) }
+    }
+
     func counts(in pipeline: String = "p") throws -> [String: Int] {
         let counts = try ledger.counts(pipeline: pipeline)
         return Dictionary(uniqueKeysWithValues: counts.map { ("\($0.role) \($0.state)", $0.count) })

@@ -196,7 +196,7 @@ extension LedgerTransaction {
         }
     }
 
-    private func note(
+    func note(
         _ stamp: RecordedStamp, _ pipeline: Int64, _ role: ArrivalRole, _ path: String, arrival: Int64, companions: [Companion]
     ) throws(LedgerError) {
         try connection.run(

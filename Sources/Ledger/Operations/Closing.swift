@@ -23,12 +23,12 @@ extension LedgerTransaction {
                 replaces = other.publication
             } else {
                 // Of an earlier attempt for the same input, which did not get to it.
-                try connection.run("UPDATE publications SET state = 'removed' WHERE id = ?", other.publication.publication)
+                try connection.run("UPDATE publications SET ended = 'removed' WHERE id = ?", other.publication.publication)
             }
         }
         let number = try connection.insert(
-            "INSERT INTO publications (run, root, path, digest, bytes, state) VALUES (?, ?, ?, ?, ?, 'intended')", intention.run, root,
-            intention.path, intention.digest, intention.byteCount)
+            "INSERT INTO publications (run, root, path, digest, bytes, replaces) VALUES (?, ?, ?, ?, ?, ?)", intention.run, root,
+            intention.path, intention.digest, intention.byteCount, replaces?.publication)
         return .intended(publication: number, replaces: replaces)
     }
 
@@ -49,7 +49,11 @@ extension LedgerTransaction {
         switch closing.outcome {
         case .done(let verdict):
             state = .done
-            try publish(run, at: time)
+            try connection.run(
+                """
+                UPDATE publications SET ended = 'replaced' WHERE ended IS NULL AND id IN (
+                    SELECT replaces FROM publications WHERE run = ? AND ended IS NULL AND replaces IS NOT NULL)
+                """, run.run)
             try connection.run(
                 """
                 UPDATE arrivals SET state = 'done', replaying = NULL, verdict = ?, reason = NULL, rule = NULL, remedy = NULL WHERE number = ?
@@ -86,18 +90,6 @@ extension LedgerTransaction {
         try connection.run(
             "UPDATE runs SET state = ?, closed_at = ?, row_count = ?, timings = ?, reason = ?, rule = ?, remedy = ? WHERE id = ?", state, time,
             closing.rowCount, Timings.encode(closing.timings), explanation?.reason, explanation?.rule, explanation?.remedy, run.run)
-    }
-
-    private func publish(_ run: RunRow, at time: UTCTime) throws(LedgerError) {
-        let intended = try connection.all(
-            "SELECT id, root, path FROM publications WHERE run = ? AND state = 'intended'", run.run,
-            row: { (id: $0.integer(0), root: $0.integer(1), path: $0.text(2)) })
-        for publication in intended {
-            try connection.run(
-                "UPDATE publications SET state = 'replaced' WHERE root = ? AND path = ? AND state IN ('intended', 'published') AND id <> ?",
-                publication.root, publication.path, publication.id)
-            try connection.run("UPDATE publications SET state = 'published', published_at = ? WHERE id = ?", time, publication.id)
-        }
     }
 
     /// A replay that fails leaves what was done before it in force.
@@ -165,13 +157,13 @@ extension LedgerTransaction {
     }
 
     private func withdrawIntentions(of run: Int64) throws(LedgerError) {
-        try connection.run("UPDATE publications SET state = 'removed' WHERE run = ? AND state = 'intended'", run)
+        try connection.run("UPDATE publications SET ended = 'removed' WHERE run = ? AND ended IS NULL", run)
     }
 
     /// Published files that are found gone, or that pruning removed.
     package func publicationsRemoved(_ publications: [Int64]) throws(LedgerError) {
         for publication in publications {
-            try connection.run("UPDATE publications SET state = 'removed' WHERE id = ? AND state = 'published'", publication)
+            try connection.run("UPDATE publications SET ended = 'removed' WHERE id = ? AND ended IS NULL", publication)
         }
     }
 
@@ -211,10 +203,23 @@ enum Timings {
         guard !timings.isEmpty else { return nil }
         var text = "{"
         for (name, seconds) in timings.sorted(by: { $0.key < $1.key }) where seconds.isFinite {
-            if text.utf8.count > 1 { text += "," }
-            text += "\"\(name.filter { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "." })\":\((seconds * 1e6).rounded() / 1e6)"
+            text += text.utf8.count > 1 ? ",\"" : "\""
+            text += name.utf8.allSatisfy(isPlain) ? name : String(decoding: name.utf8.filter(isPlain), as: UTF8.self)
+            text += "\":"
+            text += String((seconds * 1e6).rounded() / 1e6)
         }
-        return text + "}"
+        text += "}"
+        return text
+    }
+
+    /// Needs no escaping.
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+            UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "-"):
+            true
+        default: false
+        }
     }
 
     /// Only what `encode` writes.

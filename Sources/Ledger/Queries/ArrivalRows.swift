@@ -19,7 +19,8 @@ extension Connection {
             SELECT number, path FROM (
                 SELECT number, path FROM arrivals WHERE pipeline = ?1 AND role = 'model' AND state = 'waiting' AND number < ?2
                 UNION ALL
-                SELECT number, path FROM arrivals WHERE state = 'running' AND pipeline = ?1 AND role = 'model' AND number < ?2
+                SELECT a.number, a.path FROM runs AS r JOIN arrivals AS a ON a.number = r.arrival
+                WHERE r.state = 'open' AND a.state = 'running' AND a.pipeline = ?1 AND a.role = 'model' AND a.number < ?2
             ) ORDER BY number LIMIT 1
             """, pipeline, number, row: { (number: $0.integer(0), path: $0.text(1)) })
     }
@@ -81,7 +82,10 @@ extension RunLedger {
             return try connection.all(
                 """
                 SELECT number FROM arrivals WHERE pipeline = ?1 AND role = 'model' AND state = 'waiting' AND number < ?2
-                UNION ALL SELECT number FROM arrivals WHERE state = 'running' AND pipeline = ?1 AND role = 'model' AND number < ?2 ORDER BY 1
+                UNION ALL
+                SELECT a.number FROM runs AS r JOIN arrivals AS a ON a.number = r.arrival
+                WHERE r.state = 'open' AND a.state = 'running' AND a.pipeline = ?1 AND a.role = 'model' AND a.number < ?2
+                ORDER BY 1
                 """, key, before, row: { $0.integer(0) })
         }
     }

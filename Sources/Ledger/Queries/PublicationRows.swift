@@ -8,9 +8,9 @@ extension Connection {
     func publications(inPlace path: String, root: Int64) throws(LedgerError) -> [Placed] {
         try all(
             """
-            SELECT p.id, p.run, p.root, p.path, p.digest, p.bytes, p.state, p.published_at, a.number, a.pipeline, a.path
+            SELECT p.id, p.run, p.root, p.path, p.digest, p.bytes, p.ended, r.state, r.closed_at, a.number, a.pipeline, a.path
             FROM publications AS p JOIN runs AS r ON r.id = p.run JOIN arrivals AS a ON a.number = r.arrival
-            WHERE p.root = ? AND p.path = ? AND p.state IN ('intended', 'published')
+            WHERE p.root = ? AND p.path = ? AND p.ended IS NULL
             """, root, path
         ) { (row) throws(LedgerError) in try placed(row) }
     }
@@ -18,31 +18,33 @@ extension Connection {
     func publications(ofRun run: Int64, intendedOnly: Bool) throws(LedgerError) -> [Publication] {
         try all(
             """
-            SELECT p.id, p.run, p.root, p.path, p.digest, p.bytes, p.state, p.published_at, a.number, a.pipeline, a.path
+            SELECT p.id, p.run, p.root, p.path, p.digest, p.bytes, p.ended, r.state, r.closed_at, a.number, a.pipeline, a.path
             FROM publications AS p JOIN runs AS r ON r.id = p.run JOIN arrivals AS a ON a.number = r.arrival
-            WHERE p.run = ? AND (NOT ? OR p.state = 'intended') ORDER BY p.id
+            WHERE p.run = ? AND (NOT ? OR (p.ended IS NULL AND r.state = 'open')) ORDER BY p.id
             """, run, intendedOnly
         ) { (row) throws(LedgerError) in try placed(row).publication }
     }
 
     private func placed(_ row: Row) throws(LedgerError) -> Placed {
         let id = row.integer(0)
+        let isDone = row.isText(7, "done")
+        let state: PublicationState = row.isNull(6) ? (isDone ? .published : .intended) : try row.value(6, of: "publications", id)
         return Placed(
             publication: Publication(
-                publication: id, run: row.integer(1), arrival: row.integer(8), pipeline: try pipelineName(row.integer(9)),
-                inputPath: row.text(10), root: try rootName(row.integer(2)), path: row.text(3), digest: row.text(4), byteCount: row.integer(5),
-                state: try row.value(6, of: "publications", id), publishedAt: row.timeOrNil(7)),
-            pipelineKey: row.integer(9))
+                publication: id, run: row.integer(1), arrival: row.integer(9), pipeline: try pipelineName(row.integer(10)),
+                inputPath: row.text(11), root: try rootName(row.integer(2)), path: row.text(3), digest: row.text(4), byteCount: row.integer(5),
+                state: state, publishedAt: isDone ? row.timeOrNil(8) : nil),
+            pipelineKey: row.integer(10))
     }
 
     /// In order of root and path.
     func published(after: (root: Int64, path: String), limit: Int) throws(LedgerError) -> [Placed] {
         try all(
             """
-            SELECT p.id, p.run, p.root, p.path, p.digest, p.bytes, p.state, p.published_at, a.number, a.pipeline, a.path
+            SELECT p.id, p.run, p.root, p.path, p.digest, p.bytes, p.ended, r.state, r.closed_at, a.number, a.pipeline, a.path
             FROM publications AS p INDEXED BY publications_in_place
             JOIN runs AS r ON r.id = p.run JOIN arrivals AS a ON a.number = r.arrival
-            WHERE (p.root, p.path) > (?, ?) AND p.state = 'published' AND p.state IN ('intended', 'published')
+            WHERE (p.root, p.path) > (?, ?) AND p.ended IS NULL AND r.state = 'done'
             ORDER BY p.root, p.path LIMIT ?
             """, after.root, after.path, limit
         ) { (row) throws(LedgerError) in try placed(row) }

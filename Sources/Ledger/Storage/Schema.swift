@@ -37,7 +37,6 @@ enum Schema {
         );
         CREATE INDEX arrivals_waiting ON arrivals (pipeline, role, number) WHERE state = 'waiting';
         CREATE INDEX arrivals_blocked ON arrivals (pipeline, number) WHERE state IN ('quarantined', 'rejected');
-        CREATE INDEX arrivals_running ON arrivals (number) WHERE state = 'running';
         CREATE INDEX arrivals_content ON arrivals (pipeline, role, digest) WHERE role <> 'data';
 
         -- The current arrival of each path.
@@ -90,6 +89,7 @@ enum Schema {
             PRIMARY KEY (run, number)
         ) WITHOUT ROWID;
 
+        -- Intended while its run is open, published once that is done, unless ended says otherwise: closing a run touches no row here.
         CREATE TABLE publications (
             id INTEGER PRIMARY KEY,
             run INTEGER NOT NULL,
@@ -97,11 +97,11 @@ enum Schema {
             path TEXT NOT NULL,
             digest TEXT NOT NULL,
             bytes INTEGER NOT NULL,
-            state TEXT NOT NULL,
-            published_at INTEGER
+            replaces INTEGER,                     -- the publication that goes when this one is published
+            ended TEXT                            -- replaced or removed
         );
         CREATE INDEX publications_by_run ON publications (run);
-        CREATE INDEX publications_in_place ON publications (root, path) WHERE state IN ('intended', 'published');
+        CREATE INDEX publications_in_place ON publications (root, path) WHERE ended IS NULL;
 
         CREATE TABLE model_versions (
             id INTEGER PRIMARY KEY,
