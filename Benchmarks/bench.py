@@ -56,10 +56,13 @@ class Bench:
             sides.insert(0, lambda root: Millrace("millrace", root, self.model, self.cores, ours, binary=self.arguments.millrace.resolve()))
         return sides
 
-    def interleave(self, name: str, measure: Callable[[Daemon], dict[str, float]], one_file: bool = False, repeats: int | None = None) -> None:
-        for repetition in range(repeats or self.repeats):
+    def fresh_root(self) -> Path:
+        return Path(tempfile.mkdtemp(prefix="run-", dir=self.work))
+
+    def interleave(self, name: str, measure: Callable[[Daemon], dict[str, float]], one_file: bool = False) -> None:
+        for _ in range(self.repeats):
             for side in self.sides(one_file):
-                daemon = side(Path(tempfile.mkdtemp(prefix=f"run-{repetition}-", dir=self.work)))
+                daemon = side(self.fresh_root())
                 self.report.add(name, daemon.name, measure(daemon))
                 daemon.remove()
 
@@ -83,9 +86,17 @@ class Bench:
             self.interleave(f"latency, {arrival}", lambda d: measurements.latency(d, arrival, self.sizes.latencies))
 
     def startup(self) -> None:
-        source = self.work / "done"
+        """Scored once for each side, then restarted in turn."""
+        name, source = f"start-up with {self.sizes.done:,} files done", self.work / "done"
         inputs.write_small_files(source, self.sizes.done)
-        self.interleave(f"start-up with {self.sizes.done:,} files done", lambda d: measurements.start_up(d, source))
+        sides = [measurements.StartUp(side(self.fresh_root()), source) for side in self.sides(one_file=False)]
+        for _ in range(self.repeats):
+            for side in sides:
+                self.report.add(name, side.daemon.name, side.restart())
+        for side in sides:
+            if shutil.which("strace"):
+                self.report.add(name, side.daemon.name, side.opened_again())
+            side.daemon.remove()
         shutil.rmtree(source)
 
 

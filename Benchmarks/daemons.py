@@ -127,6 +127,17 @@ class Daemon:
             total += sum(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
         self.peak_bytes = max(self.peak_bytes, total)
 
+    def cpu_seconds(self) -> float:
+        """User and system time that its processes have used so far."""
+        ticks = 0
+        for pid in self.processes():
+            try:
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def bytes_read(self) -> int:
         """What its processes have read so far through read calls, cached or not."""
         total = 0

@@ -2,9 +2,8 @@
 
 import os
 import re
-import shutil
+import signal
 import statistics
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ import pyarrow.parquet
 
 import inputs
 from arrivals import Arrivals, landed, last_landed
-from daemons import Daemon
+from daemons import Daemon, DaemonFailed
 
 
 class WrongOutput(Exception):
@@ -56,7 +55,7 @@ def small_files(daemon: Daemon, source: Path, in_place: bool) -> dict[str, float
             os.link(source / name, daemon.aside / name)
     daemon.start()
     os.sync()
-    started = time.time()
+    started, cpu = time.time(), daemon.cpu_seconds()
     if in_place:
         for name, content in zip(names, contents):
             with open(daemon.spool / name, "wb", buffering=0) as file:
@@ -65,12 +64,13 @@ def small_files(daemon: Daemon, source: Path, in_place: bool) -> dict[str, float
         for name in names:
             os.rename(daemon.aside / name, daemon.spool / name)
     daemon.wait(lambda: len(landed(daemon.out)) >= len(names), 60 + len(names) / 50, f"{len(names)} outputs", interval=0.1)
-    seconds = last_landed(daemon.out) - started
+    seconds, cpu = last_landed(daemon.out) - started, daemon.cpu_seconds() - cpu
     phases = daemon.where_time_goes()
     daemon.stop()
     for name in names[:: max(1, len(names) // 20)]:
         check_output(daemon.model, source / name, daemon.out / (Path(name).stem + ".parquet"))
-    return {"files per second": len(names) / seconds, "peak MiB": daemon.peak_bytes / 2**20} | _named(phases)
+    figures = {"files per second": len(names) / seconds, "CPU ms per file": cpu / len(names) * 1000, "peak MiB": daemon.peak_bytes / 2**20}
+    return figures | _named(phases)
 
 
 # (ii) One large file
@@ -81,14 +81,15 @@ def large_file(daemon: Daemon, source: Path) -> dict[str, float]:
     rows = pyarrow.parquet.read_metadata(source).num_rows
     daemon.start()
     os.sync()
-    started = time.time()
+    started, cpu = time.time(), daemon.cpu_seconds()
     bring_in(source, daemon)
     daemon.wait(lambda: landed(daemon.out) == [source.name], 1200, source.name)
-    seconds = last_landed(daemon.out) - started
+    seconds, cpu = last_landed(daemon.out) - started, daemon.cpu_seconds() - cpu
     phases = daemon.where_time_goes()
     daemon.stop()
     check_output(daemon.model, source, daemon.out / source.name)
-    return {"rows per second": rows / seconds, "peak MiB": daemon.peak_bytes / 2**20} | _named(phases)
+    figures = {"rows per second": rows / seconds, "CPU s per million rows": cpu / rows * 1e6, "peak MiB": daemon.peak_bytes / 2**20}
+    return figures | _named(phases)
 
 
 # (iii) Latency
@@ -124,7 +125,10 @@ def latency(daemon: Daemon, arrival: Arrival, count: int) -> dict[str, float]:
             if not arrival.in_place:
                 started = time.monotonic()
                 os.rename(daemon.aside / name, target)
-            milliseconds.append((outputs.wait(f"one-{number:04d}.parquet", 60) - started) * 1000)
+            seen = outputs.wait(f"one-{number:04d}.parquet", 60)
+            if seen is None:
+                raise DaemonFailed(f"{daemon.name}: no output of {name} within 60 s; see {daemon.log}")
+            milliseconds.append((seen - started) * 1000)
     phases = daemon.where_time_goes()
     daemon.stop()
     milliseconds = milliseconds[2:]
@@ -135,61 +139,68 @@ def latency(daemon: Daemon, arrival: Arrival, count: int) -> dict[str, float]:
 # (iv) Start-up with everything done
 
 
-def start_up(daemon: Daemon, source: Path) -> dict[str, float]:
-    """Restarts over a spool of files already done. One new file waits beside them: when its output is visible, the daemon has started."""
-    count = len(os.listdir(source))
-    empty = _bytes_read_at_start(daemon)
-    for name in os.listdir(source):
-        os.link(source / name, daemon.spool / name)
-    _score_all(daemon, count + 1)
-    daemon.peak_bytes = 0
+class StartUp:
+    """Restarts of one side over a spool of files already done. From the start on a new file is renamed into the spool ten times a second:
+    when the first output of one is visible, the daemon has started."""
 
-    os.sync()
-    _drop_new(daemon, 10_000_001)
-    with Arrivals(daemon.out) as outputs:
-        started = time.monotonic()
-        daemon.start(wait=False)
-        seconds = outputs.wait("new-10000001.parquet", 600) - started
-    bytes_read = daemon.bytes_read() - empty
-    daemon.stop()
-    figures = {"seconds": seconds, "peak MiB": daemon.peak_bytes / 2**20, "MiB read beyond an empty start": bytes_read / 2**20}
-    if shutil.which("strace"):
-        figures["done files opened again"] = _opened_again(daemon, len(landed(daemon.out)))
-    return figures
+    def __init__(self, daemon: Daemon, source: Path) -> None:
+        self.daemon = daemon
+        self.dropped = 0
+        self.done = 0
+        daemon.start()
+        daemon.stop()  # so that a model version stands before the first timed start
+        self.empty_bytes = self._start()[1]
+        names = os.listdir(source)
+        for name in names:
+            os.link(source / name, daemon.spool / name)
+        self.done = len(names)
+        daemon.start()
+        self._wait_for_all(60 + len(names) / 50)
+        daemon.stop()
 
+    def restart(self) -> dict[str, float]:
+        seconds, read, peak = self._start()
+        return {"seconds": seconds, "peak MiB": peak / 2**20, "MiB read beyond an empty start": (read - self.empty_bytes) / 2**20}
 
-def _score_all(daemon: Daemon, count: int) -> None:
-    daemon.start()
-    daemon.wait(lambda: len(landed(daemon.out)) >= count, 60 + count / 50, f"{count} outputs", interval=0.5)
-    daemon.stop()
+    def opened_again(self) -> dict[str, float]:
+        """Inputs already done that a further start opens, counted by strace."""
+        daemon, trace = self.daemon, self.daemon.root / "trace"
+        self._drop()
+        daemon.start(prefix=["strace", "-f", "-qq", "-e", "trace=open,openat,openat2", "-o", str(trace)], wait=False)
+        self._wait_for_all(600)
+        os.kill(daemon.processes()[1], signal.SIGTERM)  # the traced daemon: strace hands no signal on
+        daemon.process.wait(timeout=60)
+        opened = re.findall(r'"[^"]*?(part-\d+\.csv)"[^=]*= \d+', trace.read_text(errors="replace"))
+        return {"done files opened again": len(set(opened))}
 
+    def _start(self) -> tuple[float, int, int]:
+        """Seconds, bytes read and peak memory in bytes when the first new output is visible."""
+        daemon, seen = self.daemon, None
+        daemon.peak_bytes = 0
+        os.sync()
+        with Arrivals(daemon.out) as outputs:
+            started = time.monotonic()
+            daemon.start(wait=False)
+            while seen is None:
+                self._drop()
+                seen = outputs.wait("new-", 0.1)
+                daemon.check_alive()
+        read = daemon.bytes_read()
+        daemon.sample()
+        peak = daemon.peak_bytes
+        self._wait_for_all(60)
+        daemon.stop()
+        return seen - started, read, peak
 
-def _drop_new(daemon: Daemon, number: int) -> None:
-    (daemon.aside / f"new-{number}.csv").write_bytes(inputs.small_csv(number))
-    os.rename(daemon.aside / f"new-{number}.csv", daemon.spool / f"new-{number}.csv")
+    def _drop(self) -> None:
+        daemon, self.dropped = self.daemon, self.dropped + 1
+        name = f"new-{self.dropped:06d}.parquet"
+        (daemon.aside / name).write_bytes(inputs.small_parquet(self.dropped))
+        os.rename(daemon.aside / name, daemon.spool / name)
 
-
-def _bytes_read_at_start(daemon: Daemon) -> int:
-    """What a start with one new file and nothing done reads: programs, libraries, the model."""
-    _drop_new(daemon, 10_000_000)
-    daemon.start(wait=False)
-    daemon.wait(lambda: len(landed(daemon.out)) == 1, 120, "the first output")
-    read = daemon.bytes_read()
-    daemon.stop()
-    return read
-
-
-def _opened_again(daemon: Daemon, done: int) -> int:
-    """Inputs that a further start opens, counted by strace; directories and the one new file are not among them."""
-    _drop_new(daemon, 10_000_002)
-    trace = daemon.root / "trace"
-    daemon.start(prefix=["strace", "-f", "-qq", "-e", "trace=open,openat,openat2", "-o", str(trace)], wait=False)
-    daemon.wait(lambda: len(landed(daemon.out)) > done, 600, "the output under strace", interval=0.2)
-    traced = max(daemon.processes())  # strace forwards no signal: end what it traces
-    subprocess.run(["kill", "-TERM", str(traced)], check=True)
-    daemon.process.wait(timeout=60)
-    opened = re.findall(r'"[^"]*?(part-\d+\.csv)"[^=]*= \d+', trace.read_text(errors="replace"))
-    return len(set(opened))
+    def _wait_for_all(self, timeout: float) -> None:
+        count = self.done + self.dropped
+        self.daemon.wait(lambda: len(landed(self.daemon.out)) >= count, timeout, f"{count} outputs", interval=0.2)
 
 
 def _named(phases: dict[str, float]) -> dict[str, float]:

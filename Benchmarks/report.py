@@ -38,7 +38,7 @@ class Report:
 
 
 def _short(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 or value == 0 else f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 100 or abs(value) < 0.001 else f"{value:.3g}"
 
 
 def _spread(values: list[float] | None) -> str:

@@ -42,7 +42,7 @@ class Scorer:
     def batches(self, path: Path):
         """Record batches of bounded size, so that memory does not grow with the file."""
         if path.suffix == ".parquet":
-            with pyarrow.parquet.ParquetFile(path) as file:
+            with pyarrow.parquet.ParquetFile(path, pre_buffer=False) as file:  # buffering ahead holds the whole file by its end
                 yield from file.iter_batches(batch_size=BATCH_ROWS)
         else:
             with pyarrow.csv.open_csv(path) as reader:
