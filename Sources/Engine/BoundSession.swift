@@ -16,13 +16,24 @@ package final class BoundSession {
     private let ownOptions: NativeRunOptions
     /// The rows for which inputs and outputs are bound; `nil` at first.
     private var boundRows: Int?
-    /// Per model output; `nil` where the engine allocates it in every run.
+    /// The model outputs that are computed, in the order in which they are given.
+    private let outputs: [Int]
+    /// Per element of `outputs`; `nil` where the engine allocates it in every run.
     private var kept: [Tensor?]
     private var keepsOutputs = true
 
-    /// Memory for `plan.rows(wanted: capacity)` rows of every input.
-    package init(_ session: Session, plan: BatchPlan, capacity wanted: Int) throws(EngineError) {
+    /// Memory for `plan.rows(wanted: capacity)` rows of every input. `outputs` are names, in the order wanted; `nil` is all of
+    /// them. Only those asked for must have a batch axis.
+    package init(
+        _ session: Session, plan: BatchPlan, capacity wanted: Int, outputs names: [String]? = nil
+    ) throws(EngineError) {
         self.session = session
+        var outputs = Array(session.outputs.indices)
+        if let names {
+            outputs = []
+            for name in names { outputs.append(try session.outputIndex(name)) }
+        }
+        self.outputs = outputs
         self.plan = plan
         capacity = plan.rows(wanted: wanted)
         var buffers: [TensorBuffer?] = []
@@ -36,7 +47,7 @@ package final class BoundSession {
         }
         self.buffers = buffers
         strings = plan.inputs.map { _ in [] }
-        kept = session.outputs.map { _ in nil }
+        kept = outputs.map { _ in nil }
         var constants: [NativeValue] = []
         do {
             binding = try session.native.makeBinding()
@@ -116,16 +127,17 @@ package final class BoundSession {
             let value = try session.makeValue(tensor, for: session.inputs[input.index])
             do { try binding.bind(input: input.index, to: value) } catch { throw FailureWording.running(error) }
         }
-        var outputs: [(index: Int, value: NativeValue?)] = []
+        var values: [(index: Int, value: NativeValue?)] = []
         let extents = symbolExtents(rows: rows)
-        for (index, port) in session.outputs.enumerated() {
-            kept[index] = keepsOutputs ? keptTensor(port, extents, previous: kept[index]) : nil
-            let tensor = kept[index]
-            outputs.append((index, try tensor.map { tensor throws(EngineError) in
+        for (position, index) in outputs.enumerated() {
+            let port = session.outputs[index]
+            let tensor = keepsOutputs ? keptTensor(port, extents, previous: kept[position]) : nil
+            kept[position] = tensor
+            values.append((index, try tensor.map { tensor throws(EngineError) in
                 try session.native(port) { () throws(NativeFailure) in try session.table.makeValue(tensor) }
             }))
         }
-        do { try binding.bind(outputs: outputs) } catch { throw FailureWording.running(error) }
+        do { try binding.bind(outputs: values) } catch { throw FailureWording.running(error) }
         boundRows = rows
     }
 
@@ -179,21 +191,22 @@ package final class BoundSession {
 
     private func takeOutputs(rows: Int, of runRows: Int) throws(EngineError) -> [EngineValue] {
         var taken: [NativeValue]?
-        var outputs: [EngineValue] = []
-        outputs.reserveCapacity(kept.count)
-        for (index, port) in session.outputs.enumerated() {
+        var read: [EngineValue] = []
+        read.reserveCapacity(outputs.count)
+        for (position, index) in outputs.enumerated() {
+            let port = session.outputs[index]
             let value: EngineValue
-            if let tensor = kept[index] {
+            if let tensor = kept[position] {
                 value = .tensor(tensor)
             } else {
                 if taken == nil {
                     do { taken = try binding.takeOutputs() } catch { throw FailureWording.running(error) }
                 }
-                value = try session.read(taken![index], from: port)
+                value = try session.read(taken![position], from: port)
             }
-            outputs.append(try Self.cut(value, port, to: rows, of: runRows))
+            read.append(try Self.cut(value, port, to: rows, of: runRows))
         }
-        return outputs
+        return read
     }
 
     private static func cut(_ value: EngineValue, _ port: Port, to rows: Int, of runRows: Int) throws(EngineError) -> EngineValue {

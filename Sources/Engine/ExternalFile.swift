@@ -1,7 +1,16 @@
 import Foundation
 package import Tensors
 
-/// A file of weights that a model refers to, handed over by us: the runtime opens nothing by name.
+/// The files that a model's external tensors name.
+package enum ExternalData: Sendable {
+    /// Every one of them, handed over by us: the runtime opens nothing by name. Copied into the session.
+    case files([ExternalFile])
+    /// The runtime opens and maps them itself, below this folder. Only for a folder that nobody else writes to: a file cut
+    /// short while it is mapped kills the process. Takes the least memory.
+    case folder(String)
+}
+
+/// A file of weights that a model refers to.
 package struct ExternalFile: Sendable {
     package enum Contents: Sendable {
         case buffer(TensorBuffer)

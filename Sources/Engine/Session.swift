@@ -12,10 +12,10 @@ package final class Session: Sendable {
     private let outputIndices: [String: Int]
     private let allOutputs: [Int]
 
-    /// Reads `model` during this call only. `externalData` holds every file that the model's external tensors name; it is
-    /// copied into the session. Both must have been checked before: the runtime's parser is not meant for hostile input.
+    /// Reads `model` during this call only. What it and its external data hold must have been checked before: the runtime's
+    /// parser is not meant for hostile input.
     package convenience init(
-        model: UnsafeRawBufferPointer, externalData: [ExternalFile] = [], options: SessionOptions = SessionOptions()
+        model: UnsafeRawBufferPointer, externalData: ExternalData = .files([]), options: SessionOptions = SessionOptions()
     ) throws(EngineError) {
         let table = try Engine.table()
         let native = try Self.load(model, externalData, options, table)
@@ -23,7 +23,7 @@ package final class Session: Sendable {
     }
 
     package convenience init(
-        model: Data, externalData: [ExternalFile] = [], options: SessionOptions = SessionOptions()
+        model: Data, externalData: ExternalData = .files([]), options: SessionOptions = SessionOptions()
     ) throws(EngineError) {
         let table = try Engine.table()
         let loaded = model.withUnsafeBytes { bytes in
@@ -44,14 +44,19 @@ package final class Session: Sendable {
     }
 
     private static func load(
-        _ model: UnsafeRawBufferPointer, _ externalData: [ExternalFile], _ options: SessionOptions, _ table: Native.Table
+        _ model: UnsafeRawBufferPointer, _ externalData: ExternalData, _ options: SessionOptions, _ table: Native.Table
     ) throws(EngineError) -> NativeSession {
         var files: [(name: String, buffer: TensorBuffer)] = []
-        for file in externalData { files.append((file.name, try file.load())) }
+        var folder = "/dev/null"  // nothing can lie below it
+        switch externalData {
+        case .files(let given): for file in given { files.append((file.name, try file.load())) }
+        case .folder(let path): folder = path
+        }
         defer { withExtendedLifetime(files) {} }
         do {
             let nativeOptions = try NativeSessionOptions(table)
             try nativeOptions.configure(options)
+            try nativeOptions.setExternalFolder(folder)
             try nativeOptions.addExternal(files.map { ($0.name, $0.buffer.bytes) })
             return try NativeSession(table, model: model, options: nativeOptions)
         } catch {

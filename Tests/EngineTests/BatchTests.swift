@@ -118,6 +118,22 @@ import Testing
         #expect(throws: EngineError.noBatchAxis(port: "y", detail: "its shape is [2] for a batch of 4 rows")) { try bound.run(rows: 4) }
     }
 
+    @Test func onlyTheOutputsAskedFor() throws {
+        let session = try Fixture.session("zipmap")
+        let plan = try BatchPlan(of: session)
+        let bound = try BoundSession(session, plan: plan, capacity: 2, outputs: ["probabilities"])
+        bound.buffer(0).fill([1, 1, -1, -1] as [Float])
+        let outputs = try bound.run(rows: 2)
+        #expect(outputs.count == 1 && outputs[0].elements?.count == 2)
+        #expect(throws: EngineError.unknownOutput("z", known: ["label", "probabilities"])) {
+            try BoundSession(session, plan: plan, capacity: 2, outputs: ["z"])
+        }
+        let mlp = try Fixture.session("mlp")
+        let turned = try BoundSession(mlp, plan: BatchPlan(of: mlp), capacity: 1, outputs: ["p", "logits"])
+        turned.buffer(0).fill([1, 2, 3, 4] as [Float])
+        #expect(try turned.run(rows: 1).map(\.floats) == mlp.run([floats([1, 4], [1, 2, 3, 4])]).map(\.floats).reversed())
+    }
+
     /// The declared shape promises more than the model does: memory that was bound for it cannot be used.
     @Test func outputsThatBreakTheirDeclaredShapeAreTaken() throws {
         let session = try Fixture.session("false-shape", SessionOptions(optimization: .none))

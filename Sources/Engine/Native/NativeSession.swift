@@ -48,8 +48,6 @@ struct NativeSessionOptions: ~Copyable {
         let spinning = options.spinning ? "1" : "0"
         try set("session.intra_op.allow_spinning", spinning)
         try set("session.inter_op.allow_spinning", spinning)
-        // Without a folder the runtime looks for external data in the working directory; nothing can lie below this one.
-        try set("session.model_external_initializers_file_folder_path", "/dev/null")
         if !options.prepacking { try set("session.disable_prepacking", "1") }
         for (name, extent) in options.freeDimensions.sorted(by: { $0.key < $1.key }) {
             try table.check(api.pointee.AddFreeDimensionOverrideByName(pointer, name, Int64(extent)))
@@ -58,6 +56,11 @@ struct NativeSessionOptions: ~Copyable {
 
     private func set(_ key: String, _ value: String) throws(NativeFailure) {
         try table.check(table.api.pointee.AddSessionConfigEntry(pointer, key, value))
+    }
+
+    /// Where the runtime may open external data by name. It must be told: left alone it looks in the working directory.
+    func setExternalFolder(_ path: String) throws(NativeFailure) {
+        try set("session.model_external_initializers_file_folder_path", path)
     }
 
     /// ONNX Runtime copies what the model refers to while the session is made; `files` may go afterwards.
