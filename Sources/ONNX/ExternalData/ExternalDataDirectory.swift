@@ -33,6 +33,7 @@ package final class ExternalDataDirectory: Sendable {
         }
         return try withRange(of: stored) { (file, offset, length) throws(ONNXError) in
             let buffer = TensorBuffer(byteCount: length)
+            defer { withExtendedLifetime(buffer) {} }
             try Self.read(file, at: offset, into: buffer.mutableBytes, for: stored)
             return Tensor(elementType: elementType, shape: stored.shape, buffer: buffer)
         }
@@ -44,6 +45,7 @@ package final class ExternalDataDirectory: Sendable {
     ) throws(ONNXError) {
         try withRange(of: stored) { (file, offset, length) throws(ONNXError) in
             let chunk = TensorBuffer(byteCount: min(length, 4 << 20))
+            defer { withExtendedLifetime(chunk) {} }
             var done = 0
             while done < length {
                 let part = UnsafeMutableRawBufferPointer(rebasing: chunk.mutableBytes[..<min(chunk.byteCount, length - done)])

@@ -88,8 +88,8 @@ extension StoredTensor {
             try rawData.borrow { (bytes) throws(ONNXError) in try weights.write(bytes) }
         } else {
             let tensor = try tensor()
+            defer { withExtendedLifetime(tensor) {} }
             try weights.write(tensor.bytes)
-            withExtendedLifetime(tensor) {}
         }
         proto.clearRawData()
         proto.floatData = []

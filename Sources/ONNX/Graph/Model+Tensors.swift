@@ -27,7 +27,11 @@ extension Model {
         return locations
     }
 
-    package var hasExternalData: Bool { !externalDataLocations.isEmpty }
+    package var hasExternalData: Bool {
+        var found = false
+        forEachTensor { _, tensor in found = found || tensor.isExternal }
+        return found
+    }
 
     /// The directory to read external data from; throws where the model was read from bytes alone.
     package func externalData() throws(ONNXError) -> ExternalDataDirectory? {

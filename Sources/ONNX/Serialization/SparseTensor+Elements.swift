@@ -45,9 +45,12 @@ extension SparseTensor {
             throw .unsupported(place: place, reason: "a sparse \(values.elementType.name)\(shape) is not implemented")
         }
         let size = width / 8
-        for (entry, position) in try positions(externalData: directory).enumerated() {
-            UnsafeMutableRawBufferPointer(rebasing: buffer.mutableBytes[(position * size)..<((position + 1) * size)])
-                .copyMemory(from: UnsafeRawBufferPointer(rebasing: values.bytes[(entry * size)..<((entry + 1) * size)]))
+        let positions = try positions(externalData: directory)
+        withExtendedLifetime((values, buffer)) {
+            for (entry, position) in positions.enumerated() {
+                UnsafeMutableRawBufferPointer(rebasing: buffer.mutableBytes[(position * size)..<((position + 1) * size)])
+                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: values.bytes[(entry * size)..<((entry + 1) * size)]))
+            }
         }
         return dense
     }

@@ -28,7 +28,7 @@ extension StoredTensor {
             throw invalid("\(layout.found) entries in \(layout.field), but \(elementType.name)\(shape) needs \(layout.needed)")
         }
         let buffer = TensorBuffer(byteCount: byteCount)
-        copyTyped(elementType, into: buffer.mutableBytes)
+        withExtendedLifetime(buffer) { copyTyped(elementType, into: buffer.mutableBytes) }
         return Tensor(elementType: elementType, shape: shape, buffer: buffer)
     }
 

@@ -1,0 +1,13 @@
+import ONNX
+import Tensors
+
+/// `y = x * w` with `x: float[N, 2]`, `w: float[2, 3]`, with or without the weights' file.
+func matrixModel(_ weights: StoredTensor = weights()) -> Model {
+    let graph = Graph(
+        name: "g", nodes: [Node("MatMul", ["x", "w"], ["y"])],
+        inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .fixed(2)]))],
+        outputs: [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(3)]))], initializers: [weights])
+    return Model(operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
+}
+
+func weights() -> StoredTensor { StoredTensor("w", .float32, [2, 3], [1, 2, 3, 4, 5, 6] as [Float]) }
