@@ -1,0 +1,144 @@
+import Ledger
+import TestSupport
+import Testing
+
+/// Model versions: SEMANTICS 4, 5, 23, 26.
+@Suite struct VersionTests {
+    @Test func versionsAreNumberedByPipelineAndOnlyWhenPublished() throws {
+        let f = try Fixture()
+        #expect(try f.publishModel("A") == 1)
+        try f.arrive("bad.onnx", "X", role: .model)
+        let bad = try #require(try f.open(2, version: nil)).run
+        try f.ledger.write { (ledger) throws(LedgerError) in
+            #expect(try ledger.intendVersion(run: bad) == 2)
+            #expect(try ledger.intendVersion(run: bad) == 2, "the same run gets the same number")
+            try ledger.rejectVersion(run: bad, reason: "wrong signature", at: f.now)
+            try ledger.close([RunClosing(run: bad, outcome: .rejected(Fixture.explanation))], at: f.now)
+        }
+        #expect(try f.publishModel("B", parent: 1) == 2)
+        let versions = try f.ledger.versions(pipeline: "p")
+        #expect(versions.map(\.version) == [1, nil, 2])
+        #expect(versions.map(\.verdict) == [.published, .rejected, .published])
+        #expect(versions.map(\.isActive) == [false, false, true])
+        #expect(versions[1].reason == "wrong signature" && versions[2].parent == 1)
+        #expect(versions[2].modelDigest == "published-B" && versions[2].sourceDigest == "sha-B" && versions[2].card == "2/card.json")
+    }
+
+    @Test func aReservedNumberOutlivesARestartAndIsGivenBackWhenNothingComesOfIt() throws {
+        let f = try Fixture()
+        try f.arrive("m.onnx", "M", role: .model)
+        let run = try #require(try f.open(1, version: nil)).run
+        try f.ledger.write { (ledger) throws(LedgerError) in _ = try ledger.intendVersion(run: run) }
+        try f.reopen()
+        #expect(try f.ledger.openRuns().first?.intendedVersion == 1)
+        try f.ledger.interrupted([run], at: f.now)
+        _ = try f.open(1, version: nil)
+        try f.ledger.close([RunClosing(run: run, outcome: .quarantined(Fixture.explanation))], at: f.now)
+        #expect(try f.publishModel("N") == 1)
+    }
+
+    @Test func goingBackHoldsForWhatArrivesAfterTheCommand() throws {
+        let f = try Fixture()
+        try f.publishModel("A")
+        try f.publishModel("B")
+        try f.arrive("a.csv", "A")
+        let outcome = try f.apply(.activate(pipeline: "p", version: 1))
+        #expect(outcome.activation?.position == 3 && outcome.activation?.version == 1)
+        #expect(try f.ledger.activeVersion(pipeline: "p") == 1)
+        let history = try f.ledger.activations(pipeline: "p")
+        #expect(history.map(\.version) == [1, 2, 1] && history.map(\.position) == [1, 2, 3])
+        try f.publishModel("C")
+        #expect(try f.ledger.activeVersion(pipeline: "p") == 3)
+    }
+
+    @Test func aModelFromBeforeTheCommandDoesNotOverruleIt() throws {
+        let f = try Fixture()
+        try f.publishModel("A")
+        let number = try f.arrive("late.onnx", "L", role: .model).number
+        try f.arrive("a.csv", "A")
+        _ = try f.apply(.activate(pipeline: "p", version: 1))
+        let run = try #require(try f.open(number, version: nil)).run
+        try f.ledger.write { (ledger) throws(LedgerError) in
+            _ = try ledger.intendVersion(run: run)
+            _ = try ledger.publishVersion(run: run, modelDigest: "d", card: nil, at: f.now)
+            try ledger.close([RunClosing(run: run, outcome: .done(verdict: "published 2"))], at: f.now)
+        }
+        #expect(try f.ledger.activations(pipeline: "p").map(\.version) == [1, 2, 1])
+        #expect(try f.ledger.activeVersion(pipeline: "p") == 1)
+    }
+
+    @Test func onlyWhatIsThereCanBeActivated() throws {
+        let f = try Fixture()
+        try f.publishModel("A")
+        for content in ["B", "C"] { try f.publishModel(content) }
+        #expect(try f.ledger.prune(pipeline: "p", keep: 1, at: f.now) == [1, 2])
+        #expect(throws: LedgerError.prunedVersion(pipeline: "p", version: 1)) {
+            _ = try f.ledger.activate(pipeline: "p", version: 1, cause: "test", at: f.now)
+        }
+        #expect(try f.apply(.activate(pipeline: "p", version: 9)).isRefused)
+        #expect(try f.apply(.activate(pipeline: "none", version: 1)).isRefused)
+        #expect(try f.ledger.activeVersion(pipeline: "p") == 3)
+        #expect(try f.publishModel("D") == 4, "numbers of pruned versions are not used again")
+    }
+
+    @Test func pruningKeepsTheActiveVersion() throws {
+        let f = try Fixture()
+        for content in ["A", "B", "C", "D"] { try f.publishModel(content) }
+        _ = try f.ledger.activate(pipeline: "p", version: 2, cause: "test", at: f.now)
+        #expect(try f.ledger.prune(pipeline: "p", keep: 1, at: f.now) == [1, 3])
+        #expect(try f.ledger.versions(pipeline: "p").filter { !$0.isPruned }.map(\.version) == [2, 4])
+        #expect(try f.ledger.prune(pipeline: "p", keep: 1, at: f.now) == [])
+    }
+
+    @Test func pruningKeepsTheParentsOfWhatStays() throws {
+        let f = try Fixture()
+        try f.publishModel("A")
+        try f.publishModel("B", parent: 1)
+        try f.publishModel("C")
+        try f.publishModel("D", parent: 2)
+        #expect(try f.ledger.prune(pipeline: "p", keep: 1, at: f.now) == [3])
+    }
+
+    @Test func pruningKeepsWhatWaitingDataAndOpenRunsNeed() throws {
+        let f = try Fixture()
+        try f.publishModel("A")
+        try f.arrive("running.csv", "x")
+        _ = try f.open(2, version: 1)
+        try f.publishModel("B")
+        try f.publishModel("C")
+        try f.arrive("waiting.csv", "y")
+        try f.publishModel("D")
+        #expect(try f.ledger.prune(pipeline: "p", keep: 1, at: f.now) == [2])
+    }
+
+    @Test func revisionsCanBeLookedUp() throws {
+        let f = try Fixture()
+        try f.ledger.write { (ledger) throws(LedgerError) in try ledger.keepRevision("r1", body: "{\"stages\":[]}") }
+        #expect(try f.ledger.revision("r1") == "{\"stages\":[]}")
+        #expect(try f.ledger.revision("r2") == nil)
+    }
+
+    @Test func aLostLedgerIsRestored() throws {
+        let f = try Fixture()
+        let model = f.file("m.onnx", "M", role: .model)
+        let first = f.file("a.csv", "A")
+        let second = f.file("a.csv", "B")
+        func data(_ number: Int64, _ file: ArrivingFile, _ digest: String) -> RestoredArrival {
+            RestoredArrival(
+                number: number, file: file, arrivedAt: f.now, revision: "r1", version: 1,
+                outputs: [.init(root: "/out", path: "a.parquet", digest: digest, byteCount: 3)])
+        }
+        let restored = [
+            data(9, second, "new"), data(5, first, "old"),
+            RestoredArrival(
+                number: 2, file: model, arrivedAt: f.now, revision: "r1", version: 1, modelDigest: "published-M", card: "1/card.json"),
+        ]
+        for _ in 1...2 { try f.ledger.write { (ledger) throws(LedgerError) in try ledger.restore(restored) } }
+        #expect(try f.counts() == ["data done": 2, "model done": 1])
+        #expect(try f.ledger.owner(root: "/out", path: "a.parquet")?.digest == "new")
+        #expect(try f.ledger.published().count == 1)
+        #expect(try f.arrive("a.csv", "B") == .unchanged(9))
+        #expect(try f.arrive("m2.onnx", "M", role: .model) == .known(10, sameAs: 2, state: .done))
+        #expect(try f.ledger.activeVersion(pipeline: "p") == 1)
+    }
+}
