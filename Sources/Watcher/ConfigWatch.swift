@@ -1,0 +1,131 @@
+internal import Foundation
+package import Logging
+internal import Synchronization
+
+/// Watches a few small files for edits, however they are made: in place, by a rename over them (sed, vim), or by the swap of a link above
+/// them (Kubernetes ConfigMap). Directories are watched, links are resolved afresh each time, and only other content counts.
+package final class ConfigWatch: Sendable {
+    private struct Mailbox {
+        var files: [String]?
+        var isStopped = false
+    }
+
+    private struct File {
+        var content: Data?
+        var stamp: FileStamp?
+        /// Since when it is missing; told once that lasts, since editors remove a file before they put the new one there.
+        var missingSince: Duration?
+    }
+
+    /// Editors make several events of one edit; what they leave after this long is read.
+    private static let debounce: Duration = .milliseconds(50)
+    /// Where inotify is blind this is how an edit is seen, and how a deletion is told from a replacement.
+    private static let safetyInterval: Duration = .seconds(1)
+
+    private let initial: [String]
+    private let logger: Logger
+    private let mailbox = Mutex(Mailbox())
+    private let wake = WakePipe()
+
+    /// - Parameter files: absolute paths.
+    package init(files: [String], logger: Logger = Logger(label: "millrace.config-watch")) {
+        initial = files
+        self.logger = logger
+    }
+
+    /// Watches on the calling thread until `stop`; calls back on it with the path of each file, as it was given, whose content is not what
+    /// it was, or that has been gone for a second. What stands there at the start counts as known.
+    package func run(changed: @Sendable (String) -> Void) {
+        let clock = WatchClock.system
+        var events: InotifyEvents?
+        do throws(WatcherError) { events = try InotifyEvents(wake: wake.writer) } catch { logger.warning("\(error)") }
+        var files: [String: File] = [:]
+        var tokens: [String: Int] = [:]
+        var lastToken = 0
+        for path in initial { files[path] = File(content: Self.content(path), stamp: FileStamp(path: path)) }
+        Self.watch(files.keys, &tokens, &lastToken, events)
+        var checkAt = clock.now() + Self.safetyInterval
+        var isHinted = false
+        while true {
+            let mail = mailbox.withLock { mailbox in
+                defer { mailbox.files = nil }
+                return mailbox
+            }
+            if mail.isStopped { break }
+            if let wanted = mail.files {
+                for path in files.keys where !wanted.contains(path) { files[path] = nil }
+                for path in wanted where files[path] == nil { files[path] = File(content: Self.content(path), stamp: FileStamp(path: path)) }
+                Self.watch(files.keys, &tokens, &lastToken, events)
+            }
+            var heard: [DirectoryEvent] = []
+            events?.take(into: &heard, now: clock.now())
+            for case .lost(let token, _) in heard { tokens = tokens.filter { $0.value != token } }
+            if !heard.isEmpty {
+                isHinted = true
+                checkAt = min(checkAt, clock.now() + Self.debounce)
+            }
+            if clock.now() >= checkAt {
+                for path in files.keys.sorted() where Self.hasChanged(&files[path]!, path, now: clock.now(), isHinted: isHinted) { changed(path) }
+                Self.watch(files.keys, &tokens, &lastToken, events)
+                isHinted = false
+                checkAt = clock.now() + Self.safetyInterval
+            }
+            wake.wait(also: events?.descriptor, timeout: max(checkAt - clock.now(), .zero))
+        }
+        events?.close()
+    }
+
+    /// From any thread.
+    package func update(files: [String]) {
+        mailbox.withLock { $0.files = files }
+        wake.signal()
+    }
+
+    /// From any thread.
+    package func stop() {
+        mailbox.withLock { $0.isStopped = true }
+        wake.signal()
+    }
+
+    private static func hasChanged(_ file: inout File, _ path: String, now: Duration, isHinted: Bool) -> Bool {
+        guard let stamp = FileStamp(path: path), let content = content(path) else {
+            guard file.content != nil else { return false }
+            let since = file.missingSince ?? now
+            file.missingSince = since
+            guard now - since >= safetyInterval else { return false }
+            file = File()
+            return true
+        }
+        file.missingSince = nil
+        if stamp == file.stamp, !isHinted { return false }
+        file.stamp = stamp
+        if content == file.content { return false }
+        file.content = content
+        return true
+    }
+
+    private static func content(_ path: String) -> Data? { FileManager.default.contents(atPath: path) }
+
+    /// Watches every directory on the way of links from each path to its file.
+    private static func watch(_ paths: some Sequence<String>, _ tokens: inout [String: Int], _ lastToken: inout Int, _ events: InotifyEvents?) {
+        guard let events else { return }
+        var wanted: Set<String> = []
+        for path in paths {
+            var next = path
+            for _ in 0..<16 {
+                let directory = (next as NSString).deletingLastPathComponent
+                if let real = FoundEntry.realPath(directory) { wanted.insert(real) }
+                guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: next) else { break }
+                next = target.hasPrefix("/") ? target : directory + "/" + target
+            }
+        }
+        for (directory, token) in tokens where !wanted.contains(directory) {
+            events.forget(token: token)
+            tokens[directory] = nil
+        }
+        for directory in wanted where tokens[directory] == nil {
+            lastToken += 1
+            if (try? events.watch(directory, token: lastToken, now: .zero)) != nil { tokens[directory] = lastToken }
+        }
+    }
+}
