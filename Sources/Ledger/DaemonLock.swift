@@ -8,6 +8,12 @@ package final class DaemonLock: Sendable {
         package var host: String
         package var since: UTCTime
 
+        package init(pid: Int32, host: String, since: UTCTime) {
+            self.pid = pid
+            self.host = host
+            self.since = since
+        }
+
         package var description: String { "pid \(pid) on host \(host), since \(since)" }
     }
 

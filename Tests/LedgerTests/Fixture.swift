@@ -1,3 +1,4 @@
+import GRDB
 import Ledger
 import TestSupport
 import Testing
@@ -77,6 +78,13 @@ final class Fixture {
     func apply(_ request: Request) throws -> RequestOutcome {
         let now = now
         return try ledger.write { (ledger) throws(LedgerError) in try ledger.apply(request, by: "test", at: now) }
+    }
+
+    /// Straight into the file, as no part of ours does.
+    func execute(_ sql: String) throws {
+        let database = try DatabaseQueue(path: ledger.path)
+        try database.writeWithoutTransaction { try $0.execute(sql: sql) }
+        try database.close()
     }
 
     func counts(in pipeline: String = "p") throws -> [String: Int] {

@@ -1,0 +1,77 @@
+import Foundation
+import Ledger
+import TestSupport
+import Testing
+
+@Suite struct DaemonLockTests {
+    /// Takes the lock as another daemon would, says so, and keeps it until it is killed.
+    private static let holder = """
+        import fcntl, os, struct, sys, time
+        f = open(sys.argv[1], "w+")
+        fcntl.fcntl(f, 37, struct.pack("hhqqi", fcntl.F_WRLCK, 0, 0, 0, 0))
+        f.write("%d\\notherhost\\n1900000000000\\n" % os.getpid()); f.flush()
+        print("held"); sys.stdin.readline()
+        """
+    private static let taker = """
+        import fcntl, struct, sys
+        f = open(sys.argv[1], "r+")
+        try:
+            fcntl.fcntl(f, 37, struct.pack("hhqqi", fcntl.F_WRLCK, 0, 0, 0, 0)); print("taken")
+        except BlockingIOError: print("refused " + " ".join(f.read().split("\\n")))
+        """
+
+    @Test func aSecondDaemonIsRefusedNamingTheFirst() throws {
+        let directory = try TemporaryDirectory("lock")
+        let state = directory(".millrace")
+        let lock = try DaemonLock(stateDirectory: state)
+        let holder = try #require(DaemonLock.holder(stateDirectory: state))
+        #expect(holder.pid == getpid() && !holder.host.isEmpty)
+        #expect(throws: LedgerError.locked(path: lock.path, by: holder)) { _ = try DaemonLock(stateDirectory: state) }
+        #expect("\(LedgerError.locked(path: lock.path, by: holder))".contains("pid \(getpid()) on host \(holder.host)"))
+        let other = try Python(Self.taker, [lock.path])
+        #expect(other.line().hasPrefix("refused \(getpid()) \(holder.host)"))
+        #expect(other.exitStatus() == 0)
+        withExtendedLifetime(lock) {}
+    }
+
+    @Test func theLockGoesWithItsOwner() throws {
+        let directory = try TemporaryDirectory("lock")
+        let state = directory(".millrace")
+        do {
+            let lock = try DaemonLock(stateDirectory: state)
+            withExtendedLifetime(lock) {}
+        }
+        #expect(DaemonLock.holder(stateDirectory: state) == nil)
+        _ = try DaemonLock(stateDirectory: state)
+    }
+
+    @Test func theLockOfAKilledProcessIsFree() throws {
+        let directory = try TemporaryDirectory("lock")
+        let state = directory(".millrace")
+        _ = try DaemonLock(stateDirectory: state)
+        let other = try Python(Self.holder, [state + "/lock"])
+        #expect(other.line() == "held")
+        let holder = DaemonLock.Holder(pid: other.pid, host: "otherhost", since: UTCTime(milliseconds: 1_900_000_000_000))
+        #expect(throws: LedgerError.locked(path: state + "/lock", by: holder)) { _ = try DaemonLock(stateDirectory: state) }
+        #expect(DaemonLock.holder(stateDirectory: state) == holder)
+        other.kill()
+        #expect(DaemonLock.holder(stateDirectory: state) == nil)
+        _ = try DaemonLock(stateDirectory: state)
+    }
+
+    @Test func lookingDoesNotTakeOrMakeAnything() throws {
+        let directory = try TemporaryDirectory("lock")
+        #expect(DaemonLock.holder(stateDirectory: directory(".millrace")) == nil)
+        #expect(directory.files().isEmpty)
+    }
+
+    @Test func aLedgerOfAnOlderSchemaIsNotMigratedUnderARunningDaemon() throws {
+        let f = try Fixture()
+        try f.execute("DELETE FROM grdb_migrations")
+        let other = try Python(Self.holder, [f.stateDirectory + "/lock"])
+        #expect(other.line() == "held")
+        let holder = DaemonLock.Holder(pid: other.pid, host: "otherhost", since: UTCTime(milliseconds: 1_900_000_000_000))
+        #expect(throws: LedgerError.olderSchema(path: f.ledger.path, holder: holder)) { try f.reopen() }
+        other.kill()
+    }
+}

@@ -1,0 +1,189 @@
+import Foundation
+import GRDB
+@testable import Ledger
+import TestSupport
+import Testing
+
+@Suite struct StoreTests {
+    @Test func commitsAreSynced() throws {
+        let f = try Fixture()
+        try f.ledger.write { (ledger) throws(LedgerError) in
+            #expect(try ledger.connection.first("PRAGMA synchronous", row: { $0.integer(0) }) == 2, "FULL")
+            #expect(try ledger.connection.first("PRAGMA journal_mode", row: { $0.text(0) }) == "wal")
+        }
+    }
+
+    /// What a power failure right after the commit would leave: the files as they are on disk, without the shared memory.
+    @Test func everyCommitIsInTheFilesWhenItReturns() throws {
+        let f = try Fixture()
+        for index in 1...20 {
+            try f.arrive("f\(index).csv", "\(index)")
+            let copy = try TemporaryDirectory("copy")
+            try FileManager.default.createDirectory(atPath: copy(".millrace"), withIntermediateDirectories: true)
+            for name in ["ledger.sqlite", "ledger.sqlite-wal"] {
+                try FileManager.default.copyItem(atPath: f.stateDirectory + "/" + name, toPath: copy(".millrace/" + name))
+            }
+            #expect(try RunLedger(stateDirectory: copy(".millrace")).arrivals().count == index)
+        }
+    }
+
+    /// Half a transaction at the end of the log, as a kill in the middle of a commit leaves it, is as if it had not been.
+    @Test func aTornCommitIsNotThere() throws {
+        let f = try Fixture()
+        try f.arrive("a.csv", "A")
+        let log = f.stateDirectory + "/ledger.sqlite-wal"
+        let before = try Data(contentsOf: URL(fileURLWithPath: log))
+        _ = try f.ledger.arrive((0..<200).map { f.file("f\($0).csv", "\($0)") }, at: f.now)
+        let after = try Data(contentsOf: URL(fileURLWithPath: log))
+        #expect(after.count > before.count + 8192)
+        for length in stride(from: before.count, to: after.count, by: (after.count - before.count) / 7) {
+            let copy = try TemporaryDirectory("torn")
+            try copy.write(after.prefix(length), to: ".millrace/ledger.sqlite-wal")
+            try FileManager.default.copyItem(atPath: f.ledger.path, toPath: copy(".millrace/ledger.sqlite"))
+            let torn = try RunLedger(stateDirectory: copy(".millrace"))
+            #expect(try torn.arrivals().map(\.path) == ["a.csv"])
+            #expect(try torn.counts(pipeline: "p").map(\.count) == [1])
+        }
+    }
+
+    @Test func anotherProcessReadsWholeTransactionsWhileWeWrite() throws {
+        let f = try Fixture()
+        let reader = try Python(
+            """
+            import sqlite3, sys, time
+            db = sqlite3.connect("file:%s?mode=ro" % sys.argv[1], uri=True, timeout=0)
+            looks = seen = 0
+            print("ready")
+            while seen < 4000:
+                db.execute("BEGIN")
+                a = db.execute("SELECT count(*) FROM arrivals").fetchone()[0]
+                c = db.execute("SELECT coalesce(sum(count), 0) FROM counts").fetchone()[0]
+                db.execute("COMMIT")
+                assert a == c and a % 50 == 0 and a >= seen, (a, c, seen)
+                seen = a; looks += 1
+            print(looks)
+            """, [f.ledger.path])
+        #expect(reader.line() == "ready")
+        let ours = try RunLedger(stateDirectory: f.stateDirectory, readOnly: true)
+        for round in 0..<80 {
+            _ = try f.ledger.arrive((0..<50).map { f.file("f\(round)-\($0).csv", "\(round)-\($0)") }, at: f.now)
+            #expect(try ours.counts(pipeline: "p").map(\.count) == [50 * (round + 1)])
+        }
+        #expect(reader.exitStatus() == 0)
+    }
+
+    @Test func writersInTwoProcessesWaitForEachOther() throws {
+        let f = try Fixture()
+        let other = try Python(
+            """
+            import sqlite3, sys
+            db = sqlite3.connect(sys.argv[1], isolation_level=None)
+            db.execute("BEGIN IMMEDIATE"); db.execute("INSERT INTO pauses VALUES ('other', 0)")
+            print("held"); sys.stdin.readline(); db.execute("COMMIT")
+            """, [f.ledger.path])
+        #expect(other.line() == "held")
+        let thread = Thread { try? other.say("go on") }
+        thread.start()
+        try f.arrive("a.csv", "A")
+        #expect(try f.ledger.pauses().pipelines == ["other"])
+        #expect(other.exitStatus() == 0)
+    }
+
+    // MARK: Schemas
+
+    @Test func aLedgerOfANewerSchemaIsRefused() throws {
+        let f = try Fixture()
+        try f.execute("INSERT INTO grdb_migrations VALUES ('7')")
+        for readOnly in [false, true] {
+            #expect(throws: LedgerError.newerSchema(path: f.ledger.path, found: "7", newest: Schema.newest)) {
+                _ = try RunLedger(stateDirectory: f.stateDirectory, readOnly: readOnly)
+            }
+        }
+    }
+
+    @Test func anotherDatabaseIsRefused() throws {
+        let directory = try TemporaryDirectory("other")
+        try directory.write("", to: ".millrace/lock")
+        let path = directory(".millrace/ledger.sqlite")
+        try DatabaseQueue(path: path).write { try $0.execute(sql: "CREATE TABLE mine (x)") }
+        #expect(throws: LedgerError.notALedger(path: path)) { _ = try RunLedger(stateDirectory: directory(".millrace")) }
+        try directory.write(String(repeating: "not a database at all ", count: 100), to: ".millrace/ledger.sqlite")
+        let error = try #require(throws: LedgerError.self) { _ = try RunLedger(stateDirectory: directory(".millrace")) }
+        guard case .damaged = error else { return #expect(Bool(false), "\(error)") }
+    }
+
+    @Test func readersNeitherMakeNorMigrate() throws {
+        let directory = try TemporaryDirectory("none")
+        #expect(throws: LedgerError.missing(path: directory(".millrace/ledger.sqlite"))) {
+            _ = try RunLedger(stateDirectory: directory(".millrace"), readOnly: true)
+        }
+        #expect(directory.files().isEmpty)
+        let f = try Fixture()
+        let reader = try RunLedger(stateDirectory: f.stateDirectory, readOnly: true)
+        #expect(throws: LedgerError.readOnly(path: f.ledger.path)) { _ = try reader.arrive([f.file("a.csv", "A")], at: f.now) }
+        try f.execute("DELETE FROM grdb_migrations")
+        #expect(throws: LedgerError.olderSchema(path: f.ledger.path, holder: nil)) {
+            _ = try RunLedger(stateDirectory: f.stateDirectory, readOnly: true)
+        }
+    }
+
+    /// The tables as version 1 released them, with rows: they open, answer, and are brought to what a fresh ledger has.
+    @Test func aLedgerOfVersion1IsOpened() throws {
+        let directory = try TemporaryDirectory("v1")
+        try directory.write("", to: ".millrace/lock")
+        do {
+            let old = try DatabaseQueue(path: directory(".millrace/ledger.sqlite"))
+            try old.write { try $0.execute(sql: releasedSchema1) }
+            try old.close()
+        }
+        let ledger = try RunLedger(stateDirectory: directory(".millrace"))
+        #expect(try ledger.arrival(1)?.path == "a.csv")
+        #expect(try ledger.published().map(\.digest) == ["sha-out"])
+        #expect(try ledger.counts(pipeline: "digits").map(\.count) == [1])
+        let fresh = try Fixture()
+        #expect(try Self.schema(ledger) == Self.schema(fresh.ledger))
+    }
+
+    private static func schema(_ ledger: RunLedger) throws -> [String] {
+        let sql = try ledger.read { (connection) throws(LedgerError) in
+            try connection.all("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name", row: { $0.text(0) })
+        }
+        // Without comments and spaces, which mean nothing.
+        return sql.map { text in
+            text.split(separator: "\n").map { $0.prefix { $0 != "-" } }.joined().filter { !$0.isWhitespace }
+        }
+    }
+
+    // MARK: File systems
+
+    @Test(arguments: [
+        ("/data/x", "ext4", false), ("/", "overlay", false), ("/mnt/nfs/root/.millrace", "nfs4", true), ("/mnt/nfsother", "overlay", false),
+        ("/mnt/with space/x", "cifs", true), ("/mnt/ssh", "fuse.sshfs", true), ("/mnt/disk", "fuseblk", false), ("/mnt/over", "tmpfs", false),
+        ("/mnt/host", "virtiofs", false),
+    ])
+    func networkFileSystemsAreKnownByName(path: String, type: String, isNetwork: Bool) throws {
+        let table = """
+            22 1 0:20 / / rw,relatime shared:1 - overlay overlay rw
+            23 22 8:1 / /data rw - ext4 /dev/sda1 rw
+            24 22 0:40 / /mnt/nfs rw,relatime shared:9 master:3 - nfs4 host:/export rw
+            25 22 0:41 / /mnt/with\\040space rw - cifs //host/share rw
+            26 22 0:42 / /mnt/ssh rw - fuse.sshfs host: rw
+            27 22 8:2 / /mnt/disk rw - fuseblk /dev/sdb1 rw
+            28 22 0:43 / /mnt/over rw - nfs host:/a rw
+            29 28 0:44 / /mnt/over rw - tmpfs tmpfs rw
+            30 22 0:45 / /mnt/host rw - virtiofs share rw
+            """
+        let mount = try #require(Mount.of(path, in: table))
+        #expect(mount.type == type && mount.isNetwork == isNetwork)
+    }
+
+    @Test func thisFileSystemIsKnown() throws {
+        let directory = try TemporaryDirectory("mount")
+        #expect(Mount.of(directory.path)?.isNetwork == false)
+    }
+
+    @Test func errorsSayWhatToDo() {
+        let error = LedgerError.networkFileSystem(path: "/r/.millrace/ledger.sqlite", type: "nfs4")
+        #expect("\(error)".contains("nfs4") && "\(error)".contains("local disk"))
+    }
+}
