@@ -71,13 +71,17 @@ let package = Package(
             ]),
         .target(name: "Daemon", dependencies: ["Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", logging, serviceLifecycle, system]),
         .executableTarget(
-            name: "millrace", dependencies: ["Daemon", "Runner", argumentParser, logging], linkerSettings: nativeLibraries),
+            name: "millrace",
+            dependencies: [
+                "Daemon", "Runner", "Ledger", "Landing", "PipelineConfig", "Watcher", "Columnar", "Engine", "ONNX", "Tensors",
+                argumentParser, logging, serviceLifecycle, system,
+            ], linkerSettings: nativeLibraries),
 
         // Tests: one target per target.
         .target(name: "TestSupport", dependencies: [system], path: "Tests/TestSupport"),
         tests("Tensors", []),
         tests("ONNX", ["Tensors", "ONNXProto", protobuf]),
-        tests("Engine", ["Tensors"]),
+        tests("Engine", ["Tensors", "ONNX", "ONNXProto", protobuf]),
         tests("Columnar", ["Tensors"]),
         tests("Watcher", [system], exclude: ["Traces"]),
         tests("Landing", [system]),

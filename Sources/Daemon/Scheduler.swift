@@ -36,9 +36,21 @@ package struct Scheduler: Sendable {
         }
     }
 
-    private struct Lane: Sendable {
+    /// Which version scores an arrival.
+    package enum Binding: Hashable, Sendable {
+        /// The newest in force at its place in arrival order.
+        case byPlace
+        /// The one in force now: what `replay` asks for.
+        case byNow
+        /// That of the run's first attempt.
+        case bound(Int)
+    }
+
+    fileprivate struct Lane: Sendable {
         var undecidedModels: [Int64] = []
         var waitingData: [Int64] = []
+        /// Of waiting data; those by place are left out.
+        var bindings: [Int64: Binding] = [:]
         var taken: Set<Int64> = []
         var retries: [Int64: Duration] = [:]
         var activations: [Activation] = []
@@ -51,10 +63,12 @@ package struct Scheduler: Sendable {
 
     package init() {}
 
+    package func holds(_ pipeline: String) -> Bool { lanes[pipeline] != nil }
+
     // MARK: What happened
 
     package mutating func add(pipeline: String) {
-        guard lanes[pipeline] == nil else { return }
+        guard !holds(pipeline) else { return }
         lanes[pipeline] = Lane()
         order.append(pipeline)
     }
@@ -68,8 +82,9 @@ package struct Scheduler: Sendable {
         lanes[pipeline]?.undecidedModels.insertSorted(arrival)
     }
 
-    package mutating func dataArrived(_ arrival: Int64, in pipeline: String) {
+    package mutating func dataArrived(_ arrival: Int64, in pipeline: String, binding: Binding = .byPlace) {
         lanes[pipeline]?.waitingData.insertSorted(arrival)
+        lanes[pipeline]?.bindings[arrival] = binding == .byPlace ? nil : binding
     }
 
     /// The arrival will never run: a newer content took its place, or it was refused before it started.
@@ -91,6 +106,7 @@ package struct Scheduler: Sendable {
         lanes[pipeline]?.waitingData.removeAll { $0 == arrival }
         lanes[pipeline]?.taken.remove(arrival)
         lanes[pipeline]?.retries[arrival] = nil
+        lanes[pipeline]?.bindings[arrival] = nil
     }
 
     /// The attempt failed in a way that another try may cure; the arrival keeps its place and starts again at `time`.
@@ -155,22 +171,24 @@ package struct Scheduler: Sendable {
         return .forRoom
     }
 
-    /// The number of data arrivals held for `pipeline`, to be kept near a window's size by whoever reads the ledger.
-    package func heldData(in pipeline: String) -> Int { lanes[pipeline]?.waitingData.count ?? 0 }
+    /// The number of data arrivals that wait here, to be kept near a window's size by whoever reads the ledger.
+    package func heldData(in pipeline: String) -> Int {
+        guard let lane = lanes[pipeline] else { return 0 }
+        return lane.waitingData.count - lane.taken.count
+    }
 
     /// The version that a fresh arrival would get.
-    package func activeVersion(in pipeline: String) -> Int? { lanes[pipeline]?.activations.last?.version }
-
-    /// The lowest version that a waiting arrival held here could still be scored by; older ones may be pruned.
-    package func oldestNeededVersion(in pipeline: String) -> Int? {
-        guard let lane = lanes[pipeline] else { return nil }
-        return (lane.waitingData.compactMap { lane.version(for: $0) } + [lane.activations.last?.version].compactMap { $0 }).min()
-    }
+    package func activeVersion(in pipeline: String) -> Int? { lastActivation(in: pipeline)?.version }
+    package func lastActivation(in pipeline: String) -> Activation? { lanes[pipeline]?.activations.last }
 }
 
 extension Scheduler.Lane {
     fileprivate func version(for arrival: Int64) -> Int? {
-        (activations.last { $0.position < arrival } ?? activations.first)?.version
+        switch bindings[arrival] ?? .byPlace {
+        case .byPlace: (activations.last { $0.position < arrival } ?? activations.first)?.version
+        case .byNow: activations.last?.version
+        case .bound(let version): version
+        }
     }
 
     fileprivate func isDue(_ arrival: Int64, now: Duration) -> Bool { retries[arrival].map { $0 <= now } ?? true }

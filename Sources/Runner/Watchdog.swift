@@ -1,4 +1,4 @@
-import Dispatch
+@preconcurrency import Dispatch
 import Synchronization
 
 /// Calls `fire` once after `seconds`, unless stopped before.

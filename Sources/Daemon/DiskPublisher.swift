@@ -1,0 +1,239 @@
+import Foundation
+package import Landing
+import Ledger
+package import PipelineConfig
+package import Runner
+import Engine
+import SystemPackage
+import Synchronization
+
+/// The publisher that writes files. Every pipeline has a staging area on the mount of each of its targets.
+package final class DiskPublisher: Publisher, Sendable {
+    private struct Places: Sendable {
+        let outputs: StagingArea?
+        let models: ModelVersionDirectory?
+        let modelArea: StagingArea?
+        let quarantine: Quarantine
+        /// On the mounts of the spools, by spool path.
+        let spools: [String: StagingArea]
+        let archive: StagingArea?
+
+        var areas: [StagingArea] { [outputs, modelArea, archive].compactMap { $0 } + spools.values }
+    }
+
+    private struct State: Sendable {
+        var places: [String: Places] = [:]
+        /// One for each staging directory, since each holds a descriptor.
+        var areas: [String: StagingArea] = [:]
+    }
+
+    private let root: FilePath
+    private let state = Mutex(State())
+
+    /// Refuses a pipeline for which there is no place to stage.
+    package init(root: String, pipelines: [Pipeline]) throws(LandingError) {
+        self.root = FilePath(root)
+        try use(pipelines)
+    }
+
+    /// After an edit: places for `pipelines`. Work under way keeps those it has.
+    package func use(_ pipelines: [Pipeline]) throws(LandingError) {
+        let avoiding = pipelines.flatMap(\.userPaths).map { FilePath($0) }
+        var next = state.withLock { $0 }
+        func area(_ target: String) throws(LandingError) -> StagingArea {
+            let made = try StagingArea(for: FilePath(target), root: root, avoiding: avoiding)
+            if let known = next.areas[made.path.string] { return known }
+            next.areas[made.path.string] = made
+            return made
+        }
+        for pipeline in pipelines {
+            var spools: [String: StagingArea] = [:]
+            for entry in [pipeline.spool.models, pipeline.spool.data].compactMap({ $0 }) where pipeline.after != .keep {
+                spools[entry.path] = try area(entry.path)
+            }
+            var archive: StagingArea?
+            if case .archive(let path) = pipeline.after { archive = try area(path) }
+            let modelArea = try pipeline.land.models.map { landing throws(LandingError) in try area(landing.path) }
+            next.places[pipeline.name] = Places(
+                outputs: try pipeline.land.outputs.map { landing throws(LandingError) in try area(landing.path) },
+                models: pipeline.land.models.flatMap { landing in
+                    modelArea.map { ModelVersionDirectory(path: FilePath(landing.path), area: $0) }
+                },
+                modelArea: modelArea, quarantine: Quarantine(path: FilePath(pipeline.onError.quarantine), area: try area(pipeline.onError.quarantine)),
+                spools: spools, archive: archive)
+        }
+        let made = next
+        state.withLock { $0 = made }
+    }
+
+    /// At the start, once what the ledger intended is finished: removes what attempts of an earlier daemon left.
+    package func sweep() throws(LandingError) {
+        for area in state.withLock({ Array($0.areas.values) }) { try area.sweep() }
+    }
+
+    /// At the start: finishes or takes back inputs that were on their way to archive or quarantine.
+    package func recoverInputs() throws(LandingError) {
+        let places = state.withLock { Array($0.places.values) }
+        for place in places { for area in place.spools.values { try Disposal.recover(area: area, areas: place.areas) } }
+    }
+
+    private func places(_ pipeline: Pipeline) throws(LandingError) -> Places {
+        guard let places = state.withLock({ $0.places[pipeline.name] }) else {
+            throw .noStagingPlace(target: FilePath(pipeline.name), why: "the pipeline is not in force any more")
+        }
+        return places
+    }
+
+    private func models(_ pipeline: Pipeline) throws(LandingError) -> (directory: ModelVersionDirectory, area: StagingArea) {
+        let places = try places(pipeline)
+        guard let directory = places.models, let area = places.modelArea else {
+            throw .noStagingPlace(target: FilePath(pipeline.name), why: "the pipeline has no land.models")
+        }
+        return (directory, area)
+    }
+
+    // MARK: Staging
+
+    package func stagingPath(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) throws(LandingError) -> String {
+        switch goal {
+        case .decideModel:
+            return try models(pipeline).area.file(run: run, attempt: attempt, name: "model").string
+        case .score:
+            guard let area = try places(pipeline).outputs, let landing = pipeline.land.outputs else {
+                throw .noStagingPlace(target: FilePath(pipeline.name), why: "the pipeline has no land.outputs")
+            }
+            return area.file(run: run, attempt: attempt, name: "output." + landing.format.fileExtension).string
+        }
+    }
+
+    package func discard(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) {
+        guard let places = try? places(pipeline) else { return }
+        try? (goal == .score ? places.outputs : places.modelArea)?.discard(run: run, attempt: attempt)
+    }
+
+    // MARK: Outputs
+
+    package func publish(_ outputs: [StagedOutput]) throws(LandingError) -> [Result<Void, LandingError>] {
+        let results = try round().publish(outputs, intend: { $0.map { .publish(replacing: $0.replaces) } }, close: { _ in })
+        return results.map { $0.map { _ in () } }
+    }
+
+    package func recover(_ outputs: [StagedOutput]) throws(LandingError) -> [Bool] {
+        var results: [Bool] = []
+        for recovery in try round().recover(outputs) {
+            switch recovery {
+            case .landed: results.append(true)
+            case .rerun: results.append(false)
+            case .failed(let error): throw error
+            }
+        }
+        return results
+    }
+
+    private func round() -> LandingRound {
+        LandingRound(areas: state.withLock { Array($0.areas.values) }, now: UTCTime.now.milliseconds)
+    }
+
+    // MARK: Models
+
+    package func publish(_ model: DecidedModel, activate: Bool) throws(LandingError) {
+        let directory = try models(model.pipeline).directory
+        var card = Card(
+            pipeline: model.pipeline.name, version: model.version, revision: model.revision,
+            verdict: model.facts["trial"]?.hasPrefix("ungated") == true ? .ungated : .passed, arrival: model.arrival,
+            arrivalPath: model.input, arrivalDigest: model.inputDigest, tool: .init(name: "millrace", version: toolVersion))
+        card.run = model.run
+        card.engine = .init(name: "ONNX Runtime", version: Engine.version)
+        card.opset = opset(model.facts["opset"] ?? "")
+        card.decisions = model.facts["trial"].map { ["trial": .text($0)] }
+        card.publishedAt = UTCTime.now.description
+        let staged = try directory.stage(
+            run: model.run, attempt: 0,
+            files: model.files.map { .init(name: ($0.path as NSString).lastPathComponent, staged: FilePath($0.path)) }, card: card)
+        try directory.land(staged)
+        if activate { try directory.activate(model.version) }
+    }
+
+    package func publishedModel(version: Int, arrival: Int64, in pipeline: Pipeline) throws(LandingError) -> String? {
+        let directory = try models(pipeline).directory
+        guard try directory.isPublished(version: version, arrival: arrival) else { return nil }
+        return try directory.card(version).file(named: "model.onnx")?.digest
+    }
+
+    package func activate(version: Int, in pipeline: Pipeline) throws(LandingError) {
+        try models(pipeline).directory.activate(version)
+    }
+
+    package func prune(versions: [Int], in pipeline: Pipeline) throws(LandingError) {
+        _ = try models(pipeline).directory.remove(versions)
+    }
+
+    private func opset(_ text: String) -> [String: Int] {
+        var opset: [String: Int] = [:]
+        for part in text.split(separator: ",") {
+            let words = part.split(separator: " ")
+            if words.count == 2, let version = Int(words[1]) { opset[String(words[0])] = version }
+        }
+        return opset
+    }
+
+    // MARK: Inputs
+
+    package func dispose(of input: SpoolInput, pipeline: Pipeline) throws(LandingError) {
+        let places = try places(pipeline)
+        let rule: Disposal.Rule
+        switch pipeline.after {
+        case .keep: return
+        case .archive(let path): rule = .archive(FilePath(path))
+        case .delete: rule = .delete
+        }
+        guard let area = places.spools[input.spool] else { return }
+        _ = try Disposal(rule, area: area, areas: places.areas).dispose(input.files)
+    }
+
+    package func quarantine(_ input: SpoolInput, _ report: QuarantineReport, pipeline: Pipeline) throws(LandingError) {
+        let places = try places(pipeline)
+        var reason = QuarantineReason(
+            pipeline: pipeline.name, path: input.path, digest: input.digest, what: report.explanation.reason,
+            place: input.spool + "/" + input.path, rule: report.explanation.rule, remedy: report.explanation.remedy,
+            attempts: report.attempts.map {
+                .init(
+                    number: $0.number, startedAt: $0.startedAt?.description, endedAt: $0.endedAt?.description,
+                    error: $0.error ?? report.explanation.reason)
+            },
+            quarantinedAt: UTCTime.now.description)
+        reason.arrival = report.arrival
+        reason.run = report.run
+        if let area = places.spools[input.spool], input.digest != nil {
+            _ = try places.quarantine.take(input.files, reason: reason, spoolArea: area)
+        } else {
+            try places.quarantine.explain(reason, relative: FilePath(input.path))
+        }
+    }
+}
+
+/// As `millrace --version` says it.
+package let toolVersion = "0.1.0"
+
+extension SpoolInput {
+    /// The file itself first, then what belongs to it.
+    var files: [SpoolFile] {
+        let root = FilePath(spool)
+        let relative = FilePath(path)
+        let folder = relative.removingLastComponent()
+        let own = SpoolFile(path: root.pushing(relative), relative: relative, digest: digest ?? "", stamp: stamp.landing)
+        return [own] + companions.map { companion in
+            let beside = folder.pushing(FilePath(companion.path))
+            return SpoolFile(path: root.pushing(beside), relative: beside, digest: companion.digest, stamp: companion.stamp.landing)
+        }
+    }
+}
+
+extension Pipeline {
+    /// Every directory that users or their sync tools look into.
+    var userPaths: [String] {
+        var paths = [spool.models?.path, spool.labelled?.path, spool.data?.path, land.models?.path, land.outputs?.path].compactMap { $0 }
+        if case .archive(let path) = after { paths.append(path) }
+        return paths
+    }
+}

@@ -1,0 +1,266 @@
+import Landing
+package import Ledger
+import Logging
+import PipelineConfig
+package import Runner
+import SystemPackage
+
+extension Dispatcher {
+    /// Takes the answers of attempts: publishes what succeeded, all in one round, and does what the failure policy says about the rest.
+    package func finish(_ results: [(assignment: Assignment, result: AttemptResult)], at now: UTCTime) throws(LedgerError) {
+        var outputs: [(assignment: Assignment, result: AttemptResult)] = []
+        var ends = Ends()
+        for (assignment, result) in results {
+            inFlight.remove(assignment.run.run)
+            if let failure = result.failure {
+                fail(assignment, failure, &ends, at: now)
+            } else if assignment.goal == .decideModel {
+                try publishModel(assignment, result, &ends, at: now)
+            } else {
+                outputs.append((assignment, result))
+            }
+        }
+        try publishOutputs(outputs, &ends, at: now)
+        try close(ends, at: now)
+    }
+
+    /// What one call of `finish` decides, to be recorded in one transaction.
+    struct Ends {
+        struct Closed {
+            let assignment: Assignment
+            let closing: RunClosing
+        }
+        struct Delayed {
+            let assignment: Assignment
+            let attempt: FailedAttempt
+        }
+        var closed: [Closed] = []
+        var delayed: [Delayed] = []
+        struct Published {
+            let assignment: Assignment
+            let version: Int
+            let modelDigest: String
+            let card: String
+        }
+        var published: [Published] = []
+    }
+
+    // MARK: Outputs
+
+    private func publishOutputs(
+        _ results: [(assignment: Assignment, result: AttemptResult)], _ ends: inout Ends, at now: UTCTime
+    ) throws(LedgerError) {
+        guard !results.isEmpty else { return }
+        var ready: [(assignment: Assignment, result: AttemptResult, path: String)] = []
+        for (assignment, result) in results {
+            do throws(LandingError) {
+                ready.append((assignment, result, try outputPath(of: assignment)))
+            } catch {
+                fail(assignment, Failure(publishing: error, place: assignment.arrival.path), &ends, at: now)
+            }
+        }
+        let intentions = ready.map { item in
+            Intention(
+                run: item.assignment.run.run, root: item.assignment.pipeline.land.outputs!.path, path: item.path,
+                digest: item.result.files[0].digest, byteCount: item.result.files[0].byteCount)
+        }
+        let intended = try ledger.write { (tx) throws(LedgerError) in try tx.intend(intentions) }
+        var outputs: [StagedOutput] = []
+        var publishing: [(assignment: Assignment, result: AttemptResult)] = []
+        for (item, outcome) in zip(ready, intended) {
+            switch outcome {
+            case .intended(_, let replaces):
+                outputs.append(stagedOutput(item.assignment, item.result, path: item.path, replaces: replaces?.digest))
+                publishing.append((item.assignment, item.result))
+            case .owned(let owner):
+                let failure = Failure(
+                    .badInput, what: "its output \(item.path) is already that of \(owner.inputPath)", place: item.assignment.arrival.path,
+                    remedy: "Rename one of the two inputs, then `millrace retry`.")
+                fail(item.assignment, failure, &ends, at: now, rule: "one-output")
+            }
+        }
+        let outcomes: [Result<Void, LandingError>]
+        do throws(LandingError) {
+            outcomes = try publisher.publish(outputs)
+        } catch {
+            outcomes = outputs.map { _ in .failure(error) }
+        }
+        for ((assignment, result), outcome) in zip(publishing, outcomes) {
+            switch outcome {
+            case .success:
+                scoredRows[assignment.pipeline.name] = assignment.spec.inputs["data"]
+                ends.closed.append(
+                    .init(
+                        assignment: assignment,
+                        closing: RunClosing(
+                            run: assignment.run.run, outcome: .done(verdict: nil), timings: result.timings, rowCount: result.rowCount)))
+            case .failure(let error):
+                fail(assignment, Failure(publishing: error, place: assignment.arrival.path), &ends, at: now)
+            }
+        }
+    }
+
+    /// Where the path's output went before, if it has one: a replacement goes where the first went (SEMANTICS 14).
+    private func outputPath(of assignment: Assignment) throws(LandingError) -> String {
+        let arrival = assignment.arrival
+        let landing = assignment.pipeline.land.outputs!
+        let last = try? ledger.lastPublications(pipeline: arrival.pipeline, role: arrival.role, path: arrival.path)
+        if let before = last?.first(where: { $0.root == landing.path && $0.path.hasSuffix("." + landing.format.fileExtension) }) {
+            return before.path
+        }
+        return try landing.naming.path(
+            for: arrival.path,
+            facts: .init(arrivedAt: arrival.arrivedAt.milliseconds / 1000, version: assignment.run.version ?? 0))
+    }
+
+    private func stagedOutput(_ assignment: Assignment, _ result: AttemptResult, path: String, replaces: String?) -> StagedOutput {
+        let root = FilePath(assignment.pipeline.land.outputs!.path)
+        let arrival = assignment.arrival
+        return StagedOutput(
+            run: assignment.run.run, staged: FilePath(result.files[0].path), target: root.appending(FilePath(path).components),
+            outputRoot: root, replaces: replaces,
+            provenance: Provenance(
+                pipeline: arrival.pipeline, input: arrival.path, inputDigest: arrival.digest, rows: result.rowCount.map(Int.init),
+                modelVersion: assignment.run.version, modelDigest: assignment.spec.inputs["model"]?.digest,
+                revision: assignment.run.revision, arrival: arrival.number),
+            digest: result.files[0].digest)
+    }
+
+    // MARK: Failures
+
+    /// `rule` names what was broken; by default the kind of failure.
+    func fail(_ assignment: Assignment, _ failure: Failure, _ ends: inout Ends, at now: UTCTime, rule: String? = nil) {
+        publisher.discard(run: assignment.run.run, attempt: assignment.run.attempt, pipeline: assignment.pipeline, goal: assignment.goal)
+        let policy = assignment.pipeline.onError
+        let explanation = Explanation(
+            reason: "\(failure.place): \(failure.what)", rule: rule ?? failure.kind.rawValue, remedy: failure.remedy)
+        let action = FailurePolicy.action(
+            for: failure, goal: assignment.goal, attempt: assignment.run.countedAttempts, limit: policy.attempts, backoff: policy.backoff)
+        log.notice(
+            "attempt failed",
+            metadata: [
+                "pipeline.name": "\(assignment.pipeline.name)", "file.path": "\(assignment.arrival.path)",
+                "run.id": "\(assignment.run.run)", "attempt": "\(assignment.run.attempt)", "action": "\(action)",
+                "reason": "\(failure)",
+            ])
+        func close(_ outcome: RunClosing.Outcome) {
+            ends.closed.append(.init(assignment: assignment, closing: RunClosing(run: assignment.run.run, outcome: outcome)))
+        }
+        func delay(until time: UTCTime?, counts: Bool) {
+            ends.delayed.append(
+                .init(
+                    assignment: assignment,
+                    attempt: FailedAttempt(
+                        run: assignment.run.run, outcome: failure.kind.rawValue, error: failure.description, nextAttemptAt: time,
+                        counts: counts)))
+        }
+        switch action {
+        case .retry(let pause): delay(until: now.advanced(by: pause), counts: true)
+        case .handBack: delay(until: nil, counts: false)
+        case .resettle: close(failure.kind == .inputGone ? .gone : .void(reason: failure.what))
+        case .reject: close(.rejected(explanation))
+        case .quarantine:
+            let report = QuarantineReport(
+                explanation: explanation, arrival: assignment.arrival.number, run: assignment.run.run,
+                attempts: (try? ledger.attempts(ofRun: assignment.run.run)) ?? [])
+            do throws(LandingError) {
+                try publisher.quarantine(assignment.input, report, pipeline: assignment.pipeline)
+            } catch {
+                log.error("the reason could not be written", metadata: ["reason": "\(error)"])
+            }
+            close(.quarantined(explanation))
+        }
+    }
+
+    // MARK: Closing
+
+    private func close(_ ends: Ends, at now: UTCTime) throws(LedgerError) {
+        guard !ends.closed.isEmpty || !ends.delayed.isEmpty else { return }
+        let events = ends.closed.map { end in
+            NewEvent(
+                end.closing.outcome.eventKind, pipeline: end.assignment.pipeline.name, arrival: end.assignment.arrival.number,
+                run: end.assignment.run.run)
+        }
+        let activations = try ledger.write { (tx) throws(LedgerError) in
+            try tx.close(ends.closed.map(\.closing), at: now)
+            try tx.attemptFailed(ends.delayed.map(\.attempt), at: now)
+            for end in ends.closed {
+                guard case .rejected(let explanation) = end.closing.outcome else { continue }
+                try tx.rejectVersion(run: end.closing.run, reason: explanation.reason, at: now)
+            }
+            var activations: [VersionActivation] = []
+            for published in ends.published {
+                activations.append(
+                    try tx.publishVersion(
+                        run: published.assignment.run.run, modelDigest: published.modelDigest, card: published.card, at: now))
+            }
+            try tx.append(events, at: now)
+            return activations
+        }
+        for end in ends.closed {
+            let assignment = end.assignment
+            scheduler.finished(assignment.arrival.number, in: assignment.pipeline.name)
+            if case .done = end.closing.outcome { dispose(assignment) }
+        }
+        for end in ends.delayed {
+            let arrival = end.assignment.arrival
+            var again = arrival
+            again.nextAttemptAt = end.attempt.nextAttemptAt
+            held[arrival.number] = again
+            scheduler.failed(
+                arrival.number, in: arrival.pipeline, retryAt: (end.attempt.nextAttemptAt ?? now).scheduling)
+        }
+        for (published, activation) in zip(ends.published, activations) {
+            try versionIsInForce(activation, published, at: now)
+        }
+    }
+
+    private func dispose(_ assignment: Assignment) {
+        guard assignment.pipeline.after != .keep else { return }
+        do throws(LandingError) {
+            try publisher.dispose(of: assignment.input, pipeline: assignment.pipeline)
+        } catch {
+            log.warning(
+                "the input stays where it is",
+                metadata: ["file.path": "\(assignment.arrival.path)", "reason": "\(error)"])
+        }
+    }
+}
+
+extension Dispatcher.Assignment {
+    var input: SpoolInput {
+        SpoolInput(
+            spool: pipeline.spoolPath(of: arrival.role), path: arrival.path, digest: arrival.digest, stamp: arrival.stamp,
+            companions: arrival.companions)
+    }
+}
+
+extension RunClosing.Outcome {
+    var eventKind: String {
+        switch self {
+        case .done: "done"
+        case .rejected: "rejected"
+        case .quarantined: "quarantined"
+        case .void: "void"
+        case .gone: "gone"
+        }
+    }
+}
+
+extension OutputLanding {
+    var naming: OutputNaming {
+        OutputNaming(
+            fileExtension: format.fileExtension,
+            partitionBy: partitionBy.map { key in
+                switch key {
+                case .arrivalDate: .arrivalDate
+                case .version: .version
+                case .stem: .stem
+                }
+            })
+    }
+}
+
+extension OutputFormat {
+    package var fileExtension: String { rawValue }
+}

@@ -1,0 +1,145 @@
+import Landing
+package import Ledger
+import PipelineConfig
+import Runner
+
+extension Dispatcher {
+    /// Opens runs for whatever may start now, up to the window, and returns their attempts.
+    package func assignments(at now: UTCTime) throws(LedgerError) -> [Assignment] {
+        let room = configuration.window - inFlight.count
+        guard room > 0 else { return [] }
+        try refill()
+        var starts = scheduler.starts(now: now.scheduling, room: room)
+        starts.removeAll { start in
+            guard held[start.arrival] == nil else { return false }
+            scheduler.finished(start.arrival, in: start.pipeline)
+            return true
+        }
+        guard !starts.isEmpty else { return [] }
+        let openings = starts.map { start in
+            var version: Int?
+            if case .score(let bound) = start.work { version = bound }
+            return RunOpening(arrival: start.arrival, version: version, revision: pipelines[start.pipeline]!.revision.full)
+        }
+        let outcomes = try ledger.write { (tx) throws(LedgerError) in try tx.open(openings, at: now) }
+        var assignments: [Assignment] = []
+        for (start, outcome) in zip(starts, outcomes) {
+            let arrival = held.removeValue(forKey: start.arrival)!
+            switch outcome {
+            case .opened(let run):
+                if let assignment = try assign(run, arrival, pipelines[start.pipeline]!, at: now) { assignments.append(assignment) }
+            case .decidedAlready, .notWaiting:
+                scheduler.finished(start.arrival, in: start.pipeline)
+            }
+        }
+        return assignments
+    }
+
+    /// The spec of one attempt. Nil where it cannot be made, which is recorded as the attempt's failure.
+    private func assign(
+        _ run: OpenedRun, _ arrival: WaitingArrival, _ pipeline: Pipeline, at now: UTCTime
+    ) throws(LedgerError) -> Assignment? {
+        let goal: AttemptSpec.Goal = arrival.role == .model ? .decideModel : .score
+        do throws(Failure) {
+            let spec = try spec(for: run, arrival, pipeline, goal)
+            inFlight.insert(run.run)
+            return Assignment(spec: spec, arrival: arrival, run: run, pipeline: pipeline)
+        } catch {
+            let assignment = Assignment(
+                spec: AttemptSpec(
+                    run: run.run, attempt: run.attempt, pipeline: pipeline.name, goal: goal, inputs: [:], outputs: [:],
+                    schema: pipeline.schema, stages: pipeline.stages),
+                arrival: arrival, run: run, pipeline: pipeline)
+            inFlight.insert(run.run)
+            try finish([(assignment, AttemptResult(failure: error))], at: now)
+            return nil
+        }
+    }
+
+    private func spec(
+        for run: OpenedRun, _ arrival: WaitingArrival, _ pipeline: Pipeline, _ goal: AttemptSpec.Goal
+    ) throws(Failure) -> AttemptSpec {
+        let input = AttemptSpec.InputFile(
+            path: pipeline.spoolPath(of: arrival.role) + "/" + arrival.path, digest: arrival.digest,
+            companions: arrival.companions.map(\.path))
+        var limits = AttemptSpec.Limits(seconds: pipeline.limits.time?.seconds, threads: configuration.threads)
+        if let threads = pipeline.forward?.threads { limits.threads = threads }
+        let format = goal == .score ? pipeline.land.outputs?.format.rawValue : nil
+        let staged: String
+        do throws(LandingError) {
+            staged = try publisher.stagingPath(run: run.run, attempt: run.attempt, pipeline: pipeline, goal: goal)
+        } catch {
+            throw Failure(publishing: error, place: input.path)
+        }
+        var inputs: [String: AttemptSpec.InputFile]
+        var provenance: [String: String] = [
+            "millrace.pipeline": pipeline.name, "millrace.revision": run.revision, "millrace.arrival": "\(arrival.number)",
+            "millrace.input": arrival.path, "millrace.input.digest": arrival.digest,
+        ]
+        switch goal {
+        case .decideModel:
+            inputs = ["model": input]
+            inputs["rows"] = scoredRows[pipeline.name]
+        case .score:
+            let model = try activeModel(version: run.version, pipeline)
+            inputs = ["model": model, "data": input]
+            provenance["millrace.model.version"] = run.version.map(String.init)
+            provenance["millrace.model.digest"] = model.digest
+        }
+        return AttemptSpec(
+            run: run.run, attempt: run.attempt, pipeline: pipeline.name, goal: goal, inputs: inputs,
+            outputs: [goal == .score ? "output" : "model": staged], schema: pipeline.schema, stages: pipeline.stages, format: format,
+            provenance: provenance, limits: limits)
+    }
+
+    private func activeModel(version: Int?, _ pipeline: Pipeline) throws(Failure) -> AttemptSpec.InputFile {
+        guard let version, let record = versions[pipeline.name]?[version], let digest = record.modelDigest,
+            let landing = pipeline.land.models
+        else {
+            throw Failure(
+                .modelUnavailable, what: "version \(version ?? 0) is not among the pipeline's versions", place: pipeline.name,
+                remedy: "Look at `millrace models \(pipeline.name)` and activate another.")
+        }
+        return AttemptSpec.InputFile(path: "\(landing.path)/\(version)/model.onnx", digest: digest)
+    }
+
+    /// Reads waiting arrivals from the ledger where there may be some that are not held; only a window of data is.
+    private func refill() throws(LedgerError) {
+        for pipeline in pipelines.keys.sorted() where stale.contains(pipeline) {
+            guard scheduler.heldData(in: pipeline) < configuration.window else { continue }
+            for model in try ledger.waiting(pipeline: pipeline, role: .model, after: 0, limit: Int.max) where held[model.number] == nil {
+                hold(model)
+                scheduler.modelArrived(model.number, in: pipeline)
+            }
+            var after: Int64 = 0
+            var isExhausted = false
+            while scheduler.heldData(in: pipeline) < 2 * configuration.window, !isExhausted {
+                let page = try ledger.waiting(pipeline: pipeline, role: .data, after: after, limit: 2 * configuration.window)
+                for data in page where held[data.number] == nil {
+                    hold(data)
+                    let binding: Scheduler.Binding =
+                        data.boundVersion.map { .bound($0) } ?? (data.isReplay ? .byNow : .byPlace)
+                    scheduler.dataArrived(data.number, in: pipeline, binding: binding)
+                }
+                isExhausted = page.count < 2 * configuration.window
+                after = page.last?.number ?? after
+            }
+            if isExhausted { stale.remove(pipeline) }
+        }
+    }
+
+    private func hold(_ arrival: WaitingArrival) {
+        held[arrival.number] = arrival
+        if let due = arrival.nextAttemptAt { scheduler.failed(arrival.number, in: arrival.pipeline, retryAt: due.scheduling) }
+    }
+}
+
+extension Pipeline {
+    package func spoolPath(of role: ArrivalRole) -> String {
+        switch role {
+        case .model: spool.models?.path ?? ""
+        case .labelled: spool.labelled?.path ?? ""
+        case .data: spool.data?.path ?? ""
+        }
+    }
+}

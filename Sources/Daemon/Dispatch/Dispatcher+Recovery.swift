@@ -1,0 +1,73 @@
+import Landing
+package import Ledger
+import Logging
+import PipelineConfig
+import Runner
+import SystemPackage
+
+extension Dispatcher {
+    /// Settles what a daemon that was killed left open: runs whose results are all in place are closed as done, the others start another
+    /// attempt under their old binding. Before anything else is dispatched.
+    package func recover(at now: UTCTime) throws(LedgerError) {
+        var interrupted: [Int64] = []
+        for open in try ledger.openRuns() {
+            guard let pipeline = pipelines[open.arrival.pipeline] else { continue }
+            var isDone = false
+            do throws(LandingError) {
+                isDone = try open.intendedVersion != nil ? recoverModel(open, pipeline, at: now) : recoverOutput(open, pipeline, at: now)
+            } catch {
+                log.error("what an earlier daemon left cannot be finished", metadata: ["run.id": "\(open.run)", "reason": "\(error)"])
+            }
+            if !isDone, open.arrival.state == .running { interrupted.append(open.run) }
+        }
+        if !interrupted.isEmpty {
+            let runs = interrupted
+            try ledger.write { (tx) throws(LedgerError) in try tx.interrupted(runs, at: now) }
+            log.notice("work of an earlier daemon starts again", metadata: ["runs": "\(runs.count)"])
+        }
+        for pipeline in pipelines.keys { stale.insert(pipeline) }
+    }
+
+    private func recoverModel(_ open: OpenRun, _ pipeline: Pipeline, at now: UTCTime) throws(LandingError) -> Bool {
+        guard let version = open.intendedVersion, let landing = pipeline.land.models,
+            let digest = try publisher.publishedModel(version: version, arrival: open.arrival.number, in: pipeline)
+        else { return false }
+        let activation = try recorded { () throws(LedgerError) in
+            try self.ledger.write { (tx) throws(LedgerError) in
+                try tx.close([RunClosing(run: open.run, outcome: .done(verdict: "published \(version)"))], at: now)
+                return try tx.publishVersion(run: open.run, modelDigest: digest, card: "\(landing.path)/\(version)/card.json", at: now)
+            }
+        }
+        scheduler.activated(.init(position: activation.position, version: activation.version), in: pipeline.name)
+        try recorded { () throws(LedgerError) in try self.readVersions(of: pipeline.name) }
+        try publisher.activate(version: scheduler.activeVersion(in: pipeline.name) ?? version, in: pipeline)
+        return true
+    }
+
+    private func recoverOutput(_ open: OpenRun, _ pipeline: Pipeline, at now: UTCTime) throws(LandingError) -> Bool {
+        guard !open.intended.isEmpty else { return false }
+        let outputs = open.intended.map { publication in
+            let root = FilePath(publication.root)
+            return StagedOutput(
+                run: open.run, staged: FilePath((try? publisher.stagingPath(run: open.run, attempt: open.attempt, pipeline: pipeline, goal: .score)) ?? ""),
+                target: root.appending(FilePath(publication.path).components), outputRoot: root,
+                replaces: (try? ledger.owner(root: publication.root, path: publication.path))?.digest,
+                provenance: Provenance(
+                    pipeline: pipeline.name, input: open.arrival.path, inputDigest: open.arrival.digest ?? "", rows: nil,
+                    modelVersion: open.version, modelDigest: open.version.flatMap { versions[pipeline.name]?[$0]?.modelDigest },
+                    revision: open.revision, arrival: open.arrival.number),
+                digest: publication.digest)
+        }
+        guard try publisher.recover(outputs).allSatisfy({ $0 }) else { return false }
+        try recorded { () throws(LedgerError) in
+            try self.ledger.write { (tx) throws(LedgerError) in
+                try tx.close([RunClosing(run: open.run, outcome: .done(verdict: nil))], at: now)
+            }
+        }
+        return true
+    }
+
+    private func recorded<T>(_ body: () throws(LedgerError) -> T) throws(LandingError) -> T {
+        do throws(LedgerError) { return try body() } catch { throw .ledger(step: "the recovery", cause: "\(error)") }
+    }
+}

@@ -1,0 +1,44 @@
+import Landing
+package import Ledger
+import Logging
+import PipelineConfig
+
+extension Dispatcher {
+    /// Does what commands have asked for, in the order in which they asked.
+    package func applyRequests(at now: UTCTime) throws(LedgerError) {
+        for pending in try ledger.pendingRequests() {
+            let outcome = try ledger.write { (tx) throws(LedgerError) in
+                let outcome = try tx.apply(pending.request, by: "command", at: now)
+                try tx.answer(pending.id, outcome, at: now)
+                return outcome
+            }
+            log.notice("request", metadata: ["request": "\(pending.request.kind)", "answer": "\(outcome.message)"])
+            guard !outcome.isRefused else { continue }
+            for affected in outcome.affected {
+                forget(affected.arrival, in: affected.pipeline)
+                stale.insert(affected.pipeline)
+            }
+            switch pending.request {
+            case .activate(let name, let version):
+                if let activation = outcome.activation {
+                    scheduler.activated(.init(position: activation.position, version: activation.version), in: name)
+                }
+                try activateOnDisk(version, in: name)
+            case .pause, .resume:
+                try applyPauses()
+            case .retry, .replay:
+                break
+            }
+        }
+    }
+
+    private func activateOnDisk(_ version: Int, in name: String) throws(LedgerError) {
+        try readVersions(of: name)
+        guard let pipeline = pipelines[name] else { return }
+        do throws(LandingError) {
+            try publisher.activate(version: version, in: pipeline)
+        } catch {
+            log.error("ACTIVE could not be written", metadata: ["pipeline.name": "\(name)", "reason": "\(error)"])
+        }
+    }
+}

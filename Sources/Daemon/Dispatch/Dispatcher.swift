@@ -1,0 +1,118 @@
+package import Ledger
+package import Logging
+package import PipelineConfig
+package import Runner
+
+/// Joins the scheduler's decisions to the ledger: what arrived becomes runs, what attempts answer becomes publications, retries, rejections and
+/// quarantines. Owned by one thread; it starts no work itself and takes the time as an argument, so that scenarios drive it with a
+/// manual clock.
+///
+/// Every batch of work is at most two ledger transactions, however many files it is about: one records what is about to become
+/// visible, the other closes those runs and opens the next.
+package final class Dispatcher {
+    /// An attempt handed out, until it is finished.
+    package struct Assignment: Sendable {
+        package let spec: AttemptSpec
+        let arrival: WaitingArrival
+        let run: OpenedRun
+        let pipeline: Pipeline
+        var goal: AttemptSpec.Goal { spec.goal }
+    }
+
+    package struct Configuration: Sendable {
+        /// Attempts handed out at most, which is what one landing round may hold.
+        package var window: Int
+        /// Engine threads of one attempt, unless its pipeline says otherwise.
+        package var threads: Int
+
+        package init(window: Int = 256, threads: Int = 1) {
+            self.window = window
+            self.threads = threads
+        }
+    }
+
+    let ledger: RunLedger
+    let publisher: any Publisher
+    let log: Logger
+    let configuration: Configuration
+    var scheduler = Scheduler()
+    /// Those in force now. Work that is handed out keeps the one that it was opened under.
+    package internal(set) var pipelines: [String: Pipeline] = [:]
+    /// Data and models that the scheduler holds and that are not handed out.
+    var held: [Int64: WaitingArrival] = [:]
+    var inFlight: Set<Int64> = []
+    /// Pipelines whose waiting arrivals must be read from the ledger again.
+    var stale: Set<String> = []
+    var versions: [String: [Int: ModelVersion]] = [:]
+    /// The newest data files that were scored, by pipeline: what a new model is tried on.
+    var scoredRows: [String: AttemptSpec.InputFile] = [:]
+
+    package init(ledger: RunLedger, publisher: any Publisher, configuration: Configuration = Configuration(), log: Logger) {
+        self.ledger = ledger
+        self.publisher = publisher
+        self.configuration = configuration
+        self.log = log
+    }
+
+    /// Puts `pipelines` in force in place of those before: at the start and after an edit.
+    package func use(_ pipelines: [Pipeline]) throws(LedgerError) {
+        for name in self.pipelines.keys where !pipelines.contains(where: { $0.name == name }) { scheduler.remove(pipeline: name) }
+        self.pipelines = Dictionary(pipelines.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
+        for pipeline in pipelines where !scheduler.holds(pipeline.name) {
+            scheduler.add(pipeline: pipeline.name)
+            for activation in try ledger.activations(pipeline: pipeline.name) {
+                scheduler.activated(.init(position: activation.position, version: activation.version), in: pipeline.name)
+            }
+            try readVersions(of: pipeline.name)
+            stale.insert(pipeline.name)
+        }
+        try applyPauses()
+    }
+
+    func applyPauses() throws(LedgerError) {
+        let pauses = try ledger.pauses()
+        for name in pipelines.keys {
+            pauses.includes(name) ? scheduler.pause(name) : scheduler.resume(name)
+        }
+    }
+
+    func readVersions(of pipeline: String) throws(LedgerError) {
+        var found: [Int: ModelVersion] = [:]
+        for version in try ledger.versions(pipeline: pipeline) {
+            if let number = version.version { found[number] = version }
+        }
+        versions[pipeline] = found
+    }
+
+    /// The ledger has numbered new arrivals.
+    package func arrived(_ numbered: Intake.Numbered) {
+        let pipeline = numbered.pipeline
+        for outcome in numbered.outcomes {
+            switch outcome {
+            case .arrived(_, let superseded), .refused(_, _, let superseded):
+                if let superseded { forget(superseded, in: pipeline) }
+            case .unchanged, .resumed, .known:
+                break
+            }
+        }
+        stale.insert(pipeline)
+    }
+
+    func forget(_ arrival: Int64, in pipeline: String) {
+        scheduler.withdrawn(arrival, in: pipeline)
+        held[arrival] = nil
+    }
+
+    /// When the next retry is due, if nothing else happens.
+    package var nextWake: UTCTime? {
+        scheduler.nextWake.map { UTCTime(milliseconds: Int64(($0 / .milliseconds(1)).rounded(.up))) }
+    }
+
+    /// True when nothing is handed out and nothing could be.
+    package func isIdle(at now: UTCTime) -> Bool { inFlight.isEmpty && nextWake == nil }
+}
+
+extension UTCTime {
+    /// As the scheduler counts time.
+    var scheduling: Duration { .milliseconds(milliseconds) }
+}

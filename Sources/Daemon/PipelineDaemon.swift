@@ -1,0 +1,210 @@
+import Foundation
+package import Ledger
+package import Logging
+import PipelineConfig
+package import Runner
+import ServiceLifecycle
+import Synchronization
+import SystemPackage
+import Watcher
+
+/// Watches, numbers, dispatches and lands, until told to stop. One thread watches, one hashes and numbers, one dispatches and lands, and
+/// `jobs` run attempts. Stopping goes from the front: the watch ends, then dispatch drains what is in flight.
+package final class PipelineDaemon: Service {
+    package struct Options: Sendable {
+        package var root: String
+        package var jobs: Int
+        package var threads: Int
+        package var sessionBytes: Int
+        /// Does what is there and returns.
+        package var once: Bool
+        /// How long running attempts may take to finish after a stop, before they are taken back.
+        package var grace: Duration
+
+        package init(
+            root: String, jobs: Int, threads: Int, sessionBytes: Int = 1 << 30, once: Bool = false, grace: Duration = .seconds(30)
+        ) {
+            self.root = root
+            self.jobs = jobs
+            self.threads = threads
+            self.sessionBytes = sessionBytes
+            self.once = once
+            self.grace = grace
+        }
+
+        package var stateDirectory: String { root + "/.millrace" }
+    }
+
+    /// How a run over what was there came out.
+    package struct Outcome: Sendable {
+        package var unsettled: [String]
+        package var failure: LedgerError?
+    }
+
+    private enum FromWatch: Sendable {
+        case events([SpoolEvent])
+        case caughtUp([String])
+        case pipelines([Pipeline])
+    }
+
+    private let options: Options
+    private let lock: DaemonLock
+    private let ledger: RunLedger
+    private let log: Logger
+    private let executor: any AttemptExecutor
+    private let loop: DispatchLoop
+    private let watcher: SpoolWatcher
+    private let intake: Mutex<Intake>
+    private let publisher: DiskPublisher
+    private let pipelineFiles: PipelineFiles
+    private let fromWatch = BoundedQueue<FromWatch>(capacity: 256)
+    private let cancellation = AttemptCancellation()
+    private let finished = Mutex<Outcome?>(nil)
+
+    /// Takes the lock, opens the ledger, settles what an earlier daemon left. Throws what an operator must mend first.
+    package init(
+        _ options: Options, pipelines: PipelineFiles, executor: (any AttemptExecutor)? = nil, log: Logger
+    ) throws {
+        self.options = options
+        self.log = log
+        pipelineFiles = pipelines
+        lock = try DaemonLock(stateDirectory: options.stateDirectory)
+        ledger = try RunLedger(stateDirectory: options.stateDirectory)
+        self.executor = executor ?? LocalExecutor(sessionBytes: options.sessionBytes)
+        let inForce = pipelines.inForce
+        for pipeline in inForce {
+            for folder in CanonicalPaths.folders(of: pipeline) {
+                try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            }
+        }
+        publisher = try DiskPublisher(root: options.root, pipelines: inForce)
+        let dispatcher = Dispatcher(
+            ledger: ledger, publisher: publisher, configuration: .init(window: max(256, options.jobs * 16), threads: options.threads), log: log)
+        try dispatcher.use(inForce)
+        try dispatcher.recover(at: .now)
+        try publisher.recoverInputs()
+        try publisher.sweep()
+        loop = DispatchLoop(dispatcher, log: log)
+        let intake = Intake(ledger: ledger, log: log)
+        let ledger = ledger
+        watcher = SpoolWatcher(
+            directories: intake.directories(for: inForce),
+            logger: log,
+            isKnown: { id, path, stamp in
+                let parts = id.split(separator: "/")
+                guard parts.count == 2, let role = ArrivalRole(rawValue: String(parts[1])) else { return false }
+                return (try? ledger.isCurrent(String(parts[0]), role, path, stamp.recorded)) ?? false
+            })
+        self.intake = Mutex(intake)
+    }
+
+    /// Nil until `run` has returned.
+    package var outcome: Outcome? { finished.withLock { $0 } }
+
+    package func run() async throws {
+        let dispatching = NamedThread("dispatch") { [loop] in loop.run() }
+        let workers = (0..<options.jobs).map { number in
+            NamedThread("worker-\(number)", stackBytes: 16 << 20) { [self] in
+                while let assignment = loop.work.take() {
+                    loop.inbox.put(.finished(assignment, executor.execute(assignment.spec, cancellation: cancellation)))
+                }
+            }
+        }
+        let numbering = NamedThread("intake") { [self] in number() }
+        let watching = NamedThread("watch") { [self] in watch() }
+        let edits = ConfigWatch(files: pipelineFiles.paths, logger: log)
+        let reloading = options.once ? nil : NamedThread("edits") { [self] in edits.run { _ in reload() } }
+        log.notice(
+            "running", metadata: ["pipelines": "\(pipelineFiles.inForce.map(\.name))", "jobs": "\(options.jobs)", "root": "\(options.root)"])
+        await withGracefulShutdownHandler {
+            await watching.join()
+            await numbering.join()
+            await dispatching.join()
+            for worker in workers { await worker.join() }
+            edits.stop()
+            await reloading?.join()
+        } onGracefulShutdown: { [self] in
+            log.notice("stopping: taking no more files")
+            edits.stop()
+            watcher.stop()
+            loop.inbox.put(.stop)
+            DispatchQueue.global().asyncAfter(deadline: .now() + options.grace.seconds) { [cancellation] in cancellation.cancel() }
+        }
+        finished.withLock { $0 = Outcome(unsettled: loop.unsettled ?? [], failure: loop.failure) }
+        if let failure = loop.failure { throw failure }
+        log.notice("stopped")
+    }
+
+    // MARK: The watch thread and the intake thread
+
+    private func watch() {
+        defer { fromWatch.close() }
+        let deliver: @Sendable ([SpoolEvent]) -> Void = { [fromWatch] events in fromWatch.put(.events(events)) }
+        if options.once {
+            let waiting = watcher.runOnce(deliver: deliver)
+            fromWatch.put(.caughtUp(waiting.map { "\($0.relativePath): \($0.reason)" }))
+        } else {
+            watcher.run(deliver: deliver)
+        }
+    }
+
+    private func number() {
+        while let message = fromWatch.take() {
+            switch message {
+            case .events(let events):
+                do {
+                    let numbered = try intake.withLock { intake throws(LedgerError) in try intake.take(events, at: .now) }
+                    for refused in numbered.flatMap(\.refused) { explain(refused.input, refused.report) }
+                    if !numbered.isEmpty { loop.inbox.put(.numbered(numbered)) }
+                } catch {
+                    log.critical("arrivals cannot be recorded; they are found again by the next scan", metadata: ["reason": "\(error)"])
+                }
+            case .caughtUp(let unsettled):
+                loop.inbox.put(.caughtUp(unsettled))
+            case .pipelines(let pipelines):
+                let directories = intake.withLock { $0.directories(for: pipelines) }
+                watcher.update(directories: directories)
+                loop.inbox.put(.pipelines(pipelines))
+            }
+        }
+    }
+
+    private func explain(_ input: SpoolInput, _ report: QuarantineReport) {
+        log.warning("refused", metadata: ["file.path": "\(input.path)", "rule": "\(report.explanation.rule)", "reason": "\(report.explanation.reason)"])
+        guard let pipeline = pipelineFiles.inForce.first(where: { [$0.spool.models, $0.spool.data].contains { $0?.path == input.spool } })
+        else { return }
+        do {
+            try publisher.quarantine(input, report, pipeline: pipeline)
+        } catch {
+            log.error("the reason could not be written", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    // MARK: Edits
+
+    private func reload() {
+        switch pipelineFiles.reload() {
+        case .unchanged: break
+        case .refused(let problems):
+            for problem in problems { log.error("the edit is refused; what was in force stays", metadata: ["problem": "\(problem)"]) }
+        case .changed(let pipelines):
+            do {
+                for folder in pipelines.flatMap(CanonicalPaths.folders) {
+                    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+                }
+                try publisher.use(pipelines)
+                fromWatch.put(.pipelines(pipelines))
+                log.notice("pipelines re-read", metadata: ["pipelines": "\(pipelines.map(\.name))"])
+            } catch {
+                log.error("the edit is refused; what was in force stays", metadata: ["problem": "\(error)"])
+            }
+        }
+    }
+}
+
+extension PipelineDaemon {
+    /// What the ledger says of the pipelines in force.
+    package func status() throws(LedgerError) -> [PipelineStatus] {
+        try ledger.status(naming: pipelineFiles.inForce.map(\.name), now: .now)
+    }
+}

@@ -1,0 +1,75 @@
+package import Landing
+package import Ledger
+package import PipelineConfig
+package import Runner
+
+/// What the dispatcher asks of the disk: to give attempts a private place to write, and to make what they wrote visible, whole or not at
+/// all. `DiskPublisher` does it for real; scenarios that run on a manual clock use one without a disk.
+package protocol Publisher: AnyObject {
+    /// A path (not there yet) that an attempt may write its output to, on the mount that it will be published on.
+    func stagingPath(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) throws(LandingError) -> String
+    func discard(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal)
+
+    /// Makes outputs that the ledger intends durable and visible, and adds their lines to the manifests. One that fails does not hold up the
+    /// others. Results are in the order of `outputs`.
+    func publish(_ outputs: [StagedOutput]) throws(LandingError) -> [Result<Void, LandingError>]
+    /// After a crash: finishes what an earlier daemon intended. True where the output is there, by then or by now.
+    func recover(_ outputs: [StagedOutput]) throws(LandingError) -> [Bool]
+
+    /// Makes `<root>/<version>` visible with its card, then points `ACTIVE` at it where `activate` says so. Safe to repeat.
+    func publish(_ model: DecidedModel, activate: Bool) throws(LandingError)
+    /// After a crash: the digest of `model.onnx` where that version is there and was made for `arrival`.
+    func publishedModel(version: Int, arrival: Int64, in pipeline: Pipeline) throws(LandingError) -> String?
+    func activate(version: Int, in pipeline: Pipeline) throws(LandingError)
+    func prune(versions: [Int], in pipeline: Pipeline) throws(LandingError)
+
+    /// The input after its output is durable, as `after:` says.
+    func dispose(of input: SpoolInput, pipeline: Pipeline) throws(LandingError)
+    /// Writes `NAME.reason.json`, and moves the input beside it where `after:` is not keep.
+    func quarantine(_ input: SpoolInput, _ report: QuarantineReport, pipeline: Pipeline) throws(LandingError)
+}
+
+package struct SpoolInput: Sendable, Hashable {
+    package var spool: String
+    /// Relative to `spool`.
+    package var path: String
+    package var digest: String?
+    package var stamp: RecordedStamp
+    package var companions: [Companion]
+}
+
+/// A directory that an attempt has filled with a model and that is to become a version.
+package struct DecidedModel: Sendable {
+    package var staged: String
+    package var pipeline: Pipeline
+    package var version: Int
+    package var run: Int64
+    package var arrival: Int64
+    package var input: String
+    package var inputDigest: String
+    package var revision: String
+    package var files: [AttemptResult.WrittenFile]
+    package var facts: [String: String]
+
+    package var root: String { pipeline.land.models?.path ?? "" }
+    package var card: String { "\(root)/\(version)/card.json" }
+}
+
+package struct QuarantineReport: Sendable {
+    package var explanation: Explanation
+    package var arrival: Int64
+    package var run: Int64?
+    package var attempts: [Attempt]
+}
+
+extension Failure {
+    /// What kept a result from being published.
+    init(publishing error: LandingError, place: String) {
+        switch error {
+        case .targetNotOurs, .targetTwice, .versionTaken, .badName:
+            self.init(.badInput, what: "\(error)", place: place, remedy: "Move what stands there away, or rename the input, then `millrace retry`.")
+        default:
+            self.init(.resource, what: "\(error)", place: place, remedy: "It is tried again.")
+        }
+    }
+}

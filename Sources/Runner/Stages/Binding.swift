@@ -1,0 +1,87 @@
+import Columnar
+import Engine
+import PipelineConfig
+import Tensors
+
+// What the pipeline says, in the words of the modules that do it.
+
+extension Schema {
+    func inputRules(for model: LoadedModel) -> [String: InputRule] {
+        var rules: [String: InputRule] = [:]
+        for port in model.session.inputs {
+            let input = self[input: port.name]
+            var rule = InputRule(scale: input?.scale)
+            switch input?.columns {
+            case .pattern(let pattern): rule.columns = .pattern(pattern)
+            case .list(let names): rule.columns = .list(names)
+            case nil: break
+            }
+            switch input?.missing {
+            case .error: rule.missing = .error
+            case .nan: rule.missing = .nan
+            case .integer(let value): rule.missing = .value(Double(value))
+            case .number(let value): rule.missing = .value(value)
+            case .text(let text): rule.missing = .text(text)
+            case nil: rule.missing = model.hasTrees && port.elementType?.isFloatingPoint == true ? .nan : .error
+            }
+            rules[port.name] = rule
+        }
+        return rules
+    }
+
+    var tableRule: TableSchemaRule {
+        TableSchemaRule(key: key, label: label, keep: keep, classes: classes, types: types.mapValues(\.rawValue))
+    }
+
+    var textDialect: TextDialect {
+        var text = TextDialect()
+        if dialect.delimiter != Dialect().delimiter { text.delimiter = dialect.delimiter }
+        text.quote = dialect.quote
+        if case .absent = dialect.header { text.hasHeader = false }
+        text.nullWords = dialect.nullWords
+        text.decimalPoint = dialect.decimal
+        return text
+    }
+}
+
+extension ForwardStage {
+    var outputColumns: [OutputRule]? {
+        outputs?.map { OutputRule(output: $0.output, columns: $0.columns, classColumn: $0.classColumn, argmaxColumn: $0.argmaxColumn) }
+    }
+
+    var wantedRows: Int? {
+        if case .rows(let rows) = batchSize { rows } else { nil }
+    }
+}
+
+extension Failure {
+    /// What went wrong while a data file was read.
+    init(reading error: ColumnarError, file: String) {
+        let remedy: String
+        let kind: Kind
+        switch error {
+        case .system(_, _, let code):
+            kind = code == 2 ? .inputGone : .resource
+            remedy = "It is tried again."
+        case .outOfMemory:
+            kind = .resource
+            remedy = "It is tried again; give the machine more memory, or set a smaller batch_size."
+        case .badFile:
+            kind = .badInput
+            remedy = "Write the file again and drop it in the same place."
+        case .noRows:
+            kind = .badInput
+            remedy = "Drop it again with rows, or remove it."
+        case .mismatch, .badValue:
+            kind = .badInput
+            remedy = "Mend the file, or say in the pipeline's schema what is meant."
+        case .unsupported:
+            kind = .badInput
+            remedy = "Drop it in another format."
+        case .badRule:
+            kind = .badInput
+            remedy = "Mend the pipeline's schema or outputs, then `millrace replay`."
+        }
+        self.init(kind, what: "\(error)", place: file, remedy: remedy)
+    }
+}

@@ -1,0 +1,95 @@
+import Columnar
+import Engine
+import Foundation
+import Landing
+import PipelineConfig
+import SystemPackage
+
+/// The forward stage: `Y = forward(X, M)` over the rows of one file, batch by batch, into one output file.
+struct ForwardPass {
+    private let spec: AttemptSpec
+    private let stage: ForwardStage
+    private let models: ModelLoader
+    private let interruption: Interruption
+
+    init(_ spec: AttemptSpec, _ stage: ForwardStage, _ models: ModelLoader, _ interruption: Interruption) {
+        self.spec = spec
+        self.stage = stage
+        self.models = models
+        self.interruption = interruption
+    }
+
+    func run(_ result: inout AttemptResult) throws(Failure) {
+        guard let data = spec.inputs["data"], let model = spec.inputs["model"], let output = spec.outputs["output"],
+            let format = spec.format.flatMap({ TableFormat(name: $0) })
+        else { throw Failure(.badInput, what: "the spec lacks a model, data, output or format", place: "run \(spec.run)", remedy: "Give all four slots.") }
+        var phases = Phases()
+        defer { result.timings.merge(phases.seconds) { $0 + $1 } }
+        let loaded = try phases.time("load") { () throws(Failure) in try models.load(model, threads: spec.limits.threads) }
+        let rows = try phases.time("read") { () throws(Failure) in
+            try Rows(data, loaded, spec.schema, wanted: stage.wantedRows)
+        }
+        let columns = OutputColumns(rules: stage.outputColumns, classes: spec.schema.classes)
+        let names = loaded.session.outputs.map(\.name)
+        var writer: TableWriter?
+        var rowCount = 0
+        while let (batch, values) = try rows.next(interruption, &phases) {
+            do throws(ColumnarError) {
+                try phases.time("write") { () throws(ColumnarError) in
+                    let outputs = try zip(names, values).map { name, value throws(ColumnarError) in
+                        (name: name, value: try Self.table(name, value))
+                    }
+                    let made = try columns.columns(outputs, rowCount: batch.rowCount, file: data.path)
+                    let table = batch.kept.columns.isEmpty
+                        ? RecordBatch(columns: made, rowCount: batch.rowCount) : batch.kept.appending(made)
+                    if writer == nil {
+                        writer = try TableWriter(
+                            path: output, format: format, schema: table.schema,
+                            metadata: spec.provenance.sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value) })
+                    }
+                    try writer?.write(table)
+                }
+            } catch {
+                throw Failure(writing: error, file: data.path)
+            }
+            rowCount += batch.rowCount
+        }
+        do throws(ColumnarError) {
+            guard let writer else { throw .noRows(file: data.path) }
+            _ = try phases.time("write") { () throws(ColumnarError) in try writer.finish() }
+        } catch {
+            throw Failure(writing: error, file: data.path)
+        }
+        result.rowCount = Int64(rowCount)
+        result.files = [try phases.time("hash") { () throws(Failure) in try WrittenFiles.file(output, slot: "output") }]
+    }
+
+    private static func table(_ name: String, _ value: EngineValue) throws(ColumnarError) -> OutputValue {
+        if let tensor = value.tensor { return .tensor(tensor) }
+        if let map = MapColumns(value) { return .labelled(keys: map.keys, values: map.values) }
+        throw .badRule("model output \"\(name)\" is neither a tensor nor a sequence of maps with the same keys: leave it out with forward.outputs")
+    }
+}
+
+/// What an attempt has written, with digests.
+enum WrittenFiles {
+    static func file(_ path: String, slot: String) throws(Failure) -> AttemptResult.WrittenFile {
+        do throws(LandingError) {
+            let digested = try FileDigest.of(FilePath(path))
+            return .init(slot: slot, path: path, digest: digested.digest, byteCount: digested.stamp.size)
+        } catch {
+            throw Failure(.resource, what: "\(error)", place: path, remedy: "It is tried again.")
+        }
+    }
+}
+
+extension Failure {
+    /// What went wrong while an output was made.
+    init(writing error: ColumnarError, file: String) {
+        if case .system(let path, _, _) = error {
+            self.init(.resource, what: "\(error)", place: path, remedy: "Free space or mend the disk; it is tried again.")
+        } else {
+            self.init(reading: error, file: file)
+        }
+    }
+}

@@ -1,0 +1,122 @@
+import Columnar
+import Engine
+import Foundation
+import Landing
+import ONNX
+import PipelineConfig
+import SystemPackage
+
+/// The deserialize stage for a model that arrived: parse, check, fit it to the schema, write our own copy, load that into the engine, and try it
+/// on the newest known rows. What fails here rejects the model; no data has met it yet.
+struct ModelDecision {
+    private let spec: AttemptSpec
+    private let interruption: Interruption
+
+    init(_ spec: AttemptSpec, _ interruption: Interruption) {
+        self.spec = spec
+        self.interruption = interruption
+    }
+
+    func decide(_ result: inout AttemptResult) throws(Failure) {
+        guard let input = spec.inputs["model"], let directory = spec.outputs["model"] else {
+            throw Failure(.badModel, what: "the spec lacks a model or a place for it", place: "run \(spec.run)", remedy: "Give both slots.")
+        }
+        var phases = Phases()
+        defer { result.timings.merge(phases.seconds) { $0 + $1 } }
+        let copy = directory + "/model.onnx"
+        let model = try phases.time("check") { () throws(Failure) in try checked(input) }
+        try phases.time("write") { () throws(Failure) in
+            do {
+                var embedded = try model.embeddingExternalData()
+                for (key, value) in spec.provenance.sorted(by: { $0.key < $1.key }) { embedded.metadata[key] = value }
+                try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+                try embedded.write(to: copy)
+            } catch let error as ONNXError {
+                throw Failure(.badModel, what: "\(error)", place: input.path, remedy: "Export the model again.")
+            } catch {
+                throw Failure(.resource, what: "\(error)", place: directory, remedy: "It is tried again.")
+            }
+        }
+        try verifyUnchanged(input)
+        let session = try phases.time("load") { () throws(Failure) in
+            try ModelFile(copy, expected: nil).session(options: SessionOptions(threads: spec.limits.threads))
+        }
+        let loaded = LoadedModel(session: session, hasTrees: model.hasTrees)
+        try checkSignature(session, input)
+        result.facts["opset"] = model.operatorSets.map { "\($0.domain.isEmpty ? "ai.onnx" : $0.domain) \($0.version)" }.joined(separator: ", ")
+        result.facts["engine"] = "ONNX Runtime \(Engine.version)"
+        result.facts["trial"] = try trial(loaded, input, &phases)
+        for name in try FileManager.default.contentsOfDirectory(atPath: directory, orFail: input.path) {
+            result.files.append(try WrittenFiles.file(directory + "/" + name, slot: "model"))
+        }
+    }
+
+    private func checked(_ input: AttemptSpec.InputFile) throws(Failure) -> Model {
+        let file = try ModelFile(input.path, expected: input.companions.isEmpty ? input.digest : nil)
+        let model = try file.parsed()
+        do throws(ONNXError) {
+            try model.safetyCheck()
+        } catch {
+            throw Failure(.badModel, what: "\(error)", place: input.path, remedy: "Export the model again, and check it with `millrace inspect`.")
+        }
+        return model
+    }
+
+    /// The files of a model with external data are read one after the other: only if all still have the digest that the arrival was
+    /// numbered with was it one model that was read.
+    private func verifyUnchanged(_ input: AttemptSpec.InputFile) throws(Failure) {
+        guard !input.companions.isEmpty else { return }
+        let folder = (input.path as NSString).deletingLastPathComponent
+        do throws(LandingError) {
+            let found = try FileDigest.ofModel(
+                at: FilePath(input.path), companions: input.companions.map { (name: $0, path: FilePath(folder + "/" + $0)) })
+            if found.digest == input.digest { return }
+        } catch {
+            throw Failure(.inputGone, what: "\(error)", place: input.path, remedy: "It is taken up again when it is quiet.")
+        }
+        throw Failure(.inputChanged, what: "the model or its external data changed while it was read", place: input.path, remedy: "It is taken up again when it is quiet.")
+    }
+
+    private func checkSignature(_ session: Session, _ input: AttemptSpec.InputFile) throws(Failure) {
+        func refuse(_ kind: String, _ name: String, _ known: [String]) -> Failure {
+            Failure(
+                .badModel, what: "the pipeline names the model \(kind) '\(name)'; the model has \(known.map { "'\($0)'" }.joined(separator: ", "))",
+                place: input.path, remedy: "Export the model with that \(kind), or change the pipeline.")
+        }
+        let inputs = session.inputs.map(\.name)
+        for named in spec.schema.inputs where !inputs.contains(named.name) { throw refuse("input", named.name, inputs) }
+        let outputs = session.outputs.map(\.name)
+        for case .forward(let stage) in spec.stages {
+            for mapping in stage.outputs ?? [] where !outputs.contains(mapping.output) { throw refuse("output", mapping.output, outputs) }
+        }
+    }
+
+    /// Runs the model on the first batch of rows that an earlier version has scored; those are known to be good.
+    private func trial(_ model: LoadedModel, _ input: AttemptSpec.InputFile, _ phases: inout Phases) throws(Failure) -> String {
+        guard let rows = spec.inputs["rows"], FileManager.default.isReadableFile(atPath: rows.path) else { return "ungated: no rows are known" }
+        var stage = ForwardStage()
+        for case .forward(let named) in spec.stages { stage = named }
+        do throws(Failure) {
+            let opened = try Rows(rows, model, spec.schema, wanted: stage.wantedRows)
+            guard let (batch, _) = try opened.next(interruption, &phases) else { return "ungated: no rows are known" }
+            return "ran on \(batch.rowCount) rows of \(rows.digest)"
+        } catch {
+            switch error.kind {
+            case .cancelled, .timeLimit, .resource: throw error
+            case .inputGone, .inputChanged: return "ungated: no rows are known"
+            default:
+                throw Failure(
+                    .badModel, what: "it cannot score rows that the version before it scored: \(error.what)", place: input.path,
+                    remedy: "Export the model for the same columns, or change the pipeline's schema with it.")
+            }
+        }
+    }
+}
+
+extension FileManager {
+    fileprivate func contentsOfDirectory(atPath path: String, orFail place: String) throws(Failure) -> [String] {
+        do { return try contentsOfDirectory(atPath: path).sorted() } catch {
+            throw Failure(.resource, what: "\(error)", place: place, remedy: "It is tried again.")
+        }
+    }
+}

@@ -1,0 +1,47 @@
+import Engine
+import Foundation
+import ONNX
+import Synchronization
+
+/// A model ready to run, with what binding needs to know of it.
+struct LoadedModel: Sendable {
+    let session: Session
+    /// Tree ensembles take NaN for what is missing.
+    let hasTrees: Bool
+}
+
+/// Loads models by path and digest, keeping sessions for the next attempt of the same model.
+final class ModelLoader: Sendable {
+    private let sessions: SessionCache
+    private let treeModels = Mutex<[String: Bool]>([:])
+
+    init(sessionBytes: Int) { sessions = SessionCache(byteLimit: sessionBytes) }
+
+    func load(_ model: AttemptSpec.InputFile, threads: Int) throws(Failure) -> LoadedModel {
+        let options = SessionOptions(threads: threads)
+        var failure: Failure?
+        do throws(EngineError) {
+            let size = (try? FileManager.default.attributesOfItem(atPath: model.path)[.size] as? Int) ?? 0
+            let session = try sessions.session(.init(digest: model.digest, options: options), byteCount: size) { () throws(EngineError) in
+                do throws(Failure) {
+                    let file = try ModelFile(model.path, expected: model.digest)
+                    let hasTrees = try file.parsed().hasTrees
+                    treeModels.withLock { $0[model.digest] = hasTrees }
+                    return try file.session(options: options)
+                } catch {
+                    failure = error
+                    throw EngineError.engine(error.what)
+                }
+            }
+            return LoadedModel(session: session, hasTrees: treeModels.withLock { $0[model.digest] ?? false })
+        } catch {
+            let cause = failure ?? Failure(.badModel, what: "\(error)", place: model.path, remedy: error.remedy)
+            // The version was sound when it was published: its files are not what they were.
+            throw Failure(.modelUnavailable, what: cause.what, place: cause.place, remedy: "Restore the version's folder, or activate another version.")
+        }
+    }
+}
+
+extension Model {
+    var hasTrees: Bool { requiredOperators.contains { $0.type.hasPrefix("TreeEnsemble") } }
+}
