@@ -49,14 +49,23 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> BlockFeed::Next(bool *last) {
         end_ -= 3;
       }
     }
+    if (at_end_ && end_ > 0 && buffer_->data()[end_ - 1] != '\n' && buffer_->data()[end_ - 1] != '\r') {
+      if (end_ == buffer_->size()) ARROW_RETURN_NOT_OK(buffer_->Resize(end_ + 1, false));
+      buffer_->mutable_data()[end_++] = '\n';
+    }
     const std::shared_ptr<arrow::Buffer> block = arrow::SliceBuffer(buffer_, 0, end_);
-    if (at_end_) {
-      begin_ = end_;
+    if (end_ == 0) {
       *last = true;
       return block;
     }
     std::shared_ptr<arrow::Buffer> whole, partial;
     ARROW_RETURN_NOT_OK(chunker_->Process(block, &whole, &partial));
+    if (at_end_ && partial->size() == 0) {
+      begin_ = end_;
+      *last = true;
+      return block;
+    }
+    if (at_end_ && whole->size() == 0) return arrow::Status::Invalid("the row does not end: a quote is not closed");
     if (whole->size() > 0) {
       begin_ = whole->size();
       *last = false;

@@ -3,7 +3,7 @@
 #include <arrow/csv/options.h>
 #include <arrow/csv/parser.h>
 
-#include <cstdio>
+#include <algorithm>
 #include <cstdlib>
 
 #include "BlockFeed.h"
@@ -113,6 +113,8 @@ class CsvSource final : public Source {
   }
 
   arrow::Status ReadNames(std::vector<std::string> *names) {
+    rest_.remove_prefix(std::min(rest_.find_first_not_of("\r\n"), rest_.size()));
+    if (rest_.empty()) return arrow::Status::OK();
     csv::BlockParser first(parse_, -1, 1, 1);
     uint32_t used = 0;
     const auto status = last_ ? first.ParseFinal(rest_, &used) : first.Parse(rest_, &used);

@@ -1,6 +1,7 @@
 #include <arrow/json/options.h>
 #include <arrow/json/reader.h>
 
+#include <cstdlib>
 #include <cstring>
 
 #include "BlockFeed.h"
@@ -117,7 +118,12 @@ class JsonLinesSource final : public Source {
       }
       return alone.status();
     }
-    return failure;
+    // Only together are they wrong: a key changed its type. Arrow counts rows of the block from 0.
+    const std::string message = failure.message();
+    const size_t at = message.rfind(" in row ");
+    if (at == std::string::npos) return failure;
+    place.row = rows_before_ + 1 + std::strtoll(message.c_str() + at + 8, nullptr, 10);
+    return failure.WithMessage(message.substr(0, at));
   }
 
   std::unique_ptr<BlockFeed> feed_;

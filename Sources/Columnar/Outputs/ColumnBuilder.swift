@@ -10,6 +10,13 @@ extension Column {
         self.init(name: name, format: format, count: count, buffers: [nil, UnsafeRawPointer(values)], memory: memory)
     }
 
+    /// `buffer` as it is; nobody may write to it any more.
+    init(name: String, format: String, count: Int, adopting buffer: TensorBuffer) {
+        let memory = MemoryOwner()
+        memory.keep(buffer)
+        self.init(name: name, format: format, count: count, buffers: [nil, UnsafeRawPointer(buffer.address)], memory: memory)
+    }
+
     init(name: String, booleans: [Bool]) {
         let memory = MemoryOwner()
         let bits = memory.allocate(UInt8.self, count: (booleans.count + 7) / 8 + 1)

@@ -32,3 +32,29 @@ private func narrow(_ byte: UInt8, exponentBits: Int, bias: Int, isUnsignedZero:
     if exponent == 0 { return sign * fraction * Float(sign: .plus, exponent: 1 - bias, significand: 1) }
     return sign * (1 + fraction) * Float(sign: .plus, exponent: exponent - bias, significand: 1)
 }
+
+extension Tensor {
+    /// The same values in a type of at least a byte that tables and NumPy have; of all other types, the tensor itself.
+    var plain: Tensor {
+        guard let bits = elementType.bitWidth else { return self }
+        let count = elementCount
+        switch elementType {
+        case .bfloat16, .float8e4m3fn, .float8e4m3fnuz, .float8e5m2, .float8e5m2fnuz, .float8e8m0, .float4e2m1:
+            return Tensor(.float32, shape, (0..<count).map { widened(elementType, bits: element($0, bits: bits)) })
+        case .int4, .int2:
+            return Tensor(.int8, shape, (0..<count).map { index in
+                let value = Int(element(index, bits: bits))
+                return Int8(value >= 1 << (bits - 1) ? value - (1 << bits) : value)
+            })
+        case .uint4, .uint2: return Tensor(.uint8, shape, (0..<count).map { UInt8(element($0, bits: bits)) })
+        default: return self
+        }
+    }
+
+    /// The bits of one element; elements of less than a byte lie low bits first.
+    private func element(_ index: Int, bits: Int) -> UInt16 {
+        if bits == 16 { return bytes.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self) }
+        let bit = index * bits
+        return UInt16(bytes[bit / 8] >> UInt8(bit % 8)) & UInt16((1 << bits) - 1)
+    }
+}

@@ -57,10 +57,7 @@ package struct OutputColumns: Sendable {
         }
         var columns: [Column] = []
         for rule in rules {
-            guard let output = outputs.first(where: { $0.name == rule.output }) else {
-                let names = outputs.map(\.name)
-                throw .badRule("the pipeline names the output \"\(rule.output)\", which the model lacks: \(suggestion(for: rule.output, among: names).replacingColumns)")
-            }
+            let output = try find(rule.output, outputs)
             let table = try OutputTable(output.name, output.value, rowCount, classes)
             if let pattern = rule.columns { columns += try table.columns(named: pattern) }
             if let name = rule.classColumn { columns.append(try table.classColumn(name)) }
@@ -68,15 +65,52 @@ package struct OutputColumns: Sendable {
         }
         return columns
     }
-}
 
-extension String {
-    fileprivate var replacingColumns: String { hasPrefix("the columns are") ? "its outputs are" + dropFirst(15) : self }
+    /// The arrays of `rowCount` rows, for formats that have no columns.
+    func arrays(
+        _ outputs: [(name: String, value: OutputValue)], rowCount: Int, file: String
+    ) throws(ColumnarError) -> [(name: String, tensor: Tensor)] {
+        var arrays: [(name: String, tensor: Tensor)] = []
+        for rule in rules ?? outputs.map({ OutputRule(output: $0.name, columns: "*") }) {
+            let output = try find(rule.output, outputs)
+            if rule.columns != nil {
+                switch output.value {
+                case .tensor(let tensor): arrays.append((output.name, tensor))
+                case .labelled(let keys, let values):
+                    arrays.append((output.name, values))
+                    let names = keys.strings ?? (keys.values(as: Int64.self) ?? []).map(String.init)
+                    let repeated = (0..<rowCount).flatMap { _ in names }
+                    arrays.append((output.name + "_keys", Tensor(strings: repeated, shape: [rowCount, names.count])))
+                }
+            }
+            let table = try OutputTable(output.name, output.value, rowCount, classes)
+            if let name = rule.classColumn { arrays.append((name, try table.classColumn(name).tensor(file: file))) }
+            if let name = rule.argmaxColumn { arrays.append((name, try table.argmaxColumn(name).tensor(file: file))) }
+        }
+        return arrays
+    }
+
+    /// The names of `arrays`, but for keys.
+    func arrayNames(_ outputs: [String]) -> [String] {
+        guard let rules else { return outputs }
+        return rules.flatMap { [$0.columns == nil ? nil : $0.output, $0.classColumn, $0.argmaxColumn].compactMap(\.self) }
+    }
+
+    private func find(
+        _ name: String, _ outputs: [(name: String, value: OutputValue)]
+    ) throws(ColumnarError) -> (name: String, value: OutputValue) {
+        if let output = outputs.first(where: { $0.name == name }) { return output }
+        let hint = suggestion(for: name, among: outputs.map(\.name))
+        throw .badRule(
+            "the pipeline names the output \"\(name)\", which the model lacks: "
+                + (hint.hasPrefix("the columns are") ? "its outputs are" + hint.dropFirst(15) : hint))
+    }
 }
 
 /// One output as rows of elements with names.
 private struct OutputTable {
     let output: String
+    /// Of a type that tables have, or float16 or complex.
     let tensor: Tensor
     let rowCount: Int
     let width: Int
@@ -94,7 +128,7 @@ private struct OutputTable {
             guard tensor.shape.dimensions.first == rowCount || rowCount == 0 else {
                 throw .badRule("model output \"\(output)\" has the shape \(tensor.shape) for \(rowCount) rows: its first axis must be the rows")
             }
-            self.tensor = tensor
+            self.tensor = tensor.plain
             let axes = Array(tensor.shape.dimensions.dropFirst())
             width = axes.reduce(1, *)
             isLabelled = false
@@ -102,7 +136,7 @@ private struct OutputTable {
             classNames = isClasses ? classes : nil
             suffixes = isClasses ? classes ?? [] : axes.allSatisfy { $0 == 1 } ? [] : Self.positions(axes)
         case .labelled(let keys, let values):
-            tensor = values
+            tensor = values.plain
             width = keys.elementCount
             isLabelled = true
             guard values.elementCount == rowCount * width else {
@@ -183,7 +217,7 @@ private struct OutputTable {
         case .int64: elements(index, Int64.self).map(Double.init)
         case .uint64: elements(index, UInt64.self).map { Double($0) }
         case .complex64, .complex128, .string: throw .badRule("output \"\(output)\" is of type \(tensor.elementType.name): it has no greatest element")
-        default: (0..<rowCount).map { Double(tensor.elementType.isFloatingPoint ? widenedElement($0, index) : Float(smallInteger($0, index))) }
+        default: elements(index, Float16.self).map(Double.init)
         }
     }
 
@@ -226,17 +260,10 @@ private struct OutputTable {
                     for row in 0..<rowCount { target[row] = values[2 * (row * width + index) + part] }
                 }
             }
-        case .int4, .int2:
-            return [Column(name: name, format: "c", count: rowCount) { (target: UnsafeMutablePointer<Int8>) in
-                for row in 0..<rowCount { target[row] = Int8(smallInteger(row, index)) }
-            }]
-        case .uint4, .uint2:
-            return [Column(name: name, format: "C", count: rowCount) { (target: UnsafeMutablePointer<UInt8>) in
-                for row in 0..<rowCount { target[row] = UInt8(smallInteger(row, index)) }
-            }]
-        case .float16, .bfloat16, .float8e4m3fn, .float8e4m3fnuz, .float8e5m2, .float8e5m2fnuz, .float8e8m0, .float4e2m1:
+        default:
+            let values = elements(index, Float16.self)
             return [Column(name: name, format: "f", count: rowCount) { (target: UnsafeMutablePointer<Float>) in
-                for row in 0..<rowCount { target[row] = widenedElement(row, index) }
+                for row in 0..<rowCount { target[row] = Float(values[row]) }
             }]
         }
     }
@@ -247,29 +274,5 @@ private struct OutputTable {
             let values = tensor.bytes.assumingMemoryBound(to: Bits.self)
             for row in 0..<rowCount { target[row] = values[row * width + index] }
         }
-    }
-
-    /// Elements of less than a byte lie low bits first.
-    private func subByte(_ row: Int, _ index: Int, bits: Int) -> UInt8 {
-        let bit = (row * width + index) * bits
-        return (tensor.bytes[bit / 8] >> UInt8(bit % 8)) & UInt8((1 << bits) - 1)
-    }
-
-    private func smallInteger(_ row: Int, _ index: Int) -> Int {
-        let bits = tensor.elementType.bitWidth ?? 8
-        let value = Int(subByte(row, index, bits: bits))
-        let isSigned = tensor.elementType == .int4 || tensor.elementType == .int2
-        return isSigned && value >= 1 << (bits - 1) ? value - (1 << bits) : value
-    }
-
-    private func widenedElement(_ row: Int, _ index: Int) -> Float {
-        let position = row * width + index
-        let bits: UInt16 =
-            switch tensor.elementType.bitWidth {
-            case 16: tensor.bytes.assumingMemoryBound(to: UInt16.self)[position]
-            case 4: UInt16(subByte(row, index, bits: 4))
-            default: UInt16(tensor.bytes[position])
-            }
-        return widened(tensor.elementType, bits: bits)
     }
 }

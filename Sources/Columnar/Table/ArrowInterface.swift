@@ -200,6 +200,7 @@ extension Column {
         let owner = ArrayOwner()
         var error = CArrowError()
         guard carrow_cast(&schema, &given, format, owner.array, &error) == 0 else {
+            error.column = 0
             throw ColumnarError(error, file: file, columns: [field.name])
         }
         let target = Field(name: field.name, format: format, isNullable: field.isNullable)
@@ -214,6 +215,7 @@ extension Column {
         let owner = ArrayOwner()
         var error = CArrowError()
         guard carrow_concatenate(&schema, &arrays, Int32(arrays.count), owner.array, &error) == 0 else {
+            error.column = 0
             throw ColumnarError(error, file: file, columns: [parts[0].field.name])
         }
         return Column(field: parts[0].field, array: owner.array.pointee, owner: owner)
@@ -233,7 +235,7 @@ extension ColumnarError {
             self = .badFile(
                 TableLocation(
                     file: file, row: error.row > 0 ? Int(error.row) : nil,
-                    column: columns.indices.contains(column) ? columns[column] : columns.count == 1 ? columns[0] : nil),
+                    column: columns.indices.contains(column) ? columns[column] : nil),
                 reason: text)
         }
     }

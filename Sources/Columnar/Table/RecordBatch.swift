@@ -54,6 +54,13 @@ package struct Column: @unchecked Sendable {
     }
 }
 
+extension Column {
+    /// The values of a column of `size` bytes each.
+    func rawValues(size: Int) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: (array.buffers[1] ?? emptyMemory) + Int(array.offset) * size, count: count * size)
+    }
+}
+
 /// What a pointer without memory behind it points to: an array of no rows may have no buffers.
 nonisolated(unsafe) let emptyMemory = UnsafeRawPointer(UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64))
 

@@ -1,0 +1,179 @@
+package import Tensors
+
+/// Rows of a `.npy` or `.npz` file as the model's inputs.
+///
+/// An `.npz` has one array for each input, under its name (or under the one name in its rule's `columns`); the only array goes to
+/// the only input whatever it is called, and a `.npy` file is that array. The first axis is the rows, of which all arrays have as
+/// many; the others must have as many elements as the input's. Kept columns are arrays of one value a row. Types convert as
+/// table columns do. Row numbers count from 1.
+package final class ArrayBinder: InputBatches {
+    package let boundColumns: [String: [String]]
+    package let keptFields: [Field]
+
+    private struct Bound {
+        let port: InputPort
+        let array: ArrayRows
+        let filler: any PortFiller
+        let rowShape: [Int]
+    }
+    private let file: String
+    private let bound: [Bound]
+    private let kept: [ArrayRows]
+    private let rowCount: Int
+    private let batchRows: Int
+    private var rowsGiven = 0
+
+    package init(
+        path: String, format: TableFormat? = nil, ports: [InputPort], rules: [String: InputRule] = [:],
+        schema table: TableSchemaRule = TableSchemaRule(), batchRows: Int, memory: [String: TensorBuffer] = [:]
+    ) throws(ColumnarError) {
+        file = path
+        let descriptor = try OwnedDescriptor(reading: path)
+        let kind = (format ?? TableFormat(fileName: path))?.kind
+        var names: [String: ZipArchive.Entry] = [:]
+        if kind == .npz {
+            for entry in try ZipArchive(descriptor, file: path).entries {
+                names[entry.name.hasSuffix(".npy") ? String(entry.name.dropLast(4)) : entry.name] = entry
+            }
+        } else if kind != .npy {
+            throw .unsupported(file: path, reason: "not an array file by its name")
+        }
+        func open(_ name: String) throws(ColumnarError) -> ArrayRows {
+            guard let entry = names[name] else { return try ArrayRows(name: "", EntryBytes(descriptor, file: path), file: path) }
+            return try ArrayRows(name: name, EntryBytes(descriptor, entry, file: path), file: path)
+        }
+        let features = names.keys.filter { name in
+            !table.keep.contains(name) && !table.key.contains(name) && name != table.label
+        }
+        for name in rules.keys.sorted() where !ports.contains(where: { $0.name == name }) {
+            throw .badRule("the pipeline has a rule for the input \"\(name)\", which the model lacks: its inputs are " + ports.map { "\"\($0.name)\"" }.joined(separator: ", "))
+        }
+        var bound: [Bound] = []
+        for port in ports {
+            let rule = rules[port.name] ?? InputRule()
+            let location = TableLocation(file: path, input: port.name)
+            let name: String
+            if kind == .npy {
+                guard ports.count == 1 else {
+                    throw .mismatch(location, reason: "an .npy file holds one array, and the model has \(ports.count) inputs: use .npz, one array for each")
+                }
+                name = ""
+            } else {
+                name = try Self.arrayName(port, rule, isOnly: ports.count == 1, names: names.keys.sorted(), features: features, location)
+            }
+            let array = try open(name)
+            bound.append(try Self.bind(port, rule, array, memory[port.name], location))
+        }
+        var kept: [ArrayRows] = []
+        for name in table.keep {
+            guard names[name] != nil else {
+                throw .mismatch(
+                    TableLocation(file: path, column: name),
+                    reason: kind == .npy ? "an .npy file has no columns to keep" : "the file has no array of this name: " + suggestion(for: name, among: names.keys.sorted()))
+            }
+            let array = try open(name)
+            guard array.width == 1 else {
+                throw .mismatch(TableLocation(file: path, column: name), reason: "a kept array has one value a row, this one \(array.width)")
+            }
+            kept.append(array)
+        }
+        let all = bound.map(\.array) + kept
+        guard let first = all.first else { throw .badRule("\(path): the model has no inputs") }
+        for array in all where array.rowCount != first.rowCount {
+            throw .mismatch(
+                TableLocation(file: path, column: array.name),
+                reason: "the array has \(array.rowCount) rows, \"\(first.name)\" has \(first.rowCount)")
+        }
+        guard first.rowCount > 0 else { throw .noRows(file: path) }
+        self.bound = bound
+        self.kept = kept
+        rowCount = first.rowCount
+        self.batchRows = max(batchRows, 1)
+        boundColumns = Dictionary(uniqueKeysWithValues: bound.map { ($0.port.name, [$0.array.name]) })
+        keptFields = kept.map { Field(name: $0.name, format: $0.columnFormat, isNullable: false) }
+    }
+
+    package func next() throws(ColumnarError) -> InputBatch? {
+        let rows = min(batchRows, rowCount - rowsGiven)
+        guard rows > 0 else { return nil }
+        var tensors: [String: Tensor] = [:]
+        for bound in bound {
+            bound.filler.begin(rows: batchRows)
+            let column = try bound.array.next(rows)
+            let place = PortPlace(file: file, input: bound.port.name, columns: [bound.array.name], firstRow: rowsGiven + 1)
+            try bound.filler.append(.rows(column, width: bound.array.width), rows: 0..<rows, place: place)
+            tensors[bound.port.name] = bound.filler.take(rowShape: bound.port.dimensions.count == 1 ? [] : bound.rowShape)
+        }
+        var columns: [Column] = []
+        for array in kept { columns.append(try array.next(rows).asKept(array)) }
+        rowsGiven += rows
+        return InputBatch(
+            tensors: tensors, kept: RecordBatch(columns: columns, rowCount: rows), rowCount: rows, firstRow: rowsGiven - rows + 1)
+    }
+
+    private static func arrayName(
+        _ port: InputPort, _ rule: InputRule, isOnly: Bool, names: [String], features: [String], _ location: TableLocation
+    ) throws(ColumnarError) -> String {
+        switch rule.columns {
+        case .pattern(let pattern) where !pattern.contains("*") && !pattern.contains("?"): if names.contains(pattern) { return pattern }
+        case .list(let given) where given.count == 1: if names.contains(given[0]) { return given[0] }
+        default: break
+        }
+        if names.contains(port.name) { return port.name }
+        if isOnly, features.count == 1 { return features[0] }
+        throw .mismatch(
+            location, reason: "the file has no array of this name: its arrays are " + (names.isEmpty ? "none" : names.map { "\"\($0)\"" }.joined(separator: ", ")))
+    }
+
+    private static func bind(
+        _ port: InputPort, _ rule: InputRule, _ array: ArrayRows, _ memory: TensorBuffer?, _ location: TableLocation
+    ) throws(ColumnarError) -> Bound {
+        guard !port.dimensions.isEmpty else { throw .badRule("model input \"\(port.name)\" is a scalar without a row axis: no array can fill it") }
+        let inner = Array(array.header.shape.dropFirst())
+        // Open axes are as the array has them, where it has as many.
+        let fits = inner.count == port.dimensions.count - 1 && zip(inner, port.dimensions.dropFirst()).allSatisfy { $1 == nil || $1 == $0 }
+        guard let shape = fits ? inner : port.rowShape(width: array.width) else {
+            throw .mismatch(location, reason: "its shape \(port.description) does not fit the array's [\(array.header.shape.map(String.init).joined(separator: ", "))]")
+        }
+        let isText = switch array.header.elements { case .numbers: false; default: true }
+        if isText, port.elementType != .string { throw .mismatch(location, reason: "the array holds text, the input takes \(port.elementType.name)") }
+        let filler = try makePortFiller(port, rule: rule, width: array.width, memory: memory)
+        return Bound(port: port, array: array, filler: filler, rowShape: shape)
+    }
+}
+
+extension ArrayRows {
+    var columnFormat: String {
+        switch header.elements {
+        case .numbers(.bool): "b"
+        case .numbers(let type): ColumnType.format(of: type) ?? "l"
+        default: "u"
+        }
+    }
+}
+
+extension Column {
+    /// NumPy's booleans are bytes, a table's are bits.
+    fileprivate func asKept(_ array: ArrayRows) -> Column {
+        guard array.columnFormat == "b" else { return self }
+        return withExtendedLifetime(owner) {
+            let bytes = values(as: UInt8.self)
+            return Column(name: field.name, booleans: (0..<count).map { bytes[$0] != 0 })
+        }
+    }
+}
+
+/// The rows of a file of any format that is read.
+package func openInputs(
+    path: String, format: TableFormat? = nil, options: ReadOptions = ReadOptions(), ports: [InputPort],
+    rules: [String: InputRule] = [:], schema: TableSchemaRule = TableSchemaRule(), batchRows: Int,
+    memory: [String: TensorBuffer] = [:], pinned: [String: [String]] = [:]
+) throws(ColumnarError) -> any InputBatches {
+    if (format ?? TableFormat(fileName: path))?.isArrays ?? false {
+        return try ArrayBinder(
+            path: path, format: format, ports: ports, rules: rules, schema: schema, batchRows: batchRows, memory: memory)
+    }
+    return try TableBinder(
+        reader: TableReader(path: path, format: format, options: options), ports: ports, rules: rules, schema: schema,
+        batchRows: batchRows, memory: memory, pinned: pinned)
+}

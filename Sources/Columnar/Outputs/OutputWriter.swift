@@ -1,0 +1,137 @@
+internal import Tensors
+
+/// Writes a model's outputs, with the kept columns before them, in any format.
+///
+/// Tables get the columns that `OutputColumns` makes. An `.npz` gets one array for each kept column and each output, under its
+/// name; of a ZipMap, its values, and its keys as `NAME_keys`. With rules, only the outputs that they name, and their class and
+/// argmax columns as arrays. A `.npy` takes a single output and no kept columns.
+package final class OutputWriter {
+    package let file: String
+    private let format: TableFormat
+    private let columns: OutputColumns
+    private let metadata: [(key: String, value: String)]
+    private let target: Target
+    private var table: TableWriter?
+    private var arrays: ArrayWriter?
+
+    private enum Target {
+        case path
+        case descriptor(Int32, temporaryDirectory: String)
+    }
+
+    /// Makes the file with the first rows.
+    package init(
+        path: String, format: TableFormat, columns: OutputColumns = OutputColumns(), metadata: [(key: String, value: String)] = []
+    ) {
+        file = path
+        self.format = format
+        self.columns = columns
+        self.metadata = metadata
+        target = .path
+    }
+
+    /// Writes to an open, empty file, which stays the caller's; `name` is for messages.
+    package init(
+        descriptor: Int32, name: String, format: TableFormat, temporaryDirectory: String, columns: OutputColumns = OutputColumns(),
+        metadata: [(key: String, value: String)] = []
+    ) {
+        file = name
+        self.format = format
+        self.columns = columns
+        self.metadata = metadata
+        target = .descriptor(descriptor, temporaryDirectory: temporaryDirectory)
+    }
+
+    /// Appends rows. Outputs are copied, so their memory is free afterwards.
+    package func write(
+        kept: RecordBatch, outputs: [(name: String, value: OutputValue)], rowCount: Int
+    ) throws(ColumnarError) {
+        if format.isArrays { return try writeArrays(kept, outputs, rowCount) }
+        let made = try columns.columns(outputs, rowCount: rowCount, file: file)
+        let batch = RecordBatch(columns: kept.columns + made, rowCount: rowCount)
+        if table == nil {
+            table = switch target {
+            case .path: try TableWriter(path: file, format: format, schema: batch.schema, metadata: metadata)
+            case .descriptor(let number, _):
+                try TableWriter(descriptor: number, name: file, format: format, schema: batch.schema, metadata: metadata)
+            }
+        }
+        try table?.write(batch)
+    }
+
+    package func finish() throws(ColumnarError) -> WrittenTable {
+        if let table { return try table.finish() }
+        if let arrays { return try arrays.finish() }
+        throw .noRows(file: file)
+    }
+
+    private func writeArrays(
+        _ kept: RecordBatch, _ outputs: [(name: String, value: OutputValue)], _ rowCount: Int
+    ) throws(ColumnarError) {
+        let writer: ArrayWriter
+        if let arrays { writer = arrays } else {
+            writer = switch target {
+            case .path: try ArrayWriter(path: file, format: format)
+            case .descriptor(let number, let directory):
+                try ArrayWriter(descriptor: number, name: file, format: format, temporaryDirectory: directory)
+            }
+            arrays = writer
+        }
+        let names = kept.columns.map(\.field.name) + columns.arrayNames(outputs.map(\.name))
+        for (index, name) in names.enumerated() where names[..<index].contains(name) {
+            throw .mismatch(
+                TableLocation(file: file, column: name), reason: "two output arrays have this name: keep one column less, or rename the class column")
+        }
+        if format.kind == .npy, names.count != 1 {
+            throw .unsupported(file: file, reason: "an .npy file holds one array, and these are to be written: \(listed(names)): use .npz, or one output and no kept columns")
+        }
+        for column in kept.columns { try writer.append(column.field.name, column.tensor(file: file)) }
+        for (name, tensor) in try columns.arrays(outputs, rowCount: rowCount, file: file) { try writer.append(name, tensor) }
+    }
+}
+
+extension Column {
+    /// The values as a `[N]` tensor: numbers without nulls as they are, all else as text, null as NaN in floats and empty text.
+    func tensor(file: String) throws(ColumnarError) -> Tensor {
+        var plain = self
+        if case .dictionary = field.type { plain = try cast(to: field.valueFormat, file: file) }
+        switch plain.field.type {
+        case .number(let type) where !plain.mayHaveNulls || type.isFloatingPoint:
+            let size = (type.bitWidth ?? 8) / 8
+            let buffer = TensorBuffer(byteCount: count * size)
+            withExtendedLifetime(plain.owner) {
+                buffer.mutableBytes.copyMemory(from: plain.rawValues(size: size))
+            }
+            for row in 0..<count where plain.isNull(row) {
+                switch type {
+                case .float16: buffer.address.assumingMemoryBound(to: Float16.self)[row] = .nan
+                case .float32: buffer.address.assumingMemoryBound(to: Float.self)[row] = .nan
+                default: buffer.address.assumingMemoryBound(to: Double.self)[row] = .nan
+                }
+            }
+            return Tensor(elementType: type, shape: [count], buffer: buffer)
+        case .boolean where !plain.mayHaveNulls:
+            var bytes: [UInt8] = []
+            let cell = try CellText(plain, isJSON: false, file: file)
+            for row in 0..<count {
+                var text: [UInt8] = []
+                cell.append(row, to: &text)
+                bytes.append(text.first == UInt8(ascii: "t") ? 1 : 0)
+            }
+            return Tensor(.bool, [count], bytes)
+        case .string:
+            let strings = try BytesColumn(plain, file: file)
+            return Tensor(strings: (0..<count).map { plain.isNull($0) ? "" : strings[$0] }, shape: [count])
+        default:
+            let cell = try CellText(plain, isJSON: true, file: file)
+            return Tensor(
+                strings: (0..<count).map { row in
+                    if plain.isNull(row) { return "" }
+                    var text: [UInt8] = []
+                    cell.append(row, to: &text)
+                    if text.first == UInt8(ascii: "\"") { text = Array(text.dropFirst().dropLast()) }
+                    return String(decoding: text, as: UTF8.self)
+                }, shape: [count])
+        }
+    }
+}
