@@ -125,6 +125,7 @@ final class LiveWatch: Sendable {
 
     /// Returns when everything that was done before the call has been heard and judged as far as the time allows.
     func barrier() async throws {
+        try await until("the first scan") { $0.contains(.rescanned(directory: "s")) }
         let number = Self.barriers.add(1, ordering: .relaxed).newValue
         let name = "barrier-\(number)"
         try Data("x".utf8).write(to: URL(fileURLWithPath: base(name)))

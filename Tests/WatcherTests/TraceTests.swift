@@ -5,19 +5,21 @@ import Testing
 
 @testable import Watcher
 
-/// Every scenario of Traces, as data and for real.
-@Suite(.timeLimit(.minutes(5))) struct TraceTests {
-    @Test(arguments: TraceScenario.all) func asData(_ scenario: TraceScenario) {
-        var model = TraceModel()
-        model.run(scenario)
-    }
+extension WithInotify {
+    /// Every scenario of Traces, as data and for real.
+    @Suite(.timeLimit(.minutes(5))) struct TraceTests {
+        @Test(arguments: TraceScenario.all) func asData(_ scenario: TraceScenario) {
+            var model = TraceModel()
+            model.run(scenario)
+        }
 
-    @Test(arguments: TraceScenario.all) func heard(_ scenario: TraceScenario) async throws {
-        try await TracePlayer(scenario, isPolled: false).play()
-    }
+        @Test(arguments: TraceScenario.all) func heard(_ scenario: TraceScenario) async throws {
+            try await TracePlayer(scenario, isPolled: false).play()
+        }
 
-    @Test(arguments: TraceScenario.all) func polled(_ scenario: TraceScenario) async throws {
-        try await TracePlayer(scenario, isPolled: true).play()
+        @Test(arguments: TraceScenario.all) func polled(_ scenario: TraceScenario) async throws {
+            try await TracePlayer(scenario, isPolled: true).play()
+        }
     }
 }
 

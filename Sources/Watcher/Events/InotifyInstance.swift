@@ -144,8 +144,7 @@ final class InotifyInstance: Sendable {
         state.withLock { state in
             let hasMore = Self.readRounds(&state, for: listener)
             guard let mine = state.listeners[listener] else { return Taken(events: [], hasOverflowed: false, hasMore: false) }
-            state.listeners[listener]!.events = []
-            state.listeners[listener]!.hasOverflowed = false
+            state.listeners[listener] = Listener(wake: mine.wake)
             return Taken(events: mine.events, hasOverflowed: mine.hasOverflowed, hasMore: hasMore)
         }
     }
@@ -220,13 +219,15 @@ final class InotifyInstance: Sendable {
     }
 
     private static func give(_ event: Heard, to listener: Int, reader: Int, _ state: inout State) {
-        guard let target = state.listeners[listener] else { return }
-        if target.events.count >= queueLimit {
-            state.listeners[listener]!.hasOverflowed = true
+        // In place: a copy of the listener would be a copy of its queue.
+        guard let index = state.listeners.index(forKey: listener) else { return }
+        let waiting = state.listeners.values[index].events.count
+        if waiting >= queueLimit {
+            state.listeners.values[index].hasOverflowed = true
         } else {
-            state.listeners[listener]!.events.append(event)
+            state.listeners.values[index].events.append(event)
         }
-        if listener != reader, target.events.isEmpty { wake(target) }
+        if listener != reader, waiting == 0 { wake(state.listeners.values[index]) }
     }
 
     private static func wake(_ listener: Listener) {

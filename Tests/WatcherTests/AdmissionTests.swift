@@ -1,0 +1,67 @@
+import Testing
+
+@testable import Watcher
+
+@Suite struct AdmissionTests {
+    @Test(arguments: [
+        ".data.csv.WXD708", ".~tmp~/data.csv", ".rsync-partial/data.csv", "data.csv.1a2b3c4d.partial", "m.onnx.6ABa185E", ".azDownload-1-a.csv",
+        "a.csv_.gstmp", "a.csv_.gztmp", ".syncthing.a.csv.tmp", "~syncthing~a.csv.tmp", ".stfolder/a.csv", ".stversions/a.csv",
+        "a.sync-conflict-20240101-101010-ABCDEFG.csv", ".in.a.csv", ".in.a.csv.", "a.csv.lftp-pget-status", "a.csv.filepart", "a.csv.aria2",
+        "a.csv.crdownload", "Unconfirmed 12.crdownload", "a.csv.part", "a.csv.download", ".cache/huggingface/download/x.incomplete",
+        "x.incomplete", "a.csv._COPYING_", ".distcp.tmp.attempt_1", ".a.csv.crc", "_temporary/0/part-0.csv", "_SUCCESS", "_started_1",
+        ".hive-staging_1/a.csv", "part-0-1.inprogress.8a7b", "tmp_f.parquet", ".f.data.RND/f.data", ".nfs000123", ".fuse_hidden0001",
+        ".~lock.a.csv#", "~$a.csv", "~a.tmp", "._a.csv", ".DS_Store", "Thumbs.db", ".dropbox.cache/a.csv", "a (conflicted copy).csv",
+        ".a.csv.swp", ".a.csv.swx", "a.csv~", "4913", "#a.csv#", ".#a.csv", ".a.csv.kate-swp", "sedkwLhC7", "..data/a.csv",
+        "..2026_01_01/a.csv",
+    ]) func temporaryNamesAreIgnored(_ name: String) {
+        guard case .ignored(let rule, _) = Admission.judge(relativePath: name, include: []) else {
+            return #expect(Bool(false), "admitted")
+        }
+        #expect(rule.hasPrefix("name."))
+    }
+
+    @Test(arguments: [
+        "a.csv", "sub/a.csv", "x.csv/part-00000-abc.csv", "date=2024-01-01/a.csv", "_date=2024-01-01/a.csv", "sedimentation.csv", "sed.csv",
+        "tmp.csv", "a b.csv", "ä.csv", "a.part.csv", "partial.csv",
+    ]) func realNamesAreCandidates(_ name: String) {
+        #expect(Admission.judge(relativePath: name, include: ["*.csv"]) == .candidate)
+    }
+
+    @Test func controlCharactersAreRefusedByName() {
+        guard case .refused(let rule, _, let remedy) = Admission.judge(relativePath: "a\nb.csv", include: ["*.csv"]) else {
+            return #expect(Bool(false))
+        }
+        #expect(rule == "name.control")
+        #expect(!remedy.isEmpty)
+    }
+
+    @Test(arguments: [
+        ("*.csv", "a.csv", true), ("*.csv", "sub/a.csv", true), ("*.csv", "a.csv.gz", false), ("*.csv", "A.CSV", false),
+        ("sub/*.csv", "sub/a.csv", true), ("sub/*.csv", "a.csv", false), ("sub/*.csv", "sub/deep/a.csv", false),
+        ("**/a.csv", "a.csv", true), ("**/a.csv", "x/y/a.csv", true), ("sub/**", "sub/x/y.csv", true), ("sub/**/z.csv", "sub/x/y/z.csv", true),
+        ("a?c", "abc", true), ("a?c", "ac", false), ("[a-c]*.csv", "b1.csv", true), ("[!a-c]*.csv", "b1.csv", false),
+        ("[abc", "[abc", true), ("*", "anything", true), ("a*b*c", "a1b2b3c", true), ("a*b*c", "a1b2b3", false), ("", "", true),
+    ]) func globs(_ pattern: String, _ path: String, _ isMatch: Bool) {
+        let name = Spool.split(path).name
+        #expect(Glob(pattern).matches(path: path, name: name.utf8) == isMatch)
+    }
+
+    @Test func aHostilePatternIsNotSlow() {
+        let pattern = String(repeating: "*a", count: 30) + "b"
+        #expect(!Glob(pattern).matches(path: String(repeating: "a", count: 200), name: String(repeating: "a", count: 200)[...].utf8))
+    }
+
+    @Test func mountsAreKnownByTheLongestPoint() {
+        let mounts = """
+            22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+            30 22 0:40 / /data rw - nfs4 host:/x rw
+            31 22 0:41 / /data/with\\040blank rw - xfs /dev/sdb rw
+            32 22 0:42 / /dev/shm rw shared:3 master:1 - tmpfs tmpfs rw
+            """
+        #expect(FileSystemKind.type(of: "/home/x", mounts: mounts) == "ext4")
+        #expect(FileSystemKind.type(of: "/data/spool", mounts: mounts) == "nfs4")
+        #expect(FileSystemKind.type(of: "/data/with blank/spool", mounts: mounts) == "xfs")
+        #expect(FileSystemKind.type(of: "/database", mounts: mounts) == "ext4")
+        #expect(FileSystemKind.type(of: "/dev/shm", mounts: mounts) == "tmpfs")
+    }
+}

@@ -1,0 +1,87 @@
+import Foundation
+import Glibc
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Watcher
+
+extension WithInotify {
+    @Suite(.timeLimit(.minutes(2))) struct ConfigWatchTests {
+        private final class Run: Sendable {
+            let watch: ConfigWatch
+            private let changes = Mutex<[String]>([])
+
+            init(_ files: [String]) {
+                watch = ConfigWatch(files: files)
+                let thread = Thread { [self] in watch.run { path in changes.withLock { $0.append(path) } } }
+                thread.start()
+            }
+
+            func until(_ count: Int, _ what: String) async throws {
+                for _ in 0..<10_000 where changes.withLock({ $0.count }) < count { try await Task.sleep(for: .milliseconds(1)) }
+                #expect(changes.withLock { $0.count } == count, "\(what)")
+            }
+
+            var all: [String] { changes.withLock { $0 } }
+            func settle() async throws { try await Task.sleep(for: .milliseconds(200)) }
+        }
+
+        @Test func editsAreSeenHoweverTheyAreMade() async throws {
+            let base = try TemporaryDirectory("config")
+            let path = try base.write("a: 1\n", to: "p.yaml")
+            let run = Run([path])
+            try await run.settle()
+            // sed -i: another file renamed over it.
+            try base.write("a: 2\n", to: "sedAbCdEf")
+            #expect(rename(base("sedAbCdEf"), path) == 0)
+            try await run.until(1, "sed")
+            // vim: in place, with its noise.
+            try base.write("swap", to: ".p.yaml.swp")
+            let descriptor = open(path, O_WRONLY | O_TRUNC)
+            #expect(write(descriptor, "a: 3\n", 5) == 5)
+            close(descriptor)
+            unlink(base(".p.yaml.swp"))
+            try await run.until(2, "vim")
+            // The same content again, and another time, are no edits.
+            try base.write("a: 3\n", to: "x")
+            #expect(rename(base("x"), path) == 0)
+            utimes(path, nil)
+            try base.write("noise", to: "other.yaml")
+            try await run.settle()
+            #expect(run.all == [path, path])
+            run.watch.stop()
+        }
+
+        @Test func aConfigMapSwapIsSeen() async throws {
+            let base = try TemporaryDirectory("config")
+            try base.write("a: 1\n", to: "..2026_1/p.yaml")
+            #expect(symlink("..2026_1", base("..data")) == 0)
+            #expect(symlink("..data/p.yaml", base("p.yaml")) == 0)
+            let run = Run([base("p.yaml")])
+            try await run.settle()
+            for version in 2...3 {
+                try base.write("a: \(version)\n", to: "..2026_\(version)/p.yaml")
+                #expect(symlink("..2026_\(version)", base("..data_tmp")) == 0)
+                #expect(rename(base("..data_tmp"), base("..data")) == 0)
+                try await run.until(version - 1, "swap \(version)")
+            }
+            #expect(run.all == [base("p.yaml"), base("p.yaml")])
+            run.watch.stop()
+        }
+
+        @Test func aDeletionIsSaidOnceItLasts() async throws {
+            let base = try TemporaryDirectory("config")
+            let path = try base.write("a: 1\n", to: "p.yaml")
+            let run = Run([path])
+            try await run.settle()
+            let start = ContinuousClock.now
+            unlink(path)
+            try await run.until(1, "deletion")
+            #expect(ContinuousClock.now - start >= .seconds(1), "an editor may be about to put it back")
+            try base.write("a: 1\n", to: "p.yaml")
+            try await run.until(2, "return")
+            run.watch.stop()
+        }
+    }
+}

@@ -1,0 +1,157 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+@testable import Watcher
+
+@Suite struct SealTests {
+    struct Case: Sendable, CustomStringConvertible {
+        let name: String
+        let bytes: [UInt8]
+        var description: String { name }
+    }
+
+    static let sealed: [Case] = [
+        Case(name: "f.parquet", bytes: Fixtures.parquet), Case(name: "f.arrow", bytes: Fixtures.arrow),
+        Case(name: "stream.arrows", bytes: Fixtures.arrowStream(isEnded: true)), Case(name: "f.npy", bytes: Fixtures.npy()),
+        Case(name: "scalar.npy", bytes: Fixtures.npy(shape: "()", type: "<f8", bytes: 8)),
+        Case(name: "text.npy", bytes: Fixtures.npy(shape: "(2,)", type: "<U3", bytes: 24)),
+        Case(name: "none.npy", bytes: Fixtures.npy(shape: "(0, 4)", bytes: 0)), Case(name: "f.npz", bytes: Fixtures.zip()),
+        Case(name: "comment.npz", bytes: Fixtures.zip(comment: "a comment")), Case(name: "f.csv.zst", bytes: Fixtures.zstd),
+        Case(name: "two.csv.zst", bytes: Fixtures.zstd + Fixtures.zstd), Case(name: "f.png", bytes: Fixtures.png),
+        Case(name: "f.jpg", bytes: Fixtures.jpeg), Case(name: "f.onnx", bytes: Fixtures.onnx),
+    ]
+
+    private func verdict(_ bytes: [UInt8], as name: String, in directory: TemporaryDirectory) throws -> Seal.Verdict {
+        try #require(Seal.check(path: try directory.write(bytes, to: name)))
+    }
+
+    @Test(arguments: sealed) func wholeHolds(_ file: Case) throws {
+        let directory = try TemporaryDirectory("seal")
+        #expect(try verdict(file.bytes, as: file.name, in: directory) == .holds(companions: []))
+    }
+
+    /// At every byte but where a format cannot tell: between two zstd frames and between two messages of an Arrow stream.
+    @Test(arguments: sealed) func cutAnywhereDoesNotHold(_ file: Case) throws {
+        let directory = try TemporaryDirectory("seal")
+        for length in 0..<file.bytes.count {
+            let verdict = try verdict(Array(file.bytes[..<length]), as: file.name, in: directory)
+            if file.name == "two.csv.zst", length == Fixtures.zstd.count { continue }
+            if file.name == "stream.arrows", case .none = verdict { continue }
+            guard case .broken = verdict else {
+                Issue.record("\(file.name) cut to \(length) of \(file.bytes.count) bytes: \(verdict)")
+                return
+            }
+        }
+    }
+
+    /// A file preallocated to its full size, whose end is still zeros.
+    @Test(arguments: sealed.filter { !$0.name.hasSuffix(".npy") && !$0.name.hasSuffix(".onnx") }) func preallocatedDoesNotHold(_ file: Case) throws {
+        let directory = try TemporaryDirectory("seal")
+        let half = file.bytes.count / 2
+        let bytes = file.bytes[..<half] + [UInt8](repeating: 0, count: file.bytes.count - half)
+        guard case .broken = try verdict(Array(bytes), as: file.name, in: directory) else {
+            Issue.record("\(file.name) holds with its second half missing")
+            return
+        }
+    }
+
+    @Test func noiseNeverHoldsNorCrashes() throws {
+        let directory = try TemporaryDirectory("seal")
+        var generator = SeededGenerator(seed: 11)
+        for file in Self.sealed {
+            for _ in 0..<60 {
+                var bytes = file.bytes
+                for _ in 0..<3 where !bytes.isEmpty { bytes[Int.random(in: 0..<bytes.count, using: &generator)] = .random(in: 0...255, using: &generator) }
+                _ = try verdict(bytes, as: file.name, in: directory)
+                let noise = (0..<Int.random(in: 0...300, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) }
+                if case .holds = try verdict(noise, as: file.name, in: directory) { Issue.record("noise holds as \(file.name)") }
+            }
+        }
+    }
+
+    @Test func textHasNoSealButALastNewline() throws {
+        let directory = try TemporaryDirectory("seal")
+        #expect(try verdict(Fixtures.csv, as: "a.csv", in: directory) == .none(endsWithNewline: true))
+        #expect(try verdict(Fixtures.csv.dropLast(), as: "a.csv", in: directory) == .none(endsWithNewline: false))
+        #expect(try verdict([], as: "a.csv", in: directory) == .none(endsWithNewline: nil))
+    }
+
+    @Test func gzipProvesNothingButItsEnds() throws {
+        let directory = try TemporaryDirectory("seal")
+        #expect(try verdict(Fixtures.gzip, as: "a.csv.gz", in: directory) == .none(endsWithNewline: nil))
+        guard case .broken = try verdict(Array(Fixtures.csv), as: "a.csv.gz", in: directory) else { return #expect(Bool(false)) }
+        // A trailer that promises four gigabytes from twenty bytes.
+        guard case .broken = try verdict(Fixtures.gzip.dropLast(4) + [255, 255, 255, 255], as: "a.csv.gz", in: directory) else {
+            return #expect(Bool(false))
+        }
+    }
+
+    @Test func whatNumPyPicklesProvesNothing() throws {
+        let directory = try TemporaryDirectory("seal")
+        #expect(try verdict(Fixtures.npy(type: "|O"), as: "a.npy", in: directory) == .none(endsWithNewline: nil))
+    }
+
+    @Test func anArrowStreamWithoutItsEndMarkIsUnsealed() throws {
+        let directory = try TemporaryDirectory("seal")
+        #expect(try verdict(Fixtures.arrowStream(isEnded: false), as: "a.arrow", in: directory) == .none(endsWithNewline: nil))
+    }
+
+    @Test func aModelNeedsAllOfItsExternalData() throws {
+        let directory = try TemporaryDirectory("seal")
+        let model = TinyModel.withExternalData(location: "sub/w.bin", offset: 8, length: 4)
+        guard case .broken(let missing) = try verdict(model, as: "m.onnx", in: directory) else { return #expect(Bool(false)) }
+        #expect(missing.contains("sub/w.bin"))
+        for count in [0, 8, 11] {
+            try directory.write([UInt8](repeating: 0, count: count), to: "sub/w.bin")
+            guard case .broken = try verdict(model, as: "m.onnx", in: directory) else { return #expect(Bool(false), "\(count)") }
+        }
+        try directory.write([UInt8](repeating: 0, count: 12), to: "sub/w.bin")
+        #expect(try verdict(model, as: "m.onnx", in: directory) == .holds(companions: ["sub/w.bin"]))
+    }
+
+    @Test(arguments: ["../w.bin", "/etc/hostname", "a/../../w.bin", "..", ".", ""]) func dataOutsideIsUnsafe(_ location: String) throws {
+        let directory = try TemporaryDirectory("seal")
+        guard case .unsafe(let rule, _, _) = try verdict(TinyModel.withExternalData(location: location), as: "m.onnx", in: directory) else {
+            return #expect(Bool(false))
+        }
+        #expect(rule == "model.external-data.outside")
+    }
+
+    @Test func dataThroughALinkIsUnsafe() throws {
+        let directory = try TemporaryDirectory("seal")
+        let data = try directory.write([UInt8](repeating: 0, count: 4), to: "outside.bin")
+        try directory.write([0], to: "d/x")
+        let model = TinyModel.withExternalData(location: "w.bin")
+        #expect(symlink(data, directory("d/w.bin")) == 0)
+        guard case .unsafe(let rule, _, _) = try verdict(model, as: "d/m.onnx", in: directory) else { return #expect(Bool(false)) }
+        #expect(rule == "model.external-data.link")
+        unlink(directory("d/w.bin"))
+        #expect(link(data, directory("d/w.bin")) == 0)
+        guard case .unsafe = try verdict(model, as: "d/m.onnx", in: directory) else { return #expect(Bool(false)) }
+        #expect(symlink("d", directory("e")) == 0)
+        guard case .unsafe = try verdict(TinyModel.withExternalData(location: "e/x", length: 1), as: "m.onnx", in: directory) else {
+            return #expect(Bool(false))
+        }
+    }
+
+    @Test func aModelNestedWithoutEndIsBrokenNotACrash() throws {
+        let directory = try TemporaryDirectory("seal")
+        // graph > node > attribute > graph > ... each in a length-delimited field.
+        var inner: [UInt8] = []
+        for level in 0..<3000 {
+            let field: UInt8 = [0x32, 0x2A, 0x0A][level % 3]
+            var length = inner.count
+            var header: [UInt8] = [field]
+            while length >= 0x80 {
+                header.append(UInt8(length & 0x7F) | 0x80)
+                length >>= 7
+            }
+            header.append(UInt8(length))
+            inner = header + inner
+        }
+        inner[0] = 0x3A
+        guard case .broken = try verdict(inner, as: "m.onnx", in: directory) else { return #expect(Bool(false)) }
+    }
+}
