@@ -81,7 +81,9 @@ let package = Package(
         .target(name: "TestSupport", dependencies: [system], path: "Tests/TestSupport"),
         tests("Tensors", []),
         tests("ONNX", ["Tensors", "ONNXProto", protobuf]),
-        tests("Engine", ["Tensors", "ONNX", "ONNXProto", protobuf]),
+        tests(
+            "Engine", ["Tensors", "ONNX", "ONNXProto", protobuf],
+            exclude: ["Fixtures", "make-fixtures.py", "expected-failures.txt"]),
         tests("Columnar", ["Tensors"]),
         tests("Watcher", [system], exclude: ["Traces"]),
         tests("Landing", [system]),
