@@ -86,7 +86,7 @@ package final class DaemonLock: Sendable {
 enum StateFolder {
     static func make(_ path: String) throws(LedgerError) {
         guard mkdir(path, 0o755) != 0, errno != EEXIST else { return }
-        throw .lockFailed(path: path, message: message(errno))
+        throw .stateFolder(path: path, message: message(errno))
     }
 
     static func message(_ code: Int32) -> String { String(cString: strerror(code)) }

@@ -9,6 +9,7 @@ package enum LedgerError: Error, Hashable, Sendable {
     case olderSchema(path: String, holder: DaemonLock.Holder?)
     case notALedger(path: String)
     case locked(path: String, by: DaemonLock.Holder)
+    case stateFolder(path: String, message: String)
     case lockFailed(path: String, message: String)
     case readOnly(path: String)
     case busy(path: String, doing: String)
@@ -43,11 +44,13 @@ extension LedgerError: CustomStringConvertible {
             "\(path): this is an SQLite database of another application. Name another --root."
         case .locked(let path, let holder):
             "\(path): another daemon works on this root: \(holder). Stop it first, or use another --root."
+        case .stateFolder(let path, let message):
+            "\(path): the state folder cannot be made: \(message). Check that --root names an existing folder that may be written."
         case .lockFailed(let path, let message):
             "\(path): the lock cannot be taken: \(message). Check the permissions of the folder."
         case .readOnly(let path):
-            "\(path): the ledger cannot be written: it was opened for reading, or the file or its folder is read-only. "
-                + "Check the permissions of the state folder."
+            "\(path): the ledger cannot be opened or written: it was opened for reading, or the permissions of the file or its folder "
+                + "do not allow it. SQLite needs to write in the folder even to read."
         case .busy(let path, let doing):
             "\(path): could not \(doing): another process held the ledger for too long. Try again; see who has it with fuser."
         case .noSpace(let path, let doing):

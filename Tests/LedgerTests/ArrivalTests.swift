@@ -115,6 +115,7 @@ import Testing
         let run = try #require(try f.open(1))
         try f.ledger.close([RunClosing(run: run.run, outcome: .gone)], at: f.now)
         #expect(try f.state(1) == .ignored)
+        #expect(try f.ledger.explain(path: "a.csv", now: f.now).first?.visits.first?.arrival.explanation?.reason.contains("removed") == true)
         #expect(try f.arrive("b.csv.gz", "B") == .arrived(2, superseded: nil))
         #expect(try f.ledger.arrive([f.file("a.csv.gz", "C", key: "a")], at: f.now) == [.arrived(3, superseded: nil)], "its output is free")
     }
@@ -126,6 +127,10 @@ import Testing
         #expect(try f.state(1) == .ignored)
         #expect(try f.waiting() == [])
         #expect(try f.arrive("a.csv", "A") == .arrived(2, superseded: nil))
+        try f.finish(2)
+        _ = try f.apply(.replay(Selection(arrival: 2)))
+        try f.ledger.withdraw([2], because: Fixture.explanation)
+        #expect(try f.state(2) == .done, "a replay withdrawn leaves what was done")
     }
 
     // MARK: Models and labels (SEMANTICS 5, 6)

@@ -262,6 +262,18 @@ import Testing
         #expect(try f.counts() == ["data done": 1, "data waiting": 2])
     }
 
+    @Test func whatAnEditWouldRedoIsWhatIsDoneUnderAnotherRevision() throws {
+        let f = try Fixture()
+        try f.finish(try f.arrive("a.csv", "A").number, revision: "r1")
+        try f.finish(try f.arrive("b.csv", "B").number, revision: "r2")
+        try f.finish(try f.arrive("c.csv", "C").number, revision: "r1")
+        try f.finish(try f.arrive("c.csv", "D").number, revision: "r1")
+        try f.arrive("d.csv", "E")
+        #expect(try f.ledger.outdated(pipeline: "p", revision: "r2").map(\.arrival) == [1, 4])
+        #expect(try f.ledger.outdated(pipeline: "p", revision: "r2", after: 1).map(\.path) == ["c.csv"])
+        #expect(try f.ledger.outdated(pipeline: "p", revision: "r1", limit: 1).map(\.arrival) == [2])
+    }
+
     @Test func theWindowPagesInArrivalOrder() throws {
         let f = try Fixture()
         _ = try f.ledger.arrive((0..<10).map { f.file("f\($0).csv", "\($0)") }, at: f.now)

@@ -32,11 +32,13 @@ extension LedgerTransaction {
         move(pipeline: row.pipeline, role: row.role, from: row.state, to: state)
     }
 
-    /// The file is not there (any more): whatever comes under that path is looked at afresh.
+    /// The file is not there (any more): whatever comes under that path is looked at afresh, and its output may be another's.
     func forgetFile(of row: ArrivalRow) throws(LedgerError) {
-        let removed = try connection.run(
-            "DELETE FROM files WHERE pipeline = ? AND role = ? AND path = ? AND arrival = ?", row.pipeline, row.role, row.path, row.number)
-        guard removed > 0 else { return }
+        let isCurrent = try connection.run(
+            "UPDATE files SET changed = -1 WHERE pipeline = ? AND role = ? AND path = ? AND arrival = ?", row.pipeline, row.role, row.path,
+            row.number) > 0
+        // What a replay would have done again stays done, and keeps its output.
+        guard isCurrent, row.replaying != .done else { return }
         try connection.run("DELETE FROM outputs WHERE pipeline = ? AND role = ? AND path = ?", row.pipeline, row.role, row.path)
     }
 }

@@ -85,7 +85,7 @@ extension LedgerTransaction {
         for number in arrivals {
             guard let row = try arrivalRow(number), row.state == .waiting else { continue }
             try abandonOpenRun(of: row.run)
-            try setState(row, .ignored, explanation: explanation)
+            try setState(row, row.replaying == .done ? .done : .ignored, explanation: row.replaying == .done ? nil : explanation)
             try forgetFile(of: row)
         }
     }

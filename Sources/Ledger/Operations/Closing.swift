@@ -75,12 +75,16 @@ extension LedgerTransaction {
             try hold(run)
         case .gone:
             state = .abandoned
-            failure = ("gone", "the file was removed before it could be read")
-            try setState(
-                run.arrival, run.arrival.replaying == .done ? .done : .ignored,
-                explanation: Explanation(
-                    reason: "the file was removed before it could be read", rule: "an arrival needs its file",
-                    remedy: "Drop it again if it is wanted."))
+            let why = Explanation(
+                reason: "the file was removed before it could be read", rule: "an arrival needs its file",
+                remedy: "Drop it again if it is wanted.")
+            if run.arrival.replaying == .done {
+                try setState(run.arrival, .done)
+            } else {
+                try setState(run.arrival, .ignored, explanation: why)
+            }
+            failure = ("gone", why.reason)
+            try releaseVersion(of: run.run)
             try forgetFile(of: run.arrival)
         }
         if let failure {

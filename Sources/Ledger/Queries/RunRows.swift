@@ -70,6 +70,22 @@ extension RunLedger {
         }
     }
 
+    /// For `plan`: the runs of what is done now that were bound to another revision, in arrival order, in pages: `after` is the last arrival of the
+    /// page before.
+    package func outdated(pipeline: String, revision: String, after: Int64 = 0, limit: Int = 1000) throws(LedgerError) -> [RunRecord] {
+        try read { (connection) throws(LedgerError) in
+            guard let key = try connection.pipelineKey(pipeline) else { return [] }
+            let numbers = try connection.all(
+                """
+                SELECT r.id FROM arrivals AS a JOIN runs AS r ON r.id = a.run JOIN revisions AS v ON v.id = r.revision
+                JOIN files AS f ON f.pipeline = a.pipeline AND f.role = a.role AND f.path = a.path AND f.arrival = a.number
+                WHERE a.number > ? AND a.pipeline = ? AND a.state = 'done' AND r.state = 'done' AND v.digest <> ?
+                ORDER BY a.number LIMIT ?
+                """, after, key, revision, limit, row: { $0.integer(0) })
+            return try numbers.collect { (number) throws(LedgerError) in try connection.run(number) }
+        }
+    }
+
     /// Runs that no outcome was recorded for: in work, between attempts, or left by a daemon that was killed.
     package func openRuns() throws(LedgerError) -> [OpenRun] {
         try read { (connection) throws(LedgerError) in

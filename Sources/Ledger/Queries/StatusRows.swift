@@ -30,17 +30,16 @@ extension Connection {
 
     fileprivate func status(_ name: String, now: UTCTime, samples: Int) throws(LedgerError) -> PipelineStatus {
         let key = try pipelineKey(name) ?? -1
-        let waiting = try all(
-            """
-            SELECT number, role, path, arrived_at FROM arrivals INDEXED BY arrivals_waiting
-            WHERE state = 'waiting' AND pipeline = ? ORDER BY number LIMIT ?
-            """, key, samples
-        ) { (row) throws(LedgerError) in
-            (
-                number: row.integer(0), role: try row.value(1, of: "arrivals", row.integer(0), as: ArrivalRole.self), path: row.text(2),
-                since: row.time(3)
-            )
+        var waiting: [(number: Int64, role: ArrivalRole, path: String, since: UTCTime)] = []
+        for role in ArrivalRole.allCases {
+            try each(
+                """
+                SELECT number, path, arrived_at FROM arrivals INDEXED BY arrivals_waiting
+                WHERE state = 'waiting' AND pipeline = ? AND role = ? ORDER BY number LIMIT ?
+                """, key, role, samples,
+                row: { waiting.append((number: $0.integer(0), role: role, path: $0.text(1), since: $0.time(2))) })
         }
+        waiting = Array(waiting.sorted { $0.number < $1.number }.prefix(samples))
         let blocked = try all(
             """
             SELECT number, role, path, reason, rule, remedy FROM arrivals INDEXED BY arrivals_blocked
@@ -76,27 +75,27 @@ extension RunLedger {
         try read { (connection) throws(LedgerError) in try connection.pauses() }
     }
 
-    /// Everything known about a path, by spool: a path relative to a spool may be in several.
+    /// Everything known about a path, by spool: a path relative to a spool may be in several. At most the newest `visits` arrivals of it.
     package func explain(
-        path: String, pipeline: String? = nil, role: ArrivalRole? = nil, now: UTCTime
+        path: String, pipeline: String? = nil, role: ArrivalRole? = nil, visits: Int = 20, now: UTCTime
     ) throws(LedgerError) -> [FileExplanation] {
         try read { (connection) throws(LedgerError) in
             let current = try connection.currentArrivals(path: path)
-            return try current.collect { (number) throws(LedgerError) in try connection.explain(number, now: now) }
+            return try current.collect { (number) throws(LedgerError) in try connection.explain(number, limit: visits, now: now) }
                 .filter { (pipeline == nil || $0.pipeline == pipeline) && (role == nil || $0.role == role) }
         }
     }
 }
 
 extension Connection {
-    fileprivate func explain(_ current: Int64, now: UTCTime) throws(LedgerError) -> FileExplanation? {
+    fileprivate func explain(_ current: Int64, limit: Int, now: UTCTime) throws(LedgerError) -> FileExplanation? {
         guard let arrival = try arrival(current), let key = try pipelineKey(arrival.pipeline) else { return nil }
         let stamp = try first(
             "SELECT device, inode, size, changed FROM files WHERE pipeline = ? AND role = ? AND path = ?", key, arrival.role, arrival.path,
             row: { RecordedStamp(device: $0.integer(0), inode: $0.integer(1), size: $0.integer(2), changed: $0.integer(3)) })
         var visits: [FileExplanation.Visit] = []
         var next: Arrival? = arrival
-        while let visit = next {
+        while let visit = next, visits.count < limit {
             let runs = try runs(ofArrival: visit.number).collect { (number) throws(LedgerError) -> FileExplanation.RunHistory? in
                 guard let run = try run(number) else { return nil }
                 return FileExplanation.RunHistory(

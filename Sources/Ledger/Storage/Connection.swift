@@ -306,7 +306,7 @@ extension LedgerError {
         switch code & 0xff {
         case SQLITE_BUSY, SQLITE_LOCKED: self = .busy(path: path, doing: doing)
         case SQLITE_FULL: self = .noSpace(path: path, doing: doing)
-        case SQLITE_READONLY: self = .readOnly(path: path)
+        case SQLITE_READONLY, SQLITE_CANTOPEN, SQLITE_PERM: self = .readOnly(path: path)
         case SQLITE_CORRUPT, SQLITE_NOTADB: self = .damaged(path: path, doing: doing, message: message)
         default: self = .sqlite(path: path, doing: doing, code: code, message: message)
         }
