@@ -187,8 +187,10 @@ enum Disk {
         }
     }
 
-    /// Starts writing the file's pages out without waiting.
-    static func startWriteback(_ descriptor: FileDescriptor) {
+    /// Starts writing the file's pages out without waiting, so that the waits of several files overlap.
+    static func startWriteback(_ path: FilePath) {
+        guard let descriptor = try? open(path, .readOnly, .noFollow, doing: "make durable") else { return }
+        defer { close(descriptor) }
         _ = LinuxCalls.syncFileRange(descriptor.rawValue, LinuxCalls.syncFileRangeWrite)
     }
 

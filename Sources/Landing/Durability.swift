@@ -2,19 +2,23 @@ import SystemPackage
 
 /// Staged files made durable: by `fsync` when they are few, by one `syncfs` per file system when they are many.
 struct Durability {
-    static let syncfsFrom = 8
+    static let syncfsFrom = 4
 
     let areas: [StagingArea]
+    let syncfsFrom: Int
 
     func makeDurable(_ work: inout [Item]) {
         var waiting = work.indices.filter { work[$0].isGood }
         for area in areas {
             let here = waiting.filter { work[$0].output.staged.starts(with: area.path) }
-            guard here.count >= Self.syncfsFrom else { continue }
+            guard here.count >= syncfsFrom else { continue }
             // After an error of syncfs each file is asked for its own.
             guard (try? area.syncFileSystem()) != nil else { continue }
             let done = Set(here)
             waiting.removeAll { done.contains($0) }
+        }
+        if waiting.count > 1 {
+            for index in waiting { Disk.startWriteback(work[index].output.staged) }
         }
         for index in waiting {
             do throws(LandingError) {

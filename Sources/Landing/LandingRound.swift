@@ -60,12 +60,11 @@ package enum LandingStep: Hashable, Sendable {
 /// Makes many staged outputs durable and visible together: sync, `intend` (the ledger knows what is coming), rename each, sync the directories,
 /// append to the manifests, `close` (the ledger is done). What fails for one file does not fail the others.
 package struct LandingRound {
-    /// From so many files on one file system, one `syncfs` costs less than an `fsync` of each (measured on ext4; see `Durability`).
-    package static let syncfsFrom = Durability.syncfsFrom
-
     private let areas: [StagingArea]
     /// Milliseconds since 1970, as they are published.
     private let now: Int64
+    /// From so many files on one file system one `syncfs` makes them durable, below it an `fsync` of each.
+    package var syncfsFrom = Durability.syncfsFrom
     /// Called between steps; what it throws stops the round as a crash would.
     package var onStep: (LandingStep) throws -> Void = { _ in }
 
@@ -83,7 +82,7 @@ package struct LandingRound {
         try step(.start)
         refuseDoubles(&work)
         describe(&work)
-        Durability(areas: areas).makeDurable(&work)
+        Durability(areas: areas, syncfsFrom: syncfsFrom).makeDurable(&work)
         try step(.synced)
 
         let good = work.indices.filter { work[$0].isGood }

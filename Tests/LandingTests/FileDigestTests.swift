@@ -21,7 +21,7 @@ import Testing
     @Test func manyBuffersGiveTheDigestOfTheBytes() throws {
         let folder = try TemporaryDirectory("digest")
         var generator = SeededGenerator(seed: 1)
-        let bytes = (0..<(3 << 20) + 17).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        let bytes = (0..<(1 << 20) + 17).map { _ in UInt8.random(in: 0...255, using: &generator) }
         let path = FilePath(try folder.write(bytes, to: "large"))
         #expect(try FileDigest.of(path).digest == FileDigest.of(bytes: bytes))
     }
@@ -47,7 +47,8 @@ import Testing
     /// A writer rewrites the file all the time: a digest comes out only of a moment when it was still.
     @Test func aChangeDuringHashingIsReported() throws {
         let folder = try TemporaryDirectory("change")
-        let path = FilePath(try folder.write([UInt8](repeating: 1, count: 64 << 20), to: "large"))
+        let path = FilePath(try folder.write("", to: "large"))
+        #expect(truncate(path.string, 64 << 20) == 0)
         let done = DispatchSemaphore(value: 0)
         let stop = Flag()
         Thread.detachNewThread {

@@ -156,7 +156,7 @@ extension Thread {
                     if wantsStop, reads > 0 { break }
                     condition.unlock()
                     guard let data = FileManager.default.contents(atPath: path) else { continue }
-                    let whole = String(decoding: data, as: UTF8.self).hasSuffix(":end") && data.count > 200_000
+                    let whole = data.suffix(4) == Data(":end".utf8) && data.count > 200_000
                     condition.withLock {
                         reads += 1
                         bad += whole ? 0 : 1
