@@ -53,7 +53,7 @@ class Bench:
         sides = [lambda root: Peer("peer", root, self.model, self.cores, jobs, threads)]
         if not self.arguments.peer_only:
             ours = 1 if one_file else len(self.cores)
-            sides.insert(0, lambda root: Millrace("millrace", root, self.model, self.cores, ours, binary=self.arguments.millrace.resolve()))
+            sides.insert(0, lambda root: Millrace("millrace", root, self.model, self.cores, ours, threads, binary=self.arguments.millrace.resolve()))
         return sides
 
     def fresh_root(self) -> Path:

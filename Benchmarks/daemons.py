@@ -44,6 +44,7 @@ class Daemon:
     threads: int = 1
     process: subprocess.Popen | None = field(default=None, init=False)
     peak_bytes: int = field(default=0, init=False)
+    log_start: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         for folder in (self.spool, self.out, self.aside):
@@ -79,6 +80,7 @@ class Daemon:
         self.prepare()
         pinned = ["taskset", "--cpu-list", ",".join(map(str, self.cores)), *prefix, *self.command()]
         with open(self.log, "ab") as log:
+            self.log_start = log.tell()
             self.process = subprocess.Popen(pinned, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.root)
         if wait:
             self.wait_until_ready()
@@ -169,7 +171,7 @@ class Peer(Daemon):
             sys.executable, str(PEER), str(self.model), str(self.spool), str(self.out), "--jobs", str(self.jobs), "--threads", str(self.threads)]
 
     def wait_until_ready(self) -> None:
-        self.wait(lambda: b" ready\n" in self.log.read_bytes(), 60, "being ready")
+        self.wait(lambda: b" ready\n" in self.log.read_bytes()[self.log_start :], 60, "being ready")
 
 
 @dataclass
@@ -177,7 +179,7 @@ class Millrace(Daemon):
     binary: Path = Path(".build/release/millrace")
 
     def command(self) -> list[str]:
-        return [str(self.binary), "run", "bench.yaml", "--root", str(self.root), "--jobs", str(self.jobs)]
+        return [str(self.binary), "run", "bench.yaml", "--root", str(self.root), "--jobs", str(self.jobs), "--threads", str(self.threads)]
 
     def prepare(self) -> None:
         (self.root / "bench.yaml").write_text(PIPELINE)
