@@ -17,6 +17,7 @@ let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
@@ -74,7 +75,7 @@ let package = Package(
             name: "millrace",
             dependencies: [
                 "Daemon", "Runner", "Ledger", "Landing", "PipelineConfig", "Watcher", "Columnar", "Engine", "ONNX", "Tensors",
-                argumentParser, logging, serviceLifecycle, system,
+                argumentParser, logging, serviceLifecycle, system, unixSignals,
             ], linkerSettings: nativeLibraries),
 
         // Tests: one target per target.

@@ -1,0 +1,110 @@
+import ArgumentParser
+import Foundation
+import Landing
+import Ledger
+import PipelineConfig
+import SystemPackage
+
+/// Brings a request to the daemon and waits for its answer; where none runs, does what is asked under the daemon's lock.
+struct Asking {
+    let root: RootOption
+    let pipelines: [Pipeline]
+    var patience: Duration = .seconds(5)
+
+    /// Prints the answer; throws where it is a refusal or does not come.
+    func ask(_ request: Request, json: Bool) throws {
+        let outcome = try worded { try send(request) }
+        if json {
+            try printJSON(outcome)
+        } else if outcome.isRefused {
+            throw fail(outcome.message)
+        } else {
+            print(outcome.message)
+            guard outcome.affected.count > 1 else { return }
+            for affected in outcome.affected.prefix(20) { print("  \(affected.pipeline) \(affected.role.rawValue) \(affected.path)") }
+            if outcome.affected.count > 20 { print("  and \(outcome.affected.count - 20) more") }
+        }
+        if outcome.isRefused { throw ExitCode.failure }
+    }
+
+    private func send(_ request: Request) throws -> RequestOutcome {
+        let reading = try RunLedger(stateDirectory: root.stateDirectory, readOnly: true)
+        try checkNames(request, reading)
+        if case .activate(let name, let version) = request { try checkFiles(name, version, reading) }
+        let ledger = try RunLedger(stateDirectory: root.stateDirectory)
+        let id = try ledger.submit(request, at: .now)
+        let deadline = ContinuousClock.now + patience
+        while true {
+            if let outcome = try ledger.answer(to: id) { return outcome }
+            if try answerHere(ledger) { continue }
+            guard ContinuousClock.now < deadline else { break }
+            Thread.sleep(forTimeInterval: 0.05)
+        }
+        throw fail(
+            "the daemon (\(root.daemon?.description ?? "gone")) has not answered within \(patience.components.seconds) s. "
+                + "The request stays with it as number \(id) and is done when it next looks, or when it next starts.", ExitStatus.stillWaiting)
+    }
+
+    /// False where a daemon has the lock.
+    private func answerHere(_ ledger: RunLedger) throws -> Bool {
+        guard root.daemon == nil else { return false }
+        let lock: DaemonLock
+        do throws(LedgerError) {
+            lock = try DaemonLock(stateDirectory: root.stateDirectory)
+        } catch .locked {
+            return false
+        }
+        try withExtendedLifetime(lock) {
+            for pending in try ledger.pendingRequests() {
+                let outcome = try ledger.answer(pending, at: .now)
+                guard !outcome.isRefused, case .activate(let name, let version) = pending.request else { continue }
+                try pointActive(at: version, of: name, ledger)
+            }
+        }
+        return true
+    }
+
+    // MARK: Checks before a request is left
+
+    private func checkNames(_ request: Request, _ ledger: RunLedger) throws {
+        let name: String?
+        switch request {
+        case .retry(let selection), .replay(let selection): name = selection.pipeline
+        case .activate(let pipeline, _): name = pipeline
+        case .pause(let pipeline), .resume(let pipeline): name = pipeline
+        }
+        if let name { try checkPipeline(name, ledger, pipelines) }
+    }
+
+    private func checkFiles(_ name: String, _ version: Int, _ ledger: RunLedger) throws {
+        let isThere = try ledger.versions(pipeline: name).contains { $0.version == version && $0.verdict == .published && !$0.isPruned }
+        // The ledger's own refusal says more than a missing folder.
+        guard isThere, let folder = try models(of: name, ledger) else { return }
+        guard FileManager.default.fileExists(atPath: "\(folder)/\(version)/card.json") else {
+            throw LandingError.noSuchVersion(FilePath(folder), version: version)
+        }
+    }
+
+    // MARK: ACTIVE
+
+    private func pointActive(at version: Int, of name: String, _ ledger: RunLedger) throws {
+        guard let folder = try models(of: name, ledger) else { return }
+        let area = try StagingArea(
+            for: FilePath(folder), root: FilePath(root.path), avoiding: pipelines.flatMap(CanonicalPaths.folders).map { FilePath($0) })
+        try ModelVersionDirectory(path: FilePath(folder), area: area).activate(version)
+    }
+
+    /// By the pipeline file, or else where its newest card stands: `FOLDER/VERSION/card.json`.
+    private func models(of name: String, _ ledger: RunLedger) throws(LedgerError) -> String? {
+        if let landing = pipelines.first(where: { $0.name == name })?.land.models { return landing.path }
+        let card = try ledger.versions(pipeline: name).last { $0.verdict == .published && $0.card != nil }?.card
+        return card.map { FilePath($0).removingLastComponent().removingLastComponent().string }
+    }
+}
+
+/// A pipeline that neither the ledger nor the files know is a slip of the pen.
+func checkPipeline(_ name: String, _ ledger: RunLedger, _ pipelines: [Pipeline]) throws {
+    let known = Set(try ledger.pipelines()).union(pipelines.map(\.name)).sorted()
+    guard !known.contains(name) else { return }
+    throw fail("there is no pipeline \(name). Known: \(known.isEmpty ? "none" : known.joined(separator: ", ")).")
+}

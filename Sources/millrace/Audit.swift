@@ -1,0 +1,165 @@
+import Foundation
+import Landing
+import Ledger
+import SystemPackage
+
+/// The ledger against the disk: what it says is published must stand there, and nothing half-done may be left.
+struct Audit: Encodable {
+    enum Kind: String, Encodable {
+        case missing, size, digest, unreadable, card, active
+        case openRun = "open_run"
+        case unknownVersion = "unknown_version"
+        case leftover
+    }
+
+    struct Difference: Encodable {
+        var kind: Kind
+        var path: String
+        var what: String
+        var remedy: String
+    }
+
+    private(set) var checkedFiles = 0
+    private(set) var checkedVersions = 0
+    private(set) var differences: [Difference] = []
+    private let ledger: RunLedger
+    private let stateDirectory: String
+    private let comparesDigests: Bool
+
+    enum CodingKeys: String, CodingKey { case checkedFiles, checkedVersions, differences }
+
+    init(ledger: RunLedger, stateDirectory: String, comparesDigests: Bool) {
+        self.ledger = ledger
+        self.stateDirectory = stateDirectory
+        self.comparesDigests = comparesDigests
+    }
+
+    mutating func run() throws(LedgerError) {
+        try checkPublications()
+        for pipeline in try ledger.pipelines() { try checkVersions(pipeline) }
+        if DaemonLock.holder(stateDirectory: stateDirectory) == nil {
+            try checkOpenRuns()
+            checkStaging()
+        }
+    }
+
+    // MARK: Outputs
+
+    private mutating func checkPublications() throws(LedgerError) {
+        var last: Publication?
+        while true {
+            let page = try ledger.published(after: last)
+            guard let end = page.last else { return }
+            last = end
+            for publication in page {
+                checkedFiles += 1
+                let path = publication.root + "/" + publication.path
+                guard let fault = fault(of: path, byteCount: publication.byteCount, digest: publication.digest),
+                    // A daemon may have replaced it in the meantime.
+                    try ledger.owner(root: publication.root, path: publication.path)?.publication == publication.publication
+                else { continue }
+                differences.append(
+                    Difference(
+                        kind: fault.kind, path: path, what: "\(fault.what); run \(publication.run) published it for \(publication.inputPath)",
+                        remedy: fault.kind == .missing
+                            ? "Put it back, or millrace replay \(publication.inputPath)."
+                            : "Move it away and millrace replay \(publication.inputPath)."))
+            }
+        }
+    }
+
+    private func fault(of path: String, byteCount: Int64, digest: String) -> (kind: Kind, what: String)? {
+        do throws(LandingError) {
+            guard let stamp = try FileDigest.stamp(FilePath(path)) else { return (.missing, "it is missing") }
+            if stamp.size != byteCount { return (.size, "it has \(stamp.size) bytes, and was published with \(byteCount)") }
+            guard comparesDigests else { return nil }
+            let found = try FileDigest.of(FilePath(path)).digest
+            return found == digest ? nil : (.digest, "its digest is \(found.shortDigest), and was published as \(digest.shortDigest)")
+        } catch {
+            return (.unreadable, "\(error)")
+        }
+    }
+
+    // MARK: Versions
+
+    private mutating func checkVersions(_ pipeline: String) throws(LedgerError) {
+        let versions = try ledger.versions(pipeline: pipeline).filter { $0.verdict == .published }
+        var roots: [String] = []
+        for version in versions {
+            guard let number = version.version, let card = version.card else { continue }
+            let directory = (card as NSString).deletingLastPathComponent
+            let root = (directory as NSString).deletingLastPathComponent
+            if !roots.contains(root) { roots.append(root) }
+            if version.isPruned { continue }
+            checkedVersions += 1
+            check(card, in: directory, version, number)
+        }
+        guard let root = roots.last else { return }
+        let intended = Set(try ledger.versions(pipeline: pipeline).compactMap(\.version))
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? [] {
+            guard let number = Int(name), String(number) == name, number > 0, !intended.contains(number) else { continue }
+            differences.append(
+                Difference(
+                    kind: .unknownVersion, path: "\(root)/\(name)", what: "the ledger knows no version \(number) of \(pipeline)",
+                    remedy: "Move it away, or its number is taken when a model is next published."))
+        }
+        try checkActive(pipeline, root)
+    }
+
+    private mutating func check(_ card: String, in directory: String, _ version: ModelVersion, _ number: Int) {
+        let remedy = "Restore the folder from a copy, or activate another version and drop the model again."
+        func add(_ kind: Kind, _ path: String, _ what: String) {
+            differences.append(Difference(kind: kind, path: path, what: "\(what) (version \(number) of \(version.pipeline))", remedy: remedy))
+        }
+        let decoder = JSONDecoder()
+        decoder.nonConformingFloatDecodingStrategy = .convertFromString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        guard let bytes = FileManager.default.contents(atPath: card) else { return add(.missing, card, "it is missing or unreadable") }
+        guard let read = try? decoder.decode(Card.self, from: bytes) else { return add(.card, card, "it is not a card") }
+        if read.version != number || read.arrival != version.arrival {
+            add(.card, card, "it is the card of version \(read.version), arrival \(read.arrival)")
+        }
+        if let known = version.modelDigest, read.file(named: "model.onnx")?.digest != known {
+            add(.card, card, "it names another digest of model.onnx than the ledger does")
+        }
+        for file in read.files {
+            let path = directory + "/" + file.path
+            if let fault = fault(of: path, byteCount: file.bytes, digest: file.digest) { add(fault.kind, path, fault.what) }
+        }
+    }
+
+    private mutating func checkActive(_ pipeline: String, _ root: String) throws(LedgerError) {
+        guard let active = try ledger.activeVersion(pipeline: pipeline) else { return }
+        let path = root + "/ACTIVE"
+        let text = FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self).filter { !$0.isWhitespace } }
+        guard text != "\(active)", try ledger.activeVersion(pipeline: pipeline) == active else { return }
+        differences.append(
+            Difference(
+                kind: .active, path: path, what: text.map { "it says \($0), and version \(active) is active" } ?? "it is missing",
+                remedy: "millrace activate \(pipeline) \(active) writes it anew."))
+    }
+
+    // MARK: What a daemon left
+
+    private mutating func checkOpenRuns() throws(LedgerError) {
+        for open in try ledger.openRuns() where open.arrival.state == .running {
+            differences.append(
+                Difference(
+                    kind: .openRun, path: open.arrival.path,
+                    what: "run \(open.run) of \(open.arrival.pipeline) is open, and no daemon works on this root",
+                    remedy: "Start millrace run: it finishes what is in place and tries the rest again."))
+        }
+    }
+
+    private mutating func checkStaging() {
+        for folder in ["work", "held"] {
+            let path = "\(stateDirectory)/staging/\(folder)"
+            for name in ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted() {
+                differences.append(
+                    Difference(
+                        kind: .leftover, path: path + "/" + name,
+                        what: folder == "work" ? "an attempt left it" : "an input on its way out was left here",
+                        remedy: "Start millrace run: it " + (folder == "work" ? "sweeps its staging folder." : "finishes the move or takes it back.")))
+            }
+        }
+    }
+}

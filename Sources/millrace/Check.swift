@@ -1,0 +1,31 @@
+import ArgumentParser
+import Ledger
+
+struct Check: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Compare the ledger with the disk and say what differs.",
+        discussion: "Changes nothing, and may run beside the daemon. Ends with 0 where nothing differs, else with 1.")
+
+    @OptionGroup var root: RootOption
+    @Flag(name: .long, help: "Compare sizes, not digests.") var fast = false
+    @OptionGroup var output: JSONFlag
+
+    func run() throws {
+        let ledger = try root.ledger()
+        let audit = try worded {
+            var audit = Audit(ledger: ledger, stateDirectory: root.stateDirectory, comparesDigests: !fast)
+            try audit.run()
+            return audit
+        }
+        if output.json {
+            try printJSON(audit)
+        } else {
+            for difference in audit.differences { print("\(shownPath(difference.path)): \(difference.what). \(difference.remedy)") }
+            let count = audit.differences.count
+            print(
+                "\(audit.checkedFiles) published files and \(audit.checkedVersions) model versions compared by \(fast ? "size" : "digest"): "
+                    + (count == 0 ? "no difference" : count == 1 ? "1 difference" : "\(count) differences"))
+        }
+        if !audit.differences.isEmpty { throw ExitStatus.problems }
+    }
+}

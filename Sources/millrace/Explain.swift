@@ -1,0 +1,145 @@
+import ArgumentParser
+import Foundation
+import Ledger
+import PipelineConfig
+
+struct Explain: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Say what became of a file, by which rule, and what to do.",
+        discussion: """
+            Answers done, rejected, running, waiting, ignored, quarantined, not watched or not there. FILE is a path, from the current directory or \
+            from the root, or one relative to its spool.
+            """)
+
+    @Argument(help: "A file in a spool, or an output.") var file: String
+    @OptionGroup var root: RootOption
+    @OptionGroup var files: PipelinesOption
+    @OptionGroup var output: JSONFlag
+
+    private struct Answer: Encodable {
+        var file: String
+        var verdict: FileVerdict.Word
+        var reason: String
+        var rule: String
+        var remedy: String
+        var pipeline: String?
+        var role: ArrivalRole?
+        var path: String?
+        /// For an output: the publication that it is.
+        var publication: Publication?
+        var wait: WaitReason?
+        var visits: [FileExplanation.Visit] = []
+
+        init(_ file: String, _ verdict: FileVerdict) {
+            self.file = file
+            self.verdict = verdict.word
+            reason = verdict.explanation.reason
+            rule = verdict.explanation.rule
+            remedy = verdict.explanation.remedy
+        }
+    }
+
+    func run() throws {
+        let ledger = try openedLedger()
+        let map = SpoolMap(pipelines: files.read(root).pipelines)
+        let answers = try worded {
+            let found = try FileFinder(map: map, ledger: ledger, root: root.path).find(file)
+            if found.known.isEmpty { return [try unseen(found, map, ledger)] }
+            return try found.known.map { try seen($0, found, ledger) }
+        }
+        if output.json { return try answers.count == 1 ? printJSON(answers[0]) : printJSON(answers) }
+        for answer in answers { show(answer) }
+        if ledger == nil { print("  note        there is no ledger in \(shownPath(root.stateDirectory)): no daemon has worked on this root") }
+    }
+
+    /// The rules answer without one too.
+    private func openedLedger() throws -> RunLedger? {
+        do throws(LedgerError) {
+            return try RunLedger(stateDirectory: root.stateDirectory, readOnly: true)
+        } catch .missing {
+            return nil
+        } catch {
+            throw fail(error)
+        }
+    }
+
+    private func seen(_ known: FileExplanation, _ found: FileFinder.Found, _ ledger: RunLedger?) throws -> Answer {
+        var verdict = FileVerdict(of: known, daemon: root.daemon)
+        if let path = found.path, let arrival = known.visits.first?.arrival {
+            let companions = try ledger?.companions(of: arrival.number) ?? []
+            verdict = FileVerdict.newerContent(at: path, than: known, companions: companions) ?? verdict
+        }
+        var answer = Answer(found.path.map(shownPath) ?? file, verdict)
+        answer.pipeline = known.pipeline
+        answer.role = known.role
+        answer.path = known.path
+        answer.wait = known.wait
+        answer.visits = known.visits
+        return answer
+    }
+
+    private func unseen(_ found: FileFinder.Found, _ map: SpoolMap, _ ledger: RunLedger?) throws -> Answer {
+        let path = found.path ?? file
+        guard let place = found.place else {
+            if let ledger, let published = try publication(path, map, ledger) { return published }
+            return Answer(shownPath(path), FileVerdict(outside: path, map, exists: FileManager.default.fileExists(atPath: path)))
+        }
+        let verdict = try companion(path, place, ledger)
+            ?? FileVerdict(unseen: path, at: place, settle: place.pipeline.settle, daemon: root.daemon)
+        var answer = Answer(shownPath(path), verdict)
+        answer.pipeline = place.pipeline.name
+        answer.role = place.role
+        answer.path = place.relativePath
+        return answer
+    }
+
+    /// External data of a model shares that model's fate.
+    private func companion(_ path: String, _ place: SpoolMap.Place, _ ledger: RunLedger?) throws -> FileVerdict? {
+        guard let ledger, place.role == .model else { return nil }
+        let folder = (path as NSString).deletingLastPathComponent
+        let inside = (place.relativePath as NSString).deletingLastPathComponent
+        for name in try FileManager.default.contentsOfDirectory(atPath: folder).sorted() where name.hasSuffix(".onnx") {
+            let model = inside.isEmpty ? name : inside + "/" + name
+            guard let known = try ledger.explain(path: model, pipeline: place.pipeline.name, role: .model, now: .now).first,
+                let arrival = known.visits.first?.arrival,
+                try ledger.companions(of: arrival.number).contains(where: { $0.path == (path as NSString).lastPathComponent })
+            else { continue }
+            var verdict = FileVerdict(of: known, daemon: root.daemon)
+            verdict.explanation.reason = "external data of \(model): \(verdict.explanation.reason)"
+            return verdict
+        }
+        return nil
+    }
+
+    private func publication(_ path: String, _ map: SpoolMap, _ ledger: RunLedger) throws -> Answer? {
+        for landing in map.pipelines.compactMap(\.land.outputs) where CanonicalPaths.contains(landing.path, path) && path != landing.path {
+            guard let owner = try ledger.owner(root: landing.path, path: String(path.dropFirst(landing.path.count + 1))) else { continue }
+            var answer = Answer(
+                shownPath(path),
+                FileVerdict(
+                    .done, "it is the output of \(owner.inputPath), \(owner.state.rawValue) by run \(owner.run)",
+                    rule: "one arrival has one published result", remedy: "Nothing; millrace runs \(owner.run) tells more."))
+            answer.pipeline = owner.pipeline
+            answer.publication = owner
+            return answer
+        }
+        return nil
+    }
+
+    private func show(_ answer: Answer) {
+        print("\(answer.file): \(answer.verdict.rawValue)")
+        print("  why         \(answer.reason)")
+        print("  by rule     \(answer.rule)")
+        print("  what to do  \(answer.remedy)")
+        if let pipeline = answer.pipeline { print("  pipeline    \(pipeline)\(answer.role.map { ", \($0.rawValue) \(answer.path ?? "")" } ?? "")") }
+        for visit in answer.visits {
+            let arrival = visit.arrival
+            let digest = arrival.digest.map { ", sha256 \($0.shortDigest)" } ?? ""
+            print("  arrival     \(arrival.number), \(arrival.arrivedAt), \(arrival.byteCount) bytes\(digest): \(arrival.state.rawValue)")
+            for history in visit.runs {
+                print("    run \(history.run.run): \(history.run.state.rawValue)")
+                for line in RunText.lines(history.run, history.attempts, history.publications).dropFirst() { print("      " + line) }
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+import ArgumentParser
+import Foundation
+import Ledger
+import PipelineConfig
+import Watcher
+
+/// What a FILE on the command line means: a path on disk (from the current directory, or from the root), or one relative to its spool as
+/// the ledger and its messages spell it.
+struct FileFinder {
+    struct Found {
+        /// Absolute; nil where only the ledger's spelling is known.
+        var path: String?
+        var place: SpoolMap.Place?
+        /// Where the ledger knows it: one, unless a relative path is in several spools.
+        var known: [FileExplanation]
+    }
+
+    let map: SpoolMap
+    let ledger: RunLedger?
+    let root: String
+
+    func find(_ file: String) throws(LedgerError) -> Found {
+        let here = CanonicalPaths.absolute(file, root: ".")
+        for path in [here, CanonicalPaths.absolute(file, root: root)] {
+            guard let place = map.place(of: path) else { continue }
+            let known = try ledger?.explain(
+                path: place.relativePath, pipeline: place.pipeline.name, role: place.role, now: .now)
+            return Found(path: path, place: place, known: known ?? [])
+        }
+        guard let ledger else { return Found(path: here, known: []) }
+        if let stamp = Watcher.FileStamp(path: here) { return Found(path: here, known: try sameFile(here, stamp, ledger)) }
+        let known = try ledger.explain(path: file, now: .now)
+        return Found(path: known.isEmpty ? here : nil, known: known)
+    }
+
+    /// Without the pipeline files the ledger does not say where spools are: every tail of the path is tried, and the file itself must agree.
+    private func sameFile(_ path: String, _ stamp: Watcher.FileStamp, _ ledger: RunLedger) throws(LedgerError) -> [FileExplanation] {
+        var rest = path.dropFirst()
+        while true {
+            let known = try ledger.explain(path: String(rest), now: .now).filter {
+                $0.stamp.inode == Int64(bitPattern: stamp.inode) && $0.stamp.device == Int64(bitPattern: stamp.device)
+            }
+            if !known.isEmpty { return known }
+            guard let slash = rest.firstIndex(of: "/") else { return [] }
+            rest = rest[rest.index(after: slash)...]
+        }
+    }
+}

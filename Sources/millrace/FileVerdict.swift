@@ -1,0 +1,139 @@
+import Foundation
+import Landing
+import Ledger
+import PipelineConfig
+import SystemPackage
+import Watcher
+
+/// What `explain` answers for a file: what it is, by which rule, and what to do.
+struct FileVerdict: Encodable {
+    enum Word: String, Encodable {
+        case done, rejected, running, waiting, ignored, quarantined
+        case notWatched = "not watched"
+        case notThere = "not there"
+    }
+
+    var word: Word
+    var explanation: Explanation
+
+    init(_ word: Word, _ reason: String, rule: String, remedy: String) {
+        self.word = word
+        explanation = Explanation(reason: reason, rule: rule, remedy: remedy)
+    }
+
+    init(_ word: Word, _ explanation: Explanation?) {
+        self.word = word
+        self.explanation = explanation ?? Explanation(reason: "no reason was recorded", rule: "-", remedy: "millrace runs shows its attempts.")
+    }
+}
+
+// MARK: Files that the ledger knows
+
+extension FileVerdict {
+    init(of known: FileExplanation, daemon: DaemonLock.Holder?) {
+        let arrival = known.visits[0].arrival
+        let run = known.visits[0].runs.first?.run
+        switch arrival.state {
+        case .done:
+            self.init(
+                .done, arrival.verdict ?? run.map { "scored by version \($0.version ?? 0), in run \($0.run)" } ?? "decided",
+                rule: "one arrival has one published result", remedy: "Nothing; millrace replay does it again under the present version and revision.")
+        case .rejected: self.init(.rejected, arrival.explanation)
+        case .quarantined: self.init(.quarantined, arrival.explanation)
+        case .ignored: self.init(.ignored, arrival.explanation)
+        case .running:
+            self.init(
+                .running, "attempt \(run?.attemptCount ?? 1) of run \(run?.run ?? 0) goes on", rule: "one arrival has one run",
+                remedy: daemon == nil ? Self.startTheDaemon + " What was left open is then finished or tried again." : "Nothing.")
+        case .waiting: self.init(.waiting, (known.wait ?? .forRoom).explanation)
+        case .superseded:
+            self.init(
+                .waiting, "newer content of it is being taken up", rule: "an arrival is a path with its content",
+                remedy: "Nothing; it is numbered when it has settled.")
+        }
+        if word == .waiting, daemon == nil { explanation.remedy = Self.startTheDaemon + " " + explanation.remedy }
+    }
+
+    static let startTheDaemon = "No daemon works on this root: start millrace run."
+
+    /// Nil where the file at `path` is still what arrived, or its content is.
+    static func newerContent(at path: String, than known: FileExplanation, companions: [Companion]) -> FileVerdict? {
+        let folder = (path as NSString).deletingLastPathComponent
+        let parts = companions.map { folder + "/" + $0.path }
+        guard let stamp = Watcher.FileStamp(path: path, companions: parts), let arrival = known.visits.first?.arrival else { return nil }
+        let isSame = Int64(bitPattern: stamp.inode) == known.stamp.inode && Int64(bitPattern: stamp.device) == known.stamp.device
+            && stamp.size == known.stamp.size && stamp.changed == known.stamp.changed
+        if isSame || known.stamp.changed < 0 { return nil }
+        let digested = try? FileDigest.ofModel(
+            at: FilePath(path), companions: zip(companions, parts).map { (name: $0.path, path: FilePath($1)) })
+        if let digested, digested.digest == arrival.digest { return nil }
+        return FileVerdict(
+            .waiting, "it has changed since arrival \(arrival.number), which is \(arrival.state.rawValue)",
+            rule: "an arrival is a path with its content", remedy: "It is a new arrival when it has settled; a daemon must be running.")
+    }
+}
+
+// MARK: Files that it does not know
+
+extension FileVerdict {
+    /// By the rules that the watcher goes by: its name, what stands there, and whether it is whole.
+    init(unseen path: String, at place: SpoolMap.Place, settle: Settle, daemon: DaemonLock.Holder?) {
+        switch Admission.judge(relativePath: place.relativePath, include: place.entry.include) {
+        case .ignored(let rule, let reason):
+            self.init(.ignored, reason, rule: rule, remedy: "Nothing, if it is no arrival; else give it a name that `include` takes.")
+            return
+        case .refused(let rule, let reason, let remedy):
+            self.init(.quarantined, reason, rule: rule, remedy: remedy)
+            return
+        case .candidate: break
+        }
+        switch FoundEntry(path: path, root: CanonicalPaths.real(place.entry.path)) {
+        case .missing:
+            self.init(
+                .notThere, "there is no such file, and none was seen", rule: "an arrival needs its file",
+                remedy: "Drop it; a writer that renames into place shows it only when it is whole.")
+        case .directory:
+            self.init(
+                .ignored, "it is a directory; the files in it are arrivals of their own", rule: "directories are descended into",
+                remedy: "Ask of a file in it.")
+        case .ignored(let rule, let reason): self.init(.ignored, reason, rule: rule, remedy: "Nothing.")
+        case .refused(let rule, let reason, let remedy, _): self.init(.quarantined, reason, rule: rule, remedy: remedy)
+        case .file: self.init(settling: path, settle, daemon)
+        }
+    }
+
+    private init(settling path: String, _ settle: Settle, _ daemon: DaemonLock.Holder?) {
+        let start = daemon == nil ? Self.startTheDaemon + " " : ""
+        switch Seal.check(path: path) {
+        case .broken(let reason):
+            self.init(
+                .waiting, "it is not whole: \(reason)", rule: "its format's own structure",
+                remedy: start + "Finish writing it; unchanged for settle.give_up (\(settle.giveUp)), it goes to quarantine as truncated.")
+        case .unsafe(let rule, let reason, let remedy): self.init(.quarantined, reason, rule: rule, remedy: remedy)
+        case .holds:
+            self.init(.waiting, "it is whole and has not been numbered", rule: "settling", remedy: start + "Nothing else.")
+        case .some(.none), nil:
+            self.init(
+                .waiting, "its format cannot show that it is whole, so it must be quiet first", rule: "settle.quiet (\(settle.quiet))",
+                remedy: start + "Nothing else; a rename into place needs no quiet time.")
+        }
+    }
+
+    /// In no spool.
+    init(outside path: String, _ map: SpoolMap, exists: Bool) {
+        if let (pipeline, folder) = map.folder(of: path) {
+            self.init(
+                .notWatched, "\(shownPath(folder)) belongs to pipeline \(pipeline.name), which writes there", rule: "only spools are watched",
+                remedy: "Drop files into \(pipeline.spools.map { shownPath($0.entry.path) }.joined(separator: " or ")).")
+        } else if map.pipelines.isEmpty {
+            self.init(
+                .notWatched, "no pipeline is known here", rule: "only spools are watched",
+                remedy: "Name the pipeline files with --pipelines, or the right --root.")
+        } else {
+            self.init(
+                exists ? .notWatched : .notThere, "it is in no spool of \(map.pipelines.map(\.name).joined(separator: ", "))",
+                rule: "only spools are watched",
+                remedy: "Drop it into \(map.pipelines.flatMap(\.spools).map { shownPath($0.entry.path) }.joined(separator: " or ")).")
+        }
+    }
+}

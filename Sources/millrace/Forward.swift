@@ -1,0 +1,147 @@
+import ArgumentParser
+import Columnar
+import Dispatch
+import Foundation
+import Landing
+import ONNX
+import PipelineConfig
+import Runner
+import SystemPackage
+
+struct Forward: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Score one file with one model, without a daemon or a ledger.",
+        discussion: """
+            The formats are those of the names: csv, tsv, jsonl, parquet, arrow, npy, npz in (text also .gz and .zst); csv, jsonl, parquet, arrow, npy, \
+            npz out. OUT appears whole or not at all.
+            """)
+
+    @Argument(help: "An ONNX model.") var model: String
+    @Argument(help: "The rows.") var data: String
+    @Argument(help: "Where the outputs go.") var out: String
+    @Option(name: .long, help: ArgumentHelp("A column to carry through to the output.", valueName: "column")) var keep: [String] = []
+    @Option(name: .long, help: ArgumentHelp("The columns of a model input: a pattern such as pixels=pixel_*, or names with commas.", valueName: "input=pattern"))
+    var columns: [Assignment] = []
+    @Option(name: .long, help: ArgumentHelp("What a model input's values are multiplied by.", valueName: "input=factor")) var scale: [Assignment] = []
+    @Option(name: .long, help: "Rows at a time. Default: by the size of a row.") var batchSize: Int?
+    @Option(name: .long, help: "Engine threads. Default: the cores.") var threads: Int?
+    @Option(name: .long, help: "A pipeline file to take the schema and the outputs from.") var pipeline: String?
+    @Flag(name: .long, help: "Replace OUT where it is there.") var force = false
+    @OptionGroup var output: JSONFlag
+
+    func validate() throws {
+        guard batchSize ?? 1 >= 1, threads ?? 1 >= 1 else { throw ValidationError("--batch-size and --threads are at least 1.") }
+        guard pipeline == nil || keep.isEmpty && columns.isEmpty && scale.isEmpty else {
+            throw ValidationError("--pipeline says what --keep, --columns and --scale say: give one or the other.")
+        }
+        for factor in scale where Double(factor.value) == nil { throw ValidationError("--scale \(factor.name)=\(factor.value): not a number.") }
+    }
+
+    func run() throws {
+        try worded {
+            let format = try outputFormat()
+            // Its external data stays in its own folder, and nothing in it makes the engine open other files.
+            try Model.load(path: model).safetyCheck()
+            let target = CanonicalPaths.absolute(out, root: ".")
+            if !force, FileManager.default.fileExists(atPath: target) { throw fail("\(out) is there. Name another file, or give --force.") }
+            let staged = "\((target as NSString).deletingLastPathComponent)/.\((target as NSString).lastPathComponent).\(getpid()).tmp"
+            defer { unlink(staged) }
+            let result = execute(try spec(format, staged: staged))
+            if let failure = result.failure { throw fail("\(failure.place): \(failure.what)") }
+            try publish(staged, target)
+            try show(result)
+        }
+    }
+
+    private func outputFormat() throws -> TableFormat {
+        guard let format = TableFormat(fileName: out), format.compression == .none else {
+            throw fail("\(out): the name must end in .csv, .jsonl, .parquet, .arrow, .npy or .npz.", ExitStatus.badConfiguration)
+        }
+        return format
+    }
+
+    private func spec(_ format: TableFormat, staged: String) throws -> AttemptSpec {
+        let modelPath = CanonicalPaths.absolute(model, root: ".")
+        let dataPath = CanonicalPaths.absolute(data, root: ".")
+        let modelDigest = try FileDigest.of(FilePath(modelPath)).digest
+        let dataDigest = try FileDigest.of(FilePath(dataPath)).digest
+        let read = try pipeline.map { try PipelineFile.load(path: $0, root: ".") }
+        let given = read?.forward ?? ForwardStage()
+        let stage = ForwardStage(batchSize: batchSize.map { .rows($0) } ?? given.batchSize, threads: given.threads, outputs: given.outputs)
+        return AttemptSpec(
+            run: 0, attempt: 1, pipeline: read?.name ?? "forward", goal: .score,
+            inputs: [
+                "model": .init(path: modelPath, digest: modelDigest), "data": .init(path: dataPath, digest: dataDigest),
+            ],
+            outputs: ["output": staged], schema: try read?.schema ?? schema(), stages: [.deserialize(DeserializeStage()), .forward(stage)],
+            format: format.kind.rawValue,
+            provenance: [
+                "millrace.input": (data as NSString).lastPathComponent, "millrace.input.digest": dataDigest, "millrace.model.digest": modelDigest,
+            ],
+            limits: .init(threads: threads ?? stage.threads ?? ProcessInfo.processInfo.activeProcessorCount))
+    }
+
+    private func schema() throws -> Schema {
+        var names: [String] = []
+        for assignment in columns + scale where !names.contains(assignment.name) { names.append(assignment.name) }
+        let known = Set(try Model.load(path: model).inspection().inputs.map(\.name))
+        if let slip = names.first(where: { !known.contains($0) }) {
+            throw fail("\(model) has no input \(slip). It has \(known.sorted().joined(separator: ", ")).", ExitStatus.badConfiguration)
+        }
+        return Schema(
+            inputs: names.map { name in
+                let parts = columns.last { $0.name == name }?.value.split(separator: ",").map(String.init)
+                let selector: ColumnSelector? = parts.map { $0.count == 1 && $0[0].contains("*") ? .pattern($0[0]) : .list($0) }
+                return InputSchema(name: name, columns: selector, scale: scale.last { $0.name == name }.flatMap { Double($0.value) })
+            }, keep: keep)
+    }
+
+    /// Ctrl-C takes the work back, so that nothing half-written stays.
+    private func execute(_ spec: AttemptSpec) -> AttemptResult {
+        let cancellation = AttemptCancellation()
+        signal(SIGINT, SIG_IGN)
+        let interrupt = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
+        interrupt.setEventHandler { cancellation.cancel() }
+        interrupt.resume()
+        defer { interrupt.cancel() }
+        return LocalExecutor(sessionBytes: 1 << 30).execute(spec, cancellation: cancellation)
+    }
+
+    private func publish(_ staged: String, _ target: String) throws {
+        let file = try FileDescriptor.open(staged, .readOnly)
+        let isSynced = fsync(file.rawValue) == 0
+        try file.close()
+        guard isSynced, rename(staged, target) == 0 else { throw fail("\(out) cannot be written: \(String(cString: strerror(errno)))") }
+        let folder = try FileDescriptor.open((target as NSString).deletingLastPathComponent, .readOnly)
+        fsync(folder.rawValue)
+        try folder.close()
+    }
+
+    private func show(_ result: AttemptResult) throws {
+        struct Report: Encodable {
+            let output: String
+            let rows: Int64?
+            let files: [AttemptResult.WrittenFile]
+            let timings: [String: Double]
+        }
+        if output.json {
+            var files = result.files
+            for index in files.indices { files[index].path = out }
+            return try printJSON(Report(output: out, rows: result.rowCount, files: files, timings: result.timings))
+        }
+        let seconds = result.timings["total"].map(shownSeconds) ?? ""
+        print("\(out): \(result.rowCount ?? 0) rows, \(result.files.first?.byteCount ?? 0) bytes, \(seconds) (\(shownTimings(result.timings)))")
+    }
+}
+
+/// `NAME=VALUE`, divided at the last `=` before the value, since names of model inputs may hold one.
+struct Assignment: ExpressibleByArgument {
+    let name: String
+    let value: String
+
+    init?(argument: String) {
+        guard let place = argument.lastIndex(of: "="), place != argument.startIndex, argument.index(after: place) != argument.endIndex else { return nil }
+        name = String(argument[..<place])
+        value = String(argument[argument.index(after: place)...])
+    }
+}

@@ -1,0 +1,55 @@
+import ArgumentParser
+import Foundation
+import Ledger
+import PipelineConfig
+
+extension RootOption {
+    var stateDirectory: String { path + "/.millrace" }
+
+    /// For reading, while a daemon may be writing.
+    func ledger() throws -> RunLedger { try worded { try RunLedger(stateDirectory: stateDirectory, readOnly: true) } }
+
+    /// Who works on this root now.
+    var daemon: DaemonLock.Holder? { DaemonLock.holder(stateDirectory: stateDirectory) }
+
+    /// ` --root DIR` for commands that are shown, where it is not the default.
+    var asOption: String { root == "." ? "" : " --root \(root)" }
+}
+
+struct PipelinesOption: ParsableArguments {
+    @Option(
+        name: .long, parsing: .upToNextOption,
+        help: ArgumentHelp("Pipeline files, folders of them, or globs. Default: ROOT/pipelines.", valueName: "pipeline"))
+    var pipelines: [String] = []
+
+    /// What can be read of them. Without the option, a root without `pipelines/` has none.
+    func read(_ root: RootOption) -> LintReport { LintReport.lint(patterns(root), root: root.path) }
+
+    func patterns(_ root: RootOption) -> [String] {
+        if !pipelines.isEmpty { return pipelines }
+        let folder = shownPath(root.path + "/pipelines")
+        return FileManager.default.fileExists(atPath: folder) ? [folder] : []
+    }
+}
+
+/// Does `body`; what goes wrong ends the command in the words of the module that met it.
+func worded<Result>(_ body: () throws -> Result) throws -> Result {
+    do {
+        return try body()
+    } catch let code as ExitCode {
+        throw code
+    } catch let error as LedgerError {
+        if case .locked = error { throw fail(error, ExitStatus.locked) }
+        throw fail(error)
+    } catch let error as PipelineError {
+        throw fail(error, ExitStatus.badConfiguration)
+    } catch {
+        throw fail("\(error)")
+    }
+}
+
+/// As seen from the current directory, where it lies below it.
+func shownPath(_ path: String) -> String {
+    let here = FileManager.default.currentDirectoryPath
+    return path.hasPrefix(here + "/") ? String(path.dropFirst(here.count + 1)) : path
+}

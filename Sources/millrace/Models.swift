@@ -1,0 +1,34 @@
+import ArgumentParser
+import Ledger
+import PipelineConfig
+
+struct Models: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "List a pipeline's model versions: verdicts, parents, which one is active.")
+
+    @Argument(help: "The pipeline's name.") var pipeline: String
+    @OptionGroup var root: RootOption
+    @OptionGroup var files: PipelinesOption
+    @OptionGroup var output: JSONFlag
+
+    func run() throws {
+        let ledger = try root.ledger()
+        try worded {
+            try checkPipeline(pipeline, ledger, files.read(root).pipelines)
+            let versions = try ledger.versions(pipeline: pipeline)
+            if output.json { return try printJSON(versions) }
+            if versions.isEmpty { return print("\(pipeline) has no model yet: drop one into its models spool") }
+            var table = TextTable("VERSION", "", "VERDICT", "PARENT", "ARRIVAL", "CONTENT", "DECIDED", "FILE")
+            var reasons: [String] = []
+            for version in versions {
+                let file = try ledger.arrival(version.arrival)?.path ?? ""
+                table.add(
+                    version.version.map(String.init) ?? "-", version.isActive ? "active" : version.isPruned ? "pruned" : "",
+                    version.verdict.rawValue, version.parent.map(String.init) ?? "-", "\(version.arrival)",
+                    version.sourceDigest?.shortDigest ?? "-", version.decidedAt?.short ?? "-", file)
+                if let reason = version.reason { reasons.append("arrival \(version.arrival), \(file): \(reason)") }
+            }
+            print(table.render())
+            if !reasons.isEmpty { print("\nrejected:\n  " + reasons.joined(separator: "\n  ")) }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+import ArgumentParser
+import Foundation
+
+/// Where `.millrace/` is and what relative paths are relative to.
+struct RootOption: ParsableArguments {
+    @Option(name: .long, help: "What relative paths are relative to; ROOT/.millrace/ holds the ledger. Default: the current directory.")
+    var root: String = "."
+
+    /// Absolute, without `.` and `..`.
+    var path: String { URL(fileURLWithPath: root).standardizedFileURL.path }
+}
+
+struct JSONFlag: ParsableArguments {
+    @Flag(name: .long, help: "Print JSON for programs.")
+    var json = false
+}
+
+/// The exit statuses of `run --once`, and of every command that judges.
+enum ExitStatus {
+    static let problems = ExitCode(1)
+    static let badConfiguration = ExitCode(2)
+    static let stillWaiting = ExitCode(3)
+    static let locked = ExitCode(4)
+}
+
+/// Ends the command with an operator's message on standard error.
+func fail(_ message: some CustomStringConvertible, _ code: ExitCode = .failure) -> ExitCode {
+    FileHandle.standardError.write(Data("millrace: \(message)\n".utf8))
+    return code
+}
+
+/// Prints `value` as one JSON document with sorted keys.
+func printJSON(_ value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.dateEncodingStrategy = .iso8601
+    print(String(decoding: try encoder.encode(value), as: UTF8.self))
+}

@@ -1,0 +1,88 @@
+import ArgumentParser
+import Daemon
+import Foundation
+import Ledger
+import Logging
+import PipelineConfig
+import ServiceLifecycle
+import UnixSignals
+
+struct Run: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Watch, settle, run and land, until told to stop.",
+        discussion: """
+            Ends with 0 after SIGTERM or SIGINT. With --once: 0 all well, 1 something was quarantined or rejected, 2 a pipeline or an option is \
+            wrong, 3 files are still settling or waiting, 4 another daemon works on this root.
+            """)
+
+    enum LogFormat: String, ExpressibleByArgument, CaseIterable { case text, json }
+
+    @Argument(help: "Pipeline files, folders of them, or globs.") var pipelines: [String]
+    @OptionGroup var root: RootOption
+    @Flag(name: .long, help: "Do what is there, and exit.") var once = false
+    @Option(name: .long, help: "Attempts at once. Default: the cores by --threads.") var jobs: Int?
+    @Option(name: .long, help: "Engine threads of one attempt; jobs x threads is at most the cores.") var threads = 1
+    @Option(name: .long, help: "What kept sessions may cost, estimated by the bytes of their models.") var sessionCache = "1GiB"
+    @Option(name: .long, help: "text or json.") var logFormat = LogFormat.text
+    @Option(name: .long, help: "How long running attempts may take to finish after a stop.") var grace = "30s"
+
+    func validate() throws {
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        guard threads >= 1, jobs ?? 1 >= 1 else { throw ValidationError("--jobs and --threads are at least 1.") }
+        guard threads * (jobs ?? 1) <= cores else {
+            throw ValidationError("--jobs \(jobs ?? 1) x --threads \(threads) is more than the \(cores) cores of this machine.")
+        }
+        guard Quantities.byteCount(sessionCache) != nil else { throw ValidationError("--session-cache takes a size such as 512MiB.") }
+        guard Quantities.duration(grace) != nil else { throw ValidationError("--grace takes a duration such as 30s.") }
+    }
+
+    func run() async throws {
+        let format = logFormat
+        LoggingSystem.bootstrap { label in
+            switch format {
+            case .text: OperatorLog(label: label, isJSON: false)
+            case .json: OperatorLog(label: label, isJSON: true)
+            }
+        }
+        let log = Logger(label: "millrace")
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        let options = PipelineDaemon.Options(
+            root: root.path, jobs: jobs ?? max(cores / threads, 1), threads: threads,
+            sessionBytes: Quantities.byteCount(sessionCache) ?? 1 << 30, once: once, grace: Quantities.duration(grace) ?? .seconds(30))
+        let daemon: PipelineDaemon
+        do {
+            daemon = try PipelineDaemon(options, pipelines: try PipelineFiles(patterns: pipelines, root: root.path), log: log)
+        } catch let error as PipelineError {
+            throw fail(error, ExitStatus.badConfiguration)
+        } catch let error as LedgerError {
+            if case .locked = error { throw fail(error, ExitStatus.locked) }
+            throw fail(error)
+        } catch {
+            throw fail("\(error)")
+        }
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [
+                    .init(service: daemon, successTerminationBehavior: .gracefullyShutdownGroup, failureTerminationBehavior: .gracefullyShutdownGroup)
+                ],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: log))
+        try await group.run()
+        if let failure = daemon.outcome?.failure { throw fail(failure) }
+        if once { throw try verdict(daemon) }
+    }
+
+    private func verdict(_ daemon: PipelineDaemon) throws -> ExitCode {
+        let status = try daemon.status()
+        let blocked = status.reduce(0) { $0 + $1.count(.quarantined) + $1.count(.rejected) }
+        let waiting = status.reduce(0) { $0 + $1.count(.waiting) + $1.count(.running) }
+        let unsettled = daemon.outcome?.unsettled ?? []
+        for file in unsettled { FileHandle.standardError.write(Data("millrace: still settling: \(file)\n".utf8)) }
+        for pipeline in status {
+            for waiting in pipeline.waiting {
+                FileHandle.standardError.write(Data("millrace: waiting: \(pipeline.pipeline)/\(waiting.path): \(waiting.reason)\n".utf8))
+            }
+        }
+        if blocked > 0 { return ExitStatus.problems }
+        return waiting > 0 || !unsettled.isEmpty ? ExitStatus.stillWaiting : ExitCode.success
+    }
+}

@@ -1,0 +1,54 @@
+import Ledger
+import PipelineConfig
+
+/// Whose a path is, by the spools that pipeline files name.
+struct SpoolMap {
+    struct Place {
+        let pipeline: Pipeline
+        let role: ArrivalRole
+        let entry: SpoolEntry
+        /// To the spool.
+        let relativePath: String
+    }
+
+    let pipelines: [Pipeline]
+
+    /// The spool that holds `path`, an absolute one. Links above the file are followed, the file's own is not.
+    func place(of path: String) -> Place? {
+        for spelling in [path, Self.withRealFolder(path)] {
+            for pipeline in pipelines {
+                for (role, entry) in pipeline.spools {
+                    for spool in [entry.path, CanonicalPaths.real(entry.path)] where spelling != spool && CanonicalPaths.contains(spool, spelling) {
+                        return Place(pipeline: pipeline, role: role, entry: entry, relativePath: String(spelling.dropFirst(spool.count + 1)))
+                    }
+                }
+            }
+        }
+        return nil
+    }
+
+    /// The pipeline whose outputs, models, archive or quarantine hold `path`, with the folder.
+    func folder(of path: String) -> (pipeline: Pipeline, folder: String)? {
+        for spelling in [path, Self.withRealFolder(path)] {
+            for pipeline in pipelines {
+                for folder in CanonicalPaths.folders(of: pipeline)
+                where CanonicalPaths.contains(folder, spelling) || CanonicalPaths.contains(CanonicalPaths.real(folder), spelling) {
+                    return (pipeline, folder)
+                }
+            }
+        }
+        return nil
+    }
+
+    private static func withRealFolder(_ path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return path }
+        let folder = CanonicalPaths.real(slash == path.startIndex ? "/" : String(path[..<slash]))
+        return (folder == "/" ? "" : folder) + path[slash...]
+    }
+}
+
+extension Pipeline {
+    var spools: [(role: ArrivalRole, entry: SpoolEntry)] {
+        [(.model, spool.models), (.labelled, spool.labelled), (.data, spool.data)].compactMap { role, entry in entry.map { (role, $0) } }
+    }
+}

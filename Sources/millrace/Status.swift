@@ -1,0 +1,59 @@
+import ArgumentParser
+import Ledger
+import PipelineConfig
+
+struct Status: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Print what waits and why, what runs, and what is in quarantine.")
+
+    @OptionGroup var root: RootOption
+    @OptionGroup var files: PipelinesOption
+    @OptionGroup var output: JSONFlag
+
+    private struct Report: Encodable {
+        let daemon: DaemonLock.Holder?
+        let pauses: Pauses
+        let pipelines: [PipelineStatus]
+        let pendingRequests: Int
+        let pipelineProblems: [String]
+    }
+
+    func run() throws {
+        let ledger = try root.ledger()
+        let lint = files.read(root)
+        let report = try worded {
+            Report(
+                daemon: root.daemon, pauses: try ledger.pauses(), pipelines: try ledger.status(naming: lint.pipelines.map(\.name), now: .now),
+                pendingRequests: try ledger.pendingRequests().count, pipelineProblems: lint.problems.map(\.description))
+        }
+        if output.json { return try printJSON(report) }
+        print(report.daemon.map { "daemon: \($0)" } ?? "daemon: none works on this root")
+        if report.pauses.all { print("every pipeline is paused") }
+        if report.pendingRequests > 0 { print("requests without an answer yet: \(report.pendingRequests)") }
+        for problem in report.pipelineProblems { print("problem: \(problem)") }
+        if report.pipelines.isEmpty { print("nothing has arrived") }
+        for pipeline in report.pipelines { show(pipeline) }
+    }
+
+    private func show(_ status: PipelineStatus) {
+        let version = status.activeVersion.map { "version \($0) is active" } ?? "no version yet"
+        print("\n\(status.pipeline): \(version)\(status.isPaused ? ", paused" : "")")
+        for role in ArrivalRole.allCases {
+            let counts = ArrivalState.allCases.compactMap { state in
+                let count = status.count(state, role: role)
+                return count == 0 ? nil : "\(count) \(state.rawValue)"
+            }
+            if !counts.isEmpty { print("  \(role.rawValue): \(counts.joined(separator: ", "))") }
+        }
+        let waitingCount = status.count(.waiting)
+        if let age = status.oldestWaitingAge { print("  waiting, the oldest for \(shownAge(milliseconds: age)):") }
+        for waiting in status.waiting { print("    \(waiting.role.rawValue) \(waiting.path): \(waiting.reason)") }
+        if waitingCount > status.waiting.count { print("    and \(waitingCount - status.waiting.count) more") }
+        let blockedCount = status.count(.quarantined)
+        if blockedCount > 0 { print("  in quarantine:") }
+        for blocked in status.quarantined {
+            print("    \(blocked.role.rawValue) \(blocked.path): \(blocked.explanation?.reason ?? "no reason was recorded")")
+            if let remedy = blocked.explanation?.remedy { print("      \(remedy)") }
+        }
+        if blockedCount > status.quarantined.count { print("    and \(blockedCount - status.quarantined.count) more") }
+    }
+}

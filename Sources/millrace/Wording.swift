@@ -1,0 +1,72 @@
+import ArgumentParser
+import Foundation
+import Ledger
+
+extension ArrivalRole: ExpressibleByArgument {}
+extension ArrivalState: ExpressibleByArgument {}
+extension RunState: ExpressibleByArgument {}
+
+extension WaitReason: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .paused: "the pipeline is paused"
+        case .forModel(let arrival, let path): "for model \(path) (arrival \(arrival)) to be decided"
+        case .forFirstModel: "for a first model version"
+        case .forRetry(let time): "for its next attempt at \(time)"
+        case .forFileToSettle: "for its file to settle again"
+        case .forRoom: "for its turn"
+        }
+    }
+
+    var explanation: Explanation {
+        switch self {
+        case .paused:
+            Explanation(reason: "the pipeline is paused", rule: "pause", remedy: "millrace resume starts it again.")
+        case .forModel(let arrival, let path):
+            Explanation(
+                reason: "model \(path), arrival \(arrival), came before it and is not decided yet", rule: "data waits for the models before it",
+                remedy: "Nothing; millrace explain says what that model waits for.")
+        case .forFirstModel:
+            Explanation(
+                reason: "the pipeline has no model version yet", rule: "data waits for a first version",
+                remedy: "Drop a model into the pipeline's models spool; millrace models lists what was rejected.")
+        case .forRetry(let time):
+            Explanation(
+                reason: "an attempt failed; the next is due at \(time)", rule: "on_error.backoff",
+                remedy: "Nothing; or millrace retry, to try at once.")
+        case .forFileToSettle:
+            Explanation(
+                reason: "its file changed or went away while it was read", rule: "what is read must stay as it was numbered",
+                remedy: "Nothing; it is taken up again when it is quiet.")
+        case .forRoom:
+            Explanation(reason: "it has not had its turn", rule: "arrivals start in order, as there is room", remedy: "Nothing.")
+        }
+    }
+}
+
+extension UTCTime {
+    /// To the second.
+    var short: String { String(description.prefix(19)) + "Z" }
+}
+
+/// Such as `12 s`, `3 min`, `2 h`, `4 d`.
+func shownAge(milliseconds: Int64) -> String {
+    let seconds = milliseconds / 1000
+    return switch seconds {
+    case ..<120: "\(seconds) s"
+    case ..<7200: "\(seconds / 60) min"
+    case ..<172_800: "\(seconds / 3600) h"
+    default: "\(seconds / 86_400) d"
+    }
+}
+
+func shownSeconds(_ seconds: Double) -> String { String(format: seconds < 10 ? "%.3f s" : "%.1f s", seconds) }
+
+func shownTimings(_ timings: [String: Double]) -> String {
+    timings.filter { $0.key != "total" }.sorted { $0.value > $1.value }.map { "\($0.key) \(shownSeconds($0.value))" }.joined(separator: ", ")
+}
+
+extension String {
+    /// Of a digest, enough to tell by eye.
+    var shortDigest: String { String(prefix(12)) }
+}
