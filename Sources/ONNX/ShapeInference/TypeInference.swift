@@ -1,0 +1,193 @@
+import Tensors
+
+/// Types of values as far as they follow from a graph's inputs, constants and operators.
+package struct InferredTypes: Sendable {
+    /// Of the graph itself, by name: inputs, initializers, everything in between, outputs.
+    package fileprivate(set) var types: [String: ValueType] = [:]
+    /// Operators that no rule knows; what follows from them is taken from the file's own statements.
+    package fileprivate(set) var operatorsWithoutRule: Set<String> = []
+    /// Where what follows contradicts what the file states. What follows counts.
+    package fileprivate(set) var contradictions: [String] = []
+
+    package subscript(name: String) -> ValueType? { types[name] }
+}
+
+extension Model {
+    /// Infers element types and shapes, symbolic extents kept. Throws where a node cannot be applied to what it is given, naming it;
+    /// what cannot be told stays open. Nothing is run; constants that say shapes are followed through the operators that compute them.
+    package func inferTypes() throws(ONNXError) -> InferredTypes {
+        let inference = TypeInference(model: self)
+        try inference.run(graph, inputs: nil, imports: operatorSets, depth: 0)
+        var result = InferredTypes()
+        result.types = inference.types
+        result.operatorsWithoutRule = inference.unknown
+        result.contradictions = inference.contradictions
+        return result
+    }
+
+    /// The model with a `value_info` for every inferred value in between, and outputs as they were inferred.
+    package func withInferredTypes() throws(ONNXError) -> Model {
+        let inferred = try inferTypes()
+        var model = self
+        let stated = Set((graph.inputs + graph.outputs + graph.values).map(\.name))
+        for position in model.graph.outputs.indices {
+            let output = model.graph.outputs[position]
+            if case .some(.some(let type)) = ValueType.merge(inferred[output.name], output.type) { model.graph.outputs[position].type = type }
+        }
+        for position in model.graph.values.indices {
+            let value = model.graph.values[position]
+            if case .some(.some(let type)) = ValueType.merge(inferred[value.name], value.type) { model.graph.values[position].type = type }
+        }
+        for node in graph.nodes {
+            for output in node.outputs where !output.isEmpty && !stated.contains(output) {
+                if let type = inferred[output] { model.graph.values.append(Value(output, type)) }
+            }
+        }
+        return model
+    }
+}
+
+/// One walk over a graph and what is in it. A class, since subgraphs see and add to the same facts; never leaves one thread.
+private final class TypeInference {
+    private let functions: [String: Function]
+    private(set) var types: [String: ValueType] = [:]
+    private var contents: [String: [Dimension]] = [:]
+    private var constants: [String: StoredTensor] = [:]
+    private(set) var unknown: Set<String> = []
+    private(set) var contradictions: [String] = []
+
+    /// Function calls and subgraphs nest at most so deep; what is deeper stays open.
+    private static let deepest = 40
+    /// Larger constants are never shapes.
+    private static let largestContent = 1024
+
+    init(model: Model) {
+        functions = Dictionary(
+            model.functions.map { (FunctionTable.key($0.domain, $0.name), $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    @discardableResult
+    func run(
+        _ graph: Graph, inputs: [ValueType?]?, imports: [OperatorSet], depth: Int, keepsContents: Bool = false
+    ) throws(ONNXError) -> [ValueType?] {
+        let inputNames = Set(graph.inputs.map(\.name))
+        for (position, input) in graph.inputs.enumerated() {
+            let given = inputs.flatMap { position < $0.count ? $0[position] : nil }
+            if !keepsContents { forget(input.name) }
+            types[input.name] = agreed(given, input.type, input.name)
+        }
+        for tensor in graph.initializers {
+            if !inputNames.contains(tensor.name) { forget(tensor.name) }
+            note(tensor, as: tensor.name, isConstant: !inputNames.contains(tensor.name))
+        }
+        for sparse in graph.sparseInitializers {
+            types[sparse.name] = .tensor(sparse.values.elementType, sparse.shape.dimensions.map(Dimension.fixed))
+        }
+        let stated = Dictionary((graph.values + graph.outputs).map { ($0.name, $0.type) }, uniquingKeysWith: { $0 ?? $1 })
+        for node in graph.nodes {
+            let inferred = try infer(node, imports: imports, depth: depth)
+            for (position, output) in node.outputs.enumerated() where !output.isEmpty {
+                let found = position < inferred.count ? inferred[position] : nil
+                types[output] = agreed(found, stated[output] ?? nil, output)
+            }
+        }
+        return graph.outputs.map { types[$0.name] }
+    }
+
+    private func infer(_ node: Node, imports: [OperatorSet], depth: Int) throws(ONNXError) -> [ValueType?] {
+        for output in node.outputs where !output.isEmpty { forget(output) }
+        let domain = canonicalDomain(node.domain)
+        let inputs = node.inputs.map { $0.isEmpty ? nil : types[$0] }
+        if let function = functions[FunctionTable.key(node.domain, node.operatorType)] {
+            guard depth < Self.deepest else { return [] }
+            // A body has names of its own: the facts around it are set aside meanwhile, but for those on what it is given.
+            let outside = (types, contents, constants)
+            (types, contents, constants) = ([:], [:], [:])
+            defer { (types, contents, constants) = outside }
+            for (formal, actual) in zip(function.inputs, node.inputs) {
+                contents[formal] = outside.1[actual]
+                constants[formal] = outside.2[actual]
+            }
+            return try run(
+                function.body(for: node), inputs: inputs, imports: function.operatorSets, depth: depth + 1, keepsContents: true)
+        }
+        let facts = InferenceNode(
+            node: node, version: imports.first { canonicalDomain($0.domain) == domain }?.version ?? 1, inputs: inputs,
+            contents: node.inputs.map { contents[$0] },
+            constant: { position in
+                guard position < node.inputs.count, let stored = self.constants[node.inputs[position]] else { return nil }
+                guard (stored.elementCount ?? .max) <= Self.largestContent else { return nil }
+                do throws(ONNXError) { return try stored.tensor() } catch { return nil }
+            },
+            infer: { (graph, inputs) throws(ONNXError) in
+                depth < Self.deepest ? try self.run(graph, inputs: inputs, imports: imports, depth: depth + 1) : []
+            })
+        guard let rule = InferenceRules.rule(domain: domain, type: node.operatorType) else {
+            unknown.insert(node.qualifiedType)
+            return []
+        }
+        let result = try rule(facts)
+        if domain.isEmpty, let output = node.outputs.first, !output.isEmpty {
+            if node.operatorType == "Constant", let tensor = node.attribute("value")?.tensor {
+                note(tensor, as: output, isConstant: true)
+            } else if let content = ContentRules.rules[node.operatorType]?(facts), content.count <= Self.largestContent {
+                contents[output] = content
+            }
+        }
+        return result
+    }
+
+    private func forget(_ name: String) {
+        types[name] = nil
+        contents[name] = nil
+        constants[name] = nil
+    }
+
+    private func note(_ tensor: StoredTensor, as name: String, isConstant: Bool) {
+        types[name] = .tensor(tensor.elementType, tensor.shape.dimensions.map(Dimension.fixed))
+        guard isConstant, !tensor.isExternal else { return }
+        constants[name] = tensor
+        guard tensor.shape.rank <= 1, (tensor.elementCount ?? .max) <= Self.largestContent else { return }
+        let read: Tensor?
+        do throws(ONNXError) { read = try tensor.tensor() } catch { read = nil }
+        switch tensor.elementType {
+        case .int64: contents[name] = read?.values(as: Int64.self)?.map { .fixed(Int($0)) }
+        case .int32: contents[name] = read?.values(as: Int32.self)?.map { .fixed(Int($0)) }
+        default: break
+        }
+    }
+
+    private func agreed(_ inferred: ValueType?, _ stated: ValueType?, _ name: String) -> ValueType? {
+        if let both = ValueType.merge(inferred, stated) { return both }
+        contradictions.append("'\(name)' is stated as \(stated?.description ?? "") but follows to be \(inferred?.description ?? "")")
+        return inferred
+    }
+}
+
+extension Function {
+    /// The body as `call` runs it: references to attributes replaced by the call's values or the defaults.
+    func body(for call: Node) -> Graph {
+        func bind(_ nodes: [Node]) -> [Node] {
+            nodes.map { node in
+                var node = node
+                node.attributes = node.attributes.compactMap { attribute in
+                    var attribute = attribute
+                    switch attribute.value {
+                    case .reference(let name, _):
+                        guard let given = call.attribute(name) ?? defaultedAttributes.first(where: { $0.name == name }) else { return nil }
+                        attribute.value = given.value
+                    case .graph(var graph):
+                        graph.nodes = bind(graph.nodes)
+                        attribute.value = .graph(graph)
+                    default: break
+                    }
+                    return attribute
+                }
+                return node
+            }
+        }
+        var body = self.body
+        body.nodes = bind(nodes)
+        return body
+    }
+}
