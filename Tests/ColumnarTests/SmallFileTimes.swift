@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 import TestSupport
 import Testing
 
@@ -20,10 +21,19 @@ import Testing
                 while try reader.next() != nil {}
             }
         }
+        for name in ["a.csv", "a.jsonl", "a.parquet", "a.arrow"] {
+            try time("open " + name) { _ = try TableReader(path: directory(name)) }
+            let ports = [InputPort(name: "x", elementType: .float32, dimensions: [nil, 8])]
+            try time("bind and read " + name) {
+                let binder = try openInputs(path: directory(name), ports: ports, schema: TableSchemaRule(keep: ["id"]), batchRows: 1024)
+                while try binder.next() != nil {}
+            }
+        }
         let reader = try TableReader(path: csv)
         let batch = try #require(try reader.next())
         for format in [TableFormat.csv, .jsonLines, .parquet, .arrow] {
             try time("write \(format)") {
+                unlink(directory("out"))
                 let writer = try TableWriter(path: directory("out"), format: format, schema: reader.schema)
                 try writer.write(batch)
                 _ = try writer.finish()

@@ -136,17 +136,14 @@ struct ColumnBinding {
                 TableLocation(file: file, input: port.name),
                 reason: "no column matches \"\(pattern)\": \(suggestion(for: pattern, among: schema.names))")
         }
-        let names = found.map { schema.fields[$0].name }
-        for (index, name) in names.enumerated() where names[..<index].contains(name) { throw doubled(name, port.name) }
+        try checkNames(found, port)
         return found.sorted { precedesNumerically(schema.fields[$0].name, schema.fields[$1].name) }
     }
 
     /// All numeric columns (of text for an input of strings) less label, key and kept ones, in file order.
     private func features(_ port: InputPort) throws(ColumnarError) -> [Int] {
-        let left = schema.fields.indices.filter { position in
-            let name = schema.fields[position].name
-            return name != table.label && !table.key.contains(name) && !table.keep.contains(name)
-        }
+        let others = Set(table.key + table.keep + [table.label].compactMap(\.self))
+        let left = schema.fields.indices.filter { !others.contains(schema.fields[$0].name) }
         func columns(_ accept: (ColumnType) -> Bool) -> [Int] { left.filter { accept(schema.fields[$0].type) } }
         if let pins = pinned[port.name] {
             // A column without a value in this file may be any type: what the first file bound decides.
@@ -168,9 +165,15 @@ struct ColumnBinding {
                     + listed(schema.fields.map { "\($0.name) (\($0.type.name))" }))
         }
         let chosen = candidates.first { port.rowShape(width: $0.count) != nil } ?? fallback
-        let names = chosen.map { schema.fields[$0].name }
-        for (index, name) in names.enumerated() where names[..<index].contains(name) { throw doubled(name, port.name) }
+        try checkNames(chosen, port)
         return chosen
+    }
+
+    private func checkNames(_ positions: [Int], _ port: InputPort) throws(ColumnarError) {
+        for position in positions {
+            let name = schema.fields[position].name
+            if schema.positions(of: name).count > 1 { throw doubled(name, port.name) }
+        }
     }
 
     private func position(of name: String, input: String?) throws(ColumnarError) -> Int {

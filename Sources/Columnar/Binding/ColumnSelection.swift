@@ -6,6 +6,7 @@ struct ColumnSelection {
     let schema: TableSchema
     let format: TableFormat
     private(set) var requests: [ColumnRequest] = []
+    private var known: [ColumnRequest: Int] = [:]
 
     init(schema: TableSchema, format: TableFormat) {
         self.schema = schema
@@ -57,10 +58,11 @@ struct ColumnSelection {
 
     private mutating func add(_ position: Int, _ wanted: String?) -> Int {
         // A JSON key can be read as one type only; the first wish, a kept column's, decides.
-        if let index = requests.firstIndex(where: { $0.position == position && (format.kind == .jsonLines || $0.format == wanted) }) {
-            return index
-        }
-        requests.append(ColumnRequest(position: position, format: wanted))
+        let request = ColumnRequest(position: position, format: wanted)
+        let key = format.kind == .jsonLines ? ColumnRequest(position: position) : request
+        if let index = known[key] { return index }
+        known[key] = requests.count
+        requests.append(request)
         return requests.count - 1
     }
 }

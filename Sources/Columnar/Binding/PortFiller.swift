@@ -109,12 +109,21 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
     func begin(rows: Int) {
         filled = 0
         capacity = rows
-        let needed = rows * width * MemoryLayout<Scalar>.stride
         if let memory {
-            precondition(memory.byteCount >= needed, "memory for \(port.name) is too small for \(rows) rows")
-        } else if !isKnownUniquelyReferenced(&buffer) || buffer.byteCount < needed {
-            buffer = TensorBuffer(byteCount: needed)
+            precondition(memory.byteCount >= rows * rowByteCount, "memory for \(port.name) is too small for \(rows) rows")
+        } else if !isKnownUniquelyReferenced(&buffer) {
+            buffer = TensorBuffer(byteCount: 0)
         }
+    }
+
+    private var rowByteCount: Int { width * MemoryLayout<Scalar>.stride }
+
+    /// A small file's rows get memory for themselves, more rows get it for the whole batch.
+    private func reserve(_ rows: Int) {
+        guard memory == nil, buffer.byteCount < (filled + rows) * rowByteCount else { return }
+        let larger = TensorBuffer(byteCount: (filled == 0 && buffer.byteCount == 0 ? rows : capacity) * rowByteCount)
+        larger.address.copyMemory(from: buffer.address, byteCount: filled * rowByteCount)
+        buffer = larger
     }
 
     func take(rowShape: [Int]) -> Tensor {
@@ -122,6 +131,7 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
     }
 
     func append(_ source: PortSource, rows: Range<Int>, place: PortPlace) throws(ColumnarError) {
+        reserve(rows.count)
         let target = buffer.address.assumingMemoryBound(to: Scalar.self)
         switch source {
         case .rows(let column, let width):

@@ -2,7 +2,7 @@ internal import CArrow
 package import Tensors
 
 /// What a column holds, as far as binding and writing care.
-package indirect enum ColumnType: Hashable, Sendable {
+package enum ColumnType: Hashable, Sendable {
     /// Nothing but nulls.
     case null
     case boolean
@@ -13,7 +13,7 @@ package indirect enum ColumnType: Hashable, Sendable {
     case binary
     /// A date, a time, a timestamp or a duration.
     case time
-    case dictionary(of: ColumnType)
+    indirect case dictionary(of: ColumnType)
     case list
     case structure
     /// By its Arrow format string; carried through files of Arrow and Parquet, and refused elsewhere.
@@ -144,14 +144,18 @@ extension Field: Equatable {
 package struct TableSchema: Sendable {
     package let fields: [Field]
     package let metadata: [String: String]
+    private let index: [String: [Int]]
 
     package init(fields: [Field], metadata: [String: String] = [:]) {
         self.fields = fields
         self.metadata = metadata
+        var index: [String: [Int]] = Dictionary(minimumCapacity: fields.count)
+        for (position, field) in fields.enumerated() { index[field.name, default: []].append(position) }
+        self.index = index
     }
 
     package var names: [String] { fields.map(\.name) }
 
     /// The positions of the columns of that name: none, one, or more where the file repeats it.
-    package func positions(of name: String) -> [Int] { fields.indices.filter { fields[$0].name == name } }
+    package func positions(of name: String) -> [Int] { index[name] ?? [] }
 }

@@ -35,10 +35,15 @@ package struct TableFormat: Hashable, Sendable, CustomStringConvertible {
     /// By the name's last extensions, in any case: `a.csv`, `a.tsv`, `a.csv.gz`, `a.jsonl.zst`, `a.ndjson`, `a.parquet`,
     /// `a.arrow`, `a.arrows`, `a.feather`, `a.ipc`, `a.npy`, `a.npz`.
     package init?(fileName: String) {
-        var parts = fileName.lowercased().split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count > 1, var last = parts.popLast() else { return nil }
+        var rest = fileName.utf8.suffix(24)[...]
+        func takeExtension() -> String? {
+            guard let dot = rest.lastIndex(of: UInt8(ascii: ".")), !rest[rest.index(after: dot)...].contains(UInt8(ascii: "/")) else { return nil }
+            defer { rest = rest[..<dot] }
+            return String(Substring(rest[rest.index(after: dot)...])).lowercased()
+        }
+        guard var last = takeExtension() else { return nil }
         var compression = Compression.none
-        if let named = Compression(rawValue: String(last)), parts.count > 1, let inner = parts.popLast() {
+        if let named = Compression(rawValue: last), let inner = takeExtension() {
             compression = named
             last = inner
         }

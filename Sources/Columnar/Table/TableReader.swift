@@ -61,7 +61,7 @@ package final class TableReader {
         native.format = code
         native.compression = format.compression.code
         native.descriptor = descriptor.number
-        native.delimiter = CChar(bitPattern: dialect.delimiter ?? UInt8(ascii: path.lowercased().contains(".tsv") ? "\t" : ","))
+        native.delimiter = CChar(bitPattern: dialect.delimiter ?? UInt8(ascii: isTabbed(path) ? "\t" : ","))
         native.quote = CChar(bitPattern: dialect.quote ?? 0)
         native.decimal_point = CChar(bitPattern: dialect.decimalPoint)
         native.has_header = dialect.hasHeader
@@ -109,7 +109,12 @@ package final class TableReader {
             carrow_reader_select(handle, positions, &formats, Int32(positions.count), &error)
         }
         guard status == 0 else { throw ColumnarError(error, file: file, columns: fileNames) }
-        schema = try readSchema(handle, file: file)
+        let fields = schema.fields
+        schema = TableSchema(
+            fields: requests.map { request in
+                let field = fields[request.position]
+                return request.format.map { Field(name: field.name, format: $0) } ?? field
+            }, metadata: schema.metadata)
     }
 
     /// The next rows; `nil` at the end.
@@ -127,6 +132,13 @@ package final class TableReader {
         }
         return RecordBatch(columns: columns, rowCount: Int(root.length))
     }
+}
+
+/// `a.tsv`, `a.tsv.gz`, in any case.
+private func isTabbed(_ path: String) -> Bool {
+    let end = path.utf8.suffix(8).map { $0 | 0x20 }
+    let tsv = Array(".tsv".utf8)
+    return end.suffix(4) == tsv[...] || end.dropLast(3).suffix(4) == tsv[...] || end.dropLast(4).suffix(4) == tsv[...]
 }
 
 private func readSchema(_ handle: OpaquePointer, file: String) throws(ColumnarError) -> TableSchema {
