@@ -86,6 +86,19 @@ import Testing
         #expect(try scene.folder.read("root/spool/a.csv") == Array("next".utf8))
     }
 
+    @Test func changedContentIsNotPutOverWhatCameAfterIt() throws {
+        let scene = try Scene("over")
+        let a = try input(scene, "a.csv", "read")
+        var removal = InputRemoval(destination: nil, area: scene.area, areas: [])
+        removal.onTaken = {
+            _ = try? scene.folder.write("later", to: scene.staged.first { $0.hasSuffix("/0") }!)
+            _ = try? scene.folder.write("newest", to: "root/spool/a.csv")
+        }
+        #expect(try removal.remove([a]) == .changed)
+        #expect(try scene.folder.read("root/spool/a.csv") == Array("newest".utf8))
+        #expect(scene.staged.isEmpty)
+    }
+
     @Test(arguments: [true, false]) func aCrashOnTheWayOutIsFinishedOrTakenBack(isChanged: Bool) throws {
         let scene = try Scene("crash")
         let files = [try input(scene, "m.onnx", "graph"), try input(scene, "m.data", "weights")]

@@ -43,7 +43,7 @@ import Testing
         let scene = try Scene("links")
         let link = scene.folder("link")
         try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: scene.root.string)
-        let area = try StagingArea(for: FilePath(link + "/out"), root: FilePath(link), avoiding: [scene.root])
+        let area = try StagingArea(for: FilePath(link + "/out"), root: scene.root, avoiding: [FilePath(link)])
         #expect(!area.path.starts(with: scene.root))
     }
 
