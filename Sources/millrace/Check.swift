@@ -21,10 +21,10 @@ struct Check: ParsableCommand {
             try printJSON(audit)
         } else {
             for difference in audit.differences { print("\(shownPath(difference.path)): \(difference.what). \(difference.remedy)") }
-            let count = audit.differences.count
+            func counted(_ count: Int, _ word: String) -> String { "\(count) \(word)\(count == 1 ? "" : "s")" }
             print(
-                "\(audit.checkedFiles) published files and \(audit.checkedVersions) model versions compared by \(fast ? "size" : "digest"): "
-                    + (count == 0 ? "no difference" : count == 1 ? "1 difference" : "\(count) differences"))
+                "\(counted(audit.checkedFiles, "published file")) and \(counted(audit.checkedVersions, "model version")) compared by "
+                    + "\(fast ? "size" : "digest"): \(counted(audit.differences.count, "difference"))")
         }
         if !audit.differences.isEmpty { throw ExitStatus.problems }
     }

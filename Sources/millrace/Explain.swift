@@ -138,7 +138,9 @@ struct Explain: ParsableCommand {
             print("  arrival     \(arrival.number), \(arrival.arrivedAt), \(arrival.byteCount) bytes\(digest): \(arrival.state.rawValue)")
             for history in visit.runs {
                 print("    run \(history.run.run): \(history.run.state.rawValue)")
-                for line in RunText.lines(history.run, history.attempts, history.publications).dropFirst() { print("      " + line) }
+                let said = Explanation(reason: answer.reason, rule: answer.rule, remedy: answer.remedy)
+                let lines = RunText.lines(history.run, history.attempts, history.publications, said: said)
+                for line in lines.dropFirst() { print("      " + line) }
             }
         }
     }

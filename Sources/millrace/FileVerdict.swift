@@ -51,7 +51,9 @@ extension FileVerdict {
                 .waiting, "newer content of it is being taken up", rule: "an arrival is a path with its content",
                 remedy: "Nothing; it is numbered when it has settled.")
         }
-        if word == .waiting, daemon == nil { explanation.remedy = Self.startTheDaemon + " " + explanation.remedy }
+        if word == .waiting, daemon == nil {
+            explanation.remedy = Self.startTheDaemon + (explanation.remedy.hasPrefix("Nothing") ? "" : " " + explanation.remedy)
+        }
     }
 
     static let startTheDaemon = "No daemon works on this root: start millrace run."
@@ -103,19 +105,19 @@ extension FileVerdict {
     }
 
     private init(settling path: String, _ settle: Settle, _ daemon: DaemonLock.Holder?) {
-        let start = daemon == nil ? Self.startTheDaemon + " " : ""
+        let start = daemon == nil ? Self.startTheDaemon + " " : "Nothing. "
         switch Seal.check(path: path) {
         case .broken(let reason):
             self.init(
                 .waiting, "it is not whole: \(reason)", rule: "its format's own structure",
-                remedy: start + "Finish writing it; unchanged for settle.give_up (\(settle.giveUp)), it goes to quarantine as truncated.")
+                remedy: (daemon == nil ? start : "") + "Finish writing it; unchanged for settle.give_up (\(settle.giveUp)), it goes to quarantine as truncated.")
         case .unsafe(let rule, let reason, let remedy): self.init(.quarantined, reason, rule: rule, remedy: remedy)
         case .holds:
-            self.init(.waiting, "it is whole and has not been numbered", rule: "settling", remedy: start + "Nothing else.")
+            self.init(.waiting, "it is whole and has not been numbered", rule: "settling", remedy: start + "The daemon takes it up by itself.")
         case .some(.none), nil:
             self.init(
                 .waiting, "its format cannot show that it is whole, so it must be quiet first", rule: "settle.quiet (\(settle.quiet))",
-                remedy: start + "Nothing else; a rename into place needs no quiet time.")
+                remedy: start + "A rename into place needs no quiet time.")
         }
     }
 
@@ -131,7 +133,8 @@ extension FileVerdict {
                 remedy: "Name the pipeline files with --pipelines, or the right --root.")
         } else {
             self.init(
-                exists ? .notWatched : .notThere, "it is in no spool of \(map.pipelines.map(\.name).joined(separator: ", "))",
+                exists ? .notWatched : .notThere,
+                "\(exists ? "it" : "there is no such file, and it") is in no spool of \(map.pipelines.map(\.name).joined(separator: ", "))",
                 rule: "only spools are watched",
                 remedy: "Drop it into \(map.pipelines.flatMap(\.spools).map { shownPath($0.entry.path) }.joined(separator: " or ")).")
         }

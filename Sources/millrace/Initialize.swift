@@ -17,7 +17,7 @@ struct Initialize: ParsableCommand {
     func run() throws {
         try worded {
             let name = try chosenName()
-            let inspection = try Model.load(path: model).inspection()
+            let inspection = try loadedModel(model).inspection()
             let text = PipelineTemplate.render(
                 name: name, inputs: inspection.inputs.map(\.modelPort), outputs: inspection.outputs.map(\.modelPort), columns: try columns())
             let file = root.path + "/pipelines/" + name + ".yaml"

@@ -9,11 +9,7 @@ struct Inspect: ParsableCommand {
     @OptionGroup var output: JSONFlag
 
     func run() throws {
-        do {
-            let inspection = try Model.load(path: model).inspection()
-            output.json ? try printJSON(inspection) : print(inspection)
-        } catch let error as ONNXError {
-            throw fail("\(model): \(error)")
-        }
+        let inspection = try loadedModel(model).inspection()
+        output.json ? try printJSON(inspection) : print(inspection)
     }
 }

@@ -1,11 +1,13 @@
 import ArgumentParser
+import Foundation
+import Daemon
 
 @main
 struct Millrace: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "millrace",
         abstract: "A drop-folder pipeline for models: drop ONNX models and data files, get outputs and versioned models.",
-        version: "0.1.0",
+        version: toolVersion,
         groupedSubcommands: [
             CommandGroup(name: "Pipelines", subcommands: [Run.self, Initialize.self, LintCommand.self, Plan.self]),
             CommandGroup(
@@ -16,4 +18,17 @@ struct Millrace: AsyncParsableCommand {
             CommandGroup(name: "One file, without a daemon", subcommands: [Inspect.self, Reserialize.self, Forward.self]),
             CommandGroup(name: "For executors", subcommands: [AttemptCommand.self]),
         ])
+
+    /// As ArgumentParser's own, but a command line that is wrong ends with the status that the README promises.
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
+        } catch where exitCode(for: error) == .validationFailure {
+            FileHandle.standardError.write(Data((fullMessage(for: error) + "\n").utf8))
+            Foundation.exit(ExitStatus.badConfiguration.rawValue)
+        } catch {
+            exit(withError: error)
+        }
+    }
 }

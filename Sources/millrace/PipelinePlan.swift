@@ -21,60 +21,44 @@ struct PipelinePlan: Encodable {
     let newSpools: [String]
     /// Roles of which files have arrived and that the pipeline has no spool for any more.
     let removedSpools: [ArrivalRole]
-    let waiting: [String: Int]
-    let upToDate: Int
-    /// What is done, rejected or in quarantine under another revision, the newest revision first.
+    /// What is done now under another revision, the oldest revision first.
     let outdated: [Outdated]
+    let waiting: [String: Int]
+    let rejected: [String: Int]
+    let quarantined: [String: Int]
 
     init(of pipeline: Pipeline, _ ledger: RunLedger) throws(LedgerError) {
-        let revision = pipeline.revision.full
         let counts = try ledger.counts(pipeline: pipeline.name)
+        func count(_ state: ArrivalState) -> [String: Int] {
+            Dictionary(counts.filter { $0.state == state }.map { ($0.role.rawValue, $0.count) }) { $0 + $1 }
+        }
         let roles = pipeline.spools.map(\.role)
         self.pipeline = pipeline.name
         file = pipeline.source
-        self.revision = revision
+        revision = pipeline.revision.full
         isNew = try !ledger.pipelines().contains(pipeline.name)
         newSpools = pipeline.spools.map(\.entry.path).filter { !FileManager.default.fileExists(atPath: $0) }
         removedSpools = ArrivalRole.allCases.filter { role in !roles.contains(role) && counts.contains { $0.role == role } }
-        waiting = Dictionary(counts.filter { $0.state == .waiting }.map { ($0.role.rawValue, $0.count) }) { $0 + $1 }
-        (upToDate, outdated) = try Self.compare(pipeline.name, revision, ledger)
+        outdated = try Self.outdated(pipeline.name, revision, ledger)
+        waiting = count(.waiting)
+        rejected = count(.rejected)
+        quarantined = count(.quarantined)
     }
 
-    private struct Decided {
-        let arrival: Arrival
-        let revision: String
-    }
-
-    /// Only the present content of a path counts: what came before it is not done again.
-    private static func compare(_ name: String, _ revision: String, _ ledger: RunLedger) throws(LedgerError) -> (Int, [Outdated]) {
-        var upToDate: Set<Int64> = []
-        var old: [Int64: Decided] = [:]
+    private static func outdated(_ name: String, _ revision: String, _ ledger: RunLedger) throws(LedgerError) -> [Outdated] {
+        var groups: [Outdated] = []
         var last: Int64 = 0
         while true {
-            let page = try ledger.arrivals(after: last)
-            guard let end = page.last else { break }
-            last = end.number
-            for arrival in page where arrival.pipeline == name {
-                if let previous = arrival.previous {
-                    upToDate.remove(previous)
-                    old[previous] = nil
-                }
-                guard [.done, .rejected, .quarantined].contains(arrival.state), let run = arrival.run, let record = try ledger.run(run) else {
-                    continue
-                }
-                if record.revision == revision { upToDate.insert(arrival.number) } else {
-                    old[arrival.number] = Decided(arrival: arrival, revision: record.revision)
-                }
+            let page = try ledger.outdated(pipeline: name, revision: revision, after: last)
+            guard let end = page.last else { return groups }
+            last = end.arrival
+            for run in page {
+                let place = groups.firstIndex { $0.revision == run.revision } ?? groups.endIndex
+                if place == groups.endIndex { groups.append(Outdated(revision: run.revision)) }
+                groups[place].counts[run.role.rawValue, default: 0] += 1
+                if groups[place].sample.count < sampleSize { groups[place].sample.append(run.path) }
             }
         }
-        var groups: [Outdated] = []
-        for (_, decided) in old.sorted(by: { $0.key < $1.key }) {
-            let place = groups.firstIndex { $0.revision == decided.revision } ?? groups.endIndex
-            if place == groups.endIndex { groups.append(Outdated(revision: decided.revision)) }
-            groups[place].counts[decided.arrival.role.rawValue, default: 0] += 1
-            if groups[place].sample.count < sampleSize { groups[place].sample.append(decided.arrival.path) }
-        }
-        return (upToDate.count, groups.reversed())
     }
 }
 
@@ -84,17 +68,21 @@ extension PipelinePlan: CustomStringConvertible {
         func counted(_ counts: [String: Int]) -> String { counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ") }
         for spool in newSpools { lines.append("  \(shownPath(spool)) is new: the daemon makes it") }
         for role in removedSpools { lines.append("  \(role.rawValue): no spool any more; what arrived there stays as it is") }
-        if !waiting.isEmpty { lines.append("  waiting: \(counted(waiting)); done under this revision, unless an attempt was made under another") }
-        if upToDate > 0 { lines.append("  up to date: \(upToDate)") }
         for group in outdated {
             let sample = group.sample.joined(separator: ", ")
-            lines.append("  under revision \(group.revision.shortDigest): \(counted(group.counts)), such as \(sample)")
+            lines.append("  done under revision \(group.revision.shortDigest): \(counted(group.counts)), such as \(sample)")
         }
         if !outdated.isEmpty {
-            lines.append("  none of these is redone by itself; millrace replay FILE, or millrace replay --pipeline \(pipeline) for all that is decided")
-        } else if !isNew {
-            lines.append("  nothing to redo")
+            lines.append("    not redone by itself: millrace replay FILE, or millrace replay --pipeline \(pipeline) for all that is decided")
         }
+        if !waiting.isEmpty { lines.append("  waiting: \(counted(waiting)); those without an attempt yet are done under this revision") }
+        if !rejected.isEmpty {
+            lines.append("  rejected: \(counted(rejected)); millrace replay --pipeline \(pipeline) --state rejected decides again")
+        }
+        if !quarantined.isEmpty {
+            lines.append("  quarantined: \(counted(quarantined)); millrace replay --pipeline \(pipeline) --state quarantined does it under this revision")
+        }
+        if outdated.isEmpty, !isNew { lines.append("  nothing that is done would be redone") }
         return lines.joined(separator: "\n")
     }
 }

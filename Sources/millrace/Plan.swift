@@ -28,7 +28,8 @@ struct Plan: ParsableCommand {
         let report = try worded {
             Report(
                 pipelines: try lint.pipelines.map { try PipelinePlan(of: $0, ledger) },
-                removed: try ledger.pipelines().filter { name in !lint.files.contains { $0.name == name } },
+                // Which of them an unreadable file holds cannot be said.
+                removed: lint.isClean ? try ledger.pipelines().filter { name in !lint.files.contains { $0.name == name } } : [],
                 problems: lint.problems.map(\.description))
         }
         if output.json { try printJSON(report) } else { show(report) }

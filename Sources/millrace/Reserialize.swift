@@ -9,8 +9,9 @@ struct Reserialize: ParsableCommand {
     @Argument(help: "Where to write it; must not exist. Above 2 GiB the weights go beside it as OUT.data.") var output: String
 
     func run() throws {
+        let model = try loadedModel(input)
         do {
-            try Model.load(path: input).write(to: output)
+            try model.write(to: output)
         } catch {
             throw fail(error)
         }

@@ -70,7 +70,10 @@ struct Runs: ParsableCommand {
 
 /// What `runs` and `explain` say of one run.
 enum RunText {
-    static func lines(_ run: RunRecord, _ attempts: [Attempt], _ publications: [Publication]) -> [String] {
+    /// - Parameter said: an explanation that is shown already.
+    static func lines(
+        _ run: RunRecord, _ attempts: [Attempt], _ publications: [Publication], said: Explanation? = nil
+    ) -> [String] {
         var lines = ["\(run.role.rawValue) \(run.path), arrival \(run.arrival)"]
         var facts = ["revision \(run.revision.shortDigest)"]
         if let version = run.version { facts.insert("by version \(version)", at: 0) }
@@ -81,11 +84,11 @@ enum RunText {
         if !run.timings.isEmpty {
             lines.append("\(run.timings["total"].map(shownSeconds) ?? "time"): \(shownTimings(run.timings))")
         }
-        if let why = run.explanation {
+        if let why = run.explanation, why != said {
             lines.append("why: \(why.reason) (rule \(why.rule))")
             lines.append("what to do: \(why.remedy)")
         }
-        for attempt in attempts where attempts.count > 1 || attempt.error != nil {
+        for attempt in attempts where attempts.count > 1 || attempt.error != run.explanation?.reason {
             lines.append(
                 "attempt \(attempt.number), \(attempt.startedAt?.short ?? "-"): \(attempt.outcome)\(attempt.error.map { ": \($0)" } ?? "")"
                     + (attempt.nextAttemptAt.map { "; next at \($0)" } ?? ""))
