@@ -6,7 +6,7 @@ import Testing
 @testable import Columnar
 
 /// What a small file costs: not a pass or fail, a figure in the log (`MILLRACE_TIMES=1`).
-@Suite(.enabled(if: ProcessInfo.processInfo.environment["MILLRACE_TIMES"] != nil)) struct SmallFileTimes {
+@Suite(.serialized, .enabled(if: ProcessInfo.processInfo.environment["MILLRACE_TIMES"] != nil)) struct SmallFileTimes {
     @Test func tenRows() throws {
         let directory = try TemporaryDirectory("columnar")
         var text = "id," + (0..<8).map { "x\($0)" }.joined(separator: ",") + "\n"
@@ -38,6 +38,27 @@ import Testing
                 try writer.write(batch)
                 _ = try writer.finish()
             }
+        }
+    }
+
+    /// One core, a warm page cache: 1,000,000 rows of 32 floats into tensors.
+    @Test func largeParquet() throws {
+        let directory = try TemporaryDirectory("columnar")
+        let writer = OutputWriter(path: directory("a.parquet"), format: .parquet)
+        let values = (0..<20_000 * 32).map { Float($0 % 7919) / 7 }
+        let begin = ContinuousClock.now
+        for _ in 0..<50 {
+            let tensor = Tensor(.float32, [20_000, 32], values)
+            try writer.write(kept: RecordBatch(columns: [], rowCount: 20_000), outputs: [("x", .tensor(tensor))], rowCount: 20_000)
+        }
+        _ = try writer.finish()
+        print("write 1,000,000 x 32 as Parquet: \(begin.duration(to: .now))")
+        for _ in 0..<3 {
+            let begin = ContinuousClock.now
+            let ports = [InputPort(name: "x", elementType: .float32, dimensions: [nil, 32])]
+            let binder = try openInputs(path: directory("a.parquet"), ports: ports, batchRows: 16_384)
+            while try binder.next() != nil {}
+            print("read 1,000,000 x 32 from Parquet into tensors: \(begin.duration(to: .now))")
         }
     }
 

@@ -168,21 +168,14 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
             pointers.append(UnsafePointer(scratch[index]))
         }
         withExtendedLifetime(columns) {
-            pointers.withUnsafeBufferPointer { all in
-                all.withMemoryRebound(to: UnsafePointer<Scalar.Bits>.self) { bits in
-                    target.withMemoryRebound(to: Scalar.Bits.self, capacity: rows.count * columns.count) { target in
-                        gather(bits, rows: rows.count, into: target)
-                    }
-                }
-            }
+            pointers.withUnsafeBufferPointer { Scalar.interleave($0, rows: rows.count, into: target) }
         }
     }
 
     /// `missing: VALUE` stands for NaN too, so such values cannot be taken as they are.
     private func needsNoFilling(_ values: UnsafePointer<Scalar>, _ count: Int) -> Bool {
         guard Scalar.isFloat, case .value = missing else { return true }
-        for index in 0..<count where values[index].isNaN { return false }
-        return true
+        return Scalar.firstNaN(values, count) == nil
     }
 
     /// Refuses NaN where it counts as missing and infinities where they are unwanted.
@@ -190,16 +183,7 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
         _ values: UnsafePointer<Scalar>, _ rows: Range<Int>, _ place: PortPlace, column: Int, valuesPerRow: Int
     ) throws(ColumnarError) {
         guard Scalar.isFloat, missing == .error || refusesNonFinite else { return }
-        var bad: Int?
-        if refusesNonFinite {
-            var all = true
-            for index in 0..<rows.count { all = all && values[index].isFinite }
-            if !all { bad = (0..<rows.count).first { !values[$0].isFinite } }
-        } else {
-            var none = true
-            for index in 0..<rows.count { none = none && !values[index].isNaN }
-            if !none { bad = (0..<rows.count).first { values[$0].isNaN } }
-        }
+        let bad = refusesNonFinite ? Scalar.firstNonFinite(values, rows.count) : Scalar.firstNaN(values, rows.count)
         guard let bad else { return }
         let reason = values[bad].isNaN ? "the value is NaN: \(missingRemedy)" : "the value is \(values[bad].text), which is not finite"
         throw place.error(row: (rows.lowerBound + bad) / valuesPerRow, column: column, reason)
@@ -222,14 +206,14 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
         }
         let hasNulls = column.mayHaveNulls
         if hasNulls, fill == nil, let row = rows.first(where: column.isNull) { throw nullError(row / valuesPerRow, place, index) }
-        let failed = withExtendedLifetime(column.owner) { convertValues(column, rows, to: target) }
+        let failed = withExtendedLifetime(column.owner) { Scalar.load(column, rows, native: native, to: target) }
         // What lies under a null is anything at all, so a failure there is none: go on behind it.
         if var bad = failed {
             guard hasNulls || Scalar.isFloat == false else { throw rangeError(column, rows, bad, place, index, valuesPerRow) }
             while true {
                 guard column.isNull(rows.lowerBound + bad) else { throw rangeError(column, rows, bad, place, index, valuesPerRow) }
                 let rest = rows.lowerBound + bad + 1..<rows.upperBound
-                guard !rest.isEmpty, let next = withExtendedLifetime(column.owner, { convertValues(column, rest, to: target + bad + 1) })
+                guard !rest.isEmpty, let next = withExtendedLifetime(column.owner, { Scalar.load(column, rest, native: native, to: target + bad + 1) })
                 else { break }
                 bad += 1 + next
             }
@@ -292,36 +276,6 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
         case "g": column.values(as: Double.self)[row].isNaN
         case "e": column.values(as: Float16.self)[row].isNaN
         default: false
-        }
-    }
-
-    /// The first index, from the range's start, whose value does not fit; `nil` where all do.
-    private func convertValues(_ column: Column, _ rows: Range<Int>, to target: UnsafeMutablePointer<Scalar>) -> Int? {
-        let count = rows.count, first = rows.lowerBound
-        if column.field.format == native {
-            target.update(from: column.values(as: Scalar.self) + first, count: count)
-            return nil
-        }
-        switch column.field.format {
-        case "f": return Scalar.convert(column.values(as: Float.self) + first, count, to: target)
-        case "g": return Scalar.convert(column.values(as: Double.self) + first, count, to: target)
-        case "e": return Scalar.convert(column.values(as: Float16.self) + first, count, to: target)
-        case "c": return Scalar.convert(column.values(as: Int8.self) + first, count, to: target)
-        case "C": return Scalar.convert(column.values(as: UInt8.self) + first, count, to: target)
-        case "s": return Scalar.convert(column.values(as: Int16.self) + first, count, to: target)
-        case "S": return Scalar.convert(column.values(as: UInt16.self) + first, count, to: target)
-        case "i": return Scalar.convert(column.values(as: Int32.self) + first, count, to: target)
-        case "I": return Scalar.convert(column.values(as: UInt32.self) + first, count, to: target)
-        case "L": return Scalar.convert(column.values(as: UInt64.self) + first, count, to: target)
-        case "b":
-            let bits = column.values(as: UInt8.self) - Int(column.array.offset)
-            var bytes = [UInt8](repeating: 0, count: count)
-            for row in 0..<count {
-                let bit = Int(column.array.offset) + first + row
-                bytes[row] = (bits[bit >> 3] >> UInt8(bit & 7)) & 1
-            }
-            return bytes.withUnsafeBufferPointer { Scalar.convert($0.baseAddress ?? UnsafePointer(emptyMemory.assumingMemoryBound(to: UInt8.self)), count, to: target) }
-        default: return Scalar.convert(column.values(as: Int64.self) + first, count, to: target)
         }
     }
 }

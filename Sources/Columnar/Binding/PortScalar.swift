@@ -1,6 +1,10 @@
+internal import CArrow
 internal import Tensors
 
 /// A Swift type that a numeric model input's elements are stored in, and how values of other types become it.
+///
+/// Whatever runs over all values is a requirement, although one body serves every type: each conformance then has its own
+/// compiled copy, where a generic class would run code that looks up every operation.
 protocol PortScalar: BitwiseCopyable {
     associatedtype Bits: SIMDScalar & FixedWidthInteger & BitwiseCopyable
     /// Converts `count` values; returns the first index whose value this type cannot hold, or `nil`.
@@ -9,11 +13,66 @@ protocol PortScalar: BitwiseCopyable {
     /// A number after `scale` and `offset`; `nil` where this type cannot hold it. Integers round to the nearest.
     static func rounding(_ value: Double) -> Self?
     static func scale(_ values: UnsafeMutablePointer<Self>, _ count: Int, by scale: Double, plus offset: Double) -> Int?
+    /// Rows of a column of any plain type, those of `native` format as they are; the first index, from the range's start, whose
+    /// value this type cannot hold, or `nil`.
+    static func load(_ column: Column, _ rows: Range<Int>, native: String?, to target: UnsafeMutablePointer<Self>) -> Int?
+    static func firstNaN(_ values: UnsafePointer<Self>, _ count: Int) -> Int?
+    static func firstNonFinite(_ values: UnsafePointer<Self>, _ count: Int) -> Int?
+    static func interleave(_ columns: UnsafeBufferPointer<UnsafePointer<Self>>, rows: Int, into target: UnsafeMutablePointer<Self>)
     static var isFloat: Bool { get }
     var isNaN: Bool { get }
     var isFinite: Bool { get }
     /// For messages.
     var text: String { get }
+}
+
+extension PortScalar {
+    static func load(_ column: Column, _ rows: Range<Int>, native: String?, to target: UnsafeMutablePointer<Self>) -> Int? {
+        let count = rows.count, first = rows.lowerBound
+        if column.field.format == native {
+            target.update(from: column.values(as: Self.self) + first, count: count)
+            return nil
+        }
+        switch column.field.format {
+        case "f": return convert(column.values(as: Float.self) + first, count, to: target)
+        case "g": return convert(column.values(as: Double.self) + first, count, to: target)
+        case "e": return convert(column.values(as: Float16.self) + first, count, to: target)
+        case "c": return convert(column.values(as: Int8.self) + first, count, to: target)
+        case "C": return convert(column.values(as: UInt8.self) + first, count, to: target)
+        case "s": return convert(column.values(as: Int16.self) + first, count, to: target)
+        case "S": return convert(column.values(as: UInt16.self) + first, count, to: target)
+        case "i": return convert(column.values(as: Int32.self) + first, count, to: target)
+        case "I": return convert(column.values(as: UInt32.self) + first, count, to: target)
+        case "L": return convert(column.values(as: UInt64.self) + first, count, to: target)
+        case "b":
+            let bits = column.values(as: UInt8.self) - Int(column.array.offset)
+            var bytes = [UInt8](repeating: 0, count: count)
+            for row in 0..<count {
+                let bit = Int(column.array.offset) + first + row
+                bytes[row] = (bits[bit >> 3] >> UInt8(bit & 7)) & 1
+            }
+            return bytes.withUnsafeBufferPointer { convert($0.baseAddress ?? UnsafePointer(emptyMemory.assumingMemoryBound(to: UInt8.self)), count, to: target) }
+        default: return convert(column.values(as: Int64.self) + first, count, to: target)
+        }
+    }
+
+    static func firstNaN(_ values: UnsafePointer<Self>, _ count: Int) -> Int? {
+        var found = false
+        for index in 0..<count { found = found || values[index].isNaN }
+        return found ? (0..<count).first { values[$0].isNaN } : nil
+    }
+
+    static func firstNonFinite(_ values: UnsafePointer<Self>, _ count: Int) -> Int? {
+        var found = false
+        for index in 0..<count { found = found || !values[index].isFinite }
+        return found ? (0..<count).first { !values[$0].isFinite } : nil
+    }
+
+    static func interleave(_ columns: UnsafeBufferPointer<UnsafePointer<Self>>, rows: Int, into target: UnsafeMutablePointer<Self>) {
+        columns.withMemoryRebound(to: UnsafePointer<Bits>.self) { bits in
+            target.withMemoryRebound(to: Bits.self, capacity: rows * columns.count) { gather(bits, rows: rows, into: $0) }
+        }
+    }
 }
 
 extension PortScalar where Self: BinaryFloatingPoint & LosslessStringConvertible {
