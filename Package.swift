@@ -91,8 +91,10 @@ let package = Package(
         tests("Ledger", [grdb]),
         tests("PipelineConfig", []),
         tests("Runner", ["Tensors", "ONNX", "Engine", "Columnar", "Landing", "Ledger", "PipelineConfig"]),
-        tests("Daemon", ["Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", system]),
-        .testTarget(name: "EndToEndTests", dependencies: ["TestSupport", "Columnar", "millrace"], linkerSettings: nativeLibraries),
+        tests("Daemon", ["Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", system, logging]),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["TestSupport", "Landing", "Ledger", "Runner", "millrace", system],
+            linkerSettings: nativeLibraries),
     ],
     cxxLanguageStandard: .cxx20)
 

@@ -48,6 +48,12 @@ package final class Intake {
         package var outcomes: [ArrivalOutcome]
         /// Files that can never be arrivals, which need a reason beside them.
         package var refused: [(input: SpoolInput, report: QuarantineReport)]
+
+        package init(pipeline: String, outcomes: [ArrivalOutcome], refused: [(input: SpoolInput, report: QuarantineReport)]) {
+            self.pipeline = pipeline
+            self.outcomes = outcomes
+            self.refused = refused
+        }
     }
 
     /// Numbers what `events` report, models first, then by when they changed last, and returns what each pipeline got.

@@ -66,7 +66,7 @@ extension Failure {
     /// What kept a result from being published.
     init(publishing error: LandingError, place: String) {
         switch error {
-        case .targetNotOurs, .targetTwice, .versionTaken, .badName:
+        case .targetNotOurs, .targetTwice, .targetOwned, .versionTaken, .badName:
             self.init(.badInput, what: "\(error)", place: place, remedy: "Move what stands there away, or rename the input, then `millrace retry`.")
         default:
             self.init(.resource, what: "\(error)", place: place, remedy: "It is tried again.")

@@ -9,6 +9,12 @@ package struct Scheduler: Sendable {
         package let pipeline: String
         package let arrival: Int64
         package let work: Work
+
+        package init(pipeline: String, arrival: Int64, work: Work) {
+            self.pipeline = pipeline
+            self.arrival = arrival
+            self.work = work
+        }
     }
 
     package enum Work: Hashable, Sendable {

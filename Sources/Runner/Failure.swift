@@ -37,5 +37,8 @@ package struct Failure: Error, Codable, Sendable, Equatable {
 }
 
 extension Failure: CustomStringConvertible {
-    package var description: String { "\(place): \(what). \(remedy)" }
+    package var description: String { "\(statement). \(remedy)" }
+
+    /// What failed and where, the place once.
+    package var statement: String { what.hasPrefix(place) ? what : "\(place): \(what)" }
 }

@@ -54,18 +54,32 @@ struct Audit: Encodable {
             for publication in page {
                 checkedFiles += 1
                 let path = publication.root + "/" + publication.path
-                guard let fault = fault(of: path, byteCount: publication.byteCount, digest: publication.digest),
+                let found = try lasting { () throws(LedgerError) -> (kind: Kind, what: String)? in
                     // A daemon may have replaced it in the meantime.
-                    try ledger.owner(root: publication.root, path: publication.path)?.publication == publication.publication
-                else { continue }
+                    guard let fault = fault(of: path, byteCount: publication.byteCount, digest: publication.digest),
+                        try ledger.owner(root: publication.root, path: publication.path)?.publication == publication.publication
+                    else { return nil }
+                    return fault
+                }
+                guard let found else { continue }
                 differences.append(
                     Difference(
-                        kind: fault.kind, path: path, what: "\(fault.what); run \(publication.run) published it for \(publication.inputPath)",
-                        remedy: fault.kind == .missing
+                        kind: found.kind, path: path, what: "\(found.what); run \(publication.run) published it for \(publication.inputPath)",
+                        remedy: found.kind == .missing
                             ? "Put it back, or millrace replay \(publication.inputPath)."
                             : "Move it away and millrace replay \(publication.inputPath)."))
             }
         }
+    }
+
+    /// Nil where `look` finds nothing wrong, be it after a moment: beside a daemon, files are in place shortly before the ledger has it.
+    private func lasting<Fault>(_ look: () throws(LedgerError) -> Fault?) throws(LedgerError) -> Fault? {
+        for _ in 0..<5 {
+            guard let fault = try look() else { return nil }
+            if DaemonLock.holder(stateDirectory: stateDirectory) == nil { return fault }
+            Thread.sleep(forTimeInterval: 0.1)
+        }
+        return try look()
     }
 
     private func fault(of path: String, byteCount: Int64, digest: String) -> (kind: Kind, what: String)? {
@@ -95,9 +109,11 @@ struct Audit: Encodable {
             check(card, in: directory, version, number)
         }
         guard let root = roots.last else { return }
-        let intended = Set(try ledger.versions(pipeline: pipeline).compactMap(\.version))
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? [] {
-            guard let number = Int(name), String(number) == name, number > 0, !intended.contains(number) else { continue }
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
+        // Read after the folder: a number is reserved before its folder appears.
+        let numbers = Set(try ledger.versions(pipeline: pipeline).compactMap(\.version))
+        for name in names.sorted() {
+            guard let number = Int(name), String(number) == name, number > 0, !numbers.contains(number) else { continue }
             differences.append(
                 Difference(
                     kind: .unknownVersion, path: "\(root)/\(name)", what: "the ledger knows no version \(number) of \(pipeline)",
@@ -128,10 +144,13 @@ struct Audit: Encodable {
     }
 
     private mutating func checkActive(_ pipeline: String, _ root: String) throws(LedgerError) {
-        guard let active = try ledger.activeVersion(pipeline: pipeline) else { return }
         let path = root + "/ACTIVE"
-        let text = FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self).filter { !$0.isWhitespace } }
-        guard text != "\(active)", try ledger.activeVersion(pipeline: pipeline) == active else { return }
+        let found = try lasting { () throws(LedgerError) -> (active: Int, text: String?)? in
+            guard let active = try ledger.activeVersion(pipeline: pipeline) else { return nil }
+            let text = FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self).filter { !$0.isWhitespace } }
+            return text == "\(active)" ? nil : (active, text)
+        }
+        guard let (active, text) = found else { return }
         differences.append(
             Difference(
                 kind: .active, path: path, what: text.map { "it says \($0), and version \(active) is active" } ?? "it is missing",

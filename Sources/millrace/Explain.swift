@@ -67,7 +67,7 @@ struct Explain: ParsableCommand {
         var verdict = FileVerdict(of: known, daemon: root.daemon)
         if let path = found.path, let arrival = known.visits.first?.arrival {
             let companions = try ledger?.companions(of: arrival.number) ?? []
-            verdict = FileVerdict.newerContent(at: path, than: known, companions: companions) ?? verdict
+            verdict = FileVerdict.newerContent(at: path, spool: found.place?.entry.path, than: known, companions: companions) ?? verdict
         }
         var answer = Answer(found.path.map(shownPath) ?? file, verdict)
         answer.pipeline = known.pipeline

@@ -58,20 +58,26 @@ extension FileVerdict {
 
     static let startTheDaemon = "No daemon works on this root: start millrace run."
 
-    /// Nil where the file at `path` is still what arrived, or its content is.
-    static func newerContent(at path: String, than known: FileExplanation, companions: [Companion]) -> FileVerdict? {
+    /// Nil where the file at `path` is still what arrived, or its content is. `spool` is where it stands, if that is known.
+    static func newerContent(at path: String, spool: String?, than known: FileExplanation, companions: [Companion]) -> FileVerdict? {
+        // A link out of the spool, a FIFO and the like were recorded for what they are.
+        if let spool, case .file = FoundEntry(path: path, root: CanonicalPaths.real(spool)) {} else if spool != nil { return nil }
         let folder = (path as NSString).deletingLastPathComponent
         let parts = companions.map { folder + "/" + $0.path }
         guard let stamp = Watcher.FileStamp(path: path, companions: parts), let arrival = known.visits.first?.arrival else { return nil }
+        if known.stamp.inode == 0 || arrival.state == .waiting { return nil }
         let isSame = Int64(bitPattern: stamp.inode) == known.stamp.inode && Int64(bitPattern: stamp.device) == known.stamp.device
             && stamp.size == known.stamp.size && stamp.changed == known.stamp.changed
-        if isSame || known.stamp.changed < 0 { return nil }
-        let digested = try? FileDigest.ofModel(
-            at: FilePath(path), companions: zip(companions, parts).map { (name: $0.path, path: FilePath($1)) })
-        if let digested, digested.digest == arrival.digest { return nil }
+        if isSame { return nil }
+        let wentAway = known.stamp.changed < 0
+        if !wentAway, let digest = arrival.digest {
+            let found = try? FileDigest.ofModel(
+                at: FilePath(path), companions: zip(companions, parts).map { (name: $0.path, path: FilePath($1)) })
+            if found?.digest == digest { return nil }
+        }
         return FileVerdict(
-            .waiting, "it has changed since arrival \(arrival.number), which is \(arrival.state.rawValue)",
-            rule: "an arrival is a path with its content", remedy: "It is a new arrival when it has settled; a daemon must be running.")
+            .waiting, "\(wentAway ? "it is there again" : "it has changed") since arrival \(arrival.number), which is \(arrival.state.rawValue)",
+            rule: "an arrival is a path with its content", remedy: "It is numbered when it has settled; a daemon must be running.")
     }
 }
 

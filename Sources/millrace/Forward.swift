@@ -41,13 +41,15 @@ struct Forward: ParsableCommand {
         try worded {
             let format = try outputFormat()
             // Its external data stays in its own folder, and nothing in it makes the engine open other files.
-            try Model.load(path: model).safetyCheck()
+            let loaded = try loadedModel(model)
+            do { try loaded.safetyCheck() } catch { throw fail("\(model): \(error)") }
             let target = CanonicalPaths.absolute(out, root: ".")
             if !force, FileManager.default.fileExists(atPath: target) { throw fail("\(out) is there. Name another file, or give --force.") }
             let staged = "\((target as NSString).deletingLastPathComponent)/.\((target as NSString).lastPathComponent).\(getpid()).tmp"
             defer { unlink(staged) }
-            let result = execute(try spec(format, staged: staged))
-            if let failure = result.failure { throw fail("\(failure.place): \(failure.what)") }
+            guard FileManager.default.fileExists(atPath: data) else { throw fail("\(data): there is no such file.") }
+            let result = execute(try spec(format, loaded, staged: staged))
+            if let failure = result.failure { throw fail(failure.statement) }
             try publish(staged, target)
             try show(result)
         }
@@ -60,7 +62,7 @@ struct Forward: ParsableCommand {
         return format
     }
 
-    private func spec(_ format: TableFormat, staged: String) throws -> AttemptSpec {
+    private func spec(_ format: TableFormat, _ loaded: Model, staged: String) throws -> AttemptSpec {
         let modelPath = CanonicalPaths.absolute(model, root: ".")
         let dataPath = CanonicalPaths.absolute(data, root: ".")
         let modelDigest = try FileDigest.of(FilePath(modelPath)).digest
@@ -73,7 +75,7 @@ struct Forward: ParsableCommand {
             inputs: [
                 "model": .init(path: modelPath, digest: modelDigest), "data": .init(path: dataPath, digest: dataDigest),
             ],
-            outputs: ["output": staged], schema: try read?.schema ?? schema(), stages: [.deserialize(DeserializeStage()), .forward(stage)],
+            outputs: ["output": staged], schema: try read?.schema ?? schema(for: loaded), stages: [.deserialize(DeserializeStage()), .forward(stage)],
             format: format.kind.rawValue,
             provenance: [
                 "millrace.input": (data as NSString).lastPathComponent, "millrace.input.digest": dataDigest, "millrace.model.digest": modelDigest,
@@ -81,10 +83,10 @@ struct Forward: ParsableCommand {
             limits: .init(threads: threads ?? stage.threads ?? ProcessInfo.processInfo.activeProcessorCount))
     }
 
-    private func schema() throws -> Schema {
+    private func schema(for loaded: Model) throws -> Schema {
         var names: [String] = []
         for assignment in columns + scale where !names.contains(assignment.name) { names.append(assignment.name) }
-        let known = Set(try Model.load(path: model).inspection().inputs.map(\.name))
+        let known = Set(loaded.inspection().inputs.map(\.name))
         if let slip = names.first(where: { !known.contains($0) }) {
             throw fail("\(model) has no input \(slip). It has \(known.sorted().joined(separator: ", ")).", ExitStatus.badConfiguration)
         }

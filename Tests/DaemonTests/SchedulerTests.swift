@@ -53,7 +53,6 @@ import Testing
         for arrival in [3, 7, 8] as [Int64] { s.dataArrived(arrival, in: "p") }
         #expect(s.starts(now: .zero, room: 9).map(\.work) == [.score(version: 2), .score(version: 2), .score(version: 1)])
         #expect(s.activeVersion(in: "p") == 1)
-        #expect(s.oldestNeededVersion(in: "p") == 1)
     }
 
     @Test func modelsAreDecidedOneAtATimeInOrder() {

@@ -10,7 +10,7 @@ final class DaemonProcess {
     init(_ label: String) throws {
         root = try TemporaryDirectory(label)
         log = URL(fileURLWithPath: root("daemon.log"))
-        FileManager.default.createFile(atPath: log.path, contents: nil)
+        try Data().write(to: log)
     }
 
     deinit { kill() }
@@ -74,7 +74,7 @@ final class DaemonProcess {
         if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
         let scratch = FileManager.default.temporaryDirectory.appendingPathComponent("millrace-output-\(UUID().uuidString)")
         let errors = scratch.appendingPathExtension("err")
-        for file in [scratch, errors] { FileManager.default.createFile(atPath: file.path, contents: nil) }
+        for file in [scratch, errors] { try Data().write(to: file) }
         defer { for file in [scratch, errors] { try? FileManager.default.removeItem(at: file) } }
         process.standardOutput = try FileHandle(forWritingTo: scratch)
         process.standardError = try FileHandle(forWritingTo: errors)

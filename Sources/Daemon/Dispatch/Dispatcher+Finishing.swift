@@ -133,7 +133,7 @@ extension Dispatcher {
         publisher.discard(run: assignment.run.run, attempt: assignment.run.attempt, pipeline: assignment.pipeline, goal: assignment.goal)
         let policy = assignment.pipeline.onError
         let explanation = Explanation(
-            reason: "\(failure.place): \(failure.what)", rule: rule ?? failure.kind.rawValue, remedy: failure.remedy)
+            reason: failure.statement, rule: rule ?? failure.kind.rawValue, remedy: failure.remedy)
         let action = FailurePolicy.action(
             for: failure, goal: assignment.goal, attempt: assignment.run.countedAttempts, limit: policy.attempts, backoff: policy.backoff)
         log.notice(

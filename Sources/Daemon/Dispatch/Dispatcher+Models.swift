@@ -24,6 +24,7 @@ extension Dispatcher {
             fail(assignment, Failure(publishing: error, place: staged.root), &ends, at: now)
             return
         }
+        publisher.discard(run: assignment.run.run, attempt: assignment.run.attempt, pipeline: pipeline, goal: .decideModel)
         ends.closed.append(
             .init(
                 assignment: assignment,

@@ -1,0 +1,142 @@
+import Daemon
+import Ledger
+import Logging
+import PipelineConfig
+import Runner
+import TestSupport
+
+struct Unmet: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
+
+/// A spool, a ledger and a dispatcher without threads or files. Contents are their own digests.
+final class ManualWorld {
+    private let directory: TemporaryDirectory
+    private let publisher = MemoryPublisher()
+    private var pipeline: Pipeline
+    private var settings = ""
+    private var ledger: RunLedger
+    private var dispatcher: Dispatcher?
+    private var now = UTCTime(milliseconds: 1_800_000_000_000)
+    private var spool: [String: (role: ArrivalRole, content: String, stamp: RecordedStamp)] = [:]
+    private var stamps: Int64 = 0
+
+    init(_ scenario: Scenario) throws {
+        directory = try TemporaryDirectory("scenario")
+        pipeline = try Self.pipeline("")
+        ledger = try RunLedger(stateDirectory: directory("state"))
+        for case .with(let key, let value) in scenario.lines.map(\.statement) { settings += "\(key): \(value)\narchive: archive\n" }
+        pipeline = try Self.pipeline(settings)
+        try start()
+    }
+
+    private static func pipeline(_ settings: String) throws -> Pipeline {
+        let text = """
+            name: p
+            spool: { models: spool/models, data: spool/data }
+            schema: { key: [id], keep: [id], inputs: { x: { columns: x } } }
+            stages: [ deserialize: {}, forward: {} ]
+            land: { models: out/models, outputs: { path: out/outputs, format: csv } }
+            \(settings)
+            """
+        return try PipelineFile.read(Array(text.utf8), source: "p.yaml", root: "/nowhere")
+    }
+
+    func perform(_ statement: Scenario.Statement) throws {
+        now = now.advanced(by: .milliseconds(10))
+        switch statement {
+        case .with: break
+        case .drop(let role, let name, let content):
+            stamps += 1
+            let stamp = RecordedStamp(device: 1, inode: stamps, size: Int64(content.utf8.count), changed: stamps)
+            spool[name] = (role == .model ? .model : .data, content, stamp)
+            if dispatcher != nil { try number([name]) }
+        case .plant(let output): publisher.files["/nowhere/out/outputs/\(output).csv"] = "planted"
+        case .settle: try settle()
+        case .start: try start()
+        case .stop: dispatcher = nil
+        case .kill:
+            _ = try dispatcher?.assignments(at: now)  // Work is handed out, and lost.
+            dispatcher = nil
+        case .pause: try ask(.pause(pipeline: "p"))
+        case .resume: try ask(.resume(pipeline: "p"))
+        case .activate(let version): try ask(.activate(pipeline: "p", version: version))
+        case .retry(let name): try ask(.retry(Selection(pipeline: "p", path: name)))
+        case .replay(let name): try ask(.replay(Selection(pipeline: "p", path: name)))
+        default: try expect(statement)
+        }
+    }
+
+    private func start() throws {
+        let dispatcher = Dispatcher(ledger: ledger, publisher: publisher, log: Logger(label: "scenario") { _ in SwiftLogNoOpLogHandler() })
+        try dispatcher.use([pipeline])
+        try dispatcher.recover(at: now)
+        self.dispatcher = dispatcher
+        let unseen = try spool.filter { name, file in try !ledger.isCurrent("p", file.role, name, file.stamp) }.keys
+        // As a scan delivers: models first, then the oldest.
+        try number(unseen.sorted { (spool[$0]!.role == .model ? 0 : 1, spool[$0]!.stamp.changed) < (spool[$1]!.role == .model ? 0 : 1, spool[$1]!.stamp.changed) })
+    }
+
+    private func number(_ names: [String]) throws {
+        let files = names.map { name in
+            let file = spool[name]!
+            let stem = name.split(separator: ".", maxSplits: 1)[0]
+            return ArrivingFile(
+                pipeline: "p", role: file.role, path: name, digest: file.content, stamp: file.stamp,
+                outputKey: file.role == .data ? stem + ".csv" : nil)
+        }
+        let outcomes = try ledger.arrive(files, at: now)
+        dispatcher?.arrived(.init(pipeline: "p", outcomes: outcomes, refused: []))
+    }
+
+    private func ask(_ request: Request) throws {
+        _ = try ledger.submit(request, at: now)
+        try dispatcher?.applyRequests(at: now)
+    }
+
+    private func settle() throws {
+        guard let dispatcher else { return }
+        for _ in 0..<1000 {
+            let started = try dispatcher.assignments(at: now)
+            if started.isEmpty {
+                guard let wake = dispatcher.nextWake else { return }
+                now = max(now, wake)
+                continue
+            }
+            try dispatcher.finish(started.map { ($0, publisher.execute($0.spec)) }, at: now)
+            for name in publisher.removed { spool[name] = nil }
+        }
+        throw Unmet("it never settles")
+    }
+
+    // MARK: What must hold
+
+    private func expect(_ statement: Scenario.Statement) throws {
+        func check(_ condition: Bool, _ found: @autoclosure () -> String) throws { if !condition { throw Unmet("found \(found())") } }
+        switch statement {
+        case .expectState(let name, let state, let version):
+            let visit = try ledger.explain(path: name, pipeline: "p", now: now).first?.visits.first
+            try check(visit?.arrival.state.rawValue == state.rawValue, "\(String(describing: visit?.arrival.state))")
+            if let version { try check(visit?.runs.first?.run.version == version, "\(String(describing: visit?.runs.first?.run.version))") }
+        case .expectOutput(let output, let content, let version):
+            let found = publisher.files["/nowhere/out/outputs/\(output).csv"]
+            try check(found == "\(content)|\(publisher.models[version] ?? "no version \(version)")", "\(found ?? "nothing")")
+        case .expectNoOutput(let output): try check(publisher.files["/nowhere/out/outputs/\(output).csv"] == nil, "one")
+        case .expectPlanted(let output):
+            try check(publisher.files["/nowhere/out/outputs/\(output).csv"] == "planted", "another")
+        case .expectInput(let name, let isThere): try check((spool[name] != nil) == isThere, "\(spool.keys)")
+        case .expectVersions(let versions): try check(publisher.models.keys.sorted() == versions, "\(publisher.models.keys.sorted())")
+        case .expectActive(let version):
+            try check(publisher.active == version, "\(String(describing: publisher.active))")
+            try check(try ledger.activeVersion(pipeline: "p") == version, "another in the ledger")
+        case .expectRuns(let name, let count):
+            let runs = try ledger.runs(RunFilter(pipeline: "p", path: name)).filter { $0.state != .abandoned }
+            try check(runs.count == count, "\(runs.count)")
+        case .expectOrder(let first, let second):
+            let numbers = try [first, second].map { try ledger.explain(path: $0, pipeline: "p", now: now).first?.visits.first?.arrival.number ?? 0 }
+            try check(numbers[0] < numbers[1], "\(numbers)")
+        default: throw Unmet("not an expectation")
+        }
+    }
+}
