@@ -48,6 +48,7 @@ import Testing
             guard (tensor.byteCount ?? 0) < 1 << 24 else { return }
             do throws(ONNXError) { _ = try tensor.tensor() } catch { failure = error }
         }
+        _ = try model.inferTypes()
         try model.safetyCheck()
         if let failure { throw failure }
     }

@@ -51,6 +51,7 @@ enum ContentRules {
             guard step > 0 ? from < to : from > to else { return [] }
             return stride(from: from, to: to, by: step).map { data[$0] }
         },
+        "Neg": { $0.content(0)?.map { .fixed(0) - $0 } },
         "Add": { elementwise($0, +) },
         "Sub": { elementwise($0, -) },
         "Mul": { elementwise($0, *) },

@@ -4,8 +4,15 @@ enum InferenceRules {
         switch domain {
         case "": standard[type]
         case "ai.onnx.ml": machineLearning[type]
+        case "ai.onnx.preview": preview[type]
         default: nil
         }
+    }
+
+    /// The operators that have a rule.
+    static func names(domain: String) -> [String] {
+        let rules = domain.isEmpty ? standard : domain == "ai.onnx.ml" ? machineLearning : domain == "ai.onnx.preview" ? preview : [:]
+        return rules.keys.sorted()
     }
 
     private static let standard: [String: InferenceRule] = table(

@@ -15,6 +15,7 @@ extension InferenceRules {
             ], sameAsFirst)
         for name in [
             "Add", "Sub", "Mul", "Div", "Pow", "Mod", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Max", "Min", "Sum", "Mean",
+            "SwiGLU",
         ] { rules[name] = broadcasting }
         for name in ["And", "Or", "Xor", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"] { rules[name] = comparison }
         for name in ["IsNaN", "IsInf"] { rules[name] = test }
@@ -27,10 +28,6 @@ extension InferenceRules {
         "Where": { (node) throws(ONNXError) in [.tensor(node.type(1) ?? node.type(2), try node.broadcast(0..<3))] },
         "Dropout": { (node) throws(ONNXError) in
             [node.input(0), .tensor(node.version < 10 ? node.type(0) : .bool, node.extents(0))]
-        },
-        "SwiGLU": { (node) throws(ONNXError) in
-            guard var extents = node.extents(0), let last = extents.popLast() else { return [.tensor(node.type(0), nil)] }
-            return [.tensor(node.type(0), extents + [last / .fixed(2)])]
         },
     ]
 

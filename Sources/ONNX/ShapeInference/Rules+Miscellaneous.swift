@@ -7,6 +7,22 @@ extension InferenceRules {
         },
         "NegativeLogLikelihoodLoss": { (node) throws(ONNXError) in [.tensor(node.type(0), loss(node))] },
         "Attention": { (node) throws(ONNXError) in try attention(node) },
+        // Queries `[B, T, heads * width]`, values `[B, T, shared * width]`; the state is `[B, shared, key width, value width]`.
+        "LinearAttention": { (node) throws(ONNXError) in
+            guard let heads = node.int("q_num_heads"), let shared = node.int("kv_num_heads") else { return [.tensor(node.type(0), nil)] }
+            let batch = node.extent(0, axis: 0)
+            let keys = node.extent(1, axis: 2) / .fixed(shared)
+            let values = node.extent(2, axis: 2) / .fixed(shared)
+            return [
+                .tensor(node.type(0), [batch, node.extent(0, axis: 1), values * .fixed(heads)]),
+                .tensor(node.type(3) ?? node.type(0), [batch, .fixed(shared), keys, values]),
+            ]
+        },
+        // Input `[N, C, L]`, weight `[C, 1, k]`; the state holds the last k - 1 steps.
+        "CausalConvWithState": { (node) throws(ONNXError) in
+            let state = [node.extent(0, axis: 0), node.extent(0, axis: 1), node.extent(1, axis: 2) - .fixed(1)]
+            return [node.input(0), .tensor(node.type(0), state)]
+        },
         "AffineGrid": { (node) throws(ONNXError) in
             guard let size = node.content(1), size.count >= 3 else { return [.tensor(node.type(0), nil)] }
             return [.tensor(node.type(0), [size[0]] + size[2...] + [.fixed(size.count - 2)])]
@@ -28,6 +44,13 @@ extension InferenceRules {
             let bins = node.numbers(1)?.first.map { Dimension.fixed($0 / 2 + 1) } ?? .unknown
             return [.tensor(node.elementType("output_datatype") ?? .float32, [bins, node.content(0)?.first ?? .unknown])]
         },
+    ]
+
+    static let preview: [String: InferenceRule] = [
+        "FlexAttention": { (node) throws(ONNXError) in
+            let query = (0..<3).map { node.extent(0, axis: $0) }
+            return [.tensor(node.type(0), query + [node.extent(2, axis: 3)])]
+        }
     ]
 
     private static func loss(_ node: InferenceNode) -> [Dimension]? {
