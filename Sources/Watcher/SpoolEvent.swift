@@ -51,7 +51,8 @@ package struct RefusedFile: Sendable, Equatable {
     package var directory: String
     /// Bytes that are not UTF-8 are shown as U+FFFD.
     package var relativePath: String
-    /// Of the entry itself, a link not followed. Nil where even that could not be read.
+    /// Of the entry itself, a link not followed; for a directory and for a name that is refused whatever stands under it, only device and
+    /// inode. Nil where even that could not be read.
     package var stamp: FileStamp?
     package var rule: String
     package var reason: String

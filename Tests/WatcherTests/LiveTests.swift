@@ -32,6 +32,7 @@ extension WithInotify {
 
         @Test func aMovedDirectoryIsHeardUnderItsNewName() async throws {
             let live = try LiveWatch()
+            try await live.barrier()
             try write(to: live.spool + "/a/deep/1.csv")
             try await live.barrier()
             live.advance(LiveWatch.quiet)
@@ -50,6 +51,7 @@ extension WithInotify {
 
         @Test func aDirectoryMovedOutIsNoLongerHeard() async throws {
             let live = try LiveWatch()
+            try await live.barrier()
             try write(to: live.spool + "/a/1.csv")
             try await live.barrier()
             #expect(rename(live.spool + "/a", live.base("a")) == 0)
@@ -99,6 +101,7 @@ extension WithInotify {
 
         @Test func theSameNameWithNewContentIsToldAgain() async throws {
             let live = try LiveWatch()
+            try await live.barrier()
             for round in 1...3 {
                 try write(Fixtures.csv + Array("\(round),\(round)\n".utf8), to: live.base("x"))
                 #expect(rename(live.base("x"), live.spool + "/a.csv") == 0)
@@ -249,6 +252,7 @@ extension WithInotify {
 
         @Test func unsafeExternalDataIsRefused() async throws {
             let live = try LiveWatch()
+            try await live.barrier()
             try write(TinyModel.withExternalData(location: "../w.bin"), to: live.base("m"))
             #expect(rename(live.base("m"), live.spool + "/m.onnx") == 0)
             try await live.barrier()
@@ -260,6 +264,7 @@ extension WithInotify {
 
         @Test func dataReplacedUnderADeliveredModelTellsTheModelAgain() async throws {
             let live = try LiveWatch()
+            try await live.barrier()
             try write([UInt8](repeating: 1, count: 64), to: live.spool + "/f.onnx.data")
             try write(TinyModel.withExternalData(location: "f.onnx.data", length: 64), to: live.base("m"))
             #expect(rename(live.base("m"), live.spool + "/f.onnx") == 0)

@@ -68,4 +68,28 @@ import Testing
         guard case .unhealthy("d", let reason)? = result.events.first else { return #expect(Bool(false)) }
         #expect(reason.contains(base("none")))
     }
+
+    /// As root the permissions are taken from one thread only, by its file system user.
+    @Test func unreadableFilesAreRefused() async throws {
+        let base = try TemporaryDirectory("once")
+        try base.write(Fixtures.csv, to: "secret.csv")
+        try base.write(Fixtures.csv, to: "open.csv")
+        try base.write(Fixtures.csv, to: "closed/inner.csv")
+        #expect(chmod(base("secret.csv"), 0) == 0)
+        #expect(chmod(base("closed"), 0) == 0)
+        defer { chmod(base("closed"), 0o700) }
+        typealias SetUser = @convention(c) (UInt32) -> CInt
+        let setUser = unsafeBitCast(try #require(dlsym(nil, "setfsuid")), to: SetUser.self)
+        let directories = [SpoolDirectory(id: "d", path: base.path, include: [])]
+        let told: [String] = await withCheckedContinuation { continuation in
+            let thread = Thread {
+                if geteuid() == 0 { _ = setUser(65534) }
+                let result = run(directories, later: 60)
+                if geteuid() == 0 { _ = setUser(0) }
+                continuation.resume(returning: result.told)
+            }
+            thread.start()
+        }
+        #expect(Set(told) == ["complete open.csv quiet", "refused secret.csv special.unreadable", "refused closed directory.unreadable"])
+    }
 }

@@ -173,6 +173,7 @@ struct TraceModel {
             guard let data = names[name + ".data"], nodes[data]!.bytes.count >= 64 else { return .broken("no data") }
             return .holdsWithData(FileStamp(device: 1, inode: names[name]!, size: 0, changed: nodes[data]!.changed), dataIsOlder: false)
         }
-        return bytes == TraceScenario.bytes(.whole, for: name) ? .holds : .broken("cut")
+        let whole = TraceScenario.bytes(.whole, for: name)
+        return bytes.suffix(whole.count) == whole[...] ? .holds : .broken("cut")
     }
 }

@@ -73,6 +73,8 @@ struct FileJudge {
                 }
                 let stamp = FileStamp(opened.status)
                 if stamp != settling.stamp {
+                    // Between the two looks; with the same size it was most likely its time that was set.
+                    _ = settling.heard(.attributes, now: clock.now())
                     step = settling.observed(.file(stamp, age: age(of: stamp)), now: clock.now())
                     if step == .checkSeal { step = .look }
                     continue

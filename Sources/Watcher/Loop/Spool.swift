@@ -11,6 +11,8 @@ final class Spool {
     let slot: Int
     let directory: SpoolDirectory
     let admission: Admission
+    /// Whether files may stand here that are the external data of models.
+    let mayHoldModels: Bool
     /// The directory with its links resolved, while it is attached.
     var root: String?
     var identity: FileStamp?
@@ -27,6 +29,7 @@ final class Spool {
         self.slot = slot
         self.directory = directory
         admission = Admission(include: directory.include)
+        mayHoldModels = directory.order == 0 && admission.mayAdmit(suffix: ".onnx")
     }
 
     func path(of relative: String) -> String { relative.isEmpty ? root ?? "" : (root ?? "") + "/" + relative }

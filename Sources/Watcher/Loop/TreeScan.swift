@@ -29,7 +29,7 @@ struct TreeScan {
                     found(
                         .refused(
                             directory, rule: "directory.unreadable", reason: "the daemon's user may not list this directory",
-                            remedy: "Give the daemon's user read and search permission on it", Self.identity(path)))
+                            remedy: "Give the daemon's user read and search permission on it", Self.identity(of: path)))
                 }
                 continue
             }
@@ -66,17 +66,16 @@ struct TreeScan {
         guard case .refused(let rule, let reason, let remedy) = verdict else {
             return .refused(relative, rule: "name", reason: "the name is not admitted", remedy: "Rename it", nil)
         }
-        let stamp = status.map { $0.st_mode & S_IFMT == S_IFDIR ? directoryStamp($0) : FileStamp($0) }
-        return .refused(relative, rule: rule, reason: reason, remedy: remedy, stamp)
+        return .refused(relative, rule: rule, reason: reason, remedy: remedy, status.map(identityStamp))
     }
 
-    private static func identity(_ path: String) -> FileStamp? {
+    static func identity(of path: String) -> FileStamp? {
         var status = stat()
-        return lstat(path, &status) == 0 ? directoryStamp(status) : nil
+        return lstat(path, &status) == 0 ? identityStamp(status) : nil
     }
 
-    /// A directory's size and change time follow its entries, so they are left out.
-    static func directoryStamp(_ status: stat) -> FileStamp {
+    /// For directories, whose size and change time follow their entries, and for names that are refused whatever the content.
+    private static func identityStamp(_ status: stat) -> FileStamp {
         FileStamp(device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: 0, changed: 0)
     }
 }

@@ -48,7 +48,7 @@ extension WatchLoop {
             }
         case .refused(let rule, let reason, let remedy):
             if change == .created || change == .movedIn {
-                refuse(path, in: spool, rule: rule, reason: reason, remedy: remedy, stamp: FileStamp(path: spool.path(of: path)))
+                refuse(path, in: spool, rule: rule, reason: reason, remedy: remedy, stamp: TreeScan.identity(of: spool.path(of: path)))
             }
         case .ignored(let rule, _):
             if change == .gone, let mark = TemporaryNames.marksOfProgress.first(where: name.hasSuffix) {
@@ -57,7 +57,7 @@ extension WatchLoop {
             }
             if rule != "include" { return }
         }
-        if spool.directory.order == 0, Seal(name: name) != .onnx, change != .created {
+        if spool.mayHoldModels, Seal(name: name) != .onnx, change != .created {
             touchedByData.insert(TouchedDirectory(slot: spool.slot, directory: node.directory))
         }
     }
@@ -88,7 +88,8 @@ extension WatchLoop {
         case .ignored?: return
         case .refused(let rule, let reason, let remedy)?:
             if change == .created || change == .movedIn {
-                refuse(path, in: spool, rule: rule, reason: reason, remedy: remedy, stamp: nil)
+                refuse(
+                    path, in: spool, rule: rule, reason: reason, remedy: remedy, stamp: TreeScan.identity(of: spool.path(of: path)))
             }
             return
         }
@@ -123,9 +124,16 @@ extension WatchLoop {
                 directories.insert(TouchedDirectory(slot: place.slot, directory: directory))
             }
         }
+        // Models that settle, by directory; taken once, since there may be as many directories as files.
+        var settlingModels: [TouchedDirectory: [String]] = [:]
+        for slot in Set(directories.map(\.slot)) {
+            for path in spools[slot]?.pending.keys.filter({ Seal(name: $0) == .onnx }) ?? [] {
+                settlingModels[TouchedDirectory(slot: slot, directory: Spool.split(path).directory), default: []].append(path)
+            }
+        }
         for place in directories {
             guard let spool = spools[place.slot], spool.root != nil else { continue }
-            let waiting = Set(spool.pending.keys.filter { Spool.split($0).directory == place.directory && Seal(name: $0) == .onnx })
+            let waiting = settlingModels[place] ?? []
             for path in waiting.sorted() { hear(.companion, of: path, in: spool) }
             guard let listing = try? DirectoryListing(path: spool.path(of: place.directory)) else { continue }
             var models: [String] = []
@@ -134,7 +142,13 @@ extension WatchLoop {
                 let path = Spool.join(place.directory, name)
                 if !waiting.contains(path), spool.admission.judge(name: name[...], of: path) == .candidate { models.append(path) }
             }
-            for path in models.sorted() where spool.pending[path] == nil { hear(.companion, of: path, in: spool) }
+            for path in models.sorted() where spool.pending[path] == nil && hasData(path, in: spool) { hear(.companion, of: path, in: spool) }
         }
+    }
+
+    /// Whether the model refers to data beside it that is all there. One that lacks some is settling and was asked already.
+    private func hasData(_ path: String, in spool: Spool) -> Bool {
+        guard case .holds(let companions) = Seal.check(path: spool.path(of: path)) else { return false }
+        return !companions.isEmpty
     }
 }

@@ -81,7 +81,7 @@ extension WatchLoop {
     private static func directoryIdentity(_ path: String) -> FileStamp? {
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return nil }
-        return TreeScan.directoryStamp(status)
+        return TreeScan.identity(of: path)
     }
 
     // MARK: Trees

@@ -136,7 +136,8 @@ package struct Settling: Sendable {
             if stamp == nil, !isBornHere { ground = .touched }
             expectsTouch = true
         case .companion:
-            changed(now)
+            // Anything may have changed beside it; what it means for this file shows in its proof.
+            break
         }
         return .look
     }
@@ -159,7 +160,13 @@ package struct Settling: Sendable {
 
     package mutating func checked(_ proof: Proof, now: Duration) -> Step {
         isJudged = true
-        if case .holdsWithData(let old, _) = self.proof, case .holdsWithData(let new, _) = proof, old != new { changed(now) }
+        switch (self.proof, proof) {
+        case (.holdsWithData(let old, _), .holdsWithData(let new, _)): if old != new { changed(now) }
+        case (.broken, .holdsWithData): changed(now)
+        // The text says how much is there.
+        case (.broken(let old), .broken(let new)): if old != new { changed(now) }
+        default: break
+        }
         self.proof = proof
         switch proof {
         case .broken(let reason):
