@@ -85,7 +85,7 @@ let package = Package(
         tests(
             "Engine", ["Tensors", "ONNX", "ONNXProto", protobuf],
             exclude: ["Fixtures", "make-fixtures.py", "expected-failures.txt"]),
-        tests("Columnar", ["Tensors"]),
+        tests("Columnar", ["Tensors"], exclude: ["Fixtures", "make-fixtures.py"]),
         tests("Watcher", [system], exclude: ["Traces"]),
         tests("Landing", [system]),
         tests("Ledger", [grdb]),
@@ -93,7 +93,7 @@ let package = Package(
         tests("Runner", ["Tensors", "ONNX", "Engine", "Columnar", "Landing", "Ledger", "PipelineConfig"]),
         tests("Daemon", ["Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", system, logging]),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["TestSupport", "Landing", "Ledger", "Runner", "millrace", system],
+            name: "EndToEndTests", dependencies: ["TestSupport", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace", system],
             linkerSettings: nativeLibraries),
     ],
     cxxLanguageStandard: .cxx20)

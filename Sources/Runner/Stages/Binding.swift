@@ -37,7 +37,10 @@ extension Schema {
         var text = TextDialect()
         if dialect.delimiter != Dialect().delimiter { text.delimiter = dialect.delimiter }
         text.quote = dialect.quote
-        if case .absent = dialect.header { text.hasHeader = false }
+        if case .absent(let names) = dialect.header {
+            text.hasHeader = false
+            text.columnNames = names
+        }
         text.nullWords = dialect.nullWords
         text.decimalPoint = dialect.decimal
         return text

@@ -31,7 +31,9 @@ struct ForwardPass {
         }
         let columns = OutputColumns(rules: stage.outputColumns, classes: spec.schema.classes)
         let names = loaded.session.outputs.map(\.name)
-        var writer: TableWriter?
+        let writer = OutputWriter(
+            path: output, format: format, columns: columns,
+            metadata: spec.provenance.sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value) })
         var rowCount = 0
         while let (batch, values) = try rows.next(interruption, &phases) {
             do throws(ColumnarError) {
@@ -39,15 +41,7 @@ struct ForwardPass {
                     let outputs = try zip(names, values).map { name, value throws(ColumnarError) in
                         (name: name, value: try Self.table(name, value))
                     }
-                    let made = try columns.columns(outputs, rowCount: batch.rowCount, file: data.path)
-                    let table = batch.kept.columns.isEmpty
-                        ? RecordBatch(columns: made, rowCount: batch.rowCount) : batch.kept.appending(made)
-                    if writer == nil {
-                        writer = try TableWriter(
-                            path: output, format: format, schema: table.schema,
-                            metadata: spec.provenance.sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value) })
-                    }
-                    try writer?.write(table)
+                    try writer.write(kept: batch.kept, outputs: outputs, rowCount: batch.rowCount)
                 }
             } catch {
                 throw Failure(writing: error, file: data.path)
@@ -55,7 +49,6 @@ struct ForwardPass {
             rowCount += batch.rowCount
         }
         do throws(ColumnarError) {
-            guard let writer else { throw .noRows(file: data.path) }
             _ = try phases.time("write") { () throws(ColumnarError) in try writer.finish() }
         } catch {
             throw Failure(writing: error, file: data.path)

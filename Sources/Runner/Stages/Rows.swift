@@ -42,9 +42,9 @@ struct Rows {
         do throws(ColumnarError) {
             var options = ReadOptions()
             options.dialect = schema.textDialect
-            batches = try TableBinder(
-                reader: TableReader(path: input.path, options: options), ports: ports, rules: schema.inputRules(for: model),
-                schema: schema.tableRule, batchRows: batchRows, memory: memory)
+            batches = try openInputs(
+                path: input.path, options: options, ports: ports, rules: schema.inputRules(for: model), schema: schema.tableRule,
+                batchRows: batchRows, memory: memory)
         } catch {
             throw Failure(reading: error, file: input.path)
         }

@@ -1,0 +1,39 @@
+import Foundation
+import Landing
+import PipelineConfig
+import Runner
+import SystemPackage
+import TestSupport
+import Testing
+
+/// An attempt's spec is all that an executor needs: the same spec gives the same bytes in this process and in a child.
+@Suite struct ExecutorTests {
+    @Test func aSpecRunsTheSameInAChildProcess() throws {
+        let directory = try TemporaryDirectory("executor")
+        let model = try directory.write(TinyModel.adding(2), to: "model.onnx")
+        let data = try directory.write("id,x\na,1\nb,2.5\n", to: "data.csv")
+        func spec(output: String) throws -> AttemptSpec {
+            AttemptSpec(
+                run: 1, attempt: 1, pipeline: "p", goal: .score,
+                inputs: [
+                    "model": .init(path: model, digest: try FileDigest.of(FilePath(model)).digest),
+                    "data": .init(path: data, digest: try FileDigest.of(FilePath(data)).digest),
+                ], outputs: ["output": directory(output)], schema: .init(key: ["id"], keep: ["id"]), stages: [.forward(.init())],
+                format: "csv")
+        }
+        let child = ChildProcessExecutor(executable: DaemonProcess.binary.path, workDirectory: directory.path)
+        let there = child.execute(try spec(output: "child.csv"), cancellation: AttemptCancellation())
+        let here = LocalExecutor(sessionBytes: 1 << 20).execute(try spec(output: "local.csv"), cancellation: AttemptCancellation())
+        #expect(there.failure == nil)
+        #expect(there.files.first?.digest == here.files.first?.digest)
+        #expect(String(decoding: try directory.read("child.csv"), as: UTF8.self) == "id,y\na,3.0\nb,4.5\n")
+        #expect(directory.files() == ["child.csv", "data.csv", "local.csv", "model.onnx"])
+    }
+
+    @Test func aChildThatDiesIsAnAnswer() throws {
+        let directory = try TemporaryDirectory("executor")
+        let spec = AttemptSpec(run: 1, attempt: 1, pipeline: "p", goal: .score, inputs: [:], outputs: [:], schema: .init(), stages: [])
+        let answer = ChildProcessExecutor(executable: "/bin/false", workDirectory: directory.path).execute(spec, cancellation: AttemptCancellation())
+        #expect(answer.failure?.kind == .executorLost)
+    }
+}
