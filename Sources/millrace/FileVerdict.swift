@@ -116,13 +116,13 @@ extension FileVerdict {
         case .broken(let reason):
             self.init(
                 .waiting, "it is not whole: \(reason)", rule: "its format's own structure",
-                remedy: (daemon == nil ? start : "") + "Finish writing it; unchanged for settle.give_up (\(settle.giveUp)), it goes to quarantine as truncated.")
+                remedy: (daemon == nil ? start : "") + "Finish writing it; unchanged for settle.give_up (\(settle.giveUp.shown)), it goes to quarantine as truncated.")
         case .unsafe(let rule, let reason, let remedy): self.init(.quarantined, reason, rule: rule, remedy: remedy)
         case .holds:
             self.init(.waiting, "it is whole and has not been numbered", rule: "settling", remedy: start + "The daemon takes it up by itself.")
         case .some(.none), nil:
             self.init(
-                .waiting, "its format cannot show that it is whole, so it must be quiet first", rule: "settle.quiet (\(settle.quiet))",
+                .waiting, "its format cannot show that it is whole, so it must be quiet first", rule: "settle.quiet (\(settle.quiet.shown))",
                 remedy: start + "A rename into place needs no quiet time.")
         }
     }

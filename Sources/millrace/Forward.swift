@@ -23,6 +23,8 @@ struct Forward: ParsableCommand {
     @Option(name: .long, help: ArgumentHelp("The columns of a model input: a pattern such as pixels=pixel_*, or names with commas.", valueName: "input=pattern"))
     var columns: [Assignment] = []
     @Option(name: .long, help: ArgumentHelp("What a model input's values are multiplied by.", valueName: "input=factor")) var scale: [Assignment] = []
+    @Option(name: .long, help: ArgumentHelp("A model output to write, and its columns. Default: every output.", valueName: "output=columns"))
+    var outputs: [Assignment] = []
     @Option(name: .long, help: "Rows at a time. Default: by the size of a row.") var batchSize: Int?
     @Option(name: .long, help: "Engine threads. Default: the cores.") var threads: Int?
     @Option(name: .long, help: "A pipeline file to take the schema and the outputs from.") var pipeline: String?
@@ -31,8 +33,8 @@ struct Forward: ParsableCommand {
 
     func validate() throws {
         guard batchSize ?? 1 >= 1, threads ?? 1 >= 1 else { throw ValidationError("--batch-size and --threads are at least 1.") }
-        guard pipeline == nil || keep.isEmpty && columns.isEmpty && scale.isEmpty else {
-            throw ValidationError("--pipeline says what --keep, --columns and --scale say: give one or the other.")
+        guard pipeline == nil || keep.isEmpty && columns.isEmpty && scale.isEmpty && outputs.isEmpty else {
+            throw ValidationError("--pipeline says what --keep, --columns, --scale and --outputs say: give one or the other.")
         }
         for factor in scale where Double(factor.value) == nil { throw ValidationError("--scale \(factor.name)=\(factor.value): not a number.") }
     }
@@ -45,7 +47,9 @@ struct Forward: ParsableCommand {
             do { try loaded.safetyCheck() } catch { throw fail("\(model): \(error)") }
             let target = CanonicalPaths.absolute(out, root: ".")
             if !force, FileManager.default.fileExists(atPath: target) { throw fail("\(out) is there. Name another file, or give --force.") }
-            let staged = "\((target as NSString).deletingLastPathComponent)/.\((target as NSString).lastPathComponent).\(getpid()).tmp"
+            let folder = (target as NSString).deletingLastPathComponent
+            guard FileManager.default.fileExists(atPath: folder) else { throw fail("\(out): there is no folder \(shownPath(folder)).") }
+            let staged = "\(folder)/.\((target as NSString).lastPathComponent).\(getpid()).tmp"
             defer { unlink(staged) }
             guard FileManager.default.fileExists(atPath: data) else { throw fail("\(data): there is no such file.") }
             let result = execute(try spec(format, loaded, staged: staged))
@@ -69,7 +73,8 @@ struct Forward: ParsableCommand {
         let dataDigest = try FileDigest.of(FilePath(dataPath)).digest
         let read = try pipeline.map { try PipelineFile.load(path: $0, root: ".") }
         let given = read?.forward ?? ForwardStage()
-        let stage = ForwardStage(batchSize: batchSize.map { .rows($0) } ?? given.batchSize, threads: given.threads, outputs: given.outputs)
+        let mappings = outputs.isEmpty ? given.outputs : outputs.map { OutputMapping(output: $0.name, columns: $0.value) }
+        let stage = ForwardStage(batchSize: batchSize.map { .rows($0) } ?? given.batchSize, threads: given.threads, outputs: mappings)
         return AttemptSpec(
             run: 0, attempt: 1, pipeline: read?.name ?? "forward", goal: .score,
             inputs: [

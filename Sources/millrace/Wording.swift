@@ -60,6 +60,14 @@ func shownAge(milliseconds: Int64) -> String {
     }
 }
 
+extension Duration {
+    /// Such as `500 ms`, `2 s`, `10 min`.
+    var shown: String {
+        let milliseconds = components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+        return milliseconds % 1000 == 0 ? shownAge(milliseconds: milliseconds) : "\(milliseconds) ms"
+    }
+}
+
 func shownSeconds(_ seconds: Double) -> String { String(format: seconds < 10 ? "%.3f s" : "%.1f s", seconds) }
 
 func shownTimings(_ timings: [String: Double]) -> String {
