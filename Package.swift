@@ -52,7 +52,7 @@ let package = Package(
 
         // The model half.
         .target(name: "Tensors"),
-        .target(name: "ONNXProto", dependencies: [protobuf]),
+        .target(name: "ONNXProto", dependencies: [protobuf], exclude: ["onnx.proto"]),
         .target(name: "ONNX", dependencies: ["Tensors", "ONNXProto", protobuf, system]),
         .target(name: "Engine", dependencies: ["Tensors", "COnnxRuntime"]),
 
