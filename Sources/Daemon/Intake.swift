@@ -96,7 +96,18 @@ package final class Intake {
     private func number(_ files: [ArrivingFile], _ refused: [(Ledger.RefusedFile, SpoolInput)], at now: UTCTime) throws(LedgerError) -> [Numbered] {
         guard !files.isEmpty || !refused.isEmpty else { return [] }
         let (outcomes, refusals) = try ledger.write { (tx) throws(LedgerError) in
-            (try tx.arrive(files, at: now), try tx.refuse(refused.map(\.0), at: now))
+            let outcomes = try tx.arrive(files, at: now)
+            let refusals = try tx.refuse(refused.map(\.0), at: now)
+            var events: [NewEvent] = []
+            for (file, outcome) in zip(files, outcomes) {
+                guard let kind = outcome.eventKind else { continue }
+                events.append(NewEvent(kind, pipeline: file.pipeline, arrival: outcome.number))
+            }
+            for (refusal, number) in zip(refused, refusals) {
+                events.append(NewEvent("refused", pipeline: refusal.0.pipeline, arrival: number))
+            }
+            try tx.append(events, at: now)
+            return (outcomes, refusals)
         }
         var numbered: [String: Numbered] = [:]
         for (file, outcome) in zip(files, outcomes) {
@@ -157,6 +168,19 @@ package final class Intake {
             return nil
         }
         return arriving
+    }
+}
+
+extension ArrivalOutcome {
+    /// Nil where nothing happened.
+    fileprivate var eventKind: String? {
+        switch self {
+        case .arrived: "arrived"
+        case .resumed: "resumed"
+        case .known: "known"
+        case .refused: "refused"
+        case .unchanged: nil
+        }
     }
 }
 

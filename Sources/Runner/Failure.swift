@@ -2,23 +2,23 @@
 package struct Failure: Error, Codable, Sendable, Equatable {
     package enum Kind: String, Codable, Sendable, CaseIterable {
         /// The data file cannot be what the pipeline says it is.
-        case badInput
+        case badInput = "bad-input"
         /// The model is malformed, unsafe, unsupported, or does not fit the schema or the rows.
-        case badModel
+        case badModel = "bad-model"
         /// The file changed while it was read: what was read is void.
-        case inputChanged
+        case inputChanged = "input-changed"
         /// The file went away before it could be read.
-        case inputGone
+        case inputGone = "input-gone"
         /// The machine lacked something for the moment: space, memory, descriptors, a disk that answered with an error.
         case resource
         /// `limits.time` ran out.
-        case timeLimit
+        case timeLimit = "limits.time"
         /// The daemon is stopping and took the work back.
         case cancelled
         /// The active version cannot be loaded any more.
-        case modelUnavailable
+        case modelUnavailable = "model-unavailable"
         /// A fault of ours: the executor ended without an answer.
-        case executorLost
+        case executorLost = "executor-lost"
     }
 
     package var kind: Kind

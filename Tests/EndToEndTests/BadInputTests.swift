@@ -61,7 +61,8 @@ import Testing
             for word in words { #expect(reason.contains(word), "\(name): \(reason)") }
             #expect(found?.explanation?.remedy.isEmpty == false)
             #expect(try root.read("spool/data/" + name) == bytes, "the input stays where it is")
-            #expect(root.files().contains("quarantine/p/\(name).reason.json"))
+            let isExplained = eventually { root.files().contains("quarantine/p/\(name).reason.json") }
+            #expect(isExplained, "\(name)")
         }
         let isScored = eventually { FileManager.default.fileExists(atPath: root("out/outputs/good.csv")) }
         #expect(isScored)

@@ -176,11 +176,17 @@ extension Dispatcher {
 
     private func close(_ ends: Ends, at now: UTCTime) throws(LedgerError) {
         guard !ends.closed.isEmpty || !ends.delayed.isEmpty else { return }
-        let events = ends.closed.map { end in
-            NewEvent(
-                end.closing.outcome.eventKind, pipeline: end.assignment.pipeline.name, arrival: end.assignment.arrival.number,
-                run: end.assignment.run.run)
+        func event(_ kind: String, _ assignment: Assignment) -> NewEvent {
+            NewEvent(kind, pipeline: assignment.pipeline.name, arrival: assignment.arrival.number, run: assignment.run.run)
         }
+        let events =
+            ends.closed.map { event($0.closing.outcome.eventKind, $0.assignment) }
+            + ends.delayed.map { event($0.attempt.counts ? "delayed" : "handed back", $0.assignment) }
+            + ends.published.map { published in
+                var event = event("published", published.assignment)
+                event.payload = "{\"version\":\(published.version)}"
+                return event
+            }
         let activations = try ledger.write { (tx) throws(LedgerError) in
             try tx.close(ends.closed.map(\.closing), at: now)
             try tx.attemptFailed(ends.delayed.map(\.attempt), at: now)

@@ -10,6 +10,7 @@ extension Dispatcher {
             let outcome = try ledger.write { (tx) throws(LedgerError) in
                 let outcome = try tx.apply(pending.request, by: "command", at: now)
                 try tx.answer(pending.id, outcome, at: now)
+                if !outcome.isRefused { try tx.append([NewEvent(pending.request.kind)], at: now) }
                 return outcome
             }
             log.notice("request", metadata: ["request": "\(pending.request.kind)", "answer": "\(outcome.message)"])
