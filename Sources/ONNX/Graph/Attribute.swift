@@ -59,38 +59,39 @@ package struct UnrecognizedAttribute: Sendable, Equatable {
     package let reason: String
 }
 
+// Not inlined: Swift 6.3.1's optimizer stops with an ownership error where `int` is inlined twice into one function.
 extension Attribute {
-    package var int: Int64? {
+    @inline(never) package var int: Int64? {
         guard case .int(let value) = value else { return nil }
         return value
     }
-    package var ints: [Int64]? {
+    @inline(never) package var ints: [Int64]? {
         guard case .ints(let values) = value else { return nil }
         return values
     }
-    package var float: Float? {
+    @inline(never) package var float: Float? {
         guard case .float(let value) = value else { return nil }
         return value
     }
-    package var floats: [Float]? {
+    @inline(never) package var floats: [Float]? {
         guard case .floats(let values) = value else { return nil }
         return values
     }
     /// `nil` also where the bytes are not UTF-8.
-    package var string: String? {
+    @inline(never) package var string: String? {
         guard case .string(let bytes) = value else { return nil }
         return String(validating: bytes, as: UTF8.self)
     }
-    package var strings: [String]? {
+    @inline(never) package var strings: [String]? {
         guard case .strings(let values) = value else { return nil }
         let texts = values.compactMap { String(validating: $0, as: UTF8.self) }
         return texts.count == values.count ? texts : nil
     }
-    package var tensor: StoredTensor? {
+    @inline(never) package var tensor: StoredTensor? {
         guard case .tensor(let tensor) = value else { return nil }
         return tensor
     }
-    package var graphs: [Graph] {
+    @inline(never) package var graphs: [Graph] {
         switch value {
         case .graph(let graph): [graph]
         case .graphs(let graphs): graphs
