@@ -103,7 +103,6 @@ final class LiveWatch: Sendable {
         try await until("the watch to end") { _ in !self.thread.withLock { $0 } }
     }
 
-    /// Stops the watch and starts another with its memory, as a daemon that was down.
     var events: [SpoolEvent] { collected.withLock(\.events) }
     var questions: Int { collected.withLock(\.isKnownAsked) }
     func holdDelivery(_ isHeld: Bool) { hold.withLock { $0 = isHeld } }

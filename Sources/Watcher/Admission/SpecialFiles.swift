@@ -14,7 +14,7 @@ package enum FoundEntry: Sendable, Equatable {
     package init(path: String, root: String) {
         var status = stat()
         guard lstat(path, &status) == 0 else {
-            self = errno == EACCES ? .unreadable(nil, path: path) : .missing
+            self = errno == EACCES ? .unreadable(nil) : .missing
             return
         }
         self.init(path: path, root: root, status: status)
@@ -37,7 +37,7 @@ package enum FoundEntry: Sendable, Equatable {
         .refused(rule: rule, reason: "it is \(reason)", remedy: "Remove it, or drop a regular file under this name", stamp)
     }
 
-    static func unreadable(_ stamp: FileStamp?, path: String) -> FoundEntry {
+    static func unreadable(_ stamp: FileStamp?) -> FoundEntry {
         .refused(
             rule: "special.unreadable", reason: "the daemon's user may not read it",
             remedy: "Give the daemon's user read permission, for example: setfacl -m u:USER:r FILE", stamp)

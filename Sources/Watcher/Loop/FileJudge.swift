@@ -65,7 +65,9 @@ struct FileJudge {
                 var opened: SealedFile
                 do throws(Errno) { opened = try SealedFile(path: path) } catch {
                     if error == .noSuchFileOrDirectory { return .dropped }
-                    if error == .permissionDenied, case .refused(let rule, let reason, let remedy, let stamp) = FoundEntry.unreadable(settling.stamp, path: path) {
+                    if error == .permissionDenied,
+                        case .refused(let rule, let reason, let remedy, let stamp) = FoundEntry.unreadable(settling.stamp)
+                    {
                         return .refused(rule: rule, reason: reason, remedy: remedy, stamp)
                     }
                     step = settling.checked(.broken("it cannot be opened: \(error)"), now: clock.now())
@@ -81,7 +83,7 @@ struct FileJudge {
                 }
                 verdict = seal.check(&opened, directory: directory)
                 file = consume opened
-                step = settling.checked(proof(of: verdict, stamp: stamp, heedsMarks: settling.heedsMarks), now: clock.now())
+                step = settling.checked(proof(of: verdict, of: stamp, for: settling), now: clock.now())
             case .probeLease:
                 var lease = Settling.Lease.unavailable
                 if let opened = file.take() {
@@ -119,7 +121,7 @@ struct FileJudge {
         countsAge ? .nanoseconds(clock.wallNanoseconds() - stamp.changed) : nil
     }
 
-    private func proof(of verdict: Seal.Verdict, stamp: FileStamp, heedsMarks: Bool) -> Settling.Proof {
+    private func proof(of verdict: Seal.Verdict, of stamp: FileStamp, for settling: Settling) -> Settling.Proof {
         switch verdict {
         case .broken(let reason): return .broken(reason)
         case .unsafe: return .unsafe
@@ -128,9 +130,9 @@ struct FileJudge {
                 return .broken("its external data went away")
             }
             let newest = companions.compactMap { FileStamp(path: directory + "/" + $0)?.changed }.max() ?? stamp.changed
-            return .holdsWithData(whole, dataIsOlder: stamp.changed - newest > 2_000_000_000)
+            return .holdsWithData(whole, dataIsOlder: .nanoseconds(stamp.changed - newest) > settling.policy.quiet)
         case .holds, .none:
-            if heedsMarks, let mark = TemporaryNames.marksOfProgress.first(where: { FileStamp(path: path + $0) != nil }) {
+            if settling.heedsMarks, let mark = TemporaryNames.marksOfProgress.first(where: { FileStamp(path: path + $0) != nil }) {
                 return .broken("\(mark) beside it says that it is still being downloaded")
             }
             if case .none(let endsWithNewline) = verdict { return .unsealed(endsWithNewline: endsWithNewline) }

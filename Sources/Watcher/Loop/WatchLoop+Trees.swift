@@ -149,7 +149,10 @@ extension WatchLoop {
     }
 
     private func isPolled(_ directory: String, of spool: Spool) -> Bool {
-        polling.isAnyWatched && nodes.values.contains { $0.isPolled && $0.spool === spool && !$0.directory.isEmpty && Spool.isWithin(directory, $0.directory) }
+        polling.isAnyWatched
+            && nodes.values.contains {
+                $0.isPolled && $0.spool === spool && !$0.directory.isEmpty && Spool.isWithin(directory, $0.directory)
+            }
     }
 
     /// Forgets a directory that went away, with everything below it.
