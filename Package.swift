@@ -53,7 +53,7 @@ let package = Package(
         // The model half.
         .target(name: "Tensors"),
         .target(name: "ONNXProto", dependencies: [protobuf], exclude: ["onnx.proto"]),
-        .target(name: "ONNX", dependencies: ["Tensors", "ONNXProto", protobuf, system]),
+        .target(name: "ONNX", dependencies: ["Tensors", "ONNXProto", protobuf]),
         .target(name: "Engine", dependencies: ["Tensors", "COnnxRuntime"]),
 
         // The file half.

@@ -56,6 +56,7 @@ struct ModelDecision {
         let model = try file.parsed()
         do throws(ONNXError) {
             try model.safetyCheck()
+            _ = try model.inferTypes()
         } catch {
             throw Failure(.badModel, what: "\(error)", place: input.path, remedy: "Export the model again, and check it with `millrace inspect`.")
         }
