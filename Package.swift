@@ -86,7 +86,7 @@ let package = Package(
             "Engine", ["Tensors", "ONNX", "ONNXProto", protobuf],
             exclude: ["Fixtures", "make-fixtures.py", "expected-failures.txt"]),
         tests("Columnar", ["Tensors"], exclude: ["Fixtures", "make-fixtures.py"]),
-        tests("Watcher", [system], exclude: ["Traces"]),
+        tests("Watcher", [system, logging], exclude: ["Traces"]),
         tests("Landing", [system]),
         tests("Ledger", [grdb]),
         tests("PipelineConfig", []),

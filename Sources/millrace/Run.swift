@@ -6,6 +6,7 @@ import Logging
 import PipelineConfig
 import ServiceLifecycle
 import UnixSignals
+import Watcher
 
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -37,6 +38,8 @@ struct Run: AsyncParsableCommand {
     }
 
     func run() async throws {
+        // First of all: the library that waits for events takes descriptors below 1024 only. Without it spools are polled, which is logged then.
+        try? InotifyEvents.prepare()
         let format = logFormat
         LoggingSystem.bootstrap { label in
             switch format {
