@@ -1,5 +1,6 @@
 import Columnar
 import Engine
+import Glibc
 import PipelineConfig
 import Tensors
 
@@ -29,7 +30,9 @@ struct Rows {
             } else {
                 let plan = try BatchPlan(of: session)
                 let rowBytes = plan.inputs.reduce(0) { $0 + $1.elementsPerRow * ($1.elementType.bitWidth ?? 128) / 8 }
-                let bound = try BoundSession(session, plan: plan, capacity: wanted ?? Self.batchRows(rowBytes: rowBytes))
+                let rowElements = plan.inputs.reduce(0) { $0 + $1.elementsPerRow }
+                let fitting = Self.batchRows(rowBytes: rowBytes, rowElements: rowElements, fileBytes: Self.byteCount(input.path))
+                let bound = try BoundSession(session, plan: plan, capacity: wanted ?? fitting)
                 for (position, input) in plan.inputs.enumerated() where input.elementType != .string {
                     memory[input.name] = bound.buffer(position)
                 }
@@ -81,8 +84,17 @@ struct Rows {
         return try bound.run(rows: batch.rowCount, cancellation: interruption.engine)
     }
 
-    /// About 4 MiB of input a batch: it fits the caches and amortizes the calls.
-    private static func batchRows(rowBytes: Int) -> Int { min(max((4 << 20) / max(rowBytes, 1), 1), 16_384) }
+    /// About 4 MiB of input a batch: it fits the caches and amortizes the calls. A small file is not given room for more rows than it can well
+    /// have, since touching memory costs more than scoring ten rows; if it has more all the same, there are more batches.
+    private static func batchRows(rowBytes: Int, rowElements: Int, fileBytes: Int) -> Int {
+        let large = min(max((4 << 20) / max(rowBytes, 1), 1), 16_384)
+        return min(large, max(fileBytes / max(rowElements, 1), 64))
+    }
+
+    private static func byteCount(_ path: String) -> Int {
+        var status = stat()
+        return stat(path, &status) == 0 ? Int(status.st_size) : 0
+    }
 
     private static func port(_ port: Port, _ file: String) throws(Failure) -> InputPort {
         guard let type = port.elementType, let dimensions = port.dimensions else {
