@@ -1,4 +1,5 @@
 import Foundation
+import Runner
 
 /// A first-in first-out queue between threads. `put` blocks while it is full, so that a fast producer waits instead of growing memory.
 package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
@@ -60,8 +61,4 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
     }
 
     private var count: Int { elements.count - head }
-}
-
-extension Duration {
-    package var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 }

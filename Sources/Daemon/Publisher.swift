@@ -40,7 +40,6 @@ package struct SpoolInput: Sendable, Hashable {
 
 /// A directory that an attempt has filled with a model and that is to become a version.
 package struct DecidedModel: Sendable {
-    package var staged: String
     package var pipeline: Pipeline
     package var version: Int
     package var run: Int64

@@ -15,7 +15,7 @@ extension Dispatcher {
         }
         let version = try ledger.write { (tx) throws(LedgerError) in try tx.intendVersion(run: assignment.run.run) }
         let staged = DecidedModel(
-            staged: assignment.spec.outputs["model"]!, pipeline: pipeline, version: version, run: assignment.run.run,
+            pipeline: pipeline, version: version, run: assignment.run.run,
             arrival: assignment.arrival.number, input: assignment.arrival.path, inputDigest: assignment.arrival.digest,
             revision: assignment.run.revision, files: result.files, facts: result.facts)
         do throws(LandingError) {

@@ -107,9 +107,6 @@ package final class Dispatcher {
     package var nextWake: UTCTime? {
         scheduler.nextWake.map { UTCTime(milliseconds: Int64(($0 / .milliseconds(1)).rounded(.up))) }
     }
-
-    /// True when nothing is handed out and nothing could be.
-    package func isIdle(at now: UTCTime) -> Bool { inFlight.isEmpty && nextWake == nil }
 }
 
 extension UTCTime {

@@ -39,7 +39,8 @@ struct ModelDecision {
         }
         try verifyUnchanged(input)
         let session = try phases.time("load") { () throws(Failure) in
-            try ModelFile(copy, expected: nil).session(options: SessionOptions(threads: spec.limits.threads))
+            let file = try ModelFile(copy, expected: nil)
+            return try file.session(of: try file.parsed(), options: SessionOptions(threads: spec.limits.threads))
         }
         let loaded = LoadedModel(session: session, hasTrees: model.hasTrees)
         try checkSignature(session, input)

@@ -35,8 +35,10 @@ struct ModelFile {
 
     /// A session over these bytes and the external data that they name. Only for models in folders of ours: a model that arrived is
     /// checked, and copied into one, before.
-    func session(options: SessionOptions) throws(Failure) -> Session {
-        let locations = try parsed().externalDataLocations
+    ///
+    /// - Parameter model: what `parsed` gave.
+    func session(of model: Model, options: SessionOptions) throws(Failure) -> Session {
+        let locations = model.externalDataLocations
         var files: [ExternalFile] = []
         defer {
             for file in files { if case .descriptor(let descriptor, _) = file.contents { close(descriptor) } }

@@ -25,9 +25,9 @@ final class ModelLoader: Sendable {
             let session = try sessions.session(.init(digest: model.digest, options: options), byteCount: size) { () throws(EngineError) in
                 do throws(Failure) {
                     let file = try ModelFile(model.path, expected: model.digest)
-                    let hasTrees = try file.parsed().hasTrees
-                    treeModels.withLock { $0[model.digest] = hasTrees }
-                    return try file.session(options: options)
+                    let parsed = try file.parsed()
+                    treeModels.withLock { $0[model.digest] = parsed.hasTrees }
+                    return try file.session(of: parsed, options: options)
                 } catch {
                     failure = error
                     throw EngineError.engine(error.what)
