@@ -54,6 +54,8 @@ let package = Package(
         .target(name: "Tensors"),
         .target(name: "ONNXProto", dependencies: [protobuf], exclude: ["onnx.proto"]),
         .target(name: "ONNX", dependencies: ["Tensors", "ONNXProto", protobuf]),
+        .target(name: "Passes", dependencies: ["ONNX", "Tensors"]),
+        .target(name: "Autodiff", dependencies: ["ONNX", "Passes", "Tensors"]),
         .target(name: "Engine", dependencies: ["Tensors", "COnnxRuntime"]),
 
         // The file half.
@@ -64,17 +66,19 @@ let package = Package(
         .target(name: "PipelineConfig", dependencies: [yams, crypto]),
 
         // Where the halves meet.
+        .target(name: "Training", dependencies: ["Tensors", "ONNX", "Passes", "Autodiff", "Engine", "Columnar", crypto, system]),
         .target(
             name: "Runner",
             dependencies: [
-                "Tensors", "ONNX", "Engine", "Columnar", "Landing", "Ledger", "PipelineConfig", crypto, logging, system,
+                "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", crypto, logging, system,
                 subprocess,
             ]),
         .target(name: "Daemon", dependencies: ["Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", logging, serviceLifecycle, system]),
         .executableTarget(
             name: "millrace",
             dependencies: [
-                "Daemon", "Runner", "Ledger", "Landing", "PipelineConfig", "Watcher", "Columnar", "Engine", "ONNX", "Tensors",
+                "Daemon", "Runner", "Training", "Ledger", "Landing", "PipelineConfig", "Watcher", "Columnar", "Engine", "Autodiff", "Passes", "ONNX",
+                "Tensors",
                 argumentParser, logging, serviceLifecycle, system, unixSignals,
             ], linkerSettings: nativeLibraries),
 
@@ -85,6 +89,9 @@ let package = Package(
         tests(
             "Engine", ["Tensors", "ONNX", "ONNXProto", protobuf],
             exclude: ["Fixtures", "make-fixtures.py", "expected-failures.txt"]),
+        tests("Passes", ["ONNX", "Engine", "Tensors"]),
+        tests("Autodiff", ["Passes", "ONNX", "Engine", "Tensors"]),
+        tests("Training", ["Autodiff", "Passes", "ONNX", "Engine", "Columnar", "Tensors"]),
         tests("Columnar", ["Tensors"], exclude: ["Fixtures", "make-fixtures.py"]),
         tests("Watcher", [system, logging], exclude: ["Traces"]),
         tests("Landing", [system]),

@@ -1,0 +1,28 @@
+package import ONNX
+
+/// One rewriting of a model that keeps what it computes.
+package protocol Pass: Sendable {
+    /// As pipelines and error messages spell it: `fold_constants`.
+    var name: String { get }
+
+    /// Returns whether it changed anything.
+    func run(_ model: inout Model) throws(PassError) -> Bool
+}
+
+/// A pass that could not do its work, worded for whoever dropped the model.
+package struct PassError: Error, Sendable, Equatable, CustomStringConvertible {
+    package var pass: String
+    /// The node or graph.
+    package var place: String
+    package var reason: String
+    package var remedy: String
+
+    package init(pass: String, place: String, reason: String, remedy: String) {
+        self.pass = pass
+        self.place = place
+        self.reason = reason
+        self.remedy = remedy
+    }
+
+    package var description: String { "\(pass): \(place): \(reason); \(remedy)" }
+}

@@ -1,0 +1,26 @@
+/// Why training could not start or had to stop, worded for an operator.
+package enum TrainingError: Error, Sendable, Equatable {
+    /// The labelled data cannot be what the pipeline says it is.
+    case badLabels(file: String, reason: String, remedy: String)
+    /// The model cannot be trained, or not with this loss.
+    case badModel(reason: String, remedy: String)
+    /// Loss or a layer's values are not finite any more.
+    case diverged(step: Int, layer: String?, remedy: String)
+    case cannotRead(path: String, reason: String)
+    case cannotWrite(path: String, reason: String)
+    case cancelled
+}
+
+extension TrainingError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .badLabels(let file, let reason, let remedy): "\(file): \(reason); \(remedy)"
+        case .badModel(let reason, let remedy): "\(reason); \(remedy)"
+        case .diverged(let step, let layer, let remedy):
+            "step \(step): " + (layer.map { "'\($0)' is not finite" } ?? "the loss is not finite") + "; \(remedy)"
+        case .cannotRead(let path, let reason): "cannot read \(path): \(reason)"
+        case .cannotWrite(let path, let reason): "cannot write \(path): \(reason)"
+        case .cancelled: "training was taken back"
+        }
+    }
+}
