@@ -22,6 +22,8 @@ package struct AttemptResult: Codable, Sendable {
     package var timings: [String: Double]
     /// What was found or chosen that the card should tell, such as `opset` or `trial`.
     package var facts: [String: String]
+    /// The columns bound in this file's order, by model input: files after it are pinned to them.
+    package var columns: [String: [String]] = [:]
 
     package init(
         failure: Failure? = nil, files: [WrittenFile] = [], rowCount: Int64? = nil, timings: [String: Double] = [:],

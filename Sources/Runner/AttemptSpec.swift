@@ -50,10 +50,13 @@ package struct AttemptSpec: Codable, Sendable {
     /// Goes into the output's own metadata, as it stands.
     package var provenance: [String: String]
     package var limits: Limits
+    /// The columns that the first file bound, by model input, where the pipeline's schema leaves them to the file's order.
+    package var columns: [String: [String]]
 
     package init(
         run: Int64, attempt: Int, pipeline: String, goal: Goal, inputs: [String: InputFile], outputs: [String: String],
-        schema: Schema, stages: [Stage], format: String? = nil, provenance: [String: String] = [:], limits: Limits = Limits()
+        schema: Schema, stages: [Stage], format: String? = nil, provenance: [String: String] = [:], limits: Limits = Limits(),
+        columns: [String: [String]] = [:]
     ) {
         self.run = run
         self.attempt = attempt
@@ -66,5 +69,6 @@ package struct AttemptSpec: Codable, Sendable {
         self.format = format
         self.provenance = provenance
         self.limits = limits
+        self.columns = columns
     }
 }

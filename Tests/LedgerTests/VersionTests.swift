@@ -118,6 +118,21 @@ import Testing
         #expect(try f.ledger.revision("r2") == nil)
     }
 
+    @Test func theFirstColumnOrderUnderARevisionStays() throws {
+        let f = try Fixture()
+        func pin(_ columns: [String: [String]], _ revision: String) throws -> [String: [String]] {
+            try f.ledger.write { (ledger) throws(LedgerError) in
+                try ledger.pinColumns(columns, pipeline: "p", revision: revision, arrival: 1)
+            }
+        }
+        #expect(try f.ledger.columnOrders(pipeline: "p", revision: "r1").isEmpty)
+        #expect(try pin(["x": ["a", "b"]], "r1") == ["x": ["a", "b"]])
+        #expect(try pin(["x": ["b", "a"], "y": ["c"]], "r1") == ["x": ["a", "b"], "y": ["c"]])
+        #expect(try pin(["x": ["b", "a"]], "r2") == ["x": ["b", "a"]])
+        try f.reopen()
+        #expect(try f.ledger.columnOrders(pipeline: "p", revision: "r1") == ["x": ["a", "b"], "y": ["c"]])
+    }
+
     @Test func aLostLedgerIsRestored() throws {
         let f = try Fixture()
         let model = f.file("m.onnx", "M", role: .model)

@@ -8,6 +8,7 @@ package import Tensors
 /// table columns do. Row numbers count from 1.
 package final class ArrayBinder: InputBatches {
     package let boundColumns: [String: [String]]
+    package let columnsInFileOrder: [String: [String]] = [:]
     package let keptFields: [Field]
 
     private struct Bound {

@@ -8,6 +8,8 @@ struct PortBinding {
     let positions: [Int]
     /// Whether the one column holds the whole row as a list.
     let isList: Bool
+    /// Whether nothing but the file's own order says which column comes first.
+    let isInFileOrder: Bool
     let rowShape: [Int]
     var width: Int { rowShape.reduce(1, *) }
 }
@@ -44,7 +46,7 @@ struct ColumnBinding {
         guard !port.dimensions.isEmpty else {
             throw .badRule("model input \"\(port.name)\" is a scalar without a row axis: no column can fill it")
         }
-        let positions = try positions(port, rule, isOnly: isOnly)
+        let (positions, isInFileOrder) = try positions(port, rule, isOnly: isOnly)
         if positions.count == 1, schema.fields[positions[0]].type == .list { return try bindList(port, rule, positions[0]) }
         guard let shape = port.rowShape(width: positions.count) else {
             let names = positions.map { schema.fields[$0].name }
@@ -54,7 +56,7 @@ struct ColumnBinding {
                 reason: "its shape \(port.description) takes \(wanted), and \(names.count) fit: \(listed(names))")
         }
         for position in positions { try checkType(schema.fields[position], port) }
-        let binding = PortBinding(port: port, rule: rule, positions: positions, isList: false, rowShape: shape)
+        let binding = PortBinding(port: port, rule: rule, positions: positions, isList: false, isInFileOrder: isInFileOrder, rowShape: shape)
         try checkPins(binding)
         return binding
     }
@@ -72,7 +74,7 @@ struct ColumnBinding {
                 TableLocation(file: file, column: field.name, input: port.name),
                 reason: "a list of \(field.child(0)?.type.name ?? "nothing") does not fit \(port.elementType.name)")
         }
-        return PortBinding(port: port, rule: rule, positions: [position], isList: true, rowShape: shape)
+        return PortBinding(port: port, rule: rule, positions: [position], isList: true, isInFileOrder: false, rowShape: shape)
     }
 
     /// Text is typed by what is asked of it, so only columns with types of their own can be wrong here.
@@ -100,31 +102,35 @@ struct ColumnBinding {
             reason: "its columns are not those of the first file, in their order (\(detail)): name them in the pipeline's schema.inputs")
     }
 
-    private func positions(_ port: InputPort, _ rule: InputRule, isOnly: Bool) throws(ColumnarError) -> [Int] {
+    private func positions(
+        _ port: InputPort, _ rule: InputRule, isOnly: Bool
+    ) throws(ColumnarError) -> (columns: [Int], isInFileOrder: Bool) {
         switch rule.columns {
-        case .pattern(let pattern): return try matching(pattern, port)
+        case .pattern(let pattern): return (try matching(pattern, port), false)
         case .list(let names):
             var positions: [Int] = []
             for name in names {
                 positions += name.contains { $0 == "*" || $0 == "?" } && schema.positions(of: name).isEmpty
                     ? try matching(name, port) : [try position(of: name, input: port.name)]
             }
-            return positions
+            return (positions, false)
         case nil: break
         }
         let named = schema.positions(of: port.name)
         if let first = named.first, port.width == nil || port.width == 1 || schema.fields[first].type == .list {
             // An open width is as wide as the one column only where no other reading is possible.
             if port.width != nil || !isOnly || schema.fields[first].type == .list {
-                return [try position(of: port.name, input: port.name)]
+                return ([try position(of: port.name, input: port.name)], false)
             }
         }
-        if isOnly { return try features(port) }
+        if isOnly { return (try features(port), true) }
         if port.width != 1 {
             let numbered = schema.fields.indices.filter { matches(schema.fields[$0].name, pattern: port.name + "_*") && !isLabel($0) }
-            if !numbered.isEmpty { return numbered.sorted { precedesNumerically(schema.fields[$0].name, schema.fields[$1].name) } }
+            if !numbered.isEmpty {
+                return (numbered.sorted { precedesNumerically(schema.fields[$0].name, schema.fields[$1].name) }, false)
+            }
         }
-        return [try position(of: port.name, input: port.name)]
+        return ([try position(of: port.name, input: port.name)], false)
     }
 
     private func isLabel(_ position: Int) -> Bool { schema.fields[position].name == table.label }

@@ -143,6 +143,8 @@ package struct InputBatch: Sendable {
 package protocol InputBatches: AnyObject {
     /// The columns (or the array) that each input takes, by input name, in order.
     var boundColumns: [String: [String]] { get }
+    /// Of those, the inputs whose columns only this file's order says: what the files after it are to be pinned to.
+    var columnsInFileOrder: [String: [String]] { get }
     /// The kept columns, for the output's schema.
     var keptFields: [Field] { get }
     /// `nil` after the last row; a file without rows throws `noRows` instead.

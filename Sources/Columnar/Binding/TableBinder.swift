@@ -16,6 +16,7 @@ package import Tensors
 /// input of strings; a value that the input cannot hold is an error.
 package final class TableBinder: InputBatches {
     package let boundColumns: [String: [String]]
+    package let columnsInFileOrder: [String: [String]]
     package let keptFields: [Field]
 
     private let reader: TableReader
@@ -32,7 +33,7 @@ package final class TableBinder: InputBatches {
     private var rowsGiven = 0
 
     /// `memory` is what the engine wants filled, by input name, for `batchRows` rows each; inputs that are not there get
-    /// tensors of their own. `pinned` is an earlier file's `boundColumns`, where order matters: other columns are an error.
+    /// tensors of their own. `pinned` is an earlier file's `columnsInFileOrder`: other columns are an error.
     /// Takes over `reader`, which must be fresh.
     package init(
         reader: TableReader, ports: [InputPort], rules: [String: InputRule] = [:], schema table: TableSchemaRule = TableSchemaRule(),
@@ -54,6 +55,8 @@ package final class TableBinder: InputBatches {
         boundColumns = Dictionary(uniqueKeysWithValues: bindings.map { bound in
             (bound.port.name, bound.positions.map { reader.schema.fields[$0].name })
         })
+        let pins = Set(bindings.filter(\.isInFileOrder).map(\.port.name))
+        columnsInFileOrder = boundColumns.filter { pins.contains($0.key) }
         if selection.requests.isEmpty { throw .badRule("\(reader.file): the model takes no columns") }
         try reader.select(selection.requests)
         keptFields = kept.map { kept in

@@ -10,12 +10,14 @@ extension Dispatcher {
     package func finish(_ results: [(assignment: Assignment, result: AttemptResult)], at now: UTCTime) throws(LedgerError) {
         var outputs: [(assignment: Assignment, result: AttemptResult)] = []
         var ends = Ends()
-        for (assignment, result) in results {
+        for (assignment, result) in results.sorted(by: { $0.assignment.arrival.number < $1.assignment.arrival.number }) {
             inFlight.remove(assignment.run.run)
             if let failure = result.failure {
                 fail(assignment, failure, &ends, at: now)
             } else if assignment.goal == .decideModel {
                 try publishModel(assignment, result, &ends, at: now)
+            } else if let failure = try pin(assignment, result) {
+                fail(assignment, failure, &ends, at: now)
             } else {
                 outputs.append((assignment, result))
             }

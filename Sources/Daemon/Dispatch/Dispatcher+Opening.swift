@@ -40,8 +40,10 @@ extension Dispatcher {
         _ run: OpenedRun, _ arrival: WaitingArrival, _ pipeline: Pipeline, at now: UTCTime
     ) throws(LedgerError) -> Assignment? {
         let goal: AttemptSpec.Goal = arrival.role == .model ? .decideModel : .score
+        let columns = goal == .score ? try columnOrder(of: pipeline.name, revision: run.revision) : [:]
         do throws(Failure) {
-            let spec = try spec(for: run, arrival, pipeline, goal)
+            var spec = try spec(for: run, arrival, pipeline, goal)
+            spec.columns = columns
             inFlight.insert(run.run)
             return Assignment(spec: spec, arrival: arrival, run: run, pipeline: pipeline)
         } catch {

@@ -44,6 +44,8 @@ package final class Dispatcher {
     /// Pipelines whose waiting arrivals must be read from the ledger again.
     var stale: Set<String> = []
     var versions: [String: [Int: ModelVersion]] = [:]
+    /// By pipeline and revision.
+    var columnOrders: [String: [String: [String: [String]]]] = [:]
     /// The newest data files that were scored, by pipeline: what a new model is tried on.
     var scoredRows: [String: AttemptSpec.InputFile] = [:]
 

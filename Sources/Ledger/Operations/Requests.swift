@@ -158,7 +158,7 @@ extension Connection {
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
             return String(decoding: try encoder.encode(value), as: UTF8.self)
         } catch {
-            throw .damaged(path: path, doing: "write a request", message: "\(error)")
+            throw .damaged(path: path, doing: "write JSON", message: "\(error)")
         }
     }
 

@@ -8,10 +8,19 @@ enum Schema {
     static let migrator: DatabaseMigrator = {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1") { db in try db.execute(sql: version1) }
+        migrator.registerMigration("2") { db in try db.execute(sql: version2) }
         return migrator
     }()
 
-    static let newest = "1"
+    static let newest = "2"
+
+    private static let version2 = """
+        -- The columns, as a JSON list, that the first file under a revision bound in its own order.
+        CREATE TABLE column_orders (
+            pipeline INTEGER NOT NULL, revision INTEGER NOT NULL, input TEXT NOT NULL, columns TEXT NOT NULL, arrival INTEGER NOT NULL,
+            PRIMARY KEY (pipeline, revision, input)
+        ) WITHOUT ROWID;
+        """
 
     private static let version1 = """
         CREATE TABLE pipelines (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);

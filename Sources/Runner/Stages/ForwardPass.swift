@@ -27,8 +27,9 @@ struct ForwardPass {
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
         let loaded = try phases.time("load") { () throws(Failure) in try models.load(model, threads: spec.limits.threads) }
         let rows = try phases.time("read") { () throws(Failure) in
-            try Rows(data, loaded, spec.schema, wanted: stage.wantedRows)
+            try Rows(data, loaded, spec.schema, wanted: stage.wantedRows, pinned: spec.columns)
         }
+        result.columns = rows.columnsInFileOrder
         let columns = OutputColumns(rules: stage.outputColumns, classes: spec.schema.classes)
         let names = loaded.session.outputs.map(\.name)
         let writer = OutputWriter(

@@ -13,9 +13,14 @@ struct Rows {
     private let file: String
 
     var keptFields: [Field] { batches.keptFields }
+    var columnsInFileOrder: [String: [String]] { batches.columnsInFileOrder }
 
-    /// - Parameter wanted: rows of a batch; nil chooses by the bytes of a row.
-    init(_ input: AttemptSpec.InputFile, _ model: LoadedModel, _ schema: Schema, wanted: Int?) throws(Failure) {
+    /// - Parameters:
+    ///   - wanted: rows of a batch; nil chooses by the bytes of a row.
+    ///   - pinned: an earlier file's `columnsInFileOrder`.
+    init(
+        _ input: AttemptSpec.InputFile, _ model: LoadedModel, _ schema: Schema, wanted: Int?, pinned: [String: [String]] = [:]
+    ) throws(Failure) {
         session = model.session
         file = input.path
         var ports: [InputPort] = []
@@ -47,7 +52,7 @@ struct Rows {
             options.dialect = schema.textDialect
             batches = try openInputs(
                 path: input.path, options: options, ports: ports, rules: schema.inputRules(for: model), schema: schema.tableRule,
-                batchRows: batchRows, memory: memory)
+                batchRows: batchRows, memory: memory, pinned: pinned)
         } catch {
             throw Failure(reading: error, file: input.path)
         }

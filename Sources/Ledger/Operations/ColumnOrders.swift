@@ -1,0 +1,37 @@
+extension RunLedger {
+    /// The columns that the first file under `revision` bound in its own order, by model input; empty where none did.
+    package func columnOrders(pipeline: String, revision: String) throws(LedgerError) -> [String: [String]] {
+        try read { (connection) throws(LedgerError) in try connection.columnOrders(pipeline: pipeline, revision: revision) }
+    }
+}
+
+extension LedgerTransaction {
+    /// Pins what is not pinned yet, and returns what is from now on: the first file's order counts, and a later one changes nothing.
+    package func pinColumns(
+        _ columns: [String: [String]], pipeline: String, revision: String, arrival: Int64
+    ) throws(LedgerError) -> [String: [String]] {
+        let key = try connection.addPipeline(pipeline)
+        let revisionKey = try connection.addRevision(revision)
+        for (input, names) in columns.sorted(by: { $0.key < $1.key }) {
+            try connection.run(
+                "INSERT OR IGNORE INTO column_orders (pipeline, revision, input, columns, arrival) VALUES (?, ?, ?, ?, ?)", key, revisionKey,
+                input, try connection.json(names), arrival)
+        }
+        return try connection.columnOrders(pipeline: pipeline, revision: revision)
+    }
+}
+
+extension Connection {
+    fileprivate func columnOrders(pipeline: String, revision: String) throws(LedgerError) -> [String: [String]] {
+        var orders: [String: [String]] = [:]
+        try each(
+            """
+            SELECT o.input, o.columns FROM column_orders AS o JOIN pipelines AS p ON p.id = o.pipeline JOIN revisions AS v ON v.id = o.revision
+            WHERE p.name = ? AND v.digest = ?
+            """, pipeline, revision
+        ) { (row) throws(LedgerError) in
+            orders[row.text(0)] = try decode([String].self, row.text(1), doing: "read a column order")
+        }
+        return orders
+    }
+}
