@@ -4,10 +4,12 @@ package import SystemPackage
 package struct ModelVersionDirectory: Sendable {
     package let path: FilePath
     private let area: StagingArea
+    private let published: PublishedModels
 
     package init(path: FilePath, area: StagingArea) {
         self.path = path
         self.area = area
+        published = PublishedModels(path: path)
     }
 
     package struct File: Hashable, Sendable {
@@ -108,23 +110,9 @@ package struct ModelVersionDirectory: Sendable {
 
     // MARK: Reading
 
-    /// Those with a card, in rising order.
-    package func versions() throws(LandingError) -> [Int] {
-        var found: [Int] = []
-        for name in try Disk.names(in: path) {
-            guard let version = Int(name.string), version > 0, String(version) == name.string,
-                try Disk.status(directory(of: version).appending("card.json")) != nil
-            else { continue }
-            found.append(version)
-        }
-        return found.sorted()
-    }
-
-    package func directory(of version: Int) -> FilePath { path.appending(String(version)) }
-
-    package func card(_ version: Int) throws(LandingError) -> Card {
-        try Document.decode(Card.self, from: directory(of: version).appending("card.json"))
-    }
+    package func versions() throws(LandingError) -> [Int] { try published.versions() }
+    package func card(_ version: Int) throws(LandingError) -> Card { try published.card(version) }
+    package func directory(of version: Int) -> FilePath { published.directory(of: version) }
 
     /// Names of files that the card lists and that are absent or have another digest, one line each.
     package func differences(in version: Int) throws(LandingError) -> [String] {
@@ -147,16 +135,7 @@ package struct ModelVersionDirectory: Sendable {
 
     // MARK: The active one
 
-    /// Nil when there is no `ACTIVE`.
-    package func active() throws(LandingError) -> Int? {
-        let file = path.appending("ACTIVE")
-        guard try Disk.status(file) != nil else { return nil }
-        let text = String(decoding: try Document.read(file), as: UTF8.self)
-        guard let version = Int(text.filter { !$0.isWhitespace }), version > 0 else {
-            throw .badDocument(file, why: "it must hold one version number; `millrace activate` writes it anew")
-        }
-        return version
-    }
+    package func active() throws(LandingError) -> Int? { try published.active() }
 
     /// Only a version that is there with its card.
     package func activate(_ version: Int) throws(LandingError) {
@@ -184,6 +163,7 @@ package struct ModelVersionDirectory: Sendable {
         for version in versions where version != active {
             let directory = directory(of: version)
             guard try Disk.status(directory.appending("card.json")) != nil else { continue }
+            try published.keepCard(version, staged: area.work.appending("card-\(name)-\(version)"))
             let away = area.work.appending("pruned-\(name)-\(version)")
             try Disk.removeTree(away)
             if let failure = Disk.moveDirectory(directory, away) { throw Disk.error("remove", directory, failure) }

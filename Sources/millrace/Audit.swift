@@ -127,10 +127,9 @@ struct Audit: Encodable {
         func add(_ kind: Kind, _ path: String, _ what: String) {
             differences.append(Difference(kind: kind, path: path, what: "\(what) (version \(number) of \(version.pipeline))", remedy: remedy))
         }
-        let decoder = JSONDecoder()
-        decoder.nonConformingFloatDecodingStrategy = .convertFromString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        guard let bytes = FileManager.default.contents(atPath: card) else { return add(.missing, card, "it is missing or unreadable") }
-        guard let read = try? decoder.decode(Card.self, from: bytes) else { return add(.card, card, "it is not a card") }
+        guard FileManager.default.isReadableFile(atPath: card) else { return add(.missing, card, "it is missing or unreadable") }
+        let models = PublishedModels(path: FilePath(directory).removingLastComponent())
+        guard let read = try? models.card(number) else { return add(.card, card, "it is not a card") }
         if read.version != number || read.arrival != version.arrival {
             add(.card, card, "it is the card of version \(read.version), arrival \(read.arrival)")
         }

@@ -24,11 +24,12 @@ package struct RestoredArrival: Hashable, Sendable {
     package var modelDigest: String?
     package var parent: Int?
     package var card: String?
+    package var isPruned: Bool
     package var outputs: [Output]
 
     package init(
         number: Int64, file: ArrivingFile, arrivedAt: UTCTime, revision: String, version: Int?, modelDigest: String? = nil, parent: Int? = nil,
-        card: String? = nil, outputs: [Output] = []
+        card: String? = nil, isPruned: Bool = false, outputs: [Output] = []
     ) {
         self.number = number
         self.file = file
@@ -38,6 +39,7 @@ package struct RestoredArrival: Hashable, Sendable {
         self.modelDigest = modelDigest
         self.parent = parent
         self.card = card
+        self.isPruned = isPruned
         self.outputs = outputs
     }
 }
@@ -66,7 +68,7 @@ extension LedgerTransaction {
             """
             INSERT INTO runs (arrival, kind, version, revision, state, opened_at, closed_at, attempt, started_at)
             VALUES (?, 'normal', ?, ?, 'done', ?, ?, 1, ?)
-            """, restored.number, file.role == .model ? nil : restored.version, try connection.addRevision(restored.revision),
+            """, restored.number, file.role == .data ? restored.version : nil, try connection.addRevision(restored.revision),
             restored.arrivedAt, restored.arrivedAt, restored.arrivedAt)
         try connection.run("UPDATE arrivals SET run = ? WHERE number = ?", run, restored.number)
         for output in restored.outputs {
@@ -77,13 +79,13 @@ extension LedgerTransaction {
                 "INSERT INTO publications (run, root, path, digest, bytes) VALUES (?, ?, ?, ?, ?)", run, root, output.path, output.digest,
                 output.byteCount)
         }
-        guard file.role == .model, let version = restored.version else { return }
+        guard file.role != .data, let version = restored.version else { return }
         try connection.run(
             """
-            INSERT INTO model_versions (pipeline, version, arrival, run, model_digest, source_digest, parent, verdict, card, decided_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, 'published', ?, ?)
+            INSERT INTO model_versions (pipeline, version, arrival, run, model_digest, source_digest, parent, verdict, card, decided_at, pruned_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, 'published', ?, ?, ?)
             """, pipeline, version, restored.number, run, restored.modelDigest, file.digest, restored.parent, restored.card,
-            restored.arrivedAt)
+            restored.arrivedAt, restored.isPruned ? restored.arrivedAt : nil)
         _ = try addActivation(
             pipeline, VersionActivation(position: restored.number, version: version, at: restored.arrivedAt, cause: "restored"))
     }

@@ -1,0 +1,64 @@
+package import SystemPackage
+
+/// The cards below one `land.models`, for whoever only reads. Those of versions that were pruned are kept in `_millrace/cards/`, so that a lost
+/// ledger can be restored without taking an old model for a new one.
+package struct PublishedModels: Sendable {
+    package struct Entry: Hashable, Sendable {
+        package let card: Card
+        package let path: FilePath
+        package let isPruned: Bool
+    }
+
+    package let path: FilePath
+
+    package init(path: FilePath) { self.path = path }
+
+    /// Versions that stand there and versions that were pruned, in rising order.
+    package func entries() throws(LandingError) -> [Entry] {
+        var found: [Int: Entry] = [:]
+        for name in try Disk.names(in: keptCards) where name.extension == "json" {
+            guard let version = Int(name.stem) else { continue }
+            let file = keptCards.appending(name.string)
+            found[version] = Entry(card: try Document.decode(Card.self, from: file), path: file, isPruned: true)
+        }
+        for version in try versions() {
+            found[version] = Entry(card: try card(version), path: cardPath(version), isPruned: false)
+        }
+        return found.sorted { $0.key < $1.key }.map(\.value)
+    }
+
+    /// Those with a card, in rising order.
+    package func versions() throws(LandingError) -> [Int] {
+        var found: [Int] = []
+        for name in try Disk.names(in: path) {
+            guard let version = Int(name.string), version > 0, String(version) == name.string,
+                try Disk.status(cardPath(version)) != nil
+            else { continue }
+            found.append(version)
+        }
+        return found.sorted()
+    }
+
+    package func card(_ version: Int) throws(LandingError) -> Card { try Document.decode(Card.self, from: cardPath(version)) }
+
+    /// Nil when there is no `ACTIVE`.
+    package func active() throws(LandingError) -> Int? {
+        let file = path.appending("ACTIVE")
+        guard try Disk.status(file) != nil else { return nil }
+        let text = String(decoding: try Document.read(file), as: UTF8.self)
+        guard let version = Int(text.filter { !$0.isWhitespace }), version > 0 else {
+            throw .badDocument(file, why: "it must hold one version number; `millrace activate` writes it anew")
+        }
+        return version
+    }
+
+    package func directory(of version: Int) -> FilePath { path.appending(String(version)) }
+    package func cardPath(_ version: Int) -> FilePath { directory(of: version).appending("card.json") }
+    private var keptCards: FilePath { path.appending("_millrace").appending("cards") }
+
+    /// Before the version goes.
+    func keepCard(_ version: Int, staged: FilePath) throws(LandingError) {
+        for changed in try Disk.makeDirectories(keptCards) { try Disk.sync(directory: changed) }
+        try Document.replace(keptCards.appending("\(version).json"), with: try Document.read(cardPath(version)), staged: staged)
+    }
+}
