@@ -141,14 +141,13 @@ final class BackwardWalk {
             },
             note: { self.forms.append(Gradients.ChosenForm(node: node.place, form: $0)) })
         let parts = try rule(context)
-        guard parts.count <= node.inputs.count else {
-            throw .invalid(place: node.place, reason: "its gradient rule gives \(parts.count) cotangents for \(node.inputs.count) inputs")
-        }
-        for (position, part) in parts.enumerated() where context.needs(position) {
-            guard let part else { continue }
+        for position in node.inputs.indices where context.needs(position) {
+            guard position < parts.count, let part = parts[position] else {
+                if graph.type(node.inputs[position])?.elementType == nil { continue }
+                throw context.refused("nothing is known of its gradient by input \(position), '\(node.inputs[position])'")
+            }
             let input = graph.symbol(node.inputs[position])
-            let summed = RuleTable.broadcasts(node) ? Broadcasting.reduce(part, to: input) : part
-            add(summed, to: node.inputs[position])
+            add(RuleTable.broadcasts(node) ? Broadcasting.reduce(part, to: input) : part, to: node.inputs[position])
         }
     }
 

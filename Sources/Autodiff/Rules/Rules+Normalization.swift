@@ -62,17 +62,24 @@ extension RuleTable {
         ]
     }
 
-    /// Mean and inverse deviation are outputs of the operator itself.
+    /// Mean and inverse deviation are outputs of the operator itself: LayerNormalization-17.
     private static func layerNormalization(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let rank = try c.rank()
         let axes = Array(c.axis(c.int("axis", -1), rank: rank)..<rank)
         if c.cotangents.dropFirst().contains(where: { $0 != nil }) {
             throw c.refused("the loss depends on its mean or deviation, which are not differentiated as outputs")
         }
-        let extents = c.x.extents.map { known in known.enumerated().map { axes.contains($0) ? .fixed(1) : $1 } }
-        let type = c.x.elementType == .float64 ? ElementType.float64 : .float32
-        let mean = c.output(1, type: type, extents: extents), inverse = c.output(2, type: type, extents: extents)
-        let normalized = (c.x - mean) * inverse
+        let normalized: Symbol, inverse: Symbol
+        if c.x.elementType == .float64 {
+            // Its outputs are of single precision.
+            let own = statistics(c.x, axes, epsilon: c.float("epsilon", 1e-5))
+            (normalized, inverse) = (own.centered * own.inverse, own.inverse)
+        } else {
+            let extents = c.x.extents.map { known in known.enumerated().map { axes.contains($0) ? .fixed(1) : $1 } }
+            let mean = c.output(1, type: .float32, extents: extents).cast(to: c.x.elementType)
+            inverse = c.output(2, type: .float32, extents: extents).cast(to: c.x.elementType)
+            normalized = (c.x - mean) * inverse
+        }
         let toInput = throughNormalization(c.dy * c.input(1), normalized, inverse, axes)
         let toScale = c.needs(1) ? Broadcasting.reduce(c.dy * normalized, to: c.input(1)) : nil
         return [toInput, toScale, c.needs(2) ? Broadcasting.reduce(c.dy, to: c.input(2)) : nil]
