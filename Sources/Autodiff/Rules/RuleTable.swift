@@ -20,7 +20,11 @@ enum RuleTable {
     /// Whether an operator's outputs are constant almost everywhere, or no numbers at all.
     static func stops(_ node: Node) -> Bool { canonicalDomain(node.domain).isEmpty && ZeroGradient.operators.contains(node.operatorType) }
 
-    static func inputsWithoutGradient(_ node: Node) -> Set<Int> { ZeroGradient.inputs[node.operatorType] ?? [] }
+    static func inputsWithoutGradient(_ node: Node) -> Set<Int> {
+        // Running statistics only go into the next running statistics.
+        if node.operatorType == "BatchNormalization", node.attribute("training_mode")?.int == 1 { return [3, 4] }
+        return ZeroGradient.inputs[node.operatorType] ?? []
+    }
 
     private static func merged(_ families: [String: GradientRule]...) -> [String: GradientRule] {
         families.reduce(into: [:]) { table, family in
