@@ -1,0 +1,50 @@
+package import ONNX
+
+/// Which operators stand between the seeds and the wanted values, and what would become of each: the walk itself, on a copy of the model.
+package struct PathSurvey: Sendable {
+    package struct Entry: Sendable, Equatable {
+        /// `Conv`, or `com.example.Fused` outside the default domain.
+        package let operatorType: String
+        package fileprivate(set) var count: Int
+        /// Why it has no gradient, by node; empty where all have one.
+        package fileprivate(set) var refusals: [AutodiffError]
+    }
+
+    /// By operator.
+    package private(set) var entries: [Entry] = []
+    package var refusals: [AutodiffError] { entries.flatMap(\.refusals) }
+
+    mutating func passed(_ node: Node) { note(node, nil) }
+    mutating func refused(_ node: Node, _ error: AutodiffError) { note(node, error) }
+
+    private mutating func note(_ node: Node, _ error: AutodiffError?) {
+        let position = entries.firstIndex { $0.operatorType == node.qualifiedType } ?? entries.count
+        if position == entries.count { entries.append(Entry(operatorType: node.qualifiedType, count: 0, refusals: [])) }
+        entries[position].count += 1
+        if let error { entries[position].refusals.append(error) }
+    }
+
+    fileprivate mutating func sort() { entries.sort { $0.operatorType < $1.operatorType } }
+}
+
+extension ReverseMode {
+    /// What stands on the paths from `values` to `wanted`: which operators would be differentiated, and which refused and why. Nothing
+    /// is changed or run.
+    package static func survey(_ model: Model, from values: [String], for wanted: [String]) throws(AutodiffError) -> PathSurvey {
+        let walk = try BackwardWalk(model, seeds: [:], wanted: wanted, options: GradientOptions())
+        for value in values {
+            guard walk.knows(value) else { throw .unknownValue(value) }
+            walk.seed(value, walk.graph.symbol(value).zeros)
+        }
+        walk.survey = PathSurvey()
+        _ = try walk.run()
+        var survey = walk.survey ?? PathSurvey()
+        survey.sort()
+        return survey
+    }
+}
+
+extension ReverseMode {
+    /// The operators that have a gradient rule; If, which the walk itself takes, and those without any gradient are not among them.
+    package static var operators: [String] { RuleTable.rules.keys.sorted() }
+}

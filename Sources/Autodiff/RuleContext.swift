@@ -1,0 +1,81 @@
+import ONNX
+import Tensors
+
+/// What a gradient rule sees of one node: its attributes, its values, and the cotangents of its outputs.
+struct RuleContext {
+    let node: Node
+    let graph: GradientGraph
+    /// One per output of the node; nothing where the loss does not depend on that output.
+    let cotangents: [Symbol?]
+    /// One per input: whether its cotangent is asked for.
+    let wanted: [Bool]
+    let options: GradientOptions
+    /// What constants of the model hold; trainable values and inputs are none.
+    let constantValue: (_ name: String) -> Tensor?
+    /// Notes which of several forms was chosen, for the model's card.
+    let note: (_ form: String) -> Void
+
+    func isGiven(_ position: Int) -> Bool { position < node.inputs.count && !node.inputs[position].isEmpty }
+    func needs(_ position: Int) -> Bool { position < wanted.count && wanted[position] }
+    func input(_ position: Int) -> Symbol { graph.symbol(node.inputs[position]) }
+    func optionalInput(_ position: Int) -> Symbol? { isGiven(position) ? input(position) : nil }
+
+    /// The first three inputs and the first output, as formulas name them.
+    var x: Symbol { input(0) }
+    var a: Symbol { input(0) }
+    var b: Symbol { input(1) }
+    var y: Symbol { graph.symbol(node.outputs[0]) }
+    /// The cotangent of the first output; of a shape that broadcasts to it where only others have one.
+    var dy: Symbol { cotangents[0] ?? y.zeros }
+
+    /// An output of the node itself, which the driver adds to it where the model leaves it out.
+    func output(_ position: Int, type: ElementType? = nil, extents: [Dimension]? = nil) -> Symbol {
+        graph.output(position, of: node, type: type ?? x.elementType, extents: extents)
+    }
+
+    func int(_ name: String, _ fallback: Int = 0) -> Int { node.attribute(name)?.int.map { Int($0) } ?? fallback }
+    func ints(_ name: String) -> [Int]? { node.attribute(name)?.ints.map { $0.map { Int($0) } } }
+    func float(_ name: String, _ fallback: Double) -> Double { node.attribute(name)?.float.map { Double($0) } ?? fallback }
+    func string(_ name: String, _ fallback: String) -> String { node.attribute(name)?.string ?? fallback }
+
+    /// The rank of an input, which a rule needs.
+    func rank(_ position: Int = 0) throws(AutodiffError) -> Int {
+        guard let rank = input(position).rank else { throw refused("the rank of '\(node.inputs[position])' is not known") }
+        return rank
+    }
+
+    func axis(_ axis: Int, rank: Int) -> Int { axis < 0 ? axis + rank : axis }
+
+    /// The integers that a constant input holds.
+    func integers(_ position: Int) -> [Int]? {
+        guard isGiven(position), let tensor = constantValue(node.inputs[position]) else { return nil }
+        switch tensor.elementType {
+        case .int64: return tensor.values(as: Int64.self)?.map { Int($0) }
+        case .int32: return tensor.values(as: Int32.self)?.map { Int($0) }
+        default: return nil
+        }
+    }
+
+    /// The number that a constant input of one element holds.
+    func number(_ position: Int) -> Double? {
+        guard isGiven(position), let tensor = constantValue(node.inputs[position]), tensor.elementCount == 1 else { return nil }
+        switch tensor.elementType {
+        case .float32: return tensor.values(as: Float.self).map { Double($0[0]) }
+        case .float64: return tensor.values(as: Double.self).map { $0[0] }
+        case .int64: return tensor.values(as: Int64.self).map { Double($0[0]) }
+        case .int32: return tensor.values(as: Int32.self).map { Double($0[0]) }
+        case .bool: return tensor.values(as: UInt8.self).map { Double($0[0]) }
+        default: return nil
+        }
+    }
+
+    /// The error of a rule that cannot serve this node; the driver adds the path.
+    func refused(_ reason: String) -> AutodiffError {
+        .noRule(node: node.place, operatorType: node.qualifiedType, path: [], reason: reason)
+    }
+}
+
+/// One cotangent for each input that the operator may have, in their order, whether the node gives that input or not. Nothing for an input
+/// that has none by its type; inputs of floating point type without a gradient stand in `ZeroGradient.inputs`. A cotangent may be wider
+/// than its input where the operator broadcasts: the driver sums it down.
+typealias GradientRule = @Sendable (RuleContext) throws(AutodiffError) -> [Symbol?]

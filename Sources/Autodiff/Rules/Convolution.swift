@@ -1,0 +1,222 @@
+import ONNX
+import Tensors
+
+/// Conv and ConvTranspose, of any number of spatial axes, strides, dilations and groups.
+///
+/// The gradient by the input is the transposed convolution of the cotangent. That by the weights is a sum over images and positions,
+/// for which there are several forms; which is fastest depends on the layer (`ConvolutionWeightForm`).
+enum Convolution {
+    static let rules: [String: GradientRule] = ["Conv": convolution, "ConvTranspose": transposed]
+
+    private static func convolution(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
+        let geometry = try WindowGeometry(c, kernel: c.input(1).fixedKernel, input: c.x.extents)
+        let group = c.int("group", 1)
+        let toInput = c.needs(0) ? geometry.spread(c.dy, by: c.b, over: c.x, group: group) : nil
+        let toWeights = c.needs(1) ? weights(c, input: c.x, cotangent: c.dy, geometry, group) : nil
+        return [toInput, toWeights, c.dy.sum([0] + Array(geometry.axes), keep: false)]
+    }
+
+    /// The cotangent takes the place of a convolution's input, the input that of its cotangent.
+    private static func transposed(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
+        var geometry = try WindowGeometry(c, kernel: c.input(1).fixedKernel, input: nil)
+        let group = c.int("group", 1)
+        let outputPadding = c.ints("output_padding") ?? geometry.kernel.map { _ in 0 }
+        guard zip(outputPadding, geometry.strides).allSatisfy({ $0 < $1 }) else {
+            throw c.refused("its output padding is not below its stride")
+        }
+        if c.ints("output_shape") != nil || c.string("auto_pad", "NOTSET").hasPrefix("SAME") {
+            guard let input = c.x.fixedExtents, let output = c.ints("output_shape")?.suffix(geometry.kernel.count) ?? c.y.fixedExtents?.dropFirst(2)
+            else { throw c.refused("its padding follows from an output shape, and the input's extents are not known") }
+            for (axis, extent) in output.enumerated() {
+                let total = (input[axis + 2] - 1) * geometry.strides[axis] + outputPadding[axis] + geometry.spans[axis] - extent
+                let half = max(total, 0) / 2
+                geometry.before[axis] = c.string("auto_pad", "NOTSET") == "SAME_UPPER" ? half : max(total, 0) - half
+                geometry.after[axis] = max(total, 0) - geometry.before[axis]
+            }
+        }
+        let toInput = c.dy.apply("Conv", [c.b], geometry.attributes(group: group), extents: c.x.extents)
+        let toWeights = c.needs(1) ? weights(c, input: c.dy, cotangent: c.x, geometry, group) : nil
+        return [toInput, toWeights, c.dy.sum([0] + Array(geometry.axes), keep: false)]
+    }
+
+    /// The gradient by weights `[M, C / group, ...]` of a convolution from `input` `[N, C, ...]`, whose output's cotangent is given.
+    private static func weights(
+        _ c: RuleContext, input: Symbol, cotangent: Symbol, _ geometry: WindowGeometry, _ group: Int
+    ) -> Symbol {
+        let form = c.options.convolutionWeightForm.flatMap { $0.fits(geometry, group, input, cotangent) ? $0 : nil }
+            ?? .chosen(geometry, group, input, cotangent)
+        c.note("weight gradient: \(form.rawValue)")
+        let layer = Layer(input: input, cotangent: cotangent, weights: c.b, geometry: geometry, group: group)
+        return switch form {
+        case .product: layer.product
+        case .depthwise: layer.depthwise
+        case .swapped: layer.swapped
+        case .columns: layer.columns
+        case .taps: layer.taps
+        }
+    }
+}
+
+/// How the gradient by a convolution's weights is computed.
+package enum ConvolutionWeightForm: String, Sendable, CaseIterable {
+    /// A kernel of one element, no padding: a product of matrices for each image, and their sum.
+    case product
+    /// As many groups as channels: one convolution with a group for every channel of every image, whose kernel is the cotangent.
+    case depthwise
+    /// A convolution of the input with the cotangent as its kernel, images as channels; strides and dilations change places.
+    case swapped
+    /// The input once for each element of the kernel, side by side, then a product of matrices for each image: kernel times the memory.
+    case columns
+    /// Channels last; a product over all images and positions for each element of the kernel. One group only.
+    case taps
+
+    func fits(_ geometry: WindowGeometry, _ group: Int, _ input: Symbol, _ cotangent: Symbol) -> Bool {
+        switch self {
+        case .product: group == 1 && geometry.taps == 1 && geometry.isUnpadded
+        case .depthwise:
+            input.extents?[0].value != nil && input.extents?[1].value == group && cotangent.extents?[1].value == group
+        case .swapped, .columns: true
+        case .taps: group == 1
+        }
+    }
+
+    /// By measurements (two threads, ONNX Runtime 1.32): products where they fit; few channels under a large kernel swapped, since columns
+    /// would be many; many channels on few positions by taps, which copy least; columns for the rest.
+    static func chosen(_ geometry: WindowGeometry, _ group: Int, _ input: Symbol, _ cotangent: Symbol) -> ConvolutionWeightForm {
+        if product.fits(geometry, group, input, cotangent) { return .product }
+        if depthwise.fits(geometry, group, input, cotangent) { return .depthwise }
+        let channels = input.extents?[1].value.map { $0 / group } ?? 64
+        if channels <= 4, geometry.taps >= 25 { return .swapped }
+        let positions = cotangent.extents?.dropFirst(2).reduce(1) { product, extent in extent.value.map { $0 * product } ?? 1 << 20 } ?? 1 << 20
+        return group == 1 && channels >= 128 && positions <= 256 ? .taps : .columns
+    }
+}
+
+/// The pieces that a weight gradient is made of.
+private struct Layer {
+    /// `[N, C, ...]`, `[N, M, ...]`, `[M, C / group, ...]`.
+    let input: Symbol
+    let cotangent: Symbol
+    let weights: Symbol
+    let geometry: WindowGeometry
+    let group: Int
+
+    private var graph: GradientGraph { input.graph }
+    private var axes: [Int] { Array(geometry.axes) }
+    private var padded: Symbol { input.padded(axes: axes, before: geometry.before, after: geometry.after) }
+
+    /// `[N, C, P]` of `[N, C, ...]`: spatial axes made one.
+    private func positions(_ value: Symbol) -> Symbol { value.reshaped([0, 0, -1]) }
+
+    var product: Symbol {
+        var taken = input
+        if !geometry.hasUnitStrides {
+            taken = taken.sliced(axes, from: axes.map { _ in 0 }, to: axes.map { _ in Int(Int32.max) }, steps: geometry.strides)
+        }
+        return positions(cotangent).matrixProduct(positions(taken).matrixTransposed(rank: 3)).sum([0], keep: false).reshaped(like: weights)
+    }
+
+    /// `[1, N C, ...]` convolved by `[N C, 1, ...]`.
+    var depthwise: Symbol {
+        let images = (input.extents?[0].value ?? 1) * group
+        let shape = [1, images] + axes.map { _ in 0 }
+        let kernel = [images, 1] + axes.map { _ in 0 }
+        let whole = swappedConvolution(grouped(input, shape), grouped(cotangent, kernel), group: images)
+        return cut(whole).reshaped(to: graph.integers([-1, group, 1] + geometry.kernel)).sum([0], keep: false).reshaped(like: weights)
+    }
+
+    /// Zeros in `shape` stand for the value's own spatial extents.
+    private func grouped(_ value: Symbol, _ shape: [Int]) -> Symbol {
+        let spatial = value.apply("Shape", [], [Attribute("start", .int(2))], type: .int64)
+        if let fixed = value.fixedExtents { return value.reshaped(Array(shape.prefix(2)) + fixed.dropFirst(2)) }
+        return value.reshaped(to: graph.integers(Array(shape.prefix(2))).concatenated([spatial]))
+    }
+
+    /// Strides and dilations exchanged: the kernel (a cotangent) has gaps where windows moved by more than one.
+    private func swappedConvolution(_ input: Symbol, _ kernel: Symbol, group: Int) -> Symbol {
+        input.apply(
+            "Conv", [kernel],
+            [
+                Attribute("strides", .ints(geometry.dilations.map(Int64.init))), Attribute("dilations", .ints(geometry.strides.map(Int64.init))),
+                Attribute("group", .int(Int64(group))), Attribute("pads", .ints((geometry.before + geometry.after).map(Int64.init))),
+            ])
+    }
+
+    /// Where the input went on beyond the last window, there are more positions than the kernel has.
+    private func cut(_ whole: Symbol) -> Symbol {
+        geometry.hasUnitStrides && geometry.dilations.allSatisfy { $0 == 1 }
+            ? whole : whole.sliced(axes, from: axes.map { _ in 0 }, to: geometry.kernel, steps: axes.map { _ in 1 })
+    }
+
+    var swapped: Symbol {
+        var images = input
+        let others = Array(axes)
+        if group == 1 {
+            images = input.transposed([1, 0] + others)
+        } else {
+            // [N, g, C / g, ...] -> [C / g, g N, ...]
+            let spatial = input.apply("Shape", [], [Attribute("start", .int(2))], type: .int64)
+            let split = input.reshaped(to: graph.integers([0, group, -1]).concatenated([spatial]))
+            images = split.transposed([2, 1, 0] + others.map { $0 + 1 })
+                .reshaped(to: weights.extent(1).concatenated([graph.integers([-1]), spatial]))
+        }
+        let whole = swappedConvolution(images, cotangent.transposed([1, 0] + others), group: group)
+        return cut(whole).transposed([1, 0] + others).stating(weights.extents)
+    }
+
+    var columns: Symbol {
+        let windows = geometry.windows(of: padded, axes: axes)
+        let stacked: Symbol
+        let rows: Symbol
+        if group == 1 {
+            stacked = positions(windows[0].concatenated(Array(windows.dropFirst()), axis: 1))
+            rows = positions(cotangent)
+        } else {
+            let split = windows.map { $0.reshaped(to: weightsPerGroup) }
+            stacked = split[0].concatenated(Array(split.dropFirst()), axis: 2)
+            rows = cotangent.reshaped(to: graph.integers([0, group, -1]).concatenated([positionCount]))
+        }
+        let rank = group == 1 ? 3 : 4
+        // [M, taps, C / g]
+        let sum = rows.matrixProduct(stacked.matrixTransposed(rank: rank)).sum([0], keep: false)
+        return inWeightOrder(sum.reshaped(to: weights.extent(0).concatenated([graph.integers([geometry.taps, -1])])))
+    }
+
+    /// `int64[1]`: how many positions the windows take.
+    private var positionCount: Symbol {
+        cotangent.apply("Shape", [], [Attribute("start", .int(2))], type: .int64).apply("ReduceProd", extents: [.fixed(1)])
+    }
+
+    private var weightsPerGroup: Symbol { graph.integers([0, group]).concatenated([weights.extent(1), positionCount]) }
+
+    /// `[M, taps, C]` as `[M, C, ...]`.
+    private func inWeightOrder(_ value: Symbol) -> Symbol { value.transposed([0, 2, 1]).reshaped(like: weights) }
+
+    var taps: Symbol {
+        let last = [0] + axes + [1]
+        let spatial = axes.map { $0 - 1 }
+        let channelsLast = input.transposed(last).padded(axes: spatial, before: geometry.before, after: geometry.after)
+        let rows = cotangent.transposed([1, 0] + axes).reshaped(to: weights.extent(0).concatenated([graph.integers([-1])]))
+        let shape = graph.integers([-1]).concatenated([weights.extent(1)])
+        let products = geometry.windows(of: channelsLast, axes: spatial).map { window in
+            rows.gemm(window.reshaped(to: shape)).unsqueezed([2])
+        }
+        return products[0].concatenated(Array(products.dropFirst()), axis: 2).reshaped(like: weights)
+    }
+}
+
+extension Symbol {
+    /// The spatial extents of weights, where they are fixed.
+    var fixedKernel: [Int]? {
+        guard let extents, extents.count > 2 else { return nil }
+        let kernel = extents.dropFirst(2).compactMap(\.value)
+        return kernel.count == extents.count - 2 ? kernel : nil
+    }
+
+    func sliced(_ axes: [Int], from starts: [Int], to ends: [Int], steps: [Int]) -> Symbol {
+        var extents = self.extents
+        for axis in axes { extents?[axis] = .unknown }
+        return apply(
+            "Slice", [graph.integers(starts), graph.integers(ends), graph.integers(axes), graph.integers(steps)], extents: extents)
+    }
+}

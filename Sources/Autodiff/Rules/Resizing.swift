@@ -1,0 +1,61 @@
+import ONNX
+import Tensors
+
+/// Resize in every mode is linear in its input and works axis by axis, so that along each axis it is a product with a matrix, which is what
+/// the operator itself makes of an identity matrix. The gradient is the product with its transpose: no coordinate mode needs a formula here.
+enum Resizing {
+    @Sendable static func rule(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
+        if c.string("coordinate_transformation_mode", "half_pixel") == "tf_crop_and_resize" {
+            throw c.refused("it crops (tf_crop_and_resize)")
+        }
+        let rank = try c.rank()
+        let axes = c.ints("axes").map { $0.map { c.axis($0, rank: rank) } } ?? Array(0..<rank)
+        var cotangent = c.dy
+        for (position, axis) in axes.enumerated() {
+            let (extent, result) = (c.x.extents?[axis].value, c.y.extents?[axis].value)
+            let scale = scales(c).map { position < $0.count ? $0[position] : nil } ?? nil
+            if extent != nil, extent == result, scale ?? 1 == 1 { continue }
+            if scale == 1 { continue }
+            cotangent = applied(matrix(c, position, axis), to: cotangent, axis, rank)
+        }
+        return [cotangent.stating(c.x.extents)]
+    }
+
+    private static func scales(_ c: RuleContext) -> [Double]? {
+        guard c.isGiven(2), let tensor = c.constantValue(c.node.inputs[2]) else { return nil }
+        return tensor.values(as: Float.self)?.map { Double($0) }
+    }
+
+    /// `[result, extent]`: an identity matrix, resized along its first axis.
+    private static func matrix(_ c: RuleContext, _ position: Int, _ axis: Int) -> Symbol {
+        let graph = c.graph
+        let extent = c.x.extent(axis)
+        let identity = graph.filled(0, extent.concatenated([extent]), type: c.x.elementType).map("EyeLike")
+        let place = graph.integers([position])
+        let attributes = c.node.attributes.filter { !["axes", "keep_aspect_ratio_policy"].contains($0.name) }
+        if c.isGiven(2) {
+            let scale = c.input(2).apply("Gather", [place], extents: [.fixed(1)])
+            let both = scale.concatenated([graph.constant(.float32, [1], [1] as [Float])])
+            return identity.apply("Resize", [nil, both], attributes)
+        }
+        // Sizes are those of the output: what the aspect ratio made of them.
+        let sizes = c.y.extent(axis).concatenated([extent])
+        return identity.apply("Resize", [nil, nil, sizes], attributes)
+    }
+
+    /// The transposed matrix along one axis of `value`.
+    private static func applied(_ matrix: Symbol, to value: Symbol, _ axis: Int, _ rank: Int) -> Symbol {
+        if axis == rank - 1 { return value.matrixProduct(matrix) }
+        let transposed = matrix.transposed([1, 0])
+        if axis == rank - 2 { return transposed.matrixProduct(value) }
+        let graph = value.graph
+        func shape(_ name: String, _ bound: Int) -> Symbol {
+            value.apply("Shape", [], [Attribute(name, .int(Int64(bound)))], type: .int64)
+        }
+        let leading = shape("end", axis), trailing = shape("start", axis + 1)
+        let product = transposed.matrixProduct(
+            value.reshaped(to: leading.concatenated([value.extent(axis), graph.integers([-1])])))
+        let extent = matrix.apply("Shape", [], [Attribute("start", .int(1))], type: .int64)
+        return product.reshaped(to: leading.concatenated([extent, trailing]))
+    }
+}

@@ -1,0 +1,94 @@
+import ONNX
+import Tensors
+
+extension RuleTable {
+    /// Element by element, with broadcasting between inputs.
+    static let arithmetic: [String: GradientRule] = [
+        "Add": { [$0.dy, $0.dy] },
+        "Sub": { [$0.dy, -$0.dy] },
+        "Mul": { [$0.dy * $0.b, $0.dy * $0.a] },
+        "Div": { (c) in
+            let quotient = c.dy / c.b
+            return [quotient, -(quotient * c.y)]
+        },
+        "Pow": power,
+        "Mod": { (c) in [c.dy, c.int("fmod") == 1 ? -(c.dy * truncated(c.a / c.b)) : -(c.dy * (c.a / c.b).map("Floor"))] },
+        "Neg": { [-$0.dy] },
+        "Abs": { [$0.dy * $0.x.sign] },
+        "Sqrt": { [$0.dy * 0.5 / $0.y] },
+        "Reciprocal": { [-($0.dy * $0.y.squared)] },
+        "Exp": { [$0.dy * $0.y] },
+        "Log": { [$0.dy / $0.x] },
+        "Erf": { [$0.dy * ((-$0.x.squared).exp * 1.128379167095512574)] },
+        "Sum": { (c) in c.node.inputs.map { _ in c.dy } },
+        "Mean": { (c) in
+            let share = c.dy / Double(c.node.inputs.count)
+            return c.node.inputs.map { _ in share }
+        },
+        "Max": extreme, "Min": extreme,
+        "Where": { (c) in
+            let condition = c.input(0)
+            return [nil, condition.select(c.dy, 0), condition.select(0, c.dy)]
+        },
+        "Clip": clip,
+        "Identity": { [$0.dy] },
+        "Cast": { [$0.dy.cast(to: $0.x.elementType)] },
+        "CastLike": { [$0.dy.cast(to: $0.x.elementType)] },
+        "Sin": { [$0.dy * $0.x.map("Cos")] },
+        "Cos": { [-($0.dy * $0.x.map("Sin"))] },
+        "Tan": { [$0.dy * ($0.y.squared + 1)] },
+        "Asin": { [$0.dy / (1 - $0.x.squared).sqrt] },
+        "Acos": { [-($0.dy / (1 - $0.x.squared).sqrt)] },
+        "Atan": { [$0.dy / ($0.x.squared + 1)] },
+        "Sinh": { [$0.dy * $0.x.map("Cosh")] },
+        "Cosh": { [$0.dy * $0.x.map("Sinh")] },
+        "Asinh": { [$0.dy / ($0.x.squared + 1).sqrt] },
+        "Acosh": { [$0.dy / ($0.x.squared - 1).sqrt] },
+        "Atanh": { [$0.dy / (1 - $0.x.squared)] },
+    ]
+
+    private static func truncated(_ value: Symbol) -> Symbol { value.sign * value.abs.map("Floor") }
+
+    /// `d a^b / da = b a^(b-1)`, `d a^b / db = a^b log a`. Constant exponents avoid `Pow`; at a zero base or exponent no `0 * inf` arises.
+    private static func power(_ c: RuleContext) -> [Symbol?] {
+        let toBase: Symbol
+        switch c.number(1) {
+        case 0?: toBase = c.a.zeros
+        case 1?: toBase = c.dy
+        case 2?: toBase = c.dy * (c.a * 2)
+        case 3?: toBase = c.dy * (c.a.squared * 3)
+        case 0.5?: toBase = c.dy * 0.5 / c.y
+        case .some(-1): toBase = -(c.dy * c.y.squared)
+        case let exponent?: toBase = c.dy * (c.a.power(exponent - 1) * exponent)
+        case nil:
+            let exponent = c.b.cast(to: c.a.elementType)
+            let slope = exponent * c.a.apply("Pow", [exponent - 1], extents: Broadcasting.extents(c.a.extents, exponent.extents))
+            toBase = c.dy * exponent.equals(0).select(0, slope)
+        }
+        guard c.needs(1) else { return [toBase, nil] }
+        let positive = c.a > 0
+        let logarithm = positive.select(positive.select(c.a, 1).log, 0)
+        return [toBase, c.dy * c.y * logarithm]
+    }
+
+    /// Each input that attains the extreme gets the cotangent, shared equally where several do.
+    private static func extreme(_ c: RuleContext) -> [Symbol?] {
+        if c.node.inputs.count == 1 { return [c.dy] }
+        let hits = c.node.inputs.indices.map { c.input($0).equals(c.y) }
+        let count = hits.dropFirst().reduce(hits[0].cast(to: c.x.elementType)) { $0 + $1.cast(to: c.x.elementType) }
+        let share = c.dy / count
+        return hits.map { $0.select(share, 0) }
+    }
+
+    /// The bounds are part of the range within which the input counts.
+    private static func clip(_ c: RuleContext) -> [Symbol?] {
+        let below = c.optionalInput(1).map { c.x < $0 }
+        let above = c.optionalInput(2).map { c.x > $0 }
+        var toInput = c.dy
+        if let above { toInput = above.select(0, toInput) }
+        if let below { toInput = below.select(0, toInput) }
+        // Where both bounds are passed (the lower one is higher), the upper one counts.
+        let notAbove = above.map { $0.select(0, c.dy) } ?? c.dy
+        return [toInput, below.map { $0.select(notAbove, 0) }, above.map { $0.select(c.dy, 0) }]
+    }
+}

@@ -1,0 +1,82 @@
+import ONNX
+import Tensors
+
+extension RuleTable {
+    static let products: [String: GradientRule] = [
+        "MatMul": matrixProduct,
+        "Gemm": gemm,
+        "Einsum": Einsum.rule,
+        "Det": determinant,
+    ]
+
+    /// Products with a matrix on the right, as linear layers are, become one Gemm over all rows; others are batched products whose batch
+    /// axes are summed as they were broadcast. Vectors are matrices of one row or column.
+    private static func matrixProduct(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
+        let (a, b) = (try c.rank(0), try c.rank(1))
+        if a >= 2, b == 2 {
+            guard a > 2 else { return [c.dy.gemm(c.b, transB: true), c.a.gemm(c.dy, transA: true)] }
+            let rows = c.dy.rows
+            return [rows.gemm(c.b, transB: true).reshaped(like: c.a), c.a.rows.gemm(rows, transA: true)]
+        }
+        let left = a == 1 ? c.a.unsqueezed([0]) : c.a
+        let right = b == 1 ? c.b.unsqueezed([1]) : c.b
+        var dy = c.dy
+        if b == 1 { dy = dy.unsqueezed([-1]) }
+        if a == 1 { dy = dy.unsqueezed([-2]) }
+        let (leftRank, rightRank) = (max(a, 2), max(b, 2))
+        func batch(_ matrix: Symbol, _ rank: Int, rows: Dimension?, columns: Dimension?) -> [Dimension]? {
+            guard let product = dy.extents, let rows, let columns else { return nil }
+            return product.dropLast(2) + [rows, columns]
+        }
+        let toLeft = dy.matrixProduct(
+            right.matrixTransposed(rank: rightRank),
+            extents: batch(left, leftRank, rows: left.extents?.dropLast().last, columns: left.extents?.last))
+        let toRight = left.matrixTransposed(rank: leftRank).matrixProduct(
+            dy, extents: batch(right, rightRank, rows: right.extents?.dropLast().last, columns: right.extents?.last))
+        var results = [Broadcasting.reduce(toLeft, to: left), Broadcasting.reduce(toRight, to: right)]
+        if a == 1 { results[0] = results[0].reshaped(like: c.a) }
+        if b == 1 { results[1] = results[1].reshaped(like: c.b) }
+        return results
+    }
+
+    /// `d det A / dA` is the adjugate, transposed. It comes from the characteristic polynomial (the Faddeev-LeVerrier recursion), which
+    /// divides by no determinant and so serves singular matrices too.
+    private static func determinant(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
+        guard let size = c.x.extents?.last?.value ?? c.x.extents?.dropLast().last?.value else {
+            throw c.refused("the size of its matrices is not known")
+        }
+        let identity = c.graph.constant(.float32, [size, size], (0..<(size * size)).map { $0 % (size + 1) == 0 ? 1 : 0 } as [Float])
+            .cast(to: c.x.elementType)
+        var matrix = identity
+        for step in stride(from: 1, to: size, by: 1) {
+            let product = c.x.matrixProduct(matrix)
+            let coefficient = (product * identity).sum([-2, -1]) * (-1 / Double(step))
+            matrix = product + coefficient * identity
+        }
+        let sign = size % 2 == 1 ? 1.0 : -1.0
+        let rank = try c.rank()
+        return [(matrix * (c.dy.unsqueezed([-2, -1]) * sign)).expanded(like: c.x).matrixTransposed(rank: rank)]
+    }
+
+    /// `Y = alpha op(A) op(B) + beta C`.
+    private static func gemm(_ c: RuleContext) -> [Symbol?] {
+        let (transA, transB) = (c.int("transA") == 1, c.int("transB") == 1)
+        let alpha = Float(c.float("alpha", 1))
+        let toA = transA
+            ? c.b.gemm(c.dy, transA: transB, transB: true, alpha: alpha) : c.dy.gemm(c.b, transB: !transB, alpha: alpha)
+        let toB = transB
+            ? c.dy.gemm(c.a, transA: true, transB: transA, alpha: alpha) : c.a.gemm(c.dy, transA: !transA, alpha: alpha)
+        guard let addend = c.optionalInput(2), c.needs(2) else { return [toA, toB] }
+        return [toA, toB, Broadcasting.reduce(c.dy * c.float("beta", 1), to: addend)]
+    }
+}
+
+extension Symbol {
+    /// All axes but the last made one: a matrix.
+    var rows: Symbol {
+        guard let last = extents?.last?.value, last > 0 else {
+            return reshaped(to: graph.integers([-1]).concatenated([extent(-1)]), extents: [.unknown, extents?.last ?? .unknown])
+        }
+        return reshaped([-1, last])
+    }
+}

@@ -1,0 +1,58 @@
+import ONNX
+import Tensors
+
+extension RuleTable {
+    static let reductions: [String: GradientRule] = [
+        "ReduceSum": { (c) in [restored(c.dy, c).expanded(like: c.x)] },
+        "ReduceMean": { (c) in [restored(c.dy / elementsPerResult(c), c).expanded(like: c.x)] },
+        "ReduceMax": extreme, "ReduceMin": extreme,
+        "ReduceSumSquare": { (c) in [c.x * (restored(c.dy, c) * 2)] },
+        "ReduceL1": { (c) in [c.x.sign * restored(c.dy, c)] },
+        "ReduceL2": { (c) in [c.x * restored(c.y.equals(0).select(0, c.dy / c.y), c)] },
+        "ReduceLogSum": { (c) in [restored(c.dy * (-c.y).exp, c).expanded(like: c.x)] },
+        "ReduceLogSumExp": { (c) in [(c.x - restored(c.y, c)).exp * restored(c.dy, c)] },
+        "ReduceProd": product,
+    ]
+
+    /// Summed over the axes that the node reduces, which stay as ones.
+    private static func summed(_ value: Symbol, _ c: RuleContext) -> Symbol {
+        value.apply("ReduceSum", [c.optionalInput(1)], c.node.attributes.filter { $0.name == "noop_with_empty_axes" })
+    }
+
+    /// Shared equally among the elements that attain the extreme.
+    private static func extreme(_ c: RuleContext) -> [Symbol?] {
+        let hits = c.x.equals(restored(c.y, c))
+        return [hits.select(restored(c.dy, c) / summed(hits.cast(to: c.x.elementType), c), 0)]
+    }
+
+    /// The product of the other elements: the whole divided by the element, unless an element is zero.
+    private static func product(_ c: RuleContext) -> [Symbol?] {
+        let isZero = c.x.equals(0)
+        let rest = isZero.select(1, c.x)
+        let whole = rest.apply("ReduceProd", [c.optionalInput(1)], c.node.attributes.filter { $0.name == "noop_with_empty_axes" })
+        let zeros = summed(isZero.cast(to: c.x.elementType), c)
+        let others = zeros.equals(0).select(whole / rest, zeros.equals(1).and(isZero).select(whole, 0))
+        return [restored(c.dy, c) * others]
+    }
+
+    /// `value`, of the shape of the reduction's output, with the reduced axes back as ones: it broadcasts to the input.
+    static func restored(_ value: Symbol, _ c: RuleContext) -> Symbol {
+        if c.int("keepdims", 1) == 1 { return value }
+        if c.isGiven(1) {
+            if let axes = c.integers(1) {
+                if !axes.isEmpty { return value.unsqueezed(axes) }
+            } else {
+                return value.apply("Unsqueeze", [c.input(1)])
+            }
+        }
+        return value  // a scalar, or nothing was reduced
+    }
+
+    /// How many elements went into each result, as a scalar.
+    static func elementsPerResult(_ c: RuleContext) -> Symbol {
+        if let whole = c.x.fixedExtents, let left = c.y.fixedExtents, left.reduce(1, *) > 0 {
+            return c.graph.scalar(Double(whole.reduce(1, *) / left.reduce(1, *)), c.x.elementType)
+        }
+        return (c.x.size / c.y.size).cast(to: c.x.elementType)
+    }
+}

@@ -1,0 +1,124 @@
+import ONNX
+import Tensors
+
+/// Shapes, reductions and products of values under construction.
+extension Symbol {
+    /// The shape as an `int64` list `[rank]`: a constant where all extents are fixed, computed in the graph elsewhere.
+    var shape: Symbol {
+        if let fixedExtents { return graph.integers(fixedExtents) }
+        return apply("Shape", extents: [rank.map(Dimension.fixed) ?? .unknown], type: .int64)
+    }
+
+    /// The extent of one axis as `int64[1]`.
+    func extent(_ axis: Int) -> Symbol {
+        if let extents, let fixed = extents[axis < 0 ? axis + extents.count : axis].value { return graph.integers([fixed]) }
+        var attributes = [Attribute("start", .int(Int64(axis)))]
+        if axis != -1 { attributes.append(Attribute("end", .int(Int64(axis + 1)))) }
+        return apply("Shape", [], attributes, extents: [.fixed(1)], type: .int64)
+    }
+
+    /// The number of elements, a scalar `int64`.
+    var size: Symbol {
+        if let fixedExtents { return graph.constant(.int64, [], [Int64(fixedExtents.reduce(1, *))]) }
+        return apply("Size", extents: [], type: .int64)
+    }
+
+    func reshaped(to shape: Symbol, extents: [Dimension]? = nil) -> Symbol {
+        if let extents, let own = self.extents, own == extents, !own.contains(.unknown) { return self }
+        return apply("Reshape", [shape], extents: extents)
+    }
+
+    /// One extent may be -1, and then follows from the others.
+    func reshaped(_ shape: [Int]) -> Symbol {
+        reshaped(to: graph.integers(shape), extents: shape.map { $0 > 0 ? .fixed($0) : .unknown })
+    }
+
+    /// Of `other`'s shape, which must have as many elements.
+    func reshaped(like other: Symbol) -> Symbol { reshaped(to: other.shape, extents: other.extents) }
+
+    var flattened: Symbol { reshaped([-1]) }
+
+    func expanded(like other: Symbol) -> Symbol {
+        if let extents, extents == other.extents, !extents.contains(.unknown) { return self }
+        return apply("Expand", [other.shape], extents: other.extents)
+    }
+
+    /// Zeros of this value's shape.
+    var zeros: Symbol { graph.filled(0, shape, type: elementType, extents: extents) }
+
+    /// Sums over `axes`, which may be negative.
+    func sum(_ axes: [Int], keep: Bool = true) -> Symbol { reduced("ReduceSum", axes, keep: keep) }
+    func mean(_ axes: [Int], keep: Bool = true) -> Symbol { reduced("ReduceMean", axes, keep: keep) }
+
+    private func reduced(_ operatorType: String, _ axes: [Int], keep: Bool) -> Symbol {
+        if axes.isEmpty { return self }
+        var extents = self.extents
+        if let known = extents {
+            let resolved = Set(axes.map { $0 < 0 ? $0 + known.count : $0 })
+            extents = known.enumerated().compactMap { axis, extent in resolved.contains(axis) ? (keep ? .fixed(1) : nil) : extent }
+        }
+        return apply(operatorType, [graph.integers(axes)], keep ? [] : [Attribute("keepdims", .int(0))], extents: extents)
+    }
+
+    /// The sum of everything, a scalar.
+    var total: Symbol { apply("ReduceSum", [], [Attribute("keepdims", .int(0))], extents: []) }
+
+    func transposed(_ permutation: [Int]) -> Symbol {
+        if permutation == Array(permutation.indices) { return self }
+        let extents = extents.map { known in permutation.map { known[$0] } }
+        return apply("Transpose", [], [Attribute("perm", .ints(permutation.map(Int64.init)))], extents: extents)
+    }
+
+    /// The last two of `rank` axes exchanged.
+    func matrixTransposed(rank: Int) -> Symbol { transposed(Array(0..<(rank - 2)) + [rank - 1, rank - 2]) }
+
+    func unsqueezed(_ axes: [Int]) -> Symbol {
+        var extents = self.extents
+        if let known = extents {
+            let rank = known.count + axes.count
+            let made = Set(axes.map { $0 < 0 ? $0 + rank : $0 })
+            var rest = known.makeIterator()
+            extents = (0..<rank).map { made.contains($0) ? .fixed(1) : rest.next() ?? .unknown }
+        }
+        return apply("Unsqueeze", [graph.integers(axes)], extents: extents)
+    }
+
+    func squeezed(_ axes: [Int]) -> Symbol {
+        let extents = extents.map { known in
+            let gone = Set(axes.map { $0 < 0 ? $0 + known.count : $0 })
+            return known.enumerated().compactMap { gone.contains($0) ? nil : $1 }
+        }
+        return apply("Squeeze", [graph.integers(axes)], extents: extents)
+    }
+
+    func matrixProduct(_ other: Symbol, extents: [Dimension]? = nil) -> Symbol { apply("MatMul", [other], extents: extents) }
+
+    /// `alpha op(self) op(other)` of matrices, without a transposed copy.
+    func gemm(_ other: Symbol, transA: Bool = false, transB: Bool = false, alpha: Float = 1) -> Symbol {
+        var attributes: [Attribute] = []
+        if transA { attributes.append(Attribute("transA", .int(1))) }
+        if transB { attributes.append(Attribute("transB", .int(1))) }
+        if alpha != 1 { attributes.append(Attribute("alpha", .float(alpha))) }
+        var extents: [Dimension]?
+        if let a = self.extents, let b = other.extents { extents = [a[transA ? 1 : 0], b[transB ? 0 : 1]] }
+        return apply("Gemm", [other], attributes, extents: extents)
+    }
+
+
+    /// Zeros added before and after along some axes.
+    func padded(axes: [Int], before: [Int], after: [Int]) -> Symbol {
+        if (before + after).allSatisfy({ $0 == 0 }) { return self }
+        var extents = self.extents
+        for (position, axis) in axes.enumerated() {
+            guard let own = extents?[axis] else { break }
+            extents?[axis] = own.value.map { .fixed($0 + before[position] + after[position]) } ?? .unknown
+        }
+        return apply("Pad", [graph.integers(before + after), nil, graph.integers(axes)], extents: extents)
+    }
+
+    /// Integer shapes joined to one list, or values along `axis`.
+    func concatenated(_ others: [Symbol], axis: Int = 0, extents: [Dimension]? = nil) -> Symbol {
+        if others.isEmpty { return self }
+        return apply("Concat", others, [Attribute("axis", .int(Int64(axis)))], extents: extents)
+    }
+}

@@ -1,0 +1,33 @@
+import ONNX
+import Tensors
+
+extension GradientRows {
+    static let indexing: [GradientCase] = [
+        row("Gather", [.float([5, 3]), .int64([4, 0, 0, -2])], [], "rows, one of them twice"),
+        row("Gather", [.float([5, 3]), .int64([2, 0, 0, -1], [2, 2])], [int("axis", 1)], "columns"),
+        row("Gather", [.float([2, 5, 3]), .int64([4, 0, -1, 0, 1, 1], [2, 3])], [int("axis", 1)], "the middle axis"),
+        row("Gather", [.float([2, 5, 3]), .int64([-2], [])], [int("axis", 1)], "one place"),
+        row("Gather", [.float([5, 3]), .int64([2], [])], [], "one row"),
+        row("GatherElements", [.float([3, 4]), .int64([0, 2, 2, -1, 1, 0, 0, 0], [2, 4])], [], "axis 0") { $0.openness = .ranks },
+        row("GatherElements", [.float([3, 4]), .int64([0, 2, 2, -1, 1, 1], [3, 2])], [int("axis", 1)], "axis 1") { $0.openness = .ranks },
+        row("GatherND", [.float([3, 4, 2]), .int64([0, 1, 2, 3, 0, 1], [3, 2])], [], "vectors") { $0.openness = .ranks },
+        row("GatherND", [.float([2, 3, 4]), .int64([0, 1, -1, 3], [2, 1, 2])], [int("batch_dims", 1)], "batches"),
+        row("ScatterND", [.float([4, 3]), .int64([1, 3], [2, 1]), .float([2, 3])], [], "rows replaced"),
+        row("ScatterND", [.float([4, 3]), .int64([1, 1], [2, 1]), .float([2, 3])], [string("reduction", "add")], "rows added"),
+        row("ScatterElements", [.float([3, 4]), .int64([0, 2, 1, 1], [1, 4]), .float([1, 4])], [], "replaced"),
+        row("ScatterElements", [.float([3, 4]), .int64([0, 0, 1, -1], [2, 2]), .float([2, 2])], [int("axis", 1), string("reduction", "add")], "added"),
+        row("TopK", [.numbers([2, 4], [1, 4, 2, 3, 8, 5, 7, 6]), .int64([2])], [], "") { $0.outputCount = 2; $0.seeded = [0]; $0.openness = .ranks },
+        row("TopK", [.numbers([4, 2], [1, 4, 2, 3, 8, 5, 7, 6]), .int64([3])], [int("axis", 0), int("largest", 0)], "smallest of columns") { $0.outputCount = 2; $0.seeded = [0] },
+        row("Compress", [.float([3, 4]), .flags([3], [true, false, true])], [int("axis", 0)], "rows") { $0.openness = .ranks },
+        row("Compress", [.float([3, 2]), .flags([5], [true, false, true, false, true])], [], "flattened") { $0.openness = .ranks },
+    ]
+
+    static let losses: [GradientCase] = [
+        row("SoftmaxCrossEntropyLoss", [.float([4, 3]), .int64([0, 2, 1, 1])], [], "mean"),
+        row("SoftmaxCrossEntropyLoss", [.float([4, 3]), .int64([0, 2, 1, 1])], [], "with log probabilities") { $0.outputCount = 2 },
+        row("SoftmaxCrossEntropyLoss", [.float([2, 3, 4]), .int64([0, 2, 1, 1, 2, 2, -1, 0], [2, 4]), .fixed([3], [0.5, 1, 2])], [int("ignore_index", -1)], "weights, ignored labels"),
+        row("SoftmaxCrossEntropyLoss", [.float([4, 3]), .int64([0, 2, 1, 1])], [string("reduction", "none")], "no reduction"),
+        row("NegativeLogLikelihoodLoss", [.float([4, 3]), .int64([0, 2, 1, 1])], [string("reduction", "sum")], "sum"),
+        row("NegativeLogLikelihoodLoss", [.float([2, 3, 4]), .int64([0, 2, 1, 1, 2, 2, 1, 0], [2, 4]), .fixed([3], [0.5, 1, 2])], [int("ignore_index", 1)], "weights, ignored labels"),
+    ]
+}
