@@ -10,6 +10,7 @@ final class BackwardWalk {
     private let options: GradientOptions
     private let constants: [String: StoredTensor]
     private let known: Set<String>
+    private let feedsSteep: Set<String>
     /// The cotangents that have come together so far, by value.
     private var cotangents: [String: [Symbol]] = [:]
     /// Values through which a wanted one can be reached, each with the value before it on the way there.
@@ -34,6 +35,9 @@ final class BackwardWalk {
         var known = Set(model.graph.inputs.map(\.name) + model.graph.initializers.map(\.name) + model.graph.sparseInitializers.map(\.name))
         for node in model.graph.nodes { known.formUnion(node.outputs) }
         self.known = known
+        var feedsSteep: Set<String> = []
+        model.graph.forEachNode { if Self.steep.contains($0.operatorType) { feedsSteep.formUnion($0.inputs) } }
+        self.feedsSteep = feedsSteep
         graph = GradientGraph(extending: model.graph, types: types.types)
         var variable = Set(wanted)
         variable.formUnion(model.graph.inputs.map(\.name))
@@ -52,6 +56,11 @@ final class BackwardWalk {
             seed(name, graph.symbol(cotangent))
         }
     }
+
+    /// Operators whose slope has a pole within their domain.
+    private static let steep: Set<String> = [
+        "Sqrt", "Log", "Div", "Reciprocal", "Pow", "ReduceL2", "ReduceLogSum", "LpNormalization", "Asin", "Acos", "Acosh", "Atanh",
+    ]
 
     func knows(_ name: String) -> Bool { known.contains(name) }
 
@@ -135,7 +144,7 @@ final class BackwardWalk {
         let context = RuleContext(
             node: node, graph: graph, cotangents: outputs,
             wanted: node.inputs.enumerated().map { sources.contains($1) && !excluded.contains($0) }, options: options,
-            constantValue: { name in
+            mayBeInfinite: node.outputs.contains(where: feedsSteep.contains), constantValue: { name in
                 guard let stored = self.constants[name], !stored.isExternal, (stored.elementCount ?? .max) <= 4096 else { return nil }
                 do throws(ONNXError) { return try stored.tensor() } catch { return nil }
             },

@@ -10,6 +10,9 @@ struct RuleContext {
     /// One per input: whether its cotangent is asked for.
     let wanted: [Bool]
     let options: GradientOptions
+    /// Whether an output goes straight into an operator that may be infinitely steep at zero (a root, a logarithm, a quotient), so that a
+    /// cotangent may be infinite just where this operator passes nothing on.
+    let mayBeInfinite: Bool
     /// What constants of the model hold; trainable values and inputs are none.
     let constantValue: (_ name: String) -> Tensor?
     /// Notes which of several forms was chosen, for the model's card.

@@ -65,7 +65,10 @@ struct Symbol {
     static func <= (left: Symbol, right: Double) -> Symbol { left <= left.like(right) }
     func equals(_ other: Symbol) -> Symbol { Symbol.broadcast("Equal", self, other, type: .bool) }
     func equals(_ other: Double) -> Symbol { equals(like(other)) }
+    /// 1 where the condition holds, 0 elsewhere. A product with it costs a tenth of `select` in ONNX Runtime, but keeps no infinity away.
+    func mask(_ type: ElementType) -> Symbol { cast(to: type) }
     func and(_ other: Symbol) -> Symbol { Symbol.broadcast("And", self, other) }
+    func or(_ other: Symbol) -> Symbol { Symbol.broadcast("Or", self, other) }
     var not: Symbol { map("Not") }
 
     /// On a condition: `yes` where it holds, `no` elsewhere. Nothing is multiplied, so an infinity on the other side stays there.

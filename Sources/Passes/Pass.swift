@@ -10,12 +10,14 @@ package protocol Pass: Sendable {
 }
 
 /// A pass that could not do its work, worded for whoever dropped the model.
-package struct PassError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct PassError: Error, Sendable, Equatable {
     package var pass: String
-    /// The node or graph.
+    /// The node, value or graph.
     package var place: String
     package var reason: String
     package var remedy: String
+    /// The passes that had run before, in order.
+    package var after: [String] = []
 
     package init(pass: String, place: String, reason: String, remedy: String) {
         self.pass = pass
@@ -23,6 +25,11 @@ package struct PassError: Error, Sendable, Equatable, CustomStringConvertible {
         self.reason = reason
         self.remedy = remedy
     }
+}
 
-    package var description: String { "\(pass): \(place): \(reason); \(remedy)" }
+extension PassError: CustomStringConvertible {
+    package var description: String {
+        let history = after.isEmpty ? "" : " (after \(after.joined(separator: ", ")))"
+        return "\(pass): \(place): \(reason); \(remedy)\(history)"
+    }
 }

@@ -53,6 +53,7 @@ enum Convolution {
         case .swapped: layer.swapped
         case .columns: layer.columns
         case .taps: layer.taps
+        case .wide: layer.wide
         }
     }
 }
@@ -69,6 +70,8 @@ package enum ConvolutionWeightForm: String, Sendable, CaseIterable {
     case columns
     /// Channels last; a product over all images and positions for each element of the kernel. One group only.
     case taps
+    /// As taps, side by side for one product: kernel times the memory. One group only.
+    case wide
 
     func fits(_ geometry: WindowGeometry, _ group: Int, _ input: Symbol, _ cotangent: Symbol) -> Bool {
         switch self {
@@ -76,7 +79,7 @@ package enum ConvolutionWeightForm: String, Sendable, CaseIterable {
         case .depthwise:
             input.extents?[0].value != nil && input.extents?[1].value == group && cotangent.extents?[1].value == group
         case .swapped, .columns: true
-        case .taps: group == 1
+        case .taps, .wide: group == 1
         }
     }
 
@@ -193,15 +196,29 @@ private struct Layer {
     private func inWeightOrder(_ value: Symbol) -> Symbol { value.transposed([0, 2, 1]).reshaped(like: weights) }
 
     var taps: Symbol {
-        let last = [0] + axes + [1]
-        let spatial = axes.map { $0 - 1 }
-        let channelsLast = input.transposed(last).padded(axes: spatial, before: geometry.before, after: geometry.after)
-        let rows = cotangent.transposed([1, 0] + axes).reshaped(to: weights.extent(0).concatenated([graph.integers([-1])]))
         let shape = graph.integers([-1]).concatenated([weights.extent(1)])
-        let products = geometry.windows(of: channelsLast, axes: spatial).map { window in
-            rows.gemm(window.reshaped(to: shape)).unsqueezed([2])
-        }
+        let products = windowsChannelsLast.map { cotangentRows.gemm($0.reshaped(to: shape)).unsqueezed([2]) }
         return products[0].concatenated(Array(products.dropFirst()), axis: 2).reshaped(like: weights)
+    }
+
+    var wide: Symbol {
+        let windows = windowsChannelsLast
+        let side = windows[0].concatenated(Array(windows.dropFirst()), axis: axes.count + 1)
+        let width = graph.integers([-1]).concatenated([weights.extent(1) * graph.integers([geometry.taps])])
+        let product = cotangentRows.gemm(side.reshaped(to: width))
+        return inWeightOrder(product.reshaped(to: weights.extent(0).concatenated([graph.integers([geometry.taps, -1])])))
+    }
+
+    /// `[N, ..., C]` for each element of the kernel.
+    private var windowsChannelsLast: [Symbol] {
+        let spatial = axes.map { $0 - 1 }
+        let channelsLast = input.transposed([0] + axes + [1]).padded(axes: spatial, before: geometry.before, after: geometry.after)
+        return geometry.windows(of: channelsLast, axes: spatial)
+    }
+
+    /// `[M, N P]`.
+    private var cotangentRows: Symbol {
+        cotangent.transposed([1, 0] + axes).reshaped(to: weights.extent(0).concatenated([graph.integers([-1])]))
     }
 }
 

@@ -3,24 +3,24 @@ import Tensors
 
 extension RuleTable {
     static let activations: [String: GradientRule] = [
-        "Relu": { [($0.y > 0).select($0.dy, 0)] },
-        "LeakyRelu": { (c) in [(c.x < 0).select(c.dy * c.float("alpha", 0.01), c.dy)] },
-        "PRelu": { (c) in
-            let negative = c.x < 0
-            return [negative.select(c.dy * c.b, c.dy), negative.select(c.dy * c.x, 0)]
+        "Relu": { (c) in
+            let passes = c.y > 0
+            return [c.mayBeInfinite ? passes.select(c.dy, 0) : c.dy * passes.mask(c.x.elementType)]
         },
-        "ThresholdedRelu": { (c) in [(c.x > c.float("alpha", 1)).select(c.dy, 0)] },
-        "Elu": { (c) in [(c.x < 0).select(c.dy * (c.y + c.float("alpha", 1)), c.dy)] },
+        "LeakyRelu": { (c) in [c.dy * below(c, c.graph.scalar(c.float("alpha", 0.01), c.x.elementType))] },
+        "PRelu": { (c) in [c.dy * below(c, c.b), c.dy * c.x.apply("Min", [c.graph.scalar(0, c.x.elementType)], extents: c.x.extents)] },
+        "ThresholdedRelu": { (c) in [c.dy * (c.x > c.float("alpha", 1)).mask(c.x.elementType)] },
+        "Elu": { (c) in [c.dy * below(c, c.y + c.float("alpha", 1))] },
         "Selu": { (c) in
             let gamma = c.float("gamma", 1.0507010221481323)
-            return [(c.x < 0).select(c.dy * (c.y + gamma * c.float("alpha", 1.6732631921768188)), c.dy * gamma)]
+            return [c.dy * gamma * below(c, c.y / gamma + c.float("alpha", 1.6732631921768188))]
         },
-        "Celu": { (c) in [(c.x < 0).select(c.dy * (c.y / c.float("alpha", 1) + 1), c.dy)] },
+        "Celu": { (c) in [c.dy * below(c, c.y / c.float("alpha", 1) + 1)] },
         "Sigmoid": { [$0.dy * ($0.y * (1 - $0.y))] },
-        "HardSigmoid": { (c) in [(c.y > 0).and(c.y < 1).select(c.dy * c.float("alpha", 0.2), 0)] },
+        "HardSigmoid": { (c) in [c.dy * ((c.y > 0).and(c.y < 1).mask(c.x.elementType) * c.float("alpha", 0.2))] },
         "HardSwish": { (c) in
-            let middle = (c.x > -3).select(c.dy * (c.x / 3 + 0.5), 0)
-            return [(c.x < 3).select(middle, c.dy)]
+            let middle = (c.x > -3).and(c.x < 3).mask(c.x.elementType) * (c.x / 3 + 0.5)
+            return [c.dy * (middle + (c.x >= 3).mask(c.x.elementType))]
         },
         "Tanh": { [$0.dy * (1 - $0.y.squared)] },
         "Softplus": { [$0.dy * $0.x.sigmoid] },
@@ -34,7 +34,7 @@ extension RuleTable {
             let gate = (c.x * alpha).sigmoid
             return [c.dy * (gate + c.y * alpha * (1 - gate))]
         },
-        "Shrink": { (c) in [(c.x.abs > c.float("lambd", 0.5)).select(c.dy, 0)] },
+        "Shrink": { (c) in [c.dy * (c.x.abs > c.float("lambd", 0.5)).mask(c.x.elementType)] },
         "Gelu": gelu,
         "Softmax": { (c) in
             let product = c.dy * c.y
@@ -42,6 +42,9 @@ extension RuleTable {
         },
         "LogSoftmax": { (c) in [c.dy - c.y.exp * c.dy.sum([c.int("axis", -1)])] },
     ]
+
+    /// `slope` where the input is below zero, 1 elsewhere.
+    private static func below(_ c: RuleContext, _ slope: Symbol) -> Symbol { (c.x < 0).mask(c.x.elementType) * (slope - 1) + 1 }
 
     /// `x Phi(x)`, or its approximation by tanh.
     private static func gelu(_ c: RuleContext) -> [Symbol?] {

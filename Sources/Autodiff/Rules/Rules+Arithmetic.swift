@@ -84,9 +84,12 @@ extension RuleTable {
     private static func clip(_ c: RuleContext) -> [Symbol?] {
         let below = c.optionalInput(1).map { c.x < $0 }
         let above = c.optionalInput(2).map { c.x > $0 }
+        let outside = [below, above].compactMap { $0 }
         var toInput = c.dy
-        if let above { toInput = above.select(0, toInput) }
-        if let below { toInput = below.select(0, toInput) }
+        if let first = outside.first {
+            let inside = outside.dropFirst().reduce(first) { $0.or($1) }.not
+            toInput = c.mayBeInfinite ? inside.select(c.dy, 0) : c.dy * inside.mask(c.x.elementType)
+        }
         // Where both bounds are passed (the lower one is higher), the upper one counts.
         let notAbove = above.map { $0.select(0, c.dy) } ?? c.dy
         return [toInput, below.map { $0.select(notAbove, 0) }, above.map { $0.select(c.dy, 0) }]

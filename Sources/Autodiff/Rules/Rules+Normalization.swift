@@ -38,6 +38,13 @@ extension RuleTable {
 
     private static func allButChannels(_ rank: Int) -> [Int] { [0] + Array(2..<max(rank, 2)) }
 
+    private static func perChannelCount(_ c: RuleContext) -> Symbol {
+        if let extents = c.x.fixedExtents, extents[1] > 0 {
+            return c.graph.scalar(Double(extents.reduce(1, *) / extents[1]), c.x.elementType)
+        }
+        return (c.x.size / c.input(1).size).cast(to: c.x.elementType)
+    }
+
     private static func batchNormalization(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let rank = try c.rank()
         let axes = allButChannels(rank)
@@ -48,10 +55,12 @@ extension RuleTable {
                 throw c.refused("the loss depends on its running statistics, which are not differentiated")
             }
             let (centered, inverse) = statistics(c.x, axes, epsilon: epsilon)
-            let normalized = centered * inverse
-            let toScale = (c.dy * normalized).sum(axes, keep: false)
-            let toInput = throughNormalization(c.dy, normalized, inverse, axes) * scale
-            return [toInput, toScale, c.dy.sum(axes, keep: false)]
+            // Sums over a channel; what is left per element is a sum of three terms with factors of the channel.
+            let along = (c.dy * centered).sum(axes), whole = c.dy.sum(axes)
+            let count = perChannelCount(c)
+            let slope = along * inverse.squared / count
+            let toInput = (c.dy - whole / count - centered * slope) * (inverse * scale)
+            return [toInput, (along * inverse).reshaped(like: c.input(1)), whole.reshaped(like: c.input(2))]
         }
         let inverse = (c.input(4) + epsilon).sqrt.reciprocal
         let factor = c.input(1) * inverse
@@ -161,6 +170,6 @@ extension RuleTable {
         let ratio = c.optionalInput(1)?.cast(to: c.x.elementType) ?? c.graph.scalar(0.5, c.x.elementType)
         var factor = (1 - ratio).reciprocal
         if c.number(2) == nil { factor = c.input(2).select(factor, 1) }
-        return [mask.select(c.dy * factor, 0)]
+        return [c.dy * (mask.mask(c.x.elementType) * factor)]
     }
 }

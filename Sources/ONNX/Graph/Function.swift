@@ -34,3 +34,37 @@ package struct Function: Sendable, Equatable {
             name: name, nodes: nodes, inputs: inputs.map { Value($0, nil) }, outputs: outputs.map { Value($0, nil) }, values: values)
     }
 }
+
+extension Function {
+    /// The body as `call` runs it: references to attributes replaced by the call's values or the defaults; a reference to an attribute that
+    /// neither gives leaves its own out.
+    package func body(for call: Node) -> Graph {
+        var body = self.body
+        body.nodes = bind(nodes, to: call)
+        return body
+    }
+
+    private func bind(_ nodes: [Node], to call: Node) -> [Node] {
+        func bind(_ graph: Graph) -> Graph {
+            var graph = graph
+            graph.nodes = self.bind(graph.nodes, to: call)
+            return graph
+        }
+        return nodes.map { node in
+            var node = node
+            node.attributes = node.attributes.compactMap { attribute in
+                var attribute = attribute
+                switch attribute.value {
+                case .reference(let name, _):
+                    guard let given = call.attribute(name) ?? defaultedAttributes.first(where: { $0.name == name }) else { return nil }
+                    attribute.value = given.value
+                case .graph(let graph): attribute.value = .graph(bind(graph))
+                case .graphs(let graphs): attribute.value = .graphs(graphs.map(bind))
+                default: break
+                }
+                return attribute
+            }
+            return node
+        }
+    }
+}

@@ -163,31 +163,3 @@ private final class TypeInference {
         return inferred
     }
 }
-
-extension Function {
-    /// The body as `call` runs it: references to attributes replaced by the call's values or the defaults.
-    func body(for call: Node) -> Graph {
-        func bind(_ nodes: [Node]) -> [Node] {
-            nodes.map { node in
-                var node = node
-                node.attributes = node.attributes.compactMap { attribute in
-                    var attribute = attribute
-                    switch attribute.value {
-                    case .reference(let name, _):
-                        guard let given = call.attribute(name) ?? defaultedAttributes.first(where: { $0.name == name }) else { return nil }
-                        attribute.value = given.value
-                    case .graph(var graph):
-                        graph.nodes = bind(graph.nodes)
-                        attribute.value = .graph(graph)
-                    default: break
-                    }
-                    return attribute
-                }
-                return node
-            }
-        }
-        var body = self.body
-        body.nodes = bind(nodes)
-        return body
-    }
-}

@@ -1,8 +1,7 @@
+import ConformanceSupport
 import Engine
 import Foundation
 import ONNX
-import ONNXProto
-import SwiftProtobuf
 import Tensors
 import Testing
 
@@ -28,7 +27,7 @@ import Testing
             }
             let second = try Session(model: written, options: options)
             #expect(first.inputs == second.inputs && first.outputs == second.outputs, "\(testCase.name)")
-            for set in try testCase.dataSets(of: Onnx_ModelProto(serializedBytes: original)) {
+            for set in try testCase.dataSets(of: original) {
                 let expected = Result { () throws(EngineError) in try first.run(set.inputs) }
                 let got = Result { () throws(EngineError) in try second.run(set.inputs) }
                 if same(expected, got) { compared += 1; continue }

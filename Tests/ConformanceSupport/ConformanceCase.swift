@@ -1,19 +1,18 @@
-import Engine
-import Foundation
+package import Engine
+package import Foundation
 import ONNXProto
 import SwiftProtobuf
 import Tensors
 
 /// One of the ONNX project's node tests, on disk as `Scripts/onnx-conformance` writes them.
-struct ConformanceCase {
-    let name: String
-    let directory: URL
+package struct ConformanceCase: Sendable {
+    package let name: String
+    package let directory: URL
 
     /// `.deps/conformance/VERSION/KIND`, or what `MILLRACE_CONFORMANCE` names instead of `.deps/conformance`.
-    static func all(version: String, kinds: [String] = ["node"]) throws -> [ConformanceCase] {
+    package static func all(version: String, kinds: [String] = ["node"]) throws -> [ConformanceCase] {
         let environment = ProcessInfo.processInfo.environment["MILLRACE_CONFORMANCE"]
-        let checkout = URL(fileURLWithPath: #filePath)
-            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let checkout = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let root = environment.map { URL(fileURLWithPath: $0) } ?? checkout.appendingPathComponent(".deps/conformance")
         guard FileManager.default.fileExists(atPath: root.appendingPathComponent(version).path) else {
             throw MissingData(description: "\(root.path)/\(version) is missing: run Scripts/onnx-conformance")
@@ -26,16 +25,18 @@ struct ConformanceCase {
         }
     }
 
-    struct MissingData: Error, CustomStringConvertible { let description: String }
+    package struct MissingData: Error, CustomStringConvertible { package let description: String }
 
-    func modelBytes() throws -> Data { try Data(contentsOf: directory.appendingPathComponent("model.onnx")) }
+    package func modelBytes() throws -> Data { try Data(contentsOf: directory.appendingPathComponent("model.onnx")) }
 
-    struct DataSet {
-        let inputs: [(name: String, value: EngineValue)]
-        let expected: [(name: String, value: EngineValue)]
+    package struct DataSet: Sendable {
+        package let inputs: [(name: String, value: EngineValue)]
+        package let expected: [(name: String, value: EngineValue)]
     }
 
-    func dataSets(of model: Onnx_ModelProto) throws -> [DataSet] {
+    /// The recorded inputs and outputs, named and typed by `model`, the serialized model.
+    package func dataSets(of model: Data) throws -> [DataSet] {
+        let model = try Onnx_ModelProto(serializedBytes: model)
         var sets: [DataSet] = []
         while true {
             let folder = directory.appendingPathComponent("test_data_set_\(sets.count)")
@@ -53,14 +54,14 @@ struct ConformanceCase {
     }
 
     /// `nil` when every data set gives what it should.
-    func run(_ options: SessionOptions) -> ConformanceFailure? {
+    package func run(_ options: SessionOptions) -> ConformanceFailure? {
         do {
             let bytes = try modelBytes()
             let session: Session
             do { session = try Session(model: bytes, options: options) } catch {
                 return ConformanceFailure(loading: error)
             }
-            for set in try dataSets(of: Onnx_ModelProto(serializedBytes: bytes)) {
+            for set in try dataSets(of: bytes) {
                 let outputs: [EngineValue]
                 do { outputs = try session.run(set.inputs, outputs: set.expected.map(\.name)) } catch {
                     return ConformanceFailure(category: .run, detail: "\(error)")
@@ -76,8 +77,8 @@ struct ConformanceCase {
     }
 }
 
-struct ConformanceFailure {
-    enum Category: String, CaseIterable {
+package struct ConformanceFailure: Sendable {
+    package enum Category: String, CaseIterable, Sendable {
         /// The runtime has no kernel for the operator at this version and element type, or does not know the operator.
         case kernel, `operator`
         /// The runtime does not carry an element type.
@@ -92,8 +93,8 @@ struct ConformanceFailure {
         case test
     }
 
-    let category: Category
-    let detail: String
+    package let category: Category
+    package let detail: String
 
     init(category: Category, detail: String) {
         self.category = category

@@ -1,11 +1,11 @@
-import Engine
+package import Engine
 import Tensors
 
 /// ONNX's own tolerance for node tests: `|got - expected| <= 1e-7 + 1e-3 |expected|` for floating point, NaN equal to NaN;
 /// everything else bit by bit, but that the many NaNs of float8e5m2 are one.
-enum ValueComparison {
+package enum ValueComparison {
     /// What differs, in a few words; `nil` where nothing does.
-    static func difference(_ got: EngineValue, _ expected: EngineValue) -> String? {
+    package static func difference(_ got: EngineValue, _ expected: EngineValue) -> String? {
         switch (got, expected) {
         case (.tensor(let got), .tensor(let expected)): return difference(got, expected)
         case (.sequence(let got), .sequence(let expected)):
@@ -18,7 +18,7 @@ enum ValueComparison {
         }
     }
 
-    static func identical(_ a: EngineValue, _ b: EngineValue) -> Bool {
+    package static func identical(_ a: EngineValue, _ b: EngineValue) -> Bool {
         switch (a, b) {
         case (.tensor(let a), .tensor(let b)): return identical(a, b)
         case (.sequence(let a), .sequence(let b)): return a.count == b.count && zip(a, b).allSatisfy { identical($0, $1) }

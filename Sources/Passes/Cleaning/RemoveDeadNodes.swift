@@ -1,0 +1,29 @@
+package import ONNX
+
+/// `remove_dead_nodes`: nodes of which no result is used, and notes on values that are gone. Initializers stay.
+package struct RemoveDeadNodes: Pass {
+    package let name = "remove_dead_nodes"
+    package init() {}
+
+    package func run(_ model: inout Model) -> Bool {
+        var needed = Set(model.graph.outputs.map(\.name))
+        var kept: [Node] = []
+        for node in model.graph.nodes.reversed() where node.outputs.contains(where: needed.contains) {
+            kept.append(node)
+            needed.formUnion(node.inputs.filter { !$0.isEmpty })
+            for subgraph in node.subgraphs { needed.formUnion(subgraph.outerNames) }
+        }
+        guard kept.count < model.graph.nodes.count else { return false }
+        model.graph.nodes = kept.reversed()
+        model.graph.dropStaleValues()
+        return true
+    }
+}
+
+extension Graph {
+    /// Drops notes on values that no node makes any more.
+    mutating func dropStaleValues() {
+        let made = Set(nodes.flatMap(\.outputs) + inputs.map(\.name) + initializers.map(\.name))
+        values.removeAll { !made.contains($0.name) }
+    }
+}

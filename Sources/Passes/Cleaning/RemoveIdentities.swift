@@ -1,0 +1,74 @@
+package import ONNX
+
+/// `remove_identities`: whoever reads an Identity's result reads its source. Those that make an output of their graph stay, since outputs
+/// keep their names.
+package struct RemoveIdentities: Pass {
+    package let name = "remove_identities"
+    package init() {}
+
+    package func run(_ model: inout Model) -> Bool {
+        let count = model.graph.nodes.count
+        // A name that a subgraph makes for itself would hide the outer one of the same name.
+        let hidden = model.graph.nodes.reduce(into: Set<String>()) { names, node in
+            for subgraph in node.subgraphs { names.formUnion(subgraph.madeNames) }
+        }
+        let outputs = Set(model.graph.outputs.map(\.name))
+        var sources: [String: String] = [:]
+        var kept: [Node] = []
+        for node in model.graph.nodes {
+            let node = sources.isEmpty ? node : node.reading(sources)
+            if node.qualifiedType == "Identity", node.inputs.count == 1, node.outputs.count == 1, !outputs.contains(node.outputs[0]),
+                !hidden.contains(node.inputs[0]), !hidden.contains(node.outputs[0])
+            {
+                sources[node.outputs[0]] = node.inputs[0]
+            } else {
+                kept.append(node)
+            }
+        }
+        guard kept.count < count else { return false }
+        model.graph.nodes = kept
+        model.graph.dropStaleValues()
+        return true
+    }
+}
+
+extension Graph {
+    /// Every name that this graph or one inside it makes, takes in or holds.
+    var madeNames: Set<String> {
+        var names = Set(inputs.map(\.name) + initializers.map(\.name) + sparseInitializers.map(\.name))
+        for node in nodes {
+            names.formUnion(node.outputs)
+            for subgraph in node.subgraphs { names.formUnion(subgraph.madeNames) }
+        }
+        return names
+    }
+
+    /// The graph with every use of a name in `replacements` replaced, in its subgraphs too; what it makes keeps its names.
+    func reading(_ replacements: [String: String]) -> Graph {
+        var graph = self
+        graph.nodes = nodes.map { $0.reading(replacements) }
+        for position in graph.outputs.indices {
+            if let name = replacements[graph.outputs[position].name] { graph.outputs[position].name = name }
+        }
+        return graph
+    }
+}
+
+extension Node {
+    func reading(_ replacements: [String: String]) -> Node {
+        var node = self
+        node.inputs = inputs.map { replacements[$0] ?? $0 }
+        node.mapSubgraphs { $0.reading(replacements) }
+        return node
+    }
+
+    mutating func mapSubgraphs<Failure: Error>(_ transform: (Graph) throws(Failure) -> Graph) throws(Failure) {
+        for position in attributes.indices {
+            switch attributes[position].value {
+            case .graph(let graph): attributes[position].value = .graph(try transform(graph))
+            case .graphs(let graphs): attributes[position].value = .graphs(try graphs.map { (graph) throws(Failure) in try transform(graph) })
+            default: break
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+package import ONNX
+
+/// Passes in the order in which they run, written as a literal. After every pass the model is checked, so that the pass that breaks a model is
+/// the one that is named.
+package struct PassList: Sendable, ExpressibleByArrayLiteral {
+    package var passes: [any Pass]
+
+    package init(_ passes: [any Pass]) { self.passes = passes }
+    package init(arrayLiteral passes: any Pass...) { self.passes = passes }
+
+    /// What a run of the list did.
+    package struct Report: Sendable, Equatable {
+        /// Names of the passes that ran, in order, and of those among them that changed something.
+        package fileprivate(set) var ran: [String] = []
+        package fileprivate(set) var changed: [String] = []
+    }
+
+    /// - Parameter count: runs only the first so many passes, to find by halving which one does what is unwanted.
+    /// - Throws: a pass's own error, or `broken` as its reason where a pass leaves a model that is none; `after` names what ran before.
+    @discardableResult
+    package func run(_ model: inout Model, first count: Int? = nil) throws(PassError) -> Report {
+        var report = Report()
+        var check = try ModelCheck(model)
+        for pass in passes.prefix(count ?? passes.count) {
+            do throws(PassError) {
+                let changed = try pass.run(&model)
+                report.ran.append(pass.name)
+                guard changed else { continue }
+                report.changed.append(pass.name)
+                try check.verify(model, after: pass.name)
+            } catch {
+                var error = error
+                error.after = report.ran.filter { $0 != pass.name } + error.after
+                throw error
+            }
+        }
+        return report
+    }
+}
+
+/// What a pass may not change, and what must hold after each.
+private struct ModelCheck {
+    private let requiredInputs: [String: ValueType?]
+    private let outputs: [Value]
+    private var contradictions: Set<String>
+
+    init(_ model: Model) throws(PassError) {
+        requiredInputs = Self.types(model.graph.requiredInputs)
+        outputs = model.graph.outputs
+        do throws(ONNXError) {
+            try model.safetyCheck(checksFiles: false)
+            contradictions = Set(try model.inferTypes().contradictions)
+        } catch {
+            throw PassError(
+                pass: "check", place: "the model as it came", reason: "\(error)", remedy: "export it again")
+        }
+    }
+
+    /// Names are made before they are used and once, all outputs are there, types follow, and callers see what they saw.
+    mutating func verify(_ model: Model, after pass: String) throws(PassError) {
+        func broken(_ place: String, _ reason: String) -> PassError {
+            PassError(pass: pass, place: place, reason: "it left a broken model: \(reason)", remedy: "this is a fault of the pass: report it with the model")
+        }
+        let inferred: InferredTypes
+        do throws(ONNXError) {
+            try model.safetyCheck(checksFiles: false)
+            inferred = try model.inferTypes()
+        } catch { throw broken("model", "\(error)") }
+        let found = Set(inferred.contradictions)
+        if let contradiction = found.subtracting(contradictions).min() { throw broken("types", contradiction) }
+        contradictions = found
+        guard Self.types(model.graph.requiredInputs) == requiredInputs else { throw broken("graph", "its inputs are others than before") }
+        guard model.graph.outputs.map(\.name) == outputs.map(\.name) else { throw broken("graph", "its outputs are others than before") }
+        for (now, before) in zip(model.graph.outputs, outputs) where now.type != before.type {
+            throw broken("output '\(now.name)'", "its type is \(now.type?.description ?? "unknown") and was \(before.type?.description ?? "unknown")")
+        }
+    }
+
+    private static func types(_ values: [Value]) -> [String: ValueType?] {
+        Dictionary(values.map { ($0.name, $0.type) }, uniquingKeysWith: { first, _ in first })
+    }
+}

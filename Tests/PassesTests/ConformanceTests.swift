@@ -1,0 +1,109 @@
+import ConformanceSupport
+import Engine
+import Foundation
+import ONNX
+import Passes
+import Testing
+
+/// Every model of the ONNX project that the engine runs gives the same outputs after each pass of the training form.
+@Suite struct ConformanceTests {
+    @Test(arguments: [
+        ("1.22.0", ["node", "simple", "pytorch-converted", "pytorch-operator"], 1905), ("1.23.2", ["node"], 1884),
+    ] as [(String, [String], Int)])
+    func everyPassKeepsTheOutputs(version: String, kinds: [String], count: Int) throws {
+        let cases = try ConformanceCase.all(version: version, kinds: kinds)
+        #expect(cases.count == count)
+        let exceptions = try ConformanceExceptions.read()
+        var tally: [Comparison.Verdict: Int] = [:]
+        for testCase in cases {
+            let comparison = Comparison(testCase)
+            tally[comparison.verdict, default: 0] += 1
+            let name = "\(version)/\(testCase.name)"
+            switch comparison.verdict {
+            case .same, .close, .notRun, .random:
+                if let listed = exceptions[name] { Issue.record("\(name) is listed as \(listed) and is \(comparison.verdict): take it out") }
+            case .refused, .broken, .different:
+                if exceptions[name] != comparison.verdict.rawValue {
+                    Issue.record("\(name): \(comparison.verdict.rawValue): \(comparison.detail)")
+                }
+            }
+        }
+        #expect(tally[.same, default: 0] > 1750, "\(tally)")
+        #expect(tally[.close, default: 0] < 10, "\(tally)")
+    }
+}
+
+/// One model before and after each pass of the training form.
+private struct Comparison {
+    enum Verdict: String {
+        /// Bit by bit.
+        case same
+        /// Within ONNX's tolerance for its own tests.
+        case close
+        /// The engine does not run the model as it is.
+        case notRun
+        /// Differs from itself.
+        case random
+        /// A pass refuses the model.
+        case refused
+        /// The engine does not run what a pass made.
+        case broken
+        case different
+    }
+
+    private(set) var verdict = Verdict.same
+    private(set) var detail = ""
+
+    init(_ testCase: ConformanceCase) {
+        do { try compare(testCase) } catch { (verdict, detail) = (.broken, "\(error)") }
+    }
+
+    private mutating func compare(_ testCase: ConformanceCase) throws {
+        let bytes = try testCase.modelBytes()
+        let options = SessionOptions(optimization: .none)
+        guard let session = try? Session(model: bytes, options: options) else { return verdict = .notRun }
+        let sets = try testCase.dataSets(of: bytes)
+        var expected: [[EngineValue]] = []
+        for set in sets {
+            guard let outputs = try? session.run(set.inputs) else { return verdict = .notRun }
+            expected.append(outputs)
+        }
+        var model = try Model(serialized: bytes)
+        for (position, pass) in TrainingForm.passes.passes.enumerated() {
+            do throws(PassError) {
+                guard try PassList([pass]).run(&model).changed == [pass.name] else { continue }
+            } catch {
+                (verdict, detail) = (.refused, "\(error)")
+                return
+            }
+            let after = try Session(model: model.serialized(), options: options)
+            for (set, wanted) in zip(sets, expected) {
+                let required = Set(after.inputs.map(\.name))
+                let outputs = try after.run(set.inputs.filter { required.contains($0.name) })
+                for (output, wanted) in zip(outputs, wanted) where !ValueComparison.identical(output, wanted) {
+                    guard let difference = ValueComparison.difference(output, wanted) else {
+                        verdict = .close
+                        continue
+                    }
+                    let again = try session.run(set.inputs)
+                    let isRandom = !zip(again, try session.run(set.inputs)).allSatisfy { ValueComparison.identical($0, $1) }
+                    (verdict, detail) = (isRandom ? .random : .different, "after pass \(position + 1), \(pass.name): \(difference)")
+                    return
+                }
+            }
+        }
+    }
+}
+
+/// `conformance-exceptions.txt`: case, verdict, why. May only shrink.
+private enum ConformanceExceptions {
+    static func read() throws -> [String: String] {
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("conformance-exceptions.txt")
+        var verdicts: [String: String] = [:]
+        for line in try String(contentsOf: file, encoding: .utf8).split(separator: "\n") where !line.hasPrefix("#") {
+            let words = line.split(separator: " ", maxSplits: 2)
+            if words.count == 3 { verdicts[String(words[0])] = String(words[1]) }
+        }
+        return verdicts
+    }
+}
