@@ -139,7 +139,6 @@ final class BackwardWalk {
     private func differentiate(_ node: Node, _ sources: Set<String>) throws(AutodiffError) {
         let outputs = node.outputs.map { $0.isEmpty ? nil : cotangent(of: $0) }
         if node.operatorType == "If", canonicalDomain(node.domain).isEmpty { return try differentiateIf(node, outputs, sources.sorted()) }
-        let rule = try RuleTable.rule(for: node)
         let excluded = RuleTable.inputsWithoutGradient(node)
         let context = RuleContext(
             node: node, graph: graph, cotangents: outputs,
@@ -149,7 +148,10 @@ final class BackwardWalk {
                 do throws(ONNXError) { return try stored.tensor() } catch { return nil }
             },
             note: { self.forms.append(Gradients.ChosenForm(node: node.place, form: $0)) })
-        let parts = try rule(context)
+        if let expansion = Expansions.rules[node.operatorType], canonicalDomain(node.domain).isEmpty {
+            return try differentiate(expansion, context, outputs, sources.sorted())
+        }
+        let parts = try RuleTable.rule(for: node)(context)
         for position in node.inputs.indices where context.needs(position) {
             guard position < parts.count, let part = parts[position] else {
                 if graph.type(node.inputs[position])?.elementType == nil { continue }
@@ -158,6 +160,27 @@ final class BackwardWalk {
             let input = graph.symbol(node.inputs[position])
             add(RuleTable.broadcasts(node) ? Broadcasting.reduce(part, to: input) : part, to: node.inputs[position])
         }
+    }
+
+    /// Computes the operator again as what it is made of, and differentiates that.
+    private func differentiate(
+        _ expansion: Expansion, _ context: RuleContext, _ outputs: [Symbol?], _ sources: [String]
+    ) throws(AutodiffError) {
+        let (results, nodes) = try graph.recorded { () throws(AutodiffError) in try expansion(context) }
+        let outside = (cotangents, origin, towardsLoss)
+        cotangents = [:]
+        for (position, cotangent) in outputs.enumerated() {
+            guard let cotangent else { continue }
+            guard position < results.count, let result = results[position] else {
+                throw context.refused("the loss depends on its output \(position), which is not differentiated")
+            }
+            seed(result.name, cotangent)
+        }
+        try trace(nodes)
+        try walk(nodes)
+        let parts = sources.map { cotangent(of: $0) }
+        (cotangents, origin, towardsLoss) = outside
+        for (name, part) in zip(sources, parts) { if let part { add(part, to: name) } }
     }
 
     private func add(_ part: Symbol, to name: String) {

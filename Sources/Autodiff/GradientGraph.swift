@@ -9,6 +9,8 @@ final class GradientGraph {
     private var nodes: [Node] = []
     private var types: [String: ValueType]
     private var made: [NodeKey: [(attributes: [Attribute], outputs: [String])]] = [:]
+    /// What the small constants made here hold.
+    private(set) var constants: [String: Tensor] = [:]
     /// Outputs that rules asked the model's own nodes for, by the node's first output.
     private(set) var extraOutputs: [String: [Int: String]] = [:]
 
@@ -68,14 +70,19 @@ final class GradientGraph {
     /// Types other than `float32`, `float64` and `int64` are cast to in the graph.
     func scalar(_ value: Double, _ type: ElementType) -> Symbol {
         switch type {
-        case .float32, .float64: declared(builder.scalar(value, type), type, [])
+        case .float32: constant(.float32, [], [Float(value)])
+        case .float64: constant(.float64, [], [value])
         case .int64: constant(.int64, [], [Int64(value)])
         default: scalar(value, .float32).cast(to: type)
         }
     }
-    func integers(_ values: [Int]) -> Symbol { declared(builder.integers(values), .int64, [values.count]) }
+    func integers(_ values: [Int]) -> Symbol { constant(.int64, [values.count], values.map(Int64.init)) }
     func constant<Scalar: BitwiseCopyable>(_ type: ElementType, _ shape: Shape, _ values: [Scalar]) -> Symbol {
-        declared(builder.constant(type, shape, values), type, shape.dimensions)
+        let tensor = Tensor(type, shape, values)
+        let name = builder.constant(tensor)
+        constants[name] = tensor
+        types[name] = .tensor(type, shape)
+        return symbol(name)
     }
 
     /// `value` in the shape that an `int64` list gives.
@@ -90,9 +97,14 @@ final class GradientGraph {
         return emit("ConstantOfShape", [shape], [Attribute("value", .tensor(element))], type: type, extents: extents)
     }
 
-    private func declared(_ name: String, _ type: ElementType, _ extents: [Int]) -> Symbol {
-        types[name] = .tensor(type, extents.map(Dimension.fixed))
-        return symbol(name)
+    /// The nodes that `body` emits, with its results. None of them is one that stood there before, so that the results follow from these
+    /// nodes alone.
+    func recorded<Result>(_ body: () throws(AutodiffError) -> Result) throws(AutodiffError) -> (result: Result, nodes: [Node]) {
+        let (outside, start) = (made, nodes.count)
+        made = [:]
+        defer { made = outside }
+        let result = try body()
+        return (result, Array(nodes[start...]))
     }
 
     /// Builds a branch: what `body` emits, with its results as outputs. Constants go to the outermost graph, where every branch sees them.
@@ -124,6 +136,7 @@ final class GradientGraph {
 
     /// Puts the nodes that `results` need behind the graph's own, and gives its nodes the outputs that were asked of them.
     func apply(to graph: inout Graph, results: Set<String>) {
+        Self.addOutputs(extraOutputs, to: &nodes, read: Set(nodes.flatMap(\.inputs)))
         let used = Self.used(nodes, by: results)
         var read = results
         Graph(nodes: used).forEachNode { read.formUnion($0.inputs) }

@@ -18,6 +18,8 @@ struct GradientCheck {
     let outputs: [String]
     var step = 2e-2
     var tolerance = 4e-3
+    /// Whether an input without a gradient must then be one that nothing depends on; else it is a fault.
+    var takesMissingAsZero = false
 
     struct Mismatch: Error, CustomStringConvertible {
         let description: String
@@ -41,23 +43,21 @@ struct GradientCheck {
             given.append((seed, tensor(values, like: plain[position])))
         }
         let gradients = try ReverseMode.append(to: &gradientModel, seeds: seeds, for: wanted, options: options)
-        let names = wanted.compactMap { gradients[$0] }
-        gradientModel.graph.outputs = names.map { Value($0, nil) }
-        for position in names.indices {
-            let type = try #require(inputs.first { $0.name == wanted[position] }).tensor.elementType
-            gradientModel.graph.outputs[position].type = .tensor(type, nil)
-        }
-        guard names.count == wanted.count else { throw Mismatch(description: "no gradient for \(wanted.filter { gradients[$0] == nil })") }
+        let missing = wanted.filter { gradients[$0] == nil }
+        guard takesMissingAsZero || missing.isEmpty else { throw Mismatch(description: "no gradient for \(missing)") }
         // One value may be the gradient of several.
-        let distinct = Array(Set(names)).sorted()
-        gradientModel.graph.outputs = distinct.compactMap { name in gradientModel.graph.outputs.first { $0.name == name } }
-        let values = Dictionary(uniqueKeysWithValues: zip(distinct, try run(session(gradientModel), given, distinct)))
+        let names = Set(gradients.names.values).sorted()
+        gradientModel.graph.outputs = try names.map { name in
+            let of = try #require(gradients.names.first { $0.value == name }?.key)
+            return Value(name, .tensor(try #require(inputs.first { $0.name == of }).tensor.elementType, nil))
+        }
+        let values = Dictionary(uniqueKeysWithValues: zip(names, try run(session(gradientModel), given, names)))
 
         var worst = 0.0
-        for (name, gradientName) in zip(wanted, names) {
-            let gradient = try #require(values[gradientName])
+        for name in wanted {
             let position = try #require(inputs.firstIndex { $0.name == name })
             let base = inputs[position].tensor
+            let gradient = try gradients[name].flatMap { values[$0] } ?? #require(Tensor(zeros: base.elementType, shape: base.shape))
             guard gradient.shape == base.shape, gradient.elementType == base.elementType else {
                 throw Mismatch(description: "the gradient of \(name) is \(gradient.elementType.name)\(gradient.shape), not \(base.shape)")
             }
@@ -176,7 +176,8 @@ extension GradientCase {
     }
 
     @Test func everyRuleHasARow() {
-        let tested = Set(GradientRows.all.map(\.operatorType))
+        // SwiGLU, which the engine does not run, has a test of its own.
+        let tested = Set(GradientRows.all.map(\.operatorType) + ["SwiGLU"])
         for name in ReverseMode.operators where !tested.contains(name) { Issue.record("\(name) has a gradient rule and no row") }
         for name in tested.sorted() where !ReverseMode.operators.contains(name) { Issue.record("\(name) has a row and no gradient rule") }
     }

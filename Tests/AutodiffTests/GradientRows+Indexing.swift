@@ -22,6 +22,17 @@ extension GradientRows {
         row("Compress", [.float([3, 2]), .flags([5], [true, false, true, false, true])], [], "flattened") { $0.openness = .ranks },
     ]
 
+    static let recurrent: [GradientCase] = [
+        row("Attention", [.float([2, 3, 4, 8]), .float([2, 3, 5, 8]), .float([2, 3, 5, 6])], [], "four axes") { $0.fixedHeads() },
+        row("Attention", [.float([2, 4, 24]), .float([2, 5, 12]), .float([2, 5, 12])], [int("q_num_heads", 4), int("kv_num_heads", 2), float("scale", 0.7)], "groups of heads") { $0.fixedHeads() },
+        row("Attention", [.float([1, 2, 4, 8]), .float([1, 2, 4, 8]), .float([1, 2, 4, 8]), .float([4, 4])], [int("is_causal", 1)], "causal, a mask added") { $0.fixedHeads() },
+        row("Attention", [.float([1, 2, 2, 4]), .float([1, 2, 3, 4]), .float([1, 2, 3, 4]), .flags([2, 3], [true, false, true, true, true, false])], [float("softcap", 2)], "a mask, capped") { $0.fixedHeads() },
+        row("Attention", [.float([1, 2, 2, 4]), .float([1, 2, 2, 4]), .float([1, 2, 2, 4]), nil, .float([1, 2, 3, 4]), .float([1, 2, 3, 4])], [int("is_causal", 1)], "behind a past") {
+            $0.fixedHeads()
+            $0.outputCount = 3
+        },
+    ]
+
     static let losses: [GradientCase] = [
         row("SoftmaxCrossEntropyLoss", [.float([4, 3]), .int64([0, 2, 1, 1])], [], "mean"),
         row("SoftmaxCrossEntropyLoss", [.float([4, 3]), .int64([0, 2, 1, 1])], [], "with log probabilities") { $0.outputCount = 2 },
@@ -30,4 +41,11 @@ extension GradientRows {
         row("NegativeLogLikelihoodLoss", [.float([4, 3]), .int64([0, 2, 1, 1])], [string("reduction", "sum")], "sum"),
         row("NegativeLogLikelihoodLoss", [.float([2, 3, 4]), .int64([0, 2, 1, 1, 2, 2, 1, 0], [2, 4]), .fixed([3], [0.5, 1, 2])], [int("ignore_index", 1)], "weights, ignored labels"),
     ]
+}
+
+extension GradientCase {
+    fileprivate mutating func fixedHeads() {
+        opset = 23
+        openness = .nothing
+    }
 }

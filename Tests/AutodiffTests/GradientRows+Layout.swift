@@ -1,3 +1,4 @@
+import Foundation
 import ONNX
 import Tensors
 
@@ -25,6 +26,8 @@ extension GradientRows {
         row("Pad", [.float([4, 5]), .int64([1, 2, 2, 1])], [string("mode", "reflect")], "reflect") { $0.openness = .ranks },
         row("Pad", [.float([4, 5]), .int64([1, 2, 2, 1])], [string("mode", "edge")], "edge") { $0.openness = .ranks },
         row("Pad", [.float([4, 5]), .int64([1, 2, 2, 1])], [string("mode", "wrap")], "wrap") { $0.openness = .ranks },
+        row("RotaryEmbedding", [.float([2, 3, 4, 8]), .fixed([5, 4], (0..<20).map { cos(Double($0)) }), .fixed([5, 4], (0..<20).map { sin(Double($0)) }), .int64([0, 1, 2, 4, 1, 3, 2, 0], [2, 4])], [], "halves") { $0.opset = 23; $0.openness = .nothing },
+        row("RotaryEmbedding", [.float([2, 4, 24]), .fixed([2, 4, 4], (0..<32).map { cos(Double($0)) }), .fixed([2, 4, 4], (0..<32).map { sin(Double($0)) })], [int("num_heads", 3), int("interleaved", 1)], "interleaved, three axes") { $0.opset = 23; $0.openness = .nothing },
         row("Tile", [.float([2, 3]), .int64([2, 3])], [], ""),
         row("CenterCropPad", [.float([5, 3]), .int64([3, 6])], [], "cut and padded") { $0.openness = .shapes },
         row("ReverseSequence", [.float([4, 3]), .int64([2, 4, 1])], [], "time first") { $0.openness = .ranks },

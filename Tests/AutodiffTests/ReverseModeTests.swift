@@ -69,6 +69,24 @@ import Testing
         }
     }
 
+    /// The engine has no kernel for SwiGLU itself: it is differentiated as it stands, then run as what it is defined to be.
+    @Test func swiGLUIsAGateTimesAValue() throws {
+        let plain = [Node("Mul", ["a", "alpha"], ["s"]), Node("Sigmoid", ["s"], ["g"]), Node("Mul", ["a", "g"], ["h"]), Node("Mul", ["h", "b"], ["y"])]
+        func gradients(_ nodes: [Node]) throws -> [[Double]] {
+            var model = model(nodes, inputs: [("a", [2, 3]), ("b", [2, 3])], opset: 24)
+            model.graph.initializers.append(StoredTensor("alpha", .float32, [], [1.5] as [Float]))
+            model.graph.inputs.append(Value("seed", .tensor(.float32, [2, 3])))
+            model.graph.values.append(Value("y", .tensor(.float32, [2, 3])))
+            let made = try ReverseMode.append(to: &model, seeds: ["y": "seed"], for: ["a", "b"])
+            if nodes.count == 1 { model.graph.nodes.replaceSubrange(0..<1, with: plain) }
+            model.graph.outputs = try ["a", "b"].map { Value(try #require(made[$0]), .tensor(.float32, [2, 3])) }
+            let inputs = (1...3).map { Tensor(.float32, [2, 3], GradientCheck.random(6, seed: $0).map { Float($0) }) }
+            return try Session(model: model.serialized()).run(inputs).compactMap { $0.tensor?.doubles }
+        }
+        let found = try gradients([Node("SwiGLU", ["a", "b"], ["y"], [float("alpha", 1.5)])])
+        for (left, right) in zip(found, try gradients(plain)) { for (a, b) in zip(left, right) { #expect(abs(a - b) < 1e-6) } }
+    }
+
     @Test func nothingIsLeftInTheGraphThatNoGradientNeeds() throws {
         var model = model([Node("Mul", ["x", "w"], ["y"])], inputs: [("x", [2, 3]), ("w", [2, 3])])
         model.graph.inputs.append(Value("seed", .tensor(.float32, [2, 3])))

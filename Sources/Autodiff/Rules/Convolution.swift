@@ -83,15 +83,14 @@ package enum ConvolutionWeightForm: String, Sendable, CaseIterable {
         }
     }
 
-    /// By measurements (two threads, ONNX Runtime 1.32): products where they fit; few channels under a large kernel swapped, since columns
-    /// would be many; many channels on few positions by taps, which copy least; columns for the rest.
+    /// By measurements on the layers of a ResNet-18 (ONNX Runtime 1.32): products where they fit; few channels under a large kernel swapped,
+    /// since columns would be many and taps thin; taps from 32 channels on, where each product is large enough; columns for the rest.
     static func chosen(_ geometry: WindowGeometry, _ group: Int, _ input: Symbol, _ cotangent: Symbol) -> ConvolutionWeightForm {
         if product.fits(geometry, group, input, cotangent) { return .product }
         if depthwise.fits(geometry, group, input, cotangent) { return .depthwise }
-        let channels = input.extents?[1].value.map { $0 / group } ?? 64
+        let channels = input.extents?[1].value.map { $0 / group } ?? 32
         if channels <= 4, geometry.taps >= 25 { return .swapped }
-        let positions = cotangent.extents?.dropFirst(2).reduce(1) { product, extent in extent.value.map { $0 * product } ?? 1 << 20 } ?? 1 << 20
-        return group == 1 && channels >= 128 && positions <= 256 ? .taps : .columns
+        return group == 1 && channels >= 32 ? .taps : .columns
     }
 }
 

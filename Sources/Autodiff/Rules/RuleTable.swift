@@ -43,10 +43,11 @@ enum ZeroGradient {
         "Multinomial", "BlackmanWindow", "HannWindow", "HammingWindow", "MelWeightMatrix",
     ]
 
-    /// Inputs that say how, not what: shapes, axes, indices, ratios.
+    /// Inputs that say how, not what: shapes, axes, ratios, class weights, tables of angles.
     static let inputs: [String: Set<Int>] = [
         "Reshape": [1], "Expand": [1], "Squeeze": [1], "Unsqueeze": [1], "Dropout": [1, 2], "Resize": [1, 2, 3], "CumSum": [1], "Tile": [1],
         "SoftmaxCrossEntropyLoss": [2], "NegativeLogLikelihoodLoss": [2],
+        "RotaryEmbedding": [1, 2],
     ]
 }
 
@@ -59,8 +60,15 @@ enum Refusals {
                 ? "it is a fused operator of ONNX Runtime's own: differentiate the model from before that optimization"
                 : domain.hasPrefix("ai.onnx") ? "operators of \(domain) are not differentiated" : "nothing is known of the domain \(domain)"
         }
-        return reasons[node.operatorType] ?? "no rule is known for it"
+        if let reason = reasons[node.operatorType] { return reason }
+        for (word, reason) in families where node.operatorType.contains(word) { return reason }
+        return "no rule is known for it"
     }
+
+    private static let families = [
+        ("Sequence", "sequences are not differentiated"), ("Optional", "optional values are not differentiated"),
+        ("String", "texts are not differentiated"), ("Random", "it is random"),
+    ]
 
     private static let reasons: [String: String] = [
         "Loop": "how often it runs is only known when it does, and what it computed on the way is not kept",
@@ -69,6 +77,5 @@ enum Refusals {
         "DeformConv": "no gradient of it in standard operators is known here",
         "RoiAlign": "no gradient of it in standard operators is known here",
         "MaxRoiPool": "no gradient of it in standard operators is known here",
-        "Optional": "optional values are not differentiated", "OptionalGetElement": "optional values are not differentiated",
     ]
 }

@@ -34,6 +34,12 @@ extension RuleTable {
             let gate = (c.x * alpha).sigmoid
             return [c.dy * (gate + c.y * alpha * (1 - gate))]
         },
+        "SwiGLU": { (c) in
+            let alpha = c.float("alpha", 1)
+            let gate = (c.a * alpha).sigmoid
+            let swish = c.a * gate
+            return [c.dy * c.b * (gate + swish * alpha * (1 - gate)), c.dy * swish]
+        },
         "Shrink": { (c) in [c.dy * (c.x.abs > c.float("lambd", 0.5)).mask(c.x.elementType)] },
         "Gelu": gelu,
         "Softmax": { (c) in

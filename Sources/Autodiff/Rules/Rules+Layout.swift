@@ -24,6 +24,10 @@ extension RuleTable {
         },
         "SpaceToDepth": { (c) in [c.dy.apply("DepthToSpace", [], c.node.attributes, extents: c.x.extents)] },
         "DepthToSpace": depthToSpace,
+        // A rotation, undone by the opposite angle.
+        "RotaryEmbedding": { (c) in
+            [c.dy.apply("RotaryEmbedding", [c.b, -c.input(2), c.optionalInput(3)], c.node.attributes, extents: c.x.extents)]
+        },
         "Resize": Resizing.rule,
         "Col2Im": columnsToImage,
     ]
