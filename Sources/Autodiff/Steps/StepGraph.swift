@@ -19,8 +19,8 @@ package struct StepGraph: Sendable {
     package let classes: [ClassLabel]?
     /// The float initializers that this recipe does not train, and why.
     package let untrained: [Untrained]
-    /// Where a gradient has several forms, one line each: the node, and which was chosen.
-    package let gradientForms: [String]
+    /// Where a gradient has several forms: the node, and which was chosen.
+    package let gradientForms: [String: String]
     package let recipe: TrainingRecipe
 
     /// The model in training form, where all values come from.
@@ -38,7 +38,7 @@ package struct StepGraph: Sendable {
         package let learningRate: String
         /// bool scalar, of `step`, there where gradients are accumulated: whether this batch ends a step. False only adds to the gradient.
         package let apply: String?
-        /// int64 scalar, of `step`, there where the model has active dropout: `StepGraph.randomKey(step:)`.
+        /// uint32 scalar, of `step`, there where the model has dropout: `StepGraph.randomKey(step:)`.
         package let randomKey: String?
         /// float32 scalar: the weighted mean of the batch.
         package let loss: String
