@@ -20,8 +20,8 @@ final class GradientGraph {
         let outputCount: Int
     }
 
-    init(extending graph: Graph, types: [String: ValueType]) {
-        builder = GraphBuilder(extending: graph, prefix: "grad/")
+    init(extending graph: Graph, types: [String: ValueType], prefix: String = "grad/") {
+        builder = GraphBuilder(extending: graph, prefix: prefix)
         self.types = types
     }
 

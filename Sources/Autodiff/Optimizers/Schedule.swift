@@ -1,0 +1,54 @@
+import Foundation
+
+/// How the learning rate changes from step to step: a pure function of the step's number, so that a resumed run has the same rates.
+package struct Schedule: Sendable, Codable, Hashable {
+    package enum Shape: Sendable, Codable, Hashable {
+        case constant
+        /// Straight from the peak to `end` times the peak.
+        case linear(end: Double = 0)
+        /// Half a cosine from the peak to `end` times the peak.
+        case cosine(end: Double = 0)
+        /// Times `factor` after every `every` steps.
+        case step(every: Int, factor: Double = 0.1)
+        /// PyTorch's `OneCycleLR`: half a cosine up from `peak / start` to the peak, half a cosine down to `peak / start / end`. The way up
+        /// takes the warm-up, or three tenths of all steps where there is none.
+        case oneCycle(start: Double = 25, end: Double = 1e4)
+    }
+
+    package var peak: Double
+    package var shape: Shape
+    /// Steps in which the rate rises straight to the peak: step t of n has `peak * (t + 1) / n`. The shape begins behind them.
+    package var warmUp: Int
+
+    package init(_ shape: Shape = .constant, peak: Double, warmUp: Int = 0) {
+        self.peak = peak
+        self.shape = shape
+        self.warmUp = warmUp
+    }
+
+    /// The rate of step `step` (from 0) of `total` steps.
+    package func rate(step: Int, of total: Int) -> Double {
+        if case .oneCycle(let start, let end) = shape { return peak * oneCycle(Double(step), Double(total), start, end) }
+        if step < warmUp { return peak * Double(step + 1) / Double(warmUp) }
+        let passed = Double(step - warmUp)
+        // Where the shape ends: the last step is at `total - 1`, and one more would be at its end.
+        let progress = min(passed / Double(max(total - warmUp, 1)), 1)
+        switch shape {
+        case .constant, .oneCycle: return peak
+        case .linear(let end): return peak * (1 + (end - 1) * progress)
+        case .cosine(let end): return peak * Self.cosine(from: 1, to: end, progress)
+        case .step(let every, let factor): return peak * pow(factor, Double((step - warmUp) / max(every, 1)))
+        }
+    }
+
+    private func oneCycle(_ step: Double, _ total: Double, _ start: Double, _ end: Double) -> Double {
+        let top = warmUp > 0 ? Double(warmUp) - 1 : 0.3 * total - 1
+        let low = 1 / start
+        if step <= top { return Self.cosine(from: low, to: 1, top > 0 ? step / top : 1) }
+        return Self.cosine(from: 1, to: low / end, min((step - top) / max(total - 1 - top, 1), 1))
+    }
+
+    private static func cosine(from start: Double, to end: Double, _ progress: Double) -> Double {
+        end + (start - end) * (1 + cos(.pi * progress)) / 2
+    }
+}

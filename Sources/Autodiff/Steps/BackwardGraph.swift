@@ -1,0 +1,85 @@
+package import ONNX
+import Tensors
+
+/// The gradients of a model as one ONNX graph, without an update: of a loss, or the vector-Jacobian product for cotangents of its outputs.
+///
+/// Inputs of `model`: its own, and target and sample weight, or the cotangents. Outputs: loss and loss weight where there is a loss, and the
+/// gradients. Dropout and BatchNormalization are as in inference: it is the gradient of the function that is deployed.
+package struct BackwardGraph: Sendable {
+    package let model: Model
+    package let target: StepGraph.Target?
+    package let sampleWeight: String?
+    package let loss: String?
+    package let lossWeight: String?
+    /// The input that takes the cotangent of each output, of the output's own type and shape.
+    package let cotangents: [String: String]
+    /// The output that has the gradient of each initializer or input.
+    package let gradients: [String: String]
+    package let untrained: [StepGraph.Untrained]
+    package let gradientForms: [String: String]
+
+    /// The gradient of a loss with respect to every initializer that has one, and with `inputs` to the model's float inputs.
+    package init(_ model: Model, loss: Loss, outputs: [String] = [], inputs: Bool = false) throws(AutodiffError) {
+        var graph = try model.inTrainingForm()
+        let own = graph.graph.initializers, ownInputs = graph.graph.requiredInputs
+        let loss = try LossGraph.append(to: &graph, loss, outputs: outputs)
+        graph.keepOnly(outputs: [loss.mean, loss.reportedMean, loss.reportedWeight].map { Value($0, nil) })
+        try self.init(graph, own: own, inputs: inputs ? ownInputs : [], loss: loss, cotangents: [:])
+    }
+
+    /// The vector-Jacobian product for cotangents of `outputs`, which are inputs of the graph.
+    package init(_ model: Model, cotangentsOf outputs: [String], inputs: Bool = false) throws(AutodiffError) {
+        var graph = try model.inTrainingForm()
+        let own = graph.graph.initializers, ownInputs = graph.graph.requiredInputs
+        var names = graph.graph.index
+        var cotangents: [String: String] = [:]
+        let types: InferredTypes
+        do { types = try graph.inferTypes() } catch { throw .invalid(place: "the model", reason: "\(error)") }
+        for output in outputs {
+            guard let value = graph.graph.outputs.first(where: { $0.name == output }) else { throw .unknownValue(output) }
+            guard let type = types[output] ?? value.type, type.elementType?.isFloatingPoint ?? false else {
+                throw .invalid(place: "output '\(output)'", reason: "it is no floating point tensor, and has no cotangent")
+            }
+            let name = names.freshName("cotangent/" + output)
+            cotangents[output] = name
+            graph.graph.inputs.append(Value(name, type))
+        }
+        graph.keepOnly(outputs: outputs.map { Value($0, nil) })
+        try self.init(graph, own: own, inputs: inputs ? ownInputs : [], loss: nil, cotangents: cotangents)
+    }
+
+    private init(_ start: Model, own: [StoredTensor], inputs: [Value], loss: LossGraph?, cotangents: [String: String]) throws(AutodiffError) {
+        var graph = start
+        let floats = inputs.filter { $0.type?.elementType.map { $0 == .float32 || $0 == .float64 } ?? false }.map(\.name)
+        var trainables = try Trainables(graph, own: own, recipe: nil)
+        let wanted = trainables.names + floats
+        let gradients = loss.map { loss in Result { () throws(AutodiffError) in try ReverseMode.append(to: &graph, loss: loss.mean, for: wanted) } }
+            ?? Result { () throws(AutodiffError) in try ReverseMode.append(to: &graph, seeds: cotangents, for: wanted) }
+        let made = try gradients.get()
+        try trainables.keep { made[$0] != nil }
+        let types: InferredTypes
+        do { types = try graph.inferTypes() } catch { throw .invalid(place: "the gradient graph", reason: "\(error)") }
+        var named: [String: String] = [:]
+        var names = graph.graph.index
+        var outputs: [Value] = []
+        if let loss { outputs = [loss.reportedMean, loss.reportedWeight].map { Value($0, .tensor(.float32, [])) } }
+        for name in wanted {
+            guard let gradient = made[name] else { continue }
+            // Two values may have the same gradient, and an input's may be an input.
+            let output = names.freshName("gradient/" + name)
+            graph.graph.nodes.append(Node("Identity", [gradient], [output]))
+            named[name] = output
+            outputs.append(Value(output, types[name]))
+        }
+        graph.keepOnly(outputs: outputs)
+        model = graph
+        target = loss?.target
+        sampleWeight = loss?.sampleWeight
+        self.loss = loss?.reportedMean
+        lossWeight = loss?.reportedWeight
+        self.cotangents = cotangents
+        self.gradients = named
+        untrained = trainables.untrained
+        gradientForms = Dictionary(made.forms.map { ($0.node, $0.form) }, uniquingKeysWith: { first, _ in first })
+    }
+}

@@ -1,0 +1,47 @@
+import ONNX
+import Passes
+import Tensors
+
+/// What turns a model into the graphs of its training.
+extension Model {
+    /// In training form, its errors in our words.
+    func inTrainingForm() throws(AutodiffError) -> Model {
+        do { return try TrainingForm.of(self) } catch { throw .invalid(place: error.place, reason: "\(error)") }
+    }
+
+    /// Gives the graph new outputs and drops every node that they do not need.
+    mutating func keepOnly(outputs: [Value]) {
+        var needed = Set(outputs.map(\.name))
+        var kept: [Node] = []
+        for node in graph.nodes.reversed() where node.outputs.contains(where: needed.contains) {
+            needed.formUnion(node.inputs)
+            for subgraph in node.subgraphs { needed.formUnion(subgraph.outerNames) }
+            kept.append(node)
+        }
+        graph.nodes = kept.reversed()
+        graph.outputs = outputs
+        graph.initializers.removeAll { !needed.contains($0.name) }
+        graph.sparseInitializers.removeAll { !needed.contains($0.name) }
+        let made = Set(graph.nodes.flatMap(\.outputs))
+        graph.values.removeAll { !made.contains($0.name) }
+    }
+
+    /// Makes inputs of initializers.
+    mutating func lift(_ names: [String]) {
+        let lifted = Set(names)
+        let inputs = graph.initializers.filter { lifted.contains($0.name) }.map { tensor in
+            Value(tensor.name, .tensor(tensor.elementType, tensor.shape.dimensions.map(Dimension.fixed)))
+        }
+        graph.initializers.removeAll { lifted.contains($0.name) }
+        let known = Set(graph.inputs.map(\.name))
+        graph.inputs += inputs.filter { !known.contains($0.name) }
+    }
+
+    /// The elements of an initializer, wherever they lie.
+    func initialValue(_ name: String) throws(AutodiffError) -> Tensor {
+        guard let stored = graph.initializer(name) else { throw .unknownValue(name) }
+        do throws(ONNXError) {
+            return try stored.tensor(externalData: stored.isExternal ? try externalData() : nil)
+        } catch { throw .invalid(place: "initializer '\(name)'", reason: "\(error)") }
+    }
+}

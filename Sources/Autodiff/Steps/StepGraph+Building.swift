@@ -1,0 +1,103 @@
+package import ONNX
+import Tensors
+
+extension StepGraph {
+    /// Untrained weights of together more bytes than this are inputs instead of constants, those at least that are not small.
+    static let largestConstants = 256 << 20
+    static let smallestHeld = 64 << 10
+
+    /// Builds both graphs.
+    /// - Parameter model: as it came; it is brought into training form here.
+    /// - Throws: `noRule` and the like for what cannot be differentiated, `nothingTrainable`, and `invalid` for a loss that does not fit the
+    ///   model's outputs or a number that makes no sense.
+    package init(_ model: Model, _ recipe: TrainingRecipe, largestConstants: Int = largestConstants) throws(AutodiffError) {
+        try recipe.check()
+        var source = try model.inTrainingForm()
+        var adapted: [AdaptedWeight] = []
+        if let adapters = recipe.adapters { adapted = try AdaptedWeight.attach(adapters, seed: recipe.seed, to: &source) }
+
+        var evaluation = source
+        let loss = try LossGraph.append(to: &evaluation, recipe.loss, outputs: recipe.outputs)
+        var needed: [String] = [loss.sum, loss.weight, loss.mean, loss.reportedMean, loss.reportedWeight]
+        needed += loss.scores.map(\.name)
+        evaluation.keepOnly(outputs: needed.map { Value($0, nil) })
+        var trainables = try Trainables(evaluation, own: source.graph.initializers, recipe: recipe, adapted: adapted)
+
+        var step = evaluation
+        let randomKey = try DropoutMasks.activate(in: &step)
+        let gradients = try ReverseMode.append(
+            to: &step, loss: recipe.accumulate > 1 ? loss.sum : loss.mean, for: trainables.names)
+        try trainables.keep { gradients[$0] != nil }
+        let held = Self.heldWeights(among: source.graph.initializers, in: evaluation, except: trainables.names, largestConstants)
+
+        let update = try UpdateGraph.append(to: &step, recipe, trainables.names, gradients.names, weight: loss.weight)
+        step.keepOnly(
+            outputs: [Value(loss.reportedMean, .tensor(.float32, [])), Value(loss.reportedWeight, .tensor(.float32, []))]
+                + update.slots.map { Value($0.output, .tensor($0.elementType, $0.shape)) })
+        step.lift(trainables.names + held)
+        step.graph.inputs += update.inputs
+        evaluation.keepOnly(
+            outputs: [Value(loss.reportedMean, .tensor(.float32, [])), Value(loss.reportedWeight, .tensor(.float32, []))]
+                + loss.scores.map { Value($0.name, .tensor($0.elementType, $0.dimensions)) })
+        evaluation.lift(trainables.names + held)
+
+        self.step = step
+        self.evaluation = evaluation
+        ports = Ports(
+            target: loss.target, scores: loss.scores, sampleWeight: loss.sampleWeight, learningRate: update.learningRate, apply: update.apply,
+            randomKey: randomKey, loss: loss.reportedMean, lossWeight: loss.reportedWeight)
+        slots = update.slots
+        heldWeights = held
+        classes = loss.classes
+        untrained = trainables.untrained
+        gradientForms = Dictionary(gradients.forms.map { ($0.node, $0.form) }, uniquingKeysWith: { first, _ in first })
+        self.recipe = recipe
+        self.source = source
+        self.adapted = adapted
+    }
+
+    private static func heldWeights(
+        among own: [StoredTensor], in model: Model, except trained: [String], _ largest: Int
+    ) -> [String] {
+        let needed = Set(model.graph.initializers.map(\.name)).subtracting(trained)
+        let untrained = own.filter { needed.contains($0.name) }
+        guard untrained.reduce(0, { $0 + ($1.byteCount ?? 0) }) > largest else { return [] }
+        return untrained.filter { ($0.byteCount ?? 0) >= min(smallestHeld, largest) && $0.elementType?.isFloatingPoint ?? false }.map(\.name)
+    }
+}
+
+extension TrainingRecipe {
+    func check() throws(AutodiffError) {
+        func require(_ holds: Bool, _ place: String, _ reason: String) throws(AutodiffError) {
+            if !holds { throw .invalid(place: place, reason: reason) }
+        }
+        try require(accumulate >= 1, "accumulate", "it is \(accumulate), and at least one batch makes a step")
+        try require(weightDecay >= 0 && weightDecay.isFinite, "weight_decay", "it is \(weightDecay), and must be at least 0")
+        if let clipNorm { try require(clipNorm > 0 && clipNorm.isFinite, "clip_norm", "it is \(clipNorm), and must be above 0") }
+        if let clipValue { try require(clipValue > 0 && clipValue.isFinite, "clip_value", "it is \(clipValue), and must be above 0") }
+        if let average { try require(average > 0 && average < 1, "ema", "the decay is \(average), and must be between 0 and 1") }
+        func fraction(_ value: Double, _ what: String) throws(AutodiffError) {
+            try require((0..<1).contains(value), optimizer.name, "\(what) is \(value), and must be from 0 to below 1")
+        }
+        func positive(_ value: Double) throws(AutodiffError) {
+            try require(value > 0 && value.isFinite, optimizer.name, "epsilon is \(value), and must be above 0")
+        }
+        switch optimizer {
+        case .sgd(let momentum, let nesterov):
+            try fraction(momentum, "momentum")
+            try require(!nesterov || momentum > 0, "sgd", "nesterov needs a momentum")
+        case .adagrad(let epsilon): try positive(epsilon)
+        case .rmsprop(let alpha, let epsilon, let momentum):
+            try fraction(alpha, "alpha")
+            try fraction(momentum, "momentum")
+            try positive(epsilon)
+        case .adam(let moments), .adamw(let moments), .lamb(let moments):
+            try fraction(moments.beta1, "beta1")
+            try fraction(moments.beta2, "beta2")
+            try positive(moments.epsilon)
+        case .lion(let beta1, let beta2):
+            try fraction(beta1, "beta1")
+            try fraction(beta2, "beta2")
+        }
+    }
+}

@@ -1,0 +1,58 @@
+package import ONNX
+import Passes
+package import Tensors
+
+/// What goes into a step graph first, and what becomes of what comes out of it.
+extension StepGraph {
+    /// The values of all slots before the first step, by slot name: parameters as the model has them, averages equal to them, the rest 0.
+    package func initialValues() throws(AutodiffError) -> [String: Tensor] {
+        var values: [String: Tensor] = [:]
+        for slot in slots {
+            switch slot.kind {
+            case .parameter: values[slot.name] = try source.initialValue(slot.name)
+            case .average(let parameter): values[slot.name] = try source.initialValue(parameter)
+            case .state:
+                guard let zeros = Tensor(zeros: slot.elementType, shape: slot.shape) else { throw .unknownValue(slot.name) }
+                values[slot.name] = zeros
+            }
+        }
+        return values
+    }
+
+    /// The values of `heldWeights`, read once.
+    package func heldValues() throws(AutodiffError) -> [String: Tensor] {
+        var values: [String: Tensor] = [:]
+        for name in heldWeights { values[name] = try source.initialValue(name) }
+        return values
+    }
+
+    /// `model` as it came, with trained values in its initializers and nothing else changed: rounded to the type that it stores, adapters
+    /// merged into the weights they stand beside.
+    /// - Parameter parameters: by name, as the slots of kind `parameter` have them (or averages, under the parameters' names).
+    package func model(_ model: Model, with parameters: [String: Tensor]) throws(AutodiffError) -> Model {
+        var changed = parameters
+        for adapted in adapted {
+            guard let down = changed.removeValue(forKey: adapted.down), let up = changed.removeValue(forKey: adapted.up) else {
+                throw .unknownValue(adapted.down)
+            }
+            changed[adapted.weight] = try adapted.merged(source.initialValue(adapted.weight), down: down, up: up)
+        }
+        var result = model
+        for position in result.graph.initializers.indices {
+            let stored = result.graph.initializers[position]
+            guard let tensor = changed.removeValue(forKey: stored.name) else { continue }
+            guard tensor.shape == stored.shape, let type = stored.elementType else {
+                throw .invalid(place: "initializer '\(stored.name)'", reason: "it has the shape \(stored.shape), its trained value \(tensor.shape)")
+            }
+            result.graph.initializers[position].replace(with: tensor.narrowed(to: type))
+        }
+        if let left = changed.keys.min() { throw .unknownValue(left) }
+        return result
+    }
+
+    /// What `ports.randomKey` is fed in step `step`, a uint32 scalar.
+    package func randomKey(step: Int) -> Tensor {
+        var random = SplitMix(seed: recipe.seed ^ UInt64(bitPattern: Int64(step)) &* 0x9E37_79B9_7F4A_7C15)
+        return Tensor(.uint32, [], [UInt32(truncatingIfNeeded: random.next())])
+    }
+}

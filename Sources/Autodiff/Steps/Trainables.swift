@@ -1,0 +1,71 @@
+import ONNX
+import Tensors
+
+/// Which initializers are trained, and why the others stay as they are. In the order of the graph.
+struct Trainables {
+    private(set) var names: [String] = []
+    private(set) var untrained: [StepGraph.Untrained] = []
+
+    /// - Parameters:
+    ///   - model: in training form, nothing in it that the value `loss` does not need.
+    ///   - own: names of the initializers that the model came with; others are constants of the loss.
+    ///   - recipe: nil takes every initializer that a gradient can be asked for.
+    init(_ model: Model, own: [StoredTensor], recipe: TrainingRecipe?, adapted: [AdaptedWeight] = []) throws(AutodiffError) {
+        var readers: [String: [(node: Node, position: Int)]] = [:]
+        model.graph.forEachNode { node in
+            for (position, input) in node.inputs.enumerated() { readers[input, default: []].append((node, position)) }
+        }
+        let factors = Set(adapted.flatMap { [$0.down, $0.up] })
+        for tensor in own where tensor.elementType == .float32 || tensor.elementType == .float64 {
+            let reason = Self.reason(tensor, readers[tensor.name] ?? [], recipe, factors)
+            if let reason { untrained.append(StepGraph.Untrained(name: tensor.name, reason: reason)) } else { names.append(tensor.name) }
+        }
+        if names.isEmpty { throw .nothingTrainable(reason: Self.emptiness(model, own, untrained)) }
+    }
+
+    /// Takes out what turned out to have no gradient.
+    mutating func keep(where hasGradient: (String) -> Bool) throws(AutodiffError) {
+        for name in names where !hasGradient(name) {
+            untrained.append(StepGraph.Untrained(name: name, reason: "no gradient reaches it: the loss does not change with it"))
+        }
+        names.removeAll { !hasGradient($0) }
+        if names.isEmpty { throw .nothingTrainable(reason: "no gradient reaches any initializer") }
+    }
+
+    private static func reason(
+        _ tensor: StoredTensor, _ readers: [(node: Node, position: Int)], _ recipe: TrainingRecipe?, _ factors: Set<String>
+    ) -> String? {
+        if readers.isEmpty { return "the loss does not depend on it" }
+        let normalizations = readers.filter { $0.node.operatorType == "BatchNormalization" }
+        if normalizations.contains(where: { $0.position > 2 }) { return "running statistics of a BatchNormalization" }
+        guard let recipe else { return nil }
+        if !factors.isEmpty { return factors.contains(tensor.name) ? nil : "only the adapters are trained" }
+        if recipe.freeze.matchesAny(of: tensor.name) { return "frozen by name" }
+        if recipe.batchNormalization == .frozen, !normalizations.isEmpty { return "scale or bias of a BatchNormalization, which is frozen" }
+        if tensor.shape.rank == 0 { return "a single number without an axis, which is taken for a constant" }
+        if tensor.hasNonFiniteElement { return "it has elements that are not finite: a mask, not a weight" }
+        return nil
+    }
+
+    private static func emptiness(_ model: Model, _ own: [StoredTensor], _ untrained: [StepGraph.Untrained]) -> String {
+        let isQuantized = model.graph.nodes.contains { node in
+            ["DequantizeLinear", "QLinearConv", "QLinearMatMul", "MatMulInteger", "ConvInteger"].contains(node.operatorType)
+        }
+        if isQuantized { return "its weights are integers, a quantized model: train the float model that it was made from" }
+        if own.isEmpty { return "the model has no initializers" }
+        if untrained.isEmpty { return "none of its \(own.count) initializers is float32 or float64" }
+        return untrained.prefix(8).map { "'\($0.name)': \($0.reason)" }.joined(separator: "; ") + (untrained.count > 8 ? "; …" : "")
+    }
+}
+
+extension StoredTensor {
+    /// Looked for where the elements lie in the model and are at most a million.
+    fileprivate var hasNonFiniteElement: Bool {
+        guard let count = elementCount, count <= 1 << 20, !isExternal else { return false }
+        do throws(ONNXError) {
+            let tensor = try tensor()
+            if let values = tensor.values(as: Float.self) { return values.contains { !$0.isFinite } }
+            return tensor.values(as: Double.self)?.contains { !$0.isFinite } ?? false
+        } catch { return false }
+    }
+}

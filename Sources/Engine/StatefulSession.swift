@@ -1,0 +1,191 @@
+package import Tensors
+
+/// A session some of whose outputs are inputs of the next run: parameters and optimizer state in training. They stay in memory that the engine
+/// reads and writes in turns (two sets of buffers, two bindings), so that a run takes in a batch and gives out what is asked for, and nothing
+/// else is copied. For one thread at a time.
+package final class StatefulSession {
+    package struct Slot: Sendable {
+        /// By which it is read and written here.
+        package let name: String
+        package let input: String
+        package let output: String
+        package let elementType: ElementType
+        package let shape: Shape
+
+        package init(name: String, input: String, output: String, elementType: ElementType, shape: Shape) {
+            self.name = name
+            self.input = input
+            self.output = output
+            self.elementType = elementType
+            self.shape = shape
+        }
+    }
+
+    package let session: Session
+    package let slots: [Slot]
+    private let positions: [String: Int]
+    /// Inputs that are the same in every run, bound once.
+    private let constants: [String: Tensor]
+    private let constantValues: [NativeValue]
+    /// Of the outputs that are given out, in order.
+    private let results: [Tensor]
+    private let resultValues: [NativeValue]
+    /// The values of all slots, twice; `front` is the set that the next run reads.
+    private let sets: [[Tensor]]
+    private let setValues: [[NativeValue]]
+    /// By the set that is read.
+    private let bindings: [NativeBinding]
+    private let batchInputs: [Int]
+    private var front = 0
+    private var canStepBack = false
+    private let ownOptions: NativeRunOptions
+
+    /// - Parameters:
+    ///   - values: of every slot, by its name; copied.
+    ///   - constants: inputs that are neither slots nor part of a batch; held, not copied, until the session goes.
+    ///   - outputs: to be given out by each run, of fixed shape.
+    package init(
+        _ session: Session, slots: [Slot], values: [String: Tensor], constants: [String: Tensor] = [:], outputs: [String]
+    ) throws(EngineError) {
+        self.session = session
+        self.slots = slots
+        self.constants = constants
+        positions = Dictionary(slots.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+        var results: [Tensor] = [], resultValues: [NativeValue] = []
+        var bound: [(index: Int, value: NativeValue)] = []
+        for name in outputs {
+            let index = try session.outputIndex(name)
+            let (tensor, value) = try Self.memory(of: session.outputs[index], session)
+            results.append(tensor)
+            resultValues.append(value)
+            bound.append((index, value))
+        }
+        self.results = results
+        self.resultValues = resultValues
+
+        var sets: [[Tensor]] = [[], []], setValues: [[NativeValue]] = [[], []]
+        for slot in slots {
+            let port = session.inputs[try session.inputIndex(slot.input)]
+            for set in sets.indices {
+                guard let tensor = Tensor(zeros: slot.elementType, shape: slot.shape) else {
+                    throw .wrongShape(input: slot.input, expected: "numbers", found: "\(slot.elementType.name)\(slot.shape)")
+                }
+                sets[set].append(tensor)
+                setValues[set].append(try session.makeValue(tensor, for: port))
+            }
+        }
+        self.sets = sets
+        self.setValues = setValues
+
+        var taken: Set<Int> = []
+        var constantInputs: [(index: Int, value: NativeValue)] = []
+        for (name, tensor) in constants {
+            let index = try session.inputIndex(name)
+            constantInputs.append((index, try session.makeValue(tensor, for: session.inputs[index])))
+            taken.insert(index)
+        }
+        constantValues = constantInputs.map(\.value)
+        var bindings: [NativeBinding] = []
+        do {
+            ownOptions = try NativeRunOptions(session.table)
+            for _ in sets { bindings.append(try session.native.makeBinding()) }
+        } catch { throw .engine(printable(error.message)) }
+        self.bindings = bindings
+        for set in sets.indices {
+            var outputs: [(index: Int, value: NativeValue?)] = bound.map { ($0.index, $0.value) }
+            for (position, slot) in slots.enumerated() {
+                let input = try session.inputIndex(slot.input)
+                taken.insert(input)
+                do { try bindings[set].bind(input: input, to: setValues[set][position]) } catch { throw FailureWording.running(error) }
+                outputs.append((try session.outputIndex(slot.output), setValues[1 - set][position]))
+            }
+            for constant in constantInputs {
+                do { try bindings[set].bind(input: constant.index, to: constant.value) } catch { throw FailureWording.running(error) }
+            }
+            do { try bindings[set].bind(outputs: outputs) } catch { throw FailureWording.running(error) }
+        }
+        batchInputs = session.inputs.indices.filter { !taken.contains($0) }
+        for slot in slots where values[slot.name] == nil { throw .missingInput(slot.name, expected: "\(slot.elementType.name)\(slot.shape)") }
+        try write(values)
+    }
+
+    /// Memory for an output of fixed shape.
+    private static func memory(of port: Port, _ session: Session) throws(EngineError) -> (Tensor, NativeValue) {
+        let extents = port.dimensions?.map(\.extent) ?? []
+        guard let type = port.elementType, extents.allSatisfy({ $0 != nil }), let tensor = Tensor(zeros: type, shape: Shape(extents.compactMap(\.self)))
+        else { throw .unsupportedElementType(port: port.name, type: "\(port.kind)", detail: "only tensors of fixed shape are given out step by step") }
+        return (tensor, try session.native(port) { () throws(NativeFailure) in try session.table.makeValue(tensor) })
+    }
+
+    /// One run over `batch`, which must have every input that is neither slot nor constant; its memory is read during this call only. Gives the
+    /// outputs asked for. When it throws, all slots are as before.
+    package func run(_ batch: [(name: String, tensor: Tensor)], cancellation: Cancellation? = nil) throws(EngineError) -> [Tensor] {
+        var missing = Set(batchInputs)
+        let binding = bindings[front]
+        var values: [NativeValue] = []
+        for (name, tensor) in batch {
+            let index = try session.inputIndex(name)
+            guard missing.remove(index) != nil else { throw .unknownInput(name, known: batchInputs.map { session.inputs[$0].name }) }
+            let value = try session.makeValue(tensor, for: session.inputs[index])
+            do { try binding.bind(input: index, to: value) } catch { throw FailureWording.running(error) }
+            values.append(value)
+        }
+        if let index = missing.min() { throw .missingInput(session.inputs[index].name, expected: "\(session.inputs[index].kind)") }
+        do { try binding.run(options: cancellation?.options ?? ownOptions) } catch { throw FailureWording.running(error) }
+        withExtendedLifetime((values, batch)) {}
+        front = 1 - front
+        canStepBack = true
+        return results.map(\.copy)
+    }
+
+    /// The present values of the slots, by input name, in the engine's own memory: to be given to another session between two runs.
+    package var inputs: [(name: String, value: EngineValue)] { zip(slots, sets[front]).map { ($0.input, .tensor($1)) } }
+
+    /// A copy of the present value of a slot.
+    package func value(_ name: String) throws(EngineError) -> Tensor {
+        guard let position = positions[name] else { throw .unknownInput(name, known: slots.map(\.name)) }
+        return sets[front][position].copy
+    }
+
+    /// Copies of the present values of all slots, by name.
+    package var values: [String: Tensor] {
+        Dictionary(zip(slots, sets[front]).map { ($0.name, $1.copy) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Replaces the values of some slots; `stepBack` is not possible until the next run.
+    package func write(_ values: [String: Tensor]) throws(EngineError) {
+        for (name, tensor) in values {
+            guard let position = positions[name] else { throw .unknownInput(name, known: slots.map(\.name)) }
+            let slot = slots[position]
+            guard tensor.elementType == slot.elementType else {
+                throw .wrongType(input: name, expected: slot.elementType.name, found: tensor.elementType.name)
+            }
+            guard tensor.shape == slot.shape else { throw .wrongShape(input: name, expected: "\(slot.shape)", found: "\(tensor.shape)") }
+        }
+        for (name, tensor) in values { if let position = positions[name] { sets[front][position].copyElements(of: tensor) } }
+        canStepBack = false
+    }
+
+    /// Goes back to the values before the last run, once. False where they are not there any more.
+    package func stepBack() -> Bool {
+        guard canStepBack else { return false }
+        front = 1 - front
+        canStepBack = false
+        return true
+    }
+}
+
+extension SessionOptions {
+    /// For training steps, one behind the other: pool threads wait awake for the next operator, and the same input gives the same bytes.
+    package static func training(threads: Int) -> SessionOptions { SessionOptions(threads: threads, spinning: true, deterministic: true) }
+}
+
+extension Tensor {
+    /// A copy in memory of its own.
+    fileprivate var copy: Tensor { Tensor(elementType: elementType, shape: shape, bytes: bytes) ?? self }
+
+    fileprivate func copyElements(of other: Tensor) {
+        guard case .buffer(let buffer) = storage else { return }
+        withExtendedLifetime(other) { buffer.mutableBytes.copyMemory(from: other.bytes) }
+    }
+}

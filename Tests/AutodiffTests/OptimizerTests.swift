@@ -1,0 +1,107 @@
+import Autodiff
+import Engine
+import Tensors
+import Testing
+
+/// Each optimizer, and what is done to gradients and rates, against the losses of PyTorch (Lion and Lamb: timm) in float64.
+struct OptimizerTests {
+    struct Case: Sendable, CustomStringConvertible {
+        let name: String
+        let optimizer: Optimizer
+        var rate = 0.1
+        var decay = 0.0
+        var clipNorm: Double?
+        var clipValue: Double?
+        var average: Double?
+        var description: String { name }
+    }
+
+    static let cases: [Case] = [
+        Case(name: "sgd_momentum", optimizer: .sgd(momentum: 0.9), decay: 0.01),
+        Case(name: "sgd_nesterov", optimizer: .sgd(momentum: 0.9, nesterov: true)),
+        Case(name: "adagrad", optimizer: .adagrad(), rate: 0.05, decay: 0.01),
+        Case(name: "rmsprop", optimizer: .rmsprop(), rate: 0.005, decay: 0.01),
+        Case(name: "rmsprop_momentum", optimizer: .rmsprop(alpha: 0.9, epsilon: 1e-6, momentum: 0.5), rate: 0.005),
+        Case(name: "adam", optimizer: .adam(), rate: 0.01, decay: 0.01),
+        Case(name: "adamw", optimizer: .adamw(.init(beta1: 0.8, beta2: 0.95, epsilon: 1e-6)), rate: 0.01, decay: 0.1),
+        Case(name: "lion", optimizer: .lion(), rate: 0.003, decay: 0.1),
+        Case(name: "lamb", optimizer: .lamb(), rate: 0.02, decay: 0.1),
+        Case(name: "clip_norm", optimizer: .sgd(), clipNorm: 0.3),
+        Case(name: "clip_value", optimizer: .sgd(), clipValue: 0.02),
+        Case(name: "average", optimizer: .sgd(), average: 0.9),
+    ]
+
+    private func recipe(_ optimizer: Case) -> TrainingRecipe {
+        TrainingRecipe(
+            loss: .crossEntropy(), optimizer: optimizer.optimizer, weightDecay: optimizer.decay, noDecay: ["*bias"], clipValue: optimizer.clipValue,
+            clipNorm: optimizer.clipNorm, average: optimizer.average)
+    }
+
+    @Test(arguments: cases)
+    func trajectoryAgreesWithPyTorch(_ optimizer: Case) throws {
+        let golden = try Golden("optimizers"), data = try Golden("mlp")
+        let run = try StepRun(Golden.model("mlp"), recipe(optimizer))
+        let wanted = try golden.numbers(optimizer.name + "/losses")
+        for step in wanted.indices {
+            let loss = try run.step(["x": data.batch("input/x", step % 4)], target: data.batch("target", step % 4), rate: optimizer.rate)
+            #expect(abs(loss - wanted[step]) < 1e-5, "step \(step): \(loss), PyTorch has \(wanted[step])")
+        }
+        guard optimizer.average != nil else { return }
+        for slot in run.graph.parameters {
+            let mean = try run.session.value("average/" + slot.name).numbers
+            let reference = try golden.numbers("\(optimizer.name)/average/\(slot.name)")
+            #expect(distance(mean, reference) < 1e-5 * length(reference), "\(slot.name)")
+        }
+    }
+
+    @Test func accumulatedBatchesEqualOneBatchOfTheirRows() throws {
+        let golden = try Golden("optimizers"), data = try Golden("mlp")
+        let run = try StepRun(Golden.model("mlp"), TrainingRecipe(loss: .crossEntropy(), accumulate: 2))
+        let wanted = try golden.numbers("accumulate/losses")
+        for batch in wanted.indices {
+            let rows = 12 - 4 * (batch % 2)
+            let loss = try run.step(
+                ["x": data.batch("input/x", batch % 4, rows: rows)], target: data.batch("target", batch % 4, rows: rows), rate: 0.01,
+                apply: batch % 2 == 1)
+            #expect(abs(loss - wanted[batch]) < 1e-5, "batch \(batch): \(loss), PyTorch has \(wanted[batch])")
+        }
+    }
+
+    @Test(arguments: [
+        ("linear", Schedule(.linear(end: 0.1), peak: 0.2)), ("cosine", Schedule(.cosine(end: 0.1), peak: 0.2)),
+        ("step", Schedule(.step(every: 4, factor: 0.5), peak: 0.2)), ("one_cycle", Schedule(.oneCycle(), peak: 0.2)),
+        ("warm_cosine", Schedule(.cosine(), peak: 0.2, warmUp: 3)),
+    ])
+    func scheduleAgreesWithPyTorch(_ name: String, _ schedule: Schedule) throws {
+        let golden = try Golden("optimizers"), data = try Golden("mlp")
+        let rates = try golden.numbers(name + "/rates"), losses = try golden.numbers(name + "/losses")
+        let run = try StepRun(Golden.model("mlp"), TrainingRecipe(loss: .crossEntropy(), optimizer: .sgd(), schedule: schedule))
+        for step in rates.indices {
+            let rate = schedule.rate(step: step, of: rates.count)
+            #expect(abs(rate - rates[step]) < 1e-12, "step \(step): \(rate), PyTorch has \(rates[step])")
+            let loss = try run.step(["x": data.batch("input/x", step % 4)], target: data.batch("target", step % 4), rate: rate)
+            #expect(abs(loss - losses[step]) < 1e-5)
+        }
+    }
+
+    @Test func everyShapeWarmsUp() {
+        for shape in [Schedule.Shape.constant, .linear(), .cosine(), .step(every: 2)] {
+            let schedule = Schedule(shape, peak: 1, warmUp: 4)
+            #expect((0..<4).map { schedule.rate(step: $0, of: 10) } == [0.25, 0.5, 0.75, 1])
+            #expect(schedule.rate(step: 4, of: 10) == 1)
+        }
+        let cycle = Schedule(.oneCycle(), peak: 1, warmUp: 4)
+        #expect(cycle.rate(step: 3, of: 10) == 1)
+        #expect(abs(cycle.rate(step: 0, of: 10) - 1 / 25.0) < 1e-12)
+    }
+
+    @Test(arguments: [
+        TrainingRecipe(loss: .meanSquaredError, optimizer: .sgd(momentum: 1)), TrainingRecipe(loss: .meanSquaredError, optimizer: .sgd(nesterov: true)),
+        TrainingRecipe(loss: .meanSquaredError, optimizer: .adam(.init(beta2: 1))), TrainingRecipe(loss: .meanSquaredError, weightDecay: -1),
+        TrainingRecipe(loss: .meanSquaredError, clipNorm: 0), TrainingRecipe(loss: .meanSquaredError, accumulate: 0),
+        TrainingRecipe(loss: .meanSquaredError, average: 1),
+    ])
+    func numbersThatMakeNoSenseAreRefused(_ recipe: TrainingRecipe) {
+        #expect(throws: AutodiffError.self) { try StepGraph(LossModel.make([3, 1]), recipe) }
+    }
+}
