@@ -68,6 +68,13 @@ enum DurableFile {
         try syncDirectory(of: path)
     }
 
+    /// Syncs a file that was written beside `path` and gives it that name.
+    static func publish(_ staged: String, as path: String) throws(TrainingError) {
+        try OwnedFile(reading: staged).sync()
+        guard rename(staged, path) == 0 else { throw .cannotWrite(path: path, reason: errnoText()) }
+        try syncDirectory(of: path)
+    }
+
     static func write(_ bytes: Data, to path: String) throws(TrainingError) {
         try write(to: path) { file throws(TrainingError) in
             try Array(bytes).withUnsafeBytesTyped { bytes throws(TrainingError) in try file.write(bytes) }

@@ -22,7 +22,7 @@ import Testing
             case "classes probabilities": .classes(count: shape[1], axis: 1, .probabilities)
             case "yesOrNo logits": .yesOrNo(.logits)
             case "yesOrNo probabilities": .yesOrNo(.probabilities)
-            default: .values
+            default: .values(isLogarithm: false)
             }
         }
 
@@ -63,7 +63,7 @@ import Testing
     }
 
     @Test func theLossIsAWeightedMeanOfBatches() {
-        var judgement = Judgement([.loss], of: .values)
+        var judgement = Judgement([.loss], of: .values(isLogarithm: false))
         judgement.add(loss: 1, weight: 3)
         judgement.add(loss: 5, weight: 1)
         judgement.add(loss: .nan, weight: 0)
@@ -76,7 +76,7 @@ import Testing
         #expect(judgement.undefined(.auc)?.contains("one class") == true)
         #expect(judgement.undefined(.f1)?.contains("one class") == true)
         #expect(judgement.undefined(.accuracy) == nil)
-        var constant = Judgement([.r2], of: .values)
+        var constant = Judgement([.r2], of: .values(isLogarithm: false))
         constant.add(answers: Tensor(.float32, [2, 1], [Float(1), 2]), labels: Tensor(.float32, [2, 1], [Float(3), 3]), weights: [1, 1])
         #expect(constant.undefined(.r2)?.contains("variance") == true)
     }
@@ -95,6 +95,12 @@ import Testing
         #expect(inner.value(.accuracy) == last.value(.accuracy))
         #expect(abs(inner.value(.logLoss) - last.value(.logLoss)) < 1e-12)
         #expect(last.value(.accuracy) == 5.0 / 6)
+    }
+
+    @Test func logarithmsAreRaised() {
+        var judgement = Judgement([.mae], of: .values(isLogarithm: true))
+        judgement.add(answers: Tensor(.float64, [2], [0.0, 1.0]), labels: Tensor(.float64, [2], [1.5, 2.718281828459045]), weights: [1, 1])
+        #expect(abs(judgement.value(.mae) - 0.25) < 1e-6)
     }
 
     @Test func manyScoresAreKeptInBoundedMemoryWithLittleError() {

@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct RowStoreTests {
     private static let ports = [InputPort(name: "x", elementType: .float32, dimensions: [nil, 2])]
-    private static let classes = Target.classIndex(count: 3, rowShape: [])
+    private static let classes = Target(.classIndex(count: 3), rowShape: [])
 
     private func open(
         _ directory: TemporaryDirectory, _ names: [String], label: InputRule.Columns = .list(["label"]), classes: [String]? = nil,
@@ -42,12 +42,12 @@ import Testing
         #expect(try (values(store.training) + values(store.validation)).sorted() == Array(0..<100))
         #expect(store.facts.columns == ["x": ["a", "b"]])
         let batch = try store.training.batch([3, 1])
-        let x = try #require(batch.inputs[0].values(as: Float.self)), labels = try #require(batch.target.values(as: Int64.self))
+        let x = try #require(batch.inputs[0].values(as: Float.self)), labels = try #require(batch.target?.values(as: Int64.self))
         for row in 0..<2 {
             #expect(x[2 * row + 1] == x[2 * row] / 4)
             #expect(labels[row] == Int64(x[2 * row]) % 3)
         }
-        #expect(batch.inputs[0].shape == [2, 2] && batch.target.shape == [2] && batch.weights.values(as: Float.self) == [1, 1])
+        #expect(batch.inputs[0].shape == [2, 2] && batch.target?.shape == [2] && batch.weights.values(as: Float.self) == [1, 1])
     }
 
     /// By key or by features: a row's side follows from the row and the seed alone.
@@ -85,7 +85,7 @@ import Testing
         try directory.write(text, to: "a.csv")
         let store = try open(directory, ["a.csv"], label: .list(["kind"]), classes: ["low", "mid", "high"], weight: "w")
         let batch = try store.training.batch(0..<store.training.rowCount)
-        let x = try #require(batch.inputs[0].values(as: Float.self)), labels = try #require(batch.target.values(as: Int64.self))
+        let x = try #require(batch.inputs[0].values(as: Float.self)), labels = try #require(batch.target?.values(as: Int64.self))
         let weights = try #require(batch.weights.values(as: Float.self))
         for row in 0..<batch.rowCount {
             #expect(labels[row] == Int64(x[2 * row]) % 3)
@@ -94,15 +94,33 @@ import Testing
         #expect(zip(store.facts.trainingClasses, store.facts.validationClasses).map(+) == [20, 20, 20])
     }
 
+    @Test func twoNamedClassesAreYesAndNo() throws {
+        let directory = try TemporaryDirectory("rows")
+        try directory.write("a,b,label\n" + (0..<40).map { "\($0),1,\($0 % 2 == 0 ? "no" : "yes")\n" }.joined(), to: "a.csv")
+        let store = try open(directory, ["a.csv"], classes: ["no", "yes"], target: Target(.yesOrNo, rowShape: []))
+        let batch = try store.training.batch(0..<store.training.rowCount)
+        let x = try #require(batch.inputs[0].values(as: Float.self))
+        #expect(batch.target?.values(as: Float.self) == stride(from: 0, to: x.count, by: 2).map { x[$0].truncatingRemainder(dividingBy: 2) })
+    }
+
+    /// What PyTorch leaves out by default is left out here too, and no class.
+    @Test func minusHundredIsLeftOut() throws {
+        let directory = try TemporaryDirectory("rows")
+        try directory.write("a,b,label\n" + (0..<40).map { "\($0),1,\($0 % 4 == 3 ? -100 : $0 % 4)\n" }.joined(), to: "a.csv")
+        let store = try open(directory, ["a.csv"])
+        #expect(zip(store.facts.trainingClasses, store.facts.validationClasses).map(+) == [10, 10, 10])
+        #expect(store.facts.trainingRows + store.facts.validationRows == 40)
+    }
+
     @Test func probabilitiesTakeAColumnEach() throws {
         let directory = try TemporaryDirectory("rows")
         let text = "a,b,p_0,p_1,p_2\n" + (0..<40).map { "\($0),1,0.25,\(Double($0 % 2) / 2),0.5\n" }.joined()
         try directory.write(text, to: "a.csv")
         let store = try open(
-            directory, ["a.csv"], label: .pattern("p_*"), target: .values(rowShape: [3], range: .probability))
+            directory, ["a.csv"], label: .pattern("p_*"), target: Target(.probabilities, rowShape: [3]))
         let batch = try store.training.batch([0])
-        #expect(batch.target.shape == [1, 3])
-        #expect(batch.target.values(as: Float.self)?[2] == 0.5)
+        #expect(batch.target?.shape == [1, 3])
+        #expect(batch.target?.values(as: Float.self)?[2] == 0.5)
         #expect(store.facts.columns == ["x": ["a", "b"]])
     }
 
@@ -136,7 +154,7 @@ import Testing
         Bad(
             description: "constant name", text: "a,b,label\n1,2,x\n3,4,x\n", classes: ["x", "y", "z"],
             words: ["is \"x\" in every row"]),
-        Bad(description: "constant number", text: "a,b,label\n1,2,0.5\n3,4,0.5\n", target: .values(rowShape: [1], range: .any), words: ["0.5 in every row"]),
+        Bad(description: "constant number", text: "a,b,label\n1,2,0.5\n3,4,0.5\n", target: Target(.numbers, rowShape: [1]), words: ["0.5 in every row"]),
         Bad(description: "unknown class", text: "a,b,label\n1,2,x\n3,4,q\n", classes: ["x", "y", "z"], words: ["row 3", "\"q\" is no class", "\"x\", \"y\", \"z\""]),
         Bad(description: "class beyond", text: "a,b,label\n1,2,0\n3,4,3\n", words: ["row 3", "class 3", "model's 3"]),
         Bad(description: "class below", text: "a,b,label\n1,2,-1\n3,4,0\n", words: ["row 2", "class -1"]),
@@ -146,14 +164,20 @@ import Testing
         Bad(description: "no label", text: "a,b,label\n1,2,0\n3,4,\n", words: ["row 3", "label"]),
         Bad(description: "NaN feature", text: "a,b,label\n1,2,0\n3,NaN,1\n", words: ["row 3", "\"b\""]),
         Bad(description: "infinite feature", text: "a,b,label\n1,2,0\n3,inf,1\n", words: ["row 3", "\"b\""]),
-        Bad(description: "NaN label", text: "a,b,label\n1,2,0\n3,4,nan\n", target: .values(rowShape: [1], range: .any), words: ["row 3", "label"]),
+        Bad(description: "NaN label", text: "a,b,label\n1,2,0\n3,4,nan\n", target: Target(.numbers, rowShape: [1]), words: ["row 3", "label"]),
         Bad(
-            description: "no probability", text: "a,b,label\n1,2,0\n3,4,1.5\n", target: .values(rowShape: [1], range: .probability),
+            description: "no probability", text: "a,b,label\n1,2,0\n3,4,1.5\n", target: Target(.yesOrNo, rowShape: []),
             words: ["row 3", "1.5", "0 to 1"]),
+        Bad(
+            description: "negative count", text: "a,b,label\n1,2,0\n3,4,-1\n", target: Target(.nonnegative, rowShape: []),
+            words: ["row 3", "-1.0", "0 or more"]),
+        Bad(
+            description: "neither yes nor no", text: "a,b,label\n1,2,no\n3,4,maybe\n", classes: ["no", "yes"],
+            target: Target(.yesOrNo, rowShape: []), words: ["row 3", "\"maybe\" is no class", "\"no\", \"yes\""]),
         Bad(description: "negative weight", text: "a,b,label,w\n1,2,0,1\n3,4,1,-2\n", weight: "w", words: ["row 3", "weight -2.0"]),
         Bad(description: "weights of nothing", text: "a,b,label,w\n1,2,0,0\n3,4,1,0\n", weight: "w", words: ["weights", "all 0"]),
         Bad(description: "no rows", text: "a,b,label\n", words: ["no rows"]),
-        Bad(description: "probabilities that are too few", text: "a,b,p_0,p_1\n1,2,0,1\n", label: .pattern("p_*"), target: .values(rowShape: [3], range: .any), words: ["label"]),
+        Bad(description: "probabilities that are too few", text: "a,b,p_0,p_1\n1,2,0,1\n", label: .pattern("p_*"), target: Target(.numbers, rowShape: [3]), words: ["label"]),
     ]
 
     @Test(arguments: bad)

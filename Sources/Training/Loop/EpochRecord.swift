@@ -18,5 +18,5 @@ package struct EpochRecord: Sendable, Codable, Hashable {
         self.seconds = seconds
     }
 
-    package subscript(metric: Metric) -> Double? { validation[metric.rawValue] }
+    package subscript(metric metric: Metric) -> Double? { validation[metric.rawValue] }
 }

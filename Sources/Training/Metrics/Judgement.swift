@@ -7,13 +7,17 @@ package enum Prediction: Sendable, Hashable {
     case classes(count: Int, axis: Int, Scores)
     /// Each element is a yes or no of its own; a label from 0.5 on is a yes. The last axis of several is the labels'.
     case yesOrNo(Scores)
-    case values
+    /// Numbers; where `isLogarithm`, their logarithms.
+    case values(isLogarithm: Bool)
+    /// Answers that only the loss can read.
+    case opaque
 
     /// The metrics that such answers have.
     package var metrics: [Metric] {
         switch self {
         case .classes, .yesOrNo: [.accuracy, .f1, .auc, .logLoss, .loss]
         case .values: [.rmse, .mae, .r2, .loss]
+        case .opaque: [.loss]
         }
     }
 }
@@ -32,35 +36,31 @@ package struct Judgement {
     }
 
     /// - Parameters:
-    ///   - answers: float32, the rows on the first axis.
-    ///   - labels: int64 class indices or float32 values, as `Target` has them.
+    ///   - answers: floating point, the rows on the first axis.
+    ///   - labels: int64 class indices or floating point values, as `Target` has them.
     ///   - weights: one a row.
     package mutating func add(answers: Tensor, labels: Tensor, weights: [Float]) {
-        guard wanted != [.loss] else { return }
-        let rows = weights.count
-        guard rows > 0 else { return }
-        withExtendedLifetime((answers, labels)) {
-            let scores = answers.bytes.bindMemory(to: Float.self)
-            switch prediction {
-            case .classes(let count, let axis, let form):
-                let inner = answers.shape.dimensions.dropFirst(axis + 1).reduce(1, *)
-                addClasses(scores, labels, weights, count: count, inner: inner, form)
-            case .yesOrNo(let form):
-                let values = labels.bytes.bindMemory(to: Float.self)
-                let width = scores.count / rows
-                let columns = answers.shape.rank > 1 ? max(answers.shape.dimensions.last ?? 1, 1) : 1
-                for index in scores.indices {
-                    classes.add(
-                        score: scores[index], isYes: values[index] >= 0.5, label: Double(values[index]), column: index % columns, of: columns,
-                        weight: Double(weights[index / width]), form: form, ranks: wanted.contains(.auc))
-                }
-            case .values:
-                let values = labels.bytes.bindMemory(to: Float.self)
-                let width = max(scores.count / rows, 1)
-                for index in scores.indices {
-                    errors.add(Double(scores[index]), Double(values[index]), column: index % width, of: width, weight: Double(weights[index / width]))
-                }
+        guard wanted != [.loss], let rows = answers.shape.dimensions.first, rows > 0 else { return }
+        let scores = answers.floats
+        switch prediction {
+        case .classes(let count, let axis, let form):
+            let inner = answers.shape.dimensions.dropFirst(axis + 1).reduce(1, *)
+            addClasses(scores, labels, weights, count: count, inner: inner, form)
+        case .yesOrNo(let form):
+            let values = labels.floats
+            let columns = answers.shape.rank > 1 ? max(answers.shape.dimensions.last ?? 1, 1) : 1
+            for index in scores.indices {
+                classes.add(
+                    score: scores[index], isYes: values[index] >= 0.5, label: Double(values[index]), column: index % columns, of: columns,
+                    weight: Double(weights[index * rows / scores.count]), form: form, ranks: wanted.contains(.auc))
             }
+        case .values(let isLogarithm):
+            let width = max(scores.count / rows, 1)
+            for index in scores.indices {
+                let score = isLogarithm ? exponential(Double(scores[index])) : Double(scores[index])
+                errors.add(score, labels.number(index), column: index % width, of: width, weight: Double(weights[index / width]))
+            }
+        case .opaque: break
         }
     }
 
@@ -97,12 +97,12 @@ package struct Judgement {
     }
 
     private mutating func addClasses(
-        _ scores: UnsafeBufferPointer<Float>, _ labels: Tensor, _ weights: [Float], count: Int, inner: Int, _ form: Prediction.Scores
+        _ scores: [Float], _ labels: Tensor, _ weights: [Float], count: Int, inner: Int, _ form: Prediction.Scores
     ) {
         let positions = scores.count / count
         let perRow = positions / weights.count
-        let indices = labels.elementType == .int64 ? labels.bytes.bindMemory(to: Int64.self) : nil
-        let shares = indices == nil ? labels.bytes.bindMemory(to: Float.self) : nil
+        let indices = labels.elementType == .int64 ? labels.values(as: Int64.self) : nil
+        let shares = indices == nil ? labels.floats : nil
         var logs = [Double](repeating: 0, count: count)
         var given = [Double](repeating: 0, count: count)
         for position in 0..<positions {

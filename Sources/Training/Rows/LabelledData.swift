@@ -16,8 +16,8 @@ package struct LabelledData: Sendable {
     package var files: [File]
     /// Which columns each model input takes; an input that is not here takes them as `TableBinder` says.
     package var inputs: [String: InputRule]
-    /// The column (or for probabilities and several targets the columns) to learn.
-    package var label: InputRule.Columns
+    /// The column (or for probabilities and several targets the columns) to learn; `nil` where the model computes its own loss.
+    package var label: InputRule.Columns?
     /// The names of the classes in the order of the model's class axis, where labels are names. Otherwise class labels are indices from 0.
     package var classes: [String]?
     /// A column of what each row counts, as a number of at least 0; without it every row counts 1.
@@ -30,7 +30,7 @@ package struct LabelledData: Sendable {
     package var dialect: TextDialect
 
     package init(
-        files: [File], label: InputRule.Columns, inputs: [String: InputRule] = [:], classes: [String]? = nil, weight: String? = nil,
+        files: [File], label: InputRule.Columns?, inputs: [String: InputRule] = [:], classes: [String]? = nil, weight: String? = nil,
         key: [String] = [], keep: [String] = [], types: [String: String] = [:], dialect: TextDialect = TextDialect()
     ) {
         self.files = files

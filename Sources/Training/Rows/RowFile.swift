@@ -23,9 +23,9 @@ final class RowWriter {
         pending.reserveCapacity(1 << 20)
     }
 
-    /// - Parameter sources: one tensor for each input, then target and weight, each of as many rows; row `row` of them is taken.
+    /// - Parameter sources: one tensor for each of the layout's fields, each of as many rows; row `row` of them is taken.
     func append(_ sources: [UnsafeRawBufferPointer], row: Int) throws(TrainingError) {
-        for (field, source) in zip(layout.inputs + [layout.target, layout.weight], sources) {
+        for (field, source) in zip(layout.fields, sources) {
             let begin = row * field.byteCount
             pending.append(contentsOf: source[begin..<begin + field.byteCount])
         }
@@ -65,7 +65,7 @@ package final class RowFile {
 
     /// The rows of these numbers, in their order.
     package func batch(_ rows: some Collection<Int>) throws(TrainingError) -> RowBatch {
-        let fields = layout.inputs + [layout.target, layout.weight]
+        let fields = layout.fields
         let buffers = fields.map { TensorBuffer(byteCount: $0.byteCount * rows.count) }
         for (place, row) in rows.enumerated() {
             precondition(row >= 0 && row < rowCount, "row \(row) of \(rowCount)")
@@ -81,7 +81,7 @@ package final class RowFile {
             Tensor(elementType: field.elementType, shape: Shape([rows.count] + field.rowShape), buffer: buffer)
         }
         return RowBatch(
-            rowCount: rows.count, inputs: Array(tensors.prefix(layout.inputs.count)), target: tensors[layout.inputs.count],
-            weights: tensors[layout.inputs.count + 1])
+            rowCount: rows.count, inputs: Array(tensors.prefix(layout.inputs.count)),
+            target: layout.target == nil ? nil : tensors[layout.inputs.count], weights: tensors[tensors.count - 1])
     }
 }

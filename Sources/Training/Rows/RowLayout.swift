@@ -16,14 +16,14 @@ package struct RowLayout: Sendable, Hashable, Codable {
 
     /// The model's inputs, in its order.
     package let inputs: [Field]
-    /// What the loss compares with.
-    package let target: Field
+    /// What the loss compares with, where it does.
+    package let target: Field?
     /// float32, one a row.
     package let weight: Field
     let byteCount: Int
 
     /// `nil` where the bytes of a row are not whole or do not fit an `Int`.
-    init?(inputs: [(name: String, elementType: ElementType, rowShape: [Int])], target: (elementType: ElementType, rowShape: [Int])) {
+    init?(inputs: [(name: String, elementType: ElementType, rowShape: [Int])], target: (elementType: ElementType, rowShape: [Int])?) {
         var offset = 0
         func field(_ name: String, _ type: ElementType, _ shape: [Int]) -> Field? {
             guard let count = Shape(shape).elementCount, let bits = type.bitWidth, bits % 8 == 0,
@@ -37,12 +37,20 @@ package struct RowLayout: Sendable, Hashable, Codable {
             guard let made = field(input.name, input.elementType, input.rowShape) else { return nil }
             fields.append(made)
         }
-        guard let target = field("label", target.elementType, target.rowShape), let weight = field("weight", .float32, []) else { return nil }
+        var label: Field?
+        if let target {
+            label = field("label", target.elementType, target.rowShape)
+            if label == nil { return nil }
+        }
+        guard let weight = field("weight", .float32, []) else { return nil }
         self.inputs = fields
-        self.target = target
+        self.target = label
         self.weight = weight
         byteCount = offset
     }
+
+    /// In the order of their bytes.
+    var fields: [Field] { inputs + [target, weight].compactMap(\.self) }
 }
 
 /// Rows of one side of the split, gathered as the engine takes them.
@@ -50,7 +58,7 @@ package struct RowBatch {
     package let rowCount: Int
     /// In the order of `RowLayout.inputs`; the first axis is `rowCount`.
     package let inputs: [Tensor]
-    package let target: Tensor
+    package let target: Tensor?
     /// `[rowCount]`.
-    package let weights: Tensor
+    package internal(set) var weights: Tensor
 }

@@ -6,25 +6,28 @@ import Tensors
 struct RowPacking {
     private let data: LabelledData
     private let ports: [InputPort]
-    private let target: Target
+    private let target: Target?
     private let split: ValidationSplit
     private let directory: String
+    /// Rows to learn from must differ in their labels; rows to look at need not.
+    private let isForTraining: Bool
 
     private var writers: (training: RowWriter, validation: RowWriter, layout: RowLayout)?
     private var facts = RowStore.Facts()
     private var pinned: [String: [String]] = [:]
-    private var labels = LabelRange()
+    private var range = LabelRange()
 
     static func trainingPath(_ directory: String) -> String { directory + "/training.rows" }
     static func validationPath(_ directory: String) -> String { directory + "/validation.rows" }
 
-    init(_ data: LabelledData, ports: [InputPort], target: Target, split: ValidationSplit, directory: String) {
+    init(_ data: LabelledData, ports: [InputPort], target: Target?, split: ValidationSplit, directory: String, isForTraining: Bool) {
         self.data = data
+        self.isForTraining = isForTraining
         self.ports = ports
         self.target = target
         self.split = split
         self.directory = directory
-        if case .classIndex(let count, _) = target {
+        if case .classIndex(let count)? = target?.kind {
             facts.trainingClasses = Array(repeating: 0, count: count)
             facts.validationClasses = Array(repeating: 0, count: count)
         }
@@ -51,7 +54,7 @@ struct RowPacking {
         facts.trainingRows = writers.training.rowCount
         facts.validationRows = writers.validation.rowCount
         facts.columns = pinned
-        try refuseUnusable(first.path)
+        if isForTraining { try refuseUnusable(first.path) }
         return (writers.layout, facts)
     }
 
@@ -66,11 +69,8 @@ struct RowPacking {
             try check()
             let batch: InputBatch?
             do { batch = try features.next() } catch { throw Self.worded(error, file: file.path) }
-            let labelled = try targets.next()
-            guard let batch, let labelled else { return }
-            guard batch.rowCount == labelled.rowCount else {
-                throw .cannotRead(path: file.path, reason: "it changed while it was read")
-            }
+            guard let batch else { return }
+            let labelled = try targets.next(rows: batch.rowCount)
             try append(batch, labelled, file)
             progress((writers?.training.rowCount ?? 0) + (writers?.validation.rowCount ?? 0))
         }
@@ -110,9 +110,9 @@ struct RowPacking {
             }
             inputs.append(tensor)
         }
-        let writers = try writers(for: inputs, file)
+        let writers = try writers(for: inputs, labelled.target, file)
         let weights = Tensor(.float32, [batch.rowCount], labelled.weights)
-        let sources = inputs + [labelled.target, weights]
+        let sources = inputs + [labelled.target, weights].compactMap(\.self)
         try withExtendedLifetime(sources) { () throws(TrainingError) in
             let bytes = sources.map(\.bytes)
             for row in 0..<batch.rowCount {
@@ -132,12 +132,13 @@ struct RowPacking {
     }
 
     private mutating func writers(
-        for inputs: [Tensor], _ file: LabelledData.File
+        for inputs: [Tensor], _ label: Tensor?, _ file: LabelledData.File
     ) throws(TrainingError) -> (training: RowWriter, validation: RowWriter, layout: RowLayout) {
         if let writers {
-            for (field, tensor) in zip(writers.layout.inputs, inputs) where Array(tensor.shape.dimensions.dropFirst()) != field.rowShape {
+            for (field, tensor) in zip(writers.layout.fields, inputs + [label].compactMap(\.self))
+            where Array(tensor.shape.dimensions.dropFirst()) != field.rowShape {
                 throw .badLabels(
-                    file: file.path, reason: "rows of input '\(field.name)' are \(Shape(Array(tensor.shape.dimensions.dropFirst()))) here and \(Shape(field.rowShape)) before",
+                    file: file.path, reason: "rows of '\(field.name)' are \(Shape(Array(tensor.shape.dimensions.dropFirst()))) here and \(Shape(field.rowShape)) before",
                     remedy: "give all labelled files the same columns")
             }
             return writers
@@ -145,7 +146,7 @@ struct RowPacking {
         let fields = zip(ports, inputs).map { port, tensor in
             (name: port.name, elementType: tensor.elementType, rowShape: Array(tensor.shape.dimensions.dropFirst()))
         }
-        guard let layout = RowLayout(inputs: fields, target: (target.elementType, target.rowShape)) else {
+        guard let layout = RowLayout(inputs: fields, target: label.map { ($0.elementType, Array($0.shape.dimensions.dropFirst())) }) else {
             throw .badLabels(file: file.path, reason: "its rows are too large to keep", remedy: "train on fewer columns")
         }
         let made = (
@@ -158,34 +159,30 @@ struct RowPacking {
 
     private mutating func note(_ batch: TargetColumns.Batch, row: Int, isHeldOut: Bool) {
         if isHeldOut { facts.validationWeight += Double(batch.weights[row]) } else { facts.trainingWeight += Double(batch.weights[row]) }
-        let width = batch.target.elementCount / batch.rowCount
-        let part = row * width * (batch.target.elementType == .int64 ? 8 : 4)
-        for index in 0..<width {
-            switch target {
-            case .classIndex:
-                let value = batch.target.bytes.loadUnaligned(fromByteOffset: part + 8 * index, as: Int64.self)
-                if isHeldOut { facts.validationClasses[Int(value)] += 1 } else { facts.trainingClasses[Int(value)] += 1 }
-            case .values:
-                labels.add(batch.target.bytes.loadUnaligned(fromByteOffset: part + 4 * index, as: Float.self), column: index)
+        guard let labels = batch.target else { return }
+        let width = labels.elementCount / batch.weights.count
+        for index in row * width..<(row + 1) * width {
+            let value = labels.number(index)
+            guard case .classIndex? = target?.kind else {
+                range.add(value, column: index % width)
+                continue
             }
+            if value < 0 { continue }
+            if isHeldOut { facts.validationClasses[Int(value)] += 1 } else { facts.trainingClasses[Int(value)] += 1 }
         }
     }
 
     private func refuseUnusable(_ file: String) throws(TrainingError) {
-        let columns = switch data.label {
-        case .pattern(let pattern): pattern
-        case .list(let names): names.joined(separator: ", ")
-        }
         var constant: String?
-        switch target {
-        case .classIndex:
+        if case .classIndex? = target?.kind {
             let seen = zip(facts.trainingClasses, facts.validationClasses).enumerated().filter { $1.0 + $1.1 > 0 }.map(\.offset)
-            if seen.count == 1 { constant = data.classes.map { "\"\($0[seen[0]])\"" } ?? "\(seen[0])" }
-        case .values: constant = labels.constant.map { "\($0)" }
+            if seen.count < 2 { constant = seen.first.map { data.classes?[$0].quoted ?? "\($0)" } ?? "left out (-100)" }
+        } else if target != nil, let value = range.constant {
+            constant = data.classes.flatMap { $0.indices.contains(Int(value)) ? $0[Int(value)].quoted : nil } ?? "\(value)"
         }
         if let constant {
             throw .badLabels(
-                file: file, reason: "the label (\(columns)) is \(constant) in every row, which teaches nothing",
+                file: file, reason: "the label (\(data.label?.words ?? "")) is \(constant) in every row, which teaches nothing",
                 remedy: "bring rows with other labels too")
         }
         if facts.trainingRows == 0 {
@@ -218,14 +215,18 @@ struct RowPacking {
 
 /// Whether a label of numbers varies at all.
 private struct LabelRange {
-    private var first: [Int: Float] = [:]
+    private var first: [Int: Double] = [:]
     private var varies = false
 
-    mutating func add(_ value: Float, column: Int) {
+    mutating func add(_ value: Double, column: Int) {
         guard !varies else { return }
         if let known = first[column] { varies = known != value } else { first[column] = value }
     }
 
     /// The value that every row has.
-    var constant: Float? { varies ? nil : first.min { $0.key < $1.key }?.value }
+    var constant: Double? { varies ? nil : first.min { $0.key < $1.key }?.value }
+}
+
+extension String {
+    fileprivate var quoted: String { "\"\(self)\"" }
 }

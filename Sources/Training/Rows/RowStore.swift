@@ -34,15 +34,17 @@ package struct RowStore {
     ///
     /// - Parameters:
     ///   - ports: the model's inputs, in its order.
+    ///   - target: `nil` where the model computes its own loss.
+    ///   - isForTraining: whether rows that teach nothing are refused.
     ///   - fingerprint: stands for everything that the rows follow from.
     package static func open(
-        _ data: LabelledData, ports: [InputPort], target: Target, split: ValidationSplit, directory: String, fingerprint: String,
-        check: () throws(TrainingError) -> Void, progress: (Int) -> Void
+        _ data: LabelledData, ports: [InputPort], target: Target?, split: ValidationSplit, directory: String, fingerprint: String,
+        isForTraining: Bool = true, check: () throws(TrainingError) -> Void, progress: (Int) -> Void
     ) throws(TrainingError) -> RowStore {
         if let known = decoded(Index.self, at: directory + "/rows.json"), known.fingerprint == fingerprint, let store = try? RowStore(known, directory: directory) {
             return store
         }
-        var packing = RowPacking(data, ports: ports, target: target, split: split, directory: directory)
+        var packing = RowPacking(data, ports: ports, target: target, split: split, directory: directory, isForTraining: isForTraining)
         let (layout, facts) = try packing.run(check: check, progress: progress)
         let index = Index(fingerprint: fingerprint, layout: layout, facts: facts)
         try DurableFile.write(try encoded(index), to: directory + "/rows.json")
