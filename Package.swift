@@ -98,7 +98,8 @@ let package = Package(
             exclude: ["Fixtures", "make-fixtures.py", "expected-failures.txt"]),
         tests("Passes", ["ConformanceSupport", "ONNX", "Engine", "Tensors"], exclude: ["conformance-exceptions.txt"]),
         tests("Autodiff", ["Passes", "ONNX", "Engine", "Tensors"], exclude: ["Golden"]),
-        tests("Training", ["Autodiff", "Passes", "ONNX", "Engine", "Columnar", "Tensors"]),
+        tests(
+            "Training", ["Autodiff", "Passes", "ONNX", "Engine", "Columnar", "Tensors"], exclude: ["Fixtures", "make-fixtures.py"]),
         tests("Columnar", ["Tensors"], exclude: ["Fixtures", "make-fixtures.py"]),
         tests("Watcher", [system, logging], exclude: ["Traces"]),
         tests("Landing", [system]),

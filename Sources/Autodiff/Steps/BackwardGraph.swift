@@ -8,6 +8,8 @@ import Tensors
 package struct BackwardGraph: Sendable {
     package let model: Model
     package let target: StepGraph.Target?
+    /// What the loss reads; empty without one, and where the model computes its own.
+    package let scores: [StepGraph.Scores]
     package let sampleWeight: String?
     package let loss: String?
     package let lossWeight: String?
@@ -74,6 +76,7 @@ package struct BackwardGraph: Sendable {
         graph.keepOnly(outputs: outputs)
         model = graph
         target = loss?.target
+        scores = loss?.scores ?? []
         sampleWeight = loss?.sampleWeight
         self.loss = loss?.reportedMean
         lossWeight = loss?.reportedWeight

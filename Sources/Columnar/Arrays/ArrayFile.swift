@@ -11,7 +11,8 @@ final class ArrayRows {
     private let file: String
     private var rowsRead = 0
 
-    init(name: String, _ bytes: EntryBytes, file: String) throws(ColumnarError) {
+    /// - Parameter allowsScalar: takes a single value for one row of it.
+    init(name: String, _ bytes: EntryBytes, file: String, allowsScalar: Bool = false) throws(ColumnarError) {
         self.name = name
         self.bytes = bytes
         self.file = file
@@ -36,11 +37,11 @@ final class ArrayRows {
             if error.isUnsupported { throw .unsupported(file: location.description, reason: error.text) }
             throw .badFile(location, reason: error.text)
         }
-        guard let width = header.rowWidth else {
+        guard let width = allowsScalar && header.shape.isEmpty ? 1 : header.rowWidth else {
             throw .mismatch(location, reason: header.shape.isEmpty ? "the array is a single value: its first axis must be the rows" : "the array's shape is too large")
         }
         self.width = width
-        rowCount = header.shape[0]
+        rowCount = header.shape.first ?? 1
         let needed = header.byteCount + rowCount * width * header.elementByteCount
         guard needed <= bytes.size else {
             throw .badFile(location, reason: "the array is cut off: \(bytes.size) of \(needed) bytes are there")

@@ -151,11 +151,14 @@ struct NpyHeader: Hashable {
 
     /// Header bytes whose count does not depend on the number of rows, so that it can be written last.
     static func bytes(code: String, rowCount: Int, rowShape: [Int]) -> [UInt8] {
-        let axes = rowShape.map { ", \($0)" }.joined()
-        let tuple = "(\(rowCount)" + (axes.isEmpty ? ",)" : axes + ")")
+        // Room for the longest count, so that a header written first can be written again.
+        bytes(code: code, shape: [rowCount] + rowShape, reserved: 20 - String(rowCount).count)
+    }
+
+    static func bytes(code: String, shape: [Int], reserved: Int = 0) -> [UInt8] {
+        let tuple = "(" + shape.map(String.init).joined(separator: ", ") + (shape.count == 1 ? ",)" : ")")
         let text = "{'descr': '\(code)', 'fortran_order': False, 'shape': \(tuple), }"
-        let digits = 20 - String(rowCount).count
-        let unpadded = 10 + text.utf8.count + digits + 1
+        let unpadded = 10 + text.utf8.count + reserved + 1
         let total = (unpadded + 63) / 64 * 64
         let spaces = total - 10 - text.utf8.count - 1
         let length = UInt16(total - 10)

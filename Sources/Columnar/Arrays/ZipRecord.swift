@@ -79,6 +79,8 @@ enum ZipRecord {
     }
 }
 
-func crc32(_ previous: UInt32, _ bytes: [UInt8]) -> UInt32 {
-    bytes.withUnsafeBufferPointer { carrow_crc32(previous, $0.baseAddress, Int64($0.count)) }
+func crc32(_ previous: UInt32, _ bytes: [UInt8]) -> UInt32 { bytes.withUnsafeBytes { crc32(previous, $0) } }
+
+func crc32(_ previous: UInt32, _ bytes: UnsafeRawBufferPointer) -> UInt32 {
+    carrow_crc32(previous, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), Int64(bytes.count))
 }

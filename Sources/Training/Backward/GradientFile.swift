@@ -1,0 +1,23 @@
+import Columnar
+package import Tensors
+
+/// Named tensors as a file, `.npz` or `.safetensors` by its name, whole under the name or not there.
+package enum GradientFile {
+    package static let extensions = [".npz", ".safetensors"]
+
+    package static func write(_ tensors: [(name: String, tensor: Tensor)], to path: String) throws(TrainingError) {
+        if path.hasSuffix(".safetensors") {
+            try Safetensors.write(tensors, to: path)
+            return
+        }
+        let staged = path + ".part"
+        do { try NamedArrays.write(tensors, to: staged) } catch { throw .cannotWrite(path: path, reason: "\(error)") }
+        try DurableFile.publish(staged, as: path)
+    }
+
+    /// - Returns: in the file's order.
+    package static func read(_ path: String) throws(TrainingError) -> [(name: String, tensor: Tensor)] {
+        if path.hasSuffix(".safetensors") { return try Safetensors.read(path) }
+        do { return try NamedArrays.read(path) } catch { throw .cannotRead(path: path, reason: "\(error)") }
+    }
+}

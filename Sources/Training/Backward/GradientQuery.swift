@@ -1,0 +1,128 @@
+package import Autodiff
+import Columnar
+package import Engine
+import Foundation
+package import ONNX
+package import Tensors
+
+/// The gradients of a model on given data, without a step: `grad L = backward(Y, M)`.
+///
+/// Rows of a table go through in batches, and what comes out is the gradient over all of them: of the weighted mean of the loss, or the sum
+/// of the vector-Jacobian products. Arrays go through as they are, in one run.
+package struct GradientQuery: Sendable {
+    package enum Seed: Sendable {
+        case loss(Loss, outputs: [String])
+        /// One for each output that is to count, by name; over a table, rows on the first axis.
+        case cotangents([(name: String, tensor: Tensor)])
+    }
+
+    package enum Data: Sendable {
+        case table(LabelledData)
+        /// An `.npz` file of arrays named as the inputs (an `.npy` file for the only one), with `label` and `weight` among them.
+        case arrays(path: String, label: String?, weight: String?, classes: [String]?)
+    }
+
+    package var model: Model
+    package var seed: Seed
+    package var data: Data
+    /// Whether the float inputs' gradients are wanted too.
+    package var withInputs: Bool
+    /// Rows at a time.
+    package var batchSize: Int
+    package var threads: Int
+
+    package init(model: Model, seed: Seed, data: Data, withInputs: Bool = false, batchSize: Int = 256, threads: Int = 1) {
+        self.model = model
+        self.seed = seed
+        self.data = data
+        self.withInputs = withInputs
+        self.batchSize = batchSize
+        self.threads = threads
+    }
+
+    package struct Answer: Sendable {
+        /// By initializer in the model's order, then by input.
+        package var gradients: [(name: String, tensor: Tensor)]
+        /// The mean over the rows.
+        package var loss: Double?
+        /// `nil` for arrays.
+        package var rows: Int?
+        /// The float initializers without a gradient, and why.
+        package var untouched: [String: String]
+    }
+
+    /// - Parameter scratch: a folder to keep packed rows in; it may be removed afterwards.
+    package func run(scratch: String, cancellation: Cancellation? = nil) throws(TrainingError) -> Answer {
+        let graph: BackwardGraph
+        do throws(AutodiffError) {
+            switch seed {
+            case .loss(let loss, let outputs): graph = try BackwardGraph(model, loss: loss, outputs: outputs, inputs: withInputs)
+            case .cotangents(let given): graph = try BackwardGraph(model, cotangentsOf: given.map(\.name), inputs: withInputs)
+            }
+        } catch { throw TrainingError(error) }
+        let session: Session
+        do {
+            session = try Session(
+                model: try graph.model.serialized(), options: SessionOptions(threads: threads, deterministic: true))
+        } catch { throw .badModel(reason: "its gradient graph does not load: \(error)", remedy: "export the model another way") }
+        let sums = GradientSums(graph: graph, session: session, model: model, cancellation: cancellation)
+        var answer: Answer
+        switch data {
+        case .table(let data): answer = try overTable(data, graph, sums, scratch)
+        case .arrays(let path, let label, let weight, let classes):
+            let feeds = try ArrayFeeds(path: path, label: label, weight: weight, classes: classes)
+            try sums.add(feeds.all(model: model, graph: graph, seed: seed), rows: nil)
+            answer = Answer(gradients: sums.gradients(), loss: sums.loss, rows: nil, untouched: [:])
+        }
+        answer.untouched = Dictionary(graph.untrained.map { ($0.name, $0.reason) }, uniquingKeysWith: { first, _ in first })
+        return answer
+    }
+
+    private func overTable(
+        _ data: LabelledData, _ graph: BackwardGraph, _ sums: GradientSums, _ scratch: String
+    ) throws(TrainingError) -> Answer {
+        let ports = try model.rowPorts()
+        var target: Target?
+        if case .loss(let loss, _) = seed {
+            target = try Target(graph.target, classCount: graph.scores.first?.classCount ?? data.classes?.count, loss: loss)
+        }
+        let store = try RowStore.open(
+            data, ports: ports.map(\.withOpenBatch), target: target, split: ValidationSplit(share: 0, seed: 0), directory: scratch,
+            fingerprint: "", isForTraining: false, check: {}, progress: { _ in })
+        let rows = store.training.rowCount
+        let fixed = Set(ports.compactMap { $0.dimensions[0] })
+        let size = fixed.first ?? batchSize
+        guard fixed.isEmpty || fixed.count == 1 && rows % size == 0 else {
+            throw .badModel(
+                reason: "it takes batches of \(size), and \(rows) rows do not make whole ones", remedy: "export it with an open batch axis, or give other rows")
+        }
+        if case .cotangents(let given) = seed {
+            for (name, tensor) in given where tensor.shape.dimensions.first != rows {
+                throw .badLabels(
+                    file: "cotangents", reason: "'\(name)' has the shape \(tensor.shape) for \(rows) rows", remedy: "give one cotangent for each row")
+            }
+        }
+        for start in stride(from: 0, to: rows, by: size) {
+            let range = start..<min(start + size, rows)
+            let batch = try store.training.batch(range)
+            var feeds: [(name: String, tensor: Tensor)] = zip(ports, batch.inputs).map { ($0.name, $1) }
+            if let port = graph.target, let target = batch.target { feeds.append((port.name, target)) }
+            if let name = graph.sampleWeight { feeds.append((name, batch.weights)) }
+            if case .cotangents(let given) = seed {
+                for (name, tensor) in given { if let input = graph.cotangents[name] { feeds.append((input, tensor.rows(range))) } }
+            }
+            try sums.add(feeds, rows: range.count)
+        }
+        return Answer(gradients: sums.gradients(), loss: sums.loss, rows: rows, untouched: [:])
+    }
+}
+
+extension Tensor {
+    /// Some steps of the first axis, copied.
+    fileprivate func rows(_ range: Range<Int>) -> Tensor {
+        let shape = Shape([range.count] + self.shape.dimensions.dropFirst())
+        let size = bytes.count / max(self.shape.dimensions.first ?? 1, 1)
+        let part = UnsafeRawBufferPointer(rebasing: bytes[range.lowerBound * size..<range.upperBound * size])
+        return withExtendedLifetime(self) { Tensor(elementType: elementType, shape: shape, bytes: part)! }
+    }
+}

@@ -1,0 +1,106 @@
+import Crypto
+import Foundation
+import Tensors
+
+/// Where a run stood at a boundary between two batches.
+struct Checkpoint: Codable, Equatable {
+    /// What everything follows from: a checkpoint of another run is none.
+    var fingerprint: String
+    /// Batches run since the beginning.
+    var batches = 0
+    /// Optimization steps taken.
+    var steps = 0
+    /// The epoch under way, from 1, and the batches of it that are done.
+    var epoch = 1
+    var batchesOfEpoch = 0
+    /// Of the epoch under way: the losses' sum, each times its weight, and the weights' sum.
+    var lossSum = 0.0
+    var lossWeight = 0.0
+    var history: [EpochRecord] = []
+    var bestEpoch = 0
+    var bestValue: Double?
+    var epochsSinceBest = 0
+    var seconds = 0.0
+    var state: File?
+    var best: File?
+
+    struct File: Codable, Equatable {
+        var name: String
+        var digest: String
+    }
+}
+
+/// Checkpoints of one run in its directory: the newest two, each of them a JSON file that names the tensors it goes with, which were
+/// safe before it was written. What no checkpoint names is removed.
+struct CheckpointStore {
+    typealias NamedTensors = [(name: String, tensor: Tensor)]
+
+    private let directory: String
+    private let fingerprint: String
+
+    init(directory: String, fingerprint: String) {
+        self.directory = directory
+        self.fingerprint = fingerprint
+    }
+
+    /// - Parameter best: the parameters of the best epoch so far, where they changed since the last checkpoint.
+    mutating func save(_ checkpoint: inout Checkpoint, state: NamedTensors, best: NamedTensors?) throws(TrainingError) {
+        checkpoint.fingerprint = fingerprint
+        let stateName = "state-\(checkpoint.batches).safetensors"
+        checkpoint.state = .init(name: stateName, digest: try Safetensors.write(state, to: directory + "/" + stateName))
+        if let best {
+            let name = "best-\(checkpoint.bestEpoch).safetensors"
+            checkpoint.best = .init(name: name, digest: try Safetensors.write(best, to: directory + "/" + name))
+        }
+        try DurableFile.write(try encoded(checkpoint), to: path(of: checkpoint.batches))
+        prune()
+    }
+
+    /// The last checkpoint of this run that is whole.
+    func latest() throws(TrainingError) -> (checkpoint: Checkpoint, state: NamedTensors, best: NamedTensors?)? {
+        for number in numbers() {
+            guard let checkpoint = decoded(Checkpoint.self, at: path(of: number)), checkpoint.fingerprint == fingerprint,
+                let file = checkpoint.state, let state = try? tensors(file)
+            else { continue }
+            var best: NamedTensors?
+            if let file = checkpoint.best {
+                guard let tensors = try? tensors(file) else { continue }
+                best = tensors
+            }
+            return (checkpoint, state, best)
+        }
+        return nil
+    }
+
+    private func tensors(_ file: Checkpoint.File) throws(TrainingError) -> NamedTensors {
+        let path = directory + "/" + file.name
+        guard try SHA256.hex(ofFile: path) == file.digest else { throw .cannotRead(path: path, reason: "it is damaged") }
+        return try Safetensors.read(path)
+    }
+
+    private func path(of number: Int) -> String { directory + "/checkpoint-\(number).json" }
+
+    private func names() -> [String] { (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [] }
+
+    /// The newest first.
+    private func numbers() -> [Int] {
+        names().compactMap { name in
+            name.hasPrefix("checkpoint-") && name.hasSuffix(".json") ? Int(name.dropFirst(11).dropLast(5)) : nil
+        }.sorted(by: >)
+    }
+
+    private func prune() {
+        let kept = numbers().prefix(2)
+        var named: Set<String> = []
+        for number in kept {
+            named.insert("checkpoint-\(number).json")
+            guard let checkpoint = decoded(Checkpoint.self, at: path(of: number)) else { continue }
+            for file in [checkpoint.state, checkpoint.best] { if let file { named.insert(file.name) } }
+        }
+        for name in names() where !named.contains(name) {
+            let isOurs = ["checkpoint-", "state-", "best-"].contains { name.hasPrefix($0) }
+            // What cannot be removed now is removed the next time.
+            if isOurs { try? FileManager.default.removeItem(atPath: directory + "/" + name) }
+        }
+    }
+}

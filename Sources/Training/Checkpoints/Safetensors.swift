@@ -1,0 +1,99 @@
+import Crypto
+import Foundation
+package import Tensors
+
+/// The safetensors format: eight bytes of header length, a JSON header that says type, shape and place of each tensor, and the bytes.
+package enum Safetensors {
+    /// Names and types that the format has for ours; others are refused by name.
+    private static let codes: [(code: String, type: ElementType)] = [
+        ("F64", .float64), ("F32", .float32), ("F16", .float16), ("BF16", .bfloat16), ("I64", .int64), ("I32", .int32), ("I16", .int16),
+        ("I8", .int8), ("U64", .uint64), ("U32", .uint32), ("U16", .uint16), ("U8", .uint8), ("BOOL", .bool),
+        ("F8_E4M3", .float8e4m3fn), ("F8_E5M2", .float8e5m2),
+    ]
+
+    /// A larger header is no header of ours or of anyone's.
+    private static let longestHeader = 100 << 20
+
+    /// Writes the tensors in the order given, whole under the name or not at all, and returns the SHA-256 of the file.
+    @discardableResult
+    package static func write(
+        _ tensors: [(name: String, tensor: Tensor)], metadata: [String: String] = [:], to path: String
+    ) throws(TrainingError) -> String {
+        var hash = SHA256()
+        try DurableFile.write(to: path) { file throws(TrainingError) in
+            func put(_ bytes: UnsafeRawBufferPointer) throws(TrainingError) {
+                hash.update(bufferPointer: bytes)
+                try file.write(bytes)
+            }
+            let head = try header(tensors, metadata, path)
+            try head.withUnsafeBytesTyped { bytes throws(TrainingError) in try put(bytes) }
+            for (_, tensor) in tensors {
+                try withExtendedLifetime(tensor) { () throws(TrainingError) in try put(tensor.bytes) }
+            }
+        }
+        return hash.finalize().map { String(format: "%02x", $0) }.joined()
+    }
+
+    /// All tensors of a file, in the order in which their bytes lie.
+    package static func read(_ path: String) throws(TrainingError) -> [(name: String, tensor: Tensor)] {
+        let file = try OwnedFile(reading: path)
+        func bad(_ reason: String) -> TrainingError { .cannotRead(path: path, reason: reason) }
+        let size = try file.byteCount()
+        guard size >= 8 else { throw bad("it is too short for a safetensors file") }
+        var length = [UInt8](repeating: 0, count: 8)
+        try length.withUnsafeMutableBytesTyped { bytes throws(TrainingError) in try file.read(into: bytes, at: 0) }
+        let headerBytes = Int(clamping: length.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+        guard headerBytes <= min(longestHeader, size - 8) else { throw bad("its header is cut off") }
+        var head = [UInt8](repeating: 0, count: headerBytes)
+        try head.withUnsafeMutableBytesTyped { bytes throws(TrainingError) in try file.read(into: bytes, at: 8) }
+        guard let object = try? JSONSerialization.jsonObject(with: Data(head)) as? [String: Any] else { throw bad("its header is not JSON") }
+        var entries: [(name: String, type: String, shape: [Int], bytes: Range<Int>)] = []
+        for (name, value) in object where name != "__metadata__" {
+            guard let value = value as? [String: Any], let type = value["dtype"] as? String, let shape = value["shape"] as? [Int],
+                let offsets = value["data_offsets"] as? [Int], offsets.count == 2, offsets[0] >= 0, offsets[0] <= offsets[1]
+            else { throw bad("its header does not describe '\(name)'") }
+            entries.append((name, type, shape, offsets[0]..<offsets[1]))
+        }
+        entries.sort { ($0.bytes.lowerBound, $0.bytes.upperBound, $0.name) < ($1.bytes.lowerBound, $1.bytes.upperBound, $1.name) }
+        var tensors: [(name: String, tensor: Tensor)] = []
+        for (name, code, dimensions, place) in entries {
+            guard let type = codes.first(where: { $0.code == code })?.type else { throw bad("'\(name)' is of type \(code), which is not read") }
+            let shape = Shape(dimensions)
+            guard let count = shape.elementCount, type.byteCount(elements: count) == place.count, place.upperBound <= size - 8 - headerBytes else {
+                throw bad("'\(name)' does not lie where its header says")
+            }
+            let buffer = TensorBuffer(byteCount: place.count)
+            try file.read(into: buffer.mutableBytes, at: 8 + headerBytes + place.lowerBound)
+            tensors.append((name, Tensor(elementType: type, shape: shape, buffer: buffer)))
+        }
+        return tensors
+    }
+
+    private static func header(
+        _ tensors: [(name: String, tensor: Tensor)], _ metadata: [String: String], _ path: String
+    ) throws(TrainingError) -> [UInt8] {
+        var parts: [String] = []
+        if !metadata.isEmpty { parts.append("\"__metadata__\":" + String(decoding: try compact(metadata), as: UTF8.self)) }
+        var offset = 0
+        for (name, tensor) in tensors {
+            guard let code = codes.first(where: { $0.type == tensor.elementType })?.code else {
+                throw .cannotWrite(path: path, reason: "'\(name)' is of type \(tensor.elementType.name), which safetensors do not have")
+            }
+            let shape = tensor.shape.dimensions.map(String.init).joined(separator: ",")
+            let end = offset + tensor.bytes.count
+            parts.append(
+                String(decoding: try compact(name), as: UTF8.self) + #":{"dtype":"\#(code)","shape":[\#(shape)],"data_offsets":[\#(offset),\#(end)]}"#)
+            offset = end
+        }
+        var json = Array(("{" + parts.joined(separator: ",") + "}").utf8)
+        // Tensors begin at a multiple of eight, as the format's own writer has it.
+        while json.count % 8 != 0 { json.append(UInt8(ascii: " ")) }
+        return withUnsafeBytes(of: UInt64(json.count).littleEndian) { Array($0) } + json
+    }
+
+    private static func compact(_ value: some Encodable) throws(TrainingError) -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        do { return try encoder.encode(value) } catch { throw .cannotWrite(path: "a safetensors header", reason: "\(error)") }
+    }
+}

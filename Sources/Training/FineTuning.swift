@@ -1,0 +1,53 @@
+package import Autodiff
+package import ONNX
+
+/// A model made better by gradient descent on labelled rows: `M_optimized = M - eta * grad L`, as often as the plan says.
+///
+/// The result is the model that was given, with other values in its trained initializers and nothing else changed. The same model, files,
+/// recipe, plan and engine give the same bytes, however often the process was killed and the run taken up again in the same `directory`.
+package struct FineTuning: Sendable {
+    /// The float parent. Its external data must be within it or beside it (`Model.directory`).
+    package var model: Model
+    package var data: LabelledData
+    package var recipe: TrainingRecipe
+    package var plan: TrainingPlan
+    /// A folder of this run's own, which exists: packed rows and checkpoints. Whoever made it removes it once the outcome is safe.
+    package var directory: String
+
+    package init(model: Model, data: LabelledData, recipe: TrainingRecipe, plan: TrainingPlan, directory: String) {
+        self.model = model
+        self.data = data
+        self.recipe = recipe
+        self.plan = plan
+        self.directory = directory
+    }
+
+    package struct Outcome: Sendable {
+        /// That of the best epoch; the given one where no epoch was better (`bestEpoch` is 0).
+        package var model: Model
+        package var history: [EpochRecord]
+        /// The epoch that is kept, from 1; 0 is the model as it was given. Without validation the last.
+        package var bestEpoch: Int
+        package var stoppedEarly: Bool
+        /// Of the given model and of the new one on the same held-out rows; empty without validation.
+        package var before: [Metric: Double]
+        package var after: [Metric: Double]
+        package var trainingRows: Int
+        package var validationRows: Int
+        package var steps: Int
+        /// The columns that each input took, in order.
+        package var columns: [String: [String]]
+        package var trained: [String]
+        /// The float initializers that stay as they are, and why.
+        package var untrained: [String: String]
+        /// Where a gradient has several forms: the node, and the form that was chosen.
+        package var gradientForms: [String: String]
+        /// The step at which an earlier attempt was taken up again; 0 where this one began anew.
+        package var resumedAt: Int
+    }
+
+    /// Trains on the calling thread (and the engine's), reporting as it goes.
+    package func run(_ control: TrainingControl = TrainingControl()) throws(TrainingError) -> Outcome {
+        try TrainingRun(self, control).outcome()
+    }
+}

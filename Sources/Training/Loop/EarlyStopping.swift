@@ -1,0 +1,33 @@
+/// Which epoch is the best so far, and whether to go on.
+struct EarlyStopping: Equatable {
+    let metric: Metric
+    let patience: Int?
+    let minimumImprovement: Double
+    private(set) var bestEpoch: Int
+    private(set) var bestValue: Double?
+    private(set) var epochsSinceBest: Int
+
+    init(_ plan: TrainingPlan, bestEpoch: Int = 0, bestValue: Double? = nil, epochsSinceBest: Int = 0) {
+        metric = plan.metric
+        patience = plan.patience
+        minimumImprovement = plan.minimumImprovement
+        self.bestEpoch = bestEpoch
+        self.bestValue = bestValue
+        self.epochsSinceBest = epochsSinceBest
+    }
+
+    /// Whether this epoch is the best so far. One that is only as good, or better by no more than the smallest improvement that counts, is not.
+    mutating func note(epoch: Int, value: Double) -> Bool {
+        let isBest = value.isFinite && (bestValue.map { metric.improvement(of: value, over: $0) > minimumImprovement || !$0.isFinite } ?? true)
+        if isBest {
+            bestEpoch = epoch
+            bestValue = value
+            epochsSinceBest = 0
+        } else {
+            epochsSinceBest += 1
+        }
+        return isBest
+    }
+
+    var isExhausted: Bool { patience.map { epochsSinceBest >= $0 } ?? false }
+}

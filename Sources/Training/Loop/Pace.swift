@@ -1,0 +1,19 @@
+/// How fast a run goes, from the rows of the last few seconds, so that what is shown follows changes without jumping.
+struct Pace {
+    private var marks: [(time: ContinuousClock.Instant, rows: Int)] = []
+    private static let window = Duration.seconds(10)
+
+    /// - Parameter rows: all that were met so far.
+    mutating func note(rows: Int, at now: ContinuousClock.Instant) {
+        marks.append((now, rows))
+        if let first = marks.firstIndex(where: { now - $0.time <= Self.window }), first > 1 { marks.removeFirst(first - 1) }
+        // One mark a step would be too many of very fast steps.
+        if marks.count > 512 { marks = marks.enumerated().filter { $0.offset % 2 == 0 || $0.offset == marks.count - 1 }.map(\.element) }
+    }
+
+    var rowsPerSecond: Double? {
+        guard let first = marks.first, let last = marks.last, last.rows > first.rows else { return nil }
+        let seconds = (last.time - first.time) / .seconds(1)
+        return seconds > 0 ? Double(last.rows - first.rows) / seconds : nil
+    }
+}

@@ -1,0 +1,140 @@
+import Autodiff
+import Engine
+import ONNX
+import Tensors
+
+/// The graphs of a recipe, ready to run, with the values that pass from step to step. For one thread.
+final class StepMachine {
+    let graph: StepGraph
+    private let step: StatefulSession
+    private let evaluation: Session
+    private let inputNames: [String]
+    private let held: [String: Tensor]
+
+    init(_ graph: StepGraph, inputNames: [String], threads: Int) throws(TrainingError) {
+        self.graph = graph
+        self.inputNames = inputNames
+        let options = SessionOptions.training(threads: threads)
+        let session = try Self.session(graph.step, options)
+        evaluation = try Self.session(graph.evaluation, options)
+        let initial: [String: Tensor]
+        do throws(AutodiffError) {
+            held = try graph.heldValues()
+            initial = try graph.initialValues()
+        } catch { throw TrainingError(error) }
+        let known = Set(session.inputs.map(\.name))
+        do throws(EngineError) {
+            step = try StatefulSession(
+                session,
+                slots: graph.slots.map {
+                    .init(name: $0.name, input: $0.input, output: $0.output, elementType: $0.elementType, shape: $0.shape)
+                }, values: initial, constants: held.filter { known.contains($0.key) }, outputs: [graph.ports.loss, graph.ports.lossWeight])
+        } catch { throw Self.refused(error) }
+    }
+
+    private static func session(_ model: Model, _ options: SessionOptions) throws(TrainingError) -> Session {
+        do {
+            return try Session(model: try model.serialized(), options: options)
+        } catch let error as EngineError {
+            throw refused(error)
+        } catch { throw refused(error) }
+    }
+
+    private static func refused(_ error: any Error) -> TrainingError {
+        .badModel(reason: "its training graph does not load: \(error)", remedy: "freeze what it names, or export the model another way")
+    }
+
+    /// Takes up values that were saved; they must be of this graph.
+    func restore(_ saved: CheckpointStore.NamedTensors) throws(TrainingError) {
+        let values = Dictionary(saved.map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
+        do throws(EngineError) {
+            guard let missing = graph.slots.first(where: { values[$0.name] == nil }) else { return try step.write(values) }
+            throw .missingInput(missing.name, expected: "\(missing.elementType.name)\(missing.shape)")
+        } catch { throw .cannotRead(path: "the checkpoint", reason: "it is not of this run: \(error)") }
+    }
+
+    /// Copies of all values, in the slots' order.
+    var named: CheckpointStore.NamedTensors {
+        let values = step.values
+        return graph.slots.compactMap { slot in values[slot.name].map { (slot.name, $0) } }
+    }
+
+    /// Copies of what the model is evaluated and written with, by parameter: the moving averages where there are any.
+    var parameters: [String: Tensor] {
+        let values = step.values
+        var parameters: [String: Tensor] = [:]
+        for slot in graph.slots {
+            switch slot.kind {
+            case .parameter: if parameters[slot.name] == nil { parameters[slot.name] = values[slot.name] }
+            case .average(let name): parameters[name] = values[slot.name]
+            case .state: break
+            }
+        }
+        return parameters
+    }
+
+    /// Goes back to the values before the last batch, once; false where they are not there any more.
+    func stepBack() -> Bool { step.stepBack() }
+
+    struct Answer {
+        let loss: Double
+        let lossWeight: Double
+    }
+
+    /// - Parameters:
+    ///   - number: of this batch from the beginning, for what is drawn.
+    ///   - apply: whether the batch ends a step.
+    func run(
+        _ batch: RowBatch, learningRate: Double, number: Int, apply: Bool, cancellation: Cancellation?
+    ) throws(TrainingError) -> Answer {
+        var feeds = feeds(batch)
+        feeds.append((graph.ports.learningRate, Tensor(.float32, [], [Float(learningRate)])))
+        if let name = graph.ports.apply { feeds.append((name, Tensor(.bool, [], [apply]))) }
+        if let name = graph.ports.randomKey { feeds.append((name, graph.randomKey(step: number))) }
+        let known = Set(step.session.inputs.map(\.name))
+        do throws(EngineError) {
+            // An input that the loss does not depend on is none of the graph's.
+            let results = try step.run(feeds.filter { known.contains($0.name) }, cancellation: cancellation)
+            return Answer(loss: results[0].number(0), lossWeight: results[1].number(0))
+        } catch .cancelled { throw .cancelled } catch { throw Self.failed(error) }
+    }
+
+    private static func failed(_ error: EngineError) -> TrainingError {
+        .badModel(reason: "a training step failed: \(error)", remedy: "freeze what it names, or export the model another way")
+    }
+
+    struct Evaluation {
+        let loss: Double
+        let lossWeight: Double
+        /// What the loss reads, where that is one value.
+        let scores: Tensor?
+    }
+
+    func evaluate(_ batch: RowBatch, cancellation: Cancellation?) throws(TrainingError) -> Evaluation {
+        let scores = graph.ports.scores.count == 1 ? graph.ports.scores.map(\.name) : []
+        let known = Set(evaluation.inputs.map(\.name))
+        let fed = evaluationFeeds(batch).filter { known.contains($0.name) }.map { (name: $0.name, value: EngineValue.tensor($0.tensor)) }
+        do throws(EngineError) {
+            let results = try evaluation.run(fed, outputs: [graph.ports.loss, graph.ports.lossWeight] + scores, cancellation: cancellation)
+                .compactMap(\.tensor)
+            return Evaluation(loss: results[0].number(0), lossWeight: results[1].number(0), scores: results.count > 2 ? results[2] : nil)
+        } catch .cancelled { throw .cancelled } catch { throw Self.failed(error) }
+    }
+
+    /// The inputs of the evaluation graph, parameters in the engine's own memory: not for use behind the next step.
+    func evaluationFeeds(_ batch: RowBatch) -> [(name: String, tensor: Tensor)] {
+        var feeds = feeds(batch) + held.map { ($0.key, $0.value) }
+        let values = Dictionary(step.inputs.compactMap { input in input.value.tensor.map { (input.name, $0) } }, uniquingKeysWith: { first, _ in first })
+        var averages: [String: Tensor] = [:]
+        for slot in graph.slots { if case .average(let name) = slot.kind { averages[name] = values[slot.input] } }
+        for slot in graph.parameters { if let value = averages[slot.name] ?? values[slot.input] { feeds.append((slot.input, value)) } }
+        return feeds
+    }
+
+    private func feeds(_ batch: RowBatch) -> [(name: String, tensor: Tensor)] {
+        var feeds: [(name: String, tensor: Tensor)] = zip(inputNames, batch.inputs).map { ($0, $1) }
+        if let port = graph.ports.target, let target = batch.target { feeds.append((port.name, target)) }
+        if let name = graph.ports.sampleWeight { feeds.append((name, batch.weights)) }
+        return feeds
+    }
+}

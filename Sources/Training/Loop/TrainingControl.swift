@@ -1,0 +1,20 @@
+package import Engine
+
+/// How a run is watched and taken back.
+package struct TrainingControl: Sendable {
+    /// Ends a step that is running.
+    package var engine: Cancellation?
+    /// Asked between steps; `true` ends the run with `TrainingError.cancelled`, after a checkpoint.
+    package var isCancelled: @Sendable () -> Bool
+    /// Called from the run's thread; at every step, so it should be quick.
+    package var progress: @Sendable (TrainingProgress) -> Void
+
+    package init(
+        engine: Cancellation? = nil, isCancelled: @escaping @Sendable () -> Bool = { false },
+        progress: @escaping @Sendable (TrainingProgress) -> Void = { _ in }
+    ) {
+        self.engine = engine
+        self.isCancelled = isCancelled
+        self.progress = progress
+    }
+}

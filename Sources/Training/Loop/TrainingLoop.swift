@@ -1,0 +1,199 @@
+import Autodiff
+import Foundation
+import Tensors
+
+/// Epochs of steps, with what is measured and written down between them.
+struct TrainingLoop {
+    let run: FineTuning
+    let control: TrainingControl
+    let rows: RowStore
+    let machine: StepMachine
+    let evaluator: Evaluator
+    let batchSize: Int
+    let isFixed: Bool
+    var store: CheckpointStore
+
+    private(set) var checkpoint = Checkpoint(fingerprint: "")
+    /// Of the best epoch; `nil` while that is the model as it was given.
+    private(set) var bestParameters: [String: Tensor]?
+    private(set) var stoppedEarly = false
+    private var isBestSaved = true
+    private var savedSteps = 0
+    private var pace = Pace()
+
+    init(
+        run: FineTuning, control: TrainingControl, rows: RowStore, machine: StepMachine, evaluator: Evaluator, batchSize: Int, isFixed: Bool,
+        store: CheckpointStore
+    ) {
+        self.run = run
+        self.control = control
+        self.rows = rows
+        self.machine = machine
+        self.evaluator = evaluator
+        self.batchSize = batchSize
+        self.isFixed = isFixed
+        self.store = store
+    }
+
+    private var plan: TrainingPlan { run.plan }
+    private var batchesPerEpoch: Int { BatchOrder.count(rows: rows.training.rowCount, batchSize: batchSize) }
+    private var stepsPerEpoch: Int { (batchesPerEpoch + run.recipe.accumulate - 1) / run.recipe.accumulate }
+    private var totalSteps: Int { stepsPerEpoch * plan.epochs }
+
+    /// Takes up the last checkpoint, or measures the model as it was given.
+    /// - Returns: the steps that were already taken.
+    mutating func begin() throws(TrainingError) -> Int {
+        if let found = try store.latest() {
+            checkpoint = found.checkpoint
+            try machine.restore(found.state)
+            bestParameters = found.best.map { Dictionary($0.map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first }) }
+            savedSteps = checkpoint.steps
+            return checkpoint.steps
+        }
+        let started = ContinuousClock.now
+        let values = try measure()
+        checkpoint.history = [record(epoch: 0, values, trainingLoss: nil, learningRate: nil)]
+        checkpoint.bestValue = values[plan.metric]
+        checkpoint.seconds = (ContinuousClock.now - started) / .seconds(1)
+        report(.evaluating, finished: checkpoint.history[0])
+        return 0
+    }
+
+    mutating func train() throws(TrainingError) {
+        var stopping = EarlyStopping(
+            plan, bestEpoch: checkpoint.bestEpoch, bestValue: checkpoint.bestValue, epochsSinceBest: checkpoint.epochsSinceBest)
+        while checkpoint.epoch <= plan.epochs, !stopping.isExhausted {
+            let started = ContinuousClock.now
+            let before = checkpoint.seconds
+            try trainEpoch { checkpoint in checkpoint.seconds = before + (ContinuousClock.now - started) / .seconds(1) }
+            let values = try measure()
+            let epoch = checkpoint.epoch
+            if rows.validation.rowCount == 0 || stopping.note(epoch: epoch, value: values[plan.metric] ?? .nan) {
+                bestParameters = machine.parameters
+                checkpoint.bestEpoch = epoch
+                isBestSaved = false
+            }
+            checkpoint.bestValue = stopping.bestValue
+            checkpoint.epochsSinceBest = stopping.epochsSinceBest
+            checkpoint.seconds = before + (ContinuousClock.now - started) / .seconds(1)
+            checkpoint.history.append(
+                record(
+                    epoch: epoch, values, trainingLoss: checkpoint.lossSum / checkpoint.lossWeight, learningRate: rate(step: checkpoint.steps - 1)))
+            checkpoint.epoch += 1
+            checkpoint.batchesOfEpoch = 0
+            checkpoint.lossSum = 0
+            checkpoint.lossWeight = 0
+            try save()
+            report(.evaluating, finished: checkpoint.history.last)
+        }
+        stoppedEarly = checkpoint.epoch <= plan.epochs
+    }
+
+    private mutating func trainEpoch(_ note: (inout Checkpoint) -> Void) throws(TrainingError) {
+        let order = BatchOrder(
+            rowCount: rows.training.rowCount, batchSize: batchSize, isFixed: isFixed, seed: plan.seed, epoch: checkpoint.epoch)
+        while checkpoint.batchesOfEpoch < order.count {
+            if control.isCancelled() {
+                note(&checkpoint)
+                try save()
+                throw .cancelled
+            }
+            let (numbers, counting) = order[checkpoint.batchesOfEpoch]
+            var batch = try rows.training.batch(numbers)
+            batch.count(only: counting)
+            let isLast = checkpoint.batchesOfEpoch + 1 == order.count
+            let ends = isLast || (checkpoint.batchesOfEpoch + 1) % run.recipe.accumulate == 0
+            let answer = try machine.run(
+                batch, learningRate: rate(step: checkpoint.steps), number: checkpoint.batches, apply: ends, cancellation: control.engine)
+            guard answer.loss.isFinite else { throw diverged(batch, isStep: true) }
+            if answer.lossWeight > 0 {
+                checkpoint.lossSum += answer.loss * answer.lossWeight
+                checkpoint.lossWeight += answer.lossWeight
+            }
+            checkpoint.batches += 1
+            checkpoint.batchesOfEpoch += 1
+            if ends { checkpoint.steps += 1 }
+            pace.note(rows: (checkpoint.epoch - 1) * rows.training.rowCount + order.rows(before: checkpoint.batchesOfEpoch), at: .now)
+            report(.training)
+            if ends, !isLast, checkpoint.steps - savedSteps >= plan.checkpointSteps {
+                note(&checkpoint)
+                try save()
+            }
+        }
+    }
+
+    private func rate(step: Int) -> Double {
+        var schedule = run.recipe.schedule
+        if case .step(_, let factor) = schedule.shape, let epochs = plan.stepScheduleEpochs {
+            schedule.shape = .step(every: epochs * stepsPerEpoch, factor: factor)
+        }
+        return schedule.rate(step: step, of: totalSteps)
+    }
+
+    /// Empty without held-out rows.
+    private func measure() throws(TrainingError) -> [Metric: Double] {
+        guard rows.validation.rowCount > 0 else { return [:] }
+        report(.evaluating)
+        var first: RowBatch?
+        let values = try evaluator.measure(rows.validation, check: { () throws(TrainingError) in if control.isCancelled() { throw .cancelled } }) {
+            batch throws(TrainingError) in
+            let answer = try machine.evaluate(batch, cancellation: control.engine)
+            if !answer.loss.isFinite, first == nil { first = batch }
+            return answer
+        }
+        if let first { throw diverged(first, isStep: false) }
+        return values
+    }
+
+    /// Called right after the step or measurement whose loss was no finite number.
+    private func diverged(_ batch: RowBatch, isStep: Bool) -> TrainingError {
+        let search = NonFiniteSearch(machine.graph, threads: plan.threads)
+        // Not the values that the step made of it, but those that it began with.
+        if isStep { _ = machine.stepBack() }
+        let layer = search.firstNonFinite(machine.evaluationFeeds(batch), parameters: machine.parameters)
+        let step = checkpoint.steps + 1
+        let isFirst = checkpoint.steps == 0
+        return .diverged(
+            step: step, layer: layer,
+            remedy: isFirst
+                ? "the model gives it before anything was trained: look at its weights and at the features' scale"
+                : "lower the learning rate, clip the gradient (clip_norm), or look at the features' scale; nothing was changed")
+    }
+
+    private func record(epoch: Int, _ values: [Metric: Double], trainingLoss: Double?, learningRate: Double?) -> EpochRecord {
+        EpochRecord(
+            epoch: epoch, trainingLoss: trainingLoss, validation: Dictionary(uniqueKeysWithValues: values.map { ($0.key.rawValue, $0.value) }),
+            learningRate: learningRate, seconds: checkpoint.seconds)
+    }
+
+    private mutating func save() throws(TrainingError) {
+        var best: CheckpointStore.NamedTensors?
+        if !isBestSaved, let bestParameters { best = bestParameters.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } }
+        try store.save(&checkpoint, state: machine.named, best: best)
+        isBestSaved = true
+        savedSteps = checkpoint.steps
+    }
+
+    private func report(_ phase: TrainingProgress.Phase, finished: EpochRecord? = nil) {
+        var progress = TrainingProgress(phase)
+        progress.epoch = min(finished?.epoch ?? checkpoint.epoch, plan.epochs)
+        progress.epochs = plan.epochs
+        progress.step = checkpoint.steps
+        progress.steps = totalSteps
+        progress.rowsPerEpoch = rows.training.rowCount
+        progress.rows = min(checkpoint.batchesOfEpoch * batchSize, progress.rowsPerEpoch)
+        if checkpoint.lossWeight > 0 { progress.loss = checkpoint.lossSum / checkpoint.lossWeight }
+        progress.rowsPerSecond = pace.rowsPerSecond
+        if let speed = progress.rowsPerSecond {
+            let left = (plan.epochs - checkpoint.epoch + 1) * progress.rowsPerEpoch - progress.rows
+            progress.secondsLeft = Double(left) / speed
+        }
+        progress.finished = finished
+        control.progress(progress)
+    }
+}
+
+extension BatchOrder {
+    /// The rows that count in the batches before `index`.
+    fileprivate func rows(before index: Int) -> Int { min(index * batchSize, rowCount) }
+}

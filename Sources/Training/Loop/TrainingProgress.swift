@@ -1,0 +1,23 @@
+/// Where a run is.
+package struct TrainingProgress: Sendable, Hashable {
+    package enum Phase: String, Sendable, Hashable { case packing, building, training, evaluating }
+    package var phase: Phase
+    /// From 1; 0 before the first.
+    package var epoch = 0
+    package var epochs = 0
+    /// Optimization steps taken, and those of the whole plan.
+    package var step = 0
+    package var steps = 0
+    /// Rows packed, or met in this epoch.
+    package var rows = 0
+    package var rowsPerEpoch = 0
+    /// The mean over this epoch's batches so far.
+    package var loss: Double?
+    package var rowsPerSecond: Double?
+    /// Of the whole plan, at the present speed.
+    package var secondsLeft: Double?
+    /// Set once, when an epoch has ended and been measured.
+    package var finished: EpochRecord?
+
+    package init(_ phase: Phase) { self.phase = phase }
+}

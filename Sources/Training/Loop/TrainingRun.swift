@@ -1,0 +1,104 @@
+import Autodiff
+import Columnar
+import Engine
+import Foundation
+import ONNX
+import Tensors
+
+/// One run of `FineTuning`, from packing the rows to the new model. Everything that a step depends on is in the checkpoint or follows
+/// from the run's own inputs, so that it does not matter how often the process was killed on the way.
+struct TrainingRun {
+    private let run: FineTuning
+    private let control: TrainingControl
+    private let clock = ContinuousClock()
+
+    init(_ run: FineTuning, _ control: TrainingControl) {
+        self.run = run
+        self.control = control
+    }
+
+    func outcome() throws(TrainingError) -> FineTuning.Outcome {
+        try checkPlan()
+        control.progress(TrainingProgress(.building))
+        let graph: StepGraph
+        do throws(AutodiffError) { graph = try StepGraph(run.model, run.recipe) } catch { throw TrainingError(error) }
+        let ports = try run.model.rowPorts()
+        let identity = try RunIdentity.digest(run)
+        let rows = try packedRows(graph, ports, identity)
+        let size = try batchSize(ports, rows)
+        var loop = TrainingLoop(
+            run: run, control: control, rows: rows,
+            machine: try StepMachine(graph, inputNames: ports.map(\.name), threads: run.plan.threads),
+            evaluator: try Evaluator(run, scores: graph.ports.scores, batchSize: size.rows, isFixed: size.isFixed),
+            batchSize: size.rows, isFixed: size.isFixed, store: CheckpointStore(directory: run.directory, fingerprint: identity))
+        let resumedAt = try loop.begin()
+        try loop.train()
+        return try told(loop, graph, rows, resumedAt)
+    }
+
+    private func told(
+        _ loop: TrainingLoop, _ graph: StepGraph, _ rows: RowStore, _ resumedAt: Int
+    ) throws(TrainingError) -> FineTuning.Outcome {
+        var tuned = run.model
+        if let best = loop.bestParameters {
+            do throws(AutodiffError) { tuned = try graph.model(run.model, with: best) } catch { throw TrainingError(error) }
+        }
+        let point = loop.checkpoint
+        func metrics(_ epoch: Int) -> [Metric: Double] {
+            let record = point.history.first { $0.epoch == epoch }
+            return Dictionary(uniqueKeysWithValues: (record?.validation ?? [:]).compactMap { name, value in Metric(rawValue: name).map { ($0, value) } })
+        }
+        return FineTuning.Outcome(
+            model: tuned, history: point.history, bestEpoch: point.bestEpoch, stoppedEarly: loop.stoppedEarly, before: metrics(0),
+            after: metrics(point.bestEpoch), trainingRows: rows.training.rowCount, validationRows: rows.validation.rowCount, steps: point.steps,
+            columns: rows.facts.columns, trained: graph.parameters.map(\.name),
+            untrained: Dictionary(graph.untrained.map { ($0.name, $0.reason) }, uniquingKeysWith: { first, _ in first }),
+            gradientForms: graph.gradientForms, resumedAt: resumedAt)
+    }
+
+    private func checkPlan() throws(TrainingError) {
+        func require(_ holds: Bool, _ reason: String) throws(TrainingError) {
+            if !holds { throw .badModel(reason: reason, remedy: "mend the training's settings") }
+        }
+        let plan = run.plan
+        try require(plan.epochs >= 1, "epochs is \(plan.epochs), and must be at least 1")
+        try require(plan.batchSize >= 1, "batch_size is \(plan.batchSize), and must be at least 1")
+        try require((0..<1).contains(plan.validation), "validation is \(plan.validation), and must be from 0 to below 1")
+        try require(plan.patience ?? 1 >= 1, "patience is \(plan.patience ?? 0), and must be at least 1")
+        try require(plan.validation > 0 || plan.patience == nil, "early stopping needs held-out rows: set validation above 0")
+        try require(plan.threads >= 1 && plan.checkpointSteps >= 1, "threads and checkpoint steps must be at least 1")
+    }
+
+    private func packedRows(_ graph: StepGraph, _ ports: [InputPort], _ identity: String) throws(TrainingError) -> RowStore {
+        var data = run.data
+        if data.classes == nil { data.classes = graph.classes?.map(\.text) }
+        return try RowStore.open(
+            data, ports: ports.map(\.withOpenBatch),
+            target: try Target(graph.ports.target, classCount: graph.ports.scores.first?.classCount, loss: run.recipe.loss),
+            split: ValidationSplit(share: run.plan.validation, seed: run.plan.seed), directory: run.directory, fingerprint: identity,
+            check: { () throws(TrainingError) in if control.isCancelled() { throw .cancelled } },
+            progress: { count in
+                var progress = TrainingProgress(.packing)
+                progress.rows = count
+                control.progress(progress)
+            })
+    }
+
+    private func batchSize(_ ports: [InputPort], _ rows: RowStore) throws(TrainingError) -> (rows: Int, isFixed: Bool) {
+        let fixed = Set(ports.compactMap { $0.dimensions[0] })
+        guard fixed.count <= 1 else {
+            throw .badModel(
+                reason: "its inputs' first axes are fixed at \(fixed.sorted().map(String.init).joined(separator: " and "))",
+                remedy: "export the model with the batch as its inputs' first axis")
+        }
+        let size = fixed.first ?? run.plan.batchSize
+        guard rows.training.rowCount >= size else {
+            throw .badLabels(
+                file: run.data.files.map(\.path).joined(separator: ", "),
+                reason: "\(rows.training.rowCount) training rows are fewer than a batch of \(size)"
+                    + (rows.validation.rowCount > 0 ? " (\(rows.validation.rowCount) more are held out)" : ""),
+                remedy: fixed.isEmpty ? "lower batch_size, or bring more rows" : "bring more rows: the model fixes its batch")
+        }
+        return (size, !fixed.isEmpty)
+    }
+}

@@ -1,0 +1,36 @@
+/// What a model is judged by on held-out rows.
+package enum Metric: String, Sendable, Codable, Hashable, CaseIterable {
+    /// The share of rows whose greatest class (or, of two-way and multilabel outputs, each side of 0.5) is the label's.
+    case accuracy
+    /// The mean over the classes of the harmonic mean of precision and recall. A class that neither labels nor answers have is left out.
+    case f1
+    /// The probability that a row of a class scores above one that is not of it, ties counting half; the mean over the classes.
+    case auc
+    /// The mean negative natural logarithm of the probability given to the label, cut at 1e-15.
+    case logLoss = "log_loss"
+    case rmse, mae
+    /// One less the squared error's share of the labels' variance; the mean over several targets.
+    case r2
+    /// The training loss, without what only training adds (active dropout).
+    case loss
+
+    package var isBetterWhenGreater: Bool {
+        switch self {
+        case .accuracy, .f1, .auc, .r2: true
+        case .logLoss, .rmse, .mae, .loss: false
+        }
+    }
+
+    /// How much better `candidate` is than `reference`; negative where it is worse.
+    package func improvement(of candidate: Double, over reference: Double) -> Double {
+        isBetterWhenGreater ? candidate - reference : reference - candidate
+    }
+
+    /// Whether a drop from `reference` to `candidate` in the worse direction is at most `drop`, absolutely. A value that is no number
+    /// never passes; any number passes against a reference that is none.
+    package func passes(_ candidate: Double, against reference: Double, dropAtMost drop: Double) -> Bool {
+        guard candidate.isFinite else { return false }
+        guard reference.isFinite else { return true }
+        return improvement(of: candidate, over: reference) >= -drop
+    }
+}

@@ -1,0 +1,87 @@
+import Foundation
+import SystemPackage
+import Tensors
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Appends packed rows to a file of ours, anew.
+final class RowWriter {
+    private let path: String
+    private let layout: RowLayout
+    private let file: OwnedFile
+    private var pending: [UInt8] = []
+    private(set) var rowCount = 0
+
+    init(path: String, layout: RowLayout) throws(TrainingError) {
+        self.path = path
+        self.layout = layout
+        file = try OwnedFile(creating: path)
+        pending.reserveCapacity(1 << 20)
+    }
+
+    /// - Parameter sources: one tensor for each of the layout's fields, each of as many rows; row `row` of them is taken.
+    func append(_ sources: [UnsafeRawBufferPointer], row: Int) throws(TrainingError) {
+        for (field, source) in zip(layout.fields, sources) {
+            let begin = row * field.byteCount
+            pending.append(contentsOf: source[begin..<begin + field.byteCount])
+        }
+        rowCount += 1
+        if pending.count >= 1 << 20 { try flush() }
+    }
+
+    func finish() throws(TrainingError) {
+        try flush()
+        try file.sync()
+    }
+
+    private func flush() throws(TrainingError) {
+        try pending.withUnsafeBytesTyped { bytes throws(TrainingError) in try file.write(bytes) }
+        pending.removeAll(keepingCapacity: true)
+    }
+}
+
+/// Packed rows that were written whole. Memory is needed for the rows of a batch only.
+package final class RowFile {
+    package let rowCount: Int
+    private let path: String
+    private let layout: RowLayout
+    private let file: OwnedFile
+    private var scratch: [UInt8]
+
+    init(path: String, layout: RowLayout, rowCount: Int) throws(TrainingError) {
+        self.path = path
+        self.layout = layout
+        self.rowCount = rowCount
+        file = try OwnedFile(reading: path)
+        scratch = [UInt8](repeating: 0, count: layout.byteCount)
+        guard try file.byteCount() == rowCount * layout.byteCount else {
+            throw .cannotRead(path: path, reason: "it does not hold the \(rowCount) rows that were written")
+        }
+    }
+
+    /// The rows of these numbers, in their order.
+    package func batch(_ rows: some Collection<Int>) throws(TrainingError) -> RowBatch {
+        let fields = layout.fields
+        let buffers = fields.map { TensorBuffer(byteCount: $0.byteCount * rows.count) }
+        for (place, row) in rows.enumerated() {
+            precondition(row >= 0 && row < rowCount, "row \(row) of \(rowCount)")
+            try scratch.withUnsafeMutableBytesTyped { bytes throws(TrainingError) in
+                try file.read(into: bytes, at: row * layout.byteCount)
+                for (field, buffer) in zip(fields, buffers) {
+                    (buffer.address + place * field.byteCount).copyMemory(
+                        from: bytes.baseAddress! + field.offset, byteCount: field.byteCount)
+                }
+            }
+        }
+        let tensors = zip(fields, buffers).map { field, buffer in
+            Tensor(elementType: field.elementType, shape: Shape([rows.count] + field.rowShape), buffer: buffer)
+        }
+        return RowBatch(
+            rowCount: rows.count, inputs: Array(tensors.prefix(layout.inputs.count)),
+            target: layout.target == nil ? nil : tensors[layout.inputs.count], weights: tensors[tensors.count - 1])
+    }
+}

@@ -1,0 +1,50 @@
+import Columnar
+import Crypto
+import Foundation
+import Tensors
+
+/// What a row is known by, as a number: the same row has the same one in every file, format and order, so that it stays on its side of
+/// the validation split for good.
+struct RowKey {
+    private var hash = SHA256()
+
+    init(seed: UInt64) {
+        withUnsafeBytes(of: seed.littleEndian) { hash.update(bufferPointer: $0) }
+    }
+
+    /// A cell of a key column as text; a null is not an empty text.
+    mutating func add(_ text: String?) {
+        guard var text else { return add(length: UInt32.max) }
+        text.withUTF8 { bytes in
+            add(length: UInt32(clamping: bytes.count))
+            hash.update(bufferPointer: UnsafeRawBufferPointer(bytes))
+        }
+    }
+
+    /// One row of an input, as the model takes it.
+    mutating func add(_ bytes: UnsafeRawBufferPointer) { hash.update(bufferPointer: bytes) }
+
+    private mutating func add(length: UInt32) {
+        withUnsafeBytes(of: length.littleEndian) { hash.update(bufferPointer: $0) }
+    }
+
+    /// Uniform over all 64-bit numbers.
+    var value: UInt64 {
+        hash.finalize().prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+}
+
+/// Which rows are held out. Rows are dealt one by one, so that the held share of few rows differs a little from the share asked for.
+package struct ValidationSplit: Sendable, Hashable {
+    /// At least 0 and less than 1.
+    package let share: Double
+    package let seed: UInt64
+
+    package init(share: Double, seed: UInt64) {
+        self.share = share
+        self.seed = seed
+    }
+
+    /// - Parameter key: a row's key, hashed with `seed`.
+    func holdsOut(_ key: UInt64) -> Bool { Double(key >> 11) * 0x1p-53 < share }
+}

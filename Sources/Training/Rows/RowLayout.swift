@@ -1,0 +1,64 @@
+package import Tensors
+
+/// How a row lies in our row files: each field behind the other, packed, in this machine's byte order.
+package struct RowLayout: Sendable, Hashable, Codable {
+    package struct Field: Sendable, Hashable, Codable {
+        package let name: String
+        /// `TensorProto.DataType`.
+        let type: Int32
+        /// Without the batch axis.
+        package let rowShape: [Int]
+        let offset: Int
+        let byteCount: Int
+
+        package var elementType: ElementType { ElementType(rawValue: type)! }
+    }
+
+    /// The model's inputs, in its order.
+    package let inputs: [Field]
+    /// What the loss compares with, where it does.
+    package let target: Field?
+    /// float32, one a row.
+    package let weight: Field
+    let byteCount: Int
+
+    /// `nil` where the bytes of a row are not whole or do not fit an `Int`.
+    init?(inputs: [(name: String, elementType: ElementType, rowShape: [Int])], target: (elementType: ElementType, rowShape: [Int])?) {
+        var offset = 0
+        func field(_ name: String, _ type: ElementType, _ shape: [Int]) -> Field? {
+            guard let count = Shape(shape).elementCount, let bits = type.bitWidth, bits % 8 == 0,
+                let size = type.byteCount(elements: count), offset <= Int.max / 4 - size
+            else { return nil }
+            defer { offset += size }
+            return Field(name: name, type: type.rawValue, rowShape: shape, offset: offset, byteCount: size)
+        }
+        var fields: [Field] = []
+        for input in inputs {
+            guard let made = field(input.name, input.elementType, input.rowShape) else { return nil }
+            fields.append(made)
+        }
+        var label: Field?
+        if let target {
+            label = field("label", target.elementType, target.rowShape)
+            if label == nil { return nil }
+        }
+        guard let weight = field("weight", .float32, []) else { return nil }
+        self.inputs = fields
+        self.target = label
+        self.weight = weight
+        byteCount = offset
+    }
+
+    /// In the order of their bytes.
+    var fields: [Field] { inputs + [target, weight].compactMap(\.self) }
+}
+
+/// Rows of one side of the split, gathered as the engine takes them.
+package struct RowBatch {
+    package let rowCount: Int
+    /// In the order of `RowLayout.inputs`; the first axis is `rowCount`.
+    package let inputs: [Tensor]
+    package let target: Tensor?
+    /// `[rowCount]`.
+    package internal(set) var weights: Tensor
+}

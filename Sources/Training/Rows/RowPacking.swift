@@ -1,0 +1,232 @@
+import Columnar
+import Foundation
+import Tensors
+
+/// Reads labelled files once, batch by batch, and packs their rows by side of the split. Memory is needed for a batch, whatever the files' size.
+struct RowPacking {
+    private let data: LabelledData
+    private let ports: [InputPort]
+    private let target: Target?
+    private let split: ValidationSplit
+    private let directory: String
+    /// Rows to learn from must differ in their labels; rows to look at need not.
+    private let isForTraining: Bool
+
+    private var writers: (training: RowWriter, validation: RowWriter, layout: RowLayout)?
+    private var facts = RowStore.Facts()
+    private var pinned: [String: [String]] = [:]
+    private var range = LabelRange()
+
+    static func trainingPath(_ directory: String) -> String { directory + "/training.rows" }
+    static func validationPath(_ directory: String) -> String { directory + "/validation.rows" }
+
+    init(_ data: LabelledData, ports: [InputPort], target: Target?, split: ValidationSplit, directory: String, isForTraining: Bool) {
+        self.data = data
+        self.isForTraining = isForTraining
+        self.ports = ports
+        self.target = target
+        self.split = split
+        self.directory = directory
+        if case .classIndex(let count)? = target?.kind {
+            facts.trainingClasses = Array(repeating: 0, count: count)
+            facts.validationClasses = Array(repeating: 0, count: count)
+        }
+    }
+
+    /// - Parameters:
+    ///   - check: throws where the run is taken back.
+    ///   - progress: is told the rows packed so far.
+    mutating func run(
+        check: () throws(TrainingError) -> Void, progress: (Int) -> Void
+    ) throws(TrainingError) -> (layout: RowLayout, facts: RowStore.Facts) {
+        guard let first = data.files.first else {
+            throw .badLabels(file: "no file", reason: "there are no labelled rows", remedy: "drop a labelled file")
+        }
+        for port in ports where port.elementType == .string {
+            throw .badModel(
+                reason: "model input '\(port.name)' takes text, which no gradient passes",
+                remedy: "export the model without its text processing, or give the processed features as columns")
+        }
+        for file in data.files { try pack(file, check, progress) }
+        guard let writers else { throw .badLabels(file: first.path, reason: "no rows", remedy: "drop it again with rows") }
+        try writers.training.finish()
+        try writers.validation.finish()
+        facts.trainingRows = writers.training.rowCount
+        facts.validationRows = writers.validation.rowCount
+        facts.columns = pinned
+        if isForTraining { try refuseUnusable(first.path) }
+        return (writers.layout, facts)
+    }
+
+    private mutating func pack(
+        _ file: LabelledData.File, _ check: () throws(TrainingError) -> Void, _ progress: (Int) -> Void
+    ) throws(TrainingError) {
+        let batchRows = 1024
+        let targets = try TargetColumns(data, file: file, target: target, batchRows: batchRows)
+        let features = try openFeatures(file, labels: targets.columns, batchRows: batchRows)
+        for (name, columns) in features.boundColumns where pinned[name] == nil { pinned[name] = columns }
+        while true {
+            try check()
+            let batch: InputBatch?
+            do { batch = try features.next() } catch { throw Self.worded(error, file: file.path) }
+            guard let batch else { return }
+            let labelled = try targets.next(rows: batch.rowCount)
+            try append(batch, labelled, file)
+            progress((writers?.training.rowCount ?? 0) + (writers?.validation.rowCount ?? 0))
+        }
+    }
+
+    private func openFeatures(
+        _ file: LabelledData.File, labels: [String], batchRows: Int
+    ) throws(TrainingError) -> any InputBatches {
+        var options = ReadOptions()
+        options.dialect = data.dialect
+        var rules = data.inputs.filter { name, _ in ports.contains { $0.name == name } }
+        for port in ports where port.elementType.isFloatingPoint { rules[port.name, default: InputRule()].refusesNonFinite = true }
+        let others = labels.dropFirst() + [data.weight].compactMap(\.self)
+        do throws(ColumnarError) {
+            if (file.format ?? TableFormat(fileName: file.path))?.isArrays ?? false {
+                return try ArrayBinder(
+                    path: file.path, format: file.format, ports: ports, rules: rules,
+                    schema: TableSchemaRule(key: data.key, label: labels.first, keep: Array(others)), batchRows: batchRows)
+            }
+            let reader = try TableReader(path: file.path, format: file.format, options: options)
+            // Kept columns say here only what no feature is; a labelled file need not have them.
+            let kept = data.keep.filter { !reader.schema.positions(of: $0).isEmpty }
+            return try TableBinder(
+                reader: reader, ports: ports, rules: rules,
+                schema: TableSchemaRule(key: data.key, label: labels.first, keep: Array(others) + kept, types: data.types),
+                batchRows: batchRows, pinned: pinned)
+        } catch { throw Self.worded(error, file: file.path) }
+    }
+
+    private mutating func append(
+        _ batch: InputBatch, _ labelled: TargetColumns.Batch, _ file: LabelledData.File
+    ) throws(TrainingError) {
+        var inputs: [Tensor] = []
+        for port in ports {
+            guard let tensor = batch.tensors[port.name] else {
+                throw .badModel(reason: "model input '\(port.name)' gets no rows", remedy: "say in schema.inputs which columns it takes")
+            }
+            inputs.append(tensor)
+        }
+        let writers = try writers(for: inputs, labelled.target, file)
+        let weights = Tensor(.float32, [batch.rowCount], labelled.weights)
+        let sources = inputs + [labelled.target, weights].compactMap(\.self)
+        try withExtendedLifetime(sources) { () throws(TrainingError) in
+            let bytes = sources.map(\.bytes)
+            for row in 0..<batch.rowCount {
+                var key = RowKey(seed: split.seed)
+                if data.key.isEmpty {
+                    for (index, field) in writers.layout.inputs.enumerated() {
+                        key.add(UnsafeRawBufferPointer(rebasing: bytes[index][row * field.byteCount..<(row + 1) * field.byteCount]))
+                    }
+                } else {
+                    for column in labelled.keys { key.add(column[row]) }
+                }
+                let isHeldOut = split.holdsOut(key.value)
+                try (isHeldOut ? writers.validation : writers.training).append(bytes, row: row)
+                note(labelled, row: row, isHeldOut: isHeldOut)
+            }
+        }
+    }
+
+    private mutating func writers(
+        for inputs: [Tensor], _ label: Tensor?, _ file: LabelledData.File
+    ) throws(TrainingError) -> (training: RowWriter, validation: RowWriter, layout: RowLayout) {
+        if let writers {
+            for (field, tensor) in zip(writers.layout.fields, inputs + [label].compactMap(\.self))
+            where Array(tensor.shape.dimensions.dropFirst()) != field.rowShape {
+                throw .badLabels(
+                    file: file.path, reason: "rows of '\(field.name)' are \(Shape(Array(tensor.shape.dimensions.dropFirst()))) here and \(Shape(field.rowShape)) before",
+                    remedy: "give all labelled files the same columns")
+            }
+            return writers
+        }
+        let fields = zip(ports, inputs).map { port, tensor in
+            (name: port.name, elementType: tensor.elementType, rowShape: Array(tensor.shape.dimensions.dropFirst()))
+        }
+        guard let layout = RowLayout(inputs: fields, target: label.map { ($0.elementType, Array($0.shape.dimensions.dropFirst())) }) else {
+            throw .badLabels(file: file.path, reason: "its rows are too large to keep", remedy: "train on fewer columns")
+        }
+        let made = (
+            training: try RowWriter(path: Self.trainingPath(directory), layout: layout),
+            validation: try RowWriter(path: Self.validationPath(directory), layout: layout), layout: layout
+        )
+        writers = made
+        return made
+    }
+
+    private mutating func note(_ batch: TargetColumns.Batch, row: Int, isHeldOut: Bool) {
+        if isHeldOut { facts.validationWeight += Double(batch.weights[row]) } else { facts.trainingWeight += Double(batch.weights[row]) }
+        guard let labels = batch.target else { return }
+        let width = labels.elementCount / batch.weights.count
+        for index in row * width..<(row + 1) * width {
+            let value = labels.number(index)
+            guard case .classIndex? = target?.kind else {
+                range.add(value, column: index % width)
+                continue
+            }
+            if value < 0 { continue }
+            if isHeldOut { facts.validationClasses[Int(value)] += 1 } else { facts.trainingClasses[Int(value)] += 1 }
+        }
+    }
+
+    private func refuseUnusable(_ file: String) throws(TrainingError) {
+        var constant: String?
+        if case .classIndex? = target?.kind {
+            let seen = zip(facts.trainingClasses, facts.validationClasses).enumerated().filter { $1.0 + $1.1 > 0 }.map(\.offset)
+            if seen.count < 2 { constant = seen.first.map { data.classes?[$0].quoted ?? "\($0)" } ?? "left out (-100)" }
+        } else if target != nil, let value = range.constant {
+            constant = data.classes.flatMap { $0.indices.contains(Int(value)) ? $0[Int(value)].quoted : nil } ?? "\(value)"
+        }
+        if let constant {
+            throw .badLabels(
+                file: file, reason: "the label (\(data.label?.words ?? "")) is \(constant) in every row, which teaches nothing",
+                remedy: "bring rows with other labels too")
+        }
+        if facts.trainingRows == 0 {
+            throw .badLabels(
+                file: file, reason: "all \(facts.validationRows) rows are held out for validation",
+                remedy: "bring more rows, or lower validation")
+        }
+        if split.share > 0, facts.validationRows == 0 {
+            throw .badLabels(
+                file: file, reason: "none of the \(facts.trainingRows) rows is held out for validation (each is with probability \(split.share))",
+                remedy: "bring more rows, raise validation, or set it to 0")
+        }
+        if facts.trainingWeight == 0 || facts.validationRows > 0 && facts.validationWeight == 0 {
+            throw .badLabels(
+                file: file, reason: "the weights of the \(facts.trainingWeight == 0 ? "training" : "validation") rows are all 0",
+                remedy: "give some rows a weight above 0")
+        }
+    }
+
+    private static func worded(_ error: ColumnarError, file: String) -> TrainingError {
+        switch error {
+        case .mismatch(let location, let reason), .badValue(let location, let reason):
+            .badLabels(file: "\(location)", reason: reason, remedy: "mend the file, or say in the schema what is meant")
+        case .badRule(let reason): .badLabels(file: file, reason: reason, remedy: "mend the schema")
+        case .noRows: .badLabels(file: file, reason: "no rows", remedy: "drop it again with rows")
+        default: .cannotRead(path: file, reason: "\(error)")
+        }
+    }
+}
+
+/// Whether a label of numbers varies at all.
+private struct LabelRange {
+    private var first: [Int: Double] = [:]
+    private var varies = false
+
+    mutating func add(_ value: Double, column: Int) {
+        guard !varies else { return }
+        if let known = first[column] { varies = known != value } else { first[column] = value }
+    }
+
+    /// The value that every row has.
+    var constant: Double? { varies ? nil : first.min { $0.key < $1.key }?.value }
+}
+
+extension String {
+    fileprivate var quoted: String { "\"\(self)\"" }
+}

@@ -1,0 +1,60 @@
+package import Columnar
+
+import Foundation
+import Tensors
+
+/// The labelled rows of a training run, packed in two files of ours in its directory: those to learn from and those held out.
+package struct RowStore {
+    package let layout: RowLayout
+    package let training: RowFile
+    package let validation: RowFile
+    package let facts: Facts
+
+    /// What was seen of the labels.
+    package struct Facts: Sendable, Codable, Equatable {
+        package var trainingRows = 0
+        package var validationRows = 0
+        /// Of each class, for class labels.
+        package var trainingClasses: [Int] = []
+        package var validationClasses: [Int] = []
+        /// Sum of the weights.
+        package var trainingWeight = 0.0
+        package var validationWeight = 0.0
+        /// The columns that each input took, in order.
+        package var columns: [String: [String]] = [:]
+    }
+
+    private struct Index: Codable {
+        var fingerprint: String
+        var layout: RowLayout
+        var facts: Facts
+    }
+
+    /// Opens the rows that an earlier attempt with the same `fingerprint` packed whole, or packs them.
+    ///
+    /// - Parameters:
+    ///   - ports: the model's inputs, in its order.
+    ///   - target: `nil` where the model computes its own loss.
+    ///   - isForTraining: whether rows that teach nothing are refused.
+    ///   - fingerprint: stands for everything that the rows follow from.
+    package static func open(
+        _ data: LabelledData, ports: [InputPort], target: Target?, split: ValidationSplit, directory: String, fingerprint: String,
+        isForTraining: Bool = true, check: () throws(TrainingError) -> Void, progress: (Int) -> Void
+    ) throws(TrainingError) -> RowStore {
+        if let known = decoded(Index.self, at: directory + "/rows.json"), known.fingerprint == fingerprint, let store = try? RowStore(known, directory: directory) {
+            return store
+        }
+        var packing = RowPacking(data, ports: ports, target: target, split: split, directory: directory, isForTraining: isForTraining)
+        let (layout, facts) = try packing.run(check: check, progress: progress)
+        let index = Index(fingerprint: fingerprint, layout: layout, facts: facts)
+        try DurableFile.write(try encoded(index), to: directory + "/rows.json")
+        return try RowStore(index, directory: directory)
+    }
+
+    private init(_ index: Index, directory: String) throws(TrainingError) {
+        layout = index.layout
+        facts = index.facts
+        training = try RowFile(path: RowPacking.trainingPath(directory), layout: layout, rowCount: facts.trainingRows)
+        validation = try RowFile(path: RowPacking.validationPath(directory), layout: layout, rowCount: facts.validationRows)
+    }
+}

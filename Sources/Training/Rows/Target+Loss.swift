@@ -1,0 +1,51 @@
+import Autodiff
+import Columnar
+import ONNX
+
+extension Target {
+    /// What label columns must hold for this loss; `nil` where the model computes its own.
+    /// - Parameter classCount: how many classes the model tells apart, where that is known.
+    init?(_ target: StepGraph.Target?, classCount: Int?, loss: Loss) throws(TrainingError) {
+        guard let target else { return nil }
+        let shape = target.dimensions.dropFirst().map(\.value)
+        switch loss {
+        case .crossEntropy(_, _, .indices):
+            guard let count = classCount else {
+                throw .badModel(reason: "the model does not say how many classes it tells apart", remedy: "export it with a fixed class axis")
+            }
+            self.init(.classIndex(count: count), rowShape: shape)
+        case .crossEntropy(_, _, .probabilities): self.init(.probabilities, elementType: target.elementType, rowShape: shape)
+        case .binaryCrossEntropy, .multilabel: self.init(.yesOrNo, elementType: target.elementType, rowShape: shape)
+        case .poisson: self.init(.nonnegative, elementType: target.elementType, rowShape: shape)
+        default: self.init(.numbers, elementType: target.elementType, rowShape: shape)
+        }
+    }
+}
+
+extension StepGraph.ClassLabel {
+    var text: String {
+        switch self {
+        case .name(let name): name
+        case .number(let number): "\(number)"
+        }
+    }
+}
+
+extension Model {
+    /// The inputs that rows fill, as binding sees them; the first axis is the batch.
+    func rowPorts() throws(TrainingError) -> [InputPort] {
+        try graph.requiredInputs.map { value throws(TrainingError) in
+            guard case .tensor(let type?, let dimensions?)? = value.type, !dimensions.isEmpty else {
+                throw .badModel(
+                    reason: "model input '\(value.name)' is \(value.type?.description ?? "of no stated type"), which rows of a table cannot fill",
+                    remedy: "export the model with the batch as its inputs' first axis")
+            }
+            return InputPort(name: value.name, elementType: type, dimensions: dimensions.map(\.value))
+        }
+    }
+}
+
+extension InputPort {
+    /// Rows are packed one by one, whatever batch the model takes.
+    var withOpenBatch: InputPort { InputPort(name: name, elementType: elementType, dimensions: [nil] + dimensions.dropFirst()) }
+}

@@ -1,0 +1,41 @@
+/// How often and in what order the steps of a recipe are taken, and how it is judged when to stop.
+package struct TrainingPlan: Sendable, Codable, Hashable {
+    package var epochs: Int
+    /// Rows of a batch. In each epoch every training row is met once, in a new order; the last batch has the rows that are left, and
+    /// counts as one batch. Where the model fixes its batch, that number is it, and the last batch is filled up with rows of weight 0.
+    package var batchSize: Int
+    /// The share of rows held out, at least 0 and less than 1. With 0 the last epoch is what is kept, and nothing is measured.
+    package var validation: Double
+    /// Epochs without improvement of `metric` after which training stops; `nil`: never before the last.
+    package var patience: Int?
+    /// A smaller improvement does not count.
+    package var minimumImprovement: Double
+    /// What the best epoch is the best of.
+    package var metric: Metric
+    /// Metrics to measure beside it.
+    package var alsoMeasured: [Metric]
+    /// Epochs from one drop of a step schedule to the next, in place of the recipe's own number of steps.
+    package var stepScheduleEpochs: Int?
+    /// Of the split, the order of the rows and, through the recipe, whatever else is drawn.
+    package var seed: UInt64
+    package var threads: Int
+    /// A checkpoint is written at the end of each epoch, and whenever this many steps have passed since the last one.
+    package var checkpointSteps: Int
+
+    package init(
+        epochs: Int = 10, batchSize: Int = 32, validation: Double = 0.2, patience: Int? = nil, minimumImprovement: Double = 0,
+        metric: Metric = .loss, alsoMeasured: [Metric] = [], stepScheduleEpochs: Int? = nil, seed: UInt64 = 0, threads: Int = 1, checkpointSteps: Int = 1000
+    ) {
+        self.epochs = epochs
+        self.batchSize = batchSize
+        self.validation = validation
+        self.patience = patience
+        self.minimumImprovement = minimumImprovement
+        self.metric = metric
+        self.alsoMeasured = alsoMeasured
+        self.stepScheduleEpochs = stepScheduleEpochs
+        self.seed = seed
+        self.threads = threads
+        self.checkpointSteps = checkpointSteps
+    }
+}

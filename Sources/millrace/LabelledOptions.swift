@@ -1,0 +1,88 @@
+import ArgumentParser
+import Autodiff
+import Columnar
+import Training
+
+/// How a labelled file's columns become model inputs and labels.
+struct LabelledOptions: ParsableArguments {
+    @Option(name: .long, help: "The column to learn; a pattern such as p_*, or names with commas, where the loss takes several.") var label: String?
+    @Option(name: .long, help: "A column of what each row counts.") var weight: String?
+    @Option(name: .long, help: ArgumentHelp("The names of the classes in the order of the model's class axis, with commas.", valueName: "names"))
+    var classes: String?
+    @Option(name: .long, help: ArgumentHelp("The columns that name a row, with commas.", valueName: "columns")) var key: String?
+    @Option(name: .long, help: ArgumentHelp("A column that is no feature.", valueName: "column")) var ignore: [String] = []
+    @Option(name: .long, help: ArgumentHelp("The columns of a model input: a pattern such as pixels=pixel_*, or names with commas.", valueName: "input=pattern"))
+    var columns: [Assignment] = []
+    @Option(name: .long, help: ArgumentHelp("What a model input's values are multiplied by.", valueName: "input=factor")) var scale: [Assignment] = []
+
+    func validate() throws {
+        for factor in scale where Double(factor.value) == nil { throw ValidationError("--scale \(factor.name)=\(factor.value): not a number.") }
+    }
+
+    var labelColumns: InputRule.Columns? { label.map(Self.selection) }
+
+    func data(_ files: [String]) -> LabelledData {
+        var rules: [String: InputRule] = [:]
+        for assignment in columns { rules[assignment.name, default: InputRule()].columns = Self.selection(assignment.value) }
+        for assignment in scale { rules[assignment.name, default: InputRule()].scale = Double(assignment.value) }
+        return LabelledData(
+            files: files.map { .init($0) }, label: labelColumns, inputs: rules, classes: classes.map(Self.names), weight: weight,
+            key: key.map(Self.names) ?? [], keep: ignore)
+    }
+
+    /// Whether several columns are to be learned.
+    var hasSeveralLabels: Bool {
+        switch labelColumns {
+        case .pattern: true
+        case .list(let names): names.count > 1
+        case nil: false
+        }
+    }
+
+    private static func names(_ text: String) -> [String] { text.split(separator: ",").map(String.init) }
+
+    private static func selection(_ text: String) -> InputRule.Columns {
+        let parts = names(text)
+        return parts.count == 1 && (text.contains("*") || text.contains("?")) ? .pattern(text) : .list(parts)
+    }
+}
+
+/// `NAME` or `NAME=VALUE`, as `quantile=0.1,0.9`.
+struct LossArgument: ExpressibleByArgument {
+    let loss: Loss
+
+    static let names = [
+        "cross_entropy[=smoothing]", "binary_cross_entropy[=positive weight]", "multilabel", "mean_squared_error", "mean_absolute_error",
+        "huber[=delta]", "quantile=q[,q…]", "poisson", "cosine_embedding[=margin]", "output=NAME",
+    ]
+
+    init?(argument: String) {
+        let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
+        let text = parts.count > 1 ? parts[1] : nil
+        let numbers = text?.split(separator: ",").map { Double($0) } ?? []
+        func number(_ fallback: Double) -> Double? { text == nil ? fallback : numbers.count == 1 ? numbers[0] : nil }
+        func plain(_ loss: Loss) -> Loss? { text == nil ? loss : nil }
+        let parsed: Loss? =
+            switch parts.first {
+            case "cross_entropy": number(0).map { .crossEntropy(labelSmoothing: $0) }
+            case "binary_cross_entropy": number(1).map { .binaryCrossEntropy(positiveWeight: $0) }
+            case "multilabel": plain(.multilabel())
+            case "mean_squared_error": plain(.meanSquaredError)
+            case "mean_absolute_error": plain(.meanAbsoluteError)
+            case "huber": number(1).map { .huber(delta: $0) }
+            case "quantile": numbers.isEmpty || numbers.contains(nil) ? nil : .quantile(numbers.compactMap(\.self))
+            case "poisson": plain(.poisson())
+            case "cosine_embedding": number(0).map { .cosineEmbedding(margin: $0) }
+            case "output": text.map { .output($0) }
+            default: nil
+            }
+        guard let parsed else { return nil }
+        loss = parsed
+    }
+
+    /// Several label columns are probabilities of the classes.
+    func taking(severalLabels: Bool) -> Loss {
+        guard severalLabels, case .crossEntropy(let smoothing, let weights, _) = loss else { return loss }
+        return .crossEntropy(labelSmoothing: smoothing, classWeights: weights, targets: .probabilities)
+    }
+}

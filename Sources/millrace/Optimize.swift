@@ -1,0 +1,158 @@
+import ArgumentParser
+import Autodiff
+import Dispatch
+import Foundation
+import Landing
+import ONNX
+import Runner
+import SystemPackage
+import Training
+
+struct Optimize: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make a model better by gradient descent on labelled rows, without a daemon.",
+        discussion: """
+            The new model is the given one with other values in its trained initializers; the best epoch on the held-out rows is kept. NEW appears \
+            whole or not at all. Killed or interrupted, the same command goes on from its last checkpoint and gives the same bytes.
+            Losses: \(LossArgument.names.joined(separator: ", ")).
+            """)
+
+    @Argument(help: "An ONNX model with float weights.") var model: String
+    @Option(name: .long, help: ArgumentHelp("A file of labelled rows; as often as there are files.", valueName: "data")) var labelled: [String]
+    @Option(name: .long, help: ArgumentHelp("Where the new model goes.", valueName: "new.onnx")) var out: String
+    @OptionGroup var columns: LabelledOptions
+    @OptionGroup var descent: DescentOptions
+    @Option(name: .long, help: "Engine threads. Default: the cores. Another number may give other bytes.") var threads: Int?
+    @Option(name: .long, help: ArgumentHelp("Where checkpoints are kept until NEW is there. Default: a folder beside it.", valueName: "folder"))
+    var checkpoints: String?
+    @Option(name: .long, help: "Steps from one checkpoint to the next within an epoch.") var checkpointSteps = 1000
+    @Flag(name: .long, help: "Replace NEW where it is there.") var force = false
+    @OptionGroup var output: JSONFlag
+
+    func validate() throws {
+        guard !labelled.isEmpty else { throw ValidationError("Give --labelled DATA.") }
+        guard threads ?? 1 >= 1, checkpointSteps >= 1 else { throw ValidationError("--threads and --checkpoint-steps are at least 1.") }
+    }
+
+    func run() throws {
+        try worded {
+            let loaded = try loadedModel(model)
+            do { try loaded.safetyCheck() } catch { throw fail("\(model): \(error)") }
+            if !force, FileManager.default.fileExists(atPath: out) { throw fail("\(out) is there. Name another file, or give --force.") }
+            let target = URL(fileURLWithPath: out).standardizedFileURL
+            let folder = target.deletingLastPathComponent().path
+            guard FileManager.default.fileExists(atPath: folder) else { throw fail("\(out): there is no folder \(shownPath(folder)).") }
+            for file in labelled where !FileManager.default.fileExists(atPath: file) { throw fail("\(file): there is no such file.") }
+            let directory = checkpoints ?? "\(folder)/.\(target.lastPathComponent).training"
+            let isOurs = checkpoints == nil
+            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+            let outcome: FineTuning.Outcome
+            do throws(TrainingError) {
+                outcome = try train(loaded, directory)
+            } catch .cancelled {
+                throw fail("taken back; the same command goes on from the last checkpoint (\(shownPath(directory)))")
+            } catch {
+                // Nothing of a run that cannot succeed is worth keeping.
+                if isOurs { try? FileManager.default.removeItem(atPath: directory) }
+                throw fail("\(model): \(error)")
+            }
+            try write(outcome.model, to: target, directory: directory)
+            if isOurs { try? FileManager.default.removeItem(atPath: directory) }
+            try show(outcome)
+        }
+    }
+
+    private func train(_ loaded: Model, _ directory: String) throws(TrainingError) -> FineTuning.Outcome {
+        var plan = descent.plan
+        plan.threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
+        plan.checkpointSteps = checkpointSteps
+        let tuning = FineTuning(
+            model: loaded, data: columns.data(labelled), recipe: descent.recipe(severalLabels: columns.hasSeveralLabels), plan: plan,
+            directory: directory)
+        let display = ProgressDisplay()
+        let cancellation = AttemptCancellation()
+        signal(SIGINT, SIG_IGN)
+        let interrupt = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
+        interrupt.setEventHandler { cancellation.cancel() }
+        interrupt.resume()
+        defer {
+            interrupt.cancel()
+            display.end()
+        }
+        return try tuning.run(TrainingControl(isCancelled: { cancellation.isCancelled }, progress: display.show))
+    }
+
+    /// Weights files first, so that the graph never names what is not there.
+    private func write(_ tuned: Model, to target: URL, directory: String) throws {
+        let staging = directory + "/result"
+        try? FileManager.default.removeItem(atPath: staging)
+        try FileManager.default.createDirectory(atPath: staging, withIntermediateDirectories: true)
+        let written: [String]
+        do { written = try tuned.write(to: staging + "/" + target.lastPathComponent) } catch { throw fail("\(out): \(error)") }
+        let folder = target.deletingLastPathComponent().path
+        for path in written {
+            let file = try FileDescriptor.open(path, .readOnly)
+            let isSynced = fsync(file.rawValue) == 0
+            try file.close()
+            let place = folder + "/" + (path as NSString).lastPathComponent
+            // Checkpoints may be on another file system.
+            guard isSynced, rename(path, place) == 0 else {
+                throw fail("\(out) cannot be written: \(String(cString: strerror(errno))). Give a --checkpoints folder on the same file system.")
+            }
+        }
+        let directory = try FileDescriptor.open(folder, .readOnly)
+        fsync(directory.rawValue)
+        try directory.close()
+        try? FileManager.default.removeItem(atPath: staging)
+    }
+
+    private func show(_ outcome: FineTuning.Outcome) throws {
+        if output.json { return try printJSON(OptimizeReport(out, outcome)) }
+        for line in LossCurve.losses(outcome.history).lines { print(line) }
+        for (metric, after) in outcome.after.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            print(String(format: "%@: %.6g before, %.6g after", metric.rawValue, outcome.before[metric] ?? .nan, after))
+        }
+        let kept = outcome.bestEpoch == 0 ? "no epoch was better than the model as it was, which is kept" : "epoch \(outcome.bestEpoch) is kept"
+        print(
+            "\(out): \(outcome.trainingRows) rows, \(outcome.validationRows) held out, \(outcome.steps) steps; \(kept)"
+                + (outcome.stoppedEarly ? ", stopped early" : "") + (outcome.resumedAt > 0 ? ", resumed at step \(outcome.resumedAt)" : ""))
+    }
+}
+
+/// What `optimize --json` prints.
+private struct OptimizeReport: Encodable {
+    let output: String
+    let bestEpoch: Int
+    let stoppedEarly: Bool
+    let steps: Int
+    let resumedAt: Int
+    let trainingRows: Int
+    let validationRows: Int
+    let before: [String: Double]
+    let after: [String: Double]
+    let history: [EpochRecord]
+    let columns: [String: [String]]
+    let trained: [String]
+    let untrained: [String: String]
+    let gradientForms: [String: String]
+
+    init(_ output: String, _ outcome: FineTuning.Outcome) {
+        self.output = output
+        bestEpoch = outcome.bestEpoch
+        stoppedEarly = outcome.stoppedEarly
+        steps = outcome.steps
+        resumedAt = outcome.resumedAt
+        trainingRows = outcome.trainingRows
+        validationRows = outcome.validationRows
+        func named(_ metrics: [Metric: Double]) -> [String: Double] {
+            Dictionary(uniqueKeysWithValues: metrics.map { ($0.key.rawValue, $0.value) })
+        }
+        before = named(outcome.before)
+        after = named(outcome.after)
+        history = outcome.history
+        columns = outcome.columns
+        trained = outcome.trained
+        untrained = outcome.untrained
+        gradientForms = outcome.gradientForms
+    }
+}

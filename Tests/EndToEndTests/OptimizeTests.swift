@@ -1,0 +1,189 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The commands that differentiate and train, as a user runs them, over copies of the samples.
+@Suite struct OptimizeTests {
+    private static let digits = ["--columns", "pixels=pixel_*", "--scale", "pixels=0.0625", "--label", "digit", "--key", "id"]
+
+    private func scene() throws -> TemporaryDirectory {
+        let directory = try TemporaryDirectory("optimize")
+        let samples = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("samples/digits")
+        for name in ["labelled.csv", "undertrained.onnx"] {
+            try FileManager.default.copyItem(atPath: samples.appendingPathComponent(name).path, toPath: directory(name))
+        }
+        return directory
+    }
+
+    private func optimize(_ directory: TemporaryDirectory, _ out: String, _ more: [String]) -> [String] {
+        ["optimize", directory("undertrained.onnx"), "--labelled", directory("labelled.csv"), "--out", directory(out)] + Self.digits
+            + ["--loss", "cross_entropy", "--prediction", "logits", "--metric", "accuracy", "--threads", "2"] + more
+    }
+
+    private struct Report: Decodable {
+        struct Epoch: Decodable {
+            let epoch: Int
+            let trainingLoss: Double?
+            let validation: [String: Double]
+        }
+        let before: [String: Double]
+        let after: [String: Double]
+        let validationRows: Int
+        let trainingRows: Int
+        let resumedAt: Int
+        let history: [Epoch]
+    }
+
+    @Test func fineTuningLiftsTheDigitsSampleTo97Percent() throws {
+        let directory = try scene()
+        let tuned = try DaemonProcess.command(
+            optimize(directory, "tuned.onnx", ["--epochs", "30", "--learning-rate", "0.003", "--schedule", "cosine", "--seed", "7", "--json"]))
+        #expect(tuned.status == 0, "\(tuned.error)")
+        let report = try JSONDecoder().decode(Report.self, from: Data(tuned.output.utf8))
+        #expect(report.trainingRows + report.validationRows == 397)
+        #expect(try #require(report.before["accuracy"]) < 0.9)
+        #expect(try #require(report.after["accuracy"]) >= 0.97, "\(report.after)")
+        // A pipe gets plain lines, one an epoch.
+        #expect(tuned.error.split(separator: "\n").count == report.history.count)
+        #expect(tuned.error.contains("epoch 30/30, loss 0."))
+        #expect(directory.files() == ["labelled.csv", "tuned.onnx", "undertrained.onnx"], "nothing else stays")
+
+        // The new model scores the rows as well as it was measured, and has the old one's ports.
+        let scored = try DaemonProcess.command(
+            ["forward", directory("tuned.onnx"), directory("labelled.csv"), directory("scores.csv"), "--keep", "digit"] + Array(Self.digits.prefix(4)))
+        #expect(scored.status == 0, "\(scored.error)")
+        let lines = try String(contentsOfFile: directory("scores.csv"), encoding: .utf8).split(separator: "\n").map { $0.split(separator: ",") }
+        let head = lines[0].map(String.init)
+        let right = lines.dropFirst().count { row in
+            let scores = head.indices.filter { head[$0].hasPrefix("logits") }.map { Double(row[$0]) ?? -.infinity }
+            return scores.indices.max { scores[$0] < scores[$1] }.map(String.init) == String(row[head.firstIndex(of: "digit") ?? 0])
+        }
+        #expect(Double(right) / Double(lines.count - 1) > 0.97)
+        let old = try DaemonProcess.command(["inspect", directory("undertrained.onnx"), "--json"])
+        let new = try DaemonProcess.command(["inspect", directory("tuned.onnx"), "--json"])
+        #expect(try Self.ports(old.output) == Self.ports(new.output))
+    }
+
+    private static func ports(_ inspection: String) throws -> String {
+        var object = try #require(try JSONSerialization.jsonObject(with: Data(inspection.utf8)) as? [String: Any])
+        object["bytes"] = nil
+        object["byteCount"] = nil
+        object["fileBytes"] = nil
+        return String(decoding: try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys]), as: UTF8.self)
+    }
+
+    /// SIGKILL at random moments, the command again until it is through: the bytes are those of a run that nobody touched.
+    @Test func killedAtRandomMomentsItGivesTheSameBytes() throws {
+        let directory = try scene()
+        let options = ["--epochs", "4", "--batch-size", "16", "--optimizer", "adamw", "--ema", "0.9", "--seed", "5", "--checkpoint-steps", "1"]
+        let whole = try DaemonProcess.command(optimize(directory, "whole.onnx", options))
+        #expect(whole.status == 0, "\(whole.error)")
+        var generator = SeededGenerator(seed: 11)
+        var kills = 0, resumed = false
+        for round in 0..<3 {
+            let name = "killed-\(round).onnx"
+            for _ in 0..<60 {
+                let process = Process()
+                process.executableURL = DaemonProcess.binary
+                process.arguments = optimize(directory, name, options + ["--json"])
+                let output = Pipe()
+                process.standardOutput = output
+                process.standardError = FileHandle.nullDevice
+                process.standardInput = FileHandle.nullDevice
+                try process.run()
+                // From before the rows are packed to after the last step.
+                let patience = UInt32.random(in: 20_000...900_000, using: &generator)
+                var waited: UInt32 = 0
+                while process.isRunning, waited < patience {
+                    usleep(5_000)
+                    waited += 5_000
+                }
+                if process.isRunning {
+                    kill(process.processIdentifier, SIGKILL)
+                    kills += 1
+                }
+                process.waitUntilExit()
+                let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+                if FileManager.default.fileExists(atPath: directory(name)) {
+                    if let report = try? JSONDecoder().decode(Report.self, from: Data(text.utf8)), report.resumedAt > 0 { resumed = true }
+                    break
+                }
+            }
+            if !FileManager.default.fileExists(atPath: directory(name)) {
+                // The last one is left alone.
+                let last = try DaemonProcess.command(optimize(directory, name, options + ["--json"]))
+                #expect(last.status == 0, "\(last.error)")
+                resumed = try JSONDecoder().decode(Report.self, from: Data(last.output.utf8)).resumedAt > 0 || resumed
+            }
+            #expect(try directory.read(name) == directory.read("whole.onnx"), "round \(round) after \(kills) kills")
+        }
+        #expect(kills >= 5, "\(kills)")
+        #expect(resumed)
+    }
+
+    @Test func aRunThatIsTakenBackSaysHowToGoOn() throws {
+        let directory = try scene()
+        let process = Process()
+        process.executableURL = DaemonProcess.binary
+        process.arguments = optimize(directory, "new.onnx", ["--epochs", "100000"])
+        let errors = Pipe()
+        process.standardError = errors
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+        let began = eventually { directory.files().contains { $0.hasPrefix(".new.onnx.training/checkpoint-") && $0.hasSuffix(".json") } }
+        #expect(began)
+        process.interrupt()
+        process.waitUntilExit()
+        let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        #expect(process.terminationStatus == 1)
+        #expect(said.contains("the same command goes on"), "\(said.suffix(300))")
+        #expect(!FileManager.default.fileExists(atPath: directory("new.onnx")))
+    }
+
+    @Test func whatIsWrongIsSaidAndNothingStays() throws {
+        let directory = try scene()
+        func refused(_ more: [String], status: Int32 = 1, _ words: String...) throws {
+            let answer = try DaemonProcess.command(optimize(directory, "new.onnx", more))
+            #expect(answer.status == status, "\(more): \(answer.error)")
+            for word in words { #expect(answer.error.contains(word), "\(answer.error)") }
+            #expect(directory.files() == ["labelled.csv", "undertrained.onnx"], "\(more)")
+        }
+        try refused(["--label", "digits"], "did you mean \"digit\"")
+        try refused(["--freeze", "*"], "no parameter can be trained")
+        try refused(["--batch-size", "5000"], "fewer than a batch of 5000")
+        try refused(["--metric", "rmse"], "rmse does not fit")
+        try refused(["--learning-rate", "1e30", "--optimizer", "sgd"], "is not finite")
+        try refused(["--optimizer", "adam", "--nesterov"], status: 2, "--nesterov is of sgd")
+        try refused(["--loss", "hinge"], status: 2, "hinge")
+    }
+
+    @Test func backwardWritesOneArrayForEachInitializer() throws {
+        let directory = try scene()
+        let shared = ["backward", directory("undertrained.onnx"), directory("labelled.csv")] + Self.digits
+            + ["--loss", "cross_entropy", "--prediction", "logits"]
+        for name in ["grads.npz", "grads.safetensors"] {
+            let answer = try DaemonProcess.command(shared + ["--out", directory(name), "--json"])
+            #expect(answer.status == 0, "\(answer.error)")
+            #expect(answer.output.contains("\"rows\" : 397"))
+        }
+        let again = try DaemonProcess.command(shared + ["--out", directory("again.npz"), "--batch-size", "100"])
+        #expect(again.status == 0 && again.output.contains("397 rows"), "\(again.error)")
+        let there = try DaemonProcess.command(shared + ["--out", directory("again.npz")])
+        #expect(there.status == 1 && there.error.contains("give --force"))
+        let both = try DaemonProcess.command(shared + ["--out", directory("b.npz"), "--cotangent", directory("grads.npz")])
+        #expect(both.status == 2)
+    }
+
+    @Test func gradientsListsWhatCanBeTrained() throws {
+        let directory = try scene()
+        let list = try DaemonProcess.command(["gradients", directory("undertrained.onnx"), "--list"])
+        #expect(list.status == 0, "\(list.error)")
+        #expect(list.output.contains("Conv") && list.output.contains("trainable"))
+        let json = try DaemonProcess.command(["gradients", directory("undertrained.onnx"), "--json"])
+        #expect(json.output.contains("\"type\" : \"Conv\""))
+        try directory.write(TinyModel.unknownOperator(), to: "odd.onnx")
+        let odd = try DaemonProcess.command(["gradients", directory("odd.onnx"), "--list"])
+        #expect(odd.status == 1)
+    }
+}

@@ -1,0 +1,284 @@
+import Autodiff
+import Columnar
+import Foundation
+import ONNX
+import Synchronization
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Training
+
+@Suite struct FineTuningTests {
+    private static let crossEntropy = TrainingRecipe(loss: .crossEntropy(), optimizer: .adamw(), schedule: Schedule(.cosine(), peak: 0.02))
+
+    private func tuning(
+        _ directory: TemporaryDirectory, model: Model = Models.perceptron(), rows: String = Models.rows(120), recipe: TrainingRecipe = crossEntropy,
+        label: InputRule.Columns? = .list(["label"]), weight: String? = nil, folder: String = "run", _ plan: (inout TrainingPlan) -> Void = { _ in }
+    ) throws -> FineTuning {
+        try directory.write(rows, to: "rows.csv")
+        try FileManager.default.createDirectory(atPath: directory(folder), withIntermediateDirectories: true)
+        var settings = TrainingPlan(epochs: 3, batchSize: 16, validation: 0.25, metric: .accuracy, seed: 3)
+        plan(&settings)
+        return FineTuning(
+            model: model, data: LabelledData(files: [.init(directory("rows.csv"))], label: label, weight: weight, key: ["id"], keep: ["label"]),
+            recipe: recipe, plan: settings, directory: directory(folder))
+    }
+
+    private func bytes(_ model: Model) throws -> Data { try model.serialized() }
+
+    @Test func theModelGetsBetterAndOnlyItsInitializersChange() throws {
+        let directory = try TemporaryDirectory("tuning")
+        let model = Models.perceptron()
+        let outcome = try tuning(directory, model: model, rows: Models.rows(300)) { $0.epochs = 12 }.run()
+        let before = try #require(outcome.before[.accuracy]), after = try #require(outcome.after[.accuracy])
+        #expect(after > before + 0.2 && after > 0.85, "\(before) -> \(after)")
+        #expect(outcome.history.count == 13)
+        #expect(outcome.history[0].trainingLoss == nil)
+        #expect(try #require(outcome.history[12].trainingLoss) < #require(outcome.history[1].trainingLoss) / 2)
+        #expect(outcome.trainingRows + outcome.validationRows == 300)
+        #expect(Set(outcome.trained) == ["w1", "b1", "w2", "b2"])
+        #expect(outcome.columns == ["x": ["a", "b"]])
+        var restored = outcome.model
+        for position in restored.graph.initializers.indices {
+            #expect(restored.graph.initializers[position] != model.graph.initializers[position])
+            restored.graph.initializers[position] = model.graph.initializers[position]
+        }
+        #expect(restored == model)
+    }
+
+    @Test func theSameInputsGiveTheSameBytes() throws {
+        let directory = try TemporaryDirectory("tuning")
+        let first = try tuning(directory, folder: "a").run(), second = try tuning(directory, folder: "b").run()
+        #expect(try bytes(first.model) == bytes(second.model))
+        let other = try tuning(directory, folder: "c") { $0.seed = 4 }.run()
+        #expect(try bytes(other.model) != bytes(first.model))
+    }
+
+    /// The run is taken back at every boundary between two batches, and taken up again: the bytes are those of a run that nobody touched.
+    @Test(arguments: [1, 3])
+    func takenBackAtAnyStepAndTakenUpAgainItGivesTheSameBytes(accumulate: Int) throws {
+        let directory = try TemporaryDirectory("tuning")
+        var recipe = Self.crossEntropy
+        recipe.accumulate = accumulate
+        recipe.average = 0.9
+        let untouched = try tuning(directory, recipe: recipe, folder: "whole").run()
+        let expected = try bytes(untouched.model)
+        #expect(untouched.resumedAt == 0)
+        let total = 3 * ((untouched.trainingRows + 15) / 16)
+        for stop in 0..<total {
+            let asked = Mutex(0)
+            let run = try tuning(directory, recipe: recipe, folder: "stop-\(stop)")
+            // Asked once a batch in packing and measuring too: those are stopped by other numbers.
+            #expect(throws: TrainingError.cancelled) {
+                try run.run(TrainingControl(isCancelled: { asked.withLock { $0 += 1; return $0 > stop + 3 } }))
+            }
+            let resumed = try run.run()
+            #expect(try bytes(resumed.model) == expected, "stopped when asked for the \(stop + 3)th time")
+            #expect(resumed.history.map(\.validation) == untouched.history.map(\.validation))
+            #expect(resumed.history.map(\.trainingLoss) == untouched.history.map(\.trainingLoss))
+        }
+    }
+
+    /// Killed, a run has no checkpoint of its last moment: any earlier one leads to the same bytes.
+    @Test func anyCheckpointLeadsToTheSameBytes() throws {
+        let directory = try TemporaryDirectory("tuning")
+        let copies = Mutex(0)
+        let run = try tuning(directory, folder: "whole") { $0.checkpointSteps = 1 }
+        let path = directory.path
+        let whole = try run.run(TrainingControl(progress: { _ in
+            let number = copies.withLock { $0 += 1; return $0 }
+            try? FileManager.default.copyItem(atPath: path + "/whole", toPath: path + "/copy-\(number)")
+        }))
+        let expected = try bytes(whole.model)
+        var resumedAt: Set<Int> = []
+        for number in 1...copies.withLock({ $0 }) {
+            let resumed = try tuning(directory, folder: "copy-\(number)") { $0.checkpointSteps = 1 }.run()
+            #expect(try bytes(resumed.model) == expected, "from copy \(number)")
+            resumedAt.insert(resumed.resumedAt)
+        }
+        // Not only the ends of epochs.
+        #expect(resumedAt.count >= whole.steps - 1, "\(resumedAt.sorted())")
+    }
+
+    @Test func theBestEpochIsKeptAndTrainingStopsWhenNothingImproves() throws {
+        let directory = try TemporaryDirectory("tuning")
+        // A rate so high that the first epoch is already worse.
+        let recipe = TrainingRecipe(loss: .crossEntropy(), optimizer: .sgd(), schedule: Schedule(peak: 30))
+        let run = try tuning(directory, recipe: recipe) { plan in
+            plan.epochs = 50
+            plan.metric = .loss
+            plan.patience = 2
+        }
+        let outcome = try run.run()
+        #expect(outcome.stoppedEarly)
+        #expect(outcome.history.count < 51)
+        #expect(outcome.history.count == outcome.bestEpoch + 3)
+        if outcome.bestEpoch == 0 { #expect(outcome.model == run.model) }
+        #expect(outcome.after[.loss] == outcome.history.map { $0[metric: .loss]! }.min())
+    }
+
+    @Test func withoutValidationTheLastEpochIsKept() throws {
+        let directory = try TemporaryDirectory("tuning")
+        let outcome = try tuning(directory) { $0.validation = 0 }.run()
+        #expect(outcome.bestEpoch == 3 && outcome.after.isEmpty && outcome.validationRows == 0 && outcome.trainingRows == 120)
+        #expect(outcome.model != Models.perceptron())
+    }
+
+    @Test func frozenParametersStay() throws {
+        let directory = try TemporaryDirectory("tuning")
+        var recipe = Self.crossEntropy
+        recipe.freeze = ["*1"]
+        let model = Models.perceptron()
+        let outcome = try tuning(directory, model: model, recipe: recipe) { $0.validation = 0 }.run()
+        for name in ["w1", "b1"] { #expect(outcome.model.graph.initializer(name) == model.graph.initializer(name)) }
+        for name in ["w2", "b2"] { #expect(outcome.model.graph.initializer(name) != model.graph.initializer(name)) }
+        #expect(outcome.untrained.keys.contains("w1"))
+    }
+
+    @Test func weightsThatAreStoredInFloat16StaySo() throws {
+        let directory = try TemporaryDirectory("tuning")
+        let model = Models.perceptron(half: true)
+        let outcome = try tuning(directory, model: model) { $0.validation = 0 }.run()
+        for (new, old) in zip(outcome.model.graph.initializers, model.graph.initializers) {
+            #expect(new.elementType == .float16 && new.shape == old.shape && new != old)
+        }
+    }
+
+    /// A batch that the model fixes is filled up with rows that do not count: the loss of an epoch without a step is that of the rows.
+    @Test func aFixedBatchIsFilledUpWithRowsThatDoNotCount() throws {
+        let directory = try TemporaryDirectory("tuning")
+        var recipe = Self.crossEntropy
+        recipe.schedule = Schedule(peak: 0)
+        recipe.weightDecay = 0
+        let open = try tuning(directory, recipe: recipe, folder: "open") { $0.epochs = 1; $0.batchSize = 7 }.run()
+        let fixed = try tuning(directory, model: Models.perceptron(batch: .fixed(7)), recipe: recipe, folder: "fixed") { $0.epochs = 1 }.run()
+        #expect(abs(open.history[1].trainingLoss! - fixed.history[1].trainingLoss!) < 1e-6)
+        for metric in [Metric.loss, .accuracy] { #expect(abs(open.before[metric]! - fixed.before[metric]!) < 1e-6) }
+    }
+
+    @Test func rowsOfWeightZeroTeachNothing() throws {
+        let directory = try TemporaryDirectory("tuning")
+        // Every fourth row has weight 0; in one file its label is wrong, in the other right.
+        func text(wrong: Int) -> String {
+            var text = "id,a,b,label,w\n"
+            for (index, line) in Models.rows(80).split(separator: "\n").dropFirst().enumerated() {
+                var cells = line.split(separator: ",").map(String.init)
+                let isIdle = index % 4 == 0
+                if isIdle, let label = Int(cells[3]) { cells[3] = String((label + wrong) % 3) }
+                text += cells.joined(separator: ",") + (isIdle ? ",0\n" : ",1\n")
+            }
+            return text
+        }
+        let spoilt = try tuning(directory, rows: text(wrong: 1), weight: "w", folder: "spoilt").run()
+        let sound = try tuning(directory, rows: text(wrong: 0), weight: "w", folder: "sound").run()
+        #expect(try bytes(spoilt.model) == bytes(sound.model))
+    }
+
+    @Test func aLossThatIsNoNumberStopsTheRunAndNamesTheLayer() throws {
+        let directory = try TemporaryDirectory("tuning")
+        let recipe = TrainingRecipe(loss: .meanSquaredError, optimizer: .sgd(), schedule: Schedule(peak: 1e18))
+        let run = try tuning(directory, model: Models.perceptron(outputs: 1), recipe: recipe) { $0.metric = .loss }
+        let (step, layer, remedy) = try #require(divergence(run))
+        #expect(step >= 2 && step < 10)
+        let named = try #require(layer)
+        #expect(["first", "second", "parameter", "Pow", "Mul", "Sub"].contains { named.contains($0) }, "\(named)")
+        #expect(remedy.contains("learning rate"))
+    }
+
+    private func divergence(_ run: FineTuning) -> (step: Int, layer: String?, remedy: String)? {
+        do {
+            _ = try run.run()
+            return nil
+        } catch {
+            guard case .diverged(let step, let layer, let remedy) = error else { return nil }
+            return (step, layer, remedy)
+        }
+    }
+
+    @Test func aModelThatIsBrokenFromTheStartIsTold() throws {
+        let directory = try TemporaryDirectory("tuning")
+        var model = Models.perceptron()
+        model.graph.initializers[1].replace(with: Tensor(.float32, [8], [Float](repeating: .greatestFiniteMagnitude, count: 8)))
+        model.graph.initializers[2].replace(with: Tensor(.float32, [8, 3], [Float](repeating: 10, count: 24)))
+        let (step, layer, remedy) = try #require(divergence(try tuning(directory, model: model)))
+        #expect(step == 1)
+        #expect(layer?.contains("'second'") == true, "\(layer ?? "none")")
+        #expect(remedy.contains("before anything was trained"))
+    }
+
+    private func refusal(_ body: () throws -> FineTuning) -> String {
+        do {
+            _ = try body().run()
+            return "accepted"
+        } catch { return "\(error)" }
+    }
+
+    @Test func whatCannotBeTrainedIsRefusedWithItsReason() throws {
+        let directory = try TemporaryDirectory("tuning")
+        let few = refusal { try tuning(directory, rows: Models.rows(20)) { $0.batchSize = 64 } }
+        #expect(few.contains("training rows are fewer than a batch of 64") && few.contains("lower batch_size"), "\(few)")
+
+        let metric = refusal { try tuning(directory) { $0.metric = .rmse } }
+        #expect(metric.contains("rmse does not fit the loss cross_entropy") && metric.contains("accuracy, f1, auc"), "\(metric)")
+
+        let oneClass = "id,a,b,label\n" + (0..<60).map { "r\($0),\($0),1,\($0 == 0 ? 1 : 0)\n" }.joined()
+        let auc = refusal { try tuning(directory, rows: oneClass) { $0.metric = .auc } }
+        #expect(auc.contains("one class") && auc.contains("auc"), "\(auc)")
+
+        let frozen = refusal {
+            var recipe = Self.crossEntropy
+            recipe.freeze = ["*"]
+            return try tuning(directory, recipe: recipe)
+        }
+        #expect(frozen.contains("no parameter can be trained") && frozen.contains("frozen"), "\(frozen)")
+
+        let shape = refusal { try tuning(directory, model: Models.perceptron(outputs: 1)) }
+        #expect(shape.contains("cross_entropy") && shape.contains("binary_cross_entropy"), "\(shape)")
+
+        let plan = refusal { try tuning(directory) { $0.validation = 0; $0.patience = 2 } }
+        #expect(plan.contains("early stopping needs held-out rows"), "\(plan)")
+
+        let quantized = refusal { try tuning(directory, model: Self.quantized) }
+        #expect(quantized.contains("quantized") && quantized.contains("float model"), "\(quantized)")
+    }
+
+    /// `x w + b` whose weight is int8 behind DequantizeLinear.
+    private static var quantized: Model {
+        let graph = Graph(
+            name: "quantized",
+            nodes: [
+                Node("DequantizeLinear", ["q", "scale", "zero"], ["w"], name: "dequantize"), Node("MatMul", ["x", "w"], ["scores"], name: "product"),
+            ], inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .fixed(2)]))],
+            outputs: [Value("scores", .tensor(.float32, [.symbolic("N"), .fixed(3)]))],
+            initializers: [
+                StoredTensor("q", .int8, [2, 3], [1, -2, 3, 4, -5, 6] as [Int8]), StoredTensor("scale", .float32, [], [Float(0.1)]),
+                StoredTensor("zero", .int8, [], [Int8(0)]),
+            ])
+        return Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
+    }
+
+    @Test func classesOfTheModelItselfNeedNoSchema() throws {
+        let directory = try TemporaryDirectory("tuning")
+        let outcome = try tuning(directory, model: Models.perceptron(softmax: true)).run()
+        #expect(outcome.after[.accuracy] != nil)
+    }
+
+    @Test func regressionFindsTheLine() throws {
+        let directory = try TemporaryDirectory("tuning")
+        var generator = SeededGenerator(seed: 9)
+        let rows = "id,a,b,label\n" + (0..<200).map { row in
+            let a = Float.random(in: -1...1, using: &generator), b = Float.random(in: -1...1, using: &generator)
+            return "r\(row),\(a),\(b),\(2 * a - 3 * b + 1)\n"
+        }.joined()
+        let recipe = TrainingRecipe(loss: .meanSquaredError, optimizer: .sgd(momentum: 0.9), schedule: Schedule(peak: 0.1))
+        let outcome = try tuning(directory, model: Models.line(), rows: rows, recipe: recipe) { plan in
+            plan.epochs = 20
+            plan.metric = .r2
+            plan.alsoMeasured = [.mae]
+        }.run()
+        #expect(outcome.after[.r2]! > 0.9999 && outcome.after[.mae]! < 0.01 && outcome.after[.rmse]! < 0.01, "\(outcome.after)")
+        let w = try #require(try outcome.model.graph.initializer("w")?.tensor().values(as: Float.self))
+        #expect(abs(w[0] - 2) < 0.02 && abs(w[1] + 3) < 0.02)
+    }
+}
