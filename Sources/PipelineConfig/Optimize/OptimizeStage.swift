@@ -58,18 +58,15 @@ package struct GradientDescent: Sendable, Equatable, Codable {
         }
     }
 
-    /// Low-rank factors on the weights that `targets` match.
+    /// Low-rank factors on the weights that `targets` match, merged into them when the model is written.
     package struct Adapters: Sendable, Equatable, Codable {
         package let rank: Int
-        /// Patterns of initializer names; never empty.
+        /// Patterns of names of initializers, or of the MatMul and Gemm nodes that multiply by them; never empty.
         package let targets: [String]
-        /// Into the weights when the model is written; otherwise they land beside the untouched model.
-        package let merge: Bool
 
-        package init(rank: Int, targets: [String], merge: Bool = true) {
+        package init(rank: Int, targets: [String]) {
             self.rank = rank
             self.targets = targets
-            self.merge = merge
         }
     }
 

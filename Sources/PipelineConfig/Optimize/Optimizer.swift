@@ -74,13 +74,13 @@ package struct Schedule: Sendable, Equatable, Codable {
     package let kind: Kind
     /// Steps in which it rises from 0 to the optimizer's learning rate.
     package let warmUp: Int
-    /// Of `step`: optimization steps from one drop to the next, and what each multiplies by.
+    /// Of `step`: epochs from one drop to the next, and what each multiplies by.
     package let every: Int
     package let factor: Double
     /// Of `linear` and `cosine`: the share of the learning rate at the end.
     package let end: Double
 
-    package init(_ kind: Kind = .constant, warmUp: Int = 0, every: Int = 1000, factor: Double = 0.1, end: Double = 0) {
+    package init(_ kind: Kind = .constant, warmUp: Int = 0, every: Int = 1, factor: Double = 0.1, end: Double = 0) {
         self.kind = kind
         self.warmUp = warmUp
         self.every = every

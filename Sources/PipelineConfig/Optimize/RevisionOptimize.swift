@@ -23,7 +23,7 @@ extension CanonicalForm {
         if differs(\.seed) { add("gradient.seed", ["\(gradient.seed)"]) }
         if differs(\.trainOn) { add("gradient.train_on", [gradient.trainOn.rawValue]) }
         add("gradient.early_stopping", gradient.earlyStopping.map { ["\($0.patience)", "\($0.minimumImprovement)"] } ?? [])
-        add("gradient.adapters", gradient.adapters.map { ["\($0.rank)", "\($0.merge)"] + $0.targets.sorted() } ?? [])
+        add("gradient.adapters", gradient.adapters.map { ["\($0.rank)"] + $0.targets.sorted() } ?? [])
         add("gradient.threads", gradient.threads.map { ["\($0)"] } ?? [])
         if stage.gate != Gate() { add("gate", [stage.gate.metric.rawValue, "\(stage.gate.dropAtMost)"]) }
     }

@@ -49,7 +49,9 @@ struct Fit {
             if top.has("spool"), !hasLabelled {
                 add(.chain, key, "it has no labelled data to learn from", "add spool: { labelled: FOLDER }, or remove the stage")
             }
-            if !hasLabel { add(.chain, key, "it has nothing to learn", "name the column: schema: { label: COLUMN }, or remove the stage") }
+            var hasOwnLoss = false
+            if case .output? = pipeline.optimize?.gradient.loss { hasOwnLoss = true }
+            if !hasLabel, !hasOwnLoss { add(.chain, key, "it has nothing to learn", "name the column: schema: { label: COLUMN }, or remove the stage") }
         } else if hasLabelled, stages.isWhole, !stages.hasOptimize {
             add(
                 .chain, "spool.labelled", "labelled data arrives and no stage learns from it",

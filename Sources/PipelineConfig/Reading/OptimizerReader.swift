@@ -34,7 +34,7 @@ struct OptimizerReader {
             }
         guard let node, let options = Section(node, path, keys: keys, in: gradient.reading) else { return Schedule(kind) }
         return Schedule(
-            kind, warmUp: options.integer("warm_up", in: 0...1_000_000_000) ?? 0, every: options.integer("every", in: 1...1_000_000_000) ?? 1000,
+            kind, warmUp: options.integer("warm_up", in: 0...1_000_000_000) ?? 0, every: options.integer("every", in: 1...100_000) ?? 1,
             factor: options.number("factor", .between, like: "0.1") ?? 0.1, end: options.number("end", .belowOne, like: "0.1") ?? 0)
     }
 }
