@@ -27,7 +27,7 @@ package final class DiskPublisher: Publisher, Sendable {
         var areas: [String: StagingArea] = [:]
     }
 
-    private let root: FilePath
+    let root: FilePath
     private let state = Mutex(State())
 
     /// Refuses a pipeline for which there is no place to stage.
@@ -48,7 +48,7 @@ package final class DiskPublisher: Publisher, Sendable {
         }
         for pipeline in pipelines {
             var spools: [String: StagingArea] = [:]
-            for entry in [pipeline.spool.models, pipeline.spool.data].compactMap({ $0 }) where pipeline.after != .keep {
+            for entry in [pipeline.spool.models, pipeline.spool.labelled, pipeline.spool.data].compactMap({ $0 }) where pipeline.after != .keep {
                 spools[entry.path] = try area(entry.path)
             }
             var archive: StagingArea?
@@ -96,7 +96,7 @@ package final class DiskPublisher: Publisher, Sendable {
 
     package func stagingPath(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) throws(LandingError) -> String {
         switch goal {
-        case .decideModel:
+        case .decideModel, .fineTune:
             return try models(pipeline).area.file(run: run, attempt: attempt, name: "model").string
         case .score:
             guard let area = try places(pipeline).outputs, let landing = pipeline.land.outputs else {
@@ -136,28 +136,36 @@ package final class DiskPublisher: Publisher, Sendable {
 
     // MARK: Models
 
-    package func publish(_ model: DecidedModel, activate: Bool) throws(LandingError) {
+    package func publish(_ model: DecidedModel, activate: Bool) throws(LandingError) -> String? {
         let directory = try models(model.pipeline).directory
+        let gated = model.training?.gate?.after != nil || model.facts["trial"]?.hasPrefix("ungated") == false
         var card = Card(
-            pipeline: model.pipeline.name, version: model.version, revision: model.revision,
-            verdict: model.facts["trial"]?.hasPrefix("ungated") == true ? .ungated : .passed, arrival: model.arrival,
+            pipeline: model.pipeline.name, version: model.version, revision: model.revision, verdict: gated ? .passed : .ungated, arrival: model.arrival,
             arrivalPath: model.input, arrivalDigest: model.inputDigest, tool: .init(name: "millrace", version: toolVersion))
         card.run = model.run
         card.engine = .init(name: "ONNX Runtime", version: Engine.version)
         card.opset = opset(model.facts["opset"] ?? "")
         card.decisions = model.facts["trial"].map { ["trial": .text($0)] }
+        if let training = model.training { card.tell(training) }
+        card.parent = model.parent
         card.publishedAt = UTCTime.now.description
+        let float = try keepFloat(model)
+        card.floatParent = float.map { Card.Parent(version: nil, digest: $0) }
         let staged = try directory.stage(
             run: model.run, attempt: 0,
             files: model.files.map { .init(name: ($0.path as NSString).lastPathComponent, staged: FilePath($0.path)) }, card: card)
         try directory.land(staged)
         if activate { try directory.activate(model.version) }
+        return float
     }
 
-    package func publishedModel(version: Int, arrival: Int64, in pipeline: Pipeline) throws(LandingError) -> String? {
+    package func publishedModel(version: Int, arrival: Int64, in pipeline: Pipeline) throws(LandingError) -> PublishedModel? {
         let directory = try models(pipeline).directory
         guard try directory.isPublished(version: version, arrival: arrival) else { return nil }
-        return try directory.card(version).file(named: "model.onnx")?.digest
+        let card = try directory.card(version)
+        return card.file(named: "model.onnx").map {
+            PublishedModel(digest: $0.digest, floatDigest: card.floatParent?.digest, parentDigest: card.parent?.digest, training: card.training)
+        }
     }
 
     package func activate(version: Int, in pipeline: Pipeline) throws(LandingError) {

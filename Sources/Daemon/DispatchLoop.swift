@@ -19,6 +19,8 @@ final class DispatchLoop: @unchecked Sendable {
     // Touched by the loop's own thread only, but for the two queues.
     let inbox = BoundedQueue<Message>(capacity: 8192)
     let work: BoundedQueue<Dispatcher.Assignment>
+    /// Attempts that only train, which may take hours.
+    let training: BoundedQueue<Dispatcher.Assignment>
     private let dispatcher: Dispatcher
     private let log: Logger
     private var isStopping = false
@@ -32,6 +34,7 @@ final class DispatchLoop: @unchecked Sendable {
         self.dispatcher = dispatcher
         self.log = log
         work = BoundedQueue(capacity: dispatcher.configuration.window + 16)
+        training = BoundedQueue(capacity: dispatcher.configuration.window + 16)
     }
 
     /// Until told to stop and nothing is in flight, or, with `--once`, until nothing can be done any more.
@@ -43,6 +46,7 @@ final class DispatchLoop: @unchecked Sendable {
             log.critical("the ledger cannot be written; stopping", metadata: ["reason": "\(error)"])
         }
         work.close()
+        training.close()
         inbox.close()
     }
 
@@ -51,7 +55,7 @@ final class DispatchLoop: @unchecked Sendable {
         var nextRequests = ContinuousClock.now + Self.requestInterval
         while true {
             let started = isStopping ? [] : try dispatcher.assignments(at: .now)
-            for assignment in started { work.put(assignment) }
+            for assignment in started { (assignment.goal == .fineTune ? training : work).put(assignment) }
             if isDone { return }
             try handle(inbox.take(upTo: 4096, timeout: pause()))
             if ContinuousClock.now >= nextRequests {

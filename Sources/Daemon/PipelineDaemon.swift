@@ -9,7 +9,7 @@ import SystemPackage
 import Watcher
 
 /// Watches, numbers, dispatches and lands, until told to stop. One thread watches, one hashes and numbers, one dispatches and lands, and
-/// `jobs` run attempts. Stopping goes from the front: the watch ends, then dispatch drains what is in flight.
+/// `jobs` run attempts; one more trains on labels, so that data never waits for that. Stopping goes from the front: the watch ends, then dispatch drains what is in flight.
 package final class PipelineDaemon: Service {
     package struct Options: Sendable {
         package var root: String
@@ -84,6 +84,7 @@ package final class PipelineDaemon: Service {
         try dispatcher.recover(at: .now)
         try publisher.recoverInputs()
         try publisher.sweep()
+        try publisher.pruneCheckpoints(keeping: Set(ledger.openRuns().map(\.run)), of: inForce)
         loop = DispatchLoop(dispatcher, log: log)
         let intake = Intake(ledger: ledger, log: log)
         let ledger = ledger
@@ -110,6 +111,11 @@ package final class PipelineDaemon: Service {
                 }
             }
         }
+        let training = NamedThread("training", stackBytes: 16 << 20) { [self] in
+            while let assignment = loop.training.take() {
+                loop.inbox.put(.finished(assignment, executor.execute(assignment.spec, cancellation: cancellation)))
+            }
+        }
         let numbering = NamedThread("intake") { [self] in number() }
         let watching = NamedThread("watch") { [self] in watch() }
         let edits = ConfigWatch(files: pipelineFiles.paths, logger: log)
@@ -121,6 +127,7 @@ package final class PipelineDaemon: Service {
             await numbering.join()
             await dispatching.join()
             for worker in workers { await worker.join() }
+            await training.join()
             edits.stop()
             await reloading?.join()
         } onGracefulShutdown: { [self] in
@@ -171,7 +178,7 @@ package final class PipelineDaemon: Service {
 
     private func explain(_ input: SpoolInput, _ report: QuarantineReport) {
         log.warning("refused", metadata: ["file.path": "\(input.path)", "rule": "\(report.explanation.rule)", "reason": "\(report.explanation.reason)"])
-        guard let pipeline = pipelineFiles.inForce.first(where: { [$0.spool.models, $0.spool.data].contains { $0?.path == input.spool } })
+        guard let pipeline = pipelineFiles.inForce.first(where: { [$0.spool.models, $0.spool.labelled, $0.spool.data].contains { $0?.path == input.spool } })
         else { return }
         do {
             try publisher.quarantine(input, report, pipeline: pipeline)

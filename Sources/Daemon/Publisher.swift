@@ -16,17 +16,46 @@ package protocol Publisher: AnyObject {
     /// After a crash: finishes what an earlier daemon intended. True where the output is there, by then or by now.
     func recover(_ outputs: [StagedOutput]) throws(LandingError) -> [Bool]
 
-    /// Makes `<root>/<version>` visible with its card, then points `ACTIVE` at it where `activate` says so. Safe to repeat.
-    func publish(_ model: DecidedModel, activate: Bool) throws(LandingError)
-    /// After a crash: the digest of `model.onnx` where that version is there and was made for `arrival`.
-    func publishedModel(version: Int, arrival: Int64, in pipeline: Pipeline) throws(LandingError) -> String?
+    /// Makes `<root>/<version>` visible with its card, then points `ACTIVE` at it where `activate` says so. Safe to repeat. Where the pipeline
+    /// trains, the model is kept first as what the next training starts from: its digest.
+    func publish(_ model: DecidedModel, activate: Bool) throws(LandingError) -> String?
+    /// After a crash: what that version is, where it is there and was made for `arrival`.
+    func publishedModel(version: Int, arrival: Int64, in pipeline: Pipeline) throws(LandingError) -> PublishedModel?
     func activate(version: Int, in pipeline: Pipeline) throws(LandingError)
     func prune(versions: [Int], in pipeline: Pipeline) throws(LandingError)
+
+    /// Where something is, or is to be, kept for training.
+    func keptPath(_ kept: Kept, pipeline: Pipeline) -> String
+    func discard(_ kept: Kept, pipeline: Pipeline) throws(LandingError)
+    func pruneFloats(keeping digests: Set<String>, in pipeline: Pipeline) throws(LandingError)
 
     /// The input after its output is durable, as `after:` says.
     func dispose(of input: SpoolInput, pipeline: Pipeline) throws(LandingError)
     /// Writes `NAME.reason.json`, and moves the input beside it where `after:` is not keep.
     func quarantine(_ input: SpoolInput, _ report: QuarantineReport, pipeline: Pipeline) throws(LandingError)
+}
+
+/// What the state folder keeps for training.
+package enum Kept: Hashable, Sendable {
+    /// `name`: of the file that arrived.
+    case labels(digest: String, name: String)
+    case model(digest: String)
+    case checkpoints(run: Int64)
+}
+
+/// A version as it stands under `land.models`.
+package struct PublishedModel: Sendable {
+    package var digest: String
+    package var floatDigest: String?
+    package var parentDigest: String?
+    package var training: TrainingReport?
+
+    package init(digest: String, floatDigest: String? = nil, parentDigest: String? = nil, training: TrainingReport? = nil) {
+        self.digest = digest
+        self.floatDigest = floatDigest
+        self.parentDigest = parentDigest
+        self.training = training
+    }
 }
 
 package struct SpoolInput: Sendable, Hashable {
@@ -49,6 +78,9 @@ package struct DecidedModel: Sendable {
     package var revision: String
     package var files: [AttemptResult.WrittenFile]
     package var facts: [String: String]
+    package var training: TrainingReport?
+    /// What labels were trained from.
+    package var parent: Card.Parent?
 
     package var root: String { pipeline.land.models?.path ?? "" }
     package var card: String { "\(root)/\(version)/card.json" }

@@ -20,12 +20,15 @@ package struct Scheduler: Sendable {
     package enum Work: Hashable, Sendable {
         case decideModel
         case score(version: Int)
+        /// Trains the model of that version on labels.
+        case fineTune(parent: Int)
     }
 
     /// Why an arrival has not started.
     package enum Wait: Hashable, Sendable {
         case forModel(arrival: Int64)
         case forFirstModel
+        case forLabels(arrival: Int64)
         case forRetry(at: Duration)
         case forRoom
         case paused
@@ -55,7 +58,8 @@ package struct Scheduler: Sendable {
     fileprivate struct Lane: Sendable {
         var undecidedModels: [Int64] = []
         var waitingData: [Int64] = []
-        /// Of waiting data; those by place are left out.
+        var waitingLabels: [Int64] = []
+        /// Of waiting data and labels; those by place are left out.
         var bindings: [Int64: Binding] = [:]
         var taken: Set<Int64> = []
         var retries: [Int64: Duration] = [:]
@@ -93,6 +97,13 @@ package struct Scheduler: Sendable {
         lanes[pipeline]?.bindings[arrival] = binding == .byPlace ? nil : binding
     }
 
+    /// Labels are trained on one at a time, in order, after the models before them, from the version in force then, or the one that their run is bound
+    /// to. Data never waits for them.
+    package mutating func labelsArrived(_ arrival: Int64, in pipeline: String, parent: Int? = nil) {
+        lanes[pipeline]?.waitingLabels.insertSorted(arrival)
+        lanes[pipeline]?.bindings[arrival] = parent.map { .bound($0) } ?? .byNow
+    }
+
     /// The arrival will never run: a newer content took its place, or it was refused before it started.
     package mutating func withdrawn(_ arrival: Int64, in pipeline: String) {
         finished(arrival, in: pipeline)
@@ -109,6 +120,7 @@ package struct Scheduler: Sendable {
     /// Done, rejected or quarantined: in any case decided.
     package mutating func finished(_ arrival: Int64, in pipeline: String) {
         lanes[pipeline]?.undecidedModels.removeAll { $0 == arrival }
+        lanes[pipeline]?.waitingLabels.removeAll { $0 == arrival }
         lanes[pipeline]?.waitingData.removeAll { $0 == arrival }
         lanes[pipeline]?.taken.remove(arrival)
         lanes[pipeline]?.retries[arrival] = nil
@@ -152,6 +164,13 @@ package struct Scheduler: Sendable {
             return Start(pipeline: pipeline, arrival: model, work: .decideModel)
         }
         let barrier = lane.undecidedModels.first ?? .max
+        if let labels = lane.waitingLabels.first, labels < barrier, !lane.taken.contains(labels), lane.isDue(labels, now: now),
+            let parent = lane.version(for: labels)
+        {
+            lanes[pipeline]?.taken.insert(labels)
+            lanes[pipeline]?.retries[labels] = nil
+            return Start(pipeline: pipeline, arrival: labels, work: .fineTune(parent: parent))
+        }
         for arrival in lane.waitingData {
             guard arrival < barrier, let version = lane.version(for: arrival) else { return nil }
             guard !lane.taken.contains(arrival), lane.isDue(arrival, now: now) else { continue }
@@ -169,11 +188,13 @@ package struct Scheduler: Sendable {
     package func wait(of arrival: Int64, in pipeline: String, now: Duration) -> Wait? {
         guard let lane = lanes[pipeline], !lane.taken.contains(arrival) else { return nil }
         let isModel = lane.undecidedModels.contains(arrival)
-        guard isModel || lane.waitingData.contains(arrival) else { return nil }
+        let isLabels = lane.waitingLabels.contains(arrival)
+        guard isModel || isLabels || lane.waitingData.contains(arrival) else { return nil }
         if lane.isPaused { return .paused }
         if let time = lane.retries[arrival], time > now { return .forRetry(at: time) }
         if let model = lane.undecidedModels.first, model < arrival { return .forModel(arrival: model) }
         if !isModel, lane.version(for: arrival) == nil { return .forFirstModel }
+        if isLabels, let labels = lane.waitingLabels.first, labels < arrival { return .forLabels(arrival: labels) }
         return .forRoom
     }
 
@@ -186,6 +207,12 @@ package struct Scheduler: Sendable {
     /// The version that a fresh arrival would get.
     package func activeVersion(in pipeline: String) -> Int? { lastActivation(in: pipeline)?.version }
     package func lastActivation(in pipeline: String) -> Activation? { lanes[pipeline]?.activations.last }
+
+    /// From where on a version is in force that labels numbered `arrival` made of `parent`: it takes its parent's place, and no other's.
+    package func position(of arrival: Int64, parent: Int?, in pipeline: String) -> Int64 {
+        guard let last = lastActivation(in: pipeline) else { return arrival }
+        return last.version == parent ? max(arrival, last.position) : min(arrival, last.position - 1)
+    }
 }
 
 extension Scheduler.Lane {

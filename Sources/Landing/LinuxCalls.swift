@@ -15,6 +15,9 @@ enum LinuxCalls {
         return call(AT_FDCWD, from, AT_FDCWD, to, flags)
     }
 
+    /// `FICLONE`: the target then has the blocks of the source.
+    static func cloneFile(_ source: Int32, _ target: Int32) -> Int32 { ioctl(target, 0x4004_9409, source) }
+
     static func syncfs(_ descriptor: Int32) -> Int32 {
         guard let call = syncfsCall else { return unsupported() }
         return call(descriptor)

@@ -64,6 +64,12 @@ package struct Pipeline: Sendable, Equatable {
     /// Where keys stand in the file.
     package let positions: SourceMap
 
+    /// The stage that trains, if there is one.
+    package var optimize: OptimizeStage? {
+        for case .optimize(let stage) in stages { return stage }
+        return nil
+    }
+
     package var forward: ForwardStage? {
         for case .forward(let stage) in stages { return stage }
         return nil

@@ -32,7 +32,8 @@ extension Pipeline {
     var canonicalForm: String {
         var form = CanonicalForm()
         form.add("schema.key", schema.key)
-        form.add("schema.label", schema.label.map { [$0] } ?? [])
+        form.add("schema.label", schema.label)
+        form.add("schema.weight", schema.weight.map { [$0] } ?? [])
         form.add("schema.classes", schema.classes ?? [])
         for input in schema.inputs.sorted(by: { $0.name < $1.name }) { form.add(input) }
         if schema.keep != schema.key { form.add("schema.keep", [String(schema.keep.count)] + schema.keep) }
@@ -48,12 +49,22 @@ extension Pipeline {
 }
 
 /// Lines of a key and its values, each value with its length before it, so that no two forms share a text.
-private struct CanonicalForm {
+struct CanonicalForm {
     private(set) var text = "millrace revision 1\n"
 
     mutating func add(_ key: String, _ values: [String]) {
         if values.isEmpty { return }
         text += key + values.map { " \($0.utf8.count):\($0)" }.joined() + "\n"
+    }
+
+    /// A single name is what it always was, so that ledgers of old know it.
+    mutating func add(_ key: String, _ columns: ColumnSelector?) {
+        switch columns {
+        case .list(let names) where names.count == 1: add(key, names)
+        case .list(let names): add(key, ["list"] + names)
+        case .pattern(let pattern): add(key, ["pattern", pattern])
+        case nil: break
+        }
     }
 
     mutating func add(_ input: InputSchema) {
@@ -91,6 +102,7 @@ private struct CanonicalForm {
     mutating func add(_ stage: Stage) {
         switch stage {
         case .deserialize: add("stage", ["deserialize"])
+        case .optimize(let optimize): add(optimize)
         case .forward(let forward):
             add("stage", ["forward"])
             if case .rows(let rows) = forward.batchSize { add("forward.batch_size", [String(rows)]) }

@@ -2,7 +2,10 @@
 package struct Schema: Sendable, Equatable, Codable {
     /// The columns that name a row; empty: rows are known by their features.
     package let key: [String]
-    package let label: String?
+    /// The column to learn, or the columns where the loss takes several; never a feature.
+    package let label: ColumnSelector?
+    /// A column that says how much each labelled row counts; never a feature.
+    package let weight: String?
     /// In the order of the model's class axis.
     package let classes: [String]?
     /// In file order, which has no meaning. An input that is not here takes the column of its own name; a model's only input takes
@@ -15,11 +18,12 @@ package struct Schema: Sendable, Equatable, Codable {
     package let dialect: Dialect
 
     package init(
-        key: [String] = [], label: String? = nil, classes: [String]? = nil, inputs: [InputSchema] = [], keep: [String] = [],
+        key: [String] = [], label: ColumnSelector? = nil, weight: String? = nil, classes: [String]? = nil, inputs: [InputSchema] = [], keep: [String] = [],
         types: [String: ColumnType] = [:], dialect: Dialect = Dialect()
     ) {
         self.key = key
         self.label = label
+        self.weight = weight
         self.classes = classes
         self.inputs = inputs
         self.keep = keep
@@ -53,6 +57,14 @@ package enum ColumnSelector: Sendable, Equatable, Codable {
     case pattern(String)
     /// Names or patterns, each in its turn.
     case list([String])
+
+    /// As they were written, patterns among them.
+    package var names: [String] {
+        switch self {
+        case .pattern(let pattern): [pattern]
+        case .list(let names): names
+        }
+    }
 }
 
 /// What a null becomes on its way into a model input.

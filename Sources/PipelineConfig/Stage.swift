@@ -1,6 +1,7 @@
 /// One step of a pipeline. Codable, so that an attempt's spec can carry it.
 package enum Stage: Sendable, Equatable, Codable {
     case deserialize(DeserializeStage)
+    case optimize(OptimizeStage)
     case forward(ForwardStage)
 }
 

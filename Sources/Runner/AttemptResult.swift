@@ -16,6 +16,8 @@ package struct AttemptResult: Codable, Sendable {
     }
 
     package var failure: Failure?
+    /// How training came out, where there was any: a rejected one too.
+    package var training: TrainingReport?
     package var files: [WrittenFile]
     package var rowCount: Int64?
     /// Seconds by phase: read, run, write, hash and so on.
@@ -26,10 +28,11 @@ package struct AttemptResult: Codable, Sendable {
     package var columns: [String: [String]] = [:]
 
     package init(
-        failure: Failure? = nil, files: [WrittenFile] = [], rowCount: Int64? = nil, timings: [String: Double] = [:],
+        failure: Failure? = nil, training: TrainingReport? = nil, files: [WrittenFile] = [], rowCount: Int64? = nil, timings: [String: Double] = [:],
         facts: [String: String] = [:]
     ) {
         self.failure = failure
+        self.training = training
         self.files = files
         self.rowCount = rowCount
         self.timings = timings

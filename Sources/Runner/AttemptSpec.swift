@@ -31,10 +31,46 @@ package struct AttemptSpec: Codable, Sendable {
     }
 
     package enum Goal: String, Codable, Sendable {
-        /// Inputs `model`, optionally `rows`; output `model`, a directory to fill.
+        /// Inputs `model`, optionally `rows`; output `model`, a directory to fill. With `training`, it is tuned before it is written.
         case decideModel
+        /// Input `model`, the float model to train from, and `training`; output `model`, a directory to fill.
+        case fineTune
         /// Inputs `model`, `data`; output `output`, a file to write.
         case score
+    }
+
+    /// A file of labelled rows.
+    package struct LabelledFile: Codable, Sendable {
+        package var arrival: Int64
+        /// Relative to its spool, for messages and the card.
+        package var name: String
+        /// Where it arrived.
+        package var file: InputFile
+        /// Where its content is kept, by digest; written by the first attempt that needs it, and what is trained on.
+        package var kept: String
+
+        package init(arrival: Int64, name: String, file: InputFile, kept: String) {
+            self.arrival = arrival
+            self.name = name
+            self.file = file
+            self.kept = kept
+        }
+    }
+
+    /// What the optimize stage learns from.
+    package struct Training: Codable, Sendable {
+        /// In arrival order; none twice by digest.
+        package var labelled: [LabelledFile]
+        /// The arrival that the attempt is about, if that is a labelled one: its rows must be usable, those of others may not be.
+        package var subject: Int64?
+        /// A directory that outlives the attempt: where an attempt of the same run goes on.
+        package var checkpoints: String
+
+        package init(labelled: [LabelledFile], subject: Int64?, checkpoints: String) {
+            self.labelled = labelled
+            self.subject = subject
+            self.checkpoints = checkpoints
+        }
     }
 
     package var run: Int64
@@ -43,6 +79,7 @@ package struct AttemptSpec: Codable, Sendable {
     package var goal: Goal
     package var inputs: [String: InputFile]
     package var outputs: [String: String]
+    package var training: Training?
     package var schema: Schema
     package var stages: [Stage]
     /// The form of `output`, as its file name extension says it.
@@ -55,8 +92,8 @@ package struct AttemptSpec: Codable, Sendable {
 
     package init(
         run: Int64, attempt: Int, pipeline: String, goal: Goal, inputs: [String: InputFile], outputs: [String: String],
-        schema: Schema, stages: [Stage], format: String? = nil, provenance: [String: String] = [:], limits: Limits = Limits(),
-        columns: [String: [String]] = [:]
+        training: Training? = nil, schema: Schema, stages: [Stage], format: String? = nil, provenance: [String: String] = [:],
+        limits: Limits = Limits(), columns: [String: [String]] = [:]
     ) {
         self.run = run
         self.attempt = attempt
@@ -64,6 +101,7 @@ package struct AttemptSpec: Codable, Sendable {
         self.goal = goal
         self.inputs = inputs
         self.outputs = outputs
+        self.training = training
         self.schema = schema
         self.stages = stages
         self.format = format

@@ -52,7 +52,10 @@ package struct ChildProcessExecutor: AttemptExecutor {
 }
 
 /// The input that an attempt is about, for messages.
-func specPlace(_ spec: AttemptSpec) -> String { (spec.inputs["data"] ?? spec.inputs["model"])?.path ?? "run \(spec.run)" }
+func specPlace(_ spec: AttemptSpec) -> String {
+    let labelled = spec.training?.labelled.first { $0.arrival == spec.training?.subject }?.file
+    return (spec.inputs["data"] ?? labelled ?? spec.inputs["model"])?.path ?? "run \(spec.run)"
+}
 
 extension Failure {
     static func timeLimit(_ spec: AttemptSpec) -> Failure {

@@ -17,6 +17,10 @@ package struct Failure: Error, Codable, Sendable, Equatable {
         case cancelled
         /// The active version cannot be loaded any more.
         case modelUnavailable = "model-unavailable"
+        /// The trained model is no better than the one in use.
+        case gate
+        /// Training lost its way: loss or weights are not finite any more.
+        case diverged
         /// A fault of ours: the executor ended without an answer.
         case executorLost = "executor-lost"
     }

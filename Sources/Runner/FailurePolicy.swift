@@ -5,7 +5,7 @@ package enum FailurePolicy {
         case retry(after: Duration)
         /// The input is blocked with its reason until its content changes or someone says `retry`.
         case quarantine
-        /// The model is decided: it gets no version.
+        /// The model, or the labels, are decided: they get no version.
         case reject
         /// The run is closed as void; the file settles again and is a new arrival if its content is new.
         case resettle
@@ -22,7 +22,8 @@ package enum FailurePolicy {
     ) -> Action {
         switch failure.kind {
         case .badInput: .quarantine
-        case .badModel: goal == .decideModel ? .reject : .quarantine
+        case .badModel: goal == .score ? .quarantine : .reject
+        case .gate, .diverged: .reject
         case .inputChanged, .inputGone: .resettle
         case .cancelled: .handBack
         case .resource, .timeLimit, .modelUnavailable, .executorLost:

@@ -21,6 +21,9 @@ package final class LocalExecutor: AttemptExecutor {
                     case .deserialize:
                         // For data the model was checked when it was decided; the forward stage loads it.
                         if spec.goal == .decideModel { try ModelDecision(spec, interruption).decide(&result) }
+                    case .optimize:
+                        guard spec.training != nil else { continue }
+                        throw Failure(.resource, what: "training is not there yet", place: specPlace(spec), remedy: "-")
                     case .forward(let forward):
                         if spec.goal == .score { try ForwardPass(spec, forward, models, interruption).run(&result) }
                     }

@@ -12,6 +12,7 @@ extension WaitReason: CustomStringConvertible {
         case .paused: "the pipeline is paused"
         case .forModel(let arrival, let path): "for model \(path) (arrival \(arrival)) to be decided"
         case .forFirstModel: "for a first model version"
+        case .forLabels(let arrival, let path): "for the training on \(path) (arrival \(arrival)) to end"
         case .forRetry(let time): "for its next attempt at \(time)"
         case .forFileToSettle: "for its file to settle again"
         case .forRoom: "for its turn"
@@ -24,12 +25,16 @@ extension WaitReason: CustomStringConvertible {
             Explanation(reason: "the pipeline is paused", rule: "pause", remedy: "millrace resume starts it again.")
         case .forModel(let arrival, let path):
             Explanation(
-                reason: "model \(path), arrival \(arrival), came before it and is not decided yet", rule: "data waits for the models before it",
+                reason: "model \(path), arrival \(arrival), came before it and is not decided yet", rule: "data and labels wait for the models before them",
                 remedy: "Nothing; millrace explain says what that model waits for.")
         case .forFirstModel:
             Explanation(
-                reason: "the pipeline has no model version yet", rule: "data waits for a first version",
+                reason: "the pipeline has no model version yet", rule: "data and labels wait for a first version",
                 remedy: "Drop a model into the pipeline's models spool; millrace models lists what was rejected.")
+        case .forLabels(let arrival, let path):
+            Explanation(
+                reason: "labelled \(path), arrival \(arrival), came before it and is not decided yet", rule: "one training at a time, in order",
+                remedy: "Nothing; millrace explain says what that one waits for.")
         case .forRetry(let time):
             Explanation(
                 reason: "an attempt failed; the next is due at \(time)", rule: "on_error.backoff",

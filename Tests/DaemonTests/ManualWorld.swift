@@ -14,8 +14,7 @@ struct Unmet: Error, CustomStringConvertible {
 final class ManualWorld {
     private let directory: TemporaryDirectory
     private let publisher = MemoryPublisher()
-    private var pipeline: Pipeline
-    private var settings = ""
+    private let pipeline: Pipeline
     private var ledger: RunLedger
     private var dispatcher: Dispatcher?
     private var now = UTCTime(milliseconds: 1_800_000_000_000)
@@ -24,23 +23,9 @@ final class ManualWorld {
 
     init(_ scenario: Scenario) throws {
         directory = try TemporaryDirectory("scenario")
-        pipeline = try Self.pipeline("")
         ledger = try RunLedger(stateDirectory: directory("state"))
-        for case .with(let key, let value) in scenario.lines.map(\.statement) { settings += "\(key): \(value)\narchive: archive\n" }
-        pipeline = try Self.pipeline(settings)
+        pipeline = try PipelineFile.read(Array(scenario.pipeline.utf8), source: "p.yaml", root: "/nowhere")
         try start()
-    }
-
-    private static func pipeline(_ settings: String) throws -> Pipeline {
-        let text = """
-            name: p
-            spool: { models: spool/models, data: spool/data }
-            schema: { key: [id], keep: [id], inputs: { x: { columns: x } } }
-            stages: [ deserialize: {}, forward: {} ]
-            land: { models: out/models, outputs: { path: out/outputs, format: csv } }
-            \(settings)
-            """
-        return try PipelineFile.read(Array(text.utf8), source: "p.yaml", root: "/nowhere")
     }
 
     func perform(_ statement: Scenario.Statement) throws {
@@ -50,7 +35,7 @@ final class ManualWorld {
         case .drop(let role, let name, let content):
             stamps += 1
             let stamp = RecordedStamp(device: 1, inode: stamps, size: Int64(content.utf8.count), changed: stamps)
-            spool[name] = (role == .model ? .model : .data, content, stamp)
+            spool[name] = (ArrivalRole(role), content, stamp)
             if dispatcher != nil { try number([name]) }
         case .plant(let output): publisher.files["/nowhere/out/outputs/\(output).csv"] = "planted"
         case .settle: try settle()
@@ -74,8 +59,9 @@ final class ManualWorld {
         try dispatcher.recover(at: now)
         self.dispatcher = dispatcher
         let unseen = try spool.filter { name, file in try !ledger.isCurrent("p", file.role, name, file.stamp) }.keys
-        // As a scan delivers: models first, then the oldest.
-        try number(unseen.sorted { (spool[$0]!.role == .model ? 0 : 1, spool[$0]!.stamp.changed) < (spool[$1]!.role == .model ? 0 : 1, spool[$1]!.stamp.changed) })
+        // As a scan delivers: models first, then labels, then the oldest.
+        func place(_ name: String) -> (Int, Int64) { (ArrivalRole.allCases.firstIndex(of: spool[name]!.role)!, spool[name]!.stamp.changed) }
+        try number(unseen.sorted { place($0) < place($1) })
     }
 
     private func number(_ names: [String]) throws {
@@ -127,6 +113,12 @@ final class ManualWorld {
             try check(publisher.files["/nowhere/out/outputs/\(output).csv"] == "planted", "another")
         case .expectInput(let name, let isThere): try check((spool[name] != nil) == isThere, "\(spool.keys)")
         case .expectVersions(let versions): try check(publisher.models.keys.sorted() == versions, "\(publisher.models.keys.sorted())")
+        case .expectAdds(let version, let addend):
+            try check(publisher.models[version] == "plus\(addend)", "\(publisher.models)")
+        case .expectParent(let version, let parent):
+            let found = try ledger.versions(pipeline: "p").first { $0.version == version }
+            try check(found?.parent == parent, "\(String(describing: found?.parent))")
+            try check(found?.parentDigest == publisher.published[parent]?.floatDigest, "\(String(describing: found?.parentDigest))")
         case .expectActive(let version):
             try check(publisher.active == version, "\(String(describing: publisher.active))")
             try check(try ledger.activeVersion(pipeline: "p") == version, "another in the ledger")
@@ -137,6 +129,16 @@ final class ManualWorld {
             let numbers = try [first, second].map { try ledger.explain(path: $0, pipeline: "p", now: now).first?.visits.first?.arrival.number ?? 0 }
             try check(numbers[0] < numbers[1], "\(numbers)")
         default: throw Unmet("not an expectation")
+        }
+    }
+}
+
+extension ArrivalRole {
+    init(_ role: Scenario.Role) {
+        switch role {
+        case .model: self = .model
+        case .labelled: self = .labelled
+        case .data: self = .data
         }
     }
 }

@@ -5,30 +5,59 @@ import PipelineConfig
 import Runner
 import SystemPackage
 
-/// A disk as a dictionary, and an executor whose verdicts are in the contents: models `plusN` pass and others do not, data `rowsN` can be scored.
+/// A disk as a dictionary, and an executor whose verdicts are in the contents: models `plusN` pass and others do not, data `rowsN` can be scored,
+/// labels `labelsN` make a model that adds N, those called `outliers` one that the gate refuses, and `badlabels` cannot be learnt from.
 final class MemoryPublisher: Publisher {
     var files: [String: String] = [:]
+    /// What each version adds, as `plusN`.
     var models: [Int: String] = [:]
+    var published: [Int: PublishedModel] = [:]
     var active: Int?
     var removed: Set<String> = []
 
     func execute(_ spec: AttemptSpec) -> AttemptResult {
-        let input = spec.inputs[spec.goal == .score ? "data" : "model"]!
+        let labelled = spec.training?.labelled.first { $0.arrival == spec.training?.subject }
+        let input = spec.inputs["data"] ?? labelled?.file ?? spec.inputs["model"]!
+        func failed(_ kind: Failure.Kind) -> AttemptResult {
+            AttemptResult(failure: Failure(kind, what: "it is \(input.digest)", place: input.path, remedy: ""))
+        }
+        func model(_ content: String, _ report: TrainingReport?) -> AttemptResult {
+            let file = AttemptResult.WrittenFile(slot: "model", path: spec.outputs["model"]! + "/model.onnx", digest: "m-" + content, byteCount: 1)
+            return AttemptResult(training: report, files: [file])
+        }
         switch spec.goal {
         case .decideModel:
-            guard input.digest.hasPrefix("plus") else {
-                return AttemptResult(failure: Failure(.badModel, what: "it is \(input.digest)", place: input.path, remedy: ""))
-            }
-            let file = AttemptResult.WrittenFile(slot: "model", path: spec.outputs["model"]! + "/model.onnx", digest: "m-" + input.digest, byteCount: 1)
-            return AttemptResult(files: [file])
+            guard input.digest.hasPrefix("plus") else { return failed(.badModel) }
+            guard let training = spec.training else { return model(input.digest, nil) }
+            let (content, report) = tuned(input.digest, training)
+            return model(content, report)
+        case .fineTune:
+            if input.digest == "badlabels" { return failed(.badInput) }
+            let (content, report) = tuned(String(spec.inputs["model"]!.digest.dropFirst(2)), spec.training!)
+            guard let rejection = report.rejection else { return model(content, report) }
+            return AttemptResult(failure: rejection, training: report)
         case .score:
-            guard input.digest.hasPrefix("rows") else {
-                return AttemptResult(failure: Failure(.badInput, what: "it is \(input.digest)", place: input.path, remedy: ""))
-            }
+            guard input.digest.hasPrefix("rows") else { return failed(.badInput) }
             let model = spec.inputs["model"]!.digest.dropFirst(2)
             let file = AttemptResult.WrittenFile(slot: "output", path: spec.outputs["output"]!, digest: "\(input.digest)|\(model)", byteCount: 1)
             return AttemptResult(files: [file], rowCount: 3)
         }
+    }
+
+    /// What comes of a model that adds `content`: the newest labels that can be learnt from decide.
+    private func tuned(_ content: String, _ training: AttemptSpec.Training) -> (String, TrainingReport) {
+        var report = TrainingReport()
+        for file in training.labelled {
+            if file.file.digest == "badlabels" {
+                report.unusable.append(.init(arrival: file.arrival, failure: Failure(.badInput, what: "no number", place: file.name, remedy: "")))
+            } else {
+                report.trainingData.append(.init(path: file.name, digest: file.file.digest))
+            }
+        }
+        guard let last = report.trainingData.last else { return (content, report) }
+        if last.digest.hasPrefix("labels") { return ("plus" + last.digest.dropFirst(6), report) }
+        report.rejection = Failure(.gate, what: "mae went from 1 to 2", place: last.path ?? "", remedy: "")
+        return (content, report)
     }
 
     func stagingPath(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) -> String { "/staging/\(run)-\(attempt)" }
@@ -46,14 +75,21 @@ final class MemoryPublisher: Publisher {
 
     func recover(_ outputs: [StagedOutput]) -> [Bool] { outputs.map { files[$0.target.string] == $0.digest } }
 
-    func publish(_ model: DecidedModel, activate: Bool) {
-        models[model.version] = model.inputDigest
+    func publish(_ model: DecidedModel, activate: Bool) -> String? {
+        let digest = model.files[0].digest
+        models[model.version] = String(digest.dropFirst(2))
+        published[model.version] = PublishedModel(
+            digest: digest, floatDigest: digest, parentDigest: model.parent?.digest, training: model.training)
         if activate { active = model.version }
+        return digest
     }
 
-    func publishedModel(version: Int, arrival: Int64, in pipeline: Pipeline) -> String? { models[version].map { "m-" + $0 } }
+    func publishedModel(version: Int, arrival: Int64, in pipeline: Pipeline) -> PublishedModel? { published[version] }
     func activate(version: Int, in pipeline: Pipeline) { active = version }
     func prune(versions: [Int], in pipeline: Pipeline) { for version in versions { models[version] = nil } }
+    func keptPath(_ kept: Kept, pipeline: Pipeline) -> String { "/kept/\(kept)" }
+    func discard(_ kept: Kept, pipeline: Pipeline) {}
+    func pruneFloats(keeping digests: Set<String>, in pipeline: Pipeline) {}
     func dispose(of input: SpoolInput, pipeline: Pipeline) { removed.insert(input.path) }
     func quarantine(_ input: SpoolInput, _ report: QuarantineReport, pipeline: Pipeline) {}
 }

@@ -20,18 +20,7 @@ final class RealWorld {
 
     init(_ scenario: Scenario) throws {
         daemon = try DaemonProcess("scenario")
-        var settings = ""
-        for case .with(let key, let value) in scenario.lines.map(\.statement) { settings += "\(key): \(value)\narchive: archive\n" }
-        try root.write(
-            """
-            name: p
-            spool: { models: spool/models, data: spool/data }
-            settle: { quiet: 200ms }
-            schema: { key: [id], keep: [id], inputs: { x: { columns: x } } }
-            stages: [ deserialize: {}, forward: {} ]
-            land: { models: out/models, outputs: { path: out/outputs, format: csv } }
-            \(settings)
-            """, to: "pipelines/p.yaml")
+        try root.write(scenario.pipeline, to: "pipelines/p.yaml")
         try start()
     }
 
@@ -57,7 +46,15 @@ final class RealWorld {
         }
     }
 
-    private func path(_ name: String) -> String { "spool/\(dropped[name]?.role == .model ? "models" : "data")/\(name)" }
+    private func path(_ name: String) -> String {
+        let folder =
+            switch dropped[name]?.role {
+            case .model: "models"
+            case .labelled: "labelled"
+            case .data, nil: "data"
+            }
+        return "spool/\(folder)/\(name)"
+    }
 
     private func start() throws {
         try daemon.start()
@@ -72,7 +69,12 @@ final class RealWorld {
     }
 
     private func drop(_ role: Scenario.Role, _ name: String, _ content: String) throws {
-        var bytes = role == .model ? Self.model(content) : Array(Self.rows(content).utf8)
+        var bytes =
+            switch role {
+            case .model: Self.model(content)
+            case .labelled: Array(Self.labels(content).utf8)
+            case .data: Array(Self.rows(content).utf8)
+            }
         if name.hasSuffix(".gz") { bytes = try gzip(bytes) }
         dropped[name] = (role, FileDigest.of(bytes: bytes))
         try daemon.drop(bytes, at: path(name))
@@ -104,6 +106,17 @@ final class RealWorld {
 
     private static func rows(_ content: String) -> String {
         content == "bad" ? "id,x\nr,word\n" : "id,x\n" + values(content).map { "\($0.id),\($0.x)\n" }.joined()
+    }
+
+    /// Forty rows. What is right is x + N; of `outliers` x + 1, but for a few whose mean training would follow.
+    private static func labels(_ content: String) -> String {
+        if content == "badlabels" { return "id,x,y\nl0,1,2\nl1,1,word\n" }
+        let addend = content == "outliers" ? 1 : Int(content.dropFirst(6)) ?? 0
+        let rows = (0..<40).map { row in
+            let x = Double(row) * 0.5
+            return "l\(row),\(x),\(content == "outliers" && row % 8 == 0 ? 1000 : x + Double(addend))\n"
+        }
+        return "id,x,y\n" + rows.joined()
     }
 
     // MARK: The ledger
@@ -163,6 +176,14 @@ final class RealWorld {
         case .expectVersions(let versions):
             let found = try FileManager.default.contentsOfDirectory(atPath: root("out/models")).compactMap { Int($0) }.sorted()
             try check(found == versions, "\(found)")
+        case .expectAdds(let version, let addend):
+            let found = try self.addend(ofVersion: version)
+            try check(found == Float(addend), "\(found)")
+        case .expectParent(let version, let parent):
+            let child = try card(version), made = try card(parent)
+            try check(child.parent?.version == parent && child.parent?.digest == made.floatParent?.digest, "\(String(describing: child.parent))")
+            let kept = root(".millrace/training/p/models/\(child.parent?.digest ?? "")/model.onnx")
+            try check(FileManager.default.fileExists(atPath: kept), "it is not kept")
         case .expectActive(let version):
             let found = String(decoding: try root.read("out/models/ACTIVE"), as: UTF8.self)
             try check(found == "\(version)\n", found)
@@ -177,12 +198,20 @@ final class RealWorld {
         }
     }
 
-    /// From the card: which arrival became that version, and so what it adds.
+    private func card(_ version: Int) throws -> Card {
+        try JSONDecoder().decode(Card.self, from: Data(try root.read("out/models/\(version)/card.json")))
+    }
+
+    /// What the model of that version makes of 0.
     private func addend(ofVersion version: Int) throws -> Float {
-        let card = try JSONDecoder().decode(Card.self, from: Data(try root.read("out/models/\(version)/card.json")))
-        guard let addend = (1...9).first(where: { FileDigest.of(bytes: Self.model("plus\($0)")) == card.arrivalDigest }) else {
-            throw Unmet("version \(version) is of no model of this scenario")
+        let data = try root.write("id,x\nr,0\n", to: "scratch/zero.csv")
+        let output = root("scratch/zero-\(version).out.csv")
+        try? FileManager.default.removeItem(atPath: output)
+        let result = try DaemonProcess.command(["forward", root("out/models/\(version)/model.onnx"), data, output])
+        let text = (try? String(contentsOfFile: output, encoding: .utf8)) ?? ""
+        guard result.status == 0, let value = text.split(separator: "\n").last?.split(separator: ",").last.flatMap({ Float($0) }) else {
+            throw Unmet("version \(version) cannot be run: \(result.error)")
         }
-        return Float(addend)
+        return value
     }
 }

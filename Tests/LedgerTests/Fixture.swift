@@ -9,6 +9,8 @@ final class Fixture {
     private(set) var ledger: RunLedger
     var now = UTCTime(milliseconds: 1_900_000_000_000)
     private var inode: Int64 = 1000
+    /// By version.
+    private var floats: [Int: String] = [:]
 
     init() throws {
         directory = try TemporaryDirectory("ledger")
@@ -63,7 +65,10 @@ final class Fixture {
         let run = try #require(try open(number, version: nil))
         return try ledger.write { (ledger) throws(LedgerError) in
             let version = try ledger.intendVersion(run: run.run, parent: parent)
-            _ = try ledger.publishVersion(run: run.run, modelDigest: "published-" + content, card: "\(version)/card.json", at: now)
+            _ = try ledger.publishVersion(
+                run: run.run, modelDigest: "published-" + content, card: "\(version)/card.json", parentDigest: parent.map { floats[$0]! },
+                floatDigest: "float-" + content, at: now)
+            floats[version] = "float-" + content
             try ledger.close([RunClosing(run: run.run, outcome: .done(verdict: "published \(version)"))], at: now)
             return version
         }

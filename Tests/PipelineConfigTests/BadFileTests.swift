@@ -122,12 +122,11 @@ import Testing
             (
                 "name: x\nspool: { models: m, data: d, labelled: l }\nstages:\n  - deserialize: { strict: true }\n  - optimize: {}\n  - optimize:\n  - optimize: { gradeint: {}, gate: { metric: accuracy } }\n  - forward: { batch_size: atuo, threads: 0, outputs: { p: 'p_**', q: {}, r: { class: c }, s: { argmax: 'c*' }, t: 5, u: 5 } }\n  - 7\n  - \nland: { models: a, outputs: { path: b, format: npy } }\n",
                 [
-                    "2:30: spool.labelled: not implemented in this version; remove it",
+                    
                     "4:20: stages[0].deserialize.strict: there is no such key; this takes no keys",
-                    "5:5: stages[1].optimize: not implemented in this version; remove it",
-                    "6:5: stages[2].optimize: not implemented in this version; remove it",
+                    "5:5: stages[1].optimize.gradient: missing; say how, like gradient: { loss: cross_entropy }",
+                    "6:5: stages[2].optimize: an optimize stage without anything to do; say how, like gradient: { loss: cross_entropy }",
                     "7:17: stages[3].optimize.gradeint: there is no such key; did you mean `gradient`?",
-                    "7:31: stages[3].optimize.gate: not implemented in this version; remove it",
                     "8:28: stages[4].forward.batch_size: `atuo` is neither auto nor a whole number; write auto, or a number of rows like 256",
                     "8:43: stages[4].forward.threads: 0 is out of range; write a number from 1 to 1024",
                     "8:60: stages[4].forward.outputs.p: \"p_**\" cannot name output columns; write a name, or one with a single * like p_*",

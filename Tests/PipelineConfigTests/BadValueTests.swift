@@ -81,7 +81,13 @@ import Testing
             ("schema: { classes: [] }", ["5:20: schema.classes: an empty list names no class; name them, or leave `classes` out"]),
             ("schema: { classes: [a, b, a] }", ["5:20: schema.classes: \"a\" stands twice; remove one of them"]),
             ("schema: { classes: [a, [b]] }", ["5:24: schema.classes[1]: a list stands where a text belongs; write one text"]),
-            ("schema: { label: [a] }", ["5:18: schema.label: a list stands where a text belongs; write one text"]),
+            ("schema: { label: { a: b } }", ["5:18: schema.label: a mapping stands where a list belongs; write a list like [a, b]"]),
+            ("schema: { label: [] }", ["5:18: schema.label: no column is named; name at least one, or leave `label` out"]),
+            ("schema: { label: a, weight: a }", ["5:29: schema.weight: \"a\" is the label; name another column"]),
+            (
+                "schema: { weight: w, inputs: { x: [w] } }",
+                ["5:19: schema.weight: the weight \"w\" is also a column of the input \"x\"; take it from the input's columns"]
+            ),
             (
                 "schema: { label: d, inputs: { x: [a, d] } }",
                 ["5:18: schema.label: the label \"d\" is also a column of the input \"x\"; take it from the input's columns"]

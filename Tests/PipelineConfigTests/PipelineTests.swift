@@ -16,7 +16,7 @@ import Testing
         #expect(pipeline.settle == Settle(quiet: .seconds(2), giveUp: .seconds(600)))
         #expect(pipeline.schema == Schema())
         #expect(pipeline.schema.key == [] && pipeline.schema.keep == [] && pipeline.schema.inputs == [] && pipeline.schema.types == [:])
-        #expect(pipeline.schema.label == nil && pipeline.schema.classes == nil)
+        #expect(pipeline.schema.label == nil && pipeline.schema.weight == nil && pipeline.schema.classes == nil)
         let dialect = pipeline.schema.dialect
         #expect(dialect.delimiter == UInt8(ascii: ",") && dialect.quote == UInt8(ascii: "\"") && dialect.decimal == UInt8(ascii: "."))
         #expect(dialect.header == .present && dialect.nullWords == ["", "NA", "N/A", "NULL", "null"])
@@ -41,6 +41,7 @@ import Testing
             schema:
               key: id
               label: digit
+              weight: sure
               classes: [0, "1", no]
               inputs:
                 pixels: { columns: "pixel_*", scale: 0.0625, missing: nan }
@@ -76,7 +77,7 @@ import Testing
         #expect(
             pipeline.schema
                 == Schema(
-                    key: ["id"], label: "digit", classes: ["0", "1", "no"],
+                    key: ["id"], label: .list(["digit"]), weight: "sure", classes: ["0", "1", "no"],
                     inputs: [
                         InputSchema(name: "pixels", columns: .pattern("pixel_*"), scale: 0.0625, missing: .nan),
                         InputSchema(name: "age", columns: .list(["years"])),
@@ -175,11 +176,8 @@ import Testing
             """
         #expect(
             problems(text) == [
-                "p.yaml:4:3: spool.labelled: not implemented in this version; remove it",
-                "p.yaml:17:7: stages[1].optimize.gradient: not implemented in this version; remove it",
                 "p.yaml:28:7: stages[2].optimize.graph: not implemented in this version; remove it",
                 "p.yaml:29:7: stages[2].optimize.precision: not implemented in this version; remove it",
-                "p.yaml:30:7: stages[2].optimize.gate: not implemented in this version; remove it",
                 "p.yaml:37:11: limits.memory: not implemented in this version; remove it",
             ])
     }

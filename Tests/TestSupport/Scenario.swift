@@ -2,9 +2,10 @@ import Foundation
 
 /// A text scenario from Tests/Semantics: what happens to a folder, and what must then hold. One statement a line; `#` comments, the
 /// first of which is the title. Contents are tokens: models `plusN` (adds N), `broken` (no ONNX), `misfit` (other inputs); data
-/// `rowsN`, `bad` (a word where a number belongs).
+/// `rowsN`, `bad` (a word where a number belongs); labels `labelsN` (x + N is right), `outliers` (a few far from x, which the gate refuses to
+/// follow), `badlabels` (a word where a number belongs). In a scenario that drops labels the pipeline trains.
 package struct Scenario: Sendable, CustomStringConvertible {
-    package enum Role: String, Sendable { case model, data }
+    package enum Role: String, Sendable { case model, labelled, data }
     package enum State: String, Sendable { case done, waiting, rejected, quarantined, superseded }
 
     package enum Statement: Sendable, Equatable {
@@ -21,6 +22,9 @@ package struct Scenario: Sendable, CustomStringConvertible {
         case expectPlanted(String)
         case expectInput(String, isThere: Bool)
         case expectVersions([Int])
+        /// What the model of that version adds to x.
+        case expectAdds(version: Int, Int)
+        case expectParent(version: Int, Int)
         case expectActive(Int)
         case expectRuns(name: String, Int)
         case expectOrder(first: String, second: String)
@@ -41,6 +45,29 @@ package struct Scenario: Sendable, CustomStringConvertible {
     package let lines: [Line]
 
     package var description: String { name }
+
+    package var trains: Bool {
+        lines.contains { line in
+            if case .drop(.labelled, _, _) = line.statement { true } else { false }
+        }
+    }
+
+    /// The pipeline `p` that the scenario is about.
+    package var pipeline: String {
+        var settings = ""
+        for case .with(let key, let value) in lines.map(\.statement) { settings += "\(key): \(value)\n" + (key == "after" ? "archive: archive\n" : "") }
+        let gradient = "loss: mean_squared_error, optimizer: { sgd: { learning_rate: 0.5 } }, epochs: 2, batch_size: 64, train_on: new"
+        let optimize = "optimize: { gradient: { \(gradient) }, gate: { metric: mae } }, "
+        return """
+            name: p
+            spool: { models: spool/models, \(trains ? "labelled: spool/labelled, " : "")data: spool/data }
+            settle: { quiet: 200ms }
+            schema: { key: [id], keep: [id], \(trains ? "label: y, " : "")inputs: { x: { columns: x } } }
+            stages: [ deserialize: {}, \(trains ? optimize : "")forward: {} ]
+            land: { models: out/models, outputs: { path: out/outputs, format: csv } }
+            \(settings)
+            """
+    }
 
     package init(name: String, text: String) throws {
         self.name = name
@@ -103,6 +130,10 @@ package struct Scenario: Sendable, CustomStringConvertible {
         case ("input", 3) where words[2] == "there" || words[2] == "gone": .expectInput(words[1], isThere: words[2] == "there")
         case ("versions", _): .expectVersions(words.dropFirst().compactMap { Int($0) })
         case ("active", 2): Int(words[1]).map { .expectActive($0) }
+        case ("version", 4) where words[2] == "adds" || words[2] == "parent":
+            Int(words[1]).flatMap { version in
+                Int(words[3]).map { words[2] == "adds" ? .expectAdds(version: version, $0) : .expectParent(version: version, $0) }
+            }
         case ("runs", 3): Int(words[2]).map { .expectRuns(name: words[1], $0) }
         case ("arrival", 4) where words[2] == "before": .expectOrder(first: words[1], second: words[3])
         case (_, 2): State(rawValue: words[1]).map { .expectState(name: words[0], $0, version: nil) }

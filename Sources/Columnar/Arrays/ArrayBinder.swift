@@ -44,7 +44,7 @@ package final class ArrayBinder: InputBatches {
             return try ArrayRows(name: name, EntryBytes(descriptor, entry, file: path), file: path)
         }
         let features = names.keys.filter { name in
-            !table.keep.contains(name) && !table.key.contains(name) && name != table.label
+            !table.keep.contains(name) && !table.key.contains(name) && !table.isToLearn(name)
         }
         for name in rules.keys.sorted() where !ports.contains(where: { $0.name == name }) {
             throw .badRule("the pipeline has a rule for the input \"\(name)\", which the model lacks: its inputs are " + ports.map { "\"\($0.name)\"" }.joined(separator: ", "))

@@ -133,7 +133,7 @@ struct ColumnBinding {
         return ([try position(of: port.name, input: port.name)], false)
     }
 
-    private func isLabel(_ position: Int) -> Bool { schema.fields[position].name == table.label }
+    private func isLabel(_ position: Int) -> Bool { table.isToLearn(schema.fields[position].name) }
 
     private func matching(_ pattern: String, _ port: InputPort) throws(ColumnarError) -> [Int] {
         let found = schema.fields.indices.filter { matches(schema.fields[$0].name, pattern: pattern) && !isLabel($0) }
@@ -148,8 +148,8 @@ struct ColumnBinding {
 
     /// All numeric columns (of text for an input of strings) less label, key and kept ones, in file order.
     private func features(_ port: InputPort) throws(ColumnarError) -> [Int] {
-        let others = Set(table.key + table.keep + [table.label].compactMap(\.self))
-        let left = schema.fields.indices.filter { !others.contains(schema.fields[$0].name) }
+        let others = Set(table.key + table.keep)
+        let left = schema.fields.indices.filter { !others.contains(schema.fields[$0].name) && !isLabel($0) }
         func columns(_ accept: (ColumnType) -> Bool) -> [Int] { left.filter { accept(schema.fields[$0].type) } }
         if let pins = pinned[port.name] {
             // A column without a value in this file may be any type: what the first file bound decides.

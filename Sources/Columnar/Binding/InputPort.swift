@@ -83,6 +83,8 @@ package struct TableSchemaRule: Hashable, Sendable {
     package var key: [String]
     /// The column to learn: no feature.
     package var label: String?
+    /// Names or patterns of further columns that are no features: of several to learn, and of how much a row counts.
+    package var others: [String]
     /// Columns carried through to the output, in this order: features only where an input names them.
     package var keep: [String]
     package var classes: [String]?
@@ -91,14 +93,19 @@ package struct TableSchemaRule: Hashable, Sendable {
     package var types: [String: String]
 
     package init(
-        key: [String] = [], label: String? = nil, keep: [String] = [], classes: [String]? = nil, types: [String: String] = [:]
+        key: [String] = [], label: String? = nil, others: [String] = [], keep: [String] = [], classes: [String]? = nil,
+        types: [String: String] = [:]
     ) {
         self.key = key
         self.label = label
+        self.others = others
         self.keep = keep
         self.classes = classes
         self.types = types
     }
+
+    /// Whether a column is there for training only.
+    func isToLearn(_ name: String) -> Bool { name == label || others.contains { $0 == name || matches(name, pattern: $0) } }
 
     /// The names that `types` may give, for a pipeline's checks.
     package static let typeNames = [

@@ -13,13 +13,14 @@ extension Dispatcher {
         for (assignment, result) in results.sorted(by: { $0.assignment.arrival.number < $1.assignment.arrival.number }) {
             inFlight.remove(assignment.run.run)
             if let failure = result.failure {
-                fail(assignment, failure, &ends, at: now)
-            } else if assignment.goal == .decideModel {
-                try publishModel(assignment, result, &ends, at: now)
+                fail(assignment, failure, &ends, at: now, training: result.training)
             } else if let failure = try pin(assignment, result) {
                 fail(assignment, failure, &ends, at: now)
             } else {
-                outputs.append((assignment, result))
+                switch assignment.goal {
+                case .decideModel, .fineTune: try publishModel(assignment, result, &ends, at: now)
+                case .score: outputs.append((assignment, result))
+                }
             }
         }
         try publishOutputs(outputs, &ends, at: now)
@@ -31,6 +32,7 @@ extension Dispatcher {
         struct Closed {
             let assignment: Assignment
             let closing: RunClosing
+            var training: TrainingReport?
         }
         struct Delayed {
             let assignment: Assignment
@@ -42,7 +44,9 @@ extension Dispatcher {
             let assignment: Assignment
             let version: Int
             let modelDigest: String
+            let floatDigest: String?
             let card: String
+            let training: TrainingReport?
         }
         var published: [Published] = []
     }
@@ -131,11 +135,13 @@ extension Dispatcher {
     // MARK: Failures
 
     /// `rule` names what was broken; by default the kind of failure.
-    func fail(_ assignment: Assignment, _ failure: Failure, _ ends: inout Ends, at now: UTCTime, rule: String? = nil) {
+    func fail(
+        _ assignment: Assignment, _ failure: Failure, _ ends: inout Ends, at now: UTCTime, rule: String? = nil,
+        training: TrainingReport? = nil
+    ) {
         publisher.discard(run: assignment.run.run, attempt: assignment.run.attempt, pipeline: assignment.pipeline, goal: assignment.goal)
         let policy = assignment.pipeline.onError
-        let explanation = Explanation(
-            reason: failure.statement, rule: rule ?? failure.kind.rawValue, remedy: failure.remedy)
+        let explanation = Explanation(failure, rule: rule)
         let action = FailurePolicy.action(
             for: failure, goal: assignment.goal, attempt: assignment.run.countedAttempts, limit: policy.attempts, backoff: policy.backoff)
         log.notice(
@@ -146,7 +152,8 @@ extension Dispatcher {
                 "reason": "\(failure)",
             ])
         func close(_ outcome: RunClosing.Outcome) {
-            ends.closed.append(.init(assignment: assignment, closing: RunClosing(run: assignment.run.run, outcome: outcome)))
+            ends.closed.append(
+                .init(assignment: assignment, closing: RunClosing(run: assignment.run.run, outcome: outcome), training: training))
         }
         func delay(until time: UTCTime?, counts: Bool) {
             ends.delayed.append(
@@ -165,11 +172,7 @@ extension Dispatcher {
             let report = QuarantineReport(
                 explanation: explanation, arrival: assignment.arrival.number, run: assignment.run.run,
                 attempts: (try? ledger.attempts(ofRun: assignment.run.run)) ?? [])
-            do throws(LandingError) {
-                try publisher.quarantine(assignment.input, report, pipeline: assignment.pipeline)
-            } catch {
-                log.error("the reason could not be written", metadata: ["reason": "\(error)"])
-            }
+            quarantine(assignment.input, report, assignment.pipeline)
             close(.quarantined(explanation))
         }
     }
@@ -189,26 +192,38 @@ extension Dispatcher {
                 event.payload = "{\"version\":\(published.version)}"
                 return event
             }
-        let activations = try ledger.write { (tx) throws(LedgerError) in
+        let positions = ends.published.map { position(of: $0.assignment) }
+        let (activations, decided) = try ledger.write { (tx) throws(LedgerError) in
             try tx.close(ends.closed.map(\.closing), at: now)
             try tx.attemptFailed(ends.delayed.map(\.attempt), at: now)
             for end in ends.closed {
                 guard case .rejected(let explanation) = end.closing.outcome else { continue }
-                try tx.rejectVersion(run: end.closing.run, reason: explanation.reason, at: now)
+                try tx.rejectVersion(
+                    run: end.closing.run, reason: explanation.reason, parent: end.assignment.run.version, training: end.training?.record, at: now)
             }
             var activations: [VersionActivation] = []
-            for published in ends.published {
+            var decided: [[Int64]] = []
+            for (published, position) in zip(ends.published, positions) {
+                let run = published.assignment.run.run
                 activations.append(
                     try tx.publishVersion(
-                        run: published.assignment.run.run, modelDigest: published.modelDigest, card: published.card, at: now))
+                        run: run, modelDigest: published.modelDigest, card: published.card,
+                        parentDigest: published.assignment.parentDigest, floatDigest: published.floatDigest,
+                        training: published.training?.record, position: position, at: now))
+                decided.append(
+                    try published.training.map { (training) throws(LedgerError) in
+                        try tx.decideLabels(
+                            run: run, training.outcome(version: published.version), unusable: training.unusableLabels)
+                    } ?? [])
             }
             try tx.append(events, at: now)
-            return activations
+            return (activations, decided)
         }
         for end in ends.closed {
             let assignment = end.assignment
             scheduler.finished(assignment.arrival.number, in: assignment.pipeline.name)
-            if case .done = end.closing.outcome { dispose(assignment) }
+            discardTraining(end)
+            if case .done = end.closing.outcome { dispose(assignment.input, assignment.pipeline) }
         }
         for end in ends.delayed {
             let arrival = end.assignment.arrival
@@ -218,28 +233,38 @@ extension Dispatcher {
             scheduler.failed(
                 arrival.number, in: arrival.pipeline, retryAt: (end.attempt.nextAttemptAt ?? now).scheduling)
         }
-        for (published, activation) in zip(ends.published, activations) {
-            try versionIsInForce(activation, published, at: now)
+        for (index, published) in ends.published.enumerated() {
+            self.decided(decided[index], by: published)
+            try versionIsInForce(activations[index], published, at: now)
         }
     }
 
-    private func dispose(_ assignment: Assignment) {
-        guard assignment.pipeline.after != .keep else { return }
+    func dispose(_ input: SpoolInput, _ pipeline: Pipeline) {
+        guard pipeline.after != .keep else { return }
         do throws(LandingError) {
-            try publisher.dispose(of: assignment.input, pipeline: assignment.pipeline)
+            try publisher.dispose(of: input, pipeline: pipeline)
         } catch {
-            log.warning(
-                "the input stays where it is",
-                metadata: ["file.path": "\(assignment.arrival.path)", "reason": "\(error)"])
+            log.warning("the input stays where it is", metadata: ["file.path": "\(input.path)", "reason": "\(error)"])
+        }
+    }
+
+    func quarantine(_ input: SpoolInput, _ report: QuarantineReport, _ pipeline: Pipeline) {
+        do throws(LandingError) {
+            try publisher.quarantine(input, report, pipeline: pipeline)
+        } catch {
+            log.error("the reason could not be written", metadata: ["reason": "\(error)"])
         }
     }
 }
 
 extension Dispatcher.Assignment {
-    var input: SpoolInput {
+    var input: SpoolInput { pipeline.input(arrival) }
+}
+
+extension Pipeline {
+    func input(_ arrival: WaitingArrival) -> SpoolInput {
         SpoolInput(
-            spool: pipeline.spoolPath(of: arrival.role), path: arrival.path, digest: arrival.digest, stamp: arrival.stamp,
-            companions: arrival.companions)
+            spool: spoolPath(of: arrival.role), path: arrival.path, digest: arrival.digest, stamp: arrival.stamp, companions: arrival.companions)
     }
 }
 

@@ -13,29 +13,39 @@ extension Dispatcher {
             let lost = Failure(.executorLost, what: "the executor answered without a model", place: assignment.arrival.path, remedy: "It runs again.")
             return fail(assignment, lost, &ends, at: now)
         }
-        let version = try ledger.write { (tx) throws(LedgerError) in try tx.intendVersion(run: assignment.run.run) }
+        let version = try ledger.write { (tx) throws(LedgerError) in try tx.intendVersion(run: assignment.run.run, parent: assignment.run.version) }
         let staged = DecidedModel(
             pipeline: pipeline, version: version, run: assignment.run.run,
             arrival: assignment.arrival.number, input: assignment.arrival.path, inputDigest: assignment.arrival.digest,
-            revision: assignment.run.revision, files: result.files, facts: result.facts)
+            revision: assignment.run.revision, files: result.files, facts: result.facts, training: result.training,
+            parent: assignment.parentDigest.map { Card.Parent(version: assignment.run.version, digest: $0) })
+        let floatDigest: String?
         do throws(LandingError) {
-            try publisher.publish(staged, activate: willBeActive(assignment))
+            floatDigest = try publisher.publish(staged, activate: willBeActive(assignment))
         } catch {
             fail(assignment, Failure(publishing: error, place: staged.root), &ends, at: now)
             return
         }
-        publisher.discard(run: assignment.run.run, attempt: assignment.run.attempt, pipeline: pipeline, goal: .decideModel)
+        publisher.discard(run: assignment.run.run, attempt: assignment.run.attempt, pipeline: pipeline, goal: assignment.goal)
         ends.closed.append(
             .init(
                 assignment: assignment,
                 closing: RunClosing(
-                    run: assignment.run.run, outcome: .done(verdict: "published \(version)"), timings: result.timings)))
-        ends.published.append(.init(assignment: assignment, version: version, modelDigest: digest, card: staged.card))
+                    run: assignment.run.run, outcome: .done(verdict: assignment.goal.verdict(version)), timings: result.timings)))
+        ends.published.append(
+            .init(
+                assignment: assignment, version: version, modelDigest: digest, floatDigest: floatDigest, card: staged.card,
+                training: result.training))
     }
 
-    /// Unless someone went back to another version after this model arrived.
+    /// Unless someone went back to another version after this model arrived, or what labels were trained from is not in force any more.
     private func willBeActive(_ assignment: Assignment) -> Bool {
-        scheduler.lastActivation(in: assignment.pipeline.name).map { $0.position <= assignment.arrival.number } ?? true
+        scheduler.lastActivation(in: assignment.pipeline.name).map { $0.position <= position(of: assignment) } ?? true
+    }
+
+    func position(of assignment: Assignment) -> Int64 {
+        position(
+            of: assignment.arrival.number, role: assignment.arrival.role, parent: assignment.run.version, in: assignment.pipeline.name)
     }
 
     /// The ledger has it: from here on data may be scored by it.
@@ -60,5 +70,16 @@ extension Dispatcher {
             }
         }
         try readVersions(of: pipeline.name)
+        try pruneFloats(of: pipeline)
     }
+}
+
+extension AttemptSpec.Goal {
+    /// Of an arrival that became a version.
+    func verdict(_ version: Int) -> String { self == .fineTune ? "trained version \(version)" : "published \(version)" }
+}
+
+extension Dispatcher.Assignment {
+    /// Of the float model that labels were trained from; nil for a model that arrived.
+    var parentDigest: String? { goal == .fineTune ? spec.inputs["model"]?.digest : nil }
 }

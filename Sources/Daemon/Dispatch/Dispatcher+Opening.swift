@@ -18,10 +18,17 @@ extension Dispatcher {
         guard !starts.isEmpty else { return [] }
         let openings = starts.map { start in
             var version: Int?
-            if case .score(let bound) = start.work { version = bound }
+            switch start.work {
+            case .decideModel: break
+            case .score(let bound), .fineTune(let bound): version = bound
+            }
             return RunOpening(arrival: start.arrival, version: version, revision: pipelines[start.pipeline]!.revision.full)
         }
-        let outcomes = try ledger.write { (tx) throws(LedgerError) in try tx.open(openings, at: now) }
+        let outcomes = try ledger.write { (tx) throws(LedgerError) in
+            let outcomes = try tx.open(openings, at: now)
+            for (start, outcome) in zip(starts, outcomes) { try bindLabels(start, outcome, tx) }
+            return outcomes
+        }
         var assignments: [Assignment] = []
         for (start, outcome) in zip(starts, outcomes) {
             let arrival = held.removeValue(forKey: start.arrival)!
@@ -39,8 +46,8 @@ extension Dispatcher {
     private func assign(
         _ run: OpenedRun, _ arrival: WaitingArrival, _ pipeline: Pipeline, at now: UTCTime
     ) throws(LedgerError) -> Assignment? {
-        let goal: AttemptSpec.Goal = arrival.role == .model ? .decideModel : .score
-        let columns = goal == .score ? try columnOrder(of: pipeline.name, revision: run.revision) : [:]
+        let goal = AttemptSpec.Goal(arrival.role)
+        let columns = goal == .decideModel ? [:] : try columnOrder(of: pipeline.name, revision: run.revision)
         do throws(Failure) {
             var spec = try spec(for: run, arrival, pipeline, goal)
             spec.columns = columns
@@ -73,6 +80,8 @@ extension Dispatcher {
         } catch {
             throw Failure(publishing: error, place: input.path)
         }
+        let training = goal == .score ? nil : try training(for: run, arrival, pipeline)
+        if training != nil, let threads = pipeline.optimize?.gradient.threads { limits.threads = threads }
         var inputs: [String: AttemptSpec.InputFile]
         var provenance: [String: String] = [
             "millrace.pipeline": pipeline.name, "millrace.revision": run.revision, "millrace.arrival": "\(arrival.number)",
@@ -82,6 +91,11 @@ extension Dispatcher {
         case .decideModel:
             inputs = ["model": input]
             inputs["rows"] = scoredRows[pipeline.name]
+        case .fineTune:
+            let parent = try floatModel(version: run.version, pipeline)
+            inputs = ["model": parent]
+            provenance["millrace.parent.version"] = run.version.map(String.init)
+            provenance["millrace.parent.digest"] = parent.digest
         case .score:
             let model = try activeModel(version: run.version, pipeline)
             inputs = ["model": model, "data": input]
@@ -90,11 +104,11 @@ extension Dispatcher {
         }
         return AttemptSpec(
             run: run.run, attempt: run.attempt, pipeline: pipeline.name, goal: goal, inputs: inputs,
-            outputs: [goal == .score ? "output" : "model": staged], schema: pipeline.schema, stages: pipeline.stages, format: format,
+            outputs: [goal == .score ? "output" : "model": staged], training: training, schema: pipeline.schema, stages: pipeline.stages, format: format,
             provenance: provenance, limits: limits)
     }
 
-    private func activeModel(version: Int?, _ pipeline: Pipeline) throws(Failure) -> AttemptSpec.InputFile {
+    func activeModel(version: Int?, _ pipeline: Pipeline) throws(Failure) -> AttemptSpec.InputFile {
         guard let version, let record = versions[pipeline.name]?[version], let digest = record.modelDigest,
             let landing = pipeline.land.models
         else {
@@ -113,6 +127,7 @@ extension Dispatcher {
                 hold(model)
                 scheduler.modelArrived(model.number, in: pipeline)
             }
+            try refillLabels(of: pipeline)
             var after: Int64 = 0
             var isExhausted = false
             while scheduler.heldData(in: pipeline) < 2 * configuration.window, !isExhausted {
@@ -130,7 +145,7 @@ extension Dispatcher {
         }
     }
 
-    private func hold(_ arrival: WaitingArrival) {
+    func hold(_ arrival: WaitingArrival) {
         held[arrival.number] = arrival
         if let due = arrival.nextAttemptAt { scheduler.failed(arrival.number, in: arrival.pipeline, retryAt: due.scheduling) }
     }

@@ -25,17 +25,27 @@ extension Dispatcher {
             try ledger.write { (tx) throws(LedgerError) in try tx.interrupted(runs, at: now) }
             log.notice("work of an earlier daemon starts again", metadata: ["runs": "\(runs.count)"])
         }
-        for pipeline in pipelines.keys { stale.insert(pipeline) }
+        for pipeline in pipelines.values {
+            stale.insert(pipeline.name)
+            try pruneFloats(of: pipeline)
+        }
     }
 
     private func recoverModel(_ open: OpenRun, _ pipeline: Pipeline, at now: UTCTime) throws(LandingError) -> Bool {
         guard let version = open.intendedVersion, let landing = pipeline.land.models,
-            let digest = try publisher.publishedModel(version: version, arrival: open.arrival.number, in: pipeline)
+            let found = try publisher.publishedModel(version: version, arrival: open.arrival.number, in: pipeline)
         else { return false }
+        let verdict = AttemptSpec.Goal(open.arrival.role).verdict(version)
+        let position = position(of: open.arrival.number, role: open.arrival.role, parent: open.version, in: pipeline.name)
         let activation = try recorded { () throws(LedgerError) in
             try self.ledger.write { (tx) throws(LedgerError) in
-                try tx.close([RunClosing(run: open.run, outcome: .done(verdict: "published \(version)"))], at: now)
-                return try tx.publishVersion(run: open.run, modelDigest: digest, card: "\(landing.path)/\(version)/card.json", at: now)
+                try tx.close([RunClosing(run: open.run, outcome: .done(verdict: verdict))], at: now)
+                if let training = found.training {
+                    _ = try tx.decideLabels(run: open.run, training.outcome(version: version), unusable: training.unusableLabels)
+                }
+                return try tx.publishVersion(
+                    run: open.run, modelDigest: found.digest, card: "\(landing.path)/\(version)/card.json", parentDigest: found.parentDigest,
+                    floatDigest: found.floatDigest, training: found.training?.record, position: position, at: now)
             }
         }
         scheduler.activated(.init(position: activation.position, version: activation.version), in: pipeline.name)

@@ -191,7 +191,7 @@ extension LedgerTransaction {
             let state: ArrivalState = try row.value(2, of: "arrivals", found)
             let explanation = state == .done ? nil : Explanation(
                 reason: "the same content as arrival \(found) (\(row.text(1))), which was rejected: \(row.text(3))", rule: row.text(4),
-                remedy: "Change the model; or, after changing the pipeline, millrace replay it.")
+                remedy: "Change its content; or, after changing the pipeline, millrace replay it.")
             return Decided(number: found, state: state, verdict: "same content as arrival \(found)", explanation: explanation)
         }
     }

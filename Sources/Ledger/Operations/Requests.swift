@@ -70,7 +70,7 @@ extension LedgerTransaction {
     private func refusalOfRetry(_ row: ArrivalRow) throws(LedgerError) -> String? {
         if row.isHeld { return "\(row.path) waits for its file to settle" }
         if row.state == .waiting, row.run == nil { return "\(row.path) has not been tried yet" }
-        if row.state == .rejected, row.run == nil { return "\(row.path) has the content of a rejected model: millrace replay decides it again" }
+        if row.state == .rejected, row.run == nil { return "\(row.path) has the content of a rejected arrival: millrace replay decides it again" }
         guard row.digest != nil else { return "\(row.path) was refused without having been read: change the file, or drop another" }
         let key = try connection.first("SELECT output_key FROM arrivals WHERE number = ?", row.number, row: { $0.textOrNil(0) }) ?? nil
         if let key, let owner = try claim(key, row.pipeline, row.role, row.path, instead: nil) {

@@ -18,8 +18,13 @@ extension LedgerTransaction {
 
     /// The version that was reserved for the run is published and in force for arrivals after `position`, by default after its own arrival.
     /// Beside `close(.done)` of the same run, in one transaction.
+    ///
+    /// - Parameters:
+    ///   - parentDigest: of the float model that it was trained from.
+    ///   - floatDigest: of the float model that the state folder keeps for it.
     package func publishVersion(
-        run: Int64, modelDigest: String, card: String?, position: Int64? = nil, at time: UTCTime
+        run: Int64, modelDigest: String, card: String?, parentDigest: String? = nil, floatDigest: String? = nil,
+        training: TrainingRecord? = nil, position: Int64? = nil, at time: UTCTime
     ) throws(LedgerError) -> VersionActivation {
         let row = try runRow(run)
         let version = try connection.first(
@@ -28,21 +33,27 @@ extension LedgerTransaction {
             throw .noSuchVersion(pipeline: try connection.pipelineName(row.arrival.pipeline), version: 0)
         }
         try connection.run(
-            "UPDATE model_versions SET verdict = 'published', model_digest = ?, card = ?, decided_at = ? WHERE run = ? AND verdict = 'intended'",
-            modelDigest, card, time, run)
+            """
+            UPDATE model_versions SET verdict = 'published', model_digest = ?, card = ?, decided_at = ?, parent_digest = ?, float_digest = ?,
+                training = ? WHERE run = ? AND verdict = 'intended'
+            """, modelDigest, card, time, parentDigest, floatDigest,
+            try training.map { (record) throws(LedgerError) in try connection.json(record) }, run)
         return try addActivation(
             row.arrival.pipeline, VersionActivation(position: position ?? row.arrival.number, version: version, at: time, cause: "published"))
     }
 
     /// Keeps the verdict and its evidence, without a number. Beside `close(.rejected)` of the same run.
-    package func rejectVersion(run: Int64, reason: String, parent: Int? = nil, card: String? = nil, at time: UTCTime) throws(LedgerError) {
+    package func rejectVersion(
+        run: Int64, reason: String, parent: Int? = nil, card: String? = nil, training: TrainingRecord? = nil, at time: UTCTime
+    ) throws(LedgerError) {
         let row = try runRow(run)
         try releaseVersion(of: run)
         try connection.run(
             """
-            INSERT INTO model_versions (pipeline, arrival, run, source_digest, parent, verdict, reason, card, decided_at)
-            VALUES (?, ?, ?, ?, ?, 'rejected', ?, ?, ?)
-            """, row.arrival.pipeline, row.arrival.number, run, row.arrival.digest, parent, reason, card, time)
+            INSERT INTO model_versions (pipeline, arrival, run, source_digest, parent, verdict, reason, card, decided_at, training)
+            VALUES (?, ?, ?, ?, ?, 'rejected', ?, ?, ?, ?)
+            """, row.arrival.pipeline, row.arrival.number, run, row.arrival.digest, parent, reason, card, time,
+            try training.map { (record) throws(LedgerError) in try connection.json(record) })
     }
 
     func releaseVersion(of run: Int64) throws(LedgerError) {
@@ -69,20 +80,15 @@ extension LedgerTransaction {
     }
 
     /// The versions beyond the newest `keep` that may go, oldest first, now marked as pruned. Never the active one, one that an open or waiting run
-    /// is bound to, one that waiting data would be scored by, or a parent of a version that stays.
+    /// is bound to, or one that waiting data would be scored by. What a version was trained from is kept in the state folder: `floatsInUse`.
     package func prune(pipeline: String, keep: Int, at time: UTCTime) throws(LedgerError) -> [Int] {
         guard let key = try connection.pipelineKey(pipeline) else { return [] }
         let living = try connection.all(
             """
-            SELECT version, parent FROM model_versions WHERE pipeline = ? AND verdict = 'published' AND pruned_at IS NULL ORDER BY version DESC
-            """, key, row: { (version: Int($0.integer(0)), parent: $0.intOrNil(1)) })
-        var needed = Set(living.prefix(max(keep, 1)).map(\.version))
-        needed.formUnion(try connection.versionsInUse(key))
-        // Parents of what stays stay, and theirs: newest first, so that one pass is enough.
-        for version in living where needed.contains(version.version) {
-            if let parent = version.parent { needed.insert(parent) }
-        }
-        let pruned = living.map(\.version).filter { !needed.contains($0) }.sorted()
+            SELECT version FROM model_versions WHERE pipeline = ? AND verdict = 'published' AND pruned_at IS NULL ORDER BY version DESC
+            """, key, row: { Int($0.integer(0)) })
+        let needed = Set(living.prefix(max(keep, 1))).union(try connection.versionsInUse(key))
+        let pruned = living.filter { !needed.contains($0) }.sorted()
         for version in pruned {
             try connection.run("UPDATE model_versions SET pruned_at = ? WHERE pipeline = ? AND version = ?", time, key, version)
         }

@@ -13,16 +13,17 @@ extension Connection {
         }
     }
 
-    func undecidedModel(_ pipeline: Int64, before number: Int64) throws(LedgerError) -> (number: Int64, path: String)? {
+    /// The oldest of that role below `number` that waits or runs.
+    func undecided(_ role: String, _ pipeline: Int64, before number: Int64) throws(LedgerError) -> (number: Int64, path: String)? {
         try first(
             """
             SELECT number, path FROM (
-                SELECT number, path FROM arrivals WHERE pipeline = ?1 AND role = 'model' AND state = 'waiting' AND number < ?2
+                SELECT number, path FROM arrivals WHERE pipeline = ?1 AND role = ?3 AND state = 'waiting' AND number < ?2
                 UNION ALL
                 SELECT a.number, a.path FROM runs AS r JOIN arrivals AS a ON a.number = r.arrival
-                WHERE r.state = 'open' AND a.state = 'running' AND a.pipeline = ?1 AND a.role = 'model' AND a.number < ?2
+                WHERE r.state = 'open' AND a.state = 'running' AND a.pipeline = ?1 AND a.role = ?3 AND a.number < ?2
             ) ORDER BY number LIMIT 1
-            """, pipeline, number, row: { (number: $0.integer(0), path: $0.text(1)) })
+            """, pipeline, number, role, row: { (number: $0.integer(0), path: $0.text(1)) })
     }
 }
 

@@ -13,7 +13,7 @@ extension Connection {
             """, number,
             row: {
                 (
-                    pipeline: $0.integer(0), isModel: $0.isText(1, "model"), isHeld: $0.bool(2), next: $0.timeOrNil(3), isBound: !$0.isNull(4),
+                    pipeline: $0.integer(0), isModel: $0.isText(1, "model"), isLabelled: $0.isText(1, "labelled"), isHeld: $0.bool(2), next: $0.timeOrNil(3), isBound: !$0.isNull(4),
                     isWaiting: $0.isText(5, "waiting")
                 )
             })
@@ -21,10 +21,13 @@ extension Connection {
         if found.isHeld { return .forFileToSettle }
         if try pauses().includes(try pipelineName(found.pipeline)) { return .paused }
         if let next = found.next, next > now { return .forRetry(at: next) }
-        if !found.isBound, let model = try undecidedModel(found.pipeline, before: number) {
+        if found.isLabelled || !found.isBound, let model = try undecided("model", found.pipeline, before: number) {
             return .forModel(arrival: model.number, path: model.path)
         }
         if !found.isModel, try activeVersion(found.pipeline) == nil { return .forFirstModel }
+        if found.isLabelled, let labels = try undecided("labelled", found.pipeline, before: number) {
+            return .forLabels(arrival: labels.number, path: labels.path)
+        }
         return .forRoom
     }
 

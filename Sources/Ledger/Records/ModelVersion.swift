@@ -15,6 +15,12 @@ package struct ModelVersion: Hashable, Codable, Sendable {
     /// Of the content that arrived.
     package var sourceDigest: String?
     package var parent: Int?
+    /// Of the float model that it was trained from.
+    package var parentDigest: String?
+    /// Of the float model that the next training starts from, kept in the state folder; nil where none is.
+    package var floatDigest: String?
+    /// Nil where nothing was trained.
+    package var training: TrainingRecord?
     package var verdict: VersionVerdict
     package var reason: String?
     /// Where its card is.

@@ -9,6 +9,8 @@ package enum WaitReason: Hashable, Codable, Sendable {
     case paused
     case forModel(arrival: Int64, path: String)
     case forFirstModel
+    /// Labels before it are trained on first.
+    case forLabels(arrival: Int64, path: String)
     case forRetry(at: UTCTime)
     /// Its file changed or went away while it was read.
     case forFileToSettle

@@ -9,10 +9,11 @@ enum Schema {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1") { db in try db.execute(sql: version1) }
         migrator.registerMigration("2") { db in try db.execute(sql: version2) }
+        migrator.registerMigration("3") { db in try db.execute(sql: version3) }
         return migrator
     }()
 
-    static let newest = "2"
+    static let newest = "3"
 
     private static let version2 = """
         -- The columns, as a JSON list, that the first file under a revision bound in its own order.
@@ -20,6 +21,17 @@ enum Schema {
             pipeline INTEGER NOT NULL, revision INTEGER NOT NULL, input TEXT NOT NULL, columns TEXT NOT NULL, arrival INTEGER NOT NULL,
             PRIMARY KEY (pipeline, revision, input)
         ) WITHOUT ROWID;
+        """
+
+    /// Training: what a run learns from, and what came of it.
+    private static let version3 = """
+        -- The labelled arrivals that a run trains on, bound when it opens.
+        CREATE TABLE run_labels (run INTEGER NOT NULL, arrival INTEGER NOT NULL, PRIMARY KEY (run, arrival)) WITHOUT ROWID;
+        -- What training starts from: the version's own model before anything was quantized, in the state folder by digest.
+        ALTER TABLE model_versions ADD COLUMN float_digest TEXT;
+        -- What this version was trained from.
+        ALTER TABLE model_versions ADD COLUMN parent_digest TEXT;
+        ALTER TABLE model_versions ADD COLUMN training TEXT;
         """
 
     private static let version1 = """

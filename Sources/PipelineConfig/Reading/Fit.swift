@@ -6,6 +6,7 @@ struct Fit {
 
     func check() {
         if stages.isWhole, top.mistyped.isDisjoint(with: ["spool", "land"]) { checkChainEnds() }
+        if !top.mistyped.contains("spool"), !top.mistyped.contains("schema") { checkLabels() }
         checkColumns()
     }
 
@@ -39,10 +40,31 @@ struct Fit {
         }
     }
 
-    private var forwardKey: String {
+    /// What trains has something to learn, and what is labelled is learnt from.
+    private func checkLabels() {
+        let hasLabelled = statedKeys("spool").contains("labelled")
+        let hasLabel = statedKeys("schema").contains("label")
+        if stages.trains {
+            let key = key(of: "optimize") + ".gradient"
+            if top.has("spool"), !hasLabelled {
+                add(.chain, key, "it has no labelled data to learn from", "add spool: { labelled: FOLDER }, or remove the stage")
+            }
+            var hasOwnLoss = false
+            if case .output? = pipeline.optimize?.gradient.loss { hasOwnLoss = true }
+            if !hasLabel, !hasOwnLoss { add(.chain, key, "it has nothing to learn", "name the column: schema: { label: COLUMN }, or remove the stage") }
+        } else if hasLabelled, stages.isWhole, !stages.hasOptimize {
+            add(
+                .chain, "spool.labelled", "labelled data arrives and no stage learns from it",
+                "add `- optimize: { gradient: { loss: cross_entropy } }` to the stages, or remove it")
+        }
+    }
+
+    private var forwardKey: String { key(of: "forward") }
+
+    private func key(of stage: String) -> String {
         guard case .sequence(let items) = top.node("stages")?.content else { return "stages" }
         for index in items.indices {
-            let key = "stages[\(index)].forward"
+            let key = "stages[\(index)].\(stage)"
             if top.reading.positions.has(key) { return key }
         }
         return "stages"
@@ -51,7 +73,7 @@ struct Fit {
     private func statedKeys(_ key: String) -> Set<String> {
         guard case .mapping(let entries) = top.node(key)?.content else { return [] }
         // A mistyped key is reported as that, and counts as what it was meant to be.
-        let words = ["models", "labelled", "data", "outputs"]
+        let words = ["models", "labelled", "data", "outputs", "label"]
         return Set(entries.filter { !$0.value.isNull }.map { Spelling.nearest(to: $0.key, in: words) ?? $0.key })
     }
 

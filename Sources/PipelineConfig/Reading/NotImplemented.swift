@@ -4,11 +4,8 @@ package enum NotImplemented {
     /// Dotted paths, `[]` for any place in a list.
     package static let keys = [
         "order",
-        "spool.labelled",
-        "stages[].optimize.gradient",
         "stages[].optimize.graph",
         "stages[].optimize.precision",
-        "stages[].optimize.gate",
         "land.outputs.compression",
         "limits.memory",
     ]

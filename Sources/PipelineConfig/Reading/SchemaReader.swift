@@ -5,26 +5,37 @@ struct SchemaReader {
     init(_ top: Section) { self.top = top }
 
     func schema() -> Schema {
-        let keys = ["key", "label", "classes", "inputs", "keep", "types", "dialect"]
+        let keys = ["key", "label", "weight", "classes", "inputs", "keep", "types", "dialect"]
         guard let section = top.section("schema", keys: keys) else { return Schema() }
         let key = section.names("key") ?? []
-        let label = section.text("label")
-        if label?.isEmpty == true { section.refuse(.badValue, "label", "an empty name", "name the column") }
+        let label = section.node("label").flatMap { columns($0, section.path(of: "label"), section.reading) }
+        let weight = section.text("weight")
+        if weight?.isEmpty == true { section.refuse(.badValue, "weight", "an empty name", "name the column") }
         let classes = section.names("classes")
         if classes?.isEmpty == true {
             section.refuse(.badValue, "classes", "an empty list names no class", "name them, or leave `classes` out")
         }
         let inputs = (section.namedValues("inputs", what: "model inputs with their columns, like pixels: \"pixel_*\"") ?? [])
             .compactMap { input($0, section) }
-        for input in inputs {
-            guard let label, case .list(let columns) = input.columns ?? .list([]), columns.contains(label) else { continue }
-            section.refuse(
-                .badValue, "label", "the label \"\(label.clipped)\" is also a column of the input \"\(input.name.clipped)\"",
-                "take it from the input's columns")
+        checkNoFeatures(label.map(\.names) ?? [], "label", inputs, section)
+        checkNoFeatures(weight.map { [$0] } ?? [], "weight", inputs, section)
+        if let weight, label?.names.contains(weight) == true {
+            section.refuse(.badValue, "weight", "\"\(weight.clipped)\" is the label", "name another column")
         }
         return Schema(
-            key: key, label: label, classes: classes, inputs: inputs, keep: section.names("keep") ?? key, types: types(section),
+            key: key, label: label, weight: weight, classes: classes, inputs: inputs, keep: section.names("keep") ?? key, types: types(section),
             dialect: dialect(section))
+    }
+
+    private func checkNoFeatures(_ names: [String], _ key: String, _ inputs: [InputSchema], _ section: Section) {
+        for input in inputs {
+            guard case .list(let columns) = input.columns ?? .list([]) else { continue }
+            for name in names where columns.contains(name) {
+                section.refuse(
+                    .badValue, key, "the \(key) \"\(name.clipped)\" is also a column of the input \"\(input.name.clipped)\"",
+                    "take it from the input's columns")
+            }
+        }
     }
 
     private func types(_ schema: Section) -> [String: ColumnType] {
@@ -53,7 +64,7 @@ struct SchemaReader {
     private func columns(_ node: Node, _ path: String, _ reading: Reading) -> ColumnSelector? {
         guard let texts = reading.texts(node, path) else { return nil }
         if texts.isEmpty || texts.contains("") {
-            reading.problems.add(.badValue, node.position, path, "no column is named", "name at least one, or leave `columns` out")
+            reading.problems.add(.badValue, node.position, path, "no column is named", "name at least one, or leave `\(path.hasSuffix(".label") ? "label" : "columns")` out")
             return nil
         }
         if let twice = Dictionary(grouping: texts, by: { $0 }).first(where: { $1.count > 1 })?.key {

@@ -7,6 +7,8 @@ struct Section {
     private let entries: [String: Node.Entry]
     /// Keys that an unknown one was taken for; they count as given.
     let mistyped: Set<String>
+    /// A key that stands here was refused as unknown or not implemented.
+    let hasRefusals: Bool
 
     /// `keys`: what may stand here. nil, with a problem, where `node` is no mapping.
     init?(_ node: Node, _ path: String, keys: [String], in reading: Reading) {
@@ -38,6 +40,7 @@ struct Section {
         }
         self.entries = known
         self.mistyped = mistyped
+        hasRefusals = known.count < entries.count
     }
 
     func path(of key: String) -> String { path.isEmpty ? key : path + "." + key }

@@ -22,6 +22,8 @@ struct StageReader {
     struct Stages {
         var read: [Stage] = []
         var hasOptimize = false
+        /// One of them has a gradient.
+        var trains = false
         /// Every item of the list could be told; otherwise nothing is said of how they chain.
         var isWhole = false
     }
@@ -52,21 +54,19 @@ struct StageReader {
                 stages.read.append(.deserialize(DeserializeStage()))
             case .optimize:
                 stages.hasOptimize = true
-                if let body { _ = Section(body, key, keys: [], in: reading) }
-                if body == nil || body.map(isEmptyMapping) == true {
+                guard let stage = OptimizeReader(reading, classes: classes).stage(body, key, at: position) else { continue }
+                if stages.trains {
                     reading.problems.add(
-                        .notImplemented, position, key, "not implemented in this version", "remove it")
+                        .chain, position, key + ".gradient", "a stage before it has one too", "keep one, which trains as far as it is told to")
                 }
+                stages.trains = true
+                stages.read.append(.optimize(stage))
             case .forward:
                 stages.read.append(.forward(forward(body, key, classes: classes)))
             }
         }
         if stages.isWhole { checkChain(kinds) }
         return stages
-    }
-
-    private func isEmptyMapping(_ node: Node) -> Bool {
-        if case .mapping(let entries) = node.content { entries.isEmpty } else { false }
     }
 
     /// `deserialize`, `deserialize:` and `deserialize: {}` are one.

@@ -30,7 +30,11 @@ extension Schema {
     }
 
     var tableRule: TableSchemaRule {
-        TableSchemaRule(key: key, label: label, keep: keep, classes: classes, types: types.mapValues(\.rawValue))
+        // Labels and weights may stand in data too; a single name is looked up, several may be patterns.
+        let learnt = label?.names ?? []
+        return TableSchemaRule(
+            key: key, label: learnt.count == 1 ? learnt[0] : nil, others: learnt + (weight.map { [$0] } ?? []), keep: keep, classes: classes,
+            types: types.mapValues(\.rawValue))
     }
 
     var textDialect: TextDialect {

@@ -1,0 +1,78 @@
+import Foundation
+package import Landing
+import Ledger
+package import PipelineConfig
+import Runner
+import SystemPackage
+
+extension DiskPublisher {
+    private func files(_ pipeline: Pipeline) -> KeptFiles { KeptFiles(stateDirectory: root.appending(".millrace"), pipeline: pipeline.name) }
+
+    private func path(_ kept: Kept, _ pipeline: Pipeline) -> FilePath {
+        switch kept {
+        case .labels(let digest, let name): files(pipeline).labels(digest, named: name)
+        case .model(let digest): files(pipeline).model(digest)
+        case .checkpoints(let run): files(pipeline).checkpoints(run: run)
+        }
+    }
+
+    package func keptPath(_ kept: Kept, pipeline: Pipeline) -> String { path(kept, pipeline).string }
+
+    package func discard(_ kept: Kept, pipeline: Pipeline) throws(LandingError) { try files(pipeline).discard(path(kept, pipeline)) }
+
+    package func pruneFloats(keeping digests: Set<String>, in pipeline: Pipeline) throws(LandingError) {
+        try files(pipeline).pruneModels(keeping: digests)
+    }
+
+    /// At the start: where runs that are closed would have gone on.
+    package func pruneCheckpoints(keeping open: Set<Int64>, of pipelines: [Pipeline]) throws(LandingError) {
+        for pipeline in pipelines { try files(pipeline).pruneCheckpoints(keeping: open) }
+    }
+
+    /// The model as the next training starts from it, kept before anyone can see the version. Nil where nothing trains.
+    func keepFloat(_ model: DecidedModel) throws(LandingError) -> String? {
+        guard model.pipeline.optimize != nil, let graph = model.files.first(where: { $0.path.hasSuffix("/model.onnx") }) else { return nil }
+        try files(model.pipeline).keepModel(
+            model.files.map { (name: ($0.path as NSString).lastPathComponent, path: FilePath($0.path)) }, digest: graph.digest)
+        return graph.digest
+    }
+}
+
+extension Card {
+    /// Takes up how training came out; a model that was not taken is what it would have been without.
+    mutating func tell(_ training: TrainingReport) {
+        self.gate = training.gate
+        trainingData = training.trainingData
+        hyperParameters = training.hyperParameters
+        lossPerEpoch = training.lossPerEpoch
+        reason = training.rejection.map { "not tuned: \($0.statement)" }
+        var told = decisions ?? [:]
+        told.merge(training.decisions) { _, new in new }
+        if !training.unusable.isEmpty {
+            told["unusable_labels"] = .list(
+                training.unusable.map { unusable in
+                    .table([
+                        "arrival": .integer(unusable.arrival), "place": .text(unusable.failure.place), "reason": .text(unusable.failure.what),
+                        "remedy": .text(unusable.failure.remedy),
+                    ])
+                })
+        }
+        decisions = told
+    }
+
+    /// What `tell` told, as far as the ledger needs it. Nil where nothing was trained.
+    var training: TrainingReport? {
+        guard let trainingData else { return nil }
+        var report = TrainingReport(gate: gate, lossPerEpoch: lossPerEpoch ?? [], trainingData: trainingData)
+        report.rejection = reason.map { Failure(.gate, what: $0, place: arrivalPath, remedy: "Drop more labels, or change the optimize stage.") }
+        if case .list(let unusable)? = decisions?["unusable_labels"] {
+            report.unusable = unusable.compactMap { entry in
+                guard case .table(let table) = entry, case .integer(let arrival)? = table["arrival"], case .text(let place)? = table["place"],
+                    case .text(let reason)? = table["reason"], case .text(let remedy)? = table["remedy"]
+                else { return nil }
+                return .init(arrival: arrival, failure: Failure(.badInput, what: reason, place: place, remedy: remedy))
+            }
+        }
+        return report
+    }
+}

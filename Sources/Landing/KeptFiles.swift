@@ -1,0 +1,96 @@
+package import SystemPackage
+
+/// What training needs again after the files that it came from are gone, in `ROOT/.millrace/training/PIPELINE`: the rows that were learnt from,
+/// the models that training starts from, and where an attempt goes on. Files are named by their digest, appear by one rename, and share their
+/// blocks with the original where the file system can do that.
+package struct KeptFiles: Hashable, Sendable {
+    package let path: FilePath
+
+    /// - Parameter stateDirectory: `ROOT/.millrace`.
+    package init(stateDirectory: FilePath, pipeline: String) {
+        path = stateDirectory.appending("training").appending(pipeline)
+    }
+
+    // MARK: Places
+
+    /// - Parameter name: of the file that has these rows; what follows its first dots says the format.
+    package func labels(_ digest: String, named name: String) -> FilePath {
+        let last = FilePath(name).lastComponent?.string ?? name
+        let suffix = last.split(separator: ".").dropFirst().suffix(2).map { $0.filter { $0.isASCII && ($0.isLetter || $0.isNumber) } }
+        return path.appending("labels").appending(([digest] + suffix.filter { !$0.isEmpty }).joined(separator: "."))
+    }
+
+    /// `model.onnx`, beside its external data.
+    package func model(_ digest: String) -> FilePath { models.appending(digest).appending("model.onnx") }
+
+    /// One directory for all attempts of a run.
+    package func checkpoints(run: Int64) -> FilePath { runs.appending(String(run)) }
+
+    private var models: FilePath { path.appending("models") }
+    private var runs: FilePath { path.appending("checkpoints") }
+
+    // MARK: Keeping
+
+    /// Makes `target` a durable file with the content of `source`, which must have that digest. Nothing is done where it is there.
+    package static func keep(_ source: FilePath, digest: String, at target: FilePath) throws(LandingError) {
+        if try Disk.status(target) != nil { return }
+        let folder = target.removingLastComponent()
+        for changed in try Disk.makeDirectories(folder) { try Disk.sync(directory: changed) }
+        let beside = folder.appending("." + (target.lastComponent?.string ?? "file"))
+        try Disk.remove(beside)
+        try Disk.clone(source, to: beside)
+        guard try FileDigest.of(beside).digest == digest else {
+            try Disk.remove(beside)
+            throw .changedWhileRead(source)
+        }
+        if let failure = Disk.renameReplacing(beside, target) { throw Placement.renameFailure(failure, beside, target) }
+        try Disk.sync(directory: folder)
+    }
+
+    /// Keeps a model and its external data, by the digest of `model.onnx`.
+    package func keepModel(_ files: [(name: String, path: FilePath)], digest: String) throws(LandingError) {
+        let target = models.appending(digest)
+        if try Disk.status(target) != nil { return }
+        let beside = models.appending("." + digest)
+        try Disk.removeTree(beside)
+        for changed in try Disk.makeDirectories(beside) { try Disk.sync(directory: changed) }
+        for file in files { try Disk.clone(file.path, to: beside.appending(file.name)) }
+        try Disk.sync(directory: beside)
+        if let failure = Disk.moveDirectory(beside, target) { throw Placement.renameFailure(failure, beside, target) }
+        try Disk.sync(directory: models)
+    }
+
+    // MARK: Letting go
+
+    package func discard(_ kept: FilePath) throws(LandingError) { try Disk.removeTree(kept) }
+
+    package func pruneModels(keeping digests: Set<String>) throws(LandingError) {
+        for name in try Disk.names(in: models) where !digests.contains(name.string) { try Disk.removeTree(models.appending(name)) }
+    }
+
+    /// Of runs that are closed, at the start.
+    package func pruneCheckpoints(keeping open: Set<Int64>) throws(LandingError) {
+        for name in try Disk.names(in: runs) where Int64(name.string).map({ !open.contains($0) }) ?? true {
+            try Disk.removeTree(runs.appending(name))
+        }
+    }
+}
+
+extension Disk {
+    /// As `copy`, sharing blocks where both are on a file system that can (`FICLONE`, ioctl_ficlonerange(2)).
+    static func clone(_ from: FilePath, to: FilePath) throws(LandingError) {
+        guard try share(from, to) else { return try copy(from, to: to) }
+        try sync(file: to)
+    }
+
+    /// False, with nothing left at `to`, where blocks cannot be shared.
+    private static func share(_ from: FilePath, _ to: FilePath) throws(LandingError) -> Bool {
+        let source = try open(from, .readOnly, .noFollow, doing: "read")
+        defer { close(source) }
+        let target = try open(to, .writeOnly, [.create, .exclusiveCreate, .noFollow], doing: "write")
+        defer { close(target) }
+        if LinuxCalls.cloneFile(source.rawValue, target.rawValue) == 0 { return true }
+        try remove(to)
+        return false
+    }
+}

@@ -1,0 +1,94 @@
+extension LedgerTransaction {
+    /// Binds the labelled arrivals that a run trains on, at its first attempt; later ones keep what was bound then.
+    ///
+    /// A labelled arrival's own run has itself, and with `all` those before it whose rows were taken. A model's run has every one numbered before it
+    /// that is not blocked, even where it waits: labels that are known when a model arrives are what it is tuned on. With `isReplay` the number does
+    /// not matter.
+    package func bindLabels(run: Int64, all: Bool, isReplay: Bool) throws(LedgerError) {
+        let row = try runRow(run)
+        let isBound = try connection.first("SELECT 1 FROM run_labels WHERE run = ?", run, row: { _ in true }) ?? false
+        guard row.attempt == 1, !isBound else { return }
+        let arrival = row.arrival
+        if arrival.role == .labelled { try bind(run, arrival.number) }
+        guard all || arrival.role == .model else { return }
+        let earlier = try connection.all(
+            """
+            SELECT min(number) FROM arrivals
+            WHERE pipeline = ? AND role = 'labelled' AND (state IN ('done', 'rejected') OR (? AND state IN ('waiting', 'running')))
+                AND number < ? AND digest IS NOT ? GROUP BY digest
+            """, arrival.pipeline, arrival.role == .model, isReplay ? Int64.max : arrival.number, arrival.role == .labelled ? arrival.digest : nil,
+            row: { $0.integer(0) })
+        for number in earlier { try bind(run, number) }
+    }
+
+    private func bind(_ run: Int64, _ arrival: Int64) throws(LedgerError) {
+        try connection.run("INSERT INTO run_labels (run, arrival) VALUES (?, ?)", run, arrival)
+    }
+
+    package enum LabelsOutcome: Hashable, Sendable {
+        case trained(verdict: String)
+        /// The tuned model was not taken.
+        case rejected(Explanation)
+    }
+
+    /// Decides the labelled arrivals that a model's run was tuned on and that still wait, beside the close of that run. Returns them.
+    ///
+    /// - Parameter unusable: those whose rows could not be used, with the reason: they go to quarantine.
+    package func decideLabels(
+        run: Int64, _ outcome: LabelsOutcome, unusable: [Int64: Explanation]
+    ) throws(LedgerError) -> [Int64] {
+        var decided: [Int64] = []
+        for labelled in try connection.labels(ofRun: run) where labelled.state == .waiting {
+            guard let row = try arrivalRow(labelled.number), !row.isHeld, row.replaying == nil else { continue }
+            try abandonOpenRun(of: row.run)
+            if let explanation = unusable[row.number] {
+                try setState(row, .quarantined, explanation: explanation)
+            } else {
+                switch outcome {
+                case .trained(let verdict):
+                    try setState(row, .done)
+                    try connection.run("UPDATE arrivals SET verdict = ? WHERE number = ?", verdict, row.number)
+                case .rejected(let explanation): try setState(row, .rejected, explanation: explanation)
+                }
+            }
+            decided.append(row.number)
+        }
+        return decided
+    }
+}
+
+extension Connection {
+    func labels(ofRun run: Int64) throws(LedgerError) -> [LabelledArrival] {
+        try all(
+            """
+            SELECT a.number, a.path, a.digest, a.state FROM run_labels AS l JOIN arrivals AS a ON a.number = l.arrival
+            WHERE l.run = ? ORDER BY a.number
+            """, run
+        ) { (row) throws(LedgerError) in
+            LabelledArrival(
+                number: row.integer(0), path: row.text(1), digest: row.text(2), state: try row.value(3, of: "arrivals", row.integer(0)))
+        }
+    }
+}
+
+extension RunLedger {
+    /// What the run trains on, in arrival order.
+    package func labels(ofRun run: Int64) throws(LedgerError) -> [LabelledArrival] {
+        try read { (connection) throws(LedgerError) in try connection.labels(ofRun: run) }
+    }
+
+    /// Digests of the float models in the state folder that something still needs: versions that stand, what those were trained from, and what open
+    /// runs train from.
+    package func floatsInUse(pipeline: String) throws(LedgerError) -> Set<String> {
+        try read { (connection) throws(LedgerError) in
+            guard let key = try connection.pipelineKey(pipeline) else { return [] }
+            let used = try connection.versionsInUse(key)
+            let rows = try connection.all(
+                """
+                SELECT version, float_digest, parent_digest, pruned_at IS NULL FROM model_versions WHERE pipeline = ? AND verdict = 'published'
+                """, key,
+                row: { (version: Int($0.integer(0)), float: $0.textOrNil(1), parent: $0.textOrNil(2), isLiving: $0.bool(3)) })
+            return Set(rows.filter { $0.isLiving || used.contains($0.version) }.flatMap { [$0.float, $0.parent].compactMap(\.self) })
+        }
+    }
+}

@@ -1,0 +1,72 @@
+extension Section {
+    /// Which numbers a key takes, in words too.
+    struct NumberRange {
+        let contains: @Sendable (Double) -> Bool
+        let text: String
+
+        static let positive = NumberRange(contains: { $0 > 0 }, text: "a number above 0")
+        static let notNegative = NumberRange(contains: { $0 >= 0 }, text: "a number of at least 0")
+        /// A share or a decay, which is never all of it.
+        static let belowOne = NumberRange(contains: { $0 >= 0 && $0 < 1 }, text: "a number of at least 0 and below 1")
+        static let between = NumberRange(contains: { $0 > 0 && $0 < 1 }, text: "a number between 0 and 1")
+    }
+
+    func number(_ key: String, _ range: NumberRange, like example: String) -> Double? {
+        node(key).flatMap { number($0, key, range, like: example) }
+    }
+
+    private func number(_ node: Node, _ key: String, _ range: NumberRange, like example: String) -> Double? {
+        guard case .scalar(let text, isPlain: let isPlain) = node.content, isPlain, let value = Double(text) else {
+            refuse(.wrongType, key, "\(node.kind) is not a number", "write one without quotes, like \(example)")
+            return nil
+        }
+        guard value.isFinite, range.contains(value) else {
+            refuse(.badValue, key, "\(text) is out of range", "write \(range.text), like \(example)")
+            return nil
+        }
+        return value
+    }
+
+    /// A list of numbers that each lie in `range`.
+    func numbers(_ key: String, _ range: NumberRange, count: Int? = nil, like example: String) -> [Double]? {
+        guard let node = node(key) else { return nil }
+        guard case .sequence(let items) = node.content else {
+            refuse(.wrongType, key, "\(node.kind) stands where a list of numbers belongs", "write one, like \(example)")
+            return nil
+        }
+        if let count, items.count != count {
+            refuse(.badValue, key, "a list of \(items.count) stands where one of \(count) belongs", "write one, like \(example)")
+            return nil
+        }
+        var numbers: [Double] = []
+        for item in items {
+            guard let number = number(item, key, range, like: example) else { return nil }
+            numbers.append(number)
+        }
+        return numbers
+    }
+
+    /// `word`, or `word: { options }`, with the words of `Choice`: which one, and its options where they stand.
+    func variant<Choice: CaseIterable & RawRepresentable<String>>(
+        _ key: String, of type: Choice.Type, like example: String
+    ) -> (choice: Choice, path: String, options: Node?)? {
+        guard let node = node(key) else { return nil }
+        let path = path(of: key)
+        switch node.content {
+        case .scalar: return reading.choice(node, path, of: type).map { ($0, path, nil) }
+        case .mapping(let entries) where entries.count == 1:
+            let entry = entries[0]
+            let word = Node(position: entry.position, content: .scalar(entry.key, isPlain: true))
+            guard let choice = reading.choice(word, path, of: type) else { return nil }
+            reading.note(entry, at: path + "." + entry.key)
+            return (choice, path + "." + entry.key, entry.value.isNull ? nil : entry.value)
+        case .mapping(let entries) where entries.count > 1:
+            reading.problems.add(
+                .wrongType, entries[1].position, path, "one is wanted, and there are \(entries.map(\.key).joined(separator: ", "))",
+                "write its options below it, like \(example)")
+        case .mapping, .sequence:
+            refuse(.wrongType, key, "\(node.kind) stands where one word belongs", "write one, like \(example)")
+        }
+        return nil
+    }
+}

@@ -1,0 +1,38 @@
+package import Landing
+
+/// What the optimize stage did, as the card tells it.
+package struct TrainingReport: Codable, Sendable, Equatable {
+    /// A labelled file whose rows could not be used.
+    package struct Unusable: Codable, Sendable, Equatable {
+        package var arrival: Int64
+        package var failure: Failure
+
+        package init(arrival: Int64, failure: Failure) {
+            self.arrival = arrival
+            self.failure = failure
+        }
+    }
+
+    /// Why the trained model was not taken: the model lands as it was. Nil where it was taken.
+    package var rejection: Failure?
+    package var gate: Card.Gate?
+    package var lossPerEpoch: [Double]
+    package var trainingData: [Card.TrainingData]
+    package var hyperParameters: [String: Card.Setting]
+    /// Such as the form of gradient that was chosen for each kind of node.
+    package var decisions: [String: Card.Setting]
+    package var unusable: [Unusable]
+
+    package init(
+        rejection: Failure? = nil, gate: Card.Gate? = nil, lossPerEpoch: [Double] = [], trainingData: [Card.TrainingData] = [],
+        hyperParameters: [String: Card.Setting] = [:], decisions: [String: Card.Setting] = [:], unusable: [Unusable] = []
+    ) {
+        self.rejection = rejection
+        self.gate = gate
+        self.lossPerEpoch = lossPerEpoch
+        self.trainingData = trainingData
+        self.hyperParameters = hyperParameters
+        self.decisions = decisions
+        self.unusable = unusable
+    }
+}
