@@ -70,7 +70,7 @@ let package = Package(
         .target(
             name: "Runner",
             dependencies: [
-                "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", crypto, logging, system,
+                "Tensors", "ONNX", "Autodiff", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", crypto, logging, system,
                 subprocess,
             ]),
         .target(name: "Daemon", dependencies: ["Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", logging, serviceLifecycle, system]),

@@ -59,6 +59,7 @@ package enum PipelineTemplate {
         lines += schema(inputs, guess)
         lines.append(Line("stages:"))
         lines.append(Line("  - deserialize: {}", "parse, check, refuse what is unsafe"))
+        lines.append(Line(comment: "  # - optimize: { gradient: { loss: cross_entropy } }  learns from files in spool.labelled, where schema.label is right"))
         lines.append(Line("  - forward:"))
         lines.append(Line("      batch_size: auto", "rows at a time; or a number"))
         if !guess.outputs.isEmpty {

@@ -21,9 +21,8 @@ package final class LocalExecutor: AttemptExecutor {
                     case .deserialize:
                         // For data the model was checked when it was decided; the forward stage loads it.
                         if spec.goal == .decideModel { try ModelDecision(spec, interruption).decide(&result) }
-                    case .optimize:
-                        guard spec.training != nil else { continue }
-                        throw Failure(.resource, what: "training is not there yet", place: specPlace(spec), remedy: "-")
+                    case .optimize(let optimize):
+                        if let training = spec.training { try FineTune(spec, optimize, training, interruption).run(&result) }
                     case .forward(let forward):
                         if spec.goal == .score { try ForwardPass(spec, forward, models, interruption).run(&result) }
                     }
@@ -59,6 +58,8 @@ struct Interruption {
         defer { watchdog.stop() }
         try cancellation.withHandler({ [engine] in engine.cancel() }, body)
     }
+
+    var isEnded: Bool { cancellation.isCancelled || watchdog.hasFired }
 
     /// Between batches.
     func check() throws(Failure) {

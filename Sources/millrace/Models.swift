@@ -17,14 +17,17 @@ struct Models: ParsableCommand {
             let versions = try ledger.versions(pipeline: pipeline)
             if output.json { return try printJSON(versions) }
             if versions.isEmpty { return print("\(pipeline) has no model yet: drop one into its models spool") }
-            var table = TextTable("VERSION", "", "VERDICT", "PARENT", "ARRIVAL", "CONTENT", "DECIDED", "FILE")
+            var table = TextTable("VERSION", "", "VERDICT", "PARENT", "TRAINED", "ARRIVAL", "CONTENT", "DECIDED", "FILE")
             var reasons: [String] = []
             for version in versions {
                 let file = try ledger.arrival(version.arrival)?.path ?? ""
                 table.add(
                     version.version.map(String.init) ?? "-", version.isActive ? "active" : version.isPruned ? "pruned" : "",
-                    version.verdict.rawValue, version.parent.map(String.init) ?? "-", "\(version.arrival)",
+                    version.verdict.rawValue, version.parent.map(String.init) ?? "-", version.training?.summary ?? "-", "\(version.arrival)",
                     version.sourceDigest?.shortDigest ?? "-", version.decidedAt?.short ?? "-", file)
+                if let rejection = version.training?.rejection, version.verdict == .published {
+                    reasons.append("tuning of arrival \(version.arrival), \(file): \(rejection)")
+                }
                 if let reason = version.reason { reasons.append("arrival \(version.arrival), \(file): \(reason)") }
             }
             print(table.render())

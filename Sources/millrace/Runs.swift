@@ -25,6 +25,7 @@ struct Runs: ParsableCommand {
         let arrival: Arrival?
         let attempts: [Attempt]
         let publications: [Publication]
+        let training: TrainingRecord?
     }
 
     func run() throws {
@@ -61,10 +62,14 @@ struct Runs: ParsableCommand {
         guard let record = try ledger.run(number) else { throw LedgerError.noSuchRun(number) }
         let detail = Detail(
             run: record, arrival: try ledger.arrival(record.arrival), attempts: try ledger.attempts(ofRun: number),
-            publications: try ledger.publications(ofRun: number))
+            publications: try ledger.publications(ofRun: number),
+            training: try ledger.versions(pipeline: record.pipeline).first { $0.run == number }?.training)
         if output.json { return try printJSON(detail) }
         print("run \(number) of \(record.pipeline): \(record.state.rawValue)")
         for line in RunText.lines(record, detail.attempts, detail.publications) { print("  " + line) }
+        guard let training = detail.training else { return }
+        print("  trained: \(training.summary)\(training.rejection.map { ": \($0)" } ?? "")")
+        for line in training.curve { print("  " + line) }
     }
 }
 

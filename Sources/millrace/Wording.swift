@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Ledger
+import Training
 
 extension ArrivalRole: ExpressibleByArgument {}
 extension ArrivalState: ExpressibleByArgument {}
@@ -48,6 +49,20 @@ extension WaitReason: CustomStringConvertible {
         }
     }
 }
+
+extension TrainingRecord {
+    /// Such as `accuracy 0.81 to 0.97`.
+    var summary: String {
+        guard let metric, let before else { return rejection == nil ? "ungated" : "rejected" }
+        let change = "\(metric) \(shownMetric(before))" + (after.map { " to \(shownMetric($0))" } ?? "")
+        return rejection == nil ? change : change + ", not taken"
+    }
+
+    /// The loss of each epoch as a curve.
+    var curve: [String] { LossCurve([.init("training loss", mark: "*", lossPerEpoch.map { $0 })]).lines }
+}
+
+private func shownMetric(_ value: Double) -> String { String(format: "%.4g", value) }
 
 extension UTCTime {
     /// To the second.

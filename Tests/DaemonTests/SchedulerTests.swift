@@ -80,6 +80,50 @@ import Testing
         #expect(s.starts(now: .seconds(2), room: 9).map(\.arrival) == [1])
     }
 
+    @Test func labelsAreTrainedOnOneAtATimeAndHoldNobodyUp() {
+        var s = scheduler("p")
+        s.labelsArrived(1, in: "p")
+        s.labelsArrived(2, in: "p")
+        #expect(s.starts(now: .zero, room: 9).isEmpty)
+        #expect(s.wait(of: 1, in: "p", now: .zero) == .forFirstModel)
+        s.activated(.init(position: 0, version: 1), in: "p")
+        s.dataArrived(3, in: "p")
+        #expect(Set(s.starts(now: .zero, room: 9)) == [
+            .init(pipeline: "p", arrival: 1, work: .fineTune(parent: 1)), .init(pipeline: "p", arrival: 3, work: .score(version: 1)),
+        ])
+        #expect(s.wait(of: 2, in: "p", now: .zero) == .forLabels(arrival: 1))
+        s.failed(1, in: "p", retryAt: .seconds(5))
+        #expect(s.starts(now: .seconds(1), room: 9).isEmpty, "the next labels wait for their turn")
+        #expect(s.starts(now: .seconds(5), room: 9) == [.init(pipeline: "p", arrival: 1, work: .fineTune(parent: 1))])
+        s.activated(.init(position: s.position(of: 1, parent: 1, in: "p"), version: 2), in: "p")
+        s.finished(1, in: "p")
+        #expect(s.starts(now: .seconds(5), room: 9) == [.init(pipeline: "p", arrival: 2, work: .fineTune(parent: 2))])
+    }
+
+    @Test func labelsWaitForModelsBeforeThemAndNotTheOtherWayRound() {
+        var s = scheduler("p")
+        s.activated(.init(position: 0, version: 1), in: "p")
+        s.modelArrived(1, in: "p")
+        s.labelsArrived(2, in: "p")
+        s.modelArrived(3, in: "p")
+        #expect(s.starts(now: .zero, room: 9) == [.init(pipeline: "p", arrival: 1, work: .decideModel)])
+        #expect(s.wait(of: 2, in: "p", now: .zero) == .forModel(arrival: 1))
+        s.finished(1, in: "p")
+        #expect(s.starts(now: .zero, room: 9).map(\.arrival).sorted() == [2, 3])
+    }
+
+    /// A version made from labels takes the place of what it was made from, and of nothing that came into force since.
+    @Test func whatIsTrainedTakesItsParentsPlace() {
+        var s = scheduler("p")
+        s.activated(.init(position: 1, version: 1), in: "p")
+        #expect(s.position(of: 4, parent: 1, in: "p") == 4)
+        s.activated(.init(position: 6, version: 1), in: "p")
+        #expect(s.position(of: 4, parent: 1, in: "p") == 6, "going back to the parent came later than the labels")
+        s.activated(.init(position: 6, version: 2), in: "p")
+        #expect(s.position(of: 4, parent: 1, in: "p") == 4)
+        #expect(s.position(of: 9, parent: 1, in: "p") == 5)
+    }
+
     @Test func pipelinesTakeTurns() {
         var s = scheduler("a", "b")
         for pipeline in ["a", "b"] { s.activated(.init(position: 0, version: 1), in: pipeline) }

@@ -28,6 +28,7 @@ import Testing
                     pixels: pixel_*                               # float [N, 1, 8, 8]
                 stages:
                   - deserialize: {}                               # parse, check, refuse what is unsafe
+                  # - optimize: { gradient: { loss: cross_entropy } }  learns from files in spool.labelled, where schema.label is right
                   - forward:
                       batch_size: auto                            # rows at a time; or a number
                       outputs:                                    # model output: column, or name_* for one column an element

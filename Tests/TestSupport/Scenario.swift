@@ -56,7 +56,7 @@ package struct Scenario: Sendable, CustomStringConvertible {
     package var pipeline: String {
         var settings = ""
         for case .with(let key, let value) in lines.map(\.statement) { settings += "\(key): \(value)\n" + (key == "after" ? "archive: archive\n" : "") }
-        let gradient = "loss: mean_squared_error, optimizer: { sgd: { learning_rate: 0.5 } }, epochs: 2, batch_size: 64, train_on: new"
+        let gradient = "loss: mean_squared_error, optimizer: { sgd: { learning_rate: 0.5 } }, epochs: 2, batch_size: 100, train_on: new"
         let optimize = "optimize: { gradient: { \(gradient) }, gate: { metric: mae } }, "
         return """
             name: p

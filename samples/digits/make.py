@@ -66,7 +66,7 @@ def score(path: Path, pixels: numpy.ndarray) -> numpy.ndarray:
 def columns(rows: numpy.ndarray, pixels: numpy.ndarray) -> dict[str, list]:
     """Ids have leading zeros, so that they stay what they are only as text."""
     values = pixels[rows].astype(int)
-    return {"id": [f"{row:04d}" for row in rows]} | {f"pixel_{at}": values[:, at].tolist() for at in range(64)}
+    return {"id": [f"{row:04d}" for row in rows]} | {f"pixel_{at}": values[:, at].tolist() for at in range(values.shape[1])}
 
 
 def main() -> None:
@@ -84,6 +84,7 @@ def main() -> None:
         print(f"{name}: {(here / name).stat().st_size} bytes, accuracy {accuracy:.4f} on the {len(scored)} scored images")
 
     tables.write(here / "labelled.csv", columns(labelled, pixels) | {"digit": digits[labelled].tolist()})
+    tables.write(here / "truth.csv", columns(scored, pixels[:, :0]) | {"digit": digits[scored].tolist()})
     for name, rows in zip(DATA, numpy.split(scored, len(DATA)), strict=True):
         tables.write(here / "data" / name, columns(rows, pixels))
         found = score(here / "model.onnx", pixels[rows])

@@ -94,6 +94,7 @@ extension Dispatcher {
         case .fineTune:
             let parent = try floatModel(version: run.version, pipeline)
             inputs = ["model": parent]
+            inputs["rows"] = scoredRows[pipeline.name]
             provenance["millrace.parent.version"] = run.version.map(String.init)
             provenance["millrace.parent.digest"] = parent.digest
         case .score:

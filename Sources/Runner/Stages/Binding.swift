@@ -9,24 +9,23 @@ extension Schema {
     func inputRules(for model: LoadedModel) -> [String: InputRule] {
         var rules: [String: InputRule] = [:]
         for port in model.session.inputs {
-            let input = self[input: port.name]
-            var rule = InputRule(scale: input?.scale)
-            switch input?.columns {
-            case .pattern(let pattern): rule.columns = .pattern(pattern)
-            case .list(let names): rule.columns = .list(names)
-            case nil: break
-            }
-            switch input?.missing {
-            case .error: rule.missing = .error
-            case .nan: rule.missing = .nan
-            case .integer(let value): rule.missing = .value(Double(value))
-            case .number(let value): rule.missing = .value(value)
-            case .text(let text): rule.missing = .text(text)
-            case nil: rule.missing = model.hasTrees && port.elementType?.isFloatingPoint == true ? .nan : .error
-            }
-            rules[port.name] = rule
+            rules[port.name] = inputRule(port.name, isFloat: port.elementType?.isFloatingPoint == true, hasTrees: model.hasTrees)
         }
         return rules
+    }
+
+    func inputRule(_ name: String, isFloat: Bool, hasTrees: Bool) -> InputRule {
+        let input = self[input: name]
+        var rule = InputRule(columns: input?.columns.map(InputRule.Columns.init), scale: input?.scale)
+        switch input?.missing {
+        case .error: rule.missing = .error
+        case .nan: rule.missing = .nan
+        case .integer(let value): rule.missing = .value(Double(value))
+        case .number(let value): rule.missing = .value(value)
+        case .text(let text): rule.missing = .text(text)
+        case nil: rule.missing = hasTrees && isFloat ? .nan : .error
+        }
+        return rule
     }
 
     var tableRule: TableSchemaRule {
@@ -48,6 +47,15 @@ extension Schema {
         text.nullWords = dialect.nullWords
         text.decimalPoint = dialect.decimal
         return text
+    }
+}
+
+extension InputRule.Columns {
+    init(_ columns: ColumnSelector) {
+        switch columns {
+        case .pattern(let pattern): self = .pattern(pattern)
+        case .list(let names): self = .list(names)
+        }
     }
 }
 

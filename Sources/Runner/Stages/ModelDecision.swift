@@ -38,6 +38,14 @@ struct ModelDecision {
             }
         }
         try verifyUnchanged(input)
+        try accept(model, written: copy, from: input, &phases, &result)
+    }
+
+    /// Runs what was written once, as it will run: its signature must fit the schema, and it must score the newest rows that are known.
+    func accept(
+        _ model: Model, written copy: String, from input: AttemptSpec.InputFile, _ phases: inout Phases, _ result: inout AttemptResult
+    ) throws(Failure) {
+        let directory = (copy as NSString).deletingLastPathComponent
         let session = try phases.time("load") { () throws(Failure) in
             let file = try ModelFile(copy, expected: nil)
             return try file.session(of: try file.parsed(), options: SessionOptions(threads: spec.limits.threads))
@@ -47,6 +55,7 @@ struct ModelDecision {
         result.facts["opset"] = model.operatorSets.map { "\($0.domain.isEmpty ? "ai.onnx" : $0.domain) \($0.version)" }.joined(separator: ", ")
         result.facts["engine"] = "ONNX Runtime \(Engine.version)"
         result.facts["trial"] = try trial(loaded, input, &phases)
+        result.files = []
         for name in try FileManager.default.contentsOfDirectory(atPath: directory, orFail: input.path) {
             result.files.append(try WrittenFiles.file(directory + "/" + name, slot: "model"))
         }

@@ -1,0 +1,221 @@
+import Autodiff
+import Columnar
+import Foundation
+import Landing
+import ONNX
+import PipelineConfig
+import SystemPackage
+import Training
+
+/// The optimize stage: trains the float parent on labelled rows and writes it as a new model, if it passes the gate. For a model that was just
+/// decided it replaces what the deserialize stage wrote, or leaves that as it is.
+struct FineTune {
+    private let spec: AttemptSpec
+    private let stage: OptimizeStage
+    private let training: AttemptSpec.Training
+    private let interruption: Interruption
+
+    init(_ spec: AttemptSpec, _ stage: OptimizeStage, _ training: AttemptSpec.Training, _ interruption: Interruption) {
+        self.spec = spec
+        self.stage = stage
+        self.training = training
+        self.interruption = interruption
+    }
+
+    func run(_ result: inout AttemptResult) throws(Failure) {
+        guard let directory = spec.outputs["model"], let input = spec.inputs["model"] else {
+            throw Failure(.badModel, what: "the spec lacks a model or a place for it", place: specPlace(spec), remedy: "Give both slots.")
+        }
+        var phases = Phases()
+        defer { result.timings.merge(phases.seconds) { $0 + $1 } }
+        let written = directory + "/model.onnx"
+        let file = spec.goal == .fineTune ? try ModelFile(input.path, expected: input.digest) : try ModelFile(written, expected: nil)
+        let parent = try file.parsed()
+        var report = TrainingReport()
+        var outcome: FineTuning.Outcome?
+        do throws(Failure) {
+            outcome = try phases.time("train") { () throws(Failure) in try train(parent, &report) }
+            report.rejection = outcome.flatMap(rejection)
+        } catch {
+            // That nothing can be learnt from these labels is no reason to keep the model that arrived from landing.
+            guard spec.goal == .decideModel, [.badInput, .badModel, .diverged].contains(error.kind) else { throw error }
+            report.rejection = error
+        }
+        if let outcome { tell(outcome, &report, &result) }
+        result.training = report
+        if let rejection = report.rejection {
+            if spec.goal == .fineTune { throw rejection }
+            return
+        }
+        guard let outcome else { return }
+        try phases.time("write") { () throws(Failure) in try write(outcome.model, report, to: directory) }
+        try ModelDecision(spec, interruption).accept(outcome.model, written: written, from: input, &phases, &result)
+    }
+
+    // MARK: Training
+
+    /// Nil where no labels are left that can be learnt from.
+    private func train(_ parent: Model, _ report: inout TrainingReport) throws(Failure) -> FineTuning.Outcome? {
+        var usable: [AttemptSpec.LabelledFile] = []
+        for labelled in training.labelled {
+            do throws(Failure) {
+                try keep(labelled)
+                usable.append(labelled)
+            } catch {
+                try setAside(labelled, error, &report)
+            }
+        }
+        do { try FileManager.default.createDirectory(atPath: training.checkpoints, withIntermediateDirectories: true) } catch {
+            throw Failure(.resource, what: "\(error.localizedDescription)", place: training.checkpoints, remedy: "It is tried again.")
+        }
+        while !usable.isEmpty {
+            let settings = TrainingSettings(stage.gradient, gate: stage.gate, threads: spec.limits.threads)
+            report.hyperParameters = settings.told
+            report.trainingData = usable.map { Card.TrainingData(path: $0.name, digest: $0.file.digest) }
+            let run = FineTuning(
+                model: parent, data: spec.labelledData(usable, hasTrees: parent.hasTrees, inputs: parent.graph.inputs.map(\.name)),
+                recipe: settings.recipe, plan: settings.plan, directory: training.checkpoints)
+            do throws(TrainingError) {
+                return try run.run(
+                    TrainingControl(engine: interruption.engine, isCancelled: { [interruption] in interruption.isEnded }))
+            } catch {
+                try interruption.check()
+                let failure = Failure(training: error, spec).naming(usable)
+                // Of one file, at one of its rows; or of all of them together.
+                guard case .badLabels(let place, _, _) = error,
+                    let bad = usable.firstIndex(where: { place == $0.kept || place.hasPrefix($0.kept + ":") })
+                else { throw failure }
+                try setAside(usable.remove(at: bad), failure, &report)
+            }
+        }
+        return nil
+    }
+
+    /// Labels of other arrivals that cannot be used are left out; those that the attempt is about end it.
+    private func setAside(
+        _ labelled: AttemptSpec.LabelledFile, _ failure: Failure, _ report: inout TrainingReport
+    ) throws(Failure) {
+        guard labelled.arrival != training.subject, failure.kind != .resource, failure.kind != .cancelled else { throw failure }
+        report.unusable.append(.init(arrival: labelled.arrival, failure: failure))
+    }
+
+    /// A copy of ours is what is read, however long training takes.
+    private func keep(_ labelled: AttemptSpec.LabelledFile) throws(Failure) {
+        do throws(LandingError) {
+            try KeptFiles.keep(FilePath(labelled.file.path), digest: labelled.file.digest, at: FilePath(labelled.kept))
+        } catch {
+            switch error {
+            case .missing: throw Failure(.inputGone, what: "\(error)", place: labelled.file.path, remedy: "Drop it again if it is wanted.")
+            case .changedWhileRead:
+                throw Failure(.inputChanged, what: "\(error)", place: labelled.file.path, remedy: "It is taken up again when it is quiet.")
+            default: throw Failure(.resource, what: "\(error)", place: labelled.file.path, remedy: "It is tried again.")
+            }
+        }
+    }
+
+    // MARK: Judging
+
+    private func rejection(_ outcome: FineTuning.Outcome) -> Failure? {
+        let metric = stage.gate.metric
+        guard let measured = Metric(rawValue: metric.rawValue), let before = outcome.before[measured] else { return nil }
+        let place = specPlace(spec)
+        let remedy = "Drop more labels or better ones, or change the optimize stage, then `millrace replay`."
+        let rows = "on the \(outcome.validationRows) held-out rows"
+        guard outcome.bestEpoch > 0, let after = outcome.after[measured] else {
+            let best = outcome.history.dropFirst().compactMap { $0[metric: measured] }
+                .reduce(nil as Double?) { best, next in best.map { measured.improvement(of: next, over: $0) > 0 ? next : $0 } ?? next }
+            return Failure(
+                .gate, what: "no epoch made it better: \(metric.rawValue) is \(shown(before)) \(rows), and after training at best "
+                    + (best.map(shown) ?? "not a number"), place: place, remedy: remedy)
+        }
+        guard !measured.passes(after, against: before, dropAtMost: stage.gate.dropAtMost) else { return nil }
+        return Failure(
+            .gate, what: "\(metric.rawValue) went from \(shown(before)) to \(shown(after)) \(rows), and may drop by "
+                + "\(shown(stage.gate.dropAtMost)) at most", place: place, remedy: remedy)
+    }
+
+    private func shown(_ value: Double) -> String { String(format: "%.6g", value) }
+
+    private func tell(_ outcome: FineTuning.Outcome, _ report: inout TrainingReport, _ result: inout AttemptResult) {
+        let metric = Metric(rawValue: stage.gate.metric.rawValue) ?? .loss
+        if outcome.validationRows > 0 {
+            report.gate = Card.Gate(
+                metric: metric.rawValue, before: outcome.before[metric], after: outcome.after[metric], dropAtMost: stage.gate.dropAtMost,
+                rows: outcome.validationRows)
+        }
+        report.lossPerEpoch = outcome.history.compactMap(\.trainingLoss)
+        report.decisions = [
+            "best_epoch": .integer(Int64(outcome.bestEpoch)), "stopped_early": .flag(outcome.stoppedEarly),
+            "steps": .integer(Int64(outcome.steps)), "training_rows": .integer(Int64(outcome.trainingRows)),
+            "trained": .list(outcome.trained.map { .text($0) }), "untrained": .table(outcome.untrained.mapValues { .text($0) }),
+            "gradient_forms": .table(outcome.gradientForms.mapValues { .text($0) }),
+            "validation_per_epoch": .list(
+                outcome.history.map { record in .table(record.validation.mapValues { .number($0) }) }),
+        ]
+        result.rowCount = Int64(outcome.trainingRows + outcome.validationRows)
+        guard spec.goal == .fineTune else { return }
+        // Where the schema leaves an input's columns to the file's own order, they are pinned as those of data are.
+        result.columns = outcome.columns.filter { spec.schema[input: $0.key]?.columns == nil && $0.value.count > 1 }
+    }
+
+    // MARK: Writing
+
+    private func write(_ model: Model, _ report: TrainingReport, to directory: String) throws(Failure) {
+        do {
+            var model = try model.embeddingExternalData()
+            for (key, value) in spec.provenance { model.metadata[key] = value }
+            model.metadata["millrace.training.labels"] = report.trainingData.map { String($0.digest.prefix(12)) }.joined(separator: ",")
+            model.metadata["millrace.training.loss"] = stage.gradient.loss.kind.rawValue
+            model.metadata["millrace.training.epochs"] = "\(report.lossPerEpoch.count)"
+            if let gate = report.gate, let before = gate.before, let after = gate.after {
+                model.metadata["millrace.gate"] = "\(gate.metric) \(before) to \(after)"
+            }
+            try? FileManager.default.removeItem(atPath: directory)
+            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+            try model.write(to: directory + "/model.onnx")
+        } catch let error as ONNXError {
+            throw Failure(.badModel, what: "\(error)", place: specPlace(spec), remedy: "Export the model again.")
+        } catch {
+            throw Failure(.resource, what: "\(error)", place: directory, remedy: "It is tried again.")
+        }
+    }
+}
+
+extension AttemptSpec {
+    fileprivate func labelledData(_ files: [LabelledFile], hasTrees: Bool, inputs: [String]) -> LabelledData {
+        var rules: [String: InputRule] = [:]
+        for name in inputs {
+            var rule = schema.inputRule(name, isFloat: true, hasTrees: hasTrees)
+            if rule.columns == nil, let pinned = columns[name] { rule.columns = .list(pinned) }
+            rules[name] = rule
+        }
+        return LabelledData(
+            files: files.map { LabelledData.File($0.kept) }, label: schema.label.map(InputRule.Columns.init), inputs: rules,
+            classes: schema.classes, weight: schema.weight, key: schema.key, keep: schema.keep, types: schema.types.mapValues(\.rawValue),
+            dialect: schema.textDialect)
+    }
+}
+
+extension Failure {
+    /// Names files as they arrived, not as we keep them.
+    fileprivate func naming(_ files: [AttemptSpec.LabelledFile]) -> Failure {
+        var failure = self
+        for file in files {
+            failure.what = failure.what.replacingOccurrences(of: file.kept, with: file.file.path)
+            failure.place = failure.place.replacingOccurrences(of: file.kept, with: file.file.path)
+        }
+        return failure
+    }
+
+    fileprivate init(training error: TrainingError, _ spec: AttemptSpec) {
+        let place = specPlace(spec)
+        switch error {
+        case .badLabels(let file, let reason, let remedy): self.init(.badInput, what: reason, place: file, remedy: remedy)
+        case .badModel(let reason, let remedy): self.init(.badModel, what: "the model cannot be trained: \(reason)", place: place, remedy: remedy)
+        case .diverged(_, _, let remedy): self.init(.diverged, what: "\(error)", place: place, remedy: remedy)
+        case .cannotRead(let path, _), .cannotWrite(let path, _):
+            self.init(.resource, what: "\(error)", place: path, remedy: "It is tried again.")
+        case .cancelled: self.init(.cancelled, what: "the attempt was taken back", place: place, remedy: "It goes on from its last checkpoint.")
+        }
+    }
+}

@@ -1,0 +1,113 @@
+import Autodiff
+import Landing
+import PipelineConfig
+import Training
+
+/// What the pipeline says of training, in the words of the modules that do it, and of the card.
+struct TrainingSettings {
+    private let gradient: GradientDescent
+    private let gate: Gate
+    private let threads: Int
+
+    init(_ gradient: GradientDescent, gate: Gate, threads: Int) {
+        self.gradient = gradient
+        self.gate = gate
+        self.threads = threads
+    }
+
+    var recipe: TrainingRecipe {
+        TrainingRecipe(
+            loss: Autodiff.Loss(gradient.loss), outputs: gradient.outputs, optimizer: Autodiff.Optimizer(gradient.optimizer),
+            schedule: Autodiff.Schedule(shape, peak: gradient.optimizer.learningRate, warmUp: gradient.schedule.warmUp),
+            weightDecay: gradient.optimizer.weightDecay, noDecay: gradient.noDecay, clipValue: gradient.clipValue, clipNorm: gradient.clipNorm,
+            accumulate: gradient.accumulate, average: gradient.ema, freeze: gradient.freeze,
+            batchNormalization: gradient.batchNormalization == .affine ? .affine : .frozen,
+            adapters: gradient.adapters.map { Autodiff.Adapters(rank: $0.rank, targets: $0.targets) }, seed: UInt64(gradient.seed))
+    }
+
+    var plan: TrainingPlan {
+        TrainingPlan(
+            epochs: gradient.epochs, batchSize: gradient.batchSize, validation: gradient.validation, patience: gradient.earlyStopping?.patience,
+            minimumImprovement: gradient.earlyStopping?.minimumImprovement ?? 0, metric: Metric(rawValue: gate.metric.rawValue) ?? .loss,
+            stepScheduleEpochs: gradient.schedule.kind == .step ? gradient.schedule.every : nil, seed: UInt64(gradient.seed), threads: threads)
+    }
+
+    private var shape: Autodiff.Schedule.Shape {
+        switch gradient.schedule.kind {
+        case .constant: .constant
+        case .linear: .linear(end: gradient.schedule.end)
+        case .cosine: .cosine(end: gradient.schedule.end)
+        case .step: .step(every: 1, factor: gradient.schedule.factor)
+        case .oneCycle: .oneCycle()
+        }
+    }
+
+    /// For the card, under the pipeline's own keys.
+    var told: [String: Card.Setting] {
+        var told: [String: Card.Setting] = [
+            "loss": .text(gradient.loss.kind.rawValue), "optimizer": .text(gradient.optimizer.kind.rawValue),
+            "learning_rate": .number(gradient.optimizer.learningRate), "weight_decay": .number(gradient.optimizer.weightDecay),
+            "schedule": .text(gradient.schedule.kind.rawValue), "warm_up": .integer(Int64(gradient.schedule.warmUp)),
+            "epochs": .integer(Int64(gradient.epochs)), "batch_size": .integer(Int64(gradient.batchSize)),
+            "accumulate": .integer(Int64(gradient.accumulate)), "validation": .number(gradient.validation),
+            "seed": .integer(Int64(gradient.seed)), "train_on": .text(gradient.trainOn.rawValue), "threads": .integer(Int64(threads)),
+        ]
+        func add(_ key: String, _ value: Double?) { if let value { told[key] = .number(value) } }
+        add("clip_norm", gradient.clipNorm)
+        add("clip_value", gradient.clipValue)
+        add("ema", gradient.ema)
+        if gradient.optimizer.momentum > 0 { add("momentum", gradient.optimizer.momentum) }
+        for (key, patterns) in [("freeze", gradient.freeze), ("no_decay", gradient.noDecay), ("output", gradient.outputs)] where !patterns.isEmpty {
+            told[key] = .list(patterns.map { .text($0) })
+        }
+        if let adapters = gradient.adapters {
+            told["adapters"] = .table(["rank": .integer(Int64(adapters.rank)), "targets": .list(adapters.targets.map { .text($0) })])
+        }
+        if let patience = gradient.earlyStopping?.patience { told["early_stopping"] = .integer(Int64(patience)) }
+        return told
+    }
+}
+
+extension Autodiff.Loss {
+    init(_ loss: PipelineConfig.Loss) {
+        self =
+            switch loss {
+            case .crossEntropy(let smoothing, let weights, let targets):
+                .crossEntropy(labelSmoothing: smoothing, classWeights: weights, targets: targets == .indices ? .indices : .probabilities)
+            case .binaryCrossEntropy(let weight, let scores): .binaryCrossEntropy(positiveWeight: weight, scores: Scores(scores))
+            case .multilabel(let weights, let scores): .multilabel(classWeights: weights, scores: Scores(scores))
+            case .meanSquaredError: .meanSquaredError
+            case .meanAbsoluteError: .meanAbsoluteError
+            case .huber(let delta): .huber(delta: delta)
+            case .quantile(let quantiles): .quantile(quantiles)
+            case .poisson(let rate): .poisson(output: rate == .automatic ? .automatic : rate == .rate ? .rate : .logRate)
+            case .cosineEmbedding(let margin): .cosineEmbedding(margin: margin)
+            case .output(let name): .output(name)
+            }
+    }
+}
+
+extension Autodiff.Loss.Scores {
+    init(_ scores: PipelineConfig.Loss.Scores) {
+        switch scores {
+        case .automatic: self = .automatic
+        case .logits: self = .logits
+        case .probabilities: self = .probabilities
+        }
+    }
+}
+
+extension Autodiff.Optimizer {
+    init(_ optimizer: PipelineConfig.Optimizer) {
+        let moments = Moments(beta1: optimizer.betas[0], beta2: optimizer.betas[1], epsilon: optimizer.epsilon)
+        switch optimizer.kind {
+        case .sgd: self = .sgd(momentum: optimizer.momentum, nesterov: optimizer.nesterov)
+        case .adagrad: self = .adagrad(epsilon: optimizer.epsilon)
+        case .rmsprop: self = .rmsprop(alpha: optimizer.alpha, epsilon: optimizer.epsilon, momentum: optimizer.momentum)
+        case .adam: self = .adam(moments)
+        case .adamw: self = .adamw(moments)
+        case .lion: self = .lion(beta1: optimizer.betas[0], beta2: optimizer.betas[1])
+        case .lamb: self = .lamb(moments)
+        }
+    }
+}
