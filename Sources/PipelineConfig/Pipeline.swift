@@ -6,6 +6,7 @@
 /// name: digits                        # letters, digits, - and _; at most 64; begins with a letter or digit
 /// spool:
 ///   models: spool/digits/models       # a path alone, or a mapping:
+///   labelled: spool/digits/labelled   # with an optimize stage, and only then; every table format
 ///   data:
 ///     path: spool/digits/data
 ///     include: ["*.csv", "*.parquet"] # file names; with a / in it, relative paths. Models: ["*.onnx"]; data: every table format
@@ -13,7 +14,8 @@
 /// settle: { quiet: 2s, give_up: 10m } # durations: 500ms, 2s, 10m, 1h, 1h30m, 1d
 /// schema:
 ///   key: []                           # columns that name a row; a list, or one name
-///   label:                            # the column that is never taken for a feature
+///   label:                            # the column to learn (a pattern or a list where the loss takes several); never a feature
+///   weight:                           # a column that says how much a labelled row counts; never a feature
 ///   classes: []                       # names of the classes, in the model's order
 ///   inputs:                           # model input <- columns; an input left out takes the column of its own name,
 ///     pixels:                         # and the only input takes all numeric columns
@@ -30,6 +32,30 @@
 ///     decimal: "."                    # or ","
 /// stages:
 ///   - deserialize: {}
+///   - optimize:
+///       gradient:
+///         loss: cross_entropy         # has no default; or { cross_entropy: { output: NAME, label_smoothing: 0, class_weights: [],
+///                                     # targets: indices } }, binary_cross_entropy { positive_weight: 1, scores: automatic },
+///                                     # multilabel { class_weights, scores }, mean_squared_error, mean_absolute_error,
+///                                     # huber { delta: 1 }, quantile { quantile: 0.5 }, poisson { rate: automatic },
+///                                     # cosine_embedding { margin: 0 }, or { output: NAME } where the model computes its own
+///         optimizer: adamw            # or { adamw: { learning_rate: 1.0e-3, weight_decay: 0.01, betas: [0.9, 0.999], epsilon: 1.0e-8 } };
+///                                     # sgd { momentum, nesterov }, adagrad, rmsprop { alpha, momentum }, adam, lion, lamb
+///         schedule: constant          # or { constant: { warm_up: 0 } }, in steps; linear { end: 0 }, cosine { end: 0 },
+///                                     # step { every: 1, factor: 0.1 } (epochs), one_cycle
+///         epochs: 10
+///         batch_size: 32
+///         accumulate: 1               # batches whose gradients make one step
+///         clip_norm:                  # left out: off, like clip_value and ema
+///         validation: 0.2             # the share of rows held out
+///         train_on: all               # all | new
+///         seed: 0
+///         early_stopping:             # epochs, or { patience: 3, min_improvement: 0 }; left out: off
+///         freeze: []                  # patterns of initializers; no_decay likewise
+///         batch_normalization: frozen # frozen | affine
+///         adapters:                   # { rank: 8, targets: ["*attn*"] }; left out: none
+///         threads: 2                  # left out: the daemon's share
+///       gate: { metric: loss, drop_at_most: 0 }   # accuracy | f1 | auc | log_loss | rmse | mae | r2 | loss
 ///   - forward:
 ///       batch_size: auto              # or a whole number
 ///       threads: 2                    # left out: the daemon's share

@@ -163,7 +163,7 @@ struct FineTune {
     private func write(_ model: Model, _ report: TrainingReport, to directory: String) throws(Failure) {
         do {
             var model = try model.embeddingExternalData()
-            for (key, value) in spec.provenance { model.metadata[key] = value }
+            for (key, value) in spec.provenance.sorted(by: { $0.key < $1.key }) { model.metadata[key] = value }
             model.metadata["millrace.training.labels"] = report.trainingData.map { String($0.digest.prefix(12)) }.joined(separator: ",")
             model.metadata["millrace.training.loss"] = stage.gradient.loss.kind.rawValue
             model.metadata["millrace.training.epochs"] = "\(report.lossPerEpoch.count)"
