@@ -92,7 +92,7 @@ let package = Package(
             "Engine", ["ConformanceSupport", "Tensors", "ONNX"],
             exclude: ["Fixtures", "make-fixtures.py", "expected-failures.txt"]),
         tests("Passes", ["ConformanceSupport", "ONNX", "Engine", "Tensors"], exclude: ["conformance-exceptions.txt"]),
-        tests("Autodiff", ["Passes", "ONNX", "Engine", "Tensors"]),
+        tests("Autodiff", ["ConformanceSupport", "Passes", "ONNX", "Engine", "Tensors"], exclude: ["conformance-exceptions.txt"]),
         tests("Training", ["Autodiff", "Passes", "ONNX", "Engine", "Columnar", "Tensors"]),
         tests("Columnar", ["Tensors"], exclude: ["Fixtures", "make-fixtures.py"]),
         tests("Watcher", [system, logging], exclude: ["Traces"]),
