@@ -97,7 +97,8 @@ let package = Package(
             "Engine", ["ConformanceSupport", "Tensors", "ONNX"],
             exclude: ["Fixtures", "make-fixtures.py", "expected-failures.txt"]),
         tests("Passes", ["ConformanceSupport", "ONNX", "Engine", "Tensors"], exclude: ["conformance-exceptions.txt"]),
-        tests("Autodiff", ["Passes", "ONNX", "Engine", "Tensors"], exclude: ["Golden"]),
+        tests(
+            "Autodiff", ["ConformanceSupport", "Passes", "ONNX", "Engine", "Tensors"], exclude: ["Golden", "conformance-exceptions.txt"]),
         tests(
             "Training", ["Autodiff", "Passes", "ONNX", "Engine", "Columnar", "Tensors"], exclude: ["Fixtures", "make-fixtures.py"]),
         tests("Columnar", ["Tensors"], exclude: ["Fixtures", "make-fixtures.py"]),

@@ -10,7 +10,10 @@ final class BackwardWalk {
     private let options: GradientOptions
     private let constants: [String: StoredTensor]
     private let known: Set<String>
+    /// Values that go into operators with poles.
     private let feedsSteep: Set<String>
+    /// Values of which some elements may be left out (by Where) or asked for (by IsNaN), perhaps since they are NaN.
+    private let selected: Set<String>
     /// The cotangents that have come together so far, by value.
     private var cotangents: [String: [Symbol]] = [:]
     /// Values through which a wanted one can be reached, each with the value before it on the way there.
@@ -35,9 +38,16 @@ final class BackwardWalk {
         var known = Set(model.graph.inputs.map(\.name) + model.graph.initializers.map(\.name) + model.graph.sparseInitializers.map(\.name))
         for node in model.graph.nodes { known.formUnion(node.outputs) }
         self.known = known
-        var feedsSteep: Set<String> = []
-        model.graph.forEachNode { if Self.steep.contains($0.operatorType) { feedsSteep.formUnion($0.inputs) } }
+        var feedsSteep: Set<String> = [], selected: Set<String> = []
+        model.graph.forEachNode {
+            if Self.steep.contains($0.operatorType) { feedsSteep.formUnion($0.inputs) }
+            if ["IsNaN", "Where"].contains($0.operatorType) { selected.formUnion($0.inputs) }
+        }
+        for node in model.graph.nodes.reversed() where ["Cast", "Identity"].contains(node.operatorType) && selected.contains(node.outputs[0]) {
+            selected.formUnion(node.inputs)
+        }
         self.feedsSteep = feedsSteep
+        self.selected = selected
         graph = GradientGraph(extending: model.graph, types: types.types)
         var variable = Set(wanted)
         variable.formUnion(model.graph.inputs.map(\.name))
@@ -143,7 +153,8 @@ final class BackwardWalk {
         let context = RuleContext(
             node: node, graph: graph, cotangents: outputs,
             wanted: node.inputs.enumerated().map { sources.contains($1) && !excluded.contains($0) }, options: options,
-            mayBeInfinite: node.outputs.contains(where: feedsSteep.contains), constantValue: { name in
+            mayBeInfinite: node.outputs.contains(where: feedsSteep.contains), mayHoldNaN: node.outputs.contains(where: selected.contains),
+            constantValue: { name in
                 guard let stored = self.constants[name], !stored.isExternal, (stored.elementCount ?? .max) <= 4096 else { return nil }
                 do throws(ONNXError) { return try stored.tensor() } catch { return nil }
             },

@@ -13,6 +13,8 @@ struct RuleContext {
     /// Whether an output goes straight into an operator that may be infinitely steep at zero (a root, a logarithm, a quotient), so that a
     /// cotangent may be infinite just where this operator passes nothing on.
     let mayBeInfinite: Bool
+    /// Whether the model goes on to leave out some elements of an output, which may be NaN then.
+    let mayHoldNaN: Bool
     /// What constants of the model hold; trainable values and inputs are none.
     let constantValue: (_ name: String) -> Tensor?
     /// Notes which of several forms was chosen, for the model's card.

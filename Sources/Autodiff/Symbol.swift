@@ -33,7 +33,9 @@ struct Symbol {
     }
 
     /// A node that works element by element on this value alone.
-    func map(_ operatorType: String, _ attributes: [Attribute] = []) -> Symbol { apply(operatorType, [], attributes, extents: extents) }
+    func map(_ operatorType: String, _ attributes: [Attribute] = [], type: ElementType? = nil) -> Symbol {
+        apply(operatorType, [], attributes, extents: extents, type: type)
+    }
 
     private static func broadcast(_ operatorType: String, _ left: Symbol, _ right: Symbol, type: ElementType? = nil) -> Symbol {
         left.apply(operatorType, [right], extents: Broadcasting.extents(left.extents, right.extents), type: type)

@@ -16,8 +16,16 @@ struct GradientCheck {
     let wanted: [String]
     /// Outputs that count.
     let outputs: [String]
-    var step = 2e-2
+    /// Steps to try: a kink between the two ends of one disappears in a smaller one, which a wrong gradient does not.
+    var steps = [2e-2]
     var tolerance = 4e-3
+    /// Seeds of the directions along which each input is moved.
+    var directions: [UInt64] = [3, 4]
+    /// Whether what rounding makes of the outputs is allowed for, relative to their size and the step.
+    var allowsForRounding = false
+    var optimization = SessionOptions.Optimization.all
+    /// Makes gradients wrong by a factor, to see that this is noticed.
+    var distortion = 1.0
     /// Whether an input without a gradient must then be one that nothing depends on; else it is a fault.
     var takesMissingAsZero = false
 
@@ -53,6 +61,9 @@ struct GradientCheck {
         }
         let values = Dictionary(uniqueKeysWithValues: zip(names, try run(session(gradientModel), given, names)))
 
+        let size = zip(outputs, plain).reduce(0) { sum, pair in
+            sum + zip(pair.1.doubles, weights[pair.0] ?? []).reduce(0) { $0 + ($1.0 * $1.1) * ($1.0 * $1.1) }
+        }.squareRoot()
         var worst = 0.0
         for name in wanted {
             let position = try #require(inputs.firstIndex { $0.name == name })
@@ -61,8 +72,8 @@ struct GradientCheck {
             guard gradient.shape == base.shape, gradient.elementType == base.elementType else {
                 throw Mismatch(description: "the gradient of \(name) is \(gradient.elementType.name)\(gradient.shape), not \(base.shape)")
             }
-            let slope = gradient.doubles
-            for seed in [UInt64(3), 4] {
+            let slope = gradient.doubles.map { $0 * distortion }
+            for seed in directions {
                 let direction = Self.random(base.elementCount, seed: seed)
                 func loss(_ scale: Double) throws -> Double {
                     var moved = inputs
@@ -73,12 +84,17 @@ struct GradientCheck {
                         sum + zip(pair.1.doubles, weights[pair.0] ?? []).reduce(0) { $0 + $1.0 * $1.1 }
                     }
                 }
-                // Exact for polynomials up to the fourth degree.
-                let near = try loss(step) - loss(-step), far = try loss(2 * step) - loss(-2 * step)
-                let numeric = (8 * near - far) / (12 * step)
                 let analytic = zip(slope, direction).reduce(0) { $0 + $1.0 * $1.1 }
                 let usual = slope.reduce(0) { $0 + $1 * $1 }.squareRoot() * 0.6
-                let error = abs(numeric - analytic) / max(abs(numeric), usual, 1e-3)
+                var error = Double.infinity, numeric = 0.0
+                for step in steps where !(error <= tolerance) {
+                    // Exact for polynomials up to the fourth degree.
+                    let near = try loss(step) - loss(-step), far = try loss(2 * step) - loss(-2 * step)
+                    numeric = (8 * near - far) / (12 * step)
+                    let rounding = allowsForRounding && base.elementType == .float32 ? size * 1.2e-7 / step : 0
+                    error = max(abs(numeric - analytic) - rounding, 0) / max(abs(numeric), usual, 1e-3)
+                    if numeric.isNaN || analytic.isNaN { error = .nan }
+                }
                 guard error <= tolerance else {
                     throw Mismatch(
                         description: "by \(name): \(analytic) along a direction, but differences give \(numeric) (relative \(error))")
@@ -89,7 +105,7 @@ struct GradientCheck {
         return worst
     }
 
-    private func session(_ model: Model) throws -> Session { try Session(model: model.serialized()) }
+    private func session(_ model: Model) throws -> Session { try Session(model: model.serialized(), options: SessionOptions(optimization: optimization)) }
 
     private func run(_ session: Session, _ inputs: [(name: String, tensor: Tensor)], _ outputs: [String]) throws -> [Tensor] {
         let known = Set(session.inputs.map(\.name))
@@ -154,7 +170,7 @@ extension GradientCase {
         let isDouble = type == .float64
         try GradientCheck(
             model: Model(operatorSets: [OperatorSet(domain: "", version: opset)], graph: graph), inputs: inputs, wanted: wanted,
-            outputs: counted, step: isDouble ? step / 10 : step, tolerance: isDouble ? 2e-5 : tolerance
+            outputs: counted, steps: [isDouble ? step / 10 : step], tolerance: isDouble ? 2e-5 : tolerance
         ).run()
     }
 }
@@ -173,6 +189,19 @@ extension GradientCase {
             default: Issue.record("\(row.testDescription), double: \(error)")
             }
         } catch { Issue.record("\(row.testDescription), double: \(error)") }
+    }
+
+    @Test func aGradientThatIsAPercentOffIsNoticed() throws {
+        let graph = Graph(
+            name: "g", nodes: [Node("Softmax", ["x"], ["y"])], inputs: [Value("x", .tensor(.float32, [4, 5]))],
+            outputs: [Value("y", .tensor(.float32, [4, 5]))])
+        let values = GradientCheck.random(20, seed: 9).map { Float($0) }
+        var check = GradientCheck(
+            model: Model(operatorSets: [OperatorSet(domain: "", version: 21)], graph: graph), inputs: [("x", Tensor(.float32, [4, 5], values))],
+            wanted: ["x"], outputs: ["y"])
+        try check.run()
+        check.distortion = 1.01
+        #expect(throws: GradientCheck.Mismatch.self) { try check.run() }
     }
 
     @Test func everyRuleHasARow() {

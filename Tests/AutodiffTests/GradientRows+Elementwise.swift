@@ -39,6 +39,7 @@ extension GradientRows {
             row("Clip", [.float([3, 4], -1.5...1.5, avoiding: [-0.5, 0.6]), .numbers([], [-0.5]), .numbers([], [0.6])], [], "both bounds", open),
             row("Clip", [.float([3, 4], -1.5...1.5, avoiding: [0.6]), nil, .constant([], [0.6])], [], "upper bound", open),
             row("Clip", [.float([3, 4], -1.5...1.5, avoiding: [-0.5]), .constant([], [-0.5])], [], "lower bound", open),
+            row("Clip", [.float([3, 4]), .numbers([], [0.4]), .numbers([], [-0.3])], [], "bounds that cross", open),
             row("Clip", [.float([3, 4])], [], "no bound", open),
             row("Cast", [.float([2, 3])], [int("to", 1)], "to float") { $0.openness = .ranks; $0.isSingleOnly = true },
             row("CastLike", [.float([2, 3]), .constant([1], [0])], [], "", open),

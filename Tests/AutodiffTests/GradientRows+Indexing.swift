@@ -31,6 +31,33 @@ extension GradientRows {
             $0.fixedHeads()
             $0.outputCount = 3
         },
+        row("Attention", [.float([1, 2, 3, 4]), .float([1, 2, 3, 4]), .float([1, 2, 3, 4]), .flags([3, 3], [true, false, true, false, false, false, true, true, false])], [], "a query that sees nothing") { $0.fixedHeads() },
+    ]
+
+    private static func grid(_ range: ClosedRange<Double>, _ attributes: [Attribute], _ variant: String) -> GradientCase {
+        row("GridSample", [.float([2, 3, 4, 5]), .float([2, 2, 3, 2], range)], attributes, variant) {
+            $0.openness = .nothing
+            $0.step = 1e-3
+            $0.tolerance = 2e-2
+            $0.isSingleOnly = true
+        }
+    }
+
+    static let sampling: [GradientCase] = [
+        grid(-0.9...0.9, [], "linear"),
+        grid(-0.9...0.9, [int("align_corners", 1)], "linear, corners aligned"),
+        row("GridSample", [.float([2, 3, 4, 5]), .fixed([2, 1, 2, 2], [0.1, 0.3, -0.5, 0.7, -0.9, 0.2, 0.45, -0.15])], [string("mode", "nearest")], "nearest") { $0.openness = .nothing },
+        grid(-0.9...0.9, [string("mode", "cubic")], "cubic"),
+        grid(-1.6...1.6, [string("padding_mode", "border")], "border"),
+        grid(-1.6...1.6, [string("padding_mode", "reflection")], "reflection"),
+        grid(-1.6...1.6, [string("padding_mode", "reflection"), int("align_corners", 1)], "reflection, corners aligned"),
+        grid(-1.6...1.6, [string("padding_mode", "zeros")], "zeros outside"),
+        row("GridSample", [.float([1, 2, 3, 4, 3]), .float([1, 2, 2, 2, 3], -0.8...0.8)], [], "three spatial axes") {
+            $0.openness = .nothing
+            $0.step = 1e-3
+            $0.tolerance = 2e-2
+            $0.isSingleOnly = true
+        },
     ]
 
     static let losses: [GradientCase] = [

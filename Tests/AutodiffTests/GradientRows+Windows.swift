@@ -91,6 +91,7 @@ extension GradientRows {
             [int("training_mode", 1)], "training") { $0.outputCount = 3; $0.seeded = [0] },
         row("LayerNormalization", [.float([2, 3, 8]), .float([8], 0.5...1.5), .float([8])], [], "last axis"),
         row("LayerNormalization", [.float([2, 3, 4]), .float([3, 4], 0.5...1.5)], [int("axis", 1), float("epsilon", 1e-2)], "two axes, no bias"),
+        row("LayerNormalization", [.float([2, 3, 8]), .float([8], 0.5...1.5), .float([8])], [], "mean and deviation used") { $0.outputCount = 3; $0.isSingleOnly = true },
         row("InstanceNormalization", [.float([2, 3, 4, 5]), .float([3], 0.5...1.5), .float([3])], [], ""),
         row("GroupNormalization", [.float([2, 4, 3, 5]), .float([4], 0.5...1.5), .float([4])], [int("num_groups", 2)], "") { $0.isSingleOnly = true },
         row("RMSNormalization", [.float([2, 3, 8]), .float([8], 0.5...1.5)], [], "last axis") { $0.opset = 23 },

@@ -1,7 +1,7 @@
 import ONNX
 import Tensors
 
-/// Attention-23: `softmax(scale Q K^T + mask) V` for each head.
+/// Attention-23: `softmax(cap(scale Q K^T) + mask) V` for each head.
 enum AttentionExpansion {
     /// What is masked out gets this instead of minus infinity, so that a row without any key stays a number.
     private static let excluded = -1e30
@@ -15,7 +15,7 @@ enum AttentionExpansion {
         var key = split(c.b, isFlat ? c.int("kv_num_heads") : nil), value = split(c.input(2), isFlat ? c.int("kv_num_heads") : nil)
         if let past = c.optionalInput(4) { key = past.concatenated([key], axis: 2, extents: grown(key)) }
         if let past = c.optionalInput(5) { value = past.concatenated([value], axis: 2, extents: grown(value)) }
-        let present: [Symbol?] = [key, value]
+        let presentKey = key, presentValue = value
         guard let queryHeads = query.extents?[1].value, let keyHeads = key.extents?[1].value, keyHeads > 0 else {
             throw c.refused("its number of heads is not known")
         }
@@ -24,16 +24,30 @@ enum AttentionExpansion {
             value = repeated(value, queryHeads / keyHeads)
         }
         var scores = (query * (try scale(c, query))).matrixProduct(key.matrixTransposed(rank: 4), extents: scoreExtents(query, key))
-        if let mask = c.optionalInput(3) {
-            scores = mask.elementType == .bool ? mask.select(scores, excluded) : scores + mask
-        }
-        if c.int("is_causal") == 1 { scores = causal(query, key, past: c.optionalInput(4)).select(scores, excluded) }
+        let raw = scores
         let cap = c.float("softcap", 0)
         if cap > 0 { scores = (scores / cap).tanh * cap }
-        let weights = scores.apply("Softmax", [], [Attribute("axis", .int(-1))], extents: scores.extents)
+        // What is left out gets a bias, which costs less than a selection; a row without any key gets no weights at all.
+        var allowed: Symbol?
+        if let mask = c.optionalInput(3) {
+            if mask.elementType == .bool { allowed = mask } else { scores = scores + mask }
+        }
+        if c.int("is_causal") == 1 {
+            let earlier = causal(query, key, past: c.optionalInput(4))
+            allowed = allowed.map { $0.and(earlier) } ?? earlier
+        }
+        let kept = allowed?.mask(c.x.elementType)
+        if let kept { scores = scores + (1 - kept) * excluded }
+        var weights = scores.apply("Softmax", [], [Attribute("axis", .int(-1))], extents: scores.extents)
+        if let kept { weights = weights * kept }
         let mixed = weights.matrixProduct(value, extents: scoreExtents(query, key).flatMap { known in value.extents.map { known.dropLast() + [$0[3]] } })
-        guard isFlat else { return [mixed] + present }
-        return [mixed.transposed([0, 2, 1, 3]).reshaped(to: c.graph.integers([0, 0, -1]), extents: c.y.extents)] + present
+        let inner: Symbol? = switch c.int("qk_matmul_output_mode") {
+        case 0: raw
+        case 3: weights
+        default: nil
+        }
+        let result = isFlat ? mixed.transposed([0, 2, 1, 3]).reshaped(to: c.graph.integers([0, 0, -1]), extents: c.y.extents) : mixed
+        return [result, presentKey, presentValue, inner]
     }
 
     /// `[B, S, heads * D]` as `[B, heads, S, D]`.

@@ -7,6 +7,7 @@ typealias Expansion = @Sendable (RuleContext) throws(AutodiffError) -> [Symbol?]
 
 enum Expansions {
     static let rules: [String: Expansion] = [
-        "Attention": AttentionExpansion.rule
+        "Attention": AttentionExpansion.rule,
+        "GridSample": GridSampleExpansion.rule,
     ]
 }

@@ -43,8 +43,10 @@ extension RuleTable {
         "Shrink": { (c) in [c.dy * (c.x.abs > c.float("lambd", 0.5)).mask(c.x.elementType)] },
         "Gelu": gelu,
         "Softmax": { (c) in
-            let product = c.dy * c.y
-            return [product - c.y * product.sum([c.int("axis", -1)])]
+            // Attention with rows that see nothing is exported as a softmax of minus infinities whose NaNs are then replaced.
+            let y = c.mayHoldNaN ? c.y.map("IsNaN", type: .bool).select(0, c.y) : c.y
+            let product = c.dy * y
+            return [product - y * product.sum([c.int("axis", -1)])]
         },
         "LogSoftmax": { (c) in [c.dy - c.y.exp * c.dy.sum([c.int("axis", -1)])] },
     ]

@@ -80,18 +80,22 @@ extension RuleTable {
         return hits.map { $0.select(share, 0) }
     }
 
-    /// The bounds are part of the range within which the input counts.
+    /// `min(max(x, low), high)`; an input at a bound counts.
     private static func clip(_ c: RuleContext) -> [Symbol?] {
-        let below = c.optionalInput(1).map { c.x < $0 }
-        let above = c.optionalInput(2).map { c.x > $0 }
-        let outside = [below, above].compactMap { $0 }
-        var toInput = c.dy
-        if let first = outside.first {
-            let inside = outside.dropFirst().reduce(first) { $0.or($1) }.not
-            toInput = c.mayBeInfinite ? inside.select(c.dy, 0) : c.dy * inside.mask(c.x.elementType)
+        let low = c.optionalInput(1), high = c.optionalInput(2)
+        let below = low.map { c.x < $0 }
+        var raised = c.x
+        if let low, high != nil, !((c.number(1) ?? .infinity) <= (c.number(2) ?? -.infinity)) { raised = c.x.apply("Max", [low], extents: c.x.extents) }
+        let above = high.map { raised > $0 }
+        func passed(_ condition: Symbol?) -> Symbol {
+            guard let condition else { return c.dy }
+            return c.mayBeInfinite ? condition.select(c.dy, 0) : c.dy * condition.mask(c.x.elementType)
         }
-        // Where both bounds are passed (the lower one is higher), the upper one counts.
-        let notAbove = above.map { $0.select(0, c.dy) } ?? c.dy
-        return [toInput, below.map { $0.select(notAbove, 0) }, above.map { $0.select(c.dy, 0) }]
+        let notAbove = above?.not
+        let inside = [below?.not, notAbove].compactMap { $0 }
+        return [
+            passed(inside.dropFirst().reduce(inside.first) { $0?.and($1) }),
+            passed(below.map { low in notAbove.map { low.and($0) } ?? low }), passed(above),
+        ]
     }
 }

@@ -28,6 +28,7 @@ extension RuleTable {
         "RotaryEmbedding": { (c) in
             [c.dy.apply("RotaryEmbedding", [c.b, -c.input(2), c.optionalInput(3)], c.node.attributes, extents: c.x.extents)]
         },
+        "AffineGrid": affineGrid,
         "Resize": Resizing.rule,
         "Col2Im": columnsToImage,
     ]
@@ -142,6 +143,20 @@ extension RuleTable {
         guard c.string("mode", "DCR") == "CRD" else { return [deep.stating(c.x.extents)] }
         let shape = c.graph.integers([0, block * block]).concatenated([c.dy.extent(1), c.graph.integers([-1])])
         return [deep.reshaped(to: shape).transposed([0, 2, 1, 3]).reshaped(like: c.x)]
+    }
+
+    /// The grid is linear in `theta` `[N, d, d + 1]`: what the identity makes of the size are the coordinates themselves.
+    private static func affineGrid(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
+        let axes = try c.rank(1) == 1 ? c.input(1).extents?[0].value.map { $0 - 2 } : nil
+        guard let axes else { throw c.refused("the length of its size is not known") }
+        var identity = [Float](repeating: 0, count: axes * (axes + 1))
+        for axis in 0..<axes { identity[axis * (axes + 1) + axis] = 1 }
+        let batch = c.x.extent(0).concatenated([c.graph.integers([1, 1])])
+        let theta = c.graph.constant(.float32, [1, axes, axes + 1], identity).cast(to: c.x.elementType).apply("Expand", [batch])
+        let coordinates = theta.apply("AffineGrid", [c.b], c.node.attributes).reshaped([0, -1, axes])
+        let ones = coordinates.sliced([2], from: [0], to: [1], steps: [1]).zeros + 1
+        let cotangent = c.dy.reshaped([0, -1, axes]).matrixTransposed(rank: 3)
+        return [cotangent.matrixProduct(coordinates.concatenated([ones], axis: 2)).stating(c.x.extents)]
     }
 
     /// Every column reads the image where it was added: one slice for each element of the block.

@@ -38,13 +38,6 @@ extension RuleTable {
 
     private static func allButChannels(_ rank: Int) -> [Int] { [0] + Array(2..<max(rank, 2)) }
 
-    private static func perChannelCount(_ c: RuleContext) -> Symbol {
-        if let extents = c.x.fixedExtents, extents[1] > 0 {
-            return c.graph.scalar(Double(extents.reduce(1, *) / extents[1]), c.x.elementType)
-        }
-        return (c.x.size / c.input(1).size).cast(to: c.x.elementType)
-    }
-
     private static func batchNormalization(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let rank = try c.rank()
         let axes = allButChannels(rank)
@@ -57,7 +50,7 @@ extension RuleTable {
             let (centered, inverse) = statistics(c.x, axes, epsilon: epsilon)
             // Sums over a channel; what is left per element is a sum of three terms with factors of the channel.
             let along = (c.dy * centered).sum(axes), whole = c.dy.sum(axes)
-            let count = perChannelCount(c)
+            let count = RuleTable.ratio(c.x, to: c.input(1))
             let slope = along * inverse.squared / count
             let toInput = (c.dy - whole / count - centered * slope) * (inverse * scale)
             return [toInput, (along * inverse).reshaped(like: c.input(1)), whole.reshaped(like: c.input(2))]
@@ -75,9 +68,6 @@ extension RuleTable {
     private static func layerNormalization(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let rank = try c.rank()
         let axes = Array(c.axis(c.int("axis", -1), rank: rank)..<rank)
-        if c.cotangents.dropFirst().contains(where: { $0 != nil }) {
-            throw c.refused("the loss depends on its mean or deviation, which are not differentiated as outputs")
-        }
         let normalized: Symbol, inverse: Symbol
         if c.x.elementType == .float64 {
             // Its outputs are of single precision.
@@ -89,7 +79,13 @@ extension RuleTable {
             inverse = c.output(2, type: .float32, extents: extents).cast(to: c.x.elementType)
             normalized = (c.x - mean) * inverse
         }
-        let toInput = throughNormalization(c.dy * c.input(1), normalized, inverse, axes)
+        var toInput = throughNormalization(c.dy * c.input(1), normalized, inverse, axes)
+        // Mean and inverse deviation may be used too.
+        let count = RuleTable.ratio(c.x, to: inverse)
+        if c.cotangents.count > 1, let toMean = c.cotangents[1] { toInput = toInput + toMean.cast(to: c.x.elementType) / count }
+        if c.cotangents.count > 2, let toInverse = c.cotangents[2] {
+            toInput = toInput - normalized * (toInverse.cast(to: c.x.elementType) * inverse.squared / count)
+        }
         let toScale = c.needs(1) ? Broadcasting.reduce(c.dy * normalized, to: c.input(1)) : nil
         return [toInput, toScale, c.needs(2) ? Broadcasting.reduce(c.dy, to: c.input(2)) : nil]
     }
@@ -141,7 +137,8 @@ extension RuleTable {
         let isFirst = c.int("p", 2) == 1
         let norm = isFirst ? c.x.abs.sum(axis) : c.x.squared.sum(axis).sqrt
         let along = (c.dy * c.y).sum(axis)
-        return [(c.dy - along * (isFirst ? c.x.sign : c.y)) / norm]
+        // Nothing comes out of nothing.
+        return [(c.dy - along * (isFirst ? c.x.sign : c.y)) * norm.equals(0).select(0, norm.reciprocal)]
     }
 
     /// `y = x / s^beta` with `s = bias + alpha / size * (sum of squares over neighbouring channels)`.

@@ -49,10 +49,13 @@ extension RuleTable {
     }
 
     /// How many elements went into each result, as a scalar.
-    static func elementsPerResult(_ c: RuleContext) -> Symbol {
-        if let whole = c.x.fixedExtents, let left = c.y.fixedExtents, left.reduce(1, *) > 0 {
-            return c.graph.scalar(Double(whole.reduce(1, *) / left.reduce(1, *)), c.x.elementType)
+    static func elementsPerResult(_ c: RuleContext) -> Symbol { ratio(c.x, to: c.y) }
+
+    /// How many times more elements `whole` has than `part`.
+    static func ratio(_ whole: Symbol, to part: Symbol) -> Symbol {
+        if let all = whole.fixedExtents?.reduce(1, *), let own = part.fixedExtents?.reduce(1, *), own > 0 {
+            return whole.graph.scalar(Double(all / own), whole.elementType)
         }
-        return (c.x.size / c.y.size).cast(to: c.x.elementType)
+        return (whole.size / part.size).cast(to: whole.elementType)
     }
 }
