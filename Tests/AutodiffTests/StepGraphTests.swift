@@ -52,6 +52,9 @@ struct StepGraphTests {
         #expect(try loss(1) != loss(2))
         let run = try StepRun(model, recipe), plain = try StepRun(SmallNet.make(), recipe)
         #expect(plain.graph.ports.randomKey == nil)
+        // Also where the model was exported as it was in training.
+        let always = try StepRun(SmallNet.make(dropout: 0.5, isAlwaysActive: true), recipe)
+        #expect(try always.evaluate(SmallNet.batch, target: SmallNet.target).loss == plain.evaluate(SmallNet.batch, target: SmallNet.target).loss)
         #expect(try run.evaluate(SmallNet.batch, target: SmallNet.target).loss == plain.evaluate(SmallNet.batch, target: SmallNet.target).loss)
     }
 
@@ -113,6 +116,21 @@ struct StepGraphTests {
         #expect(held.graph.step.graph.initializer("hidden.weight") == nil)
         for number in 0..<3 { #expect(try held.step(number) == constant.step(number)) }
         #expect(try held.evaluate(SmallNet.batch, target: SmallNet.target).loss == constant.evaluate(SmallNet.batch, target: SmallNet.target).loss)
+    }
+
+    @Test(arguments: [0, 1 << 20])
+    func weightsInAFileOfTheirOwnAreTrainedAsOthers(_ largestConstants: Int) throws {
+        let folder = try TemporaryDirectory("external")
+        var options = Model.WritingOptions()
+        options.embeddedBytesAtMost = 0
+        options.externalTensorBytesAtLeast = 1
+        try SmallNet.make().write(to: folder("net.onnx"), options: options)
+        let model = try Model.load(path: folder("net.onnx"))
+        #expect(model.hasExternalData)
+        let recipe = TrainingRecipe(loss: .crossEntropy(), optimizer: .sgd(), freeze: ["hidden.*"])
+        let external = try StepRun(model, recipe, largestConstants: largestConstants), plain = try StepRun(SmallNet.make(), recipe)
+        for number in 0..<3 { #expect(try external.step(number) == plain.step(number)) }
+        _ = try BackwardGraph(model, loss: .crossEntropy()).model.serialized()
     }
 
     @Test func writtenModelDiffersInTrainedInitializersOnly() throws {
@@ -187,7 +205,7 @@ enum SmallNet {
         return (0..<count).map { _ in Float.random(in: -1..<1, using: &generator) }
     }
 
-    static func make(dropout: Float? = nil, product: String = "MatMul") -> Model {
+    static func make(dropout: Float? = nil, isAlwaysActive: Bool = false, product: String = "MatMul") -> Model {
         var graph = Graph(name: "net", inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .fixed(8)]))])
         let isGemm = product == "Gemm"
         graph.initializers = [
@@ -201,7 +219,8 @@ enum SmallNet {
         graph.nodes.append(Node("Tanh", ["sum"], ["hidden"]))
         if let dropout {
             graph.initializers.append(StoredTensor("ratio", .float32, [], [dropout]))
-            graph.nodes.append(Node("Dropout", ["hidden", "ratio"], ["thinned"]))
+            graph.initializers.append(StoredTensor("training", .bool, [], [1] as [UInt8]))
+            graph.nodes.append(Node("Dropout", ["hidden", "ratio"] + (isAlwaysActive ? ["training"] : []), ["thinned"]))
         }
         graph.nodes += [
             Node("MatMul", [dropout == nil ? "hidden" : "thinned", "out.weight"], ["scores"]), Node("Add", ["scores", "out.bias"], ["logits"]),

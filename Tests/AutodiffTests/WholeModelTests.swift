@@ -19,6 +19,8 @@ struct WholeModelTests {
         Case(name: "mlp", loss: .crossEntropy()),
         Case(name: "cnn", loss: .crossEntropy(), batchNormalization: .affine),
         Case(name: "transformer", loss: .crossEntropy(), rates: (0.05, 0.003)),
+        Case(name: "lstm", loss: .meanSquaredError),
+        Case(name: "gru", loss: .meanSquaredError),
         Case(name: "unet", loss: .crossEntropy(), rates: (0.1, 0.003)),
         Case(name: "embedding", loss: .binaryCrossEntropy(), inputs: ["ids"]),
     ]

@@ -52,6 +52,7 @@ package struct BackwardGraph: Sendable {
 
     private init(_ start: Model, own: [StoredTensor], inputs: [Value], loss: LossGraph?, cotangents: [String: String]) throws(AutodiffError) {
         var graph = start
+        DropoutMasks.deactivate(in: &graph)
         let floats = inputs.filter { $0.type?.elementType.map { $0 == .float32 || $0 == .float64 } ?? false }.map(\.name)
         var trainables = try Trainables(graph, own: own, recipe: nil)
         let wanted = trainables.names + floats
@@ -74,7 +75,7 @@ package struct BackwardGraph: Sendable {
             outputs.append(Value(output, types[name]))
         }
         graph.keepOnly(outputs: outputs)
-        model = graph
+        model = try graph.withoutExternalData()
         target = loss?.target
         scores = loss?.scores ?? []
         sampleWeight = loss?.sampleWeight

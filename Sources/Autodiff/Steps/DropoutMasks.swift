@@ -41,6 +41,13 @@ enum DropoutMasks {
         return key
     }
 
+    /// Makes every Dropout pass on what it gets, whatever the model says of training: as it is when the model is used.
+    static func deactivate(in model: inout Model) {
+        for position in model.graph.nodes.indices where isDropout(model.graph.nodes[position]) {
+            model.graph.nodes[position].inputs = Array(model.graph.nodes[position].inputs.prefix(2))
+        }
+    }
+
     private static func isDropout(_ node: Node) -> Bool { node.operatorType == "Dropout" && canonicalDomain(node.domain).isEmpty }
 
     /// ONNX operator Dropout-13: 0.5 where it is left out.

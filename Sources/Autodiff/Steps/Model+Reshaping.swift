@@ -37,6 +37,11 @@ extension Model {
         graph.inputs += inputs.filter { !known.contains($0.name) }
     }
 
+    /// What external data is left is read in: the engine gets these graphs as bytes.
+    func withoutExternalData() throws(AutodiffError) -> Model {
+        do { return try embeddingExternalData() } catch { throw .invalid(place: "the model", reason: "\(error)") }
+    }
+
     /// The elements of an initializer, wherever they lie.
     func initialValue(_ name: String) throws(AutodiffError) -> Tensor {
         guard let stored = graph.initializer(name) else { throw .unknownValue(name) }

@@ -25,6 +25,7 @@ extension StepGraph {
 
         var step = evaluation
         let randomKey = try DropoutMasks.activate(in: &step)
+        DropoutMasks.deactivate(in: &evaluation)
         let gradients = try ReverseMode.append(
             to: &step, loss: recipe.accumulate > 1 ? loss.sum : loss.mean, for: trainables.names)
         try trainables.keep { gradients[$0] != nil }
@@ -41,8 +42,8 @@ extension StepGraph {
                 + loss.scores.map { Value($0.name, .tensor($0.elementType, $0.dimensions)) })
         evaluation.lift(trainables.names + held)
 
-        self.step = step
-        self.evaluation = evaluation
+        self.step = try step.withoutExternalData()
+        self.evaluation = try evaluation.withoutExternalData()
         ports = Ports(
             target: loss.target, scores: loss.scores, sampleWeight: loss.sampleWeight, learningRate: update.learningRate, apply: update.apply,
             randomKey: randomKey, loss: loss.reportedMean, lossWeight: loss.reportedWeight)
