@@ -21,7 +21,8 @@ extension Dispatcher {
             if case .score(let bound) = start.work { version = bound }
             return RunOpening(arrival: start.arrival, version: version, revision: pipelines[start.pipeline]!.revision.full)
         }
-        let outcomes = try ledger.write { (tx) throws(LedgerError) in try tx.open(openings, at: now) }
+        // A run that is lost with the power is opened again: nothing of it is visible before `intend`, which is durable and this with it.
+        let outcomes = try ledger.write(durably: false) { (tx) throws(LedgerError) in try tx.open(openings, at: now) }
         var assignments: [Assignment] = []
         for (start, outcome) in zip(starts, outcomes) {
             let arrival = held.removeValue(forKey: start.arrival)!
