@@ -44,9 +44,17 @@ class CsvSource final : public Source {
     }
     column_count_ = static_cast<int32_t>(names.size());
     ARROW_RETURN_NOT_OK(ParseMore());
+    std::vector<std::string_view> cells(names.size());
+    if (parser_) {
+      size_t column = 0;
+      ARROW_RETURN_NOT_OK(parser_->VisitLastRow([&](const uint8_t *data, uint32_t size, bool, bool) {
+        cells[column++] = std::string_view(reinterpret_cast<const char *>(data), size);
+        return arrow::Status::OK();
+      }));
+    }
     arrow::FieldVector fields;
     for (int32_t column = 0; column < column_count_; ++column) {
-      ARROW_ASSIGN_OR_RAISE(auto type, Infer(column));
+      ARROW_ASSIGN_OR_RAISE(auto type, Infer(column, cells[static_cast<size_t>(column)]));
       fields.push_back(arrow::field(names[column], std::move(type)));
       selected_.push_back(column);
     }
@@ -171,10 +179,15 @@ class CsvSource final : public Source {
     return converters_.back().get();
   }
 
-  /// Null where every cell of the first block is a null word, else the first that fits of integer, double, boolean, text.
-  arrow::Result<std::shared_ptr<arrow::DataType>> Infer(int32_t column) {
+  /// Null where every cell of the first block is a null word, else the first that fits of integer, double, boolean, text. A `cell` of the
+  /// column rules out what need not be tried: to convert and fail costs far more than to convert.
+  arrow::Result<std::shared_ptr<arrow::DataType>> Infer(int32_t column, std::string_view cell) {
     if (!parser_) return arrow::null();
+    const auto &null_words = convert_.null_values;
+    const bool is_null = std::find(null_words.begin(), null_words.end(), cell) != null_words.end();
+    const bool has_point = !is_null && cell.find('.') != std::string_view::npos;
     for (const auto &type : {arrow::null(), arrow::int64(), arrow::float64(), arrow::boolean()}) {
+      if (type->id() == arrow::Type::NA ? !is_null : type->id() == arrow::Type::INT64 && has_point) continue;
       ARROW_ASSIGN_OR_RAISE(auto *converter, ConverterFor(type));
       if (converter->Convert(*parser_, column).ok()) return type;
     }

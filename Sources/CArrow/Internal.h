@@ -53,6 +53,8 @@ class DescriptorFile final : public arrow::io::RandomAccessFile {
 
   arrow::Status Close() override;
   bool closed() const override { return closed_; }
+  /// Of a small file, which was read at once.
+  bool is_in_memory() const { return whole_ != nullptr; }
   arrow::Result<int64_t> Tell() const override { return position_; }
   arrow::Status Seek(int64_t position) override;
   arrow::Result<int64_t> GetSize() override { return size_; }

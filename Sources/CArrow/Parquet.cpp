@@ -2,7 +2,9 @@
 #include <parquet/arrow/reader.h>
 #include <parquet/arrow/schema.h>
 #include <parquet/file_reader.h>
+#include <parquet/metadata.h>
 #include <parquet/properties.h>
+#include <parquet/size_statistics.h>
 
 #include <algorithm>
 #include <numeric>
@@ -17,21 +19,51 @@ void AddLeaves(const parquet::arrow::SchemaField &field, std::vector<int> *leave
   for (const auto &child : field.children) AddLeaves(child, leaves);
 }
 
+/// Row groups of these sizes are decoded a column at a time; in others all columns advance together, a batch at a time. The one holds the
+/// values and the state of one decoder, the other the state of every column's (a page, a dictionary, what was not unpacked yet: more
+/// than a mebibyte each), and goes through all of it for every batch, which the caches do not like. Below, neither matters.
+constexpr int64_t kLeastDecoded = 1 << 20, kMostDecoded = 24 << 20;
+
+/// What a column of a row group comes to once it is decoded, as far as the file tells; more than the bound where it does not.
+int64_t DecodedBytes(const parquet::ColumnChunkMetaData &chunk, const parquet::ColumnDescriptor &column) {
+  const int64_t values = std::clamp<int64_t>(chunk.num_values(), 0, kMostDecoded + 1);
+  switch (column.physical_type()) {
+    case parquet::Type::BYTE_ARRAY:
+      if (const auto sizes = chunk.size_statistics(); sizes && sizes->unencoded_byte_array_data_bytes)
+        return std::clamp<int64_t>(*sizes->unencoded_byte_array_data_bytes, 0, kMostDecoded + 1) + 4 * values;
+      return kMostDecoded + 1;
+    case parquet::Type::FIXED_LEN_BYTE_ARRAY:
+      return values * column.type_length();
+    default:
+      return values * parquet::GetTypeByteSize(column.physical_type());
+  }
+}
+
+/// Over a file of many row groups jemalloc takes half of what the other pools take, and no longer: they keep what is freed, or hand it
+/// back and have every page made afresh.
+arrow::MemoryPool *LargeFilePool() {
+  arrow::MemoryPool *pool = nullptr;
+  return arrow::jemalloc_memory_pool(&pool).ok() ? pool : arrow::default_memory_pool();
+}
+
 class ParquetSource final : public Source {
  public:
   arrow::Status Open(const CArrowReadOptions &options, const std::shared_ptr<DescriptorFile> &file) {
-    parquet::ReaderProperties properties(arrow::default_memory_pool());
-    properties.enable_buffered_stream();
-    properties.set_buffer_size(64 * 1024);
+    auto *pool = file->is_in_memory() ? arrow::default_memory_pool() : LargeFilePool();
+    parquet::ReaderProperties properties(pool);
+    if (!file->is_in_memory()) {
+      properties.enable_buffered_stream();
+      properties.set_buffer_size(64 * 1024);
+    }
     properties.set_page_checksum_verification(true);
     parquet::ArrowReaderProperties arrow_properties(/*use_threads=*/false);
     arrow_properties.set_pre_buffer(false);
     arrow_properties.set_batch_size(options.batch_rows);
     auto parquet_reader = parquet::ParquetFileReader::Open(file, properties);
-    ARROW_ASSIGN_OR_RAISE(reader_, parquet::arrow::FileReader::Make(arrow::default_memory_pool(), std::move(parquet_reader),
-                                                                    arrow_properties));
+    ARROW_ASSIGN_OR_RAISE(reader_, parquet::arrow::FileReader::Make(pool, std::move(parquet_reader), arrow_properties));
     ARROW_RETURN_NOT_OK(reader_->GetSchema(&file_schema_));
     schema_ = file_schema_;
+    batch_rows_ = options.batch_rows;
     columns_.resize(static_cast<size_t>(schema_->num_fields()));
     std::iota(columns_.begin(), columns_.end(), 0);
     return arrow::Status::OK();
@@ -48,38 +80,86 @@ class ParquetSource final : public Source {
   }
 
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next() override {
-    if (!batches_) ARROW_RETURN_NOT_OK(Start());
-    std::shared_ptr<arrow::RecordBatch> batch;
-    ARROW_RETURN_NOT_OK(batches_->ReadNext(&batch));
-    if (!batch) return batch;
-    // The file gives its columns in its own order.
-    arrow::ArrayVector arrays;
-    for (const int position : positions_) {
-      if (position >= batch->num_columns()) return arrow::Status::Invalid("a batch has fewer columns than the schema");
-      arrays.push_back(batch->column(position));
+    if (!file_order_) Start();
+    while (true) {
+      std::shared_ptr<arrow::RecordBatch> batch;
+      if (batches_) ARROW_RETURN_NOT_OK(batches_->ReadNext(&batch));
+      if (batch) return InOrder(*batch);
+      batches_.reset();
+      if (next_group_ == reader_->num_row_groups()) return batch;
+      ARROW_RETURN_NOT_OK(StartGroups());
     }
-    return arrow::RecordBatch::Make(schema_, batch->num_rows(), std::move(arrays));
   }
 
  private:
-  arrow::Status Start() {
+  void Start() {
     std::vector<int> ordered = columns_;
     std::sort(ordered.begin(), ordered.end());
     ordered.erase(std::unique(ordered.begin(), ordered.end()), ordered.end());
-    std::vector<int> leaves;
-    for (const int column : ordered) AddLeaves(reader_->manifest().schema_fields[static_cast<size_t>(column)], &leaves);
+    arrow::FieldVector fields;
+    for (const int column : ordered) {
+      fields.push_back(file_schema_->field(column));
+      AddLeaves(reader_->manifest().schema_fields[static_cast<size_t>(column)], &leaves_.emplace_back());
+    }
     for (const int column : columns_)
       positions_.push_back(static_cast<int>(std::lower_bound(ordered.begin(), ordered.end(), column) - ordered.begin()));
-    std::vector<int> groups(static_cast<size_t>(reader_->num_row_groups()));
-    std::iota(groups.begin(), groups.end(), 0);
-    ARROW_ASSIGN_OR_RAISE(batches_, reader_->GetRecordBatchReader(groups, leaves));
+    file_order_ = arrow::schema(std::move(fields));
+  }
+
+  arrow::Status StartGroups() {
+    std::vector<int> groups;
+    const bool by_column = IsByColumn(next_group_);
+    do {
+      groups.push_back(next_group_++);
+    } while (!by_column && next_group_ < reader_->num_row_groups() && !IsByColumn(next_group_));
+    if (!by_column) {
+      std::vector<int> all;
+      for (const auto &leaves : leaves_) all.insert(all.end(), leaves.begin(), leaves.end());
+      ARROW_ASSIGN_OR_RAISE(batches_, reader_->GetRecordBatchReader(groups, all));
+      return arrow::Status::OK();
+    }
+    std::vector<std::shared_ptr<arrow::ChunkedArray>> columns;
+    int64_t rows = 0;
+    for (const auto &leaves : leaves_) {
+      ARROW_ASSIGN_OR_RAISE(const auto table, reader_->ReadRowGroups(groups, leaves));
+      columns.push_back(table->column(0));
+      rows = table->num_rows();
+    }
+    auto batches = std::make_unique<arrow::TableBatchReader>(arrow::Table::Make(file_order_, std::move(columns), rows));
+    batches->set_chunksize(batch_rows_);
+    batches_ = std::move(batches);
     return arrow::Status::OK();
+  }
+
+  bool IsByColumn(int group) const {
+    const auto metadata = reader_->parquet_reader()->metadata();
+    const auto chunks = metadata->RowGroup(group);
+    int64_t bytes = 0;
+    for (const auto &leaves : leaves_)
+      for (const int leaf : leaves) bytes += DecodedBytes(*chunks->ColumnChunk(leaf), *metadata->schema()->Column(leaf));
+    return bytes >= kLeastDecoded && bytes <= kMostDecoded;
+  }
+
+  /// The file gives its columns in its own order, and each once.
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> InOrder(const arrow::RecordBatch &batch) const {
+    arrow::ArrayVector arrays;
+    for (const int position : positions_) {
+      if (position >= batch.num_columns()) return arrow::Status::Invalid("a batch has fewer columns than the schema");
+      arrays.push_back(batch.column(position));
+    }
+    return arrow::RecordBatch::Make(schema_, batch.num_rows(), std::move(arrays));
   }
 
   std::unique_ptr<parquet::arrow::FileReader> reader_;
   std::unique_ptr<arrow::RecordBatchReader> batches_;
   std::shared_ptr<arrow::Schema> file_schema_, schema_;
+  /// The selected columns, and where each stands among them in the file's order.
   std::vector<int> columns_, positions_;
+  /// Of the selected columns in the file's order.
+  std::shared_ptr<arrow::Schema> file_order_;
+  std::vector<std::vector<int>> leaves_;
+  int64_t batch_rows_ = 0;
+  int next_group_ = 0;
 };
 
 }  // namespace

@@ -95,7 +95,9 @@ package final class Intake {
 
     private func number(_ files: [ArrivingFile], _ refused: [(Ledger.RefusedFile, SpoolInput)], at now: UTCTime) throws(LedgerError) -> [Numbered] {
         guard !files.isEmpty || !refused.isEmpty else { return [] }
-        let (outcomes, refusals) = try ledger.write { (tx) throws(LedgerError) in
+        // Arrivals that are lost with the power are found and numbered again: nothing of them is visible before `intend`, which is durable and they
+        // with it. What is refused may be moved to quarantine next.
+        let (outcomes, refusals) = try ledger.write(durably: !refused.isEmpty) { (tx) throws(LedgerError) in
             let outcomes = try tx.arrive(files, at: now)
             let refusals = try tx.refuse(refused.map(\.0), at: now)
             var events: [NewEvent] = []

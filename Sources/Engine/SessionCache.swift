@@ -41,7 +41,7 @@ package final class SessionCache: @unchecked Sendable {
     /// share its failure; a failure is not kept. `byteCount` is what the session is held to cost: the bytes of model and
     /// external data are a fair estimate.
     package func session(
-        _ key: Key, byteCount: Int, make: () throws(EngineError) -> Session
+        _ key: Key, byteCount: @autoclosure () -> Int, make: () throws(EngineError) -> Session
     ) throws(EngineError) -> Session {
         condition.lock()
         if entries[key] != nil {
@@ -55,6 +55,7 @@ package final class SessionCache: @unchecked Sendable {
         }
         let flight = Flight()
         flights[key] = flight
+        let byteCount = byteCount()
         evict(room: byteCount)
         condition.unlock()
 

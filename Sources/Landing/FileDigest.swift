@@ -8,7 +8,7 @@ package enum FileDigest {
         package let stamp: FileStamp
     }
 
-    private static let bufferSize = 1 << 20
+    private static let bufferSize = 256 << 10
 
     package static func of(bytes: some Sequence<UInt8>) -> String {
         let array = Array(bytes)

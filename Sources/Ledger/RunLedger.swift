@@ -3,8 +3,9 @@ import Glibc
 
 /// What arrived, what was made of it, and where that went: the memory of a root, in `ROOT/.millrace/ledger.sqlite`.
 ///
-/// One process writes for a long time (the daemon, which holds the `DaemonLock`), others read or leave requests. Everything committed is on
-/// disk when the call returns (`synchronous=FULL`). Safe to use from every thread; calls block, writes one after the other.
+/// One process writes for a long time (the daemon, which holds the `DaemonLock`), others read or leave requests. What is committed is on disk
+/// when the call returns (`synchronous=FULL`), unless the call says that it need not be. Safe to use from every thread; calls block, writes one
+/// after the other.
 package final class RunLedger: Sendable {
     package let path: String
     private let writer: Channel?
@@ -34,11 +35,16 @@ package final class RunLedger: Sendable {
 
     /// Everything that `body` does becomes durable together, with one sync of the disk, or not at all when it throws. The daemon does the work of
     /// a whole round of files in one. Do not keep the transaction, nor call the ledger's other methods inside.
-    package func write<T>(_ body: (LedgerTransaction) throws(LedgerError) -> T) throws(LedgerError) -> T {
+    ///
+    /// - Parameter durably: if not, the disk is not waited for. The process may die at once all the same; only when the power fails is the
+    ///   transaction lost, and then with it every later one: for what nobody can have seen yet.
+    package func write<T>(durably: Bool = true, _ body: (LedgerTransaction) throws(LedgerError) -> T) throws(LedgerError) -> T {
         guard let writer else { throw .readOnly(path: path) }
         return try writer.onQueue { (db, connection) throws(LedgerError) in
             var result: T?
             do {
+                if !durably { try db.execute(sql: "PRAGMA synchronous = NORMAL") }
+                defer { if !durably { try? db.execute(sql: "PRAGMA synchronous = FULL") } }
                 try db.inTransaction(.immediate) {
                     let transaction = LedgerTransaction(connection)
                     result = try body(transaction)

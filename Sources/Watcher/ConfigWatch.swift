@@ -70,7 +70,7 @@ package final class ConfigWatch: Sendable {
                 isHinted = false
                 checkAt = clock.now() + Self.safetyInterval
             }
-            wake.wait(also: events?.descriptor, timeout: max(checkAt - clock.now(), .zero))
+            wake.wait(timeout: max(checkAt - clock.now(), .zero))
         }
         events?.close()
     }

@@ -63,7 +63,7 @@ package final class SpoolWatcher: Sendable {
             Self.flush(loop, deliver)
             for question in mail.questions { question.answer.resume(returning: loop.waiting(limit: question.limit)) }
             let sleep = min(max(loop.wakeTime - loop.now, .zero), Self.longestSleep)
-            wake.wait(also: loop.events?.descriptor, timeout: sleep)
+            wake.wait(timeout: sleep)
         }
         loop.close()
         Self.flush(loop, deliver)

@@ -67,6 +67,37 @@ private func readAll(_ path: String, options: ReadOptions = ReadOptions()) throw
         #expect(try jsonLines(fixture("pandas.jsonl"), select: ["n", "id"]).hasPrefix(#"{"n":1,"id":"a1"}"#))
     }
 
+    /// All 70 columns are too much to be decoded whole, a few are not.
+    @Test(arguments: [Array(0..<70), [69, 0, 69, 33]])
+    func largeRowGroupsGiveTheirRowsInOrder(selected: [Int]) throws {
+        let path = directory("large.parquet")
+        let rowCount = 60_000
+        let columns = (0..<70).map { at in
+            Column(name: "c\(at)", format: "g", count: rowCount) { (values: UnsafeMutablePointer<Double>) in
+                for row in 0..<rowCount { values[row] = Double(row * 100 + at) }
+            }
+        }
+        let batch = RecordBatch(columns: columns, rowCount: rowCount)
+        let writer = try TableWriter(path: path, format: try #require(TableFormat(fileName: path)), schema: batch.schema)
+        for begin in stride(from: 0, to: rowCount, by: 20_000) { try writer.write(batch.slice(begin..<begin + 20_000)) }
+        _ = try writer.finish()
+
+        var options = ReadOptions()
+        options.batchRows = 7000
+        let reader = try TableReader(path: path, options: options)
+        try reader.select(selected.map { ColumnRequest(position: $0) })
+        var first = 0
+        while let next = try reader.next() {
+            #expect(next.rowCount <= 7000 && next.columns.count == selected.count)
+            for (column, at) in zip(next.columns, selected) {
+                let values = column.values(as: Double.self)
+                for row in [0, next.rowCount / 2, next.rowCount - 1] { #expect(values[row] == Double((first + row) * 100 + at)) }
+            }
+            first += next.rowCount
+        }
+        #expect(first == rowCount)
+    }
+
     @Test func formatsByName() {
         #expect(TableFormat(fileName: "x/a.CSV") == .csv)
         #expect(TableFormat(fileName: "a.csv.gz") == TableFormat(.csv, compression: .gzip))

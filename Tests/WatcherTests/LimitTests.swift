@@ -20,8 +20,6 @@ extension WithInotify {
                 left = count
             }
 
-            var descriptor: CInt? { events.descriptor }
-            var wakeTime: Duration? { events.wakeTime }
             func watch(_ path: String, token: Int, now: Duration) throws(WatcherError) {
                 guard left > 0 else { throw .watchLimit(path: path) }
                 left -= 1

@@ -28,6 +28,13 @@ final class ArrayOwner {
         array.initialize(to: ArrowArray())
     }
 
+    /// Moves an array out of what holds it, as the interface allows for children.
+    init(taking given: UnsafeMutablePointer<ArrowArray>) {
+        array = .allocate(capacity: 1)
+        array.initialize(to: given.pointee)
+        given.pointee.release = nil
+    }
+
     deinit {
         if let release = array.pointee.release { release(array) }
         array.deallocate()
@@ -50,10 +57,8 @@ final class MemoryOwner {
     }
 
     func cString(_ text: String) -> UnsafePointer<CChar> {
-        let bytes = Array(text.utf8.prefix { $0 != 0 })
-        let target = allocate(CChar.self, count: bytes.count + 1)
-        for (index, byte) in bytes.enumerated() { target[index] = CChar(bitPattern: byte) }
-        target[bytes.count] = 0
+        let target = allocate(CChar.self, count: text.utf8.count + 1)
+        text.withCString { _ = strcpy(target, $0) }
         return UnsafePointer(target)
     }
 

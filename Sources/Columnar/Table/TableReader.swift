@@ -126,9 +126,11 @@ package final class TableReader {
         case 1: break
         default: throw ColumnarError(error, file: file, columns: fileNames)
         }
+        // Each column gets an owner of its own, so that one that is kept does not keep the others.
         let root = owner.array.pointee
         let columns = schema.fields.enumerated().map { index, field in
-            Column(field: field, array: root.children[index]!.pointee, owner: owner)
+            let child = ArrayOwner(taking: root.children[index]!)
+            return Column(field: field, array: child.array.pointee, owner: child)
         }
         return RecordBatch(columns: columns, rowCount: Int(root.length))
     }

@@ -24,7 +24,9 @@ extension Dispatcher {
             }
             return RunOpening(arrival: start.arrival, version: version, revision: pipelines[start.pipeline]!.revision.full)
         }
-        let outcomes = try ledger.write { (tx) throws(LedgerError) in
+        // A scoring run that is lost with the power is opened again: nothing of it is visible before `intend`, which is durable and this with it.
+        let isOnlyScoring = starts.allSatisfy { if case .score = $0.work { true } else { false } }
+        let outcomes = try ledger.write(durably: !isOnlyScoring) { (tx) throws(LedgerError) in
             let outcomes = try tx.open(openings, at: now)
             for (start, outcome) in zip(starts, outcomes) { try bindLabels(start, outcome, tx) }
             return outcomes

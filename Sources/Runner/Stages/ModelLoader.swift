@@ -1,5 +1,4 @@
 import Engine
-import Foundation
 import ONNX
 import Synchronization
 
@@ -21,8 +20,7 @@ final class ModelLoader: Sendable {
         let options = SessionOptions(threads: threads)
         var failure: Failure?
         do throws(EngineError) {
-            let size = (try? FileManager.default.attributesOfItem(atPath: model.path)[.size] as? Int) ?? 0
-            let session = try sessions.session(.init(digest: model.digest, options: options), byteCount: size) { () throws(EngineError) in
+            let session = try sessions.session(.init(digest: model.digest, options: options), byteCount: Rows.byteCount(model.path)) { () throws(EngineError) in
                 do throws(Failure) {
                     let file = try ModelFile(model.path, expected: model.digest)
                     let parsed = try file.parsed()

@@ -1,10 +1,7 @@
 /// Where changes in directories are heard. One directory at a time: whoever listens walks the tree, and watches a directory before it
 /// lists it. Used from one thread.
 package protocol DirectoryEvents: AnyObject {
-    /// Readable when there may be something to take; nil where only time brings it.
-    var descriptor: CInt? { get }
-
-    /// When there will be something to take though the descriptor stays silent.
+    /// When there will be something to take though nobody is woken; nil where that cannot be.
     var wakeTime: Duration? { get }
 
     /// - Parameter token: comes back with every event from this directory; a number of the caller's, used once.

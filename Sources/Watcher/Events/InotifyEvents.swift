@@ -5,10 +5,9 @@ internal import Glibc
 package final class InotifyEvents: DirectoryEvents {
     private let instance: InotifyInstance
     private let listener: Int
-    private var hasMore = false
     private var isClosed = false
 
-    /// - Parameter wake: written to when another listener's thread read events for this one.
+    /// - Parameter wake: written to when there is something to take.
     package init(wake: CInt) throws(WatcherError) {
         instance = try InotifyInstance.shared.get()
         listener = instance.subscribe(wake: wake)
@@ -28,10 +27,6 @@ package final class InotifyEvents: DirectoryEvents {
         return Int(String(decoding: line.prefix { $0 > 0x20 }.map(UInt8.init(bitPattern:)), as: UTF8.self))
     }
 
-    package var descriptor: CInt? { instance.descriptor }
-
-    package var wakeTime: Duration? { hasMore ? .zero : nil }
-
     package func watch(_ path: String, token: Int, now: Duration) throws(WatcherError) {
         try instance.watch(path, listener: listener, token: token)
     }
@@ -40,7 +35,6 @@ package final class InotifyEvents: DirectoryEvents {
 
     package func take(into events: inout [DirectoryEvent], now: Duration) {
         let taken = instance.take(listener)
-        hasMore = taken.hasMore
         events.reserveCapacity(events.count + taken.events.count)
         for event in taken.events { Self.translate(event, into: &events) }
         if taken.hasOverflowed { events.append(.overflow) }

@@ -2,16 +2,14 @@ internal import CInotifyTools
 internal import Glibc
 internal import Synchronization
 
-/// The process's only use of libinotifytools, whose state is global and not thread-safe: every call is made under one lock, by whichever
-/// listener comes first; the others find their events in their own queues.
+/// The process's only use of libinotifytools, whose state is global. One thread of its own takes the events, one at a time, for as long as the
+/// process lives, and puts each into the queues of those who watch its directory; whoever watches or lets go does so under one lock. The
+/// library's wait shares nothing with its table of watches but the last error, for which `errno` stands here.
 ///
 /// Around the library's edges: it is initialized once and never again (it would return events of the old instance), its descriptor is found
-/// in /proc/self/fd and waited on with `poll` (its own wait counts whole seconds), events are taken one at a time (more would spin), its
-/// path table and its regular expressions are not used (the one goes stale, the other swallow overflows).
-///
-/// How much it has buffered cannot be asked, and asking for one event too many blocks. So each round posts a mark of its own (a mode change
-/// of an anonymous file that is watched too) and takes events until the mark comes out; rounds go on until one brings nothing else. What
-/// slips into the library's buffer behind the last mark waits for the next event or for the listener's next look, a second later.
+/// in /proc/self/fd, events are waited for without a limit (its limits count whole seconds) and taken one at a time (more would spin), its
+/// path table and its regular expressions are not used (the one goes stale, the other swallow overflows). How much it has buffered cannot be
+/// asked, so that only a thread that always waits in it hears everything at once.
 ///
 /// The number of a new watch cannot be asked for either, but by a path, and a path that was watched before gives the number of its dead
 /// watch. So each watch is made under a spelling of its own: `/`, then a counter in binary with `/` for 0 and `./` for 1, then the path.
@@ -25,17 +23,14 @@ final class InotifyInstance: Sendable {
     }
 
     struct Taken {
-        var events: [Heard]
-        var hasOverflowed: Bool
-        /// Take again before waiting.
-        var hasMore: Bool
-    }
-
-    /// What one listener has not taken yet.
-    private struct Listener {
         var events: [Heard] = []
         var hasOverflowed = false
-        /// Written to when another listener's round put something here.
+    }
+
+    private struct Listener {
+        /// What it has not taken yet.
+        var heard = Taken()
+        /// Written to when the first of these comes.
         var wake: CInt
     }
 
@@ -49,19 +44,11 @@ final class InotifyInstance: Sendable {
         var nextListener = 0
         var watches: [CInt: Watched] = [:]
         var descriptors: [Int: [Int: CInt]] = [:]
-        var marks: [Mark]
-        var round = 0
         var spellings: UInt32 = 0
-    }
-
-    private struct Mark {
-        var file: CInt
-        var watch: CInt
     }
 
     /// The most events that wait for one listener; more count as an overflow, as in the kernel.
     private static let queueLimit = 262_144
-    private static let mostPerTake = 4096
 
     static let mask = UInt32(
         IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF)
@@ -74,7 +61,7 @@ final class InotifyInstance: Sendable {
     }()
 
     let descriptor: CInt
-    private let state: Mutex<State>
+    private let state = Mutex(State())
 
     private init() throws(WatcherError) {
         let before = Self.inotifyDescriptors()
@@ -83,20 +70,10 @@ final class InotifyInstance: Sendable {
         guard descriptor < 1024 else { throw .descriptorTooHigh(descriptor) }
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         self.descriptor = descriptor
-        var marks: [Mark] = []
-        for _ in 0..<2 {
-            let file = Self.anonymousFile()
-            guard file >= 0 else { throw .noInstance(errno: errno) }
-            // Returns 1 on success; the number of the watch is found by making the event happen.
-            guard inotifytools_watch_file("/proc/self/fd/\(file)", CInt(IN_ATTRIB)) != 0, fchmod(file, 0o600) == 0,
-                let event = inotifytools_next_event(1)
-            else { throw .noInstance(errno: inotifytools_error()) }
-            marks.append(Mark(file: file, watch: event.pointee.wd))
-        }
-        state = Mutex(State(marks: marks))
+        startReading()
     }
 
-    /// - Parameter wake: a descriptor that gets one byte written when events arrive on someone else's round.
+    /// - Parameter wake: a descriptor that gets one byte written when there is something to take.
     func subscribe(wake: CInt) -> Int {
         state.withLock { state in
             state.nextListener += 1
@@ -118,7 +95,7 @@ final class InotifyInstance: Sendable {
     func watch(_ path: String, listener: Int, token: Int) throws(WatcherError) {
         let failure: CInt = state.withLock { state in
             guard state.listeners[listener] != nil else { return EBADF }
-            guard let watch = Self.add(path, &state) else { return inotifytools_error() }
+            guard let watch = Self.add(path, &state) else { return errno }
             state.watches[watch, default: Watched(owners: [])].owners.append((listener, token))
             state.descriptors[listener]?[token] = watch
             return 0
@@ -139,13 +116,39 @@ final class InotifyInstance: Sendable {
         }
     }
 
-    /// Reads what the kernel has for everyone, then gives `listener` its part.
+    /// What `listener` was told since the last call, in order.
     func take(_ listener: Int) -> Taken {
         state.withLock { state in
-            let hasMore = Self.readRounds(&state, for: listener)
-            guard let mine = state.listeners[listener] else { return Taken(events: [], hasOverflowed: false, hasMore: false) }
-            state.listeners[listener] = Listener(wake: mine.wake)
-            return Taken(events: mine.events, hasOverflowed: mine.hasOverflowed, hasMore: hasMore)
+            defer { state.listeners[listener]?.heard = Taken() }
+            return state.listeners[listener]?.heard ?? Taken()
+        }
+    }
+
+    // MARK: The thread that reads
+
+    private func startReading() {
+        var thread = pthread_t()
+        let start = Unmanaged.passRetained(self).toOpaque()
+        pthread_create(
+            &thread, nil,
+            { start in
+                Unmanaged<InotifyInstance>.fromOpaque(start!).takeUnretainedValue().read()
+                return nil
+            }, start)
+        pthread_detach(thread)
+    }
+
+    private func read() {
+        if let name = fopen("/proc/thread-self/comm", "we") {
+            fputs("inotify", name)
+            fclose(name)
+        }
+        while true {
+            if let event = inotifytools_next_event(-1) {
+                state.withLock { Self.distribute(event, &$0) }
+            } else if errno != EINTR {
+                sleep(1)
+            }
         }
     }
 
@@ -174,60 +177,35 @@ final class InotifyInstance: Sendable {
         inotifytools_remove_watch_by_wd(watch)
     }
 
-    /// - Returns: whether events may be left because there were too many for one go.
-    private static func readRounds(_ state: inout State, for listener: Int) -> Bool {
-        var taken = 0
-        while taken < mostPerTake {
-            let heard = readRound(&state, for: listener)
-            if heard == 0 { return false }
-            taken += heard
+    private static func distribute(_ event: UnsafeMutablePointer<inotify_event>, _ state: inout State) {
+        let mask = event.pointee.mask
+        if mask & UInt32(IN_Q_OVERFLOW) != 0 {
+            for id in state.listeners.keys {
+                state.listeners[id]!.heard.hasOverflowed = true
+                wake(state.listeners[id]!)
+            }
+            return
         }
-        return true
+        let watch = event.pointee.wd
+        guard let watched = state.watches[watch] else { return }
+        let name = name(of: event)
+        for owner in watched.owners { give(Heard(token: owner.token, mask: mask, name: name), to: owner.listener, &state) }
+        if mask & UInt32(IN_IGNORED) != 0 {
+            state.watches[watch] = nil
+            for owner in watched.owners { state.descriptors[owner.listener]?[owner.token] = nil }
+        }
     }
 
-    private static func readRound(_ state: inout State, for listener: Int) -> Int {
-        state.round += 1
-        let mark = state.marks[state.round % 2]
-        fchmod(mark.file, 0o600)
-        var heard = 0
-        while let event = inotifytools_next_event(1) {
-            let watch = event.pointee.wd
-            if watch == mark.watch { break }
-            if state.marks.contains(where: { $0.watch == watch }) { continue }
-            heard += 1
-            if event.pointee.mask & UInt32(IN_Q_OVERFLOW) != 0 {
-                for (id, other) in state.listeners {
-                    state.listeners[id]!.hasOverflowed = true
-                    if id != listener { Self.wake(other) }
-                }
-                // The mark may be among what was dropped.
-                fchmod(mark.file, 0o600)
-                continue
-            }
-            guard let watched = state.watches[watch] else { continue }
-            let mask = event.pointee.mask
-            let name = name(of: event)
-            for owner in watched.owners {
-                give(Heard(token: owner.token, mask: mask, name: name), to: owner.listener, reader: listener, &state)
-            }
-            if mask & UInt32(IN_IGNORED) != 0 {
-                state.watches[watch] = nil
-                for owner in watched.owners { state.descriptors[owner.listener]?[owner.token] = nil }
-            }
-        }
-        return heard
-    }
-
-    private static func give(_ event: Heard, to listener: Int, reader: Int, _ state: inout State) {
+    private static func give(_ event: Heard, to listener: Int, _ state: inout State) {
         // In place: a copy of the listener would be a copy of its queue.
         guard let index = state.listeners.index(forKey: listener) else { return }
-        let waiting = state.listeners.values[index].events.count
+        let waiting = state.listeners.values[index].heard.events.count
         if waiting >= queueLimit {
-            state.listeners.values[index].hasOverflowed = true
+            state.listeners.values[index].heard.hasOverflowed = true
         } else {
-            state.listeners.values[index].events.append(event)
+            state.listeners.values[index].heard.events.append(event)
         }
-        if listener != reader, waiting == 0 { wake(state.listeners.values[index]) }
+        if waiting == 0 { wake(state.listeners.values[index]) }
     }
 
     private static func wake(_ listener: Listener) {
@@ -254,12 +232,5 @@ final class InotifyInstance: Sendable {
             if length > 0, target.prefix(length).elementsEqual("anon_inode:inotify".utf8.map(CChar.init(bitPattern:))) { found.insert(number) }
         }
         return found
-    }
-
-    /// `memfd_create(2)`, which the Glibc module leaves out.
-    private static func anonymousFile() -> CInt {
-        typealias Create = @convention(c) (UnsafePointer<CChar>, UInt32) -> CInt
-        guard let symbol = dlsym(nil, "memfd_create") else { return -1 }
-        return unsafeBitCast(symbol, to: Create.self)("millrace-inotify-mark", 1)
     }
 }

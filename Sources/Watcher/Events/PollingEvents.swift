@@ -10,8 +10,6 @@ package final class PollingEvents: DirectoryEvents {
 
     package init(interval: Duration) { self.interval = interval }
 
-    package var descriptor: CInt? { nil }
-
     var isAnyWatched: Bool { !roots.isEmpty }
 
     package var wakeTime: Duration? { roots.values.map(\.due).min() }

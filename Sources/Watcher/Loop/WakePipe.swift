@@ -26,15 +26,13 @@ final class WakePipe: Sendable {
         _ = write(writer, &byte, 1)
     }
 
-    /// Waits for a signal, or for something to read at `descriptor`, for at most `timeout`.
-    func wait(also descriptor: CInt?, timeout: Duration) {
-        var set = [pollfd(fd: reader, events: Int16(POLLIN), revents: 0)]
-        if let descriptor { set.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)) }
+    /// Waits for a signal, for at most `timeout`.
+    func wait(timeout: Duration) {
+        var set = pollfd(fd: reader, events: Int16(POLLIN), revents: 0)
         // Rounded up: waking a little early would mean to look twice.
         let (seconds, attoseconds) = timeout.components
         let milliseconds = seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
-        _ = poll(&set, nfds_t(set.count), CInt(clamping: max(milliseconds, 0)))
-        guard set[0].revents != 0 else { return }
+        guard poll(&set, 1, CInt(clamping: max(milliseconds, 0))) > 0 else { return }
         var drain = [UInt8](repeating: 0, count: 64)
         while read(reader, &drain, drain.count) == drain.count {}
     }
