@@ -55,8 +55,10 @@ package struct LossCurve {
                 area[Int((share * Double(height - 1)).rounded())][column] = series.mark
             }
         }
-        let labels = [0: most, (height - 1) / 2: most - (most - least) * Double((height - 1) / 2) / Double(height - 1), height - 1: least]
-            .mapValues { String(format: "%.4g", $0) }
+        var labels: [Int: String] = [:]
+        for row in [0, (height - 1) / 2, height - 1] {
+            labels[row] = String(format: "%.4g", most - (most - least) * Double(row) / Double(height - 1))
+        }
         let margin = labels.values.map(\.count).max() ?? 0
         var lines = area.enumerated().map { row, characters in
             let label = labels[row] ?? ""

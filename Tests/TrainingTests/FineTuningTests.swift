@@ -222,7 +222,14 @@ import Testing
         let metric = refusal { try tuning(directory) { $0.metric = .rmse } }
         #expect(metric.contains("rmse does not fit the loss cross_entropy") && metric.contains("accuracy, f1, auc"), "\(metric)")
 
-        let oneClass = "id,a,b,label\n" + (0..<60).map { "r\($0),\($0),1,\($0 == 0 ? 1 : 0)\n" }.joined()
+        // Only a row that is not held out has the other class.
+        let split = ValidationSplit(share: 0.25, seed: 3)
+        let taught = (0..<60).first { row in
+            var key = RowKey(seed: 3)
+            key.add("r\(row)")
+            return !split.holdsOut(key.value)
+        }
+        let oneClass = "id,a,b,label\n" + (0..<60).map { "r\($0),\($0),1,\($0 == taught ? 1 : 0)\n" }.joined()
         let auc = refusal { try tuning(directory, rows: oneClass) { $0.metric = .auc } }
         #expect(auc.contains("one class") && auc.contains("auc"), "\(auc)")
 

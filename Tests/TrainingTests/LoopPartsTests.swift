@@ -55,7 +55,7 @@ import Testing
         progress.loss = 0.12345
         progress.rowsPerSecond = 12_345.6
         progress.secondsLeft = 3723
-        #expect(progress.bar(width: 80) == "epoch 3/10 [######-------------------] loss 0.1235  12,346 examples/s  1:02:03 left")
+        #expect(progress.bar(width: 80) == "epoch 3/10 [#####-----------------] loss 0.1235  12,346 examples/s  1:02:03 left")
         for width in [60, 80, 200] { #expect(progress.bar(width: width).count <= max(width, 64)) }
         #expect(progress.line == nil)
         progress.finished = EpochRecord(epoch: 3, trainingLoss: 0.5, validation: ["loss": 0.25, "accuracy": 0.9], learningRate: 0.1, seconds: 1)
