@@ -10,7 +10,7 @@ struct DescentOptions: ParsableArguments {
         case oneCycle = "one_cycle"
     }
 
-    @Option(name: .long, help: "What is made small.") var loss: LossArgument
+    @Option(name: .long, help: "What is made small.") var loss: LossArgument?
     @Option(name: .long, help: ArgumentHelp("The model output that the loss reads. Default: the only one that it can.", valueName: "output")) var prediction: [String] = []
     @Option(name: .long, help: "sgd, adagrad, rmsprop, adam, adamw, lion or lamb.") var optimizer: Kind = .adamw
     @Option(name: .long, help: "Default: by optimizer.") var learningRate: Double?
@@ -47,7 +47,7 @@ struct DescentOptions: ParsableArguments {
 
     func recipe(severalLabels: Bool) -> TrainingRecipe {
         TrainingRecipe(
-            loss: loss.taking(severalLabels: severalLabels), outputs: prediction, optimizer: descent,
+            loss: loss?.taking(severalLabels: severalLabels) ?? .meanSquaredError, outputs: prediction, optimizer: descent,
             schedule: Schedule(shape, peak: learningRate ?? defaultLearningRate, warmUp: warmUp), weightDecay: weightDecay ?? defaultWeightDecay,
             noDecay: noDecay, clipValue: clipValue, clipNorm: clipNorm, accumulate: accumulate, average: ema, freeze: freeze,
             batchNormalization: trainBatchNormalization ? .affine : .frozen,
@@ -58,6 +58,12 @@ struct DescentOptions: ParsableArguments {
         TrainingPlan(
             epochs: epochs, batchSize: batchSize, validation: validation, patience: patience, minimumImprovement: minimumImprovement, metric: metric,
             stepScheduleEpochs: schedule == .step ? every : nil, seed: seed)
+    }
+
+    /// Whether everything is as it is without a word.
+    var isPlain: Bool {
+        guard loss == nil, let plain = try? Self.parse([]) else { return false }
+        return plan == plain.plan && recipe(severalLabels: false) == plain.recipe(severalLabels: false)
     }
 
     private var descent: Optimizer {

@@ -19,6 +19,10 @@ struct LabelledOptions: ParsableArguments {
         for factor in scale where Double(factor.value) == nil { throw ValidationError("--scale \(factor.name)=\(factor.value): not a number.") }
     }
 
+    var isEmpty: Bool {
+        label == nil && weight == nil && classes == nil && key == nil && ignore.isEmpty && columns.isEmpty && scale.isEmpty
+    }
+
     var labelColumns: InputRule.Columns? { label.map(Self.selection) }
 
     func data(_ files: [String]) -> LabelledData {

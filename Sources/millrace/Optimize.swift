@@ -4,6 +4,7 @@ import Dispatch
 import Foundation
 import Landing
 import ONNX
+import PipelineConfig
 import Runner
 import SystemPackage
 import Training
@@ -22,6 +23,8 @@ struct Optimize: ParsableCommand {
     @Option(name: .long, help: ArgumentHelp("Where the new model goes.", valueName: "new.onnx")) var out: String
     @OptionGroup var columns: LabelledOptions
     @OptionGroup var descent: DescentOptions
+    @Option(name: .long, help: ArgumentHelp("A pipeline to take the schema and the optimize stage from, in place of the options above.", valueName: "file"))
+    var pipeline: String?
     @Option(name: .long, help: "Engine threads. Default: the cores. Another number may give other bytes.") var threads: Int?
     @Option(name: .long, help: ArgumentHelp("Where checkpoints are kept until NEW is there. Default: a folder beside it.", valueName: "folder"))
     var checkpoints: String?
@@ -31,6 +34,10 @@ struct Optimize: ParsableCommand {
 
     func validate() throws {
         guard !labelled.isEmpty else { throw ValidationError("Give --labelled DATA.") }
+        guard pipeline == nil || columns.isEmpty && descent.isPlain else {
+            throw ValidationError("--pipeline says how rows are read and how the model is trained: give it or options, not both.")
+        }
+        guard pipeline != nil || descent.loss != nil else { throw ValidationError("Give --loss, or --pipeline FILE.") }
         guard threads ?? 1 >= 1, checkpointSteps >= 1 else { throw ValidationError("--threads and --checkpoint-steps are at least 1.") }
     }
 
@@ -46,9 +53,10 @@ struct Optimize: ParsableCommand {
             let directory = checkpoints ?? "\(folder)/.\(target.lastPathComponent).training"
             let isOurs = checkpoints == nil
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+            let tuning = try tuning(loaded, directory)
             let outcome: FineTuning.Outcome
             do throws(TrainingError) {
-                outcome = try train(loaded, directory)
+                outcome = try train(tuning)
             } catch .cancelled {
                 throw fail("taken back; the same command goes on from the last checkpoint (\(shownPath(directory)))")
             } catch {
@@ -62,13 +70,25 @@ struct Optimize: ParsableCommand {
         }
     }
 
-    private func train(_ loaded: Model, _ directory: String) throws(TrainingError) -> FineTuning.Outcome {
-        var plan = descent.plan
-        plan.threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
-        plan.checkpointSteps = checkpointSteps
-        let tuning = FineTuning(
-            model: loaded, data: columns.data(labelled), recipe: descent.recipe(severalLabels: columns.hasSeveralLabels), plan: plan,
+    private func tuning(_ loaded: Model, _ directory: String) throws -> FineTuning {
+        let cores = threads ?? ProcessInfo.processInfo.activeProcessorCount
+        var tuning = FineTuning(
+            model: loaded, data: columns.data(labelled), recipe: descent.recipe(severalLabels: columns.hasSeveralLabels), plan: descent.plan,
             directory: directory)
+        tuning.plan.threads = cores
+        if let pipeline {
+            let read = try PipelineFile.load(path: pipeline, root: ".")
+            guard let stage = read.optimize else { throw fail("\(pipeline) has no optimize stage.", ExitStatus.badConfiguration) }
+            let settings = TrainingSettings(stage.gradient, gate: stage.gate, threads: threads ?? stage.gradient.threads ?? cores)
+            tuning.data = read.schema.labelledData(labelled, inputs: loaded.graph.requiredInputs.map(\.name), hasTrees: false)
+            tuning.recipe = settings.recipe
+            tuning.plan = settings.plan
+        }
+        tuning.plan.checkpointSteps = checkpointSteps
+        return tuning
+    }
+
+    private func train(_ tuning: FineTuning) throws(TrainingError) -> FineTuning.Outcome {
         let display = ProgressDisplay()
         let cancellation = AttemptCancellation()
         signal(SIGINT, SIG_IGN)

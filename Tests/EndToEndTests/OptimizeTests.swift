@@ -65,6 +65,21 @@ import Testing
         #expect(try Self.ports(old.output) == Self.ports(new.output))
     }
 
+    @Test func aPipelineSaysHowToTrain() throws {
+        let directory = try scene()
+        let pipeline = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("pipelines/digits.yaml").path
+        let shared = ["optimize", directory("undertrained.onnx"), "--labelled", directory("labelled.csv"), "--out", directory("tuned.onnx"), "--pipeline", pipeline]
+        let tuned = try DaemonProcess.command(shared + ["--threads", "2", "--json"])
+        #expect(tuned.status == 0, "\(tuned.error)")
+        let report = try JSONDecoder().decode(Report.self, from: Data(tuned.output.utf8))
+        #expect(try #require(report.after["accuracy"]) >= 0.97, "\(report.after)")
+        let both = try DaemonProcess.command(shared + ["--force", "--epochs", "3"])
+        #expect(both.status == 2 && both.error.contains("not both"), "\(both.error)")
+        let neither = try DaemonProcess.command(Array(shared.dropLast(2)) + ["--force"])
+        #expect(neither.status == 2 && neither.error.contains("--loss"), "\(neither.error)")
+    }
+
     private static func ports(_ inspection: String) throws -> String {
         var object = try #require(try JSONSerialization.jsonObject(with: Data(inspection.utf8)) as? [String: Any])
         object["bytes"] = nil

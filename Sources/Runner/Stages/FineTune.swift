@@ -73,7 +73,8 @@ struct FineTune {
             report.hyperParameters = settings.told
             report.trainingData = usable.map { Card.TrainingData(path: $0.name, digest: $0.file.digest) }
             let run = FineTuning(
-                model: parent, data: spec.labelledData(usable, hasTrees: parent.hasTrees, inputs: parent.graph.inputs.map(\.name)),
+                model: parent, data: spec.schema.labelledData(
+                    usable.map(\.kept), inputs: parent.graph.inputs.map(\.name), hasTrees: parent.hasTrees, pinned: spec.columns),
                 recipe: settings.recipe, plan: settings.plan, directory: training.checkpoints)
             do throws(TrainingError) {
                 return try run.run(
@@ -178,21 +179,6 @@ struct FineTune {
         } catch {
             throw Failure(.resource, what: "\(error)", place: directory, remedy: "It is tried again.")
         }
-    }
-}
-
-extension AttemptSpec {
-    fileprivate func labelledData(_ files: [LabelledFile], hasTrees: Bool, inputs: [String]) -> LabelledData {
-        var rules: [String: InputRule] = [:]
-        for name in inputs {
-            var rule = schema.inputRule(name, isFloat: true, hasTrees: hasTrees)
-            if rule.columns == nil, let pinned = columns[name] { rule.columns = .list(pinned) }
-            rules[name] = rule
-        }
-        return LabelledData(
-            files: files.map { LabelledData.File($0.kept) }, label: schema.label.map(InputRule.Columns.init), inputs: rules,
-            classes: schema.classes, weight: schema.weight, key: schema.key, keep: schema.keep, types: schema.types.mapValues(\.rawValue),
-            dialect: schema.textDialect)
     }
 }
 

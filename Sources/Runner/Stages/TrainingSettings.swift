@@ -1,21 +1,22 @@
-import Autodiff
+package import Autodiff
+import Columnar
 import Landing
-import PipelineConfig
-import Training
+package import PipelineConfig
+package import Training
 
 /// What the pipeline says of training, in the words of the modules that do it, and of the card.
-struct TrainingSettings {
+package struct TrainingSettings {
     private let gradient: GradientDescent
     private let gate: Gate
     private let threads: Int
 
-    init(_ gradient: GradientDescent, gate: Gate, threads: Int) {
+    package init(_ gradient: GradientDescent, gate: Gate, threads: Int) {
         self.gradient = gradient
         self.gate = gate
         self.threads = threads
     }
 
-    var recipe: TrainingRecipe {
+    package var recipe: TrainingRecipe {
         TrainingRecipe(
             loss: Autodiff.Loss(gradient.loss), outputs: gradient.outputs, optimizer: Autodiff.Optimizer(gradient.optimizer),
             schedule: Autodiff.Schedule(shape, peak: gradient.optimizer.learningRate, warmUp: gradient.schedule.warmUp),
@@ -25,7 +26,7 @@ struct TrainingSettings {
             adapters: gradient.adapters.map { Autodiff.Adapters(rank: $0.rank, targets: $0.targets) }, seed: UInt64(gradient.seed))
     }
 
-    var plan: TrainingPlan {
+    package var plan: TrainingPlan {
         TrainingPlan(
             epochs: gradient.epochs, batchSize: gradient.batchSize, validation: gradient.validation, patience: gradient.earlyStopping?.patience,
             minimumImprovement: gradient.earlyStopping?.minimumImprovement ?? 0, metric: Metric(rawValue: gate.metric.rawValue) ?? .loss,
@@ -109,5 +110,26 @@ extension Autodiff.Optimizer {
         case .lion: self = .lion(beta1: optimizer.betas[0], beta2: optimizer.betas[1])
         case .lamb: self = .lamb(moments)
         }
+    }
+}
+
+extension Schema {
+    /// Labelled files as this schema reads them.
+    /// - Parameters:
+    ///   - inputs: the model's, by name.
+    ///   - hasTrees: whether a missing value is a NaN by default.
+    ///   - pinned: columns that earlier files gave to inputs which the schema leaves to them.
+    package func labelledData(
+        _ files: [String], inputs: [String], hasTrees: Bool, pinned: [String: [String]] = [:]
+    ) -> LabelledData {
+        var rules: [String: InputRule] = [:]
+        for name in inputs {
+            var rule = inputRule(name, isFloat: true, hasTrees: hasTrees)
+            if rule.columns == nil, let columns = pinned[name] { rule.columns = .list(columns) }
+            rules[name] = rule
+        }
+        return LabelledData(
+            files: files.map { LabelledData.File($0) }, label: label.map(InputRule.Columns.init), inputs: rules, classes: classes, weight: weight,
+            key: key, keep: keep, types: types.mapValues(\.rawValue), dialect: textDialect)
     }
 }
