@@ -316,7 +316,8 @@ ARCHITECTURES = {
 
 
 def build(name):
-    """The module with every statistic and scale random, as in a trained model, and its inputs; the same each time."""
+    """The module with every statistic, scale and bias random, as in a trained model, and its inputs; the same each time. (Equal parameters,
+    as modules begin with, would be merged by the exporters.)"""
     torch.manual_seed(sum(name.encode()))
     module, inputs = ARCHITECTURES[name]()
     generator = torch.Generator().manual_seed(1)
@@ -328,4 +329,8 @@ def build(name):
                 if part.running_mean is not None:
                     part.running_mean.normal_(0, 0.1, generator=generator)
                     part.running_var.uniform_(0.8, 1.2, generator=generator)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            if parameter.numel() > 1 and bool((parameter == parameter.flatten()[0]).all()):
+                parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
     return module.eval(), inputs
