@@ -52,6 +52,8 @@ struct Operand: Sendable {
     /// Held by the model, in every variant.
     var isConstant = false
     var isDifferentiable = true
+    /// Integers of 32 bits.
+    var isNarrow = false
     /// Of `float32` whatever the row's type is.
     var isSingle = false
 
@@ -70,6 +72,9 @@ struct Operand: Sendable {
     }
     static func int64(_ values: [Int64], _ shape: Shape? = nil) -> Operand {
         Operand(shape: shape ?? [values.count], content: .integers(values), isDifferentiable: false)
+    }
+    static func int32(_ values: [Int64]) -> Operand {
+        Operand(shape: [values.count], content: .integers(values), isDifferentiable: false, isNarrow: true)
     }
     static func flags(_ shape: Shape, _ values: [Bool]) -> Operand {
         Operand(shape: shape, content: .flags(values), isDifferentiable: false)
@@ -101,6 +106,7 @@ struct Operand: Sendable {
 
     func tensor(_ values: [Double], _ type: ElementType) -> Tensor {
         switch content {
+        case .integers(let integers) where isNarrow: Tensor(.int32, shape, integers.map { Int32($0) })
         case .integers(let integers): Tensor(.int64, shape, integers)
         case .flags(let flags): Tensor(.bool, shape, flags.map { $0 ? 1 : 0 } as [UInt8])
         default: type == .float64 && !isSingle ? Tensor(.float64, shape, values) : Tensor(.float32, shape, values.map { Float($0) })

@@ -3,7 +3,8 @@ import ONNX
 /// Every operator and what becomes of a gradient that reaches it: a rule, silence, or a refusal with its reason.
 enum RuleTable {
     static let rules: [String: GradientRule] = merged(
-        arithmetic, activations, products, Convolution.rules, pooling, normalization, layout, indexing, reductions, losses)
+        arithmetic, activations, products, Convolution.rules, pooling, normalization, layout, indexing, reductions, losses,
+        Recurrent.rules)
 
     /// Operators whose inputs broadcast against each other: the driver sums their cotangents down to each input's shape.
     static let broadcasting: Set<String> = [

@@ -1,0 +1,293 @@
+import ONNX
+import Tensors
+
+/// LSTM, GRU and RNN (ONNX operators of version 14 and 22).
+///
+/// The operators give out states but no gates. Since every state is known, the gates of all steps are computed again at once, in a few large
+/// products; only what truly recurs runs step by step in a Scan: an LSTM's cells once more, and the cotangents of the states, from
+/// the last step to the first. What a step's cotangents mean for weights and inputs is again one product over all steps.
+///
+/// `T` steps, `B` rows, `I` inputs, `H` hidden values, `D` directions, `G` gates. Steps at or behind a row's sequence length hand the state on.
+enum Recurrent {
+    static let rules: [String: GradientRule] = [
+        "LSTM": { (c) throws(AutodiffError) in try rule(c, gates: 4, activations: ["Sigmoid", "Tanh", "Tanh"], longShortTerm) },
+        "GRU": { (c) throws(AutodiffError) in try rule(c, gates: 3, activations: ["Sigmoid", "Tanh"], gated) },
+        "RNN": { (c) throws(AutodiffError) in try rule(c, gates: 1, activations: ["Tanh"], simple) },
+    ]
+
+    /// One direction, as every kind sees it.
+    struct Direction {
+        let context: RuleContext
+        /// From the last step to the first.
+        let isReversed: Bool
+        let activation: String
+        /// `[T, B, I]`, `[G H, I]`, `[G H, H]`.
+        let x, w, r: Symbol
+        /// `[G H]` each.
+        let inputBias, recurrentBias: Symbol?
+        /// The state that each step starts from, `[T, B, H]`, and the one it leaves.
+        let before, states: Symbol
+        let firstCell: Symbol?
+        /// `[T, B, 1]`, where rows have lengths of their own.
+        let isLive: Symbol?
+        /// Of the states `[T, B, H]`, and of the last state and cell `[B, H]`.
+        let dStates, dLast: Symbol
+        let dLastCell: Symbol?
+
+        /// What the gates are computed from, `[T, B, G H]`: the part of the inputs and the part of the states.
+        var fromInputs: Symbol { with(inputBias, x.matrixProduct(w.transposed([1, 0]))) }
+        var fromStates: Symbol { with(recurrentBias, before.matrixProduct(r.transposed([1, 0]))) }
+        private func with(_ bias: Symbol?, _ value: Symbol) -> Symbol { bias.map { value + $0 } ?? value }
+
+        func split(_ value: Symbol, _ count: Int) -> [Symbol] { Recurrent.split(value, count, axis: -1) }
+
+        /// Runs over the steps as the operator does (`forwards`) or against it. `body` gets states and this step's slices.
+        func scan(
+            forwards: Bool, _ states: [Symbol], over sequences: [Symbol],
+            _ body: (_ states: [Symbol], _ step: [Symbol], _ isLive: Symbol?) throws(AutodiffError) -> (states: [Symbol], results: [Symbol])
+        ) throws(AutodiffError) -> (states: [Symbol], results: [Symbol]) {
+            let sequences = sequences + (isLive.map { [$0] } ?? [])
+            let graph = context.graph
+            var inputs: [Value] = []
+            func input(_ symbol: Symbol, dropping count: Int) -> Symbol {
+                let name = graph.freshName("step")
+                let type = ValueType.tensor(symbol.elementType, symbol.extents.map { Array($0.dropFirst(count)) })
+                graph.declare(name, type)
+                inputs.append(Value(name, .tensor(symbol.elementType, nil)))
+                return graph.symbol(name)
+            }
+            let inner = states.map { input($0, dropping: 0) }, slices = sequences.map { input($0, dropping: 1) }
+            var results: [ValueType?] = []
+            var step = try graph.branch("step") { () throws(AutodiffError) -> [Symbol] in
+                let live = isLive == nil ? nil : slices.last
+                let made = try body(inner, live == nil ? slices : slices.dropLast(), live)
+                let steps = sequences[0].extents?.first ?? .unknown
+                results = made.results.map { .tensor($0.elementType, $0.extents.map { [steps] + $0 }) }
+                // A value that is both a state and a result needs two names.
+                return made.states + made.results.map { $0.map("Identity") }
+            }
+            step.inputs = inputs
+            let direction = Int64(forwards == isReversed ? 1 : 0)
+            let outputs = graph.emit(
+                "Scan", states + sequences, outputs: states.count + results.count,
+                [
+                    Attribute("body", .graph(step)), Attribute("num_scan_inputs", .int(Int64(sequences.count))),
+                    Attribute("scan_input_directions", .ints([Int64](repeating: direction, count: sequences.count))),
+                    Attribute("scan_output_directions", .ints([Int64](repeating: direction, count: results.count))),
+                ],
+                types: states.map { .tensor($0.elementType, $0.extents) } + results)
+            return (Array(outputs.prefix(states.count)), Array(outputs.dropFirst(states.count)))
+        }
+
+        func weightGradient(_ cotangent: Symbol, _ source: Symbol) -> Symbol { cotangent.rows.gemm(source.rows, transA: true) }
+    }
+
+    /// Cotangents of one direction's operands.
+    struct Parts {
+        /// `[T, B, I]`, `[G H, I]`, `[G H, H]`, `[2 G H]`, `[B, H]`, `[B, H]`.
+        var x, w, r, bias, firstState: Symbol
+        var firstCell: Symbol?
+    }
+
+    static func split(_ value: Symbol, _ count: Int, axis: Int) -> [Symbol] {
+        if count == 1 { return [value] }
+        let attributes = [Attribute("axis", .int(Int64(axis))), Attribute("num_outputs", .int(Int64(count)))]
+        let extents = value.extents.map { known in
+            var part = known
+            let position = axis < 0 ? axis + known.count : axis
+            part[position] = known[position].value.map { .fixed($0 / count) } ?? .unknown
+            return part
+        }
+        let types = [ValueType?](repeating: .tensor(value.elementType, extents), count: count)
+        return value.graph.emit("Split", [value], outputs: count, attributes, types: types)
+    }
+}
+
+// From the operator to its directions and back.
+extension Recurrent {
+    private static func rule(
+        _ c: RuleContext, gates: Int, activations: [String], _ kind: (Direction) throws(AutodiffError) -> Parts
+    ) throws(AutodiffError) -> [Symbol?] {
+        let direction = c.string("direction", "forward")
+        let count = direction == "bidirectional" ? 2 : 1
+        let given = c.node.attribute("activations")?.strings ?? []
+        for (position, activation) in given.enumerated() {
+            let expected = activations[position % activations.count]
+            let isServed = gates == 1 ? ["Tanh", "Relu", "Sigmoid"].contains(activation) : activation == expected
+            guard isServed else { throw c.refused("its activation \(activation) in the place of \(expected) has none") }
+        }
+        if c.node.attribute("clip") != nil { throw c.refused("it clips its gates") }
+        if c.int("input_forget") != 0 { throw c.refused("its input and forget gates are coupled") }
+        if c.isGiven(7) { throw c.refused("it has peepholes") }
+
+        if c.int("layout") != 0 { throw c.refused("its batch comes first (layout = 1), which the engine does not run either") }
+
+        let x = c.x, states = c.output(0), dStates = c.cotangents.first ?? nil
+        let ends = [1, 2].map { $0 < c.cotangents.count ? c.cotangents[$0] : nil }
+        let starts = [c.optionalInput(5), gates == 4 ? c.optionalInput(6) : nil]
+        let isLive = c.optionalInput(4).map { live($0, x) }
+
+        var parts: [Parts] = []
+        for number in 0..<count {
+            func pick(_ value: Symbol, axis: Int) -> Symbol { place(value, number, axis: axis) }
+            let isReversed = direction == "reverse" || number == 1
+            let own = pick(states, axis: 1)
+            let zero = place(own, 0, axis: 0).zeros
+            let first = starts[0].map { pick($0, axis: 0) } ?? zero
+            let biases = c.optionalInput(3).map { split(pick($0, axis: 0), 2, axis: 0) }
+            parts.append(
+                try kind(
+                    Direction(
+                        context: c, isReversed: isReversed, activation: given.isEmpty ? activations[0] : given[number % given.count], x: x,
+                        w: pick(c.input(1), axis: 0), r: pick(c.input(2), axis: 0), inputBias: biases?[0], recurrentBias: biases?[1],
+                        before: shifted(own, first, isReversed, isLive), states: own,
+                        firstCell: gates == 4 ? starts[1].map { pick($0, axis: 0) } ?? zero : nil, isLive: isLive,
+                        dStates: dStates.map { pick($0, axis: 1) } ?? own.zeros, dLast: ends[0].map { pick($0, axis: 0) } ?? zero,
+                        dLastCell: gates == 4 ? ends[1].map { pick($0, axis: 0) } ?? zero : nil)))
+        }
+        func stack(_ values: [Symbol]) -> Symbol {
+            let rows = values.map { $0.unsqueezed([0]) }
+            return rows[0].concatenated(Array(rows.dropFirst()))
+        }
+        let dx = parts.dropFirst().reduce(parts[0].x) { $0 + $1.x }
+        let cells = parts.compactMap(\.firstCell)
+        return [
+            dx, stack(parts.map(\.w)), stack(parts.map(\.r)), stack(parts.map(\.bias)), nil, stack(parts.map(\.firstState)),
+            cells.isEmpty ? nil : stack(cells),
+        ]
+    }
+
+    private static func place(_ value: Symbol, _ number: Int, axis: Int) -> Symbol {
+        var extents = value.extents
+        if extents?.indices.contains(axis) == true { extents?.remove(at: axis) }
+        return value.apply("Gather", [value.graph.constant(.int64, [], [Int64(number)])], [Attribute("axis", .int(Int64(axis)))], extents: extents)
+    }
+
+    /// The state before each step: that of the step before, and the first at the end where the operator begins.
+    private static func shifted(_ states: Symbol, _ first: Symbol, _ isReversed: Bool, _ isLive: Symbol?) -> Symbol {
+        let graph = states.graph
+        func slice(_ value: Symbol, _ start: Int, _ end: Int) -> Symbol {
+            value.apply("Slice", [graph.integers([start]), graph.integers([end]), graph.integers([0])])
+        }
+        let edge = first.unsqueezed([0])
+        guard isReversed else { return edge.concatenated([slice(states, 0, -1)], extents: states.extents).stating(states.extents) }
+        let moved = slice(states, 1, Int.max).concatenated([edge], extents: states.extents).stating(states.extents)
+        guard let isLive else { return moved }
+        // The last step of a short row begins with the first state too.
+        let next = slice(isLive, 1, Int.max)
+        let none = place(isLive, 0, axis: 0)
+        return next.concatenated([none.and(none.not).unsqueezed([0])]).stating(isLive.extents).select(moved, edge)
+    }
+
+    /// `[T, B, 1]`: whether a step lies within its row's length.
+    private static func live(_ lengths: Symbol, _ x: Symbol) -> Symbol {
+        let graph = x.graph
+        func number(_ value: Int64) -> Symbol { graph.constant(.int64, [], [value]) }
+        let steps = number(0).apply("Range", [x.extent(0).squeezed([0]), number(1)], extents: [x.extents?[0] ?? .unknown])
+        return (steps.unsqueezed([1]) < lengths.cast(to: .int64).unsqueezed([0])).unsqueezed([2])
+            .stating([x.extents?[0] ?? .unknown, x.extents?[1] ?? .unknown, .fixed(1)])
+    }
+}
+
+// The three kinds.
+extension Recurrent {
+    /// `i, o, f` and the candidate `g`; `c' = f c + i g`, `h' = o tanh c'`.
+    private static func longShortTerm(_ d: Direction) throws(AutodiffError) -> Parts {
+        let gates = d.split(d.fromInputs + d.fromStates, 4)
+        let (i, o, f, g) = (gates[0].sigmoid, gates[1].sigmoid, gates[2].sigmoid, gates[3].tanh)
+        guard let firstCell = d.firstCell, let dLastCell = d.dLastCell else { throw d.context.refused("it has no cell") }
+        let cells = try d.scan(forwards: true, [firstCell], over: [f, i * g]) { (states, step, isLive) in
+            let next = step[0] * states[0] + step[1]
+            let kept = isLive.map { $0.select(next, states[0]) } ?? next
+            return ([kept], [kept, states[0]])
+        }
+        let bent = cells.results[0].tanh
+        // What a cotangent of h and of c' becomes by each gate's argument.
+        let toOutput = bent * o * (1 - o), throughCell = o * (1 - bent.squared)
+        let toInput = g * i * (1 - i), toForget = cells.results[1] * f * (1 - f), toCandidate = i * (1 - g.squared)
+        let back = try d.scan(
+            forwards: false, [d.dLast, dLastCell], over: [d.dStates, toOutput, throughCell, toInput, toForget, toCandidate, f]
+        ) { (states, step, isLive) in
+            let dh = states[0] + step[0]
+            let dc = states[1] + dh * step[2]
+            let gates = (dc * step[3]).concatenated([dh * step[1], dc * step[4], dc * step[5]], axis: -1)
+            let toStates = gates.matrixProduct(d.r)
+            guard let isLive else { return ([toStates, dc * step[6]], [gates]) }
+            return ([isLive.select(toStates, states[0]), isLive.select(dc * step[6], states[1])], [isLive.select(gates, 0)])
+        }
+        let gatesBack = back.results[0]
+        let bias = gatesBack.sum([0, 1], keep: false)
+        return Parts(
+            x: gatesBack.matrixProduct(d.w), w: d.weightGradient(gatesBack, d.x), r: d.weightGradient(gatesBack, d.before),
+            bias: bias.concatenated([bias]), firstState: back.states[0], firstCell: back.states[1])
+    }
+
+    /// `z, r` and the candidate `n`; `h' = (1 - z) n + z h`. The reset gate applies to the state's product (`linear_before_reset`) or to the state.
+    private static func gated(_ d: Direction) throws(AutodiffError) -> Parts {
+        let isLinear = d.context.int("linear_before_reset") != 0
+        let inputs = d.split(d.fromInputs, 3), states = d.split(d.fromStates, 3)
+        let (z, r) = ((inputs[0] + states[0]).sigmoid, (inputs[1] + states[1]).sigmoid)
+        let weights = split(d.r, 3, axis: 0)
+        let n: Symbol
+        if isLinear {
+            n = (inputs[2] + r * states[2]).tanh
+        } else {
+            let product = (r * d.before).matrixProduct(weights[2].transposed([1, 0]), extents: d.before.extents)
+            n = (inputs[2] + (d.recurrentBias.map { product + split($0, 3, axis: 0)[2] } ?? product)).tanh
+        }
+        let toUpdate = (d.before - n) * z * (1 - z), toCandidate = (1 - z) * (1 - n.squared), slope = r * (1 - r)
+        let toReset = isLinear ? states[2] * slope : d.before * slope
+        let gatesWeight = weights[0].concatenated([weights[1]], axis: 0)
+        let back = try d.scan(forwards: false, [d.dLast], over: [d.dStates, toUpdate, toCandidate, toReset, z, r]) { (carried, step, isLive) in
+            let dh = carried[0] + step[0]
+            let candidate = dh * step[2]
+            let update = dh * step[1]
+            let reset: Symbol, throughCandidate: Symbol
+            if isLinear {
+                reset = candidate * step[3]
+                throughCandidate = (candidate * step[5]).matrixProduct(weights[2])
+            } else {
+                let product = candidate.matrixProduct(weights[2])
+                reset = product * step[3]
+                throughCandidate = product * step[5]
+            }
+            let toStates = dh * step[4] + throughCandidate + update.concatenated([reset], axis: -1).matrixProduct(gatesWeight)
+            guard let isLive else { return ([toStates], [update, reset, candidate]) }
+            return ([isLive.select(toStates, carried[0])], [update, reset, candidate].map { isLive.select($0, 0) })
+        }
+        let (update, reset, candidate) = (back.results[0], back.results[1], back.results[2])
+        let fromInputs = update.concatenated([reset, candidate], axis: 2)
+        let recurrent = isLinear ? candidate * r : candidate
+        let dr: Symbol
+        if isLinear {
+            dr = d.weightGradient(update.concatenated([reset, recurrent], axis: 2), d.before)
+        } else {
+            dr = d.weightGradient(update.concatenated([reset], axis: 2), d.before)
+                .concatenated([d.weightGradient(candidate, r * d.before)], axis: 0)
+        }
+        return Parts(
+            x: fromInputs.matrixProduct(d.w), w: d.weightGradient(fromInputs, d.x), r: dr,
+            bias: fromInputs.sum([0, 1], keep: false).concatenated([update.concatenated([reset, recurrent], axis: 2).sum([0, 1], keep: false)]),
+            firstState: back.states[0])
+    }
+
+    /// `h' = f(W x + R h + b)`, whose slope follows from `h'` itself.
+    private static func simple(_ d: Direction) throws(AutodiffError) -> Parts {
+        let slope: Symbol
+        switch d.activation {
+        case "Relu": slope = (d.states > 0).cast(to: d.x.elementType)
+        case "Sigmoid": slope = d.states * (1 - d.states)
+        default: slope = 1 - d.states.squared
+        }
+        let back = try d.scan(forwards: false, [d.dLast], over: [d.dStates, slope]) { (carried, step, isLive) in
+            let argument = (carried[0] + step[0]) * step[1]
+            let toStates = argument.matrixProduct(d.r)
+            guard let isLive else { return ([toStates], [argument]) }
+            return ([isLive.select(toStates, carried[0])], [isLive.select(argument, 0)])
+        }
+        let bias = back.results[0].sum([0, 1], keep: false)
+        return Parts(
+            x: back.results[0].matrixProduct(d.w), w: d.weightGradient(back.results[0], d.x), r: d.weightGradient(back.results[0], d.before),
+            bias: bias.concatenated([bias]), firstState: back.states[0])
+    }
+}
