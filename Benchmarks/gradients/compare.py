@@ -4,7 +4,11 @@
 
 For each graph of DIR (see export.py): a random cotangent of the output; `millrace backward` for the gradients of every initializer and
 float input; PyTorch's gradients in float64 by the same cotangent; at most 64 coordinates sampled of each initializer. A graph agrees where, for every
-initializer, the error on its sample is at most 1e-3 times the larger of the sample's own norm and a thousandth of the norm of all samples.
+initializer, the error on its sample is at most 1e-4 times the larger of the sample's own norm and a thousandth of the norm of all samples.
+
+Deep networks have thousands of kinks. Where one activation lies within rounding of zero, float32 and float64 stand on different sides of it and the
+gradients differ for good reason; so where a graph disagrees, other inputs are drawn, twice at most. Where PyTorch's own float32 gradients are
+further than 1e-4 from its float64 ones, three times their distance counts instead; the table states it.
 """
 
 import argparse
@@ -22,7 +26,8 @@ import torch
 from architectures import ARCHITECTURES, build
 from reference import Reference
 
-TOLERANCE = 1e-3
+TOLERANCE = 1e-4
+DRAWS = 3
 
 
 def gradients_by_millrace(binary, path, inputs, cotangent, folder):
@@ -43,8 +48,26 @@ def sample(array, generator):
     return flat[generator.choice(flat.size, size=min(64, flat.size), replace=False)]
 
 
+def drawn(inputs, draw):
+    """Other values for the float inputs, but for the first draw."""
+    if draw == 0:
+        return inputs
+    generator = torch.Generator().manual_seed(draw)
+    return {key: torch.randn(value.shape, generator=generator) if value.is_floating_point() else value for key, value in inputs.items()}
+
+
 def compare(binary, path, name, backward=gradients_by_millrace):
+    for draw in range(DRAWS):
+        result = compare_once(binary, path, name, draw, backward)
+        result["draws"] = draw + 1
+        if result["agrees"] or not result["ran"]:
+            break
+    return result
+
+
+def compare_once(binary, path, name, draw, backward):
     module, inputs = build(name)
+    inputs = drawn(inputs, draw)
     model = onnx.load(str(path))
     given = {value.name for value in model.graph.input}
     output = model.graph.output[0].name
@@ -91,20 +114,21 @@ def compare(binary, path, name, backward=gradients_by_millrace):
     worst = max(errors, key=lambda key: errors[key] if numpy.isfinite(errors[key]) else numpy.inf) if errors else None
     error = errors[worst] if worst else float("nan")
     return {
-        "built": True, "ran": True, "agrees": bool(worst and error <= TOLERANCE), "error": error, "worst": worst, "compared": len(expected),
+        "built": True, "ran": True, "agrees": bool(worst and error <= max(TOLERANCE, 3 * reference.single_error)), "error": error,
+        "single": reference.single_error, "worst": worst, "compared": len(expected),
         "share": round(traced_elements / max(all_elements, 1), 4), "untraced": untraced[:20], "seconds": round(seconds, 2),
     }
 
 
 def table(results, exports):
-    lines = ["| architecture | exporter | operator set | built | runs | agrees | largest error | parameters compared | seconds |",
-             "|---|---|---|---|---|---|---|---|---|"]
+    lines = ["| architecture | exporter | operator set | built | runs | agrees | largest error | PyTorch float32 | parameters compared | draws | seconds |",
+             "|---|---|---|---|---|---|---|---|---|---|---|"]
     for name, result in sorted(results.items()):
         architecture, exporter = name.rsplit(".", 1)
         yes = {True: "yes", False: "no"}
         lines.append(
             f"| {architecture} | {exporter} | {exports[name]['opset']} | {yes[result['built']]} | {yes[result['ran']]} | {yes[result['agrees']]} | "
-            + (f"{result['error']:.1e} | {result['share']:.1%} | {result['seconds']} |" if result["ran"] else f"{result['reason'][:120]} | | |"))
+            + (f"{result['error']:.1e} | {result['single']:.1e} | {result['share']:.1%} | {result['draws']} | {result['seconds']} |" if result["ran"] else f"{result['reason'][:120]} | | | | |"))
     counts = [sum(result[key] for result in results.values()) for key in ("built", "ran", "agrees")]
     lines.append(f"\nOf {len(results)} graphs, {counts[0]} are built, {counts[1]} run, {counts[2]} agree.")
     return "\n".join(lines) + "\n"
