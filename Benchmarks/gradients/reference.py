@@ -77,18 +77,6 @@ def gate_order(module):
                 [numpy.concatenate([reordered(parts[i]), reordered(parts[i + 1])]) for i in range(0, len(parts), 2)])
 
 
-def gradients_of(module, inputs, cotangent, kind):
-    """By every parameter and float input, under their names."""
-    given = {name: value.detach().to(kind, copy=True).requires_grad_() if value.is_floating_point() else value for name, value in inputs.items()}
-    output = module(*given.values())
-    wanted = {**dict(module.named_parameters()), **{name: value for name, value in given.items() if value.is_floating_point()}}
-    found = torch.autograd.grad(output, list(wanted.values()), cotangent.to(kind), allow_unused=True)
-    return {
-        name: (torch.zeros_like(value) if gradient is None else gradient).detach().double().numpy()
-        for (name, value), gradient in zip(wanted.items(), found)
-    }
-
-
 def largest_error(got, expected):
     """Over the parameters: the error's norm by the larger of the parameter's own and a thousandth of that of the whole gradient."""
     whole = numpy.sqrt(sum(float(numpy.sum(value**2)) for value in expected.values()))
@@ -100,27 +88,39 @@ def largest_error(got, expected):
 class Reference:
     def __init__(self, module, inputs, seed=5):
         self.inputs = inputs
-        self.modules = [module, fold_normalizations(module, inputs)]
+        # Copied before any of them runs: some modules keep what they computed, gradient or none.
+        single = copy.deepcopy(module).float()
+        variants = [module, fold_normalizations(module, inputs)]
+        self.cotangent = None
         self.candidates = []
-        self.input_gradients = {}
-        for position, variant in enumerate(self.modules):
-            variant.requires_grad_(True)
+        for position, variant in enumerate(variants):
             values, gradients = self.differentiate(variant.double(), seed, position)
             self.collect(variant, values, gradients, position)
-        single = copy.deepcopy(module).float()
-        self.single_error = largest_error(gradients_of(single, self.inputs, self.cotangent, torch.float32), self.exact)
+        self.single_error = largest_error(self.gradients_of(single, torch.float32), self.exact)
 
     def differentiate(self, module, seed, position):
-        if position == 0:
-            with torch.no_grad():
-                output = module(*[value.double() if value.is_floating_point() else value for value in self.inputs.values()])
-            generator = torch.Generator().manual_seed(seed)
-            self.cotangent = torch.randn(output.shape, generator=generator, dtype=torch.float64).float()
-        gradients = gradients_of(module, self.inputs, self.cotangent, torch.float64)
+        gradients = self.gradients_of(module, torch.float64, seed)
         if position == 0:
             self.exact = gradients
             self.input_gradients = {name: gradients[name] for name, value in self.inputs.items() if value.is_floating_point()}
         return {name: value.detach().numpy() for name, value in module.named_parameters()}, gradients
+
+    def gradients_of(self, module, kind, seed=None):
+        """By every parameter and float input, under their names. The first call draws the cotangent."""
+        given = {
+            name: value.detach().to(kind, copy=True).requires_grad_() if value.is_floating_point() else value for name, value in self.inputs.items()
+        }
+        module.requires_grad_(True)
+        output = module(*given.values())
+        if self.cotangent is None:
+            generator = torch.Generator().manual_seed(seed)
+            self.cotangent = torch.randn(output.shape, generator=generator, dtype=torch.float64).float()
+        wanted = {**dict(module.named_parameters()), **{name: value for name, value in given.items() if value.is_floating_point()}}
+        found = torch.autograd.grad(output, list(wanted.values()), self.cotangent.to(kind), allow_unused=True)
+        return {
+            name: (torch.zeros_like(value) if gradient is None else gradient).detach().double().numpy()
+            for (name, value), gradient in zip(wanted.items(), found)
+        }
 
     def collect(self, module, values, gradients, position):
         def add(key, value, gradient):

@@ -113,7 +113,15 @@ extension Symbol {
             guard let own = extents?[axis] else { break }
             extents?[axis] = own.value.map { .fixed($0 + before[position] + after[position]) } ?? .unknown
         }
-        return apply("Pad", [graph.integers(before + after), nil, graph.integers(axes)], extents: extents)
+        guard let rank else { return apply("Pad", [graph.integers(before + after), nil, graph.integers(axes)], extents: extents) }
+        // All axes are said where they are known: ONNX Runtime 1.32, moving a Transpose past a Pad, permutes the pads as if they were all there.
+        var pads = [Int](repeating: 0, count: 2 * rank)
+        for (position, axis) in axes.enumerated() {
+            let resolved = axis < 0 ? axis + rank : axis
+            pads[resolved] = before[position]
+            pads[rank + resolved] = after[position]
+        }
+        return apply("Pad", [graph.integers(pads)], extents: extents)
     }
 
     /// Integer shapes joined to one list, or values along `axis`.
