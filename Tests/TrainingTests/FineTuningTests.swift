@@ -146,13 +146,14 @@ import Testing
     }
 
     /// A batch that the model fixes is filled up with rows that do not count: the loss of an epoch without a step is that of the rows.
-    @Test func aFixedBatchIsFilledUpWithRowsThatDoNotCount() throws {
+    @Test(arguments: [7, 11, 13])
+    func aFixedBatchIsFilledUpWithRowsThatDoNotCount(size: Int) throws {
         let directory = try TemporaryDirectory("tuning")
         var recipe = Self.crossEntropy
         recipe.schedule = Schedule(peak: 0)
         recipe.weightDecay = 0
-        let open = try tuning(directory, recipe: recipe, folder: "open") { $0.epochs = 1; $0.batchSize = 7 }.run()
-        let fixed = try tuning(directory, model: Models.perceptron(batch: .fixed(7)), recipe: recipe, folder: "fixed") { $0.epochs = 1 }.run()
+        let open = try tuning(directory, recipe: recipe, folder: "open") { $0.epochs = 1; $0.batchSize = size }.run()
+        let fixed = try tuning(directory, model: Models.perceptron(batch: .fixed(size)), recipe: recipe, folder: "fixed") { $0.epochs = 1 }.run()
         #expect(abs(open.history[1].trainingLoss! - fixed.history[1].trainingLoss!) < 1e-6)
         for metric in [Metric.loss, .accuracy] { #expect(abs(open.before[metric]! - fixed.before[metric]!) < 1e-6) }
     }
