@@ -39,7 +39,7 @@ extension Dispatcher {
                     file: .init(path: pipeline.spoolPath(of: .labelled) + "/" + file.path, digest: file.digest),
                     kept: publisher.keptPath(.labels(digest: file.digest, name: file.path), pipeline: pipeline))
             },
-            subject: arrival.role == .labelled ? arrival.number : nil, 
+            subject: arrival.role == .labelled ? arrival.number : nil,
             checkpoints: publisher.keptPath(.checkpoints(run: run.run), pipeline: pipeline))
     }
 
