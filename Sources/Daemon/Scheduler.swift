@@ -24,16 +24,6 @@ package struct Scheduler: Sendable {
         case fineTune(parent: Int)
     }
 
-    /// Why an arrival has not started.
-    package enum Wait: Hashable, Sendable {
-        case forModel(arrival: Int64)
-        case forFirstModel
-        case forLabels(arrival: Int64)
-        case forRetry(at: Duration)
-        case forRoom
-        case paused
-    }
-
     /// `version` is in force for arrivals numbered above `position`.
     package struct Activation: Hashable, Sendable {
         package let position: Int64
@@ -183,20 +173,6 @@ package struct Scheduler: Sendable {
 
     /// When something that waits for time becomes due, if that is all it waits for.
     package var nextWake: Duration? { lanes.values.compactMap { $0.isPaused ? nil : $0.retries.values.min() }.min() }
-
-    /// Why `arrival` waits; nil where it runs or is not known here.
-    package func wait(of arrival: Int64, in pipeline: String, now: Duration) -> Wait? {
-        guard let lane = lanes[pipeline], !lane.taken.contains(arrival) else { return nil }
-        let isModel = lane.undecidedModels.contains(arrival)
-        let isLabels = lane.waitingLabels.contains(arrival)
-        guard isModel || isLabels || lane.waitingData.contains(arrival) else { return nil }
-        if lane.isPaused { return .paused }
-        if let time = lane.retries[arrival], time > now { return .forRetry(at: time) }
-        if let model = lane.undecidedModels.first, model < arrival { return .forModel(arrival: model) }
-        if !isModel, lane.version(for: arrival) == nil { return .forFirstModel }
-        if isLabels, let labels = lane.waitingLabels.first, labels < arrival { return .forLabels(arrival: labels) }
-        return .forRoom
-    }
 
     /// The number of data arrivals that wait here, to be kept near a window's size by whoever reads the ledger.
     package func heldData(in pipeline: String) -> Int {

@@ -1,5 +1,3 @@
-internal import Foundation
-
 /// What several pipelines, or one with its root, get wrong together. Reads the disk only to follow links and to see whose a spool is.
 package enum Conflicts {
     /// In the order of `pipelines`; empty where they can run side by side. `root` holds the state folder.
@@ -81,12 +79,6 @@ package enum Conflicts {
 
     // MARK: Spools of sync tools
 
-    /// Files that two-way sync tools leave in a folder they own, with the tool's name.
-    private static let syncMarkers = [
-        ".stfolder": "Syncthing", ".sync": "Resilio Sync", ".dropbox": "Dropbox", ".dropbox.cache": "Dropbox",
-        ".owncloudsync.log": "ownCloud", ".nextcloudsync.log": "Nextcloud",
-    ]
-
     private static func ownedSpools(_ pipeline: Pipeline, root: String) -> [Problem] {
         let word: String
         switch pipeline.after {
@@ -96,21 +88,12 @@ package enum Conflicts {
         }
         guard !pipeline.allowUpstreamDelete else { return [] }
         return pipeline.places.filter { $0.role == .spool }.compactMap { place in
-            guard let tool = syncTool(owning: CanonicalPaths.real(place.path)) else { return nil }
+            guard let tool = SyncOwner.of(place.path) else { return nil }
             return pipeline.problem(
                 .overlap, "after",
                 "\(tool) owns \(shown(place.path, root: root)), and `\(word)` would delete the files on its other side too",
                 "write `after: keep`, or allow_upstream_delete: true")
         }
-    }
-
-    private static func syncTool(owning path: String) -> String? {
-        var folder = path
-        while !folder.isEmpty {
-            for (marker, tool) in syncMarkers where FileManager.default.fileExists(atPath: folder + "/" + marker) { return tool }
-            folder = folder.lastIndex(of: "/").map { String(folder[..<$0]) } ?? ""
-        }
-        return nil
     }
 }
 

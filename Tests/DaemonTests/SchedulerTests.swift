@@ -13,7 +13,6 @@ import Testing
         var s = scheduler("p")
         s.dataArrived(1, in: "p")
         #expect(s.starts(now: .zero, room: 9).isEmpty)
-        #expect(s.wait(of: 1, in: "p", now: .zero) == .forFirstModel)
         s.modelArrived(2, in: "p")
         #expect(s.starts(now: .zero, room: 9) == [.init(pipeline: "p", arrival: 2, work: .decideModel)])
         #expect(s.starts(now: .zero, room: 9).isEmpty)
@@ -31,7 +30,6 @@ import Testing
         #expect(Set(s.starts(now: .zero, room: 9)) == [
             .init(pipeline: "p", arrival: 3, work: .decideModel), .init(pipeline: "p", arrival: 2, work: .score(version: 1)),
         ])
-        #expect(s.wait(of: 4, in: "p", now: .zero) == .forModel(arrival: 3))
         s.finished(3, in: "p")  // rejected: no activation
         #expect(s.starts(now: .zero, room: 9) == [.init(pipeline: "p", arrival: 4, work: .score(version: 1))])
     }
@@ -76,7 +74,6 @@ import Testing
         #expect(s.starts(now: .zero, room: 1).map(\.arrival) == [1])
         s.failed(1, in: "p", retryAt: .seconds(2))
         #expect(s.starts(now: .seconds(1), room: 9).map(\.arrival) == [2])
-        #expect(s.wait(of: 1, in: "p", now: .seconds(1)) == .forRetry(at: .seconds(2)))
         #expect(s.starts(now: .seconds(2), room: 9).map(\.arrival) == [1])
     }
 
@@ -85,13 +82,11 @@ import Testing
         s.labelsArrived(1, in: "p")
         s.labelsArrived(2, in: "p")
         #expect(s.starts(now: .zero, room: 9).isEmpty)
-        #expect(s.wait(of: 1, in: "p", now: .zero) == .forFirstModel)
         s.activated(.init(position: 0, version: 1), in: "p")
         s.dataArrived(3, in: "p")
         #expect(Set(s.starts(now: .zero, room: 9)) == [
             .init(pipeline: "p", arrival: 1, work: .fineTune(parent: 1)), .init(pipeline: "p", arrival: 3, work: .score(version: 1)),
         ])
-        #expect(s.wait(of: 2, in: "p", now: .zero) == .forLabels(arrival: 1))
         s.failed(1, in: "p", retryAt: .seconds(5))
         #expect(s.starts(now: .seconds(1), room: 9).isEmpty, "the next labels wait for their turn")
         #expect(s.starts(now: .seconds(5), room: 9) == [.init(pipeline: "p", arrival: 1, work: .fineTune(parent: 1))])
@@ -107,7 +102,6 @@ import Testing
         s.labelsArrived(2, in: "p")
         s.modelArrived(3, in: "p")
         #expect(s.starts(now: .zero, room: 9) == [.init(pipeline: "p", arrival: 1, work: .decideModel)])
-        #expect(s.wait(of: 2, in: "p", now: .zero) == .forModel(arrival: 1))
         s.finished(1, in: "p")
         #expect(s.starts(now: .zero, room: 9).map(\.arrival).sorted() == [2, 3])
     }
@@ -138,7 +132,6 @@ import Testing
         s.dataArrived(1, in: "a")
         s.pause("a")
         #expect(s.starts(now: .zero, room: 9).isEmpty)
-        #expect(s.wait(of: 1, in: "a", now: .zero) == .paused)
         s.resume("a")
         #expect(s.starts(now: .zero, room: 9).count == 1)
     }

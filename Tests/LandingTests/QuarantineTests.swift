@@ -84,21 +84,4 @@ import Testing
         #expect(path.lastComponent!.string.utf8.count <= 255 && path.lastComponent!.string.hasSuffix(".reason.json"))
         #expect(try quarantine(scene).reason(relative: FilePath(name)).path == name)
     }
-
-    @Test(arguments: [
-        (".stfolder/x", "Syncthing"), (".stignore", "Syncthing"), (".dropbox", "Dropbox"), (".sync_0123abcd.db", "Nextcloud or ownCloud"),
-        (".owncloudsync.log", "Nextcloud or ownCloud"), (".sync/ID", "Resilio Sync"), ("RCLONE_TEST", "rclone bisync"),
-    ])
-    func knowsWhoSyncsASpool(evidence: String, tool: String) throws {
-        let scene = try Scene("owner")
-        #expect(SyncOwner.of(scene.spool) == nil)
-        try scene.folder.write("", to: "root/" + evidence)
-        #expect(SyncOwner.of(scene.spool)?.tool == tool)
-    }
-
-    @Test func aSettingsFolderIsNoSyncedFolder() throws {
-        let scene = try Scene("settings")
-        try scene.folder.write("", to: "root/.dropbox/info.json")
-        #expect(SyncOwner.of(scene.spool) == nil)
-    }
 }

@@ -167,4 +167,20 @@ import Testing
         try write("a", more: "after: keep")
         #expect(problems("p") == [])
     }
+
+    @Test(arguments: [
+        (".stfolder/x", "Syncthing"), (".stignore", "Syncthing"), (".dropbox", "Dropbox"), (".sync_0123abcd.db", "Nextcloud or ownCloud"),
+        (".owncloudsync.log", "Nextcloud or ownCloud"), (".sync/ID", "Resilio Sync"), ("RCLONE_TEST", "rclone bisync"),
+    ])
+    func knowsWhoSyncsASpool(evidence: String, tool: String) throws {
+        try folder.write("", to: "root/spool/a.csv")
+        #expect(SyncOwner.of(folder("root/spool")) == nil)
+        try folder.write("", to: "root/" + evidence)
+        #expect(SyncOwner.of(folder("root/spool")) == tool)
+    }
+
+    @Test func aSettingsFolderIsNoSyncedFolder() throws {
+        try folder.write("", to: "root/.dropbox/info.json")
+        #expect(SyncOwner.of(folder("root/spool")) == nil)
+    }
 }

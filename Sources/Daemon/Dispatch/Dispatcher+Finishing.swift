@@ -230,8 +230,9 @@ extension Dispatcher {
             var again = arrival
             again.nextAttemptAt = end.attempt.nextAttemptAt
             held[arrival.number] = again
-            scheduler.failed(
-                arrival.number, in: arrival.pipeline, retryAt: (end.attempt.nextAttemptAt ?? now).scheduling)
+            // What is handed back waits for the next daemon; should this one go on after all, it does not try again and again without a pause.
+            let next = end.attempt.nextAttemptAt ?? now.advanced(by: .seconds(1))
+            scheduler.failed(arrival.number, in: arrival.pipeline, retryAt: next.scheduling)
         }
         for (index, published) in ends.published.enumerated() {
             self.decided(decided[index], by: published)

@@ -1,24 +1,24 @@
-package import SystemPackage
+internal import Foundation
 
 /// Tools that carry deletions back to where a file came from: under them `archive` and `delete` take the user's own copy too.
 package enum SyncOwner {
-    /// Names the tool that owns `directory` and the file that shows it, looking in it and in all directories above; nil when none is known.
-    package static func of(_ directory: FilePath) -> (tool: String, evidence: FilePath)? {
-        guard var place = try? Disk.resolve(directory) else { return nil }
+    /// Names the tool that owns `directory`, by what it leaves there or in a directory above; nil when none is known.
+    package static func of(_ directory: String) -> String? {
+        var place = CanonicalPaths.real(directory)
         while true {
-            for name in (try? Disk.names(in: place)) ?? [] {
-                if let tool = tool(name.string, in: place) { return (tool, place.appending(name)) }
+            for name in (try? FileManager.default.contentsOfDirectory(atPath: place)) ?? [] {
+                if let tool = tool(name, in: place) { return tool }
             }
-            let above = place.removingLastComponent()
-            if above == place || above.isEmpty { return nil }
-            place = above
+            if place == "/" || place.isEmpty { return nil }
+            let above = place[..<(place.lastIndex(of: "/") ?? place.startIndex)]
+            place = above.isEmpty ? "/" : String(above)
         }
     }
 
-    private static func tool(_ name: String, in directory: FilePath) -> String? {
+    private static func tool(_ name: String, in directory: String) -> String? {
         func isFile(_ name: String) -> Bool {
-            guard let status = try? Disk.status(directory.pushing(FilePath(name))) else { return false }
-            return status.kind == .regular
+            var isDirectory: ObjCBool = false
+            return FileManager.default.fileExists(atPath: directory + "/" + name, isDirectory: &isDirectory) && !isDirectory.boolValue
         }
         switch name {
         case ".stfolder", ".stignore", ".stversions": return "Syncthing"
