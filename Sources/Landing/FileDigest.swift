@@ -10,9 +10,10 @@ package enum FileDigest {
 
     private static let bufferSize = 256 << 10
 
+    /// Copies only what does not lie in one piece.
     package static func of(bytes: some Sequence<UInt8>) -> String {
-        let array = Array(bytes)
-        return array.withUnsafeBytes { hexadecimal(SHA256.hash(data: $0)) }
+        let inPlace = bytes.withContiguousStorageIfAvailable { hexadecimal(SHA256.hash(data: UnsafeRawBufferPointer($0))) }
+        return inPlace ?? Array(bytes).withUnsafeBytes { hexadecimal(SHA256.hash(data: $0)) }
     }
 
     /// Follows symbolic links; refuses what is not a regular file. Throws `changedWhileRead` when the stamp after differs from that before.

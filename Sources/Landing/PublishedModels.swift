@@ -30,13 +30,15 @@ package struct PublishedModels: Sendable {
     /// Those with a card, in rising order.
     package func versions() throws(LandingError) -> [Int] {
         var found: [Int] = []
-        for name in try Disk.names(in: path) {
-            guard let version = Int(name.string), version > 0, String(version) == name.string,
-                try Disk.status(cardPath(version)) != nil
-            else { continue }
-            found.append(version)
-        }
-        return found.sorted()
+        for version in try numbers() where try Disk.status(cardPath(version)) != nil { found.append(version) }
+        return found
+    }
+
+    /// Every number that a directory takes, whole or not, in rising order.
+    package func numbers() throws(LandingError) -> [Int] {
+        try Disk.names(in: path).compactMap { name in
+            Int(name.string).flatMap { $0 > 0 && String($0) == name.string ? $0 : nil }
+        }.sorted()
     }
 
     package func card(_ version: Int) throws(LandingError) -> Card { try Document.decode(Card.self, from: cardPath(version)) }

@@ -109,17 +109,17 @@ struct Audit: Encodable {
             check(card, in: directory, version, number)
         }
         guard let root = roots.last else { return }
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
+        let models = PublishedModels(path: FilePath(root))
+        let standing = (try? models.numbers()) ?? []
         // Read after the folder: a number is reserved before its folder appears.
         let numbers = Set(try ledger.versions(pipeline: pipeline).compactMap(\.version))
-        for name in names.sorted() {
-            guard let number = Int(name), String(number) == name, number > 0, !numbers.contains(number) else { continue }
+        for number in standing where !numbers.contains(number) {
             differences.append(
                 Difference(
-                    kind: .unknownVersion, path: "\(root)/\(name)", what: "the ledger knows no version \(number) of \(pipeline)",
+                    kind: .unknownVersion, path: "\(root)/\(number)", what: "the ledger knows no version \(number) of \(pipeline)",
                     remedy: "Move it away, or its number is taken when a model is next published."))
         }
-        try checkActive(pipeline, root)
+        try checkActive(pipeline, models)
     }
 
     private mutating func check(_ card: String, in directory: String, _ version: ModelVersion, _ number: Int) {
@@ -142,17 +142,20 @@ struct Audit: Encodable {
         }
     }
 
-    private mutating func checkActive(_ pipeline: String, _ root: String) throws(LedgerError) {
-        let path = root + "/ACTIVE"
-        let found = try lasting { () throws(LedgerError) -> (active: Int, text: String?)? in
+    private mutating func checkActive(_ pipeline: String, _ models: PublishedModels) throws(LedgerError) {
+        let found = try lasting { () throws(LedgerError) -> (active: Int, what: String)? in
             guard let active = try ledger.activeVersion(pipeline: pipeline) else { return nil }
-            let text = FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self).filter { !$0.isWhitespace } }
-            return text == "\(active)" ? nil : (active, text)
+            do throws(LandingError) {
+                guard let said = try models.active() else { return (active, "it is missing") }
+                return said == active ? nil : (active, "it says \(said), and version \(active) is active")
+            } catch {
+                return (active, "\(error)")
+            }
         }
-        guard let (active, text) = found else { return }
+        guard let (active, what) = found else { return }
         differences.append(
             Difference(
-                kind: .active, path: path, what: text.map { "it says \($0), and version \(active) is active" } ?? "it is missing",
+                kind: .active, path: models.path.appending("ACTIVE").string, what: what,
                 remedy: "millrace activate \(pipeline) \(active) writes it anew."))
     }
 

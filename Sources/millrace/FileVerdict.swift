@@ -1,3 +1,4 @@
+import Daemon
 import Foundation
 import Landing
 import Ledger
@@ -66,9 +67,7 @@ extension FileVerdict {
         let parts = companions.map { folder + "/" + $0.path }
         guard let stamp = Watcher.FileStamp(path: path, companions: parts), let arrival = known.visits.first?.arrival else { return nil }
         if known.stamp.inode == 0 || arrival.state == .waiting { return nil }
-        let isSame = Int64(bitPattern: stamp.inode) == known.stamp.inode && Int64(bitPattern: stamp.device) == known.stamp.device
-            && stamp.size == known.stamp.size && stamp.changed == known.stamp.changed
-        if isSame { return nil }
+        if stamp.recorded == known.stamp { return nil }
         let wentAway = known.stamp.changed < 0
         if !wentAway, let digest = arrival.digest {
             let found = try? FileDigest.ofModel(

@@ -13,6 +13,7 @@ struct Status: ParsableCommand {
         let daemon: DaemonLock.Holder?
         let pauses: Pauses
         let pipelines: [PipelineStatus]
+        let settling: [SettlingFiles]
         let pendingRequests: Int
         let pipelineProblems: [String]
     }
@@ -23,6 +24,7 @@ struct Status: ParsableCommand {
         let report = try worded {
             Report(
                 daemon: root.daemon, pauses: try ledger.pauses(), pipelines: try ledger.status(naming: lint.pipelines.map(\.name), now: .now),
+                settling: try lint.pipelines.map { try SettlingFiles(of: $0, ledger: ledger, daemon: root.daemon) },
                 pendingRequests: try ledger.pendingRequests().count, pipelineProblems: lint.problems.map(\.description))
         }
         if output.json { return try printJSON(report) }
@@ -31,7 +33,10 @@ struct Status: ParsableCommand {
         if report.pendingRequests > 0 { print("requests without an answer yet: \(report.pendingRequests)") }
         for problem in report.pipelineProblems { print("problem: \(problem)") }
         if report.pipelines.isEmpty { print("nothing has arrived") }
-        for pipeline in report.pipelines { show(pipeline) }
+        for pipeline in report.pipelines {
+            show(pipeline)
+            if let settling = report.settling.first(where: { $0.pipeline == pipeline.pipeline }) { show(settling) }
+        }
     }
 
     private func show(_ status: PipelineStatus) {
@@ -55,5 +60,11 @@ struct Status: ParsableCommand {
             if let remedy = blocked.explanation?.remedy { print("      \(remedy)") }
         }
         if blockedCount > status.quarantined.count { print("    and \(blockedCount - status.quarantined.count) more") }
+    }
+
+    private func show(_ settling: SettlingFiles) {
+        if settling.count > 0 { print("  settling, not numbered yet:") }
+        for file in settling.first { print("    \(file.role.rawValue) \(file.path): \(file.reason)") }
+        if settling.count > settling.first.count { print("    and \(settling.count - settling.first.count) more") }
     }
 }

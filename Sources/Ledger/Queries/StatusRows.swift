@@ -78,6 +78,14 @@ extension RunLedger {
         try read { (connection) throws(LedgerError) in try connection.pauses() }
     }
 
+    /// As which file the path was last numbered; nil where it never was.
+    package func stamp(of path: String, pipeline: String, role: ArrivalRole) throws(LedgerError) -> RecordedStamp? {
+        try read { (connection) throws(LedgerError) in
+            guard let key = try connection.pipelineKey(pipeline) else { return nil }
+            return try connection.stamp(of: path, key, role)
+        }
+    }
+
     /// Everything known about a path, by spool: a path relative to a spool may be in several. At most the newest `visits` arrivals of it.
     package func explain(
         path: String, pipeline: String? = nil, role: ArrivalRole? = nil, visits: Int = 20, now: UTCTime
@@ -91,11 +99,15 @@ extension RunLedger {
 }
 
 extension Connection {
+    fileprivate func stamp(of path: String, _ pipeline: Int64, _ role: ArrivalRole) throws(LedgerError) -> RecordedStamp? {
+        try first(
+            "SELECT device, inode, size, changed FROM files WHERE pipeline = ? AND role = ? AND path = ?", pipeline, role, path,
+            row: { RecordedStamp(device: $0.integer(0), inode: $0.integer(1), size: $0.integer(2), changed: $0.integer(3)) })
+    }
+
     fileprivate func explain(_ current: Int64, limit: Int, now: UTCTime) throws(LedgerError) -> FileExplanation? {
         guard let arrival = try arrival(current), let key = try pipelineKey(arrival.pipeline) else { return nil }
-        let stamp = try first(
-            "SELECT device, inode, size, changed FROM files WHERE pipeline = ? AND role = ? AND path = ?", key, arrival.role, arrival.path,
-            row: { RecordedStamp(device: $0.integer(0), inode: $0.integer(1), size: $0.integer(2), changed: $0.integer(3)) })
+        let stamp = try stamp(of: arrival.path, key, arrival.role)
         var visits: [FileExplanation.Visit] = []
         var next: Arrival? = arrival
         while let visit = next, visits.count < limit {

@@ -79,3 +79,13 @@ struct TreeScan {
         FileStamp(device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: 0, changed: 0)
     }
 }
+
+extension SpoolDirectory {
+    /// Calls `body` with each file below that could be an arrival by name and kind, relative to `path`, as it stands now: nothing is watched for it.
+    package func eachCandidate(_ body: (String, FileStamp) -> Void) {
+        let scan = TreeScan(root: FoundEntry.realPath(path) ?? path, admission: Admission(include: include)) { _ in }
+        _ = scan.walk(from: "", deep: true) { finding in
+            if case .file(let relative, let stamp) = finding { body(relative, stamp) }
+        }
+    }
+}
