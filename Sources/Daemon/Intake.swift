@@ -96,12 +96,12 @@ package final class Intake {
     private func number(_ files: [ArrivingFile], _ refused: [(Ledger.RefusedFile, SpoolInput)], at now: UTCTime) throws(LedgerError) -> [Numbered] {
         guard !files.isEmpty || !refused.isEmpty else { return [] }
         // Arrivals that are lost with the power are found and numbered again: nothing of them is visible before `intend`, which is durable and they
-        // with it. What is refused may be moved to quarantine next.
+        // with it. What is refused may be moved to quarantine next, and must be known before.
         let (outcomes, refusals) = try ledger.write(durably: !refused.isEmpty) { (tx) throws(LedgerError) in
             let outcomes = try tx.arrive(files, at: now)
             let refusals = try tx.refuse(refused.map(\.0), at: now)
             var events: [NewEvent] = []
-            for (file, outcome) in zip(files, outcomes) {
+            for (file, outcome) in zip(files, outcomes) where !outcome.isRefused || !refused.isEmpty {
                 guard let kind = outcome.eventKind else { continue }
                 events.append(NewEvent(kind, pipeline: file.pipeline, arrival: outcome.number))
             }
@@ -110,6 +110,13 @@ package final class Intake {
             }
             try tx.append(events, at: now)
             return (outcomes, refusals)
+        }
+        if refused.isEmpty, outcomes.contains(where: \.isRefused) {
+            // Only the ledger could tell that these are refused. One durable transaction makes those before it durable too.
+            try ledger.write { (tx) throws(LedgerError) in
+                try tx.append(
+                    zip(files, outcomes).filter { $1.isRefused }.map { NewEvent("refused", pipeline: $0.pipeline, arrival: $1.number) }, at: now)
+            }
         }
         var numbered: [String: Numbered] = [:]
         for (file, outcome) in zip(files, outcomes) {
@@ -174,6 +181,10 @@ package final class Intake {
 }
 
 extension ArrivalOutcome {
+    fileprivate var isRefused: Bool {
+        if case .refused = self { true } else { false }
+    }
+
     /// Nil where nothing happened.
     fileprivate var eventKind: String? {
         switch self {
