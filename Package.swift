@@ -59,10 +59,11 @@ let package = Package(
         .target(name: "Engine", dependencies: ["Tensors", "COnnxRuntime"]),
 
         // The file half.
+        .target(name: "Mounts"),
         .target(name: "Columnar", dependencies: ["Tensors", "CArrow"]),
-        .target(name: "Watcher", dependencies: ["CInotifyTools", system, logging]),
+        .target(name: "Watcher", dependencies: ["Mounts", "CInotifyTools", system, logging]),
         .target(name: "Landing", dependencies: [system, crypto]),
-        .target(name: "Ledger", dependencies: [grdb]),
+        .target(name: "Ledger", dependencies: ["Mounts", grdb]),
         .target(name: "PipelineConfig", dependencies: [yams, crypto]),
 
         // Where the halves meet.
@@ -102,6 +103,7 @@ let package = Package(
         tests(
             "Training", ["Autodiff", "Passes", "ONNX", "Engine", "Columnar", "Tensors"], exclude: ["Fixtures", "make-fixtures.py"]),
         tests("Columnar", ["Tensors"], exclude: ["Fixtures", "make-fixtures.py"]),
+        tests("Mounts", []),
         tests("Watcher", [system, logging], exclude: ["Traces"]),
         tests("Landing", [system]),
         tests("Ledger", [grdb]),

@@ -77,4 +77,20 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> BlockFeed::Next(bool *last) {
   }
 }
 
+arrow::Status TextSource::Select(const std::vector<int> &columns, const std::vector<std::shared_ptr<arrow::DataType>> &types) {
+  arrow::FieldVector fields;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const auto &field = file_schema_->field(columns[i]);
+    fields.push_back(types[i] ? field->WithType(types[i]) : field);
+  }
+  schema_ = arrow::schema(std::move(fields));
+  selected_ = columns;
+  return arrow::Status::OK();
+}
+
+void TextSource::Found(arrow::FieldVector fields) {
+  file_schema_ = schema_ = arrow::schema(std::move(fields));
+  for (int i = 0; i < schema_->num_fields(); ++i) selected_.push_back(i);
+}
+
 }  // namespace carrow

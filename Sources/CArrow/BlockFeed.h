@@ -28,4 +28,25 @@ class BlockFeed {
   bool at_end_ = false, started_ = false;
 };
 
+/// A text format: its schema is guessed from the first rows, and what is selected of it is parsed as it is told.
+class TextSource : public Source {
+ public:
+  std::shared_ptr<arrow::Schema> schema() const final { return schema_; }
+  arrow::Status Select(const std::vector<int> &columns, const std::vector<std::shared_ptr<arrow::DataType>> &types) final;
+
+ protected:
+  /// Selects every field.
+  void Found(arrow::FieldVector fields);
+
+  std::unique_ptr<BlockFeed> feed_;
+  std::shared_ptr<arrow::Buffer> block_;
+  bool last_ = false;
+  /// Of what is selected; `selected_` has the places in the file.
+  std::shared_ptr<arrow::Schema> schema_;
+  std::vector<int> selected_;
+
+ private:
+  std::shared_ptr<arrow::Schema> file_schema_;
+};
+
 }  // namespace carrow

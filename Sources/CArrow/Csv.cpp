@@ -13,7 +13,7 @@ namespace {
 
 namespace csv = arrow::csv;
 
-class CsvSource final : public Source {
+class CsvSource final : public TextSource {
  public:
   explicit CsvSource(const CArrowReadOptions &options) : has_header_(options.has_header) {
     parse_.delimiter = options.delimiter;
@@ -56,22 +56,8 @@ class CsvSource final : public Source {
     for (int32_t column = 0; column < column_count_; ++column) {
       ARROW_ASSIGN_OR_RAISE(auto type, Infer(column, cells[static_cast<size_t>(column)]));
       fields.push_back(arrow::field(names[column], std::move(type)));
-      selected_.push_back(column);
     }
-    file_schema_ = schema_ = arrow::schema(std::move(fields));
-    return arrow::Status::OK();
-  }
-
-  std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
-
-  arrow::Status Select(const std::vector<int> &columns, const std::vector<std::shared_ptr<arrow::DataType>> &types) override {
-    arrow::FieldVector fields;
-    for (size_t i = 0; i < columns.size(); ++i) {
-      const auto &field = file_schema_->field(columns[i]);
-      fields.push_back(types[i] ? field->WithType(types[i]) : field);
-    }
-    schema_ = arrow::schema(std::move(fields));
-    selected_ = columns;
+    Found(std::move(fields));
     return arrow::Status::OK();
   }
 
@@ -198,15 +184,10 @@ class CsvSource final : public Source {
   std::vector<std::string> given_names_;
   csv::ParseOptions parse_ = csv::ParseOptions::Defaults();
   csv::ConvertOptions convert_;
-  std::unique_ptr<BlockFeed> feed_;
-  std::shared_ptr<arrow::Buffer> block_;
   std::string_view rest_;
-  bool last_ = false;
   int64_t next_row_ = 1;
   int32_t column_count_ = 0;
   std::unique_ptr<csv::BlockParser> parser_;
-  std::shared_ptr<arrow::Schema> file_schema_, schema_;
-  std::vector<int> selected_;
   std::vector<std::shared_ptr<csv::Converter>> converters_;
 };
 

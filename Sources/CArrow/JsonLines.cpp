@@ -28,7 +28,7 @@ std::shared_ptr<arrow::DataType> KeepText(const std::shared_ptr<arrow::DataType>
   }
 }
 
-class JsonLinesSource final : public Source {
+class JsonLinesSource final : public TextSource {
  public:
   arrow::Status Open(const CArrowReadOptions &options, const std::shared_ptr<DescriptorFile> &file) {
     ARROW_ASSIGN_OR_RAISE(auto stream, TextStream(file, options.compression));
@@ -43,21 +43,7 @@ class JsonLinesSource final : public Source {
     arrow::FieldVector fields;
     for (const auto &field : inferred.ValueUnsafe()->schema()->fields())
       fields.push_back(field->WithType(KeepText(field->type())));
-    file_schema_ = schema_ = arrow::schema(std::move(fields));
-    for (int i = 0; i < schema_->num_fields(); ++i) selected_.push_back(i);
-    return arrow::Status::OK();
-  }
-
-  std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
-
-  arrow::Status Select(const std::vector<int> &columns, const std::vector<std::shared_ptr<arrow::DataType>> &types) override {
-    arrow::FieldVector fields;
-    for (size_t i = 0; i < columns.size(); ++i) {
-      const auto &field = file_schema_->field(columns[i]);
-      fields.push_back(types[i] ? field->WithType(types[i]) : field);
-    }
-    schema_ = arrow::schema(std::move(fields));
-    selected_ = columns;
+    Found(std::move(fields));
     return arrow::Status::OK();
   }
 
@@ -126,12 +112,7 @@ class JsonLinesSource final : public Source {
     return failure.WithMessage(message.substr(0, at));
   }
 
-  std::unique_ptr<BlockFeed> feed_;
-  std::shared_ptr<arrow::Buffer> block_;
-  bool last_ = false;
   int64_t rows_before_ = 0;
-  std::shared_ptr<arrow::Schema> file_schema_, schema_;
-  std::vector<int> selected_;
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 import GRDB
 import Glibc
+import Mounts
 
 /// What arrived, what was made of it, and where that went: the memory of a root, in `ROOT/.millrace/ledger.sqlite`.
 ///

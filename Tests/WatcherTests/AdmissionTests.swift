@@ -50,18 +50,4 @@ import Testing
         let pattern = String(repeating: "*a", count: 30) + "b"
         #expect(!Glob(pattern).matches(path: String(repeating: "a", count: 200), name: String(repeating: "a", count: 200)[...].utf8))
     }
-
-    @Test func mountsAreKnownByTheLongestPoint() {
-        let mounts = """
-            22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
-            30 22 0:40 / /data rw - nfs4 host:/x rw
-            31 22 0:41 / /data/with\\040blank rw - xfs /dev/sdb rw
-            32 22 0:42 / /dev/shm rw shared:3 master:1 - tmpfs tmpfs rw
-            """
-        #expect(FileSystemKind.type(of: "/home/x", mounts: mounts) == "ext4")
-        #expect(FileSystemKind.type(of: "/data/spool", mounts: mounts) == "nfs4")
-        #expect(FileSystemKind.type(of: "/data/with blank/spool", mounts: mounts) == "xfs")
-        #expect(FileSystemKind.type(of: "/database", mounts: mounts) == "ext4")
-        #expect(FileSystemKind.type(of: "/dev/shm", mounts: mounts) == "tmpfs")
-    }
 }

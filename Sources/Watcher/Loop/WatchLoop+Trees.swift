@@ -1,5 +1,6 @@
 internal import Glibc
 internal import Logging
+internal import Mounts
 
 /// Directories: attached, walked, lost and found again.
 extension WatchLoop {
@@ -32,7 +33,7 @@ extension WatchLoop {
         }
         spool.root = root
         spool.identity = identity
-        let isLocal = spool.directory.watch == .auto ? FileSystemKind.isLocal(path: root) : true
+        let isLocal = spool.directory.watch == .auto ? Mount.of(root)?.isLocal ?? false : true
         spool.usesInotify = events != nil && spool.directory.watch != .poll
         spool.isTrusted = spool.usesInotify && isLocal
         if let failure = scan(spool, below: "", deep: true, isBacklog: true) {

@@ -1,15 +1,24 @@
-import Glibc
+internal import Glibc
 
 /// Which file system a folder is on, from proc_pid_mountinfo(5): by name, which `statfs` would give as a number only.
-struct Mount: Hashable {
+package struct Mount: Hashable, Sendable {
     /// Such as `ext4`, `nfs4`, `fuse.sshfs`.
-    let type: String
+    package let type: String
+
+    /// True where there is no writer but this kernel, so that inotify sees every one. False for everything not known: network and FUSE mounts accept a
+    /// watch and stay silent about other hosts (SEMANTICS 11), and what is written below an overlay raises nothing above it.
+    package var isLocal: Bool { Self.local.contains(type) }
 
     /// True where SQLite's write-ahead log must not be kept: another host may write there too, and its shared memory is not ours. What is behind
     /// FUSE cannot be known; `fuseblk` is a local disk.
-    var isNetwork: Bool {
+    package var isNetwork: Bool {
         Self.network.contains(type) || type == "fuse" || type.hasPrefix("fuse.")
     }
+
+    private static let local: Set<String> = [
+        "bcachefs", "btrfs", "exfat", "ext2", "ext3", "ext4", "f2fs", "hfsplus", "jfs", "msdos", "nilfs2", "ntfs3", "ramfs", "reiserfs",
+        "rootfs", "tmpfs", "ubifs", "udf", "vfat", "xfs", "zfs",
+    ]
 
     private static let network: Set<String> = [
         "nfs", "nfs4", "cifs", "smb3", "smbfs", "ceph", "afs", "9p", "coda", "ncpfs", "lustre", "gpfs", "gfs2", "ocfs2", "panfs", "pvfs2",
@@ -17,7 +26,7 @@ struct Mount: Hashable {
     ]
 
     /// Of the existing folder at `path`; nil where it cannot be told.
-    static func of(_ path: String) -> Mount? {
+    package static func of(_ path: String) -> Mount? {
         guard let real = realpath(path, nil) else { return nil }
         defer { free(real) }
         guard let table = contents(of: "/proc/self/mountinfo") else { return nil }
@@ -25,7 +34,7 @@ struct Mount: Hashable {
     }
 
     /// The mount point that is the longest prefix; of equal ones the last, which covers the others.
-    static func of(_ real: String, in table: String) -> Mount? {
+    package static func of(_ real: String, in table: String) -> Mount? {
         var found: (length: Int, type: String)?
         for line in table.split(separator: "\n") {
             let halves = line.split(separator: " ", omittingEmptySubsequences: true)
@@ -38,7 +47,7 @@ struct Mount: Hashable {
         return found.map { Mount(type: $0.type) }
     }
 
-    /// `\040` is a space.
+    /// Blanks, tabs, newlines and backslashes stand as three octal digits (proc(5)).
     private static func unescaped(_ field: Substring) -> String {
         guard field.contains("\\") else { return String(field) }
         var bytes: [UInt8] = []
