@@ -4,7 +4,7 @@ import PipelineConfig
 import Watcher
 
 /// What stands in a pipeline's spools and has no number yet: found by looking there, so that it is seen with or without a daemon. One question to the
-/// ledger per file; only the first few are kept.
+/// ledger per file; only the first few are looked into.
 struct SettlingFiles: Encodable {
     struct File: Encodable {
         let role: ArrivalRole
@@ -24,11 +24,16 @@ struct SettlingFiles: Encodable {
         for (role, entry) in pipeline.spools {
             SpoolDirectory(id: "", path: entry.path, include: entry.include).eachCandidate { path, stamp in
                 guard failure == nil else { return }
-                let place = SpoolMap.Place(pipeline: pipeline, role: role, entry: entry, relativePath: path)
                 do throws(LedgerError) {
-                    guard let verdict = try Self.verdict(of: place, stamp, ledger, daemon), verdict.word == .waiting else { return }
+                    let known = try ledger.stamp(of: path, pipeline: pipeline.name, role: role)
+                    if known == stamp.recorded { return }
+                    guard first.count < samples else { return count += 1 }
+                    let place = SpoolMap.Place(pipeline: pipeline, role: role, entry: entry, relativePath: path)
+                    let verdict = try known == nil
+                        ? FileVerdict(unseen: entry.path + "/" + path, at: place, settle: pipeline.settle, daemon: daemon)
+                        : Self.verdict(ofChanged: place, ledger)
+                    guard let verdict, verdict.word == .waiting else { return }
                     count += 1
-                    guard first.count < samples else { return }
                     first.append(File(role: role, path: path, reason: verdict.explanation.reason, remedy: verdict.explanation.remedy))
                 } catch {
                     failure = error
@@ -38,18 +43,12 @@ struct SettlingFiles: Encodable {
         if let failure { throw failure }
     }
 
-    /// Nil where the file is what was numbered.
-    private static func verdict(
-        of place: SpoolMap.Place, _ stamp: Watcher.FileStamp, _ ledger: RunLedger, _ daemon: DaemonLock.Holder?
-    ) throws(LedgerError) -> FileVerdict? {
-        let path = place.entry.path + "/" + place.relativePath
-        guard let known = try ledger.stamp(of: place.relativePath, pipeline: place.pipeline.name, role: place.role) else {
-            return FileVerdict(unseen: path, at: place, settle: place.pipeline.settle, daemon: daemon)
-        }
-        if stamp.recorded == known { return nil }
-        let whole = try ledger.explain(path: place.relativePath, pipeline: place.pipeline.name, role: place.role, visits: 1, now: .now).first
-        guard let whole, let arrival = whole.visits.first?.arrival else { return nil }
+    /// Nil where only its stamp has changed.
+    private static func verdict(ofChanged place: SpoolMap.Place, _ ledger: RunLedger) throws(LedgerError) -> FileVerdict? {
+        let known = try ledger.explain(path: place.relativePath, pipeline: place.pipeline.name, role: place.role, visits: 1, now: .now).first
+        guard let known, let arrival = known.visits.first?.arrival else { return nil }
         return FileVerdict.newerContent(
-            at: path, spool: place.entry.path, than: whole, companions: try ledger.companions(of: arrival.number))
+            at: place.entry.path + "/" + place.relativePath, spool: place.entry.path, than: known,
+            companions: try ledger.companions(of: arrival.number))
     }
 }

@@ -80,7 +80,7 @@ extension RunLedger {
 
     /// As which file the path was last numbered; nil where it never was.
     package func stamp(of path: String, pipeline: String, role: ArrivalRole) throws(LedgerError) -> RecordedStamp? {
-        try read { (connection) throws(LedgerError) in
+        try readOne { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return nil }
             return try connection.stamp(of: path, key, role)
         }
