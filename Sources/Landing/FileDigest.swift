@@ -1,4 +1,4 @@
-import Crypto
+package import Crypto
 package import SystemPackage
 
 /// SHA-256 as lower-case hexadecimal, in constant memory.
@@ -11,8 +11,8 @@ package enum FileDigest {
     private static let bufferSize = 256 << 10
 
     package static func of(bytes: some Sequence<UInt8>) -> String {
-        let array = Array(bytes)
-        return array.withUnsafeBytes { hexadecimal(SHA256.hash(data: $0)) }
+        if let digest = bytes.withContiguousStorageIfAvailable({ hexadecimal(SHA256.hash(data: UnsafeRawBufferPointer($0))) }) { return digest }
+        return Array(bytes).withUnsafeBytes { hexadecimal(SHA256.hash(data: $0)) }
     }
 
     /// Follows symbolic links; refuses what is not a regular file. Throws `changedWhileRead` when the stamp after differs from that before.
@@ -74,7 +74,7 @@ package enum FileDigest {
     /// The stamp alone; nil when nothing is there. Does not follow symbolic links.
     package static func stamp(_ path: FilePath) throws(LandingError) -> FileStamp? { try Disk.status(path)?.stamp }
 
-    private static func hexadecimal(_ digest: SHA256.Digest) -> String {
+    package static func hexadecimal(_ digest: SHA256.Digest) -> String {
         let digits = Array("0123456789abcdef".utf8)
         return String(unsafeUninitializedCapacity: 64) { text in
             var count = 0

@@ -23,10 +23,10 @@ package struct FineTuning: Sendable {
     }
 
     package struct Outcome: Sendable {
-        /// That of the best epoch; the given one where no epoch was better (`bestEpoch` is 0).
+        /// That of the best epoch, which may be worse than the given one: whether it is taken is for a gate to say.
         package var model: Model
         package var history: [EpochRecord]
-        /// The epoch that is kept, from 1; 0 is the model as it was given. Without validation the last.
+        /// The epoch that is kept, from 1; without validation the last. 0, and the model as it was given, where the metric was never finite.
         package var bestEpoch: Int
         package var stoppedEarly: Bool
         /// Of the given model and of the new one on the same held-out rows; empty without validation.

@@ -1,6 +1,6 @@
-import Crypto
 import Engine
 import Foundation
+import Landing
 import ONNX
 
 /// A model's bytes, read once with `pread` and checked against the digest that it was numbered or published with.
@@ -14,7 +14,7 @@ struct ModelFile {
         guard let bytes = FileManager.default.contents(atPath: path) else {
             throw Failure(.inputGone, what: "the model cannot be read", place: path, remedy: "Put it back, or drop it again.")
         }
-        let digest = SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined()
+        let digest = FileDigest.of(bytes: bytes)
         if let expected, expected != digest {
             throw Failure(.inputChanged, what: "the model is not the one that was expected", place: path, remedy: "It is taken up again when it is quiet.")
         }

@@ -3,7 +3,7 @@
     python make-golden.py
 
 Each NAME.onnx is a model (opset 17, float32 weights); NAME.golden.onnx holds arrays as initializers: batches, gradients, losses of
-trajectories. losses.golden.onnx and optimizers.golden.onnx hold arrays alone. The tests need neither Python nor this script.
+trajectories. losses, optimizers and products (of mlp.onnx) hold arrays alone. The tests need neither Python nor this script.
 """
 import io
 import math
@@ -20,6 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 from golden import BATCHES, HERE, draw, save
 from golden_losses import losses
 from golden_optimizers import optimizers
+from golden_products import products
 
 jax.config.update("jax_enable_x64", True)
 
@@ -298,7 +299,9 @@ def embedding():
 
 
 if __name__ == "__main__":
-    optimizers(*mlp())
+    perceptron = mlp()
+    optimizers(*perceptron)
+    products(*perceptron)
     cnn()
     transformer()
     recurrent("LSTM")
