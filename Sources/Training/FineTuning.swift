@@ -34,6 +34,8 @@ package struct FineTuning: Sendable {
         package var after: [Metric: Double]
         package var trainingRows: Int
         package var validationRows: Int
+        /// Rows that a later file has again, by their key, and that do not count.
+        package var supersededRows: Int
         package var steps: Int
         /// The columns that each input took, in order.
         package var columns: [String: [String]]

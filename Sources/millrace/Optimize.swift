@@ -130,6 +130,7 @@ struct Optimize: ParsableCommand {
         let kept = refusal == nil ? "epoch \(outcome.bestEpoch) is kept" : "epoch \(outcome.bestEpoch) was the best"
         print(
             "\(refusal == nil ? "\(out): " : "")\(outcome.trainingRows) rows, \(outcome.validationRows) held out, \(outcome.steps) steps; \(kept)"
+                + (outcome.supersededRows > 0 ? ", \(outcome.supersededRows) rows given way to later files" : "")
                 + (outcome.stoppedEarly ? ", stopped early" : "") + (outcome.resumedAt > 0 ? ", resumed at step \(outcome.resumedAt)" : ""))
     }
 }
@@ -145,6 +146,7 @@ private struct OptimizeReport: Encodable {
     let resumedAt: Int
     let trainingRows: Int
     let validationRows: Int
+    let supersededRows: Int
     let before: [String: Double]
     let after: [String: Double]
     let history: [EpochRecord]
@@ -162,6 +164,7 @@ private struct OptimizeReport: Encodable {
         resumedAt = outcome.resumedAt
         trainingRows = outcome.trainingRows
         validationRows = outcome.validationRows
+        supersededRows = outcome.supersededRows
         func named(_ metrics: [Metric: Double]) -> [String: Double] {
             Dictionary(uniqueKeysWithValues: metrics.map { ($0.key.rawValue, $0.value) })
         }

@@ -135,6 +135,7 @@ struct FineTune {
         report.decisions = [
             "best_epoch": .integer(Int64(outcome.bestEpoch)), "stopped_early": .flag(outcome.stoppedEarly),
             "steps": .integer(Int64(outcome.steps)), "training_rows": .integer(Int64(outcome.trainingRows)),
+            "superseded_rows": .integer(Int64(outcome.supersededRows)),
             "trained": .list(outcome.trained.map { .text($0) }), "untrained": .table(outcome.untrained.mapValues { .text($0) }),
             "gradient_forms": .table(outcome.gradientForms.mapValues { .text($0) }),
             "validation_per_epoch": .list(

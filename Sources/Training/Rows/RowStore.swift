@@ -13,6 +13,8 @@ package struct RowStore {
     package struct Facts: Sendable, Codable, Equatable {
         package var trainingRows = 0
         package var validationRows = 0
+        /// Rows that a later file has again, by their key, and that are in neither.
+        package var supersededRows = 0
         /// Of each class, for class labels.
         package var trainingClasses: [Int] = []
         package var validationClasses: [Int] = []
