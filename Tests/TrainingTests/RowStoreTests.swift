@@ -104,7 +104,7 @@ import Testing
         let directory = try TemporaryDirectory("rows")
         try directory.write("id,a,b,label\np,1,1,0\np,2,1,1\nq,3,1,2\n", to: "first.csv")
         try directory.write("id,a,b,label\np,4,1,0\np,5,1,1\np,5,1,1\n", to: "second.csv")
-        let store = try open(directory, ["first.csv", "second.csv"], key: ["id"], share: 0.001)
+        let store = try open(directory, ["first.csv", "second.csv"], key: ["id"], share: 0)
         #expect(try values(store.training) == [3, 4, 5, 5] && store.facts.supersededRows == 2)
     }
 
