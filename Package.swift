@@ -67,7 +67,7 @@ let package = Package(
         .target(name: "PipelineConfig", dependencies: [yams, crypto]),
 
         // Where the halves meet.
-        .target(name: "Training", dependencies: ["Tensors", "ONNX", "Passes", "Autodiff", "Engine", "Columnar", crypto, system]),
+        .target(name: "Training", dependencies: ["Tensors", "ONNX", "Passes", "Autodiff", "Engine", "Columnar", "Landing", crypto, system]),
         .target(
             name: "Runner",
             dependencies: [
@@ -108,10 +108,11 @@ let package = Package(
         tests("Landing", [system]),
         tests("Ledger", [grdb]),
         tests("PipelineConfig", []),
-        tests("Runner", ["Tensors", "ONNX", "Engine", "Columnar", "Landing", "Ledger", "PipelineConfig"]),
+        tests("Runner", ["Tensors", "ONNX", "Autodiff", "Training", "Landing", "PipelineConfig", system]),
         tests("Daemon", ["Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", system, logging]),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["TestSupport", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace", system],
+            name: "EndToEndTests",
+            dependencies: ["TestSupport", "Tensors", "ONNX", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace", system],
             linkerSettings: nativeLibraries),
     ],
     cxxLanguageStandard: .cxx20)

@@ -1,17 +1,17 @@
 import Foundation
-import SystemPackage
+package import SystemPackage
 
-/// Small files that we own: cards, reasons, `ACTIVE`.
-enum Document {
+/// Small files that we own: cards, reasons, `ACTIVE`, checkpoints.
+package enum Document {
     /// Sorted keys, so that the same value gives the same bytes. Not-a-number and infinities are strings.
-    static func encode(_ value: some Encodable, for path: FilePath) throws(LandingError) -> [UInt8] {
+    package static func encode(_ value: some Encodable, for path: FilePath) throws(LandingError) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
         encoder.nonConformingFloatEncodingStrategy = .convertToString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         do { return try Array(encoder.encode(value)) + [UInt8(ascii: "\n")] } catch { throw .badDocument(path, why: "\(error)") }
     }
 
-    static func decode<Value: Decodable>(_ type: Value.Type, from path: FilePath) throws(LandingError) -> Value {
+    package static func decode<Value: Decodable>(_ type: Value.Type, from path: FilePath) throws(LandingError) -> Value {
         let decoder = JSONDecoder()
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         let bytes = try read(path)
@@ -44,7 +44,6 @@ enum Document {
     /// Write beside, fsync, rename over, fsync the directory. Only for names that are ours by definition.
     static func replace(_ target: FilePath, with bytes: [UInt8], staged: FilePath) throws(LandingError) {
         try write(bytes, to: staged)
-        if let failure = Disk.renameReplacing(staged, target) { throw Placement.renameFailure(failure, staged, target) }
-        try Disk.sync(directory: target.removingLastComponent())
+        try Placement.replaceOurs(target, by: staged)
     }
 }

@@ -1,4 +1,4 @@
-import Crypto
+package import Crypto
 package import SystemPackage
 
 /// SHA-256 as lower-case hexadecimal, in constant memory.
@@ -75,7 +75,7 @@ package enum FileDigest {
     /// The stamp alone; nil when nothing is there. Does not follow symbolic links.
     package static func stamp(_ path: FilePath) throws(LandingError) -> FileStamp? { try Disk.status(path)?.stamp }
 
-    private static func hexadecimal(_ digest: SHA256.Digest) -> String {
+    package static func hexadecimal(_ digest: SHA256.Digest) -> String {
         let digits = Array("0123456789abcdef".utf8)
         return String(unsafeUninitializedCapacity: 64) { text in
             var count = 0

@@ -43,8 +43,7 @@ package struct KeptFiles: Hashable, Sendable {
             try Disk.remove(beside)
             throw .changedWhileRead(source)
         }
-        if let failure = Disk.renameReplacing(beside, target) { throw Placement.renameFailure(failure, beside, target) }
-        try Disk.sync(directory: folder)
+        try Placement.replaceOurs(target, by: beside)
     }
 
     /// Keeps a model and its external data, by the digest of `model.onnx`.

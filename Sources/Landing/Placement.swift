@@ -54,6 +54,13 @@ enum Placement {
         return .replaced
     }
 
+    /// Renames a durable file over `target` and makes that durable. Only for names that are ours by definition.
+    static func replaceOurs(_ target: FilePath, by staged: FilePath) throws(LandingError) {
+        if let failure = Disk.renameReplacing(staged, target) { throw renameFailure(failure, staged, target) }
+        let directory = target.removingLastComponent()
+        try Disk.sync(directory: directory.isEmpty ? "." : directory)
+    }
+
     static func renameFailure(_ failure: Errno, _ from: FilePath, _ to: FilePath) -> LandingError {
         switch failure {
         case .improperLink: .crossMount(from: from, to: to)

@@ -23,10 +23,10 @@ package struct FineTuning: Sendable {
     }
 
     package struct Outcome: Sendable {
-        /// That of the best epoch; the given one where no epoch was better (`bestEpoch` is 0).
+        /// That of the best epoch, which may be worse than the given one: whether it is taken is for a gate to say.
         package var model: Model
         package var history: [EpochRecord]
-        /// The epoch that is kept, from 1; 0 is the model as it was given. Without validation the last.
+        /// The epoch that is kept, from 1; without validation the last. 0, and the model as it was given, where the metric was never finite.
         package var bestEpoch: Int
         package var stoppedEarly: Bool
         /// Of the given model and of the new one on the same held-out rows; empty without validation.
@@ -34,6 +34,8 @@ package struct FineTuning: Sendable {
         package var after: [Metric: Double]
         package var trainingRows: Int
         package var validationRows: Int
+        /// Rows that a later file has again, by their key, and that do not count.
+        package var supersededRows: Int
         package var steps: Int
         /// The columns that each input took, in order.
         package var columns: [String: [String]]

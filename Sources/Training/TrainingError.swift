@@ -1,3 +1,5 @@
+package import Landing
+
 /// Why training could not start or had to stop, worded for an operator.
 package enum TrainingError: Error, Sendable, Equatable {
     /// The labelled data cannot be what the pipeline says it is.
@@ -6,8 +8,11 @@ package enum TrainingError: Error, Sendable, Equatable {
     case badModel(reason: String, remedy: String)
     /// Loss or a layer's values are not finite any more.
     case diverged(step: Int, layer: String?, remedy: String)
+    /// What is in a file cannot be read or written in its format.
     case cannotRead(path: String, reason: String)
     case cannotWrite(path: String, reason: String)
+    /// The disk, or what stands on it, is in the way.
+    case disk(LandingError)
     case cancelled
 }
 
@@ -20,7 +25,13 @@ extension TrainingError: CustomStringConvertible {
             "step \(step): " + (layer.map { "'\($0)' is not finite" } ?? "the loss is not finite") + "; \(remedy)"
         case .cannotRead(let path, let reason): "cannot read \(path): \(reason)"
         case .cannotWrite(let path, let reason): "cannot write \(path): \(reason)"
+        case .disk(let error): "\(error)"
         case .cancelled: "training was taken back"
         }
     }
+}
+
+/// A call of Landing with this module's error.
+func onDisk<Result: ~Copyable>(_ body: () throws(LandingError) -> Result) throws(TrainingError) -> Result {
+    do { return try body() } catch { throw .disk(error) }
 }

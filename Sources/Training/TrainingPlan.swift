@@ -10,12 +10,10 @@ package struct TrainingPlan: Sendable, Codable, Hashable {
     package var patience: Int?
     /// A smaller improvement does not count.
     package var minimumImprovement: Double
-    /// What the best epoch is the best of.
+    /// What the best epoch is the best of, the model as it was given not being one of them.
     package var metric: Metric
     /// Metrics to measure beside it.
     package var alsoMeasured: [Metric]
-    /// Epochs from one drop of a step schedule to the next, in place of the recipe's own number of steps.
-    package var stepScheduleEpochs: Int?
     /// Of the split, the order of the rows and, through the recipe, whatever else is drawn.
     package var seed: UInt64
     package var threads: Int
@@ -24,7 +22,7 @@ package struct TrainingPlan: Sendable, Codable, Hashable {
 
     package init(
         epochs: Int = 10, batchSize: Int = 32, validation: Double = 0.2, patience: Int? = nil, minimumImprovement: Double = 0,
-        metric: Metric = .loss, alsoMeasured: [Metric] = [], stepScheduleEpochs: Int? = nil, seed: UInt64 = 0, threads: Int = 1, checkpointSteps: Int = 1000
+        metric: Metric = .loss, alsoMeasured: [Metric] = [], seed: UInt64 = 0, threads: Int = 1, checkpointSteps: Int = 1000
     ) {
         self.epochs = epochs
         self.batchSize = batchSize
@@ -33,7 +31,6 @@ package struct TrainingPlan: Sendable, Codable, Hashable {
         self.minimumImprovement = minimumImprovement
         self.metric = metric
         self.alsoMeasured = alsoMeasured
-        self.stepScheduleEpochs = stepScheduleEpochs
         self.seed = seed
         self.threads = threads
         self.checkpointSteps = checkpointSteps

@@ -2,6 +2,8 @@ import ArgumentParser
 import Autodiff
 import Foundation
 import ONNX
+import PipelineConfig
+import Runner
 import Tensors
 import Training
 
@@ -58,7 +60,7 @@ struct Backward: ParsableCommand {
     private func query(_ loaded: Model) throws(TrainingError) -> GradientQuery {
         let seed: GradientQuery.Seed =
             if let cotangent { .cotangents(try GradientFile.read(cotangent)) } else {
-                .loss(loss?.taking(severalLabels: labelled.hasSeveralLabels) ?? .meanSquaredError, outputs: prediction)
+                .loss(Loss(loss?.taking(severalLabels: labelled.hasSeveralLabels) ?? .meanSquaredError), outputs: prediction)
             }
         let given = labelled.data([data])
         let isArrays = data.hasSuffix(".npz") || data.hasSuffix(".npy")

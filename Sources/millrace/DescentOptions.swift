@@ -1,24 +1,17 @@
 import ArgumentParser
-import Autodiff
-import Training
+import PipelineConfig
 
-/// Loss, optimizer and schedule of `optimize`, with the same words and defaults as a pipeline's `gradient:`.
+/// A pipeline's `optimize` stage as options, with the same words and defaults.
 struct DescentOptions: ParsableArguments {
-    enum Kind: String, ExpressibleByArgument, CaseIterable { case sgd, adagrad, rmsprop, adam, adamw, lion, lamb }
-    enum ScheduleKind: String, ExpressibleByArgument, CaseIterable {
-        case constant, linear, cosine, step
-        case oneCycle = "one_cycle"
-    }
-
     @Option(name: .long, help: "What is made small.") var loss: LossArgument?
     @Option(name: .long, help: ArgumentHelp("The model output that the loss reads. Default: the only one that it can.", valueName: "output")) var prediction: [String] = []
-    @Option(name: .long, help: "sgd, adagrad, rmsprop, adam, adamw, lion or lamb.") var optimizer: Kind = .adamw
+    @Option(name: .long, help: "sgd, adagrad, rmsprop, adam, adamw, lion or lamb.") var optimizer: OptimizerSetting.Kind = .adamw
     @Option(name: .long, help: "Default: by optimizer.") var learningRate: Double?
     @Option(name: .long, help: "Default: 0.01 for adamw, lamb and lion, otherwise 0.") var weightDecay: Double?
     @Option(name: .long, help: ArgumentHelp("Initializers that do not decay.", valueName: "pattern")) var noDecay: [String] = []
     @Option(name: .long, help: "Of sgd and rmsprop.") var momentum = 0.0
     @Flag(name: .long, help: "Of sgd.") var nesterov = false
-    @Option(name: .long, help: "constant, linear, cosine, step or one_cycle.") var schedule: ScheduleKind = .constant
+    @Option(name: .long, help: "constant, linear, cosine, step or one_cycle.") var schedule: ScheduleSetting.Kind = .constant
     @Option(name: .long, help: "Steps in which the learning rate rises.") var warmUp = 0
     @Option(name: .long, help: "Epochs from one drop of a step schedule to the next.") var every = 1
     @Option(name: .long, help: "What each drop of a step schedule multiplies by.") var factor = 0.1
@@ -31,72 +24,62 @@ struct DescentOptions: ParsableArguments {
     @Option(name: .long, help: "The share of rows held out, by a seeded hash of the row key.") var validation = 0.2
     @Option(name: .long, help: "Epochs without improvement before training stops.") var patience: Int?
     @Option(name: .long, help: "A smaller improvement does not count.") var minimumImprovement = 0.0
-    @Option(name: .long, help: "What the best epoch is the best of: accuracy, f1, auc, log_loss, rmse, mae, r2 or loss.") var metric: Metric = .loss
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "What the new model must be better in than the old one, on the held-out rows, or how much worse it may be: accuracy, f1, auc, log_loss, rmse, mae, r2 or loss. "
+                + "The best epoch is the best in it. Default: loss.", valueName: "metric[=drop]"))
+    var gate: GateArgument?
     @Option(name: .long, help: ArgumentHelp("Initializers that stay as they are.", valueName: "pattern")) var freeze: [String] = []
     @Flag(name: .long, help: "Train scale and bias of BatchNormalization too.") var trainBatchNormalization = false
     @Option(name: .long, help: ArgumentHelp("Train low-rank factors of this rank instead of the weights, and merge them.", valueName: "rank")) var adapterRank: Int?
     @Option(name: .long, help: ArgumentHelp("The weights, or MatMul and Gemm nodes, that get adapters.", valueName: "pattern")) var adapterTarget: [String] = []
-    @Option(name: .long, help: "Of the split, the order of rows, dropout and adapters.") var seed: UInt64 = 0
+    @Option(name: .long, help: "Of the split, the order of rows, dropout and adapters.") var seed = 0
 
     func validate() throws {
         guard (adapterRank == nil) == adapterTarget.isEmpty else { throw ValidationError("--adapter-rank and --adapter-target go together.") }
         guard !nesterov || optimizer == .sgd else { throw ValidationError("--nesterov is of sgd.") }
         guard momentum == 0 || optimizer == .sgd || optimizer == .rmsprop else { throw ValidationError("--momentum is of sgd and rmsprop.") }
-        guard warmUp >= 0, every >= 1 else { throw ValidationError("--warm-up is at least 0 and --every at least 1.") }
+        guard warmUp >= 0, every >= 1, seed >= 0 else { throw ValidationError("--warm-up and --seed are at least 0 and --every at least 1.") }
+        guard minimumImprovement == 0 || patience != nil else { throw ValidationError("--minimum-improvement is of --patience.") }
+        guard gate == nil || validation > 0 else { throw ValidationError("--gate measures on held-out rows: --validation must be above 0.") }
     }
 
-    func recipe(severalLabels: Bool) -> TrainingRecipe {
-        TrainingRecipe(
-            loss: loss?.taking(severalLabels: severalLabels) ?? .meanSquaredError, outputs: prediction, optimizer: descent,
-            schedule: Schedule(shape, peak: learningRate ?? defaultLearningRate, warmUp: warmUp), weightDecay: weightDecay ?? defaultWeightDecay,
-            noDecay: noDecay, clipValue: clipValue, clipNorm: clipNorm, accumulate: accumulate, average: ema, freeze: freeze,
-            batchNormalization: trainBatchNormalization ? .affine : .frozen,
-            adapters: adapterRank.map { Adapters(rank: $0, targets: adapterTarget) }, seed: seed)
-    }
-
-    var plan: TrainingPlan {
-        TrainingPlan(
-            epochs: epochs, batchSize: batchSize, validation: validation, patience: patience, minimumImprovement: minimumImprovement, metric: metric,
-            stepScheduleEpochs: schedule == .step ? every : nil, seed: seed)
+    /// - Parameter severalLabels: whether several columns are to be learned.
+    func stage(severalLabels: Bool) -> OptimizeStage {
+        let gradient = GradientDescent(
+            loss: loss?.taking(severalLabels: severalLabels) ?? .meanSquaredError, outputs: prediction,
+            optimizer: OptimizerSetting(optimizer, learningRate: learningRate, weightDecay: weightDecay, momentum: momentum, nesterov: nesterov),
+            epochs: epochs, batchSize: batchSize, schedule: ScheduleSetting(schedule, warmUp: warmUp, every: every, factor: factor),
+            clipNorm: clipNorm, clipValue: clipValue, accumulate: accumulate, ema: ema, validation: validation, freeze: freeze,
+            batchNormalization: trainBatchNormalization ? .affine : .frozen, noDecay: noDecay, seed: seed,
+            earlyStopping: patience.map { .init(patience: $0, minimumImprovement: minimumImprovement) },
+            adapters: adapterRank.map { .init(rank: $0, targets: adapterTarget) })
+        return OptimizeStage(gradient: gradient, gate: gate?.gate ?? Gate())
     }
 
     /// Whether everything is as it is without a word.
     var isPlain: Bool {
-        guard loss == nil, let plain = try? Self.parse([]) else { return false }
-        return plan == plain.plan && recipe(severalLabels: false) == plain.recipe(severalLabels: false)
+        guard loss == nil, gate == nil, let plain = try? Self.parse([]) else { return false }
+        return stage(severalLabels: false) == plain.stage(severalLabels: false)
     }
-
-    private var descent: Optimizer {
-        switch optimizer {
-        case .sgd: .sgd(momentum: momentum, nesterov: nesterov)
-        case .adagrad: .adagrad()
-        case .rmsprop: .rmsprop(momentum: momentum)
-        case .adam: .adam()
-        case .adamw: .adamw()
-        case .lion: .lion()
-        case .lamb: .lamb()
-        }
-    }
-
-    private var shape: Schedule.Shape {
-        switch schedule {
-        case .constant: .constant
-        case .linear: .linear()
-        case .cosine: .cosine()
-        case .step: .step(every: 1, factor: factor)
-        case .oneCycle: .oneCycle()
-        }
-    }
-
-    private var defaultLearningRate: Double {
-        switch optimizer {
-        case .sgd, .adagrad: 0.01
-        case .rmsprop, .adam, .adamw, .lamb: 1e-3
-        case .lion: 1e-4
-        }
-    }
-
-    private var defaultWeightDecay: Double { optimizer == .adamw || optimizer == .lamb || optimizer == .lion ? 0.01 : 0 }
 }
 
-extension Metric: ExpressibleByArgument {}
+/// `METRIC` or `METRIC=DROP`, as `accuracy=0.005`: a pipeline's `gate: { metric: METRIC, drop_at_most: DROP }`.
+struct GateArgument: ExpressibleByArgument {
+    let gate: Gate
+
+    init?(argument: String) {
+        let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard let metric = MetricSetting(rawValue: parts[0]) else { return nil }
+        guard parts.count > 1 else {
+            gate = Gate(metric: metric)
+            return
+        }
+        guard let drop = Double(parts[1]), drop >= 0, drop.isFinite else { return nil }
+        gate = Gate(metric: metric, dropAtMost: drop)
+    }
+}
+
+extension OptimizerSetting.Kind: ExpressibleByArgument {}
+extension ScheduleSetting.Kind: ExpressibleByArgument {}

@@ -54,7 +54,7 @@ struct Forward: ParsableCommand {
             guard FileManager.default.fileExists(atPath: data) else { throw fail("\(data): there is no such file.") }
             let result = execute(try spec(format, loaded, staged: staged))
             if let failure = result.failure { throw fail(failure.statement) }
-            try publish(staged, target)
+            do throws(LandingError) { try DurableFile.publish(FilePath(staged), as: FilePath(target)) } catch { throw fail("\(out): \(error)") }
             try show(result)
         }
     }
@@ -112,16 +112,6 @@ struct Forward: ParsableCommand {
         interrupt.resume()
         defer { interrupt.cancel() }
         return LocalExecutor(sessionBytes: 1 << 30).execute(spec, cancellation: cancellation)
-    }
-
-    private func publish(_ staged: String, _ target: String) throws {
-        let file = try FileDescriptor.open(staged, .readOnly)
-        let isSynced = fsync(file.rawValue) == 0
-        try file.close()
-        guard isSynced, rename(staged, target) == 0 else { throw fail("\(out) cannot be written: \(String(cString: strerror(errno)))") }
-        let folder = try FileDescriptor.open((target as NSString).deletingLastPathComponent, .readOnly)
-        fsync(folder.rawValue)
-        try folder.close()
     }
 
     private func show(_ result: AttemptResult) throws {

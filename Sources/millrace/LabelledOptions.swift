@@ -1,6 +1,6 @@
 import ArgumentParser
-import Autodiff
 import Columnar
+import PipelineConfig
 import Training
 
 /// How a labelled file's columns become model inputs and labels.
@@ -53,7 +53,7 @@ struct LabelledOptions: ParsableArguments {
 
 /// `NAME` or `NAME=VALUE`, as `quantile=0.1,0.9`.
 struct LossArgument: ExpressibleByArgument {
-    let loss: Loss
+    let loss: LossSetting
 
     static let names = [
         "cross_entropy[=smoothing]", "binary_cross_entropy[=positive weight]", "multilabel", "mean_squared_error", "mean_absolute_error",
@@ -65,8 +65,8 @@ struct LossArgument: ExpressibleByArgument {
         let text = parts.count > 1 ? parts[1] : nil
         let numbers = text?.split(separator: ",").map { Double($0) } ?? []
         func number(_ fallback: Double) -> Double? { text == nil ? fallback : numbers.count == 1 ? numbers[0] : nil }
-        func plain(_ loss: Loss) -> Loss? { text == nil ? loss : nil }
-        let parsed: Loss? =
+        func plain(_ loss: LossSetting) -> LossSetting? { text == nil ? loss : nil }
+        let parsed: LossSetting? =
             switch parts.first {
             case "cross_entropy": number(0).map { .crossEntropy(labelSmoothing: $0) }
             case "binary_cross_entropy": number(1).map { .binaryCrossEntropy(positiveWeight: $0) }
@@ -85,7 +85,7 @@ struct LossArgument: ExpressibleByArgument {
     }
 
     /// Several label columns are probabilities of the classes.
-    func taking(severalLabels: Bool) -> Loss {
+    func taking(severalLabels: Bool) -> LossSetting {
         guard severalLabels, case .crossEntropy(let smoothing, let weights, _) = loss else { return loss }
         return .crossEntropy(labelSmoothing: smoothing, classWeights: weights, targets: .probabilities)
     }

@@ -13,8 +13,11 @@ struct Optimize: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make a model better by gradient descent on labelled rows, without a daemon.",
         discussion: """
-            The new model is the given one with other values in its trained initializers; the best epoch on the held-out rows is kept. NEW appears \
-            whole or not at all. Killed or interrupted, the same command goes on from its last checkpoint and gives the same bytes.
+            The new model is the given one with other values in its trained initializers; the best epoch on the held-out rows is kept, and written \
+            if it is better there than the given model, or as --gate says. NEW appears whole or not at all. Killed or interrupted, the same command \
+            goes on from its last checkpoint and gives the same bytes.
+            Ends with 0 when NEW is there, 5 when the gate did not pass and nothing was written, 2 when the command line or the pipeline is wrong, and \
+            1 when it cannot be trained.
             Losses: \(LossArgument.names.joined(separator: ", ")).
             """)
 
@@ -53,7 +56,7 @@ struct Optimize: ParsableCommand {
             let directory = checkpoints ?? "\(folder)/.\(target.lastPathComponent).training"
             let isOurs = checkpoints == nil
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-            let tuning = try tuning(loaded, directory)
+            let (tuning, gate) = try tuning(loaded, directory)
             let outcome: FineTuning.Outcome
             do throws(TrainingError) {
                 outcome = try train(tuning)
@@ -64,28 +67,29 @@ struct Optimize: ParsableCommand {
                 if isOurs { try? FileManager.default.removeItem(atPath: directory) }
                 throw fail("\(model): \(error)")
             }
-            try write(outcome.model, to: target, directory: directory)
+            let refusal = gate.refusal(of: outcome)
+            if refusal == nil { try write(outcome.model, to: target) }
             if isOurs { try? FileManager.default.removeItem(atPath: directory) }
-            try show(outcome)
+            try show(outcome, refusal)
+            if let refusal {
+                throw fail("\(refusal). \(out) is not written: bring more labels or better ones, train otherwise, or loosen the gate.", ExitStatus.gate)
+            }
         }
     }
 
-    private func tuning(_ loaded: Model, _ directory: String) throws -> FineTuning {
-        let cores = threads ?? ProcessInfo.processInfo.activeProcessorCount
-        var tuning = FineTuning(
-            model: loaded, data: columns.data(labelled), recipe: descent.recipe(severalLabels: columns.hasSeveralLabels), plan: descent.plan,
-            directory: directory)
-        tuning.plan.threads = cores
+    private func tuning(_ loaded: Model, _ directory: String) throws -> (FineTuning, Gate) {
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        var stage = descent.stage(severalLabels: columns.hasSeveralLabels), data = columns.data(labelled)
         if let pipeline {
             let read = try PipelineFile.load(path: pipeline, root: ".")
-            guard let stage = read.optimize else { throw fail("\(pipeline) has no optimize stage.", ExitStatus.badConfiguration) }
-            let settings = TrainingSettings(stage.gradient, gate: stage.gate, threads: threads ?? stage.gradient.threads ?? cores)
-            tuning.data = read.schema.labelledData(labelled, inputs: loaded.graph.requiredInputs.map(\.name), hasTrees: false)
-            tuning.recipe = settings.recipe
-            tuning.plan = settings.plan
+            guard let own = read.optimize else { throw fail("\(pipeline) has no optimize stage.", ExitStatus.badConfiguration) }
+            stage = own
+            data = read.schema.labelledData(labelled, inputs: loaded.graph.requiredInputs.map(\.name), hasTrees: false)
         }
+        let settings = TrainingSettings(stage.gradient, gate: stage.gate, threads: threads ?? stage.gradient.threads ?? cores)
+        var tuning = FineTuning(model: loaded, data: data, recipe: settings.recipe, plan: settings.plan, directory: directory)
         tuning.plan.checkpointSteps = checkpointSteps
-        return tuning
+        return (tuning, stage.gate)
     }
 
     private func train(_ tuning: FineTuning) throws(TrainingError) -> FineTuning.Outcome {
@@ -103,51 +107,46 @@ struct Optimize: ParsableCommand {
     }
 
     /// Weights files first, so that the graph never names what is not there.
-    private func write(_ tuned: Model, to target: URL, directory: String) throws {
-        let staging = directory + "/result"
+    private func write(_ tuned: Model, to target: URL) throws {
+        let name = target.lastPathComponent, folder = FilePath(target.deletingLastPathComponent().path)
+        // Checkpoints may be on another file system.
+        let staging = DurableFile.staging(for: folder.appending(name)).string
         try? FileManager.default.removeItem(atPath: staging)
         try FileManager.default.createDirectory(atPath: staging, withIntermediateDirectories: true)
-        let written: [String]
-        do { written = try tuned.write(to: staging + "/" + target.lastPathComponent) } catch { throw fail("\(out): \(error)") }
-        let folder = target.deletingLastPathComponent().path
-        for path in written {
-            let file = try FileDescriptor.open(path, .readOnly)
-            let isSynced = fsync(file.rawValue) == 0
-            try file.close()
-            let place = folder + "/" + (path as NSString).lastPathComponent
-            // Checkpoints may be on another file system.
-            guard isSynced, rename(path, place) == 0 else {
-                throw fail("\(out) cannot be written: \(String(cString: strerror(errno))). Give a --checkpoints folder on the same file system.")
+        defer { try? FileManager.default.removeItem(atPath: staging) }
+        do {
+            for path in try tuned.write(to: staging + "/" + name) {
+                try DurableFile.publish(FilePath(path), as: folder.appending((path as NSString).lastPathComponent))
             }
-        }
-        let directory = try FileDescriptor.open(folder, .readOnly)
-        fsync(directory.rawValue)
-        try directory.close()
-        try? FileManager.default.removeItem(atPath: staging)
+        } catch { throw fail("\(out): \(error)") }
     }
 
-    private func show(_ outcome: FineTuning.Outcome) throws {
-        if output.json { return try printJSON(OptimizeReport(out, outcome)) }
+    private func show(_ outcome: FineTuning.Outcome, _ refusal: String?) throws {
+        if output.json { return try printJSON(OptimizeReport(refusal == nil ? out : nil, refusal, outcome)) }
         for line in LossCurve.losses(outcome.history).lines { print(line) }
         for (metric, after) in outcome.after.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             print(String(format: "%@: %.6g before, %.6g after", metric.rawValue, outcome.before[metric] ?? .nan, after))
         }
-        let kept = outcome.bestEpoch == 0 ? "no epoch was better than the model as it was, which is kept" : "epoch \(outcome.bestEpoch) is kept"
+        let kept = refusal == nil ? "epoch \(outcome.bestEpoch) is kept" : "epoch \(outcome.bestEpoch) was the best"
         print(
-            "\(out): \(outcome.trainingRows) rows, \(outcome.validationRows) held out, \(outcome.steps) steps; \(kept)"
+            "\(refusal == nil ? "\(out): " : "")\(outcome.trainingRows) rows, \(outcome.validationRows) held out, \(outcome.steps) steps; \(kept)"
+                + (outcome.supersededRows > 0 ? ", \(outcome.supersededRows) rows given way to later files" : "")
                 + (outcome.stoppedEarly ? ", stopped early" : "") + (outcome.resumedAt > 0 ? ", resumed at step \(outcome.resumedAt)" : ""))
     }
 }
 
 /// What `optimize --json` prints.
 private struct OptimizeReport: Encodable {
-    let output: String
+    /// Nil where the gate did not pass, and why.
+    let output: String?
+    let refusal: String?
     let bestEpoch: Int
     let stoppedEarly: Bool
     let steps: Int
     let resumedAt: Int
     let trainingRows: Int
     let validationRows: Int
+    let supersededRows: Int
     let before: [String: Double]
     let after: [String: Double]
     let history: [EpochRecord]
@@ -156,14 +155,16 @@ private struct OptimizeReport: Encodable {
     let untrained: [String: String]
     let gradientForms: [String: String]
 
-    init(_ output: String, _ outcome: FineTuning.Outcome) {
+    init(_ output: String?, _ refusal: String?, _ outcome: FineTuning.Outcome) {
         self.output = output
+        self.refusal = refusal
         bestEpoch = outcome.bestEpoch
         stoppedEarly = outcome.stoppedEarly
         steps = outcome.steps
         resumedAt = outcome.resumedAt
         trainingRows = outcome.trainingRows
         validationRows = outcome.validationRows
+        supersededRows = outcome.supersededRows
         func named(_ metrics: [Metric: Double]) -> [String: Double] {
             Dictionary(uniqueKeysWithValues: metrics.map { ($0.key.rawValue, $0.value) })
         }

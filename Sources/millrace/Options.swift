@@ -21,6 +21,8 @@ enum ExitStatus {
     static let badConfiguration = ExitCode(2)
     static let stillWaiting = ExitCode(3)
     static let locked = ExitCode(4)
+    /// `optimize`: trained, and no better than its gate asks for.
+    static let gate = ExitCode(5)
 }
 
 /// Ends the command with an operator's message on standard error.

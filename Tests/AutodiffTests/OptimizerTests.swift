@@ -69,7 +69,7 @@ struct OptimizerTests {
 
     @Test(arguments: [
         ("linear", Schedule(.linear(end: 0.1), peak: 0.2)), ("cosine", Schedule(.cosine(end: 0.1), peak: 0.2)),
-        ("step", Schedule(.step(every: 4, factor: 0.5), peak: 0.2)), ("one_cycle", Schedule(.oneCycle(), peak: 0.2)),
+        ("step", Schedule(.step(everyEpochs: 2, factor: 0.5), peak: 0.2)), ("one_cycle", Schedule(.oneCycle(), peak: 0.2)),
         ("warm_cosine", Schedule(.cosine(), peak: 0.2, warmUp: 3)),
     ])
     func scheduleAgreesWithPyTorch(_ name: String, _ schedule: Schedule) throws {
@@ -77,7 +77,7 @@ struct OptimizerTests {
         let rates = try golden.numbers(name + "/rates"), losses = try golden.numbers(name + "/losses")
         let run = try StepRun(Golden.model("mlp"), TrainingRecipe(loss: .crossEntropy(), optimizer: .sgd(), schedule: schedule))
         for step in rates.indices {
-            let rate = schedule.rate(step: step, of: rates.count)
+            let rate = schedule.rate(step: step, of: rates.count, stepsPerEpoch: 2)
             #expect(abs(rate - rates[step]) < 1e-12, "step \(step): \(rate), PyTorch has \(rates[step])")
             let loss = try run.step(["x": data.batch("input/x", step % 4)], target: data.batch("target", step % 4), rate: rate)
             #expect(abs(loss - losses[step]) < 1e-5)
@@ -85,14 +85,14 @@ struct OptimizerTests {
     }
 
     @Test func everyShapeWarmsUp() {
-        for shape in [Schedule.Shape.constant, .linear(), .cosine(), .step(every: 2)] {
+        for shape in [Schedule.Shape.constant, .linear(), .cosine(), .step(everyEpochs: 2)] {
             let schedule = Schedule(shape, peak: 1, warmUp: 4)
-            #expect((0..<4).map { schedule.rate(step: $0, of: 10) } == [0.25, 0.5, 0.75, 1])
-            #expect(schedule.rate(step: 4, of: 10) == 1)
+            #expect((0..<4).map { schedule.rate(step: $0, of: 10, stepsPerEpoch: 3) } == [0.25, 0.5, 0.75, 1])
+            #expect(schedule.rate(step: 4, of: 10, stepsPerEpoch: 3) == 1)
         }
         let cycle = Schedule(.oneCycle(), peak: 1, warmUp: 4)
-        #expect(cycle.rate(step: 3, of: 10) == 1)
-        #expect(abs(cycle.rate(step: 0, of: 10) - 1 / 25.0) < 1e-12)
+        #expect(cycle.rate(step: 3, of: 10, stepsPerEpoch: 3) == 1)
+        #expect(abs(cycle.rate(step: 0, of: 10, stepsPerEpoch: 3) - 1 / 25.0) < 1e-12)
     }
 
     @Test(arguments: [

@@ -182,17 +182,6 @@ struct StepGraphTests {
         #expect(try none.step(SmallNet.batch, target: SmallNet.target, weights: [0, 0, 0, 0], rate: 0.5) == 0)
         #expect(try none.session.value("out.bias").numbers == weighted.graph.initialValues()["out.bias"]?.numbers)
     }
-
-    static let patterns: [(pattern: String, name: String, matches: Bool)] = [
-        ("*", "anything", true), ("*.bias", "layer.bias", true), ("*.bias", "layer.bias.x", false), ("layer.?.weight", "layer.1.weight", true),
-        ("layer.?.weight", "layer.12.weight", false), ("*a*b", "xaxbxab", true), ("", "", true), ("", "x", false), ("w[0]", "w[0]", true),
-    ]
-
-    @Test(arguments: patterns.indices)
-    func patternsMatchAsShellsDo(_ row: Int) {
-        let (pattern, name, matches) = Self.patterns[row]
-        #expect(NamePattern(pattern).matches(name) == matches)
-    }
 }
 
 /// `softmax(tanh(x W1 + b1) W2 + b2)` of 8 features and 3 classes, seeded.

@@ -18,7 +18,7 @@ import Testing
 
     private func optimize(_ directory: TemporaryDirectory, _ out: String, _ more: [String]) -> [String] {
         ["optimize", directory("undertrained.onnx"), "--labelled", directory("labelled.csv"), "--out", directory(out)] + Self.digits
-            + ["--loss", "cross_entropy", "--prediction", "logits", "--metric", "accuracy", "--threads", "2"] + more
+            + ["--loss", "cross_entropy", "--prediction", "logits", "--gate", "accuracy", "--threads", "2"] + more
     }
 
     private struct Report: Decodable {
@@ -78,6 +78,36 @@ import Testing
         #expect(both.status == 2 && both.error.contains("not both"), "\(both.error)")
         let neither = try DaemonProcess.command(Array(shared.dropLast(2)) + ["--force"])
         #expect(neither.status == 2 && neither.error.contains("--loss"), "\(neither.error)")
+    }
+
+    /// A training that changes nothing to speak of, under gates that ask for more or less.
+    @Test func whatDoesNotPassTheGateIsNotWritten() throws {
+        let directory = try scene()
+        let idle = ["--epochs", "1", "--optimizer", "sgd", "--learning-rate", "1e-12"]
+        let refused = try DaemonProcess.command(optimize(directory, "new.onnx", idle + ["--json"]))
+        #expect(refused.status == 5 && refused.error.contains("no epoch made it better") && refused.error.contains("accuracy went from"), "\(refused.error)")
+        #expect(refused.output.contains("\"refusal\" : \"accuracy went from") && !refused.output.contains("\"output\""), "\(refused.output)")
+        #expect(directory.files() == ["labelled.csv", "undertrained.onnx"])
+        let allowed = try DaemonProcess.command(optimize(directory, "new.onnx", idle + ["--gate", "accuracy=0.01"]))
+        #expect(allowed.status == 0 && directory.files().contains("new.onnx"), "\(allowed.error)")
+
+        // The pipeline's gate, not that of the command line.
+        let text = try String(
+            contentsOf: URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+                .appendingPathComponent("pipelines/digits.yaml"), encoding: .utf8)
+        let slow = text.replacing(/optimizer: .*/, with: "optimizer: { sgd: { learning_rate: 1.0e-12 } }").replacing("epochs: 40", with: "epochs: 1")
+        try #require(slow != text)
+        try directory.write(slow, to: "slow.yaml")
+        let piped = try DaemonProcess.command([
+            "optimize", directory("undertrained.onnx"), "--labelled", directory("labelled.csv"), "--out", directory("piped.onnx"), "--pipeline",
+            directory("slow.yaml"), "--threads", "2",
+        ])
+        #expect(piped.status == 5 && piped.error.contains("accuracy went from"), "\(piped.error)")
+        #expect(!directory.files().contains("piped.onnx"))
+        for (gate, validation) in [("accuracy=-1", "0.2"), ("precision", "0.2"), ("accuracy", "0")] {
+            let wrong = try DaemonProcess.command(optimize(directory, "x.onnx", ["--gate", gate, "--validation", validation]))
+            #expect(wrong.status == 2 && wrong.error.contains("--gate"), "\(wrong.error)")
+        }
     }
 
     private static func ports(_ inspection: String) throws -> String {
@@ -167,7 +197,7 @@ import Testing
         try refused(["--label", "digits"], "did you mean \"digit\"")
         try refused(["--freeze", "*"], "no parameter can be trained")
         try refused(["--batch-size", "5000"], "fewer than a batch of 5000")
-        try refused(["--metric", "rmse"], "rmse does not fit")
+        try refused(["--gate", "rmse"], "rmse does not fit")
         try refused(["--learning-rate", "1e30", "--optimizer", "sgd"], "is not finite")
         try refused(["--optimizer", "adam", "--nesterov"], status: 2, "--nesterov is of sgd")
         try refused(["--loss", "hinge"], status: 2, "hinge")

@@ -29,9 +29,9 @@ import Testing
         #expect(stage.gate == Gate(metric: .loss, dropAtMost: 0))
         let gradient = stage.gradient
         #expect(gradient.loss == .crossEntropy() && gradient.outputs == [])
-        #expect(gradient.optimizer == Optimizer(.adamw, learningRate: 1e-3, weightDecay: 0.01, betas: [0.9, 0.999], epsilon: 1e-8))
+        #expect(gradient.optimizer == OptimizerSetting(.adamw, learningRate: 1e-3, weightDecay: 0.01, betas: [0.9, 0.999], epsilon: 1e-8))
         #expect(gradient.epochs == 10 && gradient.batchSize == 32 && gradient.accumulate == 1)
-        #expect(gradient.schedule == Schedule(.constant, warmUp: 0))
+        #expect(gradient.schedule == ScheduleSetting(.constant, warmUp: 0))
         #expect(gradient.clipNorm == nil && gradient.clipValue == nil && gradient.ema == nil && gradient.adapters == nil)
         #expect(gradient.validation == 0.2 && gradient.seed == 0 && gradient.trainOn == .all && gradient.earlyStopping == nil)
         #expect(gradient.freeze == [] && gradient.noDecay == [] && gradient.threads == nil)
@@ -55,8 +55,8 @@ import Testing
                 == OptimizeStage(
                     gradient: GradientDescent(
                         loss: .crossEntropy(labelSmoothing: 0.1, classWeights: [1, 2.5]), outputs: ["logits"],
-                        optimizer: Optimizer(.sgd, learningRate: 0.1, weightDecay: 1e-4, momentum: 0.9, nesterov: true), epochs: 3,
-                        batchSize: 8, schedule: Schedule(.step, warmUp: 5, every: 2, factor: 0.5), clipNorm: 1, clipValue: 0.5,
+                        optimizer: OptimizerSetting(.sgd, learningRate: 0.1, weightDecay: 1e-4, momentum: 0.9, nesterov: true), epochs: 3,
+                        batchSize: 8, schedule: ScheduleSetting(.step, warmUp: 5, every: 2, factor: 0.5), clipNorm: 1, clipValue: 0.5,
                         accumulate: 4, ema: 0.99, validation: 0.25, freeze: ["conv1.*", "bias"],
                         batchNormalization: .affine, noDecay: ["*bias"], seed: 7, trainOn: .new,
                         earlyStopping: .init(patience: 2, minimumImprovement: 0.01),
@@ -75,18 +75,18 @@ import Testing
             ("poisson", .poisson()), ("poisson: { rate: log_rate }", .poisson(.logRate)), ("cosine_embedding", .cosineEmbedding()),
             ("cosine_embedding: { margin: 0.5 }", .cosineEmbedding(margin: 0.5)),
             ("output: total_loss", .output("total_loss")),
-        ] as [(String, Loss)])
-    func losses(text: String, expected: Loss) throws {
+        ] as [(String, LossSetting)])
+    func losses(text: String, expected: LossSetting) throws {
         #expect(try Self.stage("{ loss: \(text.contains(":") ? "{ \(text) }" : text) }").gradient.loss == expected)
     }
 
     @Test(
         arguments: [
-            ("adam", Optimizer(.adam, learningRate: 1e-3, weightDecay: 0)), ("lion", Optimizer(.lion, learningRate: 1e-4, betas: [0.9, 0.99])),
-            ("{ lamb: { betas: [0.8, 0.9], epsilon: 1.0e-5 } }", Optimizer(.lamb, betas: [0.8, 0.9], epsilon: 1e-5)),
-            ("{ rmsprop: { alpha: 0.9, momentum: 0.5 } }", Optimizer(.rmsprop, momentum: 0.5, alpha: 0.9)), ("{ adagrad: {} }", Optimizer(.adagrad, epsilon: 1e-10)),
-        ] as [(String, Optimizer)])
-    func optimizers(text: String, expected: Optimizer) throws {
+            ("adam", OptimizerSetting(.adam, learningRate: 1e-3, weightDecay: 0)), ("lion", OptimizerSetting(.lion, learningRate: 1e-4, betas: [0.9, 0.99])),
+            ("{ lamb: { betas: [0.8, 0.9], epsilon: 1.0e-5 } }", OptimizerSetting(.lamb, betas: [0.8, 0.9], epsilon: 1e-5)),
+            ("{ rmsprop: { alpha: 0.9, momentum: 0.5 } }", OptimizerSetting(.rmsprop, momentum: 0.5, alpha: 0.9)), ("{ adagrad: {} }", OptimizerSetting(.adagrad, epsilon: 1e-10)),
+        ] as [(String, OptimizerSetting)])
+    func optimizers(text: String, expected: OptimizerSetting) throws {
         #expect(try Self.stage("{ loss: poisson, optimizer: \(text) }").gradient.optimizer == expected)
     }
 

@@ -47,3 +47,19 @@ import Testing
         #expect(Tensor(zeros: .float32, shape: [1 << 40, 1 << 40]) == nil)
     }
 }
+
+@Suite struct NamePatternTests {
+    @Test(arguments: [
+        ("*", "anything", true), ("*.bias", "layer.bias", true), ("*.bias", "layer.bias.x", false), ("layer.?.weight", "layer.1.weight", true),
+        ("layer.?.weight", "layer.12.weight", false), ("*a*b", "xaxbxab", true), ("", "", true), ("", "x", false), ("w[0]", "w[0]", true),
+        ("a*", "a/b/c", true), ("gr?ße", "größe", true), ("pixel_*", "pixel", false),
+    ] as [(String, String, Bool)])
+    func starsAndQuestionMarksStandForCharacters(pattern: String, name: String, matches: Bool) {
+        #expect(NamePattern(pattern).matches(name) == matches)
+    }
+
+    @Test func oneOfSeveralPatternsAndNamesIsEnough() {
+        #expect(["*.bias", "conv1.*"].matchesAny(of: "node7", "conv1.weight"))
+        #expect(!["*.bias", "conv1.*"].matchesAny(of: "node7", "conv2.weight"))
+    }
+}

@@ -3,7 +3,8 @@ import Foundation
 /// A text scenario from Tests/Semantics: what happens to a folder, and what must then hold. One statement a line; `#` comments, the
 /// first of which is the title. Contents are tokens: models `plusN` (adds N), `broken` (no ONNX), `misfit` (other inputs); data
 /// `rowsN`, `bad` (a word where a number belongs); labels `labelsN` (x + N is right), `outliers` (a few far from x, which the gate refuses to
-/// follow), `badlabels` (a word where a number belongs). In a scenario that drops labels the pipeline trains.
+/// follow), `badlabels` (a word where a number belongs). In a scenario that drops labels the pipeline trains, `with train_on all` on
+/// all that it was given.
 package struct Scenario: Sendable, CustomStringConvertible {
     package enum Role: String, Sendable { case model, labelled, data }
     package enum State: String, Sendable { case done, waiting, rejected, quarantined, superseded }
@@ -55,8 +56,11 @@ package struct Scenario: Sendable, CustomStringConvertible {
     /// The pipeline `p` that the scenario is about.
     package var pipeline: String {
         var settings = ""
-        for case .with(let key, let value) in lines.map(\.statement) { settings += "\(key): \(value)\n" + (key == "after" ? "archive: archive\n" : "") }
-        let gradient = "loss: mean_squared_error, optimizer: { sgd: { learning_rate: 0.5 } }, epochs: 2, batch_size: 100, train_on: new"
+        var trainOn = "new"
+        for case .with(let key, let value) in lines.map(\.statement) {
+            if key == "train_on" { trainOn = value } else { settings += "\(key): \(value)\n" + (key == "after" ? "archive: archive\n" : "") }
+        }
+        let gradient = "loss: mean_squared_error, optimizer: { sgd: { learning_rate: 0.5 } }, epochs: 2, batch_size: 100, train_on: \(trainOn)"
         let optimize = "optimize: { gradient: { \(gradient) }, gate: { metric: mae } }, "
         return """
             name: p

@@ -122,7 +122,8 @@ import Testing
     @Test(arguments: Metric.allCases)
     func aGateKnowsWhichWayIsWorse(_ metric: Metric) {
         let better = metric.isBetterWhenGreater ? 1.0 : -1.0
-        #expect(metric.passes(0.5, against: 0.5, dropAtMost: 0))
+        #expect(!metric.passes(0.5, against: 0.5, dropAtMost: 0))
+        #expect(metric.passes(0.5, against: 0.5, dropAtMost: 0.01))
         #expect(metric.passes(0.5 + 0.1 * better, against: 0.5, dropAtMost: 0))
         #expect(!metric.passes(0.5 - 0.1 * better, against: 0.5, dropAtMost: 0.05))
         #expect(metric.passes(0.5 - 0.1 * better, against: 0.5, dropAtMost: 0.15))

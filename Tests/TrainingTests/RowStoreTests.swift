@@ -72,6 +72,52 @@ import Testing
         #expect(try held(["all.csv"], seed: 2) != all)
     }
 
+    /// The row with the number 4, where it counts, by its labels in the order of the files.
+    private func labels(ofRow number: Int, in store: RowStore) throws -> [Int64] {
+        try [store.training, store.validation].flatMap { file -> [Int64] in
+            guard file.rowCount > 0 else { return [] }
+            let batch = try file.batch(0..<file.rowCount)
+            let x = try #require(batch.inputs[0].values(as: Float.self)), labels = try #require(batch.target?.values(as: Int64.self))
+            return labels.indices.filter { Int(x[2 * $0]) == number }.map { labels[$0] }
+        }
+    }
+
+    @Test func aRowThatALaterFileHasAgainCountsAsThatFileHasIt() throws {
+        let directory = try TemporaryDirectory("rows")
+        // More rows than are read at once; the corrections say 2 for row 4 first, and 0 last.
+        try directory.write(csv(0..<5000), to: "all.csv")
+        try directory.write("id,a,b,label\nr4,4,1,2\nr4999,4999,1,0\nnew,9999,1,1\n", to: "second.csv")
+        try directory.write("id,a,b,label\nr4,4,1,0\n", to: "third.csv")
+        let store = try open(directory, ["all.csv", "second.csv", "third.csv"], key: ["id"])
+        #expect(try labels(ofRow: 4, in: store) == [0])
+        #expect(try labels(ofRow: 4999, in: store) == [0])
+        #expect(try (values(store.training) + values(store.validation)).sorted() == Array(0..<5000) + [9999])
+        #expect(store.facts.supersededRows == 3)
+        #expect(store.facts.trainingRows + store.facts.validationRows == 5001)
+        #expect(store.facts.trainingClasses[2] + store.facts.validationClasses[2] == 1666)
+        // The order of the files is that in which they arrived.
+        let other = try open(directory, ["third.csv", "second.csv", "all.csv"], key: ["id"])
+        #expect(try labels(ofRow: 4, in: other) == [1])
+    }
+
+    @Test func rowsOfOneFileThatShareAKeyAllCount() throws {
+        let directory = try TemporaryDirectory("rows")
+        try directory.write("id,a,b,label\np,1,1,0\np,2,1,1\nq,3,1,2\n", to: "first.csv")
+        try directory.write("id,a,b,label\np,4,1,0\np,5,1,1\np,5,1,1\n", to: "second.csv")
+        let store = try open(directory, ["first.csv", "second.csv"], key: ["id"], share: 0)
+        #expect(try values(store.training) == [3, 4, 5, 5] && store.facts.supersededRows == 2)
+    }
+
+    @Test func withoutKeyColumnsRowsWithTheSameFeaturesAreTwo() throws {
+        let directory = try TemporaryDirectory("rows")
+        try directory.write(csv(0..<20), to: "first.csv")
+        try directory.write("a,b,label\n4,1,2\n", to: "second.csv")
+        let store = try open(directory, ["first.csv", "second.csv"], ports: [
+            InputPort(name: "a", elementType: .float32, dimensions: [nil]), InputPort(name: "b", elementType: .float32, dimensions: [nil]),
+        ])
+        #expect(store.facts.trainingRows + store.facts.validationRows == 21 && store.facts.supersededRows == 0)
+    }
+
     @Test func duplicateRowsStayOnOneSide() throws {
         let directory = try TemporaryDirectory("rows")
         try directory.write(csv((0..<50).flatMap { [$0, $0] }), to: "twice.csv")

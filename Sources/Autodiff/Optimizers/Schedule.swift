@@ -8,8 +8,8 @@ package struct Schedule: Sendable, Codable, Hashable {
         case linear(end: Double = 0)
         /// Half a cosine from the peak to `end` times the peak.
         case cosine(end: Double = 0)
-        /// Times `factor` after every `every` steps.
-        case step(every: Int, factor: Double = 0.1)
+        /// Times `factor` after every so many epochs, counted from the end of the warm-up.
+        case step(everyEpochs: Int, factor: Double = 0.1)
         /// PyTorch's `OneCycleLR`: half a cosine up from `peak / start` to the peak, half a cosine down to `peak / start / end`. The way up
         /// takes the warm-up, or three tenths of all steps where there is none.
         case oneCycle(start: Double = 25, end: Double = 1e4)
@@ -26,8 +26,8 @@ package struct Schedule: Sendable, Codable, Hashable {
         self.warmUp = warmUp
     }
 
-    /// The rate of step `step` (from 0) of `total` steps.
-    package func rate(step: Int, of total: Int) -> Double {
+    /// The rate of step `step` (from 0) of `total` steps, of which an epoch has `stepsPerEpoch`.
+    package func rate(step: Int, of total: Int, stepsPerEpoch: Int) -> Double {
         if case .oneCycle(let start, let end) = shape { return peak * oneCycle(Double(step), Double(total), start, end) }
         if step < warmUp { return peak * Double(step + 1) / Double(warmUp) }
         let passed = Double(step - warmUp)
@@ -37,7 +37,7 @@ package struct Schedule: Sendable, Codable, Hashable {
         case .constant, .oneCycle: return peak
         case .linear(let end): return peak * (1 + (end - 1) * progress)
         case .cosine(let end): return peak * Self.cosine(from: 1, to: end, progress)
-        case .step(let every, let factor): return peak * pow(factor, Double((step - warmUp) / max(every, 1)))
+        case .step(let epochs, let factor): return peak * pow(factor, Double((step - warmUp) / max(epochs * stepsPerEpoch, 1)))
         }
     }
 

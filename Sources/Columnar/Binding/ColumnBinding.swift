@@ -110,7 +110,7 @@ struct ColumnBinding {
         case .list(let names):
             var positions: [Int] = []
             for name in names {
-                positions += name.contains { $0 == "*" || $0 == "?" } && schema.positions(of: name).isEmpty
+                positions += NamePattern.isPattern(name) && schema.positions(of: name).isEmpty
                     ? try matching(name, port) : [try position(of: name, input: port.name)]
             }
             return (positions, false)
@@ -125,7 +125,8 @@ struct ColumnBinding {
         }
         if isOnly { return (try features(port), true) }
         if port.width != 1 {
-            let numbered = schema.fields.indices.filter { matches(schema.fields[$0].name, pattern: port.name + "_*") && !isLabel($0) }
+            let pattern = NamePattern(port.name + "_*")
+            let numbered = schema.fields.indices.filter { pattern.matches(schema.fields[$0].name) && !isLabel($0) }
             if !numbered.isEmpty {
                 return (numbered.sorted { precedesNumerically(schema.fields[$0].name, schema.fields[$1].name) }, false)
             }
@@ -136,7 +137,8 @@ struct ColumnBinding {
     private func isLabel(_ position: Int) -> Bool { table.isToLearn(schema.fields[position].name) }
 
     private func matching(_ pattern: String, _ port: InputPort) throws(ColumnarError) -> [Int] {
-        let found = schema.fields.indices.filter { matches(schema.fields[$0].name, pattern: pattern) && !isLabel($0) }
+        let names = NamePattern(pattern)
+        let found = schema.fields.indices.filter { names.matches(schema.fields[$0].name) && !isLabel($0) }
         guard !found.isEmpty else {
             throw .mismatch(
                 TableLocation(file: file, input: port.name),

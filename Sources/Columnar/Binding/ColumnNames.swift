@@ -1,26 +1,3 @@
-/// Whether `name` matches a pattern whose `*` stands for any characters and `?` for one.
-func matches(_ name: String, pattern: String) -> Bool {
-    let name = Array(name), pattern = Array(pattern)
-    var position = 0, index = 0
-    var star: (pattern: Int, name: Int)?
-    while position < name.count {
-        if index < pattern.count, pattern[index] == "*" {
-            star = (index, position)
-            index += 1
-        } else if index < pattern.count, pattern[index] == "?" || pattern[index] == name[position] {
-            index += 1
-            position += 1
-        } else if let last = star {
-            star = (last.pattern, last.name + 1)
-            index = last.pattern + 1
-            position = last.name + 1
-        } else {
-            return false
-        }
-    }
-    return pattern[index...].allSatisfy { $0 == "*" }
-}
-
 /// `pixel_2` before `pixel_10`: runs of digits compare as numbers, the rest as bytes.
 func precedesNumerically(_ left: String, _ right: String) -> Bool {
     let a = Array(left.utf8), b = Array(right.utf8)

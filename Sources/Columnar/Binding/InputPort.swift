@@ -105,7 +105,7 @@ package struct TableSchemaRule: Hashable, Sendable {
     }
 
     /// Whether a column is there for training only.
-    func isToLearn(_ name: String) -> Bool { name == label || others.contains { $0 == name || matches(name, pattern: $0) } }
+    func isToLearn(_ name: String) -> Bool { name == label || others.contains(name) || others.matchesAny(of: name) }
 
     /// The names that `types` may give, for a pipeline's checks.
     package static let typeNames = [

@@ -9,28 +9,21 @@ package struct OptimizeStage: Sendable, Equatable, Codable {
     }
 }
 
+package enum MetricSetting: String, Sendable, Equatable, Codable, CaseIterable {
+    case accuracy, f1, auc
+    case logLoss = "log_loss"
+    case rmse, mae, r2
+    /// The training loss on the held-out rows.
+    case loss
+}
+
 /// What a candidate is measured by before it may become a version, against the model that it is to follow, on the same held-out rows.
 package struct Gate: Sendable, Equatable, Codable {
-    package enum Metric: String, Sendable, Equatable, Codable, CaseIterable {
-        case accuracy, f1, auc
-        case logLoss = "log_loss"
-        case rmse, mae, r2
-        /// The training loss on the held-out rows.
-        case loss
-
-        package var isBetterWhenGreater: Bool {
-            switch self {
-            case .accuracy, .f1, .auc, .r2: true
-            case .logLoss, .rmse, .mae, .loss: false
-            }
-        }
-    }
-
-    package let metric: Metric
-    /// Absolute, in the metric's worse direction, so never below 0.
+    package let metric: MetricSetting
+    /// Absolute, in the metric's worse direction, so never below 0; at 0 only what is better passes.
     package let dropAtMost: Double
 
-    package init(metric: Metric = .loss, dropAtMost: Double = 0) {
+    package init(metric: MetricSetting = .loss, dropAtMost: Double = 0) {
         self.metric = metric
         self.dropAtMost = dropAtMost
     }
@@ -70,13 +63,13 @@ package struct GradientDescent: Sendable, Equatable, Codable {
         }
     }
 
-    package let loss: Loss
+    package let loss: LossSetting
     /// The model outputs that the loss compares with the label, in its order; empty: the only one that fits.
     package let outputs: [String]
-    package let optimizer: Optimizer
+    package let optimizer: OptimizerSetting
     package let epochs: Int
     package let batchSize: Int
-    package let schedule: Schedule
+    package let schedule: ScheduleSetting
     /// The gradient's norm is scaled down to this.
     package let clipNorm: Double?
     /// Each element of the gradient is kept within plus and minus this.
@@ -106,8 +99,8 @@ package struct GradientDescent: Sendable, Equatable, Codable {
     package let threads: Int?
 
     package init(
-        loss: Loss, outputs: [String] = [], optimizer: Optimizer = .default, epochs: Int = 10, batchSize: Int = 32,
-        schedule: Schedule = Schedule(), clipNorm: Double? = nil, clipValue: Double? = nil, accumulate: Int = 1, ema: Double? = nil,
+        loss: LossSetting, outputs: [String] = [], optimizer: OptimizerSetting = .default, epochs: Int = 10, batchSize: Int = 32,
+        schedule: ScheduleSetting = ScheduleSetting(), clipNorm: Double? = nil, clipValue: Double? = nil, accumulate: Int = 1, ema: Double? = nil,
         validation: Double = 0.2, freeze: [String] = [],
         batchNormalization: BatchNormalization = .frozen, noDecay: [String] = [], seed: Int = 0, trainOn: TrainOn = .all,
         earlyStopping: EarlyStopping? = nil, adapters: Adapters? = nil, threads: Int? = nil

@@ -28,7 +28,7 @@ extension CanonicalForm {
         if stage.gate != Gate() { add("gate", [stage.gate.metric.rawValue, "\(stage.gate.dropAtMost)"]) }
     }
 
-    private mutating func add(_ optimizer: Optimizer) {
+    private mutating func add(_ optimizer: OptimizerSetting) {
         guard optimizer != .default else { return }
         let words = [
             optimizer.learningRate, optimizer.weightDecay, optimizer.momentum, optimizer.nesterov ? 1 : 0, optimizer.alpha, optimizer.betas[0],
@@ -37,12 +37,12 @@ extension CanonicalForm {
         add("gradient.optimizer", [optimizer.kind.rawValue] + words.map { "\($0)" })
     }
 
-    private mutating func add(_ schedule: Schedule) {
-        guard schedule != Schedule() else { return }
+    private mutating func add(_ schedule: ScheduleSetting) {
+        guard schedule != ScheduleSetting() else { return }
         add("gradient.schedule", [schedule.kind.rawValue, "\(schedule.warmUp)", "\(schedule.every)", "\(schedule.factor)", "\(schedule.end)"])
     }
 
-    private func options(of loss: Loss) -> [String] {
+    private func options(of loss: LossSetting) -> [String] {
         switch loss {
         case .crossEntropy(let smoothing, let weights, let targets): ["\(smoothing)", targets.rawValue] + weights.map { "\($0)" }
         case .binaryCrossEntropy(let weight, let scores): ["\(weight)", scores.rawValue]

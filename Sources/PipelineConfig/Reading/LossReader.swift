@@ -9,8 +9,8 @@ struct LossReader {
     }
 
     /// `outputs`: those of the model that are compared with the label.
-    func loss() -> (loss: Loss, outputs: [String])? {
-        guard let (kind, path, node) = gradient.variant("loss", of: Loss.Kind.self, like: "cross_entropy: { label_smoothing: 0.1 }") else {
+    func loss() -> (loss: LossSetting, outputs: [String])? {
+        guard let (kind, path, node) = gradient.variant("loss", of: LossSetting.Kind.self, like: "cross_entropy: { label_smoothing: 0.1 }") else {
             return nil
         }
         if kind == .output { return ownLoss(node, path).map { (.output($0), []) } }
@@ -18,7 +18,7 @@ struct LossReader {
         return (loss(kind, options), options?.names("output") ?? [])
     }
 
-    private func keys(of kind: Loss.Kind) -> [String] {
+    private func keys(of kind: LossSetting.Kind) -> [String] {
         switch kind {
         case .crossEntropy: ["label_smoothing", "class_weights", "targets"]
         case .binaryCrossEntropy: ["positive_weight", "scores"]
@@ -31,13 +31,13 @@ struct LossReader {
         }
     }
 
-    private func loss(_ kind: Loss.Kind, _ options: Section?) -> Loss {
-        let scores = options?.choice("scores", of: Loss.Scores.self) ?? .automatic
+    private func loss(_ kind: LossSetting.Kind, _ options: Section?) -> LossSetting {
+        let scores = options?.choice("scores", of: LossSetting.Scores.self) ?? .automatic
         return switch kind {
         case .crossEntropy:
             .crossEntropy(
                 labelSmoothing: options?.number("label_smoothing", .belowOne, like: "0.1") ?? 0, classWeights: classWeights(options),
-                targets: options?.choice("targets", of: Loss.Targets.self) ?? .indices)
+                targets: options?.choice("targets", of: LossSetting.Targets.self) ?? .indices)
         case .binaryCrossEntropy:
             .binaryCrossEntropy(positiveWeight: options?.number("positive_weight", .positive, like: "2.5") ?? 1, scores: scores)
         case .multilabel: .multilabel(classWeights: classWeights(options), scores: scores)
@@ -45,7 +45,7 @@ struct LossReader {
         case .meanAbsoluteError: .meanAbsoluteError
         case .huber: .huber(delta: options?.number("delta", .positive, like: "1.0") ?? 1)
         case .quantile: .quantile(quantiles(options))
-        case .poisson: .poisson(options?.choice("rate", of: Loss.Rate.self) ?? .automatic)
+        case .poisson: .poisson(options?.choice("rate", of: LossSetting.Rate.self) ?? .automatic)
         case .cosineEmbedding: .cosineEmbedding(margin: options?.number("margin", .belowOne, like: "0.1") ?? 0)
         case .output: .output("")
         }

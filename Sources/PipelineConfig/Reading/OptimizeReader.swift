@@ -85,13 +85,13 @@ struct OptimizeReader {
 
     // MARK: Gate
 
-    private func gate(_ stage: Section, loss: Loss?, validation: Double) -> Gate {
+    private func gate(_ stage: Section, loss: LossSetting?, validation: Double) -> Gate {
         guard let section = stage.section("gate", keys: ["metric", "drop_at_most"]) else { return Gate() }
-        let metric = section.choice("metric", of: Gate.Metric.self) ?? .loss
+        let metric = section.choice("metric", of: MetricSetting.self) ?? .loss
         if let loss, let needed = metric.kindOfLabels, let given = loss.kindOfLabels, needed != given {
             section.refuse(
                 .badValue, "metric", "\(metric.rawValue) is for \(needed.rawValue), and the loss \(loss.kind.rawValue) is for \(given.rawValue)",
-                "write \(Gate.Metric.allCases.filter { $0.kindOfLabels ?? given == given }.map(\.rawValue).joined(separator: ", "))")
+                "write \(MetricSetting.allCases.filter { $0.kindOfLabels ?? given == given }.map(\.rawValue).joined(separator: ", "))")
         }
         if validation == 0 {
             section.refuse(.badValue, "metric", "without held-out rows there is nothing to measure on", "write validation: 0.2, or remove the gate")
@@ -103,7 +103,7 @@ struct OptimizeReader {
 /// What a label is, as far as metrics and losses must agree about it.
 private enum LabelKind: String { case classes, numbers }
 
-extension Gate.Metric {
+extension MetricSetting {
     fileprivate var kindOfLabels: LabelKind? {
         switch self {
         case .accuracy, .f1, .auc, .logLoss: .classes
@@ -113,7 +113,7 @@ extension Gate.Metric {
     }
 }
 
-extension Loss {
+extension LossSetting {
     fileprivate var kindOfLabels: LabelKind? {
         switch self {
         case .crossEntropy, .binaryCrossEntropy, .multilabel: .classes

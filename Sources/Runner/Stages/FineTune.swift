@@ -117,28 +117,15 @@ struct FineTune {
     // MARK: Judging
 
     private func rejection(_ outcome: FineTuning.Outcome) -> Failure? {
-        let metric = stage.gate.metric
-        guard let measured = Metric(rawValue: metric.rawValue), let before = outcome.before[measured] else { return nil }
-        let place = specPlace(spec)
-        let remedy = "Drop more labels or better ones, or change the optimize stage, then `millrace replay`."
-        let rows = "on the \(outcome.validationRows) held-out rows"
-        guard outcome.bestEpoch > 0, let after = outcome.after[measured] else {
-            let best = outcome.history.dropFirst().compactMap { $0[metric: measured] }
-                .reduce(nil as Double?) { best, next in best.map { measured.improvement(of: next, over: $0) > 0 ? next : $0 } ?? next }
-            return Failure(
-                .gate, what: "no epoch made it better: \(metric.rawValue) is \(shown(before)) \(rows), and after training at best "
-                    + (best.map(shown) ?? "not a number"), place: place, remedy: remedy)
+        stage.gate.refusal(of: outcome).map {
+            Failure(
+                .gate, what: $0, place: specPlace(spec),
+                remedy: "Drop more labels or better ones, or change the optimize stage, then `millrace replay`.")
         }
-        guard !measured.passes(after, against: before, dropAtMost: stage.gate.dropAtMost) else { return nil }
-        return Failure(
-            .gate, what: "\(metric.rawValue) went from \(shown(before)) to \(shown(after)) \(rows), and may drop by "
-                + "\(shown(stage.gate.dropAtMost)) at most", place: place, remedy: remedy)
     }
 
-    private func shown(_ value: Double) -> String { String(format: "%.6g", value) }
-
     private func tell(_ outcome: FineTuning.Outcome, _ report: inout TrainingReport, _ result: inout AttemptResult) {
-        let metric = Metric(rawValue: stage.gate.metric.rawValue) ?? .loss
+        let metric = Metric(stage.gate.metric)
         if outcome.validationRows > 0 {
             report.gate = Card.Gate(
                 metric: metric.rawValue, before: outcome.before[metric], after: outcome.after[metric], dropAtMost: stage.gate.dropAtMost,
@@ -148,6 +135,7 @@ struct FineTune {
         report.decisions = [
             "best_epoch": .integer(Int64(outcome.bestEpoch)), "stopped_early": .flag(outcome.stoppedEarly),
             "steps": .integer(Int64(outcome.steps)), "training_rows": .integer(Int64(outcome.trainingRows)),
+            "superseded_rows": .integer(Int64(outcome.supersededRows)),
             "trained": .list(outcome.trained.map { .text($0) }), "untrained": .table(outcome.untrained.mapValues { .text($0) }),
             "gradient_forms": .table(outcome.gradientForms.mapValues { .text($0) }),
             "validation_per_epoch": .list(
@@ -201,6 +189,7 @@ extension Failure {
         case .diverged(_, _, let remedy): self.init(.diverged, what: "\(error)", place: place, remedy: remedy)
         case .cannotRead(let path, _), .cannotWrite(let path, _):
             self.init(.resource, what: "\(error)", place: path, remedy: "It is tried again.")
+        case .disk(let cause): self.init(.resource, what: "\(cause)", place: spec.training?.checkpoints ?? place, remedy: "It is tried again.")
         case .cancelled: self.init(.cancelled, what: "the attempt was taken back", place: place, remedy: "It goes on from its last checkpoint.")
         }
     }

@@ -18,27 +18,27 @@ package struct TrainingSettings {
 
     package var recipe: TrainingRecipe {
         TrainingRecipe(
-            loss: Autodiff.Loss(gradient.loss), outputs: gradient.outputs, optimizer: Autodiff.Optimizer(gradient.optimizer),
-            schedule: Autodiff.Schedule(shape, peak: gradient.optimizer.learningRate, warmUp: gradient.schedule.warmUp),
+            loss: Loss(gradient.loss), outputs: gradient.outputs, optimizer: Optimizer(gradient.optimizer),
+            schedule: Schedule(scheduleShape, peak: gradient.optimizer.learningRate, warmUp: gradient.schedule.warmUp),
             weightDecay: gradient.optimizer.weightDecay, noDecay: gradient.noDecay, clipValue: gradient.clipValue, clipNorm: gradient.clipNorm,
             accumulate: gradient.accumulate, average: gradient.ema, freeze: gradient.freeze,
             batchNormalization: gradient.batchNormalization == .affine ? .affine : .frozen,
-            adapters: gradient.adapters.map { Autodiff.Adapters(rank: $0.rank, targets: $0.targets) }, seed: UInt64(gradient.seed))
+            adapters: gradient.adapters.map { Adapters(rank: $0.rank, targets: $0.targets) }, seed: UInt64(gradient.seed))
     }
 
     package var plan: TrainingPlan {
         TrainingPlan(
             epochs: gradient.epochs, batchSize: gradient.batchSize, validation: gradient.validation, patience: gradient.earlyStopping?.patience,
-            minimumImprovement: gradient.earlyStopping?.minimumImprovement ?? 0, metric: Metric(rawValue: gate.metric.rawValue) ?? .loss,
-            stepScheduleEpochs: gradient.schedule.kind == .step ? gradient.schedule.every : nil, seed: UInt64(gradient.seed), threads: threads)
+            minimumImprovement: gradient.earlyStopping?.minimumImprovement ?? 0, metric: Metric(gate.metric),
+            seed: UInt64(gradient.seed), threads: threads)
     }
 
-    private var shape: Autodiff.Schedule.Shape {
+    private var scheduleShape: Schedule.Shape {
         switch gradient.schedule.kind {
         case .constant: .constant
         case .linear: .linear(end: gradient.schedule.end)
         case .cosine: .cosine(end: gradient.schedule.end)
-        case .step: .step(every: 1, factor: gradient.schedule.factor)
+        case .step: .step(everyEpochs: gradient.schedule.every, factor: gradient.schedule.factor)
         case .oneCycle: .oneCycle()
         }
     }
@@ -57,6 +57,10 @@ package struct TrainingSettings {
         add("clip_norm", gradient.clipNorm)
         add("clip_value", gradient.clipValue)
         add("ema", gradient.ema)
+        if gradient.schedule.kind == .step {
+            told["every"] = .integer(Int64(gradient.schedule.every))
+            add("factor", gradient.schedule.factor)
+        }
         if gradient.optimizer.momentum > 0 { add("momentum", gradient.optimizer.momentum) }
         for (key, patterns) in [("freeze", gradient.freeze), ("no_decay", gradient.noDecay), ("output", gradient.outputs)] where !patterns.isEmpty {
             told[key] = .list(patterns.map { .text($0) })
@@ -69,8 +73,24 @@ package struct TrainingSettings {
     }
 }
 
-extension Autodiff.Loss {
-    init(_ loss: PipelineConfig.Loss) {
+extension Metric {
+    package init(_ metric: MetricSetting) {
+        self =
+            switch metric {
+            case .accuracy: .accuracy
+            case .f1: .f1
+            case .auc: .auc
+            case .logLoss: .logLoss
+            case .rmse: .rmse
+            case .mae: .mae
+            case .r2: .r2
+            case .loss: .loss
+            }
+    }
+}
+
+extension Loss {
+    package init(_ loss: LossSetting) {
         self =
             switch loss {
             case .crossEntropy(let smoothing, let weights, let targets):
@@ -88,8 +108,8 @@ extension Autodiff.Loss {
     }
 }
 
-extension Autodiff.Loss.Scores {
-    init(_ scores: PipelineConfig.Loss.Scores) {
+extension Loss.Scores {
+    fileprivate init(_ scores: LossSetting.Scores) {
         switch scores {
         case .automatic: self = .automatic
         case .logits: self = .logits
@@ -98,8 +118,8 @@ extension Autodiff.Loss.Scores {
     }
 }
 
-extension Autodiff.Optimizer {
-    init(_ optimizer: PipelineConfig.Optimizer) {
+extension Optimizer {
+    fileprivate init(_ optimizer: OptimizerSetting) {
         let moments = Moments(beta1: optimizer.betas[0], beta2: optimizer.betas[1], epsilon: optimizer.epsilon)
         switch optimizer.kind {
         case .sgd: self = .sgd(momentum: optimizer.momentum, nesterov: optimizer.nesterov)

@@ -1,4 +1,6 @@
 import Columnar
+import Landing
+import SystemPackage
 package import Tensors
 
 /// Named tensors as a file, `.npz` or `.safetensors` by its name, whole under the name or not there.
@@ -10,9 +12,9 @@ package enum GradientFile {
             try Safetensors.write(tensors, to: path)
             return
         }
-        let staged = path + ".part"
-        do { try NamedArrays.write(tensors, to: staged) } catch { throw .cannotWrite(path: path, reason: "\(error)") }
-        try DurableFile.publish(staged, as: path)
+        let staged = DurableFile.staging(for: FilePath(path))
+        do { try NamedArrays.write(tensors, to: staged.string) } catch { throw .cannotWrite(path: path, reason: "\(error)") }
+        try onDisk { () throws(LandingError) in try DurableFile.publish(staged, as: FilePath(path)) }
     }
 
     /// - Returns: in the file's order.

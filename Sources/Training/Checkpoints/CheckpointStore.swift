@@ -1,5 +1,6 @@
-import Crypto
 import Foundation
+import Landing
+import SystemPackage
 import Tensors
 
 /// Where a run stood at a boundary between two batches.
@@ -52,14 +53,15 @@ struct CheckpointStore {
             let name = "best-\(checkpoint.bestEpoch).safetensors"
             checkpoint.best = .init(name: name, digest: try Safetensors.write(best, to: directory + "/" + name))
         }
-        try DurableFile.write(try encoded(checkpoint), to: path(of: checkpoint.batches))
+        let file = FilePath(path(of: checkpoint.batches))
+        try onDisk { [checkpoint] () throws(LandingError) in try DurableFile.write(try Document.encode(checkpoint, for: file), to: file) }
         prune()
     }
 
     /// The last checkpoint of this run that is whole.
     func latest() throws(TrainingError) -> (checkpoint: Checkpoint, state: NamedTensors, best: NamedTensors?)? {
         for number in numbers() {
-            guard let checkpoint = decoded(Checkpoint.self, at: path(of: number)), checkpoint.fingerprint == fingerprint,
+            guard let checkpoint = try? Document.decode(Checkpoint.self, from: FilePath(path(of: number))), checkpoint.fingerprint == fingerprint,
                 let file = checkpoint.state, let state = try? tensors(file)
             else { continue }
             var best: NamedTensors?
@@ -74,7 +76,7 @@ struct CheckpointStore {
 
     private func tensors(_ file: Checkpoint.File) throws(TrainingError) -> NamedTensors {
         let path = directory + "/" + file.name
-        guard try SHA256.hex(ofFile: path) == file.digest else { throw .cannotRead(path: path, reason: "it is damaged") }
+        guard try onDisk({ () throws(LandingError) in try FileDigest.of(FilePath(path)).digest }) == file.digest else { throw .cannotRead(path: path, reason: "it is damaged") }
         return try Safetensors.read(path)
     }
 
@@ -94,11 +96,11 @@ struct CheckpointStore {
         var named: Set<String> = []
         for number in kept {
             named.insert("checkpoint-\(number).json")
-            guard let checkpoint = decoded(Checkpoint.self, at: path(of: number)) else { continue }
+            guard let checkpoint = try? Document.decode(Checkpoint.self, from: FilePath(path(of: number))) else { continue }
             for file in [checkpoint.state, checkpoint.best] { if let file { named.insert(file.name) } }
         }
         for name in names() where !named.contains(name) {
-            let isOurs = ["checkpoint-", "state-", "best-"].contains { name.hasPrefix($0) }
+            let isOurs = ["checkpoint-", "state-", "best-"].contains { name.hasPrefix($0) || name.hasPrefix("." + $0) }
             // What cannot be removed now is removed the next time.
             if isOurs { try? FileManager.default.removeItem(atPath: directory + "/" + name) }
         }

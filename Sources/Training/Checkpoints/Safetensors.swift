@@ -1,5 +1,7 @@
 import Crypto
 import Foundation
+import Landing
+import SystemPackage
 package import Tensors
 
 /// The safetensors format: eight bytes of header length, a JSON header that says type, shape and place of each tensor, and the bytes.
@@ -20,32 +22,34 @@ package enum Safetensors {
         _ tensors: [(name: String, tensor: Tensor)], metadata: [String: String] = [:], to path: String
     ) throws(TrainingError) -> String {
         var hash = SHA256()
-        try DurableFile.write(to: path) { file throws(TrainingError) in
-            func put(_ bytes: UnsafeRawBufferPointer) throws(TrainingError) {
-                hash.update(bufferPointer: bytes)
-                try file.write(bytes)
-            }
-            let head = try header(tensors, metadata, path)
-            try head.withUnsafeBytesTyped { bytes throws(TrainingError) in try put(bytes) }
-            for (_, tensor) in tensors {
-                try withExtendedLifetime(tensor) { () throws(TrainingError) in try put(tensor.bytes) }
+        let head = try header(tensors, metadata, path)
+        hash.update(data: head)
+        try onDisk { () throws(LandingError) in
+            try DurableFile.write(to: FilePath(path)) { file throws(LandingError) in
+                try file.write(head)
+                for (_, tensor) in tensors {
+                    try withExtendedLifetime(tensor) { () throws(LandingError) in
+                        hash.update(bufferPointer: tensor.bytes)
+                        try file.write(tensor.bytes)
+                    }
+                }
             }
         }
-        return hash.finalize().map { String(format: "%02x", $0) }.joined()
+        return FileDigest.hexadecimal(hash.finalize())
     }
 
     /// All tensors of a file, in the order in which their bytes lie.
     package static func read(_ path: String) throws(TrainingError) -> [(name: String, tensor: Tensor)] {
-        let file = try OwnedFile(reading: path)
         func bad(_ reason: String) -> TrainingError { .cannotRead(path: path, reason: reason) }
-        let size = try file.byteCount()
+        let file = try onDisk { () throws(LandingError) in try OpenFile(reading: FilePath(path)) }
+        let size = try onDisk { () throws(LandingError) in try file.byteCount() }
         guard size >= 8 else { throw bad("it is too short for a safetensors file") }
         var length = [UInt8](repeating: 0, count: 8)
-        try length.withUnsafeMutableBytesTyped { bytes throws(TrainingError) in try file.read(into: bytes, at: 0) }
+        try onDisk { () throws(LandingError) in try file.read(into: &length, at: 0) }
         let headerBytes = Int(clamping: length.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
         guard headerBytes <= min(longestHeader, size - 8) else { throw bad("its header is cut off") }
         var head = [UInt8](repeating: 0, count: headerBytes)
-        try head.withUnsafeMutableBytesTyped { bytes throws(TrainingError) in try file.read(into: bytes, at: 8) }
+        try onDisk { () throws(LandingError) in try file.read(into: &head, at: 8) }
         guard let object = try? JSONSerialization.jsonObject(with: Data(head)) as? [String: Any] else { throw bad("its header is not JSON") }
         var entries: [(name: String, type: String, shape: [Int], bytes: Range<Int>)] = []
         for (name, value) in object where name != "__metadata__" {
@@ -63,7 +67,7 @@ package enum Safetensors {
                 throw bad("'\(name)' does not lie where its header says")
             }
             let buffer = TensorBuffer(byteCount: place.count)
-            try file.read(into: buffer.mutableBytes, at: 8 + headerBytes + place.lowerBound)
+            try onDisk { () throws(LandingError) in try file.read(into: buffer.mutableBytes, at: 8 + headerBytes + place.lowerBound) }
             tensors.append((name, Tensor(elementType: type, shape: shape, buffer: buffer)))
         }
         return tensors

@@ -1,32 +1,40 @@
 import Columnar
-import Crypto
 import Engine
-import Foundation
+import Landing
 import ONNX
+import SystemPackage
 
 /// What a run's bytes follow from, as one digest: only what has the same one may go on from a checkpoint or use packed rows again.
 enum RunIdentity {
     /// Changes whenever the same inputs would give other bytes, or what lies in a run's directory has another form.
-    private static let format = "1"
+    private static let format = "2"
 
     static func digest(_ run: FineTuning) throws(TrainingError) -> String {
         var lines = ["format \(format)", "engine \(Engine.version)"]
-        do throws(ONNXError) { lines.append("model \(SHA256.hex(try run.model.serialized()))") } catch {
+        do throws(ONNXError) { lines.append("model \(FileDigest.of(bytes: try run.model.serialized()))") } catch {
             throw .badModel(reason: "\(error)", remedy: "export the model again")
         }
         for location in run.model.externalDataLocations {
-            lines.append("weights \(location) \(try SHA256.hex(ofFile: (run.model.directory ?? ".") + "/" + location))")
+            lines.append("weights \(location) \(try digest((run.model.directory ?? ".") + "/" + location))")
         }
-        for file in run.data.files { lines.append("rows \(try SHA256.hex(ofFile: file.path)) \(file.format.map { "\($0)" } ?? "")") }
+        for file in run.data.files { lines.append("rows \(try digest(file.path)) \(file.format.map { "\($0)" } ?? "")") }
         var plan = run.plan
         // How often it is written down does not change what is.
         plan.checkpointSteps = 0
-        lines.append(String(decoding: try encoded(run.recipe), as: UTF8.self))
-        lines.append(String(decoding: try encoded(plan), as: UTF8.self))
+        lines.append(try text(run.recipe))
+        lines.append(try text(plan))
         lines += run.data.inputs.sorted { $0.key < $1.key }.map { "input \($0.key) \($0.value)" }
         let data = run.data
         lines.append("label \(data.label?.words ?? "") classes \(data.classes ?? []) weight \(data.weight ?? "") key \(data.key) keep \(data.keep)")
         lines.append("types \(data.types.sorted { $0.key < $1.key }) dialect \(data.dialect)")
-        return SHA256.hex(Data(lines.joined(separator: "\n").utf8))
+        return FileDigest.of(bytes: lines.joined(separator: "\n").utf8)
+    }
+
+    private static func digest(_ file: String) throws(TrainingError) -> String {
+        try onDisk { () throws(LandingError) in try FileDigest.of(FilePath(file)).digest }
+    }
+
+    private static func text(_ value: some Encodable) throws(TrainingError) -> String {
+        String(decoding: try onDisk { () throws(LandingError) in try Document.encode(value, for: "the training's settings") }, as: UTF8.self)
     }
 }

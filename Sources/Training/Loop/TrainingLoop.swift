@@ -14,7 +14,7 @@ struct TrainingLoop {
     var store: CheckpointStore
 
     private(set) var checkpoint = Checkpoint(fingerprint: "")
-    /// Of the best epoch; `nil` while that is the model as it was given.
+    /// Of the best epoch; `nil` before the first.
     private(set) var bestParameters: [String: Tensor]?
     private(set) var stoppedEarly = false
     private var isBestSaved = true
@@ -53,7 +53,6 @@ struct TrainingLoop {
         let started = ContinuousClock.now
         let values = try measure()
         checkpoint.history = [record(epoch: 0, values, trainingLoss: nil, learningRate: nil)]
-        checkpoint.bestValue = values[plan.metric]
         checkpoint.seconds = (ContinuousClock.now - started) / .seconds(1)
         report(.evaluating, finished: checkpoint.history[0])
         return 0
@@ -123,11 +122,7 @@ struct TrainingLoop {
     }
 
     private func rate(step: Int) -> Double {
-        var schedule = run.recipe.schedule
-        if case .step(_, let factor) = schedule.shape, let epochs = plan.stepScheduleEpochs {
-            schedule.shape = .step(every: epochs * stepsPerEpoch, factor: factor)
-        }
-        return schedule.rate(step: step, of: totalSteps)
+        run.recipe.schedule.rate(step: step, of: totalSteps, stepsPerEpoch: stepsPerEpoch)
     }
 
     /// Empty without held-out rows.

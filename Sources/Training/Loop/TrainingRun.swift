@@ -50,7 +50,8 @@ struct TrainingRun {
         }
         return FineTuning.Outcome(
             model: tuned, history: point.history, bestEpoch: point.bestEpoch, stoppedEarly: loop.stoppedEarly, before: metrics(0),
-            after: metrics(point.bestEpoch), trainingRows: rows.training.rowCount, validationRows: rows.validation.rowCount, steps: point.steps,
+            after: metrics(point.bestEpoch), trainingRows: rows.training.rowCount, validationRows: rows.validation.rowCount,
+            supersededRows: rows.facts.supersededRows, steps: point.steps,
             columns: rows.facts.columns, trained: graph.parameters.map(\.name),
             untrained: Dictionary(graph.untrained.map { ($0.name, $0.reason) }, uniquingKeysWith: { first, _ in first }),
             gradientForms: graph.gradientForms, resumedAt: resumedAt)

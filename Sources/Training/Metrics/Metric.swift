@@ -26,11 +26,12 @@ package enum Metric: String, Sendable, Codable, Hashable, CaseIterable {
         isBetterWhenGreater ? candidate - reference : reference - candidate
     }
 
-    /// Whether a drop from `reference` to `candidate` in the worse direction is at most `drop`, absolutely. A value that is no number
-    /// never passes; any number passes against a reference that is none.
+    /// Whether `candidate` is better than `reference`, or worse by at most `drop`, absolutely, where that is above 0: with a drop of 0 only
+    /// what is better passes. A value that is no number never passes; any number passes against a reference that is none.
     package func passes(_ candidate: Double, against reference: Double, dropAtMost drop: Double) -> Bool {
         guard candidate.isFinite else { return false }
         guard reference.isFinite else { return true }
-        return improvement(of: candidate, over: reference) >= -drop
+        let improvement = improvement(of: candidate, over: reference)
+        return improvement > 0 || drop > 0 && improvement >= -drop
     }
 }

@@ -1,25 +1,17 @@
-import Foundation
+import Landing
 import SystemPackage
 import Tensors
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
-
 /// Appends packed rows to a file of ours, anew.
 final class RowWriter {
-    private let path: String
     private let layout: RowLayout
-    private let file: OwnedFile
+    private let file: OpenFile
     private var pending: [UInt8] = []
     private(set) var rowCount = 0
 
     init(path: String, layout: RowLayout) throws(TrainingError) {
-        self.path = path
         self.layout = layout
-        file = try OwnedFile(creating: path)
+        file = try onDisk { () throws(LandingError) in try OpenFile(creating: FilePath(path)) }
         pending.reserveCapacity(1 << 20)
     }
 
@@ -35,11 +27,11 @@ final class RowWriter {
 
     func finish() throws(TrainingError) {
         try flush()
-        try file.sync()
+        try onDisk { () throws(LandingError) in try file.sync() }
     }
 
     private func flush() throws(TrainingError) {
-        try pending.withUnsafeBytesTyped { bytes throws(TrainingError) in try file.write(bytes) }
+        try onDisk { () throws(LandingError) in try file.write(pending) }
         pending.removeAll(keepingCapacity: true)
     }
 }
@@ -47,18 +39,16 @@ final class RowWriter {
 /// Packed rows that were written whole. Memory is needed for the rows of a batch only.
 package final class RowFile {
     package let rowCount: Int
-    private let path: String
     private let layout: RowLayout
-    private let file: OwnedFile
+    private let file: OpenFile
     private var scratch: [UInt8]
 
     init(path: String, layout: RowLayout, rowCount: Int) throws(TrainingError) {
-        self.path = path
         self.layout = layout
         self.rowCount = rowCount
-        file = try OwnedFile(reading: path)
+        file = try onDisk { () throws(LandingError) in try OpenFile(reading: FilePath(path)) }
         scratch = [UInt8](repeating: 0, count: layout.byteCount)
-        guard try file.byteCount() == rowCount * layout.byteCount else {
+        guard try onDisk({ () throws(LandingError) in try file.byteCount() }) == rowCount * layout.byteCount else {
             throw .cannotRead(path: path, reason: "it does not hold the \(rowCount) rows that were written")
         }
     }
@@ -69,8 +59,8 @@ package final class RowFile {
         let buffers = fields.map { TensorBuffer(byteCount: $0.byteCount * rows.count) }
         for (place, row) in rows.enumerated() {
             precondition(row >= 0 && row < rowCount, "row \(row) of \(rowCount)")
-            try scratch.withUnsafeMutableBytesTyped { bytes throws(TrainingError) in
-                try file.read(into: bytes, at: row * layout.byteCount)
+            try onDisk { () throws(LandingError) in try file.read(into: &scratch, at: row * layout.byteCount) }
+            scratch.withUnsafeBytes { bytes in
                 for (field, buffer) in zip(fields, buffers) {
                     (buffer.address + place * field.byteCount).copyMemory(
                         from: bytes.baseAddress! + field.offset, byteCount: field.byteCount)

@@ -12,6 +12,12 @@ struct RowKey {
         withUnsafeBytes(of: seed.littleEndian) { hash.update(bufferPointer: $0) }
     }
 
+    /// Of one row of key columns.
+    init(_ columns: [[String?]], row: Int, seed: UInt64) {
+        self.init(seed: seed)
+        for column in columns { add(column[row]) }
+    }
+
     /// A cell of a key column as text; a null is not an empty text.
     mutating func add(_ text: String?) {
         guard var text else { return add(length: UInt32.max) }

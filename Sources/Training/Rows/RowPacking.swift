@@ -47,7 +47,9 @@ struct RowPacking {
                 reason: "model input '\(port.name)' takes text, which no gradient passes",
                 remedy: "export the model without its text processing, or give the processed features as columns")
         }
-        for file in data.files { try pack(file, check, progress) }
+        let corrections = try Corrections(data, seed: split.seed, check: check)
+        facts.supersededRows = corrections.count
+        for index in data.files.indices { try pack(index, corrections, check, progress) }
         guard let writers else { throw .badLabels(file: first.path, reason: "no rows", remedy: "drop it again with rows") }
         try writers.training.finish()
         try writers.validation.finish()
@@ -59,9 +61,11 @@ struct RowPacking {
     }
 
     private mutating func pack(
-        _ file: LabelledData.File, _ check: () throws(TrainingError) -> Void, _ progress: (Int) -> Void
+        _ index: Int, _ corrections: Corrections, _ check: () throws(TrainingError) -> Void, _ progress: (Int) -> Void
     ) throws(TrainingError) {
+        let file = data.files[index]
         let batchRows = 1024
+        var done = 0
         let targets = try TargetColumns(data, file: file, target: target, batchRows: batchRows)
         let features = try openFeatures(file, labels: targets.columns, batchRows: batchRows)
         for (name, columns) in features.boundColumns where pinned[name] == nil { pinned[name] = columns }
@@ -71,7 +75,9 @@ struct RowPacking {
             do { batch = try features.next() } catch { throw Self.worded(error, file: file.path) }
             guard let batch else { return }
             let labelled = try targets.next(rows: batch.rowCount)
-            try append(batch, labelled, file)
+            let superseded = corrections.rows(done..<done + batch.rowCount, ofFile: index).map { $0 - done }
+            try append(batch, labelled, except: superseded, file)
+            done += batch.rowCount
             progress((writers?.training.rowCount ?? 0) + (writers?.validation.rowCount ?? 0))
         }
     }
@@ -101,7 +107,7 @@ struct RowPacking {
     }
 
     private mutating func append(
-        _ batch: InputBatch, _ labelled: TargetColumns.Batch, _ file: LabelledData.File
+        _ batch: InputBatch, _ labelled: TargetColumns.Batch, except superseded: [Int], _ file: LabelledData.File
     ) throws(TrainingError) {
         var inputs: [Tensor] = []
         for port in ports {
@@ -115,14 +121,17 @@ struct RowPacking {
         let sources = inputs + [labelled.target, weights].compactMap(\.self)
         try withExtendedLifetime(sources) { () throws(TrainingError) in
             let bytes = sources.map(\.bytes)
+            var left = superseded[...]
             for row in 0..<batch.rowCount {
-                var key = RowKey(seed: split.seed)
+                if left.first == row {
+                    left.removeFirst()
+                    continue
+                }
+                var key = RowKey(labelled.keys, row: row, seed: split.seed)
                 if data.key.isEmpty {
                     for (index, field) in writers.layout.inputs.enumerated() {
                         key.add(UnsafeRawBufferPointer(rebasing: bytes[index][row * field.byteCount..<(row + 1) * field.byteCount]))
                     }
-                } else {
-                    for column in labelled.keys { key.add(column[row]) }
                 }
                 let isHeldOut = split.holdsOut(key.value)
                 try (isHeldOut ? writers.validation : writers.training).append(bytes, row: row)

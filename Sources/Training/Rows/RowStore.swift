@@ -1,7 +1,6 @@
 package import Columnar
-
-import Foundation
-import Tensors
+import Landing
+import SystemPackage
 
 /// The labelled rows of a training run, packed in two files of ours in its directory: those to learn from and those held out.
 package struct RowStore {
@@ -14,6 +13,8 @@ package struct RowStore {
     package struct Facts: Sendable, Codable, Equatable {
         package var trainingRows = 0
         package var validationRows = 0
+        /// Rows that a later file has again, by their key, and that are in neither.
+        package var supersededRows = 0
         /// Of each class, for class labels.
         package var trainingClasses: [Int] = []
         package var validationClasses: [Int] = []
@@ -41,13 +42,16 @@ package struct RowStore {
         _ data: LabelledData, ports: [InputPort], target: Target?, split: ValidationSplit, directory: String, fingerprint: String,
         isForTraining: Bool = true, check: () throws(TrainingError) -> Void, progress: (Int) -> Void
     ) throws(TrainingError) -> RowStore {
-        if let known = decoded(Index.self, at: directory + "/rows.json"), known.fingerprint == fingerprint, let store = try? RowStore(known, directory: directory) {
+        let description = FilePath(directory + "/rows.json")
+        if let known = try? Document.decode(Index.self, from: description), known.fingerprint == fingerprint,
+            let store = try? RowStore(known, directory: directory)
+        {
             return store
         }
         var packing = RowPacking(data, ports: ports, target: target, split: split, directory: directory, isForTraining: isForTraining)
         let (layout, facts) = try packing.run(check: check, progress: progress)
         let index = Index(fingerprint: fingerprint, layout: layout, facts: facts)
-        try DurableFile.write(try encoded(index), to: directory + "/rows.json")
+        try onDisk { () throws(LandingError) in try DurableFile.write(try Document.encode(index, for: description), to: description) }
         return try RowStore(index, directory: directory)
     }
 

@@ -108,14 +108,29 @@ final class TargetColumns {
         let batch: InputBatch?
         do { batch = try batches.next() } catch { throw Self.worded(error, file: file, label: .list(columns)) }
         guard let batch, batch.rowCount == rows else { throw .cannotRead(path: file, reason: "it changed while it was read") }
-        var keys: [[String?]] = []
-        for column in batch.kept.columns {
-            do { keys.append(try column.texts(file: file)) } catch { throw .cannotRead(path: file, reason: "\(error)") }
-        }
+        let keys = try keys(of: batch)
         let labels = batch.tensors[Self.labelPort]
         return Batch(
             target: try labels.map { labels throws(TrainingError) in try checked(labels, firstRow: batch.firstRow) }, weights: try weights(batch),
             keys: keys)
+    }
+
+    /// The keys of the next rows, of columns that hold nothing else; nil behind the last.
+    func nextKeys() throws(TrainingError) -> [[String?]]? {
+        do {
+            guard let batch = try batches?.next() else { return nil }
+            return try keys(of: batch)
+        } catch let error as ColumnarError {
+            throw Self.worded(error, file: file, label: nil)
+        } catch { throw .cannotRead(path: file, reason: "\(error)") }
+    }
+
+    private func keys(of batch: InputBatch) throws(TrainingError) -> [[String?]] {
+        var keys: [[String?]] = []
+        for column in batch.kept.columns {
+            do { keys.append(try column.texts(file: file)) } catch { throw .cannotRead(path: file, reason: "\(error)") }
+        }
+        return keys
     }
 
     private func weights(_ batch: InputBatch) throws(TrainingError) -> [Float] {

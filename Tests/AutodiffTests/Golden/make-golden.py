@@ -3,38 +3,26 @@
     python make-golden.py
 
 Each NAME.onnx is a model (opset 17, float32 weights); NAME.golden.onnx holds arrays as initializers: batches, gradients, losses of
-trajectories. losses.golden.onnx and optimizers.golden.onnx hold arrays alone. The tests need neither Python nor this script.
+trajectories. losses, optimizers and products (of mlp.onnx) hold arrays alone. The tests need neither Python nor this script.
 """
 import io
 import math
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import onnx
-import timm.optim
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from onnx import TensorProto, helper, numpy_helper
 
+from golden import BATCHES, HERE, draw, save
+from golden_losses import losses
+from golden_optimizers import optimizers
+from golden_products import products
+
 jax.config.update("jax_enable_x64", True)
-torch.set_num_threads(1)
-HERE = Path(__file__).parent
-BATCHES = 4
-
-
-def save(name, arrays):
-    tensors = []
-    for key, value in arrays.items():
-        value = np.asarray(value)
-        if value.dtype == np.float64 and value.ndim > 0 and "losses" not in key and "rates" not in key and not key.endswith("/loss"):
-            value = value.astype(np.float32)
-        tensors.append(numpy_helper.from_array(np.ascontiguousarray(value), key))
-    graph = helper.make_graph([], "golden", [], [], tensors)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    (HERE / f"{name}.golden.onnx").write_bytes(model.SerializeToString())
 
 
 def export(name, module, inputs, names, outputs, dynamic=True):
@@ -48,11 +36,6 @@ def export(name, module, inputs, names, outputs, dynamic=True):
         node.doc_string = ""
     (HERE / f"{name}.onnx").write_bytes(model.SerializeToString())
     return {i.name for i in model.graph.initializer}
-
-
-def draw(generator, *shape):
-    # Rounded to float32, so that both sides see the same numbers.
-    return torch.randn(*shape, generator=generator, dtype=torch.float64).float().double()
 
 
 def rounded(module):
@@ -315,181 +298,10 @@ def embedding():
     module_case("embedding", Embedding(), [ids], y, lambda p, y: F.binary_cross_entropy(p[:, 0], y), names=("ids",))
 
 
-def losses():
-    g = torch.Generator().manual_seed(8)
-    arrays = {}
-
-    def case(name, x, y, terms, weight=None, module=None):
-        """`terms(x)` gives the terms and what each weighs beside its row; PyTorch's own mean is checked where `module` is given."""
-        x = x.clone().requires_grad_()
-        rows = torch.ones(x.shape[0], dtype=torch.float64) if weight is None else weight
-        values, weights = terms(x)
-        rows_of = rows.reshape(-1, *[1] * (values.dim() - 1)).expand_as(values)
-        # Numerator and denominator weigh differently in some losses.
-        numerator, denominator = weights if isinstance(weights, tuple) else (weights, weights)
-        loss = (values * rows_of * numerator).sum() / (rows_of * denominator).sum()
-        if module is not None and weight is None:
-            assert abs(module(x).item() - loss.item()) < 1e-12, (name, module(x).item(), loss.item())
-        loss.backward()
-        arrays[f"{name}/x"] = x.detach().numpy()
-        if y is not None:
-            arrays[f"{name}/target"] = y.numpy()
-        arrays[f"{name}/weight"] = rows.float().numpy()
-        arrays[f"{name}/loss"] = np.array(loss.item())
-        arrays[f"{name}/gradient"] = x.grad.numpy()
-
-    def one(values):
-        return values, torch.ones_like(values)
-
-    n, c = 6, 4
-    x, y = draw(g, n, c), torch.randint(0, c, (n,), generator=g)
-    rows = torch.tensor([1, 2, 0, 0.5, 1, 3], dtype=torch.float64)
-    classes = torch.tensor([1.0, 0.5, 2.0, 0.25], dtype=torch.float64)
-    plain = lambda x: one(F.cross_entropy(x, y, reduction="none"))
-    case("cross_entropy", x, y, plain, module=lambda x: F.cross_entropy(x, y))
-    case("cross_entropy_rows", x, y, plain, weight=rows)
-    ignored = y.clone()
-    ignored[1] = -100
-    case("cross_entropy_ignored", x, ignored, lambda x: (F.cross_entropy(x, ignored, reduction="none"), (ignored != -100).double()),
-         module=lambda x: F.cross_entropy(x, ignored))
-
-    def weighted(x, smoothing=0.0):
-        terms = F.cross_entropy(x, y, weight=classes, label_smoothing=smoothing, reduction="none")
-        return terms, (torch.ones_like(terms), classes[y])
-
-    case("cross_entropy_classes", x, y, weighted, module=lambda x: F.cross_entropy(x, y, weight=classes))
-    case("cross_entropy_smoothed", x, y, lambda x: one(F.cross_entropy(x, y, label_smoothing=0.1, reduction="none")),
-         module=lambda x: F.cross_entropy(x, y, label_smoothing=0.1))
-    case("cross_entropy_classes_smoothed", x, y, lambda x: weighted(x, 0.1),
-         module=lambda x: F.cross_entropy(x, y, weight=classes, label_smoothing=0.1))
-    p = torch.softmax(draw(g, n, c), 1).float().double()
-    case("cross_entropy_probabilities", x, p, lambda x: one(F.cross_entropy(x, p, weight=classes, label_smoothing=0.2, reduction="none")),
-         module=lambda x: F.cross_entropy(x, p, weight=classes, label_smoothing=0.2))
-    x3, y3 = draw(g, 3, c, 5), torch.randint(0, c, (3, 5), generator=g)
-    case("cross_entropy_pixels", x3, y3, lambda x: (
-        F.cross_entropy(x, y3, weight=classes, reduction="none"), (torch.ones(3, 5, dtype=torch.float64), classes[y3])),
-         module=lambda x: F.cross_entropy(x, y3, weight=classes))
-
-    z, b = draw(g, n, 1), torch.randint(0, 2, (n,), generator=g).double()
-    z[0, 0] = 0
-    z[1, 0] = 90
-    z[2, 0] = -90
-    case("binary_cross_entropy", z, b, lambda x: one(F.binary_cross_entropy_with_logits(x[:, 0], b, reduction="none")),
-         module=lambda x: F.binary_cross_entropy_with_logits(x[:, 0], b))
-    case("binary_cross_entropy_positive", z, b, lambda x: one(F.binary_cross_entropy_with_logits(
-        x[:, 0], b, pos_weight=torch.tensor(3.0, dtype=torch.float64), reduction="none")),
-         module=lambda x: F.binary_cross_entropy_with_logits(x[:, 0], b, pos_weight=torch.tensor(3.0, dtype=torch.float64)))
-    probability = torch.sigmoid(draw(g, n, 1)).float().double()
-    case("binary_cross_entropy_probabilities", probability, b, lambda x: one(F.binary_cross_entropy(x[:, 0], b, reduction="none")),
-         module=lambda x: F.binary_cross_entropy(x[:, 0], b))
-    m = torch.randint(0, 2, (n, c), generator=g).double()
-    case("multilabel", x, m, lambda x: one(F.multilabel_soft_margin_loss(x, m, weight=classes, reduction="none")),
-         module=lambda x: F.multilabel_soft_margin_loss(x, m, weight=classes))
-
-    t = draw(g, n, c)
-    t[0, 0] = x[0, 0]
-    case("mean_squared_error", x, t, lambda x: one(F.mse_loss(x, t, reduction="none")), module=lambda x: F.mse_loss(x, t))
-    case("mean_squared_error_rows", x, t, lambda x: one(F.mse_loss(x, t, reduction="none")), weight=rows)
-    case("mean_absolute_error", x, t, lambda x: one(F.l1_loss(x, t, reduction="none")), module=lambda x: F.l1_loss(x, t))
-    case("huber", x, t, lambda x: one(F.huber_loss(x, t, delta=0.7, reduction="none")), module=lambda x: F.huber_loss(x, t, delta=0.7))
-    q = torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64)
-    xq, tq = draw(g, n, 3), draw(g, n)
-
-    def pinball(x):
-        error = tq[:, None] - x
-        return one(torch.maximum(q * error, (q - 1) * error))
-
-    case("quantile", xq, tq, pinball)
-    k = torch.randint(0, 5, (n,), generator=g).double()
-    case("poisson", z * 0 + draw(g, n, 1), k, lambda x: one(F.poisson_nll_loss(x[:, 0], k, reduction="none")),
-         module=lambda x: F.poisson_nll_loss(x[:, 0], k))
-    case("poisson_rate", draw(g, n, 1).abs() + 0.1, k, lambda x: one(F.poisson_nll_loss(x[:, 0], k, log_input=False, reduction="none")),
-         module=lambda x: F.poisson_nll_loss(x[:, 0], k, log_input=False))
-    ones = torch.ones(n, dtype=torch.float64)
-    case("cosine_embedding", x, t, lambda x: one(F.cosine_embedding_loss(x, t, ones, reduction="none")),
-         module=lambda x: F.cosine_embedding_loss(x, t, ones))
-    # Both embeddings in one array, [N, 2D]: the test cuts it in two.
-    sign = torch.tensor([1, -1, -1, 1, -1, 1], dtype=torch.float64)
-    pair = draw(g, n, 2 * c)
-    case("cosine_embedding_pair", pair, sign, lambda x: one(F.cosine_embedding_loss(x[:, :c], x[:, c:], sign, margin=-0.3, reduction="none")),
-         module=lambda x: F.cosine_embedding_loss(x[:, :c], x[:, c:], sign, margin=-0.3))
-    save("losses", arrays)
-
-
-def optimizers(module, named, x, y, steps=12):
-    arrays = {}
-    parameters = list(named.values())
-    groups = lambda decay: [
-        {"params": [p for k, p in named.items() if not k.endswith("bias")], "weight_decay": decay},
-        {"params": [p for k, p in named.items() if k.endswith("bias")], "weight_decay": 0.0},
-    ]
-    loss_of = lambda b: F.cross_entropy(module(x[b]), y[b])
-
-    def run(name, optimizer, schedule=None, clip=None, average=None, accumulate=1):
-        kept = [p.detach().clone() for p in parameters]
-        means = [p.detach().clone() for p in parameters]
-        losses, rates = [], []
-        for step in range(steps):
-            optimizer.zero_grad()
-            if accumulate > 1:
-                # Batches of different sizes: each row counts the same.
-                parts = [(step * accumulate + i) % BATCHES for i in range(accumulate)]
-                sizes = [12 - 4 * i for i in range(accumulate)]
-                for b, size in zip(parts, sizes):
-                    loss = F.cross_entropy(module(x[b][:size]), y[b][:size])
-                    losses.append(loss.item())
-                    (loss * size / sum(sizes)).backward()
-            else:
-                loss = loss_of(step % BATCHES)
-                losses.append(loss.item())
-                loss.backward()
-            if clip:
-                clip(parameters)
-            rates.append(optimizer.param_groups[0]["lr"])
-            optimizer.step()
-            if schedule:
-                schedule.step()
-            if average:
-                means = [average * m + (1 - average) * p.detach() for m, p in zip(means, parameters)]
-        arrays[f"{name}/losses"] = np.array(losses)
-        arrays[f"{name}/rates"] = np.array(rates)
-        if average:
-            for key, mean in zip(named, means):
-                arrays[f"{name}/average/{key}"] = mean.numpy()
-        for p, k in zip(parameters, kept):
-            p.data = k
-
-    o = torch.optim
-    run("sgd_momentum", o.SGD(groups(0.01), lr=0.1, momentum=0.9))
-    run("sgd_nesterov", o.SGD(parameters, lr=0.1, momentum=0.9, nesterov=True))
-    run("adagrad", o.Adagrad(groups(0.01), lr=0.05))
-    run("rmsprop", o.RMSprop(groups(0.01), lr=0.005))
-    run("rmsprop_momentum", o.RMSprop(parameters, lr=0.005, alpha=0.9, momentum=0.5, eps=1e-6))
-    run("adam", o.Adam(groups(0.01), lr=0.01))
-    run("adamw", o.AdamW(groups(0.1), lr=0.01, betas=(0.8, 0.95), eps=1e-6))
-    run("lion", timm.optim.Lion(groups(0.1), lr=0.003))
-    run("lamb", timm.optim.Lamb(groups(0.1), lr=0.02, eps=1e-6, max_grad_norm=None, always_adapt=True))
-    run("clip_norm", o.SGD(parameters, lr=0.1), clip=lambda p: nn.utils.clip_grad_norm_(p, 0.3))
-    run("clip_value", o.SGD(parameters, lr=0.1), clip=lambda p: nn.utils.clip_grad_value_(p, 0.02))
-    run("accumulate", o.AdamW(parameters, lr=0.01, weight_decay=0.0), accumulate=2)
-    run("average", o.SGD(parameters, lr=0.1), average=0.9)
-
-    def scheduled(name, make):
-        optimizer = o.SGD(parameters, lr=0.2)
-        run(name, optimizer, schedule=make(optimizer))
-
-    s = o.lr_scheduler
-    scheduled("linear", lambda p: s.LinearLR(p, 1.0, 0.1, total_iters=steps))
-    scheduled("cosine", lambda p: s.CosineAnnealingLR(p, steps, eta_min=0.02))
-    scheduled("step", lambda p: s.StepLR(p, 4, 0.5))
-    scheduled("one_cycle", lambda p: s.OneCycleLR(p, 0.2, total_steps=steps, cycle_momentum=False))
-    # Linear warm-up over 3 steps, then a cosine over the other 9.
-    scheduled("warm_cosine", lambda p: s.LambdaLR(p, lambda t: (t + 1) / 3 if t < 3 else (1 + math.cos(math.pi * (t - 3) / 9)) / 2))
-    save("optimizers", arrays)
-
-
 if __name__ == "__main__":
-    optimizers(*mlp())
+    perceptron = mlp()
+    optimizers(*perceptron)
+    products(*perceptron)
     cnn()
     transformer()
     recurrent("LSTM")

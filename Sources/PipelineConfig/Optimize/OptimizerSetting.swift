@@ -1,5 +1,5 @@
 /// How a gradient becomes a step.
-package struct Optimizer: Sendable, Equatable, Codable {
+package struct OptimizerSetting: Sendable, Equatable, Codable {
     package enum Kind: String, Sendable, Equatable, Codable, CaseIterable {
         case sgd, adagrad, rmsprop, adam, adamw, lion, lamb
 
@@ -46,7 +46,7 @@ package struct Optimizer: Sendable, Equatable, Codable {
     package let betas: [Double]
     package let epsilon: Double
 
-    package static let `default` = Optimizer(.adamw)
+    package static let `default` = OptimizerSetting(.adamw)
 
     /// What is nil is the kind's own default.
     package init(
@@ -65,16 +65,16 @@ package struct Optimizer: Sendable, Equatable, Codable {
 }
 
 /// How the learning rate changes from step to step.
-package struct Schedule: Sendable, Equatable, Codable {
+package struct ScheduleSetting: Sendable, Equatable, Codable {
     package enum Kind: String, Sendable, Equatable, Codable, CaseIterable {
         case constant, linear, cosine, step
         case oneCycle = "one_cycle"
     }
 
     package let kind: Kind
-    /// Steps in which it rises from 0 to the optimizer's learning rate.
+    /// Optimization steps in which it rises from 0 to the optimizer's learning rate.
     package let warmUp: Int
-    /// Of `step`: epochs from one drop to the next, and what each multiplies by.
+    /// Of `step`: epochs from one drop to the next, counted from the end of the warm-up, and what each multiplies by.
     package let every: Int
     package let factor: Double
     /// Of `linear` and `cosine`: the share of the learning rate at the end.

@@ -1,5 +1,5 @@
 /// What training makes small.
-package enum Loss: Sendable, Equatable, Codable {
+package enum LossSetting: Sendable, Equatable, Codable {
     /// `classWeights` in the order of the classes; empty: all 1.
     case crossEntropy(labelSmoothing: Double = 0, classWeights: [Double] = [], targets: Targets = .indices)
     case binaryCrossEntropy(positiveWeight: Double = 1, scores: Scores = .automatic)

@@ -1,18 +1,22 @@
-/// A shell-like pattern over the names of initializers and nodes: `*` is any run of characters, `?` one; the rest stands for itself.
+/// A pattern over the names of tensors, nodes and columns: `*` is any run of characters, `?` one; the rest stands for itself. Names are no
+/// paths, and no character is special to them: patterns over files, whose `*` stops at `/`, are the Watcher's.
 package struct NamePattern: Sendable, Hashable {
-    private let pattern: [UInt8]
+    private let pattern: [Character]
 
-    package init(_ pattern: String) { self.pattern = Array(pattern.utf8) }
+    package init(_ pattern: String) { self.pattern = Array(pattern) }
+
+    /// Whether a text is more than a name that stands for itself.
+    package static func isPattern(_ text: String) -> Bool { text.contains { $0 == "*" || $0 == "?" } }
 
     package func matches(_ name: String) -> Bool {
-        let text = Array(name.utf8)
+        let text = Array(name)
         var position = 0, at = 0
         var star: (pattern: Int, text: Int)?
         while at < text.count {
-            if position < pattern.count, pattern[position] == UInt8(ascii: "*") {
+            if position < pattern.count, pattern[position] == "*" {
                 star = (position, at)
                 position += 1
-            } else if position < pattern.count, pattern[position] == UInt8(ascii: "?") || pattern[position] == text[at] {
+            } else if position < pattern.count, pattern[position] == "?" || pattern[position] == text[at] {
                 position += 1
                 at += 1
             } else if let back = star {
@@ -24,7 +28,7 @@ package struct NamePattern: Sendable, Hashable {
                 return false
             }
         }
-        return pattern[position...].allSatisfy { $0 == UInt8(ascii: "*") }
+        return pattern[position...].allSatisfy { $0 == "*" }
     }
 }
 

@@ -1,0 +1,60 @@
+/// Which rows of labelled files count: where key columns name the rows, a file's rows take the place of those with the same key in the files
+/// before it, so that a label that was corrected counts once, as the later file has it. Rows of one file that share a key all count: such a
+/// key names a group. Without key columns rows are known by their features, and two with the same features are two observations.
+struct Corrections {
+    /// By file, the numbers of the rows that a later one has again, ascending.
+    private var superseded: [[Int]]
+
+    /// Reads the key columns once where there are several files; memory is needed for the keys of all rows but those of the first file.
+    init(_ data: LabelledData, seed: UInt64, check: () throws(TrainingError) -> Void) throws(TrainingError) {
+        superseded = data.files.map { _ in [] }
+        guard !data.key.isEmpty, data.files.count > 1 else { return }
+        var keysOnly = data
+        keysOnly.weight = nil
+        var later: Set<UInt64> = []
+        for index in data.files.indices.reversed() {
+            var own: [UInt64] = []
+            var row = 0
+            do throws(TrainingError) {
+                let columns = try TargetColumns(keysOnly, file: data.files[index], target: nil, batchRows: 4096)
+                while let cells = try columns.nextKeys() {
+                    try check()
+                    for position in 0..<(cells.first?.count ?? 0) {
+                        let key = RowKey(cells, row: position, seed: seed).value
+                        if later.contains(key) { superseded[index].append(row) }
+                        if index > 0 { own.append(key) }
+                        row += 1
+                    }
+                }
+            } catch .cancelled {
+                throw .cancelled
+            } catch {
+                // Packing meets it too, and says what is wrong with the file.
+                continue
+            }
+            later.formUnion(own)
+        }
+    }
+
+    /// How many rows do not count.
+    var count: Int { superseded.reduce(0) { $0 + $1.count } }
+
+    /// Those among the rows `range` of a file.
+    func rows(_ range: Range<Int>, ofFile file: Int) -> ArraySlice<Int> {
+        let rows = superseded[file]
+        let first = rows.partitioningIndex { $0 >= range.lowerBound }
+        return rows[first..<rows.partitioningIndex { $0 >= range.upperBound }]
+    }
+}
+
+extension [Int] {
+    /// The first index of an ascending array whose element, and so all behind it, satisfies `predicate`.
+    fileprivate func partitioningIndex(_ predicate: (Int) -> Bool) -> Int {
+        var low = startIndex, high = endIndex
+        while low < high {
+            let middle = low + (high - low) / 2
+            if predicate(self[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+}
