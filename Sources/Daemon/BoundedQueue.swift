@@ -20,7 +20,8 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
         while count >= capacity, !isClosed { condition.wait() }
         guard !isClosed else { return false }
         elements.append(element)
-        condition.broadcast()
+        // One element is for one thread; and whoever waits now waits to take, since it was not full.
+        condition.signal()
         return true
     }
 
@@ -39,6 +40,7 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
                 condition.wait()
             }
         }
+        let wasFull = count >= capacity
         let taken = Array(elements[head..<min(head + limit, elements.count)])
         head += taken.count
         if head == elements.count {
@@ -48,7 +50,8 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
             elements.removeFirst(head)
             head = 0
         }
-        condition.broadcast()
+        // Only then does anyone wait to put.
+        if wasFull { condition.broadcast() }
         return taken
     }
 

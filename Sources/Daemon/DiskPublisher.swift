@@ -113,9 +113,10 @@ package final class DiskPublisher: Publisher, Sendable {
 
     // MARK: Outputs
 
-    package func publish(_ outputs: [StagedOutput]) throws(LandingError) -> [Result<Void, LandingError>] {
-        let results = try round().publish(outputs, intend: { $0.map { .publish(replacing: $0.replaces) } }, close: { _ in })
-        return results.map { $0.map { _ in () } }
+    package func publish(
+        _ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent]
+    ) throws(LandingError) -> [Result<Void, LandingError>] {
+        try round().publish(outputs, intend: intend, close: { _ in }).map { $0.map { _ in () } }
     }
 
     package func recover(_ outputs: [StagedOutput]) throws(LandingError) -> [Bool] {

@@ -43,16 +43,19 @@ package final class Intake {
         return directories
     }
 
+    /// What one pipeline got.
     package struct Numbered: Sendable {
         package let pipeline: String
-        package var outcomes: [ArrivalOutcome]
+        package let time: UTCTime
+        /// In the order of their numbers.
+        package var arrivals: [(file: ArrivingFile, outcome: ArrivalOutcome)]
         /// Files that can never be arrivals, which need a reason beside them.
-        package var refused: [(input: SpoolInput, report: QuarantineReport)]
+        package var refused: [(input: SpoolInput, report: QuarantineReport)] = []
 
-        package init(pipeline: String, outcomes: [ArrivalOutcome], refused: [(input: SpoolInput, report: QuarantineReport)]) {
+        package init(pipeline: String, at time: UTCTime, arrivals: [(file: ArrivingFile, outcome: ArrivalOutcome)] = []) {
             self.pipeline = pipeline
-            self.outcomes = outcomes
-            self.refused = refused
+            self.time = time
+            self.arrivals = arrivals
         }
     }
 
@@ -120,7 +123,7 @@ package final class Intake {
         }
         var numbered: [String: Numbered] = [:]
         for (file, outcome) in zip(files, outcomes) {
-            numbered[file.pipeline, default: Numbered(pipeline: file.pipeline, outcomes: [], refused: [])].outcomes.append(outcome)
+            numbered[file.pipeline, default: Numbered(pipeline: file.pipeline, at: now)].arrivals.append((file, outcome))
             if case .refused(let number, let explanation, _) = outcome, let route = routes["\(file.pipeline)/\(file.role.rawValue)"] {
                 let input = SpoolInput(
                     spool: route.pipeline.spoolPath(of: file.role), path: file.path, digest: file.digest, stamp: file.stamp,
@@ -130,7 +133,7 @@ package final class Intake {
             }
         }
         for ((file, input), number) in zip(refused, refusals) {
-            numbered[file.pipeline, default: Numbered(pipeline: file.pipeline, outcomes: [], refused: [])].refused.append(
+            numbered[file.pipeline, default: Numbered(pipeline: file.pipeline, at: now)].refused.append(
                 (input, QuarantineReport(explanation: file.explanation, arrival: number, run: nil, attempts: [])))
         }
         return numbered.values.sorted { $0.pipeline < $1.pipeline }

@@ -10,9 +10,11 @@ package protocol Publisher: AnyObject {
     func stagingPath(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) throws(LandingError) -> String
     func discard(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal)
 
-    /// Makes outputs that the ledger intends durable and visible, and adds their lines to the manifests. One that fails does not hold up the
-    /// others. Results are in the order of `outputs`.
-    func publish(_ outputs: [StagedOutput]) throws(LandingError) -> [Result<Void, LandingError>]
+    /// Makes outputs durable and visible, and adds their lines to the manifests. `intend`, which is called once, records in the ledger those that can
+    /// be published, before any is visible. One that fails does not hold up the others. Results are in the order of `outputs`.
+    func publish(
+        _ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent]
+    ) throws(LandingError) -> [Result<Void, LandingError>]
     /// After a crash: finishes what an earlier daemon intended. True where the output is there, by then or by now.
     func recover(_ outputs: [StagedOutput]) throws(LandingError) -> [Bool]
 

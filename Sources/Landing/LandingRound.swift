@@ -14,6 +14,12 @@ package struct StagedOutput: Hashable, Sendable {
     package fileprivate(set) var digest: String?
     package fileprivate(set) var bytes: Int64?
 
+    /// `target` relative to `outputRoot`.
+    package var path: String {
+        var relative = target
+        return relative.removePrefix(outputRoot) ? relative.string : target.string
+    }
+
     package init(
         run: Int64, staged: FilePath, target: FilePath, outputRoot: FilePath, replaces: String? = nil, provenance: Provenance,
         digest: String? = nil, bytes: Int64? = nil
@@ -51,14 +57,18 @@ package struct LandedOutput: Hashable, Sendable {
 
 /// The places between two steps of a round: where a process may die.
 package enum LandingStep: Hashable, Sendable {
-    case start, synced, intended
+    /// `intended`: and what was staged is synced.
+    case start, intended
     case beforeRename(FilePath)
     case renamed(FilePath)
     case directoriesSynced, manifestAppended, closed
 }
 
-/// Makes many staged outputs durable and visible together: sync, `intend` (the ledger knows what is coming), rename each, sync the directories,
-/// append to the manifests, `close` (the ledger is done). What fails for one file does not fail the others.
+/// Makes many staged outputs durable and visible together: sync and at the same time `intend` (the ledger knows what is coming), rename each,
+/// sync the directories, append to the manifests, `close` (the ledger is done). What fails for one file does not fail the others.
+///
+/// Nothing is renamed before both the bytes and the intention are on the disk; between those two there is no order to keep. An intention
+/// whose bytes are lost with the power is found out by its digest, and the run makes them again; bytes without an intention are swept.
 package struct LandingRound {
     private let areas: [StagingArea]
     /// Milliseconds since 1970, as they are published.
@@ -73,8 +83,9 @@ package struct LandingRound {
         self.now = now
     }
 
-    /// Results stand in the order of `outputs`. `intend` gets all that can still be published, before any is visible, and
-    /// answers for each in that order; `close` gets those that landed, and is not called when none did. When a callback throws, the round stops there and throws `ledger`; `recover` goes on from that point.
+    /// Results stand in the order of `outputs`. `intend` gets all that can still be published, before any is visible, and answers for each in
+    /// that order, on this thread or another; `close` gets those that landed, and is not called when none did. When a callback throws, the
+    /// round stops there and throws `ledger`; `recover` goes on from that point.
     package func publish(
         _ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent], close: ([LandedOutput]) throws -> Void
     ) throws(LandingError) -> [Result<LandedOutput, LandingError>] {
@@ -82,16 +93,14 @@ package struct LandingRound {
         try step(.start)
         refuseDoubles(&work)
         describe(&work)
-        Durability(areas: areas, syncfsFrom: syncfsFrom).makeDurable(&work)
-        try step(.synced)
-
         let good = work.indices.filter { work[$0].isGood }
         guard !good.isEmpty else { return work.map(\.result) }
+        let ready = good.map { work[$0].output }
+        var answer = Result<[Intent], any Error>.success([])
+        Overlap.run({ answer = Result { try intend(ready) } }, { Durability(areas: areas, syncfsFrom: syncfsFrom).makeDurable(&work) })
         let intents: [Intent]
-        do { intents = try intend(good.map { work[$0].output }) } catch {
-            throw .ledger(step: "what is about to be published", cause: "\(error)")
-        }
-        for (index, intent) in zip(good, intents) {
+        do { intents = try answer.get() } catch { throw .ledger(step: "what is about to be published", cause: "\(error)") }
+        for (index, intent) in zip(good, intents) where work[index].isGood {
             switch intent {
             case .publish(let replacing): work[index].output.replaces = replacing
             case .refuse(let owner):
@@ -287,11 +296,9 @@ struct Item {
     }
 
     fileprivate func manifestLine(publishedAt time: CalendarTime) -> ManifestLine {
-        var relative = output.target
         let provenance = output.provenance
-        let path = relative.removePrefix(output.outputRoot) ? relative.string : output.target.string
         return ManifestLine(
-            path: path, outputDigest: output.digest ?? "", bytes: output.bytes ?? 0, rows: provenance.rows, pipeline: provenance.pipeline,
+            path: output.path, outputDigest: output.digest ?? "", bytes: output.bytes ?? 0, rows: provenance.rows, pipeline: provenance.pipeline,
             input: provenance.input, inputDigest: provenance.inputDigest, modelVersion: provenance.modelVersion,
             modelDigest: provenance.modelDigest, revision: provenance.revision, arrival: provenance.arrival, run: output.run,
             publishedAt: time.timestamp)

@@ -64,10 +64,16 @@ final class MemoryPublisher: Publisher {
     func stagingPath(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) -> String { "/staging/\(run)-\(attempt)" }
     func discard(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) {}
 
-    func publish(_ outputs: [StagedOutput]) -> [Result<Void, LandingError>] {
-        outputs.map { output in
-            if let there = files[output.target.string], there != output.replaces, there != output.digest {
-                return .failure(.targetNotOurs(output.target, found: there, published: output.replaces))
+    func publish(_ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent]) -> [Result<Void, LandingError>] {
+        guard let intents = try? intend(outputs) else { return outputs.map { .failure(.ledger(step: "intend", cause: $0.target.string)) } }
+        return zip(outputs, intents).map { output, intent in
+            let replaced: String?
+            switch intent {
+            case .publish(let replacing): replaced = replacing
+            case .refuse(let owner): return .failure(.targetOwned(output.target, by: owner, refused: output.provenance.input))
+            }
+            if let there = files[output.target.string], there != replaced, there != output.digest {
+                return .failure(.targetNotOurs(output.target, found: there, published: replaced))
             }
             files[output.target.string] = output.digest
             return .success(())

@@ -30,7 +30,7 @@ import TestSupport
             close: { calls.append("close \($0.count)") })
         #expect(calls == ["intend \(count)", "close \(count)"])
         #expect(seen.first == .start && seen.last == .closed)
-        #expect(seen.count == 6 + 2 * count)
+        #expect(seen.count == 5 + 2 * count)
         for (index, result) in results.enumerated() {
             let landed = try result.get()
             #expect(landed.digest == digest("row \(index)") && landed.isNew && landed.run == Int64(index))

@@ -56,42 +56,29 @@ extension Dispatcher {
     private func publishOutputs(
         _ results: [(assignment: Assignment, result: AttemptResult)], _ ends: inout Ends, at now: UTCTime
     ) throws(LedgerError) {
-        guard !results.isEmpty else { return }
-        var ready: [(assignment: Assignment, result: AttemptResult, path: String)] = []
+        var ready: [(assignment: Assignment, result: AttemptResult, output: StagedOutput)] = []
         for (assignment, result) in results {
             do throws(LandingError) {
-                ready.append((assignment, result, try outputPath(of: assignment)))
+                ready.append((assignment, result, stagedOutput(assignment, result, path: try outputPath(of: assignment))))
             } catch {
                 fail(assignment, Failure(publishing: error, place: assignment.arrival.path), &ends, at: now)
             }
         }
-        let intentions = ready.map { item in
-            Intention(
-                run: item.assignment.run.run, root: item.assignment.pipeline.land.outputs!.path, path: item.path,
-                digest: item.result.files[0].digest, byteCount: item.result.files[0].byteCount)
-        }
-        let intended = try ledger.write { (tx) throws(LedgerError) in try tx.intend(intentions) }
-        var outputs: [StagedOutput] = []
-        var publishing: [(assignment: Assignment, result: AttemptResult)] = []
-        for (item, outcome) in zip(ready, intended) {
-            switch outcome {
-            case .intended(_, let replaces):
-                outputs.append(stagedOutput(item.assignment, item.result, path: item.path, replaces: replaces?.digest))
-                publishing.append((item.assignment, item.result))
-            case .owned(let owner):
-                let failure = Failure(
-                    .badInput, what: "its output \(item.path) is already that of \(owner.inputPath)", place: item.assignment.arrival.path,
-                    remedy: "Rename one of the two inputs, then `millrace retry`.")
-                fail(item.assignment, failure, &ends, at: now, rule: "one-output")
-            }
-        }
+        guard !ready.isEmpty else { return }
+        var unrecorded: LedgerError?
         let outcomes: [Result<Void, LandingError>]
         do throws(LandingError) {
-            outcomes = try publisher.publish(outputs)
+            outcomes = try publisher.publish(ready.map(\.output)) { intended in
+                do throws(LedgerError) { return try record(intended) } catch {
+                    unrecorded = error
+                    throw error
+                }
+            }
         } catch {
-            outcomes = outputs.map { _ in .failure(error) }
+            outcomes = ready.map { _ in .failure(error) }
         }
-        for ((assignment, result), outcome) in zip(publishing, outcomes) {
+        if let unrecorded { throw unrecorded }
+        for ((assignment, result, output), outcome) in zip(ready, outcomes) {
             switch outcome {
             case .success:
                 scoredRows[assignment.pipeline.name] = assignment.spec.inputs["data"]
@@ -100,8 +87,26 @@ extension Dispatcher {
                         assignment: assignment,
                         closing: RunClosing(
                             run: assignment.run.run, outcome: .done(verdict: nil), timings: result.timings, rowCount: result.rowCount)))
+            case .failure(.targetOwned(_, by: let owner, refused: let input)):
+                let failure = Failure(
+                    .badInput, what: "its output \(output.path) is already that of \(owner)", place: input,
+                    remedy: "Rename one of the two inputs, then `millrace retry`.")
+                fail(assignment, failure, &ends, at: now, rule: "one-output")
             case .failure(let error):
                 fail(assignment, Failure(publishing: error, place: assignment.arrival.path), &ends, at: now)
+            }
+        }
+    }
+
+    /// What is about to become visible, durably.
+    private func record(_ outputs: [StagedOutput]) throws(LedgerError) -> [Intent] {
+        let intentions = outputs.map { output in
+            Intention(run: output.run, root: output.outputRoot.string, path: output.path, digest: output.digest ?? "", byteCount: output.bytes ?? 0)
+        }
+        return try ledger.write { (tx) throws(LedgerError) in try tx.intend(intentions) }.map { outcome in
+            switch outcome {
+            case .intended(_, let replaces): .publish(replacing: replaces?.digest)
+            case .owned(let owner): .refuse(owner: owner.inputPath)
             }
         }
     }
@@ -110,7 +115,8 @@ extension Dispatcher {
     private func outputPath(of assignment: Assignment) throws(LandingError) -> String {
         let arrival = assignment.arrival
         let landing = assignment.pipeline.land.outputs!
-        let last = try? ledger.lastPublications(pipeline: arrival.pipeline, role: arrival.role, path: arrival.path)
+        let last = assignment.run.mayReplace
+            ? try? ledger.lastPublications(pipeline: arrival.pipeline, role: arrival.role, path: arrival.path) : nil
         if let before = last?.first(where: { $0.root == landing.path && $0.path.hasSuffix("." + landing.format.fileExtension) }) {
             return before.path
         }
@@ -119,17 +125,17 @@ extension Dispatcher {
             facts: .init(arrivedAt: arrival.arrivedAt.milliseconds / 1000, version: assignment.run.version ?? 0))
     }
 
-    private func stagedOutput(_ assignment: Assignment, _ result: AttemptResult, path: String, replaces: String?) -> StagedOutput {
+    private func stagedOutput(_ assignment: Assignment, _ result: AttemptResult, path: String) -> StagedOutput {
         let root = FilePath(assignment.pipeline.land.outputs!.path)
         let arrival = assignment.arrival
         return StagedOutput(
             run: assignment.run.run, staged: FilePath(result.files[0].path), target: root.appending(FilePath(path).components),
-            outputRoot: root, replaces: replaces,
+            outputRoot: root,
             provenance: Provenance(
                 pipeline: arrival.pipeline, input: arrival.path, inputDigest: arrival.digest, rows: result.rowCount.map(Int.init),
                 modelVersion: assignment.run.version, modelDigest: assignment.spec.inputs["model"]?.digest,
                 revision: assignment.run.revision, arrival: arrival.number),
-            digest: result.files[0].digest)
+            digest: result.files[0].digest, bytes: result.files[0].byteCount)
     }
 
     // MARK: Failures

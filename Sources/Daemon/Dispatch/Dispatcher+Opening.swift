@@ -150,6 +150,7 @@ extension Dispatcher {
 
     func hold(_ arrival: WaitingArrival) {
         held[arrival.number] = arrival
+        newest[arrival.pipeline] = max(newest[arrival.pipeline] ?? 0, arrival.number)
         if let due = arrival.nextAttemptAt { scheduler.failed(arrival.number, in: arrival.pipeline, retryAt: due.scheduling) }
     }
 }

@@ -41,8 +41,10 @@ package final class Dispatcher {
     /// Data and models that the scheduler holds and that are not handed out.
     var held: [Int64: WaitingArrival] = [:]
     var inFlight: Set<Int64> = []
-    /// Pipelines whose waiting arrivals must be read from the ledger again.
+    /// Pipelines whose waiting arrivals must be read from the ledger again. Of the others every one is held or handed out.
     var stale: Set<String> = []
+    /// The highest arrival that was ever held, by pipeline.
+    var newest: [String: Int64] = [:]
     var versions: [String: [Int: ModelVersion]] = [:]
     /// By pipeline and revision.
     var columnOrders: [String: [String: [String: [String]]]] = [:]
@@ -58,7 +60,10 @@ package final class Dispatcher {
 
     /// Puts `pipelines` in force in place of those before: at the start and after an edit.
     package func use(_ pipelines: [Pipeline]) throws(LedgerError) {
-        for name in self.pipelines.keys where !pipelines.contains(where: { $0.name == name }) { scheduler.remove(pipeline: name) }
+        for name in self.pipelines.keys where !pipelines.contains(where: { $0.name == name }) {
+            scheduler.remove(pipeline: name)
+            held = held.filter { $0.value.pipeline != name }
+        }
         self.pipelines = Dictionary(pipelines.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
         for pipeline in pipelines where !scheduler.holds(pipeline.name) {
             scheduler.add(pipeline: pipeline.name)
@@ -86,18 +91,39 @@ package final class Dispatcher {
         versions[pipeline] = found
     }
 
-    /// The ledger has numbered new arrivals.
+    /// The ledger has numbered new arrivals. They are held as they come; the ledger is read only where it has more that wait than are held.
     package func arrived(_ numbered: Intake.Numbered) {
         let pipeline = numbered.pipeline
-        for outcome in numbered.outcomes {
+        for (file, outcome) in numbered.arrivals {
             switch outcome {
-            case .arrived(_, let superseded), .refused(_, _, let superseded):
+            case .arrived(let number, let superseded):
                 if let superseded { forget(superseded, in: pipeline) }
-            case .unchanged, .resumed, .known:
+                take(file.waiting(as: number, since: numbered.time))
+            case .refused(_, _, let superseded):
+                if let superseded { forget(superseded, in: pipeline) }
+            case .resumed:
+                stale.insert(pipeline)
+            case .unchanged, .known:
                 break
             }
         }
-        stale.insert(pipeline)
+    }
+
+    private func take(_ arrival: WaitingArrival) {
+        let pipeline = arrival.pipeline
+        guard pipelines[pipeline] != nil, !stale.contains(pipeline), arrival.role != .labelled,
+            scheduler.heldData(in: pipeline) < 2 * configuration.window
+        else {
+            stale.insert(pipeline)
+            return
+        }
+        // A look at the ledger may have met it before it was told.
+        guard arrival.number > newest[pipeline] ?? 0 else { return }
+        hold(arrival)
+        switch arrival.role {
+        case .model: scheduler.modelArrived(arrival.number, in: pipeline)
+        case .data, .labelled: scheduler.dataArrived(arrival.number, in: pipeline)
+        }
     }
 
     func forget(_ arrival: Int64, in pipeline: String) {

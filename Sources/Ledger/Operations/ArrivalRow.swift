@@ -10,17 +10,20 @@ struct ArrivalRow {
     /// The state before `replay`, while that goes on.
     let replaying: ArrivalState?
     let run: Int64?
+    /// The arrival of the same path before it.
+    let previous: Int64?
 }
 
 extension LedgerTransaction {
     func arrivalRow(_ number: Int64) throws(LedgerError) -> ArrivalRow? {
         try connection.first(
-            "SELECT number, pipeline, role, path, digest, state, held, replaying, run FROM arrivals WHERE number = ?", number
+            "SELECT number, pipeline, role, path, digest, state, held, replaying, run, previous FROM arrivals WHERE number = ?", number
         ) { (row) throws(LedgerError) in
             ArrivalRow(
                 number: row.integer(0), pipeline: row.integer(1), role: try row.value(2, of: "arrivals", number), path: row.text(3),
                 digest: row.textOrNil(4), state: try row.value(5, of: "arrivals", number), isHeld: row.bool(6),
-                replaying: row.isNull(7) ? nil : try row.value(7, of: "arrivals", number), run: row.integerOrNil(8))
+                replaying: row.isNull(7) ? nil : try row.value(7, of: "arrivals", number), run: row.integerOrNil(8),
+                previous: row.integerOrNil(9))
         }
     }
 

@@ -213,14 +213,16 @@ extension LedgerTransaction {
         }
     }
 
-    /// Hashing less than this costs less than looking the digest up and keeping it.
-    private static let worthRemembering: Int64 = 1 << 20
-
     private func remember(_ file: ArrivingFile) throws(LedgerError) {
         // With companions the digest is not that of the file alone.
-        if file.companions.isEmpty, file.stamp.size >= Self.worthRemembering { try rememberDigest(file.digest, of: file.stamp) }
-        for companion in file.companions where companion.stamp.size >= Self.worthRemembering {
+        if file.companions.isEmpty, file.stamp.isWorthRemembering { try rememberDigest(file.digest, of: file.stamp) }
+        for companion in file.companions where companion.stamp.isWorthRemembering {
             try rememberDigest(companion.digest, of: companion.stamp)
         }
     }
+}
+
+extension RecordedStamp {
+    /// To hash a smaller file costs less than to keep its digest and look it up.
+    var isWorthRemembering: Bool { size >= 1 << 20 }
 }

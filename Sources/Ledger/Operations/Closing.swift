@@ -184,7 +184,8 @@ extension LedgerTransaction {
     func runRow(_ run: Int64) throws(LedgerError) -> RunRow {
         let found = try connection.first(
             """
-            SELECT r.state, r.attempt, r.started_at, a.number, a.pipeline, a.role, a.path, a.digest, a.state, a.held, a.replaying, a.run
+            SELECT r.state, r.attempt, r.started_at, a.number, a.pipeline, a.role, a.path, a.digest, a.state, a.held, a.replaying, a.run,
+                a.previous
             FROM runs AS r JOIN arrivals AS a ON a.number = r.arrival WHERE r.id = ?
             """, run
         ) { (row) throws(LedgerError) in
@@ -194,7 +195,8 @@ extension LedgerTransaction {
                 arrival: ArrivalRow(
                     number: arrival, pipeline: row.integer(4), role: try row.value(5, of: "arrivals", arrival), path: row.text(6),
                     digest: row.textOrNil(7), state: try row.value(8, of: "arrivals", arrival), isHeld: row.bool(9),
-                    replaying: row.isNull(10) ? nil : try row.value(10, of: "arrivals", arrival), run: row.integerOrNil(11)))
+                    replaying: row.isNull(10) ? nil : try row.value(10, of: "arrivals", arrival), run: row.integerOrNil(11),
+                    previous: row.integerOrNil(12)))
         }
         guard let found else { throw .noSuchRun(run) }
         return found

@@ -36,7 +36,7 @@ extension LedgerTransaction {
             let attempt = Int(found.integer(3)) + 1
             return OpenedRun(
                 run: run, arrival: row.number, kind: try found.value(0, of: "runs", run), version: found.intOrNil(1),
-                revision: found.text(2), attempt: attempt, countedAttempts: attempt - Int(found.integer(4)))
+                revision: found.text(2), attempt: attempt, countedAttempts: attempt - Int(found.integer(4)), mayReplace: true)
         }
         guard let opened = found else { throw .noSuchRun(run) }
         try connection.run(
@@ -53,6 +53,7 @@ extension LedgerTransaction {
             "INSERT INTO runs (arrival, kind, version, revision, state, opened_at, attempt, started_at) VALUES (?, ?, ?, ?, 'open', ?, 1, ?)",
             row.number, kind, opening.version, try connection.addRevision(opening.revision), time, time)
         return OpenedRun(
-            run: run, arrival: row.number, kind: kind, version: opening.version, revision: opening.revision, attempt: 1, countedAttempts: 1)
+            run: run, arrival: row.number, kind: kind, version: opening.version, revision: opening.revision, attempt: 1, countedAttempts: 1,
+            mayReplace: kind == .replay || row.previous != nil)
     }
 }

@@ -22,7 +22,8 @@ extension RunLedger {
 
     /// The digest of a file of this stamp, where it was large enough to be kept.
     package func knownDigest(_ stamp: RecordedStamp) throws(LedgerError) -> String? {
-        try readOne { (connection) throws(LedgerError) in
+        guard stamp.isWorthRemembering else { return nil }
+        return try readOne { (connection) throws(LedgerError) in
             try connection.first(
                 "SELECT digest FROM digests WHERE inode = ? AND device = ? AND size = ? AND changed = ?", stamp.inode, stamp.device, stamp.size,
                 stamp.changed, row: { $0.text(0) })

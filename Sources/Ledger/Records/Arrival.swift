@@ -75,6 +75,15 @@ package struct ArrivingFile: Hashable, Sendable {
     }
 }
 
+extension ArrivingFile {
+    /// The file as an arrival that waits, once it is numbered and `arrived`: what `RunLedger.waiting` would say of it.
+    package func waiting(as number: Int64, since time: UTCTime) -> WaitingArrival {
+        WaitingArrival(
+            number: number, pipeline: pipeline, role: role, path: path, digest: digest, stamp: stamp, arrivedAt: time, outputKey: outputKey,
+            companions: companions, isReplay: false)
+    }
+}
+
 package enum ArrivalOutcome: Hashable, Sendable {
     /// A new arrival, waiting. `superseded` is the earlier arrival of that path that will not run any more.
     case arrived(Int64, superseded: Int64?)

@@ -31,6 +31,8 @@ package struct OpenedRun: Hashable, Codable, Sendable {
     package var attempt: Int
     /// Those that count against `on_error.attempts`: since the last `retry`, less those handed back; this one included.
     package var countedAttempts: Int
+    /// False only where nothing can have been published for this path before: its first arrival's first attempt.
+    package var mayReplace: Bool
 }
 
 package enum OpenOutcome: Hashable, Sendable {

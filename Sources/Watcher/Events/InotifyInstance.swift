@@ -31,7 +31,21 @@ final class InotifyInstance: Sendable {
         /// What it has not taken yet.
         var heard = Taken()
         /// Written to when the first of these comes.
-        var wake: CInt
+        let wake: WakeEnd
+    }
+
+    /// The instance's own copy of a listener's descriptor: it stays open while a wake is under way, though the listener leaves meanwhile.
+    private final class WakeEnd: Sendable {
+        private let descriptor: CInt
+
+        init(copying descriptor: CInt) { self.descriptor = fcntl(descriptor, F_DUPFD_CLOEXEC, 0) }
+
+        deinit { if descriptor >= 0 { close(descriptor) } }
+
+        func signal() {
+            var byte: UInt8 = 0
+            _ = write(descriptor, &byte, 1)
+        }
     }
 
     private struct Watched {
@@ -77,7 +91,7 @@ final class InotifyInstance: Sendable {
     func subscribe(wake: CInt) -> Int {
         state.withLock { state in
             state.nextListener += 1
-            state.listeners[state.nextListener] = Listener(wake: wake)
+            state.listeners[state.nextListener] = Listener(wake: WakeEnd(copying: wake))
             state.descriptors[state.nextListener] = [:]
             return state.nextListener
         }
@@ -145,7 +159,8 @@ final class InotifyInstance: Sendable {
         }
         while true {
             if let event = inotifytools_next_event(-1) {
-                state.withLock { Self.distribute(event, &$0) }
+                // After the lock: whoever is woken wants it first of all.
+                for end in state.withLock({ Self.distribute(event, &$0) }) { end.signal() }
             } else if errno != EINTR {
                 sleep(1)
             }
@@ -177,40 +192,37 @@ final class InotifyInstance: Sendable {
         inotifytools_remove_watch_by_wd(watch)
     }
 
-    private static func distribute(_ event: UnsafeMutablePointer<inotify_event>, _ state: inout State) {
+    /// Returns whom to wake.
+    private static func distribute(_ event: UnsafeMutablePointer<inotify_event>, _ state: inout State) -> [WakeEnd] {
         let mask = event.pointee.mask
         if mask & UInt32(IN_Q_OVERFLOW) != 0 {
-            for id in state.listeners.keys {
-                state.listeners[id]!.heard.hasOverflowed = true
-                wake(state.listeners[id]!)
-            }
-            return
+            for id in state.listeners.keys { state.listeners[id]!.heard.hasOverflowed = true }
+            return state.listeners.values.map(\.wake)
         }
         let watch = event.pointee.wd
-        guard let watched = state.watches[watch] else { return }
+        guard let watched = state.watches[watch] else { return [] }
         let name = name(of: event)
-        for owner in watched.owners { give(Heard(token: owner.token, mask: mask, name: name), to: owner.listener, &state) }
+        let woken = watched.owners.compactMap { owner in
+            give(Heard(token: owner.token, mask: mask, name: name), to: owner.listener, &state)
+        }
         if mask & UInt32(IN_IGNORED) != 0 {
             state.watches[watch] = nil
             for owner in watched.owners { state.descriptors[owner.listener]?[owner.token] = nil }
         }
+        return woken
     }
 
-    private static func give(_ event: Heard, to listener: Int, _ state: inout State) {
+    /// Returns the listener's end where this is the first that waits for it.
+    private static func give(_ event: Heard, to listener: Int, _ state: inout State) -> WakeEnd? {
         // In place: a copy of the listener would be a copy of its queue.
-        guard let index = state.listeners.index(forKey: listener) else { return }
+        guard let index = state.listeners.index(forKey: listener) else { return nil }
         let waiting = state.listeners.values[index].heard.events.count
         if waiting >= queueLimit {
             state.listeners.values[index].heard.hasOverflowed = true
         } else {
             state.listeners.values[index].heard.events.append(event)
         }
-        if waiting == 0 { wake(state.listeners.values[index]) }
-    }
-
-    private static func wake(_ listener: Listener) {
-        var byte: UInt8 = 0
-        _ = write(listener.wake, &byte, 1)
+        return waiting == 0 ? state.listeners.values[index].wake : nil
     }
 
     /// The kernel pads names with zeros.

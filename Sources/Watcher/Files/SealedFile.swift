@@ -78,7 +78,9 @@ struct SealedFile: ~Copyable {
     private mutating func holds(_ offset: Int64, _ count: Int) -> Bool {
         if offset >= bufferStart, offset + Int64(count) <= bufferStart + Int64(bufferCount) { return true }
         bufferStart = offset
-        bufferCount = max(Self.fill(buffer, from: descriptor, at: offset), 0)
+        // Not beyond the end as it was: that would only ask the kernel where it is.
+        let expected = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, Int(size - offset))])
+        bufferCount = max(Self.fill(expected, from: descriptor, at: offset), 0)
         return bufferCount >= count
     }
 
