@@ -88,7 +88,8 @@ final class BackwardWalk {
         try trace(model.graph.nodes)
         let seeded = cotangents.keys.sorted()
         guard seeded.contains(where: { origin[$0] != nil }) else {
-            throw .nothingTrainable(reason: "\(seeded.joined(separator: ", ")) does not depend on \(wanted.prefix(5).joined(separator: ", "))")
+            throw .nothingTrainable(reason: "no gradient leads back to \(wanted.prefix(5).map { "'\($0)'" }.joined(separator: ", ")): there is no way, or only through operators "
+                    + "without one, as ArgMax, Round and comparisons are")
         }
         try walk(model.graph.nodes)
         var names: [String: String] = [:]

@@ -51,7 +51,7 @@
 ///         train_on: all               # all | new
 ///         seed: 0
 ///         early_stopping:             # epochs, or { patience: 3, min_improvement: 0 }; left out: off
-///         freeze: []                  # patterns of initializers; no_decay likewise
+///         freeze: []                  # patterns of initializers; no_decay likewise, and train, for what looks like a constant and is none
 ///         batch_normalization: frozen # frozen | affine
 ///         adapters:                   # { rank: 8, targets: ["*attn*"] }; left out: none
 ///         threads: 2                  # left out: the daemon's share

@@ -1,8 +1,12 @@
 import Autodiff
 
 extension TrainingError {
-    /// The remedy is in the error's own words where it has one.
     init(_ error: AutodiffError) {
-        self = .badModel(reason: "\(error)", remedy: "`millrace gradients MODEL --list` says what in it can be trained")
+        let remedy =
+            switch error {
+            case .noRule, .nothingTrainable: "`millrace gradients MODEL --list` says what in it can be trained"
+            case .invalid, .unknownValue: "change what is asked of the model, or export it so that it fits"
+            }
+        self = .badModel(reason: "\(error)", remedy: remedy)
     }
 }

@@ -22,7 +22,7 @@ extension TrainingError: CustomStringConvertible {
         case .badLabels(let file, let reason, let remedy): "\(file): \(reason); \(remedy)"
         case .badModel(let reason, let remedy): "\(reason); \(remedy)"
         case .diverged(let step, let layer, let remedy):
-            "step \(step): " + (layer.map { "'\($0)' is not finite" } ?? "the loss is not finite") + "; \(remedy)"
+            "step \(step): " + (layer.map { "\($0) is not finite" } ?? "the loss is not finite") + "; \(remedy)"
         case .cannotRead(let path, let reason): "cannot read \(path): \(reason)"
         case .cannotWrite(let path, let reason): "cannot write \(path): \(reason)"
         case .disk(let error): "\(error)"

@@ -52,7 +52,7 @@ struct Backward: ParsableCommand {
             do throws(TrainingError) {
                 answer = try query(loaded).run(scratch: scratch)
                 try GradientFile.write(answer.gradients, to: out)
-            } catch { throw fail("\(model): \(error)") }
+            } catch { throw failed(error, model) }
             try show(answer)
         }
     }

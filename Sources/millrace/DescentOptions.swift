@@ -31,6 +31,7 @@ struct DescentOptions: ParsableArguments {
                 + "The best epoch is the best in it. Default: loss.", valueName: "metric[=drop]"))
     var gate: GateArgument?
     @Option(name: .long, help: ArgumentHelp("Initializers that stay as they are.", valueName: "pattern")) var freeze: [String] = []
+    @Option(name: .long, help: ArgumentHelp("Initializers that are trained though they look like constants; see gradients --list.", valueName: "pattern")) var train: [String] = []
     @Flag(name: .long, help: "Train scale and bias of BatchNormalization too.") var trainBatchNormalization = false
     @Option(name: .long, help: ArgumentHelp("Train low-rank factors of this rank instead of the weights, and merge them.", valueName: "rank")) var adapterRank: Int?
     @Option(name: .long, help: ArgumentHelp("The weights, or MatMul and Gemm nodes, that get adapters.", valueName: "pattern")) var adapterTarget: [String] = []
@@ -51,7 +52,7 @@ struct DescentOptions: ParsableArguments {
             loss: loss?.taking(severalLabels: severalLabels) ?? .meanSquaredError, outputs: prediction,
             optimizer: OptimizerSetting(optimizer, learningRate: learningRate, weightDecay: weightDecay, momentum: momentum, nesterov: nesterov),
             epochs: epochs, batchSize: batchSize, schedule: ScheduleSetting(schedule, warmUp: warmUp, every: every, factor: factor),
-            clipNorm: clipNorm, clipValue: clipValue, accumulate: accumulate, ema: ema, validation: validation, freeze: freeze,
+            clipNorm: clipNorm, clipValue: clipValue, accumulate: accumulate, ema: ema, validation: validation, freeze: freeze, train: train,
             batchNormalization: trainBatchNormalization ? .affine : .frozen, noDecay: noDecay, seed: seed,
             earlyStopping: patience.map { .init(patience: $0, minimumImprovement: minimumImprovement) },
             adapters: adapterRank.map { .init(rank: $0, targets: adapterTarget) })

@@ -8,7 +8,12 @@ import Tensors
 struct Gradients: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "What of a model can be trained: its operators, those with a gradient and those refused and why. Nothing is run.",
-        discussion: "Ends with 1 where an operator on the way from an output to a parameter has no gradient.")
+        discussion: """
+            Of its float initializers those are trained that stand where an operator has its weights, and those that are added or multiplied like a bias \
+            or a scale. Single numbers, masks and positions are taken for constants, and BatchNormalization is frozen: an optimize stage says otherwise \
+            with `train`, `freeze` and `batch_normalization`.
+            Ends with 1 where an operator on the way from an output to a parameter has no gradient.
+            """)
 
     @Argument(help: "An ONNX model.") var model: String
     @Flag(name: .long, help: "Every operator and every parameter, not only what is refused.") var list = false
@@ -64,10 +69,13 @@ struct Gradients: ParsableCommand {
         // Which parameters a gradient reaches is known only where it can be built.
         let trained = survey.refusals.isEmpty ? try BackwardGraph(loaded, cotangentsOf: outputs) : nil
         let untrained = Dictionary((trained?.untrained ?? []).map { ($0.name, $0.reason) }, uniquingKeysWith: { first, _ in first })
+        let roles = ParameterRoles(model)
+        let normalizations = Set(model.graph.nodes.filter { $0.operatorType == "BatchNormalization" }.flatMap { $0.inputs.dropFirst().prefix(2) })
         return Report(
             operators: operators,
             parameters: parameters.map { tensor in
-                let reason = trained == nil ? "an operator behind it may be refused" : untrained[tensor.name]
+                var reason = trained == nil ? "an operator behind it may be refused" : untrained[tensor.name] ?? roles.constantReason(tensor)
+                if reason == nil, normalizations.contains(tensor.name) { reason = "frozen, unless batch_normalization is affine" }
                 return Report.Parameter(name: tensor.name, shape: tensor.shape.dimensions, isTrainable: reason == nil, reason: reason)
             })
     }
@@ -79,7 +87,7 @@ struct Gradients: ParsableCommand {
             for entry in report.operators { table.add(entry.type, "\(entry.nodes)", entry.gradient) }
             print(table.render())
             for parameter in report.parameters {
-                print("\(parameter.name) [\(parameter.shape.map(String.init).joined(separator: ", "))]: \(parameter.reason ?? "trainable")")
+                print("\(parameter.name) [\(parameter.shape.map(String.init).joined(separator: ", "))]: \(parameter.reason ?? "trained")")
             }
         } else {
             print(

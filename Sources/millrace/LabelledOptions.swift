@@ -51,6 +51,14 @@ struct LabelledOptions: ParsableArguments {
     }
 }
 
+/// Ends the command with what stood in training's way, naming the model where that is to blame.
+func failed(_ error: TrainingError, _ model: String) -> ExitCode {
+    switch error {
+    case .badModel, .diverged: fail("\(model): \(error)")
+    default: fail(error)
+    }
+}
+
 /// `NAME` or `NAME=VALUE`, as `quantile=0.1,0.9`.
 struct LossArgument: ExpressibleByArgument {
     let loss: LossSetting

@@ -65,7 +65,7 @@ struct Optimize: ParsableCommand {
             } catch {
                 // Nothing of a run that cannot succeed is worth keeping.
                 if isOurs { try? FileManager.default.removeItem(atPath: directory) }
-                throw fail("\(model): \(error)")
+                throw failed(error, model)
             }
             let refusal = gate.refusal(of: outcome)
             if refusal == nil { try write(outcome.model, to: target) }

@@ -206,7 +206,7 @@ import Testing
         Bad(description: "class below", text: "a,b,label\n1,2,-1\n3,4,0\n", words: ["row 2", "class -1"]),
         Bad(description: "class between", text: "a,b,label\n1,2,0\n3,4,0.5\n", words: ["row 3", "label"]),
         Bad(description: "names without classes", text: "a,b,label\n1,2,cat\n", words: ["row 2", "label"]),
-        Bad(description: "too few names", text: "a,b,label\n1,2,x\n", classes: ["x"], words: ["names 1 classes", "tells 3 apart"]),
+        Bad(description: "too few names", text: "a,b,label\n1,2,x\n", classes: ["x"], words: ["1 classes are named", "tells 3 apart"]),
         Bad(description: "no label", text: "a,b,label\n1,2,0\n3,4,\n", words: ["row 3", "label"]),
         Bad(description: "NaN feature", text: "a,b,label\n1,2,0\n3,NaN,1\n", words: ["row 3", "\"b\""]),
         Bad(description: "infinite feature", text: "a,b,label\n1,2,0\n3,inf,1\n", words: ["row 3", "\"b\""]),

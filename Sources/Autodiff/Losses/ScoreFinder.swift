@@ -34,7 +34,7 @@ struct ScoreFinder {
                     loss, "the model",
                     readable.isEmpty
                         ? "none of its outputs is a floating point tensor"
-                        : "it has \(readable.count) outputs that could be meant (\(readable.joined(separator: ", "))): say which")
+                        : "it has \(readable.count) outputs that could be meant (\(readable.joined(separator: ", "))): say which, as loss: { \(loss.name): { output: \(readable[0]) } } in a pipeline, or --prediction \(readable[0])")
             }
             chosen = readable
         }

@@ -16,8 +16,14 @@ struct Trainables {
             for (position, input) in node.inputs.enumerated() { readers[input, default: []].append((node, position)) }
         }
         let factors = Set(adapted.flatMap { [$0.down, $0.up] })
+        if let recipe {
+            try Self.check(recipe, own)
+            // What is left of such a model in float is not what it learnt with.
+            if adapted.isEmpty, Self.isQuantized(model) { throw .nothingTrainable(reason: Self.quantized) }
+        }
+        let roles = ParameterRoles(model)
         for tensor in own where tensor.elementType == .float32 || tensor.elementType == .float64 {
-            let reason = Self.reason(tensor, readers[tensor.name] ?? [], recipe, factors)
+            let reason = Self.reason(tensor, readers[tensor.name] ?? [], recipe, factors, roles)
             if let reason { untrained.append(StepGraph.Untrained(name: tensor.name, reason: reason)) } else { names.append(tensor.name) }
         }
         if names.isEmpty { throw .nothingTrainable(reason: Self.emptiness(model, own, untrained)) }
@@ -33,7 +39,7 @@ struct Trainables {
     }
 
     private static func reason(
-        _ tensor: StoredTensor, _ readers: [(node: Node, position: Int)], _ recipe: TrainingRecipe?, _ factors: Set<String>
+        _ tensor: StoredTensor, _ readers: [(node: Node, position: Int)], _ recipe: TrainingRecipe?, _ factors: Set<String>, _ roles: ParameterRoles
     ) -> String? {
         if readers.isEmpty { return "the loss does not depend on it" }
         let normalizations = readers.filter { $0.node.operatorType == "BatchNormalization" }
@@ -42,30 +48,35 @@ struct Trainables {
         if !factors.isEmpty { return factors.contains(tensor.name) ? nil : "only the adapters are trained" }
         if recipe.freeze.matchesAny(of: tensor.name) { return "frozen by name" }
         if recipe.batchNormalization == .frozen, !normalizations.isEmpty { return "scale or bias of a BatchNormalization, which is frozen" }
-        if tensor.shape.rank == 0 { return "a single number without an axis, which is taken for a constant" }
-        if tensor.hasNonFiniteElement { return "it has elements that are not finite: a mask, not a weight" }
-        return nil
+        return recipe.train.matchesAny(of: tensor.name) ? nil : roles.constantReason(tensor)
+    }
+
+    /// A pattern that names nothing is a slip of the pen.
+    private static func check(_ recipe: TrainingRecipe, _ own: [StoredTensor]) throws(AutodiffError) {
+        for (key, patterns) in [("freeze", recipe.freeze), ("train", recipe.train)] {
+            guard let idle = patterns.first(where: { pattern in !own.contains { NamePattern(pattern).matches($0.name) } }) else { continue }
+            throw .invalid(place: key, reason: "no initializer has a name like \"\(idle)\"; `millrace gradients MODEL --list` lists them")
+        }
+    }
+
+    private static let quantized = "its weights are integers, a quantized model: train the float model that it was made from"
+
+    private static func isQuantized(_ model: Model) -> Bool {
+        let stored = Dictionary(model.graph.initializers.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        return model.graph.nodes.contains { node in
+            switch node.operatorType {
+            case "QLinearConv", "QLinearMatMul", "MatMulInteger", "ConvInteger": true
+            // Weights, not activations that pass through integers.
+            case "DequantizeLinear": stored[node.inputs[0]].map { $0.shape.rank >= 2 && $0.elementType?.isInteger ?? false } ?? false
+            default: false
+            }
+        }
     }
 
     private static func emptiness(_ model: Model, _ own: [StoredTensor], _ untrained: [StepGraph.Untrained]) -> String {
-        let isQuantized = model.graph.nodes.contains { node in
-            ["DequantizeLinear", "QLinearConv", "QLinearMatMul", "MatMulInteger", "ConvInteger"].contains(node.operatorType)
-        }
-        if isQuantized { return "its weights are integers, a quantized model: train the float model that it was made from" }
+        if isQuantized(model) { return quantized }
         if own.isEmpty { return "the model has no initializers" }
         if untrained.isEmpty { return "none of its \(own.count) initializers is float32 or float64" }
         return untrained.prefix(8).map { "'\($0.name)': \($0.reason)" }.joined(separator: "; ") + (untrained.count > 8 ? "; …" : "")
-    }
-}
-
-extension StoredTensor {
-    /// Looked for where the elements lie in the model and are at most a million.
-    fileprivate var hasNonFiniteElement: Bool {
-        guard let count = elementCount, count <= 1 << 20, !isExternal else { return false }
-        do throws(ONNXError) {
-            let tensor = try tensor()
-            if let values = tensor.values(as: Float.self) { return values.contains { !$0.isFinite } }
-            return tensor.values(as: Double.self)?.contains { !$0.isFinite } ?? false
-        } catch { return false }
     }
 }

@@ -50,6 +50,8 @@ package struct InputRule: Hashable, Sendable {
     /// What stands for a value that is not there: a null or, in an input of floats, a NaN.
     package enum Missing: Hashable, Sendable {
         case error
+        /// An error too, and one that no rule can help: of labels and weights.
+        case refused
         case nan
         /// In the column's own units, before `scale` and `offset`.
         case value(Double)

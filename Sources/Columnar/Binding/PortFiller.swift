@@ -87,7 +87,7 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
         let name = "model input \"\(port.name)\" of type \(port.elementType.name)"
         if scale != nil, Scalar.self == PortBool.self { throw .badRule("\(name) cannot be scaled") }
         switch rule.missing {
-        case .error: fill = nil
+        case .error, .refused: fill = nil
         case .nan:
             guard Scalar.isFloat, let nan = Scalar.rounding(.nan) else {
                 throw .badRule("missing: nan does not fit \(name): give a number, or error")
@@ -182,15 +182,17 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
     private func check(
         _ values: UnsafePointer<Scalar>, _ rows: Range<Int>, _ place: PortPlace, column: Int, valuesPerRow: Int
     ) throws(ColumnarError) {
-        guard Scalar.isFloat, missing == .error || refusesNonFinite else { return }
+        guard Scalar.isFloat, fill == nil || refusesNonFinite else { return }
         let bad = refusesNonFinite ? Scalar.firstNonFinite(values, rows.count) : Scalar.firstNaN(values, rows.count)
         guard let bad else { return }
-        let reason = values[bad].isNaN ? "the value is NaN: \(missingRemedy)" : "the value is \(values[bad].text), which is not finite"
+        let reason = values[bad].isNaN ? "the value is NaN\(missingRemedy)" : "the value is \(values[bad].text), which is not finite"
         throw place.error(row: (rows.lowerBound + bad) / valuesPerRow, column: column, reason)
     }
 
     private var missingRemedy: String {
-        Scalar.isFloat ? "give the input `missing: nan` or a number if that is meant" : "give the input `missing:` a number if that is meant"
+        if missing == .refused { return "" }
+        return Scalar.isFloat && !refusesNonFinite
+            ? ": give the input `missing: nan` or a number if that is meant" : ": give the input `missing:` a number if that is meant"
     }
 
     /// Values of a column as the input has them: converted, missing ones filled, scaled, checked.
@@ -219,10 +221,10 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
             }
         }
         if let nan = nanInIntegers(column, rows), fill == nil {
-            throw place.error(row: nan / valuesPerRow, column: index, "the value is NaN: \(missingRemedy)")
+            throw place.error(row: nan / valuesPerRow, column: index, "the value is NaN\(missingRemedy)")
         }
         try check(target, hasNulls ? 0..<0 : rows, place, column: index, valuesPerRow: valuesPerRow)
-        if hasNulls, refusesNonFinite || missing == .error {
+        if hasNulls, refusesNonFinite || fill == nil {
             for row in rows where !column.isNull(row) {
                 try check(target + (row - rows.lowerBound), row..<row + 1, place, column: index, valuesPerRow: valuesPerRow)
             }
@@ -250,7 +252,7 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
     }
 
     private func nullError(_ row: Int, _ place: PortPlace, _ column: Int) -> ColumnarError {
-        place.error(row: row, column: column, "there is no value: \(missingRemedy)")
+        place.error(row: row, column: column, "there is no value\(missingRemedy)")
     }
 
     private func rangeError(
@@ -290,6 +292,9 @@ final class StringFiller: PortFiller {
         if rule.scale != nil || rule.offset != nil { throw .badRule("model input \"\(port.name)\" holds strings, which cannot be scaled") }
         switch rule.missing {
         case .error: fill = nil
+        case .refused:
+            fill = nil
+            missing = "there is no value"
         case .text(let text): fill = text
         case .value(let value): fill = value == value.rounded() && abs(value) < 1e15 ? String(Int(value)) : value.description
         case .nan: throw .badRule("missing: nan does not fit model input \"\(port.name)\", which holds strings: give a text, or error")
@@ -322,7 +327,7 @@ final class StringFiller: PortFiller {
         }
     }
 
-    private let missing = "there is no value: give the input `missing:` a text if that is meant"
+    private var missing = "there is no value: give the input `missing:` a text if that is meant"
 
     /// `nil` for what counts as missing. Numbers are written as CSV output has them.
     private func cells(of column: Column, _ place: PortPlace) throws(ColumnarError) -> (Int) -> String? {

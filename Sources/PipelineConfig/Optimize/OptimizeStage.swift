@@ -89,6 +89,8 @@ package struct GradientDescent: Sendable, Equatable, Codable {
     package let batchNormalization: BatchNormalization
     /// Patterns of initializers that stay as they are.
     package let freeze: [String]
+    /// Patterns of initializers that are trained though they look like constants.
+    package let train: [String]
     /// Patterns of initializers that do not decay.
     package let noDecay: [String]
     package let seed: Int
@@ -101,7 +103,7 @@ package struct GradientDescent: Sendable, Equatable, Codable {
     package init(
         loss: LossSetting, outputs: [String] = [], optimizer: OptimizerSetting = .default, epochs: Int = 10, batchSize: Int = 32,
         schedule: ScheduleSetting = ScheduleSetting(), clipNorm: Double? = nil, clipValue: Double? = nil, accumulate: Int = 1, ema: Double? = nil,
-        validation: Double = 0.2, freeze: [String] = [],
+        validation: Double = 0.2, freeze: [String] = [], train: [String] = [],
         batchNormalization: BatchNormalization = .frozen, noDecay: [String] = [], seed: Int = 0, trainOn: TrainOn = .all,
         earlyStopping: EarlyStopping? = nil, adapters: Adapters? = nil, threads: Int? = nil
     ) {
@@ -117,6 +119,7 @@ package struct GradientDescent: Sendable, Equatable, Codable {
         self.ema = ema
         self.validation = validation
         self.freeze = freeze
+        self.train = train
         self.batchNormalization = batchNormalization
         self.noDecay = noDecay
         self.seed = seed

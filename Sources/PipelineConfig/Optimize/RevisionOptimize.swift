@@ -18,6 +18,7 @@ extension CanonicalForm {
         if differs(\.validation) { add("gradient.validation", ["\(gradient.validation)"]) }
         // Which patterns there are has no order.
         add("gradient.freeze", gradient.freeze.sorted())
+        add("gradient.train", gradient.train.sorted())
         if differs(\.batchNormalization) { add("gradient.batch_normalization", [gradient.batchNormalization.rawValue]) }
         add("gradient.no_decay", gradient.noDecay.sorted())
         if differs(\.seed) { add("gradient.seed", ["\(gradient.seed)"]) }

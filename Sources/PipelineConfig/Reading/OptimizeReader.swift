@@ -24,7 +24,7 @@ struct OptimizeReader {
             return nil
         }
         let keys = [
-            "loss", "optimizer", "epochs", "batch_size", "schedule", "clip_norm", "clip_value", "accumulate", "ema", "validation", "freeze",
+            "loss", "optimizer", "epochs", "batch_size", "schedule", "clip_norm", "clip_value", "accumulate", "ema", "validation", "freeze", "train",
             "batch_normalization", "no_decay", "seed", "train_on", "early_stopping", "adapters", "threads",
         ]
         guard let gradient = section.section("gradient", keys: keys) else { return nil }
@@ -44,7 +44,7 @@ struct OptimizeReader {
             epochs: section.integer("epochs", in: 1...100_000) ?? 10, batchSize: section.integer("batch_size", in: 1...1_000_000) ?? 32,
             schedule: optimizer.schedule(), clipNorm: clipNorm, clipValue: clipValue,
             accumulate: section.integer("accumulate", in: 1...100_000) ?? 1, ema: section.number("ema", .between, like: "0.999"),
-            validation: section.number("validation", .belowOne, like: "0.2") ?? 0.2, freeze: section.names("freeze") ?? [],
+            validation: section.number("validation", .belowOne, like: "0.2") ?? 0.2, freeze: section.names("freeze") ?? [], train: section.names("train") ?? [],
             batchNormalization: section.choice("batch_normalization", of: GradientDescent.BatchNormalization.self) ?? .frozen,
             noDecay: section.names("no_decay") ?? [], seed: section.integer("seed", in: 0...Int.max) ?? 0,
             trainOn: section.choice("train_on", of: GradientDescent.TrainOn.self) ?? .all, earlyStopping: earlyStopping(section),

@@ -8,7 +8,7 @@ extension Gate {
     package func refusal(of outcome: FineTuning.Outcome) -> String? {
         let metric = Metric(metric)
         guard outcome.validationRows > 0, let before = outcome.before[metric] else { return nil }
-        let rows = "on the \(outcome.validationRows) held-out rows"
+        let rows = "on the \(outcome.validationRows) held-out \(outcome.validationRows == 1 ? "row" : "rows")"
         guard let after = outcome.after[metric] else { return "\(metric.rawValue) was a number after no epoch \(rows)" }
         guard !metric.passes(after, against: before, dropAtMost: dropAtMost) else { return nil }
         let change = "\(metric.rawValue) went from \(shown(before)) to \(shown(after)) at best \(rows)"

@@ -21,7 +21,7 @@ package struct TrainingSettings {
             loss: Loss(gradient.loss), outputs: gradient.outputs, optimizer: Optimizer(gradient.optimizer),
             schedule: Schedule(scheduleShape, peak: gradient.optimizer.learningRate, warmUp: gradient.schedule.warmUp),
             weightDecay: gradient.optimizer.weightDecay, noDecay: gradient.noDecay, clipValue: gradient.clipValue, clipNorm: gradient.clipNorm,
-            accumulate: gradient.accumulate, average: gradient.ema, freeze: gradient.freeze,
+            accumulate: gradient.accumulate, average: gradient.ema, freeze: gradient.freeze, train: gradient.train,
             batchNormalization: gradient.batchNormalization == .affine ? .affine : .frozen,
             adapters: gradient.adapters.map { Adapters(rank: $0.rank, targets: $0.targets) }, seed: UInt64(gradient.seed))
     }
@@ -62,7 +62,7 @@ package struct TrainingSettings {
             add("factor", gradient.schedule.factor)
         }
         if gradient.optimizer.momentum > 0 { add("momentum", gradient.optimizer.momentum) }
-        for (key, patterns) in [("freeze", gradient.freeze), ("no_decay", gradient.noDecay), ("output", gradient.outputs)] where !patterns.isEmpty {
+        for (key, patterns) in [("freeze", gradient.freeze), ("train", gradient.train), ("no_decay", gradient.noDecay), ("output", gradient.outputs)] where !patterns.isEmpty {
             told[key] = .list(patterns.map { .text($0) })
         }
         if let adapters = gradient.adapters {
@@ -143,7 +143,7 @@ extension Schema {
         _ files: [String], inputs: [String], hasTrees: Bool, pinned: [String: [String]] = [:]
     ) -> LabelledData {
         var rules: [String: InputRule] = [:]
-        for name in inputs {
+        for name in inputs + self.inputs.map(\.name) where rules[name] == nil {
             var rule = inputRule(name, isFloat: true, hasTrees: hasTrees)
             if rule.columns == nil, let columns = pinned[name] { rule.columns = .list(columns) }
             rules[name] = rule

@@ -82,6 +82,7 @@ package struct GradientQuery: Sendable {
         _ data: LabelledData, _ graph: BackwardGraph, _ sums: GradientSums, _ scratch: String
     ) throws(TrainingError) -> Answer {
         let ports = try model.rowPorts()
+        try model.check(data.inputs)
         var target: Target?
         if case .loss(let loss, _) = seed {
             target = try Target(graph.target, classCount: graph.scores.first?.classCount ?? data.classes?.count, loss: loss)

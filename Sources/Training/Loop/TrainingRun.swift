@@ -23,6 +23,7 @@ struct TrainingRun {
         let graph: StepGraph
         do throws(AutodiffError) { graph = try StepGraph(run.model, run.recipe) } catch { throw TrainingError(error) }
         let ports = try run.model.rowPorts()
+        try run.model.check(run.data.inputs)
         let identity = try RunIdentity.digest(run)
         let rows = try packedRows(graph, ports, identity)
         let size = try batchSize(ports, rows)

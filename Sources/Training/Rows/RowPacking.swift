@@ -87,7 +87,13 @@ struct RowPacking {
     ) throws(TrainingError) -> any InputBatches {
         var options = ReadOptions()
         options.dialect = data.dialect
-        var rules = data.inputs.filter { name, _ in ports.contains { $0.name == name } }
+        var rules = data.inputs
+        for (name, rule) in rules.sorted(by: { $0.key < $1.key }) {
+            guard case .list(let columns)? = rule.columns, let both = columns.first(where: labels.contains) else { continue }
+            throw .badLabels(
+                file: file.path, reason: "column \"\(both)\" is the label and a feature of model input '\(name)' too, which leaves nothing to learn",
+                remedy: "take it out of the input's columns, or learn another")
+        }
         for port in ports where port.elementType.isFloatingPoint { rules[port.name, default: InputRule()].refusesNonFinite = true }
         let others = labels.dropFirst() + [data.weight].compactMap(\.self)
         do throws(ColumnarError) {

@@ -32,6 +32,15 @@ extension StepGraph.ClassLabel {
 }
 
 extension Model {
+    /// Refuses what is said of an input that the model does not have.
+    func check(_ rules: [String: InputRule]) throws(TrainingError) {
+        let names = graph.requiredInputs.map(\.name)
+        guard let slip = rules.keys.sorted().first(where: { !names.contains($0) }) else { return }
+        throw .badModel(
+            reason: "there is no model input '\(slip)'; it has \(names.map { "'\($0)'" }.joined(separator: ", "))",
+            remedy: "name its inputs (schema.inputs, or --columns and --scale)")
+    }
+
     /// The inputs that rows fill, as binding sees them; the first axis is the batch.
     func rowPorts() throws(TrainingError) -> [InputPort] {
         try graph.requiredInputs.map { value throws(TrainingError) in

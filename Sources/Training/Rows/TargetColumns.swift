@@ -29,13 +29,15 @@ package struct Target: Sendable, Hashable {
 
 /// Label, weight and key columns of one file, batch by batch, checked against what the loss wants.
 final class TargetColumns {
-    let columns: [String]
+    /// Those of the label; none where only keys and weights are read.
+    private(set) var columns: [String] = []
 
     private let file: String
+    private let data: LabelledData
     private let target: Target?
     private let classes: [String: Int]?
     /// `nil` where nothing but features is read.
-    private let batches: (any InputBatches)?
+    private var batches: (any InputBatches)?
     private let weight: String?
 
     static let labelPort = "label"
@@ -43,6 +45,7 @@ final class TargetColumns {
 
     init(_ data: LabelledData, file: LabelledData.File, target: Target?, batchRows: Int) throws(TrainingError) {
         self.file = file.path
+        self.data = data
         self.target = target
         weight = data.weight
         classes = try target.flatMap { target throws(TrainingError) in try Self.classes(data, target, file.path) }
@@ -50,29 +53,25 @@ final class TargetColumns {
         var rules: [String: InputRule] = [:]
         if let target {
             guard let label = data.label else {
-                throw .badLabels(file: file.path, reason: "no column is said to be the label", remedy: "name it: schema.label")
+                throw .badLabels(file: file.path, reason: "no column is said to be the label", remedy: "name it: schema.label, or --label")
             }
             let isNamed = classes != nil
             ports.append(
                 InputPort(name: Self.labelPort, elementType: isNamed ? .string : target.elementType, dimensions: [nil] + target.rowShape))
-            rules[Self.labelPort] = InputRule(columns: label, refusesNonFinite: !isNamed && target.elementType != .int64)
+            rules[Self.labelPort] = InputRule(columns: label, missing: .refused, refusesNonFinite: !isNamed && target.elementType != .int64)
         }
         if let weight = data.weight {
             ports.append(InputPort(name: Self.weightPort, elementType: .float32, dimensions: [nil]))
-            rules[Self.weightPort] = InputRule(columns: .list([weight]), refusesNonFinite: true)
+            rules[Self.weightPort] = InputRule(columns: .list([weight]), missing: .refused, refusesNonFinite: true)
         }
-        guard !ports.isEmpty || !data.key.isEmpty else {
-            batches = nil
-            columns = []
-            return
-        }
+        guard !ports.isEmpty || !data.key.isEmpty else { return }
         var options = ReadOptions()
         options.dialect = data.dialect
         do {
             batches = try openInputs(
                 path: file.path, format: file.format, options: options, ports: ports, rules: rules,
                 schema: TableSchemaRule(keep: data.key, types: data.types), batchRows: batchRows)
-        } catch { throw Self.worded(error, file: file.path, label: data.label) }
+        } catch { throw worded(error) }
         columns = batches?.boundColumns[Self.labelPort] ?? []
     }
 
@@ -86,7 +85,7 @@ final class TargetColumns {
         guard let count, let names = data.classes else { return nil }
         guard names.count == count else {
             throw .badLabels(
-                file: file, reason: "schema.classes names \(names.count) classes and the model tells \(count) apart",
+                file: file, reason: "\(names.count) classes are named (schema.classes, or --classes) and the model tells \(count) apart",
                 remedy: "name each class once, in the order of the model's class axis")
         }
         return Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
@@ -106,7 +105,7 @@ final class TargetColumns {
     func next(rows: Int) throws(TrainingError) -> Batch {
         guard let batches else { return Batch(target: nil, weights: Array(repeating: 1, count: rows), keys: []) }
         let batch: InputBatch?
-        do { batch = try batches.next() } catch { throw Self.worded(error, file: file, label: .list(columns)) }
+        do { batch = try batches.next() } catch { throw worded(error) }
         guard let batch, batch.rowCount == rows else { throw .cannotRead(path: file, reason: "it changed while it was read") }
         let keys = try keys(of: batch)
         let labels = batch.tensors[Self.labelPort]
@@ -121,7 +120,7 @@ final class TargetColumns {
             guard let batch = try batches?.next() else { return nil }
             return try keys(of: batch)
         } catch let error as ColumnarError {
-            throw Self.worded(error, file: file, label: nil)
+            throw worded(error)
         } catch { throw .cannotRead(path: file, reason: "\(error)") }
     }
 
@@ -155,7 +154,7 @@ final class TargetColumns {
                     let shown = names.prefix(12).joined(separator: ", ") + (names.count > 12 ? " and \(names.count - 12) more" : "")
                     throw .badLabels(
                         file: file, reason: "\(place(index)): \"\(name)\" is no class; the classes are \(shown)",
-                        remedy: "mend the label, or the names in schema.classes")
+                        remedy: "mend the label, or the classes' names (schema.classes, or --classes)")
                 }
                 indices.append(known)
             }
@@ -177,7 +176,7 @@ final class TargetColumns {
                 guard value == -100 || value >= 0 && value < Double(count) else {
                     throw .badLabels(
                         file: file, reason: "\(place(index)): the class \(Int(value)) is none of the model's \(count), which count from 0",
-                        remedy: "mend the label, or name the classes in schema.classes where labels are names")
+                        remedy: "mend the label, or give the classes their names (schema.classes, or --classes) where labels are names")
                 }
             case .yesOrNo, .probabilities: if value < 0 || value > 1 { throw refuse(index, "from 0 to 1") }
             case .nonnegative: if value < 0 { throw refuse(index, "0 or more") }
@@ -187,19 +186,37 @@ final class TargetColumns {
         return labels
     }
 
-    /// The ports above are ours, not the model's: errors speak of labels.
-    private static func worded(_ error: ColumnarError, file: String, label: InputRule.Columns?) -> TrainingError {
+    /// The ports above are ours, not the model's: errors speak of labels, weights and keys.
+    private func worded(_ error: ColumnarError) -> TrainingError {
+        let label = "the label (\(data.label?.words ?? "none"))"
         switch error {
         case .mismatch(var location, let reason), .badValue(var location, let reason), .badFile(var location, let reason):
-            let isWeight = location.input == weightPort
+            let input = location.input
             location.input = nil
-            let what = isWeight ? "the sample weight" : "the label (\(label?.words ?? "none"))"
-            return .badLabels(
-                file: "\(location)", reason: "\(what): \(reason)",
-                remedy: isWeight ? "give every row a weight, or leave the weight column out" : "give every row a label that the loss can take")
+            func bad(_ what: String, _ remedy: String) -> TrainingError { .badLabels(file: "\(location)", reason: "\(what): \(reason)", remedy: remedy) }
+            if input == Self.weightPort { return bad("the sample weight", "give every row a weight, or name another column (schema.weight, or --weight)") }
+            if input == nil, let column = location.column, data.key.contains(column) {
+                return bad("the row key", "name columns that every labelled file has (schema.key, or --key)")
+            }
+            guard case .mismatch = error else { return bad(label, valueRemedy) }
+            let remedy = location.column != nil
+                ? "name the column to learn (schema.label, or --label)"
+                : "name as many columns as the output has numbers for a row (schema.label, or --label), or choose a loss or an output that fits"
+            return bad(label, remedy)
         case .badRule(let reason): return .badLabels(file: file, reason: reason, remedy: "mend the schema")
         case .noRows: return .badLabels(file: file, reason: "no rows", remedy: "drop it again with rows")
         default: return .cannotRead(path: file, reason: "\(error)")
+        }
+    }
+
+    /// What to do about a label that cannot be taken.
+    private var valueRemedy: String {
+        switch target?.kind {
+        case .classIndex(let count)?:
+            classes == nil
+                ? "write a class from 0 to \(count - 1), or name the classes (schema.classes, or --classes) where labels are names"
+                : "write the name of a class, or leave the row out"
+        default: "write a number, or leave the row out"
         }
     }
 }

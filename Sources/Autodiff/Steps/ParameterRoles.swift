@@ -1,0 +1,117 @@
+package import ONNX
+import Tensors
+
+/// What the float initializers of a model are for, as far as the graph shows. ONNX does not tell parameters from constants: exporters put masks,
+/// positions and factors among the weights.
+///
+/// - What meets the data only as sines and cosines is a constant: the frequencies of a position encoding.
+/// - What an operator takes where it has its weights (`places`) is a weight, whatever its values are, also behind what only moves or casts
+///   elements.
+/// - Of what is only added, multiplied or compared, that is a constant which is a single number without an axis, holds what is not finite, is a mask
+///   (over two axes or more, 0 and one other value), or counts (whole numbers at equal steps). Everything else is a weight: a bias, a scale.
+package struct ParameterRoles {
+    private var weights: Set<String> = []
+    private var onlyInSines: Set<String> = []
+
+    /// Inputs at which operators of the default domain take what is trained.
+    private static let places: [String: Set<Int>] = [
+        "Conv": [1, 2], "ConvTranspose": [1, 2], "DeformConv": [1, 3], "Gemm": [0, 1, 2], "MatMul": [0, 1], "Einsum": [0, 1], "Gather": [0],
+        "GatherElements": [0], "GatherND": [0], "LSTM": [1, 2, 3, 5, 6, 7], "GRU": [1, 2, 3, 5], "RNN": [1, 2, 3, 5], "PRelu": [1],
+        "BatchNormalization": [1, 2], "InstanceNormalization": [1, 2], "GroupNormalization": [1, 2], "LayerNormalization": [1, 2],
+        "RMSNormalization": [1],
+    ]
+
+    /// Operators whose first input goes through with the same elements, all or some of them.
+    private static let movers: Set<String> = [
+        "Identity", "Cast", "CastLike", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Expand", "Tile", "Concat", "Split", "Slice",
+        "DequantizeLinear", "QuantizeLinear",
+    ]
+
+    /// - Parameter model: in training form.
+    package init(_ model: Model) {
+        onlyInSines = Self.onlyInSines(model.graph)
+        var sources: [String: [String]] = [:]
+        for tensor in model.graph.initializers { sources[tensor.name] = [tensor.name] }
+        var found: Set<String> = []
+        model.graph.forEachNode { node in
+            let isOurs = canonicalDomain(node.domain).isEmpty
+            for (position, input) in node.inputs.enumerated() where isOurs && Self.places[node.operatorType]?.contains(position) ?? false {
+                found.formUnion(sources[input] ?? [])
+            }
+            guard isOurs, Self.movers.contains(node.operatorType) else { return }
+            let moved = (node.operatorType == "Concat" ? node.inputs : Array(node.inputs.prefix(1))).flatMap { sources[$0] ?? [] }
+            if !moved.isEmpty { for output in node.outputs { sources[output, default: []] += moved } }
+        }
+        weights = found
+    }
+
+    /// Initializers that are combined with nothing but constants, shapes and each other before a sine or cosine is taken.
+    private static func onlyInSines(_ graph: Graph) -> Set<String> {
+        var data = Set(graph.requiredInputs.map(\.name))
+        // Of a value that does not depend on the data: the initializers in it, and whether it is a sine of them.
+        var bare: [String: Set<String>] = [:], waved: [String: Set<String>] = [:]
+        for tensor in graph.initializers { bare[tensor.name] = [tensor.name] }
+        var met: Set<String> = [], metInSines: Set<String> = []
+        graph.forEachNode { node in
+            let isShape = node.operatorType == "Shape" || node.operatorType == "Size"
+            let dependsOnData = !isShape && (node.inputs.contains(where: data.contains) || !node.subgraphs.isEmpty)
+            let inside = node.inputs.reduce(into: Set<String>()) { $0.formUnion(bare[$1] ?? []) }
+            let sines = node.inputs.reduce(into: Set<String>()) { $0.formUnion(waved[$1] ?? []) }
+            if dependsOnData {
+                data.formUnion(node.outputs)
+                met.formUnion(inside)
+                metInSines.formUnion(sines)
+            } else if !isShape {
+                let isSine = node.operatorType == "Sin" || node.operatorType == "Cos"
+                for output in node.outputs {
+                    bare[output] = isSine ? [] : inside
+                    waved[output] = isSine ? sines.union(inside) : sines
+                }
+            }
+        }
+        return metInSines.subtracting(met)
+    }
+
+    /// Why an initializer is taken for a constant; nil for a weight.
+    package func constantReason(_ tensor: StoredTensor) -> String? {
+        if onlyInSines.contains(tensor.name) { return "only its sines and cosines are used: a position encoding, not a weight" }
+        if weights.contains(tensor.name) { return nil }
+        if tensor.shape.rank == 0 { return "a single number without an axis, which is taken for a constant" }
+        guard let values = tensor.fewValues else { return nil }
+        if values.contains(where: { !$0.isFinite }) { return "it has elements that are not finite: a mask, not a weight" }
+        if tensor.shape.isTable, let other = Self.onlyOther(values) { return "only 0 and \(other) in it: a mask, not a weight" }
+        if Self.counts(values, rowLength: tensor.shape.dimensions.last ?? 1) { return "it counts in whole numbers: positions, not a weight" }
+        return nil
+    }
+
+    /// The one value that elements have beside 0, where there are both.
+    private static func onlyOther(_ values: [Double]) -> Double? {
+        guard let other = values.first(where: { $0 != 0 }), values.contains(0), values.allSatisfy({ $0 == 0 || $0 == other }) else { return nil }
+        return other
+    }
+
+    /// Whether along the last axis whole numbers go up or down by the same step everywhere, three of them at least.
+    private static func counts(_ values: [Double], rowLength: Int) -> Bool {
+        // Positions may lie on another axis than the last, as in [T, 1].
+        let length = rowLength > 1 ? rowLength : values.count
+        guard length >= 3, values.count % length == 0 else { return false }
+        let step = values[1] - values[0]
+        guard step != 0, values.allSatisfy({ $0 == $0.rounded() }) else { return false }
+        return values.indices.allSatisfy { $0 % length == 0 || values[$0] - values[$0 - 1] == step }
+    }
+}
+
+extension Shape {
+    /// Whether it has two axes of more than one element.
+    fileprivate var isTable: Bool { dimensions.count { $0 > 1 } >= 2 }
+}
+
+extension StoredTensor {
+    /// The elements, where they lie in the model and are at most a million.
+    fileprivate var fewValues: [Double]? {
+        guard let count = elementCount, count > 0, count <= 1 << 20, !isExternal else { return nil }
+        guard let tensor = try? tensor() else { return nil }
+        if elementType == .float64 { return tensor.values(as: Double.self) }
+        return tensor.values(as: Float.self)?.map(Double.init)
+    }
+}
