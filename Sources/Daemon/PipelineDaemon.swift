@@ -212,6 +212,6 @@ package final class PipelineDaemon: Service {
 extension PipelineDaemon {
     /// What the ledger says of the pipelines in force.
     package func status() throws(LedgerError) -> [PipelineStatus] {
-        try ledger.status(naming: pipelineFiles.inForce.map(\.name), now: .now)
+        try ledger.status(naming: pipelineFiles.inForce.map(\.name), strict: pipelineFiles.inForce.strict, now: .now)
     }
 }

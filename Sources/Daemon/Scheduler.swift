@@ -2,7 +2,7 @@
 /// has the rest), the undecided models, and where in arrival order each version became active.
 ///
 /// The order promised (P4): a data arrival waits for every model that arrived before it to be decided, and is scored by the newest version
-/// in force at its place in arrival order. Data from before the first version is scored by that first version.
+/// in force at its place in arrival order; where the order is strict, it waits for the labels before it too. Data from before the first version is scored by that first version.
 package struct Scheduler: Sendable {
     /// One thing to start now.
     package struct Start: Hashable, Sendable {
@@ -55,6 +55,8 @@ package struct Scheduler: Sendable {
         var retries: [Int64: Duration] = [:]
         var activations: [Activation] = []
         var isPaused = false
+        /// Whether data waits for the labels before it too.
+        var isStrict = false
     }
 
     private var lanes: [String: Lane] = [:]
@@ -88,7 +90,7 @@ package struct Scheduler: Sendable {
     }
 
     /// Labels are trained on one at a time, in order, after the models before them, from the version in force then, or the one that their run is bound
-    /// to. Data never waits for them.
+    /// to. Data waits for them only where the order is strict.
     package mutating func labelsArrived(_ arrival: Int64, in pipeline: String, parent: Int? = nil) {
         lanes[pipeline]?.waitingLabels.insertSorted(arrival)
         lanes[pipeline]?.bindings[arrival] = parent.map { .bound($0) } ?? .byNow
@@ -122,6 +124,9 @@ package struct Scheduler: Sendable {
         lanes[pipeline]?.taken.remove(arrival)
         lanes[pipeline]?.retries[arrival] = time
     }
+
+    /// `order: strict`: data waits for every labelled arrival before it to be decided, not for models alone.
+    package mutating func order(_ pipeline: String, isStrict: Bool) { lanes[pipeline]?.isStrict = isStrict }
 
     package mutating func pause(_ pipeline: String) { lanes[pipeline]?.isPaused = true }
     package mutating func resume(_ pipeline: String) { lanes[pipeline]?.isPaused = false }
@@ -161,8 +166,9 @@ package struct Scheduler: Sendable {
             lanes[pipeline]?.retries[labels] = nil
             return Start(pipeline: pipeline, arrival: labels, work: .fineTune(parent: parent))
         }
+        let dataBarrier = lane.isStrict ? min(barrier, lane.waitingLabels.first ?? .max) : barrier
         for arrival in lane.waitingData {
-            guard arrival < barrier, let version = lane.version(for: arrival) else { return nil }
+            guard arrival < dataBarrier, let version = lane.version(for: arrival) else { return nil }
             guard !lane.taken.contains(arrival), lane.isDue(arrival, now: now) else { continue }
             lanes[pipeline]?.taken.insert(arrival)
             lanes[pipeline]?.retries[arrival] = nil

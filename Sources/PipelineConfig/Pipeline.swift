@@ -11,6 +11,7 @@
 ///     path: spool/digits/data
 ///     include: ["*.csv", "*.parquet"] # file names; with a / in it, relative paths. Models: ["*.onnx"]; data: every table format
 ///     watch: auto                     # auto | inotify | poll
+/// order: models                       # what data waits for: the models before it; strict: the labels before it too, until they are decided
 /// settle: { quiet: 2s, give_up: 10m } # durations: 500ms, 2s, 10m, 1h, 1h30m, 1d
 /// schema:
 ///   key: []                           # columns that name a row; a list, or one name
@@ -79,6 +80,7 @@ package struct Pipeline: Sendable, Equatable {
     /// The file it was read from, as it was given.
     package let source: String
     package let spool: Spool
+    package let order: ArrivalOrder
     package let settle: Settle
     package let schema: Schema
     package let stages: [Stage]
@@ -100,6 +102,19 @@ package struct Pipeline: Sendable, Equatable {
         for case .forward(let stage) in stages { return stage }
         return nil
     }
+}
+
+extension [Pipeline] {
+    /// The names of those in which data waits for the labels before it.
+    package var strict: Set<String> { Set(filter { $0.order == .strict }.map(\.name)) }
+}
+
+/// What data that arrived waits for before it is scored.
+package enum ArrivalOrder: String, Sendable, Equatable, CaseIterable {
+    /// The models before it.
+    case models
+    /// The models and the labels before it.
+    case strict
 }
 
 /// The watched directories; `data` is absent where nothing is scored.

@@ -24,7 +24,7 @@ struct FileFinder {
         for path in [here, CanonicalPaths.absolute(file, root: root)] {
             guard let place = map.place(of: path) else { continue }
             let known = try ledger?.explain(
-                path: place.relativePath, pipeline: place.pipeline.name, role: place.role, now: .now)
+                path: place.relativePath, pipeline: place.pipeline.name, role: place.role, strict: [place.pipeline].strict, now: .now)
             return Found(path: path, place: place, known: known ?? [])
         }
         guard let ledger else { return Found(path: here, known: []) }

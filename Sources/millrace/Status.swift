@@ -23,7 +23,7 @@ struct Status: ParsableCommand {
         let lint = files.read(root)
         let report = try worded {
             Report(
-                daemon: root.daemon, pauses: try ledger.pauses(), pipelines: try ledger.status(naming: lint.pipelines.map(\.name), now: .now),
+                daemon: root.daemon, pauses: try ledger.pauses(), pipelines: try ledger.status(naming: lint.pipelines.map(\.name), strict: lint.pipelines.strict, now: .now),
                 settling: try lint.pipelines.map { try SettlingFiles(of: $0, ledger: ledger, daemon: root.daemon) },
                 pendingRequests: try ledger.pendingRequests().count, pipelineProblems: lint.problems.map(\.description))
         }

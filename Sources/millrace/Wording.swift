@@ -34,7 +34,7 @@ extension WaitReason: CustomStringConvertible {
                 remedy: "Drop a model into the pipeline's models spool; millrace models lists what was rejected.")
         case .forLabels(let arrival, let path):
             Explanation(
-                reason: "labelled \(path), arrival \(arrival), came before it and is not decided yet", rule: "one training at a time, in order",
+                reason: "labelled \(path), arrival \(arrival), came before it and is not decided yet", rule: "one training at a time, in order; with order: strict data waits for them too",
                 remedy: "Nothing; millrace explain says what that one waits for.")
         case .forRetry(let time):
             Explanation(

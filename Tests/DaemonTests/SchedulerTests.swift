@@ -34,6 +34,24 @@ import Testing
         #expect(s.starts(now: .zero, room: 9) == [.init(pipeline: "p", arrival: 4, work: .score(version: 1))])
     }
 
+    @Test func inStrictOrderDataWaitsForEarlierLabelsOnly() {
+        func started(isStrict: Bool) -> [[Int64]] {
+            var s = scheduler("p")
+            s.order("p", isStrict: isStrict)
+            s.activated(.init(position: 1, version: 1), in: "p")
+            s.dataArrived(2, in: "p")
+            s.labelsArrived(3, in: "p")
+            s.dataArrived(4, in: "p")
+            let first = s.starts(now: .zero, room: 9).map(\.arrival)
+            s.failed(3, in: "p", retryAt: .seconds(9))
+            let waiting = s.starts(now: .zero, room: 9).map(\.arrival)
+            s.finished(3, in: "p")
+            return [first.sorted(), waiting, s.starts(now: .zero, room: 9).map(\.arrival)]
+        }
+        #expect(started(isStrict: true) == [[2, 3], [], [4]])
+        #expect(started(isStrict: false) == [[2, 3, 4], [], []])
+    }
+
     @Test func theVersionIsTheNewestBeforeTheArrivalEvenWhenANewerOneIsAlreadyThere() {
         var s = scheduler("p")
         s.activated(.init(position: 1, version: 1), in: "p")

@@ -73,6 +73,22 @@ import Training
         }
     }
 
+    @Test func whatIsWrongWithArraysIsSaid() throws {
+        let directory = try TemporaryDirectory("backward"), model = Self.folder + "/mlp.onnx"
+        let x = Tensor(.float32, [2, 8], [Float](repeating: 0.1, count: 16))
+        try NamedArrays.write([("x", x), ("t", Tensor(.int64, [2], [0, 9] as [Int64])), ("w", Tensor(.float32, [2], [1, 1] as [Float]))], to: directory("data.npz"))
+        try NamedArrays.write([("z", x)], to: directory("ybar.npz"))
+        for (options, words) in [
+            (["--loss", "cross_entropy", "--label", "t"], "array 't', element 1: the class 9 is none of the model's 4"),
+            (["--loss", "cross_entropy", "--label", "u"], "there is no array 'u' for the label; the arrays are 'x', 't', 'w'"),
+            (["--cotangent", directory("ybar.npz")], "cotangent 'z': the model has no such output; it has y"),
+        ] {
+            let answer = try backward(directory, model, options + ["--out", directory("g.npz")])
+            #expect(answer.status == 1 && answer.error.contains(words), "\(answer.error)")
+            #expect(!directory.files().contains("g.npz"))
+        }
+    }
+
     /// `y = x + b` with `b` 0, so that the gradient of the input is that of the loss itself; `[N, 2C]` cut in two where the loss takes a pair.
     private static func identity(_ x: Tensor, isPair: Bool) -> Model {
         let dimensions = [Dimension.symbolic("N")] + x.shape.dimensions.dropFirst().map { .fixed($0) }

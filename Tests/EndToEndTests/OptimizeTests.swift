@@ -201,6 +201,13 @@ import Testing
         try refused(["--learning-rate", "1e30", "--optimizer", "sgd"], "is not finite")
         try refused(["--optimizer", "adam", "--nesterov"], status: 2, "--nesterov is of sgd")
         try refused(["--loss", "hinge"], status: 2, "hinge")
+        try refused(["--freeze", "conv9.*"], "freeze: no initializer has a name like \"conv9.*\"")
+        try refused(["--scale", "image=2"], "there is no model input 'image'; it has 'pixels'")
+        try refused(["--columns", "pixels=pixel_*,digit"], "is the label and a feature")
+        // Two outputs could be meant: which, is to be said by name.
+        let either = try DaemonProcess.command(
+            ["optimize", directory("undertrained.onnx"), "--labelled", directory("labelled.csv"), "--out", directory("new.onnx"), "--loss", "cross_entropy"] + Self.digits)
+        #expect(either.status == 1 && either.error.contains("--prediction logits"), "\(either.error)")
     }
 
     @Test func backwardWritesOneArrayForEachInitializer() throws {

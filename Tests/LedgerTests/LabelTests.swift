@@ -78,9 +78,9 @@ import Testing
 
     @Test func waitingLabelsSayWhatFor() throws {
         let f = try Fixture()
-        func wait(_ number: Int64) throws -> WaitReason? {
+        func wait(_ number: Int64, strict: Set<String> = []) throws -> WaitReason? {
             let path = try #require(try f.ledger.arrival(number)).path
-            return try f.ledger.explain(path: path, now: f.now).first?.wait
+            return try f.ledger.explain(path: path, strict: strict, now: f.now).first?.wait
         }
         try f.arrive("a.csv", "a", role: .labelled)
         #expect(try wait(1) == .forFirstModel)
@@ -88,6 +88,10 @@ import Testing
         try f.arrive("b.csv", "b", role: .labelled)
         #expect(try wait(1) == .forRoom)
         #expect(try wait(3) == .forLabels(arrival: 1, path: "a.csv"))
+        // Data waits for them only where the pipeline's order is strict.
+        try f.arrive("c.csv", "c")
+        #expect(try wait(4) == .forRoom && wait(4, strict: ["other"]) == .forRoom)
+        #expect(try wait(4, strict: ["p"]) == .forLabels(arrival: 1, path: "a.csv"))
         try f.arrive("n.onnx", "N", role: .model)
         try f.arrive("c.csv", "c", role: .labelled)
         #expect(try wait(5) == .forModel(arrival: 4, path: "n.onnx"))

@@ -8,7 +8,7 @@ import Testing
             (
                 "colour: red",
                 [
-                    "5:1: colour: there is no such key; the keys here are name, spool, settle, schema, stages, land, after, archive, allow_upstream_delete, on_error, limits"
+                    "5:1: colour: there is no such key; the keys here are name, spool, order, settle, schema, stages, land, after, archive, allow_upstream_delete, on_error, limits"
                 ]
             ),
             ("settle: { quite: 2s }", ["5:11: settle.quite: there is no such key; did you mean `quiet`?"]),
@@ -32,7 +32,7 @@ import Testing
                 ["5:17: limits.time: a list is not a duration; write a number with ms, s, m, h or d, like 2s or 1h30m"]
             ),
             ("limits: { memory: 4GiB }", ["5:11: limits.memory: not implemented in this version; remove it"]),
-            ("order: strict", ["5:1: order: not implemented in this version; remove it"]),
+            ("order: strict", ["5:8: order: there are no labels that data could wait for; remove it, or add spool.labelled"]),
             ("on_error: { attempts: three }", ["5:23: on_error.attempts: `three` is not a whole number; write one, like 1"]),
             ("on_error: { attempts: \"3\" }", ["5:23: on_error.attempts: the text \"3\" is not a whole number; write 3 without quotes"]),
             ("on_error: { attempts: 0 }", ["5:23: on_error.attempts: 0 is out of range; write a number from 1 to 100"]),
@@ -184,7 +184,7 @@ import Testing
             (
                 "order: 1\nlimits: { memory: 1, tiem: 1s }\nsettle: 2",
                 [
-                    "5:1: order: not implemented in this version; remove it",
+                    "5:8: order: `1` is none of models, strict; write one of them",
                     "6:11: limits.memory: not implemented in this version; remove it",
                     "6:22: limits.tiem: there is no such key; did you mean `time`?",
                     "7:9: settle: `2` stands where a mapping belongs; give it keys: quiet, give_up",

@@ -38,7 +38,10 @@ package struct BackwardGraph: Sendable {
         let types: InferredTypes
         do { types = try graph.inferTypes() } catch { throw .invalid(place: "the model", reason: "\(error)") }
         for output in outputs {
-            guard let value = graph.graph.outputs.first(where: { $0.name == output }) else { throw .unknownValue(output) }
+            guard let value = graph.graph.outputs.first(where: { $0.name == output }) else {
+                throw .invalid(
+                    place: "cotangent '\(output)'", reason: "the model has no such output; it has \(graph.graph.outputs.map(\.name).joined(separator: ", "))")
+            }
             guard let type = types[output] ?? value.type, type.elementType?.isFloatingPoint ?? false else {
                 throw .invalid(place: "output '\(output)'", reason: "it is no floating point tensor, and has no cotangent")
             }

@@ -73,6 +73,7 @@ package final class Dispatcher {
             try readVersions(of: pipeline.name)
             stale.insert(pipeline.name)
         }
+        for pipeline in pipelines { scheduler.order(pipeline.name, isStrict: pipeline.order == .strict) }
         try applyPauses()
     }
 

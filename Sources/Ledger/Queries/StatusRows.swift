@@ -5,7 +5,8 @@ extension Connection {
     }
 
     /// Nil for what does not wait.
-    func waitReason(of number: Int64, now: UTCTime) throws(LedgerError) -> WaitReason? {
+    /// - Parameter strict: pipelines in which data waits for the labels before it.
+    func waitReason(of number: Int64, now: UTCTime, strict: Set<String>) throws(LedgerError) -> WaitReason? {
         let found = try first(
             """
             SELECT a.pipeline, a.role, a.held, r.next_attempt_at, r.version, a.state FROM arrivals AS a LEFT JOIN runs AS r ON r.id = a.run
@@ -19,19 +20,20 @@ extension Connection {
             })
         guard let found, found.isWaiting else { return nil }
         if found.isHeld { return .forFileToSettle }
-        if try pauses().includes(try pipelineName(found.pipeline)) { return .paused }
+        let name = try pipelineName(found.pipeline)
+        if try pauses().includes(name) { return .paused }
         if let next = found.next, next > now { return .forRetry(at: next) }
         if found.isLabelled || !found.isBound, let model = try undecided("model", found.pipeline, before: number) {
             return .forModel(arrival: model.number, path: model.path)
         }
         if !found.isModel, try activeVersion(found.pipeline) == nil { return .forFirstModel }
-        if found.isLabelled, let labels = try undecided("labelled", found.pipeline, before: number) {
+        if found.isLabelled || !found.isModel && !found.isBound && strict.contains(name), let labels = try undecided("labelled", found.pipeline, before: number) {
             return .forLabels(arrival: labels.number, path: labels.path)
         }
         return .forRoom
     }
 
-    fileprivate func status(_ name: String, now: UTCTime, samples: Int) throws(LedgerError) -> PipelineStatus {
+    fileprivate func status(_ name: String, now: UTCTime, samples: Int, strict: Set<String>) throws(LedgerError) -> PipelineStatus {
         let key = try pipelineKey(name) ?? -1
         var waiting: [(number: Int64, role: ArrivalRole, path: String, since: UTCTime)] = []
         for role in ArrivalRole.allCases {
@@ -59,7 +61,7 @@ extension Connection {
             waiting: try waiting.map { (row) throws(LedgerError) in
                 PipelineStatus.Waiting(
                     arrival: row.number, role: row.role, path: row.path, since: row.since,
-                    reason: try waitReason(of: row.number, now: now) ?? .forRoom)
+                    reason: try waitReason(of: row.number, now: now, strict: strict) ?? .forRoom)
             },
             quarantined: blocked)
     }
@@ -67,10 +69,11 @@ extension Connection {
 
 extension RunLedger {
     /// Of every pipeline that ever had an arrival, and of those in `naming`, by name.
-    package func status(naming: [String] = [], now: UTCTime, samples: Int = 10) throws(LedgerError) -> [PipelineStatus] {
+    /// - Parameter strict: pipelines in which data waits for the labels before it.
+    package func status(naming: [String] = [], strict: Set<String> = [], now: UTCTime, samples: Int = 10) throws(LedgerError) -> [PipelineStatus] {
         try read { (connection) throws(LedgerError) in
             let names = Set(try connection.pipelines()).union(naming).sorted()
-            return try names.map { (name) throws(LedgerError) in try connection.status(name, now: now, samples: samples) }
+            return try names.map { (name) throws(LedgerError) in try connection.status(name, now: now, samples: samples, strict: strict) }
         }
     }
 
@@ -88,11 +91,11 @@ extension RunLedger {
 
     /// Everything known about a path, by spool: a path relative to a spool may be in several. At most the newest `visits` arrivals of it.
     package func explain(
-        path: String, pipeline: String? = nil, role: ArrivalRole? = nil, visits: Int = 20, now: UTCTime
+        path: String, pipeline: String? = nil, role: ArrivalRole? = nil, visits: Int = 20, strict: Set<String> = [], now: UTCTime
     ) throws(LedgerError) -> [FileExplanation] {
         try read { (connection) throws(LedgerError) in
             let current = try connection.currentArrivals(path: path)
-            return try current.collect { (number) throws(LedgerError) in try connection.explain(number, limit: visits, now: now) }
+            return try current.collect { (number) throws(LedgerError) in try connection.explain(number, limit: visits, strict: strict, now: now) }
                 .filter { (pipeline == nil || $0.pipeline == pipeline) && (role == nil || $0.role == role) }
         }
     }
@@ -105,7 +108,7 @@ extension Connection {
             row: { RecordedStamp(device: $0.integer(0), inode: $0.integer(1), size: $0.integer(2), changed: $0.integer(3)) })
     }
 
-    fileprivate func explain(_ current: Int64, limit: Int, now: UTCTime) throws(LedgerError) -> FileExplanation? {
+    fileprivate func explain(_ current: Int64, limit: Int, strict: Set<String>, now: UTCTime) throws(LedgerError) -> FileExplanation? {
         guard let arrival = try arrival(current), let key = try pipelineKey(arrival.pipeline) else { return nil }
         let stamp = try stamp(of: arrival.path, key, arrival.role)
         var visits: [FileExplanation.Visit] = []
@@ -122,6 +125,6 @@ extension Connection {
         return FileExplanation(
             pipeline: arrival.pipeline, role: arrival.role, path: arrival.path,
             stamp: stamp ?? RecordedStamp(device: 0, inode: 0, size: arrival.byteCount, changed: 0),
-            wait: try waitReason(of: current, now: now), visits: visits)
+            wait: try waitReason(of: current, now: now, strict: strict), visits: visits)
     }
 }

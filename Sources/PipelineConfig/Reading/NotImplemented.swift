@@ -3,7 +3,6 @@
 package enum NotImplemented {
     /// Dotted paths, `[]` for any place in a list.
     package static let keys = [
-        "order",
         "stages[].optimize.graph",
         "stages[].optimize.precision",
         "land.outputs.compression",

@@ -12,7 +12,7 @@ struct PipelineReader {
 
     static func read(_ root: Node, source: String, in reading: Reading) -> Pipeline? {
         let keys = [
-            "name", "spool", "settle", "schema", "stages", "land", "after", "archive", "allow_upstream_delete", "on_error", "limits",
+            "name", "spool", "order", "settle", "schema", "stages", "land", "after", "archive", "allow_upstream_delete", "on_error", "limits",
         ]
         guard let top = Section(root, "", keys: keys, in: reading) else { return nil }
         return PipelineReader(reading: reading, top: top).pipeline(source: source)
@@ -25,7 +25,7 @@ struct PipelineReader {
         let stages = StageReader(top).stages(classes: schema.classes)
         let land = land()
         let pipeline = Pipeline(
-            name: name, source: source, spool: spool, settle: settle(), schema: schema, stages: stages.read, land: land, after: after(),
+            name: name, source: source, spool: spool, order: order(spool), settle: settle(), schema: schema, stages: stages.read, land: land, after: after(),
             allowUpstreamDelete: top.boolean("allow_upstream_delete") ?? false, onError: onError(name: name), limits: limits(),
             positions: reading.positions)
         Fit(pipeline: pipeline, top: top, stages: stages).check()
@@ -97,6 +97,14 @@ struct PipelineReader {
         section.refuse(
             .badValue, "include", "\"\(pattern.clipped)\" takes files of no format that is read here",
             nearest.map { "did you mean \"*.\($0)\"?" } ?? "the formats are \(extensions.joined(separator: ", "))")
+    }
+
+    private func order(_ spool: Spool) -> ArrivalOrder {
+        let order = top.choice("order", of: ArrivalOrder.self) ?? .models
+        if order == .strict, spool.labelled == nil {
+            top.refuse(.badValue, "order", "there are no labels that data could wait for", "remove it, or add spool.labelled")
+        }
+        return order
     }
 
     private func settle() -> Settle {

@@ -44,6 +44,7 @@ struct ArrayFeeds {
                 if labels.shape.rank != target.dimensions.count, labels.elementCount == rows {
                     labels = labels.reshaped(Shape([rows] + target.dimensions.dropFirst().map { _ in 1 }))
                 }
+                try check(labels, label, classCount: target.elementType == .int64 ? graph.scores.first?.classCount : nil)
                 feeds.append((target.name, labels))
             }
             if let port = graph.sampleWeight {
@@ -56,6 +57,14 @@ struct ArrayFeeds {
             }
         }
         return feeds
+    }
+
+    private func check(_ labels: Tensor, _ name: String, classCount: Int?) throws(TrainingError) {
+        guard let classCount, let values = labels.values(as: Int64.self) else { return }
+        guard let bad = values.firstIndex(where: { $0 != -100 && !(0..<Int64(classCount)).contains($0) }) else { return }
+        throw .badLabels(
+            file: path, reason: "array '\(name)', element \(bad): the class \(values[bad]) is none of the model's \(classCount), which count from 0",
+            remedy: "mend the label, or give the classes their names (--classes) where labels are names")
     }
 
     private func array(_ name: String) -> Tensor? { arrays.first { $0.name == name }?.tensor }
