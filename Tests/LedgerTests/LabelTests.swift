@@ -76,11 +76,23 @@ import Testing
         #expect(version.training == TrainingRecord(rejection: "worse", metric: "mae", before: 1, after: 2))
     }
 
+    @Test func dataWaitsForLabelsOnlyWhereTheOrderIsStrict() throws {
+        let f = try Fixture()
+        func wait(strict: Set<String>) throws -> WaitReason? { try f.ledger.explain(path: "c.csv", strict: strict, now: f.now).first?.wait }
+        try f.publishModel("M")
+        try f.arrive("a.csv", "a", role: .labelled)
+        try f.arrive("c.csv", "c")
+        #expect(try wait(strict: []) == .forRoom && wait(strict: ["other"]) == .forRoom)
+        #expect(try wait(strict: ["p"]) == .forLabels(arrival: 2, path: "a.csv"))
+        let status = try f.ledger.status(strict: ["p"], now: f.now)
+        #expect(status.first?.waiting.first { $0.path == "c.csv" }?.reason == .forLabels(arrival: 2, path: "a.csv"))
+    }
+
     @Test func waitingLabelsSayWhatFor() throws {
         let f = try Fixture()
-        func wait(_ number: Int64, strict: Set<String> = []) throws -> WaitReason? {
+        func wait(_ number: Int64) throws -> WaitReason? {
             let path = try #require(try f.ledger.arrival(number)).path
-            return try f.ledger.explain(path: path, strict: strict, now: f.now).first?.wait
+            return try f.ledger.explain(path: path, now: f.now).first?.wait
         }
         try f.arrive("a.csv", "a", role: .labelled)
         #expect(try wait(1) == .forFirstModel)
@@ -88,10 +100,6 @@ import Testing
         try f.arrive("b.csv", "b", role: .labelled)
         #expect(try wait(1) == .forRoom)
         #expect(try wait(3) == .forLabels(arrival: 1, path: "a.csv"))
-        // Data waits for them only where the pipeline's order is strict.
-        try f.arrive("c.csv", "c")
-        #expect(try wait(4) == .forRoom && wait(4, strict: ["other"]) == .forRoom)
-        #expect(try wait(4, strict: ["p"]) == .forLabels(arrival: 1, path: "a.csv"))
         try f.arrive("n.onnx", "N", role: .model)
         try f.arrive("c.csv", "c", role: .labelled)
         #expect(try wait(5) == .forModel(arrival: 4, path: "n.onnx"))
