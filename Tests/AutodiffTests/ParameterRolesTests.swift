@@ -2,6 +2,7 @@ import Autodiff
 import Foundation
 import ONNX
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct ParameterRolesTests {
@@ -17,6 +18,7 @@ import Testing
 
     private static let mixed: [Float] = [0.3, -0.2, 0.5, 0.1]
     private static func table(_ other: Float) -> [Float] { (0..<16).map { $0 % 4 > $0 / 4 ? other : 0 } }
+    private static func waves(_ row: (Double) -> [Double]) -> [Float] { (0..<3).flatMap { row(Double($0)) }.map { Float($0) } }
     private static let products = [Node("MatMul", ["x", "c"], ["y"])]
 
     static let rows: [Row] = [
@@ -48,6 +50,14 @@ import Testing
             nodes: [
                 Node("MatMul", ["c", "one"], ["angle"]), Node("Sin", ["angle"], ["w"]), Node("MatMul", ["x", "w"], ["y"]),
             ], reason: "sines"),
+        Row(what: "an interleaved table of sines", values: waves { [sin($0), cos($0), sin($0 / 10), cos($0 / 10)] }, shape: [1, 3, 4], reason: "sines"),
+        Row(what: "a table of sines, then cosines", values: waves { [sin($0), sin($0 / 10), cos($0), cos($0 / 10)] }, shape: [3, 4], reason: "sines"),
+        Row(what: "a table of sines, looked up", values: waves { [sin($0), cos($0), sin($0 / 10), cos($0 / 10)] }, shape: [3, 4],
+            nodes: [Node("Gather", ["c", "zero"], ["p"]), Node("Add", ["x", "p"], ["y"])], reason: "sines"),
+        Row(what: "a learned table, looked up", values: waves { [sin($0), cos($0), sin($0 / 10), 0.5] }, shape: [3, 4],
+            nodes: [Node("Gather", ["c", "zero"], ["p"]), Node("Add", ["x", "p"], ["y"])], reason: nil),
+        Row(what: "a learned table, added", values: waves { [sin($0), cos($0), sin($0 / 10), 0.5] }, shape: [3, 4], reason: nil),
+        Row(what: "a mask that hides nothing", values: [Float](repeating: 0, count: 16), shape: [1, 4, 4], reason: "only 0"),
         Row(what: "a weight within a sine of data", values: mixed, shape: [4],
             nodes: [Node("Mul", ["x", "c"], ["angle"]), Node("Sin", ["angle"], ["y"])], reason: nil),
         Row(what: "an exponent of a weight", values: mixed, shape: [4], nodes: [Node("Exp", ["c"], ["e"]), Node("Mul", ["x", "e"], ["y"])], reason: nil),
@@ -70,6 +80,35 @@ import Testing
         if let wanted = row.reason { #expect(reason?.contains(wanted) == true, "\(reason ?? "a weight")") } else { #expect(reason == nil) }
     }
 
+
+    /// A rotation's cosines in one initializer and its sines in the other, wherever their elements lie.
+    @Test(arguments: [false, true])
+    func cosinesAndSinesOfTheSameAnglesAreTwoConstants(isExternal: Bool) throws {
+        let type = ValueType.tensor(.float32, [.symbolic("N"), .fixed(4)])
+        let angles = (0..<12).map { Double($0 / 4) / Double(1 + $0 % 4) }
+        let graph = Graph(
+            name: "rotation", nodes: [Node("Mul", ["x", "cosines"], ["a"]), Node("Mul", ["x", "sines"], ["b"]), Node("Add", ["a", "b"], ["c"]), Node("Add", ["c", "bias"], ["y"])],
+            inputs: [Value("x", type)], outputs: [Value("y", nil)],
+            initializers: [
+                StoredTensor("cosines", .float32, [3, 4], angles.map { Float(cos($0)) }), StoredTensor("sines", .float32, [3, 4], angles.map { Float(sin($0)) }),
+                StoredTensor("bias", .float32, [3, 4], angles.map { Float($0) + 0.1 }),
+            ])
+        var model = Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
+        let directory = try TemporaryDirectory("roles")
+        if isExternal {
+            var options = Model.WritingOptions()
+            options.embeddedBytesAtMost = 0
+            options.externalTensorBytesAtLeast = 0
+            _ = try model.write(to: directory("model.onnx"), options: options)
+            model = try Model(serialized: Data(directory.read("model.onnx")))
+            model.directory = directory.path
+            let external = model.graph.initializers.count { $0.isExternal }
+            #expect(external == 3)
+        }
+        let roles = ParameterRoles(model)
+        let constants = model.graph.initializers.filter { roles.constantReason($0)?.contains("sines") == true }.map(\.name)
+        #expect(constants == ["cosines", "sines"])
+    }
 
     /// `y = (x + mask) * scale`, of which `scale` is a single number.
     private static func guessed() -> Model {

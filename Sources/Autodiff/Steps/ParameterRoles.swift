@@ -4,19 +4,24 @@ import Tensors
 /// What the float initializers of a model are for, as far as the graph shows. ONNX does not tell parameters from constants: exporters put masks,
 /// positions and factors among the weights.
 ///
-/// - What meets the data only as sines and cosines is a constant: the frequencies of a position encoding.
+/// - What meets the data only as sines and cosines is a constant, and so are tables of sines and cosines (`CircleTables`): position encodings.
 /// - What an operator takes where it has its weights (`places`) is a weight, whatever its values are, also behind what only moves or casts
 ///   elements.
 /// - Of what is only added, multiplied or compared, that is a constant which is a single number without an axis, holds what is not finite, is a mask
-///   (over two axes or more, 0 and one other value), or counts (whole numbers at equal steps). Everything else is a weight: a bias, a scale.
+///   (over two axes or more, 0 and one other value, or 0 alone), or counts (whole numbers at equal steps). Everything else is a weight: a bias, a scale.
+///
+/// Elements are looked at where there are at most a million.
 package struct ParameterRoles {
-    private var weights: Set<String> = []
-    private var onlyInSines: Set<String> = []
+    /// By where they stand.
+    private let weights: Set<String>
+    private let onlyInSines: Set<String>
+    /// Why others are constants, by what is in them.
+    private var reasons: [String: String] = [:]
 
     /// Inputs at which operators of the default domain take what is trained.
     private static let places: [String: Set<Int>] = [
         "Conv": [1, 2], "ConvTranspose": [1, 2], "DeformConv": [1, 3], "Gemm": [0, 1, 2], "MatMul": [0, 1], "Einsum": [0, 1], "Gather": [0],
-        "GatherElements": [0], "GatherND": [0], "LSTM": [1, 2, 3, 5, 6, 7], "GRU": [1, 2, 3, 5], "RNN": [1, 2, 3, 5], "PRelu": [1],
+        "LSTM": [1, 2, 3, 5, 6, 7], "GRU": [1, 2, 3, 5], "RNN": [1, 2, 3, 5], "PRelu": [1],
         "BatchNormalization": [1, 2], "InstanceNormalization": [1, 2], "GroupNormalization": [1, 2], "LayerNormalization": [1, 2],
         "RMSNormalization": [1],
     ]
@@ -32,17 +37,27 @@ package struct ParameterRoles {
         onlyInSines = Self.onlyInSines(model.graph)
         var sources: [String: [String]] = [:]
         for tensor in model.graph.initializers { sources[tensor.name] = [tensor.name] }
-        var found: Set<String> = []
+        var found: Set<String> = [], multiplied: Set<String> = []
         model.graph.forEachNode { node in
             let isOurs = canonicalDomain(node.domain).isEmpty
             for (position, input) in node.inputs.enumerated() where isOurs && Self.places[node.operatorType]?.contains(position) ?? false {
                 found.formUnion(sources[input] ?? [])
+                if node.operatorType != "Gather" { multiplied.formUnion(sources[input] ?? []) }
             }
             guard isOurs, Self.movers.contains(node.operatorType) else { return }
             let moved = (node.operatorType == "Concat" ? node.inputs : Array(node.inputs.prefix(1))).flatMap { sources[$0] ?? [] }
             if !moved.isEmpty { for output in node.outputs { sources[output, default: []] += moved } }
         }
         weights = found
+        // Failing to read is for whoever needs the values.
+        let directory = model.graph.initializers.contains(where: \.isExternal) ? (try? model.externalData()) ?? nil : nil
+        var tables: [(name: String, rowLength: Int, values: [Double])] = []
+        for tensor in model.graph.initializers where !multiplied.contains(tensor.name) {
+            guard let values = tensor.fewValues(directory) else { continue }
+            if !found.contains(tensor.name) { reasons[tensor.name] = Self.reason(values, tensor.shape) }
+            if tensor.shape.isTable { tables.append((tensor.name, tensor.shape.dimensions.last ?? 1, values)) }
+        }
+        for name in CircleTables(tables).names { reasons[name] = "sines and cosines: a position encoding, not a weight" }
     }
 
     /// Initializers that are combined with nothing but constants, shapes and each other before a sine or cosine is taken.
@@ -75,12 +90,16 @@ package struct ParameterRoles {
     /// Why an initializer is taken for a constant; nil for a weight.
     package func constantReason(_ tensor: StoredTensor) -> String? {
         if onlyInSines.contains(tensor.name) { return "only its sines and cosines are used: a position encoding, not a weight" }
-        if weights.contains(tensor.name) { return nil }
-        if tensor.shape.rank == 0 { return "a single number without an axis, which is taken for a constant" }
-        guard let values = tensor.fewValues else { return nil }
+        if let reason = reasons[tensor.name] { return reason }
+        if !weights.contains(tensor.name), tensor.shape.rank == 0 { return "a single number without an axis, which is taken for a constant" }
+        return nil
+    }
+
+    private static func reason(_ values: [Double], _ shape: Shape) -> String? {
         if values.contains(where: { !$0.isFinite }) { return "it has elements that are not finite: a mask, not a weight" }
-        if tensor.shape.isTable, let other = Self.onlyOther(values) { return "only 0 and \(other) in it: a mask, not a weight" }
-        if Self.counts(values, rowLength: tensor.shape.dimensions.last ?? 1) { return "it counts in whole numbers: positions, not a weight" }
+        if shape.isTable, values.allSatisfy({ $0 == 0 }) { return "only 0 in it: a mask that hides nothing, not a weight" }
+        if shape.isTable, let other = onlyOther(values) { return "only 0 and \(other) in it: a mask, not a weight" }
+        if counts(values, rowLength: shape.dimensions.last ?? 1) { return "it counts in whole numbers: positions, not a weight" }
         return nil
     }
 
@@ -107,10 +126,10 @@ extension Shape {
 }
 
 extension StoredTensor {
-    /// The elements, where they lie in the model and are at most a million.
-    fileprivate var fewValues: [Double]? {
-        guard let count = elementCount, count > 0, count <= 1 << 20, !isExternal else { return nil }
-        guard let tensor = try? tensor() else { return nil }
+    /// The elements of a float tensor, where there are at most a million.
+    fileprivate func fewValues(_ directory: ExternalDataDirectory?) -> [Double]? {
+        guard elementType == .float32 || elementType == .float64, let count = elementCount, count > 0, count <= 1 << 20 else { return nil }
+        guard let tensor = try? tensor(externalData: directory) else { return nil }
         if elementType == .float64 { return tensor.values(as: Double.self) }
         return tensor.values(as: Float.self)?.map(Double.init)
     }
