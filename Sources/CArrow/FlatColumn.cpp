@@ -37,7 +37,8 @@ class TypedColumn final : public FlatColumn {
     while (rows > 0) {
       int64_t value_count = 0;
       // Of one page, and as many values as there are rows that are not null.
-      const int64_t row_count = reader_->ReadBatch(rows, is_optional_ ? levels_.data() : nullptr, nullptr, values_.get(), &value_count);
+      const int64_t row_count =
+          reader_->ReadBatch(rows, is_optional_ ? levels_.data() : nullptr, nullptr, values_.get(), &value_count);
       if (row_count <= 0) return arrow::Status::Invalid("a column has fewer values than its row group has rows");
       const bool has_nulls = is_optional_ && value_count < row_count;
       int64_t next = 0;
@@ -64,20 +65,24 @@ class TypedColumn final : public FlatColumn {
   int64_t room_ = 0;
 };
 
+template <typename Physical, typename Builder>
+std::unique_ptr<FlatColumn> Typed(const parquet::ColumnDescriptor &column) {
+  return std::make_unique<TypedColumn<Physical, Builder>>(column.max_definition_level() == 1);
+}
+
 }  // namespace
 
 std::unique_ptr<FlatColumn> FlatColumn::Make(const parquet::ColumnDescriptor &column, const arrow::DataType &type) {
   if (column.max_repetition_level() > 0 || column.max_definition_level() > 1) return nullptr;
-  const bool is_optional = column.max_definition_level() == 1;
   const auto is = [&](parquet::Type::type physical, arrow::Type::type logical) {
     return column.physical_type() == physical && type.id() == logical;
   };
-  if (is(parquet::Type::FLOAT, arrow::Type::FLOAT)) return std::make_unique<TypedColumn<parquet::FloatType, arrow::FloatBuilder>>(is_optional);
-  if (is(parquet::Type::DOUBLE, arrow::Type::DOUBLE)) return std::make_unique<TypedColumn<parquet::DoubleType, arrow::DoubleBuilder>>(is_optional);
-  if (is(parquet::Type::INT32, arrow::Type::INT32)) return std::make_unique<TypedColumn<parquet::Int32Type, arrow::Int32Builder>>(is_optional);
-  if (is(parquet::Type::INT64, arrow::Type::INT64)) return std::make_unique<TypedColumn<parquet::Int64Type, arrow::Int64Builder>>(is_optional);
-  if (is(parquet::Type::BOOLEAN, arrow::Type::BOOL)) return std::make_unique<TypedColumn<parquet::BooleanType, arrow::BooleanBuilder>>(is_optional);
-  if (is(parquet::Type::BYTE_ARRAY, arrow::Type::STRING)) return std::make_unique<TypedColumn<parquet::ByteArrayType, arrow::StringBuilder>>(is_optional);
+  if (is(parquet::Type::FLOAT, arrow::Type::FLOAT)) return Typed<parquet::FloatType, arrow::FloatBuilder>(column);
+  if (is(parquet::Type::DOUBLE, arrow::Type::DOUBLE)) return Typed<parquet::DoubleType, arrow::DoubleBuilder>(column);
+  if (is(parquet::Type::INT32, arrow::Type::INT32)) return Typed<parquet::Int32Type, arrow::Int32Builder>(column);
+  if (is(parquet::Type::INT64, arrow::Type::INT64)) return Typed<parquet::Int64Type, arrow::Int64Builder>(column);
+  if (is(parquet::Type::BOOLEAN, arrow::Type::BOOL)) return Typed<parquet::BooleanType, arrow::BooleanBuilder>(column);
+  if (is(parquet::Type::BYTE_ARRAY, arrow::Type::STRING)) return Typed<parquet::ByteArrayType, arrow::StringBuilder>(column);
   return nullptr;
 }
 

@@ -100,7 +100,8 @@ class ParquetSource final : public Source {
     const auto &manifest = reader_->manifest();
     arrow::FieldVector fields;
     for (const auto &field : manifest.schema_fields) fields.push_back(field.field);
-    return arrow::schema(std::move(fields), manifest.origin_schema ? manifest.origin_schema->metadata() : manifest.schema_metadata);
+    const auto &origin = manifest.origin_schema;
+    return arrow::schema(std::move(fields), origin ? origin->metadata() : manifest.schema_metadata);
   }
 
   void Start() {
@@ -122,7 +123,8 @@ class ParquetSource final : public Source {
   void StartFlat() {
     const auto *schema = reader_->parquet_reader()->metadata()->schema();
     for (size_t at = 0; at < leaves_.size(); ++at) {
-      auto column = leaves_[at].size() == 1 ? FlatColumn::Make(*schema->Column(leaves_[at][0]), *file_order_->field(static_cast<int>(at))->type()) : nullptr;
+      const auto &type = *file_order_->field(static_cast<int>(at))->type();
+      auto column = leaves_[at].size() == 1 ? FlatColumn::Make(*schema->Column(leaves_[at][0]), type) : nullptr;
       if (!column) return flat_.clear();
       flat_.push_back(std::move(column));
     }
