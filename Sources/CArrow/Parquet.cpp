@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "FlatColumn.h"
 #include "Internal.h"
 
 namespace carrow {
@@ -61,8 +62,9 @@ class ParquetSource final : public Source {
     arrow_properties.set_batch_size(options.batch_rows);
     auto parquet_reader = parquet::ParquetFileReader::Open(file, properties);
     ARROW_ASSIGN_OR_RAISE(reader_, parquet::arrow::FileReader::Make(pool, std::move(parquet_reader), arrow_properties));
-    ARROW_RETURN_NOT_OK(reader_->GetSchema(&file_schema_));
+    file_schema_ = FileSchema();
     schema_ = file_schema_;
+    is_in_memory_ = file->is_in_memory();
     batch_rows_ = options.batch_rows;
     columns_.resize(static_cast<size_t>(schema_->num_fields()));
     std::iota(columns_.begin(), columns_.end(), 0);
@@ -81,6 +83,7 @@ class ParquetSource final : public Source {
 
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next() override {
     if (!file_order_) Start();
+    if (!flat_.empty()) return NextFlat();
     while (true) {
       std::shared_ptr<arrow::RecordBatch> batch;
       if (batches_) ARROW_RETURN_NOT_OK(batches_->ReadNext(&batch));
@@ -92,6 +95,15 @@ class ParquetSource final : public Source {
   }
 
  private:
+  /// What `GetSchema` gives, from what the reader has worked out already, of a small file a tenth of the time.
+  std::shared_ptr<arrow::Schema> FileSchema() const {
+    const auto &manifest = reader_->manifest();
+    arrow::FieldVector fields;
+    for (const auto &field : manifest.schema_fields) fields.push_back(field.field);
+    const auto &origin = manifest.origin_schema;
+    return arrow::schema(std::move(fields), origin ? origin->metadata() : manifest.schema_metadata);
+  }
+
   void Start() {
     std::vector<int> ordered = columns_;
     std::sort(ordered.begin(), ordered.end());
@@ -104,6 +116,36 @@ class ParquetSource final : public Source {
     for (const int column : columns_)
       positions_.push_back(static_cast<int>(std::lower_bound(ordered.begin(), ordered.end(), column) - ordered.begin()));
     file_order_ = arrow::schema(std::move(fields));
+    if (is_in_memory_) StartFlat();
+  }
+
+  /// Of a small file all columns are read by themselves, or none is.
+  void StartFlat() {
+    const auto *schema = reader_->parquet_reader()->metadata()->schema();
+    for (size_t at = 0; at < leaves_.size(); ++at) {
+      const auto &type = *file_order_->field(static_cast<int>(at))->type();
+      auto column = leaves_[at].size() == 1 ? FlatColumn::Make(*schema->Column(leaves_[at][0]), type) : nullptr;
+      if (!column) return flat_.clear();
+      flat_.push_back(std::move(column));
+    }
+  }
+
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> NextFlat() {
+    while (rows_left_ == 0) {
+      if (next_group_ == reader_->num_row_groups()) return std::shared_ptr<arrow::RecordBatch>();
+      const auto group = reader_->parquet_reader()->RowGroup(next_group_++);
+      rows_left_ = std::max<int64_t>(group->metadata()->num_rows(), 0);
+      if (rows_left_ == 0) continue;
+      for (size_t at = 0; at < flat_.size(); ++at) flat_[at]->Start(group->Column(leaves_[at][0]));
+    }
+    const int64_t rows = std::min(rows_left_, batch_rows_);
+    arrow::ArrayVector arrays;
+    for (const auto &column : flat_) {
+      ARROW_ASSIGN_OR_RAISE(auto array, column->Read(rows));
+      arrays.push_back(std::move(array));
+    }
+    rows_left_ -= rows;
+    return InOrder(*arrow::RecordBatch::Make(file_order_, rows, std::move(arrays)));
   }
 
   arrow::Status StartGroups() {
@@ -132,6 +174,7 @@ class ParquetSource final : public Source {
   }
 
   bool IsByColumn(int group) const {
+    if (is_in_memory_) return false;
     const auto metadata = reader_->parquet_reader()->metadata();
     const auto chunks = metadata->RowGroup(group);
     int64_t bytes = 0;
@@ -158,7 +201,11 @@ class ParquetSource final : public Source {
   /// Of the selected columns in the file's order.
   std::shared_ptr<arrow::Schema> file_order_;
   std::vector<std::vector<int>> leaves_;
+  /// The same columns of a small file, where all of them are flat; with how many rows their row group has yet.
+  std::vector<std::unique_ptr<FlatColumn>> flat_;
+  int64_t rows_left_ = 0;
   int64_t batch_rows_ = 0;
+  bool is_in_memory_ = false;
   int next_group_ = 0;
 };
 

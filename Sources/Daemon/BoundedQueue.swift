@@ -1,13 +1,39 @@
-import Foundation
+import Dispatch
 import Runner
+import Synchronization
 
 /// A first-in first-out queue between threads. `put` blocks while it is full, so that a fast producer waits instead of growing memory.
-package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
-    // Guarded by `condition`.
-    private var elements: [Element] = []
-    private var head = 0
-    private var isClosed = false
-    private let condition = NSCondition()
+///
+/// Who waits counts itself in, and is woken by a signal of its own once the lock is free again: a thread that is woken while the lock is held
+/// costs two changes of threads for nothing, for every file at every step.
+package final class BoundedQueue<Element: Sendable>: Sendable {
+    private struct State {
+        var elements: [Element] = []
+        var head = 0
+        var isClosed = false
+        /// Threads that wait and were not signalled yet.
+        var takers = 0
+        var putters = 0
+
+        var count: Int { elements.count - head }
+
+        mutating func removeFirst(_ limit: Int) -> [Element] {
+            let taken = Array(elements[head..<min(head + limit, elements.count)])
+            head += taken.count
+            if head == elements.count {
+                elements.removeAll(keepingCapacity: true)
+                head = 0
+            } else if head > 1024 {
+                elements.removeFirst(head)
+                head = 0
+            }
+            return taken
+        }
+    }
+
+    private let state = Mutex(State())
+    private let arrivals = DispatchSemaphore(value: 0)
+    private let departures = DispatchSemaphore(value: 0)
     private let capacity: Int
 
     package init(capacity: Int) { self.capacity = capacity }
@@ -15,14 +41,22 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
     /// False when the queue was closed and the element was not taken.
     @discardableResult
     package func put(_ element: Element) -> Bool {
-        condition.lock()
-        defer { condition.unlock() }
-        while count >= capacity, !isClosed { condition.wait() }
-        guard !isClosed else { return false }
-        elements.append(element)
-        // One element is for one thread; and whoever waits now waits to take, since it was not full.
-        condition.signal()
-        return true
+        while true {
+            let (isPut, isClosed, wakes) = state.withLock { state in
+                guard !state.isClosed else { return (false, true, false) }
+                guard state.count < capacity else {
+                    state.putters += 1
+                    return (false, false, false)
+                }
+                state.elements.append(element)
+                let wakes = state.takers > 0
+                if wakes { state.takers -= 1 }
+                return (true, false, wakes)
+            }
+            if wakes { arrivals.signal() }
+            if isPut || isClosed { return isPut }
+            departures.wait()
+        }
     }
 
     /// The next element; nil when the queue is closed and empty, or `timeout` has passed.
@@ -30,38 +64,39 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
 
     /// Up to `limit` elements, waiting only for the first.
     package func take(upTo limit: Int, timeout: Duration? = nil) -> [Element] {
-        condition.lock()
-        defer { condition.unlock() }
-        let deadline = timeout.map { Date(timeIntervalSinceNow: $0.seconds) }
-        while count == 0, !isClosed {
-            if let deadline {
-                if !condition.wait(until: deadline) { break }
-            } else {
-                condition.wait()
+        let deadline = timeout.map { DispatchTime.now() + $0.seconds } ?? .distantFuture
+        var isLate = false
+        while true {
+            let (taken, putters): ([Element]?, Int) = state.withLock { state in
+                guard state.count > 0 || state.isClosed || isLate else {
+                    state.takers += 1
+                    return (nil, 0)
+                }
+                defer { state.putters = 0 }
+                return (state.removeFirst(limit), state.putters)
+            }
+            for _ in 0..<putters { departures.signal() }
+            if let taken { return taken }
+            if arrivals.wait(timeout: deadline) == .timedOut {
+                isLate = true
+                let isCountedOut = state.withLock { state in
+                    if state.takers > 0 { state.takers -= 1 } else { return false }
+                    return true
+                }
+                // A signal is under way for everyone who still waits; one is for this thread.
+                if !isCountedOut { arrivals.wait() }
             }
         }
-        let wasFull = count >= capacity
-        let taken = Array(elements[head..<min(head + limit, elements.count)])
-        head += taken.count
-        if head == elements.count {
-            elements.removeAll(keepingCapacity: true)
-            head = 0
-        } else if head > 1024 {
-            elements.removeFirst(head)
-            head = 0
-        }
-        // Only then does anyone wait to put.
-        if wasFull { condition.broadcast() }
-        return taken
     }
 
     /// What is queued can still be taken; nothing more can be put.
     package func close() {
-        condition.lock()
-        defer { condition.unlock() }
-        isClosed = true
-        condition.broadcast()
+        let (takers, putters) = state.withLock { state in
+            state.isClosed = true
+            defer { (state.takers, state.putters) = (0, 0) }
+            return (state.takers, state.putters)
+        }
+        for _ in 0..<takers { arrivals.signal() }
+        for _ in 0..<putters { departures.signal() }
     }
-
-    private var count: Int { elements.count - head }
 }

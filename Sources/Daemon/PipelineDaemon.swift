@@ -70,6 +70,7 @@ package final class PipelineDaemon: Service {
         pipelineFiles = pipelines
         lock = try DaemonLock(stateDirectory: options.stateDirectory)
         ledger = try RunLedger(stateDirectory: options.stateDirectory)
+        if !options.once { try ledger.prepareForWriting() }
         self.executor = executor ?? LocalExecutor(sessionBytes: options.sessionBytes)
         let inForce = pipelines.inForce
         for pipeline in inForce {

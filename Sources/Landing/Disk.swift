@@ -187,10 +187,14 @@ enum Disk {
         }
     }
 
-    /// Starts writing the file's pages out without waiting, so that the waits of several files overlap.
+    /// Starts writing the file's pages out without waiting, so that the waits of several files overlap. What comes of it shows when it is synced.
     static func startWriteback(_ path: FilePath) {
         guard let descriptor = try? open(path, .readOnly, .noFollow, doing: "make durable") else { return }
         defer { close(descriptor) }
+        startWriteback(descriptor)
+    }
+
+    static func startWriteback(_ descriptor: FileDescriptor) {
         _ = LinuxCalls.syncFileRange(descriptor.rawValue, LinuxCalls.syncFileRangeWrite)
     }
 

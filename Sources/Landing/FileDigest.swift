@@ -24,6 +24,15 @@ package enum FileDigest {
         return try of(descriptor, named: path)
     }
 
+    /// Of a file that was just written and is to be made durable: the pages of a large one start for the disk meanwhile. A small one's go faster
+    /// with the sync.
+    package static func ofWritten(_ path: FilePath) throws(LandingError) -> Digested {
+        let descriptor = try Disk.open(path, .readOnly, .noFollow, doing: "read")
+        defer { Disk.close(descriptor) }
+        if try Disk.status(descriptor, path).stamp.size >= 1 << 20 { Disk.startWriteback(descriptor) }
+        return try of(descriptor, named: path)
+    }
+
     /// Reads by offset: the descriptor's position does not move. `path` is for messages.
     package static func of(_ descriptor: FileDescriptor, named path: FilePath) throws(LandingError) -> Digested {
         let before = try Disk.status(descriptor, path)

@@ -97,7 +97,7 @@ package struct LandingRound {
         guard !good.isEmpty else { return work.map(\.result) }
         let ready = good.map { work[$0].output }
         var answer = Result<[Intent], any Error>.success([])
-        Overlap.run({ answer = Result { try intend(ready) } }, { Durability(areas: areas, syncfsFrom: syncfsFrom).makeDurable(&work) })
+        Overlap.run({ Durability(areas: areas, syncfsFrom: syncfsFrom).makeDurable(&work) }, { answer = Result { try intend(ready) } })
         let intents: [Intent]
         do { intents = try answer.get() } catch { throw .ledger(step: "what is about to be published", cause: "\(error)") }
         for (index, intent) in zip(good, intents) where work[index].isGood {

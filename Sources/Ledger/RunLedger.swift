@@ -32,6 +32,12 @@ package final class RunLedger: Sendable {
         if readOnly { _ = try Self.isUpToDate(reader, path: path, orThrow: true) }
     }
 
+    /// For who will write for a long time: commits wait less for the disk from the first one on.
+    package func prepareForWriting() throws(LedgerError) {
+        guard let writer else { throw .readOnly(path: path) }
+        try writer.lengthenLog()
+    }
+
     // MARK: Transactions
 
     /// Everything that `body` does becomes durable together, with one sync of the disk, or not at all when it throws. The daemon does the work of

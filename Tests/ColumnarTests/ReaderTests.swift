@@ -67,6 +67,16 @@ private func readAll(_ path: String, options: ReadOptions = ReadOptions()) throw
         #expect(try jsonLines(fixture("pandas.jsonl"), select: ["n", "id"]).hasPrefix(#"{"n":1,"id":"a1"}"#))
     }
 
+    /// Small files of flat columns go by a reader of our own; `flat.arrow` has the same rows.
+    @Test(arguments: ["flat-v1.parquet", "flat-v2.parquet"], [1, 7, 40, 41, 1000])
+    func flatColumnsOfSmallFiles(name: String, batchRows: Int) throws {
+        var options = ReadOptions()
+        options.batchRows = batchRows
+        #expect(try jsonLines(fixture(name), options: options) == jsonLines(fixture("flat.arrow")))
+        let selected = ["text", "row", "f32"]
+        #expect(try jsonLines(fixture(name), select: selected, options: options) == jsonLines(fixture("flat.arrow"), select: selected))
+    }
+
     /// All 70 columns are too much to be decoded whole, a few are not.
     @Test(arguments: [Array(0..<70), [69, 0, 69, 33]])
     func largeRowGroupsGiveTheirRowsInOrder(selected: [Int]) throws {
@@ -210,7 +220,7 @@ private func readAll(_ path: String, options: ReadOptions = ReadOptions()) throw
         }
     }
 
-    @Test(arguments: ["types.parquet", "groups.parquet", "types.arrow", "types.arrows", "batches.arrow", "zstd.arrow"])
+    @Test(arguments: ["types.parquet", "groups.parquet", "flat-v1.parquet", "types.arrow", "types.arrows", "batches.arrow", "zstd.arrow"])
     func truncationIsFound(name: String) throws {
         let whole = [UInt8](try Data(contentsOf: URL(fileURLWithPath: fixture(name))))
         var complete = 0
@@ -222,7 +232,7 @@ private func readAll(_ path: String, options: ReadOptions = ReadOptions()) throw
         #expect(complete == 0 || name.hasSuffix("arrows"), "\(complete) prefixes passed for the whole")
     }
 
-    @Test(arguments: ["types.parquet", "groups.parquet", "types.arrow", "types.arrows", "batches.arrow", "zstd.arrow", "pandas.csv", "pandas.jsonl", "pandas.csv.gz", "pandas.jsonl.zst"])
+    @Test(arguments: ["types.parquet", "groups.parquet", "flat-v1.parquet", "flat-v2.parquet", "types.arrow", "types.arrows", "batches.arrow", "zstd.arrow", "pandas.csv", "pandas.jsonl", "pandas.csv.gz", "pandas.jsonl.zst"])
     func damageNeverCrashes(name: String) throws {
         let whole = [UInt8](try Data(contentsOf: URL(fileURLWithPath: fixture(name))))
         var generator = SeededGenerator(seed: 3)

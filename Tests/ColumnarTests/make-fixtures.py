@@ -79,6 +79,22 @@ with ipc.new_file("batches.arrow", sliced.schema) as w:
     for begin, end in [(0, 13), (13, 14), (14, 14), (14, 77), (77, 100)]:
         for batch in sliced.slice(begin, end - begin).to_batches() or [pa.RecordBatch.from_pylist([], sliced.schema)]: w.write_batch(batch)
 pq.write_table(sliced, "groups.parquet", row_group_size=17)
+
+# Columns that need nothing but their values, on pages of a few rows.
+def some(make): return [make(i) if i % 6 and i // 10 != 3 else None for i in range(100)]
+flat = pa.table({
+    "f32": pa.array(some(lambda i: i / 4), pa.float32()), "f64": pa.array(some(lambda i: i / 8), pa.float64()),
+    "i32": pa.array(some(lambda i: -i), pa.int32()), "i64": pa.array(some(lambda i: i * 2**40), pa.int64()),
+    "flag": pa.array(some(lambda i: i % 4 < 2)), "text": pa.array(some(lambda i: "ü" * (i % 5))),
+    "row": pa.array(range(100), pa.int64()), "nothing": pa.nulls(100, pa.float32()),
+}, pa.schema([
+    ("f32", pa.float32()), ("f64", pa.float64()), ("i32", pa.int32()), ("i64", pa.int64()), ("flag", pa.bool_()), ("text", pa.string()),
+    pa.field("row", pa.int64(), nullable=False), ("nothing", pa.float32())]))
+with ipc.new_file("flat.arrow", flat.schema) as w: w.write_table(flat)
+for version in ["1.0", "2.0"]:
+    pq.write_table(
+        flat, f"flat-v{version[0]}.parquet", row_group_size=40, data_page_size=64, write_batch_size=8, data_page_version=version,
+        use_dictionary=["text", "i32"], compression="snappy" if version == "1.0" else "zstd")
 pq.write_table(pa.table({"x": pa.array([], pa.float32())}), "zero-rows.parquet")
 pq.write_table(pa.Table.from_arrays([pa.array([1.0]), pa.array([2.0])], names=["x", "x"]), "duplicate.parquet")
 

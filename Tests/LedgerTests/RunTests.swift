@@ -140,6 +140,29 @@ import Testing
         #expect(try f.ledger.lastPublications(pipeline: "p", role: .data, path: "b.csv").isEmpty)
     }
 
+    @Test func onlyAPathsFirstRunHasNothingToReplace() throws {
+        let f = try Fixture()
+        try f.arrive("a.csv", "A")
+        #expect(try f.finish(1).mayReplace == false)
+        _ = try f.apply(.replay(Selection(arrival: 1)))
+        #expect(try f.finish(1).mayReplace)
+        try f.arrive("a.csv", "B")
+        #expect(try f.finish(2).mayReplace)
+        try f.arrive("b.csv", "B")
+        #expect(try f.finish(3).mayReplace == false)
+    }
+
+    /// What the daemon takes over as it numbers files is what it would read.
+    @Test func aNewArrivalWaitsAsTheFileSays() throws {
+        let f = try Fixture()
+        var model = f.file("m.onnx", "M", role: .model)
+        model.companions = [Companion(path: "w.bin", digest: "sha-w", stamp: f.stamp())]
+        for file in [model, f.file("a.csv", "A")] {
+            let number = try f.ledger.arrive([file], at: f.now)[0].number
+            #expect(try f.ledger.waiting(pipeline: "p", role: file.role, limit: 10) == [file.waiting(as: number, since: f.now)])
+        }
+    }
+
     @Test func publishedFilesComeInPages() throws {
         let f = try Fixture()
         for index in 0..<7 {

@@ -98,7 +98,7 @@ extension Dispatcher {
         }
     }
 
-    /// What is about to become visible, durably.
+    /// What is about to become visible, durably. Touches the ledger only: it may run beside the dispatcher's thread, which waits for it.
     private func record(_ outputs: [StagedOutput]) throws(LedgerError) -> [Intent] {
         let intentions = outputs.map { output in
             Intention(run: output.run, root: output.outputRoot.string, path: output.path, digest: output.digest ?? "", byteCount: output.bytes ?? 0)

@@ -1,4 +1,5 @@
 import GRDB
+import Glibc
 
 /// One SQLite connection and its statements. A plain queue, not GRDB's pool: measured, a pool takes several times as long for one small read,
 /// and nothing here reads for long.
@@ -45,6 +46,42 @@ final class Channel: @unchecked Sendable {
         } catch {
             throw LedgerError(error, path: path, doing: "use the ledger")
         }
+    }
+
+    /// Makes the write-ahead log as long as it gets between two checkpoints, with zeros behind what it holds: where SQLite reads on after a crash,
+    /// no frame begins with them. A commit then changes bytes that the file has, and not also its length, which the file system would have to
+    /// write down for itself before the commit is durable.
+    func lengthenLog() throws(LedgerError) {
+        try onQueue { (db, _) throws(LedgerError) in
+            do {
+                // Nobody else writes meanwhile.
+                try db.inTransaction(.immediate) {
+                    try Self.fill(path + "-wal", upTo: 1024 * (4096 + 24))
+                    return .commit
+                }
+            } catch {
+                throw LedgerError(error, path: path, doing: "make its log longer")
+            }
+        }
+    }
+
+    private static func fill(_ path: String, upTo size: Int) throws(LedgerError) {
+        func failure(_ code: Int32) -> LedgerError {
+            code == ENOSPC || code == EDQUOT
+                ? .noSpace(path: path, doing: "make it longer")
+                : .sqlite(path: path, doing: "make it longer", code: code, message: String(cString: strerror(code)))
+        }
+        let log = open(path, O_RDWR | O_CLOEXEC)
+        guard log >= 0 else { throw failure(errno) }
+        defer { close(log) }
+        let zeros = [UInt8](repeating: 0, count: 1 << 20)
+        var end = Int(lseek(log, 0, SEEK_END))
+        while end < size {
+            let count = pwrite(log, zeros, min(size - end, zeros.count), off_t(end))
+            guard count > 0 else { throw failure(errno) }
+            end += count
+        }
+        guard fsync(log) == 0 else { throw failure(errno) }
     }
 
     func migrate(_ migrator: DatabaseMigrator) throws(LedgerError) {

@@ -69,7 +69,7 @@ struct ForwardPass {
 enum WrittenFiles {
     static func file(_ path: String, slot: String) throws(Failure) -> AttemptResult.WrittenFile {
         do throws(LandingError) {
-            let digested = try FileDigest.of(FilePath(path))
+            let digested = try FileDigest.ofWritten(FilePath(path))
             return .init(slot: slot, path: path, digest: digested.digest, byteCount: digested.stamp.size)
         } catch {
             throw Failure(.resource, what: "\(error)", place: path, remedy: "It is tried again.")
