@@ -34,12 +34,14 @@ struct DescentOptions: ParsableArguments {
     @Option(name: .long, help: "What the best epoch is the best of: accuracy, f1, auc, log_loss, rmse, mae, r2 or loss.") var metric: Metric = .loss
     @Option(name: .long, help: ArgumentHelp("Initializers that stay as they are.", valueName: "pattern")) var freeze: [String] = []
     @Flag(name: .long, help: "Train scale and bias of BatchNormalization too.") var trainBatchNormalization = false
-    @Option(name: .long, help: ArgumentHelp("Train low-rank factors of this rank instead of the weights, and merge them.", valueName: "rank")) var adapterRank: Int?
+    @Option(name: .long, help: ArgumentHelp("Train low-rank factors of this rank instead of the weights.", valueName: "rank")) var adapterRank: Int?
     @Option(name: .long, help: ArgumentHelp("The weights, or MatMul and Gemm nodes, that get adapters.", valueName: "pattern")) var adapterTarget: [String] = []
+    @Flag(name: .customLong("no-merge"), help: "Write the trained factors alone, as a .safetensors file, and leave the model as it is.") var keepsAdapters = false
     @Option(name: .long, help: "Of the split, the order of rows, dropout and adapters.") var seed: UInt64 = 0
 
     func validate() throws {
         guard (adapterRank == nil) == adapterTarget.isEmpty else { throw ValidationError("--adapter-rank and --adapter-target go together.") }
+        guard !keepsAdapters || adapterRank != nil else { throw ValidationError("--no-merge is of adapters: give --adapter-rank and --adapter-target.") }
         guard !nesterov || optimizer == .sgd else { throw ValidationError("--nesterov is of sgd.") }
         guard momentum == 0 || optimizer == .sgd || optimizer == .rmsprop else { throw ValidationError("--momentum is of sgd and rmsprop.") }
         guard warmUp >= 0, every >= 1 else { throw ValidationError("--warm-up is at least 0 and --every at least 1.") }
@@ -62,7 +64,7 @@ struct DescentOptions: ParsableArguments {
 
     /// Whether everything is as it is without a word.
     var isPlain: Bool {
-        guard loss == nil, let plain = try? Self.parse([]) else { return false }
+        guard loss == nil, !keepsAdapters, let plain = try? Self.parse([]) else { return false }
         return plan == plain.plan && recipe(severalLabels: false) == plain.recipe(severalLabels: false)
     }
 

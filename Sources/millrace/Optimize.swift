@@ -13,14 +13,16 @@ struct Optimize: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make a model better by gradient descent on labelled rows, without a daemon.",
         discussion: """
-            The new model is the given one with other values in its trained initializers; the best epoch on the held-out rows is kept. NEW appears \
-            whole or not at all. Killed or interrupted, the same command goes on from its last checkpoint and gives the same bytes.
+            The new model is the given one with other values in its trained initializers; the best epoch on the held-out rows is kept. With --no-merge, \
+            or merge: false in the pipeline, NEW.safetensors is an adapter that belongs to the model as it is. NEW appears whole or not at all. Killed or interrupted, the same command goes on from its last checkpoint and gives the same bytes.
             Losses: \(LossArgument.names.joined(separator: ", ")).
             """)
 
     @Argument(help: "An ONNX model with float weights.") var model: String
     @Option(name: .long, help: ArgumentHelp("A file of labelled rows; as often as there are files.", valueName: "data")) var labelled: [String]
     @Option(name: .long, help: ArgumentHelp("Where the new model goes.", valueName: "new.onnx")) var out: String
+    @Option(name: .long, help: ArgumentHelp("An adapter that training goes on from. Default: adapter.safetensors beside the model.", valueName: "file"))
+    var adapter: String?
     @OptionGroup var columns: LabelledOptions
     @OptionGroup var descent: DescentOptions
     @Option(name: .long, help: ArgumentHelp("A pipeline to take the schema and the optimize stage from, in place of the options above.", valueName: "file"))
@@ -45,15 +47,14 @@ struct Optimize: ParsableCommand {
         try worded {
             let loaded = try loadedModel(model)
             do { try loaded.safetyCheck() } catch { throw fail("\(model): \(error)") }
-            if !force, FileManager.default.fileExists(atPath: out) { throw fail("\(out) is there. Name another file, or give --force.") }
-            let target = URL(fileURLWithPath: out).standardizedFileURL
+            let target = try Placing.target(out, replacing: force)
             let folder = target.deletingLastPathComponent().path
-            guard FileManager.default.fileExists(atPath: folder) else { throw fail("\(out): there is no folder \(shownPath(folder)).") }
             for file in labelled where !FileManager.default.fileExists(atPath: file) { throw fail("\(file): there is no such file.") }
             let directory = checkpoints ?? "\(folder)/.\(target.lastPathComponent).training"
             let isOurs = checkpoints == nil
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
             let tuning = try tuning(loaded, directory)
+            try checkName(tuning)
             let outcome: FineTuning.Outcome
             do throws(TrainingError) {
                 outcome = try train(tuning)
@@ -64,7 +65,7 @@ struct Optimize: ParsableCommand {
                 if isOurs { try? FileManager.default.removeItem(atPath: directory) }
                 throw fail("\(model): \(error)")
             }
-            try write(outcome.model, to: target, directory: directory)
+            try write(outcome, to: target, directory: directory)
             if isOurs { try? FileManager.default.removeItem(atPath: directory) }
             try show(outcome)
         }
@@ -73,7 +74,7 @@ struct Optimize: ParsableCommand {
     private func tuning(_ loaded: Model, _ directory: String) throws -> FineTuning {
         let cores = threads ?? ProcessInfo.processInfo.activeProcessorCount
         var tuning = FineTuning(
-            model: loaded, data: columns.data(labelled), recipe: descent.recipe(severalLabels: columns.hasSeveralLabels), plan: descent.plan,
+            model: loaded, mergesAdapters: !descent.keepsAdapters, data: columns.data(labelled), recipe: descent.recipe(severalLabels: columns.hasSeveralLabels), plan: descent.plan,
             directory: directory)
         tuning.plan.threads = cores
         if let pipeline {
@@ -83,8 +84,10 @@ struct Optimize: ParsableCommand {
             tuning.data = read.schema.labelledData(labelled, inputs: loaded.graph.requiredInputs.map(\.name), hasTrees: false)
             tuning.recipe = settings.recipe
             tuning.plan = settings.plan
+            tuning.mergesAdapters = stage.gradient.adapters?.merge ?? true
         }
         tuning.plan.checkpointSteps = checkpointSteps
+        if let adapter = TunedModel.adapter(of: model, given: adapter) { tuning.adapter = try loadedAdapter(adapter, of: model).adapter }
         return tuning
     }
 
@@ -102,28 +105,24 @@ struct Optimize: ParsableCommand {
         return try tuning.run(TrainingControl(isCancelled: { cancellation.isCancelled }, progress: display.show))
     }
 
-    /// Weights files first, so that the graph never names what is not there.
-    private func write(_ tuned: Model, to target: URL, directory: String) throws {
-        let staging = directory + "/result"
-        try? FileManager.default.removeItem(atPath: staging)
-        try FileManager.default.createDirectory(atPath: staging, withIntermediateDirectories: true)
-        let written: [String]
-        do { written = try tuned.write(to: staging + "/" + target.lastPathComponent) } catch { throw fail("\(out): \(error)") }
-        let folder = target.deletingLastPathComponent().path
-        for path in written {
-            let file = try FileDescriptor.open(path, .readOnly)
-            let isSynced = fsync(file.rawValue) == 0
-            try file.close()
-            let place = folder + "/" + (path as NSString).lastPathComponent
-            // Checkpoints may be on another file system.
-            guard isSynced, rename(path, place) == 0 else {
-                throw fail("\(out) cannot be written: \(String(cString: strerror(errno))). Give a --checkpoints folder on the same file system.")
-            }
+    private func checkName(_ tuning: FineTuning) throws {
+        let isAdapter = !tuning.mergesAdapters && tuning.recipe.adapters != nil
+        guard out.hasSuffix(".safetensors") != isAdapter else { return }
+        throw fail(
+            isAdapter
+                ? "\(out): adapters that are not merged are written as a file of their own, whose name must end in .safetensors."
+                : "\(out): a model is written, and .safetensors is no name for one. For the adapter alone give --no-merge.", ExitStatus.badConfiguration)
+    }
+
+    private func write(_ outcome: FineTuning.Outcome, to target: URL, directory: String) throws {
+        guard let adapter = outcome.adapter else { return try Placing.model(outcome.model, at: target, staging: directory + "/result") }
+        guard outcome.isModelAsGiven else {
+            throw fail("\(model): the adapter that it has is of another rank or on other weights than this one. Merge it first: millrace merge.")
         }
-        let directory = try FileDescriptor.open(folder, .readOnly)
-        fsync(directory.rawValue)
-        try directory.close()
-        try? FileManager.default.removeItem(atPath: staging)
+        let base = try FileDigest.of(FilePath(model)).digest
+        do throws(TrainingError) {
+            try AdapterFile(adapter, base: base).write(to: target.path)
+        } catch { throw fail(error) }
     }
 
     private func show(_ outcome: FineTuning.Outcome) throws {

@@ -130,7 +130,6 @@ import Testing
             ("early_stopping: 3, validation: 0", "early_stopping: without held-out rows nothing says when to stop; write validation: 0.2, or remove it"),
             ("adapters: { targets: [a] }", "adapters.rank: missing; say how many columns the factors have, like rank: 8"),
             ("adapters: { rank: 8, targets: [] }", "adapters.targets: an empty list adapts nothing; name weights, like [\"*attn*\"]"),
-            ("adapters: { rank: 8, targets: [a], merge: false }", "adapters.merge: adapters that land beside the model are not implemented in this version; remove it: they are merged"),
             ("adapters: { rank: 8, targets: [a], merge: no }", "adapters.merge: `no` is neither true nor false; write true or false, without quotes"),
         ])
     func badValues(text: String, expected: String) {
@@ -186,7 +185,7 @@ import Testing
         ("loss: cross_entropy, clip_value: 2", ""), ("loss: cross_entropy, accumulate: 2", ""), ("loss: cross_entropy, ema: 0.9", ""),
         ("loss: cross_entropy, validation: 0.3", ""), ("loss: cross_entropy, freeze: [a]", ""), ("loss: cross_entropy, no_decay: [a]", ""),
         ("loss: cross_entropy, seed: 2", ""), ("loss: cross_entropy, train_on: new", ""), ("loss: cross_entropy, early_stopping: 2", ""),
-        ("loss: cross_entropy, adapters: { rank: 2, targets: [a] }", ""),
+        ("loss: cross_entropy, adapters: { rank: 2, targets: [a] }", ""), ("loss: cross_entropy, adapters: { rank: 2, targets: [a], merge: false }", ""),
         ("loss: cross_entropy, threads: 1", ""), ("loss: cross_entropy", "gate: { metric: auc }"), ("loss: cross_entropy", "gate: { drop_at_most: 1 }"),
     ]
 

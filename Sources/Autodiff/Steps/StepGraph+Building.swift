@@ -7,14 +7,18 @@ extension StepGraph {
     static let smallestHeld = 64 << 10
 
     /// Builds both graphs.
-    /// - Parameter model: as it came; it is brought into training form here.
+    /// - Parameters:
+    ///   - model: as it came; it is brought into training form here.
+    ///   - adapter: what stands beside it already and is trained on; its factors must be such as the recipe asks for (`LowRankAdapter.divided`).
     /// - Throws: `noRule` and the like for what cannot be differentiated, `nothingTrainable`, and `invalid` for a loss that does not fit the
     ///   model's outputs or a number that makes no sense.
-    package init(_ model: Model, _ recipe: TrainingRecipe, largestConstants: Int = largestConstants) throws(AutodiffError) {
+    package init(
+        _ model: Model, _ recipe: TrainingRecipe, adapter: LowRankAdapter? = nil, largestConstants: Int = largestConstants
+    ) throws(AutodiffError) {
         try recipe.check()
         var source = try model.inTrainingForm()
         var adapted: [AdaptedWeight] = []
-        if let adapters = recipe.adapters { adapted = try AdaptedWeight.attach(adapters, seed: recipe.seed, to: &source) }
+        if let adapters = recipe.adapters { adapted = try AdaptedWeight.attach(adapters, startingFrom: adapter, seed: recipe.seed, to: &source) }
 
         var evaluation = source
         let loss = try LossGraph.append(to: &evaluation, recipe.loss, outputs: recipe.outputs)

@@ -31,11 +31,12 @@ extension StepGraph {
     /// - Parameter parameters: by name, as the slots of kind `parameter` have them (or averages, under the parameters' names).
     package func model(_ model: Model, with parameters: [String: Tensor]) throws(AutodiffError) -> Model {
         var changed = parameters
+        for factors in try adapter(with: parameters)?.factors ?? [] {
+            changed[factors.weight] = try factors.merged(into: source.initialValue(factors.weight))
+        }
         for adapted in adapted {
-            guard let down = changed.removeValue(forKey: adapted.down), let up = changed.removeValue(forKey: adapted.up) else {
-                throw .unknownValue(adapted.down)
-            }
-            changed[adapted.weight] = try adapted.merged(source.initialValue(adapted.weight), down: down, up: up)
+            changed[adapted.down] = nil
+            changed[adapted.up] = nil
         }
         var result = model
         for position in result.graph.initializers.indices {
@@ -48,6 +49,18 @@ extension StepGraph {
         }
         if let left = changed.keys.min() { throw .unknownValue(left) }
         return result
+    }
+
+    /// The factors among `parameters`, as what stands beside the model; nil where the recipe has no adapters.
+    package func adapter(with parameters: [String: Tensor]) throws(AutodiffError) -> LowRankAdapter? {
+        guard recipe.adapters != nil else { return nil }
+        var factors: [LowRankAdapter.Factors] = []
+        for adapted in adapted {
+            guard let down = parameters[adapted.down], let up = parameters[adapted.up] else { throw .unknownValue(adapted.down) }
+            factors.append(
+                LowRankAdapter.Factors(weight: adapted.weight, down: down, up: up, scale: adapted.scale, isTransposed: adapted.isTransposed))
+        }
+        return LowRankAdapter(factors)
     }
 
     /// What `ports.randomKey` is fed in step `step`, a uint32 scalar.

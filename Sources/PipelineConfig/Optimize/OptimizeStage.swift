@@ -58,15 +58,18 @@ package struct GradientDescent: Sendable, Equatable, Codable {
         }
     }
 
-    /// Low-rank factors on the weights that `targets` match, merged into them when the model is written.
+    /// Low-rank factors on the weights that `targets` match.
     package struct Adapters: Sendable, Equatable, Codable {
         package let rank: Int
         /// Patterns of names of initializers, or of the MatMul and Gemm nodes that multiply by them; never empty.
         package let targets: [String]
+        /// Whether they are merged into the weights when the model is written, or land as a file of their own beside the model as it was.
+        package let merge: Bool
 
-        package init(rank: Int, targets: [String]) {
+        package init(rank: Int, targets: [String], merge: Bool = true) {
             self.rank = rank
             self.targets = targets
+            self.merge = merge
         }
     }
 

@@ -62,7 +62,9 @@ package struct TrainingSettings {
             told[key] = .list(patterns.map { .text($0) })
         }
         if let adapters = gradient.adapters {
-            told["adapters"] = .table(["rank": .integer(Int64(adapters.rank)), "targets": .list(adapters.targets.map { .text($0) })])
+            told["adapters"] = .table([
+                "rank": .integer(Int64(adapters.rank)), "targets": .list(adapters.targets.map { .text($0) }), "merge": .flag(adapters.merge),
+            ])
         }
         if let patience = gradient.earlyStopping?.patience { told["early_stopping"] = .integer(Int64(patience)) }
         return told

@@ -35,7 +35,9 @@ package enum Safetensors {
     }
 
     /// All tensors of a file, in the order in which their bytes lie.
-    package static func read(_ path: String) throws(TrainingError) -> [(name: String, tensor: Tensor)] {
+    package static func read(_ path: String) throws(TrainingError) -> [(name: String, tensor: Tensor)] { try readAll(path).tensors }
+
+    package static func readAll(_ path: String) throws(TrainingError) -> (tensors: [(name: String, tensor: Tensor)], metadata: [String: String]) {
         let file = try OwnedFile(reading: path)
         func bad(_ reason: String) -> TrainingError { .cannotRead(path: path, reason: reason) }
         let size = try file.byteCount()
@@ -66,7 +68,7 @@ package enum Safetensors {
             try file.read(into: buffer.mutableBytes, at: 8 + headerBytes + place.lowerBound)
             tensors.append((name, Tensor(elementType: type, shape: shape, buffer: buffer)))
         }
-        return tensors
+        return (tensors, object["__metadata__"] as? [String: String] ?? [:])
     }
 
     private static func header(
