@@ -13,9 +13,10 @@ import Testing
 @Suite(.serialized) struct MemoryTests {
     static let task = ProcessInfo.processInfo.environment["MILLRACE_TRAINING_MEMORY_TASK"]
 
-    private static let features = 32
+    private static let features = 128
 
-    /// Packing, steps and evaluation read rows as they need them: four times as many take no more, but for what allocators keep.
+    /// Packing, steps and evaluation read rows as they need them: of 44 MiB more once packed, no more than half may show, for what allocators keep
+    /// and a larger row group (Parquet).
     @Test(arguments: [TableFormat.csv, .parquet])
     func peakIsFlatBetweenAFileAndOneFourTimesAsLong(format: TableFormat) throws {
         guard Self.task == nil else { return }
@@ -24,12 +25,12 @@ import Testing
         var peaks: [Int] = []
         for factor in [1, 4] {
             let rows = directory("\(factor).\(format)")
-            // 128 bytes a row: 5 and 20 MiB once packed.
-            try writeRows(40_000 * factor, to: rows, format)
+            // Half a KiB a row: 15 and 59 MiB once packed.
+            try writeRows(30_000 * factor, to: rows, format)
             peaks.append(try peak(model: directory("model.onnx"), rows: rows, how: "all", in: directory))
         }
         print("peak of training on \(format): \(peaks.map { $0 >> 20 }) MiB")
-        #expect(peaks[1] < peaks[0] + (10 << 20), "\(peaks)")
+        #expect(peaks[1] < peaks[0] + (22 << 20), "\(peaks)")
     }
 
     /// 320 MiB of external data. Frozen weights are in memory once, with adapters too; of trained ones there are two sets, the best, and their
@@ -105,7 +106,7 @@ import Testing
         return model(
             [Node("MatMul", ["x", "w1"], ["h"]), Node("Tanh", ["h"], ["t"]), Node("MatMul", ["t", "w2"], ["y"])],
             [
-                StoredTensor("w1", .float32, [features, 16], random(features * 16, 0.3, &generator)),
+                StoredTensor("w1", .float32, [features, 16], random(features * 16, 0.1, &generator)),
                 StoredTensor("w2", .float32, [16, 2], random(32, 0.3, &generator)),
             ])
     }
