@@ -5,6 +5,7 @@ import Training
 /// Loss, optimizer and schedule of `optimize`, with the same words and defaults as a pipeline's `gradient:`.
 struct DescentOptions: ParsableArguments {
     enum Kind: String, ExpressibleByArgument, CaseIterable { case sgd, adagrad, rmsprop, adam, adamw, lion, lamb }
+    enum BatchNormalizationKind: String, ExpressibleByArgument, CaseIterable { case frozen, affine, train }
     enum ScheduleKind: String, ExpressibleByArgument, CaseIterable {
         case constant, linear, cosine, step
         case oneCycle = "one_cycle"
@@ -33,7 +34,8 @@ struct DescentOptions: ParsableArguments {
     @Option(name: .long, help: "A smaller improvement does not count.") var minimumImprovement = 0.0
     @Option(name: .long, help: "What the best epoch is the best of: accuracy, f1, auc, log_loss, rmse, mae, r2 or loss.") var metric: Metric = .loss
     @Option(name: .long, help: ArgumentHelp("Initializers that stay as they are.", valueName: "pattern")) var freeze: [String] = []
-    @Flag(name: .long, help: "Train scale and bias of BatchNormalization too.") var trainBatchNormalization = false
+    @Option(name: .long, help: "frozen, affine (scale and bias are trained) or train (on each batch's own statistics, which move the running ones).")
+    var batchNormalization: BatchNormalizationKind = .frozen
     @Option(name: .long, help: ArgumentHelp("Train low-rank factors of this rank instead of the weights.", valueName: "rank")) var adapterRank: Int?
     @Option(name: .long, help: ArgumentHelp("The weights, or MatMul and Gemm nodes, that get adapters.", valueName: "pattern")) var adapterTarget: [String] = []
     @Flag(name: .customLong("no-merge"), help: "Write the trained factors alone, as a .safetensors file, and leave the model as it is.") var keepsAdapters = false
@@ -42,6 +44,9 @@ struct DescentOptions: ParsableArguments {
     func validate() throws {
         guard (adapterRank == nil) == adapterTarget.isEmpty else { throw ValidationError("--adapter-rank and --adapter-target go together.") }
         guard !keepsAdapters || adapterRank != nil else { throw ValidationError("--no-merge is of adapters: give --adapter-rank and --adapter-target.") }
+        guard adapterRank == nil || batchNormalization == .frozen else {
+            throw ValidationError("Beside adapters nothing else is trained: leave out --batch-normalization.")
+        }
         guard !nesterov || optimizer == .sgd else { throw ValidationError("--nesterov is of sgd.") }
         guard momentum == 0 || optimizer == .sgd || optimizer == .rmsprop else { throw ValidationError("--momentum is of sgd and rmsprop.") }
         guard warmUp >= 0, every >= 1 else { throw ValidationError("--warm-up is at least 0 and --every at least 1.") }
@@ -52,7 +57,7 @@ struct DescentOptions: ParsableArguments {
             loss: loss?.taking(severalLabels: severalLabels) ?? .meanSquaredError, outputs: prediction, optimizer: descent,
             schedule: Schedule(shape, peak: learningRate ?? defaultLearningRate, warmUp: warmUp), weightDecay: weightDecay ?? defaultWeightDecay,
             noDecay: noDecay, clipValue: clipValue, clipNorm: clipNorm, accumulate: accumulate, average: ema, freeze: freeze,
-            batchNormalization: trainBatchNormalization ? .affine : .frozen,
+            batchNormalization: BatchNormalizationTraining(rawValue: batchNormalization.rawValue) ?? .frozen,
             adapters: adapterRank.map { Adapters(rank: $0, targets: adapterTarget) }, seed: seed)
     }
 

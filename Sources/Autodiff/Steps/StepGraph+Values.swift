@@ -9,7 +9,7 @@ extension StepGraph {
         var values: [String: Tensor] = [:]
         for slot in slots {
             switch slot.kind {
-            case .parameter: values[slot.name] = try source.initialValue(slot.name)
+            case .parameter, .statistic: values[slot.name] = try source.initialValue(slot.name)
             case .average(let parameter): values[slot.name] = try source.initialValue(parameter)
             case .state:
                 guard let zeros = Tensor(zeros: slot.elementType, shape: slot.shape) else { throw .unknownValue(slot.name) }
@@ -28,7 +28,7 @@ extension StepGraph {
 
     /// `model` as it came, with trained values in its initializers and nothing else changed: rounded to the type that it stores, adapters
     /// merged into the weights they stand beside.
-    /// - Parameter parameters: by name, as the slots of kind `parameter` have them (or averages, under the parameters' names).
+    /// - Parameter parameters: by name, as the slots in `parameters` have them (or averages, under the parameters' names).
     package func model(_ model: Model, with parameters: [String: Tensor]) throws(AutodiffError) -> Model {
         var changed = parameters
         for factors in try adapter(with: parameters)?.factors ?? [] {

@@ -92,8 +92,10 @@ package struct GradientDescent: Sendable, Equatable, Codable {
     package let validation: Double
     package enum BatchNormalization: String, Sendable, Equatable, Codable, CaseIterable {
         case frozen
-        /// Scale and bias are trained; running mean and variance never are.
+        /// Scale and bias are trained; running mean and variance stay.
         case affine
+        /// Scale and bias are trained, on batches normalized by their own mean and variance, towards which the running ones move.
+        case train
     }
 
     package let batchNormalization: BatchNormalization

@@ -53,6 +53,10 @@ struct OptimizeReader {
             section.refuse(
                 .badValue, "early_stopping", "without held-out rows nothing says when to stop", "write validation: 0.2, or remove it")
         }
+        if descent.adapters != nil, descent.batchNormalization != .frozen {
+            section.refuse(
+                .badValue, "batch_normalization", "beside adapters nothing else is trained", "remove it, or the adapters")
+        }
         return loss == nil ? nil : descent
     }
 

@@ -22,7 +22,7 @@ package struct TrainingSettings {
             schedule: Autodiff.Schedule(shape, peak: gradient.optimizer.learningRate, warmUp: gradient.schedule.warmUp),
             weightDecay: gradient.optimizer.weightDecay, noDecay: gradient.noDecay, clipValue: gradient.clipValue, clipNorm: gradient.clipNorm,
             accumulate: gradient.accumulate, average: gradient.ema, freeze: gradient.freeze,
-            batchNormalization: gradient.batchNormalization == .affine ? .affine : .frozen,
+            batchNormalization: Autodiff.BatchNormalizationTraining(gradient.batchNormalization),
             adapters: gradient.adapters.map { Autodiff.Adapters(rank: $0.rank, targets: $0.targets) }, seed: UInt64(gradient.seed))
     }
 
@@ -66,8 +66,19 @@ package struct TrainingSettings {
                 "rank": .integer(Int64(adapters.rank)), "targets": .list(adapters.targets.map { .text($0) }), "merge": .flag(adapters.merge),
             ])
         }
+        if gradient.batchNormalization != .frozen { told["batch_normalization"] = .text(gradient.batchNormalization.rawValue) }
         if let patience = gradient.earlyStopping?.patience { told["early_stopping"] = .integer(Int64(patience)) }
         return told
+    }
+}
+
+extension Autodiff.BatchNormalizationTraining {
+    init(_ training: GradientDescent.BatchNormalization) {
+        switch training {
+        case .frozen: self = .frozen
+        case .affine: self = .affine
+        case .train: self = .train
+        }
     }
 }
 

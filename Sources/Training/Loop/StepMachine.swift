@@ -61,7 +61,7 @@ final class StepMachine {
         var sources: [String: String] = [:]
         for slot in graph.slots {
             switch slot.kind {
-            case .parameter: if sources[slot.name] == nil { sources[slot.name] = slot.name }
+            case .parameter, .statistic: if sources[slot.name] == nil { sources[slot.name] = slot.name }
             case .average(let name): sources[name] = slot.name
             case .state: break
             }
