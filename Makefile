@@ -1,7 +1,7 @@
 # Two commands matter on a fresh machine: `make demo` and `make test`.
 PREFIX ?= /usr/local
 
-.PHONY: setup build test demo install bench clean
+.PHONY: setup build test demo install bench large clean
 
 setup:
 	@Scripts/setup
@@ -22,6 +22,10 @@ install: build
 
 bench: build
 	@Scripts/bench
+
+# Memory of training a model above 2 GiB; wants Benchmarks/large/requirements.txt, 6 GB of disk and 4 GB of memory.
+large: build
+	python3 Benchmarks/large/check.py --millrace .build/release/millrace
 
 clean:
 	rm -rf .build .deps

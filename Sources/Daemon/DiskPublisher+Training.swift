@@ -31,10 +31,9 @@ extension DiskPublisher {
 
     /// The model as the next training starts from it, kept before anyone can see the version. Nil where nothing trains.
     func keepFloat(_ model: DecidedModel) throws(LandingError) -> String? {
-        guard model.pipeline.optimize != nil, let graph = model.files.first(where: { $0.path.hasSuffix("/model.onnx") }) else { return nil }
-        try files(model.pipeline).keepModel(
-            model.files.map { (name: ($0.path as NSString).lastPathComponent, path: FilePath($0.path)) }, digest: graph.digest)
-        return graph.digest
+        guard model.pipeline.optimize != nil, let digest = model.files.modelDigest else { return nil }
+        try files(model.pipeline).keepModel(model.files.map { (name: $0.name, path: FilePath($0.path)) }, digest: digest)
+        return digest
     }
 }
 

@@ -154,7 +154,7 @@ package final class DiskPublisher: Publisher, Sendable {
         card.floatParent = float.map { Card.Parent(version: nil, digest: $0) }
         let staged = try directory.stage(
             run: model.run, attempt: 0,
-            files: model.files.map { .init(name: ($0.path as NSString).lastPathComponent, staged: FilePath($0.path)) }, card: card)
+            files: model.files.map { .init(name: $0.name, staged: FilePath($0.path)) }, card: card)
         try directory.land(staged)
         if activate { try directory.activate(model.version) }
         return float
@@ -164,8 +164,8 @@ package final class DiskPublisher: Publisher, Sendable {
         let directory = try models(pipeline).directory
         guard try directory.isPublished(version: version, arrival: arrival) else { return nil }
         let card = try directory.card(version)
-        return card.file(named: "model.onnx").map {
-            PublishedModel(digest: $0.digest, floatDigest: card.floatParent?.digest, parentDigest: card.parent?.digest, training: card.training)
+        return card.modelDigest.map {
+            PublishedModel(digest: $0, floatDigest: card.floatParent?.digest, parentDigest: card.parent?.digest, training: card.training)
         }
     }
 

@@ -47,7 +47,7 @@ package struct Restoration: Sendable {
                 RestoredArrival(
                     number: card.arrival, file: file(card.arrivalPath, card.arrivalDigest, isTuned ? .labelled : .model, pipeline),
                     arrivedAt: time(card.publishedAt), revision: card.revision, version: card.version,
-                    modelDigest: card.file(named: "model.onnx")?.digest, parent: card.parent?.version,
+                    modelDigest: card.modelDigest, parent: card.parent?.version,
                     card: models.cardPath(card.version).string, isPruned: entry.isPruned))
         }
         active = try models.active()

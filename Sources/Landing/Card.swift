@@ -159,6 +159,12 @@ package struct Card: Hashable, Sendable, Codable {
     }
 
     package func file(named path: String) -> File? { files.first { $0.path == path } }
+
+    /// In a version directory: low-rank factors that belong to `model.onnx`, which is then the one that they were trained beside.
+    package static let adapterFile = "adapter.safetensors"
+
+    /// What tells this version's model from others: see `FileDigest.ofVersion`.
+    package var modelDigest: String? { FileDigest.ofVersion(files.map { (name: $0.path, digest: $0.digest) }) }
 }
 
 extension Card.Setting: Codable {

@@ -67,6 +67,12 @@ package enum FileDigest {
         return of(bytes: list.utf8)
     }
 
+    /// Of the model in a version directory: that of `model.onnx`, with that of its adapter where it has one. Nil without a model.
+    package static func ofVersion(_ files: [(name: String, digest: String)]) -> String? {
+        guard let graph = files.first(where: { $0.name == "model.onnx" }) else { return nil }
+        return ofModel(digest: graph.digest, companions: files.filter { $0.name == Card.adapterFile })
+    }
+
     /// As above from the files themselves, with each file's own digest and stamp, the model first.
     package static func ofModel(
         at path: FilePath, companions: [(name: String, path: FilePath)]

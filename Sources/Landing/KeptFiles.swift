@@ -46,7 +46,10 @@ package struct KeptFiles: Hashable, Sendable {
         try Placement.replaceOurs(target, by: beside)
     }
 
-    /// Keeps a model and its external data, by the digest of `model.onnx`.
+    /// Makes `target`, which must not exist, a durable file with the content of `source`.
+    package static func copy(_ source: FilePath, to target: FilePath) throws(LandingError) { try Disk.clone(source, to: target) }
+
+    /// Keeps a model with its external data and its adapter, by the version's digest.
     package func keepModel(_ files: [(name: String, path: FilePath)], digest: String) throws(LandingError) {
         let target = models.appending(digest)
         if try Disk.status(target) != nil { return }

@@ -1,3 +1,6 @@
+import Foundation
+import Landing
+
 /// What an attempt answers with: what it wrote, or why not. It never throws: a failure is an answer too.
 package struct AttemptResult: Codable, Sendable {
     package struct WrittenFile: Codable, Sendable, Equatable {
@@ -40,4 +43,13 @@ package struct AttemptResult: Codable, Sendable {
     }
 
     package var succeeded: Bool { failure == nil }
+}
+
+extension AttemptResult.WrittenFile {
+    package var name: String { (path as NSString).lastPathComponent }
+}
+
+extension [AttemptResult.WrittenFile] {
+    /// Of the model that was written, as its version is told from others; nil where there is none.
+    package var modelDigest: String? { FileDigest.ofVersion(map { (name: $0.name, digest: $0.digest) }) }
 }

@@ -35,7 +35,7 @@ package struct AttemptSpec: Codable, Sendable {
         case decideModel
         /// Input `model`, the float model to train from, and `training`; output `model`, a directory to fill.
         case fineTune
-        /// Inputs `model`, `data`; output `output`, a file to write.
+        /// Inputs `model`, `data`, optionally `adapter`, where that is not beside the model; output `output`, a file to write.
         case score
     }
 

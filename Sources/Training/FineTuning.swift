@@ -8,14 +8,23 @@ package import ONNX
 package struct FineTuning: Sendable {
     /// The float parent. Its external data must be within it or beside it (`Model.directory`).
     package var model: Model
+    /// What stands beside the model already, and is part of what training starts from.
+    package var adapter: LowRankAdapter?
+    /// Whether trained adapters become part of the model's weights, or are an outcome of their own.
+    package var mergesAdapters: Bool
     package var data: LabelledData
     package var recipe: TrainingRecipe
     package var plan: TrainingPlan
     /// A folder of this run's own, which exists: packed rows and checkpoints. Whoever made it removes it once the outcome is safe.
     package var directory: String
 
-    package init(model: Model, data: LabelledData, recipe: TrainingRecipe, plan: TrainingPlan, directory: String) {
+    package init(
+        model: Model, adapter: LowRankAdapter? = nil, mergesAdapters: Bool = true, data: LabelledData, recipe: TrainingRecipe, plan: TrainingPlan,
+        directory: String
+    ) {
         self.model = model
+        self.adapter = adapter
+        self.mergesAdapters = mergesAdapters
         self.data = data
         self.recipe = recipe
         self.plan = plan
@@ -23,8 +32,14 @@ package struct FineTuning: Sendable {
     }
 
     package struct Outcome: Sendable {
-        /// That of the best epoch, which may be worse than the given one: whether it is taken is for a gate to say.
+        /// That of the best epoch, which may be worse than the given one: whether it is taken is for a gate to say. The given one where adapters are
+        /// not merged.
         package var model: Model
+        /// That of the best epoch, where adapters are not merged: together with `model` it is the outcome. What the run was given goes on in it; of
+        /// another rank or on other weights it was merged into `model` first.
+        package var adapter: LowRankAdapter?
+        /// Whether `model` is bit by bit the one that was given.
+        package var isModelAsGiven: Bool
         package var history: [EpochRecord]
         /// The epoch that is kept, from 1; without validation the last. 0, and the model as it was given, where the metric was never finite.
         package var bestEpoch: Int
@@ -50,6 +65,7 @@ package struct FineTuning: Sendable {
 
     /// Trains on the calling thread (and the engine's), reporting as it goes.
     package func run(_ control: TrainingControl = TrainingControl()) throws(TrainingError) -> Outcome {
-        try TrainingRun(self, control).outcome()
+        var run = TrainingRun(self, control)
+        return try run.outcome()
     }
 }

@@ -133,8 +133,8 @@ struct Audit: Encodable {
         if read.version != number || read.arrival != version.arrival {
             add(.card, card, "it is the card of version \(read.version), arrival \(read.arrival)")
         }
-        if let known = version.modelDigest, read.file(named: "model.onnx")?.digest != known {
-            add(.card, card, "it names another digest of model.onnx than the ledger does")
+        if let known = version.modelDigest, read.modelDigest != known {
+            add(.card, card, "it names another model than the ledger does")
         }
         for file in read.files {
             let path = directory + "/" + file.path

@@ -32,13 +32,19 @@ struct DescentOptions: ParsableArguments {
     var gate: GateArgument?
     @Option(name: .long, help: ArgumentHelp("Initializers that stay as they are.", valueName: "pattern")) var freeze: [String] = []
     @Option(name: .long, help: ArgumentHelp("Initializers that are trained though they look like constants; see gradients --list.", valueName: "pattern")) var train: [String] = []
-    @Flag(name: .long, help: "Train scale and bias of BatchNormalization too.") var trainBatchNormalization = false
-    @Option(name: .long, help: ArgumentHelp("Train low-rank factors of this rank instead of the weights, and merge them.", valueName: "rank")) var adapterRank: Int?
+    @Option(name: .long, help: "frozen, affine (scale and bias are trained) or train (on each batch's own statistics, which move the running ones).")
+    var batchNormalization: GradientDescent.BatchNormalization = .frozen
+    @Option(name: .long, help: ArgumentHelp("Train low-rank factors of this rank instead of the weights.", valueName: "rank")) var adapterRank: Int?
     @Option(name: .long, help: ArgumentHelp("The weights, or MatMul and Gemm nodes, that get adapters.", valueName: "pattern")) var adapterTarget: [String] = []
+    @Flag(name: .customLong("no-merge"), help: "Write the trained factors alone, as a .safetensors file, and leave the model as it is.") var keepsAdapters = false
     @Option(name: .long, help: "Of the split, the order of rows, dropout and adapters.") var seed = 0
 
     func validate() throws {
         guard (adapterRank == nil) == adapterTarget.isEmpty else { throw ValidationError("--adapter-rank and --adapter-target go together.") }
+        guard !keepsAdapters || adapterRank != nil else { throw ValidationError("--no-merge is of adapters: give --adapter-rank and --adapter-target.") }
+        guard adapterRank == nil || batchNormalization == .frozen else {
+            throw ValidationError("Beside adapters nothing else is trained: leave out --batch-normalization.")
+        }
         guard !nesterov || optimizer == .sgd else { throw ValidationError("--nesterov is of sgd.") }
         guard momentum == 0 || optimizer == .sgd || optimizer == .rmsprop else { throw ValidationError("--momentum is of sgd and rmsprop.") }
         guard warmUp >= 0, every >= 1, seed >= 0 else { throw ValidationError("--warm-up and --seed are at least 0 and --every at least 1.") }
@@ -53,9 +59,9 @@ struct DescentOptions: ParsableArguments {
             optimizer: OptimizerSetting(optimizer, learningRate: learningRate, weightDecay: weightDecay, momentum: momentum, nesterov: nesterov),
             epochs: epochs, batchSize: batchSize, schedule: ScheduleSetting(schedule, warmUp: warmUp, every: every, factor: factor),
             clipNorm: clipNorm, clipValue: clipValue, accumulate: accumulate, ema: ema, validation: validation, freeze: freeze, train: train,
-            batchNormalization: trainBatchNormalization ? .affine : .frozen, noDecay: noDecay, seed: seed,
+            batchNormalization: batchNormalization, noDecay: noDecay, seed: seed,
             earlyStopping: patience.map { .init(patience: $0, minimumImprovement: minimumImprovement) },
-            adapters: adapterRank.map { .init(rank: $0, targets: adapterTarget) })
+            adapters: adapterRank.map { .init(rank: $0, targets: adapterTarget, merge: !keepsAdapters) })
         return OptimizeStage(gradient: gradient, gate: gate?.gate ?? Gate())
     }
 
@@ -84,3 +90,4 @@ struct GateArgument: ExpressibleByArgument {
 
 extension OptimizerSetting.Kind: ExpressibleByArgument {}
 extension ScheduleSetting.Kind: ExpressibleByArgument {}
+extension GradientDescent.BatchNormalization: ExpressibleByArgument {}

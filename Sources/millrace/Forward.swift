@@ -19,6 +19,7 @@ struct Forward: ParsableCommand {
     @Argument(help: "An ONNX model.") var model: String
     @Argument(help: "The rows.") var data: String
     @Argument(help: "Where the outputs go.") var out: String
+    @Option(name: .long, help: ArgumentHelp("An adapter to apply. Default: adapter.safetensors beside the model.", valueName: "file")) var adapter: String?
     @Option(name: .long, help: ArgumentHelp("A column to carry through to the output.", valueName: "column")) var keep: [String] = []
     @Option(name: .long, help: ArgumentHelp("The columns of a model input: a pattern such as pixels=pixel_*, or names with commas.", valueName: "input=pattern"))
     var columns: [Assignment] = []
@@ -46,9 +47,7 @@ struct Forward: ParsableCommand {
             let loaded = try loadedModel(model)
             do { try loaded.safetyCheck() } catch { throw fail("\(model): \(error)") }
             let target = CanonicalPaths.absolute(out, root: ".")
-            if !force, FileManager.default.fileExists(atPath: target) { throw fail("\(out) is there. Name another file, or give --force.") }
-            let folder = (target as NSString).deletingLastPathComponent
-            guard FileManager.default.fileExists(atPath: folder) else { throw fail("\(out): there is no folder \(shownPath(folder)).") }
+            let folder = try Placing.target(out, replacing: force).deletingLastPathComponent().path
             let staged = "\(folder)/.\((target as NSString).lastPathComponent).\(getpid()).tmp"
             defer { unlink(staged) }
             guard FileManager.default.fileExists(atPath: data) else { throw fail("\(data): there is no such file.") }
@@ -69,17 +68,19 @@ struct Forward: ParsableCommand {
     private func spec(_ format: TableFormat, _ loaded: Model, staged: String) throws -> AttemptSpec {
         let modelPath = CanonicalPaths.absolute(model, root: ".")
         let dataPath = CanonicalPaths.absolute(data, root: ".")
-        let modelDigest = try FileDigest.of(FilePath(modelPath)).digest
+        let adapterPath = TunedModel.adapter(of: modelPath, given: adapter.map { CanonicalPaths.absolute($0, root: ".") })
+        let modelDigest = try TunedModel.digest(of: modelPath, adapter: adapterPath)
         let dataDigest = try FileDigest.of(FilePath(dataPath)).digest
         let read = try pipeline.map { try PipelineFile.load(path: $0, root: ".") }
         let given = read?.forward ?? ForwardStage()
         let mappings = outputs.isEmpty ? given.outputs : outputs.map { OutputMapping(output: $0.name, columns: $0.value) }
         let stage = ForwardStage(batchSize: batchSize.map { .rows($0) } ?? given.batchSize, threads: given.threads, outputs: mappings)
+        var inputs: [String: AttemptSpec.InputFile] = [
+            "model": .init(path: modelPath, digest: modelDigest), "data": .init(path: dataPath, digest: dataDigest),
+        ]
+        if let adapterPath { inputs["adapter"] = .init(path: adapterPath, digest: try FileDigest.of(FilePath(adapterPath)).digest) }
         return AttemptSpec(
-            run: 0, attempt: 1, pipeline: read?.name ?? "forward", goal: .score,
-            inputs: [
-                "model": .init(path: modelPath, digest: modelDigest), "data": .init(path: dataPath, digest: dataDigest),
-            ],
+            run: 0, attempt: 1, pipeline: read?.name ?? "forward", goal: .score, inputs: inputs,
             outputs: ["output": staged], schema: try read?.schema ?? schema(for: loaded), stages: [.deserialize(DeserializeStage()), .forward(stage)],
             format: format.kind.rawValue,
             provenance: [

@@ -1,6 +1,10 @@
 import ArgumentParser
 import Foundation
+import Landing
 import ONNX
+import Runner
+import SystemPackage
+import Training
 
 /// The model that a command names; messages name it too.
 func loadedModel(_ path: String) throws -> Model {
@@ -10,4 +14,16 @@ func loadedModel(_ path: String) throws -> Model {
     } catch {
         throw fail("\(path): \(error)")
     }
+}
+
+/// An adapter that was trained beside `model`, and no other.
+func loadedAdapter(_ path: String, of model: String) throws -> AdapterFile {
+    guard FileManager.default.fileExists(atPath: path) else { throw fail("\(path): there is no such file.") }
+    let file: AdapterFile
+    do throws(TrainingError) { file = try AdapterFile(reading: path) } catch { throw fail(error) }
+    let digest = try FileDigest.of(FilePath(model)).digest
+    guard file.base == digest else {
+        throw fail("\(path) was trained beside another model (\(file.base.shortDigest)) than \(model) (\(digest.shortDigest)).")
+    }
+    return file
 }

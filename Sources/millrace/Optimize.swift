@@ -14,7 +14,8 @@ struct Optimize: ParsableCommand {
         abstract: "Make a model better by gradient descent on labelled rows, without a daemon.",
         discussion: """
             The new model is the given one with other values in its trained initializers; the best epoch on the held-out rows is kept, and written \
-            if it is better there than the given model, or as --gate says. NEW appears whole or not at all. Killed or interrupted, the same command \
+            if it is better there than the given model, or as --gate says. With --no-merge, or merge: false in the pipeline, NEW.safetensors is an \
+            adapter that belongs to the model as it is. NEW appears whole or not at all. Killed or interrupted, the same command \
             goes on from its last checkpoint and gives the same bytes.
             Ends with 0 when NEW is there, 5 when the gate did not pass and nothing was written, 2 when the command line or the pipeline is wrong, and \
             1 when it cannot be trained.
@@ -24,6 +25,8 @@ struct Optimize: ParsableCommand {
     @Argument(help: "An ONNX model with float weights.") var model: String
     @Option(name: .long, help: ArgumentHelp("A file of labelled rows; as often as there are files.", valueName: "data")) var labelled: [String]
     @Option(name: .long, help: ArgumentHelp("Where the new model goes.", valueName: "new.onnx")) var out: String
+    @Option(name: .long, help: ArgumentHelp("An adapter that training goes on from. Default: adapter.safetensors beside the model.", valueName: "file"))
+    var adapter: String?
     @OptionGroup var columns: LabelledOptions
     @OptionGroup var descent: DescentOptions
     @Option(name: .long, help: ArgumentHelp("A pipeline to take the schema and the optimize stage from, in place of the options above.", valueName: "file"))
@@ -48,15 +51,14 @@ struct Optimize: ParsableCommand {
         try worded {
             let loaded = try loadedModel(model)
             do { try loaded.safetyCheck() } catch { throw fail("\(model): \(error)") }
-            if !force, FileManager.default.fileExists(atPath: out) { throw fail("\(out) is there. Name another file, or give --force.") }
-            let target = URL(fileURLWithPath: out).standardizedFileURL
+            let target = try Placing.target(out, replacing: force)
             let folder = target.deletingLastPathComponent().path
-            guard FileManager.default.fileExists(atPath: folder) else { throw fail("\(out): there is no folder \(shownPath(folder)).") }
             for file in labelled where !FileManager.default.fileExists(atPath: file) { throw fail("\(file): there is no such file.") }
             let directory = checkpoints ?? "\(folder)/.\(target.lastPathComponent).training"
             let isOurs = checkpoints == nil
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
             let (tuning, gate) = try tuning(loaded, directory)
+            try checkName(tuning)
             let outcome: FineTuning.Outcome
             do throws(TrainingError) {
                 outcome = try train(tuning)
@@ -68,7 +70,7 @@ struct Optimize: ParsableCommand {
                 throw failed(error, model)
             }
             let refusal = gate.refusal(of: outcome)
-            if refusal == nil { try write(outcome.model, to: target) }
+            if refusal == nil { try write(outcome, to: target) }
             if isOurs { try? FileManager.default.removeItem(atPath: directory) }
             try show(outcome, refusal)
             if let refusal {
@@ -89,6 +91,8 @@ struct Optimize: ParsableCommand {
         let settings = TrainingSettings(stage.gradient, gate: stage.gate, threads: threads ?? stage.gradient.threads ?? cores)
         var tuning = FineTuning(model: loaded, data: data, recipe: settings.recipe, plan: settings.plan, directory: directory)
         tuning.plan.checkpointSteps = checkpointSteps
+        tuning.mergesAdapters = stage.gradient.adapters?.merge ?? true
+        if let adapter = TunedModel.adapter(of: model, given: adapter) { tuning.adapter = try loadedAdapter(adapter, of: model).adapter }
         return (tuning, stage.gate)
     }
 
@@ -106,19 +110,24 @@ struct Optimize: ParsableCommand {
         return try tuning.run(TrainingControl(isCancelled: { cancellation.isCancelled }, progress: display.show))
     }
 
-    /// Weights files first, so that the graph never names what is not there.
-    private func write(_ tuned: Model, to target: URL) throws {
-        let name = target.lastPathComponent, folder = FilePath(target.deletingLastPathComponent().path)
-        // Checkpoints may be on another file system.
-        let staging = DurableFile.staging(for: folder.appending(name)).string
-        try? FileManager.default.removeItem(atPath: staging)
-        try FileManager.default.createDirectory(atPath: staging, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: staging) }
-        do {
-            for path in try tuned.write(to: staging + "/" + name) {
-                try DurableFile.publish(FilePath(path), as: folder.appending((path as NSString).lastPathComponent))
-            }
-        } catch { throw fail("\(out): \(error)") }
+    private func checkName(_ tuning: FineTuning) throws {
+        let isAdapter = !tuning.mergesAdapters && tuning.recipe.adapters != nil
+        guard out.hasSuffix(".safetensors") != isAdapter else { return }
+        throw fail(
+            isAdapter
+                ? "\(out): adapters that are not merged are written as a file of their own, whose name must end in .safetensors."
+                : "\(out): a model is written, and .safetensors is no name for one. For the adapter alone give --no-merge.", ExitStatus.badConfiguration)
+    }
+
+    private func write(_ outcome: FineTuning.Outcome, to target: URL) throws {
+        guard let adapter = outcome.adapter else { return try Placing.model(outcome.model, at: target) }
+        guard outcome.isModelAsGiven else {
+            throw fail("\(model): the adapter that it has is of another rank or on other weights than this one. Merge it first: millrace merge.")
+        }
+        let base = try FileDigest.of(FilePath(model)).digest
+        do throws(TrainingError) {
+            try AdapterFile(adapter, base: base).write(to: target.path)
+        } catch { throw fail(error) }
     }
 
     private func show(_ outcome: FineTuning.Outcome, _ refusal: String?) throws {

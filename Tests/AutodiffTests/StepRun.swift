@@ -9,11 +9,11 @@ struct StepRun {
     let session: StatefulSession
     let evaluation: Session
 
-    init(_ model: Model, _ recipe: TrainingRecipe, largestConstants: Int? = nil) throws {
+    init(_ model: Model, _ recipe: TrainingRecipe, adapter: LowRankAdapter? = nil, largestConstants: Int? = nil) throws {
         if let largestConstants {
-            graph = try StepGraph(model, recipe, largestConstants: largestConstants)
+            graph = try StepGraph(model, recipe, adapter: adapter, largestConstants: largestConstants)
         } else {
-            graph = try StepGraph(model, recipe)
+            graph = try StepGraph(model, recipe, adapter: adapter)
         }
         let slots = graph.slots.map {
             StatefulSession.Slot(name: $0.name, input: $0.input, output: $0.output, elementType: $0.elementType, shape: $0.shape)

@@ -24,6 +24,7 @@ final class ManualWorld {
     init(_ scenario: Scenario) throws {
         directory = try TemporaryDirectory("scenario")
         ledger = try RunLedger(stateDirectory: directory("state"))
+        publisher.keepsAdapters = scenario.hasAdapters
         pipeline = try PipelineFile.read(Array(scenario.pipeline.utf8), source: "p.yaml", root: "/nowhere")
         try start()
     }
@@ -119,6 +120,10 @@ final class ManualWorld {
             let found = try ledger.versions(pipeline: "p").first { $0.version == version }
             try check(found?.parent == parent, "\(String(describing: found?.parent))")
             try check(found?.parentDigest == publisher.published[parent]?.floatDigest, "\(String(describing: found?.parentDigest))")
+        case .expectModel(let version, let other):
+            try check(publisher.modelFiles[version] == publisher.modelFiles[other], "\(publisher.modelFiles)")
+            let digests = [version, other].map { publisher.published[$0]?.digest }
+            try check(digests[0] != digests[1], "one digest for two versions")
         case .expectActive(let version):
             try check(publisher.active == version, "\(String(describing: publisher.active))")
             try check(try ledger.activeVersion(pipeline: "p") == version, "another in the ledger")

@@ -8,6 +8,12 @@ import SystemPackage
 /// A disk as a dictionary, and an executor whose verdicts are in the contents: models `plusN` pass and others do not, data `rowsN` can be scored,
 /// labels `labelsN` make a model that adds N, those called `outliers` one that the gate refuses, and `badlabels` cannot be learnt from.
 final class MemoryPublisher: Publisher {
+    /// Whether what was learnt lands beside the model that it was learnt from.
+    var keepsAdapters = false
+    /// Of each version, the digest of its model file.
+    var modelFiles: [Int: String] = [:]
+    /// What models add, by their version's digest.
+    private var contents: [String: String] = [:]
     var files: [String: String] = [:]
     /// What each version adds, as `plusN`.
     var models: [Int: String] = [:]
@@ -21,9 +27,14 @@ final class MemoryPublisher: Publisher {
         func failed(_ kind: Failure.Kind) -> AttemptResult {
             AttemptResult(failure: Failure(kind, what: "it is \(input.digest)", place: input.path, remedy: ""))
         }
-        func model(_ content: String, _ report: TrainingReport?) -> AttemptResult {
-            let file = AttemptResult.WrittenFile(slot: "model", path: spec.outputs["model"]! + "/model.onnx", digest: "m-" + content, byteCount: 1)
-            return AttemptResult(training: report, files: [file])
+        func model(_ content: String, beside base: String? = nil, _ report: TrainingReport?) -> AttemptResult {
+            func file(_ name: String, _ digest: String) -> AttemptResult.WrittenFile {
+                .init(slot: "model", path: spec.outputs["model"]! + "/" + name, digest: digest, byteCount: 1)
+            }
+            var files = [file("model.onnx", base ?? "m-" + content)]
+            if base != nil { files.append(file("adapter.safetensors", "a-" + content)) }
+            contents[files.modelDigest!] = content
+            return AttemptResult(training: report, files: files)
         }
         switch spec.goal {
         case .decideModel:
@@ -33,12 +44,15 @@ final class MemoryPublisher: Publisher {
             return model(content, report)
         case .fineTune:
             if input.digest == "badlabels" { return failed(.badInput) }
-            let (content, report) = tuned(String(spec.inputs["model"]!.digest.dropFirst(2)), spec.training!)
-            guard let rejection = report.rejection else { return model(content, report) }
+            let parent = spec.inputs["model"]!.digest
+            let (content, report) = tuned(contents[parent]!, spec.training!)
+            guard let rejection = report.rejection else {
+                return model(content, beside: keepsAdapters ? modelFiles[published.first { $0.value.digest == parent }!.key] : nil, report)
+            }
             return AttemptResult(failure: rejection, training: report)
         case .score:
             guard input.digest.hasPrefix("rows") else { return failed(.badInput) }
-            let model = spec.inputs["model"]!.digest.dropFirst(2)
+            let model = contents[spec.inputs["model"]!.digest]!
             let file = AttemptResult.WrittenFile(slot: "output", path: spec.outputs["output"]!, digest: "\(input.digest)|\(model)", byteCount: 1)
             return AttemptResult(files: [file], rowCount: 3)
         }
@@ -83,8 +97,9 @@ final class MemoryPublisher: Publisher {
     func recover(_ outputs: [StagedOutput]) -> [Bool] { outputs.map { files[$0.target.string] == $0.digest } }
 
     func publish(_ model: DecidedModel, activate: Bool) -> String? {
-        let digest = model.files[0].digest
-        models[model.version] = String(digest.dropFirst(2))
+        let digest = model.files.modelDigest!
+        models[model.version] = contents[digest]
+        modelFiles[model.version] = model.files[0].digest
         published[model.version] = PublishedModel(
             digest: digest, floatDigest: digest, parentDigest: model.parent?.digest, training: model.training)
         if activate { active = model.version }

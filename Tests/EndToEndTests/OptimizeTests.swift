@@ -210,6 +210,47 @@ import Testing
         #expect(either.status == 1 && either.error.contains("--prediction logits"), "\(either.error)")
     }
 
+    /// The factors alone are written; with the model beside which they were trained they are the model that merging makes, by either way.
+    @Test func adaptersMayBeWrittenAlone() throws {
+        let directory = try scene()
+        let tuned = ["--epochs", "6", "--learning-rate", "0.01", "--adapter-rank", "4", "--adapter-target", "*", "--seed", "7", "--json"]
+        func command(_ words: [String]) throws -> String {
+            let answer = try DaemonProcess.command(words)
+            #expect(answer.status == 0, "\(answer.error)")
+            return answer.output
+        }
+        let beside = try command(optimize(directory, "a.safetensors", tuned + ["--no-merge"]))
+        let report = try JSONDecoder().decode(Report.self, from: Data(beside.utf8))
+        #expect(try #require(report.after["accuracy"]) > (#require(report.before["accuracy"])), "\(report.after)")
+        _ = try command(optimize(directory, "whole.onnx", tuned))
+        _ = try command(["merge", directory("undertrained.onnx"), directory("a.safetensors"), directory("merged.onnx")])
+
+        func scores(_ name: String, _ model: String, _ more: [String] = []) throws -> String {
+            _ = try command(["forward", directory(model), directory("labelled.csv"), directory(name)] + Array(Self.digits.prefix(4)) + more)
+            return try String(contentsOfFile: directory(name), encoding: .utf8)
+        }
+        let whole = try scores("whole.csv", "whole.onnx")
+        #expect(try scores("merged.csv", "merged.onnx") == whole)
+        #expect(try scores("beside.csv", "undertrained.onnx", ["--adapter", directory("a.safetensors")]) == whole)
+        #expect(try scores("plain.csv", "undertrained.onnx") != whole)
+
+        // Going on from it, and what does not go together.
+        let next = try command(optimize(directory, "b.safetensors", tuned + ["--no-merge", "--adapter", directory("a.safetensors")]))
+        #expect(try JSONDecoder().decode(Report.self, from: Data(next.utf8)).before["accuracy"] == report.after["accuracy"])
+        func refused(_ words: [String], _ status: Int32, _ said: String) throws {
+            let answer = try DaemonProcess.command(words)
+            #expect(answer.status == status && answer.error.contains(said), "\(answer.error)")
+        }
+        try refused(optimize(directory, "c.onnx", tuned + ["--no-merge"]), 2, "must end in .safetensors")
+        try refused(optimize(directory, "c.safetensors", tuned), 2, "give --no-merge")
+        try refused(optimize(directory, "c.safetensors", ["--no-merge"]), 2, "give --adapter-rank")
+        try refused(["merge", directory("whole.onnx"), directory("a.safetensors"), directory("c.onnx")], 1, "trained beside another model")
+        try refused(
+            ["forward", directory("whole.onnx"), directory("labelled.csv"), directory("c.csv"), "--adapter", directory("a.safetensors")]
+                + Array(Self.digits.prefix(4)), 1, "trained beside another model")
+        #expect(directory.files().allSatisfy { !$0.hasPrefix("c.") })
+    }
+
     @Test func backwardWritesOneArrayForEachInitializer() throws {
         let directory = try scene()
         let shared = ["backward", directory("undertrained.onnx"), directory("labelled.csv")] + Self.digits

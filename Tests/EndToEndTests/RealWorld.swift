@@ -17,9 +17,11 @@ final class RealWorld {
     private var dropped: [String: (role: Scenario.Role, digest: String)] = [:]
     private var isRunning = false
     private var isPaused = false
+    private let hasAdapters: Bool
 
     init(_ scenario: Scenario) throws {
         daemon = try DaemonProcess("scenario")
+        hasAdapters = scenario.hasAdapters
         try root.write(scenario.pipeline, to: "pipelines/p.yaml")
         try start()
     }
@@ -71,7 +73,7 @@ final class RealWorld {
     private func drop(_ role: Scenario.Role, _ name: String, _ content: String) throws {
         var bytes =
             switch role {
-            case .model: Self.model(content)
+            case .model: hasAdapters ? TinyModel.addingProduct(Float(content.dropFirst(4))!) : Self.model(content)
             case .labelled: Array(Self.labels(content).utf8)
             case .data: Array(Self.rows(content).utf8)
             }
@@ -185,6 +187,11 @@ final class RealWorld {
             try check(child.parent?.version == parent && child.parent?.digest == made.floatParent?.digest, "\(String(describing: child.parent))")
             let kept = root(".millrace/training/p/models/\(child.parent?.digest ?? "")/model.onnx")
             try check(FileManager.default.fileExists(atPath: kept), "it is not kept")
+        case .expectModel(let version, let other):
+            let files = try [version, other].map { try root.read("out/models/\($0)/model.onnx") }
+            try check(files[0] == files[1], "another")
+            let card = try card(version)
+            try check(card.file(named: Card.adapterFile) != nil && card.modelDigest != card.file(named: "model.onnx")?.digest, "\(card.files)")
         case .expectActive(let version):
             let found = String(decoding: try root.read("out/models/ACTIVE"), as: UTF8.self)
             try check(found == "\(version)\n", found)

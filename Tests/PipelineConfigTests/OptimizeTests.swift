@@ -46,7 +46,7 @@ import Testing
             { loss: { cross_entropy: { output: logits, label_smoothing: 0.1, class_weights: [1, 2.5] } },
                           optimizer: { sgd: { learning_rate: 0.1, momentum: 0.9, nesterov: true, weight_decay: 1.0e-4 } },
                           epochs: 3, batch_size: 8, schedule: { step: { warm_up: 5, every: 2, factor: 0.5 } }, clip_norm: 1, clip_value: 0.5,
-                          accumulate: 4, ema: 0.99, validation: 0.25, freeze: ["conv1.*", bias], batch_normalization: affine, no_decay: "*bias", seed: 7, train_on: new,
+                          accumulate: 4, ema: 0.99, validation: 0.25, freeze: ["conv1.*", bias], no_decay: "*bias", seed: 7, train_on: new,
                           early_stopping: { patience: 2, min_improvement: 0.01 }, adapters: { rank: 8, targets: ["*attn*"], merge: true },
                           threads: 2 }
             """, beside: "gate: { metric: f1, drop_at_most: 0.005 }", schema: "{ label: y, weight: w, classes: [a, b] }")
@@ -58,7 +58,7 @@ import Testing
                         optimizer: OptimizerSetting(.sgd, learningRate: 0.1, weightDecay: 1e-4, momentum: 0.9, nesterov: true), epochs: 3,
                         batchSize: 8, schedule: ScheduleSetting(.step, warmUp: 5, every: 2, factor: 0.5), clipNorm: 1, clipValue: 0.5,
                         accumulate: 4, ema: 0.99, validation: 0.25, freeze: ["conv1.*", "bias"],
-                        batchNormalization: .affine, noDecay: ["*bias"], seed: 7, trainOn: .new,
+                        noDecay: ["*bias"], seed: 7, trainOn: .new,
                         earlyStopping: .init(patience: 2, minimumImprovement: 0.01),
                         adapters: .init(rank: 8, targets: ["*attn*"]), threads: 2),
                     gate: Gate(metric: .f1, dropAtMost: 0.005)))
@@ -130,7 +130,7 @@ import Testing
             ("early_stopping: 3, validation: 0", "early_stopping: without held-out rows nothing says when to stop; write validation: 0.2, or remove it"),
             ("adapters: { targets: [a] }", "adapters.rank: missing; say how many columns the factors have, like rank: 8"),
             ("adapters: { rank: 8, targets: [] }", "adapters.targets: an empty list adapts nothing; name weights, like [\"*attn*\"]"),
-            ("adapters: { rank: 8, targets: [a], merge: false }", "adapters.merge: adapters that land beside the model are not implemented in this version; remove it: they are merged"),
+            ("batch_normalization: train, adapters: { rank: 8, targets: [a] }", "batch_normalization: beside adapters nothing else is trained; remove it, or the adapters"),
             ("adapters: { rank: 8, targets: [a], merge: no }", "adapters.merge: `no` is neither true nor false; write true or false, without quotes"),
         ])
     func badValues(text: String, expected: String) {
@@ -179,14 +179,14 @@ import Testing
         ("loss: { cross_entropy: { class_weights: [1, 2] } }", ""), ("loss: { cross_entropy: { output: a } }", ""), ("loss: { output: a }", ""),
         ("loss: { huber: { delta: 2 } }", ""), ("loss: { poisson: { rate: rate } }", ""), ("loss: { multilabel: { scores: logits } }", ""),
         ("loss: { binary_cross_entropy: { positive_weight: 2 } }", ""), ("loss: { cosine_embedding: { margin: 0.1 } }", ""),
-        ("loss: cross_entropy, batch_normalization: affine", ""), ("loss: cross_entropy, schedule: { cosine: { end: 0.1 } }", ""), ("loss: { quantile: { quantile: 0.9 } }", ""), ("loss: cross_entropy, epochs: 2", ""),
+        ("loss: cross_entropy, batch_normalization: affine", ""), ("loss: cross_entropy, batch_normalization: train", ""), ("loss: cross_entropy, schedule: { cosine: { end: 0.1 } }", ""), ("loss: { quantile: { quantile: 0.9 } }", ""), ("loss: cross_entropy, epochs: 2", ""),
         ("loss: cross_entropy, batch_size: 2", ""), ("loss: cross_entropy, optimizer: sgd", ""),
         ("loss: cross_entropy, optimizer: { adamw: { learning_rate: 2.0e-3 } }", ""), ("loss: cross_entropy, schedule: cosine", ""),
         ("loss: cross_entropy, schedule: { cosine: { warm_up: 9 } }", ""), ("loss: cross_entropy, clip_norm: 2", ""),
         ("loss: cross_entropy, clip_value: 2", ""), ("loss: cross_entropy, accumulate: 2", ""), ("loss: cross_entropy, ema: 0.9", ""),
         ("loss: cross_entropy, validation: 0.3", ""), ("loss: cross_entropy, freeze: [a]", ""), ("loss: cross_entropy, no_decay: [a]", ""),
         ("loss: cross_entropy, seed: 2", ""), ("loss: cross_entropy, train_on: new", ""), ("loss: cross_entropy, early_stopping: 2", ""),
-        ("loss: cross_entropy, adapters: { rank: 2, targets: [a] }", ""),
+        ("loss: cross_entropy, adapters: { rank: 2, targets: [a] }", ""), ("loss: cross_entropy, adapters: { rank: 2, targets: [a], merge: false }", ""),
         ("loss: cross_entropy, threads: 1", ""), ("loss: cross_entropy", "gate: { metric: auc }"), ("loss: cross_entropy", "gate: { drop_at_most: 1 }"),
     ]
 

@@ -4,7 +4,7 @@ import Foundation
 /// first of which is the title. Contents are tokens: models `plusN` (adds N), `broken` (no ONNX), `misfit` (other inputs); data
 /// `rowsN`, `bad` (a word where a number belongs); labels `labelsN` (x + N is right), `outliers` (a few far from x, which the gate refuses to
 /// follow), `badlabels` (a word where a number belongs). In a scenario that drops labels the pipeline trains, `with train_on all` on
-/// all that it was given.
+/// all that it was given; `with adapters beside` it trains adapters that land beside the model.
 package struct Scenario: Sendable, CustomStringConvertible {
     package enum Role: String, Sendable { case model, labelled, data }
     package enum State: String, Sendable { case done, waiting, rejected, quarantined, superseded }
@@ -26,6 +26,8 @@ package struct Scenario: Sendable, CustomStringConvertible {
         /// What the model of that version adds to x.
         case expectAdds(version: Int, Int)
         case expectParent(version: Int, Int)
+        /// The model file of that version is byte for byte that of another.
+        case expectModel(version: Int, of: Int)
         case expectActive(Int)
         case expectRuns(name: String, Int)
         case expectOrder(first: String, second: String)
@@ -53,14 +55,20 @@ package struct Scenario: Sendable, CustomStringConvertible {
         }
     }
 
+    package var hasAdapters: Bool { lines.contains { $0.statement == .with(key: "adapters", value: "beside") } }
+
     /// The pipeline `p` that the scenario is about.
     package var pipeline: String {
         var settings = ""
         var trainOn = "new"
-        for case .with(let key, let value) in lines.map(\.statement) {
+        for case .with(let key, let value) in lines.map(\.statement) where key != "adapters" {
             if key == "train_on" { trainOn = value } else { settings += "\(key): \(value)\n" + (key == "after" ? "archive: archive\n" : "") }
         }
-        let gradient = "loss: mean_squared_error, optimizer: { sgd: { learning_rate: 0.5 } }, epochs: 2, batch_size: 100, train_on: \(trainOn)"
+        // A product of two factors takes more and smaller steps than a sum.
+        let steps = hasAdapters
+            ? "optimizer: { sgd: { learning_rate: 0.05 } }, epochs: 100, adapters: { rank: 1, targets: [addend], merge: false }"
+            : "optimizer: { sgd: { learning_rate: 0.5 } }, epochs: 2"
+        let gradient = "loss: mean_squared_error, \(steps), batch_size: 100, train_on: \(trainOn)"
         let optimize = "optimize: { gradient: { \(gradient) }, gate: { metric: mae } }, "
         return """
             name: p
@@ -139,6 +147,8 @@ package struct Scenario: Sendable, CustomStringConvertible {
                 Int(words[3]).map { words[2] == "adds" ? .expectAdds(version: version, $0) : .expectParent(version: version, $0) }
             }
         case ("runs", 3): Int(words[2]).map { .expectRuns(name: words[1], $0) }
+        case ("version", 5) where words[2] == "model" && words[3] == "of":
+            Int(words[1]).flatMap { version in Int(words[4]).map { .expectModel(version: version, of: $0) } }
         case ("arrival", 4) where words[2] == "before": .expectOrder(first: words[1], second: words[3])
         case (_, 2): State(rawValue: words[1]).map { .expectState(name: words[0], $0, version: nil) }
         case (_, 4) where words[2] == "version":

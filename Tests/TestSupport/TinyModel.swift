@@ -13,6 +13,21 @@ package enum TinyModel {
         ])
     }
 
+    /// `y = x + o W` with `o` a column of ones and `W [1, 1]` the addend: a product, so that adapters have something to stand beside.
+    package static func addingProduct(_ addend: Float) -> [UInt8] {
+        func tensor(_ name: String, _ shape: [UInt64], _ value: Float) -> [UInt8] {
+            message(shape.map { .varint(1, $0) } + [.varint(2, 1), .bytes(8, name), .bytes(9, withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) })])
+        }
+        func node(_ type: String, _ inputs: [String], _ output: String) -> Field {
+            .bytes(1, message(inputs.map { .bytes(1, $0) } + [.bytes(2, output), .bytes(3, output), .bytes(4, type)]))
+        }
+        return model(graph: [
+            node("Mul", ["x", "zero"], "zeros"), node("Add", ["zeros", "one"], "ones"), node("MatMul", ["ones", "addend"], "product"),
+            node("Add", ["x", "product"], "y"), .bytes(2, "adding"), .bytes(5, tensor("addend", [1, 1], addend)), .bytes(5, tensor("zero", [1], 0)),
+            .bytes(5, tensor("one", [1], 1)), .bytes(11, column("x")), .bytes(12, column("y")),
+        ])
+    }
+
     /// One node of an operator that no engine has.
     package static func unknownOperator() -> [UInt8] {
         let node = message([.bytes(1, "x"), .bytes(2, "y"), .bytes(3, "odd"), .bytes(4, "NoSuchOperator")])

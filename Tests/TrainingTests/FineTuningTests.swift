@@ -147,6 +147,36 @@ import Testing
         #expect(outcome.untrained.keys.contains("w1"))
     }
 
+    /// Running statistics are initializers that batches move: written back, and gone on from after a kill.
+    @Test func batchNormalizationIsTrainedWhereAskedFor() throws {
+        let directory = try TemporaryDirectory("tuning")
+        var model = Models.perceptron()
+        model.graph.nodes[0].outputs = ["raw"]
+        model.graph.nodes.insert(Node("BatchNormalization", ["raw", "scale", "shift", "mean", "variance"], ["h"], name: "norm"), at: 1)
+        for (name, value) in [("scale", 1), ("shift", 0), ("mean", 0.1), ("variance", 2)] as [(String, Float)] {
+            model.graph.initializers.append(StoredTensor(name, .float32, [8], [Float](repeating: value, count: 8)))
+        }
+        var recipe = Self.crossEntropy
+        let statistics: Set = ["mean", "variance"]
+        func changed(_ tuned: Model) -> Set<String> {
+            Set(model.graph.initializers.map(\.name).filter { tuned.graph.initializer($0) != model.graph.initializer($0) })
+        }
+        recipe.batchNormalization = .affine
+        let affine = try tuning(directory, model: model, recipe: recipe, folder: "affine").run()
+        #expect(changed(affine.model) == ["w1", "b1", "w2", "b2", "scale", "shift"])
+        recipe.batchNormalization = .train
+        let trained = try tuning(directory, model: model, recipe: recipe, folder: "train").run()
+        #expect(changed(trained.model) == changed(affine.model).union(statistics) && trained.model.graph.nodes == model.graph.nodes)
+        #expect(statistics.isSubset(of: trained.trained) && statistics.isDisjoint(with: trained.untrained.keys))
+
+        let asked = Mutex(0)
+        let run = try tuning(directory, model: model, recipe: recipe, folder: "again")
+        #expect(throws: TrainingError.cancelled) {
+            try run.run(TrainingControl(isCancelled: { asked.withLock { $0 += 1; return $0 > 9 } }))
+        }
+        #expect(try bytes(run.run().model) == bytes(trained.model))
+    }
+
     @Test func weightsThatAreStoredInFloat16StaySo() throws {
         let directory = try TemporaryDirectory("tuning")
         let model = Models.perceptron(half: true)

@@ -14,8 +14,11 @@ struct AdaptedWeight: Sendable, Hashable {
 }
 
 extension AdaptedWeight {
-    /// Puts factors beside every weight that the patterns match, and the initializers that hold their first values.
-    static func attach(_ adapters: Adapters, seed: UInt64, to model: inout Model) throws(AutodiffError) -> [AdaptedWeight] {
+    /// Puts factors beside every weight that the patterns match, and the initializers that hold their first values: those of `start` where it has
+    /// some for that weight.
+    static func attach(
+        _ adapters: Adapters, startingFrom start: LowRankAdapter? = nil, seed: UInt64, to model: inout Model
+    ) throws(AutodiffError) -> [AdaptedWeight] {
         guard adapters.rank > 0, adapters.scale.isFinite else {
             throw .invalid(place: "adapters", reason: "the rank is \(adapters.rank) and the scale \(adapters.scale): both must be numbers above 0")
         }
@@ -46,8 +49,9 @@ extension AdaptedWeight {
                     weight: stored.name, down: builder.name(stored.name + "/down"), up: builder.name(stored.name + "/up"),
                     scale: adapters.scale / Double(adapters.rank), isTransposed: transposed)
                 adapted.append(made)
-                model.graph.initializers += made.firstValues(
-                    extents: extents, rank: adapters.rank, type: stored.elementType ?? .float32, &random)
+                let known = start?.factors.first { $0.weight == stored.name }
+                model.graph.initializers += try made.firstValues(
+                    extents: extents, rank: adapters.rank, type: stored.elementType ?? .float32, known, &random)
             }
             let emitted = builder.nodes.count
             made.append(beside: node, type: stored.elementType ?? .float32, to: &builder)
@@ -60,6 +64,10 @@ extension AdaptedWeight {
                     + (names.isEmpty ? "none" : names.prefix(12).joined(separator: ", ") + (names.count > 12 ? ", …" : "")))
         }
         for weight in adapted { try weight.checkReaders(index, model.graph) }
+        let weights = Set(adapted.map(\.weight))
+        if let left = start?.factors.first(where: { !weights.contains($0.weight) }) {
+            throw .invalid(place: "adapters", reason: "there is an adapter of '\(left.weight)' already, and adapters.targets leave that out: merge it first")
+        }
         model.graph.nodes = nodes
         model.graph.initializers += builder.initializers
         return adapted
@@ -81,8 +89,22 @@ extension AdaptedWeight {
         return (stored, isTransposed)
     }
 
-    /// `A` uniform in plus and minus `1 / sqrt(K)`, `B` 0: at first the model computes what it did before.
-    private func firstValues(extents: [Int], rank: Int, type: ElementType, _ random: inout SplitMix) -> [StoredTensor] {
+    /// Whether training goes on from these factors.
+    func takes(_ factors: LowRankAdapter.Factors, rank: Int) -> Bool {
+        factors.weight == weight && factors.isTransposed == isTransposed && factors.scale == scale && factors.down.shape.dimensions.last == rank
+    }
+
+    /// `A` uniform in plus and minus `1 / sqrt(K)`, `B` 0: at first the model computes what it did before. Or those that are there already.
+    private func firstValues(
+        extents: [Int], rank: Int, type: ElementType, _ known: LowRankAdapter.Factors?, _ random: inout SplitMix
+    ) throws(AutodiffError) -> [StoredTensor] {
+        if let known {
+            let fits = takes(known, rank: rank) && known.down.shape == [extents[0], rank] && known.up.shape == [rank, extents[1]]
+            guard fits, known.down.elementType == type, known.up.elementType == type else {
+                throw .invalid(place: "adapters", reason: "the adapter of '\(weight)' that is there has another rank, scale or shape: merge it first")
+            }
+            return [StoredTensor(down, known.down), StoredTensor(up, known.up)]
+        }
         let bound = 1 / Double(extents[0]).squareRoot()
         let a = (0..<extents[0] * rank).map { _ in random.symmetric() * bound }
         let shape: Shape = [extents[0], rank]
@@ -111,31 +133,5 @@ extension AdaptedWeight {
                 throw .invalid(place: reader.place, reason: "it also reads '\(weight)', which adapters would change for it too: take it out of adapters.targets")
             }
         }
-    }
-
-    /// `W + scale * A B` in the stored layout, summed in float64.
-    func merged(_ stored: Tensor, down: Tensor, up: Tensor) throws(AutodiffError) -> Tensor {
-        let rank = down.shape.dimensions.last ?? 0
-        guard let w = stored.doubles, let a = down.doubles, let b = up.doubles, stored.shape.rank == 2 else {
-            throw .invalid(place: "initializer '\(weight)'", reason: "adapters can be merged into float32 and float64 matrices only")
-        }
-        let rows = down.shape.dimensions[0], columns = up.shape.dimensions[1]
-        var result = w
-        for row in 0..<rows {
-            for inner in 0..<rank {
-                let factor = scale * a[row * rank + inner]
-                if factor == 0 { continue }
-                for column in 0..<columns {
-                    result[isTransposed ? column * rows + row : row * columns + column] += factor * b[inner * columns + column]
-                }
-            }
-        }
-        return stored.elementType == .float64 ? Tensor(.float64, stored.shape, result) : Tensor(.float32, stored.shape, result.map { Float($0) })
-    }
-}
-
-extension Tensor {
-    fileprivate var doubles: [Double]? {
-        elementType == .float64 ? values(as: Double.self) : elementType == .float32 ? values(as: Float.self)?.map(Double.init) : nil
     }
 }

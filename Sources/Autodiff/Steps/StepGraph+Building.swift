@@ -7,14 +7,18 @@ extension StepGraph {
     static let smallestHeld = 64 << 10
 
     /// Builds both graphs.
-    /// - Parameter model: as it came; it is brought into training form here.
+    /// - Parameters:
+    ///   - model: as it came; it is brought into training form here.
+    ///   - adapter: what stands beside it already and is trained on; its factors must be such as the recipe asks for (`LowRankAdapter.divided`).
     /// - Throws: `noRule` and the like for what cannot be differentiated, `nothingTrainable`, and `invalid` for a loss that does not fit the
     ///   model's outputs or a number that makes no sense.
-    package init(_ model: Model, _ recipe: TrainingRecipe, largestConstants: Int = largestConstants) throws(AutodiffError) {
+    package init(
+        _ model: Model, _ recipe: TrainingRecipe, adapter: LowRankAdapter? = nil, largestConstants: Int = largestConstants
+    ) throws(AutodiffError) {
         try recipe.check()
         var source = try model.inTrainingForm()
         var adapted: [AdaptedWeight] = []
-        if let adapters = recipe.adapters { adapted = try AdaptedWeight.attach(adapters, seed: recipe.seed, to: &source) }
+        if let adapters = recipe.adapters { adapted = try AdaptedWeight.attach(adapters, startingFrom: adapter, seed: recipe.seed, to: &source) }
 
         var evaluation = source
         let loss = try LossGraph.append(to: &evaluation, recipe.loss, outputs: recipe.outputs)
@@ -26,31 +30,40 @@ extension StepGraph {
         var step = evaluation
         let randomKey = try DropoutMasks.activate(in: &step)
         DropoutMasks.deactivate(in: &evaluation)
+        let running = recipe.batchNormalization == .train ? try BatchStatistics.activate(in: &step, frozen: recipe.freeze) : []
         let gradients = try ReverseMode.append(
             to: &step, loss: recipe.accumulate > 1 ? loss.sum : loss.mean, for: trainables.names)
         try trainables.keep { gradients[$0] != nil }
-        let held = Self.heldWeights(among: source.graph.initializers, in: evaluation, except: trainables.names, largestConstants)
+        let statistics = running.map(\.name)
+        let held = Self.heldWeights(among: source.graph.initializers, in: evaluation, except: trainables.names + statistics, largestConstants)
 
         let update = try UpdateGraph.append(to: &step, recipe, trainables.names, gradients.names, weight: loss.weight)
+        let slots = update.slots + running.compactMap { running in
+            source.graph.initializer(running.name).map { tensor in
+                Slot(
+                    name: running.name, kind: .statistic, input: running.name, output: running.next, elementType: tensor.elementType ?? .float32,
+                    shape: tensor.shape)
+            }
+        }
         step.keepOnly(
             outputs: [Value(loss.reportedMean, .tensor(.float32, [])), Value(loss.reportedWeight, .tensor(.float32, []))]
-                + update.slots.map { Value($0.output, .tensor($0.elementType, $0.shape)) })
-        step.lift(trainables.names + held)
+                + slots.map { Value($0.output, .tensor($0.elementType, $0.shape)) })
+        step.lift(trainables.names + statistics + held)
         step.graph.inputs += update.inputs
         evaluation.keepOnly(
             outputs: [Value(loss.reportedMean, .tensor(.float32, [])), Value(loss.reportedWeight, .tensor(.float32, []))]
                 + loss.scores.map { Value($0.name, .tensor($0.elementType, $0.dimensions)) })
-        evaluation.lift(trainables.names + held)
+        evaluation.lift(trainables.names + statistics + held)
 
         self.step = try step.withoutExternalData()
         self.evaluation = try evaluation.withoutExternalData()
         ports = Ports(
             target: loss.target, scores: loss.scores, sampleWeight: loss.sampleWeight, learningRate: update.learningRate, apply: update.apply,
             randomKey: randomKey, loss: loss.reportedMean, lossWeight: loss.reportedWeight)
-        slots = update.slots
+        self.slots = slots
         heldWeights = held
         classes = loss.classes
-        untrained = trainables.untrained
+        untrained = trainables.untrained.filter { !statistics.contains($0.name) }
         gradientForms = Dictionary(gradients.forms.map { ($0.node, $0.form) }, uniquingKeysWith: { first, _ in first })
         self.recipe = recipe
         self.source = source
@@ -74,6 +87,9 @@ extension TrainingRecipe {
         }
         try require(accumulate >= 1, "accumulate", "it is \(accumulate), and at least one batch makes a step")
         try require(weightDecay >= 0 && weightDecay.isFinite, "weight_decay", "it is \(weightDecay), and must be at least 0")
+        try require(
+            adapters == nil || batchNormalization == .frozen, "batch_normalization",
+            "it is \(batchNormalization.rawValue), and beside adapters nothing else is trained: leave it frozen")
         if let clipNorm { try require(clipNorm > 0 && clipNorm.isFinite, "clip_norm", "it is \(clipNorm), and must be above 0") }
         if let clipValue { try require(clipValue > 0 && clipValue.isFinite, "clip_value", "it is \(clipValue), and must be above 0") }
         if let average { try require(average > 0 && average < 1, "ema", "the decay is \(average), and must be between 0 and 1") }

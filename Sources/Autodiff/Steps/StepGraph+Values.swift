@@ -9,7 +9,7 @@ extension StepGraph {
         var values: [String: Tensor] = [:]
         for slot in slots {
             switch slot.kind {
-            case .parameter: values[slot.name] = try source.initialValue(slot.name)
+            case .parameter, .statistic: values[slot.name] = try source.initialValue(slot.name)
             case .average(let parameter): values[slot.name] = try source.initialValue(parameter)
             case .state:
                 guard let zeros = Tensor(zeros: slot.elementType, shape: slot.shape) else { throw .unknownValue(slot.name) }
@@ -28,14 +28,15 @@ extension StepGraph {
 
     /// `model` as it came, with trained values in its initializers and nothing else changed: rounded to the type that it stores, adapters
     /// merged into the weights they stand beside.
-    /// - Parameter parameters: by name, as the slots of kind `parameter` have them (or averages, under the parameters' names).
+    /// - Parameter parameters: by name, as the slots in `parameters` have them (or averages, under the parameters' names).
     package func model(_ model: Model, with parameters: [String: Tensor]) throws(AutodiffError) -> Model {
         var changed = parameters
+        for factors in try adapter(with: parameters)?.factors ?? [] {
+            changed[factors.weight] = try factors.merged(into: source.initialValue(factors.weight))
+        }
         for adapted in adapted {
-            guard let down = changed.removeValue(forKey: adapted.down), let up = changed.removeValue(forKey: adapted.up) else {
-                throw .unknownValue(adapted.down)
-            }
-            changed[adapted.weight] = try adapted.merged(source.initialValue(adapted.weight), down: down, up: up)
+            changed[adapted.down] = nil
+            changed[adapted.up] = nil
         }
         var result = model
         for position in result.graph.initializers.indices {
@@ -48,6 +49,18 @@ extension StepGraph {
         }
         if let left = changed.keys.min() { throw .unknownValue(left) }
         return result
+    }
+
+    /// The factors among `parameters`, as what stands beside the model; nil where the recipe has no adapters.
+    package func adapter(with parameters: [String: Tensor]) throws(AutodiffError) -> LowRankAdapter? {
+        guard recipe.adapters != nil else { return nil }
+        var factors: [LowRankAdapter.Factors] = []
+        for adapted in adapted {
+            guard let down = parameters[adapted.down], let up = parameters[adapted.up] else { throw .unknownValue(adapted.down) }
+            factors.append(
+                LowRankAdapter.Factors(weight: adapted.weight, down: down, up: up, scale: adapted.scale, isTransposed: adapted.isTransposed))
+        }
+        return LowRankAdapter(factors)
     }
 
     /// What `ports.randomKey` is fed in step `step`, a uint32 scalar.

@@ -11,7 +11,7 @@ package struct StepGraph: Sendable {
     package let step: Model
     package let evaluation: Model
     package let ports: Ports
-    /// What passes from one step to the next, parameters first, in a fixed order: read from `input`, written to `output`.
+    /// What passes from one step to the next, parameters first, statistics last, in a fixed order: read from `input`, written to `output`.
     package let slots: [Slot]
     /// Untrained weights that are inputs too, under their own names, since they are many bytes: whoever runs both graphs holds them once.
     package let heldWeights: [String]
@@ -78,6 +78,8 @@ package struct StepGraph: Sendable {
             /// The moving average of the parameter of this name.
             case average(of: String)
             case state
+            /// A running mean or variance of a BatchNormalization, which batches move: the model's as parameters are, but no gradient's.
+            case statistic
         }
         /// The parameter's own name; `exp_avg/NAME` and the like for what belongs to one; `step`.
         package let name: String
@@ -98,5 +100,6 @@ package struct StepGraph: Sendable {
         case number(Int64)
     }
 
-    package var parameters: [Slot] { slots.filter { $0.kind == .parameter } }
+    /// What is the model's: trained parameters, and running statistics that move with them.
+    package var parameters: [Slot] { slots.filter { $0.kind == .parameter || $0.kind == .statistic } }
 }

@@ -49,11 +49,14 @@ package struct TrainingRecipe: Sendable, Codable, Hashable {
     }
 }
 
-/// What is trained of a BatchNormalization in inference form. Its running mean and variance never are.
+/// What is trained of a BatchNormalization in inference form.
 package enum BatchNormalizationTraining: String, Sendable, Codable, Hashable {
     case frozen
-    /// Scale and bias.
+    /// Scale and bias; running mean and variance stay.
     case affine
+    /// Scale and bias, on batches that are normalized by their own statistics; running mean and variance move towards these in every batch, rows
+    /// that do not count included.
+    case train
 }
 
 /// Low-rank factors on chosen weights (Hu et al. 2021): `x W` becomes `x W + (scale / rank) (x A) B` with `A [K, rank]` seeded and

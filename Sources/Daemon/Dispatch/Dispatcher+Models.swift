@@ -9,7 +9,7 @@ extension Dispatcher {
     /// two finds it again.
     func publishModel(_ assignment: Assignment, _ result: AttemptResult, _ ends: inout Ends, at now: UTCTime) throws(LedgerError) {
         let pipeline = assignment.pipeline
-        guard let digest = result.files.first(where: { $0.path.hasSuffix("/model.onnx") })?.digest else {
+        guard let digest = result.files.modelDigest else {
             let lost = Failure(.executorLost, what: "the executor answered without a model", place: assignment.arrival.path, remedy: "It runs again.")
             return fail(assignment, lost, &ends, at: now)
         }

@@ -55,9 +55,19 @@ extension Model {
         }
     }
 
-    /// The model with all external data read into it; throws where that is unsafe, missing or does not fit.
-    package func embeddingExternalData() throws(ONNXError) -> Model {
-        guard hasExternalData else { return self }
+    /// External data of more bytes than this are better left in a file of their own than held in memory for one.
+    package static let largestEmbedded = 256 << 20
+
+    /// The model with all external data read into it, or as it is where they are more than `limit` bytes; throws where reading is unsafe, the data
+    /// are missing or do not fit.
+    package func embeddingExternalData(atMost limit: Int = .max) throws(ONNXError) -> Model {
+        var external = 0, found = false
+        forEachTensor { _, tensor in
+            guard tensor.isExternal else { return }
+            found = true
+            external = external.addingReportingOverflow(tensor.byteCount ?? 0).partialValue
+        }
+        guard found, external <= limit else { return self }
         let directory = try externalData()
         var model = self
         try model.mapTensors { (tensor, _) throws(ONNXError) in

@@ -51,15 +51,18 @@ package struct GradientDescent: Sendable, Equatable, Codable {
         }
     }
 
-    /// Low-rank factors on the weights that `targets` match, merged into them when the model is written.
+    /// Low-rank factors on the weights that `targets` match.
     package struct Adapters: Sendable, Equatable, Codable {
         package let rank: Int
         /// Patterns of names of initializers, or of the MatMul and Gemm nodes that multiply by them; never empty.
         package let targets: [String]
+        /// Whether they are merged into the weights when the model is written, or land as a file of their own beside the model as it was.
+        package let merge: Bool
 
-        package init(rank: Int, targets: [String]) {
+        package init(rank: Int, targets: [String], merge: Bool = true) {
             self.rank = rank
             self.targets = targets
+            self.merge = merge
         }
     }
 
@@ -82,8 +85,10 @@ package struct GradientDescent: Sendable, Equatable, Codable {
     package let validation: Double
     package enum BatchNormalization: String, Sendable, Equatable, Codable, CaseIterable {
         case frozen
-        /// Scale and bias are trained; running mean and variance never are.
+        /// Scale and bias are trained; running mean and variance stay.
         case affine
+        /// Scale and bias are trained, on batches normalized by their own mean and variance, towards which the running ones move.
+        case train
     }
 
     package let batchNormalization: BatchNormalization

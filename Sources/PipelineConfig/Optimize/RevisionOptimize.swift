@@ -25,6 +25,7 @@ extension CanonicalForm {
         if differs(\.trainOn) { add("gradient.train_on", [gradient.trainOn.rawValue]) }
         add("gradient.early_stopping", gradient.earlyStopping.map { ["\($0.patience)", "\($0.minimumImprovement)"] } ?? [])
         add("gradient.adapters", gradient.adapters.map { ["\($0.rank)"] + $0.targets.sorted() } ?? [])
+        if gradient.adapters?.merge == false { add("gradient.adapters.merge", ["false"]) }
         add("gradient.threads", gradient.threads.map { ["\($0)"] } ?? [])
         if stage.gate != Gate() { add("gate", [stage.gate.metric.rawValue, "\(stage.gate.dropAtMost)"]) }
     }

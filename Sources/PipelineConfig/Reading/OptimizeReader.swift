@@ -53,6 +53,10 @@ struct OptimizeReader {
             section.refuse(
                 .badValue, "early_stopping", "without held-out rows nothing says when to stop", "write validation: 0.2, or remove it")
         }
+        if descent.adapters != nil, descent.batchNormalization != .frozen {
+            section.refuse(
+                .badValue, "batch_normalization", "beside adapters nothing else is trained", "remove it, or the adapters")
+        }
         return loss == nil ? nil : descent
     }
 
@@ -76,11 +80,8 @@ struct OptimizeReader {
         if options.has("targets"), targets.isEmpty {
             options.refuse(.badValue, "targets", "an empty list adapts nothing", "name weights, like [\"*attn*\"]")
         }
-        if options.boolean("merge") == false {
-            options.refuse(
-                .notImplemented, "merge", "adapters that land beside the model are not implemented in this version", "remove it: they are merged")
-        }
-        return GradientDescent.Adapters(rank: options.integer("rank", in: 1...65_536) ?? 1, targets: targets)
+        return GradientDescent.Adapters(
+            rank: options.integer("rank", in: 1...65_536) ?? 1, targets: targets, merge: options.boolean("merge") ?? true)
     }
 
     // MARK: Gate

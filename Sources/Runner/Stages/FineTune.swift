@@ -29,12 +29,12 @@ struct FineTune {
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
         let written = directory + "/model.onnx"
-        let file = spec.goal == .fineTune ? try ModelFile(input.path, expected: input.digest) : try ModelFile(written, expected: nil)
+        let file = spec.goal == .fineTune ? try ModelFile(tuned: input.path, expected: input.digest) : try ModelFile(written, expected: nil)
         let parent = try file.parsed()
         var report = TrainingReport()
         var outcome: FineTuning.Outcome?
         do throws(Failure) {
-            outcome = try phases.time("train") { () throws(Failure) in try train(parent, &report) }
+            outcome = try phases.time("train") { () throws(Failure) in try train(parent, file.adapter, &report) }
             report.rejection = outcome.flatMap(rejection)
         } catch {
             // That nothing can be learnt from these labels is no reason to keep the model that arrived from landing.
@@ -48,14 +48,16 @@ struct FineTune {
             return
         }
         guard let outcome else { return }
-        try phases.time("write") { () throws(Failure) in try write(outcome.model, report, to: directory) }
+        try phases.time("write") { () throws(Failure) in try write(outcome, from: file, report, to: directory) }
         try ModelDecision(spec, interruption).accept(outcome.model, written: written, from: input, &phases, &result)
     }
 
     // MARK: Training
 
     /// Nil where no labels are left that can be learnt from.
-    private func train(_ parent: Model, _ report: inout TrainingReport) throws(Failure) -> FineTuning.Outcome? {
+    private func train(
+        _ parent: Model, _ adapter: AdapterFile?, _ report: inout TrainingReport
+    ) throws(Failure) -> FineTuning.Outcome? {
         var usable: [AttemptSpec.LabelledFile] = []
         for labelled in training.labelled {
             do throws(Failure) {
@@ -73,7 +75,8 @@ struct FineTune {
             report.hyperParameters = settings.told
             report.trainingData = usable.map { Card.TrainingData(path: $0.name, digest: $0.file.digest) }
             let run = FineTuning(
-                model: parent, data: spec.schema.labelledData(
+                model: parent, adapter: adapter?.adapter, mergesAdapters: stage.gradient.adapters?.merge ?? true,
+                data: spec.schema.labelledData(
                     usable.map(\.kept), inputs: parent.graph.inputs.map(\.name), hasTrees: parent.hasTrees, pinned: spec.columns),
                 recipe: settings.recipe, plan: settings.plan, directory: training.checkpoints)
             do throws(TrainingError) {
@@ -149,24 +152,54 @@ struct FineTune {
 
     // MARK: Writing
 
-    private func write(_ model: Model, _ report: TrainingReport, to directory: String) throws(Failure) {
+    /// The outcome as the new version's files: a model, or the model that was trained on, untouched, and an adapter beside it.
+    private func write(_ outcome: FineTuning.Outcome, from parent: ModelFile, _ report: TrainingReport, to directory: String) throws(Failure) {
+        let facts = facts(report)
         do {
-            var model = try model.embeddingExternalData()
-            for (key, value) in spec.provenance.sorted(by: { $0.key < $1.key }) { model.metadata[key] = value }
-            model.metadata["millrace.training.labels"] = report.trainingData.map { String($0.digest.prefix(12)) }.joined(separator: ",")
-            model.metadata["millrace.training.loss"] = stage.gradient.loss.kind.rawValue
-            model.metadata["millrace.training.epochs"] = "\(report.lossPerEpoch.count)"
-            if let gate = report.gate, let before = gate.before, let after = gate.after {
-                model.metadata["millrace.gate"] = "\(gate.metric) \(before) to \(after)"
+            var base = parent.digest
+            if !outcome.isModelAsGiven {
+                // Weights that are not in memory may be read from `directory` meanwhile.
+                let fresh = directory + ".tuned"
+                try empty(fresh)
+                var model = try outcome.model.embeddingExternalData(atMost: Model.largestEmbedded)
+                for (key, value) in facts { model.metadata[key] = value }
+                try model.write(to: fresh + "/model.onnx")
+                base = try FileDigest.of(FilePath(fresh + "/model.onnx")).digest
+                try? FileManager.default.removeItem(atPath: directory)
+                try FileManager.default.moveItem(atPath: fresh, toPath: directory)
+            } else if spec.goal == .fineTune {
+                try empty(directory)
+                // Its external data have their names from us: they lie beside it.
+                for name in ["model.onnx"] + outcome.model.externalDataLocations {
+                    let source = (parent.path as NSString).deletingLastPathComponent + "/" + name
+                    try KeptFiles.copy(FilePath(source), to: FilePath(directory + "/" + name))
+                }
             }
-            try? FileManager.default.removeItem(atPath: directory)
-            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-            try model.write(to: directory + "/model.onnx")
+            guard let adapter = outcome.adapter else { return }
+            let file = AdapterFile(adapter, base: base, facts: Dictionary(facts, uniquingKeysWith: { first, _ in first }))
+            try file.write(to: directory + "/" + Card.adapterFile)
         } catch let error as ONNXError {
             throw Failure(.badModel, what: "\(error)", place: specPlace(spec), remedy: "Export the model again.")
         } catch {
             throw Failure(.resource, what: "\(error)", place: directory, remedy: "It is tried again.")
         }
+    }
+
+    private func empty(_ directory: String) throws {
+        try? FileManager.default.removeItem(atPath: directory)
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    }
+
+    /// What the model's, or the adapter's, own metadata tell, in a fixed order.
+    private func facts(_ report: TrainingReport) -> [(key: String, value: String)] {
+        var facts = spec.provenance.sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value) }
+        facts.append(("millrace.training.labels", report.trainingData.map { String($0.digest.prefix(12)) }.joined(separator: ",")))
+        facts.append(("millrace.training.loss", stage.gradient.loss.kind.rawValue))
+        facts.append(("millrace.training.epochs", "\(report.lossPerEpoch.count)"))
+        if let gate = report.gate, let before = gate.before, let after = gate.after {
+            facts.append(("millrace.gate", "\(gate.metric) \(before) to \(after)"))
+        }
+        return facts
     }
 }
 

@@ -25,7 +25,9 @@ struct ForwardPass {
         else { throw Failure(.badInput, what: "the spec lacks a model, data, output or format", place: "run \(spec.run)", remedy: "Give all four slots.") }
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
-        let loaded = try phases.time("load") { () throws(Failure) in try models.load(model, threads: spec.limits.threads) }
+        let loaded = try phases.time("load") { () throws(Failure) in
+            try models.load(model, adapter: spec.inputs["adapter"]?.path, threads: spec.limits.threads)
+        }
         let rows = try phases.time("read") { () throws(Failure) in
             try Rows(data, loaded, spec.schema, wanted: stage.wantedRows, pinned: spec.columns)
         }

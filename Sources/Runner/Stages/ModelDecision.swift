@@ -27,7 +27,7 @@ struct ModelDecision {
         let model = try phases.time("check") { () throws(Failure) in try checked(input) }
         try phases.time("write") { () throws(Failure) in
             do {
-                var embedded = try model.embeddingExternalData()
+                var embedded = try model.embeddingExternalData(atMost: Model.largestEmbedded)
                 for (key, value) in spec.provenance.sorted(by: { $0.key < $1.key }) { embedded.metadata[key] = value }
                 try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
                 try embedded.write(to: copy)
@@ -47,7 +47,7 @@ struct ModelDecision {
     ) throws(Failure) {
         let directory = (copy as NSString).deletingLastPathComponent
         let session = try phases.time("load") { () throws(Failure) in
-            let file = try ModelFile(copy, expected: nil)
+            let file = try ModelFile(tuned: copy, expected: nil)
             return try file.session(of: try file.parsed(), options: SessionOptions(threads: spec.limits.threads))
         }
         let loaded = LoadedModel(session: session, hasTrees: model.hasTrees)

@@ -16,13 +16,16 @@ final class ModelLoader: Sendable {
 
     init(sessionBytes: Int) { sessions = SessionCache(byteLimit: sessionBytes) }
 
-    func load(_ model: AttemptSpec.InputFile, threads: Int) throws(Failure) -> LoadedModel {
+    /// - Parameters:
+    ///   - model: its digest covers its adapter.
+    ///   - adapter: where that stands, if it is not beside the model.
+    func load(_ model: AttemptSpec.InputFile, adapter: String? = nil, threads: Int) throws(Failure) -> LoadedModel {
         let options = SessionOptions(threads: threads)
         var failure: Failure?
         do throws(EngineError) {
             let session = try sessions.session(.init(digest: model.digest, options: options), byteCount: Rows.byteCount(model.path)) { () throws(EngineError) in
                 do throws(Failure) {
-                    let file = try ModelFile(model.path, expected: model.digest)
+                    let file = try ModelFile(tuned: model.path, adapter: adapter, expected: model.digest)
                     let parsed = try file.parsed()
                     treeModels.withLock { $0[model.digest] = parsed.hasTrees }
                     return try file.session(of: parsed, options: options)

@@ -22,7 +22,7 @@ package struct TrainingSettings {
             schedule: Schedule(scheduleShape, peak: gradient.optimizer.learningRate, warmUp: gradient.schedule.warmUp),
             weightDecay: gradient.optimizer.weightDecay, noDecay: gradient.noDecay, clipValue: gradient.clipValue, clipNorm: gradient.clipNorm,
             accumulate: gradient.accumulate, average: gradient.ema, freeze: gradient.freeze, train: gradient.train,
-            batchNormalization: gradient.batchNormalization == .affine ? .affine : .frozen,
+            batchNormalization: BatchNormalizationTraining(gradient.batchNormalization),
             adapters: gradient.adapters.map { Adapters(rank: $0.rank, targets: $0.targets) }, seed: UInt64(gradient.seed))
     }
 
@@ -66,8 +66,11 @@ package struct TrainingSettings {
             told[key] = .list(patterns.map { .text($0) })
         }
         if let adapters = gradient.adapters {
-            told["adapters"] = .table(["rank": .integer(Int64(adapters.rank)), "targets": .list(adapters.targets.map { .text($0) })])
+            told["adapters"] = .table([
+                "rank": .integer(Int64(adapters.rank)), "targets": .list(adapters.targets.map { .text($0) }), "merge": .flag(adapters.merge),
+            ])
         }
+        if gradient.batchNormalization != .frozen { told["batch_normalization"] = .text(gradient.batchNormalization.rawValue) }
         if let patience = gradient.earlyStopping?.patience { told["early_stopping"] = .integer(Int64(patience)) }
         return told
     }
@@ -86,6 +89,16 @@ extension Metric {
             case .r2: .r2
             case .loss: .loss
             }
+    }
+}
+
+extension BatchNormalizationTraining {
+    init(_ training: GradientDescent.BatchNormalization) {
+        switch training {
+        case .frozen: self = .frozen
+        case .affine: self = .affine
+        case .train: self = .train
+        }
     }
 }
 

@@ -39,7 +39,9 @@ package enum Safetensors {
     }
 
     /// All tensors of a file, in the order in which their bytes lie.
-    package static func read(_ path: String) throws(TrainingError) -> [(name: String, tensor: Tensor)] {
+    package static func read(_ path: String) throws(TrainingError) -> [(name: String, tensor: Tensor)] { try readAll(path).tensors }
+
+    package static func readAll(_ path: String) throws(TrainingError) -> (tensors: [(name: String, tensor: Tensor)], metadata: [String: String]) {
         func bad(_ reason: String) -> TrainingError { .cannotRead(path: path, reason: reason) }
         let file = try onDisk { () throws(LandingError) in try OpenFile(reading: FilePath(path)) }
         let size = try onDisk { () throws(LandingError) in try file.byteCount() }
@@ -70,7 +72,7 @@ package enum Safetensors {
             try onDisk { () throws(LandingError) in try file.read(into: buffer.mutableBytes, at: 8 + headerBytes + place.lowerBound) }
             tensors.append((name, Tensor(elementType: type, shape: shape, buffer: buffer)))
         }
-        return tensors
+        return (tensors, object["__metadata__"] as? [String: String] ?? [:])
     }
 
     private static func header(

@@ -1,8 +1,10 @@
+import Autodiff
 import Columnar
 import Engine
 import Landing
 import ONNX
 import SystemPackage
+import Tensors
 
 /// What a run's bytes follow from, as one digest: only what has the same one may go on from a checkpoint or use packed rows again.
 enum RunIdentity {
@@ -16,6 +18,10 @@ enum RunIdentity {
         }
         for location in run.model.externalDataLocations {
             lines.append("weights \(location) \(try digest((run.model.directory ?? ".") + "/" + location))")
+        }
+        for factors in run.adapter?.factors ?? [] {
+            let digests = [factors.down, factors.up].map { tensor in withExtendedLifetime(tensor) { FileDigest.of(bytes: tensor.bytes) } }
+            lines.append("adapter \(factors.weight) \(factors.scale) \(factors.isTransposed) \(digests)")
         }
         for file in run.data.files { lines.append("rows \(try digest(file.path)) \(file.format.map { "\($0)" } ?? "")") }
         var plan = run.plan

@@ -53,23 +53,23 @@ final class StepMachine {
         } catch { throw .cannotRead(path: "the checkpoint", reason: "it is not of this run: \(error)") }
     }
 
-    /// Copies of all values, in the slots' order.
-    var named: CheckpointStore.NamedTensors {
-        let values = step.values
-        return graph.slots.compactMap { slot in values[slot.name].map { (slot.name, $0) } }
-    }
+    /// All values, in the slots' order, in the engine's own memory: to be written down before the next step.
+    var named: CheckpointStore.NamedTensors { zip(graph.slots, step.inputs).compactMap { slot, input in input.value.tensor.map { (slot.name, $0) } } }
 
     /// Copies of what the model is evaluated and written with, by parameter: the moving averages where there are any.
-    var parameters: [String: Tensor] {
-        let values = step.values
-        var parameters: [String: Tensor] = [:]
+    func parameters() throws(TrainingError) -> [String: Tensor] {
+        var sources: [String: String] = [:]
         for slot in graph.slots {
             switch slot.kind {
-            case .parameter: if parameters[slot.name] == nil { parameters[slot.name] = values[slot.name] }
-            case .average(let name): parameters[name] = values[slot.name]
+            case .parameter, .statistic: if sources[slot.name] == nil { sources[slot.name] = slot.name }
+            case .average(let name): sources[name] = slot.name
             case .state: break
             }
         }
+        var parameters: [String: Tensor] = [:]
+        do throws(EngineError) {
+            for (parameter, slot) in sources { parameters[parameter] = try step.value(slot) }
+        } catch { throw Self.failed(error) }
         return parameters
     }
 

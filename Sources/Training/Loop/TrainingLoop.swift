@@ -68,7 +68,7 @@ struct TrainingLoop {
             let values = try measure()
             let epoch = checkpoint.epoch
             if rows.validation.rowCount == 0 || stopping.note(epoch: epoch, value: values[plan.metric] ?? .nan) {
-                bestParameters = machine.parameters
+                bestParameters = try machine.parameters()
                 checkpoint.bestEpoch = epoch
                 isBestSaved = false
             }
@@ -104,7 +104,7 @@ struct TrainingLoop {
             let ends = isLast || (checkpoint.batchesOfEpoch + 1) % run.recipe.accumulate == 0
             let answer = try machine.run(
                 batch, learningRate: rate(step: checkpoint.steps), number: checkpoint.batches, apply: ends, cancellation: control.engine)
-            guard answer.loss.isFinite else { throw diverged(batch, isStep: true) }
+            guard answer.loss.isFinite else { throw try diverged(batch, isStep: true) }
             if answer.lossWeight > 0 {
                 checkpoint.lossSum += answer.loss * answer.lossWeight
                 checkpoint.lossWeight += answer.lossWeight
@@ -136,16 +136,16 @@ struct TrainingLoop {
             if !answer.loss.isFinite, first == nil { first = batch }
             return answer
         }
-        if let first { throw diverged(first, isStep: false) }
+        if let first { throw try diverged(first, isStep: false) }
         return values
     }
 
     /// Called right after the step or measurement whose loss was no finite number.
-    private func diverged(_ batch: RowBatch, isStep: Bool) -> TrainingError {
+    private func diverged(_ batch: RowBatch, isStep: Bool) throws(TrainingError) -> TrainingError {
         let search = NonFiniteSearch(machine.graph, threads: plan.threads)
         // Not the values that the step made of it, but those that it began with.
         if isStep { _ = machine.stepBack() }
-        let layer = search.firstNonFinite(machine.evaluationFeeds(batch), parameters: machine.parameters)
+        let layer = search.firstNonFinite(machine.evaluationFeeds(batch), parameters: try machine.parameters())
         let step = checkpoint.steps + 1
         let isFirst = checkpoint.steps == 0
         return .diverged(

@@ -8,20 +8,25 @@ import Tensors
 /// One run of `FineTuning`, from packing the rows to the new model. Everything that a step depends on is in the checkpoint or follows
 /// from the run's own inputs, so that it does not matter how often the process was killed on the way.
 struct TrainingRun {
-    private let run: FineTuning
+    private var run: FineTuning
     private let control: TrainingControl
     private let clock = ContinuousClock()
+    /// Whether a part of what stood beside the model was merged into it.
+    private var isMerged = false
 
     init(_ run: FineTuning, _ control: TrainingControl) {
         self.run = run
         self.control = control
     }
 
-    func outcome() throws(TrainingError) -> FineTuning.Outcome {
+    mutating func outcome() throws(TrainingError) -> FineTuning.Outcome {
         try checkPlan()
         control.progress(TrainingProgress(.building))
         let graph: StepGraph
-        do throws(AutodiffError) { graph = try StepGraph(run.model, run.recipe) } catch { throw TrainingError(error) }
+        do throws(AutodiffError) {
+            try takeUpAdapter()
+            graph = try StepGraph(run.model, run.recipe, adapter: run.adapter)
+        } catch { throw TrainingError(error) }
         let ports = try run.model.rowPorts()
         try run.model.check(run.data.inputs)
         let identity = try RunIdentity.digest(run)
@@ -37,22 +42,40 @@ struct TrainingRun {
         return try told(loop, graph, rows, resumedAt)
     }
 
+    /// What is not trained on as it stands beside the model becomes part of it.
+    private mutating func takeUpAdapter() throws(AutodiffError) {
+        guard let adapter = run.adapter else { return }
+        let parts = try adapter.divided(by: run.mergesAdapters ? nil : run.recipe.adapters, in: run.model)
+        run.adapter = parts.continued.factors.isEmpty ? nil : parts.continued
+        guard !parts.rest.factors.isEmpty else { return }
+        run.model = try parts.rest.merged(into: run.model)
+        isMerged = true
+    }
+
     private func told(
         _ loop: TrainingLoop, _ graph: StepGraph, _ rows: RowStore, _ resumedAt: Int
     ) throws(TrainingError) -> FineTuning.Outcome {
         var tuned = run.model
-        if let best = loop.bestParameters {
-            do throws(AutodiffError) { tuned = try graph.model(run.model, with: best) } catch { throw TrainingError(error) }
-        }
+        var adapter: LowRankAdapter?
+        do throws(AutodiffError) {
+            if !run.mergesAdapters, run.recipe.adapters != nil {
+                let parameters: [String: Tensor]
+                if let best = loop.bestParameters { parameters = best } else { parameters = try graph.initialValues() }
+                adapter = try graph.adapter(with: parameters)
+            } else if let best = loop.bestParameters {
+                tuned = try graph.model(run.model, with: best)
+            }
+        } catch { throw TrainingError(error) }
         let point = loop.checkpoint
         func metrics(_ epoch: Int) -> [Metric: Double] {
             let record = point.history.first { $0.epoch == epoch }
             return Dictionary(uniqueKeysWithValues: (record?.validation ?? [:]).compactMap { name, value in Metric(rawValue: name).map { ($0, value) } })
         }
         return FineTuning.Outcome(
-            model: tuned, history: point.history, bestEpoch: point.bestEpoch, stoppedEarly: loop.stoppedEarly, before: metrics(0),
-            after: metrics(point.bestEpoch), trainingRows: rows.training.rowCount, validationRows: rows.validation.rowCount,
-            supersededRows: rows.facts.supersededRows, steps: point.steps,
+            model: tuned, adapter: adapter, isModelAsGiven: !isMerged && (adapter != nil || loop.bestParameters == nil), history: point.history,
+            bestEpoch: point.bestEpoch, stoppedEarly: loop.stoppedEarly, before: metrics(0), after: metrics(point.bestEpoch),
+            trainingRows: rows.training.rowCount, validationRows: rows.validation.rowCount, supersededRows: rows.facts.supersededRows,
+            steps: point.steps,
             columns: rows.facts.columns, trained: graph.parameters.map(\.name),
             untrained: Dictionary(graph.untrained.map { ($0.name, $0.reason) }, uniquingKeysWith: { first, _ in first }),
             gradientForms: graph.gradientForms, resumedAt: resumedAt)

@@ -3,7 +3,7 @@
     python make-golden.py
 
 Each NAME.onnx is a model (opset 17, float32 weights); NAME.golden.onnx holds arrays as initializers: batches, gradients, losses of
-trajectories. losses, optimizers and products (of mlp.onnx) hold arrays alone. The tests need neither Python nor this script.
+trajectories. losses, optimizers, statistics and products (of mlp.onnx) hold arrays alone. The tests need neither Python nor this script.
 """
 import io
 import math
@@ -143,6 +143,38 @@ def cnn():
         bn.bias.data = draw(g, 8) * 0.2
     x, y = draw(g, BATCHES, 6, 2, 8, 8), torch.randint(0, 3, (BATCHES, 6), generator=g)
     module_case("cnn", module, [x], y, F.cross_entropy)
+    return module, x, y
+
+
+def trained_statistics(module, x, y):
+    """BatchNormalization as `train()` has it, of images and of rows: losses, and what running statistics and weights are in the end."""
+    torch.manual_seed(21)
+    g = torch.Generator().manual_seed(21)
+    rows = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16, momentum=0.3), nn.Tanh(), nn.Linear(16, 3))
+    # As after some training; fresh ones equal weights and biases, and the exporter stores what is equal once.
+    rows[1].running_mean.data, rows[1].running_var.data = draw(g, 16) * 0.1, draw(g, 16).abs() + 0.5
+    rows[1].weight.data, rows[1].bias.data = 1 + draw(g, 16) * 0.2, draw(g, 16) * 0.2
+    rows_x, rows_y = draw(g, BATCHES, 12, 8), torch.randint(0, 3, (BATCHES, 12), generator=g)
+    rows, _, _ = module_case("normed", rows, [rows_x], rows_y, F.cross_entropy)
+    arrays = {}
+    for name, module, x, y in (("cnn", module, x, y), ("normed", rows, rows_x, rows_y)):
+        module.train()
+        parameters = list(module.parameters())
+        optimizer = torch.optim.SGD(parameters, lr=0.05)
+        losses = []
+        for step in range(20):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(module(x[step % BATCHES]), y[step % BATCHES])
+            losses.append(loss.item())
+            loss.backward()
+            optimizer.step()
+        arrays[f"{name}/losses"] = np.array(losses)
+        module.eval()
+        arrays[f"{name}/evaluated/losses"] = np.array([F.cross_entropy(module(x[b]), y[b]).item() for b in range(BATCHES)])
+        for key, value in list(module.named_parameters()) + list(module.named_buffers()):
+            if value.is_floating_point():
+                arrays[f"{name}/after/{key}"] = value.detach().numpy().copy()
+    save("statistics", arrays)
 
 
 class Block(nn.Module):
@@ -302,7 +334,7 @@ if __name__ == "__main__":
     perceptron = mlp()
     optimizers(*perceptron)
     products(*perceptron)
-    cnn()
+    trained_statistics(*cnn())
     transformer()
     recurrent("LSTM")
     recurrent("GRU")

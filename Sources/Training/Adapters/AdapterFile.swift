@@ -1,0 +1,64 @@
+package import Autodiff
+import Foundation
+import Tensors
+
+/// An adapter as a file of its own, beside the model that it was trained for: safetensors with `WEIGHT/down [K, rank]` and `WEIGHT/up [rank, M]`
+/// for each adapted weight. Its metadata say which model, and for each weight the scale and whether the model stores it transposed.
+package struct AdapterFile: Sendable {
+    package var adapter: LowRankAdapter
+    /// SHA-256 of the model's own file.
+    package var base: String
+    /// Whatever else is known of it.
+    package var facts: [String: String]
+
+    private static let format = "millrace.adapter", newest = "1"
+    private static let baseKey = "millrace.adapter.base", weightsKey = "millrace.adapter.weights"
+
+    private struct Weight: Codable {
+        let name: String
+        let scale: Double
+        let transposed: Bool
+    }
+
+    package init(_ adapter: LowRankAdapter, base: String, facts: [String: String] = [:]) {
+        self.adapter = adapter
+        self.base = base
+        self.facts = facts
+    }
+
+    package init(reading path: String) throws(TrainingError) {
+        let (tensors, metadata) = try Safetensors.readAll(path)
+        func bad(_ reason: String) -> TrainingError { .cannotRead(path: path, reason: reason) }
+        guard let version = metadata[Self.format], let base = metadata[Self.baseKey], let text = metadata[Self.weightsKey] else {
+            throw bad("it is no adapter of ours: its metadata lack \(Self.format), \(Self.baseKey) or \(Self.weightsKey)")
+        }
+        guard version == Self.newest else { throw bad("it is an adapter of format \(version), and this version reads \(Self.newest)") }
+        guard let weights = try? JSONDecoder().decode([Weight].self, from: Data(text.utf8)) else { throw bad("its list of weights is not to be read") }
+        let byName = Dictionary(tensors.map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
+        guard byName.count == 2 * weights.count else { throw bad("it has \(byName.count) tensors for \(weights.count) weights") }
+        var factors: [LowRankAdapter.Factors] = []
+        for weight in weights {
+            guard let down = byName[weight.name + "/down"], let up = byName[weight.name + "/up"] else { throw bad("it lacks the factors of '\(weight.name)'") }
+            factors.append(.init(weight: weight.name, down: down, up: up, scale: weight.scale, isTransposed: weight.transposed))
+        }
+        adapter = LowRankAdapter(factors)
+        self.base = base
+        facts = metadata.filter { ![Self.format, Self.baseKey, Self.weightsKey].contains($0.key) }
+    }
+
+    /// Whole under the name or not at all; the same adapter gives the same bytes.
+    package func write(to path: String) throws(TrainingError) {
+        let weights = adapter.factors.map { Weight(name: $0.weight, scale: $0.scale, transposed: $0.isTransposed) }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        var metadata = facts
+        metadata[Self.format] = Self.newest
+        metadata[Self.baseKey] = base
+        do { metadata[Self.weightsKey] = String(decoding: try encoder.encode(weights), as: UTF8.self) } catch {
+            throw .cannotWrite(path: path, reason: "\(error)")
+        }
+        try Safetensors.write(
+            adapter.factors.flatMap { [(name: $0.weight + "/down", tensor: $0.down), (name: $0.weight + "/up", tensor: $0.up)] }, metadata: metadata,
+            to: path)
+    }
+}

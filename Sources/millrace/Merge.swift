@@ -1,0 +1,33 @@
+import ArgumentParser
+import Autodiff
+import Foundation
+import ONNX
+import Training
+
+struct Merge: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make one plain model of a model and an adapter that was trained beside it.",
+        discussion: """
+            OUT is MODEL with the products of the adapter's factors added to its weights, and nothing else changed; it loads wherever MODEL does. \
+            OUT appears whole or not at all.
+            """)
+
+    @Argument(help: "The model that the adapter was trained beside.") var model: String
+    @Argument(help: "The adapter, as optimize and pipelines with merge: false write it.") var adapter: String
+    @Argument(help: "Where the merged model goes. Above 2 GiB the weights go beside it as OUT.data.") var out: String
+    @Flag(name: .long, help: "Replace OUT where it is there.") var force = false
+
+    func run() throws {
+        try worded {
+            let target = try Placing.target(out, replacing: force)
+            let loaded = try loadedModel(model)
+            do { try loaded.safetyCheck() } catch { throw fail("\(model): \(error)") }
+            let file = try loadedAdapter(adapter, of: model)
+            var merged: Model
+            do { merged = try file.adapter.merged(into: loaded) } catch { throw fail("\(adapter): \(error)") }
+            for (key, value) in file.facts.sorted(by: { $0.key < $1.key }) { merged.metadata[key] = value }
+            try Placing.model(merged, at: target)
+            print("\(out): \(file.adapter.factors.count) weights changed")
+        }
+    }
+}
