@@ -120,7 +120,11 @@ package final class PipelineDaemon: Service {
         let numbering = NamedThread("intake") { [self] in number() }
         let watching = NamedThread("watch") { [self] in watch() }
         let edits = ConfigWatch(files: pipelineFiles.paths, logger: log)
-        let reloading = options.once ? nil : NamedThread("edits") { [self] in edits.run { _ in reload() } }
+        let reloading = options.once ? nil : NamedThread("edits") { [self] in
+            // Edits from before the watch knew the files.
+            reload()
+            edits.run { _ in reload() }
+        }
         log.notice(
             "running", metadata: ["pipelines": "\(pipelineFiles.inForce.map(\.name))", "jobs": "\(options.jobs)", "root": "\(options.root)"])
         await withGracefulShutdownHandler {

@@ -10,7 +10,7 @@ package final class ConfigWatch: Sendable {
         var isStopped = false
     }
 
-    private struct File {
+    private struct File: Sendable {
         var content: Data?
         var stamp: FileStamp?
         /// Since when it is missing; told once that lasts, since editors remove a file before they put the new one there.
@@ -22,27 +22,28 @@ package final class ConfigWatch: Sendable {
     /// Where inotify is blind this is how an edit is seen, and how a deletion is told from a replacement.
     private static let safetyInterval: Duration = .seconds(1)
 
-    private let initial: [String]
+    private let initial: [String: File]
     private let logger: Logger
     private let mailbox = Mutex(Mailbox())
     private let wake = WakePipe()
 
+    /// What stands there now counts as known.
+    ///
     /// - Parameter files: absolute paths.
     package init(files: [String], logger: Logger = Logger(label: "millrace.config-watch")) {
-        initial = files
+        initial = Dictionary(files.map { ($0, Self.look(at: $0)) }, uniquingKeysWith: { first, _ in first })
         self.logger = logger
     }
 
     /// Watches on the calling thread until `stop`; calls back on it with the path of each file, as it was given, whose content is not what
-    /// it was, or that has been gone for a second. What stands there at the start counts as known.
+    /// it was, or that has been gone for a second.
     package func run(changed: @Sendable (String) -> Void) {
         let clock = WatchClock.system
         var events: InotifyEvents?
         do throws(WatcherError) { events = try InotifyEvents(wake: wake.writer) } catch { logger.warning("\(error)") }
-        var files: [String: File] = [:]
+        var files = initial
         var tokens: [String: Int] = [:]
         var lastToken = 0
-        for path in initial { files[path] = File(content: Self.content(path), stamp: FileStamp(path: path)) }
         Self.watch(files.keys, &tokens, &lastToken, events)
         var checkAt = clock.now() + Self.safetyInterval
         var isHinted = false
@@ -54,7 +55,7 @@ package final class ConfigWatch: Sendable {
             if mail.isStopped { break }
             if let wanted = mail.files {
                 for path in files.keys where !wanted.contains(path) { files[path] = nil }
-                for path in wanted where files[path] == nil { files[path] = File(content: Self.content(path), stamp: FileStamp(path: path)) }
+                for path in wanted where files[path] == nil { files[path] = Self.look(at: path) }
                 Self.watch(files.keys, &tokens, &lastToken, events)
             }
             var heard: [DirectoryEvent] = []
@@ -102,6 +103,12 @@ package final class ConfigWatch: Sendable {
         if content == file.content { return false }
         file.content = content
         return true
+    }
+
+    /// The stamp first: what is written in between then differs from it.
+    private static func look(at path: String) -> File {
+        let stamp = FileStamp(path: path)
+        return File(content: content(path), stamp: stamp)
     }
 
     private static func content(_ path: String) -> Data? { FileManager.default.contents(atPath: path) }

@@ -5,7 +5,7 @@ extension GradientRows {
     /// X `[5, 3, 2]`, with weights, biases, lengths and states as asked.
     private static func layer(
         _ operatorType: String, gates: Int, _ variant: String, direction: String = "forward", bias: Bool = true, lengths: [Int64]? = nil,
-        states: Bool = false, seeded: [Int]? = nil, _ attributes: [Attribute] = []
+        states: Bool = false, peepholes: Bool = false, seeded: [Int]? = nil, _ attributes: [Attribute] = []
     ) -> GradientCase {
         let (steps, rows, inputs, hidden) = (5, 3, 2, 4)
         let directions = direction == "bidirectional" ? 2 : 1
@@ -17,6 +17,10 @@ extension GradientRows {
             lengths.map { .int32($0) },
         ]
         if states { operands += [.float(state)] + (gates == 4 ? [.float(state)] : []) }
+        if peepholes {
+            operands += [Operand?](repeating: nil, count: 7 - operands.count)
+            operands.append(.float([directions, 3 * hidden], narrow))
+        }
         while operands.last.map({ $0 == nil }) ?? false { operands.removeLast() }
         return row(operatorType, operands, [int("hidden_size", Int64(hidden)), string("direction", direction)] + attributes, variant) {
             $0.outputCount = gates == 4 ? 3 : 2
@@ -36,7 +40,25 @@ extension GradientRows {
         layer("LSTM", gates: 4, "last cell only", seeded: [2]),
         layer("LSTM", gates: 4, "lengths", lengths: [5, 2, 3], states: true),
         layer("LSTM", gates: 4, "lengths in both directions", direction: "bidirectional", lengths: [5, 2, 3], states: true),
+        layer("LSTM", gates: 4, "peepholes", peepholes: true),
+        layer("LSTM", gates: 4, "peepholes, lengths in both directions", direction: "bidirectional", lengths: [5, 2, 3], states: true, peepholes: true),
+        layer("LSTM", gates: 4, "peepholes, last cell only", peepholes: true, seeded: [2]),
+        layer("LSTM", gates: 4, "coupled gates", states: true, [int("input_forget", 1)]),
+        layer("LSTM", gates: 4, "coupled gates with peepholes", states: true, peepholes: true, [int("input_forget", 1)]),
+        layer("LSTM", gates: 4, "clip", states: true, [float("clip", 0.7)]),
+        layer("LSTM", gates: 4, "clip and peepholes", states: true, peepholes: true, [float("clip", 0.7)]),
+        layer(
+            "LSTM", gates: 4, "other activations", states: true,
+            [strings("activations", ["HardSigmoid", "Softsign", "ScaledTanh"]), floats("activation_alpha", [0.3, 0.8]), floats("activation_beta", [0.4, 1.2])]),
+        layer(
+            "LSTM", gates: 4, "other activations in both directions", direction: "bidirectional", lengths: [5, 2, 3],
+            [strings("activations", ["Sigmoid", "Elu", "Softplus", "Affine", "Tanh", "Softsign"]), floats("activation_alpha", [0.7, 0.5]), floats("activation_beta", [0.2])]),
         layer("GRU", gates: 3, "forward"),
+        layer("GRU", gates: 3, "clip", states: true, [float("clip", 0.6)]),
+        layer("GRU", gates: 3, "clip, linear before reset", states: true, [float("clip", 0.6), int("linear_before_reset", 1)]),
+        layer(
+            "GRU", gates: 3, "other activations", direction: "bidirectional", lengths: [5, 2, 3], states: true,
+            [strings("activations", ["HardSigmoid", "ScaledTanh", "Sigmoid", "Elu"]), floats("activation_alpha", [0.25, 0.9, 0.6]), floats("activation_beta", [0.45, 0.8])]),
         layer("GRU", gates: 3, "linear before reset", states: true, [int("linear_before_reset", 1)]),
         layer("GRU", gates: 3, "both directions, linear before reset", direction: "bidirectional", states: true, [int("linear_before_reset", 1)]),
         layer("GRU", gates: 3, "both directions", direction: "bidirectional", states: true),
@@ -44,6 +66,13 @@ extension GradientRows {
         layer("GRU", gates: 3, "last state only, no biases", bias: false, seeded: [1]),
         layer("RNN", gates: 1, "forward"),
         layer("RNN", gates: 1, "both directions with lengths", direction: "bidirectional", lengths: [4, 5, 2], states: true),
-        layer("RNN", gates: 1, "sigmoid", [Attribute("activations", .strings(["Sigmoid"]))]),
+        layer("RNN", gates: 1, "sigmoid", [strings("activations", ["Sigmoid"])]),
+        layer("RNN", gates: 1, "clip", states: true, [float("clip", 0.5)]),
+    ] + ["Relu", "Affine", "LeakyRelu", "ThresholdedRelu", "ScaledTanh", "HardSigmoid", "Elu", "Softsign", "Softplus"].map { activation in
+        layer("RNN", gates: 1, activation, states: true, [strings("activations", [activation])])
+    } + [
+        layer(
+            "RNN", gates: 1, "other activations in both directions", direction: "bidirectional",
+            [strings("activations", ["LeakyRelu", "ThresholdedRelu"]), floats("activation_alpha", [0.3, 0.2])]),
     ]
 }

@@ -12,8 +12,10 @@ extension WithInotify {
             let watch: ConfigWatch
             private let changes = Mutex<[String]>([])
 
-            init(_ files: [String]) {
-                watch = ConfigWatch(files: files)
+            convenience init(_ files: [String]) { self.init(ConfigWatch(files: files)) }
+
+            init(_ watch: ConfigWatch) {
+                self.watch = watch
                 let thread = Thread { [self] in watch.run { path in changes.withLock { $0.append(path) } } }
                 thread.start()
             }
@@ -51,6 +53,18 @@ extension WithInotify {
             try await run.settle()
             #expect(run.all == [path, path])
             run.watch.stop()
+        }
+
+        /// What was there when the watch was made is known, and not what is there when its thread comes to look.
+        @Test func anEditBeforeTheWatchRunsIsSeen() async throws {
+            let base = try TemporaryDirectory("config")
+            let path = try base.write("a: 1\n", to: "p.yaml")
+            let watch = ConfigWatch(files: [path])
+            try base.write("a: 2\n", to: "sedAbCdEf")
+            #expect(rename(base("sedAbCdEf"), path) == 0)
+            let run = Run(watch)
+            try await run.until(1, "sed")
+            watch.stop()
         }
 
         @Test func aConfigMapSwapIsSeen() async throws {

@@ -10,9 +10,9 @@ import Tensors
 /// `T` steps, `B` rows, `I` inputs, `H` hidden values, `D` directions, `G` gates. Steps at or behind a row's sequence length hand the state on.
 enum Recurrent {
     static let rules: [String: GradientRule] = [
-        "LSTM": { (c) throws(AutodiffError) in try rule(c, gates: 4, activations: ["Sigmoid", "Tanh", "Tanh"], longShortTerm) },
-        "GRU": { (c) throws(AutodiffError) in try rule(c, gates: 3, activations: ["Sigmoid", "Tanh"], gated) },
-        "RNN": { (c) throws(AutodiffError) in try rule(c, gates: 1, activations: ["Tanh"], simple) },
+        "LSTM": { (c) throws(AutodiffError) in try rule(c, gates: 4, activations: [.sigmoid, .tanh, .tanh], longShortTerm) },
+        "GRU": { (c) throws(AutodiffError) in try rule(c, gates: 3, activations: [.sigmoid, .tanh], gated) },
+        "RNN": { (c) throws(AutodiffError) in try rule(c, gates: 1, activations: [.tanh], simple) },
     ]
 
     /// One direction, as every kind sees it.
@@ -20,7 +20,8 @@ enum Recurrent {
         let context: RuleContext
         /// From the last step to the first.
         let isReversed: Bool
-        let activation: String
+        /// In the operator's order: of the gates, of the candidate, of the cell.
+        let activations: [GateActivation]
         /// `[T, B, I]`, `[G H, I]`, `[G H, H]`.
         let x, w, r: Symbol
         /// `[G H]` each.
@@ -28,6 +29,8 @@ enum Recurrent {
         /// The state that each step starts from, `[T, B, H]`, and the one it leaves.
         let before, states: Symbol
         let firstCell: Symbol?
+        /// What the cell adds to the arguments of input, output and forget gate, `[H]` each.
+        let peepholes: [Symbol]?
         /// `[T, B, 1]`, where rows have lengths of their own.
         let isLive: Symbol?
         /// Of the states `[T, B, H]`, and of the last state and cell `[B, H]`.
@@ -87,6 +90,8 @@ enum Recurrent {
         /// `[T, B, I]`, `[G H, I]`, `[G H, H]`, `[2 G H]`, `[B, H]`, `[B, H]`.
         var x, w, r, bias, firstState: Symbol
         var firstCell: Symbol?
+        /// `[3 H]`.
+        var peepholes: Symbol?
     }
 
     static func split(_ value: Symbol, _ count: Int, axis: Int) -> [Symbol] {
@@ -106,20 +111,11 @@ enum Recurrent {
 // From the operator to its directions and back.
 extension Recurrent {
     private static func rule(
-        _ c: RuleContext, gates: Int, activations: [String], _ kind: (Direction) throws(AutodiffError) -> Parts
+        _ c: RuleContext, gates: Int, activations: [GateActivation.Kind], _ kind: (Direction) throws(AutodiffError) -> Parts
     ) throws(AutodiffError) -> [Symbol?] {
         let direction = c.string("direction", "forward")
         let count = direction == "bidirectional" ? 2 : 1
-        let given = c.node.attribute("activations")?.strings ?? []
-        for (position, activation) in given.enumerated() {
-            let expected = activations[position % activations.count]
-            let isServed = gates == 1 ? ["Tanh", "Relu", "Sigmoid"].contains(activation) : activation == expected
-            guard isServed else { throw c.refused("its activation \(activation) in the place of \(expected) has none") }
-        }
-        if c.node.attribute("clip") != nil { throw c.refused("it clips its gates") }
-        if c.int("input_forget") != 0 { throw c.refused("its input and forget gates are coupled") }
-        if c.isGiven(7) { throw c.refused("it has peepholes") }
-
+        let all = try GateActivation.all(of: c, standard: activations, count: count)
         if c.int("layout") != 0 { throw c.refused("its batch comes first (layout = 1), which the engine does not run either") }
 
         let x = c.x, states = c.output(0), dStates = c.cotangents.first ?? nil
@@ -138,10 +134,11 @@ extension Recurrent {
             parts.append(
                 try kind(
                     Direction(
-                        context: c, isReversed: isReversed, activation: given.isEmpty ? activations[0] : given[number % given.count], x: x,
+                        context: c, isReversed: isReversed, activations: Array(all[number * activations.count..<(number + 1) * activations.count]), x: x,
                         w: pick(c.input(1), axis: 0), r: pick(c.input(2), axis: 0), inputBias: biases?[0], recurrentBias: biases?[1],
                         before: shifted(own, first, isReversed, isLive), states: own,
-                        firstCell: gates == 4 ? starts[1].map { pick($0, axis: 0) } ?? zero : nil, isLive: isLive,
+                        firstCell: gates == 4 ? starts[1].map { pick($0, axis: 0) } ?? zero : nil,
+                        peepholes: gates == 4 ? c.optionalInput(7).map { split(pick($0, axis: 0), 3, axis: 0) } : nil, isLive: isLive,
                         dStates: dStates.map { pick($0, axis: 1) } ?? own.zeros, dLast: ends[0].map { pick($0, axis: 0) } ?? zero,
                         dLastCell: gates == 4 ? ends[1].map { pick($0, axis: 0) } ?? zero : nil)))
         }
@@ -150,10 +147,10 @@ extension Recurrent {
             return rows[0].concatenated(Array(rows.dropFirst()))
         }
         let dx = parts.dropFirst().reduce(parts[0].x) { $0 + $1.x }
-        let cells = parts.compactMap(\.firstCell)
+        let cells = parts.compactMap(\.firstCell), peepholes = parts.compactMap(\.peepholes)
         return [
             dx, stack(parts.map(\.w)), stack(parts.map(\.r)), stack(parts.map(\.bias)), nil, stack(parts.map(\.firstState)),
-            cells.isEmpty ? nil : stack(cells),
+            cells.isEmpty ? nil : stack(cells), peepholes.isEmpty ? nil : stack(peepholes),
         ]
     }
 
@@ -191,51 +188,91 @@ extension Recurrent {
 
 // The three kinds.
 extension Recurrent {
-    /// `i, o, f` and the candidate `g`; `c' = f c + i g`, `h' = o tanh c'`.
+    /// `i, o, f` and the candidate `g`; `c' = f c + i g`, `h' = o tanh c'`. Peepholes add their part of `c` to the arguments of `i` and `f`, and of `c'`
+    /// to that of `o`; coupled gates have `f = 1 - i`.
     private static func longShortTerm(_ d: Direction) throws(AutodiffError) -> Parts {
-        let gates = d.split(d.fromInputs + d.fromStates, 4)
-        let (i, o, f, g) = (gates[0].sigmoid, gates[1].sigmoid, gates[2].sigmoid, gates[3].tanh)
+        // The engine cuts what goes into gates and candidate, and not what goes into the cell's own activation.
+        let (gate, candidate, bend) = (d.activations[0], d.activations[1], d.activations[2].unclipped)
+        let isCoupled = d.context.int("input_forget") != 0
+        let arguments = d.split(d.fromInputs + d.fromStates, 4)
+        func input(_ argument: Symbol, _ cell: Symbol) -> Symbol { d.peepholes.map { argument + cell * $0[0] } ?? argument }
+        func forget(_ argument: Symbol, _ cell: Symbol) -> Symbol { d.peepholes.map { argument + cell * $0[2] } ?? argument }
+        let g = candidate.value(arguments[3])
         guard let firstCell = d.firstCell, let dLastCell = d.dLastCell else { throw d.context.refused("it has no cell") }
-        let cells = try d.scan(forwards: true, [firstCell], over: [f, i * g]) { (states, step, isLive) in
-            let next = step[0] * states[0] + step[1]
+        let i: Symbol, f: Symbol
+        let cells: (states: [Symbol], results: [Symbol])
+        func keep(_ next: Symbol, _ states: [Symbol], _ isLive: Symbol?) -> (states: [Symbol], results: [Symbol]) {
             let kept = isLive.map { $0.select(next, states[0]) } ?? next
             return ([kept], [kept, states[0]])
         }
-        let bent = cells.results[0].tanh
+        if d.peepholes == nil {
+            i = gate.value(arguments[0])
+            f = isCoupled ? 1 - i : gate.value(arguments[2])
+            cells = try d.scan(forwards: true, [firstCell], over: [f, i * g]) { (states, step, isLive) in
+                keep(step[0] * states[0] + step[1], states, isLive)
+            }
+        } else {
+            cells = try d.scan(forwards: true, [firstCell], over: [arguments[0], arguments[2], g]) { (states, step, isLive) in
+                let i = gate.value(input(step[0], states[0]))
+                let f = isCoupled ? 1 - i : gate.value(forget(step[1], states[0]))
+                return keep(f * states[0] + i * step[2], states, isLive)
+            }
+            i = gate.value(input(arguments[0], cells.results[1]))
+            f = isCoupled ? 1 - i : gate.value(forget(arguments[2], cells.results[1]))
+        }
+        let (cell, before) = (cells.results[0], cells.results[1])
+        let toO = d.peepholes.map { arguments[1] + cell * $0[1] } ?? arguments[1]
+        let o = gate.value(toO), bent = bend.value(cell)
         // What a cotangent of h and of c' becomes by each gate's argument.
-        let toOutput = bent * o * (1 - o), throughCell = o * (1 - bent.squared)
-        let toInput = g * i * (1 - i), toForget = cells.results[1] * f * (1 - f), toCandidate = i * (1 - g.squared)
+        let toOutput = bent * gate.slope(toO, o), throughCell = o * bend.slope(cell, bent)
+        let toInput = (isCoupled ? g - before : g) * gate.slope(input(arguments[0], before), i)
+        let toForget = isCoupled ? before.zeros : before * gate.slope(forget(arguments[2], before), f)
+        let toCandidate = i * candidate.slope(arguments[3], g)
         let back = try d.scan(
             forwards: false, [d.dLast, dLastCell], over: [d.dStates, toOutput, throughCell, toInput, toForget, toCandidate, f]
         ) { (states, step, isLive) in
             let dh = states[0] + step[0]
-            let dc = states[1] + dh * step[2]
-            let gates = (dc * step[3]).concatenated([dh * step[1], dc * step[4], dc * step[5]], axis: -1)
+            let output = dh * step[1]
+            var dc = states[1] + dh * step[2]
+            if let peepholes = d.peepholes { dc = dc + output * peepholes[1] }
+            let input = dc * step[3], forget = dc * step[4]
+            let gates = input.concatenated([output, forget, dc * step[5]], axis: -1)
             let toStates = gates.matrixProduct(d.r)
-            guard let isLive else { return ([toStates, dc * step[6]], [gates]) }
-            return ([isLive.select(toStates, states[0]), isLive.select(dc * step[6], states[1])], [isLive.select(gates, 0)])
+            var toCell = dc * step[6]
+            if let peepholes = d.peepholes { toCell = toCell + input * peepholes[0] + forget * peepholes[2] }
+            guard let isLive else { return ([toStates, toCell], [gates]) }
+            return ([isLive.select(toStates, states[0]), isLive.select(toCell, states[1])], [isLive.select(gates, 0)])
         }
         let gatesBack = back.results[0]
         let bias = gatesBack.sum([0, 1], keep: false)
-        return Parts(
+        var parts = Parts(
             x: gatesBack.matrixProduct(d.w), w: d.weightGradient(gatesBack, d.x), r: d.weightGradient(gatesBack, d.before),
             bias: bias.concatenated([bias]), firstState: back.states[0], firstCell: back.states[1])
+        if d.peepholes != nil {
+            let own = d.split(gatesBack, 4)
+            let each = [own[0] * before, own[1] * cell, own[2] * before].map { $0.sum([0, 1], keep: false) }
+            parts.peepholes = each[0].concatenated(Array(each.dropFirst()))
+        }
+        return parts
     }
 
     /// `z, r` and the candidate `n`; `h' = (1 - z) n + z h`. The reset gate applies to the state's product (`linear_before_reset`) or to the state.
     private static func gated(_ d: Direction) throws(AutodiffError) -> Parts {
         let isLinear = d.context.int("linear_before_reset") != 0
         let inputs = d.split(d.fromInputs, 3), states = d.split(d.fromStates, 3)
-        let (z, r) = ((inputs[0] + states[0]).sigmoid, (inputs[1] + states[1]).sigmoid)
+        let (gate, bend) = (d.activations[0], d.activations[1])
+        let (toZ, toR) = (inputs[0] + states[0], inputs[1] + states[1])
+        let (z, r) = (gate.value(toZ), gate.value(toR))
         let weights = split(d.r, 3, axis: 0)
-        let n: Symbol
+        let toN: Symbol
         if isLinear {
-            n = (inputs[2] + r * states[2]).tanh
+            toN = inputs[2] + r * states[2]
         } else {
             let product = (r * d.before).matrixProduct(weights[2].transposed([1, 0]), extents: d.before.extents)
-            n = (inputs[2] + (d.recurrentBias.map { product + split($0, 3, axis: 0)[2] } ?? product)).tanh
+            toN = inputs[2] + (d.recurrentBias.map { product + split($0, 3, axis: 0)[2] } ?? product)
         }
-        let toUpdate = (d.before - n) * z * (1 - z), toCandidate = (1 - z) * (1 - n.squared), slope = r * (1 - r)
+        let n = bend.value(toN)
+        let toUpdate = (d.before - n) * gate.slope(toZ, z), toCandidate = (1 - z) * bend.slope(toN, n), slope = gate.slope(toR, r)
         let toReset = isLinear ? states[2] * slope : d.before * slope
         let gatesWeight = weights[0].concatenated([weights[1]], axis: 0)
         let back = try d.scan(forwards: false, [d.dLast], over: [d.dStates, toUpdate, toCandidate, toReset, z, r]) { (carried, step, isLive) in
@@ -271,14 +308,11 @@ extension Recurrent {
             firstState: back.states[0])
     }
 
-    /// `h' = f(W x + R h + b)`, whose slope follows from `h'` itself.
+    /// `h' = f(W x + R h + b)`, whose slope mostly follows from `h'` itself.
     private static func simple(_ d: Direction) throws(AutodiffError) -> Parts {
-        let slope: Symbol
-        switch d.activation {
-        case "Relu": slope = (d.states > 0).cast(to: d.x.elementType)
-        case "Sigmoid": slope = d.states * (1 - d.states)
-        default: slope = 1 - d.states.squared
-        }
+        let activation = d.activations[0]
+        var argument: Symbol { d.fromInputs + d.fromStates }
+        let slope = activation.slope(fromValue: d.states) ?? activation.slope(argument, activation.value(argument))
         let back = try d.scan(forwards: false, [d.dLast], over: [d.dStates, slope]) { (carried, step, isLive) in
             let argument = (carried[0] + step[0]) * step[1]
             let toStates = argument.matrixProduct(d.r)
