@@ -43,7 +43,7 @@ struct ValueUses {
 
     func initializer(_ name: String) -> StoredTensor? { stored[name] }
 
-    /// The number that a constant of one element holds.
+    /// The number that a scalar constant holds. (One of shape `[1, 1]` could raise a rank.)
     func number(_ value: String) -> Double? {
         let tensor: StoredTensor
         if let known = stored[value] {
@@ -55,7 +55,7 @@ struct ValueUses {
         } else {
             return nil
         }
-        guard tensor.elementCount == 1, !tensor.isExternal else { return nil }
+        guard tensor.shape.rank == 0, !tensor.isExternal else { return nil }
         do throws(ONNXError) {
             let held = try tensor.tensor()
             return held.values(as: Float.self).map { Double($0[0]) } ?? held.values(as: Double.self).map { $0[0] }
