@@ -1,6 +1,7 @@
-"""Whole training steps of Millrace, PyTorch eager, torch.compile and JAX jit: same model, data, batch, optimizer and cores.
+"""Whole training steps of Millrace, PyTorch eager, torch.compile and JAX jit, and of Millrace's step graph on OpenVINO: same model, data,
+batch, optimizer and cores.
 
-    python bench.py --timer .build/release/step-timer [--cases mlp,resnet18,encoder] [--rounds 5] [--threads 2] [--out FILE.json]
+    python bench.py --timer .build/release/step-timer [--contenders millrace,torch,...] [--cases mlp,resnet18,encoder] [--rounds 5] [--threads 2] [--out FILE.json]
 
 Every measurement is a process of its own, the contenders in turn; a figure is the median over rounds of each round's median step.
 """
@@ -14,14 +15,21 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-CONTENDERS = ["millrace", "torch", "compile", "jax"]
+CONTENDERS = ["millrace", "openvino", "torch", "compile", "jax"]
 
 
 def command(contender, name, case, folder, options):
     steps = str(max(case["steps"] // options.divide, 3))
     if contender == "millrace":
         return [options.timer, str(folder / f"{name}.onnx"), str(folder / f"{name}.data.onnx"), case["optimizer"], str(options.threads), steps]
-    return [sys.executable, str(HERE / "contender.py"), contender, name, str(options.threads), steps]
+    made = [sys.executable, str(HERE / "contender.py"), contender, name, str(options.threads), steps]
+    return made + [str(folder), str(case["rate"])] if contender == "openvino" else made
+
+
+def write_step_graph(name, case, folder, options):
+    """NAME.step.onnx, which the contender on OpenVINO runs."""
+    made = [options.timer, str(folder / f"{name}.onnx"), str(folder / f"{name}.data.onnx"), case["optimizer"], str(options.threads), "1"]
+    subprocess.run([*made, str(folder / f"{name}.step.onnx")], check=True, stdout=subprocess.DEVNULL)
 
 
 def main():
@@ -43,6 +51,8 @@ def main():
         folder = Path(folder)
         for name in options.cases.split(","):
             cases.export(name, folder)
+            if "openvino" in options.contenders.split(","):
+                write_step_graph(name, cases.CASES[name], folder, options)
             runs = {contender: [] for contender in options.contenders.split(",")}
             for _ in range(options.rounds):
                 for contender, values in runs.items():

@@ -1,4 +1,5 @@
-"""One contender in a process of its own: `contender.py torch|compile|jax CASE THREADS STEPS` prints times of steps and memory as JSON."""
+"""One contender in a process of its own: `contender.py torch|compile|jax CASE THREADS STEPS` prints times of steps and memory as JSON;
+`contender.py openvino CASE THREADS STEPS FOLDER RATE` runs the step graph that Millrace left there."""
 import json
 import os
 import sys
@@ -73,11 +74,28 @@ def run_jax(name, threads, steps):
     return before, *timed(step, steps)
 
 
+def run_openvino(name, threads, steps, folder, rate):
+    from pathlib import Path
+
+    import onnx
+    from onnx import numpy_helper
+
+    import in_openvino
+
+    arrays = {t.name: numpy_helper.to_array(t) for t in onnx.load(str(Path(folder) / f"{name}.data.onnx")).graph.initializer}
+    before = memory("VmRSS")
+    step = in_openvino.stepper(
+        str(Path(folder) / f"{name}.step.onnx"), str(Path(folder) / f"{name}.onnx"), arrays["x"], arrays["target"], rate, threads)
+    return before, *timed(step, steps)
+
+
 def main():
     kind, name, threads, steps = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     if kind == "jax":
         before, losses, times = run_jax(name, threads, steps)
+    elif kind == "openvino":
+        before, losses, times = run_openvino(name, threads, steps, sys.argv[5], float(sys.argv[6]))
     else:
         before, losses, times = run_torch(name, threads, steps, kind == "compile")
     print(json.dumps({"losses": losses, "seconds": times, "before": before, "peak": memory("VmHWM")}))

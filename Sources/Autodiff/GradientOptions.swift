@@ -2,9 +2,11 @@
 package struct GradientOptions: Sendable {
     /// For all convolutions that it fits; without one, each layer's form is chosen by its shape.
     package var convolutionWeightForm: ConvolutionWeightForm?
+    package var convolutionInputForm: ConvolutionInputForm?
 
-    package init(convolutionWeightForm: ConvolutionWeightForm? = nil) {
+    package init(convolutionWeightForm: ConvolutionWeightForm? = nil, convolutionInputForm: ConvolutionInputForm? = nil) {
         self.convolutionWeightForm = convolutionWeightForm
+        self.convolutionInputForm = convolutionInputForm
     }
 }
 
@@ -14,6 +16,8 @@ package struct Gradients: Sendable {
     package let names: [String: String]
     /// Where a gradient has several forms: the node, and which was chosen.
     package let forms: [ChosenForm]
+    /// The same by node, as a model's card has it.
+    package var formsByNode: [String: String] { Dictionary(forms.map { ($0.node, $0.form) }, uniquingKeysWith: { $0 + ", " + $1 }) }
 
     package subscript(value: String) -> String? { names[value] }
 

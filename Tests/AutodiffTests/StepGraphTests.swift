@@ -44,6 +44,22 @@ struct StepGraphTests {
         }
     }
 
+    /// Where the rate is the loss's cotangent, and where gradients are multiplied with it afterwards (a bound that nothing reaches).
+    @Test(arguments: [0, 0.1]) func plainDescentEqualsTheGeneralUpdate(_ decay: Double) throws {
+        func recipe(_ bound: Double?) -> TrainingRecipe {
+            TrainingRecipe(loss: .crossEntropy(), optimizer: .sgd(), weightDecay: decay, noDecay: ["*bias"], clipValue: bound)
+        }
+        let plain = try StepRun(SmallNet.make(), recipe(nil)), general = try StepRun(SmallNet.make(), recipe(1e6))
+        for number in 0..<5 {
+            try plain.step(number)
+            try general.step(number)
+        }
+        for slot in plain.graph.parameters {
+            let (one, other) = (try plain.session.value(slot.name).numbers, try general.session.value(slot.name).numbers)
+            #expect(distance(one, other) < 1e-5 * length(other), "\(slot.name)")
+        }
+    }
+
     @Test func dropoutFollowsTheKeyAndIsAbsentFromEvaluation() throws {
         let recipe = TrainingRecipe(loss: .crossEntropy(), optimizer: .sgd(), seed: 3)
         let model = SmallNet.make(dropout: 0.5)

@@ -5,7 +5,7 @@ import ONNX
 import Passes
 import Testing
 
-/// Every model of the ONNX project that the engine runs gives the same outputs after each pass of the training form.
+/// Every model of the ONNX project that the engine runs gives the same outputs after each pass of the training form and of the step's.
 @Suite struct ConformanceTests {
     @Test(arguments: [
         ("1.22.0", ["node", "simple", "pytorch-converted", "pytorch-operator"], 1905), ("1.23.2", ["node"], 1884),
@@ -33,7 +33,7 @@ import Testing
     }
 }
 
-/// One model before and after each pass of the training form.
+/// One model before and after each pass of the training form and of the step's and of the step's.
 private struct Comparison {
     enum Verdict: String {
         /// Bit by bit.
@@ -69,7 +69,7 @@ private struct Comparison {
             expected.append(outputs)
         }
         var model = try Model(serialized: bytes)
-        for (position, pass) in TrainingForm.passes.passes.enumerated() {
+        for (position, pass) in (TrainingForm.passes.passes + StepForm.passes.passes).enumerated() {
             do throws(PassError) {
                 guard try PassList([pass]).run(&model).changed == [pass.name] else { continue }
             } catch {

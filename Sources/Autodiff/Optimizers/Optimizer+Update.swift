@@ -30,6 +30,11 @@ extension Optimizer {
         }
     }
 
+    /// Whether no element of a parameter depends on another.
+    var worksByElement: Bool {
+        if case .lamb = self { false } else { true }
+    }
+
     /// The parameter and its state after a step; `state` in the order of `stateNames`.
     func next(_ p: Symbol, gradient g: Symbol, state: [Symbol], decay: Double, _ step: StepScalars) -> (parameter: Symbol, state: [Symbol]) {
         let rate = step.rate.cast(to: p.elementType)

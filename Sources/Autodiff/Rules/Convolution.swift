@@ -3,22 +3,22 @@ import Tensors
 
 /// Conv and ConvTranspose, of any number of spatial axes, strides, dilations and groups.
 ///
-/// The gradient by the input is the transposed convolution of the cotangent. That by the weights is a sum over images and positions,
-/// for which there are several forms; which is fastest depends on the layer (`ConvolutionWeightForm`).
+/// The gradient by the input is the transposed convolution of the cotangent, that by the weights a sum over images and positions. For both
+/// there are several forms; which is fastest depends on the layer (`ConvolutionInputForm`, `ConvolutionWeightForm`).
 enum Convolution {
     static let rules: [String: GradientRule] = ["Conv": convolution, "ConvTranspose": transposed]
 
     private static func convolution(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
-        let geometry = try WindowGeometry(c, kernel: c.input(1).fixedKernel, input: c.x.extents)
+        let geometry = try WindowGeometry(c, kernel: c.input(1).fixedPositions, input: c.x.extents)
         let group = c.int("group", 1)
-        let toInput = c.needs(0) ? geometry.spread(c.dy, by: c.b, over: c.x, group: group) : nil
+        let toInput = c.needs(0) ? inputs(c, geometry, group) : nil
         let toWeights = c.needs(1) ? weights(c, input: c.x, cotangent: c.dy, geometry, group) : nil
         return [toInput, toWeights, c.dy.sum([0] + Array(geometry.axes), keep: false)]
     }
 
     /// The cotangent takes the place of a convolution's input, the input that of its cotangent.
     private static func transposed(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
-        var geometry = try WindowGeometry(c, kernel: c.input(1).fixedKernel, input: nil)
+        var geometry = try WindowGeometry(c, kernel: c.input(1).fixedPositions, input: nil)
         let group = c.int("group", 1)
         let outputPadding = c.ints("output_padding") ?? geometry.kernel.map { _ in 0 }
         guard zip(outputPadding, geometry.strides).allSatisfy({ $0 < $1 }) else {
@@ -39,6 +39,16 @@ enum Convolution {
         return [toInput, toWeights, c.dy.sum([0] + Array(geometry.axes), keep: false)]
     }
 
+    private static func inputs(_ c: RuleContext, _ geometry: WindowGeometry, _ group: Int) -> Symbol {
+        let form = c.options.convolutionInputForm.flatMap { $0.fits(geometry, group, c.x) ? $0 : nil } ?? .chosen(geometry, group, c.x, c.dy)
+        c.note("input gradient: \(form.rawValue)")
+        return switch form {
+        case .transposed: geometry.spread(c.dy, by: c.b, over: c.x, group: group)
+        case .rotated: ConvolutionInputForm.rotated(c.dy, by: c.b, over: c.x, geometry)
+        case .wide: ConvolutionInputForm.wide(c.dy, by: c.b, over: c.x, geometry)
+        }
+    }
+
     /// The gradient by weights `[M, C / group, ...]` of a convolution from `input` `[N, C, ...]`, whose output's cotangent is given.
     private static func weights(
         _ c: RuleContext, input: Symbol, cotangent: Symbol, _ geometry: WindowGeometry, _ group: Int
@@ -54,6 +64,7 @@ enum Convolution {
         case .columns: layer.columns
         case .taps: layer.taps
         case .wide: layer.wide
+        case .shifted: layer.shifted
         }
     }
 }
@@ -72,6 +83,9 @@ package enum ConvolutionWeightForm: String, Sendable, CaseIterable {
     case taps
     /// As taps, side by side for one product: kernel times the memory. One group only.
     case wide
+    /// The cotangent once for each row of the kernel, the input once for each column, shifted: a product for each image and column of the
+    /// kernel has them all. Two spatial axes of known extents, windows that move by one, one group only.
+    case shifted
 
     func fits(_ geometry: WindowGeometry, _ group: Int, _ input: Symbol, _ cotangent: Symbol) -> Bool {
         switch self {
@@ -80,17 +94,24 @@ package enum ConvolutionWeightForm: String, Sendable, CaseIterable {
             input.extents?[0].value != nil && input.extents?[1].value == group && cotangent.extents?[1].value == group
         case .swapped, .columns: true
         case .taps, .wide: group == 1
+        case .shifted:
+            group == 1 && geometry.kernel.count == 2 && geometry.hasUnitStrides && input.fixedPositions != nil && cotangent.fixedPositions != nil
         }
     }
 
-    /// By measurements on the layers of a ResNet-18 (ONNX Runtime 1.32): products where they fit; few channels under a large kernel swapped,
-    /// since columns would be many and taps thin; taps from 32 channels on, where each product is large enough; columns for the rest.
+    /// By measurements on the layers of a ResNet-18 (ONNX Runtime 1.32, two threads): products where they fit; few channels under a large
+    /// kernel swapped, since columns would be many and taps thin. From 32 channels on, shifted where an image has twice as many positions as
+    /// there are channels, so that what is summed over images is small beside them (15.7 ms for taps' 24.4 with 64 channels of 32 x 32, but
+    /// 59 for 12.6 with 512 of 4 x 4), and taps elsewhere. Columns for the rest.
     static func chosen(_ geometry: WindowGeometry, _ group: Int, _ input: Symbol, _ cotangent: Symbol) -> ConvolutionWeightForm {
         if product.fits(geometry, group, input, cotangent) { return .product }
         if depthwise.fits(geometry, group, input, cotangent) { return .depthwise }
         let channels = input.extents?[1].value.map { $0 / group } ?? 32
         if channels <= 4, geometry.taps >= 25 { return .swapped }
-        return group == 1 && channels >= 32 ? .taps : .columns
+        guard group == 1, channels >= 32 else { return .columns }
+        let widest = max(channels, cotangent.extents?[1].value ?? channels)
+        let isLarge = (input.fixedPositions?.reduce(1, *) ?? 0) >= 2 * widest
+        return isLarge && shifted.fits(geometry, group, input, cotangent) ? .shifted : .taps
     }
 }
 
@@ -208,6 +229,43 @@ private struct Layer {
         return inWeightOrder(product.reshaped(to: weights.extent(0).concatenated([graph.integers([geometry.taps, -1])])))
     }
 
+    var shifted: Symbol {
+        let rows = input.fixedPositions ?? [], columns = cotangent.fixedPositions ?? []
+        let (height, width) = (rows[0], columns[1])
+        func moved(_ value: Symbol, axis: Int, by offset: Int, to extent: Int) -> Symbol {
+            // A negative pad cuts off.
+            let own = value.extents?[axis].value ?? 0
+            return value.padded(axes: [axis], before: [offset], after: [extent - own - offset])
+        }
+        // [N, M * rows of the kernel, P]. Slices and Concat are twice as fast in ONNX Runtime as Pad.
+        let rowsOfKernel = (0..<geometry.kernel[0]).flatMap { row in
+            movedRows(cotangent, by: row * geometry.dilations[0] - geometry.before[0], to: height)
+        }
+        let stacked = rowsOfKernel[0].concatenated(Array(rowsOfKernel.dropFirst()), axis: 2).reshaped(
+            to: graph.integers([0, -1, height * width]))
+        let shape = graph.integers([-1, geometry.kernel[0]]).concatenated([weights.extent(1), graph.integers([1])])
+        let products = (0..<geometry.kernel[1]).map { column in
+            let shifted = moved(input, axis: 3, by: geometry.before[1] - column * geometry.dilations[1], to: width).reshaped([0, 0, height * width])
+            return stacked.matrixProduct(shifted.matrixTransposed(rank: 3)).sum([0], keep: false).reshaped(to: shape)
+        }
+        // [M, rows, C, columns]
+        return products[0].concatenated(Array(products.dropFirst()), axis: 3).transposed([0, 2, 1, 3]).stating(weights.extents)
+    }
+
+    /// The parts, in order, of a value whose rows are moved down by `offset` into `height` rows, zeros where it has none.
+    private func movedRows(_ value: Symbol, by offset: Int, to height: Int) -> [Symbol] {
+        let own = value.fixedPositions ?? []
+        func zeros(_ count: Int) -> [Symbol] {
+            let shape = value.extent(0).concatenated([value.extent(1), graph.integers([count, own[1]])])
+            return count > 0 ? [graph.filled(0, shape, type: value.elementType)] : []
+        }
+        let lead = max(offset, 0), start = max(-offset, 0)
+        let count = min(own[0] - start, height - lead)
+        guard count > 0 else { return zeros(height) }
+        let part = count == own[0] ? value : value.sliced([2], from: [start], to: [start + count], steps: [1])
+        return zeros(lead) + [part] + zeros(height - lead - count)
+    }
+
     /// `[N, ..., C]` for each element of the kernel.
     private var windowsChannelsLast: [Symbol] {
         let spatial = axes.map { $0 - 1 }
@@ -222,11 +280,10 @@ private struct Layer {
 }
 
 extension Symbol {
-    /// The spatial extents of weights, where they are fixed.
-    var fixedKernel: [Int]? {
-        guard let extents, extents.count > 2 else { return nil }
-        let kernel = extents.dropFirst(2).compactMap(\.value)
-        return kernel.count == extents.count - 2 ? kernel : nil
+    /// The extents behind the first two, where they are fixed.
+    var fixedPositions: [Int]? {
+        guard let extents, extents.count > 2, extents.dropFirst(2).allSatisfy({ $0.value != nil }) else { return nil }
+        return extents.dropFirst(2).compactMap(\.value)
     }
 
     func sliced(_ axes: [Int], from starts: [Int], to ends: [Int], steps: [Int]) -> Symbol {

@@ -87,6 +87,6 @@ package struct BackwardGraph: Sendable {
         self.cotangents = cotangents
         self.gradients = named
         untrained = trainables.untrained
-        gradientForms = Dictionary(made.forms.map { ($0.node, $0.form) }, uniquingKeysWith: { first, _ in first })
+        gradientForms = made.formsByNode
     }
 }

@@ -1,4 +1,5 @@
 package import ONNX
+import Passes
 import Tensors
 
 extension StepGraph {
@@ -31,13 +32,21 @@ extension StepGraph {
         let randomKey = try DropoutMasks.activate(in: &step)
         DropoutMasks.deactivate(in: &evaluation)
         let running = recipe.batchNormalization == .train ? try BatchStatistics.activate(in: &step, frozen: recipe.freeze) : []
-        let gradients = try ReverseMode.append(
-            to: &step, loss: recipe.accumulate > 1 ? loss.sum : loss.mean, for: trainables.names)
+        // What no output needs would be taken for dead.
+        step.graph.outputs += running.map { Value($0.next, nil) }
+        do { try StepForm.passes.run(&step) } catch { throw .invalid(place: error.place, reason: "\(error)") }
+        let rate = recipe.descendsPlainly ? try step.addDescentRate(loss.mean) : nil
+        let gradients = if let rate {
+            try ReverseMode.append(to: &step, seeds: [loss.mean: rate.negated], for: trainables.names)
+        } else {
+            try ReverseMode.append(to: &step, loss: recipe.accumulate > 1 ? loss.sum : loss.mean, for: trainables.names)
+        }
         try trainables.keep { gradients[$0] != nil }
         let statistics = running.map(\.name)
         let held = Self.heldWeights(among: source.graph.initializers, in: evaluation, except: trainables.names + statistics, largestConstants)
 
-        let update = try UpdateGraph.append(to: &step, recipe, trainables.names, gradients.names, weight: loss.weight)
+        let update = try UpdateGraph.append(
+            to: &step, recipe, trainables.names, gradients.names, weight: loss.weight, descentRate: rate?.name)
         let slots = update.slots + running.compactMap { running in
             source.graph.initializer(running.name).map { tensor in
                 Slot(
@@ -64,7 +73,7 @@ extension StepGraph {
         heldWeights = held
         classes = loss.classes
         untrained = trainables.untrained.filter { !statistics.contains($0.name) }
-        gradientForms = Dictionary(gradients.forms.map { ($0.node, $0.form) }, uniquingKeysWith: { first, _ in first })
+        gradientForms = gradients.formsByNode
         self.recipe = recipe
         self.source = source
         self.adapted = adapted
@@ -80,7 +89,28 @@ extension StepGraph {
     }
 }
 
+extension Model {
+    /// The learning rate as an input, and negated as the cotangent of a loss that is a float32 scalar, as nearly all are.
+    fileprivate mutating func addDescentRate(_ loss: String) throws(AutodiffError) -> (name: String, negated: String)? {
+        do { guard try inferTypes()[loss] == .tensor(.float32, [] as Shape) else { return nil } } catch {
+            throw .invalid(place: "the model", reason: "\(error)")
+        }
+        var names = graph.index
+        let rate = names.freshName("train/learning_rate"), negated = names.freshName("train/descent")
+        graph.inputs.append(Value(rate, .tensor(.float32, [])))
+        graph.nodes.append(Node("Neg", [rate], [negated]))
+        return (rate, negated)
+    }
+}
+
 extension TrainingRecipe {
+    /// Whether a parameter moves by its gradient times the rate and nothing else. The rate is then the loss's cotangent: gradients come out as
+    /// what is to be added, which spares a pass over all parameters.
+    var descendsPlainly: Bool {
+        guard case .sgd(momentum: 0, _) = optimizer else { return false }
+        return accumulate == 1 && clipNorm == nil && clipValue == nil
+    }
+
     func check() throws(AutodiffError) {
         func require(_ holds: Bool, _ place: String, _ reason: String) throws(AutodiffError) {
             if !holds { throw .invalid(place: place, reason: reason) }

@@ -12,8 +12,10 @@ struct UpdateGraph {
     /// - Parameters:
     ///   - gradients: name of each parameter's gradient; of the mean, or where gradients are accumulated of the sum of the terms.
     ///   - weight: the sum of the terms' weights.
+    ///   - descentRate: the input of the learning rate, where gradients are already multiplied with it and negated.
     static func append(
-        to model: inout Model, _ recipe: TrainingRecipe, _ parameters: [String], _ gradients: [String: String], weight: String
+        to model: inout Model, _ recipe: TrainingRecipe, _ parameters: [String], _ gradients: [String: String], weight: String,
+        descentRate: String?
     ) throws(AutodiffError) -> UpdateGraph {
         let types: InferredTypes
         do { types = try model.inferTypes() } catch { throw .invalid(place: "the step graph", reason: "\(error)") }
@@ -22,7 +24,7 @@ struct UpdateGraph {
             guard let tensor = model.graph.initializer(name), let type = tensor.elementType, let gradient = gradients[name] else { throw .unknownValue(name) }
             assembly.parameters.append(Assembly.Parameter(name: name, elementType: type, shape: tensor.shape, gradient: gradient))
         }
-        let made = try assembly.run(weight: weight)
+        let made = try assembly.run(weight: weight, descentRate: descentRate)
         assembly.graph.apply(to: &model.graph, results: Set(made.slots.map(\.output)))
         return made
     }
@@ -48,8 +50,8 @@ private struct Assembly {
         self.graph = graph
     }
 
-    mutating func run(weight: String) throws(AutodiffError) -> UpdateGraph {
-        let rate = input("learning_rate", .float32, [])
+    mutating func run(weight: String, descentRate: String?) throws(AutodiffError) -> UpdateGraph {
+        let rate = descentRate.map(graph.symbol) ?? input("learning_rate", .float32, [])
         let current = parameters.map { parameter in
             graph.declare(parameter.name, .tensor(parameter.elementType, parameter.shape))
             slots.append((parameter.name, .parameter, graph.symbol(parameter.name), parameter.elementType, parameter.shape))
@@ -71,16 +73,24 @@ private struct Assembly {
             let next = number.map { $0.apply("Add", [graph.constant(.int64, [], [1] as [Int64])], extents: []) }
             let scalars = StepScalars(rate: rate, number: next?.cast(to: .float64))
             let gradients = clipped(gradients)
-            var newParameters: [Symbol] = [], newState: [Symbol] = []
-            for (position, parameter) in parameters.enumerated() {
-                let decay = recipe.noDecay.matchesAny(of: parameter.name) ? 0 : recipe.weightDecay
-                let made = recipe.optimizer.next(
-                    current[position], gradient: gradients[position], state: state[position], decay: decay, scalars)
-                newParameters.append(made.parameter)
-                newState += made.state
+            var newParameters = current, newState = state
+            for (decay, positions) in groups {
+                let parameter = joined(positions.map { current[$0] }), gradient = joined(positions.map { gradients[$0] })
+                let made: (parameter: Symbol, state: [Symbol])
+                if descentRate != nil {
+                    let kept = decay == 0 ? parameter : parameter * (1 - rate.cast(to: parameter.elementType) * decay)
+                    made = (kept + gradient, [])
+                } else {
+                    let state = stateNames.indices.map { index in joined(positions.map { state[$0][index] }) }
+                    made = recipe.optimizer.next(parameter, gradient: gradient, state: state, decay: decay, scalars)
+                }
+                for (position, part) in zip(positions, parted(made.parameter, positions)) { newParameters[position] = part }
+                for (index, value) in made.state.enumerated() {
+                    for (position, part) in zip(positions, parted(value, positions)) { newState[position][index] = part }
+                }
             }
             let newAverages = zip(averages, newParameters).map { $0 * (recipe.average ?? 0) + $1 * (1 - (recipe.average ?? 0)) }
-            return newParameters + newState + (next.map { [$0] } ?? []) + newAverages
+            return newParameters + newState.flatMap(\.self) + (next.map { [$0] } ?? []) + newAverages
         }
 
         guard recipe.accumulate > 1 else { return finished(step(gradients), rate, nil) }
@@ -103,6 +113,29 @@ private struct Assembly {
         let next = graph.emit(
             "If", [apply], outputs: slots.count, [Attribute("then_branch", .graph(then)), Attribute("else_branch", .graph(otherwise))], types: types)
         return finished(next, rate, apply.name)
+    }
+
+    /// Parameters that are updated together: small lists of equal decay are joined, since for them it is the number of nodes that costs.
+    private var groups: [(decay: Double, positions: [Int])] {
+        var joined: [Double: [Int]] = [:]
+        var groups: [(decay: Double, positions: [Int])] = []
+        for (position, parameter) in parameters.enumerated() {
+            let decay = recipe.noDecay.matchesAny(of: parameter.name) ? 0 : recipe.weightDecay
+            let isSmall = parameter.shape.rank == 1 && parameter.elementType == .float32 && parameter.shape.elementCount ?? .max <= Self.largestJoined
+            if isSmall, recipe.optimizer.worksByElement { joined[decay, default: []].append(position) } else { groups.append((decay, [position])) }
+        }
+        return groups + joined.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
+    private static let largestJoined = 1 << 14
+
+    private func joined(_ values: [Symbol]) -> Symbol { values[0].concatenated(Array(values.dropFirst())) }
+
+    private func parted(_ value: Symbol, _ positions: [Int]) -> [Symbol] {
+        if positions.count == 1 { return [value] }
+        let types = positions.map { ValueType?.some(.tensor(parameters[$0].elementType, parameters[$0].shape)) }
+        let extents = positions.map { parameters[$0].shape.dimensions[0] }
+        return graph.emit("Split", [value, graph.integers(extents)], outputs: positions.count, types: types)
     }
 
     private func clipped(_ gradients: [Symbol]) -> [Symbol] {
