@@ -127,5 +127,4 @@ func int(_ name: String, _ value: Int64) -> Attribute { Attribute(name, .int(val
 func ints(_ name: String, _ values: [Int64]) -> Attribute { Attribute(name, .ints(values)) }
 func float(_ name: String, _ value: Float) -> Attribute { Attribute(name, .float(value)) }
 func string(_ name: String, _ value: String) -> Attribute { Attribute(name, .string(value)) }
-func floats(_ name: String, _ values: [Float]) -> Attribute { Attribute(name, .floats(values)) }
 func strings(_ name: String, _ values: [String]) -> Attribute { Attribute(name, .strings(values)) }

@@ -45,20 +45,7 @@ extension GradientRows {
         layer("LSTM", gates: 4, "peepholes, last cell only", peepholes: true, seeded: [2]),
         layer("LSTM", gates: 4, "coupled gates", states: true, [int("input_forget", 1)]),
         layer("LSTM", gates: 4, "coupled gates with peepholes", states: true, peepholes: true, [int("input_forget", 1)]),
-        layer("LSTM", gates: 4, "clip", states: true, [float("clip", 0.7)]),
-        layer("LSTM", gates: 4, "clip and peepholes", states: true, peepholes: true, [float("clip", 0.7)]),
-        layer(
-            "LSTM", gates: 4, "other activations", states: true,
-            [strings("activations", ["HardSigmoid", "Softsign", "ScaledTanh"]), floats("activation_alpha", [0.3, 0.8]), floats("activation_beta", [0.4, 1.2])]),
-        layer(
-            "LSTM", gates: 4, "other activations in both directions", direction: "bidirectional", lengths: [5, 2, 3],
-            [strings("activations", ["Sigmoid", "Elu", "Softplus", "Affine", "Tanh", "Softsign"]), floats("activation_alpha", [0.7, 0.5]), floats("activation_beta", [0.2])]),
         layer("GRU", gates: 3, "forward"),
-        layer("GRU", gates: 3, "clip", states: true, [float("clip", 0.6)]),
-        layer("GRU", gates: 3, "clip, linear before reset", states: true, [float("clip", 0.6), int("linear_before_reset", 1)]),
-        layer(
-            "GRU", gates: 3, "other activations", direction: "bidirectional", lengths: [5, 2, 3], states: true,
-            [strings("activations", ["HardSigmoid", "ScaledTanh", "Sigmoid", "Elu"]), floats("activation_alpha", [0.25, 0.9, 0.6]), floats("activation_beta", [0.45, 0.8])]),
         layer("GRU", gates: 3, "linear before reset", states: true, [int("linear_before_reset", 1)]),
         layer("GRU", gates: 3, "both directions, linear before reset", direction: "bidirectional", states: true, [int("linear_before_reset", 1)]),
         layer("GRU", gates: 3, "both directions", direction: "bidirectional", states: true),
@@ -67,12 +54,6 @@ extension GradientRows {
         layer("RNN", gates: 1, "forward"),
         layer("RNN", gates: 1, "both directions with lengths", direction: "bidirectional", lengths: [4, 5, 2], states: true),
         layer("RNN", gates: 1, "sigmoid", [strings("activations", ["Sigmoid"])]),
-        layer("RNN", gates: 1, "clip", states: true, [float("clip", 0.5)]),
-    ] + ["Relu", "Affine", "LeakyRelu", "ThresholdedRelu", "ScaledTanh", "HardSigmoid", "Elu", "Softsign", "Softplus"].map { activation in
-        layer("RNN", gates: 1, activation, states: true, [strings("activations", [activation])])
-    } + [
-        layer(
-            "RNN", gates: 1, "other activations in both directions", direction: "bidirectional",
-            [strings("activations", ["LeakyRelu", "ThresholdedRelu"]), floats("activation_alpha", [0.3, 0.2])]),
+        layer("RNN", gates: 1, "an activation for each direction", direction: "bidirectional", [strings("activations", ["Sigmoid", "Tanh"])]),
     ]
 }

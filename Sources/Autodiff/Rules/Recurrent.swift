@@ -111,7 +111,7 @@ enum Recurrent {
 // From the operator to its directions and back.
 extension Recurrent {
     private static func rule(
-        _ c: RuleContext, gates: Int, activations: [GateActivation.Kind], _ kind: (Direction) throws(AutodiffError) -> Parts
+        _ c: RuleContext, gates: Int, activations: [GateActivation], _ kind: (Direction) throws(AutodiffError) -> Parts
     ) throws(AutodiffError) -> [Symbol?] {
         let direction = c.string("direction", "forward")
         let count = direction == "bidirectional" ? 2 : 1
@@ -191,8 +191,7 @@ extension Recurrent {
     /// `i, o, f` and the candidate `g`; `c' = f c + i g`, `h' = o tanh c'`. Peepholes add their part of `c` to the arguments of `i` and `f`, and of `c'`
     /// to that of `o`; coupled gates have `f = 1 - i`.
     private static func longShortTerm(_ d: Direction) throws(AutodiffError) -> Parts {
-        // The engine cuts what goes into gates and candidate, and not what goes into the cell's own activation.
-        let (gate, candidate, bend) = (d.activations[0], d.activations[1], d.activations[2].unclipped)
+        let (gate, candidate, bend) = (d.activations[0], d.activations[1], d.activations[2])
         let isCoupled = d.context.int("input_forget") != 0
         let arguments = d.split(d.fromInputs + d.fromStates, 4)
         func input(_ argument: Symbol, _ cell: Symbol) -> Symbol { d.peepholes.map { argument + cell * $0[0] } ?? argument }
@@ -224,10 +223,10 @@ extension Recurrent {
         let toO = d.peepholes.map { arguments[1] + cell * $0[1] } ?? arguments[1]
         let o = gate.value(toO), bent = bend.value(cell)
         // What a cotangent of h and of c' becomes by each gate's argument.
-        let toOutput = bent * gate.slope(toO, o), throughCell = o * bend.slope(cell, bent)
-        let toInput = (isCoupled ? g - before : g) * gate.slope(input(arguments[0], before), i)
-        let toForget = isCoupled ? before.zeros : before * gate.slope(forget(arguments[2], before), f)
-        let toCandidate = i * candidate.slope(arguments[3], g)
+        let toOutput = bent * gate.slope(o), throughCell = o * bend.slope(bent)
+        let toInput = (isCoupled ? g - before : g) * gate.slope(i)
+        let toForget = isCoupled ? before.zeros : before * gate.slope(f)
+        let toCandidate = i * candidate.slope(g)
         let back = try d.scan(
             forwards: false, [d.dLast, dLastCell], over: [d.dStates, toOutput, throughCell, toInput, toForget, toCandidate, f]
         ) { (states, step, isLive) in
@@ -261,8 +260,7 @@ extension Recurrent {
         let isLinear = d.context.int("linear_before_reset") != 0
         let inputs = d.split(d.fromInputs, 3), states = d.split(d.fromStates, 3)
         let (gate, bend) = (d.activations[0], d.activations[1])
-        let (toZ, toR) = (inputs[0] + states[0], inputs[1] + states[1])
-        let (z, r) = (gate.value(toZ), gate.value(toR))
+        let (z, r) = (gate.value(inputs[0] + states[0]), gate.value(inputs[1] + states[1]))
         let weights = split(d.r, 3, axis: 0)
         let toN: Symbol
         if isLinear {
@@ -272,7 +270,7 @@ extension Recurrent {
             toN = inputs[2] + (d.recurrentBias.map { product + split($0, 3, axis: 0)[2] } ?? product)
         }
         let n = bend.value(toN)
-        let toUpdate = (d.before - n) * gate.slope(toZ, z), toCandidate = (1 - z) * bend.slope(toN, n), slope = gate.slope(toR, r)
+        let toUpdate = (d.before - n) * gate.slope(z), toCandidate = (1 - z) * bend.slope(n), slope = gate.slope(r)
         let toReset = isLinear ? states[2] * slope : d.before * slope
         let gatesWeight = weights[0].concatenated([weights[1]], axis: 0)
         let back = try d.scan(forwards: false, [d.dLast], over: [d.dStates, toUpdate, toCandidate, toReset, z, r]) { (carried, step, isLive) in
@@ -308,11 +306,9 @@ extension Recurrent {
             firstState: back.states[0])
     }
 
-    /// `h' = f(W x + R h + b)`, whose slope mostly follows from `h'` itself.
+    /// `h' = f(W x + R h + b)`, whose slope follows from `h'` itself.
     private static func simple(_ d: Direction) throws(AutodiffError) -> Parts {
-        let activation = d.activations[0]
-        var argument: Symbol { d.fromInputs + d.fromStates }
-        let slope = activation.slope(fromValue: d.states) ?? activation.slope(argument, activation.value(argument))
+        let slope = d.activations[0].slope(d.states)
         let back = try d.scan(forwards: false, [d.dLast], over: [d.dStates, slope]) { (carried, step, isLive) in
             let argument = (carried[0] + step[0]) * step[1]
             let toStates = argument.matrixProduct(d.r)
