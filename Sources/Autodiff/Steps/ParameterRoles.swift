@@ -98,7 +98,7 @@ package struct ParameterRoles {
     private static func reason(_ values: [Double], _ shape: Shape) -> String? {
         if values.contains(where: { !$0.isFinite }) { return "it has elements that are not finite: a mask, not a weight" }
         if shape.isTable, values.allSatisfy({ $0 == 0 }) { return "only 0 in it: a mask that hides nothing, not a weight" }
-        if shape.isTable, let other = onlyOther(values) { return "only 0 and \(other) in it: a mask, not a weight" }
+        if shape.isTable, let other = onlyOther(values) { return "only 0 and \(Float(other)) in it: a mask, not a weight" }
         if counts(values, rowLength: shape.dimensions.last ?? 1) { return "it counts in whole numbers: positions, not a weight" }
         return nil
     }
