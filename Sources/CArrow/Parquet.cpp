@@ -6,6 +6,8 @@
 #include <parquet/properties.h>
 #include <parquet/size_statistics.h>
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -90,6 +92,8 @@ class ParquetSource final : public Source {
       if (batch) return InOrder(*batch);
       batches_.reset();
       if (next_group_ == reader_->num_row_groups()) return batch;
+      // What a row group leaves behind lies in pieces between what is kept of each, and would grow with the file.
+      if (next_group_ > 0) malloc_trim(0);
       ARROW_RETURN_NOT_OK(StartGroups());
     }
   }
