@@ -104,22 +104,17 @@ package final class Intake {
             let outcomes = try tx.arrive(files, at: now)
             let refusals = try tx.refuse(refused.map(\.0), at: now)
             var events: [NewEvent] = []
-            for (file, outcome) in zip(files, outcomes) where !outcome.isRefused || !refused.isEmpty {
-                guard let kind = outcome.eventKind else { continue }
-                events.append(NewEvent(kind, pipeline: file.pipeline, arrival: outcome.number))
-            }
+            for (file, outcome) in zip(files, outcomes) where !outcome.isRefused { events += outcome.events(of: file) }
             for (refusal, number) in zip(refused, refusals) {
                 events.append(NewEvent("refused", pipeline: refusal.0.pipeline, arrival: number))
             }
             try tx.append(events, at: now)
             return (outcomes, refusals)
         }
-        if refused.isEmpty, outcomes.contains(where: \.isRefused) {
-            // Only the ledger could tell that these are refused. One durable transaction makes those before it durable too.
-            try ledger.write { (tx) throws(LedgerError) in
-                try tx.append(
-                    zip(files, outcomes).filter { $1.isRefused }.map { NewEvent("refused", pipeline: $0.pipeline, arrival: $1.number) }, at: now)
-            }
+        // Only the ledger could tell that these are refused. One durable transaction makes those before it durable too.
+        let refusedByLedger = zip(files, outcomes).filter { $1.isRefused }
+        if !refusedByLedger.isEmpty {
+            try ledger.write { (tx) throws(LedgerError) in try tx.append(refusedByLedger.flatMap { $1.events(of: $0) }, at: now) }
         }
         var numbered: [String: Numbered] = [:]
         for (file, outcome) in zip(files, outcomes) {
@@ -188,8 +183,12 @@ extension ArrivalOutcome {
         if case .refused = self { true } else { false }
     }
 
-    /// Nil where nothing happened.
-    fileprivate var eventKind: String? {
+    /// None where nothing happened.
+    fileprivate func events(of file: ArrivingFile) -> [NewEvent] {
+        eventKind.map { [NewEvent($0, pipeline: file.pipeline, arrival: number)] } ?? []
+    }
+
+    private var eventKind: String? {
         switch self {
         case .arrived: "arrived"
         case .resumed: "resumed"

@@ -53,8 +53,8 @@
 ///         seed: 0
 ///         early_stopping:             # epochs, or { patience: 3, min_improvement: 0 }; left out: off
 ///         freeze: []                  # patterns of initializers; no_decay likewise, and train, for what looks like a constant and is none
-///         batch_normalization: frozen # frozen | affine
-///         adapters:                   # { rank: 8, targets: ["*attn*"] }; left out: none
+///         batch_normalization: frozen # frozen | affine | train
+///         adapters:                   # { rank: 8, targets: ["*attn*"], merge: true }; left out: none
 ///         threads: 2                  # left out: the daemon's share
 ///       gate: { metric: loss, drop_at_most: 0 }   # accuracy | f1 | auc | log_loss | rmse | mae | r2 | loss
 ///   - forward:

@@ -40,7 +40,7 @@ package final class ConfigWatch: Sendable {
     package func run(changed: @Sendable (String) -> Void) {
         let clock = WatchClock.system
         var events: InotifyEvents?
-        do throws(WatcherError) { events = try InotifyEvents(wake: wake.writer) } catch { logger.warning("\(error)") }
+        do throws(WatcherError) { events = try InotifyEvents(wake: wake) } catch { logger.warning("\(error)") }
         var files = initial
         var tokens: [String: Int] = [:]
         var lastToken = 0

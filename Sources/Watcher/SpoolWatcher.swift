@@ -15,7 +15,7 @@ package final class SpoolWatcher: Sendable {
         /// Polling everywhere.
         case polling
         /// Events from elsewhere; the descriptor is written to when they arrive on another thread.
-        case custom(@Sendable (_ wake: Int32) throws(WatcherError) -> any DirectoryEvents)
+        case custom(@Sendable (_ wake: WakePipe) throws(WatcherError) -> any DirectoryEvents)
     }
 
     private struct Mailbox {
@@ -129,9 +129,9 @@ package final class SpoolWatcher: Sendable {
     private func makeEvents() -> (any DirectoryEvents)? {
         do throws(WatcherError) {
             return switch backend {
-            case .automatic: try InotifyEvents(wake: wake.writer)
+            case .automatic: try InotifyEvents(wake: wake)
             case .polling: nil
-            case .custom(let make): try make(wake.writer)
+            case .custom(let make): try make(wake)
             }
         } catch {
             settings.logger.warning("\(error)")

@@ -46,14 +46,13 @@ struct Forward: ParsableCommand {
             // Its external data stays in its own folder, and nothing in it makes the engine open other files.
             let loaded = try loadedModel(model)
             do { try loaded.safetyCheck() } catch { throw fail("\(model): \(error)") }
-            let target = CanonicalPaths.absolute(out, root: ".")
-            let folder = try Placing.target(out, replacing: force).deletingLastPathComponent().path
-            let staged = "\(folder)/.\((target as NSString).lastPathComponent).\(getpid()).tmp"
+            let target = try Placing.target(out, replacing: force)
+            let staged = "\(target.deletingLastPathComponent().path)/.\(target.lastPathComponent).\(getpid()).tmp"
             defer { unlink(staged) }
             guard FileManager.default.fileExists(atPath: data) else { throw fail("\(data): there is no such file.") }
             let result = execute(try spec(format, loaded, staged: staged))
             if let failure = result.failure { throw fail(failure.statement) }
-            do throws(LandingError) { try DurableFile.publish(FilePath(staged), as: FilePath(target)) } catch { throw fail("\(out): \(error)") }
+            do throws(LandingError) { try DurableFile.publish(FilePath(staged), as: FilePath(target.path)) } catch { throw fail("\(out): \(error)") }
             try show(result)
         }
     }

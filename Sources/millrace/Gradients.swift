@@ -75,7 +75,7 @@ struct Gradients: ParsableCommand {
             operators: operators,
             parameters: parameters.map { tensor in
                 var reason = trained == nil ? "an operator behind it may be refused" : untrained[tensor.name] ?? roles.constantReason(tensor)
-                if reason == nil, normalizations.contains(tensor.name) { reason = "frozen, unless batch_normalization is affine" }
+                if reason == nil, normalizations.contains(tensor.name) { reason = "frozen, unless batch_normalization is affine or train" }
                 return Report.Parameter(name: tensor.name, shape: tensor.shape.dimensions, isTrainable: reason == nil, reason: reason)
             })
     }

@@ -19,11 +19,6 @@ func loadedModel(_ path: String) throws -> Model {
 /// An adapter that was trained beside `model`, and no other.
 func loadedAdapter(_ path: String, of model: String) throws -> AdapterFile {
     guard FileManager.default.fileExists(atPath: path) else { throw fail("\(path): there is no such file.") }
-    let file: AdapterFile
-    do throws(TrainingError) { file = try AdapterFile(reading: path) } catch { throw fail(error) }
     let digest = try FileDigest.of(FilePath(model)).digest
-    guard file.base == digest else {
-        throw fail("\(path) was trained beside another model (\(file.base.shortDigest)) than \(model) (\(digest.shortDigest)).")
-    }
-    return file
+    do throws(TrainingError) { return try AdapterFile(reading: path, beside: model, digest: digest) } catch { throw fail(error) }
 }

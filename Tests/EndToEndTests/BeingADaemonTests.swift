@@ -4,8 +4,6 @@ import Testing
 
 /// Being a daemon: the lock, signals, `--once`, edits of pipeline files, and the pipelines and samples that the repository ships.
 @Suite(.serialized) struct BeingADaemonTests {
-    private static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().path
     private static let pipeline = """
         name: p
         spool: { models: spool/models, data: spool/data }
@@ -100,10 +98,10 @@ import Testing
     func everyShippedPipelineGivesItsStoredPredictions(name: String) throws {
         let daemon = try DaemonProcess("sample")
         let root = daemon.root
-        try root.write(Array(Data(contentsOf: URL(fileURLWithPath: "\(Self.repository)/pipelines/\(name).yaml"))), to: "pipelines/\(name).yaml")
+        try root.write(Array(Data(contentsOf: URL(fileURLWithPath: "\(ProjectScript.repository)/pipelines/\(name).yaml"))), to: "pipelines/\(name).yaml")
         try daemon.start()
         #expect(isRunning(daemon))
-        let sample = "\(Self.repository)/samples/\(name)"
+        let sample = "\(ProjectScript.repository)/samples/\(name)"
         try daemon.drop(Data(contentsOf: URL(fileURLWithPath: sample + "/model.onnx")), at: "spool/\(name)/models/model.onnx")
         let files = try FileManager.default.contentsOfDirectory(atPath: sample + "/data").sorted()
         for file in files {
@@ -114,12 +112,8 @@ import Testing
         }
         #expect(landed, "\(daemon.logText)")
         #expect(daemon.stop() == 0)
-        let judge = Process()
-        let python = Self.repository + "/.deps/oracle/bin/python"
-        judge.executableURL = URL(fileURLWithPath: python)
-        judge.arguments = ["\(Self.repository)/Scripts/oracle-predictions", sample, root("out/\(name)/predictions")]
-        try judge.run()
-        judge.waitUntilExit()
-        #expect(judge.terminationStatus == 0)
+        let judged = try ProjectScript.run(
+            "oracle-predictions", [sample, root("out/\(name)/predictions")], python: ".deps/oracle/bin/python")
+        #expect(judged.status == 0, "\(judged.said)")
     }
 }

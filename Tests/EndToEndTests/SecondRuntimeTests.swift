@@ -7,19 +7,8 @@ import Testing
 
 /// A tuned model is plain ONNX: what ONNX Runtime makes of it, a second runtime that shares nothing with it makes too.
 @Suite struct SecondRuntimeTests {
-    private static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().path
-
     private func judge(_ model: String, inputs: String, outputs: String) throws -> (status: Int32, said: String) {
-        let process = Process(), pipe = Pipe()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["python3", Self.repository + "/Scripts/oracle-reference", model, inputs, outputs]
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        let said = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        return (process.terminationStatus, said)
+        try ProjectScript.run("oracle-reference", [model, inputs, outputs])
     }
 
     /// Models that PyTorch exported, one of each kind.
@@ -28,7 +17,7 @@ import Testing
         ("embedding", "binary_cross_entropy"),
     ])
     func aTunedModelGivesTheSameInBoth(_ name: String, _ loss: String) throws {
-        let directory = try TemporaryDirectory("runtimes"), folder = Self.repository + "/Tests/AutodiffTests/Golden/"
+        let directory = try TemporaryDirectory("runtimes"), folder = ProjectScript.repository + "/Tests/AutodiffTests/Golden/"
         let golden = try Model(serialized: Data(contentsOf: URL(fileURLWithPath: folder + name + ".golden.onnx")))
         func firstBatch(_ array: String) throws -> Tensor {
             let whole = try #require(golden.graph.initializers.first { $0.name == array }).tensor()

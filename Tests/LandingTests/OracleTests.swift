@@ -6,21 +6,7 @@ import Testing
 
 /// The judge of the kill test, judged: it passes what rounds publish and names each damage.
 @Suite struct OracleTests {
-    private static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .appendingPathComponent("../../Scripts/oracle-landing").standardizedFileURL.path
-
-    private func judge(_ arguments: [String]) throws -> (exit: Int32, text: String) {
-        let process = Process()
-        let pipe = Pipe()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["python3", Self.script] + arguments
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        return (process.terminationStatus, text)
-    }
+    private func judge(_ arguments: [String]) throws -> (status: Int32, said: String) { try ProjectScript.run("oracle-landing", arguments) }
 
     /// Three inputs with their outputs, one refused input, one model version.
     private func published() throws -> Scene {
@@ -55,7 +41,7 @@ import Testing
         return scene
     }
 
-    private func check(_ scene: Scene) throws -> (exit: Int32, text: String) {
+    private func check(_ scene: Scene) throws -> (status: Int32, said: String) {
         let root = scene.root.string
         return try judge([
             "check", "--root", root, "--pipeline", "digits", "--spool", root + "/spool", "--outputs", root + "/out", "--models",
@@ -69,7 +55,7 @@ import Testing
         #expect(exit == 0, "\(text)")
         #expect(text.contains("\"inputs\": 4") && text.contains("\"outputs\": 3") && text.contains("\"keys\": 6"))
         let watched = try judge(["watch", "--outputs", scene.out.string, "--models", scene.folder("root/models"), "--seconds", "0.01"])
-        #expect(watched.exit == 0 && watched.text.contains("\"reads\": 6"), "\(watched.text)")
+        #expect(watched.status == 0 && watched.said.contains("\"reads\": 6"), "\(watched.said)")
     }
 
     private static let damages: [(path: String, text: String?, complaint: String)] = [
@@ -112,6 +98,6 @@ import Testing
         let folder = try TemporaryDirectory("watch")
         try folder.write(text, to: name)
         let found = try judge(["--watch", "--outputs", folder.path, "--seconds", "0.01"])
-        #expect(found.exit == 1 && found.text.contains(name), "\(found.text)")
+        #expect(found.status == 1 && found.said.contains(name), "\(found.said)")
     }
 }

@@ -15,7 +15,7 @@ extension WithInotify {
             private let events: InotifyEvents
             private var left: Int
 
-            init(_ count: Int, wake: CInt) throws(WatcherError) {
+            init(_ count: Int, wake: WakePipe) throws(WatcherError) {
                 events = try InotifyEvents(wake: wake)
                 left = count
             }

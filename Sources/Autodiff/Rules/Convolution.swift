@@ -232,11 +232,6 @@ private struct Layer {
     var shifted: Symbol {
         let rows = input.fixedPositions ?? [], columns = cotangent.fixedPositions ?? []
         let (height, width) = (rows[0], columns[1])
-        func moved(_ value: Symbol, axis: Int, by offset: Int, to extent: Int) -> Symbol {
-            // A negative pad cuts off.
-            let own = value.extents?[axis].value ?? 0
-            return value.padded(axes: [axis], before: [offset], after: [extent - own - offset])
-        }
         // [N, M * rows of the kernel, P]. Slices and Concat are twice as fast in ONNX Runtime as Pad.
         let rowsOfKernel = (0..<geometry.kernel[0]).flatMap { row in
             movedRows(cotangent, by: row * geometry.dilations[0] - geometry.before[0], to: height)
@@ -245,7 +240,9 @@ private struct Layer {
             to: graph.integers([0, -1, height * width]))
         let shape = graph.integers([-1, geometry.kernel[0]]).concatenated([weights.extent(1), graph.integers([1])])
         let products = (0..<geometry.kernel[1]).map { column in
-            let shifted = moved(input, axis: 3, by: geometry.before[1] - column * geometry.dilations[1], to: width).reshaped([0, 0, height * width])
+            // A negative pad cuts off.
+            let offset = geometry.before[1] - column * geometry.dilations[1]
+            let shifted = input.padded(axes: [3], before: [offset], after: [width - rows[1] - offset]).reshaped([0, 0, height * width])
             return stacked.matrixProduct(shifted.matrixTransposed(rank: 3)).sum([0], keep: false).reshaped(to: shape)
         }
         // [M, rows, C, columns]

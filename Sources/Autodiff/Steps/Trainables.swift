@@ -21,7 +21,8 @@ struct Trainables {
             // What is left of such a model in float is not what it learnt with.
             if adapted.isEmpty, Self.isQuantized(model) { throw .nothingTrainable(reason: Self.quantized) }
         }
-        let roles = ParameterRoles(model)
+        // Only where it decides: values are read for it.
+        let roles = recipe != nil && factors.isEmpty ? ParameterRoles(model) : nil
         for tensor in own where tensor.elementType == .float32 || tensor.elementType == .float64 {
             let reason = Self.reason(tensor, readers[tensor.name] ?? [], recipe, factors, roles)
             if let reason { untrained.append(StepGraph.Untrained(name: tensor.name, reason: reason)) } else { names.append(tensor.name) }
@@ -39,7 +40,7 @@ struct Trainables {
     }
 
     private static func reason(
-        _ tensor: StoredTensor, _ readers: [(node: Node, position: Int)], _ recipe: TrainingRecipe?, _ factors: Set<String>, _ roles: ParameterRoles
+        _ tensor: StoredTensor, _ readers: [(node: Node, position: Int)], _ recipe: TrainingRecipe?, _ factors: Set<String>, _ roles: ParameterRoles?
     ) -> String? {
         if readers.isEmpty { return "the loss does not depend on it" }
         let normalizations = readers.filter { $0.node.operatorType == "BatchNormalization" }
@@ -48,7 +49,7 @@ struct Trainables {
         if !factors.isEmpty { return factors.contains(tensor.name) ? nil : "only the adapters are trained" }
         if recipe.freeze.matchesAny(of: tensor.name) { return "frozen by name" }
         if recipe.batchNormalization == .frozen, !normalizations.isEmpty { return "scale or bias of a BatchNormalization, which is frozen" }
-        return recipe.train.matchesAny(of: tensor.name) ? nil : roles.constantReason(tensor)
+        return recipe.train.matchesAny(of: tensor.name) ? nil : roles?.constantReason(tensor)
     }
 
     /// A pattern that names nothing is a slip of the pen.

@@ -290,11 +290,9 @@ final class StringFiller: PortFiller {
     init(_ port: InputPort, _ rule: InputRule, _ width: Int) throws(ColumnarError) {
         self.width = width
         if rule.scale != nil || rule.offset != nil { throw .badRule("model input \"\(port.name)\" holds strings, which cannot be scaled") }
+        missing = "there is no value" + (rule.missing == .refused ? "" : ": give the input `missing:` a text if that is meant")
         switch rule.missing {
-        case .error: fill = nil
-        case .refused:
-            fill = nil
-            missing = "there is no value"
+        case .error, .refused: fill = nil
         case .text(let text): fill = text
         case .value(let value): fill = value == value.rounded() && abs(value) < 1e15 ? String(Int(value)) : value.description
         case .nan: throw .badRule("missing: nan does not fit model input \"\(port.name)\", which holds strings: give a text, or error")
@@ -327,7 +325,7 @@ final class StringFiller: PortFiller {
         }
     }
 
-    private var missing = "there is no value: give the input `missing:` a text if that is meant"
+    private let missing: String
 
     /// `nil` for what counts as missing. Numbers are written as CSV output has them.
     private func cells(of column: Column, _ place: PortPlace) throws(ColumnarError) -> (Int) -> String? {

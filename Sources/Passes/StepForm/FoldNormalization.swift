@@ -18,9 +18,8 @@ package struct FoldNormalization: Pass {
             throw PassError(pass: name, place: "model", reason: "\(error)", remedy: "export it again")
         }
         let uses = ValueUses(model.graph)
-        var names = model.graph.index
+        var builder = GraphBuilder(extending: model.graph, prefix: "folded/")
         var folded: [String: [Node]] = [:]
-        var constants: [StoredTensor] = []
         var gone: Set<String> = []
         for convolution in model.graph.nodes where convolution.qualifiedType == "Conv" {
             guard let weights = uses.initializer(convolution.inputs[1]), weights.shape.rank >= 3, weights.elementType == .float32,
@@ -29,10 +28,9 @@ package struct FoldNormalization: Pass {
                 normalization.outputs.dropFirst().allSatisfy(\.isEmpty),
                 normalization.inputs.dropFirst().allSatisfy({ uses.initializer($0) != nil }), Self.pays(weights, types[convolution.outputs[0]]?.dimensions)
             else { continue }
-            var folding = Folding(convolution, normalization, rank: weights.shape.rank, names: names)
-            folded[convolution.outputs[0]] = folding.nodes()
-            constants += folding.constants
-            names = folding.names
+            let emitted = builder.nodes.count
+            Self.fold(normalization, into: convolution, rank: weights.shape.rank, &builder)
+            folded[convolution.outputs[0]] = Array(builder.nodes[emitted...])
             gone.insert(normalization.outputs[0])
         }
         guard !folded.isEmpty else { return false }
@@ -40,7 +38,7 @@ package struct FoldNormalization: Pass {
             if let nodes = folded[node.outputs.first ?? ""] { return nodes }
             return gone.contains(node.outputs.first ?? "") ? [] : [node]
         }
-        model.graph.initializers += constants
+        model.graph.initializers += builder.initializers
         return true
     }
 
@@ -49,50 +47,20 @@ package struct FoldNormalization: Pass {
         let positions = spatial.reduce(Self.images) { $0 * ($1.value ?? 1) }
         return 2 * positions >= weights.shape.dimensions.dropFirst().reduce(1, *)
     }
-}
 
-private struct Folding {
-    private let convolution: Node
-    private let normalization: Node
-    private let rank: Int
-    private(set) var names: GraphIndex
-    private(set) var constants: [StoredTensor] = []
-    private var made: [Node] = []
-
-    init(_ convolution: Node, _ normalization: Node, rank: Int, names: GraphIndex) {
-        self.convolution = convolution
-        self.normalization = normalization
-        self.rank = rank
-        self.names = names
-    }
-
-    mutating func nodes() -> [Node] {
+    private static func fold(_ normalization: Node, into convolution: Node, rank: Int, _ builder: inout GraphBuilder) {
         let (scale, bias, mean, variance) = (
             normalization.inputs[1], normalization.inputs[2], normalization.inputs[3], normalization.inputs[4]
         )
-        let epsilon = constant(Tensor(.float32, [], [normalization.attribute("epsilon")?.float ?? 1e-5]), "epsilon")
-        let deviation = add("Sqrt", [add("Add", [variance, epsilon])])
-        let factor = add("Div", [scale, deviation])
-        let shape = [-1] + [Int64](repeating: 1, count: rank - 1)
-        let perFilter = add("Reshape", [factor, constant(Tensor(.int64, [rank], shape), "shape")])
-        let weights = add("Mul", [convolution.inputs[1], perFilter])
+        let epsilon = builder.scalar(Double(normalization.attribute("epsilon")?.float ?? 1e-5))
+        let deviation = builder.add("Sqrt", [builder.add("Add", [variance, epsilon])])
+        let factor = builder.add("Div", [scale, deviation])
+        let perFilter = builder.add("Reshape", [factor, builder.integers([-1] + [Int](repeating: 1, count: rank - 1))])
+        let weights = builder.add("Mul", [convolution.inputs[1], perFilter])
         let hasBias = convolution.inputs.count > 2 && !convolution.inputs[2].isEmpty
-        let shift = hasBias ? add("Sub", [mean, convolution.inputs[2]]) : mean
-        let folded = add("Sub", [bias, add("Mul", [shift, factor])])
-        made.append(
-            Node("Conv", [convolution.inputs[0], weights, folded], [normalization.outputs[0]], name: convolution.name, convolution.attributes))
-        return made
-    }
-
-    private mutating func add(_ operatorType: String, _ inputs: [String]) -> String {
-        let name = names.freshName(convolution.outputs[0] + "/folded")
-        made.append(Node(operatorType, inputs, [name]))
-        return name
-    }
-
-    private mutating func constant(_ tensor: Tensor, _ stem: String) -> String {
-        let name = names.freshName(convolution.outputs[0] + "/" + stem)
-        constants.append(StoredTensor(name, tensor))
-        return name
+        let shift = hasBias ? builder.add("Sub", [mean, convolution.inputs[2]]) : mean
+        let shifted = builder.add("Sub", [bias, builder.add("Mul", [shift, factor])])
+        builder.append(
+            Node("Conv", [convolution.inputs[0], weights, shifted], [normalization.outputs[0]], name: convolution.name, convolution.attributes))
     }
 }

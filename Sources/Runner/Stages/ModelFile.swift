@@ -36,19 +36,14 @@ struct ModelFile {
             if let expected, expected != digest { throw Self.changed(path) }
             return
         }
+        let both: String
         do throws(LandingError) {
-            let both = FileDigest.ofModel(digest: digest, companions: [(Card.adapterFile, try FileDigest.of(FilePath(place)).digest)])
-            if let expected, expected != both { throw LandingError.changedWhileRead(FilePath(place)) }
+            both = FileDigest.ofModel(digest: digest, companions: [(Card.adapterFile, try FileDigest.of(FilePath(place)).digest)])
         } catch .changedWhileRead { throw Self.changed(place) } catch {
             throw Failure(.inputGone, what: "\(error)", place: place, remedy: "Put it back.")
         }
-        do throws(TrainingError) {
-            let read = try AdapterFile(reading: place)
-            guard read.base == digest else {
-                throw .cannotRead(path: place, reason: "it was trained beside another model (\(read.base.prefix(12))) than \(path) (\(digest.prefix(12)))")
-            }
-            adapter = read
-        } catch {
+        if let expected, expected != both { throw Self.changed(place) }
+        do throws(TrainingError) { adapter = try AdapterFile(reading: place, beside: path, digest: digest) } catch {
             throw Failure(.badModel, what: "\(error)", place: path, remedy: "Give the adapter that was made for this model.")
         }
     }

@@ -46,6 +46,17 @@ package struct AdapterFile: Sendable {
         facts = metadata.filter { ![Self.format, Self.baseKey, Self.weightsKey].contains($0.key) }
     }
 
+    /// The adapter of one model and no other.
+    /// - Parameters:
+    ///   - model: its path, for messages.
+    ///   - digest: of its own file.
+    package init(reading path: String, beside model: String, digest: String) throws(TrainingError) {
+        try self.init(reading: path)
+        guard base == digest else {
+            throw .cannotRead(path: path, reason: "it was trained beside another model (\(base.prefix(12))) than \(model) (\(digest.prefix(12)))")
+        }
+    }
+
     /// Whole under the name or not at all; the same adapter gives the same bytes.
     package func write(to path: String) throws(TrainingError) {
         let weights = adapter.factors.map { Weight(name: $0.weight, scale: $0.scale, transposed: $0.isTransposed) }

@@ -7,8 +7,8 @@ package final class InotifyEvents: DirectoryEvents {
     private let listener: Int
     private var isClosed = false
 
-    /// - Parameter wake: written to when there is something to take.
-    package init(wake: CInt) throws(WatcherError) {
+    /// - Parameter wake: signalled when there is something to take.
+    package init(wake: WakePipe) throws(WatcherError) {
         instance = try InotifyInstance.shared.get()
         listener = instance.subscribe(wake: wake)
     }

@@ -30,22 +30,8 @@ final class InotifyInstance: Sendable {
     private struct Listener {
         /// What it has not taken yet.
         var heard = Taken()
-        /// Written to when the first of these comes.
-        let wake: WakeEnd
-    }
-
-    /// The instance's own copy of a listener's descriptor: it stays open while a wake is under way, though the listener leaves meanwhile.
-    private final class WakeEnd: Sendable {
-        private let descriptor: CInt
-
-        init(copying descriptor: CInt) { self.descriptor = fcntl(descriptor, F_DUPFD_CLOEXEC, 0) }
-
-        deinit { if descriptor >= 0 { close(descriptor) } }
-
-        func signal() {
-            var byte: UInt8 = 0
-            _ = write(descriptor, &byte, 1)
-        }
+        /// Signalled when the first of these comes.
+        let wake: WakePipe
     }
 
     private struct Watched {
@@ -88,10 +74,10 @@ final class InotifyInstance: Sendable {
     }
 
     /// - Parameter wake: a descriptor that gets one byte written when there is something to take.
-    func subscribe(wake: CInt) -> Int {
+    func subscribe(wake: WakePipe) -> Int {
         state.withLock { state in
             state.nextListener += 1
-            state.listeners[state.nextListener] = Listener(wake: WakeEnd(copying: wake))
+            state.listeners[state.nextListener] = Listener(wake: wake)
             state.descriptors[state.nextListener] = [:]
             return state.nextListener
         }
@@ -160,7 +146,7 @@ final class InotifyInstance: Sendable {
         while true {
             if let event = inotifytools_next_event(-1) {
                 // After the lock: whoever is woken wants it first of all.
-                for end in state.withLock({ Self.distribute(event, &$0) }) { end.signal() }
+                for wake in state.withLock({ Self.distribute(event, &$0) }) { wake.signal() }
             } else if errno != EINTR {
                 sleep(1)
             }
@@ -193,7 +179,7 @@ final class InotifyInstance: Sendable {
     }
 
     /// Returns whom to wake.
-    private static func distribute(_ event: UnsafeMutablePointer<inotify_event>, _ state: inout State) -> [WakeEnd] {
+    private static func distribute(_ event: UnsafeMutablePointer<inotify_event>, _ state: inout State) -> [WakePipe] {
         let mask = event.pointee.mask
         if mask & UInt32(IN_Q_OVERFLOW) != 0 {
             for id in state.listeners.keys { state.listeners[id]!.heard.hasOverflowed = true }
@@ -212,8 +198,8 @@ final class InotifyInstance: Sendable {
         return woken
     }
 
-    /// Returns the listener's end where this is the first that waits for it.
-    private static func give(_ event: Heard, to listener: Int, _ state: inout State) -> WakeEnd? {
+    /// Returns the listener's pipe where this is the first that waits for it.
+    private static func give(_ event: Heard, to listener: Int, _ state: inout State) -> WakePipe? {
         // In place: a copy of the listener would be a copy of its queue.
         guard let index = state.listeners.index(forKey: listener) else { return nil }
         let waiting = state.listeners.values[index].heard.events.count

@@ -1,9 +1,9 @@
 internal import Glibc
 
 /// Wakes a thread that waits in `poll`. Any thread may signal.
-final class WakePipe: Sendable {
-    let reader: CInt
-    let writer: CInt
+package final class WakePipe: Sendable {
+    private let reader: CInt
+    private let writer: CInt
 
     /// Both ends are -1 where no descriptor is left; the watch then notices signals at its next look, within a second.
     init() {
