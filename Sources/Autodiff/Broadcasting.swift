@@ -26,13 +26,14 @@ enum Broadcasting {
 
     /// Sums `cotangent` down to the shape of `target`, which broadcasts to it. Axes are decided here where both extents are known or are
     /// one symbol, and in the graph (from the shapes at run time) where they are not.
-    static func reduce(_ cotangent: Symbol, to target: Symbol) -> Symbol {
+    /// - Parameter equal: so many axes at the end are known not to have been repeated.
+    static func reduce(_ cotangent: Symbol, to target: Symbol, equal: Int = 0) -> Symbol {
         guard let wide = cotangent.extents, let narrow = target.extents, narrow.count <= wide.count else {
             return dynamicallyReduced(cotangent, to: target)
         }
         let leading = wide.count - narrow.count
         var repeated: [Int] = []
-        for axis in narrow.indices {
+        for axis in narrow.indices.dropLast(equal) {
             switch (narrow[axis], wide[axis + leading]) {
             case (.fixed(1), .fixed(1)): break
             case (.fixed(1), _): repeated.append(axis + leading)

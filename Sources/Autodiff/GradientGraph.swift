@@ -14,6 +14,9 @@ final class GradientGraph {
     /// Outputs that rules asked the model's own nodes for, by the node's first output.
     private(set) var extraOutputs: [String: [Int: String]] = [:]
 
+    /// By value, one of which it is the transpose, as the model's own Transposes say and as rules do (`declare(_:transposeOf:)`).
+    private var transposed: [String: (input: String, permutation: [Int64])]
+
     private struct NodeKey: Hashable {
         let operatorType: String
         let inputs: [String]
@@ -23,6 +26,10 @@ final class GradientGraph {
     init(extending graph: Graph, types: [String: ValueType], prefix: String = "grad/") {
         builder = GraphBuilder(extending: graph, prefix: prefix)
         self.types = types
+        transposed = graph.nodes.reduce(into: [:]) { known, node in
+            guard node.qualifiedType == "Transpose", let permutation = node.attribute("perm")?.ints else { return }
+            known[node.outputs[0]] = (node.inputs[0], permutation)
+        }
     }
 
     func symbol(_ name: String) -> Symbol { Symbol(name: name, graph: self) }
@@ -39,6 +46,17 @@ final class GradientGraph {
         if saysMore, type.dimensions != nil || types[name] == nil { types[name] = type }
     }
 
+    /// A matrix, or a batch of them, of `rank` axes.
+    func declare(_ matrix: Symbol, transposeOf other: Symbol, rank: Int) {
+        transposed[matrix.name] = (other.name, Symbol.matrixTransposition(rank: rank).map(Int64.init))
+    }
+
+    /// What the model transposed to this matrix.
+    func transposeSource(of matrix: Symbol, rank: Int) -> Symbol? {
+        guard let known = transposed[matrix.name], known.permutation == Symbol.matrixTransposition(rank: rank).map(Int64.init) else { return nil }
+        return symbol(known.input)
+    }
+
     func emit(
         _ operatorType: String, _ inputs: [Symbol?], _ attributes: [Attribute] = [], type: ElementType, extents: [Dimension]? = nil
     ) -> Symbol {
@@ -51,6 +69,11 @@ final class GradientGraph {
     ) -> [Symbol] {
         var names = inputs.map { $0?.name ?? "" }
         while names.last == "" { names.removeLast() }
+        if operatorType == "Transpose", let permutation = attributes.first(where: { $0.name == "perm" })?.ints {
+            if let known = transposed[names[0]], permutation.indices.allSatisfy({ known.permutation[Int(permutation[$0])] == $0 }) {
+                return [symbol(known.input)]
+            }
+        }
         let key = NodeKey(operatorType: operatorType, inputs: names, outputCount: outputs)
         if let known = made[key]?.first(where: { $0.attributes == attributes }) { return known.outputs.map(symbol) }
         let results = (0..<outputs).map { _ in builder.name(operatorType) }

@@ -70,7 +70,9 @@ extension Symbol {
     }
 
     /// The last two of `rank` axes exchanged.
-    func matrixTransposed(rank: Int) -> Symbol { transposed(Array(0..<(rank - 2)) + [rank - 1, rank - 2]) }
+    func matrixTransposed(rank: Int) -> Symbol { transposed(Symbol.matrixTransposition(rank: rank)) }
+
+    static func matrixTransposition(rank: Int) -> [Int] { Array(0..<(rank - 2)) + [rank - 1, rank - 2] }
 
     func unsqueezed(_ axes: [Int]) -> Symbol {
         var extents = self.extents

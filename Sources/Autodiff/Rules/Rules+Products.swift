@@ -33,7 +33,13 @@ extension RuleTable {
             extents: batch(left, leftRank, rows: left.extents?.dropLast().last, columns: left.extents?.last))
         let toRight = left.matrixTransposed(rank: leftRank).matrixProduct(
             dy, extents: batch(right, rightRank, rows: right.extents?.dropLast().last, columns: right.extents?.last))
-        var results = [Broadcasting.reduce(toLeft, to: left), Broadcasting.reduce(toRight, to: right)]
+        var results = [Broadcasting.reduce(toLeft, to: left, equal: 2), Broadcasting.reduce(toRight, to: right, equal: 2)]
+        if b > 1, let source = c.graph.transposeSource(of: c.b, rank: b) {
+            // The source's gradient is a product as well, and needs no turning.
+            let turned = dy.matrixTransposed(rank: max(leftRank, rightRank)).matrixProduct(
+                left, extents: batch(source, rightRank, rows: source.extents?.dropLast().last, columns: source.extents?.last))
+            c.graph.declare(results[1], transposeOf: Broadcasting.reduce(turned, to: source, equal: 2), rank: b)
+        }
         if a == 1 { results[0] = results[0].reshaped(like: c.a) }
         if b == 1 { results[1] = results[1].reshaped(like: c.b) }
         return results

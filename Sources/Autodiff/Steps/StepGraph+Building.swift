@@ -73,7 +73,7 @@ extension StepGraph {
         heldWeights = held
         classes = loss.classes
         untrained = trainables.untrained.filter { !statistics.contains($0.name) }
-        gradientForms = gradients.formsByNode
+        gradientForms = gradients.formsByNode.merging(StepForm.forms(in: step.graph)) { $1 + ", " + $0 }
         self.recipe = recipe
         self.source = source
         self.adapted = adapted

@@ -9,9 +9,6 @@ package struct FoldNormalization: Pass {
     package let name = "fold_normalization"
     package init() {}
 
-    /// Images of a batch, for the comparison: how many there will be is not known here.
-    private static let images = 32
-
     package func run(_ model: inout Model) throws(PassError) -> Bool {
         let types: InferredTypes
         do throws(ONNXError) { types = try model.inferTypes() } catch {
@@ -44,7 +41,7 @@ package struct FoldNormalization: Pass {
 
     private static func pays(_ weights: StoredTensor, _ images: [Dimension]?) -> Bool {
         guard let spatial = images?.dropFirst(2), spatial.allSatisfy({ $0.value != nil }) else { return true }
-        let positions = spatial.reduce(Self.images) { $0 * ($1.value ?? 1) }
+        let positions = spatial.reduce(StepForm.images) { $0 * ($1.value ?? 1) }
         return 2 * positions >= weights.shape.dimensions.dropFirst().reduce(1, *)
     }
 

@@ -1,4 +1,4 @@
-import ONNX
+package import ONNX
 import Tensors
 
 /// Rewritings that make a training step faster and keep what it computes, up to rounding. They are for the step's own copy of a model in
@@ -10,8 +10,23 @@ package enum StepForm {
     package static let passes: PassList = [
         FuseGelu(),
         FoldNormalization(),
+        WinogradConvolution(),
         RemoveDeadNodes(),
     ]
+
+    /// Images of a batch, where passes weigh one form against another: how many there will be is not known to them.
+    static let images = 32
+
+    /// Metadata of a node in place of another: which form of that it is, and where that was (`Node.place`).
+    static let formKey = "form"
+    static let originKey = "origin"
+
+    /// The form in which nodes of the model are computed, where it is not their own, by place.
+    package static func forms(in graph: Graph) -> [String: String] {
+        graph.nodes.reduce(into: [:]) { forms, node in
+            if let form = node.metadata[formKey], let origin = node.metadata[originKey] { forms[origin] = form }
+        }
+    }
 }
 
 /// Questions that patterns ask of a graph. Valid until its nodes change.

@@ -1,0 +1,211 @@
+package import ONNX
+import Tensors
+
+/// `winograd`: a convolution of few, small windows over many channels becomes products of fewer matrices (`MinimalFilter`), where images are
+/// so small, or channels so many, that this is less work (`WinogradPlan`).
+///
+/// Transforms are products with constant matrices that know padding, stride and tiles: `Gemm(P, x, transB)` brings the last axis of
+/// `[N, C, H, W]` to the front, transformed, and `Gemm(y, A, transA)` brings the first axis to the end, so that nothing is sliced, padded or
+/// transposed. Gradients follow from those of products: each is again a product with the same matrices, and what was transformed forward is
+/// not transformed again. All three products of a layer get by with as much less work: with tiles of 4 x 4 outputs under 3 x 3 weights a
+/// quarter.
+package struct WinogradConvolution: Pass {
+    package let name = "winograd"
+    private let plan: @Sendable (ConvolutionLayer) -> WinogradPlan?
+
+    package init() { self.init(choosing: WinogradPlan.best) }
+
+    init(choosing plan: @escaping @Sendable (ConvolutionLayer) -> WinogradPlan?) { self.plan = plan }
+
+    package func run(_ model: inout Model) throws(PassError) -> Bool {
+        guard model.graph.nodes.contains(where: { $0.qualifiedType == "Conv" }) else { return false }
+        let types: InferredTypes
+        do throws(ONNXError) { types = try model.inferTypes() } catch {
+            throw PassError(pass: name, place: "model", reason: "\(error)", remedy: "export it again")
+        }
+        var builder = GraphBuilder(extending: model.graph, prefix: "winograd/")
+        var rewritten: [String: [Node]] = [:]
+        var stated: [Value] = []
+        for node in model.graph.nodes where node.qualifiedType == "Conv" {
+            guard let layer = ConvolutionLayer(node, types), let plan = plan(layer) else { continue }
+            let emitted = builder.nodes.count
+            let sums = Emitter(node: node, layer: layer, plan: plan).emit(&builder)
+            // How many images there are cannot be told from products.
+            stated += Set([sums, node.outputs[0]]).sorted().map { Value($0, types[node.outputs[0]]) }
+            rewritten[node.outputs[0]] = Array(builder.nodes[emitted...])
+        }
+        guard !rewritten.isEmpty else { return false }
+        model.graph.values.removeAll { rewritten[$0.name] != nil }
+        model.graph.values += stated
+        model.graph.nodes = model.graph.nodes.flatMap { rewritten[$0.outputs.first ?? ""] ?? [$0] }
+        model.graph.initializers += builder.initializers
+        return true
+    }
+}
+
+/// What is known of a Conv: one group, no dilation, float32, all extents but the batch fixed.
+struct ConvolutionLayer {
+    let channels: Int
+    let filters: Int
+    /// Of each spatial axis.
+    let extents: [Int]
+    let kernel: [Int]
+    let strides: [Int]
+    let before: [Int]
+    let after: [Int]
+
+    init?(_ node: Node, _ types: InferredTypes) {
+        func fixed(_ dimensions: ArraySlice<Dimension>) -> [Int]? {
+            let known = dimensions.compactMap(\.value)
+            return known.count == dimensions.count ? known : nil
+        }
+        guard let images = types[node.inputs[0]], images.elementType == .float32, let weights = types[node.inputs[1]]?.dimensions,
+            let input = images.dimensions, input.count > 2, input.count == weights.count, let shape = fixed(input.dropFirst()),
+            let kernel = fixed(weights.dropFirst(2)), let filters = weights[0].value, weights[1].value == shape[0]
+        else { return nil }
+        let spatial = kernel.count
+        func integers(_ name: String) -> [Int]? { node.attribute(name)?.ints.map { $0.map(Int.init) } }
+        let pads = integers("pads") ?? [Int](repeating: 0, count: 2 * spatial)
+        guard node.attribute("group")?.int ?? 1 == 1, (integers("dilations") ?? []).allSatisfy({ $0 == 1 }), pads.count == 2 * spatial,
+            ["", "NOTSET"].contains(node.attribute("auto_pad")?.string ?? "")
+        else { return nil }
+        (channels, self.filters, extents, self.kernel) = (shape[0], filters, Array(shape.dropFirst()), kernel)
+        strides = integers("strides") ?? [Int](repeating: 1, count: spatial)
+        (before, after) = (Array(pads.prefix(spatial)), Array(pads.suffix(spatial)))
+    }
+
+    func filters(tile: Int) -> [MinimalFilter]? {
+        let filters = kernel.indices.compactMap { axis in
+            MinimalFilter(
+                kernel: kernel[axis], stride: strides[axis], extent: extents[axis], before: before[axis], after: after[axis], tile: tile)
+        }
+        return filters.count == kernel.count ? filters : nil
+    }
+}
+
+/// One layer's nodes.
+private struct Emitter {
+    let node: Node
+    let layer: ConvolutionLayer
+    let plan: WinogradPlan
+
+    private var filters: [MinimalFilter] { plan.filters }
+
+    /// Returns the name of the sums to which the bias is added, or of the output.
+    func emit(_ builder: inout GraphBuilder) -> String {
+        let images = reshape(toProducts(node.inputs[0], &builder), productShape(rows: [-1, layer.channels]), &builder)
+        let taps = layer.kernel.reduce(1, *)
+        let transform = matrix(kronecker(filters.map { ($0.kernel, $0.products) }), columns: taps, &builder)
+        let weights = gemm(transform, reshape(node.inputs[1], [-1, taps], &builder), "transB", &builder)
+        let shaped = reshape(weights, weightShape, &builder)
+        let rank = Int64(weightShape.count)
+        let turned = builder.add("Transpose", [shaped], [Attribute("perm", .ints(Array(0..<rank - 2) + [rank - 1, rank - 2]))])
+        let products = builder.name("products")
+        var product = Node("MatMul", [images, turned], [products], name: node.name)
+        product.metadata[StepForm.formKey] = plan.description
+        product.metadata[StepForm.originKey] = node.place
+        builder.append(product)
+        let flat = fromProducts(products, &builder)
+        let hasBias = node.inputs.count > 2 && !node.inputs[2].isEmpty
+        let shape = builder.integers([-1, layer.filters] + filters.map(\.outputs))
+        guard hasBias else {
+            builder.append(Node("Reshape", [flat, shape], node.outputs))
+            return node.outputs[0]
+        }
+        let sums = builder.add("Reshape", [flat, shape])
+        let bias = reshape(node.inputs[2], [layer.filters] + filters.map { _ in 1 }, &builder)
+        builder.append(Node("Add", [sums, bias], node.outputs))
+        return sums
+    }
+
+    /// Tiles of all axes but the last stand beside the products, or all with the images.
+    private func productShape(rows: [Int]) -> [Int] {
+        plan.isJoint
+            ? [filters.map(\.products).reduce(1, *)] + rows
+            : filters.enumerated().flatMap { $0 < filters.count - 1 ? [$1.products, $1.tiles] : [$1.products] } + rows
+    }
+
+    private var weightShape: [Int] {
+        let matrix = [layer.filters, layer.channels]
+        return plan.isJoint
+            ? [filters.map(\.products).reduce(1, *)] + matrix
+            : filters.enumerated().flatMap { $0 < filters.count - 1 ? [$1.products, 1] : [$1.products] } + matrix
+    }
+
+    /// `[N, C, ...]` to `[products and tiles, N C]`.
+    private func toProducts(_ images: String, _ builder: inout GraphBuilder) -> String {
+        if plan.isJoint {
+            let positions = layer.extents.reduce(1, *)
+            let transform = matrix(joint(filters.map { ($0.input, $0.extent) }), columns: positions, &builder)
+            return gemm(transform, reshape(images, [-1, positions], &builder), "transB", &builder)
+        }
+        return filters.reversed().reduce(images) { value, filter in
+            let transform = matrix(filter.input, columns: filter.extent, &builder)
+            return gemm(transform, reshape(value, [-1, filter.extent], &builder), "transB", &builder)
+        }
+    }
+
+    /// `[products and tiles, N M]` to `[N M, ...]`.
+    private func fromProducts(_ products: String, _ builder: inout GraphBuilder) -> String {
+        if plan.isJoint {
+            let positions = filters.map(\.outputs).reduce(1, *), rows = filters.map { $0.products * $0.tiles }.reduce(1, *)
+            let transform = matrix(joint(filters.map { ($0.output, $0.outputs) }), columns: positions, &builder)
+            return gemm(reshape(products, [rows, -1], &builder), transform, "transA", &builder)
+        }
+        return filters.reduce(products) { value, filter in
+            let transform = matrix(filter.output, columns: filter.outputs, &builder)
+            return gemm(reshape(value, [filter.products * filter.tiles, -1], &builder), transform, "transA", &builder)
+        }
+    }
+
+    private func reshape(_ value: String, _ shape: [Int], _ builder: inout GraphBuilder) -> String {
+        let shape = builder.integers(shape)
+        return builder.add("Reshape", [value, shape])
+    }
+
+    private func gemm(_ a: String, _ b: String, _ transposed: String, _ builder: inout GraphBuilder) -> String {
+        builder.add("Gemm", [a, b], [Attribute(transposed, .int(1))])
+    }
+
+    private func matrix(_ values: [Double], columns: Int, _ builder: inout GraphBuilder) -> String {
+        builder.constant(.float32, [values.count / columns, columns], values.map(Float.init), stem: "transform")
+    }
+
+    /// `[products of all axes, taps of all axes]`.
+    private func kronecker(_ axes: [(values: [Double], rows: Int)]) -> [Double] {
+        axes.dropFirst().reduce(axes[0]) { left, right in
+            let (width, rightWidth) = (left.values.count / left.rows, right.values.count / right.rows)
+            var values: [Double] = []
+            for (row, rightRow) in (0..<left.rows).flatMap({ row in (0..<right.rows).map { (row, $0) } }) {
+                for (column, rightColumn) in (0..<width).flatMap({ column in (0..<rightWidth).map { (column, $0) } }) {
+                    values.append(left.values[row * width + column] * right.values[rightRow * rightWidth + rightColumn])
+                }
+            }
+            return (values, left.rows * right.rows)
+        }.values
+    }
+
+    /// `[products, tiles, positions]` of all axes from those of each, products of all axes first, then tiles of all.
+    private func joint(_ axes: [(values: [Double], width: Int)]) -> [Double] {
+        let widths = axes.map(\.width)
+        let rows = zip(filters, axes).map { filter, axis in (axis.values, filter.products * filter.tiles) }
+        let mixed = kronecker(rows)
+        let positions = widths.reduce(1, *)
+        // Rows are by (products, tiles) of the first axis, then of the next.
+        return productsThenTiles().flatMap { row in mixed[(row * positions)..<((row + 1) * positions)] }
+    }
+
+    private func productsThenTiles() -> [Int] {
+        func places(_ counts: [Int]) -> [[Int]] {
+            counts.reduce([[]]) { places, count in places.flatMap { place in (0..<count).map { place + [$0] } } }
+        }
+        return places(filters.map(\.products)).flatMap { products in
+            places(filters.map(\.tiles)).map { tiles in
+                zip(filters, zip(products, tiles)).reduce(0) { row, next in
+                    let (filter, place) = next
+                    return (row * filter.products + place.0) * filter.tiles + place.1
+                }
+            }
+        }
+    }
+}
