@@ -4,7 +4,7 @@ import ONNX
 enum RuleTable {
     static let rules: [String: GradientRule] = merged(
         arithmetic, activations, products, Convolution.rules, pooling, normalization, layout, indexing, reductions, losses,
-        Recurrent.rules)
+        Scattering.rules, Recurrent.rules)
 
     /// Operators whose inputs broadcast against each other: the driver sums their cotangents down to each input's shape.
     static let broadcasting: Set<String> = [
