@@ -39,6 +39,23 @@ extension GradientRows {
             $0.outputCount = 3
         },
         row("Attention", [.float([1, 2, 3, 4]), .float([1, 2, 3, 4]), .float([1, 2, 3, 4]), .flags([3, 3], [true, false, true, false, false, false, true, true, false])], [], "a query that sees nothing") { $0.fixedHeads() },
+        row("Attention", [.float([1, 2, 4, 4]), .float([1, 2, 6, 4]), .float([1, 2, 6, 4])], [int("left_window_size", 2), int("right_window_size", 1)], "a window") { $0.fixedHeads(25) },
+        row("Attention", [.float([1, 2, 4, 4]), .float([1, 2, 4, 4]), .float([1, 2, 4, 4]), .float([4, 6]), .float([1, 2, 2, 4]), .float([1, 2, 2, 4])], [int("left_window_size", 1), int("is_causal", 1)], "a window behind a past") {
+            $0.fixedHeads(25)
+            $0.outputCount = 3
+        },
+        row("Attention", [.float([3, 2, 3, 4]), .float([3, 2, 5, 4]), .float([3, 2, 5, 4]), nil, nil, nil, .int64([2, 5, 3])], [], "padded keys") { $0.fixedHeads(24) },
+        row("Attention", [.float([3, 4, 3, 4]), .float([3, 2, 5, 4]), .float([3, 2, 5, 4]), .flags([3, 5], [true, false, true, true, true, true, true, true, false, true, true, true, true, true, true]), nil, nil, .int64([2, 5, 3])], [int("is_causal", 1)], "padded keys, causal, some queries see nothing") { $0.fixedHeads(24) },
+        row("Attention", [.float([2, 2, 3, 4]), .float([2, 2, 5, 4]), .float([2, 2, 5, 4]), .float([3, 4]), nil, nil, .int64([3, 4])], [int("left_window_size", 1)], "padded keys, a mask that ends earlier, a window") { $0.fixedHeads(25) },
+        row("Attention", [.float([2, 2, 3, 4]), .float([2, 2, 5, 4]), .float([2, 2, 5, 4]), .flags([3, 4], [true, false, true, true, true, true, true, true, false, true, true, true]), nil, nil, .int64([3, 4])], [], "padded keys, a mask of flags that ends earlier") { $0.fixedHeads(25) },
+        row("Attention", [.float([1, 2, 3, 4]), .float([1, 2, 4, 4]), .float([1, 2, 4, 4]), .float([3, 1])], [], "a mask of the first key alone") { $0.fixedHeads(25) },
+        row("Attention", [.float([1, 3, 8]), .float([1, 5, 8]), .float([1, 5, 8]), .float([3, 4])], [int("q_num_heads", 2), int("kv_num_heads", 2), int("right_window_size", 1)], "a mask that ends earlier, extents that are not known") {
+            $0.opset = 25
+            $0.openness = .everything
+        },
+        row("Attention", [.float([1, 2, 3, 4]), .float([1, 2, 3, 4]), .float([1, 2, 3, 4]), .float([3, 3])], [float("softcap", 1.5), int("qk_matmul_output_mode", 1)], "capped scores as an output") { $0.fixedHeads(24); $0.outputCount = 4; $0.seeded = [0, 3] },
+        row("Attention", [.float([1, 2, 3, 4]), .float([1, 2, 3, 4]), .float([1, 2, 3, 4]), .float([3, 3])], [float("softcap", 1.5), int("qk_matmul_output_mode", 2)], "masked scores as an output") { $0.fixedHeads(24); $0.outputCount = 4; $0.seeded = [0, 3] },
+        row("Attention", [.float([1, 2, 3, 4]), .float([1, 2, 3, 4]), .float([1, 2, 3, 4]), .float([3, 3])], [int("is_causal", 1), int("qk_matmul_output_mode", 3)], "weights as an output") { $0.fixedHeads(24); $0.outputCount = 4; $0.seeded = [0, 3] },
     ]
 
     private static func grid(_ range: ClosedRange<Double>, _ attributes: [Attribute], _ variant: String) -> GradientCase {
@@ -78,8 +95,8 @@ extension GradientRows {
 }
 
 extension GradientCase {
-    fileprivate mutating func fixedHeads() {
-        opset = 23
+    fileprivate mutating func fixedHeads(_ opset: Int64 = 23) {
+        self.opset = opset
         openness = .nothing
     }
 }
