@@ -46,7 +46,7 @@ enum ZeroGradient {
 
     /// Inputs that say how, not what: shapes, axes, ratios, class weights, tables of angles.
     static let inputs: [String: Set<Int>] = [
-        "Reshape": [1], "Expand": [1], "Squeeze": [1], "Unsqueeze": [1], "Dropout": [1, 2], "Resize": [1, 2, 3], "CumSum": [1], "Tile": [1],
+        "Reshape": [1], "Expand": [1], "Squeeze": [1], "Unsqueeze": [1], "Dropout": [1, 2], "Resize": [1, 2, 3], "CumSum": [1], "CumProd": [1], "Tile": [1],
         "SoftmaxCrossEntropyLoss": [2], "NegativeLogLikelihoodLoss": [2],
         "RotaryEmbedding": [1, 2], "CastLike": [1],
     ]
