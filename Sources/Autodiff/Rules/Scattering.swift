@@ -3,7 +3,7 @@ import Tensors
 
 /// ScatterElements and ScatterND: a copy of `data` with `updates` put, added, multiplied or compared at given places.
 struct Scattering {
-    static let rules: [String: GradientRule] = ["ScatterElements": rule, "ScatterND": rule]
+    static let rules: [String: GradientRule] = ["ScatterElements": rule, "ScatterND": rule, "TensorScatter": cache]
 
     private let operatorType: String
     private let indices: Symbol
@@ -53,5 +53,19 @@ struct Scattering {
         let hits = data.equals(result), updateHits = updates.equals(taken(result))
         let share = cotangent / put(updateHits.mask(data.elementType), into: hits.mask(data.elementType), "add")
         return [hits.select(share, 0), nil, updateHits.select(taken(share), 0)]
+    }
+
+    /// A cache `[B, ..., T, ...]`, where an update `[B, ..., S, ...]` was written from each row's own place on.
+    @Sendable private static func cache(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
+        let rank = try c.rank()
+        let axis = c.axis(c.int("axis", -2), rank: rank), graph = c.graph
+        let kept = c.dy.apply("TensorScatter", [c.b.zeros, c.optionalInput(2)], c.node.attributes, extents: c.x.extents)
+        func number(_ value: Int64) -> Symbol { graph.constant(.int64, [], [value]) }
+        func line(_ value: Symbol, along own: Int) -> Symbol { value.unsqueezed((0..<rank).filter { $0 != own }) }
+        var places = line(number(0).apply("Range", [c.b.extent(axis).squeezed([0]), number(1)], extents: [c.b.extents?[axis] ?? .unknown]), along: axis)
+        if let starts = c.optionalInput(2) { places = places + line(starts.cast(to: .int64), along: 0) }
+        if c.string("mode", "linear") == "circular" { places = places.apply("Mod", [c.x.extent(axis)], extents: places.extents) }
+        let every = places.apply("Expand", [c.b.shape], extents: c.b.extents)
+        return [kept, c.dy.apply("GatherElements", [every], [Attribute("axis", .int(Int64(axis)))], extents: c.b.extents)]
     }
 }
