@@ -94,6 +94,8 @@ extension GradientRows {
         row(
             "BatchNormalization", [.float([4, 3, 2, 2]), .float([3], 0.5...1.5), .float([3]), .fixed([3], [0, 0, 0]), .fixed([3], [1, 1, 1])],
             [int("training_mode", 1)], "training") { $0.outputCount = 3; $0.seeded = [0] },
+        row("BatchNormalization", [.float([4, 3, 2, 2]), .float([3], 0.5...1.5), .float([3]), .float([3]), .float([3], 0.5...1.5)], [int("training_mode", 1), float("momentum", 0.3)], "training, with the running statistics used") { $0.outputCount = 3 },
+        row("BatchNormalization", [.float([5, 3]), .float([3], 0.5...1.5), .float([3]), .float([3]), .float([3], 0.5...1.5)], [int("training_mode", 1)], "training, of which the variance alone is used") { $0.outputCount = 3; $0.seeded = [2] },
         row("LayerNormalization", [.float([2, 3, 8]), .float([8], 0.5...1.5), .float([8])], [], "last axis"),
         row("LayerNormalization", [.float([2, 3, 4]), .float([3, 4], 0.5...1.5)], [int("axis", 1), float("epsilon", 1e-2)], "two axes, no bias"),
         row("LayerNormalization", [.float([2, 3, 8]), .float([8], 0.5...1.5), .float([8])], [], "mean and deviation used") { $0.outputCount = 3; $0.isSingleOnly = true },

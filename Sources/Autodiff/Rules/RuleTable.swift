@@ -23,7 +23,9 @@ enum RuleTable {
 
     static func inputsWithoutGradient(_ node: Node) -> Set<Int> {
         // Running statistics only go into the next running statistics.
-        if node.operatorType == "BatchNormalization", node.attribute("training_mode")?.int == 1 { return [3, 4] }
+        if node.operatorType == "BatchNormalization", node.attribute("training_mode")?.int == 1, node.outputs.dropFirst().allSatisfy(\.isEmpty) {
+            return [3, 4]
+        }
         return ZeroGradient.inputs[node.operatorType] ?? []
     }
 
