@@ -61,6 +61,23 @@ extension GradientRows {
         row("Attention", [.float([1, 2, 3, 4]), .float([1, 2, 3, 4]), .float([1, 2, 3, 4]), .float([3, 3])], [int("is_causal", 1), int("qk_matmul_output_mode", 3)], "weights as an output") { $0.fixedHeads(24); $0.outputCount = 4; $0.seeded = [0, 3] },
     ]
 
+    private static func causal(_ operands: [Operand?], _ attributes: [Attribute], _ variant: String, seeded: [Int]? = nil) -> GradientCase {
+        row("CausalConvWithState", operands, attributes, variant) {
+            $0.outputCount = 2
+            $0.seeded = seeded
+            $0.opset = 27
+            $0.openness = .nothing
+            $0.isSingleOnly = true
+        }
+    }
+
+    static let causalConvolutions: [GradientCase] = [
+        causal([.float([2, 3, 5]), .float([3, 1, 3])], [], "from nothing"),
+        causal([.float([2, 3, 5]), .float([3, 1, 4]), .float([3]), .float([2, 3, 3])], [string("activation", "silu")], "behind a state, SiLU"),
+        causal([.float([2, 3, 2]), .float([3, 1, 4]), .float([3]), .float([2, 3, 3])], [string("activation", "swish")], "shorter than the state"),
+        causal([.float([2, 3, 4]), .float([3, 1, 1]), .float([3])], [], "a kernel of one", seeded: [0]),
+    ]
+
     private static func grid(_ range: ClosedRange<Double>, _ attributes: [Attribute], _ variant: String) -> GradientCase {
         row("GridSample", [.float([2, 3, 4, 5]), .float([2, 2, 3, 2], range)], attributes, variant) {
             $0.openness = .nothing
