@@ -42,6 +42,8 @@ extension GradientRows {
             $0.outputCount = 3
         },
         row("Attention", [.float([1, 2, 3, 4]), .float([1, 2, 3, 4]), .float([1, 2, 3, 4]), .flags([3, 3], [true, false, true, false, false, false, true, true, false])], [], "a query that sees nothing") { $0.fixedHeads() },
+        row("Attention", [.float([1, 2, 3, 4]), .float([1, 2, 3, 4]), .float([1, 2, 3, 4]), .fixed([3, 3], [-.infinity, 0.3, 0.2, -.infinity, -.infinity, -.infinity, 0, 1, -.infinity])], [int("is_causal", 1)], "a mask of minus infinities, queries that see nothing") { $0.fixedHeads() },
+        row("Attention", [.float([1, 2, 3, 4]), .float([1, 2, 3, 4]), .float([1, 2, 3, 4]), .fixed([3, 3], [-3e38, -3e38, 0, 0, 0, 0, 0, 1, -3e38])], [int("is_causal", 1)], "a mask of the least numbers") { $0.fixedHeads() },
         row("Attention", [.float([1, 2, 4, 4]), .float([1, 2, 6, 4]), .float([1, 2, 6, 4])], [int("left_window_size", 2), int("right_window_size", 1)], "a window") { $0.fixedHeads(25) },
         row("Attention", [.float([1, 2, 4, 4]), .float([1, 2, 4, 4]), .float([1, 2, 4, 4]), .float([4, 6]), .float([1, 2, 2, 4]), .float([1, 2, 2, 4])], [int("left_window_size", 1), int("is_causal", 1)], "a window behind a past") {
             $0.fixedHeads(25)

@@ -3,9 +3,6 @@ import Tensors
 
 /// Attention-23 to 25: `softmax(cap(scale Q K^T) + mask) V` for each head.
 enum AttentionExpansion {
-    /// What is masked out gets this instead of minus infinity, so that a row without any key stays a number.
-    private static let excluded = -1e30
-
     @Sendable static func rule(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let isFlat = try c.rank() == 3
         let heads = isFlat ? c.int("q_num_heads") : nil
@@ -26,18 +23,14 @@ enum AttentionExpansion {
         let cap = c.float("softcap", 0)
         if cap > 0 { scores = (scores / cap).tanh * cap }
         let capped = scores
-        // What is left out gets a bias, which costs less than a selection; a row without any key gets no weights at all.
-        var conditions = allowed(c, query, key)
-        if let mask = c.optionalInput(3) {
-            let (padded, within) = covering(key, mask)
-            if mask.elementType == .bool { conditions.append(padded) } else { scores = scores + padded }
-            if let within { conditions.append(within) }
-        }
-        let kept = conditions.dropFirst().reduce(conditions.first) { $0?.and($1) }?.mask(c.x.elementType)
-        if let kept { scores = scores + (1 - kept) * excluded }
+        let (bias, isSeen) = bias(c, query, key)
+        if let bias { scores = scores + bias }
         var weights = scores.apply("Softmax", [], [Attribute("axis", .int(-1))], extents: scores.extents)
-        if let kept { weights = weights * kept }
-        let mixed = weights.matrixProduct(value, extents: scoreExtents(query, key).flatMap { known in value.extents.map { known.dropLast() + [$0[3]] } })
+        var mixed = weights.matrixProduct(value, extents: scoreExtents(query, key).flatMap { known in value.extents.map { known.dropLast() + [$0[3]] } })
+        if let isSeen {
+            let mask = isSeen.mask(c.x.elementType)
+            (mixed, weights) = (mixed * mask, weights * mask)
+        }
         let inner: Symbol? = switch c.int("qk_matmul_output_mode") {
         case 0: raw
         case 1: capped
@@ -76,6 +69,27 @@ enum AttentionExpansion {
         if let given = c.node.attribute("scale")?.float, given != 0 { return c.graph.scalar(Double(given), c.x.elementType) }
         if let width = query.extents?[3].value { return c.graph.scalar(1 / Double(width).squareRoot(), c.x.elementType) }
         return query.extent(3).cast(to: c.x.elementType).sqrt.reciprocal
+    }
+
+    /// What is added to the scores: the mask, and minus infinity where a key is left out; and which queries see any key at all, where some may not: these
+    /// get no bias, so that their softmax stays a number, and no result.
+    private static func bias(_ c: RuleContext, _ query: Symbol, _ key: Symbol) -> (bias: Symbol?, isSeen: Symbol?) {
+        var conditions = allowed(c, query, key)
+        var bias: Symbol?
+        if let mask = c.optionalInput(3) {
+            let (padded, within) = covering(key, mask)
+            if mask.elementType == .bool { conditions.append(padded) } else { bias = padded }
+            if let within { conditions.append(within) }
+        }
+        if let kept = conditions.dropFirst().reduce(conditions.first, { $0?.and($1) }) {
+            bias = kept.select(bias ?? c.graph.scalar(0, c.x.elementType), -.infinity)
+        }
+        // Whatever its place, a query sees the first key where nothing but what is behind it is left out.
+        let isWhole = ["left_window_size", "right_window_size"].allSatisfy { c.int($0, -1) < 0 } && !c.isGiven(3) && !c.isGiven(6)
+        guard let all = bias, !isWhole else { return (bias, nil) }
+        let greatest = all.apply("ReduceMax", [c.graph.integers([-1])], extents: all.extents.map { $0.dropLast() + [.fixed(1)] })
+        let isSeen = greatest > -.infinity
+        return (isSeen.select(all, 0), isSeen)
     }
 
     /// What each query may see of the keys, beside its mask: conditions that broadcast to `[B, heads, S, T]`. A query's own place among the keys begins
