@@ -92,6 +92,9 @@ struct Symbol {
     var squared: Symbol { self * self }
     func power(_ exponent: Double) -> Symbol { apply("Pow", [like(exponent)], extents: extents) }
 
+    /// Between two bounds.
+    func clipped(_ low: Double, _ high: Double) -> Symbol { apply("Clip", [like(low), like(high)], extents: extents) }
+
     func cast(to type: ElementType) -> Symbol {
         type == elementType ? self : apply("Cast", [], [Attribute("to", .int(Int64(type.rawValue)))], extents: extents, type: type)
     }

@@ -38,6 +38,11 @@ extension GradientRows {
         row("Trilu", [.float([4, 3]), .int64([-1], [])], [int("upper", 0)], "lower, shifted") { $0.openness = .ranks },
         row("CumSum", [.float([3, 4]), .int64([1], [])], [], "") { $0.openness = .ranks },
         row("CumSum", [.float([3, 4]), .int64([0], [])], [int("exclusive", 1), int("reverse", 1)], "exclusive, reversed") { $0.openness = .ranks },
+        row("CumProd", [.float([3, 4]), .int64([1], [])], [], "") { $0.openness = .ranks; $0.opset = 26 },
+        row("CumProd", [.float([3, 4]), .int64([0], [])], [int("exclusive", 1), int("reverse", 1)], "exclusive, reversed") { $0.opset = 26 },
+        row("CumProd", [.numbers([4, 4], [2, 0, 3, 1.5, 0, 1, 2, 0, 0, 0, 0.5, 2, -1, 2, 0.5, 0]), .int64([-1], [])], [], "zeros") { $0.opset = 26 },
+        row("CumProd", [.numbers([4, 4], [2, 0, 3, 1.5, 0, 1, 2, 0, 0, 0, 0.5, 2, -1, 2, 0.5, 0]), .int64([1], [])], [int("exclusive", 1)], "zeros, exclusive") { $0.opset = 26 },
+        row("CumProd", [.numbers([4, 4], [2, 0, 3, 1.5, 0, 1, 2, 0, 0, 0, 0.5, 2, -1, 2, 0.5, 0]), .int64([0], [])], [int("reverse", 1)], "zeros, reversed") { $0.opset = 26 },
         row("SpaceToDepth", [.float([2, 3, 4, 6])], [int("blocksize", 2)], "") { $0.openness = .ranks },
         row("DepthToSpace", [.float([2, 8, 2, 3])], [int("blocksize", 2)], "depth first") { $0.openness = .ranks },
         row("DepthToSpace", [.float([2, 8, 2, 3])], [int("blocksize", 2), string("mode", "CRD")], "columns first"),
@@ -49,5 +54,19 @@ extension GradientRows {
         row("Resize", [.float([1, 2, 3, 4]), nil, nil, .int64([1, 2, 6, 5])], [string("mode", "linear"), string("coordinate_transformation_mode", "align_corners")], "linear, corners aligned") { $0.openness = .shapes },
         row("Resize", [.float([1, 2, 4, 5]), nil, .scales([1.7, 1.3])], [string("mode", "cubic"), ints("axes", [2, 3])], "cubic, two axes"),
         row("Resize", [.float([1, 1, 3, 4, 2]), nil, .scales([1, 1, 2, 1, 2])], [string("mode", "nearest")], "three spatial axes"),
+        crop([.float([1, 2, 4, 5]), .scales([0, 0, 0.1, 0.2, 1, 1, 0.9, 0.7]), nil, .int64([1, 2, 3, 6])], [], "linear") { $0.openness = .shapes },
+        crop([.float([1, 2, 4, 5]), .scales([-0.3, 0.2, 0.7, 1.4]), .scales([1.3, 0.6])], [ints("axes", [2, 3]), float("extrapolation_value", 3)], "partly outside"),
+        crop([.float([1, 2, 4, 5]), .scales([-0.3, 0.2, 1.2, 0.9]), .scales([1.3, 0.8])], [ints("axes", [3, 2]), string("mode", "nearest")], "nearest, axes exchanged"),
+        crop([.float([1, 2, 4, 5]), .scales([0, 0, 0.15, 0.2, 1, 1, 0.9, 1.1]), .scales([1, 1, 1.5, 1.3])], [string("mode", "cubic")], "cubic"),
+        crop([.float([1, 1, 6, 7]), .scales([0.1, 0.2, 0.9, 0.8]), nil, .int64([3, 4])], [ints("axes", [2, 3]), int("antialias", 1)], "filtered") { $0.openness = .shapes },
+        crop([.float([3, 4, 5]), .fixed([6], [0.1, 0.2, -0.1, 0.9, 0.7, 0.8]), .scales([1.7, 1.3, 1.2])], [], "three axes, a region that is not constant"),
+        crop([.float([1, 2, 4, 5]), .scales([0, 0, 0.3, 0.2, 1, 1, 0.8, 0.7]), nil, .int64([1, 2, 4, 3])], [], "one axis of the same size, which is not cropped") { $0.openness = .shapes },
     ]
+
+    private static func crop(
+        _ operands: [Operand?], _ attributes: [Attribute], _ variant: String, _ configure: (inout GradientCase) -> Void = { _ in }
+    ) -> GradientCase {
+        let mode = attributes.contains { $0.name == "mode" } ? [] : [string("mode", "linear")]
+        return row("Resize", operands, mode + attributes + [string("coordinate_transformation_mode", "tf_crop_and_resize")], "cropped, " + variant, configure)
+    }
 }

@@ -48,6 +48,11 @@ extension GradientRows {
         transposed("groups", [1, 4, 3, 4], [4, 3, 3, 3], [int("group", 2), ints("pads", [1, 0, 1, 0])], bias: 6),
         transposed("dilations", [1, 2, 4, 4], [2, 2, 2, 3], [ints("dilations", [2, 2])]),
         transposed("output shape", [1, 2, 3, 3], [2, 2, 3, 3], [ints("strides", [3, 2]), ints("output_shape", [9, 8]), ints("output_padding", [1, 1])], fixed),
+        transposed("output shape, extents that are not known", [1, 2, 3, 3], [2, 2, 3, 3], [ints("strides", [3, 2]), ints("output_shape", [8, 6])], bias: 2),
+        transposed("output shape with output padding, groups", [1, 4, 3, 4], [4, 1, 3, 4], [ints("strides", [2, 2]), ints("output_shape", [6, 9]), ints("output_padding", [1, 1]), int("group", 2)]),
+        transposed("output shape beyond what is reached", [1, 2, 3, 3], [2, 2, 2, 3], [ints("strides", [2, 2]), ints("output_shape", [7, 6])]),
+        transposed("same upper", [1, 2, 3, 4], [2, 3, 3, 4], [string("auto_pad", "SAME_UPPER"), ints("strides", [2, 3])]),
+        transposed("same lower", [1, 2, 3, 4], [2, 3, 3, 4], [string("auto_pad", "SAME_LOWER"), ints("strides", [2, 1])]),
         transposed("one axis", [2, 3, 4], [3, 2, 3], [ints("strides", [2])]),
     ]
 
@@ -89,6 +94,8 @@ extension GradientRows {
         row(
             "BatchNormalization", [.float([4, 3, 2, 2]), .float([3], 0.5...1.5), .float([3]), .fixed([3], [0, 0, 0]), .fixed([3], [1, 1, 1])],
             [int("training_mode", 1)], "training") { $0.outputCount = 3; $0.seeded = [0] },
+        row("BatchNormalization", [.float([4, 3, 2, 2]), .float([3], 0.5...1.5), .float([3]), .float([3]), .float([3], 0.5...1.5)], [int("training_mode", 1), float("momentum", 0.3)], "training, with the running statistics used") { $0.outputCount = 3 },
+        row("BatchNormalization", [.float([5, 3]), .float([3], 0.5...1.5), .float([3]), .float([3]), .float([3], 0.5...1.5)], [int("training_mode", 1)], "training, of which the variance alone is used") { $0.outputCount = 3; $0.seeded = [2] },
         row("LayerNormalization", [.float([2, 3, 8]), .float([8], 0.5...1.5), .float([8])], [], "last axis"),
         row("LayerNormalization", [.float([2, 3, 4]), .float([3, 4], 0.5...1.5)], [int("axis", 1), float("epsilon", 1e-2)], "two axes, no bias"),
         row("LayerNormalization", [.float([2, 3, 8]), .float([8], 0.5...1.5), .float([8])], [], "mean and deviation used") { $0.outputCount = 3; $0.isSingleOnly = true },

@@ -4,5 +4,5 @@ import Tensors
 enum GradientRows {
     static let all =
         arithmetic + activations + products + convolutions + pooling + normalization + layout + indexing + reductions + losses + recurrent
-        + recurrentLayers + sampling
+        + recurrentLayers + otherActivations + causalConvolutions + sampling
 }

@@ -1,14 +1,9 @@
 import ONNX
 import Tensors
 
-/// Attention-23: `softmax(cap(scale Q K^T) + mask) V` for each head.
+/// Attention-23 to 25: `softmax(cap(scale Q K^T) + mask) V` for each head.
 enum AttentionExpansion {
-    /// What is masked out gets this instead of minus infinity, so that a row without any key stays a number.
-    private static let excluded = -1e30
-
     @Sendable static func rule(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
-        if c.isGiven(6) { throw c.refused("it is given how many keys are padding (nonpad_kv_seqlen)") }
-        for name in ["left_window_size", "right_window_size"] where c.int(name, -1) >= 0 { throw c.refused("it attends in a window (\(name))") }
         let isFlat = try c.rank() == 3
         let heads = isFlat ? c.int("q_num_heads") : nil
         let query = split(c.x, heads)
@@ -27,22 +22,19 @@ enum AttentionExpansion {
         let raw = scores
         let cap = c.float("softcap", 0)
         if cap > 0 { scores = (scores / cap).tanh * cap }
-        // What is left out gets a bias, which costs less than a selection; a row without any key gets no weights at all.
-        var allowed: Symbol?
-        if let mask = c.optionalInput(3) {
-            if mask.elementType == .bool { allowed = mask } else { scores = scores + mask }
-        }
-        if c.int("is_causal") == 1 {
-            let earlier = causal(query, key, past: c.optionalInput(4))
-            allowed = allowed.map { $0.and(earlier) } ?? earlier
-        }
-        let kept = allowed?.mask(c.x.elementType)
-        if let kept { scores = scores + (1 - kept) * excluded }
+        let capped = scores
+        let (bias, isSeen) = bias(c, query, key)
+        if let bias { scores = scores + bias }
         var weights = scores.apply("Softmax", [], [Attribute("axis", .int(-1))], extents: scores.extents)
-        if let kept { weights = weights * kept }
-        let mixed = weights.matrixProduct(value, extents: scoreExtents(query, key).flatMap { known in value.extents.map { known.dropLast() + [$0[3]] } })
+        var mixed = weights.matrixProduct(value, extents: scoreExtents(query, key).flatMap { known in value.extents.map { known.dropLast() + [$0[3]] } })
+        if let isSeen {
+            let mask = isSeen.mask(c.x.elementType)
+            (mixed, weights) = (mixed * mask, weights * mask)
+        }
         let inner: Symbol? = switch c.int("qk_matmul_output_mode") {
         case 0: raw
+        case 1: capped
+        case 2: scores
         case 3: weights
         default: nil
         }
@@ -79,16 +71,59 @@ enum AttentionExpansion {
         return query.extent(3).cast(to: c.x.elementType).sqrt.reciprocal
     }
 
-    /// `[S, T]`: a query sees the keys up to its own place, which begins behind the past.
-    private static func causal(_ query: Symbol, _ key: Symbol, past: Symbol?) -> Symbol {
-        let graph = query.graph
-        func range(_ length: Symbol) -> Symbol {
-            graph.emit(
-                "Range", [graph.constant(.int64, [], [Int64(0)]), length.squeezed([0]), graph.constant(.int64, [], [Int64(1)])], type: .int64,
-                extents: [.unknown])
+    /// What is added to the scores: the mask, and minus infinity where a key is left out; and which queries see any key at all, where some may not: these
+    /// get no bias, so that their softmax stays a number, and no result.
+    private static func bias(_ c: RuleContext, _ query: Symbol, _ key: Symbol) -> (bias: Symbol?, isSeen: Symbol?) {
+        var conditions = allowed(c, query, key)
+        var bias: Symbol?
+        if let mask = c.optionalInput(3) {
+            let (padded, within) = covering(key, mask)
+            if mask.elementType == .bool { conditions.append(padded) } else { bias = padded }
+            if let within { conditions.append(within) }
         }
-        var rows = range(query.extent(2)).unsqueezed([1])
-        if let past { rows = rows + past.extent(2) }
-        return range(key.extent(2)).unsqueezed([0]) <= rows
+        if let kept = conditions.dropFirst().reduce(conditions.first, { $0?.and($1) }) {
+            bias = kept.select(bias ?? c.graph.scalar(0, c.x.elementType), -.infinity)
+        }
+        // Whatever its place, a query sees the first key where nothing but what is behind it is left out.
+        let isWhole = ["left_window_size", "right_window_size"].allSatisfy { c.int($0, -1) < 0 } && !c.isGiven(3) && !c.isGiven(6)
+        guard let all = bias, !isWhole else { return (bias, nil) }
+        let greatest = all.apply("ReduceMax", [c.graph.integers([-1])], extents: all.extents.map { $0.dropLast() + [.fixed(1)] })
+        let isSeen = greatest > -.infinity
+        return (isSeen.select(all, 0), isSeen)
+    }
+
+    /// What each query may see of the keys, beside its mask: conditions that broadcast to `[B, heads, S, T]`. A query's own place among the keys begins
+    /// behind the past, or so that the last query stands at the last key that is no padding.
+    private static func allowed(_ c: RuleContext, _ query: Symbol, _ key: Symbol) -> [Symbol] {
+        let isCausal = c.int("is_causal") == 1
+        let (left, right) = (c.int("left_window_size", -1), c.int("right_window_size", -1))
+        let count = c.optionalInput(6).map { $0.cast(to: .int64).unsqueezed([1, 2, 3]) }
+        let columns = places(key).unsqueezed([0])
+        var conditions = count.map { [columns < $0] } ?? []
+        guard isCausal || left >= 0 || right >= 0 else { return conditions }
+        var rows = places(query).unsqueezed([1])
+        if let past = c.optionalInput(4) { rows = rows + past.extent(2) }
+        if let count { rows = rows + (count - query.extent(2)) }
+        if isCausal { conditions.append(columns <= rows) }
+        if left >= 0 { conditions.append(rows - Double(left) <= columns) }
+        if right >= 0 { conditions.append(columns <= rows + Double(right)) }
+        return conditions
+    }
+
+    /// `0, 1, ...` along the third axis.
+    private static func places(_ value: Symbol) -> Symbol {
+        let graph = value.graph
+        func number(_ value: Int64) -> Symbol { graph.constant(.int64, [], [value]) }
+        return graph.emit("Range", [number(0), value.extent(2).squeezed([0]), number(1)], type: .int64, extents: [value.extents?[2] ?? .unknown])
+    }
+
+    /// A mask, which may end before the last key, and which keys it says something of. A single column is no exception: it is the first key's.
+    private static func covering(_ key: Symbol, _ mask: Symbol) -> (mask: Symbol, within: Symbol?) {
+        if let total = key.extents?[2], total != .unknown, total == mask.extents?.last { return (mask, nil) }
+        let graph = mask.graph
+        let missing = graph.integers([0]).concatenated([key.extent(2) - mask.extent(-1)])
+        let extents: [Dimension]? = mask.extents.map { $0.dropLast() + [key.extents?[2] ?? .unknown] }
+        let padded = mask.apply("Pad", [missing, nil, graph.integers([-1])], extents: extents)
+        return (padded, mask.elementType == .bool ? nil : places(key) < mask.extent(-1))
     }
 }

@@ -18,25 +18,44 @@ enum Convolution {
 
     /// The cotangent takes the place of a convolution's input, the input that of its cotangent.
     private static func transposed(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
-        var geometry = try WindowGeometry(c, kernel: c.input(1).fixedPositions, input: nil)
+        var geometry = try WindowGeometry(c, kernel: c.input(1).fixedPositions, input: nil, isTransposed: true)
         let group = c.int("group", 1)
         let outputPadding = c.ints("output_padding") ?? geometry.kernel.map { _ in 0 }
         guard zip(outputPadding, geometry.strides).allSatisfy({ $0 < $1 }) else {
             throw c.refused("its output padding is not below its stride")
         }
+        var cotangent = c.dy
         if c.ints("output_shape") != nil || c.string("auto_pad", "NOTSET").hasPrefix("SAME") {
-            guard let input = c.x.fixedExtents, let output = c.ints("output_shape")?.suffix(geometry.kernel.count) ?? c.y.fixedExtents?.dropFirst(2)
-            else { throw c.refused("its padding follows from an output shape, and the input's extents are not known") }
-            for (axis, extent) in output.enumerated() {
-                let total = (input[axis + 2] - 1) * geometry.strides[axis] + outputPadding[axis] + geometry.spans[axis] - extent
-                let half = max(total, 0) / 2
-                geometry.before[axis] = c.string("auto_pad", "NOTSET") == "SAME_UPPER" ? half : max(total, 0) - half
-                geometry.after[axis] = max(total, 0) - geometry.before[axis]
+            let extents = c.ints("output_shape")?.suffix(geometry.kernel.count) ?? c.y.fixedExtents?.dropFirst(2)
+            var totals: [Int] = []
+            if let input = c.x.fixedExtents, let extents {
+                totals = extents.enumerated().map { axis, extent in
+                    (input[axis + 2] - 1) * geometry.strides[axis] + outputPadding[axis] + geometry.spans[axis] - extent
+                }
             }
+            if totals.isEmpty || totals.contains(where: { $0 < 0 }) {
+                cotangent = restored(c, geometry, outputPadding)
+                totals = geometry.kernel.map { _ in 0 }
+            }
+            let smaller = totals.map { $0 / 2 }, larger = zip(totals, smaller).map { $0 - $1 }
+            (geometry.before, geometry.after) = c.string("auto_pad", "NOTSET") == "SAME_UPPER" ? (smaller, larger) : (larger, smaller)
         }
-        let toInput = c.dy.apply("Conv", [c.b], geometry.attributes(group: group), extents: c.x.extents)
-        let toWeights = c.needs(1) ? weights(c, input: c.dy, cotangent: c.x, geometry, group) : nil
+        let toInput = cotangent.apply("Conv", [c.b], geometry.attributes(group: group), extents: c.x.extents)
+        let toWeights = c.needs(1) ? weights(c, input: cotangent, cotangent: c.x, geometry, group) : nil
         return [toInput, toWeights, c.dy.sum([0] + Array(geometry.axes), keep: false)]
+    }
+
+    /// The cotangent of a transposed convolution with zeros where it was cut to an output shape, and without what that
+    /// shape adds: the extents, and so the padding, are known when it runs.
+    private static func restored(_ c: RuleContext, _ geometry: WindowGeometry, _ outputPadding: [Int]) -> Symbol {
+        let graph = c.graph
+        func spatial(_ value: Symbol) -> Symbol { value.apply("Shape", [], [Attribute("start", .int(2))], extents: [.fixed(geometry.kernel.count)], type: .int64) }
+        let least = zip(zip(outputPadding, geometry.spans), geometry.strides).map { $0.0 + $0.1 - $1 }
+        let missing = spatial(c.x) * graph.integers(geometry.strides) + graph.integers(least) - spatial(c.dy)
+        let total = missing.apply("Max", [graph.scalar(0, .int64)], extents: missing.extents)
+        let half = total / 2
+        let before = c.string("auto_pad", "NOTSET") == "SAME_UPPER" ? half : total - half
+        return c.dy.apply("Pad", [before.concatenated([missing - before]), nil, graph.integers(Array(geometry.axes))])
     }
 
     private static func inputs(_ c: RuleContext, _ geometry: WindowGeometry, _ group: Int) -> Symbol {

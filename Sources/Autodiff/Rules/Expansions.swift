@@ -8,6 +8,7 @@ typealias Expansion = @Sendable (RuleContext) throws(AutodiffError) -> [Symbol?]
 enum Expansions {
     static let rules: [String: Expansion] = [
         "Attention": AttentionExpansion.rule,
+        "CausalConvWithState": CausalConvolutionExpansion.rule,
         "GridSample": GridSampleExpansion.rule,
     ]
 }

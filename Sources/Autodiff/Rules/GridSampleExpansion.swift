@@ -47,7 +47,7 @@ enum GridSampleExpansion {
             // -1 and 1 are the centres of the outermost elements, or their outer edges.
             var place = corners ? (grid + 1) * (last / 2) : (grid + 1) * (Double(extent) / 2) - 0.5
             switch padding {
-            case "border": place = Self.clamped(place, last)
+            case "border": place = place.clipped(0, last)
             case "reflection": place = Self.reflected(place, corners ? 0 : -0.5, corners ? last : last + 0.5)
             default: break
             }
@@ -72,13 +72,8 @@ enum GridSampleExpansion {
                     let inside = (element >= 0).and(element <= last).mask(grid.elementType)
                     own = own.map { $0 * inside } ?? inside
                 }
-                neighbours.append((Self.clamped(element, last), own))
+                neighbours.append((element.clipped(0, last), own))
             }
-        }
-
-        private static func clamped(_ value: Symbol, _ last: Double) -> Symbol {
-            value.apply(
-                "Clip", [value.graph.scalar(0, value.elementType), value.graph.scalar(last, value.elementType)], extents: value.extents)
         }
 
         /// Folded back at both ends, as often as it takes.

@@ -20,7 +20,7 @@ enum Recurrent {
         let context: RuleContext
         /// From the last step to the first.
         let isReversed: Bool
-        /// In the operator's order: of the gates, of the candidate, of the cell.
+        /// In the operator's order: of the gates, of the candidate, of the cell. `clip` bounds the arguments of all but the last.
         let activations: [GateActivation]
         /// `[T, B, I]`, `[G H, I]`, `[G H, H]`.
         let x, w, r: Symbol
@@ -111,7 +111,7 @@ enum Recurrent {
 // From the operator to its directions and back.
 extension Recurrent {
     private static func rule(
-        _ c: RuleContext, gates: Int, activations: [GateActivation], _ kind: (Direction) throws(AutodiffError) -> Parts
+        _ c: RuleContext, gates: Int, activations: [GateActivation.Function], _ kind: (Direction) throws(AutodiffError) -> Parts
     ) throws(AutodiffError) -> [Symbol?] {
         let direction = c.string("direction", "forward")
         let count = direction == "bidirectional" ? 2 : 1
@@ -191,22 +191,24 @@ extension Recurrent {
     /// `i, o, f` and the candidate `g`; `c' = f c + i g`, `h' = o tanh c'`. Peepholes add their part of `c` to the arguments of `i` and `f`, and of `c'`
     /// to that of `o`; coupled gates have `f = 1 - i`.
     private static func longShortTerm(_ d: Direction) throws(AutodiffError) -> Parts {
-        let (gate, candidate, bend) = (d.activations[0], d.activations[1], d.activations[2])
+        // What comes out of the cell is not clipped.
+        let (gate, candidate, bend) = (d.activations[0], d.activations[1], d.activations[2].unbounded)
         let isCoupled = d.context.int("input_forget") != 0
         let arguments = d.split(d.fromInputs + d.fromStates, 4)
         func input(_ argument: Symbol, _ cell: Symbol) -> Symbol { d.peepholes.map { argument + cell * $0[0] } ?? argument }
         func forget(_ argument: Symbol, _ cell: Symbol) -> Symbol { d.peepholes.map { argument + cell * $0[2] } ?? argument }
         let g = candidate.value(arguments[3])
         guard let firstCell = d.firstCell, let dLastCell = d.dLastCell else { throw d.context.refused("it has no cell") }
-        let i: Symbol, f: Symbol
+        let i: Symbol, f: Symbol, toI: Symbol, toF: Symbol
         let cells: (states: [Symbol], results: [Symbol])
         func keep(_ next: Symbol, _ states: [Symbol], _ isLive: Symbol?) -> (states: [Symbol], results: [Symbol]) {
             let kept = isLive.map { $0.select(next, states[0]) } ?? next
             return ([kept], [kept, states[0]])
         }
         if d.peepholes == nil {
-            i = gate.value(arguments[0])
-            f = isCoupled ? 1 - i : gate.value(arguments[2])
+            (toI, toF) = (arguments[0], arguments[2])
+            i = gate.value(toI)
+            f = isCoupled ? 1 - i : gate.value(toF)
             cells = try d.scan(forwards: true, [firstCell], over: [f, i * g]) { (states, step, isLive) in
                 keep(step[0] * states[0] + step[1], states, isLive)
             }
@@ -216,17 +218,18 @@ extension Recurrent {
                 let f = isCoupled ? 1 - i : gate.value(forget(step[1], states[0]))
                 return keep(f * states[0] + i * step[2], states, isLive)
             }
-            i = gate.value(input(arguments[0], cells.results[1]))
-            f = isCoupled ? 1 - i : gate.value(forget(arguments[2], cells.results[1]))
+            (toI, toF) = (input(arguments[0], cells.results[1]), forget(arguments[2], cells.results[1]))
+            i = gate.value(toI)
+            f = isCoupled ? 1 - i : gate.value(toF)
         }
         let (cell, before) = (cells.results[0], cells.results[1])
         let toO = d.peepholes.map { arguments[1] + cell * $0[1] } ?? arguments[1]
         let o = gate.value(toO), bent = bend.value(cell)
         // What a cotangent of h and of c' becomes by each gate's argument.
-        let toOutput = bent * gate.slope(o), throughCell = o * bend.slope(bent)
-        let toInput = (isCoupled ? g - before : g) * gate.slope(i)
-        let toForget = isCoupled ? before.zeros : before * gate.slope(f)
-        let toCandidate = i * candidate.slope(g)
+        let toOutput = bent * gate.slope(o, at: toO), throughCell = o * bend.slope(bent, at: cell)
+        let toInput = (isCoupled ? g - before : g) * gate.slope(i, at: toI)
+        let toForget = isCoupled ? before.zeros : before * gate.slope(f, at: toF)
+        let toCandidate = i * candidate.slope(g, at: arguments[3])
         let back = try d.scan(
             forwards: false, [d.dLast, dLastCell], over: [d.dStates, toOutput, throughCell, toInput, toForget, toCandidate, f]
         ) { (states, step, isLive) in
@@ -260,7 +263,8 @@ extension Recurrent {
         let isLinear = d.context.int("linear_before_reset") != 0
         let inputs = d.split(d.fromInputs, 3), states = d.split(d.fromStates, 3)
         let (gate, bend) = (d.activations[0], d.activations[1])
-        let (z, r) = (gate.value(inputs[0] + states[0]), gate.value(inputs[1] + states[1]))
+        let (toZ, toR) = (inputs[0] + states[0], inputs[1] + states[1])
+        let (z, r) = (gate.value(toZ), gate.value(toR))
         let weights = split(d.r, 3, axis: 0)
         let toN: Symbol
         if isLinear {
@@ -270,7 +274,7 @@ extension Recurrent {
             toN = inputs[2] + (d.recurrentBias.map { product + split($0, 3, axis: 0)[2] } ?? product)
         }
         let n = bend.value(toN)
-        let toUpdate = (d.before - n) * gate.slope(z), toCandidate = (1 - z) * bend.slope(n), slope = gate.slope(r)
+        let toUpdate = (d.before - n) * gate.slope(z, at: toZ), toCandidate = (1 - z) * bend.slope(n, at: toN), slope = gate.slope(r, at: toR)
         let toReset = isLinear ? states[2] * slope : d.before * slope
         let gatesWeight = weights[0].concatenated([weights[1]], axis: 0)
         let back = try d.scan(forwards: false, [d.dLast], over: [d.dStates, toUpdate, toCandidate, toReset, z, r]) { (carried, step, isLive) in
@@ -306,9 +310,10 @@ extension Recurrent {
             firstState: back.states[0])
     }
 
-    /// `h' = f(W x + R h + b)`, whose slope follows from `h'` itself.
+    /// `h' = f(W x + R h + b)`, whose slope follows from `h'` itself for the usual activations.
     private static func simple(_ d: Direction) throws(AutodiffError) -> Parts {
-        let slope = d.activations[0].slope(d.states)
+        let bend = d.activations[0]
+        let slope = bend.isInvertible ? bend.slope(d.states, at: d.states) : bend.slope(d.states, at: d.fromInputs + d.fromStates)
         let back = try d.scan(forwards: false, [d.dLast], over: [d.dStates, slope]) { (carried, step, isLive) in
             let argument = (carried[0] + step[0]) * step[1]
             let toStates = argument.matrixProduct(d.r)

@@ -3,11 +3,9 @@ import Tensors
 
 /// Resize in every mode is linear in its input and works axis by axis, so that along each axis it is a product with a matrix, which is what
 /// the operator itself makes of an identity matrix. The gradient is the product with its transpose: no coordinate mode needs a formula here.
+/// Cropping keeps to this: what lies outside is a constant, a row of zeros here. ONNX Runtime does not crop an axis whose scale is 1.
 enum Resizing {
     @Sendable static func rule(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
-        if c.string("coordinate_transformation_mode", "half_pixel") == "tf_crop_and_resize" {
-            throw c.refused("it crops (tf_crop_and_resize)")
-        }
         let rank = try c.rank()
         let axes = c.ints("axes").map { $0.map { c.axis($0, rank: rank) } } ?? Array(0..<rank)
         var cotangent = c.dy
@@ -16,7 +14,7 @@ enum Resizing {
             let scale = scales(c).map { position < $0.count ? $0[position] : nil } ?? nil
             if extent != nil, extent == result, scale ?? 1 == 1 { continue }
             if scale == 1 { continue }
-            cotangent = applied(matrix(c, position, axis), to: cotangent, axis, rank)
+            cotangent = applied(matrix(c, position, of: axes.count, axis), to: cotangent, axis, rank)
         }
         return [cotangent.stating(c.x.extents)]
     }
@@ -27,20 +25,29 @@ enum Resizing {
     }
 
     /// `[result, extent]`: an identity matrix, resized along its first axis.
-    private static func matrix(_ c: RuleContext, _ position: Int, _ axis: Int) -> Symbol {
+    private static func matrix(_ c: RuleContext, _ position: Int, of count: Int, _ axis: Int) -> Symbol {
         let graph = c.graph
         let extent = c.x.extent(axis)
         let identity = graph.filled(0, extent.concatenated([extent]), type: c.x.elementType).map("EyeLike")
         let place = graph.integers([position])
-        let attributes = c.node.attributes.filter { !["axes", "keep_aspect_ratio_policy"].contains($0.name) }
+        let attributes = c.node.attributes.filter { !["axes", "keep_aspect_ratio_policy", "extrapolation_value"].contains($0.name) }
+        let region = c.string("coordinate_transformation_mode", "half_pixel") == "tf_crop_and_resize" ? region(c, position, of: count) : nil
         if c.isGiven(2) {
             let scale = c.input(2).apply("Gather", [place], extents: [.fixed(1)])
             let both = scale.concatenated([graph.constant(.float32, [1], [1] as [Float])])
-            return identity.apply("Resize", [nil, both], attributes)
+            return identity.apply("Resize", [region, both], attributes)
         }
         // Sizes are those of the output: what the aspect ratio made of them.
         let sizes = c.y.extent(axis).concatenated([extent])
-        return identity.apply("Resize", [nil, nil, sizes], attributes)
+        return identity.apply("Resize", [region, nil, sizes], attributes)
+    }
+
+    /// Where the axis begins and ends, as the region of the matrix.
+    private static func region(_ c: RuleContext, _ position: Int, of count: Int) -> Symbol? {
+        guard let region = c.optionalInput(1) else { return nil }
+        func bound(_ place: Int) -> Symbol { region.apply("Gather", [c.graph.integers([place])], extents: [.fixed(1)]) }
+        func whole(_ value: Double) -> Symbol { c.graph.scalar(value, region.elementType).reshaped([1]) }
+        return bound(position).concatenated([whole(0), bound(position + count), whole(1)])
     }
 
     /// The transposed matrix along one axis of `value`.

@@ -4,7 +4,7 @@ import ONNX
 enum RuleTable {
     static let rules: [String: GradientRule] = merged(
         arithmetic, activations, products, Convolution.rules, pooling, normalization, layout, indexing, reductions, losses,
-        Recurrent.rules)
+        Scattering.rules, Recurrent.rules)
 
     /// Operators whose inputs broadcast against each other: the driver sums their cotangents down to each input's shape.
     static let broadcasting: Set<String> = [
@@ -23,7 +23,9 @@ enum RuleTable {
 
     static func inputsWithoutGradient(_ node: Node) -> Set<Int> {
         // Running statistics only go into the next running statistics.
-        if node.operatorType == "BatchNormalization", node.attribute("training_mode")?.int == 1 { return [3, 4] }
+        if node.operatorType == "BatchNormalization", node.attribute("training_mode")?.int == 1, node.outputs.dropFirst().allSatisfy(\.isEmpty) {
+            return [3, 4]
+        }
         return ZeroGradient.inputs[node.operatorType] ?? []
     }
 
@@ -46,7 +48,7 @@ enum ZeroGradient {
 
     /// Inputs that say how, not what: shapes, axes, ratios, class weights, tables of angles.
     static let inputs: [String: Set<Int>] = [
-        "Reshape": [1], "Expand": [1], "Squeeze": [1], "Unsqueeze": [1], "Dropout": [1, 2], "Resize": [1, 2, 3], "CumSum": [1], "Tile": [1],
+        "Reshape": [1], "Expand": [1], "Squeeze": [1], "Unsqueeze": [1], "Dropout": [1, 2], "Resize": [1, 2, 3], "CumSum": [1], "CumProd": [1], "Tile": [1],
         "SoftmaxCrossEntropyLoss": [2], "NegativeLogLikelihoodLoss": [2],
         "RotaryEmbedding": [1, 2], "CastLike": [1],
     ]

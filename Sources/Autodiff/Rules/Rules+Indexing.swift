@@ -9,8 +9,6 @@ extension RuleTable {
             [c.x.zeros.apply("ScatterElements", [c.b, c.dy], [axisAttribute(c), Attribute("reduction", .string("add"))], extents: c.x.extents)]
         },
         "GatherND": gatherND,
-        "ScatterElements": scatterElements,
-        "ScatterND": scatterND,
         "TopK": { (c) in
             let axis = Attribute("axis", .int(Int64(c.int("axis", -1))))
             let indices = c.output(1, type: .int64, extents: c.y.extents)
@@ -57,26 +55,5 @@ extension RuleTable {
         let add = [Attribute("reduction", .string("add"))]
         guard c.int("batch_dims") > 0 else { return [c.x.zeros.apply("ScatterND", [c.b, c.dy], add, extents: c.x.extents)] }
         return [scattered(c)]
-    }
-
-    private static func scatterElements(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
-        let axis = [axisAttribute(c)]
-        let taken = c.dy.apply("GatherElements", [c.b], axis, extents: c.b.extents)
-        switch c.string("reduction", "none") {
-        case "none":
-            let kept = c.dy.apply("ScatterElements", [c.b, c.graph.symbol(c.node.inputs[2]).zeros], axis, extents: c.x.extents)
-            return [kept, nil, taken]
-        case "add": return [c.dy, nil, taken]
-        case let reduction: throw c.refused("its reduction '\(reduction)' has none; 'none' and 'add' do")
-        }
-    }
-
-    private static func scatterND(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
-        let taken = c.dy.apply("GatherND", [c.b], extents: c.input(2).extents)
-        switch c.string("reduction", "none") {
-        case "none": return [c.dy.apply("ScatterND", [c.b, c.input(2).zeros], extents: c.x.extents), nil, taken]
-        case "add": return [c.dy, nil, taken]
-        case let reduction: throw c.refused("its reduction '\(reduction)' has none; 'none' and 'add' do")
-        }
     }
 }

@@ -44,16 +44,21 @@ extension RuleTable {
         let epsilon = c.float("epsilon", 1e-5)
         let scale = perChannel(c.input(1), rank: rank)
         if c.int("training_mode") == 1 {
-            if c.cotangents.dropFirst().contains(where: { $0 != nil }) {
-                throw c.refused("the loss depends on its running statistics, which are not differentiated")
-            }
             let (centered, inverse) = statistics(c.x, axes, epsilon: epsilon)
             // Sums over a channel; what is left per element is a sum of three terms with factors of the channel.
             let along = (c.dy * centered).sum(axes), whole = c.dy.sum(axes)
             let count = RuleTable.ratio(c.x, to: c.input(1))
             let slope = along * inverse.squared / count
-            let toInput = (c.dy - whole / count - centered * slope) * (inverse * scale)
-            return [toInput, (along * inverse).reshaped(like: c.input(1)), whole.reshaped(like: c.input(2))]
+            var toInput = (c.dy - whole / count - centered * slope) * (inverse * scale)
+            // The next running ones are `momentum` of those before and the rest of the batch's own, of whose variance the denominator is `n`.
+            let momentum = c.float("momentum", 0.9)
+            let toMean = c.cotangents.count > 1 ? c.cotangents[1] : nil, toVariance = c.cotangents.count > 2 ? c.cotangents[2] : nil
+            if let toMean { toInput = toInput + perChannel(toMean, rank: rank) * (1 - momentum) / count }
+            if let toVariance { toInput = toInput + centered * (perChannel(toVariance, rank: rank) * (2 * (1 - momentum)) / count) }
+            func kept(_ cotangent: Symbol?, _ position: Int) -> Symbol { cotangent.map { $0 * momentum } ?? c.input(position).zeros }
+            return [
+                toInput, (along * inverse).reshaped(like: c.input(1)), whole.reshaped(like: c.input(2)), kept(toMean, 3), kept(toVariance, 4),
+            ]
         }
         let inverse = (c.input(4) + epsilon).sqrt.reciprocal
         let factor = c.input(1) * inverse

@@ -11,7 +11,7 @@ extension RuleTable {
         "ReduceL2": { (c) in [c.x * restored(c.y.equals(0).select(0, c.dy / c.y), c)] },
         "ReduceLogSum": { (c) in [restored(c.dy * (-c.y).exp, c).expanded(like: c.x)] },
         "ReduceLogSumExp": { (c) in [(c.x - restored(c.y, c)).exp * restored(c.dy, c)] },
-        "ReduceProd": product,
+        "ReduceProd": product, "CumProd": runningProduct,
     ]
 
     /// Summed over the axes that the node reduces, which stay as ones.
@@ -33,6 +33,23 @@ extension RuleTable {
         let zeros = summed(isZero.cast(to: c.x.elementType), c)
         let others = zeros.equals(0).select(whole / rest, zeros.equals(1).and(isZero).select(whole, 0))
         return [restored(c.dy, c) * others]
+    }
+
+    /// Every element gets, for each product it is in, the product of the others there: the whole divided by the element while there was no zero yet;
+    /// the first zero gets the products up to the second.
+    private static func runningProduct(_ c: RuleContext) -> [Symbol?] {
+        let order = Attribute("reverse", .int(Int64(c.int("reverse")))), back = Attribute("reverse", .int(1 - Int64(c.int("reverse"))))
+        let bounds = Attribute("exclusive", .int(Int64(c.int("exclusive"))))
+        func run(_ operatorType: String, _ value: Symbol, _ attributes: [Attribute]) -> Symbol {
+            value.apply(operatorType, [c.b], attributes, extents: c.x.extents)
+        }
+        let isZero = c.x.equals(0)
+        let rest = isZero.select(1, c.x), marks = isZero.mask(c.x.elementType)
+        let zeros = run("CumSum", marks, [bounds, order])
+        let parts = c.dy * run("CumProd", rest, [bounds, order])
+        func collected(_ count: Double) -> Symbol { run("CumSum", parts * zeros.equals(count).mask(c.x.elementType), [bounds, back]) }
+        let isFirst = run("CumSum", marks, [order]).equals(1).and(isZero)
+        return [isFirst.select(collected(1), isZero.select(0, collected(0) / rest))]
     }
 
     /// `value`, of the shape of the reduction's output, with the reduced axes back as ones: it broadcasts to the input.

@@ -20,7 +20,8 @@ struct WindowGeometry {
     /// - Parameters:
     ///   - kernel: from the weights, where the attribute is left out.
     ///   - input: extents of the input, needed for automatic padding with a stride.
-    init(_ c: RuleContext, kernel given: [Int]?, input: [Dimension]?) throws(AutodiffError) {
+    ///   - isTransposed: whether automatic padding follows from the output's extents, which is left to the caller.
+    init(_ c: RuleContext, kernel given: [Int]?, input: [Dimension]?, isTransposed: Bool = false) throws(AutodiffError) {
         guard let kernel = c.ints("kernel_shape") ?? given else { throw c.refused("its kernel shape is not known") }
         let ones = kernel.map { _ in 1 }
         self.kernel = kernel
@@ -32,7 +33,7 @@ struct WindowGeometry {
         after = Array(pads.suffix(count))
         let automatic = c.string("auto_pad", "NOTSET")
         if automatic == "VALID" { (before, after) = (kernel.map { _ in 0 }, kernel.map { _ in 0 }) }
-        guard automatic.hasPrefix("SAME") else { return }
+        guard automatic.hasPrefix("SAME"), !isTransposed else { return }
         for axis in 0..<count {
             let span = (kernel[axis] - 1) * dilations[axis] + 1
             let total: Int
