@@ -59,6 +59,7 @@ extension StepGraph {
                 + slots.map { Value($0.output, .tensor($0.elementType, $0.shape)) })
         step.lift(trainables.names + statistics + held)
         step.graph.inputs += update.inputs
+        _ = DepthFirstOrder().run(&step)
         evaluation.keepOnly(
             outputs: [Value(loss.reportedMean, .tensor(.float32, [])), Value(loss.reportedWeight, .tensor(.float32, []))]
                 + loss.scores.map { Value($0.name, .tensor($0.elementType, $0.dimensions)) })

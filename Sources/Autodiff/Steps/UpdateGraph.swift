@@ -115,19 +115,26 @@ private struct Assembly {
         return finished(next, rate, apply.name)
     }
 
-    /// Parameters that are updated together: small lists of equal decay are joined, since for them it is the number of nodes that costs.
+    /// Parameters that are updated together: small lists of equal decay are joined, since for them it is the number of nodes that costs. Only
+    /// so many neighbours at a time: their gradients, and what these are made of, wait for one another.
     private var groups: [(decay: Double, positions: [Int])] {
         var joined: [Double: [Int]] = [:]
         var groups: [(decay: Double, positions: [Int])] = []
         for (position, parameter) in parameters.enumerated() {
             let decay = recipe.noDecay.matchesAny(of: parameter.name) ? 0 : recipe.weightDecay
             let isSmall = parameter.shape.rank == 1 && parameter.elementType == .float32 && parameter.shape.elementCount ?? .max <= Self.largestJoined
-            if isSmall, recipe.optimizer.worksByElement { joined[decay, default: []].append(position) } else { groups.append((decay, [position])) }
+            guard isSmall, recipe.optimizer.worksByElement else {
+                groups.append((decay, [position]))
+                continue
+            }
+            joined[decay, default: []].append(position)
+            if joined[decay]?.count == Self.mostJoined { groups.append((decay, joined.removeValue(forKey: decay) ?? [])) }
         }
         return groups + joined.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
     private static let largestJoined = 1 << 14
+    private static let mostJoined = 8
 
     private func joined(_ values: [Symbol]) -> Symbol { values[0].concatenated(Array(values.dropFirst())) }
 
