@@ -71,6 +71,16 @@ import Testing
         if !goesOn { #expect(throws: AutodiffError.self) { try StepGraph(model, recipe, adapter: adapter) } }
     }
 
+    @Test func aRecipeWithoutAdaptersRefusesOneByName() throws {
+        let model = SmallNet.make()
+        let (_, adapter) = try Self.trained(model, Self.recipe())
+        var recipe = Self.recipe()
+        recipe.adapters = nil
+        let error = try #require(throws: AutodiffError.self) { try StepGraph(model, recipe, adapter: adapter) }
+        #expect("\(error)".contains("an adapter of 'hidden.weight'"), "\(error)")
+        #expect(throws: Never.self) { try StepGraph(model, recipe, adapter: LowRankAdapter([])) }
+    }
+
     @Test func anotherModelsAdapterIsRefusedByName() throws {
         let (_, adapter) = try Self.trained(SmallNet.make(), Self.recipe())
         var other = SmallNet.make()

@@ -39,6 +39,70 @@ import Testing
         #expect(try labels(f, of: run.run) == (all ? [2, 4] : [4]))
     }
 
+    /// Each row: contents of `l.csv` in turn, of which those in quarantine end with `!` and those that are replaced before they run with `?`; then
+    /// whether the last runs, and the numbers that the next run of other labels has beside its own. Version 1's model is arrival 1.
+    @Test(arguments: [
+        (["A", "B", "A"], true, [3, 4] as [Int64]),
+        (["A", "B", "A", "B"], true, [4, 5]),
+        (["A", "B?", "A"], false, [2]),
+        (["A", "B!", "A"], false, [2]),
+        (["A", "B", "C?", "A"], true, [3, 5]),
+        (["A", "B", "C", "A"], true, [3, 4, 5]),
+    ])
+    func whatComesBackToANameIsSaidAnew(contents: [String], runs: Bool, bound: [Int64]) throws {
+        let f = try Fixture()
+        try f.publishModel("M")
+        for (index, content) in contents.dropLast().enumerated() {
+            let number = Int64(index + 2)
+            #expect(try f.arrive("l.csv", String(content.prefix(1)), role: .labelled).number == number)
+            if content.hasSuffix("?") { continue }
+            let run = try #require(try f.open(number))
+            let outcome = content.hasSuffix("!") ? RunClosing.Outcome.quarantined(Fixture.explanation) : .done(verdict: nil)
+            try f.ledger.close([RunClosing(run: run.run, outcome: outcome)], at: f.now)
+        }
+        let last = Int64(contents.count + 1)
+        let outcome = try f.arrive("l.csv", contents.last!, role: .labelled)
+        #expect(outcome.number == last)
+        if case .arrived = outcome { #expect(runs) } else { #expect(!runs && outcome == .known(last, sameAs: 2, state: .done)) }
+        if runs { try f.finish(last) }
+        // A copy under another name says nothing new, nor does the same file once more.
+        #expect(try f.arrive("copy.csv", "A", role: .labelled).number == last + 1 && f.state(last + 1) == .done)
+        #expect(try f.arrive("l.csv", contents.last!, role: .labelled) == .unchanged(last))
+        try f.arrive("next.csv", "N", role: .labelled)
+        let next = try #require(try f.open(last + 2))
+        try bind(f, next)
+        #expect(try labels(f, of: next.run) == bound + [last + 2])
+    }
+
+    @Test func whatComesBackBehindLabelsInWorkRunsOnlyWhereTheseAreTaken() throws {
+        for isTaken in [true, false] {
+            let f = try Fixture()
+            try f.publishModel("M")
+            try f.arrive("l.csv", "A", role: .labelled)
+            try f.finish(2)
+            try f.arrive("l.csv", "B", role: .labelled)
+            let run = try #require(try f.open(3))
+            #expect(try f.arrive("l.csv", "A", role: .labelled) == .arrived(4, superseded: nil))
+            try f.ledger.close([RunClosing(run: run.run, outcome: isTaken ? .done(verdict: nil) : .quarantined(Fixture.explanation))], at: f.now)
+            let opened = try f.ledger.open([RunOpening(arrival: 4, version: 1, revision: "r1")], at: f.now)[0]
+            #expect(isTaken ? opened.run != nil : opened == .decidedAlready(sameAs: 2, state: .done))
+        }
+    }
+
+    @Test func whatCameBackAndFailedLeavesWhatWasLearntBefore() throws {
+        let f = try Fixture()
+        try f.publishModel("M")
+        for (number, content) in [(2, "A"), (3, "B")] {
+            try f.arrive("l.csv", content, role: .labelled)
+            try f.finish(Int64(number))
+        }
+        try f.arrive("l.csv", "A", role: .labelled)
+        let run = try #require(try f.open(4))
+        try f.ledger.close([RunClosing(run: run.run, outcome: .quarantined(Fixture.explanation))], at: f.now)
+        #expect(try f.ledger.isDecided(labels: "sha-A", pipeline: "p"), "its rows are kept")
+        #expect(try !f.ledger.isDecided(labels: "sha-C", pipeline: "p"))
+    }
+
     @Test func aModelHasEveryLabelBeforeItAndDecidesThoseThatWait() throws {
         let f = try Fixture()
         for name in ["a", "b", "c"] { try f.arrive(name + ".csv", name, role: .labelled) }

@@ -10,7 +10,8 @@ extension StepGraph {
     /// Builds both graphs.
     /// - Parameters:
     ///   - model: as it came; it is brought into training form here.
-    ///   - adapter: what stands beside it already and is trained on; its factors must be such as the recipe asks for (`LowRankAdapter.divided`).
+    ///   - adapter: what stands beside it already and is trained on; its factors must be such as the recipe asks for
+    ///     (`LowRankAdapter.divided`), and there must be none where it asks for none.
     /// - Throws: `noRule` and the like for what cannot be differentiated, `nothingTrainable`, and `invalid` for a loss that does not fit the
     ///   model's outputs or a number that makes no sense.
     package init(
@@ -19,7 +20,11 @@ extension StepGraph {
         try recipe.check()
         var source = try model.inTrainingForm()
         var adapted: [AdaptedWeight] = []
-        if let adapters = recipe.adapters { adapted = try AdaptedWeight.attach(adapters, startingFrom: adapter, seed: recipe.seed, to: &source) }
+        if let adapters = recipe.adapters {
+            adapted = try AdaptedWeight.attach(adapters, startingFrom: adapter, seed: recipe.seed, to: &source)
+        } else if let left = adapter?.factors.first {
+            throw .invalid(place: "adapters", reason: "there is an adapter of '\(left.weight)', and the recipe asks for none: merge it first")
+        }
 
         var evaluation = source
         let loss = try LossGraph.append(to: &evaluation, recipe.loss, outputs: recipe.outputs)

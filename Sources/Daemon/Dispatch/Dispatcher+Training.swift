@@ -72,8 +72,14 @@ extension Dispatcher {
             }
             let report = QuarantineReport(explanation: explanation, arrival: number, run: arrival.run, attempts: [])
             quarantine(pipeline.input(arrival), report, pipeline)
-            discard(.labels(digest: arrival.digest, name: arrival.path), pipeline)
+            discardRows(of: arrival, pipeline)
         }
+    }
+
+    /// Rows that could not be used are not needed any more, unless they could be when they arrived before.
+    private func discardRows(of labels: WaitingArrival, _ pipeline: Pipeline) {
+        if (try? ledger.isDecided(labels: labels.digest, pipeline: pipeline.name)) != false { return }
+        discard(.labels(digest: labels.digest, name: labels.path), pipeline)
     }
 
     func discard(_ kept: Kept, _ pipeline: Pipeline) {
@@ -84,13 +90,12 @@ extension Dispatcher {
         }
     }
 
-    /// The run is decided: what it kept to go on from is not needed any more, nor are rows that could not be used.
+    /// The run is decided: what it kept to go on from is not needed any more, nor rows that could not be used.
     func discardTraining(_ end: Ends.Closed) {
         guard end.assignment.spec.training != nil else { return }
         discard(.checkpoints(run: end.assignment.run.run), end.assignment.pipeline)
         guard end.assignment.goal == .fineTune, case .quarantined = end.closing.outcome else { return }
-        let arrival = end.assignment.arrival
-        discard(.labels(digest: arrival.digest, name: arrival.path), end.assignment.pipeline)
+        discardRows(of: end.assignment.arrival, end.assignment.pipeline)
     }
 
     /// Float models that no version needs any more go.

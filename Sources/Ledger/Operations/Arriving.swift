@@ -3,7 +3,8 @@ extension LedgerTransaction {
     ///
     /// - A file with the content of its path's *current* arrival is no new arrival; only its stamp is noted.
     /// - New content supersedes an arrival of that path that waits or is in quarantine. One that is running is left to end, void.
-    /// - A model, or labels, of a content that was decided before is decided alike at once.
+    /// - A model, or labels, of a content that was decided before is decided alike at once; not labels that come back to a path which had others in
+    ///   between (`comesBack`).
     /// - A second input for one output is refused, naming both.
     package func arrive(_ files: [ArrivingFile], at time: UTCTime) throws(LedgerError) -> [ArrivalOutcome] {
         var outcomes: [ArrivalOutcome] = []
@@ -30,7 +31,7 @@ extension LedgerTransaction {
         if let key = file.outputKey, let owner = try claim(key, pipeline, file.role, file.path, instead: current?.outputKey) {
             state = .quarantined
             explanation = Self.collision(file.path, owner, key)
-        } else if file.role != .data, let decided = try decided(file.digest, pipeline, file.role) {
+        } else if file.role != .data, let decided = try decided(file.digest, pipeline, file.role, behind: current?.number) {
             known = decided
             state = decided.state
             verdict = decided.verdict
@@ -178,13 +179,17 @@ extension LedgerTransaction {
         let explanation: Explanation?
     }
 
-    /// The first arrival, other than `number`, that decided this content.
-    func decided(_ digest: String, _ pipeline: Int64, _ role: ArrivalRole, except number: Int64? = nil) throws(LedgerError) -> Decided? {
-        try connection.first(
+    /// The arrival, other than `number`, that decided this content, of several that ran the last: nil where it is to be decided again all the same.
+    /// - Parameter previous: the arrival before it of its path.
+    func decided(
+        _ digest: String, _ pipeline: Int64, _ role: ArrivalRole, except number: Int64? = nil, behind previous: Int64?
+    ) throws(LedgerError) -> Decided? {
+        if role == .labelled, try comesBack(digest, behind: previous) { return nil }
+        return try connection.first(
             """
             SELECT number, path, state, reason, rule FROM arrivals
             WHERE pipeline = ? AND role = ? AND role <> 'data' AND digest = ? AND state IN ('done', 'rejected') AND number IS NOT ?
-            ORDER BY number LIMIT 1
+            ORDER BY run DESC, number LIMIT 1
             """, pipeline, role, digest, number
         ) { (row) throws(LedgerError) in
             let found = row.integer(0)

@@ -4,6 +4,9 @@ extension LedgerTransaction {
     /// A labelled arrival's own run has itself, and with `all` those before it whose rows were taken. A model's run has every one numbered before it
     /// that is not blocked, even where it waits: labels that are known when a model arrives are what it is tuned on. With `isReplay` the number does
     /// not matter.
+    ///
+    /// They are in the order in which they count, a later one's rows before those of an earlier one with the same key: each content once, where it
+    /// arrived first, or where it came back last (`comesBack`).
     package func bindLabels(run: Int64, all: Bool, isReplay: Bool) throws(LedgerError) {
         let row = try runRow(run)
         let isBound = try connection.first("SELECT 1 FROM run_labels WHERE run = ?", run, row: { _ in true }) ?? false
@@ -11,14 +14,34 @@ extension LedgerTransaction {
         let arrival = row.arrival
         if arrival.role == .labelled { try bind(run, arrival.number) }
         guard all || arrival.role == .model else { return }
-        let earlier = try connection.all(
+        let known = try connection.all(
             """
-            SELECT min(number) FROM arrivals
-            WHERE pipeline = ? AND role = 'labelled' AND (state IN ('done', 'rejected') OR (? AND state IN ('waiting', 'running')))
-                AND number < ? AND digest IS NOT ? GROUP BY digest
+            SELECT number, digest, previous FROM arrivals
+            WHERE pipeline = ? AND role = 'labelled' AND role <> 'data'
+                AND (state IN ('done', 'rejected') OR (? AND state IN ('waiting', 'running'))) AND number < ? AND digest IS NOT ?
+            ORDER BY number
             """, arrival.pipeline, arrival.role == .model, isReplay ? Int64.max : arrival.number, arrival.role == .labelled ? arrival.digest : nil,
-            row: { $0.integer(0) })
-        for number in earlier { try bind(run, number) }
+            row: { (number: $0.integer(0), digest: $0.text(1), previous: $0.integerOrNil(2)) })
+        var places: [String: Int64] = [:]
+        for labels in known {
+            let isAnew = try comesBack(labels.digest, behind: labels.previous)
+            if isAnew || places[labels.digest] == nil { places[labels.digest] = labels.number }
+        }
+        for number in places.values.sorted() { try bind(run, number) }
+    }
+
+    /// Whether labels of this content come back to a path that said something else in between, as when a correction is taken back: A, then B, then A
+    /// again. What a path said last is what counts, so they are learnt from again, and count behind what they replace. Where nothing was in between
+    /// (in quarantine or never taken up is nothing), or under another path, a known content says nothing new: labels are known by their content.
+    ///
+    /// - Parameter previous: the arrival of their path before them.
+    func comesBack(_ digest: String, behind previous: Int64?) throws(LedgerError) -> Bool {
+        var next = previous
+        while let number = next, let row = try arrivalRow(number) {
+            if [.running, .done, .rejected].contains(row.state) { return row.digest != digest }
+            next = row.previous
+        }
+        return false
     }
 
     private func bind(_ run: Int64, _ arrival: Int64) throws(LedgerError) {
@@ -75,6 +98,18 @@ extension RunLedger {
     /// What the run trains on, in arrival order.
     package func labels(ofRun run: Int64) throws(LedgerError) -> [LabelledArrival] {
         try read { (connection) throws(LedgerError) in try connection.labels(ofRun: run) }
+    }
+
+    /// Whether labels of this content were learnt from, or would have been had the outcome passed.
+    package func isDecided(labels digest: String, pipeline: String) throws(LedgerError) -> Bool {
+        try read { (connection) throws(LedgerError) in
+            guard let key = try connection.pipelineKey(pipeline) else { return false }
+            return try connection.first(
+                """
+                SELECT 1 FROM arrivals
+                WHERE pipeline = ? AND role = 'labelled' AND role <> 'data' AND digest = ? AND state IN ('done', 'rejected') LIMIT 1
+                """, key, digest, row: { _ in true }) ?? false
+        }
     }
 
     /// Digests of the float models in the state folder that something still needs: versions that stand, what those were trained from, and what open

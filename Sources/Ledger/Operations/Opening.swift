@@ -12,7 +12,7 @@ extension LedgerTransaction {
         guard let row = try arrivalRow(opening.arrival) else { throw .noSuchArrival(opening.arrival) }
         guard row.state == .waiting, !row.isHeld else { return .notWaiting(row.state) }
         if row.role != .data, row.run == nil, row.replaying == nil, let digest = row.digest,
-            let decided = try decided(digest, row.pipeline, row.role, except: row.number)
+            let decided = try decided(digest, row.pipeline, row.role, except: row.number, behind: row.previous)
         {
             try setState(row, decided.state, explanation: decided.explanation)
             try connection.run("UPDATE arrivals SET verdict = ? WHERE number = ?", decided.verdict, row.number)

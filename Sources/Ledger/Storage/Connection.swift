@@ -10,11 +10,15 @@ final class Connection {
     private let database: Database
     /// By the address of the SQL, which is a literal.
     private var statements: [UnsafeRawPointer: GRDB.Statement] = [:]
-    private var pipelineKeys: [String: Int64] = [:]
-    private var pipelineNames: [Int64: String] = [:]
-    private var rootKeys: [String: Int64] = [:]
-    private var rootNames: [Int64: String] = [:]
-    private var revisionKeys: [String: Int64] = [:]
+    private let pipelineNames = NameTable(
+        of: "a pipeline", find: "SELECT id FROM pipelines WHERE name = ?", add: "INSERT INTO pipelines (name) VALUES (?)",
+        read: "SELECT name FROM pipelines WHERE id = ?")
+    private let rootNames = NameTable(
+        of: "an output root", find: "SELECT id FROM roots WHERE path = ?", add: "INSERT INTO roots (path) VALUES (?)",
+        read: "SELECT path FROM roots WHERE id = ?")
+    private let revisionNames = NameTable(
+        of: "a revision", find: "SELECT id FROM revisions WHERE digest = ?", add: "INSERT INTO revisions (digest) VALUES (?)",
+        read: "SELECT digest FROM revisions WHERE id = ?")
 
     init(_ database: Database, path: String) {
         self.database = database
@@ -116,74 +120,22 @@ final class Connection {
     // MARK: Names kept once
 
     /// Nil where no arrival ever named it.
-    func pipelineKey(_ name: String) throws(LedgerError) -> Int64? {
-        if let key = pipelineKeys[name] { return key }
-        guard let key = try first("SELECT id FROM pipelines WHERE name = ?", name, row: { $0.integer(0) }) else { return nil }
-        pipelineKeys[name] = key
-        pipelineNames[key] = name
-        return key
-    }
-
-    func addPipeline(_ name: String) throws(LedgerError) -> Int64 {
-        if let key = try pipelineKey(name) { return key }
-        let key = try insert("INSERT INTO pipelines (name) VALUES (?)", name)
-        pipelineKeys[name] = key
-        pipelineNames[key] = name
-        return key
-    }
-
-    func pipelineName(_ key: Int64) throws(LedgerError) -> String {
-        if let name = pipelineNames[key] { return name }
-        guard let name = try first("SELECT name FROM pipelines WHERE id = ?", key, row: { $0.text(0) }) else {
-            throw .damaged(path: path, doing: "read a pipeline's name", message: "no pipeline \(key)")
-        }
-        pipelineNames[key] = name
-        return name
-    }
+    func pipelineKey(_ name: String) throws(LedgerError) -> Int64? { try pipelineNames.key(name, on: self) }
+    func addPipeline(_ name: String) throws(LedgerError) -> Int64 { try pipelineNames.addedKey(name, on: self) }
+    func pipelineName(_ key: Int64) throws(LedgerError) -> String { try pipelineNames.name(key, on: self) }
 
     func pipelines() throws(LedgerError) -> [String] {
         try all("SELECT name FROM pipelines ORDER BY name", row: { $0.text(0) })
     }
 
-    func rootKey(_ root: String) throws(LedgerError) -> Int64? {
-        if let key = rootKeys[root] { return key }
-        guard let key = try first("SELECT id FROM roots WHERE path = ?", root, row: { $0.integer(0) }) else { return nil }
-        rootKeys[root] = key
-        return key
-    }
+    func rootKey(_ root: String) throws(LedgerError) -> Int64? { try rootNames.key(root, on: self) }
+    func addRoot(_ root: String) throws(LedgerError) -> Int64 { try rootNames.addedKey(root, on: self) }
+    func rootName(_ key: Int64) throws(LedgerError) -> String { try rootNames.name(key, on: self) }
 
-    func addRoot(_ root: String) throws(LedgerError) -> Int64 {
-        if let key = try rootKey(root) { return key }
-        let key = try insert("INSERT INTO roots (path) VALUES (?)", root)
-        rootKeys[root] = key
-        return key
-    }
-
-    func rootName(_ key: Int64) throws(LedgerError) -> String {
-        if let name = rootNames[key] { return name }
-        guard let name = try first("SELECT path FROM roots WHERE id = ?", key, row: { $0.text(0) }) else {
-            throw .damaged(path: path, doing: "read an output root", message: "no root \(key)")
-        }
-        rootNames[key] = name
-        return name
-    }
-
-    func addRevision(_ digest: String) throws(LedgerError) -> Int64 {
-        if let key = revisionKeys[digest] { return key }
-        let found = try first("SELECT id FROM revisions WHERE digest = ?", digest, row: { $0.integer(0) })
-        let key = if let found { found } else { try insert("INSERT INTO revisions (digest) VALUES (?)", digest) }
-        revisionKeys[digest] = key
-        return key
-    }
+    func addRevision(_ digest: String) throws(LedgerError) -> Int64 { try revisionNames.addedKey(digest, on: self) }
 
     /// After a rollback: what was added in it is not there.
-    func forgetNames() {
-        pipelineKeys = [:]
-        pipelineNames = [:]
-        rootKeys = [:]
-        rootNames = [:]
-        revisionKeys = [:]
-    }
+    func forgetNames() { for names in [pipelineNames, rootNames, revisionNames] { names.forget() } }
 }
 
 /// The row a statement stands on; valid only in the closure it is passed to.
