@@ -60,7 +60,7 @@ struct TrainingRun {
         do throws(AutodiffError) {
             if !run.mergesAdapters, run.recipe.adapters != nil {
                 let parameters: [String: Tensor]
-                if let best = loop.bestParameters { parameters = best } else { parameters = try graph.initialValues() }
+                if let best = loop.bestParameters { parameters = best } else { parameters = try graph.initialParameters() }
                 adapter = try graph.adapter(with: parameters)
             } else if let best = loop.bestParameters {
                 tuned = try graph.model(run.model, with: best)
