@@ -61,21 +61,18 @@ final class StepMachine {
     /// All values, in the slots' order, in the engine's own memory: to be written down before the next step.
     var named: CheckpointStore.NamedTensors { zip(graph.slots, step.inputs).compactMap { slot, input in input.value.tensor.map { (slot.name, $0) } } }
 
-    /// Copies of what the model is evaluated and written with, by parameter: the moving averages where there are any.
-    func parameters() throws(TrainingError) -> [String: Tensor] {
-        var sources: [String: String] = [:]
-        for slot in graph.slots {
+    /// What the model is evaluated and written with, by parameter, in their names' order: the moving averages where there are any. In the engine's
+    /// own memory: to be written down before the next step.
+    var namedParameters: CheckpointStore.NamedTensors {
+        var parameters: [String: Tensor] = [:]
+        for (slot, value) in zip(graph.slots, step.inputs) {
             switch slot.kind {
-            case .parameter, .statistic: if sources[slot.name] == nil { sources[slot.name] = slot.name }
-            case .average(let name): sources[name] = slot.name
+            case .parameter, .statistic: if parameters[slot.name] == nil { parameters[slot.name] = value.value.tensor }
+            case .average(let name): parameters[name] = value.value.tensor
             case .state: break
             }
         }
-        var parameters: [String: Tensor] = [:]
-        do throws(EngineError) {
-            for (parameter, slot) in sources { parameters[parameter] = try step.value(slot) }
-        } catch { throw Self.failed(error) }
-        return parameters
+        return parameters.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
     /// Goes back to the parameters before the last batch, once; false where they are not there any more. An optimizer's state may be the new one.
