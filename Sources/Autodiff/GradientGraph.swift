@@ -137,9 +137,11 @@ final class GradientGraph {
         defer { (nodes, made) = outside }
         let outputs = try body()
         Self.addOutputs(extraOutputs, to: &nodes, read: Set(nodes.flatMap(\.inputs)))
+        let inside = Set(nodes.flatMap(\.outputs))
+        var taken: Set<String> = []
         let wanted = outputs.map { output in
-            // An output must be made in the branch itself.
-            nodes.contains { $0.outputs.contains(output.name) } ? output : output.map("Identity")
+            // An output must be made in the branch itself, and be one output alone: of two with one name ONNX Runtime writes the last.
+            inside.contains(output.name) && taken.insert(output.name).inserted ? output : named("output", output)
         }
         return Graph(
             name: name, nodes: Self.used(nodes, by: Set(wanted.map(\.name))),

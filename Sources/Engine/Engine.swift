@@ -23,6 +23,9 @@ package enum Engine {
         EngineLog.handler.withLock { $0 = handler }
     }
 
+    /// Loads what all sessions share, which the first of them does otherwise.
+    package static func start() throws(EngineError) { _ = try table() }
+
     /// The function table, or the reason why there is none.
     static func table() throws(EngineError) -> Native.Table { try Native.table.get() }
 }

@@ -12,23 +12,18 @@ package final class Session: Sendable {
     private let outputIndices: [String: Int]
     private let allOutputs: [Int]
 
-    /// Reads `model` during this call only. What it and its external data hold must have been checked before: the runtime's
-    /// parser is not meant for hostile input.
+    /// Reads `model` during this call only; external data that it refers to is refused, and weights that lie elsewhere are given beside it. What it
+    /// holds must have been checked before: the runtime's parser is not meant for hostile input.
     package convenience init(
-        model: UnsafeRawBufferPointer, externalData: ExternalData = .files([]), options: SessionOptions = SessionOptions()
+        model: UnsafeRawBufferPointer, weights: SessionWeights = .none, options: SessionOptions = SessionOptions()
     ) throws(EngineError) {
-        let table = try Engine.table()
-        let native = try Self.load(model, externalData, options, table)
-        self.init(native, options: options)
+        self.init(try Self.load(model, weights, options), options: options)
     }
 
     package convenience init(
-        model: Data, externalData: ExternalData = .files([]), options: SessionOptions = SessionOptions()
+        model: Data, weights: SessionWeights = .none, options: SessionOptions = SessionOptions()
     ) throws(EngineError) {
-        let table = try Engine.table()
-        let loaded = model.withUnsafeBytes { bytes in
-            Result { () throws(EngineError) in try Self.load(bytes, externalData, options, table) }
-        }
+        let loaded = model.withUnsafeBytes { bytes in Result { () throws(EngineError) in try Self.load(bytes, weights, options) } }
         self.init(try loaded.get(), options: options)
     }
 
@@ -44,21 +39,22 @@ package final class Session: Sendable {
     }
 
     private static func load(
-        _ model: UnsafeRawBufferPointer, _ externalData: ExternalData, _ options: SessionOptions, _ table: Native.Table
+        _ model: UnsafeRawBufferPointer, _ weights: SessionWeights, _ options: SessionOptions
     ) throws(EngineError) -> NativeSession {
-        var files: [(name: String, buffer: TensorBuffer)] = []
-        var folder = "/dev/null"  // nothing can lie below it
-        switch externalData {
-        case .files(let given): for file in given { files.append((file.name, try file.load())) }
-        case .folder(let path): folder = path
+        let table = try Engine.table()
+        var given: NativeWeights?
+        if !weights.names.isEmpty {
+            do { given = try NativeWeights(table) } catch { throw FailureWording.loading(error) }
         }
-        defer { withExtendedLifetime(files) {} }
+        for name in weights.names {
+            let weight = try weights.read(name)
+            do { try given?.add(name, weight) } catch { throw FailureWording.loading(error) }
+        }
         do {
             let nativeOptions = try NativeSessionOptions(table)
             try nativeOptions.configure(options)
-            try nativeOptions.setExternalFolder(folder)
-            try nativeOptions.addExternal(files.map { ($0.name, $0.buffer.bytes) })
-            return try NativeSession(table, model: model, options: nativeOptions)
+            try nativeOptions.forbidExternalFiles()
+            return try NativeSession(table, model: model, weights: given, options: nativeOptions)
         } catch {
             throw FailureWording.loading(error)
         }

@@ -1,8 +1,8 @@
 package import Tensors
 
 /// A session some of whose outputs are inputs of the next run: parameters and optimizer state in training. They stay in memory that the engine
-/// reads and writes in turns (two sets of buffers, two bindings), so that a run takes in a batch and gives out what is asked for, and nothing
-/// else is copied. For one thread at a time.
+/// reads and writes in turns (two sets of buffers, two bindings), or writes where it has read, so that a run takes in a batch and gives out what is
+/// asked for, and nothing else is copied. For one thread at a time.
 package final class StatefulSession {
     package struct Slot: Sendable {
         /// By which it is read and written here.
@@ -11,13 +11,17 @@ package final class StatefulSession {
         package let output: String
         package let elementType: ElementType
         package let shape: Shape
+        /// Whether the next value takes the place of the present one, in one buffer instead of two. The graph must not read the input any more
+        /// when it writes the output. Such a value is not there again after `stepBack`, nor as it was after a run that throws.
+        package let overwrites: Bool
 
-        package init(name: String, input: String, output: String, elementType: ElementType, shape: Shape) {
+        package init(name: String, input: String, output: String, elementType: ElementType, shape: Shape, overwrites: Bool = false) {
             self.name = name
             self.input = input
             self.output = output
             self.elementType = elementType
             self.shape = shape
+            self.overwrites = overwrites
         }
     }
 
@@ -30,7 +34,7 @@ package final class StatefulSession {
     /// Of the outputs that are given out, in order.
     private let results: [Tensor]
     private let resultValues: [NativeValue]
-    /// The values of all slots, twice; `front` is the set that the next run reads.
+    /// The values of all slots, twice, those that are overwritten in both sets the same; `front` is the set that the next run reads.
     private let sets: [[Tensor]]
     private let setValues: [[NativeValue]]
     /// By the set that is read.
@@ -40,12 +44,12 @@ package final class StatefulSession {
     private var canStepBack = false
     private let ownOptions: NativeRunOptions
 
+    /// All slots begin at 0.
     /// - Parameters:
-    ///   - values: of every slot, by its name; copied.
     ///   - constants: inputs that are neither slots nor part of a batch; held, not copied, until the session goes.
     ///   - outputs: to be given out by each run, of fixed shape.
     package init(
-        _ session: Session, slots: [Slot], values: [String: Tensor], constants: [String: Tensor] = [:], outputs: [String]
+        _ session: Session, slots: [Slot], constants: [String: Tensor] = [:], outputs: [String]
     ) throws(EngineError) {
         self.session = session
         self.slots = slots
@@ -67,6 +71,11 @@ package final class StatefulSession {
         for slot in slots {
             let port = session.inputs[try session.inputIndex(slot.input)]
             for set in sets.indices {
+                if set > 0, slot.overwrites, let tensor = sets[0].last, let value = setValues[0].last {
+                    sets[set].append(tensor)
+                    setValues[set].append(value)
+                    continue
+                }
                 guard let tensor = Tensor(zeros: slot.elementType, shape: slot.shape) else {
                     throw .wrongShape(input: slot.input, expected: "numbers", found: "\(slot.elementType.name)\(slot.shape)")
                 }
@@ -105,8 +114,6 @@ package final class StatefulSession {
             do { try bindings[set].bind(outputs: outputs) } catch { throw FailureWording.running(error) }
         }
         batchInputs = session.inputs.indices.filter { !taken.contains($0) }
-        for slot in slots where values[slot.name] == nil { throw .missingInput(slot.name, expected: "\(slot.elementType.name)\(slot.shape)") }
-        try write(values)
     }
 
     /// Memory for an output of fixed shape.
@@ -118,7 +125,7 @@ package final class StatefulSession {
     }
 
     /// One run over `batch`, which must have every input that is neither slot nor constant; its memory is read during this call only. Gives the
-    /// outputs asked for. When it throws, all slots are as before.
+    /// outputs asked for. When it throws, all slots but those that are overwritten are as before.
     package func run(_ batch: [(name: String, tensor: Tensor)], cancellation: Cancellation? = nil) throws(EngineError) -> [Tensor] {
         var missing = Set(batchInputs)
         let binding = bindings[front]
@@ -166,7 +173,7 @@ package final class StatefulSession {
         canStepBack = false
     }
 
-    /// Goes back to the values before the last run, once. False where they are not there any more.
+    /// Goes back to the values before the last run, once; what is overwritten stays. False where they are not there any more.
     package func stepBack() -> Bool {
         guard canStepBack else { return false }
         front = 1 - front

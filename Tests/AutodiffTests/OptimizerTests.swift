@@ -54,6 +54,32 @@ struct OptimizerTests {
         }
     }
 
+    /// However many batches a step has, and where steps of few follow steps of many: what is accumulated begins at 0 each time.
+    @Test func accumulationBeginsAnewBehindEveryStep() throws {
+        let data = try Golden("mlp")
+        let recipe = TrainingRecipe(loss: .crossEntropy(), optimizer: .sgd())
+        var accumulating = recipe
+        accumulating.accumulate = 3
+        let whole = try StepRun(Golden.model("mlp"), recipe), parts = try StepRun(Golden.model("mlp"), accumulating)
+        func rows(_ name: String, _ index: Int, _ range: Range<Int>) throws -> Tensor {
+            let all = try data.batch(name, index)
+            let size = all.bytes.count / all.shape.dimensions[0]
+            let bytes = UnsafeRawBufferPointer(rebasing: all.bytes[range.lowerBound * size..<range.upperBound * size])
+            return try #require(Tensor(elementType: all.elementType, shape: Shape([range.count] + all.shape.dimensions.dropFirst()), bytes: bytes))
+        }
+        for (index, batches) in [[0..<4, 4..<8, 8..<12], [0..<12], [0..<6, 6..<12], [0..<1, 1..<3, 3..<12]].enumerated() {
+            _ = try whole.step(["x": rows("input/x", index, 0..<12)], target: rows("target", index, 0..<12), rate: 0.1)
+            for batch in batches {
+                _ = try parts.step(
+                    ["x": rows("input/x", index, batch)], target: rows("target", index, batch), rate: 0.1, apply: batch.upperBound == 12)
+            }
+            for slot in whole.graph.slots {
+                let found = try parts.session.value(slot.name).numbers, expected = try whole.session.value(slot.name).numbers
+                #expect(distance(found, expected) < 1e-6 * max(length(expected), 1), "\(slot.name) behind step \(index)")
+            }
+        }
+    }
+
     @Test func accumulatedBatchesEqualOneBatchOfTheirRows() throws {
         let golden = try Golden("optimizers"), data = try Golden("mlp")
         let run = try StepRun(Golden.model("mlp"), TrainingRecipe(loss: .crossEntropy(), accumulate: 2))

@@ -173,7 +173,7 @@ struct StepGraphTests {
         for position in model.graph.outputs.indices { model.graph.outputs[position].type = .tensor(.float16, [.symbolic("N"), .fixed(3)]) }
         let graph = try StepGraph(model, TrainingRecipe(loss: .crossEntropy()))
         #expect(graph.parameters.allSatisfy { $0.elementType == .float32 })
-        let written = try graph.model(model, with: graph.initialValues().filter { key, _ in graph.parameters.contains { $0.name == key } })
+        let written = try graph.model(model, with: graph.initialParameters())
         #expect(written.graph == model.graph)
     }
 
@@ -196,7 +196,7 @@ struct StepGraphTests {
         }
         let none = try StepRun(SmallNet.make(), recipe)
         #expect(try none.step(SmallNet.batch, target: SmallNet.target, weights: [0, 0, 0, 0], rate: 0.5) == 0)
-        #expect(try none.session.value("out.bias").numbers == weighted.graph.initialValues()["out.bias"]?.numbers)
+        #expect(try none.session.value("out.bias").numbers == weighted.graph.initialParameters()["out.bias"]?.numbers)
     }
 }
 

@@ -16,11 +16,13 @@ struct StepRun {
             graph = try StepGraph(model, recipe, adapter: adapter)
         }
         let slots = graph.slots.map {
-            StatefulSession.Slot(name: $0.name, input: $0.input, output: $0.output, elementType: $0.elementType, shape: $0.shape)
+            StatefulSession.Slot(
+                name: $0.name, input: $0.input, output: $0.output, elementType: $0.elementType, shape: $0.shape, overwrites: $0.isOverwritable)
         }
         session = try StatefulSession(
-            Session(model: graph.step.serialized(), options: .training(threads: 1)), slots: slots, values: graph.initialValues(),
-            constants: graph.heldValues(), outputs: [graph.ports.loss, graph.ports.lossWeight])
+            Session(model: graph.step.serialized(), options: .training(threads: 1)), slots: slots, constants: graph.heldValues(),
+            outputs: [graph.ports.loss, graph.ports.lossWeight])
+        for slot in graph.slots { if let value = try graph.initialValue(of: slot) { try session.write([slot.name: value]) } }
         evaluation = try Session(model: graph.evaluation.serialized())
     }
 

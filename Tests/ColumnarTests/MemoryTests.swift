@@ -5,29 +5,28 @@ import Testing
 
 @testable import Columnar
 
-/// Memory does not grow with the file. Each measurement is a process of its own (this test program, told to run one test), so that
-/// the peak is that file's alone.
+/// Memory does not grow with the file.
 @Suite(.serialized) struct MemoryTests {
-    static let task = ProcessInfo.processInfo.environment["MILLRACE_MEMORY_TASK"]
+    private static let peak = PeakMemory(test: "ColumnarTests.MemoryTests/child")
 
     @Test(arguments: [TableFormat.csv, .jsonLines, .parquet, .arrow, .npy, .npz])
     func peakIsFlatBetweenAFileAndOneFourTimesAsLong(format: TableFormat) throws {
-        guard Self.task == nil else { return }
+        guard Self.peak.task == nil else { return }
         let directory = try TemporaryDirectory("columnar")
         let chunks = format.isText ? 10 : 40
         var peaks: [Int] = []
         for factor in [1, 4] {
             let path = directory("\(factor).\(format)")
             try write(path, format, chunks: chunks * factor)
-            peaks.append(try peak(reading: path, writing: directory("out.\(format.isText ? .parquet : format)")))
+            peaks.append(try Self.peak.measure([path, directory("out.\(format.isText ? .parquet : format)")]))
         }
         print("peak of \(format): \(peaks.map { $0 >> 20 }) MiB")
         #expect(peaks[1] < peaks[0] + (12 << 20))
     }
 
     /// What the child does: rows in, outputs out.
-    @Test(.enabled(if: task != nil)) func child() throws {
-        let words = Self.task!.split(separator: "|").map(String.init)
+    @Test(.enabled(if: peak.task != nil)) func child() throws {
+        let words = Self.peak.task!
         let format = try #require(TableFormat(fileName: words[1]))
         let binder = try openInputs(
             path: words[0], ports: [InputPort(name: "x", elementType: .float32, dimensions: [nil, 16])], batchRows: 4096)
@@ -36,24 +35,7 @@ import Testing
             try writer.write(kept: batch.kept, outputs: [("x", .tensor(batch.tensors["x"]!))], rowCount: batch.rowCount)
         }
         _ = try writer.finish()
-        let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
-        let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") } ?? ""
-        try String(line.filter(\.isNumber)).write(toFile: words[1] + ".peak", atomically: true, encoding: .utf8)
-    }
-
-    private func peak(reading path: String, writing target: String) throws -> Int {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-        process.arguments = Array(CommandLine.arguments.dropFirst().filter { !$0.hasPrefix("--filter") && !$0.hasPrefix("--skip") })
-            + ["--filter", "MemoryTests/child"]
-        process.environment = ProcessInfo.processInfo.environment.merging(["MILLRACE_MEMORY_TASK": path + "|" + target]) { $1 }
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        let text = try String(contentsOfFile: target + ".peak", encoding: .utf8)
-        try FileManager.default.removeItem(atPath: target + ".peak")
-        return (Int(text) ?? 0) * 1024
+        try Self.peak.report()
     }
 
     /// Chunks of 4,000 rows of 16 floats.

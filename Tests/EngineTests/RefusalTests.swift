@@ -104,29 +104,6 @@ private final class Seen: @unchecked Sendable {
 }
 
 @Suite struct ExternalDataTests {
-    private let x = floats([2, 4], [1, 0, 0, 0, 0, 1, 0, 0])
-
-    @Test func filesInMemoryAndByDescriptorGiveTheSame() throws {
-        let weights = try Fixture.bytes("external.weights")
-        let model = try Fixture.bytes("external")
-        let inMemory = weights.withUnsafeBytes { ExternalFile(name: "external.weights", bytes: $0) }
-        let expected = try Session(model: model, externalData: .files([inMemory])).run([x])[0].floats
-        let w = weights.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
-        let b = Array(w[16..<19])
-        #expect(expected == [w[0] + b[0], w[1] + b[1], w[2] + b[2], w[3] + b[0], w[4] + b[1], w[5] + b[2]])
-
-        let descriptor = open(Fixture.directory.appendingPathComponent("external.weights").path, O_RDONLY)
-        try #require(descriptor >= 0)
-        defer { close(descriptor) }
-        let file = ExternalFile(name: "external.weights", contents: .descriptor(descriptor, byteCount: weights.count))
-        #expect(try Session(model: model, externalData: .files([file])).run([x])[0].floats == expected)
-        #expect(try Session(model: model, externalData: .folder(Fixture.directory.path)).run([x])[0].floats == expected)
-        let longer = ExternalFile(name: "external.weights", contents: .descriptor(descriptor, byteCount: weights.count + 1))
-        #expect(throws: EngineError.externalData(file: "external.weights", detail: "it ends at byte 128 of 129")) {
-            try Session(model: model, externalData: .files([longer]))
-        }
-    }
-
     /// The runtime must not go looking for the file by its name, as it does in the working directory when left to itself.
     @Test(arguments: SessionOptions.Optimization.allCases)
     func whatIsNotHandedOverIsNotFound(optimization: SessionOptions.Optimization) throws {
@@ -137,11 +114,5 @@ private final class Seen: @unchecked Sendable {
         defer { try? FileManager.default.removeItem(atPath: name) }
         let error = #expect(throws: EngineError.self) { try Session(model: model, options: SessionOptions(optimization: optimization)) }
         guard case .externalData = error else { Issue.record("\(String(describing: error))"); return }
-    }
-
-    @Test func rangesPastTheEndAreRefused() throws {
-        let weights = try Fixture.bytes("external.weights")
-        let short = weights.prefix(40).withUnsafeBytes { ExternalFile(name: "external.weights", bytes: $0) }
-        #expect(throws: EngineError.self) { try Session(model: Fixture.bytes("external"), externalData: .files([short])) }
     }
 }

@@ -18,25 +18,29 @@ struct StatefulSessionTests {
         return try Session(model: Model(operatorSets: [OperatorSet(domain: "", version: 21)], graph: graph).serialized(), options: .training(threads: 1))
     }
 
-    private static let slot = StatefulSession.Slot(name: "count", input: "total", output: "total next", elementType: .float32, shape: [2])
+    private static func slot(overwrites: Bool = false) -> StatefulSession.Slot {
+        .init(name: "count", input: "total", output: "total next", elementType: .float32, shape: [2], overwrites: overwrites)
+    }
 
-    private func counter(_ start: [Float] = [0, 0]) throws -> StatefulSession {
-        try StatefulSession(
-            Self.model(), slots: [Self.slot], values: ["count": floats([2], start)], constants: ["factor": floats([], [10])], outputs: ["sum"])
+    private func counter(_ start: [Float] = [0, 0], overwrites: Bool = false) throws -> StatefulSession {
+        let session = try StatefulSession(
+            Self.model(), slots: [Self.slot(overwrites: overwrites)], constants: ["factor": floats([], [10])], outputs: ["sum"])
+        try session.write(["count": floats([2], start)])
+        return session
     }
 
     private func run(_ session: StatefulSession, _ x: [Float]) throws -> Float? { try session.run([("x", floats([2], x))])[0].values(as: Float.self)?[0] }
 
-    @Test func outputsOfARunAreInputsOfTheNext() throws {
-        let session = try counter([1, 2])
+    @Test(arguments: [false, true]) func outputsOfARunAreInputsOfTheNext(overwrites: Bool) throws {
+        let session = try counter([1, 2], overwrites: overwrites)
         #expect(try run(session, [1, 0]) == 13)
         #expect(try run(session, [0, 1]) == 23)
         #expect(try run(session, [1, 1]) == 43)
         #expect(try session.value("count").values(as: Float.self) == [21, 22])
     }
 
-    @Test func valuesReadAreCopiesAndValuesWrittenCount() throws {
-        let session = try counter()
+    @Test(arguments: [false, true]) func valuesReadAreCopiesAndValuesWrittenCount(overwrites: Bool) throws {
+        let session = try counter(overwrites: overwrites)
         let before = session.values
         _ = try run(session, [1, 1])
         #expect(before["count"]?.values(as: Float.self) == [0, 0])
@@ -84,11 +88,9 @@ struct StatefulSessionTests {
         #expect(throws: EngineError.self) { try session.value("other") }
     }
 
-    @Test func everySlotNeedsAValueAndOutputsAFixedShape() throws {
-        let model = try Self.model()
-        #expect(throws: EngineError.self) { try StatefulSession(model, slots: [Self.slot], values: [:], outputs: ["sum"]) }
-        #expect(throws: EngineError.self) {
-            try StatefulSession(model, slots: [Self.slot], values: ["count": floats([2], [0, 0])], outputs: ["echo"])
-        }
+    @Test func slotsBeginAtZeroAndOutputsHaveAFixedShape() throws {
+        let session = try StatefulSession(Self.model(), slots: [Self.slot()], constants: ["factor": floats([], [1])], outputs: ["sum"])
+        #expect(try run(session, [1, 2]) == 3)
+        #expect(throws: EngineError.self) { try StatefulSession(Self.model(), slots: [Self.slot()], outputs: ["echo"]) }
     }
 }

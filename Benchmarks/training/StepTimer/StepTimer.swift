@@ -11,7 +11,7 @@ enum StepTimer {
     struct Report: Encodable {
         let losses: [Double]
         let seconds: [Double]
-        /// Resident bytes before the step graph is built, and at most.
+        /// Resident bytes with model and engine loaded, before the step graph is built, and at most.
         let before: Int
         let peak: Int
         let buildSeconds: Double
@@ -28,6 +28,7 @@ enum StepTimer {
         let data = try Model(serialized: Data(contentsOf: URL(fileURLWithPath: arguments[2])))
         guard let x = try data.graph.initializer("x")?.tensor(), let target = try data.graph.initializer("target")?.tensor() else { throw Misused() }
         let isPlain = arguments[3] == "sgd"
+        try Engine.start()
         let before = memory("VmRSS")
         let clock = ContinuousClock()
         let start = clock.now
@@ -36,11 +37,13 @@ enum StepTimer {
         let graph = try StepGraph(model, recipe)
         if arguments.count > 6 { try graph.step.serialized().write(to: URL(fileURLWithPath: arguments[6])) }
         let slots = graph.slots.map {
-            StatefulSession.Slot(name: $0.name, input: $0.input, output: $0.output, elementType: $0.elementType, shape: $0.shape)
+            StatefulSession.Slot(
+                name: $0.name, input: $0.input, output: $0.output, elementType: $0.elementType, shape: $0.shape, overwrites: $0.isOverwritable)
         }
         let session = try StatefulSession(
-            Session(model: graph.step.serialized(), options: .training(threads: threads)), slots: slots, values: graph.initialValues(),
-            constants: graph.heldValues(), outputs: [graph.ports.loss])
+            Session(model: graph.step.serialized(), options: .training(threads: threads)), slots: slots, constants: graph.heldValues(),
+            outputs: [graph.ports.loss])
+        for slot in graph.slots { if let value = try graph.initialValue(of: slot) { try session.write([slot.name: value]) } }
         let built = clock.now - start
 
         guard let targetName = graph.ports.target?.name, let weightName = graph.ports.sampleWeight else { throw Misused() }

@@ -35,8 +35,7 @@ package struct LowRankAdapter: Sendable {
             guard let position = result.graph.initializers.firstIndex(where: { $0.name == factors.weight }) else {
                 throw .invalid(place: "the adapter", reason: "the model has no weight '\(factors.weight)': the adapter was made for another one")
             }
-            let stored = try model.initialValue(factors.weight)
-            result.graph.initializers[position].replace(with: try factors.merged(into: stored.widened()).narrowed(to: stored.elementType))
+            result.graph.initializers[position].replace(with: try factors.merged(into: model))
         }
         return result
     }
@@ -54,6 +53,12 @@ package struct LowRankAdapter: Sendable {
 }
 
 extension LowRankAdapter.Factors {
+    /// The weight of `model` with the product added to it, in the type that it is stored in.
+    package func merged(into model: Model) throws(AutodiffError) -> Tensor {
+        let stored = try model.initialValue(weight)
+        return try merged(into: stored.widened()).narrowed(to: stored.elementType)
+    }
+
     /// `W + scale A B` in the layout of `stored`, summed in float64.
     func merged(into stored: Tensor) throws(AutodiffError) -> Tensor {
         func refuse(_ reason: String) -> AutodiffError { .invalid(place: "the adapter of '\(weight)'", reason: reason) }

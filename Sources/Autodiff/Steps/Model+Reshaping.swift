@@ -26,17 +26,6 @@ extension Model {
         graph.values.removeAll { !made.contains($0.name) }
     }
 
-    /// Makes inputs of initializers.
-    mutating func lift(_ names: [String]) {
-        let lifted = Set(names)
-        let inputs = graph.initializers.filter { lifted.contains($0.name) }.map { tensor in
-            Value(tensor.name, .tensor(tensor.elementType, tensor.shape.dimensions.map(Dimension.fixed)))
-        }
-        graph.initializers.removeAll { lifted.contains($0.name) }
-        let known = Set(graph.inputs.map(\.name))
-        graph.inputs += inputs.filter { !known.contains($0.name) }
-    }
-
     /// What external data is left is read in: the engine gets these graphs as bytes.
     func withoutExternalData() throws(AutodiffError) -> Model {
         do { return try embeddingExternalData() } catch { throw .invalid(place: "the model", reason: "\(error)") }

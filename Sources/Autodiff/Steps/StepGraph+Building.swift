@@ -52,7 +52,7 @@ extension StepGraph {
 
         let update = try UpdateGraph.append(
             to: &step, recipe, trainables.names, gradients.names, weight: loss.weight, descentRate: rate?.name)
-        let slots = update.slots + running.compactMap { running in
+        var slots = update.slots + running.compactMap { running in
             source.graph.initializer(running.name).map { tensor in
                 Slot(
                     name: running.name, kind: .statistic, input: running.name, output: running.next, elementType: tensor.elementType ?? .float32,
@@ -65,6 +65,10 @@ extension StepGraph {
         step.lift(trainables.names + statistics + held)
         step.graph.inputs += update.inputs
         _ = DepthFirstOrder().run(&step)
+        let overwriting = Overwriting(step.graph)
+        for position in slots.indices where slots[position].kind == .state {
+            slots[position].isOverwritable = overwriting.allows(slots[position].input, slots[position].output)
+        }
         evaluation.keepOnly(
             outputs: [Value(loss.reportedMean, .tensor(.float32, [])), Value(loss.reportedWeight, .tensor(.float32, []))]
                 + loss.scores.map { Value($0.name, .tensor($0.elementType, $0.dimensions)) })

@@ -4,18 +4,19 @@ package import Tensors
 
 /// What goes into a step graph first, and what becomes of what comes out of it.
 extension StepGraph {
-    /// The values of all slots before the first step, by slot name: parameters as the model has them, averages equal to them, the rest 0.
-    package func initialValues() throws(AutodiffError) -> [String: Tensor] {
-        var values: [String: Tensor] = [:]
-        for slot in slots {
-            switch slot.kind {
-            case .parameter, .statistic: values[slot.name] = try source.initialValue(slot.name)
-            case .average(let parameter): values[slot.name] = try source.initialValue(parameter)
-            case .state:
-                guard let zeros = Tensor(zeros: slot.elementType, shape: slot.shape) else { throw .unknownValue(slot.name) }
-                values[slot.name] = zeros
-            }
+    /// The value of a slot before the first step: of a parameter as the model has it, of an average the same; nil where it is 0.
+    package func initialValue(of slot: Slot) throws(AutodiffError) -> Tensor? {
+        switch slot.kind {
+        case .parameter, .statistic: try source.initialValue(slot.name)
+        case .average(let parameter): try source.initialValue(parameter)
+        case .state: nil
         }
+    }
+
+    /// The model's values of what is trained, by name.
+    package func initialParameters() throws(AutodiffError) -> [String: Tensor] {
+        var values: [String: Tensor] = [:]
+        for slot in parameters { values[slot.name] = try initialValue(of: slot) }
         return values
     }
 

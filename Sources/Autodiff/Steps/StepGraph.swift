@@ -88,6 +88,8 @@ package struct StepGraph: Sendable {
         package let output: String
         package let elementType: ElementType
         package let shape: Shape
+        /// Of an optimizer's state: whether `output` may be written into the memory of `input`.
+        package var isOverwritable = false
     }
 
     package struct Untrained: Sendable, Hashable {

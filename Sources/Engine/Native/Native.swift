@@ -8,7 +8,8 @@ struct NativeFailure: Error {
 
 /// ONNX Runtime's C API, called from this folder only.
 ///
-/// Asked for at version 21, the newest that the header names; newer libraries keep serving it.
+/// Asked for at version 22, the newest of which functions are called (the oldest header that will do names those of 21); newer libraries keep
+/// serving it.
 enum Native {
     struct Table: @unchecked Sendable {
         // The table is constant for the life of the process. The environment and the memory description are documented as
@@ -17,6 +18,9 @@ enum Native {
         let environment: OpaquePointer
         let cpu: OpaquePointer
         let allocator: UnsafeMutablePointer<OrtAllocator>
+        let later: LaterFunctions
+        /// For memory that is lent.
+        let lender: UnsafeMutablePointer<OrtAllocator>
     }
 
     static let table: Result<Table, EngineError> = makeTable()
@@ -24,7 +28,7 @@ enum Native {
     static let version: String = (OrtGetApiBase()?.pointee.GetVersionString()).map { String(cString: $0) } ?? "unknown"
 
     private static func makeTable() -> Result<Table, EngineError> {
-        let neededVersion = UInt32(ORT_API_VERSION)
+        let neededVersion = UInt32(max(ORT_API_VERSION, 22))
         guard let base = OrtGetApiBase(), let api = base.pointee.GetApi(neededVersion) else {
             return .failure(.libraryTooOld(found: version, neededAPI: Int(neededVersion)))
         }
@@ -38,7 +42,10 @@ enum Native {
             try check(api, api.pointee.DisableTelemetryEvents(environment!))
             try check(api, api.pointee.CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeDefault, &cpu))
             try check(api, api.pointee.GetAllocatorWithDefaultOptions(&allocator))
-            return .success(Table(api: api, environment: environment!, cpu: cpu!, allocator: allocator!))
+            return .success(
+                Table(
+                    api: api, environment: environment!, cpu: cpu!, allocator: allocator!, later: laterFunctions(api).pointee,
+                    lender: LentMemory.makeAllocator()))
         } catch {
             return .failure(.engine("ONNX Runtime \(version) did not start: \(error.message)"))
         }

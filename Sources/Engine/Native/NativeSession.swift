@@ -58,23 +58,9 @@ struct NativeSessionOptions: ~Copyable {
         try table.check(table.api.pointee.AddSessionConfigEntry(pointer, key, value))
     }
 
-    /// Where the runtime may open external data by name. It must be told: left alone it looks in the working directory.
-    func setExternalFolder(_ path: String) throws(NativeFailure) {
-        try set("session.model_external_initializers_file_folder_path", path)
-    }
-
-    /// ONNX Runtime copies what the model refers to while the session is made; `files` may go afterwards.
-    func addExternal(_ files: [(name: String, bytes: UnsafeRawBufferPointer)]) throws(NativeFailure) {
-        guard !files.isEmpty else { return }
-        let names = files.map { UnsafePointer<CChar>?(strdup($0.name)!) }
-        defer { for name in names { free(UnsafeMutablePointer(mutating: name)) } }
-        let addresses = files.map { file in
-            file.bytes.baseAddress.map { UnsafeMutablePointer(mutating: $0.assumingMemoryBound(to: CChar.self)) }
-        }
-        let lengths = files.map(\.bytes.count)
-        try table.check(
-            table.api.pointee.AddExternalInitializersFromFilesInMemory(pointer, names, addresses, lengths, files.count))
-    }
+    /// The runtime opens nothing by name, whatever the model says: nothing can lie below this place. It must be told one: left alone it looks in the
+    /// working directory.
+    func forbidExternalFiles() throws(NativeFailure) { try set("session.model_external_initializers_file_folder_path", "/dev/null") }
 }
 
 /// Owns an `OrtSession` and the C strings of its port names. `OrtSession::Run` may be called from any number of threads at once.
@@ -86,11 +72,17 @@ final class NativeSession: @unchecked Sendable {
     let inputNames: [UnsafePointer<CChar>?]
     let outputNames: [UnsafePointer<CChar>?]
 
-    init(_ table: Native.Table, model: UnsafeRawBufferPointer, options: borrowing NativeSessionOptions) throws(NativeFailure) {
+    /// - Parameter weights: nil for a model that has all of them.
+    init(
+        _ table: Native.Table, model: UnsafeRawBufferPointer, weights: NativeWeights? = nil, options: borrowing NativeSessionOptions
+    ) throws(NativeFailure) {
         let optionsPointer = options.pointer
-        let pointer = try table.take {
-            table.api.pointee.CreateSessionFromArray(table.environment, model.baseAddress, model.count, optionsPointer, &$0)
-        }
+        let pointer =
+            if let weights { try weights.makeSession(model: model, options: optionsPointer) } else {
+                try table.take {
+                    table.api.pointee.CreateSessionFromArray(table.environment, model.baseAddress, model.count, optionsPointer, &$0)
+                }
+            }
         do throws(NativeFailure) {
             inputs = try table.ports(of: pointer, inputs: true)
             outputs = try table.ports(of: pointer, inputs: false)

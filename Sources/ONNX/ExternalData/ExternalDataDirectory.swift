@@ -13,9 +13,12 @@ package final class ExternalDataDirectory: Sendable {
     private let path: String
     /// Owned: closed on deinit. Only `openat` and `dup` use it, which any thread may.
     private let descriptor: CInt
+    private let allowsHardLinks: Bool
 
-    package init(_ path: String) throws(ONNXError) {
+    /// - Parameter isOurs: whether we wrote the files: then a second name of one is a backup's, not a way to someone else's file.
+    package init(_ path: String, isOurs: Bool = false) throws(ONNXError) {
         self.path = path
+        allowsHardLinks = isOurs
         descriptor = open(path.isEmpty ? "." : path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if descriptor < 0 { throw .cannotRead(path: path, reason: errnoText()) }
     }
@@ -32,7 +35,7 @@ package final class ExternalDataDirectory: Sendable {
             throw stored.unsupported("element type \(stored.elementTypeCode) is not implemented")
         }
         return try withRange(of: stored) { (file, offset, length) throws(ONNXError) in
-            let buffer = TensorBuffer(byteCount: length)
+            let buffer = length < 64 << 10 ? TensorBuffer(byteCount: length) : TensorBuffer(pages: length)
             defer { withExtendedLifetime(buffer) {} }
             try Self.read(file, at: offset, into: buffer.mutableBytes, for: stored)
             return Tensor(elementType: elementType, shape: stored.shape, buffer: buffer)
@@ -74,7 +77,7 @@ package final class ExternalDataDirectory: Sendable {
         var status = stat()
         guard fstat(file, &status) == 0 else { throw refuse(.unreadable(reason: errnoText())) }
         guard status.st_mode & S_IFMT == S_IFREG else { throw refuse(.notARegularFile) }
-        guard status.st_nlink == 1 else { throw refuse(.hardLink(count: Int(status.st_nlink))) }
+        guard status.st_nlink == 1 || allowsHardLinks else { throw refuse(.hardLink(count: Int(status.st_nlink))) }
         let size = Int(status.st_size)
         guard needed <= size, reference.offset <= size - needed else {
             throw refuse(.outOfRange(offset: reference.offset, length: needed, fileSize: size))

@@ -47,9 +47,10 @@ struct FineTune {
             if spec.goal == .fineTune { throw rejection }
             return
         }
-        guard let outcome else { return }
-        try phases.time("write") { () throws(Failure) in try write(outcome, from: file, report, to: directory) }
-        try ModelDecision(spec, interruption).accept(outcome.model, written: written, from: input, &phases, &result)
+        guard outcome != nil else { return }
+        // What was trained is in memory for no longer than it takes to write it.
+        try phases.time("write") { () throws(Failure) in if let tuned = outcome.take() { try write(tuned, from: file, report, to: directory) } }
+        try ModelDecision(spec, interruption).accept(written: written, from: input, &phases, &result)
     }
 
     // MARK: Training

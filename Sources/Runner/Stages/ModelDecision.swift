@@ -24,7 +24,13 @@ struct ModelDecision {
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
         let copy = directory + "/model.onnx"
-        let model = try phases.time("check") { () throws(Failure) in try checked(input) }
+        try write(try phases.time("check") { () throws(Failure) in try checked(input) }, from: input, to: copy, &phases)
+        try verifyUnchanged(input)
+        try accept(written: copy, from: input, &phases, &result)
+    }
+
+    private func write(_ model: Model, from input: AttemptSpec.InputFile, to copy: String, _ phases: inout Phases) throws(Failure) {
+        let directory = (copy as NSString).deletingLastPathComponent
         try phases.time("write") { () throws(Failure) in
             do {
                 var embedded = try model.embeddingExternalData(atMost: Model.largestEmbedded)
@@ -37,22 +43,21 @@ struct ModelDecision {
                 throw Failure(.resource, what: "\(error)", place: directory, remedy: "It is tried again.")
             }
         }
-        try verifyUnchanged(input)
-        try accept(model, written: copy, from: input, &phases, &result)
     }
 
     /// Runs what was written once, as it will run: its signature must fit the schema, and it must score the newest rows that are known.
     func accept(
-        _ model: Model, written copy: String, from input: AttemptSpec.InputFile, _ phases: inout Phases, _ result: inout AttemptResult
+        written copy: String, from input: AttemptSpec.InputFile, _ phases: inout Phases, _ result: inout AttemptResult
     ) throws(Failure) {
         let directory = (copy as NSString).deletingLastPathComponent
-        let session = try phases.time("load") { () throws(Failure) in
+        let (loaded, operatorSets) = try phases.time("load") { () throws(Failure) in
             let file = try ModelFile(tuned: copy, expected: nil)
-            return try file.session(of: try file.parsed(), options: SessionOptions(threads: spec.limits.threads))
+            let model = try file.parsed()
+            let session = try file.session(of: model, options: SessionOptions(threads: spec.limits.threads))
+            return (LoadedModel(session: session, hasTrees: model.hasTrees), model.operatorSets)
         }
-        let loaded = LoadedModel(session: session, hasTrees: model.hasTrees)
-        try checkSignature(session, input)
-        result.facts["opset"] = model.operatorSets.map { "\($0.domain.isEmpty ? "ai.onnx" : $0.domain) \($0.version)" }.joined(separator: ", ")
+        try checkSignature(loaded.session, input)
+        result.facts["opset"] = operatorSets.map { "\($0.domain.isEmpty ? "ai.onnx" : $0.domain) \($0.version)" }.joined(separator: ", ")
         result.facts["engine"] = "ONNX Runtime \(Engine.version)"
         result.facts["trial"] = try trial(loaded, input, &phases)
         result.files = []

@@ -4,6 +4,7 @@ import Foundation
 package import Landing
 import ONNX
 import SystemPackage
+import Tensors
 import Training
 
 /// A model's bytes, read once with `pread` and checked against the digest that it was numbered or published with, and the adapter that belongs
@@ -75,35 +76,65 @@ struct ModelFile {
     ///
     /// - Parameter model: what `parsed` gave.
     func session(of model: Model, options: SessionOptions) throws(Failure) -> Session {
-        let locations = model.externalDataLocations
-        var files: [ExternalFile] = []
-        defer {
-            for file in files { if case .descriptor(let descriptor, _) = file.contents { close(descriptor) } }
-        }
-        for location in locations {
-            let file = (path as NSString).deletingLastPathComponent + "/" + location
-            let descriptor = open(file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
-            var status = stat()
-            guard descriptor >= 0, fstat(descriptor, &status) == 0 else {
-                throw Failure(
-                    .modelUnavailable, what: "its external data cannot be read: \(String(cString: strerror(errno)))", place: file,
-                    remedy: "Restore the version's folder, or activate another version.")
-            }
-            files.append(ExternalFile(name: location, contents: .descriptor(descriptor, byteCount: Int(status.st_size))))
-        }
-        let runnable = try tunedBytes(model)
+        let apart = weightsApart(of: model)
+        var runnable = bytes
+        if adapter != nil || model.hasExternalData { runnable = try self.runnable(model, without: apart) }
+        var failure: Failure?
         do throws(EngineError) {
-            return try Session(model: runnable, externalData: .files(files), options: options)
+            let directory = apart.isEmpty ? nil : try? ExternalDataDirectory((path as NSString).deletingLastPathComponent, isOurs: true)
+            let weights = SessionWeights(apart) { name throws(EngineError) in
+                do throws(Failure) { return try weight(name, of: model, directory) } catch {
+                    failure = error
+                    throw .externalData(file: name, detail: error.what)
+                }
+            }
+            return try Session(model: runnable, weights: weights, options: options)
         } catch {
-            throw Failure(.badModel, what: "\(error)", place: path, remedy: error.remedy)
+            throw failure ?? Failure(.badModel, what: "\(error)", place: path, remedy: error.remedy)
         }
     }
 
-    /// What stands in the file, or with an adapter the model that it makes: its weights lie in the graph then, the others where they were.
-    private func tunedBytes(_ model: Model) throws(Failure) -> Data {
-        guard let adapter else { return bytes }
-        do { return try adapter.adapter.merged(into: model).serialized() } catch {
-            throw Failure(.badModel, what: "\(error)", place: path, remedy: "Merge the adapter with `millrace merge`, or train it again.")
+    /// Weights of fewer bytes are part of the graph that the engine is given.
+    private static let smallestApart = 64 << 10
+
+    /// The initializers that are given to the engine beside the graph, each in memory once: large ones that lie in other files or are made of the
+    /// model's and the adapter's. Where an input is no tensor (ONNX Runtime then cannot take them so), none: all goes into the graph.
+    private func weightsApart(of model: Model) -> [String] {
+        guard model.graph.inputs.allSatisfy({ if case .tensor = $0.type { true } else { false } }) else { return [] }
+        let adapted = Set(adapter?.adapter.factors.map(\.weight) ?? [])
+        return model.graph.initializers.filter {
+            ($0.isExternal || adapted.contains($0.name)) && ($0.byteCount ?? 0) >= Self.smallestApart && $0.elementType != .string
+        }.map(\.name)
+    }
+
+    private func weight(_ name: String, of model: Model, _ directory: ExternalDataDirectory?) throws(Failure) -> Tensor {
+        do {
+            if let factors = adapter?.adapter.factors.first(where: { $0.weight == name }) { return try factors.merged(into: model) }
+            guard let stored = model.graph.initializer(name) else { throw AutodiffError.unknownValue(name) }
+            return try stored.tensor(externalData: directory)
+        } catch { throw unavailable(error) }
+    }
+
+    /// What the engine is given as bytes.
+    private func runnable(_ model: Model, without apart: [String]) throws(Failure) -> Data {
+        var model = model
+        model.lift(apart)
+        do {
+            model = try model.embeddingExternalData()
+            if let adapter {
+                model = try LowRankAdapter(adapter.adapter.factors.filter { !apart.contains($0.weight) }).merged(into: model)
+            }
+            return try model.serialized()
+        } catch { throw unavailable(error) }
+    }
+
+    private func unavailable(_ error: any Error) -> Failure {
+        switch error {
+        case is ONNXError:
+            Failure(
+                .modelUnavailable, what: "its external data cannot be read: \(error)", place: path,
+                remedy: "Restore the version's folder, or activate another version.")
+        default: Failure(.badModel, what: "\(error)", place: path, remedy: "Merge the adapter with `millrace merge`, or train it again.")
         }
     }
 }

@@ -23,7 +23,9 @@ final class ModelLoader: Sendable {
         let options = SessionOptions(threads: threads)
         var failure: Failure?
         do throws(EngineError) {
-            let session = try sessions.session(.init(digest: model.digest, options: options), byteCount: Rows.byteCount(model.path)) { () throws(EngineError) in
+            // A version's weights, where they are in a file of their own, are beside the model (`Model.write`).
+            let byteCount = Rows.byteCount(model.path) + Rows.byteCount(model.path + ".data")
+            let session = try sessions.session(.init(digest: model.digest, options: options), byteCount: byteCount) { () throws(EngineError) in
                 do throws(Failure) {
                     let file = try ModelFile(tuned: model.path, adapter: adapter, expected: model.digest)
                     let parsed = try file.parsed()

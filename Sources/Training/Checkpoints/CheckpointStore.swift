@@ -59,25 +59,29 @@ struct CheckpointStore {
     }
 
     /// The last checkpoint of this run that is whole.
-    func latest() throws(TrainingError) -> (checkpoint: Checkpoint, state: NamedTensors, best: NamedTensors?)? {
+    func latest() throws(TrainingError) -> (checkpoint: Checkpoint, state: NamedTensors)? {
         for number in numbers() {
             guard let checkpoint = try? Document.decode(Checkpoint.self, from: FilePath(path(of: number))), checkpoint.fingerprint == fingerprint,
                 let file = checkpoint.state, let state = try? tensors(file)
             else { continue }
-            var best: NamedTensors?
-            if let file = checkpoint.best {
-                guard let tensors = try? tensors(file) else { continue }
-                best = tensors
-            }
-            return (checkpoint, state, best)
+            if let file = checkpoint.best, (try? wholePath(file)) == nil { continue }
+            return (checkpoint, state)
         }
         return nil
     }
 
-    private func tensors(_ file: Checkpoint.File) throws(TrainingError) -> NamedTensors {
+    /// The parameters of the best epoch that a checkpoint knows of.
+    func best(of checkpoint: Checkpoint) throws(TrainingError) -> NamedTensors? {
+        guard let file = checkpoint.best else { return nil }
+        return try tensors(file)
+    }
+
+    private func tensors(_ file: Checkpoint.File) throws(TrainingError) -> NamedTensors { try Safetensors.read(try wholePath(file)) }
+
+    private func wholePath(_ file: Checkpoint.File) throws(TrainingError) -> String {
         let path = directory + "/" + file.name
         guard try onDisk({ () throws(LandingError) in try FileDigest.of(FilePath(path)).digest }) == file.digest else { throw .cannotRead(path: path, reason: "it is damaged") }
-        return try Safetensors.read(path)
+        return path
     }
 
     private func path(of number: Int) -> String { directory + "/checkpoint-\(number).json" }

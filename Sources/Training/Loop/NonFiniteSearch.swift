@@ -17,8 +17,8 @@ struct NonFiniteSearch {
     ///   - feeds: the inputs of the evaluation graph.
     ///   - parameters: those among them that were trained.
     /// - Returns: the parameter or node, as a message names it; `nil` where all is finite in inference.
-    func firstNonFinite(_ feeds: [(name: String, tensor: Tensor)], parameters: [String: Tensor]) -> String? {
-        if let name = parameters.sorted(by: { $0.key < $1.key }).first(where: { !$0.value.isFinite })?.key { return "parameter \(name)" }
+    func firstNonFinite(_ feeds: [(name: String, tensor: Tensor)], parameters: CheckpointStore.NamedTensors) -> String? {
+        if let name = parameters.first(where: { !$0.tensor.isFinite })?.name { return "parameter \(name)" }
         var model = graph.evaluation
         let known = (try? model.inferTypes())?.types ?? [:]
         let nodes = model.graph.nodes

@@ -17,19 +17,24 @@ final class StepMachine {
         let options = SessionOptions.training(threads: threads)
         let session = try Self.session(graph.step, options)
         evaluation = try Self.session(graph.evaluation, options)
-        let initial: [String: Tensor]
-        do throws(AutodiffError) {
-            held = try graph.heldValues()
-            initial = try graph.initialValues()
-        } catch { throw TrainingError(error) }
+        do throws(AutodiffError) { held = try graph.heldValues() } catch { throw TrainingError(error) }
         let known = Set(session.inputs.map(\.name))
         do throws(EngineError) {
             step = try StatefulSession(
                 session,
                 slots: graph.slots.map {
-                    .init(name: $0.name, input: $0.input, output: $0.output, elementType: $0.elementType, shape: $0.shape)
-                }, values: initial, constants: held.filter { known.contains($0.key) }, outputs: [graph.ports.loss, graph.ports.lossWeight])
+                    .init(
+                        name: $0.name, input: $0.input, output: $0.output, elementType: $0.elementType, shape: $0.shape,
+                        overwrites: $0.isOverwritable)
+                }, constants: held.filter { known.contains($0.key) }, outputs: [graph.ports.loss, graph.ports.lossWeight])
         } catch { throw Self.refused(error) }
+        // One by one, so that the model's values are not all in memory once more.
+        for slot in graph.slots {
+            let value: Tensor?
+            do throws(AutodiffError) { value = try graph.initialValue(of: slot) } catch { throw TrainingError(error) }
+            guard let value else { continue }
+            do throws(EngineError) { try step.write([slot.name: value]) } catch { throw Self.refused(error) }
+        }
     }
 
     private static func session(_ model: Model, _ options: SessionOptions) throws(TrainingError) -> Session {
@@ -56,24 +61,21 @@ final class StepMachine {
     /// All values, in the slots' order, in the engine's own memory: to be written down before the next step.
     var named: CheckpointStore.NamedTensors { zip(graph.slots, step.inputs).compactMap { slot, input in input.value.tensor.map { (slot.name, $0) } } }
 
-    /// Copies of what the model is evaluated and written with, by parameter: the moving averages where there are any.
-    func parameters() throws(TrainingError) -> [String: Tensor] {
-        var sources: [String: String] = [:]
-        for slot in graph.slots {
+    /// What the model is evaluated and written with, by parameter, in their names' order: the moving averages where there are any. In the engine's
+    /// own memory: to be written down before the next step.
+    var namedParameters: CheckpointStore.NamedTensors {
+        var parameters: [String: Tensor] = [:]
+        for (slot, value) in zip(graph.slots, step.inputs) {
             switch slot.kind {
-            case .parameter, .statistic: if sources[slot.name] == nil { sources[slot.name] = slot.name }
-            case .average(let name): sources[name] = slot.name
+            case .parameter, .statistic: if parameters[slot.name] == nil { parameters[slot.name] = value.value.tensor }
+            case .average(let name): parameters[name] = value.value.tensor
             case .state: break
             }
         }
-        var parameters: [String: Tensor] = [:]
-        do throws(EngineError) {
-            for (parameter, slot) in sources { parameters[parameter] = try step.value(slot) }
-        } catch { throw Self.failed(error) }
-        return parameters
+        return parameters.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
-    /// Goes back to the values before the last batch, once; false where they are not there any more.
+    /// Goes back to the parameters before the last batch, once; false where they are not there any more. An optimizer's state may be the new one.
     func stepBack() -> Bool { step.stepBack() }
 
     struct Answer {

@@ -14,10 +14,7 @@ struct TrainingLoop {
     var store: CheckpointStore
 
     private(set) var checkpoint = Checkpoint(fingerprint: "")
-    /// Of the best epoch; `nil` before the first.
-    private(set) var bestParameters: [String: Tensor]?
     private(set) var stoppedEarly = false
-    private var isBestSaved = true
     private var savedSteps = 0
     private var pace = Pace()
 
@@ -46,7 +43,6 @@ struct TrainingLoop {
         if let found = try store.latest() {
             checkpoint = found.checkpoint
             try machine.restore(found.state)
-            bestParameters = found.best.map { Dictionary($0.map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first }) }
             savedSteps = checkpoint.steps
             return checkpoint.steps
         }
@@ -67,11 +63,8 @@ struct TrainingLoop {
             try trainEpoch { checkpoint in checkpoint.seconds = before + (ContinuousClock.now - started) / .seconds(1) }
             let values = try measure()
             let epoch = checkpoint.epoch
-            if rows.validation.rowCount == 0 || stopping.note(epoch: epoch, value: values[plan.metric] ?? .nan) {
-                bestParameters = try machine.parameters()
-                checkpoint.bestEpoch = epoch
-                isBestSaved = false
-            }
+            let isBest = rows.validation.rowCount == 0 || stopping.note(epoch: epoch, value: values[plan.metric] ?? .nan)
+            if isBest { checkpoint.bestEpoch = epoch }
             checkpoint.bestValue = stopping.bestValue
             checkpoint.epochsSinceBest = stopping.epochsSinceBest
             checkpoint.seconds = before + (ContinuousClock.now - started) / .seconds(1)
@@ -82,7 +75,7 @@ struct TrainingLoop {
             checkpoint.batchesOfEpoch = 0
             checkpoint.lossSum = 0
             checkpoint.lossWeight = 0
-            try save()
+            try save(isBest: isBest)
             report(.evaluating, finished: checkpoint.history.last)
         }
         stoppedEarly = checkpoint.epoch <= plan.epochs
@@ -145,7 +138,7 @@ struct TrainingLoop {
         let search = NonFiniteSearch(machine.graph, threads: plan.threads)
         // Not the values that the step made of it, but those that it began with.
         if isStep { _ = machine.stepBack() }
-        let layer = search.firstNonFinite(machine.evaluationFeeds(batch), parameters: try machine.parameters())
+        let layer = search.firstNonFinite(machine.evaluationFeeds(batch), parameters: machine.namedParameters)
         let step = checkpoint.steps + 1
         let isFirst = checkpoint.steps == 0
         return .diverged(
@@ -161,11 +154,9 @@ struct TrainingLoop {
             learningRate: learningRate, seconds: checkpoint.seconds)
     }
 
-    private mutating func save() throws(TrainingError) {
-        var best: CheckpointStore.NamedTensors?
-        if !isBestSaved, let bestParameters { best = bestParameters.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } }
-        try store.save(&checkpoint, state: machine.named, best: best)
-        isBestSaved = true
+    /// What the best epoch made is on disk from then on, and not in memory.
+    private mutating func save(isBest: Bool = false) throws(TrainingError) {
+        try store.save(&checkpoint, state: machine.named, best: isBest ? machine.namedParameters : nil)
         savedSteps = checkpoint.steps
     }
 

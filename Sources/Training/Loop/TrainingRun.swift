@@ -31,6 +31,20 @@ struct TrainingRun {
         try run.model.check(run.data.inputs)
         let identity = try RunIdentity.digest(run)
         let rows = try packedRows(graph, ports, identity)
+        return try told(try trained(graph, ports, rows, identity), graph, rows)
+    }
+
+    /// What training leaves behind when the engine's sessions are gone.
+    private struct Trained {
+        let checkpoint: Checkpoint
+        let store: CheckpointStore
+        let stoppedEarly: Bool
+        let resumedAt: Int
+    }
+
+    private func trained(
+        _ graph: StepGraph, _ ports: [InputPort], _ rows: RowStore, _ identity: String
+    ) throws(TrainingError) -> Trained {
         let size = try batchSize(ports, rows)
         var loop = TrainingLoop(
             run: run, control: control, rows: rows,
@@ -39,7 +53,7 @@ struct TrainingRun {
             batchSize: size.rows, isFixed: size.isFixed, store: CheckpointStore(directory: run.directory, fingerprint: identity))
         let resumedAt = try loop.begin()
         try loop.train()
-        return try told(loop, graph, rows, resumedAt)
+        return Trained(checkpoint: loop.checkpoint, store: loop.store, stoppedEarly: loop.stoppedEarly, resumedAt: resumedAt)
     }
 
     /// What is not trained on as it stands beside the model becomes part of it.
@@ -52,33 +66,34 @@ struct TrainingRun {
         isMerged = true
     }
 
-    private func told(
-        _ loop: TrainingLoop, _ graph: StepGraph, _ rows: RowStore, _ resumedAt: Int
-    ) throws(TrainingError) -> FineTuning.Outcome {
+    private func told(_ trained: Trained, _ graph: StepGraph, _ rows: RowStore) throws(TrainingError) -> FineTuning.Outcome {
+        let best = try trained.store.best(of: trained.checkpoint).map {
+            Dictionary($0.map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
+        }
         var tuned = run.model
         var adapter: LowRankAdapter?
         do throws(AutodiffError) {
             if !run.mergesAdapters, run.recipe.adapters != nil {
                 let parameters: [String: Tensor]
-                if let best = loop.bestParameters { parameters = best } else { parameters = try graph.initialValues() }
+                if let best { parameters = best } else { parameters = try graph.initialParameters() }
                 adapter = try graph.adapter(with: parameters)
-            } else if let best = loop.bestParameters {
+            } else if let best {
                 tuned = try graph.model(run.model, with: best)
             }
         } catch { throw TrainingError(error) }
-        let point = loop.checkpoint
+        let point = trained.checkpoint
         func metrics(_ epoch: Int) -> [Metric: Double] {
             let record = point.history.first { $0.epoch == epoch }
             return Dictionary(uniqueKeysWithValues: (record?.validation ?? [:]).compactMap { name, value in Metric(rawValue: name).map { ($0, value) } })
         }
         return FineTuning.Outcome(
-            model: tuned, adapter: adapter, isModelAsGiven: !isMerged && (adapter != nil || loop.bestParameters == nil), history: point.history,
-            bestEpoch: point.bestEpoch, stoppedEarly: loop.stoppedEarly, before: metrics(0), after: metrics(point.bestEpoch),
+            model: tuned, adapter: adapter, isModelAsGiven: !isMerged && (adapter != nil || best == nil), history: point.history,
+            bestEpoch: point.bestEpoch, stoppedEarly: trained.stoppedEarly, before: metrics(0), after: metrics(point.bestEpoch),
             trainingRows: rows.training.rowCount, validationRows: rows.validation.rowCount, supersededRows: rows.facts.supersededRows,
             steps: point.steps,
             columns: rows.facts.columns, trained: graph.parameters.map(\.name),
             untrained: Dictionary(graph.untrained.map { ($0.name, $0.reason) }, uniquingKeysWith: { first, _ in first }),
-            gradientForms: graph.gradientForms, resumedAt: resumedAt)
+            gradientForms: graph.gradientForms, resumedAt: trained.resumedAt)
     }
 
     private func checkPlan() throws(TrainingError) {
