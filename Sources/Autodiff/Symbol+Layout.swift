@@ -53,7 +53,19 @@ extension Symbol {
     var zeros: Symbol { graph.filled(0, shape, type: elementType, extents: extents) }
 
     /// Sums over `axes`, which may be negative.
-    func sum(_ axes: [Int], keep: Bool = true) -> Symbol { reduced("ReduceSum", axes, keep: keep) }
+    func sum(_ axes: [Int], keep: Bool = true) -> Symbol { sumOfRows(axes, keep: keep) ?? reduced("ReduceSum", axes, keep: keep) }
+
+    /// All rows of all matrices, as the product with a vector of ones: a third of the time of ONNX Runtime's ReduceSum. `nil` for other axes
+    /// than all but the last, and for rows so short that making the ones takes longer.
+    private func sumOfRows(_ axes: [Int], keep: Bool) -> Symbol? {
+        guard elementType == .float32, let extents, extents.count > 1, let width = extents.last?.value, width >= 64,
+            Set(axes.map { $0 < 0 ? $0 + extents.count : $0 }) == Set(0..<extents.count - 1)
+        else { return nil }
+        let matrix = rows
+        let sum = graph.filled(1, matrix.extent(0), type: .float32, extents: [.unknown]).matrixProduct(matrix, extents: [.fixed(width)])
+        return keep ? sum.reshaped([Int](repeating: 1, count: extents.count - 1) + [width]) : sum
+    }
+
     func mean(_ axes: [Int], keep: Bool = true) -> Symbol { reduced("ReduceMean", axes, keep: keep) }
 
     private func reduced(_ operatorType: String, _ axes: [Int], keep: Bool) -> Symbol {

@@ -53,6 +53,7 @@ struct ConvolutionLayer {
     let strides: [Int]
     let before: [Int]
     let after: [Int]
+    var taps: Int { kernel.reduce(1, *) }
 
     init?(_ node: Node, _ types: InferredTypes) {
         func fixed(_ dimensions: ArraySlice<Dimension>) -> [Int]? {
@@ -94,9 +95,11 @@ private struct Emitter {
     /// Returns the name of the sums to which the bias is added, or of the output.
     func emit(_ builder: inout GraphBuilder) -> String {
         let images = reshape(toProducts(node.inputs[0], &builder), productShape(rows: [-1, layer.channels]), &builder)
-        let taps = layer.kernel.reduce(1, *)
-        let transform = matrix(kronecker(filters.map { ($0.kernel, $0.products) }), columns: taps, &builder)
-        let weights = gemm(transform, reshape(node.inputs[1], [-1, taps], &builder), "transB", &builder)
+        var weights = node.inputs[1]
+        if layer.taps > 1 {
+            let transform = matrix(kronecker(filters.map { ($0.kernel, $0.products) }), columns: layer.taps, &builder)
+            weights = gemm(transform, reshape(weights, [-1, layer.taps], &builder), "transB", &builder)
+        }
         let shaped = reshape(weights, weightShape, &builder)
         let rank = Int64(weightShape.count)
         let turned = builder.add("Transpose", [shaped], [Attribute("perm", .ints(Array(0..<rank - 2) + [rank - 1, rank - 2]))])

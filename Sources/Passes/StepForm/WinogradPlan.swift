@@ -6,13 +6,14 @@ struct WinogradPlan: CustomStringConvertible {
     let layer: ConvolutionLayer
 
     var description: String {
-        "winograd F(" + (filters.map { "\($0.tile)" } + layer.kernel.map { "\($0)" }).joined(separator: ", ") + ")"
+        if layer.taps == 1 { return "products of selected places" }
+        return "winograd F(" + (filters.map { "\($0.tile)" } + layer.kernel.map { "\($0)" }).joined(separator: ", ") + ")"
     }
 
     /// The cheapest, if it is clearly cheaper than the convolution with both its gradients.
     @Sendable static func best(for layer: ConvolutionLayer) -> WinogradPlan? {
-        guard min(layer.channels, layer.filters) >= 32, layer.kernel.contains(where: { $0 > 1 }) else { return nil }
-        let plans = [2, 4].flatMap { tile -> [WinogradPlan] in
+        guard min(layer.channels, layer.filters) >= 32, (layer.kernel + layer.strides).contains(where: { $0 > 1 }) else { return nil }
+        let plans = (layer.taps > 1 ? [2, 4] : [1]).flatMap { tile -> [WinogradPlan] in
             guard let filters = layer.filters(tile: tile) else { return [] }
             return [true, false].map { WinogradPlan(filters: filters, isJoint: $0, layer: layer) }
         }
@@ -22,10 +23,11 @@ struct WinogradPlan: CustomStringConvertible {
         return best
     }
 
-    /// Multiplications and additions of the layer and its two gradients, for a batch of the usual size.
+    /// Multiplications and additions of the layer and its two gradients, for a batch of the usual size. With a stride they take longer, since
+    /// gradients are transposed convolutions and products of slices.
     private static func directWork(_ layer: ConvolutionLayer, outputs: [Int]) -> Double {
-        let strided = layer.strides.contains { $0 > 1 } ? 1.4 : 1
-        return strided * 3 * product([StepForm.images, layer.channels, layer.filters] + outputs + layer.kernel)
+        let factor = layer.strides.allSatisfy { $0 == 1 } ? 1 : layer.taps == 1 ? 3 : 1.4
+        return factor * 3 * product([StepForm.images, layer.channels, layer.filters] + outputs + layer.kernel)
     }
 
     /// The same of this plan, weighed by what such products were measured to take beside those of large matrices (ONNX Runtime 1.32, two
