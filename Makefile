@@ -23,7 +23,7 @@ install: build
 bench: build
 	@Scripts/bench
 
-# Memory of training a model above 2 GiB; wants Benchmarks/large/requirements.txt, 6 GB of disk and 4 GB of memory.
+# Memory of scoring with a model above 2 GiB and of training it; wants Benchmarks/large/requirements.txt, 6 GB of disk and 4 GB of memory.
 large: build
 	python3 Benchmarks/large/check.py --millrace .build/release/millrace
 
