@@ -3,15 +3,23 @@ import Glibc
 /// The right to be the daemon of a state folder. An open file description lock, so that it goes with the process however that ends, and that
 /// no other descriptor of this process that is closed can drop it.
 package final class DaemonLock: Sendable {
+    package enum Work: String, Codable, Sendable {
+        case daemon
+        /// What a command does in a daemon's place, in a moment.
+        case command
+    }
+
     package struct Holder: Hashable, Codable, Sendable, CustomStringConvertible {
         package var pid: Int32
         package var host: String
         package var since: UTCTime
+        package var work: Work
 
-        package init(pid: Int32, host: String, since: UTCTime) {
+        package init(pid: Int32, host: String, since: UTCTime, work: Work = .daemon) {
             self.pid = pid
             self.host = host
             self.since = since
+            self.work = work
         }
 
         package var description: String { "pid \(pid) on host \(host), since \(since)" }
@@ -21,21 +29,31 @@ package final class DaemonLock: Sendable {
     private let descriptor: Int32
     package let path: String
 
+    /// A daemon that starts waits so long for a command, which should not keep it from starting.
+    private static let patience = (turns: 500, microseconds: UInt32(20_000))
+
     /// Takes the lock or says who has it. Makes the state folder where it is missing.
-    package init(stateDirectory: String) throws(LedgerError) {
+    package init(stateDirectory: String, for work: Work = .daemon) throws(LedgerError) {
         path = stateDirectory + "/lock"
         try StateFolder.make(stateDirectory)
         let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)
         guard file >= 0 else { throw .lockFailed(path: path, message: StateFolder.message(errno)) }
         var request = Self.wholeFile()
-        guard fcntl(file, Self.setLock, &request) == 0 else {
+        var turns = work == .daemon ? Self.patience.turns : 0
+        while fcntl(file, Self.setLock, &request) != 0 {
             let failure = errno
+            let holder = Self.read(file) ?? Holder(pid: 0, host: "unknown", since: UTCTime(milliseconds: 0))
+            if failure == EAGAIN || failure == EACCES, holder.work == .command, turns > 0 {
+                turns -= 1
+                usleep(Self.patience.microseconds)
+                continue
+            }
             defer { close(file) }
             guard failure == EAGAIN || failure == EACCES else { throw .lockFailed(path: path, message: StateFolder.message(failure)) }
-            throw .locked(path: path, by: Self.read(file) ?? Holder(pid: 0, host: "unknown", since: UTCTime(milliseconds: 0)))
+            throw .locked(path: path, by: holder)
         }
         descriptor = file
-        let text = "\(getpid())\n\(Self.hostName)\n\(UTCTime.now.milliseconds)\n"
+        let text = "\(getpid())\n\(Self.hostName)\n\(UTCTime.now.milliseconds)\n\(work.rawValue)\n"
         let written = ftruncate(file, 0) == 0 && text.utf8.withContiguousStorageIfAvailable { pwrite(file, $0.baseAddress, $0.count, 0) } == text.utf8.count
         guard written else {
             let failure = errno
@@ -71,8 +89,9 @@ package final class DaemonLock: Sendable {
         let count = pread(file, &bytes, bytes.count, 0)
         guard count > 0 else { return nil }
         let lines = String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n")
-        guard lines.count == 3, let pid = Int32(lines[0]), let since = Int64(lines[2]) else { return nil }
-        return Holder(pid: pid, host: String(lines[1]), since: UTCTime(milliseconds: since))
+        guard lines.count >= 3, let pid = Int32(lines[0]), let since = Int64(lines[2]) else { return nil }
+        let work = lines.count > 3 ? Work(rawValue: String(lines[3])) : nil
+        return Holder(pid: pid, host: String(lines[1]), since: UTCTime(milliseconds: since), work: work ?? .daemon)
     }
 
     private static var hostName: String {

@@ -43,7 +43,9 @@ extension LedgerError: CustomStringConvertible {
         case .notALedger(let path):
             "\(path): this is an SQLite database of another application. Name another --root."
         case .locked(let path, let holder):
-            "\(path): another daemon works on this root: \(holder). Stop it first, or use another --root."
+            holder.work == .daemon
+                ? "\(path): another daemon works on this root: \(holder). Stop it first, or use another --root."
+                : "\(path): a command works on this root: \(holder). Wait for it, or use another --root."
         case .stateFolder(let path, let message):
             "\(path): the state folder cannot be made: \(message). Check that --root names an existing folder that may be written."
         case .lockFailed(let path, let message):

@@ -50,7 +50,7 @@ struct Asking {
         guard root.daemon == nil else { return false }
         let lock: DaemonLock
         do throws(LedgerError) {
-            lock = try DaemonLock(stateDirectory: root.stateDirectory)
+            lock = try DaemonLock(stateDirectory: root.stateDirectory, for: .command)
         } catch .locked {
             return false
         }

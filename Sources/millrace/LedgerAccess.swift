@@ -9,8 +9,8 @@ extension RootOption {
     /// For reading, while a daemon may be writing.
     func ledger() throws -> RunLedger { try worded { try RunLedger(stateDirectory: stateDirectory, readOnly: true) } }
 
-    /// Who works on this root now.
-    var daemon: DaemonLock.Holder? { DaemonLock.holder(stateDirectory: stateDirectory) }
+    /// The daemon that works on this root now.
+    var daemon: DaemonLock.Holder? { DaemonLock.holder(stateDirectory: stateDirectory).flatMap { $0.work == .daemon ? $0 : nil } }
 
     /// ` --root DIR` for commands that are shown, where it is not the default.
     var asOption: String { root == "." ? "" : " --root \(root)" }

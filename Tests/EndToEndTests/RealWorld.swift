@@ -59,9 +59,10 @@ final class RealWorld {
     }
 
     private func start() throws {
+        let before = daemon.logText.count
         try daemon.start()
         isRunning = true
-        guard eventually({ FileManager.default.fileExists(atPath: root(".millrace/ledger.sqlite")) && daemon.logText.contains("running") })
+        guard eventually({ FileManager.default.fileExists(atPath: root(".millrace/ledger.sqlite")) && daemon.logText.dropFirst(before).contains("running") })
         else { throw Unmet("the daemon does not start") }
     }
 

@@ -34,6 +34,30 @@ import Testing
         withExtendedLifetime(lock) {}
     }
 
+    /// As where `activate` is said while the daemon starts.
+    @Test func aDaemonWaitsForACommandButACommandForNobody() async throws {
+        let directory = try TemporaryDirectory("lock")
+        let state = directory(".millrace")
+        var command: DaemonLock? = try DaemonLock(stateDirectory: state, for: .command)
+        let holder = try #require(DaemonLock.holder(stateDirectory: state))
+        #expect(holder.work == .command)
+        #expect(throws: LedgerError.locked(path: state + "/lock", by: holder)) { _ = try DaemonLock(stateDirectory: state, for: .command) }
+        #expect("\(LedgerError.locked(path: state + "/lock", by: holder))".contains("a command works on this root: pid \(getpid())"))
+        let daemon = Task.detached { try DaemonLock(stateDirectory: state) }
+        // It stands at the lock, with a descriptor of its own.
+        #expect(eventually { Self.descriptors(of: state + "/lock") == 2 })
+        withExtendedLifetime(command) {}
+        command = nil
+        let lock = try await daemon.value
+        #expect(DaemonLock.holder(stateDirectory: state)?.work == .daemon)
+        withExtendedLifetime(lock) {}
+    }
+
+    private static func descriptors(of path: String) -> Int {
+        let own = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+        return own.count { (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")) == path }
+    }
+
     @Test func theLockGoesWithItsOwner() throws {
         let directory = try TemporaryDirectory("lock")
         let state = directory(".millrace")
