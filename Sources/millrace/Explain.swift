@@ -45,7 +45,7 @@ struct Explain: ParsableCommand {
         let answers = try worded {
             let found = try FileFinder(map: map, ledger: ledger, root: root.path).find(file)
             if found.known.isEmpty { return [try unseen(found, map, ledger)] }
-            return try found.known.map { try seen($0, found, ledger) }
+            return try found.known.map { try seen($0, found, map, ledger) }
         }
         if output.json { return try answers.count == 1 ? printJSON(answers[0]) : printJSON(answers) }
         for answer in answers { show(answer) }
@@ -63,11 +63,14 @@ struct Explain: ParsableCommand {
         }
     }
 
-    private func seen(_ known: FileExplanation, _ found: FileFinder.Found, _ ledger: RunLedger?) throws -> Answer {
+    private func seen(_ known: FileExplanation, _ found: FileFinder.Found, _ map: SpoolMap, _ ledger: RunLedger?) throws -> Answer {
         var verdict = FileVerdict(of: known, daemon: root.daemon)
         if let path = found.path, let arrival = known.visits.first?.arrival {
             let companions = try ledger?.companions(of: arrival.number) ?? []
             verdict = FileVerdict.newerContent(at: path, spool: found.place?.entry.path, than: known, companions: companions) ?? verdict
+        }
+        if let wait = try possibleWait(known, map, ledger) {
+            verdict.explanation.remedy = "Name the pipeline files with --pipelines: if \(known.pipeline) has order: strict, it waits \(wait)."
         }
         var answer = Answer(found.path.map(shownPath) ?? file, verdict)
         answer.pipeline = known.pipeline
@@ -78,14 +81,28 @@ struct Explain: ParsableCommand {
         return answer
     }
 
+    /// What data waits for if its order is strict, where no pipeline file says whether it is.
+    private func possibleWait(_ known: FileExplanation, _ map: SpoolMap, _ ledger: RunLedger?) throws -> WaitReason? {
+        guard known.wait == .forRoom, known.role == .data, !map.pipelines.contains(where: { $0.name == known.pipeline }) else { return nil }
+        let strictly = try ledger?.explain(path: known.path, pipeline: known.pipeline, role: known.role, strict: [known.pipeline], now: .now)
+        return strictly?.first.flatMap { $0.wait == .forRoom ? nil : $0.wait }
+    }
+
     private func unseen(_ found: FileFinder.Found, _ map: SpoolMap, _ ledger: RunLedger?) throws -> Answer {
         let path = found.path ?? file
         guard let place = found.place else {
             if let ledger, let published = try publication(path, map, ledger) { return published }
             return Answer(shownPath(path), FileVerdict(outside: path, map, exists: FileManager.default.fileExists(atPath: path)))
         }
-        let verdict = try companion(path, place, ledger)
+        var verdict = try companion(path, place, ledger)
             ?? FileVerdict(unseen: path, at: place, settle: place.pipeline.settle, daemon: root.daemon)
+        if verdict.word == .waiting, place.role == .data, place.pipeline.order == .strict,
+            let labels = try ledger?.undecidedLabels(pipeline: place.pipeline.name)
+        {
+            // Its number will be greater than theirs.
+            let wait = WaitReason.forLabels(arrival: labels.number, path: labels.path)
+            verdict.explanation.reason += "; then, with order: strict, it waits \(wait)"
+        }
         var answer = Answer(shownPath(path), verdict)
         answer.pipeline = place.pipeline.name
         answer.role = place.role

@@ -29,7 +29,7 @@ struct FileFinder {
         }
         guard let ledger else { return Found(path: here, known: []) }
         if let stamp = Watcher.FileStamp(path: here) { return Found(path: here, known: try sameFile(here, stamp, ledger)) }
-        let known = try ledger.explain(path: file, now: .now)
+        let known = try ledger.explain(path: file, strict: map.pipelines.strict, now: .now)
         return Found(path: known.isEmpty ? here : nil, known: known)
     }
 
@@ -37,7 +37,7 @@ struct FileFinder {
     private func sameFile(_ path: String, _ stamp: Watcher.FileStamp, _ ledger: RunLedger) throws(LedgerError) -> [FileExplanation] {
         var rest = path.dropFirst()
         while true {
-            let known = try ledger.explain(path: String(rest), now: .now).filter {
+            let known = try ledger.explain(path: String(rest), strict: map.pipelines.strict, now: .now).filter {
                 $0.stamp.inode == Int64(bitPattern: stamp.inode) && $0.stamp.device == Int64(bitPattern: stamp.device)
             }
             if !known.isEmpty { return known }

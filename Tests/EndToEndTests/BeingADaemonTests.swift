@@ -1,4 +1,5 @@
 import Foundation
+import Ledger
 import TestSupport
 import Testing
 
@@ -92,6 +93,39 @@ import Testing
         try daemon.drop(Array("id,x\nb,1\n".utf8), at: "spool/data/b.csv")
         #expect(eventually { (try? root.read("out/elsewhere/b.csv")) != nil }, "\(daemon.logText)")
         #expect(daemon.stop() == 0)
+    }
+
+    @Test func dataThatWaitedInAPipelineThatWentAwayIsProcessedOnceWhenItIsBack() throws {
+        let daemon = try world()
+        let root = daemon.root
+        func edit(_ text: String, _ count: Int) throws {
+            try Data(text.utf8).write(to: URL(fileURLWithPath: root("pipelines/p.yaml")))
+            try #require(eventually { daemon.logText.components(separatedBy: "pipelines re-read").count == count + 1 }, "\(daemon.logText)")
+        }
+        func known(_ name: String) throws -> FileExplanation? {
+            try RunLedger(stateDirectory: root(".millrace"), readOnly: true).explain(path: name, pipeline: "p", now: .now).first
+        }
+        try daemon.start()
+        #expect(isRunning(daemon))
+        for name in ["a", "b"] { try daemon.drop(Array("id,x\n\(name),1\n".utf8), at: "spool/data/\(name).csv") }
+        #expect(try eventually { try ["a.csv", "b.csv"].allSatisfy { try known($0)?.wait == .forFirstModel } }, "\(daemon.logText)")
+        let other = Self.pipeline.replacing("name: p", with: "name: q").replacing("spool/", with: "other/spool/").replacing("out/", with: "other/out/")
+        try edit(other, 1)
+        // The pipeline in its place works, so that what is dropped for the one that is away has had its time.
+        try daemon.drop(TinyModel.adding(1), at: "spool/models/m.onnx")
+        try daemon.drop(TinyModel.adding(2), at: "other/spool/models/m.onnx")
+        try daemon.drop(Array("id,x\nc,1\n".utf8), at: "other/spool/data/c.csv")
+        #expect(eventually { (try? root.read("other/out/outputs/c.csv")) != nil }, "\(daemon.logText)")
+        #expect(try known("m.onnx") == nil && known("a.csv")?.wait == .forFirstModel)
+
+        try edit(Self.pipeline, 2)
+        #expect(eventually { Set(root.files()).isSuperset(of: ["out/outputs/a.csv", "out/outputs/b.csv"]) }, "\(daemon.logText)")
+        #expect(daemon.stop() == 0)
+        for name in ["a", "b"] {
+            #expect(try root.read("out/outputs/\(name).csv") == Array("id,y\n\(name),2.0\n".utf8))
+            let visits = try #require(try known("\(name).csv")).visits
+            #expect(visits.map(\.arrival.state) == [.done] && visits[0].runs.map(\.run.attemptCount) == [1], "\(visits)")
+        }
     }
 
     @Test(arguments: ["digits", "penguins", "tumours"])

@@ -1,6 +1,7 @@
 import Foundation
 import Landing
 import Ledger
+import RegexBuilder
 import TestSupport
 import Testing
 
@@ -80,6 +81,29 @@ import Testing
         #expect(explained.output.contains("done") && explained.output.contains("trained version 2"), "\(explained.output)")
         let check = try DaemonProcess.command(["check", "--root", root.path])
         #expect(check.status == 0, "\(check.output) \(check.error)")
+    }
+
+    /// Each of the two convolutions by its node; the images need no gradient, so the first has only that of its weights.
+    @Test func theCardTellsInWhichFormEachConvolutionHasItsGradients() throws {
+        let daemon = try world { $0.replacing("epochs: 40", with: "epochs: 2").replacing("quiet: 2s", with: "quiet: 200ms") }
+        try start(daemon)
+        try drop("undertrained.onnx", at: "spool/digits/models/m.onnx", into: daemon)
+        try drop("labelled.csv", at: "spool/digits/labelled/l.csv", into: daemon)
+        #expect(eventually(within: 60) { active(daemon.root) == "2\n" }, "\(daemon.logText)")
+        #expect(daemon.stop() == 0)
+        guard case .table(let told)? = try card(2, daemon.root).decisions?["gradient_forms"] else {
+            Issue.record("no gradient_forms in \(try card(2, daemon.root).decisions ?? [:])")
+            return
+        }
+        let forms = told.mapValues { form in if case .text(let text) = form { text } else { "\(form)" } }
+        let first = "node Conv 'node_conv2d' -> 'conv2d'", second = "node Conv 'node_conv2d_1' -> 'conv2d_1'"
+        #expect(Set(forms.keys) == [first, second])
+        let input = /input gradient: (transposed|rotated|wide)/
+        let weight = /weight gradient: (product|depthwise|swapped|columns|taps|wide|shifted)/
+        #expect(forms[first]?.wholeMatch(of: weight) != nil, "\(forms)")
+        #expect(forms[second]?.wholeMatch(of: Regex { input; ", "; weight }) != nil, "\(forms)")
+        // A version that nothing was trained for tells of none.
+        #expect(try card(1, daemon.root).decisions?["gradient_forms"] == nil)
     }
 
     /// SIGKILL at seeded moments: the training goes on from its last checkpoint, and lands what it would have landed anyway.

@@ -76,6 +76,14 @@ extension RunLedger {
         }
     }
 
+    /// The first labelled arrival that waits or is worked on.
+    package func undecidedLabels(pipeline: String) throws(LedgerError) -> (number: Int64, path: String)? {
+        try readOne { (connection) throws(LedgerError) in
+            guard let key = try connection.pipelineKey(pipeline) else { return nil }
+            return try connection.undecided("labelled", key, before: .max)
+        }
+    }
+
     /// Models numbered below `before` that wait or run, oldest first.
     package func undecidedModels(pipeline: String, before: Int64 = .max) throws(LedgerError) -> [Int64] {
         try read { (connection) throws(LedgerError) in
