@@ -54,7 +54,7 @@ struct Trainables {
 
     /// A pattern that names nothing is a slip of the pen.
     private static func check(_ recipe: TrainingRecipe, _ own: [StoredTensor]) throws(AutodiffError) {
-        for (key, patterns) in [("freeze", recipe.freeze), ("train", recipe.train)] {
+        for (key, patterns) in [("freeze", recipe.freeze), ("train", recipe.train), ("no_decay", recipe.noDecay)] {
             guard let idle = patterns.first(where: { pattern in !own.contains { NamePattern(pattern).matches($0.name) } }) else { continue }
             throw .invalid(place: key, reason: "no initializer has a name like \"\(idle)\"; `millrace gradients MODEL --list` lists them")
         }
