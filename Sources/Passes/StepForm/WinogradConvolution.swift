@@ -35,52 +35,12 @@ package struct WinogradConvolution: Pass {
             rewritten[node.outputs[0]] = Array(builder.nodes[emitted...])
         }
         guard !rewritten.isEmpty else { return false }
+        let outputs = Set(model.graph.outputs.map(\.name))
         model.graph.values.removeAll { rewritten[$0.name] != nil }
-        model.graph.values += stated
+        model.graph.values += stated.filter { !outputs.contains($0.name) }
         model.graph.nodes = model.graph.nodes.flatMap { rewritten[$0.outputs.first ?? ""] ?? [$0] }
         model.graph.initializers += builder.initializers
         return true
-    }
-}
-
-/// What is known of a Conv: one group, no dilation, float32, all extents but the batch fixed.
-struct ConvolutionLayer {
-    let channels: Int
-    let filters: Int
-    /// Of each spatial axis.
-    let extents: [Int]
-    let kernel: [Int]
-    let strides: [Int]
-    let before: [Int]
-    let after: [Int]
-    var taps: Int { kernel.reduce(1, *) }
-
-    init?(_ node: Node, _ types: InferredTypes) {
-        func fixed(_ dimensions: ArraySlice<Dimension>) -> [Int]? {
-            let known = dimensions.compactMap(\.value)
-            return known.count == dimensions.count ? known : nil
-        }
-        guard let images = types[node.inputs[0]], images.elementType == .float32, let weights = types[node.inputs[1]]?.dimensions,
-            let input = images.dimensions, input.count > 2, input.count == weights.count, let shape = fixed(input.dropFirst()),
-            let kernel = fixed(weights.dropFirst(2)), let filters = weights[0].value, weights[1].value == shape[0]
-        else { return nil }
-        let spatial = kernel.count
-        func integers(_ name: String) -> [Int]? { node.attribute(name)?.ints.map { $0.map(Int.init) } }
-        let pads = integers("pads") ?? [Int](repeating: 0, count: 2 * spatial)
-        guard node.attribute("group")?.int ?? 1 == 1, (integers("dilations") ?? []).allSatisfy({ $0 == 1 }), pads.count == 2 * spatial,
-            ["", "NOTSET"].contains(node.attribute("auto_pad")?.string ?? "")
-        else { return nil }
-        (channels, self.filters, extents, self.kernel) = (shape[0], filters, Array(shape.dropFirst()), kernel)
-        strides = integers("strides") ?? [Int](repeating: 1, count: spatial)
-        (before, after) = (Array(pads.prefix(spatial)), Array(pads.suffix(spatial)))
-    }
-
-    func filters(tile: Int) -> [MinimalFilter]? {
-        let filters = kernel.indices.compactMap { axis in
-            MinimalFilter(
-                kernel: kernel[axis], stride: strides[axis], extent: extents[axis], before: before[axis], after: after[axis], tile: tile)
-        }
-        return filters.count == kernel.count ? filters : nil
     }
 }
 
@@ -97,7 +57,7 @@ private struct Emitter {
         let images = reshape(toProducts(node.inputs[0], &builder), productShape(rows: [-1, layer.channels]), &builder)
         var weights = node.inputs[1]
         if layer.taps > 1 {
-            let transform = matrix(kronecker(filters.map { ($0.kernel, $0.products) }), columns: layer.taps, &builder)
+            let transform = matrix(filters.jointKernel, columns: layer.taps, &builder)
             weights = gemm(transform, reshape(weights, [-1, layer.taps], &builder), "transB", &builder)
         }
         let shaped = reshape(weights, weightShape, &builder)
@@ -139,7 +99,7 @@ private struct Emitter {
     private func toProducts(_ images: String, _ builder: inout GraphBuilder) -> String {
         if plan.isJoint {
             let positions = layer.extents.reduce(1, *)
-            let transform = matrix(joint(filters.map { ($0.input, $0.extent) }), columns: positions, &builder)
+            let transform = matrix(filters.joint(\.input, width: \.extent), columns: positions, &builder)
             return gemm(transform, reshape(images, [-1, positions], &builder), "transB", &builder)
         }
         return filters.reversed().reduce(images) { value, filter in
@@ -152,7 +112,7 @@ private struct Emitter {
     private func fromProducts(_ products: String, _ builder: inout GraphBuilder) -> String {
         if plan.isJoint {
             let positions = filters.map(\.outputs).reduce(1, *), rows = filters.map { $0.products * $0.tiles }.reduce(1, *)
-            let transform = matrix(joint(filters.map { ($0.output, $0.outputs) }), columns: positions, &builder)
+            let transform = matrix(filters.joint(\.output, width: \.outputs), columns: positions, &builder)
             return gemm(reshape(products, [rows, -1], &builder), transform, "transA", &builder)
         }
         return filters.reduce(products) { value, filter in
@@ -172,43 +132,5 @@ private struct Emitter {
 
     private func matrix(_ values: [Double], columns: Int, _ builder: inout GraphBuilder) -> String {
         builder.constant(.float32, [values.count / columns, columns], values.map(Float.init), stem: "transform")
-    }
-
-    /// `[products of all axes, taps of all axes]`.
-    private func kronecker(_ axes: [(values: [Double], rows: Int)]) -> [Double] {
-        axes.dropFirst().reduce(axes[0]) { left, right in
-            let (width, rightWidth) = (left.values.count / left.rows, right.values.count / right.rows)
-            var values: [Double] = []
-            for (row, rightRow) in (0..<left.rows).flatMap({ row in (0..<right.rows).map { (row, $0) } }) {
-                for (column, rightColumn) in (0..<width).flatMap({ column in (0..<rightWidth).map { (column, $0) } }) {
-                    values.append(left.values[row * width + column] * right.values[rightRow * rightWidth + rightColumn])
-                }
-            }
-            return (values, left.rows * right.rows)
-        }.values
-    }
-
-    /// `[products, tiles, positions]` of all axes from those of each, products of all axes first, then tiles of all.
-    private func joint(_ axes: [(values: [Double], width: Int)]) -> [Double] {
-        let widths = axes.map(\.width)
-        let rows = zip(filters, axes).map { filter, axis in (axis.values, filter.products * filter.tiles) }
-        let mixed = kronecker(rows)
-        let positions = widths.reduce(1, *)
-        // Rows are by (products, tiles) of the first axis, then of the next.
-        return productsThenTiles().flatMap { row in mixed[(row * positions)..<((row + 1) * positions)] }
-    }
-
-    private func productsThenTiles() -> [Int] {
-        func places(_ counts: [Int]) -> [[Int]] {
-            counts.reduce([[]]) { places, count in places.flatMap { place in (0..<count).map { place + [$0] } } }
-        }
-        return places(filters.map(\.products)).flatMap { products in
-            places(filters.map(\.tiles)).map { tiles in
-                zip(filters, zip(products, tiles)).reduce(0) { row, next in
-                    let (filter, place) = next
-                    return (row * filter.products + place.0) * filter.tiles + place.1
-                }
-            }
-        }
     }
 }
