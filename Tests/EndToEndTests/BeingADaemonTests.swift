@@ -95,7 +95,8 @@ import Testing
         #expect(daemon.stop() == 0)
     }
 
-    @Test func dataThatWaitedInAPipelineThatWentAwayIsProcessedOnceWhenItIsBack() throws {
+    @Test(arguments: [false, true])
+    func dataThatWaitedInAPipelineThatWentAwayIsProcessedOnceWhenItIsBack(isPaused: Bool) throws {
         let daemon = try world()
         let root = daemon.root
         func edit(_ text: String, _ count: Int) throws {
@@ -105,20 +106,33 @@ import Testing
         func known(_ name: String) throws -> FileExplanation? {
             try RunLedger(stateDirectory: root(".millrace"), readOnly: true).explain(path: name, pipeline: "p", now: .now).first
         }
+        func say(_ word: String) throws {
+            let answer = try DaemonProcess.command([word, "p", "--root", root.path])
+            try #require(answer.status == 0, "\(answer.error)")
+        }
+        func dropModel() throws { try daemon.drop(TinyModel.adding(1), at: "spool/models/m.onnx") }
+        let reason = isPaused ? WaitReason.paused : .forFirstModel
         try daemon.start()
         #expect(isRunning(daemon))
+        if isPaused {
+            try dropModel()
+            #expect(try eventually { try known("m.onnx")?.visits.first?.arrival.state == .done }, "\(daemon.logText)")
+            try say("pause")
+        }
         for name in ["a", "b"] { try daemon.drop(Array("id,x\n\(name),1\n".utf8), at: "spool/data/\(name).csv") }
-        #expect(try eventually { try ["a.csv", "b.csv"].allSatisfy { try known($0)?.wait == .forFirstModel } }, "\(daemon.logText)")
+        #expect(try eventually { try ["a.csv", "b.csv"].allSatisfy { try known($0)?.wait == reason } }, "\(daemon.logText)")
         let other = Self.pipeline.replacing("name: p", with: "name: q").replacing("spool/", with: "other/spool/").replacing("out/", with: "other/out/")
         try edit(other, 1)
         // The pipeline in its place works, so that what is dropped for the one that is away has had its time.
-        try daemon.drop(TinyModel.adding(1), at: "spool/models/m.onnx")
+        if !isPaused { try dropModel() }
         try daemon.drop(TinyModel.adding(2), at: "other/spool/models/m.onnx")
         try daemon.drop(Array("id,x\nc,1\n".utf8), at: "other/spool/data/c.csv")
         #expect(eventually { (try? root.read("other/out/outputs/c.csv")) != nil }, "\(daemon.logText)")
-        #expect(try known("m.onnx") == nil && known("a.csv")?.wait == .forFirstModel)
+        #expect(try known("a.csv")?.wait == reason)
+        if !isPaused { #expect(try known("m.onnx") == nil) }
 
         try edit(Self.pipeline, 2)
+        if isPaused { try say("resume") }
         #expect(eventually { Set(root.files()).isSuperset(of: ["out/outputs/a.csv", "out/outputs/b.csv"]) }, "\(daemon.logText)")
         #expect(daemon.stop() == 0)
         for name in ["a", "b"] {

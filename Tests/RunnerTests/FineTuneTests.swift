@@ -207,6 +207,22 @@ import Testing
         #expect(failure.kind == kind && "\(failure)".contains(word) && !"\(failure)".contains("/kept/"), "\(failure)")
     }
 
+    /// Labels are refused for it; a model that arrives with such settings lands as it came, with the reason.
+    @Test(arguments: ["freeze", "train"], [AttemptSpec.Goal.fineTune, .decideModel])
+    func aPatternThatNamesNothingIsToldByItsKey(key: String, goal: AttemptSpec.Goal) throws {
+        let directory = try TemporaryDirectory("fine-tune")
+        let stage = OptimizeStage(
+            gradient: GradientDescent(
+                loss: .meanSquaredError, optimizer: OptimizerSetting(.sgd, learningRate: 0.1), epochs: 1, batchSize: 8, validation: 0.3,
+                freeze: key == "freeze" ? ["conv1.*"] : [], train: key == "train" ? ["conv1.*"] : []))
+        let result = Self.execute(
+            try Self.spec(
+                directory, model: LinearModel(width: 1).model(), rows: Self.table(Self.numbers), schema: Self.schema, stage, goal: goal))
+        let failure = try #require(goal == .fineTune ? result.failure : result.training?.rejection)
+        #expect(failure.kind == .badModel && "\(failure)".contains("\(key): no initializer has a name like \"conv1.*\""), "\(failure)")
+        #expect(result.succeeded == (goal == .decideModel))
+    }
+
     @Test func lossesThatAreNoNumbersAreToldWithTheirStep() throws {
         let (result, _) = try result(rate: 1e30, Gate())
         let failure = try #require(result.failure)

@@ -2,7 +2,14 @@ import Columnar
 import Foundation
 import Tensors
 
-/// Reads labelled files once, batch by batch, and packs their rows by side of the split. Memory is needed for a batch, whatever the files' size.
+/// Reads labelled files batch by batch and packs their rows by side of the split. Memory is needed for a batch, whatever the files' size.
+///
+/// A file has two readers in step, one for features and one for labels, weights and keys, so that text is parsed twice in a run, and a third
+/// time for its keys alone where later files may correct it (`Corrections`, which must know the last file before the first is packed). One
+/// reader for both would be as bounded in memory; there are two because they are bound by rules that exclude one another: which columns the
+/// label has must be known before a model's only input takes all numeric columns that are left, and with label and weight beside it that
+/// input would be no only one. What is wrong with a cell, and what to do, is also told by the reader that wanted it. The second parse converts
+/// only its few columns: of CSV about 2 s for a GiB, a third of the reading, once before the first epoch.
 struct RowPacking {
     private let data: LabelledData
     private let ports: [InputPort]
