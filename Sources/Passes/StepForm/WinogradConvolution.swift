@@ -35,9 +35,8 @@ package struct WinogradConvolution: Pass {
             rewritten[node.outputs[0]] = Array(builder.nodes[emitted...])
         }
         guard !rewritten.isEmpty else { return false }
-        let outputs = Set(model.graph.outputs.map(\.name))
         model.graph.values.removeAll { rewritten[$0.name] != nil }
-        model.graph.values += stated.filter { !outputs.contains($0.name) }
+        model.graph.values += stated
         model.graph.nodes = model.graph.nodes.flatMap { rewritten[$0.outputs.first ?? ""] ?? [$0] }
         model.graph.initializers += builder.initializers
         return true
