@@ -123,18 +123,18 @@ final class GradientGraph {
     /// The nodes that `body` emits, with its results. None of them is one that stood there before, so that the results follow from these
     /// nodes alone.
     func recorded<Result>(_ body: () throws(AutodiffError) -> Result) throws(AutodiffError) -> (result: Result, nodes: [Node]) {
-        let (outside, start) = (made, nodes.count)
-        made = [:]
-        defer { made = outside }
+        let (outside, start) = ((made, transposed), nodes.count)
+        (made, transposed) = ([:], [:])
+        defer { (made, transposed) = outside }
         let result = try body()
         return (result, Array(nodes[start...]))
     }
 
     /// Builds a branch: what `body` emits, with its results as outputs. Constants go to the outermost graph, where every branch sees them.
     func branch(_ name: String, _ body: () throws(AutodiffError) -> [Symbol]) throws(AutodiffError) -> Graph {
-        let outside = (nodes, made)
+        let outside = (nodes, made, transposed)
         nodes = []
-        defer { (nodes, made) = outside }
+        defer { (nodes, made, transposed) = outside }
         let outputs = try body()
         Self.addOutputs(extraOutputs, to: &nodes, read: Set(nodes.flatMap(\.inputs)))
         let inside = Set(nodes.flatMap(\.outputs))

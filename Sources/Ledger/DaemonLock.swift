@@ -42,8 +42,10 @@ package final class DaemonLock: Sendable {
         var turns = work == .daemon ? Self.patience.turns : 0
         while fcntl(file, Self.setLock, &request) != 0 {
             let failure = errno
-            let holder = Self.read(file) ?? Holder(pid: 0, host: "unknown", since: UTCTime(milliseconds: 0))
-            if failure == EAGAIN || failure == EACCES, holder.work == .command, turns > 0 {
+            let written = Self.read(file)
+            let holder = written ?? Holder(pid: 0, host: "unknown", since: UTCTime(milliseconds: 0))
+            // Who has just taken it has not yet written what for.
+            if failure == EAGAIN || failure == EACCES, written?.work != .daemon, turns > 0 {
                 turns -= 1
                 usleep(Self.patience.microseconds)
                 continue
@@ -61,7 +63,11 @@ package final class DaemonLock: Sendable {
         }
     }
 
-    deinit { close(descriptor) }
+    /// What it says goes with it, so that whoever comes next is not taken for this one before it has written.
+    deinit {
+        _ = ftruncate(descriptor, 0)
+        close(descriptor)
+    }
 
     /// Who has the lock now, without touching it; nil when nobody has.
     package static func holder(stateDirectory: String) -> Holder? {

@@ -156,4 +156,19 @@ import Testing
         model.operatorSets = [OperatorSet(domain: "", version: 17)]
         #expect(throws: AutodiffError.self) { try ReverseMode.append(to: &model, seeds: ["y": "seed"], for: ["x"]) }
     }
+
+    /// Keys that are kept transposed: what the operator's expansion turns about again is still the operator's own input.
+    @Test func aTransposeBeforeAnExpandedOperatorGetsItsGradient() throws {
+        func tensor(_ shape: Shape, _ seed: UInt64) -> Tensor {
+            Tensor(.float32, shape, GradientCheck.random(shape.elementCount ?? 0, seed: seed).map { Float($0) })
+        }
+        let inputs: [(name: String, tensor: Tensor)] = [("q", tensor([1, 2, 3, 4], 1)), ("k", tensor([1, 2, 4, 5], 2)), ("v", tensor([1, 2, 5, 4], 3))]
+        let graph = Graph(
+            name: "g",
+            nodes: [Node("Transpose", ["k"], ["turned"], [Attribute("perm", .ints([0, 1, 3, 2]))]), Node("Attention", ["q", "turned", "v"], ["y"])],
+            inputs: inputs.map { Value($0.name, .tensor(.float32, $0.tensor.shape)) }, outputs: [Value("y", .tensor(.float32, nil))])
+        try GradientCheck(
+            model: Model(operatorSets: [OperatorSet(domain: "", version: 23)], graph: graph), inputs: inputs, wanted: ["q", "k", "v"], outputs: ["y"]
+        ).run()
+    }
 }

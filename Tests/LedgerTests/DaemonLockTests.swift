@@ -1,5 +1,6 @@
 import Foundation
 import Ledger
+import Synchronization
 import TestSupport
 import Testing
 
@@ -35,7 +36,7 @@ import Testing
     }
 
     /// As where `activate` is said while the daemon starts.
-    @Test func aDaemonWaitsForACommandButACommandForNobody() async throws {
+    @Test func aDaemonWaitsForACommandButACommandForNobody() throws {
         let directory = try TemporaryDirectory("lock")
         let state = directory(".millrace")
         var command: DaemonLock? = try DaemonLock(stateDirectory: state, for: .command)
@@ -43,14 +44,24 @@ import Testing
         #expect(holder.work == .command)
         #expect(throws: LedgerError.locked(path: state + "/lock", by: holder)) { _ = try DaemonLock(stateDirectory: state, for: .command) }
         #expect("\(LedgerError.locked(path: state + "/lock", by: holder))".contains("a command works on this root: pid \(getpid())"))
-        let daemon = Task.detached { try DaemonLock(stateDirectory: state) }
+        let daemon = Waiter()
+        // A thread of its own: it does nothing but wait.
+        Thread.detachNewThread {
+            let taken = Result { try DaemonLock(stateDirectory: state) }
+            daemon.result.withLock { $0 = taken }
+        }
         // It stands at the lock, with a descriptor of its own.
         #expect(eventually { Self.descriptors(of: state + "/lock") == 2 })
         withExtendedLifetime(command) {}
         command = nil
-        let lock = try await daemon.value
+        #expect(eventually { daemon.result.withLock { $0 != nil } })
+        let lock = try #require(daemon.result.withLock { $0 }).get()
         #expect(DaemonLock.holder(stateDirectory: state)?.work == .daemon)
         withExtendedLifetime(lock) {}
+    }
+
+    private final class Waiter: Sendable {
+        let result = Mutex<Result<DaemonLock, any Error>?>(nil)
     }
 
     private static func descriptors(of path: String) -> Int {

@@ -3,6 +3,8 @@ import Tensors
 
 /// What is known of a Conv: one group, no dilation, float32, all extents but the batch fixed.
 struct ConvolutionLayer {
+    /// Of a batch; the usual number where that is open.
+    let images: Int
     let channels: Int
     let filters: Int
     /// Of each spatial axis.
@@ -28,6 +30,7 @@ struct ConvolutionLayer {
         guard node.attribute("group")?.int ?? 1 == 1, (integers("dilations") ?? []).allSatisfy({ $0 == 1 }), pads.count == 2 * spatial,
             ["", "NOTSET"].contains(node.attribute("auto_pad")?.string ?? "")
         else { return nil }
+        self.images = input[0].value ?? StepForm.images
         (channels, self.filters, extents, self.kernel) = (shape[0], filters, Array(shape.dropFirst()), kernel)
         strides = integers("strides") ?? [Int](repeating: 1, count: spatial)
         (before, after) = (Array(pads.prefix(spatial)), Array(pads.suffix(spatial)))

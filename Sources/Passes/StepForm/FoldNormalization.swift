@@ -40,8 +40,8 @@ package struct FoldNormalization: Pass {
     }
 
     private static func pays(_ weights: StoredTensor, _ images: [Dimension]?) -> Bool {
-        guard let spatial = images?.dropFirst(2), spatial.allSatisfy({ $0.value != nil }) else { return true }
-        let positions = spatial.reduce(StepForm.images) { $0 * ($1.value ?? 1) }
+        guard let images, images.dropFirst(2).allSatisfy({ $0.value != nil }) else { return true }
+        let positions = images.dropFirst(2).reduce(images[0].value ?? StepForm.images) { $0 * ($1.value ?? 1) }
         return 2 * positions >= weights.shape.dimensions.dropFirst().reduce(1, *)
     }
 

@@ -10,46 +10,64 @@ struct MinimalFilter {
     /// Of a tile, phases after one another.
     let products: Int
     let tiles: Int
-    /// `[products, tiles, extent]`, `[products, kernel]`, `[products, tiles, outputs]`, row-major.
-    let input: [Double]
-    let kernel: [Double]
-    let output: [Double]
+    private let taps: Int
+    private let stride: Int
+    private let before: Int
+    /// By phase.
+    private let forms: [ToomCook]
 
     /// - Parameters:
     ///   - extent: of the input, which has `before` and `after` zeros around it.
     ///   - tile: outputs of a tile: 1, 2 or 4.
     /// - Returns: `nil` where so many points would be needed that rounding errors were large (more than 5), or where there are no outputs.
     init?(kernel taps: Int, stride: Int, extent: Int, before: Int, after: Int, tile: Int) {
+        guard stride > 0, taps > 0, extent > 0, extent + before + after >= taps else { return nil }
         outputs = (extent + before + after - taps) / stride + 1
-        guard extent + before + after >= taps else { return nil }
         tiles = (outputs + tile - 1) / tile
-        self.extent = extent
-        self.tile = tile
-        var input: [Double] = [], kernel: [Double] = [], output: [Double] = []
-        for phase in 0..<min(stride, taps) {
-            let phaseTaps = (taps - phase + stride - 1) / stride
-            guard let form = ToomCook(outputs: tile, taps: phaseTaps) else { return nil }
-            for product in 0..<form.count {
-                for place in 0..<tiles {
+        let forms = (0..<min(stride, taps)).compactMap { ToomCook(outputs: tile, taps: (taps - $0 + stride - 1) / stride) }
+        guard forms.count == min(stride, taps) else { return nil }
+        products = forms.reduce(0) { $0 + $1.count }
+        (self.extent, self.tile, self.taps, self.stride, self.before, self.forms) = (extent, tile, taps, stride, before, forms)
+    }
+
+    /// `[products, tiles, extent]`, row-major.
+    var input: [Double] {
+        forms.enumerated().flatMap { phase, form in
+            form.input.flatMap { factors in
+                (0..<tiles).flatMap { place in
                     var row = [Double](repeating: 0, count: extent)
-                    for (step, factor) in form.input[product].enumerated() {
+                    for (step, factor) in factors.enumerated() {
                         let position = (place * tile + step) * stride + phase - before
                         if row.indices.contains(position) { row[position] = factor }
                     }
-                    input += row
-                    var column = [Double](repeating: 0, count: outputs)
-                    for (step, factor) in form.output[product].enumerated() where place * tile + step < outputs {
-                        column[place * tile + step] = factor
-                    }
-                    output += column
+                    return row
                 }
-                var weights = [Double](repeating: 0, count: taps)
-                for (step, factor) in form.kernel[product].enumerated() { weights[phase + step * stride] = factor }
-                kernel += weights
             }
         }
-        products = kernel.count / taps
-        (self.input, self.kernel, self.output) = (input, kernel, output)
+    }
+
+    /// `[products, kernel]`.
+    var kernel: [Double] {
+        forms.enumerated().flatMap { phase, form in
+            form.kernel.flatMap { factors in
+                var weights = [Double](repeating: 0, count: taps)
+                for (step, factor) in factors.enumerated() { weights[phase + step * stride] = factor }
+                return weights
+            }
+        }
+    }
+
+    /// `[products, tiles, outputs]`.
+    var output: [Double] {
+        forms.flatMap { form in
+            form.output.flatMap { factors in
+                (0..<tiles).flatMap { place in
+                    var row = [Double](repeating: 0, count: outputs)
+                    for (step, factor) in factors.enumerated() where place * tile + step < outputs { row[place * tile + step] = factor }
+                    return row
+                }
+            }
+        }
     }
 }
 

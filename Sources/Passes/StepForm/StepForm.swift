@@ -14,12 +14,12 @@ package enum StepForm {
         RemoveDeadNodes(),
     ]
 
-    /// Images of a batch, where passes weigh one form against another: how many there will be is not known to them.
+    /// Images of a batch, where passes weigh one form against another: as many as there usually are where a model leaves it open.
     static let images = 32
 
     /// Metadata of a node in place of another: which form of that it is, and where that was (`Node.place`).
-    static let formKey = "form"
-    static let originKey = "origin"
+    static let formKey = "millrace.form"
+    static let originKey = "millrace.origin"
 
     /// The form in which nodes of the model are computed, where it is not their own, by place.
     package static func forms(in graph: Graph) -> [String: String] {

@@ -23,19 +23,19 @@ struct WinogradPlan: CustomStringConvertible {
         return best
     }
 
-    /// Multiplications and additions of the layer and its two gradients, for a batch of the usual size. With a stride they take longer, since
+    /// Multiplications and additions of the layer and its two gradients, for a batch. With a stride they take longer, since
     /// gradients are transposed convolutions and products of slices.
     private static func directWork(_ layer: ConvolutionLayer, outputs: [Int]) -> Double {
         let factor = layer.strides.allSatisfy { $0 == 1 } ? 1 : layer.taps == 1 ? 3 : 1.4
-        return factor * 3 * product([StepForm.images, layer.channels, layer.filters] + outputs + layer.kernel)
+        return factor * 3 * product([layer.images, layer.channels, layer.filters] + outputs + layer.kernel)
     }
 
     /// The same of this plan, weighed by what such products were measured to take beside those of large matrices (ONNX Runtime 1.32, two
     /// threads): half as much again for transforms, more for few rows; transforms of weights wait for memory.
     var work: Double {
         let places = filters.map(\.products), tiles = filters.map(\.tiles)
-        let rows = Double(StepForm.images * (isJoint ? tiles.reduce(1, *) : tiles.last ?? 1))
-        let products = 3 * Self.product([StepForm.images, layer.channels, layer.filters] + places + tiles) * (1 + 16 / rows)
+        let rows = Double(layer.images * (isJoint ? tiles.reduce(1, *) : tiles.last ?? 1))
+        let products = 3 * Self.product([layer.images, layer.channels, layer.filters] + places + tiles) * (1 + 16 / rows)
         let weights = 2 * 60 * Self.product(places + [layer.channels, layer.filters])
         return products + weights
             + 2 * 1.5 * (transform(layer.channels, filters.map(\.extent)) + transform(layer.filters, filters.map(\.outputs)))
@@ -44,7 +44,7 @@ struct WinogradPlan: CustomStringConvertible {
     /// Of images with so many channels, one way.
     private func transform(_ channels: Int, _ extents: [Int]) -> Double {
         let sizes = filters.map { $0.products * $0.tiles }
-        let images = StepForm.images * channels
+        let images = layer.images * channels
         if isJoint { return Self.product([images] + sizes + extents) }
         return extents.indices.reversed().reduce(0) { sum, axis in
             sum + Self.product([images] + extents[0...axis] + sizes[axis...])
