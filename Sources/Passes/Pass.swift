@@ -9,6 +9,15 @@ package protocol Pass: Sendable {
     func run(_ model: inout Model) throws(PassError) -> Bool
 }
 
+extension Model {
+    /// For a pass, by its name.
+    func inferTypes(for pass: String) throws(PassError) -> InferredTypes {
+        do throws(ONNXError) { return try inferTypes() } catch {
+            throw PassError(pass: pass, place: "model", reason: "\(error)", remedy: "export it again")
+        }
+    }
+}
+
 /// A pass that could not do its work, worded for whoever dropped the model.
 package struct PassError: Error, Sendable, Equatable {
     package var pass: String

@@ -48,10 +48,7 @@ struct OpsetRaiser {
     /// Raises those nodes that `isOld` says are of version `version`, in subgraphs too.
     func raise(_ model: inout Model, from version: Int64, where isOld: (Node) -> Bool) throws(PassError) {
         guard version < target else { return }
-        let types: InferredTypes
-        do throws(ONNXError) { types = try model.inferTypes() } catch {
-            throw PassError(pass: pass, place: "model", reason: "\(error)", remedy: "export it again")
-        }
+        let types = try model.inferTypes(for: pass)
         var names = model.graph.index
         model.graph = try raise(model.graph, from: version, types, &names, isOld)
     }

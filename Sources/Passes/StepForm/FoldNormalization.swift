@@ -10,10 +10,7 @@ package struct FoldNormalization: Pass {
     package init() {}
 
     package func run(_ model: inout Model) throws(PassError) -> Bool {
-        let types: InferredTypes
-        do throws(ONNXError) { types = try model.inferTypes() } catch {
-            throw PassError(pass: name, place: "model", reason: "\(error)", remedy: "export it again")
-        }
+        let types = try model.inferTypes(for: name)
         let uses = ValueUses(model.graph)
         var builder = GraphBuilder(extending: model.graph, prefix: "folded/")
         var folded: [String: [Node]] = [:]

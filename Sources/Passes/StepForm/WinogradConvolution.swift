@@ -19,10 +19,7 @@ package struct WinogradConvolution: Pass {
 
     package func run(_ model: inout Model) throws(PassError) -> Bool {
         guard model.graph.nodes.contains(where: { $0.qualifiedType == "Conv" }) else { return false }
-        let types: InferredTypes
-        do throws(ONNXError) { types = try model.inferTypes() } catch {
-            throw PassError(pass: name, place: "model", reason: "\(error)", remedy: "export it again")
-        }
+        let types = try model.inferTypes(for: name)
         var builder = GraphBuilder(extending: model.graph, prefix: "winograd/")
         var rewritten: [String: [Node]] = [:]
         var stated: [Value] = []
@@ -53,12 +50,13 @@ private struct Emitter {
 
     /// Returns the name of the sums to which the bias is added, or of the output.
     func emit(_ builder: inout GraphBuilder) -> String {
-        let images = reshape(toProducts(node.inputs[0], &builder), productShape(rows: [-1, layer.channels]), &builder)
+        let images = reshape(toProducts(node.inputs[0], &builder), shape(ofImages: true, matrix: [-1, layer.channels]), &builder)
         var weights = node.inputs[1]
         if layer.taps > 1 {
             let transform = matrix(filters.jointKernel, columns: layer.taps, &builder)
             weights = gemm(transform, reshape(weights, [-1, layer.taps], &builder), "transB", &builder)
         }
+        let weightShape = shape(ofImages: false, matrix: [layer.filters, layer.channels])
         let shaped = reshape(weights, weightShape, &builder)
         let rank = Int64(weightShape.count)
         let turned = builder.add("Transpose", [shaped], [Attribute("perm", .ints(Array(0..<rank - 2) + [rank - 1, rank - 2]))])
@@ -80,18 +78,12 @@ private struct Emitter {
         return sums
     }
 
-    /// Tiles of all axes but the last stand beside the products, or all with the images.
-    private func productShape(rows: [Int]) -> [Int] {
-        plan.isJoint
-            ? [filters.map(\.products).reduce(1, *)] + rows
-            : filters.enumerated().flatMap { $0 < filters.count - 1 ? [$1.products, $1.tiles] : [$1.products] } + rows
-    }
-
-    private var weightShape: [Int] {
-        let matrix = [layer.filters, layer.channels]
-        return plan.isJoint
-            ? [filters.map(\.products).reduce(1, *)] + matrix
-            : filters.enumerated().flatMap { $0 < filters.count - 1 ? [$1.products, 1] : [$1.products] } + matrix
+    /// Matrices for each place among the products. Tiles of all axes but the last stand beside these, or all are rows of the images' matrices; the
+    /// weights' are the same for all tiles.
+    private func shape(ofImages: Bool, matrix: [Int]) -> [Int] {
+        if plan.isJoint { return [filters.map(\.products).reduce(1, *)] + matrix }
+        let apart = filters.dropLast().flatMap { [$0.products, ofImages ? $0.tiles : 1] }
+        return apart + filters.suffix(1).map(\.products) + matrix
     }
 
     /// `[N, C, ...]` to `[products and tiles, N C]`.
