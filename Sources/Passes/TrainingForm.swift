@@ -23,6 +23,7 @@ package enum TrainingForm {
     /// - Throws: naming the pass, node, operator and remedy, where the model cannot be brought into this form.
     package static func of(_ model: Model) throws(PassError) -> Model {
         var copy = model
+        copy.mergeImports()
         try passes.run(&copy)
         return copy
     }
