@@ -112,8 +112,10 @@ let package = Package(
         tests("Daemon", ["Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", system, logging]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["TestSupport", "Tensors", "ONNX", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace", system],
-            linkerSettings: nativeLibraries),
+            dependencies: [
+                "TestSupport", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace", system,
+            ],
+            exclude: ["Zoo"], linkerSettings: nativeLibraries),
     ],
     cxxLanguageStandard: .cxx20)
 
