@@ -14,6 +14,7 @@ package enum TrainingForm {
     package static let passes: PassList = [
         InlineFunctions(),
         RaiseOpset(),
+        LowerClassicOperators(),
         BindInitializers(),
         WidenFloat16(),
         RemoveIdentities(),
