@@ -32,7 +32,7 @@ struct TemplateGuess {
     private(set) var label: String?
     /// One for each input of the model, in order.
     private(set) var inputs: [Input] = []
-    let outputs: [(port: ModelPort, column: String)]
+    private(set) var outputs: [(port: ModelPort, column: String)] = []
     /// Columns that nothing takes, in file order.
     private(set) var leftOver: [String] = []
     /// What the reader of the pipeline should check, in words.

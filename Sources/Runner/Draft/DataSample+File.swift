@@ -1,5 +1,6 @@
 package import Columnar
 package import PipelineConfig
+import Tensors
 
 extension DataSample {
     /// Looks at the first rows of a data file, as scoring would read them. Of CSV the dialect is the first with which the file can be read and has

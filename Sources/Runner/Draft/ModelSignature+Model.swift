@@ -1,3 +1,4 @@
+import Foundation
 package import ONNX
 package import PipelineConfig
 
