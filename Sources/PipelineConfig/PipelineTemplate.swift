@@ -132,7 +132,10 @@ package enum PipelineTemplate {
             return remarks + [Line("    \(name): { value: \(value)\(axis.map { ", batch_axis: \($0)" } ?? "") }", "\(port.text): no column fills it")]
         case .mask(let other): return [Line(comment: "    # \(name), \(port.text): 1 where \(yaml(other)) has a value")]
         case .open:
-            if port.axes.isEmpty { return [Line(comment: "    # \(name): { value: 0 }  \(port.text), which no column can fill: say it")] }
+            if port.axes.isEmpty, port.isTensor {
+                let value = port.isText ? "\"\"" : port.elementType == "bool" ? "true" : "0"
+                return [Line(comment: "    # \(name): { value: \(value) }  \(port.text), which no column can fill: say what it is")]
+            }
             let count = port.width.map { $0 == 1 ? "one column" : "\($0) columns" } ?? "columns"
             let arrays = port.axes.count > 2 || (port.width ?? 0) > 1000 ? ", lists, or arrays of that name in .npz files" : ""
             return [Line(comment: "    # \(name): [a, b]  \(port.text), takes \(count)\(arrays); say which, or a pattern like \"x_*\"")]

@@ -7,7 +7,7 @@ extension ModelSignature {
     package init(_ model: Model) {
         let inspection = model.inspection()
         self.init(inputs: inspection.inputs.map(ModelPort.init), outputs: inspection.outputs.map(ModelPort.init))
-        if model.hasTrees { nanInputs = Set(inputs.filter { ["float", "double"].contains($0.elementType) }.map(\.name)) }
+        nanInputs = ModelFacts(model).nanInputs
         var readers: [String: [Node]] = [:]
         model.graph.forEachNode { node in
             for input in node.inputs { readers[input, default: []].append(node) }
@@ -36,7 +36,9 @@ extension ModelSignature {
 
 extension ModelPort {
     package init(_ port: Inspection.Port) {
-        let axes = (port.dimensions ?? []).map { text in Int(text).map(Axis.fixed) ?? (text == "?" || text.isEmpty ? .open : .named(text)) }
+        // Of a shape that is not stated, a table of rows is supposed.
+        let unstated = port.elementType == nil ? [] : ["?", "?"]
+        let axes = (port.dimensions ?? unstated).map { text in Int(text).map(Axis.fixed) ?? (text == "?" || text.isEmpty ? .open : .named(text)) }
         self.init(name: port.name, elementType: port.elementType ?? port.type, axes: axes)
     }
 }
