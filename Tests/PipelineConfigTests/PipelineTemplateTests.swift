@@ -1,3 +1,4 @@
+import Foundation
 import PipelineConfig
 import TestSupport
 import Testing
