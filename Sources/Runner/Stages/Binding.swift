@@ -9,22 +9,23 @@ extension Schema {
     func inputRules(for model: LoadedModel) -> [String: InputRule] {
         var rules: [String: InputRule] = [:]
         for port in model.session.inputs {
-            rules[port.name] = inputRule(port.name, isFloat: port.elementType?.isFloatingPoint == true, hasTrees: model.hasTrees)
+            rules[port.name] = inputRule(
+                port.name, isFloat: port.elementType?.isFloatingPoint == true, isText: port.elementType == .string, hasTrees: model.hasTrees)
         }
         return rules
     }
 
-    func inputRule(_ name: String, isFloat: Bool, hasTrees: Bool) -> InputRule {
+    func inputRule(_ name: String, isFloat: Bool, isText: Bool = false, hasTrees: Bool) -> InputRule {
         let input = self[input: name]
         var rule = InputRule(columns: input?.columns.map(InputRule.Columns.init), scale: input?.scale)
-        switch input?.missing {
-        case .error: rule.missing = .error
-        case .nan: rule.missing = .nan
-        case .integer(let value): rule.missing = .value(Double(value))
-        case .number(let value): rule.missing = .value(value)
-        case .text(let text): rule.missing = .text(text)
-        case nil: rule.missing = hasTrees && isFloat ? .nan : .error
+        let forAll = missing.flatMap { $0.fits(isFloat: isFloat, isText: isText) ? $0 : nil }
+        rule.missing = (input?.missing ?? forAll).map(InputRule.Missing.init) ?? (hasTrees && isFloat ? .nan : .error)
+        switch input?.booleans {
+        case .words(let no, let yes): rule.booleans = .words(no: no, yes: yes)
+        case .text: rule.booleans = .text
+        case nil: break
         }
+        rule.times = (input?.times).flatMap { TimeText(rawValue: $0.rawValue) }
         return rule
     }
 
@@ -47,6 +48,30 @@ extension Schema {
         text.nullWords = dialect.nullWords
         text.decimalPoint = dialect.decimal
         return text
+    }
+}
+
+extension Missing {
+    /// Whether what is said for all inputs is meant for one of this kind.
+    fileprivate func fits(isFloat: Bool, isText: Bool) -> Bool {
+        switch self {
+        case .error: true
+        case .nan: isFloat
+        case .integer, .number: !isText
+        case .text: isText
+        }
+    }
+}
+
+extension InputRule.Missing {
+    init(_ missing: Missing) {
+        switch missing {
+        case .error: self = .error
+        case .nan: self = .nan
+        case .integer(let value): self = .value(Double(value))
+        case .number(let value): self = .value(value)
+        case .text(let text): self = .text(text)
+        }
     }
 }
 
