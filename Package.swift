@@ -102,7 +102,7 @@ let package = Package(
             "Autodiff", ["ConformanceSupport", "Passes", "ONNX", "Engine", "Tensors"], exclude: ["Golden", "conformance-exceptions.txt"]),
         tests(
             "Training", ["Autodiff", "Passes", "ONNX", "Engine", "Columnar", "Tensors"], exclude: ["Fixtures", "make-fixtures.py"]),
-        tests("Columnar", ["Tensors"], exclude: ["Fixtures", "make-fixtures.py"]),
+        tests("Columnar", ["CArrow", "Tensors"], exclude: ["Fixtures", "Frames", "make-fixtures.py", "make-frames.py"]),
         tests("Mounts", []),
         tests("Watcher", [system, logging], exclude: ["Traces"]),
         tests("Landing", [system]),
