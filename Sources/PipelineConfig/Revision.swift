@@ -82,6 +82,8 @@ struct CanonicalForm {
         case nil: break
         }
         if let times = input.times { add("schema.inputs.times", [input.name, times.rawValue]) }
+        if let value = input.value { add("schema.inputs.value", [input.name] + value.flatMap { [$0.isText ? "text" : "plain", $0.text] }) }
+        if let axis = input.batchAxis, axis != 0 { add("schema.inputs.batch_axis", [input.name, String(axis)]) }
     }
 
     mutating func add(_ key: String, _ missing: Missing?, of input: [String] = []) {
@@ -93,8 +95,6 @@ struct CanonicalForm {
         case .text(let value): add(key, input + ["text", value])
         case nil: break
         }
-        if let value = input.value { add("schema.inputs.value", [input.name] + value.flatMap { [$0.isText ? "text" : "plain", $0.text] }) }
-        if let axis = input.batchAxis, axis != 0 { add("schema.inputs.batch_axis", [input.name, String(axis)]) }
     }
 
     mutating func add(_ dialect: Dialect) {
