@@ -82,6 +82,14 @@ struct CanonicalForm {
         case .text(let value): add("schema.inputs.missing", [input.name, "text", value])
         case nil: break
         }
+        switch input.pad {
+        case .integer(let value): add("schema.inputs.pad", [input.name, "integer", value.description])
+        case .number(let value): add("schema.inputs.pad", [input.name, "number", value.description])
+        case .text(let value): add("schema.inputs.pad", [input.name, "text", value])
+        case nil: break
+        }
+        add("schema.inputs.mask", input.mask.map { [input.name, $0] } ?? [])
+        add("schema.inputs.length", input.length.map { [input.name, $0.description] } ?? [])
     }
 
     mutating func add(_ dialect: Dialect) {

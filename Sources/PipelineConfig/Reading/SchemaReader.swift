@@ -17,6 +17,7 @@ struct SchemaReader {
         }
         let inputs = (section.namedValues("inputs", what: "model inputs with their columns, like pixels: \"pixel_*\"") ?? [])
             .compactMap { input($0, section) }
+        PaddingReader.check(inputs, section)
         checkNoFeatures(label.map(\.names) ?? [], "label", inputs, section)
         checkNoFeatures(weight.map { [$0] } ?? [], "weight", inputs, section)
         if let weight, label?.names.contains(weight) == true {
@@ -55,10 +56,11 @@ struct SchemaReader {
         guard case .mapping = entry.value.content else {
             return columns(entry.value, path, schema.reading).map { InputSchema(name: entry.key, columns: $0) }
         }
-        guard let section = Section(entry.value, path, keys: ["columns", "scale", "missing"], in: schema.reading) else { return nil }
+        guard let section = Section(entry.value, path, keys: ["columns", "scale", "missing"] + PaddingReader.keys, in: schema.reading) else { return nil }
+        let padding = PaddingReader(section, input: entry.key)
         return InputSchema(
             name: entry.key, columns: section.node("columns").flatMap { columns($0, section.path(of: "columns"), schema.reading) },
-            scale: scale(section), missing: missing(section))
+            scale: scale(section), missing: missing(section), pad: padding.pad, mask: padding.mask, length: padding.length)
     }
 
     private func columns(_ node: Node, _ path: String, _ reading: Reading) -> ColumnSelector? {

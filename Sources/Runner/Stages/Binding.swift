@@ -25,6 +25,14 @@ extension Schema {
         case .text(let text): rule.missing = .text(text)
         case nil: rule.missing = hasTrees && isFloat ? .nan : .error
         }
+        switch input?.pad {
+        case .integer(let value): rule.pad = .integer(value)
+        case .number(let value): rule.pad = .number(value)
+        case .text(let text): rule.pad = .text(text)
+        case nil: break
+        }
+        rule.mask = input?.mask
+        rule.length = input?.length
         return rule
     }
 

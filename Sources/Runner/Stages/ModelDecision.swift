@@ -101,6 +101,7 @@ struct ModelDecision {
         }
         let inputs = session.inputs.map(\.name)
         for named in spec.schema.inputs where !inputs.contains(named.name) { throw refuse("input", named.name, inputs) }
+        for mask in spec.schema.inputs.compactMap(\.mask) where !inputs.contains(mask) { throw refuse("input", mask, inputs) }
         let outputs = session.outputs.map(\.name)
         for case .forward(let stage) in spec.stages {
             for mapping in stage.outputs ?? [] where !outputs.contains(mapping.output) { throw refuse("output", mapping.output, outputs) }

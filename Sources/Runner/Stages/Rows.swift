@@ -10,6 +10,7 @@ struct Rows {
     /// Nil where an input has open axes behind the batch, whose extents only the columns tell.
     private let bound: BoundSession?
     private let session: Session
+    private let grouped: GroupedRows
     private let file: String
 
     var keptFields: [Field] { batches.keptFields }
@@ -25,6 +26,7 @@ struct Rows {
         file = input.path
         var ports: [InputPort] = []
         for port in session.inputs { ports.append(try Self.port(port, input.path)) }
+        grouped = GroupedRows(outputs: session.outputs.map { GroupedRows.Output($0) })
         let isOpen = ports.contains { $0.dimensions.dropFirst().contains { $0 == nil } }
         var memory: [String: TensorBuffer] = [:]
         let batchRows: Int
@@ -52,14 +54,15 @@ struct Rows {
             options.dialect = schema.textDialect
             batches = try openInputs(
                 path: input.path, options: options, ports: ports, rules: schema.inputRules(for: model), schema: schema.tableRule,
-                batchRows: batchRows, memory: memory, pinned: pinned)
+                batchRows: batchRows, memory: memory, pinned: pinned,
+                lists: ListLimits(places: isOpen && wanted == nil ? Self.batchPlaces : nil, mixesLengths: grouped.mayMixLengths(of: ports)))
         } catch {
             throw Failure(reading: error, file: input.path)
         }
     }
 
     /// The next rows and what the model makes of them, in the order of its outputs; nil after the last row.
-    func next(_ interruption: Interruption, _ phases: inout Phases) throws(Failure) -> (batch: InputBatch, outputs: [EngineValue])? {
+    func next(_ interruption: Interruption, _ phases: inout Phases) throws(Failure) -> (batch: InputBatch, outputs: [OutputValue])? {
         try interruption.check()
         let batch: InputBatch?
         do throws(ColumnarError) {
@@ -68,26 +71,43 @@ struct Rows {
             throw Failure(reading: error, file: file)
         }
         guard let batch else { return nil }
-        do throws(EngineError) {
-            return (batch, try phases.time("run") { () throws(EngineError) in try run(batch, interruption) })
-        } catch {
+        let runs = batch.groups.isEmpty ? [(rows: Array(0..<batch.rowCount), tensors: batch.tensors)] : batch.groups.map { ($0.rows, $0.tensors) }
+        var results: [[EngineValue]] = []
+        for (rows, tensors) in runs {
             try interruption.check()
-            throw Failure(
-                .badInput, what: "rows \(batch.firstRow) to \(batch.firstRow + batch.rowCount - 1): \(error)", place: file,
-                remedy: "Look at those rows; if they are right, the model is not.")
+            do throws(EngineError) {
+                results.append(try phases.time("run") { () throws(EngineError) in try run(tensors, rows: rows.count, interruption) })
+            } catch {
+                try interruption.check()
+                let numbers = (rows.min() ?? 0, rows.max() ?? 0)
+                let which = numbers.1 - numbers.0 == rows.count - 1 ? "rows" : "\(rows.count) of the rows"
+                throw Failure(
+                    .badInput, what: "\(which) \(batch.firstRow + numbers.0) to \(batch.firstRow + numbers.1): \(error)", place: file,
+                    remedy: "Look at those rows; if they are right, the model is not.")
+            }
+        }
+        do throws(ColumnarError) {
+            if !batch.groups.isEmpty { return (batch, try grouped.merged(results, batch, listAxes: batches.listAxes.names)) }
+            var outputs: [OutputValue] = []
+            for (output, value) in zip(grouped.outputs, results[0]) { outputs.append(try OutputValue(output.name, value)) }
+            return (batch, outputs)
+        } catch {
+            throw Failure(writing: error, file: file)
         }
     }
 
-    private func run(_ batch: InputBatch, _ interruption: Interruption) throws(EngineError) -> [EngineValue] {
+    private func run(_ tensors: [String: Tensor], rows: Int, _ interruption: Interruption) throws(EngineError) -> [EngineValue] {
         guard let bound else {
-            return try session.run(
-                batch.tensors.map { (name: $0.key, value: EngineValue.tensor($0.value)) }, cancellation: interruption.engine)
+            return try session.run(tensors.map { (name: $0.key, value: EngineValue.tensor($0.value)) }, cancellation: interruption.engine)
         }
         for (position, input) in bound.plan.inputs.enumerated() where input.elementType == .string {
-            bound.setStrings(batch.tensors[input.name]?.strings ?? [], position)
+            bound.setStrings(tensors[input.name]?.strings ?? [], position)
         }
-        return try bound.run(rows: batch.rowCount, cancellation: interruption.engine)
+        return try bound.run(rows: rows, cancellation: interruption.engine)
     }
+
+    /// The most places along open axes in one run: 16 rows of 512 tokens. What a model keeps of each may be a thousand times as much.
+    private static let batchPlaces = 8192
 
     /// About half a mebibyte of input a batch: with what the model makes of it it stays in the caches, and it amortizes the calls. Rows that are
     /// large go together as far as 4 MiB reach, up to 32. A small file is not given room for more rows than it can well have, since touching
@@ -109,7 +129,7 @@ struct Rows {
                 .badModel, what: "model input '\(port.name)' is \(port.kind), which rows of a table cannot fill", place: file,
                 remedy: "Export the model with tensor inputs.")
         }
-        return InputPort(name: port.name, elementType: type, dimensions: dimensions.map(\.extent))
+        return InputPort(name: port.name, elementType: type, dimensions: dimensions.map(\.extent), symbols: dimensions.map(\.symbol))
     }
 }
 
