@@ -108,7 +108,7 @@ let package = Package(
         tests("Landing", [system]),
         tests("Ledger", [grdb]),
         tests("PipelineConfig", []),
-        tests("Runner", ["Tensors", "ONNX", "Autodiff", "Training", "Landing", "PipelineConfig", system]),
+        tests("Runner", ["Tensors", "ONNX", "Engine", "Columnar", "Autodiff", "Training", "Landing", "PipelineConfig", system]),
         tests("Daemon", ["Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", system, logging]),
         .testTarget(
             name: "EndToEndTests",

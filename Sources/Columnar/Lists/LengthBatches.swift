@@ -59,13 +59,15 @@ final class LengthBatches {
         let input = plan.inputs[index]
         for row in rows {
             let own = lists.extents(row)
-            let shape: [Int]
+            var shape: [Int]
             if own.count == input.axes.count { shape = Array(own) } else {
                 guard let made = input.port.rowShape(width: own.first ?? 0) else {
                     throw place.error(row: row, column: 0, "\(Self.words(own)), which does not fit the shape \(input.port.description)")
                 }
                 shape = made
             }
+            // Of what lies in no list there is nothing to tell.
+            for axis in shape.indices where shape[..<axis].contains(0) { shape[axis] = input.axes[axis].extent ?? shape[axis] }
             try check(shape, row: row, index, place)
             let count = lists.starts[row + 1] - lists.starts[row]
             elementCount += count
