@@ -41,7 +41,7 @@ package struct InputSchema: Sendable, Equatable, Codable {
     package let columns: ColumnSelector?
     /// Multiplies every value; nil: as it is.
     package let scale: Double?
-    /// nil: `nan` for the float inputs of tree models, `error` otherwise.
+    /// nil: `nan` for the float inputs that the model itself looks for missing values in, `error` otherwise.
     package let missing: Missing?
     /// What fills up the lists of rows that are shorter than others; nil: all rows are of one length.
     package let pad: Pad?
@@ -49,10 +49,15 @@ package struct InputSchema: Sendable, Equatable, Codable {
     package let mask: String?
     /// The length that every row is filled up to; nil: as long as the longest row that it shares a run with.
     package let length: Int?
+    /// The same in every row and every run, where no column fills the input: one element for all of it, or each element of a row. nil: columns
+    /// fill it.
+    package let value: [InputValue]?
+    /// The axis on which the model takes the rows; nil: the first.
+    package let batchAxis: Int?
 
     package init(
         name: String, columns: ColumnSelector? = nil, scale: Double? = nil, missing: Missing? = nil, pad: Pad? = nil, mask: String? = nil,
-        length: Int? = nil
+        length: Int? = nil, value: [InputValue]? = nil, batchAxis: Int? = nil
     ) {
         self.name = name
         self.columns = columns
@@ -61,6 +66,8 @@ package struct InputSchema: Sendable, Equatable, Codable {
         self.pad = pad
         self.mask = mask
         self.length = length
+        self.value = value
+        self.batchAxis = batchAxis
     }
 }
 

@@ -8,12 +8,15 @@ package struct InputPort: Hashable, Sendable {
     package let dimensions: [Int?]
     /// The names of the axes that are dynamic, where the model gives them names: axes of one name have one extent.
     package let symbols: [String?]
+    /// Whether the model states no shape: rows of an array then keep theirs, and columns make `[N, columns]`.
+    package let isUnranked: Bool
 
-    package init(name: String, elementType: ElementType, dimensions: [Int?], symbols: [String?] = []) {
+    package init(name: String, elementType: ElementType, dimensions: [Int?], symbols: [String?] = [], isUnranked: Bool = false) {
         self.name = name
         self.elementType = elementType
         self.dimensions = dimensions
         self.symbols = symbols.isEmpty ? dimensions.map { _ in nil } : symbols
+        self.isUnranked = isUnranked
     }
 
     /// Elements of one row where every axis behind the batch is fixed.

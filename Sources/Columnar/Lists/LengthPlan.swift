@@ -48,6 +48,9 @@ struct LengthPlan {
                 axes.append(Axis(number: next, extent: extent, name: name))
                 next += 1
             }
+            if case .block(let shape) = source, shape.count != axes.count {
+                throw .badRule("the model does not state the shape of its input \"\(port.name)\", beside which nothing can be filled up: leave `pad`, `mask` and `length` out")
+            }
             let isMask = given.contains { $0.rule.mask == port.name }
             inputs.append(
                 Input(port: port, rule: rule, source: source, axes: axes, pad: try Self.pad(port, rule, isMask: isMask), follows: axes.map { $0.extent == nil }))

@@ -46,6 +46,9 @@ struct PaddingReader {
                 let path = "\(key).\(part)"
                 schema.reading.problems.add(.badValue, schema.reading.positions[path], path, fault, remedy)
             }
+            if mask.value != nil {
+                refuse("value", "\(name.clipped) is the mask of \(input.name.clipped), and no mask is the same in every row", "remove it here, or `mask` there")
+            }
             if mask.mask != nil { refuse("mask", "\(name.clipped) is the mask of \(input.name.clipped) and has none itself", "remove it") }
             switch mask.pad {
             case .integer(0), .number(0), nil: break

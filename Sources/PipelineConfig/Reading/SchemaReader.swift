@@ -56,11 +56,13 @@ struct SchemaReader {
         guard case .mapping = entry.value.content else {
             return columns(entry.value, path, schema.reading).map { InputSchema(name: entry.key, columns: $0) }
         }
-        guard let section = Section(entry.value, path, keys: ["columns", "scale", "missing"] + PaddingReader.keys, in: schema.reading) else { return nil }
+        let keys = ["columns", "scale", "missing"] + PaddingReader.keys
+        guard let section = Section(entry.value, path, keys: keys + ["value", "batch_axis"], in: schema.reading) else { return nil }
         let padding = PaddingReader(section, input: entry.key)
         return InputSchema(
             name: entry.key, columns: section.node("columns").flatMap { columns($0, section.path(of: "columns"), schema.reading) },
-            scale: scale(section), missing: missing(section), pad: padding.pad, mask: padding.mask, length: padding.length)
+            scale: scale(section), missing: missing(section), pad: padding.pad, mask: padding.mask, length: padding.length,
+            value: section.inputValue("value", without: keys), batchAxis: section.batchAxis)
     }
 
     private func columns(_ node: Node, _ path: String, _ reading: Reading) -> ColumnSelector? {
