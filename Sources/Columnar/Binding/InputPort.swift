@@ -61,7 +61,7 @@ package struct InputRule: Hashable, Sendable {
         case nan
         /// In the column's own units, before `scale` and `offset`.
         case value(Double)
-        /// For inputs of strings; an empty cell of CSV counts as not there then.
+        /// For inputs of strings.
         case text(String)
     }
 
@@ -88,9 +88,14 @@ package struct InputRule: Hashable, Sendable {
         case text(String)
     }
 
+    /// How booleans are spelled where they meet text; `nil`: where that matters, it is asked for.
+    package var booleans: BooleanText?
+    /// What an input of text gets for dates and times; `nil`: it is asked for.
+    package var times: TimeText?
+
     package init(
         columns: Columns? = nil, scale: Double? = nil, offset: Double? = nil, missing: Missing = .error, refusesNonFinite: Bool = false,
-        pad: Pad? = nil, mask: String? = nil, length: Int? = nil
+        pad: Pad? = nil, mask: String? = nil, length: Int? = nil, booleans: BooleanText? = nil, times: TimeText? = nil
     ) {
         self.columns = columns
         self.scale = scale
@@ -100,6 +105,8 @@ package struct InputRule: Hashable, Sendable {
         self.pad = pad
         self.mask = mask
         self.length = length
+        self.booleans = booleans
+        self.times = times
     }
 }
 

@@ -122,7 +122,7 @@ struct Rows {
         if isClear, let outputs, !outputs.contains(where: { $0.tensor?.shape.dimensions.dropFirst().contains(rows) ?? false }) { return nil }
         let problems: [AdmissionProblem]
         do throws(EngineError) {
-            problems = try RowEvidence(admission: admission, run: run).problems(tensors, cancellation: interruption.engine)
+            problems = try RowEvidence(admission: admission, run: run).find(tensors, cancellation: interruption.engine).problems
         } catch {
             // A model that runs on no other number of rows shows nothing.
             problems = []
