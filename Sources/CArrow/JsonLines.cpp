@@ -10,7 +10,7 @@ namespace {
 /// A file with more keys than this is no table.
 constexpr size_t kMostKeys = 100'000;
 
-/// The lines of a block that are not blank, in order.
+/// The lines of a block that are not blank, in order. A line may have several objects, as where lines end in a carriage return alone.
 class Lines {
  public:
   explicit Lines(const arrow::Buffer &block)
@@ -42,7 +42,10 @@ class JsonLinesSource final : public TextSource {
     Lines lines(*block_);
     std::string_view line;
     int64_t rows = 0;
-    for (; lines.Next(&line); ++rows) ARROW_RETURN_NOT_OK(TakeLine(line, rows));
+    while (lines.Next(&line)) {
+      JsonScanner scanner(line);
+      while (!scanner.AtEnd()) ARROW_RETURN_NOT_OK(TakeObject(&scanner, rows++));
+    }
     block_.reset();
     rows_before_ += rows;
     arrow::ArrayVector arrays;
@@ -76,10 +79,10 @@ class JsonLinesSource final : public TextSource {
     Lines lines(*block_);
     std::string_view line;
     while (lines.Next(&line)) {
-      const int64_t row = ++observed_rows_;
       JsonScanner scanner(line);
-      if (!NoteLine(&scanner, row)) {
-        place.row = row;
+      while (!scanner.AtEnd()) {
+        if (NoteObject(&scanner, ++observed_rows_)) continue;
+        place.row = observed_rows_;
         return arrow::Status::Invalid(scanner.failure);
       }
     }
@@ -131,13 +134,13 @@ class JsonLinesSource final : public TextSource {
     WantedKey *key;
   };
 
-  bool NoteLine(JsonScanner *scanner, int64_t row) {
+  bool NoteObject(JsonScanner *scanner, int64_t row) {
     if (!scanner->Open()) return false;
     bool has_more = false;
     size_t next = 0;
     for (bool is_first = true;; is_first = false) {
       if (!scanner->Element('}', is_first, &has_more)) return false;
-      if (!has_more) break;
+      if (!has_more) return true;
       std::string_view key;
       if (!scanner->Key(&key)) return false;
       size_t at = next;
@@ -153,7 +156,7 @@ class JsonLinesSource final : public TextSource {
         at = found->second;
       }
       if (keys_[at].last_row == row) {
-        scanner->failure = "a key stands twice in the line";
+        scanner->failure = "a key stands twice in an object";
         return false;
       }
       keys_[at].last_row = row;
@@ -161,13 +164,10 @@ class JsonLinesSource final : public TextSource {
       JsonToken token;
       if (!scanner->Next(&token) || !keys_[at].shape.Note(scanner, token)) return false;
     }
-    if (scanner->AtEnd()) return true;
-    scanner->failure = "something follows the line's object";
-    return false;
   }
 
-  arrow::Status TakeLine(std::string_view line, int64_t row) {
-    JsonScanner scanner(line);
+  arrow::Status TakeObject(JsonScanner *reader, int64_t row) {
+    JsonScanner &scanner = *reader;
     bool has_more = scanner.Open();
     size_t place_in_line = 0, taken = 0;
     for (bool is_first = true; scanner.failure == nullptr; is_first = false) {
@@ -182,7 +182,7 @@ class JsonLinesSource final : public TextSource {
         continue;
       }
       if (key->last_row == row) {
-        scanner.failure = "a key stands twice in the line";
+        scanner.failure = "a key stands twice in an object";
         break;
       }
       key->last_row = row;
@@ -199,7 +199,6 @@ class JsonLinesSource final : public TextSource {
         }
       }
     }
-    if (scanner.failure == nullptr && !scanner.AtEnd()) scanner.failure = "something follows the line's object";
     if (scanner.failure != nullptr) {
       place.row = rows_before_ + row + 1;
       return arrow::Status::Invalid(scanner.failure);

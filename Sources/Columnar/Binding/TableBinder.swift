@@ -223,11 +223,24 @@ package final class TableBinder: InputBatches {
         var keptColumns: [Column] = []
         for kept in kept {
             let column = batch.columns[kept.position]
-            keptColumns.append(try kept.cast.map { format throws(ColumnarError) in try column.cast(to: format, file: reader.file) } ?? column)
+            keptColumns.append(try kept.cast.map { format throws(ColumnarError) in try asKept(column, format) } ?? column)
         }
         position = 0
         return (batch, all, lists, keptColumns)
     }
+
+    /// A kept column as the type that is asked for; text is read as the text of a CSV file is.
+    private func asKept(_ column: Column, _ format: String) throws(ColumnarError) -> Column {
+        guard column.field.type.isString, format != "u" else { return try column.cast(to: format, file: reader.file) }
+        do throws(ColumnarError) {
+            return try column.parsed(as: format, nullWords: reader.nullWords, file: reader.file)
+        } catch .badValue(var location, let reason) {
+            location.row = location.row.map { reader.firstRowNumber + rowsBefore + $0 - 1 }
+            throw .badValue(location, reason: reason + Self.keptRemedy)
+        }
+    }
+
+    private static let keptRemedy = ": the kept column's type can be given in the pipeline's schema.types"
 
     /// An error at a column says which input wanted it.
     private func read() throws(ColumnarError) -> RecordBatch? {
@@ -236,7 +249,7 @@ package final class TableBinder: InputBatches {
         } catch .badValue(var location, let reason) {
             guard let column = location.column else { throw .badValue(location, reason: reason) }
             guard let index = bindings.firstIndex(where: { boundColumns[$0.port.name]?.contains(column) ?? false }) else {
-                throw .badValue(location, reason: "\(reason): the kept column's type can be given in the pipeline's schema.types")
+                throw .badValue(location, reason: reason + Self.keptRemedy)
             }
             location.input = bindings[index].port.name
             // A value that is missing in a row before it comes first, as in formats whose values have types.

@@ -60,7 +60,7 @@ final class TargetColumns {
                 InputPort(name: Self.labelPort, elementType: isNamed ? .string : target.elementType, dimensions: [nil] + target.rowShape))
             rules[Self.labelPort] = InputRule(
                 columns: label, missing: .refused, refusesNonFinite: !isNamed && target.elementType != .int64,
-                booleans: Self.booleans(among: data.classes ?? []), times: .text)
+                booleans: isNamed ? Self.booleans(among: data.classes ?? []) : nil, times: .text)
         }
         if let weight = data.weight {
             ports.append(InputPort(name: Self.weightPort, elementType: .float32, dimensions: [nil]))
