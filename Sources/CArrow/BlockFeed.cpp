@@ -40,8 +40,6 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> BlockFeed::Next(bool *last) {
     if (!started_ && end_ > 0) {
       started_ = true;
       const uint8_t *head = buffer_->data();
-      if (end_ >= 2 && ((head[0] == 0xff && head[1] == 0xfe) || (head[0] == 0xfe && head[1] == 0xff)))
-        return arrow::Status::Invalid("UTF-16 text: convert it to UTF-8");
       if (std::memchr(head, 0, static_cast<size_t>(std::min<int64_t>(end_, 4096))) != nullptr)
         return arrow::Status::Invalid("zero bytes: this is not UTF-8 text");
       if (end_ >= 3 && head[0] == 0xef && head[1] == 0xbb && head[2] == 0xbf) {

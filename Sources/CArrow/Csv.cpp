@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "BlockFeed.h"
+#include "CsvChecks.h"
 
 namespace carrow {
 namespace {
@@ -15,11 +16,15 @@ namespace csv = arrow::csv;
 
 class CsvSource final : public TextSource {
  public:
-  explicit CsvSource(const CArrowReadOptions &options) : has_header_(options.has_header) {
+  explicit CsvSource(const CArrowReadOptions &options)
+      : has_header_(options.has_header), is_header_sure_(options.is_header_sure), escape_(options.escape) {
     parse_.delimiter = options.delimiter;
     parse_.quoting = options.quote != 0;
     parse_.quote_char = options.quote != 0 ? options.quote : '"';
-    parse_.newlines_in_values = options.quote != 0;
+    // With quotes, `TextStream` has already written an escaped quote as a doubled one.
+    parse_.escaping = options.quote == 0 && options.escape != 0;
+    if (parse_.escaping) parse_.escape_char = options.escape;
+    parse_.newlines_in_values = options.quote != 0 || parse_.escaping;
     convert_ = csv::ConvertOptions::Defaults();
     convert_.decimal_point = options.decimal_point;
     if (options.null_words != nullptr)
@@ -31,7 +36,7 @@ class CsvSource final : public TextSource {
   arrow::Status Open(const CArrowReadOptions &options, const std::shared_ptr<DescriptorFile> &file) {
     ARROW_RETURN_NOT_OK(parse_.Validate());
     ARROW_RETURN_NOT_OK(convert_.Validate());
-    ARROW_ASSIGN_OR_RAISE(auto stream, TextStream(file, options.compression));
+    ARROW_ASSIGN_OR_RAISE(auto stream, TextStream(options, file));
     ARROW_ASSIGN_OR_RAISE(const int64_t size, file->GetSize());
     feed_ = std::make_unique<BlockFeed>(std::move(stream), csv::MakeChunker(parse_), options.block_bytes,
                                         options.row_bytes_limit, options.compression == CARROW_UNCOMPRESSED ? size : 0);
@@ -44,6 +49,7 @@ class CsvSource final : public TextSource {
     }
     column_count_ = static_cast<int32_t>(names.size());
     ARROW_RETURN_NOT_OK(ParseMore());
+    has_no_rows_ = !parser_;
     std::vector<std::string_view> cells(names.size());
     if (parser_) {
       size_t column = 0;
@@ -80,6 +86,8 @@ class CsvSource final : public TextSource {
     return arrow::RecordBatch::Make(schema_, rows, std::move(arrays));
   }
 
+  bool HasNoRows() const override { return has_no_rows_; }
+
  private:
   /// Takes the row number out of Arrow's text ("Row #12: ...") and into `place`.
   arrow::Status Located(const arrow::Status &status) {
@@ -103,7 +111,18 @@ class CsvSource final : public TextSource {
     }
     block_ = block.MoveValueUnsafe();
     rest_ = std::string_view(reinterpret_cast<const char *>(block_->data()), static_cast<size_t>(block_->size()));
-    return arrow::Status::OK();
+    return parse_.quoting ? CheckQuotes() : arrow::Status::OK();
+  }
+
+  /// Text after a closing quote belongs to no rule of CSV: most often a quote inside the cell was escaped.
+  arrow::Status CheckQuotes() {
+    const size_t at = FindTextAfterQuote(rest_, parse_.quote_char, parse_.delimiter);
+    if (at == std::string_view::npos) return arrow::Status::OK();
+    place.row = next_row_ + RowsBefore(rest_, at, parse_.quote_char, parse_.delimiter);
+    const char *remedy = escape_ != 0 ? "write a quote inside a cell after schema.dialect.escape, or double it"
+                                      : "where quotes inside cells are written \\\", as Spark does, set schema.dialect.escape to \"\\\\\"; "
+                                        "otherwise double them";
+    return arrow::Status::Invalid("a quoted cell goes on after its closing quote: ", remedy);
   }
 
   arrow::Status ReadNames(std::vector<std::string> *names) {
@@ -119,6 +138,12 @@ class CsvSource final : public TextSource {
                                    : "f" + std::to_string(names->size()));
       return arrow::Status::OK();
     }));
+    if (has_header_ && !is_header_sure_ && IsRowOfNumbers(*names, convert_.null_values, convert_.decimal_point)) {
+      place.row = 1;
+      return arrow::Status::Invalid(
+          "its first row holds nothing but numbers: say whether it is a header, with schema.dialect.header: true, or data, with header: false "
+          "or the names of the columns");
+    }
     if (!given_names_.empty()) {
       place.row = 1;
       if (given_names_.size() != names->size())
@@ -180,7 +205,9 @@ class CsvSource final : public TextSource {
     return arrow::utf8();
   }
 
-  const bool has_header_;
+  const bool has_header_, is_header_sure_;
+  const char escape_;
+  bool has_no_rows_ = false;
   std::vector<std::string> given_names_;
   csv::ParseOptions parse_ = csv::ParseOptions::Defaults();
   csv::ConvertOptions convert_;

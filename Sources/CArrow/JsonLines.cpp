@@ -1,6 +1,7 @@
 #include <arrow/json/options.h>
 #include <arrow/json/reader.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -31,21 +32,30 @@ std::shared_ptr<arrow::DataType> KeepText(const std::shared_ptr<arrow::DataType>
 class JsonLinesSource final : public TextSource {
  public:
   arrow::Status Open(const CArrowReadOptions &options, const std::shared_ptr<DescriptorFile> &file) {
-    ARROW_ASSIGN_OR_RAISE(auto stream, TextStream(file, options.compression));
+    ARROW_ASSIGN_OR_RAISE(auto stream, TextStream(options, file));
     ARROW_ASSIGN_OR_RAISE(const int64_t size, file->GetSize());
     feed_ = std::make_unique<BlockFeed>(std::move(stream), std::make_unique<arrow::Chunker>(arrow::MakeNewlineBoundaryFinder()), options.block_bytes,
                                         options.row_bytes_limit, options.compression == CARROW_UNCOMPRESSED ? size : 0);
     ARROW_RETURN_NOT_OK(Refill());
-    if (!block_) return arrow::Status::Invalid("no rows");
+    if (!block_) {
+      // Spark writes a part without rows as a file without bytes.
+      has_no_rows_ = true;
+      Found({});
+      return arrow::Status::OK();
+    }
+    ARROW_RETURN_NOT_OK(RefuseArray());
     auto parse = json::ParseOptions::Defaults();
     auto inferred = json::ParseOne(parse, block_);
     if (!inferred.ok()) return Locate(parse, inferred.status());
     arrow::FieldVector fields;
     for (const auto &field : inferred.ValueUnsafe()->schema()->fields())
       fields.push_back(field->WithType(KeepText(field->type())));
+    ARROW_RETURN_NOT_OK(RefuseDocument(fields, inferred.ValueUnsafe()->num_rows()));
     Found(std::move(fields));
     return arrow::Status::OK();
   }
+
+  bool HasNoRows() const override { return has_no_rows_; }
 
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next() override {
     if (!block_ && !last_) ARROW_RETURN_NOT_OK(Refill());
@@ -62,6 +72,41 @@ class JsonLinesSource final : public TextSource {
   }
 
  private:
+  /// A document of one array, as `JSON.stringify(rows)` and pandas' to_json(orient="records") write it.
+  arrow::Status RefuseArray() {
+    const std::string_view text(reinterpret_cast<const char *>(block_->data()), static_cast<size_t>(block_->size()));
+    const size_t at = text.find_first_not_of(" \t\r\n");
+    if (at == std::string_view::npos || text[at] != '[') return arrow::Status::OK();
+    place.row = 1;
+    return arrow::Status::Invalid(
+        "a JSON array: write one object a line, as pandas does with orient=\"records\", lines=True and jq with -c '.[]'");
+  }
+
+  /// A document of columns: {"a":{"0":1,"1":2},"b":{"0":3,"1":4}}, as pandas' to_json() writes it, or its "split" and "table" forms.
+  arrow::Status RefuseDocument(const arrow::FieldVector &fields, int64_t rows) {
+    if (rows != 1 || fields.empty()) return arrow::Status::OK();
+    const auto has = [&](const char *name) {
+      return std::any_of(fields.begin(), fields.end(), [&](const auto &field) { return field->name() == name; });
+    };
+    bool is_document = (has("data") && has("columns") && has("index")) || (has("data") && has("schema") && fields.size() == 2);
+    if (!is_document) {
+      is_document = std::all_of(fields.begin(), fields.end(), [&](const auto &field) {
+        if (field->type()->id() != arrow::Type::STRUCT || field->type()->num_fields() != fields[0]->type()->num_fields()) return false;
+        // Keys that are not the numbers of rows may be those of a nested value.
+        for (int i = 0; i < field->type()->num_fields(); ++i) {
+          const std::string &key = field->type()->field(i)->name();
+          if (key != fields[0]->type()->field(i)->name() || key.empty()) return false;
+          if (key.find_first_not_of("0123456789") != std::string::npos) return false;
+        }
+        return field->type()->num_fields() > 0;
+      });
+    }
+    if (!is_document) return arrow::Status::OK();
+    place.row = 1;
+    return arrow::Status::Invalid(
+        "one JSON object of whole columns: write one object a line, as pandas does with to_json(orient=\"records\", lines=True)");
+  }
+
   /// The next block that is not blank, or none at the end.
   arrow::Status Refill() {
     do {
@@ -113,6 +158,7 @@ class JsonLinesSource final : public TextSource {
   }
 
   int64_t rows_before_ = 0;
+  bool has_no_rows_ = false;
 };
 
 }  // namespace

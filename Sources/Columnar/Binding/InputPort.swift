@@ -146,6 +146,13 @@ package struct InputBatch: Sendable {
     package let rowCount: Int
     /// The first row's number in the file, as errors count rows.
     package let firstRow: Int
+
+    package init(tensors: [String: Tensor], kept: RecordBatch, rowCount: Int, firstRow: Int) {
+        self.tensors = tensors
+        self.kept = kept
+        self.rowCount = rowCount
+        self.firstRow = firstRow
+    }
 }
 
 /// Rows of one file, batch by batch, whatever its format.
@@ -156,6 +163,15 @@ package protocol InputBatches: AnyObject {
     var columnsInFileOrder: [String: [String]] { get }
     /// The kept columns, for the output's schema.
     var keptFields: [Field] { get }
-    /// `nil` after the last row; a file without rows throws `noRows` instead.
+    /// The types of kept columns of text, as `KeptTyping` has them, once there were rows.
+    var foundTypes: [String: String] { get }
+    /// Why `next` threw, where the file may be read again with another type for that column.
+    var misfit: KeptMisfit? { get }
+    /// `nil` after the last row, of which there may be none.
     func next() throws(ColumnarError) -> InputBatch?
+}
+
+extension InputBatches {
+    package var foundTypes: [String: String] { [:] }
+    package var misfit: KeptMisfit? { nil }
 }

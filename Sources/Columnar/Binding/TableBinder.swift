@@ -12,12 +12,15 @@ package import Tensors
 ///
 /// An input of shape `[N, a, b]` takes a*b columns, row-major. Only the columns that are needed are read. In text files they are
 /// read as what the input takes, so that a cell that is no number is an error at its row whatever the first rows hold; kept
-/// columns of CSV are strings unless `types` says otherwise. Numbers become any numeric type that can hold them, text for an
+/// columns of CSV have the types that `types` gives, or that `KeptTyping` finds. A column without a name and pandas' index are never taken
+/// unless a list names them. Numbers become any numeric type that can hold them, text for an
 /// input of strings; a value that the input cannot hold is an error.
 package final class TableBinder: InputBatches {
     package let boundColumns: [String: [String]]
     package let columnsInFileOrder: [String: [String]]
-    package let keptFields: [Field]
+    /// Types that are still to be found count as text.
+    package private(set) var keptFields: [Field]
+    package private(set) var misfit: KeptMisfit?
 
     private let reader: TableReader
     private let bindings: [PortBinding]
@@ -25,6 +28,8 @@ package final class TableBinder: InputBatches {
     /// Positions in the reader's selection.
     private let sources: [[Int]]
     private let kept: [(position: Int, cast: String?)]
+    /// Of the kept columns, by their place, those whose type is found.
+    private var types: [Int: KeptColumnType]
     private let batchRows: Int
 
     private var current: (batch: RecordBatch, sources: [PortSource], kept: [Column])?
@@ -37,7 +42,7 @@ package final class TableBinder: InputBatches {
     /// Takes over `reader`, which must be fresh.
     package init(
         reader: TableReader, ports: [InputPort], rules: [String: InputRule] = [:], schema table: TableSchemaRule = TableSchemaRule(),
-        batchRows: Int, memory: [String: TensorBuffer] = [:], pinned: [String: [String]] = [:]
+        batchRows: Int, memory: [String: TensorBuffer] = [:], pinned: [String: [String]] = [:], typing: KeptTyping = .asText
     ) throws(ColumnarError) {
         let binding = ColumnBinding(file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned)
         let bindings = try binding.bind(ports, rules)
@@ -64,6 +69,13 @@ package final class TableBinder: InputBatches {
             return kept.cast.map { Field(name: field.name, format: $0, isNullable: field.isNullable) } ?? field
         }
         self.kept = kept
+        var types: [Int: KeptColumnType] = [:]
+        if reader.format.kind == .csv, typing != .asText {
+            for (place, name) in table.keep.enumerated() where table.types[name] == nil {
+                types[place] = KeptColumnType(column: name, typing: typing, nullWords: reader.dialect.nullWords)
+            }
+        }
+        self.types = types
         self.reader = reader
         self.bindings = bindings
         self.fillers = fillers
@@ -93,10 +105,7 @@ package final class TableBinder: InputBatches {
                 self.current = nil
             }
         }
-        guard filled > 0 else {
-            if rowsGiven == 0 { throw .noRows(file: reader.file) }
-            return nil
-        }
+        guard filled > 0 else { return nil }
         rowsGiven += filled
         var tensors: [String: Tensor] = [:]
         for (index, bound) in bindings.enumerated() {
@@ -127,12 +136,36 @@ package final class TableBinder: InputBatches {
             all.append(.columns(columns))
         }
         var keptColumns: [Column] = []
-        for kept in kept {
+        for (place, kept) in kept.enumerated() {
             let column = batch.columns[kept.position]
+            if types[place] != nil {
+                keptColumns.append(try typed(column, place))
+                continue
+            }
             keptColumns.append(try kept.cast.map { format throws(ColumnarError) in try column.cast(to: format, file: reader.file) } ?? column)
         }
         position = 0
         return (batch, all, keptColumns)
+    }
+
+    /// A kept column of text in the type that its first rows, or an earlier file's, have.
+    private func typed(_ text: Column, _ place: Int) throws(ColumnarError) -> Column {
+        switch try types[place]!.typed(text, file: reader.file) {
+        case .column(let column):
+            keptFields[place] = column.field
+            return column
+        case .misfit(let row, let type, let ruledOut):
+            let isPinned = types[place]!.isPinned
+            if !isPinned { misfit = KeptMisfit(column: text.field.name, types: ruledOut) }
+            throw .badValue(
+                TableLocation(file: reader.file, row: reader.firstRowNumber + rowsBefore + row, column: text.field.name),
+                reason: "the text is not one that \(type.rawValue) prints, which \(isPinned ? "the pipeline's first file" : "the first rows") made "
+                    + "the kept column's type: say what it is in schema.types, such as string")
+        }
+    }
+
+    package var foundTypes: [String: String] {
+        Dictionary(types.values.compactMap { type in type.known.map { (type.column, $0.rawValue) } }, uniquingKeysWith: { first, _ in first })
     }
 
     /// An error at a column says which input wanted it.

@@ -57,13 +57,15 @@ extension Column {
             memory: memory)
     }
 
-    private init(name: String, format: String, count: Int, buffers: [UnsafeRawPointer?], memory: MemoryOwner) {
+    /// - Parameter buffers: as Arrow lays them out; the first has a bit for every row that is not null, or is `nil` where none is.
+    init(name: String, format: String, count: Int, nullCount: Int = 0, isNullable: Bool = false, buffers: [UnsafeRawPointer?], memory: MemoryOwner) {
         let pointers = memory.allocate(UnsafeRawPointer?.self, count: buffers.count)
         for (index, buffer) in buffers.enumerated() { (pointers + index).initialize(to: buffer) }
         var array = ArrowArray()
         array.length = Int64(count)
+        array.null_count = Int64(nullCount)
         array.n_buffers = Int64(buffers.count)
         array.buffers = pointers
-        self.init(field: Field(name: name, format: format, isNullable: false), array: array, owner: memory)
+        self.init(field: Field(name: name, format: format, isNullable: isNullable), array: array, owner: memory)
     }
 }

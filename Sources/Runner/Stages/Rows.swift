@@ -14,12 +14,17 @@ struct Rows {
 
     var keptFields: [Field] { batches.keptFields }
     var columnsInFileOrder: [String: [String]] { batches.columnsInFileOrder }
+    var boundColumns: [String: [String]] { batches.boundColumns }
+    /// The types of kept columns of text, once there were rows.
+    var foundTypes: [String: String] { batches.foundTypes }
+    var misfit: KeptMisfit? { batches.misfit }
 
     /// - Parameters:
     ///   - wanted: rows of a batch; nil chooses by the bytes of a row.
     ///   - pinned: an earlier file's `columnsInFileOrder`.
     init(
-        _ input: AttemptSpec.InputFile, _ model: LoadedModel, _ schema: Schema, wanted: Int?, pinned: [String: [String]] = [:]
+        _ input: AttemptSpec.InputFile, _ model: LoadedModel, _ schema: Schema, wanted: Int?, pinned: [String: [String]] = [:],
+        typing: KeptTyping = .asText
     ) throws(Failure) {
         session = model.session
         file = input.path
@@ -52,7 +57,7 @@ struct Rows {
             options.dialect = schema.textDialect
             batches = try openInputs(
                 path: input.path, options: options, ports: ports, rules: schema.inputRules(for: model), schema: schema.tableRule,
-                batchRows: batchRows, memory: memory, pinned: pinned)
+                batchRows: batchRows, memory: memory, pinned: pinned, typing: typing)
         } catch {
             throw Failure(reading: error, file: input.path)
         }
@@ -76,6 +81,33 @@ struct Rows {
                 .badInput, what: "rows \(batch.firstRow) to \(batch.firstRow + batch.rowCount - 1): \(error)", place: file,
                 remedy: "Look at those rows; if they are right, the model is not.")
         }
+    }
+
+    /// What the model makes of one row of zeros and empty texts; nil where it takes no such row.
+    func outputsOfMadeUpRow(_ interruption: Interruption, _ phases: inout Phases) -> [EngineValue]? {
+        var tensors: [String: Tensor] = [:]
+        for port in session.inputs {
+            guard let type = port.elementType, let dimensions = port.dimensions else { return nil }
+            // An axis that is open is as wide as the columns that it takes, as far as they are known.
+            var open = max(boundColumns[port.name]?.count ?? 1, 1)
+            let inner = dimensions.dropFirst().map { axis in
+                if let extent = axis.extent { return extent }
+                defer { open = 1 }
+                return open
+            }
+            let shape = Shape([1] + inner)
+            let count = inner.reduce(1, *)
+            tensors[port.name] = type == .string
+                ? Tensor(strings: Array(repeating: "", count: count), shape: shape)
+                : Tensor(elementType: type, shape: shape, buffer: TensorBuffer(byteCount: (count * (type.bitWidth ?? 128) + 7) / 8))
+        }
+        if let bound {
+            for (position, input) in bound.plan.inputs.enumerated() where input.elementType != .string {
+                bound.buffer(position).mutableBytes.initializeMemory(as: UInt8.self, repeating: 0)
+            }
+        }
+        let row = InputBatch(tensors: tensors, kept: RecordBatch(columns: [], rowCount: 1), rowCount: 1, firstRow: 1)
+        return try? phases.time("run") { () throws(EngineError) in try run(row, interruption) }
     }
 
     private func run(_ batch: InputBatch, _ interruption: Interruption) throws(EngineError) -> [EngineValue] {
