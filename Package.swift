@@ -97,23 +97,25 @@ let package = Package(
         tests(
             "Engine", ["ConformanceSupport", "Tensors", "ONNX"],
             exclude: ["Fixtures", "make-fixtures.py", "expected-failures.txt"]),
-        tests("Passes", ["ConformanceSupport", "ONNX", "Engine", "Tensors"], exclude: ["conformance-exceptions.txt"]),
+        tests("Passes", ["ConformanceSupport", "ONNX", "Engine", "Tensors"], exclude: ["conformance-exceptions.txt", "Classic"]),
         tests(
             "Autodiff", ["ConformanceSupport", "Passes", "ONNX", "Engine", "Tensors"], exclude: ["Golden", "conformance-exceptions.txt"]),
         tests(
             "Training", ["Autodiff", "Passes", "ONNX", "Engine", "Columnar", "Tensors"], exclude: ["Fixtures", "make-fixtures.py"]),
-        tests("Columnar", ["Tensors"], exclude: ["Fixtures", "make-fixtures.py"]),
+        tests("Columnar", ["CArrow", "Tensors"], exclude: ["Fixtures", "Frames", "make-fixtures.py", "make-frames.py"]),
         tests("Mounts", []),
         tests("Watcher", [system, logging], exclude: ["Traces"]),
         tests("Landing", [system]),
         tests("Ledger", [grdb]),
         tests("PipelineConfig", []),
-        tests("Runner", ["Tensors", "ONNX", "Autodiff", "Training", "Landing", "PipelineConfig", system]),
+        tests("Runner", ["Tensors", "ONNX", "Autodiff", "Engine", "Columnar", "Training", "Landing", "PipelineConfig", system]),
         tests("Daemon", ["Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", system, logging]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["TestSupport", "Tensors", "ONNX", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace", system],
-            linkerSettings: nativeLibraries),
+            dependencies: [
+                "TestSupport", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace", system,
+            ],
+            exclude: ["Zoo"], linkerSettings: nativeLibraries),
     ],
     cxxLanguageStandard: .cxx20)
 

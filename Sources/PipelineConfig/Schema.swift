@@ -11,6 +11,8 @@ package struct Schema: Sendable, Equatable, Codable {
     /// In file order, which has no meaning. An input that is not here takes the column of its own name; a model's only input takes
     /// all numeric columns less label, key and kept ones.
     package let inputs: [InputSchema]
+    /// Of every input that says nothing itself and can take it: `nan` for floats, a number for numbers, a text for text.
+    package let missing: Missing?
     /// Columns joined back to the output, in this order.
     package let keep: [String]
     /// Types of columns that are read from text and kept; a kept column that is not here is a string.
@@ -19,7 +21,7 @@ package struct Schema: Sendable, Equatable, Codable {
 
     package init(
         key: [String] = [], label: ColumnSelector? = nil, weight: String? = nil, classes: [String]? = nil, inputs: [InputSchema] = [], keep: [String] = [],
-        types: [String: ColumnType] = [:], dialect: Dialect = Dialect()
+        types: [String: ColumnType] = [:], dialect: Dialect = Dialect(), missing: Missing? = nil
     ) {
         self.key = key
         self.label = label
@@ -29,6 +31,7 @@ package struct Schema: Sendable, Equatable, Codable {
         self.keep = keep
         self.types = types
         self.dialect = dialect
+        self.missing = missing
     }
 
     package subscript(input name: String) -> InputSchema? { inputs.first { $0.name == name } }
@@ -41,15 +44,47 @@ package struct InputSchema: Sendable, Equatable, Codable {
     package let columns: ColumnSelector?
     /// Multiplies every value; nil: as it is.
     package let scale: Double?
-    /// nil: `nan` for the float inputs of tree models, `error` otherwise.
+    /// nil: `nan` for the float inputs that the model itself looks for missing values in, `error` otherwise.
     package let missing: Missing?
+    /// What fills up the lists of rows that are shorter than others; nil: all rows are of one length.
+    package let pad: Pad?
+    /// The input that is this one's mask: 1 for what a row has, 0 for padding.
+    package let mask: String?
+    /// The length that every row is filled up to; nil: as long as the longest row that it shares a run with.
+    package let length: Int?
+    /// nil: booleans that meet an input of text are refused.
+    package let booleans: BooleanSpelling?
+    /// nil: dates and times that meet an input of text are refused.
+    package let times: TimeSpelling?
+    /// The same in every row and every run, where no column fills the input: one element for all of it, or each element of a row. nil: columns
+    /// fill it.
+    package let value: [InputValue]?
+    /// The axis on which the model takes the rows; nil: the first.
+    package let batchAxis: Int?
 
-    package init(name: String, columns: ColumnSelector? = nil, scale: Double? = nil, missing: Missing? = nil) {
+    package init(
+        name: String, columns: ColumnSelector? = nil, scale: Double? = nil, missing: Missing? = nil, pad: Pad? = nil, mask: String? = nil,
+        length: Int? = nil, booleans: BooleanSpelling? = nil, times: TimeSpelling? = nil, value: [InputValue]? = nil, batchAxis: Int? = nil
+    ) {
         self.name = name
         self.columns = columns
         self.scale = scale
         self.missing = missing
+        self.pad = pad
+        self.mask = mask
+        self.length = length
+        self.booleans = booleans
+        self.times = times
+        self.value = value
+        self.batchAxis = batchAxis
     }
+}
+
+/// An element that stands where a row's list has none.
+package enum Pad: Sendable, Equatable, Codable {
+    case integer(Int64)
+    case number(Double)
+    case text(String)
 }
 
 package enum ColumnSelector: Sendable, Equatable, Codable {
@@ -74,6 +109,19 @@ package enum Missing: Sendable, Equatable, Codable {
     case integer(Int64)
     case number(Double)
     case text(String)
+}
+
+/// How booleans and text meet in a model input.
+package enum BooleanSpelling: Sendable, Equatable, Codable {
+    /// For false and for true.
+    case words(no: String, yes: String)
+    /// As the file has it.
+    case text
+}
+
+/// What an input of text gets for dates and times.
+package enum TimeSpelling: String, Sendable, Equatable, Codable, CaseIterable {
+    case iso, text
 }
 
 package enum ColumnType: String, Sendable, Equatable, Codable, CaseIterable {

@@ -7,6 +7,7 @@ final class EmptyTable: InputBatches {
     let keptFields: [Field]
     /// It says nothing for the files after it.
     let columnsInFileOrder: [String: [String]] = [:]
+    let listAxes: (names: Set<String>, isEmpty: Bool) = ([], true)
 
     init(
         reader: TableReader, ports: [InputPort], rules: [String: InputRule], schema table: TableSchemaRule, pinned: [String: [String]],
@@ -41,7 +42,8 @@ final class EmptyTable: InputBatches {
 /// The rows of an open table, which may have none.
 package func openTable(
     _ reader: TableReader, ports: [InputPort], rules: [String: InputRule] = [:], schema: TableSchemaRule = TableSchemaRule(), batchRows: Int,
-    memory: [String: TensorBuffer] = [:], pinned: [String: [String]] = [:], typing: KeptTyping = .asText
+    memory: [String: TensorBuffer] = [:], pinned: [String: [String]] = [:], typing: KeptTyping = .asText,
+    lists: ListLimits = ListLimits()
 ) throws(ColumnarError) -> any InputBatches {
     var named = schema.keep + schema.key + ports.map(\.name)
     for case .list(let names) in rules.values.compactMap(\.columns) { named += names }
@@ -51,7 +53,8 @@ package func openTable(
             return try EmptyTable(reader: reader, ports: ports, rules: rules, schema: schema, pinned: pinned, typing: typing)
         }
         return try TableBinder(
-            reader: reader, ports: ports, rules: rules, schema: schema, batchRows: batchRows, memory: memory, pinned: pinned, typing: typing)
+            reader: reader, ports: ports, rules: rules, schema: schema, batchRows: batchRows, memory: memory, pinned: pinned,
+            typing: typing, lists: lists)
     } catch {
         throw reader.hinted(error)
     }

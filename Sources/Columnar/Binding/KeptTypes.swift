@@ -164,8 +164,8 @@ struct KeptColumnType {
 
     private func column(_ cells: BytesColumn, _ type: KeptType, _ nulls: Validity, _ values: UnsafeRawPointer, _ memory: MemoryOwner) -> Column {
         Column(
-            name: column, format: type.format, count: cells.column.count, nullCount: nulls.nullCount, isNullable: true,
-            buffers: [nulls.nullCount == 0 ? nil : UnsafeRawPointer(nulls.bits), values], memory: memory)
+            name: column, format: type.format, count: cells.column.count,
+            buffers: [nulls.nullCount == 0 ? nil : UnsafeRawPointer(nulls.bits), values], memory: memory, nullCount: nulls.nullCount, isNullable: true)
     }
 }
 

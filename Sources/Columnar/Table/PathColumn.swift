@@ -50,8 +50,9 @@ extension Column {
         let offsets = memory.allocate(Int32.self, count: count + 1)
         offsets.update(repeating: 0, count: count + 1)
         self.init(
-            name: name, format: "u", count: count, nullCount: count, isNullable: true,
-            buffers: [UnsafeRawPointer(bits), UnsafeRawPointer(offsets), UnsafeRawPointer(memory.allocate(byteCount: 8))], memory: memory)
+            name: name, format: "u", count: count,
+            buffers: [UnsafeRawPointer(bits), UnsafeRawPointer(offsets), UnsafeRawPointer(memory.allocate(byteCount: 8))], memory: memory,
+            nullCount: count, isNullable: true)
     }
 
     fileprivate func withType(_ field: Field, file: String) -> Column { (try? cast(to: field.format, file: file)) ?? self }

@@ -8,7 +8,7 @@ internal import Glibc
 package struct ColumnRequest: Hashable, Sendable {
     /// In the file's schema.
     package let position: Int
-    /// Arrow's format string for a text file's column; `nil`: as the schema says.
+    /// What `carrow_reader_select` calls a type, for a text file's column; `nil`: as the schema says.
     let format: String?
 
     package init(position: Int) {
@@ -27,17 +27,22 @@ package struct ColumnRequest: Hashable, Sendable {
 package final class TableReader {
     package let file: String
     package let format: TableFormat
-    /// All columns until `select`, then the selected ones. A text file's types are guessed from its first block.
+    /// All columns until `select`, then the selected ones. A text file's types are guessed from its first block, or told from all of it
+    /// after `survey`.
     package private(set) var schema: TableSchema
     /// What the file counts its first row of data as: 2 below a CSV header, otherwise 1.
     package let firstRowNumber: Int
-    /// Whether it is known from the start that there are no rows; some of those that turn out to have none are not.
-    package let hasNoRows: Bool
-    let dialect: TextDialect
+    /// The texts that stand for a missing value where a number, a boolean or a time is wanted.
+    let nullWords: [String]?
+    /// After `next` met a text that does not fit: a row before it without a value, in the same column.
+    private(set) var missingRow: Int?
 
     private let handle: OpaquePointer
     private let descriptor: OwnedDescriptor
-    private let fileNames: [String]
+    private var fileNames: [String]
+    /// Whether it is known from the start that there are no rows; some of those that turn out to have none are not.
+    package let hasNoRows: Bool
+    let dialect: TextDialect
     /// Columns that the file's folders name, after those of the file.
     private var pathColumns: [PathColumn] = []
     /// Which of the selected columns are the file's; the others are the path's. `nil`: all are the file's.
@@ -105,17 +110,32 @@ package final class TableReader {
             carrow_reader_close(opened)
             throw DialectHint.added(to: error, path: path, format: format, dialect: dialect)
         }
-        fileNames = names
         hasNoRows = carrow_reader_has_no_rows(opened)
         self.dialect = dialect
+        fileNames = names
         handle = opened
         file = path
         self.descriptor = descriptor
         self.format = format
+        nullWords = dialect.nullWords
         firstRowNumber = format.kind == .csv && dialect.hasHeader ? 2 : 1
     }
 
     deinit { carrow_reader_close(handle) }
+
+    /// Whether the schema tells of the whole file: false for text that goes on behind its first block.
+    var isSurveyed: Bool { carrow_reader_is_surveyed(handle) }
+
+    /// Reads all of a text file for its columns and their types, and starts again. Before `select`.
+    func survey() throws(ColumnarError) {
+        var error = CArrowError()
+        guard carrow_reader_survey(handle, &error) == 0 else { throw hinted(ColumnarError(error, file: file, columns: fileNames)) }
+        let found = try readSchema(handle, file: file)
+        fileNames = found.names
+        // The file's own columns count.
+        pathColumns.removeAll { !found.positions(of: $0.name).isEmpty }
+        schema = TableSchema(fields: found.fields + pathColumns.map(\.field), metadata: found.metadata)
+    }
 
     /// Adds the columns that the folders above the file name (`date=2024-01-01/`), of those in `names` that the file has not. Before `select`.
     package func addPathColumns(_ names: some Sequence<String>) {
@@ -130,13 +150,14 @@ package final class TableReader {
     package func select(_ requests: [ColumnRequest]) throws(ColumnarError) {
         precondition(!requests.isEmpty, "a selection of no columns")
         let fields = schema.fields
-        func field(_ request: ColumnRequest) -> Field {
+        // Only what a text file says of lists and missing words stands before a type.
+        func field(ofPath request: ColumnRequest) -> Field {
             let field = fields[request.position]
-            return request.format.map { Field(name: field.name, format: $0) } ?? field
+            return request.format.map { Field(name: field.name, format: String($0.drop { $0 == "~" || $0 == "@" })) } ?? field
         }
         var read: [ColumnRequest] = []
         let selected = requests.map { request -> Selected in
-            if request.position >= fileNames.count { return .path(pathColumns[request.position - fileNames.count], field(request)) }
+            if request.position >= fileNames.count { return .path(pathColumns[request.position - fileNames.count], field(ofPath: request)) }
             read.append(request)
             return .read(read.count - 1)
         }
@@ -150,7 +171,14 @@ package final class TableReader {
             carrow_reader_select(handle, positions, &formats, Int32(positions.count), &error)
         }
         guard status == 0 else { throw ColumnarError(error, file: file, columns: fileNames) }
-        schema = TableSchema(fields: requests.map(field), metadata: schema.metadata)
+        let readFields = format.isText ? try readSchema(handle, file: file).fields : read.map { fields[$0.position] }
+        schema = TableSchema(
+            fields: selected.map { column in
+                switch column {
+                case .read(let place): readFields[place]
+                case .path(_, let field): field
+                }
+            }, metadata: schema.metadata)
         selection = pathColumns.isEmpty ? nil : selected
     }
 
@@ -161,7 +189,9 @@ package final class TableReader {
         switch carrow_reader_next(handle, owner.array, &error) {
         case 0: return nil
         case 1: break
-        default: throw hinted(ColumnarError(error, file: file, columns: fileNames))
+        default:
+            missingRow = error.missing_row > 0 ? Int(error.missing_row) : nil
+            throw hinted(ColumnarError(error, file: file, columns: fileNames))
         }
         // Each column gets an owner of its own, so that one that is kept does not keep the others.
         let root = owner.array.pointee
@@ -264,7 +294,7 @@ extension TableFormat.Compression {
     }
 }
 
-private func withCStrings<Result>(_ texts: [String]?, _ body: (UnsafeMutableBufferPointer<UnsafePointer<CChar>?>?) -> Result) -> Result {
+func withCStrings<Result>(_ texts: [String]?, _ body: (UnsafeMutableBufferPointer<UnsafePointer<CChar>?>?) -> Result) -> Result {
     guard let texts else { return body(nil) }
     let memory = MemoryOwner()
     let pointers = memory.allocate(UnsafePointer<CChar>?.self, count: max(texts.count, 1))

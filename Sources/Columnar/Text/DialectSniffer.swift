@@ -27,10 +27,11 @@ package struct DialectSniffer: Sendable {
         options.dialect.nullWords = []
         options.blockByteCount = 1 << 16
         guard let reader = try? TableReader(path: path, format: format, options: options),
-            (try? reader.select([ColumnRequest(position: 0, format: "z")])) != nil, let batch = try? reader.next(),
+            (try? reader.select([ColumnRequest(position: 0, format: "u")])) != nil, let batch = try? reader.next(),
             let cells = try? BytesColumn(batch.columns[0], file: path)
         else { return nil }
-        self.init(lines: (0..<min(batch.rowCount, 100)).map { Array(cells.bytes($0)) }, quote: dialect.quote ?? UInt8(ascii: "\""))
+        let lines = (0..<min(batch.rowCount, 100)).map { Array(cells.bytes($0)) }.filter { !$0.isEmpty }
+        self.init(lines: lines, quote: dialect.quote ?? UInt8(ascii: "\""))
     }
 
     init(lines: [[UInt8]], quote: UInt8) {
@@ -103,7 +104,7 @@ enum DialectHint {
         if reason.contains("invalid UTF8") || reason.contains("not UTF-8 text") {
             return "if it is written in another encoding, set schema.dialect.encoding to latin-1, windows-1252 or utf-16"
         }
-        let signs = ["columns, got", "a quote is not closed", "invalid value"]
+        let signs = ["columns, got", "a quote is not closed", "is no number"]
         guard isMismatch || signs.contains(where: { reason.contains($0) }), let seen = DialectSniffer(path: path, format: format, dialect: dialect) else { return nil }
         let delimiter = dialect.delimiter ?? UInt8(ascii: isTabbed(path) ? "\t" : ",")
         var keys: [String] = []

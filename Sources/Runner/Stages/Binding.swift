@@ -6,25 +6,37 @@ import Tensors
 // What the pipeline says, in the words of the modules that do it.
 
 extension Schema {
-    func inputRules(for model: LoadedModel) -> [String: InputRule] {
+    /// The rules of the inputs that columns fill.
+    func inputRules(for admission: Admission, _ facts: ModelFacts) -> [String: InputRule] {
         var rules: [String: InputRule] = [:]
-        for port in model.session.inputs {
-            rules[port.name] = inputRule(port.name, isFloat: port.elementType?.isFloatingPoint == true, hasTrees: model.hasTrees)
+        for input in admission.inputs {
+            let name = input.port.name, type = input.port.elementType
+            rules[name] = inputRule(
+                name, isFloat: type.isFloatingPoint, isText: type == .string, isNaNByDefault: facts.nanInputs.contains(name))
         }
         return rules
     }
 
-    func inputRule(_ name: String, isFloat: Bool, hasTrees: Bool) -> InputRule {
+    /// - Parameter isNaNByDefault: whether a missing value is a NaN where the pipeline does not say what it is.
+    func inputRule(_ name: String, isFloat: Bool, isText: Bool, isNaNByDefault: Bool) -> InputRule {
         let input = self[input: name]
         var rule = InputRule(columns: input?.columns.map(InputRule.Columns.init), scale: input?.scale)
-        switch input?.missing {
-        case .error: rule.missing = .error
-        case .nan: rule.missing = .nan
-        case .integer(let value): rule.missing = .value(Double(value))
-        case .number(let value): rule.missing = .value(value)
-        case .text(let text): rule.missing = .text(text)
-        case nil: rule.missing = hasTrees && isFloat ? .nan : .error
+        let forAll = missing.flatMap { $0.fits(isFloat: isFloat, isText: isText) ? $0 : nil }
+        rule.missing = (input?.missing ?? forAll).map(InputRule.Missing.init) ?? (isNaNByDefault ? .nan : .error)
+        switch input?.booleans {
+        case .words(let no, let yes): rule.booleans = .words(no: no, yes: yes)
+        case .text: rule.booleans = .text
+        case nil: break
         }
+        switch input?.pad {
+        case .integer(let value): rule.pad = .integer(value)
+        case .number(let value): rule.pad = .number(value)
+        case .text(let text): rule.pad = .text(text)
+        case nil: break
+        }
+        rule.mask = input?.mask
+        rule.length = input?.length
+        rule.times = (input?.times).flatMap { TimeText(rawValue: $0.rawValue) }
         return rule
     }
 
@@ -55,6 +67,30 @@ extension Schema {
     }
 }
 
+extension Missing {
+    /// Whether what is said for all inputs is meant for one of this kind.
+    fileprivate func fits(isFloat: Bool, isText: Bool) -> Bool {
+        switch self {
+        case .error: true
+        case .nan: isFloat
+        case .integer, .number: !isText
+        case .text: isText
+        }
+    }
+}
+
+extension InputRule.Missing {
+    init(_ missing: Missing) {
+        switch missing {
+        case .error: self = .error
+        case .nan: self = .nan
+        case .integer(let value): self = .value(Double(value))
+        case .number(let value): self = .value(value)
+        case .text(let text): self = .text(text)
+        }
+    }
+}
+
 extension InputRule.Columns {
     init(_ columns: ColumnSelector) {
         switch columns {
@@ -66,7 +102,7 @@ extension InputRule.Columns {
 
 extension ForwardStage {
     var outputColumns: [OutputRule]? {
-        outputs?.map { OutputRule(output: $0.output, columns: $0.columns, classColumn: $0.classColumn, argmaxColumn: $0.argmaxColumn) }
+        outputs?.map { OutputRule(output: $0.output, columns: $0.columns, hasOwnName: $0.columns == nil && $0.classColumn == nil && $0.argmaxColumn == nil, classColumn: $0.classColumn, argmaxColumn: $0.argmaxColumn) }
     }
 
     var wantedRows: Int? {

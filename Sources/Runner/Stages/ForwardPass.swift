@@ -41,21 +41,18 @@ struct ForwardPass {
     ) throws(Failure) -> Int? {
         let typing = KeptTyping.inferred(pinned: spec.types, rejected: rejected)
         let rows = try phases.time("read") { () throws(Failure) in
-            try Rows(data, model, spec.schema, wanted: stage.wantedRows, pinned: spec.columns, typing: typing)
+            try Rows(data, model, spec.schema, stage, pinned: spec.columns, typing: typing)
         }
-        let names = model.session.outputs.map(\.name)
+        let names = rows.outputNames
         let writer = OutputWriter(
             path: output, format: format, columns: OutputColumns(rules: stage.outputColumns, classes: spec.schema.classes),
             metadata: spec.provenance.sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value) })
-        func named(_ values: [EngineValue]) throws(ColumnarError) -> [(name: String, value: OutputValue)] {
-            try zip(names, values).map { name, value throws(ColumnarError) in (name: name, value: try Self.table(name, value)) }
-        }
         var rowCount = 0
         do throws(Failure) {
             while let (batch, values) = try rows.next(interruption, &phases) {
                 do throws(ColumnarError) {
                     try phases.time("write") { () throws(ColumnarError) in
-                        try writer.write(kept: batch.kept, outputs: try named(values), rowCount: batch.rowCount)
+                        try writer.write(kept: batch.kept, outputs: zip(names, values).map { (name: $0, value: $1) }, rowCount: batch.rowCount)
                     }
                 } catch {
                     throw Failure(writing: error, file: data.path)
@@ -70,7 +67,7 @@ struct ForwardPass {
         do throws(ColumnarError) {
             if rowCount == 0 {
                 let sample = rows.outputsOfMadeUpRow(interruption, &phases)
-                try writer.writeNoRows(kept: rows.keptFields, sample: sample.flatMap { try? named($0) })
+                try writer.writeNoRows(kept: rows.keptFields, sample: sample.map { zip(names, $0).map { (name: $0, value: $1) } })
             }
             _ = try phases.time("write") { () throws(ColumnarError) in try writer.finish() }
         } catch {
@@ -81,12 +78,6 @@ struct ForwardPass {
         result.types = rows.foundTypes
         result.rowCount = Int64(rowCount)
         return rowCount
-    }
-
-    private static func table(_ name: String, _ value: EngineValue) throws(ColumnarError) -> OutputValue {
-        if let tensor = value.tensor { return .tensor(tensor) }
-        if let map = MapColumns(value) { return .labelled(keys: map.keys, values: map.values) }
-        throw .badRule("model output \"\(name)\" is neither a tensor nor a sequence of maps with the same keys: leave it out with forward.outputs")
     }
 }
 

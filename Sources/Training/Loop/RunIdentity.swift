@@ -9,7 +9,7 @@ import Tensors
 /// What a run's bytes follow from, as one digest: only what has the same one may go on from a checkpoint or use packed rows again.
 enum RunIdentity {
     /// Changes whenever the same inputs would give other bytes, or what lies in a run's directory has another form.
-    private static let format = "2"
+    private static let format = "3"
 
     static func digest(_ run: FineTuning) throws(TrainingError) -> String {
         var lines = ["format \(format)", "engine \(Engine.version)"]

@@ -58,7 +58,9 @@ final class TargetColumns {
             let isNamed = classes != nil
             ports.append(
                 InputPort(name: Self.labelPort, elementType: isNamed ? .string : target.elementType, dimensions: [nil] + target.rowShape))
-            rules[Self.labelPort] = InputRule(columns: label, missing: .refused, refusesNonFinite: !isNamed && target.elementType != .int64)
+            rules[Self.labelPort] = InputRule(
+                columns: label, missing: .refused, refusesNonFinite: !isNamed && target.elementType != .int64,
+                booleans: Self.booleans(among: data.classes ?? []), times: .text)
         }
         if let weight = data.weight {
             ports.append(InputPort(name: Self.weightPort, elementType: .float32, dimensions: [nil]))
@@ -89,6 +91,12 @@ final class TargetColumns {
                 remedy: "name each class once, in the order of the model's class axis")
         }
         return Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// How booleans are spelled among the classes' names.
+    private static func booleans(among classes: [String]) -> BooleanText {
+        for (no, yes) in [("False", "True"), ("FALSE", "TRUE")] where classes.contains(yes) { return .words(no: no, yes: yes) }
+        return .words(no: "false", yes: "true")
     }
 
     struct Batch {
