@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 #include <unordered_map>
 
@@ -56,6 +57,32 @@ class JsonLinesSource final : public TextSource {
     return arrow::RecordBatch::Make(schema_, rows, std::move(arrays));
   }
 
+  /// A document of columns: {"a":{"0":1,"1":2},"b":{"0":3,"1":4}}, as pandas' to_json() writes it, or its "split" and "table" forms.
+  arrow::Status RefuseDocument() {
+    const auto fields = Fields();
+    if (observed_rows_ != 1 || !is_surveyed() || fields.empty()) return arrow::Status::OK();
+    const auto has = [&](const char *name) {
+      return std::any_of(fields.begin(), fields.end(), [&](const auto &field) { return field->name() == name; });
+    };
+    bool is_document = (has("data") && has("columns") && has("index")) || (has("data") && has("schema") && fields.size() == 2);
+    if (!is_document) {
+      is_document = std::all_of(fields.begin(), fields.end(), [&](const auto &field) {
+        if (field->type()->id() != arrow::Type::STRUCT || field->type()->num_fields() != fields[0]->type()->num_fields()) return false;
+        // Keys that are not the numbers of rows may be those of a nested value.
+        for (int i = 0; i < field->type()->num_fields(); ++i) {
+          const std::string &key = field->type()->field(i)->name();
+          if (key != fields[0]->type()->field(i)->name() || key.empty()) return false;
+          if (key.find_first_not_of("0123456789") != std::string::npos) return false;
+        }
+        return field->type()->num_fields() > 0;
+      });
+    }
+    if (!is_document) return arrow::Status::OK();
+    place.row = 1;
+    return arrow::Status::Invalid(
+        "one JSON object of whole columns: write one object a line, as pandas does with to_json(orient=\"records\", lines=True)");
+  }
+
  protected:
   std::unique_ptr<arrow::Chunker> MakeChunker() const override {
     return std::make_unique<arrow::Chunker>(arrow::MakeNewlineBoundaryFinder());
@@ -64,7 +91,8 @@ class JsonLinesSource final : public TextSource {
   arrow::Status Begin() override {
     rows_before_ = 0;
     ARROW_RETURN_NOT_OK(Refill());
-    return block_ ? arrow::Status::OK() : arrow::Status::Invalid("no rows");
+    // Spark writes a part without rows as a file without bytes.
+    return block_ ? RefuseArray() : arrow::Status::OK();
   }
 
   arrow::Status Advance() override {
@@ -222,6 +250,16 @@ class JsonLinesSource final : public TextSource {
     return key;
   }
 
+  /// A document of one array, as `JSON.stringify(rows)` and pandas' to_json(orient="records") write it.
+  arrow::Status RefuseArray() {
+    const std::string_view text(reinterpret_cast<const char *>(block_->data()), static_cast<size_t>(block_->size()));
+    const size_t at = text.find_first_not_of(" \t\r\n");
+    if (at == std::string_view::npos || text[at] != '[') return arrow::Status::OK();
+    place.row = 1;
+    return arrow::Status::Invalid(
+        "a JSON array: write one object a line, as pandas does with orient=\"records\", lines=True and jq with -c '.[]'");
+  }
+
   /// The next block that is not blank, or none at the end.
   arrow::Status Refill() {
     for (auto &key : wanted_keys_) key.last_row = -1;
@@ -252,7 +290,8 @@ class JsonLinesSource final : public TextSource {
 arrow::Result<std::unique_ptr<Source>> OpenJsonLines(const CArrowReadOptions &options,
                                                      const std::shared_ptr<DescriptorFile> &file, Place *place) {
   auto source = std::make_unique<JsonLinesSource>(options);
-  const auto status = source->Open(file);
+  auto status = source->Open(file);
+  if (status.ok()) status = source->RefuseDocument();
   *place = source->place;
   ARROW_RETURN_NOT_OK(status);
   return source;
