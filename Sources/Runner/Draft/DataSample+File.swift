@@ -53,7 +53,7 @@ extension DataSample {
             }
             if best != nil { break }
         }
-        guard var best else { throw failure ?? .noRows(file: path) }
+        guard var best else { throw failure ?? .badFile(TableLocation(file: path), reason: "it has no columns") }
         if best.sample.columns.count == 1, let plain = try? read(path, usual) { best = (usual, plain) }
         if best.dialect.delimiter != UInt8(ascii: ","), best.sample.columns.contains(where: { $0.type.isString }) {
             let comma = best.dialect.with(decimal: UInt8(ascii: ","))
@@ -65,13 +65,20 @@ extension DataSample {
     }
 
     /// What is tried in turn, each with every delimiter, until the file can be read.
-    private static var bases: [Dialect] { [Dialect(), Dialect(header: .absent(names: nil))] }
+    private static var bases: [Dialect] {
+        [
+            Dialect(), Dialect(escape: UInt8(ascii: "\\")), Dialect(header: .absent(names: nil)), Dialect(encoding: .windows1252),
+            Dialect(escape: UInt8(ascii: "\\"), encoding: .windows1252),
+        ]
+    }
 
     private static func remarks(_ dialect: Dialect) -> [String] {
         let usual = Dialect()
         var remarks: [String] = []
         if dialect.delimiter != usual.delimiter { remarks.append("cells are divided by " + (dialect.delimiter == 9 ? "tabs" : "\"\(UnicodeScalar(dialect.delimiter))\"")) }
         if dialect.decimal != usual.decimal { remarks.append("numbers have a decimal comma") }
+        if dialect.escape != nil { remarks.append("quotes in cells have a backslash before them") }
+        if dialect.encoding != usual.encoding { remarks.append("its bytes are no UTF-8") }
         if case .absent = dialect.header { remarks.append("the first line holds numbers only, so there are no names: columns are f0, f1 …") }
         return remarks
     }
@@ -80,7 +87,7 @@ extension DataSample {
 extension Dialect {
     fileprivate func with(delimiter: UInt8? = nil, decimal: UInt8? = nil) -> Dialect {
         Dialect(
-            delimiter: delimiter ?? self.delimiter, quote: quote, header: header, nullWords: nullWords, decimal: decimal ?? self.decimal)
+            delimiter: delimiter ?? self.delimiter, quote: quote, escape: escape, encoding: encoding, header: header, nullWords: nullWords, decimal: decimal ?? self.decimal)
     }
 }
 

@@ -60,7 +60,7 @@ final class TargetColumns {
                 InputPort(name: Self.labelPort, elementType: isNamed ? .string : target.elementType, dimensions: [nil] + target.rowShape))
             rules[Self.labelPort] = InputRule(
                 columns: label, missing: .refused, refusesNonFinite: !isNamed && target.elementType != .int64,
-                booleans: Self.booleans(among: data.classes ?? []), times: .text)
+                booleans: isNamed ? Self.booleans(among: data.classes ?? []) : nil, times: .text)
         }
         if let weight = data.weight {
             ports.append(InputPort(name: Self.weightPort, elementType: .float32, dimensions: [nil]))
@@ -212,7 +212,6 @@ final class TargetColumns {
                 : "name as many columns as the output has numbers for a row (schema.label, or --label), or choose a loss or an output that fits"
             return bad(label, remedy)
         case .badRule(let reason): return .badLabels(file: file, reason: reason, remedy: "mend the schema")
-        case .noRows: return .badLabels(file: file, reason: "no rows", remedy: "drop it again with rows")
         default: return .cannotRead(path: file, reason: "\(error)")
         }
     }
