@@ -24,7 +24,8 @@ package struct ParameterSurvey: Sendable {
 
     /// - Throws: `nothingTrainable` where no recipe trains the model as it is, with the same words as an `optimize` stage.
     package init(_ model: Model) throws(AutodiffError) {
-        form = try model.inTrainingForm()
+        let form = try model.inTrainingForm()
+        self.form = form
         if Trainables.isQuantized(form) { throw .nothingTrainable(reason: Trainables.quantized) }
         let floats = form.graph.initializers.filter { $0.elementType == .float32 || $0.elementType == .float64 }
         let refused = ParameterHomes(model).refused
@@ -34,8 +35,9 @@ package struct ParameterSurvey: Sendable {
         }
         let types: InferredTypes
         do { types = try form.inferTypes() } catch { throw .invalid(place: "the model", reason: "\(error)") }
-        let outputs = form.graph.outputs.map(\.name).filter { types[$0]?.elementType?.isFloatingPoint ?? false }
-        paths = try ReverseMode.survey(form, from: outputs, for: floats.map(\.name))
+        let outputs = form.graph.outputs.map(\.name).filter { types[form.graph.numbers(behind: $0)]?.elementType?.isFloatingPoint ?? false }
+        let paths = try ReverseMode.survey(form, from: outputs.map { form.graph.numbers(behind: $0) }, for: floats.map(\.name))
+        self.paths = paths
         let others: [String: [String]]
         do { others = try SharedWeights(form).others } catch { throw .invalid(place: "the model", reason: "\(error)") }
         // Which parameters a gradient reaches is known only where it can be built.

@@ -62,7 +62,7 @@ extension Model {
         let producer = [producerName, producerVersion].filter { !$0.isEmpty }.joined(separator: " ")
         return Inspection(
             inputs: graph.requiredInputs.map(Inspection.Port.init), outputs: graph.outputs.map(Inspection.Port.init),
-            operatorSets: operatorSets.map { .init(domain: $0.domain.isEmpty ? "ai.onnx" : $0.domain, version: $0.version) },
+            operatorSets: operatorSets.merged.map { .init(domain: $0.domain.isEmpty ? "ai.onnx" : $0.domain, version: $0.version) },
             irVersion: irVersion, producer: producer, graphName: graph.name, nodeCount: nodes, parameterCount: parameters,
             parameterBytes: bytes, operatorCounts: operators,
             functions: functions.map { $0.domain.isEmpty ? $0.name : $0.domain + "." + $0.name }, metadata: metadata.dictionary,

@@ -6,6 +6,7 @@ package import ONNX
 /// - The default domain is imported at `RaiseOpset.target` or a newer version, and no node has an older form: `RaiseOpset`.
 /// - Nothing is computed in float16 or bfloat16; weights stored so are float32: `WidenFloat16`, which also says how they are written back.
 /// - Every parameter is an initializer of the outermost graph, wherever the model as it came has it: `LiftParameters`.
+/// - Linear models, trees and numeric operators of `ai.onnx.ml` are what they compute in operators of the default domain: `LowerClassicOperators`.
 /// - Initializers are constants, not defaults of inputs: `BindInitializers`.
 /// - No Identity (but for those that name an output), no node whose results nobody needs.
 ///
@@ -16,6 +17,7 @@ package enum TrainingForm {
         LiftParameters(),
         InlineFunctions(),
         RaiseOpset(),
+        LowerClassicOperators(),
         BindInitializers(),
         WidenFloat16(),
         RemoveIdentities(),
@@ -25,6 +27,7 @@ package enum TrainingForm {
     /// - Throws: naming the pass, node, operator and remedy, where the model cannot be brought into this form.
     package static func of(_ model: Model) throws(PassError) -> Model {
         var copy = model
+        copy.mergeImports()
         try passes.run(&copy)
         return copy
     }

@@ -57,13 +57,13 @@ struct Gradients: ParsableCommand {
         let survey = try ParameterSurvey(loaded)
         var onPath: [String: PathSurvey.Entry] = [:]
         for entry in survey.paths.entries { onPath[entry.operatorType] = entry }
-        var counts: [String: Int] = [:]
-        survey.form.graph.forEachNode { counts[$0.qualifiedType, default: 0] += 1 }
-        let operators = counts.keys.sorted().map { type in
+        var places: [String: Set<String>] = [:]
+        survey.form.graph.forEachNode { places[$0.origin.operatorType, default: []].insert($0.origin.place) }
+        let operators = places.keys.sorted().map { type in
             let entry = onPath[type]
             let reasons = entry?.refusals.map { "\($0)" } ?? []
             return Report.Operator(
-                type: type, nodes: counts[type] ?? 0, gradient: entry == nil ? "not on a path" : reasons.isEmpty ? "trainable" : "refused",
+                type: type, nodes: places[type]?.count ?? 0, gradient: entry == nil ? "not on a path" : reasons.isEmpty ? "trainable" : "refused",
                 reasons: reasons)
         }
         return Report(

@@ -1,3 +1,4 @@
+import Engine
 import ONNX
 import Passes
 import Tensors

@@ -24,7 +24,9 @@ struct UpdateGraph {
         for name in parameters {
             guard let tensor = model.graph.initializer(name), let type = tensor.elementType, let gradient = gradients[name] else { throw .unknownValue(name) }
             let decays = !shared.names(of: name).contains { recipe.noDecay.matchesAny(of: $0) }
-            assembly.parameters.append(Assembly.Parameter(name: name, elementType: type, shape: tensor.shape, gradient: gradient, decays: decays))
+            assembly.parameters.append(
+                Assembly.Parameter(
+                    name: name, elementType: type, shape: tensor.shape, gradient: gradient, decays: decays, constraint: tensor.constraint))
         }
         let made = try assembly.run(weight: weight, descentRate: descentRate)
         assembly.graph.apply(to: &model.graph, results: Set(made.slots.map(\.output)))
@@ -40,6 +42,7 @@ private struct Assembly {
         let shape: Shape
         let gradient: String
         let decays: Bool
+        let constraint: ParameterConstraint?
     }
 
     let recipe: TrainingRecipe
@@ -87,7 +90,9 @@ private struct Assembly {
                     let state = stateNames.indices.map { index in joined(positions.map { state[$0][index] }) }
                     made = recipe.optimizer.next(parameter, gradient: gradient, state: state, decay: decay, scalars)
                 }
-                for (position, part) in zip(positions, parted(made.parameter, positions)) { newParameters[position] = part }
+                for (position, part) in zip(positions, parted(made.parameter, positions)) {
+                    newParameters[position] = parameters[position].constraint.map { part.held(to: $0) } ?? part
+                }
                 for (index, value) in made.state.enumerated() {
                     for (position, part) in zip(positions, parted(value, positions)) { newState[position][index] = part }
                 }

@@ -19,10 +19,13 @@ package struct OutputRule: Hashable, Sendable {
     package let classColumn: String?
     /// A column with the position of the greatest element, int64.
     package let argmaxColumn: String?
+    /// Whether the raw values become columns under the output's own name, as without rules.
+    package let hasOwnName: Bool
 
-    package init(output: String, columns: String? = nil, classColumn: String? = nil, argmaxColumn: String? = nil) {
+    package init(output: String, columns: String? = nil, hasOwnName: Bool = false, classColumn: String? = nil, argmaxColumn: String? = nil) {
         self.output = output
         self.columns = columns
+        self.hasOwnName = hasOwnName
         self.classColumn = classColumn
         self.argmaxColumn = argmaxColumn
     }
@@ -34,7 +37,7 @@ package struct OutputRule: Hashable, Sendable {
 /// (`score_0_0` … for more axes, row-major). Where a row has as many elements as there are classes, their names stand for the
 /// positions; of a ZipMap's values, the keys do, and the values become float64. Elements keep their type where tables have it;
 /// float16, bfloat16, float8 and float4 become the float32 that equals them, integers of less than eight bits int8 or uint8,
-/// complex numbers two columns `_real` and `_imag`. In `classColumn`, NaN is never the greatest, and the first of equals wins.
+/// complex numbers two columns `_real` and `_imag`. An output without elements, as of shape `[N, 0]`, becomes no column. In `classColumn`, NaN is never the greatest, and the first of equals wins.
 package struct OutputColumns: Sendable {
     private let rules: [OutputRule]?
     private let classes: [String]?
@@ -59,7 +62,7 @@ package struct OutputColumns: Sendable {
         for rule in rules {
             let output = try find(rule.output, outputs)
             let table = try OutputTable(output.name, output.value, rowCount, classes)
-            if let pattern = rule.columns { columns += try table.columns(named: pattern) }
+            if rule.hasOwnName || rule.columns != nil { columns += try table.columns(named: rule.columns) }
             if let name = rule.classColumn { columns.append(try table.classColumn(name)) }
             if let name = rule.argmaxColumn { columns.append(try table.argmaxColumn(name)) }
         }
@@ -73,7 +76,7 @@ package struct OutputColumns: Sendable {
         var arrays: [(name: String, tensor: Tensor)] = []
         for rule in rules ?? outputs.map({ OutputRule(output: $0.name, columns: "*") }) {
             let output = try find(rule.output, outputs)
-            if rule.columns != nil {
+            if rule.hasOwnName || rule.columns != nil {
                 switch output.value {
                 case .tensor(let tensor): arrays.append((output.name, tensor))
                 case .labelled(let keys, let values):
@@ -93,7 +96,7 @@ package struct OutputColumns: Sendable {
     /// The names of `arrays`, but for keys.
     func arrayNames(_ outputs: [String]) -> [String] {
         guard let rules else { return outputs }
-        return rules.flatMap { [$0.columns == nil ? nil : $0.output, $0.classColumn, $0.argmaxColumn].compactMap(\.self) }
+        return rules.flatMap { [$0.hasOwnName || $0.columns != nil ? $0.output : nil, $0.classColumn, $0.argmaxColumn].compactMap(\.self) }
     }
 
     private func find(
@@ -156,6 +159,8 @@ private struct OutputTable {
     }
 
     func columns(named pattern: String?) throws(ColumnarError) -> [Column] {
+        // Without elements there is nothing to name, nor to read.
+        if width == 0 { return [] }
         let names: [String]
         if let pattern, pattern.contains("*") {
             names = (suffixes.isEmpty ? ["0"] : suffixes).map { suffix in
