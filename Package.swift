@@ -115,7 +115,7 @@ let package = Package(
             dependencies: [
                 "TestSupport", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace", system,
             ],
-            exclude: ["Zoo"], linkerSettings: nativeLibraries),
+            exclude: ["Init", "Zoo"], linkerSettings: nativeLibraries),
     ],
     cxxLanguageStandard: .cxx20)
 
