@@ -8,6 +8,7 @@ import SystemPackage
 /// quarantined, and models that never became a version, left nothing behind and are decided again.
 package struct Restoration: Sendable {
     package let pipeline: String
+    private let revisions: (former: String, current: String)
     package private(set) var arrivals: [RestoredArrival] = []
     /// As `ACTIVE` says it.
     package private(set) var active: Int?
@@ -17,6 +18,7 @@ package struct Restoration: Sendable {
 
     package init(of pipeline: Pipeline) throws(LandingError) {
         self.pipeline = pipeline.name
+        revisions = (pipeline.formerRevision.full, pipeline.revision.full)
         if let landing = pipeline.land.outputs { try readManifests(landing, pipeline) }
         if let landing = pipeline.land.models { try readCards(landing, pipeline) }
     }
@@ -67,6 +69,7 @@ package struct Restoration: Sendable {
     package static func apply(_ restorations: [Restoration], to ledger: RunLedger, at now: UTCTime) throws(LedgerError) {
         try ledger.write { (tx) throws(LedgerError) in
             try tx.restore(restorations.flatMap(\.arrivals))
+            for restored in restorations { _ = try tx.carryOver(from: restored.revisions.former, to: restored.revisions.current, at: now) }
         }
         for restored in restorations {
             guard let active = restored.active, try ledger.activeVersion(pipeline: restored.pipeline) != active else { continue }

@@ -3,6 +3,7 @@ import Columnar
 import Dispatch
 import Foundation
 import Landing
+import Names
 import ONNX
 import PipelineConfig
 import Runner
@@ -90,16 +91,16 @@ struct Forward: ParsableCommand {
 
     private func schema(for loaded: Model) throws -> Schema {
         var names: [String] = []
-        for assignment in columns + scale where !names.contains(assignment.name) { names.append(assignment.name) }
-        let known = Set(loaded.inspection().inputs.map(\.name))
+        for assignment in columns + scale where !names.containsName(assignment.name) { names.append(assignment.name) }
+        let known = NameSet(loaded.inspection().inputs.map(\.name))
         if let slip = names.first(where: { !known.contains($0) }) {
             throw fail("\(model) has no input \(slip). It has \(known.sorted().joined(separator: ", ")).", ExitStatus.badConfiguration)
         }
         return Schema(
             inputs: names.map { name in
-                let parts = columns.last { $0.name == name }?.value.split(separator: ",").map(String.init)
+                let parts = columns.last { $0.name.isName(name) }?.value.split(separator: ",").map(String.init)
                 let selector: ColumnSelector? = parts.map { $0.count == 1 && $0[0].contains("*") ? .pattern($0[0]) : .list($0) }
-                return InputSchema(name: name, columns: selector, scale: scale.last { $0.name == name }.flatMap { Double($0.value) })
+                return InputSchema(name: name, columns: selector, scale: scale.last { $0.name.isName(name) }.flatMap { Double($0.value) })
             }, keep: keep)
     }
 

@@ -1,3 +1,4 @@
+internal import Names
 internal import Tensors
 
 /// Which columns an input takes.
@@ -23,8 +24,8 @@ struct ColumnBinding {
     /// The columns that earlier files bound, by input.
     let pinned: [String: [String]]
 
-    func bind(_ ports: [InputPort], _ rules: [String: InputRule]) throws(ColumnarError) -> [PortBinding] {
-        for name in rules.keys.sorted() where !ports.contains(where: { $0.name == name }) {
+    func bind(_ ports: [InputPort], _ rules: NameMap<InputRule>) throws(ColumnarError) -> [PortBinding] {
+        for name in rules.keys.sorted() where !ports.contains(where: { $0.name.isName(name) }) {
             throw .badRule("the pipeline has a rule for the input \"\(name)\", which the model lacks: \(inputNames(ports))")
         }
         var bindings: [PortBinding] = []
@@ -93,8 +94,8 @@ struct ColumnBinding {
     private func checkPins(_ binding: PortBinding) throws(ColumnarError) {
         guard let before = pinned[binding.port.name] else { return }
         let now = binding.positions.map { schema.fields[$0].name }
-        guard now != before else { return }
-        let changed = zip(now, before).enumerated().first { $0.element.0 != $0.element.1 }
+        guard !now.areNames(before) else { return }
+        let changed = zip(now, before).enumerated().first { !$0.element.0.isName($0.element.1) }
         let detail = changed.map { "column \($0.offset + 1) is now \"\($0.element.0)\" and was \"\($0.element.1)\"" }
             ?? "there are now \(now.count) columns, and there were \(before.count)"
         throw .mismatch(
@@ -150,14 +151,14 @@ struct ColumnBinding {
 
     /// All numeric columns (of text for an input of strings) less label, key and kept ones, in file order.
     private func features(_ port: InputPort) throws(ColumnarError) -> [Int] {
-        let others = Set(table.key + table.keep)
+        let others = NameSet(table.key + table.keep)
         let left = schema.fields.indices.filter { !others.contains(schema.fields[$0].name) && !isLabel($0) }
         func columns(_ accept: (ColumnType) -> Bool) -> [Int] { left.filter { accept(schema.fields[$0].type) } }
         if let pins = pinned[port.name] {
             // A column without a value in this file may be any type: what the first file bound decides.
             let known = columns { ($0.isNumeric || $0.isString || $0 == .null) && (port.elementType == .string || !$0.isString) }
-                .filter { schema.fields[$0].type != .null || pins.contains(schema.fields[$0].name) }
-            if known.map({ schema.fields[$0].name }) == pins { return known }
+                .filter { schema.fields[$0].type != .null || pins.containsName(schema.fields[$0].name) }
+            if known.map({ schema.fields[$0].name }).areNames(pins) { return known }
         }
         var candidates: [[Int]]
         if port.elementType == .string {

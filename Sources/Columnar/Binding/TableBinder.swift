@@ -1,3 +1,4 @@
+package import Names
 package import Tensors
 
 /// Rows of a CSV, JSON Lines, Parquet or Arrow file as the model's inputs, with the kept columns beside them.
@@ -15,7 +16,7 @@ package import Tensors
 /// columns of CSV are strings unless `types` says otherwise. Numbers become any numeric type that can hold them, text for an
 /// input of strings; a value that the input cannot hold is an error.
 package final class TableBinder: InputBatches {
-    package let boundColumns: [String: [String]]
+    package let boundColumns: NameMap<[String]>
     package let columnsInFileOrder: [String: [String]]
     package let keptFields: [Field]
 
@@ -36,8 +37,8 @@ package final class TableBinder: InputBatches {
     /// tensors of their own. `pinned` is an earlier file's `columnsInFileOrder`: other columns are an error.
     /// Takes over `reader`, which must be fresh.
     package init(
-        reader: TableReader, ports: [InputPort], rules: [String: InputRule] = [:], schema table: TableSchemaRule = TableSchemaRule(),
-        batchRows: Int, memory: [String: TensorBuffer] = [:], pinned: [String: [String]] = [:]
+        reader: TableReader, ports: [InputPort], rules: NameMap<InputRule> = [:], schema table: TableSchemaRule = TableSchemaRule(),
+        batchRows: Int, memory: NameMap<TensorBuffer> = [:], pinned: [String: [String]] = [:]
     ) throws(ColumnarError) {
         let binding = ColumnBinding(file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned)
         let bindings = try binding.bind(ports, rules)
@@ -52,11 +53,12 @@ package final class TableBinder: InputBatches {
         sources = bindings.map { bound in
             bound.positions.map { bound.isList ? selection.asIs($0) : selection.typed($0, for: bound.port.elementType) }
         }
-        boundColumns = Dictionary(uniqueKeysWithValues: bindings.map { bound in
+        boundColumns = NameMap(uniqueKeysWithValues: bindings.map { bound in
             (bound.port.name, bound.positions.map { reader.schema.fields[$0].name })
         })
-        let pins = Set(bindings.filter(\.isInFileOrder).map(\.port.name))
-        columnsInFileOrder = boundColumns.filter { pins.contains($0.key) }
+        // Nothing but a model's only input is bound in the file's order.
+        columnsInFileOrder = Dictionary(
+            bindings.filter(\.isInFileOrder).map { bound in (bound.port.name, boundColumns[bound.port.name] ?? []) }, uniquingKeysWith: { $1 })
         if selection.requests.isEmpty { throw .badRule("\(reader.file): the model takes no columns") }
         try reader.select(selection.requests)
         keptFields = kept.map { kept in
@@ -98,7 +100,7 @@ package final class TableBinder: InputBatches {
             return nil
         }
         rowsGiven += filled
-        var tensors: [String: Tensor] = [:]
+        var tensors: NameMap<Tensor> = [:]
         for (index, bound) in bindings.enumerated() {
             let axes = bound.port.dimensions.count == 1 ? [] : bound.rowShape
             tensors[bound.port.name] = fillers[index].take(rowShape: axes)
@@ -141,7 +143,7 @@ package final class TableBinder: InputBatches {
             return try reader.next()
         } catch .badFile(var location, let reason) {
             guard let column = location.column else { throw .badFile(location, reason: reason) }
-            guard let bound = bindings.first(where: { boundColumns[$0.port.name]?.contains(column) ?? false }) else {
+            guard let bound = bindings.first(where: { boundColumns[$0.port.name]?.containsName(column) ?? false }) else {
                 throw .badFile(location, reason: "\(reason): the kept column's type can be given in the pipeline's schema.types")
             }
             location.input = bound.port.name

@@ -1,4 +1,5 @@
 import Ledger
+import Names
 import PipelineConfig
 import Runner
 
@@ -24,7 +25,7 @@ extension Dispatcher {
             }
             columnOrders[pipeline, default: [:]][revision] = order
         }
-        guard let other = result.columns.sorted(by: { $0.key < $1.key }).first(where: { order[$0.key] != $0.value }) else { return nil }
+        guard let other = result.columns.sorted(by: { $0.key < $1.key }).first(where: { order[$0.key]?.areNames($0.value) != true }) else { return nil }
         return Failure(
             .badInput, what: "the columns of input '\(other.key)' are not those of the first file, in their order", place: assignment.input.path,
             remedy: "Name them in the pipeline's schema.inputs, or write the file with its columns in the first file's order.")

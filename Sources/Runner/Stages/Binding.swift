@@ -1,13 +1,14 @@
 import Columnar
 import Engine
+import Names
 import PipelineConfig
 import Tensors
 
 // What the pipeline says, in the words of the modules that do it.
 
 extension Schema {
-    func inputRules(for model: LoadedModel) -> [String: InputRule] {
-        var rules: [String: InputRule] = [:]
+    func inputRules(for model: LoadedModel) -> NameMap<InputRule> {
+        var rules: NameMap<InputRule> = [:]
         for port in model.session.inputs {
             rules[port.name] = inputRule(port.name, isFloat: port.elementType?.isFloatingPoint == true, hasTrees: model.hasTrees)
         }
@@ -33,7 +34,7 @@ extension Schema {
         let learnt = label?.names ?? []
         return TableSchemaRule(
             key: key, label: learnt.count == 1 ? learnt[0] : nil, others: learnt + (weight.map { [$0] } ?? []), keep: keep, classes: classes,
-            types: types.mapValues(\.rawValue))
+            types: NameMap(types.map { ($0.key, $0.value.rawValue) }, uniquingKeysWith: { $1 }))
     }
 
     var textDialect: TextDialect {

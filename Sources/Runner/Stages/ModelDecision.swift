@@ -2,6 +2,7 @@ import Columnar
 import Engine
 import Foundation
 import Landing
+import Names
 import ONNX
 import PipelineConfig
 import SystemPackage
@@ -100,10 +101,10 @@ struct ModelDecision {
                 place: input.path, remedy: "Export the model with that \(kind), or change the pipeline.")
         }
         let inputs = session.inputs.map(\.name)
-        for named in spec.schema.inputs where !inputs.contains(named.name) { throw refuse("input", named.name, inputs) }
+        for named in spec.schema.inputs where !inputs.containsName(named.name) { throw refuse("input", named.name, inputs) }
         let outputs = session.outputs.map(\.name)
         for case .forward(let stage) in spec.stages {
-            for mapping in stage.outputs ?? [] where !outputs.contains(mapping.output) { throw refuse("output", mapping.output, outputs) }
+            for mapping in stage.outputs ?? [] where !outputs.containsName(mapping.output) { throw refuse("output", mapping.output, outputs) }
         }
     }
 

@@ -1,6 +1,7 @@
 import Columnar
 import Engine
 import Glibc
+import Names
 import PipelineConfig
 import Tensors
 
@@ -26,7 +27,7 @@ struct Rows {
         var ports: [InputPort] = []
         for port in session.inputs { ports.append(try Self.port(port, input.path)) }
         let isOpen = ports.contains { $0.dimensions.dropFirst().contains { $0 == nil } }
-        var memory: [String: TensorBuffer] = [:]
+        var memory: NameMap<TensorBuffer> = [:]
         let batchRows: Int
         do throws(EngineError) {
             if isOpen {

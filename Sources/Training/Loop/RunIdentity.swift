@@ -9,7 +9,7 @@ import Tensors
 /// What a run's bytes follow from, as one digest: only what has the same one may go on from a checkpoint or use packed rows again.
 enum RunIdentity {
     /// Changes whenever the same inputs would give other bytes, or what lies in a run's directory has another form.
-    private static let format = "2"
+    private static let format = "3"
 
     static func digest(_ run: FineTuning) throws(TrainingError) -> String {
         var lines = ["format \(format)", "engine \(Engine.version)"]
@@ -31,7 +31,7 @@ enum RunIdentity {
         lines.append(try text(plan))
         lines += run.data.inputs.sorted { $0.key < $1.key }.map { "input \($0.key) \($0.value)" }
         let data = run.data
-        lines.append("label \(data.label?.words ?? "") classes \(data.classes ?? []) weight \(data.weight ?? "") key \(data.key) keep \(data.keep)")
+        lines.append("label \(data.label?.words ?? "") classes \(data.classes ?? []) refuses missing \(data.refusesMissingLabels) weight \(data.weight ?? "") key \(data.key) keep \(data.keep)")
         lines.append("types \(data.types.sorted { $0.key < $1.key }) dialect \(data.dialect)")
         return FileDigest.of(bytes: lines.joined(separator: "\n").utf8)
     }
