@@ -116,8 +116,10 @@ let package = Package(
         tests("Daemon", ["Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", system, logging]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["TestSupport", "Tensors", "ONNX", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace", system],
-            exclude: ["RevisionOneRoot"], linkerSettings: nativeLibraries),
+            dependencies: [
+                "TestSupport", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace", system,
+            ],
+            exclude: ["RevisionOneRoot", "Zoo"], linkerSettings: nativeLibraries),
     ],
     cxxLanguageStandard: .cxx20)
 

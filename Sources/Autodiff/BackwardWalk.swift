@@ -280,16 +280,6 @@ final class BackwardWalk {
 }
 
 extension Node {
-    /// What a Constant holds, for the kinds that rules read.
-    fileprivate var constantTensor: StoredTensor? {
-        if let tensor = attribute("value")?.tensor { return tensor }
-        if let value = attribute("value_int")?.int { return StoredTensor("", .int64, [], [value]) }
-        if let values = attribute("value_ints")?.ints { return StoredTensor("", .int64, [values.count], values) }
-        if let value = attribute("value_float")?.float { return StoredTensor("", .float32, [], [value]) }
-        if let values = attribute("value_floats")?.floats { return StoredTensor("", .float32, [values.count], values) }
-        return nil
-    }
-
     /// Replaces names, those that subgraphs take from here included.
     fileprivate mutating func rename(_ names: [String: String]) {
         inputs = inputs.map { names[$0] ?? $0 }

@@ -3,6 +3,10 @@ package import Tensors
 
 /// A session whose inputs lie in memory that is filled again for every batch, and whose outputs, where their shape follows
 /// from the input's, are written into memory that is kept. For one thread at a time.
+///
+/// An output is read from kept memory only where the engine says after the run that its value lies there with the shape that was
+/// bound: of an input that is also an output, and of what it forwards from elsewhere, it hands out that other value and leaves
+/// our memory as it was. All other outputs are read from the engine's own value, as after a plain run.
 package final class BoundSession {
     package let session: Session
     package let plan: BatchPlan
@@ -21,6 +25,8 @@ package final class BoundSession {
     private let outputs: [Int]
     /// Per element of `outputs`; `nil` where the engine allocates it in every run.
     private var kept: [Tensor?]
+    /// Per element of `outputs`: the engine was seen to hand out another value than the memory that was bound for it.
+    private var isElsewhere: [Bool]
     private var keepsOutputs = true
 
     /// Memory for `plan.rows(wanted: capacity)` rows of every input. `outputs` are names, in the order wanted; `nil` is all of
@@ -49,6 +55,7 @@ package final class BoundSession {
         self.buffers = buffers
         strings = plan.inputs.map { _ in [] }
         kept = outputs.map { _ in nil }
+        isElsewhere = outputs.map { _ in false }
         var constants: [NativeValue] = []
         do {
             binding = try session.native.makeBinding()
@@ -78,7 +85,7 @@ package final class BoundSession {
         precondition(rows >= 0 && rows <= capacity, "\(rows) rows in memory for \(capacity)")
         let runRows = plan.fixedRows ?? rows
         if runRows > rows { try pad(from: rows, to: runRows) }
-        if boundRows != runRows { try bind(rows: runRows) }
+        if boundRows != runRows { try bind(rows: runRows) } else { try releaseOutputs() }
         try bindStrings(rows: runRows)
         let options = cancellation?.options ?? ownOptions
         do {
@@ -132,7 +139,7 @@ package final class BoundSession {
         let extents = symbolExtents(rows: rows)
         for (position, index) in outputs.enumerated() {
             let port = session.outputs[index]
-            let tensor = keepsOutputs ? keptTensor(port, extents, previous: kept[position]) : nil
+            let tensor = keepsOutputs && !isElsewhere[position] ? keptTensor(port, extents, previous: kept[position]) : nil
             kept[position] = tensor
             values.append((index, try tensor.map { tensor throws(EngineError) in
                 try session.native(port) { () throws(NativeFailure) in try session.table.makeValue(tensor) }
@@ -140,6 +147,13 @@ package final class BoundSession {
         }
         do { try binding.bind(outputs: values) } catch { throw FailureWording.running(error) }
         boundRows = rows
+    }
+
+    /// The engine would write a value of its own from the last run again, and fail where the next one has another shape.
+    private func releaseOutputs() throws(EngineError) {
+        for (position, index) in outputs.enumerated() where kept[position] == nil {
+            do { try binding.release(output: index) } catch { throw FailureWording.running(error) }
+        }
     }
 
     private func bindStrings(rows: Int) throws(EngineError) {
@@ -183,7 +197,7 @@ package final class BoundSession {
             case .unknown: return nil
             }
         }
-        guard let count = Shape(shape).elementCount, let needed = type.byteCount(elements: count) else { return nil }
+        guard let count = Shape(shape).elementCount, count > 0, let needed = type.byteCount(elements: count) else { return nil }
         if case .buffer(let buffer)? = previous?.storage, buffer.byteCount >= needed {
             return Tensor(elementType: type, shape: Shape(shape), buffer: buffer)
         }
@@ -191,19 +205,21 @@ package final class BoundSession {
     }
 
     private func takeOutputs(rows: Int, of runRows: Int) throws(EngineError) -> [EngineValue] {
-        var taken: [NativeValue]?
+        let taken: [NativeValue]
+        do { taken = try binding.takeOutputs() } catch { throw FailureWording.running(error) }
         var read: [EngineValue] = []
         read.reserveCapacity(outputs.count)
         for (position, index) in outputs.enumerated() {
             let port = session.outputs[index]
             let value: EngineValue
-            if let tensor = kept[position] {
+            if let tensor = kept[position], session.table.holds(taken[position], tensor) {
                 value = .tensor(tensor)
             } else {
-                if taken == nil {
-                    do { taken = try binding.takeOutputs() } catch { throw FailureWording.running(error) }
+                if kept[position] != nil {
+                    isElsewhere[position] = true
+                    kept[position] = nil
                 }
-                value = try session.read(taken![position], from: port)
+                value = try session.read(taken[position], from: port)
             }
             read.append(try Self.cut(value, port, to: rows, of: runRows))
         }

@@ -23,7 +23,7 @@ package struct Inspection: Sendable, Codable, Equatable {
     package var producer: String
     package var graphName: String
     package var nodeCount: Int
-    /// Numbers in initializers and sparse initializers, subgraphs included.
+    /// Numbers in initializers and sparse initializers and floating point numbers in Constant nodes, subgraphs and functions included.
     package var parameterCount: Int
     package var parameterBytes: Int
     /// By qualified type, subgraphs included; calls of the model's own functions count as calls.
@@ -44,9 +44,15 @@ extension Model {
         func countParameters(_ graph: Graph) {
             graph.initializers.forEach(count)
             for sparse in graph.sparseInitializers { count(sparse.values) }
-            for node in graph.nodes { node.subgraphs.forEach(countParameters) }
+            for node in graph.nodes {
+                // Integers in Constant nodes are shapes and axes.
+                if node.qualifiedType == "Constant", let tensor = node.constantTensor, tensor.elementType?.isFloatingPoint ?? false { count(tensor) }
+                if case .sparseTensor(let sparse)? = node[attribute: "sparse_value"] { count(sparse.values) }
+                node.subgraphs.forEach(countParameters)
+            }
         }
         countParameters(graph)
+        for function in functions { countParameters(function.body) }
         var operators: [String: Int] = [:]
         var nodes = 0
         graph.forEachNode { node in
@@ -56,7 +62,7 @@ extension Model {
         let producer = [producerName, producerVersion].filter { !$0.isEmpty }.joined(separator: " ")
         return Inspection(
             inputs: graph.requiredInputs.map(Inspection.Port.init), outputs: graph.outputs.map(Inspection.Port.init),
-            operatorSets: operatorSets.map { .init(domain: $0.domain.isEmpty ? "ai.onnx" : $0.domain, version: $0.version) },
+            operatorSets: operatorSets.merged.map { .init(domain: $0.domain.isEmpty ? "ai.onnx" : $0.domain, version: $0.version) },
             irVersion: irVersion, producer: producer, graphName: graph.name, nodeCount: nodes, parameterCount: parameters,
             parameterBytes: bytes, operatorCounts: operators,
             functions: functions.map { $0.domain.isEmpty ? $0.name : $0.domain + "." + $0.name }, metadata: metadata.dictionary,

@@ -38,7 +38,7 @@ extension Model {
     /// Imports what functions import and the model does not; another version than the model's is refused but for the default domain.
     fileprivate mutating func adoptDomains(pass: String) throws(PassError) {
         for function in functions {
-            for entry in function.operatorSets where !canonicalDomain(entry.domain).isEmpty {
+            for entry in function.operatorSets.merged where !canonicalDomain(entry.domain).isEmpty {
                 // A domain whose every operator in the body is the model's own function has no version that matters.
                 let isForeign = function.body.usesForeignOperator(of: entry.domain, functions)
                 switch operatorSetVersion(entry.domain) {
@@ -69,7 +69,7 @@ extension Graph {
 }
 
 extension Function {
-    fileprivate var defaultVersion: Int64? { operatorSets.first { canonicalDomain($0.domain).isEmpty }?.version }
+    fileprivate var defaultVersion: Int64? { operatorSets.version(of: "") }
 }
 
 /// Puts bodies in the place of calls.

@@ -5,13 +5,15 @@ package import ONNX
 /// - No function of the model's own is called: `InlineFunctions`.
 /// - The default domain is imported at `RaiseOpset.target` or a newer version, and no node has an older form: `RaiseOpset`.
 /// - Nothing is computed in float16 or bfloat16; weights stored so are float32: `WidenFloat16`, which also says how they are written back.
+/// - Every parameter is an initializer of the outermost graph, wherever the model as it came has it: `LiftParameters`.
 /// - Initializers are constants, not defaults of inputs: `BindInitializers`.
 /// - No Identity (but for those that name an output), no node whose results nobody needs.
 ///
-/// It is a copy to train: initializers keep their names, so what is learned is copied back by name into the model as it came, which keeps
-/// its graph and operator set. Dropout and BatchNormalization stand as they were; what they do in training is for whoever builds the step.
+/// It is a copy to train: parameters have the names that `ParameterHomes` gives them, and `ParameterHomes.write` copies what is learned back into the
+/// model as it came, which keeps its graph and operator set. Dropout and BatchNormalization stand as they were; what they do in training is for whoever builds the step.
 package enum TrainingForm {
     package static let passes: PassList = [
+        LiftParameters(),
         InlineFunctions(),
         RaiseOpset(),
         BindInitializers(),
@@ -23,6 +25,7 @@ package enum TrainingForm {
     /// - Throws: naming the pass, node, operator and remedy, where the model cannot be brought into this form.
     package static func of(_ model: Model) throws(PassError) -> Model {
         var copy = model
+        copy.mergeImports()
         try passes.run(&copy)
         return copy
     }

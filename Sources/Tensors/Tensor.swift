@@ -49,6 +49,15 @@ package struct Tensor: Sendable {
         self.init(elementType: elementType, shape: shape, buffer: buffer)
     }
 
+    /// The same elements in another shape, not copied; `nil` where it has another number of them.
+    package func reshaped(to shape: Shape) -> Tensor? {
+        guard shape.elementCount == elementCount else { return nil }
+        switch storage {
+        case .buffer(let buffer): return Tensor(elementType: elementType, shape: shape, buffer: buffer)
+        case .strings(let strings): return Tensor(strings: strings, shape: shape)
+        }
+    }
+
     package var elementCount: Int { shape.elementCount ?? 0 }
 
     /// The tensor's own bytes, without what a larger reused buffer has behind them; empty for strings.

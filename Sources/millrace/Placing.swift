@@ -13,6 +13,8 @@ enum Placing {
         try? FileManager.default.removeItem(atPath: staging)
         try FileManager.default.createDirectory(atPath: staging, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: staging) }
+        var model = model
+        model.mergeImports()
         do {
             for path in try model.write(to: staging + "/" + name) {
                 try DurableFile.publish(FilePath(path), as: folder.appending((path as NSString).lastPathComponent))

@@ -160,6 +160,33 @@ def batches():
                            [value("y", T.STRING, [4, 1])]))
 
 
+def odd_outputs():
+    """Outputs that the engine does not write into memory that is bound for them, or that have none to write."""
+    x = value("x", T.FLOAT, ["N", 2])
+    relu = h.make_node("Relu", ["x"], ["y"], "relu")
+    # As PyTorch's exporter writes a value that is handed through.
+    write("input-is-output", model([relu], [x], [value("y", T.FLOAT, ["N", 2]), x]))
+    limits = [h.make_tensor("zero", T.INT64, [1], [0]), h.make_tensor("one", T.INT64, [1], [1])]
+    nothing = h.make_node("Slice", ["x", "zero", "zero", "one"], ["none"], "nothing")
+    write("empty-output", model([relu, nothing], [x], [value("none", T.FLOAT, ["N", 0]), value("y", T.FLOAT, ["N", 2])], limits))
+    texts = value("x", T.STRING, ["N", 2])
+    write("empty-strings", model([nothing], [texts], [value("none", T.STRING, ["N", 0])], limits))
+    constant = h.make_tensor("c", T.FLOAT, [2, 2], [1.0, 2.0, 3.0, 4.0])
+    fixed = value("x", T.FLOAT, [2, 2])
+    write("constant-outputs", model(
+        [relu, h.make_node("Constant", [], ["k"], value=constant), h.make_node("Add", ["c", "k"], ["folded"], "add")], [fixed],
+        [value(name, T.FLOAT, [2, 2]) for name in ("y", "c", "k", "folded")], [constant]))
+    write("alias-outputs", model(
+        [relu, h.make_node("Identity", ["y"], ["same"], "same"), h.make_node("Reshape", ["y", "keep"], ["view"], "view"),
+         h.make_node("Identity", ["x"], ["copy"], "copy")], [x],
+        [value(name, T.FLOAT, ["N", 2]) for name in ("same", "y", "view", "copy")], [h.make_tensor("keep", T.INT64, [2], [0, 2])]))
+    # As many columns as the first row has positive values.
+    write("varying-output", model(
+        [h.make_node("Slice", ["x", "zero", "one", "zero"], ["first"], "first"), h.make_node("Squeeze", ["first", "zero"], ["row"], "row"),
+         h.make_node("Greater", ["row", "nought"], ["keep"], "positive"), h.make_node("Compress", ["x", "keep"], ["y"], "columns", axis=1)],
+        [value("x", T.FLOAT, ["N", 4])], [value("y", T.FLOAT, ["N", "K"])], limits + [h.make_tensor("nought", T.FLOAT, [], [0.0])]))
+
+
 def external():
     weights = [floats("w", [4, 3], 5), floats("b", [3], 6)]
     data = b""
@@ -186,4 +213,5 @@ control_flow()
 containers()
 failing()
 batches()
+odd_outputs()
 external()

@@ -30,13 +30,16 @@ package struct LowRankAdapter: Sendable {
 
     /// The model with the products added to its weights, and nothing else changed: what this adapter makes of it, as a plain model.
     package func merged(into model: Model) throws(AutodiffError) -> Model {
-        var result = model
+        let known = Set(ParameterHomes(model).homes.map(\.name))
+        var merged: [String: Tensor] = [:]
         for factors in factors {
-            guard let position = result.graph.initializers.firstIndex(where: { $0.name == factors.weight }) else {
+            guard known.contains(factors.weight) else {
                 throw .invalid(place: "the adapter", reason: "the model has no weight '\(factors.weight)': the adapter was made for another one")
             }
-            result.graph.initializers[position].replace(with: try factors.merged(into: model))
+            merged[factors.weight] = try factors.merged(into: model)
         }
+        var result = model
+        try result.write(merged)
         return result
     }
 

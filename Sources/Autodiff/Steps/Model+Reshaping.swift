@@ -31,11 +31,19 @@ extension Model {
         do { return try embeddingExternalData() } catch { throw .invalid(place: "the model", reason: "\(error)") }
     }
 
-    /// The elements of an initializer, wherever they lie.
+    /// The elements of a parameter or another initializer, wherever they lie.
     func initialValue(_ name: String) throws(AutodiffError) -> Tensor {
-        guard let stored = graph.initializer(name) else { throw .unknownValue(name) }
         do throws(ONNXError) {
-            return try stored.tensor(externalData: stored.isExternal ? try externalData() : nil)
+            if let stored = graph.initializer(name) {
+                return try stored.tensor(externalData: stored.isExternal ? try externalData() : nil)
+            }
+            if let home = ParameterHomes(self)[name] { return try ParameterHomes.value(at: home, in: self) }
         } catch { throw .invalid(place: "initializer '\(name)'", reason: "\(error)") }
+        throw .unknownValue(name)
+    }
+
+    /// Puts values where the model, as it came, stores these parameters.
+    mutating func write(_ values: [String: Tensor]) throws(AutodiffError) {
+        do throws(PassError) { try ParameterHomes.write(values, into: &self) } catch { throw .invalid(place: error.place, reason: error.reason) }
     }
 }

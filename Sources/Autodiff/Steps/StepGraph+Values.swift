@@ -27,7 +27,7 @@ extension StepGraph {
         return values
     }
 
-    /// `model` as it came, with trained values in its initializers and nothing else changed: rounded to the type that it stores, adapters
+    /// `model` as it came, with trained values where it stores its parameters and nothing else changed: rounded to the type that it stores, adapters
     /// merged into the weights they stand beside.
     /// - Parameter parameters: by name, as the slots in `parameters` have them (or averages, under the parameters' names).
     package func model(_ model: Model, with parameters: [String: Tensor]) throws(AutodiffError) -> Model {
@@ -40,15 +40,7 @@ extension StepGraph {
             changed[adapted.up] = nil
         }
         var result = model
-        for position in result.graph.initializers.indices {
-            let stored = result.graph.initializers[position]
-            guard let tensor = changed.removeValue(forKey: stored.name) else { continue }
-            guard tensor.shape == stored.shape, let type = stored.elementType else {
-                throw .invalid(place: "initializer '\(stored.name)'", reason: "it has the shape \(stored.shape), its trained value \(tensor.shape)")
-            }
-            result.graph.initializers[position].replace(with: tensor.narrowed(to: type))
-        }
-        if let left = changed.keys.min() { throw .unknownValue(left) }
+        try result.write(changed)
         return result
     }
 

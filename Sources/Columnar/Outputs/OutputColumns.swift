@@ -35,7 +35,7 @@ package struct OutputRule: Hashable, Sendable {
 /// (`score_0_0` … for more axes, row-major). Where a row has as many elements as there are classes, their names stand for the
 /// positions; of a ZipMap's values, the keys do, and the values become float64. Elements keep their type where tables have it;
 /// float16, bfloat16, float8 and float4 become the float32 that equals them, integers of less than eight bits int8 or uint8,
-/// complex numbers two columns `_real` and `_imag`. In `classColumn`, NaN is never the greatest, and the first of equals wins.
+/// complex numbers two columns `_real` and `_imag`. An output without elements, as of shape `[N, 0]`, becomes no column. In `classColumn`, NaN is never the greatest, and the first of equals wins.
 package struct OutputColumns: Sendable {
     private let rules: [OutputRule]?
     private let classes: [String]?
@@ -157,6 +157,8 @@ private struct OutputTable {
     }
 
     func columns(named pattern: String?) throws(ColumnarError) -> [Column] {
+        // Without elements there is nothing to name, nor to read.
+        if width == 0 { return [] }
         let names: [String]
         if let pattern, pattern.contains("*") {
             names = (suffixes.isEmpty ? ["0"] : suffixes).map { suffix in

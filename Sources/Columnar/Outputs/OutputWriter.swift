@@ -50,6 +50,9 @@ package final class OutputWriter {
         if format.isArrays { return try writeArrays(kept, outputs, rowCount) }
         let made = try columns.columns(outputs, rowCount: rowCount, file: file)
         let batch = RecordBatch(columns: kept.columns + made, rowCount: rowCount)
+        guard !batch.columns.isEmpty else {
+            throw .badRule("the outputs (\(listed(outputs.map(\.name)))) have no elements, which leaves no column to write: keep a column, or write .npz")
+        }
         if table == nil {
             table = switch target {
             case .path: try TableWriter(path: file, format: format, schema: batch.schema, metadata: metadata)

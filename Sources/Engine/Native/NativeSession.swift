@@ -133,6 +133,7 @@ final class NativeSession: @unchecked Sendable {
 final class NativeBinding {
     private let pointer: OpaquePointer
     private let session: NativeSession
+    private var outputCount = 0
 
     init(_ pointer: OpaquePointer, session: NativeSession) {
         self.pointer = pointer
@@ -150,6 +151,7 @@ final class NativeBinding {
     func bind(outputs: [(index: Int, value: NativeValue?)]) throws(NativeFailure) {
         let table = session.table
         table.api.pointee.ClearBoundOutputs(pointer)
+        outputCount = outputs.count
         for (index, value) in outputs {
             let name = session.outputNames[index]!
             try table.check(
@@ -158,15 +160,25 @@ final class NativeBinding {
         }
     }
 
+    /// Lets the engine allocate the output in the next run, in place of what was bound or allocated for it before.
+    func release(output index: Int) throws(NativeFailure) {
+        let table = session.table
+        try table.check(table.api.pointee.BindOutputToDevice(pointer, session.outputNames[index]!, table.cpu))
+    }
+
     func run(options: NativeRunOptions) throws(NativeFailure) { try session.run(pointer, options: options) }
 
+    /// In the order in which they were bound.
     func takeOutputs() throws(NativeFailure) -> [NativeValue] {
         let table = session.table
         var values: UnsafeMutablePointer<OpaquePointer?>?
         var count = 0
         try table.check(table.api.pointee.GetBoundOutputValues(pointer, table.allocator, &values, &count))
-        guard let values else { return [] }
-        defer { _ = table.api.pointee.AllocatorFree(table.allocator, values) }
-        return (0..<count).compactMap { values[$0].map { NativeValue($0, table) } }
+        defer { if let values { _ = table.api.pointee.AllocatorFree(table.allocator, values) } }
+        let owned = (0..<count).compactMap { index in values?[index].map { NativeValue($0, table) } }
+        guard owned.count == outputCount else {
+            throw NativeFailure(code: ORT_FAIL, message: "ONNX Runtime returned \(owned.count) of \(outputCount) outputs")
+        }
+        return owned
     }
 }

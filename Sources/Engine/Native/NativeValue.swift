@@ -90,6 +90,24 @@ extension Native.Table {
         return NativeValue(value, self)
     }
 
+    /// Whether `value` is a tensor that lies in the memory of `tensor` and has its type and shape.
+    func holds(_ value: NativeValue, _ tensor: Tensor) -> Bool {
+        guard case .buffer(let buffer) = tensor.storage else { return false }
+        defer { withExtendedLifetime(value) {} }
+        var isTensor: Int32 = 0
+        var data: UnsafeMutableRawPointer?
+        do throws(NativeFailure) {
+            try check(api.pointee.IsTensor(value.pointer, &isTensor))
+            guard isTensor != 0 else { return false }
+            try check(api.pointee.GetTensorMutableData(value.pointer, &data))
+            guard data == buffer.address else { return false }
+            let info = try take { api.pointee.GetTensorTypeAndShape(value.pointer, &$0) }
+            defer { api.pointee.ReleaseTensorTypeAndShapeInfo(info) }
+            let (type, extents) = try elementAndExtents(of: info)
+            return NativeElementType.toONNX(type) == tensor.elementType.rawValue && extents == tensor.shape.dimensions
+        } catch { return false }
+    }
+
     func hasValue(_ value: NativeValue) throws(NativeFailure) -> Bool {
         var has: Int32 = 0
         try check(api.pointee.HasValue(value.pointer, &has))

@@ -8,12 +8,7 @@ struct GraphChecker {
     let requiresFiles: Bool
 
     func checkImports(_ imports: [OperatorSet], place: String) throws(ONNXError) {
-        var seen: Set<String> = []
         for entry in imports {
-            let domain = canonicalDomain(entry.domain)
-            guard seen.insert(domain).inserted else {
-                throw .invalid(place: place, reason: "it imports the domain '\(entry.domain)' twice")
-            }
             guard entry.version >= 1 else {
                 throw .invalid(place: place, reason: "it imports version \(entry.version) of the domain '\(entry.domain)'")
             }

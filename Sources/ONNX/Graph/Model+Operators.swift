@@ -32,7 +32,7 @@ extension Model {
                     return
                 }
                 let domain = canonicalDomain(node.domain)
-                let version = versions.first { canonicalDomain($0.domain) == domain }?.version
+                let version = versions.version(of: domain)
                 found.insert(RequiredOperator(domain: domain, type: node.operatorType, version: version))
             }
         }

@@ -36,10 +36,7 @@ package struct Model: Sendable {
     }
 
     /// The version imported of a domain; `nil` where it is not imported.
-    package func operatorSetVersion(_ domain: String = "") -> Int64? {
-        let wanted = canonicalDomain(domain)
-        return operatorSets.first { canonicalDomain($0.domain) == wanted }?.version
-    }
+    package func operatorSetVersion(_ domain: String = "") -> Int64? { operatorSets.version(of: domain) }
 
     /// Calls `body` with every node of the graph, its subgraphs, the functions and the training graphs.
     package func forEachNode<Failure: Error>(_ body: (Node) throws(Failure) -> Void) throws(Failure) {

@@ -1,5 +1,6 @@
 import ONNXProto
 import SwiftProtobuf
+import Tensors
 
 /// One application of an operator. Inputs and outputs are value names; an empty name is an optional one left out.
 package struct Node: Sendable, Equatable {
@@ -57,5 +58,17 @@ package struct Node: Sendable, Equatable {
     package var place: String {
         let output = outputs.first { !$0.isEmpty }.map { " -> '\($0)'" } ?? ""
         return "node \(qualifiedType)" + (name.isEmpty ? "" : " '\(name)'") + output
+    }
+}
+
+extension Node {
+    /// The numbers that a Constant node holds; nothing for texts, for sparse values, and where a function's call decides.
+    package var constantTensor: StoredTensor? {
+        if let tensor = attribute("value")?.tensor { return tensor }
+        if let value = attribute("value_int")?.int { return StoredTensor("", .int64, [], [value]) }
+        if let values = attribute("value_ints")?.ints { return StoredTensor("", .int64, [values.count], values) }
+        if let value = attribute("value_float")?.float { return StoredTensor("", .float32, [], [value]) }
+        if let values = attribute("value_floats")?.floats { return StoredTensor("", .float32, [values.count], values) }
+        return nil
     }
 }

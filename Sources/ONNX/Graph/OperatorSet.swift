@@ -20,3 +20,35 @@ package struct OperatorSet: Sendable, Equatable {
 
 /// The default domain has two spellings; this is the short one.
 package func canonicalDomain(_ domain: String) -> String { domain == "ai.onnx" ? "" : domain }
+
+extension [OperatorSet] {
+    /// The version that nodes of `domain` are bound to: the highest one imported, where a domain is imported more than once.
+    package func version(of domain: String) -> Int64? {
+        let wanted = canonicalDomain(domain)
+        return lazy.filter { canonicalDomain($0.domain) == wanted }.map(\.version).max()
+    }
+
+    /// One entry for each domain, with the highest version, in the order in which the domains first stand.
+    package var merged: [OperatorSet] {
+        var seen: Set<String> = []
+        return filter { seen.insert(canonicalDomain($0.domain)).inserted }.map { entry in
+            var entry = entry
+            if let version = version(of: entry.domain), version != entry.version { entry.version = version }
+            return entry
+        }
+    }
+}
+
+extension Model {
+    /// Whether a domain is imported more than once, by the model or by one of its functions.
+    package var importsTwice: Bool {
+        operatorSets.merged.count < operatorSets.count || functions.contains { $0.operatorSets.merged.count < $0.operatorSets.count }
+    }
+
+    /// Imports each domain once, with the highest of its versions. ONNX Runtime takes the last entry, ONNX the highest: with one entry they agree.
+    package mutating func mergeImports() {
+        guard importsTwice else { return }
+        operatorSets = operatorSets.merged
+        for index in functions.indices { functions[index].operatorSets = functions[index].operatorSets.merged }
+    }
+}

@@ -116,7 +116,7 @@ private final class TypeInference {
                 function.body(for: node), inputs: inputs, imports: function.operatorSets, depth: depth + 1, keepsContents: true)
         }
         let facts = InferenceNode(
-            node: node, version: imports.first { canonicalDomain($0.domain) == domain }?.version ?? 1, inputs: inputs,
+            node: node, version: imports.version(of: domain) ?? 1, inputs: inputs,
             contents: node.inputs.map { contents[$0] },
             constant: { position in
                 guard position < node.inputs.count, let stored = self.constants[node.inputs[position]] else { return nil }

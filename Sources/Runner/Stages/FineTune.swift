@@ -165,6 +165,7 @@ struct FineTune {
                 let fresh = directory + ".tuned"
                 try empty(fresh)
                 var model = try outcome.model.embeddingExternalData(atMost: Model.largestEmbedded)
+                model.mergeImports()
                 for (key, value) in facts { model.metadata[key] = value }
                 try model.write(to: fresh + "/model.onnx")
                 base = try FileDigest.of(FilePath(fresh + "/model.onnx")).digest

@@ -35,6 +35,7 @@ struct ModelDecision {
         try phases.time("write") { () throws(Failure) in
             do {
                 var embedded = try model.embeddingExternalData(atMost: Model.largestEmbedded)
+                embedded.mergeImports()
                 for (key, value) in spec.provenance.sorted(by: { $0.key < $1.key }) { embedded.metadata[key] = value }
                 try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
                 try embedded.write(to: copy)
@@ -58,7 +59,7 @@ struct ModelDecision {
             return (LoadedModel(session: session, hasTrees: model.hasTrees), model.operatorSets)
         }
         try checkSignature(loaded.session, input)
-        result.facts["opset"] = operatorSets.map { "\($0.domain.isEmpty ? "ai.onnx" : $0.domain) \($0.version)" }.joined(separator: ", ")
+        result.facts["opset"] = operatorSets.merged.map { "\($0.domain.isEmpty ? "ai.onnx" : $0.domain) \($0.version)" }.joined(separator: ", ")
         result.facts["engine"] = "ONNX Runtime \(Engine.version)"
         result.facts["trial"] = try trial(loaded, input, &phases)
         result.files = []

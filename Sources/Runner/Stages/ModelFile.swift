@@ -78,7 +78,7 @@ struct ModelFile {
     func session(of model: Model, options: SessionOptions) throws(Failure) -> Session {
         let apart = weightsApart(of: model)
         var runnable = bytes
-        if adapter != nil || model.hasExternalData { runnable = try self.runnable(model, without: apart) }
+        if adapter != nil || model.hasExternalData || model.importsTwice { runnable = try self.runnable(model, without: apart) }
         var failure: Failure?
         do throws(EngineError) {
             let directory = apart.isEmpty ? nil : try? ExternalDataDirectory((path as NSString).deletingLastPathComponent, isOurs: true)
@@ -119,6 +119,7 @@ struct ModelFile {
     private func runnable(_ model: Model, without apart: [String]) throws(Failure) -> Data {
         var model = model
         model.lift(apart)
+        model.mergeImports()
         do {
             model = try model.embeddingExternalData()
             if let adapter {

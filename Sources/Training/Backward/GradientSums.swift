@@ -2,6 +2,7 @@ import Autodiff
 import Engine
 import Foundation
 import ONNX
+import Passes
 import Tensors
 
 /// Gradients summed over batches, in double precision: over a loss each batch counts its weight, so that the sum is the gradient of the
@@ -10,7 +11,7 @@ final class GradientSums {
     private let graph: BackwardGraph
     private let session: Session
     private let cancellation: Cancellation?
-    /// Of initializers, in the model's order, and of inputs.
+    /// Of parameters, in the model's order, and of inputs.
     private let parameters: [String]
     private let inputs: [String]
 
@@ -27,11 +28,8 @@ final class GradientSums {
         self.cancellation = cancellation
         let given = model.graph.requiredInputs.map(\.name)
         inputs = given.filter { graph.gradients[$0] != nil }
-        let order = model.graph.initializers.map(\.name)
-        let known = Set(order)
-        // What has no name in the model (a constant of a node) comes last.
-        let others = graph.gradients.keys.filter { !known.contains($0) && !given.contains($0) }.sorted()
-        parameters = order.filter { graph.gradients[$0] != nil && !given.contains($0) } + others
+        let order = ParameterHomes(model).homes.map(\.name)
+        parameters = order.filter { graph.gradients[$0] != nil && !given.contains($0) }
         parts = inputs.map { _ in [] }
     }
 
