@@ -105,8 +105,8 @@ let package = Package(
         tests(
             "Autodiff", ["ConformanceSupport", "Passes", "ONNX", "Engine", "Tensors"], exclude: ["Golden", "conformance-exceptions.txt"]),
         tests(
-            "Training", ["Autodiff", "Passes", "ONNX", "Engine", "Columnar", "Tensors"], exclude: ["Fixtures", "make-fixtures.py"]),
-        tests("Columnar", ["Tensors"], exclude: ["Fixtures", "make-fixtures.py"]),
+            "Training", ["Autodiff", "Passes", "ONNX", "Engine", "Columnar", "Names", "Tensors"], exclude: ["Fixtures", "make-fixtures.py"]),
+        tests("Columnar", ["Names", "Tensors"], exclude: ["Fixtures", "make-fixtures.py"]),
         tests("Mounts", []),
         tests("Watcher", [system, logging], exclude: ["Traces"]),
         tests("Landing", [system]),

@@ -1,49 +1,50 @@
 /// A dictionary whose keys are names: as strings to its users, by bytes within.
 @usableFromInline
 package struct NameMap<Value> {
-    @usableFromInline var values: [Name: Value]
+    @usableFromInline var byName: [Name: Value]
 
-    @inlinable package init() { values = [:] }
+    @inlinable package init() { byName = [:] }
 
-    @inlinable package init(minimumCapacity: Int) { values = Dictionary(minimumCapacity: minimumCapacity) }
+    @inlinable package init(minimumCapacity: Int) { byName = Dictionary(minimumCapacity: minimumCapacity) }
 
     @inlinable package init(uniqueKeysWithValues pairs: some Sequence<(String, Value)>) {
-        values = Dictionary(uniqueKeysWithValues: pairs.lazy.map { (Name($0), $1) })
+        byName = Dictionary(uniqueKeysWithValues: pairs.lazy.map { (Name($0), $1) })
     }
 
     @inlinable package init(_ pairs: some Sequence<(String, Value)>, uniquingKeysWith combine: (Value, Value) throws -> Value) rethrows {
-        values = try Dictionary(pairs.lazy.map { (Name($0), $1) }, uniquingKeysWith: combine)
+        byName = try Dictionary(pairs.lazy.map { (Name($0), $1) }, uniquingKeysWith: combine)
     }
 
-    @inlinable init(_ values: [Name: Value]) { self.values = values }
+    @inlinable init(_ byName: [Name: Value]) { self.byName = byName }
 
     @inlinable package subscript(name: String) -> Value? {
-        get { values[Name(name)] }
-        _modify { yield &values[Name(name)] }
-        set { values[Name(name)] = newValue }
+        get { byName[Name(name)] }
+        _modify { yield &byName[Name(name)] }
+        set { byName[Name(name)] = newValue }
     }
 
     @inlinable package subscript(name: String, default fallback: @autoclosure () -> Value) -> Value {
-        get { values[Name(name), default: fallback()] }
-        _modify { yield &values[Name(name), default: fallback()] }
+        get { byName[Name(name), default: fallback()] }
+        _modify { yield &byName[Name(name), default: fallback()] }
     }
 
-    @inlinable package var count: Int { values.count }
-    @inlinable package var isEmpty: Bool { values.isEmpty }
-    @inlinable package var keys: some Collection<String> { values.keys.lazy.map(\.text) }
+    @inlinable package var count: Int { byName.count }
+    @inlinable package var isEmpty: Bool { byName.isEmpty }
+    @inlinable package var keys: some Collection<String> { byName.keys.lazy.map(\.text) }
+    @inlinable package var values: some Collection<Value> { byName.values }
 
     @discardableResult
-    @inlinable package mutating func removeValue(forKey name: String) -> Value? { values.removeValue(forKey: Name(name)) }
+    @inlinable package mutating func removeValue(forKey name: String) -> Value? { byName.removeValue(forKey: Name(name)) }
 
     @discardableResult
-    @inlinable package mutating func updateValue(_ value: Value, forKey name: String) -> Value? { values.updateValue(value, forKey: Name(name)) }
+    @inlinable package mutating func updateValue(_ value: Value, forKey name: String) -> Value? { byName.updateValue(value, forKey: Name(name)) }
 
     @inlinable package func mapValues<Other>(_ transform: (Value) throws -> Other) rethrows -> NameMap<Other> {
-        NameMap<Other>(try values.mapValues(transform))
+        NameMap<Other>(try byName.mapValues(transform))
     }
 
     @inlinable package func filter(_ isKept: ((key: String, value: Value)) throws -> Bool) rethrows -> NameMap {
-        NameMap(try values.filter { try isKept((key: $0.key.text, value: $0.value)) })
+        NameMap(try byName.filter { try isKept((key: $0.key.text, value: $0.value)) })
     }
 }
 
@@ -57,8 +58,8 @@ extension NameMap: Sequence {
         @inlinable package mutating func next() -> (key: String, value: Value)? { base.next().map { (key: $0.key.text, value: $0.value) } }
     }
 
-    @inlinable package func makeIterator() -> Iterator { Iterator(base: values.makeIterator()) }
-    @inlinable package var underestimatedCount: Int { values.count }
+    @inlinable package func makeIterator() -> Iterator { Iterator(base: byName.makeIterator()) }
+    @inlinable package var underestimatedCount: Int { byName.count }
 }
 
 extension NameMap: ExpressibleByDictionaryLiteral {
@@ -71,7 +72,7 @@ extension NameMap: Sendable where Value: Sendable {}
 
 extension NameMap: CustomStringConvertible {
     @inlinable package var description: String {
-        "[" + values.sorted { $0.key < $1.key }.map { "\"\($0.key.text)\": \($0.value)" }.joined(separator: ", ") + (isEmpty ? ":]" : "]")
+        "[" + byName.sorted { $0.key < $1.key }.map { "\"\($0.key.text)\": \($0.value)" }.joined(separator: ", ") + (isEmpty ? ":]" : "]")
     }
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Names
 import Tensors
 import TestSupport
 import Testing
@@ -10,12 +11,12 @@ private struct Bound {
     var tensors: [String: [Double]] = [:]
     var strings: [String: [String]] = [:]
     var shapes: [String: [[Int]]] = [:]
-    var columns: [String: [String]] = [:]
+    var columns: NameMap<[String]> = [:]
     var kept: [String] = []
     var rows: [Int] = []
 
     init(
-        _ path: String, _ ports: [InputPort], rules: [String: InputRule] = [:], schema: TableSchemaRule = TableSchemaRule(),
+        _ path: String, _ ports: [InputPort], rules: NameMap<InputRule> = [:], schema: TableSchemaRule = TableSchemaRule(),
         batchRows: Int = 1000, options: ReadOptions = ReadOptions(), pinned: [String: [String]] = [:]
     ) throws {
         let binder = try TableBinder(
@@ -176,7 +177,7 @@ private func message(_ body: () throws -> Void) -> String {
 
     @Test func decimalsDictionariesAndListsAreNumbersToo() throws {
         let ports = [port("price", .float32, nil, 1), port("code", .float64, nil), port("word", .string, nil), port("vec", .float32, nil, 2), port("view", .string, nil)]
-        var rules = Dictionary(uniqueKeysWithValues: ["price", "code"].map { ($0, InputRule(missing: .value(7))) })
+        var rules = NameMap(uniqueKeysWithValues: ["price", "code"].map { ($0, InputRule(missing: .value(7))) })
         rules["word"] = InputRule(missing: .text("?"))
         rules["view"] = InputRule(missing: .text("?"))
         let reader = try TableReader(path: fixture("types.arrow"))

@@ -64,7 +64,7 @@ import Testing
         #expect(before.count == 18 && runsBefore.count == 17)
         try #require(runsBefore.filter { $0.state == .open }.map(\.path).sorted() == ["l.csv", "penguins-2009.csv.gz"])
 
-        // The second attempt is due 20 s after the first, which is long ago; the killed training is taken up.
+        // The second attempt is due a minute after the first, which is long ago; the killed training is taken up.
         _ = try once(daemon)
         let after = try published(daemon)
         for (path, bytes) in before { #expect(after[path] == bytes, "\(path)") }

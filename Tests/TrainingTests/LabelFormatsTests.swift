@@ -1,5 +1,6 @@
 import Columnar
 import Foundation
+import Names
 import Tensors
 import TestSupport
 import Testing
@@ -14,7 +15,7 @@ import Testing
     private static let target = Target(.classIndex(count: 2), rowShape: [])
 
     private func open(
-        _ paths: [String], classes: [String]?, key: [String] = ["id"], share: Double = 0.3, types: [String: String] = [:], in directory: TemporaryDirectory
+        _ paths: [String], classes: [String]?, key: [String] = ["id"], share: Double = 0.3, types: NameMap<String> = [:], in directory: TemporaryDirectory
     ) throws -> RowStore {
         let data = LabelledData(files: paths.map { .init($0) }, label: .list(["label"]), classes: classes, key: key, types: types)
         return try RowStore.open(

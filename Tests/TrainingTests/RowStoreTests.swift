@@ -1,5 +1,6 @@
 import Columnar
 import Foundation
+import Names
 import Tensors
 import TestSupport
 import Testing
@@ -13,7 +14,7 @@ import Testing
     private func open(
         _ directory: TemporaryDirectory, _ names: [String], label: InputRule.Columns = .list(["label"]), classes: [String]? = nil,
         weight: String? = nil, key: [String] = [], target: Target = RowStoreTests.classes, share: Double = 0.3, seed: UInt64 = 1,
-        ports: [InputPort] = RowStoreTests.ports, needsLabels: Bool = false, types: [String: String] = [:], fingerprint: String = UUID().uuidString
+        ports: [InputPort] = RowStoreTests.ports, needsLabels: Bool = false, types: NameMap<String> = [:], fingerprint: String = UUID().uuidString
     ) throws -> RowStore {
         let data = LabelledData(
             files: names.map { .init(directory($0)) }, label: label, classes: classes, refusesMissingLabels: needsLabels, weight: weight, key: key,

@@ -53,9 +53,10 @@ package final class TableBinder: InputBatches {
         sources = bindings.map { bound in
             bound.positions.map { bound.isList ? selection.asIs($0) : selection.typed($0, for: bound.port.elementType) }
         }
-        boundColumns = NameMap(uniqueKeysWithValues: bindings.map { bound in
+        let boundColumns = NameMap(uniqueKeysWithValues: bindings.map { bound in
             (bound.port.name, bound.positions.map { reader.schema.fields[$0].name })
         })
+        self.boundColumns = boundColumns
         // Nothing but a model's only input is bound in the file's order.
         columnsInFileOrder = Dictionary(
             bindings.filter(\.isInFileOrder).map { bound in (bound.port.name, boundColumns[bound.port.name] ?? []) }, uniquingKeysWith: { $1 })
