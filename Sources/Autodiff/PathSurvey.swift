@@ -1,13 +1,15 @@
 package import ONNX
+import Passes
 
 /// Which operators stand between the seeds and the wanted values, and what would become of each: the walk itself, on a copy of the model.
 package struct PathSurvey: Sendable {
     package struct Entry: Sendable, Equatable {
-        /// `Conv`, or `com.example.Fused` outside the default domain.
+        /// `Conv`, or `com.example.Fused` outside the default domain; of operators that the training form replaces, what the model calls them.
         package let operatorType: String
         package fileprivate(set) var count: Int
         /// Why it has no gradient, by node; empty where all have one.
         package fileprivate(set) var refusals: [AutodiffError]
+        fileprivate var places: Set<String> = []
     }
 
     /// By operator.
@@ -18,9 +20,10 @@ package struct PathSurvey: Sendable {
     mutating func refused(_ node: Node, _ error: AutodiffError) { note(node, error) }
 
     private mutating func note(_ node: Node, _ error: AutodiffError?) {
-        let position = entries.firstIndex { $0.operatorType == node.qualifiedType } ?? entries.count
-        if position == entries.count { entries.append(Entry(operatorType: node.qualifiedType, count: 0, refusals: [])) }
-        entries[position].count += 1
+        let (type, place) = node.origin
+        let position = entries.firstIndex { $0.operatorType == type } ?? entries.count
+        if position == entries.count { entries.append(Entry(operatorType: type, count: 0, refusals: [])) }
+        if entries[position].places.insert(place).inserted { entries[position].count += 1 }
         if let error { entries[position].refusals.append(error) }
     }
 

@@ -16,6 +16,7 @@ package enum TrainingForm {
         LiftParameters(),
         InlineFunctions(),
         RaiseOpset(),
+        LowerClassicOperators(),
         BindInitializers(),
         WidenFloat16(),
         RemoveIdentities(),

@@ -52,18 +52,18 @@ struct Gradients: ParsableCommand {
     private func survey(_ loaded: Model) throws -> Report {
         let model = try TrainingForm.of(loaded)
         let types = try model.inferTypes()
-        let outputs = model.graph.outputs.map(\.name).filter { types[$0]?.elementType?.isFloatingPoint ?? false }
+        let outputs = model.graph.outputs.map(\.name).filter { types[model.graph.numbers(behind: $0)]?.elementType?.isFloatingPoint ?? false }
         let parameters = model.graph.initializers.filter { $0.elementType == .float32 || $0.elementType == .float64 }
-        let survey = try ReverseMode.survey(model, from: outputs, for: parameters.map(\.name))
+        let survey = try ReverseMode.survey(model, from: outputs.map { model.graph.numbers(behind: $0) }, for: parameters.map(\.name))
         var onPath: [String: PathSurvey.Entry] = [:]
         for entry in survey.entries { onPath[entry.operatorType] = entry }
-        var counts: [String: Int] = [:]
-        model.graph.forEachNode { counts[$0.qualifiedType, default: 0] += 1 }
-        let operators = counts.keys.sorted().map { type in
+        var places: [String: Set<String>] = [:]
+        model.graph.forEachNode { places[$0.origin.operatorType, default: []].insert($0.origin.place) }
+        let operators = places.keys.sorted().map { type in
             let entry = onPath[type]
             let reasons = entry?.refusals.map { "\($0)" } ?? []
             return Report.Operator(
-                type: type, nodes: counts[type] ?? 0, gradient: entry == nil ? "not on a path" : reasons.isEmpty ? "trainable" : "refused",
+                type: type, nodes: places[type]?.count ?? 0, gradient: entry == nil ? "not on a path" : reasons.isEmpty ? "trainable" : "refused",
                 reasons: reasons)
         }
         // Which parameters a gradient reaches is known only where it can be built.

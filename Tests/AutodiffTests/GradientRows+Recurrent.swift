@@ -35,7 +35,7 @@ extension GradientRows {
             $0.seeded = seeded
             $0.opset = 22
             $0.isSingleOnly = true
-            $0.openness = .everything
+            $0.openness = .ranks
         }
     }
 

@@ -23,7 +23,7 @@ struct LossGraph {
         let made = if case .output(let name) = loss {
             try own(name, loss, model, graph)
         } else {
-            try compared(loss, ScoreFinder(model.graph, types: types).scores(for: loss, outputs: outputs), model, graph)
+            try compared(loss, ScoreFinder(model, types: types).scores(for: loss, outputs: outputs), model, graph)
         }
         graph.apply(to: &model.graph, results: [made.sum, made.weight, made.mean, made.reportedMean, made.reportedWeight])
         if let target = made.target { model.graph.inputs.append(Value(target.name, .tensor(target.elementType, target.dimensions))) }
@@ -38,6 +38,14 @@ struct LossGraph {
         _ loss: Loss, _ found: [ScoreFinder.Found], _ model: Model, _ graph: GradientGraph
     ) throws(AutodiffError) -> LossGraph {
         try check(loss)
+        let found = found.map { found in
+            guard let column = found.column else { return found }
+            // Of two classes, the probability of the second says it all.
+            var one = found
+            one.value = graph.named("scores", graph.symbol(found.value).sliced([1], from: [column], to: [column + 1], steps: [1])).name
+            one.dimensions[1] = .fixed(1)
+            return one
+        }
         let (type, dimensions) = try targetType(loss, found)
         let target = StepGraph.Target(name: graph.freshName("target"), elementType: type, dimensions: dimensions)
         graph.declare(target.name, .tensor(type, dimensions))
@@ -49,8 +57,7 @@ struct LossGraph {
         let operands = LossTerms.Operands(
             loss: loss, scores: found.map { graph.symbol($0.value) }, found: found, target: y, rowWeight: graph.symbol(rowWeight))
         let scores = found.map { found in
-            var count: Int?
-            if case .classLogits(let axis) = found.kind { count = found.dimensions[axis].value }
+            let count = found.kind.classAxis.flatMap { found.dimensions[$0].value }
             return StepGraph.Scores(
                 name: found.value, kind: found.kind, elementType: found.elementType, dimensions: found.dimensions, classCount: count)
         }
@@ -92,7 +99,7 @@ struct LossGraph {
     private static func targetType(_ loss: Loss, _ found: [ScoreFinder.Found]) throws(AutodiffError) -> (ElementType, [Dimension]) {
         var dimensions = found[0].dimensions
         let type = found[0].elementType
-        if case .crossEntropy(_, _, .indices) = loss, case .classLogits(let axis) = found[0].kind {
+        if case .crossEntropy(_, _, .indices) = loss, let axis = found[0].kind.classAxis {
             dimensions.remove(at: axis)
             return (.int64, dimensions)
         }

@@ -44,7 +44,7 @@ struct LossTerms {
         let x = operands.first, y = operands.target
         switch operands.loss {
         case .crossEntropy(let smoothing, let classWeights, let targets):
-            guard case .classLogits(let axis) = operands.found[0].kind else { preconditionFailure("cross entropy without a class axis") }
+            guard let axis = operands.found[0].kind.classAxis else { preconditionFailure("cross entropy without a class axis") }
             return try CrossEntropy(operands: operands, axis: axis, smoothing: smoothing, classWeights: classWeights).terms(targets)
         case .binaryCrossEntropy(let positiveWeight, _):
             return operands.mean(binary(x, y, operands.found[0].kind, positiveWeight: positiveWeight))

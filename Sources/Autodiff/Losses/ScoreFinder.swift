@@ -11,16 +11,20 @@ struct ScoreFinder {
         var elementType: ElementType
         var dimensions: [Dimension]
         var classes: [StepGraph.ClassLabel]?
+        /// Where only one column of `value` counts.
+        var column: Int?
     }
 
     private let graph: Graph
     private let index: GraphIndex
     private let types: InferredTypes
+    private let ending: ClassifierEnding
 
-    init(_ graph: Graph, types: InferredTypes) {
-        self.graph = graph
+    init(_ model: Model, types: InferredTypes) {
+        graph = model.graph
         index = graph.index
         self.types = types
+        ending = ClassifierEnding(model)
     }
 
     /// - Parameter names: the outputs to read; where empty, the model must have as many that can be read as the loss takes.
@@ -65,6 +69,8 @@ struct ScoreFinder {
         var classes: [StepGraph.ClassLabel]?
         var kind = StepGraph.Scores.Kind.values
         var axis = 1
+        var foundLogits = false
+        var column: Int?
         search: while let node = producer(value), let input = node.inputs.first {
             switch (node.operatorType, loss) {
             case ("Identity", _): value = input
@@ -75,10 +81,14 @@ struct ScoreFinder {
             case ("Softmax", .crossEntropy), ("LogSoftmax", .crossEntropy):
                 axis = Int(node.attribute("axis")?.int ?? -1)
                 value = input
+                foundLogits = true
                 break search
             case ("Log", .crossEntropy) where producer(input)?.operatorType == "Softmax": value = input
+            // What adds up to 1 already stays as it is.
+            case ("LpNormalization", .crossEntropy) where node.attribute("p")?.int == 1 && ending.comesFromSoftmax(input): value = input
             case ("Sigmoid", .binaryCrossEntropy(_, .automatic)), ("Sigmoid", .multilabel(_, .automatic)):
                 value = input
+                foundLogits = true
                 break search
             case ("Exp", .poisson(.automatic)):
                 value = input
@@ -105,12 +115,19 @@ struct ScoreFinder {
             if let count = dimensions[axis].value, count < 2 {
                 throw refusal(loss, "output '\(output)'", "its shape is \(shown(dimensions)), one class: binary_cross_entropy is for that")
             }
-            kind = .classLogits(axis: axis)
-        case .binaryCrossEntropy(_, let scores), .multilabel(_, let scores): kind = scores == .probabilities ? .probabilities : .logits
+            kind = foundLogits || !ending.isNeverNegative(value) ? .classLogits(axis: axis) : .classProbabilities(axis: axis)
+        case .binaryCrossEntropy(_, let scores), .multilabel(_, let scores):
+            let areProbabilities = scores == .probabilities || scores == .automatic && !foundLogits && ending.isNeverNegative(value)
+            kind = areProbabilities ? .probabilities : .logits
+            if areProbabilities, case .binaryCrossEntropy = loss, dimensions.count == 2, dimensions[1] == .fixed(2), ending.isClassifier { column = 1 }
         case .poisson(let meant) where meant != .automatic: kind = meant == .logRate ? .logRate : .values
         default: break
         }
-        return Found(output: output, value: value, kind: kind, elementType: type, dimensions: dimensions, classes: classes)
+        if classes == nil {
+            let count = column != nil ? 2 : kind.classAxis.flatMap { dimensions[$0].value }
+            classes = count.flatMap { ending.classes(count: $0) }
+        }
+        return Found(output: output, value: value, kind: kind, elementType: type, dimensions: dimensions, classes: classes, column: column)
     }
 }
 

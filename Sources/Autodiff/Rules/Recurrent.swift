@@ -44,6 +44,8 @@ enum Recurrent {
 
         func split(_ value: Symbol, _ count: Int) -> [Symbol] { Recurrent.split(value, count, axis: -1) }
 
+        private static let matrix: [Dimension] = [.unknown, .unknown]
+
         /// Runs over the steps as the operator does (`forwards`) or against it. `body` gets states and this step's slices.
         func scan(
             forwards: Bool, _ states: [Symbol], over sequences: [Symbol],
@@ -54,9 +56,9 @@ enum Recurrent {
             var inputs: [Value] = []
             func input(_ symbol: Symbol, dropping count: Int) -> Symbol {
                 let name = graph.freshName("step")
-                let type = ValueType.tensor(symbol.elementType, symbol.extents.map { Array($0.dropFirst(count)) })
+                let type = ValueType.tensor(symbol.elementType, symbol.extents.map { Array($0.dropFirst(count)) } ?? Self.matrix)
                 graph.declare(name, type)
-                inputs.append(Value(name, .tensor(symbol.elementType, nil)))
+                inputs.append(Value(name, .tensor(symbol.elementType, Self.matrix)))
                 return graph.symbol(name)
             }
             let inner = states.map { input($0, dropping: 0) }, slices = sequences.map { input($0, dropping: 1) }
@@ -70,6 +72,8 @@ enum Recurrent {
                 return made.states + made.results.map { $0.map("Identity") }
             }
             step.inputs = inputs
+            // The engine must know the ranks, even where the model does not say them: a state is `[B, H]`, and so is each step's slice.
+            for position in step.outputs.indices { step.outputs[position].type = .tensor(step.outputs[position].type?.elementType, Self.matrix) }
             let direction = Int64(forwards == isReversed ? 1 : 0)
             let outputs = graph.emit(
                 "Scan", states + sequences, outputs: states.count + results.count,
@@ -118,6 +122,10 @@ extension Recurrent {
         let all = try GateActivation.all(of: c, standard: activations, count: count)
         if c.int("layout") != 0 { throw c.refused("its batch comes first (layout = 1), which the engine does not run either") }
 
+        // The standard says the ranks; shapes need not have been inferred.
+        for (position, rank) in [3, 3, 3, 2, 1, 3, 3, 2].enumerated() where c.isGiven(position) && c.input(position).extents == nil {
+            _ = c.input(position).stating([Dimension](repeating: .unknown, count: rank))
+        }
         let x = c.x, states = c.output(0), dStates = c.cotangents.first ?? nil
         let ends = [1, 2].map { $0 < c.cotangents.count ? c.cotangents[$0] : nil }
         let starts = [c.optionalInput(5), gates == 4 ? c.optionalInput(6) : nil]

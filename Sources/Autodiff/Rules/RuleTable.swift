@@ -1,4 +1,5 @@
 import ONNX
+import Passes
 
 /// Every operator and what becomes of a gradient that reaches it: a rule, silence, or a refusal with its reason.
 enum RuleTable {
@@ -19,7 +20,13 @@ enum RuleTable {
     static func broadcasts(_ node: Node) -> Bool { broadcasting.contains(node.operatorType) }
 
     /// Whether an operator's outputs are constant almost everywhere, or no numbers at all.
-    static func stops(_ node: Node) -> Bool { canonicalDomain(node.domain).isEmpty && ZeroGradient.operators.contains(node.operatorType) }
+    static func stops(_ node: Node) -> Bool {
+        switch canonicalDomain(node.domain) {
+        case "": ZeroGradient.operators.contains(node.operatorType)
+        case LowerClassicOperators.domain: ZeroGradient.classicOperators.contains(node.operatorType)
+        default: false
+        }
+    }
 
     static func inputsWithoutGradient(_ node: Node) -> Set<Int> {
         // Running statistics only go into the next running statistics.
@@ -46,6 +53,9 @@ enum ZeroGradient {
         "Multinomial", "BlackmanWindow", "HannWindow", "HammingWindow", "MelWeightMatrix",
     ]
 
+    /// Of `ai.onnx.ml`: they look values up, and give codes or texts.
+    static let classicOperators: Set<String> = ["LabelEncoder", "OneHotEncoder", "CategoryMapper", "DictVectorizer", "CastMap", "Binarizer"]
+
     /// Inputs that say how, not what: shapes, axes, ratios, class weights, tables of angles.
     static let inputs: [String: Set<Int>] = [
         "Reshape": [1], "Expand": [1], "Squeeze": [1], "Unsqueeze": [1], "Dropout": [1, 2], "Resize": [1, 2, 3], "CumSum": [1], "CumProd": [1], "Tile": [1],
@@ -59,6 +69,10 @@ enum Refusals {
     static func reason(_ node: Node) -> String {
         let domain = canonicalDomain(node.domain)
         guard domain.isEmpty else {
+            if domain == LowerClassicOperators.domain {
+                return "no gradient of this form of it is known here: those of linear models and trees, Scaler, Imputer, Normalizer, FeatureVectorizer and "
+                    + "ArrayFeatureExtractor are"
+            }
             return domain == "com.microsoft"
                 ? "it is a fused operator of ONNX Runtime's own: differentiate the model from before that optimization"
                 : domain.hasPrefix("ai.onnx") ? "operators of \(domain) are not differentiated" : "nothing is known of the domain \(domain)"

@@ -10,10 +10,12 @@ package struct BackwardGraph: Sendable {
     package let target: StepGraph.Target?
     /// What the loss reads; empty without one, and where the model computes its own.
     package let scores: [StepGraph.Scores]
+    /// As in `StepGraph`.
+    package let classes: [StepGraph.ClassLabel]?
     package let sampleWeight: String?
     package let loss: String?
     package let lossWeight: String?
-    /// The input that takes the cotangent of each output, of the output's own type and shape.
+    /// The input that takes the cotangent of each output, of the output's own type and shape; of maps, of the tensor that they are made of.
     package let cotangents: [String: String]
     /// The output that has the gradient of each initializer or input.
     package let gradients: [String: String]
@@ -26,7 +28,7 @@ package struct BackwardGraph: Sendable {
         let own = graph.graph.initializers, ownInputs = graph.graph.requiredInputs
         let loss = try LossGraph.append(to: &graph, loss, outputs: outputs)
         graph.keepOnly(outputs: [loss.mean, loss.reportedMean, loss.reportedWeight].map { Value($0, nil) })
-        try self.init(graph, own: own, inputs: inputs ? ownInputs : [], loss: loss, cotangents: [:])
+        try self.init(graph, own: own, inputs: inputs ? ownInputs : [], loss: loss, cotangents: [:], seeds: [:])
     }
 
     /// The vector-Jacobian product for cotangents of `outputs`, which are inputs of the graph.
@@ -34,33 +36,37 @@ package struct BackwardGraph: Sendable {
         var graph = try model.inTrainingForm()
         let own = graph.graph.initializers, ownInputs = graph.graph.requiredInputs
         var names = graph.graph.index
-        var cotangents: [String: String] = [:]
+        var cotangents: [String: String] = [:], seeds: [String: String] = [:]
         let types: InferredTypes
         do { types = try graph.inferTypes() } catch { throw .invalid(place: "the model", reason: "\(error)") }
         for output in outputs {
-            guard let value = graph.graph.outputs.first(where: { $0.name == output }) else {
+            guard graph.graph.outputs.contains(where: { $0.name == output }) else {
                 throw .invalid(
                     place: "cotangent '\(output)'", reason: "the model has no such output; it has \(graph.graph.outputs.map(\.name).joined(separator: ", "))")
             }
-            guard let type = types[output] ?? value.type, type.elementType?.isFloatingPoint ?? false else {
+            let value = graph.graph.numbers(behind: output)
+            guard let type = types[value] ?? graph.graph.outputs.first(where: { $0.name == output })?.type, type.elementType?.isFloatingPoint ?? false else {
                 throw .invalid(place: "output '\(output)'", reason: "it is no floating point tensor, and has no cotangent")
             }
             let name = names.freshName("cotangent/" + output)
             cotangents[output] = name
+            seeds[value] = name
             graph.graph.inputs.append(Value(name, type))
         }
-        graph.keepOnly(outputs: outputs.map { Value($0, nil) })
-        try self.init(graph, own: own, inputs: inputs ? ownInputs : [], loss: nil, cotangents: cotangents)
+        graph.keepOnly(outputs: seeds.keys.sorted().map { Value($0, nil) })
+        try self.init(graph, own: own, inputs: inputs ? ownInputs : [], loss: nil, cotangents: cotangents, seeds: seeds)
     }
 
-    private init(_ start: Model, own: [StoredTensor], inputs: [Value], loss: LossGraph?, cotangents: [String: String]) throws(AutodiffError) {
+    private init(
+        _ start: Model, own: [StoredTensor], inputs: [Value], loss: LossGraph?, cotangents: [String: String], seeds: [String: String]
+    ) throws(AutodiffError) {
         var graph = start
         DropoutMasks.deactivate(in: &graph)
         let floats = inputs.filter { $0.type?.elementType.map { $0 == .float32 || $0 == .float64 } ?? false }.map(\.name)
         var trainables = try Trainables(graph, own: own, recipe: nil)
         let wanted = trainables.names + floats
         let gradients = loss.map { loss in Result { () throws(AutodiffError) in try ReverseMode.append(to: &graph, loss: loss.mean, for: wanted) } }
-            ?? Result { () throws(AutodiffError) in try ReverseMode.append(to: &graph, seeds: cotangents, for: wanted) }
+            ?? Result { () throws(AutodiffError) in try ReverseMode.append(to: &graph, seeds: seeds, for: wanted) }
         let made = try gradients.get()
         try trainables.keep { made[$0] != nil }
         let types: InferredTypes
@@ -81,6 +87,7 @@ package struct BackwardGraph: Sendable {
         model = try graph.withoutExternalData()
         target = loss?.target
         scores = loss?.scores ?? []
+        classes = loss?.classes
         sampleWeight = loss?.sampleWeight
         self.loss = loss?.reportedMean
         lossWeight = loss?.reportedWeight
@@ -88,5 +95,13 @@ package struct BackwardGraph: Sendable {
         self.gradients = named
         untrained = trainables.untrained
         gradientForms = made.formsByNode
+    }
+}
+
+extension Graph {
+    /// The value that an output's numbers are in: for a ZipMap, which names them, what goes into it.
+    package func numbers(behind output: String) -> String {
+        guard let node = nodes.first(where: { $0.outputs.contains(output) }), node.operatorType == "ZipMap", let source = node.inputs.first else { return output }
+        return source
     }
 }

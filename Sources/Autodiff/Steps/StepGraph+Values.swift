@@ -31,6 +31,7 @@ extension StepGraph {
     /// merged into the weights they stand beside.
     /// - Parameter parameters: by name, as the slots in `parameters` have them (or averages, under the parameters' names).
     package func model(_ model: Model, with parameters: [String: Tensor]) throws(AutodiffError) -> Model {
+        try checkConstraints(parameters)
         var changed = parameters
         for factors in try adapter(with: parameters)?.factors ?? [] {
             changed[factors.weight] = try factors.merged(into: source.initialValue(factors.weight))

@@ -15,7 +15,7 @@ package struct StepGraph: Sendable {
     package let slots: [Slot]
     /// Untrained weights that are inputs too, under their own names, since they are many bytes: whoever runs both graphs holds them once.
     package let heldWeights: [String]
-    /// The classes of a model that names them (ZipMap), in the order of the class axis.
+    /// The classes of a model that names them (in a ZipMap, or as what its label output picks from), in the order of the class axis.
     package let classes: [ClassLabel]?
     /// The float initializers that this recipe does not train, and why.
     package let untrained: [Untrained]
@@ -57,11 +57,20 @@ package struct StepGraph: Sendable {
         package enum Kind: Sendable, Hashable {
             /// Softmax over `axis` gives the probabilities.
             case classLogits(axis: Int)
+            /// Along `axis` stand the probabilities of the classes, or what is in proportion to them.
+            case classProbabilities(axis: Int)
             /// Sigmoid gives the probability.
             case logits
             case probabilities
             case logRate
             case values
+
+            var classAxis: Int? {
+                switch self {
+                case .classLogits(let axis), .classProbabilities(let axis): axis
+                case .logits, .probabilities, .logRate, .values: nil
+                }
+            }
         }
         /// An output of `evaluation`.
         package let name: String

@@ -1,4 +1,5 @@
 import ONNX
+import Passes
 import Tensors
 
 /// The optimizer appended to a model that has its gradients.
@@ -22,7 +23,8 @@ struct UpdateGraph {
         var assembly = Assembly(recipe: recipe, graph: GradientGraph(extending: model.graph, types: types.types, prefix: "train/"))
         for name in parameters {
             guard let tensor = model.graph.initializer(name), let type = tensor.elementType, let gradient = gradients[name] else { throw .unknownValue(name) }
-            assembly.parameters.append(Assembly.Parameter(name: name, elementType: type, shape: tensor.shape, gradient: gradient))
+            assembly.parameters.append(
+                Assembly.Parameter(name: name, elementType: type, shape: tensor.shape, gradient: gradient, constraint: tensor.constraint))
         }
         let made = try assembly.run(weight: weight, descentRate: descentRate)
         assembly.graph.apply(to: &model.graph, results: Set(made.slots.map(\.output)))
@@ -37,6 +39,7 @@ private struct Assembly {
         let elementType: ElementType
         let shape: Shape
         let gradient: String
+        let constraint: ParameterConstraint?
     }
 
     let recipe: TrainingRecipe
@@ -84,7 +87,9 @@ private struct Assembly {
                     let state = stateNames.indices.map { index in joined(positions.map { state[$0][index] }) }
                     made = recipe.optimizer.next(parameter, gradient: gradient, state: state, decay: decay, scalars)
                 }
-                for (position, part) in zip(positions, parted(made.parameter, positions)) { newParameters[position] = part }
+                for (position, part) in zip(positions, parted(made.parameter, positions)) {
+                    newParameters[position] = parameters[position].constraint.map { part.held(to: $0) } ?? part
+                }
                 for (index, value) in made.state.enumerated() {
                     for (position, part) in zip(positions, parted(value, positions)) { newState[position][index] = part }
                 }

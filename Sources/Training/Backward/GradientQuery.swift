@@ -70,7 +70,7 @@ package struct GradientQuery: Sendable {
         switch data {
         case .table(let data): answer = try overTable(data, graph, sums, scratch)
         case .arrays(let path, let label, let weight, let classes):
-            let feeds = try ArrayFeeds(path: path, label: label, weight: weight, classes: classes)
+            let feeds = try ArrayFeeds(path: path, label: label, weight: weight, classes: classes ?? graph.classes?.map(\.text))
             try sums.add(feeds.all(model: model, graph: graph, seed: seed), rows: nil)
             answer = Answer(gradients: sums.gradients(), loss: sums.loss, rows: nil, untouched: [:])
         }
@@ -83,6 +83,8 @@ package struct GradientQuery: Sendable {
     ) throws(TrainingError) -> Answer {
         let ports = try model.rowPorts()
         try model.check(data.inputs)
+        var data = data
+        if data.classes == nil { data.classes = graph.classes?.map(\.text) }
         var target: Target?
         if case .loss(let loss, _) = seed {
             target = try Target(graph.target, classCount: graph.scores.first?.classCount ?? data.classes?.count, loss: loss)

@@ -61,12 +61,14 @@ extension Prediction {
             return
         }
         switch scores.kind {
-        case .classLogits(let axis):
+        case .classLogits(let axis), .classProbabilities(let axis):
             guard let count = scores.classCount else {
                 throw .badModel(
                     reason: "the model does not say how many classes its output '\(scores.name)' has", remedy: "export it with a fixed class axis")
             }
-            self = .classes(count: count, axis: axis, .logits)
+            var form = Prediction.Scores.logits
+            if case .classProbabilities = scores.kind { form = .probabilities }
+            self = .classes(count: count, axis: axis, form)
         case .logits: self = .yesOrNo(.logits)
         case .probabilities: self = .yesOrNo(.probabilities)
         case .logRate: self = .values(isLogarithm: true)

@@ -1,0 +1,90 @@
+import ConformanceSupport
+import Engine
+import Foundation
+import ONNX
+import Passes
+import Tensors
+import TestSupport
+import Testing
+
+/// Models whose operators are those of `ai.onnx.ml` give what ONNX Runtime makes of them before and after they are lowered.
+@Suite struct ClassicLoweringTests {
+    private static var folder: URL { URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Classic") }
+
+    /// Operators that stay: what gives maps, and what turns texts into numbers.
+    private static let staying: Set<String> = ["ZipMap", "OneHotEncoder", "LabelEncoder"]
+
+    @Test func whatExportersWrote() throws {
+        let names = try FileManager.default.contentsOfDirectory(atPath: Self.folder.path).filter { $0.hasSuffix(".onnx") }.sorted()
+        #expect(names.count == 36)
+        for name in names {
+            let model = try Model(serialized: Data(contentsOf: Self.folder.appendingPathComponent(name)))
+            let inputs = Self.inputs(of: model, rows: 70)
+            let form = try TrainingForm.of(model)
+            let left = form.graph.nodes.filter { canonicalDomain($0.domain) == "ai.onnx.ml" && !Self.staying.contains($0.operatorType) }
+            #expect(left.isEmpty, "\(name): \(left.map(\.operatorType))")
+            let difference = try Self.difference(form, model, inputs)
+            #expect(difference == nil, "\(name): \(difference ?? "")")
+        }
+    }
+
+    private static func difference(_ form: Model, _ model: Model, _ inputs: [(String, EngineValue)]) throws -> String? {
+        let options = SessionOptions(optimization: .none)
+        let expected = try Session(model: model.serialized(), options: options).run(inputs.map { ($0.0, $0.1) })
+        let lowered = try Session(model: form.serialized(), options: options)
+        let known = Set(lowered.inputs.map(\.name))
+        let got = try lowered.run(inputs.filter { known.contains($0.0) }.map { ($0.0, $0.1) })
+        for (position, (got, expected)) in zip(got, expected).enumerated() {
+            if let difference = ValueComparison.difference(got, expected) { return "output \(position): \(difference)" }
+        }
+        return nil
+    }
+
+    /// Numbers around 0 with a hole here and there, and texts.
+    private static func inputs(of model: Model, rows: Int) -> [(String, EngineValue)] {
+        var generator = SeededGenerator(seed: 11)
+        let takesHoles = model.graph.nodes.contains { $0.operatorType == "Imputer" || $0.operatorType.hasPrefix("TreeEnsemble") }
+        return model.graph.inputs.map { input in
+            let width = input.type?.dimensions?.last?.value ?? 1
+            if input.type?.elementType == .string {
+                let words = ["red", "green", "blue", "violet"]
+                return (input.name, .tensor(Tensor(strings: (0..<rows * width).map { words[$0 % 4] }, shape: [rows, width])))
+            }
+            let values = (0..<rows * width).map { place -> Double in
+                if takesHoles, place % 13 == 5 { return .nan }
+                return Double(Float.random(in: -2...2, using: &generator))
+            }
+            if input.type?.elementType == .float64 { return (input.name, .tensor(Tensor(.float64, [rows, width], values))) }
+            return (input.name, .tensor(Tensor(.float32, [rows, width], values.map { Float($0) })))
+        }
+    }
+
+    // MARK: Special cases
+
+    struct Case: Sendable, CustomTestStringConvertible {
+        let name: String
+        let node: Node
+        var type = ElementType.float32
+        var rank = 2
+        var testDescription: String { name }
+    }
+
+    /// That of which ONNX Runtime itself writes only a part is left as it is.
+    @Test(arguments: ClassicCases.all) func everyForm(_ testCase: Case) throws {
+        let node = testCase.node
+        let columns: [ONNX.Dimension] = testCase.rank == 1 ? [.fixed(3)] : [.symbolic("N"), .fixed(3)]
+        var graph = Graph(name: "g", nodes: [node], inputs: [Value("x", .tensor(testCase.type, columns))])
+        let isClassifier = node.outputs.count == 2
+        let isEnsemble = node.operatorType == "TreeEnsemble"
+        let labelType: ElementType = node.attributes.contains { $0.name == "classlabels_strings" } ? .string : .int64
+        if isClassifier { graph.outputs.append(Value(node.outputs[0], .tensor(labelType, nil))) }
+        graph.outputs.append(Value(node.outputs.last ?? "", .tensor(isEnsemble ? testCase.type : .float32, nil)))
+        let sets = [OperatorSet(domain: "ai.onnx.ml", version: isEnsemble ? 5 : 3), OperatorSet(domain: "", version: 21)]
+        let model = Model(irVersion: 10, operatorSets: sets, graph: graph)
+        let form = try TrainingForm.of(model)
+        #expect(!form.graph.nodes.contains { canonicalDomain($0.domain) == "ai.onnx.ml" })
+        let values = ClassicCases.rows(testCase.type, rank: testCase.rank)
+        let difference = try Self.difference(form, model, [("x", .tensor(values))])
+        #expect(difference == nil, "\(difference ?? "")")
+    }
+}
