@@ -11,7 +11,7 @@ private struct Bound {
     var tensors: [String: [Double]] = [:]
     var strings: [String: [String]] = [:]
     var shapes: [String: [[Int]]] = [:]
-    var columns: NameMap<[String]> = [:]
+    var columns: [String: [String]] = [:]
     var kept: [String] = []
     var rows: [Int] = []
 
@@ -22,7 +22,7 @@ private struct Bound {
         let binder = try TableBinder(
             reader: TableReader(path: path, options: options), ports: ports, rules: rules, schema: schema, batchRows: batchRows,
             pinned: pinned)
-        columns = binder.boundColumns
+        columns = Dictionary(uniqueKeysWithValues: binder.boundColumns.map { ($0.key, $0.value) })
         while let batch = try binder.next() {
             rows.append(batch.rowCount)
             for (name, tensor) in batch.tensors {
