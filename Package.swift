@@ -99,7 +99,7 @@ let package = Package(
         tests("Tensors", []),
         tests("ONNX", ["Tensors", "ONNXProto", protobuf]),
         tests(
-            "Engine", ["ConformanceSupport", "Tensors", "ONNX"],
+            "Engine", ["ConformanceSupport", "Names", "Tensors", "ONNX"],
             exclude: ["Fixtures", "make-fixtures.py", "expected-failures.txt"]),
         tests("Passes", ["ConformanceSupport", "ONNX", "Engine", "Tensors"], exclude: ["conformance-exceptions.txt", "Classic"]),
         tests(

@@ -226,7 +226,7 @@ package final class BoundSession {
         return read
     }
 
-    private static func cut(_ value: EngineValue, _ port: Port, to rows: Int, of runRows: Int) throws(EngineError) -> EngineValue {
+    static func cut(_ value: EngineValue, _ port: Port, to rows: Int, of runRows: Int) throws(EngineError) -> EngineValue {
         switch value {
         case .tensor(let tensor):
             guard tensor.shape.dimensions.first == runRows else {

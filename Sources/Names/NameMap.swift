@@ -43,6 +43,10 @@ package struct NameMap<Value> {
         NameMap<Other>(try byName.mapValues(transform))
     }
 
+    @inlinable package func compactMapValues<Other>(_ transform: (Value) throws -> Other?) rethrows -> NameMap<Other> {
+        NameMap<Other>(try byName.compactMapValues(transform))
+    }
+
     @inlinable package func filter(_ isKept: ((key: String, value: Value)) throws -> Bool) rethrows -> NameMap {
         NameMap(try byName.filter { try isKept((key: $0.key.text, value: $0.value)) })
     }

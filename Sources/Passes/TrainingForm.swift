@@ -6,6 +6,7 @@ package import ONNX
 /// - The default domain is imported at `RaiseOpset.target` or a newer version, and no node has an older form: `RaiseOpset`.
 /// - Nothing is computed in float16 or bfloat16; weights stored so are float32: `WidenFloat16`, which also says how they are written back.
 /// - Every parameter is an initializer of the outermost graph, wherever the model as it came has it: `LiftParameters`.
+/// - Linear models, trees and numeric operators of `ai.onnx.ml` are what they compute in operators of the default domain: `LowerClassicOperators`.
 /// - Initializers are constants, not defaults of inputs: `BindInitializers`.
 /// - No Identity (but for those that name an output), no node whose results nobody needs.
 ///

@@ -42,6 +42,24 @@ package struct LintReport: Sendable, Codable, Equatable, CustomStringConvertible
         return report
     }
 
+    /// This report with what is wrong between the pipelines and a model, which this module does not read. `key` may leave out which of the stages it is
+    /// in, as `forward.outputs.y`.
+    package func adding(_ found: [(pipeline: Pipeline, key: String, fault: String, remedy: String)]) -> LintReport {
+        let problems = found.map { entry in
+            let index = entry.pipeline.stages.firstIndex { if case .forward = $0 { true } else { false } }
+            let key = entry.key.hasPrefix("forward.") ? index.map { "stages[\($0)].\(entry.key)" } ?? entry.key : entry.key
+            return Problem(
+                rule: .model, file: entry.pipeline.source, position: entry.pipeline.positions[key], key: key, fault: entry.fault, remedy: entry.remedy)
+        }
+        let byFile = Dictionary(grouping: problems, by: \.file)
+        var report = LintReport(
+            isClean: isClean && problems.isEmpty,
+            files: files.map { File(path: $0.path, name: $0.name, revision: $0.revision, problems: $0.problems + (byFile[$0.path] ?? [])) },
+            otherProblems: otherProblems)
+        report.pipelines = pipelines
+        return report
+    }
+
     private init(isClean: Bool, files: [File], otherProblems: [Problem]) {
         self.isClean = isClean
         self.files = files

@@ -24,6 +24,8 @@ package struct Problem: Sendable, Hashable, Codable, CustomStringConvertible {
         case badValue = "bad-value"
         case notImplemented = "not-implemented"
         case chain
+        /// The model that `lint --model` names cannot be scored so.
+        case model
         case overlap
         case duplicateName = "duplicate-name"
     }

@@ -86,6 +86,9 @@ package enum PipelineTemplate {
                 bindings.append(Line("    \(yaml(port.name)): [\(columns.map(yaml).joined(separator: ", "))]", port.text))
             case .byName: lines.append(Line(comment: "  # \(yaml(port.name)), \(port.text): the column of that name"))
             case .allNumeric: lines.append(Line(comment: "  # \(yaml(port.name)), \(port.text): all numeric columns"))
+            case .value:
+                lines.append(Line(comment: "  # \(yaml(port.name)), \(port.text): the same in every row, which no column can fill; say what it is below `inputs:`, like"))
+                lines.append(Line(comment: "  #   \(yaml(port.name)): { value: \(port.elementType == "string" ? "\"\"" : port.elementType == "bool" ? "true" : "0") }"))
             case .open:
                 let count = port.width.map { $0 == 1 ? "one column" : "\($0) columns" } ?? "columns"
                 lines.append(Line(comment: "  # \(yaml(port.name)), \(port.text): takes \(count); say which below `inputs:`, like"))

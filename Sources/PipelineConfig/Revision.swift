@@ -96,6 +96,8 @@ struct CanonicalForm {
         case .text(let value): add("schema.inputs.missing", [input.name, "text", value])
         case nil: break
         }
+        if let value = input.value { add("schema.inputs.value", [input.name] + value.flatMap { [$0.isText ? "text" : "plain", $0.text] }) }
+        if let axis = input.batchAxis, axis != 0 { add("schema.inputs.batch_axis", [input.name, String(axis)]) }
     }
 
     mutating func add(_ dialect: Dialect) {
@@ -126,6 +128,7 @@ struct CanonicalForm {
                 add("forward.outputs.columns", mapping.columns.map { [$0] } ?? [])
                 add("forward.outputs.class", mapping.classColumn.map { [$0] } ?? [])
                 add("forward.outputs.argmax", mapping.argmaxColumn.map { [$0] } ?? [])
+                if let axis = mapping.batchAxis, axis != 0 { add("forward.outputs.batch_axis", [String(axis)]) }
             }
         }
     }

@@ -46,14 +46,24 @@ package struct InputSchema: Sendable, Equatable, Codable {
     package let columns: ColumnSelector?
     /// Multiplies every value; nil: as it is.
     package let scale: Double?
-    /// nil: `nan` for the float inputs of tree models, `error` otherwise.
+    /// nil: `nan` for the float inputs that the model itself looks for missing values in, `error` otherwise.
     package let missing: Missing?
+    /// The same in every row and every run, where no column fills the input: one element for all of it, or each element of a row. nil: columns
+    /// fill it.
+    package let value: [InputValue]?
+    /// The axis on which the model takes the rows; nil: the first.
+    package let batchAxis: Int?
 
-    package init(name: String, columns: ColumnSelector? = nil, scale: Double? = nil, missing: Missing? = nil) {
+    package init(
+        name: String, columns: ColumnSelector? = nil, scale: Double? = nil, missing: Missing? = nil, value: [InputValue]? = nil,
+        batchAxis: Int? = nil
+    ) {
         self.name = name
         self.columns = columns
         self.scale = scale
         self.missing = missing
+        self.value = value
+        self.batchAxis = batchAxis
     }
 }
 

@@ -35,18 +35,21 @@ package struct ForwardStage: Sendable, Equatable, Codable {
 /// per row. A `*` stands for each element of a row: the name of the class where a row has as many elements as `schema.classes` has names,
 /// the map's key where the output is a sequence of maps (ZipMap), the position from 0 otherwise. `class: NAME` adds a column with the name,
 /// from `schema.classes`, of the greatest element, `argmax: NAME` one with its position (int64); ties go to the lower position. Without
-/// `columns` the raw values do not land.
+/// `columns` the raw values do not land, but for an output of which nothing but `batch_axis` is said: its columns have its own name.
 package struct OutputMapping: Sendable, Equatable, Codable {
     /// The model output's name.
     package let output: String
     package let columns: String?
     package let classColumn: String?
     package let argmaxColumn: String?
+    /// The axis on which the model gives the rows; nil: the first.
+    package let batchAxis: Int?
 
-    package init(output: String, columns: String? = nil, classColumn: String? = nil, argmaxColumn: String? = nil) {
+    package init(output: String, columns: String? = nil, classColumn: String? = nil, argmaxColumn: String? = nil, batchAxis: Int? = nil) {
         self.output = output
         self.columns = columns
         self.classColumn = classColumn
         self.argmaxColumn = argmaxColumn
+        self.batchAxis = batchAxis
     }
 }

@@ -5,6 +5,8 @@ struct TemplateGuess {
         case pattern(String)
         case columns([String])
         case allNumeric
+        /// The same in every row: no column can fill it.
+        case value
         /// Left to the reader of the template.
         case open
     }
@@ -26,7 +28,8 @@ struct TemplateGuess {
         let numeric = free.filter { $0.isNumeric && $0.name != key && $0.name != label }.map(\.name)
         let names = Set(columns.map(\.name))
         bindings = inputs.map { input in
-            names.contains(input.name) ? .byName : Self.bind(input, alone: inputs.count == 1, numeric: numeric, all: names)
+            names.contains(input.name) && !input.dimensions.isEmpty
+                ? .byName : Self.bind(input, alone: inputs.count == 1, numeric: numeric, all: names)
         }
         self.key = key
         self.label = label
@@ -34,6 +37,7 @@ struct TemplateGuess {
     }
 
     private static func bind(_ input: ModelPort, alone: Bool, numeric: [String], all: Set<String>) -> Binding {
+        if input.dimensions.isEmpty, !input.elementType.contains("(") { return .value }
         // Columns numbered under one prefix, where no other column has it.
         let groups = Dictionary(grouping: numeric.filter { $0.last?.isNumber == true }) { name in
             String(name.reversed().drop { $0.isNumber }.reversed())

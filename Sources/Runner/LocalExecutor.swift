@@ -20,9 +20,9 @@ package final class LocalExecutor: AttemptExecutor {
                     switch stage {
                     case .deserialize:
                         // For data the model was checked when it was decided; the forward stage loads it.
-                        if spec.goal == .decideModel { try ModelDecision(spec, interruption).decide(&result) }
+                        if spec.goal == .decideModel { try ModelDecision(spec, models, interruption).decide(&result) }
                     case .optimize(let optimize):
-                        if let training = spec.training { try FineTune(spec, optimize, training, interruption).run(&result) }
+                        if let training = spec.training { try FineTune(spec, optimize, training, models, interruption).run(&result) }
                     case .forward(let forward):
                         if spec.goal == .score { try ForwardPass(spec, forward, models, interruption).run(&result) }
                     }

@@ -8,6 +8,7 @@ import ONNX
 import PipelineConfig
 import Runner
 import SystemPackage
+import Tensors
 
 struct Forward: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -25,6 +26,10 @@ struct Forward: ParsableCommand {
     @Option(name: .long, help: ArgumentHelp("The columns of a model input: a pattern such as pixels=pixel_*, or names with commas.", valueName: "input=pattern"))
     var columns: [Assignment] = []
     @Option(name: .long, help: ArgumentHelp("What a model input's values are multiplied by.", valueName: "input=factor")) var scale: [Assignment] = []
+    @Option(name: .long, help: ArgumentHelp("What a model input is in every row, where no column fills it: one value, or those of a row with commas.", valueName: "input=value"))
+    var value: [Assignment] = []
+    @Option(name: .long, help: ArgumentHelp("The axis of a model input or output that is the rows. Default: 0.", valueName: "name=axis"))
+    var batchAxis: [Assignment] = []
     @Option(name: .long, help: ArgumentHelp("A model output to write, and its columns. Default: every output.", valueName: "output=columns"))
     var outputs: [Assignment] = []
     @Option(name: .long, help: "Rows at a time. Default: by the size of a row.") var batchSize: Int?
@@ -35,8 +40,14 @@ struct Forward: ParsableCommand {
 
     func validate() throws {
         guard batchSize ?? 1 >= 1, threads ?? 1 >= 1 else { throw ValidationError("--batch-size and --threads are at least 1.") }
-        guard pipeline == nil || keep.isEmpty && columns.isEmpty && scale.isEmpty && outputs.isEmpty else {
-            throw ValidationError("--pipeline says what --keep, --columns, --scale and --outputs say: give one or the other.")
+        guard pipeline == nil || keep.isEmpty && columns.isEmpty && scale.isEmpty && outputs.isEmpty && value.isEmpty && batchAxis.isEmpty else {
+            throw ValidationError("--pipeline says what --keep, --columns, --scale, --value, --batch-axis and --outputs say: give one or the other.")
+        }
+        for axis in batchAxis where !(0...15 ~= Int(axis.value) ?? -1) {
+            throw ValidationError("--batch-axis \(axis.name)=\(axis.value): not a number from 0 to 15.")
+        }
+        for name in value.map(\.name) where (columns + scale).contains(where: { $0.name == name }) {
+            throw ValidationError("--value \(name): an input with a value takes no --columns and no --scale.")
         }
         for factor in scale where Double(factor.value) == nil { throw ValidationError("--scale \(factor.name)=\(factor.value): not a number.") }
     }
@@ -73,7 +84,7 @@ struct Forward: ParsableCommand {
         let dataDigest = try FileDigest.of(FilePath(dataPath)).digest
         let read = try pipeline.map { try PipelineFile.load(path: $0, root: ".") }
         let given = read?.forward ?? ForwardStage()
-        let mappings = outputs.isEmpty ? given.outputs : outputs.map { OutputMapping(output: $0.name, columns: $0.value) }
+        let mappings = try read == nil ? mappings(for: loaded) : given.outputs
         let stage = ForwardStage(batchSize: batchSize.map { .rows($0) } ?? given.batchSize, threads: given.threads, outputs: mappings)
         var inputs: [String: AttemptSpec.InputFile] = [
             "model": .init(path: modelPath, digest: modelDigest), "data": .init(path: dataPath, digest: dataDigest),
@@ -91,17 +102,46 @@ struct Forward: ParsableCommand {
 
     private func schema(for loaded: Model) throws -> Schema {
         var names: [String] = []
-        for assignment in columns + scale where !names.containsName(assignment.name) { names.append(assignment.name) }
-        let known = NameSet(loaded.inspection().inputs.map(\.name))
+        let inputs = loaded.graph.requiredInputs
+        let axes = batchAxis.filter { axis in inputs.contains { $0.name.isName(axis.name) } }
+        for assignment in columns + scale + value + axes where !names.containsName(assignment.name) { names.append(assignment.name) }
+        let known = NameSet(inputs.map(\.name))
         if let slip = names.first(where: { !known.contains($0) }) {
             throw fail("\(model) has no input \(slip). It has \(known.sorted().joined(separator: ", ")).", ExitStatus.badConfiguration)
         }
         return Schema(
-            inputs: names.map { name in
+            inputs: try names.map { name in
                 let parts = columns.last { $0.name.isName(name) }?.value.split(separator: ",").map(String.init)
                 let selector: ColumnSelector? = parts.map { $0.count == 1 && $0[0].contains("*") ? .pattern($0[0]) : .list($0) }
-                return InputSchema(name: name, columns: selector, scale: scale.last { $0.name.isName(name) }.flatMap { Double($0.value) })
+                return InputSchema(
+                    name: name, columns: selector, scale: scale.last { $0.name.isName(name) }.flatMap { Double($0.value) },
+                    value: try value.last { $0.name.isName(name) }.map { try values($0, isText: inputs.first { $0.name.isName(name) }?.type?.elementType == .string) },
+                    batchAxis: axes.last { $0.name.isName(name) }.flatMap { Int($0.value) })
             }, keep: keep)
+    }
+
+    private func values(_ assignment: Assignment, isText: Bool) throws -> [InputValue] {
+        if isText { return [InputValue(text: assignment.value, isText: true)] }
+        return try assignment.value.split(separator: ",", omittingEmptySubsequences: false).map { part in
+            guard let value = InputValue(plain: String(part)) else {
+                throw fail("--value \(assignment.name)=\(assignment.value): \(part) is no number, true or false.", ExitStatus.badConfiguration)
+            }
+            return value
+        }
+    }
+
+    /// The outputs that are asked for, each with its axis of the rows; nil where nothing is said of any.
+    private func mappings(for loaded: Model) throws -> [OutputMapping]? {
+        let known = loaded.graph.outputs.map(\.name)
+        let inputs = Set(loaded.graph.requiredInputs.map(\.name))
+        if let slip = batchAxis.first(where: { !known.contains($0.name) && !inputs.contains($0.name) }) {
+            throw fail("\(model) has no input or output \(slip.name).", ExitStatus.badConfiguration)
+        }
+        guard !outputs.isEmpty || batchAxis.contains(where: { known.contains($0.name) }) else { return nil }
+        let wanted = outputs.isEmpty ? known.map { (name: $0, columns: String?.none) } : outputs.map { (name: $0.name, columns: $0.value) }
+        return wanted.map { output in
+            OutputMapping(output: output.name, columns: output.columns, batchAxis: batchAxis.last { $0.name == output.name }.flatMap { Int($0.value) })
+        }
     }
 
     /// Ctrl-C takes the work back, so that nothing half-written stays.

@@ -3,6 +3,7 @@ import Columnar
 import Foundation
 import ONNX
 import PipelineConfig
+import Runner
 
 struct Initialize: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -26,7 +27,17 @@ struct Initialize: ParsableCommand {
             for folder in CanonicalPaths.folders(of: pipeline) {
                 try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             }
-            show(file, pipeline)
+            show(file, pipeline, try refusals(pipeline))
+        }
+    }
+
+    /// What the daemon would say of the model in this pipeline.
+    private func refusals(_ pipeline: Pipeline) throws -> [String] {
+        do throws(Failure) {
+            return try ModelCheck.problems(model: model, schema: pipeline.schema, forward: pipeline.forward ?? ForwardStage())
+                .map { "the model would be rejected: \($0.what). \($0.remedy)" }
+        } catch {
+            return ["the model would be rejected: \(error)"]
         }
     }
 
@@ -54,12 +65,12 @@ struct Initialize: ParsableCommand {
         try Data(text.utf8).write(to: URL(fileURLWithPath: file), options: force ? .atomic : .withoutOverwriting)
     }
 
-    private func show(_ file: String, _ pipeline: Pipeline) {
+    private func show(_ file: String, _ pipeline: Pipeline, _ refusals: [String]) {
         let shown = shownPath(file)
         print("wrote \(shown)")
         print("made  \(CanonicalPaths.folders(of: pipeline).map(shownPath).joined(separator: "\n      "))")
         let problems = LintReport.lint([root.path + "/pipelines"], root: root.path).problems
-        for problem in problems { print("note  \(problem)") }
+        for problem in problems.map(\.description) + refusals { print("note  \(problem)") }
         print("next  look through \(shown), then")
         print("      millrace lint \(shown)\(root.asOption)")
         print("      millrace run \(shown)\(root.asOption)")
@@ -70,6 +81,6 @@ struct Initialize: ParsableCommand {
 
 extension Inspection.Port {
     fileprivate var modelPort: ModelPort {
-        ModelPort(name: name, elementType: elementType ?? type, dimensions: (dimensions ?? []).map { Int($0) })
+        ModelPort(name: name, elementType: elementType ?? type, dimensions: dimensions?.map { Int($0) } ?? [nil, nil])
     }
 }

@@ -1,12 +1,15 @@
 import ArgumentParser
+import Foundation
 import PipelineConfig
+import Runner
 
 struct LintCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "lint", abstract: "Say what is wrong with pipeline files, each problem with file:line:column.",
+        commandName: "lint", abstract: "Say what is wrong with pipeline files, each problem with file:line:column; with --model, also what keeps them from scoring with it.",
         discussion: "Ends with 0 where nothing is, else with 2.")
 
     @Argument(help: "Pipeline files, folders of them, or globs. Default: ROOT/pipelines.") var pipelines: [String] = []
+    @Option(name: .long, help: ArgumentHelp("A model to hold them against, as if it arrived.", valueName: "model")) var model: String?
     @OptionGroup var root: RootOption
     @OptionGroup var output: JSONFlag
 
@@ -17,8 +20,22 @@ struct LintCommand: ParsableCommand {
         guard !patterns.isEmpty else {
             throw fail("there is no \(shownPath(root.path + "/pipelines")). Name pipeline files, or make one with millrace init.", ExitStatus.badConfiguration)
         }
-        let report = LintReport.lint(patterns, root: root.path)
+        var report = LintReport.lint(patterns, root: root.path)
+        if let model { report = report.adding(try problems(of: model, in: report.pipelines)) }
         output.json ? try printJSON(report) : print(report)
         if !report.isClean { throw ExitStatus.badConfiguration }
+    }
+
+    /// What would keep each pipeline from scoring with the model; of those that score at all.
+    private func problems(of model: String, in pipelines: [Pipeline]) throws -> [(pipeline: Pipeline, key: String, fault: String, remedy: String)] {
+        guard FileManager.default.fileExists(atPath: model) else { throw fail("\(model): there is no such file.") }
+        var found: [(pipeline: Pipeline, key: String, fault: String, remedy: String)] = []
+        for pipeline in pipelines {
+            guard let forward = pipeline.forward else { continue }
+            do throws(Failure) {
+                found += try ModelCheck.problems(model: model, schema: pipeline.schema, forward: forward).map { (pipeline, $0.key, $0.what, $0.remedy) }
+            } catch { throw fail(error) }
+        }
+        return found
     }
 }

@@ -76,7 +76,7 @@ import Testing
     @Test(arguments: [
         ("linear-2", "variable"), ("logistic-3", "probabilities"), ("ridge-classifier", "probabilities"), ("prepared", "probabilities"),
         ("forest-3", "probabilities"), ("forest-regressor", "variable"), ("boosting-2", "probabilities"), ("boosting-3", "probabilities"),
-        ("tree-2", "probabilities"), ("tree-3", "output_probability"), ("tree-double", "variable"), ("xgboost-2", "probabilities"),
+        ("tree-2", "probabilities"), ("tree-3", "output_probability"), ("xgboost-2", "probabilities"),
         ("xgboost-3", "probabilities"), ("lightgbm-2", "probabilities"), ("lightgbm-3", "probabilities"), ("bagging", "probabilities"),
     ])
     func gradientsAgreeWithDifferencesOfTheOperators(_ name: String, _ output: String) throws {

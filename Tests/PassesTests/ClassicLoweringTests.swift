@@ -16,7 +16,7 @@ import Testing
 
     @Test func whatExportersWrote() throws {
         let names = try FileManager.default.contentsOfDirectory(atPath: Self.folder.path).filter { $0.hasSuffix(".onnx") }.sorted()
-        #expect(names.count == 36)
+        #expect(names.count == 34)
         for name in names {
             let model = try Model(serialized: Data(contentsOf: Self.folder.appendingPathComponent(name)))
             let inputs = Self.inputs(of: model, rows: 70)
@@ -47,8 +47,8 @@ import Testing
         return model.graph.inputs.map { input in
             let width = input.type?.dimensions?.last?.value ?? 1
             if input.type?.elementType == .string {
-                let words = ["red", "green", "blue", "violet"]
-                return (input.name, .tensor(Tensor(strings: (0..<rows * width).map { words[$0 % 4] }, shape: [rows, width])))
+                let words = ["red", "green", "blue"]
+                return (input.name, .tensor(Tensor(strings: (0..<rows * width).map { words[$0 % 3] }, shape: [rows, width])))
             }
             let values = (0..<rows * width).map { place -> Double in
                 if takesHoles, place % 13 == 5 { return .nan }
@@ -66,6 +66,7 @@ import Testing
         let node: Node
         var type = ElementType.float32
         var rank = 2
+        var hasHoles = true
         var testDescription: String { name }
     }
 
@@ -83,7 +84,7 @@ import Testing
         let model = Model(irVersion: 10, operatorSets: sets, graph: graph)
         let form = try TrainingForm.of(model)
         #expect(!form.graph.nodes.contains { canonicalDomain($0.domain) == "ai.onnx.ml" })
-        let values = ClassicCases.rows(testCase.type, rank: testCase.rank)
+        let values = ClassicCases.rows(testCase.type, rank: testCase.rank, holes: testCase.hasHoles)
         let difference = try Self.difference(form, model, [("x", .tensor(values))])
         #expect(difference == nil, "\(difference ?? "")")
     }

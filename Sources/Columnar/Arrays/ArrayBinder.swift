@@ -133,7 +133,7 @@ package final class ArrayBinder: InputBatches {
         guard !port.dimensions.isEmpty else { throw .badRule("model input \"\(port.name)\" is a scalar without a row axis: no array can fill it") }
         let inner = Array(array.header.shape.dropFirst())
         // Open axes are as the array has them, where it has as many.
-        let fits = inner.count == port.dimensions.count - 1 && zip(inner, port.dimensions.dropFirst()).allSatisfy { $1 == nil || $1 == $0 }
+        let fits = port.isUnranked || inner.count == port.dimensions.count - 1 && zip(inner, port.dimensions.dropFirst()).allSatisfy { $1 == nil || $1 == $0 }
         guard let shape = fits ? inner : port.rowShape(width: array.width) else {
             throw .mismatch(location, reason: "its shape \(port.description) does not fit the array's [\(array.header.shape.map(String.init).joined(separator: ", "))]")
         }

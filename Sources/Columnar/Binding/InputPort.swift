@@ -7,11 +7,14 @@ package struct InputPort: Hashable, Sendable {
     package let elementType: ElementType
     /// `nil` is dynamic; the first axis is the batch.
     package let dimensions: [Int?]
+    /// Whether the model states no shape: rows of an array then keep theirs, and columns make `[N, columns]`.
+    package let isUnranked: Bool
 
-    package init(name: String, elementType: ElementType, dimensions: [Int?]) {
+    package init(name: String, elementType: ElementType, dimensions: [Int?], isUnranked: Bool = false) {
         self.name = name
         self.elementType = elementType
         self.dimensions = dimensions
+        self.isUnranked = isUnranked
     }
 
     /// Elements of one row where every axis behind the batch is fixed.

@@ -20,10 +20,13 @@ package struct OutputRule: Hashable, Sendable {
     package let classColumn: String?
     /// A column with the position of the greatest element, int64.
     package let argmaxColumn: String?
+    /// Whether the raw values become columns under the output's own name, as without rules.
+    package let hasOwnName: Bool
 
-    package init(output: String, columns: String? = nil, classColumn: String? = nil, argmaxColumn: String? = nil) {
+    package init(output: String, columns: String? = nil, hasOwnName: Bool = false, classColumn: String? = nil, argmaxColumn: String? = nil) {
         self.output = output
         self.columns = columns
+        self.hasOwnName = hasOwnName
         self.classColumn = classColumn
         self.argmaxColumn = argmaxColumn
     }
@@ -60,7 +63,7 @@ package struct OutputColumns: Sendable {
         for rule in rules {
             let output = try find(rule.output, outputs)
             let table = try OutputTable(output.name, output.value, rowCount, classes)
-            if let pattern = rule.columns { columns += try table.columns(named: pattern) }
+            if rule.hasOwnName || rule.columns != nil { columns += try table.columns(named: rule.columns) }
             if let name = rule.classColumn { columns.append(try table.classColumn(name)) }
             if let name = rule.argmaxColumn { columns.append(try table.argmaxColumn(name)) }
         }
@@ -74,7 +77,7 @@ package struct OutputColumns: Sendable {
         var arrays: [(name: String, tensor: Tensor)] = []
         for rule in rules ?? outputs.map({ OutputRule(output: $0.name, columns: "*") }) {
             let output = try find(rule.output, outputs)
-            if rule.columns != nil {
+            if rule.hasOwnName || rule.columns != nil {
                 switch output.value {
                 case .tensor(let tensor): arrays.append((output.name, tensor))
                 case .labelled(let keys, let values):
@@ -94,7 +97,7 @@ package struct OutputColumns: Sendable {
     /// The names of `arrays`, but for keys.
     func arrayNames(_ outputs: [String]) -> [String] {
         guard let rules else { return outputs }
-        return rules.flatMap { [$0.columns == nil ? nil : $0.output, $0.classColumn, $0.argmaxColumn].compactMap(\.self) }
+        return rules.flatMap { [$0.hasOwnName || $0.columns != nil ? $0.output : nil, $0.classColumn, $0.argmaxColumn].compactMap(\.self) }
     }
 
     private func find(

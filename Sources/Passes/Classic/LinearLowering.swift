@@ -41,18 +41,13 @@ enum LinearLowering {
             l.give(0, label: argMax(&l, scores), of: labels)
             return l.give(1, l.transformed(scores, transform))
         }
-        let isTwo = labels.elementCount == 2
-        guard !isTwo || transform != .probit else { throw .notKnown }
+        // Of PROBIT ONNX Runtime writes one number only.
+        guard labels.elementCount == 2, transform != .probit else { throw .notKnown }
         let isPositive = l.add("Greater", [scores, l.number(0, .float32)])
         let index = l.add("Reshape", [l.cast(isPositive, .int64), l.integers([-1])])
-        let names: Tensor =
-            isTwo ? labels : labels.elementType == .string ? Tensor(strings: ["0", "1"], shape: [2]) : Tensor(.int64, [2], [0, 1] as [Int64])
-        l.give(0, label: index, of: names)
-        if isTwo {
-            l.give(1, l.concatenated([l.add("Sub", [l.number(1, .float32), scores]), scores]))
-        } else {
-            l.give(1, transform == .probit ? l.probit(scores) : scores)
-        }
+        l.give(0, label: index, of: labels)
+        if transform == .logistic { return l.give(1, l.twoClasses(scores).probabilities) }
+        l.give(1, l.concatenated([l.add("Sub", [l.number(1, .float32), scores]), scores]))
     }
 
     static func regressor(_ l: inout Lowering) throws(Lowering.Refused) {

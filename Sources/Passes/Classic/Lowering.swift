@@ -50,12 +50,16 @@ struct Lowering {
     // MARK: What is made of it
 
     /// Appends a node and returns its output.
-    mutating func add(_ operatorType: String, _ inputs: [String], _ attributes: [Attribute] = [], scores: Bool = false) -> String {
+    mutating func add(_ operatorType: String, _ inputs: [String], _ attributes: [Attribute] = []) -> String {
         let output = names.freshName("\(node.outputs.first { !$0.isEmpty } ?? node.operatorType)/\(operatorType)")
-        var made = Node(operatorType, inputs, [output], attributes)
-        if scores { made.metadata[Node.scoresKey] = "probabilities" }
-        append(made)
+        append(Node(operatorType, inputs, [output], attributes))
         return output
+    }
+
+    /// Says of a value that was made here that it holds probabilities.
+    mutating func noteProbabilities(_ value: String) {
+        guard let position = nodes.lastIndex(where: { $0.outputs.contains(value) }) else { return }
+        nodes[position].metadata[Node.scoresKey] = "probabilities"
     }
 
     private mutating func append(_ made: Node) {
@@ -77,9 +81,7 @@ struct Lowering {
     mutating func reduce(_ operatorType: String, _ value: String, axis: Int64, keep: Bool) -> String {
         add(operatorType, [value, integers([axis])], [Attribute("keepdims", .int(keep ? 1 : 0))])
     }
-    mutating func concatenated(_ values: [String], scores: Bool = false) -> String {
-        add("Concat", values, [Attribute("axis", .int(1))], scores: scores)
-    }
+    mutating func concatenated(_ values: [String]) -> String { add("Concat", values, [Attribute("axis", .int(1))]) }
     mutating func columns(_ value: String, _ range: Range<Int64>) -> String {
         add("Slice", [value, integers([range.lowerBound]), integers([range.upperBound]), integers([1])])
     }

@@ -38,7 +38,8 @@ enum NumericLowering {
         case "L1": l.give(0, normalized(1))
         case "L2": l.give(0, normalized(2))
         case "MAX":
-            let greatest = l.reduce("ReduceMax", x, axis: -1, keep: true)
+            let known = l.add("Where", [l.add("IsNaN", [x]), l.number(-Double(Float.greatestFiniteMagnitude), .float32), x])
+            let greatest = l.reduce("ReduceMax", known, axis: -1, keep: true)
             let isZero = l.add("Equal", [greatest, l.number(0, .float32)])
             l.give(0, l.add("Div", [x, l.add("Where", [isZero, l.number(1, .float32), greatest])]))
         default: throw .notKnown

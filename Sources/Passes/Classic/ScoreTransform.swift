@@ -14,7 +14,7 @@ enum ScoreTransform: String {
 }
 
 extension Lowering {
-    /// Scores `[N, K]` of float32, K at least 2. `scores`: whether they are never negative as they are.
+    /// Scores `[N, K]` of float32, K at least 2.
     mutating func transformed(_ value: String, _ transform: ScoreTransform) -> String {
         switch transform {
         case .none: return value

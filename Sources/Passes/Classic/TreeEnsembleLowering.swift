@@ -104,7 +104,8 @@ enum TreeEnsembleLowering {
         l.give(0, label: best, of: labels)
         let narrow = type == .float64 ? l.cast(scores, .float32) : scores
         let made = l.transformed(narrow, transform)
-        l.give(1, makesProbabilities ? l.add("Identity", [made], scores: true) : made)
+        if makesProbabilities { l.noteProbabilities(made) }
+        l.give(1, made)
     }
 }
 

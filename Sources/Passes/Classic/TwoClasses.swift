@@ -2,7 +2,7 @@ import ONNX
 import Tensors
 
 /// How a TreeEnsembleClassifier of two classes ends in ONNX Runtime, which depends on how many base values there are, on whether leaves say anything of
-/// the second class, and on whether any value is negative.
+/// the second class, and on whether any value is negative. A class of which leaves say nothing counts as 0 in the end, base value or not.
 struct TwoClasses {
     let read: LeafValues
     let base: [Double]
@@ -33,7 +33,8 @@ struct TwoClasses {
         // Without the two-class form the answer is 0 or 1, whatever the labels are.
         let names = kind.isBinary || labels.elementType == .string ? labels : Tensor(.int64, [2], [0, 1] as [Int64])
         l.give(0, label: l.add("Reshape", [isPositive, l.integers([-1])]), of: names)
-        l.give(1, makesProbabilities ? l.add("Identity", [ending.scores], scores: true) : ending.scores)
+        if makesProbabilities { l.noteProbabilities(ending.scores) }
+        l.give(1, ending.scores)
     }
 
     /// Leaves say something of the second class.
@@ -42,8 +43,8 @@ struct TwoClasses {
         switch base.count {
         case 2:
             b = added(first, base[1], &l)
-            a = l.add("Neg", [b])
-        case 1: a = added(first, base[0], &l)
+            a = counted(l.add("Neg", [b]), &l)
+        case 1: a = counted(added(first, base[0], &l), &l)
         default: break
         }
         return Ending(scores: l.transformed(narrow(l.concatenated([a, b]), &l), transform), decisive: b)
@@ -52,18 +53,27 @@ struct TwoClasses {
     /// They do not: there is one score, from which that of the other class follows.
     private func one(_ first: String, _ second: String, _ l: inout Lowering) throws(Lowering.Refused) -> Ending {
         if base.count == 2 {
-            let scores = l.concatenated([added(first, base[0], &l), added(second, base[1], &l)])
+            let scores = l.concatenated([added(first, base[0], &l), second])
             return Ending(scores: l.transformed(narrow(scores, &l), transform), decisive: added(first, base[0], &l))
         }
         let score = base.count == 1 ? added(first, base[0], &l) : first
         // Without a second score ONNX Runtime writes one number only.
         guard transform != .probit, kind.isBinary || base.isEmpty else { throw .notKnown }
         let narrow = narrow(score, &l)
+        if transform == .logistic { return Ending(scores: l.twoClasses(narrow).probabilities, decisive: score) }
         if kind.isBinary, kind.isNeverNegative {
             return Ending(scores: l.concatenated([l.add("Sub", [l.number(1, .float32), narrow]), narrow]), decisive: score)
         }
-        if transform == .logistic { return Ending(scores: l.twoClasses(narrow).probabilities, decisive: score) }
         return Ending(scores: l.concatenated([l.add("Neg", [narrow]), narrow]), decisive: score)
+    }
+
+    /// The score of the first class, where leaves say something of it.
+    private func counted(_ value: String, _ l: inout Lowering) -> String {
+        switch read.presence[0] {
+        case .always: value
+        case .never: l.add("Mul", [value, l.number(0, type)])
+        case .varies(let says): l.add("Where", [says, value, l.number(0, type)])
+        }
     }
 
     private func added(_ value: String, _ number: Double, _ l: inout Lowering) -> String { l.add("Add", [value, l.number(number, type)]) }

@@ -50,7 +50,11 @@ package enum AttributeParameters {
     }
 
     /// By qualified operator type (`ai.onnx.ml.LinearRegressor`): the entries of a node. Nodes of the outermost graph only.
-    static let sources: [String: @Sendable (Node) -> [Entry]] = [:]
+    static let sources: [String: @Sendable (Node) -> [Entry]] = [
+        "ai.onnx.ml.LinearClassifier": LinearLowering.classifierParameters, "ai.onnx.ml.LinearRegressor": LinearLowering.regressorParameters,
+        "ai.onnx.ml.TreeEnsembleClassifier": TreeEnsembleLowering.classifierParameters,
+        "ai.onnx.ml.TreeEnsembleRegressor": TreeEnsembleLowering.regressorParameters, "ai.onnx.ml.TreeEnsemble": TreeEnsembleLowering.ensembleParameters,
+    ]
 
     /// The initializer that `LiftParameters` made of an attribute.
     package static func name(of attribute: String, in node: Node) -> String? { node.metadata[key(attribute)] }

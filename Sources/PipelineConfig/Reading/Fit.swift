@@ -45,6 +45,13 @@ struct Fit {
         let hasLabelled = statedKeys("spool").contains("labelled")
         let hasLabel = statedKeys("schema").contains("label")
         if stages.trains {
+            for input in pipeline.schema.inputs {
+                for (word, isSaid) in [("value", input.value != nil), ("batch_axis", input.batchAxis ?? 0 != 0)] where isSaid {
+                    add(
+                        .notImplemented, "schema.inputs.\(input.name).\(word)", "training with it is not implemented in this version",
+                        "remove it, or the optimize stage")
+                }
+            }
             let key = key(of: "optimize") + ".gradient"
             if top.has("spool"), !hasLabelled {
                 add(.chain, key, "it has no labelled data to learn from", "add spool: { labelled: FOLDER }, or remove the stage")

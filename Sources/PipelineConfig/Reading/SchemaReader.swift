@@ -61,10 +61,11 @@ struct SchemaReader {
         guard case .mapping = entry.value.content else {
             return columns(entry.value, path, schema.reading).map { InputSchema(name: entry.key, columns: $0) }
         }
-        guard let section = Section(entry.value, path, keys: ["columns", "scale", "missing"], in: schema.reading) else { return nil }
+        guard let section = Section(entry.value, path, keys: ["columns", "scale", "missing", "value", "batch_axis"], in: schema.reading) else { return nil }
         return InputSchema(
             name: entry.key, columns: section.node("columns").flatMap { columns($0, section.path(of: "columns"), schema.reading) },
-            scale: scale(section), missing: missing(section))
+            scale: scale(section), missing: missing(section), value: section.inputValue("value", without: ["columns", "scale", "missing"]),
+            batchAxis: section.batchAxis)
     }
 
     private func columns(_ node: Node, _ path: String, _ reading: Reading) -> ColumnSelector? {

@@ -124,13 +124,14 @@ struct StageReader {
             guard case .mapping = entry.value.content else {
                 return column(entry.value, path, isPattern: true).map { OutputMapping(output: entry.key, columns: $0) }
             }
-            guard let section = Section(entry.value, path, keys: ["columns", "class", "argmax"], in: reading) else { return nil }
+            guard let section = Section(entry.value, path, keys: ["columns", "class", "argmax", "batch_axis"], in: reading) else { return nil }
             func named(_ key: String) -> String? {
                 section.node(key).flatMap { column($0, section.path(of: key), isPattern: key == "columns") }
             }
             let mapping = OutputMapping(
-                output: entry.key, columns: named("columns"), classColumn: named("class"), argmaxColumn: named("argmax"))
-            if !section.has("columns"), !section.has("class"), !section.has("argmax") {
+                output: entry.key, columns: named("columns"), classColumn: named("class"), argmaxColumn: named("argmax"),
+                batchAxis: section.batchAxis)
+            if !section.has("columns"), !section.has("class"), !section.has("argmax"), !section.has("batch_axis") {
                 reading.problems.add(
                     .missingKey, entry.position, path, "no column is named for this output",
                     "write columns, class or argmax, or leave the output out")

@@ -7,15 +7,17 @@ import Tensors
 // What the pipeline says, in the words of the modules that do it.
 
 extension Schema {
-    func inputRules(for model: LoadedModel) -> NameMap<InputRule> {
+    /// The rules of the inputs that columns fill.
+    func inputRules(for admission: Admission, _ facts: ModelFacts) -> NameMap<InputRule> {
         var rules: NameMap<InputRule> = [:]
-        for port in model.session.inputs {
-            rules[port.name] = inputRule(port.name, isFloat: port.elementType?.isFloatingPoint == true, hasTrees: model.hasTrees)
+        for input in admission.inputs {
+            rules[input.port.name] = inputRule(input.port.name, isNaNByDefault: facts.nanInputs.contains(input.port.name))
         }
         return rules
     }
 
-    func inputRule(_ name: String, isFloat: Bool, hasTrees: Bool) -> InputRule {
+    /// - Parameter isNaNByDefault: whether a missing value is a NaN where the pipeline does not say what it is.
+    func inputRule(_ name: String, isNaNByDefault: Bool) -> InputRule {
         let input = self[input: name]
         var rule = InputRule(columns: input?.columns.map(InputRule.Columns.init), scale: input?.scale)
         switch input?.missing {
@@ -24,7 +26,7 @@ extension Schema {
         case .integer(let value): rule.missing = .value(Double(value))
         case .number(let value): rule.missing = .value(value)
         case .text(let text): rule.missing = .text(text)
-        case nil: rule.missing = hasTrees && isFloat ? .nan : .error
+        case nil: rule.missing = isNaNByDefault ? .nan : .error
         }
         return rule
     }
@@ -62,7 +64,7 @@ extension InputRule.Columns {
 
 extension ForwardStage {
     var outputColumns: [OutputRule]? {
-        outputs?.map { OutputRule(output: $0.output, columns: $0.columns, classColumn: $0.classColumn, argmaxColumn: $0.argmaxColumn) }
+        outputs?.map { OutputRule(output: $0.output, columns: $0.columns, hasOwnName: $0.columns == nil && $0.classColumn == nil && $0.argmaxColumn == nil, classColumn: $0.classColumn, argmaxColumn: $0.argmaxColumn) }
     }
 
     var wantedRows: Int? {

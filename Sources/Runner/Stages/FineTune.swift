@@ -13,12 +13,16 @@ struct FineTune {
     private let spec: AttemptSpec
     private let stage: OptimizeStage
     private let training: AttemptSpec.Training
+    private let models: ModelLoader
     private let interruption: Interruption
 
-    init(_ spec: AttemptSpec, _ stage: OptimizeStage, _ training: AttemptSpec.Training, _ interruption: Interruption) {
+    init(
+        _ spec: AttemptSpec, _ stage: OptimizeStage, _ training: AttemptSpec.Training, _ models: ModelLoader, _ interruption: Interruption
+    ) {
         self.spec = spec
         self.stage = stage
         self.training = training
+        self.models = models
         self.interruption = interruption
     }
 
@@ -52,7 +56,7 @@ struct FineTune {
         guard outcome != nil else { return }
         // What was trained is in memory for no longer than it takes to write it.
         try phases.time("write") { () throws(Failure) in if let tuned = outcome.take() { try write(tuned, from: file, report, to: directory) } }
-        try ModelDecision(spec, interruption).accept(written: written, from: input, &phases, &result)
+        try ModelDecision(spec, models, interruption).accept(written: written, from: input, &phases, &result)
     }
 
     // MARK: Training
@@ -80,7 +84,7 @@ struct FineTune {
             let run = FineTuning(
                 model: parent, adapter: adapter?.adapter, mergesAdapters: stage.gradient.adapters?.merge ?? true,
                 data: spec.schema.labelledData(
-                    usable.map(\.kept), inputs: parent.graph.inputs.map(\.name), hasTrees: parent.hasTrees, pinned: spec.columns),
+                    usable.map(\.kept), inputs: parent.graph.inputs.map(\.name), nanInputs: ModelFacts(parent).nanInputs, pinned: spec.columns),
                 recipe: settings.recipe, plan: settings.plan, directory: training.checkpoints)
             do throws(TrainingError) {
                 return try run.run(

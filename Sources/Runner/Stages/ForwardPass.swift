@@ -29,11 +29,11 @@ struct ForwardPass {
             try models.load(model, adapter: spec.inputs["adapter"]?.path, threads: spec.limits.threads)
         }
         let rows = try phases.time("read") { () throws(Failure) in
-            try Rows(data, loaded, spec.schema, wanted: stage.wantedRows, pinned: spec.columns)
+            try Rows(data, loaded, spec.schema, stage, pinned: spec.columns)
         }
         result.columns = rows.columnsInFileOrder
         let columns = OutputColumns(rules: stage.outputColumns, classes: spec.schema.classes)
-        let names = loaded.session.outputs.map(\.name)
+        let names = rows.outputNames
         let writer = OutputWriter(
             path: output, format: format, columns: columns,
             metadata: spec.provenance.sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value) })

@@ -11,10 +11,12 @@ import SystemPackage
 /// on the newest known rows. What fails here rejects the model; no data has met it yet.
 struct ModelDecision {
     private let spec: AttemptSpec
+    private let models: ModelLoader
     private let interruption: Interruption
 
-    init(_ spec: AttemptSpec, _ interruption: Interruption) {
+    init(_ spec: AttemptSpec, _ models: ModelLoader, _ interruption: Interruption) {
         self.spec = spec
+        self.models = models
         self.interruption = interruption
     }
 
@@ -52,20 +54,43 @@ struct ModelDecision {
         written copy: String, from input: AttemptSpec.InputFile, _ phases: inout Phases, _ result: inout AttemptResult
     ) throws(Failure) {
         let directory = (copy as NSString).deletingLastPathComponent
-        let (loaded, operatorSets) = try phases.time("load") { () throws(Failure) in
-            let file = try ModelFile(tuned: copy, expected: nil)
-            let model = try file.parsed()
-            let session = try file.session(of: model, options: SessionOptions(threads: spec.limits.threads))
-            return (LoadedModel(session: session, hasTrees: model.hasTrees), model.operatorSets)
+        let loaded = try phases.time("load") { () throws(Failure) in try models.load(written: copy, threads: spec.limits.threads) }
+        do throws(Failure) {
+            try admit(loaded, input, &phases, &result)
+        } catch {
+            if error.kind == .badModel { models.forget(loaded) }
+            throw error
         }
-        try checkSignature(loaded.session, input)
-        result.facts["opset"] = operatorSets.merged.map { "\($0.domain.isEmpty ? "ai.onnx" : $0.domain) \($0.version)" }.joined(separator: ", ")
+        result.facts["opset"] = loaded.facts.operatorSets
         result.facts["engine"] = "ONNX Runtime \(Engine.version)"
-        result.facts["trial"] = try trial(loaded, input, &phases)
         result.files = []
         for name in try FileManager.default.contentsOfDirectory(atPath: directory, orFail: input.path) {
             result.files.append(try WrittenFiles.file(directory + "/" + name, slot: "model"))
         }
+    }
+
+    /// That its signature fits the schema and the outputs that are wanted, and that runs of it show no different.
+    private func admit(
+        _ loaded: LoadedModel, _ input: AttemptSpec.InputFile, _ phases: inout Phases, _ result: inout AttemptResult
+    ) throws(Failure) {
+        var stage: ForwardStage?
+        for case .forward(let named) in spec.stages { stage = named }
+        let admission: Admission
+        do throws(AdmissionRefusal) {
+            // Where nothing is scored, no rows need fit; names that the pipeline gives must be there all the same.
+            guard let stage else { return try Admission.checkNames(loaded.session.inputs, loaded.session.outputs, spec.schema) }
+            admission = try Admission(
+                inputs: loaded.session.inputs, outputs: loaded.session.outputs, unranked: loaded.facts.unranked, schema: spec.schema,
+                mappings: stage.outputs)
+        } catch { throw error.failure(at: input.path) }
+        let trial = try trial(loaded, stage ?? ForwardStage(), input, &phases)
+        result.facts["trial"] = trial ?? "ungated: no rows are known"
+        if trial != nil { return }
+        let problems = phases.time("run") { MadeUpRows(admission: admission).problems(admission.run(on: loaded.session)) }
+        try interruption.check()
+        guard let problems else { return }
+        if !problems.isEmpty { throw AdmissionRefusal(problems: problems).failure(at: input.path) }
+        loaded.evidence.add(admission.outputs)
     }
 
     private func checked(_ input: AttemptSpec.InputFile) throws(Failure) -> Model {
@@ -95,33 +120,19 @@ struct ModelDecision {
         throw Failure(.inputChanged, what: "the model or its external data changed while it was read", place: input.path, remedy: "It is taken up again when it is quiet.")
     }
 
-    private func checkSignature(_ session: Session, _ input: AttemptSpec.InputFile) throws(Failure) {
-        func refuse(_ kind: String, _ name: String, _ known: [String]) -> Failure {
-            Failure(
-                .badModel, what: "the pipeline names the model \(kind) '\(name)'; the model has \(known.map { "'\($0)'" }.joined(separator: ", "))",
-                place: input.path, remedy: "Export the model with that \(kind), or change the pipeline.")
-        }
-        let inputs = session.inputs.map(\.name)
-        for named in spec.schema.inputs where !inputs.containsName(named.name) { throw refuse("input", named.name, inputs) }
-        let outputs = session.outputs.map(\.name)
-        for case .forward(let stage) in spec.stages {
-            for mapping in stage.outputs ?? [] where !outputs.containsName(mapping.output) { throw refuse("output", mapping.output, outputs) }
-        }
-    }
-
-    /// Runs the model on the first batch of rows that an earlier version has scored; those are known to be good.
-    private func trial(_ model: LoadedModel, _ input: AttemptSpec.InputFile, _ phases: inout Phases) throws(Failure) -> String {
-        guard let rows = spec.inputs["rows"], FileManager.default.isReadableFile(atPath: rows.path) else { return "ungated: no rows are known" }
-        var stage = ForwardStage()
-        for case .forward(let named) in spec.stages { stage = named }
+    /// Runs the model on the first batch of rows that an earlier version has scored; those are known to be good. Nil where no rows are known.
+    private func trial(
+        _ model: LoadedModel, _ stage: ForwardStage, _ input: AttemptSpec.InputFile, _ phases: inout Phases
+    ) throws(Failure) -> String? {
+        guard let rows = spec.inputs["rows"], FileManager.default.isReadableFile(atPath: rows.path) else { return nil }
         do throws(Failure) {
-            let opened = try Rows(rows, model, spec.schema, wanted: stage.wantedRows)
-            guard let (batch, _) = try opened.next(interruption, &phases) else { return "ungated: no rows are known" }
+            let opened = try Rows(rows, model, spec.schema, stage, demandsEvidence: true)
+            guard let (batch, _) = try opened.next(interruption, &phases) else { return nil }
             return "ran on \(batch.rowCount) rows of \(rows.digest)"
         } catch {
             switch error.kind {
             case .cancelled, .timeLimit, .resource: throw error
-            case .inputGone, .inputChanged: return "ungated: no rows are known"
+            case .inputGone, .inputChanged: return nil
             default:
                 throw Failure(
                     .badModel, what: "it cannot score rows that the version before it scored: \(error.what)", place: input.path,

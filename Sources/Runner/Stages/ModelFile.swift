@@ -1,6 +1,7 @@
 import Autodiff
 import Engine
 import Foundation
+import Glibc
 package import Landing
 import ONNX
 import SystemPackage
@@ -71,27 +72,50 @@ struct ModelFile {
         }
     }
 
-    /// A session over these bytes and the external data that they name, the adapter merged in. Only for models in folders of ours: a model that
-    /// arrived is checked, and copied into one, before.
+    /// A session over these bytes and the external data that they name, the adapter merged in, and what binding needs to know of the model. Only for
+    /// models in folders of ours: a model that arrived is checked, and copied into one, before.
     ///
-    /// - Parameter model: what `parsed` gave.
-    func session(of model: Model, options: SessionOptions) throws(Failure) -> Session {
-        let apart = weightsApart(of: model)
-        var runnable = bytes
-        if adapter != nil || model.hasExternalData || model.importsTwice { runnable = try self.runnable(model, without: apart) }
+    /// The parsed graph takes several times the memory of the file, and the engine parses the file again: it is gone before a session is made,
+    /// but for a model whose weights are read through it.
+    func session(options: SessionOptions) throws(Failure) -> (Session, ModelFacts) {
+        let prepared = try prepared()
+        returnFreedMemory()
         var failure: Failure?
         do throws(EngineError) {
-            let directory = apart.isEmpty ? nil : try? ExternalDataDirectory((path as NSString).deletingLastPathComponent, isOurs: true)
-            let weights = SessionWeights(apart) { name throws(EngineError) in
-                do throws(Failure) { return try weight(name, of: model, directory) } catch {
+            let weights = SessionWeights(prepared.apart) { name throws(EngineError) in
+                do throws(Failure) {
+                    guard let model = prepared.model else { throw unavailable(AutodiffError.unknownValue(name)) }
+                    return try weight(name, of: model, prepared.directory)
+                } catch {
                     failure = error
                     throw .externalData(file: name, detail: error.what)
                 }
             }
-            return try Session(model: runnable, weights: weights, options: options)
+            return (try Session(model: prepared.runnable, weights: weights, options: options), prepared.facts)
         } catch {
             throw failure ?? Failure(.badModel, what: "\(error)", place: path, remedy: error.remedy)
         }
+    }
+
+    private struct Prepared {
+        let runnable: Data
+        let facts: ModelFacts
+        var apart: [String] = []
+        /// Held only where weights are read through it.
+        var model: Model?
+        var directory: ExternalDataDirectory?
+    }
+
+    private func prepared() throws(Failure) -> Prepared {
+        let model = try parsed()
+        let facts = ModelFacts(model)
+        let apart = weightsApart(of: model)
+        guard adapter != nil || model.hasExternalData || model.importsTwice else { return Prepared(runnable: bytes, facts: facts) }
+        let runnable = try runnable(model, without: apart)
+        if apart.isEmpty { return Prepared(runnable: runnable, facts: facts) }
+        return Prepared(
+            runnable: runnable, facts: facts, apart: apart, model: model,
+            directory: try? ExternalDataDirectory((path as NSString).deletingLastPathComponent, isOurs: true))
     }
 
     /// Weights of fewer bytes are part of the graph that the engine is given.
@@ -164,4 +188,10 @@ extension EngineError {
         default: "Export the model again, and check it with `millrace inspect`."
         }
     }
+}
+
+/// Gives what the allocator holds in reserve back to the system, so that a graph that is gone does not stand beside the engine's copy.
+func returnFreedMemory() {
+    typealias Trim = @convention(c) (Int) -> CInt
+    if let address = dlsym(nil, "malloc_trim") { _ = unsafeBitCast(address, to: Trim.self)(0) }
 }

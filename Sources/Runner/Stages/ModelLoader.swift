@@ -5,14 +5,40 @@ import Synchronization
 /// A model ready to run, with what binding needs to know of it.
 struct LoadedModel: Sendable {
     let session: Session
-    /// Tree ensembles take NaN for what is missing.
-    let hasTrees: Bool
+    let facts: ModelFacts
+    /// What runs of it have shown so far, for every attempt that uses it.
+    let evidence: GatheredEvidence
+    /// By which its session is kept.
+    let key: SessionCache.Key
+}
+
+/// The outputs of one model of which runs have shown which axis is the rows.
+final class GatheredEvidence: Sendable {
+    private struct Claim: Hashable {
+        let output: Int
+        let axis: Int
+    }
+
+    private let shown = Mutex<Set<Claim>>([])
+
+    func hasShown(_ outputs: [Admission.Output]) -> Bool {
+        shown.withLock { shown in outputs.allSatisfy { shown.contains(Claim(output: $0.index, axis: $0.axis)) } }
+    }
+
+    func add(_ outputs: [Admission.Output]) {
+        shown.withLock { $0.formUnion(outputs.map { Claim(output: $0.index, axis: $0.axis) }) }
+    }
 }
 
 /// Loads models by path and digest, keeping sessions for the next attempt of the same model.
 final class ModelLoader: Sendable {
+    private struct Known {
+        let facts: ModelFacts
+        let evidence = GatheredEvidence()
+    }
+
     private let sessions: SessionCache
-    private let treeModels = Mutex<[String: Bool]>([:])
+    private let known = Mutex<[String: Known]>([:])
 
     init(sessionBytes: Int) { sessions = SessionCache(byteLimit: sessionBytes) }
 
@@ -20,31 +46,52 @@ final class ModelLoader: Sendable {
     ///   - model: its digest covers its adapter.
     ///   - adapter: where that stands, if it is not beside the model.
     func load(_ model: AttemptSpec.InputFile, adapter: String? = nil, threads: Int) throws(Failure) -> LoadedModel {
+        do throws(Failure) {
+            return try load(digest: model.digest, path: model.path, threads: threads) { () throws(Failure) in
+                try ModelFile(tuned: model.path, adapter: adapter, expected: model.digest)
+            }
+        } catch {
+            // The version was sound when it was published: its files are not what they were.
+            throw Failure(.modelUnavailable, what: error.what, place: error.place, remedy: "Restore the version's folder, or activate another version.")
+        }
+    }
+
+    /// A model that was just written, and that the next data will be scored with: under the digest that it is published with, so that it is loaded
+    /// once.
+    func load(written path: String, threads: Int) throws(Failure) -> LoadedModel {
+        let digest: String
+        do { digest = try TunedModel.digest(of: path) } catch {
+            throw Failure(.resource, what: "\(error)", place: path, remedy: "It is tried again.")
+        }
+        return try load(digest: digest, path: path, threads: threads) { () throws(Failure) in try ModelFile(tuned: path, expected: digest) }
+    }
+
+    /// Drops a model that was not taken, which no data will be scored with.
+    func forget(_ model: LoadedModel) { sessions.remove(model.key) }
+
+    private func load(
+        digest: String, path: String, threads: Int, _ file: () throws(Failure) -> ModelFile
+    ) throws(Failure) -> LoadedModel {
         let options = SessionOptions(threads: threads)
         var failure: Failure?
         do throws(EngineError) {
             // A version's weights, where they are in a file of their own, are beside the model (`Model.write`).
-            let byteCount = Rows.byteCount(model.path) + Rows.byteCount(model.path + ".data")
-            let session = try sessions.session(.init(digest: model.digest, options: options), byteCount: byteCount) { () throws(EngineError) in
+            let byteCount = Rows.byteCount(path) + Rows.byteCount(path + ".data")
+            let key = SessionCache.Key(digest: digest, options: options)
+            let session = try sessions.session(key, byteCount: byteCount) { () throws(EngineError) in
                 do throws(Failure) {
-                    let file = try ModelFile(tuned: model.path, adapter: adapter, expected: model.digest)
-                    let parsed = try file.parsed()
-                    treeModels.withLock { $0[model.digest] = parsed.hasTrees }
-                    return try file.session(of: parsed, options: options)
+                    let (session, facts) = try file().session(options: options)
+                    known.withLock { if $0[digest] == nil { $0[digest] = Known(facts: facts) } }
+                    return session
                 } catch {
                     failure = error
                     throw EngineError.engine(error.what)
                 }
             }
-            return LoadedModel(session: session, hasTrees: treeModels.withLock { $0[model.digest] ?? false })
+            guard let known = known.withLock({ $0[digest] }) else { throw EngineError.engine("nothing is known of the model") }
+            return LoadedModel(session: session, facts: known.facts, evidence: known.evidence, key: key)
         } catch {
-            let cause = failure ?? Failure(.badModel, what: "\(error)", place: model.path, remedy: error.remedy)
-            // The version was sound when it was published: its files are not what they were.
-            throw Failure(.modelUnavailable, what: cause.what, place: cause.place, remedy: "Restore the version's folder, or activate another version.")
+            throw failure ?? Failure(.badModel, what: "\(error)", place: path, remedy: error.remedy)
         }
     }
-}
-
-extension Model {
-    var hasTrees: Bool { requiredOperators.contains { $0.type.hasPrefix("TreeEnsemble") } }
 }

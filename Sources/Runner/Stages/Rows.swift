@@ -8,42 +8,55 @@ import Tensors
 /// A data file opened as rows for one model: binding, batch size and the engine's memory agree with each other.
 struct Rows {
     private let batches: any InputBatches
-    /// Nil where an input has open axes behind the batch, whose extents only the columns tell.
+    private let admission: Admission
+    private let run: RowRun
+    /// Nil where inputs have open axes behind the rows, whose extents only the columns tell, or where the rows are not the first axis everywhere.
     private let bound: BoundSession?
-    private let session: Session
+    private let evidence: GatheredEvidence
+    private let demandsEvidence: Bool
     private let file: String
 
     var keptFields: [Field] { batches.keptFields }
     var columnsInFileOrder: [String: [String]] { batches.columnsInFileOrder }
+    /// Of the outputs that land, in the order in which `next` gives them.
+    var outputNames: [String] { admission.outputs.map(\.name) }
 
     /// - Parameters:
-    ///   - wanted: rows of a batch; nil chooses by the bytes of a row.
+    ///   - stage: which outputs land, and how many rows a batch has.
     ///   - pinned: an earlier file's `columnsInFileOrder`.
+    ///   - demandsEvidence: whether runs must show which axis of the outputs is the rows even where the model declares it.
     init(
-        _ input: AttemptSpec.InputFile, _ model: LoadedModel, _ schema: Schema, wanted: Int?, pinned: [String: [String]] = [:]
+        _ input: AttemptSpec.InputFile, _ model: LoadedModel, _ schema: Schema, _ stage: ForwardStage, pinned: [String: [String]] = [:],
+        demandsEvidence: Bool = false
     ) throws(Failure) {
-        session = model.session
+        let session = model.session
         file = input.path
-        var ports: [InputPort] = []
-        for port in session.inputs { ports.append(try Self.port(port, input.path)) }
-        let isOpen = ports.contains { $0.dimensions.dropFirst().contains { $0 == nil } }
+        evidence = model.evidence
+        self.demandsEvidence = demandsEvidence
+        do throws(AdmissionRefusal) {
+            admission = try Admission(
+                inputs: session.inputs, outputs: session.outputs, unranked: model.facts.unranked, schema: schema, mappings: stage.outputs)
+        } catch { throw error.failure(at: input.path) }
+        run = admission.run(on: session)
+        let wanted = stage.wantedRows
         var memory: NameMap<TensorBuffer> = [:]
         let batchRows: Int
         do throws(EngineError) {
-            if isOpen {
-                bound = nil
-                batchRows = wanted ?? 256
-            } else {
-                let plan = try BatchPlan(of: session)
+            if admission.isPlain {
+                let constants = admission.constants.map { (session.inputs[$0.key].name, $0.value.tensor) }
+                let plan = try BatchPlan(of: session, constants: NameMap(uniqueKeysWithValues: constants))
                 let rowBytes = plan.inputs.reduce(0) { $0 + $1.elementsPerRow * ($1.elementType.bitWidth ?? 128) / 8 }
                 let rowElements = plan.inputs.reduce(0) { $0 + $1.elementsPerRow }
                 let fitting = Self.batchRows(rowBytes: rowBytes, rowElements: rowElements, fileBytes: Self.byteCount(input.path))
-                let bound = try BoundSession(session, plan: plan, capacity: wanted ?? fitting)
+                let bound = try BoundSession(session, plan: plan, capacity: wanted ?? fitting, outputs: admission.outputs.map(\.name))
                 for (position, input) in plan.inputs.enumerated() where input.elementType != .string {
                     memory[input.name] = bound.buffer(position)
                 }
                 self.bound = bound
                 batchRows = bound.capacity
+            } else {
+                bound = nil
+                batchRows = admission.fixedRows ?? wanted ?? 256
             }
         } catch {
             throw Failure(.badModel, what: "\(error)", place: input.path, remedy: "Export the model with the batch as its inputs' first axis.")
@@ -52,8 +65,8 @@ struct Rows {
             var options = ReadOptions()
             options.dialect = schema.textDialect
             batches = try openInputs(
-                path: input.path, options: options, ports: ports, rules: schema.inputRules(for: model), schema: schema.tableRule,
-                batchRows: batchRows, memory: memory, pinned: pinned)
+                path: input.path, options: options, ports: admission.inputs.map(\.port), rules: schema.inputRules(for: admission, model.facts),
+                schema: schema.tableRule, batchRows: batchRows, memory: memory, pinned: pinned)
         } catch {
             throw Failure(reading: error, file: input.path)
         }
@@ -69,21 +82,39 @@ struct Rows {
             throw Failure(reading: error, file: file)
         }
         guard let batch else { return nil }
+        let outputs: [EngineValue]
         do throws(EngineError) {
-            return (batch, try phases.time("run") { () throws(EngineError) in try run(batch, interruption) })
+            outputs = try phases.time("run") { () throws(EngineError) in try run(batch, interruption) }
         } catch {
             try interruption.check()
+            if case .noBatchAxis = error, let refusal = contradiction(batch, nil, interruption) { throw refusal.failure(at: file) }
             throw Failure(
                 .badInput, what: "rows \(batch.firstRow) to \(batch.firstRow + batch.rowCount - 1): \(error)", place: file,
                 remedy: "Look at those rows; if they are right, the model is not.")
         }
+        if let refusal = contradiction(batch, outputs, interruption) { throw refusal.failure(at: file) }
+        return (batch, outputs)
+    }
+
+    /// What these rows show against the axes of `outputs`, which are nil where one of them did not come out. That an output has as many as there are
+    /// rows says nothing: the model is run once more, on two and three of them, where its declaration says too little or another axis has as many.
+    private func contradiction(_ batch: InputBatch, _ outputs: [EngineValue]?, _ interruption: Interruption) -> AdmissionRefusal? {
+        guard !evidence.hasShown(admission.outputs), batch.rowCount > 0 else { return nil }
+        let isClear = admission.fixedRows != nil || admission.outputs.allSatisfy(\.isSettled) && !demandsEvidence
+        if isClear, let outputs, !outputs.contains(where: { $0.tensor?.shape.dimensions.dropFirst().contains(batch.rowCount) ?? false }) { return nil }
+        let problems: [AdmissionProblem]
+        do throws(EngineError) {
+            problems = try RowEvidence(admission: admission, run: run).problems(batch.tensors, cancellation: interruption.engine)
+        } catch {
+            // A model that runs on no other number of rows shows nothing.
+            problems = []
+        }
+        if problems.isEmpty, !interruption.isEnded { evidence.add(admission.outputs) }
+        return problems.isEmpty ? nil : AdmissionRefusal(problems: problems)
     }
 
     private func run(_ batch: InputBatch, _ interruption: Interruption) throws(EngineError) -> [EngineValue] {
-        guard let bound else {
-            return try session.run(
-                batch.tensors.map { (name: $0.key, value: EngineValue.tensor($0.value)) }, cancellation: interruption.engine)
-        }
+        guard let bound else { return try run.run(batch.tensors, rows: batch.rowCount, cancellation: interruption.engine) }
         for (position, input) in bound.plan.inputs.enumerated() where input.elementType == .string {
             bound.setStrings(batch.tensors[input.name]?.strings ?? [], position)
         }
@@ -102,15 +133,6 @@ struct Rows {
     static func byteCount(_ path: String) -> Int {
         var status = stat()
         return stat(path, &status) == 0 ? Int(status.st_size) : 0
-    }
-
-    private static func port(_ port: Port, _ file: String) throws(Failure) -> InputPort {
-        guard let type = port.elementType, let dimensions = port.dimensions else {
-            throw Failure(
-                .badModel, what: "model input '\(port.name)' is \(port.kind), which rows of a table cannot fill", place: file,
-                remedy: "Export the model with tensor inputs.")
-        }
-        return InputPort(name: port.name, elementType: type, dimensions: dimensions.map(\.extent))
     }
 }
 

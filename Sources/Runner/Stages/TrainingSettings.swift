@@ -1,7 +1,7 @@
 package import Autodiff
 import Columnar
 import Landing
-import Names
+package import Names
 package import PipelineConfig
 package import Training
 
@@ -152,14 +152,14 @@ extension Schema {
     /// Labelled files as this schema reads them.
     /// - Parameters:
     ///   - inputs: the model's, by name.
-    ///   - hasTrees: whether a missing value is a NaN by default.
+    ///   - nanInputs: those of them whose missing values are NaN by default.
     ///   - pinned: columns that earlier files gave to inputs which the schema leaves to them.
     package func labelledData(
-        _ files: [String], inputs: [String], hasTrees: Bool, pinned: [String: [String]] = [:]
+        _ files: [String], inputs: [String], nanInputs: NameSet, pinned: [String: [String]] = [:]
     ) -> LabelledData {
         var rules: NameMap<InputRule> = [:]
         for name in inputs + self.inputs.map(\.name) where rules[name] == nil {
-            var rule = inputRule(name, isFloat: true, hasTrees: hasTrees)
+            var rule = inputRule(name, isNaNByDefault: nanInputs.contains(name))
             if rule.columns == nil, let columns = pinned[name] { rule.columns = .list(columns) }
             rules[name] = rule
         }

@@ -157,7 +157,7 @@ settings = {"n_estimators": 1, "num_leaves": 6, "learning_rate": 1.0, "min_child
 model = lightgbm.LGBMRegressor(**settings).fit(old, oldR)
 exported = convert_lightgbm(model, initial_types=ml)
 refitted = model.booster_.refit(X, newR, decay_rate=0.0)
-save("lightgbm-refit", exported, newR, "mean_squared_error", 2.0, [], refitted.predict(X), 400)
+save("lightgbm-refit", exported, newR, "mean_squared_error", 0.9, [], refitted.predict(X), 600)
 
 settings = {"max_depth": 2, "eta": 1.0, "lambda": 0.0, "base_score": 0.0, "objective": "reg:squarederror"}
 booster = xgboost.train(settings, xgboost.DMatrix(old, oldR), 1)
@@ -165,6 +165,6 @@ estimator = xgboost.XGBRegressor(n_estimators=1, max_depth=2, learning_rate=1.0,
 exported = convert_xgboost(estimator, initial_types=ml)
 refresh = {**settings, "process_type": "update", "updater": "refresh", "refresh_leaf": True}
 refreshed = xgboost.train(refresh, xgboost.DMatrix(X, newR), 1, xgb_model=booster)
-save("xgboost-refresh", exported, newR, "mean_squared_error", 2.0, [], refreshed.predict(xgboost.DMatrix(X)), 400)
+save("xgboost-refresh", exported, newR, "mean_squared_error", 0.9, [], refreshed.predict(xgboost.DMatrix(X)), 600)
 
 (folder / "classic.json").write_text(json.dumps({"rows": short(X), "cases": cases}, separators=(",", ":")) + "\n")

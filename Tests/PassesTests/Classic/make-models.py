@@ -12,7 +12,7 @@ import xgboost
 from onnxmltools import convert_lightgbm, convert_xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType as MLFloat
 from skl2onnx import to_onnx
-from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
+from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
@@ -24,7 +24,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Binarizer, MinMaxScaler, Normalizer, OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from sklearn.tree import DecisionTreeClassifier
 
 warnings.filterwarnings("ignore")
 folder = pathlib.Path(__file__).parent
@@ -62,7 +62,6 @@ sklearn("linear", LinearRegression(), number, types=rows)
 sklearn("linear-2", LinearRegression(), np.stack([number, -number + 1], 1), types=rows)
 sklearn("tree-2", DecisionTreeClassifier(max_depth=3, random_state=0), two, types=rows)
 sklearn("tree-3", DecisionTreeClassifier(max_depth=3, random_state=0), names, zipmap=True, types=rows)
-sklearn("tree-double", DecisionTreeRegressor(max_depth=3, random_state=0), number, types=[("X", DoubleTensorType([None, 4]))])
 sklearn("forest-2", RandomForestClassifier(5, max_depth=3, random_state=0), two, types=rows)
 sklearn("forest-3", RandomForestClassifier(5, max_depth=3, random_state=0), three, types=rows)
 sklearn("extra-trees", ExtraTreesClassifier(5, max_depth=3, random_state=0), names, types=rows)

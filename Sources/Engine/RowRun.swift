@@ -1,0 +1,94 @@
+package import Names
+package import Tensors
+
+/// Runs of a model over rows that lie on any axis of its inputs and outputs, with shapes that may differ from run to run. What it takes and gives
+/// has the rows on the first axis. A model with a fixed batch is given that many rows, the last one repeated, and what comes of them is cut off.
+///
+/// It copies where `BoundSession` fills memory in place; that one is for models whose rows are the first axis everywhere and whose other axes are
+/// all fixed.
+package struct RowRun: Sendable {
+    /// An input that is the same in every run.
+    package struct Constant: Sendable {
+        /// Of one row where `rowAxis` is given, else of the whole input.
+        package let tensor: Tensor
+        /// The axis on which the row is repeated for as many rows as a run has.
+        package let rowAxis: Int?
+
+        package init(tensor: Tensor, rowAxis: Int?) {
+            self.tensor = tensor
+            self.rowAxis = rowAxis
+        }
+    }
+
+    package let session: Session
+    /// The axis of the rows, by input index, of each input that is filled from rows.
+    package let inputAxes: [Int: Int]
+    /// By input index.
+    package let constants: [Int: Constant]
+    /// The outputs that are computed, by index, in the order in which they are given, with the axis of the rows.
+    package let outputs: [(index: Int, axis: Int)]
+    package let fixedRows: Int?
+
+    package init(
+        _ session: Session, inputAxes: [Int: Int], constants: [Int: Constant] = [:], outputs: [(index: Int, axis: Int)], fixedRows: Int? = nil
+    ) {
+        self.session = session
+        self.inputAxes = inputAxes
+        self.constants = constants
+        self.outputs = outputs
+        self.fixedRows = fixedRows
+    }
+
+    /// Runs the model over `rows` rows, at least one. `tensors` are by input name.
+    package func run(_ tensors: NameMap<Tensor>, rows: Int, cancellation: Cancellation? = nil) throws(EngineError) -> [EngineValue] {
+        let runRows = fixedRows ?? rows
+        let values = try raw(tensors, rows: rows, cancellation: cancellation)
+        var cut: [EngineValue] = []
+        for (output, value) in zip(outputs, values) {
+            cut.append(try BoundSession.cut(try rowsFirst(value, output), session.outputs[output.index], to: rows, of: runRows))
+        }
+        return cut
+    }
+
+    /// What the model gives, axes and all, for `rows` rows, or as many as it has fixed.
+    package func raw(_ tensors: NameMap<Tensor>, rows: Int, cancellation: Cancellation? = nil) throws(EngineError) -> [EngineValue] {
+        let runRows = fixedRows ?? rows
+        precondition(rows >= 1 && rows <= runRows, "\(rows) rows for a run of \(runRows)")
+        var given: [(name: String, value: EngineValue)] = []
+        for (index, port) in session.inputs.enumerated() {
+            if let constant = constants[index] {
+                guard let axis = constant.rowAxis else {
+                    given.append((port.name, .tensor(constant.tensor)))
+                    continue
+                }
+                let repeated = Tensor(constant.tensor.elementType, repeating: constant.tensor, count: runRows)
+                given.append((port.name, .tensor(try port.moved(repeated, from: 0, to: axis))))
+            } else if let axis = inputAxes[index] {
+                guard let tensor = tensors[port.name] else { throw .missingInput(port.name, expected: "\(port.kind)") }
+                guard let filled = tensor.rows(runRows) else {
+                    throw .noBatchAxis(port: port.name, detail: "its rows cannot be repeated to fill the batch of \(runRows)")
+                }
+                given.append((port.name, .tensor(try port.moved(filled, from: 0, to: axis))))
+            }
+        }
+        return try session.run(given, outputs: outputs.map { session.outputs[$0.index].name }, cancellation: cancellation)
+    }
+
+    private func rowsFirst(_ value: EngineValue, _ output: (index: Int, axis: Int)) throws(EngineError) -> EngineValue {
+        guard output.axis > 0, case .tensor(let tensor) = value else { return value }
+        let port = session.outputs[output.index]
+        guard output.axis < tensor.shape.rank else {
+            throw .noBatchAxis(port: port.name, detail: "its shape is \(tensor.shape), without the axis \(output.axis) that is to be the rows")
+        }
+        return .tensor(try port.moved(tensor, from: output.axis, to: 0))
+    }
+}
+
+extension Port {
+    fileprivate func moved(_ tensor: Tensor, from: Int, to: Int) throws(EngineError) -> Tensor {
+        guard let moved = tensor.movingAxis(from, to: to) else {
+            throw .noBatchAxis(port: name, detail: "elements of type \(tensor.elementType.name) cannot be moved to another axis")
+        }
+        return moved
+    }
+}

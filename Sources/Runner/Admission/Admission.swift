@@ -1,0 +1,138 @@
+package import Columnar
+package import Engine
+package import Names
+package import PipelineConfig
+import Tensors
+
+/// Whether rows can fill a model's inputs and come out of its outputs: which axis of each is the rows, which inputs are the same in every row, and
+/// what no row can fill. It is decided from what the model declares and the pipeline says, before there is any data; the daemon, `forward`, `init`
+/// and `lint --model` all ask here.
+///
+/// A declaration contradicts the pipeline where the rows' symbol stands on another axis than the one that is to be the rows, or fixed extents
+/// differ. One that says too little (`[1]` for any number of rows, `?`, nothing) contradicts nothing: such an output is not settled, and
+/// `RowEvidence` tells by running the model on two numbers of rows.
+package struct Admission: Sendable {
+    /// An input that columns fill.
+    package struct Input: Sendable {
+        package let index: Int
+        /// With the rows as its first axis.
+        package let port: InputPort
+        package let axis: Int
+    }
+
+    /// An output that lands.
+    package struct Output: Sendable {
+        package let index: Int
+        package let name: String
+        package let axis: Int
+        /// Whether the model's declaration says that this axis is the rows.
+        package let isSettled: Bool
+    }
+
+    package let inputs: [Input]
+    /// The inputs that are the same in every row, by index.
+    package let constants: [Int: RowRun.Constant]
+    package let outputs: [Output]
+    /// The rows of every run, where the model fixes them.
+    package let fixedRows: Int?
+
+    /// Whether the rows are the first axis everywhere and the other axes of all inputs are fixed, so that memory can be bound once.
+    package var isPlain: Bool {
+        inputs.allSatisfy { $0.axis == 0 && !$0.port.isUnranked && !$0.port.dimensions.dropFirst().contains(nil) }
+            && constants.values.allSatisfy { $0.rowAxis == nil } && outputs.allSatisfy { $0.axis == 0 }
+    }
+
+    /// - Parameters:
+    ///   - unranked: inputs whose shape the model does not state; the engine shows them as it shows scalars.
+    ///   - mappings: the outputs that land; nil: all.
+    package init(
+        inputs: [Port], outputs: [Port], unranked: NameSet = [], schema: Schema, mappings: [OutputMapping]?
+    ) throws(AdmissionRefusal) {
+        var problems = Self.unknownNames(inputs, outputs, schema, mappings)
+        let filled = RowInputs(inputs, unranked: unranked, schema: schema)
+        problems += filled.problems
+        var constants: [Int: RowRun.Constant] = [:]
+        for (index, port) in inputs.enumerated() {
+            guard let said = schema[input: port.name], let values = said.value, case .tensor(let number, let dimensions) = port.kind,
+                let type = ElementType(rawValue: number)
+            else { continue }
+            do throws(AdmissionProblem) {
+                let shape = unranked.contains(port.name) ? nil : dimensions
+                constants[index] = try ConstantInput(port.name, type, shape, batchAxis: said.batchAxis, rowSymbols: filled.symbols).constant(values)
+            } catch { problems.append(error) }
+        }
+        var landing: [Output] = []
+        for (index, axis) in Self.landing(outputs, mappings) {
+            do throws(AdmissionProblem) {
+                landing.append(
+                    Output(index: index, name: outputs[index].name, axis: axis, isSettled: try filled.settles(outputs[index], axis: axis)))
+            } catch { problems.append(error) }
+        }
+        guard problems.isEmpty else { throw AdmissionRefusal(problems: problems) }
+        self.inputs = filled.rows.map { row in
+            // Of an input that states no shape, only that it has rows is known.
+            let inner = row.dimensions.isEmpty ? [nil] : row.dimensions.enumerated().filter { $0.offset != row.axis }.map(\.element.extent)
+            let first = row.dimensions.isEmpty ? nil : row.dimensions[row.axis].extent
+            return Input(
+                index: row.index,
+                port: InputPort(name: row.name, elementType: row.type, dimensions: [first] + inner, isUnranked: row.dimensions.isEmpty), axis: row.axis)
+        }
+        self.constants = constants
+        self.outputs = landing
+        fixedRows = filled.fixedRows
+    }
+
+    private static func landing(_ outputs: [Port], _ mappings: [OutputMapping]?) -> [(index: Int, axis: Int)] {
+        guard let mappings else { return outputs.indices.map { ($0, 0) } }
+        var landing: [(index: Int, axis: Int)] = []
+        for mapping in mappings {
+            guard let index = outputs.firstIndex(where: { $0.name.isName(mapping.output) }), !landing.contains(where: { $0.index == index }) else { continue }
+            landing.append((index, mapping.batchAxis ?? 0))
+        }
+        return landing
+    }
+
+    private static func unknownNames(_ inputs: [Port], _ outputs: [Port], _ schema: Schema, _ mappings: [OutputMapping]?) -> [AdmissionProblem] {
+        func problem(_ kind: String, _ name: String, _ known: [Port]) -> AdmissionProblem? {
+            if known.contains(where: { $0.name.isName(name) }) { return nil }
+            let names = known.map { "'\($0.name)'" }.joined(separator: ", ")
+            return AdmissionProblem(
+                key: kind == "input" ? "schema.inputs.\(name)" : "forward.outputs.\(name)",
+                what: "the pipeline names the model \(kind) '\(name)'; the model has \(names.isEmpty ? "none" : names)",
+                remedy: "Export the model with that \(kind), or change the pipeline.")
+        }
+        return schema.inputs.compactMap { problem("input", $0.name, inputs) } + (mappings ?? []).compactMap { problem("output", $0.output, outputs) }
+    }
+
+    /// Throws where the schema names an input that the model lacks.
+    package static func checkNames(_ inputs: [Port], _ outputs: [Port], _ schema: Schema) throws(AdmissionRefusal) {
+        let problems = unknownNames(inputs, outputs, schema, nil)
+        if !problems.isEmpty { throw AdmissionRefusal(problems: problems) }
+    }
+
+    /// Runs of the model over rows, wherever it has them.
+    package func run(on session: Session) -> RowRun {
+        RowRun(
+            session, inputAxes: Dictionary(uniqueKeysWithValues: inputs.map { ($0.index, $0.axis) }), constants: constants,
+            outputs: outputs.map { ($0.index, $0.axis) }, fixedRows: fixedRows)
+    }
+}
+
+/// One reason why a model cannot be scored as the pipeline says.
+package struct AdmissionProblem: Error, Sendable, Codable, Equatable {
+    /// The pipeline's key that could settle it, like `schema.inputs.sr`.
+    package let key: String
+    /// Names the input or output.
+    package let what: String
+    package let remedy: String
+}
+
+package struct AdmissionRefusal: Error, Sendable {
+    package let problems: [AdmissionProblem]
+
+    package func failure(at place: String) -> Failure {
+        Failure(
+            .badModel, what: problems.map(\.what).joined(separator: "; "), place: place,
+            remedy: problems.map(\.remedy).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }.joined(separator: " "))
+    }
+}

@@ -1,0 +1,22 @@
+import Engine
+import Foundation
+import ONNX
+package import PipelineConfig
+
+/// What the daemon would say of a model that arrives in a pipeline, for commands that ask before it does.
+package enum ModelCheck {
+    /// The reasons for which the model could not be scored as `schema` and `forward` say. Throws where it cannot be loaded at all.
+    package static func problems(model path: String, schema: Schema, forward: ForwardStage) throws(Failure) -> [AdmissionProblem] {
+        let file = try ModelFile(tuned: path, expected: nil)
+        let model = try file.parsed()
+        do throws(ONNXError) { try model.safetyCheck() } catch {
+            throw Failure(.badModel, what: "\(error)", place: path, remedy: "Export the model again, and check it with `millrace inspect`.")
+        }
+        let (session, facts) = try file.session(options: SessionOptions(threads: ProcessInfo.processInfo.activeProcessorCount))
+        do throws(AdmissionRefusal) {
+            let admission = try Admission(
+                inputs: session.inputs, outputs: session.outputs, unranked: facts.unranked, schema: schema, mappings: forward.outputs)
+            return MadeUpRows(admission: admission).problems(admission.run(on: session)) ?? []
+        } catch { return error.problems }
+    }
+}

@@ -1,0 +1,56 @@
+package import Names
+package import ONNX
+import Tensors
+
+/// What binding needs to know of a model and its session does not tell.
+package struct ModelFacts: Sendable {
+    /// The float inputs whose missing values are NaN unless the pipeline says otherwise: those of models with trees, and those that the graph
+    /// looks for NaN in.
+    package let nanInputs: NameSet
+    /// Inputs whose shape is not stated.
+    package let unranked: NameSet
+    /// As the card tells it.
+    package let operatorSets: String
+
+    package init(_ model: Model) {
+        let inputs = model.graph.requiredInputs
+        let hasTrees = model.requiredOperators.contains { $0.type.hasPrefix("TreeEnsemble") }
+        let looking = hasTrees ? [] : MissingValues.inputs(of: model.graph)
+        nanInputs = NameSet(
+            inputs.filter { $0.type?.elementType?.isFloatingPoint == true && (hasTrees || looking.contains($0.name)) }.map(\.name))
+        operatorSets = model.operatorSets.merged.map { "\($0.domain.isEmpty ? "ai.onnx" : $0.domain) \($0.version)" }.joined(separator: ", ")
+        unranked = NameSet(inputs.filter { if case .tensor(_, nil)? = $0.type { true } else { false } }.map(\.name))
+    }
+}
+
+/// Which inputs a graph sends to an operator that looks for NaN: an Imputer that replaces it, or IsNaN.
+private enum MissingValues {
+    /// Operators that carry values as they are, if to another place.
+    private static let carrying: Set<String> = [
+        "Identity", "Cast", "CastLike", "Concat", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Split", "Gather", "GatherElements",
+        "GatherND", "Expand", "Tile", "Pad", "ArrayFeatureExtractor", "FeatureVectorizer", "Dropout", "Where",
+    ]
+
+    static func inputs(of graph: Graph) -> NameSet {
+        // By name, the inputs whose values reach it.
+        var origins: NameMap<NameSet> = [:]
+        var found: NameSet = []
+        for input in graph.requiredInputs { origins[input.name] = [input.name] }
+        for node in graph.nodes {
+            let reaching = node.inputs.reduce(into: NameSet()) { $0.formUnion(origins[$1] ?? []) }
+            if reaching.isEmpty { continue }
+            if looksForNaN(node) { found.formUnion(reaching) }
+            guard carrying.contains(node.operatorType) else { continue }
+            for output in node.outputs where !output.isEmpty { origins[output] = reaching }
+        }
+        return found
+    }
+
+    private static func looksForNaN(_ node: Node) -> Bool {
+        switch node.operatorType {
+        case "IsNaN": canonicalDomain(node.domain).isEmpty
+        case "Imputer": node.attribute("replaced_value_float")?.float?.isNaN == true
+        default: false
+        }
+    }
+}

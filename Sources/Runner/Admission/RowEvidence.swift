@@ -1,0 +1,103 @@
+import Columnar
+import Engine
+import Names
+import Tensors
+
+/// Tells from runs of the model which axis of its outputs is the rows: that is the one which has 2 for two rows and 3 for three. A count that happens
+/// to agree in one run proves nothing.
+struct RowEvidence {
+    let admission: Admission
+    let run: RowRun
+
+    /// What is wrong with the outputs that land, found by running the model on two and on three of the given rows, which are at least one; on as
+    /// many as it has fixed where its batch is fixed.
+    func problems(_ rows: NameMap<Tensor>, cancellation: Cancellation? = nil) throws(EngineError) -> [AdmissionProblem] {
+        let counts = admission.fixedRows.map { [$0] } ?? [2, 3]
+        var found: [[EngineValue]] = []
+        for count in counts {
+            found.append(try run.raw(rows.compactMapValues { $0.rows(count) }, rows: count, cancellation: cancellation))
+        }
+        return admission.outputs.enumerated().compactMap { position, output in problem(output, found.map { $0[position] }, counts) }
+    }
+
+    private func problem(_ output: Admission.Output, _ values: [EngineValue], _ counts: [Int]) -> AdmissionProblem? {
+        func made(_ what: String, _ remedy: String) -> AdmissionProblem {
+            AdmissionProblem(key: "forward.outputs.\(output.name)", what: "model output '\(output.name)' \(what)", remedy: remedy)
+        }
+        func listed(_ found: [String]) -> String {
+            zip(found, counts).map { "\($0) for \($1) row\($1 == 1 ? "" : "s")" }.joined(separator: " and ")
+        }
+        let leave = "Leave it out: name the outputs that are wanted in forward.outputs."
+        let shapes = values.compactMap(\.tensor?.shape)
+        if shapes.count == values.count {
+            func isRows(_ axis: Int) -> Bool { zip(shapes, counts).allSatisfy { axis < $0.rank && $0.dimensions[axis] == $1 } }
+            if isRows(output.axis) { return nil }
+            let what = "has the shape \(listed(shapes.map(\.description)))"
+            guard let axis = shapes[0].dimensions.indices.first(where: isRows) else { return made("\(what): no axis of it is the rows", leave) }
+            return made(
+                "\(what): its axis \(axis) is the rows, and its axis \(output.axis) is not",
+                "Say so: forward.outputs.\(output.name): { batch_axis: \(axis) }; or leave it out by naming the outputs that are wanted in forward.outputs.")
+        }
+        let lengths = values.compactMap { if case .sequence(let elements) = $0 { elements.count } else { nil } }
+        guard lengths.count == values.count else {
+            return made("is \(run.session.outputs[output.index].kind), which gives no columns", leave)
+        }
+        return lengths == counts ? nil : made("has \(listed(lengths.map { "\($0) elements" })): they are not the rows", leave)
+    }
+}
+
+/// Rows that nobody dropped, for a model of which nothing is known but its declaration.
+struct MadeUpRows {
+    let admission: Admission
+
+    /// What is wrong with the outputs that land, as far as made-up rows can tell: nil where the model does not run on them, which says nothing
+    /// against it, and where it takes longer than `seconds`.
+    func problems(_ run: RowRun, seconds: Double = 20) -> [AdmissionProblem]? {
+        for extent in hasOpenAxes ? Self.extents : [1] {
+            guard let rows = row(extent: extent), let cancellation = try? Cancellation() else { continue }
+            let watchdog = Watchdog(seconds: seconds) { cancellation.cancel() }
+            defer { watchdog.stop() }
+            do throws(EngineError) {
+                return try RowEvidence(admission: admission, run: run).problems(rows, cancellation: cancellation)
+            } catch {
+                if watchdog.hasFired { return nil }
+            }
+        }
+        return nil
+    }
+
+    /// What open axes are tried with: long enough for images and sequences, then short.
+    private static let extents = [64, 8, 1]
+
+    /// One row of every input, with `extent` on its open axes. All elements are one, which no division and few lookups fail at.
+    private func row(extent: Int) -> NameMap<Tensor>? {
+        var row: NameMap<Tensor> = [:]
+        for input in admission.inputs {
+            let shape = Shape([1] + input.port.dimensions.dropFirst().map { $0 ?? extent })
+            guard let tensor = Tensor(ones: input.port.elementType, shape: shape) else { return nil }
+            row[input.port.name] = tensor
+        }
+        return row
+    }
+
+    private var hasOpenAxes: Bool { admission.inputs.contains { $0.port.dimensions.dropFirst().contains(nil) } }
+}
+
+extension Tensor {
+    fileprivate init?(ones type: ElementType, shape: Shape) {
+        guard let count = shape.elementCount, count <= 1 << 26 else { return nil }
+        func filled<Value: BitwiseCopyable>(_ value: Value) -> Tensor { Tensor(type, shape, [Value](repeating: value, count: count)) }
+        switch type {
+        case .string: self.init(strings: [String](repeating: "a", count: count), shape: shape)
+        case .float32: self = filled(Float(1))
+        case .float64: self = filled(1.0)
+        case .float16: self = filled(Float16(1))
+        case .bfloat16: self = filled(UInt16(0x3F80))
+        case .int8, .uint8, .bool: self = filled(UInt8(1))
+        case .int16, .uint16: self = filled(UInt16(1))
+        case .int32, .uint32: self = filled(UInt32(1))
+        case .int64, .uint64: self = filled(UInt64(1))
+        default: return nil
+        }
+    }
+}
