@@ -61,7 +61,7 @@ import Testing
         let root = daemon.root
         try expectNothingToRedo(daemon, "before the ledger was opened for writing")
         let before = try published(daemon), runsBefore = try ledger(daemon).runs(RunFilter(limit: 1000))
-        #expect(before.count == 18 && runsBefore.count == 17)
+        #expect(before.count == 17 && runsBefore.count == 17)
         try #require(runsBefore.filter { $0.state == .open }.map(\.path).sorted() == ["l.csv", "penguins-2009.csv.gz"])
 
         // The second attempt is due a minute after the first, which is long ago; the killed training is taken up.
@@ -119,6 +119,8 @@ import Testing
         let daemon = try world()
         let root = daemon.root
         try root.write(root.read("spool/penguins/data/penguins-2007.csv") + Array("\n".utf8), to: "spool/penguins/data/new.csv")
+        // Manifests of then do not tell which columns were pinned: this file would come first, and pin its own.
+        try FileManager.default.removeItem(atPath: root("spool/tumours/data/swapped.csv"))
         _ = try once(daemon)
         try FileManager.default.removeItem(atPath: root(".millrace/ledger.sqlite"))
         for name in ["ledger.sqlite-wal", "ledger.sqlite-shm"] { try? FileManager.default.removeItem(atPath: root(".millrace/" + name)) }

@@ -1,4 +1,5 @@
 import Foundation
+import Ledger
 import ONNX
 import Tensors
 import TestSupport
@@ -54,8 +55,8 @@ import Testing
         #expect(try once(root).status == 0)
         #expect(String(decoding: try root.read("out/outputs/\(other).csv"), as: UTF8.self) == "id,y\nr,8.0\n")
         #expect(String(decoding: try root.read("out/outputs/\(one).csv"), as: UTF8.self) == "id,y\nr,1.0\n")
-        let runs = try DaemonProcess.command(["runs", "--json", "--root", root.path]).output
-        #expect(runs.components(separatedBy: "\"run\"").count == 1 + 1 + 4 * Self.twins.count + 1)
+        let runs = try RunLedger(stateDirectory: root(".millrace"), readOnly: true).runs(RunFilter(limit: 1000))
+        #expect(runs.count == 1 + 4 * Self.twins.count + 1)
         for (name, version) in [(one, "1.csv"), (other, "2.csv")] {
             let explained = try DaemonProcess.command(["explain", root("spool/data/\(name).csv"), "--root", root.path, "--json"])
             #expect(explained.output.components(separatedBy: "\"attempts\"").count == 1 + Int(version.prefix(1))!, "\(explained.output)")
