@@ -27,7 +27,7 @@ package struct BatchPlan: Sendable {
 
     /// `rowShapes` fixes open axes behind the first, by input name; `constants` are inputs that do not follow the rows.
     package init(
-        of session: Session, rowShapes: NameMap<Shape> = [:], constants: NameMap<Tensor> = [:]
+        of session: Session, rowShapes: [String: Shape] = [:], constants: NameMap<Tensor> = [:]
     ) throws(EngineError) {
         var inputs: [Input] = []
         var fixed: (rows: Int, port: String)?
