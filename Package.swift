@@ -106,13 +106,13 @@ let package = Package(
             "Autodiff", ["ConformanceSupport", "Passes", "ONNX", "Engine", "Tensors"], exclude: ["Golden", "conformance-exceptions.txt"]),
         tests(
             "Training", ["Autodiff", "Passes", "ONNX", "Engine", "Columnar", "Names", "Tensors"], exclude: ["Fixtures", "make-fixtures.py"]),
-        tests("Columnar", ["Names", "Tensors"], exclude: ["Fixtures", "make-fixtures.py"]),
+        tests("Columnar", ["CArrow", "Names", "Tensors"], exclude: ["Fixtures", "Frames", "make-fixtures.py", "make-frames.py"]),
         tests("Mounts", []),
         tests("Watcher", [system, logging], exclude: ["Traces"]),
         tests("Landing", [system]),
         tests("Ledger", [grdb]),
         tests("PipelineConfig", []),
-        tests("Runner", ["Tensors", "ONNX", "Autodiff", "Training", "Landing", "PipelineConfig", system]),
+        tests("Runner", ["Tensors", "ONNX", "Autodiff", "Engine", "Columnar", "Training", "Landing", "PipelineConfig", system]),
         tests("Daemon", ["Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", system, logging]),
         .testTarget(
             name: "EndToEndTests",

@@ -2,8 +2,18 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 namespace carrow {
+namespace {
+
+/// The type with lists as it has them, and with `element` for what stands in the innermost.
+std::shared_ptr<arrow::DataType> WithElements(const std::shared_ptr<arrow::DataType> &type, const std::shared_ptr<arrow::DataType> &element) {
+  if (type->id() != arrow::Type::LIST) return element;
+  return arrow::list(type->field(0)->WithType(WithElements(type->field(0)->type(), element)));
+}
+
+}  // namespace
 
 BlockFeed::BlockFeed(std::shared_ptr<arrow::io::InputStream> stream, std::unique_ptr<arrow::Chunker> chunker,
                      int64_t block_bytes, int64_t row_bytes_limit, int64_t size_hint)
@@ -77,20 +87,80 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> BlockFeed::Next(bool *last) {
   }
 }
 
-arrow::Status TextSource::Select(const std::vector<int> &columns, const std::vector<std::shared_ptr<arrow::DataType>> &types) {
-  arrow::FieldVector fields;
-  for (size_t i = 0; i < columns.size(); ++i) {
-    const auto &field = file_schema_->field(columns[i]);
-    fields.push_back(types[i] ? field->WithType(types[i]) : field);
-  }
-  schema_ = arrow::schema(std::move(fields));
-  selected_ = columns;
+TextSource::TextSource(const CArrowReadOptions &options, char point)
+    : rules_{point, NullWords(NullWordsOf(options.null_words, options.null_word_count)), false},
+      strict_rules_{point, rules_.null_words, true},
+      compression_(options.compression),
+      block_bytes_(options.block_bytes),
+      row_bytes_limit_(options.row_bytes_limit) {}
+
+arrow::Status TextSource::Open(const std::shared_ptr<DescriptorFile> &file) {
+  file_ = file;
+  ARROW_RETURN_NOT_OK(Rewind());
+  if (has_rows()) ARROW_RETURN_NOT_OK(Observe());
+  is_surveyed_ = is_at_end();
+  Found();
   return arrow::Status::OK();
 }
 
-void TextSource::Found(arrow::FieldVector fields) {
-  file_schema_ = schema_ = arrow::schema(std::move(fields));
-  for (int i = 0; i < schema_->num_fields(); ++i) selected_.push_back(i);
+arrow::Status TextSource::Survey() {
+  if (is_surveyed_) return arrow::Status::OK();
+  ARROW_RETURN_NOT_OK(Advance());
+  while (has_rows()) {
+    ARROW_RETURN_NOT_OK(Observe());
+    ARROW_RETURN_NOT_OK(Advance());
+  }
+  ARROW_RETURN_NOT_OK(Rewind());
+  is_surveyed_ = true;
+  Found();
+  return arrow::Status::OK();
+}
+
+arrow::Status TextSource::Select(const std::vector<int> &columns, const std::vector<Wanted> &wanted) {
+  arrow::FieldVector fields;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const auto &field = file_schema_->field(columns[i]);
+    auto type = wanted[i].type ? wanted[i].type : field->type();
+    if (wanted[i].is_element) type = WithElements(field->type(), type);
+    fields.push_back(field->WithType(type));
+  }
+  schema_ = arrow::schema(std::move(fields));
+  selected_ = columns;
+  wanted_ = wanted;
+  is_prepared_ = false;
+  return arrow::Status::OK();
+}
+
+arrow::Status TextSource::PrepareOnce() {
+  if (std::exchange(is_prepared_, true)) return arrow::Status::OK();
+  return Prepare();
+}
+
+arrow::Status TextSource::Flawed(Flaw flaw, const std::string &flawed, size_t selected, const arrow::DataType &type) {
+  place.column = selected_[selected];
+  place.flaw = static_cast<int32_t>(flaw);
+  const arrow::DataType *element = &type;
+  while (element->id() == arrow::Type::LIST) element = element->field(0)->type().get();
+  place.type = FormatOf(*element);
+  return arrow::Status::Invalid(flawed);
+}
+
+arrow::Status TextSource::Rewind() {
+  ARROW_RETURN_NOT_OK(file_->Seek(0));
+  ARROW_ASSIGN_OR_RAISE(auto stream, TextStream(file_, compression_));
+  ARROW_ASSIGN_OR_RAISE(const int64_t size, file_->GetSize());
+  feed_ = std::make_unique<BlockFeed>(std::move(stream), MakeChunker(), block_bytes_, row_bytes_limit_,
+                                      compression_ == CARROW_UNCOMPRESSED ? size : 0);
+  last_ = false;
+  return Begin();
+}
+
+void TextSource::Found() {
+  file_schema_ = schema_ = arrow::schema(Fields());
+  selected_.resize(static_cast<size_t>(schema_->num_fields()));
+  std::iota(selected_.begin(), selected_.end(), 0);
+  wanted_.assign(selected_.size(), Wanted{});
+  is_prepared_ = false;
 }
 
 }  // namespace carrow

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "Internal.h"
+#include "TextColumn.h"
 
 namespace carrow {
 
@@ -17,23 +18,29 @@ void report(const arrow::Status &status, const Place &place, int system_error, C
   error->row = place.row;
   error->column = place.column;
   error->system_error = system_error;
+  error->flaw = place.flaw;
+  error->missing_row = place.missing_row;
+  std::strncpy(error->type, place.type.c_str(), sizeof error->type - 1);
   if (system_error != 0) {
     error->code = CARROW_SYSTEM;
   } else if (status.IsOutOfMemory() || status.IsCapacityError()) {
     error->code = CARROW_OUT_OF_MEMORY;
   } else if (status.IsNotImplemented()) {
     error->code = CARROW_UNSUPPORTED;
+  } else if (place.flaw != 0) {
+    error->code = CARROW_BAD_VALUE;
   } else {
     error->code = CARROW_BAD_DATA;
   }
-  // Messages quote the file's own bytes: only printable ASCII passes, the rest becomes "?".
+  // Messages quote the file's own bytes: only printable ASCII passes, the rest becomes "?". A cell that does not fit is shown in any script.
   try {
     const std::string text = status.message();
+    const bool shows_all = place.flaw != 0 && IsUtf8(text);
     const size_t room = sizeof error->text - 1;
     size_t length = 0;
     for (const unsigned char byte : text) {
       if (length == room) break;
-      error->text[length++] = byte >= 0x20 && byte < 0x7f ? static_cast<char>(byte) : byte == '\n' ? ' ' : '?';
+      error->text[length++] = (byte >= 0x20 && byte < 0x7f) || (shows_all && byte >= 0x80) ? static_cast<char>(byte) : byte == '\n' ? ' ' : '?';
     }
   } catch (...) {
     std::strncpy(error->text, "out of memory", sizeof error->text - 1);

@@ -28,6 +28,13 @@ enum FailureWording {
         if let match = text.firstMatch(of: #/MLDataType for: tensor\((.+?)\) is not/#) {
             return .unsupportedElementType(port: "", type: String(match.1), detail: "export the model with another type")
         }
+        // FAIL: … Failed to construct locale with name:tr_TR.UTF-8:… name not valid: …
+        if let match = text.firstMatch(of: #/Failed to construct locale with name:(.+?):/#) {
+            let name = String(match.1)
+            return .modelRefused(
+                detail: "its operator StringNormalizer needs the locale \(name), which this system lacks: install it (on Debian the package locales or "
+                    + "locales-all, then locale-gen \(name)), or export the model with the locale C.UTF-8")
+        }
         if text.contains(#/[Ee]xternal (data|initializer)/#) { return .externalData(file: "", detail: text) }
         switch failure.code {
         case ORT_INVALID_PROTOBUF, ORT_INVALID_GRAPH, ORT_INVALID_ARGUMENT, ORT_NO_MODEL: return .invalidModel(detail: text)

@@ -24,6 +24,8 @@
 ///       columns: "pixel_*"            # a pattern, or a list of names or patterns in order
 ///       scale: 1                      # multiplies every value
 ///       missing: error                # error | nan | a number | a text in quotes
+///       batch_axis: 0                 # the axis of the rows
+///     rate: { value: 16000 }          # the same in every row; a list: each element of a row
 ///   keep: []                          # columns carried through to the output; left out: those of `key`
 ///   types: { zip: string }            # string bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 date timestamp
 ///   dialect:                          # how CSV is read
@@ -65,7 +67,7 @@
 ///       outputs:                      # model output -> columns; left out: every output under its own name
 ///         label: digit                # one column
 ///         probabilities: p_*          # one column for each element; see ``OutputMapping``
-///         logits: { columns: l_*, class: predicted, argmax: predicted_index }
+///         logits: { columns: l_*, class: predicted, argmax: predicted_index, batch_axis: 0 }
 /// land:
 ///   models:  { path: out/digits/models, keep: 5 }
 ///   outputs: { path: out/digits/predictions, format: parquet, partition_by: [] }

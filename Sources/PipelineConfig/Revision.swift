@@ -44,6 +44,7 @@ extension Pipeline {
         form.add("schema.weight", schema.weight.map { [$0] } ?? [])
         form.add("schema.classes", schema.classes ?? [])
         for input in schema.inputs.sorted(by: { $0.name < $1.name }) { form.add(input) }
+        form.add("schema.missing", schema.missing)
         if schema.keep != schema.key { form.add("schema.keep", [String(schema.keep.count)] + schema.keep) }
         for (column, type) in schema.types.sorted(by: { $0.key < $1.key }) { form.add("schema.types", [column, type.rawValue]) }
         form.add(schema.dialect)
@@ -88,16 +89,26 @@ struct CanonicalForm {
         case nil: break
         }
         if let scale = input.scale, scale != 1 { add("schema.inputs.scale", [input.name, scale.description]) }
-        switch input.missing {
-        case .error: add("schema.inputs.missing", [input.name, "error"])
-        case .nan: add("schema.inputs.missing", [input.name, "nan"])
-        case .integer(let value): add("schema.inputs.missing", [input.name, "integer", value.description])
-        case .number(let value): add("schema.inputs.missing", [input.name, "number", value.description])
-        case .text(let value): add("schema.inputs.missing", [input.name, "text", value])
+        add("schema.inputs.missing", input.missing, of: [input.name])
+        switch input.booleans {
+        case .words(let no, let yes): add("schema.inputs.booleans", [input.name, "words", no, yes])
+        case .text: add("schema.inputs.booleans", [input.name, "text"])
         case nil: break
         }
+        if let times = input.times { add("schema.inputs.times", [input.name, times.rawValue]) }
         if let value = input.value { add("schema.inputs.value", [input.name] + value.flatMap { [$0.isText ? "text" : "plain", $0.text] }) }
         if let axis = input.batchAxis, axis != 0 { add("schema.inputs.batch_axis", [input.name, String(axis)]) }
+    }
+
+    mutating func add(_ key: String, _ missing: Missing?, of input: [String] = []) {
+        switch missing {
+        case .error: add(key, input + ["error"])
+        case .nan: add(key, input + ["nan"])
+        case .integer(let value): add(key, input + ["integer", value.description])
+        case .number(let value): add(key, input + ["number", value.description])
+        case .text(let value): add(key, input + ["text", value])
+        case nil: break
+        }
     }
 
     mutating func add(_ dialect: Dialect) {

@@ -15,6 +15,8 @@ package struct Schema: Sendable, Equatable, Codable {
     /// In file order, which has no meaning. An input that is not here takes the column of its own name; a model's only input takes
     /// all numeric columns less label, key and kept ones.
     package let inputs: [InputSchema]
+    /// Of every input that says nothing itself and can take it: `nan` for floats, a number for numbers, a text for text.
+    package let missing: Missing?
     /// Columns joined back to the output, in this order.
     package let keep: [String]
     /// Types of columns that are read from text and kept; a kept column that is not here is a string.
@@ -23,7 +25,7 @@ package struct Schema: Sendable, Equatable, Codable {
 
     package init(
         key: [String] = [], label: ColumnSelector? = nil, missingLabel: MissingLabel = .skip, weight: String? = nil, classes: [String]? = nil,
-        inputs: [InputSchema] = [], keep: [String] = [], types: [String: ColumnType] = [:], dialect: Dialect = Dialect()
+        inputs: [InputSchema] = [], keep: [String] = [], types: [String: ColumnType] = [:], dialect: Dialect = Dialect(), missing: Missing? = nil
     ) {
         self.key = key
         self.label = label
@@ -34,6 +36,7 @@ package struct Schema: Sendable, Equatable, Codable {
         self.keep = keep
         self.types = types
         self.dialect = dialect
+        self.missing = missing
     }
 
     package subscript(input name: String) -> InputSchema? { inputs.first { $0.name.isName(name) } }
@@ -48,6 +51,10 @@ package struct InputSchema: Sendable, Equatable, Codable {
     package let scale: Double?
     /// nil: `nan` for the float inputs that the model itself looks for missing values in, `error` otherwise.
     package let missing: Missing?
+    /// nil: booleans that meet an input of text are refused.
+    package let booleans: BooleanSpelling?
+    /// nil: dates and times that meet an input of text are refused.
+    package let times: TimeSpelling?
     /// The same in every row and every run, where no column fills the input: one element for all of it, or each element of a row. nil: columns
     /// fill it.
     package let value: [InputValue]?
@@ -55,13 +62,15 @@ package struct InputSchema: Sendable, Equatable, Codable {
     package let batchAxis: Int?
 
     package init(
-        name: String, columns: ColumnSelector? = nil, scale: Double? = nil, missing: Missing? = nil, value: [InputValue]? = nil,
-        batchAxis: Int? = nil
+        name: String, columns: ColumnSelector? = nil, scale: Double? = nil, missing: Missing? = nil, booleans: BooleanSpelling? = nil,
+        times: TimeSpelling? = nil, value: [InputValue]? = nil, batchAxis: Int? = nil
     ) {
         self.name = name
         self.columns = columns
         self.scale = scale
         self.missing = missing
+        self.booleans = booleans
+        self.times = times
         self.value = value
         self.batchAxis = batchAxis
     }
@@ -96,6 +105,19 @@ package enum Missing: Sendable, Equatable, Codable {
     case integer(Int64)
     case number(Double)
     case text(String)
+}
+
+/// How booleans and text meet in a model input.
+package enum BooleanSpelling: Sendable, Equatable, Codable {
+    /// For false and for true.
+    case words(no: String, yes: String)
+    /// As the file has it.
+    case text
+}
+
+/// What an input of text gets for dates and times.
+package enum TimeSpelling: String, Sendable, Equatable, Codable, CaseIterable {
+    case iso, text
 }
 
 package enum ColumnType: String, Sendable, Equatable, Codable, CaseIterable {

@@ -37,6 +37,14 @@ private func readAll(_ path: String, options: ReadOptions = ReadOptions()) throw
         #"{"id":"e\n5","x":3.0,"n":5,"flag":false,"city":"plain"}"#,
     ]
 
+    /// pandas writes an empty text as nothing, which is missing.
+    static let rowsOfPandas = rows.map { $0.replacing("\"city\":\"\"", with: "\"city\":null") }
+
+    static func rows(_ name: String) -> [String] {
+        let isOfPandas = name.contains(".csv") && !name.hasPrefix("pyarrow") && !name.hasPrefix("duckdb")
+        return isOfPandas ? rowsOfPandas : rows
+    }
+
     @Test(arguments: [
         "pandas.csv", "crlf-bom.csv", "pyarrow.csv", "duckdb.csv", "pandas.csv.gz", "pandas.csv.zst", "two-members.csv.gz",
         "pandas.jsonl", "duckdb.jsonl", "pandas.jsonl.gz", "pandas.jsonl.zst", "two-members.jsonl.gz", "pandas.parquet", "duckdb.parquet",
@@ -45,7 +53,7 @@ private func readAll(_ path: String, options: ReadOptions = ReadOptions()) throw
         for blockByteCount in [1 << 20, 100] {
             var options = ReadOptions()
             options.blockByteCount = blockByteCount
-            #expect(try jsonLines(fixture(name), options: options).split(separator: "\n").map(String.init) == Self.rows)
+            #expect(try jsonLines(fixture(name), options: options).split(separator: "\n").map(String.init) == Self.rows(name))
         }
     }
 
@@ -216,7 +224,7 @@ private func readAll(_ path: String, options: ReadOptions = ReadOptions()) throw
         for size in 64..<180 {
             var options = ReadOptions()
             options.blockByteCount = size
-            #expect(try jsonLines(path, options: options).split(separator: "\n").map(String.init) == Self.rows, "\(size)")
+            #expect(try jsonLines(path, options: options).split(separator: "\n").map(String.init) == Self.rowsOfPandas, "\(size)")
         }
     }
 

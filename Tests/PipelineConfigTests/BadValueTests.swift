@@ -129,6 +129,17 @@ import Testing
                     "5:35: schema.inputs.x.missing: `.inf` does not say what a missing value becomes; write error, nan, a number, or a text in quotes"
                 ]
             ),
+            (
+                "schema: { missing: unknown }",
+                ["5:20: schema.missing: `unknown` does not say what a missing value becomes; write error, nan, a number, or a text in quotes"]
+            ),
+            (
+                "schema: { inputs: { x: { booleans: [yes] } } }",
+                [
+                    "5:36: schema.inputs.x.booleans: not two words, of false and of true; write a list like [\"False\", \"True\"], or text to take what the file has"
+                ]
+            ),
+            ("schema: { inputs: { x: { times: isso } } }", ["5:33: schema.inputs.x.times: `isso` is none of iso, text; did you mean `iso`?"]),
             ("schema: { inputs: { x: [] } }", ["5:24: schema.inputs.x: no column is named; name at least one, or leave `columns` out"]),
             ("schema: { inputs: { x: [a, a] } }", ["5:24: schema.inputs.x: \"a\" stands twice; remove one of them"]),
             (

@@ -49,7 +49,10 @@ import Testing
                 both: { columns: [a, "b_*"], scale: 1, missing: 0 }
                 city: { columns: city, missing: "unknown" }
                 rate: { missing: 1.5e-3 }
+                vip: { booleans: [False, "True"], times: iso }
+                note: { booleans: text, times: text }
                 plain:
+              missing: nan
               keep: [id, zip]
               types: { zip: string, n: int64 }
               dialect: { delimiter: tab, quote: none, header: [id, zip], null_words: ["-"], decimal: "," }
@@ -84,11 +87,13 @@ import Testing
                         InputSchema(name: "both", columns: .list(["a", "b_*"]), scale: 1, missing: .integer(0)),
                         InputSchema(name: "city", columns: .list(["city"]), missing: .text("unknown")),
                         InputSchema(name: "rate", missing: .number(0.0015)),
+                        InputSchema(name: "vip", booleans: .words(no: "False", yes: "True"), times: .iso),
+                        InputSchema(name: "note", booleans: .text, times: .text),
                         InputSchema(name: "plain"),
                     ], keep: ["id", "zip"], types: ["zip": .string, "n": .int64],
                     dialect: Dialect(
                         delimiter: UInt8(ascii: "\t"), quote: nil, header: .absent(names: ["id", "zip"]), nullWords: ["-"],
-                        decimal: UInt8(ascii: ","))))
+                        decimal: UInt8(ascii: ",")), missing: .nan))
         #expect(pipeline.schema[input: "age"]?.columns == .list(["years"]))
         #expect(
             pipeline.forward

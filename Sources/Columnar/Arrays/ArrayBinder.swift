@@ -14,6 +14,7 @@ package final class ArrayBinder: InputBatches {
 
     private struct Bound {
         let port: InputPort
+        let rule: InputRule
         let array: ArrayRows
         let filler: any PortFiller
         let rowShape: [Int]
@@ -23,13 +24,16 @@ package final class ArrayBinder: InputBatches {
     private let kept: [ArrayRows]
     private let rowCount: Int
     private let batchRows: Int
+    private let nullWords: [String]?
     private var rowsGiven = 0
 
     package init(
         path: String, format: TableFormat? = nil, ports: [InputPort], rules: NameMap<InputRule> = [:],
-        schema table: TableSchemaRule = TableSchemaRule(), batchRows: Int, memory: NameMap<TensorBuffer> = [:]
+        schema table: TableSchemaRule = TableSchemaRule(), batchRows: Int, memory: NameMap<TensorBuffer> = [:],
+        nullWords: [String]? = nil
     ) throws(ColumnarError) {
         file = path
+        self.nullWords = nullWords
         let descriptor = try OwnedDescriptor(reading: path)
         let kind = (format ?? TableFormat(fileName: path))?.kind
         var names: NameMap<ZipArchive.Entry> = [:]
@@ -101,13 +105,17 @@ package final class ArrayBinder: InputBatches {
         var tensors: NameMap<Tensor> = [:]
         for bound in bound {
             bound.filler.begin(rows: batchRows)
-            let column = try bound.array.next(rows)
             let place = PortPlace(file: file, input: bound.port.name, columns: [bound.array.name], firstRow: rowsGiven + 1)
+            var column = try bound.array.next(rows)
+            if bound.port.elementType == .string { column = column.withBooleans(bound.array) }
+            column = try column.readable(
+                for: bound.port, bound.rule, nullWords: nullWords, gapReason: bound.filler.refusesGaps ? bound.filler.gapReason : nil, place: place,
+                valuesPerRow: bound.array.width)
             try bound.filler.append(.rows(column, width: bound.array.width), rows: 0..<rows, place: place)
             tensors[bound.port.name] = bound.filler.take(rowShape: bound.port.dimensions.count == 1 ? [] : bound.rowShape)
         }
         var columns: [Column] = []
-        for array in kept { columns.append(try array.next(rows).asKept(array)) }
+        for array in kept { columns.append(try array.next(rows).withBooleans(array)) }
         rowsGiven += rows
         return InputBatch(
             tensors: tensors, kept: RecordBatch(columns: columns, rowCount: rows), rowCount: rows, firstRow: rowsGiven - rows + 1)
@@ -137,10 +145,13 @@ package final class ArrayBinder: InputBatches {
         guard let shape = fits ? inner : port.rowShape(width: array.width) else {
             throw .mismatch(location, reason: "its shape \(port.description) does not fit the array's [\(array.header.shape.map(String.init).joined(separator: ", "))]")
         }
-        let isText = switch array.header.elements { case .numbers: false; default: true }
-        if isText, port.elementType != .string { throw .mismatch(location, reason: "the array holds text, the input takes \(port.elementType.name)") }
+        if case .numbers(.bool) = array.header.elements, port.elementType == .string {
+            guard case .words? = rule.booleans else {
+                throw .mismatch(TableLocation(file: location.file, column: array.name, input: port.name), reason: BooleanText.question(port.name))
+            }
+        }
         let filler = try makePortFiller(port, rule: rule, width: array.width, memory: memory)
-        return Bound(port: port, array: array, filler: filler, rowShape: shape)
+        return Bound(port: port, rule: rule, array: array, filler: filler, rowShape: shape)
     }
 }
 
@@ -156,7 +167,7 @@ extension ArrayRows {
 
 extension Column {
     /// NumPy's booleans are bytes, a table's are bits.
-    fileprivate func asKept(_ array: ArrayRows) -> Column {
+    fileprivate func withBooleans(_ array: ArrayRows) -> Column {
         guard array.columnFormat == "b" else { return self }
         return withExtendedLifetime(owner) {
             let bytes = values(as: UInt8.self)
@@ -173,7 +184,8 @@ package func openInputs(
 ) throws(ColumnarError) -> any InputBatches {
     if (format ?? TableFormat(fileName: path))?.isArrays ?? false {
         return try ArrayBinder(
-            path: path, format: format, ports: ports, rules: rules, schema: schema, batchRows: batchRows, memory: memory)
+            path: path, format: format, ports: ports, rules: rules, schema: schema, batchRows: batchRows, memory: memory,
+            nullWords: options.dialect.nullWords)
     }
     return try TableBinder(
         reader: TableReader(path: path, format: format, options: options), ports: ports, rules: rules, schema: schema,

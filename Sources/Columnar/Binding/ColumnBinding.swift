@@ -56,7 +56,7 @@ struct ColumnBinding {
                 TableLocation(file: file, input: port.name),
                 reason: "its shape \(port.description) takes \(wanted), and \(names.count) fit: \(listed(names))")
         }
-        for position in positions { try checkType(schema.fields[position], port) }
+        for position in positions { try checkType(schema.fields[position], port, rule) }
         let binding = PortBinding(port: port, rule: rule, positions: positions, isList: false, isInFileOrder: isInFileOrder, rowShape: shape)
         try checkPins(binding)
         return binding
@@ -70,7 +70,7 @@ struct ColumnBinding {
                 TableLocation(file: file, column: field.name, input: port.name),
                 reason: "lists\(given.map { " of \($0)" } ?? "") do not fit the shape \(port.description)")
         }
-        guard let element = field.child(0), element.type.isNumeric == (port.elementType != .string) else {
+        guard let element = field.child(0), element.type.isNumeric || element.type.isString || element.type == .null else {
             throw .mismatch(
                 TableLocation(file: file, column: field.name, input: port.name),
                 reason: "a list of \(field.child(0)?.type.name ?? "nothing") does not fit \(port.elementType.name)")
@@ -78,16 +78,52 @@ struct ColumnBinding {
         return PortBinding(port: port, rule: rule, positions: [position], isList: true, isInFileOrder: false, rowShape: shape)
     }
 
-    /// Text is typed by what is asked of it, so only columns with types of their own can be wrong here.
-    private func checkType(_ field: Field, _ port: InputPort) throws(ColumnarError) {
+    /// Text is typed by what is asked of it, so only columns with types of their own can be wrong here. Text may hold numbers: its values tell.
+    private func checkType(_ field: Field, _ port: InputPort, _ rule: InputRule) throws(ColumnarError) {
+        let type = field.type.ofValues
+        if format.kind != .csv, port.elementType == .string, let question = question(type, field, port, rule) {
+            throw .mismatch(TableLocation(file: file, column: field.name, input: port.name), reason: question)
+        }
         if format.isText, field.type != .list, field.type != .structure { return }
-        let fits = port.elementType == .string
-            ? field.type.isString || field.type.isNumeric || field.type == .null || field.type == .time
-            : field.type.isNumeric || field.type == .null
+        // A time among numbers is an error of its row, as it is in text.
+        let fits = type.isString || type.isNumeric || type == .null || type == .time && !hasNoText(field)
         guard fits else {
             throw .mismatch(
                 TableLocation(file: file, column: field.name, input: port.name),
-                reason: "the column is of type \(field.type.name), the input takes \(port.elementType.name)")
+                reason: "the column is of type \(field.typeName), the input takes \(port.elementType.name)")
+        }
+    }
+
+    /// What must be said before booleans and times can be text.
+    private func question(_ type: ColumnType, _ field: Field, _ port: InputPort, _ rule: InputRule) -> String? {
+        if type == .boolean {
+            if case .words = rule.booleans { return nil }
+            return BooleanText.question(port.name)
+        }
+        guard type == .time else { return nil }
+        if hasNoText(field) { return "the column is of type \(field.typeName), which has no text" }
+        return rule.times == .iso ? nil : TimeText.question(port.name)
+    }
+
+    /// Durations and intervals.
+    private func hasNoText(_ field: Field) -> Bool { field.valueFormat.hasPrefix("tD") || field.valueFormat.hasPrefix("ti") }
+
+    /// Whether the columns, or their types, depend on what the whole file holds.
+    func dependsOnWholeFile(_ ports: [InputPort], _ rules: NameMap<InputRule>) -> Bool {
+        let isJSON = format.kind == .jsonLines
+        func isUnknown(_ name: String) -> Bool { isJSON && schema.positions(of: name).isEmpty }
+        if table.keep.contains(where: { isJSON && table.types[$0] == nil || isUnknown($0) }) { return true }
+        return ports.contains { port in
+            switch rules[port.name]?.columns {
+            case .pattern: return isJSON
+            case .list(let names): return names.contains { isUnknown($0) || isJSON && NamePattern.isPattern($0) }
+            case nil: break
+            }
+            // A key without a value so far may hold booleans, which an input of text does not take unasked.
+            let takesOwnName = !schema.positions(of: port.name).isEmpty && (port.width == 1 || schema.positions(of: port.name).contains { schema.fields[$0].type == .list })
+            if takesOwnName { return isJSON && port.elementType == .string && schema.positions(of: port.name).contains { schema.fields[$0].type == .null } }
+            if ports.count == 1 { return pinned[port.name].map { $0.contains(where: isUnknown) } ?? true }
+            return isJSON
         }
     }
 
@@ -155,9 +191,12 @@ struct ColumnBinding {
         let left = schema.fields.indices.filter { !others.contains(schema.fields[$0].name) && !isLabel($0) }
         func columns(_ accept: (ColumnType) -> Bool) -> [Int] { left.filter { accept(schema.fields[$0].type) } }
         if let pins = pinned[port.name] {
-            // A column without a value in this file may be any type: what the first file bound decides.
-            let known = columns { ($0.isNumeric || $0.isString || $0 == .null) && (port.elementType == .string || !$0.isString) }
-                .filter { schema.fields[$0].type != .null || pins.containsName(schema.fields[$0].name) }
+            // What the first file bound is bound whatever its type is here: a column may be without a value, or hold its numbers as text.
+            let known = left.filter { position in
+                let type = schema.fields[position].type
+                if pins.containsName(schema.fields[position].name) { return type.isNumeric || type.isString || type == .null }
+                return type.isNumeric || port.elementType == .string && type.isString
+            }
             if known.map({ schema.fields[$0].name }).areNames(pins) { return known }
         }
         var candidates: [[Int]]

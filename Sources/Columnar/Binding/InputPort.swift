@@ -59,7 +59,7 @@ package struct InputRule: Hashable, Sendable {
         case nan
         /// In the column's own units, before `scale` and `offset`.
         case value(Double)
-        /// For inputs of strings; an empty cell of CSV counts as not there then.
+        /// For inputs of strings.
         case text(String)
     }
 
@@ -71,15 +71,22 @@ package struct InputRule: Hashable, Sendable {
     package var missing: Missing
     /// Whether infinities (and NaN) are refused in an input of floats.
     package var refusesNonFinite: Bool
+    /// How booleans are spelled where they meet text; `nil`: where that matters, it is asked for.
+    package var booleans: BooleanText?
+    /// What an input of text gets for dates and times; `nil`: it is asked for.
+    package var times: TimeText?
 
     package init(
-        columns: Columns? = nil, scale: Double? = nil, offset: Double? = nil, missing: Missing = .error, refusesNonFinite: Bool = false
+        columns: Columns? = nil, scale: Double? = nil, offset: Double? = nil, missing: Missing = .error, refusesNonFinite: Bool = false,
+        booleans: BooleanText? = nil, times: TimeText? = nil
     ) {
         self.columns = columns
         self.scale = scale
         self.offset = offset
         self.missing = missing
         self.refusesNonFinite = refusesNonFinite
+        self.booleans = booleans
+        self.times = times
     }
 }
 

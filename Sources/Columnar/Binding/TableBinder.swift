@@ -11,10 +11,13 @@ package import Tensors
 ///    file order; booleans count as numbers, and so does a column without any value in the first block of a text file;
 /// 4. `name_*`.
 ///
-/// An input of shape `[N, a, b]` takes a*b columns, row-major. Only the columns that are needed are read. In text files they are
-/// read as what the input takes, so that a cell that is no number is an error at its row whatever the first rows hold; kept
-/// columns of CSV are strings unless `types` says otherwise. Numbers become any numeric type that can hold them, text for an
-/// input of strings; a value that the input cannot hold is an error.
+/// An input of shape `[N, a, b]` takes a*b columns, row-major. Only the columns that are needed are read. Where columns are not named,
+/// or a JSON key is not in the first rows, all of a text file is looked at first, so that no answer depends on where a value stands.
+///
+/// Numbers become any numeric type that can hold them; integers and decimals become floats by rounding to the nearest, and never pass
+/// through a float on their way to integers. Text that is a number is one, in every format, and so are `true` and `false` (1 and 0); null
+/// words are missing values there. A value that the input cannot hold is an error. Booleans and times become text only as the rule says.
+/// Kept columns of CSV are strings unless `types` says otherwise.
 package final class TableBinder: InputBatches {
     package let boundColumns: NameMap<[String]>
     package let columnsInFileOrder: [String: [String]]
@@ -27,6 +30,8 @@ package final class TableBinder: InputBatches {
     private let sources: [[Int]]
     private let kept: [(position: Int, cast: String?)]
     private let batchRows: Int
+    /// One for each binding, where it matters.
+    private var spellings: [SpellingCheck?]
 
     private var current: (batch: RecordBatch, sources: [PortSource], kept: [Column])?
     private var position = 0
@@ -40,7 +45,11 @@ package final class TableBinder: InputBatches {
         reader: TableReader, ports: [InputPort], rules: NameMap<InputRule> = [:], schema table: TableSchemaRule = TableSchemaRule(),
         batchRows: Int, memory: NameMap<TensorBuffer> = [:], pinned: [String: [String]] = [:]
     ) throws(ColumnarError) {
-        let binding = ColumnBinding(file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned)
+        var binding = ColumnBinding(file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned)
+        if !reader.isSurveyed, binding.dependsOnWholeFile(ports, rules) {
+            try reader.survey()
+            binding = ColumnBinding(file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned)
+        }
         let bindings = try binding.bind(ports, rules)
         let keptPositions = try binding.keptPositions()
         var fillers: [any PortFiller] = []
@@ -51,7 +60,7 @@ package final class TableBinder: InputBatches {
         var kept: [(position: Int, cast: String?)] = []
         for position in keptPositions { kept.append(try selection.keep(position, types: table.types)) }
         sources = bindings.map { bound in
-            bound.positions.map { bound.isList ? selection.asIs($0) : selection.typed($0, for: bound.port.elementType) }
+            bound.positions.map { selection.typed($0, for: bound.port, bound.rule) }
         }
         let boundColumns = NameMap(uniqueKeysWithValues: bindings.map { bound in
             (bound.port.name, bound.positions.map { reader.schema.fields[$0].name })
@@ -62,6 +71,7 @@ package final class TableBinder: InputBatches {
             bindings.filter(\.isInFileOrder).map { bound in (bound.port.name, boundColumns[bound.port.name] ?? []) }, uniquingKeysWith: { $1 })
         if selection.requests.isEmpty { throw .badRule("\(reader.file): the model takes no columns") }
         try reader.select(selection.requests)
+        spellings = bindings.map { SpellingCheck($0.port, $0.rule, columns: $0.positions.count, reader.format) }
         keptFields = kept.map { kept in
             let field = reader.schema.fields[kept.position]
             return kept.cast.map { Field(name: field.name, format: $0, isNullable: field.isNullable) } ?? field
@@ -83,10 +93,12 @@ package final class TableBinder: InputBatches {
             guard let current else { break }
             let rows = position..<min(position + batchRows - filled, current.batch.rowCount)
             for (index, bound) in bindings.enumerated() {
-                let place = PortPlace(
-                    file: reader.file, input: bound.port.name, columns: boundColumns[bound.port.name] ?? [],
-                    firstRow: reader.firstRowNumber + rowsBefore)
-                try fillers[index].append(current.sources[index], rows: rows, place: place)
+                do throws(ColumnarError) {
+                    try fillers[index].append(current.sources[index], rows: rows, place: place(bound))
+                } catch {
+                    throw withOtherGaps(error, at: index, in: rows)
+                }
+                try spellings[index]?.look(current.sources[index], rows, file: reader.file)
             }
             for index in kept.indices { keptParts[index].append(current.kept[index].slice(rows)) }
             filled += rows.count
@@ -98,6 +110,7 @@ package final class TableBinder: InputBatches {
         }
         guard filled > 0 else {
             if rowsGiven == 0 { throw .noRows(file: reader.file) }
+            for (check, bound) in zip(spellings, bindings) { try check?.finish(file: reader.file, names: boundColumns[bound.port.name] ?? []) }
             return nil
         }
         rowsGiven += filled
@@ -112,6 +125,40 @@ package final class TableBinder: InputBatches {
             tensors: tensors, kept: RecordBatch(columns: columns, rowCount: filled), rowCount: filled, firstRow: firstRow)
     }
 
+    private func gapReason(_ index: Int) -> String? { fillers[index].refusesGaps ? fillers[index].gapReason : nil }
+
+    private func place(_ bound: PortBinding) -> PortPlace {
+        PortPlace(
+            file: reader.file, input: bound.port.name, columns: boundColumns[bound.port.name] ?? [],
+            firstRow: reader.firstRowNumber + rowsBefore)
+    }
+
+    /// The error of a missing value, with the other inputs that lack one from here on: one edit mends them all.
+    private func withOtherGaps(_ error: ColumnarError, at failed: Int, in rows: Range<Int>) -> ColumnarError {
+        guard case .badValue(let location, let reason) = error, current?.sources[failed].gap(in: rows) != nil, fillers[failed].refusesGaps else { return error }
+        var open = Set(bindings.indices.filter { $0 != failed && fillers[$0].refusesGaps && bindings[$0].rule.missing != .refused })
+        var found: [(index: Int, text: String)] = []
+        var check = spellings[failed]
+        while let here = current {
+            do { try check?.look(here.sources[failed], position..<here.batch.rowCount, file: reader.file) } catch { check = nil }
+            for index in open {
+                guard let gap = here.sources[index].gap(in: position..<here.batch.rowCount) else { continue }
+                open.remove(index)
+                let names = boundColumns[bindings[index].port.name] ?? []
+                let column = names.count == 1 ? names[0] : names[gap.column]
+                found.append((index, "\"\(bindings[index].port.name)\" (row \(reader.firstRowNumber + rowsBefore + gap.row), column \"\(column)\")"))
+            }
+            if open.isEmpty, check?.isOpen != true { break }
+            rowsBefore += here.batch.rowCount
+            current = try? advance()
+        }
+        // How booleans and times are spelled is asked first: typed columns ask before a row is read.
+        do { try check?.finish(file: reader.file, names: boundColumns[bindings[failed].port.name] ?? []) } catch let question { return question }
+        if found.isEmpty { return error }
+        let others = found.sorted { $0.index < $1.index }.map(\.text).joined(separator: ", ")
+        return .badValue(location, reason: "\(reason); values are missing in other inputs too: \(others). schema.missing says it once for all inputs")
+    }
+
     /// The reader's next rows, decoded as far as the inputs need; empty batches are passed over.
     private func advance() throws(ColumnarError) -> (batch: RecordBatch, sources: [PortSource], kept: [Column])? {
         var next: RecordBatch?
@@ -120,12 +167,14 @@ package final class TableBinder: InputBatches {
         var all: [PortSource] = []
         for (index, bound) in bindings.enumerated() {
             if bound.isList {
-                all.append(try listSource(batch.columns[sources[index][0]], bound))
+                all.append(try listSource(batch.columns[sources[index][0]], bound, gapReason(index)))
                 continue
             }
             var columns: [Column] = []
             for source in sources[index] {
-                columns.append(try batch.columns[source].readable(for: bound.port.elementType, file: reader.file))
+                columns.append(
+                    try batch.columns[source].readable(
+                        for: bound.port, bound.rule, nullWords: reader.nullWords, gapReason: gapReason(index), place: place(bound), column: columns.count))
             }
             all.append(.columns(columns))
         }
@@ -142,23 +191,29 @@ package final class TableBinder: InputBatches {
     private func read() throws(ColumnarError) -> RecordBatch? {
         do throws(ColumnarError) {
             return try reader.next()
-        } catch .badFile(var location, let reason) {
-            guard let column = location.column else { throw .badFile(location, reason: reason) }
-            guard let bound = bindings.first(where: { boundColumns[$0.port.name]?.containsName(column) ?? false }) else {
-                throw .badFile(location, reason: "\(reason): the kept column's type can be given in the pipeline's schema.types")
+        } catch .badValue(var location, let reason) {
+            guard let column = location.column else { throw .badValue(location, reason: reason) }
+            guard let index = bindings.firstIndex(where: { boundColumns[$0.port.name]?.containsName(column) ?? false }) else {
+                throw .badValue(location, reason: "\(reason): the kept column's type can be given in the pipeline's schema.types")
             }
-            location.input = bound.port.name
-            throw .badValue(location, reason: "\(reason): the input takes \(bound.port.elementType.name)")
+            location.input = bindings[index].port.name
+            // A value that is missing in a row before it comes first, as in formats whose values have types.
+            if let row = reader.missingRow, let gap = gapReason(index) {
+                location.row = row
+                throw .badValue(location, reason: gap)
+            }
+            throw .badValue(location, reason: reason)
         }
     }
 
     /// The values of a column of lists, which must all be as long as the input is wide.
-    private func listSource(_ column: Column, _ bound: PortBinding) throws(ColumnarError) -> PortSource {
-        let place = PortPlace(
-            file: reader.file, input: bound.port.name, columns: [column.field.name], firstRow: reader.firstRowNumber + rowsBefore)
+    private func listSource(_ column: Column, _ bound: PortBinding, _ gapReason: String?) throws(ColumnarError) -> PortSource {
+        let place = place(bound)
         let (values, failure) = column.flattened(width: bound.width)
         if let failure { throw place.error(row: failure.row, column: 0, failure.reason) }
         guard let values else { throw place.error(row: 0, column: 0, "not a list") }
-        return .rows(try values.readable(for: bound.port.elementType, file: reader.file), width: bound.width)
+        let readable = try values.readable(
+            for: bound.port, bound.rule, nullWords: reader.nullWords, gapReason: gapReason, place: place, valuesPerRow: bound.width)
+        return .rows(readable, width: bound.width)
     }
 }

@@ -25,6 +25,27 @@ extension Column {
         self.init(name: name, format: "b", count: booleans.count, buffers: [nil, UnsafeRawPointer(bits)], memory: memory)
     }
 
+    init(name: String, booleans: [Bool?]) {
+        let memory = MemoryOwner()
+        let byteCount = booleans.count / 8 + 1
+        let bits = memory.allocate(UInt8.self, count: byteCount), validity = memory.allocate(UInt8.self, count: byteCount)
+        bits.update(repeating: 0, count: byteCount)
+        validity.update(repeating: 0, count: byteCount)
+        for (index, value) in booleans.enumerated() {
+            guard let value else { continue }
+            validity[index >> 3] |= 1 << UInt8(index & 7)
+            if value { bits[index >> 3] |= 1 << UInt8(index & 7) }
+        }
+        self.init(
+            name: name, format: "b", count: booleans.count, buffers: [UnsafeRawPointer(validity), UnsafeRawPointer(bits)], memory: memory,
+            nullCount: booleans.count { $0 == nil })
+    }
+
+    /// `nulls` rows without a value.
+    init(name: String, nulls: Int) {
+        self.init(name: name, format: "n", count: nulls, buffers: [], memory: MemoryOwner(), nullCount: nulls)
+    }
+
     /// Strings, with 64-bit offsets only where 32 bits do not reach.
     init(name: String, strings: some Collection<String>) {
         let memory = MemoryOwner()
@@ -57,13 +78,14 @@ extension Column {
             memory: memory)
     }
 
-    private init(name: String, format: String, count: Int, buffers: [UnsafeRawPointer?], memory: MemoryOwner) {
+    private init(name: String, format: String, count: Int, buffers: [UnsafeRawPointer?], memory: MemoryOwner, nullCount: Int = 0) {
         let pointers = memory.allocate(UnsafeRawPointer?.self, count: buffers.count)
         for (index, buffer) in buffers.enumerated() { (pointers + index).initialize(to: buffer) }
         var array = ArrowArray()
         array.length = Int64(count)
+        array.null_count = Int64(nullCount)
         array.n_buffers = Int64(buffers.count)
         array.buffers = pointers
-        self.init(field: Field(name: name, format: format, isNullable: false), array: array, owner: memory)
+        self.init(field: Field(name: name, format: format, isNullable: nullCount > 0), array: array, owner: memory)
     }
 }

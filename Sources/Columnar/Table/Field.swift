@@ -37,6 +37,11 @@ package enum ColumnType: Hashable, Sendable {
         }
     }
 
+    /// The type without its dictionary.
+    var ofValues: ColumnType {
+        if case .dictionary(let values) = self { values } else { self }
+    }
+
     /// As a message names it.
     package var name: String {
         switch self {
@@ -132,6 +137,21 @@ package struct Field: @unchecked Sendable {
         self.owner = owner
         format = String(cString: schema.format)
         valueFormat = schema.dictionary.map { String(cString: $0.pointee.format) } ?? format
+    }
+}
+
+extension Field {
+    /// The column's type as a message names it, by Arrow's own words where binding does not care.
+    var typeName: String {
+        switch valueFormat {
+        case "+r": "run-end encoded"
+        case "+vl", "+vL": "list view"
+        case "tDs", "tDm", "tDu", "tDn": "duration"
+        case "tiM", "tiD", "tin": "interval"
+        case let format where format.hasPrefix("+u"): "union"
+        case "+m": "map"
+        default: type.name
+        }
     }
 }
 

@@ -88,8 +88,9 @@ package struct TextDialect: Hashable, Sendable {
     package var hasHeader = true
     /// Names of the columns of a file without a header; `nil`: `f0`, `f1` …
     package var columnNames: [String]?
-    /// Cells of number, boolean and time columns that stand for a missing value; `nil`: Arrow's list (the empty cell, `NA`,
-    /// `NaN`, `null` and the like). Cells of string columns are always text.
+    /// Texts that stand for a missing value where a number, a boolean or a time is wanted, and CSV cells without quotes that do where an input
+    /// takes text; `nil`: Arrow's list (the empty cell, `NA`, `NaN`, `null` and the like). Kept columns of text have them as text, less the
+    /// empty cell without quotes, which is missing everywhere.
     package var nullWords: [String]?
     package var decimalPoint = UInt8(ascii: ".")
 

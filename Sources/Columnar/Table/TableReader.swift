@@ -8,7 +8,7 @@ internal import Glibc
 package struct ColumnRequest: Hashable, Sendable {
     /// In the file's schema.
     package let position: Int
-    /// Arrow's format string for a text file's column; `nil`: as the schema says.
+    /// What `carrow_reader_select` calls a type, for a text file's column; `nil`: as the schema says.
     let format: String?
 
     package init(position: Int) {
@@ -27,14 +27,19 @@ package struct ColumnRequest: Hashable, Sendable {
 package final class TableReader {
     package let file: String
     package let format: TableFormat
-    /// All columns until `select`, then the selected ones. A text file's types are guessed from its first block.
+    /// All columns until `select`, then the selected ones. A text file's types are guessed from its first block, or told from all of it
+    /// after `survey`.
     package private(set) var schema: TableSchema
     /// What the file counts its first row of data as: 2 below a CSV header, otherwise 1.
     package let firstRowNumber: Int
+    /// The texts that stand for a missing value where a number, a boolean or a time is wanted.
+    let nullWords: [String]?
+    /// After `next` met a text that does not fit: a row before it without a value, in the same column.
+    private(set) var missingRow: Int?
 
     private let handle: OpaquePointer
     private let descriptor: OwnedDescriptor
-    private let fileNames: [String]
+    private var fileNames: [String]
 
     /// Opens a regular file. `format` is by its name where not given.
     package convenience init(path: String, format: TableFormat? = nil, options: ReadOptions = ReadOptions()) throws(ColumnarError) {
@@ -93,10 +98,22 @@ package final class TableReader {
         file = path
         self.descriptor = descriptor
         self.format = format
+        nullWords = dialect.nullWords
         firstRowNumber = format.kind == .csv && dialect.hasHeader ? 2 : 1
     }
 
     deinit { carrow_reader_close(handle) }
+
+    /// Whether the schema tells of the whole file: false for text that goes on behind its first block.
+    var isSurveyed: Bool { carrow_reader_is_surveyed(handle) }
+
+    /// Reads all of a text file for its columns and their types, and starts again. Before `select`.
+    func survey() throws(ColumnarError) {
+        var error = CArrowError()
+        guard carrow_reader_survey(handle, &error) == 0 else { throw ColumnarError(error, file: file, columns: fileNames) }
+        schema = try readSchema(handle, file: file)
+        fileNames = schema.names
+    }
 
     /// Reads only these columns, in this order: at most once, before the first `next()`.
     package func select(_ requests: [ColumnRequest]) throws(ColumnarError) {
@@ -109,12 +126,12 @@ package final class TableReader {
             carrow_reader_select(handle, positions, &formats, Int32(positions.count), &error)
         }
         guard status == 0 else { throw ColumnarError(error, file: file, columns: fileNames) }
-        let fields = schema.fields
-        schema = TableSchema(
-            fields: requests.map { request in
-                let field = fields[request.position]
-                return request.format.map { Field(name: field.name, format: $0) } ?? field
-            }, metadata: schema.metadata)
+        if format.isText {
+            schema = try readSchema(handle, file: file)
+        } else {
+            let fields = schema.fields
+            schema = TableSchema(fields: requests.map { fields[$0.position] }, metadata: schema.metadata)
+        }
     }
 
     /// The next rows; `nil` at the end.
@@ -124,7 +141,9 @@ package final class TableReader {
         switch carrow_reader_next(handle, owner.array, &error) {
         case 0: return nil
         case 1: break
-        default: throw ColumnarError(error, file: file, columns: fileNames)
+        default:
+            missingRow = error.missing_row > 0 ? Int(error.missing_row) : nil
+            throw ColumnarError(error, file: file, columns: fileNames)
         }
         // Each column gets an owner of its own, so that one that is kept does not keep the others.
         let root = owner.array.pointee
@@ -202,7 +221,7 @@ extension TableFormat.Compression {
     }
 }
 
-private func withCStrings<Result>(_ texts: [String]?, _ body: (UnsafeMutableBufferPointer<UnsafePointer<CChar>?>?) -> Result) -> Result {
+func withCStrings<Result>(_ texts: [String]?, _ body: (UnsafeMutableBufferPointer<UnsafePointer<CChar>?>?) -> Result) -> Result {
     guard let texts else { return body(nil) }
     let memory = MemoryOwner()
     let pointers = memory.allocate(UnsafePointer<CChar>?.self, count: max(texts.count, 1))

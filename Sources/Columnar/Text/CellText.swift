@@ -58,7 +58,8 @@ struct CellText {
                 if isJSON { text.append(UInt8(ascii: "\"")) }
             }
         case .dictionary:
-            let plain = try CellText(column.cast(to: column.field.valueFormat, file: file), isJSON: isJSON, file: file)
+            let format = column.field.valueFormat
+            let plain = try CellText(column.cast(to: format == "vu" ? "u" : format == "vz" ? "z" : format, file: file), isJSON: isJSON, file: file)
             return { row, text in plain.append(row, to: &text) }
         case .list, .structure:
             let nested = try nestedValue(of: column, file: file)

@@ -6,10 +6,20 @@ import Runner
 extension Dispatcher {
     /// Opens runs for whatever may start now, up to the window, and returns their attempts.
     package func assignments(at now: UTCTime) throws(LedgerError) -> [Assignment] {
+        // What starts may be decided already, as a model with the content of a rejected one is; then what waited behind it may start.
+        while true {
+            guard let assignments = try nextAssignments(at: now) else { return [] }
+            if !assignments.isEmpty { return assignments }
+        }
+    }
+
+    /// Nil where nothing may start.
+    private func nextAssignments(at now: UTCTime) throws(LedgerError) -> [Assignment]? {
         let room = configuration.window - inFlight.count
-        guard room > 0 else { return [] }
+        guard room > 0 else { return nil }
         try refill()
         var starts = scheduler.starts(now: now.scheduling, room: room)
+        if starts.isEmpty { return nil }
         starts.removeAll { start in
             guard held[start.arrival] == nil else { return false }
             scheduler.finished(start.arrival, in: start.pipeline)

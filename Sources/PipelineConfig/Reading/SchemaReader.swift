@@ -7,7 +7,7 @@ struct SchemaReader {
     init(_ top: Section) { self.top = top }
 
     func schema() -> Schema {
-        let keys = ["key", "label", "missing_label", "weight", "classes", "inputs", "keep", "types", "dialect"]
+        let keys = ["key", "label", "missing_label", "weight", "classes", "inputs", "missing", "keep", "types", "dialect"]
         guard let section = top.section("schema", keys: keys) else { return Schema() }
         let key = section.names("key") ?? []
         let label = section.node("label").flatMap { columns($0, section.path(of: "label"), section.reading) }
@@ -30,7 +30,7 @@ struct SchemaReader {
         }
         return Schema(
             key: key, label: label, missingLabel: missingLabel ?? .skip, weight: weight, classes: classes, inputs: inputs, keep: section.names("keep") ?? key, types: types(section),
-            dialect: dialect(section))
+            dialect: dialect(section), missing: missing(section))
     }
 
     private func checkNoFeatures(_ names: [String], _ key: String, _ inputs: [InputSchema], _ section: Section) {
@@ -61,11 +61,13 @@ struct SchemaReader {
         guard case .mapping = entry.value.content else {
             return columns(entry.value, path, schema.reading).map { InputSchema(name: entry.key, columns: $0) }
         }
-        guard let section = Section(entry.value, path, keys: ["columns", "scale", "missing", "value", "batch_axis"], in: schema.reading) else { return nil }
+        let keys = ["columns", "scale", "missing", "booleans", "times", "value", "batch_axis"]
+        guard let section = Section(entry.value, path, keys: keys, in: schema.reading) else { return nil }
         return InputSchema(
             name: entry.key, columns: section.node("columns").flatMap { columns($0, section.path(of: "columns"), schema.reading) },
-            scale: scale(section), missing: missing(section), value: section.inputValue("value", without: ["columns", "scale", "missing"]),
-            batchAxis: section.batchAxis)
+            scale: scale(section), missing: missing(section), booleans: booleans(section),
+            times: section.node("times").flatMap { schema.reading.choice($0, section.path(of: "times"), of: TimeSpelling.self) },
+            value: section.inputValue("value", without: ["columns", "scale", "missing", "booleans", "times"]), batchAxis: section.batchAxis)
     }
 
     private func columns(_ node: Node, _ path: String, _ reading: Reading) -> ColumnSelector? {
@@ -112,6 +114,18 @@ struct SchemaReader {
             .badValue, "missing", "\(node.kind) does not say what a missing value becomes",
             nearest.map { "did you mean `\($0)`?" } ?? "write error, nan, a number, or a text in quotes")
         return nil
+    }
+
+    private func booleans(_ section: Section) -> BooleanSpelling? {
+        guard let node = section.node("booleans") else { return nil }
+        if case .scalar("text", isPlain: _) = node.content { return .text }
+        guard let words = section.reading.texts(node, section.path(of: "booleans")) else { return nil }
+        guard words.count == 2, words[0] != words[1] else {
+            section.refuse(
+                .badValue, "booleans", "not two words, of false and of true", "write a list like [\"False\", \"True\"], or text to take what the file has")
+            return nil
+        }
+        return .words(no: words[0], yes: words[1])
     }
 
     // MARK: CSV

@@ -16,7 +16,7 @@ package enum ModelCheck {
         do throws(AdmissionRefusal) {
             let admission = try Admission(
                 inputs: session.inputs, outputs: session.outputs, unranked: facts.unranked, schema: schema, mappings: forward.outputs)
-            return MadeUpRows(admission: admission).problems(admission.run(on: session)) ?? []
+            return MadeUpRows(admission: admission).find(admission.run(on: session))?.problems ?? []
         } catch { return error.problems }
     }
 }

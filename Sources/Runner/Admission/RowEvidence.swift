@@ -8,21 +8,38 @@ import Tensors
 struct RowEvidence {
     let admission: Admission
     let run: RowRun
+    /// Whether the extents of the rows are those of real ones. Of made-up ones an output with another number of rows says nothing: a reshape may make it.
+    var isOfRealRows = true
 
-    /// What is wrong with the outputs that land, found by running the model on two and on three of the given rows, which are at least one; on as
-    /// many as it has fixed where its batch is fixed.
-    func problems(_ rows: NameMap<Tensor>, cancellation: Cancellation? = nil) throws(EngineError) -> [AdmissionProblem] {
+    private enum Verdict {
+        case shown
+        case open
+        case wrong(AdmissionProblem)
+    }
+
+    /// Runs the model on two and on three of the given rows, which are at least one; on as many as it has fixed where its batch is fixed. Returns what
+    /// is wrong with the outputs that land, and whether all of them are shown to be right.
+    func find(_ rows: NameMap<Tensor>, cancellation: Cancellation? = nil) throws(EngineError) -> (problems: [AdmissionProblem], isShown: Bool) {
         let counts = admission.fixedRows.map { [$0] } ?? [2, 3]
         var found: [[EngineValue]] = []
         for count in counts {
             found.append(try run.raw(rows.compactMapValues { $0.rows(count) }, rows: count, cancellation: cancellation))
         }
-        return admission.outputs.enumerated().compactMap { position, output in problem(output, found.map { $0[position] }, counts) }
+        var problems: [AdmissionProblem] = []
+        var isShown = true
+        for (position, output) in admission.outputs.enumerated() {
+            switch judge(output, found.map { $0[position] }, counts) {
+            case .shown: break
+            case .open: isShown = false
+            case .wrong(let problem): problems.append(problem)
+            }
+        }
+        return (problems, isShown && problems.isEmpty)
     }
 
-    private func problem(_ output: Admission.Output, _ values: [EngineValue], _ counts: [Int]) -> AdmissionProblem? {
-        func made(_ what: String, _ remedy: String) -> AdmissionProblem {
-            AdmissionProblem(key: "forward.outputs.\(output.name)", what: "model output '\(output.name)' \(what)", remedy: remedy)
+    private func judge(_ output: Admission.Output, _ values: [EngineValue], _ counts: [Int]) -> Verdict {
+        func made(_ what: String, _ remedy: String) -> Verdict {
+            .wrong(AdmissionProblem(key: "forward.outputs.\(output.name)", what: "model output '\(output.name)' \(what)", remedy: remedy))
         }
         func listed(_ found: [String]) -> String {
             zip(found, counts).map { "\($0) for \($1) row\($1 == 1 ? "" : "s")" }.joined(separator: " and ")
@@ -31,9 +48,12 @@ struct RowEvidence {
         let shapes = values.compactMap(\.tensor?.shape)
         if shapes.count == values.count {
             func isRows(_ axis: Int) -> Bool { zip(shapes, counts).allSatisfy { axis < $0.rank && $0.dimensions[axis] == $1 } }
-            if isRows(output.axis) { return nil }
+            if isRows(output.axis) { return .shown }
             let what = "has the shape \(listed(shapes.map(\.description)))"
-            guard let axis = shapes[0].dimensions.indices.first(where: isRows) else { return made("\(what): no axis of it is the rows", leave) }
+            guard let axis = shapes[0].dimensions.indices.first(where: isRows) else {
+                let isConstant = shapes.count > 1 && Set(shapes).count == 1
+                return isOfRealRows || isConstant ? made("\(what): no axis of it is the rows", leave) : .open
+            }
             return made(
                 "\(what): its axis \(axis) is the rows, and its axis \(output.axis) is not",
                 "Say so: forward.outputs.\(output.name): { batch_axis: \(axis) }; or leave it out by naming the outputs that are wanted in forward.outputs.")
@@ -42,7 +62,7 @@ struct RowEvidence {
         guard lengths.count == values.count else {
             return made("is \(run.session.outputs[output.index].kind), which gives no columns", leave)
         }
-        return lengths == counts ? nil : made("has \(listed(lengths.map { "\($0) elements" })): they are not the rows", leave)
+        return lengths == counts ? .shown : made("has \(listed(lengths.map { "\($0) elements" })): they are not the rows", leave)
     }
 }
 
@@ -52,13 +72,13 @@ struct MadeUpRows {
 
     /// What is wrong with the outputs that land, as far as made-up rows can tell: nil where the model does not run on them, which says nothing
     /// against it, and where it takes longer than `seconds`.
-    func problems(_ run: RowRun, seconds: Double = 20) -> [AdmissionProblem]? {
+    func find(_ run: RowRun, seconds: Double = 20) -> (problems: [AdmissionProblem], isShown: Bool)? {
         for extent in hasOpenAxes ? Self.extents : [1] {
             guard let rows = row(extent: extent), let cancellation = try? Cancellation() else { continue }
             let watchdog = Watchdog(seconds: seconds) { cancellation.cancel() }
             defer { watchdog.stop() }
             do throws(EngineError) {
-                return try RowEvidence(admission: admission, run: run).problems(rows, cancellation: cancellation)
+                return try RowEvidence(admission: admission, run: run, isOfRealRows: !hasOpenAxes).find(rows, cancellation: cancellation)
             } catch {
                 if watchdog.hasFired { return nil }
             }

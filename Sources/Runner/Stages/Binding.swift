@@ -11,23 +11,25 @@ extension Schema {
     func inputRules(for admission: Admission, _ facts: ModelFacts) -> NameMap<InputRule> {
         var rules: NameMap<InputRule> = [:]
         for input in admission.inputs {
-            rules[input.port.name] = inputRule(input.port.name, isNaNByDefault: facts.nanInputs.contains(input.port.name))
+            let name = input.port.name, type = input.port.elementType
+            rules[name] = inputRule(
+                name, isFloat: type.isFloatingPoint, isText: type == .string, isNaNByDefault: facts.nanInputs.contains(name))
         }
         return rules
     }
 
     /// - Parameter isNaNByDefault: whether a missing value is a NaN where the pipeline does not say what it is.
-    func inputRule(_ name: String, isNaNByDefault: Bool) -> InputRule {
+    func inputRule(_ name: String, isFloat: Bool, isText: Bool, isNaNByDefault: Bool) -> InputRule {
         let input = self[input: name]
         var rule = InputRule(columns: input?.columns.map(InputRule.Columns.init), scale: input?.scale)
-        switch input?.missing {
-        case .error: rule.missing = .error
-        case .nan: rule.missing = .nan
-        case .integer(let value): rule.missing = .value(Double(value))
-        case .number(let value): rule.missing = .value(value)
-        case .text(let text): rule.missing = .text(text)
-        case nil: rule.missing = isNaNByDefault ? .nan : .error
+        let forAll = missing.flatMap { $0.fits(isFloat: isFloat, isText: isText) ? $0 : nil }
+        rule.missing = (input?.missing ?? forAll).map(InputRule.Missing.init) ?? (isNaNByDefault ? .nan : .error)
+        switch input?.booleans {
+        case .words(let no, let yes): rule.booleans = .words(no: no, yes: yes)
+        case .text: rule.booleans = .text
+        case nil: break
         }
+        rule.times = (input?.times).flatMap { TimeText(rawValue: $0.rawValue) }
         return rule
     }
 
@@ -50,6 +52,30 @@ extension Schema {
         text.nullWords = dialect.nullWords
         text.decimalPoint = dialect.decimal
         return text
+    }
+}
+
+extension Missing {
+    /// Whether what is said for all inputs is meant for one of this kind.
+    fileprivate func fits(isFloat: Bool, isText: Bool) -> Bool {
+        switch self {
+        case .error: true
+        case .nan: isFloat
+        case .integer, .number: !isText
+        case .text: isText
+        }
+    }
+}
+
+extension InputRule.Missing {
+    init(_ missing: Missing) {
+        switch missing {
+        case .error: self = .error
+        case .nan: self = .nan
+        case .integer(let value): self = .value(Double(value))
+        case .number(let value): self = .value(value)
+        case .text(let text): self = .text(text)
+        }
     }
 }
 

@@ -86,11 +86,11 @@ struct ModelDecision {
         let trial = try trial(loaded, stage ?? ForwardStage(), input, &phases)
         result.facts["trial"] = trial ?? "ungated: no rows are known"
         if trial != nil { return }
-        let problems = phases.time("run") { MadeUpRows(admission: admission).problems(admission.run(on: loaded.session)) }
+        let found = phases.time("run") { MadeUpRows(admission: admission).find(admission.run(on: loaded.session)) }
         try interruption.check()
-        guard let problems else { return }
-        if !problems.isEmpty { throw AdmissionRefusal(problems: problems).failure(at: input.path) }
-        loaded.evidence.add(admission.outputs)
+        guard let found else { return }
+        if !found.problems.isEmpty { throw AdmissionRefusal(problems: found.problems).failure(at: input.path) }
+        if found.isShown { loaded.evidence.add(admission.outputs) }
     }
 
     private func checked(_ input: AttemptSpec.InputFile) throws(Failure) -> Model {

@@ -104,7 +104,7 @@ struct Rows {
         if isClear, let outputs, !outputs.contains(where: { $0.tensor?.shape.dimensions.dropFirst().contains(batch.rowCount) ?? false }) { return nil }
         let problems: [AdmissionProblem]
         do throws(EngineError) {
-            problems = try RowEvidence(admission: admission, run: run).problems(batch.tensors, cancellation: interruption.engine)
+            problems = try RowEvidence(admission: admission, run: run).find(batch.tensors, cancellation: interruption.engine).problems
         } catch {
             // A model that runs on no other number of rows shows nothing.
             problems = []

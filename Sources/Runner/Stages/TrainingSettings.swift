@@ -159,7 +159,7 @@ extension Schema {
     ) -> LabelledData {
         var rules: NameMap<InputRule> = [:]
         for name in inputs + self.inputs.map(\.name) where rules[name] == nil {
-            var rule = inputRule(name, isNaNByDefault: nanInputs.contains(name))
+            var rule = inputRule(name, isFloat: true, isText: false, isNaNByDefault: nanInputs.contains(name))
             if rule.columns == nil, let columns = pinned[name] { rule.columns = .list(columns) }
             rules[name] = rule
         }

@@ -68,7 +68,9 @@ final class TargetColumns {
                 kept.append(label.single!)
             } else {
                 ports.append(InputPort(name: Self.labelPort, elementType: labelType(target), dimensions: [nil] + target.rowShape))
-                rules[Self.labelPort] = InputRule(columns: label, missing: classes == nil ? .nan : .refused)
+                rules[Self.labelPort] = classes.map { classes in
+                    InputRule(columns: label, missing: .refused, booleans: Self.booleans(among: classes.names), times: .text)
+                } ?? InputRule(columns: label, missing: .nan)
             }
         } else {
             isLabelKept = false
@@ -107,6 +109,12 @@ final class TargetColumns {
                 remedy: "name each class once, in the order of the model's class axis")
         }
         return ClassNames(names)
+    }
+
+    /// How booleans are spelled among the classes' names.
+    private static func booleans(among classes: [String]) -> BooleanText {
+        for (no, yes) in [("False", "True"), ("FALSE", "TRUE")] where classes.contains(yes) { return .words(no: no, yes: yes) }
+        return .words(no: "false", yes: "true")
     }
 
     struct Batch {
