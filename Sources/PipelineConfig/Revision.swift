@@ -96,6 +96,14 @@ struct CanonicalForm {
         case nil: break
         }
         if let times = input.times { add("schema.inputs.times", [input.name, times.rawValue]) }
+        switch input.pad {
+        case .integer(let value): add("schema.inputs.pad", [input.name, "integer", value.description])
+        case .number(let value): add("schema.inputs.pad", [input.name, "number", value.description])
+        case .text(let value): add("schema.inputs.pad", [input.name, "text", value])
+        case nil: break
+        }
+        add("schema.inputs.mask", input.mask.map { [input.name, $0] } ?? [])
+        add("schema.inputs.length", input.length.map { [input.name, $0.description] } ?? [])
         if let value = input.value { add("schema.inputs.value", [input.name] + value.flatMap { [$0.isText ? "text" : "plain", $0.text] }) }
         if let axis = input.batchAxis, axis != 0 { add("schema.inputs.batch_axis", [input.name, String(axis)]) }
     }

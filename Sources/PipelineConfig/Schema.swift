@@ -51,6 +51,12 @@ package struct InputSchema: Sendable, Equatable, Codable {
     package let scale: Double?
     /// nil: `nan` for the float inputs that the model itself looks for missing values in, `error` otherwise.
     package let missing: Missing?
+    /// What fills up the lists of rows that are shorter than others; nil: all rows are of one length.
+    package let pad: Pad?
+    /// The input that is this one's mask: 1 for what a row has, 0 for padding.
+    package let mask: String?
+    /// The length that every row is filled up to; nil: as long as the longest row that it shares a run with.
+    package let length: Int?
     /// nil: booleans that meet an input of text are refused.
     package let booleans: BooleanSpelling?
     /// nil: dates and times that meet an input of text are refused.
@@ -62,18 +68,28 @@ package struct InputSchema: Sendable, Equatable, Codable {
     package let batchAxis: Int?
 
     package init(
-        name: String, columns: ColumnSelector? = nil, scale: Double? = nil, missing: Missing? = nil, booleans: BooleanSpelling? = nil,
-        times: TimeSpelling? = nil, value: [InputValue]? = nil, batchAxis: Int? = nil
+        name: String, columns: ColumnSelector? = nil, scale: Double? = nil, missing: Missing? = nil, pad: Pad? = nil, mask: String? = nil,
+        length: Int? = nil, booleans: BooleanSpelling? = nil, times: TimeSpelling? = nil, value: [InputValue]? = nil, batchAxis: Int? = nil
     ) {
         self.name = name
         self.columns = columns
         self.scale = scale
         self.missing = missing
+        self.pad = pad
+        self.mask = mask
+        self.length = length
         self.booleans = booleans
         self.times = times
         self.value = value
         self.batchAxis = batchAxis
     }
+}
+
+/// An element that stands where a row's list has none.
+package enum Pad: Sendable, Equatable, Codable {
+    case integer(Int64)
+    case number(Double)
+    case text(String)
 }
 
 package enum MissingLabel: String, Sendable, Equatable, Codable, CaseIterable {

@@ -10,6 +10,8 @@ package import Tensors
 package final class ArrayBinder: InputBatches {
     package let boundColumns: NameMap<[String]>
     package let columnsInFileOrder: [String: [String]] = [:]
+    /// An array's rows are of one shape, so that no axis is a row's own.
+    package var listAxes: (names: NameSet, isEmpty: Bool) { ([], true) }
     package let keptFields: [Field]
 
     private struct Bound {
@@ -24,13 +26,17 @@ package final class ArrayBinder: InputBatches {
     private let kept: [ArrayRows]
     private let rowCount: Int
     private let batchRows: Int
+    /// Where a pipeline says what fills rows up or masks them.
+    private let lengths: LengthBatches?
+    /// Per input of the model, its place in `bound`; nil for a mask that is made.
+    private let places: [Int?]
     private let nullWords: [String]?
     private var rowsGiven = 0
 
     package init(
         path: String, format: TableFormat? = nil, ports: [InputPort], rules: NameMap<InputRule> = [:],
         schema table: TableSchemaRule = TableSchemaRule(), batchRows: Int, memory: NameMap<TensorBuffer> = [:],
-        nullWords: [String]? = nil
+        nullWords: [String]? = nil, lists: ListLimits = ListLimits()
     ) throws(ColumnarError) {
         file = path
         self.nullWords = nullWords
@@ -54,21 +60,26 @@ package final class ArrayBinder: InputBatches {
         for name in rules.keys.sorted() where !ports.contains(where: { $0.name.isName(name) }) {
             throw .badRule("the pipeline has a rule for the input \"\(name)\", which the model lacks: its inputs are " + ports.map { "\"\($0.name)\"" }.joined(separator: ", "))
         }
+        let tellsLengths = rules.values.contains(where: \.tellsLengths)
+        let filled = ports.filter { port in
+            let isMask = rules.values.contains { $0.mask?.isName(port.name) == true } && rules[port.name]?.columns == nil
+            return !isMask || names[port.name] != nil
+        }
         var bound: [Bound] = []
-        for port in ports {
+        for port in filled {
             let rule = rules[port.name] ?? InputRule()
             let location = TableLocation(file: path, input: port.name)
             let name: String
             if kind == .npy {
-                guard ports.count == 1 else {
-                    throw .mismatch(location, reason: "an .npy file holds one array, and the model has \(ports.count) inputs: use .npz, one array for each")
+                guard filled.count == 1 else {
+                    throw .mismatch(location, reason: "an .npy file holds one array, and the model has \(filled.count) inputs: use .npz, one array for each")
                 }
                 name = ""
             } else {
-                name = try Self.arrayName(port, rule, isOnly: ports.count == 1, names: names.keys.sorted(), features: features, location)
+                name = try Self.arrayName(port, rule, isOnly: filled.count == 1, names: names.keys.sorted(), features: features, location)
             }
             let array = try open(name)
-            bound.append(try Self.bind(port, rule, array, memory[port.name], location))
+            bound.append(try Self.bind(port, rule, array, tellsLengths ? nil : memory[port.name], location))
         }
         var kept: [ArrayRows] = []
         for name in table.keep {
@@ -95,6 +106,15 @@ package final class ArrayBinder: InputBatches {
         self.kept = kept
         rowCount = first.rowCount
         self.batchRows = max(batchRows, 1)
+        places = ports.map { port in bound.firstIndex { $0.port.name.isName(port.name) } }
+        if tellsLengths {
+            let inputs = zip(ports, places).map { port, place in
+                (port: port, rule: rules[port.name] ?? InputRule(), source: place.map { LengthPlan.Source.block(bound[$0].rowShape) } ?? .mask)
+            }
+            lengths = LengthBatches(try LengthPlan(inputs, mixesLengths: lists.mixesLengths), file: path, rows: batchRows, limits: lists, memory: memory)
+        } else {
+            lengths = nil
+        }
         boundColumns = NameMap(uniqueKeysWithValues: bound.map { ($0.port.name, [$0.array.name]) })
         keptFields = kept.map { Field(name: $0.name, format: $0.columnFormat, isNullable: false) }
     }
@@ -103,6 +123,7 @@ package final class ArrayBinder: InputBatches {
         let rows = min(batchRows, rowCount - rowsGiven)
         guard rows > 0 else { return nil }
         var tensors: NameMap<Tensor> = [:]
+        lengths?.begin()
         for bound in bound {
             bound.filler.begin(rows: batchRows)
             let place = PortPlace(file: file, input: bound.port.name, columns: [bound.array.name], firstRow: rowsGiven + 1)
@@ -117,8 +138,13 @@ package final class ArrayBinder: InputBatches {
         var columns: [Column] = []
         for array in kept { columns.append(try array.next(rows).withBooleans(array)) }
         rowsGiven += rows
-        return InputBatch(
-            tensors: tensors, kept: RecordBatch(columns: columns, rowCount: rows), rowCount: rows, firstRow: rowsGiven - rows + 1)
+        let keptRows = RecordBatch(columns: columns, rowCount: rows)
+        if let lengths {
+            let elements = places.map { place in place.flatMap { tensors[bound[$0].port.name] } }
+            let groups = try lengths.groups(elements, rowCount: rows, firstRow: rowsGiven - rows + 1)
+            return InputBatch(groups, kept: keptRows, rowCount: rows, firstRow: rowsGiven - rows + 1)
+        }
+        return InputBatch(tensors: tensors, kept: keptRows, rowCount: rows, firstRow: rowsGiven - rows + 1)
     }
 
     private static func arrayName(
@@ -140,8 +166,9 @@ package final class ArrayBinder: InputBatches {
     ) throws(ColumnarError) -> Bound {
         guard !port.dimensions.isEmpty else { throw .badRule("model input \"\(port.name)\" is a scalar without a row axis: no array can fill it") }
         let inner = Array(array.header.shape.dropFirst())
-        // Open axes are as the array has them, where it has as many.
-        let fits = port.isUnranked || inner.count == port.dimensions.count - 1 && zip(inner, port.dimensions.dropFirst()).allSatisfy { $1 == nil || $1 == $0 }
+        // Open axes are as the array has them, where it has as many; others may be filled up.
+        let fits = port.isUnranked || inner.count == port.dimensions.count - 1
+            && zip(inner, port.dimensions.dropFirst()).allSatisfy { $1 == nil || $1 == $0 || rule.pad != nil && $0 < $1! }
         guard let shape = fits ? inner : port.rowShape(width: array.width) else {
             throw .mismatch(location, reason: "its shape \(port.description) does not fit the array's [\(array.header.shape.map(String.init).joined(separator: ", "))]")
         }
@@ -180,14 +207,14 @@ extension Column {
 package func openInputs(
     path: String, format: TableFormat? = nil, options: ReadOptions = ReadOptions(), ports: [InputPort],
     rules: NameMap<InputRule> = [:], schema: TableSchemaRule = TableSchemaRule(), batchRows: Int,
-    memory: NameMap<TensorBuffer> = [:], pinned: [String: [String]] = [:]
+    memory: NameMap<TensorBuffer> = [:], pinned: [String: [String]] = [:], lists: ListLimits = ListLimits()
 ) throws(ColumnarError) -> any InputBatches {
     if (format ?? TableFormat(fileName: path))?.isArrays ?? false {
         return try ArrayBinder(
             path: path, format: format, ports: ports, rules: rules, schema: schema, batchRows: batchRows, memory: memory,
-            nullWords: options.dialect.nullWords)
+            nullWords: options.dialect.nullWords, lists: lists)
     }
     return try TableBinder(
         reader: TableReader(path: path, format: format, options: options), ports: ports, rules: rules, schema: schema,
-        batchRows: batchRows, memory: memory, pinned: pinned)
+        batchRows: batchRows, memory: memory, pinned: pinned, lists: lists)
 }

@@ -9,9 +9,12 @@ struct PortBinding {
     let positions: [Int]
     /// Whether the one column holds the whole row as a list.
     let isList: Bool
+    /// Whether the rows' lists tell their shape, row by row; `rowShape` is empty then.
+    var isOpen = false
     /// Whether nothing but the file's own order says which column comes first.
     let isInFileOrder: Bool
     let rowShape: [Int]
+    /// Elements of a row; of lists that tell their shape, those come one by one.
     var width: Int { rowShape.reduce(1, *) }
 }
 
@@ -28,9 +31,16 @@ struct ColumnBinding {
         for name in rules.keys.sorted() where !ports.contains(where: { $0.name.isName(name) }) {
             throw .badRule("the pipeline has a rule for the input \"\(name)\", which the model lacks: \(inputNames(ports))")
         }
+        let bound = ports.filter { !isMade($0, rules) }
         var bindings: [PortBinding] = []
-        for port in ports { bindings.append(try bind(port, rules[port.name] ?? InputRule(), isOnly: ports.count == 1)) }
+        for port in bound { bindings.append(try bind(port, rules[port.name] ?? InputRule(), isOnly: bound.count == 1)) }
         return bindings
+    }
+
+    /// Whether an input is another's mask that no column fills.
+    private func isMade(_ port: InputPort, _ rules: NameMap<InputRule>) -> Bool {
+        guard rules.values.contains(where: { $0.mask?.isName(port.name) == true }), rules[port.name]?.columns == nil else { return false }
+        return !schema.names.contains { $0.isName(port.name) || NamePattern(port.name + "_*").matches($0) }
     }
 
     func keptPositions() throws(ColumnarError) -> [Int] {
@@ -64,18 +74,25 @@ struct ColumnBinding {
 
     private func bindList(_ port: InputPort, _ rule: InputRule, _ position: Int) throws(ColumnarError) -> PortBinding {
         let field = schema.fields[position]
-        let given = field.format.hasPrefix("+w:") ? Int(field.format.dropFirst(3)) : nil
-        guard let width = port.width ?? given, let shape = port.rowShape(width: width), given == nil || given == width else {
-            throw .mismatch(
-                TableLocation(file: file, column: field.name, input: port.name),
-                reason: "lists\(given.map { " of \($0)" } ?? "") do not fit the shape \(port.description)")
+        func refuse(_ reason: String) -> ColumnarError { .mismatch(TableLocation(file: file, column: field.name, input: port.name), reason: reason) }
+        let axes = Array(port.dimensions.dropFirst())
+        let (depth, element) = field.nesting
+        // Text may hold numbers: its values tell.
+        guard element.type.isNumeric || element.type.isString || element.type == .null else { throw refuse("a list of \(element.type.name) does not fit \(port.elementType.name)") }
+        let given = field.fixedExtents
+        let isBlock = depth == axes.count
+        let flat = given.reduce(Int?.some(1)) { product, extent in product.flatMap { product in extent.map { $0 * product } } }
+        // A flat list may hold the elements of several axes, row-major, where at most one of them is open.
+        let couldFit = isBlock
+            ? zip(axes, given).allSatisfy { axis, extent in axis == nil || extent == nil || axis == extent || rule.pad != nil && extent! < axis! }
+            : depth == 1 && !axes.isEmpty && (flat.map { port.rowShape(width: $0) != nil } ?? (axes.count { $0 == nil } <= 1))
+        guard couldFit else {
+            let lists = depth == 1 ? "lists" : "lists in \(depth) levels"
+            throw refuse("\(lists)\(flat.map { " of \($0) elements" } ?? "") do not fit the shape \(port.description)")
         }
-        guard let element = field.child(0), element.type.isNumeric || element.type.isString || element.type == .null else {
-            throw .mismatch(
-                TableLocation(file: file, column: field.name, input: port.name),
-                reason: "a list of \(field.child(0)?.type.name ?? "nothing") does not fit \(port.elementType.name)")
-        }
-        return PortBinding(port: port, rule: rule, positions: [position], isList: true, isInFileOrder: false, rowShape: shape)
+        let isOpen = rule.pad != nil || axes.contains(nil)
+        return PortBinding(
+            port: port, rule: rule, positions: [position], isList: true, isOpen: isOpen, isInFileOrder: false, rowShape: isOpen ? [] : axes.compactMap(\.self))
     }
 
     /// Text is typed by what is asked of it, so only columns with types of their own can be wrong here. Text may hold numbers: its values tell.
@@ -112,6 +129,8 @@ struct ColumnBinding {
     func dependsOnWholeFile(_ ports: [InputPort], _ rules: NameMap<InputRule>) -> Bool {
         let isJSON = format.kind == .jsonLines
         func isUnknown(_ name: String) -> Bool { isJSON && schema.positions(of: name).isEmpty }
+        // Nothing but empty lists so far: how deep they lie, later ones tell.
+        if isJSON, schema.fields.contains(where: { $0.type == .list && $0.nesting.element.type == .null }) { return true }
         if table.keep.contains(where: { isJSON && table.types[$0] == nil || isUnknown($0) }) { return true }
         return ports.contains { port in
             switch rules[port.name]?.columns {

@@ -107,29 +107,4 @@ extension Column {
         }
         return Column(name: field.name, booleans: values)
     }
-
-    /// The elements of lists that must all have `width` of them, or the first row that has not.
-    func flattened(width: Int) -> (values: Column?, failure: (row: Int, reason: String)?) {
-        guard let values = child(0) else { return (nil, nil) }
-        for row in 0..<count where isNull(row) {
-            return (nil, (row, "there is no list"))
-        }
-        if field.format.hasPrefix("+w:") {
-            let first = Int(array.offset) * width
-            return (values.slice(first..<first + count * width), nil)
-        }
-        func range(_ row: Int) -> Range<Int> {
-            if field.format == "+L" {
-                let offsets = self.values(as: Int64.self)
-                return Int(offsets[row])..<Int(offsets[row + 1])
-            }
-            let offsets = self.values(as: Int32.self)
-            return Int(offsets[row])..<Int(offsets[row + 1])
-        }
-        for row in 0..<count where range(row).count != width {
-            return (nil, (row, "the list has \(range(row).count) elements, the input takes \(width)"))
-        }
-        let begin = count == 0 ? 0 : range(0).lowerBound
-        return (values.slice(begin..<begin + count * width), nil)
-    }
 }

@@ -16,9 +16,21 @@ struct PortPlace {
     let columns: [String]
     /// Of the source's first row.
     var firstRow: Int
+    /// Where each row's elements begin, for a source that gives them as rows of one value; nil where a source's rows are the file's.
+    var starts: [Int]?
 
     func error(row: Int, column: Int, _ reason: String) -> ColumnarError {
-        .badValue(
+        var row = row
+        if let starts, !starts.isEmpty {
+            // The last row that begins at the element or before it.
+            var (low, high) = (0, starts.count)
+            while high - low > 1 {
+                let middle = (low + high) / 2
+                if starts[middle] <= row { low = middle } else { high = middle }
+            }
+            row = low
+        }
+        return .badValue(
             TableLocation(file: file, row: firstRow + row, column: columns.count == 1 ? columns[0] : columns[column], input: input),
             reason: reason)
     }
@@ -127,7 +139,10 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
     /// A small file's rows get memory for themselves, more rows get it for the whole batch.
     private func reserve(_ rows: Int) {
         guard memory == nil, buffer.byteCount < (filled + rows) * rowByteCount else { return }
-        let larger = TensorBuffer(byteCount: (filled == 0 && buffer.byteCount == 0 ? rows : capacity) * rowByteCount)
+        let needed = filled + rows
+        // The elements of lists come as rows of one value, of which nobody knows how many there will be.
+        let wanted = filled == 0 && buffer.byteCount == 0 ? needed : needed <= capacity ? capacity : max(needed, 2 * filled)
+        let larger = TensorBuffer(byteCount: wanted * rowByteCount)
         larger.address.copyMemory(from: buffer.address, byteCount: filled * rowByteCount)
         buffer = larger
     }
@@ -142,7 +157,6 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
         switch source {
         case .rows(let column, let width):
             let values = rows.lowerBound * width..<rows.upperBound * width
-            let place = PortPlace(file: place.file, input: place.input, columns: place.columns, firstRow: place.firstRow)
             try convert(column, values, into: target + filled * width, place, valuesPerRow: width)
             filled += rows.count
         case .columns(let columns):

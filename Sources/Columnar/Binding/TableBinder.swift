@@ -11,7 +11,8 @@ package import Tensors
 ///    file order; booleans count as numbers, and so does a column without any value in the first block of a text file;
 /// 4. `name_*`.
 ///
-/// An input of shape `[N, a, b]` takes a*b columns, row-major. Only the columns that are needed are read. Where columns are not named,
+/// An input of shape `[N, a, b]` takes a*b columns, row-major, or one column of lists: of lists of lists for each axis, or of flat lists of a*b
+/// elements. An axis that the model leaves open is as long as the lists are, as `LengthBatches` has it. Only the columns that are needed are read. Where columns are not named,
 /// or a JSON key is not in the first rows, all of a text file is looked at first, so that no answer depends on where a value stands.
 ///
 /// Numbers become any numeric type that can hold them; integers and decimals become floats by rounding to the nearest, and never pass
@@ -30,10 +31,15 @@ package final class TableBinder: InputBatches {
     private let sources: [[Int]]
     private let kept: [(position: Int, cast: String?)]
     private let batchRows: Int
+    /// Where rows may differ in length, and what fills them up; nil where all are of the model's shape.
+    private let lengths: LengthBatches?
+    /// Per input of the model, its place among the bindings; nil for a mask that is made.
+    private let places: [Int?]
     /// One for each binding, where it matters.
     private var spellings: [SpellingCheck?]
 
-    private var current: (batch: RecordBatch, sources: [PortSource], kept: [Column])?
+    private typealias Rows = (batch: RecordBatch, sources: [PortSource], lists: [ListRows?], kept: [Column])
+    private var current: Rows?
     private var position = 0
     private var rowsBefore = 0
     private var rowsGiven = 0
@@ -43,7 +49,7 @@ package final class TableBinder: InputBatches {
     /// Takes over `reader`, which must be fresh.
     package init(
         reader: TableReader, ports: [InputPort], rules: NameMap<InputRule> = [:], schema table: TableSchemaRule = TableSchemaRule(),
-        batchRows: Int, memory: NameMap<TensorBuffer> = [:], pinned: [String: [String]] = [:]
+        batchRows: Int, memory: NameMap<TensorBuffer> = [:], pinned: [String: [String]] = [:], lists: ListLimits = ListLimits()
     ) throws(ColumnarError) {
         var binding = ColumnBinding(file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned)
         if !reader.isSurveyed, binding.dependsOnWholeFile(ports, rules) {
@@ -52,9 +58,21 @@ package final class TableBinder: InputBatches {
         }
         let bindings = try binding.bind(ports, rules)
         let keptPositions = try binding.keptPositions()
+        places = ports.map { port in bindings.firstIndex { $0.port.name.isName(port.name) } }
+        if bindings.contains(where: \.isOpen) || rules.values.contains(where: \.tellsLengths) {
+            let inputs = zip(ports, places).map { port, place in
+                let source: LengthPlan.Source = place.map { bindings[$0].isOpen ? .lists : .block(bindings[$0].rowShape) } ?? .mask
+                return (port: port, rule: rules[port.name] ?? InputRule(), source: source)
+            }
+            lengths = LengthBatches(
+                try LengthPlan(inputs, mixesLengths: lists.mixesLengths), file: reader.file, rows: batchRows, limits: lists, memory: memory)
+        } else {
+            lengths = nil
+        }
         var fillers: [any PortFiller] = []
         for bound in bindings {
-            fillers.append(try makePortFiller(bound.port, rule: bound.rule, width: bound.width, memory: memory[bound.port.name]))
+            let memory = lengths == nil ? memory[bound.port.name] : nil
+            fillers.append(try makePortFiller(bound.port, rule: bound.rule, width: bound.width, memory: memory))
         }
         var selection = ColumnSelection(schema: reader.schema, format: reader.format)
         var kept: [(position: Int, cast: String?)] = []
@@ -80,25 +98,37 @@ package final class TableBinder: InputBatches {
         self.reader = reader
         self.bindings = bindings
         self.fillers = fillers
-        self.batchRows = max(batchRows, 1)
+        self.batchRows = lengths?.windowRows ?? max(batchRows, 1)
     }
 
+    package var listAxes: (names: NameSet, isEmpty: Bool) { lengths?.plan.listAxes ?? ([], true) }
+
     package func next() throws(ColumnarError) -> InputBatch? {
-        for filler in fillers { filler.begin(rows: batchRows) }
+        for (filler, bound) in zip(fillers, bindings) { filler.begin(rows: bound.isOpen ? 0 : batchRows) }
+        lengths?.begin()
         var keptParts: [[Column]] = kept.map { _ in [] }
         let firstRow = reader.firstRowNumber + rowsGiven
         var filled = 0
         while filled < batchRows {
             if current == nil { current = try advance() }
             guard let current else { break }
-            let rows = position..<min(position + batchRows - filled, current.batch.rowCount)
+            var rows = position..<min(position + batchRows - filled, current.batch.rowCount)
+            if let lengths { rows = lengths.fitting(rows, current.lists, isEmpty: filled == 0) }
+            if rows.isEmpty { break }
             for (index, bound) in bindings.enumerated() {
-                do throws(ColumnarError) {
-                    try fillers[index].append(current.sources[index], rows: rows, place: place(bound))
-                } catch {
-                    throw withOtherGaps(error, at: index, in: rows)
+                var place = place(bound)
+                var taken = rows
+                if bound.isOpen, let lengths, let lists = current.lists[index] {
+                    try lengths.append(lists, rows: rows, input: places.firstIndex(of: index)!, place: place)
+                    place.starts = lists.starts
+                    taken = lists.starts[rows.lowerBound]..<lists.starts[rows.upperBound]
                 }
-                try spellings[index]?.look(current.sources[index], rows, file: reader.file)
+                do throws(ColumnarError) {
+                    try fillers[index].append(current.sources[index], rows: taken, place: place)
+                } catch {
+                    throw withOtherGaps(error, at: index, in: taken)
+                }
+                try spellings[index]?.look(current.sources[index], taken, file: reader.file)
             }
             for index in kept.indices { keptParts[index].append(current.kept[index].slice(rows)) }
             filled += rows.count
@@ -114,15 +144,20 @@ package final class TableBinder: InputBatches {
             return nil
         }
         rowsGiven += filled
+        var columns: [Column] = []
+        for parts in keptParts { columns.append(try Column.concatenating(parts, file: reader.file)) }
+        let keptRows = RecordBatch(columns: columns, rowCount: filled)
+        if let lengths {
+            let elements = places.map { place in place.map { fillers[$0].take(rowShape: bindings[$0].rowShape) } }
+            let groups = try lengths.groups(elements, rowCount: filled, firstRow: firstRow)
+            return InputBatch(groups, kept: keptRows, rowCount: filled, firstRow: firstRow)
+        }
         var tensors: NameMap<Tensor> = [:]
         for (index, bound) in bindings.enumerated() {
             let axes = bound.port.dimensions.count == 1 ? [] : bound.rowShape
             tensors[bound.port.name] = fillers[index].take(rowShape: axes)
         }
-        var columns: [Column] = []
-        for parts in keptParts { columns.append(try Column.concatenating(parts, file: reader.file)) }
-        return InputBatch(
-            tensors: tensors, kept: RecordBatch(columns: columns, rowCount: filled), rowCount: filled, firstRow: firstRow)
+        return InputBatch(tensors: tensors, kept: keptRows, rowCount: filled, firstRow: firstRow)
     }
 
     private func gapReason(_ index: Int) -> String? { fillers[index].refusesGaps ? fillers[index].gapReason : nil }
@@ -136,6 +171,8 @@ package final class TableBinder: InputBatches {
     /// The error of a missing value, with the other inputs that lack one from here on: one edit mends them all.
     private func withOtherGaps(_ error: ColumnarError, at failed: Int, in rows: Range<Int>) -> ColumnarError {
         guard case .badValue(let location, let reason) = error, current?.sources[failed].gap(in: rows) != nil, fillers[failed].refusesGaps else { return error }
+        // The rows of lists that tell their lengths are counted otherwise.
+        if bindings.contains(where: \.isOpen) { return error }
         var open = Set(bindings.indices.filter { $0 != failed && fillers[$0].refusesGaps && bindings[$0].rule.missing != .refused })
         var found: [(index: Int, text: String)] = []
         var check = spellings[failed]
@@ -160,16 +197,24 @@ package final class TableBinder: InputBatches {
     }
 
     /// The reader's next rows, decoded as far as the inputs need; empty batches are passed over.
-    private func advance() throws(ColumnarError) -> (batch: RecordBatch, sources: [PortSource], kept: [Column])? {
+    private func advance() throws(ColumnarError) -> Rows? {
         var next: RecordBatch?
         repeat { next = try read() } while next?.rowCount == 0
         guard let batch = next else { return nil }
         var all: [PortSource] = []
+        var lists: [ListRows?] = []
         for (index, bound) in bindings.enumerated() {
             if bound.isList {
-                all.append(try listSource(batch.columns[sources[index][0]], bound, gapReason(index)))
+                let rows = try listRows(batch.columns[sources[index][0]], bound)
+                var place = place(bound)
+                if bound.isOpen { place.starts = rows.starts }
+                let readable = try rows.elements.readable(
+                    for: bound.port, bound.rule, nullWords: reader.nullWords, gapReason: gapReason(index), place: place, valuesPerRow: bound.width)
+                all.append(.rows(readable, width: bound.width))
+                lists.append(rows)
                 continue
             }
+            lists.append(nil)
             var columns: [Column] = []
             for source in sources[index] {
                 columns.append(
@@ -184,7 +229,7 @@ package final class TableBinder: InputBatches {
             keptColumns.append(try kept.cast.map { format throws(ColumnarError) in try column.cast(to: format, file: reader.file) } ?? column)
         }
         position = 0
-        return (batch, all, keptColumns)
+        return (batch, all, lists, keptColumns)
     }
 
     /// An error at a column says which input wanted it.
@@ -206,14 +251,33 @@ package final class TableBinder: InputBatches {
         }
     }
 
-    /// The values of a column of lists, which must all be as long as the input is wide.
-    private func listSource(_ column: Column, _ bound: PortBinding, _ gapReason: String?) throws(ColumnarError) -> PortSource {
+    /// The lists of a column, which must all be of the input's shape unless they tell it themselves.
+    private func listRows(_ column: Column, _ bound: PortBinding) throws(ColumnarError) -> ListRows {
         let place = place(bound)
-        let (values, failure) = column.flattened(width: bound.width)
+        let (lists, failure) = try column.lists(file: reader.file)
         if let failure { throw place.error(row: failure.row, column: 0, failure.reason) }
-        guard let values else { throw place.error(row: 0, column: 0, "not a list") }
-        let readable = try values.readable(
-            for: bound.port, bound.rule, nullWords: reader.nullWords, gapReason: gapReason, place: place, valuesPerRow: bound.width)
-        return .rows(readable, width: bound.width)
+        guard let lists else { throw place.error(row: 0, column: 0, "not a list") }
+        if bound.isOpen { return lists }
+        let shape = lists.rank == 1 ? [bound.width] : bound.rowShape
+        if let row = (0..<column.count).first(where: { lists.extents($0) != shape[...] }) {
+            let own = lists.extents(row)
+            throw place.error(
+                row: row, column: 0,
+                lists.rank == 1 ? "the list has \(own.first ?? 0) elements, the input takes \(bound.width)" : "the lists are \(Shape(Array(own))), the input takes \(Shape(shape))")
+        }
+        return lists
+    }
+}
+
+extension InputRule {
+    /// Whether it says what becomes of rows of different lengths.
+    var tellsLengths: Bool { pad != nil || mask != nil || length != nil }
+}
+
+extension InputBatch {
+    /// Rows whose lengths decide which of them share a run.
+    init(_ groups: [RowGroup], kept: RecordBatch, rowCount: Int, firstRow: Int) {
+        let isOne = groups.count == 1 && zip(groups[0].rows, 0..<rowCount).allSatisfy(==)
+        self.init(tensors: isOne ? groups[0].tensors : [:], groups: groups, kept: kept, rowCount: rowCount, firstRow: firstRow)
     }
 }

@@ -78,6 +78,40 @@ extension Column {
             memory: memory)
     }
 
+    /// Lists of `lengths` elements each, which lie one list's behind the other's in `elements`.
+    init(name: String, lengths: [Int], of elements: Column) {
+        let memory = MemoryOwner()
+        memory.keep(elements.owner)
+        memory.keep(elements.field.owner)
+        let offsets = memory.allocate(Int64.self, count: lengths.count + 1)
+        offsets[0] = 0
+        for (index, length) in lengths.enumerated() { offsets[index + 1] = offsets[index] + Int64(length) }
+        let isLarge = offsets[lengths.count] > Int64(Int32.max)
+        var places = UnsafeRawPointer(offsets)
+        if !isLarge {
+            let small = memory.allocate(Int32.self, count: lengths.count + 1)
+            for index in 0...lengths.count { small[index] = Int32(offsets[index]) }
+            places = UnsafeRawPointer(small)
+        }
+        var child = elements.array
+        child.private_data = nil
+        child.release = { $0?.pointee.release = nil }
+        let childArray = memory.allocate(ArrowArray.self, count: 1)
+        childArray.initialize(to: child)
+        let children = memory.allocate(UnsafeMutablePointer<ArrowArray>?.self, count: 1)
+        children.initialize(to: childArray)
+        let buffers = memory.allocate(UnsafeRawPointer?.self, count: 2)
+        buffers.initialize(to: nil)
+        (buffers + 1).initialize(to: places)
+        var array = ArrowArray()
+        array.length = Int64(lengths.count)
+        array.n_buffers = 2
+        array.buffers = buffers
+        array.n_children = 1
+        array.children = children
+        self.init(field: Field(name: name, format: isLarge ? "+L" : "+l", listOf: elements.field), array: array, owner: memory)
+    }
+
     private init(name: String, format: String, count: Int, buffers: [UnsafeRawPointer?], memory: MemoryOwner, nullCount: Int = 0) {
         let pointers = memory.allocate(UnsafeRawPointer?.self, count: buffers.count)
         for (index, buffer) in buffers.enumerated() { (pointers + index).initialize(to: buffer) }

@@ -78,6 +78,24 @@ extension Field {
         self.init(name: name, type: ColumnType(format: format), isNullable: isNullable, schema: schema, owner: memory)
     }
 
+    /// Of lists, none of which is null.
+    init(name: String, format: String, listOf element: Field) {
+        let memory = MemoryOwner()
+        memory.keep(element.owner)
+        var child = borrowed(element.schema)
+        child.name = memory.cString("item")
+        let node = memory.allocate(ArrowSchema.self, count: 1)
+        node.initialize(to: child)
+        let children = memory.allocate(UnsafeMutablePointer<ArrowSchema>?.self, count: 1)
+        children.initialize(to: node)
+        var schema = ArrowSchema()
+        schema.format = memory.cString(format)
+        schema.name = memory.cString(name)
+        schema.n_children = 1
+        schema.children = children
+        self.init(name: name, type: ColumnType(format: format), isNullable: false, schema: schema, owner: memory)
+    }
+
     /// The field at `node`, whose memory `owner` keeps; `nil` where its name is not UTF-8.
     init?(_ node: ArrowSchema, owner: AnyObject) {
         guard let format = node.format else { return nil }

@@ -77,7 +77,7 @@ package enum ColumnType: Hashable, Sendable {
         case "g": self = .number(.float64)
         case "u", "U", "vu": self = .string
         case "z", "Z", "vz": self = .binary
-        case "+l", "+L", "+m": self = .list
+        case "+l", "+L", "+vl", "+vL", "+m": self = .list
         case "+s": self = .structure
         default:
             if format.hasPrefix("d:") {

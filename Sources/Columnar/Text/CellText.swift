@@ -136,6 +136,12 @@ struct CellText {
         let range: (Int) -> Range<Int>
         if format.hasPrefix("+w:"), let width = Int(format.dropFirst(3)) {
             range = { row in (offset + row) * width..<(offset + row + 1) * width }
+        } else if format == "+vL" {
+            let offsets = column.values(as: Int64.self), sizes = column.sizes(as: Int64.self)
+            range = { row in Int(offsets[row])..<Int(offsets[row] + sizes[row]) }
+        } else if format == "+vl" {
+            let offsets = column.values(as: Int32.self), sizes = column.sizes(as: Int32.self)
+            range = { row in Int(offsets[row])..<Int(offsets[row]) + Int(sizes[row]) }
         } else if format == "+L" {
             let offsets = column.values(as: Int64.self)
             range = { row in Int(offsets[row])..<Int(offsets[row + 1]) }

@@ -23,6 +23,7 @@ struct SchemaReader {
         }
         let inputs = (section.namedValues("inputs", what: "model inputs with their columns, like pixels: \"pixel_*\"") ?? [])
             .compactMap { input($0, section) }
+        PaddingReader.check(inputs, section)
         checkNoFeatures(label.map(\.names) ?? [], "label", inputs, section)
         checkNoFeatures(weight.map { [$0] } ?? [], "weight", inputs, section)
         if let weight, label?.names.containsName(weight) == true {
@@ -61,13 +62,14 @@ struct SchemaReader {
         guard case .mapping = entry.value.content else {
             return columns(entry.value, path, schema.reading).map { InputSchema(name: entry.key, columns: $0) }
         }
-        let keys = ["columns", "scale", "missing", "booleans", "times", "value", "batch_axis"]
-        guard let section = Section(entry.value, path, keys: keys, in: schema.reading) else { return nil }
+        let keys = ["columns", "scale", "missing", "booleans", "times"] + PaddingReader.keys
+        guard let section = Section(entry.value, path, keys: keys + ["value", "batch_axis"], in: schema.reading) else { return nil }
+        let padding = PaddingReader(section, input: entry.key)
         return InputSchema(
             name: entry.key, columns: section.node("columns").flatMap { columns($0, section.path(of: "columns"), schema.reading) },
-            scale: scale(section), missing: missing(section), booleans: booleans(section),
-            times: section.node("times").flatMap { schema.reading.choice($0, section.path(of: "times"), of: TimeSpelling.self) },
-            value: section.inputValue("value", without: ["columns", "scale", "missing", "booleans", "times"]), batchAxis: section.batchAxis)
+            scale: scale(section), missing: missing(section), pad: padding.pad, mask: padding.mask, length: padding.length,
+            booleans: booleans(section), times: section.node("times").flatMap { schema.reading.choice($0, section.path(of: "times"), of: TimeSpelling.self) },
+            value: section.inputValue("value", without: keys), batchAxis: section.batchAxis)
     }
 
     private func columns(_ node: Node, _ path: String, _ reading: Reading) -> ColumnSelector? {

@@ -73,9 +73,12 @@ package struct Admission: Sendable {
             // Of an input that states no shape, only that it has rows is known.
             let inner = row.dimensions.isEmpty ? [nil] : row.dimensions.enumerated().filter { $0.offset != row.axis }.map(\.element.extent)
             let first = row.dimensions.isEmpty ? nil : row.dimensions[row.axis].extent
+            let symbols = row.dimensions.isEmpty
+                ? [] : [row.dimensions[row.axis].symbol] + row.dimensions.enumerated().filter { $0.offset != row.axis }.map(\.element.symbol)
             return Input(
                 index: row.index,
-                port: InputPort(name: row.name, elementType: row.type, dimensions: [first] + inner, isUnranked: row.dimensions.isEmpty), axis: row.axis)
+                port: InputPort(name: row.name, elementType: row.type, dimensions: [first] + inner, symbols: symbols, isUnranked: row.dimensions.isEmpty),
+                axis: row.axis)
         }
         self.constants = constants
         self.outputs = landing
@@ -101,7 +104,7 @@ package struct Admission: Sendable {
                 what: "the pipeline names the model \(kind) '\(name)'; the model has \(names.isEmpty ? "none" : names)",
                 remedy: "Export the model with that \(kind), or change the pipeline.")
         }
-        return schema.inputs.compactMap { problem("input", $0.name, inputs) } + (mappings ?? []).compactMap { problem("output", $0.output, outputs) }
+        return schema.inputs.compactMap { problem("input", $0.name, inputs) } + schema.inputs.compactMap(\.mask).compactMap { problem("input", $0, inputs) } + (mappings ?? []).compactMap { problem("output", $0.output, outputs) }
     }
 
     /// Throws where the schema names an input that the model lacks.

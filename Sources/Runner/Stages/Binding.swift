@@ -29,6 +29,14 @@ extension Schema {
         case .text: rule.booleans = .text
         case nil: break
         }
+        switch input?.pad {
+        case .integer(let value): rule.pad = .integer(value)
+        case .number(let value): rule.pad = .number(value)
+        case .text(let text): rule.pad = .text(text)
+        case nil: break
+        }
+        rule.mask = input?.mask
+        rule.length = input?.length
         rule.times = (input?.times).flatMap { TimeText(rawValue: $0.rawValue) }
         return rule
     }

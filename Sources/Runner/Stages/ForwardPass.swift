@@ -41,10 +41,7 @@ struct ForwardPass {
         while let (batch, values) = try rows.next(interruption, &phases) {
             do throws(ColumnarError) {
                 try phases.time("write") { () throws(ColumnarError) in
-                    let outputs = try zip(names, values).map { name, value throws(ColumnarError) in
-                        (name: name, value: try Self.table(name, value))
-                    }
-                    try writer.write(kept: batch.kept, outputs: outputs, rowCount: batch.rowCount)
+                    try writer.write(kept: batch.kept, outputs: zip(names, values).map { (name: $0, value: $1) }, rowCount: batch.rowCount)
                 }
             } catch {
                 throw Failure(writing: error, file: data.path)
@@ -60,11 +57,6 @@ struct ForwardPass {
         result.files = [try phases.time("hash") { () throws(Failure) in try WrittenFiles.file(output, slot: "output") }]
     }
 
-    private static func table(_ name: String, _ value: EngineValue) throws(ColumnarError) -> OutputValue {
-        if let tensor = value.tensor { return .tensor(tensor) }
-        if let map = MapColumns(value) { return .labelled(keys: map.keys, values: map.values) }
-        throw .badRule("model output \"\(name)\" is neither a tensor nor a sequence of maps with the same keys: leave it out with forward.outputs")
-    }
 }
 
 /// What an attempt has written, with digests.

@@ -12,6 +12,7 @@ struct Rows {
     private let run: RowRun
     /// Nil where inputs have open axes behind the rows, whose extents only the columns tell, or where the rows are not the first axis everywhere.
     private let bound: BoundSession?
+    private let grouped: GroupedRows
     private let evidence: GatheredEvidence
     private let demandsEvidence: Bool
     private let file: String
@@ -38,6 +39,7 @@ struct Rows {
                 inputs: session.inputs, outputs: session.outputs, unranked: model.facts.unranked, schema: schema, mappings: stage.outputs)
         } catch { throw error.failure(at: input.path) }
         run = admission.run(on: session)
+        grouped = GroupedRows(outputs: admission.outputs.map { GroupedRows.Output(session.outputs[$0.index], axis: $0.axis) })
         let wanted = stage.wantedRows
         var memory: NameMap<TensorBuffer> = [:]
         let batchRows: Int
@@ -66,14 +68,16 @@ struct Rows {
             options.dialect = schema.textDialect
             batches = try openInputs(
                 path: input.path, options: options, ports: admission.inputs.map(\.port), rules: schema.inputRules(for: admission, model.facts),
-                schema: schema.tableRule, batchRows: batchRows, memory: memory, pinned: pinned)
+                schema: schema.tableRule, batchRows: batchRows, memory: memory, pinned: pinned,
+                lists: ListLimits(
+                    places: bound == nil && wanted == nil ? Self.batchPlaces : nil, mixesLengths: grouped.mayMixLengths(of: admission.inputs.map(\.port))))
         } catch {
             throw Failure(reading: error, file: input.path)
         }
     }
 
     /// The next rows and what the model makes of them, in the order of its outputs; nil after the last row.
-    func next(_ interruption: Interruption, _ phases: inout Phases) throws(Failure) -> (batch: InputBatch, outputs: [EngineValue])? {
+    func next(_ interruption: Interruption, _ phases: inout Phases) throws(Failure) -> (batch: InputBatch, outputs: [OutputValue])? {
         try interruption.check()
         let batch: InputBatch?
         do throws(ColumnarError) {
@@ -82,29 +86,44 @@ struct Rows {
             throw Failure(reading: error, file: file)
         }
         guard let batch else { return nil }
-        let outputs: [EngineValue]
-        do throws(EngineError) {
-            outputs = try phases.time("run") { () throws(EngineError) in try run(batch, interruption) }
-        } catch {
+        let runs = batch.groups.isEmpty ? [(rows: Array(0..<batch.rowCount), tensors: batch.tensors)] : batch.groups.map { ($0.rows, $0.tensors) }
+        var results: [[EngineValue]] = []
+        for (rows, tensors) in runs {
             try interruption.check()
-            if case .noBatchAxis = error, let refusal = contradiction(batch, nil, interruption) { throw refusal.failure(at: file) }
-            throw Failure(
-                .badInput, what: "rows \(batch.firstRow) to \(batch.firstRow + batch.rowCount - 1): \(error)", place: file,
-                remedy: "Look at those rows; if they are right, the model is not.")
+            do throws(EngineError) {
+                results.append(try phases.time("run") { () throws(EngineError) in try run(tensors, rows: rows.count, interruption) })
+            } catch {
+                try interruption.check()
+                if case .noBatchAxis = error, let refusal = contradiction(tensors, rows.count, nil, interruption) { throw refusal.failure(at: file) }
+                let numbers = (rows.min() ?? 0, rows.max() ?? 0)
+                let which = numbers.1 - numbers.0 == rows.count - 1 ? "rows" : "\(rows.count) of the rows"
+                throw Failure(
+                    .badInput, what: "\(which) \(batch.firstRow + numbers.0) to \(batch.firstRow + numbers.1): \(error)", place: file,
+                    remedy: "Look at those rows; if they are right, the model is not.")
+            }
+            if let refusal = contradiction(tensors, rows.count, results.last, interruption) { throw refusal.failure(at: file) }
         }
-        if let refusal = contradiction(batch, outputs, interruption) { throw refusal.failure(at: file) }
-        return (batch, outputs)
+        do throws(ColumnarError) {
+            if !batch.groups.isEmpty { return (batch, try grouped.merged(results, batch, listAxes: batches.listAxes.names)) }
+            var outputs: [OutputValue] = []
+            for (output, value) in zip(grouped.outputs, results[0]) { outputs.append(try OutputValue(output.name, value)) }
+            return (batch, outputs)
+        } catch {
+            throw Failure(writing: error, file: file)
+        }
     }
 
     /// What these rows show against the axes of `outputs`, which are nil where one of them did not come out. That an output has as many as there are
     /// rows says nothing: the model is run once more, on two and three of them, where its declaration says too little or another axis has as many.
-    private func contradiction(_ batch: InputBatch, _ outputs: [EngineValue]?, _ interruption: Interruption) -> AdmissionRefusal? {
-        guard !evidence.hasShown(admission.outputs), batch.rowCount > 0 else { return nil }
+    private func contradiction(
+        _ tensors: NameMap<Tensor>, _ rows: Int, _ outputs: [EngineValue]?, _ interruption: Interruption
+    ) -> AdmissionRefusal? {
+        guard !evidence.hasShown(admission.outputs), rows > 0 else { return nil }
         let isClear = admission.fixedRows != nil || admission.outputs.allSatisfy(\.isSettled) && !demandsEvidence
-        if isClear, let outputs, !outputs.contains(where: { $0.tensor?.shape.dimensions.dropFirst().contains(batch.rowCount) ?? false }) { return nil }
+        if isClear, let outputs, !outputs.contains(where: { $0.tensor?.shape.dimensions.dropFirst().contains(rows) ?? false }) { return nil }
         let problems: [AdmissionProblem]
         do throws(EngineError) {
-            problems = try RowEvidence(admission: admission, run: run).find(batch.tensors, cancellation: interruption.engine).problems
+            problems = try RowEvidence(admission: admission, run: run).find(tensors, cancellation: interruption.engine).problems
         } catch {
             // A model that runs on no other number of rows shows nothing.
             problems = []
@@ -113,13 +132,16 @@ struct Rows {
         return problems.isEmpty ? nil : AdmissionRefusal(problems: problems)
     }
 
-    private func run(_ batch: InputBatch, _ interruption: Interruption) throws(EngineError) -> [EngineValue] {
-        guard let bound else { return try run.run(batch.tensors, rows: batch.rowCount, cancellation: interruption.engine) }
+    private func run(_ tensors: NameMap<Tensor>, rows: Int, _ interruption: Interruption) throws(EngineError) -> [EngineValue] {
+        guard let bound else { return try run.run(tensors, rows: rows, cancellation: interruption.engine) }
         for (position, input) in bound.plan.inputs.enumerated() where input.elementType == .string {
-            bound.setStrings(batch.tensors[input.name]?.strings ?? [], position)
+            bound.setStrings(tensors[input.name]?.strings ?? [], position)
         }
-        return try bound.run(rows: batch.rowCount, cancellation: interruption.engine)
+        return try bound.run(rows: rows, cancellation: interruption.engine)
     }
+
+    /// The most places along open axes in one run: 16 rows of 512 tokens. What a model keeps of each may be a thousand times as much.
+    private static let batchPlaces = 8192
 
     /// About half a mebibyte of input a batch: with what the model makes of it it stays in the caches, and it amortizes the calls. Rows that are
     /// large go together as far as 4 MiB reach, up to 32. A small file is not given room for more rows than it can well have, since touching

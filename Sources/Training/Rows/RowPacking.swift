@@ -114,7 +114,7 @@ struct RowPacking {
             if (file.format ?? TableFormat(fileName: file.path))?.isArrays ?? false {
                 return try ArrayBinder(
                     path: file.path, format: file.format, ports: ports, rules: rules,
-                    schema: TableSchemaRule(key: data.key, label: labels.first, keep: Array(others)), batchRows: batchRows)
+                    schema: TableSchemaRule(key: data.key, label: labels.first, keep: Array(others)), batchRows: batchRows, lists: Self.lists)
             }
             let reader = try TableReader(path: file.path, format: file.format, options: options)
             // Kept columns say here only what no feature is; a labelled file need not have them.
@@ -122,14 +122,18 @@ struct RowPacking {
             return try TableBinder(
                 reader: reader, ports: ports, rules: rules,
                 schema: TableSchemaRule(key: data.key, label: labels.first, keep: Array(others) + kept, types: data.types),
-                batchRows: batchRows, pinned: pinned)
+                batchRows: batchRows, pinned: pinned, lists: Self.lists)
         } catch { throw Self.worded(error, file: file.path) }
     }
+
+    /// A batch of features has as many rows as that of the labels.
+    private static let lists = ListLimits(mixesLengths: false, isWindowed: false)
 
     private mutating func append(
         _ batch: InputBatch, _ labelled: TargetColumns.Batch, except superseded: [Int], _ file: LabelledData.File
     ) throws(TrainingError) {
         var inputs: [Tensor] = []
+        if batch.groups.count > 1 { throw Self.unequal(file.path) }
         for port in ports {
             guard let tensor = batch.tensors[port.name] else {
                 throw .badModel(reason: "model input '\(port.name)' gets no rows", remedy: "say in schema.inputs which columns it takes")
@@ -167,6 +171,7 @@ struct RowPacking {
         if let writers {
             for (field, tensor) in zip(writers.layout.fields, inputs + [label].compactMap(\.self))
             where Array(tensor.shape.dimensions.dropFirst()) != field.rowShape {
+                if data.inputs.values.contains(where: { $0.pad != nil }) { throw Self.unequal(file.path) }
                 throw .badLabels(
                     file: file.path, reason: "rows of '\(field.name)' are \(Shape(Array(tensor.shape.dimensions.dropFirst()))) here and \(Shape(field.rowShape)) before",
                     remedy: "give all labelled files the same columns")
@@ -230,6 +235,12 @@ struct RowPacking {
                 reason: "the weights of the \(facts.trainingWeight == 0 ? "training" : "validation") rows are all 0",
                 remedy: "give some rows a weight above 0")
         }
+    }
+
+    private static func unequal(_ file: String) -> TrainingError {
+        .badLabels(
+            file: file, reason: "its rows have lists of different lengths, and all rows that are learned from have one length",
+            remedy: "give the inputs with `pad` a `length` too (schema.inputs.NAME.length), to which shorter rows are filled up")
     }
 
     private static func worded(_ error: ColumnarError, file: String) -> TrainingError {

@@ -50,12 +50,14 @@ extension Model {
                     reason: "model input '\(value.name)' is \(value.type?.description ?? "of no stated type"), which rows of a table cannot fill",
                     remedy: "export the model with the batch as its inputs' first axis")
             }
-            return InputPort(name: value.name, elementType: type, dimensions: dimensions.map(\.value))
+            return InputPort(
+                name: value.name, elementType: type, dimensions: dimensions.map(\.value),
+                symbols: dimensions.map { if case .symbolic(let name) = $0 { name } else { nil } })
         }
     }
 }
 
 extension InputPort {
     /// Rows are packed one by one, whatever batch the model takes.
-    var withOpenBatch: InputPort { InputPort(name: name, elementType: elementType, dimensions: [nil] + dimensions.dropFirst()) }
+    var withOpenBatch: InputPort { InputPort(name: name, elementType: elementType, dimensions: [nil] + dimensions.dropFirst(), symbols: symbols) }
 }
