@@ -50,8 +50,6 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> BlockFeed::Next(bool *last) {
     if (!started_ && end_ > 0) {
       started_ = true;
       const uint8_t *head = buffer_->data();
-      if (end_ >= 2 && ((head[0] == 0xff && head[1] == 0xfe) || (head[0] == 0xfe && head[1] == 0xff)))
-        return arrow::Status::Invalid("UTF-16 text: convert it to UTF-8");
       if (std::memchr(head, 0, static_cast<size_t>(std::min<int64_t>(end_, 4096))) != nullptr)
         return arrow::Status::Invalid("zero bytes: this is not UTF-8 text");
       if (end_ >= 3 && head[0] == 0xef && head[1] == 0xbb && head[2] == 0xbf) {
@@ -90,14 +88,13 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> BlockFeed::Next(bool *last) {
 TextSource::TextSource(const CArrowReadOptions &options, char point)
     : rules_{point, NullWords(NullWordsOf(options.null_words, options.null_word_count)), false},
       strict_rules_{point, rules_.null_words, true},
-      compression_(options.compression),
-      block_bytes_(options.block_bytes),
-      row_bytes_limit_(options.row_bytes_limit) {}
+      options_(options) {}
 
 arrow::Status TextSource::Open(const std::shared_ptr<DescriptorFile> &file) {
   file_ = file;
   ARROW_RETURN_NOT_OK(Rewind());
   if (has_rows()) ARROW_RETURN_NOT_OK(Observe());
+  has_no_rows_ = !has_rows();
   is_surveyed_ = is_at_end();
   Found();
   return arrow::Status::OK();
@@ -147,10 +144,10 @@ arrow::Status TextSource::Flawed(Flaw flaw, const std::string &flawed, size_t se
 
 arrow::Status TextSource::Rewind() {
   ARROW_RETURN_NOT_OK(file_->Seek(0));
-  ARROW_ASSIGN_OR_RAISE(auto stream, TextStream(file_, compression_));
+  ARROW_ASSIGN_OR_RAISE(auto stream, TextStream(options_, file_));
   ARROW_ASSIGN_OR_RAISE(const int64_t size, file_->GetSize());
-  feed_ = std::make_unique<BlockFeed>(std::move(stream), MakeChunker(), block_bytes_, row_bytes_limit_,
-                                      compression_ == CARROW_UNCOMPRESSED ? size : 0);
+  feed_ = std::make_unique<BlockFeed>(std::move(stream), MakeChunker(), options_.block_bytes, options_.row_bytes_limit,
+                                      options_.compression == CARROW_UNCOMPRESSED ? size : 0);
   last_ = false;
   return Begin();
 }

@@ -36,6 +36,7 @@ class TextSource : public Source {
   arrow::Status Open(const std::shared_ptr<DescriptorFile> &file);
   std::shared_ptr<arrow::Schema> schema() const final { return schema_; }
   bool is_surveyed() const final { return is_surveyed_; }
+  bool HasNoRows() const final { return has_no_rows_; }
   arrow::Status Survey() final;
   arrow::Status Select(const std::vector<int> &columns, const std::vector<Wanted> &wanted) final;
 
@@ -75,11 +76,11 @@ class TextSource : public Source {
   arrow::Status Rewind();
   void Found();
 
-  const int32_t compression_;
-  const int64_t block_bytes_, row_bytes_limit_;
+  /// Of its pointers none is used after the constructor.
+  const CArrowReadOptions options_;
   std::shared_ptr<DescriptorFile> file_;
   std::shared_ptr<arrow::Schema> file_schema_;
-  bool is_surveyed_ = false, is_prepared_ = false;
+  bool is_surveyed_ = false, is_prepared_ = false, has_no_rows_ = false;
 };
 
 }  // namespace carrow

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "BlockFeed.h"
+#include "CsvChecks.h"
 
 namespace carrow {
 namespace {
@@ -14,11 +15,19 @@ namespace csv = arrow::csv;
 
 class CsvSource final : public TextSource {
  public:
-  explicit CsvSource(const CArrowReadOptions &options) : TextSource(options, options.decimal_point), has_header_(options.has_header) {
+  explicit CsvSource(const CArrowReadOptions &options)
+      : TextSource(options, options.decimal_point),
+        has_header_(options.has_header),
+        is_header_sure_(options.is_header_sure),
+        escape_(options.escape) {
+    header_null_words_ = NullWordsOf(options.null_words, options.null_word_count);
     parse_.delimiter = options.delimiter;
     parse_.quoting = options.quote != 0;
     parse_.quote_char = options.quote != 0 ? options.quote : '"';
-    parse_.newlines_in_values = options.quote != 0;
+    // With quotes, `TextStream` has already written an escaped quote as a doubled one.
+    parse_.escaping = options.quote == 0 && options.escape != 0;
+    if (parse_.escaping) parse_.escape_char = options.escape;
+    parse_.newlines_in_values = options.quote != 0 || parse_.escaping;
     if (options.column_names != nullptr)
       given_names_.assign(options.column_names, options.column_names + options.column_name_count);
   }
@@ -135,7 +144,18 @@ class CsvSource final : public TextSource {
     ends_in_return_ = !rest_.empty() && rest_.back() == '\r';
     // The other half of a line end is no blank line.
     if (ended_in_return && !rest_.empty() && rest_.front() == '\n') rest_.remove_prefix(1);
-    return arrow::Status::OK();
+    return parse_.quoting ? CheckQuotes() : arrow::Status::OK();
+  }
+
+  /// Text after a closing quote belongs to no rule of CSV: most often a quote inside the cell was escaped.
+  arrow::Status CheckQuotes() {
+    const size_t at = FindTextAfterQuote(rest_, parse_.quote_char, parse_.delimiter);
+    if (at == std::string_view::npos) return arrow::Status::OK();
+    place.row = next_row_ + RowsBefore(rest_, at, parse_.quote_char, parse_.delimiter);
+    const char *remedy = escape_ != 0 ? "write a quote inside a cell after schema.dialect.escape, or double it"
+                                      : "where quotes inside cells are written \\\", as Spark does, set schema.dialect.escape to \"\\\\\"; "
+                                        "otherwise double them";
+    return arrow::Status::Invalid("a quoted cell goes on after its closing quote: ", remedy);
   }
 
   arrow::Status ReadNames(std::vector<std::string> *names) {
@@ -151,6 +171,12 @@ class CsvSource final : public TextSource {
                                    : "f" + std::to_string(names->size()));
       return arrow::Status::OK();
     }));
+    if (has_header_ && !is_header_sure_ && IsRowOfNumbers(*names, header_null_words_, rules_.point)) {
+      place.row = 1;
+      return arrow::Status::Invalid(
+          "its first row holds nothing but numbers: say whether it is a header, with schema.dialect.header: true, or data, with header: false "
+          "or the names of the columns");
+    }
     if (!given_names_.empty()) {
       place.row = 1;
       if (given_names_.size() != names->size())
@@ -189,7 +215,9 @@ class CsvSource final : public TextSource {
     }
   }
 
-  const bool has_header_;
+  const bool has_header_, is_header_sure_;
+  const char escape_;
+  std::vector<std::string> header_null_words_;
   std::vector<std::string> given_names_;
   csv::ParseOptions parse_ = csv::ParseOptions::Defaults();
   std::string_view rest_;

@@ -1,5 +1,3 @@
-#include <arrow/io/compressed.h>
-#include <arrow/util/compression.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -163,29 +161,6 @@ arrow::Status DescriptorSink::WriteOut(const uint8_t *data, int64_t count) {
     count -= step;
   }
   return arrow::Status::OK();
-}
-
-arrow::Result<std::shared_ptr<arrow::io::InputStream>> TextStream(const std::shared_ptr<DescriptorFile> &file,
-                                                                  int32_t compression) {
-  uint8_t head[8] = {0};
-  ARROW_ASSIGN_OR_RAISE(const int64_t count, file->ReadAt(0, sizeof head, head));
-  const auto begins = [&](const char *magic, int64_t size) { return count >= size && std::memcmp(head, magic, size) == 0; };
-  if (count == 0) return arrow::Status::Invalid("the file is empty");
-  const bool gzip = begins("\x1f\x8b", 2), zstd = begins("\x28\xb5\x2f\xfd", 4);
-  if (compression == CARROW_GZIP && !gzip) return arrow::Status::Invalid("not gzip, although its name says so");
-  if (compression == CARROW_ZSTD && !zstd && !begins("\x2a\x4d\x18", 3) && (head[0] & 0xf0) != 0x50)
-    return arrow::Status::Invalid("not zstd, although its name says so");
-  if (compression == CARROW_UNCOMPRESSED) {
-    if (gzip) return arrow::Status::Invalid("gzip data in a file whose name does not end in .gz");
-    if (zstd) return arrow::Status::Invalid("zstd data in a file whose name does not end in .zst");
-    if (begins("PAR1", 4)) return arrow::Status::Invalid("a Parquet file under a name for text");
-    if (begins("ARROW1", 6)) return arrow::Status::Invalid("an Arrow file under a name for text");
-    return file;
-  }
-  ARROW_ASSIGN_OR_RAISE(auto codec, arrow::util::Codec::Create(compression == CARROW_GZIP ? arrow::Compression::GZIP
-                                                                                          : arrow::Compression::ZSTD));
-  ARROW_ASSIGN_OR_RAISE(auto stream, arrow::io::CompressedInputStream::Make(codec.get(), file));
-  return stream;
 }
 
 }  // namespace carrow

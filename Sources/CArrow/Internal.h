@@ -134,13 +134,15 @@ class Source {
   virtual arrow::Status Survey() { return arrow::Status::OK(); }
   /// Null at the end.
   virtual arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next() = 0;
+  /// Returns whether it is known from the start that there are no rows.
+  virtual bool HasNoRows() const { return false; }
 
   Place place;
 };
 
-/// What text formats read: plain bytes, or what gzip or zstd unpack to.
-arrow::Result<std::shared_ptr<arrow::io::InputStream>> TextStream(const std::shared_ptr<DescriptorFile> &file,
-                                                                  int32_t compression);
+/// What text formats read: the file's text as UTF-8, unpacked, decoded from its encoding, and with escaped quotes of CSV doubled.
+arrow::Result<std::shared_ptr<arrow::io::InputStream>> TextStream(const CArrowReadOptions &options,
+                                                                  const std::shared_ptr<DescriptorFile> &file);
 
 arrow::Result<std::unique_ptr<Source>> OpenCsv(const CArrowReadOptions &options, const std::shared_ptr<DescriptorFile> &file,
                                                Place *place);

@@ -57,8 +57,15 @@ class IpcSource final : public Source {
     options_.use_threads = false;
     ARROW_RETURN_NOT_OK(Reopen());
     file_schema_ = schema_;
+    if (!is_stream_) {
+      ARROW_ASSIGN_OR_RAISE(const int64_t rows, reader_->CountRows());
+      has_no_rows_ = rows == 0;
+    }
     return arrow::Status::OK();
   }
+
+  /// A stream tells its rows only by being read.
+  bool HasNoRows() const override { return has_no_rows_; }
 
   std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
 
@@ -115,7 +122,7 @@ class IpcSource final : public Source {
   }
 
   std::shared_ptr<DescriptorFile> file_;
-  bool is_stream_ = false;
+  bool is_stream_ = false, has_no_rows_ = false;
   arrow::ipc::IpcReadOptions options_;
   std::shared_ptr<arrow::ipc::RecordBatchStreamReader> stream_;
   std::shared_ptr<arrow::ipc::RecordBatchFileReader> reader_;

@@ -4,6 +4,8 @@
 
 namespace carrow {
 
+constexpr size_t kMostMembers = 1000;
+
 bool JsonShape::Note(JsonScanner *scanner, const JsonToken &token) {
   switch (token.kind) {
     case JsonKind::kNull: return true;
@@ -13,28 +15,38 @@ bool JsonShape::Note(JsonScanner *scanner, const JsonToken &token) {
     case JsonKind::kArray: {
       kinds_ |= kLists;
       if (!element_) element_ = std::make_unique<JsonShape>();
+      if (!scanner->Enter()) return false;
       bool has_more = false;
       for (bool is_first = true;; is_first = false) {
         if (!scanner->Element(']', is_first, &has_more)) return false;
-        if (!has_more) return true;
+        if (!has_more) break;
         JsonToken inner;
         if (!scanner->Next(&inner) || !element_->Note(scanner, inner)) return false;
       }
+      scanner->Leave();
+      return true;
     }
     case JsonKind::kObject: {
       kinds_ |= kObjects;
+      if (!scanner->Enter()) return false;
       bool has_more = false;
       for (bool is_first = true;; is_first = false) {
         if (!scanner->Element('}', is_first, &has_more)) return false;
-        if (!has_more) return true;
+        if (!has_more) break;
         std::string_view key;
         if (!scanner->Key(&key)) return false;
         size_t at = 0;
         while (at < members_.size() && members_[at].first != key) ++at;
+        if (at == kMostMembers) {
+          scanner->failure = "more than 1,000 keys in an object inside of another";
+          return false;
+        }
         if (at == members_.size()) members_.emplace_back(std::string(key), JsonShape());
         JsonToken inner;
         if (!scanner->Next(&inner) || !members_[at].second.Note(scanner, inner)) return false;
       }
+      scanner->Leave();
+      return true;
     }
   }
   return true;
@@ -56,7 +68,7 @@ class ScalarColumn final : public JsonColumn {
  public:
   ScalarColumn(std::unique_ptr<TextColumn> values, bool keeps_kinds) : values_(std::move(values)), keeps_kinds_(keeps_kinds) {}
 
-  arrow::Result<Flaw> Take(JsonScanner *scanner, const JsonToken &token) override {
+  arrow::Result<Flaw> Take(JsonScanner *, const JsonToken &token) override {
     switch (token.kind) {
       case JsonKind::kNull:
         ARROW_RETURN_NOT_OK(values_->TakeNull());

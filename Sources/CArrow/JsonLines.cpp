@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 #include <unordered_map>
 
@@ -10,7 +11,7 @@ namespace {
 /// A file with more keys than this is no table.
 constexpr size_t kMostKeys = 100'000;
 
-/// The lines of a block that are not blank, in order.
+/// The lines of a block that are not blank, in order. A line may have several objects, as where lines end in a carriage return alone.
 class Lines {
  public:
   explicit Lines(const arrow::Buffer &block)
@@ -42,7 +43,10 @@ class JsonLinesSource final : public TextSource {
     Lines lines(*block_);
     std::string_view line;
     int64_t rows = 0;
-    for (; lines.Next(&line); ++rows) ARROW_RETURN_NOT_OK(TakeLine(line, rows));
+    while (lines.Next(&line)) {
+      JsonScanner scanner(line);
+      while (!scanner.AtEnd()) ARROW_RETURN_NOT_OK(TakeObject(&scanner, rows++));
+    }
     block_.reset();
     rows_before_ += rows;
     arrow::ArrayVector arrays;
@@ -53,6 +57,32 @@ class JsonLinesSource final : public TextSource {
     return arrow::RecordBatch::Make(schema_, rows, std::move(arrays));
   }
 
+  /// A document of columns: {"a":{"0":1,"1":2},"b":{"0":3,"1":4}}, as pandas' to_json() writes it, or its "split" and "table" forms.
+  arrow::Status RefuseDocument() {
+    const auto fields = Fields();
+    if (observed_rows_ != 1 || !is_surveyed() || fields.empty()) return arrow::Status::OK();
+    const auto has = [&](const char *name) {
+      return std::any_of(fields.begin(), fields.end(), [&](const auto &field) { return field->name() == name; });
+    };
+    bool is_document = (has("data") && has("columns") && has("index")) || (has("data") && has("schema") && fields.size() == 2);
+    if (!is_document) {
+      is_document = std::all_of(fields.begin(), fields.end(), [&](const auto &field) {
+        if (field->type()->id() != arrow::Type::STRUCT || field->type()->num_fields() != fields[0]->type()->num_fields()) return false;
+        // Keys that are not the numbers of rows may be those of a nested value.
+        for (int i = 0; i < field->type()->num_fields(); ++i) {
+          const std::string &key = field->type()->field(i)->name();
+          if (key != fields[0]->type()->field(i)->name() || key.empty()) return false;
+          if (key.find_first_not_of("0123456789") != std::string::npos) return false;
+        }
+        return field->type()->num_fields() > 0;
+      });
+    }
+    if (!is_document) return arrow::Status::OK();
+    place.row = 1;
+    return arrow::Status::Invalid(
+        "one JSON object of whole columns: write one object a line, as pandas does with to_json(orient=\"records\", lines=True)");
+  }
+
  protected:
   std::unique_ptr<arrow::Chunker> MakeChunker() const override {
     return std::make_unique<arrow::Chunker>(arrow::MakeNewlineBoundaryFinder());
@@ -61,7 +91,8 @@ class JsonLinesSource final : public TextSource {
   arrow::Status Begin() override {
     rows_before_ = 0;
     ARROW_RETURN_NOT_OK(Refill());
-    return block_ ? arrow::Status::OK() : arrow::Status::Invalid("no rows");
+    // Spark writes a part without rows as a file without bytes.
+    return block_ ? RefuseArray() : arrow::Status::OK();
   }
 
   arrow::Status Advance() override {
@@ -76,10 +107,10 @@ class JsonLinesSource final : public TextSource {
     Lines lines(*block_);
     std::string_view line;
     while (lines.Next(&line)) {
-      const int64_t row = ++observed_rows_;
       JsonScanner scanner(line);
-      if (!NoteLine(&scanner, row)) {
-        place.row = row;
+      while (!scanner.AtEnd()) {
+        if (NoteObject(&scanner, ++observed_rows_)) continue;
+        place.row = observed_rows_;
         return arrow::Status::Invalid(scanner.failure);
       }
     }
@@ -131,13 +162,13 @@ class JsonLinesSource final : public TextSource {
     WantedKey *key;
   };
 
-  bool NoteLine(JsonScanner *scanner, int64_t row) {
+  bool NoteObject(JsonScanner *scanner, int64_t row) {
     if (!scanner->Open()) return false;
     bool has_more = false;
     size_t next = 0;
     for (bool is_first = true;; is_first = false) {
       if (!scanner->Element('}', is_first, &has_more)) return false;
-      if (!has_more) break;
+      if (!has_more) return true;
       std::string_view key;
       if (!scanner->Key(&key)) return false;
       size_t at = next;
@@ -153,7 +184,7 @@ class JsonLinesSource final : public TextSource {
         at = found->second;
       }
       if (keys_[at].last_row == row) {
-        scanner->failure = "a key stands twice in the line";
+        scanner->failure = "a key stands twice in an object";
         return false;
       }
       keys_[at].last_row = row;
@@ -161,13 +192,10 @@ class JsonLinesSource final : public TextSource {
       JsonToken token;
       if (!scanner->Next(&token) || !keys_[at].shape.Note(scanner, token)) return false;
     }
-    if (scanner->AtEnd()) return true;
-    scanner->failure = "something follows the line's object";
-    return false;
   }
 
-  arrow::Status TakeLine(std::string_view line, int64_t row) {
-    JsonScanner scanner(line);
+  arrow::Status TakeObject(JsonScanner *reader, int64_t row) {
+    JsonScanner &scanner = *reader;
     bool has_more = scanner.Open();
     size_t place_in_line = 0, taken = 0;
     for (bool is_first = true; scanner.failure == nullptr; is_first = false) {
@@ -182,7 +210,7 @@ class JsonLinesSource final : public TextSource {
         continue;
       }
       if (key->last_row == row) {
-        scanner.failure = "a key stands twice in the line";
+        scanner.failure = "a key stands twice in an object";
         break;
       }
       key->last_row = row;
@@ -199,7 +227,6 @@ class JsonLinesSource final : public TextSource {
         }
       }
     }
-    if (scanner.failure == nullptr && !scanner.AtEnd()) scanner.failure = "something follows the line's object";
     if (scanner.failure != nullptr) {
       place.row = rows_before_ + row + 1;
       return arrow::Status::Invalid(scanner.failure);
@@ -221,6 +248,16 @@ class JsonLinesSource final : public TextSource {
       expected_[place_in_line] = {std::string(name), key};
     }
     return key;
+  }
+
+  /// A document of one array, as `JSON.stringify(rows)` and pandas' to_json(orient="records") write it.
+  arrow::Status RefuseArray() {
+    const std::string_view text(reinterpret_cast<const char *>(block_->data()), static_cast<size_t>(block_->size()));
+    const size_t at = text.find_first_not_of(" \t\r\n");
+    if (at == std::string_view::npos || text[at] != '[') return arrow::Status::OK();
+    place.row = 1;
+    return arrow::Status::Invalid(
+        "a JSON array: write one object a line, as pandas does with orient=\"records\", lines=True and jq with -c '.[]'");
   }
 
   /// The next block that is not blank, or none at the end.
@@ -253,7 +290,8 @@ class JsonLinesSource final : public TextSource {
 arrow::Result<std::unique_ptr<Source>> OpenJsonLines(const CArrowReadOptions &options,
                                                      const std::shared_ptr<DescriptorFile> &file, Place *place) {
   auto source = std::make_unique<JsonLinesSource>(options);
-  const auto status = source->Open(file);
+  auto status = source->Open(file);
+  if (status.ok()) status = source->RefuseDocument();
   *place = source->place;
   ARROW_RETURN_NOT_OK(status);
   return source;

@@ -212,9 +212,13 @@ bool JsonScanner::Key(std::string_view *key) {
   return true;
 }
 
+bool JsonScanner::Enter() {
+  return ++depth_ <= kDeepest || Fail("lists or objects in each other more than 128 deep");
+}
+
 bool JsonScanner::Skip(const JsonToken &token) {
   if (token.kind != JsonKind::kArray && token.kind != JsonKind::kObject) return true;
-  if (++depth_ > kDeepest) return Fail("lists or objects in each other more than 128 deep");
+  if (!Enter()) return false;
   const bool is_object = token.kind == JsonKind::kObject;
   bool has_more = false;
   for (bool is_first = true;; is_first = false) {
@@ -224,7 +228,7 @@ bool JsonScanner::Skip(const JsonToken &token) {
     JsonToken inner;
     if ((is_object && !Key(&key)) || !Next(&inner) || !Skip(inner)) return false;
   }
-  --depth_;
+  Leave();
   return true;
 }
 

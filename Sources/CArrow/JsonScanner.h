@@ -29,6 +29,9 @@ class JsonScanner {
   bool Key(std::string_view *key);
   /// Passes over what is behind `token`'s bracket, down to the closing one.
   bool Skip(const JsonToken &token);
+  /// Goes a list or an object deeper, as far as that is allowed.
+  bool Enter();
+  void Leave() { --depth_; }
   /// Whether nothing but blanks follows.
   bool AtEnd();
   /// Expects the bracket of the object that a line must be.

@@ -75,6 +75,8 @@ class ParquetSource final : public Source {
 
   std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
 
+  bool HasNoRows() const override { return reader_->parquet_reader()->metadata()->num_rows() == 0; }
+
   arrow::Status Select(const std::vector<int> &columns, const std::vector<Wanted> &) override {
     columns_ = columns;
     arrow::FieldVector fields;

@@ -112,6 +112,8 @@ int32_t carrow_reader_next(CArrowReader *reader, struct ArrowArray *batch, CArro
   return result != 0 ? -1 : ended ? 0 : 1;
 }
 
+bool carrow_reader_has_no_rows(const CArrowReader *reader) { return reader->source->HasNoRows(); }
+
 void carrow_reader_close(CArrowReader *reader) {
   try {
     delete reader;

@@ -122,7 +122,7 @@ class StringTextColumn final : public TextColumn {
         --taken;
         return Stop();
       }
-      ARROW_RETURN_NOT_OK(builder_.ReserveData(size));
+      if (builder_.value_data_capacity() - builder_.value_data_length() < size) ARROW_RETURN_NOT_OK(builder_.ReserveData(size));
       builder_.UnsafeAppend(text);
       return arrow::Status::OK();
     });

@@ -9,7 +9,8 @@
 ///   labelled: spool/digits/labelled   # with an optimize stage, and only then; every table format
 ///   data:
 ///     path: spool/digits/data
-///     include: ["*.csv", "*.parquet"] # file names; with a / in it, relative paths. Models: ["*.onnx"]; data: every table format
+///     include: ["*.csv", "*.parquet"] # file names; with a / in it, relative paths. `all`: every format
+///                                     # under all its names, in any case. Left out: *.onnx; csv, jsonl (.gz, .zst), parquet, arrow, npy, npz
 ///     watch: auto                     # auto | inotify | poll
 /// order: models                       # what data waits for: the models before it; strict: the labels before it too, until they are decided
 /// settle: { quiet: 2s, give_up: 10m } # durations: 500ms, 2s, 10m, 1h, 1h30m, 1d
@@ -138,11 +139,14 @@ package struct SpoolEntry: Sendable, Equatable {
     package let path: String
     /// Shell patterns; one with a `/` is for the path below the spool, one without for the file's name.
     package let include: [String]
+    /// Whether the suffix of a name may have any case: where the pipeline gives patterns. What it takes without any stays what it was.
+    package let ignoresSuffixCase: Bool
     package let watch: WatchMode
 
-    package init(path: String, include: [String], watch: WatchMode = .auto) {
+    package init(path: String, include: [String], ignoresSuffixCase: Bool = false, watch: WatchMode = .auto) {
         self.path = path
         self.include = include
+        self.ignoresSuffixCase = ignoresSuffixCase
         self.watch = watch
     }
 }

@@ -54,8 +54,8 @@ package enum PipelineTemplate {
         var lines: [Line] = []
         lines.append(Line("name: \(yaml(name))"))
         lines.append(Line("spool:", "files dropped here are taken once they are complete"))
-        lines.append(Line("  models: spool/\(name)/models", "*.onnx"))
-        lines.append(Line("  data: spool/\(name)/data", "csv, jsonl (also .gz, .zst), parquet, arrow, npy, npz"))
+        lines.append(Line("  models: { path: spool/\(name)/models, include: all }", "*.onnx, in any case"))
+        lines.append(Line("  data: { path: spool/\(name)/data, include: all }", "csv, tsv, json, jsonl, ndjson (also .gz, .zst), parquet, pq, arrow, feather, ipc, npy, npz"))
         lines += schema(inputs, guess)
         lines.append(Line("stages:"))
         lines.append(Line("  - deserialize: {}", "parse, check, refuse what is unsafe"))

@@ -123,8 +123,11 @@ struct CanonicalForm {
         let standard = Dialect()
         if dialect.delimiter != standard.delimiter { add("schema.dialect.delimiter", [String(dialect.delimiter)]) }
         if dialect.quote != standard.quote { add("schema.dialect.quote", [dialect.quote.map { String($0) } ?? "none"]) }
+        if let escape = dialect.escape { add("schema.dialect.escape", [String(escape)]) }
+        if dialect.encoding != standard.encoding { add("schema.dialect.encoding", [dialect.encoding.rawValue]) }
         switch dialect.header {
-        case .present: break
+        // What is read is the same; the one only takes files that the other refuses.
+        case .likely, .present: break
         case .absent(names: nil): add("schema.dialect.header", ["absent"])
         case .absent(let names?): add("schema.dialect.header", ["names"] + names)
         }

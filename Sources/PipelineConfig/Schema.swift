@@ -143,6 +143,9 @@ package enum ColumnType: String, Sendable, Equatable, Codable, CaseIterable {
 /// How CSV is read; what is written is always RFC 4180 with a header.
 package struct Dialect: Sendable, Equatable, Codable {
     package enum Header: Sendable, Equatable, Codable {
+        /// Nothing is said: the first line is a header unless it holds nothing but numbers, which is an error.
+        case likely
+        /// Whatever the first line holds.
         case present
         /// The first line is data; nil: columns are named `f0`, `f1`, ….
         case absent(names: [String]?)
@@ -152,19 +155,33 @@ package struct Dialect: Sendable, Equatable, Codable {
     package let delimiter: UInt8
     /// One ASCII byte; nil: quotes have no meaning.
     package let quote: UInt8?
+    /// One ASCII byte; nil: quotes inside cells are doubled.
+    package let escape: UInt8?
+    package let encoding: Encoding
     package let header: Header
     package let nullWords: [String]
     /// `.` or `,`.
     package let decimal: UInt8
 
+    /// What a file without a byte-order mark is written in.
+    package enum Encoding: String, Sendable, Equatable, Codable, CaseIterable {
+        case utf8 = "utf-8"
+        case latin1 = "latin-1"
+        case windows1252 = "windows-1252"
+        case utf16 = "utf-16"
+    }
+
     package static let defaultNullWords = ["", "NA", "N/A", "NULL", "null"]
 
     package init(
-        delimiter: UInt8 = UInt8(ascii: ","), quote: UInt8? = UInt8(ascii: "\""), header: Header = .present,
+        delimiter: UInt8 = UInt8(ascii: ","), quote: UInt8? = UInt8(ascii: "\""), escape: UInt8? = nil, encoding: Encoding = .utf8,
+        header: Header = .likely,
         nullWords: [String] = Dialect.defaultNullWords, decimal: UInt8 = UInt8(ascii: ".")
     ) {
         self.delimiter = delimiter
         self.quote = quote
+        self.escape = escape
+        self.encoding = encoding
         self.header = header
         self.nullWords = nullWords
         self.decimal = decimal

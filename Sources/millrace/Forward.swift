@@ -14,7 +14,7 @@ struct Forward: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Score one file with one model, without a daemon or a ledger.",
         discussion: """
-            The formats are those of the names: csv, tsv, jsonl, parquet, arrow, npy, npz in (text also .gz and .zst); csv, jsonl, parquet, arrow, npy, \
+            The formats are those of the names: csv, tsv, json, jsonl, ndjson, parquet, pq, arrow, feather, ipc, npy, npz in (text also .gz and .zst); csv, jsonl, parquet, arrow, npy, \
             npz out. OUT appears whole or not at all.
             """)
 
@@ -62,6 +62,7 @@ struct Forward: ParsableCommand {
             let staged = "\(target.deletingLastPathComponent().path)/.\(target.lastPathComponent).\(getpid()).tmp"
             defer { unlink(staged) }
             guard FileManager.default.fileExists(atPath: data) else { throw fail("\(data): there is no such file.") }
+            try refuseForeign(data)
             let result = execute(try spec(format, loaded, staged: staged))
             if let failure = result.failure { throw fail(failure.statement) }
             do throws(LandingError) { try DurableFile.publish(FilePath(staged), as: FilePath(target.path)) } catch { throw fail("\(out): \(error)") }

@@ -69,7 +69,7 @@ private func message(_ body: () throws -> Void) -> String {
     @Test func refusals() throws {
         let x = [port("x", .float32, nil, 3)]
         #expect(message { _ = try floats(fixture("scalar.npy"), x) }.hasSuffix("the array is a single value: its first axis must be the rows"))
-        #expect(message { _ = try floats(fixture("empty.npy"), x) }.hasSuffix("no rows; drop it again with data, or remove it"))
+        #expect(try floats(fixture("empty.npy"), x).values["x"] == nil, "no rows are no error")
         #expect(message { _ = try floats(fixture("object.npy"), x) }.contains("an array of Python objects"))
         #expect(message { _ = try floats(fixture("c8.npy"), x) }.contains("the array's type c8 is not one that a model takes"))
         #expect(message { _ = try floats(fixture("unicode.npy"), [port("x", .float32, nil)]) }.contains("is no number"))

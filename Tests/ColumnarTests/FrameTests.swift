@@ -54,6 +54,10 @@ import Testing
         Case(type: .float32, dimensions: [nil, 2], columns: lists, name: "float32 from lists"),
         Case(type: .int64, dimensions: [nil, 2], columns: lists, name: "int64 from lists"),
         Case(type: .string, dimensions: [nil, 2], columns: ["names"], name: "string from lists"),
+        Case(type: .float32, dimensions: [nil, nil], columns: ["list", "ints"], name: "float32 from lists, open"),
+        Case(type: .int64, dimensions: [nil, nil], columns: ["ints"], name: "int64 from lists, open"),
+        Case(type: .float64, dimensions: [nil, 2, 2], columns: ["nested"], name: "float64 from nested lists"),
+        Case(type: .float32, dimensions: [nil, nil, nil], columns: ["nested"], name: "float32 from nested lists, open"),
     ]
 
     @Test(arguments: cases)

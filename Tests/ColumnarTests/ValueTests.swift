@@ -175,12 +175,37 @@ import Testing
     @Test func keptTimesOfText() throws {
         for text in ["2013-12-13T19:00:00Z", "2013-12-13 20:00:00+01:00", "2013-12-13T19:00:00"] {
             let csv = try directory.write("t,x\n\(text),1\n", to: "a.csv"), json = try directory.write("{\"t\":\"\(text)\",\"x\":1}\n", to: "a.jsonl")
-            for path in [csv, json] {
+            let parquet = directory("t.parquet")
+            try copy(json, to: parquet, format: .parquet)
+            for path in [csv, json, parquet] {
                 #expect(kept(path, TableSchemaRule(keep: ["t"], types: ["t": "timestamp"])) == "\"2013-12-13 19:00:00.000000\"", "\(text)")
             }
         }
         let gap = try directory.write("n,x\n1453.0,1\n,2\n", to: "b.csv")
         #expect(kept(gap, TableSchemaRule(keep: ["n"], types: ["n": "int64"])) == "1453 null")
+    }
+
+    @Test func objectsOfOneLine() throws {
+        let rows = "{\"x\":1}\r{\"x\":2} {\"x\":3}\r\n{\"x\":4}"
+        #expect(values(try directory.write(rows, to: "a.jsonl"), .float32) == "1.0 2.0 3.0 4.0")
+        #expect(values(try directory.write("{\"x\":1},{\"x\":2}\n", to: "b.jsonl"), .float32).hasPrefix("row 2"))
+    }
+
+    @Test(arguments: [
+        "{\"x\":01}", "{\"x\":1.}", "{\"x\":+1}", "{\"x\":.5}", "{\"x\":1e}", "{\"x\":tru}", "{\"x\":}", "{\"x\" 1}", "{x:1}", "{\"x\":1,}", "{\"x\":1", "{\"x\":\"a}",
+        "{\"x\":\"\\x\"}", "{\"x\":\"\\ud800\"}", "{\"x\":\"\\u12g4\"}", "{\"x\":\"\u{1}\"}", "{\"x\":[1,]}", "{\"x\":[1 2]}", "{\"x\":1}]", "[1]", "1", "{\"x\":1,\"x\":2}", "{\"y\":{\"a\":tru},\"x\":1}",
+        "{\"x\":" + String(repeating: "[", count: 100_000) + "}", "{\"y\":" + String(repeating: "{\"a\":", count: 100_000) + "}",
+    ])
+    func whatIsNoJSON(text: String) throws {
+        let result = values(try directory.write("{\"x\":1,\"y\":{}}\n" + text + "\n", to: "a.jsonl"), .float32, InputRule(columns: .list(["x"])))
+        #expect(result.hasPrefix("row 2") || result.hasPrefix("row 3"), "\(result)")
+    }
+
+    @Test func escapesOfJSON() throws {
+        let text = #"{"x":"\u00e9\ud83d\ude00 \n\t\"\\\/ é"}"#
+        let path = try directory.write(text + "\n", to: "a.jsonl")
+        let expected = (try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: String])?["x"]
+        #expect(values(path, .string) == expected)
     }
 
     @Test func decimalsAreExact() throws {

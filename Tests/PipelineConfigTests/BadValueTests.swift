@@ -167,6 +167,18 @@ import Testing
                 ["5:29: schema.dialect.quote: \"ab\" is not one ASCII character; write one ASCII character in quotes, or none"]
             ),
             (
+                "schema: { dialect: { escape: ab } }",
+                ["5:30: schema.dialect.escape: \"ab\" is not one ASCII character; write one ASCII character in quotes"]
+            ),
+            (
+                "schema: { dialect: { escape: ',' } }",
+                ["5:30: schema.dialect.escape: the escape is also the delimiter; set one of them to another character"]
+            ),
+            (
+                "schema: { dialect: { encoding: latin1 } }",
+                ["5:32: schema.dialect.encoding: `latin1` is none of utf-8, latin-1, windows-1252, utf-16; did you mean `latin-1`?"]
+            ),
+            (
                 "schema: { dialect: { decimal: x } }",
                 ["5:31: schema.dialect.decimal: a decimal sign is `.` or `,`; write one of them in quotes"]
             ),

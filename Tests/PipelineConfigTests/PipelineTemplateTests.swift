@@ -19,8 +19,8 @@ import Testing
             text == """
                 name: digits
                 spool:                                            # files dropped here are taken once they are complete
-                  models: spool/digits/models                     # *.onnx
-                  data: spool/digits/data                         # csv, jsonl (also .gz, .zst), parquet, arrow, npy, npz
+                  models: { path: spool/digits/models, include: all }  # *.onnx, in any case
+                  data: { path: spool/digits/data, include: all }  # csv, tsv, json, jsonl, ndjson (also .gz, .zst), parquet, pq, arrow, feather, ipc, npy, npz
                 schema:                                           # how columns become inputs
                   key: [id]                                       # names a row; kept in the outputs
                   label: label                                    # never a feature

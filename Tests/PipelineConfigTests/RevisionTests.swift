@@ -21,7 +21,7 @@ import Testing
         ("outputs: { a", "batch_size: auto, outputs: { a"),
         ("a: a", "a: { columns: a }"), ("key: [id]", "key: [id], dialect: { delimiter: \",\", header: true }"),
         ("key: [id]", "key: [id], dialect: { null_words: ['null', 'NULL', NA, N/A, ''] }"),
-        ("classes: [x, y]", "classes: ['x', \"y\"]"),
+        ("classes: [x, y]", "classes: ['x', \"y\"]"), ("key: [id]", "key: [id], dialect: { encoding: utf-8, escape: '\"' }"),
     ])
     func isUnchanged(old: String, new: String) throws {
         let changed = Self.text.replacing(old, with: new, maxReplacements: 1)
@@ -43,7 +43,8 @@ import Testing
         ("s: string", "s: bool"), ("s: string, ", ""), ("[id]", "[id], dialect: { delimiter: ; }"),
         ("[id]", "[id], dialect: { quote: none }"),
         ("[id]", "[id], dialect: { header: false }"), ("[id]", "[id], dialect: { header: [a] }"),
-        ("[id]", "[id], dialect: { null_words: [] }"),
+        ("[id]", "[id], dialect: { null_words: [] }"), ("[id]", "[id], dialect: { escape: '\\' }"), ("[id]", "[id], dialect: { escape: '|' }"),
+        ("[id]", "[id], dialect: { encoding: latin-1 }"), ("[id]", "[id], dialect: { encoding: utf-16 }"),
         ("[id]", "[id], dialect: { delimiter: tab, decimal: ',' }"), ("a: a, b: b", "b: b, a: a"), ("a: a", "a: c"), ("a: a, ", ""),
         ("a: a", "a: { columns: a, class: d }"), ("a: a", "a: { columns: a, argmax: d }"), ("a: a", "a: { class: a }"),
         ("outputs: { a", "batch_size: 8, outputs: { a"), ("outputs: { a", "threads: 1, outputs: { a"),

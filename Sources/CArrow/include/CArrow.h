@@ -46,6 +46,7 @@ struct ArrowArray {
 
 enum { CARROW_CSV = 1, CARROW_JSON_LINES = 2, CARROW_PARQUET = 3, CARROW_IPC = 4 };
 enum { CARROW_UNCOMPRESSED = 0, CARROW_GZIP = 1, CARROW_ZSTD = 2, CARROW_RAW_DEFLATE = 3 };
+enum { CARROW_UTF8 = 0, CARROW_LATIN1 = 1, CARROW_WINDOWS_1252 = 2, CARROW_UTF16 = 3 };
 enum {
   CARROW_BAD_DATA = 1,       // what the file holds is wrong
   CARROW_UNSUPPORTED = 2,    // correct, but not something this reads or writes
@@ -82,7 +83,10 @@ typedef struct {
   char delimiter;
   char quote;  // 0: no quoting
   char decimal_point;
+  char escape;  // before a quote in a quoted cell, or, without quoting, before any character; 0: none
+  int32_t encoding;  // of CSV without a byte-order mark
   bool has_header;
+  bool is_header_sure;  // a first row of nothing but numbers is a header too
   const char *const *null_words;  // NULL: Arrow's own list
   int32_t null_word_count;
   const char *const *column_names;  // of CSV without a header; NULL: f0, f1 ...
@@ -109,6 +113,8 @@ int32_t carrow_reader_select(CArrowReader *reader, const int32_t *columns, const
                              CArrowError *error);
 // 1: a validated batch; 0: the end; -1: an error, after which the reader gives nothing more.
 int32_t carrow_reader_next(CArrowReader *reader, struct ArrowArray *batch, CArrowError *error);
+// Whether it is known from the start that there are no rows.
+bool carrow_reader_has_no_rows(const CArrowReader *reader);
 void carrow_reader_close(CArrowReader *reader);
 
 typedef struct {

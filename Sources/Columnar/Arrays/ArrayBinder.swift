@@ -101,7 +101,6 @@ package final class ArrayBinder: InputBatches {
                 TableLocation(file: path, column: array.name),
                 reason: "the array has \(array.rowCount) rows, \"\(first.name)\" has \(first.rowCount)")
         }
-        guard first.rowCount > 0 else { throw .noRows(file: path) }
         self.bound = bound
         self.kept = kept
         rowCount = first.rowCount
@@ -117,6 +116,14 @@ package final class ArrayBinder: InputBatches {
         }
         boundColumns = NameMap(uniqueKeysWithValues: bound.map { ($0.port.name, [$0.array.name]) })
         keptFields = kept.map { Field(name: $0.name, format: $0.columnFormat, isNullable: false) }
+    }
+
+    /// The rows of the first array.
+    static func rowCount(path: String, format: TableFormat?) throws(ColumnarError) -> Int {
+        let descriptor = try OwnedDescriptor(reading: path)
+        guard format?.kind == .npz else { return try ArrayRows(name: "", EntryBytes(descriptor, file: path), file: path).rowCount }
+        guard let entry = try ZipArchive(descriptor, file: path).entries.first else { return 0 }
+        return try ArrayRows(name: entry.name, EntryBytes(descriptor, entry, file: path), file: path).rowCount
     }
 
     package func next() throws(ColumnarError) -> InputBatch? {
@@ -207,14 +214,14 @@ extension Column {
 package func openInputs(
     path: String, format: TableFormat? = nil, options: ReadOptions = ReadOptions(), ports: [InputPort],
     rules: NameMap<InputRule> = [:], schema: TableSchemaRule = TableSchemaRule(), batchRows: Int,
-    memory: NameMap<TensorBuffer> = [:], pinned: [String: [String]] = [:], lists: ListLimits = ListLimits()
+    memory: NameMap<TensorBuffer> = [:], pinned: [String: [String]] = [:], typing: KeptTyping = .asText, lists: ListLimits = ListLimits()
 ) throws(ColumnarError) -> any InputBatches {
     if (format ?? TableFormat(fileName: path))?.isArrays ?? false {
         return try ArrayBinder(
             path: path, format: format, ports: ports, rules: rules, schema: schema, batchRows: batchRows, memory: memory,
             nullWords: options.dialect.nullWords, lists: lists)
     }
-    return try TableBinder(
-        reader: TableReader(path: path, format: format, options: options), ports: ports, rules: rules, schema: schema,
-        batchRows: batchRows, memory: memory, pinned: pinned, lists: lists)
+    return try openTable(
+        TableReader(path: path, format: format, options: options), ports: ports, rules: rules, schema: schema, batchRows: batchRows,
+        memory: memory, pinned: pinned, typing: typing, lists: lists)
 }

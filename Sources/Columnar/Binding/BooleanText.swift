@@ -1,6 +1,7 @@
 /// How booleans are spelled where they meet text.
 package enum BooleanText: Hashable, Sendable {
-    /// These words, for false and for true: an input of text gets them, an input of numbers or booleans takes them beside the usual ones.
+    /// These words, for false and for true: an input of text gets them, an input of numbers or booleans takes a
+    /// column of them, or of the usual ones.
     case words(no: String, yes: String)
     /// Text is taken as the file has it; a column of booleans has none.
     case text

@@ -26,6 +26,16 @@ struct ColumnBinding {
     let table: TableSchemaRule
     /// The columns that earlier files bound, by input.
     let pinned: [String: [String]]
+    private let indexColumns: Set<String>
+
+    init(file: String, schema: TableSchema, format: TableFormat, table: TableSchemaRule, pinned: [String: [String]]) {
+        self.file = file
+        self.schema = schema
+        self.format = format
+        self.table = table
+        self.pinned = pinned
+        indexColumns = PandasIndex.columns(schema.metadata)
+    }
 
     func bind(_ ports: [InputPort], _ rules: NameMap<InputRule>) throws(ColumnarError) -> [PortBinding] {
         for name in rules.keys.sorted() where !ports.contains(where: { $0.name.isName(name) }) {
@@ -35,6 +45,14 @@ struct ColumnBinding {
         var bindings: [PortBinding] = []
         for port in bound { bindings.append(try bind(port, rules[port.name] ?? InputRule(), isOnly: bound.count == 1)) }
         return bindings
+    }
+
+    /// Throws where a column that the pipeline names is not there; patterns and columns without a name of their own are not looked for.
+    func checkNamed(_ rules: NameMap<InputRule>) throws(ColumnarError) {
+        for (input, rule) in rules.sorted(by: { $0.key < $1.key }) {
+            guard case .list(let names) = rule.columns else { continue }
+            for name in names where !NamePattern.isPattern(name) { _ = try position(of: name, input: input) }
+        }
     }
 
     /// Whether an input is another's mask that no column fills.
@@ -182,7 +200,7 @@ struct ColumnBinding {
         if isOnly { return (try features(port), true) }
         if port.width != 1 {
             let pattern = NamePattern(port.name + "_*")
-            let numbered = schema.fields.indices.filter { pattern.matches(schema.fields[$0].name) && !isLabel($0) }
+            let numbered = schema.fields.indices.filter { pattern.matches(schema.fields[$0].name) && !isLabel($0) && !isIndex($0) }
             if !numbered.isEmpty {
                 return (numbered.sorted { precedesNumerically(schema.fields[$0].name, schema.fields[$1].name) }, false)
             }
@@ -192,9 +210,16 @@ struct ColumnBinding {
 
     private func isLabel(_ position: Int) -> Bool { table.isToLearn(schema.fields[position].name) }
 
+    /// Whether a column only counts or names the rows, which no feature does unless an input names it: a column without a name, as pandas
+    /// heads its index in CSV, and what pandas' own metadata calls the index.
+    private func isIndex(_ position: Int) -> Bool {
+        let name = schema.fields[position].name
+        return name.isEmpty || PandasIndex.isDefaultName(name) || indexColumns.contains(name)
+    }
+
     private func matching(_ pattern: String, _ port: InputPort) throws(ColumnarError) -> [Int] {
         let names = NamePattern(pattern)
-        let found = schema.fields.indices.filter { names.matches(schema.fields[$0].name) && !isLabel($0) }
+        let found = schema.fields.indices.filter { names.matches(schema.fields[$0].name) && !isLabel($0) && !isIndex($0) }
         guard !found.isEmpty else {
             throw .mismatch(
                 TableLocation(file: file, input: port.name),
@@ -207,7 +232,7 @@ struct ColumnBinding {
     /// All numeric columns (of text for an input of strings) less label, key and kept ones, in file order.
     private func features(_ port: InputPort) throws(ColumnarError) -> [Int] {
         let others = NameSet(table.key + table.keep)
-        let left = schema.fields.indices.filter { !others.contains(schema.fields[$0].name) && !isLabel($0) }
+        let left = schema.fields.indices.filter { !others.contains(schema.fields[$0].name) && !isLabel($0) && !isIndex($0) }
         func columns(_ accept: (ColumnType) -> Bool) -> [Int] { left.filter { accept(schema.fields[$0].type) } }
         if let pins = pinned[port.name] {
             // What the first file bound is bound whatever its type is here: a column may be without a value, or hold its numbers as text.

@@ -195,8 +195,17 @@ package protocol InputBatches: AnyObject {
     var keptFields: [Field] { get }
     /// The names of the axes whose extent is the length of the rows' lists, and whether there is such an axis at all.
     var listAxes: (names: NameSet, isEmpty: Bool) { get }
-    /// `nil` after the last row; a file without rows throws `noRows` instead.
+    /// The types of kept columns of text, as `KeptTyping` has them, once there were rows.
+    var foundTypes: [String: String] { get }
+    /// Why `next` threw, where the file may be read again with another type for that column.
+    var misfit: KeptMisfit? { get }
+    /// `nil` after the last row, of which there may be none.
     func next() throws(ColumnarError) -> InputBatch?
+}
+
+extension InputBatches {
+    package var foundTypes: [String: String] { [:] }
+    package var misfit: KeptMisfit? { nil }
 }
 
 /// How rows of different lengths are put together.

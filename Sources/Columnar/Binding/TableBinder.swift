@@ -18,11 +18,14 @@ package import Tensors
 /// Numbers become any numeric type that can hold them; integers and decimals become floats by rounding to the nearest, and never pass
 /// through a float on their way to integers. Text that is a number is one, in every format, and so are `true` and `false` (1 and 0); null
 /// words are missing values there. A value that the input cannot hold is an error. Booleans and times become text only as the rule says.
-/// Kept columns of CSV are strings unless `types` says otherwise.
+/// Kept columns of CSV have the types that `types` gives, or that `KeptTyping` finds. A column without a name and pandas' index are never taken unless
+/// a list names them.
 package final class TableBinder: InputBatches {
     package let boundColumns: NameMap<[String]>
     package let columnsInFileOrder: [String: [String]]
-    package let keptFields: [Field]
+    /// Types that are still to be found count as text.
+    package private(set) var keptFields: [Field]
+    package private(set) var misfit: KeptMisfit?
 
     private let reader: TableReader
     private let bindings: [PortBinding]
@@ -30,6 +33,8 @@ package final class TableBinder: InputBatches {
     /// Positions in the reader's selection.
     private let sources: [[Int]]
     private let kept: [(position: Int, cast: String?)]
+    /// Of the kept columns, by their place, those whose type is found.
+    private var types: [Int: KeptColumnType]
     private let batchRows: Int
     /// Where rows may differ in length, and what fills them up; nil where all are of the model's shape.
     private let lengths: LengthBatches?
@@ -49,7 +54,8 @@ package final class TableBinder: InputBatches {
     /// Takes over `reader`, which must be fresh.
     package init(
         reader: TableReader, ports: [InputPort], rules: NameMap<InputRule> = [:], schema table: TableSchemaRule = TableSchemaRule(),
-        batchRows: Int, memory: NameMap<TensorBuffer> = [:], pinned: [String: [String]] = [:], lists: ListLimits = ListLimits()
+        batchRows: Int, memory: NameMap<TensorBuffer> = [:], pinned: [String: [String]] = [:], typing: KeptTyping = .asText,
+        lists: ListLimits = ListLimits()
     ) throws(ColumnarError) {
         var binding = ColumnBinding(file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned)
         if !reader.isSurveyed, binding.dependsOnWholeFile(ports, rules) {
@@ -95,6 +101,13 @@ package final class TableBinder: InputBatches {
             return kept.cast.map { Field(name: field.name, format: $0, isNullable: field.isNullable) } ?? field
         }
         self.kept = kept
+        var types: [Int: KeptColumnType] = [:]
+        if reader.format.kind == .csv, typing != .asText {
+            for (place, name) in table.keep.enumerated() where table.types[name] == nil {
+                types[place] = KeptColumnType(column: name, typing: typing, nullWords: reader.dialect.nullWords)
+            }
+        }
+        self.types = types
         self.reader = reader
         self.bindings = bindings
         self.fillers = fillers
@@ -139,7 +152,7 @@ package final class TableBinder: InputBatches {
             }
         }
         guard filled > 0 else {
-            if rowsGiven == 0 { throw .noRows(file: reader.file) }
+            if rowsGiven == 0 { return nil }
             for (check, bound) in zip(spellings, bindings) { try check?.finish(file: reader.file, names: boundColumns[bound.port.name] ?? []) }
             return nil
         }
@@ -224,12 +237,49 @@ package final class TableBinder: InputBatches {
             all.append(.columns(columns))
         }
         var keptColumns: [Column] = []
-        for kept in kept {
+        for (place, kept) in kept.enumerated() {
             let column = batch.columns[kept.position]
-            keptColumns.append(try kept.cast.map { format throws(ColumnarError) in try column.cast(to: format, file: reader.file) } ?? column)
+            if types[place] != nil {
+                keptColumns.append(try typed(column, place))
+                continue
+            }
+            keptColumns.append(try kept.cast.map { format throws(ColumnarError) in try asKept(column, format) } ?? column)
         }
         position = 0
         return (batch, all, lists, keptColumns)
+    }
+
+    /// A kept column as the type that is asked for; text is read as the text of a CSV file is.
+    private func asKept(_ column: Column, _ format: String) throws(ColumnarError) -> Column {
+        guard column.field.type.isString, format != "u" else { return try column.cast(to: format, file: reader.file) }
+        do throws(ColumnarError) {
+            return try column.parsed(as: format, nullWords: reader.nullWords, file: reader.file)
+        } catch .badValue(var location, let reason) {
+            location.row = location.row.map { reader.firstRowNumber + rowsBefore + $0 - 1 }
+            throw .badValue(location, reason: reason + Self.keptRemedy)
+        }
+    }
+
+    private static let keptRemedy = ": the kept column's type can be given in the pipeline's schema.types"
+
+    /// A kept column of text in the type that its first rows, or an earlier file's, have.
+    private func typed(_ text: Column, _ place: Int) throws(ColumnarError) -> Column {
+        switch try types[place]!.typed(text, file: reader.file) {
+        case .column(let column):
+            keptFields[place] = column.field
+            return column
+        case .misfit(let row, let type, let ruledOut):
+            let isPinned = types[place]!.isPinned
+            if !isPinned { misfit = KeptMisfit(column: text.field.name, types: ruledOut) }
+            throw .badValue(
+                TableLocation(file: reader.file, row: reader.firstRowNumber + rowsBefore + row, column: text.field.name),
+                reason: "the text is not one that \(type.rawValue) prints, which \(isPinned ? "the pipeline's first file" : "the first rows") made "
+                    + "the kept column's type: say what it is in schema.types, such as string")
+        }
+    }
+
+    package var foundTypes: [String: String] {
+        Dictionary(types.values.compactMap { type in type.known.map { (type.column, $0.rawValue) } }, uniquingKeysWith: { first, _ in first })
     }
 
     /// An error at a column says which input wanted it.
@@ -239,7 +289,7 @@ package final class TableBinder: InputBatches {
         } catch .badValue(var location, let reason) {
             guard let column = location.column else { throw .badValue(location, reason: reason) }
             guard let index = bindings.firstIndex(where: { boundColumns[$0.port.name]?.containsName(column) ?? false }) else {
-                throw .badValue(location, reason: "\(reason): the kept column's type can be given in the pipeline's schema.types")
+                throw .badValue(location, reason: reason + Self.keptRemedy)
             }
             location.input = bindings[index].port.name
             // A value that is missing in a row before it comes first, as in formats whose values have types.

@@ -112,7 +112,10 @@ extension Column {
         self.init(field: Field(name: name, format: isLarge ? "+L" : "+l", listOf: elements.field), array: array, owner: memory)
     }
 
-    private init(name: String, format: String, count: Int, buffers: [UnsafeRawPointer?], memory: MemoryOwner, nullCount: Int = 0) {
+    /// - Parameter buffers: as Arrow lays them out; the first has a bit for every row that is not null, or is `nil` where none is.
+    init(
+        name: String, format: String, count: Int, buffers: [UnsafeRawPointer?], memory: MemoryOwner, nullCount: Int = 0, isNullable: Bool? = nil
+    ) {
         let pointers = memory.allocate(UnsafeRawPointer?.self, count: buffers.count)
         for (index, buffer) in buffers.enumerated() { (pointers + index).initialize(to: buffer) }
         var array = ArrowArray()
@@ -120,6 +123,6 @@ extension Column {
         array.null_count = Int64(nullCount)
         array.n_buffers = Int64(buffers.count)
         array.buffers = pointers
-        self.init(field: Field(name: name, format: format, isNullable: nullCount > 0), array: array, owner: memory)
+        self.init(field: Field(name: name, format: format, isNullable: isNullable ?? (nullCount > 0)), array: array, owner: memory)
     }
 }

@@ -47,7 +47,9 @@ package final class Dispatcher {
     var newest: [String: Int64] = [:]
     var versions: [String: [Int: ModelVersion]] = [:]
     /// By pipeline and revision.
-    var columnOrders: [String: [String: [String: [String]]]] = [:]
+    var columnPins: [String: [String: ColumnPins]] = [:]
+    /// By pipeline, the revision under which a file was scored by this process.
+    var firstScored: [String: String] = [:]
     /// The newest data files that were scored, by pipeline: what a new model is tried on.
     var scoredRows: [String: AttemptSpec.InputFile] = [:]
 
@@ -74,7 +76,10 @@ package final class Dispatcher {
             try readVersions(of: pipeline.name)
             stale.insert(pipeline.name)
         }
-        for pipeline in pipelines { scheduler.order(pipeline.name, isStrict: pipeline.order == .strict) }
+        for pipeline in pipelines {
+            scheduler.order(pipeline.name, isStrict: pipeline.order == .strict)
+            try awaitFirst(of: pipeline)
+        }
         try applyPauses()
     }
 

@@ -2,7 +2,7 @@ import GRDB
 
 extension LedgerTransaction {
     /// Makes what was recorded under a pipeline's former revision count under the one that it has now: runs, so that what is done stays done, and the
-    /// columns that were pinned. Called when a pipeline is taken into use. Returns whether there was anything.
+    /// columns and types that were pinned. Called when a pipeline is taken into use. Returns whether there was anything.
     ///
     /// - Parameters:
     ///   - former: the digest by an older version of the canonical form.
@@ -13,6 +13,7 @@ extension LedgerTransaction {
             // Both are there where a ledger was rebuilt from what two versions of Millrace published.
             try connection.run("UPDATE runs SET revision = ? WHERE revision = ?", new, old)
             try connection.run("UPDATE OR REPLACE column_orders SET revision = ? WHERE revision = ?", new, old)
+            try connection.run("UPDATE OR REPLACE kept_types SET revision = ? WHERE revision = ?", new, old)
             try connection.run("DELETE FROM revisions WHERE id = ?", old)
         } else {
             try connection.run("UPDATE revisions SET digest = ? WHERE id = ?", current, old)

@@ -133,11 +133,11 @@ struct SchemaReader {
     // MARK: CSV
 
     private func dialect(_ schema: Section) -> Dialect {
-        guard let section = schema.section("dialect", keys: ["delimiter", "quote", "header", "null_words", "decimal"]) else {
+        guard let section = schema.section("dialect", keys: ["delimiter", "quote", "escape", "encoding", "header", "null_words", "decimal"]) else {
             return Dialect()
         }
         // `{ decimal: , }` is a null to YAML.
-        for key in ["delimiter", "quote", "decimal"] where section.isNull(key) {
+        for key in ["delimiter", "quote", "escape", "decimal"] where section.isNull(key) {
             section.refuse(.badValue, key, "no character is given", "put it in quotes, like \",\"")
         }
         let delimiter = byte(section, "delimiter", words: ["tab": UInt8(ascii: "\t")]) ?? UInt8(ascii: ",")
@@ -156,8 +156,14 @@ struct SchemaReader {
         if delimiter == quote {
             section.refuse(.badValue, "quote", "the quote is also the delimiter", "set one of them to another character")
         }
+        let escape = byte(section, "escape", words: [:])
+        if let escape, escape == delimiter {
+            section.refuse(.badValue, "escape", "the escape is also the delimiter", "set one of them to another character")
+        }
         return Dialect(
-            delimiter: delimiter, quote: quote, header: header(section), nullWords: section.texts("null_words") ?? Dialect.defaultNullWords,
+            delimiter: delimiter, quote: quote, escape: escape == quote ? nil : escape,
+            encoding: section.choice("encoding", of: Dialect.Encoding.self) ?? .utf8,
+            header: header(section), nullWords: section.texts("null_words") ?? Dialect.defaultNullWords,
             decimal: decimal)
     }
 
@@ -174,7 +180,7 @@ struct SchemaReader {
     }
 
     private func header(_ section: Section) -> Dialect.Header {
-        guard let node = section.node("header") else { return .present }
+        guard let node = section.node("header") else { return .likely }
         if case .sequence(let items) = node.content {
             if items.isEmpty { section.refuse(.badValue, "header", "an empty list names no column", "write true, false, or the names") }
             return .absent(names: section.names("header"))

@@ -53,7 +53,12 @@ extension Schema {
         var text = TextDialect()
         if dialect.delimiter != Dialect().delimiter { text.delimiter = dialect.delimiter }
         text.quote = dialect.quote
-        if case .absent(let names) = dialect.header {
+        text.escape = dialect.escape
+        text.encoding = TextDialect.Encoding(rawValue: dialect.encoding.rawValue) ?? .utf8
+        switch dialect.header {
+        case .likely: break
+        case .present: text.isHeaderSure = true
+        case .absent(let names):
             text.hasHeader = false
             text.columnNames = names
         }
@@ -121,9 +126,6 @@ extension Failure {
         case .badFile:
             kind = .badInput
             remedy = "Write the file again and drop it in the same place."
-        case .noRows:
-            kind = .badInput
-            remedy = "Drop it again with rows, or remove it."
         case .mismatch, .badValue:
             kind = .badInput
             remedy = "Mend the file, or say in the pipeline's schema what is meant."

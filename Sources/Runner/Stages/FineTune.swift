@@ -30,6 +30,14 @@ struct FineTune {
         guard let directory = spec.outputs["model"], let input = spec.inputs["model"] else {
             throw Failure(.badModel, what: "the spec lacks a model or a place for it", place: specPlace(spec), remedy: "Give both slots.")
         }
+        if let subject = training.labelled.first(where: { $0.arrival == training.subject }) {
+            try keep(subject)
+            // There is nothing to learn from it, and nothing wrong with it.
+            if !hasRows(subject) {
+                result.rowCount = 0
+                return
+            }
+        }
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
         let written = directory + "/model.onnx"
@@ -69,7 +77,7 @@ struct FineTune {
         for labelled in training.labelled {
             do throws(Failure) {
                 try keep(labelled)
-                usable.append(labelled)
+                if hasRows(labelled) { usable.append(labelled) }
             } catch {
                 try setAside(labelled, error, &report)
             }
@@ -100,6 +108,13 @@ struct FineTune {
             }
         }
         return nil
+    }
+
+    /// Whether a kept file has rows; one that cannot be read may have, and is refused by who reads it.
+    private func hasRows(_ labelled: AttemptSpec.LabelledFile) -> Bool {
+        var options = ReadOptions()
+        options.dialect = spec.schema.textDialect
+        return (try? Columnar.hasRows(path: labelled.kept, options: options)) ?? true
     }
 
     /// Labels of other arrivals that cannot be used are left out; those that the attempt is about end it.

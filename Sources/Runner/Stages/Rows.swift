@@ -19,6 +19,10 @@ struct Rows {
 
     var keptFields: [Field] { batches.keptFields }
     var columnsInFileOrder: [String: [String]] { batches.columnsInFileOrder }
+    var boundColumns: NameMap<[String]> { batches.boundColumns }
+    /// The types of kept columns of text, once there were rows.
+    var foundTypes: [String: String] { batches.foundTypes }
+    var misfit: KeptMisfit? { batches.misfit }
     /// Of the outputs that land, in the order in which `next` gives them.
     var outputNames: [String] { admission.outputs.map(\.name) }
 
@@ -28,7 +32,7 @@ struct Rows {
     ///   - demandsEvidence: whether runs must show which axis of the outputs is the rows even where the model declares it.
     init(
         _ input: AttemptSpec.InputFile, _ model: LoadedModel, _ schema: Schema, _ stage: ForwardStage, pinned: [String: [String]] = [:],
-        demandsEvidence: Bool = false
+        typing: KeptTyping = .asText, demandsEvidence: Bool = false
     ) throws(Failure) {
         let session = model.session
         file = input.path
@@ -68,7 +72,7 @@ struct Rows {
             options.dialect = schema.textDialect
             batches = try openInputs(
                 path: input.path, options: options, ports: admission.inputs.map(\.port), rules: schema.inputRules(for: admission, model.facts),
-                schema: schema.tableRule, batchRows: batchRows, memory: memory, pinned: pinned,
+                schema: schema.tableRule, batchRows: batchRows, memory: memory, pinned: pinned, typing: typing,
                 lists: ListLimits(
                     places: bound == nil && wanted == nil ? Self.batchPlaces : nil, mixesLengths: grouped.mayMixLengths(of: admission.inputs.map(\.port))))
         } catch {
@@ -111,6 +115,31 @@ struct Rows {
         } catch {
             throw Failure(writing: error, file: file)
         }
+    }
+
+    /// What the model makes of one row of zeros and empty texts, as `next` gives it; nil where it takes no such row.
+    func outputsOfMadeUpRow(_ interruption: Interruption, _ phases: inout Phases) -> [OutputValue]? {
+        var tensors: NameMap<Tensor> = [:]
+        for port in admission.inputs.map(\.port) {
+            // An axis that is open is as wide as the columns that it takes, as far as they are known.
+            var open = max(boundColumns[port.name]?.count ?? 1, 1)
+            let inner = port.dimensions.dropFirst().map { extent -> Int in
+                if let extent { return extent }
+                defer { open = 1 }
+                return open
+            }
+            let shape = Shape((port.dimensions.isEmpty ? [] : [1]) + inner)
+            let count = inner.reduce(1, *)
+            tensors[port.name] = port.elementType == .string
+                ? Tensor(strings: Array(repeating: "", count: count), shape: shape) : Tensor(zeros: port.elementType, shape: shape)
+        }
+        if let bound {
+            for (position, input) in bound.plan.inputs.enumerated() where input.elementType != .string {
+                bound.buffer(position).mutableBytes.initializeMemory(as: UInt8.self, repeating: 0)
+            }
+        }
+        guard let values = try? phases.time("run", { () throws(EngineError) in try run(tensors, rows: 1, interruption) }) else { return nil }
+        return try? zip(grouped.outputs, values).map { output, value in try OutputValue(output.name, value) }
     }
 
     /// What these rows show against the axes of `outputs`, which are nil where one of them did not come out. That an output has as many as there are

@@ -76,12 +76,13 @@ struct RowPacking {
         var done = 0, unlabelled = 0
         let targets = try TargetColumns(data, file: file, target: target, batchRows: batchRows)
         let features = try openFeatures(file, labels: targets.columns, batchRows: batchRows)
-        for (name, columns) in features.boundColumns where pinned[name] == nil { pinned[name] = columns }
         while true {
             try check()
             let batch: InputBatch?
             do { batch = try features.next() } catch { throw Self.worded(error, file: file.path) }
             guard let batch else { break }
+            // A file without rows says nothing for those after it.
+            if done == 0 { for (name, columns) in features.boundColumns where pinned[name] == nil { pinned[name] = columns } }
             let labelled = try targets.next(rows: batch.rowCount)
             let superseded = corrections.rows(done..<done + batch.rowCount, ofFile: index).map { $0 - done }
             try append(batch, labelled, except: superseded, file)
@@ -119,8 +120,8 @@ struct RowPacking {
             let reader = try TableReader(path: file.path, format: file.format, options: options)
             // Kept columns say here only what no feature is; a labelled file need not have them.
             let kept = data.keep.filter { !reader.schema.positions(of: $0).isEmpty }
-            return try TableBinder(
-                reader: reader, ports: ports, rules: rules,
+            return try openTable(
+                reader, ports: ports, rules: rules,
                 schema: TableSchemaRule(key: data.key, label: labels.first, keep: Array(others) + kept, types: data.types),
                 batchRows: batchRows, pinned: pinned, lists: Self.lists)
         } catch { throw Self.worded(error, file: file.path) }
@@ -248,7 +249,6 @@ struct RowPacking {
         case .mismatch(let location, let reason), .badValue(let location, let reason):
             .badLabels(file: "\(location)", reason: reason, remedy: "mend the file, or say in the schema what is meant")
         case .badRule(let reason): .badLabels(file: file, reason: reason, remedy: "mend the schema")
-        case .noRows: .badLabels(file: file, reason: "no rows", remedy: "drop it again with rows")
         default: .cannotRead(path: file, reason: "\(error)")
         }
     }

@@ -286,7 +286,6 @@ final class TargetColumns {
                 : "name as many columns as the output has numbers for a row (schema.label, or --label), or choose a loss or an output that fits"
             return bad(label, remedy)
         case .badRule(let reason): return .badLabels(file: file, reason: reason, remedy: "mend the schema")
-        case .noRows: return .badLabels(file: file, reason: "no rows", remedy: "drop it again with rows")
         default: return .cannotRead(path: file, reason: "\(error)")
         }
     }

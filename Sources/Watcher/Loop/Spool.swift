@@ -8,6 +8,8 @@ final class Spool {
         var scheduled: Duration?
         /// Found by a scan whose end is still to be reported.
         var isBacklog: Bool
+        /// Whether it was told what else than its name says it is.
+        var isToldForeign = false
     }
 
     let slot: Int
@@ -30,7 +32,7 @@ final class Spool {
     init(slot: Int, directory: SpoolDirectory) {
         self.slot = slot
         self.directory = directory
-        admission = Admission(include: directory.include)
+        admission = Admission(include: directory.include, ignoresSuffixCase: directory.ignoresSuffixCase)
         mayHoldModels = directory.order == 0 && admission.mayAdmit(suffix: ".onnx")
     }
 

@@ -148,6 +148,10 @@ final class WatchLoop {
             report(outcome, of: path, in: spool, firstSeen: pending.settling.firstSeen)
             return
         }
+        if !pending.isToldForeign, pending.settling.isJudged, ForeignContent(reason: pending.settling.reason) != nil {
+            pending.isToldForeign = true
+            out.append(.foreign(WaitingFile(directory: spool.directory.id, relativePath: path, reason: pending.settling.reason)))
+        }
         let due = pending.settling.wakeTime
         if pending.scheduled.map({ due < $0 }) ?? true {
             pending.scheduled = due
