@@ -65,7 +65,7 @@ struct DescentOptions: ParsableArguments {
             batchNormalization: batchNormalization, noDecay: noDecay, seed: seed,
             earlyStopping: patience.map { .init(patience: $0, minimumImprovement: minimumImprovement) },
             adapters: adapterRank.map { .init(rank: $0, targets: adapterTarget, merge: !keepsAdapters) })
-        return OptimizeStage(gradient: gradient, gate: gate?.gate ?? Gate())
+        return OptimizeStage(gradient: gradient, gate: gate?.gate ?? Gate(rowsAtLeast: 1))
     }
 
     /// Whether everything is as it is without a word.
@@ -83,11 +83,11 @@ struct GateArgument: ExpressibleByArgument {
         let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         guard let metric = MetricSetting(rawValue: parts[0]) else { return nil }
         guard parts.count > 1 else {
-            gate = Gate(metric: metric)
+            gate = Gate(metric: metric, rowsAtLeast: 1)
             return
         }
         guard let drop = Double(parts[1]), drop >= 0, drop.isFinite else { return nil }
-        gate = Gate(metric: metric, dropAtMost: drop)
+        gate = Gate(metric: metric, dropAtMost: drop, rowsAtLeast: 1)
     }
 }
 

@@ -198,7 +198,6 @@ import Testing
         }
         try refused(["--label", "digits"], "did you mean \"digit\"")
         try refused(["--freeze", "*"], "no parameter can be trained")
-        try refused(["--batch-size", "5000"], "fewer than a batch of 5000")
         try refused(["--gate", "rmse"], "rmse does not fit")
         try refused(["--learning-rate", "1e30", "--optimizer", "sgd"], "is not finite")
         try refused(["--optimizer", "adam", "--nesterov"], status: 2, "--nesterov is of sgd")

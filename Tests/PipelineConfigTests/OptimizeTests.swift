@@ -26,7 +26,7 @@ import Testing
 
     @Test func defaults() throws {
         let stage = try Self.stage("{ loss: cross_entropy }")
-        #expect(stage.gate == Gate(metric: .loss, dropAtMost: 0))
+        #expect(stage.gate == Gate(metric: .loss, dropAtMost: 0, rowsAtLeast: 30))
         let gradient = stage.gradient
         #expect(gradient.loss == .crossEntropy() && gradient.outputs == [])
         #expect(gradient.optimizer == OptimizerSetting(.adamw, learningRate: 1e-3, weightDecay: 0.01, betas: [0.9, 0.999], epsilon: 1e-8))
@@ -49,7 +49,7 @@ import Testing
                           accumulate: 4, ema: 0.99, validation: 0.25, freeze: ["conv1.*", bias], no_decay: "*bias", seed: 7, train_on: new,
                           early_stopping: { patience: 2, min_improvement: 0.01 }, adapters: { rank: 8, targets: ["*attn*"], merge: true },
                           threads: 2 }
-            """, beside: "gate: { metric: f1, drop_at_most: 0.005 }", schema: "{ label: y, weight: w, classes: [a, b] }")
+            """, beside: "gate: { metric: f1, drop_at_most: 0.005, rows_at_least: 5 }", schema: "{ label: y, weight: w, classes: [a, b] }")
         #expect(
             stage
                 == OptimizeStage(
@@ -61,7 +61,7 @@ import Testing
                         noDecay: ["*bias"], seed: 7, trainOn: .new,
                         earlyStopping: .init(patience: 2, minimumImprovement: 0.01),
                         adapters: .init(rank: 8, targets: ["*attn*"]), threads: 2),
-                    gate: Gate(metric: .f1, dropAtMost: 0.005)))
+                    gate: Gate(metric: .f1, dropAtMost: 0.005, rowsAtLeast: 5)))
     }
 
     @Test func untieNamesPatterns() throws {
@@ -158,6 +158,8 @@ import Testing
              "p.yaml:8:13: stages[1].optimize.gate.metric: without held-out rows there is nothing to measure on; write validation: 0.2, or remove the gate"),
             (text("{ loss: poisson }", beside: "gate: { drop_at_most: -1 }"),
              "p.yaml:8:29: stages[1].optimize.gate.drop_at_most: -1 is out of range; write a number of at least 0, like 0.005"),
+            (text("{ loss: poisson }", beside: "gate: { rows_at_least: 0 }"),
+             "p.yaml:8:30: stages[1].optimize.gate.rows_at_least: 0 is out of range; write a number from 1 to 1000000000"),
             (text("{ loss: { cross_entropy: { class_weights: [1, 2] } } }", schema: "{ label: y, classes: [a] }"),
              "p.yaml:7:59: stages[1].optimize.gradient.loss.cross_entropy.class_weights: there are 2 weights for the 1 classes of schema.classes; write one for each class, in their order"),
             (text("{ epochs: 3 }"), "p.yaml:7:17: stages[1].optimize.gradient.loss: missing; say what training makes small, like loss: cross_entropy"),
@@ -196,6 +198,7 @@ import Testing
         ("loss: cross_entropy, seed: 2", ""), ("loss: cross_entropy, train_on: new", ""), ("loss: cross_entropy, early_stopping: 2", ""),
         ("loss: cross_entropy, adapters: { rank: 2, targets: [a] }", ""), ("loss: cross_entropy, adapters: { rank: 2, targets: [a], merge: false }", ""),
         ("loss: cross_entropy, threads: 1", ""), ("loss: cross_entropy", "gate: { metric: auc }"), ("loss: cross_entropy", "gate: { drop_at_most: 1 }"),
+        ("loss: cross_entropy", "gate: { rows_at_least: 1 }"),
     ]
 
     @Test func eachChangeIsARevisionOfItsOwn() throws {
@@ -204,7 +207,7 @@ import Testing
             let revision = try read(Self.text("{ \(gradient) }", beside: beside)).revision
             #expect(seen.updateValue(gradient + beside, forKey: revision) == nil, "\(gradient) \(beside)")
         }
-        for schema in ["{ label: z }", "{ label: [y, z] }", "{ label: \"y*\" }", "{ label: y, weight: w }"] {
+        for schema in ["{ label: z }", "{ label: [y, z] }", "{ label: \"y*\" }", "{ label: y, weight: w }", "{ label: y, missing_label: error }"] {
             let revision = try read(Self.text("{ loss: cross_entropy }", schema: schema)).revision
             #expect(seen.updateValue(schema, forKey: revision) == nil, "\(schema)")
         }
@@ -214,6 +217,7 @@ import Testing
         ("loss: { cross_entropy: {} }", ""), ("loss: { cross_entropy: { label_smoothing: 0 } }", ""), ("loss: cross_entropy, epochs: 10", ""),
         ("loss: cross_entropy, optimizer: { adamw: { weight_decay: 0.01 } }", ""), ("loss: cross_entropy, schedule: constant", ""),
         ("loss: cross_entropy, train_on: all, validation: 0.2", ""), ("loss: cross_entropy", "gate: { metric: loss, drop_at_most: 0 }"),
+        ("loss: cross_entropy", "gate: { rows_at_least: 30 }"),
     ])
     func whatIsTheDefaultAnywayIsNoRevision(gradient: String, beside: String) throws {
         let standard = try read(Self.text("{ loss: cross_entropy }")).revision

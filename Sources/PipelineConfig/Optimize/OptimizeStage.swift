@@ -22,10 +22,15 @@ package struct Gate: Sendable, Equatable, Codable {
     package let metric: MetricSetting
     /// Absolute, in the metric's worse direction, so never below 0; at 0 only what is better passes.
     package let dropAtMost: Double
+    /// Nothing is trained until this many rows are held out to measure on.
+    package let rowsAtLeast: Int
 
-    package init(metric: MetricSetting = .loss, dropAtMost: Double = 0) {
+    package static let defaultRows = 30
+
+    package init(metric: MetricSetting = .loss, dropAtMost: Double = 0, rowsAtLeast: Int = Gate.defaultRows) {
         self.metric = metric
         self.dropAtMost = dropAtMost
+        self.rowsAtLeast = rowsAtLeast
     }
 }
 

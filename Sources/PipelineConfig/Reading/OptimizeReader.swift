@@ -91,7 +91,7 @@ struct OptimizeReader {
     // MARK: Gate
 
     private func gate(_ stage: Section, loss: LossSetting?, validation: Double) -> Gate {
-        guard let section = stage.section("gate", keys: ["metric", "drop_at_most"]) else { return Gate() }
+        guard let section = stage.section("gate", keys: ["metric", "drop_at_most", "rows_at_least"]) else { return Gate() }
         let metric = section.choice("metric", of: MetricSetting.self) ?? .loss
         if let loss, let needed = metric.kindOfLabels, let given = loss.kindOfLabels, needed != given {
             section.refuse(
@@ -101,7 +101,9 @@ struct OptimizeReader {
         if validation == 0 {
             section.refuse(.badValue, "metric", "without held-out rows there is nothing to measure on", "write validation: 0.2, or remove the gate")
         }
-        return Gate(metric: metric, dropAtMost: section.number("drop_at_most", .notNegative, like: "0.005") ?? 0)
+        return Gate(
+            metric: metric, dropAtMost: section.number("drop_at_most", .notNegative, like: "0.005") ?? 0,
+            rowsAtLeast: section.integer("rows_at_least", in: 1...1_000_000_000) ?? Gate.defaultRows)
     }
 }
 
