@@ -8,6 +8,7 @@ import SystemPackage
 /// quarantined, and models that never became a version, left nothing behind and are decided again.
 package struct Restoration: Sendable {
     package let pipeline: String
+    private let revisions: (former: String, current: String)
     package private(set) var arrivals: [RestoredArrival] = []
     /// What first files pinned, in the order of the lines.
     private var pins: [(revision: String, arrival: Int64, pins: ManifestPins)] = []
@@ -19,6 +20,7 @@ package struct Restoration: Sendable {
 
     package init(of pipeline: Pipeline) throws(LandingError) {
         self.pipeline = pipeline.name
+        revisions = (pipeline.formerRevision.full, pipeline.revision.full)
         if let landing = pipeline.land.outputs { try readManifests(landing, pipeline) }
         if let landing = pipeline.land.models { try readCards(landing, pipeline) }
     }
@@ -78,6 +80,7 @@ package struct Restoration: Sendable {
                     _ = try tx.pinTypes(line.pins.types ?? [:], pipeline: restored.pipeline, revision: line.revision, arrival: line.arrival)
                 }
             }
+            for restored in restorations { _ = try tx.carryOver(from: restored.revisions.former, to: restored.revisions.current, at: now) }
         }
         for restored in restorations {
             guard let active = restored.active, try ledger.activeVersion(pipeline: restored.pipeline) != active else { continue }

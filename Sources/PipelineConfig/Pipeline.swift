@@ -17,6 +17,7 @@
 /// schema:
 ///   key: []                           # columns that name a row; a list, or one name
 ///   label:                            # the column to learn (a pattern or a list where the loss takes several); never a feature
+///   missing_label: skip               # skip (a labelled row without a label is left out, and counted) | error (its file is refused)
 ///   weight:                           # a column that says how much a labelled row counts; never a feature
 ///   classes: []                       # names of the classes, in the model's order
 ///   inputs:                           # model input <- columns; an input left out takes the column of its own name,
@@ -59,7 +60,8 @@
 ///         batch_normalization: frozen # frozen | affine | train
 ///         adapters:                   # { rank: 8, targets: ["*attn*"], merge: true }; left out: none
 ///         threads: 2                  # left out: the daemon's share
-///       gate: { metric: loss, drop_at_most: 0 }   # accuracy | f1 | auc | log_loss | rmse | mae | r2 | loss
+///       gate: { metric: loss, drop_at_most: 0, rows_at_least: 30 }   # accuracy | f1 | auc | log_loss | rmse | mae | r2 | loss;
+///                                     # nothing is trained until that many rows are held out
 ///   - forward:
 ///       batch_size: auto              # or a whole number
 ///       threads: 2                    # left out: the daemon's share

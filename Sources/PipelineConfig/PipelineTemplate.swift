@@ -42,7 +42,7 @@ package enum PipelineTemplate {
         lines.append(Line("spool:", "files dropped here are taken once they are complete"))
         lines.append(Line("  models: { path: spool/\(name)/models, include: all }", "*.onnx, in any case"))
         lines.append(Line("  data: { path: spool/\(name)/data, include: all }", "csv, tsv, json, jsonl, ndjson (also .gz, .zst), parquet, pq, arrow, feather, ipc, npy, npz"))
-        lines.append(Line(comment: "  # labelled: spool/\(name)/labelled  rows with what is right, for the optimize stage below"))
+        lines.append(Line(comment: "  # labelled: { path: spool/\(name)/labelled, include: all }  rows with what is right, for the optimize stage below"))
         lines += schema(guess, data)
         lines.append(Line("stages:"))
         lines.append(Line("  - deserialize: {}", "parse, check, refuse what is unsafe"))
@@ -98,8 +98,6 @@ package enum PipelineTemplate {
         let given = data.dialect, usual = Dialect()
         if given.delimiter != usual.delimiter { keys.append("delimiter: \(quoted(byte: given.delimiter))") }
         if given.decimal != usual.decimal { keys.append("decimal: \(quoted(byte: given.decimal))") }
-        if let escape = given.escape { keys.append("escape: \(quoted(byte: escape))") }
-        if given.encoding != usual.encoding { keys.append("encoding: \(given.encoding.rawValue)") }
         switch given.header {
         case .absent(let names?): keys.append("header: [\(names.map(yaml).joined(separator: ", "))]")
         case .absent(nil): keys.append("header: false")

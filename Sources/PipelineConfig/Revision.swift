@@ -20,19 +20,27 @@ package struct Revision: Sendable, Hashable, Codable, CustomStringConvertible {
     }
 }
 
+extension Revision {
+    fileprivate init(of form: String) {
+        self.init(full: SHA256.hash(data: Data(form.utf8)).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())
+    }
+}
+
 extension Pipeline {
     /// Of `schema`, `stages`, and the `land` keys that change bytes.
-    package var revision: Revision {
-        let digest = SHA256.hash(data: Data(canonicalForm.utf8))
-        return Revision(full: digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())
-    }
+    package var revision: Revision { Revision(of: canonicalForm(version: CanonicalForm.version)) }
+
+    /// The revision that this file had while the form was version 1, under which a ledger may know it. A file that uses keys which that version did
+    /// not have gets a digest that no ledger knows, since no file ever had it.
+    package var formerRevision: Revision { Revision(of: canonicalForm(version: 1)) }
 
     /// One line for each fact that is not the default, mappings without order sorted by key. A key that a later version adds changes no
     /// revision as long as it is left at its default.
-    var canonicalForm: String {
-        var form = CanonicalForm()
+    func canonicalForm(version: Int) -> String {
+        var form = CanonicalForm(version: version)
         form.add("schema.key", schema.key)
         form.add("schema.label", schema.label)
+        if schema.missingLabel != .skip { form.add("schema.missing_label", [schema.missingLabel.rawValue]) }
         form.add("schema.weight", schema.weight.map { [$0] } ?? [])
         form.add("schema.classes", schema.classes ?? [])
         for input in schema.inputs.sorted(by: { $0.name < $1.name }) { form.add(input) }
@@ -51,7 +59,13 @@ extension Pipeline {
 
 /// Lines of a key and its values, each value with its length before it, so that no two forms share a text.
 struct CanonicalForm {
-    private(set) var text = "millrace revision 1\n"
+    /// Raised when an unchanged file comes to mean something else. Version 2: missing values, numbers, headers and labels have one meaning in every
+    /// format. The lines are those of version 1.
+    static let version = 2
+
+    private(set) var text: String
+
+    init(version: Int) { text = "millrace revision \(version)\n" }
 
     mutating func add(_ key: String, _ values: [String]) {
         if values.isEmpty { return }

@@ -1,9 +1,13 @@
+import Names
+
 /// How rows become model inputs, and what is known of their columns. Codable, so that an attempt's spec can carry it.
 package struct Schema: Sendable, Equatable, Codable {
     /// The columns that name a row; empty: rows are known by their features.
     package let key: [String]
     /// The column to learn, or the columns where the loss takes several; never a feature.
     package let label: ColumnSelector?
+    /// What becomes of a labelled row without a label.
+    package let missingLabel: MissingLabel
     /// A column that says how much each labelled row counts; never a feature.
     package let weight: String?
     /// In the order of the model's class axis.
@@ -20,11 +24,12 @@ package struct Schema: Sendable, Equatable, Codable {
     package let dialect: Dialect
 
     package init(
-        key: [String] = [], label: ColumnSelector? = nil, weight: String? = nil, classes: [String]? = nil, inputs: [InputSchema] = [], keep: [String] = [],
-        types: [String: ColumnType] = [:], dialect: Dialect = Dialect(), missing: Missing? = nil
+        key: [String] = [], label: ColumnSelector? = nil, missingLabel: MissingLabel = .skip, weight: String? = nil, classes: [String]? = nil,
+        inputs: [InputSchema] = [], keep: [String] = [], types: [String: ColumnType] = [:], dialect: Dialect = Dialect(), missing: Missing? = nil
     ) {
         self.key = key
         self.label = label
+        self.missingLabel = missingLabel
         self.weight = weight
         self.classes = classes
         self.inputs = inputs
@@ -34,7 +39,7 @@ package struct Schema: Sendable, Equatable, Codable {
         self.missing = missing
     }
 
-    package subscript(input name: String) -> InputSchema? { inputs.first { $0.name == name } }
+    package subscript(input name: String) -> InputSchema? { inputs.first { $0.name.isName(name) } }
 }
 
 package struct InputSchema: Sendable, Equatable, Codable {
@@ -85,6 +90,13 @@ package enum Pad: Sendable, Equatable, Codable {
     case integer(Int64)
     case number(Double)
     case text(String)
+}
+
+package enum MissingLabel: String, Sendable, Equatable, Codable, CaseIterable {
+    /// The row is left out, and counted.
+    case skip
+    /// The file is refused.
+    case error
 }
 
 package enum ColumnSelector: Sendable, Equatable, Codable {

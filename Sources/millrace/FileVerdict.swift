@@ -35,6 +35,7 @@ extension FileVerdict {
         let arrival = known.visits[0].arrival
         let run = known.visits[0].runs.first?.run
         switch arrival.state {
+        case .done where arrival.explanation != nil: self.init(.done, arrival.explanation)
         case .done:
             self.init(
                 .done, arrival.verdict ?? run.map { "scored by version \($0.version ?? 0), in run \($0.run)" } ?? "decided",

@@ -1,11 +1,12 @@
 import Foundation
+import Names
 import Tensors
 import TestSupport
 import Testing
 
 @testable import Columnar
 
-private func floats(_ path: String, _ ports: [InputPort], rules: [String: InputRule] = [:], keep: [String] = [], batchRows: Int = 3) throws
+private func floats(_ path: String, _ ports: [InputPort], rules: NameMap<InputRule> = [:], keep: [String] = [], batchRows: Int = 3) throws
     -> (values: [String: [Float]], strings: [String: [String]], shapes: [[Int]], kept: Int)
 {
     let batches = try openInputs(path: path, ports: ports, rules: rules, schema: TableSchemaRule(keep: keep), batchRows: batchRows)

@@ -1,4 +1,5 @@
 import Foundation
+import Names
 import Tensors
 import TestSupport
 import Testing
@@ -15,13 +16,13 @@ private struct Bound {
     var rows: [Int] = []
 
     init(
-        _ path: String, _ ports: [InputPort], rules: [String: InputRule] = [:], schema: TableSchemaRule = TableSchemaRule(),
+        _ path: String, _ ports: [InputPort], rules: NameMap<InputRule> = [:], schema: TableSchemaRule = TableSchemaRule(),
         batchRows: Int = 1000, options: ReadOptions = ReadOptions(), pinned: [String: [String]] = [:]
     ) throws {
         let binder = try TableBinder(
             reader: TableReader(path: path, options: options), ports: ports, rules: rules, schema: schema, batchRows: batchRows,
             pinned: pinned)
-        columns = binder.boundColumns
+        columns = Dictionary(uniqueKeysWithValues: binder.boundColumns.map { ($0.key, $0.value) })
         while let batch = try binder.next() {
             rows.append(batch.rowCount)
             for (name, tensor) in batch.tensors {
@@ -176,7 +177,7 @@ private func message(_ body: () throws -> Void) -> String {
 
     @Test func decimalsDictionariesAndListsAreNumbersToo() throws {
         let ports = [port("price", .float32, nil, 1), port("code", .float64, nil), port("word", .string, nil), port("vec", .float32, nil, 2), port("view", .string, nil)]
-        var rules = Dictionary(uniqueKeysWithValues: ["price", "code"].map { ($0, InputRule(missing: .value(7))) })
+        var rules = NameMap(uniqueKeysWithValues: ["price", "code"].map { ($0, InputRule(missing: .value(7))) })
         rules["word"] = InputRule(missing: .text("?"))
         rules["view"] = InputRule(missing: .text("?"))
         let reader = try TableReader(path: fixture("types.arrow"))

@@ -1,4 +1,5 @@
 import Foundation
+import Names
 import Tensors
 import TestSupport
 import Testing
@@ -21,7 +22,7 @@ import Testing
         return "no error"
     }
 
-    private func columns(_ path: String, width: Int? = nil, input: String = "x", rules: [String: InputRule] = [:], options: ReadOptions = ReadOptions()) throws
+    private func columns(_ path: String, width: Int? = nil, input: String = "x", rules: NameMap<InputRule> = [:], options: ReadOptions = ReadOptions()) throws
         -> [String]
     {
         let ports = [InputPort(name: input, elementType: .float32, dimensions: [nil, width])]

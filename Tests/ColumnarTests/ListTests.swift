@@ -1,4 +1,5 @@
 import Foundation
+import Names
 import Tensors
 import TestSupport
 import Testing
@@ -18,8 +19,8 @@ private struct Scored {
     var runs: [(rows: [Int], shape: [Int])] = []
 
     init(
-        _ path: String, _ ports: [InputPort], _ rules: [String: InputRule], batchRows: Int = 100, lists: ListLimits = ListLimits(),
-        memory: [String: TensorBuffer] = [:]
+        _ path: String, _ ports: [InputPort], _ rules: NameMap<InputRule>, batchRows: Int = 100, lists: ListLimits = ListLimits(),
+        memory: NameMap<TensorBuffer> = [:]
     ) throws {
         let batches = try openInputs(path: path, ports: ports, rules: rules, batchRows: batchRows, memory: memory, lists: lists)
         while let batch = try batches.next() {
@@ -168,7 +169,7 @@ private func message(_ body: () throws -> Void) -> String {
     @Test func refusals() throws {
         let open = [ColumnarTests.ids("x")]
         let ragged = try json("{\"x\":[1,2,3]}", "{\"x\":[4,5,6]}", "{\"x\":[7]}")
-        func refusal(_ path: String, _ ports: [InputPort], _ rules: [String: InputRule] = [:]) -> String { message { _ = try Scored(path, ports, rules) } }
+        func refusal(_ path: String, _ ports: [InputPort], _ rules: NameMap<InputRule> = [:]) -> String { message { _ = try Scored(path, ports, rules) } }
         #expect(refusal(ragged, open).contains(
             "row 3, column \"x\", model input \"x\": the list has 1 element, those of the rows before it 3: give the input `pad: 0` (schema.inputs.x.pad)"))
         #expect(refusal(ragged, open, ["x": InputRule(pad: .integer(0), length: 2)]).contains("row 1, column \"x\", model input \"x\": the list has 3 elements, schema.inputs.x.length is 2"))

@@ -1,4 +1,5 @@
 import Foundation
+import Names
 import Tensors
 import TestSupport
 import Testing
@@ -155,7 +156,7 @@ import Testing
             for row in 1...500 { text += "{\"id\":\(row == 400 ? later : first),\"x\":1}\n" }
             return try directory.write(text, to: "a.jsonl")
         }
-        func ends(_ first: String, _ later: String, _ types: [String: String] = [:]) throws -> String {
+        func ends(_ first: String, _ later: String, _ types: NameMap<String> = [:]) throws -> String {
             let cells = kept(try lines(first, later), TableSchemaRule(keep: ["id"], types: types), blockBytes: 512).split(separator: " ")
             return cells.count == 500 ? "\(cells[0]) \(cells[399])" : cells.joined(separator: " ")
         }

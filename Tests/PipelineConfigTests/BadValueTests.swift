@@ -83,6 +83,8 @@ import Testing
             ("schema: { classes: [a, [b]] }", ["5:24: schema.classes[1]: a list stands where a text belongs; write one text"]),
             ("schema: { label: { a: b } }", ["5:18: schema.label: a mapping stands where a list belongs; write a list like [a, b]"]),
             ("schema: { label: [] }", ["5:18: schema.label: no column is named; name at least one, or leave `label` out"]),
+            ("schema: { missing_label: skip }", ["5:26: schema.missing_label: no label is named; name it, like label: outcome, or remove `missing_label`"]),
+            ("schema: { label: a, missing_label: eror }", ["5:36: schema.missing_label: `eror` is none of skip, error; did you mean `error`?"]),
             ("schema: { label: a, weight: a }", ["5:29: schema.weight: \"a\" is the label; name another column"]),
             (
                 "schema: { weight: w, inputs: { x: [w] } }",

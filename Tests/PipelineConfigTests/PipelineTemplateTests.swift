@@ -27,7 +27,8 @@ import Testing
         let lines = draft.text.split(separator: "\n").map { $0.split(separator: "  #")[0].trimmingCharacters(in: .whitespaces) }
         #expect(
             lines.filter { !$0.hasPrefix("#") } == [
-                "name: digits", "spool:", "models: { path: spool/digits/models, include: all }", "data: { path: spool/digits/data, include: all }", "schema:", "key: [id]", "label: label", "inputs:",
+                "name: digits", "spool:", "models: { path: spool/digits/models, include: all }",
+                "data: { path: spool/digits/data, include: all }", "schema:", "key: [id]", "label: label", "inputs:",
                 "pixels: pixel_*", "stages:", "- deserialize: {}", "- forward:", "batch_size: auto", "outputs:", "label: label",
                 "probabilities: probabilities_*", "land:", "models: { path: out/digits/models, keep: 5 }",
                 "outputs: { path: out/digits/predictions, format: parquet }", "after: keep", "on_error: { attempts: 3, backoff: 2s }",

@@ -62,8 +62,10 @@ import Testing
 
     @Test func isPinned() throws {
         let revision = try read(base).revision
-        // SHA-256 of "millrace revision 1\nstage 11:deserialize\nstage 7:forward\n"
-        #expect(revision.full == "34bb5c2dda2138c89f2d8425cca1bfdb1c8b7737e6f4d8467cf2a968959f3b45")
+        // SHA-256 of "millrace revision 2\nstage 11:deserialize\nstage 7:forward\n"
+        #expect(revision.full == "8a57dca5b25adad2f3c60d2923686467073cd39ed1d1545a01ca7d806d02751b")
         #expect(revision.short == String(revision.full.prefix(12)))
+        // The same with "millrace revision 1".
+        #expect(try read(base).formerRevision.full == "34bb5c2dda2138c89f2d8425cca1bfdb1c8b7737e6f4d8467cf2a968959f3b45")
     }
 }

@@ -1,3 +1,4 @@
+package import Names
 package import Tensors
 
 /// Rows of a `.npy` or `.npz` file as the model's inputs.
@@ -7,10 +8,10 @@ package import Tensors
 /// many; the others must have as many elements as the input's. Kept columns are arrays of one value a row. Types convert as
 /// table columns do. Row numbers count from 1.
 package final class ArrayBinder: InputBatches {
-    package let boundColumns: [String: [String]]
+    package let boundColumns: NameMap<[String]>
     package let columnsInFileOrder: [String: [String]] = [:]
     /// An array's rows are of one shape, so that no axis is a row's own.
-    package var listAxes: (names: Set<String>, isEmpty: Bool) { ([], true) }
+    package var listAxes: (names: NameSet, isEmpty: Bool) { ([], true) }
     package let keptFields: [Field]
 
     private struct Bound {
@@ -33,15 +34,15 @@ package final class ArrayBinder: InputBatches {
     private var rowsGiven = 0
 
     package init(
-        path: String, format: TableFormat? = nil, ports: [InputPort], rules: [String: InputRule] = [:],
-        schema table: TableSchemaRule = TableSchemaRule(), batchRows: Int, memory: [String: TensorBuffer] = [:],
+        path: String, format: TableFormat? = nil, ports: [InputPort], rules: NameMap<InputRule> = [:],
+        schema table: TableSchemaRule = TableSchemaRule(), batchRows: Int, memory: NameMap<TensorBuffer> = [:],
         nullWords: [String]? = nil, lists: ListLimits = ListLimits()
     ) throws(ColumnarError) {
         file = path
         self.nullWords = nullWords
         let descriptor = try OwnedDescriptor(reading: path)
         let kind = (format ?? TableFormat(fileName: path))?.kind
-        var names: [String: ZipArchive.Entry] = [:]
+        var names: NameMap<ZipArchive.Entry> = [:]
         if kind == .npz {
             for entry in try ZipArchive(descriptor, file: path).entries {
                 names[entry.name.hasSuffix(".npy") ? String(entry.name.dropLast(4)) : entry.name] = entry
@@ -54,14 +55,14 @@ package final class ArrayBinder: InputBatches {
             return try ArrayRows(name: name, EntryBytes(descriptor, entry, file: path), file: path)
         }
         let features = names.keys.filter { name in
-            !table.keep.contains(name) && !table.key.contains(name) && !table.isToLearn(name)
+            !table.keep.containsName(name) && !table.key.containsName(name) && !table.isToLearn(name)
         }
-        for name in rules.keys.sorted() where !ports.contains(where: { $0.name == name }) {
+        for name in rules.keys.sorted() where !ports.contains(where: { $0.name.isName(name) }) {
             throw .badRule("the pipeline has a rule for the input \"\(name)\", which the model lacks: its inputs are " + ports.map { "\"\($0.name)\"" }.joined(separator: ", "))
         }
         let tellsLengths = rules.values.contains(where: \.tellsLengths)
         let filled = ports.filter { port in
-            let isMask = rules.values.contains { $0.mask == port.name } && rules[port.name]?.columns == nil
+            let isMask = rules.values.contains { $0.mask?.isName(port.name) == true } && rules[port.name]?.columns == nil
             return !isMask || names[port.name] != nil
         }
         var bound: [Bound] = []
@@ -104,7 +105,7 @@ package final class ArrayBinder: InputBatches {
         self.kept = kept
         rowCount = first.rowCount
         self.batchRows = max(batchRows, 1)
-        places = ports.map { port in bound.firstIndex { $0.port.name == port.name } }
+        places = ports.map { port in bound.firstIndex { $0.port.name.isName(port.name) } }
         if tellsLengths {
             let inputs = zip(ports, places).map { port, place in
                 (port: port, rule: rules[port.name] ?? InputRule(), source: place.map { LengthPlan.Source.block(bound[$0].rowShape) } ?? .mask)
@@ -113,7 +114,7 @@ package final class ArrayBinder: InputBatches {
         } else {
             lengths = nil
         }
-        boundColumns = Dictionary(uniqueKeysWithValues: bound.map { ($0.port.name, [$0.array.name]) })
+        boundColumns = NameMap(uniqueKeysWithValues: bound.map { ($0.port.name, [$0.array.name]) })
         keptFields = kept.map { Field(name: $0.name, format: $0.columnFormat, isNullable: false) }
     }
 
@@ -128,7 +129,7 @@ package final class ArrayBinder: InputBatches {
     package func next() throws(ColumnarError) -> InputBatch? {
         let rows = min(batchRows, rowCount - rowsGiven)
         guard rows > 0 else { return nil }
-        var tensors: [String: Tensor] = [:]
+        var tensors: NameMap<Tensor> = [:]
         lengths?.begin()
         for bound in bound {
             bound.filler.begin(rows: batchRows)
@@ -157,11 +158,11 @@ package final class ArrayBinder: InputBatches {
         _ port: InputPort, _ rule: InputRule, isOnly: Bool, names: [String], features: [String], _ location: TableLocation
     ) throws(ColumnarError) -> String {
         switch rule.columns {
-        case .pattern(let pattern) where !pattern.contains("*") && !pattern.contains("?"): if names.contains(pattern) { return pattern }
-        case .list(let given) where given.count == 1: if names.contains(given[0]) { return given[0] }
+        case .pattern(let pattern) where !pattern.contains("*") && !pattern.contains("?"): if names.containsName(pattern) { return pattern }
+        case .list(let given) where given.count == 1: if names.containsName(given[0]) { return given[0] }
         default: break
         }
-        if names.contains(port.name) { return port.name }
+        if names.containsName(port.name) { return port.name }
         if isOnly, features.count == 1 { return features[0] }
         throw .mismatch(
             location, reason: "the file has no array of this name: its arrays are " + (names.isEmpty ? "none" : names.map { "\"\($0)\"" }.joined(separator: ", ")))
@@ -212,8 +213,8 @@ extension Column {
 /// The rows of a file of any format that is read.
 package func openInputs(
     path: String, format: TableFormat? = nil, options: ReadOptions = ReadOptions(), ports: [InputPort],
-    rules: [String: InputRule] = [:], schema: TableSchemaRule = TableSchemaRule(), batchRows: Int,
-    memory: [String: TensorBuffer] = [:], pinned: [String: [String]] = [:], typing: KeptTyping = .asText, lists: ListLimits = ListLimits()
+    rules: NameMap<InputRule> = [:], schema: TableSchemaRule = TableSchemaRule(), batchRows: Int,
+    memory: NameMap<TensorBuffer> = [:], pinned: [String: [String]] = [:], typing: KeptTyping = .asText, lists: ListLimits = ListLimits()
 ) throws(ColumnarError) -> any InputBatches {
     if (format ?? TableFormat(fileName: path))?.isArrays ?? false {
         return try ArrayBinder(

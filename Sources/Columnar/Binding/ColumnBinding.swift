@@ -1,3 +1,4 @@
+internal import Names
 internal import Tensors
 
 /// Which columns an input takes.
@@ -36,8 +37,8 @@ struct ColumnBinding {
         indexColumns = PandasIndex.columns(schema.metadata)
     }
 
-    func bind(_ ports: [InputPort], _ rules: [String: InputRule]) throws(ColumnarError) -> [PortBinding] {
-        for name in rules.keys.sorted() where !ports.contains(where: { $0.name == name }) {
+    func bind(_ ports: [InputPort], _ rules: NameMap<InputRule>) throws(ColumnarError) -> [PortBinding] {
+        for name in rules.keys.sorted() where !ports.contains(where: { $0.name.isName(name) }) {
             throw .badRule("the pipeline has a rule for the input \"\(name)\", which the model lacks: \(inputNames(ports))")
         }
         let bound = ports.filter { !isMade($0, rules) }
@@ -47,7 +48,7 @@ struct ColumnBinding {
     }
 
     /// Throws where a column that the pipeline names is not there; patterns and columns without a name of their own are not looked for.
-    func checkNamed(_ rules: [String: InputRule]) throws(ColumnarError) {
+    func checkNamed(_ rules: NameMap<InputRule>) throws(ColumnarError) {
         for (input, rule) in rules.sorted(by: { $0.key < $1.key }) {
             guard case .list(let names) = rule.columns else { continue }
             for name in names where !NamePattern.isPattern(name) { _ = try position(of: name, input: input) }
@@ -55,9 +56,9 @@ struct ColumnBinding {
     }
 
     /// Whether an input is another's mask that no column fills.
-    private func isMade(_ port: InputPort, _ rules: [String: InputRule]) -> Bool {
-        guard rules.values.contains(where: { $0.mask == port.name }), rules[port.name]?.columns == nil else { return false }
-        return !schema.names.contains { $0 == port.name || NamePattern(port.name + "_*").matches($0) }
+    private func isMade(_ port: InputPort, _ rules: NameMap<InputRule>) -> Bool {
+        guard rules.values.contains(where: { $0.mask?.isName(port.name) == true }), rules[port.name]?.columns == nil else { return false }
+        return !schema.names.contains { $0.isName(port.name) || NamePattern(port.name + "_*").matches($0) }
     }
 
     func keptPositions() throws(ColumnarError) -> [Int] {
@@ -143,7 +144,7 @@ struct ColumnBinding {
     private func hasNoText(_ field: Field) -> Bool { field.valueFormat.hasPrefix("tD") || field.valueFormat.hasPrefix("ti") }
 
     /// Whether the columns, or their types, depend on what the whole file holds.
-    func dependsOnWholeFile(_ ports: [InputPort], _ rules: [String: InputRule]) -> Bool {
+    func dependsOnWholeFile(_ ports: [InputPort], _ rules: NameMap<InputRule>) -> Bool {
         let isJSON = format.kind == .jsonLines
         func isUnknown(_ name: String) -> Bool { isJSON && schema.positions(of: name).isEmpty }
         // Nothing but empty lists so far: how deep they lie, later ones tell.
@@ -166,8 +167,8 @@ struct ColumnBinding {
     private func checkPins(_ binding: PortBinding) throws(ColumnarError) {
         guard let before = pinned[binding.port.name] else { return }
         let now = binding.positions.map { schema.fields[$0].name }
-        guard now != before else { return }
-        let changed = zip(now, before).enumerated().first { $0.element.0 != $0.element.1 }
+        guard !now.areNames(before) else { return }
+        let changed = zip(now, before).enumerated().first { !$0.element.0.isName($0.element.1) }
         let detail = changed.map { "column \($0.offset + 1) is now \"\($0.element.0)\" and was \"\($0.element.1)\"" }
             ?? "there are now \(now.count) columns, and there were \(before.count)"
         throw .mismatch(
@@ -230,17 +231,17 @@ struct ColumnBinding {
 
     /// All numeric columns (of text for an input of strings) less label, key and kept ones, in file order.
     private func features(_ port: InputPort) throws(ColumnarError) -> [Int] {
-        let others = Set(table.key + table.keep)
+        let others = NameSet(table.key + table.keep)
         let left = schema.fields.indices.filter { !others.contains(schema.fields[$0].name) && !isLabel($0) && !isIndex($0) }
         func columns(_ accept: (ColumnType) -> Bool) -> [Int] { left.filter { accept(schema.fields[$0].type) } }
         if let pins = pinned[port.name] {
             // What the first file bound is bound whatever its type is here: a column may be without a value, or hold its numbers as text.
             let known = left.filter { position in
                 let type = schema.fields[position].type
-                if pins.contains(schema.fields[position].name) { return type.isNumeric || type.isString || type == .null }
+                if pins.containsName(schema.fields[position].name) { return type.isNumeric || type.isString || type == .null }
                 return type.isNumeric || port.elementType == .string && type.isString
             }
-            if known.map({ schema.fields[$0].name }) == pins { return known }
+            if known.map({ schema.fields[$0].name }).areNames(pins) { return known }
         }
         var candidates: [[Int]]
         if port.elementType == .string {

@@ -1,4 +1,5 @@
 internal import CArrow
+internal import Names
 internal import Tensors
 
 /// The columns to read, each once for every type that it is wanted as.
@@ -14,7 +15,7 @@ struct ColumnSelection {
     }
 
     /// A kept column, and what to cast it to once it is read: columns of text are read as their type, others are cast.
-    mutating func keep(_ position: Int, types: [String: String]) throws(ColumnarError) -> (position: Int, cast: String?) {
+    mutating func keep(_ position: Int, types: NameMap<String>) throws(ColumnarError) -> (position: Int, cast: String?) {
         let field = schema.fields[position]
         var wanted: String?
         if let name = types[field.name] {

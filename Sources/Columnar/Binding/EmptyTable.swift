@@ -1,16 +1,17 @@
+package import Names
 package import Tensors
 
 /// A table without a row, which is normal: Spark writes one for every partition that has nothing. It has no types to check (a CSV without rows
 /// has names alone, JSON Lines not even those), only the names that the pipeline gives must be there.
 final class EmptyTable: InputBatches {
-    let boundColumns: [String: [String]]
+    let boundColumns: NameMap<[String]>
     let keptFields: [Field]
     /// It says nothing for the files after it.
     let columnsInFileOrder: [String: [String]] = [:]
-    let listAxes: (names: Set<String>, isEmpty: Bool) = ([], true)
+    let listAxes: (names: NameSet, isEmpty: Bool) = ([], true)
 
     init(
-        reader: TableReader, ports: [InputPort], rules: [String: InputRule], schema table: TableSchemaRule, pinned: [String: [String]],
+        reader: TableReader, ports: [InputPort], rules: NameMap<InputRule>, schema table: TableSchemaRule, pinned: [String: [String]],
         typing: KeptTyping
     ) throws(ColumnarError) {
         let binding = ColumnBinding(file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned)
@@ -18,10 +19,9 @@ final class EmptyTable: InputBatches {
         let hasNames = reader.format.kind != .jsonLines
         if hasNames { try binding.checkNamed(rules) }
         let bound = hasNames ? try? binding.bind(ports, rules) : nil
-        boundColumns = Dictionary(
-            (bound ?? []).map { bound in (bound.port.name, bound.positions.map { reader.schema.fields[$0].name }) },
-            uniquingKeysWith: { first, _ in first }
-        ).merging(pinned) { _, pinned in pinned }
+        boundColumns = NameMap(
+            (bound ?? []).map { bound in (bound.port.name, bound.positions.map { reader.schema.fields[$0].name }) } + pinned.map { ($0.key, $0.value) },
+            uniquingKeysWith: { _, pinned in pinned })
         let positions = hasNames ? try binding.keptPositions() : []
         var fields: [Field] = []
         for (index, name) in table.keep.enumerated() {
@@ -41,8 +41,8 @@ final class EmptyTable: InputBatches {
 
 /// The rows of an open table, which may have none.
 package func openTable(
-    _ reader: TableReader, ports: [InputPort], rules: [String: InputRule] = [:], schema: TableSchemaRule = TableSchemaRule(), batchRows: Int,
-    memory: [String: TensorBuffer] = [:], pinned: [String: [String]] = [:], typing: KeptTyping = .asText,
+    _ reader: TableReader, ports: [InputPort], rules: NameMap<InputRule> = [:], schema: TableSchemaRule = TableSchemaRule(), batchRows: Int,
+    memory: NameMap<TensorBuffer> = [:], pinned: [String: [String]] = [:], typing: KeptTyping = .asText,
     lists: ListLimits = ListLimits()
 ) throws(ColumnarError) -> any InputBatches {
     var named = schema.keep + schema.key + ports.map(\.name)

@@ -1,3 +1,4 @@
+package import Names
 package import Tensors
 
 /// A model input as binding sees it.
@@ -123,11 +124,11 @@ package struct TableSchemaRule: Hashable, Sendable {
     package var classes: [String]?
     /// Types of kept columns: `string`, `bool`, `int8` … `uint64`, `float16`, `float32` (`float`), `float64` (`double`),
     /// `date`, `timestamp`.
-    package var types: [String: String]
+    package var types: NameMap<String>
 
     package init(
         key: [String] = [], label: String? = nil, others: [String] = [], keep: [String] = [], classes: [String]? = nil,
-        types: [String: String] = [:]
+        types: NameMap<String> = [:]
     ) {
         self.key = key
         self.label = label
@@ -138,7 +139,9 @@ package struct TableSchemaRule: Hashable, Sendable {
     }
 
     /// Whether a column is there for training only.
-    func isToLearn(_ name: String) -> Bool { name == label || others.contains(name) || others.matchesAny(of: name) }
+    func isToLearn(_ name: String) -> Bool {
+        label.map(name.isName) ?? false || others.containsName(name) || others.matchesAny(of: name)
+    }
 
     /// The names that `types` may give, for a pipeline's checks.
     package static let typeNames = [
@@ -172,7 +175,7 @@ package struct TableSchemaRule: Hashable, Sendable {
 package struct InputBatch: Sendable {
     /// By input name; the first axis is `rowCount`. Their memory is used again once nothing else holds it. Empty where the rows go to the model
     /// in several `groups`.
-    package let tensors: [String: Tensor]
+    package let tensors: NameMap<Tensor>
     /// The rows by what they share a run with, where the lengths of their lists decide that; otherwise empty.
     package var groups: [RowGroup] = []
     /// The kept columns of the same rows.
@@ -185,13 +188,13 @@ package struct InputBatch: Sendable {
 /// Rows of one file, batch by batch, whatever its format.
 package protocol InputBatches: AnyObject {
     /// The columns (or the array) that each input takes, by input name, in order.
-    var boundColumns: [String: [String]] { get }
+    var boundColumns: NameMap<[String]> { get }
     /// Of those, the inputs whose columns only this file's order says: what the files after it are to be pinned to.
     var columnsInFileOrder: [String: [String]] { get }
     /// The kept columns, for the output's schema.
     var keptFields: [Field] { get }
     /// The names of the axes whose extent is the length of the rows' lists, and whether there is such an axis at all.
-    var listAxes: (names: Set<String>, isEmpty: Bool) { get }
+    var listAxes: (names: NameSet, isEmpty: Bool) { get }
     /// The types of kept columns of text, as `KeptTyping` has them, once there were rows.
     var foundTypes: [String: String] { get }
     /// Why `next` threw, where the file may be read again with another type for that column.

@@ -1,3 +1,4 @@
+package import Names
 package import Tensors
 
 /// Rows of a CSV, JSON Lines, Parquet or Arrow file as the model's inputs, with the kept columns beside them.
@@ -20,7 +21,7 @@ package import Tensors
 /// Kept columns of CSV have the types that `types` gives, or that `KeptTyping` finds. A column without a name and pandas' index are never taken unless
 /// a list names them.
 package final class TableBinder: InputBatches {
-    package let boundColumns: [String: [String]]
+    package let boundColumns: NameMap<[String]>
     package let columnsInFileOrder: [String: [String]]
     /// Types that are still to be found count as text.
     package private(set) var keptFields: [Field]
@@ -52,8 +53,8 @@ package final class TableBinder: InputBatches {
     /// tensors of their own. `pinned` is an earlier file's `columnsInFileOrder`: other columns are an error.
     /// Takes over `reader`, which must be fresh.
     package init(
-        reader: TableReader, ports: [InputPort], rules: [String: InputRule] = [:], schema table: TableSchemaRule = TableSchemaRule(),
-        batchRows: Int, memory: [String: TensorBuffer] = [:], pinned: [String: [String]] = [:], typing: KeptTyping = .asText,
+        reader: TableReader, ports: [InputPort], rules: NameMap<InputRule> = [:], schema table: TableSchemaRule = TableSchemaRule(),
+        batchRows: Int, memory: NameMap<TensorBuffer> = [:], pinned: [String: [String]] = [:], typing: KeptTyping = .asText,
         lists: ListLimits = ListLimits()
     ) throws(ColumnarError) {
         var binding = ColumnBinding(file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned)
@@ -63,7 +64,7 @@ package final class TableBinder: InputBatches {
         }
         let bindings = try binding.bind(ports, rules)
         let keptPositions = try binding.keptPositions()
-        places = ports.map { port in bindings.firstIndex { $0.port.name == port.name } }
+        places = ports.map { port in bindings.firstIndex { $0.port.name.isName(port.name) } }
         if bindings.contains(where: \.isOpen) || rules.values.contains(where: \.tellsLengths) {
             let inputs = zip(ports, places).map { port, place in
                 let source: LengthPlan.Source = place.map { bindings[$0].isOpen ? .lists : .block(bindings[$0].rowShape) } ?? .mask
@@ -85,11 +86,13 @@ package final class TableBinder: InputBatches {
         sources = bindings.map { bound in
             bound.positions.map { selection.typed($0, for: bound.port, bound.rule) }
         }
-        boundColumns = Dictionary(uniqueKeysWithValues: bindings.map { bound in
+        let boundColumns = NameMap(uniqueKeysWithValues: bindings.map { bound in
             (bound.port.name, bound.positions.map { reader.schema.fields[$0].name })
         })
-        let pins = Set(bindings.filter(\.isInFileOrder).map(\.port.name))
-        columnsInFileOrder = boundColumns.filter { pins.contains($0.key) }
+        self.boundColumns = boundColumns
+        // Nothing but a model's only input is bound in the file's order.
+        columnsInFileOrder = Dictionary(
+            bindings.filter(\.isInFileOrder).map { bound in (bound.port.name, boundColumns[bound.port.name] ?? []) }, uniquingKeysWith: { $1 })
         if selection.requests.isEmpty { throw .badRule("\(reader.file): the model takes no columns") }
         try reader.select(selection.requests)
         spellings = bindings.map { SpellingCheck($0.port, $0.rule, columns: $0.positions.count, reader.format) }
@@ -111,7 +114,7 @@ package final class TableBinder: InputBatches {
         self.batchRows = lengths?.windowRows ?? max(batchRows, 1)
     }
 
-    package var listAxes: (names: Set<String>, isEmpty: Bool) { lengths?.plan.listAxes ?? ([], true) }
+    package var listAxes: (names: NameSet, isEmpty: Bool) { lengths?.plan.listAxes ?? ([], true) }
 
     package func next() throws(ColumnarError) -> InputBatch? {
         for (filler, bound) in zip(fillers, bindings) { filler.begin(rows: bound.isOpen ? 0 : batchRows) }
@@ -162,7 +165,7 @@ package final class TableBinder: InputBatches {
             let groups = try lengths.groups(elements, rowCount: filled, firstRow: firstRow)
             return InputBatch(groups, kept: keptRows, rowCount: filled, firstRow: firstRow)
         }
-        var tensors: [String: Tensor] = [:]
+        var tensors: NameMap<Tensor> = [:]
         for (index, bound) in bindings.enumerated() {
             let axes = bound.port.dimensions.count == 1 ? [] : bound.rowShape
             tensors[bound.port.name] = fillers[index].take(rowShape: axes)
@@ -285,7 +288,7 @@ package final class TableBinder: InputBatches {
             return try reader.next()
         } catch .badValue(var location, let reason) {
             guard let column = location.column else { throw .badValue(location, reason: reason) }
-            guard let index = bindings.firstIndex(where: { boundColumns[$0.port.name]?.contains(column) ?? false }) else {
+            guard let index = bindings.firstIndex(where: { boundColumns[$0.port.name]?.containsName(column) ?? false }) else {
                 throw .badValue(location, reason: reason + Self.keptRemedy)
             }
             location.input = bindings[index].port.name

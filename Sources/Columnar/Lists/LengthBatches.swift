@@ -1,3 +1,4 @@
+internal import Names
 internal import Tensors
 
 /// The one place that decides which rows of different lengths share a run, fills the shorter ones up and makes masks.
@@ -9,7 +10,7 @@ final class LengthBatches {
     let plan: LengthPlan
     private let rows: Int
     private let limits: ListLimits
-    private let memory: [String: TensorBuffer]
+    private let memory: NameMap<TensorBuffer>
     private let file: String
     /// Per input, for the window's rows.
     private var starts: [[Int]]
@@ -19,7 +20,7 @@ final class LengthBatches {
     private var elementCount = 0
 
     /// - Parameter rows: at most in one run.
-    init(_ plan: LengthPlan, file: String, rows: Int, limits: ListLimits, memory: [String: TensorBuffer]) {
+    init(_ plan: LengthPlan, file: String, rows: Int, limits: ListLimits, memory: NameMap<TensorBuffer>) {
         self.plan = plan
         self.file = file
         self.rows = max(rows, 1)
@@ -180,8 +181,8 @@ final class LengthBatches {
     }
 
     private func group(_ rows: [Int], _ blocks: [RowBlocks?], _ lengths: [Int: [Int]], isWhole: Bool) -> RowGroup {
-        var tensors: [String: Tensor] = [:]
-        var named: [String: [Int]] = [:]
+        var tensors: NameMap<Tensor> = [:]
+        var named: NameMap<[Int]> = [:]
         for (index, input) in plan.inputs.enumerated() {
             let shape = input.axes.enumerated().map { axis, each in
                 if let extent = each.extent { return extent }

@@ -1,3 +1,4 @@
+internal import Names
 internal import Tensors
 
 /// Which axes of a model's inputs vary with the rows, which of them are one and the same, what fills them up and which masks tell.
@@ -35,7 +36,7 @@ struct LengthPlan {
     private(set) var masked: Set<Int> = []
 
     init(_ given: [(port: InputPort, rule: InputRule, source: Source)], mixesLengths: Bool) throws(ColumnarError) {
-        var numbers: [String: Int] = [:]
+        var numbers: NameMap<Int> = [:]
         var next = 0
         for (port, rule, source) in given {
             var axes: [Axis] = []
@@ -51,7 +52,7 @@ struct LengthPlan {
             if case .block(let shape) = source, shape.count != axes.count {
                 throw .badRule("the model does not state the shape of its input \"\(port.name)\", beside which nothing can be filled up: leave `pad`, `mask` and `length` out")
             }
-            let isMask = given.contains { $0.rule.mask == port.name }
+            let isMask = given.contains { $0.rule.mask?.isName(port.name) == true }
             inputs.append(
                 Input(port: port, rule: rule, source: source, axes: axes, pad: try Self.pad(port, rule, isMask: isMask), follows: axes.map { $0.extent == nil }))
         }
@@ -66,8 +67,8 @@ struct LengthPlan {
     }
 
     /// The axes that lists fill and that the model leaves open.
-    var listAxes: (names: Set<String>, isEmpty: Bool) {
-        var names: Set<String> = []
+    var listAxes: (names: NameSet, isEmpty: Bool) {
+        var names: NameSet = []
         var isEmpty = true
         for input in inputs where input.source == .lists {
             for (axis, extent) in zip(input.axes, input.port.dimensions.dropFirst()) where extent == nil {
@@ -91,7 +92,7 @@ struct LengthPlan {
         let input = inputs[index]
         guard let name = input.rule.mask else { return }
         func refuse(_ reason: String) -> ColumnarError { .badRule("schema.inputs.\(input.port.name).mask: \(reason)") }
-        guard let maskIndex = inputs.firstIndex(where: { $0.port.name == name }) else {
+        guard let maskIndex = inputs.firstIndex(where: { $0.port.name.isName(name) }) else {
             throw refuse("the model has no input \"\(name)\"; its inputs are " + inputs.map { "\"\($0.port.name)\"" }.joined(separator: ", "))
         }
         let mask = inputs[maskIndex]

@@ -1,3 +1,4 @@
+package import Names
 package import Tensors
 
 /// Rows of a batch that go to the model together.
@@ -5,9 +6,9 @@ package struct RowGroup: Sendable {
     /// Their positions in the batch.
     package let rows: [Int]
     /// By input name; the first axis is `rows`.
-    package let tensors: [String: Tensor]
+    package let tensors: NameMap<Tensor>
     /// By the name of an axis, the length of each row's own lists along it, without padding.
-    package let lengths: [String: [Int]]
+    package let lengths: NameMap<[Int]>
 }
 
 /// The elements of one input over some rows, one row's behind the other's, each row a block of its own extents.

@@ -1,3 +1,4 @@
+internal import Names
 package import Tensors
 
 /// One output of the model over some rows.
@@ -118,7 +119,7 @@ package struct OutputColumns: Sendable {
     private func find(
         _ name: String, _ outputs: [(name: String, value: OutputValue)]
     ) throws(ColumnarError) -> (name: String, value: OutputValue) {
-        if let output = outputs.first(where: { $0.name == name }) { return output }
+        if let output = outputs.first(where: { $0.name.isName(name) }) { return output }
         let hint = suggestion(for: name, among: outputs.map(\.name))
         throw .badRule(
             "the pipeline names the output \"\(name)\", which the model lacks: "

@@ -1,3 +1,4 @@
+package import Names
 package import Tensors
 
 /// The axes of a model output behind the rows, as far as they decide whether rows may differ in it.
@@ -21,7 +22,7 @@ package struct OutputAxes: Sendable {
     var isOpen: Bool { axes.map { $0.contains { $0.extent == nil } } ?? true }
 
     /// Whether every open axis is one of the inputs', so that it is known of each row how much of it is its own.
-    package func areAllAmong(_ names: Set<String>) -> Bool {
+    package func areAllAmong(_ names: NameSet) -> Bool {
         guard let axes else { return false }
         return axes.allSatisfy { $0.extent != nil || $0.name.map(names.contains) ?? false }
     }
@@ -30,7 +31,7 @@ package struct OutputAxes: Sendable {
 extension OutputValue {
     /// One output as the runs of a batch gave it, in the order of the batch's rows. What is as long as a row's lists is cut to that length.
     package static func merging(
-        _ parts: [Tensor], of groups: [RowGroup], output: String, axes: OutputAxes, listAxes: Set<String>
+        _ parts: [Tensor], of groups: [RowGroup], output: String, axes: OutputAxes, listAxes: NameSet
     ) throws(ColumnarError) -> OutputValue {
         var plain: [Tensor] = []
         for (part, group) in zip(parts, groups) {

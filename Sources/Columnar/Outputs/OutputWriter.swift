@@ -1,3 +1,4 @@
+internal import Names
 internal import Tensors
 
 /// Writes a model's outputs, with the kept columns before them, in any format.
@@ -93,7 +94,7 @@ package final class OutputWriter {
             arrays = writer
         }
         let names = kept.columns.map(\.field.name) + columns.arrayNames((sample ?? outputs).map(\.name))
-        for (index, name) in names.enumerated() where names[..<index].contains(name) {
+        for (index, name) in names.enumerated() where names[..<index].containsName(name) {
             throw .mismatch(
                 TableLocation(file: file, column: name), reason: "two output arrays have this name: keep one column less, or rename the class column")
         }

@@ -1,4 +1,5 @@
 internal import CArrow
+internal import Names
 package import Tensors
 
 /// What a column holds, as far as binding and writing care.
@@ -156,7 +157,7 @@ extension Field {
 
 extension Field: Equatable {
     package static func == (left: Field, right: Field) -> Bool {
-        left.name == right.name && left.format == right.format && left.valueFormat == right.valueFormat
+        left.name.isName(right.name) && left.format == right.format && left.valueFormat == right.valueFormat
     }
 }
 
@@ -164,12 +165,12 @@ extension Field: Equatable {
 package struct TableSchema: Sendable {
     package let fields: [Field]
     package let metadata: [String: String]
-    private let index: [String: [Int]]
+    private let index: NameMap<[Int]>
 
     package init(fields: [Field], metadata: [String: String] = [:]) {
         self.fields = fields
         self.metadata = metadata
-        var index: [String: [Int]] = Dictionary(minimumCapacity: fields.count)
+        var index: NameMap<[Int]> = NameMap(minimumCapacity: fields.count)
         for (position, field) in fields.enumerated() { index[field.name, default: []].append(position) }
         self.index = index
     }

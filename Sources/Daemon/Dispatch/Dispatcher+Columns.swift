@@ -1,5 +1,6 @@
 import Landing
 import Ledger
+import Names
 import PipelineConfig
 import Runner
 
@@ -46,7 +47,7 @@ extension Dispatcher {
             pins = ColumnPins(orders: orders, types: types, arrivals: pins.arrivals.union([arrival]))
             columnPins[pipeline, default: [:]][revision] = pins
         }
-        if let other = result.columns.sorted(by: { $0.key < $1.key }).first(where: { pins.orders[$0.key] != $0.value }) {
+        if let other = result.columns.sorted(by: { $0.key < $1.key }).first(where: { pins.orders[$0.key]?.areNames($0.value) != true }) {
             return Failure(
                 .badInput, what: "the columns of input '\(other.key)' are not those of the first file, in their order", place: assignment.input.path,
                 remedy: "Name them in the pipeline's schema.inputs, or write the file with its columns in the first file's order.")

@@ -18,6 +18,7 @@ extension Dispatcher {
                 fail(assignment, failure, &ends, at: now)
             } else {
                 switch assignment.goal {
+                case .fineTune where result.training?.wait != nil: keepLabels(assignment, result, &ends)
                 case .decideModel, .fineTune: try publishModel(assignment, result, &ends, at: now)
                 case .score: outputs.append((assignment, result))
                 }
@@ -238,7 +239,10 @@ extension Dispatcher {
             let assignment = end.assignment
             scheduler.finished(assignment.arrival.number, in: assignment.pipeline.name)
             discardTraining(end)
-            if case .done = end.closing.outcome { dispose(assignment.input, assignment.pipeline) }
+            switch end.closing.outcome {
+            case .done, .kept: dispose(assignment.input, assignment.pipeline)
+            default: break
+            }
         }
         for end in ends.delayed {
             let arrival = end.assignment.arrival
@@ -288,6 +292,7 @@ extension RunClosing.Outcome {
     var eventKind: String {
         switch self {
         case .done: "done"
+        case .kept: "kept"
         case .rejected: "rejected"
         case .quarantined: "quarantined"
         case .void: "void"

@@ -67,6 +67,7 @@ package final class Dispatcher {
             held = held.filter { $0.value.pipeline != name }
         }
         self.pipelines = Dictionary(pipelines.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
+        try carryOverRevisions()
         for pipeline in pipelines where !scheduler.holds(pipeline.name) {
             scheduler.add(pipeline: pipeline.name)
             for activation in try ledger.activations(pipeline: pipeline.name) {
@@ -80,6 +81,20 @@ package final class Dispatcher {
             try awaitFirst(of: pipeline)
         }
         try applyPauses()
+    }
+
+    private func carryOverRevisions() throws(LedgerError) {
+        let carried = try ledger.write { (tx) throws(LedgerError) in
+            var carried: [Pipeline] = []
+            for pipeline in pipelines.values
+            where try tx.carryOver(from: pipeline.formerRevision.full, to: pipeline.revision.full, at: .now) { carried.append(pipeline) }
+            return carried
+        }
+        for pipeline in carried {
+            log.notice(
+                "what was done before the form of revisions changed stays done",
+                metadata: ["pipeline.name": "\(pipeline.name)", "revision": "\(pipeline.revision)", "was": "\(pipeline.formerRevision)"])
+        }
     }
 
     func applyPauses() throws(LedgerError) {

@@ -1,3 +1,5 @@
+import Names
+
 /// Reads `schema`.
 struct SchemaReader {
     private let top: Section
@@ -5,10 +7,14 @@ struct SchemaReader {
     init(_ top: Section) { self.top = top }
 
     func schema() -> Schema {
-        let keys = ["key", "label", "weight", "classes", "inputs", "missing", "keep", "types", "dialect"]
+        let keys = ["key", "label", "missing_label", "weight", "classes", "inputs", "missing", "keep", "types", "dialect"]
         guard let section = top.section("schema", keys: keys) else { return Schema() }
         let key = section.names("key") ?? []
         let label = section.node("label").flatMap { columns($0, section.path(of: "label"), section.reading) }
+        let missingLabel = section.choice("missing_label", of: MissingLabel.self)
+        if missingLabel != nil, !section.has("label") {
+            section.refuse(.badValue, "missing_label", "no label is named", "name it, like label: outcome, or remove `missing_label`")
+        }
         let weight = section.text("weight")
         if weight?.isEmpty == true { section.refuse(.badValue, "weight", "an empty name", "name the column") }
         let classes = section.names("classes")
@@ -20,18 +26,18 @@ struct SchemaReader {
         PaddingReader.check(inputs, section)
         checkNoFeatures(label.map(\.names) ?? [], "label", inputs, section)
         checkNoFeatures(weight.map { [$0] } ?? [], "weight", inputs, section)
-        if let weight, label?.names.contains(weight) == true {
+        if let weight, label?.names.containsName(weight) == true {
             section.refuse(.badValue, "weight", "\"\(weight.clipped)\" is the label", "name another column")
         }
         return Schema(
-            key: key, label: label, weight: weight, classes: classes, inputs: inputs, keep: section.names("keep") ?? key, types: types(section),
+            key: key, label: label, missingLabel: missingLabel ?? .skip, weight: weight, classes: classes, inputs: inputs, keep: section.names("keep") ?? key, types: types(section),
             dialect: dialect(section), missing: missing(section))
     }
 
     private func checkNoFeatures(_ names: [String], _ key: String, _ inputs: [InputSchema], _ section: Section) {
         for input in inputs {
             guard case .list(let columns) = input.columns ?? .list([]) else { continue }
-            for name in names where columns.contains(name) {
+            for name in names where columns.containsName(name) {
                 section.refuse(
                     .badValue, key, "the \(key) \"\(name.clipped)\" is also a column of the input \"\(input.name.clipped)\"",
                     "take it from the input's columns")
@@ -72,7 +78,7 @@ struct SchemaReader {
             reading.problems.add(.badValue, node.position, path, "no column is named", "name at least one, or leave `\(path.hasSuffix(".label") ? "label" : "columns")` out")
             return nil
         }
-        if let twice = Dictionary(grouping: texts, by: { $0 }).first(where: { $1.count > 1 })?.key {
+        if let twice = Dictionary(grouping: texts, by: Name.init).first(where: { $1.count > 1 })?.key.text {
             reading.problems.add(.badValue, node.position, path, "\"\(twice.clipped)\" stands twice", "remove one of them")
             return nil
         }

@@ -1,5 +1,6 @@
 import Columnar
 import Engine
+import Names
 import PipelineConfig
 import Tensors
 
@@ -7,8 +8,8 @@ import Tensors
 
 extension Schema {
     /// The rules of the inputs that columns fill.
-    func inputRules(for admission: Admission, _ facts: ModelFacts) -> [String: InputRule] {
-        var rules: [String: InputRule] = [:]
+    func inputRules(for admission: Admission, _ facts: ModelFacts) -> NameMap<InputRule> {
+        var rules: NameMap<InputRule> = [:]
         for input in admission.inputs {
             let name = input.port.name, type = input.port.elementType
             rules[name] = inputRule(
@@ -45,7 +46,7 @@ extension Schema {
         let learnt = label?.names ?? []
         return TableSchemaRule(
             key: key, label: learnt.count == 1 ? learnt[0] : nil, others: learnt + (weight.map { [$0] } ?? []), keep: keep, classes: classes,
-            types: types.mapValues(\.rawValue))
+            types: NameMap(types.map { ($0.key, $0.value.rawValue) }, uniquingKeysWith: { $1 }))
     }
 
     var textDialect: TextDialect {

@@ -48,6 +48,8 @@ struct FineTune {
         do throws(Failure) {
             outcome = try phases.time("train") { () throws(Failure) in try train(parent, file.adapter, &report) }
             report.rejection = outcome.flatMap(rejection)
+        } catch where error.kind == .tooFewRows {
+            report.wait = error
         } catch {
             // That nothing can be learnt from these labels is no reason to keep the model that arrived from landing.
             guard spec.goal == .decideModel, [.badInput, .badModel, .diverged].contains(error.kind) else { throw error }
@@ -158,7 +160,7 @@ struct FineTune {
         report.decisions = [
             "best_epoch": .integer(Int64(outcome.bestEpoch)), "stopped_early": .flag(outcome.stoppedEarly),
             "steps": .integer(Int64(outcome.steps)), "training_rows": .integer(Int64(outcome.trainingRows)),
-            "superseded_rows": .integer(Int64(outcome.supersededRows)),
+            "superseded_rows": .integer(Int64(outcome.supersededRows)), "unlabelled_rows": .integer(Int64(outcome.unlabelledRows)),
             "trained": .list(outcome.trained.map { .text($0) }), "untrained": .table(outcome.untrained.mapValues { .text($0) }),
             "gradient_forms": .table(outcome.gradientForms.mapValues { .text($0) }),
             "validation_per_epoch": .list(
@@ -239,6 +241,7 @@ extension Failure {
         let place = specPlace(spec)
         switch error {
         case .badLabels(let file, let reason, let remedy): self.init(.badInput, what: reason, place: file, remedy: remedy)
+        case .tooFewRows(let reason, let remedy): self.init(.tooFewRows, what: reason, place: place, remedy: remedy.prefix(1).uppercased() + remedy.dropFirst() + ".")
         case .badModel(let reason, let remedy): self.init(.badModel, what: "the model cannot be trained: \(reason)", place: place, remedy: remedy)
         case .diverged(_, _, let remedy): self.init(.diverged, what: "\(error)", place: place, remedy: remedy)
         case .cannotRead(let path, _), .cannotWrite(let path, _):

@@ -1,5 +1,6 @@
 import Columnar
 import Engine
+import Names
 import Tensors
 
 /// What a model makes of rows that go to it in groups, since their lists differ in length: its outputs in the order of the rows.
@@ -27,12 +28,12 @@ struct GroupedRows {
 
     /// Whether of every output it is known which part of it is a row's own, whatever rows it shares a run with.
     func mayMixLengths(of ports: [InputPort]) -> Bool {
-        let names = Set(ports.flatMap { zip($0.dimensions, $0.symbols).dropFirst().compactMap { $0 == nil ? $1 : nil } })
+        let names = NameSet(ports.flatMap { zip($0.dimensions, $0.symbols).dropFirst().compactMap { $0 == nil ? $1 : nil } })
         return outputs.allSatisfy { !$0.isTensor || $0.axes.areAllAmong(names) }
     }
 
     /// - Parameter results: for each group of the batch, the outputs.
-    func merged(_ results: [[EngineValue]], _ batch: InputBatch, listAxes: Set<String>) throws(ColumnarError) -> [OutputValue] {
+    func merged(_ results: [[EngineValue]], _ batch: InputBatch, listAxes: NameSet) throws(ColumnarError) -> [OutputValue] {
         var merged: [OutputValue] = []
         for (index, output) in outputs.enumerated() {
             let values = results.map { $0[index] }

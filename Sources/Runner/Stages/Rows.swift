@@ -1,6 +1,7 @@
 import Columnar
 import Engine
 import Glibc
+import Names
 import PipelineConfig
 import Tensors
 
@@ -18,7 +19,7 @@ struct Rows {
 
     var keptFields: [Field] { batches.keptFields }
     var columnsInFileOrder: [String: [String]] { batches.columnsInFileOrder }
-    var boundColumns: [String: [String]] { batches.boundColumns }
+    var boundColumns: NameMap<[String]> { batches.boundColumns }
     /// The types of kept columns of text, once there were rows.
     var foundTypes: [String: String] { batches.foundTypes }
     var misfit: KeptMisfit? { batches.misfit }
@@ -44,12 +45,12 @@ struct Rows {
         run = admission.run(on: session)
         grouped = GroupedRows(outputs: admission.outputs.map { GroupedRows.Output(session.outputs[$0.index], axis: $0.axis) })
         let wanted = stage.wantedRows
-        var memory: [String: TensorBuffer] = [:]
+        var memory: NameMap<TensorBuffer> = [:]
         let batchRows: Int
         do throws(EngineError) {
             if admission.isPlain {
                 let constants = admission.constants.map { (session.inputs[$0.key].name, $0.value.tensor) }
-                let plan = try BatchPlan(of: session, constants: Dictionary(uniqueKeysWithValues: constants))
+                let plan = try BatchPlan(of: session, constants: NameMap(uniqueKeysWithValues: constants))
                 let rowBytes = plan.inputs.reduce(0) { $0 + $1.elementsPerRow * ($1.elementType.bitWidth ?? 128) / 8 }
                 let rowElements = plan.inputs.reduce(0) { $0 + $1.elementsPerRow }
                 let fitting = Self.batchRows(rowBytes: rowBytes, rowElements: rowElements, fileBytes: Self.byteCount(input.path))
@@ -118,7 +119,7 @@ struct Rows {
 
     /// What the model makes of one row of zeros and empty texts, as `next` gives it; nil where it takes no such row.
     func outputsOfMadeUpRow(_ interruption: Interruption, _ phases: inout Phases) -> [OutputValue]? {
-        var tensors: [String: Tensor] = [:]
+        var tensors: NameMap<Tensor> = [:]
         for port in admission.inputs.map(\.port) {
             // An axis that is open is as wide as the columns that it takes, as far as they are known.
             var open = max(boundColumns[port.name]?.count ?? 1, 1)
@@ -144,7 +145,7 @@ struct Rows {
     /// What these rows show against the axes of `outputs`, which are nil where one of them did not come out. That an output has as many as there are
     /// rows says nothing: the model is run once more, on two and three of them, where its declaration says too little or another axis has as many.
     private func contradiction(
-        _ tensors: [String: Tensor], _ rows: Int, _ outputs: [EngineValue]?, _ interruption: Interruption
+        _ tensors: NameMap<Tensor>, _ rows: Int, _ outputs: [EngineValue]?, _ interruption: Interruption
     ) -> AdmissionRefusal? {
         guard !evidence.hasShown(admission.outputs), rows > 0 else { return nil }
         let isClear = admission.fixedRows != nil || admission.outputs.allSatisfy(\.isSettled) && !demandsEvidence
@@ -160,7 +161,7 @@ struct Rows {
         return problems.isEmpty ? nil : AdmissionRefusal(problems: problems)
     }
 
-    private func run(_ tensors: [String: Tensor], rows: Int, _ interruption: Interruption) throws(EngineError) -> [EngineValue] {
+    private func run(_ tensors: NameMap<Tensor>, rows: Int, _ interruption: Interruption) throws(EngineError) -> [EngineValue] {
         guard let bound else { return try run.run(tensors, rows: rows, cancellation: interruption.engine) }
         for (position, input) in bound.plan.inputs.enumerated() where input.elementType == .string {
             bound.setStrings(tensors[input.name]?.strings ?? [], position)

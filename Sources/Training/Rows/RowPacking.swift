@@ -1,5 +1,6 @@
 import Columnar
 import Foundation
+import Names
 import Tensors
 
 /// Reads labelled files batch by batch and packs their rows by side of the split. Memory is needed for a batch, whatever the files' size.
@@ -54,7 +55,7 @@ struct RowPacking {
                 reason: "model input '\(port.name)' takes text, which no gradient passes",
                 remedy: "export the model without its text processing, or give the processed features as columns")
         }
-        let corrections = try Corrections(data, seed: split.seed, check: check)
+        let corrections = try Corrections(data, target: target, seed: split.seed, check: check)
         facts.supersededRows = corrections.count
         for index in data.files.indices { try pack(index, corrections, check, progress) }
         guard let writers else { throw .badLabels(file: first.path, reason: "no rows", remedy: "drop it again with rows") }
@@ -63,7 +64,7 @@ struct RowPacking {
         facts.trainingRows = writers.training.rowCount
         facts.validationRows = writers.validation.rowCount
         facts.columns = pinned
-        if isForTraining { try refuseUnusable(first.path) }
+        if isForTraining { try refuseUnusable() }
         return (writers.layout, facts)
     }
 
@@ -72,22 +73,28 @@ struct RowPacking {
     ) throws(TrainingError) {
         let file = data.files[index]
         let batchRows = 1024
-        var done = 0
+        var done = 0, unlabelled = 0
         let targets = try TargetColumns(data, file: file, target: target, batchRows: batchRows)
         let features = try openFeatures(file, labels: targets.columns, batchRows: batchRows)
         while true {
             try check()
             let batch: InputBatch?
             do { batch = try features.next() } catch { throw Self.worded(error, file: file.path) }
-            guard let batch else { return }
+            guard let batch else { break }
             // A file without rows says nothing for those after it.
             if done == 0 { for (name, columns) in features.boundColumns where pinned[name] == nil { pinned[name] = columns } }
             let labelled = try targets.next(rows: batch.rowCount)
             let superseded = corrections.rows(done..<done + batch.rowCount, ofFile: index).map { $0 - done }
             try append(batch, labelled, except: superseded, file)
             done += batch.rowCount
+            unlabelled += labelled.unlabelled.count
             progress((writers?.training.rowCount ?? 0) + (writers?.validation.rowCount ?? 0))
         }
+        facts.unlabelledRows += unlabelled
+        guard done == unlabelled, done > 0, isForTraining else { return }
+        throw .badLabels(
+            file: file.path, reason: "none of its \(done) rows has a label (\(data.label?.words ?? ""))",
+            remedy: "give some rows a label, or name another column (schema.label, or --label)")
     }
 
     private func openFeatures(
@@ -139,14 +146,15 @@ struct RowPacking {
         let sources = inputs + [labelled.target, weights].compactMap(\.self)
         try withExtendedLifetime(sources) { () throws(TrainingError) in
             let bytes = sources.map(\.bytes)
-            var left = superseded[...]
+            var superseded = superseded[...], unlabelled = labelled.unlabelled[...]
             for row in 0..<batch.rowCount {
-                if left.first == row {
-                    left.removeFirst()
-                    continue
-                }
-                var key = RowKey(labelled.keys, row: row, seed: split.seed)
-                if data.key.isEmpty {
+                let isUnlabelled = unlabelled.first == row, isSuperseded = superseded.first == row
+                if isUnlabelled { unlabelled.removeFirst() }
+                if isSuperseded { superseded.removeFirst() }
+                if isUnlabelled || isSuperseded { continue }
+                let named = RowKey(labelled.keys, row: row, seed: split.seed)
+                var key = named ?? RowKey(seed: split.seed)
+                if named == nil {
                     for (index, field) in writers.layout.inputs.enumerated() {
                         key.add(UnsafeRawBufferPointer(rebasing: bytes[index][row * field.byteCount..<(row + 1) * field.byteCount]))
                     }
@@ -200,7 +208,7 @@ struct RowPacking {
         }
     }
 
-    private func refuseUnusable(_ file: String) throws(TrainingError) {
+    private func refuseUnusable() throws(TrainingError) {
         var constant: String?
         if case .classIndex? = target?.kind {
             let seen = zip(facts.trainingClasses, facts.validationClasses).enumerated().filter { $1.0 + $1.1 > 0 }.map(\.offset)
@@ -209,23 +217,23 @@ struct RowPacking {
             constant = data.classes.flatMap { $0.indices.contains(Int(value)) ? $0[Int(value)].quoted : nil } ?? "\(value)"
         }
         if let constant {
-            throw .badLabels(
-                file: file, reason: "the label (\(data.label?.words ?? "")) is \(constant) in every row, which teaches nothing",
+            throw .tooFewRows(
+                reason: "the label (\(data.label?.words ?? "")) is \(constant) in every row, which teaches nothing",
                 remedy: "bring rows with other labels too")
         }
         if facts.trainingRows == 0 {
-            throw .badLabels(
-                file: file, reason: "all \(facts.validationRows) rows are held out for validation",
+            throw .tooFewRows(
+                reason: "all \(facts.validationRows) rows are held out for validation",
                 remedy: "bring more rows, or lower validation")
         }
         if split.share > 0, facts.validationRows == 0 {
-            throw .badLabels(
-                file: file, reason: "none of the \(facts.trainingRows) rows is held out for validation (each is with probability \(split.share))",
+            throw .tooFewRows(
+                reason: "none of the \(facts.trainingRows) rows is held out for validation (each is with probability \(split.share))",
                 remedy: "bring more rows, raise validation, or set it to 0")
         }
         if facts.trainingWeight == 0 || facts.validationRows > 0 && facts.validationWeight == 0 {
-            throw .badLabels(
-                file: file, reason: "the weights of the \(facts.trainingWeight == 0 ? "training" : "validation") rows are all 0",
+            throw .tooFewRows(
+                reason: "the weights of the \(facts.trainingWeight == 0 ? "training" : "validation") rows are all 0",
                 remedy: "give some rows a weight above 0")
         }
     }

@@ -1,5 +1,6 @@
 import Autodiff
 import Columnar
+import Names
 import ONNX
 
 extension Target {
@@ -33,9 +34,9 @@ extension StepGraph.ClassLabel {
 
 extension Model {
     /// Refuses what is said of an input that the model does not have.
-    func check(_ rules: [String: InputRule]) throws(TrainingError) {
+    func check(_ rules: NameMap<InputRule>) throws(TrainingError) {
         let names = graph.requiredInputs.map(\.name)
-        guard let slip = rules.keys.sorted().first(where: { !names.contains($0) }) else { return }
+        guard let slip = rules.keys.sorted().first(where: { !names.containsName($0) }) else { return }
         throw .badModel(
             reason: "there is no model input '\(slip)'; it has \(names.map { "'\($0)'" }.joined(separator: ", "))",
             remedy: "name its inputs (schema.inputs, or --columns and --scale)")

@@ -1,3 +1,5 @@
+internal import Names
+
 /// What one watched directory is known by while it is watched. Only files that are not settled stand here one by one.
 final class Spool {
     struct Pending {
@@ -24,8 +26,8 @@ final class Spool {
     /// Whether inotify tells everything that happens here.
     var isTrusted = false
     var usesInotify = false
-    var tokens: [String: Int] = [:]
-    var pending: [String: Pending] = [:]
+    var tokens: NameMap<Int> = [:]
+    var pending: NameMap<Pending> = [:]
 
     init(slot: Int, directory: SpoolDirectory) {
         self.slot = slot
@@ -40,7 +42,7 @@ final class Spool {
 
     /// `path` itself and everything below it.
     static func isWithin(_ path: String, _ directory: String) -> Bool {
-        directory.isEmpty || path == directory || (path.utf8.starts(with: directory.utf8) && path.utf8.dropFirst(directory.utf8.count).first == 0x2F)
+        directory.isEmpty || path.isName(directory) || (path.utf8.starts(with: directory.utf8) && path.utf8.dropFirst(directory.utf8.count).first == 0x2F)
     }
 
     static func split(_ path: String) -> (directory: String, name: Substring) {

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Names
 internal import SystemPackage
 
 /// Walks everything below one directory of a spool: watches each directory before it lists it.
@@ -24,7 +25,7 @@ struct TreeScan {
             let path = directory.isEmpty ? root : root + "/" + directory
             let listing: DirectoryListing
             do throws(Errno) { listing = try DirectoryListing(path: path) } catch {
-                if directory == start { found(.rootFailed(.cannotList(path: path, errno: error.rawValue))) }
+                if directory.isName(start) { found(.rootFailed(.cannotList(path: path, errno: error.rawValue))) }
                 if error == .permissionDenied {
                     found(
                         .refused(
