@@ -119,7 +119,7 @@ let package = Package(
             dependencies: [
                 "TestSupport", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace", system,
             ],
-            exclude: ["RevisionOneRoot", "Zoo"], linkerSettings: nativeLibraries),
+            exclude: ["Init", "RevisionOneRoot", "Zoo"], linkerSettings: nativeLibraries),
     ],
     cxxLanguageStandard: .cxx20)
 

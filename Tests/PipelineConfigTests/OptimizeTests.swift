@@ -64,6 +64,13 @@ import Testing
                     gate: Gate(metric: .f1, dropAtMost: 0.005, rowsAtLeast: 5)))
     }
 
+    @Test func untieNamesPatterns() throws {
+        let stage = try Self.stage("{ loss: mean_squared_error, untie: [\"lm_head.*\", decoder.weight] }")
+        #expect(stage.gradient.untie == ["lm_head.*", "decoder.weight"])
+        #expect(try Self.stage("{ loss: mean_squared_error, untie: lm_head.weight }").gradient.untie == ["lm_head.weight"])
+        #expect(try Self.stage("{ loss: mean_squared_error }").gradient.untie == [])
+    }
+
     @Test(
         arguments: [
             ("binary_cross_entropy", .binaryCrossEntropy()), ("multilabel", .multilabel()), ("mean_squared_error", .meanSquaredError),
@@ -130,6 +137,7 @@ import Testing
             ("early_stopping: 3, validation: 0", "early_stopping: without held-out rows nothing says when to stop; write validation: 0.2, or remove it"),
             ("adapters: { targets: [a] }", "adapters.rank: missing; say how many columns the factors have, like rank: 8"),
             ("adapters: { rank: 8, targets: [] }", "adapters.targets: an empty list adapts nothing; name weights, like [\"*attn*\"]"),
+            ("untie: [lm_head.weight], adapters: { rank: 8, targets: [a] }", "untie: beside adapters no weight is trained, so that none is shared; remove it, or the adapters"),
             ("batch_normalization: train, adapters: { rank: 8, targets: [a] }", "batch_normalization: beside adapters nothing else is trained; remove it, or the adapters"),
             ("adapters: { rank: 8, targets: [a], merge: no }", "adapters.merge: `no` is neither true nor false; write true or false, without quotes"),
         ])
@@ -186,7 +194,7 @@ import Testing
         ("loss: cross_entropy, optimizer: { adamw: { learning_rate: 2.0e-3 } }", ""), ("loss: cross_entropy, schedule: cosine", ""),
         ("loss: cross_entropy, schedule: { cosine: { warm_up: 9 } }", ""), ("loss: cross_entropy, clip_norm: 2", ""),
         ("loss: cross_entropy, clip_value: 2", ""), ("loss: cross_entropy, accumulate: 2", ""), ("loss: cross_entropy, ema: 0.9", ""),
-        ("loss: cross_entropy, validation: 0.3", ""), ("loss: cross_entropy, freeze: [a]", ""), ("loss: cross_entropy, no_decay: [a]", ""),
+        ("loss: cross_entropy, validation: 0.3", ""), ("loss: cross_entropy, freeze: [a]", ""), ("loss: cross_entropy, untie: [a]", ""), ("loss: cross_entropy, no_decay: [a]", ""),
         ("loss: cross_entropy, seed: 2", ""), ("loss: cross_entropy, train_on: new", ""), ("loss: cross_entropy, early_stopping: 2", ""),
         ("loss: cross_entropy, adapters: { rank: 2, targets: [a] }", ""), ("loss: cross_entropy, adapters: { rank: 2, targets: [a], merge: false }", ""),
         ("loss: cross_entropy, threads: 1", ""), ("loss: cross_entropy", "gate: { metric: auc }"), ("loss: cross_entropy", "gate: { drop_at_most: 1 }"),

@@ -19,6 +19,7 @@ extension CanonicalForm {
         // Which patterns there are has no order.
         add("gradient.freeze", gradient.freeze.sorted())
         add("gradient.train", gradient.train.sorted())
+        add("gradient.untie", gradient.untie.sorted())
         if differs(\.batchNormalization) { add("gradient.batch_normalization", [gradient.batchNormalization.rawValue]) }
         add("gradient.no_decay", gradient.noDecay.sorted())
         if differs(\.seed) { add("gradient.seed", ["\(gradient.seed)"]) }

@@ -24,7 +24,7 @@ struct OptimizeReader {
             return nil
         }
         let keys = [
-            "loss", "optimizer", "epochs", "batch_size", "schedule", "clip_norm", "clip_value", "accumulate", "ema", "validation", "freeze", "train",
+            "loss", "optimizer", "epochs", "batch_size", "schedule", "clip_norm", "clip_value", "accumulate", "ema", "validation", "freeze", "train", "untie",
             "batch_normalization", "no_decay", "seed", "train_on", "early_stopping", "adapters", "threads",
         ]
         guard let gradient = section.section("gradient", keys: keys) else { return nil }
@@ -45,6 +45,7 @@ struct OptimizeReader {
             schedule: optimizer.schedule(), clipNorm: clipNorm, clipValue: clipValue,
             accumulate: section.integer("accumulate", in: 1...100_000) ?? 1, ema: section.number("ema", .between, like: "0.999"),
             validation: section.number("validation", .belowOne, like: "0.2") ?? 0.2, freeze: section.names("freeze") ?? [], train: section.names("train") ?? [],
+            untie: section.names("untie") ?? [],
             batchNormalization: section.choice("batch_normalization", of: GradientDescent.BatchNormalization.self) ?? .frozen,
             noDecay: section.names("no_decay") ?? [], seed: section.integer("seed", in: 0...Int.max) ?? 0,
             trainOn: section.choice("train_on", of: GradientDescent.TrainOn.self) ?? .all, earlyStopping: earlyStopping(section),
@@ -56,6 +57,9 @@ struct OptimizeReader {
         if descent.adapters != nil, descent.batchNormalization != .frozen {
             section.refuse(
                 .badValue, "batch_normalization", "beside adapters nothing else is trained", "remove it, or the adapters")
+        }
+        if descent.adapters != nil, !descent.untie.isEmpty {
+            section.refuse(.badValue, "untie", "beside adapters no weight is trained, so that none is shared", "remove it, or the adapters")
         }
         return loss == nil ? nil : descent
     }

@@ -22,7 +22,7 @@ package struct TrainingSettings {
             loss: Loss(gradient.loss), outputs: gradient.outputs, optimizer: Optimizer(gradient.optimizer),
             schedule: Schedule(scheduleShape, peak: gradient.optimizer.learningRate, warmUp: gradient.schedule.warmUp),
             weightDecay: gradient.optimizer.weightDecay, noDecay: gradient.noDecay, clipValue: gradient.clipValue, clipNorm: gradient.clipNorm,
-            accumulate: gradient.accumulate, average: gradient.ema, freeze: gradient.freeze, train: gradient.train,
+            accumulate: gradient.accumulate, average: gradient.ema, freeze: gradient.freeze, train: gradient.train, untie: gradient.untie,
             batchNormalization: BatchNormalizationTraining(gradient.batchNormalization),
             adapters: gradient.adapters.map { Adapters(rank: $0.rank, targets: $0.targets) }, seed: UInt64(gradient.seed))
     }
@@ -64,7 +64,10 @@ package struct TrainingSettings {
             add("factor", gradient.schedule.factor)
         }
         if gradient.optimizer.momentum > 0 { add("momentum", gradient.optimizer.momentum) }
-        for (key, patterns) in [("freeze", gradient.freeze), ("train", gradient.train), ("no_decay", gradient.noDecay), ("output", gradient.outputs)] where !patterns.isEmpty {
+        let lists = [
+            ("freeze", gradient.freeze), ("train", gradient.train), ("untie", gradient.untie), ("no_decay", gradient.noDecay), ("output", gradient.outputs),
+        ]
+        for (key, patterns) in lists where !patterns.isEmpty {
             told[key] = .list(patterns.map { .text($0) })
         }
         if let adapters = gradient.adapters {

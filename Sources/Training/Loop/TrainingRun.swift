@@ -92,7 +92,7 @@ struct TrainingRun {
             bestEpoch: point.bestEpoch, stoppedEarly: trained.stoppedEarly, before: metrics(0), after: metrics(point.bestEpoch),
             trainingRows: rows.training.rowCount, validationRows: rows.validation.rowCount, supersededRows: rows.facts.supersededRows,
             unlabelledRows: rows.facts.unlabelledRows, steps: point.steps,
-            columns: rows.facts.columns, trained: graph.parameters.map(\.name),
+            columns: rows.facts.columns, trained: graph.trainedNames,
             untrained: Dictionary(graph.untrained.map { ($0.name, $0.reason) }, uniquingKeysWith: { first, _ in first }),
             gradientForms: graph.gradientForms, resumedAt: trained.resumedAt)
     }
