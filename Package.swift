@@ -50,36 +50,39 @@ let package = Package(
         .systemLibrary(name: "CArrowDeps", pkgConfig: deps + "/pkgconfig/millrace-arrow.pc"),
         .target(name: "CArrow", dependencies: ["CArrowDeps"]),
 
+        // Names of files, columns and values, as keys.
+        .target(name: "Names"),
+
         // The model half.
         .target(name: "Tensors"),
         .target(name: "ONNXProto", dependencies: [protobuf], exclude: ["onnx.proto"]),
-        .target(name: "ONNX", dependencies: ["Tensors", "ONNXProto", protobuf]),
+        .target(name: "ONNX", dependencies: ["Names", "Tensors", "ONNXProto", protobuf]),
         .target(name: "Passes", dependencies: ["ONNX", "Tensors"]),
         .target(name: "Autodiff", dependencies: ["ONNX", "Passes", "Tensors"]),
-        .target(name: "Engine", dependencies: ["Tensors", "COnnxRuntime"]),
+        .target(name: "Engine", dependencies: ["Names", "Tensors", "COnnxRuntime"]),
 
         // The file half.
         .target(name: "Mounts"),
-        .target(name: "Columnar", dependencies: ["Tensors", "CArrow"]),
-        .target(name: "Watcher", dependencies: ["Mounts", "CInotifyTools", system, logging]),
+        .target(name: "Columnar", dependencies: ["Names", "Tensors", "CArrow"]),
+        .target(name: "Watcher", dependencies: ["Mounts", "Names", "CInotifyTools", system, logging]),
         .target(name: "Landing", dependencies: [system, crypto]),
-        .target(name: "Ledger", dependencies: ["Mounts", grdb]),
-        .target(name: "PipelineConfig", dependencies: [yams, crypto]),
+        .target(name: "Ledger", dependencies: ["Mounts", "Names", grdb]),
+        .target(name: "PipelineConfig", dependencies: ["Names", yams, crypto]),
 
         // Where the halves meet.
-        .target(name: "Training", dependencies: ["Tensors", "ONNX", "Passes", "Autodiff", "Engine", "Columnar", "Landing", crypto, system]),
+        .target(name: "Training", dependencies: ["Names", "Tensors", "ONNX", "Passes", "Autodiff", "Engine", "Columnar", "Landing", crypto, system]),
         .target(
             name: "Runner",
             dependencies: [
-                "Tensors", "ONNX", "Autodiff", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", crypto, logging, system,
-                subprocess,
+                "Names", "Tensors", "ONNX", "Autodiff", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", crypto, logging,
+                system, subprocess,
             ]),
-        .target(name: "Daemon", dependencies: ["Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", logging, serviceLifecycle, system]),
+        .target(name: "Daemon", dependencies: ["Names", "Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", logging, serviceLifecycle, system]),
         .executableTarget(
             name: "millrace",
             dependencies: [
                 "Daemon", "Runner", "Training", "Ledger", "Landing", "PipelineConfig", "Watcher", "Columnar", "Engine", "Autodiff", "Passes", "ONNX",
-                "Tensors",
+                "Names", "Tensors",
                 argumentParser, logging, serviceLifecycle, system, unixSignals,
             ], linkerSettings: nativeLibraries),
 
@@ -92,17 +95,18 @@ let package = Package(
         .target(name: "TestSupport", dependencies: [system], path: "Tests/TestSupport"),
         .target(
             name: "ConformanceSupport", dependencies: ["Engine", "ONNXProto", "Tensors", protobuf], path: "Tests/ConformanceSupport"),
+        tests("Names", []),
         tests("Tensors", []),
         tests("ONNX", ["Tensors", "ONNXProto", protobuf]),
         tests(
-            "Engine", ["ConformanceSupport", "Tensors", "ONNX"],
+            "Engine", ["ConformanceSupport", "Names", "Tensors", "ONNX"],
             exclude: ["Fixtures", "make-fixtures.py", "expected-failures.txt"]),
         tests("Passes", ["ConformanceSupport", "ONNX", "Engine", "Tensors"], exclude: ["conformance-exceptions.txt", "Classic"]),
         tests(
             "Autodiff", ["ConformanceSupport", "Passes", "ONNX", "Engine", "Tensors"], exclude: ["Golden", "conformance-exceptions.txt"]),
         tests(
-            "Training", ["Autodiff", "Passes", "ONNX", "Engine", "Columnar", "Tensors"], exclude: ["Fixtures", "make-fixtures.py"]),
-        tests("Columnar", ["Tensors"], exclude: ["Fixtures", "make-fixtures.py"]),
+            "Training", ["Autodiff", "Passes", "ONNX", "Engine", "Columnar", "Names", "Tensors"], exclude: ["Fixtures", "make-fixtures.py"]),
+        tests("Columnar", ["CArrow", "Names", "Tensors"], exclude: ["Fixtures", "Frames", "make-fixtures.py", "make-frames.py"]),
         tests("Mounts", []),
         tests("Watcher", [system, logging], exclude: ["Traces"]),
         tests("Landing", [system]),
@@ -115,7 +119,7 @@ let package = Package(
             dependencies: [
                 "TestSupport", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace", system,
             ],
-            exclude: ["Zoo"], linkerSettings: nativeLibraries),
+            exclude: ["Init", "RevisionOneRoot", "Zoo"], linkerSettings: nativeLibraries),
     ],
     cxxLanguageStandard: .cxx20)
 

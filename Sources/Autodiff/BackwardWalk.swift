@@ -21,6 +21,8 @@ final class BackwardWalk {
     /// For each value with a cotangent, the value after it on the way to the loss.
     private var towardsLoss: [String: String] = [:]
     private var forms: [Gradients.ChosenForm] = []
+    /// Operators without a gradient that the wanted values lead to.
+    private var ends: Set<String> = []
     /// In a survey, errors are collected and the walk goes on.
     var survey: PathSurvey?
 
@@ -88,8 +90,7 @@ final class BackwardWalk {
         try trace(model.graph.nodes)
         let seeded = cotangents.keys.sorted()
         guard seeded.contains(where: { origin[$0] != nil }) else {
-            throw .nothingTrainable(reason: "no gradient leads back to \(wanted.prefix(5).map { "'\($0)'" }.joined(separator: ", ")): there is no way, or only through operators "
-                    + "without one, as ArgMax, Round and comparisons are")
+            throw .nothingTrainable(reason: unreachable)
         }
         try walk(model.graph.nodes)
         var names: [String: String] = [:]
@@ -97,10 +98,24 @@ final class BackwardWalk {
         return Gradients(names: names, forms: forms)
     }
 
+    /// Why no seed depends on a wanted value.
+    private var unreachable: String {
+        if wanted.isEmpty { return "the model has no floating point weights" }
+        let names = wanted.prefix(5).map { "'\($0)'" }.joined(separator: ", ") + (wanted.count > 5 ? " and \(wanted.count - 5) more" : "")
+        let way = ends.isEmpty
+            ? "there is no way, or only through operators without one, as ArgMax, Round and comparisons are"
+            : "the way ends at operators without one: \(ends.sorted().joined(separator: ", "))"
+        return "no gradient leads back to \(names): \(way)"
+    }
+
     /// Marks what depends on the wanted values, in topological order.
     private func trace(_ nodes: [Node]) throws(AutodiffError) {
         for node in nodes {
-            guard let source = paths(into: node).first, !RuleTable.stops(node) else { continue }
+            guard let source = paths(into: node).first else { continue }
+            guard !RuleTable.stops(node) else {
+                ends.insert(node.qualifiedType)
+                continue
+            }
             for output in node.outputs where !output.isEmpty && mayHaveCotangent(output) && origin[output] == nil { origin[output] = source }
         }
     }

@@ -1,10 +1,12 @@
 #include <arrow/array/concatenate.h>
 #include <arrow/c/bridge.h>
 #include <arrow/compute/cast.h>
+#include <arrow/csv/options.h>
 #include <arrow/util/compression.h>
 #include <arrow/util/crc32.h>
 
 #include "Internal.h"
+#include "TextColumn.h"
 
 struct CArrowDecompressor {
   std::unique_ptr<arrow::util::Codec> codec;
@@ -17,6 +19,48 @@ void release(struct ArrowArray *array) noexcept {
   if (array->release != nullptr) array->release(array);
 }
 
+/// A dictionary's values row by row; of views, which Arrow does not decode, the plain type.
+arrow::Result<std::shared_ptr<arrow::Array>> Decoded(const std::shared_ptr<arrow::Array> &array) {
+  if (array->type_id() != arrow::Type::DICTIONARY) return array;
+  const auto &coded = static_cast<const arrow::DictionaryArray &>(*array);
+  std::shared_ptr<arrow::Array> values = coded.dictionary();
+  if (values->type_id() == arrow::Type::STRING_VIEW) {
+    ARROW_ASSIGN_OR_RAISE(values, arrow::compute::Cast(*values, arrow::utf8()));
+  } else if (values->type_id() == arrow::Type::BINARY_VIEW) {
+    ARROW_ASSIGN_OR_RAISE(values, arrow::compute::Cast(*values, arrow::binary()));
+  }
+  const auto plain = std::make_shared<arrow::DictionaryArray>(arrow::dictionary(coded.indices()->type(), values->type()), coded.indices(), values);
+  return arrow::compute::Cast(*plain, values->type());
+}
+
+/// An array's texts as values of `type`. On a flaw, `place` says which.
+arrow::Result<std::shared_ptr<arrow::Array>> Parse(const arrow::Array &given, const std::shared_ptr<arrow::DataType> &type,
+                                                   std::vector<std::string> null_words, carrow::Place *place) {
+  std::shared_ptr<arrow::Array> cast = arrow::MakeArray(given.data());
+  ARROW_ASSIGN_OR_RAISE(cast, Decoded(cast));
+  ARROW_ASSIGN_OR_RAISE(cast, arrow::compute::Cast(*cast, arrow::large_utf8()));
+  const auto &texts = static_cast<const arrow::LargeStringArray &>(*cast);
+  const carrow::TextRules rules{'.', carrow::NullWords(null_words), false};
+  const auto column = carrow::MakeTextColumn(type, rules);
+  if (!column) return arrow::Status::NotImplemented("text does not become ", type->ToString());
+  ARROW_RETURN_NOT_OK(column->Reserve(texts.length()));
+  for (int64_t row = 0; row < texts.length(); ++row) {
+    if (texts.IsNull(row)) {
+      ARROW_RETURN_NOT_OK(column->TakeNull());
+      continue;
+    }
+    ARROW_ASSIGN_OR_RAISE(const auto flaw, column->Take(texts.GetView(row), true));
+    if (flaw == carrow::Flaw::kNone) continue;
+    *place = {row + 1, 0, static_cast<int32_t>(flaw), carrow::FormatOf(*type)};
+    return arrow::Status::Invalid(column->flawed);
+  }
+  return column->Finish();
+}
+
+}  // namespace
+
+namespace carrow {
+
 arrow::Result<std::shared_ptr<arrow::DataType>> TypeOf(const char *format) {
   struct ArrowSchema wanted = {};
   wanted.format = format;
@@ -24,7 +68,20 @@ arrow::Result<std::shared_ptr<arrow::DataType>> TypeOf(const char *format) {
   return arrow::ImportType(&wanted);
 }
 
-}  // namespace
+std::string FormatOf(const arrow::DataType &type) {
+  struct ArrowSchema schema = {};
+  if (!arrow::ExportType(type, &schema).ok()) return "";
+  std::string format = schema.format;
+  schema.release(&schema);
+  return format;
+}
+
+std::vector<std::string> NullWordsOf(const char *const *words, int32_t count) {
+  if (words == nullptr) return arrow::csv::ConvertOptions::Defaults().null_values;
+  return {words, words + count};
+}
+
+}  // namespace carrow
 
 extern "C" {
 
@@ -48,17 +105,26 @@ int32_t carrow_cast(struct ArrowSchema *schema, struct ArrowArray *array, const 
                     CArrowError *error) {
   const int32_t result = carrow::guarded(error, [&]() -> arrow::Status {
     ARROW_ASSIGN_OR_RAISE(const auto given, arrow::ImportArray(array, schema));
-    ARROW_ASSIGN_OR_RAISE(const auto type, TypeOf(format));
-    std::shared_ptr<arrow::Array> cast = given;
-    if (given->type_id() == arrow::Type::DICTIONARY) {
-      const auto &values = static_cast<const arrow::DictionaryType &>(*given->type()).value_type();
-      ARROW_ASSIGN_OR_RAISE(cast, arrow::compute::Cast(*given, values));
-    }
+    ARROW_ASSIGN_OR_RAISE(const auto type, carrow::TypeOf(format));
+    ARROW_ASSIGN_OR_RAISE(auto cast, Decoded(given));
     if (!cast->type()->Equals(*type)) {
       ARROW_ASSIGN_OR_RAISE(cast, arrow::compute::Cast(*cast, type));
     }
     return arrow::ExportArray(*cast, out);
   });
+  release(array);
+  return result;
+}
+
+int32_t carrow_parse(struct ArrowSchema *schema, struct ArrowArray *array, const char *format, const char *const *null_words,
+                     int32_t null_word_count, struct ArrowArray *out, CArrowError *error) {
+  carrow::Place place;
+  const int32_t result = carrow::guarded(error, [&]() -> arrow::Status {
+    ARROW_ASSIGN_OR_RAISE(const auto given, arrow::ImportArray(array, schema));
+    ARROW_ASSIGN_OR_RAISE(const auto type, carrow::TypeOf(format));
+    ARROW_ASSIGN_OR_RAISE(const auto parsed, Parse(*given, type, carrow::NullWordsOf(null_words, null_word_count), &place));
+    return arrow::ExportArray(*parsed, out);
+  }, &place);
   release(array);
   return result;
 }

@@ -2,8 +2,18 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 namespace carrow {
+namespace {
+
+/// The type with lists as it has them, and with `element` for what stands in the innermost.
+std::shared_ptr<arrow::DataType> WithElements(const std::shared_ptr<arrow::DataType> &type, const std::shared_ptr<arrow::DataType> &element) {
+  if (type->id() != arrow::Type::LIST) return element;
+  return arrow::list(type->field(0)->WithType(WithElements(type->field(0)->type(), element)));
+}
+
+}  // namespace
 
 BlockFeed::BlockFeed(std::shared_ptr<arrow::io::InputStream> stream, std::unique_ptr<arrow::Chunker> chunker,
                      int64_t block_bytes, int64_t row_bytes_limit, int64_t size_hint)
@@ -40,8 +50,6 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> BlockFeed::Next(bool *last) {
     if (!started_ && end_ > 0) {
       started_ = true;
       const uint8_t *head = buffer_->data();
-      if (end_ >= 2 && ((head[0] == 0xff && head[1] == 0xfe) || (head[0] == 0xfe && head[1] == 0xff)))
-        return arrow::Status::Invalid("UTF-16 text: convert it to UTF-8");
       if (std::memchr(head, 0, static_cast<size_t>(std::min<int64_t>(end_, 4096))) != nullptr)
         return arrow::Status::Invalid("zero bytes: this is not UTF-8 text");
       if (end_ >= 3 && head[0] == 0xef && head[1] == 0xbb && head[2] == 0xbf) {
@@ -77,20 +85,79 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> BlockFeed::Next(bool *last) {
   }
 }
 
-arrow::Status TextSource::Select(const std::vector<int> &columns, const std::vector<std::shared_ptr<arrow::DataType>> &types) {
-  arrow::FieldVector fields;
-  for (size_t i = 0; i < columns.size(); ++i) {
-    const auto &field = file_schema_->field(columns[i]);
-    fields.push_back(types[i] ? field->WithType(types[i]) : field);
-  }
-  schema_ = arrow::schema(std::move(fields));
-  selected_ = columns;
+TextSource::TextSource(const CArrowReadOptions &options, char point)
+    : rules_{point, NullWords(NullWordsOf(options.null_words, options.null_word_count)), false},
+      strict_rules_{point, rules_.null_words, true},
+      options_(options) {}
+
+arrow::Status TextSource::Open(const std::shared_ptr<DescriptorFile> &file) {
+  file_ = file;
+  ARROW_RETURN_NOT_OK(Rewind());
+  if (has_rows()) ARROW_RETURN_NOT_OK(Observe());
+  has_no_rows_ = !has_rows();
+  is_surveyed_ = is_at_end();
+  Found();
   return arrow::Status::OK();
 }
 
-void TextSource::Found(arrow::FieldVector fields) {
-  file_schema_ = schema_ = arrow::schema(std::move(fields));
-  for (int i = 0; i < schema_->num_fields(); ++i) selected_.push_back(i);
+arrow::Status TextSource::Survey() {
+  if (is_surveyed_) return arrow::Status::OK();
+  ARROW_RETURN_NOT_OK(Advance());
+  while (has_rows()) {
+    ARROW_RETURN_NOT_OK(Observe());
+    ARROW_RETURN_NOT_OK(Advance());
+  }
+  ARROW_RETURN_NOT_OK(Rewind());
+  is_surveyed_ = true;
+  Found();
+  return arrow::Status::OK();
+}
+
+arrow::Status TextSource::Select(const std::vector<int> &columns, const std::vector<Wanted> &wanted) {
+  arrow::FieldVector fields;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const auto &field = file_schema_->field(columns[i]);
+    auto type = wanted[i].type ? wanted[i].type : field->type();
+    if (wanted[i].is_element) type = WithElements(field->type(), type);
+    fields.push_back(field->WithType(type));
+  }
+  schema_ = arrow::schema(std::move(fields));
+  selected_ = columns;
+  wanted_ = wanted;
+  is_prepared_ = false;
+  return arrow::Status::OK();
+}
+
+arrow::Status TextSource::PrepareOnce() {
+  if (std::exchange(is_prepared_, true)) return arrow::Status::OK();
+  return Prepare();
+}
+
+arrow::Status TextSource::Flawed(Flaw flaw, const std::string &flawed, size_t selected, const arrow::DataType &type) {
+  place.column = selected_[selected];
+  place.flaw = static_cast<int32_t>(flaw);
+  const arrow::DataType *element = &type;
+  while (element->id() == arrow::Type::LIST) element = element->field(0)->type().get();
+  place.type = FormatOf(*element);
+  return arrow::Status::Invalid(flawed);
+}
+
+arrow::Status TextSource::Rewind() {
+  ARROW_RETURN_NOT_OK(file_->Seek(0));
+  ARROW_ASSIGN_OR_RAISE(auto stream, TextStream(options_, file_));
+  ARROW_ASSIGN_OR_RAISE(const int64_t size, file_->GetSize());
+  feed_ = std::make_unique<BlockFeed>(std::move(stream), MakeChunker(), options_.block_bytes, options_.row_bytes_limit,
+                                      options_.compression == CARROW_UNCOMPRESSED ? size : 0);
+  last_ = false;
+  return Begin();
+}
+
+void TextSource::Found() {
+  file_schema_ = schema_ = arrow::schema(Fields());
+  selected_.resize(static_cast<size_t>(schema_->num_fields()));
+  std::iota(selected_.begin(), selected_.end(), 0);
+  wanted_.assign(selected_.size(), Wanted{});
+  is_prepared_ = false;
 }
 
 }  // namespace carrow

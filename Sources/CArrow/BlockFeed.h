@@ -3,6 +3,7 @@
 #include <arrow/util/delimiting.h>
 
 #include "Internal.h"
+#include "TextColumn.h"
 
 namespace carrow {
 
@@ -28,25 +29,58 @@ class BlockFeed {
   bool at_end_ = false, started_ = false;
 };
 
-/// A text format: its schema is guessed from the first rows, and what is selected of it is parsed as it is told.
+/// A text format: its schema is guessed from the first block, or from all of it once it is surveyed, and what is selected of it is read as
+/// it is told.
 class TextSource : public Source {
  public:
+  arrow::Status Open(const std::shared_ptr<DescriptorFile> &file);
   std::shared_ptr<arrow::Schema> schema() const final { return schema_; }
-  arrow::Status Select(const std::vector<int> &columns, const std::vector<std::shared_ptr<arrow::DataType>> &types) final;
+  bool is_surveyed() const final { return is_surveyed_; }
+  bool HasNoRows() const final { return has_no_rows_; }
+  arrow::Status Survey() final;
+  arrow::Status Select(const std::vector<int> &columns, const std::vector<Wanted> &wanted) final;
 
  protected:
-  /// Selects every field.
-  void Found(arrow::FieldVector fields);
+  TextSource(const CArrowReadOptions &options, char point);
 
+  virtual std::unique_ptr<arrow::Chunker> MakeChunker() const = 0;
+  /// Reads the file's first rows from a fresh feed.
+  virtual arrow::Status Begin() = 0;
+  /// Reads the rows behind those at hand.
+  virtual arrow::Status Advance() = 0;
+  virtual bool has_rows() const = 0;
+  virtual bool is_at_end() const = 0;
+  /// Takes note of what the rows at hand hold.
+  virtual arrow::Status Observe() = 0;
+  /// The columns that were met so far.
+  virtual arrow::FieldVector Fields() const = 0;
+  /// Prepares for reading the columns of `schema_`, which are `selected_` in the file.
+  virtual arrow::Status Prepare() = 0;
+
+  /// Before the first rows of a selection.
+  arrow::Status PrepareOnce();
+  const TextRules &RulesFor(size_t selected) const { return wanted_[selected].words_are_missing ? strict_rules_ : rules_; }
+  /// Says that the text `flawed` in the selected column is no value of its type.
+  arrow::Status Flawed(Flaw flaw, const std::string &flawed, size_t selected, const arrow::DataType &type);
+
+  TextRules rules_, strict_rules_;
   std::unique_ptr<BlockFeed> feed_;
   std::shared_ptr<arrow::Buffer> block_;
   bool last_ = false;
   /// Of what is selected; `selected_` has the places in the file.
   std::shared_ptr<arrow::Schema> schema_;
   std::vector<int> selected_;
+  std::vector<Wanted> wanted_;
 
  private:
+  arrow::Status Rewind();
+  void Found();
+
+  /// Of its pointers none is used after the constructor.
+  const CArrowReadOptions options_;
+  std::shared_ptr<DescriptorFile> file_;
   std::shared_ptr<arrow::Schema> file_schema_;
+  bool is_surveyed_ = false, is_prepared_ = false, has_no_rows_ = false;
 };
 
 }  // namespace carrow

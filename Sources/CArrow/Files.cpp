@@ -1,5 +1,3 @@
-#include <arrow/io/compressed.h>
-#include <arrow/util/compression.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,6 +6,7 @@
 #include <cstring>
 
 #include "Internal.h"
+#include "TextColumn.h"
 
 namespace carrow {
 
@@ -17,23 +16,29 @@ void report(const arrow::Status &status, const Place &place, int system_error, C
   error->row = place.row;
   error->column = place.column;
   error->system_error = system_error;
+  error->flaw = place.flaw;
+  error->missing_row = place.missing_row;
+  std::strncpy(error->type, place.type.c_str(), sizeof error->type - 1);
   if (system_error != 0) {
     error->code = CARROW_SYSTEM;
   } else if (status.IsOutOfMemory() || status.IsCapacityError()) {
     error->code = CARROW_OUT_OF_MEMORY;
   } else if (status.IsNotImplemented()) {
     error->code = CARROW_UNSUPPORTED;
+  } else if (place.flaw != 0) {
+    error->code = CARROW_BAD_VALUE;
   } else {
     error->code = CARROW_BAD_DATA;
   }
-  // Messages quote the file's own bytes: only printable ASCII passes, the rest becomes "?".
+  // Messages quote the file's own bytes: only printable ASCII passes, the rest becomes "?". A cell that does not fit is shown in any script.
   try {
     const std::string text = status.message();
+    const bool shows_all = place.flaw != 0 && IsUtf8(text);
     const size_t room = sizeof error->text - 1;
     size_t length = 0;
     for (const unsigned char byte : text) {
       if (length == room) break;
-      error->text[length++] = byte >= 0x20 && byte < 0x7f ? static_cast<char>(byte) : byte == '\n' ? ' ' : '?';
+      error->text[length++] = (byte >= 0x20 && byte < 0x7f) || (shows_all && byte >= 0x80) ? static_cast<char>(byte) : byte == '\n' ? ' ' : '?';
     }
   } catch (...) {
     std::strncpy(error->text, "out of memory", sizeof error->text - 1);
@@ -156,29 +161,6 @@ arrow::Status DescriptorSink::WriteOut(const uint8_t *data, int64_t count) {
     count -= step;
   }
   return arrow::Status::OK();
-}
-
-arrow::Result<std::shared_ptr<arrow::io::InputStream>> TextStream(const std::shared_ptr<DescriptorFile> &file,
-                                                                  int32_t compression) {
-  uint8_t head[8] = {0};
-  ARROW_ASSIGN_OR_RAISE(const int64_t count, file->ReadAt(0, sizeof head, head));
-  const auto begins = [&](const char *magic, int64_t size) { return count >= size && std::memcmp(head, magic, size) == 0; };
-  if (count == 0) return arrow::Status::Invalid("the file is empty");
-  const bool gzip = begins("\x1f\x8b", 2), zstd = begins("\x28\xb5\x2f\xfd", 4);
-  if (compression == CARROW_GZIP && !gzip) return arrow::Status::Invalid("not gzip, although its name says so");
-  if (compression == CARROW_ZSTD && !zstd && !begins("\x2a\x4d\x18", 3) && (head[0] & 0xf0) != 0x50)
-    return arrow::Status::Invalid("not zstd, although its name says so");
-  if (compression == CARROW_UNCOMPRESSED) {
-    if (gzip) return arrow::Status::Invalid("gzip data in a file whose name does not end in .gz");
-    if (zstd) return arrow::Status::Invalid("zstd data in a file whose name does not end in .zst");
-    if (begins("PAR1", 4)) return arrow::Status::Invalid("a Parquet file under a name for text");
-    if (begins("ARROW1", 6)) return arrow::Status::Invalid("an Arrow file under a name for text");
-    return file;
-  }
-  ARROW_ASSIGN_OR_RAISE(auto codec, arrow::util::Codec::Create(compression == CARROW_GZIP ? arrow::Compression::GZIP
-                                                                                          : arrow::Compression::ZSTD));
-  ARROW_ASSIGN_OR_RAISE(auto stream, arrow::io::CompressedInputStream::Make(codec.get(), file));
-  return stream;
 }
 
 }  // namespace carrow

@@ -20,6 +20,11 @@ namespace carrow {
 struct Place {
   int64_t row = 0;
   int32_t column = -1;
+  /// One of CARROW_FLAW_*, and the format string of the type that a value does not fit.
+  int32_t flaw = 0;
+  std::string type;
+  /// The first row before it, of those read together, that has no value in this column.
+  int64_t missing_row = 0;
 };
 
 /// An errno, or 0, that a file operation left behind; set once.
@@ -29,13 +34,13 @@ struct SystemFailure {
 
 void report(const arrow::Status &status, const Place &place, int system_error, CArrowError *error) noexcept;
 
-/// Runs `body` (Status()), turning every exception into an error.
+/// Runs `body` (Status()), turning every exception into an error. `place` is what the body leaves behind about where it failed.
 template <typename Body>
-int32_t guarded(CArrowError *error, Body &&body) noexcept {
+int32_t guarded(CArrowError *error, Body &&body, const Place *place = nullptr) noexcept {
   try {
     const arrow::Status status = body();
     if (status.ok()) return 0;
-    report(status, Place{}, 0, error);
+    report(status, place != nullptr ? *place : Place{}, 0, error);
   } catch (const std::bad_alloc &) {
     report(arrow::Status::OutOfMemory("out of memory"), Place{}, 0, error);
   } catch (const std::exception &failure) {
@@ -101,21 +106,43 @@ class DescriptorSink final : public arrow::io::OutputStream {
   std::shared_ptr<SystemFailure> failure_;
 };
 
+/// What a selected column of text is read as.
+struct Wanted {
+  /// Null: the type that the schema says.
+  std::shared_ptr<arrow::DataType> type;
+  /// Null words are missing values in a column of text too.
+  bool words_are_missing = false;
+  /// The type is that of the lists' elements.
+  bool is_element = false;
+};
+
+/// A type without children by its Arrow format string, and back.
+arrow::Result<std::shared_ptr<arrow::DataType>> TypeOf(const char *format);
+std::string FormatOf(const arrow::DataType &type);
+
+/// Arrow's own null words, or those that the caller gives.
+std::vector<std::string> NullWordsOf(const char *const *words, int32_t count);
+
 /// One file as a sequence of batches. `place` says where the last error lies.
 class Source {
  public:
   virtual ~Source() = default;
   virtual std::shared_ptr<arrow::Schema> schema() const = 0;
-  virtual arrow::Status Select(const std::vector<int> &columns, const std::vector<std::shared_ptr<arrow::DataType>> &types) = 0;
+  virtual arrow::Status Select(const std::vector<int> &columns, const std::vector<Wanted> &wanted) = 0;
+  /// Whether the schema tells of the whole file.
+  virtual bool is_surveyed() const { return true; }
+  virtual arrow::Status Survey() { return arrow::Status::OK(); }
   /// Null at the end.
   virtual arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next() = 0;
+  /// Returns whether it is known from the start that there are no rows.
+  virtual bool HasNoRows() const { return false; }
 
   Place place;
 };
 
-/// What text formats read: plain bytes, or what gzip or zstd unpack to.
-arrow::Result<std::shared_ptr<arrow::io::InputStream>> TextStream(const std::shared_ptr<DescriptorFile> &file,
-                                                                  int32_t compression);
+/// What text formats read: the file's text as UTF-8, unpacked, decoded from its encoding, and with escaped quotes of CSV doubled.
+arrow::Result<std::shared_ptr<arrow::io::InputStream>> TextStream(const CArrowReadOptions &options,
+                                                                  const std::shared_ptr<DescriptorFile> &file);
 
 arrow::Result<std::unique_ptr<Source>> OpenCsv(const CArrowReadOptions &options, const std::shared_ptr<DescriptorFile> &file,
                                                Place *place);

@@ -10,6 +10,40 @@
 namespace carrow {
 namespace {
 
+bool IsRunEndEncoded(const arrow::DataType &type) { return type.id() == arrow::Type::RUN_END_ENCODED; }
+
+/// Columns of runs are told by the type of their values: they are decoded as they are read.
+std::shared_ptr<arrow::Schema> Decoded(const std::shared_ptr<arrow::Schema> &schema) {
+  arrow::FieldVector fields;
+  for (const auto &field : schema->fields()) {
+    const auto &type = *field->type();
+    fields.push_back(IsRunEndEncoded(type) ? field->WithType(static_cast<const arrow::RunEndEncodedType &>(type).value_type()) : field);
+  }
+  return arrow::schema(std::move(fields), schema->metadata());
+}
+
+int64_t RunEnd(const arrow::Array &ends, int64_t run) {
+  switch (ends.type_id()) {
+    case arrow::Type::INT16: return static_cast<const arrow::Int16Array &>(ends).Value(run);
+    case arrow::Type::INT32: return static_cast<const arrow::Int32Array &>(ends).Value(run);
+    default: return static_cast<const arrow::Int64Array &>(ends).Value(run);
+  }
+}
+
+arrow::Result<std::shared_ptr<arrow::Array>> Decoded(const std::shared_ptr<arrow::Array> &array) {
+  if (!IsRunEndEncoded(*array->type())) return array;
+  const auto &runs = static_cast<const arrow::RunEndEncodedArray &>(*array);
+  const auto values = runs.LogicalValues();
+  ARROW_ASSIGN_OR_RAISE(const auto ends, runs.LogicalRunEnds(arrow::default_memory_pool()));
+  ARROW_ASSIGN_OR_RAISE(auto builder, arrow::MakeBuilder(values->type()));
+  ARROW_RETURN_NOT_OK(builder->Reserve(runs.length()));
+  int64_t row = 0;
+  for (int64_t run = 0; run < ends->length(); ++run)
+    for (const int64_t end = std::min(RunEnd(*ends, run), runs.length()); row < end; ++row)
+      ARROW_RETURN_NOT_OK(builder->AppendArraySlice(arrow::ArraySpan(*values->data()), run, 1));
+  return builder->Finish();
+}
+
 /// Arrow's file format (a footer at the end) and its stream format behind one face.
 class IpcSource final : public Source {
  public:
@@ -23,12 +57,19 @@ class IpcSource final : public Source {
     options_.use_threads = false;
     ARROW_RETURN_NOT_OK(Reopen());
     file_schema_ = schema_;
+    if (!is_stream_) {
+      ARROW_ASSIGN_OR_RAISE(const int64_t rows, reader_->CountRows());
+      has_no_rows_ = rows == 0;
+    }
     return arrow::Status::OK();
   }
 
+  /// A stream tells its rows only by being read.
+  bool HasNoRows() const override { return has_no_rows_; }
+
   std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
 
-  arrow::Status Select(const std::vector<int> &columns, const std::vector<std::shared_ptr<arrow::DataType>> &) override {
+  arrow::Status Select(const std::vector<int> &columns, const std::vector<Wanted> &) override {
     options_.included_fields = columns;
     auto &ordered = options_.included_fields;
     std::sort(ordered.begin(), ordered.end());
@@ -53,11 +94,13 @@ class IpcSource final : public Source {
       if (next_ == reader_->num_record_batches()) return batch;
       ARROW_ASSIGN_OR_RAISE(batch, reader_->ReadRecordBatch(next_++));
     }
-    if (positions_.empty()) return batch;
+    if (positions_.empty() && !has_runs_) return batch;
     arrow::ArrayVector arrays;
-    for (const int position : positions_) {
+    for (size_t i = 0; i < static_cast<size_t>(schema_->num_fields()); ++i) {
+      const int position = positions_.empty() ? static_cast<int>(i) : positions_[i];
       if (position >= batch->num_columns()) return arrow::Status::Invalid("a batch has fewer columns than the schema");
-      arrays.push_back(batch->column(position));
+      ARROW_ASSIGN_OR_RAISE(auto array, Decoded(batch->column(position)));
+      arrays.push_back(std::move(array));
     }
     return arrow::RecordBatch::Make(schema_, batch->num_rows(), std::move(arrays));
   }
@@ -72,15 +115,19 @@ class IpcSource final : public Source {
       ARROW_ASSIGN_OR_RAISE(reader_, arrow::ipc::RecordBatchFileReader::Open(file_, options_));
       schema_ = reader_->schema();
     }
+    has_runs_ = false;
+    for (const auto &field : schema_->fields()) has_runs_ |= IsRunEndEncoded(*field->type());
+    schema_ = Decoded(schema_);
     return arrow::Status::OK();
   }
 
   std::shared_ptr<DescriptorFile> file_;
-  bool is_stream_ = false;
+  bool is_stream_ = false, has_no_rows_ = false;
   arrow::ipc::IpcReadOptions options_;
   std::shared_ptr<arrow::ipc::RecordBatchStreamReader> stream_;
   std::shared_ptr<arrow::ipc::RecordBatchFileReader> reader_;
   int next_ = 0;
+  bool has_runs_ = false;
   std::shared_ptr<arrow::Schema> file_schema_, schema_;
   std::vector<int> positions_;
 };

@@ -1,69 +1,268 @@
-#include <arrow/json/options.h>
-#include <arrow/json/reader.h>
-
-#include <cstdlib>
+#include <algorithm>
 #include <cstring>
+#include <unordered_map>
 
 #include "BlockFeed.h"
+#include "JsonColumn.h"
 
 namespace carrow {
 namespace {
 
-namespace json = arrow::json;
+/// A file with more keys than this is no table.
+constexpr size_t kMostKeys = 100'000;
 
-/// Arrow's JSON reader makes timestamps of text that looks like one; text stays text.
-std::shared_ptr<arrow::DataType> KeepText(const std::shared_ptr<arrow::DataType> &type) {
-  switch (type->id()) {
-    case arrow::Type::TIMESTAMP:
-      return arrow::utf8();
-    case arrow::Type::LIST:
-      return arrow::list(type->field(0)->WithType(KeepText(type->field(0)->type())));
-    case arrow::Type::STRUCT: {
-      arrow::FieldVector fields;
-      for (const auto &field : type->fields()) fields.push_back(field->WithType(KeepText(field->type())));
-      return arrow::struct_(std::move(fields));
+/// The lines of a block that are not blank, in order. A line may have several objects, as where lines end in a carriage return alone.
+class Lines {
+ public:
+  explicit Lines(const arrow::Buffer &block)
+      : at_(reinterpret_cast<const char *>(block.data())), end_(at_ + block.size()) {}
+
+  bool Next(std::string_view *line) {
+    while (at_ < end_) {
+      const auto *stop = static_cast<const char *>(std::memchr(at_, '\n', static_cast<size_t>(end_ - at_)));
+      if (stop == nullptr) stop = end_;
+      *line = {at_, static_cast<size_t>(stop - at_)};
+      at_ = stop == end_ ? end_ : stop + 1;
+      if (line->find_first_not_of(" \t\r") != std::string_view::npos) return true;
     }
-    default:
-      return type;
+    return false;
   }
-}
+
+ private:
+  const char *at_, *end_;
+};
 
 class JsonLinesSource final : public TextSource {
  public:
-  arrow::Status Open(const CArrowReadOptions &options, const std::shared_ptr<DescriptorFile> &file) {
-    ARROW_ASSIGN_OR_RAISE(auto stream, TextStream(file, options.compression));
-    ARROW_ASSIGN_OR_RAISE(const int64_t size, file->GetSize());
-    feed_ = std::make_unique<BlockFeed>(std::move(stream), std::make_unique<arrow::Chunker>(arrow::MakeNewlineBoundaryFinder()), options.block_bytes,
-                                        options.row_bytes_limit, options.compression == CARROW_UNCOMPRESSED ? size : 0);
-    ARROW_RETURN_NOT_OK(Refill());
-    if (!block_) return arrow::Status::Invalid("no rows");
-    auto parse = json::ParseOptions::Defaults();
-    auto inferred = json::ParseOne(parse, block_);
-    if (!inferred.ok()) return Locate(parse, inferred.status());
-    arrow::FieldVector fields;
-    for (const auto &field : inferred.ValueUnsafe()->schema()->fields())
-      fields.push_back(field->WithType(KeepText(field->type())));
-    Found(std::move(fields));
-    return arrow::Status::OK();
-  }
+  explicit JsonLinesSource(const CArrowReadOptions &options) : TextSource(options, '.') {}
 
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next() override {
     if (!block_ && !last_) ARROW_RETURN_NOT_OK(Refill());
     if (!block_) return std::shared_ptr<arrow::RecordBatch>();
-    auto parse = json::ParseOptions::Defaults();
-    parse.explicit_schema = schema_;
-    parse.unexpected_field_behavior = json::UnexpectedFieldBehavior::Ignore;
-    auto parsed = json::ParseOne(parse, block_);
-    if (!parsed.ok()) return Locate(parse, parsed.status());
-    auto batch = parsed.MoveValueUnsafe();
+    ARROW_RETURN_NOT_OK(PrepareOnce());
+    Lines lines(*block_);
+    std::string_view line;
+    int64_t rows = 0;
+    while (lines.Next(&line)) {
+      JsonScanner scanner(line);
+      while (!scanner.AtEnd()) ARROW_RETURN_NOT_OK(TakeObject(&scanner, rows++));
+    }
     block_.reset();
-    rows_before_ += batch->num_rows();
-    return arrow::RecordBatch::Make(schema_, batch->num_rows(), batch->columns());
+    rows_before_ += rows;
+    arrow::ArrayVector arrays;
+    for (const auto &column : columns_) {
+      ARROW_ASSIGN_OR_RAISE(auto array, column->Finish());
+      arrays.push_back(std::move(array));
+    }
+    return arrow::RecordBatch::Make(schema_, rows, std::move(arrays));
+  }
+
+  /// A document of columns: {"a":{"0":1,"1":2},"b":{"0":3,"1":4}}, as pandas' to_json() writes it, or its "split" and "table" forms.
+  arrow::Status RefuseDocument() {
+    const auto fields = Fields();
+    if (observed_rows_ != 1 || !is_surveyed() || fields.empty()) return arrow::Status::OK();
+    const auto has = [&](const char *name) {
+      return std::any_of(fields.begin(), fields.end(), [&](const auto &field) { return field->name() == name; });
+    };
+    bool is_document = (has("data") && has("columns") && has("index")) || (has("data") && has("schema") && fields.size() == 2);
+    if (!is_document) {
+      is_document = std::all_of(fields.begin(), fields.end(), [&](const auto &field) {
+        if (field->type()->id() != arrow::Type::STRUCT || field->type()->num_fields() != fields[0]->type()->num_fields()) return false;
+        // Keys that are not the numbers of rows may be those of a nested value.
+        for (int i = 0; i < field->type()->num_fields(); ++i) {
+          const std::string &key = field->type()->field(i)->name();
+          if (key != fields[0]->type()->field(i)->name() || key.empty()) return false;
+          if (key.find_first_not_of("0123456789") != std::string::npos) return false;
+        }
+        return field->type()->num_fields() > 0;
+      });
+    }
+    if (!is_document) return arrow::Status::OK();
+    place.row = 1;
+    return arrow::Status::Invalid(
+        "one JSON object of whole columns: write one object a line, as pandas does with to_json(orient=\"records\", lines=True)");
+  }
+
+ protected:
+  std::unique_ptr<arrow::Chunker> MakeChunker() const override {
+    return std::make_unique<arrow::Chunker>(arrow::MakeNewlineBoundaryFinder());
+  }
+
+  arrow::Status Begin() override {
+    rows_before_ = 0;
+    ARROW_RETURN_NOT_OK(Refill());
+    // Spark writes a part without rows as a file without bytes.
+    return block_ ? RefuseArray() : arrow::Status::OK();
+  }
+
+  arrow::Status Advance() override {
+    block_.reset();
+    return last_ ? arrow::Status::OK() : Refill();
+  }
+
+  bool has_rows() const override { return block_ != nullptr; }
+  bool is_at_end() const override { return last_; }
+
+  arrow::Status Observe() override {
+    Lines lines(*block_);
+    std::string_view line;
+    while (lines.Next(&line)) {
+      JsonScanner scanner(line);
+      while (!scanner.AtEnd()) {
+        if (NoteObject(&scanner, ++observed_rows_)) continue;
+        place.row = observed_rows_;
+        return arrow::Status::Invalid(scanner.failure);
+      }
+    }
+    return arrow::Status::OK();
+  }
+
+  arrow::FieldVector Fields() const override {
+    arrow::FieldVector fields;
+    for (const auto &key : keys_) fields.push_back(arrow::field(key.name, key.shape.Type()));
+    return fields;
+  }
+
+  arrow::Status Prepare() override {
+    columns_.clear();
+    wanted_keys_.clear();
+    for (size_t i = 0; i < selected_.size(); ++i) {
+      const auto &field = schema_->field(static_cast<int>(i));
+      // What is not said to be of a type has the kind that the file gives it.
+      const bool keeps_kinds = wanted_[i].type == nullptr;
+      ARROW_ASSIGN_OR_RAISE(auto values, JsonColumn::Make(field->type(), RulesFor(i), keeps_kinds));
+      columns_.push_back(std::move(values));
+    }
+    wanted_places_.clear();
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      const auto &name = schema_->field(static_cast<int>(i))->name();
+      const auto [found, is_new] = wanted_places_.try_emplace(name, wanted_keys_.size());
+      if (is_new) wanted_keys_.push_back({name, {}, -1});
+      wanted_keys_[found->second].columns.push_back(i);
+    }
+    expected_.clear();
+    return arrow::Status::OK();
   }
 
  private:
+  struct NamedShape {
+    std::string name;
+    JsonShape shape;
+    int64_t last_row = 0;
+  };
+  /// A key that is read, for one column or more.
+  struct WantedKey {
+    std::string name;
+    std::vector<size_t> columns;
+    int64_t last_row;
+  };
+  /// What a line's n-th key was in the line before: most lines have the same keys in the same order.
+  struct Expected {
+    std::string name;
+    WantedKey *key;
+  };
+
+  bool NoteObject(JsonScanner *scanner, int64_t row) {
+    if (!scanner->Open()) return false;
+    bool has_more = false;
+    size_t next = 0;
+    for (bool is_first = true;; is_first = false) {
+      if (!scanner->Element('}', is_first, &has_more)) return false;
+      if (!has_more) return true;
+      std::string_view key;
+      if (!scanner->Key(&key)) return false;
+      size_t at = next;
+      if (at >= keys_.size() || keys_[at].name != key) {
+        const auto [found, is_new] = key_places_.try_emplace(std::string(key), keys_.size());
+        if (is_new) {
+          if (keys_.size() == kMostKeys) {
+            scanner->failure = "more than 100,000 keys in the file: it is no table";
+            return false;
+          }
+          keys_.push_back({std::string(key), JsonShape(), 0});
+        }
+        at = found->second;
+      }
+      if (keys_[at].last_row == row) {
+        scanner->failure = "a key stands twice in an object";
+        return false;
+      }
+      keys_[at].last_row = row;
+      next = at + 1;
+      JsonToken token;
+      if (!scanner->Next(&token) || !keys_[at].shape.Note(scanner, token)) return false;
+    }
+  }
+
+  arrow::Status TakeObject(JsonScanner *reader, int64_t row) {
+    JsonScanner &scanner = *reader;
+    bool has_more = scanner.Open();
+    size_t place_in_line = 0, taken = 0;
+    for (bool is_first = true; scanner.failure == nullptr; is_first = false) {
+      if (!scanner.Element('}', is_first, &has_more) || !has_more) break;
+      std::string_view name;
+      if (!scanner.Key(&name)) break;
+      WantedKey *key = KeyAt(place_in_line++, name);
+      JsonToken token;
+      if (!scanner.Next(&token)) break;
+      if (key == nullptr) {
+        scanner.Skip(token);
+        continue;
+      }
+      if (key->last_row == row) {
+        scanner.failure = "a key stands twice in an object";
+        break;
+      }
+      key->last_row = row;
+      ++taken;
+      const char *behind = scanner.position();
+      for (const size_t at : key->columns) {
+        scanner.set_position(behind);
+        auto &values = *columns_[at];
+        ARROW_ASSIGN_OR_RAISE(const auto flaw, values.Take(&scanner, token));
+        if (flaw != Flaw::kNone) {
+          place.row = rows_before_ + row + 1;
+          if (values.first_missing() >= 0) place.missing_row = rows_before_ + values.first_missing() + 1;
+          return Flawed(flaw, values.flawed, at, *schema_->field(static_cast<int>(at))->type());
+        }
+      }
+    }
+    if (scanner.failure != nullptr) {
+      place.row = rows_before_ + row + 1;
+      return arrow::Status::Invalid(scanner.failure);
+    }
+    if (taken == wanted_keys_.size()) return arrow::Status::OK();
+    for (auto &key : wanted_keys_) {
+      if (key.last_row == row) continue;
+      for (const size_t at : key.columns) ARROW_RETURN_NOT_OK(columns_[at]->TakeNull());
+    }
+    return arrow::Status::OK();
+  }
+
+  WantedKey *KeyAt(size_t place_in_line, std::string_view name) {
+    if (place_in_line < expected_.size() && expected_[place_in_line].name == name) return expected_[place_in_line].key;
+    const auto found = wanted_places_.find(std::string(name));
+    WantedKey *key = found == wanted_places_.end() ? nullptr : &wanted_keys_[found->second];
+    if (place_in_line < kMostKeys) {
+      if (expected_.size() <= place_in_line) expected_.resize(place_in_line + 1, {std::string(), nullptr});
+      expected_[place_in_line] = {std::string(name), key};
+    }
+    return key;
+  }
+
+  /// A document of one array, as `JSON.stringify(rows)` and pandas' to_json(orient="records") write it.
+  arrow::Status RefuseArray() {
+    const std::string_view text(reinterpret_cast<const char *>(block_->data()), static_cast<size_t>(block_->size()));
+    const size_t at = text.find_first_not_of(" \t\r\n");
+    if (at == std::string_view::npos || text[at] != '[') return arrow::Status::OK();
+    place.row = 1;
+    return arrow::Status::Invalid(
+        "a JSON array: write one object a line, as pandas does with orient=\"records\", lines=True and jq with -c '.[]'");
+  }
+
   /// The next block that is not blank, or none at the end.
   arrow::Status Refill() {
+    for (auto &key : wanted_keys_) key.last_row = -1;
     do {
       auto block = feed_->Next(&last_);
       if (!block.ok()) {
@@ -77,50 +276,22 @@ class JsonLinesSource final : public TextSource {
     return arrow::Status::OK();
   }
 
-  /// Arrow does not say which row and field failed: finds the first line that fails by itself, then the field.
-  arrow::Status Locate(const json::ParseOptions &options, const arrow::Status &failure) {
-    place.row = rows_before_ + 1;
-    const std::string_view text(reinterpret_cast<const char *>(block_->data()), static_cast<size_t>(block_->size()));
-    int64_t row = rows_before_;
-    for (size_t begin = 0; begin < text.size();) {
-      size_t end = text.find('\n', begin);
-      if (end == std::string_view::npos) end = text.size();
-      const auto line = arrow::SliceBuffer(block_, static_cast<int64_t>(begin), static_cast<int64_t>(end - begin));
-      const bool blank = text.substr(begin, end - begin).find_first_not_of(" \t\r\n") == std::string_view::npos;
-      begin = end + 1;
-      if (blank) continue;
-      ++row;
-      const auto alone = json::ParseOne(options, line);
-      if (alone.ok()) continue;
-      place.row = row;
-      if (!options.explicit_schema) return alone.status();
-      for (int i = 0; i < schema_->num_fields(); ++i) {
-        auto narrow = options;
-        narrow.explicit_schema = arrow::schema({schema_->field(i)});
-        const auto single = json::ParseOne(narrow, line);
-        if (single.ok()) continue;
-        place.column = selected_[i];
-        return single.status();
-      }
-      return alone.status();
-    }
-    // Only together are they wrong: a key changed its type. Arrow counts rows of the block from 0.
-    const std::string message = failure.message();
-    const size_t at = message.rfind(" in row ");
-    if (at == std::string::npos) return failure;
-    place.row = rows_before_ + 1 + std::strtoll(message.c_str() + at + 8, nullptr, 10);
-    return failure.WithMessage(message.substr(0, at));
-  }
-
-  int64_t rows_before_ = 0;
+  /// All keys that were met, in the order in which they first stood.
+  std::vector<NamedShape> keys_;
+  std::unordered_map<std::string, size_t> key_places_, wanted_places_;
+  std::vector<WantedKey> wanted_keys_;
+  std::vector<Expected> expected_;
+  std::vector<std::unique_ptr<JsonColumn>> columns_;
+  int64_t rows_before_ = 0, observed_rows_ = 0;
 };
 
 }  // namespace
 
 arrow::Result<std::unique_ptr<Source>> OpenJsonLines(const CArrowReadOptions &options,
                                                      const std::shared_ptr<DescriptorFile> &file, Place *place) {
-  auto source = std::make_unique<JsonLinesSource>();
-  const auto status = source->Open(options, file);
+  auto source = std::make_unique<JsonLinesSource>(options);
+  auto status = source->Open(file);
+  if (status.ok()) status = source->RefuseDocument();
   *place = source->place;
   ARROW_RETURN_NOT_OK(status);
   return source;

@@ -75,7 +75,9 @@ class ParquetSource final : public Source {
 
   std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
 
-  arrow::Status Select(const std::vector<int> &columns, const std::vector<std::shared_ptr<arrow::DataType>> &) override {
+  bool HasNoRows() const override { return reader_->parquet_reader()->metadata()->num_rows() == 0; }
+
+  arrow::Status Select(const std::vector<int> &columns, const std::vector<Wanted> &) override {
     columns_ = columns;
     arrow::FieldVector fields;
     for (const int column : columns) fields.push_back(file_schema_->field(column));

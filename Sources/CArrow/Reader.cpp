@@ -1,6 +1,8 @@
 #include <arrow/c/bridge.h>
 #include <arrow/config.h>
 
+#include <cstring>
+
 #include "Internal.h"
 
 struct CArrowReader {
@@ -31,7 +33,7 @@ arrow::Result<std::unique_ptr<Source>> OpenSource(const CArrowReadOptions &optio
 /// `guarded`, with the place and the errno that the source left behind.
 template <typename Body>
 int32_t located(CArrowReader *reader, CArrowError *error, Place *place, Body &&body) noexcept {
-  const int32_t result = guarded(error, std::forward<Body>(body));
+  const int32_t result = guarded(error, std::forward<Body>(body), place);
   if (result != 0 && error != nullptr) {
     error->row = place->row;
     error->column = place->column;
@@ -66,24 +68,31 @@ int32_t carrow_reader_schema(CArrowReader *reader, struct ArrowSchema *schema, C
   return carrow::guarded(error, [&] { return arrow::ExportSchema(*reader->source->schema(), schema); });
 }
 
+bool carrow_reader_is_surveyed(const CArrowReader *reader) { return reader->source->is_surveyed(); }
+
+int32_t carrow_reader_survey(CArrowReader *reader, CArrowError *error) {
+  return carrow::located(reader, error, &reader->source->place, [&] { return reader->source->Survey(); });
+}
+
 int32_t carrow_reader_select(CArrowReader *reader, const int32_t *columns, const char *const *types, int32_t count,
                              CArrowError *error) {
   return carrow::located(reader, error, &reader->source->place, [&]() -> arrow::Status {
     const int field_count = reader->source->schema()->num_fields();
-    std::vector<std::shared_ptr<arrow::DataType>> data_types;
+    std::vector<carrow::Wanted> all;
     for (int32_t i = 0; i < count; ++i) {
       if (columns[i] < 0 || columns[i] >= field_count) return arrow::Status::Invalid("no column ", columns[i]);
-      if (types == nullptr || types[i] == nullptr) {
-        data_types.push_back(nullptr);
-        continue;
+      carrow::Wanted wanted;
+      const char *format = types == nullptr ? nullptr : types[i];
+      for (; format != nullptr && (*format == '~' || *format == '@'); ++format) {
+        wanted.words_are_missing |= *format == '~';
+        wanted.is_element |= *format == '@';
       }
-      struct ArrowSchema wanted = {};
-      wanted.format = types[i];
-      wanted.release = [](struct ArrowSchema *self) { self->release = nullptr; };
-      ARROW_ASSIGN_OR_RAISE(auto type, arrow::ImportType(&wanted));
-      data_types.push_back(std::move(type));
+      if (format != nullptr) {
+        ARROW_ASSIGN_OR_RAISE(wanted.type, carrow::TypeOf(format));
+      }
+      all.push_back(std::move(wanted));
     }
-    return reader->source->Select(std::vector<int>(columns, columns + count), data_types);
+    return reader->source->Select(std::vector<int>(columns, columns + count), all);
   });
 }
 
@@ -103,6 +112,8 @@ int32_t carrow_reader_next(CArrowReader *reader, struct ArrowArray *batch, CArro
   return result != 0 ? -1 : ended ? 0 : 1;
 }
 
+bool carrow_reader_has_no_rows(const CArrowReader *reader) { return reader->source->HasNoRows(); }
+
 void carrow_reader_close(CArrowReader *reader) {
   try {
     delete reader;
@@ -111,4 +122,12 @@ void carrow_reader_close(CArrowReader *reader) {
 }
 
 const char *carrow_version(void) { return ARROW_VERSION_STRING; }
+
+bool carrow_type_name(int32_t id, char *name, int32_t size) {
+  if (id < 0 || id >= arrow::Type::MAX_ID) return false;
+  const std::string text = arrow::internal::ToString(static_cast<arrow::Type::type>(id));
+  std::strncpy(name, text.c_str(), static_cast<size_t>(size) - 1);
+  name[size - 1] = 0;
+  return true;
+}
 }

@@ -30,8 +30,6 @@ package enum ColumnarError: Error, Hashable, Sendable {
     case outOfMemory(file: String)
     /// The file is not what its format requires (truncated, ragged, not UTF-8, a cell of the wrong type).
     case badFile(TableLocation, reason: String)
-    /// A sound file without a single row.
-    case noRows(file: String)
     /// A sound table that does not fit the model or the pipeline: a column is missing, doubled, or of the wrong type.
     case mismatch(TableLocation, reason: String)
     /// A value that the model input cannot take: null, out of range, not finite.
@@ -49,7 +47,6 @@ extension ColumnarError: CustomStringConvertible {
         case .outOfMemory(let file): "\(file): not enough memory"
         case .badFile(let location, let reason), .mismatch(let location, let reason), .badValue(let location, let reason):
             "\(location): \(reason)"
-        case .noRows(let file): "\(file): no rows; drop it again with data, or remove it"
         case .unsupported(let file, let reason): "\(file): \(reason)"
         case .badRule(let reason): reason
         }

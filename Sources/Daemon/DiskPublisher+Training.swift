@@ -44,8 +44,9 @@ extension Card {
         trainingData = training.trainingData
         hyperParameters = training.hyperParameters
         lossPerEpoch = training.lossPerEpoch
-        reason = training.rejection.map { "not tuned: \($0.statement)" }
+        reason = (training.rejection ?? training.wait).map { "not tuned: \($0.statement)" }
         var told = decisions ?? [:]
+        if let wait = training.wait { told["labels_kept"] = .table(["reason": .text(wait.what), "remedy": .text(wait.remedy)]) }
         told.merge(training.decisions) { _, new in new }
         if !training.unusable.isEmpty {
             told["unusable_labels"] = .list(
@@ -63,7 +64,10 @@ extension Card {
     var training: TrainingReport? {
         guard let trainingData else { return nil }
         var report = TrainingReport(gate: gate, lossPerEpoch: lossPerEpoch ?? [], trainingData: trainingData)
-        report.rejection = reason.map { Failure(.gate, what: $0, place: arrivalPath, remedy: "Drop more labels, or change the optimize stage.") }
+        if case .table(let wait)? = decisions?["labels_kept"], case .text(let reason)? = wait["reason"], case .text(let remedy)? = wait["remedy"] {
+            report.wait = Failure(.tooFewRows, what: reason, place: arrivalPath, remedy: remedy)
+        }
+        report.rejection = report.wait != nil ? nil : reason.map { Failure(.gate, what: $0, place: arrivalPath, remedy: "Drop more labels, or change the optimize stage.") }
         if case .list(let unusable)? = decisions?["unusable_labels"] {
             report.unusable = unusable.compactMap { entry in
                 guard case .table(let table) = entry, case .integer(let arrival)? = table["arrival"], case .text(let place)? = table["place"],

@@ -35,7 +35,7 @@ package final class Intake {
                 routes[id] = Route(pipeline: pipeline, role: role)
                 directories.append(
                     SpoolDirectory(
-                        id: id, path: entry.path, include: entry.include, order: order,
+                        id: id, path: entry.path, include: entry.include, ignoresSuffixCase: entry.ignoresSuffixCase, order: order,
                         watch: SpoolDirectory.WatchMode(rawValue: entry.watch.rawValue) ?? .auto,
                         settle: .init(quiet: pipeline.settle.quiet, giveUp: pipeline.settle.giveUp)))
             }
@@ -78,6 +78,10 @@ package final class Intake {
                 guard let route = routes[file.directory] else { continue }
                 let explanation = Explanation(reason: "\(file.relativePath): \(file.reason)", rule: file.rule, remedy: file.remedy)
                 refused.append(refusal(route, file.relativePath, file.stamp?.recorded ?? .none, explanation))
+            case .foreign(let file):
+                log.warning(
+                    "not what its name says",
+                    metadata: ["spool": "\(file.directory)", "file.path": "\(file.relativePath)", "reason": "\(file.reason)"])
             case .overflowed:
                 log.warning("events were dropped by the kernel; every spool is scanned again")
             case .unhealthy(let directory, let reason):

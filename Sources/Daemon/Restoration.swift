@@ -8,7 +8,10 @@ import SystemPackage
 /// quarantined, and models that never became a version, left nothing behind and are decided again.
 package struct Restoration: Sendable {
     package let pipeline: String
+    private let revisions: (former: String, current: String)
     package private(set) var arrivals: [RestoredArrival] = []
+    /// What first files pinned, in the order of the lines.
+    private var pins: [(revision: String, arrival: Int64, pins: ManifestPins)] = []
     /// As `ACTIVE` says it.
     package private(set) var active: Int?
 
@@ -17,6 +20,7 @@ package struct Restoration: Sendable {
 
     package init(of pipeline: Pipeline) throws(LandingError) {
         self.pipeline = pipeline.name
+        revisions = (pipeline.formerRevision.full, pipeline.revision.full)
         if let landing = pipeline.land.outputs { try readManifests(landing, pipeline) }
         if let landing = pipeline.land.models { try readCards(landing, pipeline) }
     }
@@ -26,7 +30,10 @@ package struct Restoration: Sendable {
         // An arrival that was replayed has several lines, of which the last one counts.
         var lines: [Int64: ManifestLine] = [:]
         for file in try manifest.files() {
-            for line in try Manifest.lines(of: file) where line.pipeline == pipeline.name { lines[line.arrival] = line }
+            for line in try Manifest.lines(of: file) where line.pipeline == pipeline.name {
+                lines[line.arrival] = line
+                if let pins = line.pins { self.pins.append((line.revision, line.arrival, pins)) }
+            }
         }
         for (number, line) in lines {
             let key = try? landing.keyNaming.path(for: line.input, facts: .init(arrivedAt: 0, version: 0))
@@ -67,6 +74,13 @@ package struct Restoration: Sendable {
     package static func apply(_ restorations: [Restoration], to ledger: RunLedger, at now: UTCTime) throws(LedgerError) {
         try ledger.write { (tx) throws(LedgerError) in
             try tx.restore(restorations.flatMap(\.arrivals))
+            for restored in restorations {
+                for line in restored.pins {
+                    _ = try tx.pinColumns(line.pins.columns ?? [:], pipeline: restored.pipeline, revision: line.revision, arrival: line.arrival)
+                    _ = try tx.pinTypes(line.pins.types ?? [:], pipeline: restored.pipeline, revision: line.revision, arrival: line.arrival)
+                }
+            }
+            for restored in restorations { _ = try tx.carryOver(from: restored.revisions.former, to: restored.revisions.current, at: now) }
         }
         for restored in restorations {
             guard let active = restored.active, try ledger.activeVersion(pipeline: restored.pipeline) != active else { continue }

@@ -57,6 +57,8 @@ package struct Scheduler: Sendable {
         var isPaused = false
         /// Whether data waits for the labels before it too.
         var isStrict = false
+        /// Whether one data arrival starts at a time, the first in order.
+        var isOneByOne = false
     }
 
     private var lanes: [String: Lane] = [:]
@@ -128,6 +130,9 @@ package struct Scheduler: Sendable {
     /// `order: strict`: data waits for every labelled arrival before it to be decided, not for models alone.
     package mutating func order(_ pipeline: String, isStrict: Bool) { lanes[pipeline]?.isStrict = isStrict }
 
+    /// Data arrivals start in order, each when the one before it is finished: the first says something for the others.
+    package mutating func startOneByOne(_ isOneByOne: Bool, in pipeline: String) { lanes[pipeline]?.isOneByOne = isOneByOne }
+
     package mutating func pause(_ pipeline: String) { lanes[pipeline]?.isPaused = true }
     package mutating func resume(_ pipeline: String) { lanes[pipeline]?.isPaused = false }
 
@@ -169,6 +174,7 @@ package struct Scheduler: Sendable {
         let dataBarrier = lane.isStrict ? min(barrier, lane.waitingLabels.first ?? .max) : barrier
         for arrival in lane.waitingData {
             guard arrival < dataBarrier, let version = lane.version(for: arrival) else { return nil }
+            if lane.isOneByOne, arrival != lane.waitingData[0] { return nil }
             guard !lane.taken.contains(arrival), lane.isDue(arrival, now: now) else { continue }
             lanes[pipeline]?.taken.insert(arrival)
             lanes[pipeline]?.retries[arrival] = nil

@@ -1,3 +1,4 @@
+package import Names
 package import Tensors
 
 /// How rows of a table become runs of a model: which inputs carry one row per step of their first axis, and how many rows a
@@ -26,7 +27,7 @@ package struct BatchPlan: Sendable {
 
     /// `rowShapes` fixes open axes behind the first, by input name; `constants` are inputs that do not follow the rows.
     package init(
-        of session: Session, rowShapes: [String: Shape] = [:], constants: [String: Tensor] = [:]
+        of session: Session, rowShapes: [String: Shape] = [:], constants: NameMap<Tensor> = [:]
     ) throws(EngineError) {
         var inputs: [Input] = []
         var fixed: (rows: Int, port: String)?

@@ -1,3 +1,4 @@
+import Names
 package import Tensors
 
 /// A session whose inputs lie in memory that is filled again for every batch, and whose outputs, where their shape follows
@@ -168,8 +169,8 @@ package final class BoundSession {
     }
 
     /// Symbolic dimensions of the inputs under a batch of `rows`.
-    private func symbolExtents(rows: Int) -> [String: Int] {
-        var extents: [String: Int] = [:]
+    private func symbolExtents(rows: Int) -> NameMap<Int> {
+        var extents: NameMap<Int> = [:]
         for input in plan.inputs {
             for (dimension, extent) in zip(session.inputs[input.index].dimensions ?? [], [rows] + input.rowShape.dimensions) {
                 if case .symbolic(let name) = dimension { extents[name] = extent }
@@ -184,7 +185,7 @@ package final class BoundSession {
     }
 
     /// Memory for an output whose extents all follow from the inputs', taken over from `previous` where that is large enough.
-    private func keptTensor(_ port: Port, _ extents: [String: Int], previous: Tensor?) -> Tensor? {
+    private func keptTensor(_ port: Port, _ extents: NameMap<Int>, previous: Tensor?) -> Tensor? {
         guard let type = port.elementType, type != .string, let dimensions = port.dimensions, !dimensions.isEmpty else { return nil }
         var shape: [Int] = []
         for dimension in dimensions {

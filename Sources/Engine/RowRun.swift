@@ -1,3 +1,4 @@
+package import Names
 package import Tensors
 
 /// Runs of a model over rows that lie on any axis of its inputs and outputs, with shapes that may differ from run to run. What it takes and gives
@@ -39,7 +40,7 @@ package struct RowRun: Sendable {
     }
 
     /// Runs the model over `rows` rows, at least one. `tensors` are by input name.
-    package func run(_ tensors: [String: Tensor], rows: Int, cancellation: Cancellation? = nil) throws(EngineError) -> [EngineValue] {
+    package func run(_ tensors: NameMap<Tensor>, rows: Int, cancellation: Cancellation? = nil) throws(EngineError) -> [EngineValue] {
         let runRows = fixedRows ?? rows
         let values = try raw(tensors, rows: rows, cancellation: cancellation)
         var cut: [EngineValue] = []
@@ -50,7 +51,7 @@ package struct RowRun: Sendable {
     }
 
     /// What the model gives, axes and all, for `rows` rows, or as many as it has fixed.
-    package func raw(_ tensors: [String: Tensor], rows: Int, cancellation: Cancellation? = nil) throws(EngineError) -> [EngineValue] {
+    package func raw(_ tensors: NameMap<Tensor>, rows: Int, cancellation: Cancellation? = nil) throws(EngineError) -> [EngineValue] {
         let runRows = fixedRows ?? rows
         precondition(rows >= 1 && rows <= runRows, "\(rows) rows for a run of \(runRows)")
         var given: [(name: String, value: EngineValue)] = []

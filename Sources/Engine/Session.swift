@@ -1,4 +1,5 @@
 package import Foundation
+import Names
 package import Tensors
 
 /// A model, ready to run. Runs may overlap on any number of threads.
@@ -8,8 +9,8 @@ package final class Session: Sendable {
     package let outputs: [Port]
     let native: NativeSession
     let table: Native.Table
-    private let inputIndices: [String: Int]
-    private let outputIndices: [String: Int]
+    private let inputIndices: NameMap<Int>
+    private let outputIndices: NameMap<Int>
     private let allOutputs: [Int]
 
     /// Reads `model` during this call only; external data that it refers to is refused, and weights that lie elsewhere are given beside it. What it
@@ -33,8 +34,8 @@ package final class Session: Sendable {
         table = native.table
         inputs = native.inputs
         outputs = native.outputs
-        inputIndices = Dictionary(inputs.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
-        outputIndices = Dictionary(outputs.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+        inputIndices = NameMap(inputs.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+        outputIndices = NameMap(outputs.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
         allOutputs = Array(outputs.indices)
     }
 

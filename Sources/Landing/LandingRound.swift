@@ -301,6 +301,6 @@ struct Item {
             path: output.path, outputDigest: output.digest ?? "", bytes: output.bytes ?? 0, rows: provenance.rows, pipeline: provenance.pipeline,
             input: provenance.input, inputDigest: provenance.inputDigest, modelVersion: provenance.modelVersion,
             modelDigest: provenance.modelDigest, revision: provenance.revision, arrival: provenance.arrival, run: output.run,
-            publishedAt: time.timestamp)
+            publishedAt: time.timestamp, pins: provenance.pins)
     }
 }

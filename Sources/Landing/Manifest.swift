@@ -1,6 +1,19 @@
 import Foundation
 package import SystemPackage
 
+/// What the first file under a revision says for those after it, so that a ledger that was lost has it again.
+package struct ManifestPins: Hashable, Sendable, Codable {
+    /// The columns that each model input took, where the schema leaves them to the file's order.
+    package var columns: [String: [String]]?
+    /// The types of kept columns of text.
+    package var types: [String: String]?
+
+    package init(columns: [String: [String]]?, types: [String: String]?) {
+        self.columns = columns
+        self.types = types
+    }
+}
+
 /// What an output came from; the same facts stand in the metadata of formats that have any.
 package struct Provenance: Hashable, Sendable, Codable {
     package let pipeline: String
@@ -12,11 +25,14 @@ package struct Provenance: Hashable, Sendable, Codable {
     package let modelDigest: String?
     package let revision: String
     package let arrival: Int64
+    /// What the file said for those after it.
+    package let pins: ManifestPins?
 
     package init(
         pipeline: String, input: String, inputDigest: String, rows: Int?, modelVersion: Int?, modelDigest: String?, revision: String,
-        arrival: Int64
+        arrival: Int64, pins: ManifestPins? = nil
     ) {
+        self.pins = pins
         self.pipeline = pipeline
         self.input = input
         self.inputDigest = inputDigest
@@ -45,9 +61,10 @@ package struct ManifestLine: Hashable, Sendable, Codable {
     package let run: Int64
     /// UTC, ISO 8601.
     package let publishedAt: String
+    package var pins: ManifestPins?
 
     package enum CodingKeys: String, CodingKey {
-        case path, bytes, rows, pipeline, input, revision, arrival, run
+        case path, bytes, rows, pipeline, input, revision, arrival, run, pins
         case outputDigest = "output_digest"
         case inputDigest = "input_digest"
         case modelVersion = "model_version"

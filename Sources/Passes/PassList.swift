@@ -45,6 +45,12 @@ private struct ModelCheck {
     private var contradictions: Set<String>
 
     init(_ model: Model) throws(PassError) {
+        if let (one, other) = model.graph.twinNames {
+            throw PassError(
+                pass: "check", place: "the model as it came",
+                reason: "its names '\(one)' and '\(other)' differ only in how their characters are composed, and what changes a model cannot tell them apart",
+                remedy: "rename one of them")
+        }
         requiredInputs = Self.types(model.graph.requiredInputs)
         outputs = model.graph.outputs
         do throws(ONNXError) {

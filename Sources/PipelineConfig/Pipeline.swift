@@ -9,13 +9,15 @@
 ///   labelled: spool/digits/labelled   # with an optimize stage, and only then; every table format
 ///   data:
 ///     path: spool/digits/data
-///     include: ["*.csv", "*.parquet"] # file names; with a / in it, relative paths. Models: ["*.onnx"]; data: every table format
+///     include: ["*.csv", "*.parquet"] # file names; with a / in it, relative paths. `all`: every format
+///                                     # under all its names, in any case. Left out: *.onnx; csv, jsonl (.gz, .zst), parquet, arrow, npy, npz
 ///     watch: auto                     # auto | inotify | poll
 /// order: models                       # what data waits for: the models before it; strict: the labels before it too, until they are decided
 /// settle: { quiet: 2s, give_up: 10m } # durations: 500ms, 2s, 10m, 1h, 1h30m, 1d
 /// schema:
 ///   key: []                           # columns that name a row; a list, or one name
 ///   label:                            # the column to learn (a pattern or a list where the loss takes several); never a feature
+///   missing_label: skip               # skip (a labelled row without a label is left out, and counted) | error (its file is refused)
 ///   weight:                           # a column that says how much a labelled row counts; never a feature
 ///   classes: []                       # names of the classes, in the model's order
 ///   inputs:                           # model input <- columns; an input left out takes the column of its own name,
@@ -58,7 +60,8 @@
 ///         batch_normalization: frozen # frozen | affine | train
 ///         adapters:                   # { rank: 8, targets: ["*attn*"], merge: true }; left out: none
 ///         threads: 2                  # left out: the daemon's share
-///       gate: { metric: loss, drop_at_most: 0 }   # accuracy | f1 | auc | log_loss | rmse | mae | r2 | loss
+///       gate: { metric: loss, drop_at_most: 0, rows_at_least: 30 }   # accuracy | f1 | auc | log_loss | rmse | mae | r2 | loss;
+///                                     # nothing is trained until that many rows are held out
 ///   - forward:
 ///       batch_size: auto              # or a whole number
 ///       threads: 2                    # left out: the daemon's share
@@ -136,11 +139,14 @@ package struct SpoolEntry: Sendable, Equatable {
     package let path: String
     /// Shell patterns; one with a `/` is for the path below the spool, one without for the file's name.
     package let include: [String]
+    /// Whether the suffix of a name may have any case: where the pipeline gives patterns. What it takes without any stays what it was.
+    package let ignoresSuffixCase: Bool
     package let watch: WatchMode
 
-    package init(path: String, include: [String], watch: WatchMode = .auto) {
+    package init(path: String, include: [String], ignoresSuffixCase: Bool = false, watch: WatchMode = .auto) {
         self.path = path
         self.include = include
+        self.ignoresSuffixCase = ignoresSuffixCase
         self.watch = watch
     }
 }

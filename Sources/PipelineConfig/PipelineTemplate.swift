@@ -1,65 +1,52 @@
-/// One input or output of a model, as far as a pipeline cares.
-package struct ModelPort: Sendable, Equatable {
-    package let name: String
-    /// As ONNX spells it (`float`, `int64`, `string`), or what stands for a sequence or map.
-    package let elementType: String
-    /// The batch axis first; nil: free.
-    package let dimensions: [Int?]
+internal import Foundation
 
-    package init(name: String, elementType: String, dimensions: [Int?]) {
-        self.name = name
-        self.elementType = elementType
-        self.dimensions = dimensions
-    }
-
-    /// Values of one row; nil where an axis is free or there is no tensor.
-    var width: Int? {
-        if elementType.contains("(") { return nil }
-        var width = 1
-        for dimension in dimensions.dropFirst() {
-            guard let dimension else { return nil }
-            let (product, overflow) = width.multipliedReportingOverflow(by: dimension)
-            if overflow { return nil }
-            width = product
-        }
-        return width
-    }
-
-    var text: String { "\(elementType) [\(dimensions.map { $0.map(String.init) ?? "N" }.joined(separator: ", "))]" }
-}
-
-package struct DataColumn: Sendable, Equatable {
-    package let name: String
-    package let isNumeric: Bool
-
-    package init(name: String, isNumeric: Bool) {
-        self.name = name
-        self.isNumeric = isNumeric
-    }
-}
-
-/// Writes the first pipeline for a model and its data: one that lints clean and says in comments what can be changed.
+/// Writes the first pipeline for a model and its data: one that lints clean, works where they say enough, and says in comments what was seen
+/// and what can be changed.
 package enum PipelineTemplate {
-    /// A name for the pipeline of `file`: its stem, with what a name may not have replaced by `-`.
+    /// A name for the pipeline of `file`: its stem in ASCII letters, with `-` for each run of what a name may not have.
     package static func name(ofModel file: String) -> String {
-        let stem = (file.split(separator: "/").last ?? "").split(separator: ".").first ?? ""
-        let safe = stem.map { $0.isASCII && ($0.isLetter || $0.isNumber) || $0 == "_" || $0 == "-" ? $0 : "-" }
-        let name = String(String(safe.drop { $0 == "-" || $0 == "_" }).prefix(64))
-        return name.isEmpty ? "model" : name
+        let stem = String((file.split(separator: "/").last ?? "").split(separator: ".").first ?? "")
+        var name = ""
+        for character in latin(stem) {
+            let isPlain = character.isASCII && (character.isLetter || character.isNumber || character == "_")
+            if isPlain { name.append(character) } else if !name.hasSuffix("-") { name.append("-") }
+        }
+        let trimmed = name.drop { $0 == "-" || $0 == "_" }.prefix(64).reversed().drop { $0 == "-" }
+        return trimmed.isEmpty ? "model" : String(trimmed.reversed())
     }
 
-    /// `columns`: those of the data file, in file order; empty where there is none. `name` must be one that a pipeline may have.
-    package static func render(name: String, inputs: [ModelPort], outputs: [ModelPort], columns: [DataColumn] = []) -> String {
-        let guess = TemplateGuess(inputs: inputs, outputs: outputs, columns: columns)
+    /// Whether a pipeline may be called so.
+    package static func isName(_ name: String) -> Bool {
+        let isPlain = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == "-") }
+        return isPlain && name.count <= 64 && name.first.map { $0.isLetter || $0.isNumber } ?? false
+    }
+
+    /// The text in Latin letters without accents: `größe` is `grosse`, `模型` is `mo xing`.
+    private static func latin(_ text: String) -> String {
+        let spelled = text.replacingOccurrences(of: "ß", with: "ss").precomposedStringWithCanonicalMapping
+        let latin = (spelled as NSString).applyingTransform(.toLatin, reverse: false) ?? spelled
+        return (latin as NSString).applyingTransform(.stripCombiningMarks, reverse: false) ?? latin
+    }
+
+    /// A pipeline, and what the one who runs it should look at.
+    package struct Draft {
+        package let text: String
+        package let doubts: [String]
+    }
+
+    /// `data`: nil where there is no file to look at. `name` must be one that a pipeline may have.
+    package static func draft(name: String, model: ModelSignature, data: DataSample? = nil) -> Draft {
+        let guess = TemplateGuess(model, data)
         var lines: [Line] = []
         lines.append(Line("name: \(yaml(name))"))
         lines.append(Line("spool:", "files dropped here are taken once they are complete"))
-        lines.append(Line("  models: spool/\(name)/models", "*.onnx"))
-        lines.append(Line("  data: spool/\(name)/data", "csv, jsonl (also .gz, .zst), parquet, arrow, npy, npz"))
-        lines += schema(inputs, guess)
+        lines.append(Line("  models: { path: spool/\(name)/models, include: all }", "*.onnx, in any case"))
+        lines.append(Line("  data: { path: spool/\(name)/data, include: all }", "csv, tsv, json, jsonl, ndjson (also .gz, .zst), parquet, pq, arrow, feather, ipc, npy, npz"))
+        lines.append(Line(comment: "  # labelled: { path: spool/\(name)/labelled, include: all }  rows with what is right, for the optimize stage below"))
+        lines += schema(guess, data)
         lines.append(Line("stages:"))
         lines.append(Line("  - deserialize: {}", "parse, check, refuse what is unsafe"))
-        lines.append(Line(comment: "  # - optimize: { gradient: { loss: cross_entropy } }  learns from files in spool.labelled, where schema.label is right"))
+        lines.append(Line(comment: "  # - optimize: { gradient: { loss: cross_entropy } }  learns; needs spool.labelled and schema.label"))
         lines.append(Line("  - forward:"))
         lines.append(Line("      batch_size: auto", "rows at a time; or a number"))
         if !guess.outputs.isEmpty {
@@ -68,37 +55,91 @@ package enum PipelineTemplate {
         }
         lines.append(Line("land:"))
         lines.append(Line("  models: { path: out/\(name)/models, keep: 5 }", "versions kept"))
-        lines.append(Line("  outputs: { path: out/\(name)/predictions, format: parquet }", "parquet, arrow, csv, jsonl, npy, npz"))
+        let format = guess.outputs.contains { ($0.port.width ?? 0) > 1000 || $0.port.axes.count > 2 } ? "npz" : "parquet"
+        lines.append(Line("  outputs: { path: out/\(name)/predictions, format: \(format) }", "parquet, arrow, csv, jsonl, npy, npz"))
         lines.append(Line("after: keep", "inputs stay; or archive, delete"))
         lines.append(Line("on_error: { attempts: 3, backoff: 2s }", "what fails for good goes to quarantine/\(name)"))
-        return render(lines)
+        return Draft(text: render(lines), doubts: guess.doubts)
     }
 
-    private static func schema(_ inputs: [ModelPort], _ guess: TemplateGuess) -> [Line] {
+    // MARK: The schema
+
+    private static func schema(_ guess: TemplateGuess, _ data: DataSample?) -> [Line] {
         var lines: [Line] = []
-        if let key = guess.key { lines.append(Line("  key: [\(yaml(key))]", "names a row; kept in the outputs")) }
-        if let label = guess.label { lines.append(Line("  label: \(yaml(label))", "never a feature")) }
-        var bindings: [Line] = []
-        for (port, binding) in zip(inputs, guess.bindings) {
-            switch binding {
-            case .pattern(let pattern): bindings.append(Line("    \(yaml(port.name)): \(yaml(pattern))", port.text))
-            case .columns(let columns):
-                bindings.append(Line("    \(yaml(port.name)): [\(columns.map(yaml).joined(separator: ", "))]", port.text))
-            case .byName: lines.append(Line(comment: "  # \(yaml(port.name)), \(port.text): the column of that name"))
-            case .allNumeric: lines.append(Line(comment: "  # \(yaml(port.name)), \(port.text): all numeric columns"))
-            case .value:
-                lines.append(Line(comment: "  # \(yaml(port.name)), \(port.text): the same in every row, which no column can fill; say what it is below `inputs:`, like"))
-                lines.append(Line(comment: "  #   \(yaml(port.name)): { value: \(port.elementType == "string" ? "\"\"" : port.elementType == "bool" ? "true" : "0") }"))
-            case .open:
-                let count = port.width.map { $0 == 1 ? "one column" : "\($0) columns" } ?? "columns"
-                lines.append(Line(comment: "  # \(yaml(port.name)), \(port.text): takes \(count); say which below `inputs:`, like"))
-                lines.append(Line(comment: "  #   \(yaml(port.name)): [a, b], or a pattern like \"x_*\""))
-            }
+        if let key = guess.key {
+            lines.append(Line("  key: [\(yaml(key))]", "names a row; kept in the outputs"))
+        } else if !guess.leftOver.isEmpty {
+            lines.append(Line("  keep: [\(guess.leftOver.prefix(8).map(yaml).joined(separator: ", "))]", "carried through to the outputs; no column names a row"))
         }
-        if !bindings.isEmpty { lines += [Line("  inputs:", "model input: columns")] + bindings }
-        let hasKeys = lines.contains { !$0.isComment }
+        if let label = guess.label { lines.append(Line("  label: \(yaml(label))", "never a feature")) }
+        if let key = guess.key, let type = type(ofKey: key, data) { lines.append(Line("  types: { \(yaml(key)): \(type.name) }", type.why)) }
+        if guess.key != nil, !guess.leftOver.isEmpty {
+            lines.append(Line(comment: "  # keep: [\(([guess.key!] + guess.leftOver.prefix(8)).map(yaml).joined(separator: ", "))]  to carry more through to the outputs"))
+        }
+        lines += dialect(data)
+        let inputs = guess.inputs.flatMap(Self.lines)
+        if inputs.contains(where: { !$0.isComment }) { lines.append(Line("  inputs:", "model input: columns")) } else if !inputs.isEmpty {
+            lines.append(Line(comment: "  # inputs:"))
+        }
+        lines += inputs
         if lines.isEmpty { return [] }
-        return [hasKeys ? Line("schema:", "how columns become inputs") : Line(comment: "# How columns become inputs:")] + lines
+        if lines.contains(where: { !$0.isComment }) { return [Line("schema:", "how columns become inputs")] + lines }
+        return [Line(comment: "# schema:  how columns become inputs")] + lines.map { Line(comment: "#" + $0.text.replacingFirst("#", with: " ")) }
+    }
+
+    private static func type(ofKey key: String, _ data: DataSample?) -> (name: String, why: String)? {
+        guard let data, data.form == .csv, let column = data[column: key], column.kind == .integer else { return nil }
+        return column.isPlainIntegers ? ("int64", "all of them are whole numbers") : ("string", "digits with zeros in front")
+    }
+
+    private static func dialect(_ data: DataSample?) -> [Line] {
+        guard let data, data.form == .csv, data.dialect != Dialect() else { return [] }
+        var keys: [String] = []
+        let given = data.dialect, usual = Dialect()
+        if given.delimiter != usual.delimiter { keys.append("delimiter: \(quoted(byte: given.delimiter))") }
+        if given.decimal != usual.decimal { keys.append("decimal: \(quoted(byte: given.decimal))") }
+        switch given.header {
+        case .absent(let names?): keys.append("header: [\(names.map(yaml).joined(separator: ", "))]")
+        case .absent(nil): keys.append("header: false")
+        default: break
+        }
+        if keys.isEmpty { return [] }
+        return [Line("  dialect: { \(keys.joined(separator: ", ")) }", data.remarks.joined(separator: ", "))]
+    }
+
+    private static func lines(of input: TemplateGuess.Input) -> [Line] {
+        let port = input.port, name = yaml(port.name)
+        var keys = input.more
+        if let missing = input.missing { keys.append("missing: \(missing)") }
+        if let booleans = input.booleans { keys.append("booleans: \(booleans)") }
+        if let times = input.times { keys.append("times: \(times)") }
+        let remarks = input.remarks.map { Line(comment: "    # \($0)") }
+        func line(_ columns: String) -> [Line] {
+            let value = keys.isEmpty ? columns : "{ columns: \(columns), \(keys.joined(separator: ", ")) }"
+            return remarks + [Line("    \(name): \(value)", port.text)]
+        }
+        switch input.binding {
+        case .byName: return line("[\(name)]")
+        case .pattern(let pattern): return line(yaml(pattern))
+        case .columns(let columns): return line("[\(columns.map(yaml).joined(separator: ", "))]")
+        case .allNumeric:
+            return remarks
+                + (keys.isEmpty
+                    ? [Line(comment: "    # \(name), \(port.text): all numeric columns but key, label and kept ones")]
+                    : [Line("    \(name): { \(keys.joined(separator: ", ")) }", "\(port.text): all numeric columns")])
+        case .array: return [Line(comment: "    # \(name), \(port.text): the array of that name, or the only one")]
+        case .value(let value, let axis):
+            return remarks + [Line("    \(name): { value: \(value)\(axis.map { ", batch_axis: \($0)" } ?? "") }", "\(port.text): no column fills it")]
+        case .mask(let other): return [Line(comment: "    # \(name), \(port.text): 1 where \(yaml(other)) has a value")]
+        case .open:
+            if port.axes.isEmpty, port.isTensor {
+                let value = port.isText ? "\"\"" : port.elementType == "bool" ? "true" : "0"
+                return [Line(comment: "    # \(name): { value: \(value) }  \(port.text), which no column can fill: say what it is")]
+            }
+            let count = port.width.map { $0 == 1 ? "one column" : "\($0) columns" } ?? "columns"
+            let arrays = port.axes.count > 2 || (port.width ?? 0) > 1000 ? ", lists, or arrays of that name in .npz files" : ""
+            return [Line(comment: "    # \(name): [a, b]  \(port.text), takes \(count)\(arrays); say which, or a pattern like \"x_*\"")]
+        }
     }
 
     // MARK: Text
@@ -121,13 +162,19 @@ package enum PipelineTemplate {
         }.joined(separator: "\n") + "\n"
     }
 
+    static func quoted(byte: UInt8) -> String { quoted(String(UnicodeScalar(byte))) }
+
     /// The text as a YAML scalar on one line.
     static func yaml(_ text: String) -> String {
         let words = ["true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan", "error", "none"]
         let isPlain =
             text.first.map { $0.isASCII && ($0.isLetter || $0 == "_") } ?? false
             && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_-.*/".contains($0)) } && !words.contains(text.lowercased())
-        if isPlain { return text }
+        return isPlain ? text : quoted(text)
+    }
+
+    /// The text as a YAML scalar in double quotes.
+    static func quoted(_ text: String) -> String {
         var quoted = "\""
         for scalar in text.unicodeScalars {
             switch scalar {
@@ -143,5 +190,12 @@ package enum PipelineTemplate {
             }
         }
         return quoted + "\""
+    }
+}
+
+extension String {
+    fileprivate func replacingFirst(_ part: String, with other: String) -> String {
+        guard let range = range(of: part) else { return self }
+        return replacingCharacters(in: range, with: other)
     }
 }

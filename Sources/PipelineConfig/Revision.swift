@@ -20,22 +20,31 @@ package struct Revision: Sendable, Hashable, Codable, CustomStringConvertible {
     }
 }
 
+extension Revision {
+    fileprivate init(of form: String) {
+        self.init(full: SHA256.hash(data: Data(form.utf8)).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())
+    }
+}
+
 extension Pipeline {
     /// Of `schema`, `stages`, and the `land` keys that change bytes.
-    package var revision: Revision {
-        let digest = SHA256.hash(data: Data(canonicalForm.utf8))
-        return Revision(full: digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())
-    }
+    package var revision: Revision { Revision(of: canonicalForm(version: CanonicalForm.version)) }
+
+    /// The revision that this file had while the form was version 1, under which a ledger may know it. A file that uses keys which that version did
+    /// not have gets a digest that no ledger knows, since no file ever had it.
+    package var formerRevision: Revision { Revision(of: canonicalForm(version: 1)) }
 
     /// One line for each fact that is not the default, mappings without order sorted by key. A key that a later version adds changes no
     /// revision as long as it is left at its default.
-    var canonicalForm: String {
-        var form = CanonicalForm()
+    func canonicalForm(version: Int) -> String {
+        var form = CanonicalForm(version: version)
         form.add("schema.key", schema.key)
         form.add("schema.label", schema.label)
+        if schema.missingLabel != .skip { form.add("schema.missing_label", [schema.missingLabel.rawValue]) }
         form.add("schema.weight", schema.weight.map { [$0] } ?? [])
         form.add("schema.classes", schema.classes ?? [])
         for input in schema.inputs.sorted(by: { $0.name < $1.name }) { form.add(input) }
+        form.add("schema.missing", schema.missing)
         if schema.keep != schema.key { form.add("schema.keep", [String(schema.keep.count)] + schema.keep) }
         for (column, type) in schema.types.sorted(by: { $0.key < $1.key }) { form.add("schema.types", [column, type.rawValue]) }
         form.add(schema.dialect)
@@ -50,7 +59,13 @@ extension Pipeline {
 
 /// Lines of a key and its values, each value with its length before it, so that no two forms share a text.
 struct CanonicalForm {
-    private(set) var text = "millrace revision 1\n"
+    /// Raised when an unchanged file comes to mean something else. Version 2: missing values, numbers, headers and labels have one meaning in every
+    /// format. The lines are those of version 1.
+    static let version = 2
+
+    private(set) var text: String
+
+    init(version: Int) { text = "millrace revision \(version)\n" }
 
     mutating func add(_ key: String, _ values: [String]) {
         if values.isEmpty { return }
@@ -74,24 +89,45 @@ struct CanonicalForm {
         case nil: break
         }
         if let scale = input.scale, scale != 1 { add("schema.inputs.scale", [input.name, scale.description]) }
-        switch input.missing {
-        case .error: add("schema.inputs.missing", [input.name, "error"])
-        case .nan: add("schema.inputs.missing", [input.name, "nan"])
-        case .integer(let value): add("schema.inputs.missing", [input.name, "integer", value.description])
-        case .number(let value): add("schema.inputs.missing", [input.name, "number", value.description])
-        case .text(let value): add("schema.inputs.missing", [input.name, "text", value])
+        add("schema.inputs.missing", input.missing, of: [input.name])
+        switch input.booleans {
+        case .words(let no, let yes): add("schema.inputs.booleans", [input.name, "words", no, yes])
+        case .text: add("schema.inputs.booleans", [input.name, "text"])
         case nil: break
         }
+        if let times = input.times { add("schema.inputs.times", [input.name, times.rawValue]) }
+        switch input.pad {
+        case .integer(let value): add("schema.inputs.pad", [input.name, "integer", value.description])
+        case .number(let value): add("schema.inputs.pad", [input.name, "number", value.description])
+        case .text(let value): add("schema.inputs.pad", [input.name, "text", value])
+        case nil: break
+        }
+        add("schema.inputs.mask", input.mask.map { [input.name, $0] } ?? [])
+        add("schema.inputs.length", input.length.map { [input.name, $0.description] } ?? [])
         if let value = input.value { add("schema.inputs.value", [input.name] + value.flatMap { [$0.isText ? "text" : "plain", $0.text] }) }
         if let axis = input.batchAxis, axis != 0 { add("schema.inputs.batch_axis", [input.name, String(axis)]) }
+    }
+
+    mutating func add(_ key: String, _ missing: Missing?, of input: [String] = []) {
+        switch missing {
+        case .error: add(key, input + ["error"])
+        case .nan: add(key, input + ["nan"])
+        case .integer(let value): add(key, input + ["integer", value.description])
+        case .number(let value): add(key, input + ["number", value.description])
+        case .text(let value): add(key, input + ["text", value])
+        case nil: break
+        }
     }
 
     mutating func add(_ dialect: Dialect) {
         let standard = Dialect()
         if dialect.delimiter != standard.delimiter { add("schema.dialect.delimiter", [String(dialect.delimiter)]) }
         if dialect.quote != standard.quote { add("schema.dialect.quote", [dialect.quote.map { String($0) } ?? "none"]) }
+        if let escape = dialect.escape { add("schema.dialect.escape", [String(escape)]) }
+        if dialect.encoding != standard.encoding { add("schema.dialect.encoding", [dialect.encoding.rawValue]) }
         switch dialect.header {
-        case .present: break
+        // What is read is the same; the one only takes files that the other refuses.
+        case .likely, .present: break
         case .absent(names: nil): add("schema.dialect.header", ["absent"])
         case .absent(let names?): add("schema.dialect.header", ["names"] + names)
         }

@@ -1,56 +1,267 @@
-/// What a model's ports and a data file's header say of how they belong together.
+/// What a model's ports and the first rows of a data file say of how they belong together.
 struct TemplateGuess {
     enum Binding: Equatable {
         case byName
         case pattern(String)
         case columns([String])
         case allNumeric
-        /// The same in every row: no column can fill it.
-        case value
+        /// An array of this name, or the only one.
+        case array
+        /// The same in every row, since no column fills it.
+        case value(String, batchAxis: Int?)
+        /// Filled by the lists' own lengths: 1 where a row has a value.
+        case mask(of: String)
         /// Left to the reader of the template.
         case open
     }
 
+    struct Input: Equatable {
+        let port: ModelPort
+        var binding: Binding
+        /// `missing:` as YAML, where the rows that were seen have gaps that need it.
+        var missing: String?
+        var booleans: String?
+        var times: String?
+        /// `pad:` and the like.
+        var more: [String] = []
+        /// What was seen, or what to check.
+        var remarks: [String] = []
+    }
+
+    private(set) var key: String?
+    private(set) var label: String?
+    /// One for each input of the model, in order.
+    private(set) var inputs: [Input] = []
+    private(set) var outputs: [(port: ModelPort, column: String)] = []
+    /// Columns that nothing takes, in file order.
+    private(set) var leftOver: [String] = []
+    /// What the reader of the pipeline should check, in words.
+    var doubts: [String] { inputs.flatMap { input in input.remarks.filter { $0.hasPrefix("check") }.map { "\(input.port.name): \($0)" } } }
+
+    private let model: ModelSignature
+    private let data: DataSample?
+    /// Columns that no input and no role has yet.
+    private var free: [DataColumn] = []
+
+    init(_ model: ModelSignature, _ data: DataSample?) {
+        self.model = model
+        self.data = data
+        free = (data?.columns ?? []).filter { !$0.isIndex }
+        let inputNames = Set(model.inputs.map(\.name))
+        let others = free.filter { !inputNames.contains($0.name) }
+        key = Self.key(among: others)
+        label = Self.label(among: others.filter { $0.name != key }, model)
+        free.removeAll { $0.name == key || $0.name == label }
+        inputs = model.inputs.map { Input(port: $0, binding: .open) }
+        for place in inputs.indices { bindByName(place) }
+        for place in inputs.indices where inputs[place].binding == .open { bindByShape(place) }
+        bindByType()
+        for place in inputs.indices where inputs[place].binding == .open { bindToNothing(place) }
+        if key == nil { key = Self.identifier(among: free) }
+        free.removeAll { $0.name == key }
+        leftOver = free.map(\.name)
+        outputs = Self.columns(for: model.outputs, taken: key.map { [$0] } ?? [])
+        for place in inputs.indices { describe(place) }
+    }
+
+    // MARK: Roles
+
     private static let keyNames = ["id", "key", "uuid", "guid", "row_id", "rowid", "index"]
     private static let labelNames = ["label", "target", "class", "y", "outcome"]
 
-    let key: String?
-    let label: String?
-    /// One for each input, in order.
-    let bindings: [Binding]
-    let outputs: [(port: ModelPort, column: String)]
-
-    init(inputs: [ModelPort], outputs: [ModelPort], columns: [DataColumn]) {
-        let inputNames = Set(inputs.map(\.name))
-        let free = columns.filter { !inputNames.contains($0.name) && !$0.name.isEmpty }
-        let key = free.first { Self.keyNames.contains($0.name.lowercased()) || $0.name.lowercased().hasSuffix("_id") }?.name
-        let label = free.first { Self.labelNames.contains($0.name.lowercased()) }?.name
-        let numeric = free.filter { $0.isNumeric && $0.name != key && $0.name != label }.map(\.name)
-        let names = Set(columns.map(\.name))
-        bindings = inputs.map { input in
-            names.contains(input.name) && !input.dimensions.isEmpty
-                ? .byName : Self.bind(input, alone: inputs.count == 1, numeric: numeric, all: names)
-        }
-        self.key = key
-        self.label = label
-        self.outputs = Self.columns(for: outputs, taken: key.map { [$0] } ?? [])
+    private static func key(among columns: [DataColumn]) -> String? {
+        columns.first { keyNames.contains($0.name.lowercased()) || $0.name.lowercased().hasSuffix("_id") }?.name
     }
 
-    private static func bind(_ input: ModelPort, alone: Bool, numeric: [String], all: Set<String>) -> Binding {
-        if input.dimensions.isEmpty, !input.elementType.contains("(") { return .value }
-        // Columns numbered under one prefix, where no other column has it.
-        let groups = Dictionary(grouping: numeric.filter { $0.last?.isNumber == true }) { name in
+    /// A column that no input takes and that tells every row from the others.
+    private static func identifier(among columns: [DataColumn]) -> String? {
+        columns.first { $0.isUnique && ($0.kind == .text || $0.kind == .integer) }?.name
+    }
+
+    private static func label(among columns: [DataColumn], _ model: ModelSignature) -> String? {
+        if let named = columns.first(where: { labelNames.contains($0.name.lowercased()) }) { return named.name }
+        // Whatever it is called, a column of the model's own classes is what it has learnt.
+        let classes = Set(model.classes)
+        let taken = Set(model.words.values.joined())
+        return columns.first { column in
+            column.values.count > 1 && column.kind == .text && column.values.allSatisfy { classes.contains($0) && !taken.contains($0) }
+        }?.name
+    }
+
+    // MARK: Bindings
+
+    private mutating func take(_ names: [String]) { free.removeAll { names.contains($0.name) } }
+
+    private mutating func bindByName(_ place: Int) {
+        let port = inputs[place].port
+        if case .arrays(let arrays) = data?.form {
+            if arrays.contains(port.name) || arrays.count == 1 && inputs.count == 1 { inputs[place].binding = .array }
+            return
+        }
+        func plain(_ name: String) -> String { String(name.lowercased().filter { $0.isLetter || $0.isNumber }) }
+        let takesOne = port.width == nil || port.width == 1
+        if let column = free.first(where: { $0.name == port.name }), takesOne || column.isList {
+            inputs[place].binding = .byName
+            take([column.name])
+        } else if takesOne, let column = free.first(where: { plain($0.name) == plain(port.name) && !plain($0.name).isEmpty }) {
+            inputs[place].binding = .columns([column.name])
+            take([column.name])
+        }
+    }
+
+    /// Columns numbered under one prefix, where no other column has it, and the only column of lists.
+    private mutating func bindByShape(_ place: Int) {
+        let port = inputs[place].port
+        let lists = free.filter(\.isList)
+        if port.axes.count > 1, lists.count == 1, inputs.count(where: { $0.binding == .open && $0.port.axes.count > 1 }) == 1 || inputs.count == 1 {
+            inputs[place].binding = .columns([lists[0].name])
+            return take([lists[0].name])
+        }
+        let groups = Dictionary(grouping: free.filter { $0.isNumeric && $0.name.last?.isNumber == true }.map(\.name)) { name in
             String(name.reversed().drop { $0.isNumber }.reversed())
         }
+        let all = free.map(\.name)
         let fitting = groups.filter { prefix, members in
             !prefix.isEmpty && !prefix.contains { "*?[]".contains($0) } && members.count > 1
-                && members.count == input.width ?? members.count && all.count { $0.hasPrefix(prefix) } == members.count
+                && members.count == port.width ?? members.count && all.count { $0.hasPrefix(prefix) } == members.count
         }
-        if fitting.count == 1, let prefix = fitting.keys.first { return .pattern(prefix + "*") }
-        if alone, !numeric.isEmpty, input.width == nil || input.width == numeric.count { return .allNumeric }
-        if !alone, input.width == numeric.count, !numeric.isEmpty { return .columns(numeric) }
-        return .open
+        guard fitting.count == 1, let (prefix, members) = fitting.first else { return }
+        inputs[place].binding = .pattern(prefix + "*")
+        take(members)
     }
+
+    /// Text to text, and numbers to numbers: whole numbers to inputs of integers where other inputs take floats.
+    private mutating func bindByType() {
+        let open = inputs.indices.filter { inputs[$0].binding == .open && !inputs[$0].port.axes.isEmpty && inputs[$0].port.isTensor }
+        let texts = open.filter { inputs[$0].port.isText }
+        if texts.count == 1 { bind(texts[0], among: free.filter { $0.kind == .text }) }
+        let numeric = open.filter { !inputs[$0].port.isText }
+        let floats = numeric.filter { inputs[$0].port.isFloat }, integers = numeric.filter { !inputs[$0].port.isFloat }
+        if numeric.count == 1 {
+            bind(numeric[0], among: free.filter(\.isNumeric))
+        } else if floats.count == 1, integers.count == 1 {
+            bind(integers[0], among: free.filter { $0.kind == .integer || $0.kind == .boolean })
+            if inputs[integers[0]].binding != .open { bind(floats[0], among: free.filter(\.isNumeric)) }
+        }
+    }
+
+    /// As many columns as the input takes. Where there are more, the first: that is said to be checked, since only people know.
+    private mutating func bind(_ place: Int, among columns: [DataColumn]) {
+        let port = inputs[place].port, names = columns.map(\.name)
+        guard !names.isEmpty else { return }
+        guard let width = port.width else {
+            // Of an open width nothing says how many columns it takes.
+            guard port.axes.count == 2 else { return }
+            inputs[place].binding = inputs.count == 1 && !port.isText ? .allNumeric : .columns(names)
+            return take(names)
+        }
+        if width == names.count {
+            inputs[place].binding = names.count > Self.most && inputs.count == 1 && !port.isText ? .allNumeric : .columns(names)
+            return take(names)
+        }
+        guard width < names.count, width <= Self.most else { return }
+        var chosen = Array(names.prefix(width))
+        if port.isText, width == 1, let longest = columns.max(by: { $0.averageLength < $1.averageLength }) { chosen = [longest.name] }
+        inputs[place].binding = .columns(chosen)
+        let kind = port.isText ? "text" : "numeric"
+        let left = names.filter { !chosen.contains($0) }
+        let why = port.isText && width == 1 ? "the longest of \(names.count) text columns" : "the first \(width) of \(names.count) \(kind) columns"
+        inputs[place].remarks.append("check: \(why); not \(left.prefix(4).joined(separator: ", "))\(left.count > 4 ? ", …" : "")")
+        take(chosen)
+    }
+
+    /// More columns than this are not listed one by one.
+    static let most = 24
+
+    /// What no column fills: masks, states and settings.
+    private mutating func bindToNothing(_ place: Int) {
+        let port = inputs[place].port, name = port.name.lowercased()
+        guard port.isTensor, !port.isText, data != nil else { return }
+        let lists = inputs.filter { input in
+            guard case .columns(let names) = input.binding, names.count == 1 else { return input.binding == .byName && listColumn(input) != nil }
+            return data?[column: names[0]]?.isList ?? false
+        }
+        if name.contains("mask"), let ids = lists.first, ids.port.axes.count == port.axes.count {
+            inputs[place].binding = .mask(of: ids.port.name)
+        } else if name.contains("token_type"), let ids = lists.first, ids.port.axes.count == port.axes.count {
+            inputs[place].binding = .value("0", batchAxis: nil)
+        } else if ["sr", "sample_rate", "sampling_rate"].contains(name), port.axes.count <= 1 {
+            inputs[place].binding = .value("16000", batchAxis: nil)
+            inputs[place].remarks.append("check: samples a second")
+        } else if let axis = rowAxis(of: port), port.isFloat {
+            // A state that a model starts from: nothing but zeros can stand in every row.
+            inputs[place].binding = .value("0", batchAxis: axis == 0 ? nil : axis)
+            inputs[place].remarks.append("check: the same in every row")
+        }
+    }
+
+    /// Of a state: where the other inputs' first axis stands among its own.
+    private func rowAxis(of port: ModelPort) -> Int? {
+        guard port.axes.count > 1, inputs.contains(where: { $0.binding != .open }) else { return nil }
+        let firsts = inputs.filter { $0.binding != .open }.compactMap { $0.port.axes.first }
+        for (place, axis) in port.axes.enumerated() where place > 0 {
+            if case .named = axis, firsts.contains(axis) { return place }
+        }
+        return nil
+    }
+
+    private func listColumn(_ input: Input) -> DataColumn? {
+        switch input.binding {
+        case .byName: data?[column: input.port.name].flatMap { $0.isList ? $0 : nil }
+        case .columns(let names) where names.count == 1: data?[column: names[0]].flatMap { $0.isList ? $0 : nil }
+        default: nil
+        }
+    }
+
+    // MARK: What was seen
+
+    private mutating func describe(_ place: Int) {
+        guard let data, data.rowCount > 0 else { return }
+        let columns = boundColumns(inputs[place])
+        let port = inputs[place].port
+        let gaps = columns.filter { $0.missingCount > 0 }
+        if let worst = gaps.max(by: { $0.missingCount < $1.missingCount }) {
+            let seen = "\(worst.name) is missing in \(worst.missingCount) of \(data.rowCount) rows"
+                + (gaps.count > 1 ? ", \(gaps.count - 1) other column\(gaps.count > 2 ? "s" : "") too" : "")
+            if port.isText {
+                let known = model.words[port.name] ?? []
+                let word = ["", "missing", "unknown", "Unknown", "nan", "NaN", "NA", "None"].first(where: known.contains) ?? ""
+                inputs[place].missing = PipelineTemplate.quoted(word)
+                inputs[place].remarks.append(seen + (known.contains(word) ? ", a word that the model knows" : ""))
+            } else if model.nanInputs.contains(port.name) {
+                inputs[place].remarks.append(seen + ": NaN, which the model handles")
+            } else {
+                inputs[place].remarks.append("check: \(seen), which is an error; `missing:` can be nan or a number")
+            }
+        }
+        if port.isText, columns.contains(where: { $0.kind == .boolean }) {
+            let known = Set(model.words[port.name] ?? [])
+            inputs[place].booleans = known.contains("true") ? "[\"false\", \"true\"]" : "[\"False\", \"True\"]"
+        }
+        if port.isText, columns.contains(where: { $0.kind == .time }) { inputs[place].times = data.form == .typed ? "iso" : "text" }
+        if let list = listColumn(inputs[place]), case .list(let lengths, _) = list.kind {
+            if lengths.count > 1 {
+                inputs[place].more.append("pad: 0")
+                if let mask = inputs.first(where: { $0.binding == .mask(of: port.name) }) {
+                    inputs[place].more.append("mask: \(PipelineTemplate.yaml(mask.port.name))")
+                }
+            }
+            inputs[place].remarks.append("lists of \(lengths.lowerBound)" + (lengths.count > 1 ? " to \(lengths.upperBound)" : ""))
+        }
+    }
+
+    private func boundColumns(_ input: Input) -> [DataColumn] {
+        guard let data else { return [] }
+        switch input.binding {
+        case .byName: return data.columns.filter { $0.name == input.port.name }
+        case .columns(let names): return data.columns.filter { names.contains($0.name) }
+        case .pattern(let pattern): return data.columns.filter { $0.name.hasPrefix(pattern.dropLast()) }
+        case .allNumeric: return data.columns.filter { $0.isNumeric && $0.name != key && $0.name != label && !$0.isIndex }
+        case .array, .value, .mask, .open: return []
+        }
+    }
+
+    // MARK: Outputs
 
     private static func columns(for outputs: [ModelPort], taken: Set<String>) -> [(port: ModelPort, column: String)] {
         var taken = taken
@@ -67,4 +278,8 @@ struct TemplateGuess {
             return (port, column)
         }
     }
+}
+
+extension DataColumn {
+    var isList: Bool { if case .list = kind { true } else { false } }
 }

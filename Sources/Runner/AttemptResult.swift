@@ -29,6 +29,8 @@ package struct AttemptResult: Codable, Sendable {
     package var facts: [String: String]
     /// The columns bound in this file's order, by model input: files after it are pinned to them.
     package var columns: [String: [String]] = [:]
+    /// The types found for kept columns of text: files after it are pinned to them too.
+    package var types: [String: String] = [:]
 
     package init(
         failure: Failure? = nil, training: TrainingReport? = nil, files: [WrittenFile] = [], rowCount: Int64? = nil, timings: [String: Double] = [:],

@@ -89,6 +89,8 @@ package struct AttemptSpec: Codable, Sendable {
     package var limits: Limits
     /// The columns that the first file bound, by model input, where the pipeline's schema leaves them to the file's order.
     package var columns: [String: [String]]
+    /// The types that the first file gave kept columns of text, where the pipeline's schema leaves them open.
+    package var types: [String: String] = [:]
 
     package init(
         run: Int64, attempt: Int, pipeline: String, goal: Goal, inputs: [String: InputFile], outputs: [String: String],

@@ -23,7 +23,7 @@ package enum FailurePolicy {
         switch failure.kind {
         case .badInput: .quarantine
         case .badModel: goal == .score ? .quarantine : .reject
-        case .gate, .diverged: .reject
+        case .gate, .diverged, .tooFewRows: .reject
         case .inputChanged, .inputGone: .resettle
         case .cancelled: .handBack
         case .resource, .timeLimit, .modelUnavailable, .executorLost:

@@ -16,7 +16,7 @@ package struct NamePattern: Sendable, Hashable {
             if position < pattern.count, pattern[position] == "*" {
                 star = (position, at)
                 position += 1
-            } else if position < pattern.count, pattern[position] == "?" || pattern[position] == text[at] {
+            } else if position < pattern.count, pattern[position] == "?" || pattern[position].isSame(text[at]) {
                 position += 1
                 at += 1
             } else if let back = star {
@@ -30,6 +30,11 @@ package struct NamePattern: Sendable, Hashable {
         }
         return pattern[position...].allSatisfy { $0 == "*" }
     }
+}
+
+extension Character {
+    /// Whether it has the same bytes: names that only look alike are two.
+    fileprivate func isSame(_ other: Character) -> Bool { self == other && (isASCII || utf8.elementsEqual(other.utf8)) }
 }
 
 extension [String] {

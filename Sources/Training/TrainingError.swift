@@ -4,6 +4,8 @@ package import Landing
 package enum TrainingError: Error, Sendable, Equatable {
     /// The labelled data cannot be what the pipeline says it is.
     case badLabels(file: String, reason: String, remedy: String)
+    /// Nothing is wrong with the labelled rows, but there are too few of them, or too few kinds, to learn from or to judge by.
+    case tooFewRows(reason: String, remedy: String)
     /// The model cannot be trained, or not with this loss.
     case badModel(reason: String, remedy: String)
     /// Loss or a layer's values are not finite any more.
@@ -20,7 +22,7 @@ extension TrainingError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .badLabels(let file, let reason, let remedy): "\(file): \(reason); \(remedy)"
-        case .badModel(let reason, let remedy): "\(reason); \(remedy)"
+        case .tooFewRows(let reason, let remedy), .badModel(let reason, let remedy): "\(reason); \(remedy)"
         case .diverged(let step, let layer, let remedy):
             "step \(step): " + (layer.map { "\($0) is not finite" } ?? "the loss is not finite") + "; \(remedy)"
         case .cannotRead(let path, let reason): "cannot read \(path): \(reason)"

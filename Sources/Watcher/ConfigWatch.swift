@@ -1,5 +1,6 @@
 internal import Foundation
 package import Logging
+internal import Names
 internal import Synchronization
 
 /// Watches a few small files for edits, however they are made: in place, by a rename over them (sed, vim), or by the swap of a link above
@@ -22,7 +23,7 @@ package final class ConfigWatch: Sendable {
     /// Where inotify is blind this is how an edit is seen, and how a deletion is told from a replacement.
     private static let safetyInterval: Duration = .seconds(1)
 
-    private let initial: [String: File]
+    private let initial: NameMap<File>
     private let logger: Logger
     private let mailbox = Mutex(Mailbox())
     private let wake = WakePipe()
@@ -31,7 +32,7 @@ package final class ConfigWatch: Sendable {
     ///
     /// - Parameter files: absolute paths.
     package init(files: [String], logger: Logger = Logger(label: "millrace.config-watch")) {
-        initial = Dictionary(files.map { ($0, Self.look(at: $0)) }, uniquingKeysWith: { first, _ in first })
+        initial = NameMap(files.map { ($0, Self.look(at: $0)) }, uniquingKeysWith: { first, _ in first })
         self.logger = logger
     }
 
@@ -42,7 +43,7 @@ package final class ConfigWatch: Sendable {
         var events: InotifyEvents?
         do throws(WatcherError) { events = try InotifyEvents(wake: wake) } catch { logger.warning("\(error)") }
         var files = initial
-        var tokens: [String: Int] = [:]
+        var tokens: NameMap<Int> = [:]
         var lastToken = 0
         Self.watch(files.keys, &tokens, &lastToken, events)
         var checkAt = clock.now() + Self.safetyInterval
@@ -54,7 +55,7 @@ package final class ConfigWatch: Sendable {
             }
             if mail.isStopped { break }
             if let wanted = mail.files {
-                for path in files.keys where !wanted.contains(path) { files[path] = nil }
+                for path in files.keys where !wanted.containsName(path) { files[path] = nil }
                 for path in wanted where files[path] == nil { files[path] = Self.look(at: path) }
                 Self.watch(files.keys, &tokens, &lastToken, events)
             }
@@ -114,9 +115,9 @@ package final class ConfigWatch: Sendable {
     private static func content(_ path: String) -> Data? { FileManager.default.contents(atPath: path) }
 
     /// Watches every directory on the way of links from each path to its file.
-    private static func watch(_ paths: some Sequence<String>, _ tokens: inout [String: Int], _ lastToken: inout Int, _ events: InotifyEvents?) {
+    private static func watch(_ paths: some Sequence<String>, _ tokens: inout NameMap<Int>, _ lastToken: inout Int, _ events: InotifyEvents?) {
         guard let events else { return }
-        var wanted: Set<String> = []
+        var wanted: NameSet = []
         for path in paths {
             var next = path
             for _ in 0..<16 {

@@ -25,6 +25,8 @@ package struct SpoolDirectory: Sendable, Hashable {
     package var path: String
     /// Globs on the file name, or on the path relative to `path` where they contain `/`. Empty means every name.
     package var include: [String]
+    /// Whether the last part of a pattern, from its last dot on, takes letters of any case: `*.csv` takes `A.CSV` too.
+    package var ignoresSuffixCase: Bool
     /// Within one scan files are delivered by this first: models 0, labelled 1, data 2. Only a directory of order 0 is searched for
     /// the models whose external data changed.
     package var order: Int
@@ -32,11 +34,13 @@ package struct SpoolDirectory: Sendable, Hashable {
     package var settle: SettlePolicy
 
     package init(
-        id: String, path: String, include: [String], order: Int = 2, watch: WatchMode = .auto, settle: SettlePolicy = SettlePolicy()
+        id: String, path: String, include: [String], ignoresSuffixCase: Bool = false, order: Int = 2, watch: WatchMode = .auto,
+        settle: SettlePolicy = SettlePolicy()
     ) {
         self.id = id
         self.path = path
         self.include = include
+        self.ignoresSuffixCase = ignoresSuffixCase
         self.order = order
         self.watch = watch
         self.settle = settle

@@ -32,6 +32,8 @@ struct DescentOptions: ParsableArguments {
     var gate: GateArgument?
     @Option(name: .long, help: ArgumentHelp("Initializers that stay as they are.", valueName: "pattern")) var freeze: [String] = []
     @Option(name: .long, help: ArgumentHelp("Initializers that are trained though they look like constants; see gradients --list.", valueName: "pattern")) var train: [String] = []
+    @Option(name: .long, help: ArgumentHelp("Weights that do not stay equal to others although the model stores them as copies; see gradients --list.", valueName: "pattern"))
+    var untie: [String] = []
     @Option(name: .long, help: "frozen, affine (scale and bias are trained) or train (on each batch's own statistics, which move the running ones).")
     var batchNormalization: GradientDescent.BatchNormalization = .frozen
     @Option(name: .long, help: ArgumentHelp("Train low-rank factors of this rank instead of the weights.", valueName: "rank")) var adapterRank: Int?
@@ -45,6 +47,7 @@ struct DescentOptions: ParsableArguments {
         guard adapterRank == nil || batchNormalization == .frozen else {
             throw ValidationError("Beside adapters nothing else is trained: leave out --batch-normalization.")
         }
+        guard adapterRank == nil || untie.isEmpty else { throw ValidationError("Beside adapters no weight is trained: leave out --untie.") }
         guard !nesterov || optimizer == .sgd else { throw ValidationError("--nesterov is of sgd.") }
         guard momentum == 0 || optimizer == .sgd || optimizer == .rmsprop else { throw ValidationError("--momentum is of sgd and rmsprop.") }
         guard warmUp >= 0, every >= 1, seed >= 0 else { throw ValidationError("--warm-up and --seed are at least 0 and --every at least 1.") }
@@ -58,11 +61,11 @@ struct DescentOptions: ParsableArguments {
             loss: loss?.taking(severalLabels: severalLabels) ?? .meanSquaredError, outputs: prediction,
             optimizer: OptimizerSetting(optimizer, learningRate: learningRate, weightDecay: weightDecay, momentum: momentum, nesterov: nesterov),
             epochs: epochs, batchSize: batchSize, schedule: ScheduleSetting(schedule, warmUp: warmUp, every: every, factor: factor),
-            clipNorm: clipNorm, clipValue: clipValue, accumulate: accumulate, ema: ema, validation: validation, freeze: freeze, train: train,
+            clipNorm: clipNorm, clipValue: clipValue, accumulate: accumulate, ema: ema, validation: validation, freeze: freeze, train: train, untie: untie,
             batchNormalization: batchNormalization, noDecay: noDecay, seed: seed,
             earlyStopping: patience.map { .init(patience: $0, minimumImprovement: minimumImprovement) },
             adapters: adapterRank.map { .init(rank: $0, targets: adapterTarget, merge: !keepsAdapters) })
-        return OptimizeStage(gradient: gradient, gate: gate?.gate ?? Gate())
+        return OptimizeStage(gradient: gradient, gate: gate?.gate ?? Gate(rowsAtLeast: 1))
     }
 
     /// Whether everything is as it is without a word.
@@ -80,11 +83,11 @@ struct GateArgument: ExpressibleByArgument {
         let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         guard let metric = MetricSetting(rawValue: parts[0]) else { return nil }
         guard parts.count > 1 else {
-            gate = Gate(metric: metric)
+            gate = Gate(metric: metric, rowsAtLeast: 1)
             return
         }
         guard let drop = Double(parts[1]), drop >= 0, drop.isFinite else { return nil }
-        gate = Gate(metric: metric, dropAtMost: drop)
+        gate = Gate(metric: metric, dropAtMost: drop, rowsAtLeast: 1)
     }
 }
 

@@ -35,6 +35,7 @@ extension FileVerdict {
         let arrival = known.visits[0].arrival
         let run = known.visits[0].runs.first?.run
         switch arrival.state {
+        case .done where arrival.explanation != nil: self.init(.done, arrival.explanation)
         case .done:
             self.init(
                 .done, arrival.verdict ?? run.map { "scored by version \($0.version ?? 0), in run \($0.run)" } ?? "decided",
@@ -85,7 +86,7 @@ extension FileVerdict {
 extension FileVerdict {
     /// By the rules that the watcher goes by: its name, what stands there, and whether it is whole.
     init(unseen path: String, at place: SpoolMap.Place, settle: Settle, daemon: DaemonLock.Holder?) {
-        switch Admission.judge(relativePath: place.relativePath, include: place.entry.include) {
+        switch Admission.judge(relativePath: place.relativePath, include: place.entry.include, ignoresSuffixCase: place.entry.ignoresSuffixCase) {
         case .ignored(let rule, let reason):
             self.init(.ignored, reason, rule: rule, remedy: "Nothing, if it is no arrival; else give it a name that `include` takes.")
             return

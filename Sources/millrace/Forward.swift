@@ -3,6 +3,7 @@ import Columnar
 import Dispatch
 import Foundation
 import Landing
+import Names
 import ONNX
 import PipelineConfig
 import Runner
@@ -13,7 +14,7 @@ struct Forward: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Score one file with one model, without a daemon or a ledger.",
         discussion: """
-            The formats are those of the names: csv, tsv, jsonl, parquet, arrow, npy, npz in (text also .gz and .zst); csv, jsonl, parquet, arrow, npy, \
+            The formats are those of the names: csv, tsv, json, jsonl, ndjson, parquet, pq, arrow, feather, ipc, npy, npz in (text also .gz and .zst); csv, jsonl, parquet, arrow, npy, \
             npz out. OUT appears whole or not at all.
             """)
 
@@ -61,6 +62,7 @@ struct Forward: ParsableCommand {
             let staged = "\(target.deletingLastPathComponent().path)/.\(target.lastPathComponent).\(getpid()).tmp"
             defer { unlink(staged) }
             guard FileManager.default.fileExists(atPath: data) else { throw fail("\(data): there is no such file.") }
+            try refuseForeign(data)
             let result = execute(try spec(format, loaded, staged: staged))
             // What to do about a model is said; of rows, that an attempt is made again does not hold here.
             if let failure = result.failure { throw fail(failure.kind == .badModel ? "\(failure)" : failure.statement) }
@@ -103,20 +105,20 @@ struct Forward: ParsableCommand {
     private func schema(for loaded: Model) throws -> Schema {
         var names: [String] = []
         let inputs = loaded.graph.requiredInputs
-        let axes = batchAxis.filter { axis in inputs.contains { $0.name == axis.name } }
-        for assignment in columns + scale + value + axes where !names.contains(assignment.name) { names.append(assignment.name) }
-        let known = Set(inputs.map(\.name))
+        let axes = batchAxis.filter { axis in inputs.contains { $0.name.isName(axis.name) } }
+        for assignment in columns + scale + value + axes where !names.containsName(assignment.name) { names.append(assignment.name) }
+        let known = NameSet(inputs.map(\.name))
         if let slip = names.first(where: { !known.contains($0) }) {
             throw fail("\(model) has no input \(slip). It has \(known.sorted().joined(separator: ", ")).", ExitStatus.badConfiguration)
         }
         return Schema(
             inputs: try names.map { name in
-                let parts = columns.last { $0.name == name }?.value.split(separator: ",").map(String.init)
+                let parts = columns.last { $0.name.isName(name) }?.value.split(separator: ",").map(String.init)
                 let selector: ColumnSelector? = parts.map { $0.count == 1 && $0[0].contains("*") ? .pattern($0[0]) : .list($0) }
                 return InputSchema(
-                    name: name, columns: selector, scale: scale.last { $0.name == name }.flatMap { Double($0.value) },
-                    value: try value.last { $0.name == name }.map { try values($0, isText: inputs.first { $0.name == name }?.type?.elementType == .string) },
-                    batchAxis: axes.last { $0.name == name }.flatMap { Int($0.value) })
+                    name: name, columns: selector, scale: scale.last { $0.name.isName(name) }.flatMap { Double($0.value) },
+                    value: try value.last { $0.name.isName(name) }.map { try values($0, isText: inputs.first { $0.name.isName(name) }?.type?.elementType == .string) },
+                    batchAxis: axes.last { $0.name.isName(name) }.flatMap { Int($0.value) })
             }, keep: keep)
     }
 

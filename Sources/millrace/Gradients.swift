@@ -9,9 +9,10 @@ struct Gradients: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "What of a model can be trained: its operators, those with a gradient and those refused and why. Nothing is run.",
         discussion: """
-            Of its float initializers those are trained that stand where an operator has its weights, and those that are added or multiplied like a bias \
-            or a scale. Single numbers, masks and positions are taken for constants, and BatchNormalization is frozen: an optimize stage says otherwise \
-            with `train`, `freeze` and `batch_normalization`.
+            Of its float initializers and constants those are trained that stand where an operator has its weights, and those that are added or \
+            multiplied like a bias or a scale. Single numbers (but for a bias behind a MatMul, Gemm or Conv), masks and positions are taken for \
+            constants, and BatchNormalization is frozen: an optimize stage says otherwise with `train`, `freeze` and `batch_normalization`. A weight \
+            that the model stores more than once stays one weight: the list says which, and `untie` keeps them apart.
             Ends with 1 where an operator on the way from an output to a parameter has no gradient.
             """)
 
@@ -29,9 +30,12 @@ struct Gradients: ParsableCommand {
         }
         struct Parameter: Encodable {
             let name: String
-            let shape: [Int]
+            /// Nil for what is stored in a form that is not trained.
+            let shape: [Int]?
             let isTrainable: Bool
             let reason: String?
+            /// Other names of the same weight, which the model stores more than once.
+            let sharedWith: [String]
         }
         var operators: [Operator]
         var parameters: [Parameter]
@@ -50,15 +54,11 @@ struct Gradients: ParsableCommand {
     }
 
     private func survey(_ loaded: Model) throws -> Report {
-        let model = try TrainingForm.of(loaded)
-        let types = try model.inferTypes()
-        let outputs = model.graph.outputs.map(\.name).filter { types[model.graph.numbers(behind: $0)]?.elementType?.isFloatingPoint ?? false }
-        let parameters = model.graph.initializers.filter { $0.elementType == .float32 || $0.elementType == .float64 }
-        let survey = try ReverseMode.survey(model, from: outputs.map { model.graph.numbers(behind: $0) }, for: parameters.map(\.name))
+        let survey = try ParameterSurvey(loaded)
         var onPath: [String: PathSurvey.Entry] = [:]
-        for entry in survey.entries { onPath[entry.operatorType] = entry }
+        for entry in survey.paths.entries { onPath[entry.operatorType] = entry }
         var places: [String: Set<String>] = [:]
-        model.graph.forEachNode { places[$0.origin.operatorType, default: []].insert($0.origin.place) }
+        survey.form.graph.forEachNode { places[$0.origin.operatorType, default: []].insert($0.origin.place) }
         let operators = places.keys.sorted().map { type in
             let entry = onPath[type]
             let reasons = entry?.refusals.map { "\($0)" } ?? []
@@ -66,17 +66,11 @@ struct Gradients: ParsableCommand {
                 type: type, nodes: places[type]?.count ?? 0, gradient: entry == nil ? "not on a path" : reasons.isEmpty ? "trainable" : "refused",
                 reasons: reasons)
         }
-        // Which parameters a gradient reaches is known only where it can be built.
-        let trained = survey.refusals.isEmpty ? try BackwardGraph(loaded, cotangentsOf: outputs) : nil
-        let untrained = Dictionary((trained?.untrained ?? []).map { ($0.name, $0.reason) }, uniquingKeysWith: { first, _ in first })
-        let roles = ParameterRoles(model)
-        let normalizations = Set(model.graph.nodes.filter { $0.operatorType == "BatchNormalization" }.flatMap { $0.inputs.dropFirst().prefix(2) })
         return Report(
             operators: operators,
-            parameters: parameters.map { tensor in
-                var reason = trained == nil ? "an operator behind it may be refused" : untrained[tensor.name] ?? roles.constantReason(tensor)
-                if reason == nil, normalizations.contains(tensor.name) { reason = "frozen, unless batch_normalization is affine or train" }
-                return Report.Parameter(name: tensor.name, shape: tensor.shape.dimensions, isTrainable: reason == nil, reason: reason)
+            parameters: survey.parameters.map {
+                Report.Parameter(
+                    name: $0.name, shape: $0.shape?.dimensions, isTrainable: $0.reason == nil, reason: $0.reason, sharedWith: $0.sharedWith)
             })
     }
 
@@ -87,7 +81,9 @@ struct Gradients: ParsableCommand {
             for entry in report.operators { table.add(entry.type, "\(entry.nodes)", entry.gradient) }
             print(table.render())
             for parameter in report.parameters {
-                print("\(parameter.name) [\(parameter.shape.map(String.init).joined(separator: ", "))]: \(parameter.reason ?? "trained")")
+                let shape = parameter.shape.map { " [\($0.map(String.init).joined(separator: ", "))]" } ?? ""
+                let shared = parameter.sharedWith.isEmpty ? "" : "; the same weight as \(parameter.sharedWith.joined(separator: ", ")), unless `untie` names it"
+                print("\(parameter.name)\(shape): \(parameter.reason ?? "trained")\(shared)")
             }
         } else {
             print(

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Columnar
 import Foundation
 import ONNX
 import PipelineConfig
@@ -18,43 +17,29 @@ struct Initialize: ParsableCommand {
     func run() throws {
         try worded {
             let name = try chosenName()
-            let inspection = try loadedModel(model).inspection()
-            let text = PipelineTemplate.render(
-                name: name, inputs: inspection.inputs.map(\.modelPort), outputs: inspection.outputs.map(\.modelPort), columns: try columns())
+            let loaded = try loadedModel(model)
+            let draft = PipelineTemplate.draft(name: name, model: ModelSignature(loaded), data: try data.map { try DataSample(file: $0) })
             let file = root.path + "/pipelines/" + name + ".yaml"
-            let pipeline = try PipelineFile.read(Array(text.utf8), source: shownPath(file), root: root.path)
-            try write(text, to: file)
+            let pipeline = try PipelineFile.read(Array(draft.text.utf8), source: shownPath(file), root: root.path)
+            try write(draft.text, to: file)
             for folder in CanonicalPaths.folders(of: pipeline) {
                 try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             }
-            show(file, pipeline, try refusals(pipeline))
-        }
-    }
-
-    /// What the daemon would say of the model in this pipeline.
-    private func refusals(_ pipeline: Pipeline) throws -> [String] {
-        do throws(Failure) {
-            return try ModelCheck.problems(model: model, schema: pipeline.schema, forward: pipeline.forward ?? ForwardStage())
-                .map { "the model would be rejected: \($0.what). \($0.remedy)" }
-        } catch {
-            return ["the model would be rejected: \(error)"]
+            show(file, pipeline)
+            for doubt in draft.doubts { print("look  \(doubt)") }
+            show(try AdmissionCheck.verdict(model: model, companions: loaded.externalDataLocations, data: data, pipeline: pipeline))
+            showNext(file, pipeline)
         }
     }
 
     private func chosenName() throws -> String {
         guard let name else { return PipelineTemplate.name(ofModel: model) }
-        guard PipelineTemplate.name(ofModel: name) == name else {
+        guard PipelineTemplate.isName(name) else {
             throw fail(
                 "\(name) cannot be a pipeline's name: letters, digits, - and _ only, beginning with a letter or digit. "
                     + "\(PipelineTemplate.name(ofModel: name)) could.", ExitStatus.badConfiguration)
         }
         return name
-    }
-
-    /// Arrays have no columns: they are bound by their names.
-    private func columns() throws -> [DataColumn] {
-        guard let data, TableFormat(fileName: data)?.isArrays != true else { return [] }
-        return try TableReader(path: data).schema.fields.map { DataColumn(name: $0.name, isNumeric: $0.type.isNumeric) }
     }
 
     private func write(_ text: String, to file: String) throws {
@@ -65,22 +50,30 @@ struct Initialize: ParsableCommand {
         try Data(text.utf8).write(to: URL(fileURLWithPath: file), options: force ? .atomic : .withoutOverwriting)
     }
 
-    private func show(_ file: String, _ pipeline: Pipeline, _ refusals: [String]) {
+    private func show(_ file: String, _ pipeline: Pipeline) {
         let shown = shownPath(file)
         print("wrote \(shown)")
         print("made  \(CanonicalPaths.folders(of: pipeline).map(shownPath).joined(separator: "\n      "))")
         let problems = LintReport.lint([root.path + "/pipelines"], root: root.path).problems
-        for problem in problems.map(\.description) + refusals { print("note  \(problem)") }
+        for problem in problems { print("note  \(problem)") }
+    }
+
+    /// What the daemon would say of both.
+    private func show(_ verdict: AdmissionCheck.Verdict) {
+        switch verdict {
+        case .taken(let rows): print("tried the model would be taken, and all \(rows ?? 0) rows of \(data ?? "the data") scored")
+        case .untried(let why): print("tried the model would be taken; no rows were scored: \(why)")
+        case .modelRefused(let failure): print("tried the model would be refused: \(failure.statement)")
+        case .dataRefused(let failure): print("tried the model would be taken, and the data refused: \(failure.statement)")
+        }
+    }
+
+    private func showNext(_ file: String, _ pipeline: Pipeline) {
+        let shown = shownPath(file)
         print("next  look through \(shown), then")
         print("      millrace lint \(shown)\(root.asOption)")
         print("      millrace run \(shown)\(root.asOption)")
         if let spool = pipeline.spool.models { print("      cp \(model) \(shownPath(spool.path))/") }
         if let spool = pipeline.spool.data { print("      cp \(data ?? "DATA") \(shownPath(spool.path))/") }
-    }
-}
-
-extension Inspection.Port {
-    fileprivate var modelPort: ModelPort {
-        ModelPort(name: name, elementType: elementType ?? type, dimensions: dimensions?.map { Int($0) } ?? [nil, nil])
     }
 }

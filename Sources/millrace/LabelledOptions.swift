@@ -1,5 +1,6 @@
 import ArgumentParser
 import Columnar
+import Names
 import PipelineConfig
 import Training
 
@@ -26,7 +27,7 @@ struct LabelledOptions: ParsableArguments {
     var labelColumns: InputRule.Columns? { label.map(Self.selection) }
 
     func data(_ files: [String]) -> LabelledData {
-        var rules: [String: InputRule] = [:]
+        var rules: NameMap<InputRule> = [:]
         for assignment in columns { rules[assignment.name, default: InputRule()].columns = Self.selection(assignment.value) }
         for assignment in scale { rules[assignment.name, default: InputRule()].scale = Double(assignment.value) }
         return LabelledData(

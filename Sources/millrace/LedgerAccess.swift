@@ -6,8 +6,17 @@ import PipelineConfig
 extension RootOption {
     var stateDirectory: String { path + "/.millrace" }
 
-    /// For reading, while a daemon may be writing.
-    func ledger() throws -> RunLedger { try worded { try RunLedger(stateDirectory: stateDirectory, readOnly: true) } }
+    /// For reading, while a daemon may be writing. What an earlier version left is brought up to date first, where no daemon works on it.
+    func ledger() throws -> RunLedger {
+        try worded {
+            do throws(LedgerError) {
+                return try RunLedger(stateDirectory: stateDirectory, readOnly: true)
+            } catch .olderSchema(_, holder: nil) {
+                _ = try RunLedger(stateDirectory: stateDirectory)
+                return try RunLedger(stateDirectory: stateDirectory, readOnly: true)
+            }
+        }
+    }
 
     /// The daemon that works on this root now.
     var daemon: DaemonLock.Holder? { DaemonLock.holder(stateDirectory: stateDirectory).flatMap { $0.work == .daemon ? $0 : nil } }

@@ -1,19 +1,30 @@
 import ArgumentParser
+import Columnar
 import Foundation
 import Landing
 import ONNX
 import Runner
 import SystemPackage
 import Training
+import Watcher
 
 /// The model that a command names; messages name it too.
 func loadedModel(_ path: String) throws -> Model {
     guard FileManager.default.fileExists(atPath: path) else { throw fail("\(path): there is no such file.") }
+    try refuseForeign(path)
     do {
         return try Model.load(path: path)
     } catch {
         throw fail("\(path): \(error)")
     }
+}
+
+/// Says at once what a file is that cannot be a model or a table.
+func refuseForeign(_ path: String) throws {
+    guard let foreign = ForeignContent(path: path) else { return }
+    // JSON Lines without a line is a table without rows.
+    if foreign == .empty, TableFormat(fileName: path)?.kind == .jsonLines { return }
+    throw fail("\(path): \(foreign.reason).")
 }
 
 /// An adapter that was trained beside `model`, and no other.

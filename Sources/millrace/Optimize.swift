@@ -140,6 +140,7 @@ struct Optimize: ParsableCommand {
         print(
             "\(refusal == nil ? "\(out): " : "")\(outcome.trainingRows) rows, \(outcome.validationRows) held out, \(outcome.steps) steps; \(kept)"
                 + (outcome.supersededRows > 0 ? ", \(outcome.supersededRows) rows given way to later files" : "")
+                + (outcome.unlabelledRows > 0 ? ", \(outcome.unlabelledRows) rows without a label left out" : "")
                 + (outcome.stoppedEarly ? ", stopped early" : "") + (outcome.resumedAt > 0 ? ", resumed at step \(outcome.resumedAt)" : ""))
     }
 }
@@ -156,6 +157,7 @@ private struct OptimizeReport: Encodable {
     let trainingRows: Int
     let validationRows: Int
     let supersededRows: Int
+    let unlabelledRows: Int
     let before: [String: Double]
     let after: [String: Double]
     let history: [EpochRecord]
@@ -174,6 +176,7 @@ private struct OptimizeReport: Encodable {
         trainingRows = outcome.trainingRows
         validationRows = outcome.validationRows
         supersededRows = outcome.supersededRows
+        unlabelledRows = outcome.unlabelledRows
         func named(_ metrics: [Metric: Double]) -> [String: Double] {
             Dictionary(uniqueKeysWithValues: metrics.map { ($0.key.rawValue, $0.value) })
         }

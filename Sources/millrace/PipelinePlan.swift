@@ -39,17 +39,18 @@ struct PipelinePlan: Encodable {
         isNew = try !ledger.pipelines().contains(pipeline.name)
         newSpools = pipeline.spools.map(\.entry.path).filter { !FileManager.default.fileExists(atPath: $0) }
         removedSpools = ArrivalRole.allCases.filter { role in !roles.contains(role) && counts.contains { $0.role == role } }
-        outdated = try Self.outdated(pipeline.name, revision, ledger)
+        outdated = try Self.outdated(pipeline, ledger)
         waiting = count(.waiting)
         rejected = count(.rejected)
         quarantined = count(.quarantined)
     }
 
-    private static func outdated(_ name: String, _ revision: String, _ ledger: RunLedger) throws(LedgerError) -> [Outdated] {
+    private static func outdated(_ pipeline: Pipeline, _ ledger: RunLedger) throws(LedgerError) -> [Outdated] {
         var groups: [Outdated] = []
         var last: Int64 = 0
         while true {
-            let page = try ledger.outdated(pipeline: name, revision: revision, after: last)
+            let page = try ledger.outdated(
+                pipeline: pipeline.name, revision: pipeline.revision.full, former: pipeline.formerRevision.full, after: last)
             guard let end = page.last else { return groups }
             last = end.arrival
             for run in page {

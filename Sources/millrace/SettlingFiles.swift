@@ -22,7 +22,8 @@ struct SettlingFiles: Encodable {
         self.pipeline = pipeline.name
         var failure: LedgerError?
         for (role, entry) in pipeline.spools {
-            SpoolDirectory(id: "", path: entry.path, include: entry.include).eachCandidate { path, stamp in
+            let directory = SpoolDirectory(id: "", path: entry.path, include: entry.include, ignoresSuffixCase: entry.ignoresSuffixCase)
+            directory.eachCandidate { path, stamp in
                 guard failure == nil else { return }
                 do throws(LedgerError) {
                     let known = try ledger.stamp(of: path, pipeline: pipeline.name, role: role)

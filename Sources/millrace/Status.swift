@@ -49,6 +49,7 @@ struct Status: ParsableCommand {
             }
             if !counts.isEmpty { print("  \(role.rawValue): \(counts.joined(separator: ", "))") }
         }
+        if let wait = status.labelsWait { print("  labels are kept and not learnt from yet: \(wait.reason)\n    \(wait.remedy)") }
         let waitingCount = status.count(.waiting)
         if let age = status.oldestWaitingAge { print("  waiting, the oldest for \(shownAge(milliseconds: age)):") }
         for waiting in status.waiting { print("    \(waiting.role.rawValue) \(waiting.path): \(waiting.reason)") }

@@ -136,3 +136,45 @@ extension EngineValue {
         }
     }
 }
+
+extension ClassicTrainingTests {
+    /// Without a negative value ONNX Runtime would read the scores of a two-class ensemble as probabilities.
+    @Test func scoresThatWouldBecomeProbabilitiesAreNotWritten() throws {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Golden")
+        let model = try Model(serialized: Data(contentsOf: folder.appendingPathComponent("classic-boosting-2.onnx")))
+        let graph = try StepGraph(model, TrainingRecipe(loss: .crossEntropy()))
+        var values = try graph.initialParameters()
+        let name = try #require(values.keys.first)
+        let given = try #require(values[name])
+        #expect(try graph.model(model, with: values) == model)
+        values[name] = Tensor(.float32, given.shape, given.numbers.map { Float(abs($0)) })
+        let error = #expect(throws: AutodiffError.self) { try graph.model(model, with: values) }
+        #expect(String(describing: error).contains("would read them as probabilities instead of scores"))
+    }
+
+    /// A tree whose leaf says 0 of a class that is right has a finite loss, and moves.
+    @Test(arguments: [Loss.crossEntropy(), .binaryCrossEntropy()])
+    func aLeafThatIsCertainAndWrongLearns(_ loss: Loss) throws {
+        let attributes = [
+            Attribute("nodes_treeids", .ints([0, 0, 0])), Attribute("nodes_nodeids", .ints([0, 1, 2])), Attribute("nodes_featureids", .ints([0, 0, 0])),
+            Attribute("nodes_modes", .strings(["BRANCH_LEQ", "LEAF", "LEAF"])), Attribute("nodes_values", .floats([0, 0, 0])),
+            Attribute("nodes_truenodeids", .ints([1, 0, 0])), Attribute("nodes_falsenodeids", .ints([2, 0, 0])),
+            Attribute("class_treeids", .ints([0, 0])), Attribute("class_nodeids", .ints([1, 2])), Attribute("class_ids", .ints([0, 0])),
+            Attribute("class_weights", .floats([0, 1])), Attribute("classlabels_int64s", .ints([0, 1])), Attribute("post_transform", .string("NONE")),
+        ]
+        let graph = Graph(
+            name: "g", nodes: [Node("TreeEnsembleClassifier", ["x"], ["l", "p"], domain: "ai.onnx.ml", attributes)],
+            inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .fixed(1)]))],
+            outputs: [Value("l", .tensor(.int64, [.symbolic("N")])), Value("p", .tensor(.float32, [.symbolic("N"), .fixed(2)]))])
+        let model = Model(irVersion: 8, operatorSets: [OperatorSet(domain: "ai.onnx.ml", version: 3), OperatorSet(domain: "", version: 17)], graph: graph)
+        let run = try StepRun(model, TrainingRecipe(loss: loss, optimizer: .adam(), schedule: Schedule(peak: 0.1)))
+        let rows = Tensor(.float32, [4, 1], [-1, -1, 1, 1] as [Float])
+        var target = Tensor(.int64, [4], [1, 1, 1, 0] as [Int64])
+        if case .binaryCrossEntropy = loss { target = Tensor(.float32, [4], [1, 1, 1, 0] as [Float]) }
+        var losses: [Double] = []
+        for _ in 0..<40 { losses.append(try run.step(["x": rows], target: target, rate: 0.1)) }
+        #expect(!losses.contains { !$0.isFinite })
+        let leaves = try run.session.value("l/class_weights").numbers
+        #expect(leaves[0] > 0.95 && abs(leaves[1] - 0.5) < 0.1, "\(leaves)")
+    }
+}

@@ -28,7 +28,16 @@ import Testing
         Row(what: "a scale of ones", values: [1, 1, 1, 1], shape: [4], nodes: [Node("Mul", ["x", "c"], ["y"])], reason: nil),
         Row(what: "a single number", values: [0.5], shape: [], nodes: [Node("Mul", ["x", "c"], ["y"])], reason: "single number"),
         Row(what: "a single slope", values: [0.5], shape: [], nodes: [Node("PRelu", ["x", "c"], ["y"])], reason: nil),
-        Row(what: "one number on an axis", values: [0.5], shape: [1], nodes: [Node("Mul", ["x", "c"], ["y"])], reason: nil),
+        Row(what: "one number on an axis", values: [0.5], shape: [1], nodes: [Node("Mul", ["x", "c"], ["y"])], reason: "single number"),
+        Row(what: "one number on three axes", values: [1], shape: [1, 1, 1], nodes: [Node("Tanh", ["x"], ["t"]), Node("Add", ["t", "c"], ["y"])], reason: "single number"),
+        Row(what: "a bias of one output", values: [0.5], shape: [1], nodes: [Node("MatMul", ["x", "column"], ["t"]), Node("Add", ["t", "c"], ["y"])], reason: nil),
+        Row(what: "a bias of one output in front, without an axis", values: [0.5], shape: [],
+            nodes: [Node("Gemm", ["x", "column"], ["t"]), Node("Add", ["c", "t"], ["y"])], reason: nil),
+        Row(what: "a bias of one output on more axes", values: [0.5], shape: [1],
+            nodes: [Node("MatMul", ["x", "column"], ["t"]), Node("Unsqueeze", ["c", "zero"], ["u"]), Node("Add", ["t", "u"], ["y"])], reason: nil),
+        Row(what: "one number that multiplies a product", values: [0.5], shape: [1],
+            nodes: [Node("MatMul", ["x", "column"], ["t"]), Node("Mul", ["t", "c"], ["y"])], reason: "single number"),
+        Row(what: "a matrix of one element", values: [0.5], shape: [1, 1], nodes: [Node("MatMul", ["x", "column"], ["t"]), Node("MatMul", ["t", "c"], ["y"])], reason: nil),
         Row(what: "a mask of minus infinities", values: table(-.infinity), shape: [4, 4], reason: "not finite"),
         Row(what: "a mask of large numbers", values: table(-3.4e38), shape: [4, 4], reason: "a mask"),
         Row(what: "a mask of hundreds", values: table(-100), shape: [1, 4, 4], reason: "a mask"),
@@ -68,7 +77,7 @@ import Testing
         let own = StoredTensor("c", .float32, row.shape, row.values)
         let graph = Graph(
             name: "roles", nodes: row.nodes, inputs: [Value("x", type)], outputs: [Value("y", nil)],
-            initializers: [own, StoredTensor("zero", .int64, [1], [Int64(0)]), StoredTensor("one", .float32, [1, 1], [Float(1)])])
+            initializers: [own, StoredTensor("zero", .int64, [1], [Int64(0)]), StoredTensor("one", .float32, [1, 1], [Float(1)]), StoredTensor("column", .float32, [4, 1], mixed)])
         return Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
     }
 

@@ -1,11 +1,12 @@
 import Foundation
+import Names
 import Tensors
 import TestSupport
 import Testing
 
 @testable import Columnar
 
-private func floats(_ path: String, _ ports: [InputPort], rules: [String: InputRule] = [:], keep: [String] = [], batchRows: Int = 3) throws
+private func floats(_ path: String, _ ports: [InputPort], rules: NameMap<InputRule> = [:], keep: [String] = [], batchRows: Int = 3) throws
     -> (values: [String: [Float]], strings: [String: [String]], shapes: [[Int]], kept: Int)
 {
     let batches = try openInputs(path: path, ports: ports, rules: rules, schema: TableSchemaRule(keep: keep), batchRows: batchRows)
@@ -68,10 +69,10 @@ private func message(_ body: () throws -> Void) -> String {
     @Test func refusals() throws {
         let x = [port("x", .float32, nil, 3)]
         #expect(message { _ = try floats(fixture("scalar.npy"), x) }.hasSuffix("the array is a single value: its first axis must be the rows"))
-        #expect(message { _ = try floats(fixture("empty.npy"), x) }.hasSuffix("no rows; drop it again with data, or remove it"))
+        #expect(try floats(fixture("empty.npy"), x).values["x"] == nil, "no rows are no error")
         #expect(message { _ = try floats(fixture("object.npy"), x) }.contains("an array of Python objects"))
         #expect(message { _ = try floats(fixture("c8.npy"), x) }.contains("the array's type c8 is not one that a model takes"))
-        #expect(message { _ = try floats(fixture("unicode.npy"), [port("x", .float32, nil)]) }.contains("the array holds text, the input takes float"))
+        #expect(message { _ = try floats(fixture("unicode.npy"), [port("x", .float32, nil)]) }.contains("is no number"))
         #expect(message { _ = try floats(fixture("f8.npy"), x) }.hasSuffix("model input \"x\": its shape [N, 3] does not fit the array's [4]"))
         #expect(message { _ = try floats(fixture("f4.npy"), x + [port("y", .float32, nil)]) }.contains("an .npy file holds one array, and the model has 2 inputs"))
         #expect(message { _ = try floats(fixture("ragged.npz"), [port("pixels", .float32, nil, 4), port("weight", .float32, nil)]) }.hasSuffix("the array has 9 rows, \"pixels\" has 10"))

@@ -1,4 +1,5 @@
 import Foundation
+import Names
 import Tensors
 import TestSupport
 import Testing
@@ -15,13 +16,13 @@ private struct Bound {
     var rows: [Int] = []
 
     init(
-        _ path: String, _ ports: [InputPort], rules: [String: InputRule] = [:], schema: TableSchemaRule = TableSchemaRule(),
+        _ path: String, _ ports: [InputPort], rules: NameMap<InputRule> = [:], schema: TableSchemaRule = TableSchemaRule(),
         batchRows: Int = 1000, options: ReadOptions = ReadOptions(), pinned: [String: [String]] = [:]
     ) throws {
         let binder = try TableBinder(
             reader: TableReader(path: path, options: options), ports: ports, rules: rules, schema: schema, batchRows: batchRows,
             pinned: pinned)
-        columns = binder.boundColumns
+        columns = Dictionary(uniqueKeysWithValues: binder.boundColumns.map { ($0.key, $0.value) })
         while let batch = try binder.next() {
             rows.append(batch.rowCount)
             for (name, tensor) in batch.tensors {
@@ -162,8 +163,8 @@ private func message(_ body: () throws -> Void) -> String {
         Refusal(column: "f64", type: .int64, message: "row 1, column \"f64\", model input \"x\": the value 0.1 does not fit int64"),
         Refusal(column: "u32", type: .float16, message: "row 3, column \"u32\", model input \"x\": the value 4294967295 does not fit float16"),
         Refusal(column: "i8", type: .bool, message: "row 3, column \"i8\", model input \"x\": the value -128 does not fit bool"),
-        Refusal(column: "text", type: .float32, message: "column \"text\", model input \"x\": the column is of type string, the input takes float"),
-        Refusal(column: "day", type: .float32, message: "column \"day\", model input \"x\": the column is of type time, the input takes float"),
+        Refusal(column: "text", type: .float32, message: "row 1, column \"text\", model input \"x\": \"é\" is no number"),
+        Refusal(column: "day", type: .float32, message: "row 1, column \"day\", model input \"x\": a date or a time, and no number"),
     ])
     func whatDoesNotFitIsRefused(refusal: Refusal) throws {
         let text = message {
@@ -176,7 +177,7 @@ private func message(_ body: () throws -> Void) -> String {
 
     @Test func decimalsDictionariesAndListsAreNumbersToo() throws {
         let ports = [port("price", .float32, nil, 1), port("code", .float64, nil), port("word", .string, nil), port("vec", .float32, nil, 2), port("view", .string, nil)]
-        var rules = Dictionary(uniqueKeysWithValues: ["price", "code"].map { ($0, InputRule(missing: .value(7))) })
+        var rules = NameMap(uniqueKeysWithValues: ["price", "code"].map { ($0, InputRule(missing: .value(7))) })
         rules["word"] = InputRule(missing: .text("?"))
         rules["view"] = InputRule(missing: .text("?"))
         let reader = try TableReader(path: fixture("types.arrow"))
@@ -227,7 +228,7 @@ private func message(_ body: () throws -> Void) -> String {
             var options = ReadOptions()
             options.blockByteCount = 4096
             let error = message { _ = try Bound(path, [port("x", .float32, nil, 1)], options: options) }
-            #expect(error == path + ": row \(bad), column \"x\", model input \"x\": CSV conversion error to float: invalid value 'oops': the input takes float")
+            #expect(error == path + ": row \(bad), column \"x\", model input \"x\": \"oops\" is no number")
         }
         var lines = ""
         for row in 1...5000 { lines += "{\"id\": \"r\(row)\", \"x\": \(row == 4321 ? "\"oops\"" : "1.5")}\n" }

@@ -1,4 +1,5 @@
 import Foundation
+import Names
 import Tensors
 import TestSupport
 import Testing

@@ -1,4 +1,5 @@
 import Foundation
+import Names
 import Tensors
 import TestSupport
 import Testing
@@ -37,6 +38,14 @@ private func readAll(_ path: String, options: ReadOptions = ReadOptions()) throw
         #"{"id":"e\n5","x":3.0,"n":5,"flag":false,"city":"plain"}"#,
     ]
 
+    /// pandas writes an empty text as nothing, which is missing.
+    static let rowsOfPandas = rows.map { $0.replacing("\"city\":\"\"", with: "\"city\":null") }
+
+    static func rows(_ name: String) -> [String] {
+        let isOfPandas = name.contains(".csv") && !name.hasPrefix("pyarrow") && !name.hasPrefix("duckdb")
+        return isOfPandas ? rowsOfPandas : rows
+    }
+
     @Test(arguments: [
         "pandas.csv", "crlf-bom.csv", "pyarrow.csv", "duckdb.csv", "pandas.csv.gz", "pandas.csv.zst", "two-members.csv.gz",
         "pandas.jsonl", "duckdb.jsonl", "pandas.jsonl.gz", "pandas.jsonl.zst", "two-members.jsonl.gz", "pandas.parquet", "duckdb.parquet",
@@ -45,7 +54,7 @@ private func readAll(_ path: String, options: ReadOptions = ReadOptions()) throw
         for blockByteCount in [1 << 20, 100] {
             var options = ReadOptions()
             options.blockByteCount = blockByteCount
-            #expect(try jsonLines(fixture(name), options: options).split(separator: "\n").map(String.init) == Self.rows)
+            #expect(try jsonLines(fixture(name), options: options).split(separator: "\n").map(String.init) == Self.rows(name))
         }
     }
 
@@ -112,7 +121,8 @@ private func readAll(_ path: String, options: ReadOptions = ReadOptions()) throw
         #expect(TableFormat(fileName: "x/a.CSV") == .csv)
         #expect(TableFormat(fileName: "a.csv.gz") == TableFormat(.csv, compression: .gzip))
         #expect(TableFormat(fileName: "a.jsonl.zst") == TableFormat(.jsonLines, compression: .zstd))
-        #expect(TableFormat(fileName: "a.ndjson") == .jsonLines)
+        for name in ["a.ndjson", "a.json", "A.JSON"] { #expect(TableFormat(fileName: name) == .jsonLines) }
+        for name in ["a.pq", "A.PQ", "a.Parquet"] { #expect(TableFormat(fileName: name) == .parquet) }
         for name in ["a", "a.gz", "csv", "a.parquet.gz", "a.npz.zst", "a.onnx", ".csv.d"] { #expect(TableFormat(fileName: name) == nil, "\(name)") }
     }
 
@@ -124,11 +134,11 @@ private func readAll(_ path: String, options: ReadOptions = ReadOptions()) throw
     }
 
     @Test(arguments: [
-        Bad("a.csv", "", "the file is empty"), Bad("a.jsonl", "", "the file is empty"), Bad("a.arrow", "", "the file is empty"),
+        Bad("a.csv", "", "the file is empty"), Bad("a.arrow", "", "the file is empty"),
         Bad("a.parquet", "", "Parquet file size is 0 bytes"), Bad("a.csv", "\n\n\n", "no rows, not even a header"),
-        Bad("a.jsonl", " \n\n", "no rows"), Bad("a.csv", "a,b\n1,2\n3\n", "row 3: Expected 2 columns, got 1: 3"),
+        Bad("a.csv", "a,b\n1,2\n3\n", "row 3: Expected 2 columns, got 1: 3"),
         Bad("a.csv", "a,b\n1,2\n\n3,4,5\n", "row 3: Expected 2 columns, got 3: 3,4,5"),
-        Bad("a.csv", "a,b\n1,2\n3,\"4\n5,6\n", "row 3: the row does not end: a quote is not closed"), Bad("a.csv", "\"a,b\n", "a quote is not closed"), Bad("a.csv", bytes: [0xff, 0xfe, 0x61, 0, 0x0a, 0], "UTF-16 text: convert it to UTF-8"),
+        Bad("a.csv", "a,b\n1,2\n3,\"4\n5,6\n", "row 3: the row does not end: a quote is not closed"), Bad("a.csv", "\"a,b\n", "a quote is not closed"),
         Bad("a.csv", bytes: Array("a\nü".utf8.dropLast()) + [0x0a], "invalid UTF8 data"),
         Bad("a.csv", bytes: [0xe4, 0x2c, 0x62, 0x0a, 0x31, 0x2c, 0x32, 0x0a], "the name of column 1 is not UTF-8 text"),
         Bad("a.csv", bytes: Array("a,b\n1,2".utf8) + [0, 0, 0x0a], "zero bytes: this is not UTF-8 text"),
@@ -160,9 +170,12 @@ private func readAll(_ path: String, options: ReadOptions = ReadOptions()) throw
 
     @Test func tablesWithoutRows() throws {
         let x = [InputPort(name: "x", elementType: .float32, dimensions: [nil, 1])]
-        for path in [try directory.write("x,y\n", to: "a.csv"), try directory.write("x,y", to: "b.csv"), fixture("zero-rows.parquet")] {
-            let binder = try TableBinder(reader: TableReader(path: path), ports: x, batchRows: 10)
-            #expect(message { _ = try binder.next() } == path + ": no rows; drop it again with data, or remove it")
+        for path in [
+            try directory.write("x,y\n", to: "a.csv"), try directory.write("x,y", to: "b.csv"), fixture("zero-rows.parquet"),
+            try directory.write("", to: "c.jsonl"), try directory.write(" \n\n", to: "d.jsonl"),
+        ] {
+            let batch = try openInputs(path: path, ports: x, batchRows: 10).next()
+            #expect(batch == nil, "\(path)")
         }
     }
 
@@ -216,7 +229,7 @@ private func readAll(_ path: String, options: ReadOptions = ReadOptions()) throw
         for size in 64..<180 {
             var options = ReadOptions()
             options.blockByteCount = size
-            #expect(try jsonLines(path, options: options).split(separator: "\n").map(String.init) == Self.rows, "\(size)")
+            #expect(try jsonLines(path, options: options).split(separator: "\n").map(String.init) == Self.rowsOfPandas, "\(size)")
         }
     }
 

@@ -4,7 +4,7 @@
 Run with an interpreter that has pyarrow, pandas, duckdb and numpy: python make-fixtures.py [DIRECTORY]
 The committed files came from the versions named in Fixtures/VERSIONS.
 """
-import datetime, decimal, gzip, io, os, subprocess, sys, zipfile
+import datetime, decimal, gzip, io, json, os, subprocess, sys, zipfile
 import duckdb, numpy as np, pandas as pd, pyarrow as pa
 import pyarrow.parquet as pq, pyarrow.ipc as ipc, pyarrow.csv as pacsv
 
@@ -116,3 +116,20 @@ with zipfile.ZipFile("zip64.npz", "w") as z:  # force_zip64 writes sizes into th
     with z.open("pixels.npy", "w", force_zip64=True) as f:
         buffer = io.BytesIO(); np.save(buffer, rows); f.write(buffer.getvalue())
 open("VERSIONS", "w").write(f"pyarrow {pa.__version__}\npandas {pd.__version__}\nduckdb {duckdb.__version__}\nnumpy {np.__version__}\n")
+
+# Twelve rows of lists, of no elements to five, and of lists of three: the same in every kind of list that Arrow has.
+lengths = [2, 5, 0, 2, 1, 5, 3, 1, 2, 5, 4, 3]
+ids = [[100 * row + place for place in range(length)] for row, length in enumerate(lengths)]
+frames = [[[row, place, row * place / 4] for place in range(length)] for row, length in enumerate(lengths)]
+texts = [[f"t{row}.{place}" for place in range(length)] for row, length in enumerate(lengths)]
+kinds = {"list": pa.list_, "large-list": pa.large_list, "list-view": pa.list_view, "large-list-view": pa.large_list_view}
+for name, kind in kinds.items():
+    lists = pa.table({
+        "row": pa.array(range(12)), "ids": pa.array(ids, kind(pa.int32())), "texts": pa.array(texts, kind(pa.string())),
+        "frames": pa.array(frames, kind(pa.list_(pa.float64(), 3) if name == "list" else kind(pa.float64())))})
+    # Rows from the middle, so that offsets do not begin at 0.
+    lists = pa.concat_tables([lists.slice(6), lists]).slice(6)
+    with ipc.new_file(f"{name}.arrow", lists.schema) as w: w.write_table(lists, 5)
+    pq.write_table(lists, f"{name}.parquet", row_group_size=7)
+with open("lists.jsonl", "w") as out:
+    for row in lists.to_pylist(): print(json.dumps(row), file=out)

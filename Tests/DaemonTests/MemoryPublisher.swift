@@ -46,6 +46,7 @@ final class MemoryPublisher: Publisher {
             if input.digest == "badlabels" { return failed(.badInput) }
             let parent = spec.inputs["model"]!.digest
             let (content, report) = tuned(contents[parent]!, spec.training!)
+            if report.wait != nil { return AttemptResult(training: report) }
             guard let rejection = report.rejection else {
                 return model(content, beside: keepsAdapters ? modelFiles[published.first { $0.value.digest == parent }!.key] : nil, report)
             }
@@ -69,8 +70,13 @@ final class MemoryPublisher: Publisher {
             }
         }
         guard let last = report.trainingData.last else { return (content, report) }
-        let learnt = "plus" + last.digest.dropFirst(6)
-        if last.digest.hasPrefix("labels"), learnt != content { return (learnt, report) }
+        let isFew = last.digest.hasPrefix("few")
+        if isFew, report.trainingData.count < 3 {
+            report.wait = Failure(.tooFewRows, what: "the gate waits", place: last.path ?? "", remedy: "")
+            return (content, report)
+        }
+        let learnt = "plus" + (isFew ? last.digest.dropFirst(3).prefix(1) : last.digest.dropFirst(6))
+        if isFew || last.digest.hasPrefix("labels"), learnt != content { return (learnt, report) }
         report.rejection = Failure(.gate, what: "mae went from 1 to 2", place: last.path ?? "", remedy: "")
         return (content, report)
     }

@@ -39,7 +39,10 @@ import Testing
         /// Name, bytes, and words that the reason must have.
         let cases: [(String, [UInt8], [String])] = [
             ("empty.csv", [], ["empty"]),
-            ("header.csv", Array("id,x\n".utf8), ["no rows"]),
+            ("numbers.csv", Array("1,2\n3,4\n".utf8), ["row 1", "schema.dialect.header"]),
+            ("spark.csv", Array("id,x\n\"say \\\"hi\\\"\",1\n".utf8), ["row 2", "schema.dialect.escape"]),
+            ("pointer.csv", Array("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n".utf8), ["Git LFS pointer"]),
+            ("page.parquet", Array("<!DOCTYPE html>\n<html></html>\n".utf8), ["HTML page"]),
             ("columns.csv", Array("id,y\na,1\n".utf8), ["x"]),
             ("word.csv", Array("id,x\na,1\nb,word\n".utf8), ["row 3", "x"]),
             ("null.csv", Array("id,x\na,\n".utf8), ["row 2", "x"]),

@@ -1,4 +1,6 @@
 import Foundation
+import ONNX
+import Tensors
 import TestSupport
 import Testing
 
@@ -196,7 +198,6 @@ import Testing
         }
         try refused(["--label", "digits"], "did you mean \"digit\"")
         try refused(["--freeze", "*"], "no parameter can be trained")
-        try refused(["--batch-size", "5000"], "fewer than a batch of 5000")
         try refused(["--gate", "rmse"], "rmse does not fit")
         try refused(["--learning-rate", "1e30", "--optimizer", "sgd"], "is not finite")
         try refused(["--optimizer", "adam", "--nesterov"], status: 2, "--nesterov is of sgd")
@@ -278,5 +279,52 @@ import Testing
         try directory.write(TinyModel.unknownOperator(), to: "odd.onnx")
         let odd = try DaemonProcess.command(["gradients", directory("odd.onnx"), "--list"])
         #expect(odd.status == 1)
+    }
+
+    /// A model with its weights in Constant nodes, two of them copies, through the commands: what `gradients` lists is what `optimize` trains.
+    @Test func weightsInConstantNodesAndCopiesAreListedTrainedAndWrittenBack() throws {
+        let directory = try TemporaryDirectory("optimize")
+        let weight = Tensor(.float32, [9, 9], (0..<81).map { Float($0 * 37 % 101 - 50) / 200 })
+        func constant(_ name: String, _ tensor: Tensor) -> Node { Node("Constant", [], [name], [Attribute("value", .tensor(StoredTensor("", tensor)))]) }
+        let graph = Graph(
+            name: "copies",
+            nodes: [
+                constant("first", weight), constant("second", weight), constant("out", Tensor(.float32, [9, 1], [Float](repeating: 0.1, count: 9))),
+                Node("Constant", [], ["bias"], [Attribute("value_float", .float(0))]), Node("Constant", [], ["half"], [Attribute("value_float", .float(0.5))]),
+                Node("MatMul", ["x", "first"], ["a"]), Node("Tanh", ["a"], ["b"]), Node("MatMul", ["b", "second"], ["c"]), Node("Mul", ["c", "half"], ["d"]),
+                Node("MatMul", ["d", "out"], ["e"]), Node("Add", ["e", "bias"], ["y"]),
+            ], inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .fixed(9)]))], outputs: [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(1)]))])
+        let model = Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
+        try directory.write(Array(model.serialized()), to: "m.onnx")
+        var rows = "x0,x1,x2,x3,x4,x5,x6,x7,x8,t\n"
+        for row in 0..<60 {
+            let x = (0..<9).map { Double((row * 7 + $0 * 13) % 19) / 10 - 0.9 }
+            rows += x.map { "\($0)" }.joined(separator: ",") + ",\(x[0] - x[4] + 2)\n"
+        }
+        try directory.write(rows, to: "rows.csv")
+        let list = try DaemonProcess.command(["gradients", directory("m.onnx"), "--list"])
+        #expect(list.status == 0, "\(list.error)")
+        #expect(list.output.contains("first [9, 9]: trained; the same weight as second, unless `untie` names it"), "\(list.output)")
+        #expect(list.output.contains("bias []: trained\n") && list.output.contains("half []: a single number"), "\(list.output)")
+        func optimize(_ out: String, _ more: [String]) throws -> Model {
+            let done = try DaemonProcess.command([
+                "optimize", directory("m.onnx"), "--labelled", directory("rows.csv"), "--out", directory(out), "--label", "t", "--columns", "x=x?",
+                "--loss", "mean_squared_error", "--epochs", "5", "--learning-rate", "0.01", "--validation", "0", "--threads", "1",
+            ] + more)
+            #expect(done.status == 0, "\(done.error)")
+            return try Model(serialized: Data(directory.read(out)))
+        }
+        let tied = try optimize("tied.onnx", []), untied = try optimize("untied.onnx", ["--untie", "second"])
+        func values(_ model: Model, _ position: Int) throws -> [Float]? { try model.graph.nodes[position].constantTensor?.tensor().values(as: Float.self) }
+        #expect(try values(tied, 0) == values(tied, 1) && values(tied, 0) != values(model, 0))
+        #expect(try values(untied, 0) != values(untied, 1))
+        #expect(try values(tied, 3) != values(model, 3) && values(tied, 4) == values(model, 4))
+        // Only the trained nodes differ, and these only in their tensors.
+        var restored = tied
+        for position in 0..<4 { restored.graph.nodes[position].attributes = model.graph.nodes[position].attributes }
+        #expect(restored == model)
+        let wrong = try DaemonProcess.command(["optimize", directory("m.onnx"), "--labelled", directory("rows.csv"), "--out", directory("z.onnx"), "--label", "t",
+            "--columns", "x=x?", "--loss", "mean_squared_error", "--untie", "third"])
+        #expect(wrong.status == 1 && wrong.error.contains("untie: no shared weight has a name like \"third\"; shared are first, second"), "\(wrong.error)")
     }
 }

@@ -111,9 +111,13 @@ final class RealWorld {
         content == "bad" ? "id,x\nr,word\n" : "id,x\n" + values(content).map { "\($0.id),\($0.x)\n" }.joined()
     }
 
-    /// Two hundred rows. What is right is x + N; of `outliers` x + 1, but for a few whose mean training would follow.
+    /// Two hundred rows, of `few` twenty with keys of their own. What is right is x + N; of `outliers` x + 1, but for a few whose mean training would follow.
     private static func labels(_ content: String) -> String {
         if content == "badlabels" { return "id,x,y\nl0,1,2\nl1,1,word\n" }
+        if content.hasPrefix("few") {
+            let addend = Double(content.dropFirst(3).prefix(1))!
+            return "id,x,y\n" + (0..<20).map { "\(content)-\($0),\($0),\(Double($0) + addend)\n" }.joined()
+        }
         let addend = content == "outliers" ? 1 : Int(content.dropFirst(6)) ?? 0
         let rows = (0..<200).map { row in
             let x = Double(row) * 0.5

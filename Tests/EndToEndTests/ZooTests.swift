@@ -133,7 +133,10 @@ import Testing
                 table = (keys.map { "_" + $0 }, map.values, true)
             } else {
                 let tensor = try #require(value.tensor)
-                table = (Self.suffixes(Array(tensor.shape.dimensions.dropFirst())), tensor, false)
+                var axes = tensor.shape.dimensions
+                // Where the rows stand on another axis, there is nothing before it in these models.
+                axes.remove(at: pipeline.forward?.outputs?.first { $0.output == name }?.batchAxis ?? 0)
+                table = (Self.suffixes(axes), tensor, false)
             }
             let values = try #require(CellValues(table.tensor, isWidened: table.isMap))
             for (place, suffix) in table.suffixes.enumerated() {

@@ -1,5 +1,6 @@
 import Engine
 import Foundation
+import Names
 import Tensors
 import TestSupport
 import Testing

@@ -292,9 +292,10 @@ import Testing
         try f.finish(try f.arrive("c.csv", "C").number, revision: "r1")
         try f.finish(try f.arrive("c.csv", "D").number, revision: "r1")
         try f.arrive("d.csv", "E")
-        #expect(try f.ledger.outdated(pipeline: "p", revision: "r2").map(\.arrival) == [1, 4])
-        #expect(try f.ledger.outdated(pipeline: "p", revision: "r2", after: 1).map(\.path) == ["c.csv"])
-        #expect(try f.ledger.outdated(pipeline: "p", revision: "r1", limit: 1).map(\.arrival) == [2])
+        #expect(try f.ledger.outdated(pipeline: "p", revision: "r2", former: "f2").map(\.arrival) == [1, 4])
+        #expect(try f.ledger.outdated(pipeline: "p", revision: "r2", former: "f2", after: 1).map(\.path) == ["c.csv"])
+        #expect(try f.ledger.outdated(pipeline: "p", revision: "r1", former: "f1", limit: 1).map(\.arrival) == [2])
+        #expect(try f.ledger.outdated(pipeline: "p", revision: "r3", former: "r1").map(\.arrival) == [2], "what the same file was called before")
     }
 
     @Test func theWindowPagesInArrivalOrder() throws {

@@ -140,6 +140,25 @@ import Testing
         #expect(index.freshName("new") == "new")
     }
 
+    /// Floating point numbers in Constant nodes are parameters, in subgraphs and functions too; integers are shapes.
+    @Test func inspectionCountsWeightsInConstantNodes() {
+        var model = matrixModel()
+        func constants(_ prefix: String) -> [Node] {
+            [
+                Node("Constant", [], [prefix + "w"], [Attribute("value", .tensor(StoredTensor("", .float32, [2, 3], [Float](repeating: 1, count: 6))))]),
+                Node("Constant", [], [prefix + "b"], [Attribute("value_floats", .floats([1, 2]))]),
+                Node("Constant", [], [prefix + "c"], [Attribute("value_float", .float(1))]),
+                Node("Constant", [], [prefix + "shape"], [Attribute("value_ints", .ints([1, 2, 3]))]),
+            ]
+        }
+        let branch = Graph(name: "branch", nodes: constants("i"), outputs: [Value("ib", nil)])
+        model.graph.nodes += constants("o")
+        model.graph.nodes.append(Node("If", ["flag"], ["z"], [Attribute("then_branch", .graph(branch)), Attribute("else_branch", .graph(Graph()))]))
+        model.functions = [Function(domain: "d", name: "F", inputs: [], outputs: [], nodes: constants("f"), operatorSets: [])]
+        #expect(model.inspection().parameterCount == 6 + 3 * 9)
+        #expect(model.inspection().parameterBytes == 4 * (6 + 3 * 9))
+    }
+
     @Test func inspectionCountsWhatIsThere() throws {
         var model = matrixModel()
         model.producerName = "test"

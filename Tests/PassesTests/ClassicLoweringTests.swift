@@ -89,3 +89,32 @@ import Testing
         #expect(difference == nil, "\(difference ?? "")")
     }
 }
+
+extension ClassicLoweringTests {
+    /// 600 trees that share one chain of 500 branches.
+    @Test func anEnsembleOfTooManyLevelsIsRefusedWithWhatItNeeds() throws {
+        let depth = 500
+        func tensor(_ values: [Float]) -> AttributeValue { .tensor(StoredTensor("", Tensor(.float32, [values.count], values))) }
+        func model(trees: Int) -> Model {
+            let attributes = [
+                Attribute("nodes_featureids", .ints(Array(repeating: 0, count: depth))),
+                Attribute("nodes_modes", .tensor(StoredTensor("", Tensor(.uint8, [depth], [UInt8](repeating: 0, count: depth))))),
+                Attribute("nodes_splits", tensor((0..<depth).map { Float($0) })),
+                Attribute("nodes_truenodeids", .ints((0..<depth).map { Int64($0 + 1 < depth ? $0 + 1 : 0) })),
+                Attribute("nodes_trueleafs", .ints((0..<depth).map { $0 + 1 < depth ? 0 : 1 })),
+                Attribute("nodes_falsenodeids", .ints(Array(repeating: 1, count: depth))), Attribute("nodes_falseleafs", .ints(Array(repeating: 1, count: depth))),
+                Attribute("tree_roots", .ints(Array(repeating: 0, count: trees))), Attribute("leaf_targetids", .ints([0, 0])),
+                Attribute("leaf_weights", tensor([1, 2])), Attribute("n_targets", .int(1)),
+            ]
+            let graph = Graph(
+                name: "g", nodes: [Node("TreeEnsemble", ["x"], ["y"], domain: "ai.onnx.ml", attributes)],
+                inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .fixed(1)]))], outputs: [Value("y", .tensor(.float32, nil))])
+            return Model(irVersion: 10, operatorSets: [OperatorSet(domain: "ai.onnx.ml", version: 5), OperatorSet(domain: "", version: 21)], graph: graph)
+        }
+        let error = #expect(throws: PassError.self) { try TrainingForm.of(model(trees: 600)) }
+        #expect(error?.pass == "lower_classic" && error?.place == "node ai.onnx.ml.TreeEnsemble -> 'y'")
+        #expect(error?.reason.contains("it has 600 trees of up to 500 levels, 300000 together") == true)
+        #expect(error?.reason.contains("a batch of 32 rows needs up to 1 GiB") == true, "\(error?.reason ?? "")")
+        #expect(try TrainingForm.of(model(trees: 2)).graph.nodes.count > depth)
+    }
+}

@@ -104,7 +104,7 @@ import Testing
                 "name: x\nspool: { models: m, data: { path: d, include: [\"*.cvs\", \"*.txt\", \"../*.csv\", \"*\", \"*.gz\", \"p*\"] } }\nstages: [deserialize, forward]\nland: { models: a, outputs: b }\n",
                 [
                     "2:47: spool.data.include: \"*.cvs\" takes files of no format that is read here; did you mean \"*.csv\"?",
-                    "2:47: spool.data.include: \"*.txt\" takes files of no format that is read here; the formats are csv, csv.gz, csv.zst, jsonl, jsonl.gz, jsonl.zst, parquet, arrow, npy, npz",
+                    "2:47: spool.data.include: \"*.txt\" takes files of no format that is read here; the formats are csv, csv.gz, csv.zst, tsv, tsv.gz, tsv.zst, jsonl, jsonl.gz, jsonl.zst, ndjson, ndjson.gz, ndjson.zst, json, json.gz, json.zst, parquet, pq, arrow, arrows, feather, ipc, npy, npz",
                     "2:47: spool.data.include: \"../*.csv\" leads out of the spool; write a pattern for names below it, like \"*.csv\"",
                 ]
             ),
@@ -115,7 +115,7 @@ import Testing
             (
                 "name: x\nspool: { models: m, data: { path: d, include: [], watch: pol } }\nstages: [deserialize, forward]\nland: { models: a, outputs: b }\n",
                 [
-                    "2:47: spool.data.include: an empty list takes no file; leave `include` out to take every format",
+                    "2:47: spool.data.include: an empty list takes no file; write `all` to take every format",
                     "2:58: spool.data.watch: `pol` is none of auto, inotify, poll; did you mean `poll`?",
                 ]
             ),

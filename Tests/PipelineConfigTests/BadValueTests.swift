@@ -83,6 +83,8 @@ import Testing
             ("schema: { classes: [a, [b]] }", ["5:24: schema.classes[1]: a list stands where a text belongs; write one text"]),
             ("schema: { label: { a: b } }", ["5:18: schema.label: a mapping stands where a list belongs; write a list like [a, b]"]),
             ("schema: { label: [] }", ["5:18: schema.label: no column is named; name at least one, or leave `label` out"]),
+            ("schema: { missing_label: skip }", ["5:26: schema.missing_label: no label is named; name it, like label: outcome, or remove `missing_label`"]),
+            ("schema: { label: a, missing_label: eror }", ["5:36: schema.missing_label: `eror` is none of skip, error; did you mean `error`?"]),
             ("schema: { label: a, weight: a }", ["5:29: schema.weight: \"a\" is the label; name another column"]),
             (
                 "schema: { weight: w, inputs: { x: [w] } }",
@@ -127,6 +129,17 @@ import Testing
                     "5:35: schema.inputs.x.missing: `.inf` does not say what a missing value becomes; write error, nan, a number, or a text in quotes"
                 ]
             ),
+            (
+                "schema: { missing: unknown }",
+                ["5:20: schema.missing: `unknown` does not say what a missing value becomes; write error, nan, a number, or a text in quotes"]
+            ),
+            (
+                "schema: { inputs: { x: { booleans: [yes] } } }",
+                [
+                    "5:36: schema.inputs.x.booleans: not two words, of false and of true; write a list like [\"False\", \"True\"], or text to take what the file has"
+                ]
+            ),
+            ("schema: { inputs: { x: { times: isso } } }", ["5:33: schema.inputs.x.times: `isso` is none of iso, text; did you mean `iso`?"]),
             ("schema: { inputs: { x: [] } }", ["5:24: schema.inputs.x: no column is named; name at least one, or leave `columns` out"]),
             ("schema: { inputs: { x: [a, a] } }", ["5:24: schema.inputs.x: \"a\" stands twice; remove one of them"]),
             (
@@ -152,6 +165,18 @@ import Testing
             (
                 "schema: { dialect: { quote: ab } }",
                 ["5:29: schema.dialect.quote: \"ab\" is not one ASCII character; write one ASCII character in quotes, or none"]
+            ),
+            (
+                "schema: { dialect: { escape: ab } }",
+                ["5:30: schema.dialect.escape: \"ab\" is not one ASCII character; write one ASCII character in quotes"]
+            ),
+            (
+                "schema: { dialect: { escape: ',' } }",
+                ["5:30: schema.dialect.escape: the escape is also the delimiter; set one of them to another character"]
+            ),
+            (
+                "schema: { dialect: { encoding: latin1 } }",
+                ["5:32: schema.dialect.encoding: `latin1` is none of utf-8, latin-1, windows-1252, utf-16; did you mean `latin-1`?"]
             ),
             (
                 "schema: { dialect: { decimal: x } }",

@@ -26,7 +26,7 @@ import Testing
 
     @Test func defaults() throws {
         let stage = try Self.stage("{ loss: cross_entropy }")
-        #expect(stage.gate == Gate(metric: .loss, dropAtMost: 0))
+        #expect(stage.gate == Gate(metric: .loss, dropAtMost: 0, rowsAtLeast: 30))
         let gradient = stage.gradient
         #expect(gradient.loss == .crossEntropy() && gradient.outputs == [])
         #expect(gradient.optimizer == OptimizerSetting(.adamw, learningRate: 1e-3, weightDecay: 0.01, betas: [0.9, 0.999], epsilon: 1e-8))
@@ -49,7 +49,7 @@ import Testing
                           accumulate: 4, ema: 0.99, validation: 0.25, freeze: ["conv1.*", bias], no_decay: "*bias", seed: 7, train_on: new,
                           early_stopping: { patience: 2, min_improvement: 0.01 }, adapters: { rank: 8, targets: ["*attn*"], merge: true },
                           threads: 2 }
-            """, beside: "gate: { metric: f1, drop_at_most: 0.005 }", schema: "{ label: y, weight: w, classes: [a, b] }")
+            """, beside: "gate: { metric: f1, drop_at_most: 0.005, rows_at_least: 5 }", schema: "{ label: y, weight: w, classes: [a, b] }")
         #expect(
             stage
                 == OptimizeStage(
@@ -61,7 +61,14 @@ import Testing
                         noDecay: ["*bias"], seed: 7, trainOn: .new,
                         earlyStopping: .init(patience: 2, minimumImprovement: 0.01),
                         adapters: .init(rank: 8, targets: ["*attn*"]), threads: 2),
-                    gate: Gate(metric: .f1, dropAtMost: 0.005)))
+                    gate: Gate(metric: .f1, dropAtMost: 0.005, rowsAtLeast: 5)))
+    }
+
+    @Test func untieNamesPatterns() throws {
+        let stage = try Self.stage("{ loss: mean_squared_error, untie: [\"lm_head.*\", decoder.weight] }")
+        #expect(stage.gradient.untie == ["lm_head.*", "decoder.weight"])
+        #expect(try Self.stage("{ loss: mean_squared_error, untie: lm_head.weight }").gradient.untie == ["lm_head.weight"])
+        #expect(try Self.stage("{ loss: mean_squared_error }").gradient.untie == [])
     }
 
     @Test(
@@ -130,6 +137,7 @@ import Testing
             ("early_stopping: 3, validation: 0", "early_stopping: without held-out rows nothing says when to stop; write validation: 0.2, or remove it"),
             ("adapters: { targets: [a] }", "adapters.rank: missing; say how many columns the factors have, like rank: 8"),
             ("adapters: { rank: 8, targets: [] }", "adapters.targets: an empty list adapts nothing; name weights, like [\"*attn*\"]"),
+            ("untie: [lm_head.weight], adapters: { rank: 8, targets: [a] }", "untie: beside adapters no weight is trained, so that none is shared; remove it, or the adapters"),
             ("batch_normalization: train, adapters: { rank: 8, targets: [a] }", "batch_normalization: beside adapters nothing else is trained; remove it, or the adapters"),
             ("adapters: { rank: 8, targets: [a], merge: no }", "adapters.merge: `no` is neither true nor false; write true or false, without quotes"),
         ])
@@ -150,6 +158,8 @@ import Testing
              "p.yaml:8:13: stages[1].optimize.gate.metric: without held-out rows there is nothing to measure on; write validation: 0.2, or remove the gate"),
             (text("{ loss: poisson }", beside: "gate: { drop_at_most: -1 }"),
              "p.yaml:8:29: stages[1].optimize.gate.drop_at_most: -1 is out of range; write a number of at least 0, like 0.005"),
+            (text("{ loss: poisson }", beside: "gate: { rows_at_least: 0 }"),
+             "p.yaml:8:30: stages[1].optimize.gate.rows_at_least: 0 is out of range; write a number from 1 to 1000000000"),
             (text("{ loss: { cross_entropy: { class_weights: [1, 2] } } }", schema: "{ label: y, classes: [a] }"),
              "p.yaml:7:59: stages[1].optimize.gradient.loss.cross_entropy.class_weights: there are 2 weights for the 1 classes of schema.classes; write one for each class, in their order"),
             (text("{ epochs: 3 }"), "p.yaml:7:17: stages[1].optimize.gradient.loss: missing; say what training makes small, like loss: cross_entropy"),
@@ -184,10 +194,11 @@ import Testing
         ("loss: cross_entropy, optimizer: { adamw: { learning_rate: 2.0e-3 } }", ""), ("loss: cross_entropy, schedule: cosine", ""),
         ("loss: cross_entropy, schedule: { cosine: { warm_up: 9 } }", ""), ("loss: cross_entropy, clip_norm: 2", ""),
         ("loss: cross_entropy, clip_value: 2", ""), ("loss: cross_entropy, accumulate: 2", ""), ("loss: cross_entropy, ema: 0.9", ""),
-        ("loss: cross_entropy, validation: 0.3", ""), ("loss: cross_entropy, freeze: [a]", ""), ("loss: cross_entropy, no_decay: [a]", ""),
+        ("loss: cross_entropy, validation: 0.3", ""), ("loss: cross_entropy, freeze: [a]", ""), ("loss: cross_entropy, untie: [a]", ""), ("loss: cross_entropy, no_decay: [a]", ""),
         ("loss: cross_entropy, seed: 2", ""), ("loss: cross_entropy, train_on: new", ""), ("loss: cross_entropy, early_stopping: 2", ""),
         ("loss: cross_entropy, adapters: { rank: 2, targets: [a] }", ""), ("loss: cross_entropy, adapters: { rank: 2, targets: [a], merge: false }", ""),
         ("loss: cross_entropy, threads: 1", ""), ("loss: cross_entropy", "gate: { metric: auc }"), ("loss: cross_entropy", "gate: { drop_at_most: 1 }"),
+        ("loss: cross_entropy", "gate: { rows_at_least: 1 }"),
     ]
 
     @Test func eachChangeIsARevisionOfItsOwn() throws {
@@ -196,7 +207,7 @@ import Testing
             let revision = try read(Self.text("{ \(gradient) }", beside: beside)).revision
             #expect(seen.updateValue(gradient + beside, forKey: revision) == nil, "\(gradient) \(beside)")
         }
-        for schema in ["{ label: z }", "{ label: [y, z] }", "{ label: \"y*\" }", "{ label: y, weight: w }"] {
+        for schema in ["{ label: z }", "{ label: [y, z] }", "{ label: \"y*\" }", "{ label: y, weight: w }", "{ label: y, missing_label: error }"] {
             let revision = try read(Self.text("{ loss: cross_entropy }", schema: schema)).revision
             #expect(seen.updateValue(schema, forKey: revision) == nil, "\(schema)")
         }
@@ -206,6 +217,7 @@ import Testing
         ("loss: { cross_entropy: {} }", ""), ("loss: { cross_entropy: { label_smoothing: 0 } }", ""), ("loss: cross_entropy, epochs: 10", ""),
         ("loss: cross_entropy, optimizer: { adamw: { weight_decay: 0.01 } }", ""), ("loss: cross_entropy, schedule: constant", ""),
         ("loss: cross_entropy, train_on: all, validation: 0.2", ""), ("loss: cross_entropy", "gate: { metric: loss, drop_at_most: 0 }"),
+        ("loss: cross_entropy", "gate: { rows_at_least: 30 }"),
     ])
     func whatIsTheDefaultAnywayIsNoRevision(gradient: String, beside: String) throws {
         let standard = try read(Self.text("{ loss: cross_entropy }")).revision

@@ -1,3 +1,4 @@
+import Foundation
 import PipelineConfig
 import TestSupport
 import Testing
@@ -10,60 +11,104 @@ import Testing
         ModelPort(name: "probabilities", elementType: "float", dimensions: [nil, 10]),
     ]
 
-    @Test func digits() throws {
-        let text = PipelineTemplate.render(
-            name: "digits", inputs: [ModelPort(name: "pixels", elementType: "float", dimensions: [nil, 1, 8, 8])],
-            outputs: Self.probabilities,
-            columns: Self.numeric(["id"] + (0..<64).map { "pixel_\($0)" } + ["digit", "label"]))
-        #expect(
-            text == """
-                name: digits
-                spool:                                            # files dropped here are taken once they are complete
-                  models: spool/digits/models                     # *.onnx
-                  data: spool/digits/data                         # csv, jsonl (also .gz, .zst), parquet, arrow, npy, npz
-                schema:                                           # how columns become inputs
-                  key: [id]                                       # names a row; kept in the outputs
-                  label: label                                    # never a feature
-                  inputs:                                         # model input: columns
-                    pixels: pixel_*                               # float [N, 1, 8, 8]
-                stages:
-                  - deserialize: {}                               # parse, check, refuse what is unsafe
-                  # - optimize: { gradient: { loss: cross_entropy } }  learns from files in spool.labelled, where schema.label is right
-                  - forward:
-                      batch_size: auto                            # rows at a time; or a number
-                      outputs:                                    # model output: column, or name_* for one column an element
-                        label: label                              # int64 [N]
-                        probabilities: probabilities_*            # float [N, 10]
-                land:
-                  models: { path: out/digits/models, keep: 5 }    # versions kept
-                  outputs: { path: out/digits/predictions, format: parquet }  # parquet, arrow, csv, jsonl, npy, npz
-                after: keep                                       # inputs stay; or archive, delete
-                on_error: { attempts: 3, backoff: 2s }            # what fails for good goes to quarantine/digits
+    private static func sample(_ columns: [DataColumn], rows: Int = 0, form: DataSample.Form = .csv) -> DataSample {
+        var sample = DataSample(form: form, columns: columns)
+        sample.rowCount = rows
+        return sample
+    }
 
-                """)
-        let pipeline = try read(text)
+    @Test func digits() throws {
+        let draft = PipelineTemplate.draft(
+            name: "digits",
+            model: ModelSignature(
+                inputs: [ModelPort(name: "pixels", elementType: "float", axes: [.named("batch"), .fixed(1), .fixed(8), .fixed(8)])],
+                outputs: Self.probabilities),
+            data: Self.sample(Self.numeric(["id"] + (0..<64).map { "pixel_\($0)" } + ["digit", "label"])))
+        let lines = draft.text.split(separator: "\n").map { $0.split(separator: "  #")[0].trimmingCharacters(in: .whitespaces) }
+        #expect(
+            lines.filter { !$0.hasPrefix("#") } == [
+                "name: digits", "spool:", "models: { path: spool/digits/models, include: all }",
+                "data: { path: spool/digits/data, include: all }", "schema:", "key: [id]", "label: label", "inputs:",
+                "pixels: pixel_*", "stages:", "- deserialize: {}", "- forward:", "batch_size: auto", "outputs:", "label: label",
+                "probabilities: probabilities_*", "land:", "models: { path: out/digits/models, keep: 5 }",
+                "outputs: { path: out/digits/predictions, format: parquet }", "after: keep", "on_error: { attempts: 3, backoff: 2s }",
+            ])
+        #expect(draft.text.contains("# float [batch, 1, 8, 8]\n"), "axes have their own names")
+        let pipeline = try read(draft.text)
         #expect(pipeline.schema[input: "pixels"]?.columns == .pattern("pixel_*"))
     }
 
     /// Each row: inputs, columns, and what the schema says of them.
     @Test(
         arguments: [
-            ([("x", "float", 4)], ["a", "b", "c", "d"], nil, "# x, float [N, 4]: all numeric columns"),
-            ([("x", "float", 4)], ["a", "b", "c"], nil, "# x, float [N, 4]: takes 4 columns; say which"),
-            ([("x", "float", nil)], ["a", "b", "c"], nil, "# x, float [N, N]: all numeric columns"),
-            ([("age", "float", 1), ("fare", "float", 1)], ["age", "fare", "z"], nil, "# age, float [N, 1]: the column of that name"),
+            ([("x", "float", 4)], ["a", "b", "c", "d"], .list(["a", "b", "c", "d"]), "x: [a, b, c, d]"),
+            ([("x", "float", 4)], ["a", "b", "c"], nil, "# x: [a, b]  float [N, 4], takes 4 columns; say which"),
+            ([("x", "float", nil)], ["a", "b", "c"], nil, "# x, float [N, ?]: all numeric columns"),
+            ([("age", "float", 1), ("fare", "float", 1)], ["age", "fare", "z"], .list(["age"]), "age: [age]"),
+            ([("monthly_charge", "float", 1)], ["z", "Monthly charge"], .list(["Monthly charge"]), "monthly_charge: [\"Monthly charge\"]"),
             ([("x", "float", 2), ("age", "float", 1)], ["age", "u", "v"], .list(["u", "v"]), "x: [u, v]"),
             ([("x", "float", 3)], ["f1", "f2", "f3", "g1"], .pattern("f*"), "x: f*"),
-            ([("x", "float", 2)], ["f1", "f2", "fx"], nil, "takes 2 columns"),
+            ([("x", "float", 2)], ["f1", "f2", "fx"], .list(["f1", "f2"]), "# check: the first 2 of 3 numeric columns; not fx"),
+            ([("x", "float", 3)], ["", "a", "b", "c"], .list(["a", "b", "c"]), "x: [a, b, c]"),
             ([("x", "float", 3)], [], nil, "takes 3 columns"),
-            ([("no: \"x\"\n", "float", 2)], ["a b", "c"], nil, "\"no: \\\"x\\\"\\n\""),
+            ([("no: \"x\"\n", "float", 2)], ["a b", "c"], .list(["a b", "c"]), "\"no: \\\"x\\\"\\n\""),
         ] as [([(String, String, Int?)], [String], ColumnSelector?, String)])
     func bindings(ports: [(String, String, Int?)], columns: [String], expected: ColumnSelector?, line: String) throws {
         let inputs = ports.map { ModelPort(name: $0.0, elementType: $0.1, dimensions: [nil, $0.2]) }
-        let text = PipelineTemplate.render(name: "m", inputs: inputs, outputs: Self.probabilities, columns: Self.numeric(columns))
+        let text = PipelineTemplate.draft(
+            name: "m", model: ModelSignature(inputs: inputs, outputs: Self.probabilities), data: Self.sample(Self.numeric(columns))
+        ).text
         let pipeline = try read(text)
-        #expect(pipeline.schema[input: ports[0].0]?.columns == expected)
+        #expect(pipeline.schema[input: ports[0].0]?.columns == expected, "\(text)")
         #expect(text.contains(line), "\(text)")
+    }
+
+    private static func column(_ name: String, _ kind: DataColumn.Kind, missing: Int = 0, unique: Bool = false, plain: Bool = false, values: [String] = [], length: Int = 0) -> DataColumn {
+        var column = DataColumn(name: name, kind: kind)
+        (column.missingCount, column.isUnique, column.isPlainIntegers, column.values, column.averageLength) = (missing, unique, plain, values, length)
+        return column
+    }
+
+    /// What is seen in the rows decides the rest.
+    @Test func whatTheRowsShow() throws {
+        let row: [Int?] = [nil, 1]
+        var model = ModelSignature(
+            inputs: [
+                ModelPort(name: "age", elementType: "float", dimensions: row), ModelPort(name: "fare", elementType: "float", dimensions: row),
+                ModelPort(name: "colour", elementType: "string", dimensions: row), ModelPort(name: "note", elementType: "string", dimensions: row),
+            ], outputs: Self.probabilities)
+        model.nanInputs = ["age"]
+        model.words = ["colour": ["red", "unknown"]]
+        model.classes = ["no", "yes"]
+        let columns = [
+            Self.column("", .integer, unique: true), Self.column("age", .number, missing: 3), Self.column("fare", .number, missing: 2), Self.column("colour", .text, missing: 1),
+            Self.column("remark", .text, length: 40), Self.column("bought", .text, values: ["no", "yes"], length: 2), Self.column("number", .integer, unique: true, plain: true),
+        ]
+        let draft = PipelineTemplate.draft(name: "m", model: model, data: Self.sample(columns, rows: 20))
+        let schema = try read(draft.text).schema
+        #expect(schema.key == ["number"] && schema.keep == ["number"] && schema.types == ["number": .int64])
+        #expect(schema.label == .list(["bought"]), "its values are the model's classes")
+        #expect(schema[input: "colour"]?.missing == .text("unknown") && schema[input: "age"]?.missing == nil && schema[input: "fare"]?.missing == nil)
+        #expect(schema[input: "note"]?.columns == .list(["remark"]))
+        #expect(draft.text.contains("# age is missing in 3 of 20 rows: NaN, which the model handles"), "\(draft.text)")
+        #expect(draft.doubts == ["fare: check: fare is missing in 2 of 20 rows, which is an error; `missing:` can be nan or a number"])
+    }
+
+    /// Whole numbers go to inputs of integers, and the others to floats; lists, their mask and states are told apart.
+    @Test func numbersListsAndStates() throws {
+        let mixed = ModelSignature(
+            inputs: [ModelPort(name: "cat", elementType: "int64", dimensions: [nil, 2]), ModelPort(name: "num", elementType: "float", dimensions: [nil, 1])], outputs: [])
+        let schema = try read(
+            PipelineTemplate.draft(
+                name: "m", model: mixed, data: Self.sample([Self.column("late", .number), Self.column("month", .integer), Self.column("carrier", .integer)], rows: 9)
+            ).text
+        ).schema
+        #expect(schema[input: "cat"]?.columns == .list(["month", "carrier"]) && schema[input: "num"]?.columns == .list(["late"]))
+    }
+
+    @Test func threeWordsThatLearningNeedsAreNamed() throws {
+        let text = PipelineTemplate.draft(name: "m", model: ModelSignature(inputs: [], outputs: [])).text
+        #expect(text.contains("# labelled: spool/m/labelled") && text.contains("needs spool.labelled and schema.label"))
     }
 
     /// Whatever a model calls its ports and a file its columns, the template lints clean.
@@ -77,7 +122,9 @@ import Testing
         let folder = try TemporaryDirectory("template")
         for columns in [[], Self.numeric(names), Self.numeric(["x1", "x2", "user_id", "target"])] {
             for inputs in [ports, [ports[0]], []] {
-                let text = PipelineTemplate.render(name: "m", inputs: inputs, outputs: ports, columns: columns)
+                let text = PipelineTemplate.draft(
+                    name: "m", model: ModelSignature(inputs: inputs, outputs: ports), data: Self.sample(columns, rows: 5)
+                ).text
                 let file = try folder.write(text, to: "m.yaml")
                 let report = LintReport.lint([file], root: folder.path)
                 #expect(report.isClean, "\(report)\n\(text)")
@@ -87,7 +134,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("models/digits.onnx", "digits"), ("My Model (v2).onnx", "My-Model--v2-"), ("_.onnx", "model"), ("", "model"), ("é.onnx", "model"),
+        ("models/digits.onnx", "digits"), ("My Model (v2).onnx", "My-Model-v2"), ("_.onnx", "model"), ("", "model"), ("é.onnx", "e"),
+        ("größe (für 模型) v2.onnx", "grosse-fur-mo-xing-v2"), ("---.onnx", "model"),
     ])
     func names(file: String, expected: String) { #expect(PipelineTemplate.name(ofModel: file) == expected) }
 }

@@ -19,7 +19,7 @@ import Testing
         #expect(pipeline.schema.label == nil && pipeline.schema.weight == nil && pipeline.schema.classes == nil)
         let dialect = pipeline.schema.dialect
         #expect(dialect.delimiter == UInt8(ascii: ",") && dialect.quote == UInt8(ascii: "\"") && dialect.decimal == UInt8(ascii: "."))
-        #expect(dialect.header == .present && dialect.nullWords == ["", "NA", "N/A", "NULL", "null"])
+        #expect(dialect.header == .likely && dialect.escape == nil && dialect.encoding == .utf8 && dialect.nullWords == ["", "NA", "N/A", "NULL", "null"])
         #expect(
             pipeline.stages == [.deserialize(DeserializeStage()), .forward(ForwardStage(batchSize: .auto, threads: nil, outputs: nil))])
         #expect(pipeline.land.models == ModelLanding(path: "/srv/out/models", keep: 5))
@@ -49,7 +49,10 @@ import Testing
                 both: { columns: [a, "b_*"], scale: 1, missing: 0 }
                 city: { columns: city, missing: "unknown" }
                 rate: { missing: 1.5e-3 }
+                vip: { booleans: [False, "True"], times: iso }
+                note: { booleans: text, times: text }
                 plain:
+              missing: nan
               keep: [id, zip]
               types: { zip: string, n: int64 }
               dialect: { delimiter: tab, quote: none, header: [id, zip], null_words: ["-"], decimal: "," }
@@ -70,9 +73,9 @@ import Testing
             on_error: { attempts: 1, backoff: 500ms, quarantine: bad }
             limits: { time: 2d }
             """)
-        #expect(pipeline.spool.models == SpoolEntry(path: "/abs/models", include: ["*.onnx"], watch: .poll))
+        #expect(pipeline.spool.models == SpoolEntry(path: "/abs/models", include: ["*.onnx"], ignoresSuffixCase: true, watch: .poll))
         #expect(
-            pipeline.spool.data == SpoolEntry(path: "/srv/in/data", include: ["a_*.csv", "sub/*.parquet", "*", "*.gz"], watch: .inotify))
+            pipeline.spool.data == SpoolEntry(path: "/srv/in/data", include: ["a_*.csv", "sub/*.parquet", "*", "*.gz"], ignoresSuffixCase: true, watch: .inotify))
         #expect(pipeline.settle == Settle(quiet: .zero, giveUp: .seconds(5400)))
         #expect(
             pipeline.schema
@@ -84,11 +87,13 @@ import Testing
                         InputSchema(name: "both", columns: .list(["a", "b_*"]), scale: 1, missing: .integer(0)),
                         InputSchema(name: "city", columns: .list(["city"]), missing: .text("unknown")),
                         InputSchema(name: "rate", missing: .number(0.0015)),
+                        InputSchema(name: "vip", booleans: .words(no: "False", yes: "True"), times: .iso),
+                        InputSchema(name: "note", booleans: .text, times: .text),
                         InputSchema(name: "plain"),
                     ], keep: ["id", "zip"], types: ["zip": .string, "n": .int64],
                     dialect: Dialect(
                         delimiter: UInt8(ascii: "\t"), quote: nil, header: .absent(names: ["id", "zip"]), nullWords: ["-"],
-                        decimal: UInt8(ascii: ","))))
+                        decimal: UInt8(ascii: ",")), missing: .nan))
         #expect(pipeline.schema[input: "age"]?.columns == .list(["years"]))
         #expect(
             pipeline.forward
@@ -210,5 +215,21 @@ import Testing
             }
         }
         #expect(refused > bytes.count * 4)
+    }
+
+    @Test func escapeAndEncoding() throws {
+        let pipeline = try read(base + "schema: { dialect: { escape: '\\', encoding: windows-1252, header: true } }\n")
+        #expect(pipeline.schema.dialect == Dialect(escape: UInt8(ascii: "\\"), encoding: .windows1252, header: .present))
+    }
+
+    /// What a pipeline takes without patterns stays what it was; `all` and patterns take every name of every format.
+    @Test func whatIncludeTakes() throws {
+        func data(_ text: String) throws -> SpoolEntry? {
+            try read("name: x\nspool: { models: m, data: \(text) }\nstages: [deserialize, forward]\nland: { models: a, outputs: b }\n").spool.data
+        }
+        #expect(try data("d")?.include == Self.tables && data("d")?.ignoresSuffixCase == false && data("{ path: d }")?.ignoresSuffixCase == false)
+        let all = try #require(try data("{ path: d, include: all }"))
+        #expect(all.ignoresSuffixCase && Set(all.include).isSuperset(of: Self.tables + ["*.json", "*.ndjson.gz", "*.tsv", "*.feather", "*.pq", "*.ipc", "*.arrows"]))
+        #expect(try data("{ path: d, include: [\"*.json\", \"*.TSV\", \"*.pq\"] }")?.include == ["*.json", "*.TSV", "*.pq"])
     }
 }

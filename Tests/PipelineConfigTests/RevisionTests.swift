@@ -21,7 +21,7 @@ import Testing
         ("outputs: { a", "batch_size: auto, outputs: { a"),
         ("a: a", "a: { columns: a }"), ("key: [id]", "key: [id], dialect: { delimiter: \",\", header: true }"),
         ("key: [id]", "key: [id], dialect: { null_words: ['null', 'NULL', NA, N/A, ''] }"),
-        ("classes: [x, y]", "classes: ['x', \"y\"]"),
+        ("classes: [x, y]", "classes: ['x', \"y\"]"), ("key: [id]", "key: [id], dialect: { encoding: utf-8, escape: '\"' }"),
     ])
     func isUnchanged(old: String, new: String) throws {
         let changed = Self.text.replacing(old, with: new, maxReplacements: 1)
@@ -36,11 +36,15 @@ import Testing
         ("[id]", "[id], keep: [x, id]"),
         ("[id]", "[id], label: l"), ("[x, y]", "[y, x]"), ("[x, y]", "[\"x 1:y\"]"), ("p_*, q", "p_*, r"), ("p_*", "{ columns: [p_*] }"),
         ("p_*", "{ columns: p_*, scale: 2 }"), ("p_*", "{ columns: p_*, missing: error }"), ("p_*", "{ columns: p_*, missing: nan }"),
+        ("[id]", "[id], missing: nan"), ("[id]", "[id], missing: 0"), ("[id]", "[id], missing: \"0\""),
+        ("p_*", "{ columns: p_*, booleans: [n, y] }"), ("p_*", "{ columns: p_*, booleans: [y, n] }"), ("p_*", "{ columns: p_*, booleans: text }"),
+        ("p_*", "{ columns: p_*, times: iso }"), ("p_*", "{ columns: p_*, times: text }"),
         ("p_*", "{ columns: p_*, missing: 0 }"), ("p_*", "{ columns: p_*, missing: \"0\" }"), ("q: q", "q: [q, r]"), ("q: q", "q: [r, q]"),
         ("s: string", "s: bool"), ("s: string, ", ""), ("[id]", "[id], dialect: { delimiter: ; }"),
         ("[id]", "[id], dialect: { quote: none }"),
         ("[id]", "[id], dialect: { header: false }"), ("[id]", "[id], dialect: { header: [a] }"),
-        ("[id]", "[id], dialect: { null_words: [] }"),
+        ("[id]", "[id], dialect: { null_words: [] }"), ("[id]", "[id], dialect: { escape: '\\' }"), ("[id]", "[id], dialect: { escape: '|' }"),
+        ("[id]", "[id], dialect: { encoding: latin-1 }"), ("[id]", "[id], dialect: { encoding: utf-16 }"),
         ("[id]", "[id], dialect: { delimiter: tab, decimal: ',' }"), ("a: a, b: b", "b: b, a: a"), ("a: a", "a: c"), ("a: a, ", ""),
         ("a: a", "a: { columns: a, class: d }"), ("a: a", "a: { columns: a, argmax: d }"), ("a: a", "a: { class: a }"),
         ("outputs: { a", "batch_size: 8, outputs: { a"), ("outputs: { a", "threads: 1, outputs: { a"),
@@ -58,8 +62,10 @@ import Testing
 
     @Test func isPinned() throws {
         let revision = try read(base).revision
-        // SHA-256 of "millrace revision 1\nstage 11:deserialize\nstage 7:forward\n"
-        #expect(revision.full == "34bb5c2dda2138c89f2d8425cca1bfdb1c8b7737e6f4d8467cf2a968959f3b45")
+        // SHA-256 of "millrace revision 2\nstage 11:deserialize\nstage 7:forward\n"
+        #expect(revision.full == "8a57dca5b25adad2f3c60d2923686467073cd39ed1d1545a01ca7d806d02751b")
         #expect(revision.short == String(revision.full.prefix(12)))
+        // The same with "millrace revision 1".
+        #expect(try read(base).formerRevision.full == "34bb5c2dda2138c89f2d8425cca1bfdb1c8b7737e6f4d8467cf2a968959f3b45")
     }
 }

@@ -157,7 +157,7 @@ import Testing
     }
 
     @Test func whatIsBetterPassesTheGate() throws {
-        let (result, directory) = try result(rate: 0.1, Gate())
+        let (result, directory) = try result(rate: 0.1, Gate(rowsAtLeast: 1))
         #expect(result.succeeded && result.files.map { ($0.path as NSString).lastPathComponent } == ["model.onnx"], "\(result)")
         let gate = try #require(result.training?.gate), before = try #require(gate.before), after = try #require(gate.after)
         #expect(gate.metric == "loss" && after < before && gate.rows ?? 0 > 0)
@@ -165,7 +165,7 @@ import Testing
         #expect(try LinearModel.weights(of: Self.written(directory)) != LinearModel.weights(of: LinearModel(width: 1).model()))
     }
 
-    @Test(arguments: [Gate(), Gate(metric: .rmse), Gate(metric: .mae, dropAtMost: 0.001)])
+    @Test(arguments: [Gate(rowsAtLeast: 1), Gate(metric: .rmse, rowsAtLeast: 1), Gate(metric: .mae, dropAtMost: 0.001, rowsAtLeast: 1)])
     func whatIsWorseDoesNot(gate: Gate) throws {
         let (result, directory) = try result(rate: 3, gate)
         let failure = try #require(result.failure)
@@ -176,33 +176,47 @@ import Testing
     }
 
     @Test func howMuchWorseItMayBeIsForThePipelineToSay() throws {
-        let (result, _) = try result(rate: 3, Gate(metric: .rmse, dropAtMost: 1e6))
+        let (result, _) = try result(rate: 3, Gate(metric: .rmse, dropAtMost: 1e6, rowsAtLeast: 1))
         #expect(result.succeeded, "\(String(describing: result.failure))")
         let gate = try #require(result.training?.gate)
         #expect(try #require(gate.after) > #require(gate.before) && gate.dropAtMost == 1e6)
     }
 
     @Test func aModelThatTrainingMakesWorseLandsAsItCame() throws {
-        let (result, directory) = try result(rate: 3, Gate(), goal: .decideModel)
+        let (result, directory) = try result(rate: 3, Gate(rowsAtLeast: 1), goal: .decideModel)
         #expect(result.succeeded, "\(String(describing: result.failure))")
         #expect(result.training?.rejection?.kind == .gate)
         #expect(try LinearModel.weights(of: Self.written(directory)) == LinearModel.weights(of: LinearModel(width: 1).model()))
-        let (tuned, other) = try self.result(rate: 0.1, Gate(), goal: .decideModel)
+        let (tuned, other) = try self.result(rate: 0.1, Gate(rowsAtLeast: 1), goal: .decideModel)
         #expect(tuned.succeeded && tuned.training?.rejection == nil)
         #expect(try LinearModel.weights(of: Self.written(other)) != LinearModel.weights(of: LinearModel(width: 1).model()))
+    }
+
+    /// Rows are kept, and nothing is trained: labels are no failure, and a model that arrives lands as it came.
+    @Test(arguments: [AttemptSpec.Goal.fineTune, .decideModel])
+    func theGateWaitsForHeldOutRows(goal: AttemptSpec.Goal) throws {
+        let (result, directory) = try result(rate: 0.1, Gate(), goal: goal)
+        #expect(result.succeeded, "\(String(describing: result.failure))")
+        let wait = try #require(result.training?.wait)
+        #expect(wait.kind == .tooFewRows && wait.what.hasPrefix("the gate waits until 30 rows are held out, and "), "\(wait)")
+        #expect(result.training?.rejection == nil && directory.files().contains("kept/labels.csv"))
+        #expect(result.files.isEmpty == (goal == .fineTune))
+        if goal == .decideModel {
+            #expect(try LinearModel.weights(of: Self.written(directory)) == LinearModel.weights(of: LinearModel(width: 1).model()))
+        }
     }
 
     // MARK: What ends it
 
     @Test(arguments: [
-        ("t0\n", "u0\n", .badInput, "t0"), (",0.5\n", ",nan\n", .badInput, "labels.csv"), ("r0,-0.9", "r0,inf", .badInput, "labels.csv"),
+        ("t0\n", "u0\n", .badInput, "t0"), (",0.5\n", ",-1\n", .badInput, "labels.csv"), ("r0,-0.9", "r0,inf", .badInput, "labels.csv"),
     ] as [(String, String, Failure.Kind, String)])
     func labelsThatCannotBeUsedAreTold(old: String, new: String, kind: Failure.Kind, word: String) throws {
         let directory = try TemporaryDirectory("fine-tune")
         let schema = Schema(key: ["id"], label: .list(["t0"]), weight: "w", inputs: Self.schema.inputs)
         let rows = Self.table(Self.numbers).replacing(old == "t0\n" ? "t0" : old, with: old == "t0\n" ? "u0" : new)
         let result = Self.execute(
-            try Self.spec(directory, model: LinearModel(width: 1).model(), rows: rows, schema: schema, Self.stage(rate: 0.1, Gate())))
+            try Self.spec(directory, model: LinearModel(width: 1).model(), rows: rows, schema: schema, Self.stage(rate: 0.1, Gate(rowsAtLeast: 1))))
         let failure = try #require(result.failure)
         #expect(failure.kind == kind && "\(failure)".contains(word) && !"\(failure)".contains("/kept/"), "\(failure)")
     }
@@ -214,7 +228,7 @@ import Testing
         let stage = OptimizeStage(
             gradient: GradientDescent(
                 loss: .meanSquaredError, optimizer: OptimizerSetting(.sgd, learningRate: 0.1), epochs: 1, batchSize: 8, validation: 0.3,
-                freeze: key == "freeze" ? ["conv1.*"] : [], train: key == "train" ? ["conv1.*"] : []))
+                freeze: key == "freeze" ? ["conv1.*"] : [], train: key == "train" ? ["conv1.*"] : []), gate: Gate(rowsAtLeast: 1))
         let result = Self.execute(
             try Self.spec(
                 directory, model: LinearModel(width: 1).model(), rows: Self.table(Self.numbers), schema: Self.schema, stage, goal: goal))
@@ -224,7 +238,7 @@ import Testing
     }
 
     @Test func lossesThatAreNoNumbersAreToldWithTheirStep() throws {
-        let (result, _) = try result(rate: 1e30, Gate())
+        let (result, _) = try result(rate: 1e30, Gate(rowsAtLeast: 1))
         let failure = try #require(result.failure)
         #expect(failure.kind == .diverged && failure.what.contains("step 2"), "\(failure)")
     }

@@ -73,7 +73,7 @@ import Testing
             gradient: GradientDescent(
                 loss: .crossEntropy(), optimizer: OptimizerSetting(.sgd, learningRate: 1e-4), epochs: 1, batchSize: 64, validation: 0.3,
                 freeze: freeze, adapters: adapters),
-            gate: Gate(dropAtMost: 10))
+            gate: Gate(dropAtMost: 10, rowsAtLeast: 1))
     }
 
     // MARK: Model and rows

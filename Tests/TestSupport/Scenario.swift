@@ -3,7 +3,7 @@ import Foundation
 /// A text scenario from Tests/Semantics: what happens to a folder, and what must then hold. One statement a line; `#` comments, the
 /// first of which is the title. Contents are tokens: models `plusN` (adds N), `broken` (no ONNX), `misfit` (other inputs); data
 /// `rowsN`, `bad` (a word where a number belongs); labels `labelsN` (x + N is right), `outliers` (a few far from x, which the gate refuses to
-/// follow), `badlabels` (a word where a number belongs). In a scenario that drops labels the pipeline trains, `with train_on all` on
+/// follow), `fewN` and a letter (twenty rows of their own; two such files are too few for `with rows_at_least 10`, three are enough), `badlabels` (a word where a number belongs). In a scenario that drops labels the pipeline trains, `with train_on all` on
 /// all that it was given; `with adapters beside` it trains adapters that land beside the model.
 package struct Scenario: Sendable, CustomStringConvertible {
     package enum Role: String, Sendable { case model, labelled, data }
@@ -61,15 +61,16 @@ package struct Scenario: Sendable, CustomStringConvertible {
     package var pipeline: String {
         var settings = ""
         var trainOn = "new"
+        var gateRows = "1"
         for case .with(let key, let value) in lines.map(\.statement) where key != "adapters" {
-            if key == "train_on" { trainOn = value } else { settings += "\(key): \(value)\n" + (key == "after" ? "archive: archive\n" : "") }
+            if key == "train_on" { trainOn = value } else if key == "rows_at_least" { gateRows = value } else { settings += "\(key): \(value)\n" + (key == "after" ? "archive: archive\n" : "") }
         }
         // A product of two factors takes more and smaller steps than a sum.
         let steps = hasAdapters
             ? "optimizer: { sgd: { learning_rate: 0.05 } }, epochs: 100, adapters: { rank: 1, targets: [addend], merge: false }"
             : "optimizer: { sgd: { learning_rate: 0.5 } }, epochs: 2"
         let gradient = "loss: mean_squared_error, \(steps), batch_size: 100, train_on: \(trainOn)"
-        let optimize = "optimize: { gradient: { \(gradient) }, gate: { metric: mae } }, "
+        let optimize = "optimize: { gradient: { \(gradient) }, gate: { metric: mae, rows_at_least: \(gateRows) } }, "
         return """
             name: p
             spool: { models: spool/models, \(trains ? "labelled: spool/labelled, " : "")data: spool/data }

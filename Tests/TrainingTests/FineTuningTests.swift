@@ -258,8 +258,8 @@ import Testing
 
     @Test func whatCannotBeTrainedIsRefusedWithItsReason() throws {
         let directory = try TemporaryDirectory("tuning")
-        let few = refusal { try tuning(directory, rows: Models.rows(20)) { $0.batchSize = 64 } }
-        #expect(few.contains("training rows are fewer than a batch of 64") && few.contains("lower batch_size"), "\(few)")
+        let few = refusal { try tuning(directory, rows: Models.rows(20)) { $0.validationRowsAtLeast = 30 } }
+        #expect(few.contains("the gate waits until 30 rows are held out, and") && few.contains("lower rows_at_least"), "\(few)")
 
         let metric = refusal { try tuning(directory) { $0.metric = .rmse } }
         #expect(metric.contains("rmse does not fit the loss cross_entropy") && metric.contains("accuracy, f1, auc"), "\(metric)")
@@ -305,6 +305,23 @@ import Testing
                 StoredTensor("zero", .int8, [], [Int8(0)]),
             ])
         return Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
+    }
+
+    /// A batch is what there is, with a fixed batch too, which is filled up with rows that do not count.
+    @Test(arguments: [4, 64])
+    func fewRowsAreABatchOfTheirOwn(fixed: Int) throws {
+        let directory = try TemporaryDirectory("tuning")
+        var recipe = Self.crossEntropy
+        recipe.optimizer = .sgd()
+        let outcome = try tuning(directory, rows: Models.rows(20), recipe: recipe) { $0.batchSize = 64 }.run()
+        #expect(outcome.trainingRows + outcome.validationRows == 20 && outcome.steps == 3)
+        let other = try tuning(directory, model: Models.perceptron(batch: .fixed(fixed)), rows: Models.rows(20), recipe: recipe, folder: "fixed").run()
+        #expect(other.steps == 3 * ((outcome.trainingRows + fixed - 1) / fixed))
+        guard fixed == 64 else { return }
+        for (one, two) in zip(outcome.model.graph.initializers, other.model.graph.initializers) {
+            let a = try one.tensor().floats, b = try two.tensor().floats
+            #expect(zip(a, b).allSatisfy { abs($0 - $1) < 1e-6 }, "\(one.name): a row that fills up changes nothing")
+        }
     }
 
     @Test func classesOfTheModelItselfNeedNoSchema() throws {

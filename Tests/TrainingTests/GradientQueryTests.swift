@@ -50,6 +50,24 @@ import Testing
         #expect(named["w"]?.shape == [2, 1] && named["b"]?.shape == [1] && named["x"]?.shape == [5, 2])
     }
 
+    /// What stands in front of the first weight matters to the inputs' gradients alone: the message names the flag.
+    @Test func anInputWithoutAGradientIsSaidToBeTheInputsFault() throws {
+        let directory = try TemporaryDirectory("gradients")
+        var model = Models.line()
+        model.graph.nodes = [Node("Odd", ["x"], ["odd"], domain: "com.example")] + model.graph.nodes.map { node in
+            var node = node
+            node.inputs = node.inputs.map { $0 == "x" ? "odd" : $0 }
+            return node
+        }
+        model.operatorSets.append(OperatorSet(domain: "com.example", version: 1))
+        let data = GradientQuery.Data.table(LabelledData(files: [.init(try table(directory))], label: .list(["label"]), weight: "w"))
+        let query = GradientQuery(model: model, seed: .loss(.meanSquaredError, outputs: []), data: data, withInputs: true)
+        let error = #expect(throws: TrainingError.self) { try run(query, directory) }
+        let text = "\(try #require(error))"
+        #expect(text.contains("the gradients of its inputs (--inputs) cannot be built"), "\(text)")
+        #expect(text.contains("leave out --inputs") && text.contains("com.example.Odd"), "\(text)")
+    }
+
     @Test(arguments: [2, 256])
     func cotangentsGiveTheVectorJacobianProduct(batchSize: Int) throws {
         let directory = try TemporaryDirectory("gradients")

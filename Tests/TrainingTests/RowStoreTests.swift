@@ -1,5 +1,6 @@
 import Columnar
 import Foundation
+import Names
 import Tensors
 import TestSupport
 import Testing
@@ -13,10 +14,11 @@ import Testing
     private func open(
         _ directory: TemporaryDirectory, _ names: [String], label: InputRule.Columns = .list(["label"]), classes: [String]? = nil,
         weight: String? = nil, key: [String] = [], target: Target = RowStoreTests.classes, share: Double = 0.3, seed: UInt64 = 1,
-        ports: [InputPort] = RowStoreTests.ports, fingerprint: String = UUID().uuidString
+        ports: [InputPort] = RowStoreTests.ports, needsLabels: Bool = false, types: NameMap<String> = [:], fingerprint: String = UUID().uuidString
     ) throws -> RowStore {
         let data = LabelledData(
-            files: names.map { .init(directory($0)) }, label: label, classes: classes, weight: weight, key: key)
+            files: names.map { .init(directory($0)) }, label: label, classes: classes, refusesMissingLabels: needsLabels, weight: weight, key: key,
+            types: types)
         return try RowStore.open(
             data, ports: ports, target: target, split: ValidationSplit(share: share, seed: seed), directory: directory.path,
             fingerprint: fingerprint, check: {}, progress: { _ in })
@@ -189,6 +191,7 @@ import Testing
         var label: InputRule.Columns = .list(["label"])
         var classes: [String]?
         var weight: String?
+        var needsLabels = false
         var target = RowStoreTests.classes
         /// Words that the message must have.
         let words: [String]
@@ -207,10 +210,13 @@ import Testing
         Bad(description: "class between", text: "a,b,label\n1,2,0\n3,4,0.5\n", words: ["row 3", "label"]),
         Bad(description: "names without classes", text: "a,b,label\n1,2,cat\n", words: ["row 2", "label"]),
         Bad(description: "too few names", text: "a,b,label\n1,2,x\n", classes: ["x"], words: ["1 classes are named", "tells 3 apart"]),
-        Bad(description: "no label", text: "a,b,label\n1,2,0\n3,4,\n", words: ["row 3", "label"]),
+        Bad(description: "no label where all need one", text: "a,b,label\n1,2,0\n3,4,\n", needsLabels: true, words: ["row 3", "no label", "missing_label"]),
+        Bad(description: "no label at all", text: "a,b,label\n1,2,\n3,4,NA\n", words: ["none of its 2 rows has a label"]),
+        Bad(description: "no name at all", text: "a,b,label\n1,2,\n3,4,NA\n", classes: ["x", "y", "z"], words: ["none of its 2 rows has a label"]),
+        Bad(description: "infinite label", text: "a,b,label\n1,2,0\n3,4,inf\n", target: Target(.numbers, rowShape: [1]), words: ["row 3", "not finite"]),
+        Bad(description: "no weight", text: "a,b,label,w\n1,2,0,1\n3,4,1,\n", weight: "w", words: ["row 3", "\"w\"", "no weight"]),
         Bad(description: "NaN feature", text: "a,b,label\n1,2,0\n3,NaN,1\n", words: ["row 3", "\"b\""]),
         Bad(description: "infinite feature", text: "a,b,label\n1,2,0\n3,inf,1\n", words: ["row 3", "\"b\""]),
-        Bad(description: "NaN label", text: "a,b,label\n1,2,0\n3,4,nan\n", target: Target(.numbers, rowShape: [1]), words: ["row 3", "label"]),
         Bad(
             description: "no probability", text: "a,b,label\n1,2,0\n3,4,1.5\n", target: Target(.yesOrNo, rowShape: []),
             words: ["row 3", "1.5", "0 to 1"]),
@@ -232,7 +238,8 @@ import Testing
         try directory.write(bad.text, to: "a.csv")
         do {
             _ = try open(
-                directory, ["a.csv"], label: bad.label, classes: bad.classes, weight: bad.weight, target: bad.target, share: 0)
+                directory, ["a.csv"], label: bad.label, classes: bad.classes, weight: bad.weight, target: bad.target, share: 0,
+                needsLabels: bad.needsLabels)
             Issue.record("accepted")
         } catch let error as TrainingError {
             for word in bad.words { #expect("\(error)".contains(word), "\(error)") }

@@ -27,6 +27,17 @@ import Testing
         #expect(Admission.judge(relativePath: name, include: ["*.csv"]) == .candidate)
     }
 
+    /// Only the suffix may have another case, and only where that is asked for.
+    @Test(arguments: [
+        ("A.CSV", ["*.csv"], true), ("a.Csv.GZ", ["*.csv.gz"], true), ("A_1.CSV", ["a_*.csv"], false), ("a_1.CSV", ["a_*.csv"], true),
+        ("sub/a.CSV", ["sub/*.csv"], true), ("SUB/a.csv", ["sub/*.csv"], false), ("a.csv", ["*.CSV"], true), ("acsv", ["*.csv"], false),
+        ("one.CSV", ["one.csv"], true), ("ONE.csv", ["one.csv"], false), ("x.NPZ", ["*.[np]*"], false), ("x.NPY", ["**/*.npy"], true),
+    ])
+    func suffixesInAnyCase(_ name: String, _ include: [String], _ isTaken: Bool) {
+        #expect((Admission.judge(relativePath: name, include: include, ignoresSuffixCase: true) == .candidate) == isTaken)
+        #expect(Admission.judge(relativePath: name, include: include) != .candidate)
+    }
+
     @Test func controlCharactersAreRefusedByName() {
         guard case .refused(let rule, _, let remedy) = Admission.judge(relativePath: "a\nb.csv", include: ["*.csv"]) else {
             return #expect(Bool(false))

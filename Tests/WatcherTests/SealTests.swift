@@ -78,6 +78,41 @@ import Testing
         #expect(try verdict([], as: "a.csv", in: directory) == .none(endsWithNewline: nil))
     }
 
+    /// What downloads and clones leave in place of a file is named, under any name that a model or a table has.
+    @Test(arguments: ["m.onnx", "a.parquet", "a.csv", "A.CSV", "a.json", "a.npz", "a.csv.gz", "a.arrow", "a.jsonl.zst"])
+    func whatIsSomethingElseIsNamed(_ name: String) throws {
+        let directory = try TemporaryDirectory("seal")
+        let cases: [(String, String)] = [
+            ("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "Git LFS pointer"), ("<!DOCTYPE html>\n<html>", "HTML page"),
+            ("\u{FEFF}\r\n <HTML lang=\"en\">", "HTML page"), ("<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>", "XML document"),
+        ]
+        for (text, words) in cases {
+            guard case .broken(let reason) = try verdict(Array(text.utf8), as: name, in: directory) else {
+                Issue.record("\(name) is taken: \(text)")
+                continue
+            }
+            #expect(reason.contains(words), "\(reason)")
+            #expect(ForeignContent(reason: reason) != nil)
+        }
+        for text in ["version,x\n1,2\n", "<b>,x\n", " a,b\n"] {
+            if case .broken(let reason) = try verdict(Array(text.utf8), as: name, in: directory) { #expect(ForeignContent(reason: reason) == nil, "\(text)") }
+        }
+    }
+
+    @Test func gzipWithPaddingIsNotBroken() throws {
+        let directory = try TemporaryDirectory("seal")
+        for count in [1, 3, 512] {
+            #expect(try verdict(Fixtures.gzip + [UInt8](repeating: 0, count: count), as: "a.csv.gz", in: directory) == .none(endsWithNewline: nil))
+        }
+    }
+
+    /// `zstd --long=31`: what the reader says of it is the reader's.
+    @Test func aLongWindowOfZstdIsWhole() throws {
+        let directory = try TemporaryDirectory("seal")
+        let frame: [UInt8] = [0x28, 0xB5, 0x2F, 0xFD, 0x00, 21 << 3, 0x21, 0, 0] + Array("a\n1\n".utf8)
+        #expect(try verdict(frame, as: "a.csv.zst", in: directory) == .holds(companions: []))
+    }
+
     @Test func gzipProvesNothingButItsEnds() throws {
         let directory = try TemporaryDirectory("seal")
         #expect(try verdict(Fixtures.gzip, as: "a.csv.gz", in: directory) == .none(endsWithNewline: nil))

@@ -1,4 +1,3 @@
-import Foundation
 import ONNX
 import Tensors
 
@@ -8,9 +7,6 @@ struct CrossEntropy {
     let axis: Int
     let smoothing: Double
     let classWeights: [Double]
-
-    /// Below this, the logarithm of a probability goes on along its tangent: 0 has a finite loss, and a gradient that leads away from it.
-    static let leastProbability = 1.1920928955078125e-07
 
     /// What PyTorch's `ignore_index` is by default.
     static let ignored: Double = -100
@@ -37,12 +33,7 @@ struct CrossEntropy {
     /// The logarithms of the probabilities, which add up to 1 along the class axis.
     private func logarithms(_ x: Symbol) -> Symbol {
         guard case .classProbabilities = operands.found[0].kind else { return x.map("LogSoftmax", [Attribute("axis", .int(Int64(axis)))]) }
-        func logarithm(_ value: Symbol) -> Symbol {
-            let least = Self.leastProbability
-            let bounded = value.apply("Max", [value.graph.scalar(least, value.elementType)], extents: value.extents)
-            return (value > least).select(bounded.log, (value - least) / least + Foundation.log(least))
-        }
-        return logarithm(x) - logarithm(x.sum([axis], keep: true))
+        return x.logarithmOfProbability - x.sum([axis], keep: true).logarithmOfProbability
     }
 
     private func indices(_ logarithms: Symbol) -> LossTerms {

@@ -4,11 +4,13 @@
 package enum Loss: Sendable, Codable, Hashable {
     /// `CrossEntropyLoss`. Targets are class indices (int64, the shape of the output without its class axis; -100 is left out) or, where
     /// `targets` says so, probabilities (the shape of the output). The class axis is that of the model's own Softmax, otherwise 1.
+    /// What models with operators of `ai.onnx.ml` give without a Softmax is taken for probabilities where it cannot be negative (`ClassifierEnding`):
+    /// their logarithms, divided by their sum, in place of the LogSoftmax.
     /// `classWeights` in the order of the classes; empty: all 1. With class indices they count in the mean's weight, with probabilities
     /// they do not.
     case crossEntropy(labelSmoothing: Double = 0, classWeights: [Double] = [], targets: ClassTargets = .indices)
     /// `BCEWithLogitsLoss`, or `BCELoss` (logarithms cut at -100) where `scores` are probabilities. Targets in 0...1, the shape of the
-    /// output. `positiveWeight` multiplies the term of the positive class.
+    /// output. Of the two probabilities that a classifier of `ai.onnx.ml` gives, the second counts. `positiveWeight` multiplies the term of the positive class.
     case binaryCrossEntropy(positiveWeight: Double = 1, scores: Scores = .automatic)
     /// `MultiLabelSoftMarginLoss`: binary cross entropy per class, averaged over the last axis. Targets `[N, C]` of 0 or 1.
     case multilabel(classWeights: [Double] = [], scores: Scores = .automatic)

@@ -1,3 +1,4 @@
+import Foundation
 import ONNX
 import Tensors
 
@@ -47,9 +48,9 @@ struct LossTerms {
             guard let axis = operands.found[0].kind.classAxis else { preconditionFailure("cross entropy without a class axis") }
             return try CrossEntropy(operands: operands, axis: axis, smoothing: smoothing, classWeights: classWeights).terms(targets)
         case .binaryCrossEntropy(let positiveWeight, _):
-            return operands.mean(binary(x, y, operands.found[0].kind, positiveWeight: positiveWeight))
+            return operands.mean(binary(x, y, operands.found[0], positiveWeight: positiveWeight))
         case .multilabel(let classWeights, _):
-            var terms = binary(x, y, operands.found[0].kind)
+            var terms = binary(x, y, operands.found[0])
             if !classWeights.isEmpty {
                 let count = operands.found[0].dimensions.last?.value
                 try fit(classWeights.count, count, "class weights", operands)
@@ -82,9 +83,12 @@ struct LossTerms {
         return Operands(loss: .output(value.name), scores: [value], found: [found], target: value, rowWeight: rowWeight).mean(value)
     }
 
-    private static func binary(_ x: Symbol, _ y: Symbol, _ kind: StepGraph.Scores.Kind, positiveWeight: Double = 1) -> Symbol {
-        if kind == .probabilities {
-            func cut(_ value: Symbol) -> Symbol { value.log.apply("Max", [value.graph.scalar(-100, value.elementType)], extents: value.extents) }
+    private static func binary(_ x: Symbol, _ y: Symbol, _ found: ScoreFinder.Found, positiveWeight: Double = 1) -> Symbol {
+        if found.kind == .probabilities {
+            func cut(_ value: Symbol) -> Symbol {
+                if found.isClassifier { return value.logarithmOfProbability }
+                return value.log.apply("Max", [value.graph.scalar(-100, value.elementType)], extents: value.extents)
+            }
             return -(y * cut(x) * positiveWeight + (1 - y) * cut(1 - x))
         }
         // -log(1 - sigmoid(x)) = softplus(x), which cannot overflow; -log(sigmoid(x)) = softplus(x) - x.
@@ -119,5 +123,15 @@ extension GradientGraph {
     /// A list `[n]`.
     func numbers(_ values: [Double], _ type: ElementType) -> Symbol {
         type == .float64 ? constant(.float64, [values.count], values) : constant(.float32, [values.count], values.map { Float($0) })
+    }
+}
+
+extension Symbol {
+    /// The logarithm, which below the smallest step from 1 in float32 goes on along its tangent: 0, which leaves of trees often say, has a finite loss
+    /// and a gradient that leads away from it.
+    var logarithmOfProbability: Symbol {
+        let least = Double(Float.ulpOfOne)
+        let bounded = apply("Max", [graph.scalar(least, elementType)], extents: extents)
+        return (self > least).select(bounded.log, (self - least) / least + Foundation.log(least))
     }
 }

@@ -13,6 +13,8 @@ struct ScoreFinder {
         var classes: [StepGraph.ClassLabel]?
         /// Where only one column of `value` counts.
         var column: Int?
+        /// Whether the model is one of `ai.onnx.ml`.
+        var isClassifier = false
     }
 
     private let graph: Graph
@@ -127,7 +129,8 @@ struct ScoreFinder {
             let count = column != nil ? 2 : kind.classAxis.flatMap { dimensions[$0].value }
             classes = count.flatMap { ending.classes(count: $0) }
         }
-        return Found(output: output, value: value, kind: kind, elementType: type, dimensions: dimensions, classes: classes, column: column)
+        return Found(output: output, value: value, kind: kind, elementType: type, dimensions: dimensions, classes: classes, column: column,
+            isClassifier: ending.isClassifier)
     }
 }
 

@@ -1,4 +1,5 @@
 package import ONNX
+import Passes
 import Tensors
 
 /// The gradients of a model as one ONNX graph, without an update: of a loss, or the vector-Jacobian product for cotangents of its outputs.
@@ -28,7 +29,8 @@ package struct BackwardGraph: Sendable {
         let own = graph.graph.initializers, ownInputs = graph.graph.requiredInputs
         let loss = try LossGraph.append(to: &graph, loss, outputs: outputs)
         graph.keepOnly(outputs: [loss.mean, loss.reportedMean, loss.reportedWeight].map { Value($0, nil) })
-        try self.init(graph, own: own, inputs: inputs ? ownInputs : [], loss: loss, cotangents: [:], seeds: [:])
+        try self.init(
+            graph, own: own, refused: ParameterHomes(model).refused, inputs: inputs ? ownInputs : [], loss: loss, cotangents: [:], seeds: [:])
     }
 
     /// The vector-Jacobian product for cotangents of `outputs`, which are inputs of the graph.
@@ -54,16 +56,18 @@ package struct BackwardGraph: Sendable {
             graph.graph.inputs.append(Value(name, type))
         }
         graph.keepOnly(outputs: seeds.keys.sorted().map { Value($0, nil) })
-        try self.init(graph, own: own, inputs: inputs ? ownInputs : [], loss: nil, cotangents: cotangents, seeds: seeds)
+        try self.init(
+            graph, own: own, refused: ParameterHomes(model).refused, inputs: inputs ? ownInputs : [], loss: nil, cotangents: cotangents, seeds: seeds)
     }
 
     private init(
-        _ start: Model, own: [StoredTensor], inputs: [Value], loss: LossGraph?, cotangents: [String: String], seeds: [String: String]
+        _ start: Model, own: [StoredTensor], refused: [ParameterHomes.Refused], inputs: [Value], loss: LossGraph?, cotangents: [String: String],
+        seeds: [String: String]
     ) throws(AutodiffError) {
         var graph = start
         DropoutMasks.deactivate(in: &graph)
         let floats = inputs.filter { $0.type?.elementType.map { $0 == .float32 || $0 == .float64 } ?? false }.map(\.name)
-        var trainables = try Trainables(graph, own: own, recipe: nil)
+        var trainables = try Trainables(graph, own: own, refused: refused, recipe: nil)
         let wanted = trainables.names + floats
         let gradients = loss.map { loss in Result { () throws(AutodiffError) in try ReverseMode.append(to: &graph, loss: loss.mean, for: wanted) } }
             ?? Result { () throws(AutodiffError) in try ReverseMode.append(to: &graph, seeds: seeds, for: wanted) }

@@ -7,7 +7,8 @@ import Tensors
 /// - What meets the data only as sines and cosines is a constant, and so are tables of sines and cosines (`CircleTables`): position encodings.
 /// - What an operator takes where it has its weights (`places`) is a weight, whatever its values are, also behind what only moves or casts
 ///   elements.
-/// - Of what is only added, multiplied or compared, that is a constant which is a single number without an axis, holds what is not finite, is a mask
+/// - A single number, on however many axes, is a weight where it is added right behind a product (`products`): a bias of one output.
+/// - Of what is only added, multiplied or compared, that is a constant which is a single number otherwise, holds what is not finite, is a mask
 ///   (over two axes or more, 0 and one other value, or 0 alone), or counts (whole numbers at equal steps). Everything else is a weight: a bias, a scale.
 ///
 /// Elements are looked at where there are at most a million.
@@ -26,6 +27,9 @@ package struct ParameterRoles {
         "RMSNormalization": [1],
     ]
 
+    /// Operators behind which one number that is added is a bias.
+    private static let products: Set<String> = ["MatMul", "Gemm", "Conv", "ConvTranspose"]
+
     /// Operators whose first input goes through with the same elements, all or some of them.
     private static let movers: Set<String> = [
         "Identity", "Cast", "CastLike", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Expand", "Tile", "Concat", "Split", "Slice",
@@ -37,12 +41,20 @@ package struct ParameterRoles {
         onlyInSines = Self.onlyInSines(model.graph)
         var sources: [String: [String]] = [:]
         for tensor in model.graph.initializers { sources[tensor.name] = [tensor.name] }
+        let singles = Set(model.graph.initializers.filter { $0.elementCount == 1 }.map(\.name))
         var found: Set<String> = [], multiplied: Set<String> = []
+        // Results of a product, cast or not.
+        var sums: Set<String> = []
         model.graph.forEachNode { node in
             let isOurs = canonicalDomain(node.domain).isEmpty
             for (position, input) in node.inputs.enumerated() where isOurs && Self.places[node.operatorType]?.contains(position) ?? false {
                 found.formUnion(sources[input] ?? [])
                 if node.operatorType != "Gather" { multiplied.formUnion(sources[input] ?? []) }
+            }
+            if isOurs, Self.products.contains(node.operatorType) { sums.formUnion(node.outputs) }
+            if isOurs, ["Cast", "Identity"].contains(node.operatorType), sums.contains(node.inputs[0]) { sums.formUnion(node.outputs) }
+            if isOurs, node.operatorType == "Add", node.inputs.contains(where: sums.contains) {
+                for input in node.inputs { found.formUnion((sources[input] ?? []).filter(singles.contains)) }
             }
             guard isOurs, Self.movers.contains(node.operatorType) else { return }
             let moved = (node.operatorType == "Concat" ? node.inputs : Array(node.inputs.prefix(1))).flatMap { sources[$0] ?? [] }
@@ -91,7 +103,9 @@ package struct ParameterRoles {
     package func constantReason(_ tensor: StoredTensor) -> String? {
         if onlyInSines.contains(tensor.name) { return "only its sines and cosines are used: a position encoding, not a weight" }
         if let reason = reasons[tensor.name] { return reason }
-        if !weights.contains(tensor.name), tensor.shape.rank == 0 { return "a single number without an axis, which is taken for a constant" }
+        if !weights.contains(tensor.name), tensor.elementCount == 1 {
+            return "a single number that is not added right behind a MatMul, Gemm or Conv, which is taken for a constant"
+        }
         return nil
     }
 

@@ -19,6 +19,10 @@ extension StepGraph {
     ) throws(AutodiffError) {
         try recipe.check()
         var source = try model.inTrainingForm()
+        let refused = ParameterHomes(model).refused
+        let shared = try recipe.sharedWeights(of: source)
+        shared.tie(&source)
+        try BatchStatistics.check(recipe, source)
         var adapted: [AdaptedWeight] = []
         if let adapters = recipe.adapters {
             adapted = try AdaptedWeight.attach(adapters, startingFrom: adapter, seed: recipe.seed, to: &source)
@@ -31,7 +35,7 @@ extension StepGraph {
         var needed: [String] = [loss.sum, loss.weight, loss.mean, loss.reportedMean, loss.reportedWeight]
         needed += loss.scores.map(\.name)
         evaluation.keepOnly(outputs: needed.map { Value($0, nil) })
-        var trainables = try Trainables(evaluation, own: source.graph.initializers, recipe: recipe, adapted: adapted)
+        var trainables = try Trainables(evaluation, own: source.graph.initializers, refused: refused, recipe: recipe, adapted: adapted, shared: shared)
 
         var step = evaluation
         let randomKey = try DropoutMasks.activate(in: &step)
@@ -51,7 +55,7 @@ extension StepGraph {
         let held = Self.heldWeights(among: source.graph.initializers, in: evaluation, except: trainables.names + statistics, largestConstants)
 
         let update = try UpdateGraph.append(
-            to: &step, recipe, trainables.names, gradients.names, weight: loss.weight, descentRate: rate?.name)
+            to: &step, recipe, shared, trainables.names, gradients.names, weight: loss.weight, descentRate: rate?.name)
         var slots = update.slots + running.compactMap { running in
             source.graph.initializer(running.name).map { tensor in
                 Slot(
@@ -87,6 +91,7 @@ extension StepGraph {
         self.recipe = recipe
         self.source = source
         self.adapted = adapted
+        self.shared = shared
     }
 
     private static func heldWeights(
@@ -121,6 +126,20 @@ extension TrainingRecipe {
         return accumulate == 1 && clipNorm == nil && clipValue == nil
     }
 
+    /// The weights of a model in training form that stay copies of each other. Beside adapters none is trained, so that none is tied.
+    func sharedWeights(of model: Model) throws(AutodiffError) -> SharedWeights {
+        guard adapters == nil else { return SharedWeights() }
+        let all: SharedWeights, left: SharedWeights
+        do throws(ONNXError) {
+            left = try SharedWeights(model, untie: untie)
+            all = untie.isEmpty ? left : try SharedWeights(model)
+        } catch { throw .invalid(place: "the model", reason: "\(error)") }
+        let names = all.others.keys.sorted()
+        guard let idle = untie.first(where: { pattern in !names.contains { NamePattern(pattern).matches($0) } }) else { return left }
+        let known = names.isEmpty ? "no weight is stored more than once" : "shared are \(names.prefix(12).joined(separator: ", "))"
+        throw .invalid(place: "untie", reason: "no shared weight has a name like \"\(idle)\"; \(known)")
+    }
+
     func check() throws(AutodiffError) {
         func require(_ holds: Bool, _ place: String, _ reason: String) throws(AutodiffError) {
             if !holds { throw .invalid(place: place, reason: reason) }
@@ -130,6 +149,7 @@ extension TrainingRecipe {
         try require(
             adapters == nil || batchNormalization == .frozen, "batch_normalization",
             "it is \(batchNormalization.rawValue), and beside adapters nothing else is trained: leave it frozen")
+        try require(adapters == nil || untie.isEmpty, "untie", "beside adapters nothing else is trained, so that no weights are shared: leave it out")
         if let clipNorm { try require(clipNorm > 0 && clipNorm.isFinite, "clip_norm", "it is \(clipNorm), and must be above 0") }
         if let clipValue { try require(clipValue > 0 && clipValue.isFinite, "clip_value", "it is \(clipValue), and must be above 0") }
         if let average { try require(average > 0 && average < 1, "ema", "the decay is \(average), and must be between 0 and 1") }

@@ -40,6 +40,10 @@ extension StepGraph {
             changed[adapted.down] = nil
             changed[adapted.up] = nil
         }
+        for (weight, copies) in shared.copies {
+            guard let value = changed[weight] else { continue }
+            for copy in copies { changed[copy] = value }
+        }
         var result = model
         try result.write(changed)
         return result

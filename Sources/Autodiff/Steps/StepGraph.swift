@@ -1,4 +1,5 @@
 package import ONNX
+import Passes
 package import Tensors
 
 /// One optimization step of a model as one ONNX graph, and an evaluation graph from the same recipe.
@@ -26,6 +27,7 @@ package struct StepGraph: Sendable {
     /// The model in training form, where all values come from.
     let source: Model
     let adapted: [AdaptedWeight]
+    let shared: SharedWeights
 
     package struct Ports: Sendable, Hashable {
         /// What the output is compared with; nil where the model computes its own loss.
@@ -113,4 +115,7 @@ package struct StepGraph: Sendable {
 
     /// What is the model's: trained parameters, and running statistics that move with them.
     package var parameters: [Slot] { slots.filter { $0.kind == .parameter || $0.kind == .statistic } }
+
+    /// The names of the values in the model that training changes: of `parameters`, and of the copies of those that are shared.
+    package var trainedNames: [String] { parameters.flatMap { shared.names(of: $0.name) } }
 }

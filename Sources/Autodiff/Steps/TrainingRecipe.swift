@@ -21,6 +21,8 @@ package struct TrainingRecipe: Sendable, Codable, Hashable {
     package var freeze: [String]
     /// Patterns of parameters that are trained though they look like constants; see `ParameterRoles`.
     package var train: [String]
+    /// Patterns of weights that do not stay equal to others although the model stores them as copies; see `SharedWeights`.
+    package var untie: [String]
     package var batchNormalization: BatchNormalizationTraining
     package var adapters: Adapters?
     /// Of dropout masks and the first values of adapters.
@@ -29,7 +31,7 @@ package struct TrainingRecipe: Sendable, Codable, Hashable {
     package init(
         loss: Loss, outputs: [String] = [], optimizer: Optimizer = .adamw(), schedule: Schedule = Schedule(peak: 1e-3), weightDecay: Double = 0,
         noDecay: [String] = [], clipValue: Double? = nil, clipNorm: Double? = nil, accumulate: Int = 1, average: Double? = nil,
-        freeze: [String] = [], train: [String] = [], batchNormalization: BatchNormalizationTraining = .frozen, adapters: Adapters? = nil, seed: UInt64 = 0
+        freeze: [String] = [], train: [String] = [], untie: [String] = [], batchNormalization: BatchNormalizationTraining = .frozen, adapters: Adapters? = nil, seed: UInt64 = 0
     ) {
         self.loss = loss
         self.outputs = outputs
@@ -43,6 +45,7 @@ package struct TrainingRecipe: Sendable, Codable, Hashable {
         self.average = average
         self.freeze = freeze
         self.train = train
+        self.untie = untie
         self.batchNormalization = batchNormalization
         self.adapters = adapters
         self.seed = seed

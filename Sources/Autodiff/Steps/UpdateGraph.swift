@@ -15,7 +15,7 @@ struct UpdateGraph {
     ///   - weight: the sum of the terms' weights.
     ///   - descentRate: the input of the learning rate, where gradients are already multiplied with it and negated.
     static func append(
-        to model: inout Model, _ recipe: TrainingRecipe, _ parameters: [String], _ gradients: [String: String], weight: String,
+        to model: inout Model, _ recipe: TrainingRecipe, _ shared: SharedWeights, _ parameters: [String], _ gradients: [String: String], weight: String,
         descentRate: String?
     ) throws(AutodiffError) -> UpdateGraph {
         let types: InferredTypes
@@ -23,8 +23,10 @@ struct UpdateGraph {
         var assembly = Assembly(recipe: recipe, graph: GradientGraph(extending: model.graph, types: types.types, prefix: "train/"))
         for name in parameters {
             guard let tensor = model.graph.initializer(name), let type = tensor.elementType, let gradient = gradients[name] else { throw .unknownValue(name) }
+            let decays = !shared.names(of: name).contains { recipe.noDecay.matchesAny(of: $0) }
             assembly.parameters.append(
-                Assembly.Parameter(name: name, elementType: type, shape: tensor.shape, gradient: gradient, constraint: tensor.constraint))
+                Assembly.Parameter(
+                    name: name, elementType: type, shape: tensor.shape, gradient: gradient, decays: decays, constraint: tensor.constraint))
         }
         let made = try assembly.run(weight: weight, descentRate: descentRate)
         assembly.graph.apply(to: &model.graph, results: Set(made.slots.map(\.output)))
@@ -39,6 +41,7 @@ private struct Assembly {
         let elementType: ElementType
         let shape: Shape
         let gradient: String
+        let decays: Bool
         let constraint: ParameterConstraint?
     }
 
@@ -126,7 +129,7 @@ private struct Assembly {
         var joined: [Double: [Int]] = [:]
         var groups: [(decay: Double, positions: [Int])] = []
         for (position, parameter) in parameters.enumerated() {
-            let decay = recipe.noDecay.matchesAny(of: parameter.name) ? 0 : recipe.weightDecay
+            let decay = parameter.decays ? recipe.weightDecay : 0
             let isSmall = parameter.shape.rank == 1 && parameter.elementType == .float32 && parameter.shape.elementCount ?? .max <= Self.largestJoined
             guard isSmall, recipe.optimizer.worksByElement else {
                 groups.append((decay, [position]))

@@ -46,11 +46,23 @@ struct ArrowArray {
 
 enum { CARROW_CSV = 1, CARROW_JSON_LINES = 2, CARROW_PARQUET = 3, CARROW_IPC = 4 };
 enum { CARROW_UNCOMPRESSED = 0, CARROW_GZIP = 1, CARROW_ZSTD = 2, CARROW_RAW_DEFLATE = 3 };
+enum { CARROW_UTF8 = 0, CARROW_LATIN1 = 1, CARROW_WINDOWS_1252 = 2, CARROW_UTF16 = 3 };
 enum {
   CARROW_BAD_DATA = 1,       // what the file holds is wrong
   CARROW_UNSUPPORTED = 2,    // correct, but not something this reads or writes
   CARROW_SYSTEM = 3,         // a system call failed: system_error is its errno
   CARROW_OUT_OF_MEMORY = 4,
+  CARROW_BAD_VALUE = 5,      // a text is no value of the wanted type: `flaw` says why, `text` is that text, `type` the type
+};
+enum {
+  CARROW_FLAW_NOT_A_NUMBER = 1,
+  CARROW_FLAW_DOES_NOT_FIT = 2,
+  CARROW_FLAW_NOT_A_BOOLEAN = 3,
+  CARROW_FLAW_NOT_A_TIME = 4,
+  CARROW_FLAW_NOT_UTF8 = 5,
+  CARROW_FLAW_NESTED = 6,      // a list or an object where one value is wanted
+  CARROW_FLAW_NOT_NESTED = 7,  // one value where a list or an object is wanted
+  CARROW_FLAW_MIXED = 8,       // a value of another kind than those in the rows before it
 };
 
 typedef struct {
@@ -58,6 +70,9 @@ typedef struct {
   int32_t system_error;
   int64_t row;      // of the file, counted from 1 (a CSV header is row 1); 0: not known
   int32_t column;   // index in the file's schema; -1: not known
+  int32_t flaw;     // of CARROW_BAD_VALUE
+  int64_t missing_row;  // the first row before it, among those read with it, that has no value in the column; 0: none
+  char type[16];    // an Arrow format string
   char text[1024];  // printable UTF-8
 } CArrowError;
 
@@ -68,7 +83,10 @@ typedef struct {
   char delimiter;
   char quote;  // 0: no quoting
   char decimal_point;
+  char escape;  // before a quote in a quoted cell, or, without quoting, before any character; 0: none
+  int32_t encoding;  // of CSV without a byte-order mark
   bool has_header;
+  bool is_header_sure;  // a first row of nothing but numbers is a header too
   const char *const *null_words;  // NULL: Arrow's own list
   int32_t null_word_count;
   const char *const *column_names;  // of CSV without a header; NULL: f0, f1 ...
@@ -81,14 +99,22 @@ typedef struct {
 typedef struct CArrowReader CArrowReader;
 
 int32_t carrow_reader_open(const CArrowReadOptions *options, CArrowReader **reader, CArrowError *error);
-// The schema of what `next` gives. For text, of all columns with types inferred from the first block until `select`.
+// The schema of what `next` gives. For text, of all columns with types inferred from the first block (from all of it after `survey`)
+// until `select`.
 int32_t carrow_reader_schema(CArrowReader *reader, struct ArrowSchema *schema, CArrowError *error);
+// Whether the schema tells of the whole file: false for text that goes on behind the first block.
+bool carrow_reader_is_surveyed(const CArrowReader *reader);
+// Reads all of a text file for the columns that it has and what they hold, and goes back to its beginning. Before `select`.
+int32_t carrow_reader_survey(CArrowReader *reader, CArrowError *error);
 // Reads only these columns (indices in the file's schema), in this order. A type is an Arrow format string or NULL for the
-// type as it is; only text has types to give. At most once, before the first `next`.
+// type as it is; only text has types to give. `~` before a type makes null words missing in text too; `@` before it keeps the
+// column's lists and gives their elements the type. At most once, before the first `next`.
 int32_t carrow_reader_select(CArrowReader *reader, const int32_t *columns, const char *const *types, int32_t count,
                              CArrowError *error);
 // 1: a validated batch; 0: the end; -1: an error, after which the reader gives nothing more.
 int32_t carrow_reader_next(CArrowReader *reader, struct ArrowArray *batch, CArrowError *error);
+// Whether it is known from the start that there are no rows.
+bool carrow_reader_has_no_rows(const CArrowReader *reader);
 void carrow_reader_close(CArrowReader *reader);
 
 typedef struct {
@@ -118,6 +144,16 @@ int32_t carrow_concatenate(struct ArrowSchema *schema, struct ArrowArray *arrays
 int32_t carrow_cast(struct ArrowSchema *schema, struct ArrowArray *array, const char *format, struct ArrowArray *out,
                     CArrowError *error);
 
+// Takes `level_count` levels of lists of any kind apart: `levels` gets for each level an int64 array of the lists' lengths, null where there
+// is no list, and `elements` the innermost elements of all rows in order. Takes over `schema` and `array`, whatever happens.
+int32_t carrow_unnest(struct ArrowSchema *schema, struct ArrowArray *array, int32_t level_count, struct ArrowArray *levels,
+                      struct ArrowArray *elements, CArrowError *error);
+
+// The texts of an array (of strings, of decimals or of a dictionary of either) as values of another type, read as a CSV file's cells are.
+// `error->row` counts from 1 in the array. Takes over `schema` and `array`, whatever happens.
+int32_t carrow_parse(struct ArrowSchema *schema, struct ArrowArray *array, const char *format, const char *const *null_words,
+                     int32_t null_word_count, struct ArrowArray *out, CArrowError *error);
+
 typedef struct CArrowDecompressor CArrowDecompressor;
 
 int32_t carrow_decompressor_open(int32_t compression, CArrowDecompressor **decompressor, CArrowError *error);
@@ -130,6 +166,8 @@ void carrow_decompressor_close(CArrowDecompressor *decompressor);
 uint32_t carrow_crc32(uint32_t previous, const uint8_t *bytes, int64_t count);
 
 const char *carrow_version(void);
+// The name of Arrow's type number `id`, as its enumeration counts them, written to `name`. False behind the last.
+bool carrow_type_name(int32_t id, char *name, int32_t size);
 
 #ifdef __cplusplus
 }

@@ -1,3 +1,4 @@
+internal import Names
 package import Tensors
 
 /// Writes tensors, rows behind rows, as a `.npy` file (one array) or a stored `.npz` archive (any number), in bounded memory:
@@ -50,7 +51,7 @@ package final class ArrayWriter {
         }
         let rowShape = Array(tensor.shape.dimensions.dropFirst())
         let position: Int
-        if let known = items.firstIndex(where: { $0.name == name }) {
+        if let known = items.firstIndex(where: { $0.name.isName(name) }) {
             position = known
         } else {
             guard isArchive || items.isEmpty else {

@@ -15,6 +15,13 @@ package enum NamedArrays {
         return arrays
     }
 
+    /// The names of the arrays of an `.npz` file, in its order.
+    package static func names(_ path: String) throws(ColumnarError) -> [String] {
+        try ZipArchive(try OwnedDescriptor(reading: path), file: path).entries.map { entry in
+            entry.name.hasSuffix(".npy") ? String(entry.name.dropLast(4)) : entry.name
+        }
+    }
+
     /// Makes (or empties) an `.npz` file. The same arrays give the same bytes.
     package static func write(_ arrays: [(name: String, tensor: Tensor)], to path: String) throws(ColumnarError) {
         let descriptor = try OwnedDescriptor(writing: path)

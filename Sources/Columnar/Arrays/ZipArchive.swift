@@ -1,3 +1,5 @@
+internal import Names
+
 /// The entries of a ZIP archive, ZIP64 included (PKWARE's APPNOTE 6.3): as much of it as `.npz` files use.
 struct ZipArchive {
     struct Entry: Hashable {
@@ -83,7 +85,7 @@ struct ZipArchive {
             let (data, overflow) = header.addingReportingOverflow(30 + local.uint16(26) + local.uint16(28))
             guard !overflow, compressed <= fileSize, data <= fileSize - compressed else { throw bad("the entry \"\(name)\" is cut off") }
             guard method == 8 || compressed == plain else { throw bad("the entry \"\(name)\" has two sizes") }
-            guard !entries.contains(where: { $0.name == name }) else { throw bad("the entry \"\(name)\" is there twice") }
+            guard !entries.contains(where: { $0.name.isName(name) }) else { throw bad("the entry \"\(name)\" is there twice") }
             entries.append(
                 Entry(
                     name: name, isDeflated: method == 8, crc: crc, compressedSize: compressed, size: plain, offset: data))

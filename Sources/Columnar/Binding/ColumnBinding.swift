@@ -1,3 +1,4 @@
+internal import Names
 internal import Tensors
 
 /// Which columns an input takes.
@@ -8,9 +9,12 @@ struct PortBinding {
     let positions: [Int]
     /// Whether the one column holds the whole row as a list.
     let isList: Bool
+    /// Whether the rows' lists tell their shape, row by row; `rowShape` is empty then.
+    var isOpen = false
     /// Whether nothing but the file's own order says which column comes first.
     let isInFileOrder: Bool
     let rowShape: [Int]
+    /// Elements of a row; of lists that tell their shape, those come one by one.
     var width: Int { rowShape.reduce(1, *) }
 }
 
@@ -22,14 +26,39 @@ struct ColumnBinding {
     let table: TableSchemaRule
     /// The columns that earlier files bound, by input.
     let pinned: [String: [String]]
+    private let indexColumns: Set<String>
 
-    func bind(_ ports: [InputPort], _ rules: [String: InputRule]) throws(ColumnarError) -> [PortBinding] {
-        for name in rules.keys.sorted() where !ports.contains(where: { $0.name == name }) {
+    init(file: String, schema: TableSchema, format: TableFormat, table: TableSchemaRule, pinned: [String: [String]]) {
+        self.file = file
+        self.schema = schema
+        self.format = format
+        self.table = table
+        self.pinned = pinned
+        indexColumns = PandasIndex.columns(schema.metadata)
+    }
+
+    func bind(_ ports: [InputPort], _ rules: NameMap<InputRule>) throws(ColumnarError) -> [PortBinding] {
+        for name in rules.keys.sorted() where !ports.contains(where: { $0.name.isName(name) }) {
             throw .badRule("the pipeline has a rule for the input \"\(name)\", which the model lacks: \(inputNames(ports))")
         }
+        let bound = ports.filter { !isMade($0, rules) }
         var bindings: [PortBinding] = []
-        for port in ports { bindings.append(try bind(port, rules[port.name] ?? InputRule(), isOnly: ports.count == 1)) }
+        for port in bound { bindings.append(try bind(port, rules[port.name] ?? InputRule(), isOnly: bound.count == 1)) }
         return bindings
+    }
+
+    /// Throws where a column that the pipeline names is not there; patterns and columns without a name of their own are not looked for.
+    func checkNamed(_ rules: NameMap<InputRule>) throws(ColumnarError) {
+        for (input, rule) in rules.sorted(by: { $0.key < $1.key }) {
+            guard case .list(let names) = rule.columns else { continue }
+            for name in names where !NamePattern.isPattern(name) { _ = try position(of: name, input: input) }
+        }
+    }
+
+    /// Whether an input is another's mask that no column fills.
+    private func isMade(_ port: InputPort, _ rules: NameMap<InputRule>) -> Bool {
+        guard rules.values.contains(where: { $0.mask?.isName(port.name) == true }), rules[port.name]?.columns == nil else { return false }
+        return !schema.names.contains { $0.isName(port.name) || NamePattern(port.name + "_*").matches($0) }
     }
 
     func keptPositions() throws(ColumnarError) -> [Int] {
@@ -55,7 +84,7 @@ struct ColumnBinding {
                 TableLocation(file: file, input: port.name),
                 reason: "its shape \(port.description) takes \(wanted), and \(names.count) fit: \(listed(names))")
         }
-        for position in positions { try checkType(schema.fields[position], port) }
+        for position in positions { try checkType(schema.fields[position], port, rule) }
         let binding = PortBinding(port: port, rule: rule, positions: positions, isList: false, isInFileOrder: isInFileOrder, rowShape: shape)
         try checkPins(binding)
         return binding
@@ -63,38 +92,83 @@ struct ColumnBinding {
 
     private func bindList(_ port: InputPort, _ rule: InputRule, _ position: Int) throws(ColumnarError) -> PortBinding {
         let field = schema.fields[position]
-        let given = field.format.hasPrefix("+w:") ? Int(field.format.dropFirst(3)) : nil
-        guard let width = port.width ?? given, let shape = port.rowShape(width: width), given == nil || given == width else {
-            throw .mismatch(
-                TableLocation(file: file, column: field.name, input: port.name),
-                reason: "lists\(given.map { " of \($0)" } ?? "") do not fit the shape \(port.description)")
+        func refuse(_ reason: String) -> ColumnarError { .mismatch(TableLocation(file: file, column: field.name, input: port.name), reason: reason) }
+        let axes = Array(port.dimensions.dropFirst())
+        let (depth, element) = field.nesting
+        // Text may hold numbers: its values tell.
+        guard element.type.isNumeric || element.type.isString || element.type == .null else { throw refuse("a list of \(element.type.name) does not fit \(port.elementType.name)") }
+        let given = field.fixedExtents
+        let isBlock = depth == axes.count
+        let flat = given.reduce(Int?.some(1)) { product, extent in product.flatMap { product in extent.map { $0 * product } } }
+        // A flat list may hold the elements of several axes, row-major, where at most one of them is open.
+        let couldFit = isBlock
+            ? zip(axes, given).allSatisfy { axis, extent in axis == nil || extent == nil || axis == extent || rule.pad != nil && extent! < axis! }
+            : depth == 1 && !axes.isEmpty && (flat.map { port.rowShape(width: $0) != nil } ?? (axes.count { $0 == nil } <= 1))
+        guard couldFit else {
+            let lists = depth == 1 ? "lists" : "lists in \(depth) levels"
+            throw refuse("\(lists)\(flat.map { " of \($0) elements" } ?? "") do not fit the shape \(port.description)")
         }
-        guard let element = field.child(0), element.type.isNumeric == (port.elementType != .string) else {
-            throw .mismatch(
-                TableLocation(file: file, column: field.name, input: port.name),
-                reason: "a list of \(field.child(0)?.type.name ?? "nothing") does not fit \(port.elementType.name)")
-        }
-        return PortBinding(port: port, rule: rule, positions: [position], isList: true, isInFileOrder: false, rowShape: shape)
+        let isOpen = rule.pad != nil || axes.contains(nil)
+        return PortBinding(
+            port: port, rule: rule, positions: [position], isList: true, isOpen: isOpen, isInFileOrder: false, rowShape: isOpen ? [] : axes.compactMap(\.self))
     }
 
-    /// Text is typed by what is asked of it, so only columns with types of their own can be wrong here.
-    private func checkType(_ field: Field, _ port: InputPort) throws(ColumnarError) {
+    /// Text is typed by what is asked of it, so only columns with types of their own can be wrong here. Text may hold numbers: its values tell.
+    private func checkType(_ field: Field, _ port: InputPort, _ rule: InputRule) throws(ColumnarError) {
+        let type = field.type.ofValues
+        if format.kind != .csv, port.elementType == .string, let question = question(type, field, port, rule) {
+            throw .mismatch(TableLocation(file: file, column: field.name, input: port.name), reason: question)
+        }
         if format.isText, field.type != .list, field.type != .structure { return }
-        let fits = port.elementType == .string
-            ? field.type.isString || field.type.isNumeric || field.type == .null || field.type == .time
-            : field.type.isNumeric || field.type == .null
+        // A time among numbers is an error of its row, as it is in text.
+        let fits = type.isString || type.isNumeric || type == .null || type == .time && !hasNoText(field)
         guard fits else {
             throw .mismatch(
                 TableLocation(file: file, column: field.name, input: port.name),
-                reason: "the column is of type \(field.type.name), the input takes \(port.elementType.name)")
+                reason: "the column is of type \(field.typeName), the input takes \(port.elementType.name)")
+        }
+    }
+
+    /// What must be said before booleans and times can be text.
+    private func question(_ type: ColumnType, _ field: Field, _ port: InputPort, _ rule: InputRule) -> String? {
+        if type == .boolean {
+            if case .words = rule.booleans { return nil }
+            return BooleanText.question(port.name)
+        }
+        guard type == .time else { return nil }
+        if hasNoText(field) { return "the column is of type \(field.typeName), which has no text" }
+        return rule.times == .iso ? nil : TimeText.question(port.name)
+    }
+
+    /// Durations and intervals.
+    private func hasNoText(_ field: Field) -> Bool { field.valueFormat.hasPrefix("tD") || field.valueFormat.hasPrefix("ti") }
+
+    /// Whether the columns, or their types, depend on what the whole file holds.
+    func dependsOnWholeFile(_ ports: [InputPort], _ rules: NameMap<InputRule>) -> Bool {
+        let isJSON = format.kind == .jsonLines
+        func isUnknown(_ name: String) -> Bool { isJSON && schema.positions(of: name).isEmpty }
+        // Nothing but empty lists so far: how deep they lie, later ones tell.
+        if isJSON, schema.fields.contains(where: { $0.type == .list && $0.nesting.element.type == .null }) { return true }
+        if table.keep.contains(where: { isJSON && table.types[$0] == nil || isUnknown($0) }) { return true }
+        return ports.contains { port in
+            switch rules[port.name]?.columns {
+            case .pattern: return isJSON
+            case .list(let names): return names.contains { isUnknown($0) || isJSON && NamePattern.isPattern($0) }
+            case nil: break
+            }
+            // A key without a value so far may hold booleans, which an input of text does not take unasked.
+            let takesOwnName = !schema.positions(of: port.name).isEmpty && (port.width == 1 || schema.positions(of: port.name).contains { schema.fields[$0].type == .list })
+            if takesOwnName { return isJSON && port.elementType == .string && schema.positions(of: port.name).contains { schema.fields[$0].type == .null } }
+            if ports.count == 1 { return pinned[port.name].map { $0.contains(where: isUnknown) } ?? true }
+            return isJSON
         }
     }
 
     private func checkPins(_ binding: PortBinding) throws(ColumnarError) {
         guard let before = pinned[binding.port.name] else { return }
         let now = binding.positions.map { schema.fields[$0].name }
-        guard now != before else { return }
-        let changed = zip(now, before).enumerated().first { $0.element.0 != $0.element.1 }
+        guard !now.areNames(before) else { return }
+        let changed = zip(now, before).enumerated().first { !$0.element.0.isName($0.element.1) }
         let detail = changed.map { "column \($0.offset + 1) is now \"\($0.element.0)\" and was \"\($0.element.1)\"" }
             ?? "there are now \(now.count) columns, and there were \(before.count)"
         throw .mismatch(
@@ -126,7 +200,7 @@ struct ColumnBinding {
         if isOnly { return (try features(port), true) }
         if port.width != 1 {
             let pattern = NamePattern(port.name + "_*")
-            let numbered = schema.fields.indices.filter { pattern.matches(schema.fields[$0].name) && !isLabel($0) }
+            let numbered = schema.fields.indices.filter { pattern.matches(schema.fields[$0].name) && !isLabel($0) && !isIndex($0) }
             if !numbered.isEmpty {
                 return (numbered.sorted { precedesNumerically(schema.fields[$0].name, schema.fields[$1].name) }, false)
             }
@@ -136,9 +210,16 @@ struct ColumnBinding {
 
     private func isLabel(_ position: Int) -> Bool { table.isToLearn(schema.fields[position].name) }
 
+    /// Whether a column only counts or names the rows, which no feature does unless an input names it: a column without a name, as pandas
+    /// heads its index in CSV, and what pandas' own metadata calls the index.
+    private func isIndex(_ position: Int) -> Bool {
+        let name = schema.fields[position].name
+        return name.isEmpty || PandasIndex.isDefaultName(name) || indexColumns.contains(name)
+    }
+
     private func matching(_ pattern: String, _ port: InputPort) throws(ColumnarError) -> [Int] {
         let names = NamePattern(pattern)
-        let found = schema.fields.indices.filter { names.matches(schema.fields[$0].name) && !isLabel($0) }
+        let found = schema.fields.indices.filter { names.matches(schema.fields[$0].name) && !isLabel($0) && !isIndex($0) }
         guard !found.isEmpty else {
             throw .mismatch(
                 TableLocation(file: file, input: port.name),
@@ -150,14 +231,17 @@ struct ColumnBinding {
 
     /// All numeric columns (of text for an input of strings) less label, key and kept ones, in file order.
     private func features(_ port: InputPort) throws(ColumnarError) -> [Int] {
-        let others = Set(table.key + table.keep)
-        let left = schema.fields.indices.filter { !others.contains(schema.fields[$0].name) && !isLabel($0) }
+        let others = NameSet(table.key + table.keep)
+        let left = schema.fields.indices.filter { !others.contains(schema.fields[$0].name) && !isLabel($0) && !isIndex($0) }
         func columns(_ accept: (ColumnType) -> Bool) -> [Int] { left.filter { accept(schema.fields[$0].type) } }
         if let pins = pinned[port.name] {
-            // A column without a value in this file may be any type: what the first file bound decides.
-            let known = columns { ($0.isNumeric || $0.isString || $0 == .null) && (port.elementType == .string || !$0.isString) }
-                .filter { schema.fields[$0].type != .null || pins.contains(schema.fields[$0].name) }
-            if known.map({ schema.fields[$0].name }) == pins { return known }
+            // What the first file bound is bound whatever its type is here: a column may be without a value, or hold its numbers as text.
+            let known = left.filter { position in
+                let type = schema.fields[position].type
+                if pins.containsName(schema.fields[position].name) { return type.isNumeric || type.isString || type == .null }
+                return type.isNumeric || port.elementType == .string && type.isString
+            }
+            if known.map({ schema.fields[$0].name }).areNames(pins) { return known }
         }
         var candidates: [[Int]]
         if port.elementType == .string {

@@ -1,4 +1,5 @@
 internal import CArrow
+internal import Names
 internal import Tensors
 
 /// The columns to read, each once for every type that it is wanted as.
@@ -14,7 +15,7 @@ struct ColumnSelection {
     }
 
     /// A kept column, and what to cast it to once it is read: columns of text are read as their type, others are cast.
-    mutating func keep(_ position: Int, types: [String: String]) throws(ColumnarError) -> (position: Int, cast: String?) {
+    mutating func keep(_ position: Int, types: NameMap<String>) throws(ColumnarError) -> (position: Int, cast: String?) {
         let field = schema.fields[position]
         var wanted: String?
         if let name = types[field.name] {
@@ -25,83 +26,85 @@ struct ColumnSelection {
         }
         switch format.kind {
         case .csv: return (add(position, wanted ?? "u"), nil)
-        case .jsonLines: return (add(position, wanted ?? (field.type == .null ? "u" : nil)), nil)
+        // Numbers that no type holds exactly keep their text.
+        case .jsonLines: return (add(position, wanted ?? (field.type == .null || field.type == .decimal ? "u" : nil)), nil)
         default:
             let index = add(position, nil)
             return (index, wanted == field.format ? nil : wanted)
         }
     }
 
-    mutating func asIs(_ position: Int) -> Int { add(position, nil) }
-
     /// A column for an input: in text, typed so that a cell which does not fit is an error where it stands.
-    mutating func typed(_ position: Int, for type: ElementType) -> Int {
+    mutating func typed(_ position: Int, for port: InputPort, _ rule: InputRule) -> Int {
         guard format.isText else { return add(position, nil) }
-        let guessed = schema.fields[position].type
-        if format.kind == .jsonLines, type == .string, guessed.isNumeric { return add(position, nil) }
-        return add(position, Self.textFormat(type, guessed: guessed))
-    }
-
-    private static func textFormat(_ type: ElementType, guessed: ColumnType) -> String {
-        switch type {
-        case .string: return "u"
-        case .float64: return guessed == .boolean ? "b" : "g"
-        case .float32, .float16, .bfloat16: return guessed == .boolean ? "b" : "f"
-        default:
-            if guessed == .boolean { return "b" }
-            // Tools that know no missing integers write 3 as 3.0 where the column has gaps.
-            if guessed == .number(.float64) { return "g" }
-            if type == .bool, guessed != .number(.int64) { return "b" }
-            return type == .uint64 ? "L" : "l"
-        }
+        let hasWords = if case .words? = rule.booleans { true } else { false }
+        let wanted = port.elementType == .string || hasWords ? "~u" : parsedFormat(of: port.elementType)
+        return add(position, (schema.fields[position].type == .list ? "@" : "") + wanted)
     }
 
     private mutating func add(_ position: Int, _ wanted: String?) -> Int {
-        // A JSON key can be read as one type only; the first wish, a kept column's, decides.
         let request = ColumnRequest(position: position, format: wanted)
-        let key = format.kind == .jsonLines ? ColumnRequest(position: position) : request
-        if let index = known[key] { return index }
-        known[key] = requests.count
+        if let index = known[request] { return index }
+        known[request] = requests.count
         requests.append(request)
         return requests.count - 1
     }
 }
 
+/// What text becomes for an input of numbers or booleans: the input's own type, where Arrow has it.
+func parsedFormat(of type: ElementType) -> String { ColumnType.format(of: type) ?? "g" }
+
 extension Column {
-    /// The column in a form that fillers read: dictionaries decoded, decimals as float64, and plain numbers, booleans and text.
-    func readable(for type: ElementType, file: String) throws(ColumnarError) -> Column {
+    /// The column in a form that fillers read: plain numbers, booleans, times and text. Text and decimals become what the input takes, by the
+    /// rules of CSV cells; dictionaries are decoded. `gapReason` is what an input that takes no missing value says of one.
+    func readable(
+        for port: InputPort, _ rule: InputRule, nullWords: [String]?, gapReason: String?, place: PortPlace, column index: Int = 0, valuesPerRow: Int = 1
+    ) throws(ColumnarError) -> Column {
+        let takesText = port.elementType == .string
+        if !takesText, field.type.isString, case .words(let no, let yes)? = rule.booleans {
+            return try booleans(no: no, yes: yes, nullWords, place, index, valuesPerRow)
+        }
+        if !takesText, field.type.ofValues == .time {
+            guard let row = (0..<count).first(where: { !isNull($0) }) else { return Column(name: field.name, nulls: count) }
+            throw place.error(row: row / max(valuesPerRow, 1), column: index, timeIsNoNumber)
+        }
         switch field.type {
-        case .dictionary(.decimal): return try cast(to: "g", file: file)
-        case .dictionary: return try cast(to: field.valueFormat, file: file)
-        case .decimal: return type == .string ? self : try cast(to: "g", file: file)
-        case .string where type != .string:
-            throw .mismatch(TableLocation(file: file, column: field.name), reason: "the column holds text, the input takes \(type.name)")
+        case .dictionary(.string) where takesText, .dictionary(.boolean), .dictionary(.number), .dictionary(.time):
+            // A view is text like any other.
+            return try cast(to: field.valueFormat == "vu" ? "u" : field.valueFormat, file: place.file)
+        case .string where !takesText, .decimal where !takesText, .dictionary(.string), .dictionary(.decimal):
+            do throws(ColumnarError) {
+                return try parsed(as: takesText ? "u" : parsedFormat(of: port.elementType), nullWords: takesText ? [] : nullWords, file: place.file)
+            } catch .badValue(let location, let reason) {
+                let missing = Set(nullWords ?? [""])
+                let before = (location.row ?? 1) - 1
+                if let gapReason, let texts = try? texts(file: place.file),
+                    let gap = (0..<before).first(where: { row in texts[row].map { missing.contains($0) } ?? true }) {
+                    throw place.error(row: gap / max(valuesPerRow, 1), column: index, gapReason)
+                }
+                throw place.error(row: ((location.row ?? 1) - 1) / max(valuesPerRow, 1), column: index, reason)
+            }
         default: return self
         }
     }
 
-    /// The elements of lists that must all have `width` of them, or the first row that has not.
-    func flattened(width: Int) -> (values: Column?, failure: (row: Int, reason: String)?) {
-        guard let values = child(0) else { return (nil, nil) }
-        for row in 0..<count where isNull(row) {
-            return (nil, (row, "there is no list"))
-        }
-        if field.format.hasPrefix("+w:") {
-            let first = Int(array.offset) * width
-            return (values.slice(first..<first + count * width), nil)
-        }
-        func range(_ row: Int) -> Range<Int> {
-            if field.format == "+L" {
-                let offsets = self.values(as: Int64.self)
-                return Int(offsets[row])..<Int(offsets[row + 1])
+    /// Texts as booleans, by the words that a pipeline gives and the usual ones.
+    private func booleans(
+        no: String, yes: String, _ nullWords: [String]?, _ place: PortPlace, _ index: Int, _ valuesPerRow: Int
+    ) throws(ColumnarError) -> Column {
+        let words = BooleanText.words(no: no, yes: yes), missing = Set(nullWords ?? [""])
+        var values: [Bool?] = []
+        values.reserveCapacity(count)
+        for (row, text) in try texts(file: place.file).enumerated() {
+            guard let text, !missing.contains(text) else {
+                values.append(nil)
+                continue
             }
-            let offsets = self.values(as: Int32.self)
-            return Int(offsets[row])..<Int(offsets[row + 1])
+            guard let value = words.value(text) else {
+                throw place.error(row: row / max(valuesPerRow, 1), column: index, "\"\(text)\" is neither \"\(no)\" nor \"\(yes)\"")
+            }
+            values.append(value)
         }
-        for row in 0..<count where range(row).count != width {
-            return (nil, (row, "the list has \(range(row).count) elements, the input takes \(width)"))
-        }
-        let begin = count == 0 ? 0 : range(0).lowerBound
-        return (values.slice(begin..<begin + count * width), nil)
+        return Column(name: field.name, booleans: values)
     }
 }

@@ -1,3 +1,4 @@
+package import Names
 package import Tensors
 
 /// A model input as binding sees it.
@@ -6,13 +7,16 @@ package struct InputPort: Hashable, Sendable {
     package let elementType: ElementType
     /// `nil` is dynamic; the first axis is the batch.
     package let dimensions: [Int?]
+    /// The names of the axes that are dynamic, where the model gives them names: axes of one name have one extent.
+    package let symbols: [String?]
     /// Whether the model states no shape: rows of an array then keep theirs, and columns make `[N, columns]`.
     package let isUnranked: Bool
 
-    package init(name: String, elementType: ElementType, dimensions: [Int?], isUnranked: Bool = false) {
+    package init(name: String, elementType: ElementType, dimensions: [Int?], symbols: [String?] = [], isUnranked: Bool = false) {
         self.name = name
         self.elementType = elementType
         self.dimensions = dimensions
+        self.symbols = symbols.isEmpty ? dimensions.map { _ in nil } : symbols
         self.isUnranked = isUnranked
     }
 
@@ -58,7 +62,7 @@ package struct InputRule: Hashable, Sendable {
         case nan
         /// In the column's own units, before `scale` and `offset`.
         case value(Double)
-        /// For inputs of strings; an empty cell of CSV counts as not there then.
+        /// For inputs of strings.
         case text(String)
     }
 
@@ -70,15 +74,40 @@ package struct InputRule: Hashable, Sendable {
     package var missing: Missing
     /// Whether infinities (and NaN) are refused in an input of floats.
     package var refusesNonFinite: Bool
+    /// What fills up rows that are shorter than others; `nil`: all rows of a file are of one length.
+    package var pad: Pad?
+    /// The input that tells what is padding: 1 for an element of the row, 0 behind its end. It is made where no column fills it.
+    package var mask: String?
+    /// The length that all rows are filled up to; `nil`: as long as the longest row of a batch.
+    package var length: Int?
+
+    package enum Pad: Hashable, Sendable {
+        /// In the column's own units, before `scale` and `offset`.
+        case integer(Int64)
+        case number(Double)
+        /// For inputs of strings.
+        case text(String)
+    }
+
+    /// How booleans are spelled where they meet text; `nil`: where that matters, it is asked for.
+    package var booleans: BooleanText?
+    /// What an input of text gets for dates and times; `nil`: it is asked for.
+    package var times: TimeText?
 
     package init(
-        columns: Columns? = nil, scale: Double? = nil, offset: Double? = nil, missing: Missing = .error, refusesNonFinite: Bool = false
+        columns: Columns? = nil, scale: Double? = nil, offset: Double? = nil, missing: Missing = .error, refusesNonFinite: Bool = false,
+        pad: Pad? = nil, mask: String? = nil, length: Int? = nil, booleans: BooleanText? = nil, times: TimeText? = nil
     ) {
         self.columns = columns
         self.scale = scale
         self.offset = offset
         self.missing = missing
         self.refusesNonFinite = refusesNonFinite
+        self.pad = pad
+        self.mask = mask
+        self.length = length
+        self.booleans = booleans
+        self.times = times
     }
 }
 
@@ -95,11 +124,11 @@ package struct TableSchemaRule: Hashable, Sendable {
     package var classes: [String]?
     /// Types of kept columns: `string`, `bool`, `int8` … `uint64`, `float16`, `float32` (`float`), `float64` (`double`),
     /// `date`, `timestamp`.
-    package var types: [String: String]
+    package var types: NameMap<String>
 
     package init(
         key: [String] = [], label: String? = nil, others: [String] = [], keep: [String] = [], classes: [String]? = nil,
-        types: [String: String] = [:]
+        types: NameMap<String> = [:]
     ) {
         self.key = key
         self.label = label
@@ -110,7 +139,9 @@ package struct TableSchemaRule: Hashable, Sendable {
     }
 
     /// Whether a column is there for training only.
-    func isToLearn(_ name: String) -> Bool { name == label || others.contains(name) || others.matchesAny(of: name) }
+    func isToLearn(_ name: String) -> Bool {
+        label.map(name.isName) ?? false || others.containsName(name) || others.matchesAny(of: name)
+    }
 
     /// The names that `types` may give, for a pipeline's checks.
     package static let typeNames = [
@@ -142,8 +173,11 @@ package struct TableSchemaRule: Hashable, Sendable {
 
 /// Some rows as the model takes them.
 package struct InputBatch: Sendable {
-    /// By input name; the first axis is `rowCount`. Their memory is used again once nothing else holds it.
-    package let tensors: [String: Tensor]
+    /// By input name; the first axis is `rowCount`. Their memory is used again once nothing else holds it. Empty where the rows go to the model
+    /// in several `groups`.
+    package let tensors: NameMap<Tensor>
+    /// The rows by what they share a run with, where the lengths of their lists decide that; otherwise empty.
+    package var groups: [RowGroup] = []
     /// The kept columns of the same rows.
     package let kept: RecordBatch
     package let rowCount: Int
@@ -154,11 +188,39 @@ package struct InputBatch: Sendable {
 /// Rows of one file, batch by batch, whatever its format.
 package protocol InputBatches: AnyObject {
     /// The columns (or the array) that each input takes, by input name, in order.
-    var boundColumns: [String: [String]] { get }
+    var boundColumns: NameMap<[String]> { get }
     /// Of those, the inputs whose columns only this file's order says: what the files after it are to be pinned to.
     var columnsInFileOrder: [String: [String]] { get }
     /// The kept columns, for the output's schema.
     var keptFields: [Field] { get }
-    /// `nil` after the last row; a file without rows throws `noRows` instead.
+    /// The names of the axes whose extent is the length of the rows' lists, and whether there is such an axis at all.
+    var listAxes: (names: NameSet, isEmpty: Bool) { get }
+    /// The types of kept columns of text, as `KeptTyping` has them, once there were rows.
+    var foundTypes: [String: String] { get }
+    /// Why `next` threw, where the file may be read again with another type for that column.
+    var misfit: KeptMisfit? { get }
+    /// `nil` after the last row, of which there may be none.
     func next() throws(ColumnarError) -> InputBatch?
+}
+
+extension InputBatches {
+    package var foundTypes: [String: String] { [:] }
+    package var misfit: KeptMisfit? { nil }
+}
+
+/// How rows of different lengths are put together.
+package struct ListLimits: Sendable {
+    /// The most places along open axes that are filled in one run, as long as that is more than one row; `nil`: no such bound.
+    package var places: Int?
+    /// Whether rows of different lengths may share a run where a mask tells them apart: not where an output has an axis whose
+    /// extent would then be another row's.
+    package var mixesLengths: Bool
+    /// Whether rows of one length are sought among more rows than go to the model at once. Otherwise each batch has as many rows as were asked for.
+    package var isWindowed: Bool
+
+    package init(places: Int? = nil, mixesLengths: Bool = true, isWindowed: Bool = true) {
+        self.places = places
+        self.mixesLengths = mixesLengths
+        self.isWindowed = isWindowed
+    }
 }

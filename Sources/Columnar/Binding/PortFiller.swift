@@ -16,9 +16,21 @@ struct PortPlace {
     let columns: [String]
     /// Of the source's first row.
     var firstRow: Int
+    /// Where each row's elements begin, for a source that gives them as rows of one value; nil where a source's rows are the file's.
+    var starts: [Int]?
 
     func error(row: Int, column: Int, _ reason: String) -> ColumnarError {
-        .badValue(
+        var row = row
+        if let starts, !starts.isEmpty {
+            // The last row that begins at the element or before it.
+            var (low, high) = (0, starts.count)
+            while high - low > 1 {
+                let middle = (low + high) / 2
+                if starts[middle] <= row { low = middle } else { high = middle }
+            }
+            row = low
+        }
+        return .badValue(
             TableLocation(file: file, row: firstRow + row, column: columns.count == 1 ? columns[0] : columns[column], input: input),
             reason: reason)
     }
@@ -28,6 +40,10 @@ struct PortPlace {
 protocol PortFiller: AnyObject {
     /// Starts the batch with room for `rows` rows.
     func begin(rows: Int)
+    /// Whether a missing value is an error.
+    var refusesGaps: Bool { get }
+    /// What an error says of a missing value.
+    var gapReason: String { get }
     /// Appends rows of the source behind those already filled.
     func append(_ source: PortSource, rows: Range<Int>, place: PortPlace) throws(ColumnarError)
     /// What was filled, as a tensor of `rowShape` rows.
@@ -116,12 +132,17 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
         }
     }
 
+    var refusesGaps: Bool { fill == nil }
+
     private var rowByteCount: Int { width * MemoryLayout<Scalar>.stride }
 
     /// A small file's rows get memory for themselves, more rows get it for the whole batch.
     private func reserve(_ rows: Int) {
         guard memory == nil, buffer.byteCount < (filled + rows) * rowByteCount else { return }
-        let larger = TensorBuffer(byteCount: (filled == 0 && buffer.byteCount == 0 ? rows : capacity) * rowByteCount)
+        let needed = filled + rows
+        // The elements of lists come as rows of one value, of which nobody knows how many there will be.
+        let wanted = filled == 0 && buffer.byteCount == 0 ? needed : needed <= capacity ? capacity : max(needed, 2 * filled)
+        let larger = TensorBuffer(byteCount: wanted * rowByteCount)
         larger.address.copyMemory(from: buffer.address, byteCount: filled * rowByteCount)
         buffer = larger
     }
@@ -136,7 +157,6 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
         switch source {
         case .rows(let column, let width):
             let values = rows.lowerBound * width..<rows.upperBound * width
-            let place = PortPlace(file: place.file, input: place.input, columns: place.columns, firstRow: place.firstRow)
             try convert(column, values, into: target + filled * width, place, valuesPerRow: width)
             filled += rows.count
         case .columns(let columns):
@@ -207,22 +227,21 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
             return
         }
         let hasNulls = column.mayHaveNulls
-        if hasNulls, fill == nil, let row = rows.first(where: column.isNull) { throw nullError(row / valuesPerRow, place, index) }
+        let firstNull = hasNulls && fill == nil ? rows.first(where: column.isNull) : nil
         let failed = withExtendedLifetime(column.owner) { Scalar.load(column, rows, native: native, to: target) }
         // What lies under a null is anything at all, so a failure there is none: go on behind it.
         if var bad = failed {
-            guard hasNulls || Scalar.isFloat == false else { throw rangeError(column, rows, bad, place, index, valuesPerRow) }
+            guard hasNulls || Scalar.isFloat == false else { throw refusal(column, rows, bad, place, index, valuesPerRow) }
             while true {
-                guard column.isNull(rows.lowerBound + bad) else { throw rangeError(column, rows, bad, place, index, valuesPerRow) }
+                guard column.isNull(rows.lowerBound + bad) else { throw refusal(column, rows, bad, place, index, valuesPerRow) }
                 let rest = rows.lowerBound + bad + 1..<rows.upperBound
                 guard !rest.isEmpty, let next = withExtendedLifetime(column.owner, { Scalar.load(column, rest, native: native, to: target + bad + 1) })
                 else { break }
                 bad += 1 + next
             }
         }
-        if let nan = nanInIntegers(column, rows), fill == nil {
-            throw place.error(row: nan / valuesPerRow, column: index, "the value is NaN\(missingRemedy)")
-        }
+        if let firstNull { throw nullError(firstNull / valuesPerRow, place, index) }
+        if let nan = nanInIntegers(column, rows), fill == nil { throw nullError(nan / valuesPerRow, place, index) }
         try check(target, hasNulls ? 0..<0 : rows, place, column: index, valuesPerRow: valuesPerRow)
         if hasNulls, refusesNonFinite || fill == nil {
             for row in rows where !column.isNull(row) {
@@ -234,7 +253,7 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
             let fillsNaN: Bool = if case .value = missing { true } else { false }
             for row in 0..<count {
                 let isMissing = hasNulls && column.isNull(rows.lowerBound + row)
-                    || fillsNaN && (target[row].isNaN || isNaN(column, rows.lowerBound + row))
+                    || fillsNaN && (target[row].isNaN || column.isNaN(rows.lowerBound + row))
                 if isMissing {
                     target[row] = fill
                     if scale != nil { missingRows.append(row) }
@@ -252,7 +271,21 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
     }
 
     private func nullError(_ row: Int, _ place: PortPlace, _ column: Int) -> ColumnarError {
-        place.error(row: row, column: column, "there is no value\(missingRemedy)")
+        place.error(row: row, column: column, gapReason)
+    }
+
+    var gapReason: String { "there is no value\(missingRemedy)" }
+
+    /// What is wrong in the first of the rows up to a value that does not fit: that, or a value that is missing before it.
+    private func refusal(
+        _ column: Column, _ rows: Range<Int>, _ bad: Int, _ place: PortPlace, _ index: Int, _ valuesPerRow: Int
+    ) -> ColumnarError {
+        let before = rows.lowerBound..<rows.lowerBound + bad
+        guard fill == nil, let gap = before.first(where: { column.isNull($0) || column.isNaN($0) }) else {
+            return rangeError(column, rows, bad, place, index, valuesPerRow)
+        }
+        if column.isNull(gap) || !Scalar.isFloat { return nullError(gap / valuesPerRow, place, index) }
+        return place.error(row: gap / valuesPerRow, column: index, "the value is NaN\(missingRemedy)")
     }
 
     private func rangeError(
@@ -263,34 +296,30 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
         let scaled = scale == nil ? "" : ", scaled,"
         return place.error(
             row: (rows.lowerBound + bad) / valuesPerRow, column: index,
-            "the value \(String(decoding: text, as: UTF8.self))\(scaled) does not fit \(port.elementType.name)")
+            "the value \(numberText(String(decoding: text, as: UTF8.self)))\(scaled) does not fit \(port.elementType.name)")
     }
 
     /// NaN in floats that go into integers; floats are looked at after they are converted.
     private func nanInIntegers(_ column: Column, _ rows: Range<Int>) -> Int? {
         guard !Scalar.isFloat else { return nil }
-        return rows.first { isNaN(column, $0) && !column.isNull($0) }
-    }
-
-    private func isNaN(_ column: Column, _ row: Int) -> Bool {
-        switch column.field.format {
-        case "f": column.values(as: Float.self)[row].isNaN
-        case "g": column.values(as: Double.self)[row].isNaN
-        case "e": column.values(as: Float16.self)[row].isNaN
-        default: false
-        }
+        return rows.first { column.isNaN($0) && !column.isNull($0) }
     }
 }
 
 final class StringFiller: PortFiller {
     private let width: Int
     private let fill: String?
+    private let booleans: BooleanText?
+    private let times: TimeText?
     private var values: [String] = []
+
+    var refusesGaps: Bool { fill == nil }
 
     init(_ port: InputPort, _ rule: InputRule, _ width: Int) throws(ColumnarError) {
         self.width = width
+        (booleans, times) = (rule.booleans, rule.times)
         if rule.scale != nil || rule.offset != nil { throw .badRule("model input \"\(port.name)\" holds strings, which cannot be scaled") }
-        missing = "there is no value" + (rule.missing == .refused ? "" : ": give the input `missing:` a text if that is meant")
+        gapReason = "there is no value" + (rule.missing == .refused ? "" : ": give the input `missing:` a text if that is meant")
         switch rule.missing {
         case .error, .refused: fill = nil
         case .text(let text): fill = text
@@ -310,37 +339,45 @@ final class StringFiller: PortFiller {
         case .rows(let column, let width):
             let cell = try cells(of: column, place)
             for index in rows.lowerBound * width..<rows.upperBound * width {
-                guard let text = cell(index) ?? fill else { throw place.error(row: index / width, column: 0, missing) }
-                values.append(text)
+                values.append(try text(cell(index), place, row: index / width, column: 0))
             }
         case .columns(let columns):
             var cell: [(Int) -> String?] = []
             for column in columns { cell.append(try cells(of: column, place)) }
             for row in rows {
-                for index in cell.indices {
-                    guard let text = cell[index](row) ?? fill else { throw place.error(row: row, column: index, missing) }
-                    values.append(text)
-                }
+                for index in cell.indices { values.append(try text(cell[index](row), place, row: row, column: index)) }
             }
         }
     }
 
-    private let missing: String
+    let gapReason: String
+
+    private func text(_ cell: String?, _ place: PortPlace, row: Int, column: Int) throws(ColumnarError) -> String {
+        guard let cell else {
+            guard let fill else { throw place.error(row: row, column: column, gapReason) }
+            return fill
+        }
+        guard times == .iso else { return booleans?.respelled(cell) ?? cell }
+        guard let time = TimeText.iso(cell) else {
+            throw place.error(row: row, column: column, "\"\(cell)\" is no date or time, as ISO 8601 writes them")
+        }
+        return time
+    }
 
     /// `nil` for what counts as missing. Numbers are written as CSV output has them.
     private func cells(of column: Column, _ place: PortPlace) throws(ColumnarError) -> (Int) -> String? {
         if column.field.type.isString {
             let strings = try BytesColumn(column, file: place.file)
-            let emptyIsMissing = fill != nil
-            return { row in
-                if column.isNull(row) { return nil }
-                let text = strings[row]
-                return text.isEmpty && emptyIsMissing ? nil : text
-            }
+            return { row in column.isNull(row) ? nil : strings[row] }
         }
-        let cell = try CellText(column, isJSON: false, file: place.file)
+        var plain = column
+        // Times with a zone are told in UTC.
+        if column.field.format.hasPrefix("ts"), column.field.format.utf8.count > 4 {
+            plain = try column.cast(to: String(column.field.format.prefix(3)) + ":UTC", file: place.file)
+        }
+        let cell = try CellText(plain, isJSON: false, file: place.file)
         return { row in
-            if column.isNull(row) { return nil }
+            if plain.isNull(row) { return nil }
             var text: [UInt8] = []
             cell.append(row, to: &text)
             return String(decoding: text, as: UTF8.self)

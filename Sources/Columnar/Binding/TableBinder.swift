@@ -1,3 +1,4 @@
+package import Names
 package import Tensors
 
 /// Rows of a CSV, JSON Lines, Parquet or Arrow file as the model's inputs, with the kept columns beside them.
@@ -10,14 +11,21 @@ package import Tensors
 ///    file order; booleans count as numbers, and so does a column without any value in the first block of a text file;
 /// 4. `name_*`.
 ///
-/// An input of shape `[N, a, b]` takes a*b columns, row-major. Only the columns that are needed are read. In text files they are
-/// read as what the input takes, so that a cell that is no number is an error at its row whatever the first rows hold; kept
-/// columns of CSV are strings unless `types` says otherwise. Numbers become any numeric type that can hold them, text for an
-/// input of strings; a value that the input cannot hold is an error.
+/// An input of shape `[N, a, b]` takes a*b columns, row-major, or one column of lists: of lists of lists for each axis, or of flat lists of a*b
+/// elements. An axis that the model leaves open is as long as the lists are, as `LengthBatches` has it. Only the columns that are needed are read. Where columns are not named,
+/// or a JSON key is not in the first rows, all of a text file is looked at first, so that no answer depends on where a value stands.
+///
+/// Numbers become any numeric type that can hold them; integers and decimals become floats by rounding to the nearest, and never pass
+/// through a float on their way to integers. Text that is a number is one, in every format, and so are `true` and `false` (1 and 0); null
+/// words are missing values there. A value that the input cannot hold is an error. Booleans and times become text only as the rule says.
+/// Kept columns of CSV have the types that `types` gives, or that `KeptTyping` finds. A column without a name and pandas' index are never taken unless
+/// a list names them.
 package final class TableBinder: InputBatches {
-    package let boundColumns: [String: [String]]
+    package let boundColumns: NameMap<[String]>
     package let columnsInFileOrder: [String: [String]]
-    package let keptFields: [Field]
+    /// Types that are still to be found count as text.
+    package private(set) var keptFields: [Field]
+    package private(set) var misfit: KeptMisfit?
 
     private let reader: TableReader
     private let bindings: [PortBinding]
@@ -25,9 +33,18 @@ package final class TableBinder: InputBatches {
     /// Positions in the reader's selection.
     private let sources: [[Int]]
     private let kept: [(position: Int, cast: String?)]
+    /// Of the kept columns, by their place, those whose type is found.
+    private var types: [Int: KeptColumnType]
     private let batchRows: Int
+    /// Where rows may differ in length, and what fills them up; nil where all are of the model's shape.
+    private let lengths: LengthBatches?
+    /// Per input of the model, its place among the bindings; nil for a mask that is made.
+    private let places: [Int?]
+    /// One for each binding, where it matters.
+    private var spellings: [SpellingCheck?]
 
-    private var current: (batch: RecordBatch, sources: [PortSource], kept: [Column])?
+    private typealias Rows = (batch: RecordBatch, sources: [PortSource], lists: [ListRows?], kept: [Column])
+    private var current: Rows?
     private var position = 0
     private var rowsBefore = 0
     private var rowsGiven = 0
@@ -36,54 +53,95 @@ package final class TableBinder: InputBatches {
     /// tensors of their own. `pinned` is an earlier file's `columnsInFileOrder`: other columns are an error.
     /// Takes over `reader`, which must be fresh.
     package init(
-        reader: TableReader, ports: [InputPort], rules: [String: InputRule] = [:], schema table: TableSchemaRule = TableSchemaRule(),
-        batchRows: Int, memory: [String: TensorBuffer] = [:], pinned: [String: [String]] = [:]
+        reader: TableReader, ports: [InputPort], rules: NameMap<InputRule> = [:], schema table: TableSchemaRule = TableSchemaRule(),
+        batchRows: Int, memory: NameMap<TensorBuffer> = [:], pinned: [String: [String]] = [:], typing: KeptTyping = .asText,
+        lists: ListLimits = ListLimits()
     ) throws(ColumnarError) {
-        let binding = ColumnBinding(file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned)
+        var binding = ColumnBinding(file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned)
+        if !reader.isSurveyed, binding.dependsOnWholeFile(ports, rules) {
+            try reader.survey()
+            binding = ColumnBinding(file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned)
+        }
         let bindings = try binding.bind(ports, rules)
         let keptPositions = try binding.keptPositions()
+        places = ports.map { port in bindings.firstIndex { $0.port.name.isName(port.name) } }
+        if bindings.contains(where: \.isOpen) || rules.values.contains(where: \.tellsLengths) {
+            let inputs = zip(ports, places).map { port, place in
+                let source: LengthPlan.Source = place.map { bindings[$0].isOpen ? .lists : .block(bindings[$0].rowShape) } ?? .mask
+                return (port: port, rule: rules[port.name] ?? InputRule(), source: source)
+            }
+            lengths = LengthBatches(
+                try LengthPlan(inputs, mixesLengths: lists.mixesLengths), file: reader.file, rows: batchRows, limits: lists, memory: memory)
+        } else {
+            lengths = nil
+        }
         var fillers: [any PortFiller] = []
         for bound in bindings {
-            fillers.append(try makePortFiller(bound.port, rule: bound.rule, width: bound.width, memory: memory[bound.port.name]))
+            let memory = lengths == nil ? memory[bound.port.name] : nil
+            fillers.append(try makePortFiller(bound.port, rule: bound.rule, width: bound.width, memory: memory))
         }
         var selection = ColumnSelection(schema: reader.schema, format: reader.format)
         var kept: [(position: Int, cast: String?)] = []
         for position in keptPositions { kept.append(try selection.keep(position, types: table.types)) }
         sources = bindings.map { bound in
-            bound.positions.map { bound.isList ? selection.asIs($0) : selection.typed($0, for: bound.port.elementType) }
+            bound.positions.map { selection.typed($0, for: bound.port, bound.rule) }
         }
-        boundColumns = Dictionary(uniqueKeysWithValues: bindings.map { bound in
+        let boundColumns = NameMap(uniqueKeysWithValues: bindings.map { bound in
             (bound.port.name, bound.positions.map { reader.schema.fields[$0].name })
         })
-        let pins = Set(bindings.filter(\.isInFileOrder).map(\.port.name))
-        columnsInFileOrder = boundColumns.filter { pins.contains($0.key) }
+        self.boundColumns = boundColumns
+        // Nothing but a model's only input is bound in the file's order.
+        columnsInFileOrder = Dictionary(
+            bindings.filter(\.isInFileOrder).map { bound in (bound.port.name, boundColumns[bound.port.name] ?? []) }, uniquingKeysWith: { $1 })
         if selection.requests.isEmpty { throw .badRule("\(reader.file): the model takes no columns") }
         try reader.select(selection.requests)
+        spellings = bindings.map { SpellingCheck($0.port, $0.rule, columns: $0.positions.count, reader.format) }
         keptFields = kept.map { kept in
             let field = reader.schema.fields[kept.position]
             return kept.cast.map { Field(name: field.name, format: $0, isNullable: field.isNullable) } ?? field
         }
         self.kept = kept
+        var types: [Int: KeptColumnType] = [:]
+        if reader.format.kind == .csv, typing != .asText {
+            for (place, name) in table.keep.enumerated() where table.types[name] == nil {
+                types[place] = KeptColumnType(column: name, typing: typing, nullWords: reader.dialect.nullWords)
+            }
+        }
+        self.types = types
         self.reader = reader
         self.bindings = bindings
         self.fillers = fillers
-        self.batchRows = max(batchRows, 1)
+        self.batchRows = lengths?.windowRows ?? max(batchRows, 1)
     }
 
+    package var listAxes: (names: NameSet, isEmpty: Bool) { lengths?.plan.listAxes ?? ([], true) }
+
     package func next() throws(ColumnarError) -> InputBatch? {
-        for filler in fillers { filler.begin(rows: batchRows) }
+        for (filler, bound) in zip(fillers, bindings) { filler.begin(rows: bound.isOpen ? 0 : batchRows) }
+        lengths?.begin()
         var keptParts: [[Column]] = kept.map { _ in [] }
         let firstRow = reader.firstRowNumber + rowsGiven
         var filled = 0
         while filled < batchRows {
             if current == nil { current = try advance() }
             guard let current else { break }
-            let rows = position..<min(position + batchRows - filled, current.batch.rowCount)
+            var rows = position..<min(position + batchRows - filled, current.batch.rowCount)
+            if let lengths { rows = lengths.fitting(rows, current.lists, isEmpty: filled == 0) }
+            if rows.isEmpty { break }
             for (index, bound) in bindings.enumerated() {
-                let place = PortPlace(
-                    file: reader.file, input: bound.port.name, columns: boundColumns[bound.port.name] ?? [],
-                    firstRow: reader.firstRowNumber + rowsBefore)
-                try fillers[index].append(current.sources[index], rows: rows, place: place)
+                var place = place(bound)
+                var taken = rows
+                if bound.isOpen, let lengths, let lists = current.lists[index] {
+                    try lengths.append(lists, rows: rows, input: places.firstIndex(of: index)!, place: place)
+                    place.starts = lists.starts
+                    taken = lists.starts[rows.lowerBound]..<lists.starts[rows.upperBound]
+                }
+                do throws(ColumnarError) {
+                    try fillers[index].append(current.sources[index], rows: taken, place: place)
+                } catch {
+                    throw withOtherGaps(error, at: index, in: taken)
+                }
+                try spellings[index]?.look(current.sources[index], taken, file: reader.file)
             }
             for index in kept.indices { keptParts[index].append(current.kept[index].slice(rows)) }
             filled += rows.count
@@ -94,68 +152,182 @@ package final class TableBinder: InputBatches {
             }
         }
         guard filled > 0 else {
-            if rowsGiven == 0 { throw .noRows(file: reader.file) }
+            if rowsGiven == 0 { return nil }
+            for (check, bound) in zip(spellings, bindings) { try check?.finish(file: reader.file, names: boundColumns[bound.port.name] ?? []) }
             return nil
         }
         rowsGiven += filled
-        var tensors: [String: Tensor] = [:]
+        var columns: [Column] = []
+        for parts in keptParts { columns.append(try Column.concatenating(parts, file: reader.file)) }
+        let keptRows = RecordBatch(columns: columns, rowCount: filled)
+        if let lengths {
+            let elements = places.map { place in place.map { fillers[$0].take(rowShape: bindings[$0].rowShape) } }
+            let groups = try lengths.groups(elements, rowCount: filled, firstRow: firstRow)
+            return InputBatch(groups, kept: keptRows, rowCount: filled, firstRow: firstRow)
+        }
+        var tensors: NameMap<Tensor> = [:]
         for (index, bound) in bindings.enumerated() {
             let axes = bound.port.dimensions.count == 1 ? [] : bound.rowShape
             tensors[bound.port.name] = fillers[index].take(rowShape: axes)
         }
-        var columns: [Column] = []
-        for parts in keptParts { columns.append(try Column.concatenating(parts, file: reader.file)) }
-        return InputBatch(
-            tensors: tensors, kept: RecordBatch(columns: columns, rowCount: filled), rowCount: filled, firstRow: firstRow)
+        return InputBatch(tensors: tensors, kept: keptRows, rowCount: filled, firstRow: firstRow)
+    }
+
+    private func gapReason(_ index: Int) -> String? { fillers[index].refusesGaps ? fillers[index].gapReason : nil }
+
+    private func place(_ bound: PortBinding) -> PortPlace {
+        PortPlace(
+            file: reader.file, input: bound.port.name, columns: boundColumns[bound.port.name] ?? [],
+            firstRow: reader.firstRowNumber + rowsBefore)
+    }
+
+    /// The error of a missing value, with the other inputs that lack one from here on: one edit mends them all.
+    private func withOtherGaps(_ error: ColumnarError, at failed: Int, in rows: Range<Int>) -> ColumnarError {
+        guard case .badValue(let location, let reason) = error, current?.sources[failed].gap(in: rows) != nil, fillers[failed].refusesGaps else { return error }
+        // The rows of lists that tell their lengths are counted otherwise.
+        if bindings.contains(where: \.isOpen) { return error }
+        var open = Set(bindings.indices.filter { $0 != failed && fillers[$0].refusesGaps && bindings[$0].rule.missing != .refused })
+        var found: [(index: Int, text: String)] = []
+        var check = spellings[failed]
+        while let here = current {
+            do { try check?.look(here.sources[failed], position..<here.batch.rowCount, file: reader.file) } catch { check = nil }
+            for index in open {
+                guard let gap = here.sources[index].gap(in: position..<here.batch.rowCount) else { continue }
+                open.remove(index)
+                let names = boundColumns[bindings[index].port.name] ?? []
+                let column = names.count == 1 ? names[0] : names[gap.column]
+                found.append((index, "\"\(bindings[index].port.name)\" (row \(reader.firstRowNumber + rowsBefore + gap.row), column \"\(column)\")"))
+            }
+            if open.isEmpty, check?.isOpen != true { break }
+            rowsBefore += here.batch.rowCount
+            current = try? advance()
+        }
+        // How booleans and times are spelled is asked first: typed columns ask before a row is read.
+        do { try check?.finish(file: reader.file, names: boundColumns[bindings[failed].port.name] ?? []) } catch let question { return question }
+        if found.isEmpty { return error }
+        let others = found.sorted { $0.index < $1.index }.map(\.text).joined(separator: ", ")
+        return .badValue(location, reason: "\(reason); values are missing in other inputs too: \(others). schema.missing says it once for all inputs")
     }
 
     /// The reader's next rows, decoded as far as the inputs need; empty batches are passed over.
-    private func advance() throws(ColumnarError) -> (batch: RecordBatch, sources: [PortSource], kept: [Column])? {
+    private func advance() throws(ColumnarError) -> Rows? {
         var next: RecordBatch?
         repeat { next = try read() } while next?.rowCount == 0
         guard let batch = next else { return nil }
         var all: [PortSource] = []
+        var lists: [ListRows?] = []
         for (index, bound) in bindings.enumerated() {
             if bound.isList {
-                all.append(try listSource(batch.columns[sources[index][0]], bound))
+                let rows = try listRows(batch.columns[sources[index][0]], bound)
+                var place = place(bound)
+                if bound.isOpen { place.starts = rows.starts }
+                let readable = try rows.elements.readable(
+                    for: bound.port, bound.rule, nullWords: reader.nullWords, gapReason: gapReason(index), place: place, valuesPerRow: bound.width)
+                all.append(.rows(readable, width: bound.width))
+                lists.append(rows)
                 continue
             }
+            lists.append(nil)
             var columns: [Column] = []
             for source in sources[index] {
-                columns.append(try batch.columns[source].readable(for: bound.port.elementType, file: reader.file))
+                columns.append(
+                    try batch.columns[source].readable(
+                        for: bound.port, bound.rule, nullWords: reader.nullWords, gapReason: gapReason(index), place: place(bound), column: columns.count))
             }
             all.append(.columns(columns))
         }
         var keptColumns: [Column] = []
-        for kept in kept {
+        for (place, kept) in kept.enumerated() {
             let column = batch.columns[kept.position]
-            keptColumns.append(try kept.cast.map { format throws(ColumnarError) in try column.cast(to: format, file: reader.file) } ?? column)
+            if types[place] != nil {
+                keptColumns.append(try typed(column, place))
+                continue
+            }
+            keptColumns.append(try kept.cast.map { format throws(ColumnarError) in try asKept(column, format) } ?? column)
         }
         position = 0
-        return (batch, all, keptColumns)
+        return (batch, all, lists, keptColumns)
+    }
+
+    /// A kept column as the type that is asked for; text is read as the text of a CSV file is.
+    private func asKept(_ column: Column, _ format: String) throws(ColumnarError) -> Column {
+        guard column.field.type.isString, format != "u" else { return try column.cast(to: format, file: reader.file) }
+        do throws(ColumnarError) {
+            return try column.parsed(as: format, nullWords: reader.nullWords, file: reader.file)
+        } catch .badValue(var location, let reason) {
+            location.row = location.row.map { reader.firstRowNumber + rowsBefore + $0 - 1 }
+            throw .badValue(location, reason: reason + Self.keptRemedy)
+        }
+    }
+
+    private static let keptRemedy = ": the kept column's type can be given in the pipeline's schema.types"
+
+    /// A kept column of text in the type that its first rows, or an earlier file's, have.
+    private func typed(_ text: Column, _ place: Int) throws(ColumnarError) -> Column {
+        switch try types[place]!.typed(text, file: reader.file) {
+        case .column(let column):
+            keptFields[place] = column.field
+            return column
+        case .misfit(let row, let type, let ruledOut):
+            let isPinned = types[place]!.isPinned
+            if !isPinned { misfit = KeptMisfit(column: text.field.name, types: ruledOut) }
+            throw .badValue(
+                TableLocation(file: reader.file, row: reader.firstRowNumber + rowsBefore + row, column: text.field.name),
+                reason: "the text is not one that \(type.rawValue) prints, which \(isPinned ? "the pipeline's first file" : "the first rows") made "
+                    + "the kept column's type: say what it is in schema.types, such as string")
+        }
+    }
+
+    package var foundTypes: [String: String] {
+        Dictionary(types.values.compactMap { type in type.known.map { (type.column, $0.rawValue) } }, uniquingKeysWith: { first, _ in first })
     }
 
     /// An error at a column says which input wanted it.
     private func read() throws(ColumnarError) -> RecordBatch? {
         do throws(ColumnarError) {
             return try reader.next()
-        } catch .badFile(var location, let reason) {
-            guard let column = location.column else { throw .badFile(location, reason: reason) }
-            guard let bound = bindings.first(where: { boundColumns[$0.port.name]?.contains(column) ?? false }) else {
-                throw .badFile(location, reason: "\(reason): the kept column's type can be given in the pipeline's schema.types")
+        } catch .badValue(var location, let reason) {
+            guard let column = location.column else { throw .badValue(location, reason: reason) }
+            guard let index = bindings.firstIndex(where: { boundColumns[$0.port.name]?.containsName(column) ?? false }) else {
+                throw .badValue(location, reason: reason + Self.keptRemedy)
             }
-            location.input = bound.port.name
-            throw .badValue(location, reason: "\(reason): the input takes \(bound.port.elementType.name)")
+            location.input = bindings[index].port.name
+            // A value that is missing in a row before it comes first, as in formats whose values have types.
+            if let row = reader.missingRow, let gap = gapReason(index) {
+                location.row = row
+                throw .badValue(location, reason: gap)
+            }
+            throw .badValue(location, reason: reason)
         }
     }
 
-    /// The values of a column of lists, which must all be as long as the input is wide.
-    private func listSource(_ column: Column, _ bound: PortBinding) throws(ColumnarError) -> PortSource {
-        let place = PortPlace(
-            file: reader.file, input: bound.port.name, columns: [column.field.name], firstRow: reader.firstRowNumber + rowsBefore)
-        let (values, failure) = column.flattened(width: bound.width)
+    /// The lists of a column, which must all be of the input's shape unless they tell it themselves.
+    private func listRows(_ column: Column, _ bound: PortBinding) throws(ColumnarError) -> ListRows {
+        let place = place(bound)
+        let (lists, failure) = try column.lists(file: reader.file)
         if let failure { throw place.error(row: failure.row, column: 0, failure.reason) }
-        guard let values else { throw place.error(row: 0, column: 0, "not a list") }
-        return .rows(try values.readable(for: bound.port.elementType, file: reader.file), width: bound.width)
+        guard let lists else { throw place.error(row: 0, column: 0, "not a list") }
+        if bound.isOpen { return lists }
+        let shape = lists.rank == 1 ? [bound.width] : bound.rowShape
+        if let row = (0..<column.count).first(where: { lists.extents($0) != shape[...] }) {
+            let own = lists.extents(row)
+            throw place.error(
+                row: row, column: 0,
+                lists.rank == 1 ? "the list has \(own.first ?? 0) elements, the input takes \(bound.width)" : "the lists are \(Shape(Array(own))), the input takes \(Shape(shape))")
+        }
+        return lists
+    }
+}
+
+extension InputRule {
+    /// Whether it says what becomes of rows of different lengths.
+    var tellsLengths: Bool { pad != nil || mask != nil || length != nil }
+}
+
+extension InputBatch {
+    /// Rows whose lengths decide which of them share a run.
+    init(_ groups: [RowGroup], kept: RecordBatch, rowCount: Int, firstRow: Int) {
+        let isOne = groups.count == 1 && zip(groups[0].rows, 0..<rowCount).allSatisfy(==)
+        self.init(tensors: isOne ? groups[0].tensors : [:], groups: groups, kept: kept, rowCount: rowCount, firstRow: firstRow)
     }
 }

@@ -25,6 +25,27 @@ extension Column {
         self.init(name: name, format: "b", count: booleans.count, buffers: [nil, UnsafeRawPointer(bits)], memory: memory)
     }
 
+    init(name: String, booleans: [Bool?]) {
+        let memory = MemoryOwner()
+        let byteCount = booleans.count / 8 + 1
+        let bits = memory.allocate(UInt8.self, count: byteCount), validity = memory.allocate(UInt8.self, count: byteCount)
+        bits.update(repeating: 0, count: byteCount)
+        validity.update(repeating: 0, count: byteCount)
+        for (index, value) in booleans.enumerated() {
+            guard let value else { continue }
+            validity[index >> 3] |= 1 << UInt8(index & 7)
+            if value { bits[index >> 3] |= 1 << UInt8(index & 7) }
+        }
+        self.init(
+            name: name, format: "b", count: booleans.count, buffers: [UnsafeRawPointer(validity), UnsafeRawPointer(bits)], memory: memory,
+            nullCount: booleans.count { $0 == nil })
+    }
+
+    /// `nulls` rows without a value.
+    init(name: String, nulls: Int) {
+        self.init(name: name, format: "n", count: nulls, buffers: [], memory: MemoryOwner(), nullCount: nulls)
+    }
+
     /// Strings, with 64-bit offsets only where 32 bits do not reach.
     init(name: String, strings: some Collection<String>) {
         let memory = MemoryOwner()
@@ -57,13 +78,51 @@ extension Column {
             memory: memory)
     }
 
-    private init(name: String, format: String, count: Int, buffers: [UnsafeRawPointer?], memory: MemoryOwner) {
+    /// Lists of `lengths` elements each, which lie one list's behind the other's in `elements`.
+    init(name: String, lengths: [Int], of elements: Column) {
+        let memory = MemoryOwner()
+        memory.keep(elements.owner)
+        memory.keep(elements.field.owner)
+        let offsets = memory.allocate(Int64.self, count: lengths.count + 1)
+        offsets[0] = 0
+        for (index, length) in lengths.enumerated() { offsets[index + 1] = offsets[index] + Int64(length) }
+        let isLarge = offsets[lengths.count] > Int64(Int32.max)
+        var places = UnsafeRawPointer(offsets)
+        if !isLarge {
+            let small = memory.allocate(Int32.self, count: lengths.count + 1)
+            for index in 0...lengths.count { small[index] = Int32(offsets[index]) }
+            places = UnsafeRawPointer(small)
+        }
+        var child = elements.array
+        child.private_data = nil
+        child.release = { $0?.pointee.release = nil }
+        let childArray = memory.allocate(ArrowArray.self, count: 1)
+        childArray.initialize(to: child)
+        let children = memory.allocate(UnsafeMutablePointer<ArrowArray>?.self, count: 1)
+        children.initialize(to: childArray)
+        let buffers = memory.allocate(UnsafeRawPointer?.self, count: 2)
+        buffers.initialize(to: nil)
+        (buffers + 1).initialize(to: places)
+        var array = ArrowArray()
+        array.length = Int64(lengths.count)
+        array.n_buffers = 2
+        array.buffers = buffers
+        array.n_children = 1
+        array.children = children
+        self.init(field: Field(name: name, format: isLarge ? "+L" : "+l", listOf: elements.field), array: array, owner: memory)
+    }
+
+    /// - Parameter buffers: as Arrow lays them out; the first has a bit for every row that is not null, or is `nil` where none is.
+    init(
+        name: String, format: String, count: Int, buffers: [UnsafeRawPointer?], memory: MemoryOwner, nullCount: Int = 0, isNullable: Bool? = nil
+    ) {
         let pointers = memory.allocate(UnsafeRawPointer?.self, count: buffers.count)
         for (index, buffer) in buffers.enumerated() { (pointers + index).initialize(to: buffer) }
         var array = ArrowArray()
         array.length = Int64(count)
+        array.null_count = Int64(nullCount)
         array.n_buffers = Int64(buffers.count)
         array.buffers = pointers
-        self.init(field: Field(name: name, format: format, isNullable: false), array: array, owner: memory)
+        self.init(field: Field(name: name, format: format, isNullable: isNullable ?? (nullCount > 0)), array: array, owner: memory)
     }
 }

@@ -1,3 +1,4 @@
+internal import Names
 package import Tensors
 
 /// One output of the model over some rows.
@@ -6,6 +7,8 @@ package enum OutputValue: Sendable {
     case tensor(Tensor)
     /// What a classifier's ZipMap gives: `[K]` keys (strings or integers) and `[N, K]` values.
     case labelled(keys: Tensor, values: Tensor)
+    /// Rows of extents of their own.
+    case lists(OutputLists)
 }
 
 /// What a pipeline makes of one model output.
@@ -37,7 +40,9 @@ package struct OutputRule: Hashable, Sendable {
 /// (`score_0_0` … for more axes, row-major). Where a row has as many elements as there are classes, their names stand for the
 /// positions; of a ZipMap's values, the keys do, and the values become float64. Elements keep their type where tables have it;
 /// float16, bfloat16, float8 and float4 become the float32 that equals them, integers of less than eight bits int8 or uint8,
-/// complex numbers two columns `_real` and `_imag`. An output without elements, as of shape `[N, 0]`, becomes no column. In `classColumn`, NaN is never the greatest, and the first of equals wins.
+/// complex numbers two columns `_real` and `_imag`. An output without elements, as of shape `[N, 0]`, becomes no column.
+/// An output with an axis that is as long as the rows' lists becomes one column of lists, without what stands for padding; with a `*` in its
+/// rule it becomes columns, padding included, for which all rows must have one length. In `classColumn`, NaN is never the greatest, and the first of equals wins.
 package struct OutputColumns: Sendable {
     private let rules: [OutputRule]?
     private let classes: [String]?
@@ -54,15 +59,25 @@ package struct OutputColumns: Sendable {
         guard let rules else {
             var columns: [Column] = []
             for output in outputs {
-                columns += try OutputTable(output.name, output.value, rowCount, classes).columns(named: nil)
+                if case .lists(let lists) = output.value, lists.followsLists {
+                    columns.append(try lists.column(output.name, output: output.name))
+                } else {
+                    columns += try OutputTable(output.name, output.value, rowCount, classes).columns(named: nil)
+                }
             }
             return columns
         }
         var columns: [Column] = []
         for rule in rules {
             let output = try find(rule.output, outputs)
+            var isRaw = rule.hasOwnName || rule.columns != nil
+            if isRaw, case .lists(let lists) = output.value, rule.columns?.contains("*") != true, lists.followsLists || rule.columns != nil && lists.isWide {
+                columns.append(try lists.column(rule.columns ?? output.name, output: output.name))
+                isRaw = false
+            }
+            if !isRaw, rule.classColumn == nil, rule.argmaxColumn == nil { continue }
             let table = try OutputTable(output.name, output.value, rowCount, classes)
-            if rule.hasOwnName || rule.columns != nil { columns += try table.columns(named: rule.columns) }
+            if isRaw { columns += try table.columns(named: rule.columns) }
             if let name = rule.classColumn { columns.append(try table.classColumn(name)) }
             if let name = rule.argmaxColumn { columns.append(try table.argmaxColumn(name)) }
         }
@@ -84,8 +99,10 @@ package struct OutputColumns: Sendable {
                     let names = keys.strings ?? (keys.values(as: Int64.self) ?? []).map(String.init)
                     let repeated = (0..<rowCount).flatMap { _ in names }
                     arrays.append((output.name + "_keys", Tensor(strings: repeated, shape: [rowCount, names.count])))
+                case .lists(let lists): arrays.append((output.name, try lists.rectangle(output.name, "one array cannot hold")))
                 }
             }
+            if rule.classColumn == nil, rule.argmaxColumn == nil { continue }
             let table = try OutputTable(output.name, output.value, rowCount, classes)
             if let name = rule.classColumn { arrays.append((name, try table.classColumn(name).tensor(file: file))) }
             if let name = rule.argmaxColumn { arrays.append((name, try table.argmaxColumn(name).tensor(file: file))) }
@@ -102,7 +119,7 @@ package struct OutputColumns: Sendable {
     private func find(
         _ name: String, _ outputs: [(name: String, value: OutputValue)]
     ) throws(ColumnarError) -> (name: String, value: OutputValue) {
-        if let output = outputs.first(where: { $0.name == name }) { return output }
+        if let output = outputs.first(where: { $0.name.isName(name) }) { return output }
         let hint = suggestion(for: name, among: outputs.map(\.name))
         throw .badRule(
             "the pipeline names the output \"\(name)\", which the model lacks: "
@@ -123,10 +140,13 @@ private struct OutputTable {
     let classNames: [String]?
     let isLabelled: Bool
 
-    init(_ output: String, _ value: OutputValue, _ rowCount: Int, _ classes: [String]?) throws(ColumnarError) {
+    init(_ output: String, _ given: OutputValue, _ rowCount: Int, _ classes: [String]?) throws(ColumnarError) {
         self.output = output
         self.rowCount = rowCount
+        var value = given
+        if case .lists(let lists) = given { value = .tensor(try lists.rectangle(output, "fit no columns of one value each")) }
         switch value {
+        case .lists: preconditionFailure("lists are a tensor by now")
         case .tensor(let tensor):
             guard tensor.shape.dimensions.first == rowCount || rowCount == 0 else {
                 throw .badRule("model output \"\(output)\" has the shape \(tensor.shape) for \(rowCount) rows: its first axis must be the rows")

@@ -1,3 +1,4 @@
+internal import Names
 internal import Tensors
 
 /// Writes a model's outputs, with the kept columns before them, in any format.
@@ -52,24 +53,36 @@ package final class OutputWriter {
         guard !batch.columns.isEmpty else {
             throw .badRule("the outputs (\(listed(outputs.map(\.name)))) have no elements, which leaves no column to write: keep a column, or write .npz")
         }
-        if table == nil {
-            table = switch target {
-            case .path: try TableWriter(path: file, format: format, schema: batch.schema, metadata: metadata)
-            case .descriptor(let number, _):
-                try TableWriter(descriptor: number, name: file, format: format, schema: batch.schema, metadata: metadata)
-            }
-        }
+        if table == nil { table = try tableWriter(batch.schema) }
         try table?.write(batch)
+    }
+
+    private func tableWriter(_ schema: TableSchema) throws(ColumnarError) -> TableWriter {
+        switch target {
+        case .path: try TableWriter(path: file, format: format, schema: schema, metadata: metadata)
+        case .descriptor(let number, _): try TableWriter(descriptor: number, name: file, format: format, schema: schema, metadata: metadata)
+        }
+    }
+
+    /// Makes the file without rows.
+    /// - Parameter sample: the model's outputs for one row, whose columns and types are the file's; `nil` where they are not known.
+    package func writeNoRows(kept: [Field], sample: [(name: String, value: OutputValue)]?) throws(ColumnarError) {
+        if format.isArrays {
+            let none = RecordBatch(columns: kept.map { Column(name: $0.name, strings: [String]()).withField($0) }, rowCount: 0)
+            return try writeArrays(none, [], 0, sample: sample)
+        }
+        let made = try sample.map { sample throws(ColumnarError) in try columns.columns(sample, rowCount: 1, file: file).map(\.field) } ?? []
+        table = try tableWriter(TableSchema(fields: kept + made))
     }
 
     package func finish() throws(ColumnarError) -> WrittenTable {
         if let table { return try table.finish() }
         if let arrays { return try arrays.finish() }
-        throw .noRows(file: file)
+        preconditionFailure("a file of which nothing was written, not even that it has no rows")
     }
 
     private func writeArrays(
-        _ kept: RecordBatch, _ outputs: [(name: String, value: OutputValue)], _ rowCount: Int
+        _ kept: RecordBatch, _ outputs: [(name: String, value: OutputValue)], _ rowCount: Int, sample: [(name: String, value: OutputValue)]? = nil
     ) throws(ColumnarError) {
         let writer: ArrayWriter
         if let arrays { writer = arrays } else {
@@ -80,8 +93,8 @@ package final class OutputWriter {
             }
             arrays = writer
         }
-        let names = kept.columns.map(\.field.name) + columns.arrayNames(outputs.map(\.name))
-        for (index, name) in names.enumerated() where names[..<index].contains(name) {
+        let names = kept.columns.map(\.field.name) + columns.arrayNames((sample ?? outputs).map(\.name))
+        for (index, name) in names.enumerated() where names[..<index].containsName(name) {
             throw .mismatch(
                 TableLocation(file: file, column: name), reason: "two output arrays have this name: keep one column less, or rename the class column")
         }
@@ -89,11 +102,29 @@ package final class OutputWriter {
             throw .unsupported(file: file, reason: "an .npy file holds one array, and these are to be written: \(listed(names)): use .npz, or one output and no kept columns")
         }
         for column in kept.columns { try writer.append(column.field.name, column.tensor(file: file)) }
-        for (name, tensor) in try columns.arrays(outputs, rowCount: rowCount, file: file) { try writer.append(name, tensor) }
+        if let sample {
+            for (name, tensor) in try columns.arrays(sample, rowCount: 1, file: file) { try writer.append(name, tensor.withoutRows) }
+        } else if rowCount > 0 {
+            for (name, tensor) in try columns.arrays(outputs, rowCount: rowCount, file: file) { try writer.append(name, tensor) }
+        }
+    }
+}
+
+extension Tensor {
+    /// No rows of the same shape and type.
+    fileprivate var withoutRows: Tensor {
+        let none = Shape([0] + self.shape.dimensions.dropFirst())
+        return strings == nil ? Tensor(elementType: elementType, shape: none, buffer: TensorBuffer(byteCount: 0)) : Tensor(strings: [], shape: none)
     }
 }
 
 extension Column {
+    /// No rows of the same type, where arrays have it; of another, text.
+    fileprivate func withField(_ field: Field) -> Column {
+        guard case .number = field.type else { return self }
+        return Column(name: field.name, format: field.format, count: 0) { (_: UnsafeMutablePointer<UInt64>) in }
+    }
+
     /// The values as a `[N]` tensor: numbers without nulls as they are, all else as text, null as NaN in floats and empty text.
     func tensor(file: String) throws(ColumnarError) -> Tensor {
         var plain = self

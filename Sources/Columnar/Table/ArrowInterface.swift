@@ -78,6 +78,24 @@ extension Field {
         self.init(name: name, type: ColumnType(format: format), isNullable: isNullable, schema: schema, owner: memory)
     }
 
+    /// Of lists, none of which is null.
+    init(name: String, format: String, listOf element: Field) {
+        let memory = MemoryOwner()
+        memory.keep(element.owner)
+        var child = borrowed(element.schema)
+        child.name = memory.cString("item")
+        let node = memory.allocate(ArrowSchema.self, count: 1)
+        node.initialize(to: child)
+        let children = memory.allocate(UnsafeMutablePointer<ArrowSchema>?.self, count: 1)
+        children.initialize(to: node)
+        var schema = ArrowSchema()
+        schema.format = memory.cString(format)
+        schema.name = memory.cString(name)
+        schema.n_children = 1
+        schema.children = children
+        self.init(name: name, type: ColumnType(format: format), isNullable: false, schema: schema, owner: memory)
+    }
+
     /// The field at `node`, whose memory `owner` keeps; `nil` where its name is not UTF-8.
     init?(_ node: ArrowSchema, owner: AnyObject) {
         guard let format = node.format else { return nil }
@@ -212,6 +230,24 @@ extension Column {
         return Column(field: target, array: owner.array.pointee, owner: owner)
     }
 
+    /// The texts of a column of strings or decimals (or of a dictionary of them) as values of another type, by the rules of CSV cells. The
+    /// error's row counts from 1 in the column.
+    func parsed(as format: String, nullWords: [String]?, file: String) throws(ColumnarError) -> Column {
+        var schema = exportSchema(field)
+        var given = exportArray(self)
+        let owner = ArrayOwner()
+        var error = CArrowError()
+        let status = withCStrings(nullWords) { words in
+            carrow_parse(
+                &schema, &given, format, words.map { UnsafePointer($0.baseAddress!) }, Int32(words?.count ?? 0), owner.array, &error)
+        }
+        guard status == 0 else {
+            error.column = 0
+            throw ColumnarError(error, file: file, columns: [field.name])
+        }
+        return Column(field: Field(name: field.name, format: format), array: owner.array.pointee, owner: owner)
+    }
+
     /// `parts`, of one type, as one column.
     static func concatenating(_ parts: [Column], file: String) throws(ColumnarError) -> Column {
         if parts.count == 1 { return parts[0] }
@@ -237,11 +273,14 @@ extension ColumnarError {
         case CARROW_UNSUPPORTED: self = .unsupported(file: file, reason: text)
         default:
             let column = Int(error.column)
-            self = .badFile(
-                TableLocation(
-                    file: file, row: error.row > 0 ? Int(error.row) : nil,
-                    column: columns.indices.contains(column) ? columns[column] : nil),
-                reason: text)
+            let location = TableLocation(
+                file: file, row: error.row > 0 ? Int(error.row) : nil, column: columns.indices.contains(column) ? columns[column] : nil)
+            if Int(error.code) == CARROW_BAD_VALUE {
+                let type = withUnsafeBytes(of: error.type) { bytes in String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self) }
+                self = .badValue(location, reason: textFlaw(error.flaw, text, type: type))
+            } else {
+                self = .badFile(location, reason: text)
+            }
         }
     }
 }

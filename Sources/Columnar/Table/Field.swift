@@ -1,4 +1,5 @@
 internal import CArrow
+internal import Names
 package import Tensors
 
 /// What a column holds, as far as binding and writing care.
@@ -36,6 +37,11 @@ package enum ColumnType: Hashable, Sendable {
         }
     }
 
+    /// The type without its dictionary.
+    var ofValues: ColumnType {
+        if case .dictionary(let values) = self { values } else { self }
+    }
+
     /// As a message names it.
     package var name: String {
         switch self {
@@ -71,7 +77,7 @@ package enum ColumnType: Hashable, Sendable {
         case "g": self = .number(.float64)
         case "u", "U", "vu": self = .string
         case "z", "Z", "vz": self = .binary
-        case "+l", "+L", "+m": self = .list
+        case "+l", "+L", "+vl", "+vL", "+m": self = .list
         case "+s": self = .structure
         default:
             if format.hasPrefix("d:") {
@@ -134,9 +140,24 @@ package struct Field: @unchecked Sendable {
     }
 }
 
+extension Field {
+    /// The column's type as a message names it, by Arrow's own words where binding does not care.
+    var typeName: String {
+        switch valueFormat {
+        case "+r": "run-end encoded"
+        case "+vl", "+vL": "list view"
+        case "tDs", "tDm", "tDu", "tDn": "duration"
+        case "tiM", "tiD", "tin": "interval"
+        case let format where format.hasPrefix("+u"): "union"
+        case "+m": "map"
+        default: type.name
+        }
+    }
+}
+
 extension Field: Equatable {
     package static func == (left: Field, right: Field) -> Bool {
-        left.name == right.name && left.format == right.format && left.valueFormat == right.valueFormat
+        left.name.isName(right.name) && left.format == right.format && left.valueFormat == right.valueFormat
     }
 }
 
@@ -144,12 +165,12 @@ extension Field: Equatable {
 package struct TableSchema: Sendable {
     package let fields: [Field]
     package let metadata: [String: String]
-    private let index: [String: [Int]]
+    private let index: NameMap<[Int]>
 
     package init(fields: [Field], metadata: [String: String] = [:]) {
         self.fields = fields
         self.metadata = metadata
-        var index: [String: [Int]] = Dictionary(minimumCapacity: fields.count)
+        var index: NameMap<[Int]> = NameMap(minimumCapacity: fields.count)
         for (position, field) in fields.enumerated() { index[field.name, default: []].append(position) }
         self.index = index
     }

@@ -1,4 +1,5 @@
 internal import CArrow
+internal import Names
 
 /// The values of one column over some rows, in Arrow's layout. The memory is shared and never changed.
 package struct Column: @unchecked Sendable {
@@ -79,7 +80,7 @@ package struct RecordBatch: Sendable {
     package var schema: TableSchema { TableSchema(fields: columns.map(\.field)) }
 
     /// The first column of that name.
-    package func column(named name: String) -> Column? { columns.first { $0.field.name == name } }
+    package func column(named name: String) -> Column? { columns.first { $0.field.name.isName(name) } }
 
     package func slice(_ rows: Range<Int>) -> RecordBatch {
         RecordBatch(columns: columns.map { $0.slice(rows) }, rowCount: rows.count)

@@ -32,7 +32,7 @@ package struct TableFormat: Hashable, Sendable, CustomStringConvertible {
     package static let npy = TableFormat(.npy)
     package static let npz = TableFormat(.npz)
 
-    /// By the name's last extensions, in any case: `a.csv`, `a.tsv`, `a.csv.gz`, `a.jsonl.zst`, `a.ndjson`, `a.parquet`,
+    /// By the name's last extensions, in any case: `a.csv`, `a.tsv`, `a.csv.gz`, `a.jsonl.zst`, `a.ndjson`, `a.json`, `a.parquet`, `a.pq`,
     /// `a.arrow`, `a.arrows`, `a.feather`, `a.ipc`, `a.npy`, `a.npz`.
     package init?(fileName: String) {
         var rest = fileName.utf8.suffix(24)[...]
@@ -49,8 +49,8 @@ package struct TableFormat: Hashable, Sendable, CustomStringConvertible {
         }
         switch last {
         case "csv", "tsv": self.init(.csv, compression: compression)
-        case "jsonl", "ndjson": self.init(.jsonLines, compression: compression)
-        case "parquet" where compression == .none: self.init(.parquet)
+        case "jsonl", "ndjson", "json": self.init(.jsonLines, compression: compression)
+        case "parquet" where compression == .none, "pq" where compression == .none: self.init(.parquet)
         case "arrow" where compression == .none, "arrows" where compression == .none, "feather" where compression == .none,
             "ipc" where compression == .none:
             self.init(.arrow)
@@ -85,13 +85,28 @@ package struct TextDialect: Hashable, Sendable {
     package var delimiter: UInt8?
     /// `nil`: no quoting.
     package var quote: UInt8? = UInt8(ascii: "\"")
+    /// Stands in a quoted cell before a quote, or before itself, that belongs to the text; cells without quotes have none. Without quoting it
+    /// stands before any character that would mean something else. `nil`: quotes inside a cell are doubled.
+    package var escape: UInt8?
+    /// What the text is written in, where no byte-order mark says it.
+    package var encoding = Encoding.utf8
     package var hasHeader = true
+    /// Whether someone has said that there is a header. Otherwise a first row of nothing but numbers is refused, since it is most likely data.
+    package var isHeaderSure = false
     /// Names of the columns of a file without a header; `nil`: `f0`, `f1` …
     package var columnNames: [String]?
-    /// Cells of number, boolean and time columns that stand for a missing value; `nil`: Arrow's list (the empty cell, `NA`,
-    /// `NaN`, `null` and the like). Cells of string columns are always text.
+    /// Texts that stand for a missing value where a number, a boolean or a time is wanted, and CSV cells without quotes that do where an input
+    /// takes text; `nil`: Arrow's list (the empty cell, `NA`, `NaN`, `null` and the like). Kept columns of text have them as text, less the
+    /// empty cell without quotes, which is missing everywhere.
     package var nullWords: [String]?
     package var decimalPoint = UInt8(ascii: ".")
+
+    package enum Encoding: String, Sendable, CaseIterable {
+        case utf8 = "utf-8"
+        case latin1 = "latin-1"
+        case windows1252 = "windows-1252"
+        case utf16 = "utf-16"
+    }
 
     package init() {}
 }

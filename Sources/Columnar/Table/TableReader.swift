@@ -8,7 +8,7 @@ internal import Glibc
 package struct ColumnRequest: Hashable, Sendable {
     /// In the file's schema.
     package let position: Int
-    /// Arrow's format string for a text file's column; `nil`: as the schema says.
+    /// What `carrow_reader_select` calls a type, for a text file's column; `nil`: as the schema says.
     let format: String?
 
     package init(position: Int) {
@@ -27,14 +27,31 @@ package struct ColumnRequest: Hashable, Sendable {
 package final class TableReader {
     package let file: String
     package let format: TableFormat
-    /// All columns until `select`, then the selected ones. A text file's types are guessed from its first block.
+    /// All columns until `select`, then the selected ones. A text file's types are guessed from its first block, or told from all of it
+    /// after `survey`.
     package private(set) var schema: TableSchema
     /// What the file counts its first row of data as: 2 below a CSV header, otherwise 1.
     package let firstRowNumber: Int
+    /// The texts that stand for a missing value where a number, a boolean or a time is wanted.
+    let nullWords: [String]?
+    /// After `next` met a text that does not fit: a row before it without a value, in the same column.
+    private(set) var missingRow: Int?
 
     private let handle: OpaquePointer
     private let descriptor: OwnedDescriptor
-    private let fileNames: [String]
+    private var fileNames: [String]
+    /// Whether it is known from the start that there are no rows; some of those that turn out to have none are not.
+    package let hasNoRows: Bool
+    let dialect: TextDialect
+    /// Columns that the file's folders name, after those of the file.
+    private var pathColumns: [PathColumn] = []
+    /// Which of the selected columns are the file's; the others are the path's. `nil`: all are the file's.
+    private var selection: [Selected]?
+
+    private enum Selected {
+        case read(Int)
+        case path(PathColumn, Field)
+    }
 
     /// Opens a regular file. `format` is by its name where not given.
     package convenience init(path: String, format: TableFormat? = nil, options: ReadOptions = ReadOptions()) throws(ColumnarError) {
@@ -63,6 +80,9 @@ package final class TableReader {
         native.descriptor = descriptor.number
         native.delimiter = CChar(bitPattern: dialect.delimiter ?? UInt8(ascii: isTabbed(path) ? "\t" : ","))
         native.quote = CChar(bitPattern: dialect.quote ?? 0)
+        native.escape = CChar(bitPattern: dialect.escape ?? 0)
+        native.encoding = dialect.encoding.code
+        native.is_header_sure = dialect.isHeaderSure
         native.decimal_point = CChar(bitPattern: dialect.decimalPoint)
         native.has_header = dialect.hasHeader
         native.block_bytes = Int32(clamping: options.blockByteCount)
@@ -79,42 +99,87 @@ package final class TableReader {
                 return carrow_reader_open(&native, &opened, &error)
             }
         }
-        guard status == 0, let opened else { throw ColumnarError(error, file: path) }
+        guard status == 0, let opened else {
+            throw DialectHint.added(to: ColumnarError(error, file: path), path: path, format: format, dialect: dialect)
+        }
         let names: [String]
         do throws(ColumnarError) {
             schema = try readSchema(opened, file: path)
             names = schema.names
         } catch {
             carrow_reader_close(opened)
-            throw error
+            throw DialectHint.added(to: error, path: path, format: format, dialect: dialect)
         }
+        hasNoRows = carrow_reader_has_no_rows(opened)
+        self.dialect = dialect
         fileNames = names
         handle = opened
         file = path
         self.descriptor = descriptor
         self.format = format
+        nullWords = dialect.nullWords
         firstRowNumber = format.kind == .csv && dialect.hasHeader ? 2 : 1
     }
 
     deinit { carrow_reader_close(handle) }
 
+    /// Whether the schema tells of the whole file: false for text that goes on behind its first block.
+    var isSurveyed: Bool { carrow_reader_is_surveyed(handle) }
+
+    /// Reads all of a text file for its columns and their types, and starts again. Before `select`.
+    func survey() throws(ColumnarError) {
+        var error = CArrowError()
+        guard carrow_reader_survey(handle, &error) == 0 else { throw hinted(ColumnarError(error, file: file, columns: fileNames)) }
+        let found = try readSchema(handle, file: file)
+        fileNames = found.names
+        // The file's own columns count.
+        pathColumns.removeAll { !found.positions(of: $0.name).isEmpty }
+        schema = TableSchema(fields: found.fields + pathColumns.map(\.field), metadata: found.metadata)
+    }
+
+    /// Adds the columns that the folders above the file name (`date=2024-01-01/`), of those in `names` that the file has not. Before `select`.
+    package func addPathColumns(_ names: some Sequence<String>) {
+        let missing = Set(names).filter { schema.positions(of: $0).isEmpty }
+        guard !missing.isEmpty else { return }
+        pathColumns = PathColumn.all(of: file).filter { missing.contains($0.name) }
+        guard !pathColumns.isEmpty else { return }
+        schema = TableSchema(fields: schema.fields + pathColumns.map(\.field), metadata: schema.metadata)
+    }
+
     /// Reads only these columns, in this order: at most once, before the first `next()`.
     package func select(_ requests: [ColumnRequest]) throws(ColumnarError) {
         precondition(!requests.isEmpty, "a selection of no columns")
-        let positions = requests.map { Int32($0.position) }
+        let fields = schema.fields
+        // Only what a text file says of lists and missing words stands before a type.
+        func field(ofPath request: ColumnRequest) -> Field {
+            let field = fields[request.position]
+            return request.format.map { Field(name: field.name, format: String($0.drop { $0 == "~" || $0 == "@" })) } ?? field
+        }
+        var read: [ColumnRequest] = []
+        let selected = requests.map { request -> Selected in
+            if request.position >= fileNames.count { return .path(pathColumns[request.position - fileNames.count], field(ofPath: request)) }
+            read.append(request)
+            return .read(read.count - 1)
+        }
+        // Its rows must be counted all the same.
+        if read.isEmpty { read = [ColumnRequest(position: 0)] }
+        let positions = read.map { Int32($0.position) }
         let memory = MemoryOwner()
-        var formats = requests.map { request in request.format.map { memory.cString($0) } }
+        var formats = read.map { request in request.format.map { memory.cString($0) } }
         var error = CArrowError()
         let status = withExtendedLifetime(memory) {
             carrow_reader_select(handle, positions, &formats, Int32(positions.count), &error)
         }
         guard status == 0 else { throw ColumnarError(error, file: file, columns: fileNames) }
-        let fields = schema.fields
+        let readFields = format.isText ? try readSchema(handle, file: file).fields : read.map { fields[$0.position] }
         schema = TableSchema(
-            fields: requests.map { request in
-                let field = fields[request.position]
-                return request.format.map { Field(name: field.name, format: $0) } ?? field
+            fields: selected.map { column in
+                switch column {
+                case .read(let place): readFields[place]
+                case .path(_, let field): field
+                }
             }, metadata: schema.metadata)
+        selection = pathColumns.isEmpty ? nil : selected
     }
 
     /// The next rows; `nil` at the end.
@@ -124,20 +189,36 @@ package final class TableReader {
         switch carrow_reader_next(handle, owner.array, &error) {
         case 0: return nil
         case 1: break
-        default: throw ColumnarError(error, file: file, columns: fileNames)
+        default:
+            missingRow = error.missing_row > 0 ? Int(error.missing_row) : nil
+            throw hinted(ColumnarError(error, file: file, columns: fileNames))
         }
         // Each column gets an owner of its own, so that one that is kept does not keep the others.
         let root = owner.array.pointee
-        let columns = schema.fields.enumerated().map { index, field in
+        func column(_ index: Int, _ field: Field) -> Column {
             let child = ArrayOwner(taking: root.children[index]!)
             return Column(field: field, array: child.array.pointee, owner: child)
         }
+        var columns: [Column] = []
+        for (index, field) in schema.fields.enumerated() {
+            switch selection?[index] {
+            case .path(let value, let field): columns.append(try value.column(field, rowCount: Int(root.length), file: file))
+            case .read(let place): columns.append(column(place, field))
+            case nil where index < fileNames.count || selection != nil: columns.append(column(index, field))
+            case nil: columns.append(try pathColumns[index - fileNames.count].column(field, rowCount: Int(root.length), file: file))
+            }
+        }
         return RecordBatch(columns: columns, rowCount: Int(root.length))
+    }
+
+    /// The error with what the file's first lines say of its dialect, where that may be the reason.
+    func hinted(_ error: ColumnarError) -> ColumnarError {
+        DialectHint.added(to: error, path: file, format: format, dialect: dialect)
     }
 }
 
 /// `a.tsv`, `a.tsv.gz`, in any case.
-private func isTabbed(_ path: String) -> Bool {
+func isTabbed(_ path: String) -> Bool {
     let end = path.utf8.suffix(8).map { $0 | 0x20 }
     let tsv = Array(".tsv".utf8)
     return end.suffix(4) == tsv[...] || end.dropLast(3).suffix(4) == tsv[...] || end.dropLast(4).suffix(4) == tsv[...]
@@ -192,6 +273,17 @@ extension TableFormat {
     }
 }
 
+extension TextDialect.Encoding {
+    var code: Int32 {
+        switch self {
+        case .utf8: Int32(CARROW_UTF8)
+        case .latin1: Int32(CARROW_LATIN1)
+        case .windows1252: Int32(CARROW_WINDOWS_1252)
+        case .utf16: Int32(CARROW_UTF16)
+        }
+    }
+}
+
 extension TableFormat.Compression {
     var code: Int32 {
         switch self {
@@ -202,7 +294,7 @@ extension TableFormat.Compression {
     }
 }
 
-private func withCStrings<Result>(_ texts: [String]?, _ body: (UnsafeMutableBufferPointer<UnsafePointer<CChar>?>?) -> Result) -> Result {
+func withCStrings<Result>(_ texts: [String]?, _ body: (UnsafeMutableBufferPointer<UnsafePointer<CChar>?>?) -> Result) -> Result {
     guard let texts else { return body(nil) }
     let memory = MemoryOwner()
     let pointers = memory.allocate(UnsafePointer<CChar>?.self, count: max(texts.count, 1))

@@ -1,4 +1,5 @@
 internal import CArrow
+internal import Names
 
 /// What a finished table came to.
 package struct WrittenTable: Hashable, Sendable {
@@ -46,7 +47,7 @@ package final class TableWriter {
         _ descriptor: OwnedDescriptor, _ file: String, _ format: TableFormat, _ schema: TableSchema,
         _ metadata: [(key: String, value: String)]
     ) throws(ColumnarError) {
-        var seen: Set<String> = []
+        var seen: NameSet = []
         for field in schema.fields where !seen.insert(field.name).inserted {
             throw .mismatch(
                 TableLocation(file: file, column: field.name),

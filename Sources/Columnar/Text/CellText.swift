@@ -58,7 +58,8 @@ struct CellText {
                 if isJSON { text.append(UInt8(ascii: "\"")) }
             }
         case .dictionary:
-            let plain = try CellText(column.cast(to: column.field.valueFormat, file: file), isJSON: isJSON, file: file)
+            let format = column.field.valueFormat
+            let plain = try CellText(column.cast(to: format == "vu" ? "u" : format == "vz" ? "z" : format, file: file), isJSON: isJSON, file: file)
             return { row, text in plain.append(row, to: &text) }
         case .list, .structure:
             let nested = try nestedValue(of: column, file: file)
@@ -135,6 +136,12 @@ struct CellText {
         let range: (Int) -> Range<Int>
         if format.hasPrefix("+w:"), let width = Int(format.dropFirst(3)) {
             range = { row in (offset + row) * width..<(offset + row + 1) * width }
+        } else if format == "+vL" {
+            let offsets = column.values(as: Int64.self), sizes = column.sizes(as: Int64.self)
+            range = { row in Int(offsets[row])..<Int(offsets[row] + sizes[row]) }
+        } else if format == "+vl" {
+            let offsets = column.values(as: Int32.self), sizes = column.sizes(as: Int32.self)
+            range = { row in Int(offsets[row])..<Int(offsets[row]) + Int(sizes[row]) }
         } else if format == "+L" {
             let offsets = column.values(as: Int64.self)
             range = { row in Int(offsets[row])..<Int(offsets[row + 1]) }

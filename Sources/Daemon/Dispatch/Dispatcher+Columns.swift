@@ -1,32 +1,78 @@
+import Landing
 import Ledger
+import Names
 import PipelineConfig
 import Runner
 
+/// What the first file scored under a revision says for those after it (SEMANTICS 19 and 20): the order of columns that the schema leaves to the
+/// file, and the types of kept columns of text.
+struct ColumnPins {
+    var orders: [String: [String]]
+    var types: [String: String]
+    /// Those that pinned them.
+    var arrivals: Set<Int64>
+
+    /// As manifests carry them; nil where nothing is pinned.
+    var manifest: ManifestPins? {
+        orders.isEmpty && types.isEmpty ? nil : ManifestPins(columns: orders.isEmpty ? nil : orders, types: types.isEmpty ? nil : types)
+    }
+}
+
 extension Dispatcher {
-    /// Where the schema leaves an input's columns to the file's own order, the first file scored under a revision pins them (SEMANTICS 19).
-    func columnOrder(of pipeline: String, revision: String) throws(LedgerError) -> [String: [String]] {
-        if let known = columnOrders[pipeline]?[revision] { return known }
-        let found = try ledger.columnOrders(pipeline: pipeline, revision: revision)
-        columnOrders[pipeline, default: [:]][revision] = found
+    func pins(of pipeline: String, revision: String) throws(LedgerError) -> ColumnPins {
+        if let known = columnPins[pipeline]?[revision] { return known }
+        let found = ColumnPins(
+            orders: try ledger.columnOrders(pipeline: pipeline, revision: revision),
+            types: try ledger.keptTypes(pipeline: pipeline, revision: revision),
+            arrivals: try ledger.pinningArrivals(pipeline: pipeline, revision: revision))
+        columnPins[pipeline, default: [:]][revision] = found
         return found
     }
 
-    /// Pins what `result` bound in its file's order. Files that ran beside the first one did not know its order, so that it is compared here once
-    /// more; nil where it agrees.
+    /// Pins what `result` found in its file. Files that ran beside the first one did not know its pins, so that they are compared here once more; nil
+    /// where they agree.
     func pin(_ assignment: Assignment, _ result: AttemptResult) throws(LedgerError) -> Failure? {
-        guard !result.columns.isEmpty else { return nil }
+        guard !result.columns.isEmpty || !result.types.isEmpty else { return nil }
         let pipeline = assignment.pipeline.name
         let revision = assignment.run.revision
-        var order = try columnOrder(of: pipeline, revision: revision)
-        if result.columns.contains(where: { order[$0.key] == nil }) {
-            order = try ledger.write { (tx) throws(LedgerError) in
-                try tx.pinColumns(result.columns, pipeline: pipeline, revision: revision, arrival: assignment.arrival.number)
+        var pins = try pins(of: pipeline, revision: revision)
+        if result.columns.contains(where: { pins.orders[$0.key] == nil }) || result.types.contains(where: { pins.types[$0.key] == nil }) {
+            let arrival = assignment.arrival.number
+            let (orders, types) = try ledger.write { (tx) throws(LedgerError) in
+                (
+                    try tx.pinColumns(result.columns, pipeline: pipeline, revision: revision, arrival: arrival),
+                    try tx.pinTypes(result.types, pipeline: pipeline, revision: revision, arrival: arrival)
+                )
             }
-            columnOrders[pipeline, default: [:]][revision] = order
+            pins = ColumnPins(orders: orders, types: types, arrivals: pins.arrivals.union([arrival]))
+            columnPins[pipeline, default: [:]][revision] = pins
         }
-        guard let other = result.columns.sorted(by: { $0.key < $1.key }).first(where: { order[$0.key] != $0.value }) else { return nil }
-        return Failure(
-            .badInput, what: "the columns of input '\(other.key)' are not those of the first file, in their order", place: assignment.input.path,
-            remedy: "Name them in the pipeline's schema.inputs, or write the file with its columns in the first file's order.")
+        if let other = result.columns.sorted(by: { $0.key < $1.key }).first(where: { pins.orders[$0.key]?.areNames($0.value) != true }) {
+            return Failure(
+                .badInput, what: "the columns of input '\(other.key)' are not those of the first file, in their order", place: assignment.input.path,
+                remedy: "Name them in the pipeline's schema.inputs, or write the file with its columns in the first file's order.")
+        }
+        // It may fit the pinned type all the same: it is read again, and told.
+        if let other = result.types.sorted(by: { $0.key < $1.key }).first(where: { pins.types[$0.key] != $0.value }) {
+            return Failure(
+                .cancelled, what: "column \(other.key) was read before its type was known", place: assignment.input.path, remedy: "It runs again.")
+        }
+        return nil
+    }
+
+    /// Until a file with rows was scored under the revision in force, or pins of one are known, files start one by one, in order: what the first one
+    /// says must not depend on which of several is done first.
+    func awaitFirst(of pipeline: Pipeline) throws(LedgerError) {
+        let revision = pipeline.revision.full
+        let pins = try pins(of: pipeline.name, revision: revision)
+        scheduler.startOneByOne(firstScored[pipeline.name] != revision && pins.types.isEmpty, in: pipeline.name)
+    }
+
+    /// A file was scored: the others need not wait any more.
+    func scored(_ assignment: Assignment, _ result: AttemptResult) {
+        guard result.rowCount ?? 0 > 0, let pipeline = pipelines[assignment.pipeline.name], pipeline.revision.full == assignment.run.revision
+        else { return }
+        firstScored[pipeline.name] = assignment.run.revision
+        scheduler.startOneByOne(false, in: pipeline.name)
     }
 }

@@ -18,6 +18,7 @@ extension Dispatcher {
                 fail(assignment, failure, &ends, at: now)
             } else {
                 switch assignment.goal {
+                case .fineTune where result.training?.wait != nil: keepLabels(assignment, result, &ends)
                 case .decideModel, .fineTune: try publishModel(assignment, result, &ends, at: now)
                 case .score: outputs.append((assignment, result))
                 }
@@ -59,7 +60,8 @@ extension Dispatcher {
         var ready: [(assignment: Assignment, result: AttemptResult, output: StagedOutput)] = []
         for (assignment, result) in results {
             do throws(LandingError) {
-                ready.append((assignment, result, stagedOutput(assignment, result, path: try outputPath(of: assignment))))
+                let pins = pinned(by: assignment)
+                ready.append((assignment, result, stagedOutput(assignment, result, path: try outputPath(of: assignment), pins: pins)))
             } catch {
                 fail(assignment, Failure(publishing: error, place: assignment.arrival.path), &ends, at: now)
             }
@@ -81,7 +83,8 @@ extension Dispatcher {
         for ((assignment, result, output), outcome) in zip(ready, outcomes) {
             switch outcome {
             case .success:
-                scoredRows[assignment.pipeline.name] = assignment.spec.inputs["data"]
+                if result.rowCount ?? 0 > 0 { scoredRows[assignment.pipeline.name] = assignment.spec.inputs["data"] }
+                scored(assignment, result)
                 ends.closed.append(
                     .init(
                         assignment: assignment,
@@ -111,6 +114,13 @@ extension Dispatcher {
         }
     }
 
+    /// The pins of the revision, for the line of a file that pinned some of them.
+    private func pinned(by assignment: Assignment) -> ManifestPins? {
+        guard let pins = columnPins[assignment.pipeline.name]?[assignment.run.revision], pins.arrivals.contains(assignment.arrival.number)
+        else { return nil }
+        return pins.manifest
+    }
+
     /// Where the path's output went before, if it has one: a replacement goes where the first went (SEMANTICS 14).
     private func outputPath(of assignment: Assignment) throws(LandingError) -> String {
         let arrival = assignment.arrival
@@ -125,7 +135,7 @@ extension Dispatcher {
             facts: .init(arrivedAt: arrival.arrivedAt.milliseconds / 1000, version: assignment.run.version ?? 0))
     }
 
-    private func stagedOutput(_ assignment: Assignment, _ result: AttemptResult, path: String) -> StagedOutput {
+    private func stagedOutput(_ assignment: Assignment, _ result: AttemptResult, path: String, pins: ManifestPins?) -> StagedOutput {
         let root = FilePath(assignment.pipeline.land.outputs!.path)
         let arrival = assignment.arrival
         return StagedOutput(
@@ -134,7 +144,7 @@ extension Dispatcher {
             provenance: Provenance(
                 pipeline: arrival.pipeline, input: arrival.path, inputDigest: arrival.digest, rows: result.rowCount.map(Int.init),
                 modelVersion: assignment.run.version, modelDigest: assignment.spec.inputs["model"]?.digest,
-                revision: assignment.run.revision, arrival: arrival.number),
+                revision: assignment.run.revision, arrival: arrival.number, pins: pins),
             digest: result.files[0].digest, bytes: result.files[0].byteCount)
     }
 
@@ -229,7 +239,10 @@ extension Dispatcher {
             let assignment = end.assignment
             scheduler.finished(assignment.arrival.number, in: assignment.pipeline.name)
             discardTraining(end)
-            if case .done = end.closing.outcome { dispose(assignment.input, assignment.pipeline) }
+            switch end.closing.outcome {
+            case .done, .kept: dispose(assignment.input, assignment.pipeline)
+            default: break
+            }
         }
         for end in ends.delayed {
             let arrival = end.assignment.arrival
@@ -279,6 +292,7 @@ extension RunClosing.Outcome {
     var eventKind: String {
         switch self {
         case .done: "done"
+        case .kept: "kept"
         case .rejected: "rejected"
         case .quarantined: "quarantined"
         case .void: "void"

@@ -9,6 +9,15 @@ extension Dispatcher {
     /// two finds it again.
     func publishModel(_ assignment: Assignment, _ result: AttemptResult, _ ends: inout Ends, at now: UTCTime) throws(LedgerError) {
         let pipeline = assignment.pipeline
+        if assignment.goal == .fineTune, result.files.isEmpty, result.rowCount == 0 {
+            publisher.discard(run: assignment.run.run, attempt: assignment.run.attempt, pipeline: pipeline, goal: assignment.goal)
+            ends.closed.append(
+                .init(
+                    assignment: assignment,
+                    closing: RunClosing(
+                        run: assignment.run.run, outcome: .done(verdict: "no rows to learn from"), timings: result.timings, rowCount: 0)))
+            return
+        }
         guard let digest = result.files.modelDigest else {
             let lost = Failure(.executorLost, what: "the executor answered without a model", place: assignment.arrival.path, remedy: "It runs again.")
             return fail(assignment, lost, &ends, at: now)

@@ -59,10 +59,11 @@ extension Dispatcher {
         _ run: OpenedRun, _ arrival: WaitingArrival, _ pipeline: Pipeline, at now: UTCTime
     ) throws(LedgerError) -> Assignment? {
         let goal = AttemptSpec.Goal(arrival.role)
-        let columns = goal == .decideModel ? [:] : try columnOrder(of: pipeline.name, revision: run.revision)
+        let pins = goal == .decideModel ? nil : try pins(of: pipeline.name, revision: run.revision)
         do throws(Failure) {
             var spec = try spec(for: run, arrival, pipeline, goal)
-            spec.columns = columns
+            spec.columns = pins?.orders ?? [:]
+            spec.types = pins?.types ?? [:]
             inFlight.insert(run.run)
             return Assignment(spec: spec, arrival: arrival, run: run, pipeline: pipeline)
         } catch {

@@ -56,6 +56,7 @@ extension Dispatcher {
 
     private func recoverOutput(_ open: OpenRun, _ pipeline: Pipeline, at now: UTCTime) throws(LandingError) -> Bool {
         guard !open.intended.isEmpty else { return false }
+        let pins = try recorded { () throws(LedgerError) in try self.pins(of: pipeline.name, revision: open.revision) }
         let outputs = open.intended.map { publication in
             let root = FilePath(publication.root)
             return StagedOutput(
@@ -65,7 +66,8 @@ extension Dispatcher {
                 provenance: Provenance(
                     pipeline: pipeline.name, input: open.arrival.path, inputDigest: open.arrival.digest ?? "", rows: nil,
                     modelVersion: open.version, modelDigest: open.version.flatMap { versions[pipeline.name]?[$0]?.modelDigest },
-                    revision: open.revision, arrival: open.arrival.number),
+                    revision: open.revision, arrival: open.arrival.number,
+                    pins: pins.arrivals.contains(open.arrival.number) ? pins.manifest : nil),
                 digest: publication.digest)
         }
         guard try publisher.recover(outputs).allSatisfy({ $0 }) else { return false }

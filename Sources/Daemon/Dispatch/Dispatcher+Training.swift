@@ -53,6 +53,23 @@ extension Dispatcher {
 
     // MARK: Finishing
 
+    /// Labels with which nothing can be trained yet: their rows count when more arrive.
+    func keepLabels(_ assignment: Assignment, _ result: AttemptResult, _ ends: inout Ends) {
+        guard let wait = result.training?.wait else { return }
+        publisher.discard(run: assignment.run.run, attempt: assignment.run.attempt, pipeline: assignment.pipeline, goal: assignment.goal)
+        log.notice(
+            "labels are kept",
+            metadata: [
+                "pipeline.name": "\(assignment.pipeline.name)", "file.path": "\(assignment.arrival.path)", "reason": "\(wait.what)",
+            ])
+        ends.closed.append(
+            .init(
+                assignment: assignment,
+                closing: RunClosing(
+                    run: assignment.run.run, outcome: .kept(Explanation(wait)), timings: result.timings, rowCount: result.rowCount),
+                training: result.training))
+    }
+
     /// Where a version that this run publishes comes into force.
     func position(of arrival: Int64, role: ArrivalRole, parent: Int?, in pipeline: String) -> Int64 {
         role == .labelled ? scheduler.position(of: arrival, parent: parent, in: pipeline) : arrival
@@ -129,6 +146,7 @@ extension TrainingReport {
 
     /// What becomes of labels that waited while a model was tuned on them.
     func outcome(version: Int) -> LedgerTransaction.LabelsOutcome {
+        if let wait { return .kept(Explanation(wait)) }
         guard let rejection else { return .trained(verdict: "trained version \(version)") }
         return .rejected(Explanation(rejection))
     }

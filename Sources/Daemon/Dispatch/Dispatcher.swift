@@ -47,7 +47,9 @@ package final class Dispatcher {
     var newest: [String: Int64] = [:]
     var versions: [String: [Int: ModelVersion]] = [:]
     /// By pipeline and revision.
-    var columnOrders: [String: [String: [String: [String]]]] = [:]
+    var columnPins: [String: [String: ColumnPins]] = [:]
+    /// By pipeline, the revision under which a file was scored by this process.
+    var firstScored: [String: String] = [:]
     /// The newest data files that were scored, by pipeline: what a new model is tried on.
     var scoredRows: [String: AttemptSpec.InputFile] = [:]
 
@@ -65,6 +67,7 @@ package final class Dispatcher {
             held = held.filter { $0.value.pipeline != name }
         }
         self.pipelines = Dictionary(pipelines.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
+        try carryOverRevisions()
         for pipeline in pipelines where !scheduler.holds(pipeline.name) {
             scheduler.add(pipeline: pipeline.name)
             for activation in try ledger.activations(pipeline: pipeline.name) {
@@ -73,8 +76,25 @@ package final class Dispatcher {
             try readVersions(of: pipeline.name)
             stale.insert(pipeline.name)
         }
-        for pipeline in pipelines { scheduler.order(pipeline.name, isStrict: pipeline.order == .strict) }
+        for pipeline in pipelines {
+            scheduler.order(pipeline.name, isStrict: pipeline.order == .strict)
+            try awaitFirst(of: pipeline)
+        }
         try applyPauses()
+    }
+
+    private func carryOverRevisions() throws(LedgerError) {
+        let carried = try ledger.write { (tx) throws(LedgerError) in
+            var carried: [Pipeline] = []
+            for pipeline in pipelines.values
+            where try tx.carryOver(from: pipeline.formerRevision.full, to: pipeline.revision.full, at: .now) { carried.append(pipeline) }
+            return carried
+        }
+        for pipeline in carried {
+            log.notice(
+                "what was done before the form of revisions changed stays done",
+                metadata: ["pipeline.name": "\(pipeline.name)", "revision": "\(pipeline.revision)", "was": "\(pipeline.formerRevision)"])
+        }
     }
 
     func applyPauses() throws(LedgerError) {

@@ -1,5 +1,6 @@
 import COnnxRuntime
 import Foundation
+import Names
 import Synchronization
 import Tensors
 
@@ -36,7 +37,7 @@ final class NativeWeights {
     private var graph: UnsafeMutableRawPointer?
     private let table: Native.Table
     private let editor: ModelEditorFunctions
-    private(set) var names: Set<String> = []
+    private(set) var names: NameSet = []
 
     init(_ table: Native.Table) throws(NativeFailure) {
         guard let editor = table.later.GetModelEditorApi() else {

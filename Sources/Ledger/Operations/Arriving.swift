@@ -1,3 +1,5 @@
+internal import Names
+
 extension LedgerTransaction {
     /// Numbers complete files in the given order.
     ///
@@ -162,7 +164,7 @@ extension LedgerTransaction {
         let owner = try connection.first("SELECT role, path FROM outputs WHERE pipeline = ? AND key = ?", pipeline, key) {
             (row) throws(LedgerError) in (role: try row.value(0, of: "outputs", pipeline, as: ArrivalRole.self), path: row.text(1))
         }
-        guard let owner, owner.role != role || owner.path != path else { return nil }
+        guard let owner, owner.role != role || !owner.path.isName(path) else { return nil }
         return owner
     }
 

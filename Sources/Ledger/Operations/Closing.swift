@@ -1,3 +1,5 @@
+internal import Names
+
 extension LedgerTransaction {
     // MARK: Before the files are visible
 
@@ -16,7 +18,7 @@ extension LedgerTransaction {
         var replaces: Publication?
         let inPlace = try connection.publications(inPlace: intention.path, root: root)
         for other in inPlace {
-            guard other.pipelineKey == run.arrival.pipeline, other.publication.inputPath == run.arrival.path else {
+            guard other.pipelineKey == run.arrival.pipeline, other.publication.inputPath.isName(run.arrival.path) else {
                 return .owned(by: other.publication)
             }
             if other.publication.state == .published {
@@ -59,6 +61,10 @@ extension LedgerTransaction {
                 UPDATE arrivals SET state = 'done', replaying = NULL, verdict = ?, reason = NULL, rule = NULL, remedy = NULL WHERE number = ?
                 """, verdict, run.arrival.number)
             move(pipeline: run.arrival.pipeline, role: run.arrival.role, from: run.arrival.state, to: .done)
+        case .kept(let why):
+            state = .done
+            explanation = why
+            try decideKept(run.arrival, why)
         case .rejected(let why):
             state = .rejected
             explanation = why

@@ -1,9 +1,9 @@
 extension LedgerTransaction {
     /// Binds the labelled arrivals that a run trains on, at its first attempt; later ones keep what was bound then.
     ///
-    /// A labelled arrival's own run has itself, and with `all` those before it whose rows were taken. A model's run has every one numbered before it
-    /// that is not blocked, even where it waits: labels that are known when a model arrives are what it is tuned on. With `isReplay` the number does
-    /// not matter.
+    /// A labelled arrival's own run has itself, and with `all` those before it whose rows were taken; without `all` those of them that were kept since
+    /// the last training. A model's run has every one numbered before it that is not blocked, even where it waits: labels that are known when a model
+    /// arrives are what it is tuned on. With `isReplay` the number does not matter.
     ///
     /// They are in the order in which they count, a later one's rows before those of an earlier one with the same key: each content once, where it
     /// arrived first, or where it came back last (`comesBack`).
@@ -13,14 +13,17 @@ extension LedgerTransaction {
         guard row.attempt == 1, !isBound else { return }
         let arrival = row.arrival
         if arrival.role == .labelled { try bind(run, arrival.number) }
-        guard all || arrival.role == .model else { return }
+        let takesAll = all || arrival.role == .model
+        let lastTrained = takesAll ? 0 : try connection.lastTrained(arrival.pipeline, before: arrival.number)
         let known = try connection.all(
             """
             SELECT number, digest, previous FROM arrivals
             WHERE pipeline = ? AND role = 'labelled' AND role <> 'data'
                 AND (state IN ('done', 'rejected') OR (? AND state IN ('waiting', 'running'))) AND number < ? AND digest IS NOT ?
+                AND number > ?
             ORDER BY number
-            """, arrival.pipeline, arrival.role == .model, isReplay ? Int64.max : arrival.number, arrival.role == .labelled ? arrival.digest : nil,
+            """, arrival.pipeline, arrival.role == .model, isReplay && takesAll ? Int64.max : arrival.number,
+            arrival.role == .labelled ? arrival.digest : nil, lastTrained,
             row: { (number: $0.integer(0), digest: $0.text(1), previous: $0.integerOrNil(2)) })
         var places: [String: Int64] = [:]
         for labels in known {
@@ -52,6 +55,15 @@ extension LedgerTransaction {
         case trained(verdict: String)
         /// The tuned model was not taken.
         case rejected(Explanation)
+        /// There are too few rows to train on yet: they are kept.
+        case kept(Explanation)
+    }
+
+    /// Labels that are done, whose rows count in later trainings, and that no training has learnt from yet. The explanation is why; it is what tells
+    /// them from others.
+    func decideKept(_ row: ArrivalRow, _ why: Explanation) throws(LedgerError) {
+        try setState(row, .done, explanation: why)
+        try connection.run("UPDATE arrivals SET verdict = 'kept' WHERE number = ?", row.number)
     }
 
     /// Decides the labelled arrivals that a model's run was tuned on and that still wait, beside the close of that run. Returns them.
@@ -72,6 +84,7 @@ extension LedgerTransaction {
                     try setState(row, .done)
                     try connection.run("UPDATE arrivals SET verdict = ? WHERE number = ?", verdict, row.number)
                 case .rejected(let explanation): try setState(row, .rejected, explanation: explanation)
+                case .kept(let explanation): try decideKept(row, explanation)
                 }
             }
             decided.append(row.number)
@@ -81,6 +94,15 @@ extension LedgerTransaction {
 }
 
 extension Connection {
+    /// The labelled arrival before another that was trained on last: none since then was more than kept. 0 where none was.
+    fileprivate func lastTrained(_ pipeline: Int64, before number: Int64) throws(LedgerError) -> Int64 {
+        try first(
+            """
+            SELECT max(number) FROM arrivals WHERE pipeline = ? AND role = 'labelled' AND role <> 'data' AND number < ?
+                AND (state = 'rejected' OR state = 'done' AND verdict IS NOT 'kept')
+            """, pipeline, number, row: { $0.integer(0) }) ?? 0
+    }
+
     func labels(ofRun run: Int64) throws(LedgerError) -> [LabelledArrival] {
         try all(
             """

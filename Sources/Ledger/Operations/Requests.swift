@@ -1,4 +1,5 @@
 import Foundation
+internal import Names
 
 extension LedgerTransaction {
     /// Leaves a request for the daemon; the number is for `answer(to:)`.
@@ -139,7 +140,7 @@ extension LedgerTransaction {
             guard let row = try arrivalRow(number), states.contains(row.state) else { continue }
             if let pipeline, row.pipeline != pipeline { continue }
             if let role = selection.role, row.role != role { continue }
-            if let path = selection.path, row.path != path { continue }
+            if let path = selection.path, !row.path.isName(path) { continue }
             if let state = selection.state, row.state != state { continue }
             if let since = selection.since {
                 let arrivedAt = try connection.first("SELECT arrived_at FROM arrivals WHERE number = ?", number, row: { $0.time(0) })

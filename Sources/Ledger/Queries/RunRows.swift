@@ -72,16 +72,20 @@ extension RunLedger {
 
     /// For `plan`: the runs of what is done now that were bound to another revision, in arrival order, in pages: `after` is the last arrival of the
     /// page before.
-    package func outdated(pipeline: String, revision: String, after: Int64 = 0, limit: Int = 1000) throws(LedgerError) -> [RunRecord] {
+    ///
+    /// - Parameter former: the digest of the same revision by an older version of the canonical form, which a daemon has not carried over yet.
+    package func outdated(
+        pipeline: String, revision: String, former: String, after: Int64 = 0, limit: Int = 1000
+    ) throws(LedgerError) -> [RunRecord] {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }
             let numbers = try connection.all(
                 """
                 SELECT r.id FROM arrivals AS a JOIN runs AS r ON r.id = a.run JOIN revisions AS v ON v.id = r.revision
                 JOIN files AS f ON f.pipeline = a.pipeline AND f.role = a.role AND f.path = a.path AND f.arrival = a.number
-                WHERE a.number > ? AND a.pipeline = ? AND a.state = 'done' AND r.state = 'done' AND v.digest <> ?
+                WHERE a.number > ? AND a.pipeline = ? AND a.state = 'done' AND r.state = 'done' AND v.digest NOT IN (?, ?)
                 ORDER BY a.number LIMIT ?
-                """, after, key, revision, limit, row: { $0.integer(0) })
+                """, after, key, revision, former, limit, row: { $0.integer(0) })
             return try numbers.collect { (number) throws(LedgerError) in try connection.run(number) }
         }
     }

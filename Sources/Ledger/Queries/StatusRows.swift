@@ -55,6 +55,11 @@ extension Connection {
                 arrival: row.integer(0), role: try row.value(1, of: "arrivals", row.integer(0)), path: row.text(2),
                 explanation: row.explanation(3))
         }
+        let labels = try first(
+            """
+            SELECT verdict, reason, rule, remedy FROM arrivals
+            WHERE pipeline = ? AND role = 'labelled' AND role <> 'data' AND state IN ('done', 'rejected') ORDER BY number DESC LIMIT 1
+            """, key, row: { $0.isText(0, "kept") ? $0.explanation(1) : nil }) ?? nil
         return PipelineStatus(
             pipeline: name, counts: try counts(key), activeVersion: try activeVersion(key), isPaused: try pauses().includes(name),
             oldestWaitingAge: waiting.map(\.since).min().map { now.milliseconds - $0.milliseconds },
@@ -63,7 +68,7 @@ extension Connection {
                     arrival: row.number, role: row.role, path: row.path, since: row.since,
                     reason: try waitReason(of: row.number, now: now, strict: strict) ?? .forRoom)
             },
-            quarantined: blocked)
+            labelsWait: labels, quarantined: blocked)
     }
 }
 

@@ -71,6 +71,8 @@ package struct RunClosing: Hashable, Sendable {
     package enum Outcome: Hashable, Sendable {
         /// All that was intended for the run is published.
         case done(verdict: String?)
+        /// Labels whose rows are kept and were not learnt from yet, and why.
+        case kept(Explanation)
         case rejected(Explanation)
         case quarantined(Explanation)
         /// The file changed while it was read. The arrival waits until the file has settled again, and is superseded if the content differs.

@@ -132,6 +132,7 @@ final class Connection {
     func addRoot(_ root: String) throws(LedgerError) -> Int64 { try rootNames.addedKey(root, on: self) }
     func rootName(_ key: Int64) throws(LedgerError) -> String { try rootNames.name(key, on: self) }
 
+    func revisionKey(_ digest: String) throws(LedgerError) -> Int64? { try revisionNames.key(digest, on: self) }
     func addRevision(_ digest: String) throws(LedgerError) -> Int64 { try revisionNames.addedKey(digest, on: self) }
 
     /// After a rollback: what was added in it is not there.

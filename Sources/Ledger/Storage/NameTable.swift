@@ -1,3 +1,5 @@
+internal import Names
+
 /// A table that numbers names which many rows share: pipelines, output roots, revisions. Each is looked up once, and kept.
 ///
 /// Used only on the queue of its connection, and to be forgotten after a rollback: what was added in it is not there.
@@ -7,7 +9,7 @@ final class NameTable {
     private let read: StaticString
     /// For who meets a number without a name.
     private let what: String
-    private var keys: [String: Int64] = [:]
+    private var keys: NameMap<Int64> = [:]
     private var names: [Int64: String] = [:]
 
     /// - Parameters:

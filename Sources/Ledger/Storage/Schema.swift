@@ -10,16 +10,25 @@ enum Schema {
         migrator.registerMigration("1") { db in try db.execute(sql: version1) }
         migrator.registerMigration("2") { db in try db.execute(sql: version2) }
         migrator.registerMigration("3") { db in try db.execute(sql: version3) }
+        migrator.registerMigration("4") { db in try db.execute(sql: version4) }
         return migrator
     }()
 
-    static let newest = "3"
+    static let newest = "4"
 
     private static let version2 = """
         -- The columns, as a JSON list, that the first file under a revision bound in its own order.
         CREATE TABLE column_orders (
             pipeline INTEGER NOT NULL, revision INTEGER NOT NULL, input TEXT NOT NULL, columns TEXT NOT NULL, arrival INTEGER NOT NULL,
             PRIMARY KEY (pipeline, revision, input)
+        ) WITHOUT ROWID;
+        """
+
+    private static let version4 = """
+        -- The types that the first file under a revision gave kept columns of text.
+        CREATE TABLE kept_types (
+            pipeline INTEGER NOT NULL, revision INTEGER NOT NULL, column_name TEXT NOT NULL, type TEXT NOT NULL, arrival INTEGER NOT NULL,
+            PRIMARY KEY (pipeline, revision, column_name)
         ) WITHOUT ROWID;
         """
 

@@ -1,3 +1,4 @@
+import Names
 import Tensors
 
 /// The rules of one model's graphs. Holds what all of them share.
@@ -27,7 +28,7 @@ struct GraphChecker {
     func check(_ function: Function) throws(ONNXError) {
         let place = "function \(function.name)"
         try checkImports(function.operatorSets, place: place)
-        guard Set(function.outputs).count == function.outputs.count else {
+        guard NameSet(function.outputs).count == function.outputs.count else {
             throw .invalid(place: place, reason: "two of its outputs have one name")
         }
         for attribute in function.defaultedAttributes { try check(attribute, place, [], [], inFunction: true) }
@@ -36,9 +37,9 @@ struct GraphChecker {
     }
 
     /// `outer`: names that the graphs around this one have made so far.
-    private func check(_ graph: Graph, domains: Set<String>, outer: Set<String>, inFunction: Bool) throws(ONNXError) {
+    private func check(_ graph: Graph, domains: Set<String>, outer: NameSet, inFunction: Bool) throws(ONNXError) {
         let place = "graph '\(graph.name)'"
-        var known: Set<String> = []
+        var known: NameSet = []
         for input in graph.inputs {
             guard !input.name.isEmpty else { throw .invalid(place: place, reason: "an input has no name") }
             guard known.insert(input.name).inserted else {
@@ -46,7 +47,7 @@ struct GraphChecker {
             }
             try check(input.type, "input '\(input.name)'")
         }
-        var constants: Set<String> = []
+        var constants: NameSet = []
         for name in graph.initializers.map(\.name) + graph.sparseInitializers.map(\.name) {
             guard !name.isEmpty else { throw .invalid(place: place, reason: "an initializer has no name") }
             guard constants.insert(name).inserted else {
@@ -62,14 +63,14 @@ struct GraphChecker {
                 throw .invalid(place: node.place, reason: "the model imports no version of its domain '\(node.domain)'")
             }
             for input in node.inputs where !input.isEmpty && !known.contains(input) && !outer.contains(input) {
-                let isLater = graph.nodes.contains { $0.outputs.contains(input) }
+                let isLater = graph.nodes.contains { $0.outputs.containsName(input) }
                 throw .invalid(
                     place: node.place,
                     reason: isLater ? "it reads '\(input)' before the node that makes it" : "it reads '\(input)', which nothing makes")
             }
             for attribute in node.attributes { try check(attribute, node.place, domains, known.union(outer), inFunction: inFunction) }
             let names = node.attributes.map(\.name)
-            if Set(names).count != names.count { throw .invalid(place: node.place, reason: "two of its attributes have one name") }
+            if NameSet(names).count != names.count { throw .invalid(place: node.place, reason: "two of its attributes have one name") }
             for output in node.outputs where !output.isEmpty {
                 guard known.insert(output).inserted else {
                     throw .invalid(place: node.place, reason: "it makes '\(output)', which is made already")
@@ -85,7 +86,7 @@ struct GraphChecker {
     }
 
     private func check(
-        _ attribute: Attribute, _ owner: String, _ domains: Set<String>, _ known: @autoclosure () -> Set<String>, inFunction: Bool
+        _ attribute: Attribute, _ owner: String, _ domains: Set<String>, _ known: @autoclosure () -> NameSet, inFunction: Bool
     ) throws(ONNXError) {
         let place = "attribute '\(attribute.name)' of \(owner)"
         if attribute.name.isEmpty { throw .invalid(place: owner, reason: "an attribute has no name") }

@@ -1,3 +1,4 @@
+import Names
 import ONNXProto
 import SwiftProtobuf
 
@@ -30,11 +31,11 @@ package struct Graph: Sendable, Equatable {
         _name = Field(name)
     }
 
-    package func initializer(_ name: String) -> StoredTensor? { initializers.first { $0.name == name } }
+    package func initializer(_ name: String) -> StoredTensor? { initializers.first { $0.name.isName(name) } }
 
     /// Inputs that a caller must give: those without an initializer of the same name.
     package var requiredInputs: [Value] {
-        let given = Set(initializers.map(\.name)).union(sparseInitializers.map(\.name))
+        let given = NameSet(initializers.map(\.name)).union(sparseInitializers.map(\.name))
         return given.isEmpty ? inputs : inputs.filter { !given.contains($0.name) }
     }
 
@@ -44,6 +45,26 @@ package struct Graph: Sendable, Equatable {
             try body(node)
             for subgraph in node.subgraphs { try subgraph.forEachNode(body) }
         }
+    }
+
+    /// Two names that are used here or in a subgraph, that are equal as text and not the same bytes. ONNX takes them for two.
+    package var twinNames: (String, String)? {
+        var seen: [String: String] = [:]
+        func twin(_ graph: Graph) -> (String, String)? {
+            func known(_ name: String) -> (String, String)? {
+                guard let other = seen.updateValue(name, forKey: name), !other.isName(name) else { return nil }
+                return (other, name)
+            }
+            for name in graph.inputs.map(\.name) + graph.outputs.map(\.name) + graph.initializers.map(\.name) + graph.sparseInitializers.map(\.name) {
+                if let found = known(name) { return found }
+            }
+            for node in graph.nodes {
+                for name in node.inputs + node.outputs { if let found = known(name) { return found } }
+                for subgraph in node.subgraphs { if let found = twin(subgraph) { return found } }
+            }
+            return nil
+        }
+        return twin(self)
     }
 
     /// Every name that is used here or in a subgraph.

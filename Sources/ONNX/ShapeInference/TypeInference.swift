@@ -1,15 +1,19 @@
+import Names
 import Tensors
 
 /// Types of values as far as they follow from a graph's inputs, constants and operators.
 package struct InferredTypes: Sendable {
     /// Of the graph itself, by name: inputs, initializers, everything in between, outputs.
-    package fileprivate(set) var types: [String: ValueType] = [:]
+    fileprivate(set) var byName: NameMap<ValueType> = [:]
     /// Operators that no rule knows; what follows from them is taken from the file's own statements.
     package fileprivate(set) var operatorsWithoutRule: Set<String> = []
     /// Where what follows contradicts what the file states. What follows counts.
     package fileprivate(set) var contradictions: [String] = []
 
-    package subscript(name: String) -> ValueType? { types[name] }
+    package subscript(name: String) -> ValueType? { byName[name] }
+
+    /// For users that know no two names which only look alike: the passes refuse such models.
+    package var types: [String: ValueType] { Dictionary(byName.map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first }) }
 }
 
 extension Model {
@@ -19,7 +23,7 @@ extension Model {
         let inference = TypeInference(model: self)
         try inference.run(graph, inputs: nil, imports: operatorSets, depth: 0)
         var result = InferredTypes()
-        result.types = inference.types
+        result.byName = inference.types
         result.operatorsWithoutRule = inference.unknown
         result.contradictions = inference.contradictions
         return result
@@ -29,7 +33,7 @@ extension Model {
     package func withInferredTypes() throws(ONNXError) -> Model {
         let inferred = try inferTypes()
         var model = self
-        let stated = Set((graph.inputs + graph.outputs + graph.values).map(\.name))
+        let stated = NameSet((graph.inputs + graph.outputs + graph.values).map(\.name))
         for position in model.graph.outputs.indices {
             let output = model.graph.outputs[position]
             if case .some(.some(let type)) = ValueType.merge(inferred[output.name], output.type) { model.graph.outputs[position].type = type }
@@ -50,9 +54,9 @@ extension Model {
 /// One walk over a graph and what is in it. A class, since subgraphs see and add to the same facts; never leaves one thread.
 private final class TypeInference {
     private let functions: [String: Function]
-    private(set) var types: [String: ValueType] = [:]
-    private var contents: [String: [Dimension]] = [:]
-    private var constants: [String: StoredTensor] = [:]
+    private(set) var types: NameMap<ValueType> = [:]
+    private var contents: NameMap<[Dimension]> = [:]
+    private var constants: NameMap<StoredTensor> = [:]
     private(set) var unknown: Set<String> = []
     private(set) var contradictions: [String] = []
 
@@ -70,7 +74,7 @@ private final class TypeInference {
     func run(
         _ graph: Graph, inputs: [ValueType?]?, imports: [OperatorSet], depth: Int, keepsContents: Bool = false
     ) throws(ONNXError) -> [ValueType?] {
-        let inputNames = Set(graph.inputs.map(\.name))
+        let inputNames = NameSet(graph.inputs.map(\.name))
         for (position, input) in graph.inputs.enumerated() {
             let given = inputs.flatMap { position < $0.count ? $0[position] : nil }
             if !keepsContents { forget(input.name) }
@@ -83,7 +87,7 @@ private final class TypeInference {
         for sparse in graph.sparseInitializers {
             types[sparse.name] = .tensor(sparse.values.elementType, sparse.shape.dimensions.map(Dimension.fixed))
         }
-        let stated = Dictionary((graph.values + graph.outputs).map { ($0.name, $0.type) }, uniquingKeysWith: { $0 ?? $1 })
+        let stated = NameMap((graph.values + graph.outputs).map { ($0.name, $0.type) }, uniquingKeysWith: { $0 ?? $1 })
         for node in graph.nodes {
             let inferred = try infer(node, imports: imports, depth: depth)
             for (position, output) in node.outputs.enumerated() where !output.isEmpty {

@@ -22,10 +22,15 @@ package struct Gate: Sendable, Equatable, Codable {
     package let metric: MetricSetting
     /// Absolute, in the metric's worse direction, so never below 0; at 0 only what is better passes.
     package let dropAtMost: Double
+    /// Nothing is trained until this many rows are held out to measure on.
+    package let rowsAtLeast: Int
 
-    package init(metric: MetricSetting = .loss, dropAtMost: Double = 0) {
+    package static let defaultRows = 30
+
+    package init(metric: MetricSetting = .loss, dropAtMost: Double = 0, rowsAtLeast: Int = Gate.defaultRows) {
         self.metric = metric
         self.dropAtMost = dropAtMost
+        self.rowsAtLeast = rowsAtLeast
     }
 }
 
@@ -96,6 +101,8 @@ package struct GradientDescent: Sendable, Equatable, Codable {
     package let freeze: [String]
     /// Patterns of initializers that are trained though they look like constants.
     package let train: [String]
+    /// Patterns of weights that do not stay equal to others although the model stores them as copies.
+    package let untie: [String]
     /// Patterns of initializers that do not decay.
     package let noDecay: [String]
     package let seed: Int
@@ -108,7 +115,7 @@ package struct GradientDescent: Sendable, Equatable, Codable {
     package init(
         loss: LossSetting, outputs: [String] = [], optimizer: OptimizerSetting = .default, epochs: Int = 10, batchSize: Int = 32,
         schedule: ScheduleSetting = ScheduleSetting(), clipNorm: Double? = nil, clipValue: Double? = nil, accumulate: Int = 1, ema: Double? = nil,
-        validation: Double = 0.2, freeze: [String] = [], train: [String] = [],
+        validation: Double = 0.2, freeze: [String] = [], train: [String] = [], untie: [String] = [],
         batchNormalization: BatchNormalization = .frozen, noDecay: [String] = [], seed: Int = 0, trainOn: TrainOn = .all,
         earlyStopping: EarlyStopping? = nil, adapters: Adapters? = nil, threads: Int? = nil
     ) {
@@ -125,6 +132,7 @@ package struct GradientDescent: Sendable, Equatable, Codable {
         self.validation = validation
         self.freeze = freeze
         self.train = train
+        self.untie = untie
         self.batchNormalization = batchNormalization
         self.noDecay = noDecay
         self.seed = seed

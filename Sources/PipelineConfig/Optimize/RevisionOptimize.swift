@@ -19,6 +19,7 @@ extension CanonicalForm {
         // Which patterns there are has no order.
         add("gradient.freeze", gradient.freeze.sorted())
         add("gradient.train", gradient.train.sorted())
+        add("gradient.untie", gradient.untie.sorted())
         if differs(\.batchNormalization) { add("gradient.batch_normalization", [gradient.batchNormalization.rawValue]) }
         add("gradient.no_decay", gradient.noDecay.sorted())
         if differs(\.seed) { add("gradient.seed", ["\(gradient.seed)"]) }
@@ -27,7 +28,11 @@ extension CanonicalForm {
         add("gradient.adapters", gradient.adapters.map { ["\($0.rank)"] + $0.targets.sorted() } ?? [])
         if gradient.adapters?.merge == false { add("gradient.adapters.merge", ["false"]) }
         add("gradient.threads", gradient.threads.map { ["\($0)"] } ?? [])
-        if stage.gate != Gate() { add("gate", [stage.gate.metric.rawValue, "\(stage.gate.dropAtMost)"]) }
+        let gate = Gate()
+        if stage.gate.metric != gate.metric || stage.gate.dropAtMost != gate.dropAtMost {
+            add("gate", [stage.gate.metric.rawValue, "\(stage.gate.dropAtMost)"])
+        }
+        if stage.gate.rowsAtLeast != gate.rowsAtLeast { add("gate.rows_at_least", ["\(stage.gate.rowsAtLeast)"]) }
     }
 
     private mutating func add(_ optimizer: OptimizerSetting) {

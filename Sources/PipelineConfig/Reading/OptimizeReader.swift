@@ -24,7 +24,7 @@ struct OptimizeReader {
             return nil
         }
         let keys = [
-            "loss", "optimizer", "epochs", "batch_size", "schedule", "clip_norm", "clip_value", "accumulate", "ema", "validation", "freeze", "train",
+            "loss", "optimizer", "epochs", "batch_size", "schedule", "clip_norm", "clip_value", "accumulate", "ema", "validation", "freeze", "train", "untie",
             "batch_normalization", "no_decay", "seed", "train_on", "early_stopping", "adapters", "threads",
         ]
         guard let gradient = section.section("gradient", keys: keys) else { return nil }
@@ -45,6 +45,7 @@ struct OptimizeReader {
             schedule: optimizer.schedule(), clipNorm: clipNorm, clipValue: clipValue,
             accumulate: section.integer("accumulate", in: 1...100_000) ?? 1, ema: section.number("ema", .between, like: "0.999"),
             validation: section.number("validation", .belowOne, like: "0.2") ?? 0.2, freeze: section.names("freeze") ?? [], train: section.names("train") ?? [],
+            untie: section.names("untie") ?? [],
             batchNormalization: section.choice("batch_normalization", of: GradientDescent.BatchNormalization.self) ?? .frozen,
             noDecay: section.names("no_decay") ?? [], seed: section.integer("seed", in: 0...Int.max) ?? 0,
             trainOn: section.choice("train_on", of: GradientDescent.TrainOn.self) ?? .all, earlyStopping: earlyStopping(section),
@@ -56,6 +57,9 @@ struct OptimizeReader {
         if descent.adapters != nil, descent.batchNormalization != .frozen {
             section.refuse(
                 .badValue, "batch_normalization", "beside adapters nothing else is trained", "remove it, or the adapters")
+        }
+        if descent.adapters != nil, !descent.untie.isEmpty {
+            section.refuse(.badValue, "untie", "beside adapters no weight is trained, so that none is shared", "remove it, or the adapters")
         }
         return loss == nil ? nil : descent
     }
@@ -87,7 +91,7 @@ struct OptimizeReader {
     // MARK: Gate
 
     private func gate(_ stage: Section, loss: LossSetting?, validation: Double) -> Gate {
-        guard let section = stage.section("gate", keys: ["metric", "drop_at_most"]) else { return Gate() }
+        guard let section = stage.section("gate", keys: ["metric", "drop_at_most", "rows_at_least"]) else { return Gate() }
         let metric = section.choice("metric", of: MetricSetting.self) ?? .loss
         if let loss, let needed = metric.kindOfLabels, let given = loss.kindOfLabels, needed != given {
             section.refuse(
@@ -97,7 +101,9 @@ struct OptimizeReader {
         if validation == 0 {
             section.refuse(.badValue, "metric", "without held-out rows there is nothing to measure on", "write validation: 0.2, or remove the gate")
         }
-        return Gate(metric: metric, dropAtMost: section.number("drop_at_most", .notNegative, like: "0.005") ?? 0)
+        return Gate(
+            metric: metric, dropAtMost: section.number("drop_at_most", .notNegative, like: "0.005") ?? 0,
+            rowsAtLeast: section.integer("rows_at_least", in: 1...1_000_000_000) ?? Gate.defaultRows)
     }
 }
 

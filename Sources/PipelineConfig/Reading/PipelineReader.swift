@@ -4,6 +4,10 @@ struct PipelineReader {
     static let dataExtensions = [
         "csv", "csv.gz", "csv.zst", "jsonl", "jsonl.gz", "jsonl.zst", "parquet", "arrow", "npy", "npz",
     ]
+    /// Every name that a table format has: what `include` may take, and `include: all` does.
+    static let allDataExtensions =
+        ["csv", "tsv", "jsonl", "ndjson", "json"].flatMap { [$0, $0 + ".gz", $0 + ".zst"] }
+        + ["parquet", "pq", "arrow", "arrows", "feather", "ipc", "npy", "npz"]
     static let modelExtensions = ["onnx"]
     private static let longTime = Duration.seconds(365 * 86_400)
 
@@ -60,25 +64,26 @@ struct PipelineReader {
             return Spool(models: nil, labelled: nil, data: nil)
         }
         return Spool(
-            models: entry(section, "models", extensions: Self.modelExtensions),
-            labelled: entry(section, "labelled", extensions: Self.dataExtensions),
-            data: entry(section, "data", extensions: Self.dataExtensions))
+            models: entry(section, "models", standard: Self.modelExtensions, extensions: Self.modelExtensions),
+            labelled: entry(section, "labelled", standard: Self.dataExtensions, extensions: Self.allDataExtensions),
+            data: entry(section, "data", standard: Self.dataExtensions, extensions: Self.allDataExtensions))
     }
 
-    private func entry(_ spool: Section, _ key: String, extensions: [String]) -> SpoolEntry? {
-        let all = extensions.map { "*." + $0 }
+    private func entry(_ spool: Section, _ key: String, standard: [String], extensions: [String]) -> SpoolEntry? {
+        let all = standard.map { "*." + $0 }
         guard let node = spool.node(key) else { return nil }
         if case .scalar = node.content { return spool.folder(key).map { SpoolEntry(path: $0, include: all, watch: .auto) } }
         guard let section = spool.section(key, keys: ["path", "include", "watch"]) else { return nil }
         section.require("path", "name the folder to watch")
-        let include = section.names("include")
+        var include = section.names("include")
+        if include == ["all"] { include = extensions.map { "*." + $0 } }
         for pattern in include ?? [] { checkInclude(pattern, section, extensions: extensions) }
         if include?.isEmpty == true {
-            section.refuse(.badValue, "include", "an empty list takes no file", "leave `include` out to take every format")
+            section.refuse(.badValue, "include", "an empty list takes no file", "write `all` to take every format")
         }
         let watch = section.choice("watch", of: WatchMode.self) ?? .auto
         guard let path = section.folder("path") else { return nil }
-        return SpoolEntry(path: path, include: include ?? all, watch: watch)
+        return SpoolEntry(path: path, include: include ?? all, ignoresSuffixCase: include != nil, watch: watch)
     }
 
     private func checkInclude(_ pattern: String, _ section: Section, extensions: [String]) {

@@ -1,3 +1,5 @@
+import Names
+
 /// Reads `schema`.
 struct SchemaReader {
     private let top: Section
@@ -5,10 +7,14 @@ struct SchemaReader {
     init(_ top: Section) { self.top = top }
 
     func schema() -> Schema {
-        let keys = ["key", "label", "weight", "classes", "inputs", "keep", "types", "dialect"]
+        let keys = ["key", "label", "missing_label", "weight", "classes", "inputs", "missing", "keep", "types", "dialect"]
         guard let section = top.section("schema", keys: keys) else { return Schema() }
         let key = section.names("key") ?? []
         let label = section.node("label").flatMap { columns($0, section.path(of: "label"), section.reading) }
+        let missingLabel = section.choice("missing_label", of: MissingLabel.self)
+        if missingLabel != nil, !section.has("label") {
+            section.refuse(.badValue, "missing_label", "no label is named", "name it, like label: outcome, or remove `missing_label`")
+        }
         let weight = section.text("weight")
         if weight?.isEmpty == true { section.refuse(.badValue, "weight", "an empty name", "name the column") }
         let classes = section.names("classes")
@@ -17,20 +23,21 @@ struct SchemaReader {
         }
         let inputs = (section.namedValues("inputs", what: "model inputs with their columns, like pixels: \"pixel_*\"") ?? [])
             .compactMap { input($0, section) }
+        PaddingReader.check(inputs, section)
         checkNoFeatures(label.map(\.names) ?? [], "label", inputs, section)
         checkNoFeatures(weight.map { [$0] } ?? [], "weight", inputs, section)
-        if let weight, label?.names.contains(weight) == true {
+        if let weight, label?.names.containsName(weight) == true {
             section.refuse(.badValue, "weight", "\"\(weight.clipped)\" is the label", "name another column")
         }
         return Schema(
-            key: key, label: label, weight: weight, classes: classes, inputs: inputs, keep: section.names("keep") ?? key, types: types(section),
-            dialect: dialect(section))
+            key: key, label: label, missingLabel: missingLabel ?? .skip, weight: weight, classes: classes, inputs: inputs, keep: section.names("keep") ?? key, types: types(section),
+            dialect: dialect(section), missing: missing(section))
     }
 
     private func checkNoFeatures(_ names: [String], _ key: String, _ inputs: [InputSchema], _ section: Section) {
         for input in inputs {
             guard case .list(let columns) = input.columns ?? .list([]) else { continue }
-            for name in names where columns.contains(name) {
+            for name in names where columns.containsName(name) {
                 section.refuse(
                     .badValue, key, "the \(key) \"\(name.clipped)\" is also a column of the input \"\(input.name.clipped)\"",
                     "take it from the input's columns")
@@ -55,11 +62,14 @@ struct SchemaReader {
         guard case .mapping = entry.value.content else {
             return columns(entry.value, path, schema.reading).map { InputSchema(name: entry.key, columns: $0) }
         }
-        guard let section = Section(entry.value, path, keys: ["columns", "scale", "missing", "value", "batch_axis"], in: schema.reading) else { return nil }
+        let keys = ["columns", "scale", "missing", "booleans", "times"] + PaddingReader.keys
+        guard let section = Section(entry.value, path, keys: keys + ["value", "batch_axis"], in: schema.reading) else { return nil }
+        let padding = PaddingReader(section, input: entry.key)
         return InputSchema(
             name: entry.key, columns: section.node("columns").flatMap { columns($0, section.path(of: "columns"), schema.reading) },
-            scale: scale(section), missing: missing(section), value: section.inputValue("value", without: ["columns", "scale", "missing"]),
-            batchAxis: section.batchAxis)
+            scale: scale(section), missing: missing(section), pad: padding.pad, mask: padding.mask, length: padding.length,
+            booleans: booleans(section), times: section.node("times").flatMap { schema.reading.choice($0, section.path(of: "times"), of: TimeSpelling.self) },
+            value: section.inputValue("value", without: keys), batchAxis: section.batchAxis)
     }
 
     private func columns(_ node: Node, _ path: String, _ reading: Reading) -> ColumnSelector? {
@@ -68,7 +78,7 @@ struct SchemaReader {
             reading.problems.add(.badValue, node.position, path, "no column is named", "name at least one, or leave `\(path.hasSuffix(".label") ? "label" : "columns")` out")
             return nil
         }
-        if let twice = Dictionary(grouping: texts, by: { $0 }).first(where: { $1.count > 1 })?.key {
+        if let twice = Dictionary(grouping: texts, by: Name.init).first(where: { $1.count > 1 })?.key.text {
             reading.problems.add(.badValue, node.position, path, "\"\(twice.clipped)\" stands twice", "remove one of them")
             return nil
         }
@@ -108,14 +118,26 @@ struct SchemaReader {
         return nil
     }
 
+    private func booleans(_ section: Section) -> BooleanSpelling? {
+        guard let node = section.node("booleans") else { return nil }
+        if case .scalar("text", isPlain: _) = node.content { return .text }
+        guard let words = section.reading.texts(node, section.path(of: "booleans")) else { return nil }
+        guard words.count == 2, words[0] != words[1] else {
+            section.refuse(
+                .badValue, "booleans", "not two words, of false and of true", "write a list like [\"False\", \"True\"], or text to take what the file has")
+            return nil
+        }
+        return .words(no: words[0], yes: words[1])
+    }
+
     // MARK: CSV
 
     private func dialect(_ schema: Section) -> Dialect {
-        guard let section = schema.section("dialect", keys: ["delimiter", "quote", "header", "null_words", "decimal"]) else {
+        guard let section = schema.section("dialect", keys: ["delimiter", "quote", "escape", "encoding", "header", "null_words", "decimal"]) else {
             return Dialect()
         }
         // `{ decimal: , }` is a null to YAML.
-        for key in ["delimiter", "quote", "decimal"] where section.isNull(key) {
+        for key in ["delimiter", "quote", "escape", "decimal"] where section.isNull(key) {
             section.refuse(.badValue, key, "no character is given", "put it in quotes, like \",\"")
         }
         let delimiter = byte(section, "delimiter", words: ["tab": UInt8(ascii: "\t")]) ?? UInt8(ascii: ",")
@@ -134,8 +156,14 @@ struct SchemaReader {
         if delimiter == quote {
             section.refuse(.badValue, "quote", "the quote is also the delimiter", "set one of them to another character")
         }
+        let escape = byte(section, "escape", words: [:])
+        if let escape, escape == delimiter {
+            section.refuse(.badValue, "escape", "the escape is also the delimiter", "set one of them to another character")
+        }
         return Dialect(
-            delimiter: delimiter, quote: quote, header: header(section), nullWords: section.texts("null_words") ?? Dialect.defaultNullWords,
+            delimiter: delimiter, quote: quote, escape: escape == quote ? nil : escape,
+            encoding: section.choice("encoding", of: Dialect.Encoding.self) ?? .utf8,
+            header: header(section), nullWords: section.texts("null_words") ?? Dialect.defaultNullWords,
             decimal: decimal)
     }
 
@@ -152,7 +180,7 @@ struct SchemaReader {
     }
 
     private func header(_ section: Section) -> Dialect.Header {
-        guard let node = section.node("header") else { return .present }
+        guard let node = section.node("header") else { return .likely }
         if case .sequence(let items) = node.content {
             if items.isEmpty { section.refuse(.badValue, "header", "an empty list names no column", "write true, false, or the names") }
             return .absent(names: section.names("header"))

@@ -1,3 +1,5 @@
+import Names
+
 /// One mapping of the file while it is read. Unknown and not implemented keys are reported when it is opened, wrong values when they are
 /// asked for; a getter gives nil both for a key that is absent (or null) and for one whose value was refused.
 struct Section {
@@ -94,7 +96,7 @@ struct Section {
     /// `texts` that name things: none empty, none twice.
     func names(_ key: String) -> [String]? {
         guard let names = texts(key) else { return nil }
-        var seen: Set<String> = []
+        var seen: NameSet = []
         for name in names {
             if name.isEmpty {
                 refuse(.badValue, key, "an empty name", "remove it")

@@ -1,5 +1,6 @@
 package import Columnar
 package import Engine
+package import Names
 package import PipelineConfig
 import Tensors
 
@@ -45,7 +46,7 @@ package struct Admission: Sendable {
     ///   - unranked: inputs whose shape the model does not state; the engine shows them as it shows scalars.
     ///   - mappings: the outputs that land; nil: all.
     package init(
-        inputs: [Port], outputs: [Port], unranked: Set<String> = [], schema: Schema, mappings: [OutputMapping]?
+        inputs: [Port], outputs: [Port], unranked: NameSet = [], schema: Schema, mappings: [OutputMapping]?
     ) throws(AdmissionRefusal) {
         var problems = Self.unknownNames(inputs, outputs, schema, mappings)
         let filled = RowInputs(inputs, unranked: unranked, schema: schema)
@@ -72,9 +73,12 @@ package struct Admission: Sendable {
             // Of an input that states no shape, only that it has rows is known.
             let inner = row.dimensions.isEmpty ? [nil] : row.dimensions.enumerated().filter { $0.offset != row.axis }.map(\.element.extent)
             let first = row.dimensions.isEmpty ? nil : row.dimensions[row.axis].extent
+            let symbols = row.dimensions.isEmpty
+                ? [] : [row.dimensions[row.axis].symbol] + row.dimensions.enumerated().filter { $0.offset != row.axis }.map(\.element.symbol)
             return Input(
                 index: row.index,
-                port: InputPort(name: row.name, elementType: row.type, dimensions: [first] + inner, isUnranked: row.dimensions.isEmpty), axis: row.axis)
+                port: InputPort(name: row.name, elementType: row.type, dimensions: [first] + inner, symbols: symbols, isUnranked: row.dimensions.isEmpty),
+                axis: row.axis)
         }
         self.constants = constants
         self.outputs = landing
@@ -85,7 +89,7 @@ package struct Admission: Sendable {
         guard let mappings else { return outputs.indices.map { ($0, 0) } }
         var landing: [(index: Int, axis: Int)] = []
         for mapping in mappings {
-            guard let index = outputs.firstIndex(where: { $0.name == mapping.output }), !landing.contains(where: { $0.index == index }) else { continue }
+            guard let index = outputs.firstIndex(where: { $0.name.isName(mapping.output) }), !landing.contains(where: { $0.index == index }) else { continue }
             landing.append((index, mapping.batchAxis ?? 0))
         }
         return landing
@@ -93,14 +97,14 @@ package struct Admission: Sendable {
 
     private static func unknownNames(_ inputs: [Port], _ outputs: [Port], _ schema: Schema, _ mappings: [OutputMapping]?) -> [AdmissionProblem] {
         func problem(_ kind: String, _ name: String, _ known: [Port]) -> AdmissionProblem? {
-            if known.contains(where: { $0.name == name }) { return nil }
+            if known.contains(where: { $0.name.isName(name) }) { return nil }
             let names = known.map { "'\($0.name)'" }.joined(separator: ", ")
             return AdmissionProblem(
                 key: kind == "input" ? "schema.inputs.\(name)" : "forward.outputs.\(name)",
                 what: "the pipeline names the model \(kind) '\(name)'; the model has \(names.isEmpty ? "none" : names)",
                 remedy: "Export the model with that \(kind), or change the pipeline.")
         }
-        return schema.inputs.compactMap { problem("input", $0.name, inputs) } + (mappings ?? []).compactMap { problem("output", $0.output, outputs) }
+        return schema.inputs.compactMap { problem("input", $0.name, inputs) } + schema.inputs.compactMap(\.mask).compactMap { problem("input", $0, inputs) } + (mappings ?? []).compactMap { problem("output", $0.output, outputs) }
     }
 
     /// Throws where the schema names an input that the model lacks.

@@ -1,4 +1,5 @@
 import Engine
+import Names
 import PipelineConfig
 import Tensors
 
@@ -12,7 +13,7 @@ struct ConstantInput {
 
     /// - Parameter rowSymbols: what the model calls the rows: an axis so called has as many in every run as the run has rows.
     init(
-        _ name: String, _ type: ElementType, _ dimensions: [Port.Dimension]?, batchAxis: Int?, rowSymbols: [String: String]
+        _ name: String, _ type: ElementType, _ dimensions: [Port.Dimension]?, batchAxis: Int?, rowSymbols: NameMap<String>
     ) throws(AdmissionProblem) {
         self.name = name
         self.type = type

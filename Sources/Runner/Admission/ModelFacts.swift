@@ -1,3 +1,4 @@
+package import Names
 package import ONNX
 import Tensors
 
@@ -5,9 +6,9 @@ import Tensors
 package struct ModelFacts: Sendable {
     /// The float inputs whose missing values are NaN unless the pipeline says otherwise: those of models with trees, and those that the graph
     /// looks for NaN in.
-    package let nanInputs: Set<String>
+    package let nanInputs: NameSet
     /// Inputs whose shape is not stated.
-    package let unranked: Set<String>
+    package let unranked: NameSet
     /// As the card tells it.
     package let operatorSets: String
 
@@ -15,10 +16,10 @@ package struct ModelFacts: Sendable {
         let inputs = model.graph.requiredInputs
         let hasTrees = model.requiredOperators.contains { $0.type.hasPrefix("TreeEnsemble") }
         let looking = hasTrees ? [] : MissingValues.inputs(of: model.graph)
-        nanInputs = Set(
+        nanInputs = NameSet(
             inputs.filter { $0.type?.elementType?.isFloatingPoint == true && (hasTrees || looking.contains($0.name)) }.map(\.name))
         operatorSets = model.operatorSets.merged.map { "\($0.domain.isEmpty ? "ai.onnx" : $0.domain) \($0.version)" }.joined(separator: ", ")
-        unranked = Set(inputs.filter { if case .tensor(_, nil)? = $0.type { true } else { false } }.map(\.name))
+        unranked = NameSet(inputs.filter { if case .tensor(_, nil)? = $0.type { true } else { false } }.map(\.name))
     }
 }
 
@@ -30,13 +31,13 @@ private enum MissingValues {
         "GatherND", "Expand", "Tile", "Pad", "ArrayFeatureExtractor", "FeatureVectorizer", "Dropout", "Where",
     ]
 
-    static func inputs(of graph: Graph) -> Set<String> {
+    static func inputs(of graph: Graph) -> NameSet {
         // By name, the inputs whose values reach it.
-        var origins: [String: Set<String>] = [:]
-        var found: Set<String> = []
+        var origins: NameMap<NameSet> = [:]
+        var found: NameSet = []
         for input in graph.requiredInputs { origins[input.name] = [input.name] }
         for node in graph.nodes {
-            let reaching = node.inputs.reduce(into: Set<String>()) { $0.formUnion(origins[$1] ?? []) }
+            let reaching = node.inputs.reduce(into: NameSet()) { $0.formUnion(origins[$1] ?? []) }
             if reaching.isEmpty { continue }
             if looksForNaN(node) { found.formUnion(reaching) }
             guard carrying.contains(node.operatorType) else { continue }

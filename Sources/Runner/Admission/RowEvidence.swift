@@ -1,5 +1,6 @@
 import Columnar
 import Engine
+import Names
 import Tensors
 
 /// Tells from runs of the model which axis of its outputs is the rows: that is the one which has 2 for two rows and 3 for three. A count that happens
@@ -18,7 +19,7 @@ struct RowEvidence {
 
     /// Runs the model on two and on three of the given rows, which are at least one; on as many as it has fixed where its batch is fixed. Returns what
     /// is wrong with the outputs that land, and whether all of them are shown to be right.
-    func find(_ rows: [String: Tensor], cancellation: Cancellation? = nil) throws(EngineError) -> (problems: [AdmissionProblem], isShown: Bool) {
+    func find(_ rows: NameMap<Tensor>, cancellation: Cancellation? = nil) throws(EngineError) -> (problems: [AdmissionProblem], isShown: Bool) {
         let counts = admission.fixedRows.map { [$0] } ?? [2, 3]
         var found: [[EngineValue]] = []
         for count in counts {
@@ -89,8 +90,8 @@ struct MadeUpRows {
     private static let extents = [64, 8, 1]
 
     /// One row of every input, with `extent` on its open axes. All elements are one, which no division and few lookups fail at.
-    private func row(extent: Int) -> [String: Tensor]? {
-        var row: [String: Tensor] = [:]
+    private func row(extent: Int) -> NameMap<Tensor>? {
+        var row: NameMap<Tensor> = [:]
         for input in admission.inputs {
             let shape = Shape([1] + input.port.dimensions.dropFirst().map { $0 ?? extent })
             guard let tensor = Tensor(ones: input.port.elementType, shape: shape) else { return nil }

@@ -1,5 +1,6 @@
 import Columnar
 import Engine
+import Names
 import PipelineConfig
 import Tensors
 
@@ -26,19 +27,19 @@ struct RowInputs {
     private(set) var rows: [Row] = []
     private(set) var problems: [AdmissionProblem] = []
     /// The symbols of rows, each with an input that has it.
-    private(set) var symbols: [String: String] = [:]
+    private(set) var symbols: NameMap<String> = [:]
     /// Of those, the ones that stand on no other axis of these inputs: exporters that call every open axis `N` say nothing by it.
-    private var telling: Set<String> = []
+    private var telling: NameSet = []
     private(set) var fixedRows: Int?
 
-    init(_ ports: [Port], unranked: Set<String>, schema: Schema) {
+    init(_ ports: [Port], unranked: NameSet, schema: Schema) {
         for (index, port) in ports.enumerated() {
             do throws(AdmissionProblem) {
                 if let row = try Self.row(index, port, isUnranked: unranked.contains(port.name), schema[input: port.name]) { rows.append(row) }
             } catch { problems.append(error) }
         }
         for row in rows { if case .symbolic(let name)? = row.rowDimension, symbols[name] == nil { symbols[name] = row.name } }
-        telling = Set(symbols.keys).subtracting(
+        telling = NameSet(symbols.keys).subtracting(
             rows.flatMap { $0.others.compactMap { if case .symbolic(let name) = $0.dimension { name } else { nil } } })
         checkSymbols()
         checkFixed()
@@ -90,9 +91,9 @@ struct RowInputs {
     /// The rows' symbol of one input on another axis of a second, whose own axis of the rows is something else.
     private mutating func checkSymbols() {
         for row in rows where !row.isStated {
-            if case .symbolic(let own)? = row.rowDimension, symbols[own] != row.name { continue }
+            if case .symbolic(let own)? = row.rowDimension, symbols[own]?.isName(row.name) != true { continue }
             for (axis, dimension) in row.others {
-                guard case .symbolic(let name) = dimension, let owner = symbols[name], owner != row.name, row.rowDimension != dimension,
+                guard case .symbolic(let name) = dimension, let owner = symbols[name], !owner.isName(row.name), row.rowDimension != dimension,
                     row.rowDimension != .unknown
                 else { continue }
                 problems.append(

@@ -1,5 +1,6 @@
 import Columnar
 import Engine
+import Names
 import PipelineConfig
 import Tensors
 
@@ -7,26 +8,36 @@ import Tensors
 
 extension Schema {
     /// The rules of the inputs that columns fill.
-    func inputRules(for admission: Admission, _ facts: ModelFacts) -> [String: InputRule] {
-        var rules: [String: InputRule] = [:]
+    func inputRules(for admission: Admission, _ facts: ModelFacts) -> NameMap<InputRule> {
+        var rules: NameMap<InputRule> = [:]
         for input in admission.inputs {
-            rules[input.port.name] = inputRule(input.port.name, isNaNByDefault: facts.nanInputs.contains(input.port.name))
+            let name = input.port.name, type = input.port.elementType
+            rules[name] = inputRule(
+                name, isFloat: type.isFloatingPoint, isText: type == .string, isNaNByDefault: facts.nanInputs.contains(name))
         }
         return rules
     }
 
     /// - Parameter isNaNByDefault: whether a missing value is a NaN where the pipeline does not say what it is.
-    func inputRule(_ name: String, isNaNByDefault: Bool) -> InputRule {
+    func inputRule(_ name: String, isFloat: Bool, isText: Bool, isNaNByDefault: Bool) -> InputRule {
         let input = self[input: name]
         var rule = InputRule(columns: input?.columns.map(InputRule.Columns.init), scale: input?.scale)
-        switch input?.missing {
-        case .error: rule.missing = .error
-        case .nan: rule.missing = .nan
-        case .integer(let value): rule.missing = .value(Double(value))
-        case .number(let value): rule.missing = .value(value)
-        case .text(let text): rule.missing = .text(text)
-        case nil: rule.missing = isNaNByDefault ? .nan : .error
+        let forAll = missing.flatMap { $0.fits(isFloat: isFloat, isText: isText) ? $0 : nil }
+        rule.missing = (input?.missing ?? forAll).map(InputRule.Missing.init) ?? (isNaNByDefault ? .nan : .error)
+        switch input?.booleans {
+        case .words(let no, let yes): rule.booleans = .words(no: no, yes: yes)
+        case .text: rule.booleans = .text
+        case nil: break
         }
+        switch input?.pad {
+        case .integer(let value): rule.pad = .integer(value)
+        case .number(let value): rule.pad = .number(value)
+        case .text(let text): rule.pad = .text(text)
+        case nil: break
+        }
+        rule.mask = input?.mask
+        rule.length = input?.length
+        rule.times = (input?.times).flatMap { TimeText(rawValue: $0.rawValue) }
         return rule
     }
 
@@ -35,20 +46,49 @@ extension Schema {
         let learnt = label?.names ?? []
         return TableSchemaRule(
             key: key, label: learnt.count == 1 ? learnt[0] : nil, others: learnt + (weight.map { [$0] } ?? []), keep: keep, classes: classes,
-            types: types.mapValues(\.rawValue))
+            types: NameMap(types.map { ($0.key, $0.value.rawValue) }, uniquingKeysWith: { $1 }))
     }
 
     var textDialect: TextDialect {
         var text = TextDialect()
         if dialect.delimiter != Dialect().delimiter { text.delimiter = dialect.delimiter }
         text.quote = dialect.quote
-        if case .absent(let names) = dialect.header {
+        text.escape = dialect.escape
+        text.encoding = TextDialect.Encoding(rawValue: dialect.encoding.rawValue) ?? .utf8
+        switch dialect.header {
+        case .likely: break
+        case .present: text.isHeaderSure = true
+        case .absent(let names):
             text.hasHeader = false
             text.columnNames = names
         }
         text.nullWords = dialect.nullWords
         text.decimalPoint = dialect.decimal
         return text
+    }
+}
+
+extension Missing {
+    /// Whether what is said for all inputs is meant for one of this kind.
+    fileprivate func fits(isFloat: Bool, isText: Bool) -> Bool {
+        switch self {
+        case .error: true
+        case .nan: isFloat
+        case .integer, .number: !isText
+        case .text: isText
+        }
+    }
+}
+
+extension InputRule.Missing {
+    init(_ missing: Missing) {
+        switch missing {
+        case .error: self = .error
+        case .nan: self = .nan
+        case .integer(let value): self = .value(Double(value))
+        case .number(let value): self = .value(value)
+        case .text(let text): self = .text(text)
+        }
     }
 }
 
@@ -86,9 +126,6 @@ extension Failure {
         case .badFile:
             kind = .badInput
             remedy = "Write the file again and drop it in the same place."
-        case .noRows:
-            kind = .badInput
-            remedy = "Drop it again with rows, or remove it."
         case .mismatch, .badValue:
             kind = .badInput
             remedy = "Mend the file, or say in the pipeline's schema what is meant."

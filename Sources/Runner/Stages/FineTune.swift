@@ -30,6 +30,14 @@ struct FineTune {
         guard let directory = spec.outputs["model"], let input = spec.inputs["model"] else {
             throw Failure(.badModel, what: "the spec lacks a model or a place for it", place: specPlace(spec), remedy: "Give both slots.")
         }
+        if let subject = training.labelled.first(where: { $0.arrival == training.subject }) {
+            try keep(subject)
+            // There is nothing to learn from it, and nothing wrong with it.
+            if !hasRows(subject) {
+                result.rowCount = 0
+                return
+            }
+        }
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
         let written = directory + "/model.onnx"
@@ -40,6 +48,8 @@ struct FineTune {
         do throws(Failure) {
             outcome = try phases.time("train") { () throws(Failure) in try train(parent, file.adapter, &report) }
             report.rejection = outcome.flatMap(rejection)
+        } catch where error.kind == .tooFewRows {
+            report.wait = error
         } catch {
             // That nothing can be learnt from these labels is no reason to keep the model that arrived from landing.
             guard spec.goal == .decideModel, [.badInput, .badModel, .diverged].contains(error.kind) else { throw error }
@@ -67,7 +77,7 @@ struct FineTune {
         for labelled in training.labelled {
             do throws(Failure) {
                 try keep(labelled)
-                usable.append(labelled)
+                if hasRows(labelled) { usable.append(labelled) }
             } catch {
                 try setAside(labelled, error, &report)
             }
@@ -98,6 +108,13 @@ struct FineTune {
             }
         }
         return nil
+    }
+
+    /// Whether a kept file has rows; one that cannot be read may have, and is refused by who reads it.
+    private func hasRows(_ labelled: AttemptSpec.LabelledFile) -> Bool {
+        var options = ReadOptions()
+        options.dialect = spec.schema.textDialect
+        return (try? Columnar.hasRows(path: labelled.kept, options: options)) ?? true
     }
 
     /// Labels of other arrivals that cannot be used are left out; those that the attempt is about end it.
@@ -143,7 +160,7 @@ struct FineTune {
         report.decisions = [
             "best_epoch": .integer(Int64(outcome.bestEpoch)), "stopped_early": .flag(outcome.stoppedEarly),
             "steps": .integer(Int64(outcome.steps)), "training_rows": .integer(Int64(outcome.trainingRows)),
-            "superseded_rows": .integer(Int64(outcome.supersededRows)),
+            "superseded_rows": .integer(Int64(outcome.supersededRows)), "unlabelled_rows": .integer(Int64(outcome.unlabelledRows)),
             "trained": .list(outcome.trained.map { .text($0) }), "untrained": .table(outcome.untrained.mapValues { .text($0) }),
             "gradient_forms": .table(outcome.gradientForms.mapValues { .text($0) }),
             "validation_per_epoch": .list(
@@ -224,6 +241,7 @@ extension Failure {
         let place = specPlace(spec)
         switch error {
         case .badLabels(let file, let reason, let remedy): self.init(.badInput, what: reason, place: file, remedy: remedy)
+        case .tooFewRows(let reason, let remedy): self.init(.tooFewRows, what: reason, place: place, remedy: remedy.prefix(1).uppercased() + remedy.dropFirst() + ".")
         case .badModel(let reason, let remedy): self.init(.badModel, what: "the model cannot be trained: \(reason)", place: place, remedy: remedy)
         case .diverged(_, _, let remedy): self.init(.diverged, what: "\(error)", place: place, remedy: remedy)
         case .cannotRead(let path, _), .cannotWrite(let path, _):

@@ -28,42 +28,56 @@ struct ForwardPass {
         let loaded = try phases.time("load") { () throws(Failure) in
             try models.load(model, adapter: spec.inputs["adapter"]?.path, threads: spec.limits.threads)
         }
+        var rejected: [String: Set<KeptType>] = [:]
+        // A file whose first rows said otherwise than a later one is read again; each time fewer types are left.
+        while try write(data, loaded, to: output, format, &rejected, &result, &phases) == nil {}
+        result.files = [try phases.time("hash") { () throws(Failure) in try WrittenFiles.file(output, slot: "output") }]
+    }
+
+    /// - Returns: the number of rows; nil where the file must be read again without a type that is now among `rejected`.
+    private func write(
+        _ data: AttemptSpec.InputFile, _ model: LoadedModel, to output: String, _ format: TableFormat, _ rejected: inout [String: Set<KeptType>],
+        _ result: inout AttemptResult, _ phases: inout Phases
+    ) throws(Failure) -> Int? {
+        let typing = KeptTyping.inferred(pinned: spec.types, rejected: rejected)
         let rows = try phases.time("read") { () throws(Failure) in
-            try Rows(data, loaded, spec.schema, stage, pinned: spec.columns)
+            try Rows(data, model, spec.schema, stage, pinned: spec.columns, typing: typing)
         }
-        result.columns = rows.columnsInFileOrder
-        let columns = OutputColumns(rules: stage.outputColumns, classes: spec.schema.classes)
         let names = rows.outputNames
         let writer = OutputWriter(
-            path: output, format: format, columns: columns,
+            path: output, format: format, columns: OutputColumns(rules: stage.outputColumns, classes: spec.schema.classes),
             metadata: spec.provenance.sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value) })
         var rowCount = 0
-        while let (batch, values) = try rows.next(interruption, &phases) {
-            do throws(ColumnarError) {
-                try phases.time("write") { () throws(ColumnarError) in
-                    let outputs = try zip(names, values).map { name, value throws(ColumnarError) in
-                        (name: name, value: try Self.table(name, value))
+        do throws(Failure) {
+            while let (batch, values) = try rows.next(interruption, &phases) {
+                do throws(ColumnarError) {
+                    try phases.time("write") { () throws(ColumnarError) in
+                        try writer.write(kept: batch.kept, outputs: zip(names, values).map { (name: $0, value: $1) }, rowCount: batch.rowCount)
                     }
-                    try writer.write(kept: batch.kept, outputs: outputs, rowCount: batch.rowCount)
+                } catch {
+                    throw Failure(writing: error, file: data.path)
                 }
-            } catch {
-                throw Failure(writing: error, file: data.path)
+                rowCount += batch.rowCount
             }
-            rowCount += batch.rowCount
+        } catch {
+            guard let misfit = rows.misfit else { throw error }
+            rejected[misfit.column, default: []].formUnion(misfit.types)
+            return nil
         }
         do throws(ColumnarError) {
+            if rowCount == 0 {
+                let sample = rows.outputsOfMadeUpRow(interruption, &phases)
+                try writer.writeNoRows(kept: rows.keptFields, sample: sample.map { zip(names, $0).map { (name: $0, value: $1) } })
+            }
             _ = try phases.time("write") { () throws(ColumnarError) in try writer.finish() }
         } catch {
             throw Failure(writing: error, file: data.path)
         }
+        // A file without rows says nothing for those after it.
+        result.columns = rowCount == 0 ? [:] : rows.columnsInFileOrder
+        result.types = rows.foundTypes
         result.rowCount = Int64(rowCount)
-        result.files = [try phases.time("hash") { () throws(Failure) in try WrittenFiles.file(output, slot: "output") }]
-    }
-
-    private static func table(_ name: String, _ value: EngineValue) throws(ColumnarError) -> OutputValue {
-        if let tensor = value.tensor { return .tensor(tensor) }
-        if let map = MapColumns(value) { return .labelled(keys: map.keys, values: map.values) }
-        throw .badRule("model output \"\(name)\" is neither a tensor nor a sequence of maps with the same keys: leave it out with forward.outputs")
+        return rowCount
     }
 }
 

@@ -2,6 +2,7 @@ import Columnar
 import Engine
 import Foundation
 import Landing
+import Names
 import ONNX
 import PipelineConfig
 import SystemPackage

@@ -1,6 +1,7 @@
 import Columnar
 import Engine
 import Glibc
+import Names
 import PipelineConfig
 import Tensors
 
@@ -11,12 +12,17 @@ struct Rows {
     private let run: RowRun
     /// Nil where inputs have open axes behind the rows, whose extents only the columns tell, or where the rows are not the first axis everywhere.
     private let bound: BoundSession?
+    private let grouped: GroupedRows
     private let evidence: GatheredEvidence
     private let demandsEvidence: Bool
     private let file: String
 
     var keptFields: [Field] { batches.keptFields }
     var columnsInFileOrder: [String: [String]] { batches.columnsInFileOrder }
+    var boundColumns: NameMap<[String]> { batches.boundColumns }
+    /// The types of kept columns of text, once there were rows.
+    var foundTypes: [String: String] { batches.foundTypes }
+    var misfit: KeptMisfit? { batches.misfit }
     /// Of the outputs that land, in the order in which `next` gives them.
     var outputNames: [String] { admission.outputs.map(\.name) }
 
@@ -26,7 +32,7 @@ struct Rows {
     ///   - demandsEvidence: whether runs must show which axis of the outputs is the rows even where the model declares it.
     init(
         _ input: AttemptSpec.InputFile, _ model: LoadedModel, _ schema: Schema, _ stage: ForwardStage, pinned: [String: [String]] = [:],
-        demandsEvidence: Bool = false
+        typing: KeptTyping = .asText, demandsEvidence: Bool = false
     ) throws(Failure) {
         let session = model.session
         file = input.path
@@ -37,13 +43,14 @@ struct Rows {
                 inputs: session.inputs, outputs: session.outputs, unranked: model.facts.unranked, schema: schema, mappings: stage.outputs)
         } catch { throw error.failure(at: input.path) }
         run = admission.run(on: session)
+        grouped = GroupedRows(outputs: admission.outputs.map { GroupedRows.Output(session.outputs[$0.index], axis: $0.axis) })
         let wanted = stage.wantedRows
-        var memory: [String: TensorBuffer] = [:]
+        var memory: NameMap<TensorBuffer> = [:]
         let batchRows: Int
         do throws(EngineError) {
             if admission.isPlain {
                 let constants = admission.constants.map { (session.inputs[$0.key].name, $0.value.tensor) }
-                let plan = try BatchPlan(of: session, constants: Dictionary(uniqueKeysWithValues: constants))
+                let plan = try BatchPlan(of: session, constants: NameMap(uniqueKeysWithValues: constants))
                 let rowBytes = plan.inputs.reduce(0) { $0 + $1.elementsPerRow * ($1.elementType.bitWidth ?? 128) / 8 }
                 let rowElements = plan.inputs.reduce(0) { $0 + $1.elementsPerRow }
                 let fitting = Self.batchRows(rowBytes: rowBytes, rowElements: rowElements, fileBytes: Self.byteCount(input.path))
@@ -65,14 +72,16 @@ struct Rows {
             options.dialect = schema.textDialect
             batches = try openInputs(
                 path: input.path, options: options, ports: admission.inputs.map(\.port), rules: schema.inputRules(for: admission, model.facts),
-                schema: schema.tableRule, batchRows: batchRows, memory: memory, pinned: pinned)
+                schema: schema.tableRule, batchRows: batchRows, memory: memory, pinned: pinned, typing: typing,
+                lists: ListLimits(
+                    places: bound == nil && wanted == nil ? Self.batchPlaces : nil, mixesLengths: grouped.mayMixLengths(of: admission.inputs.map(\.port))))
         } catch {
             throw Failure(reading: error, file: input.path)
         }
     }
 
     /// The next rows and what the model makes of them, in the order of its outputs; nil after the last row.
-    func next(_ interruption: Interruption, _ phases: inout Phases) throws(Failure) -> (batch: InputBatch, outputs: [EngineValue])? {
+    func next(_ interruption: Interruption, _ phases: inout Phases) throws(Failure) -> (batch: InputBatch, outputs: [OutputValue])? {
         try interruption.check()
         let batch: InputBatch?
         do throws(ColumnarError) {
@@ -81,29 +90,69 @@ struct Rows {
             throw Failure(reading: error, file: file)
         }
         guard let batch else { return nil }
-        let outputs: [EngineValue]
-        do throws(EngineError) {
-            outputs = try phases.time("run") { () throws(EngineError) in try run(batch, interruption) }
-        } catch {
+        let runs = batch.groups.isEmpty ? [(rows: Array(0..<batch.rowCount), tensors: batch.tensors)] : batch.groups.map { ($0.rows, $0.tensors) }
+        var results: [[EngineValue]] = []
+        for (rows, tensors) in runs {
             try interruption.check()
-            if case .noBatchAxis = error, let refusal = contradiction(batch, nil, interruption) { throw refusal.failure(at: file) }
-            throw Failure(
-                .badInput, what: "rows \(batch.firstRow) to \(batch.firstRow + batch.rowCount - 1): \(error)", place: file,
-                remedy: "Look at those rows; if they are right, the model is not.")
+            do throws(EngineError) {
+                results.append(try phases.time("run") { () throws(EngineError) in try run(tensors, rows: rows.count, interruption) })
+            } catch {
+                try interruption.check()
+                if case .noBatchAxis = error, let refusal = contradiction(tensors, rows.count, nil, interruption) { throw refusal.failure(at: file) }
+                let numbers = (rows.min() ?? 0, rows.max() ?? 0)
+                let which = numbers.1 - numbers.0 == rows.count - 1 ? "rows" : "\(rows.count) of the rows"
+                throw Failure(
+                    .badInput, what: "\(which) \(batch.firstRow + numbers.0) to \(batch.firstRow + numbers.1): \(error)", place: file,
+                    remedy: "Look at those rows; if they are right, the model is not.")
+            }
+            if let refusal = contradiction(tensors, rows.count, results.last, interruption) { throw refusal.failure(at: file) }
         }
-        if let refusal = contradiction(batch, outputs, interruption) { throw refusal.failure(at: file) }
-        return (batch, outputs)
+        do throws(ColumnarError) {
+            if !batch.groups.isEmpty { return (batch, try grouped.merged(results, batch, listAxes: batches.listAxes.names)) }
+            var outputs: [OutputValue] = []
+            for (output, value) in zip(grouped.outputs, results[0]) { outputs.append(try OutputValue(output.name, value)) }
+            return (batch, outputs)
+        } catch {
+            throw Failure(writing: error, file: file)
+        }
+    }
+
+    /// What the model makes of one row of zeros and empty texts, as `next` gives it; nil where it takes no such row.
+    func outputsOfMadeUpRow(_ interruption: Interruption, _ phases: inout Phases) -> [OutputValue]? {
+        var tensors: NameMap<Tensor> = [:]
+        for port in admission.inputs.map(\.port) {
+            // An axis that is open is as wide as the columns that it takes, as far as they are known.
+            var open = max(boundColumns[port.name]?.count ?? 1, 1)
+            let inner = port.dimensions.dropFirst().map { extent -> Int in
+                if let extent { return extent }
+                defer { open = 1 }
+                return open
+            }
+            let shape = Shape((port.dimensions.isEmpty ? [] : [1]) + inner)
+            let count = inner.reduce(1, *)
+            tensors[port.name] = port.elementType == .string
+                ? Tensor(strings: Array(repeating: "", count: count), shape: shape) : Tensor(zeros: port.elementType, shape: shape)
+        }
+        if let bound {
+            for (position, input) in bound.plan.inputs.enumerated() where input.elementType != .string {
+                bound.buffer(position).mutableBytes.initializeMemory(as: UInt8.self, repeating: 0)
+            }
+        }
+        guard let values = try? phases.time("run", { () throws(EngineError) in try run(tensors, rows: 1, interruption) }) else { return nil }
+        return try? zip(grouped.outputs, values).map { output, value in try OutputValue(output.name, value) }
     }
 
     /// What these rows show against the axes of `outputs`, which are nil where one of them did not come out. That an output has as many as there are
     /// rows says nothing: the model is run once more, on two and three of them, where its declaration says too little or another axis has as many.
-    private func contradiction(_ batch: InputBatch, _ outputs: [EngineValue]?, _ interruption: Interruption) -> AdmissionRefusal? {
-        guard !evidence.hasShown(admission.outputs), batch.rowCount > 0 else { return nil }
+    private func contradiction(
+        _ tensors: NameMap<Tensor>, _ rows: Int, _ outputs: [EngineValue]?, _ interruption: Interruption
+    ) -> AdmissionRefusal? {
+        guard !evidence.hasShown(admission.outputs), rows > 0 else { return nil }
         let isClear = admission.fixedRows != nil || admission.outputs.allSatisfy(\.isSettled) && !demandsEvidence
-        if isClear, let outputs, !outputs.contains(where: { $0.tensor?.shape.dimensions.dropFirst().contains(batch.rowCount) ?? false }) { return nil }
+        if isClear, let outputs, !outputs.contains(where: { $0.tensor?.shape.dimensions.dropFirst().contains(rows) ?? false }) { return nil }
         let problems: [AdmissionProblem]
         do throws(EngineError) {
-            problems = try RowEvidence(admission: admission, run: run).find(batch.tensors, cancellation: interruption.engine).problems
+            problems = try RowEvidence(admission: admission, run: run).find(tensors, cancellation: interruption.engine).problems
         } catch {
             // A model that runs on no other number of rows shows nothing.
             problems = []
@@ -112,13 +161,16 @@ struct Rows {
         return problems.isEmpty ? nil : AdmissionRefusal(problems: problems)
     }
 
-    private func run(_ batch: InputBatch, _ interruption: Interruption) throws(EngineError) -> [EngineValue] {
-        guard let bound else { return try run.run(batch.tensors, rows: batch.rowCount, cancellation: interruption.engine) }
+    private func run(_ tensors: NameMap<Tensor>, rows: Int, _ interruption: Interruption) throws(EngineError) -> [EngineValue] {
+        guard let bound else { return try run.run(tensors, rows: rows, cancellation: interruption.engine) }
         for (position, input) in bound.plan.inputs.enumerated() where input.elementType == .string {
-            bound.setStrings(batch.tensors[input.name]?.strings ?? [], position)
+            bound.setStrings(tensors[input.name]?.strings ?? [], position)
         }
-        return try bound.run(rows: batch.rowCount, cancellation: interruption.engine)
+        return try bound.run(rows: rows, cancellation: interruption.engine)
     }
+
+    /// The most places along open axes in one run: 16 rows of 512 tokens. What a model keeps of each may be a thousand times as much.
+    private static let batchPlaces = 8192
 
     /// About half a mebibyte of input a batch: with what the model makes of it it stays in the caches, and it amortizes the calls. Rows that are
     /// large go together as far as 4 MiB reach, up to 32. A small file is not given room for more rows than it can well have, since touching

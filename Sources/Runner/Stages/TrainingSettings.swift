@@ -1,6 +1,7 @@
 package import Autodiff
 import Columnar
 import Landing
+package import Names
 package import PipelineConfig
 package import Training
 
@@ -21,14 +22,15 @@ package struct TrainingSettings {
             loss: Loss(gradient.loss), outputs: gradient.outputs, optimizer: Optimizer(gradient.optimizer),
             schedule: Schedule(scheduleShape, peak: gradient.optimizer.learningRate, warmUp: gradient.schedule.warmUp),
             weightDecay: gradient.optimizer.weightDecay, noDecay: gradient.noDecay, clipValue: gradient.clipValue, clipNorm: gradient.clipNorm,
-            accumulate: gradient.accumulate, average: gradient.ema, freeze: gradient.freeze, train: gradient.train,
+            accumulate: gradient.accumulate, average: gradient.ema, freeze: gradient.freeze, train: gradient.train, untie: gradient.untie,
             batchNormalization: BatchNormalizationTraining(gradient.batchNormalization),
             adapters: gradient.adapters.map { Adapters(rank: $0.rank, targets: $0.targets) }, seed: UInt64(gradient.seed))
     }
 
     package var plan: TrainingPlan {
         TrainingPlan(
-            epochs: gradient.epochs, batchSize: gradient.batchSize, validation: gradient.validation, patience: gradient.earlyStopping?.patience,
+            epochs: gradient.epochs, batchSize: gradient.batchSize, validation: gradient.validation, validationRowsAtLeast: gate.rowsAtLeast,
+            patience: gradient.earlyStopping?.patience,
             minimumImprovement: gradient.earlyStopping?.minimumImprovement ?? 0, metric: Metric(gate.metric),
             seed: UInt64(gradient.seed), threads: threads)
     }
@@ -62,7 +64,10 @@ package struct TrainingSettings {
             add("factor", gradient.schedule.factor)
         }
         if gradient.optimizer.momentum > 0 { add("momentum", gradient.optimizer.momentum) }
-        for (key, patterns) in [("freeze", gradient.freeze), ("train", gradient.train), ("no_decay", gradient.noDecay), ("output", gradient.outputs)] where !patterns.isEmpty {
+        let lists = [
+            ("freeze", gradient.freeze), ("train", gradient.train), ("untie", gradient.untie), ("no_decay", gradient.noDecay), ("output", gradient.outputs),
+        ]
+        for (key, patterns) in lists where !patterns.isEmpty {
             told[key] = .list(patterns.map { .text($0) })
         }
         if let adapters = gradient.adapters {
@@ -153,16 +158,16 @@ extension Schema {
     ///   - nanInputs: those of them whose missing values are NaN by default.
     ///   - pinned: columns that earlier files gave to inputs which the schema leaves to them.
     package func labelledData(
-        _ files: [String], inputs: [String], nanInputs: Set<String>, pinned: [String: [String]] = [:]
+        _ files: [String], inputs: [String], nanInputs: NameSet, pinned: [String: [String]] = [:]
     ) -> LabelledData {
-        var rules: [String: InputRule] = [:]
+        var rules: NameMap<InputRule> = [:]
         for name in inputs + self.inputs.map(\.name) where rules[name] == nil {
-            var rule = inputRule(name, isNaNByDefault: nanInputs.contains(name))
+            var rule = inputRule(name, isFloat: true, isText: false, isNaNByDefault: nanInputs.contains(name))
             if rule.columns == nil, let columns = pinned[name] { rule.columns = .list(columns) }
             rules[name] = rule
         }
         return LabelledData(
-            files: files.map { LabelledData.File($0) }, label: label.map(InputRule.Columns.init), inputs: rules, classes: classes, weight: weight,
-            key: key, keep: keep, types: types.mapValues(\.rawValue), dialect: textDialect)
+            files: files.map { LabelledData.File($0) }, label: label.map(InputRule.Columns.init), inputs: rules, classes: classes,
+            refusesMissingLabels: missingLabel == .error, weight: weight, key: key, keep: keep, types: NameMap(types.map { ($0.key, $0.value.rawValue) }, uniquingKeysWith: { $1 }), dialect: textDialect)
     }
 }

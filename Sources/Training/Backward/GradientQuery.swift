@@ -55,11 +55,8 @@ package struct GradientQuery: Sendable {
     package func run(scratch: String, cancellation: Cancellation? = nil) throws(TrainingError) -> Answer {
         let graph: BackwardGraph
         do throws(AutodiffError) {
-            switch seed {
-            case .loss(let loss, let outputs): graph = try BackwardGraph(model, loss: loss, outputs: outputs, inputs: withInputs)
-            case .cotangents(let given): graph = try BackwardGraph(model, cotangentsOf: given.map(\.name), inputs: withInputs)
-            }
-        } catch { throw TrainingError(error) }
+            graph = try BackwardGraph(model, seed, inputs: withInputs)
+        } catch { throw refused(error) }
         let session: Session
         do {
             session = try Session(
@@ -76,6 +73,13 @@ package struct GradientQuery: Sendable {
         }
         answer.untouched = Dictionary(graph.untrained.map { ($0.name, $0.reason) }, uniquingKeysWith: { first, _ in first })
         return answer
+    }
+
+    /// What stands between the inputs and the first parameter matters only where the inputs' gradients are asked for.
+    private func refused(_ error: AutodiffError) -> TrainingError {
+        guard withInputs, (try? BackwardGraph(model, seed)) != nil else { return TrainingError(error) }
+        return .badModel(
+            reason: "the gradients of its inputs (--inputs) cannot be built: \(error)", remedy: "leave out --inputs: the gradients of its parameters can")
     }
 
     private func overTable(
@@ -117,6 +121,15 @@ package struct GradientQuery: Sendable {
             try sums.add(feeds, rows: range.count)
         }
         return Answer(gradients: sums.gradients(), loss: sums.loss, rows: rows, untouched: [:])
+    }
+}
+
+extension BackwardGraph {
+    fileprivate init(_ model: Model, _ seed: GradientQuery.Seed, inputs: Bool = false) throws(AutodiffError) {
+        switch seed {
+        case .loss(let loss, let outputs): try self.init(model, loss: loss, outputs: outputs, inputs: inputs)
+        case .cotangents(let given): try self.init(model, cotangentsOf: given.map(\.name), inputs: inputs)
+        }
     }
 }
 

@@ -44,8 +44,8 @@ struct Evaluator {
         var values: [Metric: Double] = [:]
         for metric in Set(metrics) {
             if let reason = judgement.undefined(metric) {
-                throw .badLabels(
-                    file: "validation", reason: "\(rows.rowCount) rows: \(reason)",
+                throw .tooFewRows(
+                    reason: "\(rows.rowCount) rows are held out: \(reason)",
                     remedy: "bring labelled rows of more kinds, raise validation, or choose another metric")
             }
             values[metric] = judgement.value(metric)

@@ -31,6 +31,7 @@ struct TrainingRun {
         try run.model.check(run.data.inputs)
         let identity = try RunIdentity.digest(run)
         let rows = try packedRows(graph, ports, identity)
+        try checkHeldOut(rows)
         return try told(try trained(graph, ports, rows, identity), graph, rows)
     }
 
@@ -45,7 +46,7 @@ struct TrainingRun {
     private func trained(
         _ graph: StepGraph, _ ports: [InputPort], _ rows: RowStore, _ identity: String
     ) throws(TrainingError) -> Trained {
-        let size = try batchSize(ports, rows)
+        let size = try batchSize(ports)
         var loop = TrainingLoop(
             run: run, control: control, rows: rows,
             machine: try StepMachine(graph, inputNames: ports.map(\.name), threads: run.plan.threads),
@@ -90,8 +91,8 @@ struct TrainingRun {
             model: tuned, adapter: adapter, isModelAsGiven: !isMerged && (adapter != nil || best == nil), history: point.history,
             bestEpoch: point.bestEpoch, stoppedEarly: trained.stoppedEarly, before: metrics(0), after: metrics(point.bestEpoch),
             trainingRows: rows.training.rowCount, validationRows: rows.validation.rowCount, supersededRows: rows.facts.supersededRows,
-            steps: point.steps,
-            columns: rows.facts.columns, trained: graph.parameters.map(\.name),
+            unlabelledRows: rows.facts.unlabelledRows, steps: point.steps,
+            columns: rows.facts.columns, trained: graph.trainedNames,
             untrained: Dictionary(graph.untrained.map { ($0.name, $0.reason) }, uniquingKeysWith: { first, _ in first }),
             gradientForms: graph.gradientForms, resumedAt: trained.resumedAt)
     }
@@ -124,21 +125,22 @@ struct TrainingRun {
             })
     }
 
-    private func batchSize(_ ports: [InputPort], _ rows: RowStore) throws(TrainingError) -> (rows: Int, isFixed: Bool) {
+    /// Whoever judges the outcome on held-out rows may want more of them than there are.
+    private func checkHeldOut(_ rows: RowStore) throws(TrainingError) {
+        let held = rows.validation.rowCount, wanted = run.plan.validationRowsAtLeast
+        guard run.plan.validation > 0, held < wanted else { return }
+        throw .tooFewRows(
+            reason: "the gate waits until \(wanted) rows are held out, and \(held) are, beside \(rows.training.rowCount) to learn from",
+            remedy: "bring more labelled rows, raise validation, or lower rows_at_least of the gate")
+    }
+
+    private func batchSize(_ ports: [InputPort]) throws(TrainingError) -> (rows: Int, isFixed: Bool) {
         let fixed = Set(ports.compactMap { $0.dimensions[0] })
         guard fixed.count <= 1 else {
             throw .badModel(
                 reason: "its inputs' first axes are fixed at \(fixed.sorted().map(String.init).joined(separator: " and "))",
                 remedy: "export the model with the batch as its inputs' first axis")
         }
-        let size = fixed.first ?? run.plan.batchSize
-        guard rows.training.rowCount >= size else {
-            throw .badLabels(
-                file: run.data.files.map(\.path).joined(separator: ", "),
-                reason: "\(rows.training.rowCount) training rows are fewer than a batch of \(size)"
-                    + (rows.validation.rowCount > 0 ? " (\(rows.validation.rowCount) more are held out)" : ""),
-                remedy: fixed.isEmpty ? "lower batch_size, or bring more rows" : "bring more rows: the model fixes its batch")
-        }
-        return (size, !fixed.isEmpty)
+        return (fixed.first ?? run.plan.batchSize, !fixed.isEmpty)
     }
 }

@@ -1,29 +1,35 @@
 /// Which rows of labelled files count: where key columns name the rows, a file's rows take the place of those with the same key in the files
 /// before it, so that a label that was corrected counts once, as the later file has it. Rows of one file that share a key all count: such a
-/// key names a group. Without key columns rows are known by their features, and two with the same features are two observations.
+/// key names a group. Without key columns, and where a row has no value in one of them, rows are known by their features, and two with the same
+/// features are two observations. A row without a label corrects nothing.
 struct Corrections {
     /// By file, the numbers of the rows that a later one has again, ascending.
     private var superseded: [[Int]]
 
     /// Reads the key columns once where there are several files; memory is needed for the keys of all rows but those of the first file.
-    init(_ data: LabelledData, seed: UInt64, check: () throws(TrainingError) -> Void) throws(TrainingError) {
+    init(_ data: LabelledData, target: Target?, seed: UInt64, check: () throws(TrainingError) -> Void) throws(TrainingError) {
         superseded = data.files.map { _ in [] }
         guard !data.key.isEmpty, data.files.count > 1 else { return }
-        var keysOnly = data
-        keysOnly.weight = nil
+        var unweighted = data
+        unweighted.weight = nil
         var later: Set<UInt64> = []
         for index in data.files.indices.reversed() {
             var own: [UInt64] = []
             var row = 0
             do throws(TrainingError) {
-                let columns = try TargetColumns(keysOnly, file: data.files[index], target: nil, batchRows: 4096)
-                while let cells = try columns.nextKeys() {
+                let columns = try TargetColumns(unweighted, file: data.files[index], target: target, batchRows: 4096)
+                while let batch = try columns.next() {
                     try check()
-                    for position in 0..<(cells.first?.count ?? 0) {
-                        let key = RowKey(cells, row: position, seed: seed).value
+                    var unlabelled = batch.unlabelled[...]
+                    for position in 0..<batch.weights.count {
+                        defer { row += 1 }
+                        if unlabelled.first == position {
+                            unlabelled.removeFirst()
+                            continue
+                        }
+                        guard let key = RowKey(batch.keys, row: position, seed: seed)?.value else { continue }
                         if later.contains(key) { superseded[index].append(row) }
                         if index > 0 { own.append(key) }
-                        row += 1
                     }
                 }
             } catch .cancelled {

@@ -1,4 +1,5 @@
 package import Columnar
+package import Names
 
 /// Labelled rows: the files that have them, in order, and how they become the model's inputs and what it is to answer.
 package struct LabelledData: Sendable {
@@ -15,28 +16,32 @@ package struct LabelledData: Sendable {
 
     package var files: [File]
     /// Which columns each model input takes; an input that is not here takes them as `TableBinder` says.
-    package var inputs: [String: InputRule]
+    package var inputs: NameMap<InputRule>
     /// The column (or for probabilities and several targets the columns) to learn; `nil` where the model computes its own loss.
     package var label: InputRule.Columns?
     /// The names of the classes in the order of the model's class axis, where labels are names. Otherwise class labels are indices from 0.
     package var classes: [String]?
+    /// Whether a row without a label refuses its file; otherwise such rows are left out, and counted.
+    package var refusesMissingLabels: Bool
     /// A column of what each row counts, as a number of at least 0; without it every row counts 1.
     package var weight: String?
     /// The columns that name a row; without any it is known by its features.
     package var key: [String]
     /// Other columns that are no features.
     package var keep: [String]
-    package var types: [String: String]
+    package var types: NameMap<String>
     package var dialect: TextDialect
 
     package init(
-        files: [File], label: InputRule.Columns?, inputs: [String: InputRule] = [:], classes: [String]? = nil, weight: String? = nil,
-        key: [String] = [], keep: [String] = [], types: [String: String] = [:], dialect: TextDialect = TextDialect()
+        files: [File], label: InputRule.Columns?, inputs: NameMap<InputRule> = [:], classes: [String]? = nil,
+        refusesMissingLabels: Bool = false, weight: String? = nil, key: [String] = [], keep: [String] = [],
+        types: NameMap<String> = [:], dialect: TextDialect = TextDialect()
     ) {
         self.files = files
         self.inputs = inputs
         self.label = label
         self.classes = classes
+        self.refusesMissingLabels = refusesMissingLabels
         self.weight = weight
         self.key = key
         self.keep = keep

@@ -12,15 +12,19 @@ struct RowKey {
         withUnsafeBytes(of: seed.littleEndian) { hash.update(bufferPointer: $0) }
     }
 
-    /// Of one row of key columns.
-    init(_ columns: [[String?]], row: Int, seed: UInt64) {
+    /// Of one row of key columns. Nil where there are none, or where one of them has no value: such a row is known by its features.
+    init?(_ columns: [[String?]], row: Int, seed: UInt64) {
+        guard !columns.isEmpty else { return nil }
         self.init(seed: seed)
-        for column in columns { add(column[row]) }
+        for column in columns {
+            guard let text = column[row] else { return nil }
+            add(text)
+        }
     }
 
-    /// A cell of a key column as text; a null is not an empty text.
-    mutating func add(_ text: String?) {
-        guard var text else { return add(length: UInt32.max) }
+    /// Adds a cell of a key column.
+    mutating func add(_ cell: String) {
+        var text = cell
         text.withUTF8 { bytes in
             add(length: UInt32(clamping: bytes.count))
             hash.update(bufferPointer: UnsafeRawBufferPointer(bytes))

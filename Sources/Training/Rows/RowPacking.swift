@@ -1,5 +1,6 @@
 import Columnar
 import Foundation
+import Names
 import Tensors
 
 /// Reads labelled files batch by batch and packs their rows by side of the split. Memory is needed for a batch, whatever the files' size.
@@ -54,7 +55,7 @@ struct RowPacking {
                 reason: "model input '\(port.name)' takes text, which no gradient passes",
                 remedy: "export the model without its text processing, or give the processed features as columns")
         }
-        let corrections = try Corrections(data, seed: split.seed, check: check)
+        let corrections = try Corrections(data, target: target, seed: split.seed, check: check)
         facts.supersededRows = corrections.count
         for index in data.files.indices { try pack(index, corrections, check, progress) }
         guard let writers else { throw .badLabels(file: first.path, reason: "no rows", remedy: "drop it again with rows") }
@@ -63,7 +64,7 @@ struct RowPacking {
         facts.trainingRows = writers.training.rowCount
         facts.validationRows = writers.validation.rowCount
         facts.columns = pinned
-        if isForTraining { try refuseUnusable(first.path) }
+        if isForTraining { try refuseUnusable() }
         return (writers.layout, facts)
     }
 
@@ -72,21 +73,28 @@ struct RowPacking {
     ) throws(TrainingError) {
         let file = data.files[index]
         let batchRows = 1024
-        var done = 0
+        var done = 0, unlabelled = 0
         let targets = try TargetColumns(data, file: file, target: target, batchRows: batchRows)
         let features = try openFeatures(file, labels: targets.columns, batchRows: batchRows)
-        for (name, columns) in features.boundColumns where pinned[name] == nil { pinned[name] = columns }
         while true {
             try check()
             let batch: InputBatch?
             do { batch = try features.next() } catch { throw Self.worded(error, file: file.path) }
-            guard let batch else { return }
+            guard let batch else { break }
+            // A file without rows says nothing for those after it.
+            if done == 0 { for (name, columns) in features.boundColumns where pinned[name] == nil { pinned[name] = columns } }
             let labelled = try targets.next(rows: batch.rowCount)
             let superseded = corrections.rows(done..<done + batch.rowCount, ofFile: index).map { $0 - done }
             try append(batch, labelled, except: superseded, file)
             done += batch.rowCount
+            unlabelled += labelled.unlabelled.count
             progress((writers?.training.rowCount ?? 0) + (writers?.validation.rowCount ?? 0))
         }
+        facts.unlabelledRows += unlabelled
+        guard done == unlabelled, done > 0, isForTraining else { return }
+        throw .badLabels(
+            file: file.path, reason: "none of its \(done) rows has a label (\(data.label?.words ?? ""))",
+            remedy: "give some rows a label, or name another column (schema.label, or --label)")
     }
 
     private func openFeatures(
@@ -107,22 +115,26 @@ struct RowPacking {
             if (file.format ?? TableFormat(fileName: file.path))?.isArrays ?? false {
                 return try ArrayBinder(
                     path: file.path, format: file.format, ports: ports, rules: rules,
-                    schema: TableSchemaRule(key: data.key, label: labels.first, keep: Array(others)), batchRows: batchRows)
+                    schema: TableSchemaRule(key: data.key, label: labels.first, keep: Array(others)), batchRows: batchRows, lists: Self.lists)
             }
             let reader = try TableReader(path: file.path, format: file.format, options: options)
             // Kept columns say here only what no feature is; a labelled file need not have them.
             let kept = data.keep.filter { !reader.schema.positions(of: $0).isEmpty }
-            return try TableBinder(
-                reader: reader, ports: ports, rules: rules,
+            return try openTable(
+                reader, ports: ports, rules: rules,
                 schema: TableSchemaRule(key: data.key, label: labels.first, keep: Array(others) + kept, types: data.types),
-                batchRows: batchRows, pinned: pinned)
+                batchRows: batchRows, pinned: pinned, lists: Self.lists)
         } catch { throw Self.worded(error, file: file.path) }
     }
+
+    /// A batch of features has as many rows as that of the labels.
+    private static let lists = ListLimits(mixesLengths: false, isWindowed: false)
 
     private mutating func append(
         _ batch: InputBatch, _ labelled: TargetColumns.Batch, except superseded: [Int], _ file: LabelledData.File
     ) throws(TrainingError) {
         var inputs: [Tensor] = []
+        if batch.groups.count > 1 { throw Self.unequal(file.path) }
         for port in ports {
             guard let tensor = batch.tensors[port.name] else {
                 throw .badModel(reason: "model input '\(port.name)' gets no rows", remedy: "say in schema.inputs which columns it takes")
@@ -134,14 +146,15 @@ struct RowPacking {
         let sources = inputs + [labelled.target, weights].compactMap(\.self)
         try withExtendedLifetime(sources) { () throws(TrainingError) in
             let bytes = sources.map(\.bytes)
-            var left = superseded[...]
+            var superseded = superseded[...], unlabelled = labelled.unlabelled[...]
             for row in 0..<batch.rowCount {
-                if left.first == row {
-                    left.removeFirst()
-                    continue
-                }
-                var key = RowKey(labelled.keys, row: row, seed: split.seed)
-                if data.key.isEmpty {
+                let isUnlabelled = unlabelled.first == row, isSuperseded = superseded.first == row
+                if isUnlabelled { unlabelled.removeFirst() }
+                if isSuperseded { superseded.removeFirst() }
+                if isUnlabelled || isSuperseded { continue }
+                let named = RowKey(labelled.keys, row: row, seed: split.seed)
+                var key = named ?? RowKey(seed: split.seed)
+                if named == nil {
                     for (index, field) in writers.layout.inputs.enumerated() {
                         key.add(UnsafeRawBufferPointer(rebasing: bytes[index][row * field.byteCount..<(row + 1) * field.byteCount]))
                     }
@@ -159,6 +172,7 @@ struct RowPacking {
         if let writers {
             for (field, tensor) in zip(writers.layout.fields, inputs + [label].compactMap(\.self))
             where Array(tensor.shape.dimensions.dropFirst()) != field.rowShape {
+                if data.inputs.values.contains(where: { $0.pad != nil }) { throw Self.unequal(file.path) }
                 throw .badLabels(
                     file: file.path, reason: "rows of '\(field.name)' are \(Shape(Array(tensor.shape.dimensions.dropFirst()))) here and \(Shape(field.rowShape)) before",
                     remedy: "give all labelled files the same columns")
@@ -194,7 +208,7 @@ struct RowPacking {
         }
     }
 
-    private func refuseUnusable(_ file: String) throws(TrainingError) {
+    private func refuseUnusable() throws(TrainingError) {
         var constant: String?
         if case .classIndex? = target?.kind {
             let seen = zip(facts.trainingClasses, facts.validationClasses).enumerated().filter { $1.0 + $1.1 > 0 }.map(\.offset)
@@ -203,25 +217,31 @@ struct RowPacking {
             constant = data.classes.flatMap { $0.indices.contains(Int(value)) ? $0[Int(value)].quoted : nil } ?? "\(value)"
         }
         if let constant {
-            throw .badLabels(
-                file: file, reason: "the label (\(data.label?.words ?? "")) is \(constant) in every row, which teaches nothing",
+            throw .tooFewRows(
+                reason: "the label (\(data.label?.words ?? "")) is \(constant) in every row, which teaches nothing",
                 remedy: "bring rows with other labels too")
         }
         if facts.trainingRows == 0 {
-            throw .badLabels(
-                file: file, reason: "all \(facts.validationRows) rows are held out for validation",
+            throw .tooFewRows(
+                reason: "all \(facts.validationRows) rows are held out for validation",
                 remedy: "bring more rows, or lower validation")
         }
         if split.share > 0, facts.validationRows == 0 {
-            throw .badLabels(
-                file: file, reason: "none of the \(facts.trainingRows) rows is held out for validation (each is with probability \(split.share))",
+            throw .tooFewRows(
+                reason: "none of the \(facts.trainingRows) rows is held out for validation (each is with probability \(split.share))",
                 remedy: "bring more rows, raise validation, or set it to 0")
         }
         if facts.trainingWeight == 0 || facts.validationRows > 0 && facts.validationWeight == 0 {
-            throw .badLabels(
-                file: file, reason: "the weights of the \(facts.trainingWeight == 0 ? "training" : "validation") rows are all 0",
+            throw .tooFewRows(
+                reason: "the weights of the \(facts.trainingWeight == 0 ? "training" : "validation") rows are all 0",
                 remedy: "give some rows a weight above 0")
         }
+    }
+
+    private static func unequal(_ file: String) -> TrainingError {
+        .badLabels(
+            file: file, reason: "its rows have lists of different lengths, and all rows that are learned from have one length",
+            remedy: "give the inputs with `pad` a `length` too (schema.inputs.NAME.length), to which shorter rows are filled up")
     }
 
     private static func worded(_ error: ColumnarError, file: String) -> TrainingError {
@@ -229,7 +249,6 @@ struct RowPacking {
         case .mismatch(let location, let reason), .badValue(let location, let reason):
             .badLabels(file: "\(location)", reason: reason, remedy: "mend the file, or say in the schema what is meant")
         case .badRule(let reason): .badLabels(file: file, reason: reason, remedy: "mend the schema")
-        case .noRows: .badLabels(file: file, reason: "no rows", remedy: "drop it again with rows")
         default: .cannotRead(path: file, reason: "\(error)")
         }
     }

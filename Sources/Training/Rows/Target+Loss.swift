@@ -1,5 +1,6 @@
 import Autodiff
 import Columnar
+import Names
 import ONNX
 
 extension Target {
@@ -33,9 +34,9 @@ extension StepGraph.ClassLabel {
 
 extension Model {
     /// Refuses what is said of an input that the model does not have.
-    func check(_ rules: [String: InputRule]) throws(TrainingError) {
+    func check(_ rules: NameMap<InputRule>) throws(TrainingError) {
         let names = graph.requiredInputs.map(\.name)
-        guard let slip = rules.keys.sorted().first(where: { !names.contains($0) }) else { return }
+        guard let slip = rules.keys.sorted().first(where: { !names.containsName($0) }) else { return }
         throw .badModel(
             reason: "there is no model input '\(slip)'; it has \(names.map { "'\($0)'" }.joined(separator: ", "))",
             remedy: "name its inputs (schema.inputs, or --columns and --scale)")
@@ -49,12 +50,14 @@ extension Model {
                     reason: "model input '\(value.name)' is \(value.type?.description ?? "of no stated type"), which rows of a table cannot fill",
                     remedy: "export the model with the batch as its inputs' first axis")
             }
-            return InputPort(name: value.name, elementType: type, dimensions: dimensions.map(\.value))
+            return InputPort(
+                name: value.name, elementType: type, dimensions: dimensions.map(\.value),
+                symbols: dimensions.map { if case .symbolic(let name) = $0 { name } else { nil } })
         }
     }
 }
 
 extension InputPort {
     /// Rows are packed one by one, whatever batch the model takes.
-    var withOpenBatch: InputPort { InputPort(name: name, elementType: elementType, dimensions: [nil] + dimensions.dropFirst()) }
+    var withOpenBatch: InputPort { InputPort(name: name, elementType: elementType, dimensions: [nil] + dimensions.dropFirst(), symbols: symbols) }
 }

@@ -1,4 +1,5 @@
 import Columnar
+import Names
 package import Tensors
 
 /// What the loss compares the model's answer with, and thereby what label columns must hold.
@@ -35,10 +36,14 @@ final class TargetColumns {
     private let file: String
     private let data: LabelledData
     private let target: Target?
-    private let classes: [String: Int]?
+    private let classes: ClassNames?
+    /// Whether labels are the last kept column: names of classes, one a row, which mean the same from every type that a column may have.
+    private let isLabelKept: Bool
     /// `nil` where nothing but features is read.
     private var batches: (any InputBatches)?
     private let weight: String?
+    /// Which texts stand for a missing value where columns have no types.
+    private let nullWords: Set<String>
 
     static let labelPort = "label"
     static let weightPort = "weight"
@@ -49,33 +54,48 @@ final class TargetColumns {
         self.target = target
         weight = data.weight
         classes = try target.flatMap { target throws(TrainingError) in try Self.classes(data, target, file.path) }
+        let isCSV = (file.format ?? TableFormat(fileName: file.path))?.kind == .csv
+        nullWords = isCSV ? Set(data.dialect.nullWords ?? ["", "NA", "N/A", "NULL", "null", "NaN", "nan"]) : []
         var ports: [InputPort] = []
-        var rules: [String: InputRule] = [:]
+        var rules: NameMap<InputRule> = [:]
+        var kept = data.key
         if let target {
             guard let label = data.label else {
                 throw .badLabels(file: file.path, reason: "no column is said to be the label", remedy: "name it: schema.label, or --label")
             }
-            let isNamed = classes != nil
-            ports.append(
-                InputPort(name: Self.labelPort, elementType: isNamed ? .string : target.elementType, dimensions: [nil] + target.rowShape))
-            rules[Self.labelPort] = InputRule(columns: label, missing: .refused, refusesNonFinite: !isNamed && target.elementType != .int64)
+            isLabelKept = classes != nil && label.single != nil && target.rowShape.allSatisfy { $0 == 1 }
+            if isLabelKept {
+                kept.append(label.single!)
+            } else {
+                ports.append(InputPort(name: Self.labelPort, elementType: labelType(target), dimensions: [nil] + target.rowShape))
+                rules[Self.labelPort] = classes.map { classes in
+                    InputRule(columns: label, missing: .refused, booleans: Self.booleans(among: classes.names), times: .text)
+                } ?? InputRule(columns: label, missing: .nan)
+            }
+        } else {
+            isLabelKept = false
         }
         if let weight = data.weight {
             ports.append(InputPort(name: Self.weightPort, elementType: .float32, dimensions: [nil]))
-            rules[Self.weightPort] = InputRule(columns: .list([weight]), missing: .refused, refusesNonFinite: true)
+            rules[Self.weightPort] = InputRule(columns: .list([weight]), missing: .nan)
         }
-        guard !ports.isEmpty || !data.key.isEmpty else { return }
+        guard !ports.isEmpty || !kept.isEmpty else { return }
         var options = ReadOptions()
         options.dialect = data.dialect
         do {
             batches = try openInputs(
                 path: file.path, format: file.format, options: options, ports: ports, rules: rules,
-                schema: TableSchemaRule(keep: data.key, types: data.types), batchRows: batchRows)
+                schema: TableSchemaRule(keep: kept, types: data.types), batchRows: batchRows)
         } catch { throw worded(error) }
-        columns = batches?.boundColumns[Self.labelPort] ?? []
+        columns = isLabelKept ? Array(kept.suffix(1)) : batches?.boundColumns[Self.labelPort] ?? []
     }
 
-    private static func classes(_ data: LabelledData, _ target: Target, _ file: String) throws(TrainingError) -> [String: Int]? {
+    /// Class numbers are read as float64, which holds them and what is missing.
+    private func labelType(_ target: Target) -> ElementType {
+        classes != nil ? .string : target.elementType == .int64 ? .float64 : target.elementType
+    }
+
+    private static func classes(_ data: LabelledData, _ target: Target, _ file: String) throws(TrainingError) -> ClassNames? {
         var count: Int?
         switch target.kind {
         case .classIndex(let classes): count = classes
@@ -88,94 +108,154 @@ final class TargetColumns {
                 file: file, reason: "\(names.count) classes are named (schema.classes, or --classes) and the model tells \(count) apart",
                 remedy: "name each class once, in the order of the model's class axis")
         }
-        return Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+        return ClassNames(names)
+    }
+
+    /// How booleans are spelled among the classes' names.
+    private static func booleans(among classes: [String]) -> BooleanText {
+        for (no, yes) in [("False", "True"), ("FALSE", "TRUE")] where classes.contains(yes) { return .words(no: no, yes: yes) }
+        return .words(no: "false", yes: "true")
     }
 
     struct Batch {
-        /// `[N, ...]`, as the layout's target field has it.
+        /// `[N, ...]`, as the layout's target field has it. Rows without a label hold anything.
         let target: Tensor?
+        /// The numbers of the rows that have no label, ascending.
+        let unlabelled: [Int]
         /// `[N]`
         let weights: [Float]
-        /// For each key column, a text for each row.
+        /// For each key column, a text for each row; nil where there is no value.
         let keys: [[String?]]
     }
 
     /// The labels of the next rows.
     /// - Parameter rows: as many as the features had.
     func next(rows: Int) throws(TrainingError) -> Batch {
-        guard let batches else { return Batch(target: nil, weights: Array(repeating: 1, count: rows), keys: []) }
+        guard batches != nil else { return Batch(target: nil, unlabelled: [], weights: Array(repeating: 1, count: rows), keys: []) }
+        guard let batch = try next(), batch.weights.count == rows else { throw .cannotRead(path: file, reason: "it changed while it was read") }
+        return batch
+    }
+
+    /// The labels of the next rows, of columns that hold nothing else; nil behind the last.
+    func next() throws(TrainingError) -> Batch? {
         let batch: InputBatch?
-        do { batch = try batches.next() } catch { throw worded(error) }
-        guard let batch, batch.rowCount == rows else { throw .cannotRead(path: file, reason: "it changed while it was read") }
-        let keys = try keys(of: batch)
-        let labels = batch.tensors[Self.labelPort]
-        return Batch(
-            target: try labels.map { labels throws(TrainingError) in try checked(labels, firstRow: batch.firstRow) }, weights: try weights(batch),
-            keys: keys)
-    }
-
-    /// The keys of the next rows, of columns that hold nothing else; nil behind the last.
-    func nextKeys() throws(TrainingError) -> [[String?]]? {
-        do {
-            guard let batch = try batches?.next() else { return nil }
-            return try keys(of: batch)
-        } catch let error as ColumnarError {
-            throw worded(error)
-        } catch { throw .cannotRead(path: file, reason: "\(error)") }
-    }
-
-    private func keys(of batch: InputBatch) throws(TrainingError) -> [[String?]] {
-        var keys: [[String?]] = []
-        for column in batch.kept.columns {
-            do { keys.append(try column.texts(file: file)) } catch { throw .cannotRead(path: file, reason: "\(error)") }
-        }
-        return keys
-    }
-
-    private func weights(_ batch: InputBatch) throws(TrainingError) -> [Float] {
-        guard let values = batch.tensors[Self.weightPort]?.values(as: Float.self) else { return Array(repeating: 1, count: batch.rowCount) }
-        if let bad = values.firstIndex(where: { $0 < 0 }) {
+        do { batch = try batches?.next() } catch { throw worded(error) }
+        guard let batch else { return nil }
+        let (target, unlabelled) = try labels(of: batch)
+        if data.refusesMissingLabels, let first = unlabelled.first {
             throw .badLabels(
-                file: file, reason: "row \(batch.firstRow + bad): the weight \(values[bad]) in column \"\(weight ?? "")\" is negative",
-                remedy: "a row counts 0 or more")
+                file: file, reason: "row \(batch.firstRow + first): there is no label (\(data.label?.words ?? ""))",
+                remedy: "give every row a label, or take schema.missing_label: error out, so that such rows are left out")
+        }
+        let keys = try batch.kept.columns.prefix(data.key.count).map { (column) throws(TrainingError) in try self.keys(column) }
+        return Batch(target: target, unlabelled: unlabelled, weights: try weights(batch, except: unlabelled), keys: keys)
+    }
+
+    /// A key means the same from every type that its column may have: 1, 1.0 and "1" are one, unless `types` says that it is text.
+    private func keys(_ column: Column) throws(TrainingError) -> [String?] {
+        let texts = try self.texts(column)
+        if data.types[column.field.name] == "string" { return texts }
+        guard case .number(let type) = column.field.type, type.isFloatingPoint else {
+            return texts.map { text in text.map { DecimalText.canonical($0) ?? $0 } }
+        }
+        // A large whole number has an exponent as text.
+        return texts.map { text in text.flatMap(Double.init).flatMap { $0.isNaN ? nil : DecimalText.canonical($0) } }
+    }
+
+    private func texts(_ column: Column) throws(TrainingError) -> [String?] {
+        let texts: [String?]
+        do { texts = try column.texts(file: file) } catch { throw .cannotRead(path: file, reason: "\(error)") }
+        guard !nullWords.isEmpty, column.field.type.isString else { return texts }
+        return texts.map { text in text.flatMap { nullWords.contains($0) ? nil : $0 } }
+    }
+
+    private func weights(_ batch: InputBatch, except unlabelled: [Int]) throws(TrainingError) -> [Float] {
+        guard var values = batch.tensors[Self.weightPort]?.values(as: Float.self) else { return Array(repeating: 1, count: batch.rowCount) }
+        for row in unlabelled { values[row] = 0 }
+        if let bad = values.firstIndex(where: { !($0 >= 0 && $0.isFinite) }) {
+            let what = values[bad].isNaN ? "there is no weight" : values[bad] < 0 ? "the weight \(values[bad]) is negative" : "the weight is infinite"
+            throw .badLabels(
+                file: file, reason: "row \(batch.firstRow + bad), column \"\(weight ?? "")\": \(what)",
+                remedy: "give every row a weight of 0 or more, or name another column (schema.weight, or --weight)")
         }
         return values
     }
 
-    private func checked(_ labels: Tensor, firstRow: Int) throws(TrainingError) -> Tensor {
-        guard let target else { return labels }
+    // MARK: Labels
+
+    /// The rows' labels, and which rows have none: a row lacks its label where any of its label columns has no value.
+    private func labels(of batch: InputBatch) throws(TrainingError) -> (target: Tensor?, unlabelled: [Int]) {
+        guard let target else { return (nil, []) }
+        if isLabelKept {
+            var indices: [Int] = [], unlabelled: [Int] = []
+            let texts: [String?]
+            let column = batch.kept.columns[data.key.count]
+            do { texts = try column.texts(file: file) } catch { throw .cannotRead(path: file, reason: "\(error)") }
+            for (row, text) in texts.enumerated() {
+                if let text, let index = classes?.index(of: text) {
+                    indices.append(index)
+                } else if let text, !(column.field.type.isString && nullWords.contains(text)), text != "nan" || column.field.type.isString {
+                    throw noClass(text, row: batch.firstRow + row, column: columns[0])
+                } else {
+                    indices.append(0)
+                    unlabelled.append(row)
+                }
+            }
+            return (tensor(indices, Shape([batch.rowCount] + target.rowShape.map { $0 ?? 1 })), unlabelled)
+        }
+        guard let labels = batch.tensors[Self.labelPort] else { return (nil, []) }
+        return try checked(labels, target, firstRow: batch.firstRow)
+    }
+
+    private func tensor(_ indices: [Int], _ shape: Shape) -> Tensor {
+        switch target?.elementType {
+        case .int64: Tensor(.int64, shape, indices.map(Int64.init))
+        case .float64: Tensor(.float64, shape, indices.map(Double.init))
+        default: Tensor(.float32, shape, indices.map(Float.init))
+        }
+    }
+
+    private func noClass(_ name: String, row: Int, column: String) -> TrainingError {
+        let names = (classes?.names ?? []).map { "\"\($0)\"" }
+        let shown = names.prefix(12).joined(separator: ", ") + (names.count > 12 ? " and \(names.count - 12) more" : "")
+        return .badLabels(
+            file: file, reason: "row \(row), column \"\(column)\": \"\(name)\" is no class; the classes are \(shown)",
+            remedy: "mend the label, or the classes' names (schema.classes, or --classes)")
+    }
+
+    private func checked(_ labels: Tensor, _ target: Target, firstRow: Int) throws(TrainingError) -> (target: Tensor, unlabelled: [Int]) {
         let width = max(labels.elementCount / max(labels.shape.dimensions.first ?? 1, 1), 1)
-        func place(_ index: Int) -> String { "row \(firstRow + index / width), column \"\(columns[columns.count > 1 ? index % width : 0])\"" }
+        func column(_ index: Int) -> String { columns[columns.count > 1 ? index % width : 0] }
         if let classes {
             var indices: [Int] = []
             for (index, name) in (labels.strings ?? []).enumerated() {
-                guard let known = classes[name] else {
-                    let names = classes.sorted { $0.value < $1.value }.map { "\"\($0.key)\"" }
-                    let shown = names.prefix(12).joined(separator: ", ") + (names.count > 12 ? " and \(names.count - 12) more" : "")
-                    throw .badLabels(
-                        file: file, reason: "\(place(index)): \"\(name)\" is no class; the classes are \(shown)",
-                        remedy: "mend the label, or the classes' names (schema.classes, or --classes)")
-                }
+                guard let known = classes.index(of: name) else { throw noClass(name, row: firstRow + index / width, column: column(index)) }
                 indices.append(known)
             }
-            switch target.elementType {
-            case .int64: return Tensor(.int64, labels.shape, indices.map(Int64.init))
-            case .float64: return Tensor(.float64, labels.shape, indices.map(Double.init))
-            default: return Tensor(.float32, labels.shape, indices.map(Float.init))
-            }
+            return (tensor(indices, labels.shape), [])
         }
         func refuse(_ index: Int, _ wanted: String) -> TrainingError {
             .badLabels(
-                file: file, reason: "\(place(index)): the label \(labels.number(index)) is not \(wanted), as the loss wants it",
+                file: file,
+                reason: "row \(firstRow + index / width), column \"\(column(index))\": the label \(labels.number(index)) is not \(wanted), as the loss wants it",
                 remedy: "mend the label, or choose another loss")
         }
+        var unlabelled: [Int] = []
         for index in 0..<labels.elementCount {
             let value = labels.number(index)
+            if value.isNaN {
+                if unlabelled.last != index / width { unlabelled.append(index / width) }
+                continue
+            }
+            if value.isInfinite { throw refuse(index, "finite") }
             switch target.kind {
             case .classIndex(let count):
-                guard value == -100 || value >= 0 && value < Double(count) else {
+                guard value == -100 || value >= 0 && value < Double(count) && value == value.rounded() else {
+                    let shown = value == value.rounded() ? "\(DecimalText.canonical(value))" : "\(value)"
                     throw .badLabels(
-                        file: file, reason: "\(place(index)): the class \(Int(value)) is none of the model's \(count), which count from 0",
+                        file: file,
+                        reason: "row \(firstRow + index / width), column \"\(column(index))\": the class \(shown) is none of the model's \(count), "
+                            + "which count from 0",
                         remedy: "mend the label, or give the classes their names (schema.classes, or --classes) where labels are names")
                 }
             case .yesOrNo, .probabilities: if value < 0 || value > 1 { throw refuse(index, "from 0 to 1") }
@@ -183,7 +263,9 @@ final class TargetColumns {
             case .numbers: break
             }
         }
-        return labels
+        guard case .classIndex = target.kind else { return (labels, unlabelled) }
+        let classes = labels.values(as: Double.self) ?? []
+        return (Tensor(.int64, labels.shape, classes.map { $0.isNaN ? 0 : Int64($0) }), unlabelled)
     }
 
     /// The ports above are ours, not the model's: errors speak of labels, weights and keys.
@@ -204,7 +286,6 @@ final class TargetColumns {
                 : "name as many columns as the output has numbers for a row (schema.label, or --label), or choose a loss or an output that fits"
             return bad(label, remedy)
         case .badRule(let reason): return .badLabels(file: file, reason: reason, remedy: "mend the schema")
-        case .noRows: return .badLabels(file: file, reason: "no rows", remedy: "drop it again with rows")
         default: return .cannotRead(path: file, reason: "\(error)")
         }
     }
@@ -222,6 +303,11 @@ final class TargetColumns {
 }
 
 extension InputRule.Columns {
+    /// The one column that is named.
+    fileprivate var single: String? {
+        if case .list(let names) = self, names.count == 1, !NamePattern.isPattern(names[0]) { names[0] } else { nil }
+    }
+
     /// As a message names them.
     var words: String {
         switch self {

@@ -8,12 +8,12 @@ package struct Admission: Sendable, Hashable {
 
     private let include: [Glob]
 
-    package init(include: [String]) {
-        self.include = include.map(Glob.init)
+    package init(include: [String], ignoresSuffixCase: Bool = false) {
+        self.include = include.map { Glob($0, ignoresSuffixCase: ignoresSuffixCase) }
     }
 
-    package static func judge(relativePath: String, include: [String]) -> Verdict {
-        Admission(include: include).judge(relativePath: relativePath)
+    package static func judge(relativePath: String, include: [String], ignoresSuffixCase: Bool = false) -> Verdict {
+        Admission(include: include, ignoresSuffixCase: ignoresSuffixCase).judge(relativePath: relativePath)
     }
 
     /// Judges every directory above the file, then its own name, then the patterns.

@@ -1,25 +1,47 @@
-/// A shell pattern over names: `*` and `?` stop at `/`, `**` does not, `[a-z]` and `[!a-z]` are sets, case counts.
+/// A shell pattern over names: `*` and `?` stop at `/`, `**` does not, `[a-z]` and `[!a-z]` are sets. Case counts,
+/// but where it says otherwise for what follows the last wildcard or slash: formats are named there.
 struct Glob: Sendable, Hashable {
     /// Matches whole relative paths, because the pattern has a `/`.
     let isOverPath: Bool
     private let pattern: [UInt8]
     /// Set for `*.suffix`, the pattern that almost every pipeline has.
     private let plainSuffix: [UInt8]?
+    /// How many bytes at the end take letters of any case.
+    private let caselessCount: Int
 
-    init(_ pattern: String) {
+    init(_ pattern: String, ignoresSuffixCase: Bool = false) {
         self.pattern = Array(pattern.utf8)
         isOverPath = pattern.utf8.contains(UInt8(ascii: "/"))
         let rest = self.pattern.dropFirst()
         let special: [UInt8] = Array("*?[/\\".utf8)
         plainSuffix = self.pattern.first == UInt8(ascii: "*") && !rest.contains(where: special.contains) ? Array(rest) : nil
+        let ends: [UInt8] = Array("*?]/".utf8)
+        let start = self.pattern.lastIndex(where: ends.contains).map { $0 + 1 } ?? 0
+        let tail = self.pattern[start...]
+        caselessCount = ignoresSuffixCase ? tail.drop { $0 != UInt8(ascii: ".") }.count : 0
     }
 
     /// - Parameters:
     ///   - path: relative to the spool.
     ///   - name: its last component.
     func matches(path: String, name: Substring.UTF8View) -> Bool {
-        if let plainSuffix { return name.count >= plainSuffix.count && name.suffix(plainSuffix.count).elementsEqual(plainSuffix) }
-        return Self.match(pattern[...], isOverPath ? Array(path.utf8)[...] : Array(name)[...])
+        if let plainSuffix {
+            guard name.count >= plainSuffix.count else { return false }
+            let end = name.suffix(plainSuffix.count)
+            if caselessCount == 0 { return end.elementsEqual(plainSuffix) }
+            return Self.folded(end, last: caselessCount).elementsEqual(Self.folded(plainSuffix, last: caselessCount))
+        }
+        let text = isOverPath ? Array(path.utf8) : Array(name)
+        if caselessCount == 0 { return Self.match(pattern[...], text[...]) }
+        return Self.match(Self.folded(pattern, last: caselessCount)[...], Self.folded(text, last: caselessCount)[...])
+    }
+
+    /// The bytes with the last ones in lower case.
+    private static func folded(_ bytes: some Collection<UInt8>, last count: Int) -> [UInt8] {
+        bytes.enumerated().map { index, byte in
+            let isCapital = byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z")
+            return isCapital && index >= bytes.count - count ? byte | 0x20 : byte
+        }
     }
 
     /// Backtracks to the last star only, so that no pattern takes more than its length times the name's; `**` is tried by recursion.

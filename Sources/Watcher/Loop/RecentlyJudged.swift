@@ -1,9 +1,11 @@
+internal import Names
+
 /// What was judged a moment ago, so that a second look at it before the owner has it on record does not judge it twice. Bounded: the older
 /// half is dropped when the newer is full.
 struct RecentlyJudged {
     private struct Key: Hashable {
         var spool: Int
-        var path: String
+        var path: Name
     }
 
     private static let capacity = 16_384
@@ -12,7 +14,7 @@ struct RecentlyJudged {
     private var older: [Key: FileStamp] = [:]
 
     func contains(_ path: String, of spool: Int, stamp: FileStamp) -> Bool {
-        let key = Key(spool: spool, path: path)
+        let key = Key(spool: spool, path: Name(path))
         return (newer[key] ?? older[key]) == stamp
     }
 
@@ -21,6 +23,6 @@ struct RecentlyJudged {
             older = newer
             newer.removeAll(keepingCapacity: true)
         }
-        newer[Key(spool: spool, path: path)] = stamp
+        newer[Key(spool: spool, path: Name(path))] = stamp
     }
 }

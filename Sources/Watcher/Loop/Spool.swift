@@ -1,3 +1,5 @@
+internal import Names
+
 /// What one watched directory is known by while it is watched. Only files that are not settled stand here one by one.
 final class Spool {
     struct Pending {
@@ -6,6 +8,8 @@ final class Spool {
         var scheduled: Duration?
         /// Found by a scan whose end is still to be reported.
         var isBacklog: Bool
+        /// Whether it was told what else than its name says it is.
+        var isToldForeign = false
     }
 
     let slot: Int
@@ -22,13 +26,13 @@ final class Spool {
     /// Whether inotify tells everything that happens here.
     var isTrusted = false
     var usesInotify = false
-    var tokens: [String: Int] = [:]
-    var pending: [String: Pending] = [:]
+    var tokens: NameMap<Int> = [:]
+    var pending: NameMap<Pending> = [:]
 
     init(slot: Int, directory: SpoolDirectory) {
         self.slot = slot
         self.directory = directory
-        admission = Admission(include: directory.include)
+        admission = Admission(include: directory.include, ignoresSuffixCase: directory.ignoresSuffixCase)
         mayHoldModels = directory.order == 0 && admission.mayAdmit(suffix: ".onnx")
     }
 
@@ -38,7 +42,7 @@ final class Spool {
 
     /// `path` itself and everything below it.
     static func isWithin(_ path: String, _ directory: String) -> Bool {
-        directory.isEmpty || path == directory || (path.utf8.starts(with: directory.utf8) && path.utf8.dropFirst(directory.utf8.count).first == 0x2F)
+        directory.isEmpty || path.isName(directory) || (path.utf8.starts(with: directory.utf8) && path.utf8.dropFirst(directory.utf8.count).first == 0x2F)
     }
 
     static func split(_ path: String) -> (directory: String, name: Substring) {

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Names
 internal import SystemPackage
 
 /// Walks everything below one directory of a spool: watches each directory before it lists it.
@@ -24,7 +25,7 @@ struct TreeScan {
             let path = directory.isEmpty ? root : root + "/" + directory
             let listing: DirectoryListing
             do throws(Errno) { listing = try DirectoryListing(path: path) } catch {
-                if directory == start { found(.rootFailed(.cannotList(path: path, errno: error.rawValue))) }
+                if directory.isName(start) { found(.rootFailed(.cannotList(path: path, errno: error.rawValue))) }
                 if error == .permissionDenied {
                     found(
                         .refused(
@@ -83,7 +84,7 @@ struct TreeScan {
 extension SpoolDirectory {
     /// Calls `body` with each file below that could be an arrival by name and kind, relative to `path`, as it stands now: nothing is watched for it.
     package func eachCandidate(_ body: (String, FileStamp) -> Void) {
-        let scan = TreeScan(root: FoundEntry.realPath(path) ?? path, admission: Admission(include: include)) { _ in }
+        let scan = TreeScan(root: FoundEntry.realPath(path) ?? path, admission: Admission(include: include, ignoresSuffixCase: ignoresSuffixCase)) { _ in }
         _ = scan.walk(from: "", deep: true) { finding in
             if case .file(let relative, let stamp) = finding { body(relative, stamp) }
         }

@@ -1,4 +1,5 @@
 internal import Logging
+internal import Names
 
 /// What is heard about directories, turned into what it means for files.
 extension WatchLoop {
@@ -140,7 +141,7 @@ extension WatchLoop {
             listing.forEach { entry, _ in
                 guard let name = entry.name, !entry.isDirectory, Seal(name: name) == .onnx else { return }
                 let path = Spool.join(place.directory, name)
-                if !waiting.contains(path), spool.admission.judge(name: name[...], of: path) == .candidate { models.append(path) }
+                if !waiting.containsName(path), spool.admission.judge(name: name[...], of: path) == .candidate { models.append(path) }
             }
             for path in models.sorted() where spool.pending[path] == nil && hasData(path, in: spool) { hear(.companion, of: path, in: spool) }
         }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Names
 
 extension WatchLoop {
     private static let onceChunk = 512

@@ -1,6 +1,7 @@
 internal import Glibc
 internal import Logging
 internal import Mounts
+internal import Names
 
 /// Directories: attached, walked, lost and found again.
 extension WatchLoop {
@@ -95,7 +96,7 @@ extension WatchLoop {
         var failure: WatcherError?
         var found: [(path: String, stamp: FileStamp)] = []
         let walk = TreeScan(root: spool.root ?? "", admission: spool.admission) { directory in
-            if let error = self.watch(directory, of: spool), directory == top { failure = error }
+            if let error = self.watch(directory, of: spool), directory.isName(top) { failure = error }
         }
         let ignored = walk.walk(from: top, deep: deep) { finding in
             switch finding {
@@ -110,7 +111,7 @@ extension WatchLoop {
             case .rootFailed(let error): failure = error
             }
         }
-        found.sort { ($0.stamp.changed, $0.path) < ($1.stamp.changed, $1.path) }
+        found.sort { ($0.stamp.changed, Name($0.path)) < ($1.stamp.changed, Name($1.path)) }
         for file in found { start(.found, of: file.path, in: spool, stamp: file.stamp, isBacklog: isBacklog) }
         if isBacklog, failure == nil {
             out.append(.rescanned(directory: spool.directory.id))

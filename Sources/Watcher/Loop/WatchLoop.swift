@@ -1,4 +1,5 @@
 internal import Logging
+internal import Names
 
 /// The state of one running watch, confined to the thread that runs it. What it hears and finds goes into `Settling`s; what they decide goes
 /// out as events.
@@ -45,7 +46,13 @@ final class WatchLoop {
 
     struct TouchedDirectory: Hashable {
         var slot: Int
-        var directory: String
+        var path: Name
+        var directory: String { path.text }
+
+        init(slot: Int, directory: String) {
+            self.slot = slot
+            path = Name(directory)
+        }
     }
 
     init(settings: Settings, events: (any DirectoryEvents)?) {
@@ -94,8 +101,7 @@ final class WatchLoop {
 
     /// Starts or continues the settling of one file.
     func hear(_ signal: Settling.Signal, of path: String, in spool: Spool) {
-        if let index = spool.pending.index(forKey: path) {
-            var pending = spool.pending.values[index]
+        if var pending = spool.pending[path] {
             let step = pending.settling.heard(signal, now: now)
             advance(&pending, from: step, of: path, in: spool, isNew: false)
             return
@@ -141,6 +147,10 @@ final class WatchLoop {
             if !isNew { spool.pending[path] = nil }
             report(outcome, of: path, in: spool, firstSeen: pending.settling.firstSeen)
             return
+        }
+        if !pending.isToldForeign, pending.settling.isJudged, ForeignContent(reason: pending.settling.reason) != nil {
+            pending.isToldForeign = true
+            out.append(.foreign(WaitingFile(directory: spool.directory.id, relativePath: path, reason: pending.settling.reason)))
         }
         let due = pending.settling.wakeTime
         if pending.scheduled.map({ due < $0 }) ?? true {
@@ -206,7 +216,7 @@ final class WatchLoop {
     func waiting(limit: Int) -> [WaitingFile] {
         var files: [WaitingFile] = []
         for spool in spools.values.sorted(by: { $0.slot < $1.slot }) {
-            for path in spool.pending.keys.sorted().prefix(limit - files.count) {
+            for path in spool.pending.keys.sorted(by: { Name($0) < Name($1) }).prefix(limit - files.count) {
                 files.append(
                     WaitingFile(directory: spool.directory.id, relativePath: path, reason: spool.pending[path]!.settling.reason))
             }

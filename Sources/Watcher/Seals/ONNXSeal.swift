@@ -1,3 +1,5 @@
+internal import Names
+
 /// ONNX: the protobuf wire format is walked without being kept; weights are stepped over. Whole means that every length fits its message
 /// and the file, that a graph and its operator sets are there (they are written in this order), and that all external data is there.
 ///
@@ -34,7 +36,7 @@ private enum Message {
 }
 
 /// The bytes that one external file must have, by location as the model spells it.
-typealias ExternalNeeds = [String: Int64]
+typealias ExternalNeeds = NameMap<Int64>
 
 private struct ModelWalk {
     private struct TensorFacts {

@@ -46,7 +46,8 @@ package enum Seal: String, Sendable, CaseIterable {
 
     /// - Parameter directory: where the file stands, for the external data of a model.
     func check(_ file: inout SealedFile, directory: String) -> Verdict {
-        if file.size == 0, self != .text, self != .unknown { return .broken("the file is empty") }
+        // A CSV or JSON Lines file without bytes is for its reader to judge.
+        if let foreign = ForeignContent(&file), self != .unknown, !(foreign == .empty && self == .text) { return .broken(foreign.reason) }
         return switch self {
         case .parquet: ParquetSeal.check(&file)
         case .arrow: ArrowSeal.check(&file)

@@ -1,3 +1,5 @@
+internal import Names
+
 /// What is due next: by time, then as files of one scan are delivered (SEMANTICS 3): models first, then oldest first. A binary heap.
 struct DueQueue {
     struct Item: Comparable {
@@ -11,7 +13,7 @@ struct DueQueue {
             if a.time != b.time { return a.time < b.time }
             if a.order != b.order { return a.order < b.order }
             if a.changed != b.changed { return a.changed < b.changed }
-            return a.path < b.path
+            return Name(a.path) < Name(b.path)
         }
     }
 

@@ -168,6 +168,9 @@ def export(zoo, cls):
     model = to_onnx(fitted, initial_types=[("X", kind)], options={id(fitted): {"zipmap": False}} if has_zipmap else None)
     # A sequence of tensors, one for each label, is no output of rows: the pipeline leaves it out.
     outputs = {"label": "label_*"} if name == "MultiOutputClassifier" else None
+    # This converter writes the labels as one row.
+    if name == "QuadraticDiscriminantAnalysis":
+        outputs = {"label": {"batch_axis": 1}, "probabilities": "probabilities_*"}
     zoo.add(name, model, rows, results(fitted, x[:20], model), inputs, outputs=outputs)
     if y.ndim > 1 or not hasattr(fitted, "classes_") or not has_zipmap:
         return
@@ -175,7 +178,9 @@ def export(zoo, cls):
     try:
         named = cls(**ARGUMENTS.get(name, {})).fit(x[20:], np.array(["no", "yes", "maybe"])[y[20:].astype(int)])
         model = to_onnx(named, initial_types=[("X", kind)])
-        zoo.add(name + "-zipmap", model, rows, results(named, x[:20], model), inputs, subject=name)
+        if outputs:
+            outputs = {"output_label": {"batch_axis": 1}, "output_probability": "output_probability_*"}
+        zoo.add(name + "-zipmap", model, rows, results(named, x[:20], model), inputs, subject=name, outputs=outputs)
     except Exception as error:
         zoo.cannot(name + "-zipmap", f"{type(error).__name__}: {error}")
 

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace carrow {
+
+enum class JsonKind : uint8_t { kNull, kBoolean, kNumber, kString, kArray, kObject };
+
+/// A JSON value without children, or the beginning of one that has some.
+struct JsonToken {
+  JsonKind kind = JsonKind::kNull;
+  /// A number as it is written, `true` or `false`, or a string with its escapes resolved. Valid until the next token.
+  std::string_view text;
+};
+
+/// Walks over the JSON of one line. Every function returns false where the text is no JSON, and `failure` says why.
+/// NaN, Infinity and -Infinity are numbers, as Python writes them.
+class JsonScanner {
+ public:
+  explicit JsonScanner(std::string_view line) : at_(line.data()), end_(line.data() + line.size()) {}
+
+  /// Reads one value; of an array or an object its bracket alone.
+  bool Next(JsonToken *token);
+  /// Reads an array's or an object's way to the next element; `has_more` is false behind the last. `is_first` is for the first call.
+  bool Element(char closing, bool is_first, bool *has_more);
+  /// Reads a key and its colon.
+  bool Key(std::string_view *key);
+  /// Passes over what is behind `token`'s bracket, down to the closing one.
+  bool Skip(const JsonToken &token);
+  /// Goes a list or an object deeper, as far as that is allowed.
+  bool Enter();
+  void Leave() { --depth_; }
+  /// Whether nothing but blanks follows.
+  bool AtEnd();
+  /// Expects the bracket of the object that a line must be.
+  bool Open();
+
+  const char *position() const { return at_; }
+  void set_position(const char *position) { at_ = position; }
+  const char *failure = nullptr;
+
+ private:
+  void SkipBlanks() {
+    while (at_ < end_ && (*at_ == ' ' || *at_ == '\t' || *at_ == '\r')) ++at_;
+  }
+  bool Fail(const char *reason) {
+    failure = reason;
+    return false;
+  }
+  bool String(std::string_view *text);
+  bool Escaped(const char *begin, std::string_view *text);
+  bool Number(std::string_view *text);
+  bool Word(const char *word, size_t size);
+
+  const char *at_;
+  const char *end_;
+  int depth_ = 0;
+  std::string unescaped_;
+};
+
+}  // namespace carrow

@@ -1,0 +1,68 @@
+/// Which columns of a table are the index of the pandas frame that it was written from.
+enum PandasIndex {
+    /// Whether pandas itself gave the name, as it does to an index without one: `__index_level_0__`.
+    static func isDefaultName(_ name: String) -> Bool {
+        guard name.hasPrefix("__index_level_"), name.hasSuffix("__") else { return false }
+        let level = name.dropFirst(14).dropLast(2)
+        return !level.isEmpty && level.allSatisfy(\.isNumber)
+    }
+
+    /// The columns that the `pandas` metadata of a Parquet or Arrow file lists as `index_columns`. An index that is only counted is an object
+    /// there and has no column.
+    static func columns(_ metadata: [String: String]) -> Set<String> {
+        guard let text = metadata["pandas"]?.utf8, let start = text.firstRange(of: "\"index_columns\":".utf8)?.upperBound else { return [] }
+        var names: Set<String> = []
+        var depth = 0
+        var rest = text[start...]
+        while let byte = rest.popFirst() {
+            switch byte {
+            case UInt8(ascii: "["), UInt8(ascii: "{"): depth += 1
+            case UInt8(ascii: "]"), UInt8(ascii: "}"):
+                depth -= 1
+                if depth == 0 { return names }
+            case UInt8(ascii: "\""):
+                guard let name = string(&rest) else { return names }
+                if depth == 1 { names.insert(name) }
+            default: break
+            }
+        }
+        return names
+    }
+
+    /// The JSON string whose opening quote was passed.
+    private static func string(_ rest: inout Substring.UTF8View) -> String? {
+        var units: [UInt16] = []
+        var bytes: [UInt8] = []
+        var text = ""
+        func flush() {
+            text += String(decoding: bytes, as: UTF8.self) + String(decoding: units, as: UTF16.self)
+            bytes.removeAll()
+            units.removeAll()
+        }
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "\"") {
+                flush()
+                return text
+            }
+            guard byte == UInt8(ascii: "\\") else {
+                if !units.isEmpty { flush() }
+                bytes.append(byte)
+                continue
+            }
+            guard let escaped = rest.popFirst() else { return nil }
+            if escaped == UInt8(ascii: "u") {
+                guard let unit = UInt16(String(Substring(rest.prefix(4))), radix: 16) else { return nil }
+                rest = rest.dropFirst(4)
+                if !bytes.isEmpty { flush() }
+                units.append(unit)
+                continue
+            }
+            if !units.isEmpty { flush() }
+            let plain: [UInt8: UInt8] = [
+                UInt8(ascii: "n"): 10, UInt8(ascii: "t"): 9, UInt8(ascii: "r"): 13, UInt8(ascii: "b"): 8, UInt8(ascii: "f"): 12,
+            ]
+            bytes.append(plain[escaped] ?? escaped)
+        }
+        return nil
+    }
+}

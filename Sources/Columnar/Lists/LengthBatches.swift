@@ -1,0 +1,262 @@
+internal import Names
+internal import Tensors
+
+/// The one place that decides which rows of different lengths share a run, fills the shorter ones up and makes masks.
+///
+/// Rows that a mask tells apart share a run whatever their lengths, and so do rows that are filled up to one `length`. Other rows share one only
+/// where they are equally long, since what the model makes of a row must not depend on the rows beside it. A window of rows is sorted by length
+/// and cut into runs; memory is needed for a window, whatever the file's size.
+final class LengthBatches {
+    let plan: LengthPlan
+    private let rows: Int
+    private let limits: ListLimits
+    private let memory: NameMap<TensorBuffer>
+    private let file: String
+    /// Per input, for the window's rows.
+    private var starts: [[Int]]
+    private var extents: [[Int]]
+    /// Per input that is not filled up, the extents of the file's first row.
+    private var first: [ArraySlice<Int>?]
+    private var elementCount = 0
+
+    /// - Parameter rows: at most in one run.
+    init(_ plan: LengthPlan, file: String, rows: Int, limits: ListLimits, memory: NameMap<TensorBuffer>) {
+        self.plan = plan
+        self.file = file
+        self.rows = max(rows, 1)
+        self.limits = limits
+        self.memory = memory
+        starts = plan.inputs.map { _ in [0] }
+        extents = plan.inputs.map { _ in [] }
+        first = plan.inputs.map { _ in nil }
+    }
+
+    /// The most rows that are read before they are put together: more than one run's only where lengths must be sorted.
+    var windowRows: Int { plan.mayReorder && limits.isWindowed ? rows * 16 : rows }
+    /// A mebi of elements is enough to find rows of one length in, and the rest waits.
+    private static let windowElements = 1 << 20
+
+    func begin() {
+        elementCount = 0
+        for index in plan.inputs.indices {
+            starts[index] = [0]
+            extents[index] = []
+        }
+    }
+
+    /// The first of `rows` that still go into the window, at least one where it is empty.
+    func fitting(_ rows: Range<Int>, _ lists: [ListRows?], isEmpty: Bool) -> Range<Int> {
+        guard limits.isWindowed else { return rows }
+        var count = elementCount
+        for row in rows {
+            for case let lists? in lists { count += lists.starts[row + 1] - lists.starts[row] }
+            if count > Self.windowElements, row > rows.lowerBound || !isEmpty { return rows.lowerBound..<row }
+        }
+        return rows
+    }
+
+    /// Notes the shape of rows whose elements the caller takes.
+    func append(_ lists: ListRows, rows: Range<Int>, input index: Int, place: PortPlace) throws(ColumnarError) {
+        let input = plan.inputs[index]
+        for row in rows {
+            let own = lists.extents(row)
+            var shape: [Int]
+            if own.count == input.axes.count { shape = Array(own) } else {
+                guard let made = input.port.rowShape(width: own.first ?? 0) else {
+                    throw place.error(row: row, column: 0, "\(Self.words(own)), which does not fit the shape \(input.port.description)")
+                }
+                shape = made
+            }
+            // Of what lies in no list there is nothing to tell.
+            for axis in shape.indices where shape[..<axis].contains(0) { shape[axis] = input.axes[axis].extent ?? shape[axis] }
+            try check(shape, row: row, index, place)
+            let count = lists.starts[row + 1] - lists.starts[row]
+            elementCount += count
+            starts[index].append(starts[index][starts[index].count - 1] + count)
+            extents[index] += shape
+        }
+    }
+
+    private func check(_ shape: [Int], row: Int, _ index: Int, _ place: PortPlace) throws(ColumnarError) {
+        let input = plan.inputs[index]
+        for (axis, extent) in zip(input.axes, shape) {
+            guard let most = axis.extent, extent > most || input.pad == nil && extent != most else { continue }
+            let isLength = input.port.dimensions[1...].contains(nil)
+            let limit = isLength ? "schema.inputs.\(input.port.name).length is \(most)" : "the input takes \(most)"
+            let remedy = extent > most ? (isLength ? ": cut the list where the file is made, or raise it" : "")
+                : ": give the input `pad: 0` (schema.inputs.\(input.port.name).pad) if shorter lists are to be filled up"
+            throw place.error(row: row, column: 0, "\(Self.words(shape[...])), \(limit)\(remedy)")
+        }
+        guard input.pad == nil else { return }
+        guard let before = first[index] else {
+            first[index] = shape[...]
+            return
+        }
+        if before == shape[...] { return }
+        throw place.error(
+            row: row, column: 0,
+            "\(Self.words(shape[...])), those of the rows before it \(Self.extent(before)): give the input `pad: 0` "
+                + "(schema.inputs.\(input.port.name).pad) if rows of different lengths are meant")
+    }
+
+    private static func extent(_ extents: ArraySlice<Int>) -> String {
+        extents.count == 1 ? "\(extents.first!)" : Shape(Array(extents)).description
+    }
+
+    private static func words(_ extents: ArraySlice<Int>) -> String {
+        extents.count == 1 ? "the list has \(extent(extents)) element\(extents.first == 1 ? "" : "s")" : "the lists are \(extent(extents))"
+    }
+
+    // MARK: Groups
+
+    /// The window's rows as runs.
+    /// - Parameter elements: of each input that columns fill, over all rows.
+    func groups(_ elements: [Tensor?], rowCount: Int, firstRow: Int) throws(ColumnarError) -> [RowGroup] {
+        var lengths: [Int: [Int]] = [:]
+        var blocks: [RowBlocks?] = []
+        for (index, input) in plan.inputs.enumerated() {
+            if case .block(let shape) = input.source {
+                let width = shape.reduce(1, *)
+                starts[index] = (0...rowCount).map { $0 * width }
+                extents[index] = (0..<rowCount).flatMap { _ in shape }
+            }
+            guard let tensor = elements[index] else { blocks.append(nil); continue }
+            let own = RowBlocks(elements: tensor, starts: starts[index], rank: input.axes.count, extents: extents[index])
+            blocks.append(own)
+            try note(own, of: input, in: &lengths, rowCount, firstRow)
+        }
+        let chunks = chunks(lengths, rowCount)
+        return chunks.map { rows in group(rows, blocks, lengths, isWhole: chunks.count == 1) }
+    }
+
+    /// Inputs that share an axis must agree on its extent in every row.
+    private func note(
+        _ blocks: RowBlocks, of input: LengthPlan.Input, in lengths: inout [Int: [Int]], _ rowCount: Int, _ firstRow: Int
+    ) throws(ColumnarError) {
+        for (axis, each) in input.axes.enumerated() {
+            let own = (0..<rowCount).map { blocks.extents[$0 * blocks.rank + axis] }
+            guard let known = lengths[each.number] else {
+                lengths[each.number] = own
+                continue
+            }
+            guard let row = own.indices.first(where: { own[$0] != known[$0] }) else { continue }
+            let other = plan.inputs.first { $0.source != .mask && $0.axes.contains { $0.number == each.number } }
+            throw .badValue(
+                TableLocation(file: file, row: firstRow + row, input: input.port.name),
+                reason: "it has \(own[row]) elements along the axis \(each.name.map { "\"\($0)\"" } ?? "\(axis + 1)"), and model input "
+                    + "\"\(other?.port.name ?? "")\" has \(known[row]) in the same row: both must be equally long")
+        }
+    }
+
+    /// The rows of each run, sorted by length within what may share one.
+    private func chunks(_ lengths: [Int: [Int]], _ rowCount: Int) -> [[Int]] {
+        let open = Set(plan.inputs.flatMap(\.axes).filter { $0.extent == nil }.map(\.number)).sorted()
+        let apart = open.filter { !plan.masked.contains($0) }.compactMap { lengths[$0] }
+        let together = open.filter { plan.masked.contains($0) }.compactMap { lengths[$0] }
+        var order = Array(0..<rowCount)
+        let all = apart + together
+        if plan.mayReorder, all.contains(where: { own in own.contains { $0 != own[0] } }) {
+            order.sort { a, b in
+                for own in all where own[a] != own[b] { return own[a] < own[b] }
+                return a < b
+            }
+        }
+        var chunks: [[Int]] = []
+        var longest: [Int] = []
+        for row in order {
+            let grown = all.indices.map { max(longest.isEmpty ? 0 : longest[$0], all[$0][row]) }
+            if let last = chunks.last {
+                let isFull = last.count == rows
+                    || limits.places.map { grown.reduce(last.count + 1) { $0.multipliedReportingOverflow(by: max($1, 1)).partialValue } > $0 } ?? false
+                if !isFull, apart.allSatisfy({ $0[row] == $0[last[0]] }) {
+                    chunks[chunks.count - 1].append(row)
+                    longest = grown
+                    continue
+                }
+            }
+            chunks.append([row])
+            longest = all.map { $0[row] }
+        }
+        return chunks
+    }
+
+    private func group(_ rows: [Int], _ blocks: [RowBlocks?], _ lengths: [Int: [Int]], isWhole: Bool) -> RowGroup {
+        var tensors: NameMap<Tensor> = [:]
+        var named: NameMap<[Int]> = [:]
+        for (index, input) in plan.inputs.enumerated() {
+            let shape = input.axes.enumerated().map { axis, each in
+                if let extent = each.extent { return extent }
+                let longest = lengths[each.number].map { own in rows.reduce(0) { max($0, own[$1]) } } ?? 0
+                // What is all padding is one place of it, not none, which models seldom stand.
+                return plan.masked.contains(each.number) ? max(longest, 1) : longest
+            }
+            let target = isWhole ? memory[input.port.name] : nil
+            tensors[input.port.name] = blocks[index].map { tensor($0, rows, shape, input, target, isWhole: isWhole) } ?? mask(rows, shape, input, lengths, target)
+            guard input.source == .lists else { continue }
+            for (axis, extent) in zip(input.axes, input.port.dimensions.dropFirst()) where extent == nil {
+                if let name = axis.name, let own = lengths[axis.number] { named[name] = rows.map { own[$0] } }
+            }
+        }
+        return RowGroup(rows: rows, tensors: tensors, lengths: named)
+    }
+
+    private func tensor(
+        _ blocks: RowBlocks, _ rows: [Int], _ shape: [Int], _ input: LengthPlan.Input, _ memory: TensorBuffer?, isWhole: Bool
+    ) -> Tensor {
+        let width = shape.reduce(1, *)
+        let all = Shape([rows.count] + shape)
+        let isFilledUp = rows.contains { blocks.extents($0) != shape[...] }
+        if let strings = blocks.elements.strings {
+            var padded = ""
+            if case .text(let text)? = input.pad { padded = text }
+            var made = [String](repeating: padded, count: rows.count * width)
+            for (place, row) in rows.enumerated() {
+                blocks.forEachRun(row, in: shape) { source, target, count in
+                    for offset in 0..<count { made[place * width + target + offset] = strings[source + offset] }
+                }
+            }
+            return Tensor(strings: made, shape: all)
+        }
+        let type = input.port.elementType
+        let inOrder = isWhole && zip(rows, rows.dropFirst()).allSatisfy(<)
+        if memory == nil, inOrder, !isFilledUp, case .buffer(let buffer) = blocks.elements.storage {
+            return Tensor(elementType: type, shape: all, buffer: buffer)
+        }
+        let size = (type.bitWidth ?? 8) / 8
+        let buffer = memory ?? TensorBuffer(byteCount: rows.count * width * size)
+        if isFilledUp, case .bytes(let element)? = input.pad { buffer.fill(element, count: rows.count * width) }
+        withExtendedLifetime(blocks.elements) {
+            let bytes = blocks.elements.bytes
+            for (place, row) in rows.enumerated() {
+                blocks.forEachRun(row, in: shape) { source, target, count in
+                    (buffer.address + (place * width + target) * size).copyMemory(from: bytes.baseAddress! + source * size, byteCount: count * size)
+                }
+            }
+        }
+        return Tensor(elementType: type, shape: all, buffer: buffer)
+    }
+
+    /// 1 for every element of a row, 0 behind its end.
+    private func mask(_ rows: [Int], _ shape: [Int], _ input: LengthPlan.Input, _ lengths: [Int: [Int]], _ memory: TensorBuffer?) -> Tensor {
+        let type = input.port.elementType
+        let width = shape.reduce(1, *)
+        let size = (type.bitWidth ?? 8) / 8
+        let buffer = memory ?? TensorBuffer(byteCount: rows.count * width * size)
+        guard case .bytes(let one)? = PadElement(1, type), case .bytes(let zero)? = PadElement(0, type) else {
+            return Tensor(elementType: type, shape: Shape([rows.count] + shape), buffer: buffer)
+        }
+        buffer.fill(zero, count: rows.count * width)
+        for (place, row) in rows.enumerated() {
+            let own = input.axes.indices.map { axis in input.follows[axis] ? lengths[input.axes[axis].number]?[row] ?? 0 : shape[axis] }
+            let block = RowBlocks(elements: Tensor(strings: [], shape: [0]), starts: [0], rank: own.count, extents: own)
+            block.forEachRun(0, in: shape) { _, target, count in
+                for offset in 0..<count {
+                    for (byte, value) in one.enumerated() {
+                        buffer.address.storeBytes(of: value, toByteOffset: (place * width + target + offset) * size + byte, as: UInt8.self)
+                    }
+                }
+            }
+        }
+        return Tensor(elementType: type, shape: Shape([rows.count] + shape), buffer: buffer)
+    }
+}

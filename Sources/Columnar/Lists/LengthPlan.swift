@@ -1,0 +1,153 @@
+internal import Names
+internal import Tensors
+
+/// Which axes of a model's inputs vary with the rows, which of them are one and the same, what fills them up and which masks tell.
+struct LengthPlan {
+    enum Source: Equatable {
+        /// Each row has extents of its own.
+        case lists
+        /// Columns or an array: every row has these extents.
+        case block([Int])
+        /// No column fills it: it is the mask of another input.
+        case mask
+    }
+
+    struct Axis {
+        /// Axes of one number have one extent in every row.
+        let number: Int
+        /// The model's, or the pipeline's `length`; nil: as long as the longest row of a run.
+        var extent: Int?
+        let name: String?
+    }
+
+    struct Input {
+        let port: InputPort
+        let rule: InputRule
+        let source: Source
+        /// Behind the rows'.
+        var axes: [Axis]
+        let pad: PadElement?
+        /// Of a mask, whether each axis is along the rows' lengths; otherwise it is as the model has it.
+        var follows: [Bool]
+    }
+
+    private(set) var inputs: [Input] = []
+    /// The axes along which rows of different lengths may share a run, since a mask tells them apart.
+    private(set) var masked: Set<Int> = []
+
+    init(_ given: [(port: InputPort, rule: InputRule, source: Source)], mixesLengths: Bool) throws(ColumnarError) {
+        var numbers: NameMap<Int> = [:]
+        var next = 0
+        for (port, rule, source) in given {
+            var axes: [Axis] = []
+            for (extent, name) in zip(port.dimensions, port.symbols).dropFirst() {
+                if let name, let known = numbers[name] {
+                    axes.append(Axis(number: known, extent: extent, name: name))
+                    continue
+                }
+                if let name { numbers[name] = next }
+                axes.append(Axis(number: next, extent: extent, name: name))
+                next += 1
+            }
+            if case .block(let shape) = source, shape.count != axes.count {
+                throw .badRule("the model does not state the shape of its input \"\(port.name)\", beside which nothing can be filled up: leave `pad`, `mask` and `length` out")
+            }
+            let isMask = given.contains { $0.rule.mask?.isName(port.name) == true }
+            inputs.append(
+                Input(port: port, rule: rule, source: source, axes: axes, pad: try Self.pad(port, rule, isMask: isMask), follows: axes.map { $0.extent == nil }))
+        }
+        for index in inputs.indices { try join(maskOf: index) }
+        try setLengths()
+        if !mixesLengths { masked = [] }
+    }
+
+    /// Whether rows may be run in another order than the file's.
+    var mayReorder: Bool {
+        inputs.contains { $0.source == .lists && $0.pad != nil && $0.axes.contains { $0.extent == nil } }
+    }
+
+    /// The axes that lists fill and that the model leaves open.
+    var listAxes: (names: NameSet, isEmpty: Bool) {
+        var names: NameSet = []
+        var isEmpty = true
+        for input in inputs where input.source == .lists {
+            for (axis, extent) in zip(input.axes, input.port.dimensions.dropFirst()) where extent == nil {
+                isEmpty = false
+                if let name = axis.name { names.insert(name) }
+            }
+        }
+        return (names, isEmpty)
+    }
+
+    private static func pad(_ port: InputPort, _ rule: InputRule, isMask: Bool) throws(ColumnarError) -> PadElement? {
+        guard let pad = rule.pad else { return isMask ? PadElement(0, port.elementType) : nil }
+        guard let element = PadElement(pad, rule, port.elementType) else {
+            throw .badRule("schema.inputs.\(port.name).pad: \(pad.text) does not fit the model input, which is of type \(port.elementType.name)")
+        }
+        return element
+    }
+
+    /// The axes of the mask that an input names are the input's own.
+    private mutating func join(maskOf index: Int) throws(ColumnarError) {
+        let input = inputs[index]
+        guard let name = input.rule.mask else { return }
+        func refuse(_ reason: String) -> ColumnarError { .badRule("schema.inputs.\(input.port.name).mask: \(reason)") }
+        guard let maskIndex = inputs.firstIndex(where: { $0.port.name.isName(name) }) else {
+            throw refuse("the model has no input \"\(name)\"; its inputs are " + inputs.map { "\"\($0.port.name)\"" }.joined(separator: ", "))
+        }
+        let mask = inputs[maskIndex]
+        if mask.port.elementType == .string { throw refuse("model input \"\(name)\" takes text, and a mask is numbers") }
+        let wide = mask.axes.filter { $0.extent != 1 }
+        for axis in mask.axes.indices {
+            let own = mask.axes[axis]
+            var found: Int?
+            if let symbol = own.name { found = input.axes.firstIndex { $0.name == symbol } }
+            if found == nil, mask.axes.count == input.axes.count, own.extent == input.axes[axis].extent, own.extent != 1 { found = axis }
+            if found == nil, own.extent != 1, wide.count == 1 {
+                found = input.axes.indices.first.flatMap { own.extent == nil || own.extent == input.axes[$0].extent ? $0 : nil }
+            }
+            guard let found else {
+                if own.extent == 1 { continue }
+                throw refuse("the shape \(mask.port.description) of \"\(name)\" does not follow from \(input.port.description)")
+            }
+            inputs[maskIndex].axes[axis] = Axis(number: input.axes[found].number, extent: own.extent, name: input.axes[found].name ?? own.name)
+            inputs[maskIndex].follows[axis] = true
+            masked.insert(input.axes[found].number)
+        }
+        guard inputs[maskIndex].follows.contains(true) else {
+            throw refuse("the shape \(mask.port.description) of \"\(name)\" has no axis along the lists")
+        }
+    }
+
+    /// `length` holds for all inputs with the same axis.
+    private mutating func setLengths() throws(ColumnarError) {
+        var lengths: [Int: (extent: Int, input: String)] = [:]
+        for input in inputs {
+            guard let length = input.rule.length else { continue }
+            let key = "schema.inputs.\(input.port.name).length"
+            let open = input.axes.filter { $0.extent == nil }
+            guard open.count == 1 else {
+                throw .badRule("\(key): its shape \(input.port.description) has \(open.isEmpty ? "no open axis" : "more than one open axis"), and a length is that of one")
+            }
+            if let known = lengths[open[0].number], known.extent != length {
+                throw .badRule("\(key): \(length) for the same axis that is \(known.extent) long by schema.inputs.\(known.input).length")
+            }
+            lengths[open[0].number] = (length, input.port.name)
+        }
+        for index in inputs.indices {
+            for axis in inputs[index].axes.indices where inputs[index].axes[axis].extent == nil {
+                inputs[index].axes[axis].extent = lengths[inputs[index].axes[axis].number]?.extent
+            }
+        }
+    }
+}
+
+extension InputRule.Pad {
+    var text: String {
+        switch self {
+        case .integer(let value): String(value)
+        case .number(let value): value.description
+        case .text(let text): "\"\(text)\""
+        }
+    }
+}

@@ -1,0 +1,51 @@
+package import Names
+package import Tensors
+
+/// Rows of a batch that go to the model together.
+package struct RowGroup: Sendable {
+    /// Their positions in the batch.
+    package let rows: [Int]
+    /// By input name; the first axis is `rows`.
+    package let tensors: NameMap<Tensor>
+    /// By the name of an axis, the length of each row's own lists along it, without padding.
+    package let lengths: NameMap<[Int]>
+}
+
+/// The elements of one input over some rows, one row's behind the other's, each row a block of its own extents.
+struct RowBlocks {
+    let elements: Tensor
+    /// Where each row's elements begin, and the end.
+    var starts: [Int]
+    let rank: Int
+    /// `rank` for each row.
+    var extents: [Int]
+
+    func extents(_ row: Int) -> ArraySlice<Int> { extents[row * rank..<(row + 1) * rank] }
+
+    /// Calls `body` with each run of elements of a row that lies together in the row and in a block of `shape` as well.
+    func forEachRun(_ row: Int, in shape: [Int], _ body: (_ source: Int, _ target: Int, _ count: Int) -> Void) {
+        let own = Array(extents(row))
+        // Axes behind the last that differs are taken whole.
+        let inner = (own.indices.last { own[$0] != shape[$0] } ?? 0)
+        guard !own.isEmpty else { return body(starts[row], 0, 1) }
+        let run = own[inner...].reduce(1, *)
+        let step = shape[inner...].reduce(1, *)
+        if own.contains(0) { return }
+        var index = [Int](repeating: 0, count: inner)
+        var source = starts[row]
+        while true {
+            var block = 0
+            for axis in 0..<inner { block = block * shape[axis] + index[axis] }
+            body(source, block * step, run)
+            source += run
+            var axis = inner - 1
+            while axis >= 0 {
+                index[axis] += 1
+                if index[axis] < own[axis] { break }
+                index[axis] = 0
+                axis -= 1
+            }
+            if axis < 0 { return }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+/// A column whose value stands in the path, as Hive, Spark and DuckDB partition tables: `sales/date=2024-01-01/part-0.parquet` has the date in
+/// every row.
+struct PathColumn {
+    let name: String
+    /// `nil` for the folder that Hive gives rows without a value.
+    let value: String?
+
+    /// Those of all folders above a file; of a name that stands twice, the nearest.
+    static func all(of path: String) -> [PathColumn] {
+        var columns: [PathColumn] = []
+        for folder in path.utf8.split(separator: UInt8(ascii: "/")).dropLast() {
+            guard let equals = folder.firstIndex(of: UInt8(ascii: "=")), equals > folder.startIndex else { continue }
+            let name = decoded(folder[..<equals]), value = decoded(folder[folder.index(after: equals)...])
+            columns.removeAll { $0.name.utf8.elementsEqual(name.utf8) }
+            columns.append(PathColumn(name: name, value: value == "__HIVE_DEFAULT_PARTITION__" ? nil : value))
+        }
+        return columns
+    }
+
+    /// A number or a truth where the text is exactly what that type prints, otherwise text: as kept columns of CSV are typed.
+    var field: Field { Field(name: name, format: value.map { KeptType.first(fitting: $0).format } ?? "u") }
+
+    func column(_ field: Field, rowCount: Int, file: String) throws(ColumnarError) -> Column {
+        guard let value else { return Column(name: name, nullTexts: rowCount).withType(field, file: file) }
+        return try Column(name: name, strings: repeatElement(value, count: rowCount)).cast(to: field.format, file: file)
+    }
+
+    /// Names and values have characters that folders cannot as `%3A`.
+    private static func decoded(_ text: Substring.UTF8View) -> String {
+        var bytes: [UInt8] = []
+        var rest = text
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%"), let code = UInt8(String(Substring(rest.prefix(2))), radix: 16), rest.count >= 2 {
+                bytes.append(code)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+extension Column {
+    /// A column of text without any value.
+    fileprivate init(name: String, nullTexts count: Int) {
+        let memory = MemoryOwner()
+        let bits = memory.allocate(UInt8.self, count: count / 8 + 1)
+        bits.update(repeating: 0, count: count / 8 + 1)
+        let offsets = memory.allocate(Int32.self, count: count + 1)
+        offsets.update(repeating: 0, count: count + 1)
+        self.init(
+            name: name, format: "u", count: count,
+            buffers: [UnsafeRawPointer(bits), UnsafeRawPointer(offsets), UnsafeRawPointer(memory.allocate(byteCount: 8))], memory: memory,
+            nullCount: count, isNullable: true)
+    }
+
+    fileprivate func withType(_ field: Field, file: String) -> Column { (try? cast(to: field.format, file: file)) ?? self }
+}

@@ -1,0 +1,35 @@
+internal import CArrow
+internal import Tensors
+
+/// What every format says of a date or a time that meets an input of numbers.
+let timeIsNoNumber = "a date or a time, and no number"
+
+/// What is wrong with a text that is no value of a type, named by its Arrow format string.
+func textFlaw(_ flaw: Int32, _ text: String, type: String) -> String {
+    switch Int(flaw) {
+    case CARROW_FLAW_NOT_A_NUMBER: TimeText.iso(text) == nil ? "\"\(text)\" is no number" : timeIsNoNumber
+    case CARROW_FLAW_NOT_A_BOOLEAN: TimeText.iso(text) == nil ? "\"\(text)\" is neither true nor false" : timeIsNoNumber
+    case CARROW_FLAW_NOT_A_TIME: "\"\(text)\" is no \(type == "tdD" ? "date" : "time"), as ISO 8601 writes them"
+    case CARROW_FLAW_NOT_UTF8: "invalid UTF8 data"
+    case CARROW_FLAW_NESTED: "\(text) where one value is wanted"
+    case CARROW_FLAW_NOT_NESTED: "\"\(text)\" where a list is wanted"
+    case CARROW_FLAW_MIXED: "\"\(text)\" is of another kind than the values in the rows before it"
+    default: "the value \(numberText(text)) does not fit \(typeName(type))"
+    }
+}
+
+/// A number's text as every format words it in an error, whether the file has text, a float or an integer.
+func numberText(_ text: String) -> String {
+    if text.utf8.allSatisfy({ $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") || $0 == UInt8(ascii: "-") }) { return text }
+    let isWord = !text.utf8.contains { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }
+    if let value = Double(text), value.isFinite || isWord {
+        let shown = value.description
+        return shown.hasSuffix(".0") ? String(shown.dropLast(2)) : shown
+    }
+    return text
+}
+
+private func typeName(_ format: String) -> String {
+    if case .number(let type) = ColumnType(format: format) { return type.name }
+    return format == "b" ? "bool" : ColumnType(format: format).name
+}

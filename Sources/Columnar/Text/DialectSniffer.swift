@@ -1,0 +1,136 @@
+/// What the first lines of a CSV file tell of how it was written.
+package struct DialectSniffer: Sendable {
+    /// The character that divides every line alike, of the four that are used.
+    package private(set) var delimiter = UInt8(ascii: ",")
+    /// `,` where numbers are written `1,5`, otherwise `.`.
+    package private(set) var decimalPoint = UInt8(ascii: ".")
+    /// Whether quotes inside cells are written `\"`.
+    package private(set) var hasEscapedQuotes = false
+    /// Whether delimiters inside cells are written `\,`.
+    package private(set) var hasEscapedDelimiters = false
+    /// Whether names after the first have a space before them.
+    package private(set) var hasSpacedHeader = false
+    /// What a first line `sep=;` gives, which Excel alone reads.
+    package private(set) var excelLine: String?
+    /// The cells of the first line, by `delimiter`.
+    package private(set) var header: [String] = []
+
+    /// `nil` where nothing can be read of it.
+    package init?(path: String, format: TableFormat? = nil, dialect: TextDialect = TextDialect()) {
+        guard let format = format ?? TableFormat(fileName: path), format.kind == .csv else { return nil }
+        var options = ReadOptions()
+        // Every line is one cell.
+        options.dialect.delimiter = 0x1f
+        options.dialect.quote = nil
+        options.dialect.hasHeader = false
+        options.dialect.encoding = dialect.encoding
+        options.dialect.nullWords = []
+        options.blockByteCount = 1 << 16
+        guard let reader = try? TableReader(path: path, format: format, options: options),
+            (try? reader.select([ColumnRequest(position: 0, format: "u")])) != nil, let batch = try? reader.next(),
+            let cells = try? BytesColumn(batch.columns[0], file: path)
+        else { return nil }
+        let lines = (0..<min(batch.rowCount, 100)).map { Array(cells.bytes($0)) }.filter { !$0.isEmpty }
+        self.init(lines: lines, quote: dialect.quote ?? UInt8(ascii: "\""))
+    }
+
+    init(lines: [[UInt8]], quote: UInt8) {
+        guard var first = lines.first else { return }
+        var rest = lines.dropFirst()
+        let start = String(decoding: first.prefix(8), as: UTF8.self)
+        if start.lowercased().hasPrefix("sep="), first.count <= 5 {
+            excelLine = start
+            guard let next = rest.popFirst() else { return }
+            first = next
+        }
+        let candidates = [UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "\t"), UInt8(ascii: "|")]
+        let scored = candidates.map { delimiter in
+            let count = Self.cells(first, delimiter, quote).count
+            let agreeing = rest.count { Self.cells($0, delimiter, quote).count == count }
+            return (delimiter: delimiter, count: count, agrees: count > 1 && agreeing * 10 >= rest.count * 9)
+        }
+        if let best = scored.filter(\.agrees).max(by: { $0.count < $1.count }) ?? scored.filter({ $0.count > 1 }).max(by: { $0.count < $1.count }) {
+            delimiter = best.delimiter
+        }
+        let names = Self.cells(first, delimiter, quote)
+        header = names.map { String(decoding: $0, as: UTF8.self) }
+        hasSpacedHeader = names.count > 1 && names.dropFirst().allSatisfy { $0.first == UInt8(ascii: " ") }
+        var hasComma = false, hasPoint = false
+        for line in rest {
+            for cell in Self.cells(line, delimiter, quote) where cell.contains(where: { (0x30...0x39).contains($0) }) {
+                let others = cell.filter { !(0x30...0x39).contains($0) && $0 != UInt8(ascii: "-") }
+                if others == [UInt8(ascii: ",")] { hasComma = true }
+                if others == [UInt8(ascii: ".")] { hasPoint = true }
+            }
+        }
+        if delimiter != UInt8(ascii: ","), hasComma, !hasPoint { decimalPoint = UInt8(ascii: ",") }
+        for line in lines {
+            for (byte, next) in zip(line, line.dropFirst()) where byte == UInt8(ascii: "\\") {
+                if next == quote { hasEscapedQuotes = true }
+                if next == delimiter { hasEscapedDelimiters = true }
+            }
+        }
+    }
+
+    private static func cells(_ line: [UInt8], _ delimiter: UInt8, _ quote: UInt8) -> [[UInt8]] {
+        var cells: [[UInt8]] = [[]]
+        var isQuoted = false
+        for byte in line {
+            if byte == quote { isQuoted.toggle() }
+            else if byte == delimiter, !isQuoted { cells.append([]) }
+            else { cells[cells.count - 1].append(byte) }
+        }
+        return cells
+    }
+}
+
+/// What to say of the dialect beside an error that it may be the reason of.
+enum DialectHint {
+    static func added(to error: ColumnarError, path: String, format: TableFormat, dialect: TextDialect) -> ColumnarError {
+        guard format.kind == .csv else { return error }
+        func with(_ reason: String) -> String {
+            hint(reason, isMismatch: error.isMismatch, path: path, format: format, dialect: dialect).map { "\(reason); \($0)" } ?? reason
+        }
+        switch error {
+        case .badFile(let location, let reason): return .badFile(location, reason: with(reason))
+        case .badValue(let location, let reason): return .badValue(location, reason: with(reason))
+        case .mismatch(let location, let reason): return .mismatch(location, reason: with(reason))
+        default: return error
+        }
+    }
+
+    private static func hint(_ reason: String, isMismatch: Bool, path: String, format: TableFormat, dialect: TextDialect) -> String? {
+        if reason.contains("schema.dialect") { return nil }
+        if reason.contains("invalid UTF8") || reason.contains("not UTF-8 text") {
+            return "if it is written in another encoding, set schema.dialect.encoding to latin-1, windows-1252 or utf-16"
+        }
+        let signs = ["columns, got", "a quote is not closed", "is no number"]
+        guard isMismatch || signs.contains(where: { reason.contains($0) }), let seen = DialectSniffer(path: path, format: format, dialect: dialect) else { return nil }
+        let delimiter = dialect.delimiter ?? UInt8(ascii: isTabbed(path) ? "\t" : ",")
+        var keys: [String] = []
+        if seen.delimiter != delimiter, seen.header.count > 1 { keys.append("delimiter to \(shown(seen.delimiter))") }
+        if seen.decimalPoint != dialect.decimalPoint, seen.decimalPoint == UInt8(ascii: ",") { keys.append("decimal to \",\"") }
+        if let line = seen.excelLine {
+            let rest = keys.isEmpty ? "" : ", and set schema.dialect." + keys.joined(separator: " and ")
+            return "its first line, \"\(line)\", is for Excel alone: remove it" + rest
+        }
+        if !keys.isEmpty { return "by its first lines, set schema.dialect." + keys.joined(separator: " and ") }
+        if !isMismatch, dialect.escape == nil, seen.hasEscapedQuotes, dialect.quote != nil {
+            return "where quotes inside cells are written \\\", as Spark does, set schema.dialect.escape to \"\\\\\""
+        }
+        if !isMismatch, dialect.escape == nil, seen.hasEscapedDelimiters {
+            return "where delimiters inside cells are written with a backslash before them, set schema.dialect.escape to \"\\\\\" and quote to none"
+        }
+        if isMismatch, seen.hasSpacedHeader, let name = seen.header.dropFirst().first {
+            return "the names in the header have a space before them, as in \"\(name)\": write the file without spaces after the delimiter, "
+                + "or name them so"
+        }
+        return nil
+    }
+
+    private static func shown(_ byte: UInt8) -> String { byte == UInt8(ascii: "\t") ? "tab" : "\"\(Character(UnicodeScalar(byte)))\"" }
+}
+
+extension ColumnarError {
+    fileprivate var isMismatch: Bool { if case .mismatch = self { true } else { false } }
+}

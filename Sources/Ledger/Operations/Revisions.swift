@@ -1,0 +1,25 @@
+import GRDB
+
+extension LedgerTransaction {
+    /// Makes what was recorded under a pipeline's former revision count under the one that it has now: runs, so that what is done stays done, and the
+    /// columns and types that were pinned. Called when a pipeline is taken into use. Returns whether there was anything.
+    ///
+    /// - Parameters:
+    ///   - former: the digest by an older version of the canonical form.
+    ///   - current: the digest of the same file by the present one.
+    package func carryOver(from former: String, to current: String, at time: UTCTime) throws(LedgerError) -> Bool {
+        guard let old = try connection.revisionKey(former) else { return false }
+        if let new = try connection.revisionKey(current) {
+            // Both are there where a ledger was rebuilt from what two versions of Millrace published.
+            try connection.run("UPDATE runs SET revision = ? WHERE revision = ?", new, old)
+            try connection.run("UPDATE OR REPLACE column_orders SET revision = ? WHERE revision = ?", new, old)
+            try connection.run("UPDATE OR REPLACE kept_types SET revision = ? WHERE revision = ?", new, old)
+            try connection.run("DELETE FROM revisions WHERE id = ?", old)
+        } else {
+            try connection.run("UPDATE revisions SET digest = ? WHERE id = ?", current, old)
+        }
+        connection.forgetNames()
+        try append([NewEvent("revision", payload: try connection.json(["from": former, "to": current]))], at: time)
+        return true
+    }
+}

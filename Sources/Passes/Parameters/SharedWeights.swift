@@ -1,0 +1,95 @@
+package import ONNX
+import Tensors
+
+/// Weights that a model in training form stores more than once: an exporter writes a weight that several layers share as one initializer for each of
+/// them. In training they stay one weight, so that they stay equal.
+///
+/// Shared are tensors of equal type, shape and bytes with more than 64 elements, of which not all are the same: biases of zeros and scales of ones are
+/// equal without having anything to do with each other.
+package struct SharedWeights: Sendable, Equatable {
+    /// The copies of each weight that stands for itself and for them, in the order of the graph.
+    package private(set) var copies: [String: [String]] = [:]
+
+    static let fewestElements = 65
+
+    /// No weight is shared.
+    package init() {}
+
+    /// - Parameters:
+    ///   - model: in training form.
+    ///   - untie: patterns of weights that stay apart from all others.
+    package init(_ model: Model, untie: [String] = []) throws(ONNXError) {
+        var apart = Set(model.graph.outputs.map(\.name))
+        // Running statistics move with the batches of their own layer.
+        model.graph.forEachNode { if $0.operatorType == "BatchNormalization" { apart.formUnion($0.inputs.dropFirst(3)) } }
+        let directory = model.graph.initializers.contains(where: \.isExternal) ? try model.externalData() : nil
+        var alike: [Kind: [StoredTensor]] = [:]
+        var order: [Kind] = []
+        for tensor in model.graph.initializers {
+            guard let type = tensor.elementType, type == .float32 || type == .float64, tensor.elementCount ?? 0 >= Self.fewestElements,
+                !apart.contains(tensor.name), !untie.matchesAny(of: tensor.name)
+            else { continue }
+            let kind = Kind(type: type, shape: tensor.shape)
+            if alike[kind] == nil { order.append(kind) }
+            alike[kind, default: []].append(tensor)
+        }
+        for kind in order {
+            guard let tensors = alike[kind], tensors.count > 1 else { continue }
+            // Their first bytes tell nearly all of them apart, so that few are in memory at a time.
+            var known: [[UInt8]: [StoredTensor]] = [:]
+            for stored in tensors {
+                let tensor = try stored.tensor(externalData: directory)
+                guard tensor.varies else { continue }
+                let head = Array(tensor.bytes.prefix(Self.headBytes))
+                var first: StoredTensor?
+                for other in known[head] ?? [] where first == nil {
+                    if try other.tensor(externalData: directory).hasSameBytes(as: tensor) { first = other }
+                }
+                if let first { copies[first.name, default: []].append(stored.name) } else { known[head, default: []].append(stored) }
+            }
+        }
+    }
+
+    private static let headBytes = 256
+
+    private struct Kind: Hashable {
+        let type: ElementType
+        let shape: Shape
+    }
+
+    package var isEmpty: Bool { copies.isEmpty }
+
+    /// The weight itself, and its copies.
+    package func names(of weight: String) -> [String] { [weight] + (copies[weight] ?? []) }
+
+    /// All weights that are shared, by the name of each of them, with the others.
+    package var others: [String: [String]] {
+        var found: [String: [String]] = [:]
+        for weight in copies.keys {
+            let all = names(of: weight)
+            for name in all { found[name] = all.filter { $0 != name } }
+        }
+        return found
+    }
+
+    /// Whoever reads a copy reads the weight that stands for it, and the copies are gone.
+    package func tie(_ model: inout Model) {
+        guard !isEmpty else { return }
+        var sources: [String: String] = [:]
+        for (weight, copies) in copies { for copy in copies { sources[copy] = weight } }
+        model.graph = model.graph.reading(sources)
+        model.graph.initializers.removeAll { sources[$0.name] != nil }
+    }
+}
+
+extension Tensor {
+    /// Whether it has two elements that differ.
+    fileprivate var varies: Bool {
+        let width = elementType == .float64 ? 8 : 4
+        return withExtendedLifetime(self) { bytes.count > width && !bytes.dropFirst(width).elementsEqual(bytes.dropLast(width)) }
+    }
+
+    fileprivate func hasSameBytes(as other: Tensor) -> Bool {
+        withExtendedLifetime((self, other)) { bytes.count == other.bytes.count && bytes.elementsEqual(other.bytes) }
+    }
+}

@@ -1,0 +1,69 @@
+/// What a first pipeline needs to know of a model.
+package struct ModelSignature: Sendable, Equatable {
+    package let inputs: [ModelPort]
+    package let outputs: [ModelPort]
+    /// Inputs in which the model itself looks for missing values, so that a NaN is one by default.
+    package var nanInputs: Set<String> = []
+    /// The words that the model compares an input of text with, by input.
+    package var words: [String: [String]] = [:]
+    /// The names of its classes, where it is a classifier that has them.
+    package var classes: [String] = []
+
+    package init(inputs: [ModelPort], outputs: [ModelPort]) { (self.inputs, self.outputs) = (inputs, outputs) }
+}
+
+/// One input or output of a model, as far as a pipeline cares.
+package struct ModelPort: Sendable, Equatable {
+    package enum Axis: Sendable, Equatable {
+        case fixed(Int)
+        case named(String)
+        case open
+    }
+
+    package let name: String
+    /// As ONNX spells it (`float`, `int64`, `string`), or what stands for a sequence or map.
+    package let elementType: String
+    /// The batch axis first; empty for a single value and for what is no tensor.
+    package let axes: [Axis]
+
+    package init(name: String, elementType: String, axes: [Axis]) {
+        self.name = name
+        self.elementType = elementType
+        self.axes = axes
+    }
+
+    /// - Parameter dimensions: the batch axis first; nil is free.
+    package init(name: String, elementType: String, dimensions: [Int?]) {
+        self.init(name: name, elementType: elementType, axes: dimensions.map { $0.map(Axis.fixed) ?? .open })
+    }
+
+    var isTensor: Bool { !elementType.contains("(") }
+    var isText: Bool { elementType == "string" }
+    var isFloat: Bool { ["float", "double", "float16", "bfloat16"].contains(elementType) }
+
+    /// Values of one row; nil where an axis is free or there is no tensor.
+    var width: Int? {
+        guard isTensor else { return nil }
+        var width = 1
+        for axis in axes.dropFirst() {
+            guard case .fixed(let extent) = axis else { return nil }
+            let (product, overflow) = width.multipliedReportingOverflow(by: extent)
+            if overflow { return nil }
+            width = product
+        }
+        return width
+    }
+
+    /// As ONNX's text form writes types: `float [batch, 3, height, 64]`.
+    var text: String {
+        guard isTensor else { return elementType }
+        let extents = axes.enumerated().map { place, axis in
+            switch axis {
+            case .fixed(let extent): "\(extent)"
+            case .named(let name): name
+            case .open: place == 0 ? "N" : "?"
+            }
+        }
+        return elementType + (axes.isEmpty ? ", a single value" : " [\(extents.joined(separator: ", "))]")
+    }
+}

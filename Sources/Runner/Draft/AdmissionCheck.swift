@@ -1,0 +1,54 @@
+import Foundation
+import Landing
+package import PipelineConfig
+import SystemPackage
+
+/// What the daemon would do with a model and a data file under a pipeline, found out before either is dropped: the same attempts, into a folder that
+/// is thrown away.
+package enum AdmissionCheck {
+    package enum Verdict: Sendable {
+        case taken(rows: Int64?)
+        /// The model is refused, and no data was looked at.
+        case modelRefused(Failure)
+        case dataRefused(Failure)
+        /// The model is taken; the data was not tried, and why.
+        case untried(String)
+    }
+
+    /// Larger files are not read to the end only to try them.
+    private static let mostBytes = 64 << 20
+
+    /// - Parameter companions: the model's files of external data, relative to its folder.
+    package static func verdict(model: String, companions: [String], data: String?, pipeline: Pipeline) throws -> Verdict {
+        let folder = FileManager.default.temporaryDirectory.path + "/millrace-init-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let executor = LocalExecutor(sessionBytes: 1 << 30)
+        func run(_ goal: AttemptSpec.Goal, _ inputs: [String: AttemptSpec.InputFile], _ outputs: [String: String]) -> AttemptResult {
+            let spec = AttemptSpec(
+                run: 0, attempt: 1, pipeline: pipeline.name, goal: goal, inputs: inputs, outputs: outputs, schema: pipeline.schema,
+                stages: pipeline.stages, format: goal == .score ? pipeline.land.outputs?.format.rawValue : nil,
+                limits: .init(threads: ProcessInfo.processInfo.activeProcessorCount))
+            return executor.execute(spec, cancellation: AttemptCancellation())
+        }
+        let modelPath = FilePath(CanonicalPaths.absolute(model, root: "."))
+        let digest = try FileDigest.ofModel(
+            at: modelPath, companions: companions.map { (name: $0, path: modelPath.removingLastComponent().appending($0)) }).digest
+        let decided = run(
+            .decideModel, ["model": .init(path: modelPath.string, digest: digest, companions: companions)], ["model": folder + "/model"])
+        if let failure = decided.failure { return .modelRefused(failure) }
+        guard let data, let format = pipeline.land.outputs?.format else { return .untried("no data file was given") }
+        let dataPath = CanonicalPaths.absolute(data, root: ".")
+        let size = (try FileManager.default.attributesOfItem(atPath: dataPath)[.size] as? Int) ?? 0
+        if size > mostBytes { return .untried("it has \(size >> 20) MiB, and only files of at most \(mostBytes >> 20) MiB are tried") }
+        let copy = folder + "/model/model.onnx"
+        let scored = run(
+            .score,
+            [
+                "model": .init(path: copy, digest: try TunedModel.digest(of: copy)),
+                "data": .init(path: dataPath, digest: try FileDigest.of(FilePath(dataPath)).digest),
+            ], ["output": folder + "/output." + format.rawValue])
+        if let failure = scored.failure { return .dataRefused(failure) }
+        return .taken(rows: scored.rowCount)
+    }
+}

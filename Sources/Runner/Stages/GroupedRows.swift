@@ -1,0 +1,72 @@
+import Columnar
+import Engine
+import Names
+import Tensors
+
+/// What a model makes of rows that go to it in groups, since their lists differ in length: its outputs in the order of the rows.
+struct GroupedRows {
+    struct Output {
+        let name: String
+        let axes: OutputAxes
+
+        /// - Parameter axis: the axis of the rows.
+        init(_ port: Port, axis: Int = 0) {
+            name = port.name
+            // No dimensions at all are a scalar's or none stated.
+            axes = OutputAxes(port.dimensions.flatMap { dimensions in
+                dimensions.isEmpty
+                    ? nil
+                    : dimensions.enumerated().filter { $0.offset != axis }.map { OutputAxes.Axis(extent: $0.element.extent, name: $0.element.symbol) }
+            })
+            isTensor = port.dimensions != nil
+        }
+
+        fileprivate let isTensor: Bool
+    }
+
+    let outputs: [Output]
+
+    /// Whether of every output it is known which part of it is a row's own, whatever rows it shares a run with.
+    func mayMixLengths(of ports: [InputPort]) -> Bool {
+        let names = NameSet(ports.flatMap { zip($0.dimensions, $0.symbols).dropFirst().compactMap { $0 == nil ? $1 : nil } })
+        return outputs.allSatisfy { !$0.isTensor || $0.axes.areAllAmong(names) }
+    }
+
+    /// - Parameter results: for each group of the batch, the outputs.
+    func merged(_ results: [[EngineValue]], _ batch: InputBatch, listAxes: NameSet) throws(ColumnarError) -> [OutputValue] {
+        var merged: [OutputValue] = []
+        for (index, output) in outputs.enumerated() {
+            let values = results.map { $0[index] }
+            let tensors = values.compactMap(\.tensor)
+            if tensors.count == values.count {
+                merged.append(try .merging(tensors, of: batch.groups, output: output.name, axes: output.axes, listAxes: listAxes))
+                continue
+            }
+            var rows = [EngineValue](repeating: .none, count: batch.rowCount)
+            for case (let group, .sequence(let elements)) in zip(batch.groups, values) {
+                for (row, element) in zip(group.rows, elements) { rows[row] = element }
+            }
+            merged.append(try OutputValue(output.name, .sequence(rows)))
+        }
+        return merged
+    }
+}
+
+extension Port.Dimension {
+    /// The name of an open axis.
+    var symbol: String? {
+        guard case .symbolic(let name) = self else { return nil }
+        return name
+    }
+}
+
+extension OutputValue {
+    /// What one run gave for an output.
+    init(_ name: String, _ value: EngineValue) throws(ColumnarError) {
+        if let tensor = value.tensor { self = .tensor(tensor) } else if let map = MapColumns(value) {
+            self = .labelled(keys: map.keys, values: map.values)
+        } else {
+            throw .badRule("model output \"\(name)\" is neither a tensor nor a sequence of maps with the same keys: leave it out with forward.outputs")
+        }
+    }
+}

@@ -1,0 +1,280 @@
+import Foundation
+import Names
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Columnar
+
+/// CSV that is written otherwise than RFC 4180 says is read as it was meant, or refused with the key that says so.
+@Suite struct DialectTests {
+    let directory: TemporaryDirectory
+    init() throws { directory = try TemporaryDirectory("dialect") }
+
+    private func options(_ change: (inout TextDialect) -> Void) -> ReadOptions {
+        var options = ReadOptions()
+        change(&options.dialect)
+        return options
+    }
+
+    private func message(_ body: () throws -> Void) -> String {
+        do { try body() } catch { return "\(error)" }
+        return "no error"
+    }
+
+    private func columns(_ path: String, width: Int? = nil, input: String = "x", rules: NameMap<InputRule> = [:], options: ReadOptions = ReadOptions()) throws
+        -> [String]
+    {
+        let ports = [InputPort(name: input, elementType: .float32, dimensions: [nil, width])]
+        return try openInputs(path: path, options: options, ports: ports, rules: rules, batchRows: 10).boundColumns[input] ?? []
+    }
+
+    // MARK: Headers
+
+    @Test(arguments: [
+        "5.1,3.5,1.4\n4.9,3,1\n", "5,3,1\n4,3,1\n", "1\n2\n", "5.1,,1.4\n4.9,3,1\n", "-1e5,+2,.5\n1,2,3\n", "5.1,3.5,5.1\n4.9,3,1\n",
+        "\"5.1\",\"3.5\"\n1,2\n", "5.1,NA,nan\n1,2,3\n", "0,1,3\n1,2,3\n", "1,2,3\n4,5,6\n", "0,2,1\n1,2,3\n",
+    ])
+    func aFirstRowOfNumbersIsNoHeader(text: String) throws {
+        let path = try directory.write(text, to: "a.csv")
+        let refusal = message { _ = try TableReader(path: path) }
+        #expect(refusal.contains("row 1") && refusal.contains("schema.dialect.header: true") && refusal.contains("header: false"), "\(refusal)")
+        #expect(try TableReader(path: path, options: options { $0.isHeaderSure = true }).firstRowNumber == 2)
+        let rows = text.split(separator: "\n").count
+        #expect(try jsonLines(path, options: options { $0.hasHeader = false }).split(separator: "\n").count == rows)
+    }
+
+    /// pandas numbers columns that have no names, and puts its index before them.
+    @Test(arguments: ["0,1,2\n5,6,7\n", ",0,1,2\n0,5,6,7\n", "0\n5\n", "a,1\n2,3\n", "x1,2.5\n1,2\n", "0x1f,1\n1,2\n", ",\n1,2\n", "nan,inf\n1,2\n"])
+    func whatIsAHeader(text: String) throws {
+        #expect(try TableReader(path: try directory.write(text, to: "a.csv")).firstRowNumber == 2)
+    }
+
+    @Test func decimalCommasInAFirstRow() throws {
+        let path = try directory.write("5,1;3,5\n4,9;3\n", to: "a.csv")
+        #expect(message { _ = try TableReader(path: path, options: options { $0.delimiter = UInt8(ascii: ";"); $0.decimalPoint = UInt8(ascii: ",") }) }.contains("nothing but numbers"))
+    }
+
+    @Test(.enabled(if: Oracle.isAvailable, Oracle.reason))
+    func pandasIndexIsNoFeature() throws {
+        let script = """
+            import sys, pandas as pd
+            d = sys.argv[1] + "/"
+            f = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [4.0, 5.0, 6.0], "t": ["x", "y", "z"]})
+            f.to_csv(d + "plain.csv")
+            f.iloc[[2, 0, 1]].to_parquet(d + "shuffled.parquet")
+            f.assign(k=[7, 9, 8]).set_index("k").to_parquet(d + "named.parquet")
+            f.assign(k=[7, 8, 9], l=[1, 2, 3]).set_index(["k", "l"]).to_parquet(d + "two.parquet")
+            f.assign(**{'q"é\\n': [7, 9, 8]}).set_index('q"é\\n').to_parquet(d + "hostile.parquet")
+            f.to_parquet(d + "range.parquet")
+            """
+        _ = try Oracle.run(script, [directory.path])
+        for name in ["plain.csv", "shuffled.parquet", "named.parquet", "two.parquet", "hostile.parquet", "range.parquet"] {
+            #expect(try columns(directory(name)) == ["a", "b"], "\(name)")
+        }
+        #expect(try TableReader(path: directory("shuffled.parquet")).schema.names.contains("__index_level_0__"))
+        // Named, it is a column like any other.
+        #expect(try columns(directory("named.parquet"), rules: ["x": InputRule(columns: .list(["k", "a"]))]) == ["k", "a"])
+        #expect(try columns(directory("shuffled.parquet"), rules: ["x": InputRule(columns: .list(["__index_level_0__"]))]) == ["__index_level_0__"])
+        let texts = [InputPort(name: "s", elementType: .string, dimensions: [nil, nil])]
+        #expect(try openInputs(path: directory("shuffled.parquet"), ports: texts, batchRows: 9).boundColumns["s"] == ["t"])
+    }
+
+    @Test(arguments: [
+        ("a;b\n1;2\n3;4\n", "delimiter to \";\""), ("a\tb\n1\t2\n", "delimiter to tab"), ("a|b\n1|2\n", "delimiter to \"|\""),
+        ("a;b\n1,5;2\n3,5;4,0\n", "delimiter to \";\" and decimal to \",\""), ("a, b\n1, 2\n", "have a space before them, as in \" b\""),
+        ("sep=,\na,b\n1,2\n", "is for Excel alone: remove it"), ("sep=;\na;b\n1;2\n", "remove it, and set schema.dialect.delimiter to \";\""),
+    ])
+    func whatTheFirstLinesSayOfTheDialect(text: String, hint: String) throws {
+        let path = try directory.write(text, to: "a.csv")
+        let said = message {
+            let batches = try openInputs(
+                path: path, ports: [InputPort(name: "b", elementType: .float32, dimensions: [nil, 1]), InputPort(name: "a", elementType: .float32, dimensions: [nil, 1])],
+                batchRows: 9)
+            while try batches.next() != nil {}
+        }
+        #expect(said.contains(hint), "\(said)")
+    }
+
+    @Test func numbersWithACommaPointToTheKey() throws {
+        let path = try directory.write("a;b\n1,5;2\n3,5;4\n", to: "a.csv")
+        let said = message {
+            let batches = try openInputs(path: path, options: options { $0.delimiter = UInt8(ascii: ";") }, ports: [InputPort(name: "a", elementType: .float32, dimensions: [nil, 1])], batchRows: 9)
+            while try batches.next() != nil {}
+        }
+        #expect(said.contains("schema.dialect.decimal to \",\""), "\(said)")
+    }
+
+    @Test func theSnifferTellsADialect() throws {
+        let seen = try #require(DialectSniffer(path: try directory.write("id;\"na;me\";x\n1;u\\\"v;2,5\n2;w;1,0\n", to: "a.csv")))
+        #expect(seen.delimiter == UInt8(ascii: ";") && seen.decimalPoint == UInt8(ascii: ",") && seen.hasEscapedQuotes && seen.header == ["id", "na;me", "x"])
+        #expect(DialectSniffer(path: try directory.write("{}", to: "a.jsonl")) == nil)
+    }
+
+    // MARK: Quotes
+
+    private static let backslash = UInt8(ascii: "\\")
+
+    /// As Spark writes a quote inside a value, and a path with backslashes.
+    @Test(arguments: [1 << 20, 64])
+    func sparksEscape(block: Int) throws {
+        let text = #"""
+            id,t,v
+            1,"say \"hi\"",1
+            2,"size 6\"",2
+            3,C:\dir\file,3
+            4,"a, \\ and \x",4
+            5,"two
+            lines \"\"",5
+            6,"doubled "" too",6
+            7,\,7
+
+            """#
+        let path = try directory.write(text, to: "a.csv")
+        var told = options { $0.escape = Self.backslash }
+        told.blockByteCount = block
+        let expected = [#"say \"hi\""#, #"size 6\""#, #"C:\\dir\\file"#, #"a, \\ and \\x"#, #"two\nlines \"\""#, #"doubled \" too"#, #"\\"#]
+        let lines = try jsonLines(path, options: told).split(separator: "\n")
+        #expect(lines.map(String.init) == expected.enumerated().map { #"{"id":\#($0 + 1),"t":"\#($1)","v":\#($0 + 1)}"# })
+    }
+
+    /// pandas' writer escapes so too; DuckDB and pandas read the same of what both write.
+    @Test(.enabled(if: Oracle.isAvailable, Oracle.reason))
+    func othersReadTheSameOfAnEscapedFile() throws {
+        let script = """
+            import sys, csv, json, pandas as pd, duckdb
+            d = sys.argv[1] + "/"
+            f = pd.DataFrame({"id": range(6), "t": ['say "hi"', 'a,b', '"', 'x\\ny"z', 'plain', '""']})
+            f.to_csv(d + "e.csv", index=False, escapechar="\\\\", doublequote=False, quoting=csv.QUOTE_ALL)
+            pandas = pd.read_csv(d + "e.csv", escapechar="\\\\", keep_default_na=False)["t"].tolist()
+            duck = [r[0] for r in duckdb.sql(f"select t from read_csv('{d}e.csv', escape='\\\\', quote='\\"', header=true) order by id").fetchall()]
+            assert pandas == duck == f["t"].tolist(), (pandas, duck)
+            open(d + "q.csv", "w").write("id,t\\n0,a\\\\,b\\n1,c\\\\\\\\d\\n2,e\\n")
+            print(json.dumps([pandas, pd.read_csv(d + "q.csv", escapechar="\\\\", quoting=csv.QUOTE_NONE)["t"].tolist()]))
+            """
+        let expected = try JSONDecoder().decode([[String]].self, from: Data(try Oracle.run(script, [directory.path]).utf8))
+        func texts(_ name: String, _ options: ReadOptions) throws -> [String?] {
+            let reader = try TableReader(path: directory(name), options: options)
+            try reader.select([ColumnRequest(position: 1, format: "u")])
+            var texts: [String?] = []
+            while let batch = try reader.next() { texts += try batch.columns[0].texts(file: name) }
+            return texts
+        }
+        #expect(try texts("e.csv", options { $0.escape = Self.backslash }) == expected[0])
+        #expect(try texts("q.csv", options { $0.escape = Self.backslash; $0.quote = nil }) == expected[1])
+    }
+
+    /// Read by RFC 4180 these give other text, or fewer rows.
+    @Test(arguments: [
+        ("id,t\n1,\"say \\\"hi\\\"\"\n", 2), ("id,t,v\n1,\"size 6\\\"\",1\n2,\"b\",2\n", 2), ("id,t\n1,ok\n\n2,\"a\"b\n", 3), ("id,t\n1,\"x\" y\n", 2),
+        ("id,t\r\n1,\"q\r\nr\"\r\n2,\"a\\\"b\"\r\n", 3), ("\"a\"b,c\n1,2\n", 1),
+    ])
+    func textBehindAClosingQuoteIsRefused(text: String, row: Int) throws {
+        let path = try directory.write(text, to: "a.csv")
+        for block in [1 << 20, 64] {
+            var options = ReadOptions()
+            options.blockByteCount = block
+            let said = message { _ = try jsonLines(path, options: options) }
+            #expect(said.contains("row \(row):") && said.contains("schema.dialect.escape"), "\(said)")
+        }
+    }
+
+    /// All of this is right by RFC 4180, backslashes or not.
+    @Test(arguments: [
+        "a,b\n\"C:\\\",1\n", "a,b\n\"say \"\"hi\"\"\",1\n", "a,b\n\"x\" ,1\n", "a,b\n5\" pipe,1\n", "a,b\nx\"y\"z,1\n", "a,b\n\"\",\"\"\n", "a,b\n1,\"2\"",
+        "a,b\n\"\"\"\",1\n", "a,b\n\"5\\\"\" pipe\",1\n",
+    ])
+    func rightByTheRules(text: String) throws {
+        let path = try directory.write(text, to: "a.csv")
+        #expect(try jsonLines(path).split(separator: "\n").count == 1)
+    }
+
+    @Test func anOpenQuoteIsExplained() throws {
+        let path = try directory.write("id,t\n1,\"a\\\"\"\n2,b\n", to: "a.csv")
+        let said = message { _ = try jsonLines(path) }
+        #expect(said.contains("not closed") && said.contains("schema.dialect.escape"), "\(said)")
+    }
+
+    // MARK: Encodings
+
+    @Test(.enabled(if: Oracle.isAvailable, Oracle.reason), arguments: [
+        ("latin-1", TextDialect.Encoding.latin1, "Zürich ÿ"), ("cp1252", .windows1252, "€ “quoted” Œ"), ("utf-16-le", .utf16, "Zürich 東京 😀"),
+        ("utf-16-be", .utf16, "Zürich 東京 😀"), ("utf-16", .utf16, "Zürich 😀"), ("utf-16", .utf8, "marked 😀"), ("utf-8-sig", .latin1, "Zürich 😀"),
+        ("utf-8", .utf8, "Zürich 😀"),
+    ])
+    func whatPythonEncodes(name: String, encoding: TextDialect.Encoding, text: String) throws {
+        let script = "import sys, gzip; b = ('id,t\\n' + ''.join(f'{i},\"{sys.argv[2]}\"\\n' for i in range(8000))).encode(sys.argv[3]); open(sys.argv[1], 'wb').write(b); gzip.open(sys.argv[1] + '.gz', 'wb').write(b)"
+        let path = directory("a.csv")
+        _ = try Oracle.run(script, [path, text, name])
+        for path in [path, path + ".gz"] {
+            let lines = try jsonLines(path, options: options { $0.encoding = encoding }).split(separator: "\n")
+            #expect(lines.count == 8_000 && lines.enumerated().allSatisfy { $1 == "{\"id\":\($0),\"t\":\"\(text.replacing("\"", with: "\\\""))\"}" }, "\(lines.first ?? "")")
+        }
+    }
+
+    @Test func whatIsNoneOfThem() throws {
+        let path = try directory.write([0xFF, 0xFE, 0x61, 0, 0x0A, 0, 0x00, 0xD8, 0x61, 0, 0x0A, 0], to: "a.csv")
+        #expect(message { _ = try jsonLines(path) }.contains("surrogate"))
+        let cut = try directory.write([0xFF, 0xFE, 0x61, 0, 0x0A, 0, 0x31], to: "b.csv")
+        #expect(message { _ = try jsonLines(cut) }.contains("breaks off"))
+        let latin = try directory.write(Array("a\nZ".utf8) + [0xFC, 0x0A], to: "c.csv")
+        #expect(message { _ = try jsonLines(latin) }.contains("schema.dialect.encoding"))
+        let header = try directory.write([0xE4, 0x2C, 0x62, 0x0A, 0x31, 0x2C, 0x32, 0x0A], to: "d.csv")
+        #expect(message { _ = try jsonLines(header) }.contains("schema.dialect.encoding"))
+    }
+
+    /// PowerShell's `>` writes UTF-16.
+    @Test func jsonLinesWithAMark() throws {
+        let path = try directory.write([0xFF, 0xFE] + "{\"a\":1}\r\n".utf16.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }, to: "a.jsonl")
+        #expect(try jsonLines(path) == "{\"a\":1}\n")
+    }
+
+    // MARK: Compression
+
+    @Test func gzipAsGzipReadsIt() throws {
+        let member = [UInt8](try Data(contentsOf: URL(fileURLWithPath: fixture("pandas.csv.gz"))))
+        let rows = ReaderTests.rows
+        for (name, bytes) in [
+            ("padded", member + [UInt8](repeating: 0, count: 512)), ("tape", member + [UInt8](repeating: 0, count: 200_000)), ("one", member + [0]),
+        ] {
+            let path = try directory.write(bytes, to: "\(name).csv.gz")
+            #expect(try jsonLines(path).split(separator: "\n").map(String.init) == rows, "\(name)")
+        }
+        let two = [UInt8](try Data(contentsOf: URL(fileURLWithPath: fixture("two-members.csv.gz")))) + [0, 0, 0]
+        #expect(try jsonLines(try directory.write(two, to: "two.csv.gz")).split(separator: "\n").count == rows.count)
+        let odd = try directory.write(member + Array("odd".utf8), to: "odd.csv.gz")
+        #expect(message { _ = try jsonLines(odd) }.contains("other data follows the gzip data at byte \(member.count)"))
+        let behind = try directory.write(member + [0, 0] + member, to: "behind.csv.gz")
+        #expect(message { _ = try jsonLines(behind) }.contains("other data follows"))
+    }
+
+    @Test func aLongWindowOfZstdIsRefusedWithTheRemedy() throws {
+        // The header of a frame of --long=31 (RFC 8878, 3.1.1.1.2): exponent 21, no mantissa.
+        let frame: [UInt8] = [0x28, 0xB5, 0x2F, 0xFD, 0x00, 21 << 3, 0x21, 0, 0] + Array("a\n1\n".utf8)
+        let path = try directory.write(frame, to: "a.csv.zst")
+        let said = message { _ = try jsonLines(path) }
+        #expect(said.contains("window of more than 128 MiB") && said.contains("--long=27"), "\(said)")
+        let fits: [UInt8] = [0x28, 0xB5, 0x2F, 0xFD, 0x00, 17 << 3, 0x21, 0, 0] + Array("a\n1\n".utf8)
+        #expect(try jsonLines(try directory.write(fits, to: "b.csv.zst")) == "{\"a\":1}\n")
+    }
+
+    // MARK: JSON documents
+
+    @Test(.enabled(if: Oracle.isAvailable, Oracle.reason))
+    func documentsOfPandasAreRefusedWithTheRemedy() throws {
+        let script = """
+            import sys, pandas as pd
+            f = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
+            for o in ["columns", "records", "split", "table", "values"]: f.to_json(f"{sys.argv[1]}/{o}.json", orient=o)
+            f.to_json(sys.argv[1] + "/lines.json", orient="records", lines=True)
+            """
+        _ = try Oracle.run(script, [directory.path])
+        for name in ["columns", "records", "split", "table", "values"] {
+            let said = message { _ = try TableReader(path: directory(name + ".json")) }
+            #expect(said.contains("write one object a line") && said.contains("lines=True"), "\(name): \(said)")
+        }
+        #expect(try jsonLines(directory("lines.json")) == "{\"a\":1,\"b\":3}\n{\"a\":2,\"b\":4}\n")
+        // One row with nested values is a row.
+        #expect(try jsonLines(try directory.write("{\"p\":{\"u\":1},\"q\":{\"u\":2}}\n", to: "n.json")) == "{\"p\":{\"u\":1},\"q\":{\"u\":2}}\n")
+    }
+}

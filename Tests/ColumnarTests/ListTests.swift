@@ -1,0 +1,189 @@
+import Foundation
+import Names
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Columnar
+
+private let seq: [String?] = ["batch", "seq"]
+private func ids(_ name: String, _ type: ElementType = .int64, _ dimensions: [Int?] = [nil, nil], _ symbols: [String?] = seq) -> InputPort {
+    InputPort(name: name, elementType: type, dimensions: dimensions, symbols: symbols)
+}
+
+/// What the rows of a file become: for each input the rows as the model is given them, in the file's order, padding included.
+private struct Scored {
+    var rows: [String: [[Double]]] = [:]
+    var texts: [[String]] = []
+    /// Rows and lengths of each run.
+    var runs: [(rows: [Int], shape: [Int])] = []
+
+    init(
+        _ path: String, _ ports: [InputPort], _ rules: NameMap<InputRule>, batchRows: Int = 100, lists: ListLimits = ListLimits(),
+        memory: NameMap<TensorBuffer> = [:]
+    ) throws {
+        let batches = try openInputs(path: path, ports: ports, rules: rules, batchRows: batchRows, memory: memory, lists: lists)
+        while let batch = try batches.next() {
+            let before = rows[ports[0].name]?.count ?? texts.count
+            for port in ports { rows[port.name, default: []] += Array(repeating: [], count: batch.rowCount) }
+            texts += Array(repeating: [], count: batch.rowCount)
+            for group in batch.groups {
+                runs.append((group.rows.map { before + $0 }, group.tensors[ports[0].name]!.shape.dimensions))
+                for (name, tensor) in group.tensors {
+                    let width = tensor.elementCount / max(group.rows.count, 1)
+                    for (place, row) in group.rows.enumerated() {
+                        let range = place * width..<(place + 1) * width
+                        if let strings = tensor.strings { texts[before + row] = Array(strings[range]) } else {
+                            rows[name]![before + row] = range.map(tensor.value)
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension Tensor {
+    fileprivate func value(_ index: Int) -> Double {
+        switch elementType {
+        case .float32: Double(values(as: Float.self)![index])
+        case .bool, .uint8: Double(values(as: UInt8.self)![index])
+        case .int32: Double(values(as: Int32.self)![index])
+        default: Double(values(as: Int64.self)![index])
+        }
+    }
+}
+
+private func message(_ body: () throws -> Void) -> String {
+    do { try body() } catch { return "\(error)" }
+    return "no error"
+}
+
+@Suite struct ListTests {
+    private static let lengths = [2, 5, 0, 2, 1, 5, 3, 1, 2, 5, 4, 3]
+    static let files = ["lists.jsonl"] + ["list", "large-list", "list-view", "large-list-view"].flatMap { [$0 + ".arrow", $0 + ".parquet"] }
+    let directory: TemporaryDirectory
+    init() throws { directory = try TemporaryDirectory("lists") }
+
+    private func json(_ lines: String...) throws -> String { try directory.write(lines.joined(separator: "\n") + "\n", to: "\(UUID()).jsonl") }
+
+    /// The values that make-fixtures.py wrote.
+    private func ids(_ row: Int) -> [Double] { (0..<Self.lengths[row]).map { Double(100 * row + $0) } }
+
+    @Test(arguments: files)
+    func rowsOfOneLengthShareARunAndNothingIsPadded(file: String) throws {
+        let port = [ColumnarTests.ids("ids")]
+        let got = try Scored(fixture(file), port, ["ids": InputRule(pad: .integer(0))])
+        #expect(got.rows["ids"] == (0..<12).map(ids))
+        #expect(got.runs.count == Set(Self.lengths).count)
+        for run in got.runs { #expect(Set(run.rows.map { Self.lengths[$0] }) == [run.shape[1]]) }
+    }
+
+    @Test(arguments: files)
+    func withAMaskAllLengthsShareARun(file: String) throws {
+        let ports = [ColumnarTests.ids("ids"), ColumnarTests.ids("mask", .bool)]
+        let got = try Scored(fixture(file), ports, ["ids": InputRule(pad: .integer(-1), mask: "mask")])
+        #expect(got.runs.map(\.shape) == [[12, 5]])
+        #expect(got.rows["ids"] == (0..<12).map { ids($0) + Array(repeating: -1, count: 5 - Self.lengths[$0]) })
+        #expect(got.rows["mask"] == Self.lengths.map { length in (0..<5).map { $0 < length ? 1 : 0 } })
+    }
+
+    @Test(arguments: files)
+    func listsOfListsFillTwoAxes(file: String) throws {
+        let port = [InputPort(name: "frames", elementType: .float32, dimensions: [nil, nil, 3])]
+        let frames = (0..<12).map { row in (0..<Self.lengths[row]).flatMap { [Double(row), Double($0), Double(row * $0) / 4] } }
+        #expect(try Scored(fixture(file), port, ["frames": InputRule(pad: .integer(0))]).rows["frames"] == frames)
+        let fixed = try Scored(fixture(file), port, ["frames": InputRule(scale: 2, pad: .number(0.5), length: 6)])
+        #expect(fixed.runs.map(\.shape) == [[12, 6, 3]])
+        #expect(fixed.rows["frames"] == frames.map { $0.map { $0 * 2 } + Array(repeating: 1, count: 18 - $0.count) })
+    }
+
+    @Test(arguments: files)
+    func listsOfTexts(file: String) throws {
+        let port = [ColumnarTests.ids("texts", .string)]
+        let got = try Scored(fixture(file), port, ["texts": InputRule(pad: .text("-"), length: 5)])
+        #expect(got.texts == (0..<12).map { row in (0..<5).map { $0 < Self.lengths[row] ? "t\(row).\($0)" : "-" } })
+    }
+
+    /// The rows of a run are at most as many as asked for, and take no more room than asked for, but at least one goes.
+    @Test func runsAreBounded() throws {
+        let ports = [ColumnarTests.ids("ids"), ColumnarTests.ids("mask")]
+        let rule = ["ids": InputRule(pad: .integer(0), mask: "mask")]
+        let three = try Scored(fixture("list.arrow"), ports, rule, batchRows: 3)
+        #expect(three.runs.map(\.rows.count) == [3, 3, 3, 3])
+        #expect(three.rows["ids"]!.enumerated().allSatisfy { Array($1.prefix(Self.lengths[$0])) == ids($0) })
+        let small = try Scored(fixture("list.arrow"), ports, rule, lists: ListLimits(places: 8))
+        #expect(small.runs.allSatisfy { $0.rows.count == 1 || $0.shape[0] * $0.shape[1] <= 8 })
+        #expect(small.runs.flatMap(\.rows).sorted() == Array(0..<12))
+        // An output that does not say whose its axis is keeps rows of other lengths away.
+        let apart = try Scored(fixture("list.arrow"), ports, rule, lists: ListLimits(mixesLengths: false))
+        #expect(apart.rows["ids"] == (0..<12).map { $0 == 2 ? [0] : ids($0) } || apart.rows["ids"] == (0..<12).map(ids))
+        #expect(apart.runs.allSatisfy { run in Set(run.rows.map { Self.lengths[$0] }).count == 1 })
+    }
+
+    /// More rows than a window holds, in the file's order afterwards.
+    @Test func longFilesAreReadWindowByWindow() throws {
+        var lines: [String] = []
+        for row in 0..<500 { lines.append("{\"x\":[\((0..<(row * 7) % 11).map { "\(row + $0)" }.joined(separator: ","))]}") }
+        let path = try directory.write(lines.joined(separator: "\n"), to: "long.jsonl")
+        let got = try Scored(path, [ColumnarTests.ids("x", .float32)], ["x": InputRule(pad: .integer(0))], batchRows: 4)
+        #expect(got.rows["x"] == (0..<500).map { row in (0..<(row * 7) % 11).map { Double(row + $0) } })
+        #expect(got.runs.allSatisfy { $0.rows.count <= 4 && ($0.rows.max()! - $0.rows.min()!) < 64 })
+        #expect(got.runs.count < 250)
+    }
+
+    /// Where the model fixes all axes, what is filled up lies in the engine's memory.
+    @Test func fixedAxesAreFilledUpInTheEnginesMemory() throws {
+        let memory = ["ids": TensorBuffer(byteCount: 16 * 5 * 8), "mask": TensorBuffer(byteCount: 16 * 5 * 4)]
+        memory["ids"]!.mutableBytes.initializeMemory(as: UInt8.self, repeating: 0xA5)
+        let ports = [ColumnarTests.ids("ids", .int64, [nil, 5], ["N", nil]), ColumnarTests.ids("mask", .float32, [nil, 5], ["N", nil])]
+        let got = try Scored(fixture("list.arrow"), ports, ["ids": InputRule(pad: .integer(7), mask: "mask")], batchRows: 16, memory: memory)
+        #expect(got.rows["ids"] == (0..<12).map { ids($0) + Array(repeating: 7, count: 5 - Self.lengths[$0]) })
+        #expect(got.rows["mask"] == Self.lengths.map { length in (0..<5).map { $0 < length ? 1 : 0 } })
+        let held = Tensor(elementType: .int64, shape: [12, 5], buffer: memory["ids"]!)
+        #expect(held.values(as: Int64.self)!.map(Double.init) == got.rows["ids"]!.flatMap { $0 })
+    }
+
+    @Test func arraysAreFilledUpAndMasked() throws {
+        guard Oracle.isAvailable else { return }
+        _ = try Oracle.run("import numpy, sys; numpy.savez(sys.argv[1], ids=numpy.arange(6).reshape(2, 3))", [directory("a.npz")])
+        let ports = [ColumnarTests.ids("ids"), ColumnarTests.ids("mask")]
+        let got = try Scored(directory("a.npz"), ports, ["ids": InputRule(pad: .integer(9), mask: "mask", length: 5)])
+        #expect(got.rows == ["ids": [[0, 1, 2, 9, 9], [3, 4, 5, 9, 9]], "mask": [[1, 1, 1, 0, 0], [1, 1, 1, 0, 0]]])
+    }
+
+    @Test func aMaskThatTheFileHasIsTaken() throws {
+        let path = try json("{\"ids\":[1,2,3],\"mask\":[1,0,1]}", "{\"ids\":[4],\"mask\":[1]}")
+        let got = try Scored(path, [ColumnarTests.ids("ids"), ColumnarTests.ids("mask")], ["ids": InputRule(pad: .integer(0), mask: "mask")])
+        #expect(got.rows == ["ids": [[1, 2, 3], [4, 0, 0]], "mask": [[1, 0, 1], [1, 0, 0]]])
+        #expect(got.runs.count == 1)
+    }
+
+    @Test func whatIsMissingInAListIsFilledIn() throws {
+        let path = try json("{\"x\":[1,null,3]}", "{\"x\":[null,2,3]}")
+        #expect(try Scored(path, [ColumnarTests.ids("x")], ["x": InputRule(missing: .value(7))]).rows["x"] == [[1, 7, 3], [7, 2, 3]])
+        let error = message { _ = try Scored(path, [ColumnarTests.ids("x")], [:]) }
+        #expect(error.contains("row 1, column \"x\", model input \"x\": there is no value"))
+    }
+
+    @Test func refusals() throws {
+        let open = [ColumnarTests.ids("x")]
+        let ragged = try json("{\"x\":[1,2,3]}", "{\"x\":[4,5,6]}", "{\"x\":[7]}")
+        func refusal(_ path: String, _ ports: [InputPort], _ rules: NameMap<InputRule> = [:]) -> String { message { _ = try Scored(path, ports, rules) } }
+        #expect(refusal(ragged, open).contains(
+            "row 3, column \"x\", model input \"x\": the list has 1 element, those of the rows before it 3: give the input `pad: 0` (schema.inputs.x.pad)"))
+        #expect(refusal(ragged, open, ["x": InputRule(pad: .integer(0), length: 2)]).contains("row 1, column \"x\", model input \"x\": the list has 3 elements, schema.inputs.x.length is 2"))
+        #expect(refusal(ragged, open, ["x": InputRule(pad: .number(0.5))]).contains("schema.inputs.x.pad: 0.5 does not fit the model input, which is of type int64"))
+        #expect(refusal(ragged, open, ["x": InputRule(pad: .integer(0), mask: "m")]).contains("schema.inputs.x.mask: the model has no input \"m\""))
+        #expect(refusal(ragged, [ColumnarTests.ids("x", .int64, [nil, 3], ["N", nil])]).contains("row 3, column \"x\", model input \"x\": the list has 1 elements, the input takes 3"))
+        let mixed = try json("{\"x\":[[1,2],[3]]}")
+        #expect(refusal(mixed, [InputPort(name: "x", elementType: .float32, dimensions: [nil, nil, nil])]).contains("all lists of a row must be of one length"))
+        #expect(refusal(mixed, open).contains("lists in 2 levels do not fit the shape [N, ?]"))
+        let apart = try json("{\"a\":[1,2],\"b\":[1,2]}", "{\"a\":[1,2],\"b\":[1]}")
+        let both = ["a": InputRule(pad: .integer(0)), "b": InputRule(pad: .integer(0))]
+        #expect(refusal(apart, [ColumnarTests.ids("a"), ColumnarTests.ids("b")], both).contains("row 2, model input \"b\": it has 1 elements along the axis \"seq\", and model input \"a\" has 2"))
+        let texts = try json("{\"x\":[\"a\"]}")
+        #expect(refusal(texts, open).contains("does not fit int64") || refusal(texts, open).contains("text"))
+        #expect(refusal(try json("{\"x\":[1]}", "{\"x\":null}"), open).contains("row 2, column \"x\", model input \"x\": there is no list"))
+    }
+}

@@ -1,0 +1,53 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `init` over models and data as people have them: the pipeline that it writes works as it stands, and gives what the framework predicts.
+@Suite struct InitTests {
+    private static let folder = ProjectScript.repository + "/Tests/EndToEndTests/Init"
+    static let cases = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { !$0.contains(".") }.sorted()
+
+    private struct Case {
+        let model: String
+        let data: String
+        let expected: ZooTable
+
+        init(_ name: String) throws {
+            let folder = InitTests.folder + "/" + name
+            model = folder + "/model.onnx"
+            data = folder + "/" + (try FileManager.default.contentsOfDirectory(atPath: folder).first { $0.hasPrefix("data.") } ?? "data")
+            expected = try ZooTable(path: folder + "/expected.csv")
+        }
+    }
+
+    /// What `init` printed, and the pipeline that it wrote.
+    private func initialize(_ model: String, _ data: String, in root: TemporaryDirectory) throws -> (said: String, yaml: String, path: String) {
+        let result = try DaemonProcess.command(["init", model, data, "--root", root.path, "--name", "p"])
+        #expect(result.status == 0, "\(result.output)\(result.error)")
+        let path = root("pipelines/p.yaml")
+        return (result.output + result.error, (try? String(contentsOfFile: path, encoding: .utf8)) ?? "", path)
+    }
+
+    @Test func allCasesAreThere() { #expect(Self.cases.count >= 17) }
+
+    @Test(arguments: cases) func worksUnedited(name: String) throws {
+        let root = try TemporaryDirectory("init")
+        let given = try Case(name)
+        let made = try initialize(given.model, given.data, in: root)
+        #expect(made.said.contains("rows of") && made.said.contains("scored"), "\(made.said)\n\(made.yaml)")
+        let output = root("out.csv")
+        let scored = try DaemonProcess.command(["forward", given.model, given.data, output, "--pipeline", made.path])
+        try #require(scored.status == 0, "\(scored.error)\n\(made.yaml)")
+        let landed = try ZooTable(path: output)
+        #expect(landed.rowCount == given.expected.rowCount)
+        for column in given.expected.names {
+            let found = try #require(landed.columns[column], "no column \(column) but \(landed.names)\n\(made.yaml)")
+            for (row, (found, wanted)) in zip(found, given.expected.columns[column]!).enumerated() where found != wanted {
+                guard let found = Double(found), let wanted = Double(wanted), abs(found - wanted) <= 2e-5 * max(1, abs(wanted)) else {
+                    Issue.record("\(column), row \(row): \(found) landed, the framework says \(wanted)\n\(made.yaml)")
+                    break
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import Ledger
+import Testing
+
+/// What was recorded under a former digest of a revision counts under the present one.
+@Suite struct RevisionTests {
+    private func carryOver(_ f: Fixture) throws -> Bool {
+        try f.ledger.write { (ledger) throws(LedgerError) in try ledger.carryOver(from: "old", to: "new", at: f.now) }
+    }
+
+    private func pin(_ columns: [String: [String]], _ revision: String, arrival: Int64, _ f: Fixture) throws {
+        _ = try f.ledger.write { (ledger) throws(LedgerError) in
+            try ledger.pinColumns(columns, pipeline: "p", revision: revision, arrival: arrival)
+        }
+    }
+
+    @Test func runsAndPinnedColumnsAreCarriedOver() throws {
+        let f = try Fixture()
+        try f.finish(try f.arrive("a.csv", "A").number, revision: "old")
+        try pin(["x": ["b", "a"]], "old", arrival: 1, f)
+        let waits = try f.arrive("b.csv", "B").number
+        _ = try f.open(waits, revision: "old")
+        #expect(try carryOver(f))
+        #expect(try f.ledger.outdated(pipeline: "p", revision: "new", former: "").isEmpty)
+        #expect(try f.ledger.columnOrders(pipeline: "p", revision: "new") == ["x": ["b", "a"]])
+        #expect(try f.ledger.runs(RunFilter(pipeline: "p")).map(\.revision) == ["new", "new"])
+        #expect(try f.ledger.events(after: 0, limit: 10).last?.kind == "revision")
+        #expect(try !carryOver(f), "there is nothing left to carry over")
+        // New work under the present digest, on the connection that did it and on another.
+        try f.finish(try f.arrive("c.csv", "C").number, revision: "new")
+        try f.reopen()
+        #expect(try f.ledger.outdated(pipeline: "p", revision: "new", former: "").isEmpty)
+    }
+
+    @Test func whereBothAreKnownTheyBecomeOneAndTheFirstPinsStay() throws {
+        let f = try Fixture()
+        try f.finish(try f.arrive("a.csv", "A").number, revision: "old")
+        try pin(["x": ["b", "a"]], "old", arrival: 1, f)
+        try f.finish(try f.arrive("b.csv", "B").number, revision: "new")
+        try pin(["x": ["a", "b"], "y": ["c"]], "new", arrival: 2, f)
+        try f.finish(try f.arrive("c.csv", "C").number, revision: "other")
+        #expect(try carryOver(f))
+        #expect(try f.ledger.outdated(pipeline: "p", revision: "new", former: "").map(\.arrival) == [3])
+        #expect(try f.ledger.columnOrders(pipeline: "p", revision: "new") == ["x": ["b", "a"], "y": ["c"]])
+        #expect(try f.ledger.columnOrders(pipeline: "p", revision: "old").isEmpty)
+    }
+}
