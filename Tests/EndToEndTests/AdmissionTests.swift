@@ -18,7 +18,7 @@ import Testing
     }
 
     /// `y [T, N, 2]`, the transpose of `x [N, T, 2]`.
-    private func timeMajor(_ input: [Dimension], _ output: [Dimension]?) -> Model {
+    private func timeMajor(_ input: [ONNX.Dimension], _ output: [ONNX.Dimension]?) -> Model {
         let graph = Graph(
             name: "g", nodes: [Node("Transpose", ["x"], ["y"], [Attribute("perm", .ints([1, 0, 2]))])], inputs: [Value("x", .tensor(.float32, input))],
             outputs: [Value("y", .tensor(.float32, output))])
@@ -28,7 +28,7 @@ import Testing
     /// A case of `findings`: as many rows as steps. Once declared, once left open, so that only a run of the model can tell.
     @Test(arguments: [true, false]) func timeFirstIsNeverTakenForRows(isDeclared: Bool) throws {
         let directory = try TemporaryDirectory("time")
-        let open: [Dimension] = isDeclared ? [.symbolic("N"), .symbolic("T"), .fixed(2)] : [.unknown, .unknown, .fixed(2)]
+        let open: [ONNX.Dimension] = isDeclared ? [.symbolic("N"), .symbolic("T"), .fixed(2)] : [.unknown, .unknown, .fixed(2)]
         try write(timeMajor(open, isDeclared ? [.symbolic("T"), .symbolic("N"), .fixed(2)] : nil), "m.onnx", directory)
         let header = (0..<6).map { "x_\($0)" }.joined(separator: ",")
         let rows = header + "\n0,1,2,3,4,5\n6,7,8,9,10,11\n12,13,14,15,16,17\n"

@@ -1,12 +1,6 @@
-import Columnar
 import Engine
-import Foundation
-import Landing
-import ONNX
 import PipelineConfig
-import SystemPackage
 import Tensors
-import TestSupport
 import Testing
 
 @testable import Runner
