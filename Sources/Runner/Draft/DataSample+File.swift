@@ -51,7 +51,8 @@ extension DataSample {
                     if failure == nil { failure = error }
                 }
             }
-            if best != nil { break }
+            // One column only may be a file that was not understood yet.
+            if best?.sample.columns.count ?? 0 > 1 { break }
         }
         guard var best else { throw failure ?? .badFile(TableLocation(file: path), reason: "it has no columns") }
         if best.sample.columns.count == 1, let plain = try? read(path, usual) { best = (usual, plain) }
@@ -67,8 +68,8 @@ extension DataSample {
     /// What is tried in turn, each with every delimiter, until the file can be read.
     private static var bases: [Dialect] {
         [
-            Dialect(), Dialect(escape: UInt8(ascii: "\\")), Dialect(header: .absent(names: nil)), Dialect(encoding: .windows1252),
-            Dialect(escape: UInt8(ascii: "\\"), encoding: .windows1252),
+            Dialect(), Dialect(escape: UInt8(ascii: "\\")), Dialect(encoding: .windows1252),
+            Dialect(escape: UInt8(ascii: "\\"), encoding: .windows1252), Dialect(header: .absent(names: nil)),
         ]
     }
 
