@@ -1,4 +1,5 @@
 import Foundation
+import Names
 import Tensors
 import TestSupport
 import Testing
@@ -44,7 +45,7 @@ import Testing
             #expect(try !hasRows(path: directory(name)), "\(name)")
         }
         // Types are the file's own, those of earlier files, or those that the pipeline gives.
-        func type(_ name: String, _ types: [String: String] = [:], pinned: [String: String] = [:]) throws -> ColumnType {
+        func type(_ name: String, _ types: NameMap<String> = [:], pinned: [String: String] = [:]) throws -> ColumnType {
             try openInputs(
                 path: directory(name), ports: ports, schema: TableSchemaRule(keep: ["id"], types: types), batchRows: 10, typing: .inferred(pinned: pinned)
             ).keptFields[0].type

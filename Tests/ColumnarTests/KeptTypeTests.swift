@@ -1,4 +1,5 @@
 import Foundation
+import Names
 import Tensors
 import TestSupport
 import Testing
@@ -14,7 +15,7 @@ import Testing
 
     /// The type found, and the column as JSON; a file is read again as often as it asks for it.
     private func kept(
-        _ path: String, _ column: String = "id", pinned: [String: String] = [:], types: [String: String] = [:], block: Int = 1 << 20
+        _ path: String, _ column: String = "id", pinned: [String: String] = [:], types: NameMap<String> = [:], block: Int = 1 << 20
     ) throws -> (type: String?, cells: [String], attempts: Int) {
         var rejected: [String: Set<KeptType>] = [:]
         var attempts = 0

@@ -124,7 +124,7 @@ import Testing
             schema: { label: target, inputs: { x: [x] } }
             stages:
               - deserialize: {}
-              - optimize: { gradient: { loss: mean_squared_error, epochs: 2, batch_size: 4, validation: 0 } }
+              - optimize: { gradient: { loss: mean_squared_error, epochs: 2, batch_size: 4, validation: 0, train: [addend] } }
               - forward: {}
             land: { models: out/models, outputs: { path: out/o, format: csv } }
 

@@ -53,7 +53,7 @@ extension DataSample {
             }
             if best != nil { break }
         }
-        guard var best else { throw failure ?? .noRows(file: path) }
+        guard var best else { throw failure ?? .badFile(TableLocation(file: path), reason: "it cannot be read as a table") }
         if best.sample.columns.count == 1, let plain = try? read(path, usual) { best = (usual, plain) }
         if best.dialect.delimiter != UInt8(ascii: ","), best.sample.columns.contains(where: { $0.type.isString }) {
             let comma = best.dialect.with(decimal: UInt8(ascii: ","))

@@ -7,7 +7,7 @@ extension ModelSignature {
     package init(_ model: Model) {
         let inspection = model.inspection()
         self.init(inputs: inspection.inputs.map(ModelPort.init), outputs: inspection.outputs.map(ModelPort.init))
-        nanInputs = ModelFacts(model).nanInputs
+        nanInputs = Set(ModelFacts(model).nanInputs)
         var readers: [String: [Node]] = [:]
         model.graph.forEachNode { node in
             for input in node.inputs { readers[input, default: []].append(node) }
