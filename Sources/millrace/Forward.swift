@@ -64,7 +64,8 @@ struct Forward: ParsableCommand {
             guard FileManager.default.fileExists(atPath: data) else { throw fail("\(data): there is no such file.") }
             try refuseForeign(data)
             let result = execute(try spec(format, loaded, staged: staged))
-            if let failure = result.failure { throw fail(failure.statement) }
+            // What to do about a model is said; of rows, that an attempt is made again does not hold here.
+            if let failure = result.failure { throw fail(failure.kind == .badModel ? "\(failure)" : failure.statement) }
             do throws(LandingError) { try DurableFile.publish(FilePath(staged), as: FilePath(target.path)) } catch { throw fail("\(out): \(error)") }
             try show(result)
         }

@@ -84,7 +84,7 @@ struct StepGraphTests {
         graph.outputs = [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(1000)]))]
         let model = Model(operatorSets: [OperatorSet(domain: "", version: 21)], graph: graph)
         // With x = w = 1 and target 0 the squared error's mean is that of y²: (4/3)^4 where both masks keep.
-        let run = try StepRun(model, TrainingRecipe(loss: .meanSquaredError, optimizer: .sgd()))
+        let run = try StepRun(model, TrainingRecipe(loss: .meanSquaredError, optimizer: .sgd(), train: ["w"]))
         let x = Tensor(.float32, [20, 1000], [Float](repeating: 1, count: 20000)), zero = try #require(Tensor(zeros: .float32, shape: [20, 1000]))
         let kept = try (0..<4).map { try run.step(["x": x], target: zero, rate: 0, number: $0) * 81 / 256 }
         // 9/16 of the elements are kept by two independent masks, 3/4 by two that are the same.

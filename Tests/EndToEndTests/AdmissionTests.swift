@@ -66,13 +66,13 @@ import Testing
         let (refused, _) = try forward(directory, "m.onnx", rows)
         #expect(refused.status == 1)
         for word in ["'sr'", "--value sr=0", "'state'", "batch_axis: 1"] { #expect(refused.error.contains(word), "\(refused.error)") }
-        let (constant, sums) = try forward(directory, "m.onnx", rows, ["--value", "sr=16000", "--value", "state=0.5"])
+        let (constant, sums) = try forward(directory, "m.onnx", rows, ["--value", "sr=16000", "--value", "state=0.5", "--columns", "x=x_*"])
         #expect(constant.status == 0, "\(constant.error)")
         #expect(sums == "y\n16005.0\n16009.0\n16013.0\n")
         let (filled, own) = try forward(directory, "m.onnx", rows, ["--value", "sr=16000", "--batch-axis", "state=1", "--batch-size", "2"])
         #expect(filled.status == 0, "\(filled.error)")
         #expect(own == "y\n16004.0\n16009.0\n16023.0\n")
-        let (each, elements) = try forward(directory, "m.onnx", rows, ["--value", "sr=0", "--value", "state=1,2,3,4"])
+        let (each, elements) = try forward(directory, "m.onnx", rows, ["--value", "sr=0", "--value", "state=1,2,3,4", "--columns", "x=x_*"])
         #expect(each.status == 0, "\(each.error)")
         #expect(elements == "y\n13.0\n17.0\n21.0\n")
     }
@@ -202,6 +202,8 @@ import Testing
         let bad = TinyModel.adding(1, input: "z")
         for (name, bytes) in [("a", bad), ("b", bad), ("c", TinyModel.adding(2))] { try root.write(bytes, to: "spool/models/\(name).onnx") }
         try root.write("x\n1\n", to: "spool/data/d.csv")
+        // Longer than the quiet time.
+        Thread.sleep(forTimeInterval: 1)
         let once = try DaemonProcess.command(["run", "--once", root("pipelines/p.yaml"), "--root", root.path])
         #expect(once.status == 1, "\(once.error)")
         #expect(root.files().contains("out/models/1/model.onnx"), "\(once.error)")

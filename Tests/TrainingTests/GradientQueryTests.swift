@@ -59,6 +59,7 @@ import Testing
             node.inputs = node.inputs.map { $0 == "x" ? "odd" : $0 }
             return node
         }
+        model.graph.values.append(Value("odd", .tensor(.float32, [.symbolic("N"), .fixed(2)])))
         model.operatorSets.append(OperatorSet(domain: "com.example", version: 1))
         let data = GradientQuery.Data.table(LabelledData(files: [.init(try table(directory))], label: .list(["label"]), weight: "w"))
         let query = GradientQuery(model: model, seed: .loss(.meanSquaredError, outputs: []), data: data, withInputs: true)

@@ -59,11 +59,11 @@ struct Trainables {
         _ shared: SharedWeights
     ) -> String? {
         if readers.isEmpty { return "the loss does not depend on it" }
+        let normalizations = readers.filter { $0.node.operatorType == "BatchNormalization" }
+        if normalizations.contains(where: { $0.position > 2 }) { return "running statistics of a BatchNormalization" }
         if readers.allSatisfy({ RuleTable.inputsWithoutGradient($0.node).contains($0.position) && canonicalDomain($0.node.domain).isEmpty }) {
             return "it says how \(readers[0].node.operatorType) works, and has no gradient"
         }
-        let normalizations = readers.filter { $0.node.operatorType == "BatchNormalization" }
-        if normalizations.contains(where: { $0.position > 2 }) { return "running statistics of a BatchNormalization" }
         guard let recipe else { return nil }
         if !factors.isEmpty { return factors.contains(tensor.name) ? nil : "only the adapters are trained" }
         if recipe.freeze.matchesAny(of: tensor.name) { return "frozen by name" }
