@@ -132,6 +132,7 @@ import Testing
         let numbers: Set<String> = [
             "BOOL", "INT8", "UINT8", "INT16", "UINT16", "INT32", "UINT32", "INT64", "UINT64", "HALF_FLOAT", "FLOAT", "DOUBLE", "DECIMAL32", "DECIMAL64",
             "DECIMAL128", "DECIMAL256", "STRING", "LARGE_STRING", "STRING_VIEW", "DICTIONARY", "RUN_END_ENCODED", "LIST", "LARGE_LIST", "FIXED_SIZE_LIST",
+            "LIST_VIEW", "LARGE_LIST_VIEW",
         ]
         for type in frame.types where frame.unwritable[type] == nil {
             #expect(!schema.positions(of: type).isEmpty, "\(type) is not in the file")

@@ -24,9 +24,10 @@ import Testing
                 inputs: [ModelPort(name: "pixels", elementType: "float", axes: [.named("batch"), .fixed(1), .fixed(8), .fixed(8)])],
                 outputs: Self.probabilities),
             data: Self.sample(Self.numeric(["id"] + (0..<64).map { "pixel_\($0)" } + ["digit", "label"])))
-        let lines = draft.text.split(separator: "\n").map { $0.split(separator: "  #")[0].trimmingCharacters(in: .whitespaces) }
+        let lines = draft.text.split(separator: "\n").filter { !$0.trimmingCharacters(in: .whitespaces).hasPrefix("#") }
+            .map { $0.split(separator: "  #")[0].trimmingCharacters(in: .whitespaces) }
         #expect(
-            lines.filter { !$0.hasPrefix("#") } == [
+            lines == [
                 "name: digits", "spool:", "models: { path: spool/digits/models, include: all }",
                 "data: { path: spool/digits/data, include: all }", "schema:", "key: [id]", "label: label", "inputs:",
                 "pixels: pixel_*", "stages:", "- deserialize: {}", "- forward:", "batch_size: auto", "outputs:", "label: label",
@@ -108,7 +109,7 @@ import Testing
 
     @Test func threeWordsThatLearningNeedsAreNamed() throws {
         let text = PipelineTemplate.draft(name: "m", model: ModelSignature(inputs: [], outputs: [])).text
-        #expect(text.contains("# labelled: spool/m/labelled") && text.contains("needs spool.labelled and schema.label"))
+        #expect(text.contains("# labelled: { path: spool/m/labelled, include: all }") && text.contains("needs spool.labelled and schema.label"))
     }
 
     /// Whatever a model calls its ports and a file its columns, the template lints clean.
