@@ -44,7 +44,7 @@ import Testing
         arguments: [
             ([("x", "float", 4)], ["a", "b", "c", "d"], .list(["a", "b", "c", "d"]), "x: [a, b, c, d]"),
             ([("x", "float", 4)], ["a", "b", "c"], nil, "# x: [a, b]  float [N, 4], takes 4 columns; say which"),
-            ([("x", "float", nil)], ["a", "b", "c"], nil, "# x, float [N, ?]: all numeric columns"),
+            ([("x", "float", nil)], ["a", "b", "c"], nil, "x, float [N, ?]: all numeric columns"),
             ([("age", "float", 1), ("fare", "float", 1)], ["age", "fare", "z"], .list(["age"]), "age: [age]"),
             ([("monthly_charge", "float", 1)], ["z", "Monthly charge"], .list(["Monthly charge"]), "monthly_charge: [\"Monthly charge\"]"),
             ([("x", "float", 2), ("age", "float", 1)], ["age", "u", "v"], .list(["u", "v"]), "x: [u, v]"),

@@ -31,8 +31,6 @@ package final class TableReader {
     /// All columns until `select`, then the selected ones. A text file's types are guessed from its first block, or told from all of it
     /// after `survey`.
     package private(set) var schema: TableSchema
-    /// What the file counts its first row of data as: 2 below a CSV header, otherwise 1.
-    package let firstRowNumber: Int
     /// The texts that stand for a missing value where a number, a boolean or a time is wanted.
     let nullWords: [String]?
     /// After `next` met a text that does not fit: a row before it without a value, in the same column.
@@ -119,7 +117,6 @@ package final class TableReader {
         self.descriptor = descriptor
         self.format = format
         nullWords = dialect.nullWords
-        firstRowNumber = format.kind == .csv && dialect.hasHeader ? 2 : 1
     }
 
     deinit { carrow_reader_close(handle) }
