@@ -7,6 +7,9 @@ import Testing
     private static let folder = ProjectScript.repository + "/Tests/EndToEndTests/Init"
     static let cases = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { !$0.contains(".") }.sorted()
 
+    /// Relative, or absolute below 1. KMeans is exported as differences of squares in float32, of which little is left near a centre.
+    private static func tolerance(_ name: String) -> Double { name == "clusters" ? 5e-4 : 2e-5 }
+
     private struct Case {
         let model: String
         let data: String
@@ -43,7 +46,7 @@ import Testing
         for column in given.expected.names {
             let found = try #require(landed.columns[column], "no column \(column) but \(landed.names)\n\(made.yaml)")
             for (row, (found, wanted)) in zip(found, given.expected.columns[column]!).enumerated() where found != wanted {
-                guard let found = Double(found), let wanted = Double(wanted), abs(found - wanted) <= 2e-5 * max(1, abs(wanted)) else {
+                guard let found = Double(found), let wanted = Double(wanted), abs(found - wanted) <= Self.tolerance(name) * max(1, abs(wanted)) else {
                     Issue.record("\(column), row \(row): \(found) landed, the framework says \(wanted)\n\(made.yaml)")
                     break
                 }
