@@ -62,6 +62,7 @@ class CsvSource final : public TextSource {
 
   arrow::Status Begin() override {
     next_row_ = 1;
+    in_header_ = has_header_;
     parser_.reset();
     rest_ = {};
     ends_in_return_ = false;
@@ -151,7 +152,7 @@ class CsvSource final : public TextSource {
   arrow::Status CheckQuotes() {
     const size_t at = FindTextAfterQuote(rest_, parse_.quote_char, parse_.delimiter);
     if (at == std::string_view::npos) return arrow::Status::OK();
-    place.row = next_row_ + RowsBefore(rest_, at, parse_.quote_char, parse_.delimiter);
+    place.row = next_row_ + RowsBefore(rest_, at, parse_.quote_char, parse_.delimiter) - (in_header_ ? 1 : 0);
     const char *remedy = escape_ != 0 ? "write a quote inside a cell after schema.dialect.escape, or double it"
                                       : "where quotes inside cells are written \\\", as Spark does, set schema.dialect.escape to \"\\\\\"; "
                                         "otherwise double them";
@@ -185,7 +186,7 @@ class CsvSource final : public TextSource {
     }
     if (has_header_) {
       rest_.remove_prefix(used);
-      next_row_ = 2;
+      in_header_ = false;
     }
     return arrow::Status::OK();
   }
@@ -222,7 +223,9 @@ class CsvSource final : public TextSource {
   csv::ParseOptions parse_ = csv::ParseOptions::Defaults();
   std::string_view rest_;
   bool ends_in_return_ = false;
-  /// The file's row numbers of the next row, and of the first one at hand.
+  /// Whether the header is still in front of the rows.
+  bool in_header_ = false;
+  /// The numbers of the next row, and of the first one at hand; the header has none.
   int64_t next_row_ = 1, first_row_ = 1;
   std::vector<std::string> names_;
   std::vector<uint32_t> kinds_;

@@ -1,5 +1,5 @@
-/// Where in a table something is wrong. Rows are counted from 1 as the file has them: a CSV header is row 1, blank lines of
-/// text are not counted.
+/// Where in a table something is wrong. Rows are counted from 1, the same in every format: a CSV header is not counted, nor are
+/// blank lines of text.
 package struct TableLocation: Hashable, Sendable, CustomStringConvertible {
     package var file: String
     package var row: Int?

@@ -39,15 +39,15 @@ import Testing
         let path = try directory.write(text, to: "a.csv")
         let refusal = message { _ = try TableReader(path: path) }
         #expect(refusal.contains("row 1") && refusal.contains("schema.dialect.header: true") && refusal.contains("header: false"), "\(refusal)")
-        #expect(try TableReader(path: path, options: options { $0.isHeaderSure = true }).firstRowNumber == 2)
         let rows = text.split(separator: "\n").count
+        #expect(try jsonLines(path, options: options { $0.isHeaderSure = true }).split(separator: "\n").count == rows - 1)
         #expect(try jsonLines(path, options: options { $0.hasHeader = false }).split(separator: "\n").count == rows)
     }
 
     /// pandas numbers columns that have no names, and puts its index before them.
     @Test(arguments: ["0,1,2\n5,6,7\n", ",0,1,2\n0,5,6,7\n", "0\n5\n", "a,1\n2,3\n", "x1,2.5\n1,2\n", "0x1f,1\n1,2\n", ",\n1,2\n", "nan,inf\n1,2\n"])
     func whatIsAHeader(text: String) throws {
-        #expect(try TableReader(path: try directory.write(text, to: "a.csv")).firstRowNumber == 2)
+        #expect(try jsonLines(try directory.write(text, to: "a.csv")).split(separator: "\n").count == text.split(separator: "\n").count - 1)
     }
 
     @Test func decimalCommasInAFirstRow() throws {
@@ -233,7 +233,7 @@ import Testing
 
     @Test func gzipAsGzipReadsIt() throws {
         let member = [UInt8](try Data(contentsOf: URL(fileURLWithPath: fixture("pandas.csv.gz"))))
-        let rows = ReaderTests.rows
+        let rows = try jsonLines(fixture("pandas.csv")).split(separator: "\n").map(String.init)
         for (name, bytes) in [
             ("padded", member + [UInt8](repeating: 0, count: 512)), ("tape", member + [UInt8](repeating: 0, count: 200_000)), ("one", member + [0]),
         ] {

@@ -136,9 +136,9 @@ private func readAll(_ path: String, options: ReadOptions = ReadOptions()) throw
     @Test(arguments: [
         Bad("a.csv", "", "the file is empty"), Bad("a.arrow", "", "the file is empty"),
         Bad("a.parquet", "", "Parquet file size is 0 bytes"), Bad("a.csv", "\n\n\n", "no rows, not even a header"),
-        Bad("a.csv", "a,b\n1,2\n3\n", "row 3: Expected 2 columns, got 1: 3"),
-        Bad("a.csv", "a,b\n1,2\n\n3,4,5\n", "row 3: Expected 2 columns, got 3: 3,4,5"),
-        Bad("a.csv", "a,b\n1,2\n3,\"4\n5,6\n", "row 3: the row does not end: a quote is not closed"), Bad("a.csv", "\"a,b\n", "a quote is not closed"),
+        Bad("a.csv", "a,b\n1,2\n3\n", "row 2: Expected 2 columns, got 1: 3"),
+        Bad("a.csv", "a,b\n1,2\n\n3,4,5\n", "row 2: Expected 2 columns, got 3: 3,4,5"),
+        Bad("a.csv", "a,b\n1,2\n3,\"4\n5,6\n", "row 2: the row does not end: a quote is not closed"), Bad("a.csv", "\"a,b\n", "a quote is not closed"),
         Bad("a.csv", bytes: Array("a\nü".utf8.dropLast()) + [0x0a], "invalid UTF8 data"),
         Bad("a.csv", bytes: [0xe4, 0x2c, 0x62, 0x0a, 0x31, 0x2c, 0x32, 0x0a], "the name of column 1 is not UTF-8 text"),
         Bad("a.csv", bytes: Array("a,b\n1,2".utf8) + [0, 0, 0x0a], "zero bytes: this is not UTF-8 text"),

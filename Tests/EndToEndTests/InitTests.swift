@@ -7,8 +7,8 @@ import Testing
     private static let folder = ProjectScript.repository + "/Tests/EndToEndTests/Init"
     static let cases = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { !$0.contains(".") }.sorted()
 
-    /// Distances to KMeans' centres are differences of float32 squares, in ONNX Runtime for Python too.
-    private static func tolerance(_ name: String) -> Double { name == "clusters" ? 2e-4 : 2e-5 }
+    /// Relative, or absolute below 1. KMeans is exported as differences of squares in float32, of which little is left near a centre.
+    private static func tolerance(_ name: String) -> Double { name == "clusters" ? 5e-4 : 2e-5 }
 
     private struct Case {
         let model: String

@@ -24,9 +24,10 @@ import Testing
                 inputs: [ModelPort(name: "pixels", elementType: "float", axes: [.named("batch"), .fixed(1), .fixed(8), .fixed(8)])],
                 outputs: Self.probabilities),
             data: Self.sample(Self.numeric(["id"] + (0..<64).map { "pixel_\($0)" } + ["digit", "label"])))
-        let lines = draft.text.split(separator: "\n").map { $0.split(separator: "  #")[0].trimmingCharacters(in: .whitespaces) }
+        let lines = draft.text.split(separator: "\n").filter { !$0.trimmingCharacters(in: .whitespaces).hasPrefix("#") }
+            .map { $0.split(separator: "  #")[0].trimmingCharacters(in: .whitespaces) }
         #expect(
-            lines.filter { !$0.hasPrefix("#") } == [
+            lines == [
                 "name: digits", "spool:", "models: { path: spool/digits/models, include: all }",
                 "data: { path: spool/digits/data, include: all }", "schema:", "key: [id]", "label: label", "inputs:",
                 "pixels: pixel_*", "stages:", "- deserialize: {}", "- forward:", "batch_size: auto", "outputs:", "label: label",
@@ -43,7 +44,7 @@ import Testing
         arguments: [
             ([("x", "float", 4)], ["a", "b", "c", "d"], .list(["a", "b", "c", "d"]), "x: [a, b, c, d]"),
             ([("x", "float", 4)], ["a", "b", "c"], nil, "# x: [a, b]  float [N, 4], takes 4 columns; say which"),
-            ([("x", "float", nil)], ["a", "b", "c"], nil, "# x, float [N, ?]: all numeric columns"),
+            ([("x", "float", nil)], ["a", "b", "c"], nil, "x, float [N, ?]: all numeric columns"),
             ([("age", "float", 1), ("fare", "float", 1)], ["age", "fare", "z"], .list(["age"]), "age: [age]"),
             ([("monthly_charge", "float", 1)], ["z", "Monthly charge"], .list(["Monthly charge"]), "monthly_charge: [\"Monthly charge\"]"),
             ([("x", "float", 2), ("age", "float", 1)], ["age", "u", "v"], .list(["u", "v"]), "x: [u, v]"),
@@ -108,7 +109,7 @@ import Testing
 
     @Test func threeWordsThatLearningNeedsAreNamed() throws {
         let text = PipelineTemplate.draft(name: "m", model: ModelSignature(inputs: [], outputs: [])).text
-        #expect(text.contains("# labelled: spool/m/labelled") && text.contains("needs spool.labelled and schema.label"))
+        #expect(text.contains("# labelled: { path: spool/m/labelled, include: all }") && text.contains("needs spool.labelled and schema.label"))
     }
 
     /// Whatever a model calls its ports and a file its columns, the template lints clean.

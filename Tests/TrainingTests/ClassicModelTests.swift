@@ -52,6 +52,7 @@ import Testing
         #expect(after < before - 0.01, "\(before) -> \(after)")
         #expect(!outcome.trained.isEmpty && outcome.isModelAsGiven == false)
         var restored = outcome.model
+        restored.graph.initializers = model.graph.initializers
         var values: [String: Tensor] = [:]
         for home in ParameterHomes(model).homes { values[home.name] = try ParameterHomes.value(at: home, in: model) }
         try ParameterHomes.write(values, into: &restored)

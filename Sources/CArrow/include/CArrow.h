@@ -68,7 +68,7 @@ enum {
 typedef struct {
   int32_t code;
   int32_t system_error;
-  int64_t row;      // of the file, counted from 1 (a CSV header is row 1); 0: not known
+  int64_t row;      // counted from 1, without a CSV header; 0: not known
   int32_t column;   // index in the file's schema; -1: not known
   int32_t flaw;     // of CARROW_BAD_VALUE
   int64_t missing_row;  // the first row before it, among those read with it, that has no value in the column; 0: none

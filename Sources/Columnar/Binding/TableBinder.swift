@@ -120,7 +120,7 @@ package final class TableBinder: InputBatches {
         for (filler, bound) in zip(fillers, bindings) { filler.begin(rows: bound.isOpen ? 0 : batchRows) }
         lengths?.begin()
         var keptParts: [[Column]] = kept.map { _ in [] }
-        let firstRow = reader.firstRowNumber + rowsGiven
+        let firstRow = 1 + rowsGiven
         var filled = 0
         while filled < batchRows {
             if current == nil { current = try advance() }
@@ -178,7 +178,7 @@ package final class TableBinder: InputBatches {
     private func place(_ bound: PortBinding) -> PortPlace {
         PortPlace(
             file: reader.file, input: bound.port.name, columns: boundColumns[bound.port.name] ?? [],
-            firstRow: reader.firstRowNumber + rowsBefore)
+            firstRow: 1 + rowsBefore)
     }
 
     /// The error of a missing value, with the other inputs that lack one from here on: one edit mends them all.
@@ -196,7 +196,7 @@ package final class TableBinder: InputBatches {
                 open.remove(index)
                 let names = boundColumns[bindings[index].port.name] ?? []
                 let column = names.count == 1 ? names[0] : names[gap.column]
-                found.append((index, "\"\(bindings[index].port.name)\" (row \(reader.firstRowNumber + rowsBefore + gap.row), column \"\(column)\")"))
+                found.append((index, "\"\(bindings[index].port.name)\" (row \(1 + rowsBefore + gap.row), column \"\(column)\")"))
             }
             if open.isEmpty, check?.isOpen != true { break }
             rowsBefore += here.batch.rowCount
@@ -255,7 +255,7 @@ package final class TableBinder: InputBatches {
         do throws(ColumnarError) {
             return try column.parsed(as: format, nullWords: reader.nullWords, file: reader.file)
         } catch .badValue(var location, let reason) {
-            location.row = location.row.map { reader.firstRowNumber + rowsBefore + $0 - 1 }
+            location.row = location.row.map { rowsBefore + $0 }
             throw .badValue(location, reason: reason + Self.keptRemedy)
         }
     }
@@ -272,7 +272,7 @@ package final class TableBinder: InputBatches {
             let isPinned = types[place]!.isPinned
             if !isPinned { misfit = KeptMisfit(column: text.field.name, types: ruledOut) }
             throw .badValue(
-                TableLocation(file: reader.file, row: reader.firstRowNumber + rowsBefore + row, column: text.field.name),
+                TableLocation(file: reader.file, row: 1 + rowsBefore + row, column: text.field.name),
                 reason: "the text is not one that \(type.rawValue) prints, which \(isPinned ? "the pipeline's first file" : "the first rows") made "
                     + "the kept column's type: say what it is in schema.types, such as string")
         }

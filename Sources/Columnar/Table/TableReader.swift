@@ -2,6 +2,7 @@ internal import CArrow
 
 
 internal import Glibc
+internal import Names
 
 
 /// One column to read.
@@ -30,8 +31,6 @@ package final class TableReader {
     /// All columns until `select`, then the selected ones. A text file's types are guessed from its first block, or told from all of it
     /// after `survey`.
     package private(set) var schema: TableSchema
-    /// What the file counts its first row of data as: 2 below a CSV header, otherwise 1.
-    package let firstRowNumber: Int
     /// The texts that stand for a missing value where a number, a boolean or a time is wanted.
     let nullWords: [String]?
     /// After `next` met a text that does not fit: a row before it without a value, in the same column.
@@ -118,7 +117,6 @@ package final class TableReader {
         self.descriptor = descriptor
         self.format = format
         nullWords = dialect.nullWords
-        firstRowNumber = format.kind == .csv && dialect.hasHeader ? 2 : 1
     }
 
     deinit { carrow_reader_close(handle) }
@@ -139,7 +137,7 @@ package final class TableReader {
 
     /// Adds the columns that the folders above the file name (`date=2024-01-01/`), of those in `names` that the file has not. Before `select`.
     package func addPathColumns(_ names: some Sequence<String>) {
-        let missing = Set(names).filter { schema.positions(of: $0).isEmpty }
+        let missing = NameSet(names.filter { schema.positions(of: $0).isEmpty })
         guard !missing.isEmpty else { return }
         pathColumns = PathColumn.all(of: file).filter { missing.contains($0.name) }
         guard !pathColumns.isEmpty else { return }
@@ -204,7 +202,8 @@ package final class TableReader {
             switch selection?[index] {
             case .path(let value, let field): columns.append(try value.column(field, rowCount: Int(root.length), file: file))
             case .read(let place): columns.append(column(place, field))
-            case nil where index < fileNames.count || selection != nil: columns.append(column(index, field))
+            // A column may be read twice, as an input and kept, so that there are more of them than the file has.
+            case nil where pathColumns.isEmpty || index < fileNames.count: columns.append(column(index, field))
             case nil: columns.append(try pathColumns[index - fileNames.count].column(field, rowCount: Int(root.length), file: file))
             }
         }
