@@ -40,14 +40,14 @@ import Testing
         let refusal = message { _ = try TableReader(path: path) }
         #expect(refusal.contains("row 1") && refusal.contains("schema.dialect.header: true") && refusal.contains("header: false"), "\(refusal)")
         let rows = text.split(separator: "\n").count
-        #expect(try jsonLines(path, options: options { $0.isHeaderSure = true }).split(separator: "\n").count == rows - 1)
+        #expect(try readAll(path, options: options { $0.isHeaderSure = true }) == rows - 1)
         #expect(try jsonLines(path, options: options { $0.hasHeader = false }).split(separator: "\n").count == rows)
     }
 
     /// pandas numbers columns that have no names, and puts its index before them.
     @Test(arguments: ["0,1,2\n5,6,7\n", ",0,1,2\n0,5,6,7\n", "0\n5\n", "a,1\n2,3\n", "x1,2.5\n1,2\n", "0x1f,1\n1,2\n", ",\n1,2\n", "nan,inf\n1,2\n"])
     func whatIsAHeader(text: String) throws {
-        #expect(try jsonLines(try directory.write(text, to: "a.csv")).split(separator: "\n").count == text.split(separator: "\n").count - 1)
+        #expect(try readAll(try directory.write(text, to: "a.csv")) == text.split(separator: "\n").count - 1)
     }
 
     @Test func decimalCommasInAFirstRow() throws {
@@ -166,16 +166,16 @@ import Testing
 
     /// Read by RFC 4180 these give other text, or fewer rows.
     @Test(arguments: [
-        ("id,t\n1,\"say \\\"hi\\\"\"\n", 2), ("id,t,v\n1,\"size 6\\\"\",1\n2,\"b\",2\n", 2), ("id,t\n1,ok\n\n2,\"a\"b\n", 3), ("id,t\n1,\"x\" y\n", 2),
-        ("id,t\r\n1,\"q\r\nr\"\r\n2,\"a\\\"b\"\r\n", 3), ("\"a\"b,c\n1,2\n", 1),
+        ("id,t\n1,\"say \\\"hi\\\"\"\n", 1), ("id,t,v\n1,\"size 6\\\"\",1\n2,\"b\",2\n", 1), ("id,t\n1,ok\n\n2,\"a\"b\n", 2), ("id,t\n1,\"x\" y\n", 1),
+        ("id,t\r\n1,\"q\r\nr\"\r\n2,\"a\\\"b\"\r\n", 2), ("\"a\"b,c\n1,2\n", nil),
     ])
-    func textBehindAClosingQuoteIsRefused(text: String, row: Int) throws {
+    func textBehindAClosingQuoteIsRefused(text: String, row: Int?) throws {
         let path = try directory.write(text, to: "a.csv")
         for block in [1 << 20, 64] {
             var options = ReadOptions()
             options.blockByteCount = block
             let said = message { _ = try jsonLines(path, options: options) }
-            #expect(said.contains("row \(row):") && said.contains("schema.dialect.escape"), "\(said)")
+            #expect(said.contains(row.map { "row \($0):" } ?? "a.csv: a quoted cell") && said.contains("schema.dialect.escape"), "\(said)")
         }
     }
 

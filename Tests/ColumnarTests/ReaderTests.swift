@@ -11,7 +11,7 @@ private func message(_ body: () throws -> Void) -> String {
     return "no error"
 }
 
-private func readAll(_ path: String, options: ReadOptions = ReadOptions()) throws -> Int {
+func readAll(_ path: String, options: ReadOptions = ReadOptions()) throws -> Int {
     let reader = try TableReader(path: path, options: options)
     var rows = 0
     while let batch = try reader.next() {
