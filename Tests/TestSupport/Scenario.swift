@@ -69,7 +69,7 @@ package struct Scenario: Sendable, CustomStringConvertible {
         let steps = hasAdapters
             ? "optimizer: { sgd: { learning_rate: 0.05 } }, epochs: 100, adapters: { rank: 1, targets: [addend], merge: false }"
             : "optimizer: { sgd: { learning_rate: 0.5 } }, epochs: 2"
-        let gradient = "loss: mean_squared_error, \(steps), batch_size: 100, train_on: \(trainOn)"
+        let gradient = "loss: mean_squared_error, \(steps), batch_size: 100, train_on: \(trainOn), train: [addend]"
         let optimize = "optimize: { gradient: { \(gradient) }, gate: { metric: mae, rows_at_least: \(gateRows) } }, "
         return """
             name: p
