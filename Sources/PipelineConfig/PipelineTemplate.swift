@@ -97,6 +97,8 @@ package enum PipelineTemplate {
         var keys: [String] = []
         let given = data.dialect, usual = Dialect()
         if given.delimiter != usual.delimiter { keys.append("delimiter: \(quoted(byte: given.delimiter))") }
+        if let escape = given.escape, given.escape != usual.escape { keys.append("escape: \(quoted(byte: escape))") }
+        if given.encoding != usual.encoding { keys.append("encoding: \(given.encoding.rawValue)") }
         if given.decimal != usual.decimal { keys.append("decimal: \(quoted(byte: given.decimal))") }
         switch given.header {
         case .absent(let names?): keys.append("header: [\(names.map(yaml).joined(separator: ", "))]")
