@@ -30,7 +30,8 @@ void report(const arrow::Status &status, const Place &place, int system_error, C
   } else {
     error->code = CARROW_BAD_DATA;
   }
-  // Messages quote the file's own bytes: only printable ASCII passes, the rest becomes "?". A cell that does not fit is shown in any script.
+  // Messages quote the file's own bytes: only printable ASCII is kept, and other bytes become "?". A cell that does not fit is shown in any
+  // script.
   try {
     const std::string text = status.message();
     const bool shows_all = place.flaw != 0 && IsUtf8(text);

@@ -101,7 +101,7 @@ class ScalarColumn final : public JsonColumn {
   JsonKind kind_ = JsonKind::kNull;
 };
 
-/// Which rows have a value, for columns that have children.
+/// Records which rows have a value, for columns that have children.
 class Validity {
  public:
   arrow::Status Append(bool is_valid) {

@@ -10,7 +10,7 @@ package struct Restoration: Sendable {
     package let pipeline: String
     private let revisions: (former: String, current: String)
     package private(set) var arrivals: [RestoredArrival] = []
-    /// What first files pinned, in the order of the lines.
+    /// The pins of first files, in the order of the manifest's lines.
     private var pins: [(revision: String, arrival: Int64, pins: ManifestPins)] = []
     /// As `ACTIVE` says it.
     package private(set) var active: Int?

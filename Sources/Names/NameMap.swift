@@ -1,4 +1,4 @@
-/// A dictionary whose keys are names: as strings to its users, by bytes within.
+/// A dictionary whose keys are names: its users see strings, and it compares bytes.
 @usableFromInline
 package struct NameMap<Value> {
     @usableFromInline var byName: [Name: Value]
@@ -80,7 +80,7 @@ extension NameMap: CustomStringConvertible {
     }
 }
 
-/// A set of names: strings to its users, bytes within.
+/// A set of names: its users see strings, and it compares bytes.
 @usableFromInline
 package struct NameSet: Hashable, Sendable {
     @usableFromInline var names: Set<Name>

@@ -1,9 +1,10 @@
 internal import Foundation
 
-/// Writes the first pipeline for a model and its data: one that lints clean, works where they say enough, and says in comments what was seen
-/// and what can be changed.
+/// Writes the first pipeline for a model and its data. It passes lint, works where model and data say enough, and has comments about what
+/// was seen and what can be changed.
 package enum PipelineTemplate {
-    /// A name for the pipeline of `file`: its stem in ASCII letters, with `-` for each run of what a name may not have.
+    /// Returns a name for the pipeline of the model `file`: its stem in ASCII letters, with `-` for each run of characters that a name may
+    /// not have.
     package static func name(ofModel file: String) -> String {
         let stem = String((file.split(separator: "/").last ?? "").split(separator: ".").first ?? "")
         var name = ""
@@ -15,26 +16,26 @@ package enum PipelineTemplate {
         return trimmed.isEmpty ? "model" : String(trimmed.reversed())
     }
 
-    /// Whether a pipeline may be called so.
+    /// Returns whether a pipeline may have this name.
     package static func isName(_ name: String) -> Bool {
         let isPlain = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == "-") }
         return isPlain && name.count <= 64 && name.first.map { $0.isLetter || $0.isNumber } ?? false
     }
 
-    /// The text in Latin letters without accents: `größe` is `grosse`, `模型` is `mo xing`.
+    /// Returns the text in Latin letters without accents: `größe` becomes `grosse`, `模型` becomes `mo xing`.
     private static func latin(_ text: String) -> String {
         let spelled = text.replacingOccurrences(of: "ß", with: "ss").precomposedStringWithCanonicalMapping
         let latin = (spelled as NSString).applyingTransform(.toLatin, reverse: false) ?? spelled
         return (latin as NSString).applyingTransform(.stripCombiningMarks, reverse: false) ?? latin
     }
 
-    /// A pipeline, and what the one who runs it should look at.
+    /// A pipeline, and the points in it that its user should check.
     package struct Draft {
         package let text: String
         package let doubts: [String]
     }
 
-    /// `data`: nil where there is no file to look at. `name` must be one that a pipeline may have.
+    /// Drafts a pipeline. `data` is nil where there is no file to look at. `name` must be one that a pipeline may have.
     package static func draft(name: String, model: ModelSignature, data: DataSample? = nil) -> Draft {
         let guess = TemplateGuess(model, data)
         var lines: [Line] = []
@@ -175,7 +176,7 @@ package enum PipelineTemplate {
         return isPlain ? text : quoted(text)
     }
 
-    /// The text as a YAML scalar in double quotes.
+    /// Returns the text as a YAML scalar in double quotes.
     static func quoted(_ text: String) -> String {
         var quoted = "\""
         for scalar in text.unicodeScalars {

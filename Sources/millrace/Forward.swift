@@ -64,7 +64,8 @@ struct Forward: ParsableCommand {
             guard FileManager.default.fileExists(atPath: data) else { throw fail("\(data): there is no such file.") }
             try refuseForeign(data)
             let result = execute(try spec(format, loaded, staged: staged))
-            // What to do about a model is said; of rows, that an attempt is made again does not hold here.
+            // For a model the remedy is printed too; for rows it is not, since the remedy speaks of another attempt, which does not follow
+            // here.
             if let failure = result.failure { throw fail(failure.kind == .badModel ? "\(failure)" : failure.statement) }
             do throws(LandingError) { try DurableFile.publish(FilePath(staged), as: FilePath(target.path)) } catch { throw fail("\(out): \(error)") }
             try show(result)
@@ -132,7 +133,7 @@ struct Forward: ParsableCommand {
         }
     }
 
-    /// The outputs that are asked for, each with its axis of the rows; nil where nothing is said of any.
+    /// Returns the outputs that are asked for, each with its axis of the rows; nil where no option names any.
     private func mappings(for loaded: Model) throws -> [OutputMapping]? {
         let known = loaded.graph.outputs.map(\.name)
         let inputs = Set(loaded.graph.requiredInputs.map(\.name))

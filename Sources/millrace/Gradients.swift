@@ -30,11 +30,11 @@ struct Gradients: ParsableCommand {
         }
         struct Parameter: Encodable {
             let name: String
-            /// Nil for what is stored in a form that is not trained.
+            /// The shape; nil where the model stores the parameter in a form that is not trained.
             let shape: [Int]?
             let isTrainable: Bool
             let reason: String?
-            /// Other names of the same weight, which the model stores more than once.
+            /// The other names of the same weight, which the model stores more than once.
             let sharedWith: [String]
         }
         var operators: [Operator]

@@ -26,7 +26,7 @@ struct LintCommand: ParsableCommand {
         if !report.isClean { throw ExitStatus.badConfiguration }
     }
 
-    /// What would keep each pipeline from scoring with the model; of those that score at all.
+    /// Returns what would keep each pipeline with a `forward` stage from scoring with the model.
     private func problems(of model: String, in pipelines: [Pipeline]) throws -> [(pipeline: Pipeline, key: String, fault: String, remedy: String)] {
         guard FileManager.default.fileExists(atPath: model) else { throw fail("\(model): there is no such file.") }
         var found: [(pipeline: Pipeline, key: String, fault: String, remedy: String)] = []

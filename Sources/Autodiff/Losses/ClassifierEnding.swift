@@ -2,10 +2,11 @@ import ONNX
 import Passes
 import Tensors
 
-/// How a model that uses operators of `ai.onnx.ml` ends: whether scores are probabilities, and what its label output calls the classes. Such models give
-/// probabilities where others give the numbers before them. Valid until the graph's nodes change.
+/// Describes how a model that uses operators of `ai.onnx.ml` ends: whether its scores are probabilities, and which class names its label
+/// output gives. Such models give probabilities where other models give the numbers before them. The value is valid until the graph's nodes
+/// change.
 struct ClassifierEnding {
-    /// Whether the model is of that kind; all questions about another are answered with no.
+    /// Whether the model uses such operators; for other models every question is answered with no.
     let isClassifier: Bool
     private let graph: Graph
     private let index: GraphIndex
@@ -32,7 +33,7 @@ struct ClassifierEnding {
         "Identity", "Cast", "Reshape", "Transpose", "Slice", "Gather", "Squeeze", "Unsqueeze", "Flatten", "LpNormalization", "ReduceSum", "ReduceMean",
         "ReduceMax", "ReduceMin", "Reciprocal",
     ]
-    /// Their results are true or false, or count.
+    /// These operators give true or false, or a count.
     private static let tests: Set<String> = [
         "Not", "And", "Or", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "IsNaN", "IsInf", "Shape", "Size", "ArgMax", "ArgMin",
     ]
@@ -81,7 +82,8 @@ struct ClassifierEnding {
 
     // MARK: Names of classes
 
-    /// What the label outputs pick from, where that is as many as there are classes; `nil` for numbers that count from 0, which are indices already.
+    /// Returns the classes that the label outputs pick from, if there are `count` of them; `nil` if they are the numbers from 0 on, which
+    /// are indices already.
     func classes(count: Int) -> [StepGraph.ClassLabel]? {
         guard isClassifier else { return nil }
         var found: [[StepGraph.ClassLabel]] = []

@@ -53,7 +53,7 @@ enum ZeroGradient {
         "Multinomial", "BlackmanWindow", "HannWindow", "HammingWindow", "MelWeightMatrix",
     ]
 
-    /// Of `ai.onnx.ml`: they look values up, and give codes or texts.
+    /// These operators of `ai.onnx.ml` look values up and give codes or texts.
     static let classicOperators: Set<String> = ["LabelEncoder", "OneHotEncoder", "CategoryMapper", "DictVectorizer", "CastMap", "Binarizer"]
 
     /// Inputs that say how, not what: shapes, axes, ratios, class weights, tables of angles.

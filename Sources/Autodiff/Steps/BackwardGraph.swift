@@ -11,12 +11,13 @@ package struct BackwardGraph: Sendable {
     package let target: StepGraph.Target?
     /// What the loss reads; empty without one, and where the model computes its own.
     package let scores: [StepGraph.Scores]
-    /// As in `StepGraph`.
+    /// The same as `StepGraph.classes`.
     package let classes: [StepGraph.ClassLabel]?
     package let sampleWeight: String?
     package let loss: String?
     package let lossWeight: String?
-    /// The input that takes the cotangent of each output, of the output's own type and shape; of maps, of the tensor that they are made of.
+    /// Maps each output to the input that takes its cotangent, which has the type and shape of the output, or of the tensor that an output
+    /// of maps is made of.
     package let cotangents: [String: String]
     /// The output that has the gradient of each initializer or input.
     package let gradients: [String: String]
@@ -103,7 +104,7 @@ package struct BackwardGraph: Sendable {
 }
 
 extension Graph {
-    /// The value that an output's numbers are in: for a ZipMap, which names them, what goes into it.
+    /// Returns the value that holds an output's numbers: for a ZipMap, which only names them, this is its input.
     package func numbers(behind output: String) -> String {
         guard let node = nodes.first(where: { $0.outputs.contains(output) }), node.operatorType == "ZipMap", let source = node.inputs.first else { return output }
         return source

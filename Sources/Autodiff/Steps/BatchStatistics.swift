@@ -51,7 +51,7 @@ enum BatchStatistics {
         return running
     }
 
-    /// Refuses a recipe that wants to train what exporters usually fuse into the layer before it.
+    /// Throws where the recipe trains BatchNormalization and the model has none: exporters usually fuse it into the layer before it.
     static func check(_ recipe: TrainingRecipe, _ model: Model) throws(AutodiffError) {
         guard recipe.batchNormalization != .frozen else { return }
         var isThere = false

@@ -126,7 +126,8 @@ extension TrainingRecipe {
         return accumulate == 1 && clipNorm == nil && clipValue == nil
     }
 
-    /// The weights of a model in training form that stay copies of each other. Beside adapters none is trained, so that none is tied.
+    /// Returns the weights of a model in training form that stay copies of each other. With adapters no weight is trained, so none is
+    /// shared.
     func sharedWeights(of model: Model) throws(AutodiffError) -> SharedWeights {
         guard adapters == nil else { return SharedWeights() }
         let all: SharedWeights, left: SharedWeights

@@ -21,7 +21,7 @@ package struct TrainingRecipe: Sendable, Codable, Hashable {
     package var freeze: [String]
     /// Patterns of parameters that are trained though they look like constants; see `ParameterRoles`.
     package var train: [String]
-    /// Patterns of weights that do not stay equal to others although the model stores them as copies; see `SharedWeights`.
+    /// Patterns of weights that may become different from each other although the model stores them as copies; see `SharedWeights`.
     package var untie: [String]
     package var batchNormalization: BatchNormalizationTraining
     package var adapters: Adapters?

@@ -10,7 +10,7 @@ package import Tensors
 package final class ArrayBinder: InputBatches {
     package let boundColumns: NameMap<[String]>
     package let columnsInFileOrder: [String: [String]] = [:]
-    /// An array's rows are of one shape, so that no axis is a row's own.
+    /// All rows of an array have one shape, so no axis depends on the row.
     package var listAxes: (names: NameSet, isEmpty: Bool) { ([], true) }
     package let keptFields: [Field]
 
@@ -26,9 +26,9 @@ package final class ArrayBinder: InputBatches {
     private let kept: [ArrayRows]
     private let rowCount: Int
     private let batchRows: Int
-    /// Where a pipeline says what fills rows up or masks them.
+    /// Fills rows up and makes masks; nil where the pipeline asks for neither.
     private let lengths: LengthBatches?
-    /// Per input of the model, its place in `bound`; nil for a mask that is made.
+    /// The place in `bound` of each input of the model; nil for a mask that is made.
     private let places: [Int?]
     private let nullWords: [String]?
     private var rowsGiven = 0
@@ -118,7 +118,7 @@ package final class ArrayBinder: InputBatches {
         keptFields = kept.map { Field(name: $0.name, format: $0.columnFormat, isNullable: false) }
     }
 
-    /// The rows of the first array.
+    /// Returns the number of rows of the first array.
     static func rowCount(path: String, format: TableFormat?) throws(ColumnarError) -> Int {
         let descriptor = try OwnedDescriptor(reading: path)
         guard format?.kind == .npz else { return try ArrayRows(name: "", EntryBytes(descriptor, file: path), file: path).rowCount }

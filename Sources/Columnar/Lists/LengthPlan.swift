@@ -1,12 +1,13 @@
 internal import Names
 internal import Tensors
 
-/// Which axes of a model's inputs vary with the rows, which of them are one and the same, what fills them up and which masks tell.
+/// Says which axes of a model's inputs vary with the rows, which of them are the same axis, what fills them up and which masks mark
+/// padding.
 struct LengthPlan {
     enum Source: Equatable {
         /// Each row has extents of its own.
         case lists
-        /// Columns or an array: every row has these extents.
+        /// The input is filled by columns or an array: every row has these extents.
         case block([Int])
         /// No column fills it: it is the mask of another input.
         case mask
@@ -15,7 +16,7 @@ struct LengthPlan {
     struct Axis {
         /// Axes of one number have one extent in every row.
         let number: Int
-        /// The model's, or the pipeline's `length`; nil: as long as the longest row of a run.
+        /// The extent that the model or the pipeline's `length` gives; nil: as long as the longest row of a run.
         var extent: Int?
         let name: String?
     }
@@ -24,10 +25,10 @@ struct LengthPlan {
         let port: InputPort
         let rule: InputRule
         let source: Source
-        /// Behind the rows'.
+        /// The axes after that of the rows.
         var axes: [Axis]
         let pad: PadElement?
-        /// Of a mask, whether each axis is along the rows' lengths; otherwise it is as the model has it.
+        /// Whether each axis of a mask follows the rows' lengths; an axis that does not has the model's extent.
         var follows: [Bool]
     }
 
@@ -61,7 +62,7 @@ struct LengthPlan {
         if !mixesLengths { masked = [] }
     }
 
-    /// Whether rows may be run in another order than the file's.
+    /// Whether rows may be run in an order other than the file's.
     var mayReorder: Bool {
         inputs.contains { $0.source == .lists && $0.pad != nil && $0.axes.contains { $0.extent == nil } }
     }

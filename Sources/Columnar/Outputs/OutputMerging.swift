@@ -1,10 +1,10 @@
 package import Names
 package import Tensors
 
-/// The axes of a model output behind the rows, as far as they decide whether rows may differ in it.
+/// The axes of a model output after that of the rows, as far as they decide whether rows may differ in them.
 package struct OutputAxes: Sendable {
     package struct Axis: Sendable {
-        /// nil: open.
+        /// The fixed extent of the axis; nil where it is open.
         package let extent: Int?
         package let name: String?
 
@@ -21,7 +21,7 @@ package struct OutputAxes: Sendable {
 
     var isOpen: Bool { axes.map { $0.contains { $0.extent == nil } } ?? true }
 
-    /// Whether every open axis is one of the inputs', so that it is known of each row how much of it is its own.
+    /// Whether every open axis is one of the inputs', so that each row's own part of it is known.
     package func areAllAmong(_ names: NameSet) -> Bool {
         guard let axes else { return false }
         return axes.allSatisfy { $0.extent != nil || $0.name.map(names.contains) ?? false }
@@ -29,7 +29,8 @@ package struct OutputAxes: Sendable {
 }
 
 extension OutputValue {
-    /// One output as the runs of a batch gave it, in the order of the batch's rows. What is as long as a row's lists is cut to that length.
+    /// Returns one output in the order of the batch's rows, from the outputs of the batch's runs. An axis that is as long as a row's lists
+    /// is cut to the row's length.
     package static func merging(
         _ parts: [Tensor], of groups: [RowGroup], output: String, axes: OutputAxes, listAxes: NameSet
     ) throws(ColumnarError) -> OutputValue {
@@ -68,7 +69,7 @@ extension OutputValue {
 }
 
 extension [Tensor] {
-    /// The rows of all groups in the batch's order, of each the part that `extents` has.
+    /// Returns the rows of all groups in the batch's order, with the part of each row that `extents` gives.
     fileprivate func scattered(_ groups: [RowGroup], _ extents: [[Int]], shape: Shape) -> Tensor {
         var starts = [0]
         for own in extents { starts.append(starts[starts.count - 1] + own.reduce(1, *)) }
@@ -97,7 +98,7 @@ extension [Tensor] {
             let shape = self[part].shape.dimensions.dropFirst().map { $0 }
             let width = shape.reduce(1, *)
             for (place, row) in group.rows.enumerated() {
-                // The row's own part lies together; in what the model gave there may be padding between.
+                // The row's own part lies together; the model's output may have padding between its parts.
                 let block = RowBlocks(elements: self[part], starts: [0], rank: shape.count, extents: extents[row])
                 block.forEachRun(0, in: shape) { own, padded, count in body(part, place * width + padded, starts[row] + own, count) }
             }

@@ -111,7 +111,7 @@ package final class OutputWriter {
 }
 
 extension Tensor {
-    /// No rows of the same shape and type.
+    /// The tensor without rows, of the same shape and type.
     fileprivate var withoutRows: Tensor {
         let none = Shape([0] + self.shape.dimensions.dropFirst())
         return strings == nil ? Tensor(elementType: elementType, shape: none, buffer: TensorBuffer(byteCount: 0)) : Tensor(strings: [], shape: none)
@@ -119,7 +119,7 @@ extension Tensor {
 }
 
 extension Column {
-    /// No rows of the same type, where arrays have it; of another, text.
+    /// Returns a column without rows of the field's type where arrays have that type, and of text otherwise.
     fileprivate func withField(_ field: Field) -> Column {
         guard case .number = field.type else { return self }
         return Column(name: field.name, format: field.format, count: 0) { (_: UnsafeMutablePointer<UInt64>) in }

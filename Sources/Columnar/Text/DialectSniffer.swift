@@ -1,8 +1,8 @@
-/// What the first lines of a CSV file tell of how it was written.
+/// Finds from the first lines of a CSV file how it was written.
 package struct DialectSniffer: Sendable {
-    /// The character that divides every line alike, of the four that are used.
+    /// The delimiter, among the four usual characters, that splits every line into the same number of cells.
     package private(set) var delimiter = UInt8(ascii: ",")
-    /// `,` where numbers are written `1,5`, otherwise `.`.
+    /// The decimal point: `,` where numbers are written `1,5`, otherwise `.`.
     package private(set) var decimalPoint = UInt8(ascii: ".")
     /// Whether quotes inside cells are written `\"`.
     package private(set) var hasEscapedQuotes = false
@@ -10,12 +10,12 @@ package struct DialectSniffer: Sendable {
     package private(set) var hasEscapedDelimiters = false
     /// Whether names after the first have a space before them.
     package private(set) var hasSpacedHeader = false
-    /// What a first line `sep=;` gives, which Excel alone reads.
+    /// The first line, if it is one like `sep=;`, which only Excel reads.
     package private(set) var excelLine: String?
-    /// The cells of the first line, by `delimiter`.
+    /// The cells of the first line, split by `delimiter`.
     package private(set) var header: [String] = []
 
-    /// `nil` where nothing can be read of it.
+    /// Returns `nil` where the file cannot be read.
     package init?(path: String, format: TableFormat? = nil, dialect: TextDialect = TextDialect()) {
         guard let format = format ?? TableFormat(fileName: path), format.kind == .csv else { return nil }
         var options = ReadOptions()
@@ -84,7 +84,7 @@ package struct DialectSniffer: Sendable {
     }
 }
 
-/// What to say of the dialect beside an error that it may be the reason of.
+/// Adds a hint about the dialect to an error that a wrong dialect may have caused.
 enum DialectHint {
     static func added(to error: ColumnarError, path: String, format: TableFormat, dialect: TextDialect) -> ColumnarError {
         guard format.kind == .csv else { return error }

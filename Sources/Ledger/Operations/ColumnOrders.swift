@@ -9,7 +9,7 @@ extension RunLedger {
         try read { (connection) throws(LedgerError) in try connection.keptTypes(pipeline: pipeline, revision: revision) }
     }
 
-    /// The arrivals that pinned an order or a type under `revision`: one, as a rule.
+    /// Returns the arrivals that pinned an order or a type under `revision`, usually one.
     package func pinningArrivals(pipeline: String, revision: String) throws(LedgerError) -> Set<Int64> {
         try read { (connection) throws(LedgerError) in try connection.pinningArrivals(pipeline: pipeline, revision: revision) }
     }
@@ -30,7 +30,7 @@ extension LedgerTransaction {
         return try connection.columnOrders(pipeline: pipeline, revision: revision)
     }
 
-    /// Pins the types of kept columns of text likewise.
+    /// Pins the types of kept columns of text in the same way.
     package func pinTypes(
         _ types: [String: String], pipeline: String, revision: String, arrival: Int64
     ) throws(LedgerError) -> [String: String] {

@@ -47,7 +47,8 @@ package struct Graph: Sendable, Equatable {
         }
     }
 
-    /// Two names that are used here or in a subgraph, that are equal as text and not the same bytes. ONNX takes them for two.
+    /// Two names used here or in a subgraph that are equal as text but differ in their bytes; nil where there are none. ONNX takes them for
+    /// two names.
     package var twinNames: (String, String)? {
         var seen: [String: String] = [:]
         func twin(_ graph: Graph) -> (String, String)? {

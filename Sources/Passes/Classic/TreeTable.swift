@@ -1,8 +1,8 @@
 import ONNX
 import Tensors
 
-/// The trees of an ensemble as flat arrays over one numbering of nodes: branches first, then leaves. A leaf leads to itself, so that a walk may take more
-/// steps than its tree is deep.
+/// The trees of an ensemble as flat arrays with one numbering of nodes: branches first, then leaves. A leaf leads to itself, so that a walk
+/// may take more steps than its tree is deep.
 struct TreeTable {
     enum Mode: Int {
         case lessOrEqual, less, greaterOrEqual, greater, equal, notEqual, member
@@ -20,19 +20,19 @@ struct TreeTable {
         }
     }
 
-    /// By node.
+    /// The feature that each node compares. This array and the five after it are indexed by node.
     private(set) var features: [Int64] = []
     private(set) var thresholds: [Double] = []
     private(set) var modes: [Mode] = []
     private(set) var takesMissing: [Bool] = []
     private(set) var yes: [Int64] = []
     private(set) var no: [Int64] = []
-    /// The values of a `member` branch.
+    /// The values in the set of a `member` branch, by node.
     private(set) var members: [Int: [Double]] = [:]
-    /// The first so many nodes are branches.
+    /// The number of branches, which are the first nodes.
     private(set) var branchCount = 0
     private(set) var roots: [Int64] = []
-    /// By leaf: for each target, the places of its values in the attribute.
+    /// The places of each leaf's values in the attribute, by target.
     private(set) var values: [[Int: [Int]]] = []
     private(set) var depth = 0
 
@@ -54,7 +54,7 @@ struct TreeTable {
         }
     }
 
-    /// The longest way from a root to a leaf; `nil` where a way does not end.
+    /// Returns the length of the longest path from a root to a leaf; `nil` where a path does not end.
     private func measured() -> Int? {
         var depths = [Int](repeating: -1, count: features.count)
         var open = [Bool](repeating: false, count: features.count)
@@ -97,7 +97,7 @@ extension TreeTable {
         let thresholds = numbers.isEmpty ? l.numbers("nodes_values_as_tensor") : numbers
         let count = trees.count
         guard count > 0, [ids.count, features.count, yesIDs.count, noIDs.count, words.count, thresholds.count].allSatisfy({ $0 == count }) else { return nil }
-        // Numbers of branches and of leaves, each in the order of the file.
+        // Branches and leaves are numbered separately, each in the order of the file.
         var numbering: [Place: Int] = [:], branches: [Int] = [], leaves: [Place: Int] = [:], order: [Place] = []
         for position in 0..<count {
             let place = Place(tree: trees[position], node: ids[position])
@@ -130,7 +130,7 @@ extension TreeTable {
         guard valueTrees.count == targets.count, valueNodes.count == targets.count else { return nil }
         for entry in targets.indices {
             let place = Place(tree: valueTrees[entry], node: valueNodes[entry])
-            // Values of branches, which old exporters wrote, count nowhere.
+            // Values of branches, which old exporters wrote, are ignored.
             if let leaf = leaves[place] { values[leaf][Int(targets[entry]), default: []].append(entry) }
         }
         guard values.allSatisfy({ !$0.isEmpty }) else { return nil }
@@ -168,7 +168,7 @@ extension TreeTable {
         for root in starts {
             guard (0..<Int64(count)).contains(root) else { return nil }
             let node = Int(root)
-            // A tree that is one leaf: ONNX Runtime takes the leaf with the number of the root.
+            // In a tree of a single leaf, ONNX Runtime takes the leaf with the number of the root.
             let isLeaf = yesIDs[node] == noIDs[node] && yesLeaves[node] != 0 && noLeaves[node] != 0
             guard !isLeaf || node < targets.count else { return nil }
             roots.append(isLeaf ? Int64(count) + root : root)

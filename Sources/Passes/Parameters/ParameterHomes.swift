@@ -1,10 +1,10 @@
 package import ONNX
 import Tensors
 
-/// All places of a model that hold a parameter, and the floating point constants that cannot be one. It follows from the model alone: the same
-/// model gives the same names, so that nothing has to be remembered between lifting and writing back.
+/// All places of a model that hold a parameter, and the floating point constants that cannot be one. They follow from the model alone: the
+/// same model gives the same names, so that nothing has to be remembered between lifting and writing back.
 ///
-/// Parameters are sought where gradients reach: in the outermost graph and in the branches of If, in its branches as deep as they nest.
+/// Parameters are searched where gradients reach: in the outermost graph and in the branches of If, at any depth of nesting.
 package struct ParameterHomes: Sendable {
     /// A floating point constant that is not trained because of where or how it is stored.
     package struct Refused: Sendable, Equatable {
@@ -12,7 +12,7 @@ package struct ParameterHomes: Sendable {
         package let reason: String
     }
 
-    /// Initializers of the outermost graph first, then the others in the order of the nodes.
+    /// The initializers of the outermost graph come first, then the others in the order of the nodes.
     package private(set) var homes: [ParameterHome] = []
     package private(set) var refused: [Refused] = []
 
@@ -82,7 +82,8 @@ package struct ParameterHomes: Sendable {
         guard let attribute = node.attributes.first(where: { ["value", "value_float", "value_floats"].contains($0.name) }),
             let tensor = node.constantTensor, let type = tensor.elementType, type.isTrainedFloat
         else { return }
-        // A single number that says how an operator works (a bound, a ratio) is no parameter; and what the caller gets under its name stays a node.
+        // A single number that sets how an operator works (a bound, a ratio) is not a parameter; and a value that the caller gets under its
+        // name stays a node.
         guard tensor.elementCount ?? 0 > 1 || arithmetic.contains(output), !(path.isEmpty && outputs.contains(output)) else { return }
         let storage = ParameterHome.Storage.attribute(node: position, name: attribute.name)
         let name = uniqueName(output, place)
@@ -128,7 +129,7 @@ package struct ParameterHomes: Sendable {
         }
     }
 
-    /// Two branches may use one name for two values: then each has the place in front of it.
+    /// Returns the name, or, where another value has the same name, one with the place before it.
     private mutating func uniqueName(_ name: String, _ place: String) -> String {
         definitions[name] == 1 ? name : freshName(place + name)
     }
@@ -147,7 +148,7 @@ package struct ParameterHomes: Sendable {
     ]
     private static let movers: Set<String> = ["Cast", "CastLike", "Identity", "Unsqueeze", "Squeeze", "Reshape", "Expand"]
 
-    /// What operators add, multiply or take as weights, and no operator reads as what decides how it works.
+    /// Returns the values that operators only add, multiply or take as weights; values that any other operator reads are left out.
     private static func inArithmetic(_ graph: Graph) -> Set<String> {
         var nodes: [Node] = []
         graph.forEachNode { nodes.append($0) }

@@ -37,7 +37,7 @@ struct PaddingReader {
         return nil
     }
 
-    /// What only all inputs together tell.
+    /// Checks what depends on several inputs.
     static func check(_ inputs: [InputSchema], _ schema: Section) {
         for input in inputs {
             guard let name = input.mask, let mask = inputs.first(where: { $0.name == name }) else { continue }

@@ -3,8 +3,8 @@ package import PipelineConfig
 import Tensors
 
 extension DataSample {
-    /// Looks at the first rows of a data file, as scoring would read them. Of CSV the dialect is the first with which the file can be read and has
-    /// more than one column.
+    /// Reads the first rows of a data file as scoring would read them. For CSV it takes the first dialect with which the file can be read
+    /// and has more than one column.
     package init(file path: String) throws(ColumnarError) {
         guard let format = TableFormat(fileName: path) else { throw .unsupported(file: path, reason: "its name does not end like a table's (csv, jsonl, parquet, arrow, npy, npz)") }
         switch format.kind {
@@ -35,7 +35,7 @@ extension DataSample {
         return try TableSample(path: path, options: options)
     }
 
-    /// Tried in turn: how cells are told apart, then which sign divides a number's fraction.
+    /// Tries the ways of quoting and encoding in turn, each with every delimiter, and then the decimal points.
     private static func dialect(of path: String) throws(ColumnarError) -> (Dialect, TableSample) {
         let usual = Dialect()
         var failure: ColumnarError?
@@ -45,13 +45,13 @@ extension DataSample {
                 let dialect = base.with(delimiter: delimiter)
                 do throws(ColumnarError) {
                     let sample = try read(path, dialect)
-                    // A tab in a .tsv file is what the reader takes by itself.
+                    // The reader takes a tab in a .tsv file by itself.
                     if sample.columns.count > best?.sample.columns.count ?? 0 { best = (dialect, sample) }
                 } catch {
                     if failure == nil { failure = error }
                 }
             }
-            // One column only may be a file that was not understood yet.
+            // A file of only one column may be read with a wrong dialect.
             if best?.sample.columns.count ?? 0 > 1 { break }
         }
         guard var best else { throw failure ?? .badFile(TableLocation(file: path), reason: "it has no columns") }
@@ -65,7 +65,7 @@ extension DataSample {
         return (best.dialect, best.sample)
     }
 
-    /// What is tried in turn, each with every delimiter, until the file can be read.
+    /// The dialects that are tried in turn, each with every delimiter, until the file can be read.
     private static var bases: [Dialect] {
         [
             Dialect(), Dialect(escape: UInt8(ascii: "\\")), Dialect(encoding: .windows1252),

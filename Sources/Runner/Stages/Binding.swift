@@ -7,7 +7,7 @@ import Tensors
 // What the pipeline says, in the words of the modules that do it.
 
 extension Schema {
-    /// The rules of the inputs that columns fill.
+    /// Returns the rules of the inputs that columns fill.
     func inputRules(for admission: Admission, _ facts: ModelFacts) -> NameMap<InputRule> {
         var rules: NameMap<InputRule> = [:]
         for input in admission.inputs {
@@ -69,7 +69,7 @@ extension Schema {
 }
 
 extension Missing {
-    /// Whether what is said for all inputs is meant for one of this kind.
+    /// Returns whether a value that the pipeline gives for all inputs can be used for an input of this kind.
     fileprivate func fits(isFloat: Bool, isText: Bool) -> Bool {
         switch self {
         case .error: true

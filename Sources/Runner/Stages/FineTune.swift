@@ -32,7 +32,7 @@ struct FineTune {
         }
         if let subject = training.labelled.first(where: { $0.arrival == training.subject }) {
             try keep(subject)
-            // There is nothing to learn from it, and nothing wrong with it.
+            // An empty file teaches nothing and has no fault.
             if !hasRows(subject) {
                 result.rowCount = 0
                 return
@@ -110,7 +110,7 @@ struct FineTune {
         return nil
     }
 
-    /// Whether a kept file has rows; one that cannot be read may have, and is refused by who reads it.
+    /// Returns whether a kept file has rows. A file that cannot be read may have some; the code that reads it refuses it.
     private func hasRows(_ labelled: AttemptSpec.LabelledFile) -> Bool {
         var options = ReadOptions()
         options.dialect = spec.schema.textDialect

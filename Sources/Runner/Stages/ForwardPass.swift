@@ -29,7 +29,7 @@ struct ForwardPass {
             try models.load(model, adapter: spec.inputs["adapter"]?.path, threads: spec.limits.threads)
         }
         var rejected: [String: Set<KeptType>] = [:]
-        // A file whose first rows said otherwise than a later one is read again; each time fewer types are left.
+        // Where a later row contradicts the types taken from the first rows, the file is read again; each time fewer types are left.
         while try write(data, loaded, to: output, format, &rejected, &result, &phases) == nil {}
         result.files = [try phases.time("hash") { () throws(Failure) in try WrittenFiles.file(output, slot: "output") }]
     }
@@ -73,7 +73,7 @@ struct ForwardPass {
         } catch {
             throw Failure(writing: error, file: data.path)
         }
-        // A file without rows says nothing for those after it.
+        // A file without rows pins nothing for those after it.
         result.columns = rowCount == 0 ? [:] : rows.columnsInFileOrder
         result.types = rows.foundTypes
         result.rowCount = Int64(rowCount)

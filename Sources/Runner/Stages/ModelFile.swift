@@ -72,11 +72,12 @@ struct ModelFile {
         }
     }
 
-    /// A session over these bytes and the external data that they name, the adapter merged in, and what binding needs to know of the model. Only for
-    /// models in folders of ours: a model that arrived is checked, and copied into one, before.
+    /// Returns a session over these bytes and the external data that they name, with the adapter merged in, and the facts that binding
+    /// needs to know about the model. It is only for models in the daemon's own folders: a model that arrives is checked and copied into
+    /// one of them first.
     ///
-    /// The parsed graph takes several times the memory of the file, and the engine parses the file again: it is gone before a session is made,
-    /// but for a model whose weights are read through it.
+    /// The parsed graph takes several times the memory of the file, and the engine parses the file again: the graph is freed before a
+    /// session is made, except for a model whose weights are read through it.
     func session(options: SessionOptions) throws(Failure) -> (Session, ModelFacts) {
         let prepared = try prepared()
         returnFreedMemory()
@@ -101,7 +102,7 @@ struct ModelFile {
         let runnable: Data
         let facts: ModelFacts
         var apart: [String] = []
-        /// Held only where weights are read through it.
+        /// The model, which is held only where weights are read through it.
         var model: Model?
         var directory: ExternalDataDirectory?
     }
@@ -191,7 +192,8 @@ extension EngineError {
     }
 }
 
-/// Gives what the allocator holds in reserve back to the system, so that a graph that is gone does not stand beside the engine's copy.
+/// Returns the memory that the allocator holds in reserve to the system, so that a freed graph does not take memory in addition to the
+/// engine's copy.
 func returnFreedMemory() {
     typealias Trim = @convention(c) (Int) -> CInt
     if let address = dlsym(nil, "malloc_trim") { _ = unsafeBitCast(address, to: Trim.self)(0) }

@@ -155,7 +155,7 @@ extension Schema {
     /// Labelled files as this schema reads them.
     /// - Parameters:
     ///   - inputs: the model's, by name.
-    ///   - nanInputs: those of them whose missing values are NaN by default.
+    ///   - nanInputs: the inputs whose missing values are NaN by default.
     ///   - pinned: columns that earlier files gave to inputs which the schema leaves to them.
     package func labelledData(
         _ files: [String], inputs: [String], nanInputs: NameSet, pinned: [String: [String]] = [:]

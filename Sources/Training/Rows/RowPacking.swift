@@ -81,7 +81,7 @@ struct RowPacking {
             let batch: InputBatch?
             do { batch = try features.next() } catch { throw Self.worded(error, file: file.path) }
             guard let batch else { break }
-            // A file without rows says nothing for those after it.
+            // A file without rows pins nothing for those after it.
             if done == 0 { for (name, columns) in features.boundColumns where pinned[name] == nil { pinned[name] = columns } }
             let labelled = try targets.next(rows: batch.rowCount)
             let superseded = corrections.rows(done..<done + batch.rowCount, ofFile: index).map { $0 - done }
@@ -127,7 +127,7 @@ struct RowPacking {
         } catch { throw Self.worded(error, file: file.path) }
     }
 
-    /// A batch of features has as many rows as that of the labels.
+    /// A batch of features must have as many rows as the batch of labels.
     private static let lists = ListLimits(mixesLengths: false, isWindowed: false)
 
     private mutating func append(

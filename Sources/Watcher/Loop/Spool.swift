@@ -8,7 +8,7 @@ final class Spool {
         var scheduled: Duration?
         /// Found by a scan whose end is still to be reported.
         var isBacklog: Bool
-        /// Whether it was told what else than its name says it is.
+        /// Whether `SpoolEvent.foreign` was sent for the file.
         var isToldForeign = false
     }
 
