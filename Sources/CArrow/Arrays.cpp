@@ -29,7 +29,8 @@ arrow::Result<std::shared_ptr<arrow::Array>> Decoded(const std::shared_ptr<arrow
   } else if (values->type_id() == arrow::Type::BINARY_VIEW) {
     ARROW_ASSIGN_OR_RAISE(values, arrow::compute::Cast(*values, arrow::binary()));
   }
-  const auto plain = std::make_shared<arrow::DictionaryArray>(arrow::dictionary(coded.indices()->type(), values->type()), coded.indices(), values);
+  const auto type = arrow::dictionary(coded.indices()->type(), values->type());
+  const auto plain = std::make_shared<arrow::DictionaryArray>(type, coded.indices(), values);
   return arrow::compute::Cast(*plain, values->type());
 }
 

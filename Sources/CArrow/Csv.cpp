@@ -175,8 +175,8 @@ class CsvSource final : public TextSource {
     if (has_header_ && !is_header_sure_ && IsRowOfNumbers(*names, header_null_words_, rules_.point)) {
       place.row = 1;
       return arrow::Status::Invalid(
-          "its first row holds nothing but numbers: say whether it is a header, with schema.dialect.header: true, or data, with header: false "
-          "or the names of the columns");
+          "its first row holds nothing but numbers: say whether it is a header, with schema.dialect.header: true, or data, with "
+          "header: false or the names of the columns");
     }
     if (!given_names_.empty()) {
       place.row = 1;

@@ -39,7 +39,8 @@ void report(const arrow::Status &status, const Place &place, int system_error, C
     size_t length = 0;
     for (const unsigned char byte : text) {
       if (length == room) break;
-      error->text[length++] = (byte >= 0x20 && byte < 0x7f) || (shows_all && byte >= 0x80) ? static_cast<char>(byte) : byte == '\n' ? ' ' : '?';
+      const bool is_shown = (byte >= 0x20 && byte < 0x7f) || (shows_all && byte >= 0x80);
+      error->text[length++] = is_shown ? static_cast<char>(byte) : byte == '\n' ? ' ' : '?';
     }
   } catch (...) {
     std::strncpy(error->text, "out of memory", sizeof error->text - 1);

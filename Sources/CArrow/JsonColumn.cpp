@@ -125,7 +125,8 @@ class Validity {
 
 class ListColumn final : public JsonColumn {
  public:
-  ListColumn(std::shared_ptr<arrow::DataType> type, std::unique_ptr<JsonColumn> elements) : type_(std::move(type)), elements_(std::move(elements)) {}
+  ListColumn(std::shared_ptr<arrow::DataType> type, std::unique_ptr<JsonColumn> elements)
+      : type_(std::move(type)), elements_(std::move(elements)) {}
 
   arrow::Result<Flaw> Take(JsonScanner *scanner, const JsonToken &token) override {
     if (token.kind == JsonKind::kNull) {

@@ -29,7 +29,8 @@ class JsonShape {
 class JsonColumn {
  public:
   /// With `keeps_kinds`, a text among numbers, or a number among texts, is refused.
-  static arrow::Result<std::unique_ptr<JsonColumn>> Make(const std::shared_ptr<arrow::DataType> &type, const TextRules &rules, bool keeps_kinds);
+  static arrow::Result<std::unique_ptr<JsonColumn>> Make(const std::shared_ptr<arrow::DataType> &type, const TextRules &rules,
+                                                         bool keeps_kinds);
 
   virtual ~JsonColumn() = default;
   /// Takes a value, and reads it to its end. Malformed JSON is `kNone` with the scanner's `failure` set.

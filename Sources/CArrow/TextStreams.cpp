@@ -110,7 +110,8 @@ class UnpackedStream final : public ForwardStream {
   static arrow::Status Worded(const arrow::Status &status) {
     if (status.message().find("requires too much memory") == std::string::npos) return status;
     return arrow::Status::NotImplemented(
-        "zstd data with a window of more than 128 MiB, as zstd --ultra or --long=31 writes it: compress it with zstd --long=27 or without --long");
+        "zstd data with a window of more than 128 MiB, as zstd --ultra or --long=31 writes it: compress it with zstd --long=27 or "
+        "without --long");
   }
 
   std::shared_ptr<DescriptorFile> file_;
@@ -311,11 +312,13 @@ class FromEscaped final : public Translation {
   State state_ = State::kStart;
 };
 
-std::shared_ptr<arrow::io::InputStream> Translated(std::shared_ptr<arrow::io::InputStream> stream, std::unique_ptr<Translation> translation) {
+std::shared_ptr<arrow::io::InputStream> Translated(std::shared_ptr<arrow::io::InputStream> stream,
+                                                   std::unique_ptr<Translation> translation) {
   return std::make_shared<TranslatedStream>(std::move(stream), std::move(translation));
 }
 
-arrow::Result<std::shared_ptr<arrow::io::InputStream>> PlainStream(const CArrowReadOptions &options, const std::shared_ptr<DescriptorFile> &file) {
+arrow::Result<std::shared_ptr<arrow::io::InputStream>> PlainStream(const CArrowReadOptions &options,
+                                                                   const std::shared_ptr<DescriptorFile> &file) {
   if (options.compression == CARROW_UNCOMPRESSED) return std::shared_ptr<arrow::io::InputStream>(file);
   return UnpackedStream::Make(file, options.compression == CARROW_GZIP ? arrow::Compression::GZIP : arrow::Compression::ZSTD);
 }
@@ -323,7 +326,9 @@ arrow::Result<std::shared_ptr<arrow::io::InputStream>> PlainStream(const CArrowR
 arrow::Status CheckHead(const CArrowReadOptions &options, DescriptorFile &file) {
   uint8_t head[8] = {0};
   ARROW_ASSIGN_OR_RAISE(const int64_t count, file.ReadAt(0, sizeof head, head));
-  const auto begins = [&](const char *magic, int64_t size) { return count >= size && std::memcmp(head, magic, static_cast<size_t>(size)) == 0; };
+  const auto begins = [&](const char *magic, int64_t size) {
+    return count >= size && std::memcmp(head, magic, static_cast<size_t>(size)) == 0;
+  };
   // JSON Lines without a line is a table without rows; CSV has at least a header.
   if (count == 0 && (options.format != CARROW_JSON_LINES || options.compression != CARROW_UNCOMPRESSED))
     return arrow::Status::Invalid("the file is empty");
@@ -341,7 +346,8 @@ arrow::Status CheckHead(const CArrowReadOptions &options, DescriptorFile &file) 
 
 }  // namespace
 
-arrow::Result<std::shared_ptr<arrow::io::InputStream>> TextStream(const CArrowReadOptions &options, const std::shared_ptr<DescriptorFile> &file) {
+arrow::Result<std::shared_ptr<arrow::io::InputStream>> TextStream(const CArrowReadOptions &options,
+                                                                  const std::shared_ptr<DescriptorFile> &file) {
   ARROW_RETURN_NOT_OK(CheckHead(options, *file));
   uint8_t head[3] = {0};
   int64_t count = 0;

@@ -250,7 +250,8 @@ inline uint32_t KindsOfNumber(std::string_view text, NumberShape shape) {
   if (magnitude.is_negative && magnitude.value > 0) kinds |= kNegatives;
   if (magnitude.overflows) return kinds | kWide | kBeyondInt64 | kBeyondUInt64;
   if (magnitude.value > uint64_t{1} << 53) kinds |= kWide;
-  if (magnitude.value > (uint64_t{1} << 63) - (magnitude.is_negative ? 0 : 1)) kinds |= kBeyondInt64 | (magnitude.is_negative ? kBeyondUInt64 : 0);
+  if (magnitude.value > (uint64_t{1} << 63) - (magnitude.is_negative ? 0 : 1))
+    kinds |= kBeyondInt64 | (magnitude.is_negative ? kBeyondUInt64 : 0);
   return kinds;
 }
 

@@ -76,7 +76,8 @@ package struct Restoration: Sendable {
             try tx.restore(restorations.flatMap(\.arrivals))
             for restored in restorations {
                 for line in restored.pins {
-                    _ = try tx.pinColumns(line.pins.columns ?? [:], pipeline: restored.pipeline, revision: line.revision, arrival: line.arrival)
+                    _ = try tx.pinColumns(
+                        line.pins.columns ?? [:], pipeline: restored.pipeline, revision: line.revision, arrival: line.arrival)
                     _ = try tx.pinTypes(line.pins.types ?? [:], pipeline: restored.pipeline, revision: line.revision, arrival: line.arrival)
                 }
             }

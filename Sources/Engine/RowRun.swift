@@ -31,7 +31,8 @@ package struct RowRun: Sendable {
     package let fixedRows: Int?
 
     package init(
-        _ session: Session, inputAxes: [Int: Int], constants: [Int: Constant] = [:], outputs: [(index: Int, axis: Int)], fixedRows: Int? = nil
+        _ session: Session, inputAxes: [Int: Int], constants: [Int: Constant] = [:], outputs: [(index: Int, axis: Int)],
+        fixedRows: Int? = nil
     ) {
         self.session = session
         self.inputAxes = inputAxes
@@ -79,7 +80,8 @@ package struct RowRun: Sendable {
         guard output.axis > 0, case .tensor(let tensor) = value else { return value }
         let port = session.outputs[output.index]
         guard output.axis < tensor.shape.rank else {
-            throw .noBatchAxis(port: port.name, detail: "its shape is \(tensor.shape), without the axis \(output.axis) that is to be the rows")
+            throw .noBatchAxis(
+                port: port.name, detail: "its shape is \(tensor.shape), without the axis \(output.axis) that is to be the rows")
         }
         return .tensor(try port.moved(tensor, from: output.axis, to: 0))
     }

@@ -38,5 +38,7 @@ extension Sequence<String> {
     @inlinable package func containsName(_ name: String) -> Bool { contains { Name($0) == Name(name) } }
 
     /// Whether the elements are those names, in that order.
-    @inlinable package func areNames(_ others: some Sequence<String>) -> Bool { lazy.map(Name.init).elementsEqual(others.lazy.map(Name.init)) }
+    @inlinable package func areNames(_ others: some Sequence<String>) -> Bool {
+        lazy.map(Name.init).elementsEqual(others.lazy.map(Name.init))
+    }
 }

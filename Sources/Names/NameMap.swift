@@ -37,7 +37,9 @@ package struct NameMap<Value> {
     @inlinable package mutating func removeValue(forKey name: String) -> Value? { byName.removeValue(forKey: Name(name)) }
 
     @discardableResult
-    @inlinable package mutating func updateValue(_ value: Value, forKey name: String) -> Value? { byName.updateValue(value, forKey: Name(name)) }
+    @inlinable package mutating func updateValue(_ value: Value, forKey name: String) -> Value? {
+        byName.updateValue(value, forKey: Name(name))
+    }
 
     @inlinable package func mapValues<Other>(_ transform: (Value) throws -> Other) rethrows -> NameMap<Other> {
         NameMap<Other>(try byName.mapValues(transform))

@@ -47,7 +47,9 @@ extension Model {
             for sparse in graph.sparseInitializers { count(sparse.values) }
             for node in graph.nodes {
                 // Integers in Constant nodes are shapes and axes.
-                if node.qualifiedType == "Constant", let tensor = node.constantTensor, tensor.elementType?.isFloatingPoint ?? false { count(tensor) }
+                if node.qualifiedType == "Constant", let tensor = node.constantTensor, tensor.elementType?.isFloatingPoint ?? false {
+                    count(tensor)
+                }
                 if case .sparseTensor(let sparse)? = node[attribute: "sparse_value"] { count(sparse.values) }
                 node.subgraphs.forEach(countParameters)
             }

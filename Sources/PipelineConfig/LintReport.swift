@@ -49,7 +49,8 @@ package struct LintReport: Sendable, Codable, Equatable, CustomStringConvertible
             let index = entry.pipeline.stages.firstIndex { if case .forward = $0 { true } else { false } }
             let key = entry.key.hasPrefix("forward.") ? index.map { "stages[\($0)].\(entry.key)" } ?? entry.key : entry.key
             return Problem(
-                rule: .model, file: entry.pipeline.source, position: entry.pipeline.positions[key], key: key, fault: entry.fault, remedy: entry.remedy)
+                rule: .model, file: entry.pipeline.source, position: entry.pipeline.positions[key], key: key, fault: entry.fault,
+                remedy: entry.remedy)
         }
         let byFile = Dictionary(grouping: problems, by: \.file)
         var report = LintReport(

@@ -42,8 +42,14 @@ package enum PipelineTemplate {
         lines.append(Line("name: \(yaml(name))"))
         lines.append(Line("spool:", "files dropped here are taken once they are complete"))
         lines.append(Line("  models: { path: spool/\(name)/models, include: all }", "*.onnx, in any case"))
-        lines.append(Line("  data: { path: spool/\(name)/data, include: all }", "csv, tsv, json, jsonl, ndjson (also .gz, .zst), parquet, pq, arrow, feather, ipc, npy, npz"))
-        lines.append(Line(comment: "  # labelled: { path: spool/\(name)/labelled, include: all }  rows with what is right, for the optimize stage below"))
+        lines.append(
+            Line(
+                "  data: { path: spool/\(name)/data, include: all }",
+                "csv, tsv, json, jsonl, ndjson (also .gz, .zst), parquet, pq, arrow, feather, ipc, npy, npz"))
+        lines.append(
+            Line(
+                comment: "  # labelled: { path: spool/\(name)/labelled, include: all }  rows with what is right, for the optimize stage "
+                    + "below"))
         lines += schema(guess, data)
         lines.append(Line("stages:"))
         lines.append(Line("  - deserialize: {}", "parse, check, refuse what is unsafe"))
@@ -70,12 +76,16 @@ package enum PipelineTemplate {
         if let key = guess.key {
             lines.append(Line("  key: [\(yaml(key))]", "names a row; kept in the outputs"))
         } else if !guess.leftOver.isEmpty {
-            lines.append(Line("  keep: [\(guess.leftOver.prefix(8).map(yaml).joined(separator: ", "))]", "carried through to the outputs; no column names a row"))
+            let kept = guess.leftOver.prefix(8).map(yaml).joined(separator: ", ")
+            lines.append(Line("  keep: [\(kept)]", "carried through to the outputs; no column names a row"))
         }
         if let label = guess.label { lines.append(Line("  label: \(yaml(label))", "never a feature")) }
-        if let key = guess.key, let type = type(ofKey: key, data) { lines.append(Line("  types: { \(yaml(key)): \(type.name) }", type.why)) }
-        if guess.key != nil, !guess.leftOver.isEmpty {
-            lines.append(Line(comment: "  # keep: [\(([guess.key!] + guess.leftOver.prefix(8)).map(yaml).joined(separator: ", "))]  to carry more through to the outputs"))
+        if let key = guess.key, let type = type(ofKey: key, data) {
+            lines.append(Line("  types: { \(yaml(key)): \(type.name) }", type.why))
+        }
+        if let key = guess.key, !guess.leftOver.isEmpty {
+            let kept = ([key] + guess.leftOver.prefix(8)).map(yaml).joined(separator: ", ")
+            lines.append(Line(comment: "  # keep: [\(kept)]  to carry more through to the outputs"))
         }
         lines += dialect(data)
         let inputs = guess.inputs.flatMap(Self.lines)
@@ -85,7 +95,8 @@ package enum PipelineTemplate {
         lines += inputs
         if lines.isEmpty { return [] }
         if lines.contains(where: { !$0.isComment }) { return [Line("schema:", "how columns become inputs")] + lines }
-        return [Line(comment: "# schema:  how columns become inputs")] + lines.map { Line(comment: "#" + $0.text.replacingFirst("#", with: " ")) }
+        return [Line(comment: "# schema:  how columns become inputs")]
+            + lines.map { Line(comment: "#" + $0.text.replacingFirst("#", with: " ")) }
     }
 
     private static func type(ofKey key: String, _ data: DataSample?) -> (name: String, why: String)? {
@@ -132,7 +143,8 @@ package enum PipelineTemplate {
                     : [Line("    \(name): { \(keys.joined(separator: ", ")) }", "\(port.text): all numeric columns")])
         case .array: return [Line(comment: "    # \(name), \(port.text): the array of that name, or the only one")]
         case .value(let value, let axis):
-            return remarks + [Line("    \(name): { value: \(value)\(axis.map { ", batch_axis: \($0)" } ?? "") }", "\(port.text): no column fills it")]
+            let rows = axis.map { ", batch_axis: \($0)" } ?? ""
+            return remarks + [Line("    \(name): { value: \(value)\(rows) }", "\(port.text): no column fills it")]
         case .mask(let other): return [Line(comment: "    # \(name), \(port.text): 1 where \(yaml(other)) has a value")]
         case .open:
             if port.axes.isEmpty, port.isTensor {

@@ -96,12 +96,7 @@ struct CanonicalForm {
         case nil: break
         }
         if let times = input.times { add("schema.inputs.times", [input.name, times.rawValue]) }
-        switch input.pad {
-        case .integer(let value): add("schema.inputs.pad", [input.name, "integer", value.description])
-        case .number(let value): add("schema.inputs.pad", [input.name, "number", value.description])
-        case .text(let value): add("schema.inputs.pad", [input.name, "text", value])
-        case nil: break
-        }
+        add("schema.inputs.pad", input.pad.map(Missing.init), of: [input.name])
         add("schema.inputs.mask", input.mask.map { [input.name, $0] } ?? [])
         add("schema.inputs.length", input.length.map { [input.name, $0.description] } ?? [])
         if let value = input.value { add("schema.inputs.value", [input.name] + value.flatMap { [$0.isText ? "text" : "plain", $0.text] }) }
@@ -152,6 +147,17 @@ struct CanonicalForm {
                 add("forward.outputs.argmax", mapping.argmaxColumn.map { [$0] } ?? [])
                 if let axis = mapping.batchAxis, axis != 0 { add("forward.outputs.batch_axis", [String(axis)]) }
             }
+        }
+    }
+}
+
+extension Missing {
+    /// The value that fills up rows, which a revision writes like a value for missing values.
+    fileprivate init(_ pad: Pad) {
+        self = switch pad {
+        case .integer(let value): .integer(value)
+        case .number(let value): .number(value)
+        case .text(let value): .text(value)
         }
     }
 }

@@ -25,8 +25,9 @@ package struct Schema: Sendable, Equatable, Codable {
     package let dialect: Dialect
 
     package init(
-        key: [String] = [], label: ColumnSelector? = nil, missingLabel: MissingLabel = .skip, weight: String? = nil, classes: [String]? = nil,
-        inputs: [InputSchema] = [], keep: [String] = [], types: [String: ColumnType] = [:], dialect: Dialect = Dialect(), missing: Missing? = nil
+        key: [String] = [], label: ColumnSelector? = nil, missingLabel: MissingLabel = .skip, weight: String? = nil,
+        classes: [String]? = nil, inputs: [InputSchema] = [], keep: [String] = [], types: [String: ColumnType] = [:],
+        dialect: Dialect = Dialect(), missing: Missing? = nil
     ) {
         self.key = key
         self.label = label

@@ -113,7 +113,9 @@ struct TemplateGuess {
     private mutating func bindByShape(_ place: Int) {
         let port = inputs[place].port
         let lists = free.filter(\.isList)
-        if port.axes.count > 1, lists.count == 1, inputs.count(where: { $0.binding == .open && $0.port.axes.count > 1 }) == 1 || inputs.count == 1 {
+        if port.axes.count > 1, lists.count == 1,
+            inputs.count(where: { $0.binding == .open && $0.port.axes.count > 1 }) == 1 || inputs.count == 1
+        {
             inputs[place].binding = .columns([lists[0].name])
             return take([lists[0].name])
         }
@@ -166,7 +168,8 @@ struct TemplateGuess {
         inputs[place].binding = .columns(chosen)
         let kind = port.isText ? "text" : "numeric"
         let left = names.filter { !chosen.contains($0) }
-        let why = port.isText && width == 1 ? "the longest of \(names.count) text columns" : "the first \(width) of \(names.count) \(kind) columns"
+        let why = port.isText && width == 1
+            ? "the longest of \(names.count) text columns" : "the first \(width) of \(names.count) \(kind) columns"
         inputs[place].remarks.append("check: \(why); not \(left.prefix(4).joined(separator: ", "))\(left.count > 4 ? ", …" : "")")
         take(chosen)
     }
@@ -179,7 +182,9 @@ struct TemplateGuess {
         let port = inputs[place].port, name = port.name.lowercased()
         guard port.isTensor, !port.isText, data != nil else { return }
         let lists = inputs.filter { input in
-            guard case .columns(let names) = input.binding, names.count == 1 else { return input.binding == .byName && listColumn(input) != nil }
+            guard case .columns(let names) = input.binding, names.count == 1 else {
+                return input.binding == .byName && listColumn(input) != nil
+            }
             return data?[column: names[0]]?.isList ?? false
         }
         if name.contains("mask"), let ids = lists.first, ids.port.axes.count == port.axes.count {

@@ -26,8 +26,9 @@ package struct TrainingReport: Codable, Sendable, Equatable {
     package var unusable: [Unusable]
 
     package init(
-        rejection: Failure? = nil, wait: Failure? = nil, gate: Card.Gate? = nil, lossPerEpoch: [Double] = [], trainingData: [Card.TrainingData] = [],
-        hyperParameters: [String: Card.Setting] = [:], decisions: [String: Card.Setting] = [:], unusable: [Unusable] = []
+        rejection: Failure? = nil, wait: Failure? = nil, gate: Card.Gate? = nil, lossPerEpoch: [Double] = [],
+        trainingData: [Card.TrainingData] = [], hyperParameters: [String: Card.Setting] = [:], decisions: [String: Card.Setting] = [:],
+        unusable: [Unusable] = []
     ) {
         self.rejection = rejection
         self.wait = wait

@@ -11,7 +11,9 @@ extension Tensor {
         let size = row.bytes.count
         let buffer = TensorBuffer(byteCount: count * size)
         withExtendedLifetime(row) {
-            for index in 0..<count where size > 0 { (buffer.address + index * size).copyMemory(from: row.bytes.baseAddress!, byteCount: size) }
+            for index in 0..<count where size > 0 {
+                (buffer.address + index * size).copyMemory(from: row.bytes.baseAddress!, byteCount: size)
+            }
         }
         self.init(elementType: elementType, shape: shape, buffer: buffer)
     }
@@ -24,7 +26,8 @@ extension Tensor {
         let inner = Array(shape.dimensions.dropFirst())
         let wanted = Shape([count] + inner), perRow = inner.reduce(1, *)
         if let strings {
-            return Tensor(strings: (0..<count).flatMap { strings[(min($0, have - 1) * perRow)..<((min($0, have - 1) + 1) * perRow)] }, shape: wanted)
+            return Tensor(
+                strings: (0..<count).flatMap { strings[(min($0, have - 1) * perRow)..<((min($0, have - 1) + 1) * perRow)] }, shape: wanted)
         }
         guard let bits = elementType.bitWidth, perRow * bits % 8 == 0 else { return nil }
         let size = perRow * bits / 8
@@ -32,7 +35,9 @@ extension Tensor {
         withExtendedLifetime(self) {
             guard size > 0, let source = bytes.baseAddress else { return }
             buffer.address.copyMemory(from: source, byteCount: min(have, count) * size)
-            for row in min(have, count)..<count { (buffer.address + row * size).copyMemory(from: source + (have - 1) * size, byteCount: size) }
+            for row in min(have, count)..<count {
+                (buffer.address + row * size).copyMemory(from: source + (have - 1) * size, byteCount: size)
+            }
         }
         return Tensor(elementType: elementType, shape: wanted, buffer: buffer)
     }

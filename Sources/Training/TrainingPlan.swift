@@ -24,8 +24,9 @@ package struct TrainingPlan: Sendable, Codable, Hashable {
     package var checkpointSteps: Int
 
     package init(
-        epochs: Int = 10, batchSize: Int = 32, validation: Double = 0.2, validationRowsAtLeast: Int = 1, patience: Int? = nil, minimumImprovement: Double = 0,
-        metric: Metric = .loss, alsoMeasured: [Metric] = [], seed: UInt64 = 0, threads: Int = 1, checkpointSteps: Int = 1000
+        epochs: Int = 10, batchSize: Int = 32, validation: Double = 0.2, validationRowsAtLeast: Int = 1, patience: Int? = nil,
+        minimumImprovement: Double = 0, metric: Metric = .loss, alsoMeasured: [Metric] = [], seed: UInt64 = 0, threads: Int = 1,
+        checkpointSteps: Int = 1000
     ) {
         self.epochs = epochs
         self.batchSize = batchSize

@@ -22,7 +22,8 @@ struct ClassifierEnding {
     private func producer(_ value: String) -> Node? { index.producers[value].map { graph.nodes[$0] } }
 
     private func constant(_ value: String) -> Tensor? {
-        guard let tensor = stored[value] ?? producer(value).flatMap({ $0.operatorType == "Constant" ? $0.attribute("value")?.tensor : nil }),
+        guard
+            let tensor = stored[value] ?? producer(value).flatMap({ $0.operatorType == "Constant" ? $0.attribute("value")?.tensor : nil }),
             !tensor.isExternal
         else { return nil }
         do throws(ONNXError) { return try tensor.tensor() } catch { return nil }
@@ -30,12 +31,13 @@ struct ClassifierEnding {
 
     /// Operators whose first input goes through with the same elements, all or some of them, or with sums of them.
     private static let movers: Set<String> = [
-        "Identity", "Cast", "Reshape", "Transpose", "Slice", "Gather", "Squeeze", "Unsqueeze", "Flatten", "LpNormalization", "ReduceSum", "ReduceMean",
-        "ReduceMax", "ReduceMin", "Reciprocal",
+        "Identity", "Cast", "Reshape", "Transpose", "Slice", "Gather", "Squeeze", "Unsqueeze", "Flatten", "LpNormalization", "ReduceSum",
+        "ReduceMean", "ReduceMax", "ReduceMin", "Reciprocal",
     ]
     /// These operators give true or false, or a count.
     private static let tests: Set<String> = [
-        "Not", "And", "Or", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "IsNaN", "IsInf", "Shape", "Size", "ArgMax", "ArgMin",
+        "Not", "And", "Or", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "IsNaN", "IsInf", "Shape", "Size", "ArgMax",
+        "ArgMin",
     ]
     private static let combining: Set<String> = ["Concat", "Add", "Sum", "Mean", "Mul", "Div", "Max", "Min"]
 
@@ -74,7 +76,8 @@ struct ClassifierEnding {
         var value = value
         while let node = producer(value) {
             if node.makesProbabilities || node.operatorType == "Sigmoid" || node.operatorType == "Softmax" { return true }
-            guard ["Identity", "Cast", "Slice", "Gather", "Reshape", "Squeeze", "Unsqueeze"].contains(node.operatorType) else { return false }
+            guard ["Identity", "Cast", "Slice", "Gather", "Reshape", "Squeeze", "Unsqueeze"].contains(node.operatorType)
+            else { return false }
             value = node.inputs[0]
         }
         return false

@@ -121,7 +121,9 @@ struct ScoreFinder {
         case .binaryCrossEntropy(_, let scores), .multilabel(_, let scores):
             let areProbabilities = scores == .probabilities || scores == .automatic && !foundLogits && ending.isNeverNegative(value)
             kind = areProbabilities ? .probabilities : .logits
-            if areProbabilities, case .binaryCrossEntropy = loss, dimensions.count == 2, dimensions[1] == .fixed(2), ending.isClassifier { column = 1 }
+            if areProbabilities, case .binaryCrossEntropy = loss, dimensions.count == 2, dimensions[1] == .fixed(2), ending.isClassifier {
+                column = 1
+            }
         case .poisson(let meant) where meant != .automatic: kind = meant == .logRate ? .logRate : .values
         default: break
         }

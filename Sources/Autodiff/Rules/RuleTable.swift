@@ -70,8 +70,8 @@ enum Refusals {
         let domain = canonicalDomain(node.domain)
         guard domain.isEmpty else {
             if domain == LowerClassicOperators.domain {
-                return "no gradient of this form of it is known here: those of linear models and trees, Scaler, Imputer, Normalizer, FeatureVectorizer and "
-                    + "ArrayFeatureExtractor are"
+                return "no gradient of this form of it is known here: those of linear models and trees, Scaler, Imputer, Normalizer, "
+                    + "FeatureVectorizer and ArrayFeatureExtractor are"
             }
             return domain == "com.microsoft"
                 ? "it is a fused operator of ONNX Runtime's own: differentiate the model from before that optimization"

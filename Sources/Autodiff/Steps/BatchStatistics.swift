@@ -59,9 +59,9 @@ enum BatchStatistics {
         guard !isThere else { return }
         throw .invalid(
             place: "batch_normalization",
-            reason: "it is \(recipe.batchNormalization.rawValue), but the model has no BatchNormalization: exporters fuse it into the layer before it, whose "
-                + "weights are trained as they are. Leave the key out, or export the model without that fusion (PyTorch: training=TrainingMode.PRESERVE, or "
-                + "optimize=False with dynamo=True)")
+            reason: "it is \(recipe.batchNormalization.rawValue), but the model has no BatchNormalization: exporters fuse it into the "
+                + "layer before it, whose weights are trained as they are. Leave the key out, or export the model without that fusion "
+                + "(PyTorch: training=TrainingMode.PRESERVE, or optimize=False with dynamo=True)")
     }
 
     private static func isInInferenceForm(_ node: Node) -> Bool {

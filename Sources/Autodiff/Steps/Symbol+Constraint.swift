@@ -21,7 +21,8 @@ extension Symbol {
     /// negative results become 0. The number follows from the largest elements of the row, as many as stay above 0.
     private func onSimplex(_ classes: Int, _ sum: Double) -> Symbol {
         let rows = reshaped([-1, classes])
-        let sorted = graph.emit("TopK", [rows, graph.integers([classes])], outputs: 2, [.init("axis", .int(1))], types: [.tensor(elementType, nil), nil])[0]
+        let sorted = graph.emit(
+            "TopK", [rows, graph.integers([classes])], outputs: 2, [.init("axis", .int(1))], types: [.tensor(elementType, nil), nil])[0]
         let axis = graph.constant(.int64, [], [1] as [Int64])
         let excess = sorted.apply("CumSum", [axis]) - sum
         let counts = graph.numbers((1...classes).map(Double.init), elementType)

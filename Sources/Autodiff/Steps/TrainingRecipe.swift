@@ -31,7 +31,8 @@ package struct TrainingRecipe: Sendable, Codable, Hashable {
     package init(
         loss: Loss, outputs: [String] = [], optimizer: Optimizer = .adamw(), schedule: Schedule = Schedule(peak: 1e-3), weightDecay: Double = 0,
         noDecay: [String] = [], clipValue: Double? = nil, clipNorm: Double? = nil, accumulate: Int = 1, average: Double? = nil,
-        freeze: [String] = [], train: [String] = [], untie: [String] = [], batchNormalization: BatchNormalizationTraining = .frozen, adapters: Adapters? = nil, seed: UInt64 = 0
+        freeze: [String] = [], train: [String] = [], untie: [String] = [], batchNormalization: BatchNormalizationTraining = .frozen,
+        adapters: Adapters? = nil, seed: UInt64 = 0
     ) {
         self.loss = loss
         self.outputs = outputs

@@ -72,7 +72,9 @@ package final class ArrayBinder: InputBatches {
             let name: String
             if kind == .npy {
                 guard filled.count == 1 else {
-                    throw .mismatch(location, reason: "an .npy file holds one array, and the model has \(filled.count) inputs: use .npz, one array for each")
+                    throw .mismatch(
+                        location,
+                        reason: "an .npy file holds one array, and the model has \(filled.count) inputs: use .npz, one array for each")
                 }
                 name = ""
             } else {
@@ -108,9 +110,11 @@ package final class ArrayBinder: InputBatches {
         places = ports.map { port in bound.firstIndex { $0.port.name.isName(port.name) } }
         if tellsLengths {
             let inputs = zip(ports, places).map { port, place in
-                (port: port, rule: rules[port.name] ?? InputRule(), source: place.map { LengthPlan.Source.block(bound[$0].rowShape) } ?? .mask)
+                let source = place.map { LengthPlan.Source.block(bound[$0].rowShape) } ?? .mask
+                return (port: port, rule: rules[port.name] ?? InputRule(), source: source)
             }
-            lengths = LengthBatches(try LengthPlan(inputs, mixesLengths: lists.mixesLengths), file: path, rows: batchRows, limits: lists, memory: memory)
+            lengths = LengthBatches(
+                try LengthPlan(inputs, mixesLengths: lists.mixesLengths), file: path, rows: batchRows, limits: lists, memory: memory)
         } else {
             lengths = nil
         }
@@ -137,8 +141,8 @@ package final class ArrayBinder: InputBatches {
             var column = try bound.array.next(rows)
             if bound.port.elementType == .string { column = column.withBooleans(bound.array) }
             column = try column.readable(
-                for: bound.port, bound.rule, nullWords: nullWords, gapReason: bound.filler.refusesGaps ? bound.filler.gapReason : nil, place: place,
-                valuesPerRow: bound.array.width)
+                for: bound.port, bound.rule, nullWords: nullWords, gapReason: bound.filler.refusesGaps ? bound.filler.gapReason : nil,
+                place: place, valuesPerRow: bound.array.width)
             try bound.filler.append(.rows(column, width: bound.array.width), rows: 0..<rows, place: place)
             tensors[bound.port.name] = bound.filler.take(rowShape: bound.port.dimensions.count == 1 ? [] : bound.rowShape)
         }
@@ -181,7 +185,8 @@ package final class ArrayBinder: InputBatches {
         }
         if case .numbers(.bool) = array.header.elements, port.elementType == .string {
             guard case .words? = rule.booleans else {
-                throw .mismatch(TableLocation(file: location.file, column: array.name, input: port.name), reason: BooleanText.question(port.name))
+                throw .mismatch(
+                    TableLocation(file: location.file, column: array.name, input: port.name), reason: BooleanText.question(port.name))
             }
         }
         let filler = try makePortFiller(port, rule: rule, width: array.width, memory: memory)

@@ -29,7 +29,7 @@ package enum BooleanText: Hashable, Sendable {
 
     /// Returns the message that asks how booleans are spelled, for an input of text.
     static func question(_ input: String) -> String {
-        "booleans are spelled in several ways as text: schema.inputs.\(input): { booleans: [\"False\", \"True\"] } says how the model knows them, "
-            + "and `booleans: text` takes the text that a file has"
+        "booleans are spelled in several ways as text: schema.inputs.\(input): { booleans: [\"False\", \"True\"] } says how the model "
+            + "knows them, and `booleans: text` takes the text that a file has"
     }
 }

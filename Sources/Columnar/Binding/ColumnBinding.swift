@@ -92,17 +92,22 @@ struct ColumnBinding {
 
     private func bindList(_ port: InputPort, _ rule: InputRule, _ position: Int) throws(ColumnarError) -> PortBinding {
         let field = schema.fields[position]
-        func refuse(_ reason: String) -> ColumnarError { .mismatch(TableLocation(file: file, column: field.name, input: port.name), reason: reason) }
+        func refuse(_ reason: String) -> ColumnarError {
+            .mismatch(TableLocation(file: file, column: field.name, input: port.name), reason: reason)
+        }
         let axes = Array(port.dimensions.dropFirst())
         let (depth, element) = field.nesting
         // Text may hold numbers: its values tell.
-        guard element.type.isNumeric || element.type.isString || element.type == .null else { throw refuse("a list of \(element.type.name) does not fit \(port.elementType.name)") }
+        guard element.type.isNumeric || element.type.isString || element.type == .null
+        else { throw refuse("a list of \(element.type.name) does not fit \(port.elementType.name)") }
         let given = field.fixedExtents
         let isBlock = depth == axes.count
         let flat = given.reduce(Int?.some(1)) { product, extent in product.flatMap { product in extent.map { $0 * product } } }
         // A flat list may hold the elements of several axes, row-major, where at most one of them is open.
         let couldFit = isBlock
-            ? zip(axes, given).allSatisfy { axis, extent in axis == nil || extent == nil || axis == extent || rule.pad != nil && extent! < axis! }
+            ? zip(axes, given).allSatisfy { axis, extent in
+                axis == nil || extent == nil || axis == extent || rule.pad != nil && extent! < axis!
+            }
             : depth == 1 && !axes.isEmpty && (flat.map { port.rowShape(width: $0) != nil } ?? (axes.count { $0 == nil } <= 1))
         guard couldFit else {
             let lists = depth == 1 ? "lists" : "lists in \(depth) levels"
@@ -110,7 +115,8 @@ struct ColumnBinding {
         }
         let isOpen = rule.pad != nil || axes.contains(nil)
         return PortBinding(
-            port: port, rule: rule, positions: [position], isList: true, isOpen: isOpen, isInFileOrder: false, rowShape: isOpen ? [] : axes.compactMap(\.self))
+            port: port, rule: rule, positions: [position], isList: true, isOpen: isOpen, isInFileOrder: false,
+            rowShape: isOpen ? [] : axes.compactMap(\.self))
     }
 
     /// Text gets the type that the input asks for, so only columns with types of their own can be wrong here. Text may hold numbers, which
@@ -158,8 +164,9 @@ struct ColumnBinding {
             case nil: break
             }
             // A key without a value so far may hold booleans, which an input of text refuses without `booleans`.
-            let takesOwnName = !schema.positions(of: port.name).isEmpty && (port.width == 1 || schema.positions(of: port.name).contains { schema.fields[$0].type == .list })
-            if takesOwnName { return isJSON && port.elementType == .string && schema.positions(of: port.name).contains { schema.fields[$0].type == .null } }
+            let named = schema.positions(of: port.name).map { schema.fields[$0].type }
+            let takesOwnName = !named.isEmpty && (port.width == 1 || named.contains(.list))
+            if takesOwnName { return isJSON && port.elementType == .string && named.contains(.null) }
             if ports.count == 1 { return pinned[port.name].map { $0.contains(where: isUnknown) } ?? true }
             return isJSON
         }

@@ -60,7 +60,8 @@ extension Column {
     /// input's type by the rules of CSV cells; dictionaries are decoded. `gapReason` is the message for a missing value where the input
     /// takes none.
     func readable(
-        for port: InputPort, _ rule: InputRule, nullWords: [String]?, gapReason: String?, place: PortPlace, column index: Int = 0, valuesPerRow: Int = 1
+        for port: InputPort, _ rule: InputRule, nullWords: [String]?, gapReason: String?, place: PortPlace, column index: Int = 0,
+        valuesPerRow: Int = 1
     ) throws(ColumnarError) -> Column {
         let takesText = port.elementType == .string
         if !takesText, field.type.isString, case .words(let no, let yes)? = rule.booleans {
@@ -76,7 +77,8 @@ extension Column {
             return try cast(to: field.valueFormat == "vu" ? "u" : field.valueFormat, file: place.file)
         case .string where !takesText, .decimal where !takesText, .dictionary(.string), .dictionary(.decimal):
             do throws(ColumnarError) {
-                return try parsed(as: takesText ? "u" : parsedFormat(of: port.elementType), nullWords: takesText ? [] : nullWords, file: place.file)
+                return try parsed(
+                    as: takesText ? "u" : parsedFormat(of: port.elementType), nullWords: takesText ? [] : nullWords, file: place.file)
             } catch .badValue(let location, let reason) {
                 let missing = Set(nullWords ?? [""])
                 let before = (location.row ?? 1) - 1

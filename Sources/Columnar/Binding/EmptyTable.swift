@@ -20,7 +20,8 @@ final class EmptyTable: InputBatches {
         if hasNames { try binding.checkNamed(rules) }
         let bound = hasNames ? try? binding.bind(ports, rules) : nil
         boundColumns = NameMap(
-            (bound ?? []).map { bound in (bound.port.name, bound.positions.map { reader.schema.fields[$0].name }) } + pinned.map { ($0.key, $0.value) },
+            (bound ?? []).map { bound in (bound.port.name, bound.positions.map { reader.schema.fields[$0].name }) }
+                + pinned.map { ($0.key, $0.value) },
             uniquingKeysWith: { _, pinned in pinned })
         let positions = hasNames ? try binding.keptPositions() : []
         var fields: [Field] = []

@@ -92,7 +92,8 @@ struct KeptColumnType {
             return .misfit(row: row, type: type, ruledOut: Set(ruledOut).union([type]))
         }
         if let first = firstValue(cells) {
-            for candidate in KeptType.allCases where candidate != .string && !rejected.contains(candidate) && candidate.prints(cells.bytes(first)) {
+            for candidate in KeptType.allCases
+                where candidate != .string && !rejected.contains(candidate) && candidate.prints(cells.bytes(first)) {
                 guard let column = convert(cells, to: candidate).column else { continue }
                 type = candidate
                 return .column(column)
@@ -163,10 +164,13 @@ struct KeptColumnType {
         return (column(cells, .bool, nulls, UnsafeRawPointer(bits), memory), 0)
     }
 
-    private func column(_ cells: BytesColumn, _ type: KeptType, _ nulls: Validity, _ values: UnsafeRawPointer, _ memory: MemoryOwner) -> Column {
+    private func column(
+        _ cells: BytesColumn, _ type: KeptType, _ nulls: Validity, _ values: UnsafeRawPointer, _ memory: MemoryOwner
+    ) -> Column {
         Column(
             name: column, format: type.format, count: cells.column.count,
-            buffers: [nulls.nullCount == 0 ? nil : UnsafeRawPointer(nulls.bits), values], memory: memory, nullCount: nulls.nullCount, isNullable: true)
+            buffers: [nulls.nullCount == 0 ? nil : UnsafeRawPointer(nulls.bits), values], memory: memory, nullCount: nulls.nullCount,
+            isNullable: true)
     }
 }
 
@@ -211,7 +215,8 @@ private func canonicalInteger<Value: FixedWidthInteger>(_ text: UnsafeRawBufferP
 
 /// Returns the number if it prints as this text, which is the shortest that reads back as the same: `1.50`, `1` and `1E5` are refused.
 private func canonicalFloat(_ text: UnsafeRawBufferPointer) -> Double? {
-    guard let first = text.first, text.count <= 32, first.isDigit || [UInt8(ascii: "-"), UInt8(ascii: "i"), UInt8(ascii: "n")].contains(first)
+    guard let first = text.first, text.count <= 32,
+        first.isDigit || [UInt8(ascii: "-"), UInt8(ascii: "i"), UInt8(ascii: "n")].contains(first)
     else { return nil }
     let string = String(decoding: text, as: UTF8.self)
     guard let value = Double(string), value.description == string else { return nil }

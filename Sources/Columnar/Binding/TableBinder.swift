@@ -60,11 +60,11 @@ package final class TableBinder: InputBatches {
         batchRows: Int, memory: NameMap<TensorBuffer> = [:], pinned: [String: [String]] = [:], typing: KeptTyping = .asText,
         lists: ListLimits = ListLimits()
     ) throws(ColumnarError) {
-        var binding = ColumnBinding(file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned)
-        if !reader.isSurveyed, binding.dependsOnWholeFile(ports, rules) {
-            try reader.survey()
-            binding = ColumnBinding(file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned)
+        func columnBinding() -> ColumnBinding {
+            ColumnBinding(file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned)
         }
+        if !reader.isSurveyed, columnBinding().dependsOnWholeFile(ports, rules) { try reader.survey() }
+        let binding = columnBinding()
         let bindings = try binding.bind(ports, rules)
         let keptPositions = try binding.keptPositions()
         places = ports.map { port in bindings.firstIndex { $0.port.name.isName(port.name) } }
@@ -95,7 +95,8 @@ package final class TableBinder: InputBatches {
         self.boundColumns = boundColumns
         // Nothing but a model's only input is bound in the file's order.
         columnsInFileOrder = Dictionary(
-            bindings.filter(\.isInFileOrder).map { bound in (bound.port.name, boundColumns[bound.port.name] ?? []) }, uniquingKeysWith: { $1 })
+            bindings.filter(\.isInFileOrder).map { bound in (bound.port.name, boundColumns[bound.port.name] ?? []) },
+            uniquingKeysWith: { $1 })
         if selection.requests.isEmpty { throw .badRule("\(reader.file): the model takes no columns") }
         try reader.select(selection.requests)
         spellings = bindings.map { SpellingCheck($0.port, $0.rule, columns: $0.positions.count, reader.format) }
@@ -156,7 +157,9 @@ package final class TableBinder: InputBatches {
         }
         guard filled > 0 else {
             if rowsGiven == 0 { return nil }
-            for (check, bound) in zip(spellings, bindings) { try check?.finish(file: reader.file, names: boundColumns[bound.port.name] ?? []) }
+            for (check, bound) in zip(spellings, bindings) {
+                try check?.finish(file: reader.file, names: boundColumns[bound.port.name] ?? [])
+            }
             return nil
         }
         rowsGiven += filled
@@ -187,7 +190,8 @@ package final class TableBinder: InputBatches {
     /// Returns the error of a missing value with the names of the other inputs that lack a value from here on, so that one edit of the
     /// pipeline corrects all of them.
     private func withOtherGaps(_ error: ColumnarError, at failed: Int, in rows: Range<Int>) -> ColumnarError {
-        guard case .badValue(let location, let reason) = error, current?.sources[failed].gap(in: rows) != nil, fillers[failed].refusesGaps else { return error }
+        guard case .badValue(let location, let reason) = error, current?.sources[failed].gap(in: rows) != nil, fillers[failed].refusesGaps
+        else { return error }
         // Rows of lists with lengths of their own are counted in another way.
         if bindings.contains(where: \.isOpen) { return error }
         var open = Set(bindings.indices.filter { $0 != failed && fillers[$0].refusesGaps && bindings[$0].rule.missing != .refused })
@@ -207,10 +211,15 @@ package final class TableBinder: InputBatches {
             current = try? advance()
         }
         // The spelling of booleans and times is asked for first: typed columns ask before a row is read.
-        do { try check?.finish(file: reader.file, names: boundColumns[bindings[failed].port.name] ?? []) } catch let question { return question }
+        do {
+            try check?.finish(file: reader.file, names: boundColumns[bindings[failed].port.name] ?? [])
+        } catch let question {
+            return question
+        }
         if found.isEmpty { return error }
         let others = found.sorted { $0.index < $1.index }.map(\.text).joined(separator: ", ")
-        return .badValue(location, reason: "\(reason); values are missing in other inputs too: \(others). schema.missing says it once for all inputs")
+        return .badValue(
+            location, reason: "\(reason); values are missing in other inputs too: \(others). schema.missing says it once for all inputs")
     }
 
     /// The reader's next rows, decoded as far as the inputs need; empty batches are passed over.
@@ -226,7 +235,8 @@ package final class TableBinder: InputBatches {
                 var place = place(bound)
                 if bound.isOpen { place.starts = rows.starts }
                 let readable = try rows.elements.readable(
-                    for: bound.port, bound.rule, nullWords: reader.nullWords, gapReason: gapReason(index), place: place, valuesPerRow: bound.width)
+                    for: bound.port, bound.rule, nullWords: reader.nullWords, gapReason: gapReason(index), place: place,
+                    valuesPerRow: bound.width)
                 all.append(.rows(readable, width: bound.width))
                 lists.append(rows)
                 continue
@@ -236,7 +246,8 @@ package final class TableBinder: InputBatches {
             for source in sources[index] {
                 columns.append(
                     try batch.columns[source].readable(
-                        for: bound.port, bound.rule, nullWords: reader.nullWords, gapReason: gapReason(index), place: place(bound), column: columns.count))
+                        for: bound.port, bound.rule, nullWords: reader.nullWords, gapReason: gapReason(index), place: place(bound),
+                        column: columns.count))
             }
             all.append(.columns(columns))
         }
@@ -277,13 +288,15 @@ package final class TableBinder: InputBatches {
             if !isPinned { misfit = KeptMisfit(column: text.field.name, types: ruledOut) }
             throw .badValue(
                 TableLocation(file: reader.file, row: 1 + rowsBefore + row, column: text.field.name),
-                reason: "the text is not one that \(type.rawValue) prints, which \(isPinned ? "the pipeline's first file" : "the first rows") made "
-                    + "the kept column's type: say what it is in schema.types, such as string")
+                reason: "the text is not one that \(type.rawValue) prints, which "
+                    + "\(isPinned ? "the pipeline's first file" : "the first rows") made the kept column's type: say what it is in "
+                    + "schema.types, such as string")
         }
     }
 
     package var foundTypes: [String: String] {
-        Dictionary(types.values.compactMap { type in type.known.map { (type.column, $0.rawValue) } }, uniquingKeysWith: { first, _ in first })
+        Dictionary(
+            types.values.compactMap { type in type.known.map { (type.column, $0.rawValue) } }, uniquingKeysWith: { first, _ in first })
     }
 
     /// An error at a column says which input wanted it.
@@ -317,7 +330,9 @@ package final class TableBinder: InputBatches {
             let own = lists.extents(row)
             throw place.error(
                 row: row, column: 0,
-                lists.rank == 1 ? "the list has \(own.first ?? 0) elements, the input takes \(bound.width)" : "the lists are \(Shape(Array(own))), the input takes \(Shape(shape))")
+                lists.rank == 1
+                    ? "the list has \(own.first ?? 0) elements, the input takes \(bound.width)"
+                    : "the lists are \(Shape(Array(own))), the input takes \(Shape(shape))")
         }
         return lists
     }

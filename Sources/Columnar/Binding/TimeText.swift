@@ -9,8 +9,8 @@ package enum TimeText: String, Hashable, Sendable, CaseIterable {
     case text
 
     static func question(_ input: String) -> String {
-        "dates and times are spelled in several ways as text: schema.inputs.\(input): { times: iso } gives them all as ISO 8601 writes them, "
-            + "and `times: text` takes the text that a file has"
+        "dates and times are spelled in several ways as text: schema.inputs.\(input): { times: iso } gives them all as ISO 8601 writes "
+            + "them, and `times: text` takes the text that a file has"
     }
 
     /// Returns a date, a time or both in the one spelling; `nil` where the text is neither.
@@ -29,7 +29,8 @@ package enum TimeText: String, Hashable, Sendable, CaseIterable {
         let minutes = date.days * 1440 + clock.hour * 60 + clock.minute - offset
         let day = minutes >= 0 ? minutes / 1440 : (minutes - 1439) / 1440
         let rest = minutes - day * 1440
-        return Date(days: day).text + "T" + Clock(hour: rest / 60, minute: rest % 60, second: clock.second, fraction: clock.fraction).text + "Z"
+        let time = Clock(hour: rest / 60, minute: rest % 60, second: clock.second, fraction: clock.fraction)
+        return Date(days: day).text + "T" + time.text + "Z"
     }
 
     private struct Clock {

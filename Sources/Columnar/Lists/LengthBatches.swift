@@ -167,7 +167,9 @@ final class LengthBatches {
             let grown = all.indices.map { max(longest.isEmpty ? 0 : longest[$0], all[$0][row]) }
             if let last = chunks.last {
                 let isFull = last.count == rows
-                    || limits.places.map { grown.reduce(last.count + 1) { $0.multipliedReportingOverflow(by: max($1, 1)).partialValue } > $0 } ?? false
+                    || limits.places.map { most in
+                        grown.reduce(last.count + 1) { $0.multipliedReportingOverflow(by: max($1, 1)).partialValue } > most
+                    } ?? false
                 if !isFull, apart.allSatisfy({ $0[row] == $0[last[0]] }) {
                     chunks[chunks.count - 1].append(row)
                     longest = grown
@@ -191,7 +193,8 @@ final class LengthBatches {
                 return plan.masked.contains(each.number) ? max(longest, 1) : longest
             }
             let target = isWhole ? memory[input.port.name] : nil
-            tensors[input.port.name] = blocks[index].map { tensor($0, rows, shape, input, target, isWhole: isWhole) } ?? mask(rows, shape, input, lengths, target)
+            tensors[input.port.name] = blocks[index].map { tensor($0, rows, shape, input, target, isWhole: isWhole) }
+                ?? mask(rows, shape, input, lengths, target)
             guard input.source == .lists else { continue }
             for (axis, extent) in zip(input.axes, input.port.dimensions.dropFirst()) where extent == nil {
                 if let name = axis.name, let own = lengths[axis.number] { named[name] = rows.map { own[$0] } }
@@ -229,7 +232,8 @@ final class LengthBatches {
             let bytes = blocks.elements.bytes
             for (place, row) in rows.enumerated() {
                 blocks.forEachRun(row, in: shape) { source, target, count in
-                    (buffer.address + (place * width + target) * size).copyMemory(from: bytes.baseAddress! + source * size, byteCount: count * size)
+                    (buffer.address + (place * width + target) * size).copyMemory(
+                        from: bytes.baseAddress! + source * size, byteCount: count * size)
                 }
             }
         }
@@ -237,7 +241,9 @@ final class LengthBatches {
     }
 
     /// Returns the mask: 1 for every element of a row, 0 after its end.
-    private func mask(_ rows: [Int], _ shape: [Int], _ input: LengthPlan.Input, _ lengths: [Int: [Int]], _ memory: TensorBuffer?) -> Tensor {
+    private func mask(
+        _ rows: [Int], _ shape: [Int], _ input: LengthPlan.Input, _ lengths: [Int: [Int]], _ memory: TensorBuffer?
+    ) -> Tensor {
         let type = input.port.elementType
         let width = shape.reduce(1, *)
         let size = (type.bitWidth ?? 8) / 8

@@ -51,11 +51,15 @@ struct LengthPlan {
                 next += 1
             }
             if case .block(let shape) = source, shape.count != axes.count {
-                throw .badRule("the model does not state the shape of its input \"\(port.name)\", beside which nothing can be filled up: leave `pad`, `mask` and `length` out")
+                throw .badRule(
+                    "the model does not state the shape of its input \"\(port.name)\", beside which nothing can be filled up: leave `pad`, "
+                        + "`mask` and `length` out")
             }
             let isMask = given.contains { $0.rule.mask?.isName(port.name) == true }
             inputs.append(
-                Input(port: port, rule: rule, source: source, axes: axes, pad: try Self.pad(port, rule, isMask: isMask), follows: axes.map { $0.extent == nil }))
+                Input(
+                    port: port, rule: rule, source: source, axes: axes, pad: try Self.pad(port, rule, isMask: isMask),
+                    follows: axes.map { $0.extent == nil }))
         }
         for index in inputs.indices { try join(maskOf: index) }
         try setLengths()
@@ -83,7 +87,8 @@ struct LengthPlan {
     private static func pad(_ port: InputPort, _ rule: InputRule, isMask: Bool) throws(ColumnarError) -> PadElement? {
         guard let pad = rule.pad else { return isMask ? PadElement(0, port.elementType) : nil }
         guard let element = PadElement(pad, rule, port.elementType) else {
-            throw .badRule("schema.inputs.\(port.name).pad: \(pad.text) does not fit the model input, which is of type \(port.elementType.name)")
+            throw .badRule(
+                "schema.inputs.\(port.name).pad: \(pad.text) does not fit the model input, which is of type \(port.elementType.name)")
         }
         return element
     }
@@ -94,7 +99,8 @@ struct LengthPlan {
         guard let name = input.rule.mask else { return }
         func refuse(_ reason: String) -> ColumnarError { .badRule("schema.inputs.\(input.port.name).mask: \(reason)") }
         guard let maskIndex = inputs.firstIndex(where: { $0.port.name.isName(name) }) else {
-            throw refuse("the model has no input \"\(name)\"; its inputs are " + inputs.map { "\"\($0.port.name)\"" }.joined(separator: ", "))
+            throw refuse(
+                "the model has no input \"\(name)\"; its inputs are " + inputs.map { "\"\($0.port.name)\"" }.joined(separator: ", "))
         }
         let mask = inputs[maskIndex]
         if mask.port.elementType == .string { throw refuse("model input \"\(name)\" takes text, and a mask is numbers") }
@@ -111,7 +117,8 @@ struct LengthPlan {
                 if own.extent == 1 { continue }
                 throw refuse("the shape \(mask.port.description) of \"\(name)\" does not follow from \(input.port.description)")
             }
-            inputs[maskIndex].axes[axis] = Axis(number: input.axes[found].number, extent: own.extent, name: input.axes[found].name ?? own.name)
+            inputs[maskIndex].axes[axis] = Axis(
+                number: input.axes[found].number, extent: own.extent, name: input.axes[found].name ?? own.name)
             inputs[maskIndex].follows[axis] = true
             masked.insert(input.axes[found].number)
         }
@@ -128,7 +135,8 @@ struct LengthPlan {
             let key = "schema.inputs.\(input.port.name).length"
             let open = input.axes.filter { $0.extent == nil }
             guard open.count == 1 else {
-                throw .badRule("\(key): its shape \(input.port.description) has \(open.isEmpty ? "no open axis" : "more than one open axis"), and a length is that of one")
+                let fault = open.isEmpty ? "no open axis" : "more than one open axis"
+                throw .badRule("\(key): its shape \(input.port.description) has \(fault), and a length is that of one")
             }
             if let known = lengths[open[0].number], known.extent != length {
                 throw .badRule("\(key): \(length) for the same axis that is \(known.extent) long by schema.inputs.\(known.input).length")

@@ -93,7 +93,8 @@ extension Column {
                     if levels[level].mayHaveNulls, range.contains(where: levels[level].isNull) { return (nil, (row, "there is no list")) }
                     let extent = range.isEmpty ? 0 : Int(lengths[level][range.lowerBound])
                     if let other = range.first(where: { Int(lengths[level][$0]) != extent }) {
-                        return (nil, (row, "its lists have \(extent) and \(lengths[level][other]) elements: all lists of a row must be of one length"))
+                        let lists = "its lists have \(extent) and \(lengths[level][other]) elements"
+                        return (nil, (row, "\(lists): all lists of a row must be of one length"))
                     }
                     extents[row * rank + level] = extent
                     taken[level] = range.upperBound

@@ -60,7 +60,9 @@ extension TensorBuffer {
             return
         }
         for place in 0..<count {
-            for (offset, byte) in element.enumerated() { address.storeBytes(of: byte, toByteOffset: place * element.count + offset, as: UInt8.self) }
+            for (offset, byte) in element.enumerated() {
+                address.storeBytes(of: byte, toByteOffset: place * element.count + offset, as: UInt8.self)
+            }
         }
     }
 }

@@ -114,7 +114,8 @@ extension Column {
 
     /// - Parameter buffers: as Arrow lays them out; the first has a bit for every row that is not null, or is `nil` where none is.
     init(
-        name: String, format: String, count: Int, buffers: [UnsafeRawPointer?], memory: MemoryOwner, nullCount: Int = 0, isNullable: Bool? = nil
+        name: String, format: String, count: Int, buffers: [UnsafeRawPointer?], memory: MemoryOwner, nullCount: Int = 0,
+        isNullable: Bool? = nil
     ) {
         let pointers = memory.allocate(UnsafeRawPointer?.self, count: buffers.count)
         for (index, buffer) in buffers.enumerated() { (pointers + index).initialize(to: buffer) }

@@ -25,7 +25,9 @@ package struct OutputRule: Hashable, Sendable {
     /// Whether the raw values become columns under the output's own name, as without rules.
     package let hasOwnName: Bool
 
-    package init(output: String, columns: String? = nil, hasOwnName: Bool = false, classColumn: String? = nil, argmaxColumn: String? = nil) {
+    package init(
+        output: String, columns: String? = nil, hasOwnName: Bool = false, classColumn: String? = nil, argmaxColumn: String? = nil
+    ) {
         self.output = output
         self.columns = columns
         self.hasOwnName = hasOwnName
@@ -72,7 +74,9 @@ package struct OutputColumns: Sendable {
         for rule in rules {
             let output = try find(rule.output, outputs)
             var isRaw = rule.hasOwnName || rule.columns != nil
-            if isRaw, case .lists(let lists) = output.value, rule.columns?.contains("*") != true, lists.followsLists || rule.columns != nil && lists.isWide {
+            if isRaw, case .lists(let lists) = output.value, rule.columns?.contains("*") != true,
+                lists.followsLists || rule.columns != nil && lists.isWide
+            {
                 columns.append(try lists.column(rule.columns ?? output.name, output: output.name))
                 isRaw = false
             }

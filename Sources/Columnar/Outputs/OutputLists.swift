@@ -25,7 +25,9 @@ package struct OutputLists: Sendable {
     func column(_ name: String, output: String) throws(ColumnarError) -> Column {
         let values = try OutputColumns().columns([(name, .tensor(elements))], rowCount: elements.elementCount, file: "")
         guard values.count == 1 else {
-            throw .badRule("model output \"\(output)\" is of type \(elements.elementType.name), of which no list column is made: leave it out with forward.outputs")
+            throw .badRule(
+                "model output \"\(output)\" is of type \(elements.elementType.name), of which no list column is made: leave it out with "
+                    + "forward.outputs")
         }
         var column = values[0]
         let rank = extents.first?.count ?? 1
@@ -47,6 +49,7 @@ package struct OutputLists: Sendable {
         let other = extents.first { $0 != first } ?? first
         throw .badRule(
             "model output \"\(output)\" has rows of the shapes \(Shape(first)) and \(Shape(other)), which \(wanted): make lists of them "
-                + "(forward.outputs: { \(output): NAME }, without a *, in a format other than npz), or fill all rows up to one length (schema.inputs.NAME.length)")
+                + "(forward.outputs: { \(output): NAME }, without a *, in a format other than npz), or fill all rows up to one length "
+                + "(schema.inputs.NAME.length)")
     }
 }

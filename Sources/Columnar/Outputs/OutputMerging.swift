@@ -37,16 +37,20 @@ extension OutputValue {
         var plain: [Tensor] = []
         for (part, group) in zip(parts, groups) {
             guard part.shape.dimensions.first == group.rows.count else {
-                throw .badRule("model output \"\(output)\" has the shape \(part.shape) for \(group.rows.count) rows: its first axis must be the rows")
+                throw .badRule(
+                    "model output \"\(output)\" has the shape \(part.shape) for \(group.rows.count) rows: its first axis must be the rows")
             }
             plain.append(part.plain)
         }
         let shapes = plain.map { Array($0.shape.dimensions.dropFirst()) }
         let isOneShape = shapes.allSatisfy { $0 == shapes[0] }
         let rowCount = groups.reduce(0) { $0 + $1.rows.count }
-        let whole = isOneShape ? plain.scattered(groups, Array(repeating: shapes[0], count: rowCount), shape: Shape([rowCount] + shapes[0])) : nil
+        let whole = isOneShape
+            ? plain.scattered(groups, Array(repeating: shapes[0], count: rowCount), shape: Shape([rowCount] + shapes[0])) : nil
         guard axes.isOpen || !isOneShape, shapes.allSatisfy({ !$0.isEmpty && $0.count == shapes[0].count }) else {
-            guard let whole else { throw .badRule("model output \"\(output)\" has \(Shape(shapes[0])) in some rows and another number of axes in others") }
+            guard let whole else {
+                throw .badRule("model output \"\(output)\" has \(Shape(shapes[0])) in some rows and another number of axes in others")
+            }
             return .tensor(whole)
         }
         var extents = [[Int]](repeating: [], count: rowCount)

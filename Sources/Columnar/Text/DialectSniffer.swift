@@ -49,7 +49,8 @@ package struct DialectSniffer: Sendable {
             let agreeing = rest.count { Self.cells($0, delimiter, quote).count == count }
             return (delimiter: delimiter, count: count, agrees: count > 1 && agreeing * 10 >= rest.count * 9)
         }
-        if let best = scored.filter(\.agrees).max(by: { $0.count < $1.count }) ?? scored.filter({ $0.count > 1 }).max(by: { $0.count < $1.count }) {
+        let agreeing = scored.filter(\.agrees).max { $0.count < $1.count }
+        if let best = agreeing ?? scored.filter({ $0.count > 1 }).max(by: { $0.count < $1.count }) {
             delimiter = best.delimiter
         }
         let names = Self.cells(first, delimiter, quote)
@@ -105,7 +106,9 @@ enum DialectHint {
             return "if it is written in another encoding, set schema.dialect.encoding to latin-1, windows-1252 or utf-16"
         }
         let signs = ["columns, got", "a quote is not closed", "is no number"]
-        guard isMismatch || signs.contains(where: { reason.contains($0) }), let seen = DialectSniffer(path: path, format: format, dialect: dialect) else { return nil }
+        guard isMismatch || signs.contains(where: { reason.contains($0) }),
+            let seen = DialectSniffer(path: path, format: format, dialect: dialect)
+        else { return nil }
         let delimiter = dialect.delimiter ?? UInt8(ascii: isTabbed(path) ? "\t" : ",")
         var keys: [String] = []
         if seen.delimiter != delimiter, seen.header.count > 1 { keys.append("delimiter to \(shown(seen.delimiter))") }
@@ -119,11 +122,12 @@ enum DialectHint {
             return "where quotes inside cells are written \\\", as Spark does, set schema.dialect.escape to \"\\\\\""
         }
         if !isMismatch, dialect.escape == nil, seen.hasEscapedDelimiters {
-            return "where delimiters inside cells are written with a backslash before them, set schema.dialect.escape to \"\\\\\" and quote to none"
+            return "where delimiters inside cells are written with a backslash before them, set schema.dialect.escape to \"\\\\\" and "
+                + "quote to none"
         }
         if isMismatch, seen.hasSpacedHeader, let name = seen.header.dropFirst().first {
-            return "the names in the header have a space before them, as in \"\(name)\": write the file without spaces after the delimiter, "
-                + "or name them so"
+            return "the names in the header have a space before them, as in \"\(name)\": write the file without spaces after the "
+                + "delimiter, or name them so"
         }
         return nil
     }

@@ -49,13 +49,15 @@ extension Dispatcher {
         }
         if let other = result.columns.sorted(by: { $0.key < $1.key }).first(where: { pins.orders[$0.key]?.areNames($0.value) != true }) {
             return Failure(
-                .badInput, what: "the columns of input '\(other.key)' are not those of the first file, in their order", place: assignment.input.path,
+                .badInput, what: "the columns of input '\(other.key)' are not those of the first file, in their order",
+                place: assignment.input.path,
                 remedy: "Name them in the pipeline's schema.inputs, or write the file with its columns in the first file's order.")
         }
         // The file may fit the pinned type all the same: it is read again with that type.
         if let other = result.types.sorted(by: { $0.key < $1.key }).first(where: { pins.types[$0.key] != $0.value }) {
             return Failure(
-                .cancelled, what: "column \(other.key) was read before its type was known", place: assignment.input.path, remedy: "It runs again.")
+                .cancelled, what: "column \(other.key) was read before its type was known", place: assignment.input.path,
+                remedy: "It runs again.")
         }
         return nil
     }
@@ -70,7 +72,8 @@ extension Dispatcher {
 
     /// Ends the waiting of the other files once a file with rows is scored.
     func scored(_ assignment: Assignment, _ result: AttemptResult) {
-        guard result.rowCount ?? 0 > 0, let pipeline = pipelines[assignment.pipeline.name], pipeline.revision.full == assignment.run.revision
+        guard result.rowCount ?? 0 > 0, let pipeline = pipelines[assignment.pipeline.name],
+            pipeline.revision.full == assignment.run.revision
         else { return }
         firstScored[pipeline.name] = assignment.run.revision
         scheduler.startOneByOne(false, in: pipeline.name)

@@ -38,8 +38,8 @@ extension LedgerTransaction {
         let revisionKey = try connection.addRevision(revision)
         for (column, type) in types.sorted(by: { $0.key < $1.key }) {
             try connection.run(
-                "INSERT OR IGNORE INTO kept_types (pipeline, revision, column_name, type, arrival) VALUES (?, ?, ?, ?, ?)", key, revisionKey,
-                column, type, arrival)
+                "INSERT OR IGNORE INTO kept_types (pipeline, revision, column_name, type, arrival) VALUES (?, ?, ?, ?, ?)", key,
+                revisionKey, column, type, arrival)
         }
         return try connection.keptTypes(pipeline: pipeline, revision: revision)
     }
@@ -63,7 +63,8 @@ extension Connection {
         var types: [String: String] = [:]
         try each(
             """
-            SELECT t.column_name, t.type FROM kept_types AS t JOIN pipelines AS p ON p.id = t.pipeline JOIN revisions AS v ON v.id = t.revision
+            SELECT t.column_name, t.type
+            FROM kept_types AS t JOIN pipelines AS p ON p.id = t.pipeline JOIN revisions AS v ON v.id = t.revision
             WHERE p.name = ? AND v.digest = ?
             """, pipeline, revision
         ) { (row) throws(LedgerError) in types[row.text(0)] = row.text(1) }

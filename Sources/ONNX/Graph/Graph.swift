@@ -56,7 +56,8 @@ package struct Graph: Sendable, Equatable {
                 guard let other = seen.updateValue(name, forKey: name), !other.isName(name) else { return nil }
                 return (other, name)
             }
-            for name in graph.inputs.map(\.name) + graph.outputs.map(\.name) + graph.initializers.map(\.name) + graph.sparseInitializers.map(\.name) {
+            let defined = graph.initializers.map(\.name) + graph.sparseInitializers.map(\.name)
+            for name in graph.inputs.map(\.name) + graph.outputs.map(\.name) + defined {
                 if let found = known(name) { return found }
             }
             for node in graph.nodes {

@@ -21,8 +21,8 @@ extension TreeTable {
     ///   - leaf: `[N, T]`, as `leaves(_:_:_:)` gives them.
     ///   - parameter: the initializer of all values, `[E]`.
     func aggregated(
-        _ leaf: String, _ parameter: String, count: Int, targets: Int, _ aggregate: LeafValues.Aggregate, from stored: ElementType, in type: ElementType,
-        _ l: inout Lowering
+        _ leaf: String, _ parameter: String, count: Int, targets: Int, _ aggregate: LeafValues.Aggregate, from stored: ElementType,
+        in type: ElementType, _ l: inout Lowering
     ) throws(Lowering.Refused) -> LeafValues {
         guard values.allSatisfy({ $0.keys.allSatisfy { (0..<targets).contains($0) } }) else { throw .notKnown }
         // With one target, ONNX Runtime reads only the first value of a leaf.

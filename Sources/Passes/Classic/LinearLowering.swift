@@ -26,7 +26,9 @@ enum LinearLowering {
         let transform = ScoreTransform(l.string("post_transform", "NONE"))
         let x = try l.rows(0, as: .float32)
         var weights = entries.map { l.parameter($0.attribute, $0.shape) }
-        if rows == 2, transform == .logistic, labels.elementCount == 2, isMirrored(l.floats("coefficients")), isMirrored(l.floats("intercepts")) {
+        if rows == 2, transform == .logistic, labels.elementCount == 2, isMirrored(l.floats("coefficients")),
+            isMirrored(l.floats("intercepts"))
+        {
             for (position, entry) in entries.enumerated() {
                 l.constrain(entry.attribute, .mirrored)
                 weights[position] = l.add("Slice", [weights[position], l.integers([1]), l.integers([2]), l.integers([0])])

@@ -77,7 +77,9 @@ struct Lowering {
     }
     mutating func number(_ value: Double, _ type: ElementType) -> String { numbers([value], type, []) }
 
-    mutating func cast(_ value: String, _ type: ElementType) -> String { add("Cast", [value], [Attribute("to", .int(Int64(type.rawValue)))]) }
+    mutating func cast(_ value: String, _ type: ElementType) -> String {
+        add("Cast", [value], [Attribute("to", .int(Int64(type.rawValue)))])
+    }
     mutating func reduce(_ operatorType: String, _ value: String, axis: Int64, keep: Bool) -> String {
         add(operatorType, [value, integers([axis])], [Attribute("keepdims", .int(keep ? 1 : 0))])
     }

@@ -7,7 +7,9 @@ enum NumericLowering {
     /// Computes `(x - offset) * scale`, in float64 for inputs of float64; the result is float32.
     static func scaler(_ l: inout Lowering) throws(Lowering.Refused) {
         let offset = l.floats("offset"), scale = l.floats("scale")
-        guard !scale.isEmpty, offset.count == scale.count, let given = l.elementType(0), let extents = l.extents(0), (1...2).contains(extents.count) else {
+        guard !scale.isEmpty, offset.count == scale.count, let given = l.elementType(0), let extents = l.extents(0),
+            (1...2).contains(extents.count)
+        else {
             throw .notKnown
         }
         let type: ElementType = given == .float64 ? .float64 : .float32

@@ -4,8 +4,12 @@ import Tensors
 /// Lowers ensembles of trees: the walk to the leaves, the leaves' values, and the outputs made of these. The values of the leaves are
 /// parameters; training does not change which leaf a row reaches.
 enum TreeEnsembleLowering {
-    static func classifierParameters(_ node: Node) -> [AttributeParameters.Entry] { values(node, ["class_weights", "class_weights_as_tensor"]) }
-    static func regressorParameters(_ node: Node) -> [AttributeParameters.Entry] { values(node, ["target_weights", "target_weights_as_tensor"]) }
+    static func classifierParameters(_ node: Node) -> [AttributeParameters.Entry] {
+        values(node, ["class_weights", "class_weights_as_tensor"])
+    }
+    static func regressorParameters(_ node: Node) -> [AttributeParameters.Entry] {
+        values(node, ["target_weights", "target_weights_as_tensor"])
+    }
     static func ensembleParameters(_ node: Node) -> [AttributeParameters.Entry] { values(node, ["leaf_weights"]) }
 
     /// Returns the attribute, among those with these names, that is present.
@@ -42,8 +46,8 @@ enum TreeEnsembleLowering {
 
     /// Returns the scores of the targets, `[N, K]` of float32.
     private static func targets(
-        _ l: inout Lowering, _ table: TreeTable, _ parameters: [AttributeParameters.Entry], _ aggregate: LeafValues.Aggregate, _ base: [Double],
-        _ transform: ScoreTransform, _ type: ElementType
+        _ l: inout Lowering, _ table: TreeTable, _ parameters: [AttributeParameters.Entry], _ aggregate: LeafValues.Aggregate,
+        _ base: [Double], _ transform: ScoreTransform, _ type: ElementType
     ) throws(Lowering.Refused) -> String {
         let count = l.int("n_targets")
         guard count > 0 else { throw .notKnown }
@@ -56,8 +60,8 @@ enum TreeEnsembleLowering {
     }
 
     private static func leafValues(
-        _ l: inout Lowering, _ table: TreeTable, _ parameters: [AttributeParameters.Entry], _ targets: Int, _ aggregate: LeafValues.Aggregate,
-        _ type: ElementType
+        _ l: inout Lowering, _ table: TreeTable, _ parameters: [AttributeParameters.Entry], _ targets: Int,
+        _ aggregate: LeafValues.Aggregate, _ type: ElementType
     ) throws(Lowering.Refused) -> LeafValues {
         guard let entry = parameters.first, let count = entry.shape.elementCount else { throw .notKnown }
         try table.checkSize()
@@ -123,7 +127,8 @@ struct LeafKind {
         let trees = Double(table.roots.count)
         if isBinary {
             let share = 1 / trees
-            constraint = !isNeverNegative ? .someNegative : weights.allSatisfy { $0 <= share * (1 + 1e-5) } ? .share(of: share) : .atLeastZero
+            let isShare = weights.allSatisfy { $0 <= share * (1 + 1e-5) }
+            constraint = !isNeverNegative ? .someNegative : isShare ? .share(of: share) : .atLeastZero
         } else if isNeverNegative {
             constraint = Self.simplex(table, weights, classes) ?? .atLeastZero
         } else {
@@ -138,7 +143,8 @@ struct LeafKind {
         var sum: Double?
         for leaf in table.values {
             let places = leaf.values.flatMap(\.self).sorted()
-            guard leaf.count == classes, places.count == classes, places[0] % classes == 0, places.last == places[0] + classes - 1 else { return nil }
+            guard leaf.count == classes, places.count == classes, places[0] % classes == 0, places.last == places[0] + classes - 1
+            else { return nil }
             let here = places.reduce(0) { $0 + weights[$1] }
             guard here > 0, abs(here - (sum ?? here)) <= 1e-4 * here else { return nil }
             sum = sum ?? here

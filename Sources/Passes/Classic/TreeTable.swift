@@ -96,7 +96,8 @@ extension TreeTable {
         let numbers = l.numbers("nodes_values")
         let thresholds = numbers.isEmpty ? l.numbers("nodes_values_as_tensor") : numbers
         let count = trees.count
-        guard count > 0, [ids.count, features.count, yesIDs.count, noIDs.count, words.count, thresholds.count].allSatisfy({ $0 == count }) else { return nil }
+        guard count > 0, [ids.count, features.count, yesIDs.count, noIDs.count, words.count, thresholds.count].allSatisfy({ $0 == count })
+        else { return nil }
         // Branches and leaves are numbered separately, each in the order of the file.
         var numbering: [Place: Int] = [:], branches: [Int] = [], leaves: [Place: Int] = [:], order: [Place] = []
         for position in 0..<count {
@@ -115,7 +116,8 @@ extension TreeTable {
             numbering[Place(tree: tree, node: node)].map { Int64($0 < 0 ? branches.count - $0 - 1 : $0) }
         }
         for position in branches {
-            guard let mode = Mode(words[position]), let onYes = number(trees[position], yesIDs[position]), let onNo = number(trees[position], noIDs[position])
+            guard let mode = Mode(words[position]), let onYes = number(trees[position], yesIDs[position]),
+                let onNo = number(trees[position], noIDs[position])
             else { return nil }
             addBranch(features[position], thresholds[position], mode, missing: position < missing.count && missing[position] == 1)
             yes.append(onYes)
@@ -145,7 +147,8 @@ extension TreeTable {
 extension TreeTable {
     init?(ensemble l: Lowering) {
         let features = l.ints("nodes_featureids"), yesIDs = l.ints("nodes_truenodeids"), noIDs = l.ints("nodes_falsenodeids")
-        let yesLeaves = l.ints("nodes_trueleafs"), noLeaves = l.ints("nodes_falseleafs"), missing = l.ints("nodes_missing_value_tracks_true")
+        let yesLeaves = l.ints("nodes_trueleafs"), noLeaves = l.ints("nodes_falseleafs")
+        let missing = l.ints("nodes_missing_value_tracks_true")
         let thresholds = l.numbers("nodes_splits"), targets = l.ints("leaf_targetids"), starts = l.ints("tree_roots")
         let codes: [UInt8]
         do { codes = try l.node.attribute("nodes_modes")?.tensor?.tensor().values(as: UInt8.self) ?? [] } catch { return nil }

@@ -12,8 +12,8 @@ extension TreeTable {
         guard levels > Self.mostLevels else { return }
         let gibibytes = Double(levels * Self.bytesPerLevel * 32) / Double(1 << 30)
         throw .tooLarge(
-            "it has \(roots.count) trees of up to \(depth) levels, \(levels) together, and training walks them all for every row: a batch of 32 rows needs "
-                + "up to \(Int(gibibytes.rounded(.up))) GiB; at most \(Self.mostLevels) levels are trained")
+            "it has \(roots.count) trees of up to \(depth) levels, \(levels) together, and training walks them all for every row: a batch "
+                + "of 32 rows needs up to \(Int(gibibytes.rounded(.up))) GiB; at most \(Self.mostLevels) levels are trained")
     }
 
     /// Returns the number of the leaf that each row `[N, F]` reaches in each tree: `[N, T]`, int64.

@@ -18,7 +18,9 @@ package struct LiftParameters: Pass {
         var made: [String: StoredTensor] = [:]
         for home in homes {
             do throws(ONNXError) { made[home.name] = try tensor(at: home, in: model) } catch {
-                throw PassError(pass: name, place: "'\(home.name)'", reason: "\(error)", remedy: "put the weights files beside the model, or export it again")
+                throw PassError(
+                    pass: name, place: "'\(home.name)'", reason: "\(error)",
+                    remedy: "put the weights files beside the model, or export it again")
             }
         }
         for home in homes { _ = lifting.names.freshName(home.name) }

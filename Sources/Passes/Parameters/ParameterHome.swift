@@ -53,9 +53,11 @@ package enum AttributeParameters {
     /// Functions that return the entries of a node, by qualified operator type (`ai.onnx.ml.LinearRegressor`). Only nodes of the outermost
     /// graph have entries.
     static let sources: [String: @Sendable (Node) -> [Entry]] = [
-        "ai.onnx.ml.LinearClassifier": LinearLowering.classifierParameters, "ai.onnx.ml.LinearRegressor": LinearLowering.regressorParameters,
+        "ai.onnx.ml.LinearClassifier": LinearLowering.classifierParameters,
+        "ai.onnx.ml.LinearRegressor": LinearLowering.regressorParameters,
         "ai.onnx.ml.TreeEnsembleClassifier": TreeEnsembleLowering.classifierParameters,
-        "ai.onnx.ml.TreeEnsembleRegressor": TreeEnsembleLowering.regressorParameters, "ai.onnx.ml.TreeEnsemble": TreeEnsembleLowering.ensembleParameters,
+        "ai.onnx.ml.TreeEnsembleRegressor": TreeEnsembleLowering.regressorParameters,
+        "ai.onnx.ml.TreeEnsemble": TreeEnsembleLowering.ensembleParameters,
     ]
 
     /// Returns the name of the initializer that `LiftParameters` made of an attribute.

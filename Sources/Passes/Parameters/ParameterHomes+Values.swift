@@ -15,7 +15,8 @@ extension ParameterHomes {
         let missing = ONNXError.invalid(place: "'\(home.name)'", reason: "it is not where the model had it")
         var graph = model.graph
         for step in home.path {
-            guard graph.nodes.indices.contains(step.node), let inner = graph.nodes[step.node].attribute(step.attribute)?.graphs.first else { throw missing }
+            guard graph.nodes.indices.contains(step.node), let inner = graph.nodes[step.node].attribute(step.attribute)?.graphs.first
+            else { throw missing }
             graph = inner
         }
         switch home.storage {

@@ -29,11 +29,13 @@ package struct ParameterHomes: Sendable {
         countDefinitions(model.graph)
         for (position, tensor) in model.graph.initializers.enumerated() {
             guard let type = tensor.elementType, type.isTrainedFloat else { continue }
-            homes.append(ParameterHome(name: tensor.name, path: [], storage: .initializer(position), elementType: type, shape: tensor.shape))
+            homes.append(
+                ParameterHome(name: tensor.name, path: [], storage: .initializer(position), elementType: type, shape: tensor.shape))
         }
         collect(model.graph, path: [], place: "")
         for function in model.functions {
-            for node in function.nodes { refuse(node, "it lies in the function \(function.name), whose constants are not trained: export the model without functions") }
+            let reason = "it lies in the function \(function.name), whose constants are not trained: export the model without functions"
+            for node in function.nodes { refuse(node, reason) }
         }
     }
 
@@ -76,7 +78,8 @@ package struct ParameterHomes: Sendable {
     private mutating func collectConstant(_ node: Node, _ position: Int, _ path: [ParameterHome.Step], _ place: String) {
         guard let output = node.outputs.first, !output.isEmpty else { return }
         if case .sparseTensor(let sparse)? = node[attribute: "sparse_value"], sparse.values.elementType?.isTrainedFloat ?? false {
-            refused.append(Refused(name: output, reason: "its Constant node has a sparse_value, and sparse weights are not trained: export it dense"))
+            refused.append(
+                Refused(name: output, reason: "its Constant node has a sparse_value, and sparse weights are not trained: export it dense"))
             return
         }
         guard let attribute = node.attributes.first(where: { ["value", "value_float", "value_floats"].contains($0.name) }),
@@ -155,7 +158,8 @@ package struct ParameterHomes: Sendable {
         var names: Set<String> = [], elsewhere: Set<String> = []
         for node in nodes.reversed() {
             let type = node.qualifiedType
-            let counts = arithmeticOperators.contains(type) || movers.contains(type) && names.contains(node.outputs[0]) && !elsewhere.contains(node.outputs[0])
+            let counts = arithmeticOperators.contains(type)
+                || movers.contains(type) && names.contains(node.outputs[0]) && !elsewhere.contains(node.outputs[0])
             if counts { names.formUnion(node.inputs) } else { elsewhere.formUnion(node.inputs) }
         }
         return names.subtracting(elsewhere)

@@ -14,7 +14,9 @@ extension Section {
             refuse(.wrongType, key, "\(node.kind) is no value", "write a number, true, false, a text in quotes, or a list of them")
             return nil
         }
-        if values.isEmpty { refuse(.badValue, key, "an empty list holds no value", "write one value for the whole input, or each value of a row") }
+        if values.isEmpty {
+            refuse(.badValue, key, "an empty list holds no value", "write one value for the whole input, or each value of a row")
+        }
         if values.contains(where: \.isText), values.contains(where: { !$0.isText }) {
             refuse(.badValue, key, "texts stand beside numbers", "put all of them in quotes, or none")
         }

@@ -58,7 +58,8 @@ package struct Admission: Sendable {
             else { continue }
             do throws(AdmissionProblem) {
                 let shape = unranked.contains(port.name) ? nil : dimensions
-                constants[index] = try ConstantInput(port.name, type, shape, batchAxis: said.batchAxis, rowSymbols: filled.symbols).constant(values)
+                let input = try ConstantInput(port.name, type, shape, batchAxis: said.batchAxis, rowSymbols: filled.symbols)
+                constants[index] = try input.constant(values)
             } catch { problems.append(error) }
         }
         var landing: [Output] = []
@@ -74,10 +75,14 @@ package struct Admission: Sendable {
             let inner = row.dimensions.isEmpty ? [nil] : row.dimensions.enumerated().filter { $0.offset != row.axis }.map(\.element.extent)
             let first = row.dimensions.isEmpty ? nil : row.dimensions[row.axis].extent
             let symbols = row.dimensions.isEmpty
-                ? [] : [row.dimensions[row.axis].symbol] + row.dimensions.enumerated().filter { $0.offset != row.axis }.map(\.element.symbol)
+                ? []
+                : [row.dimensions[row.axis].symbol]
+                    + row.dimensions.enumerated().filter { $0.offset != row.axis }.map(\.element.symbol)
             return Input(
                 index: row.index,
-                port: InputPort(name: row.name, elementType: row.type, dimensions: [first] + inner, symbols: symbols, isUnranked: row.dimensions.isEmpty),
+                port: InputPort(
+                    name: row.name, elementType: row.type, dimensions: [first] + inner, symbols: symbols,
+                    isUnranked: row.dimensions.isEmpty),
                 axis: row.axis)
         }
         self.constants = constants
@@ -89,13 +94,16 @@ package struct Admission: Sendable {
         guard let mappings else { return outputs.indices.map { ($0, 0) } }
         var landing: [(index: Int, axis: Int)] = []
         for mapping in mappings {
-            guard let index = outputs.firstIndex(where: { $0.name.isName(mapping.output) }), !landing.contains(where: { $0.index == index }) else { continue }
+            guard let index = outputs.firstIndex(where: { $0.name.isName(mapping.output) }), !landing.contains(where: { $0.index == index })
+            else { continue }
             landing.append((index, mapping.batchAxis ?? 0))
         }
         return landing
     }
 
-    private static func unknownNames(_ inputs: [Port], _ outputs: [Port], _ schema: Schema, _ mappings: [OutputMapping]?) -> [AdmissionProblem] {
+    private static func unknownNames(
+        _ inputs: [Port], _ outputs: [Port], _ schema: Schema, _ mappings: [OutputMapping]?
+    ) -> [AdmissionProblem] {
         func problem(_ kind: String, _ name: String, _ known: [Port]) -> AdmissionProblem? {
             if known.contains(where: { $0.name.isName(name) }) { return nil }
             let names = known.map { "'\($0.name)'" }.joined(separator: ", ")
@@ -104,7 +112,9 @@ package struct Admission: Sendable {
                 what: "the pipeline names the model \(kind) '\(name)'; the model has \(names.isEmpty ? "none" : names)",
                 remedy: "Export the model with that \(kind), or change the pipeline.")
         }
-        return schema.inputs.compactMap { problem("input", $0.name, inputs) } + schema.inputs.compactMap(\.mask).compactMap { problem("input", $0, inputs) } + (mappings ?? []).compactMap { problem("output", $0.output, outputs) }
+        let named = schema.inputs.map(\.name) + schema.inputs.compactMap(\.mask)
+        return named.compactMap { problem("input", $0, inputs) }
+            + (mappings ?? []).compactMap { problem("output", $0.output, outputs) }
     }
 
     /// Throws where the schema names an input that the model lacks.

@@ -24,7 +24,8 @@ struct ConstantInput {
             return
         }
         if let batchAxis, batchAxis >= dimensions.count {
-            throw Self.problem(name, "has \(dimensions.count) axes, and its batch_axis is \(batchAxis)", "Write a batch_axis that it has, or none.")
+            throw Self.problem(
+                name, "has \(dimensions.count) axes, and its batch_axis is \(batchAxis)", "Write a batch_axis that it has, or none.")
         }
         let open = dimensions.indices.filter { dimensions[$0].extent == nil }
         let called = open.first { if case .symbolic(let name) = dimensions[$0] { rowSymbols[name] != nil } else { false } }

@@ -18,7 +18,8 @@ package struct ModelFacts: Sendable {
         let looking = hasTrees ? [] : MissingValues.inputs(of: model.graph)
         nanInputs = NameSet(
             inputs.filter { $0.type?.elementType?.isFloatingPoint == true && (hasTrees || looking.contains($0.name)) }.map(\.name))
-        operatorSets = model.operatorSets.merged.map { "\($0.domain.isEmpty ? "ai.onnx" : $0.domain) \($0.version)" }.joined(separator: ", ")
+        operatorSets = model.operatorSets.merged
+            .map { "\($0.domain.isEmpty ? "ai.onnx" : $0.domain) \($0.version)" }.joined(separator: ", ")
         unranked = NameSet(inputs.filter { if case .tensor(_, nil)? = $0.type { true } else { false } }.map(\.name))
     }
 }
@@ -27,8 +28,8 @@ package struct ModelFacts: Sendable {
 private enum MissingValues {
     /// Operators that pass values on unchanged, possibly to another place.
     private static let carrying: Set<String> = [
-        "Identity", "Cast", "CastLike", "Concat", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Split", "Gather", "GatherElements",
-        "GatherND", "Expand", "Tile", "Pad", "ArrayFeatureExtractor", "FeatureVectorizer", "Dropout", "Where",
+        "Identity", "Cast", "CastLike", "Concat", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Split", "Gather",
+        "GatherElements", "GatherND", "Expand", "Tile", "Pad", "ArrayFeatureExtractor", "FeatureVectorizer", "Dropout", "Where",
     ]
 
     static func inputs(of graph: Graph) -> NameSet {

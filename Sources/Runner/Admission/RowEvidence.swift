@@ -20,7 +20,9 @@ struct RowEvidence {
 
     /// Runs the model on two and on three of the given rows, which must be at least one, or on as many rows as the model fixes. Returns
     /// what is wrong with the outputs that land, and whether all of them are proved to be right.
-    func find(_ rows: NameMap<Tensor>, cancellation: Cancellation? = nil) throws(EngineError) -> (problems: [AdmissionProblem], isShown: Bool) {
+    func find(
+        _ rows: NameMap<Tensor>, cancellation: Cancellation? = nil
+    ) throws(EngineError) -> (problems: [AdmissionProblem], isShown: Bool) {
         let counts = admission.fixedRows.map { [$0] } ?? [2, 3]
         var found: [[EngineValue]] = []
         for count in counts {
@@ -57,7 +59,8 @@ struct RowEvidence {
             }
             return made(
                 "\(what): its axis \(axis) is the rows, and its axis \(output.axis) is not",
-                "Say so: forward.outputs.\(output.name): { batch_axis: \(axis) }; or leave it out by naming the outputs that are wanted in forward.outputs.")
+                "Say so: forward.outputs.\(output.name): { batch_axis: \(axis) }; or leave it out by naming the outputs that are wanted in "
+                    + "forward.outputs.")
         }
         let lengths = values.compactMap { if case .sequence(let elements) = $0 { elements.count } else { nil } }
         guard lengths.count == values.count else {

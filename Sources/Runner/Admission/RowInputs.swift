@@ -35,7 +35,9 @@ struct RowInputs {
     init(_ ports: [Port], unranked: NameSet, schema: Schema) {
         for (index, port) in ports.enumerated() {
             do throws(AdmissionProblem) {
-                if let row = try Self.row(index, port, isUnranked: unranked.contains(port.name), schema[input: port.name]) { rows.append(row) }
+                if let row = try Self.row(index, port, isUnranked: unranked.contains(port.name), schema[input: port.name]) {
+                    rows.append(row)
+                }
             } catch { problems.append(error) }
         }
         for row in rows { if case .symbolic(let name)? = row.rowDimension, symbols[name] == nil { symbols[name] = row.name } }
@@ -48,7 +50,9 @@ struct RowInputs {
             problems.append(
                 AdmissionProblem(
                     key: "schema.inputs", what: "\(why): there is nothing that rows could fill",
-                    remedy: ports.isEmpty ? "Export the model with an input for the data." : "Leave the value of one input out, so that columns fill it."))
+                    remedy: ports.isEmpty
+                        ? "Export the model with an input for the data."
+                        : "Leave the value of one input out, so that columns fill it."))
         }
     }
 
@@ -70,13 +74,16 @@ struct RowInputs {
                 throw problem("is a single value without a row axis, which no column can fill", remedy(port.name, type, axis: nil))
             }
             guard axis < dimensions.count else {
-                throw problem("has \(dimensions.count) axes, and its batch_axis is \(axis)", "Write a batch_axis from 0 to \(dimensions.count - 1).")
+                throw problem(
+                    "has \(dimensions.count) axes, and its batch_axis is \(axis)", "Write a batch_axis from 0 to \(dimensions.count - 1).")
             }
             if case .fixed(let extent) = dimensions[axis], extent <= 0 {
                 throw problem("has no room for rows: its axis \(axis) is fixed at \(extent)", "Export the model with an open batch axis.")
             }
         }
-        return Row(index: index, name: port.name, type: type, dimensions: isUnranked ? [] : dimensions, axis: axis, isStated: said?.batchAxis != nil)
+        return Row(
+            index: index, name: port.name, type: type, dimensions: isUnranked ? [] : dimensions, axis: axis,
+            isStated: said?.batchAxis != nil)
     }
 
     /// Returns how a user can give an input that columns cannot fill as it is.
@@ -93,13 +100,14 @@ struct RowInputs {
         for row in rows where !row.isStated {
             if case .symbolic(let own)? = row.rowDimension, symbols[own]?.isName(row.name) != true { continue }
             for (axis, dimension) in row.others {
-                guard case .symbolic(let name) = dimension, let owner = symbols[name], !owner.isName(row.name), row.rowDimension != dimension,
-                    row.rowDimension != .unknown
+                guard case .symbolic(let name) = dimension, let owner = symbols[name], !owner.isName(row.name),
+                    row.rowDimension != dimension, row.rowDimension != .unknown
                 else { continue }
                 problems.append(
                     AdmissionProblem(
                         key: "schema.inputs.\(row.name)",
-                        what: "model input '\(row.name)' is \(row.shape): its axis \(axis) is '\(name)', the rows of '\(owner)', and its first axis is not",
+                        what: "model input '\(row.name)' is \(row.shape): its axis \(axis) is '\(name)', the rows of '\(owner)', and its "
+                            + "first axis is not",
                         remedy: Self.remedy(row.name, row.type, axis: axis)))
                 break
             }
@@ -117,19 +125,21 @@ struct RowInputs {
             problems.append(
                 AdmissionProblem(
                     key: "schema.inputs.\(odd.row.name)",
-                    what: "no number of rows fits model input '\(odd.row.name)' \(odd.row.shape), whose axis \(odd.row.axis) is fixed at \(odd.extent), and "
-                        + "'\(usual.row.name)' \(usual.row.shape), whose axis \(usual.row.axis) is fixed at \(usual.extent)",
+                    what: "no number of rows fits model input '\(odd.row.name)' \(odd.row.shape), whose axis \(odd.row.axis) is fixed at "
+                        + "\(odd.extent), and '\(usual.row.name)' \(usual.row.shape), whose axis \(usual.row.axis) is fixed at "
+                        + "\(usual.extent)",
                     remedy: Self.remedy(odd.row.name, odd.row.type, axis: axis)))
         }
         guard first.extent != 1, fixed.count < rows.count else { return }
         for (row, extent) in fixed where !row.isStated && !problems.contains(where: { $0.key == "schema.inputs.\(row.name)" }) {
-            guard let open = row.others.first(where: { $0.dimension == .unknown })?.axis, let other = rows.first(where: { $0.rowDimension?.extent == nil })
+            guard let open = row.others.first(where: { $0.dimension == .unknown })?.axis,
+                let other = rows.first(where: { $0.rowDimension?.extent == nil })
             else { continue }
             problems.append(
                 AdmissionProblem(
                     key: "schema.inputs.\(row.name)",
-                    what: "model input '\(row.name)' is \(row.shape): its first axis is fixed at \(extent), that of '\(other.name)' is open, and so is its axis "
-                        + "\(open): which one is the rows is not said",
+                    what: "model input '\(row.name)' is \(row.shape): its first axis is fixed at \(extent), that of '\(other.name)' is "
+                        + "open, and so is its axis \(open): which one is the rows is not said",
                     remedy: Self.remedy(row.name, row.type, axis: open)))
         }
     }
@@ -150,7 +160,8 @@ struct RowInputs {
         let dimensions = port.dimensions ?? []
         if dimensions.isEmpty { return false }
         guard axis < dimensions.count else {
-            throw problem("has \(dimensions.count) axes, and its batch_axis is \(axis)", "Write a batch_axis from 0 to \(dimensions.count - 1).")
+            throw problem(
+                "has \(dimensions.count) axes, and its batch_axis is \(axis)", "Write a batch_axis from 0 to \(dimensions.count - 1).")
         }
         let shape = "[" + dimensions.map(\.description).joined(separator: ", ") + "]"
         let others = dimensions.enumerated().filter { $0.offset != axis }
@@ -170,8 +181,10 @@ struct RowInputs {
             }
             guard isRows else { continue }
             throw problem(
-                "is \(shape): its axis \(other) is the rows, \(dimension.extent.map { "\($0) in every run" } ?? "'\(dimension)'"), and its axis \(axis) is not",
-                "Say so: forward.outputs.\(port.name): { batch_axis: \(other) }; or leave it out by naming the outputs that are wanted in forward.outputs.")
+                "is \(shape): its axis \(other) is the rows, \(dimension.extent.map { "\($0) in every run" } ?? "'\(dimension)'"), "
+                    + "and its axis \(axis) is not",
+                "Say so: forward.outputs.\(port.name): { batch_axis: \(other) }; or leave it out by naming the outputs that are wanted in "
+                    + "forward.outputs.")
         }
         return false
     }

@@ -6,7 +6,9 @@ extension DataSample {
     /// Reads the first rows of a data file as scoring would read them. For CSV it takes the first dialect with which the file can be read
     /// and has more than one column.
     package init(file path: String) throws(ColumnarError) {
-        guard let format = TableFormat(fileName: path) else { throw .unsupported(file: path, reason: "its name does not end like a table's (csv, jsonl, parquet, arrow, npy, npz)") }
+        guard let format = TableFormat(fileName: path) else {
+            throw .unsupported(file: path, reason: "its name does not end like a table's (csv, jsonl, parquet, arrow, npy, npz)")
+        }
         switch format.kind {
         case .npy: self.init(form: .arrays([""]))
         case .npz: self.init(form: .arrays(try NamedArrays.names(path)))
@@ -58,7 +60,9 @@ extension DataSample {
         if best.sample.columns.count == 1, let plain = try? read(path, usual) { best = (usual, plain) }
         if best.dialect.delimiter != UInt8(ascii: ","), best.sample.columns.contains(where: { $0.type.isString }) {
             let comma = best.dialect.with(decimal: UInt8(ascii: ","))
-            if let sample = try? read(path, comma), sample.columns.count(where: \.type.isNumeric) > best.sample.columns.count(where: \.type.isNumeric) {
+            if let sample = try? read(path, comma),
+                sample.columns.count(where: \.type.isNumeric) > best.sample.columns.count(where: \.type.isNumeric)
+            {
                 best = (comma, sample)
             }
         }
@@ -76,11 +80,15 @@ extension DataSample {
     private static func remarks(_ dialect: Dialect) -> [String] {
         let usual = Dialect()
         var remarks: [String] = []
-        if dialect.delimiter != usual.delimiter { remarks.append("cells are divided by " + (dialect.delimiter == 9 ? "tabs" : "\"\(UnicodeScalar(dialect.delimiter))\"")) }
+        if dialect.delimiter != usual.delimiter {
+            remarks.append("cells are divided by " + (dialect.delimiter == 9 ? "tabs" : "\"\(UnicodeScalar(dialect.delimiter))\""))
+        }
         if dialect.decimal != usual.decimal { remarks.append("numbers have a decimal comma") }
         if dialect.escape != nil { remarks.append("quotes in cells have a backslash before them") }
         if dialect.encoding != usual.encoding { remarks.append("its bytes are no UTF-8") }
-        if case .absent = dialect.header { remarks.append("the first line holds numbers only, so there are no names: columns are f0, f1 …") }
+        if case .absent = dialect.header {
+            remarks.append("the first line holds numbers only, so there are no names: columns are f0, f1 …")
+        }
         return remarks
     }
 }
@@ -88,7 +96,8 @@ extension DataSample {
 extension Dialect {
     fileprivate func with(delimiter: UInt8? = nil, decimal: UInt8? = nil) -> Dialect {
         Dialect(
-            delimiter: delimiter ?? self.delimiter, quote: quote, escape: escape, encoding: encoding, header: header, nullWords: nullWords, decimal: decimal ?? self.decimal)
+            delimiter: delimiter ?? self.delimiter, quote: quote, escape: escape, encoding: encoding, header: header, nullWords: nullWords,
+            decimal: decimal ?? self.decimal)
     }
 }
 

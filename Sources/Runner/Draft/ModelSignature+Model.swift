@@ -12,7 +12,9 @@ extension ModelSignature {
         var readers: [String: [Node]] = [:]
         model.graph.forEachNode { node in
             for input in node.inputs { readers[input, default: []].append(node) }
-            if case .strings(let names)? = node[attribute: "classlabels_strings"], classes.isEmpty { classes = names.compactMap { String(data: $0, encoding: .utf8) } }
+            if case .strings(let names)? = node[attribute: "classlabels_strings"], classes.isEmpty {
+                classes = names.compactMap { String(data: $0, encoding: .utf8) }
+            }
         }
         for port in inputs where port.elementType == "string" { words[port.name] = Self.words(of: port.name, readers) }
     }
@@ -20,7 +22,9 @@ extension ModelSignature {
     /// Returns the texts that the first operators after an input compare it with.
     private static func words(of input: String, _ readers: [String: [Node]]) -> [String] {
         // Operators that only pass text on are followed.
-        let passing: Set<String> = ["Concat", "Reshape", "Identity", "Squeeze", "Unsqueeze", "Flatten", "ArrayFeatureExtractor", "FeatureVectorizer", "Gather"]
+        let passing: Set<String> = [
+            "Concat", "Reshape", "Identity", "Squeeze", "Unsqueeze", "Flatten", "ArrayFeatureExtractor", "FeatureVectorizer", "Gather",
+        ]
         var words: [String] = [], seen: Set<String> = [], next = [input]
         while let value = next.popLast() {
             guard seen.insert(value).inserted else { continue }
@@ -39,7 +43,9 @@ extension ModelPort {
     package init(_ port: Inspection.Port) {
         // Where the shape is not stated, a table of rows is assumed.
         let unstated = port.elementType == nil ? [] : ["?", "?"]
-        let axes = (port.dimensions ?? unstated).map { text in Int(text).map(Axis.fixed) ?? (text == "?" || text.isEmpty ? .open : .named(text)) }
+        let axes = (port.dimensions ?? unstated).map { text in
+            Int(text).map(Axis.fixed) ?? (text == "?" || text.isEmpty ? .open : .named(text))
+        }
         self.init(name: port.name, elementType: port.elementType ?? port.type, axes: axes)
     }
 }

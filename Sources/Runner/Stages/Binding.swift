@@ -103,7 +103,12 @@ extension InputRule.Columns {
 
 extension ForwardStage {
     var outputColumns: [OutputRule]? {
-        outputs?.map { OutputRule(output: $0.output, columns: $0.columns, hasOwnName: $0.columns == nil && $0.classColumn == nil && $0.argmaxColumn == nil, classColumn: $0.classColumn, argmaxColumn: $0.argmaxColumn) }
+        outputs?.map { mapping in
+            OutputRule(
+                output: mapping.output, columns: mapping.columns,
+                hasOwnName: mapping.columns == nil && mapping.classColumn == nil && mapping.argmaxColumn == nil,
+                classColumn: mapping.classColumn, argmaxColumn: mapping.argmaxColumn)
+        }
     }
 
     var wantedRows: Int? {

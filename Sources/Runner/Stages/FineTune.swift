@@ -92,7 +92,8 @@ struct FineTune {
             let run = FineTuning(
                 model: parent, adapter: adapter?.adapter, mergesAdapters: stage.gradient.adapters?.merge ?? true,
                 data: spec.schema.labelledData(
-                    usable.map(\.kept), inputs: parent.graph.inputs.map(\.name), nanInputs: ModelFacts(parent).nanInputs, pinned: spec.columns),
+                    usable.map(\.kept), inputs: parent.graph.inputs.map(\.name), nanInputs: ModelFacts(parent).nanInputs,
+                    pinned: spec.columns),
                 recipe: settings.recipe, plan: settings.plan, directory: training.checkpoints)
             do throws(TrainingError) {
                 return try run.run(
@@ -241,7 +242,8 @@ extension Failure {
         let place = specPlace(spec)
         switch error {
         case .badLabels(let file, let reason, let remedy): self.init(.badInput, what: reason, place: file, remedy: remedy)
-        case .tooFewRows(let reason, let remedy): self.init(.tooFewRows, what: reason, place: place, remedy: remedy.prefix(1).uppercased() + remedy.dropFirst() + ".")
+        case .tooFewRows(let reason, let remedy):
+            self.init(.tooFewRows, what: reason, place: place, remedy: remedy.prefix(1).uppercased() + remedy.dropFirst() + ".")
         case .badModel(let reason, let remedy): self.init(.badModel, what: "the model cannot be trained: \(reason)", place: place, remedy: remedy)
         case .diverged(_, _, let remedy): self.init(.diverged, what: "\(error)", place: place, remedy: remedy)
         case .cannotRead(let path, _), .cannotWrite(let path, _):

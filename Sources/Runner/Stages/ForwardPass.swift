@@ -36,8 +36,8 @@ struct ForwardPass {
 
     /// - Returns: the number of rows; nil where the file must be read again without a type that is now among `rejected`.
     private func write(
-        _ data: AttemptSpec.InputFile, _ model: LoadedModel, to output: String, _ format: TableFormat, _ rejected: inout [String: Set<KeptType>],
-        _ result: inout AttemptResult, _ phases: inout Phases
+        _ data: AttemptSpec.InputFile, _ model: LoadedModel, to output: String, _ format: TableFormat,
+        _ rejected: inout [String: Set<KeptType>], _ result: inout AttemptResult, _ phases: inout Phases
     ) throws(Failure) -> Int? {
         let typing = KeptTyping.inferred(pinned: spec.types, rejected: rejected)
         let rows = try phases.time("read") { () throws(Failure) in
@@ -52,7 +52,8 @@ struct ForwardPass {
             while let (batch, values) = try rows.next(interruption, &phases) {
                 do throws(ColumnarError) {
                     try phases.time("write") { () throws(ColumnarError) in
-                        try writer.write(kept: batch.kept, outputs: zip(names, values).map { (name: $0, value: $1) }, rowCount: batch.rowCount)
+                        try writer.write(
+                            kept: batch.kept, outputs: zip(names, values).map { (name: $0, value: $1) }, rowCount: batch.rowCount)
                     }
                 } catch {
                     throw Failure(writing: error, file: data.path)

@@ -16,7 +16,8 @@ struct GroupedRows {
             axes = OutputAxes(port.dimensions.flatMap { dimensions in
                 dimensions.isEmpty
                     ? nil
-                    : dimensions.enumerated().filter { $0.offset != axis }.map { OutputAxes.Axis(extent: $0.element.extent, name: $0.element.symbol) }
+                    : dimensions.enumerated().filter { $0.offset != axis }
+                        .map { OutputAxes.Axis(extent: $0.element.extent, name: $0.element.symbol) }
             })
             isTensor = port.dimensions != nil
         }
@@ -66,7 +67,8 @@ extension OutputValue {
         if let tensor = value.tensor { self = .tensor(tensor) } else if let map = MapColumns(value) {
             self = .labelled(keys: map.keys, values: map.values)
         } else {
-            throw .badRule("model output \"\(name)\" is neither a tensor nor a sequence of maps with the same keys: leave it out with forward.outputs")
+            throw .badRule(
+                "model output \"\(name)\" is neither a tensor nor a sequence of maps with the same keys: leave it out with forward.outputs")
         }
     }
 }

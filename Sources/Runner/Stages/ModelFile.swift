@@ -111,7 +111,8 @@ struct ModelFile {
         let model = try parsed()
         let facts = ModelFacts(model)
         let apart = weightsApart(of: model)
-        guard adapter != nil || model.hasExternalData || model.importsTwice || model.hasReplaceableLocales else { return Prepared(runnable: bytes, facts: facts) }
+        guard adapter != nil || model.hasExternalData || model.importsTwice || model.hasReplaceableLocales
+        else { return Prepared(runnable: bytes, facts: facts) }
         let runnable = try runnable(model, without: apart)
         if apart.isEmpty { return Prepared(runnable: runnable, facts: facts) }
         return Prepared(

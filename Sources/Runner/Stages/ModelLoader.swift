@@ -52,7 +52,9 @@ final class ModelLoader: Sendable {
             }
         } catch {
             // The version was sound when it was published, so its files have changed since.
-            throw Failure(.modelUnavailable, what: error.what, place: error.place, remedy: "Restore the version's folder, or activate another version.")
+            throw Failure(
+                .modelUnavailable, what: error.what, place: error.place,
+                remedy: "Restore the version's folder, or activate another version.")
         }
     }
 

@@ -72,10 +72,12 @@ struct Rows {
             var options = ReadOptions()
             options.dialect = schema.textDialect
             batches = try openInputs(
-                path: input.path, options: options, ports: admission.inputs.map(\.port), rules: schema.inputRules(for: admission, model.facts),
-                schema: schema.tableRule, batchRows: batchRows, memory: memory, pinned: pinned, typing: typing,
+                path: input.path, options: options, ports: admission.inputs.map(\.port),
+                rules: schema.inputRules(for: admission, model.facts), schema: schema.tableRule, batchRows: batchRows, memory: memory,
+                pinned: pinned, typing: typing,
                 lists: ListLimits(
-                    places: bound == nil && wanted == nil ? Self.batchPlaces : nil, mixesLengths: grouped.mayMixLengths(of: admission.inputs.map(\.port))))
+                    places: bound == nil && wanted == nil ? Self.batchPlaces : nil,
+                    mixesLengths: grouped.mayMixLengths(of: admission.inputs.map(\.port))))
         } catch {
             throw Failure(reading: error, file: input.path)
         }
@@ -91,7 +93,8 @@ struct Rows {
             throw Failure(reading: error, file: file)
         }
         guard let batch else { return nil }
-        let runs = batch.groups.isEmpty ? [(rows: Array(0..<batch.rowCount), tensors: batch.tensors)] : batch.groups.map { ($0.rows, $0.tensors) }
+        let runs = batch.groups.isEmpty
+            ? [(rows: Array(0..<batch.rowCount), tensors: batch.tensors)] : batch.groups.map { ($0.rows, $0.tensors) }
         var results: [[EngineValue]] = []
         for (rows, tensors) in runs {
             try interruption.check()
@@ -99,7 +102,9 @@ struct Rows {
                 results.append(try phases.time("run") { () throws(EngineError) in try run(tensors, rows: rows.count, interruption) })
             } catch {
                 try interruption.check()
-                if case .noBatchAxis = error, let refusal = contradiction(tensors, rows.count, nil, interruption) { throw refusal.failure(at: file) }
+                if case .noBatchAxis = error, let refusal = contradiction(tensors, rows.count, nil, interruption) {
+                    throw refusal.failure(at: file)
+                }
                 let numbers = (rows.min() ?? 0, rows.max() ?? 0)
                 let which = numbers.1 - numbers.0 == rows.count - 1 ? "rows" : "\(rows.count) of the rows"
                 throw Failure(
@@ -139,7 +144,8 @@ struct Rows {
                 bound.buffer(position).mutableBytes.initializeMemory(as: UInt8.self, repeating: 0)
             }
         }
-        guard let values = try? phases.time("run", { () throws(EngineError) in try run(tensors, rows: 1, interruption) }) else { return nil }
+        guard let values = try? phases.time("run", { () throws(EngineError) in try run(tensors, rows: 1, interruption) })
+        else { return nil }
         return try? zip(grouped.outputs, values).map { output, value in try OutputValue(output.name, value) }
     }
 
@@ -151,7 +157,9 @@ struct Rows {
     ) -> AdmissionRefusal? {
         guard !evidence.hasShown(admission.outputs), rows > 0 else { return nil }
         let isClear = admission.fixedRows != nil || admission.outputs.allSatisfy(\.isSettled) && !demandsEvidence
-        if isClear, let outputs, !outputs.contains(where: { $0.tensor?.shape.dimensions.dropFirst().contains(rows) ?? false }) { return nil }
+        if isClear, let outputs, !outputs.contains(where: { $0.tensor?.shape.dimensions.dropFirst().contains(rows) ?? false }) {
+            return nil
+        }
         let problems: [AdmissionProblem]
         do throws(EngineError) {
             problems = try RowEvidence(admission: admission, run: run).find(tensors, cancellation: interruption.engine).problems

@@ -80,7 +80,8 @@ package struct GradientQuery: Sendable {
     private func refused(_ error: AutodiffError) -> TrainingError {
         guard withInputs, (try? BackwardGraph(model, seed)) != nil else { return TrainingError(error) }
         return .badModel(
-            reason: "the gradients of its inputs (--inputs) cannot be built: \(error)", remedy: "leave out --inputs: the gradients of its parameters can")
+            reason: "the gradients of its inputs (--inputs) cannot be built: \(error)",
+            remedy: "leave out --inputs: the gradients of its parameters can")
     }
 
     private func overTable(

@@ -115,7 +115,8 @@ struct RowPacking {
             if (file.format ?? TableFormat(fileName: file.path))?.isArrays ?? false {
                 return try ArrayBinder(
                     path: file.path, format: file.format, ports: ports, rules: rules,
-                    schema: TableSchemaRule(key: data.key, label: labels.first, keep: Array(others)), batchRows: batchRows, lists: Self.lists)
+                    schema: TableSchemaRule(key: data.key, label: labels.first, keep: Array(others)), batchRows: batchRows,
+                    lists: Self.lists)
             }
             let reader = try TableReader(path: file.path, format: file.format, options: options)
             // Kept columns say here only what no feature is; a labelled file need not have them.

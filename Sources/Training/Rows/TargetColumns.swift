@@ -132,7 +132,9 @@ final class TargetColumns {
     /// - Parameter rows: as many as the features had.
     func next(rows: Int) throws(TrainingError) -> Batch {
         guard batches != nil else { return Batch(target: nil, unlabelled: [], weights: Array(repeating: 1, count: rows), keys: []) }
-        guard let batch = try next(), batch.weights.count == rows else { throw .cannotRead(path: file, reason: "it changed while it was read") }
+        guard let batch = try next(), batch.weights.count == rows else {
+            throw .cannotRead(path: file, reason: "it changed while it was read")
+        }
         return batch
     }
 
@@ -174,7 +176,8 @@ final class TargetColumns {
         guard var values = batch.tensors[Self.weightPort]?.values(as: Float.self) else { return Array(repeating: 1, count: batch.rowCount) }
         for row in unlabelled { values[row] = 0 }
         if let bad = values.firstIndex(where: { !($0 >= 0 && $0.isFinite) }) {
-            let what = values[bad].isNaN ? "there is no weight" : values[bad] < 0 ? "the weight \(values[bad]) is negative" : "the weight is infinite"
+            let what = values[bad].isNaN
+                ? "there is no weight" : values[bad] < 0 ? "the weight \(values[bad]) is negative" : "the weight is infinite"
             throw .badLabels(
                 file: file, reason: "row \(batch.firstRow + bad), column \"\(weight ?? "")\": \(what)",
                 remedy: "give every row a weight of 0 or more, or name another column (schema.weight, or --weight)")
@@ -238,7 +241,8 @@ final class TargetColumns {
         func refuse(_ index: Int, _ wanted: String) -> TrainingError {
             .badLabels(
                 file: file,
-                reason: "row \(firstRow + index / width), column \"\(column(index))\": the label \(labels.number(index)) is not \(wanted), as the loss wants it",
+                reason: "row \(firstRow + index / width), column \"\(column(index))\": the label \(labels.number(index)) is not \(wanted), "
+                    + "as the loss wants it",
                 remedy: "mend the label, or choose another loss")
         }
         var unlabelled: [Int] = []
@@ -255,8 +259,8 @@ final class TargetColumns {
                     let shown = value == value.rounded() ? "\(DecimalText.canonical(value))" : "\(value)"
                     throw .badLabels(
                         file: file,
-                        reason: "row \(firstRow + index / width), column \"\(column(index))\": the class \(shown) is none of the model's \(count), "
-                            + "which count from 0",
+                        reason: "row \(firstRow + index / width), column \"\(column(index))\": the class \(shown) is none of the model's "
+                            + "\(count), which count from 0",
                         remedy: "mend the label, or give the classes their names (schema.classes, or --classes) where labels are names")
                 }
             case .yesOrNo, .probabilities: if value < 0 || value > 1 { throw refuse(index, "from 0 to 1") }

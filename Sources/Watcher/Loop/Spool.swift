@@ -42,7 +42,8 @@ final class Spool {
 
     /// `path` itself and everything below it.
     static func isWithin(_ path: String, _ directory: String) -> Bool {
-        directory.isEmpty || path.isName(directory) || (path.utf8.starts(with: directory.utf8) && path.utf8.dropFirst(directory.utf8.count).first == 0x2F)
+        directory.isEmpty || path.isName(directory)
+            || (path.utf8.starts(with: directory.utf8) && path.utf8.dropFirst(directory.utf8.count).first == 0x2F)
     }
 
     static func split(_ path: String) -> (directory: String, name: Substring) {

@@ -43,7 +43,8 @@ package enum ForeignContent: Sendable, CaseIterable {
     package var reason: String {
         switch self {
         case .empty: "the file is empty"
-        case .gitLFSPointer: "it is a Git LFS pointer, not the file itself: run `git lfs pull` in the clone that it comes from, and copy it again"
+        case .gitLFSPointer:
+            "it is a Git LFS pointer, not the file itself: run `git lfs pull` in the clone that it comes from, and copy it again"
         case .htmlPage: "it is an HTML page, as a download gives it that was not let in: download the file itself"
         case .xmlDocument: "it is an XML document, as a server sends it for an error: download the file itself"
         }
