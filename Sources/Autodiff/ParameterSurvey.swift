@@ -7,7 +7,7 @@ package import Tensors
 package struct ParameterSurvey: Sendable {
     package struct Parameter: Sendable, Equatable {
         package let name: String
-        /// nil where the model stores it in a way that is not read here.
+        /// The shape of the parameter; nil where the model stores it in a form that is not read here.
         package let shape: Shape?
         /// The reason why the parameter is not trained; nil if it is trained.
         package let reason: String?

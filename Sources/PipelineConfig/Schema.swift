@@ -51,7 +51,7 @@ package struct InputSchema: Sendable, Equatable, Codable {
     package let columns: ColumnSelector?
     /// Multiplies every value; nil: as it is.
     package let scale: Double?
-    /// nil: `nan` for the float inputs that the model itself looks for missing values in, `error` otherwise.
+    /// The value for missing values; nil: `nan` for the float inputs in which the model itself looks for missing values, `error` otherwise.
     package let missing: Missing?
     /// The element that fills up the lists of rows that are shorter than others; nil: all rows have one length.
     package let pad: Pad?
@@ -59,9 +59,9 @@ package struct InputSchema: Sendable, Equatable, Codable {
     package let mask: String?
     /// The length that every row is filled up to; nil: as long as the longest row that it shares a run with.
     package let length: Int?
-    /// nil: booleans that meet an input of text are refused.
+    /// How booleans are spelled in an input of text; nil: they are refused.
     package let booleans: BooleanSpelling?
-    /// nil: dates and times that meet an input of text are refused.
+    /// How dates and times are spelled in an input of text; nil: they are refused.
     package let times: TimeSpelling?
     /// The value of the input in every row and every run, where no column fills it: one element for the whole input, or each element of a
     /// row. nil: columns fill it.
@@ -125,7 +125,7 @@ package enum Missing: Sendable, Equatable, Codable {
     case text(String)
 }
 
-/// How booleans and text meet in a model input.
+/// How booleans are spelled in a model input.
 package enum BooleanSpelling: Sendable, Equatable, Codable {
     /// These words stand for false and for true.
     case words(no: String, yes: String)

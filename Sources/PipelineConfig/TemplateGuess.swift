@@ -30,7 +30,7 @@ struct TemplateGuess {
 
     private(set) var key: String?
     private(set) var label: String?
-    /// One for each input of the model, in order.
+    /// The guess for each input of the model, in order.
     private(set) var inputs: [Input] = []
     private(set) var outputs: [(port: ModelPort, column: String)] = []
     /// Columns that nothing takes, in file order.

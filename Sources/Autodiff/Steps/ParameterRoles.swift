@@ -28,7 +28,7 @@ package struct ParameterRoles {
         "RMSNormalization": [1],
     ]
 
-    /// Operators behind which one number that is added is a bias.
+    /// Operators after which a single number that is added is a bias.
     private static let products: Set<String> = ["MatMul", "Gemm", "Conv", "ConvTranspose"]
 
     /// Operators whose first input goes through with the same elements, all or some of them.

@@ -31,7 +31,7 @@ final class LengthBatches {
         first = plan.inputs.map { _ in nil }
     }
 
-    /// The most rows that are read before they are put together: more than one run has only where they must be sorted by length.
+    /// The largest number of rows that are read before they are put together; it exceeds one run only where rows must be sorted by length.
     var windowRows: Int { plan.mayReorder && limits.isWindowed ? rows * 16 : rows }
     /// A window of 2^20 elements is large enough to find rows of one length; further rows wait for the next window.
     private static let windowElements = 1 << 20

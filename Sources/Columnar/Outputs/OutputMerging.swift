@@ -14,7 +14,7 @@ package struct OutputAxes: Sendable {
         }
     }
 
-    /// nil where the model does not state them.
+    /// The axes; nil where the model does not state them.
     package let axes: [Axis]?
 
     package init(_ axes: [Axis]?) { self.axes = axes }
