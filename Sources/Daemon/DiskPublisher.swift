@@ -111,6 +111,11 @@ package final class DiskPublisher: Publisher, Sendable {
         try? (goal == .score ? places.outputs : places.modelArea)?.discard(run: run, attempt: attempt)
     }
 
+    package func fillsDisk(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) -> Bool {
+        guard let places = try? places(pipeline) else { return false }
+        return (goal == .score ? places.outputs : places.modelArea)?.takesHalfOfDisk(run: run, attempt: attempt) ?? false
+    }
+
     // MARK: Outputs
 
     package func publish(

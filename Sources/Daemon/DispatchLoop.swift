@@ -26,12 +26,16 @@ final class DispatchLoop: @unchecked Sendable {
     private var isStopping = false
     private(set) var unsettled: [String]?
     private(set) var failure: LedgerError?
+    /// How long it waits for the machine once everything that is there has been numbered, with `--once`.
+    private let patience: Duration
+    private var machineIsAwaitedUntil: UTCTime?
 
     /// How often commands are looked for.
     private static let requestInterval: Duration = .milliseconds(250)
 
-    init(_ dispatcher: Dispatcher, log: Logger) {
+    init(_ dispatcher: Dispatcher, patience: Duration, log: Logger) {
         self.dispatcher = dispatcher
+        self.patience = patience
         self.log = log
         work = BoundedQueue(capacity: dispatcher.configuration.window + 16)
         training = BoundedQueue(capacity: dispatcher.configuration.window + 16)
@@ -67,11 +71,13 @@ final class DispatchLoop: @unchecked Sendable {
 
     private var isDone: Bool {
         guard dispatcher.inFlight.isEmpty else { return false }
-        return isStopping || unsettled != nil && dispatcher.nextWake == nil
+        return isStopping || unsettled != nil && nextWake == nil
     }
 
+    private var nextWake: UTCTime? { dispatcher.nextWake(awaitingMachineUntil: machineIsAwaitedUntil) }
+
     private func pause() -> Duration {
-        guard !isStopping, let wake = dispatcher.nextWake else { return Self.requestInterval }
+        guard !isStopping, let wake = nextWake else { return Self.requestInterval }
         return min(max(wake.duration(since: .now), .milliseconds(1)), Self.requestInterval)
     }
 
@@ -83,7 +89,9 @@ final class DispatchLoop: @unchecked Sendable {
                 for pipeline in numbered { dispatcher.arrived(pipeline) }
             case .finished(let assignment, let result): finished.append((assignment, result))
             case .pipelines(let pipelines): try dispatcher.use(pipelines)
-            case .caughtUp(let files): unsettled = files
+            case .caughtUp(let files):
+                unsettled = files
+                machineIsAwaitedUntil = UTCTime.now.advanced(by: patience)
             case .stop: isStopping = true
             }
         }

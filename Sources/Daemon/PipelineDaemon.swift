@@ -20,9 +20,12 @@ package final class PipelineDaemon: Service {
         package var once: Bool
         /// How long running attempts may take to finish after a stop, before they are taken back.
         package var grace: Duration
+        /// With `once`: how long to wait for a machine that does not do what the work needs.
+        package var patience: Duration
 
         package init(
-            root: String, jobs: Int, threads: Int, sessionBytes: Int = 1 << 30, once: Bool = false, grace: Duration = .seconds(30)
+            root: String, jobs: Int, threads: Int, sessionBytes: Int = 1 << 30, once: Bool = false, grace: Duration = .seconds(30),
+            patience: Duration = .zero
         ) {
             self.root = root
             self.jobs = jobs
@@ -30,6 +33,7 @@ package final class PipelineDaemon: Service {
             self.sessionBytes = sessionBytes
             self.once = once
             self.grace = grace
+            self.patience = patience
         }
 
         package var stateDirectory: String { root + "/.millrace" }
@@ -60,6 +64,7 @@ package final class PipelineDaemon: Service {
     private let fromWatch = BoundedQueue<FromWatch>(capacity: 256)
     private let cancellation = AttemptCancellation()
     private let finished = Mutex<Outcome?>(nil)
+    private let isEnding: Ending
 
     /// Takes the lock, opens the ledger, settles what an earlier daemon left. Throws what an operator must mend first.
     package init(
@@ -71,6 +76,18 @@ package final class PipelineDaemon: Service {
         lock = try DaemonLock(stateDirectory: options.stateDirectory)
         ledger = try RunLedger(stateDirectory: options.stateDirectory)
         if !options.once { try ledger.prepareForWriting() }
+        let isEnding = Ending()
+        self.isEnding = isEnding
+        let deadline = options.once ? ContinuousClock.now + options.patience : nil
+        ledger.wait(
+            with: LedgerPatience(
+                isOver: { isEnding.isSet || deadline.map { $0 <= .now } ?? false },
+                tell: { news in
+                    switch news {
+                    case .waiting(let error): log.critical("the ledger cannot be written; waiting until it can", metadata: ["reason": "\(error)"])
+                    case .goesOn(let time): log.notice("the ledger can be written again", metadata: ["waited": "\(time)"])
+                    }
+                }))
         self.executor = executor ?? LocalExecutor(sessionBytes: options.sessionBytes)
         let inForce = pipelines.inForce
         for pipeline in inForce {
@@ -86,7 +103,7 @@ package final class PipelineDaemon: Service {
         try publisher.recoverInputs()
         try publisher.sweep()
         try publisher.pruneCheckpoints(keeping: Set(ledger.openRuns().map(\.run)), of: inForce)
-        loop = DispatchLoop(dispatcher, log: log)
+        loop = DispatchLoop(dispatcher, patience: options.patience, log: log)
         let intake = Intake(ledger: ledger, log: log)
         let ledger = ledger
         watcher = SpoolWatcher(
@@ -104,7 +121,15 @@ package final class PipelineDaemon: Service {
     package var outcome: Outcome? { finished.withLock { $0 } }
 
     package func run() async throws {
-        let dispatching = NamedThread("dispatch") { [loop] in loop.run() }
+        let edits = ConfigWatch(files: pipelineFiles.paths, logger: log)
+        let dispatching = NamedThread("dispatch") { [loop, watcher, isEnding] in
+            loop.run()
+            // A daemon that cannot dispatch takes no more files and ends, so that whoever supervises it starts it again.
+            guard loop.failure != nil else { return }
+            isEnding.set()
+            watcher.stop()
+            edits.stop()
+        }
         let workers = (0..<options.jobs).map { number in
             NamedThread("worker-\(number)", stackBytes: 16 << 20) { [self] in
                 while let assignment = loop.work.take() {
@@ -119,7 +144,6 @@ package final class PipelineDaemon: Service {
         }
         let numbering = NamedThread("intake") { [self] in number() }
         let watching = NamedThread("watch") { [self] in watch() }
-        let edits = ConfigWatch(files: pipelineFiles.paths, logger: log)
         let reloading = options.once ? nil : NamedThread("edits") { [self] in
             // Edits from before the watch knew the files.
             reload()
@@ -137,6 +161,7 @@ package final class PipelineDaemon: Service {
             await reloading?.join()
         } onGracefulShutdown: { [self] in
             log.notice("stopping: taking no more files")
+            isEnding.set()
             edits.stop()
             watcher.stop()
             loop.inbox.put(.stop)
@@ -212,6 +237,14 @@ package final class PipelineDaemon: Service {
             }
         }
     }
+}
+
+/// Whether the daemon is to end, as its threads see it.
+private final class Ending: Sendable {
+    private let flag = Atomic(false)
+
+    var isSet: Bool { flag.load(ordering: .relaxed) }
+    func set() { flag.store(true, ordering: .relaxed) }
 }
 
 extension PipelineDaemon {

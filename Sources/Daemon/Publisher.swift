@@ -9,6 +9,8 @@ package protocol Publisher: AnyObject {
     /// A path (not there yet) that an attempt may write its output to, on the mount that it will be published on.
     func stagingPath(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) throws(LandingError) -> String
     func discard(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal)
+    /// Returns whether what the attempt has written so far takes half of its file system or more.
+    func fillsDisk(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) -> Bool
 
     /// Makes outputs durable and visible, and adds their lines to the manifests. `intend`, which is called once, records in the ledger those that can
     /// be published, before any is visible. One that fails does not hold up the others. Results are in the order of `outputs`.
@@ -102,7 +104,7 @@ extension Failure {
         case .targetNotOurs, .targetTwice, .targetOwned, .versionTaken, .badName:
             self.init(.badInput, what: "\(error)", place: place, remedy: "Move what stands there away, or rename the input, then `millrace retry`.")
         default:
-            self.init(.resource, what: "\(error)", place: place, remedy: "It is tried again.")
+            self.init(landing: error, place: place)
         }
     }
 }

@@ -53,12 +53,22 @@ package struct Scheduler: Sendable {
         var bindings: [Int64: Binding] = [:]
         var taken: Set<Int64> = []
         var retries: [Int64: Duration] = [:]
+        /// The arrivals among `retries` that wait for their file to be readable.
+        var unreadable: Set<Int64> = []
+        /// Set while the machine does not do what the pipeline's work needs.
+        var hold: Hold?
         var activations: [Activation] = []
         var isPaused = false
         /// Whether data waits for the labels before it too.
         var isStrict = false
         /// Whether data arrivals start one at a time, in order.
         var isOneByOne = false
+    }
+
+    /// Nothing starts until `end`; from then on one arrival at a time does, until the hold is lifted.
+    fileprivate struct Hold: Sendable {
+        var end: Duration
+        var probe: Int64?
     }
 
     private var lanes: [String: Lane] = [:]
@@ -117,15 +127,24 @@ package struct Scheduler: Sendable {
         lanes[pipeline]?.waitingLabels.removeAll { $0 == arrival }
         lanes[pipeline]?.waitingData.removeAll { $0 == arrival }
         lanes[pipeline]?.taken.remove(arrival)
-        lanes[pipeline]?.retries[arrival] = nil
+        lanes[pipeline]?.forgetRetry(arrival)
         lanes[pipeline]?.bindings[arrival] = nil
     }
 
     /// The attempt failed in a way that another try may cure; the arrival keeps its place and starts again at `time`.
-    package mutating func failed(_ arrival: Int64, in pipeline: String, retryAt time: Duration) {
+    /// - Parameter isUnreadable: whether it is tried again as often as it takes, until the machine can read the file.
+    package mutating func failed(_ arrival: Int64, in pipeline: String, retryAt time: Duration, isUnreadable: Bool = false) {
         lanes[pipeline]?.taken.remove(arrival)
+        lanes[pipeline]?.forgetRetry(arrival)
         lanes[pipeline]?.retries[arrival] = time
+        if isUnreadable { lanes[pipeline]?.unreadable.insert(arrival) }
     }
+
+    /// Starts nothing before `end`, and then one arrival at a time, since the machine may still not do what the work needs.
+    package mutating func hold(_ pipeline: String, until end: Duration) { lanes[pipeline]?.hold = Hold(end: end) }
+
+    /// The machine works again.
+    package mutating func lift(_ pipeline: String) { lanes[pipeline]?.hold = nil }
 
     /// `order: strict`: data waits for every labelled arrival before it to be decided, not for models alone.
     package mutating func order(_ pipeline: String, isStrict: Bool) { lanes[pipeline]?.isStrict = isStrict }
@@ -156,19 +175,24 @@ package struct Scheduler: Sendable {
     }
 
     private mutating func takeNext(in pipeline: String, now: Duration) -> Start? {
+        if let hold = lanes[pipeline]?.hold, hold.end > now || hold.probe != nil { return nil }
+        guard let start = next(in: pipeline, now: now) else { return nil }
+        lanes[pipeline]?.taken.insert(start.arrival)
+        lanes[pipeline]?.forgetRetry(start.arrival)
+        lanes[pipeline]?.hold?.probe = start.arrival
+        return start
+    }
+
+    private func next(in pipeline: String, now: Duration) -> Start? {
         guard let lane = lanes[pipeline], !lane.isPaused else { return nil }
         // Models are decided one at a time, in order, so that version numbers follow arrival numbers.
         if let model = lane.undecidedModels.first, !lane.taken.contains(model), lane.isDue(model, now: now) {
-            lanes[pipeline]?.taken.insert(model)
-            lanes[pipeline]?.retries[model] = nil
             return Start(pipeline: pipeline, arrival: model, work: .decideModel)
         }
         let barrier = lane.undecidedModels.first ?? .max
         if let labels = lane.waitingLabels.first, labels < barrier, !lane.taken.contains(labels), lane.isDue(labels, now: now),
             let parent = lane.version(for: labels)
         {
-            lanes[pipeline]?.taken.insert(labels)
-            lanes[pipeline]?.retries[labels] = nil
             return Start(pipeline: pipeline, arrival: labels, work: .fineTune(parent: parent))
         }
         let dataBarrier = lane.isStrict ? min(barrier, lane.waitingLabels.first ?? .max) : barrier
@@ -176,15 +200,21 @@ package struct Scheduler: Sendable {
             guard arrival < dataBarrier, let version = lane.version(for: arrival) else { return nil }
             if lane.isOneByOne, arrival != lane.waitingData[0] { return nil }
             guard !lane.taken.contains(arrival), lane.isDue(arrival, now: now) else { continue }
-            lanes[pipeline]?.taken.insert(arrival)
-            lanes[pipeline]?.retries[arrival] = nil
             return Start(pipeline: pipeline, arrival: arrival, work: .score(version: version))
         }
         return nil
     }
 
-    /// When something that waits for time becomes due, if that is all it waits for.
-    package var nextWake: Duration? { lanes.values.compactMap { $0.isPaused ? nil : $0.retries.values.min() }.min() }
+    /// Returns when something that waits for time becomes due, if that is all it waits for.
+    /// - Parameter limit: what waits for the machine beyond this time is left out.
+    package func nextWake(awaitingMachineUntil limit: Duration? = nil) -> Duration? {
+        lanes.values.compactMap { lane -> Duration? in
+            guard !lane.isPaused else { return nil }
+            func isAwaited(_ time: Duration) -> Bool { limit.map { time <= $0 } ?? true }
+            if let hold = lane.hold { return hold.probe == nil && lane.hasWork && isAwaited(hold.end) ? hold.end : nil }
+            return lane.retries.filter { !lane.unreadable.contains($0.key) || isAwaited($0.value) }.values.min()
+        }.min()
+    }
 
     /// The number of data arrivals that wait here, to be kept near a window's size by whoever reads the ledger.
     package func heldData(in pipeline: String) -> Int {
@@ -210,6 +240,14 @@ extension Scheduler.Lane {
         case .byNow: activations.last?.version
         case .bound(let version): version
         }
+    }
+
+    fileprivate var hasWork: Bool { !undecidedModels.isEmpty || !waitingLabels.isEmpty || !waitingData.isEmpty }
+
+    fileprivate mutating func forgetRetry(_ arrival: Int64) {
+        retries[arrival] = nil
+        unreadable.remove(arrival)
+        if hold?.probe == arrival { hold?.probe = nil }
     }
 
     fileprivate func isDue(_ arrival: Int64, now: Duration) -> Bool { retries[arrival].map { $0 <= now } ?? true }

@@ -77,6 +77,21 @@ enum Disk {
         return names
     }
 
+    /// Returns how many bytes of the disk a file, or everything in a directory, takes; 0 for what is not there.
+    static func allocatedBytes(_ path: FilePath) -> Int64 {
+        var raw = Glibc.stat()
+        guard path.withPlatformString({ lstat($0, &raw) }) == 0 else { return 0 }
+        let inside = FileStatus(raw).kind == .directory ? (try? names(in: path)) ?? [] : []
+        return inside.reduce(Int64(raw.st_blocks) * 512) { $0 + allocatedBytes(path.appending($1)) }
+    }
+
+    /// Returns the size of the file system that the file is on, in bytes; nil where it tells none.
+    static func capacity(_ descriptor: FileDescriptor) -> Int64? {
+        var raw = statvfs()
+        guard fstatvfs(descriptor.rawValue, &raw) == 0, raw.f_blocks > 0 else { return nil }
+        return Int64(clamping: raw.f_blocks) * Int64(clamping: raw.f_frsize)
+    }
+
     // MARK: Open files
 
     static func open(

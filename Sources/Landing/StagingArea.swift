@@ -55,6 +55,15 @@ package final class StagingArea: Sendable {
         for name in try Disk.names(in: work) where name.string.hasPrefix(prefix) { try Disk.removeTree(work.appending(name)) }
     }
 
+    /// Returns whether what an attempt has written takes half of the file system or more.
+    package func takesHalfOfDisk(run: Int64, attempt: Int) -> Bool {
+        let own = (try? Disk.names(in: work)) ?? []
+        let written = own.filter { $0.string == "\(run)-\(attempt)" || $0.string.hasPrefix("\(run)-\(attempt)-") }
+            .reduce(0) { $0 + Disk.allocatedBytes(work.appending($1)) }
+        guard let capacity = Disk.capacity(descriptor) else { return false }
+        return written >= capacity / 2
+    }
+
     /// Removes what runs that are dead left, but not `keeping` (what the ledger intends to publish) nor what is above it. Call it before any
     /// attempt starts. Returns what was removed.
     @discardableResult

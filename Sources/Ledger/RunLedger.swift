@@ -1,6 +1,7 @@
 import GRDB
 import Glibc
 import Mounts
+import Synchronization
 
 /// What arrived, what was made of it, and where that went: the memory of a root, in `ROOT/.millrace/ledger.sqlite`.
 ///
@@ -11,6 +12,7 @@ package final class RunLedger: Sendable {
     package let path: String
     private let writer: Channel?
     private let reader: Channel
+    private let patience = Mutex<LedgerPatience?>(nil)
 
     /// - Parameters:
     ///   - stateDirectory: `ROOT/.millrace`.
@@ -38,14 +40,23 @@ package final class RunLedger: Sendable {
         try writer.lengthenLog()
     }
 
+    /// Lets every later `write` wait while the machine does not let it, as `patience` says.
+    package func wait(with patience: LedgerPatience) { self.patience.withLock { $0 = patience } }
+
     // MARK: Transactions
 
     /// Everything that `body` does becomes durable together, with one sync of the disk, or not at all when it throws. The daemon does the work of
-    /// a whole round of files in one. Do not keep the transaction, nor call the ledger's other methods inside.
+    /// a whole round of files in one. Do not keep the transaction, nor call the ledger's other methods inside. Where the ledger waits for the machine
+    /// (`wait(with:)`), `body` is called again in a new transaction.
     ///
     /// - Parameter durably: if not, the disk is not waited for. The process may die at once all the same; only when the power fails is the
     ///   transaction lost, and then with it every later one: for what nobody can have seen yet.
     package func write<T>(durably: Bool = true, _ body: (LedgerTransaction) throws(LedgerError) -> T) throws(LedgerError) -> T {
+        guard let patience = patience.withLock({ $0 }) else { return try transaction(durably: durably, body) }
+        return try patience.wait { () throws(LedgerError) in try transaction(durably: durably, body) }
+    }
+
+    private func transaction<T>(durably: Bool, _ body: (LedgerTransaction) throws(LedgerError) -> T) throws(LedgerError) -> T {
         guard let writer else { throw .readOnly(path: path) }
         return try writer.onQueue { (db, connection) throws(LedgerError) in
             var result: T?

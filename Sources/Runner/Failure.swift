@@ -9,7 +9,12 @@ package struct Failure: Error, Codable, Sendable, Equatable {
         case inputChanged = "input-changed"
         /// The file went away before it could be read.
         case inputGone = "input-gone"
-        /// The machine lacked something for the moment: space, memory, descriptors, a disk that answered with an error.
+        /// The machine does not do what the work needs: a full, read-only or failing disk, a folder without permission, no descriptors left. It
+        /// is never the file's fault: the pipeline waits until the machine can.
+        case machine
+        /// The machine cannot read this one file: its disk fails there, or its permissions do not allow it. The file waits until it can be read.
+        case unreadable
+        /// The attempt lacked something that another attempt may have, such as memory.
         case resource
         /// `limits.time` ran out.
         case timeLimit = "limits.time"

@@ -9,16 +9,21 @@ package enum FailurePolicy {
         case reject
         /// The run is closed as void; the file settles again and is a new arrival if its content is new.
         case resettle
+        /// The pipeline waits for the machine and then tries again, as often as it takes; no attempt is counted.
+        case awaitMachine
+        /// The file alone waits and is tried again, as often as it takes; no attempt is counted.
+        case awaitFile(after: Duration)
         /// The run stays open and starts afresh when the daemon does.
         case handBack
     }
 
     /// - Parameters:
-    ///   - attempt: how many attempts were made, this one included.
+    ///   - attempt: how many attempts were counted, this one included.
+    ///   - number: how many attempts were made, this one included.
     ///   - limit: `on_error.attempts`.
     ///   - backoff: `on_error.backoff`; it doubles with each attempt, up to an hour.
     package static func action(
-        for failure: Failure, goal: AttemptSpec.Goal, attempt: Int, limit: Int, backoff: Duration
+        for failure: Failure, goal: AttemptSpec.Goal, attempt: Int, number: Int, limit: Int, backoff: Duration
     ) -> Action {
         switch failure.kind {
         case .badInput: .quarantine
@@ -26,6 +31,8 @@ package enum FailurePolicy {
         case .gate, .diverged, .tooFewRows: .reject
         case .inputChanged, .inputGone: .resettle
         case .cancelled: .handBack
+        case .machine: .awaitMachine
+        case .unreadable: .awaitFile(after: min(delay(attempt: number, backoff: .seconds(1)), .seconds(60)))
         case .resource, .timeLimit, .modelUnavailable, .executorLost:
             attempt >= limit ? .quarantine : .retry(after: delay(attempt: attempt, backoff: backoff))
         }

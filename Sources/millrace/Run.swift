@@ -21,6 +21,7 @@ struct Run: AsyncParsableCommand {
     @Argument(help: "Pipeline files, folders of them, or globs.") var pipelines: [String]
     @OptionGroup var root: RootOption
     @Flag(name: .long, help: "Do what is there, and exit.") var once = false
+    @Option(name: .long, help: "With --once: how long to wait for a disk that is full, and the like, before it ends with 3.") var wait = "0s"
     @Option(name: .long, help: "Attempts at once. Default: the cores by --threads.") var jobs: Int?
     @Option(name: .long, help: "Engine threads of one attempt; jobs x threads is at most the cores.") var threads = 1
     @Option(name: .long, help: "What kept sessions may cost, estimated by the bytes of their models.") var sessionCache = "1GiB"
@@ -35,6 +36,8 @@ struct Run: AsyncParsableCommand {
         }
         guard Quantities.byteCount(sessionCache) != nil else { throw ValidationError("--session-cache takes a size such as 512MiB.") }
         guard Quantities.duration(grace) != nil else { throw ValidationError("--grace takes a duration such as 30s.") }
+        guard Quantities.duration(wait) != nil else { throw ValidationError("--wait takes a duration such as 30s.") }
+        guard once || wait == "0s" else { throw ValidationError("--wait goes with --once: without it the daemon waits as long as it takes.") }
     }
 
     func run() async throws {
@@ -51,7 +54,7 @@ struct Run: AsyncParsableCommand {
         let cores = ProcessInfo.processInfo.activeProcessorCount
         let options = PipelineDaemon.Options(
             root: root.path, jobs: jobs ?? max(cores / threads, 1), threads: threads,
-            sessionBytes: Quantities.byteCount(sessionCache) ?? 1 << 30, once: once, grace: Quantities.duration(grace) ?? .seconds(30))
+            sessionBytes: Quantities.byteCount(sessionCache) ?? 1 << 30, once: once, grace: Quantities.duration(grace) ?? .seconds(30), patience: Quantities.duration(wait) ?? .zero)
         let daemon: PipelineDaemon
         do {
             daemon = try PipelineDaemon(options, pipelines: try PipelineFiles(patterns: pipelines, root: root.path), log: log)

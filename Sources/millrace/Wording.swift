@@ -15,6 +15,7 @@ extension WaitReason: CustomStringConvertible {
         case .forFirstModel: "for a first model version"
         case .forLabels(let arrival, let path): "for the training on \(path) (arrival \(arrival)) to end"
         case .forRetry(let time): "for its next attempt at \(time)"
+        case .forMachine(let reason, let since, let next): "for the machine since \(since.short): \(reason) The next attempt is at \(next.short)"
         case .forFileToSettle: "for its file to settle again"
         case .forRoom: "for its turn"
         }
@@ -40,6 +41,10 @@ extension WaitReason: CustomStringConvertible {
             Explanation(
                 reason: "an attempt failed; the next is due at \(time)", rule: "on_error.backoff",
                 remedy: "Nothing; or millrace retry, to try at once.")
+        case .forMachine(let reason, let since, let next):
+            Explanation(
+                reason: "\(reason) It waits for that since \(since.short); the next attempt is due at \(next.short)", rule: "faults of the machine are waited for",
+                remedy: "Mend what is said there: it goes on by itself, and no attempt is counted.")
         case .forFileToSettle:
             Explanation(
                 reason: "its file changed or went away while it was read", rule: "what is read must stay as it was numbered",

@@ -87,7 +87,7 @@ final class ManualWorld {
         for _ in 0..<1000 {
             let started = try dispatcher.assignments(at: now)
             if started.isEmpty {
-                guard let wake = dispatcher.nextWake else { return }
+                guard let wake = dispatcher.nextWake() else { return }
                 now = max(now, wake)
                 continue
             }

@@ -21,6 +21,8 @@ final class MemoryPublisher: Publisher {
     var active: Int?
     var removed: Set<String> = []
 
+    func fillsDisk(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) -> Bool { false }
+
     func execute(_ spec: AttemptSpec) -> AttemptResult {
         let labelled = spec.training?.labelled.first { $0.arrival == spec.training?.subject }
         let input = spec.inputs["data"] ?? labelled?.file ?? spec.inputs["model"]!

@@ -78,7 +78,7 @@ import Testing
         #expect(s.starts(now: .zero, room: 9).map(\.arrival) == [1])
         s.failed(1, in: "p", retryAt: .seconds(5))
         #expect(s.starts(now: .zero, room: 9).isEmpty)
-        #expect(s.nextWake == .seconds(5))
+        #expect(s.nextWake() == .seconds(5))
         #expect(s.starts(now: .seconds(5), room: 9).map(\.arrival) == [1])
         s.finished(1, in: "p")
         #expect(s.starts(now: .seconds(5), room: 9).map(\.arrival) == [2])
@@ -186,5 +186,39 @@ import Testing
             let expected = (passing.last { $0 < data } ?? passing.first).map { versions[Int64($0)]! }
             #expect(scored[Int64(data)] == expected, "arrival \(data)")
         }
+    }
+
+    /// While the machine does not work nothing starts, then one thing at a time; other pipelines go on.
+    @Test func aHeldPipelineTriesOneThingAtATime() {
+        var s = scheduler("p", "q")
+        for pipeline in ["p", "q"] { s.activated(.init(position: 0, version: 1), in: pipeline) }
+        for arrival in 1...3 as ClosedRange<Int64> { s.dataArrived(arrival, in: "p") }
+        s.dataArrived(4, in: "q")
+        s.hold("p", until: .seconds(5))
+        #expect(s.starts(now: .seconds(4), room: 9).map(\.arrival) == [4])
+        #expect(s.nextWake() == .seconds(5))
+        #expect(s.nextWake(awaitingMachineUntil: .seconds(4)) == nil)
+        #expect(s.starts(now: .seconds(5), room: 9).map(\.arrival) == [1])
+        #expect(s.starts(now: .seconds(6), room: 9).isEmpty && s.nextWake() == nil)
+        s.failed(1, in: "p", retryAt: .seconds(8))
+        s.hold("p", until: .seconds(8))
+        #expect(s.starts(now: .seconds(7), room: 9).isEmpty)
+        #expect(s.starts(now: .seconds(8), room: 9).map(\.arrival) == [1])
+        s.finished(1, in: "p")
+        #expect(s.starts(now: .seconds(8), room: 9).map(\.arrival) == [2])
+        s.lift("p")
+        #expect(s.starts(now: .seconds(8), room: 9).map(\.arrival) == [3])
+    }
+
+    /// One file that cannot be read holds up nothing else, and is not waited for beyond the limit.
+    @Test func anUnreadableFileWaitsAlone() {
+        var s = scheduler("p")
+        s.activated(.init(position: 0, version: 1), in: "p")
+        for arrival in 1...2 as ClosedRange<Int64> { s.dataArrived(arrival, in: "p") }
+        #expect(s.starts(now: .zero, room: 1).map(\.arrival) == [1])
+        s.failed(1, in: "p", retryAt: .seconds(9), isUnreadable: true)
+        #expect(s.starts(now: .zero, room: 9).map(\.arrival) == [2])
+        #expect(s.nextWake() == .seconds(9) && s.nextWake(awaitingMachineUntil: .seconds(8)) == nil)
+        #expect(s.starts(now: .seconds(9), room: 9).map(\.arrival) == [1])
     }
 }

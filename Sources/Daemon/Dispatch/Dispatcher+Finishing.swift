@@ -155,11 +155,13 @@ extension Dispatcher {
         _ assignment: Assignment, _ failure: Failure, _ ends: inout Ends, at now: UTCTime, rule: String? = nil,
         training: TrainingReport? = nil
     ) {
+        let failure = blamed(failure, on: assignment)
         publisher.discard(run: assignment.run.run, attempt: assignment.run.attempt, pipeline: assignment.pipeline, goal: assignment.goal)
         let policy = assignment.pipeline.onError
         let explanation = Explanation(failure, rule: rule)
         let action = FailurePolicy.action(
-            for: failure, goal: assignment.goal, attempt: assignment.run.countedAttempts, limit: policy.attempts, backoff: policy.backoff)
+            for: failure, goal: assignment.goal, attempt: assignment.run.countedAttempts, number: Int(assignment.run.attempt),
+            limit: policy.attempts, backoff: policy.backoff)
         log.notice(
             "attempt failed",
             metadata: [
@@ -182,6 +184,8 @@ extension Dispatcher {
         switch action {
         case .retry(let pause): delay(until: now.advanced(by: pause), counts: true)
         case .handBack: delay(until: nil, counts: false)
+        case .awaitMachine: delay(until: awaitMachine(assignment, failure, at: now), counts: false)
+        case .awaitFile(let pause): delay(until: now.advanced(by: pause), counts: false)
         case .resettle: close(failure.kind == .inputGone ? .gone : .void(reason: failure.what))
         case .reject: close(.rejected(explanation))
         case .quarantine:
@@ -202,7 +206,7 @@ extension Dispatcher {
         }
         let events =
             ends.closed.map { event($0.closing.outcome.eventKind, $0.assignment) }
-            + ends.delayed.map { event($0.attempt.counts ? "delayed" : "handed back", $0.assignment) }
+            + ends.delayed.map { event($0.attempt.counts || $0.attempt.nextAttemptAt != nil ? "delayed" : "handed back", $0.assignment) }
             + ends.published.map { published in
                 var event = event("published", published.assignment)
                 event.payload = "{\"version\":\(published.version)}"
@@ -240,7 +244,9 @@ extension Dispatcher {
             scheduler.finished(assignment.arrival.number, in: assignment.pipeline.name)
             discardTraining(end)
             switch end.closing.outcome {
-            case .done, .kept: dispose(assignment.input, assignment.pipeline)
+            case .done, .kept:
+                machineWorks(in: assignment.pipeline.name, at: now)
+                dispose(assignment.input, assignment.pipeline)
             default: break
             }
         }
@@ -251,7 +257,9 @@ extension Dispatcher {
             held[arrival.number] = again
             // What is handed back waits for the next daemon; should this one go on after all, it does not try again and again without a pause.
             let next = end.attempt.nextAttemptAt ?? now.advanced(by: .seconds(1))
-            scheduler.failed(arrival.number, in: arrival.pipeline, retryAt: next.scheduling)
+            scheduler.failed(
+                arrival.number, in: arrival.pipeline, retryAt: next.scheduling,
+                isUnreadable: end.attempt.outcome == Failure.Kind.unreadable.rawValue)
         }
         for (index, published) in ends.published.enumerated() {
             self.decided(decided[index], by: published)

@@ -52,6 +52,10 @@ package final class Dispatcher {
     var columnPins: [String: [String: ColumnPins]] = [:]
     /// The revision under which this process has scored a file with rows, by pipeline.
     var firstScored: [String: String] = [:]
+    /// The pipelines that wait for the machine.
+    var machineWaits: [String: MachineWait] = [:]
+    /// By run, how often its own output has filled the disk.
+    var fillings: [Int64: Filling] = [:]
     /// The newest data files that were scored, by pipeline: what a new model is tried on.
     var scoredRows: [String: AttemptSpec.InputFile] = [:]
 
@@ -155,9 +159,10 @@ package final class Dispatcher {
         held[arrival] = nil
     }
 
-    /// When the next retry is due, if nothing else happens.
-    package var nextWake: UTCTime? {
-        scheduler.nextWake.map { UTCTime(milliseconds: Int64(($0 / .milliseconds(1)).rounded(.up))) }
+    /// Returns when the next retry is due, if nothing else happens.
+    /// - Parameter limit: what waits for the machine beyond this time is left out.
+    package func nextWake(awaitingMachineUntil limit: UTCTime? = nil) -> UTCTime? {
+        scheduler.nextWake(awaitingMachineUntil: limit?.scheduling).map { UTCTime(milliseconds: Int64(($0 / .milliseconds(1)).rounded(.up))) }
     }
 }
 

@@ -22,6 +22,7 @@ extension Connection {
         if found.isHeld { return .forFileToSettle }
         let name = try pipelineName(found.pipeline)
         if try pauses().includes(name) { return .paused }
+        if let wait = try machineWait(of: number, in: found.pipeline, now: now) { return wait }
         if let next = found.next, next > now { return .forRetry(at: next) }
         if found.isLabelled || !found.isBound, let model = try undecided("model", found.pipeline, before: number) {
             return .forModel(arrival: model.number, path: model.path)
@@ -31,6 +32,17 @@ extension Connection {
             return .forLabels(arrival: labels.number, path: labels.path)
         }
         return .forRoom
+    }
+
+    /// Returns what the machine did not do when the pipeline last tried, or when it last tried to read this file; nil where nothing waits for that.
+    private func machineWait(of number: Int64, in pipeline: Int64, now: UTCTime) throws(LedgerError) -> WaitReason? {
+        try first(
+            """
+            SELECT t.error, r.next_attempt_at, (SELECT min(started_at) FROM attempts WHERE run = r.id AND outcome = t.outcome)
+            FROM runs AS r JOIN arrivals AS a ON a.number = r.arrival JOIN attempts AS t ON t.run = r.id AND t.number = r.attempt
+            WHERE r.state = 'open' AND r.next_attempt_at > ? AND a.pipeline = ?
+                AND (t.outcome = 'machine' OR t.outcome = 'unreadable' AND a.number = ?) LIMIT 1
+            """, now, pipeline, number, row: { .forMachine(reason: $0.text(0), since: $0.time(2), next: $0.time(1)) })
     }
 
     fileprivate func status(_ name: String, now: UTCTime, samples: Int, strict: Set<String>) throws(LedgerError) -> PipelineStatus {

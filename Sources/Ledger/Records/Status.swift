@@ -12,6 +12,8 @@ package enum WaitReason: Hashable, Codable, Sendable {
     /// Labels before it are trained on first.
     case forLabels(arrival: Int64, path: String)
     case forRetry(at: UTCTime)
+    /// The machine does not do what the pipeline's work, or the reading of this file, needs.
+    case forMachine(reason: String, since: UTCTime, next: UTCTime)
     /// Its file changed or went away while it was read.
     case forFileToSettle
     case forRoom

@@ -123,7 +123,7 @@ extension Failure {
         let kind: Kind
         switch error {
         case .system(_, _, let code):
-            kind = code == 2 ? .inputGone : .resource
+            kind = MachineFault.kind(reading: code)
             remedy = "It is tried again."
         case .outOfMemory:
             kind = .resource

@@ -83,7 +83,7 @@ struct FineTune {
             }
         }
         do { try FileManager.default.createDirectory(atPath: training.checkpoints, withIntermediateDirectories: true) } catch {
-            throw Failure(.resource, what: "\(error.localizedDescription)", place: training.checkpoints, remedy: "It is tried again.")
+            throw Failure(writing: error, place: training.checkpoints)
         }
         while !usable.isEmpty {
             let settings = TrainingSettings(stage.gradient, gate: stage.gate, threads: spec.limits.threads)
@@ -122,7 +122,7 @@ struct FineTune {
     private func setAside(
         _ labelled: AttemptSpec.LabelledFile, _ failure: Failure, _ report: inout TrainingReport
     ) throws(Failure) {
-        guard labelled.arrival != training.subject, failure.kind != .resource, failure.kind != .cancelled else { throw failure }
+        guard labelled.arrival != training.subject, ![.resource, .machine, .unreadable, .cancelled].contains(failure.kind) else { throw failure }
         report.unusable.append(.init(arrival: labelled.arrival, failure: failure))
     }
 
@@ -135,7 +135,7 @@ struct FineTune {
             case .missing: throw Failure(.inputGone, what: "\(error)", place: labelled.file.path, remedy: "Drop it again if it is wanted.")
             case .changedWhileRead:
                 throw Failure(.inputChanged, what: "\(error)", place: labelled.file.path, remedy: "It is taken up again when it is quiet.")
-            default: throw Failure(.resource, what: "\(error)", place: labelled.file.path, remedy: "It is tried again.")
+            default: throw Failure(landing: error, place: labelled.file.path)
             }
         }
     }
@@ -205,7 +205,7 @@ struct FineTune {
         } catch let error as ONNXError {
             throw Failure(.badModel, what: "\(error)", place: specPlace(spec), remedy: "Export the model again.")
         } catch {
-            throw Failure(.resource, what: "\(error)", place: directory, remedy: "It is tried again.")
+            throw Failure(writing: error, place: directory)
         }
     }
 

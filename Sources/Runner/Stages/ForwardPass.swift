@@ -89,7 +89,7 @@ enum WrittenFiles {
             let digested = try FileDigest.ofWritten(FilePath(path))
             return .init(slot: slot, path: path, digest: digested.digest, byteCount: digested.stamp.size)
         } catch {
-            throw Failure(.resource, what: "\(error)", place: path, remedy: "It is tried again.")
+            throw Failure(landing: error, place: path)
         }
     }
 }
@@ -97,8 +97,8 @@ enum WrittenFiles {
 extension Failure {
     /// What went wrong while an output was made.
     init(writing error: ColumnarError, file: String) {
-        if case .system(let path, _, _) = error {
-            self.init(.resource, what: "\(error)", place: path, remedy: "Free space or mend the disk; it is tried again.")
+        if case .system(let path, _, let code) = error {
+            self.init(MachineFault.kind(writing: code), what: "\(error)", place: path, remedy: "Free space or mend the disk; it is tried again.")
         } else {
             self.init(reading: error, file: file)
         }

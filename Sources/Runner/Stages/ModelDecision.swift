@@ -44,7 +44,7 @@ struct ModelDecision {
             } catch let error as ONNXError {
                 throw Failure(.badModel, what: "\(error)", place: input.path, remedy: "Export the model again.")
             } catch {
-                throw Failure(.resource, what: "\(error)", place: directory, remedy: "It is tried again.")
+                throw Failure(writing: error, place: directory)
             }
         }
     }
@@ -133,8 +133,8 @@ struct ModelDecision {
             return "ran on \(batch.rowCount) rows of \(rows.digest)"
         } catch {
             switch error.kind {
-            case .cancelled, .timeLimit, .resource: throw error
-            case .inputGone, .inputChanged: return nil
+            case .cancelled, .timeLimit, .resource, .machine: throw error
+            case .inputGone, .inputChanged, .unreadable: return nil
             default:
                 throw Failure(
                     .badModel, what: "it cannot score rows that the version before it scored: \(error.what)", place: input.path,
@@ -147,7 +147,7 @@ struct ModelDecision {
 extension FileManager {
     fileprivate func contentsOfDirectory(atPath path: String, orFail place: String) throws(Failure) -> [String] {
         do { return try contentsOfDirectory(atPath: path).sorted() } catch {
-            throw Failure(.resource, what: "\(error)", place: place, remedy: "It is tried again.")
+            throw Failure(writing: error, place: place)
         }
     }
 }

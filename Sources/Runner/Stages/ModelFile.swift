@@ -52,7 +52,10 @@ struct ModelFile {
     }
 
     private static func digested(_ path: String) throws(Failure) -> FileDigest.Digested {
-        do throws(LandingError) { return try FileDigest.of(FilePath(path)) } catch .changedWhileRead { throw changed(path) } catch {
+        do throws(LandingError) { return try FileDigest.of(FilePath(path)) } catch .changedWhileRead { throw changed(path) } catch .system(_, _, let code) {
+            throw Failure(
+                MachineFault.kind(reading: code.rawValue), what: "the model cannot be read: \(code)", place: path, remedy: "It is tried again.")
+        } catch {
             throw Failure(.inputGone, what: "the model cannot be read: \(error)", place: path, remedy: "Put it back, or drop it again.")
         }
     }

@@ -50,7 +50,7 @@ final class ModelLoader: Sendable {
             return try load(digest: model.digest, path: model.path, threads: threads) { () throws(Failure) in
                 try ModelFile(tuned: model.path, adapter: adapter, expected: model.digest)
             }
-        } catch {
+        } catch where error.kind != .machine {
             // The version was sound when it was published, so its files have changed since.
             throw Failure(
                 .modelUnavailable, what: error.what, place: error.place,
@@ -63,7 +63,7 @@ final class ModelLoader: Sendable {
     func load(written path: String, threads: Int) throws(Failure) -> LoadedModel {
         let digest: String
         do { digest = try TunedModel.digest(of: path) } catch {
-            throw Failure(.resource, what: "\(error)", place: path, remedy: "It is tried again.")
+            throw Failure(landing: error, place: path)
         }
         return try load(digest: digest, path: path, threads: threads) { () throws(Failure) in try ModelFile(tuned: path, expected: digest) }
     }

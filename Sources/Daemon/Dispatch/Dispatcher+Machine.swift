@@ -1,0 +1,63 @@
+import Ledger
+import Logging
+import PipelineConfig
+import Runner
+
+/// A pipeline's wait until the machine does again what its work needs, such as take bytes on a disk that is full.
+struct MachineWait {
+    let since: UTCTime
+    var pauses = GrowingPauses()
+    var end: UTCTime
+}
+
+extension Dispatcher {
+    /// Holds the pipeline: nothing of it starts before the time that is returned. Attempts that were under way when the machine failed do not make the
+    /// pause longer.
+    func awaitMachine(_ assignment: Assignment, _ failure: Failure, at now: UTCTime) -> UTCTime {
+        let pipeline = assignment.pipeline.name
+        var wait = machineWaits[pipeline] ?? MachineWait(since: now, end: now)
+        guard wait.end <= now else { return wait.end }
+        if wait.pauses.count == 0 {
+            log.warning(
+                "the pipeline waits for the machine",
+                metadata: ["pipeline.name": "\(pipeline)", "file.path": "\(assignment.arrival.path)", "reason": "\(failure.statement)"])
+        }
+        wait.end = now.advanced(by: wait.pauses.next())
+        machineWaits[pipeline] = wait
+        scheduler.hold(pipeline, until: wait.end.scheduling)
+        return wait.end
+    }
+
+    /// Something of the pipeline has landed.
+    func machineWorks(in pipeline: String, at now: UTCTime) {
+        fillings = fillings.filter { $0.value.pipeline != pipeline }
+        guard let wait = machineWaits.removeValue(forKey: pipeline) else { return }
+        scheduler.lift(pipeline)
+        log.notice(
+            "the machine works again: the pipeline goes on",
+            metadata: ["pipeline.name": "\(pipeline)", "waited": "\(Double(now.milliseconds - wait.since.milliseconds) / 1000) s"])
+    }
+
+    /// How often one file's output may fill an otherwise empty disk before that is the file's own fault.
+    private static let fillingsAtMost = 3
+
+    /// A disk that is full is the machine's fault, unless what the attempt itself wrote is half of the disk or more, again and again, while nothing else of
+    /// the pipeline could land.
+    func blamed(_ failure: Failure, on assignment: Assignment) -> Failure {
+        let run = assignment.run
+        guard failure.kind == .machine,
+            publisher.fillsDisk(run: run.run, attempt: run.attempt, pipeline: assignment.pipeline, goal: assignment.goal)
+        else { return failure }
+        fillings[run.run, default: Filling(pipeline: assignment.pipeline.name)].count += 1
+        guard fillings[run.run]!.count >= Self.fillingsAtMost else { return failure }
+        fillings[run.run] = nil
+        return Failure(
+            .badInput, what: "what is made of it filled the disk \(Self.fillingsAtMost) times: \(failure.what)", place: failure.place,
+            remedy: "Give the outputs a larger disk, or divide the file; then `millrace retry`.")
+    }
+
+    struct Filling {
+        let pipeline: String
+        var count = 0
+    }
+}

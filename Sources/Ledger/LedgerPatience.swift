@@ -1,0 +1,66 @@
+import Glibc
+
+/// What a daemon does while its ledger cannot be written because of the machine: it waits with growing pauses and tries again. Commands have none:
+/// they say at once what is wrong.
+package struct LedgerPatience: Sendable {
+    package enum News: Sendable {
+        /// The first failure, after which it waits.
+        case waiting(LedgerError)
+        /// It can be written again, after so long.
+        case goesOn(after: Duration)
+    }
+
+    /// Returns whether there is no sense in waiting any longer, since the daemon is to stop.
+    let isOver: @Sendable () -> Bool
+    let tell: @Sendable (News) -> Void
+
+    package init(isOver: @escaping @Sendable () -> Bool, tell: @escaping @Sendable (News) -> Void) {
+        self.isOver = isOver
+        self.tell = tell
+    }
+
+    /// Runs `body` until it succeeds, or fails in a way that waiting does not cure, or waiting is over.
+    func wait<T>(_ body: () throws(LedgerError) -> T) throws(LedgerError) -> T {
+        let start = ContinuousClock.now
+        var pauses = GrowingPauses()
+        while true {
+            do throws(LedgerError) {
+                let result = try body()
+                if pauses.count > 0 { tell(.goesOn(after: ContinuousClock.now - start)) }
+                return result
+            } catch {
+                guard error.mayPass, !isOver() else { throw error }
+                if pauses.count == 0 { tell(.waiting(error)) }
+                let end = ContinuousClock.now + pauses.next()
+                while ContinuousClock.now < end, !isOver() { usleep(50_000) }
+            }
+        }
+    }
+}
+
+/// Pauses between attempts at what the machine refused: 1 s, and twice as long each time, up to a minute.
+package struct GrowingPauses: Sendable, Hashable {
+    package private(set) var count = 0
+
+    package init() {}
+
+    package mutating func next() -> Duration {
+        defer { count += 1 }
+        return min(.seconds(1) * (1 << min(count, 6)), .seconds(60))
+    }
+}
+
+extension LedgerError {
+    /// Whether it is a fault of the machine that goes away by itself, or when somebody mends the machine: another process holds the ledger, its disk is
+    /// full, read-only or fails.
+    package var mayPass: Bool {
+        switch self {
+        case .busy, .noSpace, .readOnly: true
+        case .sqlite(_, _, let code, _): Self.passingCodes.contains(code & 0xFF)
+        default: false
+        }
+    }
+
+    /// SQLITE_NOMEM, SQLITE_IOERR and SQLITE_PROTOCOL (a lock that could not be had).
+    private static let passingCodes: Set<Int32> = [7, 10, 15]
+}

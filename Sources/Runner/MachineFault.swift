@@ -1,0 +1,62 @@
+import Foundation
+import Glibc
+package import Landing
+import SystemPackage
+
+/// Which failed system calls are faults of the machine: the same call would succeed once somebody frees space, gives back a permission, mounts the disk
+/// again or mends it. Whatever else fails is a matter of the call's own file.
+package enum MachineFault {
+    private static let ofFolders: Set<Int32> = [
+        ENOSPC, EDQUOT, EROFS, EIO, EACCES, EPERM, EBUSY, EAGAIN, ENODEV, ENXIO, ENOTCONN, ESTALE, ETIMEDOUT, EHOSTDOWN, EHOSTUNREACH, ENETDOWN,
+        ENETUNREACH, EREMOTEIO, EUCLEAN,
+    ]
+    /// Nothing at all can be opened then.
+    private static let ofProcess: Set<Int32> = [EMFILE, ENFILE, ENOMEM]
+
+    /// Returns what a failure to write is: all writes of the pipeline go to the same folders.
+    package static func kind(writing code: Int32) -> Failure.Kind { ofFolders.contains(code) || ofProcess.contains(code) ? .machine : .resource }
+
+    /// Returns what a failure to read one input is: other inputs may be readable.
+    package static func kind(reading code: Int32) -> Failure.Kind {
+        if code == ENOENT || code == ENOTDIR { return .inputGone }
+        if ofProcess.contains(code) { return .machine }
+        return ofFolders.contains(code) ? .unreadable : .resource
+    }
+}
+
+extension Failure {
+    /// What went wrong while something was put on disk.
+    package init(landing error: LandingError, place: String) {
+        let kind: Kind =
+            switch error {
+            case .system(_, _, let code): MachineFault.kind(writing: code.rawValue)
+            case .noSpace: .machine
+            default: .resource
+            }
+        self.init(kind, what: "\(error)", place: place, remedy: "Nothing: it is tried again.")
+    }
+
+    /// What went wrong while something was put on disk with the standard library's means.
+    init(writing error: any Error, place: String) {
+        if let error = error as? LandingError {
+            self.init(landing: error, place: place)
+            return
+        }
+        let code = (error as? Errno)?.rawValue ?? Self.systemCode(error as NSError)
+        self.init(
+            code.map(MachineFault.kind(writing:)) ?? .resource, what: (error as? any LocalizedError)?.errorDescription ?? "\(error)", place: place,
+            remedy: "Nothing: it is tried again.")
+    }
+
+    /// Returns the number of the system call's failure behind an error of Foundation.
+    private static func systemCode(_ error: NSError) -> Int32? {
+        if error.domain == NSPOSIXErrorDomain { return Int32(error.code) }
+        if let under = error.userInfo[NSUnderlyingErrorKey] as? NSError { return systemCode(under) }
+        switch CocoaError.Code(rawValue: error.code) {
+        case .fileWriteOutOfSpace where error.domain == NSCocoaErrorDomain: return ENOSPC
+        case .fileWriteNoPermission where error.domain == NSCocoaErrorDomain: return EACCES
+        case .fileWriteVolumeReadOnly where error.domain == NSCocoaErrorDomain: return EROFS
+        default: return nil
+        }
+    }
+}
