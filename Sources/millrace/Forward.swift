@@ -6,6 +6,7 @@ import Landing
 import Names
 import ONNX
 import PipelineConfig
+import Reasons
 import Runner
 import SystemPackage
 import Tensors
@@ -37,6 +38,7 @@ struct Forward: ParsableCommand {
     @Option(name: .long, help: "A pipeline file to take the schema and the outputs from.") var pipeline: String?
     @Flag(name: .long, help: "Replace OUT where it is there.") var force = false
     @OptionGroup var output: JSONFlag
+    @OptionGroup var values: ValuesFlag
 
     func validate() throws {
         guard batchSize ?? 1 >= 1, threads ?? 1 >= 1 else { throw ValidationError("--batch-size and --threads are at least 1.") }
@@ -63,9 +65,11 @@ struct Forward: ParsableCommand {
             defer { unlink(staged) }
             guard FileManager.default.fileExists(atPath: data) else { throw fail("\(data): there is no such file.") }
             try refuseForeign(data)
-            let result = execute(try spec(format, loaded, staged: staged))
+            var spec = try spec(format, loaded, staged: staged)
+            spec.hidesValues = values.hideValues
+            let result = execute(spec)
             // What to do about a model is said; of rows, that an attempt is made again does not hold here.
-            if let failure = result.failure { throw fail(failure.kind == .badModel ? "\(failure)" : failure.statement) }
+            if let failure = result.failure { throw fail(failure.kind == .badModel ? failure.reason : failure.statement) }
             do throws(LandingError) { try DurableFile.publish(FilePath(staged), as: FilePath(target.path)) } catch { throw fail("\(out): \(error)") }
             try show(result)
         }

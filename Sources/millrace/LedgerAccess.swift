@@ -7,13 +7,14 @@ extension RootOption {
     var stateDirectory: String { path + "/.millrace" }
 
     /// For reading, while a daemon may be writing. What an earlier version left is brought up to date first, where no daemon works on it.
-    func ledger() throws -> RunLedger {
-        try worded {
+    func ledger(_ values: ValuesFlag? = nil) throws -> RunLedger {
+        let hidesValues = values?.hideValues ?? false
+        return try worded {
             do throws(LedgerError) {
-                return try RunLedger(stateDirectory: stateDirectory, readOnly: true)
+                return try RunLedger(stateDirectory: stateDirectory, readOnly: true, hidesValues: hidesValues)
             } catch .olderSchema(_, holder: nil) {
                 _ = try RunLedger(stateDirectory: stateDirectory)
-                return try RunLedger(stateDirectory: stateDirectory, readOnly: true)
+                return try RunLedger(stateDirectory: stateDirectory, readOnly: true, hidesValues: hidesValues)
             }
         }
     }

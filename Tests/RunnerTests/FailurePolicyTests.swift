@@ -1,3 +1,4 @@
+import Reasons
 import Runner
 import Testing
 

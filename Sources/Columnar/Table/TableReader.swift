@@ -3,6 +3,7 @@ internal import CArrow
 
 internal import Glibc
 internal import Names
+internal import Reasons
 
 
 /// One column to read.

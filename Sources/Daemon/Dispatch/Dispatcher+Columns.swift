@@ -2,6 +2,7 @@ import Landing
 import Ledger
 import Names
 import PipelineConfig
+import Reasons
 import Runner
 
 /// What the first file scored under a revision says for those after it (SEMANTICS 19 and 20): the order of columns that the schema leaves to the

@@ -1,5 +1,6 @@
 package import Columnar
 package import PipelineConfig
+import Reasons
 import Tensors
 
 extension DataSample {

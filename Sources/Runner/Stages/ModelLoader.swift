@@ -1,5 +1,6 @@
 import Engine
 import ONNX
+import Reasons
 import Synchronization
 
 /// A model ready to run, with what binding needs to know of it.
@@ -52,7 +53,7 @@ final class ModelLoader: Sendable {
             }
         } catch {
             // The version was sound when it was published: its files are not what they were.
-            throw Failure(.modelUnavailable, what: error.what, place: error.place, remedy: "Restore the version's folder, or activate another version.")
+            throw Failure(.modelUnavailable, what: error.whole, place: error.place, remedy: "Restore the version's folder, or activate another version.")
         }
     }
 
