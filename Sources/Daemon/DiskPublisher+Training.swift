@@ -69,7 +69,10 @@ extension Card {
         if case .table(let wait)? = decisions?["labels_kept"], case .text(let reason)? = wait["reason"], case .text(let remedy)? = wait["remedy"] {
             report.wait = Failure(.tooFewRows, what: Reason(reason), place: arrivalPath, remedy: remedy)
         }
-        report.rejection = report.wait != nil ? nil : reason.map { Failure(.gate, what: Reason($0), place: arrivalPath, remedy: "Drop more labels, or change the optimize stage.") }
+        if report.wait == nil, let reason {
+            report.rejection = Failure(
+                .gate, what: Reason(reason), place: arrivalPath, remedy: "Drop more labels, or change the optimize stage.")
+        }
         if case .list(let unusable)? = decisions?["unusable_labels"] {
             report.unusable = unusable.compactMap { entry in
                 guard case .table(let table) = entry, case .integer(let arrival)? = table["arrival"], case .text(let place)? = table["place"],

@@ -188,7 +188,8 @@ package final class PipelineDaemon: Service {
     }
 
     private func explain(_ input: SpoolInput, _ report: QuarantineReport) {
-        log.warning("refused", metadata: ["file.path": "\(input.path)", "rule": "\(report.explanation.rule)"].merging(report.explanation.whole.logged) { $1 })
+        let explanation = report.explanation
+        log.warning("refused", metadata: ["file.path": "\(input.path)", "rule": "\(explanation.rule)"].merging(explanation.whole.logged) { $1 })
         guard let pipeline = pipelineFiles.inForce.first(where: { [$0.spool.models, $0.spool.labelled, $0.spool.data].contains { $0?.path == input.spool } })
         else { return }
         do {

@@ -48,7 +48,8 @@ package struct ChildProcessExecutor: AttemptExecutor {
     }
 
     private func lost(_ what: String, _ spec: AttemptSpec) -> AttemptResult {
-        AttemptResult(failure: Failure(.executorLost, what: Reason(what), place: specPlace(spec), remedy: "See the log for what the worker printed last."))
+        AttemptResult(
+            failure: Failure(.executorLost, what: Reason(what), place: specPlace(spec), remedy: "See the log for what the worker printed last."))
     }
 }
 

@@ -98,7 +98,9 @@ final class ArrayRows {
             if code == 0 { zeros += 1; continue }
             while zeros > 0 { scalars.append("\0"); zeros -= 1 }
             guard let scalar = Unicode.Scalar(code) else {
-                throw .badFile(TableLocation(file: file, row: rowsRead + index / max(width, 1) + 1, column: name), reason: "\(cell: "\(code)", shown: "\(code)") is no character")
+                throw .badFile(
+                    TableLocation(file: file, row: rowsRead + index / max(width, 1) + 1, column: name),
+                    reason: "\(cell: "\(code)", shown: "\(code)") is no character")
             }
             scalars.append(scalar)
         }

@@ -272,8 +272,9 @@ package final class TableBinder: InputBatches {
         case .misfit(let row, let cell, let type, let ruledOut):
             let isPinned = types[place]!.isPinned
             if !isPinned { misfit = KeptMisfit(column: text.field.name, types: ruledOut) }
-            let reason: Reason = "the text is not one that \(type.rawValue) prints, which \(isPinned ? "the pipeline's first file" : "the first rows") made "
-                + "the kept column's type: say what it is in schema.types, such as string"
+            let cause = isPinned ? "the pipeline's first file" : "the first rows"
+            let reason: Reason = "the text is not one that \(type.rawValue) prints, which \(cause) made the kept column's type: "
+                + "say what it is in schema.types, such as string"
             throw .badValue(
                 TableLocation(file: reader.file, row: 1 + rowsBefore + row, column: text.field.name), reason: reason.about(cell: cell))
         }

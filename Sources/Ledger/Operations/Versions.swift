@@ -54,7 +54,8 @@ extension LedgerTransaction {
             """
             INSERT INTO model_versions (pipeline, arrival, run, source_digest, parent, verdict, reason, cells, card, decided_at, training)
             VALUES (?, ?, ?, ?, ?, 'rejected', ?, ?, ?, ?, ?)
-            """, row.arrival.pipeline, row.arrival.number, run, row.arrival.digest, parent, reason.text, try connection.json(cells: reason.cells), card, time,
+            """, row.arrival.pipeline, row.arrival.number, run, row.arrival.digest, parent, reason.text,
+            try connection.json(cells: reason.cells), card, time,
             try training.map { (record) throws(LedgerError) in try connection.json(record) })
     }
 

@@ -219,7 +219,8 @@ struct RowPacking {
         }
         if let constant {
             throw .tooFewRows(
-                reason: "the label (\(data.label?.words ?? "")) is \(cell: constant, shown: constant, hidden: "the same") in every row, which teaches nothing",
+                reason: "the label (\(data.label?.words ?? "")) is \(cell: constant, shown: constant, hidden: "the same") in every row, "
+                    + "which teaches nothing",
                 remedy: "bring rows with other labels too")
         }
         if facts.trainingRows == 0 {

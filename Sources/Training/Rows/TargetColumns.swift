@@ -238,12 +238,12 @@ final class TargetColumns {
             }
             return (tensor(indices, labels.shape), [])
         }
+        func place(_ index: Int) -> String { "row \(firstRow + index / width), column \"\(column(index))\"" }
         func refuse(_ index: Int, _ wanted: String) -> TrainingError {
             let value = "\(labels.number(index))"
             return .badLabels(
                 file: file,
-                reason: "row \(firstRow + index / width), column \"\(column(index))\": \(cell: value, shown: "the label \(value)", hidden: "the label") "
-                    + "is not \(wanted), as the loss wants it",
+                reason: "\(place(index)): \(cell: value, shown: "the label \(value)", hidden: "the label") is not \(wanted), as the loss wants it",
                 remedy: "mend the label, or choose another loss")
         }
         var unlabelled: [Int] = []
@@ -260,8 +260,8 @@ final class TargetColumns {
                     let shown = value == value.rounded() ? "\(DecimalText.canonical(value))" : "\(value)"
                     throw .badLabels(
                         file: file,
-                        reason: "row \(firstRow + index / width), column \"\(column(index))\": \(cell: shown, shown: "the class " + shown, hidden: "the class") "
-                            + "is none of the model's \(count), which count from 0",
+                        reason: "\(place(index)): \(cell: shown, shown: "the class \(shown)", hidden: "the class") is none of the model's \(count), "
+                            + "which count from 0",
                         remedy: "mend the label, or give the classes their names (schema.classes, or --classes) where labels are names")
                 }
             case .yesOrNo, .probabilities: if value < 0 || value > 1 { throw refuse(index, "from 0 to 1") }
