@@ -57,15 +57,12 @@ struct Forward: ParsableCommand {
     func run() throws {
         try worded {
             let format = try outputFormat()
-            // Its external data stays in its own folder, and nothing in it makes the engine open other files.
-            let loaded = try loadedModel(model)
-            do { try loaded.safetyCheck() } catch { throw fail("\(model): \(error)") }
             let target = try Placing.target(out, replacing: force)
             let staged = "\(target.deletingLastPathComponent().path)/.\(target.lastPathComponent).\(getpid()).tmp"
             defer { unlink(staged) }
             guard FileManager.default.fileExists(atPath: data) else { throw fail("\(data): there is no such file.") }
             try refuseForeign(data)
-            var spec = try spec(format, loaded, staged: staged)
+            var spec = try spec(format, staged: staged)
             spec.hidesValues = values.hideValues
             let result = execute(spec)
             // What to do about a model is said; of rows, that an attempt is made again does not hold here.
@@ -82,7 +79,11 @@ struct Forward: ParsableCommand {
         return format
     }
 
-    private func spec(_ format: TableFormat, _ loaded: Model, staged: String) throws -> AttemptSpec {
+    /// What is to be done. The parsed graph, which takes several times the memory of its file, is gone when this returns.
+    private func spec(_ format: TableFormat, staged: String) throws -> AttemptSpec {
+        // Its external data stays in its own folder, and nothing in it makes the engine open other files.
+        let loaded = try loadedModel(model)
+        do { try loaded.safetyCheck() } catch { throw fail("\(model): \(error)") }
         let modelPath = CanonicalPaths.absolute(model, root: ".")
         let dataPath = CanonicalPaths.absolute(data, root: ".")
         let adapterPath = TunedModel.adapter(of: modelPath, given: adapter.map { CanonicalPaths.absolute($0, root: ".") })

@@ -236,9 +236,10 @@ struct ColumnBinding {
         func columns(_ accept: (ColumnType) -> Bool) -> [Int] { left.filter { accept(schema.fields[$0].type) } }
         if let pins = pinned[port.name] {
             // What the first file bound is bound whatever its type is here: a column may be without a value, or hold its numbers as text.
+            let bound = NameSet(pins)
             let known = left.filter { position in
                 let type = schema.fields[position].type
-                if pins.containsName(schema.fields[position].name) { return type.isNumeric || type.isString || type == .null }
+                if bound.contains(schema.fields[position].name) { return type.isNumeric || type.isString || type == .null }
                 return type.isNumeric || port.elementType == .string && type.isString
             }
             if known.map({ schema.fields[$0].name }).areNames(pins) { return known }

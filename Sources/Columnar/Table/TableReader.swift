@@ -1,10 +1,7 @@
 internal import CArrow
-
-
 internal import Glibc
 internal import Names
 internal import Reasons
-
 
 /// One column to read.
 package struct ColumnRequest: Hashable, Sendable {
@@ -150,13 +147,13 @@ package final class TableReader {
         precondition(!requests.isEmpty, "a selection of no columns")
         let fields = schema.fields
         // Only what a text file says of lists and missing words stands before a type.
-        func field(ofPath request: ColumnRequest) -> Field {
+        func field(_ request: ColumnRequest) -> Field {
             let field = fields[request.position]
             return request.format.map { Field(name: field.name, format: String($0.drop { $0 == "~" || $0 == "@" })) } ?? field
         }
         var read: [ColumnRequest] = []
         let selected = requests.map { request -> Selected in
-            if request.position >= fileNames.count { return .path(pathColumns[request.position - fileNames.count], field(ofPath: request)) }
+            if request.position >= fileNames.count { return .path(pathColumns[request.position - fileNames.count], field(request)) }
             read.append(request)
             return .read(read.count - 1)
         }
@@ -170,7 +167,9 @@ package final class TableReader {
             carrow_reader_select(handle, positions, &formats, Int32(positions.count), &error)
         }
         guard status == 0 else { throw ColumnarError(error, file: file, columns: fileNames) }
-        let readFields = format.isText ? try readSchema(handle, file: file).fields : read.map { fields[$0.position] }
+        // What becomes of the elements of lists the reader tells.
+        let hasLists = read.contains { $0.format?.utf8.first == UInt8(ascii: "@") }
+        let readFields = hasLists ? try readSchema(handle, file: file).fields : read.map(field)
         schema = TableSchema(
             fields: selected.map { column in
                 switch column {

@@ -71,9 +71,9 @@ extension Dispatcher {
 
     /// A file was scored: the others need not wait any more.
     func scored(_ assignment: Assignment, _ result: AttemptResult) {
-        guard result.rowCount ?? 0 > 0, let pipeline = pipelines[assignment.pipeline.name], pipeline.revision.full == assignment.run.revision
-        else { return }
-        firstScored[pipeline.name] = assignment.run.revision
-        scheduler.startOneByOne(false, in: pipeline.name)
+        let pipeline = assignment.pipeline.name
+        guard result.rowCount ?? 0 > 0, revisions[pipeline] == assignment.run.revision else { return }
+        firstScored[pipeline] = assignment.run.revision
+        scheduler.startOneByOne(false, in: pipeline)
     }
 }

@@ -33,7 +33,7 @@ extension Dispatcher {
             case .decideModel: break
             case .score(let bound), .fineTune(let bound): version = bound
             }
-            return RunOpening(arrival: start.arrival, version: version, revision: pipelines[start.pipeline]!.revision.full)
+            return RunOpening(arrival: start.arrival, version: version, revision: revisions[start.pipeline]!)
         }
         // A scoring run that is lost with the power is opened again: nothing of it is visible before `intend`, which is durable and this with it.
         let isOnlyScoring = starts.allSatisfy { if case .score = $0.work { true } else { false } }
