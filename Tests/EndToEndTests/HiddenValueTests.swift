@@ -58,7 +58,12 @@ import Testing
         Bad("constant.csv", "x,target,w\n1,8642.5,1\n2,8642.5,1\n", "8642.5", "is the same in every row"),
     ]
 
-    /// Identities of every type, a lookup that fails beyond its three rows, and a pipeline that learns.
+    /// Text that is no number, in formats whose columns have types. `forward` makes these files.
+    static let typed: [Bad] = [
+        Bad("column.parquet", "", "ZoeParquet", "the value is no number"), Bad("typed.arrow", "", "ZoeArrow", "the value is no number"),
+    ]
+
+    /// Identities of every type, a lookup that fails beyond its three rows, a pipeline that learns, and one that reads what the first writes.
     private func world() throws -> TemporaryDirectory {
         let root = try TemporaryDirectory("hidden")
         let column = [Dimension.symbolic("N"), .fixed(1)]
@@ -72,16 +77,22 @@ import Testing
             initializers: [StoredTensor("table", Tensor(.float32, [3], [Float(1), 2, 3]))])
         let model = Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
         try root.write(Array(try model.serialized()), to: "spool/p/models/m.onnx")
-        try root.write(
+        func scoring(_ name: String, _ schema: String) -> String {
             """
-            name: p
-            spool: { models: spool/p/models, data: { path: spool/p/data, include: all } }
+            name: \(name)
+            spool: { models: spool/\(name)/models, data: { path: spool/\(name)/data, include: all } }
             settle: { quiet: 200ms }
-            schema: { key: [id], keep: [id, code], types: { code: int64 }, inputs: { s: { times: iso } } }
+            schema: \(schema)
             stages: [ deserialize: {}, forward: {} ]
-            land: { models: out/p/models, outputs: { path: out/p/o, format: csv } }
+            land: { models: out/\(name)/models, outputs: { path: out/\(name)/o, format: csv } }
 
-            """, to: "pipelines/p.yaml")
+            """
+        }
+        let schema = "{ key: [id], keep: [id, code], types: { code: int64 }, inputs: { s: { times: iso } } }"
+        try root.write(scoring("p", schema), to: "pipelines/p.yaml")
+        try root.write(scoring("p", schema.replacing("iso", with: "text")), to: "make.yaml")
+        try root.write(scoring("r", "{ key: [id], inputs: { x: [s_out] } }"), to: "pipelines/r.yaml")
+        try root.write(TinyModel.adding(1), to: "spool/r/models/m.onnx")
         try root.write(
             """
             name: t
@@ -115,6 +126,13 @@ import Testing
         try #require(root.files().contains("out/p/o/good.csv") && root.files().contains("out/t/models/1/model.onnx"), "\(log)")
         for bad in Self.data { try root.write(bad.text, to: "spool/p/data/" + bad.path) }
         for bad in Self.labelled { try root.write(bad.text, to: "spool/t/labelled/" + bad.path) }
+        try FileManager.default.createDirectory(atPath: root("spool/r/data"), withIntermediateDirectories: true)
+        for bad in Self.typed {
+            try root.write(Self.csv(s: bad.marker).replacing("2024-01-01", with: "12"), to: "made.csv")
+            let words = ["forward", root("spool/p/models/m.onnx"), root("made.csv"), root("spool/r/data/" + bad.path), "--pipeline", root("make.yaml")]
+            let made = try DaemonProcess.command(words)
+            try #require(made.status == 0, "\(made.error)")
+        }
         try once()
         return log
     }
@@ -126,12 +144,14 @@ import Testing
 
     private func spooled(_ root: TemporaryDirectory) -> [(bad: Bad, file: String)] {
         Self.data.map { ($0, root("spool/p/data/" + $0.path)) } + Self.labelled.map { ($0, root("spool/t/labelled/" + $0.path)) }
+            + Self.typed.map { ($0, root("spool/r/data/" + $0.path)) }
     }
 
     /// What the commands print.
     private func commands(_ root: TemporaryDirectory, _ more: [String]) throws -> [(name: String, bytes: Data)] {
         var all: [[String]] = [["events"], ["events", "--json"]]
-        for words in [["status"], ["runs"], ["models", "p"], ["models", "t"]] + spooled(root).map({ ["explain", $0.file] }) + (1...4).map({ ["runs", "\($0)"] }) {
+        let lists = [["status"], ["runs"], ["models", "p"], ["models", "t"]]
+        for words in lists + spooled(root).map({ ["explain", $0.file] }) + (1...8).map({ ["runs", "\($0)"] }) {
             all += [words + more, words + ["--json"] + more]
         }
         return try all.map { (name: $0.joined(separator: " "), bytes: Data(try command($0, root).utf8)) }
@@ -140,7 +160,7 @@ import Testing
     /// What the daemon wrote, apart from copies of the data itself.
     private func written(_ root: TemporaryDirectory, log: String) throws -> [(name: String, bytes: Data)] {
         let files = root.files().filter { $0.hasPrefix(".millrace/ledger") || $0.hasSuffix(".reason.json") || $0.hasSuffix("card.json") }
-        #expect(files.count { $0.hasSuffix(".reason.json") } >= Self.data.count + Self.labelled.count - 1, "\(files)")
+        #expect(files.count { $0.hasSuffix(".reason.json") } >= spooled(root).count - 1, "\(files)")
         return try [("the log", Data(log.utf8))] + files.map { ($0, Data(try root.read($0))) }
     }
 
