@@ -66,7 +66,9 @@ extension Card {
     var training: TrainingReport? {
         guard let trainingData else { return nil }
         var report = TrainingReport(gate: gate, lossPerEpoch: lossPerEpoch ?? [], trainingData: trainingData)
-        if case .table(let wait)? = decisions?["labels_kept"], case .text(let reason)? = wait["reason"], case .text(let remedy)? = wait["remedy"] {
+        if case .table(let wait)? = decisions?["labels_kept"], case .text(let reason)? = wait["reason"],
+            case .text(let remedy)? = wait["remedy"]
+        {
             report.wait = Failure(.tooFewRows, what: Reason(reason), place: arrivalPath, remedy: remedy)
         }
         if report.wait == nil, let reason {

@@ -15,7 +15,7 @@ extension Reason: ExpressibleByStringInterpolation {
             sentence += literal
         }
 
-        /// What is no value of a cell, or is a reason itself.
+        /// Adds what is no value of a cell. The values of a reason, or of an error that has one, stay apart.
         package mutating func appendInterpolation<Part>(_ part: Part) {
             switch part {
             case let reason as Reason: append(reason)
@@ -24,12 +24,12 @@ extension Reason: ExpressibleByStringInterpolation {
             }
         }
 
-        /// The value of a cell, in quotes.
+        /// Adds the value of a cell in quotes.
         package mutating func appendInterpolation(cell value: String, hidden: String = "the value") {
             appendInterpolation(cell: value, shown: "\"\(value)\"", hidden: hidden)
         }
 
-        /// The value of a cell, worded as `shown`; where it is not told, `hidden` stands in its place.
+        /// Adds the value of a cell, worded as `shown`. Where it is not told, `hidden` stands in its place.
         package mutating func appendInterpolation(cell value: String, shown: String, hidden: String = "the value") {
             text += hidden
             sentence += shown

@@ -13,13 +13,15 @@ package struct Reason: Hashable, Sendable {
 
     /// The sentence with what cells hold, where that is known: `"abc" is no number`.
     package var sentence: String { cells?.sentence ?? text }
+
     package var withoutValues: Reason { Reason(text) }
 
-    /// The same sentence with the value of a cell that it is about and does not quote.
+    /// Returns the same sentence with the value of a cell that it is about and does not quote.
     package func about(cell value: String) -> Reason {
         Reason(text, cells: CellValues(values: (cells?.values ?? []) + [value], sentence: sentence))
     }
 
+    /// Returns the sentence, in both forms, with other words in place of some.
     package func replacing(_ words: String, with others: String) -> Reason {
         Reason(
             text.replacing(words, with: others),

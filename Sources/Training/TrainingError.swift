@@ -5,7 +5,7 @@ package import Reasons
 package enum TrainingError: Error, Sendable, Equatable {
     /// The labelled data cannot be what the pipeline says it is.
     case badLabels(file: String, reason: Reason, remedy: String)
-    /// Nothing is wrong with the labelled rows, but there are too few of them, or too few kinds, to learn from or to judge by.
+    /// Nothing is wrong with the labelled rows, but there are too few of them, or too few kinds, to learn from or to judge with.
     case tooFewRows(reason: Reason, remedy: String)
     /// The model cannot be trained, or not with this loss.
     case badModel(reason: Reason, remedy: String)

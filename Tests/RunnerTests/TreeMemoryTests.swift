@@ -57,35 +57,30 @@ import Testing
 
     /// Full trees whose leaves have a weight for each of three outputs: about 17 MB.
     private static func model() -> Model {
-        let inner = 1 << depth - 1, count = 2 << depth - 1
-        var attributes: [String: [Int64]] = [:]
-        var modes: [String] = [], values: [Float] = [], weights: [Float] = []
-        for tree in 0..<trees {
-            for node in 0..<count {
-                let isLeaf = node >= inner
-                for (name, value) in [
-                    ("nodes_treeids", tree), ("nodes_nodeids", node), ("nodes_featureids", isLeaf ? 0 : (tree + node) % features),
-                    ("nodes_truenodeids", isLeaf ? 0 : 2 * node + 1), ("nodes_falsenodeids", isLeaf ? 0 : 2 * node + 2),
-                ] { attributes[name, default: []].append(Int64(value)) }
-                modes.append(isLeaf ? "LEAF" : "BRANCH_LEQ")
-                values.append(isLeaf ? 0 : Float(node) / Float(count))
-                for target in isLeaf ? 0..<3 : 0..<0 {
-                    for (name, value) in [("target_treeids", tree), ("target_nodeids", node), ("target_ids", target)] {
-                        attributes[name, default: []].append(Int64(value))
-                    }
-                    weights.append(Float(node + target))
-                }
-            }
+        let inner = 1 << depth - 1, count = 2 << depth - 1, targets = 3
+        /// One value for each node of each tree, or for each target of each leaf.
+        func nodes(_ value: (_ tree: Int, _ node: Int) -> Int) -> [Int64] {
+            (0..<trees * count).map { Int64(value($0 / count, $0 % count)) }
         }
-        let node = Node(
-            "TreeEnsembleRegressor", ["x"], ["y"], domain: "ai.onnx.ml",
-            attributes.sorted { $0.key < $1.key }.map { Attribute($0.key, .ints($0.value)) } + [
-                Attribute("nodes_modes", .strings(modes)), Attribute("nodes_values", .floats(values)), Attribute("target_weights", .floats(weights)),
-                Attribute("n_targets", .int(3)),
-            ])
+        func leaves(_ value: (_ tree: Int, _ leaf: Int, _ target: Int) -> Int) -> [Int64] {
+            let leaves = count - inner
+            return (0..<trees * leaves * targets).map { Int64(value($0 / targets / leaves, inner + $0 / targets % leaves, $0 % targets)) }
+        }
+        let attributes = [
+            Attribute("nodes_treeids", .ints(nodes { tree, _ in tree })), Attribute("nodes_nodeids", .ints(nodes { _, node in node })),
+            Attribute("nodes_featureids", .ints(nodes { tree, node in node < inner ? (tree + node) % features : 0 })),
+            Attribute("nodes_modes", .strings(nodes { _, node in node < inner ? 1 : 0 }.map { $0 == 1 ? "BRANCH_LEQ" : "LEAF" })),
+            Attribute("nodes_values", .floats(nodes { _, node in node }.map { Float($0) / Float(count) })),
+            Attribute("nodes_truenodeids", .ints(nodes { _, node in node < inner ? 2 * node + 1 : 0 })),
+            Attribute("nodes_falsenodeids", .ints(nodes { _, node in node < inner ? 2 * node + 2 : 0 })),
+            Attribute("target_treeids", .ints(leaves { tree, _, _ in tree })), Attribute("target_nodeids", .ints(leaves { _, leaf, _ in leaf })),
+            Attribute("target_ids", .ints(leaves { _, _, target in target })),
+            Attribute("target_weights", .floats(leaves { _, leaf, target in leaf + target }.map(Float.init))), Attribute("n_targets", .int(Int64(targets))),
+        ]
+        let node = Node("TreeEnsembleRegressor", ["x"], ["y"], domain: "ai.onnx.ml", attributes)
         let graph = Graph(
             name: "trees", nodes: [node], inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .fixed(features)]))],
-            outputs: [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(3)]))])
+            outputs: [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(targets)]))])
         return Model(irVersion: 8, operatorSets: [OperatorSet(domain: "ai.onnx.ml", version: 3), OperatorSet(domain: "", version: 17)], graph: graph)
     }
 }

@@ -115,7 +115,7 @@ extension Dispatcher {
         }
     }
 
-    /// The pins of the revision, for the line of a file that pinned some of them.
+    /// Returns the pins of the revision for the manifest line of a file that pinned some of them; nil for other files.
     private func pinned(by assignment: Assignment) -> ManifestPins? {
         guard let pins = columnPins[assignment.pipeline.name]?[assignment.run.revision], pins.arrivals.contains(assignment.arrival.number)
         else { return nil }
@@ -289,7 +289,7 @@ extension Pipeline {
 }
 
 extension Reason {
-    /// For the log: the sentence, and what cells of tables hold in a field of its own.
+    /// The fields of a log line: the sentence, and apart from it what cells of tables hold.
     var logged: Logger.Metadata {
         var fields: Logger.Metadata = ["reason": "\(text)"]
         if let cells { fields["cell.values"] = "\(cells.values)" }

@@ -7,14 +7,15 @@ import Runner
 extension Dispatcher {
     /// Opens runs for whatever may start now, up to the window, and returns their attempts.
     package func assignments(at now: UTCTime) throws(LedgerError) -> [Assignment] {
-        // What starts may be decided already, as a model with the content of a rejected one is; then what waited behind it may start.
+        // An arrival may be decided without a run, such as a model with the content of a rejected one; then the arrivals that waited for it
+        // may start.
         while true {
             guard let assignments = try nextAssignments(at: now) else { return [] }
             if !assignments.isEmpty { return assignments }
         }
     }
 
-    /// Nil where nothing may start.
+    /// Returns the next assignments; nil where nothing may start.
     private func nextAssignments(at now: UTCTime) throws(LedgerError) -> [Assignment]? {
         let room = configuration.window - inFlight.count
         guard room > 0 else { return nil }

@@ -53,7 +53,7 @@ package final class Dispatcher {
     var versions: [String: [Int: ModelVersion]] = [:]
     /// By pipeline and revision.
     var columnPins: [String: [String: ColumnPins]] = [:]
-    /// By pipeline, the revision under which a file was scored by this process.
+    /// The revision under which this process has scored a file with rows, by pipeline.
     var firstScored: [String: String] = [:]
     /// The newest data files that were scored, by pipeline: what a new model is tried on.
     var scoredRows: [String: AttemptSpec.InputFile] = [:]

@@ -173,7 +173,7 @@ final class NativeBinding {
         }
     }
 
-    /// Lets the engine allocate the output in the next run, in place of what was bound or allocated for it before.
+    /// Lets the engine allocate the output in the next run, instead of what was bound or allocated for it before.
     func release(output index: Int) throws(NativeFailure) {
         let table = session.table
         try table.check(table.api.pointee.BindOutputToDevice(pointer, session.outputNames[index]!, table.cpu))
@@ -181,7 +181,7 @@ final class NativeBinding {
 
     func run(options: NativeRunOptions) throws(NativeFailure) { try session.run(pointer, options: options) }
 
-    /// In the order in which they were bound.
+    /// Returns the output values in the order in which the outputs were bound.
     func takeOutputs() throws(NativeFailure) -> [NativeValue] {
         let table = session.table
         var values: UnsafeMutablePointer<OpaquePointer?>?

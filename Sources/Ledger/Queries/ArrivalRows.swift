@@ -31,12 +31,12 @@ extension Connection {
 }
 
 extension Row {
-    /// From the columns reason, rule, remedy and cells, which stand together.
+    /// Reads the columns reason, rule, remedy and cells, which stand together.
     func explanation(_ column: Int32) -> Explanation? {
         textOrNil(column).map { Explanation(reason: Reason($0, cells: cells(column + 3)), rule: text(column + 1), remedy: text(column + 2)) }
     }
 
-    /// What cells of tables hold, unless that is hidden: everything that reads it from the ledger reads it here.
+    /// Returns what cells of tables hold, unless that is hidden: everything that reads it from the ledger reads it here.
     func cells(_ column: Int32) -> CellValues? {
         guard !hidesValues, let text = textOrNil(column) else { return nil }
         return try? JSONDecoder().decode(CellValues.self, from: Data(text.utf8))

@@ -67,7 +67,7 @@ struct ModelFile {
         guard let now = try? FileDigest.stamp(following: FilePath(path)), now == stamp else { throw Self.changed(path) }
     }
 
-    /// The model as its file has it, without the adapter.
+    /// Returns the model as its file has it, without the adapter.
     func parsed() throws(Failure) -> Model {
         let model: Model
         do throws(ONNXError) { model = try Model.load(path: path) } catch {
@@ -78,11 +78,12 @@ struct ModelFile {
         return model
     }
 
-    /// A session over this file and the external data that it names, the adapter merged in, and what binding needs to know of the model. Only for
-    /// models in folders of ours: a model that arrived is checked, and copied into one, before.
+    /// Returns a session over this file and the external data that it names, with the adapter merged in, and the facts that binding
+    /// needs to know about the model. It is only for models in the daemon's own folders: a model that arrives is checked and copied into
+    /// one of them first.
     ///
-    /// The parsed graph takes several times the memory of the file, and the engine parses the file again: it is gone before a session is made,
-    /// but for a model whose weights are read through it.
+    /// The parsed graph takes several times the memory of the file, and the engine parses the file again: the graph is freed before a
+    /// session is made, except for a model whose weights are read through it.
     func session(options: SessionOptions) throws(Failure) -> (Session, ModelFacts) {
         let prepared = try prepared()
         returnFreedMemory()
@@ -122,7 +123,7 @@ struct ModelFile {
         var runnable: Data?
         let facts: ModelFacts
         var apart: [String] = []
-        /// Held only where weights are read through it.
+        /// The model, which is held only where weights are read through it.
         var model: Model?
         var directory: ExternalDataDirectory?
     }
@@ -131,7 +132,8 @@ struct ModelFile {
         let model = try parsed()
         let facts = ModelFacts(model)
         let apart = weightsApart(of: model)
-        guard adapter != nil || model.hasExternalData || model.importsTwice || model.hasReplaceableLocales else { return Prepared(facts: facts) }
+        guard adapter != nil || model.hasExternalData || model.importsTwice || model.hasReplaceableLocales
+        else { return Prepared(facts: facts) }
         let runnable = try runnable(model, without: apart)
         if apart.isEmpty { return Prepared(runnable: runnable, facts: facts) }
         return Prepared(
@@ -212,7 +214,8 @@ extension EngineError {
     }
 }
 
-/// Gives what the allocator holds in reserve back to the system, so that a graph that is gone does not stand beside the engine's copy.
+/// Returns the memory that the allocator holds in reserve to the system, so that a freed graph does not take memory in addition to the
+/// engine's copy.
 func returnFreedMemory() {
     typealias Trim = @convention(c) (Int) -> CInt
     if let address = dlsym(nil, "malloc_trim") { _ = unsafeBitCast(address, to: Trim.self)(0) }
