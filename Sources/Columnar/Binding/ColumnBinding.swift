@@ -157,7 +157,8 @@ struct ColumnBinding {
         // So far there are only empty lists: later ones show how deep the elements lie.
         if isJSON, schema.fields.contains(where: { $0.type == .list && $0.nesting.element.type == .null }) { return true }
         if table.keep.contains(where: { isJSON && table.types[$0] == nil || isUnknown($0) }) { return true }
-        return ports.contains { port in
+        let bound = ports.filter { !isMade($0, rules) }
+        return bound.contains { port in
             switch rules[port.name]?.columns {
             case .pattern: return isJSON
             case .list(let names): return names.contains { isUnknown($0) || isJSON && NamePattern.isPattern($0) }
@@ -167,7 +168,7 @@ struct ColumnBinding {
             let named = schema.positions(of: port.name).map { schema.fields[$0].type }
             let takesOwnName = !named.isEmpty && (port.width == 1 || named.contains(.list))
             if takesOwnName { return isJSON && port.elementType == .string && named.contains(.null) }
-            if ports.count == 1 { return pinned[port.name].map { $0.contains(where: isUnknown) } ?? true }
+            if bound.count == 1 { return pinned[port.name].map { $0.contains(where: isUnknown) } ?? true }
             return isJSON
         }
     }

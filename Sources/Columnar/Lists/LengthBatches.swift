@@ -169,7 +169,10 @@ final class LengthBatches {
             if let last = chunks.last {
                 let isFull = last.count == rows
                     || limits.places.map { most in
-                        grown.reduce(last.count + 1) { $0.multipliedReportingOverflow(by: max($1, 1)).partialValue } > most
+                        grown.reduce(last.count + 1) { count, extent in
+                            let (product, overflows) = count.multipliedReportingOverflow(by: max(extent, 1))
+                            return overflows ? .max : product
+                        } > most
                     } ?? false
                 if !isFull, apart.allSatisfy({ $0[row] == $0[last[0]] }) {
                     chunks[chunks.count - 1].append(row)
