@@ -14,6 +14,8 @@ package struct DataColumn: Sendable, Equatable {
     package var missingCount = 0
     /// Whether no two rows of the sample share a value, and none is without one.
     package var isUnique = false
+    /// Whether it is text, and every value a date or a time.
+    package var holdsTimes = false
     /// Of a text file: whether all values are integers as a program prints them, so that the column's type can be said.
     package var isPlainIntegers = false
     /// Values that were seen, each once, where they are few.
