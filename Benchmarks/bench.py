@@ -1,6 +1,6 @@
 """Millrace beside the peer daemon: the same cores, the same files, A B A B, medians. See README.md.
 
-    Scripts/bench [--quick] [--only NAME]... [--millrace PATH] [--peer-only] [--repeats N] [--cores 0,1] [--work DIR] [--out PATH]
+    Scripts/bench [--quick] [--only NAME]... [--millrace PATH] [--former PATH] [--peer-only] [--repeats N] [--cores 0,1] [--work DIR] [--out PATH]
 """
 
 import argparse
@@ -48,13 +48,18 @@ class Bench:
         return self.arguments.peer_jobs or 2 * len(self.cores)
 
     def sides(self, one_file: bool) -> list[Callable[[Path], Daemon]]:
-        """Both sides; for one file at a time each gives that file all the cores."""
+        """The sides that are compared; for one file at a time each gives that file all the cores."""
         jobs, threads = (1, len(self.cores)) if one_file else (self.peer_jobs, 1)
-        sides = [lambda root: Peer("peer", root, self.model, self.cores, jobs, threads)]
-        if not self.arguments.peer_only:
-            ours = 1 if one_file else len(self.cores)
-            sides.insert(0, lambda root: Millrace("millrace", root, self.model, self.cores, ours, threads, binary=self.arguments.millrace.resolve()))
-        return sides
+        peer = lambda root: Peer("peer", root, self.model, self.cores, jobs, threads)
+        if self.arguments.peer_only:
+            return [peer]
+        ours = 1 if one_file else len(self.cores)
+
+        def millrace(name: str, binary: Path) -> Callable[[Path], Daemon]:
+            return lambda root: Millrace(name, root, self.model, self.cores, ours, threads, binary=binary.resolve())
+
+        other = millrace("former", self.arguments.former) if self.arguments.former else peer
+        return [millrace("millrace", self.arguments.millrace), other]
 
     def fresh_root(self) -> Path:
         return Path(tempfile.mkdtemp(prefix="run-", dir=self.work))
@@ -112,6 +117,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small sizes, two repetitions: shows that it works, not how fast")
     parser.add_argument("--only", action="append", choices=list(MEASUREMENTS), help="may be given more than once")
     parser.add_argument("--millrace", type=Path, default=REPOSITORY / ".build/release/millrace")
+    parser.add_argument("--former", type=Path, help="another build of Millrace, which is compared in place of the peer")
     parser.add_argument("--peer-only", action="store_true")
     parser.add_argument("--peer-jobs", type=int, help="default: twice the cores")
     parser.add_argument("--repeats", type=int)
@@ -119,8 +125,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=REPOSITORY / ".build", help="a folder on the disk to be measured")
     parser.add_argument("--out", type=Path, default=REPOSITORY / ".build/bench", help="gets .json and .md")
     arguments = parser.parse_args()
-    if not arguments.peer_only and not os.access(arguments.millrace, os.X_OK):
-        parser.error(f"{arguments.millrace} is not there: make build, or give --millrace PATH or --peer-only")
+    for binary in [] if arguments.peer_only else filter(None, [arguments.millrace, arguments.former]):
+        if not os.access(binary, os.X_OK):
+            parser.error(f"{binary} is not there: make build, or give --millrace PATH, --former PATH or --peer-only")
 
     arguments.work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=arguments.work) as work:

@@ -24,11 +24,12 @@ class Report:
         path.with_suffix(".md").write_text(self.markdown())
 
     def markdown(self) -> str:
-        """Medians, in brackets least and greatest; the ratio is of the medians, Millrace to the peer."""
+        """Medians, in brackets least and greatest; the ratio is of the medians, Millrace to the other side."""
+        other = next((side for sides in self.values.values() for side in sides if side != "millrace"), "peer")
         lines = [f"{machine()}. " + ", ".join(f"{name}: {value}" for name, value in self.settings.items()) + ".", ""]
-        lines += ["| measurement | figure | millrace | peer | ratio |", "|---|---|---|---|---|"]
+        lines += [f"| measurement | figure | millrace | {other} | ratio |", "|---|---|---|---|---|"]
         for measurement, sides in self.values.items():
-            ours, theirs = sides.get("millrace", {}), sides.get("peer", {})
+            ours, theirs = sides.get("millrace", {}), sides.get(other, {})
             for figure in dict.fromkeys([*ours, *theirs]):
                 ratio = "-"
                 if figure in ours and figure in theirs and statistics.median(theirs[figure]):

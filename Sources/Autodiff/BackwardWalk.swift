@@ -21,7 +21,7 @@ final class BackwardWalk {
     /// For each value with a cotangent, the value after it on the way to the loss.
     private var towardsLoss: [String: String] = [:]
     private var forms: [Gradients.ChosenForm] = []
-    /// Operators without a gradient that the wanted values lead to.
+    /// Operators without a gradient whose inputs depend on wanted values.
     private var ends: Set<String> = []
     /// In a survey, errors are collected and the walk goes on.
     var survey: PathSurvey?
@@ -98,7 +98,7 @@ final class BackwardWalk {
         return Gradients(names: names, forms: forms)
     }
 
-    /// Why no seed depends on a wanted value.
+    /// The reason why no seed depends on a wanted value.
     private var unreachable: String {
         if wanted.isEmpty { return "the model has no floating point weights" }
         let names = wanted.prefix(5).map { "'\($0)'" }.joined(separator: ", ") + (wanted.count > 5 ? " and \(wanted.count - 5) more" : "")

@@ -2,14 +2,14 @@ package import ONNX
 import Passes
 package import Tensors
 
-/// What of a model can be trained, as an `optimize` stage with its defaults decides it: every parameter with the reason why it is not trained, and
-/// every operator with what becomes of a gradient in it. Nothing is run.
+/// Lists what an `optimize` stage with its defaults can train in a model: every parameter, with the reason if it is not trained, and every
+/// operator, with what happens to a gradient in it. Nothing is run.
 package struct ParameterSurvey: Sendable {
     package struct Parameter: Sendable, Equatable {
         package let name: String
-        /// nil where the model stores it in a way that is not read here.
+        /// The shape of the parameter; nil where the model stores it in a form that is not read here.
         package let shape: Shape?
-        /// nil for what is trained.
+        /// The reason why the parameter is not trained; nil if it is trained.
         package let reason: String?
         /// The other names under which the model stores the same weight.
         package let sharedWith: [String]
@@ -19,7 +19,7 @@ package struct ParameterSurvey: Sendable {
     package let form: Model
     /// Operators on the way from a floating point output to a parameter.
     package let paths: PathSurvey
-    /// In the order of the model.
+    /// The parameters in the order of the model.
     package let parameters: [Parameter]
 
     /// - Throws: `nothingTrainable` where no recipe trains the model as it is, with the same words as an `optimize` stage.

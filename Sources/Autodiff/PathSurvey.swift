@@ -4,7 +4,8 @@ import Passes
 /// Which operators stand between the seeds and the wanted values, and what would become of each: the walk itself, on a copy of the model.
 package struct PathSurvey: Sendable {
     package struct Entry: Sendable, Equatable {
-        /// `Conv`, or `com.example.Fused` outside the default domain; of operators that the training form replaces, what the model calls them.
+        /// `Conv`, or `com.example.Fused` outside the default domain; an operator that the training form replaces has the name that the
+        /// model gives it.
         package let operatorType: String
         package fileprivate(set) var count: Int
         /// Why it has no gradient, by node; empty where all have one.

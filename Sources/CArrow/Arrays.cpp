@@ -19,7 +19,7 @@ void release(struct ArrowArray *array) noexcept {
   if (array->release != nullptr) array->release(array);
 }
 
-/// A dictionary's values row by row; of views, which Arrow does not decode, the plain type.
+/// Returns a dictionary's values row by row; for views, which Arrow does not decode, it returns the plain type.
 arrow::Result<std::shared_ptr<arrow::Array>> Decoded(const std::shared_ptr<arrow::Array> &array) {
   if (array->type_id() != arrow::Type::DICTIONARY) return array;
   const auto &coded = static_cast<const arrow::DictionaryArray &>(*array);
@@ -29,11 +29,12 @@ arrow::Result<std::shared_ptr<arrow::Array>> Decoded(const std::shared_ptr<arrow
   } else if (values->type_id() == arrow::Type::BINARY_VIEW) {
     ARROW_ASSIGN_OR_RAISE(values, arrow::compute::Cast(*values, arrow::binary()));
   }
-  const auto plain = std::make_shared<arrow::DictionaryArray>(arrow::dictionary(coded.indices()->type(), values->type()), coded.indices(), values);
+  const auto type = arrow::dictionary(coded.indices()->type(), values->type());
+  const auto plain = std::make_shared<arrow::DictionaryArray>(type, coded.indices(), values);
   return arrow::compute::Cast(*plain, values->type());
 }
 
-/// An array's texts as values of `type`. On a flaw, `place` says which.
+/// Returns an array's texts as values of `type`. On a flaw, `place` says which.
 arrow::Result<std::shared_ptr<arrow::Array>> Parse(const arrow::Array &given, const std::shared_ptr<arrow::DataType> &type,
                                                    std::vector<std::string> null_words, carrow::Place *place) {
   std::shared_ptr<arrow::Array> cast = arrow::MakeArray(given.data());

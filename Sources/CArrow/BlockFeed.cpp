@@ -7,8 +7,9 @@
 namespace carrow {
 namespace {
 
-/// The type with lists as it has them, and with `element` for what stands in the innermost.
-std::shared_ptr<arrow::DataType> WithElements(const std::shared_ptr<arrow::DataType> &type, const std::shared_ptr<arrow::DataType> &element) {
+/// Returns the type with the same lists and with `element` as the type of the innermost elements.
+std::shared_ptr<arrow::DataType> WithElements(const std::shared_ptr<arrow::DataType> &type,
+                                              const std::shared_ptr<arrow::DataType> &element) {
   if (type->id() != arrow::Type::LIST) return element;
   return arrow::list(type->field(0)->WithType(WithElements(type->field(0)->type(), element)));
 }

@@ -46,7 +46,7 @@ class TextSource : public Source {
   virtual std::unique_ptr<arrow::Chunker> MakeChunker() const = 0;
   /// Reads the file's first rows from a fresh feed.
   virtual arrow::Status Begin() = 0;
-  /// Reads the rows behind those at hand.
+  /// Reads the rows after those at hand.
   virtual arrow::Status Advance() = 0;
   virtual bool has_rows() const = 0;
   virtual bool is_at_end() const = 0;
@@ -57,7 +57,7 @@ class TextSource : public Source {
   /// Prepares for reading the columns of `schema_`, which are `selected_` in the file.
   virtual arrow::Status Prepare() = 0;
 
-  /// Before the first rows of a selection.
+  /// Calls `Prepare` once, before the first rows of a selection are read.
   arrow::Status PrepareOnce();
   const TextRules &RulesFor(size_t selected) const { return wanted_[selected].words_are_missing ? strict_rules_ : rules_; }
   /// Says that the text `flawed` in the selected column is no value of its type.
@@ -76,7 +76,7 @@ class TextSource : public Source {
   arrow::Status Rewind();
   void Found();
 
-  /// Of its pointers none is used after the constructor.
+  /// Its pointers are not used after the constructor.
   const CArrowReadOptions options_;
   std::shared_ptr<DescriptorFile> file_;
   std::shared_ptr<arrow::Schema> file_schema_;

@@ -74,7 +74,7 @@ class CsvSource final : public TextSource {
     }
     names_ = std::move(names);
     kinds_.resize(names_.size());
-    // A blank line is a row where there is but one column: so writers put a missing value.
+    // In a file of one column a blank line is a row: writers write a missing value so.
     parse_.ignore_empty_lines = names_.size() > 1;
     return ParseMore();
   }
@@ -87,7 +87,7 @@ class CsvSource final : public TextSource {
   bool has_rows() const override { return parser_ != nullptr; }
   bool is_at_end() const override { return last_ && rest_.empty(); }
 
-  /// A column that holds one text that is nothing else is text, so that no more of it is looked at.
+  /// A column that holds one text which is nothing else is text, so its further cells are not looked at.
   arrow::Status Observe() override {
     for (size_t column = 0; column < kinds_.size(); ++column) {
       uint32_t kinds = kinds_[column];
@@ -148,7 +148,7 @@ class CsvSource final : public TextSource {
     return parse_.quoting ? CheckQuotes() : arrow::Status::OK();
   }
 
-  /// Text after a closing quote belongs to no rule of CSV: most often a quote inside the cell was escaped.
+  /// Text after a closing quote breaks the rules of CSV: most often a quote inside the cell was escaped.
   arrow::Status CheckQuotes() {
     const size_t at = FindTextAfterQuote(rest_, parse_.quote_char, parse_.delimiter);
     if (at == std::string_view::npos) return arrow::Status::OK();
@@ -175,8 +175,8 @@ class CsvSource final : public TextSource {
     if (has_header_ && !is_header_sure_ && IsRowOfNumbers(*names, header_null_words_, rules_.point)) {
       place.row = 1;
       return arrow::Status::Invalid(
-          "its first row holds nothing but numbers: say whether it is a header, with schema.dialect.header: true, or data, with header: false "
-          "or the names of the columns");
+          "its first row holds nothing but numbers: say whether it is a header, with schema.dialect.header: true, or data, with "
+          "header: false or the names of the columns");
     }
     if (!given_names_.empty()) {
       place.row = 1;

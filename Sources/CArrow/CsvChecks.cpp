@@ -15,7 +15,8 @@ bool IsNumber(std::string_view cell, char decimal_point) {
   text.erase(text.find_last_not_of(" \t") + 1);
   if (decimal_point != '.') std::replace(text.begin(), text.end(), decimal_point, '.');
   // strtod also takes words ("nan", "infinity") and hexadecimal numbers, which may be names.
-  if (text.empty() || text.find_first_not_of("0123456789.eE+-") != std::string::npos || text.find_first_of("0123456789") == std::string::npos)
+  if (text.empty() || text.find_first_not_of("0123456789.eE+-") != std::string::npos ||
+      text.find_first_of("0123456789") == std::string::npos)
     return false;
   char *end = nullptr;
   std::strtod(text.c_str(), &end);

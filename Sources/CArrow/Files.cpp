@@ -30,7 +30,8 @@ void report(const arrow::Status &status, const Place &place, int system_error, C
   } else {
     error->code = CARROW_BAD_DATA;
   }
-  // Messages quote the file's own bytes: only printable ASCII passes, the rest becomes "?". A cell that does not fit is shown in any script.
+  // Messages quote the file's own bytes: only printable ASCII is kept, and other bytes become "?". A cell that does not fit is shown in any
+  // script.
   try {
     const std::string text = status.message();
     const bool shows_all = place.flaw != 0 && IsUtf8(text);
@@ -38,7 +39,8 @@ void report(const arrow::Status &status, const Place &place, int system_error, C
     size_t length = 0;
     for (const unsigned char byte : text) {
       if (length == room) break;
-      error->text[length++] = (byte >= 0x20 && byte < 0x7f) || (shows_all && byte >= 0x80) ? static_cast<char>(byte) : byte == '\n' ? ' ' : '?';
+      const bool is_shown = (byte >= 0x20 && byte < 0x7f) || (shows_all && byte >= 0x80);
+      error->text[length++] = is_shown ? static_cast<char>(byte) : byte == '\n' ? ' ' : '?';
     }
   } catch (...) {
     std::strncpy(error->text, "out of memory", sizeof error->text - 1);

@@ -23,7 +23,7 @@ struct Place {
   /// One of CARROW_FLAW_*, and the format string of the type that a value does not fit.
   int32_t flaw = 0;
   std::string type;
-  /// The first row before it, of those read together, that has no value in this column.
+  /// The first row before it, among those read together, that has no value in this column.
   int64_t missing_row = 0;
 };
 
@@ -106,9 +106,9 @@ class DescriptorSink final : public arrow::io::OutputStream {
   std::shared_ptr<SystemFailure> failure_;
 };
 
-/// What a selected column of text is read as.
+/// Says how a selected column of text is read.
 struct Wanted {
-  /// Null: the type that the schema says.
+  /// The type to read; null means the type that the schema says.
   std::shared_ptr<arrow::DataType> type;
   /// Null words are missing values in a column of text too.
   bool words_are_missing = false;
@@ -116,7 +116,7 @@ struct Wanted {
   bool is_element = false;
 };
 
-/// A type without children by its Arrow format string, and back.
+/// Convert between a type without children and its Arrow format string.
 arrow::Result<std::shared_ptr<arrow::DataType>> TypeOf(const char *format);
 std::string FormatOf(const arrow::DataType &type);
 
@@ -129,7 +129,7 @@ class Source {
   virtual ~Source() = default;
   virtual std::shared_ptr<arrow::Schema> schema() const = 0;
   virtual arrow::Status Select(const std::vector<int> &columns, const std::vector<Wanted> &wanted) = 0;
-  /// Whether the schema tells of the whole file.
+  /// Whether the schema describes the whole file.
   virtual bool is_surveyed() const { return true; }
   virtual arrow::Status Survey() { return arrow::Status::OK(); }
   /// Null at the end.
@@ -140,7 +140,8 @@ class Source {
   Place place;
 };
 
-/// What text formats read: the file's text as UTF-8, unpacked, decoded from its encoding, and with escaped quotes of CSV doubled.
+/// Opens the text that text formats read: the file's text as UTF-8, unpacked, decoded from its encoding, and with escaped quotes of CSV
+/// doubled.
 arrow::Result<std::shared_ptr<arrow::io::InputStream>> TextStream(const CArrowReadOptions &options,
                                                                   const std::shared_ptr<DescriptorFile> &file);
 

@@ -12,7 +12,7 @@ namespace {
 
 bool IsRunEndEncoded(const arrow::DataType &type) { return type.id() == arrow::Type::RUN_END_ENCODED; }
 
-/// Columns of runs are told by the type of their values: they are decoded as they are read.
+/// Returns the schema with columns of runs as columns of their values: they are decoded as they are read.
 std::shared_ptr<arrow::Schema> Decoded(const std::shared_ptr<arrow::Schema> &schema) {
   arrow::FieldVector fields;
   for (const auto &field : schema->fields()) {
@@ -64,7 +64,7 @@ class IpcSource final : public Source {
     return arrow::Status::OK();
   }
 
-  /// A stream tells its rows only by being read.
+  /// The number of rows in a stream is known only once it is read.
   bool HasNoRows() const override { return has_no_rows_; }
 
   std::shared_ptr<arrow::Schema> schema() const override { return schema_; }

@@ -101,7 +101,7 @@ class ScalarColumn final : public JsonColumn {
   JsonKind kind_ = JsonKind::kNull;
 };
 
-/// Which rows have a value, for columns that have children.
+/// Records which rows have a value, for columns that have children.
 class Validity {
  public:
   arrow::Status Append(bool is_valid) {
@@ -125,7 +125,8 @@ class Validity {
 
 class ListColumn final : public JsonColumn {
  public:
-  ListColumn(std::shared_ptr<arrow::DataType> type, std::unique_ptr<JsonColumn> elements) : type_(std::move(type)), elements_(std::move(elements)) {}
+  ListColumn(std::shared_ptr<arrow::DataType> type, std::unique_ptr<JsonColumn> elements)
+      : type_(std::move(type)), elements_(std::move(elements)) {}
 
   arrow::Result<Flaw> Take(JsonScanner *scanner, const JsonToken &token) override {
     if (token.kind == JsonKind::kNull) {

@@ -28,8 +28,9 @@ class JsonShape {
 /// One column made from JSON values, whatever its nesting.
 class JsonColumn {
  public:
-  /// `keeps_kinds`: a text where numbers stand, or the other way round, is refused.
-  static arrow::Result<std::unique_ptr<JsonColumn>> Make(const std::shared_ptr<arrow::DataType> &type, const TextRules &rules, bool keeps_kinds);
+  /// With `keeps_kinds`, a text among numbers, or a number among texts, is refused.
+  static arrow::Result<std::unique_ptr<JsonColumn>> Make(const std::shared_ptr<arrow::DataType> &type, const TextRules &rules,
+                                                         bool keeps_kinds);
 
   virtual ~JsonColumn() = default;
   /// Takes a value, and reads it to its end. Malformed JSON is `kNone` with the scanner's `failure` set.
@@ -37,7 +38,7 @@ class JsonColumn {
   virtual arrow::Status TakeNull() = 0;
   virtual arrow::Result<std::shared_ptr<arrow::Array>> Finish() = 0;
 
-  /// What does not fit, after a flaw.
+  /// The text that does not fit, set after a flaw.
   std::string flawed;
   /// The first row that has no value since the column began, or -1.
   virtual int64_t first_missing() const { return -1; }

@@ -8,7 +8,7 @@
 namespace carrow {
 namespace {
 
-/// A file with more keys than this is no table.
+/// A file with more keys than this is not a table.
 constexpr size_t kMostKeys = 100'000;
 
 /// The lines of a block that are not blank, in order. A line may have several objects, as where lines end in a carriage return alone.
@@ -128,7 +128,7 @@ class JsonLinesSource final : public TextSource {
     wanted_keys_.clear();
     for (size_t i = 0; i < selected_.size(); ++i) {
       const auto &field = schema_->field(static_cast<int>(i));
-      // What is not said to be of a type has the kind that the file gives it.
+      // A column without a given type has the kind that the file gives it.
       const bool keeps_kinds = wanted_[i].type == nullptr;
       ARROW_ASSIGN_OR_RAISE(auto values, JsonColumn::Make(field->type(), RulesFor(i), keeps_kinds));
       columns_.push_back(std::move(values));
@@ -156,7 +156,7 @@ class JsonLinesSource final : public TextSource {
     std::vector<size_t> columns;
     int64_t last_row;
   };
-  /// What a line's n-th key was in the line before: most lines have the same keys in the same order.
+  /// The n-th key of the line before: most lines have the same keys in the same order.
   struct Expected {
     std::string name;
     WantedKey *key;
@@ -276,7 +276,7 @@ class JsonLinesSource final : public TextSource {
     return arrow::Status::OK();
   }
 
-  /// All keys that were met, in the order in which they first stood.
+  /// All keys that were met, in the order of their first appearance.
   std::vector<NamedShape> keys_;
   std::unordered_map<std::string, size_t> key_places_, wanted_places_;
   std::vector<WantedKey> wanted_keys_;

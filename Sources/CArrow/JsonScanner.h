@@ -15,21 +15,21 @@ struct JsonToken {
   std::string_view text;
 };
 
-/// Walks over the JSON of one line. Every function returns false where the text is no JSON, and `failure` says why.
-/// NaN, Infinity and -Infinity are numbers, as Python writes them.
+/// Walks over the JSON of one line. Every function returns false where the text is not JSON, and `failure` says why. NaN, Infinity and
+/// -Infinity are numbers, as Python writes them.
 class JsonScanner {
  public:
   explicit JsonScanner(std::string_view line) : at_(line.data()), end_(line.data() + line.size()) {}
 
-  /// Reads one value; of an array or an object its bracket alone.
+  /// Reads one value; of an array or an object it reads only the opening bracket.
   bool Next(JsonToken *token);
-  /// Reads an array's or an object's way to the next element; `has_more` is false behind the last. `is_first` is for the first call.
+  /// Moves to the next element of an array or an object; `has_more` is false after the last one. `is_first` must be true in the first call.
   bool Element(char closing, bool is_first, bool *has_more);
   /// Reads a key and its colon.
   bool Key(std::string_view *key);
-  /// Passes over what is behind `token`'s bracket, down to the closing one.
+  /// Skips the rest of the value that begins with `token`, including the closing bracket.
   bool Skip(const JsonToken &token);
-  /// Goes a list or an object deeper, as far as that is allowed.
+  /// Enters a list or an object, if the allowed depth is not reached.
   bool Enter();
   void Leave() { --depth_; }
   /// Whether nothing but blanks follows.

@@ -5,7 +5,7 @@
 namespace carrow {
 namespace {
 
-/// The lengths of `lists` (null where there is none), and the elements of all of them in order.
+/// Gives the lengths of `lists` (null where there is none), and the elements of all of them in order.
 template <typename Lists>
 arrow::Status Open(const arrow::Array &array, arrow::Int64Builder *lengths, std::shared_ptr<arrow::Array> *elements) {
   const auto &lists = static_cast<const Lists &>(array);

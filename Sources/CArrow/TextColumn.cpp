@@ -9,13 +9,13 @@
 namespace carrow {
 namespace {
 
-/// Ends a visit of CSV cells early; it costs nothing to make again.
+/// Ends a visit of CSV cells early; returning it costs nothing.
 const arrow::Status &Stop() {
   static const arrow::Status status = arrow::Status::Cancelled("");
   return status;
 }
 
-/// Values of a fixed width, which `Parser` (Flaw(text, point, value *)) reads.
+/// Holds values of a fixed width, which `Parser` (Flaw(text, point, value *)) reads.
 template <typename Builder, typename Value, typename Parser>
 class TypedTextColumn final : public TextColumn {
  public:
@@ -197,7 +197,7 @@ std::unique_ptr<TextColumn> Floats(const std::shared_ptr<arrow::DataType> &type,
   return Typed<ArrowType, Value>(type, rules, [](std::string_view text, char point, Value *out) { return ParseFloat(text, point, out); });
 }
 
-/// Exact as long as 38 digits hold it and nothing but zeros stands behind the point.
+/// Reads a decimal exactly. It must fit in 38 digits, and only zeros may follow its point.
 Flaw ParseDecimal(std::string_view text, char, arrow::Decimal128 *out) {
   int32_t precision = 0, scale = 0;
   if (!arrow::Decimal128::FromString(text, out, &precision, &scale).ok()) return Flaw::kNotANumber;

@@ -13,7 +13,7 @@
 
 namespace carrow {
 
-/// How texts become values, apart from the type.
+/// Rules by which texts become values, whatever the type.
 struct TextRules {
   char point = '.';
   NullWords null_words;
@@ -26,9 +26,9 @@ class TextColumn {
  public:
   virtual ~TextColumn() = default;
 
-  /// Makes room for so many values more.
+  /// Makes room for `rows` more values.
   virtual arrow::Status Reserve(int64_t rows) = 0;
-  /// Takes the text of one value. A quoted one of CSV, and text of other formats, is text even where it is empty.
+  /// Takes the text of one value. A quoted cell of CSV, and text of other formats, is text even if it is empty.
   virtual arrow::Result<Flaw> Take(std::string_view text, bool is_quoted) = 0;
   virtual arrow::Status TakeNull() = 0;
   /// Takes a whole column of parsed CSV. On a flaw, `row` counts from the first parsed row.
@@ -40,7 +40,7 @@ class TextColumn {
   int64_t first_missing = -1;
 };
 
-/// Returns null for a type that texts do not become.
+/// Returns null for a type that cannot be made from texts.
 std::unique_ptr<TextColumn> MakeTextColumn(const std::shared_ptr<arrow::DataType> &type, const TextRules &rules);
 
 bool IsUtf8BeyondAscii(std::string_view text);

@@ -34,7 +34,7 @@ class ForwardStream : public arrow::io::InputStream {
 
 constexpr int64_t kChunk = 64 * 1024;
 
-/// What gzip members or zstd frames unpack to, one after the other. As gzip(1) does, it passes over zeros after the last member, which
+/// Gives the unpacked bytes of gzip members or zstd frames, one after the other. Like gzip(1), it skips zeros after the last member, which
 /// tapes and block devices leave.
 class UnpackedStream final : public ForwardStream {
  public:
@@ -78,7 +78,7 @@ class UnpackedStream final : public ForwardStream {
 
   int64_t Offset() const { return file_position_ - (end_ - begin_); }
 
-  /// Reads on where nothing is left.
+  /// Reads more bytes if none are left.
   arrow::Status Fill() {
     if (begin_ < end_) return arrow::Status::OK();
     ARROW_ASSIGN_OR_RAISE(end_, file_->ReadAt(file_position_, kChunk, packed_));
@@ -110,7 +110,8 @@ class UnpackedStream final : public ForwardStream {
   static arrow::Status Worded(const arrow::Status &status) {
     if (status.message().find("requires too much memory") == std::string::npos) return status;
     return arrow::Status::NotImplemented(
-        "zstd data with a window of more than 128 MiB, as zstd --ultra or --long=31 writes it: compress it with zstd --long=27 or without --long");
+        "zstd data with a window of more than 128 MiB, as zstd --ultra or --long=31 writes it: compress it with zstd --long=27 or "
+        "without --long");
   }
 
   std::shared_ptr<DescriptorFile> file_;
@@ -118,16 +119,16 @@ class UnpackedStream final : public ForwardStream {
   std::unique_ptr<arrow::util::Codec> codec_;
   std::shared_ptr<arrow::util::Decompressor> decompressor_;
   int64_t file_position_ = 0, begin_ = 0, end_ = 0, stuck_at_ = -1;
-  /// Before the first member and after each.
+  /// `is_between_` is true before the first member and after each one; `has_member_` is true once the first one has started.
   bool is_between_ = true, has_member_ = false;
   uint8_t packed_[kChunk];
 };
 
-/// Text as another text, chunk by chunk.
+/// Translates text, chunk by chunk.
 class Translation {
  public:
   virtual ~Translation() = default;
-  /// Appends what `text` becomes. What cannot be told before more comes is kept.
+  /// Appends the translation of `text`. The part that depends on later bytes is kept.
   virtual arrow::Status Take(const uint8_t *text, int64_t count, std::string *out) = 0;
   /// Appends what was kept.
   virtual arrow::Status Finish(std::string *) { return arrow::Status::OK(); }
@@ -187,7 +188,7 @@ void AppendUtf8(uint32_t scalar, std::string *out) {
   }
 }
 
-/// ISO 8859-1, whose bytes are the first 256 characters of Unicode, or Windows-1252, which differs from 0x80 to 0x9f.
+/// Translates ISO 8859-1, whose bytes are the first 256 characters of Unicode, or Windows-1252, which differs from 0x80 to 0x9f.
 class FromLatin final : public Translation {
  public:
   explicit FromLatin(bool is_windows) : is_windows_(is_windows) {}
@@ -205,7 +206,8 @@ class FromLatin final : public Translation {
   const bool is_windows_;
 };
 
-/// UTF-16 in the byte order of its mark, without one in that which puts a zero byte into the first character, as all ASCII has one.
+/// Translates UTF-16 in the byte order of its mark; without a mark, the order is the one that gives a zero byte in the first character, as
+/// all ASCII has one.
 class FromUtf16 final : public Translation {
  public:
   arrow::Status Take(const uint8_t *text, int64_t count, std::string *out) override {
@@ -255,8 +257,8 @@ class FromUtf16 final : public Translation {
   uint32_t high_ = 0;
 };
 
-/// CSV whose quoted cells have an escape before quotes, and before itself, as CSV that doubles its quotes. Cells without quotes stay as
-/// they are: so Spark writes and reads them.
+/// Translates CSV with an escape before quotes, and before itself, in quoted cells into CSV with doubled quotes. Cells without quotes stay
+/// as they are: Spark writes and reads them so.
 class FromEscaped final : public Translation {
  public:
   FromEscaped(char quote, char escape, char delimiter) : quote_(quote), escape_(escape), delimiter_(delimiter) {}
@@ -310,11 +312,13 @@ class FromEscaped final : public Translation {
   State state_ = State::kStart;
 };
 
-std::shared_ptr<arrow::io::InputStream> Translated(std::shared_ptr<arrow::io::InputStream> stream, std::unique_ptr<Translation> translation) {
+std::shared_ptr<arrow::io::InputStream> Translated(std::shared_ptr<arrow::io::InputStream> stream,
+                                                   std::unique_ptr<Translation> translation) {
   return std::make_shared<TranslatedStream>(std::move(stream), std::move(translation));
 }
 
-arrow::Result<std::shared_ptr<arrow::io::InputStream>> PlainStream(const CArrowReadOptions &options, const std::shared_ptr<DescriptorFile> &file) {
+arrow::Result<std::shared_ptr<arrow::io::InputStream>> PlainStream(const CArrowReadOptions &options,
+                                                                   const std::shared_ptr<DescriptorFile> &file) {
   if (options.compression == CARROW_UNCOMPRESSED) return std::shared_ptr<arrow::io::InputStream>(file);
   return UnpackedStream::Make(file, options.compression == CARROW_GZIP ? arrow::Compression::GZIP : arrow::Compression::ZSTD);
 }
@@ -322,8 +326,10 @@ arrow::Result<std::shared_ptr<arrow::io::InputStream>> PlainStream(const CArrowR
 arrow::Status CheckHead(const CArrowReadOptions &options, DescriptorFile &file) {
   uint8_t head[8] = {0};
   ARROW_ASSIGN_OR_RAISE(const int64_t count, file.ReadAt(0, sizeof head, head));
-  const auto begins = [&](const char *magic, int64_t size) { return count >= size && std::memcmp(head, magic, static_cast<size_t>(size)) == 0; };
-  // JSON Lines without a line is a table without rows; CSV has a header at least.
+  const auto begins = [&](const char *magic, int64_t size) {
+    return count >= size && std::memcmp(head, magic, static_cast<size_t>(size)) == 0;
+  };
+  // JSON Lines without a line is a table without rows; CSV has at least a header.
   if (count == 0 && (options.format != CARROW_JSON_LINES || options.compression != CARROW_UNCOMPRESSED))
     return arrow::Status::Invalid("the file is empty");
   const bool gzip = begins("\x1f\x8b", 2), zstd = begins("\x28\xb5\x2f\xfd", 4);
@@ -340,7 +346,8 @@ arrow::Status CheckHead(const CArrowReadOptions &options, DescriptorFile &file) 
 
 }  // namespace
 
-arrow::Result<std::shared_ptr<arrow::io::InputStream>> TextStream(const CArrowReadOptions &options, const std::shared_ptr<DescriptorFile> &file) {
+arrow::Result<std::shared_ptr<arrow::io::InputStream>> TextStream(const CArrowReadOptions &options,
+                                                                  const std::shared_ptr<DescriptorFile> &file) {
   ARROW_RETURN_NOT_OK(CheckHead(options, *file));
   uint8_t head[3] = {0};
   int64_t count = 0;
@@ -351,7 +358,7 @@ arrow::Result<std::shared_ptr<arrow::io::InputStream>> TextStream(const CArrowRe
   }
   ARROW_RETURN_NOT_OK(file->Seek(0));
   ARROW_ASSIGN_OR_RAISE(auto stream, PlainStream(options, file));
-  // A byte-order mark says more of a file than the pipeline, which speaks of all.
+  // A byte-order mark of this file overrides the pipeline, which speaks of all files.
   int32_t encoding = options.format == CARROW_CSV ? options.encoding : CARROW_UTF8;
   if (count >= 2 && ((head[0] == 0xff && head[1] == 0xfe) || (head[0] == 0xfe && head[1] == 0xff))) encoding = CARROW_UTF16;
   if (count == 3 && head[0] == 0xef && head[1] == 0xbb && head[2] == 0xbf) encoding = CARROW_UTF8;

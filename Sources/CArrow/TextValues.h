@@ -15,12 +15,12 @@
 
 #include "CArrow.h"
 
-// What a text means where a number, a boolean or a time is wanted. CSV cells, JSON values and columns of strings all come through here, so
-// that the same text is the same value, or the same error, in every format.
+// These rules say what a text means where a number, a boolean or a time is wanted. CSV cells, JSON values and columns of strings all use
+// them, so that the same text is the same value, or the same error, in every format.
 
 namespace carrow {
 
-/// What is wrong with a text; the values that leave this module are those of `CARROW_FLAW_*`.
+/// Says what is wrong with a text; the values that leave this module are those of `CARROW_FLAW_*`.
 enum class Flaw : int32_t {
   kNone = 0,
   kNotANumber = CARROW_FLAW_NOT_A_NUMBER,
@@ -50,10 +50,10 @@ inline int BooleanWord(std::string_view text) {
   return -1;
 }
 
-/// What the digits of a text say before any type is chosen.
+/// Describes the digits of a text before any type is chosen.
 struct NumberShape {
   bool is_number = false;
-  /// Neither a point nor an exponent stands in it.
+  /// Whether the text has neither a point nor an exponent.
   bool is_integer = false;
 };
 
@@ -81,7 +81,8 @@ inline NumberShape ShapeOf(std::string_view text, char point) {
   return shape;
 }
 
-/// Takes what every writer calls an infinity: `inf`, `Infinity`, with a sign, in any case.
+/// Returns whether a text that reads as an infinite number is a word for it (`inf`, `Infinity`, with or without a sign, in any case), not a
+/// number that is too large.
 inline bool IsInfinityWord(std::string_view text) {
   if (!text.empty() && (text[0] == '-' || text[0] == '+')) text.remove_prefix(1);
   return !text.empty() && (text[0] == 'i' || text[0] == 'I');
@@ -97,7 +98,7 @@ inline Flaw ParseDouble(std::string_view text, char point, double *out) {
     *out = word;
     return word < 0 ? Flaw::kNotANumber : Flaw::kNone;
   }
-  // A number that the parser gave up on is beyond a double's range, on either side.
+  // A number that the parser refuses is outside a double's range, too large or too small.
   std::string plain(text);
   for (char &byte : plain)
     if (byte == point) byte = '.';
@@ -112,7 +113,7 @@ struct Magnitude {
   bool overflows = false;
 };
 
-/// Returns whether the text is an integer, written as one or with nothing but zeros behind the point.
+/// Returns whether the text is an integer: written as one, or with only zeros after the point.
 inline bool ReadMagnitude(std::string_view text, char point, Magnitude *out) {
   size_t at = 0;
   out->is_negative = !text.empty() && text[0] == '-';
@@ -178,7 +179,7 @@ Flaw ParseInteger(std::string_view text, char point, T *out) {
   return Hold(magnitude, out);
 }
 
-/// Rounds to the nearest, as a column of doubles or of integers is rounded; only what is too large for the type does not fit.
+/// Rounds to the nearest, as a column of doubles or of integers is rounded; only a value that is too large for the type does not fit.
 template <typename T>
 Flaw ParseFloat(std::string_view text, char point, T *out) {
   double value = 0;
@@ -213,7 +214,7 @@ inline Flaw ParseBoolean(std::string_view text, char point, bool *out) {
   return value == 0 || value == 1 ? Flaw::kNone : Flaw::kDoesNotFit;
 }
 
-/// A time without a zone; one with an offset is taken as its UTC time.
+/// Reads a time without a zone; a time with an offset is read as its UTC time.
 inline Flaw ParseTimestamp(std::string_view text, arrow::TimeUnit::type unit, int64_t *out) {
   bool has_zone = false;
   return arrow::internal::ParseTimestampISO8601(text.data(), text.size(), unit, out, &has_zone) ? Flaw::kNone : Flaw::kNotATime;
@@ -224,12 +225,12 @@ inline Flaw ParseDate(std::string_view text, int32_t *out) {
   return converter.Convert(arrow::Date32Type(), text.data(), text.size(), out) ? Flaw::kNone : Flaw::kNotATime;
 }
 
-/// The kinds of value that were met in a column of text, from which its type is told.
+/// The kinds of value in a column of text, which decide its type.
 enum Kinds : uint32_t {
   kBooleans = 1 << 0,
   kIntegers = 1 << 1,
   kNegatives = 1 << 2,
-  /// Beyond 2^53, where a double no longer holds every integer.
+  /// An integer beyond 2^53, where a double no longer holds every integer.
   kWide = 1 << 3,
   kBeyondInt64 = 1 << 4,
   kBeyondUInt64 = 1 << 5,
@@ -249,11 +250,12 @@ inline uint32_t KindsOfNumber(std::string_view text, NumberShape shape) {
   if (magnitude.is_negative && magnitude.value > 0) kinds |= kNegatives;
   if (magnitude.overflows) return kinds | kWide | kBeyondInt64 | kBeyondUInt64;
   if (magnitude.value > uint64_t{1} << 53) kinds |= kWide;
-  if (magnitude.value > (uint64_t{1} << 63) - (magnitude.is_negative ? 0 : 1)) kinds |= kBeyondInt64 | (magnitude.is_negative ? kBeyondUInt64 : 0);
+  if (magnitude.value > (uint64_t{1} << 63) - (magnitude.is_negative ? 0 : 1))
+    kinds |= kBeyondInt64 | (magnitude.is_negative ? kBeyondUInt64 : 0);
   return kinds;
 }
 
-/// The kinds of a text that is no JSON, such as a cell of CSV.
+/// Returns the kinds of a text outside JSON, such as a cell of CSV.
 inline uint32_t KindsOfText(std::string_view text, char point) {
   if (text.empty()) return kTexts;
   const char first = text[0];
@@ -265,7 +267,7 @@ inline uint32_t KindsOfText(std::string_view text, char point) {
   return ParseDouble(text, point, &value) == Flaw::kNone ? kReals : kTexts;
 }
 
-/// The type of a column that holds these kinds. Numbers that no other type holds exactly are decimals; what is mixed is text.
+/// Returns the type of a column that holds these kinds. Numbers that no other type holds exactly are decimals; a mixture is text.
 inline std::shared_ptr<arrow::DataType> TypeOfKinds(uint32_t kinds) {
   if (kinds == 0) return arrow::null();
   if (kinds == kBooleans) return arrow::boolean();
@@ -275,7 +277,7 @@ inline std::shared_ptr<arrow::DataType> TypeOfKinds(uint32_t kinds) {
   return kinds & (kNegatives | kBeyondUInt64) ? arrow::decimal128(38, 0) : arrow::uint64();
 }
 
-/// Words that stand for a missing value, compared fast where a cell is none of them.
+/// Words that stand for a missing value. A cell that is none of them is recognized quickly.
 class NullWords {
  public:
   explicit NullWords(const std::vector<std::string> &words) : words_(words) {

@@ -1,5 +1,5 @@
-/// Where in a table something is wrong. Rows are counted from 1, the same in every format: a CSV header is not counted, nor are
-/// blank lines of text.
+/// The place of a fault in a table. Rows are counted from 1, the same in every format: a CSV header is not counted, nor are blank lines of
+/// text.
 package struct TableLocation: Hashable, Sendable, CustomStringConvertible {
     package var file: String
     package var row: Int?

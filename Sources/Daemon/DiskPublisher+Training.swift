@@ -64,10 +64,14 @@ extension Card {
     var training: TrainingReport? {
         guard let trainingData else { return nil }
         var report = TrainingReport(gate: gate, lossPerEpoch: lossPerEpoch ?? [], trainingData: trainingData)
-        if case .table(let wait)? = decisions?["labels_kept"], case .text(let reason)? = wait["reason"], case .text(let remedy)? = wait["remedy"] {
+        if case .table(let wait)? = decisions?["labels_kept"], case .text(let reason)? = wait["reason"],
+            case .text(let remedy)? = wait["remedy"]
+        {
             report.wait = Failure(.tooFewRows, what: reason, place: arrivalPath, remedy: remedy)
         }
-        report.rejection = report.wait != nil ? nil : reason.map { Failure(.gate, what: $0, place: arrivalPath, remedy: "Drop more labels, or change the optimize stage.") }
+        report.rejection = report.wait != nil ? nil : reason.map {
+            Failure(.gate, what: $0, place: arrivalPath, remedy: "Drop more labels, or change the optimize stage.")
+        }
         if case .list(let unusable)? = decisions?["unusable_labels"] {
             report.unusable = unusable.compactMap { entry in
                 guard case .table(let table) = entry, case .integer(let arrival)? = table["arrival"], case .text(let place)? = table["place"],

@@ -10,7 +10,7 @@ package struct Restoration: Sendable {
     package let pipeline: String
     private let revisions: (former: String, current: String)
     package private(set) var arrivals: [RestoredArrival] = []
-    /// What first files pinned, in the order of the lines.
+    /// The pins of first files, in the order of the manifest's lines.
     private var pins: [(revision: String, arrival: Int64, pins: ManifestPins)] = []
     /// As `ACTIVE` says it.
     package private(set) var active: Int?
@@ -76,7 +76,8 @@ package struct Restoration: Sendable {
             try tx.restore(restorations.flatMap(\.arrivals))
             for restored in restorations {
                 for line in restored.pins {
-                    _ = try tx.pinColumns(line.pins.columns ?? [:], pipeline: restored.pipeline, revision: line.revision, arrival: line.arrival)
+                    _ = try tx.pinColumns(
+                        line.pins.columns ?? [:], pipeline: restored.pipeline, revision: line.revision, arrival: line.arrival)
                     _ = try tx.pinTypes(line.pins.types ?? [:], pipeline: restored.pipeline, revision: line.revision, arrival: line.arrival)
                 }
             }

@@ -57,7 +57,7 @@ package struct Scheduler: Sendable {
         var isPaused = false
         /// Whether data waits for the labels before it too.
         var isStrict = false
-        /// Whether one data arrival starts at a time, the first in order.
+        /// Whether data arrivals start one at a time, in order.
         var isOneByOne = false
     }
 
@@ -130,7 +130,7 @@ package struct Scheduler: Sendable {
     /// `order: strict`: data waits for every labelled arrival before it to be decided, not for models alone.
     package mutating func order(_ pipeline: String, isStrict: Bool) { lanes[pipeline]?.isStrict = isStrict }
 
-    /// Data arrivals start in order, each when the one before it is finished: the first says something for the others.
+    /// Lets data arrivals start in order, each after the one before it has finished, since the first pins columns and types for the others.
     package mutating func startOneByOne(_ isOneByOne: Bool, in pipeline: String) { lanes[pipeline]?.isOneByOne = isOneByOne }
 
     package mutating func pause(_ pipeline: String) { lanes[pipeline]?.isPaused = true }

@@ -4,9 +4,9 @@ package import Tensors
 /// A session whose inputs lie in memory that is filled again for every batch, and whose outputs, where their shape follows
 /// from the input's, are written into memory that is kept. For one thread at a time.
 ///
-/// An output is read from kept memory only where the engine says after the run that its value lies there with the shape that was
-/// bound: of an input that is also an output, and of what it forwards from elsewhere, it hands out that other value and leaves
-/// our memory as it was. All other outputs are read from the engine's own value, as after a plain run.
+/// An output is read from kept memory only where the engine says after the run that its value lies there with the shape that was bound: for
+/// an input that is also an output, and for an output that is forwarded from another place, the engine hands out that other value and
+/// leaves the bound memory as it was. All other outputs are read from the engine's own value, as after a plain run.
 package final class BoundSession {
     package let session: Session
     package let plan: BatchPlan
@@ -25,7 +25,7 @@ package final class BoundSession {
     private let outputs: [Int]
     /// Per element of `outputs`; `nil` where the engine allocates it in every run.
     private var kept: [Tensor?]
-    /// Per element of `outputs`: the engine was seen to hand out another value than the memory that was bound for it.
+    /// Whether the engine was seen to hand out a value other than the memory that was bound, for each element of `outputs`.
     private var isElsewhere: [Bool]
     private var keepsOutputs = true
 
@@ -149,7 +149,8 @@ package final class BoundSession {
         boundRows = rows
     }
 
-    /// The engine would write a value of its own from the last run again, and fail where the next one has another shape.
+    /// Releases the outputs, since the engine would write into a value of its own from the last run, and fail where the next one has
+    /// another shape.
     private func releaseOutputs() throws(EngineError) {
         for (position, index) in outputs.enumerated() where kept[position] == nil {
             do { try binding.release(output: index) } catch { throw FailureWording.running(error) }

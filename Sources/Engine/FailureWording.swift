@@ -32,8 +32,8 @@ enum FailureWording {
         if let match = text.firstMatch(of: #/Failed to construct locale with name:(.+?):/#) {
             let name = String(match.1)
             return .modelRefused(
-                detail: "its operator StringNormalizer needs the locale \(name), which this system lacks: install it (on Debian the package locales or "
-                    + "locales-all, then locale-gen \(name)), or export the model with the locale C.UTF-8")
+                detail: "its operator StringNormalizer needs the locale \(name), which this system lacks: install it (on Debian the "
+                    + "package locales or locales-all, then locale-gen \(name)), or export the model with the locale C.UTF-8")
         }
         if text.contains(#/[Ee]xternal (data|initializer)/#) { return .externalData(file: "", detail: text) }
         switch failure.code {

@@ -1,15 +1,16 @@
 package import Names
 package import Tensors
 
-/// Runs of a model over rows that lie on any axis of its inputs and outputs, with shapes that may differ from run to run. What it takes and gives
-/// has the rows on the first axis. A model with a fixed batch is given that many rows, the last one repeated, and what comes of them is cut off.
+/// Runs a model over rows that lie on any axis of its inputs and outputs, with shapes that may differ from run to run. The tensors that it
+/// takes and gives have the rows on the first axis. A model with a fixed batch is given that many rows, the last one repeated, and the
+/// results of the repeated rows are cut off.
 ///
-/// It copies where `BoundSession` fills memory in place; that one is for models whose rows are the first axis everywhere and whose other axes are
-/// all fixed.
+/// It copies tensors, while `BoundSession` fills memory in place; that one is for models whose rows are the first axis everywhere and whose
+/// other axes are all fixed.
 package struct RowRun: Sendable {
     /// An input that is the same in every run.
     package struct Constant: Sendable {
-        /// Of one row where `rowAxis` is given, else of the whole input.
+        /// The values of one row where `rowAxis` is given, else of the whole input.
         package let tensor: Tensor
         /// The axis on which the row is repeated for as many rows as a run has.
         package let rowAxis: Int?
@@ -23,14 +24,15 @@ package struct RowRun: Sendable {
     package let session: Session
     /// The axis of the rows, by input index, of each input that is filled from rows.
     package let inputAxes: [Int: Int]
-    /// By input index.
+    /// The constants by input index.
     package let constants: [Int: Constant]
-    /// The outputs that are computed, by index, in the order in which they are given, with the axis of the rows.
+    /// The outputs that are computed, as their index and their axis of the rows, in the order in which they are given.
     package let outputs: [(index: Int, axis: Int)]
     package let fixedRows: Int?
 
     package init(
-        _ session: Session, inputAxes: [Int: Int], constants: [Int: Constant] = [:], outputs: [(index: Int, axis: Int)], fixedRows: Int? = nil
+        _ session: Session, inputAxes: [Int: Int], constants: [Int: Constant] = [:], outputs: [(index: Int, axis: Int)],
+        fixedRows: Int? = nil
     ) {
         self.session = session
         self.inputAxes = inputAxes
@@ -39,7 +41,7 @@ package struct RowRun: Sendable {
         self.fixedRows = fixedRows
     }
 
-    /// Runs the model over `rows` rows, at least one. `tensors` are by input name.
+    /// Runs the model over `rows` rows, at least one. `tensors` are by input name, with the rows on the first axis.
     package func run(_ tensors: NameMap<Tensor>, rows: Int, cancellation: Cancellation? = nil) throws(EngineError) -> [EngineValue] {
         let runRows = fixedRows ?? rows
         let values = try raw(tensors, rows: rows, cancellation: cancellation)
@@ -50,7 +52,7 @@ package struct RowRun: Sendable {
         return cut
     }
 
-    /// What the model gives, axes and all, for `rows` rows, or as many as it has fixed.
+    /// Returns the model's outputs with the rows on the model's own axes, for `rows` rows or as many as the model fixes.
     package func raw(_ tensors: NameMap<Tensor>, rows: Int, cancellation: Cancellation? = nil) throws(EngineError) -> [EngineValue] {
         let runRows = fixedRows ?? rows
         precondition(rows >= 1 && rows <= runRows, "\(rows) rows for a run of \(runRows)")
@@ -78,7 +80,8 @@ package struct RowRun: Sendable {
         guard output.axis > 0, case .tensor(let tensor) = value else { return value }
         let port = session.outputs[output.index]
         guard output.axis < tensor.shape.rank else {
-            throw .noBatchAxis(port: port.name, detail: "its shape is \(tensor.shape), without the axis \(output.axis) that is to be the rows")
+            throw .noBatchAxis(
+                port: port.name, detail: "its shape is \(tensor.shape), without the axis \(output.axis) that is to be the rows")
         }
         return .tensor(try port.moved(tensor, from: output.axis, to: 0))
     }

@@ -28,6 +28,12 @@ package final class Session: Sendable {
         self.init(try loaded.get(), options: options)
     }
 
+    /// Lets the engine read the file itself, so that its bytes are in memory only as the engine keeps them. As above, external data is refused and the
+    /// file must have been checked before.
+    package convenience init(file path: String, options: SessionOptions = SessionOptions()) throws(EngineError) {
+        self.init(try Self.load(options) { table, options throws(NativeFailure) in try NativeSession(table, file: path, options: options) }, options: options)
+    }
+
     private init(_ native: NativeSession, options: SessionOptions) {
         self.native = native
         self.options = options
@@ -51,11 +57,21 @@ package final class Session: Sendable {
             let weight = try weights.read(name)
             do { try given?.add(name, weight) } catch { throw FailureWording.loading(error) }
         }
+        return try load(options) { table, options throws(NativeFailure) in
+            try NativeSession(table, model: model, weights: given, options: options)
+        }
+    }
+
+    private static func load(
+        _ options: SessionOptions, _ make: (Native.Table, borrowing NativeSessionOptions) throws(NativeFailure) -> NativeSession
+    ) throws(EngineError) -> NativeSession {
+        let table = try Engine.table()
         do {
             let nativeOptions = try NativeSessionOptions(table)
             try nativeOptions.configure(options)
             try nativeOptions.forbidExternalFiles()
-            return try NativeSession(table, model: model, weights: given, options: nativeOptions)
+            try nativeOptions.readFilesAsONNX()
+            return try make(table, nativeOptions)
         } catch {
             throw FailureWording.loading(error)
         }

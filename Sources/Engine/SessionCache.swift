@@ -75,7 +75,7 @@ package final class SessionCache: @unchecked Sendable {
         return session
     }
 
-    /// Drops a session, which goes when nobody uses it any more.
+    /// Drops a session, which is freed when nobody uses it any more.
     package func remove(_ key: Key) { condition.withLock { entries[key] = nil } }
 
     /// Drops every session that is not in use.

@@ -90,6 +90,13 @@ package enum FileDigest {
     /// The stamp alone; nil when nothing is there. Does not follow symbolic links.
     package static func stamp(_ path: FilePath) throws(LandingError) -> FileStamp? { try Disk.status(path)?.stamp }
 
+    /// The stamp of the file that `path` leads to, through symbolic links too.
+    package static func stamp(following path: FilePath) throws(LandingError) -> FileStamp {
+        let descriptor = try Disk.open(path, .readOnly, .nonBlocking, doing: "look at")
+        defer { Disk.close(descriptor) }
+        return try Disk.status(descriptor, path).stamp
+    }
+
     package static func hexadecimal(_ digest: SHA256.Digest) -> String {
         let digits = Array("0123456789abcdef".utf8)
         return String(unsafeUninitializedCapacity: 64) { text in

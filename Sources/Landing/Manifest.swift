@@ -1,11 +1,11 @@
 import Foundation
 package import SystemPackage
 
-/// What the first file under a revision says for those after it, so that a ledger that was lost has it again.
+/// The settings that the first file under a revision fixes for those after it, so that a lost ledger can be restored with them.
 package struct ManifestPins: Hashable, Sendable, Codable {
     /// The columns that each model input took, where the schema leaves them to the file's order.
     package var columns: [String: [String]]?
-    /// The types of kept columns of text.
+    /// The types of kept columns of text, by column.
     package var types: [String: String]?
 
     package init(columns: [String: [String]]?, types: [String: String]?) {
@@ -25,7 +25,7 @@ package struct Provenance: Hashable, Sendable, Codable {
     package let modelDigest: String?
     package let revision: String
     package let arrival: Int64
-    /// What the file said for those after it.
+    /// The settings that this file fixed for those after it; nil where it fixed none.
     package let pins: ManifestPins?
 
     package init(

@@ -1,10 +1,10 @@
 internal import Glibc
 
-/// A name of something outside: a path, a column, a value or a weight of a model. Two names are one where their bytes are.
+/// The name of something outside this program: a path, a column, a value or a weight of a model. Two names are equal if their bytes are.
 ///
-/// `String` compares by what text means: `é` as one character and `é` as two are equal to it, and it finds the one under the other's key. To a file
-/// system, to Parquet and to ONNX they are two. So what is looked up or compared by such a name goes by `Name`, or by `NameMap` and `NameSet`; the
-/// names themselves stay strings.
+/// `String` compares characters: it takes `é` as one code point and `é` as two for equal, and finds one under the other's key. For a file
+/// system, for Parquet and for ONNX they are two names. So names are looked up and compared as `Name`, or in `NameMap` and `NameSet`, and
+/// stored as strings.
 @usableFromInline
 package struct Name: Hashable, Comparable, Sendable {
     @usableFromInline package let text: String
@@ -23,20 +23,22 @@ package struct Name: Hashable, Comparable, Sendable {
     @usableFromInline package func hash(into hasher: inout Hasher) {
         var text = text
         text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
-        // The end, so that names behind one another do not run together.
+        // The end mark keeps names that follow one another apart.
         hasher.combine(UInt8(0xFF))
     }
 }
 
 extension String {
-    /// Whether it is that name, byte for byte.
+    /// Whether it is the same name, byte for byte.
     package func isName(_ other: String) -> Bool { Name(self) == Name(other) }
 }
 
 extension Sequence<String> {
-    /// Whether one of them is that name, byte for byte.
+    /// Whether one of the elements is that name, byte for byte.
     @inlinable package func containsName(_ name: String) -> Bool { contains { Name($0) == Name(name) } }
 
-    /// Whether they are those names, in that order.
-    @inlinable package func areNames(_ others: some Sequence<String>) -> Bool { lazy.map(Name.init).elementsEqual(others.lazy.map(Name.init)) }
+    /// Whether the elements are those names, in that order.
+    @inlinable package func areNames(_ others: some Sequence<String>) -> Bool {
+        lazy.map(Name.init).elementsEqual(others.lazy.map(Name.init))
+    }
 }

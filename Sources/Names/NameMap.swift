@@ -1,4 +1,4 @@
-/// A dictionary whose keys are names: as strings to its users, by bytes within.
+/// A dictionary whose keys are names: its users see strings, and it compares bytes.
 @usableFromInline
 package struct NameMap<Value> {
     @usableFromInline var byName: [Name: Value]
@@ -37,7 +37,9 @@ package struct NameMap<Value> {
     @inlinable package mutating func removeValue(forKey name: String) -> Value? { byName.removeValue(forKey: Name(name)) }
 
     @discardableResult
-    @inlinable package mutating func updateValue(_ value: Value, forKey name: String) -> Value? { byName.updateValue(value, forKey: Name(name)) }
+    @inlinable package mutating func updateValue(_ value: Value, forKey name: String) -> Value? {
+        byName.updateValue(value, forKey: Name(name))
+    }
 
     @inlinable package func mapValues<Other>(_ transform: (Value) throws -> Other) rethrows -> NameMap<Other> {
         NameMap<Other>(try byName.mapValues(transform))
@@ -80,7 +82,7 @@ extension NameMap: CustomStringConvertible {
     }
 }
 
-/// A set of names: strings to its users, bytes within.
+/// A set of names: its users see strings, and it compares bytes.
 @usableFromInline
 package struct NameSet: Hashable, Sendable {
     @usableFromInline var names: Set<Name>

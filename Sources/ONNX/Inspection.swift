@@ -23,7 +23,8 @@ package struct Inspection: Sendable, Codable, Equatable {
     package var producer: String
     package var graphName: String
     package var nodeCount: Int
-    /// Numbers in initializers and sparse initializers and floating point numbers in Constant nodes, subgraphs and functions included.
+    /// The count of numbers in initializers and sparse initializers and of floating point numbers in Constant nodes, including subgraphs
+    /// and functions.
     package var parameterCount: Int
     package var parameterBytes: Int
     /// By qualified type, subgraphs included; calls of the model's own functions count as calls.
@@ -46,7 +47,9 @@ extension Model {
             for sparse in graph.sparseInitializers { count(sparse.values) }
             for node in graph.nodes {
                 // Integers in Constant nodes are shapes and axes.
-                if node.qualifiedType == "Constant", let tensor = node.constantTensor, tensor.elementType?.isFloatingPoint ?? false { count(tensor) }
+                if node.qualifiedType == "Constant", let tensor = node.constantTensor, tensor.elementType?.isFloatingPoint ?? false {
+                    count(tensor)
+                }
                 if case .sparseTensor(let sparse)? = node[attribute: "sparse_value"] { count(sparse.values) }
                 node.subgraphs.forEach(countParameters)
             }

@@ -48,7 +48,8 @@ private struct ModelCheck {
         if let (one, other) = model.graph.twinNames {
             throw PassError(
                 pass: "check", place: "the model as it came",
-                reason: "its names '\(one)' and '\(other)' differ only in how their characters are composed, and what changes a model cannot tell them apart",
+                reason: "its names '\(one)' and '\(other)' differ only in how their characters are composed, and what changes a model "
+                    + "cannot tell them apart",
                 remedy: "rename one of them")
         }
         requiredInputs = Self.types(model.graph.requiredInputs)

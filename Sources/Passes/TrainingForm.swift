@@ -6,12 +6,13 @@ package import ONNX
 /// - The default domain is imported at `RaiseOpset.target` or a newer version, and no node has an older form: `RaiseOpset`.
 /// - Nothing is computed in float16 or bfloat16; weights stored so are float32: `WidenFloat16`, which also says how they are written back.
 /// - Every parameter is an initializer of the outermost graph, wherever the model as it came has it: `LiftParameters`.
-/// - Linear models, trees and numeric operators of `ai.onnx.ml` are what they compute in operators of the default domain: `LowerClassicOperators`.
+/// - Linear models, trees and numeric operators of `ai.onnx.ml` are replaced by operators of the default domain: `LowerClassicOperators`.
 /// - Initializers are constants, not defaults of inputs: `BindInitializers`.
 /// - No Identity (but for those that name an output), no node whose results nobody needs.
 ///
-/// It is a copy to train: parameters have the names that `ParameterHomes` gives them, and `ParameterHomes.write` copies what is learned back into the
-/// model as it came, which keeps its graph and operator set. Dropout and BatchNormalization stand as they were; what they do in training is for whoever builds the step.
+/// It is a copy to train: parameters have the names that `ParameterHomes` gives them, and `ParameterHomes.write` copies what is learned
+/// back into the model as it came, which keeps its graph and operator set. Dropout and BatchNormalization stay as they were; the code that
+/// builds the training step decides what they do.
 package enum TrainingForm {
     package static let passes: PassList = [
         LiftParameters(),

@@ -2,25 +2,25 @@
 package struct DataColumn: Sendable, Equatable {
     package enum Kind: Sendable, Equatable {
         case integer, number, boolean, text, time
-        /// Of lists, with the lengths that were seen.
+        /// The column holds lists with the lengths that were seen.
         case list(lengths: ClosedRange<Int>, isNested: Bool)
-        /// Without any value so far, or of a type that no input takes.
+        /// The column has no value so far, or a type that no input takes.
         case other
     }
 
     package let name: String
     package let kind: Kind
-    /// Rows of the sample without a value.
+    /// The number of rows of the sample without a value.
     package var missingCount = 0
     /// Whether no two rows of the sample share a value, and none is without one.
     package var isUnique = false
-    /// Whether it is text, and every value a date or a time.
+    /// Whether the column is text of which every value is a date or a time.
     package var holdsTimes = false
-    /// Of a text file: whether all values are integers as a program prints them, so that the column's type can be said.
+    /// Whether all values of a text file's column are integers as a program prints them, so that the pipeline can state the column's type.
     package var isPlainIntegers = false
-    /// Values that were seen, each once, where they are few.
+    /// The different values that were seen, if they are few.
     package var values: [String] = []
-    /// Characters of a value, on the average.
+    /// The average number of characters of a value.
     package var averageLength = 0
 
     package init(name: String, kind: Kind) { (self.name, self.kind) = (name, kind) }
@@ -29,26 +29,26 @@ package struct DataColumn: Sendable, Equatable {
 
     var isNumeric: Bool { kind == .integer || kind == .number || kind == .boolean }
 
-    /// Whether it is the index that pandas writes beside the columns.
+    /// Whether the column is the index that pandas writes with the columns.
     var isIndex: Bool { name.isEmpty || name.hasPrefix("__index_level_") }
 }
 
-/// What was seen of a data file.
+/// The facts known about a data file from its first rows.
 package struct DataSample: Sendable, Equatable {
     package enum Form: Sendable, Equatable {
         case csv, json
-        /// Parquet and Arrow, whose columns have types of their own.
+        /// Parquet and Arrow have columns with types of their own.
         case typed
-        /// NPY and NPZ, with the names and shapes of their arrays.
+        /// NPY and NPZ have arrays with these names and shapes.
         case arrays([String])
     }
 
     package let form: Form
-    /// In file order.
+    /// The columns in file order.
     package var columns: [DataColumn]
     package var rowCount = 0
     package var dialect = Dialect()
-    /// What was found of the dialect, for a comment.
+    /// Remarks about the dialect that was found, for comments in the pipeline.
     package var remarks: [String] = []
 
     package init(form: Form, columns: [DataColumn] = []) { (self.form, self.columns) = (form, columns) }

@@ -42,14 +42,15 @@ package struct LintReport: Sendable, Codable, Equatable, CustomStringConvertible
         return report
     }
 
-    /// This report with what is wrong between the pipelines and a model, which this module does not read. `key` may leave out which of the stages it is
-    /// in, as `forward.outputs.y`.
+    /// Returns this report with faults between the pipelines and a model, which this module does not read. `key` may omit the number of the
+    /// stage, as in `forward.outputs.y`.
     package func adding(_ found: [(pipeline: Pipeline, key: String, fault: String, remedy: String)]) -> LintReport {
         let problems = found.map { entry in
             let index = entry.pipeline.stages.firstIndex { if case .forward = $0 { true } else { false } }
             let key = entry.key.hasPrefix("forward.") ? index.map { "stages[\($0)].\(entry.key)" } ?? entry.key : entry.key
             return Problem(
-                rule: .model, file: entry.pipeline.source, position: entry.pipeline.positions[key], key: key, fault: entry.fault, remedy: entry.remedy)
+                rule: .model, file: entry.pipeline.source, position: entry.pipeline.positions[key], key: key, fault: entry.fault,
+                remedy: entry.remedy)
         }
         let byFile = Dictionary(grouping: problems, by: \.file)
         var report = LintReport(

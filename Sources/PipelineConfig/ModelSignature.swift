@@ -1,18 +1,18 @@
-/// What a first pipeline needs to know of a model.
+/// The facts about a model that a first pipeline needs.
 package struct ModelSignature: Sendable, Equatable {
     package let inputs: [ModelPort]
     package let outputs: [ModelPort]
-    /// Inputs in which the model itself looks for missing values, so that a NaN is one by default.
+    /// The inputs in which the model itself looks for missing values, so that a missing value becomes NaN by default.
     package var nanInputs: Set<String> = []
     /// The words that the model compares an input of text with, by input.
     package var words: [String: [String]] = [:]
-    /// The names of its classes, where it is a classifier that has them.
+    /// The names of the model's classes, if it is a classifier that has them.
     package var classes: [String] = []
 
     package init(inputs: [ModelPort], outputs: [ModelPort]) { (self.inputs, self.outputs) = (inputs, outputs) }
 }
 
-/// One input or output of a model, as far as a pipeline cares.
+/// One input or output of a model, as far as a pipeline needs it.
 package struct ModelPort: Sendable, Equatable {
     package enum Axis: Sendable, Equatable {
         case fixed(Int)
@@ -21,9 +21,9 @@ package struct ModelPort: Sendable, Equatable {
     }
 
     package let name: String
-    /// As ONNX spells it (`float`, `int64`, `string`), or what stands for a sequence or map.
+    /// The type as ONNX spells it (`float`, `int64`, `string`), or a word for a sequence or a map.
     package let elementType: String
-    /// The batch axis first; empty for a single value and for what is no tensor.
+    /// The axes, with the batch axis first; empty for a single value and for what is not a tensor.
     package let axes: [Axis]
 
     package init(name: String, elementType: String, axes: [Axis]) {
@@ -32,7 +32,7 @@ package struct ModelPort: Sendable, Equatable {
         self.axes = axes
     }
 
-    /// - Parameter dimensions: the batch axis first; nil is free.
+    /// - Parameter dimensions: the extents with the batch axis first; nil is free.
     package init(name: String, elementType: String, dimensions: [Int?]) {
         self.init(name: name, elementType: elementType, axes: dimensions.map { $0.map(Axis.fixed) ?? .open })
     }
@@ -41,7 +41,7 @@ package struct ModelPort: Sendable, Equatable {
     var isText: Bool { elementType == "string" }
     var isFloat: Bool { ["float", "double", "float16", "bfloat16"].contains(elementType) }
 
-    /// Values of one row; nil where an axis is free or there is no tensor.
+    /// The number of values of one row; nil where an axis is free or there is no tensor.
     var width: Int? {
         guard isTensor else { return nil }
         var width = 1
@@ -54,7 +54,7 @@ package struct ModelPort: Sendable, Equatable {
         return width
     }
 
-    /// As ONNX's text form writes types: `float [batch, 3, height, 64]`.
+    /// The type as ONNX's text form writes it: `float [batch, 3, height, 64]`.
     var text: String {
         guard isTensor else { return elementType }
         let extents = axes.enumerated().map { place, axis in

@@ -10,7 +10,8 @@
 ///   data:
 ///     path: spool/digits/data
 ///     include: ["*.csv", "*.parquet"] # file names; with a / in it, relative paths. `all`: every format
-///                                     # under all its names, in any case. Left out: *.onnx; csv, jsonl (.gz, .zst), parquet, arrow, npy, npz
+///                                     # under all its names, in any case.
+///                                     # Left out: *.onnx; csv, jsonl (.gz, .zst), parquet, arrow, npy, npz
 ///     watch: auto                     # auto | inotify | poll
 /// order: models                       # what data waits for: the models before it; strict: the labels before it too, until they are decided
 /// settle: { quiet: 2s, give_up: 10m } # durations: 500ms, 2s, 10m, 1h, 1h30m, 1d
@@ -139,7 +140,8 @@ package struct SpoolEntry: Sendable, Equatable {
     package let path: String
     /// Shell patterns; one with a `/` is for the path below the spool, one without for the file's name.
     package let include: [String]
-    /// Whether the suffix of a name may have any case: where the pipeline gives patterns. What it takes without any stays what it was.
+    /// Whether the suffix of a name may have any case. It may where the pipeline gives patterns; without patterns it may not, as in earlier
+    /// versions.
     package let ignoresSuffixCase: Bool
     package let watch: WatchMode
 

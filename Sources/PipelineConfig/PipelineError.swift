@@ -24,7 +24,7 @@ package struct Problem: Sendable, Hashable, Codable, CustomStringConvertible {
         case badValue = "bad-value"
         case notImplemented = "not-implemented"
         case chain
-        /// The model that `lint --model` names cannot be scored so.
+        /// The pipeline cannot score with the model that `lint --model` names.
         case model
         case overlap
         case duplicateName = "duplicate-name"

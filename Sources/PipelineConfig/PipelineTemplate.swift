@@ -1,9 +1,10 @@
 internal import Foundation
 
-/// Writes the first pipeline for a model and its data: one that lints clean, works where they say enough, and says in comments what was seen
-/// and what can be changed.
+/// Writes the first pipeline for a model and its data. It passes lint, works where model and data say enough, and has comments about what
+/// was seen and what can be changed.
 package enum PipelineTemplate {
-    /// A name for the pipeline of `file`: its stem in ASCII letters, with `-` for each run of what a name may not have.
+    /// Returns a name for the pipeline of the model `file`: its stem in ASCII letters, with `-` for each run of characters that a name may
+    /// not have.
     package static func name(ofModel file: String) -> String {
         let stem = String((file.split(separator: "/").last ?? "").split(separator: ".").first ?? "")
         var name = ""
@@ -15,34 +16,40 @@ package enum PipelineTemplate {
         return trimmed.isEmpty ? "model" : String(trimmed.reversed())
     }
 
-    /// Whether a pipeline may be called so.
+    /// Returns whether a pipeline may have this name.
     package static func isName(_ name: String) -> Bool {
         let isPlain = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == "-") }
         return isPlain && name.count <= 64 && name.first.map { $0.isLetter || $0.isNumber } ?? false
     }
 
-    /// The text in Latin letters without accents: `größe` is `grosse`, `模型` is `mo xing`.
+    /// Returns the text in Latin letters without accents: `größe` becomes `grosse`, `模型` becomes `mo xing`.
     private static func latin(_ text: String) -> String {
         let spelled = text.replacingOccurrences(of: "ß", with: "ss").precomposedStringWithCanonicalMapping
         let latin = (spelled as NSString).applyingTransform(.toLatin, reverse: false) ?? spelled
         return (latin as NSString).applyingTransform(.stripCombiningMarks, reverse: false) ?? latin
     }
 
-    /// A pipeline, and what the one who runs it should look at.
+    /// A pipeline, and the points in it that its user should check.
     package struct Draft {
         package let text: String
         package let doubts: [String]
     }
 
-    /// `data`: nil where there is no file to look at. `name` must be one that a pipeline may have.
+    /// Drafts a pipeline. `data` is nil where there is no file to look at. `name` must be one that a pipeline may have.
     package static func draft(name: String, model: ModelSignature, data: DataSample? = nil) -> Draft {
         let guess = TemplateGuess(model, data)
         var lines: [Line] = []
         lines.append(Line("name: \(yaml(name))"))
         lines.append(Line("spool:", "files dropped here are taken once they are complete"))
         lines.append(Line("  models: { path: spool/\(name)/models, include: all }", "*.onnx, in any case"))
-        lines.append(Line("  data: { path: spool/\(name)/data, include: all }", "csv, tsv, json, jsonl, ndjson (also .gz, .zst), parquet, pq, arrow, feather, ipc, npy, npz"))
-        lines.append(Line(comment: "  # labelled: { path: spool/\(name)/labelled, include: all }  rows with what is right, for the optimize stage below"))
+        lines.append(
+            Line(
+                "  data: { path: spool/\(name)/data, include: all }",
+                "csv, tsv, json, jsonl, ndjson (also .gz, .zst), parquet, pq, arrow, feather, ipc, npy, npz"))
+        lines.append(
+            Line(
+                comment: "  # labelled: { path: spool/\(name)/labelled, include: all }  rows with what is right, for the optimize stage "
+                    + "below"))
         lines += schema(guess, data)
         lines.append(Line("stages:"))
         lines.append(Line("  - deserialize: {}", "parse, check, refuse what is unsafe"))
@@ -69,12 +76,16 @@ package enum PipelineTemplate {
         if let key = guess.key {
             lines.append(Line("  key: [\(yaml(key))]", "names a row; kept in the outputs"))
         } else if !guess.leftOver.isEmpty {
-            lines.append(Line("  keep: [\(guess.leftOver.prefix(8).map(yaml).joined(separator: ", "))]", "carried through to the outputs; no column names a row"))
+            let kept = guess.leftOver.prefix(8).map(yaml).joined(separator: ", ")
+            lines.append(Line("  keep: [\(kept)]", "carried through to the outputs; no column names a row"))
         }
         if let label = guess.label { lines.append(Line("  label: \(yaml(label))", "never a feature")) }
-        if let key = guess.key, let type = type(ofKey: key, data) { lines.append(Line("  types: { \(yaml(key)): \(type.name) }", type.why)) }
-        if guess.key != nil, !guess.leftOver.isEmpty {
-            lines.append(Line(comment: "  # keep: [\(([guess.key!] + guess.leftOver.prefix(8)).map(yaml).joined(separator: ", "))]  to carry more through to the outputs"))
+        if let key = guess.key, let type = type(ofKey: key, data) {
+            lines.append(Line("  types: { \(yaml(key)): \(type.name) }", type.why))
+        }
+        if let key = guess.key, !guess.leftOver.isEmpty {
+            let kept = ([key] + guess.leftOver.prefix(8)).map(yaml).joined(separator: ", ")
+            lines.append(Line(comment: "  # keep: [\(kept)]  to carry more through to the outputs"))
         }
         lines += dialect(data)
         let inputs = guess.inputs.flatMap(Self.lines)
@@ -84,7 +95,8 @@ package enum PipelineTemplate {
         lines += inputs
         if lines.isEmpty { return [] }
         if lines.contains(where: { !$0.isComment }) { return [Line("schema:", "how columns become inputs")] + lines }
-        return [Line(comment: "# schema:  how columns become inputs")] + lines.map { Line(comment: "#" + $0.text.replacingFirst("#", with: " ")) }
+        return [Line(comment: "# schema:  how columns become inputs")]
+            + lines.map { Line(comment: "#" + $0.text.replacingFirst("#", with: " ")) }
     }
 
     private static func type(ofKey key: String, _ data: DataSample?) -> (name: String, why: String)? {
@@ -131,7 +143,8 @@ package enum PipelineTemplate {
                     : [Line("    \(name): { \(keys.joined(separator: ", ")) }", "\(port.text): all numeric columns")])
         case .array: return [Line(comment: "    # \(name), \(port.text): the array of that name, or the only one")]
         case .value(let value, let axis):
-            return remarks + [Line("    \(name): { value: \(value)\(axis.map { ", batch_axis: \($0)" } ?? "") }", "\(port.text): no column fills it")]
+            let rows = axis.map { ", batch_axis: \($0)" } ?? ""
+            return remarks + [Line("    \(name): { value: \(value)\(rows) }", "\(port.text): no column fills it")]
         case .mask(let other): return [Line(comment: "    # \(name), \(port.text): 1 where \(yaml(other)) has a value")]
         case .open:
             if port.axes.isEmpty, port.isTensor {
@@ -175,7 +188,7 @@ package enum PipelineTemplate {
         return isPlain ? text : quoted(text)
     }
 
-    /// The text as a YAML scalar in double quotes.
+    /// Returns the text as a YAML scalar in double quotes.
     static func quoted(_ text: String) -> String {
         var quoted = "\""
         for scalar in text.unicodeScalars {

@@ -30,8 +30,8 @@ extension Pipeline {
     /// Of `schema`, `stages`, and the `land` keys that change bytes.
     package var revision: Revision { Revision(of: canonicalForm(version: CanonicalForm.version)) }
 
-    /// The revision that this file had while the form was version 1, under which a ledger may know it. A file that uses keys which that version did
-    /// not have gets a digest that no ledger knows, since no file ever had it.
+    /// The revision that this file had while the form was version 1, under which a ledger may know it. A file with keys that version 1 did
+    /// not have gets a digest that is in no ledger.
     package var formerRevision: Revision { Revision(of: canonicalForm(version: 1)) }
 
     /// One line for each fact that is not the default, mappings without order sorted by key. A key that a later version adds changes no
@@ -59,8 +59,8 @@ extension Pipeline {
 
 /// Lines of a key and its values, each value with its length before it, so that no two forms share a text.
 struct CanonicalForm {
-    /// Raised when an unchanged file comes to mean something else. Version 2: missing values, numbers, headers and labels have one meaning in every
-    /// format. The lines are those of version 1.
+    /// The version is raised when an unchanged file gets another meaning. In version 2, missing values, numbers, headers and labels have
+    /// one meaning in every format. The lines are those of version 1.
     static let version = 2
 
     private(set) var text: String
@@ -96,12 +96,7 @@ struct CanonicalForm {
         case nil: break
         }
         if let times = input.times { add("schema.inputs.times", [input.name, times.rawValue]) }
-        switch input.pad {
-        case .integer(let value): add("schema.inputs.pad", [input.name, "integer", value.description])
-        case .number(let value): add("schema.inputs.pad", [input.name, "number", value.description])
-        case .text(let value): add("schema.inputs.pad", [input.name, "text", value])
-        case nil: break
-        }
+        add("schema.inputs.pad", input.pad.map(Missing.init), of: [input.name])
         add("schema.inputs.mask", input.mask.map { [input.name, $0] } ?? [])
         add("schema.inputs.length", input.length.map { [input.name, $0.description] } ?? [])
         if let value = input.value { add("schema.inputs.value", [input.name] + value.flatMap { [$0.isText ? "text" : "plain", $0.text] }) }
@@ -152,6 +147,17 @@ struct CanonicalForm {
                 add("forward.outputs.argmax", mapping.argmaxColumn.map { [$0] } ?? [])
                 if let axis = mapping.batchAxis, axis != 0 { add("forward.outputs.batch_axis", [String(axis)]) }
             }
+        }
+    }
+}
+
+extension Missing {
+    /// The value that fills up rows, which a revision writes like a value for missing values.
+    fileprivate init(_ pad: Pad) {
+        self = switch pad {
+        case .integer(let value): .integer(value)
+        case .number(let value): .number(value)
+        case .text(let value): .text(value)
         }
     }
 }

@@ -6,7 +6,7 @@ package struct Schema: Sendable, Equatable, Codable {
     package let key: [String]
     /// The column to learn, or the columns where the loss takes several; never a feature.
     package let label: ColumnSelector?
-    /// What becomes of a labelled row without a label.
+    /// How a labelled row without a label is handled.
     package let missingLabel: MissingLabel
     /// A column that says how much each labelled row counts; never a feature.
     package let weight: String?
@@ -15,7 +15,8 @@ package struct Schema: Sendable, Equatable, Codable {
     /// In file order, which has no meaning. An input that is not here takes the column of its own name; a model's only input takes
     /// all numeric columns less label, key and kept ones.
     package let inputs: [InputSchema]
-    /// Of every input that says nothing itself and can take it: `nan` for floats, a number for numbers, a text for text.
+    /// The value for missing values in every input that has no `missing` of its own and can take it: `nan` for floats, a number for
+    /// numbers, a text for text.
     package let missing: Missing?
     /// Columns joined back to the output, in this order.
     package let keep: [String]
@@ -24,8 +25,9 @@ package struct Schema: Sendable, Equatable, Codable {
     package let dialect: Dialect
 
     package init(
-        key: [String] = [], label: ColumnSelector? = nil, missingLabel: MissingLabel = .skip, weight: String? = nil, classes: [String]? = nil,
-        inputs: [InputSchema] = [], keep: [String] = [], types: [String: ColumnType] = [:], dialect: Dialect = Dialect(), missing: Missing? = nil
+        key: [String] = [], label: ColumnSelector? = nil, missingLabel: MissingLabel = .skip, weight: String? = nil,
+        classes: [String]? = nil, inputs: [InputSchema] = [], keep: [String] = [], types: [String: ColumnType] = [:],
+        dialect: Dialect = Dialect(), missing: Missing? = nil
     ) {
         self.key = key
         self.label = label
@@ -49,20 +51,20 @@ package struct InputSchema: Sendable, Equatable, Codable {
     package let columns: ColumnSelector?
     /// Multiplies every value; nil: as it is.
     package let scale: Double?
-    /// nil: `nan` for the float inputs that the model itself looks for missing values in, `error` otherwise.
+    /// The value for missing values; nil: `nan` for the float inputs in which the model itself looks for missing values, `error` otherwise.
     package let missing: Missing?
-    /// What fills up the lists of rows that are shorter than others; nil: all rows are of one length.
+    /// The element that fills up the lists of rows that are shorter than others; nil: all rows have one length.
     package let pad: Pad?
-    /// The input that is this one's mask: 1 for what a row has, 0 for padding.
+    /// The input that is this one's mask: 1 for the elements of a row, 0 for padding.
     package let mask: String?
     /// The length that every row is filled up to; nil: as long as the longest row that it shares a run with.
     package let length: Int?
-    /// nil: booleans that meet an input of text are refused.
+    /// How booleans are spelled in an input of text; nil: they are refused.
     package let booleans: BooleanSpelling?
-    /// nil: dates and times that meet an input of text are refused.
+    /// How dates and times are spelled in an input of text; nil: they are refused.
     package let times: TimeSpelling?
-    /// The same in every row and every run, where no column fills the input: one element for all of it, or each element of a row. nil: columns
-    /// fill it.
+    /// The value of the input in every row and every run, where no column fills it: one element for the whole input, or each element of a
+    /// row. nil: columns fill it.
     package let value: [InputValue]?
     /// The axis on which the model takes the rows; nil: the first.
     package let batchAxis: Int?
@@ -85,7 +87,7 @@ package struct InputSchema: Sendable, Equatable, Codable {
     }
 }
 
-/// An element that stands where a row's list has none.
+/// An element that fills a place where a row's list has none.
 package enum Pad: Sendable, Equatable, Codable {
     case integer(Int64)
     case number(Double)
@@ -93,7 +95,7 @@ package enum Pad: Sendable, Equatable, Codable {
 }
 
 package enum MissingLabel: String, Sendable, Equatable, Codable, CaseIterable {
-    /// The row is left out, and counted.
+    /// The row is left out and counted.
     case skip
     /// The file is refused.
     case error
@@ -123,15 +125,15 @@ package enum Missing: Sendable, Equatable, Codable {
     case text(String)
 }
 
-/// How booleans and text meet in a model input.
+/// How booleans are spelled in a model input.
 package enum BooleanSpelling: Sendable, Equatable, Codable {
-    /// For false and for true.
+    /// These words stand for false and for true.
     case words(no: String, yes: String)
-    /// As the file has it.
+    /// Text is taken as the file has it.
     case text
 }
 
-/// What an input of text gets for dates and times.
+/// How dates and times are spelled in an input of text.
 package enum TimeSpelling: String, Sendable, Equatable, Codable, CaseIterable {
     case iso, text
 }
@@ -143,9 +145,9 @@ package enum ColumnType: String, Sendable, Equatable, Codable, CaseIterable {
 /// How CSV is read; what is written is always RFC 4180 with a header.
 package struct Dialect: Sendable, Equatable, Codable {
     package enum Header: Sendable, Equatable, Codable {
-        /// Nothing is said: the first line is a header unless it holds nothing but numbers, which is an error.
+        /// The pipeline does not say it: the first line is a header unless it holds only numbers, which is an error.
         case likely
-        /// Whatever the first line holds.
+        /// The first line is a header, whatever it holds.
         case present
         /// The first line is data; nil: columns are named `f0`, `f1`, ….
         case absent(names: [String]?)
@@ -163,7 +165,7 @@ package struct Dialect: Sendable, Equatable, Codable {
     /// `.` or `,`.
     package let decimal: UInt8
 
-    /// What a file without a byte-order mark is written in.
+    /// The encoding of a file without a byte-order mark.
     package enum Encoding: String, Sendable, Equatable, Codable, CaseIterable {
         case utf8 = "utf-8"
         case latin1 = "latin-1"

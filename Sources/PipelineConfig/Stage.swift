@@ -35,7 +35,7 @@ package struct ForwardStage: Sendable, Equatable, Codable {
 /// per row. A `*` stands for each element of a row: the name of the class where a row has as many elements as `schema.classes` has names,
 /// the map's key where the output is a sequence of maps (ZipMap), the position from 0 otherwise. `class: NAME` adds a column with the name,
 /// from `schema.classes`, of the greatest element, `argmax: NAME` one with its position (int64); ties go to the lower position. Without
-/// `columns` the raw values do not land, but for an output of which nothing but `batch_axis` is said: its columns have its own name.
+/// `columns` the raw values do not land, unless only `batch_axis` is given for the output: then its columns have the output's own name.
 package struct OutputMapping: Sendable, Equatable, Codable {
     /// The model output's name.
     package let output: String

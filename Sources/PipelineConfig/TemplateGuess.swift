@@ -1,15 +1,15 @@
-/// What a model's ports and the first rows of a data file say of how they belong together.
+/// Guesses from a model's ports and the first rows of a data file how they belong together.
 struct TemplateGuess {
     enum Binding: Equatable {
         case byName
         case pattern(String)
         case columns([String])
         case allNumeric
-        /// An array of this name, or the only one.
+        /// An array of this name, or the only array, fills the input.
         case array
-        /// The same in every row, since no column fills it.
+        /// The input has this value in every row, since no column fills it.
         case value(String, batchAxis: Int?)
-        /// Filled by the lists' own lengths: 1 where a row has a value.
+        /// The lengths of another input's lists fill the mask: 1 where a row has a value.
         case mask(of: String)
         /// Left to the reader of the template.
         case open
@@ -18,24 +18,24 @@ struct TemplateGuess {
     struct Input: Equatable {
         let port: ModelPort
         var binding: Binding
-        /// `missing:` as YAML, where the rows that were seen have gaps that need it.
+        /// The value of `missing:` in YAML, where the rows that were seen have missing values that need it.
         var missing: String?
         var booleans: String?
         var times: String?
-        /// `pad:` and the like.
+        /// The lines for `pad:` and similar keys.
         var more: [String] = []
-        /// What was seen, or what to check.
+        /// Remarks about what was seen, or what to check.
         var remarks: [String] = []
     }
 
     private(set) var key: String?
     private(set) var label: String?
-    /// One for each input of the model, in order.
+    /// The guess for each input of the model, in order.
     private(set) var inputs: [Input] = []
     private(set) var outputs: [(port: ModelPort, column: String)] = []
     /// Columns that nothing takes, in file order.
     private(set) var leftOver: [String] = []
-    /// What the reader of the pipeline should check, in words.
+    /// The points that the reader of the pipeline should check, in words.
     var doubts: [String] { inputs.flatMap { input in input.remarks.filter { $0.hasPrefix("check") }.map { "\(input.port.name): \($0)" } } }
 
     private let model: ModelSignature
@@ -109,11 +109,13 @@ struct TemplateGuess {
         }
     }
 
-    /// Columns numbered under one prefix, where no other column has it, and the only column of lists.
+    /// Binds columns with numbers after a common prefix, if no other column has that prefix, and the only column of lists.
     private mutating func bindByShape(_ place: Int) {
         let port = inputs[place].port
         let lists = free.filter(\.isList)
-        if port.axes.count > 1, lists.count == 1, inputs.count(where: { $0.binding == .open && $0.port.axes.count > 1 }) == 1 || inputs.count == 1 {
+        if port.axes.count > 1, lists.count == 1,
+            inputs.count(where: { $0.binding == .open && $0.port.axes.count > 1 }) == 1 || inputs.count == 1
+        {
             inputs[place].binding = .columns([lists[0].name])
             return take([lists[0].name])
         }
@@ -130,7 +132,7 @@ struct TemplateGuess {
         take(members)
     }
 
-    /// Text to text, and numbers to numbers: whole numbers to inputs of integers where other inputs take floats.
+    /// Binds text to text and numbers to numbers; whole numbers go to inputs of integers where other inputs take floats.
     private mutating func bindByType() {
         let open = inputs.indices.filter { inputs[$0].binding == .open && !inputs[$0].port.axes.isEmpty && inputs[$0].port.isTensor }
         let texts = open.filter { inputs[$0].port.isText }
@@ -145,12 +147,13 @@ struct TemplateGuess {
         }
     }
 
-    /// As many columns as the input takes. Where there are more, the first: that is said to be checked, since only people know.
+    /// Binds as many columns as the input takes. Where there are more, it takes the first ones and adds a remark to check them, since only
+    /// people know which are right.
     private mutating func bind(_ place: Int, among columns: [DataColumn]) {
         let port = inputs[place].port, names = columns.map(\.name)
         guard !names.isEmpty else { return }
         guard let width = port.width else {
-            // Of an open width nothing says how many columns it takes.
+            // An open width does not say how many columns the input takes.
             guard port.axes.count == 2 else { return }
             inputs[place].binding = inputs.count == 1 && !port.isText ? .allNumeric : .columns(names)
             return take(names)
@@ -165,20 +168,23 @@ struct TemplateGuess {
         inputs[place].binding = .columns(chosen)
         let kind = port.isText ? "text" : "numeric"
         let left = names.filter { !chosen.contains($0) }
-        let why = port.isText && width == 1 ? "the longest of \(names.count) text columns" : "the first \(width) of \(names.count) \(kind) columns"
+        let why = port.isText && width == 1
+            ? "the longest of \(names.count) text columns" : "the first \(width) of \(names.count) \(kind) columns"
         inputs[place].remarks.append("check: \(why); not \(left.prefix(4).joined(separator: ", "))\(left.count > 4 ? ", …" : "")")
         take(chosen)
     }
 
-    /// More columns than this are not listed one by one.
+    /// Longer lists of columns are not written out one by one.
     static let most = 24
 
-    /// What no column fills: masks, states and settings.
+    /// Binds inputs that no column fills: masks, states and settings.
     private mutating func bindToNothing(_ place: Int) {
         let port = inputs[place].port, name = port.name.lowercased()
         guard port.isTensor, !port.isText, data != nil else { return }
         let lists = inputs.filter { input in
-            guard case .columns(let names) = input.binding, names.count == 1 else { return input.binding == .byName && listColumn(input) != nil }
+            guard case .columns(let names) = input.binding, names.count == 1 else {
+                return input.binding == .byName && listColumn(input) != nil
+            }
             return data?[column: names[0]]?.isList ?? false
         }
         if name.contains("mask"), let ids = lists.first, ids.port.axes.count == port.axes.count {
@@ -189,13 +195,13 @@ struct TemplateGuess {
             inputs[place].binding = .value("16000", batchAxis: nil)
             inputs[place].remarks.append("check: samples a second")
         } else if let axis = rowAxis(of: port), port.isFloat {
-            // A state that a model starts from: nothing but zeros can stand in every row.
+            // For a state that a model starts from, only zeros can be right in every row.
             inputs[place].binding = .value("0", batchAxis: axis == 0 ? nil : axis)
             inputs[place].remarks.append("check: the same in every row")
         }
     }
 
-    /// Of a state: where the other inputs' first axis stands among its own.
+    /// Returns the axis of a state that is the other inputs' first axis; nil where none is.
     private func rowAxis(of port: ModelPort) -> Int? {
         guard port.axes.count > 1, inputs.contains(where: { $0.binding != .open }) else { return nil }
         let firsts = inputs.filter { $0.binding != .open }.compactMap { $0.port.axes.first }

@@ -29,7 +29,7 @@ package struct AttemptResult: Codable, Sendable {
     package var facts: [String: String]
     /// The columns bound in this file's order, by model input: files after it are pinned to them.
     package var columns: [String: [String]] = [:]
-    /// The types found for kept columns of text: files after it are pinned to them too.
+    /// The types found for kept columns of text, to which the files after this one are pinned too.
     package var types: [String: String] = [:]
 
     package init(

@@ -89,7 +89,7 @@ package struct AttemptSpec: Codable, Sendable {
     package var limits: Limits
     /// The columns that the first file bound, by model input, where the pipeline's schema leaves them to the file's order.
     package var columns: [String: [String]]
-    /// The types that the first file gave kept columns of text, where the pipeline's schema leaves them open.
+    /// The types that the first file gave kept columns of text where the pipeline's schema leaves them open.
     package var types: [String: String] = [:]
 
     package init(

@@ -17,7 +17,8 @@ package struct Failure: Error, Codable, Sendable, Equatable {
         case cancelled
         /// The active version cannot be loaded any more.
         case modelUnavailable = "model-unavailable"
-        /// There are too few labelled rows, or too few kinds of them, to learn from or to judge by: they are kept, and nothing was trained.
+        /// There are too few labelled rows, or too few kinds of them, to learn from or to judge with: they are kept, and nothing was
+        /// trained.
         case tooFewRows = "rows_at_least"
         /// The trained model is no better than the one in use.
         case gate

@@ -15,7 +15,7 @@ package struct TrainingReport: Codable, Sendable, Equatable {
 
     /// Why the trained model was not taken: the model lands as it was. Nil where it was taken.
     package var rejection: Failure?
-    /// Why nothing was trained yet though nothing is wrong with the labels: their rows are kept, and count when more arrive.
+    /// The reason why nothing was trained yet although nothing is wrong with the labels: their rows are kept, and count when more arrive.
     package var wait: Failure?
     package var gate: Card.Gate?
     package var lossPerEpoch: [Double]
@@ -26,8 +26,9 @@ package struct TrainingReport: Codable, Sendable, Equatable {
     package var unusable: [Unusable]
 
     package init(
-        rejection: Failure? = nil, wait: Failure? = nil, gate: Card.Gate? = nil, lossPerEpoch: [Double] = [], trainingData: [Card.TrainingData] = [],
-        hyperParameters: [String: Card.Setting] = [:], decisions: [String: Card.Setting] = [:], unusable: [Unusable] = []
+        rejection: Failure? = nil, wait: Failure? = nil, gate: Card.Gate? = nil, lossPerEpoch: [Double] = [],
+        trainingData: [Card.TrainingData] = [], hyperParameters: [String: Card.Setting] = [:], decisions: [String: Card.Setting] = [:],
+        unusable: [Unusable] = []
     ) {
         self.rejection = rejection
         self.wait = wait

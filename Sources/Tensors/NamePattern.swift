@@ -33,7 +33,7 @@ package struct NamePattern: Sendable, Hashable {
 }
 
 extension Character {
-    /// Whether it has the same bytes: names that only look alike are two.
+    /// Whether both have the same bytes: characters that only look alike are different.
     fileprivate func isSame(_ other: Character) -> Bool { self == other && (isASCII || utf8.elementsEqual(other.utf8)) }
 }
 

@@ -1,7 +1,7 @@
-// Rows as the first axis of a tensor: repeated, cut, and moved to another axis.
+// Functions on the rows of a tensor, which are its first axis: rows are repeated, cut, and moved to another axis.
 
 extension Tensor {
-    /// `row` once for each of `count` rows, on a new first axis.
+    /// Repeats `row` for each of `count` rows, on a new first axis.
     package init(_ elementType: ElementType, repeating row: Tensor, count: Int) {
         let shape = Shape([count] + row.shape.dimensions)
         if let strings = row.strings {
@@ -11,19 +11,23 @@ extension Tensor {
         let size = row.bytes.count
         let buffer = TensorBuffer(byteCount: count * size)
         withExtendedLifetime(row) {
-            for index in 0..<count where size > 0 { (buffer.address + index * size).copyMemory(from: row.bytes.baseAddress!, byteCount: size) }
+            for index in 0..<count where size > 0 {
+                (buffer.address + index * size).copyMemory(from: row.bytes.baseAddress!, byteCount: size)
+            }
         }
         self.init(elementType: elementType, shape: shape, buffer: buffer)
     }
 
-    /// The first `count` rows; where there are fewer, the last one is repeated. Nil where there are none, or where a row ends within a byte.
+    /// Returns the first `count` rows; where there are fewer, the last one is repeated. Returns nil where there are none, or where a row
+    /// ends within a byte.
     package func rows(_ count: Int) -> Tensor? {
         guard let have = shape.dimensions.first, have > 0 else { return nil }
         if have == count { return self }
         let inner = Array(shape.dimensions.dropFirst())
         let wanted = Shape([count] + inner), perRow = inner.reduce(1, *)
         if let strings {
-            return Tensor(strings: (0..<count).flatMap { strings[(min($0, have - 1) * perRow)..<((min($0, have - 1) + 1) * perRow)] }, shape: wanted)
+            return Tensor(
+                strings: (0..<count).flatMap { strings[(min($0, have - 1) * perRow)..<((min($0, have - 1) + 1) * perRow)] }, shape: wanted)
         }
         guard let bits = elementType.bitWidth, perRow * bits % 8 == 0 else { return nil }
         let size = perRow * bits / 8
@@ -31,19 +35,22 @@ extension Tensor {
         withExtendedLifetime(self) {
             guard size > 0, let source = bytes.baseAddress else { return }
             buffer.address.copyMemory(from: source, byteCount: min(have, count) * size)
-            for row in min(have, count)..<count { (buffer.address + row * size).copyMemory(from: source + (have - 1) * size, byteCount: size) }
+            for row in min(have, count)..<count {
+                (buffer.address + row * size).copyMemory(from: source + (have - 1) * size, byteCount: size)
+            }
         }
         return Tensor(elementType: elementType, shape: wanted, buffer: buffer)
     }
 
-    /// The same elements with the axis `from` in the place `to`, the others in their order. Nil where elements are parts of bytes.
+    /// Returns the same elements with the axis `from` at the place `to` and the others in their order. Returns nil where elements are parts
+    /// of bytes.
     package func movingAxis(_ from: Int, to: Int) -> Tensor? {
         precondition(shape.dimensions.indices.contains(from) && shape.dimensions.indices.contains(to), "axis \(from) to \(to) of \(shape)")
         if from == to { return self }
         var axes = shape.dimensions
         axes.insert(axes.remove(at: from), at: to)
         let moved = Shape(axes)
-        // Both ways, blocks trade places: [A, R, B] and [R, A, B], or with what stands before and behind them.
+        // In both directions two groups of axes change places: [A, R, B] and [R, A, B], with other axes before and after them.
         let low = min(from, to), high = max(from, to)
         let outer = shape.dimensions[..<low].reduce(1, *), inner = shape.dimensions[(high + 1)...].reduce(1, *)
         let first = from < to ? shape.dimensions[from] : shape.dimensions[low..<high].reduce(1, *)

@@ -49,7 +49,7 @@ package struct Tensor: Sendable {
         self.init(elementType: elementType, shape: shape, buffer: buffer)
     }
 
-    /// The same elements in another shape, not copied; `nil` where it has another number of them.
+    /// Returns the same elements in another shape, without a copy; `nil` where the shape has another number of elements.
     package func reshaped(to shape: Shape) -> Tensor? {
         guard shape.elementCount == elementCount else { return nil }
         switch storage {

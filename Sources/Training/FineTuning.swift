@@ -51,7 +51,7 @@ package struct FineTuning: Sendable {
         package var validationRows: Int
         /// Rows that a later file has again, by their key, and that do not count.
         package var supersededRows: Int
-        /// Rows without a label, which do not count.
+        /// The number of rows without a label, which do not count.
         package var unlabelledRows: Int
         package var steps: Int
         /// The columns that each input took, in order.

@@ -4,7 +4,7 @@ package import Landing
 package enum TrainingError: Error, Sendable, Equatable {
     /// The labelled data cannot be what the pipeline says it is.
     case badLabels(file: String, reason: String, remedy: String)
-    /// Nothing is wrong with the labelled rows, but there are too few of them, or too few kinds, to learn from or to judge by.
+    /// Nothing is wrong with the labelled rows, but there are too few of them, or too few kinds, to learn from or to judge with.
     case tooFewRows(reason: String, remedy: String)
     /// The model cannot be trained, or not with this loss.
     case badModel(reason: String, remedy: String)

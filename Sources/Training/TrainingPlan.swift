@@ -1,12 +1,13 @@
 /// How often and in what order the steps of a recipe are taken, and how it is judged when to stop.
 package struct TrainingPlan: Sendable, Codable, Hashable {
     package var epochs: Int
-    /// Rows of a batch, at most; fewer where there are no more. In each epoch every training row is met once, in a new order; the last batch has the rows that are left, and
-    /// counts as one batch. Where the model fixes its batch, that number is it, and the last batch is filled up with rows of weight 0.
+    /// The largest number of rows in a batch. In each epoch every training row is met once, in a new order; the last batch has the rows
+    /// that are left, and counts as one batch. Where the model fixes its batch, this number is the fixed one, and the last batch is filled
+    /// up with rows of weight 0.
     package var batchSize: Int
     /// The share of rows held out, at least 0 and less than 1. With 0 the last epoch is what is kept, and nothing is measured.
     package var validation: Double
-    /// With fewer rows held out nothing is trained; of no meaning where `validation` is 0.
+    /// The number of rows that must be held out, otherwise nothing is trained; it has no meaning where `validation` is 0.
     package var validationRowsAtLeast: Int
     /// Epochs without improvement of `metric` after which training stops; `nil`: never before the last.
     package var patience: Int?
@@ -23,8 +24,9 @@ package struct TrainingPlan: Sendable, Codable, Hashable {
     package var checkpointSteps: Int
 
     package init(
-        epochs: Int = 10, batchSize: Int = 32, validation: Double = 0.2, validationRowsAtLeast: Int = 1, patience: Int? = nil, minimumImprovement: Double = 0,
-        metric: Metric = .loss, alsoMeasured: [Metric] = [], seed: UInt64 = 0, threads: Int = 1, checkpointSteps: Int = 1000
+        epochs: Int = 10, batchSize: Int = 32, validation: Double = 0.2, validationRowsAtLeast: Int = 1, patience: Int? = nil,
+        minimumImprovement: Double = 0, metric: Metric = .loss, alsoMeasured: [Metric] = [], seed: UInt64 = 0, threads: Int = 1,
+        checkpointSteps: Int = 1000
     ) {
         self.epochs = epochs
         self.batchSize = batchSize

@@ -115,7 +115,9 @@ package final class ConfigWatch: Sendable {
     private static func content(_ path: String) -> Data? { FileManager.default.contents(atPath: path) }
 
     /// Watches every directory on the way of links from each path to its file.
-    private static func watch(_ paths: some Sequence<String>, _ tokens: inout NameMap<Int>, _ lastToken: inout Int, _ events: InotifyEvents?) {
+    private static func watch(
+        _ paths: some Sequence<String>, _ tokens: inout NameMap<Int>, _ lastToken: inout Int, _ events: InotifyEvents?
+    ) {
         guard let events else { return }
         var wanted: NameSet = []
         for path in paths {

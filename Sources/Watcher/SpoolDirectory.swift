@@ -25,7 +25,8 @@ package struct SpoolDirectory: Sendable, Hashable {
     package var path: String
     /// Globs on the file name, or on the path relative to `path` where they contain `/`. Empty means every name.
     package var include: [String]
-    /// Whether the last part of a pattern, from its last dot on, takes letters of any case: `*.csv` takes `A.CSV` too.
+    /// Whether the suffix of a pattern, from the first dot after its last wildcard or slash, matches letters of any case: `*.csv` matches
+    /// `A.CSV` too.
     package var ignoresSuffixCase: Bool
     /// Within one scan files are delivered by this first: models 0, labelled 1, data 2. Only a directory of order 0 is searched for
     /// the models whose external data changed.

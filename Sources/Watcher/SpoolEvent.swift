@@ -5,7 +5,7 @@ package enum SpoolEvent: Sendable, Equatable {
     case truncated(TruncatedFile)
     /// Something that can never be an arrival as it is.
     case refused(RefusedFile)
-    /// A file that waits was seen to be something else than its name says, see `ForeignContent`. Told once.
+    /// A waiting file was seen to be something other than its name says, see `ForeignContent`. This event is sent once for a file.
     case foreign(WaitingFile)
     /// A candidate or a directory that inotify or a check found missing. Files that were already judged are not remembered, so polling
     /// does not report those.

@@ -32,7 +32,11 @@ struct DescentOptions: ParsableArguments {
     var gate: GateArgument?
     @Option(name: .long, help: ArgumentHelp("Initializers that stay as they are.", valueName: "pattern")) var freeze: [String] = []
     @Option(name: .long, help: ArgumentHelp("Initializers that are trained though they look like constants; see gradients --list.", valueName: "pattern")) var train: [String] = []
-    @Option(name: .long, help: ArgumentHelp("Weights that do not stay equal to others although the model stores them as copies; see gradients --list.", valueName: "pattern"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Weights that do not stay equal to others although the model stores them as copies; see gradients --list.",
+            valueName: "pattern"))
     var untie: [String] = []
     @Option(name: .long, help: "frozen, affine (scale and bias are trained) or train (on each batch's own statistics, which move the running ones).")
     var batchNormalization: GradientDescent.BatchNormalization = .frozen
@@ -61,8 +65,8 @@ struct DescentOptions: ParsableArguments {
             loss: loss?.taking(severalLabels: severalLabels) ?? .meanSquaredError, outputs: prediction,
             optimizer: OptimizerSetting(optimizer, learningRate: learningRate, weightDecay: weightDecay, momentum: momentum, nesterov: nesterov),
             epochs: epochs, batchSize: batchSize, schedule: ScheduleSetting(schedule, warmUp: warmUp, every: every, factor: factor),
-            clipNorm: clipNorm, clipValue: clipValue, accumulate: accumulate, ema: ema, validation: validation, freeze: freeze, train: train, untie: untie,
-            batchNormalization: batchNormalization, noDecay: noDecay, seed: seed,
+            clipNorm: clipNorm, clipValue: clipValue, accumulate: accumulate, ema: ema, validation: validation, freeze: freeze,
+            train: train, untie: untie, batchNormalization: batchNormalization, noDecay: noDecay, seed: seed,
             earlyStopping: patience.map { .init(patience: $0, minimumImprovement: minimumImprovement) },
             adapters: adapterRank.map { .init(rank: $0, targets: adapterTarget, merge: !keepsAdapters) })
         return OptimizeStage(gradient: gradient, gate: gate?.gate ?? Gate(rowsAtLeast: 1))

@@ -86,7 +86,9 @@ extension FileVerdict {
 extension FileVerdict {
     /// By the rules that the watcher goes by: its name, what stands there, and whether it is whole.
     init(unseen path: String, at place: SpoolMap.Place, settle: Settle, daemon: DaemonLock.Holder?) {
-        switch Admission.judge(relativePath: place.relativePath, include: place.entry.include, ignoresSuffixCase: place.entry.ignoresSuffixCase) {
+        switch Admission.judge(
+            relativePath: place.relativePath, include: place.entry.include, ignoresSuffixCase: place.entry.ignoresSuffixCase)
+        {
         case .ignored(let rule, let reason):
             self.init(.ignored, reason, rule: rule, remedy: "Nothing, if it is no arrival; else give it a name that `include` takes.")
             return

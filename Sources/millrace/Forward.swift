@@ -14,8 +14,8 @@ struct Forward: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Score one file with one model, without a daemon or a ledger.",
         discussion: """
-            The formats are those of the names: csv, tsv, json, jsonl, ndjson, parquet, pq, arrow, feather, ipc, npy, npz in (text also .gz and .zst); csv, jsonl, parquet, arrow, npy, \
-            npz out. OUT appears whole or not at all.
+            The formats are those of the names: csv, tsv, json, jsonl, ndjson, parquet, pq, arrow, feather, ipc, npy, npz in (text also \
+            .gz and .zst); csv, jsonl, parquet, arrow, npy, npz out. OUT appears whole or not at all.
             """)
 
     @Argument(help: "An ONNX model.") var model: String
@@ -26,7 +26,11 @@ struct Forward: ParsableCommand {
     @Option(name: .long, help: ArgumentHelp("The columns of a model input: a pattern such as pixels=pixel_*, or names with commas.", valueName: "input=pattern"))
     var columns: [Assignment] = []
     @Option(name: .long, help: ArgumentHelp("What a model input's values are multiplied by.", valueName: "input=factor")) var scale: [Assignment] = []
-    @Option(name: .long, help: ArgumentHelp("What a model input is in every row, where no column fills it: one value, or those of a row with commas.", valueName: "input=value"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "What a model input is in every row, where no column fills it: one value, or those of a row with commas.",
+            valueName: "input=value"))
     var value: [Assignment] = []
     @Option(name: .long, help: ArgumentHelp("The axis of a model input or output that is the rows. Default: 0.", valueName: "name=axis"))
     var batchAxis: [Assignment] = []
@@ -40,8 +44,10 @@ struct Forward: ParsableCommand {
 
     func validate() throws {
         guard batchSize ?? 1 >= 1, threads ?? 1 >= 1 else { throw ValidationError("--batch-size and --threads are at least 1.") }
-        guard pipeline == nil || keep.isEmpty && columns.isEmpty && scale.isEmpty && outputs.isEmpty && value.isEmpty && batchAxis.isEmpty else {
-            throw ValidationError("--pipeline says what --keep, --columns, --scale, --value, --batch-axis and --outputs say: give one or the other.")
+        let isAsked = !(keep.isEmpty && columns.isEmpty && scale.isEmpty && outputs.isEmpty && value.isEmpty && batchAxis.isEmpty)
+        guard pipeline == nil || !isAsked else {
+            throw ValidationError(
+                "--pipeline says what --keep, --columns, --scale, --value, --batch-axis and --outputs say: give one or the other.")
         }
         for axis in batchAxis where !(0...15 ~= Int(axis.value) ?? -1) {
             throw ValidationError("--batch-axis \(axis.name)=\(axis.value): not a number from 0 to 15.")
@@ -55,16 +61,14 @@ struct Forward: ParsableCommand {
     func run() throws {
         try worded {
             let format = try outputFormat()
-            // Its external data stays in its own folder, and nothing in it makes the engine open other files.
-            let loaded = try loadedModel(model)
-            do { try loaded.safetyCheck() } catch { throw fail("\(model): \(error)") }
             let target = try Placing.target(out, replacing: force)
             let staged = "\(target.deletingLastPathComponent().path)/.\(target.lastPathComponent).\(getpid()).tmp"
             defer { unlink(staged) }
             guard FileManager.default.fileExists(atPath: data) else { throw fail("\(data): there is no such file.") }
             try refuseForeign(data)
-            let result = execute(try spec(format, loaded, staged: staged))
-            // What to do about a model is said; of rows, that an attempt is made again does not hold here.
+            let result = execute(try spec(format, staged: staged))
+            // For a model the remedy is printed too; for rows it is not, since the remedy speaks of another attempt, which does not follow
+            // here.
             if let failure = result.failure { throw fail(failure.kind == .badModel ? "\(failure)" : failure.statement) }
             do throws(LandingError) { try DurableFile.publish(FilePath(staged), as: FilePath(target.path)) } catch { throw fail("\(out): \(error)") }
             try show(result)
@@ -78,7 +82,11 @@ struct Forward: ParsableCommand {
         return format
     }
 
-    private func spec(_ format: TableFormat, _ loaded: Model, staged: String) throws -> AttemptSpec {
+    /// What is to be done. The parsed graph, which takes several times the memory of its file, is gone when this returns.
+    private func spec(_ format: TableFormat, staged: String) throws -> AttemptSpec {
+        // Its external data stays in its own folder, and nothing in it makes the engine open other files.
+        let loaded = try loadedModel(model)
+        do { try loaded.safetyCheck() } catch { throw fail("\(model): \(error)") }
         let modelPath = CanonicalPaths.absolute(model, root: ".")
         let dataPath = CanonicalPaths.absolute(data, root: ".")
         let adapterPath = TunedModel.adapter(of: modelPath, given: adapter.map { CanonicalPaths.absolute($0, root: ".") })
@@ -117,7 +125,9 @@ struct Forward: ParsableCommand {
                 let selector: ColumnSelector? = parts.map { $0.count == 1 && $0[0].contains("*") ? .pattern($0[0]) : .list($0) }
                 return InputSchema(
                     name: name, columns: selector, scale: scale.last { $0.name.isName(name) }.flatMap { Double($0.value) },
-                    value: try value.last { $0.name.isName(name) }.map { try values($0, isText: inputs.first { $0.name.isName(name) }?.type?.elementType == .string) },
+                    value: try value.last { $0.name.isName(name) }.map { given in
+                        try values(given, isText: inputs.first { $0.name.isName(name) }?.type?.elementType == .string)
+                    },
                     batchAxis: axes.last { $0.name.isName(name) }.flatMap { Int($0.value) })
             }, keep: keep)
     }
@@ -126,13 +136,14 @@ struct Forward: ParsableCommand {
         if isText { return [InputValue(text: assignment.value, isText: true)] }
         return try assignment.value.split(separator: ",", omittingEmptySubsequences: false).map { part in
             guard let value = InputValue(plain: String(part)) else {
-                throw fail("--value \(assignment.name)=\(assignment.value): \(part) is no number, true or false.", ExitStatus.badConfiguration)
+                throw fail(
+                    "--value \(assignment.name)=\(assignment.value): \(part) is no number, true or false.", ExitStatus.badConfiguration)
             }
             return value
         }
     }
 
-    /// The outputs that are asked for, each with its axis of the rows; nil where nothing is said of any.
+    /// Returns the outputs that are asked for, each with its axis of the rows; nil where no option names any.
     private func mappings(for loaded: Model) throws -> [OutputMapping]? {
         let known = loaded.graph.outputs.map(\.name)
         let inputs = Set(loaded.graph.requiredInputs.map(\.name))
@@ -142,7 +153,9 @@ struct Forward: ParsableCommand {
         guard !outputs.isEmpty || batchAxis.contains(where: { known.contains($0.name) }) else { return nil }
         let wanted = outputs.isEmpty ? known.map { (name: $0, columns: String?.none) } : outputs.map { (name: $0.name, columns: $0.value) }
         return wanted.map { output in
-            OutputMapping(output: output.name, columns: output.columns, batchAxis: batchAxis.last { $0.name == output.name }.flatMap { Int($0.value) })
+            OutputMapping(
+                output: output.name, columns: output.columns,
+                batchAxis: batchAxis.last { $0.name == output.name }.flatMap { Int($0.value) })
         }
     }
 

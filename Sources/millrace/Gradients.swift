@@ -9,10 +9,11 @@ struct Gradients: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "What of a model can be trained: its operators, those with a gradient and those refused and why. Nothing is run.",
         discussion: """
-            Of its float initializers and constants those are trained that stand where an operator has its weights, and those that are added or \
-            multiplied like a bias or a scale. Single numbers (but for a bias behind a MatMul, Gemm or Conv), masks and positions are taken for \
-            constants, and BatchNormalization is frozen: an optimize stage says otherwise with `train`, `freeze` and `batch_normalization`. A weight \
-            that the model stores more than once stays one weight: the list says which, and `untie` keeps them apart.
+            Of its float initializers and constants those are trained that stand where an operator has its weights, and those that are \
+            added or multiplied like a bias or a scale. Single numbers (but for a bias behind a MatMul, Gemm or Conv), masks and positions \
+            are taken for constants, and BatchNormalization is frozen: an optimize stage says otherwise with `train`, `freeze` and \
+            `batch_normalization`. A weight that the model stores more than once stays one weight: the list says which, and `untie` keeps \
+            them apart.
             Ends with 1 where an operator on the way from an output to a parameter has no gradient.
             """)
 
@@ -30,11 +31,11 @@ struct Gradients: ParsableCommand {
         }
         struct Parameter: Encodable {
             let name: String
-            /// Nil for what is stored in a form that is not trained.
+            /// The shape; nil where the model stores the parameter in a form that is not trained.
             let shape: [Int]?
             let isTrainable: Bool
             let reason: String?
-            /// Other names of the same weight, which the model stores more than once.
+            /// The other names of the same weight, which the model stores more than once.
             let sharedWith: [String]
         }
         var operators: [Operator]
@@ -63,8 +64,8 @@ struct Gradients: ParsableCommand {
             let entry = onPath[type]
             let reasons = entry?.refusals.map { "\($0)" } ?? []
             return Report.Operator(
-                type: type, nodes: places[type]?.count ?? 0, gradient: entry == nil ? "not on a path" : reasons.isEmpty ? "trainable" : "refused",
-                reasons: reasons)
+                type: type, nodes: places[type]?.count ?? 0,
+                gradient: entry == nil ? "not on a path" : reasons.isEmpty ? "trainable" : "refused", reasons: reasons)
         }
         return Report(
             operators: operators,
@@ -82,7 +83,8 @@ struct Gradients: ParsableCommand {
             print(table.render())
             for parameter in report.parameters {
                 let shape = parameter.shape.map { " [\($0.map(String.init).joined(separator: ", "))]" } ?? ""
-                let shared = parameter.sharedWith.isEmpty ? "" : "; the same weight as \(parameter.sharedWith.joined(separator: ", ")), unless `untie` names it"
+                let others = parameter.sharedWith.joined(separator: ", ")
+                let shared = others.isEmpty ? "" : "; the same weight as \(others), unless `untie` names it"
                 print("\(parameter.name)\(shape): \(parameter.reason ?? "trained")\(shared)")
             }
         } else {

@@ -58,7 +58,7 @@ struct Initialize: ParsableCommand {
         for problem in problems { print("note  \(problem)") }
     }
 
-    /// What the daemon would say of both.
+    /// Prints what the daemon would say about the model and the data.
     private func show(_ verdict: AdmissionCheck.Verdict) {
         switch verdict {
         case .taken(let rows): print("tried the model would be taken, and all \(rows ?? 0) rows of \(data ?? "the data") scored")

@@ -6,7 +6,8 @@ import PipelineConfig
 extension RootOption {
     var stateDirectory: String { path + "/.millrace" }
 
-    /// For reading, while a daemon may be writing. What an earlier version left is brought up to date first, where no daemon works on it.
+    /// Opens the ledger for reading, while a daemon may be writing. A ledger of an earlier version is brought up to date first, if no
+    /// daemon works on it.
     func ledger() throws -> RunLedger {
         try worded {
             do throws(LedgerError) {

@@ -5,7 +5,9 @@ import Runner
 
 struct LintCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "lint", abstract: "Say what is wrong with pipeline files, each problem with file:line:column; with --model, also what keeps them from scoring with it.",
+        commandName: "lint",
+        abstract: "Say what is wrong with pipeline files, each problem with file:line:column; with --model, also what keeps them from "
+            + "scoring with it.",
         discussion: "Ends with 0 where nothing is, else with 2.")
 
     @Argument(help: "Pipeline files, folders of them, or globs. Default: ROOT/pipelines.") var pipelines: [String] = []
@@ -26,14 +28,17 @@ struct LintCommand: ParsableCommand {
         if !report.isClean { throw ExitStatus.badConfiguration }
     }
 
-    /// What would keep each pipeline from scoring with the model; of those that score at all.
-    private func problems(of model: String, in pipelines: [Pipeline]) throws -> [(pipeline: Pipeline, key: String, fault: String, remedy: String)] {
+    /// Returns what would keep each pipeline with a `forward` stage from scoring with the model.
+    private func problems(
+        of model: String, in pipelines: [Pipeline]
+    ) throws -> [(pipeline: Pipeline, key: String, fault: String, remedy: String)] {
         guard FileManager.default.fileExists(atPath: model) else { throw fail("\(model): there is no such file.") }
         var found: [(pipeline: Pipeline, key: String, fault: String, remedy: String)] = []
         for pipeline in pipelines {
             guard let forward = pipeline.forward else { continue }
             do throws(Failure) {
-                found += try ModelCheck.problems(model: model, schema: pipeline.schema, forward: forward).map { (pipeline, $0.key, $0.what, $0.remedy) }
+                let problems = try ModelCheck.problems(model: model, schema: pipeline.schema, forward: forward)
+                found += problems.map { (pipeline, $0.key, $0.what, $0.remedy) }
             } catch { throw fail(error) }
         }
         return found

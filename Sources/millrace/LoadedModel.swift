@@ -19,10 +19,10 @@ func loadedModel(_ path: String) throws -> Model {
     }
 }
 
-/// Says at once what a file is that cannot be a model or a table.
+/// Throws at once for a file whose content cannot be a model or a table, and says what the content is.
 func refuseForeign(_ path: String) throws {
     guard let foreign = ForeignContent(path: path) else { return }
-    // JSON Lines without a line is a table without rows.
+    // A JSON Lines file without a line is a table without rows.
     if foreign == .empty, TableFormat(fileName: path)?.kind == .jsonLines { return }
     throw fail("\(path): \(foreign.reason).")
 }

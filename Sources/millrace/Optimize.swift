@@ -86,7 +86,8 @@ struct Optimize: ParsableCommand {
             let read = try PipelineFile.load(path: pipeline, root: ".")
             guard let own = read.optimize else { throw fail("\(pipeline) has no optimize stage.", ExitStatus.badConfiguration) }
             stage = own
-            data = read.schema.labelledData(labelled, inputs: loaded.graph.requiredInputs.map(\.name), nanInputs: ModelFacts(loaded).nanInputs)
+            data = read.schema.labelledData(
+                labelled, inputs: loaded.graph.requiredInputs.map(\.name), nanInputs: ModelFacts(loaded).nanInputs)
         }
         let settings = TrainingSettings(stage.gradient, gate: stage.gate, threads: threads ?? stage.gradient.threads ?? cores)
         var tuning = FineTuning(model: loaded, data: data, recipe: settings.recipe, plan: settings.plan, directory: directory)

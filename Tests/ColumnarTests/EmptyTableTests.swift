@@ -57,7 +57,7 @@ import Testing
         #expect(try type("header.csv", ["id": "uint64"], pinned: ["id": "int64"]) == .number(.uint64))
     }
 
-    /// What is named must be there all the same.
+    /// A column that is named must be in the file even if there are no rows.
     @Test func aMissingColumnIsStillAnError() throws {
         let path = try directory.write("id,a\n", to: "a.csv")
         #expect(throws: ColumnarError.self) {

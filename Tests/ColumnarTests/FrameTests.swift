@@ -9,11 +9,11 @@ import Testing
 
 /// One frame as many tools write it (make-frames.py): every file gives an input the same values, or the same error.
 @Suite struct FrameTests {
-    /// What the script says of the frame and its files.
+    /// Holds what the script writes about the frame and its files.
     struct Frame: Decodable {
         let columns: [String]
         let files: [String]
-        /// By file and column: why the format, or its writer, cannot say it.
+        /// The reason why the format, or its writer, cannot hold a column, by file and column.
         let cannot: [String: [String: String]]
         let types: [String]
         let unwritable: [String: String]
@@ -75,7 +75,7 @@ import Testing
         #expect(compared > 5)
     }
 
-    /// What a tool cannot write is counted, so that the list of excuses grows only on purpose.
+    /// The columns that a tool cannot write are counted, so that the list of excuses grows only on purpose.
     @Test func whatFormatsCannotSay() {
         let frame = Frame.shared
         let excused = frame.cannot.values.reduce(0) { $0 + $1.count }

@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    /// What comes late changes the type of the whole file, which is read again.
+    /// A value late in the file changes the type of the whole column, and the file is read again.
     @Test(arguments: [("x1", "string", 2), ("9223372036854775808", "uint64", 2), ("1.5", "string", 2), ("01", "string", 2), ("", "int64", 1)])
     func aLaterCellThatDoesNotFit(last: String, type: String, attempts: Int) throws {
         let path = try csv((0..<2000).map(String.init) + [last])

@@ -11,7 +11,7 @@ private func ids(_ name: String, _ type: ElementType = .int64, _ dimensions: [In
     InputPort(name: name, elementType: type, dimensions: dimensions, symbols: symbols)
 }
 
-/// What the rows of a file become: for each input the rows as the model is given them, in the file's order, padding included.
+/// Holds the rows of a file as the model is given them, for each input and in the file's order, padding included.
 private struct Scored {
     var rows: [String: [[Double]]] = [:]
     var texts: [[String]] = []

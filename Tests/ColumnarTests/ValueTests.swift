@@ -6,14 +6,14 @@ import Testing
 
 @testable import Columnar
 
-/// What text, JSON values and typed columns become, wherever in a file they stand.
+/// Texts, JSON values and typed columns become the same values wherever in a file they are.
 @Suite struct ValueTests {
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory("values") }
 
     private func port(_ type: ElementType, _ name: String = "x") -> InputPort { InputPort(name: name, elementType: type, dimensions: [nil, 1]) }
 
-    /// What an input gets from a file, or the error without the file's name.
+    /// Returns the values that an input gets from a file, or the error without the file's name.
     private func values(
         _ path: String, _ type: ElementType, _ rule: InputRule = InputRule(), schema: TableSchemaRule = TableSchemaRule(),
         configure: (inout ReadOptions) -> Void = { _ in }

@@ -193,7 +193,7 @@ import Testing
         #expect(found == "y_0_0,y_0_1,y_1_0,y_1_1\n0.5,0.5,0.5,0.5\n")
     }
 
-    /// What the graph replaces is NaN by default: the value that is missing in the file reaches the Imputer.
+    /// A value that the graph replaces is NaN by default: the missing value in the file reaches the Imputer.
     @Test(arguments: [(Float.nan, true), (-1, false)]) func missingIsNaNWhereTheGraphLooksForIt(replaced: Float, isDefault: Bool) throws {
         let directory = try TemporaryDirectory("imputer")
         let nodes = [

@@ -23,7 +23,7 @@ import Testing
         }
     }
 
-    /// What `init` printed, and the pipeline that it wrote.
+    /// Returns what `init` printed, and the pipeline that it wrote.
     private func initialize(_ model: String, _ data: String, in root: TemporaryDirectory) throws -> (said: String, yaml: String, path: String) {
         let result = try DaemonProcess.command(["init", model, data, "--root", root.path, "--name", "p"])
         #expect(result.status == 0, "\(result.output)\(result.error)")

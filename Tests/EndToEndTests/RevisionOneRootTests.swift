@@ -136,7 +136,7 @@ import Testing
         try expectNothingToRedo(daemon, "after the next run")
     }
 
-    /// Of the five pipelines by version 1; `later` does what `tumours` does, and has the same.
+    /// The revisions of the five pipelines by version 1; `later` does the same as `tumours` and has the same revision.
     private static let revisionsOfOld: Set<String> = [
         "d1da2060cdfbefadd6fe915921fe6bd0eb91bf4a08efbc3d54103f047340ba03", "cf6d8f9fa650418695d0c0c4850f17316840f8ba7307ac75ca3751bde3d5c2f9",
     ]

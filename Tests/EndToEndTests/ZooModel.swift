@@ -7,7 +7,7 @@ import Testing
 struct ZooModel: Decodable, Sendable, CustomTestStringConvertible {
     /// `EXPORTER/NAME`.
     let name: String
-    /// What the exporter calls it, such as an estimator's class.
+    /// The exporter's name for the model, such as the class of an estimator.
     let subject: String
     /// The table in `Zoo/rows`.
     let rows: String
@@ -41,7 +41,7 @@ struct ZooModel: Decodable, Sendable, CustomTestStringConvertible {
     func predictions() throws -> ZooTable { try ZooTable(path: "\(Self.folder)/\(name).csv") }
 }
 
-/// What an exporter made, and what it could not make.
+/// Lists the models that an exporter made, and those that it could not make.
 struct ZooIndex: Decodable {
     struct Unwritten: Decodable {
         let subject: String

@@ -12,7 +12,7 @@ import Testing
 /// Models as exporters write them today: each is admitted by the decision that the daemon makes, and scored, and what lands is what its framework
 /// predicts and what ONNX Runtime's plain run gives.
 @Suite struct ZooTests {
-    /// What a line of `Zoo/exceptions.txt` says of a model: a part of the message with which it is refused.
+    /// The lines of `Zoo/exceptions.txt`, by model: a part of the message with which the model is refused.
     private static let exceptions: [String: String] = {
         let text = (try? String(contentsOfFile: ZooModel.folder + "/exceptions.txt", encoding: .utf8)) ?? ""
         let lines = text.split(separator: "\n").filter { !$0.hasPrefix("#") }
@@ -24,7 +24,7 @@ import Testing
     }()
     private static let models = ZooIndex.all.values.flatMap(\.models).sorted { $0.name < $1.name }
 
-    /// Of what an exporter lists nothing is left out without a reason, and the exporters that users run are all there.
+    /// Nothing that an exporter lists is left out without a reason, and the exporters that users run are all included.
     @Test func nothingIsLeftOut() throws {
         let exporters = [
             "catboost", "jax2onnx", "keras", "lightgbm", "paddle", "skl2onnx", "spox", "tf2onnx", "torch-dynamo", "torch-torchscript", "xgboost",

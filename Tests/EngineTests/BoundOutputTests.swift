@@ -4,7 +4,7 @@ import Foundation
 import Tensors
 import Testing
 
-/// What a bound session gives is what a plain run gives, whatever the engine does with the memory that is bound for an output.
+/// A bound session gives the same outputs as a plain run, whatever the engine does with the memory that is bound for an output.
 @Suite struct BoundOutputTests {
     private func session(_ name: String) throws -> Session { try Fixture.session(name) }
 

@@ -115,4 +115,22 @@ private final class Seen: @unchecked Sendable {
         let error = #expect(throws: EngineError.self) { try Session(model: model, options: SessionOptions(optimization: optimization)) }
         guard case .externalData = error else { Issue.record("\(String(describing: error))"); return }
     }
+
+    /// Nor when it reads the model itself: not even where the weights stand beside it.
+    @Test func whatStandsBesideAModelFileIsNotRead() throws {
+        let directory = try TemporaryDirectory("beside")
+        for name in ["external", "external.weights"] {
+            try Fixture.bytes(name).write(to: URL(fileURLWithPath: directory(name)))
+        }
+        let error = #expect(throws: EngineError.self) { try Session(file: directory("external")) }
+        guard case .externalData = error else { Issue.record("\(String(describing: error))"); return }
+    }
+
+    /// A model is told by its content: ONNX Runtime would take a name that ends in .ort for its own format.
+    @Test(arguments: ["model.onnx", "model.ort", "model"]) func aFileIsReadWhateverItsNameIs(name: String) throws {
+        let directory = try TemporaryDirectory("named")
+        let bytes = try Fixture.bytes("mlp")
+        try bytes.write(to: URL(fileURLWithPath: directory(name)))
+        #expect(try Session(file: directory(name)).inputs == Session(model: bytes).inputs)
+    }
 }

@@ -1,7 +1,7 @@
 import Ledger
 import Testing
 
-/// What was recorded under a former digest of a revision counts under the present one.
+/// Runs and pins that were recorded under a former digest of a revision count under the present one.
 @Suite struct RevisionTests {
     private func carryOver(_ f: Fixture) throws -> Bool {
         try f.ledger.write { (ledger) throws(LedgerError) in try ledger.carryOver(from: "old", to: "new", at: f.now) }

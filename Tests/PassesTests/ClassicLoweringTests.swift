@@ -70,7 +70,7 @@ import Testing
         var testDescription: String { name }
     }
 
-    /// That of which ONNX Runtime itself writes only a part is left as it is.
+    /// A form whose output ONNX Runtime itself writes only in part is left as it is.
     @Test(arguments: ClassicCases.all) func everyForm(_ testCase: Case) throws {
         let node = testCase.node
         let columns: [ONNX.Dimension] = testCase.rank == 1 ? [.fixed(3)] : [.symbolic("N"), .fixed(3)]

@@ -53,7 +53,7 @@ import Testing
         #expect(found.contains { $0.contains("schema.inputs.t.batch_axis: training with it is not implemented") })
     }
 
-    /// What changes bytes is a revision of its own; an axis that is the default adds no line.
+    /// A key that changes the output's bytes changes the revision; an axis that is the default adds no line.
     @Test func revisions() throws {
         let texts = [
             "", "x: { value: 1 }", "x: { value: 2 }", "x: { value: \"1\" }", "x: { value: [1, 1] }", "x: { batch_axis: 1 }", "x: { value: 1, batch_axis: 1 }",

@@ -70,7 +70,7 @@ import Testing
         return column
     }
 
-    /// What is seen in the rows decides the rest.
+    /// The rows of the data decide what the model leaves open.
     @Test func whatTheRowsShow() throws {
         let row: [Int?] = [nil, 1]
         var model = ModelSignature(

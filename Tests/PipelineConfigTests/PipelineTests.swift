@@ -222,7 +222,7 @@ import Testing
         #expect(pipeline.schema.dialect == Dialect(escape: UInt8(ascii: "\\"), encoding: .windows1252, header: .present))
     }
 
-    /// What a pipeline takes without patterns stays what it was; `all` and patterns take every name of every format.
+    /// A pipeline without patterns takes the same names as before; `all` and patterns take every name of every format.
     @Test func whatIncludeTakes() throws {
         func data(_ text: String) throws -> SpoolEntry? {
             try read("name: x\nspool: { models: m, data: \(text) }\nstages: [deserialize, forward]\nland: { models: a, outputs: b }\n").spool.data

@@ -26,7 +26,7 @@ import Testing
         return try Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph).serialized()
     }
 
-    /// What is masked counts in nothing; the tokens are an output of their own, with a further axis of two.
+    /// Masked places do not count in any output; the tokens are an output of their own, with a further axis of two.
     private static func masked(_ axis: ONNX.Dimension = seq) throws -> Data {
         let shape = [batch, axis]
         return try model(

@@ -50,7 +50,7 @@ import Testing
         #expect(named["w"]?.shape == [2, 1] && named["b"]?.shape == [1] && named["x"]?.shape == [5, 2])
     }
 
-    /// What stands in front of the first weight matters to the inputs' gradients alone: the message names the flag.
+    /// An operator before the first weight matters only to the inputs' gradients: the message names the flag.
     @Test func anInputWithoutAGradientIsSaidToBeTheInputsFault() throws {
         let directory = try TemporaryDirectory("gradients")
         var model = Models.line()

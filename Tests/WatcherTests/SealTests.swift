@@ -78,7 +78,7 @@ import Testing
         #expect(try verdict([], as: "a.csv", in: directory) == .none(endsWithNewline: nil))
     }
 
-    /// What downloads and clones leave in place of a file is named, under any name that a model or a table has.
+    /// Content that downloads and clones leave in place of a file is named, under any name that a model or a table has.
     @Test(arguments: ["m.onnx", "a.parquet", "a.csv", "A.CSV", "a.json", "a.npz", "a.csv.gz", "a.arrow", "a.jsonl.zst"])
     func whatIsSomethingElseIsNamed(_ name: String) throws {
         let directory = try TemporaryDirectory("seal")

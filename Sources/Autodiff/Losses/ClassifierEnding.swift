@@ -2,10 +2,11 @@ import ONNX
 import Passes
 import Tensors
 
-/// How a model that uses operators of `ai.onnx.ml` ends: whether scores are probabilities, and what its label output calls the classes. Such models give
-/// probabilities where others give the numbers before them. Valid until the graph's nodes change.
+/// Describes how a model that uses operators of `ai.onnx.ml` ends: whether its scores are probabilities, and which class names its label
+/// output gives. Such models give probabilities where other models give the numbers before them. The value is valid until the graph's nodes
+/// change.
 struct ClassifierEnding {
-    /// Whether the model is of that kind; all questions about another are answered with no.
+    /// Whether the model uses such operators; for other models every question is answered with no.
     let isClassifier: Bool
     private let graph: Graph
     private let index: GraphIndex
@@ -21,7 +22,8 @@ struct ClassifierEnding {
     private func producer(_ value: String) -> Node? { index.producers[value].map { graph.nodes[$0] } }
 
     private func constant(_ value: String) -> Tensor? {
-        guard let tensor = stored[value] ?? producer(value).flatMap({ $0.operatorType == "Constant" ? $0.attribute("value")?.tensor : nil }),
+        guard
+            let tensor = stored[value] ?? producer(value).flatMap({ $0.operatorType == "Constant" ? $0.attribute("value")?.tensor : nil }),
             !tensor.isExternal
         else { return nil }
         do throws(ONNXError) { return try tensor.tensor() } catch { return nil }
@@ -29,12 +31,13 @@ struct ClassifierEnding {
 
     /// Operators whose first input goes through with the same elements, all or some of them, or with sums of them.
     private static let movers: Set<String> = [
-        "Identity", "Cast", "Reshape", "Transpose", "Slice", "Gather", "Squeeze", "Unsqueeze", "Flatten", "LpNormalization", "ReduceSum", "ReduceMean",
-        "ReduceMax", "ReduceMin", "Reciprocal",
+        "Identity", "Cast", "Reshape", "Transpose", "Slice", "Gather", "Squeeze", "Unsqueeze", "Flatten", "LpNormalization", "ReduceSum",
+        "ReduceMean", "ReduceMax", "ReduceMin", "Reciprocal",
     ]
-    /// Their results are true or false, or count.
+    /// These operators give true or false, or a count.
     private static let tests: Set<String> = [
-        "Not", "And", "Or", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "IsNaN", "IsInf", "Shape", "Size", "ArgMax", "ArgMin",
+        "Not", "And", "Or", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "IsNaN", "IsInf", "Shape", "Size", "ArgMax",
+        "ArgMin",
     ]
     private static let combining: Set<String> = ["Concat", "Add", "Sum", "Mean", "Mul", "Div", "Max", "Min"]
 
@@ -73,7 +76,8 @@ struct ClassifierEnding {
         var value = value
         while let node = producer(value) {
             if node.makesProbabilities || node.operatorType == "Sigmoid" || node.operatorType == "Softmax" { return true }
-            guard ["Identity", "Cast", "Slice", "Gather", "Reshape", "Squeeze", "Unsqueeze"].contains(node.operatorType) else { return false }
+            guard ["Identity", "Cast", "Slice", "Gather", "Reshape", "Squeeze", "Unsqueeze"].contains(node.operatorType)
+            else { return false }
             value = node.inputs[0]
         }
         return false
@@ -81,7 +85,8 @@ struct ClassifierEnding {
 
     // MARK: Names of classes
 
-    /// What the label outputs pick from, where that is as many as there are classes; `nil` for numbers that count from 0, which are indices already.
+    /// Returns the classes that the label outputs pick from, if there are `count` of them; `nil` if they are the numbers from 0 on, which
+    /// are indices already.
     func classes(count: Int) -> [StepGraph.ClassLabel]? {
         guard isClassifier else { return nil }
         var found: [[StepGraph.ClassLabel]] = []

@@ -3,14 +3,14 @@
 /// that name under `reduction="mean"`.
 package enum Loss: Sendable, Codable, Hashable {
     /// `CrossEntropyLoss`. Targets are class indices (int64, the shape of the output without its class axis; -100 is left out) or, where
-    /// `targets` says so, probabilities (the shape of the output). The class axis is that of the model's own Softmax, otherwise 1.
-    /// What models with operators of `ai.onnx.ml` give without a Softmax is taken for probabilities where it cannot be negative (`ClassifierEnding`):
-    /// their logarithms, divided by their sum, in place of the LogSoftmax.
-    /// `classWeights` in the order of the classes; empty: all 1. With class indices they count in the mean's weight, with probabilities
-    /// they do not.
+    /// `targets` says so, probabilities (the shape of the output). The class axis is that of the model's own Softmax, otherwise 1. A model
+    /// with operators of `ai.onnx.ml` may give scores without a Softmax: where they cannot be negative (`ClassifierEnding`), they are taken
+    /// as probabilities, and their logarithms, after division by their sum, replace the LogSoftmax. `classWeights` are in the order of the
+    /// classes; empty: all 1. With class indices they count in the mean's weight, with probabilities they do not.
     case crossEntropy(labelSmoothing: Double = 0, classWeights: [Double] = [], targets: ClassTargets = .indices)
-    /// `BCEWithLogitsLoss`, or `BCELoss` (logarithms cut at -100) where `scores` are probabilities. Targets in 0...1, the shape of the
-    /// output. Of the two probabilities that a classifier of `ai.onnx.ml` gives, the second counts. `positiveWeight` multiplies the term of the positive class.
+    /// `BCEWithLogitsLoss`, or `BCELoss` (logarithms cut at -100) where `scores` are probabilities. Targets are in 0...1 and have the shape
+    /// of the output. A classifier of `ai.onnx.ml` gives two probabilities, of which the second counts. `positiveWeight` multiplies the
+    /// term of the positive class.
     case binaryCrossEntropy(positiveWeight: Double = 1, scores: Scores = .automatic)
     /// `MultiLabelSoftMarginLoss`: binary cross entropy per class, averaged over the last axis. Targets `[N, C]` of 0 or 1.
     case multilabel(classWeights: [Double] = [], scores: Scores = .automatic)

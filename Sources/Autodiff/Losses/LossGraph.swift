@@ -40,7 +40,7 @@ struct LossGraph {
         try check(loss)
         let found = found.map { found in
             guard let column = found.column else { return found }
-            // Of two classes, the probability of the second says it all.
+            // With two classes, the probability of the second says everything.
             var one = found
             one.value = graph.named("scores", graph.symbol(found.value).sliced([1], from: [column], to: [column + 1], steps: [1])).name
             one.dimensions[1] = .fixed(1)

@@ -127,8 +127,8 @@ extension GradientGraph {
 }
 
 extension Symbol {
-    /// The logarithm, which below the smallest step from 1 in float32 goes on along its tangent: 0, which leaves of trees often say, has a finite loss
-    /// and a gradient that leads away from it.
+    /// The logarithm of a probability. Below the smallest step from 1 in float32 it continues along its tangent, so that 0, which leaves of
+    /// trees often give, has a finite loss and a gradient that leads away from it.
     var logarithmOfProbability: Symbol {
         let least = Double(Float.ulpOfOne)
         let bounded = apply("Max", [graph.scalar(least, elementType)], extents: extents)

@@ -11,9 +11,9 @@ struct ScoreFinder {
         var elementType: ElementType
         var dimensions: [Dimension]
         var classes: [StepGraph.ClassLabel]?
-        /// Where only one column of `value` counts.
+        /// The column of `value` that counts, if only one does; nil where all count.
         var column: Int?
-        /// Whether the model is one of `ai.onnx.ml`.
+        /// Whether the model uses operators of `ai.onnx.ml`.
         var isClassifier = false
     }
 
@@ -86,7 +86,7 @@ struct ScoreFinder {
                 foundLogits = true
                 break search
             case ("Log", .crossEntropy) where producer(input)?.operatorType == "Softmax": value = input
-            // What adds up to 1 already stays as it is.
+            // Values that add up to 1 already stay as they are.
             case ("LpNormalization", .crossEntropy) where node.attribute("p")?.int == 1 && ending.comesFromSoftmax(input): value = input
             case ("Sigmoid", .binaryCrossEntropy(_, .automatic)), ("Sigmoid", .multilabel(_, .automatic)):
                 value = input
@@ -121,7 +121,9 @@ struct ScoreFinder {
         case .binaryCrossEntropy(_, let scores), .multilabel(_, let scores):
             let areProbabilities = scores == .probabilities || scores == .automatic && !foundLogits && ending.isNeverNegative(value)
             kind = areProbabilities ? .probabilities : .logits
-            if areProbabilities, case .binaryCrossEntropy = loss, dimensions.count == 2, dimensions[1] == .fixed(2), ending.isClassifier { column = 1 }
+            if areProbabilities, case .binaryCrossEntropy = loss, dimensions.count == 2, dimensions[1] == .fixed(2), ending.isClassifier {
+                column = 1
+            }
         case .poisson(let meant) where meant != .automatic: kind = meant == .logRate ? .logRate : .values
         default: break
         }

@@ -73,7 +73,9 @@ enum Recurrent {
             }
             step.inputs = inputs
             // The engine must know the ranks, even where the model does not say them: a state is `[B, H]`, and so is each step's slice.
-            for position in step.outputs.indices { step.outputs[position].type = .tensor(step.outputs[position].type?.elementType, Self.matrix) }
+            for position in step.outputs.indices {
+                step.outputs[position].type = .tensor(step.outputs[position].type?.elementType, Self.matrix)
+            }
             let direction = Int64(forwards == isReversed ? 1 : 0)
             let outputs = graph.emit(
                 "Scan", states + sequences, outputs: states.count + results.count,

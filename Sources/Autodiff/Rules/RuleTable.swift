@@ -53,7 +53,7 @@ enum ZeroGradient {
         "Multinomial", "BlackmanWindow", "HannWindow", "HammingWindow", "MelWeightMatrix",
     ]
 
-    /// Of `ai.onnx.ml`: they look values up, and give codes or texts.
+    /// These operators of `ai.onnx.ml` look values up and give codes or texts.
     static let classicOperators: Set<String> = ["LabelEncoder", "OneHotEncoder", "CategoryMapper", "DictVectorizer", "CastMap", "Binarizer"]
 
     /// Inputs that say how, not what: shapes, axes, ratios, class weights, tables of angles.
@@ -70,8 +70,8 @@ enum Refusals {
         let domain = canonicalDomain(node.domain)
         guard domain.isEmpty else {
             if domain == LowerClassicOperators.domain {
-                return "no gradient of this form of it is known here: those of linear models and trees, Scaler, Imputer, Normalizer, FeatureVectorizer and "
-                    + "ArrayFeatureExtractor are"
+                return "no gradient of this form of it is known here: those of linear models and trees, Scaler, Imputer, Normalizer, "
+                    + "FeatureVectorizer and ArrayFeatureExtractor are"
             }
             return domain == "com.microsoft"
                 ? "it is a fused operator of ONNX Runtime's own: differentiate the model from before that optimization"

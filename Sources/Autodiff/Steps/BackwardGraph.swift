@@ -11,12 +11,13 @@ package struct BackwardGraph: Sendable {
     package let target: StepGraph.Target?
     /// What the loss reads; empty without one, and where the model computes its own.
     package let scores: [StepGraph.Scores]
-    /// As in `StepGraph`.
+    /// The same as `StepGraph.classes`.
     package let classes: [StepGraph.ClassLabel]?
     package let sampleWeight: String?
     package let loss: String?
     package let lossWeight: String?
-    /// The input that takes the cotangent of each output, of the output's own type and shape; of maps, of the tensor that they are made of.
+    /// Maps each output to the input that takes its cotangent, which has the type and shape of the output, or of the tensor that an output
+    /// of maps is made of.
     package let cotangents: [String: String]
     /// The output that has the gradient of each initializer or input.
     package let gradients: [String: String]
@@ -30,7 +31,8 @@ package struct BackwardGraph: Sendable {
         let loss = try LossGraph.append(to: &graph, loss, outputs: outputs)
         graph.keepOnly(outputs: [loss.mean, loss.reportedMean, loss.reportedWeight].map { Value($0, nil) })
         try self.init(
-            graph, own: own, refused: ParameterHomes(model).refused, inputs: inputs ? ownInputs : [], loss: loss, cotangents: [:], seeds: [:])
+            graph, own: own, refused: ParameterHomes(model).refused, inputs: inputs ? ownInputs : [], loss: loss, cotangents: [:],
+            seeds: [:])
     }
 
     /// The vector-Jacobian product for cotangents of `outputs`, which are inputs of the graph.
@@ -47,7 +49,9 @@ package struct BackwardGraph: Sendable {
                     place: "cotangent '\(output)'", reason: "the model has no such output; it has \(graph.graph.outputs.map(\.name).joined(separator: ", "))")
             }
             let value = graph.graph.numbers(behind: output)
-            guard let type = types[value] ?? graph.graph.outputs.first(where: { $0.name == output })?.type, type.elementType?.isFloatingPoint ?? false else {
+            guard let type = types[value] ?? graph.graph.outputs.first(where: { $0.name == output })?.type,
+                type.elementType?.isFloatingPoint ?? false
+            else {
                 throw .invalid(place: "output '\(output)'", reason: "it is no floating point tensor, and has no cotangent")
             }
             let name = names.freshName("cotangent/" + output)
@@ -57,12 +61,13 @@ package struct BackwardGraph: Sendable {
         }
         graph.keepOnly(outputs: seeds.keys.sorted().map { Value($0, nil) })
         try self.init(
-            graph, own: own, refused: ParameterHomes(model).refused, inputs: inputs ? ownInputs : [], loss: nil, cotangents: cotangents, seeds: seeds)
+            graph, own: own, refused: ParameterHomes(model).refused, inputs: inputs ? ownInputs : [], loss: nil, cotangents: cotangents,
+            seeds: seeds)
     }
 
     private init(
-        _ start: Model, own: [StoredTensor], refused: [ParameterHomes.Refused], inputs: [Value], loss: LossGraph?, cotangents: [String: String],
-        seeds: [String: String]
+        _ start: Model, own: [StoredTensor], refused: [ParameterHomes.Refused], inputs: [Value], loss: LossGraph?,
+        cotangents: [String: String], seeds: [String: String]
     ) throws(AutodiffError) {
         var graph = start
         DropoutMasks.deactivate(in: &graph)
@@ -103,9 +108,10 @@ package struct BackwardGraph: Sendable {
 }
 
 extension Graph {
-    /// The value that an output's numbers are in: for a ZipMap, which names them, what goes into it.
+    /// Returns the value that holds an output's numbers: for a ZipMap, which only names them, this is its input.
     package func numbers(behind output: String) -> String {
-        guard let node = nodes.first(where: { $0.outputs.contains(output) }), node.operatorType == "ZipMap", let source = node.inputs.first else { return output }
+        guard let node = nodes.first(where: { $0.outputs.contains(output) }), node.operatorType == "ZipMap", let source = node.inputs.first
+        else { return output }
         return source
     }
 }

@@ -51,7 +51,7 @@ enum BatchStatistics {
         return running
     }
 
-    /// Refuses a recipe that wants to train what exporters usually fuse into the layer before it.
+    /// Throws where the recipe trains BatchNormalization and the model has none: exporters usually fuse it into the layer before it.
     static func check(_ recipe: TrainingRecipe, _ model: Model) throws(AutodiffError) {
         guard recipe.batchNormalization != .frozen else { return }
         var isThere = false
@@ -59,9 +59,9 @@ enum BatchStatistics {
         guard !isThere else { return }
         throw .invalid(
             place: "batch_normalization",
-            reason: "it is \(recipe.batchNormalization.rawValue), but the model has no BatchNormalization: exporters fuse it into the layer before it, whose "
-                + "weights are trained as they are. Leave the key out, or export the model without that fusion (PyTorch: training=TrainingMode.PRESERVE, or "
-                + "optimize=False with dynamo=True)")
+            reason: "it is \(recipe.batchNormalization.rawValue), but the model has no BatchNormalization: exporters fuse it into the "
+                + "layer before it, whose weights are trained as they are. Leave the key out, or export the model without that fusion "
+                + "(PyTorch: training=TrainingMode.PRESERVE, or optimize=False with dynamo=True)")
     }
 
     private static func isInInferenceForm(_ node: Node) -> Bool {

@@ -44,6 +44,10 @@ extension Model {
 
     /// Puts values where the model, as it came, stores these parameters.
     mutating func write(_ values: [String: Tensor]) throws(AutodiffError) {
-        do throws(PassError) { try ParameterHomes.write(values, into: &self) } catch { throw .invalid(place: error.place, reason: error.reason) }
+        do throws(PassError) {
+            try ParameterHomes.write(values, into: &self)
+        } catch {
+            throw .invalid(place: error.place, reason: error.reason)
+        }
     }
 }

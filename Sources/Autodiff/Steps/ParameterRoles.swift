@@ -8,8 +8,9 @@ import Tensors
 /// - What an operator takes where it has its weights (`places`) is a weight, whatever its values are, also behind what only moves or casts
 ///   elements.
 /// - A single number, on however many axes, is a weight where it is added right behind a product (`products`): a bias of one output.
-/// - Of what is only added, multiplied or compared, that is a constant which is a single number otherwise, holds what is not finite, is a mask
-///   (over two axes or more, 0 and one other value, or 0 alone), or counts (whole numbers at equal steps). Everything else is a weight: a bias, a scale.
+/// - Values that are only added, multiplied or compared are constants if they are a single number otherwise, are not all finite, are a mask
+///   (over two axes or more, 0 and one other value, or 0 alone), or count (whole numbers at equal steps). Everything else is a weight: a
+///   bias, a scale.
 ///
 /// Elements are looked at where there are at most a million.
 package struct ParameterRoles {
@@ -27,7 +28,7 @@ package struct ParameterRoles {
         "RMSNormalization": [1],
     ]
 
-    /// Operators behind which one number that is added is a bias.
+    /// Operators after which a single number that is added is a bias.
     private static let products: Set<String> = ["MatMul", "Gemm", "Conv", "ConvTranspose"]
 
     /// Operators whose first input goes through with the same elements, all or some of them.

@@ -35,7 +35,8 @@ extension StepGraph {
         var needed: [String] = [loss.sum, loss.weight, loss.mean, loss.reportedMean, loss.reportedWeight]
         needed += loss.scores.map(\.name)
         evaluation.keepOnly(outputs: needed.map { Value($0, nil) })
-        var trainables = try Trainables(evaluation, own: source.graph.initializers, refused: refused, recipe: recipe, adapted: adapted, shared: shared)
+        var trainables = try Trainables(
+            evaluation, own: source.graph.initializers, refused: refused, recipe: recipe, adapted: adapted, shared: shared)
 
         var step = evaluation
         let randomKey = try DropoutMasks.activate(in: &step)
@@ -126,7 +127,8 @@ extension TrainingRecipe {
         return accumulate == 1 && clipNorm == nil && clipValue == nil
     }
 
-    /// The weights of a model in training form that stay copies of each other. Beside adapters none is trained, so that none is tied.
+    /// Returns the weights of a model in training form that stay copies of each other. With adapters no weight is trained, so none is
+    /// shared.
     func sharedWeights(of model: Model) throws(AutodiffError) -> SharedWeights {
         guard adapters == nil else { return SharedWeights() }
         let all: SharedWeights, left: SharedWeights
@@ -149,7 +151,9 @@ extension TrainingRecipe {
         try require(
             adapters == nil || batchNormalization == .frozen, "batch_normalization",
             "it is \(batchNormalization.rawValue), and beside adapters nothing else is trained: leave it frozen")
-        try require(adapters == nil || untie.isEmpty, "untie", "beside adapters nothing else is trained, so that no weights are shared: leave it out")
+        try require(
+            adapters == nil || untie.isEmpty, "untie",
+            "beside adapters nothing else is trained, so that no weights are shared: leave it out")
         if let clipNorm { try require(clipNorm > 0 && clipNorm.isFinite, "clip_norm", "it is \(clipNorm), and must be above 0") }
         if let clipValue { try require(clipValue > 0 && clipValue.isFinite, "clip_value", "it is \(clipValue), and must be above 0") }
         if let average { try require(average > 0 && average < 1, "ema", "the decay is \(average), and must be between 0 and 1") }

@@ -11,8 +11,8 @@ extension StepGraph {
             guard isNegative == false else { continue }
             throw .invalid(
                 place: "'\(name)'",
-                reason: "training made every value of its leaves 0 or more, and ONNX Runtime would read them as probabilities instead of scores; train with a "
-                    + "lower learning rate or on rows of both classes")
+                reason: "training made every value of its leaves 0 or more, and ONNX Runtime would read them as probabilities instead of "
+                    + "scores; train with a lower learning rate or on rows of both classes")
         }
     }
 }

@@ -27,8 +27,8 @@ extension StepGraph {
         return values
     }
 
-    /// `model` as it came, with trained values where it stores its parameters and nothing else changed: rounded to the type that it stores, adapters
-    /// merged into the weights they stand beside.
+    /// Returns `model` with trained values in the places where it stores its parameters and nothing else changed: the values are rounded to
+    /// the type that the model stores, and adapters are merged into the weights that they belong to.
     /// - Parameter parameters: by name, as the slots in `parameters` have them (or averages, under the parameters' names).
     package func model(_ model: Model, with parameters: [String: Tensor]) throws(AutodiffError) -> Model {
         try checkConstraints(parameters)

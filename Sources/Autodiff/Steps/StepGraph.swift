@@ -16,7 +16,8 @@ package struct StepGraph: Sendable {
     package let slots: [Slot]
     /// Untrained weights that are inputs too, under their own names, since they are many bytes: whoever runs both graphs holds them once.
     package let heldWeights: [String]
-    /// The classes of a model that names them (in a ZipMap, or as what its label output picks from), in the order of the class axis.
+    /// The classes of a model that names them (in a ZipMap, or as the values that its label output picks from), in the order of the class
+    /// axis.
     package let classes: [ClassLabel]?
     /// The float initializers that this recipe does not train, and why.
     package let untrained: [Untrained]
@@ -59,7 +60,7 @@ package struct StepGraph: Sendable {
         package enum Kind: Sendable, Hashable {
             /// Softmax over `axis` gives the probabilities.
             case classLogits(axis: Int)
-            /// Along `axis` stand the probabilities of the classes, or what is in proportion to them.
+            /// The values along `axis` are the probabilities of the classes, or are proportional to them.
             case classProbabilities(axis: Int)
             /// Sigmoid gives the probability.
             case logits
@@ -116,6 +117,6 @@ package struct StepGraph: Sendable {
     /// What is the model's: trained parameters, and running statistics that move with them.
     package var parameters: [Slot] { slots.filter { $0.kind == .parameter || $0.kind == .statistic } }
 
-    /// The names of the values in the model that training changes: of `parameters`, and of the copies of those that are shared.
+    /// The names of the values in the model that training changes: those of `parameters`, and those of the copies of shared ones.
     package var trainedNames: [String] { parameters.flatMap { shared.names(of: $0.name) } }
 }

@@ -52,16 +52,19 @@ struct Trainables {
     }
 
     private static let unreached =
-        "no gradient reaches it: the loss does not depend on it, or only through operators without a gradient, as ArgMax, Round and comparisons are"
+        "no gradient reaches it: the loss does not depend on it, or only through operators without a gradient, as ArgMax, Round and "
+        + "comparisons are"
 
     private static func reason(
-        _ tensor: StoredTensor, _ readers: [(node: Node, position: Int)], _ recipe: TrainingRecipe?, _ factors: Set<String>, _ roles: ParameterRoles?,
-        _ shared: SharedWeights
+        _ tensor: StoredTensor, _ readers: [(node: Node, position: Int)], _ recipe: TrainingRecipe?, _ factors: Set<String>,
+        _ roles: ParameterRoles?, _ shared: SharedWeights
     ) -> String? {
         if readers.isEmpty { return "the loss does not depend on it" }
         let normalizations = readers.filter { $0.node.operatorType == "BatchNormalization" }
         if normalizations.contains(where: { $0.position > 2 }) { return "running statistics of a BatchNormalization" }
-        if readers.allSatisfy({ RuleTable.inputsWithoutGradient($0.node).contains($0.position) && canonicalDomain($0.node.domain).isEmpty }) {
+        if readers.allSatisfy({
+            RuleTable.inputsWithoutGradient($0.node).contains($0.position) && canonicalDomain($0.node.domain).isEmpty
+        }) {
             return "it says how \(readers[0].node.operatorType) works, and has no gradient"
         }
         guard let recipe else { return nil }
@@ -87,10 +90,14 @@ struct Trainables {
     /// Whether operators multiply by integer weights, in the standard's form or in that of ONNX Runtime's own operators.
     static func isQuantized(_ model: Model) -> Bool {
         var integers: Set<String> = []
-        for tensor in model.graph.initializers where tensor.shape.rank >= 2 && tensor.elementType?.isInteger ?? false { integers.insert(tensor.name) }
+        for tensor in model.graph.initializers where tensor.shape.rank >= 2 && tensor.elementType?.isInteger ?? false {
+            integers.insert(tensor.name)
+        }
         var found = false
         model.graph.forEachNode { node in
-            if node.operatorType == "Constant", let tensor = node.constantTensor, tensor.shape.rank >= 2, tensor.elementType?.isInteger ?? false {
+            if node.operatorType == "Constant", let tensor = node.constantTensor, tensor.shape.rank >= 2,
+                tensor.elementType?.isInteger ?? false
+            {
                 integers.insert(node.outputs[0])
             }
             switch (canonicalDomain(node.domain), node.operatorType) {
@@ -106,8 +113,8 @@ struct Trainables {
 
     /// Parts of the names of ONNX Runtime's operators with integer weights.
     private static let fusedQuantized = [
-        "QLinearConv", "QLinearMatMul", "MatMulInteger", "ConvInteger", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul", "QGemm", "QAttention", "QEmbed",
-        "NBits", "Bnb4", "GatherBlockQuantized", "QMoE",
+        "QLinearConv", "QLinearMatMul", "MatMulInteger", "ConvInteger", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul", "QGemm",
+        "QAttention", "QEmbed", "NBits", "Bnb4", "GatherBlockQuantized", "QMoE",
     ]
 
     static func emptiness(_ model: Model, _ own: [StoredTensor], _ untrained: [StepGraph.Untrained]) -> String {

@@ -21,7 +21,7 @@ package struct TrainingRecipe: Sendable, Codable, Hashable {
     package var freeze: [String]
     /// Patterns of parameters that are trained though they look like constants; see `ParameterRoles`.
     package var train: [String]
-    /// Patterns of weights that do not stay equal to others although the model stores them as copies; see `SharedWeights`.
+    /// Patterns of weights that may become different from each other although the model stores them as copies; see `SharedWeights`.
     package var untie: [String]
     package var batchNormalization: BatchNormalizationTraining
     package var adapters: Adapters?
@@ -31,7 +31,8 @@ package struct TrainingRecipe: Sendable, Codable, Hashable {
     package init(
         loss: Loss, outputs: [String] = [], optimizer: Optimizer = .adamw(), schedule: Schedule = Schedule(peak: 1e-3), weightDecay: Double = 0,
         noDecay: [String] = [], clipValue: Double? = nil, clipNorm: Double? = nil, accumulate: Int = 1, average: Double? = nil,
-        freeze: [String] = [], train: [String] = [], untie: [String] = [], batchNormalization: BatchNormalizationTraining = .frozen, adapters: Adapters? = nil, seed: UInt64 = 0
+        freeze: [String] = [], train: [String] = [], untie: [String] = [], batchNormalization: BatchNormalizationTraining = .frozen,
+        adapters: Adapters? = nil, seed: UInt64 = 0
     ) {
         self.loss = loss
         self.outputs = outputs

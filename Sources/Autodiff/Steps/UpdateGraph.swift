@@ -15,8 +15,8 @@ struct UpdateGraph {
     ///   - weight: the sum of the terms' weights.
     ///   - descentRate: the input of the learning rate, where gradients are already multiplied with it and negated.
     static func append(
-        to model: inout Model, _ recipe: TrainingRecipe, _ shared: SharedWeights, _ parameters: [String], _ gradients: [String: String], weight: String,
-        descentRate: String?
+        to model: inout Model, _ recipe: TrainingRecipe, _ shared: SharedWeights, _ parameters: [String], _ gradients: [String: String],
+        weight: String, descentRate: String?
     ) throws(AutodiffError) -> UpdateGraph {
         let types: InferredTypes
         do { types = try model.inferTypes() } catch { throw .invalid(place: "the step graph", reason: "\(error)") }

@@ -144,8 +144,8 @@ int32_t carrow_concatenate(struct ArrowSchema *schema, struct ArrowArray *arrays
 int32_t carrow_cast(struct ArrowSchema *schema, struct ArrowArray *array, const char *format, struct ArrowArray *out,
                     CArrowError *error);
 
-// Takes `level_count` levels of lists of any kind apart: `levels` gets for each level an int64 array of the lists' lengths, null where there
-// is no list, and `elements` the innermost elements of all rows in order. Takes over `schema` and `array`, whatever happens.
+// Takes `level_count` levels of lists of any kind apart: `levels` gets for each level an int64 array of the lists' lengths, null where
+// there is no list, and `elements` the innermost elements of all rows in order. Takes over `schema` and `array`, whatever happens.
 int32_t carrow_unnest(struct ArrowSchema *schema, struct ArrowArray *array, int32_t level_count, struct ArrowArray *levels,
                       struct ArrowArray *elements, CArrowError *error);
 

@@ -10,7 +10,7 @@ package import Tensors
 package final class ArrayBinder: InputBatches {
     package let boundColumns: NameMap<[String]>
     package let columnsInFileOrder: [String: [String]] = [:]
-    /// An array's rows are of one shape, so that no axis is a row's own.
+    /// All rows of an array have one shape, so no axis depends on the row.
     package var listAxes: (names: NameSet, isEmpty: Bool) { ([], true) }
     package let keptFields: [Field]
 
@@ -26,9 +26,9 @@ package final class ArrayBinder: InputBatches {
     private let kept: [ArrayRows]
     private let rowCount: Int
     private let batchRows: Int
-    /// Where a pipeline says what fills rows up or masks them.
+    /// Fills rows up and makes masks; nil where the pipeline asks for neither.
     private let lengths: LengthBatches?
-    /// Per input of the model, its place in `bound`; nil for a mask that is made.
+    /// The place in `bound` of each input of the model; nil for a mask that is made.
     private let places: [Int?]
     private let nullWords: [String]?
     private var rowsGiven = 0
@@ -72,7 +72,9 @@ package final class ArrayBinder: InputBatches {
             let name: String
             if kind == .npy {
                 guard filled.count == 1 else {
-                    throw .mismatch(location, reason: "an .npy file holds one array, and the model has \(filled.count) inputs: use .npz, one array for each")
+                    throw .mismatch(
+                        location,
+                        reason: "an .npy file holds one array, and the model has \(filled.count) inputs: use .npz, one array for each")
                 }
                 name = ""
             } else {
@@ -108,9 +110,11 @@ package final class ArrayBinder: InputBatches {
         places = ports.map { port in bound.firstIndex { $0.port.name.isName(port.name) } }
         if tellsLengths {
             let inputs = zip(ports, places).map { port, place in
-                (port: port, rule: rules[port.name] ?? InputRule(), source: place.map { LengthPlan.Source.block(bound[$0].rowShape) } ?? .mask)
+                let source = place.map { LengthPlan.Source.block(bound[$0].rowShape) } ?? .mask
+                return (port: port, rule: rules[port.name] ?? InputRule(), source: source)
             }
-            lengths = LengthBatches(try LengthPlan(inputs, mixesLengths: lists.mixesLengths), file: path, rows: batchRows, limits: lists, memory: memory)
+            lengths = LengthBatches(
+                try LengthPlan(inputs, mixesLengths: lists.mixesLengths), file: path, rows: batchRows, limits: lists, memory: memory)
         } else {
             lengths = nil
         }
@@ -118,7 +122,7 @@ package final class ArrayBinder: InputBatches {
         keptFields = kept.map { Field(name: $0.name, format: $0.columnFormat, isNullable: false) }
     }
 
-    /// The rows of the first array.
+    /// Returns the number of rows of the first array.
     static func rowCount(path: String, format: TableFormat?) throws(ColumnarError) -> Int {
         let descriptor = try OwnedDescriptor(reading: path)
         guard format?.kind == .npz else { return try ArrayRows(name: "", EntryBytes(descriptor, file: path), file: path).rowCount }
@@ -137,8 +141,8 @@ package final class ArrayBinder: InputBatches {
             var column = try bound.array.next(rows)
             if bound.port.elementType == .string { column = column.withBooleans(bound.array) }
             column = try column.readable(
-                for: bound.port, bound.rule, nullWords: nullWords, gapReason: bound.filler.refusesGaps ? bound.filler.gapReason : nil, place: place,
-                valuesPerRow: bound.array.width)
+                for: bound.port, bound.rule, nullWords: nullWords, gapReason: bound.filler.refusesGaps ? bound.filler.gapReason : nil,
+                place: place, valuesPerRow: bound.array.width)
             try bound.filler.append(.rows(column, width: bound.array.width), rows: 0..<rows, place: place)
             tensors[bound.port.name] = bound.filler.take(rowShape: bound.port.dimensions.count == 1 ? [] : bound.rowShape)
         }
@@ -181,7 +185,8 @@ package final class ArrayBinder: InputBatches {
         }
         if case .numbers(.bool) = array.header.elements, port.elementType == .string {
             guard case .words? = rule.booleans else {
-                throw .mismatch(TableLocation(file: location.file, column: array.name, input: port.name), reason: BooleanText.question(port.name))
+                throw .mismatch(
+                    TableLocation(file: location.file, column: array.name, input: port.name), reason: BooleanText.question(port.name))
             }
         }
         let filler = try makePortFiller(port, rule: rule, width: array.width, memory: memory)

@@ -1,12 +1,12 @@
 /// How booleans are spelled where they meet text.
 package enum BooleanText: Hashable, Sendable {
-    /// These words, for false and for true: an input of text gets them, an input of numbers or booleans takes a
-    /// column of them, or of the usual ones.
+    /// These words stand for false and true: an input of text gets them, and an input of numbers or booleans takes a column of them, or of
+    /// the usual words.
     case words(no: String, yes: String)
-    /// Text is taken as the file has it; a column of booleans has none.
+    /// Text is taken as the file has it; a column of booleans has no text and is refused.
     case text
 
-    /// The boolean that a word of any tool's writer means.
+    /// Returns the boolean that a word means in the files of any tool.
     static func value(_ text: String) -> Bool? {
         switch text {
         case "true", "True", "TRUE": true
@@ -15,21 +15,21 @@ package enum BooleanText: Hashable, Sendable {
         }
     }
 
-    /// The boolean that a text means: by these words, or by the usual ones.
+    /// Returns the boolean that a text means: by these words, or by the usual ones.
     func value(_ text: String) -> Bool? {
         guard case .words(let no, let yes) = self else { return Self.value(text) }
         return text == yes ? true : text == no ? false : Self.value(text)
     }
 
-    /// What an input of text gets for a text: one spelling of what means a boolean, everything else as it is.
+    /// Returns the word from `words` if the text means a boolean, and otherwise the text unchanged.
     func respelled(_ text: String) -> String {
         guard case .words(let no, let yes) = self, let value = Self.value(text) else { return text }
         return value ? yes : no
     }
 
-    /// What must be said before booleans can be text.
+    /// Returns the message that asks how booleans are spelled, for an input of text.
     static func question(_ input: String) -> String {
-        "booleans are spelled in several ways as text: schema.inputs.\(input): { booleans: [\"False\", \"True\"] } says how the model knows them, "
-            + "and `booleans: text` takes the text that a file has"
+        "booleans are spelled in several ways as text: schema.inputs.\(input): { booleans: [\"False\", \"True\"] } says how the model "
+            + "knows them, and `booleans: text` takes the text that a file has"
     }
 }

@@ -9,12 +9,12 @@ struct PortBinding {
     let positions: [Int]
     /// Whether the one column holds the whole row as a list.
     let isList: Bool
-    /// Whether the rows' lists tell their shape, row by row; `rowShape` is empty then.
+    /// Whether each row's lists have a shape of their own; `rowShape` is empty then.
     var isOpen = false
     /// Whether nothing but the file's own order says which column comes first.
     let isInFileOrder: Bool
     let rowShape: [Int]
-    /// Elements of a row; of lists that tell their shape, those come one by one.
+    /// The number of elements of a row; lists with shapes of their own come one element at a time.
     var width: Int { rowShape.reduce(1, *) }
 }
 
@@ -92,17 +92,22 @@ struct ColumnBinding {
 
     private func bindList(_ port: InputPort, _ rule: InputRule, _ position: Int) throws(ColumnarError) -> PortBinding {
         let field = schema.fields[position]
-        func refuse(_ reason: String) -> ColumnarError { .mismatch(TableLocation(file: file, column: field.name, input: port.name), reason: reason) }
+        func refuse(_ reason: String) -> ColumnarError {
+            .mismatch(TableLocation(file: file, column: field.name, input: port.name), reason: reason)
+        }
         let axes = Array(port.dimensions.dropFirst())
         let (depth, element) = field.nesting
         // Text may hold numbers: its values tell.
-        guard element.type.isNumeric || element.type.isString || element.type == .null else { throw refuse("a list of \(element.type.name) does not fit \(port.elementType.name)") }
+        guard element.type.isNumeric || element.type.isString || element.type == .null
+        else { throw refuse("a list of \(element.type.name) does not fit \(port.elementType.name)") }
         let given = field.fixedExtents
         let isBlock = depth == axes.count
         let flat = given.reduce(Int?.some(1)) { product, extent in product.flatMap { product in extent.map { $0 * product } } }
         // A flat list may hold the elements of several axes, row-major, where at most one of them is open.
         let couldFit = isBlock
-            ? zip(axes, given).allSatisfy { axis, extent in axis == nil || extent == nil || axis == extent || rule.pad != nil && extent! < axis! }
+            ? zip(axes, given).allSatisfy { axis, extent in
+                axis == nil || extent == nil || axis == extent || rule.pad != nil && extent! < axis!
+            }
             : depth == 1 && !axes.isEmpty && (flat.map { port.rowShape(width: $0) != nil } ?? (axes.count { $0 == nil } <= 1))
         guard couldFit else {
             let lists = depth == 1 ? "lists" : "lists in \(depth) levels"
@@ -110,10 +115,12 @@ struct ColumnBinding {
         }
         let isOpen = rule.pad != nil || axes.contains(nil)
         return PortBinding(
-            port: port, rule: rule, positions: [position], isList: true, isOpen: isOpen, isInFileOrder: false, rowShape: isOpen ? [] : axes.compactMap(\.self))
+            port: port, rule: rule, positions: [position], isList: true, isOpen: isOpen, isInFileOrder: false,
+            rowShape: isOpen ? [] : axes.compactMap(\.self))
     }
 
-    /// Text is typed by what is asked of it, so only columns with types of their own can be wrong here. Text may hold numbers: its values tell.
+    /// Text gets the type that the input asks for, so only columns with types of their own can be wrong here. Text may hold numbers, which
+    /// only its values show.
     private func checkType(_ field: Field, _ port: InputPort, _ rule: InputRule) throws(ColumnarError) {
         let type = field.type.ofValues
         if format.kind != .csv, port.elementType == .string, let question = question(type, field, port, rule) {
@@ -129,7 +136,7 @@ struct ColumnBinding {
         }
     }
 
-    /// What must be said before booleans and times can be text.
+    /// Returns why a column of booleans or times cannot fill an input of text as the rule stands; nil where it can.
     private func question(_ type: ColumnType, _ field: Field, _ port: InputPort, _ rule: InputRule) -> String? {
         if type == .boolean {
             if case .words = rule.booleans { return nil }
@@ -140,26 +147,28 @@ struct ColumnBinding {
         return rule.times == .iso ? nil : TimeText.question(port.name)
     }
 
-    /// Durations and intervals.
+    /// Whether the column holds durations or intervals, which have no text.
     private func hasNoText(_ field: Field) -> Bool { field.valueFormat.hasPrefix("tD") || field.valueFormat.hasPrefix("ti") }
 
     /// Whether the columns, or their types, depend on what the whole file holds.
     func dependsOnWholeFile(_ ports: [InputPort], _ rules: NameMap<InputRule>) -> Bool {
         let isJSON = format.kind == .jsonLines
         func isUnknown(_ name: String) -> Bool { isJSON && schema.positions(of: name).isEmpty }
-        // Nothing but empty lists so far: how deep they lie, later ones tell.
+        // So far there are only empty lists: later ones show how deep the elements lie.
         if isJSON, schema.fields.contains(where: { $0.type == .list && $0.nesting.element.type == .null }) { return true }
         if table.keep.contains(where: { isJSON && table.types[$0] == nil || isUnknown($0) }) { return true }
-        return ports.contains { port in
+        let bound = ports.filter { !isMade($0, rules) }
+        return bound.contains { port in
             switch rules[port.name]?.columns {
             case .pattern: return isJSON
             case .list(let names): return names.contains { isUnknown($0) || isJSON && NamePattern.isPattern($0) }
             case nil: break
             }
-            // A key without a value so far may hold booleans, which an input of text does not take unasked.
-            let takesOwnName = !schema.positions(of: port.name).isEmpty && (port.width == 1 || schema.positions(of: port.name).contains { schema.fields[$0].type == .list })
-            if takesOwnName { return isJSON && port.elementType == .string && schema.positions(of: port.name).contains { schema.fields[$0].type == .null } }
-            if ports.count == 1 { return pinned[port.name].map { $0.contains(where: isUnknown) } ?? true }
+            // A key without a value so far may hold booleans, which an input of text refuses without `booleans`.
+            let named = schema.positions(of: port.name).map { schema.fields[$0].type }
+            let takesOwnName = !named.isEmpty && (port.width == 1 || named.contains(.list))
+            if takesOwnName { return isJSON && port.elementType == .string && named.contains(.null) }
+            if bound.count == 1 { return pinned[port.name].map { $0.contains(where: isUnknown) } ?? true }
             return isJSON
         }
     }
@@ -210,8 +219,8 @@ struct ColumnBinding {
 
     private func isLabel(_ position: Int) -> Bool { table.isToLearn(schema.fields[position].name) }
 
-    /// Whether a column only counts or names the rows, which no feature does unless an input names it: a column without a name, as pandas
-    /// heads its index in CSV, and what pandas' own metadata calls the index.
+    /// Whether a column only counts or names the rows, so that it fills an input only if the pipeline names it: a column without a name, as
+    /// pandas writes its index in CSV, or one that pandas' metadata lists as the index.
     private func isIndex(_ position: Int) -> Bool {
         let name = schema.fields[position].name
         return name.isEmpty || PandasIndex.isDefaultName(name) || indexColumns.contains(name)
@@ -235,10 +244,11 @@ struct ColumnBinding {
         let left = schema.fields.indices.filter { !others.contains(schema.fields[$0].name) && !isLabel($0) && !isIndex($0) }
         func columns(_ accept: (ColumnType) -> Bool) -> [Int] { left.filter { accept(schema.fields[$0].type) } }
         if let pins = pinned[port.name] {
-            // What the first file bound is bound whatever its type is here: a column may be without a value, or hold its numbers as text.
+            // A column of the first file is bound whatever its type is here: it may be without a value, or hold its numbers as text.
+            let bound = NameSet(pins)
             let known = left.filter { position in
                 let type = schema.fields[position].type
-                if pins.containsName(schema.fields[position].name) { return type.isNumeric || type.isString || type == .null }
+                if bound.contains(schema.fields[position].name) { return type.isNumeric || type.isString || type == .null }
                 return type.isNumeric || port.elementType == .string && type.isString
             }
             if known.map({ schema.fields[$0].name }).areNames(pins) { return known }

@@ -51,14 +51,17 @@ struct ColumnSelection {
     }
 }
 
-/// What text becomes for an input of numbers or booleans: the input's own type, where Arrow has it.
+/// Returns the Arrow format that text is read as for an input of numbers or booleans: the input's own type, or float64 where Arrow has no
+/// such type.
 func parsedFormat(of type: ElementType) -> String { ColumnType.format(of: type) ?? "g" }
 
 extension Column {
-    /// The column in a form that fillers read: plain numbers, booleans, times and text. Text and decimals become what the input takes, by the
-    /// rules of CSV cells; dictionaries are decoded. `gapReason` is what an input that takes no missing value says of one.
+    /// Returns the column in a form that fillers read: plain numbers, booleans, times and text. Text and decimals become values of the
+    /// input's type by the rules of CSV cells; dictionaries are decoded. `gapReason` is the message for a missing value where the input
+    /// takes none.
     func readable(
-        for port: InputPort, _ rule: InputRule, nullWords: [String]?, gapReason: String?, place: PortPlace, column index: Int = 0, valuesPerRow: Int = 1
+        for port: InputPort, _ rule: InputRule, nullWords: [String]?, gapReason: String?, place: PortPlace, column index: Int = 0,
+        valuesPerRow: Int = 1
     ) throws(ColumnarError) -> Column {
         let takesText = port.elementType == .string
         if !takesText, field.type.isString, case .words(let no, let yes)? = rule.booleans {
@@ -74,7 +77,8 @@ extension Column {
             return try cast(to: field.valueFormat == "vu" ? "u" : field.valueFormat, file: place.file)
         case .string where !takesText, .decimal where !takesText, .dictionary(.string), .dictionary(.decimal):
             do throws(ColumnarError) {
-                return try parsed(as: takesText ? "u" : parsedFormat(of: port.elementType), nullWords: takesText ? [] : nullWords, file: place.file)
+                return try parsed(
+                    as: takesText ? "u" : parsedFormat(of: port.elementType), nullWords: takesText ? [] : nullWords, file: place.file)
             } catch .badValue(let location, let reason) {
                 let missing = Set(nullWords ?? [""])
                 let before = (location.row ?? 1) - 1
@@ -88,7 +92,7 @@ extension Column {
         }
     }
 
-    /// Texts as booleans, by the words that a pipeline gives and the usual ones.
+    /// Returns texts as booleans, by the words that a pipeline gives and the usual ones.
     private func booleans(
         no: String, yes: String, _ nullWords: [String]?, _ place: PortPlace, _ index: Int, _ valuesPerRow: Int
     ) throws(ColumnarError) -> Column {

@@ -1,12 +1,12 @@
 package import Names
 package import Tensors
 
-/// A table without a row, which is normal: Spark writes one for every partition that has nothing. It has no types to check (a CSV without rows
-/// has names alone, JSON Lines not even those), only the names that the pipeline gives must be there.
+/// A table without a row, which is normal: Spark writes one for every partition without data. Its types cannot be checked (a CSV without
+/// rows has only names, JSON Lines not even those), so only the names that the pipeline gives are checked.
 final class EmptyTable: InputBatches {
     let boundColumns: NameMap<[String]>
     let keptFields: [Field]
-    /// It says nothing for the files after it.
+    /// An empty table pins nothing for the files after it.
     let columnsInFileOrder: [String: [String]] = [:]
     let listAxes: (names: NameSet, isEmpty: Bool) = ([], true)
 
@@ -20,7 +20,8 @@ final class EmptyTable: InputBatches {
         if hasNames { try binding.checkNamed(rules) }
         let bound = hasNames ? try? binding.bind(ports, rules) : nil
         boundColumns = NameMap(
-            (bound ?? []).map { bound in (bound.port.name, bound.positions.map { reader.schema.fields[$0].name }) } + pinned.map { ($0.key, $0.value) },
+            (bound ?? []).map { bound in (bound.port.name, bound.positions.map { reader.schema.fields[$0].name }) }
+                + pinned.map { ($0.key, $0.value) },
             uniquingKeysWith: { _, pinned in pinned })
         let positions = hasNames ? try binding.keptPositions() : []
         var fields: [Field] = []
@@ -60,7 +61,7 @@ package func openTable(
     }
 }
 
-/// Whether a file of any format has a row. Only its beginning is read.
+/// Returns whether a file of any format has a row. Only its beginning is read.
 package func hasRows(path: String, format: TableFormat? = nil, options: ReadOptions = ReadOptions()) throws(ColumnarError) -> Bool {
     let format = format ?? TableFormat(fileName: path)
     if format?.isArrays ?? false { return try ArrayBinder.rowCount(path: path, format: format) > 0 }

@@ -7,7 +7,7 @@ package struct InputPort: Hashable, Sendable {
     package let elementType: ElementType
     /// `nil` is dynamic; the first axis is the batch.
     package let dimensions: [Int?]
-    /// The names of the axes that are dynamic, where the model gives them names: axes of one name have one extent.
+    /// The names of the dynamic axes, where the model names them: axes with one name have one extent.
     package let symbols: [String?]
     /// Whether the model states no shape: rows of an array then keep theirs, and columns make `[N, columns]`.
     package let isUnranked: Bool
@@ -62,7 +62,7 @@ package struct InputRule: Hashable, Sendable {
         case nan
         /// In the column's own units, before `scale` and `offset`.
         case value(Double)
-        /// For inputs of strings.
+        /// A text, for inputs of strings.
         case text(String)
     }
 
@@ -74,24 +74,24 @@ package struct InputRule: Hashable, Sendable {
     package var missing: Missing
     /// Whether infinities (and NaN) are refused in an input of floats.
     package var refusesNonFinite: Bool
-    /// What fills up rows that are shorter than others; `nil`: all rows of a file are of one length.
+    /// The element that fills up rows which are shorter than others; `nil`: all rows of a file have one length.
     package var pad: Pad?
-    /// The input that tells what is padding: 1 for an element of the row, 0 behind its end. It is made where no column fills it.
+    /// The input that marks padding: 1 for an element of the row, 0 after its end. It is made where no column fills it.
     package var mask: String?
     /// The length that all rows are filled up to; `nil`: as long as the longest row of a batch.
     package var length: Int?
 
     package enum Pad: Hashable, Sendable {
-        /// In the column's own units, before `scale` and `offset`.
+        /// The number is in the column's own units, before `scale` and `offset`.
         case integer(Int64)
         case number(Double)
-        /// For inputs of strings.
+        /// A text, for inputs of strings.
         case text(String)
     }
 
-    /// How booleans are spelled where they meet text; `nil`: where that matters, it is asked for.
+    /// How booleans are spelled in an input of text; `nil`: they are refused with a message that asks for it.
     package var booleans: BooleanText?
-    /// What an input of text gets for dates and times; `nil`: it is asked for.
+    /// How dates and times are spelled in an input of text; `nil`: they are refused with a message that asks for it.
     package var times: TimeText?
 
     package init(
@@ -173,10 +173,10 @@ package struct TableSchemaRule: Hashable, Sendable {
 
 /// Some rows as the model takes them.
 package struct InputBatch: Sendable {
-    /// By input name; the first axis is `rowCount`. Their memory is used again once nothing else holds it. Empty where the rows go to the model
-    /// in several `groups`.
+    /// The inputs by name; the first axis is `rowCount`. Their memory is used again once nothing else holds it. The map is empty where the
+    /// rows go to the model in several `groups`.
     package let tensors: NameMap<Tensor>
-    /// The rows by what they share a run with, where the lengths of their lists decide that; otherwise empty.
+    /// The rows, grouped by the run that they share, where the lengths of their lists decide that; otherwise empty.
     package var groups: [RowGroup] = []
     /// The kept columns of the same rows.
     package let kept: RecordBatch
@@ -195,9 +195,9 @@ package protocol InputBatches: AnyObject {
     var keptFields: [Field] { get }
     /// The names of the axes whose extent is the length of the rows' lists, and whether there is such an axis at all.
     var listAxes: (names: NameSet, isEmpty: Bool) { get }
-    /// The types of kept columns of text, as `KeptTyping` has them, once there were rows.
+    /// The types of kept columns of text, as `KeptTyping` finds them, once there were rows.
     var foundTypes: [String: String] { get }
-    /// Why `next` threw, where the file may be read again with another type for that column.
+    /// The reason why `next` threw, where the file may be read again with another type for that column.
     var misfit: KeptMisfit? { get }
     /// `nil` after the last row, of which there may be none.
     func next() throws(ColumnarError) -> InputBatch?
@@ -208,14 +208,15 @@ extension InputBatches {
     package var misfit: KeptMisfit? { nil }
 }
 
-/// How rows of different lengths are put together.
+/// Limits on how rows of different lengths are put together.
 package struct ListLimits: Sendable {
-    /// The most places along open axes that are filled in one run, as long as that is more than one row; `nil`: no such bound.
+    /// The largest number of places along open axes that one run fills, unless a single row needs more; `nil`: no limit.
     package var places: Int?
-    /// Whether rows of different lengths may share a run where a mask tells them apart: not where an output has an axis whose
+    /// Whether rows of different lengths may share a run where a mask tells them apart. It must be false where an output has an axis whose
     /// extent would then be another row's.
     package var mixesLengths: Bool
-    /// Whether rows of one length are sought among more rows than go to the model at once. Otherwise each batch has as many rows as were asked for.
+    /// Whether more rows are read than go to the model at once, to find rows of one length among them. Otherwise each batch has as many
+    /// rows as were asked for.
     package var isWindowed: Bool
 
     package init(places: Int? = nil, mixesLengths: Bool = true, isWindowed: Bool = true) {

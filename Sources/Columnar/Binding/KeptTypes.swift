@@ -1,7 +1,7 @@
 internal import Tensors
 
-/// A type that a kept column of text may get by itself. Dates and times are none: pandas and Polars leave those of CSV as text too, so that
-/// joining by them goes on working.
+/// A type that a kept column of text may get by itself. Dates and times are not among them: pandas and Polars leave those of CSV as text
+/// too, so that joins by them go on working.
 package enum KeptType: String, Sendable, Hashable, CaseIterable {
     case int64, uint64, float64, bool, string
 
@@ -36,18 +36,19 @@ package enum KeptType: String, Sendable, Hashable, CaseIterable {
 package enum KeptTyping: Sendable, Hashable {
     /// They stay text, unless `schema.types` says otherwise.
     case asText
-    /// By the pins of the pipeline's first file; a column that has none gets the first type of which every cell is exactly what it prints. What the
-    /// first rows say holds for all: where a later one differs, `rejected` has the type when the file is read again.
+    /// A column gets the type that the pipeline's first file pinned; without a pin, it gets the first type that prints every cell exactly
+    /// as the file has it. The first rows decide the type: where a later row does not fit, the file is read again with that type in
+    /// `rejected`.
     case inferred(pinned: [String: String] = [:], rejected: [String: Set<KeptType>] = [:])
 }
 
-/// A kept column whose type, taken from the file's first rows, is not that of a later row, and all types that this row rules out.
+/// A kept column with a later row that does not fit the type taken from the file's first rows, and all types that this row rules out.
 package struct KeptMisfit: Sendable, Hashable {
     package let column: String
     package let types: Set<KeptType>
 }
 
-/// What one kept column of text becomes.
+/// Decides the type of one kept column of text.
 struct KeptColumnType {
     let column: String
     private var type: KeptType?
@@ -68,10 +69,10 @@ struct KeptColumnType {
         self.rejected = rejected[column] ?? []
     }
 
-    /// The type, once it is known.
+    /// The type, or nil while it is not decided.
     var known: KeptType? { type }
 
-    /// What a table without rows says: text, unless an earlier file pinned another type.
+    /// The type of the column in a table without rows: text, unless an earlier file pinned another type.
     var ofNoRows: KeptType { type ?? .string }
 
     enum Outcome {
@@ -80,7 +81,7 @@ struct KeptColumnType {
         case misfit(row: Int, type: KeptType, ruledOut: Set<KeptType>)
     }
 
-    /// The column in its type; the first one decides which that is.
+    /// Returns the column in its type; the first one decides which type that is.
     mutating func typed(_ text: Column, file: String) throws(ColumnarError) -> Outcome {
         if type == .string { return .column(text) }
         let cells = try BytesColumn(text, file: file)
@@ -91,7 +92,8 @@ struct KeptColumnType {
             return .misfit(row: row, type: type, ruledOut: Set(ruledOut).union([type]))
         }
         if let first = firstValue(cells) {
-            for candidate in KeptType.allCases where candidate != .string && !rejected.contains(candidate) && candidate.prints(cells.bytes(first)) {
+            for candidate in KeptType.allCases
+                where candidate != .string && !rejected.contains(candidate) && candidate.prints(cells.bytes(first)) {
                 guard let column = convert(cells, to: candidate).column else { continue }
                 type = candidate
                 return .column(column)
@@ -101,7 +103,7 @@ struct KeptColumnType {
         return .column(text)
     }
 
-    /// The first cell that speaks for a type: missing ones do not, nor do infinities and NaN, which may be words.
+    /// Returns the first cell that can decide the type: missing cells cannot, nor can infinities and NaN, which may be words.
     private func firstValue(_ cells: BytesColumn) -> Int? {
         (0..<cells.column.count).first { row in
             guard !cells.column.isNull(row), !isMissing(cells, row) else { return false }
@@ -162,14 +164,17 @@ struct KeptColumnType {
         return (column(cells, .bool, nulls, UnsafeRawPointer(bits), memory), 0)
     }
 
-    private func column(_ cells: BytesColumn, _ type: KeptType, _ nulls: Validity, _ values: UnsafeRawPointer, _ memory: MemoryOwner) -> Column {
+    private func column(
+        _ cells: BytesColumn, _ type: KeptType, _ nulls: Validity, _ values: UnsafeRawPointer, _ memory: MemoryOwner
+    ) -> Column {
         Column(
             name: column, format: type.format, count: cells.column.count,
-            buffers: [nulls.nullCount == 0 ? nil : UnsafeRawPointer(nulls.bits), values], memory: memory, nullCount: nulls.nullCount, isNullable: true)
+            buffers: [nulls.nullCount == 0 ? nil : UnsafeRawPointer(nulls.bits), values], memory: memory, nullCount: nulls.nullCount,
+            isNullable: true)
     }
 }
 
-/// A bit for each row: whether it has a value.
+/// Holds a bit for each row: whether it has a value.
 private struct Validity {
     let bits: UnsafeMutablePointer<UInt8>
     private(set) var nullCount = 0
@@ -189,7 +194,7 @@ extension UInt8 {
     fileprivate var isDigit: Bool { self >= UInt8(ascii: "0") && self <= UInt8(ascii: "9") }
 }
 
-/// The integer, where the text is what it prints: `01`, `+1` and `-0` are not.
+/// Returns the integer if it prints as this text: `01`, `+1` and `-0` are refused.
 private func canonicalInteger<Value: FixedWidthInteger>(_ text: UnsafeRawBufferPointer, as type: Value.Type) -> Value? {
     let isNegative = text.first == UInt8(ascii: "-")
     if isNegative, !Value.isSigned { return nil }
@@ -208,9 +213,10 @@ private func canonicalInteger<Value: FixedWidthInteger>(_ text: UnsafeRawBufferP
     return value
 }
 
-/// The number, where the text is what it prints, the shortest that reads back as the same: `1.50`, `1` and `1E5` are not.
+/// Returns the number if it prints as this text, which is the shortest that reads back as the same: `1.50`, `1` and `1E5` are refused.
 private func canonicalFloat(_ text: UnsafeRawBufferPointer) -> Double? {
-    guard let first = text.first, text.count <= 32, first.isDigit || [UInt8(ascii: "-"), UInt8(ascii: "i"), UInt8(ascii: "n")].contains(first)
+    guard let first = text.first, text.count <= 32,
+        first.isDigit || [UInt8(ascii: "-"), UInt8(ascii: "i"), UInt8(ascii: "n")].contains(first)
     else { return nil }
     let string = String(decoding: text, as: UTF8.self)
     guard let value = Double(string), value.description == string else { return nil }

@@ -1,14 +1,14 @@
-/// Which columns of a table are the index of the pandas frame that it was written from.
+/// Finds the columns of a table that are the index of the pandas frame that it was written from.
 enum PandasIndex {
-    /// Whether pandas itself gave the name, as it does to an index without one: `__index_level_0__`.
+    /// Returns whether pandas itself gave the name, as it does to an index without one: `__index_level_0__`.
     static func isDefaultName(_ name: String) -> Bool {
         guard name.hasPrefix("__index_level_"), name.hasSuffix("__") else { return false }
         let level = name.dropFirst(14).dropLast(2)
         return !level.isEmpty && level.allSatisfy(\.isNumber)
     }
 
-    /// The columns that the `pandas` metadata of a Parquet or Arrow file lists as `index_columns`. An index that is only counted is an object
-    /// there and has no column.
+    /// Returns the columns that the `pandas` metadata of a Parquet or Arrow file lists as `index_columns`. An index that is only counted is
+    /// an object there and has no column.
     static func columns(_ metadata: [String: String]) -> Set<String> {
         guard let text = metadata["pandas"]?.utf8, let start = text.firstRange(of: "\"index_columns\":".utf8)?.upperBound else { return [] }
         var names: Set<String> = []
@@ -29,7 +29,7 @@ enum PandasIndex {
         return names
     }
 
-    /// The JSON string whose opening quote was passed.
+    /// Returns the JSON string whose opening quote was passed.
     private static func string(_ rest: inout Substring.UTF8View) -> String? {
         var units: [UInt16] = []
         var bytes: [UInt8] = []

@@ -16,7 +16,8 @@ struct PortPlace {
     let columns: [String]
     /// Of the source's first row.
     var firstRow: Int
-    /// Where each row's elements begin, for a source that gives them as rows of one value; nil where a source's rows are the file's.
+    /// The positions at which the rows' elements begin, for a source that gives elements as rows of one value; nil where a source's rows
+    /// are the file's.
     var starts: [Int]?
 
     func error(row: Int, column: Int, _ reason: String) -> ColumnarError {
@@ -42,7 +43,7 @@ protocol PortFiller: AnyObject {
     func begin(rows: Int)
     /// Whether a missing value is an error.
     var refusesGaps: Bool { get }
-    /// What an error says of a missing value.
+    /// The reason that an error gives for a missing value.
     var gapReason: String { get }
     /// Appends rows of the source behind those already filled.
     func append(_ source: PortSource, rows: Range<Int>, place: PortPlace) throws(ColumnarError)
@@ -140,7 +141,7 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
     private func reserve(_ rows: Int) {
         guard memory == nil, buffer.byteCount < (filled + rows) * rowByteCount else { return }
         let needed = filled + rows
-        // The elements of lists come as rows of one value, of which nobody knows how many there will be.
+        // The elements of lists come as rows of one value, and how many will come is not known.
         let wanted = filled == 0 && buffer.byteCount == 0 ? needed : needed <= capacity ? capacity : max(needed, 2 * filled)
         let larger = TensorBuffer(byteCount: wanted * rowByteCount)
         larger.address.copyMemory(from: buffer.address, byteCount: filled * rowByteCount)
@@ -276,7 +277,7 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
 
     var gapReason: String { "there is no value\(missingRemedy)" }
 
-    /// What is wrong in the first of the rows up to a value that does not fit: that, or a value that is missing before it.
+    /// Returns the error for the value at `bad`, or for a missing value in a row before it.
     private func refusal(
         _ column: Column, _ rows: Range<Int>, _ bad: Int, _ place: PortPlace, _ index: Int, _ valuesPerRow: Int
     ) -> ColumnarError {
@@ -371,7 +372,7 @@ final class StringFiller: PortFiller {
             return { row in column.isNull(row) ? nil : strings[row] }
         }
         var plain = column
-        // Times with a zone are told in UTC.
+        // Times with a zone are printed in UTC.
         if column.field.format.hasPrefix("ts"), column.field.format.utf8.count > 4 {
             plain = try column.cast(to: String(column.field.format.prefix(3)) + ":UTC", file: place.file)
         }

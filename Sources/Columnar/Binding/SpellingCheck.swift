@@ -1,7 +1,7 @@
 internal import Tensors
 
-/// Finds columns of a text file that hold nothing but booleans, or nothing but times, and go into an input of text: other formats have types
-/// for these, and no two tools spell them alike. Whether a column does is known at the end of the file.
+/// Finds columns of a text file that hold only booleans, or only times, and go into an input of text: other formats have types for these,
+/// and no two tools spell them alike. The answer is known at the end of the file.
 struct SpellingCheck {
     private let input: String
     private let asksForBooleans: Bool, asksForTimes: Bool
@@ -12,7 +12,7 @@ struct SpellingCheck {
         var isBoolean: Bool, isTime: Bool
     }
 
-    /// `nil` where nothing is left open.
+    /// Returns `nil` where the rule leaves nothing open.
     init?(_ port: InputPort, _ rule: InputRule, columns count: Int, _ format: TableFormat) {
         guard port.elementType == .string, format.isText else { return nil }
         input = port.name
@@ -41,7 +41,7 @@ struct SpellingCheck {
         }
     }
 
-    /// Whether more rows can tell something.
+    /// Whether more rows can change the answer.
     var isOpen: Bool { columns.contains { $0.isBoolean || $0.isTime } }
 
     func finish(file: String, names: [String]) throws(ColumnarError) {

@@ -11,15 +11,18 @@ package import Tensors
 ///    file order; booleans count as numbers, and so does a column without any value in the first block of a text file;
 /// 4. `name_*`.
 ///
-/// An input of shape `[N, a, b]` takes a*b columns, row-major, or one column of lists: of lists of lists for each axis, or of flat lists of a*b
-/// elements. An axis that the model leaves open is as long as the lists are, as `LengthBatches` has it. Only the columns that are needed are read. Where columns are not named,
-/// or a JSON key is not in the first rows, all of a text file is looked at first, so that no answer depends on where a value stands.
+/// An input of shape `[N, a, b]` takes a*b columns, row-major, or one column of lists: of lists of lists for each axis, or of flat lists of
+/// a*b elements. An axis that the model leaves open is as long as the lists are; see `LengthBatches`.
+///
+/// Only the columns that are needed are read. A text file is read as a whole first where its first rows cannot decide the columns or their
+/// types: where the model's only input names no columns, and in JSON Lines also where an input takes columns by a pattern, or a key that is
+/// named or kept is not in the first rows or has no type yet. So the result does not depend on where in the file a value stands.
 ///
 /// Numbers become any numeric type that can hold them; integers and decimals become floats by rounding to the nearest, and never pass
 /// through a float on their way to integers. Text that is a number is one, in every format, and so are `true` and `false` (1 and 0); null
 /// words are missing values there. A value that the input cannot hold is an error. Booleans and times become text only as the rule says.
-/// Kept columns of CSV have the types that `types` gives, or that `KeptTyping` finds. A column without a name and pandas' index are never taken unless
-/// a list names them.
+/// Kept columns of CSV have the types that `types` gives, or that `KeptTyping` finds. A column without a name and pandas' index are never
+/// taken unless a list names them.
 package final class TableBinder: InputBatches {
     package let boundColumns: NameMap<[String]>
     package let columnsInFileOrder: [String: [String]]
@@ -33,14 +36,14 @@ package final class TableBinder: InputBatches {
     /// Positions in the reader's selection.
     private let sources: [[Int]]
     private let kept: [(position: Int, cast: String?)]
-    /// Of the kept columns, by their place, those whose type is found.
+    /// The kept columns of text whose type is to be found, by their place among the kept columns.
     private var types: [Int: KeptColumnType]
     private let batchRows: Int
-    /// Where rows may differ in length, and what fills them up; nil where all are of the model's shape.
+    /// Puts rows of different lengths together and fills them up; nil where all rows have the model's shape.
     private let lengths: LengthBatches?
-    /// Per input of the model, its place among the bindings; nil for a mask that is made.
+    /// The place among the bindings of each input of the model; nil for a mask that is made.
     private let places: [Int?]
-    /// One for each binding, where it matters.
+    /// The check of each binding's column for booleans and times; nil where the rule leaves nothing open.
     private var spellings: [SpellingCheck?]
 
     private typealias Rows = (batch: RecordBatch, sources: [PortSource], lists: [ListRows?], kept: [Column])
@@ -57,11 +60,11 @@ package final class TableBinder: InputBatches {
         batchRows: Int, memory: NameMap<TensorBuffer> = [:], pinned: [String: [String]] = [:], typing: KeptTyping = .asText,
         lists: ListLimits = ListLimits()
     ) throws(ColumnarError) {
-        var binding = ColumnBinding(file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned)
-        if !reader.isSurveyed, binding.dependsOnWholeFile(ports, rules) {
-            try reader.survey()
-            binding = ColumnBinding(file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned)
+        func columnBinding() -> ColumnBinding {
+            ColumnBinding(file: reader.file, schema: reader.schema, format: reader.format, table: table, pinned: pinned)
         }
+        if !reader.isSurveyed, columnBinding().dependsOnWholeFile(ports, rules) { try reader.survey() }
+        let binding = columnBinding()
         let bindings = try binding.bind(ports, rules)
         let keptPositions = try binding.keptPositions()
         places = ports.map { port in bindings.firstIndex { $0.port.name.isName(port.name) } }
@@ -92,7 +95,8 @@ package final class TableBinder: InputBatches {
         self.boundColumns = boundColumns
         // Nothing but a model's only input is bound in the file's order.
         columnsInFileOrder = Dictionary(
-            bindings.filter(\.isInFileOrder).map { bound in (bound.port.name, boundColumns[bound.port.name] ?? []) }, uniquingKeysWith: { $1 })
+            bindings.filter(\.isInFileOrder).map { bound in (bound.port.name, boundColumns[bound.port.name] ?? []) },
+            uniquingKeysWith: { $1 })
         if selection.requests.isEmpty { throw .badRule("\(reader.file): the model takes no columns") }
         try reader.select(selection.requests)
         spellings = bindings.map { SpellingCheck($0.port, $0.rule, columns: $0.positions.count, reader.format) }
@@ -153,7 +157,9 @@ package final class TableBinder: InputBatches {
         }
         guard filled > 0 else {
             if rowsGiven == 0 { return nil }
-            for (check, bound) in zip(spellings, bindings) { try check?.finish(file: reader.file, names: boundColumns[bound.port.name] ?? []) }
+            for (check, bound) in zip(spellings, bindings) {
+                try check?.finish(file: reader.file, names: boundColumns[bound.port.name] ?? [])
+            }
             return nil
         }
         rowsGiven += filled
@@ -181,10 +187,12 @@ package final class TableBinder: InputBatches {
             firstRow: 1 + rowsBefore)
     }
 
-    /// The error of a missing value, with the other inputs that lack one from here on: one edit mends them all.
+    /// Returns the error of a missing value with the names of the other inputs that lack a value from here on, so that one edit of the
+    /// pipeline corrects all of them.
     private func withOtherGaps(_ error: ColumnarError, at failed: Int, in rows: Range<Int>) -> ColumnarError {
-        guard case .badValue(let location, let reason) = error, current?.sources[failed].gap(in: rows) != nil, fillers[failed].refusesGaps else { return error }
-        // The rows of lists that tell their lengths are counted otherwise.
+        guard case .badValue(let location, let reason) = error, current?.sources[failed].gap(in: rows) != nil, fillers[failed].refusesGaps
+        else { return error }
+        // Rows of lists with lengths of their own are counted in another way.
         if bindings.contains(where: \.isOpen) { return error }
         var open = Set(bindings.indices.filter { $0 != failed && fillers[$0].refusesGaps && bindings[$0].rule.missing != .refused })
         var found: [(index: Int, text: String)] = []
@@ -202,11 +210,16 @@ package final class TableBinder: InputBatches {
             rowsBefore += here.batch.rowCount
             current = try? advance()
         }
-        // How booleans and times are spelled is asked first: typed columns ask before a row is read.
-        do { try check?.finish(file: reader.file, names: boundColumns[bindings[failed].port.name] ?? []) } catch let question { return question }
+        // The spelling of booleans and times is asked for first: typed columns ask before a row is read.
+        do {
+            try check?.finish(file: reader.file, names: boundColumns[bindings[failed].port.name] ?? [])
+        } catch let question {
+            return question
+        }
         if found.isEmpty { return error }
         let others = found.sorted { $0.index < $1.index }.map(\.text).joined(separator: ", ")
-        return .badValue(location, reason: "\(reason); values are missing in other inputs too: \(others). schema.missing says it once for all inputs")
+        return .badValue(
+            location, reason: "\(reason); values are missing in other inputs too: \(others). schema.missing says it once for all inputs")
     }
 
     /// The reader's next rows, decoded as far as the inputs need; empty batches are passed over.
@@ -222,7 +235,8 @@ package final class TableBinder: InputBatches {
                 var place = place(bound)
                 if bound.isOpen { place.starts = rows.starts }
                 let readable = try rows.elements.readable(
-                    for: bound.port, bound.rule, nullWords: reader.nullWords, gapReason: gapReason(index), place: place, valuesPerRow: bound.width)
+                    for: bound.port, bound.rule, nullWords: reader.nullWords, gapReason: gapReason(index), place: place,
+                    valuesPerRow: bound.width)
                 all.append(.rows(readable, width: bound.width))
                 lists.append(rows)
                 continue
@@ -232,7 +246,8 @@ package final class TableBinder: InputBatches {
             for source in sources[index] {
                 columns.append(
                     try batch.columns[source].readable(
-                        for: bound.port, bound.rule, nullWords: reader.nullWords, gapReason: gapReason(index), place: place(bound), column: columns.count))
+                        for: bound.port, bound.rule, nullWords: reader.nullWords, gapReason: gapReason(index), place: place(bound),
+                        column: columns.count))
             }
             all.append(.columns(columns))
         }
@@ -249,7 +264,7 @@ package final class TableBinder: InputBatches {
         return (batch, all, lists, keptColumns)
     }
 
-    /// A kept column as the type that is asked for; text is read as the text of a CSV file is.
+    /// Returns a kept column as the type that is asked for; text is read like the text of a CSV file.
     private func asKept(_ column: Column, _ format: String) throws(ColumnarError) -> Column {
         guard column.field.type.isString, format != "u" else { return try column.cast(to: format, file: reader.file) }
         do throws(ColumnarError) {
@@ -262,7 +277,7 @@ package final class TableBinder: InputBatches {
 
     private static let keptRemedy = ": the kept column's type can be given in the pipeline's schema.types"
 
-    /// A kept column of text in the type that its first rows, or an earlier file's, have.
+    /// Returns a kept column of text in the type that its first rows, or an earlier file's, have.
     private func typed(_ text: Column, _ place: Int) throws(ColumnarError) -> Column {
         switch try types[place]!.typed(text, file: reader.file) {
         case .column(let column):
@@ -273,13 +288,15 @@ package final class TableBinder: InputBatches {
             if !isPinned { misfit = KeptMisfit(column: text.field.name, types: ruledOut) }
             throw .badValue(
                 TableLocation(file: reader.file, row: 1 + rowsBefore + row, column: text.field.name),
-                reason: "the text is not one that \(type.rawValue) prints, which \(isPinned ? "the pipeline's first file" : "the first rows") made "
-                    + "the kept column's type: say what it is in schema.types, such as string")
+                reason: "the text is not one that \(type.rawValue) prints, which "
+                    + "\(isPinned ? "the pipeline's first file" : "the first rows") made the kept column's type: say what it is in "
+                    + "schema.types, such as string")
         }
     }
 
     package var foundTypes: [String: String] {
-        Dictionary(types.values.compactMap { type in type.known.map { (type.column, $0.rawValue) } }, uniquingKeysWith: { first, _ in first })
+        Dictionary(
+            types.values.compactMap { type in type.known.map { (type.column, $0.rawValue) } }, uniquingKeysWith: { first, _ in first })
     }
 
     /// An error at a column says which input wanted it.
@@ -301,7 +318,7 @@ package final class TableBinder: InputBatches {
         }
     }
 
-    /// The lists of a column, which must all be of the input's shape unless they tell it themselves.
+    /// Returns the lists of a column, which must all have the input's shape unless they have shapes of their own.
     private func listRows(_ column: Column, _ bound: PortBinding) throws(ColumnarError) -> ListRows {
         let place = place(bound)
         let (lists, failure) = try column.lists(file: reader.file)
@@ -313,19 +330,21 @@ package final class TableBinder: InputBatches {
             let own = lists.extents(row)
             throw place.error(
                 row: row, column: 0,
-                lists.rank == 1 ? "the list has \(own.first ?? 0) elements, the input takes \(bound.width)" : "the lists are \(Shape(Array(own))), the input takes \(Shape(shape))")
+                lists.rank == 1
+                    ? "the list has \(own.first ?? 0) elements, the input takes \(bound.width)"
+                    : "the lists are \(Shape(Array(own))), the input takes \(Shape(shape))")
         }
         return lists
     }
 }
 
 extension InputRule {
-    /// Whether it says what becomes of rows of different lengths.
+    /// Whether the rule says how rows of different lengths are handled.
     var tellsLengths: Bool { pad != nil || mask != nil || length != nil }
 }
 
 extension InputBatch {
-    /// Rows whose lengths decide which of them share a run.
+    /// Makes a batch of rows whose lengths decide which of them share a run.
     init(_ groups: [RowGroup], kept: RecordBatch, rowCount: Int, firstRow: Int) {
         let isOne = groups.count == 1 && zip(groups[0].rows, 0..<rowCount).allSatisfy(==)
         self.init(tensors: isOne ? groups[0].tensors : [:], groups: groups, kept: kept, rowCount: rowCount, firstRow: firstRow)

@@ -1,19 +1,19 @@
 internal import Glibc
 
-/// What an input of text gets for dates and times.
+/// How dates and times are spelled in an input of text.
 package enum TimeText: String, Hashable, Sendable, CaseIterable {
-    /// One spelling from every format: `2024-02-29T12:30:15.5`, in UTC with a `Z` where there is a zone, without zeros at the end of the
+    /// Every format gives one spelling: `2024-02-29T12:30:15.5`, in UTC with a `Z` where there is a zone, without zeros at the end of the
     /// fraction, and without a time where that is midnight and there is no zone.
     case iso
-    /// The text that the file has; a column of a time type has none.
+    /// Text is taken as the file has it; a column of a time type has no text and is refused.
     case text
 
     static func question(_ input: String) -> String {
-        "dates and times are spelled in several ways as text: schema.inputs.\(input): { times: iso } gives them all as ISO 8601 writes them, "
-            + "and `times: text` takes the text that a file has"
+        "dates and times are spelled in several ways as text: schema.inputs.\(input): { times: iso } gives them all as ISO 8601 writes "
+            + "them, and `times: text` takes the text that a file has"
     }
 
-    /// A date, a time or both in the one spelling; `nil` where the text is none.
+    /// Returns a date, a time or both in the one spelling; `nil` where the text is neither.
     static func iso(_ text: String) -> String? {
         var reader = Reader(text)
         guard let date = reader.date() else {
@@ -29,7 +29,8 @@ package enum TimeText: String, Hashable, Sendable, CaseIterable {
         let minutes = date.days * 1440 + clock.hour * 60 + clock.minute - offset
         let day = minutes >= 0 ? minutes / 1440 : (minutes - 1439) / 1440
         let rest = minutes - day * 1440
-        return Date(days: day).text + "T" + Clock(hour: rest / 60, minute: rest % 60, second: clock.second, fraction: clock.fraction).text + "Z"
+        let time = Clock(hour: rest / 60, minute: rest % 60, second: clock.second, fraction: clock.fraction)
+        return Date(days: day).text + "T" + time.text + "Z"
     }
 
     private struct Clock {
@@ -116,7 +117,7 @@ package enum TimeText: String, Hashable, Sendable, CaseIterable {
             return clock
         }
 
-        /// Minutes ahead of UTC: `Z`, `+01:00`, `+0100`, `+01`, `UTC`.
+        /// Reads the minutes ahead of UTC: `Z`, `+01:00`, `+0100`, `+01`, `UTC`.
         mutating func offset() -> Int? {
             if take(UInt8(ascii: "Z")) { return 0 }
             if bytes.elementsEqual("UTC".utf8) {

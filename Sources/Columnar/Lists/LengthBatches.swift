@@ -1,25 +1,25 @@
 internal import Names
 internal import Tensors
 
-/// The one place that decides which rows of different lengths share a run, fills the shorter ones up and makes masks.
+/// Decides which rows of different lengths share a run, fills the shorter ones up and makes masks; nothing else does so.
 ///
-/// Rows that a mask tells apart share a run whatever their lengths, and so do rows that are filled up to one `length`. Other rows share one only
-/// where they are equally long, since what the model makes of a row must not depend on the rows beside it. A window of rows is sorted by length
-/// and cut into runs; memory is needed for a window, whatever the file's size.
+/// Rows that a mask tells apart share a run whatever their lengths, and so do rows that are filled up to one `length`. Other rows share a
+/// run only if they are equally long, since the model's result for a row must not depend on the other rows of its run. A window of rows is
+/// sorted by length and cut into runs; memory is needed for a window, whatever the file's size.
 final class LengthBatches {
     let plan: LengthPlan
     private let rows: Int
     private let limits: ListLimits
     private let memory: NameMap<TensorBuffer>
     private let file: String
-    /// Per input, for the window's rows.
+    /// The positions at which the elements of the window's rows begin, and the end, for each input.
     private var starts: [[Int]]
     private var extents: [[Int]]
-    /// Per input that is not filled up, the extents of the file's first row.
+    /// The extents of the file's first row, for each input without `pad`.
     private var first: [ArraySlice<Int>?]
     private var elementCount = 0
 
-    /// - Parameter rows: at most in one run.
+    /// - Parameter rows: the largest number of rows in one run.
     init(_ plan: LengthPlan, file: String, rows: Int, limits: ListLimits, memory: NameMap<TensorBuffer>) {
         self.plan = plan
         self.file = file
@@ -31,9 +31,9 @@ final class LengthBatches {
         first = plan.inputs.map { _ in nil }
     }
 
-    /// The most rows that are read before they are put together: more than one run's only where lengths must be sorted.
+    /// The largest number of rows that are read before they are put together; it exceeds one run only where rows must be sorted by length.
     var windowRows: Int { plan.mayReorder && limits.isWindowed ? rows * 16 : rows }
-    /// A mebi of elements is enough to find rows of one length in, and the rest waits.
+    /// A window of 2^20 elements is large enough to find rows of one length; further rows wait for the next window.
     private static let windowElements = 1 << 20
 
     func begin() {
@@ -44,7 +44,7 @@ final class LengthBatches {
         }
     }
 
-    /// The first of `rows` that still go into the window, at least one where it is empty.
+    /// Returns the first of `rows` that still fit into the window, at least one where it is empty.
     func fitting(_ rows: Range<Int>, _ lists: [ListRows?], isEmpty: Bool) -> Range<Int> {
         guard limits.isWindowed else { return rows }
         var count = elementCount
@@ -67,7 +67,7 @@ final class LengthBatches {
                 }
                 shape = made
             }
-            // Of what lies in no list there is nothing to tell.
+            // The extents of axes inside an empty list are not known.
             for axis in shape.indices where shape[..<axis].contains(0) { shape[axis] = input.axes[axis].extent ?? shape[axis] }
             try check(shape, row: row, index, place)
             let count = lists.starts[row + 1] - lists.starts[row]
@@ -109,7 +109,7 @@ final class LengthBatches {
 
     // MARK: Groups
 
-    /// The window's rows as runs.
+    /// Returns the window's rows as runs.
     /// - Parameter elements: of each input that columns fill, over all rows.
     func groups(_ elements: [Tensor?], rowCount: Int, firstRow: Int) throws(ColumnarError) -> [RowGroup] {
         var lengths: [Int: [Int]] = [:]
@@ -129,7 +129,7 @@ final class LengthBatches {
         return chunks.map { rows in group(rows, blocks, lengths, isWhole: chunks.count == 1) }
     }
 
-    /// Inputs that share an axis must agree on its extent in every row.
+    /// Records the extents of an input's rows. Inputs that share an axis must agree on its extent in every row.
     private func note(
         _ blocks: RowBlocks, of input: LengthPlan.Input, in lengths: inout [Int: [Int]], _ rowCount: Int, _ firstRow: Int
     ) throws(ColumnarError) {
@@ -148,7 +148,7 @@ final class LengthBatches {
         }
     }
 
-    /// The rows of each run, sorted by length within what may share one.
+    /// Returns the rows of each run, sorted by length among the rows that may share one.
     private func chunks(_ lengths: [Int: [Int]], _ rowCount: Int) -> [[Int]] {
         let open = Set(plan.inputs.flatMap(\.axes).filter { $0.extent == nil }.map(\.number)).sorted()
         let apart = open.filter { !plan.masked.contains($0) }.compactMap { lengths[$0] }
@@ -167,7 +167,12 @@ final class LengthBatches {
             let grown = all.indices.map { max(longest.isEmpty ? 0 : longest[$0], all[$0][row]) }
             if let last = chunks.last {
                 let isFull = last.count == rows
-                    || limits.places.map { grown.reduce(last.count + 1) { $0.multipliedReportingOverflow(by: max($1, 1)).partialValue } > $0 } ?? false
+                    || limits.places.map { most in
+                        grown.reduce(last.count + 1) { count, extent in
+                            let (product, overflows) = count.multipliedReportingOverflow(by: max(extent, 1))
+                            return overflows ? .max : product
+                        } > most
+                    } ?? false
                 if !isFull, apart.allSatisfy({ $0[row] == $0[last[0]] }) {
                     chunks[chunks.count - 1].append(row)
                     longest = grown
@@ -187,11 +192,12 @@ final class LengthBatches {
             let shape = input.axes.enumerated().map { axis, each in
                 if let extent = each.extent { return extent }
                 let longest = lengths[each.number].map { own in rows.reduce(0) { max($0, own[$1]) } } ?? 0
-                // What is all padding is one place of it, not none, which models seldom stand.
+                // Rows that are all padding get one place of it, not none, which few models accept.
                 return plan.masked.contains(each.number) ? max(longest, 1) : longest
             }
             let target = isWhole ? memory[input.port.name] : nil
-            tensors[input.port.name] = blocks[index].map { tensor($0, rows, shape, input, target, isWhole: isWhole) } ?? mask(rows, shape, input, lengths, target)
+            tensors[input.port.name] = blocks[index].map { tensor($0, rows, shape, input, target, isWhole: isWhole) }
+                ?? mask(rows, shape, input, lengths, target)
             guard input.source == .lists else { continue }
             for (axis, extent) in zip(input.axes, input.port.dimensions.dropFirst()) where extent == nil {
                 if let name = axis.name, let own = lengths[axis.number] { named[name] = rows.map { own[$0] } }
@@ -229,15 +235,18 @@ final class LengthBatches {
             let bytes = blocks.elements.bytes
             for (place, row) in rows.enumerated() {
                 blocks.forEachRun(row, in: shape) { source, target, count in
-                    (buffer.address + (place * width + target) * size).copyMemory(from: bytes.baseAddress! + source * size, byteCount: count * size)
+                    (buffer.address + (place * width + target) * size).copyMemory(
+                        from: bytes.baseAddress! + source * size, byteCount: count * size)
                 }
             }
         }
         return Tensor(elementType: type, shape: all, buffer: buffer)
     }
 
-    /// 1 for every element of a row, 0 behind its end.
-    private func mask(_ rows: [Int], _ shape: [Int], _ input: LengthPlan.Input, _ lengths: [Int: [Int]], _ memory: TensorBuffer?) -> Tensor {
+    /// Returns the mask: 1 for every element of a row, 0 after its end.
+    private func mask(
+        _ rows: [Int], _ shape: [Int], _ input: LengthPlan.Input, _ lengths: [Int: [Int]], _ memory: TensorBuffer?
+    ) -> Tensor {
         let type = input.port.elementType
         let width = shape.reduce(1, *)
         let size = (type.bitWidth ?? 8) / 8

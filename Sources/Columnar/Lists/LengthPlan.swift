@@ -1,12 +1,13 @@
 internal import Names
 internal import Tensors
 
-/// Which axes of a model's inputs vary with the rows, which of them are one and the same, what fills them up and which masks tell.
+/// Says which axes of a model's inputs vary with the rows, which of them are the same axis, what fills them up and which masks mark
+/// padding.
 struct LengthPlan {
     enum Source: Equatable {
         /// Each row has extents of its own.
         case lists
-        /// Columns or an array: every row has these extents.
+        /// The input is filled by columns or an array: every row has these extents.
         case block([Int])
         /// No column fills it: it is the mask of another input.
         case mask
@@ -15,7 +16,7 @@ struct LengthPlan {
     struct Axis {
         /// Axes of one number have one extent in every row.
         let number: Int
-        /// The model's, or the pipeline's `length`; nil: as long as the longest row of a run.
+        /// The extent that the model or the pipeline's `length` gives; nil: as long as the longest row of a run.
         var extent: Int?
         let name: String?
     }
@@ -24,10 +25,10 @@ struct LengthPlan {
         let port: InputPort
         let rule: InputRule
         let source: Source
-        /// Behind the rows'.
+        /// The axes after that of the rows.
         var axes: [Axis]
         let pad: PadElement?
-        /// Of a mask, whether each axis is along the rows' lengths; otherwise it is as the model has it.
+        /// Whether each axis of a mask follows the rows' lengths; an axis that does not has the model's extent.
         var follows: [Bool]
     }
 
@@ -50,18 +51,22 @@ struct LengthPlan {
                 next += 1
             }
             if case .block(let shape) = source, shape.count != axes.count {
-                throw .badRule("the model does not state the shape of its input \"\(port.name)\", beside which nothing can be filled up: leave `pad`, `mask` and `length` out")
+                throw .badRule(
+                    "the model does not state the shape of its input \"\(port.name)\", beside which nothing can be filled up: leave `pad`, "
+                        + "`mask` and `length` out")
             }
             let isMask = given.contains { $0.rule.mask?.isName(port.name) == true }
             inputs.append(
-                Input(port: port, rule: rule, source: source, axes: axes, pad: try Self.pad(port, rule, isMask: isMask), follows: axes.map { $0.extent == nil }))
+                Input(
+                    port: port, rule: rule, source: source, axes: axes, pad: try Self.pad(port, rule, isMask: isMask),
+                    follows: axes.map { $0.extent == nil }))
         }
         for index in inputs.indices { try join(maskOf: index) }
         try setLengths()
         if !mixesLengths { masked = [] }
     }
 
-    /// Whether rows may be run in another order than the file's.
+    /// Whether rows may be run in an order other than the file's.
     var mayReorder: Bool {
         inputs.contains { $0.source == .lists && $0.pad != nil && $0.axes.contains { $0.extent == nil } }
     }
@@ -82,7 +87,8 @@ struct LengthPlan {
     private static func pad(_ port: InputPort, _ rule: InputRule, isMask: Bool) throws(ColumnarError) -> PadElement? {
         guard let pad = rule.pad else { return isMask ? PadElement(0, port.elementType) : nil }
         guard let element = PadElement(pad, rule, port.elementType) else {
-            throw .badRule("schema.inputs.\(port.name).pad: \(pad.text) does not fit the model input, which is of type \(port.elementType.name)")
+            throw .badRule(
+                "schema.inputs.\(port.name).pad: \(pad.text) does not fit the model input, which is of type \(port.elementType.name)")
         }
         return element
     }
@@ -93,7 +99,8 @@ struct LengthPlan {
         guard let name = input.rule.mask else { return }
         func refuse(_ reason: String) -> ColumnarError { .badRule("schema.inputs.\(input.port.name).mask: \(reason)") }
         guard let maskIndex = inputs.firstIndex(where: { $0.port.name.isName(name) }) else {
-            throw refuse("the model has no input \"\(name)\"; its inputs are " + inputs.map { "\"\($0.port.name)\"" }.joined(separator: ", "))
+            throw refuse(
+                "the model has no input \"\(name)\"; its inputs are " + inputs.map { "\"\($0.port.name)\"" }.joined(separator: ", "))
         }
         let mask = inputs[maskIndex]
         if mask.port.elementType == .string { throw refuse("model input \"\(name)\" takes text, and a mask is numbers") }
@@ -110,7 +117,8 @@ struct LengthPlan {
                 if own.extent == 1 { continue }
                 throw refuse("the shape \(mask.port.description) of \"\(name)\" does not follow from \(input.port.description)")
             }
-            inputs[maskIndex].axes[axis] = Axis(number: input.axes[found].number, extent: own.extent, name: input.axes[found].name ?? own.name)
+            inputs[maskIndex].axes[axis] = Axis(
+                number: input.axes[found].number, extent: own.extent, name: input.axes[found].name ?? own.name)
             inputs[maskIndex].follows[axis] = true
             masked.insert(input.axes[found].number)
         }
@@ -127,7 +135,8 @@ struct LengthPlan {
             let key = "schema.inputs.\(input.port.name).length"
             let open = input.axes.filter { $0.extent == nil }
             guard open.count == 1 else {
-                throw .badRule("\(key): its shape \(input.port.description) has \(open.isEmpty ? "no open axis" : "more than one open axis"), and a length is that of one")
+                let fault = open.isEmpty ? "no open axis" : "more than one open axis"
+                throw .badRule("\(key): its shape \(input.port.description) has \(fault), and a length is that of one")
             }
             if let known = lengths[open[0].number], known.extent != length {
                 throw .badRule("\(key): \(length) for the same axis that is \(known.extent) long by schema.inputs.\(known.input).length")

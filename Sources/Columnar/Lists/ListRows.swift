@@ -1,10 +1,10 @@
 internal import CArrow
 
-/// The lists of one column over some rows, taken apart: what stands in each row is a block of `rank` axes.
+/// The lists of one column over some rows, taken apart: each row holds a block of `rank` axes.
 struct ListRows {
     /// The innermost elements of all rows, in order.
     let elements: Column
-    /// Where each row's elements begin, and the end.
+    /// The positions at which the rows' elements begin, and the end.
     let starts: [Int]
     let rank: Int
     /// `rank` extents for each row, one row after the other.
@@ -17,7 +17,8 @@ struct ListRows {
 }
 
 extension Field {
-    /// How many lists deep the elements of a column lie, and their field; 0 and the field itself for a column of single values.
+    /// The depth of lists in which the elements of a column lie, and the field of the elements; 0 and the field itself for a column of
+    /// single values.
     var nesting: (depth: Int, element: Field) {
         var depth = 0
         var field = self
@@ -28,7 +29,7 @@ extension Field {
         return (depth, field)
     }
 
-    /// What the file's type says of the lists' lengths, one for each level.
+    /// The lengths of the lists that the file's type fixes, one for each level; nil where it fixes none.
     var fixedExtents: [Int?] {
         var extents: [Int?] = []
         var field = self
@@ -47,7 +48,7 @@ extension Column {
         return bytes.assumingMemoryBound(to: Size.self) + Int(array.offset)
     }
 
-    /// The lists of each row, of any kind that Arrow has, or the first row that is not a whole block.
+    /// Returns the lists of each row, of any kind that Arrow has, or the first row that is not a whole block.
     func lists(file: String) throws(ColumnarError) -> (rows: ListRows?, failure: ListRows.Failure?) {
         let (depth, element) = field.nesting
         var schema = exportSchema(field)
@@ -74,7 +75,7 @@ extension Column {
         return Self.blocks(opened, Column(field: element.renamed(field.name), array: owner.array.pointee, owner: owner))
     }
 
-    /// Blocks from the lengths of each level's lists, the outermost first.
+    /// Makes blocks from the lengths of each level's lists, the outermost first.
     private static func blocks(_ levels: [Column], _ elements: Column) -> (rows: ListRows?, failure: ListRows.Failure?) {
         let rank = levels.count
         let rowCount = levels[0].count
@@ -82,7 +83,7 @@ extension Column {
         var extents = [Int](repeating: 0, count: rowCount * rank)
         var starts = [0]
         starts.reserveCapacity(rowCount + 1)
-        /// How far each level's lists are taken.
+        /// The number of lists taken so far at each level.
         var taken = [Int](repeating: 0, count: rank)
         return withExtendedLifetime(levels) {
             for row in 0..<rowCount {
@@ -92,7 +93,8 @@ extension Column {
                     if levels[level].mayHaveNulls, range.contains(where: levels[level].isNull) { return (nil, (row, "there is no list")) }
                     let extent = range.isEmpty ? 0 : Int(lengths[level][range.lowerBound])
                     if let other = range.first(where: { Int(lengths[level][$0]) != extent }) {
-                        return (nil, (row, "its lists have \(extent) and \(lengths[level][other]) elements: all lists of a row must be of one length"))
+                        let lists = "its lists have \(extent) and \(lengths[level][other]) elements"
+                        return (nil, (row, "\(lists): all lists of a row must be of one length"))
                     }
                     extents[row * rank + level] = extent
                     taken[level] = range.upperBound

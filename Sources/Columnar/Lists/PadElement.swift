@@ -1,11 +1,11 @@
 internal import Tensors
 
-/// One element of an input, as a batch holds it where a row has none.
+/// One element of an input, as a batch holds it in a place where a row has none.
 enum PadElement {
     case bytes([UInt8])
     case text(String)
 
-    /// What `pad` is in the input, scaled as its values are; `nil` where the input cannot hold it.
+    /// Makes the element that stands for `pad`, scaled like the input's values; `nil` where the input cannot hold it.
     init?(_ pad: InputRule.Pad, _ rule: InputRule, _ type: ElementType) {
         switch pad {
         case .text(let text):
@@ -24,7 +24,7 @@ enum PadElement {
         }
     }
 
-    /// A whole number that every numeric type holds: of a mask.
+    /// Makes a whole number that every numeric type holds, for a mask.
     init?(_ value: Int, _ type: ElementType) {
         guard let bytes = Self.bytes(Double(value), type) else { return nil }
         self = .bytes(bytes)
@@ -60,7 +60,9 @@ extension TensorBuffer {
             return
         }
         for place in 0..<count {
-            for (offset, byte) in element.enumerated() { address.storeBytes(of: byte, toByteOffset: place * element.count + offset, as: UInt8.self) }
+            for (offset, byte) in element.enumerated() {
+                address.storeBytes(of: byte, toByteOffset: place * element.count + offset, as: UInt8.self)
+            }
         }
     }
 }

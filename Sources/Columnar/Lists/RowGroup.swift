@@ -5,19 +5,19 @@ package import Tensors
 package struct RowGroup: Sendable {
     /// Their positions in the batch.
     package let rows: [Int]
-    /// By input name; the first axis is `rows`.
+    /// The inputs by name; the first axis is `rows`.
     package let tensors: NameMap<Tensor>
-    /// By the name of an axis, the length of each row's own lists along it, without padding.
+    /// The length of each row's own lists, without padding, by the name of the axis.
     package let lengths: NameMap<[Int]>
 }
 
-/// The elements of one input over some rows, one row's behind the other's, each row a block of its own extents.
+/// The elements of one input over some rows, row after row; each row is a block with extents of its own.
 struct RowBlocks {
     let elements: Tensor
-    /// Where each row's elements begin, and the end.
+    /// The positions at which the rows' elements begin, and the end.
     var starts: [Int]
     let rank: Int
-    /// `rank` for each row.
+    /// The extents of the rows, `rank` for each row.
     var extents: [Int]
 
     func extents(_ row: Int) -> ArraySlice<Int> { extents[row * rank..<(row + 1) * rank] }
@@ -25,7 +25,7 @@ struct RowBlocks {
     /// Calls `body` with each run of elements of a row that lies together in the row and in a block of `shape` as well.
     func forEachRun(_ row: Int, in shape: [Int], _ body: (_ source: Int, _ target: Int, _ count: Int) -> Void) {
         let own = Array(extents(row))
-        // Axes behind the last that differs are taken whole.
+        // Axes after the last one that differs are copied whole.
         let inner = (own.indices.last { own[$0] != shape[$0] } ?? 0)
         guard !own.isEmpty else { return body(starts[row], 0, 1) }
         let run = own[inner...].reduce(1, *)

@@ -41,7 +41,7 @@ extension Column {
             nullCount: booleans.count { $0 == nil })
     }
 
-    /// `nulls` rows without a value.
+    /// Makes `nulls` rows without a value.
     init(name: String, nulls: Int) {
         self.init(name: name, format: "n", count: nulls, buffers: [], memory: MemoryOwner(), nullCount: nulls)
     }
@@ -78,7 +78,7 @@ extension Column {
             memory: memory)
     }
 
-    /// Lists of `lengths` elements each, which lie one list's behind the other's in `elements`.
+    /// Makes lists with `lengths` elements; the elements of all lists lie in `elements`, list after list.
     init(name: String, lengths: [Int], of elements: Column) {
         let memory = MemoryOwner()
         memory.keep(elements.owner)
@@ -114,7 +114,8 @@ extension Column {
 
     /// - Parameter buffers: as Arrow lays them out; the first has a bit for every row that is not null, or is `nil` where none is.
     init(
-        name: String, format: String, count: Int, buffers: [UnsafeRawPointer?], memory: MemoryOwner, nullCount: Int = 0, isNullable: Bool? = nil
+        name: String, format: String, count: Int, buffers: [UnsafeRawPointer?], memory: MemoryOwner, nullCount: Int = 0,
+        isNullable: Bool? = nil
     ) {
         let pointers = memory.allocate(UnsafeRawPointer?.self, count: buffers.count)
         for (index, buffer) in buffers.enumerated() { (pointers + index).initialize(to: buffer) }

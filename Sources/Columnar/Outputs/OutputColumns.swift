@@ -7,7 +7,7 @@ package enum OutputValue: Sendable {
     case tensor(Tensor)
     /// What a classifier's ZipMap gives: `[K]` keys (strings or integers) and `[N, K]` values.
     case labelled(keys: Tensor, values: Tensor)
-    /// Rows of extents of their own.
+    /// The rows have extents of their own.
     case lists(OutputLists)
 }
 
@@ -25,7 +25,9 @@ package struct OutputRule: Hashable, Sendable {
     /// Whether the raw values become columns under the output's own name, as without rules.
     package let hasOwnName: Bool
 
-    package init(output: String, columns: String? = nil, hasOwnName: Bool = false, classColumn: String? = nil, argmaxColumn: String? = nil) {
+    package init(
+        output: String, columns: String? = nil, hasOwnName: Bool = false, classColumn: String? = nil, argmaxColumn: String? = nil
+    ) {
         self.output = output
         self.columns = columns
         self.hasOwnName = hasOwnName
@@ -41,8 +43,9 @@ package struct OutputRule: Hashable, Sendable {
 /// positions; of a ZipMap's values, the keys do, and the values become float64. Elements keep their type where tables have it;
 /// float16, bfloat16, float8 and float4 become the float32 that equals them, integers of less than eight bits int8 or uint8,
 /// complex numbers two columns `_real` and `_imag`. An output without elements, as of shape `[N, 0]`, becomes no column.
-/// An output with an axis that is as long as the rows' lists becomes one column of lists, without what stands for padding; with a `*` in its
-/// rule it becomes columns, padding included, for which all rows must have one length. In `classColumn`, NaN is never the greatest, and the first of equals wins.
+/// An output with an axis that is as long as the rows' lists becomes one column of lists, without padding; with a `*` in its rule it
+/// becomes columns, padding included, for which all rows must have one length. In `classColumn`, NaN is never the greatest, and the first
+/// of equal values wins.
 package struct OutputColumns: Sendable {
     private let rules: [OutputRule]?
     private let classes: [String]?
@@ -71,7 +74,9 @@ package struct OutputColumns: Sendable {
         for rule in rules {
             let output = try find(rule.output, outputs)
             var isRaw = rule.hasOwnName || rule.columns != nil
-            if isRaw, case .lists(let lists) = output.value, rule.columns?.contains("*") != true, lists.followsLists || rule.columns != nil && lists.isWide {
+            if isRaw, case .lists(let lists) = output.value, rule.columns?.contains("*") != true,
+                lists.followsLists || rule.columns != nil && lists.isWide
+            {
                 columns.append(try lists.column(rule.columns ?? output.name, output: output.name))
                 isRaw = false
             }

@@ -1,14 +1,14 @@
 package import Tensors
 
-/// One output of the model over rows whose values may differ in extent: what comes of rows of different lengths.
+/// One output of the model over rows that may have different extents, as rows of lists with different lengths give it.
 package struct OutputLists: Sendable {
-    /// The elements of all rows, one row's behind the other's, in one axis.
+    /// The elements of all rows, row after row, in one axis.
     package let elements: Tensor
     /// Each row's own extents.
     package let extents: [[Int]]
-    /// `[N, ...]` as the model gave it, padding included; nil where rows were given different extents.
+    /// The output `[N, ...]` as the model gave it, padding included; nil where rows were given different extents.
     package let whole: Tensor?
-    /// Whether the output has an axis that is as long as the row's own lists, so that it is lists as well.
+    /// Whether the output has an axis that is as long as the row's own lists, so that its rows are lists as well.
     package let followsLists: Bool
 
     package init(elements: Tensor, extents: [[Int]], whole: Tensor?, followsLists: Bool) {
@@ -18,14 +18,16 @@ package struct OutputLists: Sendable {
         self.followsLists = followsLists
     }
 
-    /// Whether some row has not exactly one element.
+    /// Whether any row has a number of elements other than one.
     var isWide: Bool { extents.contains { $0.reduce(1, *) != 1 } }
 
-    /// One column of lists, of lists of lists for each further axis.
+    /// Returns one column of lists; each further axis adds a level of lists.
     func column(_ name: String, output: String) throws(ColumnarError) -> Column {
         let values = try OutputColumns().columns([(name, .tensor(elements))], rowCount: elements.elementCount, file: "")
         guard values.count == 1 else {
-            throw .badRule("model output \"\(output)\" is of type \(elements.elementType.name), of which no list column is made: leave it out with forward.outputs")
+            throw .badRule(
+                "model output \"\(output)\" is of type \(elements.elementType.name), of which no list column is made: leave it out with "
+                    + "forward.outputs")
         }
         var column = values[0]
         let rank = extents.first?.count ?? 1
@@ -40,13 +42,14 @@ package struct OutputLists: Sendable {
         return column
     }
 
-    /// The output with one shape for all rows.
+    /// Returns the output with one shape for all rows, and throws where their shapes differ.
     func rectangle(_ output: String, _ wanted: String) throws(ColumnarError) -> Tensor {
         if let whole { return whole }
         let first = extents.first ?? []
         let other = extents.first { $0 != first } ?? first
         throw .badRule(
             "model output \"\(output)\" has rows of the shapes \(Shape(first)) and \(Shape(other)), which \(wanted): make lists of them "
-                + "(forward.outputs: { \(output): NAME }, without a *, in a format other than npz), or fill all rows up to one length (schema.inputs.NAME.length)")
+                + "(forward.outputs: { \(output): NAME }, without a *, in a format other than npz), or fill all rows up to one length "
+                + "(schema.inputs.NAME.length)")
     }
 }

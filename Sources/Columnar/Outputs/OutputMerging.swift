@@ -1,10 +1,10 @@
 package import Names
 package import Tensors
 
-/// The axes of a model output behind the rows, as far as they decide whether rows may differ in it.
+/// The axes of a model output after that of the rows, as far as they decide whether rows may differ in them.
 package struct OutputAxes: Sendable {
     package struct Axis: Sendable {
-        /// nil: open.
+        /// The fixed extent of the axis; nil where it is open.
         package let extent: Int?
         package let name: String?
 
@@ -14,14 +14,14 @@ package struct OutputAxes: Sendable {
         }
     }
 
-    /// nil where the model does not state them.
+    /// The axes; nil where the model does not state them.
     package let axes: [Axis]?
 
     package init(_ axes: [Axis]?) { self.axes = axes }
 
     var isOpen: Bool { axes.map { $0.contains { $0.extent == nil } } ?? true }
 
-    /// Whether every open axis is one of the inputs', so that it is known of each row how much of it is its own.
+    /// Whether every open axis is one of the inputs', so that each row's own part of it is known.
     package func areAllAmong(_ names: NameSet) -> Bool {
         guard let axes else { return false }
         return axes.allSatisfy { $0.extent != nil || $0.name.map(names.contains) ?? false }
@@ -29,23 +29,28 @@ package struct OutputAxes: Sendable {
 }
 
 extension OutputValue {
-    /// One output as the runs of a batch gave it, in the order of the batch's rows. What is as long as a row's lists is cut to that length.
+    /// Returns one output in the order of the batch's rows, from the outputs of the batch's runs. An axis that is as long as a row's lists
+    /// is cut to the row's length.
     package static func merging(
         _ parts: [Tensor], of groups: [RowGroup], output: String, axes: OutputAxes, listAxes: NameSet
     ) throws(ColumnarError) -> OutputValue {
         var plain: [Tensor] = []
         for (part, group) in zip(parts, groups) {
             guard part.shape.dimensions.first == group.rows.count else {
-                throw .badRule("model output \"\(output)\" has the shape \(part.shape) for \(group.rows.count) rows: its first axis must be the rows")
+                throw .badRule(
+                    "model output \"\(output)\" has the shape \(part.shape) for \(group.rows.count) rows: its first axis must be the rows")
             }
             plain.append(part.plain)
         }
         let shapes = plain.map { Array($0.shape.dimensions.dropFirst()) }
         let isOneShape = shapes.allSatisfy { $0 == shapes[0] }
         let rowCount = groups.reduce(0) { $0 + $1.rows.count }
-        let whole = isOneShape ? plain.scattered(groups, Array(repeating: shapes[0], count: rowCount), shape: Shape([rowCount] + shapes[0])) : nil
+        let whole = isOneShape
+            ? plain.scattered(groups, Array(repeating: shapes[0], count: rowCount), shape: Shape([rowCount] + shapes[0])) : nil
         guard axes.isOpen || !isOneShape, shapes.allSatisfy({ !$0.isEmpty && $0.count == shapes[0].count }) else {
-            guard let whole else { throw .badRule("model output \"\(output)\" has \(Shape(shapes[0])) in some rows and another number of axes in others") }
+            guard let whole else {
+                throw .badRule("model output \"\(output)\" has \(Shape(shapes[0])) in some rows and another number of axes in others")
+            }
             return .tensor(whole)
         }
         var extents = [[Int]](repeating: [], count: rowCount)
@@ -68,7 +73,7 @@ extension OutputValue {
 }
 
 extension [Tensor] {
-    /// The rows of all groups in the batch's order, of each the part that `extents` has.
+    /// Returns the rows of all groups in the batch's order, with the part of each row that `extents` gives.
     fileprivate func scattered(_ groups: [RowGroup], _ extents: [[Int]], shape: Shape) -> Tensor {
         var starts = [0]
         for own in extents { starts.append(starts[starts.count - 1] + own.reduce(1, *)) }
@@ -97,7 +102,7 @@ extension [Tensor] {
             let shape = self[part].shape.dimensions.dropFirst().map { $0 }
             let width = shape.reduce(1, *)
             for (place, row) in group.rows.enumerated() {
-                // The row's own part lies together; in what the model gave there may be padding between.
+                // The row's own part lies together; the model's output may have padding between its parts.
                 let block = RowBlocks(elements: self[part], starts: [0], rank: shape.count, extents: extents[row])
                 block.forEachRun(0, in: shape) { own, padded, count in body(part, place * width + padded, starts[row] + own, count) }
             }

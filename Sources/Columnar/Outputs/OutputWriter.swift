@@ -51,7 +51,9 @@ package final class OutputWriter {
         let made = try columns.columns(outputs, rowCount: rowCount, file: file)
         let batch = RecordBatch(columns: kept.columns + made, rowCount: rowCount)
         guard !batch.columns.isEmpty else {
-            throw .badRule("the outputs (\(listed(outputs.map(\.name)))) have no elements, which leaves no column to write: keep a column, or write .npz")
+            throw .badRule(
+                "the outputs (\(listed(outputs.map(\.name)))) have no elements, which leaves no column to write: keep a column, or "
+                    + "write .npz")
         }
         if table == nil { table = try tableWriter(batch.schema) }
         try table?.write(batch)
@@ -71,7 +73,9 @@ package final class OutputWriter {
             let none = RecordBatch(columns: kept.map { Column(name: $0.name, strings: [String]()).withField($0) }, rowCount: 0)
             return try writeArrays(none, [], 0, sample: sample)
         }
-        let made = try sample.map { sample throws(ColumnarError) in try columns.columns(sample, rowCount: 1, file: file).map(\.field) } ?? []
+        let made = try sample.map { sample throws(ColumnarError) in
+            try columns.columns(sample, rowCount: 1, file: file).map(\.field)
+        } ?? []
         table = try tableWriter(TableSchema(fields: kept + made))
     }
 
@@ -82,7 +86,8 @@ package final class OutputWriter {
     }
 
     private func writeArrays(
-        _ kept: RecordBatch, _ outputs: [(name: String, value: OutputValue)], _ rowCount: Int, sample: [(name: String, value: OutputValue)]? = nil
+        _ kept: RecordBatch, _ outputs: [(name: String, value: OutputValue)], _ rowCount: Int,
+        sample: [(name: String, value: OutputValue)]? = nil
     ) throws(ColumnarError) {
         let writer: ArrayWriter
         if let arrays { writer = arrays } else {
@@ -111,15 +116,16 @@ package final class OutputWriter {
 }
 
 extension Tensor {
-    /// No rows of the same shape and type.
+    /// The tensor without rows, of the same shape and type.
     fileprivate var withoutRows: Tensor {
         let none = Shape([0] + self.shape.dimensions.dropFirst())
-        return strings == nil ? Tensor(elementType: elementType, shape: none, buffer: TensorBuffer(byteCount: 0)) : Tensor(strings: [], shape: none)
+        if strings != nil { return Tensor(strings: [], shape: none) }
+        return Tensor(elementType: elementType, shape: none, buffer: TensorBuffer(byteCount: 0))
     }
 }
 
 extension Column {
-    /// No rows of the same type, where arrays have it; of another, text.
+    /// Returns a column without rows of the field's type where arrays have that type, and of text otherwise.
     fileprivate func withField(_ field: Field) -> Column {
         guard case .number = field.type else { return self }
         return Column(name: field.name, format: field.format, count: 0) { (_: UnsafeMutablePointer<UInt64>) in }

@@ -1,11 +1,11 @@
-/// The first rows of a table, looked at column by column: what a first pipeline for such files can be made of.
+/// The first rows of a table, described column by column, from which a first pipeline for such files can be made.
 package struct TableSample {
     package let columns: [ColumnSample]
     package let rowCount: Int
     /// Whether the file has no more rows.
     package let isWhole: Bool
 
-    /// Reads at most `limit` rows with the reader that scoring uses, so that what it refuses is refused here.
+    /// Reads at most `limit` rows with the reader that scoring uses, so that files which scoring refuses are refused here too.
     package init(path: String, options: ReadOptions = ReadOptions(), limit: Int = 1000) throws(ColumnarError) {
         let reader = try TableReader(path: path, options: options)
         guard let (batch, isWhole) = try Self.rows(of: reader, limit) else {
@@ -15,7 +15,7 @@ package struct TableSample {
         }
         var texts: [String: Column] = [:]
         if reader.format.kind == .csv {
-            // As they were written: a number in the file may be a text such as 007.
+            // The texts are kept as the file has them: a number in the file may be a text such as 007.
             let again = try TableReader(path: path, options: options)
             try again.select(again.schema.fields.indices.map { ColumnRequest(position: $0, format: "u") })
             for column in try Self.rows(of: again, limit)?.batch.columns ?? [] { texts[column.field.name] = column }
@@ -41,13 +41,13 @@ package struct TableSample {
 package struct ColumnSample: Sendable {
     package let name: String
     package let type: ColumnType
-    /// Rows without a value.
+    /// The number of rows without a value.
     package var missingCount = 0
-    /// Of lists: their lengths, shortest and longest, where they hold numbers or text; nil for other columns.
+    /// The shortest and the longest length of lists that hold numbers or text; nil for other columns.
     package var lengths: ClosedRange<Int>?
     /// Whether lists hold lists.
     package var isNested = false
-    /// The values that are there, as text; empty for lists and other types without a plain text.
+    /// The values as text, without the missing ones; empty for lists and other types without a plain text.
     package var texts: [String] = []
 
     init(name: String, type: ColumnType) { (self.name, self.type) = (name, type) }
@@ -80,7 +80,7 @@ package struct ColumnSample: Sendable {
     /// Whether all values are whole numbers, spelled as a program would print them.
     package var isCanonicalIntegers: Bool { !texts.isEmpty && texts.allSatisfy { text in Int64(text).map { "\($0)" == text } ?? false } }
 
-    /// Whether it is text of which every value is a date or a time.
+    /// Whether the column is text of which every value is a date or a time.
     package var holdsTimes: Bool { type.isString && !texts.isEmpty && texts.allSatisfy { TimeText.iso($0) != nil } }
 
     private static func lengths(of column: Column) -> ClosedRange<Int>? {

@@ -78,7 +78,7 @@ extension Field {
         self.init(name: name, type: ColumnType(format: format), isNullable: isNullable, schema: schema, owner: memory)
     }
 
-    /// Of lists, none of which is null.
+    /// Makes the field of a column of lists, none of which is null.
     init(name: String, format: String, listOf element: Field) {
         let memory = MemoryOwner()
         memory.keep(element.owner)
@@ -230,8 +230,8 @@ extension Column {
         return Column(field: target, array: owner.array.pointee, owner: owner)
     }
 
-    /// The texts of a column of strings or decimals (or of a dictionary of them) as values of another type, by the rules of CSV cells. The
-    /// error's row counts from 1 in the column.
+    /// Returns the texts of a column of strings or decimals (or of a dictionary of them) as values of another type, by the rules of CSV
+    /// cells. The error's row counts from 1 in the column.
     func parsed(as format: String, nullWords: [String]?, file: String) throws(ColumnarError) -> Column {
         var schema = exportSchema(field)
         var given = exportArray(self)

@@ -141,7 +141,7 @@ package struct Field: @unchecked Sendable {
 }
 
 extension Field {
-    /// The column's type as a message names it, by Arrow's own words where binding does not care.
+    /// The column's type as a message names it; types that binding does not tell apart have Arrow's own names.
     var typeName: String {
         switch valueFormat {
         case "+r": "run-end encoded"

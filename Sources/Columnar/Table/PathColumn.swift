@@ -1,11 +1,11 @@
-/// A column whose value stands in the path, as Hive, Spark and DuckDB partition tables: `sales/date=2024-01-01/part-0.parquet` has the date in
+/// A column whose value is in the path, as Hive, Spark and DuckDB partition tables: `sales/date=2024-01-01/part-0.parquet` has the date in
 /// every row.
 struct PathColumn {
     let name: String
-    /// `nil` for the folder that Hive gives rows without a value.
+    /// The value; `nil` for the folder that Hive gives rows without a value.
     let value: String?
 
-    /// Those of all folders above a file; of a name that stands twice, the nearest.
+    /// Returns the columns that the folders above a file name; where a name appears twice, the nearest folder counts.
     static func all(of path: String) -> [PathColumn] {
         var columns: [PathColumn] = []
         for folder in path.utf8.split(separator: UInt8(ascii: "/")).dropLast() {
@@ -17,7 +17,8 @@ struct PathColumn {
         return columns
     }
 
-    /// A number or a truth where the text is exactly what that type prints, otherwise text: as kept columns of CSV are typed.
+    /// The field of the column: a number or a boolean where the text is exactly what that type prints, otherwise text, like kept columns of
+    /// CSV.
     var field: Field { Field(name: name, format: value.map { KeptType.first(fitting: $0).format } ?? "u") }
 
     func column(_ field: Field, rowCount: Int, file: String) throws(ColumnarError) -> Column {
@@ -25,7 +26,7 @@ struct PathColumn {
         return try Column(name: name, strings: repeatElement(value, count: rowCount)).cast(to: field.format, file: file)
     }
 
-    /// Names and values have characters that folders cannot as `%3A`.
+    /// Decodes `%3A` and the like, which names and values have for characters that folders cannot have.
     private static func decoded(_ text: Substring.UTF8View) -> String {
         var bytes: [UInt8] = []
         var rest = text
@@ -42,7 +43,7 @@ struct PathColumn {
 }
 
 extension Column {
-    /// A column of text without any value.
+    /// Makes a column of text without any value.
     fileprivate init(name: String, nullTexts count: Int) {
         let memory = MemoryOwner()
         let bits = memory.allocate(UInt8.self, count: count / 8 + 1)

@@ -32,8 +32,8 @@ package struct TableFormat: Hashable, Sendable, CustomStringConvertible {
     package static let npy = TableFormat(.npy)
     package static let npz = TableFormat(.npz)
 
-    /// By the name's last extensions, in any case: `a.csv`, `a.tsv`, `a.csv.gz`, `a.jsonl.zst`, `a.ndjson`, `a.json`, `a.parquet`, `a.pq`,
-    /// `a.arrow`, `a.arrows`, `a.feather`, `a.ipc`, `a.npy`, `a.npz`.
+    /// Finds the format by the last extensions of a name, in any case: `a.csv`, `a.tsv`, `a.csv.gz`, `a.jsonl.zst`, `a.ndjson`, `a.json`,
+    /// `a.parquet`, `a.pq`, `a.arrow`, `a.arrows`, `a.feather`, `a.ipc`, `a.npy`, `a.npz`.
     package init?(fileName: String) {
         var rest = fileName.utf8.suffix(24)[...]
         func takeExtension() -> String? {
@@ -85,19 +85,19 @@ package struct TextDialect: Hashable, Sendable {
     package var delimiter: UInt8?
     /// `nil`: no quoting.
     package var quote: UInt8? = UInt8(ascii: "\"")
-    /// Stands in a quoted cell before a quote, or before itself, that belongs to the text; cells without quotes have none. Without quoting it
-    /// stands before any character that would mean something else. `nil`: quotes inside a cell are doubled.
+    /// The byte that is written in a quoted cell before a quote, or before itself, that belongs to the text; cells without quotes have
+    /// none. Without quoting it is written before any character that would mean something else. `nil`: quotes inside a cell are doubled.
     package var escape: UInt8?
-    /// What the text is written in, where no byte-order mark says it.
+    /// The encoding of the text where no byte-order mark gives it.
     package var encoding = Encoding.utf8
     package var hasHeader = true
-    /// Whether someone has said that there is a header. Otherwise a first row of nothing but numbers is refused, since it is most likely data.
+    /// Whether the caller says that there is a header. Otherwise a first row of only numbers is refused, since it is most likely data.
     package var isHeaderSure = false
     /// Names of the columns of a file without a header; `nil`: `f0`, `f1` …
     package var columnNames: [String]?
-    /// Texts that stand for a missing value where a number, a boolean or a time is wanted, and CSV cells without quotes that do where an input
-    /// takes text; `nil`: Arrow's list (the empty cell, `NA`, `NaN`, `null` and the like). Kept columns of text have them as text, less the
-    /// empty cell without quotes, which is missing everywhere.
+    /// Texts that mark a missing value where a number, a boolean or a time is wanted, and in CSV cells without quotes also where an input
+    /// takes text; `nil`: Arrow's list (the empty cell, `NA`, `NaN`, `null` and the like). Kept columns of text keep them as text, except
+    /// the empty cell without quotes, which is missing everywhere.
     package var nullWords: [String]?
     package var decimalPoint = UInt8(ascii: ".")
 

@@ -1,15 +1,12 @@
 internal import CArrow
-
-
 internal import Glibc
 internal import Names
-
 
 /// One column to read.
 package struct ColumnRequest: Hashable, Sendable {
     /// In the file's schema.
     package let position: Int
-    /// What `carrow_reader_select` calls a type, for a text file's column; `nil`: as the schema says.
+    /// The type of a text file's column as `carrow_reader_select` takes it; `nil`: the type that the schema has.
     let format: String?
 
     package init(position: Int) {
@@ -28,23 +25,23 @@ package struct ColumnRequest: Hashable, Sendable {
 package final class TableReader {
     package let file: String
     package let format: TableFormat
-    /// All columns until `select`, then the selected ones. A text file's types are guessed from its first block, or told from all of it
-    /// after `survey`.
+    /// The schema of all columns until `select`, then of the selected ones. A text file's types are guessed from its first block, or known
+    /// from all of it after `survey`.
     package private(set) var schema: TableSchema
-    /// The texts that stand for a missing value where a number, a boolean or a time is wanted.
+    /// The texts that mark a missing value where a number, a boolean or a time is wanted.
     let nullWords: [String]?
-    /// After `next` met a text that does not fit: a row before it without a value, in the same column.
+    /// The first row without a value in the same column, before the text that `next` threw for; nil where there is none.
     private(set) var missingRow: Int?
 
     private let handle: OpaquePointer
     private let descriptor: OwnedDescriptor
     private var fileNames: [String]
-    /// Whether it is known from the start that there are no rows; some of those that turn out to have none are not.
+    /// Whether it is known from the start that there are no rows; for some files without rows it is not.
     package let hasNoRows: Bool
     let dialect: TextDialect
     /// Columns that the file's folders name, after those of the file.
     private var pathColumns: [PathColumn] = []
-    /// Which of the selected columns are the file's; the others are the path's. `nil`: all are the file's.
+    /// The selected columns, from the file or from its path; `nil`: all are the file's.
     private var selection: [Selected]?
 
     private enum Selected {
@@ -121,21 +118,22 @@ package final class TableReader {
 
     deinit { carrow_reader_close(handle) }
 
-    /// Whether the schema tells of the whole file: false for text that goes on behind its first block.
+    /// Whether the schema describes the whole file: false for text that continues after its first block.
     var isSurveyed: Bool { carrow_reader_is_surveyed(handle) }
 
-    /// Reads all of a text file for its columns and their types, and starts again. Before `select`.
+    /// Reads all of a text file for its columns and their types, and starts again. It must be called before `select`.
     func survey() throws(ColumnarError) {
         var error = CArrowError()
         guard carrow_reader_survey(handle, &error) == 0 else { throw hinted(ColumnarError(error, file: file, columns: fileNames)) }
         let found = try readSchema(handle, file: file)
         fileNames = found.names
-        // The file's own columns count.
+        // A column of the file has precedence.
         pathColumns.removeAll { !found.positions(of: $0.name).isEmpty }
         schema = TableSchema(fields: found.fields + pathColumns.map(\.field), metadata: found.metadata)
     }
 
-    /// Adds the columns that the folders above the file name (`date=2024-01-01/`), of those in `names` that the file has not. Before `select`.
+    /// Adds the columns that the folders above the file name (`date=2024-01-01/`), if they are in `names` and the file does not have them.
+    /// It must be called before `select`.
     package func addPathColumns(_ names: some Sequence<String>) {
         let missing = NameSet(names.filter { schema.positions(of: $0).isEmpty })
         guard !missing.isEmpty else { return }
@@ -148,18 +146,18 @@ package final class TableReader {
     package func select(_ requests: [ColumnRequest]) throws(ColumnarError) {
         precondition(!requests.isEmpty, "a selection of no columns")
         let fields = schema.fields
-        // Only what a text file says of lists and missing words stands before a type.
-        func field(ofPath request: ColumnRequest) -> Field {
+        // Only text files write list and missing-word marks before a type.
+        func field(_ request: ColumnRequest) -> Field {
             let field = fields[request.position]
             return request.format.map { Field(name: field.name, format: String($0.drop { $0 == "~" || $0 == "@" })) } ?? field
         }
         var read: [ColumnRequest] = []
         let selected = requests.map { request -> Selected in
-            if request.position >= fileNames.count { return .path(pathColumns[request.position - fileNames.count], field(ofPath: request)) }
+            if request.position >= fileNames.count { return .path(pathColumns[request.position - fileNames.count], field(request)) }
             read.append(request)
             return .read(read.count - 1)
         }
-        // Its rows must be counted all the same.
+        // The rows of the file must be counted even if no column of it is read.
         if read.isEmpty { read = [ColumnRequest(position: 0)] }
         let positions = read.map { Int32($0.position) }
         let memory = MemoryOwner()
@@ -169,7 +167,9 @@ package final class TableReader {
             carrow_reader_select(handle, positions, &formats, Int32(positions.count), &error)
         }
         guard status == 0 else { throw ColumnarError(error, file: file, columns: fileNames) }
-        let readFields = format.isText ? try readSchema(handle, file: file).fields : read.map { fields[$0.position] }
+        // What becomes of the elements of lists the reader tells.
+        let hasLists = read.contains { $0.format?.utf8.first == UInt8(ascii: "@") }
+        let readFields = hasLists ? try readSchema(handle, file: file).fields : read.map(field)
         schema = TableSchema(
             fields: selected.map { column in
                 switch column {
@@ -210,7 +210,7 @@ package final class TableReader {
         return RecordBatch(columns: columns, rowCount: Int(root.length))
     }
 
-    /// The error with what the file's first lines say of its dialect, where that may be the reason.
+    /// Returns the error with a hint about the file's dialect from its first lines, where the dialect may be the cause.
     func hinted(_ error: ColumnarError) -> ColumnarError {
         DialectHint.added(to: error, path: file, format: format, dialect: dialect)
     }

@@ -1,10 +1,10 @@
 internal import CArrow
 internal import Tensors
 
-/// What every format says of a date or a time that meets an input of numbers.
+/// The reason that every format gives for a date or a time in an input of numbers.
 let timeIsNoNumber = "a date or a time, and no number"
 
-/// What is wrong with a text that is no value of a type, named by its Arrow format string.
+/// Says why a text is not a value of a type, which is given by its Arrow format string.
 func textFlaw(_ flaw: Int32, _ text: String, type: String) -> String {
     switch Int(flaw) {
     case CARROW_FLAW_NOT_A_NUMBER: TimeText.iso(text) == nil ? "\"\(text)\" is no number" : timeIsNoNumber
@@ -18,7 +18,7 @@ func textFlaw(_ flaw: Int32, _ text: String, type: String) -> String {
     }
 }
 
-/// A number's text as every format words it in an error, whether the file has text, a float or an integer.
+/// Returns a number's text as errors print it in every format, whether the file has text, a float or an integer.
 func numberText(_ text: String) -> String {
     if text.utf8.allSatisfy({ $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") || $0 == UInt8(ascii: "-") }) { return text }
     let isWord = !text.utf8.contains { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }

@@ -59,7 +59,8 @@ struct CellText {
             }
         case .dictionary:
             let format = column.field.valueFormat
-            let plain = try CellText(column.cast(to: format == "vu" ? "u" : format == "vz" ? "z" : format, file: file), isJSON: isJSON, file: file)
+            let plain = try CellText(
+                column.cast(to: format == "vu" ? "u" : format == "vz" ? "z" : format, file: file), isJSON: isJSON, file: file)
             return { row, text in plain.append(row, to: &text) }
         case .list, .structure:
             let nested = try nestedValue(of: column, file: file)

@@ -1,8 +1,8 @@
-/// What the first lines of a CSV file tell of how it was written.
+/// Finds from the first lines of a CSV file how it was written.
 package struct DialectSniffer: Sendable {
-    /// The character that divides every line alike, of the four that are used.
+    /// The delimiter, among the four usual characters, that splits every line into the same number of cells.
     package private(set) var delimiter = UInt8(ascii: ",")
-    /// `,` where numbers are written `1,5`, otherwise `.`.
+    /// The decimal point: `,` where numbers are written `1,5`, otherwise `.`.
     package private(set) var decimalPoint = UInt8(ascii: ".")
     /// Whether quotes inside cells are written `\"`.
     package private(set) var hasEscapedQuotes = false
@@ -10,12 +10,12 @@ package struct DialectSniffer: Sendable {
     package private(set) var hasEscapedDelimiters = false
     /// Whether names after the first have a space before them.
     package private(set) var hasSpacedHeader = false
-    /// What a first line `sep=;` gives, which Excel alone reads.
+    /// The first line, if it is one like `sep=;`, which only Excel reads.
     package private(set) var excelLine: String?
-    /// The cells of the first line, by `delimiter`.
+    /// The cells of the first line, split by `delimiter`.
     package private(set) var header: [String] = []
 
-    /// `nil` where nothing can be read of it.
+    /// Returns `nil` where the file cannot be read.
     package init?(path: String, format: TableFormat? = nil, dialect: TextDialect = TextDialect()) {
         guard let format = format ?? TableFormat(fileName: path), format.kind == .csv else { return nil }
         var options = ReadOptions()
@@ -49,7 +49,8 @@ package struct DialectSniffer: Sendable {
             let agreeing = rest.count { Self.cells($0, delimiter, quote).count == count }
             return (delimiter: delimiter, count: count, agrees: count > 1 && agreeing * 10 >= rest.count * 9)
         }
-        if let best = scored.filter(\.agrees).max(by: { $0.count < $1.count }) ?? scored.filter({ $0.count > 1 }).max(by: { $0.count < $1.count }) {
+        let agreeing = scored.filter(\.agrees).max { $0.count < $1.count }
+        if let best = agreeing ?? scored.filter({ $0.count > 1 }).max(by: { $0.count < $1.count }) {
             delimiter = best.delimiter
         }
         let names = Self.cells(first, delimiter, quote)
@@ -84,7 +85,7 @@ package struct DialectSniffer: Sendable {
     }
 }
 
-/// What to say of the dialect beside an error that it may be the reason of.
+/// Adds a hint about the dialect to an error that a wrong dialect may have caused.
 enum DialectHint {
     static func added(to error: ColumnarError, path: String, format: TableFormat, dialect: TextDialect) -> ColumnarError {
         guard format.kind == .csv else { return error }
@@ -105,7 +106,9 @@ enum DialectHint {
             return "if it is written in another encoding, set schema.dialect.encoding to latin-1, windows-1252 or utf-16"
         }
         let signs = ["columns, got", "a quote is not closed", "is no number"]
-        guard isMismatch || signs.contains(where: { reason.contains($0) }), let seen = DialectSniffer(path: path, format: format, dialect: dialect) else { return nil }
+        guard isMismatch || signs.contains(where: { reason.contains($0) }),
+            let seen = DialectSniffer(path: path, format: format, dialect: dialect)
+        else { return nil }
         let delimiter = dialect.delimiter ?? UInt8(ascii: isTabbed(path) ? "\t" : ",")
         var keys: [String] = []
         if seen.delimiter != delimiter, seen.header.count > 1 { keys.append("delimiter to \(shown(seen.delimiter))") }
@@ -119,11 +122,12 @@ enum DialectHint {
             return "where quotes inside cells are written \\\", as Spark does, set schema.dialect.escape to \"\\\\\""
         }
         if !isMismatch, dialect.escape == nil, seen.hasEscapedDelimiters {
-            return "where delimiters inside cells are written with a backslash before them, set schema.dialect.escape to \"\\\\\" and quote to none"
+            return "where delimiters inside cells are written with a backslash before them, set schema.dialect.escape to \"\\\\\" and "
+                + "quote to none"
         }
         if isMismatch, seen.hasSpacedHeader, let name = seen.header.dropFirst().first {
-            return "the names in the header have a space before them, as in \"\(name)\": write the file without spaces after the delimiter, "
-                + "or name them so"
+            return "the names in the header have a space before them, as in \"\(name)\": write the file without spaces after the "
+                + "delimiter, or name them so"
         }
         return nil
     }

@@ -4,15 +4,15 @@ import Names
 import PipelineConfig
 import Runner
 
-/// What the first file scored under a revision says for those after it (SEMANTICS 19 and 20): the order of columns that the schema leaves to the
-/// file, and the types of kept columns of text.
+/// The settings that the first file scored under a revision fixes for the files after it (SEMANTICS 19 and 20): the order of columns where
+/// the schema leaves it to the file, and the types of kept columns of text.
 struct ColumnPins {
     var orders: [String: [String]]
     var types: [String: String]
-    /// Those that pinned them.
+    /// The arrivals that pinned them.
     var arrivals: Set<Int64>
 
-    /// As manifests carry them; nil where nothing is pinned.
+    /// The pins as manifests carry them; nil where nothing is pinned.
     var manifest: ManifestPins? {
         orders.isEmpty && types.isEmpty ? nil : ManifestPins(columns: orders.isEmpty ? nil : orders, types: types.isEmpty ? nil : types)
     }
@@ -29,8 +29,8 @@ extension Dispatcher {
         return found
     }
 
-    /// Pins what `result` found in its file. Files that ran beside the first one did not know its pins, so that they are compared here once more; nil
-    /// where they agree.
+    /// Pins the columns and types that `result` found in its file. Files that ran at the same time as the first one did not know its pins,
+    /// so they are compared here once more; returns nil where they agree.
     func pin(_ assignment: Assignment, _ result: AttemptResult) throws(LedgerError) -> Failure? {
         guard !result.columns.isEmpty || !result.types.isEmpty else { return nil }
         let pipeline = assignment.pipeline.name
@@ -49,30 +49,32 @@ extension Dispatcher {
         }
         if let other = result.columns.sorted(by: { $0.key < $1.key }).first(where: { pins.orders[$0.key]?.areNames($0.value) != true }) {
             return Failure(
-                .badInput, what: "the columns of input '\(other.key)' are not those of the first file, in their order", place: assignment.input.path,
+                .badInput, what: "the columns of input '\(other.key)' are not those of the first file, in their order",
+                place: assignment.input.path,
                 remedy: "Name them in the pipeline's schema.inputs, or write the file with its columns in the first file's order.")
         }
-        // It may fit the pinned type all the same: it is read again, and told.
+        // The file may fit the pinned type all the same: it is read again with that type.
         if let other = result.types.sorted(by: { $0.key < $1.key }).first(where: { pins.types[$0.key] != $0.value }) {
             return Failure(
-                .cancelled, what: "column \(other.key) was read before its type was known", place: assignment.input.path, remedy: "It runs again.")
+                .cancelled, what: "column \(other.key) was read before its type was known", place: assignment.input.path,
+                remedy: "It runs again.")
         }
         return nil
     }
 
-    /// Until a file with rows was scored under the revision in force, or pins of one are known, files start one by one, in order: what the first one
-    /// says must not depend on which of several is done first.
+    /// Makes files start one by one, in order, until a file with rows was scored under the revision in force, or pins of one are known: the
+    /// first file's pins must not depend on which of several files finishes first.
     func awaitFirst(of pipeline: Pipeline) throws(LedgerError) {
         let revision = pipeline.revision.full
         let pins = try pins(of: pipeline.name, revision: revision)
         scheduler.startOneByOne(firstScored[pipeline.name] != revision && pins.types.isEmpty, in: pipeline.name)
     }
 
-    /// A file was scored: the others need not wait any more.
+    /// Ends the waiting of the other files once a file with rows is scored.
     func scored(_ assignment: Assignment, _ result: AttemptResult) {
-        guard result.rowCount ?? 0 > 0, let pipeline = pipelines[assignment.pipeline.name], pipeline.revision.full == assignment.run.revision
-        else { return }
-        firstScored[pipeline.name] = assignment.run.revision
-        scheduler.startOneByOne(false, in: pipeline.name)
+        let pipeline = assignment.pipeline.name
+        guard result.rowCount ?? 0 > 0, revisions[pipeline] == assignment.run.revision else { return }
+        firstScored[pipeline] = assignment.run.revision
+        scheduler.startOneByOne(false, in: pipeline)
     }
 }

@@ -114,7 +114,7 @@ extension Dispatcher {
         }
     }
 
-    /// The pins of the revision, for the line of a file that pinned some of them.
+    /// Returns the pins of the revision for the manifest line of a file that pinned some of them; nil for other files.
     private func pinned(by assignment: Assignment) -> ManifestPins? {
         guard let pins = columnPins[assignment.pipeline.name]?[assignment.run.revision], pins.arrivals.contains(assignment.arrival.number)
         else { return nil }

@@ -6,14 +6,15 @@ import Runner
 extension Dispatcher {
     /// Opens runs for whatever may start now, up to the window, and returns their attempts.
     package func assignments(at now: UTCTime) throws(LedgerError) -> [Assignment] {
-        // What starts may be decided already, as a model with the content of a rejected one is; then what waited behind it may start.
+        // An arrival may be decided without a run, such as a model with the content of a rejected one; then the arrivals that waited for it
+        // may start.
         while true {
             guard let assignments = try nextAssignments(at: now) else { return [] }
             if !assignments.isEmpty { return assignments }
         }
     }
 
-    /// Nil where nothing may start.
+    /// Returns the next assignments; nil where nothing may start.
     private func nextAssignments(at now: UTCTime) throws(LedgerError) -> [Assignment]? {
         let room = configuration.window - inFlight.count
         guard room > 0 else { return nil }
@@ -32,7 +33,7 @@ extension Dispatcher {
             case .decideModel: break
             case .score(let bound), .fineTune(let bound): version = bound
             }
-            return RunOpening(arrival: start.arrival, version: version, revision: pipelines[start.pipeline]!.revision.full)
+            return RunOpening(arrival: start.arrival, version: version, revision: revisions[start.pipeline]!)
         }
         // A scoring run that is lost with the power is opened again: nothing of it is visible before `intend`, which is durable and this with it.
         let isOnlyScoring = starts.allSatisfy { if case .score = $0.work { true } else { false } }

@@ -53,7 +53,7 @@ extension Dispatcher {
 
     // MARK: Finishing
 
-    /// Labels with which nothing can be trained yet: their rows count when more arrive.
+    /// Keeps labels with which nothing can be trained yet: their rows count when more arrive.
     func keepLabels(_ assignment: Assignment, _ result: AttemptResult, _ ends: inout Ends) {
         guard let wait = result.training?.wait else { return }
         publisher.discard(run: assignment.run.run, attempt: assignment.run.attempt, pipeline: assignment.pipeline, goal: assignment.goal)

@@ -38,6 +38,8 @@ package final class Dispatcher {
     var scheduler = Scheduler()
     /// Those in force now. Work that is handed out keeps the one that it was opened under.
     package internal(set) var pipelines: [String: Pipeline] = [:]
+    /// The revisions of those, which every file asks for and which take a digest to make.
+    private(set) var revisions: [String: String] = [:]
     /// Data and models that the scheduler holds and that are not handed out.
     var held: [Int64: WaitingArrival] = [:]
     var inFlight: Set<Int64> = []
@@ -48,7 +50,7 @@ package final class Dispatcher {
     var versions: [String: [Int: ModelVersion]] = [:]
     /// By pipeline and revision.
     var columnPins: [String: [String: ColumnPins]] = [:]
-    /// By pipeline, the revision under which a file was scored by this process.
+    /// The revision under which this process has scored a file with rows, by pipeline.
     var firstScored: [String: String] = [:]
     /// The newest data files that were scored, by pipeline: what a new model is tried on.
     var scoredRows: [String: AttemptSpec.InputFile] = [:]
@@ -67,6 +69,7 @@ package final class Dispatcher {
             held = held.filter { $0.value.pipeline != name }
         }
         self.pipelines = Dictionary(pipelines.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
+        revisions = self.pipelines.mapValues(\.revision.full)
         try carryOverRevisions()
         for pipeline in pipelines where !scheduler.holds(pipeline.name) {
             scheduler.add(pipeline: pipeline.name)

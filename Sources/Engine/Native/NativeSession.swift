@@ -61,6 +61,9 @@ struct NativeSessionOptions: ~Copyable {
     /// The runtime opens nothing by name, whatever the model says: nothing can lie below this place. It must be told one: left alone it looks in the
     /// working directory.
     func forbidExternalFiles() throws(NativeFailure) { try set("session.model_external_initializers_file_folder_path", "/dev/null") }
+
+    /// A file is ONNX whatever its name is: of one that ends in .ort the runtime believes otherwise.
+    func readFilesAsONNX() throws(NativeFailure) { try set("session.load_model_format", "ONNX") }
 }
 
 /// Owns an `OrtSession` and the C strings of its port names. `OrtSession::Run` may be called from any number of threads at once.
@@ -73,7 +76,7 @@ final class NativeSession: @unchecked Sendable {
     let outputNames: [UnsafePointer<CChar>?]
 
     /// - Parameter weights: nil for a model that has all of them.
-    init(
+    convenience init(
         _ table: Native.Table, model: UnsafeRawBufferPointer, weights: NativeWeights? = nil, options: borrowing NativeSessionOptions
     ) throws(NativeFailure) {
         let optionsPointer = options.pointer
@@ -83,6 +86,16 @@ final class NativeSession: @unchecked Sendable {
                     table.api.pointee.CreateSessionFromArray(table.environment, model.baseAddress, model.count, optionsPointer, &$0)
                 }
             }
+        try self.init(pointer, table)
+    }
+
+    convenience init(_ table: Native.Table, file path: String, options: borrowing NativeSessionOptions) throws(NativeFailure) {
+        let optionsPointer = options.pointer
+        try self.init(try table.take { table.api.pointee.CreateSession(table.environment, path, optionsPointer, &$0) }, table)
+    }
+
+    /// Takes the session.
+    private init(_ pointer: OpaquePointer, _ table: Native.Table) throws(NativeFailure) {
         do throws(NativeFailure) {
             inputs = try table.ports(of: pointer, inputs: true)
             outputs = try table.ports(of: pointer, inputs: false)
@@ -160,7 +173,7 @@ final class NativeBinding {
         }
     }
 
-    /// Lets the engine allocate the output in the next run, in place of what was bound or allocated for it before.
+    /// Lets the engine allocate the output in the next run, instead of what was bound or allocated for it before.
     func release(output index: Int) throws(NativeFailure) {
         let table = session.table
         try table.check(table.api.pointee.BindOutputToDevice(pointer, session.outputNames[index]!, table.cpu))
@@ -168,7 +181,7 @@ final class NativeBinding {
 
     func run(options: NativeRunOptions) throws(NativeFailure) { try session.run(pointer, options: options) }
 
-    /// In the order in which they were bound.
+    /// Returns the output values in the order in which the outputs were bound.
     func takeOutputs() throws(NativeFailure) -> [NativeValue] {
         let table = session.table
         var values: UnsafeMutablePointer<OpaquePointer?>?

@@ -90,7 +90,7 @@ extension Native.Table {
         return NativeValue(value, self)
     }
 
-    /// Whether `value` is a tensor that lies in the memory of `tensor` and has its type and shape.
+    /// Returns whether `value` is a tensor that lies in the memory of `tensor` and has its type and shape.
     func holds(_ value: NativeValue, _ tensor: Tensor) -> Bool {
         guard case .buffer(let buffer) = tensor.storage else { return false }
         defer { withExtendedLifetime(value) {} }

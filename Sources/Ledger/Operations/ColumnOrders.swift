@@ -9,7 +9,7 @@ extension RunLedger {
         try read { (connection) throws(LedgerError) in try connection.keptTypes(pipeline: pipeline, revision: revision) }
     }
 
-    /// The arrivals that pinned an order or a type under `revision`: one, as a rule.
+    /// Returns the arrivals that pinned an order or a type under `revision`, usually one.
     package func pinningArrivals(pipeline: String, revision: String) throws(LedgerError) -> Set<Int64> {
         try read { (connection) throws(LedgerError) in try connection.pinningArrivals(pipeline: pipeline, revision: revision) }
     }
@@ -30,7 +30,7 @@ extension LedgerTransaction {
         return try connection.columnOrders(pipeline: pipeline, revision: revision)
     }
 
-    /// Pins the types of kept columns of text likewise.
+    /// Pins the types of kept columns of text in the same way.
     package func pinTypes(
         _ types: [String: String], pipeline: String, revision: String, arrival: Int64
     ) throws(LedgerError) -> [String: String] {
@@ -38,8 +38,8 @@ extension LedgerTransaction {
         let revisionKey = try connection.addRevision(revision)
         for (column, type) in types.sorted(by: { $0.key < $1.key }) {
             try connection.run(
-                "INSERT OR IGNORE INTO kept_types (pipeline, revision, column_name, type, arrival) VALUES (?, ?, ?, ?, ?)", key, revisionKey,
-                column, type, arrival)
+                "INSERT OR IGNORE INTO kept_types (pipeline, revision, column_name, type, arrival) VALUES (?, ?, ?, ?, ?)", key,
+                revisionKey, column, type, arrival)
         }
         return try connection.keptTypes(pipeline: pipeline, revision: revision)
     }
@@ -63,7 +63,8 @@ extension Connection {
         var types: [String: String] = [:]
         try each(
             """
-            SELECT t.column_name, t.type FROM kept_types AS t JOIN pipelines AS p ON p.id = t.pipeline JOIN revisions AS v ON v.id = t.revision
+            SELECT t.column_name, t.type
+            FROM kept_types AS t JOIN pipelines AS p ON p.id = t.pipeline JOIN revisions AS v ON v.id = t.revision
             WHERE p.name = ? AND v.digest = ?
             """, pipeline, revision
         ) { (row) throws(LedgerError) in types[row.text(0)] = row.text(1) }

@@ -1,12 +1,12 @@
 extension LedgerTransaction {
     /// Binds the labelled arrivals that a run trains on, at its first attempt; later ones keep what was bound then.
     ///
-    /// A labelled arrival's own run has itself, and with `all` those before it whose rows were taken; without `all` those of them that were kept since
-    /// the last training. A model's run has every one numbered before it that is not blocked, even where it waits: labels that are known when a model
-    /// arrives are what it is tuned on. With `isReplay` the number does not matter.
+    /// A labelled arrival's own run trains on that arrival; with `all`, also on those before it whose rows were taken; without `all`, also
+    /// on those before it that were kept since the last training. A model's run trains on every one numbered before it that is not blocked,
+    /// even if it waits: a model is tuned on the labels that are known when it arrives. With `isReplay` the number does not matter.
     ///
-    /// They are in the order in which they count, a later one's rows before those of an earlier one with the same key: each content once, where it
-    /// arrived first, or where it came back last (`comesBack`).
+    /// The arrivals are in the order in which they count: a later one's rows come before those of an earlier one with the same key. Each
+    /// content is bound once, where it arrived first, or where it came back last (`comesBack`).
     package func bindLabels(run: Int64, all: Bool, isReplay: Bool) throws(LedgerError) {
         let row = try runRow(run)
         let isBound = try connection.first("SELECT 1 FROM run_labels WHERE run = ?", run, row: { _ in true }) ?? false
@@ -55,12 +55,12 @@ extension LedgerTransaction {
         case trained(verdict: String)
         /// The tuned model was not taken.
         case rejected(Explanation)
-        /// There are too few rows to train on yet: they are kept.
+        /// There are too few rows to train on yet, so they are kept.
         case kept(Explanation)
     }
 
-    /// Labels that are done, whose rows count in later trainings, and that no training has learnt from yet. The explanation is why; it is what tells
-    /// them from others.
+    /// Marks labels as done whose rows count in later trainings and that no training has learnt from yet. The explanation says why, and
+    /// tells them apart from other labels.
     func decideKept(_ row: ArrivalRow, _ why: Explanation) throws(LedgerError) {
         try setState(row, .done, explanation: why)
         try connection.run("UPDATE arrivals SET verdict = 'kept' WHERE number = ?", row.number)
@@ -94,7 +94,7 @@ extension LedgerTransaction {
 }
 
 extension Connection {
-    /// The labelled arrival before another that was trained on last: none since then was more than kept. 0 where none was.
+    /// Returns the last labelled arrival before `number` that was trained on, and not only kept; 0 where there is none.
     fileprivate func lastTrained(_ pipeline: Int64, before number: Int64) throws(LedgerError) -> Int64 {
         try first(
             """

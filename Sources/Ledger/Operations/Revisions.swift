@@ -1,8 +1,8 @@
 import GRDB
 
 extension LedgerTransaction {
-    /// Makes what was recorded under a pipeline's former revision count under the one that it has now: runs, so that what is done stays done, and the
-    /// columns and types that were pinned. Called when a pipeline is taken into use. Returns whether there was anything.
+    /// Makes what was recorded under a pipeline's former revision count under the present one: runs, so that finished work stays finished,
+    /// and the pinned columns and types. It is called when a pipeline is taken into use. Returns whether there was anything to change.
     ///
     /// - Parameters:
     ///   - former: the digest by an older version of the canonical form.
@@ -10,7 +10,7 @@ extension LedgerTransaction {
     package func carryOver(from former: String, to current: String, at time: UTCTime) throws(LedgerError) -> Bool {
         guard let old = try connection.revisionKey(former) else { return false }
         if let new = try connection.revisionKey(current) {
-            // Both are there where a ledger was rebuilt from what two versions of Millrace published.
+            // Both rows exist where a ledger was rebuilt from what two versions of Millrace published.
             try connection.run("UPDATE runs SET revision = ? WHERE revision = ?", new, old)
             try connection.run("UPDATE OR REPLACE column_orders SET revision = ? WHERE revision = ?", new, old)
             try connection.run("UPDATE OR REPLACE kept_types SET revision = ? WHERE revision = ?", new, old)

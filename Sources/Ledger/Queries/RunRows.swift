@@ -73,7 +73,7 @@ extension RunLedger {
     /// For `plan`: the runs of what is done now that were bound to another revision, in arrival order, in pages: `after` is the last arrival of the
     /// page before.
     ///
-    /// - Parameter former: the digest of the same revision by an older version of the canonical form, which a daemon has not carried over yet.
+    /// - Parameter former: the digest of the same revision by an older version of the canonical form, which a daemon has not replaced yet.
     package func outdated(
         pipeline: String, revision: String, former: String, after: Int64 = 0, limit: Int = 1000
     ) throws(LedgerError) -> [RunRecord] {

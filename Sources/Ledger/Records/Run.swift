@@ -71,7 +71,7 @@ package struct RunClosing: Hashable, Sendable {
     package enum Outcome: Hashable, Sendable {
         /// All that was intended for the run is published.
         case done(verdict: String?)
-        /// Labels whose rows are kept and were not learnt from yet, and why.
+        /// The labels' rows are kept and were not learnt from yet, for this reason.
         case kept(Explanation)
         case rejected(Explanation)
         case quarantined(Explanation)

@@ -41,7 +41,7 @@ package struct PipelineStatus: Hashable, Codable, Sendable {
     package var oldestWaitingAge: Int64?
     /// The first few of those that wait, oldest first; `counts` has how many there are.
     package var waiting: [Waiting]
-    /// Why the labels that arrived last were kept and not learnt from yet.
+    /// The reason why the labels that arrived last were kept and not learnt from yet.
     package var labelsWait: Explanation?
     /// The newest few of those in quarantine.
     package var quarantined: [Blocked]

@@ -47,7 +47,8 @@ package struct Graph: Sendable, Equatable {
         }
     }
 
-    /// Two names that are used here or in a subgraph, that are equal as text and not the same bytes. ONNX takes them for two.
+    /// Two names used here or in a subgraph that are equal as text but differ in their bytes; nil where there are none. ONNX takes them for
+    /// two names.
     package var twinNames: (String, String)? {
         var seen: [String: String] = [:]
         func twin(_ graph: Graph) -> (String, String)? {
@@ -55,7 +56,8 @@ package struct Graph: Sendable, Equatable {
                 guard let other = seen.updateValue(name, forKey: name), !other.isName(name) else { return nil }
                 return (other, name)
             }
-            for name in graph.inputs.map(\.name) + graph.outputs.map(\.name) + graph.initializers.map(\.name) + graph.sparseInitializers.map(\.name) {
+            let defined = graph.initializers.map(\.name) + graph.sparseInitializers.map(\.name)
+            for name in graph.inputs.map(\.name) + graph.outputs.map(\.name) + defined {
                 if let found = known(name) { return found }
             }
             for node in graph.nodes {

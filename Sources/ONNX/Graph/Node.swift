@@ -62,7 +62,7 @@ package struct Node: Sendable, Equatable {
 }
 
 extension Node {
-    /// The numbers that a Constant node holds; nothing for texts, for sparse values, and where a function's call decides.
+    /// The numbers that a Constant node holds; nil for texts, for sparse values, and where the call of a function decides.
     package var constantTensor: StoredTensor? {
         if let tensor = attribute("value")?.tensor { return tensor }
         if let value = attribute("value_int")?.int { return StoredTensor("", .int64, [], [value]) }

@@ -22,13 +22,13 @@ package struct OperatorSet: Sendable, Equatable {
 package func canonicalDomain(_ domain: String) -> String { domain == "ai.onnx" ? "" : domain }
 
 extension [OperatorSet] {
-    /// The version that nodes of `domain` are bound to: the highest one imported, where a domain is imported more than once.
+    /// Returns the version that nodes of `domain` are bound to: the highest one imported, where a domain is imported more than once.
     package func version(of domain: String) -> Int64? {
         let wanted = canonicalDomain(domain)
         return lazy.filter { canonicalDomain($0.domain) == wanted }.map(\.version).max()
     }
 
-    /// One entry for each domain, with the highest version, in the order in which the domains first stand.
+    /// One entry for each domain, with the highest version, in the order in which the domains first appear.
     package var merged: [OperatorSet] {
         var seen: Set<String> = []
         return filter { seen.insert(canonicalDomain($0.domain)).inserted }.map { entry in
@@ -45,7 +45,8 @@ extension Model {
         operatorSets.merged.count < operatorSets.count || functions.contains { $0.operatorSets.merged.count < $0.operatorSets.count }
     }
 
-    /// Imports each domain once, with the highest of its versions. ONNX Runtime takes the last entry, ONNX the highest: with one entry they agree.
+    /// Imports each domain once, with the highest of its versions. ONNX Runtime takes the last entry, ONNX the highest: with one entry they
+    /// agree.
     package mutating func mergeImports() {
         guard importsTwice else { return }
         operatorSets = operatorSets.merged

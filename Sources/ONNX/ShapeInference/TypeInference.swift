@@ -12,7 +12,7 @@ package struct InferredTypes: Sendable {
 
     package subscript(name: String) -> ValueType? { byName[name] }
 
-    /// For users that know no two names which only look alike: the passes refuse such models.
+    /// The types by name, for callers whose models have no two names that only look alike: the passes refuse such models.
     package var types: [String: ValueType] { Dictionary(byName.map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first }) }
 }
 

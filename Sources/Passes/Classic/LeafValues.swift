@@ -1,13 +1,14 @@
 import ONNX
 import Tensors
 
-/// What the leaves that a row reaches say together: a value for each target, and whether any of them says something of it.
+/// The values that the leaves reached by a row give together: one for each target, and whether any of the leaves has a value for it.
 struct LeafValues {
     enum Aggregate: String { case sum = "SUM", average = "AVERAGE", least = "MIN", greatest = "MAX" }
 
-    /// `[N, K]`.
+    /// The sum, average, least or greatest of the leaves' values, `[N, K]`.
     let total: String
-    /// By target: whether leaves that a row reaches always say something of it, never, or as it comes (a value `[N, 1]` of bool).
+    /// Says whether any leaf that a row reaches has a value for a target: always, never, or depending on the row (a value `[N, 1]` of
+    /// bool).
     enum Presence {
         case always, never
         case varies(String)
@@ -20,11 +21,11 @@ extension TreeTable {
     ///   - leaf: `[N, T]`, as `leaves(_:_:_:)` gives them.
     ///   - parameter: the initializer of all values, `[E]`.
     func aggregated(
-        _ leaf: String, _ parameter: String, count: Int, targets: Int, _ aggregate: LeafValues.Aggregate, from stored: ElementType, in type: ElementType,
-        _ l: inout Lowering
+        _ leaf: String, _ parameter: String, count: Int, targets: Int, _ aggregate: LeafValues.Aggregate, from stored: ElementType,
+        in type: ElementType, _ l: inout Lowering
     ) throws(Lowering.Refused) -> LeafValues {
         guard values.allSatisfy({ $0.keys.allSatisfy { (0..<targets).contains($0) } }) else { throw .notKnown }
-        // Of one target ONNX Runtime reads the first value of a leaf.
+        // With one target, ONNX Runtime reads only the first value of a leaf.
         let width = targets == 1 ? 1 : values.flatMap { $0.values.map(\.count) }.max() ?? 1
         var places: [Int64] = []
         places.reserveCapacity(leafCount * targets * width)

@@ -1,9 +1,9 @@
 import ONNX
 import Tensors
 
-/// LinearClassifier and LinearRegressor: a Gemm, and what is made of its scores.
+/// Lowers LinearClassifier and LinearRegressor to a Gemm and the operators that turn its scores into the outputs.
 enum LinearLowering {
-    /// The attributes that are trained, in the shapes of the training form.
+    /// Returns the attributes that are trained, in the shapes of the training form.
     static func classifierParameters(_ node: Node) -> [AttributeParameters.Entry] {
         parameters(node, rows: node.attribute("intercepts")?.floats?.count ?? 0)
     }
@@ -26,7 +26,9 @@ enum LinearLowering {
         let transform = ScoreTransform(l.string("post_transform", "NONE"))
         let x = try l.rows(0, as: .float32)
         var weights = entries.map { l.parameter($0.attribute, $0.shape) }
-        if rows == 2, transform == .logistic, labels.elementCount == 2, isMirrored(l.floats("coefficients")), isMirrored(l.floats("intercepts")) {
+        if rows == 2, transform == .logistic, labels.elementCount == 2, isMirrored(l.floats("coefficients")),
+            isMirrored(l.floats("intercepts"))
+        {
             for (position, entry) in entries.enumerated() {
                 l.constrain(entry.attribute, .mirrored)
                 weights[position] = l.add("Slice", [weights[position], l.integers([1]), l.integers([2]), l.integers([0])])
@@ -41,7 +43,7 @@ enum LinearLowering {
             l.give(0, label: argMax(&l, scores), of: labels)
             return l.give(1, l.transformed(scores, transform))
         }
-        // Of PROBIT ONNX Runtime writes one number only.
+        // For PROBIT, ONNX Runtime writes one number only.
         guard labels.elementCount == 2, transform != .probit else { throw .notKnown }
         let isPositive = l.add("Greater", [scores, l.number(0, .float32)])
         let index = l.add("Reshape", [l.cast(isPositive, .int64), l.integers([-1])])
@@ -67,7 +69,7 @@ enum LinearLowering {
         l.add("ArgMax", [scores], [Attribute("axis", .int(1)), Attribute("keepdims", .int(0))])
     }
 
-    /// Whether the first half is the negative of the second.
+    /// Returns whether the first half is the negative of the second.
     private static func isMirrored(_ values: [Float]) -> Bool {
         let half = values.count / 2
         return values.count % 2 == 0 && (0..<half).allSatisfy { values[$0] == -values[half + $0] }

@@ -1,12 +1,12 @@
 package import ONNX
 import Tensors
 
-/// `lower_classic`: operators of `ai.onnx.ml` are replaced by operators of the default domain that compute what ONNX Runtime computes for them, so that
-/// gradients pass through them: linear models, tree ensembles (`TreeEnsembleLowering`) and the numeric operators in front of them.
+/// `lower_classic` replaces operators of `ai.onnx.ml` by operators of the default domain that compute what ONNX Runtime computes for them,
+/// so that gradients pass through them: linear models, tree ensembles (`TreeEnsembleLowering`) and the numeric operators before these.
 ///
-/// What these operators keep in attributes and what training changes (coefficients, intercepts, values of leaves) is an initializer already, since
-/// `LiftParameters` has run; everything else of theirs becomes Constant nodes. A form that has no replacement here stays as it is. Nodes of the outermost
-/// graph only.
+/// The attributes that training changes (coefficients, intercepts, values of leaves) are initializers already, since `LiftParameters` has
+/// run; the other attributes become Constant nodes. A form of an operator that has no replacement here stays as it is. Only nodes of the
+/// outermost graph are replaced.
 package struct LowerClassicOperators: Pass {
     package let name = "lower_classic"
     package init() {}
@@ -64,12 +64,12 @@ package struct LowerClassicOperators: Pass {
 }
 
 extension Node {
-    /// Metadata of nodes that stand for an operator that was lowered: its type, and where it was.
+    /// The metadata of nodes that replace a lowered operator: its type, and its place.
     static let loweredTypeKey = "millrace.lowered", loweredPlaceKey = "millrace.lowered.place"
-    /// Metadata of the node that makes a classifier's scores, where these are probabilities, or at least never negative.
+    /// The metadata of the node that makes a classifier's scores, where these are probabilities or at least never negative.
     static let scoresKey = "millrace.scores"
 
-    /// The operator of the model that the node stands for, and where it was: the node itself, or what was lowered to it.
+    /// The operator of the model that the node belongs to, and its place: the node itself, or the operator that was lowered to it.
     package var origin: (operatorType: String, place: String) {
         (metadata[Self.loweredTypeKey] ?? qualifiedType, metadata[Self.loweredPlaceKey] ?? place)
     }

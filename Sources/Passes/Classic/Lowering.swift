@@ -1,10 +1,10 @@
 import ONNX
 import Tensors
 
-/// One operator on its way to others that compute the same. New nodes have the form of operator set 21, and constants are Constant nodes, so that the
-/// graph's initializers stay the parameters.
+/// Replaces one operator by others that compute the same. New nodes have the form of operator set 21, and constants are Constant nodes, so
+/// that the graph's initializers remain its parameters.
 struct Lowering {
-    /// Why an operator stays as it is, or the pass ends.
+    /// The reason why an operator stays as it is, or why the pass ends.
     enum Refused: Error {
         case notKnown
         case tooLarge(String)
@@ -14,7 +14,7 @@ struct Lowering {
     private let types: InferredTypes
     private(set) var names: GraphIndex
     private(set) var nodes: [Node] = []
-    /// What must hold of parameters after every step, by initializer.
+    /// The constraints that parameters must satisfy after every step, by initializer.
     private(set) var constraints: [String: ParameterConstraint] = [:]
 
     init(_ node: Node, types: InferredTypes, names: GraphIndex) {
@@ -30,7 +30,7 @@ struct Lowering {
     func floats(_ name: String) -> [Float] { node.attribute(name)?.floats ?? [] }
     func string(_ name: String, _ fallback: String) -> String { node.attribute(name)?.string ?? fallback }
 
-    /// The elements of an attribute that is a list of floats or a tensor of float32 or float64; empty where it is not there.
+    /// Returns the elements of an attribute that is a list of floats or a tensor of float32 or float64; empty where it is absent.
     func numbers(_ name: String) -> [Double] {
         guard let stored = node.attribute(name)?.tensor else { return floats(name).map(Double.init) }
         guard !stored.isExternal, let tensor = try? stored.tensor() else { return [] }
@@ -40,7 +40,7 @@ struct Lowering {
     func elementType(_ position: Int) -> ElementType? { types[node.inputs[position]]?.elementType }
     func extents(_ position: Int) -> [Dimension]? { types[node.inputs[position]]?.dimensions }
 
-    /// Classes as the attributes name them: texts, or numbers.
+    /// Returns the classes as the attributes name them: texts or numbers.
     func labels(strings: String, integers: String) -> Tensor? {
         if let names = node.attribute(strings)?.strings, !names.isEmpty { return Tensor(strings: names, shape: [names.count]) }
         let numbers = ints(integers)
@@ -56,7 +56,7 @@ struct Lowering {
         return output
     }
 
-    /// Says of a value that was made here that it holds probabilities.
+    /// Marks a value that was made here as probabilities.
     mutating func noteProbabilities(_ value: String) {
         guard let position = nodes.lastIndex(where: { $0.outputs.contains(value) }) else { return }
         nodes[position].metadata[Node.scoresKey] = "probabilities"
@@ -77,7 +77,9 @@ struct Lowering {
     }
     mutating func number(_ value: Double, _ type: ElementType) -> String { numbers([value], type, []) }
 
-    mutating func cast(_ value: String, _ type: ElementType) -> String { add("Cast", [value], [Attribute("to", .int(Int64(type.rawValue)))]) }
+    mutating func cast(_ value: String, _ type: ElementType) -> String {
+        add("Cast", [value], [Attribute("to", .int(Int64(type.rawValue)))])
+    }
     mutating func reduce(_ operatorType: String, _ value: String, axis: Int64, keep: Bool) -> String {
         add(operatorType, [value, integers([axis])], [Attribute("keepdims", .int(keep ? 1 : 0))])
     }
@@ -86,7 +88,7 @@ struct Lowering {
         add("Slice", [value, integers([range.lowerBound]), integers([range.upperBound]), integers([1])])
     }
 
-    /// Makes a value one of the operator's outputs, where that is taken.
+    /// Makes a value one of the operator's outputs, if the model uses that output.
     mutating func give(_ position: Int, _ value: String) {
         guard position < node.outputs.count, !node.outputs[position].isEmpty else { return }
         append(Node("Identity", [value], [node.outputs[position]]))
@@ -98,7 +100,7 @@ struct Lowering {
         give(position, add("Gather", [constant(labels), index]))
     }
 
-    /// The input as rows `[N, F]` of a type; what has one axis is one row.
+    /// Returns the input as rows `[N, F]` of a type; an input with one axis is one row.
     mutating func rows(_ position: Int, as type: ElementType) throws(Refused) -> String {
         var value = node.inputs[position]
         guard let given = elementType(position), [.float32, .float64, .int32, .int64].contains(given) else { throw .notKnown }
@@ -108,7 +110,7 @@ struct Lowering {
         return rank == 1 ? add("Reshape", [value, integers([1, -1])]) : value
     }
 
-    /// The initializer that an attribute was lifted to, or a constant of its values where it was not.
+    /// Returns the initializer that an attribute was lifted to, or a constant of its values where it was not lifted.
     mutating func parameter(_ attribute: String, _ shape: Shape) -> String {
         if let name = AttributeParameters.name(of: attribute, in: node) { return name }
         let values = numbers(attribute)

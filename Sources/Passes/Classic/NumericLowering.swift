@@ -1,12 +1,15 @@
 import ONNX
 import Tensors
 
-/// Operators of `ai.onnx.ml` that prepare numbers. What they hold is how data is prepared, not learnt by gradients: constants.
+/// Lowers operators of `ai.onnx.ml` that prepare numbers. Their attributes describe how data is prepared and are not learnt by gradients,
+/// so they are constants.
 enum NumericLowering {
-    /// `(x - offset) * scale`, in float64 for what comes in float64; the result is float32.
+    /// Computes `(x - offset) * scale`, in float64 for inputs of float64; the result is float32.
     static func scaler(_ l: inout Lowering) throws(Lowering.Refused) {
         let offset = l.floats("offset"), scale = l.floats("scale")
-        guard !scale.isEmpty, offset.count == scale.count, let given = l.elementType(0), let extents = l.extents(0), (1...2).contains(extents.count) else {
+        guard !scale.isEmpty, offset.count == scale.count, let given = l.elementType(0), let extents = l.extents(0),
+            (1...2).contains(extents.count)
+        else {
             throw .notKnown
         }
         let type: ElementType = given == .float64 ? .float64 : .float32
@@ -52,7 +55,7 @@ enum NumericLowering {
         l.give(0, l.cast(l.add("Greater", [l.node.inputs[0], l.number(threshold, type)]), type))
     }
 
-    /// All inputs beside each other in float32, each cut or filled up with zeros to the width that is stated for it.
+    /// Joins all inputs along the last axis in float32, each cut or filled up with zeros to the width that is stated for it.
     static func featureVectorizer(_ l: inout Lowering) throws(Lowering.Refused) {
         let widths = l.ints("inputdimensions")
         guard widths.count == l.node.inputs.count, !widths.isEmpty else { throw .notKnown }
@@ -71,7 +74,7 @@ enum NumericLowering {
         l.give(0, l.concatenated(parts))
     }
 
-    /// Chosen places of the last axis; what has one axis becomes one row.
+    /// Picks the stated places of the last axis; an input with one axis becomes one row.
     static func arrayFeatureExtractor(_ l: inout Lowering) throws(Lowering.Refused) {
         guard let rank = l.extents(0)?.count, rank > 0 else { throw .notKnown }
         let places = l.add("Reshape", [l.node.inputs[1], l.integers([-1])])

@@ -1,19 +1,20 @@
 package import ONNX
 
-/// What must hold of a parameter, so that the operator that stores it computes what the training form computes. After every step of training the
-/// parameter is brought back to the nearest values of which it holds.
+/// A condition on a parameter under which the operator that stores it computes what the training form computes. After every step of
+/// training the parameter is brought back to the nearest values that satisfy it.
 package enum ParameterConstraint: Sendable, Hashable {
-    /// Of two rows, the first is the negative of the second: scikit-learn's two-class models are stored so, and have one row.
+    /// There are two rows, and the first is the negative of the second: two-class models of scikit-learn have one row and are stored so.
     case mirrored
     case atLeastZero
-    /// From 0 to a bound.
+    /// Every element is between 0 and a bound.
     case share(of: Double)
-    /// Each run of so many elements is at least 0 and has this sum: the probabilities of the classes in one leaf.
+    /// Each run of `classes` elements is at least 0 and has this sum: they are the probabilities of the classes in one leaf.
     case simplex(classes: Int, sum: Double)
-    /// At least one element is negative: ONNX Runtime reads leaves of a two-class ensemble without one as probabilities, and others as scores.
+    /// At least one element is negative: ONNX Runtime reads leaves of a two-class ensemble without one as probabilities, and others as
+    /// scores.
     case someNegative
 
-    /// Metadata of the initializer in the training form.
+    /// The key of the constraint in the metadata of the initializer in the training form.
     static let key = "millrace.constraint"
 
     var text: String {
@@ -41,6 +42,6 @@ package enum ParameterConstraint: Sendable, Hashable {
 }
 
 extension StoredTensor {
-    /// What must hold of this parameter of the training form.
+    /// The constraint that this parameter of the training form must satisfy; nil where there is none.
     package var constraint: ParameterConstraint? { metadata[ParameterConstraint.key].flatMap(ParameterConstraint.init) }
 }

@@ -1,7 +1,7 @@
 import ONNX
 import Tensors
 
-/// What classifiers and ensembles of `ai.onnx.ml` do to their scores last.
+/// The last operation of classifiers and ensembles of `ai.onnx.ml` on their scores.
 enum ScoreTransform: String {
     case none = "NONE"
     case logistic = "LOGISTIC"
@@ -9,12 +9,12 @@ enum ScoreTransform: String {
     case softmaxZero = "SOFTMAX_ZERO"
     case probit = "PROBIT"
 
-    /// ONNX Runtime takes every other word for PROBIT.
+    /// ONNX Runtime reads every other word as PROBIT.
     init(_ word: String) { self = ScoreTransform(rawValue: word) ?? .probit }
 }
 
 extension Lowering {
-    /// Scores `[N, K]` of float32, K at least 2.
+    /// Transforms scores `[N, K]` of float32, with K at least 2.
     mutating func transformed(_ value: String, _ transform: ScoreTransform) -> String {
         switch transform {
         case .none: return value
@@ -25,14 +25,15 @@ extension Lowering {
         }
     }
 
-    /// The probabilities `[N, 2]` of a single score `[N, 1]`: sigmoid of minus it and of it. As a Softmax over halves, so that a loss finds the scores.
+    /// Returns the probabilities `[N, 2]` for a single score `[N, 1]`: the sigmoid of its negative and of itself. They are the Softmax of
+    /// the halved scores, which are returned as `logits`, so that a loss finds the scores.
     mutating func twoClasses(_ score: String) -> (logits: String, probabilities: String) {
         let half = add("Mul", [score, number(0.5, .float32)])
         let logits = concatenated([add("Neg", [half]), half])
         return (logits, add("Softmax", [logits], [.init("axis", .int(1))]))
     }
 
-    /// Softmax that leaves zeros out.
+    /// Computes a Softmax that leaves zeros out.
     private mutating func softmaxZero(_ value: String) -> String {
         let greatest = reduce("ReduceMax", value, axis: 1, keep: true)
         let counts = add("Greater", [add("Abs", [value]), number(1e-7, .float32)])
@@ -42,7 +43,7 @@ extension Lowering {
         return add("Div", [add("Where", [counts, exponentials, rest]), sum])
     }
 
-    /// The square root of 2 times the inverse of the error function at `2 value - 1`, by Winitzki's approximation.
+    /// Computes the square root of 2 times the inverse error function at `2 value - 1`, by Winitzki's approximation.
     mutating func probit(_ value: String) -> String {
         let two = number(2, .float32)
         let x = add("Sub", [add("Mul", [value, two]), number(1, .float32)])

@@ -1,14 +1,18 @@
 import ONNX
 import Tensors
 
-/// Ensembles of trees: the walk to the leaves, their values, and what is made of these. The values of the leaves are parameters; where a row goes is not
-/// changed by training.
+/// Lowers ensembles of trees: the walk to the leaves, the leaves' values, and the outputs made of these. The values of the leaves are
+/// parameters; training does not change which leaf a row reaches.
 enum TreeEnsembleLowering {
-    static func classifierParameters(_ node: Node) -> [AttributeParameters.Entry] { values(node, ["class_weights", "class_weights_as_tensor"]) }
-    static func regressorParameters(_ node: Node) -> [AttributeParameters.Entry] { values(node, ["target_weights", "target_weights_as_tensor"]) }
+    static func classifierParameters(_ node: Node) -> [AttributeParameters.Entry] {
+        values(node, ["class_weights", "class_weights_as_tensor"])
+    }
+    static func regressorParameters(_ node: Node) -> [AttributeParameters.Entry] {
+        values(node, ["target_weights", "target_weights_as_tensor"])
+    }
     static func ensembleParameters(_ node: Node) -> [AttributeParameters.Entry] { values(node, ["leaf_weights"]) }
 
-    /// The one of these attributes that is there.
+    /// Returns the attribute, among those with these names, that is present.
     private static func values(_ node: Node, _ names: [String]) -> [AttributeParameters.Entry] {
         for name in names {
             let attribute = node.attribute(name)
@@ -28,7 +32,7 @@ enum TreeEnsembleLowering {
         l.give(0, scores)
     }
 
-    /// `TreeEnsemble` of version 5. Codes of its attributes are read as ONNX Runtime reads them.
+    /// Lowers `TreeEnsemble` of version 5. The codes in its attributes are read as ONNX Runtime reads them.
     static func ensemble(_ l: inout Lowering) throws(Lowering.Refused) {
         let aggregates: [LeafValues.Aggregate] = [.average, .sum, .least, .greatest]
         let transforms: [ScoreTransform] = [.none, .logistic, .softmax, .softmaxZero, .probit]
@@ -40,10 +44,10 @@ enum TreeEnsembleLowering {
         l.give(0, type == .float64 ? l.cast(scores, .float64) : scores)
     }
 
-    /// `[N, K]` of float32.
+    /// Returns the scores of the targets, `[N, K]` of float32.
     private static func targets(
-        _ l: inout Lowering, _ table: TreeTable, _ parameters: [AttributeParameters.Entry], _ aggregate: LeafValues.Aggregate, _ base: [Double],
-        _ transform: ScoreTransform, _ type: ElementType
+        _ l: inout Lowering, _ table: TreeTable, _ parameters: [AttributeParameters.Entry], _ aggregate: LeafValues.Aggregate,
+        _ base: [Double], _ transform: ScoreTransform, _ type: ElementType
     ) throws(Lowering.Refused) -> String {
         let count = l.int("n_targets")
         guard count > 0 else { throw .notKnown }
@@ -56,8 +60,8 @@ enum TreeEnsembleLowering {
     }
 
     private static func leafValues(
-        _ l: inout Lowering, _ table: TreeTable, _ parameters: [AttributeParameters.Entry], _ targets: Int, _ aggregate: LeafValues.Aggregate,
-        _ type: ElementType
+        _ l: inout Lowering, _ table: TreeTable, _ parameters: [AttributeParameters.Entry], _ targets: Int,
+        _ aggregate: LeafValues.Aggregate, _ type: ElementType
     ) throws(Lowering.Refused) -> LeafValues {
         guard let entry = parameters.first, let count = entry.shape.elementCount else { throw .notKnown }
         try table.checkSize()
@@ -89,7 +93,7 @@ enum TreeEnsembleLowering {
         }
         var scores = read.total
         if base.count == count { scores = l.add("Add", [scores, l.numbers(base, type)]) }
-        // A class of which no leaf says anything is never the answer.
+        // A class for which no leaf has a value is never the answer.
         var candidates = scores
         if base.count != count, !read.presence.allSatisfy({ if case .always = $0 { true } else { false } }) {
             let says = read.presence.map { presence in
@@ -109,10 +113,10 @@ enum TreeEnsembleLowering {
     }
 }
 
-/// What the values of a classifier's leaves are, by their signs and sums.
+/// Describes the values of a classifier's leaves by their signs and sums.
 struct LeafKind {
     let isNeverNegative: Bool
-    /// Two classes, and values of only one of them.
+    /// Whether there are two classes, and values of only one of them.
     let isBinary: Bool
     let constraint: ParameterConstraint?
 
@@ -123,7 +127,8 @@ struct LeafKind {
         let trees = Double(table.roots.count)
         if isBinary {
             let share = 1 / trees
-            constraint = !isNeverNegative ? .someNegative : weights.allSatisfy { $0 <= share * (1 + 1e-5) } ? .share(of: share) : .atLeastZero
+            let isShare = weights.allSatisfy { $0 <= share * (1 + 1e-5) }
+            constraint = !isNeverNegative ? .someNegative : isShare ? .share(of: share) : .atLeastZero
         } else if isNeverNegative {
             constraint = Self.simplex(table, weights, classes) ?? .atLeastZero
         } else {
@@ -131,18 +136,20 @@ struct LeafKind {
         }
     }
 
-    /// Where every leaf has one value for each class, beside each other, and the sum is the same for all leaves.
+    /// Returns the constraint for leaves with one value for every class, next to each other, and the same sum in all leaves; nil for other
+    /// leaves.
     private static func simplex(_ table: TreeTable, _ weights: [Double], _ classes: Int) -> ParameterConstraint? {
         guard weights.count == table.leafCount * classes else { return nil }
         var sum: Double?
         for leaf in table.values {
             let places = leaf.values.flatMap(\.self).sorted()
-            guard leaf.count == classes, places.count == classes, places[0] % classes == 0, places.last == places[0] + classes - 1 else { return nil }
+            guard leaf.count == classes, places.count == classes, places[0] % classes == 0, places.last == places[0] + classes - 1
+            else { return nil }
             let here = places.reduce(0) { $0 + weights[$1] }
             guard here > 0, abs(here - (sum ?? here)) <= 1e-4 * here else { return nil }
             sum = sum ?? here
         }
-        // Rounded leaves: what was meant is 1, or a share of it.
+        // The leaves' values are rounded: the sum was meant to be 1, or the tree's share of 1.
         let trees = Double(table.roots.count)
         return sum.map { sum in
             .simplex(classes: classes, sum: [1, 1 / trees].first { abs($0 - sum) <= 1e-4 * sum } ?? sum)

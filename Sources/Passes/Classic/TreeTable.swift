@@ -1,8 +1,8 @@
 import ONNX
 import Tensors
 
-/// The trees of an ensemble as flat arrays over one numbering of nodes: branches first, then leaves. A leaf leads to itself, so that a walk may take more
-/// steps than its tree is deep.
+/// The trees of an ensemble as flat arrays with one numbering of nodes: branches first, then leaves. A leaf leads to itself, so that a walk
+/// may take more steps than its tree is deep.
 struct TreeTable {
     enum Mode: Int {
         case lessOrEqual, less, greaterOrEqual, greater, equal, notEqual, member
@@ -20,19 +20,19 @@ struct TreeTable {
         }
     }
 
-    /// By node.
+    /// The feature that each node compares. This array and the five after it are indexed by node.
     private(set) var features: [Int64] = []
     private(set) var thresholds: [Double] = []
     private(set) var modes: [Mode] = []
     private(set) var takesMissing: [Bool] = []
     private(set) var yes: [Int64] = []
     private(set) var no: [Int64] = []
-    /// The values of a `member` branch.
+    /// The values in the set of a `member` branch, by node.
     private(set) var members: [Int: [Double]] = [:]
-    /// The first so many nodes are branches.
+    /// The number of branches, which are the first nodes.
     private(set) var branchCount = 0
     private(set) var roots: [Int64] = []
-    /// By leaf: for each target, the places of its values in the attribute.
+    /// The places of each leaf's values in the attribute, by target.
     private(set) var values: [[Int: [Int]]] = []
     private(set) var depth = 0
 
@@ -54,7 +54,7 @@ struct TreeTable {
         }
     }
 
-    /// The longest way from a root to a leaf; `nil` where a way does not end.
+    /// Returns the length of the longest path from a root to a leaf; `nil` where a path does not end.
     private func measured() -> Int? {
         var depths = [Int](repeating: -1, count: features.count)
         var open = [Bool](repeating: false, count: features.count)
@@ -96,8 +96,9 @@ extension TreeTable {
         let numbers = l.numbers("nodes_values")
         let thresholds = numbers.isEmpty ? l.numbers("nodes_values_as_tensor") : numbers
         let count = trees.count
-        guard count > 0, [ids.count, features.count, yesIDs.count, noIDs.count, words.count, thresholds.count].allSatisfy({ $0 == count }) else { return nil }
-        // Numbers of branches and of leaves, each in the order of the file.
+        guard count > 0, [ids.count, features.count, yesIDs.count, noIDs.count, words.count, thresholds.count].allSatisfy({ $0 == count })
+        else { return nil }
+        // Branches and leaves are numbered separately, each in the order of the file.
         var numbering: [Place: Int] = [:], branches: [Int] = [], leaves: [Place: Int] = [:], order: [Place] = []
         for position in 0..<count {
             let place = Place(tree: trees[position], node: ids[position])
@@ -115,7 +116,8 @@ extension TreeTable {
             numbering[Place(tree: tree, node: node)].map { Int64($0 < 0 ? branches.count - $0 - 1 : $0) }
         }
         for position in branches {
-            guard let mode = Mode(words[position]), let onYes = number(trees[position], yesIDs[position]), let onNo = number(trees[position], noIDs[position])
+            guard let mode = Mode(words[position]), let onYes = number(trees[position], yesIDs[position]),
+                let onNo = number(trees[position], noIDs[position])
             else { return nil }
             addBranch(features[position], thresholds[position], mode, missing: position < missing.count && missing[position] == 1)
             yes.append(onYes)
@@ -130,7 +132,7 @@ extension TreeTable {
         guard valueTrees.count == targets.count, valueNodes.count == targets.count else { return nil }
         for entry in targets.indices {
             let place = Place(tree: valueTrees[entry], node: valueNodes[entry])
-            // Values of branches, which old exporters wrote, count nowhere.
+            // Values of branches, which old exporters wrote, are ignored.
             if let leaf = leaves[place] { values[leaf][Int(targets[entry]), default: []].append(entry) }
         }
         guard values.allSatisfy({ !$0.isEmpty }) else { return nil }
@@ -145,7 +147,8 @@ extension TreeTable {
 extension TreeTable {
     init?(ensemble l: Lowering) {
         let features = l.ints("nodes_featureids"), yesIDs = l.ints("nodes_truenodeids"), noIDs = l.ints("nodes_falsenodeids")
-        let yesLeaves = l.ints("nodes_trueleafs"), noLeaves = l.ints("nodes_falseleafs"), missing = l.ints("nodes_missing_value_tracks_true")
+        let yesLeaves = l.ints("nodes_trueleafs"), noLeaves = l.ints("nodes_falseleafs")
+        let missing = l.ints("nodes_missing_value_tracks_true")
         let thresholds = l.numbers("nodes_splits"), targets = l.ints("leaf_targetids"), starts = l.ints("tree_roots")
         let codes: [UInt8]
         do { codes = try l.node.attribute("nodes_modes")?.tensor?.tensor().values(as: UInt8.self) ?? [] } catch { return nil }
@@ -168,7 +171,7 @@ extension TreeTable {
         for root in starts {
             guard (0..<Int64(count)).contains(root) else { return nil }
             let node = Int(root)
-            // A tree that is one leaf: ONNX Runtime takes the leaf with the number of the root.
+            // In a tree of a single leaf, ONNX Runtime takes the leaf with the number of the root.
             let isLeaf = yesIDs[node] == noIDs[node] && yesLeaves[node] != 0 && noLeaves[node] != 0
             guard !isLeaf || node < targets.count else { return nil }
             roots.append(isLeaf ? Int64(count) + root : root)

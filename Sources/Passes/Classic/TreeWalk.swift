@@ -2,9 +2,9 @@ import ONNX
 import Tensors
 
 extension TreeTable {
-    /// Levels of all trees together beyond which an ensemble is not unrolled: 2,000 trees of 128 levels.
+    /// The largest number of levels in all trees together for which an ensemble is unrolled: 2,000 trees of 128 levels are about as many.
     static let mostLevels = 1 << 18
-    /// What one row of a batch needs for one level of one tree in bytes: where it is, and what is compared there.
+    /// The bytes that one row of a batch needs for one level of one tree: the node where it is, and the values that are compared there.
     private static let bytesPerLevel = 48
 
     func checkSize() throws(Lowering.Refused) {
@@ -12,11 +12,11 @@ extension TreeTable {
         guard levels > Self.mostLevels else { return }
         let gibibytes = Double(levels * Self.bytesPerLevel * 32) / Double(1 << 30)
         throw .tooLarge(
-            "it has \(roots.count) trees of up to \(depth) levels, \(levels) together, and training walks them all for every row: a batch of 32 rows needs "
-                + "up to \(Int(gibibytes.rounded(.up))) GiB; at most \(Self.mostLevels) levels are trained")
+            "it has \(roots.count) trees of up to \(depth) levels, \(levels) together, and training walks them all for every row: a batch "
+                + "of 32 rows needs up to \(Int(gibibytes.rounded(.up))) GiB; at most \(Self.mostLevels) levels are trained")
     }
 
-    /// The number of the leaf that each row `[N, F]` reaches in each tree: `[N, T]`, int64.
+    /// Returns the number of the leaf that each row `[N, F]` reaches in each tree: `[N, T]`, int64.
     func leaves(_ x: String, _ type: ElementType, _ l: inout Lowering) -> String {
         let arrays = NodeArrays(table: self, type: type)
         var node: String?
@@ -64,7 +64,8 @@ extension TreeTable {
     }
 }
 
-/// What holds at the nodes where a walk stands: at the roots constants `[T]`, later gathered from one constant for all nodes.
+/// Gives the properties of the nodes that a walk has reached: constants `[T]` for the roots, and later values that are gathered from one
+/// constant for all nodes.
 private final class NodeArrays {
     let table: TreeTable
     let type: ElementType
@@ -96,7 +97,7 @@ private final class NodeArrays {
         at(node, "thresholds", &l) { [table, type] nodes, l in l.numbers(nodes.map { table.thresholds[$0] }, type) }
     }
 
-    /// `[nodes, M]`: the members of each node's set, filled up with NaN, which equals nothing.
+    /// Returns `[nodes, M]`: the members of each node's set, filled up with NaN, which equals nothing.
     func members(at node: String?, _ l: inout Lowering) -> String {
         let width = max(table.members.values.map(\.count).max() ?? 0, 1)
         return at(node, "members", &l) { [table, type] nodes, l in

@@ -1,8 +1,9 @@
 import ONNX
 import Tensors
 
-/// How a TreeEnsembleClassifier of two classes ends in ONNX Runtime, which depends on how many base values there are, on whether leaves say anything of
-/// the second class, and on whether any value is negative. A class of which leaves say nothing counts as 0 in the end, base value or not.
+/// Computes the outputs of a TreeEnsembleClassifier of two classes as ONNX Runtime does, which depends on the number of base values, on
+/// whether leaves have values for the second class, and on whether any value is negative. A class for which the leaves have no value counts
+/// as 0 in the end, whether it has a base value or not.
 struct TwoClasses {
     let read: LeafValues
     let base: [Double]
@@ -11,7 +12,7 @@ struct TwoClasses {
     let type: ElementType
     let labels: Tensor
 
-    /// One form of the ending: the scores `[N, 2]`, and what decides the label `[N, 1]`.
+    /// One form of the outputs: the scores `[N, 2]`, and the value `[N, 1]` that decides the label.
     private struct Ending {
         let scores: String
         let decisive: String
@@ -30,14 +31,14 @@ struct TwoClasses {
         }
         let threshold = kind.isBinary && kind.isNeverNegative ? 0.5 : 0
         let isPositive = l.cast(l.add("Greater", [ending.decisive, l.number(threshold, type)]), .int64)
-        // Without the two-class form the answer is 0 or 1, whatever the labels are.
+        // Outside the two-class form the answer is 0 or 1, whatever the labels are.
         let names = kind.isBinary || labels.elementType == .string ? labels : Tensor(.int64, [2], [0, 1] as [Int64])
         l.give(0, label: l.add("Reshape", [isPositive, l.integers([-1])]), of: names)
         if makesProbabilities { l.noteProbabilities(ending.scores) }
         l.give(1, ending.scores)
     }
 
-    /// Leaves say something of the second class.
+    /// Returns the outputs for rows whose leaves have a value for the second class.
     private func both(_ first: String, _ second: String, _ l: inout Lowering) -> Ending {
         var a = first, b = second
         switch base.count {
@@ -50,14 +51,14 @@ struct TwoClasses {
         return Ending(scores: l.transformed(narrow(l.concatenated([a, b]), &l), transform), decisive: b)
     }
 
-    /// They do not: there is one score, from which that of the other class follows.
+    /// Returns the outputs for rows whose leaves have none: there is one score, from which that of the other class follows.
     private func one(_ first: String, _ second: String, _ l: inout Lowering) throws(Lowering.Refused) -> Ending {
         if base.count == 2 {
             let scores = l.concatenated([added(first, base[0], &l), second])
             return Ending(scores: l.transformed(narrow(scores, &l), transform), decisive: added(first, base[0], &l))
         }
         let score = base.count == 1 ? added(first, base[0], &l) : first
-        // Without a second score ONNX Runtime writes one number only.
+        // Where there is no second score, ONNX Runtime writes one number only.
         guard transform != .probit, kind.isBinary || base.isEmpty else { throw .notKnown }
         let narrow = narrow(score, &l)
         if transform == .logistic { return Ending(scores: l.twoClasses(narrow).probabilities, decisive: score) }
@@ -67,7 +68,7 @@ struct TwoClasses {
         return Ending(scores: l.concatenated([l.add("Neg", [narrow]), narrow]), decisive: score)
     }
 
-    /// The score of the first class, where leaves say something of it.
+    /// Returns the score of the first class where the leaves have a value for it, and 0 otherwise.
     private func counted(_ value: String, _ l: inout Lowering) -> String {
         switch read.presence[0] {
         case .always: value
@@ -81,7 +82,7 @@ struct TwoClasses {
 }
 
 extension LeafValues.Presence {
-    /// A column of bool as long as `scores`, for what does not vary.
+    /// Returns a column of bool as long as `scores`, where the presence is the same in all rows.
     func filled(like scores: String, _ type: ElementType, _ l: inout Lowering) -> String {
         let column = l.columns(scores, 0..<1)
         let all = l.add("Equal", [l.add("IsNaN", [column]), l.add("IsNaN", [column])])

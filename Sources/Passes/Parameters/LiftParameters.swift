@@ -1,11 +1,12 @@
 package import ONNX
 import Tensors
 
-/// `lift_parameters`: every parameter becomes an initializer of the outermost graph, under the name that `ParameterHomes` gives it. Constant nodes that
-/// are parameters are gone, initializers of branches stand outside of them, and the attributes of operators that keep their weights there are copied: the
-/// node keeps them until its lowering takes it away, and says in its metadata which initializer is meant (`AttributeParameters.name(of:in:)`).
+/// `lift_parameters` makes every parameter an initializer of the outermost graph, under the name that `ParameterHomes` gives it. Constant
+/// nodes that are parameters are removed, initializers of branches are moved out of them, and the attributes of operators that keep their
+/// weights there are copied: the node keeps them until its lowering removes it, and its metadata names the initializers
+/// (`AttributeParameters.name(of:in:)`).
 ///
-/// It runs before every other pass of the training form, since homes are places of the model as it came.
+/// It runs before every other pass of the training form, since homes are places in the model as it came.
 package struct LiftParameters: Pass {
     package let name = "lift_parameters"
     package init() {}
@@ -17,18 +18,20 @@ package struct LiftParameters: Pass {
         var made: [String: StoredTensor] = [:]
         for home in homes {
             do throws(ONNXError) { made[home.name] = try tensor(at: home, in: model) } catch {
-                throw PassError(pass: name, place: "'\(home.name)'", reason: "\(error)", remedy: "put the weights files beside the model, or export it again")
+                throw PassError(
+                    pass: name, place: "'\(home.name)'", reason: "\(error)",
+                    remedy: "put the weights files beside the model, or export it again")
             }
         }
         for home in homes { _ = lifting.names.freshName(home.name) }
         lifting.lift(&model.graph, path: [])
         model.graph.initializers += homes.compactMap { made[$0.name] }
-        // Below version 4, an initializer that is no input is against the rules; those that are inputs are bound by `BindInitializers`.
+        // Below version 4, every initializer must also be an input; those that are inputs are bound by `BindInitializers`.
         model.irVersion = max(model.irVersion, 4)
         return true
     }
 
-    /// The same bytes under the new name, in the shape of the training form.
+    /// Returns the same bytes under the new name, in the shape of the training form.
     private func tensor(at home: ParameterHome, in model: Model) throws(ONNXError) -> StoredTensor {
         var stored = try ParameterHomes.stored(at: home, in: model)
         if stored.shape != home.shape { stored = StoredTensor(home.name, try ParameterHomes.value(at: home, in: model)) }
@@ -71,7 +74,7 @@ private struct Lifting {
         graph.values.removeAll { renamed[$0.name] != nil }
         let moved = renamed.filter { $0.key != $0.value }
         graph.nodes = graph.nodes.map { $0.reading(moved) }
-        // A branch gives out only what it makes itself.
+        // A branch can only give out values that it makes itself.
         for position in graph.outputs.indices {
             guard let source = renamed[graph.outputs[position].name] else { continue }
             let output = names.freshName(graph.outputs[position].name)

@@ -1,9 +1,10 @@
 package import ONNX
 package import Tensors
 
-/// Where one parameter is stored in a model as it came. In the training form every parameter is an initializer of the outermost graph under `name`;
-/// in the model as it came it may also be the value of a Constant node, an initializer of a branch of an If, or an attribute of an operator that
-/// keeps its weights there (`AttributeParameters`). Trained values are written back into the same place (`ParameterHomes.write`).
+/// The place where a model as it came stores one parameter. In the training form every parameter is an initializer of the outermost graph
+/// under `name`; in the model as it came it may also be the value of a Constant node, an initializer of a branch of an If, or an attribute
+/// of an operator that keeps its weights there (`AttributeParameters`). Trained values are written back into the same place
+/// (`ParameterHomes.write`).
 package struct ParameterHome: Sendable, Equatable {
     /// One step from a graph into a subgraph of it.
     package struct Step: Sendable, Hashable {
@@ -18,8 +19,8 @@ package struct ParameterHome: Sendable, Equatable {
         case attribute(node: Int, name: String)
     }
 
-    /// The name of the initializer in the training form. It is the name that the value has in the model (of the initializer, or of a Constant's
-    /// output) where only one value has it; `OUTPUT/ATTRIBUTE` for an attribute of another operator.
+    /// The name of the initializer in the training form. It is the name that the value has in the model (of the initializer, or of a
+    /// Constant's output) where only one value has it; `OUTPUT/ATTRIBUTE` for an attribute of another operator.
     package let name: String
     /// The way from the outermost graph to the graph that holds it; empty for that graph itself.
     package let path: [Step]
@@ -28,15 +29,15 @@ package struct ParameterHome: Sendable, Equatable {
     package let elementType: ElementType
     package let shape: Shape
 
-    /// Whether the training form finds it where the model has it.
+    /// Whether the training form has the parameter in the same place as the model.
     package var isInitializerOfModel: Bool {
         if case .initializer = storage { path.isEmpty } else { false }
     }
 }
 
-/// Operators other than Constant whose attributes are parameters. A lowering in the training form registers its operator here, and replaces the
-/// node by operators that read the initializers: the name of the initializer of an attribute is `AttributeParameters.name(of:in:)` once
-/// `LiftParameters` has run, and a node without that name has nothing lifted.
+/// Lists the operators other than Constant whose attributes are parameters. A lowering in the training form registers its operator here,
+/// and replaces the node by operators that read the initializers: `AttributeParameters.name(of:in:)` gives the initializer of an attribute
+/// once `LiftParameters` has run, and nil where the attribute was not lifted.
 package enum AttributeParameters {
     /// One attribute that holds a parameter, and the shape that the training form gives it.
     package struct Entry: Sendable {
@@ -49,16 +50,19 @@ package enum AttributeParameters {
         }
     }
 
-    /// By qualified operator type (`ai.onnx.ml.LinearRegressor`): the entries of a node. Nodes of the outermost graph only.
+    /// Functions that return the entries of a node, by qualified operator type (`ai.onnx.ml.LinearRegressor`). Only nodes of the outermost
+    /// graph have entries.
     static let sources: [String: @Sendable (Node) -> [Entry]] = [
-        "ai.onnx.ml.LinearClassifier": LinearLowering.classifierParameters, "ai.onnx.ml.LinearRegressor": LinearLowering.regressorParameters,
+        "ai.onnx.ml.LinearClassifier": LinearLowering.classifierParameters,
+        "ai.onnx.ml.LinearRegressor": LinearLowering.regressorParameters,
         "ai.onnx.ml.TreeEnsembleClassifier": TreeEnsembleLowering.classifierParameters,
-        "ai.onnx.ml.TreeEnsembleRegressor": TreeEnsembleLowering.regressorParameters, "ai.onnx.ml.TreeEnsemble": TreeEnsembleLowering.ensembleParameters,
+        "ai.onnx.ml.TreeEnsembleRegressor": TreeEnsembleLowering.regressorParameters,
+        "ai.onnx.ml.TreeEnsemble": TreeEnsembleLowering.ensembleParameters,
     ]
 
-    /// The initializer that `LiftParameters` made of an attribute.
+    /// Returns the name of the initializer that `LiftParameters` made of an attribute.
     package static func name(of attribute: String, in node: Node) -> String? { node.metadata[key(attribute)] }
 
-    /// The metadata of a node in the training form carry the names, so that they survive whatever other passes do to it.
+    /// The names are in the metadata of a node in the training form, so that they survive what other passes do to the node.
     static func key(_ attribute: String) -> String { "millrace.parameter." + attribute }
 }

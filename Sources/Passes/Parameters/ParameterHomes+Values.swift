@@ -2,7 +2,7 @@ package import ONNX
 package import Tensors
 
 extension ParameterHomes {
-    /// What the model holds at a place, as it stores it.
+    /// Returns the parameter in the type that the model stores and in the shape of the training form.
     package static func value(at home: ParameterHome, in model: Model) throws(ONNXError) -> Tensor {
         let stored = try stored(at: home, in: model)
         let directory = stored.isExternal ? try model.externalData() : nil
@@ -10,12 +10,13 @@ extension ParameterHomes {
         return tensor.reshaped(to: home.shape) ?? tensor
     }
 
-    /// The tensor at a place, not read yet; numbers and lists of numbers as one.
+    /// Returns the tensor at a place, without reading its elements; a number or a list of numbers is returned as a tensor.
     static func stored(at home: ParameterHome, in model: Model) throws(ONNXError) -> StoredTensor {
         let missing = ONNXError.invalid(place: "'\(home.name)'", reason: "it is not where the model had it")
         var graph = model.graph
         for step in home.path {
-            guard graph.nodes.indices.contains(step.node), let inner = graph.nodes[step.node].attribute(step.attribute)?.graphs.first else { throw missing }
+            guard graph.nodes.indices.contains(step.node), let inner = graph.nodes[step.node].attribute(step.attribute)?.graphs.first
+            else { throw missing }
             graph = inner
         }
         switch home.storage {
@@ -33,9 +34,9 @@ extension ParameterHomes {
         }
     }
 
-    /// Puts values into the places of `model` that have these names and changes nothing else: rounded to the type that is stored, in the form that
-    /// is there (a tensor, a number, a list of numbers).
-    /// - Throws: where a name is no parameter's or a value does not fit its place.
+    /// Puts values into the places of `model` that have these names and changes nothing else: the values are rounded to the stored type and
+    /// keep the stored form (a tensor, a number, a list of numbers).
+    /// - Throws: where a name belongs to no parameter or a value does not fit its place.
     package static func write(_ values: [String: Tensor], into model: inout Model) throws(PassError) {
         var left = values
         for home in ParameterHomes(model).homes {

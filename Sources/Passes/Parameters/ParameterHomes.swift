@@ -1,10 +1,10 @@
 package import ONNX
 import Tensors
 
-/// All places of a model that hold a parameter, and the floating point constants that cannot be one. It follows from the model alone: the same
-/// model gives the same names, so that nothing has to be remembered between lifting and writing back.
+/// All places of a model that hold a parameter, and the floating point constants that cannot be one. They follow from the model alone: the
+/// same model gives the same names, so that nothing has to be remembered between lifting and writing back.
 ///
-/// Parameters are sought where gradients reach: in the outermost graph and in the branches of If, in its branches as deep as they nest.
+/// Parameters are searched where gradients reach: in the outermost graph and in the branches of If, at any depth of nesting.
 package struct ParameterHomes: Sendable {
     /// A floating point constant that is not trained because of where or how it is stored.
     package struct Refused: Sendable, Equatable {
@@ -12,7 +12,7 @@ package struct ParameterHomes: Sendable {
         package let reason: String
     }
 
-    /// Initializers of the outermost graph first, then the others in the order of the nodes.
+    /// The initializers of the outermost graph come first, then the others in the order of the nodes.
     package private(set) var homes: [ParameterHome] = []
     package private(set) var refused: [Refused] = []
 
@@ -29,11 +29,13 @@ package struct ParameterHomes: Sendable {
         countDefinitions(model.graph)
         for (position, tensor) in model.graph.initializers.enumerated() {
             guard let type = tensor.elementType, type.isTrainedFloat else { continue }
-            homes.append(ParameterHome(name: tensor.name, path: [], storage: .initializer(position), elementType: type, shape: tensor.shape))
+            homes.append(
+                ParameterHome(name: tensor.name, path: [], storage: .initializer(position), elementType: type, shape: tensor.shape))
         }
         collect(model.graph, path: [], place: "")
         for function in model.functions {
-            for node in function.nodes { refuse(node, "it lies in the function \(function.name), whose constants are not trained: export the model without functions") }
+            let reason = "it lies in the function \(function.name), whose constants are not trained: export the model without functions"
+            for node in function.nodes { refuse(node, reason) }
         }
     }
 
@@ -76,13 +78,15 @@ package struct ParameterHomes: Sendable {
     private mutating func collectConstant(_ node: Node, _ position: Int, _ path: [ParameterHome.Step], _ place: String) {
         guard let output = node.outputs.first, !output.isEmpty else { return }
         if case .sparseTensor(let sparse)? = node[attribute: "sparse_value"], sparse.values.elementType?.isTrainedFloat ?? false {
-            refused.append(Refused(name: output, reason: "its Constant node has a sparse_value, and sparse weights are not trained: export it dense"))
+            refused.append(
+                Refused(name: output, reason: "its Constant node has a sparse_value, and sparse weights are not trained: export it dense"))
             return
         }
         guard let attribute = node.attributes.first(where: { ["value", "value_float", "value_floats"].contains($0.name) }),
             let tensor = node.constantTensor, let type = tensor.elementType, type.isTrainedFloat
         else { return }
-        // A single number that says how an operator works (a bound, a ratio) is no parameter; and what the caller gets under its name stays a node.
+        // A single number that sets how an operator works (a bound, a ratio) is not a parameter; and a value that the caller gets under its
+        // name stays a node.
         guard tensor.elementCount ?? 0 > 1 || arithmetic.contains(output), !(path.isEmpty && outputs.contains(output)) else { return }
         let storage = ParameterHome.Storage.attribute(node: position, name: attribute.name)
         let name = uniqueName(output, place)
@@ -128,7 +132,7 @@ package struct ParameterHomes: Sendable {
         }
     }
 
-    /// Two branches may use one name for two values: then each has the place in front of it.
+    /// Returns the name, or, where another value has the same name, one with the place before it.
     private mutating func uniqueName(_ name: String, _ place: String) -> String {
         definitions[name] == 1 ? name : freshName(place + name)
     }
@@ -147,14 +151,15 @@ package struct ParameterHomes: Sendable {
     ]
     private static let movers: Set<String> = ["Cast", "CastLike", "Identity", "Unsqueeze", "Squeeze", "Reshape", "Expand"]
 
-    /// What operators add, multiply or take as weights, and no operator reads as what decides how it works.
+    /// Returns the values that operators only add, multiply or take as weights; values that any other operator reads are left out.
     private static func inArithmetic(_ graph: Graph) -> Set<String> {
         var nodes: [Node] = []
         graph.forEachNode { nodes.append($0) }
         var names: Set<String> = [], elsewhere: Set<String> = []
         for node in nodes.reversed() {
             let type = node.qualifiedType
-            let counts = arithmeticOperators.contains(type) || movers.contains(type) && names.contains(node.outputs[0]) && !elsewhere.contains(node.outputs[0])
+            let counts = arithmeticOperators.contains(type)
+                || movers.contains(type) && names.contains(node.outputs[0]) && !elsewhere.contains(node.outputs[0])
             if counts { names.formUnion(node.inputs) } else { elsewhere.formUnion(node.inputs) }
         }
         return names.subtracting(elsewhere)

@@ -1,23 +1,23 @@
 package import ONNX
 import Tensors
 
-/// Weights that a model in training form stores more than once: an exporter writes a weight that several layers share as one initializer for each of
-/// them. In training they stay one weight, so that they stay equal.
+/// The weights that a model in training form stores more than once: an exporter writes a weight that several layers share as one
+/// initializer for each of them. In training they stay one weight, so that they stay equal.
 ///
-/// Shared are tensors of equal type, shape and bytes with more than 64 elements, of which not all are the same: biases of zeros and scales of ones are
-/// equal without having anything to do with each other.
+/// Weights are shared if they have equal type, shape and bytes, more than 64 elements, and at least two different elements: biases of zeros
+/// and scales of ones are equal by chance.
 package struct SharedWeights: Sendable, Equatable {
-    /// The copies of each weight that stands for itself and for them, in the order of the graph.
+    /// The copies of each weight that is kept for itself and for them, in the order of the graph.
     package private(set) var copies: [String: [String]] = [:]
 
     static let fewestElements = 65
 
-    /// No weight is shared.
+    /// Makes a value without shared weights.
     package init() {}
 
     /// - Parameters:
     ///   - model: in training form.
-    ///   - untie: patterns of weights that stay apart from all others.
+    ///   - untie: patterns of weights that are not shared with any others.
     package init(_ model: Model, untie: [String] = []) throws(ONNXError) {
         var apart = Set(model.graph.outputs.map(\.name))
         // Running statistics move with the batches of their own layer.
@@ -35,7 +35,7 @@ package struct SharedWeights: Sendable, Equatable {
         }
         for kind in order {
             guard let tensors = alike[kind], tensors.count > 1 else { continue }
-            // Their first bytes tell nearly all of them apart, so that few are in memory at a time.
+            // The first bytes tell nearly all of them apart, so that few are in memory at a time.
             var known: [[UInt8]: [StoredTensor]] = [:]
             for stored in tensors {
                 let tensor = try stored.tensor(externalData: directory)
@@ -59,10 +59,10 @@ package struct SharedWeights: Sendable, Equatable {
 
     package var isEmpty: Bool { copies.isEmpty }
 
-    /// The weight itself, and its copies.
+    /// Returns the name of the weight itself, and those of its copies.
     package func names(of weight: String) -> [String] { [weight] + (copies[weight] ?? []) }
 
-    /// All weights that are shared, by the name of each of them, with the others.
+    /// All shared weights, each by its name, with the names of the others.
     package var others: [String: [String]] {
         var found: [String: [String]] = [:]
         for weight in copies.keys {
@@ -72,7 +72,7 @@ package struct SharedWeights: Sendable, Equatable {
         return found
     }
 
-    /// Whoever reads a copy reads the weight that stands for it, and the copies are gone.
+    /// Makes all readers of a copy read the weight that is kept for it, and removes the copies.
     package func tie(_ model: inout Model) {
         guard !isEmpty else { return }
         var sources: [String: String] = [:]
@@ -83,7 +83,7 @@ package struct SharedWeights: Sendable, Equatable {
 }
 
 extension Tensor {
-    /// Whether it has two elements that differ.
+    /// Whether the tensor has two elements that differ.
     fileprivate var varies: Bool {
         let width = elementType == .float64 ? 8 : 4
         return withExtendedLifetime(self) { bytes.count > width && !bytes.dropFirst(width).elementsEqual(bytes.dropLast(width)) }

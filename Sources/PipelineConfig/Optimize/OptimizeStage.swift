@@ -101,7 +101,7 @@ package struct GradientDescent: Sendable, Equatable, Codable {
     package let freeze: [String]
     /// Patterns of initializers that are trained though they look like constants.
     package let train: [String]
-    /// Patterns of weights that do not stay equal to others although the model stores them as copies.
+    /// Patterns of weights that may become different from each other although the model stores them as copies.
     package let untie: [String]
     /// Patterns of initializers that do not decay.
     package let noDecay: [String]

@@ -24,8 +24,8 @@ struct OptimizeReader {
             return nil
         }
         let keys = [
-            "loss", "optimizer", "epochs", "batch_size", "schedule", "clip_norm", "clip_value", "accumulate", "ema", "validation", "freeze", "train", "untie",
-            "batch_normalization", "no_decay", "seed", "train_on", "early_stopping", "adapters", "threads",
+            "loss", "optimizer", "epochs", "batch_size", "schedule", "clip_norm", "clip_value", "accumulate", "ema", "validation", "freeze",
+            "train", "untie", "batch_normalization", "no_decay", "seed", "train_on", "early_stopping", "adapters", "threads",
         ]
         guard let gradient = section.section("gradient", keys: keys) else { return nil }
         let descent = self.gradient(gradient)

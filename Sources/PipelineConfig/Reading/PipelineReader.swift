@@ -4,7 +4,7 @@ struct PipelineReader {
     static let dataExtensions = [
         "csv", "csv.gz", "csv.zst", "jsonl", "jsonl.gz", "jsonl.zst", "parquet", "arrow", "npy", "npz",
     ]
-    /// Every name that a table format has: what `include` may take, and `include: all` does.
+    /// Every extension of a table format: `include` may have these, and `include: all` has all of them.
     static let allDataExtensions =
         ["csv", "tsv", "jsonl", "ndjson", "json"].flatMap { [$0, $0 + ".gz", $0 + ".zst"] }
         + ["parquet", "pq", "arrow", "arrows", "feather", "ipc", "npy", "npz"]

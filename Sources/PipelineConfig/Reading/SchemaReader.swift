@@ -30,8 +30,8 @@ struct SchemaReader {
             section.refuse(.badValue, "weight", "\"\(weight.clipped)\" is the label", "name another column")
         }
         return Schema(
-            key: key, label: label, missingLabel: missingLabel ?? .skip, weight: weight, classes: classes, inputs: inputs, keep: section.names("keep") ?? key, types: types(section),
-            dialect: dialect(section), missing: missing(section))
+            key: key, label: label, missingLabel: missingLabel ?? .skip, weight: weight, classes: classes, inputs: inputs,
+            keep: section.names("keep") ?? key, types: types(section), dialect: dialect(section), missing: missing(section))
     }
 
     private func checkNoFeatures(_ names: [String], _ key: String, _ inputs: [InputSchema], _ section: Section) {
@@ -68,7 +68,8 @@ struct SchemaReader {
         return InputSchema(
             name: entry.key, columns: section.node("columns").flatMap { columns($0, section.path(of: "columns"), schema.reading) },
             scale: scale(section), missing: missing(section), pad: padding.pad, mask: padding.mask, length: padding.length,
-            booleans: booleans(section), times: section.node("times").flatMap { schema.reading.choice($0, section.path(of: "times"), of: TimeSpelling.self) },
+            booleans: booleans(section),
+            times: section.node("times").flatMap { schema.reading.choice($0, section.path(of: "times"), of: TimeSpelling.self) },
             value: section.inputValue("value", without: keys), batchAxis: section.batchAxis)
     }
 
@@ -124,7 +125,8 @@ struct SchemaReader {
         guard let words = section.reading.texts(node, section.path(of: "booleans")) else { return nil }
         guard words.count == 2, words[0] != words[1] else {
             section.refuse(
-                .badValue, "booleans", "not two words, of false and of true", "write a list like [\"False\", \"True\"], or text to take what the file has")
+                .badValue, "booleans", "not two words, of false and of true",
+                "write a list like [\"False\", \"True\"], or text to take what the file has")
             return nil
         }
         return .words(no: words[0], yes: words[1])
@@ -133,7 +135,8 @@ struct SchemaReader {
     // MARK: CSV
 
     private func dialect(_ schema: Section) -> Dialect {
-        guard let section = schema.section("dialect", keys: ["delimiter", "quote", "escape", "encoding", "header", "null_words", "decimal"]) else {
+        let keys = ["delimiter", "quote", "escape", "encoding", "header", "null_words", "decimal"]
+        guard let section = schema.section("dialect", keys: keys) else {
             return Dialect()
         }
         // `{ decimal: , }` is a null to YAML.

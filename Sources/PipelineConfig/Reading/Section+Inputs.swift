@@ -1,10 +1,10 @@
-/// What a pipeline says of a model input or output apart from its columns.
+/// Reads the keys of a model input or output that are not about its columns.
 extension Section {
-    /// The axis of the rows, as `batch_axis` has it.
+    /// The axis of the rows, as `batch_axis` gives it.
     var batchAxis: Int? { integer("batch_axis", in: 0...15) }
 
-    /// A value, or a list of them, nested or not, row-major.
-    /// - Parameter others: keys that say how columns fill the input, and so cannot stand with a value.
+    /// Reads a value, or a list of them, nested or not, row-major.
+    /// - Parameter others: keys that say how columns fill the input, and so cannot be given with a value.
     func inputValue(_ key: String, without others: [String]) -> [InputValue]? {
         guard let node = node(key) else { return nil }
         for other in others where has(other) {
@@ -14,7 +14,9 @@ extension Section {
             refuse(.wrongType, key, "\(node.kind) is no value", "write a number, true, false, a text in quotes, or a list of them")
             return nil
         }
-        if values.isEmpty { refuse(.badValue, key, "an empty list holds no value", "write one value for the whole input, or each value of a row") }
+        if values.isEmpty {
+            refuse(.badValue, key, "an empty list holds no value", "write one value for the whole input, or each value of a row")
+        }
         if values.contains(where: \.isText), values.contains(where: { !$0.isText }) {
             refuse(.badValue, key, "texts stand beside numbers", "put all of them in quotes, or none")
         }

@@ -124,7 +124,8 @@ struct StageReader {
             guard case .mapping = entry.value.content else {
                 return column(entry.value, path, isPattern: true).map { OutputMapping(output: entry.key, columns: $0) }
             }
-            guard let section = Section(entry.value, path, keys: ["columns", "class", "argmax", "batch_axis"], in: reading) else { return nil }
+            guard let section = Section(entry.value, path, keys: ["columns", "class", "argmax", "batch_axis"], in: reading)
+            else { return nil }
             func named(_ key: String) -> String? {
                 section.node(key).flatMap { column($0, section.path(of: key), isPattern: key == "columns") }
             }

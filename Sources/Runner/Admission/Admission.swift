@@ -4,18 +4,18 @@ package import Names
 package import PipelineConfig
 import Tensors
 
-/// Whether rows can fill a model's inputs and come out of its outputs: which axis of each is the rows, which inputs are the same in every row, and
-/// what no row can fill. It is decided from what the model declares and the pipeline says, before there is any data; the daemon, `forward`, `init`
-/// and `lint --model` all ask here.
+/// Decides whether rows can fill a model's inputs and come out of its outputs: which axis of each is the rows, which inputs are the same in
+/// every row, and which inputs no row can fill. It decides from what the model declares and the pipeline says, before there is any data;
+/// the daemon, `forward`, `init` and `lint --model` all use it.
 ///
-/// A declaration contradicts the pipeline where the rows' symbol stands on another axis than the one that is to be the rows, or fixed extents
-/// differ. One that says too little (`[1]` for any number of rows, `?`, nothing) contradicts nothing: such an output is not settled, and
-/// `RowEvidence` tells by running the model on two numbers of rows.
+/// A declaration contradicts the pipeline where it has the rows' symbol on another axis than the pipeline's, or fixed extents that differ.
+/// A declaration that says too little (`[1]` for any number of rows, `?`, nothing) contradicts nothing: such an output is not settled, and
+/// `RowEvidence` decides by running the model on two numbers of rows.
 package struct Admission: Sendable {
     /// An input that columns fill.
     package struct Input: Sendable {
         package let index: Int
-        /// With the rows as its first axis.
+        /// The port, with the rows moved to the first axis.
         package let port: InputPort
         package let axis: Int
     }
@@ -33,7 +33,7 @@ package struct Admission: Sendable {
     /// The inputs that are the same in every row, by index.
     package let constants: [Int: RowRun.Constant]
     package let outputs: [Output]
-    /// The rows of every run, where the model fixes them.
+    /// The number of rows in every run, where the model fixes it.
     package let fixedRows: Int?
 
     /// Whether the rows are the first axis everywhere and the other axes of all inputs are fixed, so that memory can be bound once.
@@ -43,7 +43,7 @@ package struct Admission: Sendable {
     }
 
     /// - Parameters:
-    ///   - unranked: inputs whose shape the model does not state; the engine shows them as it shows scalars.
+    ///   - unranked: inputs whose shape the model does not state; the engine shows them like scalars.
     ///   - mappings: the outputs that land; nil: all.
     package init(
         inputs: [Port], outputs: [Port], unranked: NameSet = [], schema: Schema, mappings: [OutputMapping]?
@@ -58,7 +58,8 @@ package struct Admission: Sendable {
             else { continue }
             do throws(AdmissionProblem) {
                 let shape = unranked.contains(port.name) ? nil : dimensions
-                constants[index] = try ConstantInput(port.name, type, shape, batchAxis: said.batchAxis, rowSymbols: filled.symbols).constant(values)
+                let input = try ConstantInput(port.name, type, shape, batchAxis: said.batchAxis, rowSymbols: filled.symbols)
+                constants[index] = try input.constant(values)
             } catch { problems.append(error) }
         }
         var landing: [Output] = []
@@ -70,14 +71,18 @@ package struct Admission: Sendable {
         }
         guard problems.isEmpty else { throw AdmissionRefusal(problems: problems) }
         self.inputs = filled.rows.map { row in
-            // Of an input that states no shape, only that it has rows is known.
+            // Of an input without a stated shape it is only known that it has rows.
             let inner = row.dimensions.isEmpty ? [nil] : row.dimensions.enumerated().filter { $0.offset != row.axis }.map(\.element.extent)
             let first = row.dimensions.isEmpty ? nil : row.dimensions[row.axis].extent
             let symbols = row.dimensions.isEmpty
-                ? [] : [row.dimensions[row.axis].symbol] + row.dimensions.enumerated().filter { $0.offset != row.axis }.map(\.element.symbol)
+                ? []
+                : [row.dimensions[row.axis].symbol]
+                    + row.dimensions.enumerated().filter { $0.offset != row.axis }.map(\.element.symbol)
             return Input(
                 index: row.index,
-                port: InputPort(name: row.name, elementType: row.type, dimensions: [first] + inner, symbols: symbols, isUnranked: row.dimensions.isEmpty),
+                port: InputPort(
+                    name: row.name, elementType: row.type, dimensions: [first] + inner, symbols: symbols,
+                    isUnranked: row.dimensions.isEmpty),
                 axis: row.axis)
         }
         self.constants = constants
@@ -89,13 +94,16 @@ package struct Admission: Sendable {
         guard let mappings else { return outputs.indices.map { ($0, 0) } }
         var landing: [(index: Int, axis: Int)] = []
         for mapping in mappings {
-            guard let index = outputs.firstIndex(where: { $0.name.isName(mapping.output) }), !landing.contains(where: { $0.index == index }) else { continue }
+            guard let index = outputs.firstIndex(where: { $0.name.isName(mapping.output) }), !landing.contains(where: { $0.index == index })
+            else { continue }
             landing.append((index, mapping.batchAxis ?? 0))
         }
         return landing
     }
 
-    private static func unknownNames(_ inputs: [Port], _ outputs: [Port], _ schema: Schema, _ mappings: [OutputMapping]?) -> [AdmissionProblem] {
+    private static func unknownNames(
+        _ inputs: [Port], _ outputs: [Port], _ schema: Schema, _ mappings: [OutputMapping]?
+    ) -> [AdmissionProblem] {
         func problem(_ kind: String, _ name: String, _ known: [Port]) -> AdmissionProblem? {
             if known.contains(where: { $0.name.isName(name) }) { return nil }
             let names = known.map { "'\($0.name)'" }.joined(separator: ", ")
@@ -104,7 +112,9 @@ package struct Admission: Sendable {
                 what: "the pipeline names the model \(kind) '\(name)'; the model has \(names.isEmpty ? "none" : names)",
                 remedy: "Export the model with that \(kind), or change the pipeline.")
         }
-        return schema.inputs.compactMap { problem("input", $0.name, inputs) } + schema.inputs.compactMap(\.mask).compactMap { problem("input", $0, inputs) } + (mappings ?? []).compactMap { problem("output", $0.output, outputs) }
+        let named = schema.inputs.map(\.name) + schema.inputs.compactMap(\.mask)
+        return named.compactMap { problem("input", $0, inputs) }
+            + (mappings ?? []).compactMap { problem("output", $0.output, outputs) }
     }
 
     /// Throws where the schema names an input that the model lacks.
@@ -113,7 +123,7 @@ package struct Admission: Sendable {
         if !problems.isEmpty { throw AdmissionRefusal(problems: problems) }
     }
 
-    /// Runs of the model over rows, wherever it has them.
+    /// Returns runs of the model over rows, on whatever axes it has them.
     package func run(on session: Session) -> RowRun {
         RowRun(
             session, inputAxes: Dictionary(uniqueKeysWithValues: inputs.map { ($0.index, $0.axis) }), constants: constants,
@@ -123,9 +133,9 @@ package struct Admission: Sendable {
 
 /// One reason why a model cannot be scored as the pipeline says.
 package struct AdmissionProblem: Error, Sendable, Codable, Equatable {
-    /// The pipeline's key that could settle it, like `schema.inputs.sr`.
+    /// The pipeline's key that could solve the problem, like `schema.inputs.sr`.
     package let key: String
-    /// Names the input or output.
+    /// The fault, with the name of the input or output.
     package let what: String
     package let remedy: String
 }

@@ -3,15 +3,16 @@ import Names
 import PipelineConfig
 import Tensors
 
-/// A model input that the pipeline gives a value: the same in every row.
+/// A model input with a value from the pipeline that is the same in every row.
 struct ConstantInput {
     private let name: String
     private let type: ElementType
     private let rowAxis: Int?
-    /// Without the axis of the rows; nil where the model states no shape.
+    /// The extents of the axes other than that of the rows; nil where the model states no shape.
     private let extents: [Int]?
 
-    /// - Parameter rowSymbols: what the model calls the rows: an axis so called has as many in every run as the run has rows.
+    /// - Parameter rowSymbols: the names that the model gives to the axis of the rows: an axis with one of them is as long as the run has
+    /// rows.
     init(
         _ name: String, _ type: ElementType, _ dimensions: [Port.Dimension]?, batchAxis: Int?, rowSymbols: NameMap<String>
     ) throws(AdmissionProblem) {
@@ -23,7 +24,8 @@ struct ConstantInput {
             return
         }
         if let batchAxis, batchAxis >= dimensions.count {
-            throw Self.problem(name, "has \(dimensions.count) axes, and its batch_axis is \(batchAxis)", "Write a batch_axis that it has, or none.")
+            throw Self.problem(
+                name, "has \(dimensions.count) axes, and its batch_axis is \(batchAxis)", "Write a batch_axis that it has, or none.")
         }
         let open = dimensions.indices.filter { dimensions[$0].extent == nil }
         let called = open.first { if case .symbolic(let name) = dimensions[$0] { rowSymbols[name] != nil } else { false } }
@@ -46,7 +48,7 @@ struct ConstantInput {
         AdmissionProblem(key: "schema.inputs.\(name).value", what: "model input '\(name)' \(what)", remedy: remedy)
     }
 
-    /// One value fills the whole input; several are the elements of one row, row-major.
+    /// Returns the constant: one value fills the whole input, and several are the elements of one row, row-major.
     func constant(_ values: [InputValue]) throws(AdmissionProblem) -> RowRun.Constant {
         let shape = Shape(extents ?? (values.count == 1 ? [] : [values.count]))
         guard let count = shape.elementCount, count <= 1 << 28, values.count == 1 || values.count == count else {
@@ -70,7 +72,7 @@ struct ConstantInput {
         case .float16: return try numbers(values, shape) { Self.finite($0, Float($0).map { Float16($0) }) }
         case .bfloat16:
             return try numbers(values, shape) { text in
-                // To the nearest, ties to even.
+                // The value is rounded to the nearest, ties to even.
                 Self.finite(text, Float(text)).map { (value: Float) -> UInt16 in
                     let bits = value.bitPattern
                     return value.isNaN ? 0x7FC0 : UInt16(truncatingIfNeeded: (bits &+ 0x7FFF &+ ((bits >> 16) & 1)) >> 16)
@@ -88,7 +90,7 @@ struct ConstantInput {
         }
     }
 
-    /// Nil where a finite number becomes infinite.
+    /// Returns nil where a finite number becomes infinite.
     private static func finite<Value: BinaryFloatingPoint>(_ text: String, _ value: Value?) -> Value? {
         guard let value, value.isInfinite else { return value }
         return Double(text)?.isInfinite == true && !text.contains(where: \.isNumber) ? value : nil

@@ -3,9 +3,9 @@ import Foundation
 import ONNX
 package import PipelineConfig
 
-/// What the daemon would say of a model that arrives in a pipeline, for commands that ask before it does.
+/// Says what the daemon would find wrong with a model that arrives in a pipeline, for commands that ask before it does.
 package enum ModelCheck {
-    /// The reasons for which the model could not be scored as `schema` and `forward` say. Throws where it cannot be loaded at all.
+    /// Returns the reasons why the model could not be scored as `schema` and `forward` say. Throws where it cannot be loaded at all.
     package static func problems(model path: String, schema: Schema, forward: ForwardStage) throws(Failure) -> [AdmissionProblem] {
         let file = try ModelFile(tuned: path, expected: nil)
         let model = try file.parsed()

@@ -2,14 +2,14 @@ package import Names
 package import ONNX
 import Tensors
 
-/// What binding needs to know of a model and its session does not tell.
+/// The facts about a model that binding needs and that its session does not give.
 package struct ModelFacts: Sendable {
-    /// The float inputs whose missing values are NaN unless the pipeline says otherwise: those of models with trees, and those that the graph
-    /// looks for NaN in.
+    /// The float inputs whose missing values are NaN unless the pipeline says otherwise: all float inputs of models with trees, and those
+    /// in which the graph looks for NaN.
     package let nanInputs: NameSet
-    /// Inputs whose shape is not stated.
+    /// The inputs whose shape the model does not state.
     package let unranked: NameSet
-    /// As the card tells it.
+    /// The operator sets as the card shows them.
     package let operatorSets: String
 
     package init(_ model: Model) {
@@ -18,21 +18,22 @@ package struct ModelFacts: Sendable {
         let looking = hasTrees ? [] : MissingValues.inputs(of: model.graph)
         nanInputs = NameSet(
             inputs.filter { $0.type?.elementType?.isFloatingPoint == true && (hasTrees || looking.contains($0.name)) }.map(\.name))
-        operatorSets = model.operatorSets.merged.map { "\($0.domain.isEmpty ? "ai.onnx" : $0.domain) \($0.version)" }.joined(separator: ", ")
+        operatorSets = model.operatorSets.merged
+            .map { "\($0.domain.isEmpty ? "ai.onnx" : $0.domain) \($0.version)" }.joined(separator: ", ")
         unranked = NameSet(inputs.filter { if case .tensor(_, nil)? = $0.type { true } else { false } }.map(\.name))
     }
 }
 
-/// Which inputs a graph sends to an operator that looks for NaN: an Imputer that replaces it, or IsNaN.
+/// Finds the inputs that a graph sends to an operator that looks for NaN: an Imputer that replaces it, or IsNaN.
 private enum MissingValues {
-    /// Operators that carry values as they are, if to another place.
+    /// Operators that pass values on unchanged, possibly to another place.
     private static let carrying: Set<String> = [
-        "Identity", "Cast", "CastLike", "Concat", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Split", "Gather", "GatherElements",
-        "GatherND", "Expand", "Tile", "Pad", "ArrayFeatureExtractor", "FeatureVectorizer", "Dropout", "Where",
+        "Identity", "Cast", "CastLike", "Concat", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Split", "Gather",
+        "GatherElements", "GatherND", "Expand", "Tile", "Pad", "ArrayFeatureExtractor", "FeatureVectorizer", "Dropout", "Where",
     ]
 
     static func inputs(of graph: Graph) -> NameSet {
-        // By name, the inputs whose values reach it.
+        // The inputs whose values reach each value, by its name.
         var origins: NameMap<NameSet> = [:]
         var found: NameSet = []
         for input in graph.requiredInputs { origins[input.name] = [input.name] }

@@ -3,12 +3,13 @@ import Engine
 import Names
 import Tensors
 
-/// Tells from runs of the model which axis of its outputs is the rows: that is the one which has 2 for two rows and 3 for three. A count that happens
-/// to agree in one run proves nothing.
+/// Finds from runs of the model which axis of its outputs is the rows: it is the axis that has 2 for two rows and 3 for three. An extent
+/// that agrees in one run only proves nothing.
 struct RowEvidence {
     let admission: Admission
     let run: RowRun
-    /// Whether the extents of the rows are those of real ones. Of made-up ones an output with another number of rows says nothing: a reshape may make it.
+    /// Whether the rows have the extents of real ones. With made-up extents, an output with another number of rows proves nothing: a
+    /// reshape may cause it.
     var isOfRealRows = true
 
     private enum Verdict {
@@ -17,9 +18,11 @@ struct RowEvidence {
         case wrong(AdmissionProblem)
     }
 
-    /// Runs the model on two and on three of the given rows, which are at least one; on as many as it has fixed where its batch is fixed. Returns what
-    /// is wrong with the outputs that land, and whether all of them are shown to be right.
-    func find(_ rows: NameMap<Tensor>, cancellation: Cancellation? = nil) throws(EngineError) -> (problems: [AdmissionProblem], isShown: Bool) {
+    /// Runs the model on two and on three of the given rows, which must be at least one, or on as many rows as the model fixes. Returns
+    /// what is wrong with the outputs that land, and whether all of them are proved to be right.
+    func find(
+        _ rows: NameMap<Tensor>, cancellation: Cancellation? = nil
+    ) throws(EngineError) -> (problems: [AdmissionProblem], isShown: Bool) {
         let counts = admission.fixedRows.map { [$0] } ?? [2, 3]
         var found: [[EngineValue]] = []
         for count in counts {
@@ -56,7 +59,8 @@ struct RowEvidence {
             }
             return made(
                 "\(what): its axis \(axis) is the rows, and its axis \(output.axis) is not",
-                "Say so: forward.outputs.\(output.name): { batch_axis: \(axis) }; or leave it out by naming the outputs that are wanted in forward.outputs.")
+                "Say so: forward.outputs.\(output.name): { batch_axis: \(axis) }; or leave it out by naming the outputs that are wanted in "
+                    + "forward.outputs.")
         }
         let lengths = values.compactMap { if case .sequence(let elements) = $0 { elements.count } else { nil } }
         guard lengths.count == values.count else {
@@ -66,12 +70,12 @@ struct RowEvidence {
     }
 }
 
-/// Rows that nobody dropped, for a model of which nothing is known but its declaration.
+/// Made-up rows for a model of which only the declaration is known.
 struct MadeUpRows {
     let admission: Admission
 
-    /// What is wrong with the outputs that land, as far as made-up rows can tell: nil where the model does not run on them, which says nothing
-    /// against it, and where it takes longer than `seconds`.
+    /// Returns what is wrong with the outputs that land, as far as made-up rows show it. It returns nil where the model does not run on
+    /// them, which is no fault of the model, and where it takes longer than `seconds`.
     func find(_ run: RowRun, seconds: Double = 20) -> (problems: [AdmissionProblem], isShown: Bool)? {
         for extent in hasOpenAxes ? Self.extents : [1] {
             guard let rows = row(extent: extent), let cancellation = try? Cancellation() else { continue }
@@ -86,10 +90,11 @@ struct MadeUpRows {
         return nil
     }
 
-    /// What open axes are tried with: long enough for images and sequences, then short.
+    /// The extents that are tried on open axes: first long enough for images and sequences, then shorter.
     private static let extents = [64, 8, 1]
 
-    /// One row of every input, with `extent` on its open axes. All elements are one, which no division and few lookups fail at.
+    /// Returns one row of every input, with `extent` on its open axes. All elements are one, since no division and few lookups fail with
+    /// it.
     private func row(extent: Int) -> NameMap<Tensor>? {
         var row: NameMap<Tensor> = [:]
         for input in admission.inputs {

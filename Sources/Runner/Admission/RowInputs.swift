@@ -4,19 +4,19 @@ import Names
 import PipelineConfig
 import Tensors
 
-/// The inputs of a model that rows are to fill, and what their declarations say of the axis that is the rows.
+/// The inputs of a model that rows fill, and what their declarations say about the axis of the rows.
 struct RowInputs {
     struct Row {
         let index: Int
         let name: String
         let type: ElementType
-        /// Empty where the model does not state them.
+        /// The dimensions of the input; empty where the model does not state them.
         let dimensions: [Port.Dimension]
         let axis: Int
-        /// Whether the pipeline says which axis it is.
+        /// Whether the pipeline states the axis.
         let isStated: Bool
 
-        /// The axis of the rows, where its shape is stated.
+        /// The dimension of the rows, where the input's shape is stated.
         var rowDimension: Port.Dimension? { dimensions.isEmpty ? nil : dimensions[axis] }
         var others: [(axis: Int, dimension: Port.Dimension)] {
             dimensions.enumerated().filter { $0.offset != axis }.map { (axis: $0.offset, dimension: $0.element) }
@@ -26,16 +26,18 @@ struct RowInputs {
 
     private(set) var rows: [Row] = []
     private(set) var problems: [AdmissionProblem] = []
-    /// The symbols of rows, each with an input that has it.
+    /// The symbols of axes of rows, each with an input that has it.
     private(set) var symbols: NameMap<String> = [:]
-    /// Of those, the ones that stand on no other axis of these inputs: exporters that call every open axis `N` say nothing by it.
+    /// The symbols of `symbols` that are on no other axis of these inputs: a model that calls every open axis `N` shows nothing by it.
     private var telling: NameSet = []
     private(set) var fixedRows: Int?
 
     init(_ ports: [Port], unranked: NameSet, schema: Schema) {
         for (index, port) in ports.enumerated() {
             do throws(AdmissionProblem) {
-                if let row = try Self.row(index, port, isUnranked: unranked.contains(port.name), schema[input: port.name]) { rows.append(row) }
+                if let row = try Self.row(index, port, isUnranked: unranked.contains(port.name), schema[input: port.name]) {
+                    rows.append(row)
+                }
             } catch { problems.append(error) }
         }
         for row in rows { if case .symbolic(let name)? = row.rowDimension, symbols[name] == nil { symbols[name] = row.name } }
@@ -48,11 +50,13 @@ struct RowInputs {
             problems.append(
                 AdmissionProblem(
                     key: "schema.inputs", what: "\(why): there is nothing that rows could fill",
-                    remedy: ports.isEmpty ? "Export the model with an input for the data." : "Leave the value of one input out, so that columns fill it."))
+                    remedy: ports.isEmpty
+                        ? "Export the model with an input for the data."
+                        : "Leave the value of one input out, so that columns fill it."))
         }
     }
 
-    /// Nil where the pipeline gives it a value.
+    /// Returns nil where the pipeline gives the input a value.
     private static func row(_ index: Int, _ port: Port, isUnranked: Bool, _ said: InputSchema?) throws(AdmissionProblem) -> Row? {
         func problem(_ what: String, _ remedy: String) -> AdmissionProblem {
             AdmissionProblem(key: "schema.inputs.\(port.name)", what: "model input '\(port.name)' \(what)", remedy: remedy)
@@ -70,16 +74,19 @@ struct RowInputs {
                 throw problem("is a single value without a row axis, which no column can fill", remedy(port.name, type, axis: nil))
             }
             guard axis < dimensions.count else {
-                throw problem("has \(dimensions.count) axes, and its batch_axis is \(axis)", "Write a batch_axis from 0 to \(dimensions.count - 1).")
+                throw problem(
+                    "has \(dimensions.count) axes, and its batch_axis is \(axis)", "Write a batch_axis from 0 to \(dimensions.count - 1).")
             }
             if case .fixed(let extent) = dimensions[axis], extent <= 0 {
                 throw problem("has no room for rows: its axis \(axis) is fixed at \(extent)", "Export the model with an open batch axis.")
             }
         }
-        return Row(index: index, name: port.name, type: type, dimensions: isUnranked ? [] : dimensions, axis: axis, isStated: said?.batchAxis != nil)
+        return Row(
+            index: index, name: port.name, type: type, dimensions: isUnranked ? [] : dimensions, axis: axis,
+            isStated: said?.batchAxis != nil)
     }
 
-    /// How an input that columns cannot fill as it stands can be given.
+    /// Returns how a user can give an input that columns cannot fill as it is.
     private static func remedy(_ name: String, _ type: ElementType, axis: Int?) -> String {
         let value = type == .string ? "\"…\"" : type == .bool ? "true" : "0"
         let give = "Give it in the pipeline, like schema.inputs.\(name): { value: \(value) }, or to forward as --value \(name)=\(value)"
@@ -88,18 +95,19 @@ struct RowInputs {
 
     // MARK: Contradictions between inputs
 
-    /// The rows' symbol of one input on another axis of a second, whose own axis of the rows is something else.
+    /// Adds a problem where an axis of one input has the symbol of another input's rows, and is not its own axis of the rows.
     private mutating func checkSymbols() {
         for row in rows where !row.isStated {
             if case .symbolic(let own)? = row.rowDimension, symbols[own]?.isName(row.name) != true { continue }
             for (axis, dimension) in row.others {
-                guard case .symbolic(let name) = dimension, let owner = symbols[name], !owner.isName(row.name), row.rowDimension != dimension,
-                    row.rowDimension != .unknown
+                guard case .symbolic(let name) = dimension, let owner = symbols[name], !owner.isName(row.name),
+                    row.rowDimension != dimension, row.rowDimension != .unknown
                 else { continue }
                 problems.append(
                     AdmissionProblem(
                         key: "schema.inputs.\(row.name)",
-                        what: "model input '\(row.name)' is \(row.shape): its axis \(axis) is '\(name)', the rows of '\(owner)', and its first axis is not",
+                        what: "model input '\(row.name)' is \(row.shape): its axis \(axis) is '\(name)', the rows of '\(owner)', and its "
+                            + "first axis is not",
                         remedy: Self.remedy(row.name, row.type, axis: axis)))
                 break
             }
@@ -111,32 +119,34 @@ struct RowInputs {
         guard let first = fixed.first else { return }
         fixedRows = first.extent
         if let other = fixed.first(where: { $0.extent != first.extent }) {
-            // A batch of one is common; what has more is the likelier one not to be the batch.
+            // A batch of one is common; an input with more is more likely to be the wrong one.
             let odd = first.extent == 1 ? other : first, usual = first.extent == 1 ? first : other
             let axis = odd.row.others.first { $0.dimension.extent == usual.extent || $0.dimension.extent == nil }?.axis
             problems.append(
                 AdmissionProblem(
                     key: "schema.inputs.\(odd.row.name)",
-                    what: "no number of rows fits model input '\(odd.row.name)' \(odd.row.shape), whose axis \(odd.row.axis) is fixed at \(odd.extent), and "
-                        + "'\(usual.row.name)' \(usual.row.shape), whose axis \(usual.row.axis) is fixed at \(usual.extent)",
+                    what: "no number of rows fits model input '\(odd.row.name)' \(odd.row.shape), whose axis \(odd.row.axis) is fixed at "
+                        + "\(odd.extent), and '\(usual.row.name)' \(usual.row.shape), whose axis \(usual.row.axis) is fixed at "
+                        + "\(usual.extent)",
                     remedy: Self.remedy(odd.row.name, odd.row.type, axis: axis)))
         }
         guard first.extent != 1, fixed.count < rows.count else { return }
         for (row, extent) in fixed where !row.isStated && !problems.contains(where: { $0.key == "schema.inputs.\(row.name)" }) {
-            guard let open = row.others.first(where: { $0.dimension == .unknown })?.axis, let other = rows.first(where: { $0.rowDimension?.extent == nil })
+            guard let open = row.others.first(where: { $0.dimension == .unknown })?.axis,
+                let other = rows.first(where: { $0.rowDimension?.extent == nil })
             else { continue }
             problems.append(
                 AdmissionProblem(
                     key: "schema.inputs.\(row.name)",
-                    what: "model input '\(row.name)' is \(row.shape): its first axis is fixed at \(extent), that of '\(other.name)' is open, and so is its axis "
-                        + "\(open): which one is the rows is not said",
+                    what: "model input '\(row.name)' is \(row.shape): its first axis is fixed at \(extent), that of '\(other.name)' is "
+                        + "open, and so is its axis \(open): which one is the rows is not said",
                     remedy: Self.remedy(row.name, row.type, axis: open)))
         }
     }
 
     // MARK: Outputs
 
-    /// Whether the output's declaration says that `axis` is the rows. Throws where it says that another one is.
+    /// Returns whether the output's declaration says that `axis` is the rows. Throws where it says that another axis is.
     func settles(_ port: Port, axis: Int) throws(AdmissionProblem) -> Bool {
         func problem(_ what: String, _ remedy: String) -> AdmissionProblem {
             AdmissionProblem(key: "forward.outputs.\(port.name)", what: "model output '\(port.name)' \(what)", remedy: remedy)
@@ -150,7 +160,8 @@ struct RowInputs {
         let dimensions = port.dimensions ?? []
         if dimensions.isEmpty { return false }
         guard axis < dimensions.count else {
-            throw problem("has \(dimensions.count) axes, and its batch_axis is \(axis)", "Write a batch_axis from 0 to \(dimensions.count - 1).")
+            throw problem(
+                "has \(dimensions.count) axes, and its batch_axis is \(axis)", "Write a batch_axis from 0 to \(dimensions.count - 1).")
         }
         let shape = "[" + dimensions.map(\.description).joined(separator: ", ") + "]"
         let others = dimensions.enumerated().filter { $0.offset != axis }
@@ -164,14 +175,16 @@ struct RowInputs {
             let isRows: Bool
             switch dimension {
             case .symbolic(let name): isRows = fixedRows == nil && telling.contains(name)
-            // An extent of 1 is what exporters write where they know nothing, and no mark of the rows either.
+            // Exporters write an extent of 1 where they know nothing, so it does not mark the rows.
             case .fixed(let extent): isRows = extent == fixedRows && extent != 1 && dimensions[axis].extent != 1
             case .unknown: isRows = false
             }
             guard isRows else { continue }
             throw problem(
-                "is \(shape): its axis \(other) is the rows, \(dimension.extent.map { "\($0) in every run" } ?? "'\(dimension)'"), and its axis \(axis) is not",
-                "Say so: forward.outputs.\(port.name): { batch_axis: \(other) }; or leave it out by naming the outputs that are wanted in forward.outputs.")
+                "is \(shape): its axis \(other) is the rows, \(dimension.extent.map { "\($0) in every run" } ?? "'\(dimension)'"), "
+                    + "and its axis \(axis) is not",
+                "Say so: forward.outputs.\(port.name): { batch_axis: \(other) }; or leave it out by naming the outputs that are wanted in "
+                    + "forward.outputs.")
         }
         return false
     }

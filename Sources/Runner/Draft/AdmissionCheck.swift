@@ -3,19 +3,19 @@ import Landing
 package import PipelineConfig
 import SystemPackage
 
-/// What the daemon would do with a model and a data file under a pipeline, found out before either is dropped: the same attempts, into a folder that
-/// is thrown away.
+/// Finds what the daemon would do with a model and a data file under a pipeline, before either is dropped: it makes the same attempts, into
+/// a folder that is then removed.
 package enum AdmissionCheck {
     package enum Verdict: Sendable {
         case taken(rows: Int64?)
-        /// The model is refused, and no data was looked at.
+        /// The model is refused, and no data was read.
         case modelRefused(Failure)
         case dataRefused(Failure)
-        /// The model is taken; the data was not tried, and why.
+        /// The model is taken; the data was not tried, for this reason.
         case untried(String)
     }
 
-    /// Larger files are not read to the end only to try them.
+    /// The largest size of a data file that is tried; a larger one would have to be read to the end.
     private static let mostBytes = 64 << 20
 
     /// - Parameter companions: the model's files of external data, relative to its folder.

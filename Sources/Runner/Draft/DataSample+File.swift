@@ -3,10 +3,12 @@ package import PipelineConfig
 import Tensors
 
 extension DataSample {
-    /// Looks at the first rows of a data file, as scoring would read them. Of CSV the dialect is the first with which the file can be read and has
-    /// more than one column.
+    /// Reads the first rows of a data file as scoring would read them. For CSV it takes the first dialect with which the file can be read
+    /// and has more than one column.
     package init(file path: String) throws(ColumnarError) {
-        guard let format = TableFormat(fileName: path) else { throw .unsupported(file: path, reason: "its name does not end like a table's (csv, jsonl, parquet, arrow, npy, npz)") }
+        guard let format = TableFormat(fileName: path) else {
+            throw .unsupported(file: path, reason: "its name does not end like a table's (csv, jsonl, parquet, arrow, npy, npz)")
+        }
         switch format.kind {
         case .npy: self.init(form: .arrays([""]))
         case .npz: self.init(form: .arrays(try NamedArrays.names(path)))
@@ -35,7 +37,7 @@ extension DataSample {
         return try TableSample(path: path, options: options)
     }
 
-    /// Tried in turn: how cells are told apart, then which sign divides a number's fraction.
+    /// Tries the ways of quoting and encoding in turn, each with every delimiter, and then the decimal points.
     private static func dialect(of path: String) throws(ColumnarError) -> (Dialect, TableSample) {
         let usual = Dialect()
         var failure: ColumnarError?
@@ -45,27 +47,29 @@ extension DataSample {
                 let dialect = base.with(delimiter: delimiter)
                 do throws(ColumnarError) {
                     let sample = try read(path, dialect)
-                    // A tab in a .tsv file is what the reader takes by itself.
+                    // The reader takes a tab in a .tsv file by itself.
                     if sample.columns.count > best?.sample.columns.count ?? 0 { best = (dialect, sample) }
                 } catch {
                     if failure == nil { failure = error }
                 }
             }
-            // One column only may be a file that was not understood yet.
+            // A file of only one column may be read with a wrong dialect.
             if best?.sample.columns.count ?? 0 > 1 { break }
         }
         guard var best else { throw failure ?? .badFile(TableLocation(file: path), reason: "it has no columns") }
         if best.sample.columns.count == 1, let plain = try? read(path, usual) { best = (usual, plain) }
         if best.dialect.delimiter != UInt8(ascii: ","), best.sample.columns.contains(where: { $0.type.isString }) {
             let comma = best.dialect.with(decimal: UInt8(ascii: ","))
-            if let sample = try? read(path, comma), sample.columns.count(where: \.type.isNumeric) > best.sample.columns.count(where: \.type.isNumeric) {
+            if let sample = try? read(path, comma),
+                sample.columns.count(where: \.type.isNumeric) > best.sample.columns.count(where: \.type.isNumeric)
+            {
                 best = (comma, sample)
             }
         }
         return (best.dialect, best.sample)
     }
 
-    /// What is tried in turn, each with every delimiter, until the file can be read.
+    /// The dialects that are tried in turn, each with every delimiter, until the file can be read.
     private static var bases: [Dialect] {
         [
             Dialect(), Dialect(escape: UInt8(ascii: "\\")), Dialect(encoding: .windows1252),
@@ -76,11 +80,15 @@ extension DataSample {
     private static func remarks(_ dialect: Dialect) -> [String] {
         let usual = Dialect()
         var remarks: [String] = []
-        if dialect.delimiter != usual.delimiter { remarks.append("cells are divided by " + (dialect.delimiter == 9 ? "tabs" : "\"\(UnicodeScalar(dialect.delimiter))\"")) }
+        if dialect.delimiter != usual.delimiter {
+            remarks.append("cells are divided by " + (dialect.delimiter == 9 ? "tabs" : "\"\(UnicodeScalar(dialect.delimiter))\""))
+        }
         if dialect.decimal != usual.decimal { remarks.append("numbers have a decimal comma") }
         if dialect.escape != nil { remarks.append("quotes in cells have a backslash before them") }
         if dialect.encoding != usual.encoding { remarks.append("its bytes are no UTF-8") }
-        if case .absent = dialect.header { remarks.append("the first line holds numbers only, so there are no names: columns are f0, f1 …") }
+        if case .absent = dialect.header {
+            remarks.append("the first line holds numbers only, so there are no names: columns are f0, f1 …")
+        }
         return remarks
     }
 }
@@ -88,7 +96,8 @@ extension DataSample {
 extension Dialect {
     fileprivate func with(delimiter: UInt8? = nil, decimal: UInt8? = nil) -> Dialect {
         Dialect(
-            delimiter: delimiter ?? self.delimiter, quote: quote, escape: escape, encoding: encoding, header: header, nullWords: nullWords, decimal: decimal ?? self.decimal)
+            delimiter: delimiter ?? self.delimiter, quote: quote, escape: escape, encoding: encoding, header: header, nullWords: nullWords,
+            decimal: decimal ?? self.decimal)
     }
 }
 

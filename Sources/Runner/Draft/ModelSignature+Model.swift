@@ -3,7 +3,8 @@ package import ONNX
 package import PipelineConfig
 
 extension ModelSignature {
-    /// What a model says of itself: its ports, the words and classes in its attributes, and where it looks for missing values.
+    /// Reads the signature from a model: its ports, the words and classes in its attributes, and the inputs in which it looks for missing
+    /// values.
     package init(_ model: Model) {
         let inspection = model.inspection()
         self.init(inputs: inspection.inputs.map(ModelPort.init), outputs: inspection.outputs.map(ModelPort.init))
@@ -11,15 +12,19 @@ extension ModelSignature {
         var readers: [String: [Node]] = [:]
         model.graph.forEachNode { node in
             for input in node.inputs { readers[input, default: []].append(node) }
-            if case .strings(let names)? = node[attribute: "classlabels_strings"], classes.isEmpty { classes = names.compactMap { String(data: $0, encoding: .utf8) } }
+            if case .strings(let names)? = node[attribute: "classlabels_strings"], classes.isEmpty {
+                classes = names.compactMap { String(data: $0, encoding: .utf8) }
+            }
         }
         for port in inputs where port.elementType == "string" { words[port.name] = Self.words(of: port.name, readers) }
     }
 
-    /// The texts that the first operators behind an input compare it with.
+    /// Returns the texts that the first operators after an input compare it with.
     private static func words(of input: String, _ readers: [String: [Node]]) -> [String] {
-        // Through operators that hand text on.
-        let passing: Set<String> = ["Concat", "Reshape", "Identity", "Squeeze", "Unsqueeze", "Flatten", "ArrayFeatureExtractor", "FeatureVectorizer", "Gather"]
+        // Operators that only pass text on are followed.
+        let passing: Set<String> = [
+            "Concat", "Reshape", "Identity", "Squeeze", "Unsqueeze", "Flatten", "ArrayFeatureExtractor", "FeatureVectorizer", "Gather",
+        ]
         var words: [String] = [], seen: Set<String> = [], next = [input]
         while let value = next.popLast() {
             guard seen.insert(value).inserted else { continue }
@@ -36,9 +41,11 @@ extension ModelSignature {
 
 extension ModelPort {
     package init(_ port: Inspection.Port) {
-        // Of a shape that is not stated, a table of rows is supposed.
+        // Where the shape is not stated, a table of rows is assumed.
         let unstated = port.elementType == nil ? [] : ["?", "?"]
-        let axes = (port.dimensions ?? unstated).map { text in Int(text).map(Axis.fixed) ?? (text == "?" || text.isEmpty ? .open : .named(text)) }
+        let axes = (port.dimensions ?? unstated).map { text in
+            Int(text).map(Axis.fixed) ?? (text == "?" || text.isEmpty ? .open : .named(text))
+        }
         self.init(name: port.name, elementType: port.elementType ?? port.type, axes: axes)
     }
 }

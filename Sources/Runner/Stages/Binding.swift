@@ -7,7 +7,7 @@ import Tensors
 // What the pipeline says, in the words of the modules that do it.
 
 extension Schema {
-    /// The rules of the inputs that columns fill.
+    /// Returns the rules of the inputs that columns fill.
     func inputRules(for admission: Admission, _ facts: ModelFacts) -> NameMap<InputRule> {
         var rules: NameMap<InputRule> = [:]
         for input in admission.inputs {
@@ -69,7 +69,7 @@ extension Schema {
 }
 
 extension Missing {
-    /// Whether what is said for all inputs is meant for one of this kind.
+    /// Returns whether a value that the pipeline gives for all inputs can be used for an input of this kind.
     fileprivate func fits(isFloat: Bool, isText: Bool) -> Bool {
         switch self {
         case .error: true
@@ -103,7 +103,12 @@ extension InputRule.Columns {
 
 extension ForwardStage {
     var outputColumns: [OutputRule]? {
-        outputs?.map { OutputRule(output: $0.output, columns: $0.columns, hasOwnName: $0.columns == nil && $0.classColumn == nil && $0.argmaxColumn == nil, classColumn: $0.classColumn, argmaxColumn: $0.argmaxColumn) }
+        outputs?.map { mapping in
+            OutputRule(
+                output: mapping.output, columns: mapping.columns,
+                hasOwnName: mapping.columns == nil && mapping.classColumn == nil && mapping.argmaxColumn == nil,
+                classColumn: mapping.classColumn, argmaxColumn: mapping.argmaxColumn)
+        }
     }
 
     var wantedRows: Int? {

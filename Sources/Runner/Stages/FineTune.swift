@@ -32,7 +32,7 @@ struct FineTune {
         }
         if let subject = training.labelled.first(where: { $0.arrival == training.subject }) {
             try keep(subject)
-            // There is nothing to learn from it, and nothing wrong with it.
+            // An empty file teaches nothing and has no fault.
             if !hasRows(subject) {
                 result.rowCount = 0
                 return
@@ -92,7 +92,8 @@ struct FineTune {
             let run = FineTuning(
                 model: parent, adapter: adapter?.adapter, mergesAdapters: stage.gradient.adapters?.merge ?? true,
                 data: spec.schema.labelledData(
-                    usable.map(\.kept), inputs: parent.graph.inputs.map(\.name), nanInputs: ModelFacts(parent).nanInputs, pinned: spec.columns),
+                    usable.map(\.kept), inputs: parent.graph.inputs.map(\.name), nanInputs: ModelFacts(parent).nanInputs,
+                    pinned: spec.columns),
                 recipe: settings.recipe, plan: settings.plan, directory: training.checkpoints)
             do throws(TrainingError) {
                 return try run.run(
@@ -110,7 +111,7 @@ struct FineTune {
         return nil
     }
 
-    /// Whether a kept file has rows; one that cannot be read may have, and is refused by who reads it.
+    /// Returns whether a kept file has rows. A file that cannot be read may have some; the code that reads it refuses it.
     private func hasRows(_ labelled: AttemptSpec.LabelledFile) -> Bool {
         var options = ReadOptions()
         options.dialect = spec.schema.textDialect
@@ -241,7 +242,8 @@ extension Failure {
         let place = specPlace(spec)
         switch error {
         case .badLabels(let file, let reason, let remedy): self.init(.badInput, what: reason, place: file, remedy: remedy)
-        case .tooFewRows(let reason, let remedy): self.init(.tooFewRows, what: reason, place: place, remedy: remedy.prefix(1).uppercased() + remedy.dropFirst() + ".")
+        case .tooFewRows(let reason, let remedy):
+            self.init(.tooFewRows, what: reason, place: place, remedy: remedy.prefix(1).uppercased() + remedy.dropFirst() + ".")
         case .badModel(let reason, let remedy): self.init(.badModel, what: "the model cannot be trained: \(reason)", place: place, remedy: remedy)
         case .diverged(_, _, let remedy): self.init(.diverged, what: "\(error)", place: place, remedy: remedy)
         case .cannotRead(let path, _), .cannotWrite(let path, _):

@@ -29,15 +29,15 @@ struct ForwardPass {
             try models.load(model, adapter: spec.inputs["adapter"]?.path, threads: spec.limits.threads)
         }
         var rejected: [String: Set<KeptType>] = [:]
-        // A file whose first rows said otherwise than a later one is read again; each time fewer types are left.
+        // Where a later row contradicts the types taken from the first rows, the file is read again; each time fewer types are left.
         while try write(data, loaded, to: output, format, &rejected, &result, &phases) == nil {}
         result.files = [try phases.time("hash") { () throws(Failure) in try WrittenFiles.file(output, slot: "output") }]
     }
 
     /// - Returns: the number of rows; nil where the file must be read again without a type that is now among `rejected`.
     private func write(
-        _ data: AttemptSpec.InputFile, _ model: LoadedModel, to output: String, _ format: TableFormat, _ rejected: inout [String: Set<KeptType>],
-        _ result: inout AttemptResult, _ phases: inout Phases
+        _ data: AttemptSpec.InputFile, _ model: LoadedModel, to output: String, _ format: TableFormat,
+        _ rejected: inout [String: Set<KeptType>], _ result: inout AttemptResult, _ phases: inout Phases
     ) throws(Failure) -> Int? {
         let typing = KeptTyping.inferred(pinned: spec.types, rejected: rejected)
         let rows = try phases.time("read") { () throws(Failure) in
@@ -52,7 +52,8 @@ struct ForwardPass {
             while let (batch, values) = try rows.next(interruption, &phases) {
                 do throws(ColumnarError) {
                     try phases.time("write") { () throws(ColumnarError) in
-                        try writer.write(kept: batch.kept, outputs: zip(names, values).map { (name: $0, value: $1) }, rowCount: batch.rowCount)
+                        try writer.write(
+                            kept: batch.kept, outputs: zip(names, values).map { (name: $0, value: $1) }, rowCount: batch.rowCount)
                     }
                 } catch {
                     throw Failure(writing: error, file: data.path)
@@ -73,7 +74,7 @@ struct ForwardPass {
         } catch {
             throw Failure(writing: error, file: data.path)
         }
-        // A file without rows says nothing for those after it.
+        // A file without rows pins nothing for those after it.
         result.columns = rowCount == 0 ? [:] : rows.columnsInFileOrder
         result.types = rows.foundTypes
         result.rowCount = Int64(rowCount)

@@ -3,7 +3,7 @@ import Engine
 import Names
 import Tensors
 
-/// What a model makes of rows that go to it in groups, since their lists differ in length: its outputs in the order of the rows.
+/// Joins the outputs of rows that go to the model in groups, since their lists differ in length, in the order of the rows.
 struct GroupedRows {
     struct Output {
         let name: String
@@ -12,11 +12,12 @@ struct GroupedRows {
         /// - Parameter axis: the axis of the rows.
         init(_ port: Port, axis: Int = 0) {
             name = port.name
-            // No dimensions at all are a scalar's or none stated.
+            // A port without dimensions is a scalar, or its shape is not stated.
             axes = OutputAxes(port.dimensions.flatMap { dimensions in
                 dimensions.isEmpty
                     ? nil
-                    : dimensions.enumerated().filter { $0.offset != axis }.map { OutputAxes.Axis(extent: $0.element.extent, name: $0.element.symbol) }
+                    : dimensions.enumerated().filter { $0.offset != axis }
+                        .map { OutputAxes.Axis(extent: $0.element.extent, name: $0.element.symbol) }
             })
             isTensor = port.dimensions != nil
         }
@@ -26,13 +27,13 @@ struct GroupedRows {
 
     let outputs: [Output]
 
-    /// Whether of every output it is known which part of it is a row's own, whatever rows it shares a run with.
+    /// Returns whether it is known for every output which part of it is a row's own, whatever rows are in the same run.
     func mayMixLengths(of ports: [InputPort]) -> Bool {
         let names = NameSet(ports.flatMap { zip($0.dimensions, $0.symbols).dropFirst().compactMap { $0 == nil ? $1 : nil } })
         return outputs.allSatisfy { !$0.isTensor || $0.axes.areAllAmong(names) }
     }
 
-    /// - Parameter results: for each group of the batch, the outputs.
+    /// - Parameter results: the outputs for each group of the batch.
     func merged(_ results: [[EngineValue]], _ batch: InputBatch, listAxes: NameSet) throws(ColumnarError) -> [OutputValue] {
         var merged: [OutputValue] = []
         for (index, output) in outputs.enumerated() {
@@ -53,7 +54,7 @@ struct GroupedRows {
 }
 
 extension Port.Dimension {
-    /// The name of an open axis.
+    /// The name of the axis, if it is open.
     var symbol: String? {
         guard case .symbolic(let name) = self else { return nil }
         return name
@@ -61,12 +62,13 @@ extension Port.Dimension {
 }
 
 extension OutputValue {
-    /// What one run gave for an output.
+    /// Makes the value of an output from one run.
     init(_ name: String, _ value: EngineValue) throws(ColumnarError) {
         if let tensor = value.tensor { self = .tensor(tensor) } else if let map = MapColumns(value) {
             self = .labelled(keys: map.keys, values: map.values)
         } else {
-            throw .badRule("model output \"\(name)\" is neither a tensor nor a sequence of maps with the same keys: leave it out with forward.outputs")
+            throw .badRule(
+                "model output \"\(name)\" is neither a tensor nor a sequence of maps with the same keys: leave it out with forward.outputs")
         }
     }
 }

@@ -2,8 +2,8 @@ import Foundation
 import Glibc
 import ONNX
 
-// StringNormalizer, which every text vectorizer of scikit-learn's exporters has, asks for a locale by name (`en_US.UTF-8` where it names none), and the
-// engine does not load the model where the system lacks it. Containers have C.UTF-8 alone.
+// StringNormalizer, which every text vectorizer of scikit-learn's exporters has, asks for a locale by name (`en_US.UTF-8` if it names
+// none), and the engine does not load the model where the system lacks the locale. Containers have only C.UTF-8.
 
 extension Model {
     /// Whether a StringNormalizer asks for a locale that this system lacks and that lowers and raises letters as C.UTF-8 does.
@@ -13,7 +13,7 @@ extension Model {
         return found
     }
 
-    /// Puts C.UTF-8 in the place of such locales: for the engine, never in what is published.
+    /// Replaces such locales by C.UTF-8 for the engine; what is published keeps them.
     mutating func replaceLocales() {
         graph.replaceLocales()
         for index in functions.indices { functions[index].nodes.replaceLocales() }
@@ -48,13 +48,14 @@ extension Node {
 
 enum SystemLocale {
     static func exists(_ name: String) -> Bool {
-        // All categories, as the C++ library asks for them: glibc's LC_ALL_MASK, a macro that Swift does not see.
+        // The mask stands for all categories, as the C++ library asks for them: it is glibc's LC_ALL_MASK, a macro that Swift does not see.
         guard let locale = newlocale(0x1FBF, name, nil) else { return false }
         freelocale(locale)
         return true
     }
 
-    /// Whether letters are lowered and raised as in C.UTF-8: in all locales of UTF-8 but the Turkic ones, which have an i without a dot.
+    /// Returns whether letters change case as in C.UTF-8: they do in all locales of UTF-8 except the Turkic ones, which have an i without a
+    /// dot.
     static func mapsLettersAsC(_ name: String) -> Bool {
         guard name.lowercased().hasSuffix(".utf-8") || name.lowercased().hasSuffix(".utf8") else { return false }
         let language = name.prefix { $0 != "_" && $0 != "." }

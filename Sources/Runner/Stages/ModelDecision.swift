@@ -69,7 +69,8 @@ struct ModelDecision {
         }
     }
 
-    /// That its signature fits the schema and the outputs that are wanted, and that runs of it show no different.
+    /// Throws where the model's signature does not fit the schema and the outputs that are wanted, or where runs of it show that it does
+    /// not.
     private func admit(
         _ loaded: LoadedModel, _ input: AttemptSpec.InputFile, _ phases: inout Phases, _ result: inout AttemptResult
     ) throws(Failure) {
@@ -77,7 +78,7 @@ struct ModelDecision {
         for case .forward(let named) in spec.stages { stage = named }
         let admission: Admission
         do throws(AdmissionRefusal) {
-            // Where nothing is scored, no rows need fit; names that the pipeline gives must be there all the same.
+            // Where nothing is scored, no rows need to fit; the names that the pipeline gives must exist all the same.
             guard let stage else { return try Admission.checkNames(loaded.session.inputs, loaded.session.outputs, spec.schema) }
             admission = try Admission(
                 inputs: loaded.session.inputs, outputs: loaded.session.outputs, unranked: loaded.facts.unranked, schema: spec.schema,
@@ -120,7 +121,8 @@ struct ModelDecision {
         throw Failure(.inputChanged, what: "the model or its external data changed while it was read", place: input.path, remedy: "It is taken up again when it is quiet.")
     }
 
-    /// Runs the model on the first batch of rows that an earlier version has scored; those are known to be good. Nil where no rows are known.
+    /// Runs the model on the first batch of rows that an earlier version has scored; those are known to be good. It returns nil where no
+    /// rows are known.
     private func trial(
         _ model: LoadedModel, _ stage: ForwardStage, _ input: AttemptSpec.InputFile, _ phases: inout Phases
     ) throws(Failure) -> String? {

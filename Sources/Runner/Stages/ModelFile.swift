@@ -8,21 +8,25 @@ import SystemPackage
 import Tensors
 import Training
 
-/// A model's bytes, read once with `pread` and checked against the digest that it was numbered or published with, and the adapter that belongs
-/// to it.
+/// A model's file, whose digest is the one that it was numbered or published with, and the adapter that belongs to it.
+///
+/// Its bytes are not kept: the graph is parsed from the file and the engine reads the file itself, so that no copy of a large model stands beside
+/// the engine's own. After each reading the file must still have the stamp that it had when its digest was taken.
 struct ModelFile {
     let path: String
-    let bytes: Data
-    /// Of the file at `path` alone.
+    /// The digest of the file at `path` alone.
     let digest: String
     let adapter: AdapterFile?
+    private let stamp: FileStamp
 
     /// A model that arrived.
     /// - Parameter expected: the digest of the file alone; nil where only its external data's is known with it.
     init(_ path: String, expected: String?) throws(Failure) {
-        (bytes, digest) = try Self.read(path)
-        if let expected, expected != digest { throw Self.changed(path) }
+        let found = try Self.digested(path)
+        if let expected, expected != found.digest { throw Self.changed(path) }
         self.path = path
+        digest = found.digest
+        stamp = found.stamp
         adapter = nil
     }
 
@@ -31,77 +35,94 @@ struct ModelFile {
     ///   - adapter: its path; nil takes what stands beside the model under the name that a version's adapter has.
     ///   - expected: `TunedModel.digest` of both.
     init(tuned path: String, adapter given: String? = nil, expected: String?) throws(Failure) {
-        (bytes, digest) = try Self.read(path)
+        let found = try Self.digested(path)
         self.path = path
+        digest = found.digest
+        stamp = found.stamp
         guard let place = TunedModel.adapter(of: path, given: given) else {
             adapter = nil
             if let expected, expected != digest { throw Self.changed(path) }
             return
         }
-        let both: String
-        do throws(LandingError) {
-            both = FileDigest.ofModel(digest: digest, companions: [(Card.adapterFile, try FileDigest.of(FilePath(place)).digest)])
-        } catch .changedWhileRead { throw Self.changed(place) } catch {
-            throw Failure(.inputGone, what: "\(error)", place: place, remedy: "Put it back.")
-        }
+        let both = FileDigest.ofModel(digest: digest, companions: [(Card.adapterFile, try Self.digested(place).digest)])
         if let expected, expected != both { throw Self.changed(place) }
         do throws(TrainingError) { adapter = try AdapterFile(reading: place, beside: path, digest: digest) } catch {
             throw Failure(.badModel, what: "\(error)", place: path, remedy: "Give the adapter that was made for this model.")
         }
     }
 
-    private static func read(_ path: String) throws(Failure) -> (Data, String) {
-        guard let bytes = FileManager.default.contents(atPath: path) else {
-            throw Failure(.inputGone, what: "the model cannot be read", place: path, remedy: "Put it back, or drop it again.")
+    private static func digested(_ path: String) throws(Failure) -> FileDigest.Digested {
+        do throws(LandingError) { return try FileDigest.of(FilePath(path)) } catch .changedWhileRead { throw changed(path) } catch {
+            throw Failure(.inputGone, what: "the model cannot be read: \(error)", place: path, remedy: "Put it back, or drop it again.")
         }
-        return (bytes, FileDigest.of(bytes: bytes))
     }
 
     private static func changed(_ path: String) -> Failure {
         Failure(.inputChanged, what: "the model is not the one that was expected", place: path, remedy: "It is taken up again when it is quiet.")
     }
 
-    /// The model as its file has it, without the adapter.
-    func parsed() throws(Failure) -> Model {
-        do throws(ONNXError) {
-            var model = try Model(serialized: bytes)
-            model.directory = (path as NSString).deletingLastPathComponent
-            return model
-        } catch {
-            throw Failure(.badModel, what: "\(error)", place: path, remedy: "Export the model again, and check it with `millrace inspect`.")
-        }
+    /// Throws where the file is not the one any more whose digest was taken: what was read of it since is void.
+    private func verifyUnchanged() throws(Failure) {
+        guard let now = try? FileDigest.stamp(following: FilePath(path)), now == stamp else { throw Self.changed(path) }
     }
 
-    /// A session over these bytes and the external data that they name, the adapter merged in, and what binding needs to know of the model. Only for
-    /// models in folders of ours: a model that arrived is checked, and copied into one, before.
+    /// Returns the model as its file has it, without the adapter.
+    func parsed() throws(Failure) -> Model {
+        let model: Model
+        do throws(ONNXError) { model = try Model.load(path: path) } catch {
+            try verifyUnchanged()
+            throw Failure(.badModel, what: "\(error)", place: path, remedy: "Export the model again, and check it with `millrace inspect`.")
+        }
+        try verifyUnchanged()
+        return model
+    }
+
+    /// Returns a session over this file and the external data that it names, with the adapter merged in, and the facts that binding
+    /// needs to know about the model. It is only for models in the daemon's own folders: a model that arrives is checked and copied into
+    /// one of them first.
     ///
-    /// The parsed graph takes several times the memory of the file, and the engine parses the file again: it is gone before a session is made,
-    /// but for a model whose weights are read through it.
+    /// The parsed graph takes several times the memory of the file, and the engine parses the file again: the graph is freed before a
+    /// session is made, except for a model whose weights are read through it.
     func session(options: SessionOptions) throws(Failure) -> (Session, ModelFacts) {
         let prepared = try prepared()
         returnFreedMemory()
+        guard let runnable = prepared.runnable else { return (try session(ofFileWith: options), prepared.facts) }
+        return (try session(of: runnable, prepared, options), prepared.facts)
+    }
+
+    /// The engine reads the file as it is.
+    private func session(ofFileWith options: SessionOptions) throws(Failure) -> Session {
+        let session: Session
+        do throws(EngineError) { session = try Session(file: path, options: options) } catch {
+            try verifyUnchanged()
+            throw Failure(.badModel, what: "\(error)", place: path, remedy: error.remedy)
+        }
+        try verifyUnchanged()
+        return session
+    }
+
+    private func session(of runnable: Data, _ prepared: Prepared, _ options: SessionOptions) throws(Failure) -> Session {
         var failure: Failure?
-        do throws(EngineError) {
-            let weights = SessionWeights(prepared.apart) { name throws(EngineError) in
-                do throws(Failure) {
-                    guard let model = prepared.model else { throw unavailable(AutodiffError.unknownValue(name)) }
-                    return try weight(name, of: model, prepared.directory)
-                } catch {
-                    failure = error
-                    throw .externalData(file: name, detail: error.what)
-                }
+        let weights = SessionWeights(prepared.apart) { name throws(EngineError) in
+            do throws(Failure) {
+                guard let model = prepared.model else { throw unavailable(AutodiffError.unknownValue(name)) }
+                return try weight(name, of: model, prepared.directory)
+            } catch {
+                failure = error
+                throw .externalData(file: name, detail: error.what)
             }
-            return (try Session(model: prepared.runnable, weights: weights, options: options), prepared.facts)
-        } catch {
+        }
+        do throws(EngineError) { return try Session(model: runnable, weights: weights, options: options) } catch {
             throw failure ?? Failure(.badModel, what: "\(error)", place: path, remedy: error.remedy)
         }
     }
 
     private struct Prepared {
-        let runnable: Data
+        /// What the engine is given; nil is the file as it is.
+        var runnable: Data?
         let facts: ModelFacts
         var apart: [String] = []
-        /// Held only where weights are read through it.
+        /// The model, which is held only where weights are read through it.
         var model: Model?
         var directory: ExternalDataDirectory?
     }
@@ -110,7 +131,8 @@ struct ModelFile {
         let model = try parsed()
         let facts = ModelFacts(model)
         let apart = weightsApart(of: model)
-        guard adapter != nil || model.hasExternalData || model.importsTwice || model.hasReplaceableLocales else { return Prepared(runnable: bytes, facts: facts) }
+        guard adapter != nil || model.hasExternalData || model.importsTwice || model.hasReplaceableLocales
+        else { return Prepared(facts: facts) }
         let runnable = try runnable(model, without: apart)
         if apart.isEmpty { return Prepared(runnable: runnable, facts: facts) }
         return Prepared(
@@ -191,7 +213,8 @@ extension EngineError {
     }
 }
 
-/// Gives what the allocator holds in reserve back to the system, so that a graph that is gone does not stand beside the engine's copy.
+/// Returns the memory that the allocator holds in reserve to the system, so that a freed graph does not take memory in addition to the
+/// engine's copy.
 func returnFreedMemory() {
     typealias Trim = @convention(c) (Int) -> CInt
     if let address = dlsym(nil, "malloc_trim") { _ = unsafeBitCast(address, to: Trim.self)(0) }

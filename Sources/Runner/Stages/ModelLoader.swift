@@ -6,13 +6,13 @@ import Synchronization
 struct LoadedModel: Sendable {
     let session: Session
     let facts: ModelFacts
-    /// What runs of it have shown so far, for every attempt that uses it.
+    /// The evidence that runs of the model have given so far, for every attempt that uses it.
     let evidence: GatheredEvidence
-    /// By which its session is kept.
+    /// The key under which its session is kept.
     let key: SessionCache.Key
 }
 
-/// The outputs of one model of which runs have shown which axis is the rows.
+/// The outputs of one model for which runs have shown which axis is the rows.
 final class GatheredEvidence: Sendable {
     private struct Claim: Hashable {
         let output: Int
@@ -51,13 +51,15 @@ final class ModelLoader: Sendable {
                 try ModelFile(tuned: model.path, adapter: adapter, expected: model.digest)
             }
         } catch {
-            // The version was sound when it was published: its files are not what they were.
-            throw Failure(.modelUnavailable, what: error.what, place: error.place, remedy: "Restore the version's folder, or activate another version.")
+            // The version was sound when it was published, so its files have changed since.
+            throw Failure(
+                .modelUnavailable, what: error.what, place: error.place,
+                remedy: "Restore the version's folder, or activate another version.")
         }
     }
 
-    /// A model that was just written, and that the next data will be scored with: under the digest that it is published with, so that it is loaded
-    /// once.
+    /// Loads a model that was just written and that will score the next data. Its session is kept under the digest that it is published
+    /// with, so that it is loaded once.
     func load(written path: String, threads: Int) throws(Failure) -> LoadedModel {
         let digest: String
         do { digest = try TunedModel.digest(of: path) } catch {
@@ -66,7 +68,7 @@ final class ModelLoader: Sendable {
         return try load(digest: digest, path: path, threads: threads) { () throws(Failure) in try ModelFile(tuned: path, expected: digest) }
     }
 
-    /// Drops a model that was not taken, which no data will be scored with.
+    /// Drops a model that was not taken and will score no data.
     func forget(_ model: LoadedModel) { sessions.remove(model.key) }
 
     private func load(

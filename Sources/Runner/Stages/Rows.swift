@@ -10,7 +10,8 @@ struct Rows {
     private let batches: any InputBatches
     private let admission: Admission
     private let run: RowRun
-    /// Nil where inputs have open axes behind the rows, whose extents only the columns tell, or where the rows are not the first axis everywhere.
+    /// The bound memory; nil where inputs have open axes after the rows, whose extents only the columns give, or where the rows are not the
+    /// first axis everywhere.
     private let bound: BoundSession?
     private let grouped: GroupedRows
     private let evidence: GatheredEvidence
@@ -23,7 +24,7 @@ struct Rows {
     /// The types of kept columns of text, once there were rows.
     var foundTypes: [String: String] { batches.foundTypes }
     var misfit: KeptMisfit? { batches.misfit }
-    /// Of the outputs that land, in the order in which `next` gives them.
+    /// The names of the outputs that land, in the order in which `next` gives them.
     var outputNames: [String] { admission.outputs.map(\.name) }
 
     /// - Parameters:
@@ -71,10 +72,12 @@ struct Rows {
             var options = ReadOptions()
             options.dialect = schema.textDialect
             batches = try openInputs(
-                path: input.path, options: options, ports: admission.inputs.map(\.port), rules: schema.inputRules(for: admission, model.facts),
-                schema: schema.tableRule, batchRows: batchRows, memory: memory, pinned: pinned, typing: typing,
+                path: input.path, options: options, ports: admission.inputs.map(\.port),
+                rules: schema.inputRules(for: admission, model.facts), schema: schema.tableRule, batchRows: batchRows, memory: memory,
+                pinned: pinned, typing: typing,
                 lists: ListLimits(
-                    places: bound == nil && wanted == nil ? Self.batchPlaces : nil, mixesLengths: grouped.mayMixLengths(of: admission.inputs.map(\.port))))
+                    places: bound == nil && wanted == nil ? Self.batchPlaces : nil,
+                    mixesLengths: grouped.mayMixLengths(of: admission.inputs.map(\.port))))
         } catch {
             throw Failure(reading: error, file: input.path)
         }
@@ -90,7 +93,8 @@ struct Rows {
             throw Failure(reading: error, file: file)
         }
         guard let batch else { return nil }
-        let runs = batch.groups.isEmpty ? [(rows: Array(0..<batch.rowCount), tensors: batch.tensors)] : batch.groups.map { ($0.rows, $0.tensors) }
+        let runs = batch.groups.isEmpty
+            ? [(rows: Array(0..<batch.rowCount), tensors: batch.tensors)] : batch.groups.map { ($0.rows, $0.tensors) }
         var results: [[EngineValue]] = []
         for (rows, tensors) in runs {
             try interruption.check()
@@ -98,7 +102,9 @@ struct Rows {
                 results.append(try phases.time("run") { () throws(EngineError) in try run(tensors, rows: rows.count, interruption) })
             } catch {
                 try interruption.check()
-                if case .noBatchAxis = error, let refusal = contradiction(tensors, rows.count, nil, interruption) { throw refusal.failure(at: file) }
+                if case .noBatchAxis = error, let refusal = contradiction(tensors, rows.count, nil, interruption) {
+                    throw refusal.failure(at: file)
+                }
                 let numbers = (rows.min() ?? 0, rows.max() ?? 0)
                 let which = numbers.1 - numbers.0 == rows.count - 1 ? "rows" : "\(rows.count) of the rows"
                 throw Failure(
@@ -117,11 +123,11 @@ struct Rows {
         }
     }
 
-    /// What the model makes of one row of zeros and empty texts, as `next` gives it; nil where it takes no such row.
+    /// Returns the model's outputs for one row of zeros and empty texts, as `next` gives them; nil where it takes no such row.
     func outputsOfMadeUpRow(_ interruption: Interruption, _ phases: inout Phases) -> [OutputValue]? {
         var tensors: NameMap<Tensor> = [:]
         for port in admission.inputs.map(\.port) {
-            // An axis that is open is as wide as the columns that it takes, as far as they are known.
+            // An open axis is as wide as the columns that it takes, as far as they are known.
             var open = max(boundColumns[port.name]?.count ?? 1, 1)
             let inner = port.dimensions.dropFirst().map { extent -> Int in
                 if let extent { return extent }
@@ -138,23 +144,27 @@ struct Rows {
                 bound.buffer(position).mutableBytes.initializeMemory(as: UInt8.self, repeating: 0)
             }
         }
-        guard let values = try? phases.time("run", { () throws(EngineError) in try run(tensors, rows: 1, interruption) }) else { return nil }
+        guard let values = try? phases.time("run", { () throws(EngineError) in try run(tensors, rows: 1, interruption) })
+        else { return nil }
         return try? zip(grouped.outputs, values).map { output, value in try OutputValue(output.name, value) }
     }
 
-    /// What these rows show against the axes of `outputs`, which are nil where one of them did not come out. That an output has as many as there are
-    /// rows says nothing: the model is run once more, on two and three of them, where its declaration says too little or another axis has as many.
+    /// Returns what these rows prove against the axes of `outputs`, which are nil if the run failed. It is no proof that an output has as
+    /// many elements as there are rows: the model is run once more, on two and three of the rows, where its declaration says too little or
+    /// another axis has as many elements.
     private func contradiction(
         _ tensors: NameMap<Tensor>, _ rows: Int, _ outputs: [EngineValue]?, _ interruption: Interruption
     ) -> AdmissionRefusal? {
         guard !evidence.hasShown(admission.outputs), rows > 0 else { return nil }
         let isClear = admission.fixedRows != nil || admission.outputs.allSatisfy(\.isSettled) && !demandsEvidence
-        if isClear, let outputs, !outputs.contains(where: { $0.tensor?.shape.dimensions.dropFirst().contains(rows) ?? false }) { return nil }
+        if isClear, let outputs, !outputs.contains(where: { $0.tensor?.shape.dimensions.dropFirst().contains(rows) ?? false }) {
+            return nil
+        }
         let problems: [AdmissionProblem]
         do throws(EngineError) {
             problems = try RowEvidence(admission: admission, run: run).find(tensors, cancellation: interruption.engine).problems
         } catch {
-            // A model that runs on no other number of rows shows nothing.
+            // A model that does not run on another number of rows proves nothing.
             problems = []
         }
         if problems.isEmpty, !interruption.isEnded { evidence.add(admission.outputs) }
@@ -169,7 +179,8 @@ struct Rows {
         return try bound.run(rows: rows, cancellation: interruption.engine)
     }
 
-    /// The most places along open axes in one run: 16 rows of 512 tokens. What a model keeps of each may be a thousand times as much.
+    /// The largest number of places along open axes in one run: 16 rows of 512 tokens. The model's memory for each place may be a thousand
+    /// times as large.
     private static let batchPlaces = 8192
 
     /// About half a mebibyte of input a batch: with what the model makes of it it stays in the caches, and it amortizes the calls. Rows that are

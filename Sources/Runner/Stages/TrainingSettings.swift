@@ -29,8 +29,8 @@ package struct TrainingSettings {
 
     package var plan: TrainingPlan {
         TrainingPlan(
-            epochs: gradient.epochs, batchSize: gradient.batchSize, validation: gradient.validation, validationRowsAtLeast: gate.rowsAtLeast,
-            patience: gradient.earlyStopping?.patience,
+            epochs: gradient.epochs, batchSize: gradient.batchSize, validation: gradient.validation,
+            validationRowsAtLeast: gate.rowsAtLeast, patience: gradient.earlyStopping?.patience,
             minimumImprovement: gradient.earlyStopping?.minimumImprovement ?? 0, metric: Metric(gate.metric),
             seed: UInt64(gradient.seed), threads: threads)
     }
@@ -65,7 +65,8 @@ package struct TrainingSettings {
         }
         if gradient.optimizer.momentum > 0 { add("momentum", gradient.optimizer.momentum) }
         let lists = [
-            ("freeze", gradient.freeze), ("train", gradient.train), ("untie", gradient.untie), ("no_decay", gradient.noDecay), ("output", gradient.outputs),
+            ("freeze", gradient.freeze), ("train", gradient.train), ("untie", gradient.untie), ("no_decay", gradient.noDecay),
+            ("output", gradient.outputs),
         ]
         for (key, patterns) in lists where !patterns.isEmpty {
             told[key] = .list(patterns.map { .text($0) })
@@ -155,7 +156,7 @@ extension Schema {
     /// Labelled files as this schema reads them.
     /// - Parameters:
     ///   - inputs: the model's, by name.
-    ///   - nanInputs: those of them whose missing values are NaN by default.
+    ///   - nanInputs: the inputs whose missing values are NaN by default.
     ///   - pinned: columns that earlier files gave to inputs which the schema leaves to them.
     package func labelledData(
         _ files: [String], inputs: [String], nanInputs: NameSet, pinned: [String: [String]] = [:]
@@ -168,6 +169,7 @@ extension Schema {
         }
         return LabelledData(
             files: files.map { LabelledData.File($0) }, label: label.map(InputRule.Columns.init), inputs: rules, classes: classes,
-            refusesMissingLabels: missingLabel == .error, weight: weight, key: key, keep: keep, types: NameMap(types.map { ($0.key, $0.value.rawValue) }, uniquingKeysWith: { $1 }), dialect: textDialect)
+            refusesMissingLabels: missingLabel == .error, weight: weight, key: key, keep: keep,
+            types: NameMap(types.map { ($0.key, $0.value.rawValue) }, uniquingKeysWith: { $1 }), dialect: textDialect)
     }
 }

@@ -75,11 +75,13 @@ package struct GradientQuery: Sendable {
         return answer
     }
 
-    /// What stands between the inputs and the first parameter matters only where the inputs' gradients are asked for.
+    /// Words the error for the inputs' gradients where only these cannot be built: operators between the inputs and the first parameter
+    /// matter only to them.
     private func refused(_ error: AutodiffError) -> TrainingError {
         guard withInputs, (try? BackwardGraph(model, seed)) != nil else { return TrainingError(error) }
         return .badModel(
-            reason: "the gradients of its inputs (--inputs) cannot be built: \(error)", remedy: "leave out --inputs: the gradients of its parameters can")
+            reason: "the gradients of its inputs (--inputs) cannot be built: \(error)",
+            remedy: "leave out --inputs: the gradients of its parameters can")
     }
 
     private func overTable(

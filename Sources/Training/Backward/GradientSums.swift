@@ -11,7 +11,7 @@ final class GradientSums {
     private let graph: BackwardGraph
     private let session: Session
     private let cancellation: Cancellation?
-    /// Of parameters, in the model's order, and of inputs.
+    /// The names of the parameters, in the model's order, and of the inputs.
     private let parameters: [String]
     private let inputs: [String]
 

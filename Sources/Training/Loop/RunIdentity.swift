@@ -31,7 +31,9 @@ enum RunIdentity {
         lines.append(try text(plan))
         lines += run.data.inputs.sorted { $0.key < $1.key }.map { "input \($0.key) \($0.value)" }
         let data = run.data
-        lines.append("label \(data.label?.words ?? "") classes \(data.classes ?? []) refuses missing \(data.refusesMissingLabels) weight \(data.weight ?? "") key \(data.key) keep \(data.keep)")
+        lines.append(
+            "label \(data.label?.words ?? "") classes \(data.classes ?? []) refuses missing \(data.refusesMissingLabels) "
+                + "weight \(data.weight ?? "") key \(data.key) keep \(data.keep)")
         lines.append("types \(data.types.sorted { $0.key < $1.key }) dialect \(data.dialect)")
         return FileDigest.of(bytes: lines.joined(separator: "\n").utf8)
     }

@@ -125,7 +125,7 @@ struct TrainingRun {
             })
     }
 
-    /// Whoever judges the outcome on held-out rows may want more of them than there are.
+    /// Throws where fewer rows are held out than the plan wants for judging the outcome.
     private func checkHeldOut(_ rows: RowStore) throws(TrainingError) {
         let held = rows.validation.rowCount, wanted = run.plan.validationRowsAtLeast
         guard run.plan.validation > 0, held < wanted else { return }

@@ -1,5 +1,6 @@
-/// The classes by their names, and which of them a label means, however its file's format writes it: `1`, `1.0` and `"1"` are one number, and so is a
-/// class `1`; `true` and `True` are one truth, and so are `1` and `0` where the classes are named by truths, or the other way round.
+/// The classes by name. It finds the class that a label means, whatever the format of its file writes: `1`, `1.0` and `"1"` are one number,
+/// and so is a class `1`; `true` and `True` are one boolean, and so are `1` and `0` where the classes are named by booleans, or the other
+/// way round.
 struct ClassNames {
     let names: [String]
     private var exact: [String: Int] = [:]
@@ -10,14 +11,14 @@ struct ClassNames {
         self.names = names
         for (index, name) in names.enumerated() {
             if exact[name] == nil { exact[name] = index }
-            // What two classes may be called is neither's name.
+            // A name that two classes could have belongs to neither.
             if let number = DecimalText.canonical(name) { numbers.updateValue(numbers.keys.contains(number) ? nil : index, forKey: number) }
             if let truth = Self.truth(name) { truths.updateValue(truths.keys.contains(truth) ? nil : index, forKey: truth) }
         }
         if truths.count < 2 { truths = [:] }
     }
 
-    /// Nil for what is no class.
+    /// Returns nil where the label is not a class.
     func index(of label: String) -> Int? {
         if let index = exact[label] { return index }
         if let number = DecimalText.canonical(label), let index = numbers[number] { return index }
@@ -40,8 +41,8 @@ struct ClassNames {
 
 /// Numbers as text.
 enum DecimalText {
-    /// The one text of a plain decimal number: `1` of `1`, `1.0` and `1.00`, `0.5` of `0.50`. Nil for what is none, such as `01`, `+1` and `1e3`, which
-    /// only a name or a code is written like.
+    /// Returns the one text of a plain decimal number: `1` for `1`, `1.0` and `1.00`, `0.5` for `0.50`. Returns nil for other texts, such
+    /// as `01`, `+1` and `1e3`, since only names and codes are written so.
     static func canonical(_ text: String) -> String? {
         var text = text
         return text.withUTF8 { bytes -> String? in
@@ -64,7 +65,7 @@ enum DecimalText {
         }
     }
 
-    /// Of a whole number that fits 64 bits its digits, without an exponent.
+    /// Returns the canonical text of a number: the digits without an exponent for a whole number that fits 64 bits.
     static func canonical(_ value: Double) -> String {
         if let whole = Int64(exactly: value) { return "\(whole)" }
         if let whole = UInt64(exactly: value) { return "\(whole)" }

@@ -1,6 +1,6 @@
-/// Which rows of labelled files count: where key columns name the rows, a file's rows take the place of those with the same key in the files
-/// before it, so that a label that was corrected counts once, as the later file has it. Rows of one file that share a key all count: such a
-/// key names a group. Without key columns, and where a row has no value in one of them, rows are known by their features, and two with the same
+/// Decides which rows of labelled files count: where key columns name the rows, a file's rows replace those with the same key in the files
+/// before it, so that a corrected label counts once, as the later file has it. Rows of one file that share a key all count: such a key
+/// names a group. Without key columns, and where a row has no value in one of them, rows are known by their features, and two with the same
 /// features are two observations. A row without a label corrects nothing.
 struct Corrections {
     /// By file, the numbers of the rows that a later one has again, ascending.

@@ -21,7 +21,7 @@ package struct LabelledData: Sendable {
     package var label: InputRule.Columns?
     /// The names of the classes in the order of the model's class axis, where labels are names. Otherwise class labels are indices from 0.
     package var classes: [String]?
-    /// Whether a row without a label refuses its file; otherwise such rows are left out, and counted.
+    /// Whether a file with a row without a label is refused; otherwise such rows are left out and counted.
     package var refusesMissingLabels: Bool
     /// A column of what each row counts, as a number of at least 0; without it every row counts 1.
     package var weight: String?

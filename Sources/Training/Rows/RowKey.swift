@@ -12,7 +12,8 @@ struct RowKey {
         withUnsafeBytes(of: seed.littleEndian) { hash.update(bufferPointer: $0) }
     }
 
-    /// Of one row of key columns. Nil where there are none, or where one of them has no value: such a row is known by its features.
+    /// Makes the key of one row of key columns. It is nil where there are no key columns, or where one of them has no value: such a row is
+    /// known by its features.
     init?(_ columns: [[String?]], row: Int, seed: UInt64) {
         guard !columns.isEmpty else { return nil }
         self.init(seed: seed)

@@ -81,7 +81,7 @@ struct RowPacking {
             let batch: InputBatch?
             do { batch = try features.next() } catch { throw Self.worded(error, file: file.path) }
             guard let batch else { break }
-            // A file without rows says nothing for those after it.
+            // A file without rows pins nothing for those after it.
             if done == 0 { for (name, columns) in features.boundColumns where pinned[name] == nil { pinned[name] = columns } }
             let labelled = try targets.next(rows: batch.rowCount)
             let superseded = corrections.rows(done..<done + batch.rowCount, ofFile: index).map { $0 - done }
@@ -115,7 +115,8 @@ struct RowPacking {
             if (file.format ?? TableFormat(fileName: file.path))?.isArrays ?? false {
                 return try ArrayBinder(
                     path: file.path, format: file.format, ports: ports, rules: rules,
-                    schema: TableSchemaRule(key: data.key, label: labels.first, keep: Array(others)), batchRows: batchRows, lists: Self.lists)
+                    schema: TableSchemaRule(key: data.key, label: labels.first, keep: Array(others)), batchRows: batchRows,
+                    lists: Self.lists)
             }
             let reader = try TableReader(path: file.path, format: file.format, options: options)
             // Kept columns say here only what no feature is; a labelled file need not have them.
@@ -127,7 +128,7 @@ struct RowPacking {
         } catch { throw Self.worded(error, file: file.path) }
     }
 
-    /// A batch of features has as many rows as that of the labels.
+    /// A batch of features must have as many rows as the batch of labels.
     private static let lists = ListLimits(mixesLengths: false, isWindowed: false)
 
     private mutating func append(

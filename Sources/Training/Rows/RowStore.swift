@@ -15,7 +15,7 @@ package struct RowStore {
         package var validationRows = 0
         /// Rows that a later file has again, by their key, and that are in neither.
         package var supersededRows = 0
-        /// Rows without a label, which are in neither.
+        /// The number of rows without a label, which are in neither.
         package var unlabelledRows = 0
         /// Of each class, for class labels.
         package var trainingClasses: [Int] = []

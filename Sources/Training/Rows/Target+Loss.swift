@@ -59,5 +59,7 @@ extension Model {
 
 extension InputPort {
     /// Rows are packed one by one, whatever batch the model takes.
-    var withOpenBatch: InputPort { InputPort(name: name, elementType: elementType, dimensions: [nil] + dimensions.dropFirst(), symbols: symbols) }
+    var withOpenBatch: InputPort {
+        InputPort(name: name, elementType: elementType, dimensions: [nil] + dimensions.dropFirst(), symbols: symbols)
+    }
 }

@@ -37,12 +37,12 @@ final class TargetColumns {
     private let data: LabelledData
     private let target: Target?
     private let classes: ClassNames?
-    /// Whether labels are the last kept column: names of classes, one a row, which mean the same from every type that a column may have.
+    /// Whether the labels are the last kept column: names of classes, one in each row, which mean the same whatever type the column has.
     private let isLabelKept: Bool
     /// `nil` where nothing but features is read.
     private var batches: (any InputBatches)?
     private let weight: String?
-    /// Which texts stand for a missing value where columns have no types.
+    /// The texts that mark a missing value where columns have no types.
     private let nullWords: Set<String>
 
     static let labelPort = "label"
@@ -90,7 +90,7 @@ final class TargetColumns {
         columns = isLabelKept ? Array(kept.suffix(1)) : batches?.boundColumns[Self.labelPort] ?? []
     }
 
-    /// Class numbers are read as float64, which holds them and what is missing.
+    /// Class numbers are read as float64, which holds them and missing values.
     private func labelType(_ target: Target) -> ElementType {
         classes != nil ? .string : target.elementType == .int64 ? .float64 : target.elementType
     }
@@ -111,20 +111,20 @@ final class TargetColumns {
         return ClassNames(names)
     }
 
-    /// How booleans are spelled among the classes' names.
+    /// Returns how booleans are spelled in the classes' names.
     private static func booleans(among classes: [String]) -> BooleanText {
         for (no, yes) in [("False", "True"), ("FALSE", "TRUE")] where classes.contains(yes) { return .words(no: no, yes: yes) }
         return .words(no: "false", yes: "true")
     }
 
     struct Batch {
-        /// `[N, ...]`, as the layout's target field has it. Rows without a label hold anything.
+        /// The targets `[N, ...]`, as the layout's target field has them. Rows without a label may hold anything.
         let target: Tensor?
         /// The numbers of the rows that have no label, ascending.
         let unlabelled: [Int]
         /// `[N]`
         let weights: [Float]
-        /// For each key column, a text for each row; nil where there is no value.
+        /// A text for each row of each key column; nil where the row has no value.
         let keys: [[String?]]
     }
 
@@ -132,11 +132,13 @@ final class TargetColumns {
     /// - Parameter rows: as many as the features had.
     func next(rows: Int) throws(TrainingError) -> Batch {
         guard batches != nil else { return Batch(target: nil, unlabelled: [], weights: Array(repeating: 1, count: rows), keys: []) }
-        guard let batch = try next(), batch.weights.count == rows else { throw .cannotRead(path: file, reason: "it changed while it was read") }
+        guard let batch = try next(), batch.weights.count == rows else {
+            throw .cannotRead(path: file, reason: "it changed while it was read")
+        }
         return batch
     }
 
-    /// The labels of the next rows, of columns that hold nothing else; nil behind the last.
+    /// Returns the labels of the next rows, from columns that hold nothing else; nil after the last row.
     func next() throws(TrainingError) -> Batch? {
         let batch: InputBatch?
         do { batch = try batches?.next() } catch { throw worded(error) }
@@ -151,14 +153,15 @@ final class TargetColumns {
         return Batch(target: target, unlabelled: unlabelled, weights: try weights(batch, except: unlabelled), keys: keys)
     }
 
-    /// A key means the same from every type that its column may have: 1, 1.0 and "1" are one, unless `types` says that it is text.
+    /// Returns the keys, which mean the same whatever type their column has: 1, 1.0 and "1" are one key, unless `types` says that the
+    /// column is text.
     private func keys(_ column: Column) throws(TrainingError) -> [String?] {
         let texts = try self.texts(column)
         if data.types[column.field.name] == "string" { return texts }
         guard case .number(let type) = column.field.type, type.isFloatingPoint else {
             return texts.map { text in text.map { DecimalText.canonical($0) ?? $0 } }
         }
-        // A large whole number has an exponent as text.
+        // Large whole numbers are printed with an exponent.
         return texts.map { text in text.flatMap(Double.init).flatMap { $0.isNaN ? nil : DecimalText.canonical($0) } }
     }
 
@@ -173,7 +176,8 @@ final class TargetColumns {
         guard var values = batch.tensors[Self.weightPort]?.values(as: Float.self) else { return Array(repeating: 1, count: batch.rowCount) }
         for row in unlabelled { values[row] = 0 }
         if let bad = values.firstIndex(where: { !($0 >= 0 && $0.isFinite) }) {
-            let what = values[bad].isNaN ? "there is no weight" : values[bad] < 0 ? "the weight \(values[bad]) is negative" : "the weight is infinite"
+            let what = values[bad].isNaN
+                ? "there is no weight" : values[bad] < 0 ? "the weight \(values[bad]) is negative" : "the weight is infinite"
             throw .badLabels(
                 file: file, reason: "row \(batch.firstRow + bad), column \"\(weight ?? "")\": \(what)",
                 remedy: "give every row a weight of 0 or more, or name another column (schema.weight, or --weight)")
@@ -183,7 +187,7 @@ final class TargetColumns {
 
     // MARK: Labels
 
-    /// The rows' labels, and which rows have none: a row lacks its label where any of its label columns has no value.
+    /// Returns the rows' labels, and the rows that have none: a row has no label if any of its label columns has no value.
     private func labels(of batch: InputBatch) throws(TrainingError) -> (target: Tensor?, unlabelled: [Int]) {
         guard let target else { return (nil, []) }
         if isLabelKept {
@@ -237,7 +241,8 @@ final class TargetColumns {
         func refuse(_ index: Int, _ wanted: String) -> TrainingError {
             .badLabels(
                 file: file,
-                reason: "row \(firstRow + index / width), column \"\(column(index))\": the label \(labels.number(index)) is not \(wanted), as the loss wants it",
+                reason: "row \(firstRow + index / width), column \"\(column(index))\": the label \(labels.number(index)) is not \(wanted), "
+                    + "as the loss wants it",
                 remedy: "mend the label, or choose another loss")
         }
         var unlabelled: [Int] = []
@@ -254,8 +259,8 @@ final class TargetColumns {
                     let shown = value == value.rounded() ? "\(DecimalText.canonical(value))" : "\(value)"
                     throw .badLabels(
                         file: file,
-                        reason: "row \(firstRow + index / width), column \"\(column(index))\": the class \(shown) is none of the model's \(count), "
-                            + "which count from 0",
+                        reason: "row \(firstRow + index / width), column \"\(column(index))\": the class \(shown) is none of the model's "
+                            + "\(count), which count from 0",
                         remedy: "mend the label, or give the classes their names (schema.classes, or --classes) where labels are names")
                 }
             case .yesOrNo, .probabilities: if value < 0 || value > 1 { throw refuse(index, "from 0 to 1") }
@@ -303,7 +308,7 @@ final class TargetColumns {
 }
 
 extension InputRule.Columns {
-    /// The one column that is named.
+    /// The column, if only one is named.
     fileprivate var single: String? {
         if case .list(let names) = self, names.count == 1, !NamePattern.isPattern(names[0]) { names[0] } else { nil }
     }

@@ -1,12 +1,12 @@
-/// A shell pattern over names: `*` and `?` stop at `/`, `**` does not, `[a-z]` and `[!a-z]` are sets. Case counts,
-/// but where it says otherwise for what follows the last wildcard or slash: formats are named there.
+/// A shell pattern over names: `*` and `?` stop at `/`, `**` does not, `[a-z]` and `[!a-z]` are sets. The case of letters counts, but with
+/// `ignoresSuffixCase` not in the suffix, which begins with the first dot after the last wildcard or slash: it names the format.
 struct Glob: Sendable, Hashable {
     /// Matches whole relative paths, because the pattern has a `/`.
     let isOverPath: Bool
     private let pattern: [UInt8]
     /// Set for `*.suffix`, the pattern that almost every pipeline has.
     private let plainSuffix: [UInt8]?
-    /// How many bytes at the end take letters of any case.
+    /// The number of bytes at the end in which letters may have any case.
     private let caselessCount: Int
 
     init(_ pattern: String, ignoresSuffixCase: Bool = false) {
@@ -36,7 +36,7 @@ struct Glob: Sendable, Hashable {
         return Self.match(Self.folded(pattern, last: caselessCount)[...], Self.folded(text, last: caselessCount)[...])
     }
 
-    /// The bytes with the last ones in lower case.
+    /// Returns the bytes with the last `count` ones in lower case.
     private static func folded(_ bytes: some Collection<UInt8>, last count: Int) -> [UInt8] {
         bytes.enumerated().map { index, byte in
             let isCapital = byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z")

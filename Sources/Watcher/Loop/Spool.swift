@@ -8,7 +8,7 @@ final class Spool {
         var scheduled: Duration?
         /// Found by a scan whose end is still to be reported.
         var isBacklog: Bool
-        /// Whether it was told what else than its name says it is.
+        /// Whether `SpoolEvent.foreign` was sent for the file.
         var isToldForeign = false
     }
 
@@ -42,7 +42,8 @@ final class Spool {
 
     /// `path` itself and everything below it.
     static func isWithin(_ path: String, _ directory: String) -> Bool {
-        directory.isEmpty || path.isName(directory) || (path.utf8.starts(with: directory.utf8) && path.utf8.dropFirst(directory.utf8.count).first == 0x2F)
+        directory.isEmpty || path.isName(directory)
+            || (path.utf8.starts(with: directory.utf8) && path.utf8.dropFirst(directory.utf8.count).first == 0x2F)
     }
 
     static func split(_ path: String) -> (directory: String, name: Substring) {

@@ -84,7 +84,8 @@ struct TreeScan {
 extension SpoolDirectory {
     /// Calls `body` with each file below that could be an arrival by name and kind, relative to `path`, as it stands now: nothing is watched for it.
     package func eachCandidate(_ body: (String, FileStamp) -> Void) {
-        let scan = TreeScan(root: FoundEntry.realPath(path) ?? path, admission: Admission(include: include, ignoresSuffixCase: ignoresSuffixCase)) { _ in }
+        let admission = Admission(include: include, ignoresSuffixCase: ignoresSuffixCase)
+        let scan = TreeScan(root: FoundEntry.realPath(path) ?? path, admission: admission) { _ in }
         _ = scan.walk(from: "", deep: true) { finding in
             if case .file(let relative, let stamp) = finding { body(relative, stamp) }
         }

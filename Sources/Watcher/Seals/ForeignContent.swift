@@ -1,12 +1,12 @@
-/// What stands under a model's or a table's name now and then, and is neither: it is named at once, though it is moved or quarantined only as
-/// any other file that is not whole, since its writer may still be at work.
+/// Content that sometimes has the name of a model or a table and is neither. It is reported at once, but moved or quarantined only like any
+/// other incomplete file, since its writer may still be at work.
 package enum ForeignContent: Sendable, CaseIterable {
     case empty
     case gitLFSPointer
     case htmlPage
     case xmlDocument
 
-    /// What the first bytes of a file show; nil where it may be what its name says.
+    /// Finds the kind of content from the first bytes of a file; nil where the file may be what its name says.
     package init?(head: some Collection<UInt8>, isEmpty: Bool) {
         if isEmpty {
             self = .empty
@@ -34,22 +34,23 @@ package enum ForeignContent: Sendable, CaseIterable {
     }
 
     init?(_ file: inout SealedFile) {
-        // Formats in bytes begin with none of these.
+        // Files in binary formats begin with none of these bytes.
         if file.size > 0, let first = file.byte(at: 0), ![0x76, 0x3C, 0x20, 0x09, 0x0A, 0x0D, 0xEF].contains(first) { return nil }
         self.init(head: file.bytes(at: 0, count: Int(min(file.size, 256))) ?? [], isEmpty: file.size == 0)
     }
 
-    /// Worded for an operator.
+    /// The fault in words for an operator.
     package var reason: String {
         switch self {
         case .empty: "the file is empty"
-        case .gitLFSPointer: "it is a Git LFS pointer, not the file itself: run `git lfs pull` in the clone that it comes from, and copy it again"
+        case .gitLFSPointer:
+            "it is a Git LFS pointer, not the file itself: run `git lfs pull` in the clone that it comes from, and copy it again"
         case .htmlPage: "it is an HTML page, as a download gives it that was not let in: download the file itself"
         case .xmlDocument: "it is an XML document, as a server sends it for an error: download the file itself"
         }
     }
 
-    /// The one that a file was said to be.
+    /// Finds the kind of content that has this `reason`.
     init?(reason: String) {
         guard let found = Self.allCases.first(where: { $0.reason == reason }) else { return nil }
         self = found

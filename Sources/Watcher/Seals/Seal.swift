@@ -46,7 +46,7 @@ package enum Seal: String, Sendable, CaseIterable {
 
     /// - Parameter directory: where the file stands, for the external data of a model.
     func check(_ file: inout SealedFile, directory: String) -> Verdict {
-        // A CSV or JSON Lines file without bytes is for its reader to judge.
+        // The reader of a CSV or JSON Lines file decides about a file without bytes.
         if let foreign = ForeignContent(&file), self != .unknown, !(foreign == .empty && self == .text) { return .broken(foreign.reason) }
         return switch self {
         case .parquet: ParquetSeal.check(&file)
