@@ -2,6 +2,7 @@ import Foundation
 package import Ledger
 package import Logging
 import PipelineConfig
+import Reasons
 package import Runner
 import ServiceLifecycle
 import Synchronization
@@ -22,10 +23,12 @@ package final class PipelineDaemon: Service {
         package var grace: Duration
         /// With `once`: how long to wait for a machine that does not do what the work needs.
         package var patience: Duration
+        /// Neither logs nor stores what cells of tables hold.
+        package var hidesValues: Bool
 
         package init(
             root: String, jobs: Int, threads: Int, sessionBytes: Int = 1 << 30, once: Bool = false, grace: Duration = .seconds(30),
-            patience: Duration = .zero
+            patience: Duration = .zero, hidesValues: Bool = false
         ) {
             self.root = root
             self.jobs = jobs
@@ -34,6 +37,7 @@ package final class PipelineDaemon: Service {
             self.once = once
             self.grace = grace
             self.patience = patience
+            self.hidesValues = hidesValues
         }
 
         package var stateDirectory: String { root + "/.millrace" }
@@ -74,7 +78,7 @@ package final class PipelineDaemon: Service {
         self.log = log
         pipelineFiles = pipelines
         lock = try DaemonLock(stateDirectory: options.stateDirectory)
-        ledger = try RunLedger(stateDirectory: options.stateDirectory)
+        ledger = try RunLedger(stateDirectory: options.stateDirectory, hidesValues: options.hidesValues)
         if !options.once { try ledger.prepareForWriting() }
         let isEnding = Ending()
         self.isEnding = isEnding
@@ -97,7 +101,8 @@ package final class PipelineDaemon: Service {
         }
         publisher = try DiskPublisher(root: options.root, pipelines: inForce)
         let dispatcher = Dispatcher(
-            ledger: ledger, publisher: publisher, configuration: .init(window: max(256, options.jobs * 16), threads: options.threads), log: log)
+            ledger: ledger, publisher: publisher,
+            configuration: .init(window: max(256, options.jobs * 16), threads: options.threads, hidesValues: options.hidesValues), log: log)
         try dispatcher.use(inForce)
         try dispatcher.recover(at: .now)
         try publisher.recoverInputs()
@@ -207,7 +212,8 @@ package final class PipelineDaemon: Service {
     }
 
     private func explain(_ input: SpoolInput, _ report: QuarantineReport) {
-        log.warning("refused", metadata: ["file.path": "\(input.path)", "rule": "\(report.explanation.rule)", "reason": "\(report.explanation.reason)"])
+        let explanation = report.explanation
+        log.warning("refused", metadata: ["file.path": "\(input.path)", "rule": "\(explanation.rule)"].merging(explanation.whole.logged) { $1 })
         guard let pipeline = pipelineFiles.inForce.first(where: { [$0.spool.models, $0.spool.labelled, $0.spool.data].contains { $0?.path == input.spool } })
         else { return }
         do {
