@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 package import Landing
+import Reasons
 import SystemPackage
 
 /// Which failed system calls are faults of the machine: the same call would succeed once somebody frees space, gives back a permission, mounts the disk
@@ -44,8 +45,8 @@ extension Failure {
         }
         let code = (error as? Errno)?.rawValue ?? Self.systemCode(error as NSError)
         self.init(
-            code.map(MachineFault.kind(writing:)) ?? .resource, what: (error as? any LocalizedError)?.errorDescription ?? "\(error)", place: place,
-            remedy: "Nothing: it is tried again.")
+            code.map(MachineFault.kind(writing:)) ?? .resource, what: "\((error as? any LocalizedError)?.errorDescription ?? "\(error)")",
+            place: place, remedy: "Nothing: it is tried again.")
     }
 
     /// Returns the number of the system call's failure behind an error of Foundation.

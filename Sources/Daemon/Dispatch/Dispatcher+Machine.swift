@@ -1,6 +1,7 @@
 import Ledger
 import Logging
 import PipelineConfig
+import Reasons
 import Runner
 
 /// A pipeline's wait until the machine does again what its work needs, such as take bytes on a disk that is full.
@@ -20,7 +21,7 @@ extension Dispatcher {
         if wait.pauses.count == 0 {
             log.warning(
                 "the pipeline waits for the machine",
-                metadata: ["pipeline.name": "\(pipeline)", "file.path": "\(assignment.arrival.path)", "reason": "\(failure.statement)"])
+                metadata: ["pipeline.name": "\(pipeline)", "file.path": "\(assignment.arrival.path)"].merging(failure.reason.logged) { $1 })
         }
         wait.end = now.advanced(by: wait.pauses.next())
         machineWaits[pipeline] = wait
