@@ -245,7 +245,10 @@ struct TemplateGuess {
             let known = Set(model.words[port.name] ?? [])
             inputs[place].booleans = known.contains("true") ? "[\"false\", \"true\"]" : "[\"False\", \"True\"]"
         }
-        if port.isText, columns.contains(where: { $0.kind == .time }) { inputs[place].times = data.form == .typed ? "iso" : "text" }
+        // Only text files leave open whether what looks like a time is one.
+        if port.isText, columns.contains(where: { $0.kind == .time || $0.holdsTimes && data.form != .typed }) {
+            inputs[place].times = data.form == .typed ? "iso" : "text"
+        }
         if let list = listColumn(inputs[place]), case .list(let lengths, _) = list.kind {
             if lengths.count > 1 {
                 inputs[place].isPadded = true

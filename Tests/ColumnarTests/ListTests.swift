@@ -166,6 +166,32 @@ private func message(_ body: () throws -> Void) -> String {
         #expect(error.contains("row 1, column \"x\", model input \"x\": there is no value"))
     }
 
+    /// Rows that are shorter along two axes stand in the corner of their block, from files and for a mask of both axes.
+    @Test func twoAxesAreFilledUp() throws {
+        let lines = ["{\"x\":[[1,2],[3,4],[5,6]]}", "{\"x\":[[7,8,9]]}", "{\"x\":[[1,2],[3,4]]}", "{\"x\":[]}"]
+        let path = try directory.write(lines.joined(separator: "\n"), to: "blocks.jsonl")
+        let blocks: [[[Double]]] = [
+            [[1, 2, 0], [3, 4, 0], [5, 6, 0]], [[7, 8, 9], [0, 0, 0], [0, 0, 0]], [[1, 2, 0], [3, 4, 0], [0, 0, 0]],
+            [[0, 0, 0], [0, 0, 0], [0, 0, 0]],
+        ]
+        let x = InputPort(name: "x", elementType: .float32, dimensions: [nil, 3, 3])
+        #expect(try Scored(path, [x], ["x": InputRule(pad: .integer(0))]).rows["x"] == blocks.map { $0.flatMap { $0 } })
+        let open = InputPort(name: "x", elementType: .float32, dimensions: [nil, nil, nil], symbols: ["N", "h", "w"])
+        let mask = InputPort(name: "mask", elementType: .int64, dimensions: [nil, nil, nil], symbols: ["N", "h", "w"])
+        let got = try Scored(path, [open, mask], ["x": InputRule(pad: .integer(0), mask: "mask")])
+        #expect(got.runs.map(\.shape) == [[4, 3, 3]])
+        #expect(got.rows["x"] == blocks.map { $0.flatMap { $0 } })
+        #expect(got.rows["mask"] == blocks.map { $0.flatMap { row in row.map { $0 > 0 ? 1 : 0 } } })
+    }
+
+    /// Few models run on an axis of no places, so that what is all padding has one.
+    @Test func emptyListsAloneAreOnePlaceOfPadding() throws {
+        let path = try json("{\"ids\":[]}", "{\"ids\":[]}")
+        let ports = [ColumnarTests.ids("ids"), ColumnarTests.ids("mask")]
+        let got = try Scored(path, ports, ["ids": InputRule(pad: .integer(9), mask: "mask")])
+        #expect(got.rows == ["ids": [[9], [9]], "mask": [[0], [0]]])
+    }
+
     @Test func refusals() throws {
         let open = [ColumnarTests.ids("x")]
         let ragged = try json("{\"x\":[1,2,3]}", "{\"x\":[4,5,6]}", "{\"x\":[7]}")

@@ -105,6 +105,17 @@ import Testing
             ).text
         ).schema
         #expect(schema[input: "cat"]?.columns == .list(["month", "carrier"]) && schema[input: "num"]?.columns == .list(["late"]))
+        let batch = ModelPort.Axis.named("batch"), seq = ModelPort.Axis.named("seq")
+        let stateful = ModelSignature(
+            inputs: [
+                ModelPort(name: "ids", elementType: "int64", axes: [batch, seq]), ModelPort(name: "ids_mask", elementType: "int64", axes: [batch, seq]),
+                ModelPort(name: "h0", elementType: "float", axes: [.fixed(2), batch, .fixed(8)]),
+            ], outputs: [])
+        let lists = try read(
+            PipelineTemplate.draft(name: "m", model: stateful, data: Self.sample([Self.column("ids", .list(lengths: 1...7, isNested: false))], rows: 9)).text
+        ).schema
+        #expect(lists[input: "ids"]?.pad == .integer(0) && lists[input: "ids"]?.mask == "ids_mask" && lists[input: "ids_mask"] == nil)
+        #expect(lists[input: "h0"]?.value?.map(\.text) == ["0"] && lists[input: "h0"]?.batchAxis == 1)
     }
 
     /// Where rows differ in length, an output with their open axis is a column of lists, which npz does not have.

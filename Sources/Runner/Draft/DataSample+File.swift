@@ -1,5 +1,6 @@
 package import Columnar
 package import PipelineConfig
+import Reasons
 import Tensors
 
 extension DataSample {
@@ -117,6 +118,7 @@ extension DataColumn {
         self.init(name: sample.name, kind: kind)
         missingCount = sample.missingCount
         isUnique = sample.isUnique
+        holdsTimes = sample.holdsTimes
         isPlainIntegers = sample.isCanonicalIntegers
         let distinct = Set(sample.texts)
         values = distinct.count <= 32 ? distinct.sorted() : []
