@@ -59,7 +59,10 @@ struct ModelDecision {
             do throws(Failure) { return try models.load(written: copy, threads: spec.limits.threads) } catch {
                 guard error.kind == .badModel else { throw error }
                 // The copy is gone when somebody reads this.
-                throw Failure(.badModel, what: error.what.replacing(copy, with: input.path), place: input.path, remedy: error.remedy)
+                var failure = error
+                failure.what = error.what.replacing(copy, with: input.path)
+                failure.place = input.path
+                throw failure
             }
         }
         do throws(Failure) {
