@@ -60,7 +60,7 @@ let package = Package(
         .target(name: "ONNXProto", dependencies: [protobuf], exclude: ["onnx.proto"]),
         .target(name: "ONNX", dependencies: ["Names", "Tensors", "ONNXProto", protobuf]),
         .target(name: "Passes", dependencies: ["ONNX", "Tensors"]),
-        .target(name: "Autodiff", dependencies: ["ONNX", "Passes", "Tensors"]),
+        .target(name: "Autodiff", dependencies: ["Names", "ONNX", "Passes", "Tensors"]),
         .target(name: "Engine", dependencies: ["Names", "Reasons", "Tensors", "COnnxRuntime"]),
 
         // The file half.

@@ -62,7 +62,9 @@ package enum PipelineTemplate {
         }
         lines.append(Line("land:"))
         lines.append(Line("  models: { path: out/\(name)/models, keep: 5 }", "versions kept"))
-        let format = guess.outputs.contains { ($0.port.width ?? 0) > 1000 || $0.port.axes.count > 2 } ? "npz" : "parquet"
+        let hasLists = guess.outputs.contains { $0.port.isTensor && $0.port.width == nil && !$0.column.hasSuffix("*") }
+        let hasArrays = guess.outputs.contains { ($0.port.width ?? 0) > 1000 || $0.port.axes.count > 2 }
+        let format = hasArrays && !hasLists ? "npz" : "parquet"
         lines.append(Line("  outputs: { path: out/\(name)/predictions, format: \(format) }", "parquet, arrow, csv, jsonl, npy, npz"))
         lines.append(Line("after: keep", "inputs stay; or archive, delete"))
         lines.append(Line("on_error: { attempts: 3, backoff: 2s }", "what fails for good goes to quarantine/\(name)"))

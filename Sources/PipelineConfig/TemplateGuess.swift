@@ -24,6 +24,7 @@ struct TemplateGuess {
         var times: String?
         /// The lines for `pad:` and similar keys.
         var more: [String] = []
+        var isPadded = false
         /// Remarks about what was seen, or what to check.
         var remarks: [String] = []
     }
@@ -60,8 +61,8 @@ struct TemplateGuess {
         if key == nil { key = Self.identifier(among: free) }
         free.removeAll { $0.name == key }
         leftOver = free.map(\.name)
-        outputs = Self.columns(for: model.outputs, taken: key.map { [$0] } ?? [])
         for place in inputs.indices { describe(place) }
+        outputs = Self.columns(for: model.outputs, taken: key.map { [$0] } ?? [], ofLists: inputs.contains { $0.isPadded })
     }
 
     // MARK: Roles
@@ -250,7 +251,8 @@ struct TemplateGuess {
         }
         if let list = listColumn(inputs[place]), case .list(let lengths, _) = list.kind {
             if lengths.count > 1 {
-                inputs[place].more.append("pad: 0")
+                inputs[place].isPadded = true
+                inputs[place].more.append(port.isText ? "pad: \"\"" : "pad: 0")
                 if let mask = inputs.first(where: { $0.binding == .mask(of: port.name) }) {
                     inputs[place].more.append("mask: \(PipelineTemplate.yaml(mask.port.name))")
                 }
@@ -272,12 +274,14 @@ struct TemplateGuess {
 
     // MARK: Outputs
 
-    private static func columns(for outputs: [ModelPort], taken: Set<String>) -> [(port: ModelPort, column: String)] {
+    /// - Parameter ofLists: whether rows differ in length, so that an output with an axis that the model leaves open is one column of lists.
+    private static func columns(for outputs: [ModelPort], taken: Set<String>, ofLists: Bool) -> [(port: ModelPort, column: String)] {
         var taken = taken
         return outputs.map { port in
             let safe = String(port.name.map { $0.isASCII && ($0.isLetter || $0.isNumber) || $0 == "_" ? $0 : "_" })
             let stem = safe.allSatisfy { $0 == "_" } ? "output" : safe
-            let suffix = port.width == 1 ? "" : "_*"
+            let isList = ofLists && port.isTensor && port.width == nil
+            let suffix = port.width == 1 || isList ? "" : "_*"
             var column = stem + suffix
             var number = 2
             while !taken.insert(column).inserted {

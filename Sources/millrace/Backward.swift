@@ -64,7 +64,7 @@ struct Backward: ParsableCommand {
             if let cotangent { .cotangents(try GradientFile.read(cotangent)) } else {
                 .loss(Loss(loss?.taking(severalLabels: labelled.hasSeveralLabels) ?? .meanSquaredError), outputs: prediction)
             }
-        let given = labelled.data([data])
+        let given = labelled.data([data], nanInputs: ModelFacts(loaded).nanInputs)
         let isArrays = data.hasSuffix(".npz") || data.hasSuffix(".npy")
         return GradientQuery(
             model: loaded, seed: seed,

@@ -27,8 +27,10 @@ struct LabelledOptions: ParsableArguments {
 
     var labelColumns: InputRule.Columns? { label.map(Self.selection) }
 
-    func data(_ files: [String]) -> LabelledData {
+    /// - Parameter nanInputs: the inputs whose missing values are NaN.
+    func data(_ files: [String], nanInputs: NameSet) -> LabelledData {
         var rules: NameMap<InputRule> = [:]
+        for name in nanInputs { rules[name, default: InputRule()].missing = .nan }
         for assignment in columns { rules[assignment.name, default: InputRule()].columns = Self.selection(assignment.value) }
         for assignment in scale { rules[assignment.name, default: InputRule()].scale = Double(assignment.value) }
         return LabelledData(

@@ -3,6 +3,7 @@ import Autodiff
 import Dispatch
 import Foundation
 import Landing
+import Names
 import ONNX
 import PipelineConfig
 import Reasons
@@ -83,13 +84,13 @@ struct Optimize: ParsableCommand {
 
     private func tuning(_ loaded: Model, _ directory: String) throws -> (FineTuning, Gate) {
         let cores = ProcessInfo.processInfo.activeProcessorCount
-        var stage = descent.stage(severalLabels: columns.hasSeveralLabels), data = columns.data(labelled)
+        let nanInputs = ModelFacts(loaded).nanInputs
+        var stage = descent.stage(severalLabels: columns.hasSeveralLabels), data = columns.data(labelled, nanInputs: nanInputs)
         if let pipeline {
             let read = try PipelineFile.load(path: pipeline, root: ".")
             guard let own = read.optimize else { throw fail("\(pipeline) has no optimize stage.", ExitStatus.badConfiguration) }
             stage = own
-            data = read.schema.labelledData(
-                labelled, inputs: loaded.graph.requiredInputs.map(\.name), nanInputs: ModelFacts(loaded).nanInputs)
+            data = read.schema.labelledData(labelled, inputs: loaded.graph.requiredInputs.map(\.name), nanInputs: nanInputs)
         }
         let settings = TrainingSettings(stage.gradient, gate: stage.gate, threads: threads ?? stage.gradient.threads ?? cores)
         var tuning = FineTuning(model: loaded, data: data, recipe: settings.recipe, plan: settings.plan, directory: directory)

@@ -128,7 +128,7 @@ import Testing
     }
 
     /// `gradients` and `optimize` refuse with the same words, and no list in a message is empty.
-    @Test(arguments: ["integer weights", "integers in a Constant", "a fused operator", "no weights", "only a loop", "sparse"])
+    @Test(arguments: ["integer weights", "integers in a Constant", "a fused operator", "no weights", "a support vector machine", "only a loop", "sparse"])
     func whatCannotBeTrainedIsSaidTheSameEverywhere(_ what: String) throws {
         let integers = StoredTensor("w", .int8, [4, 1], [1, 2, 3, 4] as [Int8])
         var nodes: [Node], initializers: [StoredTensor] = [StoredTensor("scale", .float32, [], [Float(0.1)]), StoredTensor("b", .float32, [1], [Float(0.5)])]
@@ -153,6 +153,10 @@ import Testing
         case "no weights":
             (nodes, initializers) = ([Node("Sigmoid", ["x"], ["y"])], [])
             wanted = "the model has no weights"
+        case "a support vector machine":
+            (nodes, initializers) = ([Node("SVMRegressor", ["x"], ["y"], domain: "ai.onnx.ml", [Attribute("coefficients", .floats([1]))])], [])
+            sets.append(OperatorSet(domain: "ai.onnx.ml", version: 1))
+            wanted = "ai.onnx.ml.SVMRegressor scores, and is not trained"
         case "only a loop":
             let body = Graph(
                 name: "body",

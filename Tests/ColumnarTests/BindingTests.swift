@@ -213,6 +213,20 @@ private func message(_ body: () throws -> Void) -> String {
         let x = port("x", .float32, nil, 1)
         #expect(try Bound(path, [x]).tensors["x"] == [1, .infinity, -2])
         #expect(message { _ = try Bound(path, [x], rules: ["x": InputRule(refusesNonFinite: true)]) }.hasSuffix("row 2, column \"x\", model input \"x\": the value is inf, which is not finite"))
+        // A value that is missing, in whichever way, is what `missing` says; infinities stay refused.
+        try copy(directory.write("x,z\n1,1\nnan,1\n,1\n", to: "c.csv"), to: directory("c.parquet"), format: .parquet)
+        try copy(directory.write("x,z\n1,1\n,1\n-inf,1\n", to: "d.csv"), to: directory("d.parquet"), format: .parquet)
+        for suffix in ["csv", "parquet"] {
+            func bound(_ name: String, _ missing: InputRule.Missing) throws -> Bound {
+                try Bound(directory("\(name).\(suffix)"), [x], rules: ["x": InputRule(missing: missing, refusesNonFinite: true)])
+            }
+            #expect(try bound("c", .value(7)).tensors["x"] == [1, 7, 7])
+            #expect(try bound("c", .nan).tensors["x"]?.map(\.isNaN) == [false, true, true])
+            #expect(message { _ = try bound("c", .error) }.hasSuffix("give the input `missing: nan` or a number if that is meant"))
+            for missing in [InputRule.Missing.nan, .value(7)] {
+                #expect(message { _ = try bound("d", missing) }.hasSuffix("row 3, column \"x\", model input \"x\": the value is -inf, which is not finite"))
+            }
+        }
         let big = try directory.write("x\n1\n1e300\n", to: "b.csv")
         try copy(big, to: directory("b.parquet"), format: .parquet)
         #expect(message { _ = try Bound(directory("b.parquet"), [x]) }.hasSuffix("row 2, column \"x\", model input \"x\": the value 1e+300 does not fit float"))

@@ -40,6 +40,20 @@ import Testing
         #expect(found.hasPrefix("y_0_0,y_0_1,y_1_0"))
     }
 
+    /// A model that the engine does not load is named by its own path, not by that of the copy that was tried.
+    @Test func whatTheEngineRefusesHasItsOwnName() throws {
+        let directory = try TemporaryDirectory("names")
+        let shape = ValueType.tensor(.float32, [.symbolic("N"), .fixed(2)])
+        let graph = Graph(name: "g", nodes: [Node("Frobnicate", ["x"], ["y"], domain: "com.acme")], inputs: [Value("x", shape)], outputs: [Value("y", shape)])
+        try write(
+            Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17), OperatorSet(domain: "com.acme", version: 1)], graph: graph), "m.onnx", directory)
+        try directory.write("x_0,x_1\n1,2\n", to: "rows.csv")
+        let drafted = try DaemonProcess.command(["init", directory("m.onnx"), directory("rows.csv"), "--root", directory("root")])
+        let told = drafted.output + drafted.error
+        #expect(told.contains("rejected: ") && told.contains("com.acme:Frobnicate") && told.contains("/m.onnx: "), "\(told)")
+        #expect(!told.contains("model.onnx"), "\(told)")
+    }
+
     /// As many rows of `x [N, T, 2]` as `steps`, and what their values are as floats.
     private static func square(_ steps: Int) -> (rows: String, lines: [String]) {
         let numbers = (0..<steps).map { row in (0..<2 * steps).map { row * 2 * steps + $0 } }

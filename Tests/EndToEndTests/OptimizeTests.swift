@@ -211,6 +211,56 @@ import Testing
         #expect(either.status == 1 && either.error.contains("--prediction logits"), "\(either.error)")
     }
 
+    /// An output that the model names twice is one.
+    @Test func anOutputThatIsNamedTwiceIsOne() throws {
+        let directory = try scene()
+        var model = try Model(serialized: Data(contentsOf: URL(fileURLWithPath: directory("undertrained.onnx"))))
+        model.graph.outputs.removeAll { $0.name != "logits" }
+        model.graph.outputs.append(model.graph.outputs[0])
+        try model.serialized().write(to: URL(fileURLWithPath: directory("undertrained.onnx")))
+        let tuned = try DaemonProcess.command(
+            ["optimize", directory("undertrained.onnx"), "--labelled", directory("labelled.csv"), "--out", directory("new.onnx"), "--loss", "cross_entropy", "--epochs", "2"]
+                + Self.digits)
+        #expect(tuned.status == 0, "\(tuned.error)")
+        let written = try Model(serialized: Data(contentsOf: URL(fileURLWithPath: directory("new.onnx"))))
+        #expect(written.graph.outputs.map(\.name) == ["logits", "logits"])
+    }
+
+    /// A gap is to training what it is to scoring, however the file writes it: NaN where the model looks for it, or what `missing` says.
+    @Test(arguments: ["xgboost-2", "prepared"])
+    func gapsAreWhatTheModelTakesThemFor(_ name: String) throws {
+        let directory = try TemporaryDirectory("gaps")
+        let models = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("PassesTests/Classic")
+        try directory.write(
+            """
+            name: gaps
+            spool: { models: { path: models }, data: { path: data }, labelled: { path: labelled } }
+            schema: { label: label, missing: 0 }
+            stages: [deserialize: {}, optimize: { gradient: { loss: cross_entropy, epochs: 2, validation: 0 } }, forward: {}]
+            land: { models: { path: out }, outputs: { path: scores } }
+            """, to: "zero.yaml")
+        var written: [[String]: Data] = [:]
+        for gap in ["", "nan", "0"] {
+            var text = "a,b,c,d,label\n"
+            for row in 0..<60 {
+                var cells = (0..<4).map { "\(Double((row * 7 + $0 * 5) % 11) / 4 - 1.5)" }
+                if row % 3 == 0 { cells[row % 4] = gap }
+                text += (cells + ["\(row % 2)"]).joined(separator: ",") + "\n"
+            }
+            try directory.write(text, to: "rows.csv")
+            for settings in [["--loss", "cross_entropy", "--label", "label", "--epochs", "2", "--validation", "0"], ["--pipeline", directory("zero.yaml")]] {
+                let tuned = try DaemonProcess.command(
+                    ["optimize", models.appendingPathComponent("\(name).onnx").path, "--labelled", directory("rows.csv"), "--out", directory("new.onnx"), "--force", "--threads", "1"]
+                        + settings)
+                #expect(tuned.status == 0, "\(tuned.error)")
+                written[[gap, settings[0]]] = try Data(contentsOf: URL(fileURLWithPath: directory("new.onnx")))
+            }
+        }
+        #expect(written[["", "--loss"]] == written[["nan", "--loss"]])
+        #expect(written[["", "--loss"]] != written[["0", "--loss"]])
+        for gap in ["", "nan"] { #expect(written[[gap, "--pipeline"]] == written[["0", "--pipeline"]]) }
+    }
+
     /// The factors alone are written; with the model beside which they were trained they are the model that merging makes, by either way.
     @Test func adaptersMayBeWrittenAlone() throws {
         let directory = try scene()

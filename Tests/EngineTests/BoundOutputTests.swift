@@ -8,7 +8,7 @@ import Testing
 @Suite struct BoundOutputTests {
     private func session(_ name: String) throws -> Session { try Fixture.session(name) }
 
-    @Test(arguments: ["input-is-output", "empty-output", "alias-outputs", "constant-outputs", "mlp", "mlp-fixed", "zipmap", "strings", "empty-strings"])
+    @Test(arguments: ["input-is-output", "outputs-twice", "empty-output", "alias-outputs", "constant-outputs", "mlp", "mlp-fixed", "zipmap", "strings", "empty-strings"])
     func everyOutputIsThePlainRuns(name: String) throws {
         for optimization in [SessionOptions.Optimization.none, .all] {
             let session = try Fixture.session(name, SessionOptions(optimization: optimization))
@@ -31,6 +31,12 @@ import Testing
             let outputs = try bound.run(rows: 2)
             #expect(outputs.map(\.floats) == [values.map { max($0, 0) }, values])
         }
+    }
+
+    @Test func anOutputThatIsNamedTwiceIsOne() throws {
+        let session = try session("outputs-twice")
+        #expect(session.outputs.map(\.name) == ["y", "x"])
+        #expect(try session.run([floats([1, 2], [-1, 2])]).map(\.floats) == [[0, 2], [-1, 2]])
     }
 
     @Test func anOutputWithoutElementsHasItsShape() throws {

@@ -166,6 +166,8 @@ def odd_outputs():
     relu = h.make_node("Relu", ["x"], ["y"], "relu")
     # As PyTorch's exporter writes a value that is handed through.
     write("input-is-output", model([relu], [x], [value("y", T.FLOAT, ["N", 2]), x]))
+    # One value under one name, twice.
+    write("outputs-twice", model([relu], [x], [value("y", T.FLOAT, ["N", 2]), x, value("y", T.FLOAT, ["N", 2])]))
     limits = [h.make_tensor("zero", T.INT64, [1], [0]), h.make_tensor("one", T.INT64, [1], [1])]
     nothing = h.make_node("Slice", ["x", "zero", "zero", "one"], ["none"], "nothing")
     write("empty-output", model([relu, nothing], [x], [value("none", T.FLOAT, ["N", 0]), value("y", T.FLOAT, ["N", 2])], limits))

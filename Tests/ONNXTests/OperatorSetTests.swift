@@ -35,6 +35,15 @@ import Testing
         #expect(!model(imports(("ai.onnx.ml", 1), ("", 22))).importsTwice)
     }
 
+    /// ONNX Runtime runs its own operators in models that do not import them.
+    @Test func theEnginesOwnOperatorsNeedNoImport() throws {
+        var model = model(imports(("", 22)))
+        model.graph.nodes = [Node("Gelu", ["x"], ["y"], domain: "com.microsoft")]
+        try model.safetyCheck()
+        model.graph.nodes[0].domain = "com.example"
+        #expect(throws: ONNXError.self) { try model.safetyCheck() }
+    }
+
     @Test func reserializingKeepsEveryEntryAndMergingLeavesOne() throws {
         var model = model(imports(("ai.onnx.ml", 1), ("ai.onnx", 9), ("", 22)))
         model.functions = [

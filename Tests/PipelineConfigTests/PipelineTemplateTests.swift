@@ -118,6 +118,21 @@ import Testing
         #expect(lists[input: "h0"]?.value?.map(\.text) == ["0"] && lists[input: "h0"]?.batchAxis == 1)
     }
 
+    /// Where rows differ in length, an output with their open axis is a column of lists, which npz does not have.
+    @Test(arguments: [(3...7, "hidden", "parquet"), (7...7, "hidden_*", "npz")])
+    func outputsOfRaggedRowsAreLists(_ lengths: ClosedRange<Int>, _ column: String, _ format: String) throws {
+        let model = ModelSignature(
+            inputs: [ModelPort(name: "tokens", elementType: "int64", axes: [.named("N"), .named("T")]), ModelPort(name: "words", elementType: "string", axes: [.named("N"), .named("T")])],
+            outputs: [ModelPort(name: "hidden", elementType: "float", axes: [.named("N"), .named("T"), .fixed(6)]), ModelPort(name: "scores", elementType: "float", dimensions: [nil, 3])])
+        let columns = ["tokens", "words"].map { Self.column($0, .list(lengths: lengths, isNested: false)) }
+        let draft = PipelineTemplate.draft(name: "m", model: model, data: Self.sample(columns, rows: 9, form: .json))
+        _ = try read(draft.text)
+        let lines = draft.text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+        #expect(lines.contains { $0.hasPrefix("hidden: \(column) ") } && lines.contains { $0.hasPrefix("scores: scores_* ") }, "\(draft.text)")
+        #expect(draft.text.contains("format: \(format) }"))
+        #expect(draft.text.contains("words: { columns: [words], pad: \"\" }") == (lengths.count > 1), "\(draft.text)")
+    }
+
     @Test func threeWordsThatLearningNeedsAreNamed() throws {
         let text = PipelineTemplate.draft(name: "m", model: ModelSignature(inputs: [], outputs: [])).text
         #expect(text.contains("# labelled: { path: spool/m/labelled, include: all }") && text.contains("needs spool.labelled and schema.label"))

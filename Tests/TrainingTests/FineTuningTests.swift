@@ -228,6 +228,16 @@ import Testing
         #expect(remedy.contains("learning rate"))
     }
 
+    /// No loss is computed after the last step where no rows are held out.
+    @Test func aLastStepThatBreaksTheWeightsIsTold() throws {
+        let directory = try TemporaryDirectory("tuning")
+        let recipe = TrainingRecipe(loss: .crossEntropy(), optimizer: .sgd(), schedule: Schedule(peak: 1e39))
+        let run = try tuning(directory, recipe: recipe) { ($0.epochs, $0.batchSize, $0.validation, $0.metric) = (1, 1000, 0, .loss) }
+        let (step, layer, remedy) = try #require(divergence(run))
+        #expect(step == 1 && remedy.contains("learning rate"))
+        #expect(layer?.hasPrefix("parameter ") == true, "\(layer ?? "none")")
+    }
+
     private func divergence(_ run: FineTuning) -> (step: Int, layer: String?, remedy: String)? {
         do {
             _ = try run.run()

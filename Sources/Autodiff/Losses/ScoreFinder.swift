@@ -1,3 +1,4 @@
+import Names
 import ONNX
 import Tensors
 
@@ -31,7 +32,8 @@ struct ScoreFinder {
 
     /// - Parameter names: the outputs to read; where empty, the model must have as many that can be read as the loss takes.
     func scores(for loss: Loss, outputs names: [String]) throws(AutodiffError) -> [Found] {
-        let readable = graph.outputs.map(\.name).filter(isReadable)
+        var seen: NameSet = []
+        let readable = graph.outputs.map(\.name).filter { isReadable($0) && seen.insert($0).inserted }
         var chosen = names
         if names.isEmpty {
             let isPair = if case .cosineEmbedding = loss { readable.count == 2 } else { false }

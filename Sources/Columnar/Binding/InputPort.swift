@@ -72,7 +72,7 @@ package struct InputRule: Hashable, Sendable {
     package var scale: Double?
     package var offset: Double?
     package var missing: Missing
-    /// Whether infinities (and NaN) are refused in an input of floats.
+    /// Whether infinities are refused in an input of floats, and NaN where `missing` does not say what it becomes.
     package var refusesNonFinite: Bool
     /// The element that fills up rows which are shorter than others; `nil`: all rows of a file have one length.
     package var pad: Pad?

@@ -200,12 +200,15 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
         return Scalar.firstNaN(values, count) == nil
     }
 
-    /// Refuses NaN where it counts as missing and infinities where they are unwanted.
+    /// Refuses NaN where it counts as missing and nothing fills it, and infinities where they are unwanted.
     private func check(
         _ values: UnsafePointer<Scalar>, _ rows: Range<Int>, _ place: PortPlace, column: Int, valuesPerRow: Int
     ) throws(ColumnarError) {
         guard Scalar.isFloat, fill == nil || refusesNonFinite else { return }
-        let bad = refusesNonFinite ? Scalar.firstNonFinite(values, rows.count) : Scalar.firstNaN(values, rows.count)
+        let bad =
+            if !refusesNonFinite { Scalar.firstNaN(values, rows.count) } else if fill == nil {
+                Scalar.firstNonFinite(values, rows.count)
+            } else { Scalar.firstInfinite(values, rows.count) }
         guard let bad else { return }
         let text = values[bad].text
         let reason: Reason = values[bad].isNaN
@@ -215,7 +218,7 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
 
     private var missingRemedy: String {
         if missing == .refused { return "" }
-        return Scalar.isFloat && !refusesNonFinite
+        return Scalar.isFloat
             ? ": give the input `missing: nan` or a number if that is meant" : ": give the input `missing:` a number if that is meant"
     }
 

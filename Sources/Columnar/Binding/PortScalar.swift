@@ -18,6 +18,7 @@ protocol PortScalar: BitwiseCopyable {
     static func load(_ column: Column, _ rows: Range<Int>, native: String?, to target: UnsafeMutablePointer<Self>) -> Int?
     static func firstNaN(_ values: UnsafePointer<Self>, _ count: Int) -> Int?
     static func firstNonFinite(_ values: UnsafePointer<Self>, _ count: Int) -> Int?
+    static func firstInfinite(_ values: UnsafePointer<Self>, _ count: Int) -> Int?
     static func interleave(_ columns: UnsafeBufferPointer<UnsafePointer<Self>>, rows: Int, into target: UnsafeMutablePointer<Self>)
     static var isFloat: Bool { get }
     var isNaN: Bool { get }
@@ -66,6 +67,10 @@ extension PortScalar {
         var found = false
         for index in 0..<count { found = found || !values[index].isFinite }
         return found ? (0..<count).first { !values[$0].isFinite } : nil
+    }
+
+    static func firstInfinite(_ values: UnsafePointer<Self>, _ count: Int) -> Int? {
+        firstNonFinite(values, count).flatMap { first in (first..<count).first { !values[$0].isFinite && !values[$0].isNaN } }
     }
 
     static func interleave(_ columns: UnsafeBufferPointer<UnsafePointer<Self>>, rows: Int, into target: UnsafeMutablePointer<Self>) {

@@ -1,5 +1,6 @@
 import COnnxRuntime
 import Foundation
+import Names
 
 /// Owns an `OrtRunOptions`. Setting its terminate flag while a run uses it is what it is for.
 final class NativeRunOptions: @unchecked Sendable {
@@ -71,6 +72,7 @@ final class NativeSession: @unchecked Sendable {
     private let pointer: OpaquePointer
     let table: Native.Table
     let inputs: [Port]
+    /// An output that the model names more than once is one value, and stands here once.
     let outputs: [Port]
     let inputNames: [UnsafePointer<CChar>?]
     let outputNames: [UnsafePointer<CChar>?]
@@ -98,7 +100,8 @@ final class NativeSession: @unchecked Sendable {
     private init(_ pointer: OpaquePointer, _ table: Native.Table) throws(NativeFailure) {
         do throws(NativeFailure) {
             inputs = try table.ports(of: pointer, inputs: true)
-            outputs = try table.ports(of: pointer, inputs: false)
+            var seen: NameSet = []
+            outputs = try table.ports(of: pointer, inputs: false).filter { seen.insert($0.name).inserted }
         } catch {
             table.api.pointee.ReleaseSession(pointer)
             throw error

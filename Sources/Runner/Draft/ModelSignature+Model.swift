@@ -1,4 +1,5 @@
 import Foundation
+import Names
 package import ONNX
 package import PipelineConfig
 
@@ -7,7 +8,9 @@ extension ModelSignature {
     /// values.
     package init(_ model: Model) {
         let inspection = model.inspection()
-        self.init(inputs: inspection.inputs.map(ModelPort.init), outputs: inspection.outputs.map(ModelPort.init))
+        var seen: NameSet = []
+        let outputs = inspection.outputs.filter { seen.insert($0.name).inserted }
+        self.init(inputs: inspection.inputs.map(ModelPort.init), outputs: outputs.map(ModelPort.init))
         nanInputs = Set(ModelFacts(model).nanInputs)
         var readers: [String: [Node]] = [:]
         model.graph.forEachNode { node in

@@ -55,7 +55,16 @@ struct ModelDecision {
         written copy: String, from input: AttemptSpec.InputFile, _ phases: inout Phases, _ result: inout AttemptResult
     ) throws(Failure) {
         let directory = (copy as NSString).deletingLastPathComponent
-        let loaded = try phases.time("load") { () throws(Failure) in try models.load(written: copy, threads: spec.limits.threads) }
+        let loaded = try phases.time("load") { () throws(Failure) in
+            do throws(Failure) { return try models.load(written: copy, threads: spec.limits.threads) } catch {
+                guard error.kind == .badModel else { throw error }
+                // The copy is gone when somebody reads this.
+                var failure = error
+                failure.what = error.what.replacing(copy, with: input.path)
+                failure.place = input.path
+                throw failure
+            }
+        }
         do throws(Failure) {
             try admit(loaded, input, &phases, &result)
         } catch {

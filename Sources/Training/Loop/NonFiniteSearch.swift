@@ -45,7 +45,13 @@ extension Tensor {
     /// Whether no element is infinite or NaN; true of what is no floating point number.
     var isFinite: Bool {
         switch elementType {
-        case .float32, .float64, .float16, .bfloat16: (0..<elementCount).allSatisfy { number($0).isFinite }
+        case .float32:
+            bytes.withMemoryRebound(to: Float.self) { values in
+                var isFinite = true
+                for value in values { isFinite = isFinite && value.isFinite }
+                return isFinite
+            }
+        case .float64, .float16, .bfloat16: (0..<elementCount).allSatisfy { number($0).isFinite }
         default: true
         }
     }

@@ -16,6 +16,8 @@ struct TrainingLoop {
     private(set) var checkpoint = Checkpoint(fingerprint: "")
     private(set) var stoppedEarly = false
     private var savedSteps = 0
+    /// The parameters that the given model has with infinities or NaN, and may keep.
+    private var nonFinite: Set<String> = []
     private var pace = Pace()
 
     init(
@@ -40,6 +42,7 @@ struct TrainingLoop {
     /// Takes up the last checkpoint, or measures the model as it was given.
     /// - Returns: the steps that were already taken.
     mutating func begin() throws(TrainingError) -> Int {
+        nonFinite = Set(machine.namedParameters.filter { !$0.tensor.isFinite }.map(\.name))
         if let found = try store.latest() {
             checkpoint = found.checkpoint
             try machine.restore(found.state)
@@ -64,7 +67,10 @@ struct TrainingLoop {
             let values = try measure()
             let epoch = checkpoint.epoch
             let isBest = rows.validation.rowCount == 0 || stopping.note(epoch: epoch, value: values[plan.metric] ?? .nan)
-            if isBest { checkpoint.bestEpoch = epoch }
+            if isBest {
+                try checkParameters()
+                checkpoint.bestEpoch = epoch
+            }
             checkpoint.bestValue = stopping.bestValue
             checkpoint.epochsSinceBest = stopping.epochsSinceBest
             checkpoint.seconds = before + (ContinuousClock.now - started) / .seconds(1)
@@ -133,6 +139,14 @@ struct TrainingLoop {
         return values
     }
 
+    /// Refuses parameters that the last step made infinite or NaN. No loss tells of them where no rows are held out, or none that need them.
+    private func checkParameters() throws(TrainingError) {
+        guard let broken = machine.namedParameters.first(where: { !nonFinite.contains($0.name) && !$0.tensor.isFinite }) else { return }
+        throw .diverged(step: checkpoint.steps, layer: "parameter \(broken.name)", remedy: Self.remedy)
+    }
+
+    private static let remedy = "lower the learning rate, clip the gradient (clip_norm), or look at the features' scale; nothing was changed"
+
     /// Called right after the step or measurement whose loss was no finite number.
     private func diverged(_ batch: RowBatch, isStep: Bool) throws(TrainingError) -> TrainingError {
         let search = NonFiniteSearch(machine.graph, threads: plan.threads)
@@ -145,7 +159,7 @@ struct TrainingLoop {
             step: step, layer: layer,
             remedy: isFirst
                 ? "the model gives it before anything was trained: look at its weights and at the features' scale"
-                : "lower the learning rate, clip the gradient (clip_norm), or look at the features' scale; nothing was changed")
+                : Self.remedy)
     }
 
     private func record(epoch: Int, _ values: [Metric: Double], trainingLoss: Double?, learningRate: Double?) -> EpochRecord {
