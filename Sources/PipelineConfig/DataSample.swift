@@ -16,6 +16,8 @@ package struct DataColumn: Sendable, Equatable {
     package var isUnique = false
     /// Whether all values of a text file's column are integers as a program prints them, so that the pipeline can state the column's type.
     package var isPlainIntegers = false
+    /// Whether all values are texts that are dates or times.
+    package var areTimes = false
     /// The different values that were seen, if they are few.
     package var values: [String] = []
     /// The average number of characters of a value.

@@ -46,7 +46,9 @@ struct TemplateGuess {
     init(_ model: ModelSignature, _ data: DataSample?) {
         self.model = model
         self.data = data
-        free = (data?.columns ?? []).filter { !$0.isIndex }
+        let counts = Dictionary((data?.columns ?? []).map { (Array($0.name.utf8), 1) }, uniquingKeysWith: +)
+        // A name that two columns have says neither of them.
+        free = (data?.columns ?? []).filter { !$0.isIndex && counts[Array($0.name.utf8)] == 1 }
         let inputNames = Set(model.inputs.map(\.name))
         let others = free.filter { !inputNames.contains($0.name) }
         key = Self.key(among: others)
@@ -60,8 +62,9 @@ struct TemplateGuess {
         if key == nil { key = Self.identifier(among: free) }
         free.removeAll { $0.name == key }
         leftOver = free.map(\.name)
-        outputs = Self.columns(for: model.outputs, taken: key.map { [$0] } ?? [])
         for place in inputs.indices { describe(place) }
+        let ragged = inputs.filter { $0.more.contains("pad: 0") }.flatMap { $0.port.axes.dropFirst() }
+        outputs = Self.columns(for: model.outputs, taken: key.map { [$0] } ?? [], ragged: ragged)
     }
 
     // MARK: Roles
@@ -242,9 +245,14 @@ struct TemplateGuess {
         }
         if port.isText, columns.contains(where: { $0.kind == .boolean }) {
             let known = Set(model.words[port.name] ?? [])
-            inputs[place].booleans = known.contains("true") ? "[\"false\", \"true\"]" : "[\"False\", \"True\"]"
+            let spelled = columns.first { $0.kind == .boolean }.map { Set($0.values) } ?? []
+            let spellings = [("False", "True"), ("false", "true"), ("FALSE", "TRUE")]
+            // The model's own words come first, then those of a text file.
+            let pair = spellings.first { known.contains($0.1) || known.contains($0.0) }
+                ?? (data.form == .csv ? spellings.first { !spelled.isEmpty && spelled.isSubset(of: [$0.0, $0.1]) } : nil) ?? spellings[0]
+            inputs[place].booleans = "[\"\(pair.0)\", \"\(pair.1)\"]"
         }
-        if port.isText, columns.contains(where: { $0.kind == .time }) { inputs[place].times = data.form == .typed ? "iso" : "text" }
+        if port.isText, columns.contains(where: { $0.kind == .time || $0.areTimes && data.form != .typed }) { inputs[place].times = data.form == .typed ? "iso" : "text" }
         if let list = listColumn(inputs[place]), case .list(let lengths, _) = list.kind {
             if lengths.count > 1 {
                 inputs[place].more.append("pad: 0")
@@ -269,12 +277,18 @@ struct TemplateGuess {
 
     // MARK: Outputs
 
-    private static func columns(for outputs: [ModelPort], taken: Set<String>) -> [(port: ModelPort, column: String)] {
+    /// Outputs with an axis of `ragged`, on which rows differ in length, become columns of lists.
+    private static func columns(
+        for outputs: [ModelPort], taken: Set<String>, ragged: [ModelPort.Axis]
+    ) -> [(port: ModelPort, column: String)] {
         var taken = taken
         return outputs.map { port in
             let safe = String(port.name.map { $0.isASCII && ($0.isLetter || $0.isNumber) || $0 == "_" ? $0 : "_" })
             let stem = safe.allSatisfy { $0 == "_" } ? "output" : safe
-            let suffix = port.width == 1 ? "" : "_*"
+            let isRagged = port.axes.dropFirst().contains { axis in
+                if case .named = axis { ragged.contains(axis) } else { false }
+            }
+            let suffix = port.width == 1 || isRagged ? "" : "_*"
             var column = stem + suffix
             var number = 2
             while !taken.insert(column).inserted {

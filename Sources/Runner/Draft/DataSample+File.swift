@@ -57,7 +57,14 @@ extension DataSample {
             if best?.sample.columns.count ?? 0 > 1 { break }
         }
         guard var best else { throw failure ?? .badFile(TableLocation(file: path), reason: "it has no columns") }
-        if best.sample.columns.count == 1, let plain = try? read(path, usual) { best = (usual, plain) }
+        if best.sample.columns.count == 1 {
+            if let plain = try? read(path, usual) {
+                best = (usual, plain)
+            } else if let failure, let seen = DialectSniffer(path: path), seen.excelLine != nil || seen.startsWithComment {
+                // The lines after such a first line have more cells, whatever divides them.
+                throw failure
+            }
+        }
         if best.dialect.delimiter != UInt8(ascii: ","), best.sample.columns.contains(where: { $0.type.isString }) {
             let comma = best.dialect.with(decimal: UInt8(ascii: ","))
             if let sample = try? read(path, comma),
@@ -118,6 +125,7 @@ extension DataColumn {
         missingCount = sample.missingCount
         isUnique = sample.isUnique
         isPlainIntegers = sample.isCanonicalIntegers
+        areTimes = sample.areTimes
         let distinct = Set(sample.texts)
         values = distinct.count <= 32 ? distinct.sorted() : []
         averageLength = sample.texts.isEmpty ? 0 : sample.texts.reduce(0) { $0 + $1.utf8.count } / sample.texts.count
