@@ -52,6 +52,8 @@ let package = Package(
 
         // Names of files, columns and values, as keys.
         .target(name: "Names"),
+        // Why something failed, with the values of cells apart.
+        .target(name: "Reasons"),
 
         // The model half.
         .target(name: "Tensors"),
@@ -59,30 +61,30 @@ let package = Package(
         .target(name: "ONNX", dependencies: ["Names", "Tensors", "ONNXProto", protobuf]),
         .target(name: "Passes", dependencies: ["ONNX", "Tensors"]),
         .target(name: "Autodiff", dependencies: ["ONNX", "Passes", "Tensors"]),
-        .target(name: "Engine", dependencies: ["Names", "Tensors", "COnnxRuntime"]),
+        .target(name: "Engine", dependencies: ["Names", "Reasons", "Tensors", "COnnxRuntime"]),
 
         // The file half.
         .target(name: "Mounts"),
-        .target(name: "Columnar", dependencies: ["Names", "Tensors", "CArrow"]),
+        .target(name: "Columnar", dependencies: ["Names", "Reasons", "Tensors", "CArrow"]),
         .target(name: "Watcher", dependencies: ["Mounts", "Names", "CInotifyTools", system, logging]),
-        .target(name: "Landing", dependencies: [system, crypto]),
-        .target(name: "Ledger", dependencies: ["Mounts", "Names", grdb]),
+        .target(name: "Landing", dependencies: ["Reasons", system, crypto]),
+        .target(name: "Ledger", dependencies: ["Mounts", "Names", "Reasons", grdb]),
         .target(name: "PipelineConfig", dependencies: ["Names", yams, crypto]),
 
         // Where the halves meet.
-        .target(name: "Training", dependencies: ["Names", "Tensors", "ONNX", "Passes", "Autodiff", "Engine", "Columnar", "Landing", crypto, system]),
+        .target(name: "Training", dependencies: ["Names", "Reasons", "Tensors", "ONNX", "Passes", "Autodiff", "Engine", "Columnar", "Landing", crypto, system]),
         .target(
             name: "Runner",
             dependencies: [
-                "Names", "Tensors", "ONNX", "Autodiff", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", crypto, logging,
-                system, subprocess,
+                "Names", "Reasons", "Tensors", "ONNX", "Autodiff", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", crypto,
+                logging, system, subprocess,
             ]),
-        .target(name: "Daemon", dependencies: ["Names", "Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", logging, serviceLifecycle, system]),
+        .target(name: "Daemon", dependencies: ["Names", "Reasons", "Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", logging, serviceLifecycle, system]),
         .executableTarget(
             name: "millrace",
             dependencies: [
                 "Daemon", "Runner", "Training", "Ledger", "Landing", "PipelineConfig", "Watcher", "Columnar", "Engine", "Autodiff", "Passes", "ONNX",
-                "Names", "Tensors",
+                "Names", "Reasons", "Tensors",
                 argumentParser, logging, serviceLifecycle, system, unixSignals,
             ], linkerSettings: nativeLibraries),
 
@@ -96,6 +98,7 @@ let package = Package(
         .target(
             name: "ConformanceSupport", dependencies: ["Engine", "ONNXProto", "Tensors", protobuf], path: "Tests/ConformanceSupport"),
         tests("Names", []),
+        tests("Reasons", []),
         tests("Tensors", []),
         tests("ONNX", ["Tensors", "ONNXProto", protobuf]),
         tests(
@@ -105,19 +108,21 @@ let package = Package(
         tests(
             "Autodiff", ["ConformanceSupport", "Passes", "ONNX", "Engine", "Tensors"], exclude: ["Golden", "conformance-exceptions.txt"]),
         tests(
-            "Training", ["Autodiff", "Passes", "ONNX", "Engine", "Columnar", "Names", "Tensors"], exclude: ["Fixtures", "make-fixtures.py"]),
-        tests("Columnar", ["CArrow", "Names", "Tensors"], exclude: ["Fixtures", "Frames", "make-fixtures.py", "make-frames.py"]),
+            "Training", ["Autodiff", "Passes", "ONNX", "Engine", "Columnar", "Names", "Reasons", "Tensors"],
+            exclude: ["Fixtures", "make-fixtures.py"]),
+        tests("Columnar", ["CArrow", "Names", "Reasons", "Tensors"], exclude: ["Fixtures", "Frames", "make-fixtures.py", "make-frames.py"]),
         tests("Mounts", []),
         tests("Watcher", [system, logging], exclude: ["Traces"]),
-        tests("Landing", [system]),
-        tests("Ledger", [grdb]),
+        tests("Landing", ["Reasons", system]),
+        tests("Ledger", ["Reasons", grdb]),
         tests("PipelineConfig", []),
-        tests("Runner", ["Tensors", "ONNX", "Autodiff", "Engine", "Columnar", "Training", "Landing", "PipelineConfig", system]),
-        tests("Daemon", ["Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", system, logging]),
+        tests("Runner", ["Reasons", "Tensors", "ONNX", "Autodiff", "Engine", "Columnar", "Training", "Landing", "PipelineConfig", system]),
+        tests("Daemon", ["Reasons", "Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", system, logging]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "TestSupport", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace", system,
+                "TestSupport", "Reasons", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace",
+                system,
             ],
             exclude: ["Init", "RevisionOneRoot", "Zoo"], linkerSettings: nativeLibraries),
     ],

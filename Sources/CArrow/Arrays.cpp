@@ -53,7 +53,8 @@ arrow::Result<std::shared_ptr<arrow::Array>> Parse(const arrow::Array &given, co
     ARROW_ASSIGN_OR_RAISE(const auto flaw, column->Take(texts.GetView(row), true));
     if (flaw == carrow::Flaw::kNone) continue;
     *place = {row + 1, 0, static_cast<int32_t>(flaw), carrow::FormatOf(*type)};
-    return arrow::Status::Invalid(column->flawed);
+    place->cells = column->flawed;
+    return arrow::Status::Invalid("a text that is no value of the type");
   }
   return column->Finish();
 }
@@ -104,15 +105,22 @@ int32_t carrow_concatenate(struct ArrowSchema *schema, struct ArrowArray *arrays
 
 int32_t carrow_cast(struct ArrowSchema *schema, struct ArrowArray *array, const char *format, struct ArrowArray *out,
                     CArrowError *error) {
+  carrow::Place place;
   const int32_t result = carrow::guarded(error, [&]() -> arrow::Status {
     ARROW_ASSIGN_OR_RAISE(const auto given, arrow::ImportArray(array, schema));
     ARROW_ASSIGN_OR_RAISE(const auto type, carrow::TypeOf(format));
     ARROW_ASSIGN_OR_RAISE(auto cast, Decoded(given));
     if (!cast->type()->Equals(*type)) {
-      ARROW_ASSIGN_OR_RAISE(cast, arrow::compute::Cast(*cast, type));
+      auto made = arrow::compute::Cast(*cast, type);
+      if (!made.ok() && made.status().IsInvalid()) {
+        // Arrow's message quotes the value.
+        place.cells = made.status().message();
+        return made.status().WithMessage("a value does not fit the type ", type->ToString());
+      }
+      ARROW_ASSIGN_OR_RAISE(cast, std::move(made));
     }
     return arrow::ExportArray(*cast, out);
-  });
+  }, &place);
   release(array);
   return result;
 }

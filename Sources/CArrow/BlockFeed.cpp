@@ -140,7 +140,8 @@ arrow::Status TextSource::Flawed(Flaw flaw, const std::string &flawed, size_t se
   const arrow::DataType *element = &type;
   while (element->id() == arrow::Type::LIST) element = element->field(0)->type().get();
   place.type = FormatOf(*element);
-  return arrow::Status::Invalid(flawed);
+  place.cells = flawed;
+  return arrow::Status::Invalid("a text that is no value of the type");
 }
 
 arrow::Status TextSource::Rewind() {

@@ -119,7 +119,7 @@ class CsvSource final : public TextSource {
   }
 
  private:
-  /// Takes the row number out of Arrow's text ("Row #12: ...") and into `place`.
+  /// Takes the row number out of Arrow's text ("Row #12: Expected 2 columns, got 3: a,b,c") and into `place`, and so what the row holds.
   arrow::Status Located(const arrow::Status &status) {
     const std::string text = status.message();
     const size_t at = text.find("Row #");
@@ -130,7 +130,12 @@ class CsvSource final : public TextSource {
     char *rest = nullptr;
     place.row = std::strtoll(text.c_str() + at + 5, &rest, 10);
     while (*rest == ':' || *rest == ' ') ++rest;
-    return status.WithMessage(rest);
+    std::string reason(rest);
+    if (const size_t colon = reason.find(": "); colon != std::string::npos) {
+      place.cells = reason.substr(colon + 2);
+      reason.resize(colon);
+    }
+    return status.WithMessage(reason);
   }
 
   arrow::Status Refill() {

@@ -9,6 +9,18 @@
 #include "TextColumn.h"
 
 namespace carrow {
+namespace {
+
+/// Messages may quote the file's own bytes: only printable ASCII passes, the rest becomes "?". UTF-8 is shown in any script where `shows_all`.
+void CopyPrintable(const std::string &from, bool shows_all, char *to, size_t size) {
+  size_t length = 0;
+  for (const unsigned char byte : from) {
+    if (length == size - 1) break;
+    to[length++] = (byte >= 0x20 && byte < 0x7f) || (shows_all && byte >= 0x80) ? static_cast<char>(byte) : byte == '\n' ? ' ' : '?';
+  }
+}
+
+}  // namespace
 
 void report(const arrow::Status &status, const Place &place, int system_error, CArrowError *error) noexcept {
   if (error == nullptr) return;
@@ -30,18 +42,9 @@ void report(const arrow::Status &status, const Place &place, int system_error, C
   } else {
     error->code = CARROW_BAD_DATA;
   }
-  // Messages quote the file's own bytes: only printable ASCII is kept, and other bytes become "?". A cell that does not fit is shown in any
-  // script.
   try {
-    const std::string text = status.message();
-    const bool shows_all = place.flaw != 0 && IsUtf8(text);
-    const size_t room = sizeof error->text - 1;
-    size_t length = 0;
-    for (const unsigned char byte : text) {
-      if (length == room) break;
-      const bool is_shown = (byte >= 0x20 && byte < 0x7f) || (shows_all && byte >= 0x80);
-      error->text[length++] = is_shown ? static_cast<char>(byte) : byte == '\n' ? ' ' : '?';
-    }
+    CopyPrintable(status.message(), false, error->text, sizeof error->text);
+    CopyPrintable(place.cells, place.flaw != 0 && IsUtf8(place.cells), error->cells, sizeof error->cells);
   } catch (...) {
     std::strncpy(error->text, "out of memory", sizeof error->text - 1);
   }

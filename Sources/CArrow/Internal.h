@@ -25,6 +25,8 @@ struct Place {
   std::string type;
   /// The first row before it, among those read together, that has no value in this column.
   int64_t missing_row = 0;
+  /// What cells of the file hold, which the status does not tell.
+  std::string cells;
 };
 
 /// An errno, or 0, that a file operation left behind; set once.

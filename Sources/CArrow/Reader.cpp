@@ -105,7 +105,11 @@ int32_t carrow_reader_next(CArrowReader *reader, struct ArrowArray *batch, CArro
       ended = true;
       return arrow::Status::OK();
     }
-    ARROW_RETURN_NOT_OK(next->ValidateFull());
+    if (const auto status = next->ValidateFull(); !status.ok()) {
+      // Arrow's message may quote values.
+      reader->source->place.cells = status.message();
+      return status.WithMessage("its values are not what the file's types say");
+    }
     return arrow::ExportRecordBatch(*next, batch);
   });
   reader->finished = ended || result != 0;

@@ -1,3 +1,5 @@
+package import Reasons
+
 /// The place of a fault in a table. Rows are counted from 1, the same in every format: a CSV header is not counted, nor are blank lines of
 /// text.
 package struct TableLocation: Hashable, Sendable, CustomStringConvertible {
@@ -29,26 +31,37 @@ package enum ColumnarError: Error, Hashable, Sendable {
     /// Memory ran out: trying again can help.
     case outOfMemory(file: String)
     /// The file is not what its format requires (truncated, ragged, not UTF-8, a cell of the wrong type).
-    case badFile(TableLocation, reason: String)
+    case badFile(TableLocation, reason: Reason)
     /// A sound table that does not fit the model or the pipeline: a column is missing, doubled, or of the wrong type.
     case mismatch(TableLocation, reason: String)
     /// A value that the model input cannot take: null, out of range, not finite.
-    case badValue(TableLocation, reason: String)
+    case badValue(TableLocation, reason: Reason)
     /// Correct, but a format or type that is not read or written.
     case unsupported(file: String, reason: String)
     /// The pipeline's rules contradict the model or themselves; no file is to blame.
     case badRule(String)
 }
 
-extension ColumnarError: CustomStringConvertible {
-    package var description: String {
+extension ColumnarError: Reasoned, CustomStringConvertible {
+    package var reason: Reason {
         switch self {
         case .system(let file, let operation, let code): "\(file): \(operation) failed: \(errnoText(code))"
         case .outOfMemory(let file): "\(file): not enough memory"
-        case .badFile(let location, let reason), .mismatch(let location, let reason), .badValue(let location, let reason):
-            "\(location): \(reason)"
+        case .badFile(let location, let reason), .badValue(let location, let reason): "\(location): \(reason)"
+        case .mismatch(let location, let reason): "\(location): \(reason)"
         case .unsupported(let file, let reason): "\(file): \(reason)"
-        case .badRule(let reason): reason
+        case .badRule(let reason): Reason(reason)
         }
     }
+
+    /// What is wrong at a place in the table, apart from the place; nil for errors that are not of one.
+    package var located: (location: TableLocation, reason: Reason)? {
+        switch self {
+        case .badFile(let location, let reason), .badValue(let location, let reason): (location, reason)
+        case .mismatch(let location, let reason): (location, Reason(reason))
+        default: nil
+        }
+    }
+
+    package var description: String { reason.sentence }
 }

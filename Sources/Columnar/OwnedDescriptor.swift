@@ -1,5 +1,6 @@
 
 internal import Glibc
+internal import Reasons
 
 
 /// A file descriptor, closed with its owner unless it was borrowed.

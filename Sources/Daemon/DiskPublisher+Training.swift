@@ -2,6 +2,7 @@ import Foundation
 package import Landing
 import Ledger
 package import PipelineConfig
+import Reasons
 import Runner
 import SystemPackage
 
@@ -38,13 +39,14 @@ extension DiskPublisher {
 }
 
 extension Card {
-    /// Takes up how training came out; a model that was not taken is what it would have been without.
+    /// Takes up how training came out; a model that was not taken is what it would have been without. A card goes where the model goes, so that it
+    /// never tells what cells of tables hold.
     mutating func tell(_ training: TrainingReport) {
         self.gate = training.gate
         trainingData = training.trainingData
         hyperParameters = training.hyperParameters
         lossPerEpoch = training.lossPerEpoch
-        reason = (training.rejection ?? training.wait).map { "not tuned: \($0.statement)" }
+        reason = (training.rejection ?? training.wait).map { "not tuned: \($0.statement.text)" }
         var told = decisions ?? [:]
         if let wait = training.wait { told["labels_kept"] = .table(["reason": .text(wait.what), "remedy": .text(wait.remedy)]) }
         told.merge(training.decisions) { _, new in new }
@@ -67,17 +69,18 @@ extension Card {
         if case .table(let wait)? = decisions?["labels_kept"], case .text(let reason)? = wait["reason"],
             case .text(let remedy)? = wait["remedy"]
         {
-            report.wait = Failure(.tooFewRows, what: reason, place: arrivalPath, remedy: remedy)
+            report.wait = Failure(.tooFewRows, what: Reason(reason), place: arrivalPath, remedy: remedy)
         }
-        report.rejection = report.wait != nil ? nil : reason.map {
-            Failure(.gate, what: $0, place: arrivalPath, remedy: "Drop more labels, or change the optimize stage.")
+        if report.wait == nil, let reason {
+            report.rejection = Failure(
+                .gate, what: Reason(reason), place: arrivalPath, remedy: "Drop more labels, or change the optimize stage.")
         }
         if case .list(let unusable)? = decisions?["unusable_labels"] {
             report.unusable = unusable.compactMap { entry in
                 guard case .table(let table) = entry, case .integer(let arrival)? = table["arrival"], case .text(let place)? = table["place"],
                     case .text(let reason)? = table["reason"], case .text(let remedy)? = table["remedy"]
                 else { return nil }
-                return .init(arrival: arrival, failure: Failure(.badInput, what: reason, place: place, remedy: remedy))
+                return .init(arrival: arrival, failure: Failure(.badInput, what: Reason(reason), place: place, remedy: remedy))
             }
         }
         return report

@@ -2,6 +2,7 @@ import Foundation
 package import Landing
 import Ledger
 package import PipelineConfig
+import Reasons
 package import Runner
 import Engine
 import SystemPackage
@@ -203,12 +204,12 @@ package final class DiskPublisher: Publisher, Sendable {
     package func quarantine(_ input: SpoolInput, _ report: QuarantineReport, pipeline: Pipeline) throws(LandingError) {
         let places = try places(pipeline)
         var reason = QuarantineReason(
-            pipeline: pipeline.name, path: input.path, digest: input.digest, what: report.explanation.reason,
+            pipeline: pipeline.name, path: input.path, digest: input.digest, what: report.explanation.whole,
             place: input.spool + "/" + input.path, rule: report.explanation.rule, remedy: report.explanation.remedy,
             attempts: report.attempts.map {
                 .init(
                     number: $0.number, startedAt: $0.startedAt?.description, endedAt: $0.endedAt?.description,
-                    error: $0.error ?? report.explanation.reason)
+                    error: $0.whole ?? report.explanation.whole)
             },
             quarantinedAt: UTCTime.now.description)
         reason.arrival = report.arrival

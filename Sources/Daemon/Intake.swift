@@ -2,6 +2,7 @@ import Landing
 package import Ledger
 package import Logging
 package import PipelineConfig
+import Reasons
 import SystemPackage
 package import Watcher
 

@@ -2,6 +2,7 @@ import Foundation
 package import Ledger
 package import Logging
 import PipelineConfig
+import Reasons
 package import Runner
 import ServiceLifecycle
 import Synchronization
@@ -20,9 +21,12 @@ package final class PipelineDaemon: Service {
         package var once: Bool
         /// How long running attempts may take to finish after a stop, before they are taken back.
         package var grace: Duration
+        /// Neither logs nor stores what cells of tables hold.
+        package var hidesValues: Bool
 
         package init(
-            root: String, jobs: Int, threads: Int, sessionBytes: Int = 1 << 30, once: Bool = false, grace: Duration = .seconds(30)
+            root: String, jobs: Int, threads: Int, sessionBytes: Int = 1 << 30, once: Bool = false, grace: Duration = .seconds(30),
+            hidesValues: Bool = false
         ) {
             self.root = root
             self.jobs = jobs
@@ -30,6 +34,7 @@ package final class PipelineDaemon: Service {
             self.sessionBytes = sessionBytes
             self.once = once
             self.grace = grace
+            self.hidesValues = hidesValues
         }
 
         package var stateDirectory: String { root + "/.millrace" }
@@ -69,7 +74,7 @@ package final class PipelineDaemon: Service {
         self.log = log
         pipelineFiles = pipelines
         lock = try DaemonLock(stateDirectory: options.stateDirectory)
-        ledger = try RunLedger(stateDirectory: options.stateDirectory)
+        ledger = try RunLedger(stateDirectory: options.stateDirectory, hidesValues: options.hidesValues)
         if !options.once { try ledger.prepareForWriting() }
         self.executor = executor ?? LocalExecutor(sessionBytes: options.sessionBytes)
         let inForce = pipelines.inForce
@@ -80,7 +85,8 @@ package final class PipelineDaemon: Service {
         }
         publisher = try DiskPublisher(root: options.root, pipelines: inForce)
         let dispatcher = Dispatcher(
-            ledger: ledger, publisher: publisher, configuration: .init(window: max(256, options.jobs * 16), threads: options.threads), log: log)
+            ledger: ledger, publisher: publisher,
+            configuration: .init(window: max(256, options.jobs * 16), threads: options.threads, hidesValues: options.hidesValues), log: log)
         try dispatcher.use(inForce)
         try dispatcher.recover(at: .now)
         try publisher.recoverInputs()
@@ -182,7 +188,8 @@ package final class PipelineDaemon: Service {
     }
 
     private func explain(_ input: SpoolInput, _ report: QuarantineReport) {
-        log.warning("refused", metadata: ["file.path": "\(input.path)", "rule": "\(report.explanation.rule)", "reason": "\(report.explanation.reason)"])
+        let explanation = report.explanation
+        log.warning("refused", metadata: ["file.path": "\(input.path)", "rule": "\(explanation.rule)"].merging(explanation.whole.logged) { $1 })
         guard let pipeline = pipelineFiles.inForce.first(where: { [$0.spool.models, $0.spool.labelled, $0.spool.data].contains { $0?.path == input.spool } })
         else { return }
         do {

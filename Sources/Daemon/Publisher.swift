@@ -1,6 +1,7 @@
 package import Landing
 package import Ledger
 package import PipelineConfig
+import Reasons
 package import Runner
 
 /// What the dispatcher asks of the disk: to give attempts a private place to write, and to make what they wrote visible, whole or not at

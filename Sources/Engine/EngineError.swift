@@ -1,3 +1,5 @@
+package import Reasons
+
 /// What the engine refuses or fails at, worded for whoever operates the pipeline.
 package enum EngineError: Error, Equatable {
     case libraryTooOld(found: String, neededAPI: Int)
@@ -49,9 +51,18 @@ extension EngineError: CustomStringConvertible {
         }
     }
 
-    private func at(_ node: String) -> String { node.isEmpty ? "" : " (node '\(printable(node))')" }
+    fileprivate func at(_ node: String) -> String { node.isEmpty ? "" : " (node '\(printable(node))')" }
     private func list(_ names: [String]) -> String {
         names.isEmpty ? "none" : names.map { "'\(printable($0))'" }.joined(separator: ", ")
+    }
+}
+
+extension EngineError: Reasoned {
+    /// What the runtime says of a run that failed may quote what the rows hold.
+    package var reason: Reason {
+        guard case .runFailed(let operatorName, let node, let detail) = self else { return Reason(description) }
+        let model = operatorName.isEmpty ? "the model failed" : "the model failed in operator \(operatorName)\(at(node))"
+        return "\(model)\(cell: detail, shown: ": " + detail, hidden: "")"
     }
 }
 

@@ -1,3 +1,4 @@
+package import Reasons
 package import SystemPackage
 
 /// Why an input was refused: `NAME.reason.json`.
@@ -6,17 +7,21 @@ package struct QuarantineReason: Hashable, Sendable, Codable {
         package let number: Int
         package let startedAt: String?
         package let endedAt: String?
+        /// Without what cells of a table hold.
         package let error: String
+        /// What they hold, where the error is about one. Nil where it is hidden too.
+        package let cells: CellValues?
 
-        package init(number: Int, startedAt: String? = nil, endedAt: String? = nil, error: String) {
+        package init(number: Int, startedAt: String? = nil, endedAt: String? = nil, error: Reason) {
             self.number = number
             self.startedAt = startedAt
             self.endedAt = endedAt
-            self.error = error
+            self.error = error.text
+            cells = error.cells
         }
 
         package enum CodingKeys: String, CodingKey {
-            case number, error
+            case number, error, cells
             case startedAt = "started_at"
             case endedAt = "ended_at"
         }
@@ -26,8 +31,10 @@ package struct QuarantineReason: Hashable, Sendable, Codable {
     /// Relative to the spool.
     package let path: String
     package let digest: String?
-    /// What is wrong, in one sentence.
+    /// What is wrong, in one sentence, without what cells of a table hold.
     package let what: String
+    /// What they hold, where that is about one. Nil where it is hidden too.
+    package let cells: CellValues?
     /// File, row, column, key or node.
     package let place: String?
     package let rule: String
@@ -45,13 +52,14 @@ package struct QuarantineReason: Hashable, Sendable, Codable {
     private let writtenBy: String
 
     package init(
-        pipeline: String, path: String, digest: String?, what: String, place: String?, rule: String, remedy: String, attempts: [Attempt],
+        pipeline: String, path: String, digest: String?, what: Reason, place: String?, rule: String, remedy: String, attempts: [Attempt],
         quarantinedAt: String
     ) {
         self.pipeline = pipeline
         self.path = path
         self.digest = digest
-        self.what = what
+        self.what = what.text
+        cells = what.cells
         self.place = place
         self.rule = rule
         self.remedy = remedy
@@ -61,7 +69,7 @@ package struct QuarantineReason: Hashable, Sendable, Codable {
     }
 
     package enum CodingKeys: String, CodingKey {
-        case pipeline, path, digest, what, rule, remedy, attempts, arrival, run, revision, input
+        case pipeline, path, digest, what, cells, rule, remedy, attempts, arrival, run, revision, input
         case place = "where"
         case quarantinedAt = "quarantined_at"
         case modelVersion = "model_version"

@@ -16,19 +16,20 @@ package final class RunLedger: Sendable {
     ///   - stateDirectory: `ROOT/.millrace`.
     ///   - readOnly: needs an existing ledger of this version's schema, and changes nothing. Otherwise the folder and the ledger are made, and
     ///     an older schema is brought up to date unless another process has the `DaemonLock`.
-    package init(stateDirectory: String, readOnly: Bool = false) throws(LedgerError) {
+    ///   - hidesValues: what is read tells nothing of what cells of tables hold.
+    package init(stateDirectory: String, readOnly: Bool = false, hidesValues: Bool = false) throws(LedgerError) {
         path = stateDirectory + "/ledger.sqlite"
         if !readOnly { try StateFolder.make(stateDirectory) }
         if let mount = Mount.of(stateDirectory), mount.isNetwork { throw .networkFileSystem(path: path, type: mount.type) }
         if readOnly, access(path, F_OK) != 0 { throw .missing(path: path) }
         if !readOnly {
-            let channel = try Channel(path: path, readOnly: false)
+            let channel = try Channel(path: path, readOnly: false, hidesValues: hidesValues)
             try Self.prepare(channel, path: path, stateDirectory: stateDirectory)
             writer = channel
         } else {
             writer = nil
         }
-        reader = try Channel(path: path, readOnly: true)
+        reader = try Channel(path: path, readOnly: true, hidesValues: hidesValues)
         if readOnly { _ = try Self.isUpToDate(reader, path: path, orThrow: true) }
     }
 

@@ -14,10 +14,10 @@ package struct DataColumn: Sendable, Equatable {
     package var missingCount = 0
     /// Whether no two rows of the sample share a value, and none is without one.
     package var isUnique = false
+    /// Whether the column is text of which every value is a date or a time.
+    package var holdsTimes = false
     /// Whether all values of a text file's column are integers as a program prints them, so that the pipeline can state the column's type.
     package var isPlainIntegers = false
-    /// Whether all values are texts that are dates or times.
-    package var areTimes = false
     /// The different values that were seen, if they are few.
     package var values: [String] = []
     /// The average number of characters of a value.

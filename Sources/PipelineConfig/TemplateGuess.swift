@@ -252,7 +252,10 @@ struct TemplateGuess {
                 ?? (data.form == .csv ? spellings.first { !spelled.isEmpty && spelled.isSubset(of: [$0.0, $0.1]) } : nil) ?? spellings[0]
             inputs[place].booleans = "[\"\(pair.0)\", \"\(pair.1)\"]"
         }
-        if port.isText, columns.contains(where: { $0.kind == .time || $0.areTimes && data.form != .typed }) { inputs[place].times = data.form == .typed ? "iso" : "text" }
+        // Only text files leave open whether what looks like a time is one.
+        if port.isText, columns.contains(where: { $0.kind == .time || $0.holdsTimes && data.form != .typed }) {
+            inputs[place].times = data.form == .typed ? "iso" : "text"
+        }
         if let list = listColumn(inputs[place]), case .list(let lengths, _) = list.kind {
             if lengths.count > 1 {
                 inputs[place].more.append("pad: 0")

@@ -45,6 +45,16 @@ package struct AttemptResult: Codable, Sendable {
     }
 
     package var succeeded: Bool { failure == nil }
+
+    /// The same answer without what cells of tables hold.
+    package var withoutValues: AttemptResult {
+        var result = self
+        result.failure?.cells = nil
+        result.training?.rejection?.cells = nil
+        result.training?.wait?.cells = nil
+        for index in training?.unusable.indices ?? 0..<0 { result.training?.unusable[index].failure.cells = nil }
+        return result
+    }
 }
 
 extension AttemptResult.WrittenFile {

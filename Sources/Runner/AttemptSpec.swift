@@ -91,6 +91,8 @@ package struct AttemptSpec: Codable, Sendable {
     package var columns: [String: [String]]
     /// The types that the first file gave kept columns of text where the pipeline's schema leaves them open.
     package var types: [String: String] = [:]
+    /// Whether the answer tells nothing that cells of tables hold.
+    package var hidesValues = false
 
     package init(
         run: Int64, attempt: Int, pipeline: String, goal: Goal, inputs: [String: InputFile], outputs: [String: String],

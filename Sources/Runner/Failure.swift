@@ -1,3 +1,5 @@
+package import Reasons
+
 /// Why an attempt did not succeed, worded for an operator.
 package struct Failure: Error, Codable, Sendable, Equatable {
     package enum Kind: String, Codable, Sendable, CaseIterable {
@@ -29,23 +31,32 @@ package struct Failure: Error, Codable, Sendable, Equatable {
     }
 
     package var kind: Kind
-    /// What failed.
+    /// What failed, without what cells of a table hold.
     package var what: String
+    /// What they hold, where `what` is about one. Nil where it is hidden too.
+    package var cells: CellValues?
     /// The file, with row and column where they are known.
     package var place: String
     package var remedy: String
 
-    package init(_ kind: Kind, what: String, place: String, remedy: String) {
+    package init(_ kind: Kind, what: Reason, place: String, remedy: String) {
         self.kind = kind
-        self.what = what
+        self.what = what.text
+        cells = what.cells
         self.place = place
         self.remedy = remedy
     }
 }
 
-extension Failure: CustomStringConvertible {
-    package var description: String { "\(statement). \(remedy)" }
+extension Failure: Reasoned, CustomStringConvertible {
+    package var description: String { reason.sentence }
+
+    /// All of it: what failed, where, and what to do.
+    package var reason: Reason { "\(statement). \(remedy)" }
 
     /// What failed and where, the place once.
-    package var statement: String { what.hasPrefix(place) ? what : "\(place): \(what)" }
+    package var statement: Reason { what.hasPrefix(place) ? whole : "\(place): \(whole)" }
+
+    /// What failed.
+    package var whole: Reason { Reason(what, cells: cells) }
 }

@@ -1,6 +1,7 @@
 import Engine
 import Foundation
 import PipelineConfig
+import Reasons
 
 /// Runs attempts on the calling thread, in this process. Sessions are kept for the next attempt of the same model.
 package final class LocalExecutor: AttemptExecutor {
@@ -32,7 +33,7 @@ package final class LocalExecutor: AttemptExecutor {
             result.failure = error
         }
         result.timings["total"] = (ContinuousClock.now - start).seconds
-        return result
+        return spec.hidesValues ? result.withoutValues : result
     }
 }
 

@@ -1,4 +1,5 @@
 import Autodiff
+import Reasons
 
 extension TrainingError {
     init(_ error: AutodiffError) {

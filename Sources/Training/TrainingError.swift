@@ -1,30 +1,33 @@
 package import Landing
+package import Reasons
 
 /// Why training could not start or had to stop, worded for an operator.
 package enum TrainingError: Error, Sendable, Equatable {
     /// The labelled data cannot be what the pipeline says it is.
-    case badLabels(file: String, reason: String, remedy: String)
+    case badLabels(file: String, reason: Reason, remedy: String)
     /// Nothing is wrong with the labelled rows, but there are too few of them, or too few kinds, to learn from or to judge with.
-    case tooFewRows(reason: String, remedy: String)
+    case tooFewRows(reason: Reason, remedy: String)
     /// The model cannot be trained, or not with this loss.
-    case badModel(reason: String, remedy: String)
+    case badModel(reason: Reason, remedy: String)
     /// Loss or a layer's values are not finite any more.
     case diverged(step: Int, layer: String?, remedy: String)
     /// What is in a file cannot be read or written in its format.
-    case cannotRead(path: String, reason: String)
-    case cannotWrite(path: String, reason: String)
+    case cannotRead(path: String, reason: Reason)
+    case cannotWrite(path: String, reason: Reason)
     /// The disk, or what stands on it, is in the way.
     case disk(LandingError)
     case cancelled
 }
 
-extension TrainingError: CustomStringConvertible {
-    package var description: String {
+extension TrainingError: Reasoned, CustomStringConvertible {
+    package var description: String { reason.sentence }
+
+    package var reason: Reason {
         switch self {
         case .badLabels(let file, let reason, let remedy): "\(file): \(reason); \(remedy)"
         case .tooFewRows(let reason, let remedy), .badModel(let reason, let remedy): "\(reason); \(remedy)"
         case .diverged(let step, let layer, let remedy):
-            "step \(step): " + (layer.map { "\($0) is not finite" } ?? "the loss is not finite") + "; \(remedy)"
+            "step \(step): \(layer ?? "the loss") is not finite; \(remedy)"
         case .cannotRead(let path, let reason): "cannot read \(path): \(reason)"
         case .cannotWrite(let path, let reason): "cannot write \(path): \(reason)"
         case .disk(let error): "\(error)"

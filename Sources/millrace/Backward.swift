@@ -3,6 +3,7 @@ import Autodiff
 import Foundation
 import ONNX
 import PipelineConfig
+import Reasons
 import Runner
 import Tensors
 import Training
@@ -29,6 +30,7 @@ struct Backward: ParsableCommand {
     @Option(name: .long, help: "Engine threads. Default: the cores.") var threads: Int?
     @Flag(name: .long, help: "Replace the file where it is there.") var force = false
     @OptionGroup var output: JSONFlag
+    @OptionGroup var values: ValuesFlag
 
     func validate() throws {
         guard (loss == nil) != (cotangent == nil) else { throw ValidationError("Give --loss or --cotangent.") }
@@ -52,7 +54,7 @@ struct Backward: ParsableCommand {
             do throws(TrainingError) {
                 answer = try query(loaded).run(scratch: scratch)
                 try GradientFile.write(answer.gradients, to: out)
-            } catch { throw failed(error, model) }
+            } catch { throw failed(error, model, values) }
             try show(answer)
         }
     }

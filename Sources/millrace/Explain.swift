@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Ledger
 import PipelineConfig
+import Reasons
 
 struct Explain: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,11 +16,13 @@ struct Explain: ParsableCommand {
     @OptionGroup var root: RootOption
     @OptionGroup var files: PipelinesOption
     @OptionGroup var output: JSONFlag
+    @OptionGroup var values: ValuesFlag
 
     private struct Answer: Encodable {
         var file: String
         var verdict: FileVerdict.Word
         var reason: String
+        var cells: CellValues?
         var rule: String
         var remedy: String
         var pipeline: String?
@@ -34,6 +37,7 @@ struct Explain: ParsableCommand {
             self.file = file
             self.verdict = verdict.word
             reason = verdict.explanation.reason
+            cells = verdict.explanation.cells
             rule = verdict.explanation.rule
             remedy = verdict.explanation.remedy
         }
@@ -55,7 +59,7 @@ struct Explain: ParsableCommand {
     /// The rules answer without one too.
     private func openedLedger() throws -> RunLedger? {
         do throws(LedgerError) {
-            return try RunLedger(stateDirectory: root.stateDirectory, readOnly: true)
+            return try RunLedger(stateDirectory: root.stateDirectory, readOnly: true, hidesValues: values.hideValues)
         } catch .missing {
             return nil
         } catch {
@@ -101,7 +105,7 @@ struct Explain: ParsableCommand {
         {
             // Its number will be greater than theirs.
             let wait = WaitReason.forLabels(arrival: labels.number, path: labels.path)
-            verdict.explanation.reason += "; then, with order: strict, it waits \(wait)"
+            verdict.explanation.whole += "; then, with order: strict, it waits \(wait)"
         }
         var answer = Answer(shownPath(path), verdict)
         answer.pipeline = place.pipeline.name
@@ -122,7 +126,7 @@ struct Explain: ParsableCommand {
                 try ledger.companions(of: arrival.number).contains(where: { $0.path == (path as NSString).lastPathComponent })
             else { continue }
             var verdict = FileVerdict(of: known, daemon: root.daemon)
-            verdict.explanation.reason = "external data of \(model): \(verdict.explanation.reason)"
+            verdict.explanation.whole = "external data of \(model): \(verdict.explanation.whole)"
             return verdict
         }
         return nil
@@ -145,7 +149,8 @@ struct Explain: ParsableCommand {
 
     private func show(_ answer: Answer) {
         print("\(answer.file): \(answer.verdict.rawValue)")
-        print("  why         \(answer.reason)")
+        let why = Reason(answer.reason, cells: answer.cells)
+        print("  why         \(why)")
         print("  by rule     \(answer.rule)")
         print("  what to do  \(answer.remedy)")
         if let pipeline = answer.pipeline { print("  pipeline    \(pipeline)\(answer.role.map { ", \($0.rawValue) \(answer.path ?? "")" } ?? "")") }
@@ -155,7 +160,7 @@ struct Explain: ParsableCommand {
             print("  arrival     \(arrival.number), \(arrival.arrivedAt), \(arrival.byteCount) bytes\(digest): \(arrival.state.rawValue)")
             for history in visit.runs {
                 print("    run \(history.run.run): \(history.run.state.rawValue)")
-                let said = Explanation(reason: answer.reason, rule: answer.rule, remedy: answer.remedy)
+                let said = Explanation(reason: why, rule: answer.rule, remedy: answer.remedy)
                 let lines = RunText.lines(history.run, history.attempts, history.publications, said: said)
                 for line in lines.dropFirst() { print("      " + line) }
             }

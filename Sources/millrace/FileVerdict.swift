@@ -3,6 +3,7 @@ import Foundation
 import Landing
 import Ledger
 import PipelineConfig
+import Reasons
 import SystemPackage
 import Watcher
 
@@ -19,7 +20,7 @@ struct FileVerdict: Encodable {
 
     init(_ word: Word, _ reason: String, rule: String, remedy: String) {
         self.word = word
-        explanation = Explanation(reason: reason, rule: rule, remedy: remedy)
+        explanation = Explanation(reason: Reason(reason), rule: rule, remedy: remedy)
     }
 
     init(_ word: Word, _ explanation: Explanation?) {

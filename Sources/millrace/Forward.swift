@@ -6,6 +6,7 @@ import Landing
 import Names
 import ONNX
 import PipelineConfig
+import Reasons
 import Runner
 import SystemPackage
 import Tensors
@@ -41,6 +42,7 @@ struct Forward: ParsableCommand {
     @Option(name: .long, help: "A pipeline file to take the schema and the outputs from.") var pipeline: String?
     @Flag(name: .long, help: "Replace OUT where it is there.") var force = false
     @OptionGroup var output: JSONFlag
+    @OptionGroup var values: ValuesFlag
 
     func validate() throws {
         guard batchSize ?? 1 >= 1, threads ?? 1 >= 1 else { throw ValidationError("--batch-size and --threads are at least 1.") }
@@ -66,10 +68,12 @@ struct Forward: ParsableCommand {
             defer { unlink(staged) }
             guard FileManager.default.fileExists(atPath: data) else { throw fail("\(data): there is no such file.") }
             try refuseForeign(data)
-            let result = execute(try spec(format, staged: staged))
+            var spec = try spec(format, staged: staged)
+            spec.hidesValues = values.hideValues
+            let result = execute(spec)
             // For a model the remedy is printed too; for rows it is not, since the remedy speaks of another attempt, which does not follow
             // here.
-            if let failure = result.failure { throw fail(failure.kind == .badModel ? "\(failure)" : failure.statement) }
+            if let failure = result.failure { throw fail(failure.kind == .badModel ? failure.reason : failure.statement) }
             do throws(LandingError) { try DurableFile.publish(FilePath(staged), as: FilePath(target.path)) } catch { throw fail("\(out): \(error)") }
             try show(result)
         }

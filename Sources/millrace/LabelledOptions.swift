@@ -2,6 +2,7 @@ import ArgumentParser
 import Columnar
 import Names
 import PipelineConfig
+import Reasons
 import Training
 
 /// How a labelled file's columns become model inputs and labels.
@@ -53,10 +54,11 @@ struct LabelledOptions: ParsableArguments {
 }
 
 /// Ends the command with what stood in training's way, naming the model where that is to blame.
-func failed(_ error: TrainingError, _ model: String) -> ExitCode {
-    switch error {
-    case .badModel, .diverged: fail("\(model): \(error)")
-    default: fail(error)
+func failed(_ error: TrainingError, _ model: String, _ values: ValuesFlag) -> ExitCode {
+    let reason = error.description(showingValues: !values.hideValues)
+    return switch error {
+    case .badModel, .diverged: fail("\(model): \(reason)")
+    default: fail(reason)
     }
 }
 

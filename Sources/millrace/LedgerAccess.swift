@@ -8,13 +8,14 @@ extension RootOption {
 
     /// Opens the ledger for reading, while a daemon may be writing. A ledger of an earlier version is brought up to date first, if no
     /// daemon works on it.
-    func ledger() throws -> RunLedger {
-        try worded {
+    func ledger(_ values: ValuesFlag? = nil) throws -> RunLedger {
+        let hidesValues = values?.hideValues ?? false
+        return try worded {
             do throws(LedgerError) {
-                return try RunLedger(stateDirectory: stateDirectory, readOnly: true)
+                return try RunLedger(stateDirectory: stateDirectory, readOnly: true, hidesValues: hidesValues)
             } catch .olderSchema(_, holder: nil) {
                 _ = try RunLedger(stateDirectory: stateDirectory)
-                return try RunLedger(stateDirectory: stateDirectory, readOnly: true)
+                return try RunLedger(stateDirectory: stateDirectory, readOnly: true, hidesValues: hidesValues)
             }
         }
     }

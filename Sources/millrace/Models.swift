@@ -1,6 +1,7 @@
 import ArgumentParser
 import Ledger
 import PipelineConfig
+import Reasons
 
 struct Models: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "List a pipeline's model versions: verdicts, parents, which one is active.")
@@ -9,9 +10,10 @@ struct Models: ParsableCommand {
     @OptionGroup var root: RootOption
     @OptionGroup var files: PipelinesOption
     @OptionGroup var output: JSONFlag
+    @OptionGroup var values: ValuesFlag
 
     func run() throws {
-        let ledger = try root.ledger()
+        let ledger = try root.ledger(values)
         try worded {
             try checkPipeline(pipeline, ledger, files.read(root).pipelines)
             let versions = try ledger.versions(pipeline: pipeline)
@@ -25,10 +27,10 @@ struct Models: ParsableCommand {
                     version.version.map(String.init) ?? "-", version.isActive ? "active" : version.isPruned ? "pruned" : "",
                     version.verdict.rawValue, version.parent.map(String.init) ?? "-", version.training?.summary ?? "-", "\(version.arrival)",
                     version.sourceDigest?.shortDigest ?? "-", version.decidedAt?.short ?? "-", file)
-                if let rejection = version.training?.rejection, version.verdict == .published {
+                if let rejection = version.training?.whole, version.verdict == .published {
                     reasons.append("tuning of arrival \(version.arrival), \(file): \(rejection)")
                 }
-                if let reason = version.reason { reasons.append("arrival \(version.arrival), \(file): \(reason)") }
+                if let reason = version.whole { reasons.append("arrival \(version.arrival), \(file): \(reason)") }
             }
             print(table.render())
             if !reasons.isEmpty { print("\nrejected:\n  " + reasons.joined(separator: "\n  ")) }

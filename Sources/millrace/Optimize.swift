@@ -5,6 +5,7 @@ import Foundation
 import Landing
 import ONNX
 import PipelineConfig
+import Reasons
 import Runner
 import SystemPackage
 import Training
@@ -37,6 +38,7 @@ struct Optimize: ParsableCommand {
     @Option(name: .long, help: "Steps from one checkpoint to the next within an epoch.") var checkpointSteps = 1000
     @Flag(name: .long, help: "Replace NEW where it is there.") var force = false
     @OptionGroup var output: JSONFlag
+    @OptionGroup var values: ValuesFlag
 
     func validate() throws {
         guard !labelled.isEmpty else { throw ValidationError("Give --labelled DATA.") }
@@ -67,7 +69,7 @@ struct Optimize: ParsableCommand {
             } catch {
                 // Nothing of a run that cannot succeed is worth keeping.
                 if isOurs { try? FileManager.default.removeItem(atPath: directory) }
-                throw failed(error, model)
+                throw failed(error, model, values)
             }
             let refusal = gate.refusal(of: outcome)
             if refusal == nil { try write(outcome, to: target) }

@@ -15,6 +15,11 @@ struct JSONFlag: ParsableArguments {
     var json = false
 }
 
+struct ValuesFlag: ParsableArguments {
+    @Flag(name: .long, help: "Leave out what cells of tables hold: it may be personal data.")
+    var hideValues = false
+}
+
 /// The exit statuses of `run --once`, and of every command that judges.
 enum ExitStatus {
     static let problems = ExitCode(1)

@@ -25,6 +25,8 @@ struct Run: AsyncParsableCommand {
     @Option(name: .long, help: "Engine threads of one attempt; jobs x threads is at most the cores.") var threads = 1
     @Option(name: .long, help: "What kept sessions may cost, estimated by the bytes of their models.") var sessionCache = "1GiB"
     @Option(name: .long, help: "text or json.") var logFormat = LogFormat.text
+    @Flag(name: .long, help: "Neither log nor store what cells of tables hold, which may be personal data: errors then say where it stands.")
+    var hideValues = false
     @Option(name: .long, help: "How long running attempts may take to finish after a stop.") var grace = "30s"
 
     func validate() throws {
@@ -51,7 +53,8 @@ struct Run: AsyncParsableCommand {
         let cores = ProcessInfo.processInfo.activeProcessorCount
         let options = PipelineDaemon.Options(
             root: root.path, jobs: jobs ?? max(cores / threads, 1), threads: threads,
-            sessionBytes: Quantities.byteCount(sessionCache) ?? 1 << 30, once: once, grace: Quantities.duration(grace) ?? .seconds(30))
+            sessionBytes: Quantities.byteCount(sessionCache) ?? 1 << 30, once: once, grace: Quantities.duration(grace) ?? .seconds(30),
+            hidesValues: hideValues)
         let daemon: PipelineDaemon
         do {
             daemon = try PipelineDaemon(options, pipelines: try PipelineFiles(patterns: pipelines, root: root.path), log: log)

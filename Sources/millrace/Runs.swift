@@ -1,6 +1,7 @@
 import ArgumentParser
 import Ledger
 import PipelineConfig
+import Reasons
 
 struct Runs: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,6 +16,7 @@ struct Runs: ParsableCommand {
     @Option(name: .long, help: "Only runs below this number: the next page.") var before: Int64?
     @OptionGroup var files: PipelinesOption
     @OptionGroup var output: JSONFlag
+    @OptionGroup var values: ValuesFlag
 
     func validate() throws {
         guard limit > 0 else { throw ValidationError("--limit is at least 1.") }
@@ -29,7 +31,7 @@ struct Runs: ParsableCommand {
     }
 
     func run() throws {
-        let ledger = try root.ledger()
+        let ledger = try root.ledger(values)
         try worded {
             if let number { return try show(number, ledger) }
             var filter = RunFilter(pipeline: pipeline, state: state, before: before, limit: limit)
@@ -68,7 +70,7 @@ struct Runs: ParsableCommand {
         print("run \(number) of \(record.pipeline): \(record.state.rawValue)")
         for line in RunText.lines(record, detail.attempts, detail.publications) { print("  " + line) }
         guard let training = detail.training else { return }
-        print("  trained: \(training.summary)\(training.rejection.map { ": \($0)" } ?? "")")
+        print("  trained: \(training.summary)\(training.whole.map { ": \($0)" } ?? "")")
         for line in training.curve { print("  " + line) }
     }
 }
@@ -90,12 +92,12 @@ enum RunText {
             lines.append("\(run.timings["total"].map(shownSeconds) ?? "time"): \(shownTimings(run.timings))")
         }
         if let why = run.explanation, why != said {
-            lines.append("why: \(why.reason) (rule \(why.rule))")
+            lines.append("why: \(why.whole) (rule \(why.rule))")
             lines.append("what to do: \(why.remedy)")
         }
         for attempt in attempts where attempts.count > 1 || attempt.error != run.explanation?.reason {
             lines.append(
-                "attempt \(attempt.number), \(attempt.startedAt?.short ?? "-"): \(attempt.outcome)\(attempt.error.map { ": \($0)" } ?? "")"
+                "attempt \(attempt.number), \(attempt.startedAt?.short ?? "-"): \(attempt.outcome)\(attempt.whole.map { ": \($0)" } ?? "")"
                     + (attempt.nextAttemptAt.map { "; next at \($0)" } ?? ""))
         }
         for publication in publications {

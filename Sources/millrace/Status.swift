@@ -1,6 +1,7 @@
 import ArgumentParser
 import Ledger
 import PipelineConfig
+import Reasons
 
 struct Status: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Print what waits and why, what runs, and what is in quarantine.")
@@ -8,6 +9,7 @@ struct Status: ParsableCommand {
     @OptionGroup var root: RootOption
     @OptionGroup var files: PipelinesOption
     @OptionGroup var output: JSONFlag
+    @OptionGroup var values: ValuesFlag
 
     private struct Report: Encodable {
         let daemon: DaemonLock.Holder?
@@ -19,7 +21,7 @@ struct Status: ParsableCommand {
     }
 
     func run() throws {
-        let ledger = try root.ledger()
+        let ledger = try root.ledger(values)
         let lint = files.read(root)
         let report = try worded {
             Report(
@@ -49,7 +51,7 @@ struct Status: ParsableCommand {
             }
             if !counts.isEmpty { print("  \(role.rawValue): \(counts.joined(separator: ", "))") }
         }
-        if let wait = status.labelsWait { print("  labels are kept and not learnt from yet: \(wait.reason)\n    \(wait.remedy)") }
+        if let wait = status.labelsWait { print("  labels are kept and not learnt from yet: \(wait.whole)\n    \(wait.remedy)") }
         let waitingCount = status.count(.waiting)
         if let age = status.oldestWaitingAge { print("  waiting, the oldest for \(shownAge(milliseconds: age)):") }
         for waiting in status.waiting { print("    \(waiting.role.rawValue) \(waiting.path): \(waiting.reason)") }
@@ -57,7 +59,7 @@ struct Status: ParsableCommand {
         let blockedCount = status.count(.quarantined)
         if blockedCount > 0 { print("  in quarantine:") }
         for blocked in status.quarantined {
-            print("    \(blocked.role.rawValue) \(blocked.path): \(blocked.explanation?.reason ?? "no reason was recorded")")
+            print("    \(blocked.role.rawValue) \(blocked.path): \(blocked.explanation?.whole.sentence ?? "no reason was recorded")")
             if let remedy = blocked.explanation?.remedy { print("      \(remedy)") }
         }
         if blockedCount > status.quarantined.count { print("    and \(blockedCount - status.quarantined.count) more") }

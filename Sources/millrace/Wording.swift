@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Ledger
+import Reasons
 import Training
 
 extension ArrivalRole: ExpressibleByArgument {}

@@ -152,21 +152,26 @@ extension ClassicTrainingTests {
         #expect(String(describing: error).contains("would read them as probabilities instead of scores"))
     }
 
-    /// A tree whose leaf says 0 of a class that is right has a finite loss, and moves.
-    @Test(arguments: [Loss.crossEntropy(), .binaryCrossEntropy()])
-    func aLeafThatIsCertainAndWrongLearns(_ loss: Loss) throws {
+    /// One tree of two leaves, which `x` at most 0 and above 0 reach, with values of one of two classes.
+    private static func twoLeaves(_ weights: [Float]) -> Model {
         let attributes = [
             Attribute("nodes_treeids", .ints([0, 0, 0])), Attribute("nodes_nodeids", .ints([0, 1, 2])), Attribute("nodes_featureids", .ints([0, 0, 0])),
             Attribute("nodes_modes", .strings(["BRANCH_LEQ", "LEAF", "LEAF"])), Attribute("nodes_values", .floats([0, 0, 0])),
             Attribute("nodes_truenodeids", .ints([1, 0, 0])), Attribute("nodes_falsenodeids", .ints([2, 0, 0])),
             Attribute("class_treeids", .ints([0, 0])), Attribute("class_nodeids", .ints([1, 2])), Attribute("class_ids", .ints([0, 0])),
-            Attribute("class_weights", .floats([0, 1])), Attribute("classlabels_int64s", .ints([0, 1])), Attribute("post_transform", .string("NONE")),
+            Attribute("class_weights", .floats(weights)), Attribute("classlabels_int64s", .ints([0, 1])), Attribute("post_transform", .string("NONE")),
         ]
         let graph = Graph(
             name: "g", nodes: [Node("TreeEnsembleClassifier", ["x"], ["l", "p"], domain: "ai.onnx.ml", attributes)],
             inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .fixed(1)]))],
             outputs: [Value("l", .tensor(.int64, [.symbolic("N")])), Value("p", .tensor(.float32, [.symbolic("N"), .fixed(2)]))])
-        let model = Model(irVersion: 8, operatorSets: [OperatorSet(domain: "ai.onnx.ml", version: 3), OperatorSet(domain: "", version: 17)], graph: graph)
+        return Model(irVersion: 8, operatorSets: [OperatorSet(domain: "ai.onnx.ml", version: 3), OperatorSet(domain: "", version: 17)], graph: graph)
+    }
+
+    /// A tree whose leaf says 0 of a class that is right has a finite loss, and moves.
+    @Test(arguments: [Loss.crossEntropy(), .binaryCrossEntropy()])
+    func aLeafThatIsCertainAndWrongLearns(_ loss: Loss) throws {
+        let model = Self.twoLeaves([0, 1])
         let run = try StepRun(model, TrainingRecipe(loss: loss, optimizer: .adam(), schedule: Schedule(peak: 0.1)))
         let rows = Tensor(.float32, [4, 1], [-1, -1, 1, 1] as [Float])
         var target = Tensor(.int64, [4], [1, 1, 1, 0] as [Int64])
@@ -177,5 +182,18 @@ extension ClassicTrainingTests {
         let leaves = try run.session.value("l/class_weights").numbers
         // Adam remembers the first gradient, which is very large, so that the steps after it are small.
         #expect(leaves[0] > 0.3 && leaves[1] < 0.7 && losses.last! < losses[0] / 5, "\(leaves), \(losses[0]) -> \(losses.last!)")
+    }
+
+    /// Values that are neither scores nor a share of a probability: were one of them below 0, ONNX Runtime would read all of them otherwise.
+    @Test func valuesThatWereNotNegativeStaySo() throws {
+        let model = Self.twoLeaves([0.2, 3])
+        let run = try StepRun(model, TrainingRecipe(loss: .binaryCrossEntropy(), optimizer: .sgd(), schedule: Schedule(peak: 0.5)))
+        let rows = Tensor(.float32, [2, 1], [-1, -1] as [Float])
+        _ = try run.step(["x": rows], target: Tensor(.float32, [2], [0, 0] as [Float]), rate: 0.5)
+        let leaves = try run.session.value("l/class_weights")
+        #expect(leaves.numbers == [0, 3])
+        let trained = try run.graph.model(model, with: ["l/class_weights": leaves])
+        let outputs = try Session(model: trained.serialized()).run([("x", .tensor(Tensor(.float32, [2, 1], [-1, 1] as [Float])))])
+        #expect(outputs.last?.tensor?.numbers == [1, 0, -2, 3])
     }
 }

@@ -79,5 +79,29 @@ import Testing
         #expect(try SharedWeights(Self.model(isCopied: true, extent: 8)).isEmpty)
         let names = try SharedWeights(Self.model(isCopied: true, extent: 10, biases: true)).others.keys.sorted()
         #expect(names == ["w", "w2"])
+        var later = Self.model(isCopied: true)
+        let w = try later.graph.initializers[0].tensor().numbers.map { Float($0) }
+        later.graph.initializers[1] = StoredTensor("w2", .float32, [9, 9], w.dropLast() + [w[80] + 1])
+        #expect(try SharedWeights(later).isEmpty, "the last of 81 elements differs")
+        var given = Self.model(isCopied: true)
+        given.graph.outputs.append(Value("w2", .tensor(.float32, [.fixed(9), .fixed(9)])))
+        #expect(try SharedWeights(given).isEmpty, "an output stays what it is")
+    }
+
+    /// Running statistics move with the batches of their own layer, however equal they are at first.
+    @Test func runningStatisticsAreNotShared() throws {
+        let names = ["scale", "bias", "mean", "var"]
+        let initializers = (1...2).flatMap { layer in
+            names.enumerated().map { place, name in
+                StoredTensor("\(name)\(layer)", .float32, [70], (0..<70).map { Float($0 + 1 + place) })
+            }
+        }
+        let nodes = (1...2).map { layer in
+            Node("BatchNormalization", [layer == 1 ? "x" : "y1"] + names.map { "\($0)\(layer)" }, ["y\(layer)"])
+        }
+        let type = ValueType.tensor(.float32, [.symbolic("N"), .fixed(70)])
+        let graph = Graph(name: "g", nodes: nodes, inputs: [Value("x", type)], outputs: [Value("y2", type)], initializers: initializers)
+        let shared = try SharedWeights(Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)).others.keys.sorted()
+        #expect(!shared.contains { $0.hasPrefix("mean") || $0.hasPrefix("var") } && shared.contains("scale1") && shared.contains("scale2"), "\(shared)")
     }
 }

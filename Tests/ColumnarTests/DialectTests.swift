@@ -80,6 +80,13 @@ import Testing
         #expect(try openInputs(path: directory("shuffled.parquet"), ports: texts, batchRows: 9).boundColumns["s"] == ["t"])
     }
 
+    /// The name that pandas gives tells it where another tool wrote the file anew, without pandas' metadata.
+    @Test(arguments: ["a.csv", "a.jsonl"]) func pandasIndexIsKnownByItsName(name: String) throws {
+        let text = name == "a.csv"
+            ? "a,__index_level_0__,b,__index_level_x__\n1,2,3,4\n" : "{\"a\":1,\"__index_level_0__\":2,\"b\":3,\"__index_level_x__\":4}\n"
+        #expect(try columns(try directory.write(text, to: name)) == ["a", "b", "__index_level_x__"])
+    }
+
     @Test(arguments: [
         ("a;b\n1;2\n3;4\n", "delimiter to \";\""), ("a\tb\n1\t2\n", "delimiter to tab"), ("a|b\n1|2\n", "delimiter to \"|\""),
         ("a;b\n1,5;2\n3,5;4,0\n", "delimiter to \";\" and decimal to \",\""), ("a, b\n1, 2\n", "have a space before them, as in \" b\""),
@@ -96,18 +103,18 @@ import Testing
         #expect(said.contains(hint), "\(said)")
     }
 
-    /// A column that looks like numbers and is text is named with the cell that makes it so.
+    /// A column that looks like numbers and is text is named with the row that makes it so.
     @Test(arguments: [
-        ("a,b\n1,2\n3,\"1,000\"\n", "\"b\", whose row 2 has \"1,000\""), ("a,b\n1,-\n3,4\n", "\"b\", whose row 1 has \"-\""),
-        ("a,b\n1,50%\n3,60%\n", "\"b\", whose row 1 has \"50%\""), ("a,b\nNone,1_000\n3,4\n", "\"a\", whose row 1 has \"None\"; \"b\", whose row 1"),
-        ("a,b\n1,red\n3,blue\n", nil), ("a,b\n1,2024-01-01\n3,2024-01-02\n", nil), ("a,b,c\n1,2,3\n", nil),
+        ("a,b\n1,2\n3,\"1,000\"\n", "\"b\" (row 2)"), ("a,b\n1,-\n3,4\n", "\"b\" (row 1)"), ("a,b\n1,50%\n3,60%\n", "\"b\" (row 1)"),
+        ("a,b\nNone,2\n3,1_000\n", "\"a\" (row 1), \"b\" (row 2)"), ("a,b\n1,red\n3,blue\n", nil),
+        ("a,b\n1,2024-01-01\n3,2024-01-02\n", nil), ("a,b,c\n1,2,3\n", nil),
     ] as [(String, String?)])
     func whyAColumnIsText(text: String, hint: String?) throws {
         let path = try directory.write(text, to: "a.csv")
         let port = InputPort(name: "x", elementType: .float32, dimensions: [nil, 2])
         let said = message { _ = try openInputs(path: path, ports: [port], batchRows: 9) }
-        #expect(said.contains("Text and no numbers: ") == (hint != nil), "\(said)")
-        if let hint { #expect(said.contains("Text and no numbers: \(hint)"), "\(said)") }
+        #expect(said.contains("look like numbers") == (hint != nil), "\(said)")
+        if let hint { #expect(said.contains("a cell that is none: \(hint)."), "\(said)") }
     }
 
     @Test func aFirstLineOfComment() throws {
@@ -162,6 +169,9 @@ import Testing
         let seen = try #require(DialectSniffer(path: try directory.write("id;\"na;me\";x\n1;u\\\"v;2,5\n2;w;1,0\n", to: "a.csv")))
         #expect(seen.delimiter == UInt8(ascii: ";") && seen.decimalPoint == UInt8(ascii: ",") && seen.hasEscapedQuotes && seen.header == ["id", "na;me", "x"])
         #expect(DialectSniffer(path: try directory.write("{}", to: "a.jsonl")) == nil)
+        // Commas beside points are thousands, or words.
+        let both = try #require(DialectSniffer(path: try directory.write("id;x;y\n1;2,5;2.5\n2;1,0;1.5\n", to: "b.csv")))
+        #expect(both.delimiter == UInt8(ascii: ";") && both.decimalPoint == UInt8(ascii: "."))
     }
 
     // MARK: Quotes
@@ -181,12 +191,16 @@ import Testing
             lines \"\"",5
             6,"doubled "" too",6
             7,\,7
+            8,"both "" and \", twice",8
 
             """#
         let path = try directory.write(text, to: "a.csv")
         var told = options { $0.escape = Self.backslash }
         told.blockByteCount = block
-        let expected = [#"say \"hi\""#, #"size 6\""#, #"C:\\dir\\file"#, #"a, \\ and \\x"#, #"two\nlines \"\""#, #"doubled \" too"#, #"\\"#]
+        let expected = [
+            #"say \"hi\""#, #"size 6\""#, #"C:\\dir\\file"#, #"a, \\ and \\x"#, #"two\nlines \"\""#, #"doubled \" too"#,
+            #"\\"#, #"both \" and \", twice"#,
+        ]
         let lines = try jsonLines(path, options: told).split(separator: "\n")
         #expect(lines.map(String.init) == expected.enumerated().map { #"{"id":\#($0 + 1),"t":"\#($1)","v":\#($0 + 1)}"# })
     }
@@ -246,6 +260,16 @@ import Testing
         let path = try directory.write("id,t\n1,\"a\\\"\"\n2,b\n", to: "a.csv")
         let said = message { _ = try jsonLines(path) }
         #expect(said.contains("not closed") && said.contains("schema.dialect.escape"), "\(said)")
+    }
+
+    /// A line end of two bytes is one, wherever a block ends, also where a blank line is a row.
+    @Test func lineEndsOverBlocks() throws {
+        let path = try directory.write("a\r\n" + String(repeating: "12345\r\n", count: 60) + "\r\n7\r\n", to: "a.csv")
+        for block in 64..<80 {
+            var options = ReadOptions()
+            options.blockByteCount = block
+            #expect(try readAll(path, options: options) == 62, "\(block)")
+        }
     }
 
     // MARK: Encodings

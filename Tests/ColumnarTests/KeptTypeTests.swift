@@ -55,12 +55,14 @@ import Testing
         (["1.50"], "string"), (["1.5", "2"], "string"), (["1e-05", "1e+16", "0.1"], "float64"), (["1.5", "inf", "nan"], "float64"), (["inf"], "string"),
         (["true", "false"], "bool"), (["true", ""], "bool"), (["True"], "string"), (["2024-01-01"], "string"), (["a", "1"], "string"), (["1", "a"], "string"),
         (["", ""], "string"), ([" 1"], "string"), (["1_000"], "string"), (["0x10"], "string"), (["NaN", "1.5"], "string"),
+        (["nan", "1.5"], "float64"), (["-inf", "2.5"], "float64"), (["nan", "1"], "string"), (["nan"], "string"),
+        ((0..<20).map { $0 % 3 == 0 || $0 == 13 ? "true" : "false" }, "bool"),
     ])
     func aTypeIsWhatEveryCellPrints(cells: [String], type: String) throws {
         let found = try kept(try csv(cells))
         #expect(found.type == type && found.attempts == 1)
         let isText = type == "string"
-        for (cell, text) in zip(found.cells, cells) where !["", "NA", "inf", "nan"].contains(text) {
+        for (cell, text) in zip(found.cells, cells) where !["", "NA", "inf", "-inf", "nan"].contains(text) {
             #expect(cell == (isText ? "\"\(text)\"" : text))
         }
     }

@@ -144,6 +144,29 @@ private func message(_ body: () throws -> Void) -> String {
         #expect(held.values(as: Int64.self)!.map(Double.init) == got.rows["ids"]!.flatMap { $0 })
     }
 
+    /// A tensor column, as pyarrow and Hugging Face write embeddings and pictures, is the lists that it is stored in.
+    @Test(.enabled(if: Oracle.isAvailable, Oracle.reason))
+    func tensorColumns() throws {
+        let script = """
+            import sys, numpy as np, pyarrow as pa, pyarrow.parquet as pq
+            x = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
+            tensors = pa.FixedShapeTensorArray.from_numpy_ndarray(x)
+            pq.write_table(pa.table({"x": tensors}), sys.argv[1] + "/x.parquet")
+            pq.write_table(pa.table({"x": pa.FixedShapeTensorArray.from_numpy_ndarray(x.transpose(0, 2, 1))}), sys.argv[1] + "/turned.parquet")
+            with pa.ipc.new_file(sys.argv[1] + "/x.arrow", tensors_schema := pa.schema([("x", tensors.type)])) as out:
+                out.write_table(pa.table({"x": tensors}, schema=tensors_schema))
+            """
+        _ = try Oracle.run(script, [directory.path])
+        func values(_ name: String, _ axes: Int...) throws -> [Float] {
+            let port = InputPort(name: "x", elementType: .float32, dimensions: [nil] + axes)
+            let batch = try #require(try openInputs(path: directory(name), ports: [port], batchRows: 9).next())
+            return Array(try #require(batch.tensors["x"]?.values(as: Float.self)))
+        }
+        for name in ["x.parquet", "x.arrow"] { #expect(try values(name, 2, 3) == (0..<12).map(Float.init), "\(name)") }
+        let refusal = #expect(throws: ColumnarError.self) { try values("turned.parquet", 3, 2) }
+        #expect("\(refusal!)".contains("axes are not stored in their own order"))
+    }
+
     @Test func arraysAreFilledUpAndMasked() throws {
         guard Oracle.isAvailable else { return }
         _ = try Oracle.run("import numpy, sys; numpy.savez(sys.argv[1], ids=numpy.arange(6).reshape(2, 3))", [directory("a.npz")])
@@ -164,6 +187,32 @@ private func message(_ body: () throws -> Void) -> String {
         #expect(try Scored(path, [ColumnarTests.ids("x")], ["x": InputRule(missing: .value(7))]).rows["x"] == [[1, 7, 3], [7, 2, 3]])
         let error = message { _ = try Scored(path, [ColumnarTests.ids("x")], [:]) }
         #expect(error.contains("row 1, column \"x\", model input \"x\": there is no value"))
+    }
+
+    /// Rows that are shorter along two axes stand in the corner of their block, from files and for a mask of both axes.
+    @Test func twoAxesAreFilledUp() throws {
+        let lines = ["{\"x\":[[1,2],[3,4],[5,6]]}", "{\"x\":[[7,8,9]]}", "{\"x\":[[1,2],[3,4]]}", "{\"x\":[]}"]
+        let path = try directory.write(lines.joined(separator: "\n"), to: "blocks.jsonl")
+        let blocks: [[[Double]]] = [
+            [[1, 2, 0], [3, 4, 0], [5, 6, 0]], [[7, 8, 9], [0, 0, 0], [0, 0, 0]], [[1, 2, 0], [3, 4, 0], [0, 0, 0]],
+            [[0, 0, 0], [0, 0, 0], [0, 0, 0]],
+        ]
+        let x = InputPort(name: "x", elementType: .float32, dimensions: [nil, 3, 3])
+        #expect(try Scored(path, [x], ["x": InputRule(pad: .integer(0))]).rows["x"] == blocks.map { $0.flatMap { $0 } })
+        let open = InputPort(name: "x", elementType: .float32, dimensions: [nil, nil, nil], symbols: ["N", "h", "w"])
+        let mask = InputPort(name: "mask", elementType: .int64, dimensions: [nil, nil, nil], symbols: ["N", "h", "w"])
+        let got = try Scored(path, [open, mask], ["x": InputRule(pad: .integer(0), mask: "mask")])
+        #expect(got.runs.map(\.shape) == [[4, 3, 3]])
+        #expect(got.rows["x"] == blocks.map { $0.flatMap { $0 } })
+        #expect(got.rows["mask"] == blocks.map { $0.flatMap { row in row.map { $0 > 0 ? 1 : 0 } } })
+    }
+
+    /// Few models run on an axis of no places, so that what is all padding has one.
+    @Test func emptyListsAloneAreOnePlaceOfPadding() throws {
+        let path = try json("{\"ids\":[]}", "{\"ids\":[]}")
+        let ports = [ColumnarTests.ids("ids"), ColumnarTests.ids("mask")]
+        let got = try Scored(path, ports, ["ids": InputRule(pad: .integer(9), mask: "mask")])
+        #expect(got.rows == ["ids": [[9], [9]], "mask": [[0], [0]]])
     }
 
     @Test func refusals() throws {

@@ -97,4 +97,42 @@ private func message(_ body: () throws -> Void) -> String {
             #expect((0..<3).map { cells[0][$0] + cells[1][$0] } == ["01b", "02a", "03a"])
         }
     }
+
+    /// Between others, an output of shape `[N, 0]` gives no column, and takes nothing from those beside it.
+    @Test(arguments: [TableFormat.csv, .jsonLines, .parquet, .arrow, .npz])
+    func anOutputWithoutElementsBecomesNoColumn(format: TableFormat) throws {
+        let none = Tensor(elementType: .float32, shape: [2, 0], buffer: TensorBuffer(byteCount: 0)), noTexts = Tensor(strings: [], shape: [2, 0])
+        let outputs: [(name: String, value: OutputValue)] = [
+            ("none", .tensor(none)), ("x", .tensor(Tensor(.float32, [2, 1], [1.5, 2.5] as [Float]))), ("texts", .tensor(noTexts)),
+            ("p", .tensor(Tensor(.float32, [2, 2], [1, 2, 3, 4] as [Float]))),
+        ]
+        let chosen = [OutputRule(output: "none", columns: "n_*"), OutputRule(output: "x", columns: "x"), OutputRule(output: "p", columns: "p_*")]
+        for (index, rules) in [nil, chosen].enumerated() {
+            let path = directory("o\(index).\(format)")
+            let writer = OutputWriter(path: path, format: format, columns: OutputColumns(rules: rules))
+            try writer.write(kept: RecordBatch(columns: [], rowCount: 2), outputs: outputs, rowCount: 2)
+            #expect(try writer.finish().rowCount == 2)
+            if format == .npz {
+                let names = rules == nil ? ["none", "x", "texts", "p"] : ["none", "x", "p"]
+                #expect(try NamedArrays.names(path).sorted() == names.sorted())
+                guard Oracle.isAvailable else { continue }
+                let script = "import sys, numpy as np; f = np.load(sys.argv[1]); print(*[f[n].shape for n in ['none', 'x', 'p']], f['p'].sum())"
+                let shapes = try Oracle.run(script, [path])
+                #expect(shapes == "(2, 0) (2, 1) (2, 2) 10.0", "\(shapes)")
+                continue
+            }
+            let names = try TableReader(path: path, format: format).schema.names
+            #expect(names == ["x", "p_0", "p_1"])
+            let ports = [InputPort(name: "i", elementType: .float32, dimensions: [nil, 3])]
+            let rows = try openInputs(path: path, format: format, ports: ports, rules: ["i": InputRule(columns: .list(names))], batchRows: 9).next()
+            #expect(rows?.tensors["i"]?.values(as: Float.self) == [1.5, 1, 2, 2.5, 3, 4])
+        }
+        // There is no greatest of no elements, and nothing to write where that is all.
+        let kept = RecordBatch(columns: [], rowCount: 2), greatest = OutputColumns(rules: [OutputRule(output: "none", argmaxColumn: "a")])
+        let writer = OutputWriter(path: directory("a.\(format)"), format: format, columns: greatest)
+        #expect(message { try writer.write(kept: kept, outputs: outputs, rowCount: 2) }.contains("\"none\" holds no values"))
+        guard format != .npz else { return }
+        let alone = OutputWriter(path: directory("b.\(format)"), format: format)
+        #expect(message { try alone.write(kept: kept, outputs: [outputs[0]], rowCount: 2) }.contains("leaves no column to write"))
+    }
 }

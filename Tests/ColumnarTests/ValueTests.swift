@@ -251,6 +251,16 @@ import Testing
         }
     }
 
+    /// Of an input of several columns the first row that lacks a value is named, whichever column it is in.
+    @Test func theFirstGapOfAWideInputIsNamed() throws {
+        let path = try directory.write("a,b_0,b_1\n,1,2\n1,1,\n1,,2\n", to: "a.csv")
+        let wide = InputPort(name: "b", elementType: .float32, dimensions: [nil, 2])
+        let rows = try openInputs(path: path, ports: [port(.float32, "a"), wide], batchRows: 100)
+        let error = #expect(throws: ColumnarError.self) { while try rows.next() != nil {} }
+        #expect(error.map { "\($0)" }?.contains("row 1, column \"a\"") == true)
+        #expect(error.map { "\($0)" }?.contains("too: \"b\" (row 2, column \"b_1\")") == true, "\(error.map { "\($0)" } ?? "")")
+    }
+
     // MARK: Booleans and times as text
 
     @Test func booleansThatMeetText() throws {

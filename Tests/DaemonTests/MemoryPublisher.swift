@@ -2,6 +2,7 @@ import Daemon
 import Landing
 import Ledger
 import PipelineConfig
+import Reasons
 import Runner
 import SystemPackage
 

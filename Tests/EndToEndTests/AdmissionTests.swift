@@ -25,20 +25,55 @@ import Testing
         return Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
     }
 
-    /// A case of `findings`: as many rows as steps. Once declared, once left open, so that only a run of the model can tell.
-    @Test(arguments: [true, false]) func timeFirstIsNeverTakenForRows(isDeclared: Bool) throws {
+    /// A case of `findings`: as many rows as steps, two of them too. Once declared, once left open, so that only runs of the model can tell.
+    @Test(arguments: [true, false], [2, 3]) func timeFirstIsNeverTakenForRows(isDeclared: Bool, steps: Int) throws {
         let directory = try TemporaryDirectory("time")
         let open: [ONNX.Dimension] = isDeclared ? [.symbolic("N"), .symbolic("T"), .fixed(2)] : [.unknown, .unknown, .fixed(2)]
         try write(timeMajor(open, isDeclared ? [.symbolic("T"), .symbolic("N"), .fixed(2)] : nil), "m.onnx", directory)
-        let header = (0..<6).map { "x_\($0)" }.joined(separator: ",")
-        let rows = header + "\n0,1,2,3,4,5\n6,7,8,9,10,11\n12,13,14,15,16,17\n"
+        let (rows, lines) = Self.square(steps)
         let (refused, _) = try forward(directory, "m.onnx", rows)
         #expect(refused.status == 1)
         for word in ["'y'", "axis 1 is the rows", "batch_axis: 1"] { #expect(refused.error.contains(word), "\(refused.error)") }
         let (answer, found) = try forward(directory, "m.onnx", rows, ["--batch-axis", "y=1"])
         #expect(answer.status == 0, "\(answer.error)")
-        #expect(found.split(separator: "\n").dropFirst() == ["0.0,1.0,2.0,3.0,4.0,5.0", "6.0,7.0,8.0,9.0,10.0,11.0", "12.0,13.0,14.0,15.0,16.0,17.0"])
+        #expect(found.split(separator: "\n").dropFirst().map(String.init) == lines)
         #expect(found.hasPrefix("y_0_0,y_0_1,y_1_0"))
+    }
+
+    /// As many rows of `x [N, T, 2]` as `steps`, and what their values are as floats.
+    private static func square(_ steps: Int) -> (rows: String, lines: [String]) {
+        let numbers = (0..<steps).map { row in (0..<2 * steps).map { row * 2 * steps + $0 } }
+        let header = (0..<2 * steps).map { "x_\($0)" }.joined(separator: ",")
+        let rows = numbers.map { $0.map(String.init).joined(separator: ",") + "\n" }.joined()
+        return (header + "\n" + rows, numbers.map { $0.map { "\($0).0" }.joined(separator: ",") })
+    }
+
+    /// A declaration that says the rows are first, of an output where they are not: a run shows it, whatever the numbers of rows and steps.
+    @Test(arguments: [2, 3]) func aDeclarationThatTheModelDoesNotKeepIsSeen(steps: Int) throws {
+        let directory = try TemporaryDirectory("time")
+        let declared: [ONNX.Dimension] = [.symbolic("N"), .symbolic("T"), .fixed(2)]
+        try write(timeMajor(declared, declared), "m.onnx", directory)
+        let (refused, _) = try forward(directory, "m.onnx", Self.square(steps).rows)
+        #expect(refused.status == 1)
+        for word in ["'y'", "axis 1 is the rows"] { #expect(refused.error.contains(word), "\(refused.error)") }
+    }
+
+    /// An output that is the same for every number of rows is refused with the model, not with the first data.
+    @Test func aConstantOutputIsRefusedBeforeThereAreRows() throws {
+        let directory = try TemporaryDirectory("constant")
+        let type = ValueType.tensor(.float32, [.symbolic("N"), .symbolic("L")])
+        let graph = Graph(
+            name: "g", nodes: [Node("Relu", ["x"], ["y"]), Node("Identity", ["five"], ["anchors"])], inputs: [Value("x", type)],
+            outputs: [Value("y", type), Value("anchors", .tensor(.float32, nil))],
+            initializers: [StoredTensor("five", .float32, [5], [1, 2, 3, 4, 5] as [Float])])
+        try write(Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph), "m.onnx", directory)
+        let all = Self.pipeline("x: \"x_*\"").replacing(": { outputs: { y: { batch_axis: 0 } } }", with: ": {}")
+        try directory.write(all, to: "pipelines/p.yaml")
+        let bad = try DaemonProcess.command(["lint", "--model", directory("m.onnx"), "--root", directory.path])
+        #expect(bad.status == 2 && bad.output.contains("'anchors'") && bad.output.contains("no axis of it is the rows"), "\(bad.output)\(bad.error)")
+        try directory.write(Self.pipeline("x: \"x_*\""), to: "pipelines/p.yaml")
+        let good = try DaemonProcess.command(["lint", "--model", directory("m.onnx"), "--root", directory.path])
+        #expect(good.status == 0, "\(good.output)\(good.error)")
     }
 
     /// `y [N]` = the sums of `x`'s row and of `state`'s (which has the rows on its second axis) and `sr`, a single number.
@@ -176,6 +211,33 @@ import Testing
         let (answer, found) = try forward(directory, "m.onnx", "a,b\n1,\n,2\n")
         #expect((answer.status == 0) == isDefault, "\(answer.error)")
         if isDefault { #expect(found == "y_0,y_1\n1.0,8.0\n7.0,2.0\n") }
+    }
+
+    /// Trees know where a missing value goes: it is NaN unless the pipeline says otherwise.
+    @Test func missingIsNaNForTrees() throws {
+        let directory = try TemporaryDirectory("trees")
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path
+        let model = folder + "/PassesTests/Classic/lightgbm-regressor.onnx"
+        let rows = try directory.write("a,b,c,d\n1,,0.5,2\n,2,,0\n", to: "rows.csv")
+        let answer = try DaemonProcess.command(["forward", model, rows, directory("gaps.csv")])
+        #expect(answer.status == 0, "\(answer.error)")
+        let told = try directory.write("a,b,c,d\n1,nan,0.5,2\nnan,2,nan,0\n", to: "told.csv")
+        let same = try DaemonProcess.command(["forward", model, told, directory("told-out.csv")])
+        #expect(same.status == 0, "\(same.error)")
+        #expect(try directory.read("gaps.csv") == directory.read("told-out.csv"))
+        #expect(try !String(decoding: directory.read("gaps.csv"), as: UTF8.self).contains("nan"))
+    }
+
+    /// Of a model whose input takes as many columns as there are, a file without rows says by its header how many that is.
+    @Test func aTableWithoutRowsHasTheModelsColumns() throws {
+        let directory = try TemporaryDirectory("none")
+        let graph = Graph(
+            name: "g", nodes: [Node("MatMul", ["x", "w"], ["y"])], inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .unknown]))],
+            outputs: [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(2)]))],
+            initializers: [StoredTensor("w", .float32, [3, 2], (0..<6).map(Float.init))])
+        try write(Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph), "m.onnx", directory)
+        let (answer, found) = try forward(directory, "m.onnx", "a,b,c\n", ["--columns", "x=*"])
+        #expect(answer.status == 0 && found == "y_0,y_1\n", "\(answer.error)\(found)")
     }
 
     /// Every exported text vectorizer asks for a locale; where the system lacks it, C.UTF-8 maps letters alike, but for Turkish.

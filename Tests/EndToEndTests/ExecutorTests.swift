@@ -1,6 +1,7 @@
 import Foundation
 import Landing
 import PipelineConfig
+import Reasons
 import Runner
 import SystemPackage
 import TestSupport
@@ -28,6 +29,29 @@ import Testing
         #expect(there.files.first?.digest == here.files.first?.digest)
         #expect(String(decoding: try directory.read("child.csv"), as: UTF8.self) == "id,y\na,3.0\nb,4.5\n")
         #expect(directory.files() == ["child.csv", "data.csv", "local.csv", "model.onnx"])
+    }
+
+    /// What the spec hides leaves no executor, so that nobody who gets the answer can write it down.
+    @Test func anExecutorHidesValuesWhereTheSpecSays() throws {
+        let directory = try TemporaryDirectory("executor")
+        let model = try directory.write(TinyModel.adding(2), to: "model.onnx")
+        let data = try directory.write("id,x\na,Zoe1987\n", to: "data.csv")
+        var spec = AttemptSpec(
+            run: 1, attempt: 1, pipeline: "p", goal: .score,
+            inputs: [
+                "model": .init(path: model, digest: try FileDigest.of(FilePath(model)).digest),
+                "data": .init(path: data, digest: try FileDigest.of(FilePath(data)).digest),
+            ], outputs: ["output": directory("out.csv")], schema: .init(key: ["id"], keep: ["id"]), stages: [.forward(.init())], format: "csv")
+        let child = ChildProcessExecutor(executable: DaemonProcess.binary.path, workDirectory: directory.path)
+        let executors: [any AttemptExecutor] = [child, LocalExecutor(sessionBytes: 1 << 20)]
+        for hidesValues in [false, true] {
+            spec.hidesValues = hidesValues
+            for executor in executors {
+                let failure = try #require(executor.execute(spec, cancellation: AttemptCancellation()).failure)
+                #expect(failure.what.contains("the value is no number") && (failure.cells == nil) == hidesValues, "\(failure)")
+                #expect(failure.cells?.values ?? ["Zoe1987"] == ["Zoe1987"] && failure.description.contains("Zoe1987") != hidesValues, "\(failure)")
+            }
+        }
     }
 
     @Test func aChildThatDiesIsAnAnswer() throws {

@@ -31,7 +31,7 @@ import Testing
         return (result.output + result.error, (try? String(contentsOfFile: path, encoding: .utf8)) ?? "", path)
     }
 
-    @Test func allCasesAreThere() { #expect(Self.cases.count >= 17) }
+    @Test func allCasesAreThere() { #expect(Self.cases.count >= 23) }
 
     @Test(arguments: cases) func worksUnedited(name: String) throws {
         let root = try TemporaryDirectory("init")
@@ -68,5 +68,12 @@ import Testing
         let made = try initialize(Self.folder + "/clusters/model.onnx", data, in: root)
         #expect(made.yaml.contains(expected), "\(made.yaml)")
         #expect(made.said.contains("all 2 rows of"), "\(made.said)\n\(made.yaml)")
+    }
+
+    /// The bytes alone tell of another encoding, and nothing else is said of such a file.
+    @Test func encodings() throws {
+        let root = try TemporaryDirectory("init")
+        let made = try initialize(Self.folder + "/latin-1/model.onnx", Self.folder + "/latin-1/data.csv", in: root)
+        #expect(made.yaml.contains("encoding: windows-1252") && !made.yaml.contains("escape:") && !made.yaml.contains("header:"), "\(made.yaml)")
     }
 }

@@ -3,6 +3,7 @@ import Foundation
 import Landing
 import ONNX
 import PipelineConfig
+import Reasons
 import Runner
 import SystemPackage
 import Tensors
@@ -45,10 +46,10 @@ import Testing
     @Test(arguments: models) func isAdmittedAndAgrees(model: ZooModel) throws {
         let outcome = try score(model)
         if let refusal = Self.exceptions[model.name] {
-            #expect(outcome.failure?.statement.contains(refusal) ?? false, "\(outcome.failure?.statement ?? "it is admitted: take it off exceptions.txt")")
+            #expect(outcome.failure?.statement.sentence.contains(refusal) ?? false, "\(outcome.failure?.statement.sentence ?? "it is admitted: take it off exceptions.txt")")
             return
         }
-        #expect(outcome.failure == nil, "\(outcome.failure?.statement ?? "")")
+        #expect(outcome.failure == nil, "\(outcome.failure?.statement.sentence ?? "")")
         guard let landed = outcome.landed else { return }
         try expectPlainRun(model, landed)
         if model.differs == nil { expectPredictions(try model.predictions(), landed, within: model.tolerance) }

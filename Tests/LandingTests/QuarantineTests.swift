@@ -1,11 +1,12 @@
 import Foundation
 import Landing
+import Reasons
 import SystemPackage
 import TestSupport
 import Testing
 
 @Suite struct QuarantineTests {
-    private func reason(_ path: String, _ what: String = "row 3 has 4 columns") -> QuarantineReason {
+    private func reason(_ path: String, _ what: Reason = "row 3 has 4 columns") -> QuarantineReason {
         QuarantineReason(
             pipeline: "digits", path: path, digest: "d", what: what, place: "row 3, column pixel_2", rule: "columns", remedy: "Add the column.",
             attempts: [.init(number: 1, error: "first"), .init(number: 2, startedAt: "2026-11-23T00:00:00Z", error: "second")],

@@ -1,4 +1,5 @@
 import Ledger
+import Reasons
 import TestSupport
 import Testing
 

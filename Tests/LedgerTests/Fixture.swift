@@ -1,5 +1,6 @@
 import GRDB
 import Ledger
+import Reasons
 import TestSupport
 import Testing
 

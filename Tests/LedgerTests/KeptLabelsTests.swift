@@ -1,4 +1,5 @@
 import Ledger
+import Reasons
 import Testing
 
 /// Labels that no training could use yet are done, say why, and count in the trainings that follow.

@@ -40,7 +40,29 @@ import Testing
         try f.finish(try f.arrive("c.csv", "C").number, revision: "other")
         #expect(try carryOver(f))
         #expect(try f.ledger.outdated(pipeline: "p", revision: "new", former: "").map(\.arrival) == [3])
+        #expect(try f.ledger.runs(RunFilter(pipeline: "p")).map(\.revision).sorted() == ["new", "new", "other"])
         #expect(try f.ledger.columnOrders(pipeline: "p", revision: "new") == ["x": ["b", "a"], "y": ["c"]])
         #expect(try f.ledger.columnOrders(pipeline: "p", revision: "old").isEmpty)
+    }
+
+    private func pinTypes(_ types: [String: String], _ revision: String, arrival: Int64, _ f: Fixture) throws -> [String: String] {
+        try f.ledger.write { (ledger) throws(LedgerError) in try ledger.pinTypes(types, pipeline: "p", revision: revision, arrival: arrival) }
+    }
+
+    /// The types of kept columns are pinned like their order: by the first arrival, and carried over, whether the present digest is known or not.
+    @Test(arguments: [false, true]) func pinnedTypesStayAndAreCarriedOver(isNewKnown: Bool) throws {
+        let f = try Fixture()
+        try f.finish(try f.arrive("a.csv", "A").number, revision: "old")
+        #expect(try pinTypes(["id": "int64"], "old", arrival: 1, f) == ["id": "int64"])
+        #expect(try pinTypes(["id": "string", "day": "string"], "old", arrival: 2, f) == ["id": "int64", "day": "string"])
+        #expect(try f.ledger.pinningArrivals(pipeline: "p", revision: "old") == [1, 2])
+        if isNewKnown {
+            try f.finish(try f.arrive("b.csv", "B").number, revision: "new")
+            _ = try pinTypes(["id": "string", "flag": "bool"], "new", arrival: 3, f)
+        }
+        #expect(try carryOver(f))
+        let flag = isNewKnown ? ["flag": "bool"] : [:]
+        #expect(try f.ledger.keptTypes(pipeline: "p", revision: "new") == ["id": "int64", "day": "string"].merging(flag) { $1 })
+        #expect(try f.ledger.keptTypes(pipeline: "p", revision: "old").isEmpty)
     }
 }

@@ -60,6 +60,13 @@ enum ClassicCases {
             Attribute("coefficients", .floats([-1, 0.5, -0.25, 1, -0.5, 0.25])), Attribute("intercepts", .floats([-0.2, 0.2])),
             Attribute("post_transform", .string("LOGISTIC")), Attribute("classlabels_ints", .ints([0, 1])),
         ]
+        let even = [
+            Attribute("coefficients", .floats([1, -1, 0])), Attribute("intercepts", .floats([0])), Attribute("classlabels_ints", .ints([4, 7])),
+        ]
+        for transform in ["NONE", "LOGISTIC"] {
+            let attributes = even + [Attribute("post_transform", .string(transform))]
+            cases.append(.init(name: "LinearClassifier \(transform) scores of 0", node: node("LinearClassifier", ["l", "y"], attributes)))
+        }
         cases.append(.init(name: "LinearClassifier mirrored", node: node("LinearClassifier", ["l", "y"], mirrored)))
         cases.append(.init(name: "LinearClassifier one row", node: node("LinearClassifier", ["l", "y"], mirrored), rank: 1))
         cases.append(.init(name: "LinearRegressor no intercepts", node: node("LinearRegressor", ["y"], [Attribute("coefficients", .floats([1, 2, 3])), Attribute("targets", .int(1))])))
@@ -76,6 +83,9 @@ enum ClassicCases {
             }
             cases.append(.init(name: "FeatureVectorizer \(type)", node: node("FeatureVectorizer", ["y"], [Attribute("inputdimensions", .ints([3]))]), type: type))
         }
+        // The number and the offset are the same in float32, and not in float64.
+        let close = [Attribute("offset", .floats([0, 0, -0.7])), Attribute("scale", .floats([1, 1, 1e8]))]
+        cases.append(.init(name: "Scaler float64, a small difference", node: node("Scaler", ["y"], close), type: .float64))
         cases.append(.init(name: "Scaler one", node: node("Scaler", ["y"], [Attribute("offset", .floats([1])), Attribute("scale", .floats([2]))])))
         cases.append(.init(name: "Scaler one row", node: node("Scaler", ["y"], scaled), rank: 1))
         for (width, name) in [(2, "cut"), (5, "filled")] {
@@ -162,6 +172,8 @@ enum ClassicCases {
                 }
             }
         }
+        add("3 sparse", [[0], [1], [0, 2], [1], [1, 2], [0]], classes: 3, negative: true, "NONE")
+        add("3, one unknown", leaves.map { _ in [0, 1] }, classes: 3, negative: true, "NONE", base: [])
         add("2 words", leaves.map { _ in [0] }, classes: 2, negative: true, "LOGISTIC", words: true)
         add("3 words", all, classes: 3, negative: true, "SOFTMAX", words: true)
         for type in [ElementType.float64, .int64, .int32] {
@@ -232,6 +244,7 @@ enum ClassicCases {
             for aggregate in Int64(0)...3 { add("one target, aggregate \(aggregate)", [0, 2, 0], targets: 1, aggregate, type: type) }
             for transform in Int64(0)...3 { add("transform \(transform)", [0, 0, 0], 1, transform, type: type) }
             add("members", [6, 0, 6], members: [1, 2, 3, .nan, 2, 5, .nan], type: type)
+            add("members, the smaller set first", [6, 0, 6], members: [3, .nan, 1, 2, 5, .nan], type: type)
             add("members missing", [6, 0, 6], members: [1, 2, 3, .nan, 2, 5, .nan], missing: [1, 0, 0], type: type)
             add("members far apart", [6, 0, 6], members: [1, 2, 40, .nan, -1, 5, 100, .nan], type: type)
             add("members of fractions", [6, 0, 6], members: [0.5, 2, .nan, 1, .nan], type: type)

@@ -57,6 +57,16 @@ import Testing
         #expect(model == constants)
     }
 
+    /// A single number that bounds is no parameter, in a Constant node or not; one that is multiplied by is.
+    @Test func aNumberThatSaysHowAnOperatorWorksIsNone() throws {
+        let bounds = [constant("low", Tensor(.float32, [], [-1] as [Float])), Node("Constant", [], ["high"], [Attribute("value_float", .float(2))])]
+        let model = SmallModel(opset: 21, bounds + [Node("Clip", ["x", "low", "high"], ["y"])], inputs: [x]).model
+        #expect(ParameterHomes(model).homes.isEmpty)
+        #expect(try TrainingForm.of(model).graph.initializers.isEmpty)
+        let scaled = SmallModel(opset: 21, bounds + [Node("Clip", ["x", "low"], ["c"]), Node("Mul", ["c", "high"], ["y"])], inputs: [x]).model
+        #expect(ParameterHomes(scaled).homes.map(\.name) == ["high"])
+    }
+
     @Test func sixteenBitConstantsAreWidenedAndNarrowedBack() throws {
         let bits: [UInt16] = (0..<12).map { UInt16(0x3C00 + 37 * $0) }
         let model = SmallModel(

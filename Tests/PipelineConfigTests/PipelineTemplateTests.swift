@@ -105,6 +105,17 @@ import Testing
             ).text
         ).schema
         #expect(schema[input: "cat"]?.columns == .list(["month", "carrier"]) && schema[input: "num"]?.columns == .list(["late"]))
+        let batch = ModelPort.Axis.named("batch"), seq = ModelPort.Axis.named("seq")
+        let stateful = ModelSignature(
+            inputs: [
+                ModelPort(name: "ids", elementType: "int64", axes: [batch, seq]), ModelPort(name: "ids_mask", elementType: "int64", axes: [batch, seq]),
+                ModelPort(name: "h0", elementType: "float", axes: [.fixed(2), batch, .fixed(8)]),
+            ], outputs: [])
+        let lists = try read(
+            PipelineTemplate.draft(name: "m", model: stateful, data: Self.sample([Self.column("ids", .list(lengths: 1...7, isNested: false))], rows: 9)).text
+        ).schema
+        #expect(lists[input: "ids"]?.pad == .integer(0) && lists[input: "ids"]?.mask == "ids_mask" && lists[input: "ids_mask"] == nil)
+        #expect(lists[input: "h0"]?.value?.map(\.text) == ["0"] && lists[input: "h0"]?.batchAxis == 1)
     }
 
     /// A pipeline that is drafted for these rows takes them as it is.
@@ -120,7 +131,7 @@ import Testing
         }
         #expect(draft([text], [Self.column("s", .boolean, values: ["false", "true"])], form: .typed).contains("booleans: [\"False\", \"True\"]"))
         var day = Self.column("s", .text)
-        day.areTimes = true
+        day.holdsTimes = true
         #expect(draft([text], [day]).contains("times: text"))
         #expect(!draft([text], [day], form: .typed).contains("times:"))
         // Two columns of one name: lint takes the draft, which binds neither of them.

@@ -206,6 +206,14 @@ import Testing
         }
     }
 
+    /// As many held-out rows as the gate asks for are enough, and one less is not.
+    @Test func theGateTakesExactlyItsRows() throws {
+        let held = try #require(try result(rate: 0.1, Gate(rowsAtLeast: 1)).0.training?.gate?.rows)
+        let enough = try result(rate: 0.1, Gate(rowsAtLeast: held)).0, oneLess = try result(rate: 0.1, Gate(rowsAtLeast: held + 1)).0
+        #expect(held > 1 && enough.training?.wait == nil && enough.training?.gate?.rows == held, "\(enough)")
+        #expect(oneLess.training?.wait?.kind == .tooFewRows, "\(oneLess)")
+    }
+
     // MARK: What ends it
 
     @Test(arguments: [

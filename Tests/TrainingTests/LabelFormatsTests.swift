@@ -87,6 +87,15 @@ import Testing
         #expect(store.facts.supersededRows == 1)
     }
 
+    /// Two columns are a key together, each by itself: `ab, c` is another row than `a, bc`.
+    @Test func theColumnsOfAKeyDoNotRunTogether() throws {
+        let directory = try TemporaryDirectory("labels")
+        try directory.write("id,sub,a,b,label\nab,c,1,1,0\n", to: "a.csv")
+        try directory.write("id,sub,a,b,label\na,bc,2,1,1\n", to: "b.csv")
+        let store = try open([directory("a.csv"), directory("b.csv")], classes: ["0", "1"], key: ["id", "sub"], share: 0, in: directory)
+        #expect(try labels(store.training) == [1: 0, 2: 1])
+    }
+
     @Test func aRowWithoutALabelCorrectsNothing() throws {
         let directory = try TemporaryDirectory("labels")
         try directory.write("id,a,b,label\n1,1,1,0\n2,2,1,1\n", to: "a.csv")
@@ -94,6 +103,23 @@ import Testing
         let store = try open([directory("a.csv"), directory("b.csv")], classes: ["0", "1"], share: 0, in: directory)
         #expect(try labels(store.training) == [1: 0, 4: 1])
         #expect(store.facts.supersededRows == 1 && store.facts.unlabelledRows == 1)
+    }
+
+    /// What a row without a label weighs is not asked; of one with a label it is.
+    @Test func aRowWithoutALabelNeedsNoWeight() throws {
+        let directory = try TemporaryDirectory("labels")
+        func open(_ text: String) throws -> RowStore {
+            let path = try directory.write(text, to: "a.csv")
+            let data = LabelledData(files: [.init(path)], label: .list(["label"]), classes: ["0", "1"], weight: "w", key: ["id"])
+            return try RowStore.open(
+                data, ports: Self.ports, target: Self.target, split: ValidationSplit(share: 0, seed: 1), directory: directory.path,
+                fingerprint: UUID().uuidString, check: {}, progress: { _ in })
+        }
+        let store = try open("id,a,b,w,label\n1,1,1,2,0\n2,2,1,,\n3,3,1,0.5,1\n4,4,1,-1,\n")
+        #expect(try labels(store.training) == [1: 0, 3: 1])
+        #expect(store.facts.unlabelledRows == 2 && store.facts.trainingWeight == 2.5)
+        let error = #expect(throws: TrainingError.self) { try open("id,a,b,w,label\n1,1,1,2,0\n2,2,1,,1\n") }
+        #expect(error.map { "\($0)" }?.contains("row 2, column \"w\": there is no weight") == true)
     }
 
     /// The class, the label, and which class it is.

@@ -1,6 +1,7 @@
 import Columnar
 import Foundation
 import Names
+import Reasons
 import Tensors
 import TestSupport
 import Testing
@@ -195,38 +196,40 @@ import Testing
         var target = RowStoreTests.classes
         /// Words that the message must have.
         let words: [String]
+        /// What of the message tells what a cell holds.
+        var told: String?
     }
 
     static let bad: [Bad] = [
         Bad(description: "absent label", text: "a,b,lable\n1,2,0\n", words: ["label", "did you mean \"lable\""]),
-        Bad(description: "constant class", text: "a,b,label\n1,2,2\n3,4,2\n", words: ["is 2 in every row", "other labels"]),
+        Bad(description: "constant class", text: "a,b,label\n1,2,2\n3,4,2\n", words: ["is 2 in every row", "other labels"], told: "2 in every"),
         Bad(
             description: "constant name", text: "a,b,label\n1,2,x\n3,4,x\n", classes: ["x", "y", "z"],
-            words: ["is \"x\" in every row"]),
-        Bad(description: "constant number", text: "a,b,label\n1,2,0.5\n3,4,0.5\n", target: Target(.numbers, rowShape: [1]), words: ["0.5 in every row"]),
-        Bad(description: "unknown class", text: "a,b,label\n1,2,x\n3,4,q\n", classes: ["x", "y", "z"], words: ["row 2", "\"q\" is no class", "\"x\", \"y\", \"z\""]),
-        Bad(description: "class beyond", text: "a,b,label\n1,2,0\n3,4,3\n", words: ["row 2", "class 3", "model's 3"]),
-        Bad(description: "class below", text: "a,b,label\n1,2,-1\n3,4,0\n", words: ["row 1", "class -1"]),
-        Bad(description: "class between", text: "a,b,label\n1,2,0\n3,4,0.5\n", words: ["row 2", "label"]),
-        Bad(description: "names without classes", text: "a,b,label\n1,2,cat\n", words: ["row 1", "label"]),
+            words: ["is \"x\" in every row"], told: "\"x\""),
+        Bad(description: "constant number", text: "a,b,label\n1,2,0.5\n3,4,0.5\n", target: Target(.numbers, rowShape: [1]), words: ["0.5 in every row"], told: "0.5"),
+        Bad(description: "unknown class", text: "a,b,label\n1,2,x\n3,4,q\n", classes: ["x", "y", "z"], words: ["row 2", "\"q\" is no class", "\"x\", \"y\", \"z\""], told: "\"q\""),
+        Bad(description: "class beyond", text: "a,b,label\n1,2,0\n3,4,3\n", words: ["row 2", "class 3", "model's 3"], told: "class 3"),
+        Bad(description: "class below", text: "a,b,label\n1,2,-1\n3,4,0\n", words: ["row 1", "class -1"], told: "-1"),
+        Bad(description: "class between", text: "a,b,label\n1,2,0\n3,4,0.5\n", words: ["row 2", "label"], told: "0.5"),
+        Bad(description: "names without classes", text: "a,b,label\n1,2,cat\n", words: ["row 1", "label"], told: "cat"),
         Bad(description: "too few names", text: "a,b,label\n1,2,x\n", classes: ["x"], words: ["1 classes are named", "tells 3 apart"]),
         Bad(description: "no label where all need one", text: "a,b,label\n1,2,0\n3,4,\n", needsLabels: true, words: ["row 2", "no label", "missing_label"]),
         Bad(description: "no label at all", text: "a,b,label\n1,2,\n3,4,NA\n", words: ["none of its 2 rows has a label"]),
         Bad(description: "no name at all", text: "a,b,label\n1,2,\n3,4,NA\n", classes: ["x", "y", "z"], words: ["none of its 2 rows has a label"]),
-        Bad(description: "infinite label", text: "a,b,label\n1,2,0\n3,4,inf\n", target: Target(.numbers, rowShape: [1]), words: ["row 2", "not finite"]),
+        Bad(description: "infinite label", text: "a,b,label\n1,2,0\n3,4,inf\n", target: Target(.numbers, rowShape: [1]), words: ["row 2", "not finite"], told: "inf"),
         Bad(description: "no weight", text: "a,b,label,w\n1,2,0,1\n3,4,1,\n", weight: "w", words: ["row 2", "\"w\"", "no weight"]),
         Bad(description: "NaN feature", text: "a,b,label\n1,2,0\n3,NaN,1\n", words: ["row 2", "\"b\""]),
-        Bad(description: "infinite feature", text: "a,b,label\n1,2,0\n3,inf,1\n", words: ["row 2", "\"b\""]),
+        Bad(description: "infinite feature", text: "a,b,label\n1,2,0\n3,inf,1\n", words: ["row 2", "\"b\""], told: "inf"),
         Bad(
             description: "no probability", text: "a,b,label\n1,2,0\n3,4,1.5\n", target: Target(.yesOrNo, rowShape: []),
-            words: ["row 2", "1.5", "0 to 1"]),
+            words: ["row 2", "1.5", "0 to 1"], told: "1.5"),
         Bad(
             description: "negative count", text: "a,b,label\n1,2,0\n3,4,-1\n", target: Target(.nonnegative, rowShape: []),
-            words: ["row 2", "-1.0", "0 or more"]),
+            words: ["row 2", "-1.0", "0 or more"], told: "-1"),
         Bad(
             description: "neither yes nor no", text: "a,b,label\n1,2,no\n3,4,maybe\n", classes: ["no", "yes"],
-            target: Target(.yesOrNo, rowShape: []), words: ["row 2", "\"maybe\" is no class", "\"no\", \"yes\""]),
-        Bad(description: "negative weight", text: "a,b,label,w\n1,2,0,1\n3,4,1,-2\n", weight: "w", words: ["row 2", "weight -2.0"]),
+            target: Target(.yesOrNo, rowShape: []), words: ["row 2", "\"maybe\" is no class", "\"no\", \"yes\""], told: "maybe"),
+        Bad(description: "negative weight", text: "a,b,label,w\n1,2,0,1\n3,4,1,-2\n", weight: "w", words: ["row 2", "weight -2.0"], told: "-2"),
         Bad(description: "weights of nothing", text: "a,b,label,w\n1,2,0,0\n3,4,1,0\n", weight: "w", words: ["weights", "all 0"]),
         Bad(description: "no rows", text: "a,b,label\n", words: ["no rows"]),
         Bad(description: "probabilities that are too few", text: "a,b,p_0,p_1\n1,2,0,1\n", label: .pattern("p_*"), target: Target(.numbers, rowShape: [3]), words: ["label"]),
@@ -243,6 +246,11 @@ import Testing
             Issue.record("accepted")
         } catch let error as TrainingError {
             for word in bad.words { #expect("\(error)".contains(word), "\(error)") }
+            #expect((error.reason.cells == nil) == (bad.told == nil), "\(error.reason.text)")
+            guard let told = bad.told else { return }
+            // The folder's name is any text at all.
+            let hidden = error.description(showingValues: false).replacing(directory.path, with: "")
+            #expect("\(error)".contains(told) && !hidden.contains(told) && hidden.count > 20, "\(hidden)")
         }
     }
 

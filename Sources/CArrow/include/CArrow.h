@@ -52,7 +52,7 @@ enum {
   CARROW_UNSUPPORTED = 2,    // correct, but not something this reads or writes
   CARROW_SYSTEM = 3,         // a system call failed: system_error is its errno
   CARROW_OUT_OF_MEMORY = 4,
-  CARROW_BAD_VALUE = 5,      // a text is no value of the wanted type: `flaw` says why, `text` is that text, `type` the type
+  CARROW_BAD_VALUE = 5,      // a text is no value of the wanted type: `flaw` says why, `cells` is that text, `type` the type
 };
 enum {
   CARROW_FLAW_NOT_A_NUMBER = 1,
@@ -73,7 +73,8 @@ typedef struct {
   int32_t flaw;     // of CARROW_BAD_VALUE
   int64_t missing_row;  // the first row before it, among those read with it, that has no value in the column; 0: none
   char type[16];    // an Arrow format string
-  char text[1024];  // printable UTF-8
+  char text[1024];   // printable UTF-8, without anything that a cell of the file holds
+  char cells[1024];  // what cells hold, likewise printable: the value of CARROW_BAD_VALUE, otherwise what belongs behind `text`, or nothing
 } CArrowError;
 
 typedef struct {

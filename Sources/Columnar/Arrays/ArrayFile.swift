@@ -1,3 +1,4 @@
+internal import Reasons
 internal import Tensors
 
 /// One array of a `.npy` or `.npz` file, read row by row.
@@ -35,7 +36,7 @@ final class ArrayRows {
             header = try head.withUnsafeBytesTyped { all throws(NpyHeader.Flaw) in try NpyHeader(all) }
         } catch {
             if error.isUnsupported { throw .unsupported(file: location.description, reason: error.text) }
-            throw .badFile(location, reason: error.text)
+            throw .badFile(location, reason: Reason(error.text))
         }
         guard let width = allowsScalar && header.shape.isEmpty ? 1 : header.rowWidth else {
             throw .mismatch(location, reason: header.shape.isEmpty ? "the array is a single value: its first axis must be the rows" : "the array's shape is too large")
@@ -97,7 +98,9 @@ final class ArrayRows {
             if code == 0 { zeros += 1; continue }
             while zeros > 0 { scalars.append("\0"); zeros -= 1 }
             guard let scalar = Unicode.Scalar(code) else {
-                throw .badFile(TableLocation(file: file, row: rowsRead + index / max(width, 1) + 1, column: name), reason: "\(code) is no character")
+                throw .badFile(
+                    TableLocation(file: file, row: rowsRead + index / max(width, 1) + 1, column: name),
+                    reason: "\(cell: "\(code)", shown: "\(code)") is no character")
             }
             scalars.append(scalar)
         }

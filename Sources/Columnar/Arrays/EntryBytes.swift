@@ -1,4 +1,5 @@
 internal import CArrow
+internal import Reasons
 
 /// The bytes of an `.npy` file or of one entry of an archive, in order and in bounded memory, checked against the entry's CRC-32
 /// at its end.

@@ -1,3 +1,4 @@
+internal import Reasons
 package import Tensors
 
 /// Whole arrays of any shape by name, as `numpy.savez` and `numpy.load` have them: not rows of anything.

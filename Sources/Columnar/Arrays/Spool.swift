@@ -1,3 +1,5 @@
+internal import Reasons
+
 /// Bytes gathered in order: in memory while they are few, then in a file without a name.
 final class Spool {
     private let directory: String

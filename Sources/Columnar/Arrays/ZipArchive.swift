@@ -1,4 +1,5 @@
 internal import Names
+internal import Reasons
 
 /// The entries of a ZIP archive, ZIP64 included (PKWARE's APPNOTE 6.3): as much of it as `.npz` files use.
 struct ZipArchive {
@@ -14,7 +15,7 @@ struct ZipArchive {
     let entries: [Entry]
 
     init(_ descriptor: OwnedDescriptor, file: String) throws(ColumnarError) {
-        func bad(_ reason: String) -> ColumnarError { .badFile(TableLocation(file: file), reason: reason) }
+        func bad(_ reason: String) -> ColumnarError { .badFile(TableLocation(file: file), reason: Reason(reason)) }
         let fileSize = try descriptor.size(file: file)
         func read(_ position: Int, _ count: Int) throws(ColumnarError) -> LittleEndianBytes {
             guard position >= 0, count >= 0, position <= fileSize - count else { throw bad("the archive is cut off or damaged") }

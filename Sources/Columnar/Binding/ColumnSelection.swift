@@ -1,5 +1,6 @@
 internal import CArrow
 internal import Names
+internal import Reasons
 internal import Tensors
 
 /// The columns to read, each once for every type that it is wanted as.
@@ -69,7 +70,7 @@ extension Column {
         }
         if !takesText, field.type.ofValues == .time {
             guard let row = (0..<count).first(where: { !isNull($0) }) else { return Column(name: field.name, nulls: count) }
-            throw place.error(row: row / max(valuesPerRow, 1), column: index, timeIsNoNumber)
+            throw place.error(row: row / max(valuesPerRow, 1), column: index, Reason(timeIsNoNumber))
         }
         switch field.type {
         case .dictionary(.string) where takesText, .dictionary(.boolean), .dictionary(.number), .dictionary(.time):
@@ -84,7 +85,7 @@ extension Column {
                 let before = (location.row ?? 1) - 1
                 if let gapReason, let texts = try? texts(file: place.file),
                     let gap = (0..<before).first(where: { row in texts[row].map { missing.contains($0) } ?? true }) {
-                    throw place.error(row: gap / max(valuesPerRow, 1), column: index, gapReason)
+                    throw place.error(row: gap / max(valuesPerRow, 1), column: index, Reason(gapReason))
                 }
                 throw place.error(row: ((location.row ?? 1) - 1) / max(valuesPerRow, 1), column: index, reason)
             }
@@ -105,7 +106,7 @@ extension Column {
                 continue
             }
             guard let value = words.value(text) else {
-                throw place.error(row: row / max(valuesPerRow, 1), column: index, "\"\(text)\" is neither \"\(no)\" nor \"\(yes)\"")
+                throw place.error(row: row / max(valuesPerRow, 1), column: index, "\(cell: text) is neither \"\(no)\" nor \"\(yes)\"")
             }
             values.append(value)
         }

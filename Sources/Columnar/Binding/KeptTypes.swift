@@ -77,8 +77,8 @@ struct KeptColumnType {
 
     enum Outcome {
         case column(Column)
-        /// The first row, counted from 0, that is not as the type prints it, and the types that its text rules out.
-        case misfit(row: Int, type: KeptType, ruledOut: Set<KeptType>)
+        /// The first row, counted from 0, that is not as the type prints it, its text, and the types that this rules out.
+        case misfit(row: Int, cell: String, type: KeptType, ruledOut: Set<KeptType>)
     }
 
     /// Returns the column in its type; the first one decides which type that is.
@@ -89,7 +89,7 @@ struct KeptColumnType {
             let (column, row) = convert(cells, to: type)
             if let column { return .column(column) }
             let ruledOut = KeptType.allCases.filter { !$0.prints(cells.bytes(row)) }
-            return .misfit(row: row, type: type, ruledOut: Set(ruledOut).union([type]))
+            return .misfit(row: row, cell: cells[row], type: type, ruledOut: Set(ruledOut).union([type]))
         }
         if let first = firstValue(cells) {
             for candidate in KeptType.allCases

@@ -1,8 +1,8 @@
 internal import Names
 
-/// Finds the cells that make columns of a CSV file text although other cells look like numbers, such as `1,000`, `50%`, `-` and `None`.
+/// Finds the cells that make columns of a CSV file text although most look like numbers, such as `1,000`, `50%`, `-` and `None`.
 enum NumberLikeText {
-    /// Returns the error of an input that found too few numeric columns with the first such cell of each of these columns.
+    /// Returns the error of an input that found too few numeric columns, with the row of the first such cell of each of these columns.
     static func added(to error: ColumnarError, reader: TableReader, table: TableSchemaRule) -> ColumnarError {
         guard case .mismatch(let location, let reason) = error, reader.format.kind == .csv else { return error }
         let others = NameSet(table.key + table.keep)
@@ -12,11 +12,13 @@ enum NumberLikeText {
         }
         let found = (try? cells(of: places, reader)) ?? []
         guard !found.isEmpty else { return error }
-        let shown = found.prefix(3).map { "\"\($0.name)\", whose row \($0.row) has \"\($0.text)\"" }.joined(separator: "; ")
-        let more = found.count > 3 ? "; and \(found.count - 3) more" : ""
+        // What the cells hold is left out, since it may be personal.
+        let shown = found.prefix(3).map { "\"\($0.name)\" (row \($0.row))" }.joined(separator: ", ")
+        let more = found.count > 3 ? " and \(found.count - 3) more" : ""
         return .mismatch(
             location,
-            reason: "\(reason). Text and no numbers: \(shown)\(more). A word for a missing value can be added to the dialect's null_words")
+            reason: "\(reason). Columns that look like numbers are text because of a cell that is none: \(shown)\(more). If such a cell is a "
+                + "missing value, add its word to the dialect's null_words")
     }
 
     private struct Seen {
@@ -26,7 +28,7 @@ enum NumberLikeText {
         var first: (row: Int, text: String)?
     }
 
-    private static func cells(of places: [Int], _ reader: TableReader) throws -> [(name: String, row: Int, text: String)] {
+    private static func cells(of places: [Int], _ reader: TableReader) throws -> [(name: String, row: Int)] {
         guard !places.isEmpty else { return [] }
         var options = ReadOptions()
         options.dialect = reader.dialect
@@ -42,7 +44,7 @@ enum NumberLikeText {
                     seen[index].count += 1
                     if isNumberLike(text) { seen[index].numberLike += 1 }
                     if seen[index].first == nil, !isNumber(text, reader.dialect.decimalPoint) {
-                        seen[index].first = (firstRow + row, String(text.prefix(40)))
+                        seen[index].first = (firstRow + row, text)
                     }
                 }
             }
@@ -50,7 +52,7 @@ enum NumberLikeText {
         }
         return seen.compactMap { column in
             guard column.numberLike * 2 >= column.count, let first = column.first, TimeText.iso(first.text) == nil else { return nil }
-            return (column.name, first.row, first.text)
+            return (column.name, first.row)
         }
     }
 

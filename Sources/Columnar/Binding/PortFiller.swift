@@ -1,4 +1,5 @@
 internal import CArrow
+internal import Reasons
 internal import Tensors
 
 /// Where the elements of one input come from in one batch of the file.
@@ -20,7 +21,7 @@ struct PortPlace {
     /// are the file's.
     var starts: [Int]?
 
-    func error(row: Int, column: Int, _ reason: String) -> ColumnarError {
+    func error(row: Int, column: Int, _ reason: Reason) -> ColumnarError {
         var row = row
         if let starts, !starts.isEmpty {
             // The last row that begins at the element or before it.
@@ -206,7 +207,9 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
         guard Scalar.isFloat, fill == nil || refusesNonFinite else { return }
         let bad = refusesNonFinite ? Scalar.firstNonFinite(values, rows.count) : Scalar.firstNaN(values, rows.count)
         guard let bad else { return }
-        let reason = values[bad].isNaN ? "the value is NaN\(missingRemedy)" : "the value is \(values[bad].text), which is not finite"
+        let text = values[bad].text
+        let reason: Reason = values[bad].isNaN
+            ? "the value is NaN\(missingRemedy)" : "\(cell: text, shown: "the value is \(text), which") is not finite"
         throw place.error(row: (rows.lowerBound + bad) / valuesPerRow, column: column, reason)
     }
 
@@ -272,7 +275,7 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
     }
 
     private func nullError(_ row: Int, _ place: PortPlace, _ column: Int) -> ColumnarError {
-        place.error(row: row, column: column, gapReason)
+        place.error(row: row, column: column, Reason(gapReason))
     }
 
     var gapReason: String { "there is no value\(missingRemedy)" }
@@ -294,10 +297,11 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
     ) -> ColumnarError {
         var text: [UInt8] = []
         if let cell = try? CellText(column, isJSON: false, file: place.file) { cell.append(rows.lowerBound + bad, to: &text) }
+        let value = String(decoding: text, as: UTF8.self)
         let scaled = scale == nil ? "" : ", scaled,"
         return place.error(
             row: (rows.lowerBound + bad) / valuesPerRow, column: index,
-            "the value \(numberText(String(decoding: text, as: UTF8.self)))\(scaled) does not fit \(port.elementType.name)")
+            "\(cell: value, shown: "the value " + numberText(value))\(scaled) does not fit \(port.elementType.name)")
     }
 
     /// NaN in floats that go into integers; floats are looked at after they are converted.
@@ -355,12 +359,12 @@ final class StringFiller: PortFiller {
 
     private func text(_ cell: String?, _ place: PortPlace, row: Int, column: Int) throws(ColumnarError) -> String {
         guard let cell else {
-            guard let fill else { throw place.error(row: row, column: column, gapReason) }
+            guard let fill else { throw place.error(row: row, column: column, Reason(gapReason)) }
             return fill
         }
         guard times == .iso else { return booleans?.respelled(cell) ?? cell }
         guard let time = TimeText.iso(cell) else {
-            throw place.error(row: row, column: column, "\"\(cell)\" is no date or time, as ISO 8601 writes them")
+            throw place.error(row: row, column: column, "\(cell: cell) is no date or time, as ISO 8601 writes them")
         }
         return time
     }

@@ -1,4 +1,5 @@
 package import Names
+internal import Reasons
 package import Tensors
 
 /// Rows of a CSV, JSON Lines, Parquet or Arrow file as the model's inputs, with the kept columns beside them.
@@ -289,14 +290,14 @@ package final class TableBinder: InputBatches {
         case .column(let column):
             keptFields[place] = column.field
             return column
-        case .misfit(let row, let type, let ruledOut):
+        case .misfit(let row, let cell, let type, let ruledOut):
             let isPinned = types[place]!.isPinned
             if !isPinned { misfit = KeptMisfit(column: text.field.name, types: ruledOut) }
+            let cause = isPinned ? "the pipeline's first file" : "the first rows"
+            let reason: Reason = "the text is not one that \(type.rawValue) prints, which \(cause) made the kept column's type: "
+                + "say what it is in schema.types, such as string"
             throw .badValue(
-                TableLocation(file: reader.file, row: 1 + rowsBefore + row, column: text.field.name),
-                reason: "the text is not one that \(type.rawValue) prints, which "
-                    + "\(isPinned ? "the pipeline's first file" : "the first rows") made the kept column's type: say what it is in "
-                    + "schema.types, such as string")
+                TableLocation(file: reader.file, row: 1 + rowsBefore + row, column: text.field.name), reason: reason.about(cell: cell))
         }
     }
 
@@ -318,7 +319,7 @@ package final class TableBinder: InputBatches {
             // A value that is missing in a row before it comes first, as in formats whose values have types.
             if let row = reader.missingRow, let gap = gapReason(index) {
                 location.row = row
-                throw .badValue(location, reason: gap)
+                throw .badValue(location, reason: Reason(gap))
             }
             throw .badValue(location, reason: reason)
         }
@@ -328,7 +329,7 @@ package final class TableBinder: InputBatches {
     private func listRows(_ column: Column, _ bound: PortBinding) throws(ColumnarError) -> ListRows {
         let place = place(bound)
         let (lists, failure) = try column.lists(file: reader.file)
-        if let failure { throw place.error(row: failure.row, column: 0, failure.reason) }
+        if let failure { throw place.error(row: failure.row, column: 0, Reason(failure.reason)) }
         guard let lists else { throw place.error(row: 0, column: 0, "not a list") }
         if bound.isOpen { return lists }
         let shape = lists.rank == 1 ? [bound.width] : bound.rowShape

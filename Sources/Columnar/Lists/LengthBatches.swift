@@ -1,4 +1,5 @@
 internal import Names
+internal import Reasons
 internal import Tensors
 
 /// Decides which rows of different lengths share a run, fills the shorter ones up and makes masks; nothing else does so.

@@ -80,8 +80,8 @@ package struct ColumnSample: Sendable {
     /// Whether all values are whole numbers, spelled as a program would print them.
     package var isCanonicalIntegers: Bool { !texts.isEmpty && texts.allSatisfy { text in Int64(text).map { "\($0)" == text } ?? false } }
 
-    /// Whether the column is text, and all values are dates or times.
-    package var areTimes: Bool { type.isString && !texts.isEmpty && texts.allSatisfy { TimeText.iso($0) != nil } }
+    /// Whether the column is text of which every value is a date or a time.
+    package var holdsTimes: Bool { type.isString && !texts.isEmpty && texts.allSatisfy { TimeText.iso($0) != nil } }
 
     private static func lengths(of column: Column) -> ClosedRange<Int>? {
         if column.field.format.hasPrefix("+w:"), let length = Int(column.field.format.dropFirst(3)) { return length...length }

@@ -2,6 +2,7 @@ internal import CArrow
 
 
 internal import Glibc
+internal import Reasons
 
 
 /// Owns an `ArrowSchema` that C filled in.
@@ -267,6 +268,7 @@ extension ColumnarError {
     /// `columns` are the names of the schema that the error's column index is into.
     init(_ error: CArrowError, file: String, columns: [String] = []) {
         let text = withUnsafeBytes(of: error.text) { bytes in String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self) }
+        let cells = withUnsafeBytes(of: error.cells) { bytes in String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self) }
         switch Int(error.code) {
         case CARROW_SYSTEM: self = .system(file: file, operation: text, code: error.system_error)
         case CARROW_OUT_OF_MEMORY: self = .outOfMemory(file: file)
@@ -277,9 +279,9 @@ extension ColumnarError {
                 file: file, row: error.row > 0 ? Int(error.row) : nil, column: columns.indices.contains(column) ? columns[column] : nil)
             if Int(error.code) == CARROW_BAD_VALUE {
                 let type = withUnsafeBytes(of: error.type) { bytes in String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self) }
-                self = .badValue(location, reason: textFlaw(error.flaw, text, type: type))
+                self = .badValue(location, reason: textFlaw(error.flaw, cells, type: type))
             } else {
-                self = .badFile(location, reason: text)
+                self = .badFile(location, reason: cells.isEmpty ? Reason(text) : "\(text)\(cell: cells, shown: ": " + cells, hidden: "")")
             }
         }
     }

@@ -1,6 +1,7 @@
 internal import CArrow
 internal import Glibc
 internal import Names
+internal import Reasons
 
 /// One column to read.
 package struct ColumnRequest: Hashable, Sendable {

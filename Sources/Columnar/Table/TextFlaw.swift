@@ -1,20 +1,22 @@
 internal import CArrow
+internal import Reasons
 internal import Tensors
 
 /// The reason that every format gives for a date or a time in an input of numbers.
 let timeIsNoNumber = "a date or a time, and no number"
 
 /// Says why a text is not a value of a type, which is given by its Arrow format string.
-func textFlaw(_ flaw: Int32, _ text: String, type: String) -> String {
+func textFlaw(_ flaw: Int32, _ text: String, type: String) -> Reason {
     switch Int(flaw) {
-    case CARROW_FLAW_NOT_A_NUMBER: TimeText.iso(text) == nil ? "\"\(text)\" is no number" : timeIsNoNumber
-    case CARROW_FLAW_NOT_A_BOOLEAN: TimeText.iso(text) == nil ? "\"\(text)\" is neither true nor false" : timeIsNoNumber
-    case CARROW_FLAW_NOT_A_TIME: "\"\(text)\" is no \(type == "tdD" ? "date" : "time"), as ISO 8601 writes them"
+    case CARROW_FLAW_NOT_A_NUMBER: TimeText.iso(text) == nil ? "\(cell: text) is no number" : Reason(timeIsNoNumber).about(cell: text)
+    case CARROW_FLAW_NOT_A_BOOLEAN: TimeText.iso(text) == nil ? "\(cell: text) is neither true nor false" : Reason(timeIsNoNumber).about(cell: text)
+    case CARROW_FLAW_NOT_A_TIME: "\(cell: text) is no \(type == "tdD" ? "date" : "time"), as ISO 8601 writes them"
     case CARROW_FLAW_NOT_UTF8: "invalid UTF8 data"
+    // "a list" or "an object", and nothing of what is in it.
     case CARROW_FLAW_NESTED: "\(text) where one value is wanted"
-    case CARROW_FLAW_NOT_NESTED: "\"\(text)\" where a list is wanted"
-    case CARROW_FLAW_MIXED: "\"\(text)\" is of another kind than the values in the rows before it"
-    default: "the value \(numberText(text)) does not fit \(typeName(type))"
+    case CARROW_FLAW_NOT_NESTED: "\(cell: text, hidden: "one value") where a list is wanted"
+    case CARROW_FLAW_MIXED: "\(cell: text) is of another kind than the values in the rows before it"
+    default: "\(cell: text, shown: "the value " + numberText(text)) does not fit \(typeName(type))"
     }
 }
 

@@ -1,3 +1,5 @@
+internal import Reasons
+
 /// Finds from the first lines of a CSV file how it was written.
 package struct DialectSniffer: Sendable {
     /// The delimiter, among the four usual characters, that splits every line into the same number of cells.
@@ -92,13 +94,13 @@ package struct DialectSniffer: Sendable {
 enum DialectHint {
     static func added(to error: ColumnarError, path: String, format: TableFormat, dialect: TextDialect) -> ColumnarError {
         guard format.kind == .csv else { return error }
-        func with(_ reason: String) -> String {
-            hint(reason, isMismatch: error.isMismatch, path: path, format: format, dialect: dialect).map { "\(reason); \($0)" } ?? reason
-        }
+        guard let reason = error.located?.reason.text,
+            let words = hint(reason, isMismatch: error.isMismatch, path: path, format: format, dialect: dialect)
+        else { return error }
         switch error {
-        case .badFile(let location, let reason): return .badFile(location, reason: with(reason))
-        case .badValue(let location, let reason): return .badValue(location, reason: with(reason))
-        case .mismatch(let location, let reason): return .mismatch(location, reason: with(reason))
+        case .badFile(let location, let reason): return .badFile(location, reason: reason + "; \(words)")
+        case .badValue(let location, let reason): return .badValue(location, reason: reason + "; \(words)")
+        case .mismatch(let location, let reason): return .mismatch(location, reason: reason + "; \(words)")
         default: return error
         }
     }

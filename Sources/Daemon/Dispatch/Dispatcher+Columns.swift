@@ -2,6 +2,7 @@ import Landing
 import Ledger
 import Names
 import PipelineConfig
+import Reasons
 import Runner
 
 /// The settings that the first file scored under a revision fixes for the files after it (SEMANTICS 19 and 20): the order of columns where

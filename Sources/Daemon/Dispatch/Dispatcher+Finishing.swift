@@ -2,6 +2,7 @@ import Landing
 package import Ledger
 import Logging
 import PipelineConfig
+import Reasons
 package import Runner
 import SystemPackage
 
@@ -165,8 +166,7 @@ extension Dispatcher {
             metadata: [
                 "pipeline.name": "\(assignment.pipeline.name)", "file.path": "\(assignment.arrival.path)",
                 "run.id": "\(assignment.run.run)", "attempt": "\(assignment.run.attempt)", "action": "\(action)",
-                "reason": "\(failure)",
-            ])
+            ].merging(failure.reason.logged) { $1 })
         func close(_ outcome: RunClosing.Outcome) {
             ends.closed.append(
                 .init(assignment: assignment, closing: RunClosing(run: assignment.run.run, outcome: outcome), training: training))
@@ -176,7 +176,7 @@ extension Dispatcher {
                 .init(
                     assignment: assignment,
                     attempt: FailedAttempt(
-                        run: assignment.run.run, outcome: failure.kind.rawValue, error: failure.description, nextAttemptAt: time,
+                        run: assignment.run.run, outcome: failure.kind.rawValue, error: failure.reason, nextAttemptAt: time,
                         counts: counts)))
         }
         switch action {
@@ -215,7 +215,7 @@ extension Dispatcher {
             for end in ends.closed {
                 guard case .rejected(let explanation) = end.closing.outcome else { continue }
                 try tx.rejectVersion(
-                    run: end.closing.run, reason: explanation.reason, parent: end.assignment.run.version, training: end.training?.record, at: now)
+                    run: end.closing.run, reason: explanation.whole, parent: end.assignment.run.version, training: end.training?.record, at: now)
             }
             var activations: [VersionActivation] = []
             var decided: [[Int64]] = []
@@ -285,6 +285,15 @@ extension Pipeline {
     func input(_ arrival: WaitingArrival) -> SpoolInput {
         SpoolInput(
             spool: spoolPath(of: arrival.role), path: arrival.path, digest: arrival.digest, stamp: arrival.stamp, companions: arrival.companions)
+    }
+}
+
+extension Reason {
+    /// The fields of a log line: the sentence, and apart from it what cells of tables hold.
+    var logged: Logger.Metadata {
+        var fields: Logger.Metadata = ["reason": "\(text)"]
+        if let cells { fields["cell.values"] = "\(cells.values)" }
+        return fields
     }
 }
 

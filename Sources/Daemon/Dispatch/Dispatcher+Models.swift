@@ -2,6 +2,7 @@ import Landing
 import Ledger
 import Logging
 import PipelineConfig
+import Reasons
 import Runner
 
 extension Dispatcher {

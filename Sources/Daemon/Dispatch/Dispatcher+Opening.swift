@@ -1,6 +1,7 @@
 import Landing
 package import Ledger
 import PipelineConfig
+import Reasons
 import Runner
 
 extension Dispatcher {
@@ -117,10 +118,12 @@ extension Dispatcher {
             provenance["millrace.model.version"] = run.version.map(String.init)
             provenance["millrace.model.digest"] = model.digest
         }
-        return AttemptSpec(
+        var spec = AttemptSpec(
             run: run.run, attempt: run.attempt, pipeline: pipeline.name, goal: goal, inputs: inputs,
             outputs: [goal == .score ? "output" : "model": staged], training: training, schema: pipeline.schema, stages: pipeline.stages, format: format,
             provenance: provenance, limits: limits)
+        spec.hidesValues = configuration.hidesValues
+        return spec
     }
 
     func activeModel(version: Int?, _ pipeline: Pipeline) throws(Failure) -> AttemptSpec.InputFile {

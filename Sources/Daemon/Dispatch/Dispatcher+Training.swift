@@ -2,6 +2,7 @@ import Landing
 import Ledger
 import Logging
 import PipelineConfig
+import Reasons
 import Runner
 
 extension Dispatcher {
@@ -60,8 +61,8 @@ extension Dispatcher {
         log.notice(
             "labels are kept",
             metadata: [
-                "pipeline.name": "\(assignment.pipeline.name)", "file.path": "\(assignment.arrival.path)", "reason": "\(wait.what)",
-            ])
+                "pipeline.name": "\(assignment.pipeline.name)", "file.path": "\(assignment.arrival.path)",
+            ].merging(wait.whole.logged) { $1 })
         ends.closed.append(
             .init(
                 assignment: assignment,
@@ -141,7 +142,7 @@ extension TrainingReport {
     /// As lists show it.
     var record: TrainingRecord {
         TrainingRecord(
-            rejection: rejection?.what, metric: gate?.metric, before: gate?.before, after: gate?.after, lossPerEpoch: lossPerEpoch)
+            rejection: rejection?.whole, metric: gate?.metric, before: gate?.before, after: gate?.after, lossPerEpoch: lossPerEpoch)
     }
 
     /// What becomes of labels that waited while a model was tuned on them.

@@ -24,10 +24,13 @@ package final class Dispatcher {
         package var window: Int
         /// Engine threads of one attempt, unless its pipeline says otherwise.
         package var threads: Int
+        /// Whether attempts tell nothing that cells of tables hold, so that it is neither logged nor recorded.
+        package var hidesValues: Bool
 
-        package init(window: Int = 256, threads: Int = 1) {
+        package init(window: Int = 256, threads: Int = 1, hidesValues: Bool = false) {
             self.window = window
             self.threads = threads
+            self.hidesValues = hidesValues
         }
     }
 

@@ -1,3 +1,5 @@
+internal import Reasons
+
 /// What the operations need of an arrival.
 struct ArrivalRow {
     let number: Int64
@@ -30,8 +32,8 @@ extension LedgerTransaction {
     /// Leaves the verdict; the explanation is set or cleared.
     func setState(_ row: ArrivalRow, _ state: ArrivalState, explanation: Explanation? = nil) throws(LedgerError) {
         try connection.run(
-            "UPDATE arrivals SET state = ?, held = 0, replaying = NULL, reason = ?, rule = ?, remedy = ? WHERE number = ?", state,
-            explanation?.reason, explanation?.rule, explanation?.remedy, row.number)
+            "UPDATE arrivals SET state = ?, held = 0, replaying = NULL, reason = ?, rule = ?, remedy = ?, cells = ? WHERE number = ?",
+            state, explanation?.reason, explanation?.rule, explanation?.remedy, try connection.json(cells: explanation?.cells), row.number)
         move(pipeline: row.pipeline, role: row.role, from: row.state, to: state)
     }
 

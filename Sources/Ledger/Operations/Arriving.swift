@@ -1,4 +1,5 @@
 internal import Names
+internal import Reasons
 
 extension LedgerTransaction {
     /// Numbers complete files in the given order.
@@ -41,10 +42,10 @@ extension LedgerTransaction {
         }
         let number = try connection.insert(
             """
-            INSERT INTO arrivals (pipeline, role, path, digest, size, arrived_at, state, output_key, previous, verdict, reason, rule, remedy)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO arrivals (pipeline, role, path, digest, size, arrived_at, state, output_key, previous, verdict, reason, rule, remedy, cells)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """, pipeline, file.role, file.path, file.digest, file.stamp.size, time, state, file.outputKey, current?.number, verdict,
-            explanation?.reason, explanation?.rule, explanation?.remedy)
+            explanation?.reason, explanation?.rule, explanation?.remedy, try connection.json(cells: explanation?.cells))
         move(pipeline: pipeline, role: file.role, from: nil, to: state)
         try note(file.stamp, pipeline, file.role, file.path, arrival: number, companions: file.companions)
         try remember(file)
@@ -189,15 +190,16 @@ extension LedgerTransaction {
         if role == .labelled, try comesBack(digest, behind: previous) { return nil }
         return try connection.first(
             """
-            SELECT number, path, state, reason, rule FROM arrivals
+            SELECT number, path, state, reason, rule, cells FROM arrivals
             WHERE pipeline = ? AND role = ? AND role <> 'data' AND digest = ? AND state IN ('done', 'rejected') AND number IS NOT ?
             ORDER BY run DESC, number LIMIT 1
             """, pipeline, role, digest, number
         ) { (row) throws(LedgerError) in
             let found = row.integer(0)
             let state: ArrivalState = try row.value(2, of: "arrivals", found)
+            let reason = Reason(row.text(3), cells: row.cells(5))
             let explanation = state == .done ? nil : Explanation(
-                reason: "the same content as arrival \(found) (\(row.text(1))), which was rejected: \(row.text(3))", rule: row.text(4),
+                reason: "the same content as arrival \(found) (\(row.text(1))), which was rejected: \(reason)", rule: row.text(4),
                 remedy: "Change its content; or, after changing the pipeline, millrace replay it.")
             return Decided(number: found, state: state, verdict: "same content as arrival \(found)", explanation: explanation)
         }

@@ -1,4 +1,5 @@
 internal import Names
+internal import Reasons
 
 extension LedgerTransaction {
     // MARK: Before the files are visible
@@ -47,7 +48,7 @@ extension LedgerTransaction {
         guard run.state == .open else { throw .notOpen(run: closing.run, state: run.state) }
         let state: RunState
         var explanation: Explanation?
-        var failure: (outcome: String, error: String)?
+        var failure: (outcome: String, error: Reason)?
         switch closing.outcome {
         case .done(let verdict):
             state = .done
@@ -58,7 +59,8 @@ extension LedgerTransaction {
                 """, run.run)
             try connection.run(
                 """
-                UPDATE arrivals SET state = 'done', replaying = NULL, verdict = ?, reason = NULL, rule = NULL, remedy = NULL WHERE number = ?
+                UPDATE arrivals SET state = 'done', replaying = NULL, verdict = ?, reason = NULL, rule = NULL, remedy = NULL, cells = NULL
+                WHERE number = ?
                 """, verdict, run.arrival.number)
             move(pipeline: run.arrival.pipeline, role: run.arrival.role, from: run.arrival.state, to: .done)
         case .kept(let why):
@@ -68,16 +70,16 @@ extension LedgerTransaction {
         case .rejected(let why):
             state = .rejected
             explanation = why
-            failure = ("rejected", why.reason)
+            failure = ("rejected", why.whole)
             try decideAgainst(run, .rejected, why)
         case .quarantined(let why):
             state = .quarantined
             explanation = why
-            failure = ("quarantined", why.reason)
+            failure = ("quarantined", why.whole)
             try decideAgainst(run, .quarantined, why)
         case .void(let reason):
             state = .abandoned
-            failure = ("void", reason)
+            failure = ("void", Reason(reason))
             try hold(run)
         case .gone:
             state = .abandoned
@@ -89,7 +91,7 @@ extension LedgerTransaction {
             } else {
                 try setState(run.arrival, .ignored, explanation: why)
             }
-            failure = ("gone", why.reason)
+            failure = ("gone", why.whole)
             try releaseVersion(of: run.run)
             try forgetFile(of: run.arrival)
         }
@@ -98,8 +100,9 @@ extension LedgerTransaction {
             try endAttempt(run, failure.outcome, failure.error, next: nil, at: time)
         }
         try connection.run(
-            "UPDATE runs SET state = ?, closed_at = ?, row_count = ?, timings = ?, reason = ?, rule = ?, remedy = ? WHERE id = ?", state, time,
-            closing.rowCount, Timings.encode(closing.timings), explanation?.reason, explanation?.rule, explanation?.remedy, run.run)
+            "UPDATE runs SET state = ?, closed_at = ?, row_count = ?, timings = ?, reason = ?, rule = ?, remedy = ?, cells = ? WHERE id = ?", state, time,
+            closing.rowCount, Timings.encode(closing.timings), explanation?.reason, explanation?.rule, explanation?.remedy,
+            try connection.json(cells: explanation?.cells), run.run)
     }
 
     /// A replay that fails leaves what was done before it in force.
@@ -158,12 +161,13 @@ extension LedgerTransaction {
     }
 
     private func endAttempt(
-        _ run: RunRow, _ outcome: String, _ error: String, next: UTCTime?, at time: UTCTime
+        _ run: RunRow, _ outcome: String, _ error: Reason, next: UTCTime?, at time: UTCTime
     ) throws(LedgerError) {
         try connection.run(
             """
-            INSERT OR REPLACE INTO attempts (run, number, started_at, ended_at, outcome, error, next_attempt_at) VALUES (?, ?, ?, ?, ?, ?, ?)
-            """, run.run, run.attempt, run.startedAt, time, outcome, error, next)
+            INSERT OR REPLACE INTO attempts (run, number, started_at, ended_at, outcome, error, cells, next_attempt_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            """, run.run, run.attempt, run.startedAt, time, outcome, error.text, try connection.json(cells: error.cells), next)
     }
 
     private func withdrawIntentions(of run: Int64) throws(LedgerError) {

@@ -42,7 +42,7 @@ extension LedgerTransaction {
         try connection.run(
             """
             UPDATE runs SET state = 'open', attempt = ?, started_at = ?, closed_at = NULL, next_attempt_at = NULL,
-                reason = NULL, rule = NULL, remedy = NULL WHERE id = ?
+                reason = NULL, rule = NULL, remedy = NULL, cells = NULL WHERE id = ?
             """, opened.attempt, time, run)
         return opened
     }

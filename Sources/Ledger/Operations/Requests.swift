@@ -1,5 +1,6 @@
 import Foundation
 internal import Names
+internal import Reasons
 
 extension LedgerTransaction {
     /// Leaves a request for the daemon; the number is for `answer(to:)`.
@@ -153,6 +154,11 @@ extension LedgerTransaction {
 }
 
 extension Connection {
+    func json(cells: CellValues?) throws(LedgerError) -> String? {
+        guard let cells else { return nil }
+        return try json(cells)
+    }
+
     func json(_ value: some Encodable) throws(LedgerError) -> String {
         do {
             let encoder = JSONEncoder()

@@ -1,3 +1,5 @@
+package import Reasons
+
 extension LedgerTransaction {
     /// Reserves the next version number of the run's pipeline: 1, 2, 3 … The same run gets the same number again. A number whose run does not
     /// publish is given to the next.
@@ -44,15 +46,16 @@ extension LedgerTransaction {
 
     /// Keeps the verdict and its evidence, without a number. Beside `close(.rejected)` of the same run.
     package func rejectVersion(
-        run: Int64, reason: String, parent: Int? = nil, card: String? = nil, training: TrainingRecord? = nil, at time: UTCTime
+        run: Int64, reason: Reason, parent: Int? = nil, card: String? = nil, training: TrainingRecord? = nil, at time: UTCTime
     ) throws(LedgerError) {
         let row = try runRow(run)
         try releaseVersion(of: run)
         try connection.run(
             """
-            INSERT INTO model_versions (pipeline, arrival, run, source_digest, parent, verdict, reason, card, decided_at, training)
-            VALUES (?, ?, ?, ?, ?, 'rejected', ?, ?, ?, ?)
-            """, row.arrival.pipeline, row.arrival.number, run, row.arrival.digest, parent, reason, card, time,
+            INSERT INTO model_versions (pipeline, arrival, run, source_digest, parent, verdict, reason, cells, card, decided_at, training)
+            VALUES (?, ?, ?, ?, ?, 'rejected', ?, ?, ?, ?, ?)
+            """, row.arrival.pipeline, row.arrival.number, run, row.arrival.digest, parent, reason.text,
+            try connection.json(cells: reason.cells), card, time,
             try training.map { (record) throws(LedgerError) in try connection.json(record) })
     }
 

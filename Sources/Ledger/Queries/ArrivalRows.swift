@@ -1,15 +1,18 @@
+import Foundation
+internal import Reasons
+
 extension Connection {
     func arrival(_ number: Int64) throws(LedgerError) -> Arrival? {
         try first(
             """
-            SELECT number, pipeline, role, path, digest, size, arrived_at, state, verdict, reason, rule, remedy, previous, run
+            SELECT number, pipeline, role, path, digest, size, arrived_at, state, verdict, reason, rule, remedy, cells, previous, run
             FROM arrivals WHERE number = ?
             """, number
         ) { (row) throws(LedgerError) in
             Arrival(
                 number: number, pipeline: try pipelineName(row.integer(1)), role: try row.value(2, of: "arrivals", number), path: row.text(3),
                 digest: row.textOrNil(4), byteCount: row.integer(5), arrivedAt: row.time(6), state: try row.value(7, of: "arrivals", number),
-                verdict: row.textOrNil(8), explanation: row.explanation(9), previous: row.integerOrNil(12), run: row.integerOrNil(13))
+                verdict: row.textOrNil(8), explanation: row.explanation(9), previous: row.integerOrNil(13), run: row.integerOrNil(14))
         }
     }
 
@@ -28,8 +31,15 @@ extension Connection {
 }
 
 extension Row {
+    /// Reads the columns reason, rule, remedy and cells, which stand together.
     func explanation(_ column: Int32) -> Explanation? {
-        textOrNil(column).map { Explanation(reason: $0, rule: text(column + 1), remedy: text(column + 2)) }
+        textOrNil(column).map { Explanation(reason: Reason($0, cells: cells(column + 3)), rule: text(column + 1), remedy: text(column + 2)) }
+    }
+
+    /// Returns what cells of tables hold, unless that is hidden: everything that reads it from the ledger reads it here.
+    func cells(_ column: Int32) -> CellValues? {
+        guard !hidesValues, let text = textOrNil(column) else { return nil }
+        return try? JSONDecoder().decode(CellValues.self, from: Data(text.utf8))
     }
 }
 

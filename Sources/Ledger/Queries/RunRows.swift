@@ -1,9 +1,11 @@
+internal import Reasons
+
 extension Connection {
     func run(_ run: Int64) throws(LedgerError) -> RunRecord? {
         try first(
             """
             SELECT r.id, r.arrival, a.pipeline, a.role, a.path, r.kind, r.state, r.version, v.digest, r.opened_at, r.closed_at, r.attempt,
-                r.next_attempt_at, r.row_count, r.timings, r.reason, r.rule, r.remedy
+                r.next_attempt_at, r.row_count, r.timings, r.reason, r.rule, r.remedy, r.cells
             FROM runs AS r JOIN arrivals AS a ON a.number = r.arrival JOIN revisions AS v ON v.id = r.revision WHERE r.id = ?
             """, run
         ) { (row) throws(LedgerError) in
@@ -23,11 +25,11 @@ extension Connection {
     /// With the attempt that decided the run, or goes on, which has no row of its own.
     func attempts(_ run: Int64) throws(LedgerError) -> [Attempt] {
         var attempts = try all(
-            "SELECT number, started_at, ended_at, outcome, error, next_attempt_at FROM attempts WHERE run = ? ORDER BY number", run,
+            "SELECT number, started_at, ended_at, outcome, error, next_attempt_at, cells FROM attempts WHERE run = ? ORDER BY number", run,
             row: {
                 Attempt(
                     number: Int($0.integer(0)), startedAt: $0.time(1), endedAt: $0.time(2), outcome: $0.text(3), error: $0.textOrNil(4),
-                    nextAttemptAt: $0.timeOrNil(5))
+                    cells: $0.cells(6), nextAttemptAt: $0.timeOrNil(5))
             })
         let newest = try first(
             "SELECT attempt, started_at, closed_at, state FROM runs WHERE id = ?", run,

@@ -47,7 +47,7 @@ extension Connection {
         waiting = Array(waiting.sorted { $0.number < $1.number }.prefix(samples))
         let blocked = try all(
             """
-            SELECT number, role, path, reason, rule, remedy FROM arrivals INDEXED BY arrivals_blocked
+            SELECT number, role, path, reason, rule, remedy, cells FROM arrivals INDEXED BY arrivals_blocked
             WHERE state = 'quarantined' AND state IN ('quarantined', 'rejected') AND pipeline = ? ORDER BY number DESC LIMIT ?
             """, key, samples
         ) { (row) throws(LedgerError) in
@@ -57,7 +57,7 @@ extension Connection {
         }
         let labels = try first(
             """
-            SELECT verdict, reason, rule, remedy FROM arrivals
+            SELECT verdict, reason, rule, remedy, cells FROM arrivals
             WHERE pipeline = ? AND role = 'labelled' AND role <> 'data' AND state IN ('done', 'rejected') ORDER BY number DESC LIMIT 1
             """, key, row: { $0.isText(0, "kept") ? $0.explanation(1) : nil }) ?? nil
         return PipelineStatus(

@@ -1,3 +1,5 @@
+internal import Reasons
+
 extension Connection {
     func activations(_ pipeline: Int64) throws(LedgerError) -> [VersionActivation] {
         try all(
@@ -53,18 +55,20 @@ extension RunLedger {
             return try connection.all(
                 """
                 SELECT id, version, arrival, run, model_digest, source_digest, parent, verdict, reason, card, decided_at, pruned_at,
-                    parent_digest, float_digest, training
+                    parent_digest, float_digest, training, cells
                 FROM model_versions WHERE pipeline = ? ORDER BY decided_at IS NULL, decided_at, id
                 """, key
             ) { (row) throws(LedgerError) in
                 ModelVersion(
                     pipeline: pipeline, version: row.intOrNil(1), arrival: row.integer(2), run: row.integer(3), modelDigest: row.textOrNil(4),
                     sourceDigest: row.textOrNil(5), parent: row.intOrNil(6), parentDigest: row.textOrNil(12), floatDigest: row.textOrNil(13),
-                    training: try row.textOrNil(14).map { (text) throws(LedgerError) in
-                        try connection.decode(TrainingRecord.self, text, doing: "read how version \(row.intOrNil(1) ?? 0) was trained")
+                    training: try row.textOrNil(14).map { (text) throws(LedgerError) -> TrainingRecord in
+                        var record = try connection.decode(TrainingRecord.self, text, doing: "read how version \(row.intOrNil(1) ?? 0) was trained")
+                        if row.hidesValues { record.cells = nil }
+                        return record
                     },
                     verdict: try row.value(7, of: "model_versions", row.integer(0)),
-                    reason: row.textOrNil(8), card: row.textOrNil(9), decidedAt: row.timeOrNil(10),
+                    reason: row.textOrNil(8), cells: row.cells(15), card: row.textOrNil(9), decidedAt: row.timeOrNil(10),
                     isActive: active != nil && row.intOrNil(1) == active, isPruned: !row.isNull(11))
             }
         }

@@ -1,3 +1,5 @@
+package import Reasons
+
 package enum ArrivalRole: String, Codable, Sendable, CaseIterable {
     case model, labelled, data
 }
@@ -8,14 +10,24 @@ package enum ArrivalState: String, Codable, Sendable, CaseIterable {
 
 /// Why something is as it is, for an operator: what is wrong, by which rule, and what to do.
 package struct Explanation: Hashable, Codable, Sendable {
+    /// Without what cells of a table hold.
     package var reason: String
     package var rule: String
     package var remedy: String
+    /// What they hold, where the reason is about one. Nil where it is hidden too.
+    package var cells: CellValues?
 
-    package init(reason: String, rule: String, remedy: String) {
-        self.reason = reason
+    package init(reason: Reason, rule: String, remedy: String) {
+        self.reason = reason.text
         self.rule = rule
         self.remedy = remedy
+        cells = reason.cells
+    }
+
+    /// The reason, with what cells hold where that is told.
+    package var whole: Reason {
+        get { Reason(reason, cells: cells) }
+        set { (reason, cells) = (newValue.text, newValue.cells) }
     }
 }
 

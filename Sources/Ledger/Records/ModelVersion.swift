@@ -1,3 +1,5 @@
+package import Reasons
+
 package enum VersionVerdict: String, Codable, Sendable {
     /// A number is reserved and the files may be under way.
     case intended
@@ -22,12 +24,18 @@ package struct ModelVersion: Hashable, Codable, Sendable {
     /// Nil where nothing was trained.
     package var training: TrainingRecord?
     package var verdict: VersionVerdict
+    /// Without what cells of a table hold.
     package var reason: String?
+    /// What they hold, where the reason is about one. Nil where it is hidden too.
+    package var cells: CellValues?
     /// Where its card is.
     package var card: String?
     package var decidedAt: UTCTime?
     package var isActive: Bool
     package var isPruned: Bool
+
+    /// The reason, with what cells hold where that is told.
+    package var whole: Reason? { reason.map { Reason($0, cells: cells) } }
 }
 
 /// `version` is in force for arrivals numbered above `position`. A later entry at the same position overrules an earlier one.

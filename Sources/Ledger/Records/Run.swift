@@ -1,3 +1,5 @@
+package import Reasons
+
 package enum RunKind: String, Codable, Sendable {
     case normal, replay
 }
@@ -52,13 +54,13 @@ package struct FailedAttempt: Hashable, Sendable {
     package var run: Int64
     /// One word for the kind of failure, such as `resource`.
     package var outcome: String
-    package var error: String
+    package var error: Reason
     /// Nil: as soon as there is room.
     package var nextAttemptAt: UTCTime?
     /// False for an attempt that was handed back: it does not count against `on_error.attempts`.
     package var counts: Bool
 
-    package init(run: Int64, outcome: String, error: String, nextAttemptAt: UTCTime?, counts: Bool = true) {
+    package init(run: Int64, outcome: String, error: Reason, nextAttemptAt: UTCTime?, counts: Bool = true) {
         self.run = run
         self.outcome = outcome
         self.error = error
@@ -117,8 +119,14 @@ package struct Attempt: Hashable, Codable, Sendable {
     package var endedAt: UTCTime?
     /// `done`, `running`, or a word for the failure.
     package var outcome: String
+    /// Without what cells of a table hold.
     package var error: String?
+    /// What they hold, where the error is about one. Nil where it is hidden too.
+    package var cells: CellValues?
     package var nextAttemptAt: UTCTime?
+
+    /// The error, with what cells hold where that is told.
+    package var whole: Reason? { error.map { Reason($0, cells: cells) } }
 }
 
 /// A run as the commands show it.

@@ -1,20 +1,28 @@
+package import Reasons
+
 /// How a training came out, as far as lists show it; the card of the version tells the whole story.
 package struct TrainingRecord: Hashable, Codable, Sendable {
-    /// Why the trained model was not taken; nil where it was.
+    /// Why the trained model was not taken, without what cells of a table hold; nil where it was.
     package var rejection: String?
+    /// What they hold, where the rejection is about one. Nil where it is hidden too.
+    package var cells: CellValues?
     /// The gate's metric on the held-out rows, nil where none were held out.
     package var metric: String?
     package var before: Double?
     package var after: Double?
     package var lossPerEpoch: [Double]
 
-    package init(rejection: String? = nil, metric: String? = nil, before: Double? = nil, after: Double? = nil, lossPerEpoch: [Double] = []) {
-        self.rejection = rejection
+    package init(rejection: Reason? = nil, metric: String? = nil, before: Double? = nil, after: Double? = nil, lossPerEpoch: [Double] = []) {
+        self.rejection = rejection?.text
+        cells = rejection?.cells
         self.metric = metric
         self.before = before
         self.after = after
         self.lossPerEpoch = lossPerEpoch
     }
+
+    /// The rejection, with what cells hold where that is told.
+    package var whole: Reason? { rejection.map { Reason($0, cells: cells) } }
 }
 
 /// A labelled file that a run trains on.

@@ -10,7 +10,7 @@ final class Channel: @unchecked Sendable {
     private let connection: Connection
     private let path: String
 
-    init(path: String, readOnly: Bool) throws(LedgerError) {
+    init(path: String, readOnly: Bool, hidesValues: Bool) throws(LedgerError) {
         self.path = path
         var configuration = Configuration()
         configuration.readonly = readOnly
@@ -28,7 +28,7 @@ final class Channel: @unchecked Sendable {
                     try db.execute(sql: "PRAGMA journal_size_limit = 67108864")
                 }
                 try db.execute(sql: "PRAGMA cache_size = -16384")
-                return Connection(db, path: path)
+                return Connection(db, path: path, hidesValues: hidesValues)
             }
         } catch {
             throw LedgerError(error, path: path, doing: "open the ledger")

@@ -7,6 +7,8 @@ import GRDBSQLite
 /// Used only on the queue of its connection, like the GRDB statements inside.
 final class Connection {
     let path: String
+    /// Whether rows tell nothing of what cells of tables hold.
+    let hidesValues: Bool
     private let database: Database
     /// By the address of the SQL, which is a literal.
     private var statements: [UnsafeRawPointer: GRDB.Statement] = [:]
@@ -20,9 +22,10 @@ final class Connection {
         of: "a revision", find: "SELECT id FROM revisions WHERE digest = ?", add: "INSERT INTO revisions (digest) VALUES (?)",
         read: "SELECT digest FROM revisions WHERE id = ?")
 
-    init(_ database: Database, path: String) {
+    init(_ database: Database, path: String, hidesValues: Bool) {
         self.database = database
         self.path = path
+        self.hidesValues = hidesValues
     }
 
     // MARK: Statements
@@ -61,7 +64,7 @@ final class Connection {
             let code = sqlite3_step(statement)
             if code == SQLITE_DONE { return }
             if code != SQLITE_ROW { throw failure(code, sql) }
-            try row(Row(statement: statement))
+            try row(Row(statement: statement, hidesValues: hidesValues))
         }
     }
 
@@ -77,7 +80,7 @@ final class Connection {
         let code = sqlite3_step(statement)
         if code == SQLITE_DONE { return nil }
         if code != SQLITE_ROW { throw failure(code, sql) }
-        return try row(Row(statement: statement))
+        return try row(Row(statement: statement, hidesValues: hidesValues))
     }
 
     func all<T, each V: Bindable>(
@@ -142,6 +145,7 @@ final class Connection {
 /// The row a statement stands on; valid only in the closure it is passed to.
 struct Row {
     fileprivate let statement: OpaquePointer
+    let hidesValues: Bool
 
     func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(statement, column) }
     func isNull(_ column: Int32) -> Bool { sqlite3_column_type(statement, column) == SQLITE_NULL }

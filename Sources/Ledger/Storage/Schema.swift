@@ -11,10 +11,11 @@ enum Schema {
         migrator.registerMigration("2") { db in try db.execute(sql: version2) }
         migrator.registerMigration("3") { db in try db.execute(sql: version3) }
         migrator.registerMigration("4") { db in try db.execute(sql: version4) }
+        migrator.registerMigration("5") { db in try db.execute(sql: version5) }
         return migrator
     }()
 
-    static let newest = "4"
+    static let newest = "5"
 
     private static let version2 = """
         -- The columns, as a JSON list, that the first file under a revision bound in its own order.
@@ -30,6 +31,14 @@ enum Schema {
             pipeline INTEGER NOT NULL, revision INTEGER NOT NULL, column_name TEXT NOT NULL, type TEXT NOT NULL, arrival INTEGER NOT NULL,
             PRIMARY KEY (pipeline, revision, column_name)
         ) WITHOUT ROWID;
+        """
+
+    private static let version5 = """
+        -- What cells of tables hold that a reason is about, as JSON, apart from the reason. Reasons from before have it in their sentence.
+        ALTER TABLE arrivals ADD COLUMN cells TEXT;
+        ALTER TABLE runs ADD COLUMN cells TEXT;
+        ALTER TABLE attempts ADD COLUMN cells TEXT;
+        ALTER TABLE model_versions ADD COLUMN cells TEXT;
         """
 
     /// Training: what a run learns from, and what came of it.

@@ -2,6 +2,7 @@ package import Columnar
 package import Engine
 package import Names
 package import PipelineConfig
+import Reasons
 import Tensors
 
 /// Decides whether rows can fill a model's inputs and come out of its outputs: which axis of each is the rows, which inputs are the same in
@@ -145,7 +146,7 @@ package struct AdmissionRefusal: Error, Sendable {
 
     package func failure(at place: String) -> Failure {
         Failure(
-            .badModel, what: problems.map(\.what).joined(separator: "; "), place: place,
+            .badModel, what: Reason(problems.map(\.what).joined(separator: "; ")), place: place,
             remedy: problems.map(\.remedy).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }.joined(separator: " "))
     }
 }

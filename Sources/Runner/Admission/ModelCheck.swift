@@ -2,6 +2,7 @@ import Engine
 import Foundation
 import ONNX
 package import PipelineConfig
+import Reasons
 
 /// Says what the daemon would find wrong with a model that arrives in a pipeline, for commands that ask before it does.
 package enum ModelCheck {

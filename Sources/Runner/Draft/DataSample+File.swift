@@ -1,5 +1,6 @@
 package import Columnar
 package import PipelineConfig
+import Reasons
 import Tensors
 
 extension DataSample {
@@ -124,8 +125,8 @@ extension DataColumn {
         self.init(name: sample.name, kind: kind)
         missingCount = sample.missingCount
         isUnique = sample.isUnique
+        holdsTimes = sample.holdsTimes
         isPlainIntegers = sample.isCanonicalIntegers
-        areTimes = sample.areTimes
         let distinct = Set(sample.texts)
         values = distinct.count <= 32 ? distinct.sorted() : []
         averageLength = sample.texts.isEmpty ? 0 : sample.texts.reduce(0) { $0 + $1.utf8.count } / sample.texts.count

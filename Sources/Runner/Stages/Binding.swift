@@ -2,6 +2,7 @@ import Columnar
 import Engine
 import Names
 import PipelineConfig
+import Reasons
 import Tensors
 
 // What the pipeline says, in the words of the modules that do it.

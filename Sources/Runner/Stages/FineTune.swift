@@ -4,6 +4,7 @@ import Foundation
 import Landing
 import ONNX
 import PipelineConfig
+import Reasons
 import SystemPackage
 import Training
 
@@ -145,7 +146,7 @@ struct FineTune {
     private func rejection(_ outcome: FineTuning.Outcome) -> Failure? {
         stage.gate.refusal(of: outcome).map {
             Failure(
-                .gate, what: $0, place: specPlace(spec),
+                .gate, what: Reason($0), place: specPlace(spec),
                 remedy: "Drop more labels or better ones, or change the optimize stage, then `millrace replay`.")
         }
     }
@@ -232,7 +233,8 @@ extension Failure {
     fileprivate func naming(_ files: [AttemptSpec.LabelledFile]) -> Failure {
         var failure = self
         for file in files {
-            failure.what = failure.what.replacingOccurrences(of: file.kept, with: file.file.path)
+            let named = failure.whole.replacing(file.kept, with: file.file.path)
+            (failure.what, failure.cells) = (named.text, named.cells)
             failure.place = failure.place.replacingOccurrences(of: file.kept, with: file.file.path)
         }
         return failure

@@ -3,6 +3,7 @@ import Engine
 import Foundation
 import Landing
 import PipelineConfig
+import Reasons
 import SystemPackage
 
 /// The forward stage: `Y = forward(X, M)` over the rows of one file, batch by batch, into one output file.

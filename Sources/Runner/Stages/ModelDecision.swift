@@ -5,6 +5,7 @@ import Landing
 import Names
 import ONNX
 import PipelineConfig
+import Reasons
 import SystemPackage
 
 /// The deserialize stage for a model that arrived: parse, check, fit it to the schema, write our own copy, load that into the engine, and try it
@@ -137,7 +138,7 @@ struct ModelDecision {
             case .inputGone, .inputChanged: return nil
             default:
                 throw Failure(
-                    .badModel, what: "it cannot score rows that the version before it scored: \(error.what)", place: input.path,
+                    .badModel, what: "it cannot score rows that the version before it scored: \(error.whole)", place: input.path,
                     remedy: "Export the model for the same columns, or change the pipeline's schema with it.")
             }
         }

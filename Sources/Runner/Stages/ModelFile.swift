@@ -4,6 +4,7 @@ import Foundation
 import Glibc
 package import Landing
 import ONNX
+import Reasons
 import SystemPackage
 import Tensors
 import Training

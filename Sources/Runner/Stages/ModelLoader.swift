@@ -1,5 +1,6 @@
 import Engine
 import ONNX
+import Reasons
 import Synchronization
 
 /// A model ready to run, with what binding needs to know of it.
@@ -53,7 +54,7 @@ final class ModelLoader: Sendable {
         } catch {
             // The version was sound when it was published, so its files have changed since.
             throw Failure(
-                .modelUnavailable, what: error.what, place: error.place,
+                .modelUnavailable, what: error.whole, place: error.place,
                 remedy: "Restore the version's folder, or activate another version.")
         }
     }

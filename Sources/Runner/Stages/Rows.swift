@@ -3,6 +3,7 @@ import Engine
 import Glibc
 import Names
 import PipelineConfig
+import Reasons
 import Tensors
 
 /// A data file opened as rows for one model: binding, batch size and the engine's memory agree with each other.

@@ -1,5 +1,6 @@
 package import Autodiff
 import Foundation
+import Reasons
 import Tensors
 
 /// An adapter as a file of its own, beside the model that it was trained for: safetensors with `WEIGHT/down [K, rank]` and `WEIGHT/up [rank, M]`
@@ -28,7 +29,7 @@ package struct AdapterFile: Sendable {
 
     package init(reading path: String) throws(TrainingError) {
         let (tensors, metadata) = try Safetensors.readAll(path)
-        func bad(_ reason: String) -> TrainingError { .cannotRead(path: path, reason: reason) }
+        func bad(_ reason: String) -> TrainingError { .cannotRead(path: path, reason: Reason(reason)) }
         guard let version = metadata[Self.format], let base = metadata[Self.baseKey], let text = metadata[Self.weightsKey] else {
             throw bad("it is no adapter of ours: its metadata lack \(Self.format), \(Self.baseKey) or \(Self.weightsKey)")
         }

@@ -1,6 +1,7 @@
 import Autodiff
 import Columnar
 import ONNX
+import Reasons
 import Tensors
 
 /// The arrays of an `.npz` file as inputs of a gradient graph: by name, and in the type that each input takes.
@@ -63,7 +64,8 @@ struct ArrayFeeds {
         guard let classCount, let values = labels.values(as: Int64.self) else { return }
         guard let bad = values.firstIndex(where: { $0 != -100 && !(0..<Int64(classCount)).contains($0) }) else { return }
         throw .badLabels(
-            file: path, reason: "array '\(name)', element \(bad): the class \(values[bad]) is none of the model's \(classCount), which count from 0",
+            file: path, reason: "array '\(name)', element \(bad): \(cell: "\(values[bad])", shown: "the class \(values[bad])", hidden: "the class") "
+                + "is none of the model's \(classCount), which count from 0",
             remedy: "mend the label, or give the classes their names (--classes) where labels are names")
     }
 
@@ -82,7 +84,7 @@ struct ArrayFeeds {
 }
 
 struct NotConvertible: Error {
-    let reason: String
+    let reason: Reason
 }
 
 extension Tensor {
@@ -96,7 +98,7 @@ extension Tensor {
             guard let classes else { throw NotConvertible(reason: "it holds text, and numbers are wanted") }
             var indices: [Double] = []
             for name in strings {
-                guard let index = classes.firstIndex(of: name) else { throw NotConvertible(reason: "\"\(name)\" is none of the classes") }
+                guard let index = classes.firstIndex(of: name) else { throw NotConvertible(reason: "\(cell: name) is none of the classes") }
                 indices.append(Double(index))
             }
             return try Tensor(.float64, shape, indices).converted(to: type)
@@ -111,7 +113,7 @@ extension Tensor {
         func integers<Value: FixedWidthInteger & BitwiseCopyable>(_: Value.Type) throws(NotConvertible) -> Tensor {
             var values: [Value] = []
             for number in numbers {
-                guard let value = Value(exactly: number) else { throw NotConvertible(reason: "\(number) is no \(type.name)") }
+                guard let value = Value(exactly: number) else { throw NotConvertible(reason: "\(cell: "\(number)", shown: "\(number)") is no \(type.name)") }
                 values.append(value)
             }
             return Tensor(type, shape, values)

@@ -1,5 +1,6 @@
 import Columnar
 import Landing
+import Reasons
 import SystemPackage
 package import Tensors
 

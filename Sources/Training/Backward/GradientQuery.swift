@@ -3,6 +3,7 @@ import Columnar
 package import Engine
 import Foundation
 package import ONNX
+import Reasons
 package import Tensors
 
 /// The gradients of a model on given data, without a step: `grad L = backward(Y, M)`.

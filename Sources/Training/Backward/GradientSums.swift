@@ -3,6 +3,7 @@ import Engine
 import Foundation
 import ONNX
 import Passes
+import Reasons
 import Tensors
 
 /// Gradients summed over batches, in double precision: over a loss each batch counts its weight, so that the sum is the gradient of the

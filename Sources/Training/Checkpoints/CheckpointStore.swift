@@ -1,5 +1,6 @@
 import Foundation
 import Landing
+import Reasons
 import SystemPackage
 import Tensors
 

@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import Landing
+import Reasons
 import SystemPackage
 package import Tensors
 
@@ -42,7 +43,7 @@ package enum Safetensors {
     package static func read(_ path: String) throws(TrainingError) -> [(name: String, tensor: Tensor)] { try readAll(path).tensors }
 
     package static func readAll(_ path: String) throws(TrainingError) -> (tensors: [(name: String, tensor: Tensor)], metadata: [String: String]) {
-        func bad(_ reason: String) -> TrainingError { .cannotRead(path: path, reason: reason) }
+        func bad(_ reason: String) -> TrainingError { .cannotRead(path: path, reason: Reason(reason)) }
         let file = try onDisk { () throws(LandingError) in try OpenFile(reading: FilePath(path)) }
         let size = try onDisk { () throws(LandingError) in try file.byteCount() }
         guard size >= 8 else { throw bad("it is too short for a safetensors file") }

@@ -1,4 +1,5 @@
 import Autodiff
+import Reasons
 import Tensors
 
 /// A model's metrics on held-out rows, batch by batch in the rows' own order.

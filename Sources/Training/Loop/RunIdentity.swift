@@ -3,6 +3,7 @@ import Columnar
 import Engine
 import Landing
 import ONNX
+import Reasons
 import SystemPackage
 import Tensors
 

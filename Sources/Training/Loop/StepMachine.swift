@@ -1,6 +1,7 @@
 import Autodiff
 import Engine
 import ONNX
+import Reasons
 import Tensors
 
 /// The graphs of a recipe, ready to run, with the values that pass from step to step. For one thread.

@@ -3,6 +3,7 @@ import Columnar
 import Engine
 import Foundation
 import ONNX
+import Reasons
 import Tensors
 
 /// One run of `FineTuning`, from packing the rows to the new model. Everything that a step depends on is in the checkpoint or follows
@@ -99,7 +100,7 @@ struct TrainingRun {
 
     private func checkPlan() throws(TrainingError) {
         func require(_ holds: Bool, _ reason: String) throws(TrainingError) {
-            if !holds { throw .badModel(reason: reason, remedy: "mend the training's settings") }
+            if !holds { throw .badModel(reason: Reason(reason), remedy: "mend the training's settings") }
         }
         let plan = run.plan
         try require(plan.epochs >= 1, "epochs is \(plan.epochs), and must be at least 1")

@@ -1,4 +1,5 @@
 import Landing
+import Reasons
 import SystemPackage
 import Tensors
 

@@ -1,6 +1,7 @@
 import Columnar
 import Foundation
 import Names
+import Reasons
 import Tensors
 
 /// Reads labelled files batch by batch and packs their rows by side of the split. Memory is needed for a batch, whatever the files' size.
@@ -219,7 +220,8 @@ struct RowPacking {
         }
         if let constant {
             throw .tooFewRows(
-                reason: "the label (\(data.label?.words ?? "")) is \(constant) in every row, which teaches nothing",
+                reason: "the label (\(data.label?.words ?? "")) is \(cell: constant, shown: constant, hidden: "the same") in every row, "
+                    + "which teaches nothing",
                 remedy: "bring rows with other labels too")
         }
         if facts.trainingRows == 0 {
@@ -247,9 +249,11 @@ struct RowPacking {
 
     private static func worded(_ error: ColumnarError, file: String) -> TrainingError {
         switch error {
-        case .mismatch(let location, let reason), .badValue(let location, let reason):
+        case .mismatch(let location, let reason):
+            .badLabels(file: "\(location)", reason: Reason(reason), remedy: "mend the file, or say in the schema what is meant")
+        case .badValue(let location, let reason):
             .badLabels(file: "\(location)", reason: reason, remedy: "mend the file, or say in the schema what is meant")
-        case .badRule(let reason): .badLabels(file: file, reason: reason, remedy: "mend the schema")
+        case .badRule(let reason): .badLabels(file: file, reason: Reason(reason), remedy: "mend the schema")
         default: .cannotRead(path: file, reason: "\(error)")
         }
     }

@@ -2,6 +2,7 @@ import Autodiff
 import Columnar
 import Names
 import ONNX
+import Reasons
 
 extension Target {
     /// What label columns must hold for this loss; `nil` where the model computes its own.

@@ -1,5 +1,6 @@
 import Columnar
 import Names
+import Reasons
 package import Tensors
 
 /// What the loss compares the model's answer with, and thereby what label columns must hold.
@@ -176,8 +177,10 @@ final class TargetColumns {
         guard var values = batch.tensors[Self.weightPort]?.values(as: Float.self) else { return Array(repeating: 1, count: batch.rowCount) }
         for row in unlabelled { values[row] = 0 }
         if let bad = values.firstIndex(where: { !($0 >= 0 && $0.isFinite) }) {
-            let what = values[bad].isNaN
-                ? "there is no weight" : values[bad] < 0 ? "the weight \(values[bad]) is negative" : "the weight is infinite"
+            let what: Reason = values[bad].isNaN
+                ? "there is no weight"
+                : values[bad] < 0
+                    ? "\(cell: "\(values[bad])", shown: "the weight \(values[bad])", hidden: "the weight") is negative" : "the weight is infinite"
             throw .badLabels(
                 file: file, reason: "row \(batch.firstRow + bad), column \"\(weight ?? "")\": \(what)",
                 remedy: "give every row a weight of 0 or more, or name another column (schema.weight, or --weight)")
@@ -223,7 +226,7 @@ final class TargetColumns {
         let names = (classes?.names ?? []).map { "\"\($0)\"" }
         let shown = names.prefix(12).joined(separator: ", ") + (names.count > 12 ? " and \(names.count - 12) more" : "")
         return .badLabels(
-            file: file, reason: "row \(row), column \"\(column)\": \"\(name)\" is no class; the classes are \(shown)",
+            file: file, reason: "row \(row), column \"\(column)\": \(cell: name, hidden: "the label") is no class; the classes are \(shown)",
             remedy: "mend the label, or the classes' names (schema.classes, or --classes)")
     }
 
@@ -238,11 +241,12 @@ final class TargetColumns {
             }
             return (tensor(indices, labels.shape), [])
         }
+        func place(_ index: Int) -> String { "row \(firstRow + index / width), column \"\(column(index))\"" }
         func refuse(_ index: Int, _ wanted: String) -> TrainingError {
-            .badLabels(
+            let value = "\(labels.number(index))"
+            return .badLabels(
                 file: file,
-                reason: "row \(firstRow + index / width), column \"\(column(index))\": the label \(labels.number(index)) is not \(wanted), "
-                    + "as the loss wants it",
+                reason: "\(place(index)): \(cell: value, shown: "the label \(value)", hidden: "the label") is not \(wanted), as the loss wants it",
                 remedy: "mend the label, or choose another loss")
         }
         var unlabelled: [Int] = []
@@ -259,8 +263,8 @@ final class TargetColumns {
                     let shown = value == value.rounded() ? "\(DecimalText.canonical(value))" : "\(value)"
                     throw .badLabels(
                         file: file,
-                        reason: "row \(firstRow + index / width), column \"\(column(index))\": the class \(shown) is none of the model's "
-                            + "\(count), which count from 0",
+                        reason: "\(place(index)): \(cell: shown, shown: "the class \(shown)", hidden: "the class") is none of the model's \(count), "
+                            + "which count from 0",
                         remedy: "mend the label, or give the classes their names (schema.classes, or --classes) where labels are names")
                 }
             case .yesOrNo, .probabilities: if value < 0 || value > 1 { throw refuse(index, "from 0 to 1") }
@@ -276,23 +280,22 @@ final class TargetColumns {
     /// The ports above are ours, not the model's: errors speak of labels, weights and keys.
     private func worded(_ error: ColumnarError) -> TrainingError {
         let label = "the label (\(data.label?.words ?? "none"))"
-        switch error {
-        case .mismatch(var location, let reason), .badValue(var location, let reason), .badFile(var location, let reason):
-            let input = location.input
-            location.input = nil
-            func bad(_ what: String, _ remedy: String) -> TrainingError { .badLabels(file: "\(location)", reason: "\(what): \(reason)", remedy: remedy) }
-            if input == Self.weightPort { return bad("the sample weight", "give every row a weight, or name another column (schema.weight, or --weight)") }
-            if input == nil, let column = location.column, data.key.contains(column) {
-                return bad("the row key", "name columns that every labelled file has (schema.key, or --key)")
-            }
-            guard case .mismatch = error else { return bad(label, valueRemedy) }
-            let remedy = location.column != nil
-                ? "name the column to learn (schema.label, or --label)"
-                : "name as many columns as the output has numbers for a row (schema.label, or --label), or choose a loss or an output that fits"
-            return bad(label, remedy)
-        case .badRule(let reason): return .badLabels(file: file, reason: reason, remedy: "mend the schema")
-        default: return .cannotRead(path: file, reason: "\(error)")
+        guard let (location, reason) = error.located else {
+            if case .badRule(let reason) = error { return .badLabels(file: file, reason: Reason(reason), remedy: "mend the schema") }
+            return .cannotRead(path: file, reason: "\(error)")
         }
+        let input = location.input
+        let place = TableLocation(file: location.file, row: location.row, column: location.column)
+        func bad(_ what: String, _ remedy: String) -> TrainingError { .badLabels(file: "\(place)", reason: "\(what): \(reason)", remedy: remedy) }
+        if input == Self.weightPort { return bad("the sample weight", "give every row a weight, or name another column (schema.weight, or --weight)") }
+        if input == nil, let column = location.column, data.key.contains(column) {
+            return bad("the row key", "name columns that every labelled file has (schema.key, or --key)")
+        }
+        guard case .mismatch = error else { return bad(label, valueRemedy) }
+        let remedy = location.column != nil
+            ? "name the column to learn (schema.label, or --label)"
+            : "name as many columns as the output has numbers for a row (schema.label, or --label), or choose a loss or an output that fits"
+        return bad(label, remedy)
     }
 
     /// What to do about a label that cannot be taken.

@@ -261,5 +261,55 @@ def glm():
     case("glm", model, csv(frame), {"rate": np.exp(frame[names].to_numpy() @ weights)})
 
 
-for make in (titanic, flights, forest, trees, clusters, words, nets, smooth, keras, glm):
+def words_of_types():
+    """Booleans, days and times that a model knows as words, and names in another encoding than UTF-8."""
+    random = np.random.default_rng(26)
+    days = pd.Series(pd.to_datetime(random.choice(["2024-02-29", "2024-03-01", "2024-12-31"], COUNT)))
+    moments = pd.Series(pd.to_datetime(random.choice(["2024-02-29T12:30:15.500", "2024-03-01T00:00:01", "2024-03-02T23:59:59.125"], COUNT), format="ISO8601"))
+    frame = pd.DataFrame({
+        "order_id": np.arange(COUNT) + 1, "member": random.random(COUNT) < 0.5, "day": days, "moment": moments, "city": random.choice(["Zürich", "Genève", "Chur"], COUNT),
+        "amount": random.normal(size=COUNT).astype(np.float32)})
+    spelled = frame.assign(
+        member=frame.member.astype(str), day=days.dt.strftime("%Y-%m-%d"),
+        moment=moments.map(lambda time: time.isoformat().rstrip("0") if time.microsecond else time.isoformat()))
+    label = frame.member.astype(int) + (frame.amount > 0) + (frame.city == "Chur")
+
+    def made(name, columns, write):
+        features = spelled[columns]
+        texts = [column for column in columns if column != "amount"]
+        encoded = ColumnTransformer([("w", OneHotEncoder(handle_unknown="ignore"), texts), ("n", "passthrough", ["amount"])])
+        whole = make_pipeline(encoded, LogisticRegression()).fit(features, label)
+        model = to_onnx(whole, initial_types=ports(features), options={id(whole): {"zipmap": False}})
+        case(name, model, write, dict(zip(outputs(model), [whole.predict(features[:SCORED]), whole.predict_proba(features[:SCORED])])))
+
+    shown = frame[:SCORED].assign(day=days[:SCORED].dt.date)
+    made("booleans-and-times", ["member", "day", "moment", "amount"], parquet(shown))
+    # Text files have days only: pandas writes all times of a column with as many digits, and others do not.
+    made("booleans-and-days-csv", ["member", "day", "amount"], csv(shown.drop(columns=["moment", "city"]), index=False))
+    made("booleans-and-days-json", ["member", "day", "amount"], jsonl(shown.drop(columns=["moment", "city"]).assign(day=shown.day.astype(str))))
+    made("latin-1", ["city", "amount"], csv(frame[["order_id", "city", "amount"]][:SCORED], index=False, encoding="latin-1"))
+
+
+def tokens():
+    """A mean of embeddings over the tokens that the mask has, over lists of different lengths."""
+    random = np.random.default_rng(27)
+    table = random.normal(size=(50, 3)).astype(np.float32)
+    ids = [random.integers(1, 50, random.integers(1, 9)) for _ in range(SCORED)]
+    axes = ["batch", "sequence"]
+    graph = helper.make_graph(
+        [helper.make_node("Gather", ["table", "input_ids"], ["each"]), helper.make_node("Cast", ["attention_mask"], ["counts"], to=TensorProto.FLOAT),
+         helper.make_node("Unsqueeze", ["counts", "last"], ["wide"]), helper.make_node("Mul", ["each", "wide"], ["kept"]),
+         helper.make_node("ReduceSum", ["kept", "first"], ["sum"], keepdims=0), helper.make_node("ReduceSum", ["counts", "first"], ["length"], keepdims=1),
+         helper.make_node("Div", ["sum", "length"], ["embedding"])], "tokens",
+        [helper.make_tensor_value_info(name, TensorProto.INT64, axes) for name in ("input_ids", "attention_mask")],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", 3])],
+        [onnx.numpy_helper.from_array(table, "table"), onnx.numpy_helper.from_array(np.array([-1]), "last"), onnx.numpy_helper.from_array(np.array([1]), "first")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    frame = pd.DataFrame({"text_id": [f"t{n}" for n in range(SCORED)], "input_ids": [row.tolist() for row in ids]})
+    found = np.stack([table[row].mean(0) for row in ids])
+    case("tokens", model, parquet(frame), {"embedding": found})
+    case("tokens-json", model, jsonl(frame), {"embedding": found})
+
+
+for make in (titanic, flights, forest, trees, clusters, words, nets, smooth, keras, glm, words_of_types, tokens):
     make()

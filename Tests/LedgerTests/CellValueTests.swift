@@ -1,0 +1,79 @@
+import Foundation
+import Ledger
+import Reasons
+import Testing
+
+/// What cells of tables hold is kept apart from the reasons, and a ledger that hides it reads nothing of it.
+@Suite struct CellValueTests {
+    private static let why = Explanation(reason: "row 3: \(cell: "Zoe1987") is no number", rule: "bad-input", remedy: "Mend it.")
+
+    /// A data file that failed, and then failed for good; a model and labels that were rejected.
+    private func told() throws -> Fixture {
+        let f = try Fixture()
+        try f.arrive("a.csv", "A")
+        let run = try #require(try f.open(1)).run
+        try f.ledger.attemptFailed([FailedAttempt(run: run, outcome: "resource", error: Self.why.whole, nextAttemptAt: nil)], at: f.now)
+        _ = try f.open(1)
+        try f.ledger.close([RunClosing(run: run, outcome: .quarantined(Self.why))], at: f.now)
+        try f.arrive("m.onnx", "M", role: .model)
+        let model = try #require(try f.open(2, version: nil)).run
+        try f.ledger.write { (tx) throws(LedgerError) in
+            try tx.close([RunClosing(run: model, outcome: .rejected(Self.why))], at: f.now)
+            try tx.rejectVersion(run: model, reason: Self.why.whole, training: TrainingRecord(rejection: Self.why.whole), at: f.now)
+        }
+        try f.arrive("again.onnx", "M", role: .model)
+        return f
+    }
+
+    private func everything(_ ledger: RunLedger, _ f: Fixture) throws -> String {
+        let encoder = JSONEncoder()
+        var all = Data()
+        for path in ["a.csv", "m.onnx", "again.onnx"] { all += try encoder.encode(ledger.explain(path: path, now: f.now)) }
+        all += try encoder.encode(ledger.status(now: f.now))
+        all += try encoder.encode(ledger.runs())
+        all += try encoder.encode(ledger.versions(pipeline: "p"))
+        return String(decoding: all, as: UTF8.self)
+    }
+
+    @Test func valuesAreAFieldOfTheirOwn() throws {
+        let f = try told()
+        let visit = try #require(try f.ledger.explain(path: "a.csv", now: f.now).first?.visits.first)
+        #expect(visit.arrival.explanation == Self.why)
+        #expect(visit.arrival.explanation?.reason == "row 3: the value is no number" && visit.arrival.explanation?.cells?.values == ["Zoe1987"])
+        #expect(visit.runs[0].run.explanation == Self.why)
+        #expect(visit.runs[0].attempts.map(\.whole?.sentence) == [Self.why.whole.sentence, Self.why.whole.sentence])
+        let version = try #require(try f.ledger.versions(pipeline: "p").first)
+        #expect(version.whole == Self.why.whole && version.training?.whole == Self.why.whole)
+        // The same content again says why it was rejected before.
+        let again = try #require(try f.ledger.explain(path: "again.onnx", now: f.now).first?.visits.first?.arrival.explanation)
+        #expect(again.cells?.values == ["Zoe1987"] && !again.reason.contains("Zoe1987") && again.whole.sentence.contains("\"Zoe1987\" is no number"))
+        let json = try JSONEncoder().encode(visit)
+        #expect(try JSONDecoder().decode(FileExplanation.Visit.self, from: json) == visit)
+        #expect(try everything(f.ledger, f).components(separatedBy: "Zoe1987").count > 10)
+    }
+
+    @Test func aLedgerThatHidesReadsNoValue() throws {
+        let f = try told()
+        let hiding = try RunLedger(stateDirectory: f.stateDirectory, readOnly: true, hidesValues: true)
+        let all = try everything(hiding, f)
+        #expect(!all.contains("Zoe1987") && all.contains("the value is no number"))
+        #expect(try hiding.attempts(ofRun: 1).allSatisfy { $0.cells == nil && $0.error != nil })
+    }
+
+    /// A value goes with the reason that it belongs to.
+    @Test func aRetryForgetsTheValue() throws {
+        let f = try told()
+        _ = try f.ledger.submit(.retry(Selection(path: "a.csv")), at: f.now)
+        for pending in try f.ledger.pendingRequests() { _ = try f.ledger.answer(pending, at: f.now) }
+        #expect(try f.ledger.arrival(1)?.explanation == nil)
+        _ = try f.open(1)
+        #expect(try f.ledger.run(1)?.explanation == nil)
+    }
+
+    /// Explanations from before have no such field.
+    @Test func olderJSONIsRead() throws {
+        let old = #"{"reason":"row 3: \"abc\" is no number","rule":"bad-input","remedy":"Mend it."}"#
+        let read = try JSONDecoder().decode(Explanation.self, from: Data(old.utf8))
+        #expect(read.cells == nil && read.whole.sentence == "row 3: \"abc\" is no number")
+    }
+}
