@@ -52,6 +52,8 @@ class IpcSource final : public Source {
     char magic[6];
     ARROW_ASSIGN_OR_RAISE(const int64_t count, file->ReadAt(0, sizeof magic, magic));
     if (count == 0) return arrow::Status::Invalid("the file is empty");
+    if (count >= 4 && std::memcmp(magic, "FEA1", 4) == 0)
+      return arrow::Status::Invalid("a file of Feather version 1, which is not read: write it with version 2, which is Arrow IPC");
     is_stream_ = count < 6 || std::memcmp(magic, "ARROW1", 6) != 0;
     options_ = arrow::ipc::IpcReadOptions::Defaults();
     options_.use_threads = false;

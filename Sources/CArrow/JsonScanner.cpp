@@ -66,7 +66,7 @@ bool JsonScanner::AtEnd() {
 
 bool JsonScanner::Next(JsonToken *token) {
   SkipBlanks();
-  if (at_ == end_) return Fail("the line breaks off");
+  if (at_ == end_) return Fail("the line breaks off: an object must stand on one line, as jq -c . writes it");
   switch (*at_) {
     case '"':
       token->kind = JsonKind::kString;
@@ -189,7 +189,7 @@ bool JsonScanner::Escaped(const char *begin, std::string_view *text) {
 
 bool JsonScanner::Element(char closing, bool is_first, bool *has_more) {
   SkipBlanks();
-  if (at_ == end_) return Fail("the line breaks off");
+  if (at_ == end_) return Fail("the line breaks off: an object must stand on one line, as jq -c . writes it");
   if (*at_ == closing) {
     ++at_;
     *has_more = false;

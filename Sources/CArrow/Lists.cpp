@@ -1,4 +1,7 @@
 #include <arrow/c/bridge.h>
+#include <arrow/extension/fixed_shape_tensor.h>
+
+#include <algorithm>
 
 #include "Internal.h"
 
@@ -37,6 +40,20 @@ arrow::Status OpenLevel(const arrow::Array &array, arrow::Int64Builder *lengths,
   }
 }
 
+/// Gives an extension's values as the lists that it is stored in.
+arrow::Status Unwrap(std::shared_ptr<arrow::Array> *array) {
+  while ((*array)->type_id() == arrow::Type::EXTENSION) {
+    const auto &extension = static_cast<const arrow::ExtensionArray &>(**array);
+    if (extension.extension_type()->extension_name() == "arrow.fixed_shape_tensor") {
+      const auto &tensor = static_cast<const arrow::extension::FixedShapeTensorType &>(*extension.type());
+      if (!std::is_sorted(tensor.permutation().begin(), tensor.permutation().end()))
+        return arrow::Status::TypeError("tensors whose axes are not stored in their own order: write them row-major");
+    }
+    *array = extension.storage();
+  }
+  return arrow::Status::OK();
+}
+
 }  // namespace
 }  // namespace carrow
 
@@ -48,6 +65,7 @@ extern "C" int32_t carrow_unnest(struct ArrowSchema *schema, struct ArrowArray *
     for (int32_t level = 0; level < level_count; ++level) {
       arrow::Int64Builder builder;
       std::shared_ptr<arrow::Array> inner, level_lengths;
+      ARROW_RETURN_NOT_OK(carrow::Unwrap(&nested));
       ARROW_RETURN_NOT_OK(carrow::OpenLevel(*nested, &builder, &inner));
       ARROW_RETURN_NOT_OK(builder.Finish(&level_lengths));
       lengths.push_back(std::move(level_lengths));

@@ -340,6 +340,8 @@ arrow::Status CheckHead(const CArrowReadOptions &options, DescriptorFile &file) 
   if (gzip) return arrow::Status::Invalid("gzip data in a file whose name does not end in .gz");
   if (zstd) return arrow::Status::Invalid("zstd data in a file whose name does not end in .zst");
   if (begins("PAR1", 4)) return arrow::Status::Invalid("a Parquet file under a name for text");
+  if (begins("PK\x03\x04", 4))
+    return arrow::Status::Invalid("a ZIP archive, such as an Excel workbook, under a name for text: save the table as CSV");
   if (begins("ARROW1", 6)) return arrow::Status::Invalid("an Arrow file under a name for text");
   return arrow::Status::OK();
 }

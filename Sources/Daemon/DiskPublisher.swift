@@ -39,7 +39,7 @@ package final class DiskPublisher: Publisher, Sendable {
 
     /// After an edit: places for `pipelines`. Work under way keeps those it has.
     package func use(_ pipelines: [Pipeline]) throws(LandingError) {
-        let avoiding = pipelines.flatMap(\.userPaths).map { FilePath($0) }
+        let avoiding = try StagingArea.Avoided(pipelines.flatMap(\.userPaths).map { FilePath($0) })
         var next = state.withLock { $0 }
         func area(_ target: String) throws(LandingError) -> StagingArea {
             let made = try StagingArea(for: FilePath(target), root: root, avoiding: avoiding)

@@ -11,7 +11,33 @@ package final class StagingArea: Sendable {
     private let descriptor: FileDescriptor
 
     /// `target` need not exist yet. `avoiding`: every spool and `land` path of every pipeline.
-    package init(for target: FilePath, root: FilePath, avoiding: [FilePath]) throws(LandingError) {
+    package convenience init(for target: FilePath, root: FilePath, avoiding: [FilePath]) throws(LandingError) {
+        try self.init(for: target, root: root, avoiding: Avoided(avoiding))
+    }
+
+    /// The paths in which no staging area may lie, with symbolic links resolved: once, since many areas ask for them.
+    package struct Avoided: Sendable {
+        private let real: Set<FilePath>
+
+        package init(_ paths: [FilePath]) throws(LandingError) {
+            var real: Set<FilePath> = []
+            for path in paths { real.insert(try StagingArea.realPath(path)) }
+            self.real = real
+        }
+
+        /// Whether a resolved path lies in none of them.
+        fileprivate func leavesFree(_ path: FilePath) -> Bool {
+            var path = path
+            while !real.contains(path) {
+                let above = path.removingLastComponent()
+                if above == path || above.isEmpty { return true }
+                path = above
+            }
+            return false
+        }
+    }
+
+    package init(for target: FilePath, root: FilePath, avoiding: Avoided) throws(LandingError) {
         let chosen = try Self.choose(for: target, root: root, avoiding: avoiding)
         for directory in [chosen.appending("work"), chosen.appending("held")] {
             for changed in try Disk.makeDirectories(directory) { try Disk.sync(directory: changed) }
@@ -94,15 +120,12 @@ package final class StagingArea: Sendable {
 
     // MARK: Choosing the place
 
-    private static func choose(for target: FilePath, root: FilePath, avoiding: [FilePath]) throws(LandingError) -> FilePath {
+    private static func choose(for target: FilePath, root: FilePath, avoiding: Avoided) throws(LandingError) -> FilePath {
         let target = target.lexicallyNormalized()
         let existing = try nearestExisting(target)
         let wanted = try Disk.place(existing)
-        let real = try avoiding.map { path throws(LandingError) in try realPath(path) }
-        func isFree(_ path: FilePath) -> Bool { !real.contains { path.starts(with: $0) } }
-
         let state = try realPath(root.appending(".millrace").appending("staging"))
-        let stateIsFree = isFree(state)
+        let stateIsFree = avoiding.leavesFree(state)
         if stateIsFree, try Disk.place(nearestExisting(state)) == wanted { return state }
 
         var candidate = try realPath(existing)
@@ -110,7 +133,7 @@ package final class StagingArea: Sendable {
         let owner = String(FileDigest.of(bytes: try realPath(root).string.utf8).prefix(12))
         var refusal: LandingError?
         while try Disk.place(candidate) == wanted {
-            if isFree(candidate) {
+            if avoiding.leavesFree(candidate) {
                 let directory = candidate.appending(name).appending(owner)
                 do throws(LandingError) {
                     try Disk.makeDirectories(directory)

@@ -47,7 +47,9 @@ struct TemplateGuess {
     init(_ model: ModelSignature, _ data: DataSample?) {
         self.model = model
         self.data = data
-        free = (data?.columns ?? []).filter { !$0.isIndex }
+        let counts = Dictionary((data?.columns ?? []).map { (Array($0.name.utf8), 1) }, uniquingKeysWith: +)
+        // A name that two columns have says neither of them.
+        free = (data?.columns ?? []).filter { !$0.isIndex && counts[Array($0.name.utf8)] == 1 }
         let inputNames = Set(model.inputs.map(\.name))
         let others = free.filter { !inputNames.contains($0.name) }
         key = Self.key(among: others)
@@ -243,7 +245,12 @@ struct TemplateGuess {
         }
         if port.isText, columns.contains(where: { $0.kind == .boolean }) {
             let known = Set(model.words[port.name] ?? [])
-            inputs[place].booleans = known.contains("true") ? "[\"false\", \"true\"]" : "[\"False\", \"True\"]"
+            let spelled = columns.first { $0.kind == .boolean }.map { Set($0.values) } ?? []
+            let spellings = [("False", "True"), ("false", "true"), ("FALSE", "TRUE")]
+            // The model's own words come first, then those of a text file.
+            let pair = spellings.first { known.contains($0.1) || known.contains($0.0) }
+                ?? (data.form == .csv ? spellings.first { !spelled.isEmpty && spelled.isSubset(of: [$0.0, $0.1]) } : nil) ?? spellings[0]
+            inputs[place].booleans = "[\"\(pair.0)\", \"\(pair.1)\"]"
         }
         // Only text files leave open whether what looks like a time is one.
         if port.isText, columns.contains(where: { $0.kind == .time || $0.holdsTimes && data.form != .typed }) {

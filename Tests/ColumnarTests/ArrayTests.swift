@@ -66,6 +66,31 @@ private func message(_ body: () throws -> Void) -> String {
         #expect(try floats(fixture(name), [port("x", .float32, nil, 4)], rules: ["x": InputRule(columns: .list(["pixels"]))]).values["x"] == (0..<40).map(Float.init))
     }
 
+    /// Arrays of one value a row fill an input as the columns of a table do, in the order of the rule, or in that of the file.
+    @Test func arraysAsColumns() throws {
+        let path = directory("columns.npz")
+        try NamedArrays.write(
+            [
+                ("id", Tensor(.int64, [3], [7, 8, 9] as [Int64])), ("b", Tensor(.int64, [3, 1], [4, 5, 6] as [Int64])),
+                ("a", Tensor(.float64, [3], [1.5, 2.5, 3.5] as [Double])),
+            ], to: path)
+        let x = port("x", .float32, nil, 2)
+        let mixed: [Float] = [4, 1.5, 5, 2.5, 6, 3.5]
+        #expect(try floats(path, [x], keep: ["id"], batchRows: 2).values["x"] == mixed)
+        #expect(try floats(path, [x], rules: ["x": InputRule(columns: .list(["a", "b"]))]).values["x"] == [1.5, 4, 2.5, 5, 3.5, 6])
+        #expect(message { _ = try floats(path, [x]) }.hasSuffix("its shape [N, 2] does not fit 3 arrays: id, b, a"))
+        #expect(message { _ = try floats(path, [x], rules: ["x": InputRule(columns: .list(["a", "c"]))]) }.contains("no array of this name"))
+        func bound(_ pins: [String: [String]]) throws -> [String: [String]] {
+            let schema = TableSchemaRule(keep: ["id"])
+            return try openInputs(path: path, ports: [x], schema: schema, batchRows: 9, pinned: pins).columnsInFileOrder
+        }
+        #expect(try bound([:]) == ["x": ["b", "a"]])
+        #expect(try bound(["x": ["b", "a"]]) == ["x": ["b", "a"]])
+        #expect(message { _ = try bound(["x": ["a", "b"]]) }.contains("column 1 is now \"b\" and was \"a\""))
+        #expect(message { _ = try floats(fixture("stored.npz"), [x], rules: ["x": InputRule(columns: .list(["weight", "pixels"]))]) }
+            .contains("several arrays fill an input only where each has one value a row, and this one has 4"))
+    }
+
     @Test func refusals() throws {
         let x = [port("x", .float32, nil, 3)]
         #expect(message { _ = try floats(fixture("scalar.npy"), x) }.hasSuffix("the array is a single value: its first axis must be the rows"))

@@ -103,6 +103,59 @@ import Testing
         #expect(said.contains(hint), "\(said)")
     }
 
+    /// A column that looks like numbers and is text is named with the row that makes it so.
+    @Test(arguments: [
+        ("a,b\n1,2\n3,\"1,000\"\n", "\"b\" (row 2)"), ("a,b\n1,-\n3,4\n", "\"b\" (row 1)"), ("a,b\n1,50%\n3,60%\n", "\"b\" (row 1)"),
+        ("a,b\nNone,2\n3,1_000\n", "\"a\" (row 1), \"b\" (row 2)"), ("a,b\n1,red\n3,blue\n", nil),
+        ("a,b\n1,2024-01-01\n3,2024-01-02\n", nil), ("a,b,c\n1,2,3\n", nil),
+    ] as [(String, String?)])
+    func whyAColumnIsText(text: String, hint: String?) throws {
+        let path = try directory.write(text, to: "a.csv")
+        let port = InputPort(name: "x", elementType: .float32, dimensions: [nil, 2])
+        let said = message { _ = try openInputs(path: path, ports: [port], batchRows: 9) }
+        #expect(said.contains("look like numbers") == (hint != nil), "\(said)")
+        if let hint { #expect(said.contains("a cell that is none: \(hint)."), "\(said)") }
+    }
+
+    @Test func aFirstLineOfComment() throws {
+        let path = try directory.write("# made today\na,b\n1,2\n", to: "a.csv")
+        let port = InputPort(name: "x", elementType: .float32, dimensions: [nil, 2])
+        #expect(message { _ = try openInputs(path: path, ports: [port], batchRows: 9) }.contains("begins with #, and a table has no comments"))
+    }
+
+    /// pandas stores no column for an index whose numbers have one step; its metadata describes it, and `read_parquet` gives it back.
+    @Test(.enabled(if: Oracle.isAvailable, Oracle.reason))
+    func anIndexThatIsOnlyCounted() throws {
+        let script = """
+            import sys, json, pandas as pd, pyarrow.parquet as pq
+            d = sys.argv[1] + "/"
+            f = pd.DataFrame({"a": [1.5, 2.5, 3.5, 4.5]}, index=pd.RangeIndex(10, 2, -2, name="id"))
+            f.to_parquet(d + "range.parquet", row_group_size=3)
+            assert pq.read_schema(d + "range.parquet").names == ["a"]
+            f.index.name = None
+            f.to_parquet(d + "nameless.parquet")
+            print(json.dumps(pd.read_parquet(d + "range.parquet").reset_index()["id"].tolist()))
+            """
+        let expected = try JSONDecoder().decode([Int64].self, from: Data(try Oracle.run(script, [directory.path]).utf8))
+        let port = InputPort(name: "x", elementType: .int64, dimensions: [nil, 1])
+        for rows in [3, 9] {
+            let batches = try openInputs(
+                path: directory("range.parquet"), ports: [port], rules: ["x": InputRule(columns: .list(["id"]))],
+                schema: TableSchemaRule(keep: ["id", "a"]), batchRows: rows)
+            var ids: [Int64] = [], kept: [Int64] = []
+            while let batch = try batches.next() {
+                ids += batch.tensors["x"]?.values(as: Int64.self) ?? []
+                kept += UnsafeBufferPointer(start: batch.kept.columns[0].values(as: Int64.self), count: batch.rowCount)
+            }
+            #expect(ids == expected && kept == expected)
+        }
+        // Where nothing names it, it is no column.
+        let float = InputPort(name: "x", elementType: .float32, dimensions: [nil, nil])
+        #expect(try openInputs(path: directory("range.parquet"), ports: [float], batchRows: 9).boundColumns["x"] == ["a"])
+        #expect(message { _ = try openInputs(path: directory("nameless.parquet"), ports: [port], schema: TableSchemaRule(keep: ["id"]), batchRows: 9) }
+            .contains("no such column"))
+    }
+
     @Test func numbersWithACommaPointToTheKey() throws {
         let path = try directory.write("a;b\n1,5;2\n3,5;4\n", to: "a.csv")
         let said = message {

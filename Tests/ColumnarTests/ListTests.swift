@@ -144,6 +144,29 @@ private func message(_ body: () throws -> Void) -> String {
         #expect(held.values(as: Int64.self)!.map(Double.init) == got.rows["ids"]!.flatMap { $0 })
     }
 
+    /// A tensor column, as pyarrow and Hugging Face write embeddings and pictures, is the lists that it is stored in.
+    @Test(.enabled(if: Oracle.isAvailable, Oracle.reason))
+    func tensorColumns() throws {
+        let script = """
+            import sys, numpy as np, pyarrow as pa, pyarrow.parquet as pq
+            x = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
+            tensors = pa.FixedShapeTensorArray.from_numpy_ndarray(x)
+            pq.write_table(pa.table({"x": tensors}), sys.argv[1] + "/x.parquet")
+            pq.write_table(pa.table({"x": pa.FixedShapeTensorArray.from_numpy_ndarray(x.transpose(0, 2, 1))}), sys.argv[1] + "/turned.parquet")
+            with pa.ipc.new_file(sys.argv[1] + "/x.arrow", tensors_schema := pa.schema([("x", tensors.type)])) as out:
+                out.write_table(pa.table({"x": tensors}, schema=tensors_schema))
+            """
+        _ = try Oracle.run(script, [directory.path])
+        func values(_ name: String, _ axes: Int...) throws -> [Float] {
+            let port = InputPort(name: "x", elementType: .float32, dimensions: [nil] + axes)
+            let batch = try #require(try openInputs(path: directory(name), ports: [port], batchRows: 9).next())
+            return Array(try #require(batch.tensors["x"]?.values(as: Float.self)))
+        }
+        for name in ["x.parquet", "x.arrow"] { #expect(try values(name, 2, 3) == (0..<12).map(Float.init), "\(name)") }
+        let refusal = #expect(throws: ColumnarError.self) { try values("turned.parquet", 3, 2) }
+        #expect("\(refusal!)".contains("axes are not stored in their own order"))
+    }
+
     @Test func arraysAreFilledUpAndMasked() throws {
         guard Oracle.isAvailable else { return }
         _ = try Oracle.run("import numpy, sys; numpy.savez(sys.argv[1], ids=numpy.arange(6).reshape(2, 3))", [directory("a.npz")])

@@ -133,6 +133,34 @@ import Testing
         #expect(draft.text.contains("words: { columns: [words], pad: \"\" }") == (lengths.count > 1), "\(draft.text)")
     }
 
+    /// A pipeline that is drafted for these rows takes them as it is.
+    @Test func spellingsDoubledNamesAndRaggedOutputs() throws {
+        let text = ModelPort(name: "s", elementType: "string", dimensions: [nil, 1])
+        func draft(_ ports: [ModelPort], _ columns: [DataColumn], outputs: [ModelPort] = Self.probabilities, form: DataSample.Form = .csv) -> String {
+            PipelineTemplate.draft(
+                name: "m", model: ModelSignature(inputs: ports, outputs: outputs), data: Self.sample(columns, rows: 4, form: form)
+            ).text
+        }
+        for (values, line) in [(["false", "true"], "[\"false\", \"true\"]"), (["TRUE"], "[\"FALSE\", \"TRUE\"]"), (["False", "true"], "[\"False\", \"True\"]")] {
+            #expect(draft([text], [Self.column("s", .boolean, values: values)]).contains("booleans: \(line)"))
+        }
+        #expect(draft([text], [Self.column("s", .boolean, values: ["false", "true"])], form: .typed).contains("booleans: [\"False\", \"True\"]"))
+        var day = Self.column("s", .text)
+        day.holdsTimes = true
+        #expect(draft([text], [day]).contains("times: text"))
+        #expect(!draft([text], [day], form: .typed).contains("times:"))
+        // Two columns of one name: lint takes the draft, which binds neither of them.
+        let doubled = draft([ModelPort(name: "x", elementType: "float", dimensions: [nil, 2])], Self.numeric(["a", "a"]))
+        #expect(try read(doubled).schema[input: "x"]?.columns == nil)
+        let ids = ModelPort(name: "ids", elementType: "int64", axes: [.named("batch"), .named("seq")])
+        let state = ModelPort(name: "state", elementType: "float", axes: [.named("batch"), .named("seq"), .fixed(4)])
+        func lists(_ lengths: ClosedRange<Int>) -> String {
+            draft([ids], [Self.column("ids", .list(lengths: lengths, isNested: false))], outputs: [state], form: .json)
+        }
+        #expect(lists(1...3).contains("state: state  ") && !lists(1...3).contains("state_*"))
+        #expect(lists(3...3).contains("state: state_*"))
+    }
+
     @Test func threeWordsThatLearningNeedsAreNamed() throws {
         let text = PipelineTemplate.draft(name: "m", model: ModelSignature(inputs: [], outputs: [])).text
         #expect(text.contains("# labelled: { path: spool/m/labelled, include: all }") && text.contains("needs spool.labelled and schema.label"))

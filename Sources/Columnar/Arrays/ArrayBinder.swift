@@ -5,11 +5,12 @@ package import Tensors
 ///
 /// An `.npz` has one array for each input, under its name (or under the one name in its rule's `columns`); the only array goes to
 /// the only input whatever it is called, and a `.npy` file is that array. The first axis is the rows, of which all arrays have as
-/// many; the others must have as many elements as the input's. Kept columns are arrays of one value a row. Types convert as
-/// table columns do. Row numbers count from 1.
+/// many; the others must have as many elements as the input's. Arrays of one value a row also fill an input together, like the columns of
+/// a table: those that the rule names, or all numeric ones for the model's only input. Kept columns are arrays of one value a row. Types
+/// convert as table columns do. Row numbers count from 1.
 package final class ArrayBinder: InputBatches {
     package let boundColumns: NameMap<[String]>
-    package let columnsInFileOrder: [String: [String]] = [:]
+    package let columnsInFileOrder: [String: [String]]
     /// All rows of an array have one shape, so no axis depends on the row.
     package var listAxes: (names: NameSet, isEmpty: Bool) { ([], true) }
     package let keptFields: [Field]
@@ -17,9 +18,11 @@ package final class ArrayBinder: InputBatches {
     private struct Bound {
         let port: InputPort
         let rule: InputRule
-        let array: ArrayRows
+        /// One array of rows, or several with one value a row.
+        let arrays: [ArrayRows]
         let filler: any PortFiller
         let rowShape: [Int]
+        var names: [String] { arrays.map(\.name) }
     }
     private let file: String
     private let bound: [Bound]
@@ -36,16 +39,19 @@ package final class ArrayBinder: InputBatches {
     package init(
         path: String, format: TableFormat? = nil, ports: [InputPort], rules: NameMap<InputRule> = [:],
         schema table: TableSchemaRule = TableSchemaRule(), batchRows: Int, memory: NameMap<TensorBuffer> = [:],
-        nullWords: [String]? = nil, lists: ListLimits = ListLimits()
+        nullWords: [String]? = nil, lists: ListLimits = ListLimits(), pinned: [String: [String]] = [:]
     ) throws(ColumnarError) {
         file = path
         self.nullWords = nullWords
         let descriptor = try OwnedDescriptor(reading: path)
         let kind = (format ?? TableFormat(fileName: path))?.kind
         var names: NameMap<ZipArchive.Entry> = [:]
+        var inFileOrder: [String] = []
         if kind == .npz {
             for entry in try ZipArchive(descriptor, file: path).entries {
-                names[entry.name.hasSuffix(".npy") ? String(entry.name.dropLast(4)) : entry.name] = entry
+                let name = entry.name.hasSuffix(".npy") ? String(entry.name.dropLast(4)) : entry.name
+                names[name] = entry
+                inFileOrder.append(name)
             }
         } else if kind != .npy {
             throw .unsupported(file: path, reason: "not an array file by its name")
@@ -54,7 +60,7 @@ package final class ArrayBinder: InputBatches {
             guard let entry = names[name] else { return try ArrayRows(name: "", EntryBytes(descriptor, file: path), file: path) }
             return try ArrayRows(name: name, EntryBytes(descriptor, entry, file: path), file: path)
         }
-        let features = names.keys.filter { name in
+        let features = inFileOrder.filter { name in
             !table.keep.containsName(name) && !table.key.containsName(name) && !table.isToLearn(name)
         }
         for name in rules.keys.sorted() where !ports.contains(where: { $0.name.isName(name) }) {
@@ -66,23 +72,40 @@ package final class ArrayBinder: InputBatches {
             return !isMask || names[port.name] != nil
         }
         var bound: [Bound] = []
+        var orders: [String: [String]] = [:]
         for port in filled {
             let rule = rules[port.name] ?? InputRule()
             let location = TableLocation(file: path, input: port.name)
-            let name: String
+            var chosen: [String]
             if kind == .npy {
                 guard filled.count == 1 else {
                     throw .mismatch(
                         location,
                         reason: "an .npy file holds one array, and the model has \(filled.count) inputs: use .npz, one array for each")
                 }
-                name = ""
+                chosen = [""]
+            } else if let named = Self.arrayNames(port, rule, isOnly: filled.count == 1, names: inFileOrder, features: features, table) {
+                chosen = named
             } else {
-                name = try Self.arrayName(port, rule, isOnly: filled.count == 1, names: names.keys.sorted(), features: features, location)
+                chosen = []
+                if filled.count == 1, rule.columns == nil {
+                    // An array that cannot be read, as one of Python objects, is no feature.
+                    let numeric = features.compactMap { try? open($0) }.filter { $0.isFeature(of: port) }
+                    if numeric.allSatisfy({ $0.width == 1 }) { chosen = numeric.map(\.name) }
+                    try ColumnBinding.checkOrder(chosen, pinned[port.name], location)
+                    orders[port.name] = chosen
+                }
+                guard !chosen.isEmpty else {
+                    throw .mismatch(
+                        location, reason: "the file has no array of this name: its arrays are "
+                            + (names.isEmpty ? "none" : inFileOrder.map { "\"\($0)\"" }.joined(separator: ", ")))
+                }
             }
-            let array = try open(name)
-            bound.append(try Self.bind(port, rule, array, tellsLengths ? nil : memory[port.name], location))
+            var arrays: [ArrayRows] = []
+            for name in chosen { arrays.append(try open(name)) }
+            bound.append(try Self.bind(port, rule, arrays, tellsLengths ? nil : memory[port.name], location))
         }
+        columnsInFileOrder = orders
         var kept: [ArrayRows] = []
         for name in table.keep {
             guard names[name] != nil else {
@@ -96,7 +119,7 @@ package final class ArrayBinder: InputBatches {
             }
             kept.append(array)
         }
-        let all = bound.map(\.array) + kept
+        let all = bound.flatMap(\.arrays) + kept
         guard let first = all.first else { throw .badRule("\(path): the model has no inputs") }
         for array in all where array.rowCount != first.rowCount {
             throw .mismatch(
@@ -118,7 +141,7 @@ package final class ArrayBinder: InputBatches {
         } else {
             lengths = nil
         }
-        boundColumns = NameMap(uniqueKeysWithValues: bound.map { ($0.port.name, [$0.array.name]) })
+        boundColumns = NameMap(uniqueKeysWithValues: bound.map { ($0.port.name, $0.names) })
         keptFields = kept.map { Field(name: $0.name, format: $0.columnFormat, isNullable: false) }
     }
 
@@ -137,13 +160,19 @@ package final class ArrayBinder: InputBatches {
         lengths?.begin()
         for bound in bound {
             bound.filler.begin(rows: batchRows)
-            let place = PortPlace(file: file, input: bound.port.name, columns: [bound.array.name], firstRow: rowsGiven + 1)
-            var column = try bound.array.next(rows)
-            if bound.port.elementType == .string { column = column.withBooleans(bound.array) }
-            column = try column.readable(
-                for: bound.port, bound.rule, nullWords: nullWords, gapReason: bound.filler.refusesGaps ? bound.filler.gapReason : nil,
-                place: place, valuesPerRow: bound.array.width)
-            try bound.filler.append(.rows(column, width: bound.array.width), rows: 0..<rows, place: place)
+            let place = PortPlace(file: file, input: bound.port.name, columns: bound.names, firstRow: rowsGiven + 1)
+            let gapReason = bound.filler.refusesGaps ? bound.filler.gapReason : nil
+            var columns: [Column] = []
+            for array in bound.arrays {
+                var column = try array.next(rows)
+                if bound.port.elementType == .string { column = column.withBooleans(array) }
+                columns.append(
+                    try column.readable(
+                        for: bound.port, bound.rule, nullWords: nullWords, gapReason: gapReason, place: place, column: columns.count,
+                        valuesPerRow: array.width))
+            }
+            let source: PortSource = columns.count == 1 ? .rows(columns[0], width: bound.arrays[0].width) : .columns(columns)
+            try bound.filler.append(source, rows: 0..<rows, place: place)
             tensors[bound.port.name] = bound.filler.take(rowShape: bound.port.dimensions.count == 1 ? [] : bound.rowShape)
         }
         var columns: [Column] = []
@@ -158,43 +187,78 @@ package final class ArrayBinder: InputBatches {
         return InputBatch(tensors: tensors, kept: keptRows, rowCount: rows, firstRow: rowsGiven - rows + 1)
     }
 
-    private static func arrayName(
-        _ port: InputPort, _ rule: InputRule, isOnly: Bool, names: [String], features: [String], _ location: TableLocation
-    ) throws(ColumnarError) -> String {
-        switch rule.columns {
-        case .pattern(let pattern) where !pattern.contains("*") && !pattern.contains("?"): if names.containsName(pattern) { return pattern }
-        case .list(let given) where given.count == 1: if names.containsName(given[0]) { return given[0] }
-        default: break
+    /// Returns the arrays that a rule or the input's own name finds; nil where none of these does.
+    private static func arrayNames(
+        _ port: InputPort, _ rule: InputRule, isOnly: Bool, names: [String], features: [String], _ table: TableSchemaRule
+    ) -> [String]? {
+        func matching(_ pattern: String) -> [String] {
+            let pattern = NamePattern(pattern)
+            return names.filter { pattern.matches($0) && !table.isToLearn($0) }.sorted { precedesNumerically($0, $1) }
         }
-        if names.containsName(port.name) { return port.name }
-        if isOnly, features.count == 1 { return features[0] }
-        throw .mismatch(
-            location, reason: "the file has no array of this name: its arrays are " + (names.isEmpty ? "none" : names.map { "\"\($0)\"" }.joined(separator: ", ")))
+        var found: [String] = []
+        switch rule.columns {
+        case .pattern(let pattern): found = names.containsName(pattern) ? [pattern] : matching(pattern)
+        case .list(let given):
+            for name in given {
+                let arrays = names.containsName(name) ? [name] : NamePattern.isPattern(name) ? matching(name) : []
+                if arrays.isEmpty { found = []; break }
+                found += arrays
+            }
+        case nil: break
+        }
+        if !found.isEmpty { return found }
+        if names.containsName(port.name) { return [port.name] }
+        if isOnly { return features.count == 1 ? features : nil }
+        let numbered = port.width == 1 ? [] : matching(port.name + "_*")
+        return numbered.isEmpty ? nil : numbered
     }
 
     private static func bind(
-        _ port: InputPort, _ rule: InputRule, _ array: ArrayRows, _ memory: TensorBuffer?, _ location: TableLocation
+        _ port: InputPort, _ rule: InputRule, _ arrays: [ArrayRows], _ memory: TensorBuffer?, _ location: TableLocation
     ) throws(ColumnarError) -> Bound {
         guard !port.dimensions.isEmpty else { throw .badRule("model input \"\(port.name)\" is a scalar without a row axis: no array can fill it") }
-        let inner = Array(array.header.shape.dropFirst())
-        // Open axes are as the array has them, where it has as many; others may be filled up.
-        let fits = port.isUnranked || inner.count == port.dimensions.count - 1
-            && zip(inner, port.dimensions.dropFirst()).allSatisfy { $1 == nil || $1 == $0 || rule.pad != nil && $0 < $1! }
-        guard let shape = fits ? inner : port.rowShape(width: array.width) else {
-            throw .mismatch(location, reason: "its shape \(port.description) does not fit the array's [\(array.header.shape.map(String.init).joined(separator: ", "))]")
-        }
-        if case .numbers(.bool) = array.header.elements, port.elementType == .string {
-            guard case .words? = rule.booleans else {
+        let shape: [Int]
+        if arrays.count == 1 {
+            let array = arrays[0], inner = Array(array.header.shape.dropFirst())
+            // Open axes are as the array has them, where it has as many; others may be filled up.
+            let fits = port.isUnranked || inner.count == port.dimensions.count - 1
+                && zip(inner, port.dimensions.dropFirst()).allSatisfy { $1 == nil || $1 == $0 || rule.pad != nil && $0 < $1! }
+            guard let found = fits ? inner : port.rowShape(width: array.width) else {
+                throw .mismatch(location, reason: "its shape \(port.description) does not fit the array's [\(array.header.shape.map(String.init).joined(separator: ", "))]")
+            }
+            shape = found
+        } else {
+            if let wide = arrays.first(where: { $0.width != 1 }) {
                 throw .mismatch(
-                    TableLocation(file: location.file, column: array.name, input: port.name), reason: BooleanText.question(port.name))
+                    TableLocation(file: location.file, column: wide.name, input: port.name),
+                    reason: "several arrays fill an input only where each has one value a row, and this one has \(wide.width)")
+            }
+            guard let found = port.rowShape(width: arrays.count) else {
+                throw .mismatch(
+                    location, reason: "its shape \(port.description) does not fit \(arrays.count) arrays: \(listed(arrays.map(\.name)))")
+            }
+            shape = found
+        }
+        for array in arrays {
+            if case .numbers(.bool) = array.header.elements, port.elementType == .string {
+                guard case .words? = rule.booleans else {
+                    throw .mismatch(
+                        TableLocation(file: location.file, column: array.name, input: port.name), reason: BooleanText.question(port.name))
+                }
             }
         }
-        let filler = try makePortFiller(port, rule: rule, width: array.width, memory: memory)
-        return Bound(port: port, rule: rule, array: array, filler: filler, rowShape: shape)
+        let width = arrays.count == 1 ? arrays[0].width : arrays.count
+        let filler = try makePortFiller(port, rule: rule, width: width, memory: memory)
+        return Bound(port: port, rule: rule, arrays: arrays, filler: filler, rowShape: shape)
     }
 }
 
 extension ArrayRows {
+    /// Whether the array is one of those that fill a model's only input where none are named.
+    fileprivate func isFeature(of port: InputPort) -> Bool {
+        if case .numbers = header.elements { port.elementType != .string } else { port.elementType == .string }
+    }
+
     var columnFormat: String {
         switch header.elements {
         case .numbers(.bool): "b"
@@ -224,7 +288,7 @@ package func openInputs(
     if (format ?? TableFormat(fileName: path))?.isArrays ?? false {
         return try ArrayBinder(
             path: path, format: format, ports: ports, rules: rules, schema: schema, batchRows: batchRows, memory: memory,
-            nullWords: options.dialect.nullWords, lists: lists)
+            nullWords: options.dialect.nullWords, lists: lists, pinned: pinned)
     }
     return try openTable(
         TableReader(path: path, format: format, options: options), ports: ports, rules: rules, schema: schema, batchRows: batchRows,

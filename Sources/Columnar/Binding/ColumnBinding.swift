@@ -174,14 +174,19 @@ struct ColumnBinding {
     }
 
     private func checkPins(_ binding: PortBinding) throws(ColumnarError) {
-        guard let before = pinned[binding.port.name] else { return }
-        let now = binding.positions.map { schema.fields[$0].name }
-        guard !now.areNames(before) else { return }
+        try Self.checkOrder(
+            binding.positions.map { schema.fields[$0].name }, pinned[binding.port.name],
+            TableLocation(file: file, input: binding.port.name))
+    }
+
+    /// Throws where an input's columns, which only the file's order decides, are not those of an earlier file.
+    static func checkOrder(_ now: [String], _ before: [String]?, _ location: TableLocation) throws(ColumnarError) {
+        guard let before, !now.areNames(before) else { return }
         let changed = zip(now, before).enumerated().first { !$0.element.0.isName($0.element.1) }
         let detail = changed.map { "column \($0.offset + 1) is now \"\($0.element.0)\" and was \"\($0.element.1)\"" }
             ?? "there are now \(now.count) columns, and there were \(before.count)"
         throw .mismatch(
-            TableLocation(file: file, input: binding.port.name),
+            location,
             reason: "its columns are not those of the first file, in their order (\(detail)): name them in the pipeline's schema.inputs")
     }
 

@@ -10,10 +10,9 @@ enum PandasIndex {
     /// Returns the columns that the `pandas` metadata of a Parquet or Arrow file lists as `index_columns`. An index that is only counted is
     /// an object there and has no column.
     static func columns(_ metadata: [String: String]) -> Set<String> {
-        guard let text = metadata["pandas"]?.utf8, let start = text.firstRange(of: "\"index_columns\":".utf8)?.upperBound else { return [] }
+        guard var rest = indexColumns(metadata) else { return [] }
         var names: Set<String> = []
         var depth = 0
-        var rest = text[start...]
         while let byte = rest.popFirst() {
             switch byte {
             case UInt8(ascii: "["), UInt8(ascii: "{"): depth += 1
@@ -27,6 +26,53 @@ enum PandasIndex {
             }
         }
         return names
+    }
+
+    /// An index that pandas counts instead of storing it, as it does for `df.set_index("id")` where the numbers of `id` have one step.
+    struct Range: Hashable {
+        let name: String
+        let start: Int64
+        let step: Int64
+    }
+
+    /// Returns the index with a name that the metadata describes by its first number and its step.
+    static func range(_ metadata: [String: String]) -> Range? {
+        guard var rest = indexColumns(metadata) else { return nil }
+        var depth = 0
+        var key: String?, kind: String?, name: String?
+        var numbers: [String: Int64] = [:]
+        while let byte = rest.popFirst() {
+            switch byte {
+            case UInt8(ascii: "["), UInt8(ascii: "{"): depth += 1
+            case UInt8(ascii: "]"), UInt8(ascii: "}"):
+                depth -= 1
+                if depth == 1, kind == "range", let name, let start = numbers["start"], let step = numbers["step"] {
+                    return Range(name: name, start: start, step: step)
+                }
+                if depth == 0 { return nil }
+            case UInt8(ascii: "\""):
+                guard let text = string(&rest) else { return nil }
+                switch key {
+                case nil: key = text
+                case "kind": kind = text
+                case "name": name = text
+                default: break
+                }
+            case UInt8(ascii: ","): key = nil
+            case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+                var digits = [byte]
+                while let next = rest.first, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(next) { digits.append(rest.removeFirst()) }
+                if let key { numbers[key] = Int64(String(decoding: digits, as: UTF8.self)) }
+            default: break
+            }
+        }
+        return nil
+    }
+
+    /// Returns the metadata from the array of the index columns on.
+    private static func indexColumns(_ metadata: [String: String]) -> Substring.UTF8View? {
+        guard let text = metadata["pandas"]?.utf8, let start = text.firstRange(of: "\"index_columns\":".utf8)?.upperBound else { return nil }
+        return text[start...]
     }
 
     /// Returns the JSON string whose opening quote was passed.

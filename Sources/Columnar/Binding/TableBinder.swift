@@ -66,7 +66,13 @@ package final class TableBinder: InputBatches {
         }
         if !reader.isSurveyed, columnBinding().dependsOnWholeFile(ports, rules) { try reader.survey() }
         let binding = columnBinding()
-        let bindings = try binding.bind(ports, rules)
+        let bindings: [PortBinding]
+        do throws(ColumnarError) {
+            bindings = try binding.bind(ports, rules)
+        } catch {
+            let takesAll = ports.contains { $0.elementType != .string && rules[$0.name]?.columns == nil }
+            throw takesAll ? NumberLikeText.added(to: error, reader: reader, table: table) : error
+        }
         let keptPositions = try binding.keptPositions()
         places = ports.map { port in bindings.firstIndex { $0.port.name.isName(port.name) } }
         if bindings.contains(where: \.isOpen) || rules.values.contains(where: \.tellsLengths) {

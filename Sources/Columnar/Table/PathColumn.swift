@@ -1,9 +1,13 @@
+internal import Tensors
+
 /// A column whose value is in the path, as Hive, Spark and DuckDB partition tables: `sales/date=2024-01-01/part-0.parquet` has the date in
 /// every row.
 struct PathColumn {
     let name: String
     /// The value; `nil` for the folder that Hive gives rows without a value.
     let value: String?
+    /// The first number and the step of an index that pandas only counts, and that its metadata names; `nil` for a folder's column.
+    var range: PandasIndex.Range?
 
     /// Returns the columns that the folders above a file name; where a name appears twice, the nearest folder counts.
     static func all(of path: String) -> [PathColumn] {
@@ -19,9 +23,16 @@ struct PathColumn {
 
     /// The field of the column: a number or a boolean where the text is exactly what that type prints, otherwise text, like kept columns of
     /// CSV.
-    var field: Field { Field(name: name, format: value.map { KeptType.first(fitting: $0).format } ?? "u") }
+    var field: Field { Field(name: name, format: range == nil ? value.map { KeptType.first(fitting: $0).format } ?? "u" : "l") }
 
-    func column(_ field: Field, rowCount: Int, file: String) throws(ColumnarError) -> Column {
+    /// - Parameter firstRow: the number of rows before these, from 0.
+    func column(_ field: Field, firstRow: Int, rowCount: Int, file: String) throws(ColumnarError) -> Column {
+        if let range {
+            let buffer = TensorBuffer(byteCount: max(rowCount, 1) * MemoryLayout<Int64>.stride)
+            let numbers = buffer.address.bindMemory(to: Int64.self, capacity: max(rowCount, 1))
+            for row in 0..<rowCount { numbers[row] = range.start &+ range.step &* Int64(firstRow + row) }
+            return try Column(name: name, format: "l", count: rowCount, adopting: buffer).cast(to: field.format, file: file)
+        }
         guard let value else { return Column(name: name, nullTexts: rowCount).withType(field, file: file) }
         return try Column(name: name, strings: repeatElement(value, count: rowCount)).cast(to: field.format, file: file)
     }

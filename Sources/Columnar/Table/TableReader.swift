@@ -40,8 +40,10 @@ package final class TableReader {
     /// Whether it is known from the start that there are no rows; for some files without rows it is not.
     package let hasNoRows: Bool
     let dialect: TextDialect
-    /// Columns that the file's folders name, after those of the file.
+    /// Columns that the file's folders or pandas' metadata name, after those of the file.
     private var pathColumns: [PathColumn] = []
+    /// The number of rows given so far.
+    private var rowsRead = 0
     /// The selected columns, from the file or from its path; `nil`: all are the file's.
     private var selection: [Selected]?
 
@@ -133,12 +135,17 @@ package final class TableReader {
         schema = TableSchema(fields: found.fields + pathColumns.map(\.field), metadata: found.metadata)
     }
 
-    /// Adds the columns that the folders above the file name (`date=2024-01-01/`), if they are in `names` and the file does not have them.
+    /// Adds the columns that the folders above the file name (`date=2024-01-01/`), and the index that pandas only counted, if they are in
+    /// `names` and the file does not have them.
     /// It must be called before `select`.
     package func addPathColumns(_ names: some Sequence<String>) {
         let missing = NameSet(names.filter { schema.positions(of: $0).isEmpty })
         guard !missing.isEmpty else { return }
         pathColumns = PathColumn.all(of: file).filter { missing.contains($0.name) }
+        if let range = PandasIndex.range(schema.metadata), missing.contains(range.name) {
+            pathColumns.removeAll { $0.name.isName(range.name) }
+            pathColumns.append(PathColumn(name: range.name, value: nil, range: range))
+        }
         guard !pathColumns.isEmpty else { return }
         schema = TableSchema(fields: schema.fields + pathColumns.map(\.field), metadata: schema.metadata)
     }
@@ -201,13 +208,17 @@ package final class TableReader {
         var columns: [Column] = []
         for (index, field) in schema.fields.enumerated() {
             switch selection?[index] {
-            case .path(let value, let field): columns.append(try value.column(field, rowCount: Int(root.length), file: file))
+            case .path(let value, let field):
+                columns.append(try value.column(field, firstRow: rowsRead, rowCount: Int(root.length), file: file))
             case .read(let place): columns.append(column(place, field))
             // A column may be read twice, as an input and kept, so that there are more of them than the file has.
             case nil where pathColumns.isEmpty || index < fileNames.count: columns.append(column(index, field))
-            case nil: columns.append(try pathColumns[index - fileNames.count].column(field, rowCount: Int(root.length), file: file))
+            case nil:
+                let value = pathColumns[index - fileNames.count]
+                columns.append(try value.column(field, firstRow: rowsRead, rowCount: Int(root.length), file: file))
             }
         }
+        rowsRead += Int(root.length)
         return RecordBatch(columns: columns, rowCount: Int(root.length))
     }
 

@@ -14,6 +14,8 @@ package struct DialectSniffer: Sendable {
     package private(set) var hasSpacedHeader = false
     /// The first line, if it is one like `sep=;`, which only Excel reads.
     package private(set) var excelLine: String?
+    /// Whether the first line begins with `#`, as comments in other programs' files do.
+    package private(set) var startsWithComment = false
     /// The cells of the first line, split by `delimiter`.
     package private(set) var header: [String] = []
 
@@ -39,6 +41,7 @@ package struct DialectSniffer: Sendable {
     init(lines: [[UInt8]], quote: UInt8) {
         guard var first = lines.first else { return }
         var rest = lines.dropFirst()
+        startsWithComment = first.first == UInt8(ascii: "#")
         let start = String(decoding: first.prefix(8), as: UTF8.self)
         if start.lowercased().hasPrefix("sep="), first.count <= 5 {
             excelLine = start
@@ -115,6 +118,9 @@ enum DialectHint {
         var keys: [String] = []
         if seen.delimiter != delimiter, seen.header.count > 1 { keys.append("delimiter to \(shown(seen.delimiter))") }
         if seen.decimalPoint != dialect.decimalPoint, seen.decimalPoint == UInt8(ascii: ",") { keys.append("decimal to \",\"") }
+        if seen.startsWithComment, reason.contains("columns, got") {
+            return "its first line begins with #, and a table has no comments: remove the lines that do"
+        }
         if let line = seen.excelLine {
             let rest = keys.isEmpty ? "" : ", and set schema.dialect." + keys.joined(separator: " and ")
             return "its first line, \"\(line)\", is for Excel alone: remove it" + rest

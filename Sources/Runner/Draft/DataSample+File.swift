@@ -58,7 +58,14 @@ extension DataSample {
             if best?.sample.columns.count ?? 0 > 1 { break }
         }
         guard var best else { throw failure ?? .badFile(TableLocation(file: path), reason: "it has no columns") }
-        if best.sample.columns.count == 1, let plain = try? read(path, usual) { best = (usual, plain) }
+        if best.sample.columns.count == 1 {
+            if let plain = try? read(path, usual) {
+                best = (usual, plain)
+            } else if let failure, let seen = DialectSniffer(path: path), seen.excelLine != nil || seen.startsWithComment {
+                // The lines after such a first line have more cells, whatever divides them.
+                throw failure
+            }
+        }
         if best.dialect.delimiter != UInt8(ascii: ","), best.sample.columns.contains(where: { $0.type.isString }) {
             let comma = best.dialect.with(decimal: UInt8(ascii: ","))
             if let sample = try? read(path, comma),

@@ -117,7 +117,7 @@ struct RowPacking {
                 return try ArrayBinder(
                     path: file.path, format: file.format, ports: ports, rules: rules,
                     schema: TableSchemaRule(key: data.key, label: labels.first, keep: Array(others)), batchRows: batchRows,
-                    lists: Self.lists)
+                    lists: Self.lists, pinned: pinned)
             }
             let reader = try TableReader(path: file.path, format: file.format, options: options)
             // Kept columns say here only what no feature is; a labelled file need not have them.
