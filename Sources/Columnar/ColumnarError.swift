@@ -54,7 +54,7 @@ extension ColumnarError: Reasoned, CustomStringConvertible {
         }
     }
 
-    /// What is wrong at a place in the table, apart from the place; nil for errors that are not of one.
+    /// The fault at a place in the table, without the place; nil for errors that have none.
     package var located: (location: TableLocation, reason: Reason)? {
         switch self {
         case .badFile(let location, let reason), .badValue(let location, let reason): (location, reason)

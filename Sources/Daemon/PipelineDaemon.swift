@@ -88,7 +88,8 @@ package final class PipelineDaemon: Service {
                 isOver: { isEnding.isSet || deadline.map { $0 <= .now } ?? false },
                 tell: { news in
                     switch news {
-                    case .waiting(let error): log.critical("the ledger cannot be written; waiting until it can", metadata: ["reason": "\(error)"])
+                    case .waiting(let error):
+                        log.critical("the ledger cannot be written; waiting until it can", metadata: ["reason": "\(error)"])
                     case .goesOn(let time): log.notice("the ledger can be written again", metadata: ["waited": "\(time)"])
                     }
                 }))

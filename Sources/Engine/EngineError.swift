@@ -58,7 +58,7 @@ extension EngineError: CustomStringConvertible {
 }
 
 extension EngineError: Reasoned {
-    /// What the runtime says of a run that failed may quote what the rows hold.
+    /// The runtime's words about a run that failed, which may quote values of the rows.
     package var reason: Reason {
         guard case .runFailed(let operatorName, let node, let detail) = self else { return Reason(description) }
         let model = operatorName.isEmpty ? "the model failed" : "the model failed in operator \(operatorName)\(at(node))"

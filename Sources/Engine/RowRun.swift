@@ -76,9 +76,20 @@ package struct RowRun: Sendable {
         return try session.run(given, outputs: outputs.map { session.outputs[$0.index].name }, cancellation: cancellation)
     }
 
+    /// Returns whether all of the output belongs to one row: a model that takes one row in every run may leave out the axis of the rows, as `[3, 4]`
+    /// in place of `[1, 3, 4]`. An open axis, and one of a single element, could be the rows.
+    package static func isOfOneRow(_ port: Port, fixedRows: Int?) -> Bool {
+        guard fixedRows == 1, let dimensions = port.dimensions, !dimensions.isEmpty else { return false }
+        return dimensions.allSatisfy { if case .fixed(let extent) = $0 { extent != 1 } else { false } }
+    }
+
     private func rowsFirst(_ value: EngineValue, _ output: (index: Int, axis: Int)) throws(EngineError) -> EngineValue {
-        guard output.axis > 0, case .tensor(let tensor) = value else { return value }
+        guard case .tensor(let tensor) = value else { return value }
         let port = session.outputs[output.index]
+        if fixedRows == 1, tensor.shape.rank == 0 || output.axis == 0 && Self.isOfOneRow(port, fixedRows: fixedRows) {
+            return .tensor(tensor.reshaped(to: Shape([1] + tensor.shape.dimensions)) ?? tensor)
+        }
+        guard output.axis > 0 else { return value }
         guard output.axis < tensor.shape.rank else {
             throw .noBatchAxis(
                 port: port.name, detail: "its shape is \(tensor.shape), without the axis \(output.axis) that is to be the rows")

@@ -28,10 +28,13 @@ package final class Session: Sendable {
         self.init(try loaded.get(), options: options)
     }
 
-    /// Lets the engine read the file itself, so that its bytes are in memory only as the engine keeps them. As above, external data is refused and the
-    /// file must have been checked before.
+    /// Lets the engine read the file itself, so that its bytes are in memory only as the engine keeps them. As above, external data is refused and
+    /// the file must have been checked before.
     package convenience init(file path: String, options: SessionOptions = SessionOptions()) throws(EngineError) {
-        self.init(try Self.load(options) { table, options throws(NativeFailure) in try NativeSession(table, file: path, options: options) }, options: options)
+        let native = try Self.load(options) { table, options throws(NativeFailure) in
+            try NativeSession(table, file: path, options: options)
+        }
+        self.init(native, options: options)
     }
 
     private init(_ native: NativeSession, options: SessionOptions) {

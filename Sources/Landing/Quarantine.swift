@@ -9,7 +9,7 @@ package struct QuarantineReason: Hashable, Sendable, Codable {
         package let endedAt: String?
         /// Without what cells of a table hold.
         package let error: String
-        /// What they hold, where the error is about one. Nil where it is hidden too.
+        /// The values of the cells that the error is about. Nil where it is about none, or where they are hidden.
         package let cells: CellValues?
 
         package init(number: Int, startedAt: String? = nil, endedAt: String? = nil, error: Reason) {
@@ -31,9 +31,9 @@ package struct QuarantineReason: Hashable, Sendable, Codable {
     /// Relative to the spool.
     package let path: String
     package let digest: String?
-    /// What is wrong, in one sentence, without what cells of a table hold.
+    /// One sentence that says what is wrong, without values of cells.
     package let what: String
-    /// What they hold, where that is about one. Nil where it is hidden too.
+    /// The values of the cells that the sentence is about. Nil where it is about none, or where they are hidden.
     package let cells: CellValues?
     /// File, row, column, key or node.
     package let place: String?

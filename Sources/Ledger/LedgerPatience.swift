@@ -1,7 +1,7 @@
 import Glibc
 
-/// What a daemon does while its ledger cannot be written because of the machine: it waits with growing pauses and tries again. Commands have none:
-/// they say at once what is wrong.
+/// The patience of a daemon whose ledger cannot be written because of the machine: it waits with growing pauses and tries again. Commands have
+/// none: they say at once what is wrong.
 package struct LedgerPatience: Sendable {
     package enum News: Sendable {
         /// The first failure, after which it waits.
@@ -51,8 +51,8 @@ package struct GrowingPauses: Sendable, Hashable {
 }
 
 extension LedgerError {
-    /// Whether it is a fault of the machine that goes away by itself, or when somebody mends the machine: another process holds the ledger, its disk is
-    /// full, read-only or fails.
+    /// Whether it is a fault of the machine that goes away by itself, or when somebody mends the machine: another process holds the ledger, or its
+    /// disk is full, read-only or fails.
     package var mayPass: Bool {
         switch self {
         case .busy, .noSpace, .readOnly: true

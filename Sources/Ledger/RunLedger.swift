@@ -47,8 +47,8 @@ package final class RunLedger: Sendable {
     // MARK: Transactions
 
     /// Everything that `body` does becomes durable together, with one sync of the disk, or not at all when it throws. The daemon does the work of
-    /// a whole round of files in one. Do not keep the transaction, nor call the ledger's other methods inside. Where the ledger waits for the machine
-    /// (`wait(with:)`), `body` is called again in a new transaction.
+    /// a whole round of files in one. Do not keep the transaction, nor call the ledger's other methods inside. Where the ledger waits for the
+    /// machine (`wait(with:)`), `body` is called again in a new transaction.
     ///
     /// - Parameter durably: if not, the disk is not waited for. The process may die at once all the same; only when the power fails is the
     ///   transaction lost, and then with it every later one: for what nobody can have seen yet.

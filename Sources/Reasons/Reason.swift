@@ -1,9 +1,9 @@
-/// Why something failed or waits, in one sentence for an operator. What the cells of a table hold may be personal data, so a sentence that tells
-/// it exists a second time without it: the values can be shown or hidden.
+/// One sentence that tells an operator why something failed or waits. Cells of a table may hold personal data, so a sentence that quotes them exists a
+/// second time without them: the values can be shown or hidden.
 package struct Reason: Hashable, Sendable {
     /// The sentence without what cells hold: `the value is no number`.
     package var text: String
-    /// What cells hold. Nil where the sentence is about none, or where they are hidden.
+    /// The values of the cells that the sentence is about. Nil where it is about none, or where they are hidden.
     package var cells: CellValues?
 
     package init(_ text: String, cells: CellValues? = nil) {
@@ -40,7 +40,7 @@ package struct Reason: Hashable, Sendable {
     }
 }
 
-/// What cells of a table hold, as far as a sentence tells it. It is a field of its own in everything that is stored or printed.
+/// The values of cells that a sentence tells. They are a field of their own in everything that is stored or printed.
 package struct CellValues: Hashable, Codable, Sendable {
     package var values: [String]
     /// The whole sentence, with the values in it.

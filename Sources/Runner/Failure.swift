@@ -11,10 +11,11 @@ package struct Failure: Error, Codable, Sendable, Equatable {
         case inputChanged = "input-changed"
         /// The file went away before it could be read.
         case inputGone = "input-gone"
-        /// The machine does not do what the work needs: a full, read-only or failing disk, a folder without permission, no descriptors left. It
-        /// is never the file's fault: the pipeline waits until the machine can.
+        /// The machine does not do what the work needs: a full, read-only or failing disk, a folder without permission, no descriptors
+        /// left. It is never the file's fault: the pipeline waits until the machine can.
         case machine
-        /// The machine cannot read this one file: its disk fails there, or its permissions do not allow it. The file waits until it can be read.
+        /// The machine cannot read this one file: its disk fails there, or its permissions do not allow it. The file waits until it can be
+        /// read.
         case unreadable
         /// The attempt lacked something that another attempt may have, such as memory.
         case resource
@@ -36,9 +37,9 @@ package struct Failure: Error, Codable, Sendable, Equatable {
     }
 
     package var kind: Kind
-    /// What failed, without what cells of a table hold.
+    /// One sentence that says what failed, without values of cells.
     package var what: String
-    /// What they hold, where `what` is about one. Nil where it is hidden too.
+    /// The values of the cells that `what` is about. Nil where it is about none, or where they are hidden.
     package var cells: CellValues?
     /// The file, with row and column where they are known.
     package var place: String
@@ -62,6 +63,6 @@ extension Failure: Reasoned, CustomStringConvertible {
     /// What failed and where, the place once.
     package var statement: Reason { what.hasPrefix(place) ? whole : "\(place): \(whole)" }
 
-    /// What failed.
+    /// The failure, with the values of cells where they are known.
     package var whole: Reason { Reason(what, cells: cells) }
 }

@@ -4,18 +4,20 @@ package import Landing
 import Reasons
 import SystemPackage
 
-/// Which failed system calls are faults of the machine: the same call would succeed once somebody frees space, gives back a permission, mounts the disk
-/// again or mends it. Whatever else fails is a matter of the call's own file.
+/// Tells which failed system calls are faults of the machine: the same call would succeed once somebody frees space, gives back a permission,
+/// mounts the disk again or mends it. Every other failure is a matter of the call's own file.
 package enum MachineFault {
     private static let ofFolders: Set<Int32> = [
-        ENOSPC, EDQUOT, EROFS, EIO, EACCES, EPERM, EBUSY, EAGAIN, ENODEV, ENXIO, ENOTCONN, ESTALE, ETIMEDOUT, EHOSTDOWN, EHOSTUNREACH, ENETDOWN,
-        ENETUNREACH, EREMOTEIO, EUCLEAN,
+        ENOSPC, EDQUOT, EROFS, EIO, EACCES, EPERM, EBUSY, EAGAIN, ENODEV, ENXIO, ENOTCONN, ESTALE, ETIMEDOUT, EHOSTDOWN, EHOSTUNREACH,
+        ENETDOWN, ENETUNREACH, EREMOTEIO, EUCLEAN,
     ]
     /// Nothing at all can be opened then.
     private static let ofProcess: Set<Int32> = [EMFILE, ENFILE, ENOMEM]
 
     /// Returns what a failure to write is: all writes of the pipeline go to the same folders.
-    package static func kind(writing code: Int32) -> Failure.Kind { ofFolders.contains(code) || ofProcess.contains(code) ? .machine : .resource }
+    package static func kind(writing code: Int32) -> Failure.Kind {
+        ofFolders.contains(code) || ofProcess.contains(code) ? .machine : .resource
+    }
 
     /// Returns what a failure to read one input is: other inputs may be readable.
     package static func kind(reading code: Int32) -> Failure.Kind {
@@ -26,7 +28,7 @@ package enum MachineFault {
 }
 
 extension Failure {
-    /// What went wrong while something was put on disk.
+    /// The failure to put something on disk.
     package init(landing error: LandingError, place: String) {
         let kind: Kind =
             switch error {
@@ -37,7 +39,7 @@ extension Failure {
         self.init(kind, what: "\(error)", place: place, remedy: "Nothing: it is tried again.")
     }
 
-    /// What went wrong while something was put on disk with the standard library's means.
+    /// The failure to put something on disk by functions that throw any error.
     init(writing error: any Error, place: String) {
         if let error = error as? LandingError {
             self.init(landing: error, place: place)

@@ -86,7 +86,7 @@ struct Forward: ParsableCommand {
         return format
     }
 
-    /// What is to be done. The parsed graph, which takes several times the memory of its file, is gone when this returns.
+    /// Returns the spec of the one attempt. The parsed graph, which takes several times the memory of its file, is gone when this returns.
     private func spec(_ format: TableFormat, staged: String) throws -> AttemptSpec {
         // Its external data stays in its own folder, and nothing in it makes the engine open other files.
         let loaded = try loadedModel(model)

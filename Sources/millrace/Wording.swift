@@ -16,7 +16,8 @@ extension WaitReason: CustomStringConvertible {
         case .forFirstModel: "for a first model version"
         case .forLabels(let arrival, let path): "for the training on \(path) (arrival \(arrival)) to end"
         case .forRetry(let time): "for its next attempt at \(time)"
-        case .forMachine(let reason, let since, let next): "for the machine since \(since.short): \(reason) The next attempt is at \(next.short)"
+        case .forMachine(let reason, let since, let next):
+            "for the machine since \(since.short): \(reason) The next attempt is at \(next.short)"
         case .forFileToSettle: "for its file to settle again"
         case .forRoom: "for its turn"
         }
@@ -44,7 +45,8 @@ extension WaitReason: CustomStringConvertible {
                 remedy: "Nothing; or millrace retry, to try at once.")
         case .forMachine(let reason, let since, let next):
             Explanation(
-                reason: "\(reason) It waits for that since \(since.short); the next attempt is due at \(next.short)", rule: "faults of the machine are waited for",
+                reason: "\(reason) It waits for that since \(since.short); the next attempt is due at \(next.short)",
+                rule: "faults of the machine are waited for",
                 remedy: "Mend what is said there: it goes on by itself, and no attempt is counted.")
         case .forFileToSettle:
             Explanation(

@@ -40,6 +40,26 @@ import Testing
         #expect(found.hasPrefix("y_0_0,y_0_1,y_1_0"))
     }
 
+    /// A model that takes one row in every run may give that row's output without an axis for it, as detectors and speech models do.
+    @Test func aModelOfOneRowMayLeaveOutTheRows() throws {
+        let directory = try TemporaryDirectory("one")
+        let graph = Graph(
+            name: "g",
+            nodes: [
+                Node("Squeeze", ["x", "first"], ["row"]), Node("Reshape", ["row", "shape"], ["block"]),
+                Node("ReduceSum", ["row"], ["sum"], [Attribute("keepdims", .int(0))]),
+            ],
+            inputs: [Value("x", .tensor(.float32, [.fixed(1), .fixed(6)]))],
+            outputs: [Value("block", .tensor(.float32, [.fixed(2), .fixed(3)])), Value("sum", .tensor(.float32, []))],
+            initializers: [StoredTensor("first", .int64, [1], [0] as [Int64]), StoredTensor("shape", .int64, [2], [2, 3] as [Int64])])
+        try write(Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph), "m.onnx", directory)
+        let (answer, found) = try forward(directory, "m.onnx", "a,b,c,d,e,f\n1,2,3,4,5,6\n6,5,4,3,2,2\n0,0,0,0,0,1\n")
+        #expect(answer.status == 0, "\(answer.error)")
+        #expect(
+            found == "block_0_0,block_0_1,block_0_2,block_1_0,block_1_1,block_1_2,sum\n1.0,2.0,3.0,4.0,5.0,6.0,21.0\n"
+                + "6.0,5.0,4.0,3.0,2.0,2.0,22.0\n0.0,0.0,0.0,0.0,0.0,1.0,1.0\n")
+    }
+
     /// A model that the engine does not load is named by its own path, not by that of the copy that was tried.
     @Test func whatTheEngineRefusesHasItsOwnName() throws {
         let directory = try TemporaryDirectory("names")

@@ -8,8 +8,8 @@ import Tensors
 import TestSupport
 import Testing
 
-/// What a model takes of memory whose size is in the attributes of its nodes, as that of trees is: ONNX Runtime takes about twelve times the file's
-/// bytes while it makes a session, the parsed graph four times. One must not stand beside the other.
+/// The memory of a model whose size is in the attributes of its nodes, as that of trees is: ONNX Runtime takes about twelve times the file's bytes
+/// while it makes a session, the parsed graph four times. Both must not be in memory at once.
 @Suite(.serialized) struct TreeMemoryTests {
     private static let peak = PeakMemory(test: "RunnerTests.TreeMemoryTests/child")
     private static let trees = 40, depth = 12, features = 8
@@ -28,7 +28,7 @@ import Testing
         #expect(Double(whole) < 1.2 * Double(engine))
     }
 
-    /// What the child does.
+    /// The child's work.
     @Test(.enabled(if: peak.task != nil)) func child() throws {
         let folder = Self.peak.task![1], model = folder + "/model.onnx"
         switch Self.peak.task![0] {

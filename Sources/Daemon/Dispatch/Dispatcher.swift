@@ -57,7 +57,7 @@ package final class Dispatcher {
     var firstScored: [String: String] = [:]
     /// The pipelines that wait for the machine.
     var machineWaits: [String: MachineWait] = [:]
-    /// By run, how often its own output has filled the disk.
+    /// The number of times that the output of a run has filled the disk, by run.
     var fillings: [Int64: Filling] = [:]
     /// The newest data files that were scored, by pipeline: what a new model is tried on.
     var scoredRows: [String: AttemptSpec.InputFile] = [:]
@@ -165,7 +165,9 @@ package final class Dispatcher {
     /// Returns when the next retry is due, if nothing else happens.
     /// - Parameter limit: what waits for the machine beyond this time is left out.
     package func nextWake(awaitingMachineUntil limit: UTCTime? = nil) -> UTCTime? {
-        scheduler.nextWake(awaitingMachineUntil: limit?.scheduling).map { UTCTime(milliseconds: Int64(($0 / .milliseconds(1)).rounded(.up))) }
+        scheduler.nextWake(awaitingMachineUntil: limit?.scheduling).map {
+            UTCTime(milliseconds: Int64(($0 / .milliseconds(1)).rounded(.up)))
+        }
     }
 }
 

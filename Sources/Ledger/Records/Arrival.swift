@@ -14,7 +14,7 @@ package struct Explanation: Hashable, Codable, Sendable {
     package var reason: String
     package var rule: String
     package var remedy: String
-    /// What they hold, where the reason is about one. Nil where it is hidden too.
+    /// The values of the cells that the reason is about. Nil where it is about none, or where they are hidden.
     package var cells: CellValues?
 
     package init(reason: Reason, rule: String, remedy: String) {

@@ -26,7 +26,7 @@ package struct ModelVersion: Hashable, Codable, Sendable {
     package var verdict: VersionVerdict
     /// Without what cells of a table hold.
     package var reason: String?
-    /// What they hold, where the reason is about one. Nil where it is hidden too.
+    /// The values of the cells that the reason is about. Nil where it is about none, or where they are hidden.
     package var cells: CellValues?
     /// Where its card is.
     package var card: String?

@@ -121,7 +121,7 @@ package struct Attempt: Hashable, Codable, Sendable {
     package var outcome: String
     /// Without what cells of a table hold.
     package var error: String?
-    /// What they hold, where the error is about one. Nil where it is hidden too.
+    /// The values of the cells that the error is about. Nil where it is about none, or where they are hidden.
     package var cells: CellValues?
     package var nextAttemptAt: UTCTime?
 

@@ -4,7 +4,7 @@ package import Reasons
 package struct TrainingRecord: Hashable, Codable, Sendable {
     /// Why the trained model was not taken, without what cells of a table hold; nil where it was.
     package var rejection: String?
-    /// What they hold, where the rejection is about one. Nil where it is hidden too.
+    /// The values of the cells that the rejection is about. Nil where it is about none, or where they are hidden.
     package var cells: CellValues?
     /// The gate's metric on the held-out rows, nil where none were held out.
     package var metric: String?

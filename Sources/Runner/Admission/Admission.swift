@@ -28,6 +28,8 @@ package struct Admission: Sendable {
         package let axis: Int
         /// Whether the model's declaration says that this axis is the rows.
         package let isSettled: Bool
+        /// Whether the axis of the rows may be missing, since the model takes one row in every run.
+        package var mayLackRows = false
     }
 
     package let inputs: [Input]
@@ -40,7 +42,7 @@ package struct Admission: Sendable {
     /// Whether the rows are the first axis everywhere and the other axes of all inputs are fixed, so that memory can be bound once.
     package var isPlain: Bool {
         inputs.allSatisfy { $0.axis == 0 && !$0.port.isUnranked && !$0.port.dimensions.dropFirst().contains(nil) }
-            && constants.values.allSatisfy { $0.rowAxis == nil } && outputs.allSatisfy { $0.axis == 0 }
+            && constants.values.allSatisfy { $0.rowAxis == nil } && outputs.allSatisfy { $0.axis == 0 && !$0.mayLackRows }
     }
 
     /// - Parameters:
@@ -66,8 +68,12 @@ package struct Admission: Sendable {
         var landing: [Output] = []
         for (index, axis) in Self.landing(outputs, mappings) {
             do throws(AdmissionProblem) {
+                let port = outputs[index]
                 landing.append(
-                    Output(index: index, name: outputs[index].name, axis: axis, isSettled: try filled.settles(outputs[index], axis: axis)))
+                    Output(
+                        index: index, name: port.name, axis: axis, isSettled: try filled.settles(port, axis: axis),
+                        mayLackRows: filled.fixedRows == 1 && port.dimensions?.isEmpty == true
+                            || axis == 0 && RowRun.isOfOneRow(port, fixedRows: filled.fixedRows)))
             } catch { problems.append(error) }
         }
         guard problems.isEmpty else { throw AdmissionRefusal(problems: problems) }

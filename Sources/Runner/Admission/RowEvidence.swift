@@ -52,6 +52,7 @@ struct RowEvidence {
         if shapes.count == values.count {
             func isRows(_ axis: Int) -> Bool { zip(shapes, counts).allSatisfy { axis < $0.rank && $0.dimensions[axis] == $1 } }
             if isRows(output.axis) { return .shown }
+            if output.mayLackRows, counts == [1], shapes[0].rank == 0 || !shapes[0].dimensions.contains(1) { return .shown }
             let what = "has the shape \(listed(shapes.map(\.description)))"
             guard let axis = shapes[0].dimensions.indices.first(where: isRows) else {
                 let isConstant = shapes.count > 1 && Set(shapes).count == 1

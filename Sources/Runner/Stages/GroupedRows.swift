@@ -9,8 +9,8 @@ struct GroupedRows {
         let name: String
         let axes: OutputAxes
 
-        /// - Parameter axis: the axis of the rows.
-        init(_ port: Port, axis: Int = 0) {
+        /// - Parameter axis: the axis of the rows; nil where the output has none.
+        init(_ port: Port, axis: Int? = 0) {
             name = port.name
             // A port without dimensions is a scalar, or its shape is not stated.
             axes = OutputAxes(port.dimensions.flatMap { dimensions in

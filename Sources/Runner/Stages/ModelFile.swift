@@ -11,8 +11,8 @@ import Training
 
 /// A model's file, whose digest is the one that it was numbered or published with, and the adapter that belongs to it.
 ///
-/// Its bytes are not kept: the graph is parsed from the file and the engine reads the file itself, so that no copy of a large model stands beside
-/// the engine's own. After each reading the file must still have the stamp that it had when its digest was taken.
+/// Its bytes are not kept: the graph is parsed from the file and the engine reads the file itself, so that memory holds no second copy of a large
+/// model. After each reading the file must still have the stamp that it had when its digest was taken.
 struct ModelFile {
     let path: String
     /// The digest of the file at `path` alone.
@@ -53,9 +53,11 @@ struct ModelFile {
     }
 
     private static func digested(_ path: String) throws(Failure) -> FileDigest.Digested {
-        do throws(LandingError) { return try FileDigest.of(FilePath(path)) } catch .changedWhileRead { throw changed(path) } catch .system(_, _, let code) {
-            throw Failure(
-                MachineFault.kind(reading: code.rawValue), what: "the model cannot be read: \(code)", place: path, remedy: "It is tried again.")
+        do throws(LandingError) { return try FileDigest.of(FilePath(path)) } catch .changedWhileRead {
+            throw changed(path)
+        } catch .system(_, _, let code) {
+            let kind = MachineFault.kind(reading: code.rawValue)
+            throw Failure(kind, what: "the model cannot be read: \(code)", place: path, remedy: "It is tried again.")
         } catch {
             throw Failure(.inputGone, what: "the model cannot be read: \(error)", place: path, remedy: "Put it back, or drop it again.")
         }
@@ -122,7 +124,7 @@ struct ModelFile {
     }
 
     private struct Prepared {
-        /// What the engine is given; nil is the file as it is.
+        /// The bytes that the engine is given; nil stands for the file as it is.
         var runnable: Data?
         let facts: ModelFacts
         var apart: [String] = []

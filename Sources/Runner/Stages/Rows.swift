@@ -45,7 +45,7 @@ struct Rows {
                 inputs: session.inputs, outputs: session.outputs, unranked: model.facts.unranked, schema: schema, mappings: stage.outputs)
         } catch { throw error.failure(at: input.path) }
         run = admission.run(on: session)
-        grouped = GroupedRows(outputs: admission.outputs.map { GroupedRows.Output(session.outputs[$0.index], axis: $0.axis) })
+        grouped = GroupedRows(outputs: admission.outputs.map { GroupedRows.Output(session.outputs[$0.index], axis: $0.mayLackRows ? nil : $0.axis) })
         let wanted = stage.wantedRows
         var memory: NameMap<TensorBuffer> = [:]
         let batchRows: Int
