@@ -90,7 +90,7 @@ struct Optimize: ParsableCommand {
             let read = try PipelineFile.load(path: pipeline, root: ".")
             guard let own = read.optimize else { throw fail("\(pipeline) has no optimize stage.", ExitStatus.badConfiguration) }
             stage = own
-            data = read.schema.labelledData(labelled, inputs: loaded.graph.requiredInputs.map(\.name), nanInputs: nanInputs)
+            data = read.schema.labelledData(labelled.map { LabelledData.File($0) }, inputs: loaded.graph.requiredInputs.map(\.name), nanInputs: nanInputs)
         }
         let settings = TrainingSettings(stage.gradient, gate: stage.gate, threads: threads ?? stage.gradient.threads ?? cores)
         var tuning = FineTuning(model: loaded, data: data, recipe: settings.recipe, plan: settings.plan, directory: directory)

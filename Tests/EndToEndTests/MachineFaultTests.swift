@@ -109,8 +109,8 @@ import Testing
         #expect(status.count(.quarantined) == 0 && status.count(.waiting) == 1, "\(status)")
     }
 
-    /// Another process holds the ledger for longer than SQLite waits, with work in flight and while files arrive.
-    @Test func aLedgerThatIsHeldIsWaitedFor() throws {
+    /// A daemon with a model, whose ledger another process holds for some seconds.
+    private func heldDaemon(seconds: Int) throws -> (daemon: DaemonProcess, holder: Process) {
         let daemon = try DaemonProcess("held")
         try daemon.root.write(Self.pipeline, to: "pipelines/p.yaml")
         try daemon.root.write(TinyModel.adding(1), to: "spool/models/m.onnx")
@@ -118,17 +118,30 @@ import Testing
         #expect(eventually { FileManager.default.fileExists(atPath: daemon.root("out/models/ACTIVE")) }, "\(daemon.logText)")
         let holder = Process()
         holder.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        holder.arguments = [
-            "python3", "-c",
-            "import sqlite3, sys, time; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute('BEGIN IMMEDIATE'); print(1, flush=True); time.sleep(14)",
-            daemon.root(".millrace/ledger.sqlite"),
-        ]
+        let program = """
+            import sqlite3, sys, time
+            ledger = sqlite3.connect(sys.argv[1], isolation_level=None)
+            ledger.execute("BEGIN IMMEDIATE")
+            print("held", flush=True)
+            time.sleep(int(sys.argv[2]))
+            """
+        holder.arguments = ["python3", "-c", program, daemon.root(".millrace/ledger.sqlite"), "\(seconds)"]
         let said = Pipe()
         holder.standardOutput = said
         try holder.run()
         _ = try said.fileHandleForReading.read(upToCount: 1)
+        return (daemon, holder)
+    }
+
+    private func waits(_ daemon: DaemonProcess) -> Bool {
+        eventually(within: 20) { daemon.logText.contains("the ledger cannot be written; waiting") }
+    }
+
+    /// Another process holds the ledger for longer than SQLite waits, while files arrive.
+    @Test func aLedgerThatIsHeldIsWaitedFor() throws {
+        let (daemon, holder) = try heldDaemon(seconds: 14)
         for number in 0..<20 { try daemon.drop("id,x\na,\(number)\n".utf8, at: "spool/data/\(number).csv") }
-        #expect(eventually(within: 14) { daemon.logText.contains("the ledger cannot be written; waiting") }, "\(daemon.logText)")
+        #expect(waits(daemon), "\(daemon.logText)")
         holder.waitUntilExit()
         try daemon.drop("id,x\na,20\n".utf8, at: "spool/data/20.csv")
         #expect(
@@ -139,27 +152,12 @@ import Testing
         #expect(daemon.stop() == 0)
     }
 
-    /// It does not hang: whoever stops it, or supervises it, is not kept waiting by the ledger.
+    /// It does not hang: whoever stops it is not kept waiting by the ledger.
     @Test func aDaemonThatWaitsForItsLedgerStopsWhenItIsTold() throws {
-        let daemon = try DaemonProcess("stopped")
-        try daemon.root.write(Self.pipeline, to: "pipelines/p.yaml")
-        try daemon.root.write(TinyModel.adding(1), to: "spool/models/m.onnx")
-        try daemon.start()
-        #expect(eventually { FileManager.default.fileExists(atPath: daemon.root("out/models/ACTIVE")) }, "\(daemon.logText)")
-        let holder = Process()
-        holder.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        holder.arguments = [
-            "python3", "-c",
-            "import sqlite3, sys, time; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute('BEGIN IMMEDIATE'); print(1, flush=True); time.sleep(60)",
-            daemon.root(".millrace/ledger.sqlite"),
-        ]
-        let said = Pipe()
-        holder.standardOutput = said
-        try holder.run()
+        let (daemon, holder) = try heldDaemon(seconds: 60)
         defer { kill(holder.processIdentifier, SIGKILL) }
-        _ = try said.fileHandleForReading.read(upToCount: 1)
         try daemon.drop("id,x\na,1\n".utf8, at: "spool/data/a.csv")
-        #expect(eventually(within: 14) { daemon.logText.contains("the ledger cannot be written; waiting") }, "\(daemon.logText)")
+        #expect(waits(daemon), "\(daemon.logText)")
         let start = ContinuousClock.now
         _ = daemon.stop()
         #expect(ContinuousClock.now - start < .seconds(30))

@@ -119,6 +119,8 @@ package struct ReadOptions: Hashable, Sendable {
     package var rowByteLimit = 16 << 20
     /// Rows of a Parquet batch, at most.
     package var batchRows = 16_384
+    /// The path whose folders name columns (`date=2024-01-01/`), where the file that is read is a copy at another place.
+    package var originalPath: String?
 
     package init() {}
 }

@@ -40,6 +40,8 @@ package final class TableReader {
     /// Whether it is known from the start that there are no rows; for some files without rows it is not.
     package let hasNoRows: Bool
     let dialect: TextDialect
+    /// The path whose folders name columns, where it is not the file's own.
+    private let originalPath: String?
     /// Columns that the file's folders or pandas' metadata name, after those of the file.
     private var pathColumns: [PathColumn] = []
     /// The number of rows given so far.
@@ -111,6 +113,7 @@ package final class TableReader {
         }
         hasNoRows = carrow_reader_has_no_rows(opened)
         self.dialect = dialect
+        originalPath = options.originalPath
         fileNames = names
         handle = opened
         file = path
@@ -141,7 +144,7 @@ package final class TableReader {
     package func addPathColumns(_ names: some Sequence<String>) {
         let missing = NameSet(names.filter { schema.positions(of: $0).isEmpty })
         guard !missing.isEmpty else { return }
-        pathColumns = PathColumn.all(of: file).filter { missing.contains($0.name) }
+        pathColumns = PathColumn.all(of: originalPath ?? file).filter { missing.contains($0.name) }
         if let range = PandasIndex.range(schema.metadata), missing.contains(range.name) {
             pathColumns.removeAll { $0.name.isName(range.name) }
             pathColumns.append(PathColumn(name: range.name, value: nil, range: range))

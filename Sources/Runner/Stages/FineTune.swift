@@ -93,7 +93,7 @@ struct FineTune {
             let run = FineTuning(
                 model: parent, adapter: adapter?.adapter, mergesAdapters: stage.gradient.adapters?.merge ?? true,
                 data: spec.schema.labelledData(
-                    usable.map(\.kept), inputs: parent.graph.inputs.map(\.name), nanInputs: ModelFacts(parent).nanInputs,
+                    usable.map { LabelledData.File($0.kept, originalPath: $0.file.path) }, inputs: parent.graph.inputs.map(\.name), nanInputs: ModelFacts(parent).nanInputs,
                     pinned: spec.columns),
                 recipe: settings.recipe, plan: settings.plan, directory: training.checkpoints)
             do throws(TrainingError) {

@@ -159,7 +159,7 @@ extension Schema {
     ///   - nanInputs: the inputs whose missing values are NaN by default.
     ///   - pinned: columns that earlier files gave to inputs which the schema leaves to them.
     package func labelledData(
-        _ files: [String], inputs: [String], nanInputs: NameSet, pinned: [String: [String]] = [:]
+        _ files: [LabelledData.File], inputs: [String], nanInputs: NameSet, pinned: [String: [String]] = [:]
     ) -> LabelledData {
         var rules: NameMap<InputRule> = [:]
         for name in inputs + self.inputs.map(\.name) where rules[name] == nil {
@@ -168,7 +168,7 @@ extension Schema {
             rules[name] = rule
         }
         return LabelledData(
-            files: files.map { LabelledData.File($0) }, label: label.map(InputRule.Columns.init), inputs: rules, classes: classes,
+            files: files, label: label.map(InputRule.Columns.init), inputs: rules, classes: classes,
             refusesMissingLabels: missingLabel == .error, weight: weight, key: key, keep: keep,
             types: NameMap(types.map { ($0.key, $0.value.rawValue) }, uniquingKeysWith: { $1 }), dialect: textDialect)
     }

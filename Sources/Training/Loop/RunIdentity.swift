@@ -24,7 +24,11 @@ enum RunIdentity {
             let digests = [factors.down, factors.up].map { tensor in withExtendedLifetime(tensor) { FileDigest.of(bytes: tensor.bytes) } }
             lines.append("adapter \(factors.weight) \(factors.scale) \(factors.isTransposed) \(digests)")
         }
-        for file in run.data.files { lines.append("rows \(try digest(file.path)) \(file.format.map { "\($0)" } ?? "")") }
+        for file in run.data.files {
+            lines.append("rows \(try digest(file.path)) \(file.format.map { "\($0)" } ?? "")")
+            // Columns of its folders are data too.
+            if let path = file.originalPath, path.contains("=") { lines.append("from \(path)") }
+        }
         var plan = run.plan
         // How often it is written down does not change what is.
         plan.checkpointSteps = 0

@@ -7,10 +7,13 @@ package struct LabelledData: Sendable {
         package let path: String
         /// By the name where not given.
         package let format: TableFormat?
+        /// The path that the file arrived under, whose folders may name columns; nil where it is read there.
+        package let originalPath: String?
 
-        package init(_ path: String, format: TableFormat? = nil) {
+        package init(_ path: String, format: TableFormat? = nil, originalPath: String? = nil) {
             self.path = path
             self.format = format
+            self.originalPath = originalPath
         }
     }
 

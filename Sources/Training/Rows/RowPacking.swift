@@ -103,6 +103,7 @@ struct RowPacking {
     ) throws(TrainingError) -> any InputBatches {
         var options = ReadOptions()
         options.dialect = data.dialect
+        options.originalPath = file.originalPath
         var rules = data.inputs
         for (name, rule) in rules.sorted(by: { $0.key < $1.key }) {
             guard case .list(let columns)? = rule.columns, let both = columns.first(where: labels.contains) else { continue }

@@ -83,6 +83,7 @@ final class TargetColumns {
         guard !ports.isEmpty || !kept.isEmpty else { return }
         var options = ReadOptions()
         options.dialect = data.dialect
+        options.originalPath = file.originalPath
         do {
             batches = try openInputs(
                 path: file.path, format: file.format, options: options, ports: ports, rules: rules,
