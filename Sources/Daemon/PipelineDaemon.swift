@@ -130,7 +130,7 @@ package final class PipelineDaemon: Service {
         let edits = ConfigWatch(files: pipelineFiles.paths, logger: log)
         let dispatching = NamedThread("dispatch") { [loop, watcher, isEnding] in
             loop.run()
-            // A daemon that cannot dispatch takes no more files and ends, so that whoever supervises it starts it again.
+            // A daemon that cannot dispatch takes no more files and ends, so that its supervisor starts it again.
             guard loop.failure != nil else { return }
             isEnding.set()
             watcher.stop()

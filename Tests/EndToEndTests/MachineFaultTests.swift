@@ -152,7 +152,7 @@ import Testing
         #expect(daemon.stop() == 0)
     }
 
-    /// It does not hang: whoever stops it is not kept waiting by the ledger.
+    /// A daemon that waits for its ledger ends when it is told to, and does not hang.
     @Test func aDaemonThatWaitsForItsLedgerStopsWhenItIsTold() throws {
         let (daemon, holder) = try heldDaemon(seconds: 60)
         defer { kill(holder.processIdentifier, SIGKILL) }

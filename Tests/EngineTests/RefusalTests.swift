@@ -116,7 +116,7 @@ private final class Seen: @unchecked Sendable {
         guard case .externalData = error else { Issue.record("\(String(describing: error))"); return }
     }
 
-    /// Nor when it reads the model itself: not even where the weights stand beside it.
+    /// The runtime does not read weights that stand beside a model file either.
     @Test func whatStandsBesideAModelFileIsNotRead() throws {
         let directory = try TemporaryDirectory("beside")
         for name in ["external", "external.weights"] {
