@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "Internal.h"
+#include "Utf8.h"
 
 namespace carrow {
 namespace {
@@ -169,24 +170,6 @@ class TranslatedStream final : public ForwardStream {
   bool is_at_end_ = false;
   uint8_t given_[kChunk];
 };
-
-void AppendUtf8(uint32_t scalar, std::string *out) {
-  if (scalar < 0x80) {
-    out->push_back(static_cast<char>(scalar));
-  } else if (scalar < 0x800) {
-    out->push_back(static_cast<char>(0xc0 | scalar >> 6));
-    out->push_back(static_cast<char>(0x80 | (scalar & 0x3f)));
-  } else if (scalar < 0x10000) {
-    out->push_back(static_cast<char>(0xe0 | scalar >> 12));
-    out->push_back(static_cast<char>(0x80 | (scalar >> 6 & 0x3f)));
-    out->push_back(static_cast<char>(0x80 | (scalar & 0x3f)));
-  } else {
-    out->push_back(static_cast<char>(0xf0 | scalar >> 18));
-    out->push_back(static_cast<char>(0x80 | (scalar >> 12 & 0x3f)));
-    out->push_back(static_cast<char>(0x80 | (scalar >> 6 & 0x3f)));
-    out->push_back(static_cast<char>(0x80 | (scalar & 0x3f)));
-  }
-}
 
 /// Translates ISO 8859-1, whose bytes are the first 256 characters of Unicode, or Windows-1252, which differs from 0x80 to 0x9f.
 class FromLatin final : public Translation {

@@ -76,8 +76,8 @@ package struct RowRun: Sendable {
         return try session.run(given, outputs: outputs.map { session.outputs[$0.index].name }, cancellation: cancellation)
     }
 
-    /// Returns whether all of the output belongs to one row: a model that takes one row in every run may leave out the axis of the rows, as `[3, 4]`
-    /// in place of `[1, 3, 4]`. An open axis, and one of a single element, could be the rows.
+    /// Returns whether all of the output belongs to one row: a model that takes one row in every run may leave out the axis of the rows, as
+    /// `[3, 4]` in place of `[1, 3, 4]`. An open axis, and one of a single element, could be the rows.
     package static func isOfOneRow(_ port: Port, fixedRows: Int?) -> Bool {
         guard fixedRows == 1, let dimensions = port.dimensions, !dimensions.isEmpty else { return false }
         return dimensions.allSatisfy { if case .fixed(let extent) = $0 { extent != 1 } else { false } }

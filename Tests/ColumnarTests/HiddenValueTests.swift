@@ -6,7 +6,7 @@ import Testing
 
 @testable import Columnar
 
-/// What a cell holds stands in a field of its own of every error, and nowhere in its sentence without values.
+/// Every error has the value of its cell in a field of its own, and nowhere in its sentence without values.
 @Suite struct HiddenValueTests {
     private let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory("hidden") }
@@ -20,9 +20,9 @@ import Testing
         var rule = InputRule()
         var types: [String: String] = [:]
         var pinned: [String: String]?
-        /// What the cell holds.
+        /// The value of the cell.
         var value = HiddenValueTests.secret
-        /// What the sentence says where it may not say that.
+        /// The words of the sentence in place of the value.
         let words: String
         var testDescription: String { name }
     }

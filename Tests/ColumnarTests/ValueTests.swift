@@ -251,7 +251,7 @@ import Testing
         }
     }
 
-    /// Of an input of several columns the first row that lacks a value is named, whichever column it is in.
+    /// An input of several columns names the first row that lacks a value, whichever column it is in.
     @Test func theFirstGapOfAWideInputIsNamed() throws {
         let path = try directory.write("a,b_0,b_1\n,1,2\n1,1,\n1,,2\n", to: "a.csv")
         let wide = InputPort(name: "b", elementType: .float32, dimensions: [nil, 2])

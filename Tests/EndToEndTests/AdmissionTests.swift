@@ -262,7 +262,7 @@ import Testing
         #expect(try !String(decoding: directory.read("gaps.csv"), as: UTF8.self).contains("nan"))
     }
 
-    /// Of a model whose input takes as many columns as there are, a file without rows says by its header how many that is.
+    /// The header of a file without rows says how many columns an input of open width takes.
     @Test func aTableWithoutRowsHasTheModelsColumns() throws {
         let directory = try TemporaryDirectory("none")
         let graph = Graph(

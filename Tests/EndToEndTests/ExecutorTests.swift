@@ -31,7 +31,7 @@ import Testing
         #expect(directory.files() == ["child.csv", "data.csv", "local.csv", "model.onnx"])
     }
 
-    /// What the spec hides leaves no executor, so that nobody who gets the answer can write it down.
+    /// An executor does not answer with values that the spec hides, so that no reader of the answer can write them down.
     @Test func anExecutorHidesValuesWhereTheSpecSays() throws {
         let directory = try TemporaryDirectory("executor")
         let model = try directory.write(TinyModel.adding(2), to: "model.onnx")
