@@ -1,7 +1,7 @@
 # Two commands matter on a fresh machine: `make demo` and `make test`.
 PREFIX ?= /usr/local
 
-.PHONY: setup build test demo install bench large clean
+.PHONY: setup build test torture demo install bench large clean
 
 setup:
 	@Scripts/setup
@@ -13,6 +13,11 @@ test: setup
 	@Scripts/test-tools
 	swift build --build-tests
 	swift test --skip-build
+
+# 500 kills and 200 faults of the machine at random under a mixed load (Tests/README.md); `make test` has 50 and 20 of them.
+torture: build
+	@Scripts/test-tools
+	.deps/oracle/bin/python Tests/Torture/torture.py --millrace .build/release/millrace
 
 demo: build
 	@Scripts/demo

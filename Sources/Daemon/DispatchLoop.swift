@@ -9,6 +9,8 @@ final class DispatchLoop: @unchecked Sendable {
     enum Message: Sendable {
         case numbered([Intake.Numbered])
         case finished(Dispatcher.Assignment, AttemptResult)
+        /// A scan has found a file that the ledger knows, in a spool that is emptied.
+        case stands(path: String, stamp: RecordedStamp, role: ArrivalRole, pipeline: String)
         case pipelines([Pipeline])
         /// With `--once`: nothing more will be numbered; these files had not settled.
         case caughtUp([String])
@@ -64,6 +66,7 @@ final class DispatchLoop: @unchecked Sendable {
             try handle(inbox.take(upTo: 4096, timeout: pause()))
             if ContinuousClock.now >= nextRequests {
                 try dispatcher.applyRequests(at: .now)
+                dispatcher.disposeAgain(at: .now)
                 nextRequests = ContinuousClock.now + Self.requestInterval
             }
         }
@@ -86,8 +89,9 @@ final class DispatchLoop: @unchecked Sendable {
         for message in messages {
             switch message {
             case .numbered(let numbered):
-                for pipeline in numbered { dispatcher.arrived(pipeline) }
+                for pipeline in numbered { try dispatcher.arrived(pipeline) }
             case .finished(let assignment, let result): finished.append((assignment, result))
+            case .stands(let path, let stamp, let role, let pipeline): try dispatcher.stands(path, stamp, role: role, in: pipeline, at: .now)
             case .pipelines(let pipelines): try dispatcher.use(pipelines)
             case .caughtUp(let files):
                 unsettled = files

@@ -112,13 +112,19 @@ package final class PipelineDaemon: Service {
         loop = DispatchLoop(dispatcher, patience: options.patience, log: log)
         let intake = Intake(ledger: ledger, log: log)
         let ledger = ledger
+        let loop = loop
         watcher = SpoolWatcher(
             directories: intake.directories(for: inForce),
             logger: log,
             isKnown: { id, path, stamp in
                 let parts = id.split(separator: "/")
                 guard parts.count == 2, let role = ArrivalRole(rawValue: String(parts[1])) else { return false }
-                return (try? ledger.isCurrent(String(parts[0]), role, path, stamp.recorded)) ?? false
+                let isCurrent = (try? ledger.isCurrent(String(parts[0]), role, path, stamp.recorded)) ?? false
+                // Where inputs leave their spool when they are done, one that stands there may have been left by a daemon that was killed.
+                if isCurrent, pipelines.inForce.contains(where: { $0.name == parts[0] && $0.after != .keep }) {
+                    loop.inbox.put(.stands(path: path, stamp: stamp.recorded, role: role, pipeline: String(parts[0])))
+                }
+                return isCurrent
             })
         self.intake = Mutex(intake)
     }

@@ -1,8 +1,10 @@
 import Foundation
 import Glibc
 package import Landing
+import ONNX
 import Reasons
 import SystemPackage
+import Training
 
 /// Tells which failed system calls are faults of the machine: the same call would succeed once somebody frees space, gives back a permission,
 /// mounts the disk again or mends it. Every other failure is a matter of the call's own file.
@@ -45,7 +47,12 @@ extension Failure {
             self.init(landing: error, place: place)
             return
         }
-        let code = (error as? Errno)?.rawValue ?? Self.systemCode(error as NSError)
+        if case .disk(let cause)? = error as? TrainingError {
+            self.init(landing: cause, place: place)
+            return
+        }
+        var code = (error as? Errno)?.rawValue ?? Self.systemCode(error as NSError)
+        if case .cannotWrite(_, _, let number)? = error as? ONNXError { code = number }
         self.init(
             code.map(MachineFault.kind(writing:)) ?? .resource, what: "\((error as? any LocalizedError)?.errorDescription ?? "\(error)")",
             place: place, remedy: "Nothing: it is tried again.")

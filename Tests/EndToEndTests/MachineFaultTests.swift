@@ -22,12 +22,12 @@ import Testing
         let root: TemporaryDirectory
         let process = Process()
 
-        init(kibibytes: Int, filled: Int, _ arguments: [String] = []) throws {
+        init(kibibytes: Int, filled: Int, models: String = "out/models", _ arguments: [String] = []) throws {
             root = try TemporaryDirectory("disk")
             for folder in ["disk", "spool/data", "spool/models"] {
                 try FileManager.default.createDirectory(atPath: root(folder), withIntermediateDirectories: true)
             }
-            try root.write(pipeline, to: "pipelines/p.yaml")
+            try root.write(pipeline.replacing("out/models", with: models), to: "pipelines/p.yaml")
             try root.write(TinyModel.adding(1), to: "spool/models/m.onnx")
             try Data().write(to: URL(fileURLWithPath: root("log")))
             let run = ([DaemonProcess.binary.path, "run", root("pipelines/p.yaml"), "--root", root.path] + arguments)
@@ -80,6 +80,22 @@ import Testing
         #expect(eventually(within: 60) { disk.exists("disk/outputs/a.csv") && disk.exists("disk/outputs/b.csv") }, "\(disk.log)")
         #expect(try String(contentsOfFile: disk.inside("disk/outputs/a.csv"), encoding: .utf8).split(separator: "\n").count == 3001)
         #expect(eventually { disk.log.contains("the pipeline goes on") })
+        disk.process.terminate()
+        disk.process.waitUntilExit()
+        #expect(disk.process.terminationStatus == 0)
+    }
+
+    /// A model is not rejected because its version finds no room.
+    @Test(.enabled(if: SmallDisk.isPossible, "mounting a disk takes root"))
+    func aModelWaitsForAFullDiskToo() throws {
+        let disk = try SmallDisk(kibibytes: 256, filled: 256, models: "disk/models")
+        try disk.root.write(disk.rows(3), to: "spool/data/a.csv")
+        try disk.process.run()
+        #expect(eventually(within: 30) { disk.log.contains("the pipeline waits for the machine") }, "\(disk.log)")
+        let waiting = try #require(disk.status)
+        #expect(waiting.count(.rejected) == 0 && waiting.count(.quarantined) == 0, "\(waiting)")
+        try FileManager.default.removeItem(atPath: disk.inside("disk/fill"))
+        #expect(eventually(within: 60) { disk.exists("disk/models/ACTIVE") && disk.exists("disk/outputs/a.csv") }, "\(disk.log)")
         disk.process.terminate()
         disk.process.waitUntilExit()
         #expect(disk.process.terminationStatus == 0)

@@ -13,6 +13,26 @@ import Testing
         }
     }
 
+    /// What need not be durable leaves the commits after it as they were: the daemon records each arrival so.
+    @Test func aCommitThatNeedNotBeDurableLeavesTheOthersSynced() throws {
+        let f = try Fixture()
+        func synchronous(durably: Bool, fails: Bool = false) throws -> Int64? {
+            var found: Int64?
+            try? f.ledger.write(durably: durably) { (ledger) throws(LedgerError) in
+                found = try ledger.connection.first("PRAGMA synchronous", row: { $0.integer(0) })
+                if fails { throw .missing(path: "nothing") }
+            }
+            return found
+        }
+        #expect(try synchronous(durably: true) == 2)
+        for fails in [false, true] {
+            #expect(try synchronous(durably: false, fails: fails) == 1, "NORMAL")
+            #expect(try synchronous(durably: true) == 2, "FULL after one that need not be durable, whether that failed or not: \(fails)")
+        }
+        try f.ledger.prepareForWriting()
+        #expect(try synchronous(durably: true) == 2)
+    }
+
     /// What a power failure right after the commit would leave: the files as they are on disk, without the shared memory.
     @Test func everyCommitIsInTheFilesWhenItReturns() throws {
         let f = try Fixture()
@@ -104,6 +124,22 @@ import Testing
                 _ = try RunLedger(stateDirectory: f.stateDirectory, readOnly: readOnly)
             }
         }
+    }
+
+    /// Killed while it makes the ledger, a daemon leaves as much of it as was committed.
+    @Test(arguments: ["", "CREATE TABLE grdb_migrations (identifier TEXT NOT NULL PRIMARY KEY)"])
+    func aLedgerThatWasBegunIsFinished(sql: String) throws {
+        let directory = try TemporaryDirectory("begun")
+        try directory.write("", to: ".millrace/lock")
+        let begun = try DatabaseQueue(path: directory(".millrace/ledger.sqlite"))
+        try begun.writeWithoutTransaction { db in
+            try db.execute(sql: "PRAGMA journal_mode = WAL")
+            if !sql.isEmpty { try db.execute(sql: sql) }
+        }
+        try begun.close()
+        let ledger = try RunLedger(stateDirectory: directory(".millrace"))
+        let fresh = try Fixture()
+        #expect(try Self.schema(ledger) == Self.schema(fresh.ledger))
     }
 
     @Test func anotherDatabaseIsRefused() throws {

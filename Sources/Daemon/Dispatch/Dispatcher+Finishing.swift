@@ -246,7 +246,7 @@ extension Dispatcher {
             switch end.closing.outcome {
             case .done, .kept:
                 machineWorks(in: assignment.pipeline.name, at: now)
-                dispose(assignment.input, assignment.pipeline)
+                dispose(assignment.input, assignment.pipeline, at: now)
             default: break
             }
         }
@@ -262,17 +262,8 @@ extension Dispatcher {
                 isUnreadable: end.attempt.outcome == Failure.Kind.unreadable.rawValue)
         }
         for (index, published) in ends.published.enumerated() {
-            self.decided(decided[index], by: published)
+            self.decided(decided[index], by: published, at: now)
             try versionIsInForce(activations[index], published, at: now)
-        }
-    }
-
-    func dispose(_ input: SpoolInput, _ pipeline: Pipeline) {
-        guard pipeline.after != .keep else { return }
-        do throws(LandingError) {
-            try publisher.dispose(of: input, pipeline: pipeline)
-        } catch {
-            log.warning("the input stays where it is", metadata: ["file.path": "\(input.path)", "reason": "\(error)"])
         }
     }
 

@@ -59,6 +59,8 @@ package final class Dispatcher {
     var machineWaits: [String: MachineWait] = [:]
     /// The number of times that the output of a run has filled the disk, by run.
     var fillings: [Int64: Filling] = [:]
+    /// The inputs that are done and could not be archived or deleted yet.
+    var undisposed: [Undisposed] = []
     /// The newest data files that were scored, by pipeline: what a new model is tried on.
     var scoredRows: [String: AttemptSpec.InputFile] = [:]
 
@@ -123,7 +125,7 @@ package final class Dispatcher {
     }
 
     /// The ledger has numbered new arrivals. They are held as they come; the ledger is read only where it has more that wait than are held.
-    package func arrived(_ numbered: Intake.Numbered) {
+    package func arrived(_ numbered: Intake.Numbered) throws(LedgerError) {
         let pipeline = numbered.pipeline
         for (file, outcome) in numbered.arrivals {
             switch outcome {
@@ -134,7 +136,9 @@ package final class Dispatcher {
                 if let superseded { forget(superseded, in: pipeline) }
             case .resumed:
                 stale.insert(pipeline)
-            case .unchanged, .known:
+            case .unchanged:
+                try stands(file.path, file.stamp, role: file.role, in: pipeline, at: numbered.time)
+            case .known:
                 break
             }
         }

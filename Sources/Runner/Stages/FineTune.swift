@@ -203,7 +203,7 @@ struct FineTune {
             guard let adapter = outcome.adapter else { return }
             let file = AdapterFile(adapter, base: base, facts: Dictionary(facts, uniquingKeysWith: { first, _ in first }))
             try file.write(to: directory + "/" + Card.adapterFile)
-        } catch let error as ONNXError {
+        } catch let error as ONNXError where !error.isOfDisk {
             throw Failure(.badModel, what: "\(error)", place: specPlace(spec), remedy: "Export the model again.")
         } catch {
             throw Failure(writing: error, place: directory)
@@ -250,7 +250,7 @@ extension Failure {
         case .diverged(_, _, let remedy): self.init(.diverged, what: "\(error)", place: place, remedy: remedy)
         case .cannotRead(let path, _), .cannotWrite(let path, _):
             self.init(.resource, what: "\(error)", place: path, remedy: "It is tried again.")
-        case .disk(let cause): self.init(.resource, what: "\(cause)", place: spec.training?.checkpoints ?? place, remedy: "It is tried again.")
+        case .disk(let cause): self.init(landing: cause, place: spec.training?.checkpoints ?? place)
         case .cancelled: self.init(.cancelled, what: "the attempt was taken back", place: place, remedy: "It goes on from its last checkpoint.")
         }
     }

@@ -42,7 +42,7 @@ struct ModelDecision {
                 for (key, value) in spec.provenance.sorted(by: { $0.key < $1.key }) { embedded.metadata[key] = value }
                 try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
                 try embedded.write(to: copy)
-            } catch let error as ONNXError {
+            } catch let error as ONNXError where !error.isOfDisk {
                 throw Failure(.badModel, what: "\(error)", place: input.path, remedy: "Export the model again.")
             } catch {
                 throw Failure(writing: error, place: directory)

@@ -76,6 +76,9 @@ struct ModelFile {
     func parsed() throws(Failure) -> Model {
         let model: Model
         do throws(ONNXError) { model = try Model.load(path: path) } catch {
+            if case .cannotRead(_, _, let code) = error, code != 0 {
+                throw Failure(MachineFault.kind(reading: code), what: "\(error)", place: path, remedy: "It is tried again.")
+            }
             try verifyUnchanged()
             throw Failure(.badModel, what: "\(error)", place: path, remedy: "Export the model again, and check it with `millrace inspect`.")
         }

@@ -1,0 +1,46 @@
+import Foundation
+import Glibc
+import Landing
+import ONNX
+import PipelineConfig
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import Runner
+
+/// A machine that cannot write or read a model says nothing about the model: it is not rejected, and data that needs it is not to blame.
+@Suite struct ModelFaultTests {
+    private func file(_ path: String) throws -> AttemptSpec.InputFile { .init(path: path, digest: try FileDigest.of(FilePath(path)).digest) }
+
+    private func execute(_ spec: AttemptSpec) -> AttemptResult {
+        LocalExecutor(sessionBytes: 1 << 20).execute(spec, cancellation: AttemptCancellation())
+    }
+
+    private func decide(_ model: String, into directory: String) throws -> AttemptResult {
+        execute(
+            AttemptSpec(
+                run: 1, attempt: 1, pipeline: "p", goal: .decideModel, inputs: ["model": try file(model)], outputs: ["model": directory],
+                schema: .init(), stages: [.deserialize(DeserializeStage()), .forward(.init())]))
+    }
+
+    @Test func aModelThatTheDiskDoesNotTakeIsNotRejected() throws {
+        let error = try #require(throws: ONNXError.self) { try Model.load(path: "/nowhere/m.onnx") }
+        #expect(error == .cannotRead(path: "/nowhere/m.onnx", reason: "No such file or directory", code: ENOENT))
+        for code in [ENOSPC, EROFS, EIO, EDQUOT, EMFILE] {
+            let failure = Failure(writing: ONNXError.cannotWrite(path: "m.onnx", reason: String(cString: strerror(code)), code: code), place: "staging")
+            #expect(failure.kind == .machine, "\(code)")
+        }
+        #expect(Failure(writing: ONNXError.cannotWrite(path: "m.onnx", reason: "File exists", code: EEXIST), place: "staging").kind == .resource)
+    }
+
+    @Test func aModelThatCannotBeWrittenWaits() throws {
+        let directory = try TemporaryDirectory("fault")
+        let model = try directory.write(TinyModel.adding(1), to: "m.onnx")
+        // A file where the directory for the version would be.
+        try directory.write("a file", to: "staged")
+        let blocked = try decide(model, into: directory("staged"))
+        #expect(blocked.failure.map { $0.kind != .badModel } == true, "\(String(describing: blocked.failure))")
+        #expect(try decide(model, into: directory("free")).failure == nil)
+    }
+}
