@@ -58,9 +58,11 @@ package final class DiskPublisher: Publisher, Sendable {
             next.places[pipeline.name] = Places(
                 outputs: try pipeline.land.outputs.map { landing throws(LandingError) in try area(landing.path) },
                 models: pipeline.land.models.flatMap { landing in
-                    modelArea.map { ModelVersionDirectory(path: FilePath(landing.path), area: $0) }
+                    modelArea.map { ModelVersionDirectory(path: FilePath(landing.path), area: $0, access: pipeline.land.access.landing) }
                 },
-                modelArea: modelArea, quarantine: Quarantine(path: FilePath(pipeline.onError.quarantine), area: try area(pipeline.onError.quarantine)),
+                modelArea: modelArea,
+                quarantine: Quarantine(
+                    path: FilePath(pipeline.onError.quarantine), area: try area(pipeline.onError.quarantine), access: pipeline.land.access.landing),
                 spools: spools, archive: archive)
         }
         let made = next
@@ -203,7 +205,7 @@ package final class DiskPublisher: Publisher, Sendable {
         case .delete: rule = .delete
         }
         guard let area = places.spools[input.spool] else { return }
-        _ = try Disposal(rule, area: area, areas: places.areas).dispose(input.files)
+        _ = try Disposal(rule, area: area, areas: places.areas, access: pipeline.land.access.landing).dispose(input.files)
     }
 
     package func quarantine(_ input: SpoolInput, _ report: QuarantineReport, pipeline: Pipeline) throws(LandingError) {

@@ -1,4 +1,5 @@
 import Foundation
+import Landing
 package import Ledger
 package import Logging
 import PipelineConfig
@@ -55,10 +56,10 @@ package final class PipelineDaemon: Service {
         case pipelines([Pipeline])
     }
 
-    private let options: Options
-    private let lock: DaemonLock
-    private let ledger: RunLedger
-    private let log: Logger
+    let options: Options
+    let lock: DaemonLock
+    let ledger: RunLedger
+    let log: Logger
     private let executor: any AttemptExecutor
     private let loop: DispatchLoop
     private let watcher: SpoolWatcher
@@ -95,11 +96,8 @@ package final class PipelineDaemon: Service {
                 }))
         self.executor = executor ?? LocalExecutor(sessionBytes: options.sessionBytes)
         let inForce = pipelines.inForce
-        for pipeline in inForce {
-            for folder in CanonicalPaths.folders(of: pipeline) {
-                try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            }
-        }
+        try PipelineFolders.make(inForce)
+        try PrivateFolder.close(FilePath(options.stateDirectory))
         publisher = try DiskPublisher(root: options.root, pipelines: inForce)
         let dispatcher = Dispatcher(
             ledger: ledger, publisher: publisher,
@@ -127,6 +125,8 @@ package final class PipelineDaemon: Service {
     package var outcome: Outcome? { finished.withLock { $0 } }
 
     package func run() async throws {
+        let server = serve()
+        defer { server?.stop() }
         let edits = ConfigWatch(files: pipelineFiles.paths, logger: log)
         let dispatching = NamedThread("dispatch") { [loop, watcher, isEnding] in
             loop.run()
@@ -233,9 +233,7 @@ package final class PipelineDaemon: Service {
             for problem in problems { log.error("the edit is refused; what was in force stays", metadata: ["problem": "\(problem)"]) }
         case .changed(let pipelines):
             do {
-                for folder in pipelines.flatMap(CanonicalPaths.folders) {
-                    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-                }
+                try PipelineFolders.make(pipelines)
                 try publisher.use(pipelines)
                 fromWatch.put(.pipelines(pipelines))
                 log.notice("pipelines re-read", metadata: ["pipelines": "\(pipelines.map(\.name))"])

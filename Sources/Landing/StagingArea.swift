@@ -39,8 +39,11 @@ package final class StagingArea: Sendable {
 
     package init(for target: FilePath, root: FilePath, avoiding: Avoided) throws(LandingError) {
         let chosen = try Self.choose(for: target, root: root, avoiding: avoiding)
-        for directory in [chosen.appending("work"), chosen.appending("held")] {
-            for changed in try Disk.makeDirectories(directory) { try Disk.sync(directory: changed) }
+        let own = FolderGrant(access: .ownerOnly, root: chosen.removingLastComponent())
+        for directory in [chosen, chosen.appending("work"), chosen.appending("held")] {
+            for changed in try Disk.makeDirectories(directory, own) { try Disk.sync(directory: changed) }
+            // An earlier version made it for all to read.
+            if let status = try Disk.status(directory), status.mode & 0o077 != 0 { try Disk.grant(.ownerOnly, folder: directory) }
         }
         path = chosen
         place = try Disk.place(chosen)
@@ -136,7 +139,7 @@ package final class StagingArea: Sendable {
             if avoiding.leavesFree(candidate) {
                 let directory = candidate.appending(name).appending(owner)
                 do throws(LandingError) {
-                    try Disk.makeDirectories(directory)
+                    try Disk.makeDirectories(directory, FolderGrant(access: .ownerOnly, root: directory.removingLastComponent()))
                     return directory
                 } catch {
                     refusal = refusal ?? error

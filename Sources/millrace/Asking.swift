@@ -1,4 +1,5 @@
 import ArgumentParser
+import Daemon
 import Foundation
 import Landing
 import Ledger
@@ -91,7 +92,8 @@ struct Asking {
         guard let folder = try models(of: name, ledger) else { return }
         let area = try StagingArea(
             for: FilePath(folder), root: FilePath(root.path), avoiding: pipelines.flatMap(CanonicalPaths.folders).map { FilePath($0) })
-        try ModelVersionDirectory(path: FilePath(folder), area: area).activate(version)
+        let access = pipelines.first { $0.name == name }?.land.access.landing ?? .standard
+        try ModelVersionDirectory(path: FilePath(folder), area: area, access: access).activate(version)
     }
 
     /// By the pipeline file, or else where its newest card stands: `FOLDER/VERSION/card.json`.

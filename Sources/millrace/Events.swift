@@ -51,7 +51,7 @@ struct Events: ParsableCommand {
             var object = try JSONSerialization.jsonObject(with: encoder.encode(event)) as? [String: Any] ?? [:]
             if let payload = event.payload { object["payload"] = try JSONSerialization.jsonObject(with: Data(payload.utf8)) }
             let line = try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
-            print(String(decoding: line, as: UTF8.self))
+            Swift.print(String(decoding: line, as: UTF8.self))
             return
         }
         let facts = [

@@ -162,7 +162,7 @@ struct Explain: ParsableCommand {
                 print("    run \(history.run.run): \(history.run.state.rawValue)")
                 let said = Explanation(reason: why, rule: answer.rule, remedy: answer.remedy)
                 let lines = RunText.lines(history.run, history.attempts, history.publications, said: said)
-                for line in lines.dropFirst() { print("      " + line) }
+                for line in lines.dropFirst() { print("      \(line)") }
             }
         }
     }

@@ -53,7 +53,7 @@ struct Initialize: ParsableCommand {
     private func show(_ file: String, _ pipeline: Pipeline) {
         let shown = shownPath(file)
         print("wrote \(shown)")
-        print("made  \(CanonicalPaths.folders(of: pipeline).map(shownPath).joined(separator: "\n      "))")
+        for (index, folder) in CanonicalPaths.folders(of: pipeline).enumerated() { print("\(index == 0 ? "made " : "     ") \(shownPath(folder))") }
         let problems = LintReport.lint([root.path + "/pipelines"], root: root.path).problems
         for problem in problems { print("note  \(problem)") }
     }

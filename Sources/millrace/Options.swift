@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Reasons
 
 /// Where `.millrace/` is and what relative paths are relative to.
 struct RootOption: ParsableArguments {
@@ -31,8 +32,15 @@ enum ExitStatus {
 }
 
 /// Ends the command with an operator's message on standard error.
+@_disfavoredOverload
 func fail(_ message: some CustomStringConvertible, _ code: ExitCode = .failure) -> ExitCode {
-    FileHandle.standardError.write(Data("millrace: \(message)\n".utf8))
+    FileHandle.standardError.write(Data("millrace: \(message.description.printable(keepingLines: true))\n".utf8))
+    return code
+}
+
+/// As the other, of a literal: what is interpolated into it is escaped.
+func fail(_ message: Printed, _ code: ExitCode = .failure) -> ExitCode {
+    FileHandle.standardError.write(Data("millrace: \(message.text)\n".utf8))
     return code
 }
 
@@ -41,5 +49,5 @@ func printJSON(_ value: some Encodable) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     encoder.dateEncodingStrategy = .iso8601
-    print(String(decoding: try encoder.encode(value), as: UTF8.self))
+    Swift.print(String(decoding: try encoder.encode(value), as: UTF8.self))
 }

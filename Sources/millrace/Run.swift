@@ -1,6 +1,7 @@
 import ArgumentParser
 import Daemon
 import Foundation
+import Landing
 import Ledger
 import Logging
 import PipelineConfig
@@ -45,6 +46,8 @@ struct Run: AsyncParsableCommand {
     func run() async throws {
         // First of all: the library that waits for events takes descriptors below 1024 only. Without it spools are polled, which is logged then.
         try? InotifyEvents.prepare()
+        // What the daemon does not give away on purpose is its own.
+        CreationMask.restrict()
         let format = logFormat
         LoggingSystem.bootstrap { label in
             switch format {
@@ -85,10 +88,10 @@ struct Run: AsyncParsableCommand {
         let blocked = status.reduce(0) { $0 + $1.count(.quarantined) + $1.count(.rejected) }
         let waiting = status.reduce(0) { $0 + $1.count(.waiting) + $1.count(.running) }
         let unsettled = daemon.outcome?.unsettled ?? []
-        for file in unsettled { FileHandle.standardError.write(Data("millrace: still settling: \(file)\n".utf8)) }
+        for file in unsettled { _ = fail("still settling: \(file)") }
         for pipeline in status {
             for waiting in pipeline.waiting {
-                FileHandle.standardError.write(Data("millrace: waiting: \(pipeline.pipeline)/\(waiting.path): \(waiting.reason)\n".utf8))
+                _ = fail("waiting: \(pipeline.pipeline)/\(waiting.path): \(waiting.reason)")
             }
         }
         if blocked > 0 { return ExitStatus.problems }

@@ -141,7 +141,7 @@ extension Dispatcher {
         let arrival = assignment.arrival
         return StagedOutput(
             run: assignment.run.run, staged: FilePath(result.files[0].path), target: root.appending(FilePath(path).components),
-            outputRoot: root,
+            outputRoot: root, access: assignment.pipeline.land.access.landing,
             provenance: Provenance(
                 pipeline: arrival.pipeline, input: arrival.path, inputDigest: arrival.digest, rows: result.rowCount.map(Int.init),
                 modelVersion: assignment.run.version, modelDigest: assignment.spec.inputs["model"]?.digest,

@@ -126,8 +126,8 @@ struct PipelineReader {
     // MARK: Landing and after
 
     private func land() -> Land {
-        guard let section = top.section("land", keys: ["models", "outputs"]) else { return Land(models: nil, outputs: nil) }
-        return Land(models: modelLanding(section), outputs: outputLanding(section))
+        guard let section = top.section("land", keys: ["models", "outputs", "mode", "group"]) else { return Land(models: nil, outputs: nil) }
+        return Land(models: modelLanding(section), outputs: outputLanding(section), access: section.landAccess())
     }
 
     private func modelLanding(_ land: Section) -> ModelLanding? {
