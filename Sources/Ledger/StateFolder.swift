@@ -1,16 +1,31 @@
 import Glibc
 
-/// `ROOT/.millrace`, which the ledger and the lock share: the daemon's user alone may enter it, whatever the umask is and whatever an earlier version
+/// `ROOT/.millrace` or what `state:` says, which the ledger and the lock share: the daemon's user alone may enter it, whatever the umask is and whatever an earlier version
 /// made of it. The daemon answers everybody else through `LedgerServer`.
 enum StateFolder {
     private static let folderMode: mode_t = 0o700
     private static let fileMode: mode_t = 0o600
 
     static func make(_ path: String) throws(LedgerError) {
-        if mkdir(path, folderMode) != 0, errno != EEXIST { throw .stateFolder(path: path, message: message(errno)) }
+        var result = mkdir(path, folderMode)
+        if result != 0, errno == ENOENT {
+            makeAbove(path)
+            result = mkdir(path, folderMode)
+        }
+        if result != 0, errno != EEXIST { throw .stateFolder(path: path, message: message(errno)) }
         var found = stat()
         // Only the owner can close it. A command of somebody else works with what is there.
         if stat(path, &found) == 0, found.st_mode & 0o777 != folderMode { _ = chmod(path, folderMode) }
+    }
+
+    /// Makes the folders above, which others may enter.
+    private static func makeAbove(_ path: String) {
+        guard let slash = path.lastIndex(of: "/"), slash > path.startIndex else { return }
+        let above = String(path[..<slash])
+        if mkdir(above, 0o755) != 0, errno == ENOENT {
+            makeAbove(above)
+            mkdir(above, 0o755)
+        }
     }
 
     /// Whether it belongs to another user, who lets nobody in.

@@ -1,8 +1,11 @@
-import Glibc
+internal import Glibc
+internal import Reasons
 
 extension Section {
-    /// `mode` and `group` of what a section publishes.
-    func landAccess() -> LandAccess { LandAccess(mode: fileMode("mode") ?? LandAccess().mode, group: group("group")) }
+    /// `mode` and `group` of what a section publishes; each that is left out is as `ROOT/millrace.yaml` says.
+    func landAccess() -> LandAccess {
+        LandAccess(mode: fileMode("mode") ?? reading.defaults.access.mode, group: group("group") ?? reading.defaults.access.group)
+    }
 
     /// Octal digits, as `chmod` takes them. What the daemon itself could not read and write again, what may be run, and special bits are refused.
     private func fileMode(_ key: String) -> UInt16? {
