@@ -1,4 +1,5 @@
 import Foundation
+import Landing
 package import Ledger
 package import Logging
 import PipelineConfig
@@ -26,8 +27,12 @@ package final class PipelineDaemon: Service {
         /// Neither logs nor stores what cells of tables hold.
         package var hidesValues: Bool
 
+        package var stateDirectory: String
+        package var workDirectory: String
+
+        /// `state` and `work`: left out, `ROOT/.millrace`.
         package init(
-            root: String, jobs: Int, threads: Int, sessionBytes: Int = 1 << 30, once: Bool = false, grace: Duration = .seconds(30),
+            root: String, state: String? = nil, work: String? = nil, jobs: Int, threads: Int, sessionBytes: Int = 1 << 30, once: Bool = false, grace: Duration = .seconds(30),
             patience: Duration = .zero, hidesValues: Bool = false
         ) {
             self.root = root
@@ -38,9 +43,9 @@ package final class PipelineDaemon: Service {
             self.grace = grace
             self.patience = patience
             self.hidesValues = hidesValues
+            stateDirectory = state ?? root + "/.millrace"
+            workDirectory = work ?? stateDirectory
         }
-
-        package var stateDirectory: String { root + "/.millrace" }
     }
 
     /// How a run over what was there came out.
@@ -55,10 +60,10 @@ package final class PipelineDaemon: Service {
         case pipelines([Pipeline])
     }
 
-    private let options: Options
-    private let lock: DaemonLock
-    private let ledger: RunLedger
-    private let log: Logger
+    let options: Options
+    let lock: DaemonLock
+    let ledger: RunLedger
+    let log: Logger
     private let executor: any AttemptExecutor
     private let loop: DispatchLoop
     private let watcher: SpoolWatcher
@@ -77,6 +82,7 @@ package final class PipelineDaemon: Service {
         self.options = options
         self.log = log
         pipelineFiles = pipelines
+        try MovedState.refuse(root: options.root, state: options.stateDirectory, work: options.workDirectory)
         lock = try DaemonLock(stateDirectory: options.stateDirectory)
         ledger = try RunLedger(stateDirectory: options.stateDirectory, hidesValues: options.hidesValues)
         if !options.once { try ledger.prepareForWriting() }
@@ -95,12 +101,9 @@ package final class PipelineDaemon: Service {
                 }))
         self.executor = executor ?? LocalExecutor(sessionBytes: options.sessionBytes)
         let inForce = pipelines.inForce
-        for pipeline in inForce {
-            for folder in CanonicalPaths.folders(of: pipeline) {
-                try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            }
-        }
-        publisher = try DiskPublisher(root: options.root, pipelines: inForce)
+        try PipelineFolders.make(inForce)
+        for folder in Set([options.stateDirectory, options.workDirectory]) { try PrivateFolder.close(FilePath(folder)) }
+        publisher = try DiskPublisher(root: options.root, work: options.workDirectory, pipelines: inForce)
         let dispatcher = Dispatcher(
             ledger: ledger, publisher: publisher,
             configuration: .init(window: max(256, options.jobs * 16), threads: options.threads, hidesValues: options.hidesValues), log: log)
@@ -133,6 +136,8 @@ package final class PipelineDaemon: Service {
     package var outcome: Outcome? { finished.withLock { $0 } }
 
     package func run() async throws {
+        let server = serve()
+        defer { server?.stop() }
         let edits = ConfigWatch(files: pipelineFiles.paths, logger: log)
         let dispatching = NamedThread("dispatch") { [loop, watcher, isEnding] in
             loop.run()
@@ -239,9 +244,7 @@ package final class PipelineDaemon: Service {
             for problem in problems { log.error("the edit is refused; what was in force stays", metadata: ["problem": "\(problem)"]) }
         case .changed(let pipelines):
             do {
-                for folder in pipelines.flatMap(CanonicalPaths.folders) {
-                    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-                }
+                try PipelineFolders.make(pipelines)
                 try publisher.use(pipelines)
                 fromWatch.put(.pipelines(pipelines))
                 log.notice("pipelines re-read", metadata: ["pipelines": "\(pipelines.map(\.name))"])

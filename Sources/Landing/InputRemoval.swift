@@ -12,6 +12,8 @@ struct InputRemoval {
     let area: StagingArea
     /// Those that can serve the destination, when it is on another mount.
     let areas: [StagingArea]
+    /// That of folders made for the destination.
+    var access = FileAccess.standard
 
     /// Called when the files have left the spool and before they are looked at.
     var onTaken: () throws(LandingError) -> Void = {}
@@ -139,7 +141,7 @@ struct InputRemoval {
             let held = directory.appending("\(index)")
             let origin = Self.path(file.origin)
             guard try Disk.status(held) != nil else { continue }
-            try Disk.makeDirectories(origin.removingLastComponent())
+            try Disk.makeDirectories(origin.removingLastComponent(), FolderGrant(access: .shared, root: origin))
             switch Disk.moveFile(held, origin) {
             case nil: try Disk.sync(directory: origin.removingLastComponent())
             case .fileExists?: break
@@ -156,7 +158,7 @@ struct InputRemoval {
         _ held: FilePath, below root: FilePath, as relative: FilePath, digest: String
     ) throws(LandingError) -> FilePath {
         let parent = root.pushing(relative).removingLastComponent()
-        for changed in try Disk.makeDirectories(parent) { try Disk.sync(directory: changed) }
+        for changed in try Disk.makeDirectories(parent, FolderGrant(access: access, root: root)) { try Disk.sync(directory: changed) }
         var source = held
         if try Disk.place(parent) != area.place { source = try copy(held, towards: parent, digest: digest) }
         while true {

@@ -1,7 +1,6 @@
 import Foundation
 import Glibc
 package import Landing
-import ONNX
 import Reasons
 import SystemPackage
 import Training
@@ -51,8 +50,7 @@ extension Failure {
             self.init(landing: cause, place: place)
             return
         }
-        var code = (error as? Errno)?.rawValue ?? Self.systemCode(error as NSError)
-        if case .cannotWrite(_, _, let number)? = error as? ONNXError { code = number }
+        let code = (error as? Errno)?.rawValue ?? Self.systemCode(error as NSError)
         self.init(
             code.map(MachineFault.kind(writing:)) ?? .resource, what: "\((error as? any LocalizedError)?.errorDescription ?? "\(error)")",
             place: place, remedy: "Nothing: it is tried again.")

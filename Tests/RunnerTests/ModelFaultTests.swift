@@ -28,10 +28,10 @@ import Testing
         let error = try #require(throws: ONNXError.self) { try Model.load(path: "/nowhere/m.onnx") }
         #expect(error == .cannotRead(path: "/nowhere/m.onnx", reason: "No such file or directory", code: ENOENT))
         for code in [ENOSPC, EROFS, EIO, EDQUOT, EMFILE] {
-            let failure = Failure(writing: ONNXError.cannotWrite(path: "m.onnx", reason: String(cString: strerror(code)), code: code), place: "staging")
+            let failure = Failure(model: ONNXError.cannotWrite(path: "m.onnx", reason: String(cString: strerror(code)), code: code), place: "staging")
             #expect(failure.kind == .machine, "\(code)")
         }
-        #expect(Failure(writing: ONNXError.cannotWrite(path: "m.onnx", reason: "File exists", code: EEXIST), place: "staging").kind == .resource)
+        #expect(Failure(model: ONNXError.cannotWrite(path: "m.onnx", reason: "File exists", code: EEXIST), place: "staging").kind == .resource)
     }
 
     @Test func aModelThatCannotBeWrittenWaits() throws {

@@ -37,13 +37,14 @@ struct ModelDecision {
         let directory = (copy as NSString).deletingLastPathComponent
         try phases.time("write") { () throws(Failure) in
             do {
+                try DiskRoom.check(Int64(Rows.byteCount(input.path) + model.externalByteCount), at: FilePath(copy))
                 var embedded = try model.embeddingExternalData(atMost: Model.largestEmbedded)
                 embedded.mergeImports()
                 for (key, value) in spec.provenance.sorted(by: { $0.key < $1.key }) { embedded.metadata[key] = value }
                 try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
                 try embedded.write(to: copy)
-            } catch let error as ONNXError where !error.isOfDisk {
-                throw Failure(.badModel, what: "\(error)", place: input.path, remedy: "Export the model again.")
+            } catch let error as ONNXError {
+                throw Failure(model: error, place: input.path)
             } catch {
                 throw Failure(writing: error, place: directory)
             }
@@ -111,7 +112,7 @@ struct ModelDecision {
             try model.safetyCheck()
             _ = try model.inferTypes()
         } catch {
-            throw Failure(.badModel, what: "\(error)", place: input.path, remedy: "Export the model again, and check it with `millrace inspect`.")
+            throw Failure(model: error, place: input.path)
         }
         return model
     }
@@ -147,7 +148,7 @@ struct ModelDecision {
             case .inputGone, .inputChanged, .unreadable: return nil
             default:
                 throw Failure(
-                    .badModel, what: "it cannot score rows that the version before it scored: \(error.whole)", place: input.path,
+                    .badModel, rule: .modelRows, what: "it cannot score rows that the version before it scored: \(error.whole)", place: input.path,
                     remedy: "Export the model for the same columns, or change the pipeline's schema with it.")
             }
         }

@@ -76,13 +76,13 @@ struct ModelFile {
     func parsed() throws(Failure) -> Model {
         let model: Model
         do throws(ONNXError) { model = try Model.load(path: path) } catch {
-            if case .cannotRead(_, _, let code) = error, code != 0 {
-                throw Failure(MachineFault.kind(reading: code), what: "\(error)", place: path, remedy: "It is tried again.")
-            }
+            if case .cannotRead(_, _, let code) = error, code != 0 { throw Failure(model: error, place: path) }
             try verifyUnchanged()
-            throw Failure(.badModel, what: "\(error)", place: path, remedy: "Export the model again, and check it with `millrace inspect`.")
+            throw Failure(model: error, place: path)
         }
         try verifyUnchanged()
+        // Before anything of them is copied or read: in memory they are as large as they say, though a sparse file takes no disk.
+        do throws(OutOfMemory) { try OutOfMemory.check(model.externalByteCount) } catch { throw Failure(model: .outOfMemory(error), place: path) }
         return model
     }
 
@@ -187,6 +187,7 @@ struct ModelFile {
 
     private func unavailable(_ error: any Error) -> Failure {
         switch error {
+        case let error as ONNXError where error.isOutOfMemory: Failure(model: error, place: path)
         case is ONNXError:
             Failure(
                 .modelUnavailable, what: "its external data cannot be read: \(error)", place: path,
@@ -217,6 +218,7 @@ extension EngineError {
         switch self {
         case .unsupportedOperator: "Export the model with operators and an opset that the engine has."
         case .libraryTooOld: "Run Scripts/setup."
+        case .outOfMemory: "Free memory, raise the limit of the process, or use a larger machine."
         default: "Export the model again, and check it with `millrace inspect`."
         }
     }
