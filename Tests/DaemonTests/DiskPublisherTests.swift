@@ -128,6 +128,36 @@ import Testing
         #expect(world.leftovers.isEmpty, "\(world.leftovers)")
     }
 
+    /// Files start one by one until one with rows has fixed columns and types: those without rows fix nothing.
+    @Test func filesStartOneByOneUntilOneWithRowsIsScored() throws {
+        let world = try DiskWorld()
+        try world.publishModel()
+        for name in ["a", "b", "c", "d"] { try world.drop(.data, name + ".csv", "id,x\n") }
+        func answer(rows: Int64) throws -> Int { try world.round { try world.wrote(["": "id,y\n\($0.run)\n"], $0, rows: rows) }.count }
+        #expect(try answer(rows: 0) == 1)
+        #expect(try answer(rows: 1) == 1)
+        #expect(try answer(rows: 1) == 2)
+    }
+
+    /// Two files that run together may find other types for a kept column: the second is read again with those of the first.
+    @Test func aFileThatWasReadBeforeItsTypesWereKnownIsReadAgain() throws {
+        let world = try DiskWorld()
+        try world.publishModel()
+        try world.drop(.data, "first.csv", "id,x\n0,1\n")
+        try world.round { try world.wrote(["": "id,y\n0,2\n"], $0, rows: 1) }
+        for name in ["a", "b"] { try world.drop(.data, name + ".csv", "id,x\n\(name),1\n") }
+        let together = try world.round { spec in
+            var answer = try world.wrote(["": "id,y\n\(spec.run),2\n"], spec, rows: 1)
+            answer.types = ["id": spec.inputs["data"]?.path.hasSuffix("a.csv") == true ? "int64" : "string"]
+            return answer
+        }
+        #expect(together.count == 2)
+        #expect(try world.state("a.csv") == .done && world.state("b.csv") == .waiting)
+        let again = try world.round { try world.wrote(["": "id,y\n\($0.run),2\n"], $0, rows: 1) }
+        #expect(again.map(\.types) == [["id": "int64"]] && again.map(\.attempt) == [2])
+        #expect(try world.state("b.csv") == .done)
+    }
+
     // MARK: Attempts that come to nothing
 
     @Test(arguments: [Failure.Kind.resource, .badInput, .machine, .inputChanged, .cancelled])
@@ -192,6 +222,18 @@ import Testing
         let world = try undisposed()
         world.dispatcher.disposeAgain(at: world.now)
         #expect(isArchived(world), "\(world.directory.files())")
+    }
+
+    @Test func aReasonThatCouldNotBeWrittenIsWrittenLater() throws {
+        let world = try DiskWorld()
+        try world.publishModel()
+        try world.drop(.data, "a.csv", "id,x\na,word\n")
+        try DiskObservers.observe({ act in
+            if case .write(let path) = act, path.lastComponent?.string.hasPrefix("reason-") == true { .noSpace } else { nil }
+        }) { _ = try world.round { world.failed(.badInput, $0) } }
+        #expect(try world.state("a.csv") == .quarantined && !world.directory.files().contains { $0.hasSuffix("a.csv.reason.json") })
+        world.dispatcher.disposeAgain(at: world.now)
+        #expect(try world.json("quarantine/p/a.csv.reason.json")["what"] as? String == "the test says so")
     }
 
     /// Killed between the ledger's close and the archive, the next daemon's scan finds it.

@@ -67,10 +67,10 @@ final class DiskWorld {
 
     /// Hands out what may start, takes the answers, lands them. Returns the specs that were handed out.
     @discardableResult
-    func round(_ answer: (AttemptSpec) throws -> AttemptResult) throws -> [AttemptSpec] {
+    func round(then pause: Duration = .seconds(10), _ answer: (AttemptSpec) throws -> AttemptResult) throws -> [AttemptSpec] {
         let started = try dispatcher.assignments(at: now)
         try dispatcher.finish(started.map { ($0, try answer($0.spec)) }, at: now)
-        now = now.advanced(by: .seconds(10))
+        now = now.advanced(by: pause)
         return started.map(\.spec)
     }
 

@@ -85,7 +85,7 @@ import Testing
         try daemon.drop("id,x\na,3\n".utf8, at: "spool/data/short.csv")
         let isDecided = try eventually { try arrival("endless.csv", root)?.state == .quarantined }
         let found = try arrival("endless.csv", root)
-        #expect(isDecided && found?.explanation?.rule == "limits.time", "\(String(describing: found)) \(daemon.logText.suffix(2000))")
+        #expect(isDecided && found?.explanation?.rule == .attemptTime, "\(String(describing: found)) \(daemon.logText.suffix(2000))")
         let isScored = eventually { (try? root.read("out/outputs/short.csv")) == Array("id,y\na,6.0\n".utf8) }
         #expect(isScored)
         let runs = try RunLedger(stateDirectory: root(".millrace"), readOnly: true).runs(RunFilter(pipeline: "p", path: "endless.csv"))

@@ -125,6 +125,20 @@ import Testing
         #expect(status.count(.quarantined) == 0 && status.count(.waiting) == 1, "\(status)")
     }
 
+    @Test(.enabled(if: SmallDisk.isPossible, "mounting a disk takes root"))
+    func onceWaitsForADiskAsLongAsItIsTold() throws {
+        let disk = try SmallDisk(kibibytes: 256, filled: 240, ["--once", "--wait", "60s"])
+        try disk.root.write(disk.rows(3000), to: "spool/data/a.csv")
+        usleep(400_000)
+        try disk.process.run()
+        #expect(eventually(within: 30) { disk.log.contains("the pipeline waits for the machine") }, "\(disk.log)")
+        usleep(1_500_000)
+        #expect(disk.process.isRunning, "\(disk.log)")
+        try FileManager.default.removeItem(atPath: disk.inside("disk/fill"))
+        disk.process.waitUntilExit()
+        #expect(disk.process.terminationStatus == 0, "\(disk.log)")
+    }
+
     /// A daemon with a model, whose ledger another process holds for some seconds.
     private func heldDaemon(seconds: Int) throws -> (daemon: DaemonProcess, holder: Process) {
         let daemon = try DaemonProcess("held")

@@ -111,7 +111,7 @@ import Testing
     @Test func whatIsKeptForTrainingIsSyncedBeforeItHasItsName() throws {
         let scene = try Scene("kept")
         let source = FilePath(try scene.folder.write("rows", to: "root/spool/l.csv"))
-        let files = KeptFiles(stateDirectory: scene.root.appending(".millrace"), pipeline: "p")
+        let files = KeptFiles(work: scene.root.appending(".millrace"), pipeline: "p")
         let target = files.labels(digest("rows"), named: "l.csv"), model = files.model("m").removingLastComponent()
         let acts = Acts()
         try acts.record(below: scene.folder.path) {

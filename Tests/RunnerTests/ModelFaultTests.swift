@@ -34,6 +34,23 @@ import Testing
         #expect(Failure(model: ONNXError.cannotWrite(path: "m.onnx", reason: "File exists", code: EEXIST), place: "staging").kind == .resource)
     }
 
+    /// Whoever reports it: Landing, Foundation with the system's number inside, or Foundation's own words for it.
+    @Test func whatTheDiskRefusesIsTheMachinesFault() {
+        func foundation(_ code: Int32) -> NSError {
+            NSError(
+                domain: NSCocoaErrorDomain, code: CocoaError.Code.fileWriteUnknown.rawValue,
+                userInfo: [NSUnderlyingErrorKey: NSError(domain: NSPOSIXErrorDomain, code: Int(code))])
+        }
+        #expect(Failure(landing: .noSpace(doing: "write", path: "a"), place: "a").kind == .machine)
+        #expect(Failure(landing: .system(doing: "write", path: "a", errno: .ioError), place: "a").kind == .machine)
+        #expect(Failure(landing: .missing("a"), place: "a").kind == .resource)
+        for code in [EIO, EROFS, ENOSPC] { #expect(Failure(writing: foundation(code), place: "a").kind == .machine, "\(code)") }
+        #expect(Failure(writing: foundation(ENAMETOOLONG), place: "a").kind == .resource)
+        #expect(Failure(writing: CocoaError(.fileWriteOutOfSpace), place: "a").kind == .machine)
+        let full = #expect(throws: (any Error).self) { try Data([1]).write(to: URL(fileURLWithPath: "/dev/full")) }
+        if let full { #expect(Failure(writing: full, place: "a").kind == .machine, "\(full)") }
+    }
+
     @Test func aModelThatCannotBeWrittenWaits() throws {
         let directory = try TemporaryDirectory("fault")
         let model = try directory.write(TinyModel.adding(1), to: "m.onnx")

@@ -62,9 +62,12 @@ class Daemon:
                 self.ends.append((status, faults))
                 self.say(f"the daemon ended by itself with {status} under {sorted(faults) or 'no fault'}")
                 self.expected = True
+                ended = self.process
             time.sleep(0.3)
-            if not self.is_over.is_set():
-                self.start()
+            with self.lock:
+                # Unless a step has started another one meanwhile.
+                if not self.is_over.is_set() and self.process is ended:
+                    self.start()
 
     def signal(self, number):
         with self.lock:
@@ -95,9 +98,22 @@ class Daemon:
                 self.process.wait()
                 return None
 
+    def has_begun(self):
+        """Whether libdispatch has its epoll descriptor, without which it traps and nobody can do anything about it."""
+        try:
+            folder = f"/proc/{self.process.pid}/fd"
+            return any("eventpoll" in os.readlink(os.path.join(folder, name)) for name in os.listdir(folder))
+        except (OSError, AttributeError):
+            return False
+
     def descriptors(self, spare):
         """Lets it have no more than `spare` descriptors beyond those it has now; None gives them back."""
+        end = time.monotonic() + 5
+        while spare is not None and not self.has_begun() and time.monotonic() < end:
+            time.sleep(0.05)
         with self.lock:
+            if spare is not None and not self.has_begun():
+                return False
             if self.process is None or self.process.poll() is not None:
                 return False
             process = self.process.pid

@@ -102,7 +102,7 @@ class Judge:
     def versions(self, pipeline):
         """Version -> (arrival, what it adds)."""
         folder, found = self.path("out", pipeline, "models"), {}
-        for name in sorted(os.listdir(folder)):
+        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
             if not name.isdigit():
                 if name != "ACTIVE":
                     self.say("wrong", f"{pipeline}: the models' folder holds {name}")
@@ -124,6 +124,9 @@ class Judge:
         good = [path for path, content in self.load.models[pipeline].items() if content.rows is not None]
         if pipeline != "learning" and len(found) != len(good):
             self.say("lost", f"{pipeline}: {len(good)} good models and {len(found)} versions")
+        if not found or not os.path.exists(os.path.join(folder, "ACTIVE")):
+            self.say("lost", f"{pipeline}: it has {len(found)} versions, or no ACTIVE")
+            return found
         active = contents(os.path.join(folder, "ACTIVE")).decode()
         if pipeline != "learning" and active != f"{max(found)}\n":
             self.say("wrong", f"{pipeline}: ACTIVE is {active!r}, the newest version {max(found)}")

@@ -190,7 +190,7 @@ extension Dispatcher {
             let report = QuarantineReport(
                 explanation: explanation, arrival: assignment.arrival.number, run: assignment.run.run,
                 attempts: (try? ledger.attempts(ofRun: assignment.run.run)) ?? [])
-            quarantine(assignment.input, report, assignment.pipeline)
+            quarantine(assignment.input, report, assignment.pipeline, at: now)
             close(.quarantined(explanation))
         }
     }
@@ -265,13 +265,6 @@ extension Dispatcher {
         }
     }
 
-    func quarantine(_ input: SpoolInput, _ report: QuarantineReport, _ pipeline: Pipeline) {
-        do throws(LandingError) {
-            try publisher.quarantine(input, report, pipeline: pipeline)
-        } catch {
-            log.error("the reason could not be written", metadata: ["reason": "\(error)"])
-        }
-    }
 }
 
 extension Dispatcher.Assignment {

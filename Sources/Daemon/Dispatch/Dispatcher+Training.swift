@@ -89,7 +89,7 @@ extension Dispatcher {
                 continue
             }
             let report = QuarantineReport(explanation: explanation, arrival: number, run: arrival.run, attempts: [])
-            quarantine(pipeline.input(arrival), report, pipeline)
+            quarantine(pipeline.input(arrival), report, pipeline, at: now)
             discardRows(of: arrival, pipeline)
         }
     }

@@ -59,7 +59,7 @@ package final class Dispatcher {
     var machineWaits: [String: MachineWait] = [:]
     /// The number of times that the output of a run has filled the disk, by run.
     var fillings: [Int64: Filling] = [:]
-    /// The inputs that are done and could not be archived or deleted yet.
+    /// The inputs that are decided and could not be archived, deleted or explained yet.
     var undisposed: [Undisposed] = []
     /// The newest data files that were scored, by pipeline: what a new model is tried on.
     var scoredRows: [String: AttemptSpec.InputFile] = [:]
