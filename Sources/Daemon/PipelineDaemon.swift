@@ -11,7 +11,7 @@ import SystemPackage
 import Watcher
 
 /// Watches, numbers, dispatches and lands, until told to stop. One thread watches, one hashes and numbers, one dispatches and lands, and
-/// `jobs` run attempts; one more trains on labels, so that data never waits for that. Stopping goes from the front: the watch ends, then dispatch drains what is in flight.
+/// `jobs` run attempts at a time; one more trains, so that data never waits for that. Stopping goes from the front: the watch ends, then dispatch drains what is in flight.
 package final class PipelineDaemon: Service {
     package struct Options: Sendable {
         package var root: String
@@ -64,14 +64,12 @@ package final class PipelineDaemon: Service {
     let lock: DaemonLock
     let ledger: RunLedger
     let log: Logger
-    private let executor: any AttemptExecutor
     private let loop: DispatchLoop
     private let watcher: SpoolWatcher
     private let intake: Mutex<Intake>
     private let publisher: DiskPublisher
     private let pipelineFiles: PipelineFiles
     private let fromWatch = BoundedQueue<FromWatch>(capacity: 256)
-    private let cancellation = AttemptCancellation()
     private let finished = Mutex<Outcome?>(nil)
     private let isEnding: Ending
 
@@ -99,7 +97,6 @@ package final class PipelineDaemon: Service {
                     case .goesOn(let time): log.notice("the ledger can be written again", metadata: ["waited": "\(time)"])
                     }
                 }))
-        self.executor = executor ?? LocalExecutor(sessionBytes: options.sessionBytes)
         let inForce = pipelines.inForce
         try PipelineFolders.make(inForce)
         for folder in Set([options.stateDirectory, options.workDirectory]) { try PrivateFolder.close(FilePath(folder)) }
@@ -112,7 +109,8 @@ package final class PipelineDaemon: Service {
         try publisher.recoverInputs()
         try publisher.sweep()
         try publisher.pruneCheckpoints(keeping: Set(ledger.openRuns().map(\.run)), of: inForce)
-        loop = DispatchLoop(dispatcher, patience: options.patience, log: log)
+        loop = DispatchLoop(
+            dispatcher, jobs: options.jobs, executor: executor ?? LocalExecutor(sessionBytes: options.sessionBytes), patience: options.patience, log: log)
         let intake = Intake(ledger: ledger, log: log)
         let ledger = ledger
         watcher = SpoolWatcher(
@@ -141,18 +139,6 @@ package final class PipelineDaemon: Service {
             watcher.stop()
             edits.stop()
         }
-        let workers = (0..<options.jobs).map { number in
-            NamedThread("worker-\(number)", stackBytes: 16 << 20) { [self] in
-                while let assignment = loop.work.take() {
-                    loop.inbox.put(.finished(assignment, executor.execute(assignment.spec, cancellation: cancellation)))
-                }
-            }
-        }
-        let training = NamedThread("training", stackBytes: 16 << 20) { [self] in
-            while let assignment = loop.training.take() {
-                loop.inbox.put(.finished(assignment, executor.execute(assignment.spec, cancellation: cancellation)))
-            }
-        }
         let numbering = NamedThread("intake") { [self] in number() }
         let watching = NamedThread("watch") { [self] in watch() }
         let reloading = options.once ? nil : NamedThread("edits") { [self] in
@@ -166,8 +152,7 @@ package final class PipelineDaemon: Service {
             await watching.join()
             await numbering.join()
             await dispatching.join()
-            for worker in workers { await worker.join() }
-            await training.join()
+            await loop.workers.join()
             edits.stop()
             await reloading?.join()
         } onGracefulShutdown: { [self] in
@@ -176,7 +161,7 @@ package final class PipelineDaemon: Service {
             edits.stop()
             watcher.stop()
             loop.inbox.put(.stop)
-            DispatchQueue.global().asyncAfter(deadline: .now() + options.grace.seconds) { [cancellation] in cancellation.cancel() }
+            DispatchQueue.global().asyncAfter(deadline: .now() + options.grace.seconds) { [loop] in loop.workers.takeBack() }
         }
         finished.withLock { $0 = Outcome(unsettled: loop.unsettled ?? [], failure: loop.failure) }
         if let failure = loop.failure { throw failure }

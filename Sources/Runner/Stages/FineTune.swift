@@ -98,7 +98,9 @@ struct FineTune {
                 recipe: settings.recipe, plan: settings.plan, directory: training.checkpoints)
             do throws(TrainingError) {
                 return try run.run(
-                    TrainingControl(engine: interruption.engine, isCancelled: { [interruption] in interruption.isEnded }))
+                    TrainingControl(
+                        engine: interruption.engine, isCancelled: { [interruption] in interruption.isEndedAfterOthers() },
+                        progress: interruption.control.progress))
             } catch {
                 try interruption.check()
                 let failure = Failure(training: error, spec).naming(usable)
@@ -123,7 +125,7 @@ struct FineTune {
     private func setAside(
         _ labelled: AttemptSpec.LabelledFile, _ failure: Failure, _ report: inout TrainingReport
     ) throws(Failure) {
-        guard labelled.arrival != training.subject, ![.resource, .machine, .unreadable, .cancelled].contains(failure.kind) else { throw failure }
+        guard labelled.arrival != training.subject, ![.resource, .machine, .unreadable, .cancelled, .stopped].contains(failure.kind) else { throw failure }
         report.unusable.append(.init(arrival: labelled.arrival, failure: failure))
     }
 

@@ -144,7 +144,7 @@ struct ModelDecision {
             return "ran on \(batch.rowCount) rows of \(rows.digest)"
         } catch {
             switch error.kind {
-            case .cancelled, .timeLimit, .resource, .machine: throw error
+            case .cancelled, .stopped, .timeLimit, .resource, .machine: throw error
             case .inputGone, .inputChanged, .unreadable: return nil
             default:
                 throw Failure(
