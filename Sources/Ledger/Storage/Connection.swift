@@ -242,6 +242,7 @@ extension ArrivalState: Bindable {}
 extension RunState: Bindable {}
 extension RunKind: Bindable {}
 extension PublicationState: Bindable {}
+extension Condition.Kind: Bindable {}
 
 extension Bindable where Self: RawRepresentable<String> {
     func bind(to statement: OpaquePointer, at index: Int32) -> Int32 { rawValue.bind(to: statement, at: index) }
