@@ -23,6 +23,8 @@ final class DispatchLoop: @unchecked Sendable {
     let training: BoundedQueue<Dispatcher.Assignment>
     private let dispatcher: Dispatcher
     private let log: Logger
+    /// Is told which files are to be judged again, since what was read of them was not what was numbered. Set before the thread starts.
+    var unread: @Sendable ([HashJob.Key]) -> Void = { _ in }
     private var isStopping = false
     private(set) var unsettled: [String]?
     private(set) var failure: LedgerError?
@@ -95,6 +97,9 @@ final class DispatchLoop: @unchecked Sendable {
             case .stop: isStopping = true
             }
         }
-        if !finished.isEmpty { try dispatcher.finish(finished, at: .now) }
+        guard !finished.isEmpty else { return }
+        try dispatcher.finish(finished, at: .now)
+        let void = dispatcher.takeVoid()
+        if !void.isEmpty { unread(void) }
     }
 }

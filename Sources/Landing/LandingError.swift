@@ -7,6 +7,10 @@ package enum LandingError: Error, Hashable, Sendable {
     /// The file system is full, or a quota is.
     case noSpace(doing: String, path: FilePath)
     case missing(FilePath)
+    /// By now the name leads out of its spool, through a symbolic link.
+    case outsideSpool(FilePath)
+    /// Another process works on the folder.
+    case claimed(FilePath, by: String)
     /// A directory, FIFO, device, socket or symbolic link stands where a regular file is needed.
     case notRegular(FilePath)
     /// Its stamp moved while it was being read.
@@ -44,6 +48,10 @@ extension LandingError: CustomStringConvertible {
             "could not \(doing) \(shown(path)): the file system or quota is full; free space there, the work is tried again"
         case .missing(let path):
             "\(shown(path)) is not there any more"
+        case .outsideSpool(let path):
+            "\(shown(path)) leads out of its spool through a symbolic link; drop the file itself"
+        case .claimed(let folder, let holder):
+            "another daemon works on \(shown(folder)): \(holder). Two daemons never share a folder: stop that one, or use another folder"
         case .notRegular(let path):
             "\(shown(path)) is not a regular file; put a plain file there, or move it away"
         case .changedWhileRead(let path):

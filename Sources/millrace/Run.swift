@@ -1,6 +1,7 @@
 import ArgumentParser
 import Daemon
 import Foundation
+import Landing
 import Ledger
 import Logging
 import PipelineConfig
@@ -13,7 +14,7 @@ struct Run: AsyncParsableCommand {
         abstract: "Watch, settle, run and land, until told to stop.",
         discussion: """
             Ends with 0 after SIGTERM or SIGINT. With --once: 0 all well, 1 something was quarantined or rejected, 2 a pipeline or an option is \
-            wrong, 3 files are still settling or waiting, 4 another daemon works on this root.
+            wrong, 3 files are still settling or waiting, 4 another daemon works on this root or on one of its folders.
             """)
 
     enum LogFormat: String, ExpressibleByArgument, CaseIterable { case text, json }
@@ -65,6 +66,9 @@ struct Run: AsyncParsableCommand {
             throw fail(error, ExitStatus.badConfiguration)
         } catch let error as LedgerError {
             if case .locked = error { throw fail(error, ExitStatus.locked) }
+            throw fail(error)
+        } catch let error as LandingError {
+            if case .claimed = error { throw fail(error, ExitStatus.locked) }
             throw fail(error)
         } catch {
             throw fail("\(error)")
