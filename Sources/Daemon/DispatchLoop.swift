@@ -23,6 +23,8 @@ final class DispatchLoop: @unchecked Sendable {
     let workers: Workers
     private let dispatcher: Dispatcher
     private let log: Logger
+    /// Is told which files are to be judged again, since what was read of them was not what was numbered. Set before the thread starts.
+    var unread: @Sendable ([HashJob.Key]) -> Void = { _ in }
     private var isStopping = false
     private(set) var unsettled: [String]?
     private(set) var failure: LedgerError?
@@ -109,5 +111,7 @@ final class DispatchLoop: @unchecked Sendable {
         let start = ContinuousClock.now
         try dispatcher.finish(finished, at: .now)
         away = max((ContinuousClock.now - start).seconds, away * 0.9)
+        let void = dispatcher.takeVoid()
+        if !void.isEmpty { unread(void) }
     }
 }

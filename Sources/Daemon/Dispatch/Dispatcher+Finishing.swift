@@ -248,6 +248,9 @@ extension Dispatcher {
             case .done, .kept:
                 machineWorks(in: assignment.pipeline.name, at: now)
                 dispose(assignment.input, assignment.pipeline)
+            case .void, .gone:
+                void.append(
+                    .init(directory: Intake.directory(assignment.pipeline.name, assignment.arrival.role), path: assignment.arrival.path))
             default: break
             }
         }

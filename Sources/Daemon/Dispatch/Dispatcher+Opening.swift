@@ -100,7 +100,7 @@ extension Dispatcher {
     ) throws(Failure) -> AttemptSpec {
         let input = AttemptSpec.InputFile(
             path: pipeline.spoolPath(of: arrival.role) + "/" + arrival.path, digest: arrival.digest,
-            companions: arrival.companions.map(\.path))
+            companions: arrival.companions.map(\.path), spool: pipeline.spoolPath(of: arrival.role), stamp: arrival.stamp.landing)
         var limits = AttemptSpec.Limits(seconds: pipeline.limits.time?.seconds, threads: configuration.threads)
         if let threads = pipeline.forward?.threads { limits.threads = threads }
         let format = goal == .score ? pipeline.land.outputs?.format.rawValue : nil

@@ -65,6 +65,8 @@ package final class Dispatcher {
     var fillings: [Int64: Filling] = [:]
     /// How long data files take, by pipeline.
     var paces: [String: Pace] = [:]
+    /// Files that are to settle again.
+    var void: [HashJob.Key] = []
     /// The newest data files that were scored, by pipeline: what a new model is tried on.
     var scoredRows: [String: AttemptSpec.InputFile] = [:]
 
@@ -161,6 +163,12 @@ package final class Dispatcher {
         case .model: scheduler.modelArrived(arrival.number, in: pipeline)
         case .data, .labelled: scheduler.dataArrived(arrival.number, in: pipeline)
         }
+    }
+
+    /// Returns the files whose attempts were void since the last call: they are to be judged again.
+    func takeVoid() -> [HashJob.Key] {
+        defer { void = [] }
+        return void
     }
 
     func forget(_ arrival: Int64, in pipeline: String) {
