@@ -109,7 +109,7 @@ extension FileVerdict {
         case .ignored(let rule, let reason): self.init(.ignored, reason, rule: rule, remedy: "Nothing.")
         case .unreachable(let code):
             self.init(
-                .waiting, "it cannot be looked at: \(Errno(rawValue: code))", rule: "settling",
+                .waiting, "it cannot be looked at: \(Errno(rawValue: code))", rule: .directoryUnreadable,
                 remedy: "Give the daemon's user search permission on its folder, or mend the disk; it is taken up by itself then.")
         case .refused(let rule, let reason, let remedy, _): self.init(.quarantined, reason, rule: rule, remedy: remedy)
         case .file: self.init(settling: path, settle, daemon)
