@@ -17,6 +17,10 @@ package final class Dispatcher {
         let run: OpenedRun
         let pipeline: Pipeline
         var goal: AttemptSpec.Goal { spec.goal }
+        /// Whether it trains, which may take hours.
+        var trains: Bool { spec.training != nil }
+        /// How long it takes, as far as that is known.
+        var seconds: Double?
     }
 
     package struct Configuration: Sendable {
@@ -59,6 +63,10 @@ package final class Dispatcher {
     var machineWaits: [String: MachineWait] = [:]
     /// The number of times that the output of a run has filled the disk, by run.
     var fillings: [Int64: Filling] = [:]
+    /// How long data files take, by pipeline.
+    var paces: [String: Pace] = [:]
+    /// Files that are to settle again.
+    var void: [HashJob.Key] = []
     /// The newest data files that were scored, by pipeline: what a new model is tried on.
     var scoredRows: [String: AttemptSpec.InputFile] = [:]
 
@@ -155,6 +163,12 @@ package final class Dispatcher {
         case .model: scheduler.modelArrived(arrival.number, in: pipeline)
         case .data, .labelled: scheduler.dataArrived(arrival.number, in: pipeline)
         }
+    }
+
+    /// Returns the files whose attempts were void since the last call: they are to be judged again.
+    func takeVoid() -> [HashJob.Key] {
+        defer { void = [] }
+        return void
     }
 
     func forget(_ arrival: Int64, in pipeline: String) {
