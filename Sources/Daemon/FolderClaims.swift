@@ -44,7 +44,9 @@ final class FolderClaims: Sendable {
         var made: [Key: FolderClaim] = [:]
         for key in wanted.sorted(by: { ($0.folder, $0.use.rawValue) < ($1.folder, $1.use.rawValue) }) where present[key] == nil {
             do throws(LandingError) {
-                let claim = try FolderClaim(FilePath(key.folder), key.use, as: holder, timing: timing)
+                let lands = key.use == .outputs ? pipelines.first { Self.keys(of: $0).contains(key) } : nil
+                let claim = try FolderClaim(
+                    FilePath(key.folder), key.use, as: holder, timing: timing, access: lands?.land.access.landing ?? .shared)
                 made[key] = claim
                 if !claim.isHeld { log.info("a folder that cannot be written is not claimed", metadata: ["folder": "\(key.folder)"]) }
             } catch {

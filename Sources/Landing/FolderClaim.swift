@@ -37,6 +37,8 @@ package final class FolderClaim: Sendable {
     private let path: FilePath
     private let me: ClaimHolder
     private let timing: Timing
+    /// Other daemons of other users are to read who holds it.
+    private let access: FileAccess
     private let state = Mutex(State.lost)
 
     private enum State: Equatable {
@@ -64,7 +66,8 @@ package final class FolderClaim: Sendable {
 
     /// Claims the folder, which must exist; waits as long as `timing` says for a holder of whom it cannot be known otherwise whether he lives. Throws
     /// `claimed` where another process holds it. A folder that cannot be written is not claimed; `isHeld` tells.
-    package init(_ folder: FilePath, _ use: Use, as me: ClaimHolder, timing: Timing = Timing()) throws(LandingError) {
+    package init(_ folder: FilePath, _ use: Use, as me: ClaimHolder, timing: Timing = Timing(), access: FileAccess = .shared) throws(LandingError) {
+        self.access = access
         self.folder = folder
         self.use = use
         self.me = me
@@ -144,7 +147,8 @@ package final class FolderClaim: Sendable {
 
     /// Makes the claim. Returns false where one stands there, and true where the folder cannot be written, too.
     private func make() throws(LandingError) -> Bool {
-        if use == .outputs { _ = path.removingLastComponent().withPlatformString { mkdir($0, 0o777) } }
+        let above = path.removingLastComponent()
+        if use == .outputs, above.withPlatformString({ mkdir($0, 0o777) }) == 0 { try? Disk.grant(access, folder: above) }
         guard path.withPlatformString({ mkdir($0, 0o777) }) == 0 else {
             if errno == EEXIST { return false }
             state.withLock { $0 = .unclaimed }
@@ -152,9 +156,10 @@ package final class FolderClaim: Sendable {
         }
         var holder = me
         do throws(LandingError) {
+            try Disk.grant(access, folder: path)
             holder.inode = try Disk.status(path)?.stamp.inode ?? 0
             let file = path.appending("holder")
-            try Document.replace(file, with: try Document.encode(holder, for: file), staged: path.appending("holder.new"))
+            try Document.replace(file, with: try Document.encode(holder, for: file), staged: path.appending("holder.new"), access)
         } catch {
             // Such as a full disk: nobody is kept out by half a claim.
             try? Disk.removeTree(path)
