@@ -58,7 +58,7 @@ let package = Package(
         // The model half.
         .target(name: "Tensors"),
         .target(name: "ONNXProto", dependencies: [protobuf], exclude: ["onnx.proto"]),
-        .target(name: "ONNX", dependencies: ["Names", "Tensors", "ONNXProto", protobuf]),
+        .target(name: "ONNX", dependencies: ["Names", "Reasons", "Tensors", "ONNXProto", protobuf]),
         .target(name: "Passes", dependencies: ["ONNX", "Tensors"]),
         .target(name: "Autodiff", dependencies: ["Names", "ONNX", "Passes", "Tensors"]),
         .target(name: "Engine", dependencies: ["Names", "Reasons", "Tensors", "COnnxRuntime"]),

@@ -25,6 +25,12 @@ final class OwnedDescriptor {
         }
     }
 
+    /// Reads the file that is open already, which stays the caller's, or else opens the one at `path`.
+    static func reading(_ path: String, open descriptor: Int32?) throws(ColumnarError) -> OwnedDescriptor {
+        if let descriptor { return OwnedDescriptor(borrowing: descriptor) }
+        return try OwnedDescriptor(reading: path)
+    }
+
     /// Makes an empty file.
     init(writing path: String) throws(ColumnarError) {
         number = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)

@@ -23,6 +23,7 @@ package final class DiskPublisher: Publisher, Sendable {
     }
 
     private struct State: Sendable {
+        var pipelines: [String: Pipeline] = [:]
         var places: [String: Places] = [:]
         /// One for each staging directory, since each holds a descriptor.
         var areas: [String: StagingArea] = [:]
@@ -30,13 +31,20 @@ package final class DiskPublisher: Publisher, Sendable {
 
     let root: FilePath
     let work: FilePath
+    /// The folders that nobody else may work on; nil where nobody else can.
+    private let claims: FolderClaims?
     private let state = Mutex(State())
 
     /// Refuses a pipeline for which there is no place to stage. `work`: where what training needs is kept, and staging is preferred; left out:
     /// `ROOT/.millrace`.
-    package init(root: String, work: String? = nil, pipelines: [Pipeline]) throws(LandingError) {
+    package convenience init(root: String, work: String? = nil, pipelines: [Pipeline]) throws(LandingError) {
+        try self.init(root: root, work: work, pipelines: pipelines, claims: nil)
+    }
+
+    init(root: String, work: String? = nil, pipelines: [Pipeline], claims: FolderClaims?) throws(LandingError) {
         self.root = FilePath(root)
         self.work = work.map { FilePath($0) } ?? FilePath(root).appending(".millrace")
+        self.claims = claims
         try use(pipelines)
     }
 
@@ -51,6 +59,7 @@ package final class DiskPublisher: Publisher, Sendable {
             return made
         }
         for pipeline in pipelines {
+            next.pipelines[pipeline.name] = pipeline
             var spools: [String: StagingArea] = [:]
             for entry in [pipeline.spool.models, pipeline.spool.labelled, pipeline.spool.data].compactMap({ $0 }) where pipeline.after != .keep {
                 spools[entry.path] = try area(entry.path)
@@ -127,7 +136,15 @@ package final class DiskPublisher: Publisher, Sendable {
     package func publish(
         _ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent]
     ) throws(LandingError) -> [Result<Void, LandingError>] {
-        try round().publish(outputs, intend: intend, close: { _ in }).map { $0.map { _ in () } }
+        var refusals: [String: LandingError] = [:]
+        for name in Set(outputs.map(\.provenance.pipeline)) {
+            do throws(LandingError) { if let pipeline = state.withLock({ $0.pipelines[name] }) { try claims?.verify(pipeline) } } catch {
+                refusals[name] = error
+            }
+        }
+        let allowed = outputs.filter { refusals[$0.provenance.pipeline] == nil }
+        var published = try round().publish(allowed, intend: intend, close: { _ in }).map { $0.map { _ in () } }[...]
+        return outputs.map { output in refusals[output.provenance.pipeline].map { .failure($0) } ?? published.removeFirst() }
     }
 
     package func recover(_ outputs: [StagedOutput]) throws(LandingError) -> [Bool] {
@@ -150,6 +167,7 @@ package final class DiskPublisher: Publisher, Sendable {
 
     package func publish(_ model: DecidedModel, activate: Bool) throws(LandingError) -> String? {
         let directory = try models(model.pipeline).directory
+        try claims?.verify(model.pipeline)
         let gated = model.training?.gate?.after != nil || model.facts["trial"]?.hasPrefix("ungated") == false
         var card = Card(
             pipeline: model.pipeline.name, version: model.version, revision: model.revision, verdict: gated ? .passed : .ungated, arrival: model.arrival,

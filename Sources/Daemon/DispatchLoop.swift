@@ -11,6 +11,8 @@ final class DispatchLoop: @unchecked Sendable {
         case finished(Dispatcher.Assignment, AttemptResult)
         /// A scan has found a file that the ledger knows, in a spool that is emptied.
         case stands(path: String, stamp: RecordedStamp, role: ArrivalRole, pipeline: String)
+        /// An attempt was paused, so that another took its worker: there may be room for more.
+        case paused
         case pipelines([Pipeline])
         /// With `--once`: nothing more will be numbered; these files had not settled.
         case caughtUp([String])
@@ -18,13 +20,13 @@ final class DispatchLoop: @unchecked Sendable {
         case stop
     }
 
-    // Touched by the loop's own thread only, but for the two queues.
-    let inbox = BoundedQueue<Message>(capacity: 8192)
-    let work: BoundedQueue<Dispatcher.Assignment>
-    /// Attempts that only train, which may take hours.
-    let training: BoundedQueue<Dispatcher.Assignment>
+    // Touched by the loop's own thread only, but for the inbox and the workers.
+    let inbox: BoundedQueue<Message>
+    let workers: Workers
     private let dispatcher: Dispatcher
     private let log: Logger
+    /// Is told which files are to be judged again, since what was read of them was not what was numbered. Set before the thread starts.
+    var unread: @Sendable ([HashJob.Key]) -> Void = { _ in }
     private var isStopping = false
     private(set) var unsettled: [String]?
     private(set) var failure: LedgerError?
@@ -32,15 +34,19 @@ final class DispatchLoop: @unchecked Sendable {
     private let patience: Duration
     private var machineIsAwaitedUntil: UTCTime?
 
+    /// The seconds that landing lately took, in which workers get no work.
+    private var away = 0.0
+
     /// How often commands are looked for.
     private static let requestInterval: Duration = .milliseconds(250)
 
-    init(_ dispatcher: Dispatcher, patience: Duration, log: Logger) {
+    init(_ dispatcher: Dispatcher, jobs: Int, executor: any AttemptExecutor, patience: Duration, log: Logger) {
         self.dispatcher = dispatcher
         self.patience = patience
         self.log = log
-        work = BoundedQueue(capacity: dispatcher.configuration.window + 16)
-        training = BoundedQueue(capacity: dispatcher.configuration.window + 16)
+        let inbox = BoundedQueue<Message>(capacity: 8192)
+        self.inbox = inbox
+        workers = Workers(jobs: jobs, executor: executor) { inbox.put($0) }
     }
 
     /// Until told to stop and nothing is in flight, or, with `--once`, until nothing can be done any more.
@@ -51,8 +57,7 @@ final class DispatchLoop: @unchecked Sendable {
             failure = error
             log.critical("the ledger cannot be written; stopping", metadata: ["reason": "\(error)"])
         }
-        work.close()
-        training.close()
+        workers.close()
         inbox.close()
     }
 
@@ -60,8 +65,7 @@ final class DispatchLoop: @unchecked Sendable {
         try dispatcher.applyRequests(at: .now)
         var nextRequests = ContinuousClock.now + Self.requestInterval
         while true {
-            let started = isStopping ? [] : try dispatcher.assignments(at: .now)
-            for assignment in started { (assignment.goal == .fineTune ? training : work).put(assignment) }
+            try handOut()
             if isDone { return }
             try handle(inbox.take(upTo: 4096, timeout: pause()))
             if ContinuousClock.now >= nextRequests {
@@ -70,6 +74,11 @@ final class DispatchLoop: @unchecked Sendable {
                 nextRequests = ContinuousClock.now + Self.requestInterval
             }
         }
+    }
+
+    private func handOut() throws(LedgerError) {
+        guard !isStopping else { return }
+        workers.put(try dispatcher.assignments(at: .now, for: workers.loads(away: away)))
     }
 
     private var isDone: Bool {
@@ -92,6 +101,7 @@ final class DispatchLoop: @unchecked Sendable {
                 for pipeline in numbered { try dispatcher.arrived(pipeline) }
             case .finished(let assignment, let result): finished.append((assignment, result))
             case .stands(let path, let stamp, let role, let pipeline): try dispatcher.stands(path, stamp, role: role, in: pipeline, at: .now)
+            case .paused: break
             case .pipelines(let pipelines): try dispatcher.use(pipelines)
             case .caughtUp(let files):
                 unsettled = files
@@ -99,6 +109,13 @@ final class DispatchLoop: @unchecked Sendable {
             case .stop: isStopping = true
             }
         }
-        if !finished.isEmpty { try dispatcher.finish(finished, at: .now) }
+        guard !finished.isEmpty else { return }
+        // Landing takes as long as the disk takes: workers that are free get their next work before it.
+        if workers.haveRoom { try handOut() }
+        let start = ContinuousClock.now
+        try dispatcher.finish(finished, at: .now)
+        away = max((ContinuousClock.now - start).seconds, away * 0.9)
+        let void = dispatcher.takeVoid()
+        if !void.isEmpty { unread(void) }
     }
 }

@@ -11,7 +11,7 @@ import SystemPackage
 import Watcher
 
 /// Watches, numbers, dispatches and lands, until told to stop. One thread watches, one hashes and numbers, one dispatches and lands, and
-/// `jobs` run attempts; one more trains on labels, so that data never waits for that. Stopping goes from the front: the watch ends, then dispatch drains what is in flight.
+/// `jobs` run attempts at a time; one more trains, so that data never waits for that. Stopping goes from the front: the watch ends, then dispatch drains what is in flight.
 package final class PipelineDaemon: Service {
     package struct Options: Sendable {
         package var root: String
@@ -54,24 +54,17 @@ package final class PipelineDaemon: Service {
         package var failure: LedgerError?
     }
 
-    private enum FromWatch: Sendable {
-        case events([SpoolEvent])
-        case caughtUp([String])
-        case pipelines([Pipeline])
-    }
-
     let options: Options
     let lock: DaemonLock
     let ledger: RunLedger
     let log: Logger
-    private let executor: any AttemptExecutor
     private let loop: DispatchLoop
     private let watcher: SpoolWatcher
-    private let intake: Mutex<Intake>
+    private let numbering: NumberingLoop
+    private let conditions: ConditionBoard
     private let publisher: DiskPublisher
+    private let claims: FolderClaims
     private let pipelineFiles: PipelineFiles
-    private let fromWatch = BoundedQueue<FromWatch>(capacity: 256)
-    private let cancellation = AttemptCancellation()
     private let finished = Mutex<Outcome?>(nil)
     private let isEnding: Ending
 
@@ -99,11 +92,11 @@ package final class PipelineDaemon: Service {
                     case .goesOn(let time): log.notice("the ledger can be written again", metadata: ["waited": "\(time)"])
                     }
                 }))
-        self.executor = executor ?? LocalExecutor(sessionBytes: options.sessionBytes)
         let inForce = pipelines.inForce
         try PipelineFolders.make(inForce)
         for folder in Set([options.stateDirectory, options.workDirectory]) { try PrivateFolder.close(FilePath(folder)) }
-        publisher = try DiskPublisher(root: options.root, work: options.workDirectory, pipelines: inForce)
+        claims = try FolderClaims(root: options.root, pipelines: inForce, log: log)
+        publisher = try DiskPublisher(root: options.root, work: options.workDirectory, pipelines: inForce, claims: claims)
         let dispatcher = Dispatcher(
             ledger: ledger, publisher: publisher,
             configuration: .init(window: max(256, options.jobs * 16), threads: options.threads, hidesValues: options.hidesValues), log: log)
@@ -112,11 +105,13 @@ package final class PipelineDaemon: Service {
         try publisher.recoverInputs()
         try publisher.sweep()
         try publisher.pruneCheckpoints(keeping: Set(ledger.openRuns().map(\.run)), of: inForce)
-        loop = DispatchLoop(dispatcher, patience: options.patience, log: log)
-        let intake = Intake(ledger: ledger, log: log)
+        loop = DispatchLoop(
+            dispatcher, jobs: options.jobs, executor: executor ?? LocalExecutor(sessionBytes: options.sessionBytes), patience: options.patience, log: log)
+        conditions = ConditionBoard(ledger: ledger)
+        let intake = Intake(ledger: ledger, conditions: conditions, log: log)
         let ledger = ledger
-        let loop = loop
-        watcher = SpoolWatcher(
+        let (loop, publisher) = (loop, publisher)
+        let watcher = SpoolWatcher(
             directories: intake.directories(for: inForce),
             logger: log,
             isKnown: { id, path, stamp in
@@ -129,7 +124,22 @@ package final class PipelineDaemon: Service {
                 }
                 return isCurrent
             })
-        self.intake = Mutex(intake)
+        self.watcher = watcher
+        numbering = NumberingLoop(
+            intake, ledger: ledger, conditions: conditions,
+            outlets: .init(
+                numbered: { numbered in
+                    for refused in numbered.flatMap(\.refused) { Self.explain(refused.input, refused.report, pipelines, publisher, log) }
+                    loop.inbox.put(.numbered(numbered))
+                },
+                caughtUp: { loop.inbox.put(.caughtUp($0)) },
+                pipelines: { pipelines, directories in
+                    watcher.update(directories: directories)
+                    loop.inbox.put(.pipelines(pipelines))
+                },
+                lookAgain: { watcher.lookAgain(at: $0.map(\.place)) }),
+            patience: options.patience, log: log)
+        loop.unread = { watcher.lookAgain(at: $0.map(\.place)) }
     }
 
     /// Nil until `run` has returned.
@@ -147,19 +157,12 @@ package final class PipelineDaemon: Service {
             watcher.stop()
             edits.stop()
         }
-        let workers = (0..<options.jobs).map { number in
-            NamedThread("worker-\(number)", stackBytes: 16 << 20) { [self] in
-                while let assignment = loop.work.take() {
-                    loop.inbox.put(.finished(assignment, executor.execute(assignment.spec, cancellation: cancellation)))
-                }
-            }
+        let numbered = NamedThread("intake") { [numbering] in numbering.run() }
+        let hashing = (0..<HashingPool.threads(cores: ProcessInfo.processInfo.activeProcessorCount)).map { number in
+            NamedThread("hash-\(number)") { [numbering] in numbering.pool.run() }
         }
-        let training = NamedThread("training", stackBytes: 16 << 20) { [self] in
-            while let assignment = loop.training.take() {
-                loop.inbox.put(.finished(assignment, executor.execute(assignment.spec, cancellation: cancellation)))
-            }
-        }
-        let numbering = NamedThread("intake") { [self] in number() }
+        let telling = NamedThread("conditions") { [conditions] in conditions.run() }
+        let claiming = NamedThread("claims") { [claims] in claims.run() }
         let watching = NamedThread("watch") { [self] in watch() }
         let reloading = options.once ? nil : NamedThread("edits") { [self] in
             // Edits from before the watch knew the files.
@@ -170,63 +173,50 @@ package final class PipelineDaemon: Service {
             "running", metadata: ["pipelines": "\(pipelineFiles.inForce.map(\.name))", "jobs": "\(options.jobs)", "root": "\(options.root)"])
         await withGracefulShutdownHandler {
             await watching.join()
-            await numbering.join()
+            await numbered.join()
+            for thread in hashing { await thread.join() }
             await dispatching.join()
-            for worker in workers { await worker.join() }
-            await training.join()
+            await loop.workers.join()
             edits.stop()
             await reloading?.join()
+            conditions.close()
+            await telling.join()
+            claims.stop()
+            await claiming.join()
         } onGracefulShutdown: { [self] in
             log.notice("stopping: taking no more files")
             isEnding.set()
             edits.stop()
             watcher.stop()
+            numbering.pool.stop()
+            numbering.inbox.put(.stop)
             loop.inbox.put(.stop)
-            DispatchQueue.global().asyncAfter(deadline: .now() + options.grace.seconds) { [cancellation] in cancellation.cancel() }
+            DispatchQueue.global().asyncAfter(deadline: .now() + options.grace.seconds) { [loop] in loop.workers.takeBack() }
         }
         finished.withLock { $0 = Outcome(unsettled: loop.unsettled ?? [], failure: loop.failure) }
         if let failure = loop.failure { throw failure }
         log.notice("stopped")
     }
 
-    // MARK: The watch thread and the intake thread
+    // MARK: The watch thread
 
     private func watch() {
-        defer { fromWatch.close() }
-        let deliver: @Sendable ([SpoolEvent]) -> Void = { [fromWatch] events in fromWatch.put(.events(events)) }
+        let deliver: @Sendable ([SpoolEvent]) -> Void = { [numbering] events in numbering.inbox.put(.heard(events)) }
         if options.once {
             let waiting = watcher.runOnce(deliver: deliver)
-            fromWatch.put(.caughtUp(waiting.map { "\($0.relativePath): \($0.reason)" }))
+            numbering.inbox.put(.scanned(waiting.map { "\($0.relativePath): \($0.reason)" }))
         } else {
             watcher.run(deliver: deliver)
+            numbering.inbox.put(.stop)
         }
     }
 
-    private func number() {
-        while let message = fromWatch.take() {
-            switch message {
-            case .events(let events):
-                do {
-                    let numbered = try intake.withLock { intake throws(LedgerError) in try intake.take(events, at: .now) }
-                    for refused in numbered.flatMap(\.refused) { explain(refused.input, refused.report) }
-                    if !numbered.isEmpty { loop.inbox.put(.numbered(numbered)) }
-                } catch {
-                    log.critical("arrivals cannot be recorded; they are found again by the next scan", metadata: ["reason": "\(error)"])
-                }
-            case .caughtUp(let unsettled):
-                loop.inbox.put(.caughtUp(unsettled))
-            case .pipelines(let pipelines):
-                let directories = intake.withLock { $0.directories(for: pipelines) }
-                watcher.update(directories: directories)
-                loop.inbox.put(.pipelines(pipelines))
-            }
-        }
-    }
-
-    private func explain(_ input: SpoolInput, _ report: QuarantineReport) {
+    private static func explain(
+        _ input: SpoolInput, _ report: QuarantineReport, _ files: PipelineFiles, _ publisher: DiskPublisher, _ log: Logger
+    ) {
         let explanation = report.explanation
         log.warning("refused", metadata: ["file.path": "\(input.path)", "rule": "\(explanation.rule)"].merging(explanation.whole.logged) { $1 })
-        guard let pipeline = pipelineFiles.inForce.first(where: { [$0.spool.models, $0.spool.labelled, $0.spool.data].contains { $0?.path == input.spool } })
+        guard let pipeline = files.inForce.first(where: { [$0.spool.models, $0.spool.labelled, $0.spool.data].contains { $0?.path == input.spool } })
         else { return }
         do {
             try publisher.quarantine(input, report, pipeline: pipeline)
@@ -245,8 +235,9 @@ package final class PipelineDaemon: Service {
         case .changed(let pipelines):
             do {
                 try PipelineFolders.make(pipelines)
+                try claims.use(pipelines)
                 try publisher.use(pipelines)
-                fromWatch.put(.pipelines(pipelines))
+                numbering.inbox.put(.pipelines(pipelines))
                 log.notice("pipelines re-read", metadata: ["pipelines": "\(pipelines.map(\.name))"])
             } catch {
                 log.error("the edit is refused; what was in force stays", metadata: ["problem": "\(error)"])

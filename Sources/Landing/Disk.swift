@@ -260,6 +260,11 @@ enum Disk {
     static func copy(_ from: FilePath, to: FilePath) throws(LandingError) {
         let source = try open(from, .readOnly, .noFollow, doing: "read")
         defer { close(source) }
+        try copy(source, from, to: to)
+    }
+
+    /// - Parameter from: the path of the open file, for messages.
+    static func copy(_ source: FileDescriptor, _ from: FilePath, to: FilePath) throws(LandingError) {
         try DiskRoom.check(status(source, from).stamp.size, at: to)
         let copy = try open(to, .writeOnly, [.create, .exclusiveCreate, .noFollow], doing: "write")
         defer { close(copy) }
@@ -341,7 +346,7 @@ enum Disk {
 }
 
 extension FileStatus {
-    fileprivate init(_ raw: Glibc.stat) {
+    init(_ raw: Glibc.stat) {
         switch raw.st_mode & S_IFMT {
         case S_IFREG: kind = .regular
         case S_IFDIR: kind = .directory

@@ -1,4 +1,5 @@
 package import Crypto
+import Glibc
 package import SystemPackage
 
 /// SHA-256 as lower-case hexadecimal, in constant memory.
@@ -6,9 +7,12 @@ package enum FileDigest {
     package struct Digested: Hashable, Sendable {
         package let digest: String
         package let stamp: FileStamp
-    }
 
-    private static let bufferSize = 256 << 10
+        package init(digest: String, stamp: FileStamp) {
+            self.digest = digest
+            self.stamp = stamp
+        }
+    }
 
     /// Copies only what does not lie in one piece.
     package static func of(bytes: some Sequence<UInt8>) -> String {
@@ -24,6 +28,24 @@ package enum FileDigest {
         return try of(descriptor, named: path)
     }
 
+    /// Opens a regular file for its content to be read; the caller closes it. Follows symbolic links.
+    package static func open(_ path: FilePath) throws(LandingError) -> FileDescriptor {
+        try Disk.open(path, .readOnly, .nonBlocking, doing: "read")
+    }
+
+    /// The stamp of an open file, which must be a regular one; `path` is for messages.
+    package static func stamp(of descriptor: FileDescriptor, named path: FilePath) throws(LandingError) -> FileStamp {
+        let status = try Disk.status(descriptor, path)
+        guard status.kind == .regular else { throw .notRegular(path) }
+        return status.stamp
+    }
+
+    /// The stamp of what has that name in an open folder, a link not followed; nil where nothing has.
+    package static func stamp(_ name: String, in folder: FileDescriptor) -> FileStamp? {
+        var raw = Glibc.stat()
+        return fstatat(folder.rawValue, name, &raw, AT_SYMLINK_NOFOLLOW) == 0 ? FileStatus(raw).stamp : nil
+    }
+
     /// Of a file that was just written and is to be made durable: the pages of a large one start for the disk meanwhile. A small one's go faster
     /// with the sync.
     package static func ofWritten(_ path: FilePath) throws(LandingError) -> Digested {
@@ -35,25 +57,10 @@ package enum FileDigest {
 
     /// Reads by offset: the descriptor's position does not move. `path` is for messages.
     package static func of(_ descriptor: FileDescriptor, named path: FilePath) throws(LandingError) -> Digested {
-        let before = try Disk.status(descriptor, path)
-        guard before.kind == .regular else { throw .notRegular(path) }
-        Disk.willReadOnce(descriptor)
-        var hash = SHA256()
-        let count = Int(min(max(before.stamp.size, 1), Int64(bufferSize)))
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 4096)
-        defer { buffer.deallocate() }
-        var offset: Int64 = 0
-        // Up to the size seen first: a file that grows without end is a changed file, not an endless read.
-        while offset < before.stamp.size {
-            let read = try Disk.read(descriptor, at: offset, into: buffer, path)
-            if read == 0 { break }
-            hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<read]))
-            offset += Int64(read)
+        var hashing = try FileHashing(descriptor, named: path)
+        while true {
+            if let digested = try hashing.advance(by: .max) { return digested }
         }
-        guard offset == before.stamp.size, try Disk.status(descriptor, path).stamp == before.stamp else {
-            throw .changedWhileRead(path)
-        }
-        return Digested(digest: hexadecimal(hash.finalize()), stamp: before.stamp)
     }
 
     /// One digest for a model and the files it names: that of the model file alone when it names none, else of the canonical list of digests,

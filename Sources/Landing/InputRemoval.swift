@@ -2,7 +2,7 @@ import Foundation
 import SystemPackage
 
 /// Takes inputs out of a spool without ever losing content that was not read: they are renamed to a private directory on the same mount, looked at
-/// again there, and only then moved on or deleted. What is on its way stands in `held/ID/plan.json`, which becomes `checked.json` when all files
+/// again there, and only then moved on or deleted. Nothing outside the spool is touched, whatever its names lead to by then. What is on its way stands in `held/ID/plan.json`, which becomes `checked.json` when all files
 /// have been looked at, so that a crash is continued or taken back.
 struct InputRemoval {
     enum Outcome: Hashable { case removed([FilePath]), changed, gone }
@@ -26,6 +26,12 @@ struct InputRemoval {
             let origin: Data
             let relative: Data
             let digest: String
+
+            var spoolFile: SpoolFile {
+                SpoolFile(
+                    path: InputRemoval.path(origin), relative: InputRemoval.path(relative), digest: digest,
+                    stamp: FileStamp(device: 0, inode: 0, size: 0, changed: 0))
+            }
         }
 
         let destination: Data?
@@ -35,10 +41,16 @@ struct InputRemoval {
     func remove(_ files: [SpoolFile]) throws(LandingError) -> Outcome {
         var before: [FileStatus] = []
         for file in files {
-            guard let status = try Disk.status(file.path) else { return .gone }
-            guard status.kind == .regular else { return .changed }
-            if status.stamp != file.stamp, try FileDigest.of(file.path).digest != file.digest { return .changed }
-            before.append(status)
+            do throws(LandingError) {
+                guard let status = try file.spool.status(file.relative) else { return .gone }
+                guard status.kind == .regular else { return .changed }
+                if status.stamp != file.stamp, try file.spool.digest(file.relative) != file.digest { return .changed }
+                before.append(status)
+            } catch .missing {
+                return .gone
+            } catch .outsideSpool {
+                return .changed
+            }
         }
         let plan = Plan(
             destination: destination.map(Self.bytes),
@@ -46,10 +58,17 @@ struct InputRemoval {
         let directory = try begin(plan)
         for (index, file) in files.enumerated() {
             let away = directory.appending("\(index)")
-            if let failure = Disk.moveFile(file.path, away) {
+            do throws(LandingError) {
+                guard let failure = try file.spool.moveOut(file.relative, to: away) else { continue }
                 try giveBack(plan, directory)
                 if failure == .noSuchFileOrDirectory { return .gone }
                 throw Placement.renameFailure(failure, file.path, away)
+            } catch .missing {
+                try giveBack(plan, directory)
+                return .gone
+            } catch .outsideSpool {
+                try giveBack(plan, directory)
+                return .changed
             }
         }
         try onTaken()
@@ -119,9 +138,7 @@ struct InputRemoval {
 
     private func finish(_ plan: Plan, _ directory: FilePath) throws(LandingError) -> [FilePath] {
         var targets: [FilePath] = []
-        var origins = Set<FilePath>()
         for (index, file) in plan.files.enumerated() {
-            origins.insert(Self.path(file.origin).removingLastComponent())
             let held = directory.appending("\(index)")
             guard try Disk.status(held) != nil else { continue }
             if let destination {
@@ -130,7 +147,7 @@ struct InputRemoval {
                 try Disk.remove(held)
             }
         }
-        for origin in origins where Disk.isDirectory(origin) { try Disk.sync(directory: origin) }
+        for file in plan.files { file.spoolFile.spool.syncFolder(of: file.spoolFile.relative) }
         try Disk.removeTree(directory)
         return targets
     }
@@ -139,16 +156,25 @@ struct InputRemoval {
     private func giveBack(_ plan: Plan, _ directory: FilePath) throws(LandingError) {
         for (index, file) in plan.files.enumerated() {
             let held = directory.appending("\(index)")
-            let origin = Self.path(file.origin)
             guard try Disk.status(held) != nil else { continue }
-            try Disk.makeDirectories(origin.removingLastComponent(), FolderGrant(access: .shared, root: origin))
-            switch Disk.moveFile(held, origin) {
-            case nil: try Disk.sync(directory: origin.removingLastComponent())
-            case .fileExists?: break
-            case let failure?: throw Disk.error("give back", origin, failure)
+            switch try giveBack(held, file.spoolFile) {
+            case nil, .fileExists?: break
+            case let failure?: throw Disk.error("give back", file.spoolFile.path, failure)
             }
         }
         try Disk.removeTree(directory)
+    }
+
+    /// Where the folder that it came from is a link by now, the file goes into the spool itself, under a name that is free.
+    private func giveBack(_ held: FilePath, _ file: SpoolFile) throws(LandingError) -> Errno? {
+        do throws(LandingError) { return try file.spool.moveIn(held, as: file.relative) } catch .outsideSpool {
+            guard let name = file.relative.lastComponent else { return nil }
+            for number in 1... {
+                let failure = try file.spool.moveIn(held, as: Numbered.name(FilePath(root: nil, [name]), number))
+                if failure != .fileExists { return failure }
+            }
+            return nil
+        }
     }
 
     // MARK: Archiving
@@ -196,7 +222,7 @@ struct InputRemoval {
         path.withPlatformString { Data(bytes: $0, count: strlen($0)) }
     }
 
-    private static func path(_ bytes: Data) -> FilePath {
+    fileprivate static func path(_ bytes: Data) -> FilePath {
         (bytes.map { CChar(bitPattern: $0) } + [0]).withUnsafeBufferPointer { FilePath(platformString: $0.baseAddress!) }
     }
 }

@@ -31,14 +31,20 @@ package struct KeptFiles: Hashable, Sendable {
 
     // MARK: Keeping
 
-    /// Makes `target` a durable file with the content of `source`, which must have that digest. Nothing is done where it is there.
-    package static func keep(_ source: FilePath, digest: String, at target: FilePath) throws(LandingError) {
-        if try Disk.status(target) != nil { return }
+    /// Returns whether something is kept there.
+    package static func has(_ target: FilePath) throws(LandingError) -> Bool { try Disk.status(target) != nil }
+
+    /// Makes `target` a durable file with the content of an open file, which must have that digest. Nothing is done where it is there.
+    /// - Parameter source: the path of the open file, for messages.
+    package static func keep(
+        _ descriptor: FileDescriptor, digest: String, at target: FilePath, named source: FilePath
+    ) throws(LandingError) {
+        if try has(target) { return }
         let folder = target.removingLastComponent()
         for changed in try Disk.makeDirectories(folder) { try Disk.sync(directory: changed) }
         let beside = folder.appending("." + (target.lastComponent?.string ?? "file"))
         try Disk.remove(beside)
-        try Disk.clone(source, to: beside)
+        try Disk.clone(descriptor, source, to: beside)
         guard try FileDigest.of(beside).digest == digest else {
             try Disk.remove(beside)
             throw .changedWhileRead(source)
@@ -81,14 +87,19 @@ package struct KeptFiles: Hashable, Sendable {
 extension Disk {
     /// As `copy`, sharing blocks where both are on a file system that can (`FICLONE`, ioctl_ficlonerange(2)).
     static func clone(_ from: FilePath, to: FilePath) throws(LandingError) {
-        guard try share(from, to) else { return try copy(from, to: to) }
+        let source = try open(from, .readOnly, .noFollow, doing: "read")
+        defer { close(source) }
+        try clone(source, from, to: to)
+    }
+
+    /// - Parameter from: the path of the open file, for messages.
+    static func clone(_ source: FileDescriptor, _ from: FilePath, to: FilePath) throws(LandingError) {
+        guard try share(source, to) else { return try copy(source, from, to: to) }
         try sync(file: to)
     }
 
     /// False, with nothing left at `to`, where blocks cannot be shared.
-    private static func share(_ from: FilePath, _ to: FilePath) throws(LandingError) -> Bool {
-        let source = try open(from, .readOnly, .noFollow, doing: "read")
-        defer { close(source) }
+    private static func share(_ source: FileDescriptor, _ to: FilePath) throws(LandingError) -> Bool {
         let target = try open(to, .writeOnly, [.create, .exclusiveCreate, .noFollow], doing: "write")
         defer { close(target) }
         if LinuxCalls.cloneFile(source.rawValue, target.rawValue) == 0 { return true }

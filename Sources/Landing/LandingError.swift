@@ -10,6 +10,10 @@ package enum LandingError: Error, Hashable, Sendable {
     /// No freeing of space would help.
     case largerThanDisk(FilePath, bytes: Int64, capacity: Int64)
     case missing(FilePath)
+    /// By now the name leads out of its spool, through a symbolic link.
+    case outsideSpool(FilePath)
+    /// Another process works on the folder.
+    case claimed(FilePath, by: String)
     /// A directory, FIFO, device, socket or symbolic link stands where a regular file is needed.
     case notRegular(FilePath)
     /// Its stamp moved while it was being read.
@@ -51,6 +55,10 @@ extension LandingError: CustomStringConvertible {
             "\(shown(path)) would take \(bytes) bytes, and its whole file system has \(capacity); use another one"
         case .missing(let path):
             "\(shown(path)) is not there any more"
+        case .outsideSpool(let path):
+            "\(shown(path)) leads out of its spool through a symbolic link; drop the file itself"
+        case .claimed(let folder, let holder):
+            "another daemon works on \(shown(folder)): \(holder). Two daemons never share a folder: stop that one, or use another folder"
         case .notRegular(let path):
             "\(shown(path)) is not a regular file; put a plain file there, or move it away"
         case .changedWhileRead(let path):

@@ -9,10 +9,10 @@ enum LinuxCalls {
     static let setLease: Int32 = 1024  // F_SETLEASE
 
     static func renameat2(
-        _ from: UnsafePointer<CChar>, _ to: UnsafePointer<CChar>, _ flags: UInt32
+        _ from: UnsafePointer<CChar>, _ to: UnsafePointer<CChar>, _ flags: UInt32, from fromFolder: Int32 = AT_FDCWD, to toFolder: Int32 = AT_FDCWD
     ) -> Int32 {
         guard let call = renameat2Call else { return unsupported() }
-        return call(AT_FDCWD, from, AT_FDCWD, to, flags)
+        return call(fromFolder, from, toFolder, to, flags)
     }
 
     /// `FICLONE`: the target then has the blocks of the source.

@@ -91,6 +91,7 @@ extension Rule {
         case .attemptResources: ("An attempt has the memory and the files that it needs.", "Nothing: it is tried again, as `on_error` says.")
         case .attemptTime: ("An attempt takes at most `limits.time`.", "Raise `limits.time`, or divide the file.")
         case .attemptCancelled: ("What a stopping daemon takes back is done by the next one.", "Nothing.")
+        case .attemptStopped: ("What an operator stopped is not done until someone says so.", "`millrace retry` does it again.")
         case .attemptLost: ("Each attempt answers.", "Look in the log for what was printed last.")
         case .machineFault: ("A fault of the machine is no file's fault.", "Mend what is said there: it goes on by itself.")
 

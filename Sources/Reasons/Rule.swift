@@ -71,6 +71,7 @@ package enum Rule: String, Hashable, Sendable, CaseIterable {
     case attemptResources = "attempt.resources"
     case attemptTime = "attempt.time"
     case attemptCancelled = "attempt.cancelled"
+    case attemptStopped = "attempt.stopped"
     case attemptLost = "attempt.lost"
     case machineFault = "machine.fault"
 

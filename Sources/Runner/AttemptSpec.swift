@@ -1,3 +1,4 @@
+package import Landing
 package import PipelineConfig
 
 /// All that one attempt needs to know, and all that it may touch: whoever executes it, in this process, in a child or on another host,
@@ -10,11 +11,18 @@ package struct AttemptSpec: Codable, Sendable {
         package var digest: String
         /// Files that belong to it (external data), relative to its directory.
         package var companions: [String]
+        /// The folder that the file is opened beneath, so that no link leads out of it; nil for files that are not in a spool.
+        package var spool: String?
+        /// The stamp with which it was numbered: over all its files, as `FileStamp.whole` makes it. While the files have it they need not be hashed
+        /// again. Nil where none is known.
+        package var stamp: FileStamp?
 
-        package init(path: String, digest: String, companions: [String] = []) {
+        package init(path: String, digest: String, companions: [String] = [], spool: String? = nil, stamp: FileStamp? = nil) {
             self.path = path
             self.digest = digest
             self.companions = companions
+            self.spool = spool
+            self.stamp = stamp
         }
     }
 

@@ -23,6 +23,8 @@ package struct Failure: Error, Codable, Sendable, Equatable {
         case timeLimit = "limits.time"
         /// The daemon is stopping and took the work back.
         case cancelled
+        /// An operator stopped the run.
+        case stopped
         /// The active version cannot be loaded any more.
         case modelUnavailable = "model-unavailable"
         /// There are too few labelled rows, or too few kinds of them, to learn from or to judge with: they are kept, and nothing was
@@ -80,6 +82,7 @@ extension Failure.Kind {
         case .resource: .attemptResources
         case .timeLimit: .attemptTime
         case .cancelled: .attemptCancelled
+        case .stopped: .attemptStopped
         case .modelUnavailable: .modelUnavailable
         case .tooFewRows: .labelsFew
         case .gate: .trainingGate

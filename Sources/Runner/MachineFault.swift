@@ -34,7 +34,7 @@ extension Failure {
         let kind: Kind =
             switch error {
             case .system(_, _, let code): MachineFault.kind(writing: code.rawValue)
-            case .noSpace: .machine
+            case .noSpace, .claimed: .machine
             default: .resource
             }
         self.init(kind, what: "\(error)", place: place, remedy: "Nothing: it is tried again.")

@@ -18,10 +18,29 @@ package enum SpoolEvent: Sendable, Equatable {
     case overflowed
     /// A scan of the whole directory ended.
     case rescanned(directory: String)
+    /// Files that no pattern of the directory takes, told when they change: how many there are, and the first by name. External data of models is not
+    /// among them.
+    case untaken(directory: String, count: Int, first: [String])
+    /// A folder of the directory (empty: all of it) cannot be looked into; what is in it is not known until `unblocked`.
+    case blocked(directory: String, relativePath: String, reason: String)
+    /// It can be again, and has been scanned.
+    case unblocked(directory: String, relativePath: String)
     case unhealthy(directory: String, reason: String)
     case healthy(directory: String)
     /// Everything that the last scans found has been looked at once its quiet time was over: it was delivered, or it waits for its writer.
     case caughtUp
+}
+
+/// A name in a spool.
+package struct SpoolPlace: Sendable, Hashable {
+    /// `SpoolDirectory.id`.
+    package var directory: String
+    package var relativePath: String
+
+    package init(directory: String, relativePath: String) {
+        self.directory = directory
+        self.relativePath = relativePath
+    }
 }
 
 package struct CompleteFile: Sendable, Equatable {

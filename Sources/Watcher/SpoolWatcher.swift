@@ -22,6 +22,7 @@ package final class SpoolWatcher: Sendable {
         var directories: [SpoolDirectory]?
         var isStopped = false
         var wantsRescan = false
+        var again: [SpoolPlace] = []
         var isRunning = false
         var questions: [(limit: Int, answer: CheckedContinuation<[WaitingFile], Never>)] = []
     }
@@ -59,6 +60,7 @@ package final class SpoolWatcher: Sendable {
             if isStopped { break }
             if let directories = mail.directories { loop.replace(with: directories) }
             if mail.wantsRescan { loop.scanAll() }
+            for place in mail.again { loop.lookAgain(at: place) }
             loop.round()
             Self.flush(loop, deliver)
             for question in mail.questions { question.answer.resume(returning: loop.waiting(limit: question.limit)) }
@@ -93,6 +95,13 @@ package final class SpoolWatcher: Sendable {
     /// From any thread: scans everything soon, as after an overflow.
     package func rescan() {
         mailbox.withLock { $0.wantsRescan = true }
+        wake.signal()
+    }
+
+    /// From any thread: what was told of these names is not on the owner's record, or no longer. They are judged and told again.
+    package func lookAgain(at places: [SpoolPlace]) {
+        guard !places.isEmpty else { return }
+        mailbox.withLock { $0.again += places }
         wake.signal()
     }
 

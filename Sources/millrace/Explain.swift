@@ -159,6 +159,7 @@ struct Explain: ParsableCommand {
             let arrival = visit.arrival
             let digest = arrival.digest.map { ", sha256 \($0.shortDigest)" } ?? ""
             print("  arrival     \(arrival.number), \(arrival.arrivedAt), \(arrival.byteCount) bytes\(digest): \(arrival.state.rawValue)")
+            if let complete = arrival.settledBy.map(shownEvidence) { print("    found complete \(complete)") }
             for history in visit.runs {
                 print("    run \(history.run.run): \(history.run.state.rawValue)")
                 let said = Explanation(reason: why, rule: answer.rule, remedy: answer.remedy)
@@ -166,5 +167,16 @@ struct Explain: ParsableCommand {
                 for line in lines.dropFirst() { print("      \(line)") }
             }
         }
+    }
+}
+
+/// How the watcher knew that a file was complete, in words.
+private func shownEvidence(_ evidence: String) -> String {
+    switch evidence {
+    case "renamed": "at once: it was renamed into place (renamed)"
+    case "closed": "at once: its writer closed it and its format shows its end (closed)"
+    case "lease": "soon after it was closed: nobody had it open for writing (lease)"
+    case "quiet": "after it had not changed for settle.quiet (quiet)"
+    default: "(\(evidence))"
     }
 }

@@ -70,7 +70,7 @@ extension FileVerdict {
         if known.stamp.inode == 0 || arrival.state == .waiting { return nil }
         if stamp.recorded == known.stamp { return nil }
         let wentAway = known.stamp.changed < 0
-        if !wentAway, let digest = arrival.digest {
+        if !wentAway, stamp.size == known.stamp.size, let digest = arrival.digest {
             let found = try? FileDigest.ofModel(
                 at: FilePath(path), companions: zip(companions, parts).map { (name: $0.path, path: FilePath($1)) })
             if found?.digest == digest { return nil }
@@ -107,6 +107,10 @@ extension FileVerdict {
                 .ignored, "it is a directory; the files in it are arrivals of their own", rule: .spoolDirectory,
                 remedy: "Ask of a file in it.")
         case .ignored(let rule, let reason): self.init(.ignored, reason, rule: rule, remedy: "Nothing.")
+        case .unreachable(let code):
+            self.init(
+                .waiting, "it cannot be looked at: \(Errno(rawValue: code))", rule: .directoryUnreadable,
+                remedy: "Give the daemon's user search permission on its folder, or mend the disk; it is taken up by itself then.")
         case .refused(let rule, let reason, let remedy, _): self.init(.quarantined, reason, rule: rule, remedy: remedy)
         case .file: self.init(settling: path, settle, daemon)
         }

@@ -95,13 +95,14 @@ struct Forward: ParsableCommand {
         let dataPath = CanonicalPaths.absolute(data, root: ".")
         let adapterPath = TunedModel.adapter(of: modelPath, given: adapter.map { CanonicalPaths.absolute($0, root: ".") })
         let modelDigest = try TunedModel.digest(of: modelPath, adapter: adapterPath)
-        let dataDigest = try FileDigest.of(FilePath(dataPath)).digest
+        let digested = try FileDigest.of(FilePath(dataPath))
+        let dataDigest = digested.digest
         let read = try pipeline.map { try PipelineFile.load(path: $0, root: ".") }
         let given = read?.forward ?? ForwardStage()
         let mappings = try read == nil ? mappings(for: loaded) : given.outputs
         let stage = ForwardStage(batchSize: batchSize.map { .rows($0) } ?? given.batchSize, threads: given.threads, outputs: mappings)
         var inputs: [String: AttemptSpec.InputFile] = [
-            "model": .init(path: modelPath, digest: modelDigest), "data": .init(path: dataPath, digest: dataDigest),
+            "model": .init(path: modelPath, digest: modelDigest), "data": .init(path: dataPath, digest: dataDigest, stamp: digested.stamp),
         ]
         if let adapterPath { inputs["adapter"] = .init(path: adapterPath, digest: try FileDigest.of(FilePath(adapterPath)).digest) }
         return AttemptSpec(

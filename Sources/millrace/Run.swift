@@ -14,7 +14,7 @@ struct Run: AsyncParsableCommand {
         abstract: "Watch, settle, run and land, until told to stop.",
         discussion: """
             Ends with 0 after SIGTERM or SIGINT. With --once: 0 all well, 1 something was quarantined or rejected, 2 a pipeline or an option is \
-            wrong, 3 files are still settling or waiting, 4 another daemon works on this root.
+            wrong, 3 files are still settling or waiting, 4 another daemon works on this root or on one of its folders.
             """)
 
     enum LogFormat: String, ExpressibleByArgument, CaseIterable { case text, json }
@@ -66,6 +66,9 @@ struct Run: AsyncParsableCommand {
             throw fail(error, ExitStatus.badConfiguration)
         } catch let error as LedgerError {
             if case .locked = error { throw fail(error, ExitStatus.locked) }
+            throw fail(error)
+        } catch let error as LandingError {
+            if case .claimed = error { throw fail(error, ExitStatus.locked) }
             throw fail(error)
         } catch {
             throw fail("\(error)")

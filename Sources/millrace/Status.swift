@@ -16,6 +16,7 @@ struct Status: ParsableCommand {
         let pauses: Pauses
         let pipelines: [PipelineStatus]
         let settling: [SettlingFiles]
+        let conditions: StatusConditions
         let pendingRequests: Int
         let pipelineProblems: [String]
     }
@@ -27,6 +28,7 @@ struct Status: ParsableCommand {
             Report(
                 daemon: root.daemon, pauses: try ledger.pauses(), pipelines: try ledger.status(naming: lint.pipelines.map(\.name), strict: lint.pipelines.strict, now: .now),
                 settling: try lint.pipelines.map { try SettlingFiles(of: $0, ledger: ledger, daemon: root.daemon) },
+                conditions: StatusConditions(try ledger.conditions(), isRunning: root.daemon != nil),
                 pendingRequests: try ledger.pendingRequests().count, pipelineProblems: lint.problems.map(\.description))
         }
         if output.json { return try printJSON(report) }
@@ -34,9 +36,11 @@ struct Status: ParsableCommand {
         if report.pauses.all { print("every pipeline is paused") }
         if report.pendingRequests > 0 { print("requests without an answer yet: \(report.pendingRequests)") }
         for problem in report.pipelineProblems { print("problem: \(problem)") }
+        for line in report.conditions.lines(of: "") { print(line) }
         if report.pipelines.isEmpty { print("nothing has arrived") }
         for pipeline in report.pipelines {
             show(pipeline)
+            for line in report.conditions.lines(of: pipeline.pipeline) { print("  " + line) }
             if let settling = report.settling.first(where: { $0.pipeline == pipeline.pipeline }) { show(settling) }
         }
     }

@@ -20,12 +20,15 @@ final class ManualWorld {
     private var now = UTCTime(milliseconds: 1_800_000_000_000)
     private var spool: [String: (role: ArrivalRole, content: String, stamp: RecordedStamp)] = [:]
     private var stamps: Int64 = 0
+    /// What is being written into files, by name.
+    private var beingWritten: [String: String] = [:]
 
     init(_ scenario: Scenario) throws {
         directory = try TemporaryDirectory("scenario")
         ledger = try RunLedger(stateDirectory: directory("state"))
         publisher.keepsAdapters = scenario.hasAdapters
         pipeline = try PipelineFile.read(Array(scenario.pipeline.utf8), source: "p.yaml", root: "/nowhere")
+        publisher.found = { [unowned self] name in spool[name].map { ($0.stamp, $0.content) } }
         try start()
     }
 
@@ -34,10 +37,14 @@ final class ManualWorld {
         switch statement {
         case .with: break
         case .drop(let role, let name, let content):
-            stamps += 1
-            let stamp = RecordedStamp(device: 1, inode: stamps, size: Int64(content.utf8.count), changed: stamps)
-            spool[name] = (ArrivalRole(role), content, stamp)
+            put(content, ArrivalRole(role), at: name)
             if dispatcher != nil { try number([name]) }
+        case .begin(let name, let content):
+            beingWritten[name] = content
+            put("half of \(content)", .data, at: name)
+        case .finish(let name):
+            put(beingWritten.removeValue(forKey: name) ?? "", .data, at: name)
+            try number([name])
         case .plant(let output): publisher.files["/nowhere/out/outputs/\(output).csv"] = "planted"
         case .settle: try settle()
         case .start: try start()
@@ -52,6 +59,11 @@ final class ManualWorld {
         case .replay(let name): try ask(.replay(Selection(pipeline: "p", path: name)))
         default: try expect(statement)
         }
+    }
+
+    private func put(_ content: String, _ role: ArrivalRole, at name: String) {
+        stamps += 1
+        spool[name] = (role, content, RecordedStamp(device: 1, inode: stamps, size: Int64(content.utf8.count), changed: stamps))
     }
 
     private func start() throws {
@@ -112,6 +124,7 @@ final class ManualWorld {
         case .expectNoOutput(let output): try check(publisher.files["/nowhere/out/outputs/\(output).csv"] == nil, "one")
         case .expectPlanted(let output):
             try check(publisher.files["/nowhere/out/outputs/\(output).csv"] == "planted", "another")
+        case .expectLines(let name, let count): try check(publisher.lines[name, default: 0] == count, "\(publisher.lines)")
         case .expectInput(let name, let isThere): try check((spool[name] != nil) == isThere, "\(spool.keys)")
         case .expectVersions(let versions): try check(publisher.models.keys.sorted() == versions, "\(publisher.models.keys.sorted())")
         case .expectAdds(let version, let addend):

@@ -16,6 +16,10 @@ final class MemoryPublisher: Publisher {
     /// What models add, by their version's digest.
     private var contents: [String: String] = [:]
     var files: [String: String] = [:]
+    /// The number of times that an output of each input was published.
+    var lines: [String: Int] = [:]
+    /// The stamp and the content that a file of the spool has now.
+    var found: (String) -> (stamp: RecordedStamp, content: String)? = { _ in nil }
     /// What each version adds, as `plusN`.
     var models: [Int: String] = [:]
     var published: [Int: PublishedModel] = [:]
@@ -55,6 +59,7 @@ final class MemoryPublisher: Publisher {
             }
             return AttemptResult(failure: rejection, training: report)
         case .score:
+            if let found = found(input.path.replacing("/nowhere/spool/data/", with: "")), found.content != input.digest { return failed(.inputChanged) }
             guard input.digest.hasPrefix("rows") else { return failed(.badInput) }
             let model = contents[spec.inputs["model"]!.digest]!
             let file = AttemptResult.WrittenFile(slot: "output", path: spec.outputs["output"]!, digest: "\(input.digest)|\(model)", byteCount: 1)
@@ -99,6 +104,7 @@ final class MemoryPublisher: Publisher {
                 return .failure(.targetNotOurs(output.target, found: there, published: replaced))
             }
             files[output.target.string] = output.digest
+            lines[output.provenance.input, default: 0] += 1
             return .success(())
         }
     }

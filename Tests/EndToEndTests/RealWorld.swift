@@ -15,6 +15,8 @@ final class RealWorld {
     private var root: TemporaryDirectory { daemon.root }
     /// What stands in the spool as far as the scenario knows.
     private var dropped: [String: (role: Scenario.Role, digest: String)] = [:]
+    /// What is being written into files: the open file and the rest of the content.
+    private var beingWritten: [String: (file: FileHandle, rest: Data)] = [:]
     private var isRunning = false
     private var isPaused = false
     private let hasAdapters: Bool
@@ -31,6 +33,8 @@ final class RealWorld {
         case .with: break
         case .drop(let role, let name, let content): try drop(role, name, content)
         case .plant(let output): try root.write("planted", to: "out/outputs/\(output).csv")
+        case .begin(let name, let content): try begin(name, content)
+        case .finish(let name): try finish(name)
         case .settle: try settle()
         case .start: try start()
         case .stop:
@@ -83,6 +87,24 @@ final class RealWorld {
         try daemon.drop(bytes, at: path(name))
         // In the order of the scenario: numbered before the next is dropped.
         if isRunning, try !eventually({ try isNumbered(name) }) { throw Unmet("\(name) is never numbered") }
+    }
+
+    /// As `cp`, `scp` and `rsync --inplace` write over a file.
+    private func begin(_ name: String, _ content: String) throws {
+        let bytes = Data(Self.rows(content).utf8)
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: root(path(name))))
+        try file.truncate(atOffset: 0)
+        let half = (bytes.dropLast().lastIndex(of: UInt8(ascii: "\n")) ?? 0) + 1
+        try file.write(contentsOf: bytes[..<half])
+        beingWritten[name] = (file, bytes[half...])
+    }
+
+    private func finish(_ name: String) throws {
+        guard let (file, rest) = beingWritten.removeValue(forKey: name) else { throw Unmet("nobody writes to \(name)") }
+        try file.write(contentsOf: rest)
+        try file.close()
+        dropped[name] = (.data, FileDigest.of(bytes: try root.read(path(name))))
+        if try !eventually({ try isNumbered(name) }) { throw Unmet("\(name) is never numbered") }
     }
 
     private func gzip(_ bytes: [UInt8]) throws -> [UInt8] {
@@ -148,6 +170,7 @@ final class RealWorld {
                 switch arrival.state {
                 case .done, .rejected, .quarantined, .ignored: continue
                 case .waiting where isPaused || found.wait == .forFirstModel: continue
+                case .waiting where found.wait == .forFileToSettle && beingWritten[name] != nil: continue
                 default:
                     last = "\(name) is \(arrival.state), \(String(describing: found.wait))"
                     return false
@@ -177,6 +200,9 @@ final class RealWorld {
             try check(agrees, text)
         case .expectNoOutput(let output): try check(!FileManager.default.fileExists(atPath: outputs + output + ".csv"), "one")
         case .expectPlanted(let output): try check(try root.read("out/outputs/\(output).csv") == Array("planted".utf8), "another")
+        case .expectLines(let name, let count):
+            let lines = try Manifest(outputRoot: FilePath(root("out/outputs")), pipeline: "p").files().flatMap { try Manifest.lines(of: $0) }
+            try check(lines.count { $0.input == name } == count, "\(lines)")
         case .expectInput(let name, let isThere):
             let agrees = eventually(within: 10) { FileManager.default.fileExists(atPath: root(path(name))) == isThere }
             try check(agrees, isThere ? "nothing" : "it still there")

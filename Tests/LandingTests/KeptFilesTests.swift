@@ -12,6 +12,12 @@ import Testing
         kept = KeptFiles(work: FilePath(directory(".millrace")), pipeline: "p")
     }
 
+    private func keep(_ source: FilePath, digest: String, at target: FilePath) throws {
+        let descriptor = try FileDigest.open(source)
+        defer { try? descriptor.close() }
+        try KeptFiles.keep(descriptor, digest: digest, at: target, named: source)
+    }
+
     @Test(arguments: [
         ("a.csv", "d.csv"), ("sub/b.2031.csv.gz", "d.csv.gz"), ("noextension", "d"), ("x.parquet", "d.parquet"), ("odd.c\u{7}s v", "d.csv"),
     ])
@@ -24,16 +30,16 @@ import Testing
         let digest = try FileDigest.of(source).digest
         let target = kept.labels(digest, named: "a.csv")
         #expect(throws: LandingError.changedWhileRead(source)) {
-            try KeptFiles.keep(source, digest: "another", at: kept.labels("another", named: "a.csv"))
+            try keep(source, digest: "another", at: kept.labels("another", named: "a.csv"))
         }
-        for _ in 1...2 { try KeptFiles.keep(source, digest: digest, at: target) }
+        for _ in 1...2 { try keep(source, digest: digest, at: target) }
         #expect(directory.files().filter { $0.hasPrefix(".millrace") } == [".millrace/training/p/labels/\(digest).csv"])
         // The original may change or go: what is kept stays.
         try directory.write("other", to: "a.csv")
-        try KeptFiles.keep(source, digest: digest, at: target)
+        try keep(source, digest: digest, at: target)
         #expect(try FileDigest.of(target).digest == digest)
         try kept.discard(target)
-        #expect(throws: LandingError.changedWhileRead(source)) { try KeptFiles.keep(source, digest: digest, at: target) }
+        #expect(throws: LandingError.changedWhileRead(source)) { try keep(source, digest: digest, at: target) }
     }
 
     @Test func modelsAreKeptWithTheirExternalDataUntilNobodyNeedsThem() throws {

@@ -13,6 +13,10 @@ package struct Scenario: Sendable, CustomStringConvertible {
         case with(key: String, value: String)
         case drop(Role, name: String, content: String)
         case plant(output: String)
+        /// Someone begins to write other content into a file of the data spool, and has it open half written.
+        case begin(name: String, content: String)
+        /// The rest is written, and the file closed.
+        case finish(name: String)
         case settle, start, stop, kill, pause, resume
         case activate(Int)
         case retry(String)
@@ -21,6 +25,8 @@ package struct Scenario: Sendable, CustomStringConvertible {
         case expectOutput(String, content: String, version: Int)
         case expectNoOutput(String)
         case expectPlanted(String)
+        /// As many lines of the manifest are about that input.
+        case expectLines(name: String, Int)
         case expectInput(String, isThere: Bool)
         case expectVersions([Int])
         /// What the model of that version adds to x.
@@ -120,6 +126,8 @@ package struct Scenario: Sendable, CustomStringConvertible {
         case ("with", 3...): .with(key: words[1], value: words[2...].joined(separator: " "))
         case ("drop", 4): Role(rawValue: words[1]).map { .drop($0, name: words[2], content: words[3]) }
         case ("plant", 2): .plant(output: words[1])
+        case ("begin", 3): .begin(name: words[1], content: words[2])
+        case ("finish", 2): .finish(name: words[1])
         case ("settle", 1): .settle
         case ("start", 1): .start
         case ("stop", 1): .stop
@@ -140,6 +148,7 @@ package struct Scenario: Sendable, CustomStringConvertible {
             Int(words[5]).map { .expectOutput(words[1], content: words[3], version: $0) }
         case ("no", 3) where words[1] == "output": .expectNoOutput(words[2])
         case ("planted", 2): .expectPlanted(words[1])
+        case ("lines", 3): Int(words[2]).map { .expectLines(name: words[1], $0) }
         case ("input", 3) where words[2] == "there" || words[2] == "gone": .expectInput(words[1], isThere: words[2] == "there")
         case ("versions", _): .expectVersions(words.dropFirst().compactMap { Int($0) })
         case ("active", 2): Int(words[1]).map { .expectActive($0) }

@@ -39,11 +39,11 @@ package final class ArrayBinder: InputBatches {
     package init(
         path: String, format: TableFormat? = nil, ports: [InputPort], rules: NameMap<InputRule> = [:],
         schema table: TableSchemaRule = TableSchemaRule(), batchRows: Int, memory: NameMap<TensorBuffer> = [:],
-        nullWords: [String]? = nil, lists: ListLimits = ListLimits(), pinned: [String: [String]] = [:]
+        nullWords: [String]? = nil, lists: ListLimits = ListLimits(), pinned: [String: [String]] = [:], descriptor opened: Int32? = nil
     ) throws(ColumnarError) {
         file = path
         self.nullWords = nullWords
-        let descriptor = try OwnedDescriptor(reading: path)
+        let descriptor = try OwnedDescriptor.reading(path, open: opened)
         let kind = (format ?? TableFormat(fileName: path))?.kind
         var names: NameMap<ZipArchive.Entry> = [:]
         var inFileOrder: [String] = []
@@ -288,7 +288,7 @@ package func openInputs(
     if (format ?? TableFormat(fileName: path))?.isArrays ?? false {
         return try ArrayBinder(
             path: path, format: format, ports: ports, rules: rules, schema: schema, batchRows: batchRows, memory: memory,
-            nullWords: options.dialect.nullWords, lists: lists, pinned: pinned)
+            nullWords: options.dialect.nullWords, lists: lists, pinned: pinned, descriptor: options.descriptor)
     }
     return try openTable(
         TableReader(path: path, format: format, options: options), ports: ports, rules: rules, schema: schema, batchRows: batchRows,

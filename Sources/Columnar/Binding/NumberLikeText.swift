@@ -32,6 +32,7 @@ enum NumberLikeText {
         guard !places.isEmpty else { return [] }
         var options = ReadOptions()
         options.dialect = reader.dialect
+        options.descriptor = reader.descriptor.number
         let again = try TableReader(path: reader.file, format: reader.format, options: options)
         var seen = places.map { Seen(name: reader.schema.fields[$0].name) }
         try again.select(places.filter { $0 < again.schema.fields.count }.map { ColumnRequest(position: $0, format: "u") })

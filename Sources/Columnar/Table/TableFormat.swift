@@ -121,6 +121,8 @@ package struct ReadOptions: Hashable, Sendable {
     package var batchRows = 16_384
     /// The path whose folders name columns (`date=2024-01-01/`), where the file that is read is a copy at another place.
     package var originalPath: String?
+    /// The file, where it is open already: it is read in place of the one that the path leads to by now, and stays the caller's.
+    package var descriptor: Int32?
 
     package init() {}
 }

@@ -35,7 +35,7 @@ package final class TableReader {
     private(set) var missingRow: Int?
 
     private let handle: OpaquePointer
-    private let descriptor: OwnedDescriptor
+    let descriptor: OwnedDescriptor
     private var fileNames: [String]
     /// Whether it is known from the start that there are no rows; for some files without rows it is not.
     package let hasNoRows: Bool
@@ -56,7 +56,7 @@ package final class TableReader {
 
     /// Opens a regular file. `format` is by its name where not given.
     package convenience init(path: String, format: TableFormat? = nil, options: ReadOptions = ReadOptions()) throws(ColumnarError) {
-        let descriptor = try OwnedDescriptor(reading: path)
+        let descriptor = try OwnedDescriptor.reading(path, open: options.descriptor)
         try self.init(descriptor, path: path, format: format, options: options)
     }
 
@@ -91,7 +91,8 @@ package final class TableReader {
         native.batch_rows = Int64(max(options.batchRows, 1))
         native.most_columns = Int32(TableLimits.columns)
         native.deepest = Int32(TableLimits.nesting)
-        native.unpacked_freely = Int64(TableLimits.unpackedFreely)
+        native.unpacked_freely = Int64(TableLimits.unpackedFreelyOfText)
+        native.most_blank = Int64(TableLimits.blankBytes)
         native.most_ratio = Int64(TableLimits.ratio)
         native.memory_limit = TableLimits.memory
         var opened: OpaquePointer?
@@ -106,7 +107,8 @@ package final class TableReader {
             }
         }
         guard status == 0, let opened else {
-            throw DialectHint.added(to: ColumnarError(error, file: path), path: path, format: format, dialect: dialect)
+            throw DialectHint.added(
+                to: ColumnarError(error, file: path), path: path, descriptor: descriptor.number, format: format, dialect: dialect)
         }
         let names: [String]
         do throws(ColumnarError) {
@@ -114,7 +116,7 @@ package final class TableReader {
             names = schema.names
         } catch {
             carrow_reader_close(opened)
-            throw DialectHint.added(to: error, path: path, format: format, dialect: dialect)
+            throw DialectHint.added(to: error, path: path, descriptor: descriptor.number, format: format, dialect: dialect)
         }
         hasNoRows = carrow_reader_has_no_rows(opened)
         self.dialect = dialect
@@ -232,7 +234,7 @@ package final class TableReader {
 
     /// Returns the error with a hint about the file's dialect from its first lines, where the dialect may be the cause.
     func hinted(_ error: ColumnarError) -> ColumnarError {
-        DialectHint.added(to: error, path: file, format: format, dialect: dialect)
+        DialectHint.added(to: error, path: file, descriptor: descriptor.number, format: format, dialect: dialect)
     }
 }
 

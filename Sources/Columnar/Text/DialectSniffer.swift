@@ -20,7 +20,8 @@ package struct DialectSniffer: Sendable {
     package private(set) var header: [String] = []
 
     /// Returns `nil` where the file cannot be read.
-    package init?(path: String, format: TableFormat? = nil, dialect: TextDialect = TextDialect()) {
+    /// - Parameter descriptor: the file, where it is open already.
+    package init?(path: String, descriptor: Int32? = nil, format: TableFormat? = nil, dialect: TextDialect = TextDialect()) {
         guard let format = format ?? TableFormat(fileName: path), format.kind == .csv else { return nil }
         var options = ReadOptions()
         // Every line is one cell.
@@ -30,6 +31,7 @@ package struct DialectSniffer: Sendable {
         options.dialect.encoding = dialect.encoding
         options.dialect.nullWords = []
         options.blockByteCount = 1 << 16
+        options.descriptor = descriptor
         guard let reader = try? TableReader(path: path, format: format, options: options),
             (try? reader.select([ColumnRequest(position: 0, format: "u")])) != nil, let batch = try? reader.next(),
             let cells = try? BytesColumn(batch.columns[0], file: path)
@@ -92,10 +94,13 @@ package struct DialectSniffer: Sendable {
 
 /// Adds a hint about the dialect to an error that a wrong dialect may have caused.
 enum DialectHint {
-    static func added(to error: ColumnarError, path: String, format: TableFormat, dialect: TextDialect) -> ColumnarError {
+    static func added(
+        to error: ColumnarError, path: String, descriptor: Int32, format: TableFormat, dialect: TextDialect
+    ) -> ColumnarError {
         guard format.kind == .csv else { return error }
         guard let reason = error.located?.reason.text,
-            let words = hint(reason, isMismatch: error.isMismatch, path: path, format: format, dialect: dialect)
+            let words = hint(
+                reason, isMismatch: error.isMismatch, path: path, descriptor: descriptor, format: format, dialect: dialect)
         else { return error }
         switch error {
         case .badFile(let location, let reason): return .badFile(location, reason: reason + "; \(words)")
@@ -105,14 +110,16 @@ enum DialectHint {
         }
     }
 
-    private static func hint(_ reason: String, isMismatch: Bool, path: String, format: TableFormat, dialect: TextDialect) -> String? {
+    private static func hint(
+        _ reason: String, isMismatch: Bool, path: String, descriptor: Int32, format: TableFormat, dialect: TextDialect
+    ) -> String? {
         if reason.contains("schema.dialect") { return nil }
         if reason.contains("invalid UTF8") || reason.contains("not UTF-8 text") {
             return "if it is written in another encoding, set schema.dialect.encoding to latin-1, windows-1252 or utf-16"
         }
         let signs = ["columns, got", "a quote is not closed", "is no number"]
         guard isMismatch || signs.contains(where: { reason.contains($0) }),
-            let seen = DialectSniffer(path: path, format: format, dialect: dialect)
+            let seen = DialectSniffer(path: path, descriptor: descriptor, format: format, dialect: dialect)
         else { return nil }
         let delimiter = dialect.delimiter ?? UInt8(ascii: isTabbed(path) ? "\t" : ",")
         var keys: [String] = []

@@ -13,6 +13,9 @@ extension Dispatcher {
         var ends = Ends()
         for (assignment, result) in results.sorted(by: { $0.assignment.arrival.number < $1.assignment.arrival.number }) {
             inFlight.remove(assignment.run.run)
+            if assignment.goal == .score, let seconds = result.timings["total"] {
+                paces[assignment.pipeline.name, default: Pace()].note(bytes: assignment.arrival.stamp.size, seconds: seconds)
+            }
             if let failure = result.failure {
                 fail(assignment, failure, &ends, at: now, training: result.training)
             } else if let failure = try pin(assignment, result) {
@@ -245,6 +248,9 @@ extension Dispatcher {
             case .done, .kept:
                 machineWorks(in: assignment.pipeline.name, at: now)
                 dispose(assignment.input, assignment.pipeline, at: now)
+            case .void, .gone:
+                void.append(
+                    .init(directory: Intake.directory(assignment.pipeline.name, assignment.arrival.role), path: assignment.arrival.path))
             default: break
             }
         }

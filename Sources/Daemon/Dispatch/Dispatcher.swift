@@ -17,6 +17,10 @@ package final class Dispatcher {
         let run: OpenedRun
         let pipeline: Pipeline
         var goal: AttemptSpec.Goal { spec.goal }
+        /// Whether it trains, which may take hours.
+        var trains: Bool { spec.training != nil }
+        /// How long it takes, as far as that is known.
+        var seconds: Double?
     }
 
     package struct Configuration: Sendable {
@@ -61,6 +65,10 @@ package final class Dispatcher {
     var fillings: [Int64: Filling] = [:]
     /// The inputs that are decided and could not be archived, deleted or explained yet.
     var undisposed: [Undisposed] = []
+    /// How long data files take, by pipeline.
+    var paces: [String: Pace] = [:]
+    /// Files that are to settle again.
+    var void: [HashJob.Key] = []
     /// The newest data files that were scored, by pipeline: what a new model is tried on.
     var scoredRows: [String: AttemptSpec.InputFile] = [:]
 
@@ -159,6 +167,12 @@ package final class Dispatcher {
         case .model: scheduler.modelArrived(arrival.number, in: pipeline)
         case .data, .labelled: scheduler.dataArrived(arrival.number, in: pipeline)
         }
+    }
+
+    /// Returns the files whose attempts were void since the last call: they are to be judged again.
+    func takeVoid() -> [HashJob.Key] {
+        defer { void = [] }
+        return void
     }
 
     func forget(_ arrival: Int64, in pipeline: String) {

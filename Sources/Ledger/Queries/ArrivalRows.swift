@@ -5,14 +5,15 @@ extension Connection {
     func arrival(_ number: Int64) throws(LedgerError) -> Arrival? {
         try first(
             """
-            SELECT number, pipeline, role, path, digest, size, arrived_at, state, verdict, reason, rule, remedy, cells, previous, run
+            SELECT number, pipeline, role, path, digest, size, arrived_at, state, verdict, reason, rule, remedy, cells, previous, run, settled_by
             FROM arrivals WHERE number = ?
             """, number
         ) { (row) throws(LedgerError) in
             Arrival(
                 number: number, pipeline: try pipelineName(row.integer(1)), role: try row.value(2, of: "arrivals", number), path: row.text(3),
                 digest: row.textOrNil(4), byteCount: row.integer(5), arrivedAt: row.time(6), state: try row.value(7, of: "arrivals", number),
-                verdict: row.textOrNil(8), explanation: row.explanation(9), previous: row.integerOrNil(13), run: row.integerOrNil(14))
+                verdict: row.textOrNil(8), explanation: row.explanation(9), previous: row.integerOrNil(13), run: row.integerOrNil(14),
+                settledBy: row.textOrNil(15))
         }
     }
 

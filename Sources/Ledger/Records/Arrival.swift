@@ -73,10 +73,12 @@ package struct ArrivingFile: Hashable, Sendable {
     /// What two inputs of one pipeline must not share: the relative output path. Nil where nothing mirrors the input (models, labels).
     package var outputKey: String?
     package var companions: [Companion]
+    /// How the watcher knew that it was complete: `renamed`, `closed`, `lease` or `quiet`. Nil where no watcher told.
+    package var settledBy: String?
 
     package init(
         pipeline: String, role: ArrivalRole, path: String, digest: String, stamp: RecordedStamp, outputKey: String? = nil,
-        companions: [Companion] = []
+        companions: [Companion] = [], settledBy: String? = nil
     ) {
         self.pipeline = pipeline
         self.role = role
@@ -85,6 +87,7 @@ package struct ArrivingFile: Hashable, Sendable {
         self.stamp = stamp
         self.outputKey = outputKey
         self.companions = companions
+        self.settledBy = settledBy
     }
 }
 
@@ -164,6 +167,8 @@ package struct Arrival: Hashable, Codable, Sendable {
     package var previous: Int64?
     /// Its newest run.
     package var run: Int64?
+    /// How the watcher knew that it was complete: `renamed`, `closed`, `lease` or `quiet`. Nil for arrivals from before that was recorded.
+    package var settledBy: String?
 }
 
 /// An arrival that may start, with what an earlier attempt left.

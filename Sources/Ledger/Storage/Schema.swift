@@ -12,10 +12,11 @@ enum Schema {
         migrator.registerMigration("3") { db in try db.execute(sql: version3) }
         migrator.registerMigration("4") { db in try db.execute(sql: version4) }
         migrator.registerMigration("5") { db in try db.execute(sql: version5) }
+        migrator.registerMigration("6") { db in try db.execute(sql: version6) }
         return migrator
     }()
 
-    static let newest = "5"
+    static let newest = "6"
 
     private static let version2 = """
         -- The columns, as a JSON list, that the first file under a revision bound in its own order.
@@ -39,6 +40,22 @@ enum Schema {
         ALTER TABLE runs ADD COLUMN cells TEXT;
         ALTER TABLE attempts ADD COLUMN cells TEXT;
         ALTER TABLE model_versions ADD COLUMN cells TEXT;
+        """
+
+    private static let version6 = """
+        -- What the daemon's process knows and nothing else tells, for `status`: files that nothing takes, spools that cannot be watched, work that
+        -- takes long. The daemon replaces its rows and clears them when it starts.
+        CREATE TABLE conditions (
+            kind TEXT NOT NULL,
+            pipeline TEXT NOT NULL,               -- empty: the whole daemon
+            subject TEXT NOT NULL,                -- what it is about: a path, a role, a run
+            text TEXT NOT NULL,                   -- for people
+            facts TEXT,                           -- for programs, as JSON
+            since INTEGER NOT NULL,
+            PRIMARY KEY (kind, pipeline, subject)
+        ) WITHOUT ROWID;
+        -- How the watcher knew that the file was complete.
+        ALTER TABLE arrivals ADD COLUMN settled_by TEXT;
         """
 
     /// Training: what a run learns from, and what came of it.

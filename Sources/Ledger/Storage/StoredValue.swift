@@ -38,6 +38,7 @@ extension ArrivalRole: Bindable {}
 extension ArrivalState: Bindable {}
 extension RunState: Bindable {}
 extension RunKind: Bindable {}
+extension Condition.Kind: Bindable {}
 extension PublicationState: Bindable {}
 
 extension Bindable where Self: RawRepresentable<String> {

@@ -66,6 +66,18 @@ extension Model {
         return model
     }
 
+    /// Reads and parses a file that is open already and stays the caller's.
+    /// - Parameters:
+    ///   - path: for messages.
+    ///   - directory: where external data is looked for; nil takes the directory of `path`.
+    package static func load(
+        descriptor: CInt, path: String, directory: String? = nil, limits: ReadingLimits = ReadingLimits()
+    ) throws(ONNXError) -> Model {
+        var model = try Model(serialized: readFile(descriptor, path, limit: limits.byteCount), limits: limits)
+        model.directory = directory ?? Self.directory(of: path)
+        return model
+    }
+
     static func directory(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
@@ -75,6 +87,10 @@ extension Model {
         let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard file >= 0 else { throw .cannotRead(path: path, reason: errnoText(), code: errno) }
         defer { close(file) }
+        return try readFile(file, path, limit: limit)
+    }
+
+    private static func readFile(_ file: CInt, _ path: String, limit: Int) throws(ONNXError) -> Data {
         var status = stat()
         guard fstat(file, &status) == 0 else { throw .cannotRead(path: path, reason: errnoText(), code: errno) }
         guard status.st_mode & S_IFMT == S_IFREG else { throw .malformed(reason: "\(path) is not a regular file") }

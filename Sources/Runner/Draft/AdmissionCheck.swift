@@ -42,11 +42,12 @@ package enum AdmissionCheck {
         let size = (try FileManager.default.attributesOfItem(atPath: dataPath)[.size] as? Int) ?? 0
         if size > mostBytes { return .untried("it has \(size >> 20) MiB, and only files of at most \(mostBytes >> 20) MiB are tried") }
         let copy = folder + "/model/model.onnx"
+        let digested = try FileDigest.of(FilePath(dataPath))
         let scored = run(
             .score,
             [
                 "model": .init(path: copy, digest: try TunedModel.digest(of: copy)),
-                "data": .init(path: dataPath, digest: try FileDigest.of(FilePath(dataPath)).digest),
+                "data": .init(path: dataPath, digest: digested.digest, stamp: digested.stamp),
             ], ["output": folder + "/output." + format.rawValue])
         if let failure = scored.failure { return .dataRefused(failure) }
         return .taken(rows: scored.rowCount)

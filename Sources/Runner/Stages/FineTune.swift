@@ -98,7 +98,9 @@ struct FineTune {
                 recipe: settings.recipe, plan: settings.plan, directory: training.checkpoints)
             do throws(TrainingError) {
                 return try run.run(
-                    TrainingControl(engine: interruption.engine, isCancelled: { [interruption] in interruption.isEnded }))
+                    TrainingControl(
+                        engine: interruption.engine, isCancelled: { [interruption] in interruption.isEndedAfterOthers() },
+                        progress: interruption.control.progress))
             } catch {
                 try interruption.check()
                 let failure = Failure(training: error, spec).naming(usable)
@@ -123,21 +125,24 @@ struct FineTune {
     private func setAside(
         _ labelled: AttemptSpec.LabelledFile, _ failure: Failure, _ report: inout TrainingReport
     ) throws(Failure) {
-        guard labelled.arrival != training.subject, ![.resource, .machine, .unreadable, .cancelled].contains(failure.kind) else { throw failure }
+        guard labelled.arrival != training.subject, ![.resource, .machine, .unreadable, .cancelled, .stopped].contains(failure.kind) else { throw failure }
         report.unusable.append(.init(arrival: labelled.arrival, failure: failure))
     }
 
     /// A copy of ours is what is read, however long training takes.
     private func keep(_ labelled: AttemptSpec.LabelledFile) throws(Failure) {
         do throws(LandingError) {
-            try KeptFiles.keep(FilePath(labelled.file.path), digest: labelled.file.digest, at: FilePath(labelled.kept))
+            if try KeptFiles.has(FilePath(labelled.kept)) { return }
         } catch {
-            switch error {
-            case .missing: throw Failure(.inputGone, what: "\(error)", place: labelled.file.path, remedy: "Drop it again if it is wanted.")
-            case .changedWhileRead:
-                throw Failure(.inputChanged, what: "\(error)", place: labelled.file.path, remedy: "It is taken up again when it is quiet.")
-            default: throw Failure(landing: error, place: labelled.file.path)
-            }
+            throw Failure(landing: error, place: labelled.file.path)
+        }
+        let opened = try OpenedInput(labelled.file)
+        do throws(LandingError) {
+            try KeptFiles.keep(opened.file, digest: labelled.file.digest, at: FilePath(labelled.kept), named: FilePath(labelled.file.path))
+        } catch .changedWhileRead(let path) {
+            throw Failure(opening: .changedWhileRead(path), place: labelled.file.path)
+        } catch {
+            throw Failure(landing: error, place: labelled.file.path)
         }
     }
 

@@ -29,15 +29,23 @@ struct ForwardPass {
         let loaded = try phases.time("load") { () throws(Failure) in
             try models.load(model, adapter: spec.inputs["adapter"]?.path, threads: spec.limits.threads)
         }
-        var rejected: [String: Set<KeptType>] = [:]
-        // Where a later row contradicts the types taken from the first rows, the file is read again; each time fewer types are left.
-        while try write(data, loaded, to: output, format, &rejected, &result, &phases) == nil {}
+        let input = try phases.time("read") { () throws(Failure) in try OpenedInput(data) }
+        do throws(Failure) {
+            var rejected: [String: Set<KeptType>] = [:]
+            // Where a later row contradicts the types taken from the first rows, the file is read again; each time fewer types are left.
+            while try write(input, loaded, to: output, format, &rejected, &result, &phases) == nil {}
+        } catch {
+            // A file that is being rewritten looks like a bad one.
+            if error.kind == .badInput { try input.verifyUnchanged() }
+            throw error
+        }
+        try input.verifyUnchanged()
         result.files = [try phases.time("hash") { () throws(Failure) in try WrittenFiles.file(output, slot: "output") }]
     }
 
     /// - Returns: the number of rows; nil where the file must be read again without a type that is now among `rejected`.
     private func write(
-        _ data: AttemptSpec.InputFile, _ model: LoadedModel, to output: String, _ format: TableFormat,
+        _ data: OpenedInput, _ model: LoadedModel, to output: String, _ format: TableFormat,
         _ rejected: inout [String: Set<KeptType>], _ result: inout AttemptResult, _ phases: inout Phases
     ) throws(Failure) -> Int? {
         let typing = KeptTyping.inferred(pinned: spec.types, rejected: rejected)

@@ -28,8 +28,15 @@ struct ModelDecision {
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
         let copy = directory + "/model.onnx"
-        try write(try phases.time("check") { () throws(Failure) in try checked(input) }, from: input, to: copy, &phases)
-        try verifyUnchanged(input)
+        let opened = try phases.time("check") { () throws(Failure) in try OpenedInput(input) }
+        do throws(Failure) {
+            try write(try phases.time("check") { () throws(Failure) in try checked(opened) }, from: input, to: copy, &phases)
+        } catch {
+            // A file that is being rewritten looks like a bad one.
+            if error.kind == .badModel { try opened.verifyUnchanged() }
+            throw error
+        }
+        try opened.verifyUnchanged()
         try accept(written: copy, from: input, &phases, &result)
     }
 
@@ -105,31 +112,15 @@ struct ModelDecision {
         if found.isShown { loaded.evidence.add(admission.outputs) }
     }
 
-    private func checked(_ input: AttemptSpec.InputFile) throws(Failure) -> Model {
-        let file = try ModelFile(input.path, expected: input.companions.isEmpty ? input.digest : nil)
-        let model = try file.parsed()
+    private func checked(_ input: OpenedInput) throws(Failure) -> Model {
         do throws(ONNXError) {
+            let model = try Model.load(descriptor: input.file.rawValue, path: input.path, directory: input.directory)
             try model.safetyCheck()
             _ = try model.inferTypes()
+            return model
         } catch {
             throw Failure(model: error, place: input.path)
         }
-        return model
-    }
-
-    /// The files of a model with external data are read one after the other: only if all still have the digest that the arrival was
-    /// numbered with was it one model that was read.
-    private func verifyUnchanged(_ input: AttemptSpec.InputFile) throws(Failure) {
-        guard !input.companions.isEmpty else { return }
-        let folder = (input.path as NSString).deletingLastPathComponent
-        do throws(LandingError) {
-            let found = try FileDigest.ofModel(
-                at: FilePath(input.path), companions: input.companions.map { (name: $0, path: FilePath(folder + "/" + $0)) })
-            if found.digest == input.digest { return }
-        } catch {
-            throw Failure(.inputGone, what: "\(error)", place: input.path, remedy: "It is taken up again when it is quiet.")
-        }
-        throw Failure(.inputChanged, what: "the model or its external data changed while it was read", place: input.path, remedy: "It is taken up again when it is quiet.")
     }
 
     /// Runs the model on the first batch of rows that an earlier version has scored; those are known to be good. It returns nil where no
@@ -137,14 +128,14 @@ struct ModelDecision {
     private func trial(
         _ model: LoadedModel, _ stage: ForwardStage, _ input: AttemptSpec.InputFile, _ phases: inout Phases
     ) throws(Failure) -> String? {
-        guard let rows = spec.inputs["rows"], FileManager.default.isReadableFile(atPath: rows.path) else { return nil }
+        guard let rows = spec.inputs["rows"] else { return nil }
         do throws(Failure) {
-            let opened = try Rows(rows, model, spec.schema, stage, demandsEvidence: true)
+            let opened = try Rows(try OpenedInput(rows), model, spec.schema, stage, demandsEvidence: true)
             guard let (batch, _) = try opened.next(interruption, &phases) else { return nil }
             return "ran on \(batch.rowCount) rows of \(rows.digest)"
         } catch {
             switch error.kind {
-            case .cancelled, .timeLimit, .resource, .machine: throw error
+            case .cancelled, .stopped, .timeLimit, .resource, .machine: throw error
             case .inputGone, .inputChanged, .unreadable: return nil
             default:
                 throw Failure(

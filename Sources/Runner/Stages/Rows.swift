@@ -4,6 +4,7 @@ import Glibc
 import Names
 import PipelineConfig
 import Reasons
+import SystemPackage
 import Tensors
 
 /// A data file opened as rows for one model: binding, batch size and the engine's memory agree with each other.
@@ -18,6 +19,8 @@ struct Rows {
     private let evidence: GatheredEvidence
     private let demandsEvidence: Bool
     private let file: String
+    /// Held open for as long as rows come from it.
+    private let input: OpenedInput
 
     var keptFields: [Field] { batches.keptFields }
     var columnsInFileOrder: [String: [String]] { batches.columnsInFileOrder }
@@ -33,10 +36,11 @@ struct Rows {
     ///   - pinned: an earlier file's `columnsInFileOrder`.
     ///   - demandsEvidence: whether runs must show which axis of the outputs is the rows even where the model declares it.
     init(
-        _ input: AttemptSpec.InputFile, _ model: LoadedModel, _ schema: Schema, _ stage: ForwardStage, pinned: [String: [String]] = [:],
+        _ input: OpenedInput, _ model: LoadedModel, _ schema: Schema, _ stage: ForwardStage, pinned: [String: [String]] = [:],
         typing: KeptTyping = .asText, demandsEvidence: Bool = false
     ) throws(Failure) {
         let session = model.session
+        self.input = input
         file = input.path
         evidence = model.evidence
         self.demandsEvidence = demandsEvidence
@@ -55,7 +59,7 @@ struct Rows {
                 let plan = try BatchPlan(of: session, constants: NameMap(uniqueKeysWithValues: constants))
                 let rowBytes = plan.inputs.reduce(0) { $0 + $1.elementsPerRow * ($1.elementType.bitWidth ?? 128) / 8 }
                 let rowElements = plan.inputs.reduce(0) { $0 + $1.elementsPerRow }
-                let fitting = Self.batchRows(rowBytes: rowBytes, rowElements: rowElements, fileBytes: Self.byteCount(input.path))
+                let fitting = Self.batchRows(rowBytes: rowBytes, rowElements: rowElements, fileBytes: input.byteCount)
                 let bound = try BoundSession(session, plan: plan, capacity: wanted ?? fitting, outputs: admission.outputs.map(\.name))
                 for (position, input) in plan.inputs.enumerated() where input.elementType != .string {
                     memory[input.name] = bound.buffer(position)
@@ -72,6 +76,7 @@ struct Rows {
         do throws(ColumnarError) {
             var options = ReadOptions()
             options.dialect = schema.textDialect
+            options.descriptor = input.file.rawValue
             batches = try openInputs(
                 path: input.path, options: options, ports: admission.inputs.map(\.port),
                 rules: schema.inputRules(for: admission, model.facts), schema: schema.tableRule, batchRows: batchRows, memory: memory,

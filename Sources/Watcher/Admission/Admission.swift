@@ -49,6 +49,13 @@ package struct Admission: Sendable, Hashable {
         return Self.unprintable(name) ?? .candidate
     }
 
+    /// Whether a file of that name, which was judged so, was dropped for nothing: no pattern takes it, and it is nobody's temporary file.
+    func takesNothing(like name: Substring, _ verdict: Verdict) -> Bool {
+        guard case .ignored(rule: .nameInclude, _) = verdict else { return false }
+        let utf8 = String(name).utf8
+        return !TemporaryNames.files.contains { $0.matches(utf8) }
+    }
+
     /// Whether some name ending in `suffix` could be a candidate.
     func mayAdmit(suffix: String) -> Bool {
         include.isEmpty || include.contains { glob in glob.matches(path: "x\(suffix)", name: "x\(suffix)"[...].utf8) || glob.isOverPath }

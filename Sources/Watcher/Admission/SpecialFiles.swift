@@ -8,6 +8,8 @@ package enum FoundEntry: Sendable, Equatable {
     case file(FileStamp)
     case directory
     case missing
+    /// The machine does not let it be looked at: a folder without permission, a disk that fails. The file itself has no part in it.
+    case unreachable(errno: CInt)
     case ignored(rule: Rule, reason: String)
     case refused(rule: Rule, reason: String, remedy: String, FileStamp?)
 
@@ -15,7 +17,7 @@ package enum FoundEntry: Sendable, Equatable {
     package init(path: String, root: String) {
         var status = stat()
         guard lstat(path, &status) == 0 else {
-            self = errno == EACCES ? .unreadable(nil) : .missing
+            self = [ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG].contains(errno) ? .missing : .unreachable(errno: errno)
             return
         }
         self.init(path: path, root: root, status: status)

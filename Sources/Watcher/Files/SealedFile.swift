@@ -12,6 +12,8 @@ struct SealedFile: ~Copyable {
     private let buffer: UnsafeMutableRawBufferPointer
     private var bufferStart: Int64 = 0
     private var bufferCount = 0
+    /// The first failure to read, after which nothing that was found out of the bytes counts.
+    private(set) var failure: Errno?
 
     var size: Int64 { Int64(status.st_size) }
 
@@ -44,7 +46,7 @@ struct SealedFile: ~Copyable {
         guard count >= 0, offset >= 0, offset <= size, Int64(count) <= size - offset else { return nil }
         if count > buffer.count {
             var whole = [UInt8](repeating: 0, count: count)
-            let read = whole.withUnsafeMutableBytes { Self.fill($0, from: descriptor, at: offset) }
+            let read = whole.withUnsafeMutableBytes { fill($0, at: offset) }
             return read == count ? whole : nil
         }
         guard holds(offset, count) else { return nil }
@@ -80,15 +82,16 @@ struct SealedFile: ~Copyable {
         bufferStart = offset
         // Not beyond the end as it was: that would only ask the kernel where it is.
         let expected = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, Int(size - offset))])
-        bufferCount = max(Self.fill(expected, from: descriptor, at: offset), 0)
+        bufferCount = max(fill(expected, at: offset), 0)
         return bufferCount >= count
     }
 
-    private static func fill(_ target: UnsafeMutableRawBufferPointer, from descriptor: CInt, at offset: Int64) -> Int {
+    private mutating func fill(_ target: UnsafeMutableRawBufferPointer, at offset: Int64) -> Int {
         var done = 0
         while done < target.count {
             let count = pread(descriptor, target.baseAddress! + done, target.count - done, off_t(offset) + off_t(done))
             if count < 0, errno == EINTR { continue }
+            if count < 0, failure == nil { failure = Errno(rawValue: errno) }
             if count <= 0 { break }
             done += count
         }

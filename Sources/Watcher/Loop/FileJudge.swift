@@ -10,6 +10,8 @@ struct FileJudge {
         case refused(rule: Rule, reason: String, remedy: String, FileStamp?)
         /// Gone, or no file any more.
         case dropped
+        /// The machine does not let it be looked at: its folder is looked at again.
+        case unreachable(errno: CInt)
     }
 
     struct CompleteFacts {
@@ -60,18 +62,22 @@ struct FileJudge {
                 case .file(let stamp): step = settling.observed(.file(stamp, age: age(of: stamp)), now: clock.now())
                 case .refused(let rule, let reason, let remedy, let stamp):
                     return .refused(rule: rule, reason: reason, remedy: remedy, stamp)
+                case .unreachable(let code): return .unreachable(errno: code)
                 case .missing, .directory, .ignored: return .dropped
                 }
             case .checkSeal:
                 var opened: SealedFile
                 do throws(Errno) { opened = try SealedFile(path: path) } catch {
                     if error == .noSuchFileOrDirectory { return .dropped }
+                    if case .unreachable(let code) = FoundEntry(path: path, root: root) { return .unreachable(errno: code) }
                     if error == .permissionDenied,
                         case .refused(let rule, let reason, let remedy, let stamp) = FoundEntry.unreadable(settling.stamp)
                     {
                         return .refused(rule: rule, reason: reason, remedy: remedy, stamp)
                     }
-                    step = settling.checked(.broken("it cannot be opened: \(error)"), now: clock.now())
+                    let reason = "it cannot be opened: \(error)"
+                    // Something else than a file may have taken its name.
+                    step = settling.checked(error == .invalidArgument ? .broken(reason) : .unread(reason), now: clock.now())
                     continue
                 }
                 let stamp = FileStamp(opened.status)
@@ -83,6 +89,10 @@ struct FileJudge {
                     continue
                 }
                 verdict = seal.check(&opened, directory: directory)
+                if let failure = opened.failure {
+                    step = settling.checked(.unread("it cannot be read: \(failure)"), now: clock.now())
+                    continue
+                }
                 file = consume opened
                 step = settling.checked(proof(of: verdict, of: stamp, for: settling), now: clock.now())
             case .probeLease:

@@ -18,6 +18,12 @@ struct RecentlyJudged {
         return (newer[key] ?? older[key]) == stamp
     }
 
+    mutating func remove(_ path: String, of spool: Int) {
+        let key = Key(spool: spool, path: Name(path))
+        newer[key] = nil
+        older[key] = nil
+    }
+
     mutating func insert(_ path: String, of spool: Int, stamp: FileStamp) {
         if newer.count >= Self.capacity {
             older = newer

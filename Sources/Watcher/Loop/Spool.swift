@@ -28,6 +28,11 @@ final class Spool {
     var usesInotify = false
     var tokens: NameMap<Int> = [:]
     var pending: NameMap<Pending> = [:]
+    /// Directories, relative to the spool, that cannot be listed or looked into, and why: they are tried again.
+    var blocked: NameMap<String> = [:]
+    var unblockAt: Duration = .zero
+    var unblockPause: Duration = .zero
+    var untaken = UntakenFiles()
 
     init(slot: Int, directory: SpoolDirectory) {
         self.slot = slot

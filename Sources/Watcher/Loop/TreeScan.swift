@@ -8,8 +8,10 @@ struct TreeScan {
     enum Finding {
         case file(String, FileStamp)
         case refused(String, rule: Rule, reason: String, remedy: String, FileStamp?)
-        /// The directory where the walk began cannot be listed.
-        case rootFailed(WatcherError)
+        /// The directory cannot be listed, or what is in it not be looked at. The walk may have begun there.
+        case failed(String, WatcherError)
+        /// A file that no pattern of the spool takes.
+        case untaken(String)
     }
 
     let root: String
@@ -26,15 +28,12 @@ struct TreeScan {
             let path = directory.isEmpty ? root : root + "/" + directory
             let listing: DirectoryListing
             do throws(Errno) { listing = try DirectoryListing(path: path) } catch {
-                if directory.isName(start) { found(.rootFailed(.cannotList(path: path, errno: error.rawValue))) }
-                if error == .permissionDenied {
-                    found(
-                        .refused(
-                            directory, rule: .directoryUnreadable, reason: "the daemon's user may not list this directory",
-                            remedy: "Give the daemon's user read and search permission on it", Self.identity(of: path)))
+                if error != .noSuchFileOrDirectory && error != .notDirectory || directory.isName(start) {
+                    found(.failed(directory, .cannotList(path: path, errno: error.rawValue)))
                 }
                 continue
             }
+            var blindness: CInt?
             listing.forEach { entry, status in
                 guard let name = entry.name else {
                     if !entry.shownName.hasPrefix(".") {
@@ -45,21 +44,27 @@ struct TreeScan {
                 let relative = Spool.join(directory, name)
                 let verdict = entry.isDirectory ? Admission.judge(directory: name[...]) ?? .candidate : admission.judge(name: name[...], of: relative)
                 switch verdict {
-                case .ignored: ignored += 1
+                case .ignored:
+                    ignored += 1
+                    if !entry.isDirectory, admission.takesNothing(like: name[...], verdict) { found(.untaken(relative)) }
                 case .refused: found(Self.refusal(verdict, relative, status()))
                 case .candidate where entry.isDirectory:
                     if deep { open.append(relative) }
                 case .candidate:
-                    guard let status = status() else { return }
+                    guard let status = status() else {
+                        if ![ENOENT, ENOTDIR].contains(errno) { blindness = errno }
+                        return
+                    }
                     switch FoundEntry(path: root + "/" + relative, root: root, status: status) {
                     case .file(let stamp): found(.file(relative, stamp))
                     case .refused(let rule, let reason, let remedy, let stamp):
                         found(.refused(relative, rule: rule, reason: reason, remedy: remedy, stamp))
                     case .ignored: ignored += 1
-                    case .directory, .missing: break
+                    case .directory, .missing, .unreachable: break
                     }
                 }
             }
+            if let blindness { found(.failed(directory, .cannotList(path: path, errno: blindness))) }
         }
         return ignored
     }

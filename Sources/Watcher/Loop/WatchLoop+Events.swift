@@ -53,6 +53,13 @@ extension WatchLoop {
                 refuse(path, in: spool, rule: rule, reason: reason, remedy: remedy, stamp: TreeScan.identity(of: spool.path(of: path)))
             }
         case .ignored(let rule, _):
+            if spool.admission.takesNothing(like: name[...], .ignored(rule: rule, reason: "")) {
+                if change == .gone {
+                    spool.untaken.remove(path, due: untakenDue(of: spool))
+                } else {
+                    spool.untaken.insert(path, due: untakenDue(of: spool))
+                }
+            }
             if change == .gone, let mark = TemporaryNames.marksOfProgress.first(where: name.hasSuffix) {
                 let base = String(path.dropLast(mark.count))
                 if spool.pending[base] != nil { hear(.companion, of: base, in: spool) }
@@ -104,7 +111,7 @@ extension WatchLoop {
         case .gone:
             drop(path, of: spool)
             if FileStamp(path: spool.path(of: path)) == nil { out.append(.gone(directory: spool.directory.id, relativePath: path)) }
-        case .attributes where spool.tokens[path] == nil:
+        case .attributes where spool.tokens[path] == nil || spool.blocked[path] != nil:
             // It may have become readable.
             scan(spool, below: path, deep: true, isBacklog: false)
         case .attributes, .closed:

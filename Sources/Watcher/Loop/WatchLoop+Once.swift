@@ -37,6 +37,12 @@ extension WatchLoop {
             forget(file.path, in: spool)
             if out.count >= Self.onceChunk { flush() }
         }
+        for spool in spools.values.sorted(by: { $0.slot < $1.slot }) {
+            for (directory, reason) in spool.blocked.sorted(by: { Name($0.key) < Name($1.key) }) {
+                waiting.append(WaitingFile(directory: spool.directory.id, relativePath: directory.isEmpty ? "." : directory, reason: reason))
+            }
+        }
+        tellUntaken(always: true)
         out.append(.caughtUp)
         flush()
         return waiting

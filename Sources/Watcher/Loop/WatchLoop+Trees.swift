@@ -30,14 +30,16 @@ extension WatchLoop {
     func attach(_ spool: Spool) {
         spool.retryAt = nil
         guard let root = FoundEntry.realPath(spool.directory.path), let identity = Self.directoryIdentity(root) else {
-            return unhealthy(spool, WatcherError.missing(path: spool.directory.path).description)
+            let path = spool.directory.path
+            let isMissing = errno == ENOENT || errno == ENOTDIR
+            return unhealthy(spool, (isMissing ? WatcherError.missing(path: path) : .cannotList(path: path, errno: errno)).description)
         }
         spool.root = root
         spool.identity = identity
         let isLocal = spool.directory.watch == .auto ? Mount.of(root)?.isLocal ?? false : true
         spool.usesInotify = events != nil && spool.directory.watch != .poll
         spool.isTrusted = spool.usesInotify && isLocal
-        if let failure = scan(spool, below: "", deep: true, isBacklog: true) {
+        if let failure = scan(spool, below: "", deep: true, isBacklog: true, isAttaching: true) {
             forgetNodes(of: spool, below: "")
             spool.root = nil
             return unhealthy(spool, failure.description)
@@ -50,6 +52,7 @@ extension WatchLoop {
     func detach(_ spool: Spool, reason: String) {
         forgetNodes(of: spool, below: "")
         for path in Array(spool.pending.keys) { forget(path, in: spool) }
+        unblockAll(below: "", of: spool)
         spool.root = nil
         unhealthy(spool, reason)
     }
@@ -70,6 +73,8 @@ extension WatchLoop {
             } else if FoundEntry.realPath(spool.directory.path) != spool.root || Self.directoryIdentity(spool.root!) != spool.identity {
                 detach(spool, reason: "\(spool.directory.path): another directory stands under this path, or none")
                 attach(spool)
+            } else {
+                retryBlocked(of: spool)
             }
         }
     }
@@ -92,12 +97,17 @@ extension WatchLoop {
     /// the others start to settle, all at the same time, so that they come due in their order.
     /// - Returns: why the directory itself could not be listed.
     @discardableResult
-    func scan(_ spool: Spool, below top: String, deep: Bool, isBacklog: Bool) -> WatcherError? {
+    func scan(_ spool: Spool, below top: String, deep: Bool, isBacklog: Bool, isAttaching: Bool = false) -> WatcherError? {
         var failure: WatcherError?
         var found: [(path: String, stamp: FileStamp)] = []
+        var failed: NameMap<WatcherError> = [:]
         let walk = TreeScan(root: spool.root ?? "", admission: spool.admission) { directory in
-            if let error = self.watch(directory, of: spool), directory.isName(top) { failure = error }
+            guard let error = self.watch(directory, of: spool) else { return }
+            if directory.isName(top) { failure = error } else { failed[directory] = error }
         }
+        spool.untaken.remove(
+            where: { deep ? Spool.isWithin($0, top) : Spool.split($0).directory.isName(top) }, isWhole: deep && top.isEmpty,
+            due: untakenDue(of: spool))
         let ignored = walk.walk(from: top, deep: deep) { finding in
             switch finding {
             case .file(let path, let stamp):
@@ -108,7 +118,10 @@ extension WatchLoop {
                 }
             case .refused(let path, let rule, let reason, let remedy, let stamp):
                 refuse(path, in: spool, rule: rule, reason: reason, remedy: remedy, stamp: stamp)
-            case .rootFailed(let error): failure = error
+            case .failed(let directory, let error):
+                failed[directory] = error
+                if directory.isName(top) { failure = failure ?? error }
+            case .untaken(let path): spool.untaken.insert(path, due: untakenDue(of: spool))
             }
         }
         found.sort { ($0.stamp.changed, Name($0.path)) < ($1.stamp.changed, Name($1.path)) }
@@ -118,6 +131,8 @@ extension WatchLoop {
             if ignored > 0 { out.append(.ignored(directory: spool.directory.id, count: ignored)) }
             owesCaughtUp = true
         }
+        // A spool of which nothing can be listed is not attached at all.
+        if failure == nil || !isAttaching { setBlocked(below: top, deep: deep, of: spool, to: failed) }
         return failure
     }
 
@@ -161,6 +176,8 @@ extension WatchLoop {
     func drop(_ directory: String, of spool: Spool) {
         forgetNodes(of: spool, below: directory)
         for path in Array(spool.pending.keys) where Spool.isWithin(path, directory) { forget(path, in: spool) }
+        unblockAll(below: directory, of: spool)
+        spool.untaken.remove(where: { Spool.isWithin($0, directory) }, isWhole: false, due: untakenDue(of: spool))
     }
 
     func forgetNodes(of spool: Spool, below directory: String) {

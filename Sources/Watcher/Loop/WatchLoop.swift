@@ -72,6 +72,7 @@ final class WatchLoop {
         if let due = queue.first?.time { time = min(time, due) }
         if let due = polling.wakeTime { time = min(time, due) }
         if let due = events?.wakeTime { time = min(time, due) }
+        for spool in spools.values { if let due = spool.untaken.due { time = min(time, due) } }
         return time
     }
 
@@ -83,6 +84,7 @@ final class WatchLoop {
         recheckModels()
         judgeDue()
         if now >= nextHealth { checkHealth() }
+        tellUntaken()
         if now >= nextSafety {
             nextSafety = now + settings.safetyInterval
             scanAll()
@@ -114,11 +116,20 @@ final class WatchLoop {
                 start(signal, of: path, in: spool, stamp: stamp, isBacklog: false)
             case .refused(let rule, let reason, let remedy, let stamp):
                 refuse(path, in: spool, rule: rule, reason: reason, remedy: remedy, stamp: stamp)
+            case .unreachable(let code): block(path, of: spool, errno: code)
             case .directory, .missing, .ignored: break
             }
             return
         }
         start(signal, of: path, in: spool, stamp: nil, isBacklog: false)
+    }
+
+    /// Judges a name afresh, as if nothing had been told of it.
+    func lookAgain(at place: SpoolPlace) {
+        for spool in spools.values where spool.directory.id == place.directory && spool.root != nil {
+            recent.remove(place.relativePath, of: spool.slot)
+            if spool.pending[place.relativePath] == nil { hear(.found, of: place.relativePath, in: spool) }
+        }
     }
 
     func start(_ signal: Settling.Signal, of path: String, in spool: Spool, stamp: FileStamp?, isBacklog: Bool) {
@@ -183,6 +194,7 @@ final class WatchLoop {
         case .waits: break
         case .dropped:
             if FileStamp(path: spool.path(of: path)) == nil { out.append(.gone(directory: spool.directory.id, relativePath: path)) }
+        case .unreachable(let code): block(path, of: spool, errno: code)
         case .complete(let facts):
             recent.insert(path, of: spool.slot, stamp: facts.stamp)
             out.append(.complete(completeFile(facts, path: path, spool: spool, settledIn: now - firstSeen)))

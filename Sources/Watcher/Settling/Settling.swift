@@ -31,6 +31,8 @@ package struct Settling: Sendable {
         case broken(String)
         /// It must not be read further as it is now; judged once it is quiet, since links come and go while tools publish.
         case unsafe
+        /// The machine did not let it be read: nothing is known, and the file is not to blame.
+        case unread(String)
         /// The format proves nothing about its end. `endsWithNewline` is nil where that means nothing.
         case unsealed(endsWithNewline: Bool?)
     }
@@ -97,6 +99,8 @@ package struct Settling: Sendable {
 
     /// Longest pause between two looks at a file whose seal is broken.
     private static let longestPause: Duration = .seconds(30)
+    /// Between two tries to read a file that the machine does not let be read.
+    private static let unreadPause: Duration = .seconds(1)
 
     package init(policy: SpoolDirectory.SettlePolicy, now: Duration) {
         self.policy = policy
@@ -160,6 +164,7 @@ package struct Settling: Sendable {
 
     package mutating func checked(_ proof: Proof, now: Duration) -> Step {
         isJudged = true
+        if case .unread(let reason) = proof { return wait(until: now + Self.unreadPause, for: reason) }
         switch (self.proof, proof) {
         case (.holdsWithData(let old, _), .holdsWithData(let new, _)): if old != new { changed(now) }
         case (.broken, .holdsWithData): changed(now)
@@ -169,6 +174,7 @@ package struct Settling: Sendable {
         }
         self.proof = proof
         switch proof {
+        case .unread: return .look
         case .broken(let reason):
             if max(now - lastChange, age) >= policy.giveUp { return .truncated(reason) }
             let next = min(now + recheckAfter, max(lastChange + policy.giveUp, now))

@@ -1,0 +1,111 @@
+import Dispatch
+import Landing
+import Ledger
+import Logging
+import PipelineConfig
+import Synchronization
+import SystemPackage
+
+/// The claims on all folders that this daemon works on, so that no other does, whatever its root or its host.
+final class FolderClaims: Sendable {
+    private struct Key: Hashable {
+        let folder: String
+        let use: FolderClaim.Use
+    }
+
+    private struct State {
+        var claims: [Key: FolderClaim] = [:]
+        /// Claims that another process has taken, which is said once.
+        var lost: Set<Key> = []
+        var isStopped = false
+    }
+
+    private let holder: ClaimHolder
+    private let timing: FolderClaim.Timing
+    private let log: Logger
+    private let state = Mutex(State())
+    private let wake = DispatchSemaphore(value: 0)
+
+    /// Throws `claimed` where another daemon works on one of the folders; then none is kept.
+    init(root: String, pipelines: [Pipeline], timing: FolderClaim.Timing = .init(), log: Logger) throws(LandingError) {
+        holder = ClaimHolder(root: root, since: UTCTime.now.description)
+        self.timing = timing
+        self.log = log
+        do throws(LandingError) { try use(pipelines) } catch {
+            release()
+            throw error
+        }
+    }
+
+    /// Claims the folders of `pipelines`, and gives back those that none of them uses any more. Where one is another daemon's, all stays as it was.
+    func use(_ pipelines: [Pipeline]) throws(LandingError) {
+        let wanted = Set(pipelines.flatMap(Self.keys))
+        let present = state.withLock(\.claims)
+        var made: [Key: FolderClaim] = [:]
+        for key in wanted.sorted(by: { ($0.folder, $0.use.rawValue) < ($1.folder, $1.use.rawValue) }) where present[key] == nil {
+            do throws(LandingError) {
+                let lands = key.use == .outputs ? pipelines.first { Self.keys(of: $0).contains(key) } : nil
+                let claim = try FolderClaim(
+                    FilePath(key.folder), key.use, as: holder, timing: timing, access: lands?.land.access.landing ?? .shared)
+                made[key] = claim
+                if !claim.isHeld { log.info("a folder that cannot be written is not claimed", metadata: ["folder": "\(key.folder)"]) }
+            } catch {
+                for claim in made.values { claim.release() }
+                throw error
+            }
+        }
+        let new = made
+        let over = state.withLock { state in
+            state.claims.merge(new) { old, _ in old }
+            let over = state.claims.filter { !wanted.contains($0.key) }
+            for key in over.keys { state.claims[key] = nil }
+            return over
+        }
+        for claim in over.values { claim.release() }
+    }
+
+    private static func keys(of pipeline: Pipeline) -> [Key] {
+        [pipeline.spool.models?.path, pipeline.spool.labelled?.path, pipeline.spool.data?.path].compactMap { $0.map { Key(folder: $0, use: .spool) } }
+            + [pipeline.land.models?.path, pipeline.land.outputs?.path].compactMap { $0.map { Key(folder: $0, use: .outputs) } }
+    }
+
+    /// Throws `claimed` where another process has taken one of the pipeline's folders over meanwhile, as after this one hung for a long time.
+    func verify(_ pipeline: Pipeline) throws(LandingError) {
+        for key in Self.keys(of: pipeline) { try state.withLock { $0.claims[key] }?.verify() }
+    }
+
+    /// The work of a thread: gives signs of life until `stop`, and then gives everything back.
+    func run() {
+        let pause = DispatchTimeInterval.milliseconds(Int(timing.beat / .milliseconds(1)))
+        while !state.withLock(\.isStopped) {
+            for (key, claim) in state.withLock(\.claims) { beat(key, claim) }
+            _ = wake.wait(timeout: .now() + pause)
+        }
+        release()
+    }
+
+    func stop() {
+        state.withLock { $0.isStopped = true }
+        wake.signal()
+    }
+
+    private func beat(_ key: Key, _ claim: FolderClaim) {
+        do throws(LandingError) {
+            try claim.beat()
+            if state.withLock({ $0.lost.remove(key) }) != nil {
+                log.notice("the folder is this daemon's again", metadata: ["folder": "\(key.folder)"])
+            }
+        } catch {
+            guard state.withLock({ $0.lost.insert(key).inserted }) else { return }
+            log.critical("a folder was taken over by another process", metadata: ["folder": "\(key.folder)", "reason": "\(error)"])
+        }
+    }
+
+    private func release() {
+        let claims = state.withLock { state in
+            defer { state.claims = [:] }
+            return state.claims
+        }
+        for claim in claims.values { claim.release() }
+    }
+}

@@ -1,0 +1,21 @@
+/// A first-in first-out list of one thread.
+struct FIFO<Element> {
+    private var elements: [Element] = []
+    private var head = 0
+
+    var first: Element? { head < elements.count ? elements[head] : nil }
+    var count: Int { elements.count - head }
+
+    mutating func append(_ element: Element) { elements.append(element) }
+
+    mutating func removeFirst() {
+        head += 1
+        if head == elements.count {
+            elements.removeAll(keepingCapacity: true)
+            head = 0
+        } else if head >= 1024 {
+            elements.removeFirst(head)
+            head = 0
+        }
+    }
+}

@@ -1,0 +1,149 @@
+import Landing
+import Ledger
+import PipelineConfig
+import Reasons
+import SystemPackage
+import Synchronization
+import Watcher
+
+/// One complete file whose content is being read before it gets its number. Read piece by piece, by one thread at a time.
+package final class HashJob: @unchecked Sendable {
+    package struct Key: Hashable, Sendable {
+        package let directory: String
+        package let path: String
+
+        init(_ file: CompleteFile) {
+            directory = file.directory
+            path = file.relativePath
+        }
+
+        init(directory: String, path: String) {
+            self.directory = directory
+            self.path = path
+        }
+
+        var place: SpoolPlace { SpoolPlace(directory: directory, relativePath: path) }
+    }
+
+    let file: CompleteFile
+    let route: Intake.Route
+    private let cancelled = Atomic(false)
+
+    enum Stage {
+        case hashing
+        case read(ArrivingFile)
+        case dropped
+    }
+
+    // Touched by the thread that numbers.
+    var stage = Stage.hashing
+    /// Whether what was complete after it in its pipeline gets its numbers after it.
+    var isInLane = false
+
+    // Touched by the thread that has the job.
+    private let access: SpoolAccess
+    /// The file, then its companions, by their names relative to its folder.
+    private let parts: [(name: String, path: FilePath)]
+    private var digested: [FileDigest.Digested] = []
+    private var current: (descriptor: FileDescriptor, hashing: FileHashing)?
+    /// The bytes of parts that are done.
+    private var bytesBefore: Int64 = 0
+
+    init(_ file: CompleteFile, _ route: Intake.Route) {
+        self.file = file
+        self.route = route
+        access = SpoolAccess(root: FilePath(route.pipeline.spoolPath(of: route.role)))
+        let own = FilePath(file.relativePath)
+        let folder = own.removingLastComponent()
+        parts = [(own.lastComponent?.string ?? "", own)] + file.companions.map { companion in
+            var relative = FilePath(companion)
+            if !folder.isEmpty { _ = relative.removePrefix(folder) }
+            return (relative.string, FilePath(companion))
+        }
+    }
+
+    deinit { close() }
+
+    package var key: Key { Key(file) }
+    var hashingKey: Condition.Key { .init(.hashing, pipeline: pipeline, subject: file.relativePath) }
+    var unreadableKey: Condition.Key { .init(.unreadable, pipeline: pipeline, subject: file.relativePath) }
+    var pipeline: String { route.pipeline.name }
+    var size: Int64 { file.stamp.size }
+    /// The bytes that have been read so far.
+    var readCount: Int64 { bytesBefore + (current?.hashing.offset ?? 0) }
+
+    /// The file has changed or gone: nobody needs its digest any more.
+    func cancel() { cancelled.store(true, ordering: .relaxed) }
+    var isCancelled: Bool { cancelled.load(ordering: .relaxed) }
+
+    /// Reads about `budget` more bytes. Returns nil while there are more; throws `changedWhileRead` where the file is not the one any more that was
+    /// found complete.
+    func advance(by budget: Int64, _ ledger: RunLedger) throws(LandingError) -> ArrivingFile? {
+        let end = readCount + max(budget, 1)
+        do throws(LandingError) {
+            while digested.count < parts.count {
+                if try !advancePart(by: end - readCount, ledger) { return nil }
+            }
+            return try arriving()
+        } catch {
+            // From the beginning, where it is tried again.
+            close()
+            digested = []
+            bytesBefore = 0
+            throw error
+        }
+    }
+
+    /// Returns whether the part is done.
+    private func advancePart(by budget: Int64, _ ledger: RunLedger) throws(LandingError) -> Bool {
+        let part = parts[digested.count]
+        if current == nil {
+            let descriptor = try access.open(part.path)
+            do throws(LandingError) { current = (descriptor, try FileHashing(descriptor, named: access.root.pushing(part.path))) } catch {
+                try? descriptor.close()
+                throw error
+            }
+        }
+        let stamp = current!.hashing.stamp
+        // A large file that only got a new name, or that was numbered before.
+        if current!.hashing.offset == 0, digested.count > 0 || parts.count == 1, let known = try? ledger.knownDigest(stamp.recorded) {
+            finish(.init(digest: known, stamp: stamp))
+            return true
+        }
+        guard let found = try current!.hashing.advance(by: budget) else { return false }
+        finish(found)
+        return true
+    }
+
+    private func finish(_ found: FileDigest.Digested) {
+        digested.append(found)
+        bytesBefore += found.stamp.size
+        close()
+    }
+
+    private func close() {
+        try? current?.descriptor.close()
+        current = nil
+    }
+
+    private func arriving() throws(LandingError) -> ArrivingFile {
+        guard FileStamp.whole(digested.map(\.stamp)).recorded == file.stamp.recorded else {
+            throw .changedWhileRead(access.root.pushing(FilePath(file.relativePath)))
+        }
+        let companions = zip(parts, digested).dropFirst().map { part, file in
+            Companion(path: part.name, digest: file.digest, stamp: file.stamp.recorded)
+        }
+        let key = route.role == .data
+            ? try? route.pipeline.land.outputs?.keyNaming.path(for: file.relativePath, facts: .init(arrivedAt: 0, version: 0)) : nil
+        return ArrivingFile(
+            pipeline: pipeline, role: route.role, path: file.relativePath,
+            digest: FileDigest.ofModel(digest: digested[0].digest, companions: companions.map { (name: $0.path, digest: $0.digest) }),
+            stamp: file.stamp.recorded, outputKey: key, companions: Array(companions), settledBy: file.evidence.rawValue)
+    }
+}
+
+/// What came of a job.
+package struct Hashed: Sendable {
+    let job: HashJob
+    let result: Result<ArrivingFile, LandingError>
+}

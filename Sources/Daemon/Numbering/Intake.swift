@@ -1,0 +1,323 @@
+import Landing
+package import Ledger
+package import Logging
+package import PipelineConfig
+import Reasons
+import Runner
+package import Watcher
+
+/// Turns complete files into numbered arrivals: has them read for their digests, keeps their order, and asks the ledger. Owned by one thread, which
+/// reads no file itself.
+///
+/// The order of one pipeline (SEMANTICS 3): files get their numbers in the order in which they were complete, so that a model, labels, or a small data
+/// file that is being read holds up what was complete after it. A large data file does not: it gets its number when it has been read, unless the
+/// pipeline's order is strict. Nor does a file that the machine does not let be read. Pipelines never wait for each other.
+package final class Intake {
+    package struct Route: Sendable {
+        let pipeline: Pipeline
+        let role: ArrivalRole
+    }
+
+    private struct Refusal {
+        let directory: String
+        let file: Ledger.RefusedFile
+        let input: SpoolInput
+    }
+
+    private struct Retry {
+        let job: HashJob
+        var pauses = GrowingPauses()
+        /// Nil while it is being read.
+        var due: ContinuousClock.Instant?
+    }
+
+    private let ledger: RunLedger
+    let conditions: ConditionBoard
+    let log: Logger
+    /// Files that nothing takes and that were said in the log, by spool.
+    var saidUntaken: [String: Set<String>] = [:]
+    private(set) var routes: [String: Route] = [:]
+    /// Files that have no number yet, each in its newest state.
+    private var jobs: [HashJob.Key: HashJob] = [:]
+    /// Those that keep their order, by pipeline.
+    private var lanes: [String: FIFO<HashJob>] = [:]
+    /// The others that have been read.
+    private var read: [(HashJob, ArrivingFile)] = []
+    private var retries: [HashJob.Key: Retry] = [:]
+    private var refused: [Refusal] = []
+
+    package init(ledger: RunLedger, conditions: ConditionBoard, log: Logger) {
+        self.ledger = ledger
+        self.conditions = conditions
+        self.log = log
+    }
+
+    /// By which name the watcher knows a spool.
+    static func directory(_ pipeline: String, _ role: ArrivalRole) -> String { "\(pipeline)/\(role.rawValue)" }
+
+    /// The directories to watch for `pipelines`, whose events this intake can then take.
+    package func directories(for pipelines: [Pipeline]) -> [SpoolDirectory] {
+        var directories: [SpoolDirectory] = []
+        for pipeline in pipelines {
+            let entries: [(ArrivalRole, Int, SpoolEntry?)] = [
+                (.model, 0, pipeline.spool.models), (.labelled, 1, pipeline.spool.labelled), (.data, 2, pipeline.spool.data),
+            ]
+            for (role, order, entry) in entries {
+                guard let entry else { continue }
+                let id = Self.directory(pipeline.name, role)
+                routes[id] = Route(pipeline: pipeline, role: role)
+                directories.append(
+                    SpoolDirectory(
+                        id: id, path: entry.path, include: entry.include, ignoresSuffixCase: entry.ignoresSuffixCase, order: order,
+                        watch: SpoolDirectory.WatchMode(rawValue: entry.watch.rawValue) ?? .auto,
+                        settle: .init(quiet: pipeline.settle.quiet, giveUp: pipeline.settle.giveUp)))
+            }
+        }
+        return directories
+    }
+
+    /// What one pipeline got.
+    package struct Numbered: Sendable {
+        package let pipeline: String
+        package let time: UTCTime
+        /// In the order of their numbers.
+        package var arrivals: [(file: ArrivingFile, outcome: ArrivalOutcome)]
+        /// Files that can never be arrivals, which need a reason beside them.
+        package var refused: [(input: SpoolInput, report: QuarantineReport)] = []
+
+        package init(pipeline: String, at time: UTCTime, arrivals: [(file: ArrivingFile, outcome: ArrivalOutcome)] = []) {
+            self.pipeline = pipeline
+            self.time = time
+            self.arrivals = arrivals
+        }
+    }
+
+    // MARK: What is heard
+
+    /// Takes what the watcher tells, and returns the files whose content is to be read: models first, then labels, then data, each by when it changed
+    /// last.
+    package func take(_ events: [SpoolEvent]) -> [HashJob] {
+        var complete: [(file: CompleteFile, route: Route, order: Int)] = []
+        for event in events {
+            switch event {
+            case .complete(let file):
+                guard let route = routes[file.directory] else { continue }
+                complete.append((file, route, [ArrivalRole.model: 0, .labelled: 1, .data: 2][route.role]!))
+            case .truncated(let file):
+                guard let route = routes[file.directory] else { continue }
+                let explanation = Explanation(
+                    reason: "\(file.relativePath): truncated: \(file.reason)", rule: route.role == .model ? .modelTruncated : .dataTruncated)
+                refuse(file.directory, route, file.relativePath, file.stamp.recorded, explanation)
+            case .refused(let file):
+                guard let route = routes[file.directory] else { continue }
+                let explanation = Explanation(reason: "\(file.relativePath): \(file.reason)", rule: file.rule, remedy: file.remedy)
+                refuse(file.directory, route, file.relativePath, file.stamp?.recorded ?? .none, explanation)
+            case .gone(let directory, let path):
+                forget(.init(directory: directory, path: path))
+            case .foreign, .overflowed, .unhealthy, .healthy, .blocked, .unblocked, .untaken, .ignored, .rescanned, .caughtUp:
+                tell(event)
+            }
+        }
+        complete.sort { ($0.order, $0.file.stamp.changed, $0.file.relativePath) < ($1.order, $1.file.stamp.changed, $1.file.relativePath) }
+        return complete.compactMap { file, route, _ in begin(file, route) }
+    }
+
+    /// Files of more bytes are large: data that is large is numbered when it has been read, whatever came after it.
+    package static let largeSize: Int64 = 64 << 20
+
+    /// Nil where the same state of the file is being read already.
+    private func begin(_ file: CompleteFile, _ route: Route) -> HashJob? {
+        let key = HashJob.Key(file)
+        if let known = jobs[key], known.file.stamp == file.stamp { return nil }
+        forget(key)
+        let job = HashJob(file, route)
+        jobs[key] = job
+        if route.role == .data, file.stamp.size > Self.largeSize, route.pipeline.order != .strict { return job }
+        lanes[job.pipeline, default: FIFO()].append(job)
+        job.isInLane = true
+        return job
+    }
+
+    private func refuse(_ directory: String, _ route: Route, _ path: String, _ stamp: RecordedStamp, _ explanation: Explanation) {
+        forget(.init(directory: directory, path: path))
+        refused.append(
+            Refusal(
+                directory: directory,
+                file: Ledger.RefusedFile(pipeline: route.pipeline.name, role: route.role, path: path, stamp: stamp, explanation: explanation),
+                input: SpoolInput(spool: route.pipeline.spoolPath(of: route.role), path: path, digest: nil, stamp: stamp, companions: [])))
+    }
+
+    /// The file is not there any more as it was.
+    private func forget(_ key: HashJob.Key) {
+        guard let job = jobs.removeValue(forKey: key) else { return }
+        job.cancel()
+        job.stage = .dropped
+        if retries.removeValue(forKey: key) != nil { conditions.clear(job.unreadableKey) }
+    }
+
+    // MARK: What was read
+
+    /// Takes what came of jobs.
+    /// - Returns: files that are to be looked at again, since what was read is not what was found complete.
+    package func take(_ hashed: [Hashed], at now: ContinuousClock.Instant) -> [HashJob.Key] {
+        var again: [HashJob.Key] = []
+        for (job, result) in hashed.map({ ($0.job, $0.result) }) where jobs[job.key] === job {
+            switch result {
+            case .success(let file):
+                if retries.removeValue(forKey: job.key) != nil { conditions.clear(job.unreadableKey) }
+                if job.isInLane { job.stage = .read(file) } else { read.append((job, file)) }
+            case .failure(let error):
+                let failure = Failure(opening: error, place: job.file.relativePath)
+                if [.unreadable, .machine, .resource].contains(failure.kind) {
+                    hold(job, failure, at: now)
+                } else {
+                    log.info("the file moved on while it was hashed", metadata: ["file.path": "\(job.file.relativePath)", "reason": "\(error)"])
+                    forget(job.key)
+                    again.append(job.key)
+                }
+            }
+        }
+        return again
+    }
+
+    /// The machine does not let the file be read: it alone waits, as long as it takes.
+    private func hold(_ job: HashJob, _ failure: Failure, at now: ContinuousClock.Instant) {
+        var retry = retries[job.key] ?? Retry(job: job)
+        if retry.pauses.count == 0 {
+            log.warning(
+                "the file cannot be read; it is tried again",
+                metadata: ["pipeline.name": "\(job.pipeline)", "file.path": "\(job.file.relativePath)", "reason": "\(failure.what)"])
+        }
+        conditions.set(job.unreadableKey, "\(job.file.relativePath): \(failure.what); it is tried again")
+        retry.due = now + retry.pauses.next()
+        retries[job.key] = retry
+        // What came after it in its pipeline does not wait for it.
+        job.stage = .dropped
+        job.isInLane = false
+    }
+
+    /// Files that are due to be tried again.
+    package func dueAgain(at now: ContinuousClock.Instant) -> [HashJob] {
+        var due: [HashJob] = []
+        for (key, retry) in retries where retry.due.map({ $0 <= now }) ?? false {
+            retries[key]!.due = nil
+            due.append(retry.job)
+        }
+        return due
+    }
+
+    /// When the next file is to be tried again; nil where none waits for that.
+    package var nextRetry: ContinuousClock.Instant? { retries.values.compactMap(\.due).min() }
+
+    /// Whether nothing is being read.
+    package var isIdle: Bool { jobs.count == retries.count && retries.values.allSatisfy { $0.due != nil } }
+
+    /// What cannot be read, for who waits no longer.
+    package var unreadable: [String] { retries.keys.map { "\($0.path): it cannot be read" }.sorted() }
+
+    // MARK: Numbering
+
+    /// Numbers what may be: in each pipeline everything that was read, up to the first file that is still being read.
+    /// - Throws: the ledger's error, after `lost` has been called with what is not on record.
+    package func number(at now: UTCTime, lost: ([HashJob.Key]) -> Void) throws(LedgerError) -> [Numbered] {
+        var files = read
+        for pipeline in Array(lanes.keys) {
+            while let job = lanes[pipeline]!.first {
+                if case .hashing = job.stage { break }
+                if case .read(let file) = job.stage { files.append((job, file)) }
+                lanes[pipeline]!.removeFirst()
+            }
+            if lanes[pipeline]!.first == nil { lanes[pipeline] = nil }
+        }
+        read = []
+        let refusals = refused
+        refused = []
+        for (job, _) in files where jobs[job.key] === job { jobs[job.key] = nil }
+        do throws(LedgerError) {
+            return try number(files.map(\.1), refusals.map { ($0.file, $0.input) }, at: now)
+        } catch {
+            lost(files.map(\.0.key) + refusals.map { .init(directory: $0.directory, path: $0.file.path) })
+            throw error
+        }
+    }
+
+    private func number(_ files: [ArrivingFile], _ refused: [(Ledger.RefusedFile, SpoolInput)], at now: UTCTime) throws(LedgerError) -> [Numbered] {
+        guard !files.isEmpty || !refused.isEmpty else { return [] }
+        // Arrivals that are lost with the power are found and numbered again: nothing of them is visible before `intend`, which is durable and they
+        // with it. What is refused may be moved to quarantine next, and must be known before.
+        let (outcomes, refusals) = try ledger.write(durably: !refused.isEmpty) { (tx) throws(LedgerError) in
+            let outcomes = try tx.arrive(files, at: now)
+            let refusals = try tx.refuse(refused.map(\.0), at: now)
+            var events: [NewEvent] = []
+            for (file, outcome) in zip(files, outcomes) where !outcome.isRefused { events += outcome.events(of: file) }
+            for (refusal, number) in zip(refused, refusals) {
+                events.append(NewEvent("refused", pipeline: refusal.0.pipeline, arrival: number))
+            }
+            try tx.append(events, at: now)
+            return (outcomes, refusals)
+        }
+        // Only the ledger could tell that these are refused. One durable transaction makes those before it durable too.
+        let refusedByLedger = zip(files, outcomes).filter { $1.isRefused }
+        if !refusedByLedger.isEmpty {
+            try ledger.write { (tx) throws(LedgerError) in try tx.append(refusedByLedger.flatMap { $1.events(of: $0) }, at: now) }
+        }
+        var numbered: [String: Numbered] = [:]
+        for (file, outcome) in zip(files, outcomes) {
+            numbered[file.pipeline, default: Numbered(pipeline: file.pipeline, at: now)].arrivals.append((file, outcome))
+            if case .refused(let number, let explanation, _) = outcome, let route = routes[Self.directory(file.pipeline, file.role)] {
+                let input = SpoolInput(
+                    spool: route.pipeline.spoolPath(of: file.role), path: file.path, digest: file.digest, stamp: file.stamp,
+                    companions: file.companions)
+                numbered[file.pipeline]!.refused.append(
+                    (input, QuarantineReport(explanation: explanation, arrival: number, run: nil, attempts: [])))
+            }
+        }
+        for ((file, input), number) in zip(refused, refusals) {
+            numbered[file.pipeline, default: Numbered(pipeline: file.pipeline, at: now)].refused.append(
+                (input, QuarantineReport(explanation: file.explanation, arrival: number, run: nil, attempts: [])))
+        }
+        return numbered.values.sorted { $0.pipeline < $1.pipeline }
+    }
+}
+
+extension ArrivalOutcome {
+    fileprivate var isRefused: Bool {
+        if case .refused = self { true } else { false }
+    }
+
+    /// None where nothing happened.
+    fileprivate func events(of file: ArrivingFile) -> [NewEvent] {
+        eventKind.map { [NewEvent($0, pipeline: file.pipeline, arrival: number)] } ?? []
+    }
+
+    private var eventKind: String? {
+        switch self {
+        case .arrived: "arrived"
+        case .resumed: "resumed"
+        case .known: "known"
+        case .refused: "refused"
+        case .unchanged: nil
+        }
+    }
+}
+
+extension OutputLanding {
+    /// What two inputs must not share: the output's path without the partitions, which depend on when they arrive.
+    var keyNaming: OutputNaming { OutputNaming(fileExtension: format.fileExtension) }
+}
+
+extension Watcher.FileStamp {
+    package var recorded: RecordedStamp {
+        RecordedStamp(device: Int64(bitPattern: device), inode: Int64(bitPattern: inode), size: size, changed: changed)
+    }
+}
+
+extension Landing.FileStamp {
+    var recorded: RecordedStamp { RecordedStamp(device: device, inode: inode, size: size, changed: changed) }
+}
+
+extension RecordedStamp {
+    /// Of what cannot even be looked at.
+    static var none: RecordedStamp { RecordedStamp(device: 0, inode: 0, size: 0, changed: 0) }
+    var landing: Landing.FileStamp { Landing.FileStamp(device: device, inode: inode, size: size, changed: changed) }
+}

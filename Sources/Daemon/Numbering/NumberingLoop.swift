@@ -1,0 +1,93 @@
+import Ledger
+import Logging
+import PipelineConfig
+import Watcher
+
+/// The thread between the watcher and the dispatcher: what is heard reaches it as a message, is read by the hashing threads, and leaves it numbered. It
+/// never waits for a file.
+final class NumberingLoop: @unchecked Sendable {
+    enum Message: Sendable {
+        case heard([SpoolEvent])
+        case hashed([Hashed])
+        case pipelines([Pipeline])
+        /// With `--once`: everything that is there has been told, and these files had not settled.
+        case scanned([String])
+        /// The watch has ended, or the daemon is to.
+        case stop
+    }
+
+    /// What others do with what comes of it.
+    struct Outlets: Sendable {
+        var numbered: @Sendable ([Intake.Numbered]) -> Void
+        /// Everything is numbered that could be; these files are not.
+        var caughtUp: @Sendable ([String]) -> Void
+        /// Another set of pipelines is in force from here on.
+        var pipelines: @Sendable ([Pipeline], [SpoolDirectory]) -> Void
+        /// The watcher is to judge these files again: the ledger does not have them.
+        var lookAgain: @Sendable ([HashJob.Key]) -> Void
+    }
+
+    let inbox = BoundedQueue<Message>(capacity: 256)
+    let pool: HashingPool
+    // Touched by the loop's own thread only.
+    private let intake: Intake
+    private let outlets: Outlets
+    private let log: Logger
+    private let patience: Duration
+    private var unsettled: [String]?
+    private var deadline: ContinuousClock.Instant?
+
+    /// - Parameter patience: with `--once`, how long it waits for files that cannot be read.
+    init(_ intake: Intake, ledger: RunLedger, conditions: ConditionBoard, outlets: Outlets, patience: Duration, log: Logger) {
+        self.intake = intake
+        self.outlets = outlets
+        self.patience = patience
+        self.log = log
+        let inbox = inbox
+        let progress = HashingProgress(conditions)
+        pool = HashingPool(ledger: ledger, progress: { progress.told(of: $0, isDone: $1) }, finished: { inbox.put(.hashed($0)) })
+    }
+
+    /// Until told to stop, or, with `--once`, until everything is numbered.
+    func run() {
+        loop()
+        pool.stop()
+        inbox.close()
+    }
+
+    private func loop() {
+        while true {
+            let now = ContinuousClock.now
+            let pause = intake.nextRetry.map { max($0 - now, .milliseconds(1)) }
+            var jobs: [HashJob] = []
+            for message in inbox.take(upTo: 64, timeout: pause) {
+                switch message {
+                case .heard(let events): jobs += intake.take(events)
+                case .hashed(let hashed):
+                    let again = intake.take(hashed, at: .now)
+                    if !again.isEmpty { outlets.lookAgain(again) }
+                case .pipelines(let pipelines): outlets.pipelines(pipelines, intake.directories(for: pipelines))
+                case .scanned(let files):
+                    unsettled = files
+                    deadline = ContinuousClock.now + patience
+                case .stop: return
+                }
+            }
+            pool.submit(jobs + intake.dueAgain(at: .now))
+            number()
+            guard let unsettled, intake.isIdle else { continue }
+            if let next = intake.nextRetry, let deadline, next <= deadline { continue }
+            outlets.caughtUp(unsettled + intake.unreadable)
+            return
+        }
+    }
+
+    private func number() {
+        do {
+            let numbered = try intake.number(at: .now) { lost in outlets.lookAgain(lost) }
+            if !numbered.isEmpty { outlets.numbered(numbered) }
+        } catch {
+            log.critical("arrivals cannot be recorded; they are found again", metadata: ["reason": "\(error)"])
+        }
+    }
+}

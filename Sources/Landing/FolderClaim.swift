@@ -1,0 +1,209 @@
+import Foundation
+import Glibc
+import Synchronization
+package import SystemPackage
+
+/// The right to work on one folder, whatever the root or the host of a daemon: a directory in the folder, which `mkdir` gives to one process only, also
+/// on mounts that several hosts share. It names its holder and its own inode, so that a copy of it that a sync tool made is no claim, and the holder
+/// gives a sign of life every few seconds.
+///
+/// A claim whose holder is dead is taken over: it is renamed away, which only one process can do, and looked at once more. A claim that vanished is made
+/// again. A folder that cannot be written is not claimed.
+package final class FolderClaim: Sendable {
+    /// What a daemon does with a folder. Both uses of one folder do not exclude each other, so that the outputs of one daemon may be the spool of another.
+    package enum Use: String, Sendable, Hashable {
+        case spool, outputs
+
+        /// The claim's name below the folder. Neither is ever taken for an input.
+        var name: FilePath { self == .spool ? ".millrace-claim" : "_millrace/claim" }
+    }
+
+    package struct Timing: Sendable {
+        /// How often a holder gives a sign of life.
+        package var beat: Duration = .seconds(10)
+        /// How long a holder that cannot be looked at from here may give none.
+        package var patience: Duration = .seconds(60)
+
+        package init() {}
+
+        package init(beat: Duration, patience: Duration) {
+            self.beat = beat
+            self.patience = patience
+        }
+    }
+
+    package let folder: FilePath
+    package let use: Use
+    private let path: FilePath
+    private let me: ClaimHolder
+    private let timing: Timing
+    /// Other daemons of other users are to read who holds it.
+    private let access: FileAccess
+    private let state = Mutex(State.lost)
+
+    private enum State: Equatable {
+        case held(Stamps)
+        /// The folder cannot be written, so that nobody claims it.
+        case unclaimed
+        /// Another process has it.
+        case lost
+    }
+
+    /// What tells cheaply that the claim is still the one that this process made. Inodes alone would not: they are used again.
+    private struct Stamps: Equatable {
+        let claim: Int64
+        let holder: FileStamp
+    }
+
+    /// What stands under the claim's name.
+    private struct Found {
+        let inode: Int64
+        /// Nil where it does not say.
+        let holder: ClaimHolder?
+        /// The time of the last sign of life, by the file system.
+        let beat: Int64
+    }
+
+    /// Claims the folder, which must exist; waits as long as `timing` says for a holder of whom it cannot be known otherwise whether he lives. Throws
+    /// `claimed` where another process holds it. A folder that cannot be written is not claimed; `isHeld` tells.
+    package init(_ folder: FilePath, _ use: Use, as me: ClaimHolder, timing: Timing = Timing(), access: FileAccess = .shared) throws(LandingError) {
+        self.access = access
+        self.folder = folder
+        self.use = use
+        self.me = me
+        self.timing = timing
+        path = folder.pushing(use.name)
+        try take(mayWait: true)
+    }
+
+    package var isHeld: Bool {
+        if case .held = state.withLock({ $0 }) { true } else { false }
+    }
+
+    // MARK: Holding
+
+    /// Throws `claimed` where another process holds the folder by now; before each landing, and with each sign of life.
+    package func verify() throws(LandingError) {
+        switch state.withLock({ $0 }) {
+        case .unclaimed: return
+        case .held(let held) where stamps() == held: return
+        case .held, .lost: try take(mayWait: false)
+        }
+    }
+
+    /// Gives a sign of life. A claim that has vanished is made again, and a folder that could not be written is tried again.
+    package func beat() throws(LandingError) {
+        if state.withLock({ $0 == .unclaimed }) { try take(mayWait: false) } else { try verify() }
+        guard isHeld else { return }
+        _ = path.appending("holder").withPlatformString { utimensat(AT_FDCWD, $0, nil, 0) }
+        // Now it has another stamp.
+        try verify()
+    }
+
+    /// Gives the folder back.
+    package func release() {
+        let last = state.withLock { state in
+            defer { state = .unclaimed }
+            return state
+        }
+        guard case .held(let held) = last, stamps() == held else { return }
+        try? Disk.removeTree(path)
+    }
+
+    private func stamps() -> Stamps? {
+        guard let claim = (try? Disk.status(path)) ?? nil, let holder = (try? Disk.status(path.appending("holder"))) ?? nil else { return nil }
+        return Stamps(claim: claim.stamp.inode, holder: holder.stamp)
+    }
+
+    // MARK: Taking
+
+    private func take(mayWait: Bool) throws(LandingError) {
+        state.withLock { $0 = .lost }
+        var pauses = 0
+        while true {
+            if try make() { return }
+            let stamps = stamps()
+            guard let found = try look() else { continue }
+            if let holder = found.holder, holder.inode == found.inode {
+                if holder.token == me.token {
+                    if let stamps { state.withLock { $0 = .held(stamps) } }
+                    return
+                }
+                switch holder.isAlive {
+                case true?: throw .claimed(folder, by: "\(holder)")
+                case false?: break
+                case nil:
+                    guard mayWait, try isSilent(found) else { throw .claimed(folder, by: "\(holder)") }
+                }
+            } else if found.holder == nil, pauses < 20 {
+                // Who has just made it has not yet written who he is.
+                pauses += 1
+                usleep(100_000)
+                continue
+            }
+            try remove(found)
+        }
+    }
+
+    /// Makes the claim. Returns false where one stands there, and true where the folder cannot be written, too.
+    private func make() throws(LandingError) -> Bool {
+        let above = path.removingLastComponent()
+        if use == .outputs, above.withPlatformString({ mkdir($0, 0o777) }) == 0 { try? Disk.grant(access, folder: above) }
+        guard path.withPlatformString({ mkdir($0, 0o777) }) == 0 else {
+            if errno == EEXIST { return false }
+            state.withLock { $0 = .unclaimed }
+            return true
+        }
+        var holder = me
+        do throws(LandingError) {
+            try Disk.grant(access, folder: path)
+            holder.inode = try Disk.status(path)?.stamp.inode ?? 0
+            let file = path.appending("holder")
+            try Document.replace(file, with: try Document.encode(holder, for: file), staged: path.appending("holder.new"), access)
+        } catch {
+            // Such as a full disk: nobody is kept out by half a claim.
+            try? Disk.removeTree(path)
+            state.withLock { $0 = .unclaimed }
+            return true
+        }
+        if let made = stamps() { state.withLock { $0 = .held(made) } }
+        return true
+    }
+
+    /// Nil where nothing stands there any more.
+    private func look() throws(LandingError) -> Found? { try Self.look(path) }
+
+    private static func look(_ path: FilePath) throws(LandingError) -> Found? {
+        guard let claim = try Disk.status(path) else { return nil }
+        let file = path.appending("holder")
+        let beat = (try? Disk.status(file))??.modified ?? claim.modified
+        return Found(inode: claim.stamp.inode, holder: try? Document.decode(ClaimHolder.self, from: file), beat: beat)
+    }
+
+    /// Waits for a sign of life of a holder whose process cannot be looked at from here. Returns true once there was none for so long that there is none,
+    /// or once the claim is gone.
+    private func isSilent(_ found: Found) throws(LandingError) -> Bool {
+        let end = ContinuousClock.now + timing.patience
+        while ContinuousClock.now < end {
+            usleep(UInt32(min(timing.beat / 10, .milliseconds(500)) / .microseconds(1)))
+            guard let now = try look() else { return true }
+            if now.beat != found.beat || now.inode != found.inode || now.holder?.token != found.holder?.token { return false }
+        }
+        return true
+    }
+
+    /// Takes what was found out of the way. What another process has put there meanwhile goes back.
+    private func remove(_ found: Found) throws(LandingError) {
+        let away = path.removingLastComponent().appending((path.lastComponent?.string ?? "") + ".stale-" + UUID().uuidString)
+        switch Disk.renameReplacing(path, away) {
+        case nil: break
+        case .noSuchFileOrDirectory?: return
+        case let failure?: throw Disk.error("take over the claim", path, failure)
+        }
+        let moved = try Self.look(away)
+        if let moved, moved.inode != found.inode || moved.holder?.token != found.holder?.token {
+            if Disk.moveDirectory(away, path) == nil { return }
+        }
+        try Disk.removeTree(away)
+    }
+}

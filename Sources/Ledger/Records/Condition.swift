@@ -1,0 +1,55 @@
+/// Something that only the daemon's process knows, for `status`: one row of the table `conditions`. The daemon replaces what it says of one subject
+/// and takes it back when it is over.
+package struct Condition: Hashable, Codable, Sendable {
+    /// What it says. Two conditions of one kind, pipeline and subject replace each other.
+    package struct Key: Hashable, Codable, Sendable, Comparable {
+        package var kind: Kind
+        /// Empty: the whole daemon.
+        package var pipeline: String
+        /// What it is about, such as a path, a role or a run.
+        package var subject: String
+
+        package init(_ kind: Kind, pipeline: String = "", subject: String = "") {
+            self.kind = kind
+            self.pipeline = pipeline
+            self.subject = subject
+        }
+
+        package static func < (one: Key, other: Key) -> Bool {
+            (one.pipeline, one.kind.rawValue, one.subject) < (other.pipeline, other.kind.rawValue, other.subject)
+        }
+    }
+
+    /// A kind of condition. A newer daemon may write kinds that this build does not know.
+    package struct Kind: RawRepresentable, Hashable, Codable, Sendable {
+        package let rawValue: String
+
+        package init(rawValue: String) { self.rawValue = rawValue }
+
+        /// Files of a spool that nothing takes.
+        package static let ignored = Kind(rawValue: "ignored")
+        /// A spool that cannot be watched, or a folder in it.
+        package static let unwatched = Kind(rawValue: "unwatched")
+        /// A large file whose content is being read before it is numbered.
+        package static let hashing = Kind(rawValue: "hashing")
+        /// A file that the machine does not let the daemon read.
+        package static let unreadable = Kind(rawValue: "unreadable")
+
+        /// Whether it is still so when no daemon runs.
+        package var outlivesDaemon: Bool { self == .ignored }
+    }
+
+    package var key: Key
+    /// For people.
+    package var text: String
+    /// For programs, as JSON.
+    package var facts: String?
+    package var since: UTCTime
+
+    package init(_ key: Key, text: String, facts: String? = nil, since: UTCTime) {
+        self.key = key
+        self.text = text
+        self.facts = facts
+        self.since = since
+    }
+}

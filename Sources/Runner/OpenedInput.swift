@@ -1,0 +1,152 @@
+import Foundation
+import Glibc
+package import Landing
+import Reasons
+import SystemPackage
+
+/// The files of one input, opened once for an attempt: what is read is what these descriptors hold, whatever becomes of their names. A file in a spool
+/// is opened beneath the spool.
+///
+/// What is read is what was numbered only if the files have the stamp that they were numbered with, before the first byte is read and after the last
+/// one. Where the stamp differs, as after a `chmod`, they are hashed again; where the content is another one, the attempt is void.
+final class OpenedInput {
+    let path: String
+    let file: FileDescriptor
+    /// The folder of a model that has external data.
+    private let folder: FileDescriptor?
+    private let companions: [(name: String, file: FileDescriptor)]
+    private let digest: String
+    /// The stamps of the files when they were opened, the file's own first.
+    private var stamps: [FileStamp]
+
+    /// Opens the files and compares them with what was numbered.
+    init(_ input: AttemptSpec.InputFile) throws(Failure) {
+        path = input.path
+        digest = input.digest
+        let access = try Access(input)
+        let opened = try access.open(input.path)
+        file = opened
+        var others: [(name: String, file: FileDescriptor)] = []
+        let above = (input.path as NSString).deletingLastPathComponent
+        var held: FileDescriptor?
+        do throws(Failure) {
+            if !input.companions.isEmpty { held = try access.openFolder(above) }
+            for name in input.companions { others.append((name, try access.open(above + "/" + name))) }
+        } catch {
+            // What a class holds before all of it is set nobody else closes.
+            for descriptor in [opened, held].compactMap({ $0 }) + others.map(\.file) { Glibc.close(descriptor.rawValue) }
+            throw error
+        }
+        folder = held
+        companions = others
+        stamps = []
+        stamps = try currentStamps()
+        if input.stamp != FileStamp.whole(stamps) { try compareContent() }
+    }
+
+    deinit {
+        for descriptor in [file, folder].compactMap({ $0 }) + companions.map(\.file) { Glibc.close(descriptor.rawValue) }
+    }
+
+    /// Where external data is read from: the folder that was opened, whatever has its name by now. Valid while this value is.
+    var directory: String? { folder.map { "/proc/self/fd/\($0.rawValue)" } }
+
+    var byteCount: Int { Int(clamping: stamps[0].size) }
+
+    /// Throws `inputChanged` where what was read since is not known to be what was numbered.
+    func verifyUnchanged() throws(Failure) {
+        let now = try currentStamps()
+        if now == stamps { return }
+        // External data is read by its name: that it is right again now does not say that it was.
+        guard companions.isEmpty else { throw Self.changed(path) }
+        stamps = now
+        try compareContent()
+    }
+
+    private func compareContent() throws(Failure) {
+        do throws(LandingError) {
+            var named: [(name: String, digest: String)] = []
+            for companion in companions {
+                named.append((companion.name, try FileDigest.of(companion.file, named: FilePath(path)).digest))
+            }
+            let own = try FileDigest.of(file, named: FilePath(path))
+            if FileDigest.ofModel(digest: own.digest, companions: named) == digest { return }
+        } catch .changedWhileRead {
+            throw Self.changed(path)
+        } catch {
+            throw Failure(opening: error, place: path)
+        }
+        throw Self.changed(path)
+    }
+
+    /// The stamps of the open files; of external data, of what has its name in the folder.
+    private func currentStamps() throws(Failure) -> [FileStamp] {
+        do throws(LandingError) {
+            var found = [try FileDigest.stamp(of: file, named: FilePath(path))]
+            for companion in companions {
+                let stamp = try FileDigest.stamp(of: companion.file, named: FilePath(path))
+                if let folder, FileDigest.stamp(companion.name, in: folder) != stamp { throw .changedWhileRead(FilePath(path)) }
+                found.append(stamp)
+            }
+            return found
+        } catch .changedWhileRead {
+            throw Self.changed(path)
+        } catch {
+            throw Failure(opening: error, place: path)
+        }
+    }
+
+    private static func changed(_ path: String) -> Failure {
+        Failure(
+            .inputChanged, what: "the file is not the one any more that was numbered", place: path,
+            remedy: "Nothing: it is taken up again when it is complete.")
+    }
+}
+
+/// How the files of one input are reached.
+private struct Access {
+    private let spool: SpoolAccess?
+    private let root: String
+
+    init(_ input: AttemptSpec.InputFile) throws(Failure) {
+        root = input.spool.map { $0.hasSuffix("/") ? $0 : $0 + "/" } ?? ""
+        spool = input.spool.map { SpoolAccess(root: FilePath($0)) }
+        guard input.path.hasPrefix(root) else {
+            throw Failure(.badInput, what: "it is not in its spool \(root)", place: input.path, remedy: "Name a file of the spool.")
+        }
+    }
+
+    func open(_ path: String) throws(Failure) -> FileDescriptor {
+        do throws(LandingError) {
+            if let spool { return try spool.open(FilePath(String(path.dropFirst(root.count)))) }
+            return try FileDigest.open(FilePath(path))
+        } catch {
+            throw Failure(opening: error, place: path)
+        }
+    }
+
+    func openFolder(_ path: String) throws(Failure) -> FileDescriptor {
+        do throws(LandingError) {
+            if let spool { return try spool.openFolder(FilePath(String(path.dropFirst(root.count)))) }
+            return try SpoolAccess(root: FilePath(path)).openFolder(FilePath())
+        } catch {
+            throw Failure(opening: error, place: path)
+        }
+    }
+}
+
+extension Failure {
+    /// The failure to open or to read an input.
+    package init(opening error: LandingError, place: String) {
+        switch error {
+        case .missing: self.init(.inputGone, what: "it is not there any more", place: place, remedy: "Drop it again if it is wanted.")
+        case .outsideSpool, .notRegular:
+            self.init(.inputChanged, what: "\(error)", place: place, remedy: "Drop the file itself under its name.")
+        case .changedWhileRead:
+            self.init(.inputChanged, what: "it changed while it was read", place: place, remedy: "Nothing: it is taken up again when it is complete.")
+        case .system(_, _, let code):
+            self.init(MachineFault.kind(reading: code.rawValue), what: "it cannot be read: \(code)", place: place, remedy: "Nothing: it is tried again.")
+        default: self.init(landing: error, place: place)
+        }
+    }
+}

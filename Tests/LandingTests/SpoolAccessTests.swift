@@ -1,0 +1,106 @@
+import Foundation
+import Glibc
+@testable import Landing
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite struct SpoolAccessTests {
+    private let scene: Scene
+    private let access: SpoolAccess
+
+    init() throws {
+        scene = try Scene("beneath")
+        access = SpoolAccess(root: scene.spool)
+        try scene.folder.write("secret", to: "outside/s.csv")
+    }
+
+    private func content(_ name: String) throws -> String {
+        let file = try access.open(FilePath(name))
+        defer { try? file.close() }
+        return try FileDigest.of(file, named: FilePath(name)).digest
+    }
+
+    private func link(_ name: String, to target: String) throws {
+        try FileManager.default.createSymbolicLink(atPath: scene.folder("root/spool/" + name), withDestinationPath: target)
+    }
+
+    @Test func filesAndLinksWithinTheSpoolAreOpened() throws {
+        try scene.folder.write("a", to: "root/spool/sub/a.csv")
+        #expect(try content("sub/a.csv") == digest("a"))
+        // As Kubernetes lays out a volume: a link to a link to a folder.
+        try scene.folder.write("k", to: "root/spool/..2026/k.csv")
+        try link("..data", to: "..2026")
+        try link("k.csv", to: "..data/k.csv")
+        #expect(try content("k.csv") == digest("k"))
+        try link("absolute.csv", to: scene.folder("root/spool/sub/a.csv"))
+        #expect(try content("absolute.csv") == digest("a"))
+    }
+
+    @Test(arguments: [
+        ("l.csv", "../../outside/s.csv"), ("l.csv", "ABSOLUTE/outside/s.csv"), ("sub/s.csv", "../../outside"), ("sub/s.csv", "ABSOLUTE/outside"),
+        ("l.csv", "l.csv"),
+    ])
+    func nothingOutsideIsOpened(name: String, target: String) throws {
+        try link(name.split(separator: "/").first.map(String.init)!, to: target.replacingOccurrences(of: "ABSOLUTE", with: scene.folder.path))
+        #expect(throws: LandingError.outsideSpool(scene.spool.pushing(FilePath(name)))) { try access.open(FilePath(name)) }
+        #expect(throws: LandingError.self) { try access.status(FilePath("../../outside/s.csv")) }
+    }
+
+    @Test func whatIsNotThereIsMissing() throws {
+        for name in ["a.csv", "sub/a.csv"] {
+            #expect(throws: LandingError.missing(scene.spool.pushing(FilePath(name)))) { try access.open(FilePath(name)) }
+        }
+    }
+
+    /// A folder that was an ordinary one when its file was numbered, and is a link by the time that the file is removed.
+    @Test(arguments: [true, false]) func removalDoesNotLeaveTheSpool(isDeleted: Bool) throws {
+        let path = FilePath(try scene.folder.write("same", to: "root/spool/sub/s.csv"))
+        let found = try FileDigest.of(path)
+        let file = SpoolFile(path: path, relative: "sub/s.csv", digest: found.digest, stamp: found.stamp)
+        try scene.folder.write("same", to: "outside/s.csv")
+        #expect(rename(scene.folder("root/spool/sub"), scene.folder("elsewhere")) == 0)
+        try link("sub", to: scene.folder("outside"))
+        let disposal = Disposal(isDeleted ? .delete : .archive(scene.root.appending("archive")), area: scene.area)
+        #expect(try disposal.dispose([file]) == .changed)
+        #expect(scene.folder.files() == ["elsewhere/s.csv", "outside/s.csv", "root/spool/sub"].filter { $0 != "root/spool/sub" })
+    }
+
+    /// The folder becomes a link while the file is on its way out, and the file has to go back.
+    @Test func whatGoesBackStaysInTheSpool() throws {
+        let path = FilePath(try scene.folder.write("read", to: "root/spool/sub/s.csv"))
+        let found = try FileDigest.of(path)
+        try scene.folder.write("other", to: "root/spool/s.csv")
+        var removal = InputRemoval(destination: nil, area: scene.area, areas: [])
+        removal.onTaken = {
+            _ = try? scene.folder.write("newer", to: scene.staged.first { $0.hasSuffix("/0") }!)
+            rmdir(scene.folder("root/spool/sub"))
+            try? link("sub", to: scene.folder("outside"))
+        }
+        #expect(try removal.remove([SpoolFile(path: path, relative: "sub/s.csv", digest: found.digest, stamp: found.stamp)]) == .changed)
+        #expect(try scene.folder.read("root/spool/s.2.csv") == Array("newer".utf8))
+        #expect(try scene.folder.read("root/spool/s.csv") == Array("other".utf8))
+        #expect(try scene.folder.read("outside/s.csv") == Array("secret".utf8))
+    }
+
+    @Test func aDigestIsMadeInPieces() throws {
+        let bytes = (0..<700_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        let path = FilePath(try scene.folder.write(bytes, to: "root/spool/large"))
+        let file = try FileDigest.open(path)
+        defer { try? file.close() }
+        var hashing = try FileHashing(file, named: path)
+        var pieces = 0
+        while true {
+            pieces += 1
+            guard let digested = try hashing.advance(by: 100_000) else { continue }
+            #expect(digested.digest == FileDigest.of(bytes: bytes))
+            break
+        }
+        #expect(pieces == 3)
+        // A file that grows between two pieces is not the one that was begun.
+        var again = try FileHashing(file, named: path)
+        #expect(try again.advance(by: 1) == nil)
+        try scene.folder.write(bytes + [1], to: "root/spool/large")
+        #expect(throws: LandingError.changedWhileRead(path)) { while try again.advance(by: 1 << 20) == nil {} }
+    }
+}
