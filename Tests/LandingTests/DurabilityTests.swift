@@ -114,8 +114,10 @@ import Testing
         let files = KeptFiles(work: scene.root.appending(".millrace"), pipeline: "p")
         let target = files.labels(digest("rows"), named: "l.csv"), model = files.model("m").removingLastComponent()
         let acts = Acts()
+        let rows = try FileDigest.open(source)
+        defer { try? rows.close() }
         try acts.record(below: scene.folder.path) {
-            try KeptFiles.keep(source, digest: digest("rows"), at: target)
+            try KeptFiles.keep(rows, digest: digest("rows"), at: target, named: source)
             try files.keepModel([(name: "model.onnx", path: source)], digest: "m")
         }
         for (named, file) in [(target, nil), (model, "model.onnx")] {

@@ -4,6 +4,7 @@ import Landing
 import ONNX
 import PipelineConfig
 import SystemPackage
+import Tensors
 import TestSupport
 import Testing
 
@@ -32,6 +33,19 @@ import Testing
             #expect(failure.kind == .machine, "\(code)")
         }
         #expect(Failure(model: ONNXError.cannotWrite(path: "m.onnx", reason: "File exists", code: EEXIST), place: "staging").kind == .resource)
+    }
+
+    /// What made-up rows show of a model is part of the decision: an output that is the same for every number of rows.
+    @Test func aModelThatMadeUpRowsRefuteIsRejected() throws {
+        let directory = try TemporaryDirectory("refuted")
+        let rows = ValueType.tensor(.float32, [.symbolic("N"), .fixed(1)])
+        let graph = Graph(
+            name: "g", nodes: [Node("Relu", ["x"], ["y"]), Node("Identity", ["five"], ["anchors"])], inputs: [Value("x", rows)],
+            outputs: [Value("y", rows), Value("anchors", .tensor(.float32, nil))],
+            initializers: [StoredTensor("five", .float32, [5], [1, 2, 3, 4, 5] as [Float])])
+        let model = Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
+        let answer = try decide(try directory.write(try model.serialized(), to: "m.onnx"), into: directory("staged"))
+        #expect(answer.failure?.kind == .badModel && answer.failure?.what.contains("'anchors'") == true, "\(String(describing: answer.failure))")
     }
 
     /// Whoever reports it: Landing, Foundation with the system's number inside, or Foundation's own words for it.

@@ -7,7 +7,7 @@ import onnx_bytes
 from load import OUTPUT, PIPELINES
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "Scripts"))
-from landing_oracle.files import contents, hidden, sha256, tree, version_problems
+from landing_oracle.files import contents, sha256, tree, version_problems
 
 
 def single(number):
@@ -39,11 +39,18 @@ class Judge:
     def path(self, *parts):
         return os.path.join(self.root, *parts)
 
+    def visible(self, *parts):
+        """The files below, but for what is hidden, such as claims of folders."""
+        return [path for path in tree(self.path(*parts)) if not any(part.startswith(".") for part in path.split(os.sep))]
+
     # Reading.
 
     def manifest(self, pipeline):
         folder, lines = self.path("out", pipeline, "outputs", "_millrace"), []
         for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+            # The daemon's claim of the folder stands there too.
+            if not name.endswith(".jsonl"):
+                continue
             data = contents(os.path.join(folder, name))
             if not data.endswith(b"\n"):
                 self.say("partial", f"{pipeline}: the last line of {name} is cut")
@@ -66,7 +73,7 @@ class Judge:
     # Waiting for the end.
 
     def pending(self):
-        """What is not done yet, in words."""
+        """What is not done yet, in words: of each path its last content counts."""
         for pipeline in PIPELINES:
             newest = {}
             for line in sorted(self.manifest(pipeline), key=lambda line: line["arrival"]):
@@ -80,7 +87,7 @@ class Judge:
                 elif newest.get(path, {}).get("input_digest") != last.digest:
                     yield f"{pipeline}: {path} has no output" + (f", but a reason in quarantine: {reasons[path]}" if path in reasons else "")
             if PIPELINES[pipeline].find("after: keep") < 0:
-                for path in tree(self.path("spool", pipeline, "data")):
+                for path in self.visible("spool", pipeline, "data"):
                     yield f"{pipeline}: {path} is still in its spool"
 
     # The verdict.
@@ -199,7 +206,7 @@ class Judge:
                 else:
                     self.say("lost", f"{pipeline}: {path} ({digest}) is in quarantine and nothing is wrong with it")
         spool = self.path("spool", pipeline, "data")
-        there = {path: sha256(contents(os.path.join(spool, path))) for path in tree(spool) if not hidden(os.path.basename(path))}
+        there = {path: sha256(contents(os.path.join(spool, path))) for path in self.visible("spool", pipeline, "data")}
         last = {path: dropped[-1] for path, dropped in self.load.data[pipeline].items()}
         if "after: keep" in PIPELINES[pipeline]:
             for path, content in last.items():
