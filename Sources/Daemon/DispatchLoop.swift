@@ -38,13 +38,13 @@ final class DispatchLoop: @unchecked Sendable {
     /// How often commands are looked for.
     private static let requestInterval: Duration = .milliseconds(250)
 
-    init(_ dispatcher: Dispatcher, jobs: Int, executor: any AttemptExecutor, patience: Duration, log: Logger) {
+    init(_ dispatcher: Dispatcher, jobs: Int, executor: any AttemptExecutor, conditions: ConditionBoard, patience: Duration, log: Logger) {
         self.dispatcher = dispatcher
         self.patience = patience
         self.log = log
         let inbox = BoundedQueue<Message>(capacity: 8192)
         self.inbox = inbox
-        workers = Workers(jobs: jobs, executor: executor) { inbox.put($0) }
+        workers = Workers(jobs: jobs, executor: executor, conditions: conditions) { inbox.put($0) }
     }
 
     /// Until told to stop and nothing is in flight, or, with `--once`, until nothing can be done any more.
@@ -60,17 +60,21 @@ final class DispatchLoop: @unchecked Sendable {
     }
 
     private func loop() throws(LedgerError) {
-        try dispatcher.applyRequests(at: .now)
+        try applyRequests()
         var nextRequests = ContinuousClock.now + Self.requestInterval
         while true {
             try handOut()
             if isDone { return }
             try handle(inbox.take(upTo: 4096, timeout: pause()))
             if ContinuousClock.now >= nextRequests {
-                try dispatcher.applyRequests(at: .now)
+                try applyRequests()
                 nextRequests = ContinuousClock.now + Self.requestInterval
             }
         }
+    }
+
+    private func applyRequests() throws(LedgerError) {
+        for run in try dispatcher.applyRequests(at: .now) { workers.stop(run) }
     }
 
     private func handOut() throws(LedgerError) {

@@ -105,14 +105,17 @@ package final class PipelineDaemon: Service {
         try publisher.recoverInputs()
         try publisher.sweep()
         try publisher.pruneCheckpoints(keeping: Set(ledger.openRuns().map(\.run)), of: inForce)
-        loop = DispatchLoop(
-            dispatcher, jobs: options.jobs, executor: executor ?? LocalExecutor(sessionBytes: options.sessionBytes), patience: options.patience, log: log)
         conditions = ConditionBoard(ledger: ledger)
-        let intake = Intake(ledger: ledger, conditions: conditions, log: log)
+        loop = DispatchLoop(
+            dispatcher, jobs: options.jobs, executor: executor ?? LocalExecutor(sessionBytes: options.sessionBytes), conditions: conditions,
+            patience: options.patience, log: log)
+        let room = NumberingRoom()
+        let intake = Intake(ledger: ledger, conditions: conditions, room: room, log: log)
         let ledger = ledger
         let watcher = SpoolWatcher(
             directories: intake.directories(for: inForce),
             logger: log,
+            hasRoom: { id in room.isFree(for: id.split(separator: "/").first.map(String.init) ?? "") },
             isKnown: { id, path, stamp in
                 let parts = id.split(separator: "/")
                 guard parts.count == 2, let role = ArrivalRole(rawValue: String(parts[1])) else { return false }
@@ -165,7 +168,9 @@ package final class PipelineDaemon: Service {
             edits.run { _ in reload() }
         }
         log.notice(
-            "running", metadata: ["pipelines": "\(pipelineFiles.inForce.map(\.name))", "jobs": "\(options.jobs)", "root": "\(options.root)"])
+            "running", metadata: [
+                "pipelines": .list(pipelineFiles.inForce.map(\.name)), "jobs": .number(options.jobs), "root": "\(options.root)",
+            ])
         await withGracefulShutdownHandler {
             await watching.join()
             await numbered.join()
@@ -196,7 +201,7 @@ package final class PipelineDaemon: Service {
     // MARK: The watch thread
 
     private func watch() {
-        let deliver: @Sendable ([SpoolEvent]) -> Void = { [numbering] events in numbering.inbox.put(.heard(events)) }
+        let deliver: @Sendable ([SpoolEvent]) -> Void = { [numbering] events in numbering.hear(events) }
         if options.once {
             let waiting = watcher.runOnce(deliver: deliver)
             numbering.inbox.put(.scanned(waiting.map { "\($0.relativePath): \($0.reason)" }))
@@ -233,7 +238,7 @@ package final class PipelineDaemon: Service {
                 try claims.use(pipelines)
                 try publisher.use(pipelines)
                 numbering.inbox.put(.pipelines(pipelines))
-                log.notice("pipelines re-read", metadata: ["pipelines": "\(pipelines.map(\.name))"])
+                log.notice("pipelines re-read", metadata: ["pipelines": .list(pipelines.map(\.name))])
             } catch {
                 log.error("the edit is refused; what was in force stays", metadata: ["problem": "\(error)"])
             }

@@ -75,6 +75,7 @@ struct Asking {
         case .retry(let selection), .replay(let selection): name = selection.pipeline
         case .activate(let pipeline, _): name = pipeline
         case .pause(let pipeline), .resume(let pipeline): name = pipeline
+        case .stop: name = nil
         }
         if let name { try checkPipeline(name, ledger, pipelines) }
     }

@@ -66,7 +66,7 @@ extension Dispatcher {
         log.notice(
             "version published",
             metadata: [
-                "pipeline.name": "\(pipeline.name)", "model.version": "\(activation.version)",
+                "pipeline.name": "\(pipeline.name)", "model.version": .number(activation.version),
                 "file.path": "\(published.assignment.arrival.path)",
             ])
         if let landing = pipeline.land.models {

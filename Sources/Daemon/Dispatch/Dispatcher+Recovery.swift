@@ -16,14 +16,14 @@ extension Dispatcher {
             do throws(LandingError) {
                 isDone = try open.intendedVersion != nil ? recoverModel(open, pipeline, at: now) : recoverOutput(open, pipeline, at: now)
             } catch {
-                log.error("what an earlier daemon left cannot be finished", metadata: ["run.id": "\(open.run)", "reason": "\(error)"])
+                log.error("what an earlier daemon left cannot be finished", metadata: ["run.id": .number(open.run), "reason": "\(error)"])
             }
             if !isDone, open.arrival.state == .running { interrupted.append(open.run) }
         }
         if !interrupted.isEmpty {
             let runs = interrupted
             try ledger.write { (tx) throws(LedgerError) in try tx.interrupted(runs, at: now) }
-            log.notice("work of an earlier daemon starts again", metadata: ["runs": "\(runs.count)"])
+            log.notice("work of an earlier daemon starts again", metadata: ["runs": .number(runs.count)])
         }
         for pipeline in pipelines.values {
             stale.insert(pipeline.name)
