@@ -25,7 +25,13 @@ final class TrainingCondition: Sendable {
     private let run: Int64
     private let file: String
     private let conditions: ConditionBoard
-    private let next = Mutex(ContinuousClock.now)
+    private struct State {
+        var next = ContinuousClock.now
+        /// What was last said of it: there is none while the model is measured.
+        var loss: Double?
+    }
+
+    private let state = Mutex(State())
 
     init(_ assignment: Dispatcher.Assignment, _ conditions: ConditionBoard) {
         run = assignment.run.run
@@ -36,9 +42,12 @@ final class TrainingCondition: Sendable {
 
     /// Says it at most once a second.
     func tell(_ progress: TrainingProgress) {
-        let isDue = next.withLock { next in
-            guard ContinuousClock.now >= next else { return false }
-            next = .now + .seconds(1)
+        var progress = progress
+        let isDue = state.withLock { state in
+            progress.loss = progress.loss ?? state.loss
+            state.loss = progress.loss
+            guard ContinuousClock.now >= state.next else { return false }
+            state.next = .now + .seconds(1)
             return true
         }
         guard isDue else { return }
