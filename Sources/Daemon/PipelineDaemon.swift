@@ -115,6 +115,11 @@ package final class PipelineDaemon: Service {
         let watcher = SpoolWatcher(
             directories: intake.directories(for: inForce),
             logger: log,
+            knowsAny: { id in
+                let parts = id.split(separator: "/")
+                guard parts.count == 2, let role = ArrivalRole(rawValue: String(parts[1])) else { return true }
+                return (try? ledger.hasFiles(pipeline: String(parts[0]), role: role)) ?? true
+            },
             hasRoom: { id in room.isFree(for: id.split(separator: "/").first.map(String.init) ?? "") },
             isKnown: { id, path, stamp in
                 let parts = id.split(separator: "/")

@@ -110,6 +110,7 @@ extension WatchLoop {
         spool.untaken.remove(
             where: { deep ? Spool.isWithin($0, top) : Spool.split($0).directory.isName(top) }, isWhole: deep && top.isEmpty,
             due: untakenDue(of: spool))
+        let mayBeKnown = settings.knowsAny(spool.directory.id)
         let ignored = walk.walk(from: top, deep: deep) { finding in
             switch finding {
             case .file(let path, let stamp):
@@ -119,7 +120,7 @@ extension WatchLoop {
                 }
                 if spool.pending[path] != nil {
                     spool.pending[path]!.settling.met(stamp, now: now)
-                } else if !isJudged(path, stamp: stamp, in: spool) {
+                } else if !isJudged(path, stamp: stamp, in: spool, mayBeKnown: mayBeKnown) {
                     // What a model needs beside it may be heard of at any time.
                     if spool.mayHoldModels || !spool.found.append(path, stamp) { found.append((path, stamp)) }
                 }

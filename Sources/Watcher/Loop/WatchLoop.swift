@@ -10,6 +10,8 @@ final class WatchLoop {
         var pollInterval: Duration
         var safetyInterval: Duration
         var isKnown: SpoolWatcher.IsKnown
+        /// Whether the owner has any file of a spool on record.
+        var knowsAny: @Sendable (_ directory: String) -> Bool = { _ in true }
         var hasRoom: @Sendable (_ directory: String) -> Bool = { _ in true }
         var logger: Logger
     }
@@ -148,9 +150,13 @@ final class WatchLoop {
     }
 
     /// Whether this state of the file was delivered or is on the owner's record.
-    func isJudged(_ path: String, stamp: FileStamp, in spool: Spool) -> Bool {
-        let whole = FileJudge(root: spool.root ?? "", path: spool.path(of: path), clock: settings.clock, countsAge: false).stampIfWhole(stamp)
-        return recent.contains(path, of: spool.slot, stamp: whole) || settings.isKnown(spool.directory.id, path, whole)
+    /// - Parameter mayBeKnown: false where the owner has nothing of the spool on record.
+    func isJudged(_ path: String, stamp: FileStamp, in spool: Spool, mayBeKnown: Bool = true) -> Bool {
+        var whole = stamp
+        if Seal(name: path) == .onnx {
+            whole = FileJudge(root: spool.root ?? "", path: spool.path(of: path), clock: settings.clock, countsAge: false).stampIfWhole(stamp)
+        }
+        return recent.contains(path, of: spool.slot, stamp: whole) || mayBeKnown && settings.isKnown(spool.directory.id, path, whole)
     }
 
     private func advance(
