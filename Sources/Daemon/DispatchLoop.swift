@@ -28,14 +28,17 @@ final class DispatchLoop: @unchecked Sendable {
     private(set) var failure: LedgerError?
     /// How long it waits for the machine once everything that is there has been numbered, with `--once`.
     private let patience: Duration
+    /// Throws where the ledger in use is not the one that stands there any more.
+    private let check: () throws(LedgerError) -> Void
     private var machineIsAwaitedUntil: UTCTime?
 
     /// How often commands are looked for.
     private static let requestInterval: Duration = .milliseconds(250)
 
-    init(_ dispatcher: Dispatcher, patience: Duration, log: Logger) {
+    init(_ dispatcher: Dispatcher, patience: Duration, check: @escaping () throws(LedgerError) -> Void, log: Logger) {
         self.dispatcher = dispatcher
         self.patience = patience
+        self.check = check
         self.log = log
         work = BoundedQueue(capacity: dispatcher.configuration.window + 16)
         training = BoundedQueue(capacity: dispatcher.configuration.window + 16)
@@ -47,7 +50,7 @@ final class DispatchLoop: @unchecked Sendable {
             try loop()
         } catch {
             failure = error
-            log.critical("the ledger cannot be written; stopping", metadata: ["reason": "\(error)"])
+            log.critical("the ledger cannot be used; stopping", metadata: ["reason": "\(error)"])
         }
         work.close()
         training.close()
@@ -63,11 +66,14 @@ final class DispatchLoop: @unchecked Sendable {
             if isDone { return }
             try handle(inbox.take(upTo: 4096, timeout: pause()))
             if ContinuousClock.now >= nextRequests {
+                try check()
                 try dispatcher.applyRequests(at: .now)
                 nextRequests = ContinuousClock.now + Self.requestInterval
             }
         }
     }
+
+    var problems: Int { dispatcher.problems }
 
     private var isDone: Bool {
         guard dispatcher.inFlight.isEmpty else { return false }
@@ -88,7 +94,9 @@ final class DispatchLoop: @unchecked Sendable {
             case .numbered(let numbered):
                 for pipeline in numbered { dispatcher.arrived(pipeline) }
             case .finished(let assignment, let result): finished.append((assignment, result))
-            case .pipelines(let pipelines): try dispatcher.use(pipelines)
+            case .pipelines(let pipelines):
+                try dispatcher.use(pipelines)
+                try dispatcher.recover(at: .now)
             case .caughtUp(let files):
                 unsettled = files
                 machineIsAwaitedUntil = UTCTime.now.advanced(by: patience)

@@ -46,6 +46,8 @@ package final class PipelineDaemon: Service {
     /// How a run over what was there came out.
     package struct Outcome: Sendable {
         package var unsettled: [String]
+        /// How many arrivals were put into quarantine or rejected.
+        package var problems: Int
         package var failure: LedgerError?
     }
 
@@ -60,6 +62,8 @@ package final class PipelineDaemon: Service {
     private let ledger: RunLedger
     private let log: Logger
     private let executor: any AttemptExecutor
+    /// Nil where it cannot be written, as on a disk without room.
+    private let running: RunningFile?
     private let loop: DispatchLoop
     private let watcher: SpoolWatcher
     private let intake: Mutex<Intake>
@@ -79,6 +83,7 @@ package final class PipelineDaemon: Service {
         pipelineFiles = pipelines
         lock = try DaemonLock(stateDirectory: options.stateDirectory)
         ledger = try RunLedger(stateDirectory: options.stateDirectory, hidesValues: options.hidesValues)
+        try Self.restoreLedger(ledger, for: pipelines.inForce, root: options.root, log: log)
         if !options.once { try ledger.prepareForWriting() }
         let isEnding = Ending()
         self.isEnding = isEnding
@@ -93,7 +98,7 @@ package final class PipelineDaemon: Service {
                     case .goesOn(let time): log.notice("the ledger can be written again", metadata: ["waited": "\(time)"])
                     }
                 }))
-        self.executor = executor ?? LocalExecutor(sessionBytes: options.sessionBytes)
+        let death = ProcessDeath.found(stateDirectory: options.stateDirectory)
         let inForce = pipelines.inForce
         for pipeline in inForce {
             for folder in CanonicalPaths.folders(of: pipeline) {
@@ -105,13 +110,22 @@ package final class PipelineDaemon: Service {
             ledger: ledger, publisher: publisher,
             configuration: .init(window: max(256, options.jobs * 16), threads: options.threads, hidesValues: options.hidesValues), log: log)
         try dispatcher.use(inForce)
-        try dispatcher.recover(at: .now)
+        try dispatcher.recover(at: .now, after: death)
+        running = RunningFile(stateDirectory: options.stateDirectory)
+        let executor = executor ?? LocalExecutor(sessionBytes: options.sessionBytes)
+        self.executor = running.map { RecordingExecutor(executor, $0) } ?? executor
         try publisher.recoverInputs()
+        try Self.clearReasonsOfMissing(ledger, publisher, inForce)
         try publisher.sweep()
         try publisher.pruneCheckpoints(keeping: Set(ledger.openRuns().map(\.run)), of: inForce)
-        loop = DispatchLoop(dispatcher, patience: options.patience, log: log)
+        let (ledger, lock) = (ledger, lock)
+        loop = DispatchLoop(
+            dispatcher, patience: options.patience,
+            check: { () throws(LedgerError) in
+                try ledger.checkFiles()
+                try lock.checkFile()
+            }, log: log)
         let intake = Intake(ledger: ledger, log: log)
-        let ledger = ledger
         watcher = SpoolWatcher(
             directories: intake.directories(for: inForce),
             logger: log,
@@ -127,14 +141,16 @@ package final class PipelineDaemon: Service {
     package var outcome: Outcome? { finished.withLock { $0 } }
 
     package func run() async throws {
+        running?.watchCrashes()
         let edits = ConfigWatch(files: pipelineFiles.paths, logger: log)
-        let dispatching = NamedThread("dispatch") { [loop, watcher, isEnding] in
+        let dispatching = NamedThread("dispatch") { [loop, watcher, isEnding, cancellation] in
             loop.run()
             // A daemon that cannot dispatch takes no more files and ends, so that its supervisor starts it again.
             guard loop.failure != nil else { return }
             isEnding.set()
             watcher.stop()
             edits.stop()
+            cancellation.cancel()
         }
         let workers = (0..<options.jobs).map { number in
             NamedThread("worker-\(number)", stackBytes: 16 << 20) { [self] in
@@ -167,13 +183,14 @@ package final class PipelineDaemon: Service {
             await reloading?.join()
         } onGracefulShutdown: { [self] in
             log.notice("stopping: taking no more files")
+            running?.stopping()
             isEnding.set()
             edits.stop()
             watcher.stop()
             loop.inbox.put(.stop)
             DispatchQueue.global().asyncAfter(deadline: .now() + options.grace.seconds) { [cancellation] in cancellation.cancel() }
         }
-        finished.withLock { $0 = Outcome(unsettled: loop.unsettled ?? [], failure: loop.failure) }
+        finished.withLock { $0 = Outcome(unsettled: loop.unsettled ?? [], problems: loop.problems, failure: loop.failure) }
         if let failure = loop.failure { throw failure }
         log.notice("stopped")
     }
@@ -196,6 +213,7 @@ package final class PipelineDaemon: Service {
             switch message {
             case .events(let events):
                 do {
+                    Self.clearReasons(of: events, ledger, publisher, pipelineFiles.inForce)
                     let numbered = try intake.withLock { intake throws(LedgerError) in try intake.take(events, at: .now) }
                     for refused in numbered.flatMap(\.refused) { explain(refused.input, refused.report) }
                     if !numbered.isEmpty { loop.inbox.put(.numbered(numbered)) }
@@ -257,6 +275,7 @@ private final class Ending: Sendable {
 extension PipelineDaemon {
     /// What the ledger says of the pipelines in force.
     package func status() throws(LedgerError) -> [PipelineStatus] {
-        try ledger.status(naming: pipelineFiles.inForce.map(\.name), strict: pipelineFiles.inForce.strict, now: .now)
+        let names = pipelineFiles.inForce.map(\.name)
+        return try ledger.status(naming: names, strict: pipelineFiles.inForce.strict, now: .now).filter { names.contains($0.pipeline) }
     }
 }

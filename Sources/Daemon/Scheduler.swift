@@ -72,6 +72,10 @@ package struct Scheduler: Sendable {
     }
 
     private var lanes: [String: Lane] = [:]
+    /// Arrivals that were worked on when the process died, and since when they are held here: each starts when nothing else does, and nothing beside it.
+    private var suspects: [Int64: Duration] = [:]
+    /// How long other work may go on before suspects have their turn.
+    private static let suspectsWaitAtMost = Duration.seconds(60)
     private var order: [String] = []
     private var turn = 0
 
@@ -123,6 +127,7 @@ package struct Scheduler: Sendable {
 
     /// Done, rejected or quarantined: in any case decided.
     package mutating func finished(_ arrival: Int64, in pipeline: String) {
+        suspects[arrival] = nil
         lanes[pipeline]?.undecidedModels.removeAll { $0 == arrival }
         lanes[pipeline]?.waitingLabels.removeAll { $0 == arrival }
         lanes[pipeline]?.waitingData.removeAll { $0 == arrival }
@@ -134,11 +139,15 @@ package struct Scheduler: Sendable {
     /// The attempt failed in a way that another try may cure; the arrival keeps its place and starts again at `time`.
     /// - Parameter isUnreadable: whether it is tried again as often as it takes, until the machine can read the file.
     package mutating func failed(_ arrival: Int64, in pipeline: String, retryAt time: Duration, isUnreadable: Bool = false) {
+        if lanes[pipeline]?.taken.contains(arrival) == true { suspects[arrival] = nil }
         lanes[pipeline]?.taken.remove(arrival)
         lanes[pipeline]?.forgetRetry(arrival)
         lanes[pipeline]?.retries[arrival] = time
         if isUnreadable { lanes[pipeline]?.unreadable.insert(arrival) }
     }
+
+    /// The process died while the arrival was worked on: it is worked on alone next, and after all other work that can start.
+    package mutating func suspect(_ arrival: Int64, in pipeline: String, since time: Duration) { suspects[arrival] = time }
 
     /// Starts nothing before `end`, and then one arrival at a time, since the machine may still not do what the work needs.
     package mutating func hold(_ pipeline: String, until end: Duration) { lanes[pipeline]?.hold = Hold(end: end) }
@@ -159,12 +168,32 @@ package struct Scheduler: Sendable {
 
     /// At most `room` starts, pipelines taking turns, arrivals in order; each is counted as taken until it is finished or failed.
     package mutating func starts(now: Duration, room: Int) -> [Start] {
+        if !suspects.isEmpty, room > 0 { return startsBesideSuspects(now: now, room: room) }
+        return turns(now: now, room: room)
+    }
+
+    /// Others go first, but for trainings, which may take hours; then one suspect at a time, beside nothing but a training that goes on.
+    private mutating func startsBesideSuspects(now: Duration, room: Int) -> [Start] {
+        let running = lanes.values.reduce(into: Set<Int64>()) { $0.formUnion($1.taken.subtracting($1.waitingLabels)) }
+        if suspects.keys.contains(where: { arrival in lanes.values.contains { $0.taken.contains(arrival) } }) { return [] }
+        guard let pipeline = order.first(where: { mayTake(in: $0, now: now) && next(in: $0, now: now, amongSuspects: true) != nil }) else {
+            return turns(now: now, room: room)
+        }
+        if !suspects.values.contains(where: { now - $0 >= Self.suspectsWaitAtMost }) {
+            let others = turns(now: now, room: room, trains: false)
+            if !others.isEmpty { return others }
+        }
+        guard running.isEmpty else { return [] }
+        return [takeNext(in: pipeline, now: now, amongSuspects: true)].compactMap { $0 }
+    }
+
+    private mutating func turns(now: Duration, room: Int, trains: Bool = true) -> [Start] {
         var starts: [Start] = []
         var idle = 0
         while starts.count < room, !order.isEmpty, idle < order.count {
             turn = (turn + 1) % order.count
             let pipeline = order[turn]
-            if let start = takeNext(in: pipeline, now: now) {
+            if let start = takeNext(in: pipeline, now: now, trains: trains) {
                 starts.append(start)
                 idle = 0
             } else {
@@ -174,23 +203,31 @@ package struct Scheduler: Sendable {
         return starts
     }
 
-    private mutating func takeNext(in pipeline: String, now: Duration) -> Start? {
-        if let hold = lanes[pipeline]?.hold, hold.end > now || hold.probe != nil { return nil }
-        guard let start = next(in: pipeline, now: now) else { return nil }
+    private func mayTake(in pipeline: String, now: Duration) -> Bool {
+        guard let hold = lanes[pipeline]?.hold else { return true }
+        return hold.end <= now && hold.probe == nil
+    }
+
+    private mutating func takeNext(in pipeline: String, now: Duration, amongSuspects: Bool = false, trains: Bool = true) -> Start? {
+        guard mayTake(in: pipeline, now: now), let start = next(in: pipeline, now: now, amongSuspects: amongSuspects, trains: trains)
+        else { return nil }
         lanes[pipeline]?.taken.insert(start.arrival)
         lanes[pipeline]?.forgetRetry(start.arrival)
         lanes[pipeline]?.hold?.probe = start.arrival
         return start
     }
 
-    private func next(in pipeline: String, now: Duration) -> Start? {
+    private func next(in pipeline: String, now: Duration, amongSuspects: Bool, trains: Bool = true) -> Start? {
         guard let lane = lanes[pipeline], !lane.isPaused else { return nil }
+        func mayStart(_ arrival: Int64) -> Bool {
+            !lane.taken.contains(arrival) && (suspects[arrival] != nil) == amongSuspects && lane.isDue(arrival, now: now)
+        }
         // Models are decided one at a time, in order, so that version numbers follow arrival numbers.
-        if let model = lane.undecidedModels.first, !lane.taken.contains(model), lane.isDue(model, now: now) {
+        if let model = lane.undecidedModels.first, mayStart(model) {
             return Start(pipeline: pipeline, arrival: model, work: .decideModel)
         }
         let barrier = lane.undecidedModels.first ?? .max
-        if let labels = lane.waitingLabels.first, labels < barrier, !lane.taken.contains(labels), lane.isDue(labels, now: now),
+        if let labels = lane.waitingLabels.first, labels < barrier, trains, mayStart(labels),
             let parent = lane.version(for: labels)
         {
             return Start(pipeline: pipeline, arrival: labels, work: .fineTune(parent: parent))
@@ -199,7 +236,7 @@ package struct Scheduler: Sendable {
         for arrival in lane.waitingData {
             guard arrival < dataBarrier, let version = lane.version(for: arrival) else { return nil }
             if lane.isOneByOne, arrival != lane.waitingData[0] { return nil }
-            guard !lane.taken.contains(arrival), lane.isDue(arrival, now: now) else { continue }
+            guard mayStart(arrival) else { continue }
             return Start(pipeline: pipeline, arrival: arrival, work: .score(version: version))
         }
         return nil

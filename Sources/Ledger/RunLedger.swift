@@ -12,6 +12,7 @@ package final class RunLedger: Sendable {
     package let path: String
     private let writer: Channel?
     private let reader: Channel
+    let files: LedgerFiles
     private let patience = Mutex<LedgerPatience?>(nil)
 
     /// - Parameters:
@@ -21,6 +22,7 @@ package final class RunLedger: Sendable {
     ///   - hidesValues: what is read tells nothing of what cells of tables hold.
     package init(stateDirectory: String, readOnly: Bool = false, hidesValues: Bool = false) throws(LedgerError) {
         path = stateDirectory + "/ledger.sqlite"
+        files = LedgerFiles(path: path)
         if !readOnly { try StateFolder.make(stateDirectory) }
         if let mount = Mount.of(stateDirectory), mount.isNetwork { throw .networkFileSystem(path: path, type: mount.type) }
         if readOnly, access(path, F_OK) != 0 { throw .missing(path: path) }
@@ -32,7 +34,13 @@ package final class RunLedger: Sendable {
             writer = nil
         }
         reader = try Channel(path: path, readOnly: true, hidesValues: hidesValues)
-        if readOnly { _ = try Self.isUpToDate(reader, path: path, orThrow: true) }
+        if readOnly { _ = try Self.isUpToDate(reader, path: path, orThrow: true) } else { try files.check() }
+    }
+
+    /// Leaves the files as they are from here on, also when the ledger is closed: SQLite would write into what stands there now, or remove it.
+    func abandon() {
+        writer?.abandon()
+        reader.abandon()
     }
 
     /// For who will write for a long time: commits wait less for the disk from the first one on.
@@ -59,6 +67,12 @@ package final class RunLedger: Sendable {
 
     private func transaction<T>(durably: Bool, _ body: (LedgerTransaction) throws(LedgerError) -> T) throws(LedgerError) -> T {
         guard let writer else { throw .readOnly(path: path) }
+        do throws(LedgerError) {
+            try files.check()
+        } catch {
+            abandon()
+            throw error
+        }
         return try writer.onQueue { (db, connection) throws(LedgerError) in
             var result: T?
             do {

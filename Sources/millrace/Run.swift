@@ -12,7 +12,7 @@ struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Watch, settle, run and land, until told to stop.",
         discussion: """
-            Ends with 0 after SIGTERM or SIGINT. With --once: 0 all well, 1 something was quarantined or rejected, 2 a pipeline or an option is \
+            Ends with 0 after SIGTERM or SIGINT. With --once: 0 all well, 1 something was quarantined or rejected by this call, 2 a pipeline or an option is \
             wrong, 3 files are still settling or waiting, 4 another daemon works on this root.
             """)
 
@@ -82,7 +82,6 @@ struct Run: AsyncParsableCommand {
 
     private func verdict(_ daemon: PipelineDaemon) throws -> ExitCode {
         let status = try daemon.status()
-        let blocked = status.reduce(0) { $0 + $1.count(.quarantined) + $1.count(.rejected) }
         let waiting = status.reduce(0) { $0 + $1.count(.waiting) + $1.count(.running) }
         let unsettled = daemon.outcome?.unsettled ?? []
         for file in unsettled { FileHandle.standardError.write(Data("millrace: still settling: \(file)\n".utf8)) }
@@ -91,7 +90,7 @@ struct Run: AsyncParsableCommand {
                 FileHandle.standardError.write(Data("millrace: waiting: \(pipeline.pipeline)/\(waiting.path): \(waiting.reason)\n".utf8))
             }
         }
-        if blocked > 0 { return ExitStatus.problems }
+        if daemon.outcome?.problems ?? 0 > 0 { return ExitStatus.problems }
         return waiting > 0 || !unsettled.isEmpty ? ExitStatus.stillWaiting : ExitCode.success
     }
 }

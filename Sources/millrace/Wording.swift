@@ -19,6 +19,7 @@ extension WaitReason: CustomStringConvertible {
         case .forMachine(let reason, let since, let next):
             "for the machine since \(since.short): \(reason) The next attempt is at \(next.short)"
         case .forFileToSettle: "for its file to settle again"
+        case .toBeAlone: "until nothing else is worked on, since the process died at it or at others beside it"
         case .forRoom: "for its turn"
         }
     }
@@ -52,6 +53,10 @@ extension WaitReason: CustomStringConvertible {
             Explanation(
                 reason: "its file changed or went away while it was read", rule: "what is read must stay as it was numbered",
                 remedy: "Nothing; it is taken up again when it is quiet.")
+        case .toBeAlone:
+            Explanation(
+                reason: "the process died while this was worked on, alone or beside others; it is tried again when nothing else is worked on",
+                rule: "what the process died of is tried alone", remedy: "Nothing. If the process dies of it again and again, it goes to quarantine.")
         case .forRoom:
             Explanation(reason: "it has not had its turn", rule: "arrivals start in order, as there is room", remedy: "Nothing.")
         }

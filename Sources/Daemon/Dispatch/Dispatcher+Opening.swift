@@ -47,8 +47,9 @@ extension Dispatcher {
         for (start, outcome) in zip(starts, outcomes) {
             let arrival = held.removeValue(forKey: start.arrival)!
             switch outcome {
-            case .opened(let run):
-                if let assignment = try assign(run, arrival, pipelines[start.pipeline]!, at: now) { assignments.append(assignment) }
+            case .opened(var run):
+                let pipeline = try boundPipeline(of: &run, named: start.pipeline)
+                if let assignment = try assign(run, arrival, pipeline, at: now) { assignments.append(assignment) }
             case .decidedAlready, .notWaiting:
                 scheduler.finished(start.arrival, in: start.pipeline)
             }
@@ -84,7 +85,7 @@ extension Dispatcher {
         for run: OpenedRun, _ arrival: WaitingArrival, _ pipeline: Pipeline, _ goal: AttemptSpec.Goal
     ) throws(Failure) -> AttemptSpec {
         let input = AttemptSpec.InputFile(
-            path: pipeline.spoolPath(of: arrival.role) + "/" + arrival.path, digest: arrival.digest,
+            path: inputPath(arrival, pipeline), digest: arrival.digest,
             companions: arrival.companions.map(\.path))
         var limits = AttemptSpec.Limits(seconds: pipeline.limits.time?.seconds, threads: configuration.threads)
         if let threads = pipeline.forward?.threads { limits.threads = threads }
@@ -124,6 +125,15 @@ extension Dispatcher {
             provenance: provenance, limits: limits)
         spec.hidesValues = configuration.hidesValues
         return spec
+    }
+
+    /// What was archived, or moved to quarantine, and is worked on again is read there.
+    private func inputPath(_ arrival: WaitingArrival, _ pipeline: Pipeline) -> String {
+        let spooled = pipeline.spoolPath(of: arrival.role) + "/" + arrival.path
+        guard pipeline.after != .keep, arrival.isReplay || arrival.run != nil else { return spooled }
+        let input = DecidedInput(
+            pipeline: pipeline.name, role: arrival.role, path: arrival.path, digest: arrival.digest, companions: arrival.companions)
+        return publisher.inputPath(input, pipeline: pipeline) ?? spooled
     }
 
     func activeModel(version: Int?, _ pipeline: Pipeline) throws(Failure) -> AttemptSpec.InputFile {

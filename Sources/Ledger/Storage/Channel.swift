@@ -1,5 +1,6 @@
 import GRDB
 import Glibc
+import Synchronization
 
 /// One SQLite connection and its statements. A plain queue, not GRDB's pool: measured, a pool takes several times as long for one small read,
 /// and nothing here reads for long.
@@ -9,6 +10,7 @@ final class Channel: @unchecked Sendable {
     private let queue: DatabaseQueue
     private let connection: Connection
     private let path: String
+    private let isAbandoned = Atomic(false)
 
     init(path: String, readOnly: Bool, hidesValues: Bool) throws(LedgerError) {
         self.path = path
@@ -35,7 +37,15 @@ final class Channel: @unchecked Sendable {
         }
     }
 
+    /// The connection is never closed: see `RunLedger.abandon`.
+    func abandon() { isAbandoned.store(true, ordering: .relaxed) }
+
     deinit {
+        if isAbandoned.load(ordering: .relaxed) {
+            _ = Unmanaged.passRetained(queue)
+            _ = Unmanaged.passRetained(connection)
+            return
+        }
         queue.writeWithoutTransaction { _ in connection.finalizeStatements() }
         try? queue.close()
     }

@@ -12,10 +12,11 @@ enum Schema {
         migrator.registerMigration("3") { db in try db.execute(sql: version3) }
         migrator.registerMigration("4") { db in try db.execute(sql: version4) }
         migrator.registerMigration("5") { db in try db.execute(sql: version5) }
+        migrator.registerMigration("6") { db in try db.execute(sql: version6) }
         return migrator
     }()
 
-    static let newest = "5"
+    static let newest = "6"
 
     private static let version2 = """
         -- The columns, as a JSON list, that the first file under a revision bound in its own order.
@@ -39,6 +40,17 @@ enum Schema {
         ALTER TABLE runs ADD COLUMN cells TEXT;
         ALTER TABLE attempts ADD COLUMN cells TEXT;
         ALTER TABLE model_versions ADD COLUMN cells TEXT;
+        """
+
+    private static let version6 = """
+        -- After `retry`: the next attempt is bound to the revision that is in force then.
+        ALTER TABLE runs ADD COLUMN rebinds INTEGER NOT NULL DEFAULT 0;
+        -- Open runs that were executed when the process died; deaths: how often while nothing else was executed.
+        CREATE TABLE suspects (run INTEGER PRIMARY KEY, deaths INTEGER NOT NULL);
+        -- The version that stays in force until it is unpinned.
+        CREATE TABLE version_pins (pipeline INTEGER PRIMARY KEY, version INTEGER NOT NULL, since INTEGER NOT NULL);
+        -- Outputs in whose place others stand elsewhere, after an edit of the format or the path.
+        CREATE INDEX publications_leaving ON publications (id) WHERE ended IN ('leaving', 'left');
         """
 
     /// Training: what a run learns from, and what came of it.
