@@ -6,12 +6,12 @@ import SystemPackage
 /// Where the content of an input is that was decided: in its spool, or where it was put when it was done or failed.
 package enum DecidedInputs {
     /// Returns the path from which it can be read again; nil where it is nowhere.
-    package static func find(_ input: DecidedInput, _ pipeline: Pipeline, stateDirectory: String) -> String? {
+    package static func find(_ input: DecidedInput, _ pipeline: Pipeline, work: String) -> String? {
         let relative = FilePath(input.path)
         let spooled = FilePath(pipeline.spoolPath(of: input.role)).pushing(relative)
         if (try? FileDigest.stamp(spooled)) ?? nil != nil { return spooled.string }
         if input.role == .labelled {
-            let kept = KeptFiles(stateDirectory: FilePath(stateDirectory), pipeline: pipeline.name).labels(input.digest, named: input.path)
+            let kept = KeptFiles(work: FilePath(work), pipeline: pipeline.name).labels(input.digest, named: input.path)
             if (try? FileDigest.stamp(kept)) ?? nil != nil { return spooled.string }
         }
         var places: [String] = []
@@ -25,8 +25,8 @@ package enum DecidedInputs {
     }
 
     /// Says why an input cannot be worked on again; nil where it can, or where its pipeline is not known here.
-    package static func refusal(_ input: DecidedInput, among pipelines: [Pipeline], stateDirectory: String) -> String? {
-        guard let pipeline = pipelines.first(where: { $0.name == input.pipeline }), find(input, pipeline, stateDirectory: stateDirectory) == nil else { return nil }
+    package static func refusal(_ input: DecidedInput, among pipelines: [Pipeline], work: String) -> String? {
+        guard let pipeline = pipelines.first(where: { $0.name == input.pipeline }), find(input, pipeline, work: work) == nil else { return nil }
         return switch pipeline.after {
         case .delete: "\(input.path) is not there any more (after: delete): drop it again"
         case .keep: "\(input.path) is not in its spool any more: drop it again"
@@ -34,9 +34,9 @@ package enum DecidedInputs {
         }
     }
 
-    package static func lookup(among pipelines: [Pipeline], stateDirectory: String) -> InputLookup {
+    package static func lookup(among pipelines: [Pipeline], work: String) -> InputLookup {
         InputLookup(
-            refusal: { refusal($0, among: pipelines, stateDirectory: stateDirectory) },
+            refusal: { refusal($0, among: pipelines, work: work) },
             isSpooled: { input in
                 guard let pipeline = pipelines.first(where: { $0.name == input.pipeline }) else { return false }
                 return (try? FileDigest.stamp(FilePath(pipeline.spoolPath(of: input.role)).pushing(FilePath(input.path)))) ?? nil != nil

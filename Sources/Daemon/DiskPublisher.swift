@@ -29,11 +29,14 @@ package final class DiskPublisher: Publisher, Sendable {
     }
 
     let root: FilePath
+    let work: FilePath
     private let state = Mutex(State())
 
-    /// Refuses a pipeline for which there is no place to stage.
-    package init(root: String, pipelines: [Pipeline]) throws(LandingError) {
+    /// Refuses a pipeline for which there is no place to stage. `work`: where what training needs is kept, and staging is preferred; left out:
+    /// `ROOT/.millrace`.
+    package init(root: String, work: String? = nil, pipelines: [Pipeline]) throws(LandingError) {
         self.root = FilePath(root)
+        self.work = work.map { FilePath($0) } ?? FilePath(root).appending(".millrace")
         try use(pipelines)
     }
 
@@ -42,7 +45,7 @@ package final class DiskPublisher: Publisher, Sendable {
         let avoiding = try StagingArea.Avoided(pipelines.flatMap(\.userPaths).map { FilePath($0) })
         var next = state.withLock { $0 }
         func area(_ target: String) throws(LandingError) -> StagingArea {
-            let made = try StagingArea(for: FilePath(target), root: root, avoiding: avoiding)
+            let made = try StagingArea(for: FilePath(target), root: root, work: work, avoiding: avoiding)
             if let known = next.areas[made.path.string] { return known }
             next.areas[made.path.string] = made
             return made
@@ -209,16 +212,14 @@ package final class DiskPublisher: Publisher, Sendable {
 
     // MARK: Inputs
 
-    private var stateDirectory: String { root.appending(".millrace").string }
-
-    package func lookup(among pipelines: [Pipeline]) -> InputLookup { DecidedInputs.lookup(among: pipelines, stateDirectory: stateDirectory) }
+    package func lookup(among pipelines: [Pipeline]) -> InputLookup { DecidedInputs.lookup(among: pipelines, work: work.string) }
 
     package func clearReason(role: ArrivalRole, path: String, pipeline: Pipeline) throws(LandingError) {
         try DecidedInputs.clearReason(role: role, path: path, pipeline: pipeline)
     }
 
     package func inputPath(_ input: DecidedInput, pipeline: Pipeline) -> String? {
-        DecidedInputs.find(input, pipeline, stateDirectory: stateDirectory)
+        DecidedInputs.find(input, pipeline, work: work.string)
     }
 
     package func dispose(of input: SpoolInput, pipeline: Pipeline) throws(LandingError) {

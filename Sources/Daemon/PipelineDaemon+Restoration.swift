@@ -5,7 +5,7 @@ import PipelineConfig
 extension PipelineDaemon {
     /// Before anything else: restores what pipelines have published and the ledger does not know, from the manifests and cards beside it. Where there was
     /// no ledger it must tell everything, or the daemon does not start.
-    static func restoreLedger(_ ledger: RunLedger, for pipelines: [Pipeline], root: String, log: Logger) throws {
+    static func restoreLedger(_ ledger: RunLedger, for pipelines: [Pipeline], work: String, log: Logger) throws {
         let wanted = try pipelines.filter { try Restoration.isNeeded(for: $0, by: ledger) }
         guard !wanted.isEmpty else { return }
         let wasLost = try ledger.isEmpty()
@@ -13,7 +13,7 @@ extension PipelineDaemon {
             wasLost ? "there is no ledger: it is restored from manifests and cards" : "the ledger lacks what was published: that is restored from manifests and cards",
             metadata: ["pipelines": "\(wanted.map(\.name))"])
         // Numbers are given to all pipelines together, so that they keep those that they had.
-        let restorations = try (wasLost ? pipelines : wanted).map { try Restoration(of: $0, root: root) }
+        let restorations = try (wasLost ? pipelines : wanted).map { try Restoration(of: $0, work: work) }
         for report in try Restoration.apply(restorations, to: ledger, orNothing: wasLost, at: .now) {
             log.notice(
                 "restored",

@@ -26,8 +26,12 @@ package final class PipelineDaemon: Service {
         /// Neither logs nor stores what cells of tables hold.
         package var hidesValues: Bool
 
+        package var stateDirectory: String
+        package var workDirectory: String
+
+        /// `state` and `work`: left out, `ROOT/.millrace`.
         package init(
-            root: String, jobs: Int, threads: Int, sessionBytes: Int = 1 << 30, once: Bool = false, grace: Duration = .seconds(30),
+            root: String, state: String? = nil, work: String? = nil, jobs: Int, threads: Int, sessionBytes: Int = 1 << 30, once: Bool = false, grace: Duration = .seconds(30),
             patience: Duration = .zero, hidesValues: Bool = false
         ) {
             self.root = root
@@ -38,9 +42,9 @@ package final class PipelineDaemon: Service {
             self.grace = grace
             self.patience = patience
             self.hidesValues = hidesValues
+            stateDirectory = state ?? root + "/.millrace"
+            workDirectory = work ?? stateDirectory
         }
-
-        package var stateDirectory: String { root + "/.millrace" }
     }
 
     /// How a run over what was there came out.
@@ -81,9 +85,10 @@ package final class PipelineDaemon: Service {
         self.options = options
         self.log = log
         pipelineFiles = pipelines
+        try MovedState.refuse(root: options.root, state: options.stateDirectory, work: options.workDirectory)
         lock = try DaemonLock(stateDirectory: options.stateDirectory)
         ledger = try RunLedger(stateDirectory: options.stateDirectory, hidesValues: options.hidesValues)
-        try Self.restoreLedger(ledger, for: pipelines.inForce, root: options.root, log: log)
+        try Self.restoreLedger(ledger, for: pipelines.inForce, work: options.workDirectory, log: log)
         if !options.once { try ledger.prepareForWriting() }
         let isEnding = Ending()
         self.isEnding = isEnding
@@ -105,7 +110,7 @@ package final class PipelineDaemon: Service {
                 try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             }
         }
-        publisher = try DiskPublisher(root: options.root, pipelines: inForce)
+        publisher = try DiskPublisher(root: options.root, work: options.workDirectory, pipelines: inForce)
         let dispatcher = Dispatcher(
             ledger: ledger, publisher: publisher,
             configuration: .init(window: max(256, options.jobs * 16), threads: options.threads, hidesValues: options.hidesValues), log: log)

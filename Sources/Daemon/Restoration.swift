@@ -19,11 +19,11 @@ package struct Restoration: Sendable {
     /// What stands beside what was published and cannot be read, one sentence each.
     private var problems: [String] = []
 
-    /// - Parameter root: `ROOT`, whose state folder may still have what is kept for training.
-    package init(of pipeline: Pipeline, root: String) throws(LandingError) {
+    /// - Parameter work: the work folder, which may still have what is kept for training.
+    package init(of pipeline: Pipeline, work: String) throws(LandingError) {
         self.pipeline = pipeline.name
         revisions = (pipeline.formerRevision.full, pipeline.revision.full)
-        kept = KeptFiles(stateDirectory: FilePath(root).appending(".millrace"), pipeline: pipeline.name)
+        kept = KeptFiles(work: FilePath(work), pipeline: pipeline.name)
         if let landing = pipeline.land.outputs { try readManifests(landing, pipeline) }
         if let landing = pipeline.land.models { try readCards(landing, pipeline) }
     }

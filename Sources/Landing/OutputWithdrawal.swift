@@ -32,7 +32,8 @@ extension OutputNaming {
 
 /// Where `Disposal` and `Quarantine` have put an input.
 package enum PutAway {
-    /// Returns the file below `root` that has the content of an input, with what belongs to it; nil where there is none.
+    /// Returns the file below `root` that has the content of an input, with what belongs to it; nil where there is none. Where only one file can be
+    /// meant it is not hashed, since it may be large: who reads it compares.
     package static func find(
         _ relative: FilePath, digest: String, companions: [(name: String, digest: String)], below root: FilePath
     ) throws(LandingError) -> FilePath? {
@@ -41,15 +42,17 @@ package enum PutAway {
             let beside = folder.pushing(FilePath(companion.name))
             guard try Disk.status(beside)?.kind == .regular, try FileDigest.of(beside).digest == companion.digest else { return nil }
         }
-        var number = 1
-        while true {
+        // The first of them may have been taken away since.
+        var candidates: [FilePath] = []
+        for number in 1... {
             let candidate = Numbered.name(root.pushing(relative), number)
-            guard let status = try Disk.status(candidate) else { return nil }
-            if status.kind == .regular {
-                let named = companions.map { (name: $0.name, path: folder.pushing(FilePath($0.name))) }
-                if try FileDigest.ofModel(at: candidate, companions: named).digest == digest { return candidate }
-            }
-            number += 1
+            let status = try Disk.status(candidate)
+            if status?.kind == .regular { candidates.append(candidate) }
+            if status == nil, number > 1 { break }
         }
+        if candidates.count <= 1 { return candidates.first }
+        let named = companions.map { (name: $0.name, path: folder.pushing(FilePath($0.name))) }
+        for candidate in candidates where try FileDigest.ofModel(at: candidate, companions: named).digest == digest { return candidate }
+        return nil
     }
 }

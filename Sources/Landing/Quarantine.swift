@@ -37,7 +37,7 @@ package struct QuarantineReason: Hashable, Sendable, Codable {
     package let cells: CellValues?
     /// File, row, column, key or node.
     package let place: String?
-    package let rule: String
+    package let rule: Rule
     package let remedy: String
     package let attempts: [Attempt]
     /// UTC, ISO 8601.
@@ -52,7 +52,7 @@ package struct QuarantineReason: Hashable, Sendable, Codable {
     private let writtenBy: String
 
     package init(
-        pipeline: String, path: String, digest: String?, what: Reason, place: String?, rule: String, remedy: String, attempts: [Attempt],
+        pipeline: String, path: String, digest: String?, what: Reason, place: String?, rule: Rule, remedy: String, attempts: [Attempt],
         quarantinedAt: String
     ) {
         self.pipeline = pipeline

@@ -11,8 +11,9 @@ package final class StagingArea: Sendable {
     private let descriptor: FileDescriptor
 
     /// `target` need not exist yet. `avoiding`: every spool and `land` path of every pipeline.
-    package convenience init(for target: FilePath, root: FilePath, avoiding: [FilePath]) throws(LandingError) {
-        try self.init(for: target, root: root, avoiding: Avoided(avoiding))
+    /// `work`: where staging is preferred; left out: `ROOT/.millrace`.
+    package convenience init(for target: FilePath, root: FilePath, work: FilePath? = nil, avoiding: [FilePath]) throws(LandingError) {
+        try self.init(for: target, root: root, work: work, avoiding: Avoided(avoiding))
     }
 
     /// The paths in which no staging area may lie, with symbolic links resolved: once, since many areas ask for them.
@@ -37,8 +38,8 @@ package final class StagingArea: Sendable {
         }
     }
 
-    package init(for target: FilePath, root: FilePath, avoiding: Avoided) throws(LandingError) {
-        let chosen = try Self.choose(for: target, root: root, avoiding: avoiding)
+    package init(for target: FilePath, root: FilePath, work: FilePath? = nil, avoiding: Avoided) throws(LandingError) {
+        let chosen = try Self.choose(for: target, root: root, work: work ?? root.appending(".millrace"), avoiding: avoiding)
         for directory in [chosen.appending("work"), chosen.appending("held")] {
             for changed in try Disk.makeDirectories(directory) { try Disk.sync(directory: changed) }
         }
@@ -120,11 +121,11 @@ package final class StagingArea: Sendable {
 
     // MARK: Choosing the place
 
-    private static func choose(for target: FilePath, root: FilePath, avoiding: Avoided) throws(LandingError) -> FilePath {
+    private static func choose(for target: FilePath, root: FilePath, work: FilePath, avoiding: Avoided) throws(LandingError) -> FilePath {
         let target = target.lexicallyNormalized()
         let existing = try nearestExisting(target)
         let wanted = try Disk.place(existing)
-        let state = try realPath(root.appending(".millrace").appending("staging"))
+        let state = try realPath(work.appending("staging"))
         let stateIsFree = avoiding.leavesFree(state)
         if stateIsFree, try Disk.place(nearestExisting(state)) == wanted { return state }
 
@@ -149,7 +150,7 @@ package final class StagingArea: Sendable {
         if let refusal {
             throw .noStagingPlace(
                 target: target,
-                why: "\(refusal); let the daemon make a directory \(name) there, or put --root on the same mount as this path")
+                why: "\(refusal); let the daemon make a directory \(name) there, or put `work:` of millrace.yaml on the same mount as this path")
         }
         throw .noStagingPlace(
             target: target,

@@ -107,10 +107,14 @@ package final class DaemonLock: Sendable {
     }
 }
 
-/// `ROOT/.millrace`, which the ledger and the lock share.
+/// `ROOT/.millrace` or what `state:` says, which the ledger and the lock share.
 enum StateFolder {
     static func make(_ path: String) throws(LedgerError) {
         guard mkdir(path, 0o755) != 0, errno != EEXIST else { return }
+        if errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex {
+            try make(String(path[..<slash]))
+            guard mkdir(path, 0o755) != 0, errno != EEXIST else { return }
+        }
         throw .stateFolder(path: path, message: message(errno))
     }
 

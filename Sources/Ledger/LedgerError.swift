@@ -38,7 +38,7 @@ extension LedgerError: CustomStringConvertible {
             "\(path): there is no ledger. Start the daemon with this --root once, which makes it and restores one that was lost, or name the right one."
         case .networkFileSystem(let path, let type):
             "\(path): the ledger cannot be kept on a network file system (\(type)), which lacks the shared memory that SQLite's "
-                + "write-ahead log needs. Keep the root on a local disk, or make .millrace in it a symbolic link to a local folder."
+                + "write-ahead log needs. Keep the root on a local disk, or name a local folder as `state:` in ROOT/millrace.yaml."
         case .newerSchema(let path, let found, let newest):
             "\(path): the ledger was written by a newer millrace (schema \(found), this one knows up to \(newest)). "
                 + "Use that version; a ledger is never taken back."

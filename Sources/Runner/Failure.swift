@@ -44,13 +44,48 @@ package struct Failure: Error, Codable, Sendable, Equatable {
     /// The file, with row and column where they are known.
     package var place: String
     package var remedy: String
+    /// Where more is known than the kind says.
+    private var specificRule: Rule?
 
-    package init(_ kind: Kind, what: Reason, place: String, remedy: String) {
+    /// - Parameter rule: by default that of the kind.
+    package init(_ kind: Kind, rule: Rule? = nil, what: Reason, place: String, remedy: String) {
         self.kind = kind
+        specificRule = rule
         self.what = what.text
         cells = what.cells
         self.place = place
         self.remedy = remedy
+    }
+}
+
+extension Failure {
+    /// The rule that was broken.
+    package var rule: Rule { specificRule ?? kind.rule }
+
+    private enum CodingKeys: String, CodingKey {
+        case kind, what, cells, place, remedy
+        case specificRule = "rule"
+    }
+}
+
+extension Failure.Kind {
+    fileprivate var rule: Rule {
+        switch self {
+        case .badInput: .dataInvalid
+        case .badModel: .modelInvalid
+        case .inputChanged: .inputChanged
+        case .inputGone: .inputGone
+        case .machine: .machineFault
+        case .unreadable: .inputUnreadable
+        case .resource: .attemptResources
+        case .timeLimit: .attemptTime
+        case .cancelled: .attemptCancelled
+        case .modelUnavailable: .modelUnavailable
+        case .tooFewRows: .labelsFew
+        case .gate: .trainingGate
+        case .diverged: .trainingDiverged
+        case .executorLost: .attemptLost
+        }
     }
 }
 

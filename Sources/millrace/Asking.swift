@@ -31,13 +31,14 @@ struct Asking {
     }
 
     private func send(_ request: Request) throws -> RequestOutcome {
-        let reading = try RunLedger(stateDirectory: root.stateDirectory, readOnly: true)
+        let stateDirectory = try root.stateDirectory
+        let reading = try RunLedger(stateDirectory: stateDirectory, readOnly: true)
         try checkNames(request, reading)
         switch request {
         case .activate(let name, let version), .pin(let name, let version): try checkFiles(name, version, reading)
         default: break
         }
-        let ledger = try RunLedger(stateDirectory: root.stateDirectory)
+        let ledger = try RunLedger(stateDirectory: stateDirectory)
         let id = try ledger.submit(request, at: .now)
         let deadline = ContinuousClock.now + patience
         while true {
@@ -54,15 +55,16 @@ struct Asking {
     /// False where a daemon has the lock.
     private func answerHere(_ ledger: RunLedger) throws -> Bool {
         guard root.daemon == nil else { return false }
+        let stateDirectory = try root.stateDirectory
         let lock: DaemonLock
         do throws(LedgerError) {
-            lock = try DaemonLock(stateDirectory: root.stateDirectory, for: .command)
+            lock = try DaemonLock(stateDirectory: stateDirectory, for: .command)
         } catch .locked {
             return false
         }
         try withExtendedLifetime(lock) {
             for pending in try ledger.pendingRequests() {
-                let outcome = try ledger.answer(pending, at: .now, inputs: DecidedInputs.lookup(among: pipelines, stateDirectory: root.stateDirectory))
+                let outcome = try ledger.answer(pending, at: .now, inputs: DecidedInputs.lookup(among: pipelines, work: root.settings.work))
                 if !outcome.isRefused { try apply(pending.request, outcome, ledger) }
             }
         }
@@ -114,7 +116,8 @@ struct Asking {
     private func models(of name: String, _ ledger: RunLedger, _ body: (ModelVersionDirectory) throws -> Void) throws {
         guard let folder = try models(of: name, ledger) else { return }
         let area = try StagingArea(
-            for: FilePath(folder), root: FilePath(root.path), avoiding: pipelines.flatMap(CanonicalPaths.folders).map { FilePath($0) })
+            for: FilePath(folder), root: FilePath(root.path), work: FilePath(try root.settings.work),
+            avoiding: pipelines.flatMap(CanonicalPaths.folders).map { FilePath($0) })
         try body(ModelVersionDirectory(path: FilePath(folder), area: area))
     }
 

@@ -32,10 +32,11 @@ struct Events: ParsableCommand {
     }
 
     private func opened() throws -> RunLedger {
+        let stateDirectory = try root.stateDirectory
         var hasSaid = false
         while true {
             do throws(LedgerError) {
-                return try RunLedger(stateDirectory: root.stateDirectory, readOnly: true)
+                return try RunLedger(stateDirectory: stateDirectory, readOnly: true)
             } catch {
                 guard case .missing = error, follow else { throw fail(error) }
                 if !hasSaid { _ = fail("\(error) Waiting for it.") }

@@ -23,7 +23,7 @@ struct Explain: ParsableCommand {
         var verdict: FileVerdict.Word
         var reason: String
         var cells: CellValues?
-        var rule: String
+        var rule: Rule
         var remedy: String
         var pipeline: String?
         var role: ArrivalRole?
@@ -53,13 +53,14 @@ struct Explain: ParsableCommand {
         }
         if output.json { return try answers.count == 1 ? printJSON(answers[0]) : printJSON(answers) }
         for answer in answers { show(answer) }
-        if ledger == nil { print("  note        there is no ledger in \(shownPath(root.stateDirectory)): no daemon has worked on this root") }
+        if ledger == nil { print("  note        there is no ledger in \(shownPath(try root.stateDirectory)): no daemon has worked on this root") }
     }
 
     /// The rules answer without one too.
     private func openedLedger() throws -> RunLedger? {
+        let stateDirectory = try root.stateDirectory
         do throws(LedgerError) {
-            return try RunLedger(stateDirectory: root.stateDirectory, readOnly: true, hidesValues: values.hideValues)
+            return try RunLedger(stateDirectory: stateDirectory, readOnly: true, hidesValues: values.hideValues)
         } catch .missing {
             return nil
         } catch {
@@ -151,7 +152,7 @@ struct Explain: ParsableCommand {
                 shownPath(path),
                 FileVerdict(
                     .done, "it is the output of \(owner.inputPath), \(owner.state.rawValue) by run \(owner.run)",
-                    rule: "one arrival has one published result", remedy: "Nothing; millrace runs \(owner.run) tells more."))
+                    rule: .arrivalDone, remedy: "Nothing; millrace runs \(owner.run) tells more."))
             answer.pipeline = owner.pipeline
             answer.publication = owner
             return answer
@@ -166,10 +167,10 @@ struct Explain: ParsableCommand {
         let what = "the output of \(former.inputPath), published by run \(former.run)"
         let verdict =
             former.state == .published
-            ? FileVerdict(.done, "it is \(what)", rule: "one arrival has one published result", remedy: "Nothing; millrace runs \(former.run) tells more.")
+            ? FileVerdict(.done, "it is \(what)", rule: .arrivalDone, remedy: "Nothing; millrace runs \(former.run) tells more.")
             : FileVerdict(
                 isThere ? .notWatched : .notThere, "it was \(what); another stands in its place now",
-                rule: "one arrival has one published result",
+                rule: .arrivalDone,
                 remedy: isThere ? "millrace explain \(former.inputPath) names the present one; move this one away if nobody needs it." : "Nothing.")
         var answer = Answer(shownPath(path), verdict)
         answer.pipeline = former.pipeline
@@ -181,7 +182,7 @@ struct Explain: ParsableCommand {
         print("\(answer.file): \(answer.verdict.rawValue)")
         let why = Reason(answer.reason, cells: answer.cells)
         print("  why         \(why)")
-        print("  by rule     \(answer.rule)")
+        print("  by rule     \(answer.rule): \(answer.rule.sentence)")
         print("  what to do  \(answer.remedy)")
         if let pipeline = answer.pipeline { print("  pipeline    \(pipeline)\(answer.role.map { ", \($0.rawValue) \(answer.path ?? "")" } ?? "")") }
         for visit in answer.visits {

@@ -20,7 +20,8 @@ struct Initialize: ParsableCommand {
             let loaded = try loadedModel(model)
             let draft = PipelineTemplate.draft(name: name, model: ModelSignature(loaded), data: try data.map { try DataSample(file: $0) })
             let file = root.path + "/pipelines/" + name + ".yaml"
-            let pipeline = try PipelineFile.read(Array(draft.text.utf8), source: shownPath(file), root: root.path)
+            let pipeline = try PipelineFile.read(
+                Array(draft.text.utf8), source: shownPath(file), root: root.path, defaults: RootFile.load(root: root.path).settings)
             try write(draft.text, to: file)
             for folder in CanonicalPaths.folders(of: pipeline) {
                 try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

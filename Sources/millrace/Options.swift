@@ -1,9 +1,9 @@
 import ArgumentParser
 import Foundation
 
-/// Where `.millrace/` is and what relative paths are relative to.
+/// What relative paths are relative to, and where `millrace.yaml` is looked for.
 struct RootOption: ParsableArguments {
-    @Option(name: .long, help: "What relative paths are relative to; ROOT/.millrace/ holds the ledger. Default: the current directory.")
+    @Option(name: .long, help: "What relative paths are relative to; ROOT/millrace.yaml holds the settings, ROOT/.millrace/ the ledger. Default: the current directory.")
     var root: String = "."
 
     /// Absolute, without `.` and `..`.

@@ -27,10 +27,11 @@ struct Rebuild: ParsableCommand {
         guard lint.isClean else { throw ExitStatus.badConfiguration }
         guard !lint.pipelines.isEmpty else { throw fail("no pipeline files in \(shownPath(root.path + "/pipelines")): name them", ExitStatus.badConfiguration) }
         let reports = try worded {
-            let lock = try DaemonLock(stateDirectory: root.stateDirectory, for: .command)
+            let settings = try root.settings
+            let lock = try DaemonLock(stateDirectory: settings.state, for: .command)
             return try withExtendedLifetime(lock) {
-                let restorations = try lint.pipelines.map { try Restoration(of: $0, root: root.path) }
-                return try Restoration.apply(restorations, to: try RunLedger(stateDirectory: root.stateDirectory), at: .now)
+                let restorations = try lint.pipelines.map { try Restoration(of: $0, work: settings.work) }
+                return try Restoration.apply(restorations, to: try RunLedger(stateDirectory: settings.state), at: .now)
             }
         }
         if output.json { try printJSON(reports) } else { reports.forEach(show) }

@@ -92,7 +92,7 @@ enum RunText {
             lines.append("\(run.timings["total"].map(shownSeconds) ?? "time"): \(shownTimings(run.timings))")
         }
         if let why = run.explanation, why != said {
-            lines.append("why: \(why.whole) (rule \(why.rule))")
+            lines.append("why: \(why.whole) (\(why.rule))")
             lines.append("what to do: \(why.remedy)")
         }
         for attempt in attempts where attempts.count > 1 || attempt.error != run.explanation?.reason {

@@ -90,6 +90,6 @@ import Testing
             }
             thread.start()
         }
-        #expect(Set(told) == ["complete open.csv quiet", "refused secret.csv special.unreadable", "refused closed directory.unreadable"])
+        #expect(Set(told) == ["complete open.csv quiet", "refused secret.csv input.unreadable", "refused closed directory.unreadable"])
     }
 }

@@ -44,8 +44,7 @@ extension Dispatcher {
         let times = suspect.deaths == 1 ? "once" : "\(suspect.deaths) times"
         let explanation = Explanation(
             reason: "\(pipeline.spoolPath(of: arrival.role))/\(arrival.path): the process died \(times) at it, while nothing else was worked on",
-            rule: "process-death",
-            remedy: "Look at the file, and at the daemon's log for how it ended; after mending what it was, millrace retry.")
+            rule: .attemptDeath)
         let waiting = try ledger.waiting(pipeline: pipeline.name, role: arrival.role, after: arrival.number - 1, limit: 1).first
         let report = QuarantineReport(
             explanation: explanation, arrival: arrival.number, run: suspect.run, attempts: try ledger.attempts(ofRun: suspect.run))

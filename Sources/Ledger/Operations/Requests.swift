@@ -115,7 +115,7 @@ extension LedgerTransaction {
     private func forget(_ row: ArrivalRow, keepingFile: Bool) throws(LedgerError) {
         try abandonOpenRun(of: row.run)
         let why = Explanation(
-            reason: "it was \(row.state.rawValue), and is forgotten", rule: "millrace forget", remedy: "Drop it again if it is wanted.")
+            reason: "it was \(row.state.rawValue), and is forgotten", rule: .arrivalForgotten)
         try setState(row, .ignored, explanation: why)
         if !keepingFile { try forgetFile(of: row) }
     }

@@ -147,7 +147,7 @@ struct ModelDecision {
             case .inputGone, .inputChanged, .unreadable: return nil
             default:
                 throw Failure(
-                    .badModel, what: "it cannot score rows that the version before it scored: \(error.whole)", place: input.path,
+                    .badModel, rule: .modelRows, what: "it cannot score rows that the version before it scored: \(error.whole)", place: input.path,
                     remedy: "Export the model for the same columns, or change the pipeline's schema with it.")
             }
         }

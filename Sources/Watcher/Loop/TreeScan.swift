@@ -1,12 +1,13 @@
 internal import Glibc
 internal import Names
+internal import Reasons
 internal import SystemPackage
 
 /// Walks everything below one directory of a spool: watches each directory before it lists it.
 struct TreeScan {
     enum Finding {
         case file(String, FileStamp)
-        case refused(String, rule: String, reason: String, remedy: String, FileStamp?)
+        case refused(String, rule: Rule, reason: String, remedy: String, FileStamp?)
         /// The directory where the walk began cannot be listed.
         case rootFailed(WatcherError)
     }
@@ -29,7 +30,7 @@ struct TreeScan {
                 if error == .permissionDenied {
                     found(
                         .refused(
-                            directory, rule: "directory.unreadable", reason: "the daemon's user may not list this directory",
+                            directory, rule: .directoryUnreadable, reason: "the daemon's user may not list this directory",
                             remedy: "Give the daemon's user read and search permission on it", Self.identity(of: path)))
                 }
                 continue
@@ -65,7 +66,7 @@ struct TreeScan {
 
     private static func refusal(_ verdict: Admission.Verdict, _ relative: String, _ status: stat?) -> Finding {
         guard case .refused(let rule, let reason, let remedy) = verdict else {
-            return .refused(relative, rule: "name", reason: "the name is not admitted", remedy: "Rename it", nil)
+            return .refused(relative, rule: .nameEncoding, reason: "the name is not admitted", remedy: "Rename it", nil)
         }
         return .refused(relative, rule: rule, reason: reason, remedy: remedy, status.map(identityStamp))
     }
