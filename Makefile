@@ -1,13 +1,17 @@
-# Two commands matter on a fresh machine: `make demo` and `make test`.
+# Two commands matter on a fresh machine: `make demo` and `make test`; then `make && sudo make install`.
 PREFIX ?= /usr/local
+export DESTDIR
 
-.PHONY: setup build test demo install bench large clean
+.PHONY: all build setup test demo install uninstall deb check-deb bench large clean
+
+all: build
 
 setup:
 	@Scripts/setup
 
 build: setup
 	swift build -c release --static-swift-stdlib --product millrace
+	@Scripts/keep-licences
 
 test: setup
 	@Scripts/test-tools
@@ -17,8 +21,19 @@ test: setup
 demo: build
 	@Scripts/demo
 
-install: build
-	@Scripts/install $(PREFIX)
+# Installs what `make build` made, and builds only where that is missing: root's PATH need not have swift.
+install: $(if $(wildcard .build/release/millrace),,build)
+	@Scripts/install "$(PREFIX)"
+
+uninstall:
+	@Scripts/install --uninstall "$(PREFIX)"
+
+# The package .build/millrace_VERSION_ARCHITECTURE.deb of what `make build` made, and what dpkg and lintian say to it.
+deb: $(if $(wildcard .build/release/millrace),,build)
+	@Scripts/deb
+
+check-deb: deb
+	@Scripts/check-deb
 
 bench: build
 	@Scripts/bench

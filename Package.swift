@@ -53,7 +53,7 @@ let package = Package(
         // Names of files, columns and values, as keys.
         .target(name: "Names"),
         // Why something failed, with the values of cells apart.
-        .target(name: "Reasons"),
+        .target(name: "Reasons", exclude: ["README.md"]),
 
         // The model half.
         .target(name: "Tensors"),
@@ -66,10 +66,10 @@ let package = Package(
         // The file half.
         .target(name: "Mounts"),
         .target(name: "Columnar", dependencies: ["Names", "Reasons", "Tensors", "CArrow"]),
-        .target(name: "Watcher", dependencies: ["Mounts", "Names", "CInotifyTools", system, logging]),
+        .target(name: "Watcher", dependencies: ["Mounts", "Names", "Reasons", "CInotifyTools", system, logging]),
         .target(name: "Landing", dependencies: ["Reasons", system, crypto]),
         .target(name: "Ledger", dependencies: ["Mounts", "Names", "Reasons", grdb]),
-        .target(name: "PipelineConfig", dependencies: ["Names", yams, crypto]),
+        .target(name: "PipelineConfig", dependencies: ["Names", "Reasons", yams, crypto]),
 
         // Where the halves meet.
         .target(name: "Training", dependencies: ["Names", "Reasons", "Tensors", "ONNX", "Passes", "Autodiff", "Engine", "Columnar", "Landing", crypto, system]),
@@ -112,10 +112,10 @@ let package = Package(
             exclude: ["Fixtures", "make-fixtures.py"]),
         tests("Columnar", ["CArrow", "Names", "Reasons", "Tensors"], exclude: ["Fixtures", "Frames", "make-fixtures.py", "make-frames.py"]),
         tests("Mounts", []),
-        tests("Watcher", [system, logging], exclude: ["Traces"]),
+        tests("Watcher", ["Reasons", system, logging], exclude: ["Traces"]),
         tests("Landing", ["Reasons", system]),
         tests("Ledger", ["Reasons", grdb]),
-        tests("PipelineConfig", []),
+        tests("PipelineConfig", ["Reasons"]),
         tests("Runner", ["Reasons", "Tensors", "ONNX", "Autodiff", "Engine", "Columnar", "Training", "Landing", "PipelineConfig", system]),
         tests("Daemon", ["Reasons", "Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", system, logging]),
         .testTarget(

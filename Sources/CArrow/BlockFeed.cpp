@@ -87,9 +87,9 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> BlockFeed::Next(bool *last) {
 }
 
 TextSource::TextSource(const CArrowReadOptions &options, char point)
-    : rules_{point, NullWords(NullWordsOf(options.null_words, options.null_word_count)), false},
-      strict_rules_{point, rules_.null_words, true},
-      options_(options) {}
+    : options_(options),
+      rules_{point, NullWords(NullWordsOf(options.null_words, options.null_word_count)), false},
+      strict_rules_{point, rules_.null_words, true} {}
 
 arrow::Status TextSource::Open(const std::shared_ptr<DescriptorFile> &file) {
   file_ = file;

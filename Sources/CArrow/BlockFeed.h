@@ -63,6 +63,8 @@ class TextSource : public Source {
   /// Says that the text `flawed` in the selected column is no value of its type.
   arrow::Status Flawed(Flaw flaw, const std::string &flawed, size_t selected, const arrow::DataType &type);
 
+  /// Its pointers are not used after the constructor.
+  const CArrowReadOptions options_;
   TextRules rules_, strict_rules_;
   std::unique_ptr<BlockFeed> feed_;
   std::shared_ptr<arrow::Buffer> block_;
@@ -76,8 +78,6 @@ class TextSource : public Source {
   arrow::Status Rewind();
   void Found();
 
-  /// Its pointers are not used after the constructor.
-  const CArrowReadOptions options_;
   std::shared_ptr<DescriptorFile> file_;
   std::shared_ptr<arrow::Schema> file_schema_;
   bool is_surveyed_ = false, is_prepared_ = false, has_no_rows_ = false;

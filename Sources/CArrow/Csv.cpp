@@ -19,7 +19,8 @@ class CsvSource final : public TextSource {
       : TextSource(options, options.decimal_point),
         has_header_(options.has_header),
         is_header_sure_(options.is_header_sure),
-        escape_(options.escape) {
+        escape_(options.escape),
+        most_columns_(options.most_columns) {
     header_null_words_ = NullWordsOf(options.null_words, options.null_word_count);
     parse_.delimiter = options.delimiter;
     parse_.quoting = options.quote != 0;
@@ -172,6 +173,10 @@ class CsvSource final : public TextSource {
     const auto status = last_ ? first.ParseFinal(rest_, &used) : first.Parse(rest_, &used);
     if (!status.ok()) return Located(status);
     if (first.num_rows() == 0) return arrow::Status::OK();
+    if (first.num_cols() > most_columns_) {
+      place.row = 1;
+      return TooManyColumns(first.num_cols(), most_columns_);
+    }
     ARROW_RETURN_NOT_OK(first.VisitLastRow([&](const uint8_t *data, uint32_t size, bool, bool) {
       names->push_back(has_header_ ? std::string(reinterpret_cast<const char *>(data), size)
                                    : "f" + std::to_string(names->size()));
@@ -223,6 +228,7 @@ class CsvSource final : public TextSource {
 
   const bool has_header_, is_header_sure_;
   const char escape_;
+  const int32_t most_columns_;
   std::vector<std::string> header_null_words_;
   std::vector<std::string> given_names_;
   csv::ParseOptions parse_ = csv::ParseOptions::Defaults();

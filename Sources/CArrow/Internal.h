@@ -142,6 +142,13 @@ class Source {
   Place place;
 };
 
+/// Refuses a file of more columns than a table may have.
+arrow::Status TooManyColumns(int64_t count, int64_t most);
+/// Refuses a schema of too many columns, or of types that are nested too deeply.
+arrow::Status CheckShape(const arrow::Schema &schema, const CArrowReadOptions &options);
+/// Returns the pool of what a file unpacks to, with a limit; it lives as long as the process.
+arrow::MemoryPool *LimitedPool(arrow::MemoryPool *pool, const CArrowReadOptions &options);
+
 /// Opens the text that text formats read: the file's text as UTF-8, unpacked, decoded from its encoding, and with escaped quotes of CSV
 /// doubled.
 arrow::Result<std::shared_ptr<arrow::io::InputStream>> TextStream(const CArrowReadOptions &options,
@@ -153,6 +160,6 @@ arrow::Result<std::unique_ptr<Source>> OpenJsonLines(const CArrowReadOptions &op
                                                      const std::shared_ptr<DescriptorFile> &file, Place *place);
 arrow::Result<std::unique_ptr<Source>> OpenParquet(const CArrowReadOptions &options,
                                                    const std::shared_ptr<DescriptorFile> &file);
-arrow::Result<std::unique_ptr<Source>> OpenIpc(const std::shared_ptr<DescriptorFile> &file);
+arrow::Result<std::unique_ptr<Source>> OpenIpc(const CArrowReadOptions &options, const std::shared_ptr<DescriptorFile> &file);
 
 }  // namespace carrow

@@ -47,7 +47,7 @@ arrow::Result<std::shared_ptr<arrow::Array>> Decoded(const std::shared_ptr<arrow
 /// Arrow's file format (a footer at the end) and its stream format behind one face.
 class IpcSource final : public Source {
  public:
-  arrow::Status Open(const std::shared_ptr<DescriptorFile> &file) {
+  arrow::Status Open(const CArrowReadOptions &options, const std::shared_ptr<DescriptorFile> &file) {
     file_ = file;
     char magic[6];
     ARROW_ASSIGN_OR_RAISE(const int64_t count, file->ReadAt(0, sizeof magic, magic));
@@ -57,7 +57,10 @@ class IpcSource final : public Source {
     is_stream_ = count < 6 || std::memcmp(magic, "ARROW1", 6) != 0;
     options_ = arrow::ipc::IpcReadOptions::Defaults();
     options_.use_threads = false;
+    options_.max_recursion_depth = options.deepest + 1;
+    options_.memory_pool = LimitedPool(arrow::default_memory_pool(), options);
     ARROW_RETURN_NOT_OK(Reopen());
+    ARROW_RETURN_NOT_OK(CheckShape(*schema_, options));
     file_schema_ = schema_;
     if (!is_stream_) {
       ARROW_ASSIGN_OR_RAISE(const int64_t rows, reader_->CountRows());
@@ -136,9 +139,9 @@ class IpcSource final : public Source {
 
 }  // namespace
 
-arrow::Result<std::unique_ptr<Source>> OpenIpc(const std::shared_ptr<DescriptorFile> &file) {
+arrow::Result<std::unique_ptr<Source>> OpenIpc(const CArrowReadOptions &options, const std::shared_ptr<DescriptorFile> &file) {
   auto source = std::make_unique<IpcSource>();
-  ARROW_RETURN_NOT_OK(source->Open(file));
+  ARROW_RETURN_NOT_OK(source->Open(options, file));
   return source;
 }
 

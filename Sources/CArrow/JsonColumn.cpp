@@ -30,13 +30,17 @@ bool JsonShape::Note(JsonScanner *scanner, const JsonToken &token) {
       kinds_ |= kObjects;
       if (!scanner->Enter()) return false;
       bool has_more = false;
+      // Most objects have the same keys in the same order.
+      size_t next = 0;
       for (bool is_first = true;; is_first = false) {
         if (!scanner->Element('}', is_first, &has_more)) return false;
         if (!has_more) break;
         std::string_view key;
         if (!scanner->Key(&key)) return false;
-        size_t at = 0;
-        while (at < members_.size() && members_[at].first != key) ++at;
+        size_t at = next;
+        if (at >= members_.size() || members_[at].first != key)
+          for (at = 0; at < members_.size() && members_[at].first != key;) ++at;
+        next = at + 1;
         if (at == kMostMembers) {
           scanner->failure = "more than 1,000 keys in an object inside of another";
           return false;

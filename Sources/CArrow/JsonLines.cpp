@@ -8,9 +8,6 @@
 namespace carrow {
 namespace {
 
-/// A file with more keys than this is not a table.
-constexpr size_t kMostKeys = 100'000;
-
 /// The lines of a block that are not blank, in order. A line may have several objects, as where lines end in a carriage return alone.
 class Lines {
  public:
@@ -44,7 +41,7 @@ class JsonLinesSource final : public TextSource {
     std::string_view line;
     int64_t rows = 0;
     while (lines.Next(&line)) {
-      JsonScanner scanner(line);
+      JsonScanner scanner(line, options_.deepest);
       while (!scanner.AtEnd()) ARROW_RETURN_NOT_OK(TakeObject(&scanner, rows++));
     }
     block_.reset();
@@ -107,7 +104,7 @@ class JsonLinesSource final : public TextSource {
     Lines lines(*block_);
     std::string_view line;
     while (lines.Next(&line)) {
-      JsonScanner scanner(line);
+      JsonScanner scanner(line, options_.deepest);
       while (!scanner.AtEnd()) {
         if (NoteObject(&scanner, ++observed_rows_)) continue;
         place.row = observed_rows_;
@@ -175,8 +172,9 @@ class JsonLinesSource final : public TextSource {
       if (at >= keys_.size() || keys_[at].name != key) {
         const auto [found, is_new] = key_places_.try_emplace(std::string(key), keys_.size());
         if (is_new) {
-          if (keys_.size() == kMostKeys) {
-            scanner->failure = "more than 100,000 keys in the file: it is no table";
+          if (keys_.size() == MostKeys()) {
+            too_many_ = "more than " + std::to_string(MostKeys()) + " keys: a table has at most so many columns";
+            scanner->failure = too_many_.c_str();
             return false;
           }
           keys_.push_back({std::string(key), JsonShape(), 0});
@@ -239,11 +237,13 @@ class JsonLinesSource final : public TextSource {
     return arrow::Status::OK();
   }
 
+  size_t MostKeys() const { return static_cast<size_t>(options_.most_columns); }
+
   WantedKey *KeyAt(size_t place_in_line, std::string_view name) {
     if (place_in_line < expected_.size() && expected_[place_in_line].name == name) return expected_[place_in_line].key;
     const auto found = wanted_places_.find(std::string(name));
     WantedKey *key = found == wanted_places_.end() ? nullptr : &wanted_keys_[found->second];
-    if (place_in_line < kMostKeys) {
+    if (place_in_line < MostKeys()) {
       if (expected_.size() <= place_in_line) expected_.resize(place_in_line + 1, {std::string(), nullptr});
       expected_[place_in_line] = {std::string(name), key};
     }
@@ -283,6 +283,7 @@ class JsonLinesSource final : public TextSource {
   std::vector<Expected> expected_;
   std::vector<std::unique_ptr<JsonColumn>> columns_;
   int64_t rows_before_ = 0, observed_rows_ = 0;
+  std::string too_many_;
 };
 
 }  // namespace

@@ -7,8 +7,6 @@
 namespace carrow {
 namespace {
 
-constexpr int kDeepest = 128;
-
 bool IsDigit(const char *at, const char *end) { return at < end && *at >= '0' && *at <= '9'; }
 
 /// Bytes that end a run of plain characters in a string: quote, backslash, control characters.
@@ -197,7 +195,9 @@ bool JsonScanner::Key(std::string_view *key) {
 }
 
 bool JsonScanner::Enter() {
-  return ++depth_ <= kDeepest || Fail("lists or objects in each other more than 128 deep");
+  if (++depth_ <= deepest_) return true;
+  too_deep_ = "lists or objects in each other more than " + std::to_string(deepest_) + " deep";
+  return Fail(too_deep_.c_str());
 }
 
 bool JsonScanner::Skip(const JsonToken &token) {

@@ -19,7 +19,8 @@ struct JsonToken {
 /// -Infinity are numbers, as Python writes them.
 class JsonScanner {
  public:
-  explicit JsonScanner(std::string_view line) : at_(line.data()), end_(line.data() + line.size()) {}
+  /// `deepest` is the number of lists and objects that may stand in one another.
+  JsonScanner(std::string_view line, int deepest) : at_(line.data()), end_(line.data() + line.size()), deepest_(deepest) {}
 
   /// Reads one value; of an array or an object it reads only the opening bracket.
   bool Next(JsonToken *token);
@@ -56,7 +57,9 @@ class JsonScanner {
 
   const char *at_;
   const char *end_;
+  const int deepest_;
   int depth_ = 0;
+  std::string too_deep_;
   std::string unescaped_;
 };
 

@@ -52,7 +52,7 @@ arrow::MemoryPool *LargeFilePool() {
 class ParquetSource final : public Source {
  public:
   arrow::Status Open(const CArrowReadOptions &options, const std::shared_ptr<DescriptorFile> &file) {
-    auto *pool = file->is_in_memory() ? arrow::default_memory_pool() : LargeFilePool();
+    auto *pool = LimitedPool(file->is_in_memory() ? arrow::default_memory_pool() : LargeFilePool(), options);
     parquet::ReaderProperties properties(pool);
     if (!file->is_in_memory()) {
       properties.enable_buffered_stream();
@@ -63,9 +63,12 @@ class ParquetSource final : public Source {
     arrow_properties.set_pre_buffer(false);
     arrow_properties.set_batch_size(options.batch_rows);
     auto parquet_reader = parquet::ParquetFileReader::Open(file, properties);
+    if (const int columns = parquet_reader->metadata()->num_columns(); columns > options.most_columns)
+      return TooManyColumns(columns, options.most_columns);
     ARROW_ASSIGN_OR_RAISE(reader_, parquet::arrow::FileReader::Make(pool, std::move(parquet_reader), arrow_properties));
     file_schema_ = FileSchema();
     schema_ = file_schema_;
+    ARROW_RETURN_NOT_OK(CheckShape(*schema_, options));
     is_in_memory_ = file->is_in_memory();
     batch_rows_ = options.batch_rows;
     columns_.resize(static_cast<size_t>(schema_->num_fields()));

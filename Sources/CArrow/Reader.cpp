@@ -24,7 +24,7 @@ arrow::Result<std::unique_ptr<Source>> OpenSource(const CArrowReadOptions &optio
     case CARROW_PARQUET:
       return OpenParquet(options, file);
     case CARROW_IPC:
-      return OpenIpc(file);
+      return OpenIpc(options, file);
     default:
       return arrow::Status::NotImplemented("format ", options.format);
   }

@@ -39,8 +39,9 @@ constexpr int64_t kChunk = 64 * 1024;
 /// tapes and block devices leave.
 class UnpackedStream final : public ForwardStream {
  public:
-  static arrow::Result<std::shared_ptr<UnpackedStream>> Make(std::shared_ptr<DescriptorFile> file, arrow::Compression::type type) {
-    auto stream = std::shared_ptr<UnpackedStream>(new UnpackedStream(std::move(file), type));
+  static arrow::Result<std::shared_ptr<UnpackedStream>> Make(std::shared_ptr<DescriptorFile> file, const CArrowReadOptions &options) {
+    const auto type = options.compression == CARROW_GZIP ? arrow::Compression::GZIP : arrow::Compression::ZSTD;
+    auto stream = std::shared_ptr<UnpackedStream>(new UnpackedStream(std::move(file), type, options));
     ARROW_ASSIGN_OR_RAISE(stream->codec_, arrow::util::Codec::Create(type));
     ARROW_ASSIGN_OR_RAISE(stream->decompressor_, stream->codec_->MakeDecompressor());
     return stream;
@@ -70,12 +71,18 @@ class UnpackedStream final : public ForwardStream {
       }
     }
     position_ += done;
+    if (position_ > freely_ && position_ / most_ratio_ > Offset())
+      return arrow::Status::NotImplemented(Offset(), " compressed bytes unpack to ", position_, ": more than ", most_ratio_,
+                                           " times as many, as only repetition does; write the file without compression");
     return done;
   }
 
  private:
-  UnpackedStream(std::shared_ptr<DescriptorFile> file, arrow::Compression::type type)
-      : file_(std::move(file)), is_gzip_(type == arrow::Compression::GZIP) {}
+  UnpackedStream(std::shared_ptr<DescriptorFile> file, arrow::Compression::type type, const CArrowReadOptions &options)
+      : file_(std::move(file)),
+        is_gzip_(type == arrow::Compression::GZIP),
+        freely_(options.unpacked_freely),
+        most_ratio_(options.most_ratio) {}
 
   int64_t Offset() const { return file_position_ - (end_ - begin_); }
 
@@ -117,6 +124,7 @@ class UnpackedStream final : public ForwardStream {
 
   std::shared_ptr<DescriptorFile> file_;
   const bool is_gzip_;
+  const int64_t freely_, most_ratio_;
   std::unique_ptr<arrow::util::Codec> codec_;
   std::shared_ptr<arrow::util::Decompressor> decompressor_;
   int64_t file_position_ = 0, begin_ = 0, end_ = 0, stuck_at_ = -1;
@@ -303,7 +311,7 @@ std::shared_ptr<arrow::io::InputStream> Translated(std::shared_ptr<arrow::io::In
 arrow::Result<std::shared_ptr<arrow::io::InputStream>> PlainStream(const CArrowReadOptions &options,
                                                                    const std::shared_ptr<DescriptorFile> &file) {
   if (options.compression == CARROW_UNCOMPRESSED) return std::shared_ptr<arrow::io::InputStream>(file);
-  return UnpackedStream::Make(file, options.compression == CARROW_GZIP ? arrow::Compression::GZIP : arrow::Compression::ZSTD);
+  return UnpackedStream::Make(file, options);
 }
 
 arrow::Status CheckHead(const CArrowReadOptions &options, DescriptorFile &file) {

@@ -7,7 +7,7 @@ import Runner
 import SystemPackage
 
 extension DiskPublisher {
-    private func files(_ pipeline: Pipeline) -> KeptFiles { KeptFiles(stateDirectory: root.appending(".millrace"), pipeline: pipeline.name) }
+    private func files(_ pipeline: Pipeline) -> KeptFiles { KeptFiles(work: work, pipeline: pipeline.name) }
 
     private func path(_ kept: Kept, _ pipeline: Pipeline) -> FilePath {
         switch kept {

@@ -30,17 +30,20 @@ package final class DiskPublisher: Publisher, Sendable {
     }
 
     let root: FilePath
+    let work: FilePath
     /// The folders that nobody else may work on; nil where nobody else can.
     private let claims: FolderClaims?
     private let state = Mutex(State())
 
-    /// Refuses a pipeline for which there is no place to stage.
-    package convenience init(root: String, pipelines: [Pipeline]) throws(LandingError) {
-        try self.init(root: root, pipelines: pipelines, claims: nil)
+    /// Refuses a pipeline for which there is no place to stage. `work`: where what training needs is kept, and staging is preferred; left out:
+    /// `ROOT/.millrace`.
+    package convenience init(root: String, work: String? = nil, pipelines: [Pipeline]) throws(LandingError) {
+        try self.init(root: root, work: work, pipelines: pipelines, claims: nil)
     }
 
-    init(root: String, pipelines: [Pipeline], claims: FolderClaims?) throws(LandingError) {
+    init(root: String, work: String?, pipelines: [Pipeline], claims: FolderClaims?) throws(LandingError) {
         self.root = FilePath(root)
+        self.work = work.map { FilePath($0) } ?? FilePath(root).appending(".millrace")
         self.claims = claims
         try use(pipelines)
     }
@@ -50,7 +53,7 @@ package final class DiskPublisher: Publisher, Sendable {
         let avoiding = try StagingArea.Avoided(pipelines.flatMap(\.userPaths).map { FilePath($0) })
         var next = state.withLock { $0 }
         func area(_ target: String) throws(LandingError) -> StagingArea {
-            let made = try StagingArea(for: FilePath(target), root: root, avoiding: avoiding)
+            let made = try StagingArea(for: FilePath(target), root: root, work: work, avoiding: avoiding)
             if let known = next.areas[made.path.string] { return known }
             next.areas[made.path.string] = made
             return made
@@ -67,9 +70,11 @@ package final class DiskPublisher: Publisher, Sendable {
             next.places[pipeline.name] = Places(
                 outputs: try pipeline.land.outputs.map { landing throws(LandingError) in try area(landing.path) },
                 models: pipeline.land.models.flatMap { landing in
-                    modelArea.map { ModelVersionDirectory(path: FilePath(landing.path), area: $0) }
+                    modelArea.map { ModelVersionDirectory(path: FilePath(landing.path), area: $0, access: pipeline.land.access.landing) }
                 },
-                modelArea: modelArea, quarantine: Quarantine(path: FilePath(pipeline.onError.quarantine), area: try area(pipeline.onError.quarantine)),
+                modelArea: modelArea,
+                quarantine: Quarantine(
+                    path: FilePath(pipeline.onError.quarantine), area: try area(pipeline.onError.quarantine), access: pipeline.land.access.landing),
                 spools: spools, archive: archive)
         }
         let made = next
@@ -221,7 +226,7 @@ package final class DiskPublisher: Publisher, Sendable {
         case .delete: rule = .delete
         }
         guard let area = places.spools[input.spool] else { return }
-        _ = try Disposal(rule, area: area, areas: places.areas).dispose(input.files)
+        _ = try Disposal(rule, area: area, areas: places.areas, access: pipeline.land.access.landing).dispose(input.files)
     }
 
     package func quarantine(_ input: SpoolInput, _ report: QuarantineReport, pipeline: Pipeline) throws(LandingError) {

@@ -9,6 +9,8 @@ final class DispatchLoop: @unchecked Sendable {
     enum Message: Sendable {
         case numbered([Intake.Numbered])
         case finished(Dispatcher.Assignment, AttemptResult)
+        /// An attempt was paused, so that another took its worker: there may be room for more.
+        case paused
         case pipelines([Pipeline])
         /// With `--once`: nothing more will be numbered; these files had not settled.
         case caughtUp([String])
@@ -16,11 +18,9 @@ final class DispatchLoop: @unchecked Sendable {
         case stop
     }
 
-    // Touched by the loop's own thread only, but for the two queues.
-    let inbox = BoundedQueue<Message>(capacity: 8192)
-    let work: BoundedQueue<Dispatcher.Assignment>
-    /// Attempts that only train, which may take hours.
-    let training: BoundedQueue<Dispatcher.Assignment>
+    // Touched by the loop's own thread only, but for the inbox and the workers.
+    let inbox: BoundedQueue<Message>
+    let workers: Workers
     private let dispatcher: Dispatcher
     private let log: Logger
     /// Is told which files are to be judged again, since what was read of them was not what was numbered. Set before the thread starts.
@@ -32,15 +32,19 @@ final class DispatchLoop: @unchecked Sendable {
     private let patience: Duration
     private var machineIsAwaitedUntil: UTCTime?
 
+    /// The seconds that landing lately took, in which workers get no work.
+    private var away = 0.0
+
     /// How often commands are looked for.
     private static let requestInterval: Duration = .milliseconds(250)
 
-    init(_ dispatcher: Dispatcher, patience: Duration, log: Logger) {
+    init(_ dispatcher: Dispatcher, jobs: Int, executor: any AttemptExecutor, patience: Duration, log: Logger) {
         self.dispatcher = dispatcher
         self.patience = patience
         self.log = log
-        work = BoundedQueue(capacity: dispatcher.configuration.window + 16)
-        training = BoundedQueue(capacity: dispatcher.configuration.window + 16)
+        let inbox = BoundedQueue<Message>(capacity: 8192)
+        self.inbox = inbox
+        workers = Workers(jobs: jobs, executor: executor) { inbox.put($0) }
     }
 
     /// Until told to stop and nothing is in flight, or, with `--once`, until nothing can be done any more.
@@ -51,8 +55,7 @@ final class DispatchLoop: @unchecked Sendable {
             failure = error
             log.critical("the ledger cannot be written; stopping", metadata: ["reason": "\(error)"])
         }
-        work.close()
-        training.close()
+        workers.close()
         inbox.close()
     }
 
@@ -60,8 +63,7 @@ final class DispatchLoop: @unchecked Sendable {
         try dispatcher.applyRequests(at: .now)
         var nextRequests = ContinuousClock.now + Self.requestInterval
         while true {
-            let started = isStopping ? [] : try dispatcher.assignments(at: .now)
-            for assignment in started { (assignment.goal == .fineTune ? training : work).put(assignment) }
+            try handOut()
             if isDone { return }
             try handle(inbox.take(upTo: 4096, timeout: pause()))
             if ContinuousClock.now >= nextRequests {
@@ -69,6 +71,11 @@ final class DispatchLoop: @unchecked Sendable {
                 nextRequests = ContinuousClock.now + Self.requestInterval
             }
         }
+    }
+
+    private func handOut() throws(LedgerError) {
+        guard !isStopping else { return }
+        workers.put(try dispatcher.assignments(at: .now, for: workers.loads(away: away)))
     }
 
     private var isDone: Bool {
@@ -90,6 +97,7 @@ final class DispatchLoop: @unchecked Sendable {
             case .numbered(let numbered):
                 for pipeline in numbered { dispatcher.arrived(pipeline) }
             case .finished(let assignment, let result): finished.append((assignment, result))
+            case .paused: break
             case .pipelines(let pipelines): try dispatcher.use(pipelines)
             case .caughtUp(let files):
                 unsettled = files
@@ -98,7 +106,11 @@ final class DispatchLoop: @unchecked Sendable {
             }
         }
         guard !finished.isEmpty else { return }
+        // Landing takes as long as the disk takes: workers that are free get their next work before it.
+        if workers.haveRoom { try handOut() }
+        let start = ContinuousClock.now
         try dispatcher.finish(finished, at: .now)
+        away = max((ContinuousClock.now - start).seconds, away * 0.9)
         let void = dispatcher.takeVoid()
         if !void.isEmpty { unread(void) }
     }

@@ -1,4 +1,5 @@
 import Foundation
+import Landing
 package import Ledger
 package import Logging
 import PipelineConfig
@@ -10,7 +11,7 @@ import SystemPackage
 import Watcher
 
 /// Watches, numbers, dispatches and lands, until told to stop. One thread watches, one hashes and numbers, one dispatches and lands, and
-/// `jobs` run attempts; one more trains on labels, so that data never waits for that. Stopping goes from the front: the watch ends, then dispatch drains what is in flight.
+/// `jobs` run attempts at a time; one more trains, so that data never waits for that. Stopping goes from the front: the watch ends, then dispatch drains what is in flight.
 package final class PipelineDaemon: Service {
     package struct Options: Sendable {
         package var root: String
@@ -26,8 +27,12 @@ package final class PipelineDaemon: Service {
         /// Neither logs nor stores what cells of tables hold.
         package var hidesValues: Bool
 
+        package var stateDirectory: String
+        package var workDirectory: String
+
+        /// `state` and `work`: left out, `ROOT/.millrace`.
         package init(
-            root: String, jobs: Int, threads: Int, sessionBytes: Int = 1 << 30, once: Bool = false, grace: Duration = .seconds(30),
+            root: String, state: String? = nil, work: String? = nil, jobs: Int, threads: Int, sessionBytes: Int = 1 << 30, once: Bool = false, grace: Duration = .seconds(30),
             patience: Duration = .zero, hidesValues: Bool = false
         ) {
             self.root = root
@@ -38,9 +43,9 @@ package final class PipelineDaemon: Service {
             self.grace = grace
             self.patience = patience
             self.hidesValues = hidesValues
+            stateDirectory = state ?? root + "/.millrace"
+            workDirectory = work ?? stateDirectory
         }
-
-        package var stateDirectory: String { root + "/.millrace" }
     }
 
     /// How a run over what was there came out.
@@ -49,11 +54,10 @@ package final class PipelineDaemon: Service {
         package var failure: LedgerError?
     }
 
-    private let options: Options
-    private let lock: DaemonLock
-    private let ledger: RunLedger
-    private let log: Logger
-    private let executor: any AttemptExecutor
+    let options: Options
+    let lock: DaemonLock
+    let ledger: RunLedger
+    let log: Logger
     private let loop: DispatchLoop
     private let watcher: SpoolWatcher
     private let numbering: NumberingLoop
@@ -61,7 +65,6 @@ package final class PipelineDaemon: Service {
     private let publisher: DiskPublisher
     private let claims: FolderClaims
     private let pipelineFiles: PipelineFiles
-    private let cancellation = AttemptCancellation()
     private let finished = Mutex<Outcome?>(nil)
     private let isEnding: Ending
 
@@ -72,6 +75,7 @@ package final class PipelineDaemon: Service {
         self.options = options
         self.log = log
         pipelineFiles = pipelines
+        try MovedState.refuse(root: options.root, state: options.stateDirectory, work: options.workDirectory)
         lock = try DaemonLock(stateDirectory: options.stateDirectory)
         ledger = try RunLedger(stateDirectory: options.stateDirectory, hidesValues: options.hidesValues)
         if !options.once { try ledger.prepareForWriting() }
@@ -88,15 +92,11 @@ package final class PipelineDaemon: Service {
                     case .goesOn(let time): log.notice("the ledger can be written again", metadata: ["waited": "\(time)"])
                     }
                 }))
-        self.executor = executor ?? LocalExecutor(sessionBytes: options.sessionBytes)
         let inForce = pipelines.inForce
-        for pipeline in inForce {
-            for folder in CanonicalPaths.folders(of: pipeline) {
-                try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            }
-        }
+        try PipelineFolders.make(inForce)
+        for folder in Set([options.stateDirectory, options.workDirectory]) { try PrivateFolder.close(FilePath(folder)) }
         claims = try FolderClaims(root: options.root, pipelines: inForce, log: log)
-        publisher = try DiskPublisher(root: options.root, pipelines: inForce, claims: claims)
+        publisher = try DiskPublisher(root: options.root, work: options.workDirectory, pipelines: inForce, claims: claims)
         let dispatcher = Dispatcher(
             ledger: ledger, publisher: publisher,
             configuration: .init(window: max(256, options.jobs * 16), threads: options.threads, hidesValues: options.hidesValues), log: log)
@@ -105,7 +105,8 @@ package final class PipelineDaemon: Service {
         try publisher.recoverInputs()
         try publisher.sweep()
         try publisher.pruneCheckpoints(keeping: Set(ledger.openRuns().map(\.run)), of: inForce)
-        loop = DispatchLoop(dispatcher, patience: options.patience, log: log)
+        loop = DispatchLoop(
+            dispatcher, jobs: options.jobs, executor: executor ?? LocalExecutor(sessionBytes: options.sessionBytes), patience: options.patience, log: log)
         conditions = ConditionBoard(ledger: ledger)
         let intake = Intake(ledger: ledger, conditions: conditions, log: log)
         let ledger = ledger
@@ -140,6 +141,8 @@ package final class PipelineDaemon: Service {
     package var outcome: Outcome? { finished.withLock { $0 } }
 
     package func run() async throws {
+        let server = serve()
+        defer { server?.stop() }
         let edits = ConfigWatch(files: pipelineFiles.paths, logger: log)
         let dispatching = NamedThread("dispatch") { [loop, watcher, isEnding] in
             loop.run()
@@ -148,18 +151,6 @@ package final class PipelineDaemon: Service {
             isEnding.set()
             watcher.stop()
             edits.stop()
-        }
-        let workers = (0..<options.jobs).map { number in
-            NamedThread("worker-\(number)", stackBytes: 16 << 20) { [self] in
-                while let assignment = loop.work.take() {
-                    loop.inbox.put(.finished(assignment, executor.execute(assignment.spec, cancellation: cancellation)))
-                }
-            }
-        }
-        let training = NamedThread("training", stackBytes: 16 << 20) { [self] in
-            while let assignment = loop.training.take() {
-                loop.inbox.put(.finished(assignment, executor.execute(assignment.spec, cancellation: cancellation)))
-            }
         }
         let numbered = NamedThread("intake") { [numbering] in numbering.run() }
         let hashing = (0..<HashingPool.threads(cores: ProcessInfo.processInfo.activeProcessorCount)).map { number in
@@ -180,8 +171,7 @@ package final class PipelineDaemon: Service {
             await numbered.join()
             for thread in hashing { await thread.join() }
             await dispatching.join()
-            for worker in workers { await worker.join() }
-            await training.join()
+            await loop.workers.join()
             edits.stop()
             await reloading?.join()
             conditions.close()
@@ -196,7 +186,7 @@ package final class PipelineDaemon: Service {
             numbering.pool.stop()
             numbering.inbox.put(.stop)
             loop.inbox.put(.stop)
-            DispatchQueue.global().asyncAfter(deadline: .now() + options.grace.seconds) { [cancellation] in cancellation.cancel() }
+            DispatchQueue.global().asyncAfter(deadline: .now() + options.grace.seconds) { [loop] in loop.workers.takeBack() }
         }
         finished.withLock { $0 = Outcome(unsettled: loop.unsettled ?? [], failure: loop.failure) }
         if let failure = loop.failure { throw failure }
@@ -239,9 +229,7 @@ package final class PipelineDaemon: Service {
             for problem in problems { log.error("the edit is refused; what was in force stays", metadata: ["problem": "\(problem)"]) }
         case .changed(let pipelines):
             do {
-                for folder in pipelines.flatMap(CanonicalPaths.folders) {
-                    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-                }
+                try PipelineFolders.make(pipelines)
                 try claims.use(pipelines)
                 try publisher.use(pipelines)
                 numbering.inbox.put(.pipelines(pipelines))

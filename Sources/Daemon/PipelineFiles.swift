@@ -14,12 +14,16 @@ package final class PipelineFiles: Sendable {
     private let patterns: [String]
     private let root: String
     private let current: Mutex<[Pipeline]>
+    /// What `ROOT/millrace.yaml` said at the start.
+    package let settings: RootSettings
 
     package init(patterns: [String], root: String) throws(PipelineError) {
         self.patterns = patterns
         self.root = root
-        current = Mutex(try PipelineSet.load(patterns, root: root).pipelines)
-        paths = PipelineSet.files(patterns).files
+        let read = try PipelineSet.load(patterns, root: root)
+        current = Mutex(read.pipelines)
+        settings = read.settings
+        paths = PipelineSet.files(patterns).files + [RootFile.load(root: root).path]
     }
 
     package var inForce: [Pipeline] { current.withLock { $0 } }

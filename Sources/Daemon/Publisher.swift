@@ -103,7 +103,7 @@ extension Failure {
     init(publishing error: LandingError, place: String) {
         switch error {
         case .targetNotOurs, .targetTwice, .targetOwned, .versionTaken, .badName:
-            self.init(.badInput, what: "\(error)", place: place, remedy: "Move what stands there away, or rename the input, then `millrace retry`.")
+            self.init(.badInput, rule: .outputTaken, what: "\(error)", place: place, remedy: "Move what stands there away, or rename the input, then `millrace retry`.")
         default:
             self.init(landing: error, place: place)
         }

@@ -159,12 +159,21 @@ package struct Scheduler: Sendable {
 
     /// At most `room` starts, pipelines taking turns, arrivals in order; each is counted as taken until it is finished or failed.
     package mutating func starts(now: Duration, room: Int) -> [Start] {
+        var left = room
+        return starts(now: now) { _ in
+            left -= 1
+            return left >= 0
+        }
+    }
+
+    /// The starts that `admits` lets through, pipelines taking turns. Where it refuses an arrival, no later data of that pipeline is asked for.
+    package mutating func starts(now: Duration, admits: (Start) -> Bool) -> [Start] {
         var starts: [Start] = []
         var idle = 0
-        while starts.count < room, !order.isEmpty, idle < order.count {
+        while !order.isEmpty, idle < order.count {
             turn = (turn + 1) % order.count
             let pipeline = order[turn]
-            if let start = takeNext(in: pipeline, now: now) {
+            if let start = takeNext(in: pipeline, now: now, admits) {
                 starts.append(start)
                 idle = 0
             } else {
@@ -174,33 +183,35 @@ package struct Scheduler: Sendable {
         return starts
     }
 
-    private mutating func takeNext(in pipeline: String, now: Duration) -> Start? {
+    private mutating func takeNext(in pipeline: String, now: Duration, _ admits: (Start) -> Bool) -> Start? {
         if let hold = lanes[pipeline]?.hold, hold.end > now || hold.probe != nil { return nil }
-        guard let start = next(in: pipeline, now: now) else { return nil }
+        guard let start = next(in: pipeline, now: now, admits) else { return nil }
         lanes[pipeline]?.taken.insert(start.arrival)
         lanes[pipeline]?.forgetRetry(start.arrival)
         lanes[pipeline]?.hold?.probe = start.arrival
         return start
     }
 
-    private func next(in pipeline: String, now: Duration) -> Start? {
+    private func next(in pipeline: String, now: Duration, _ admits: (Start) -> Bool) -> Start? {
         guard let lane = lanes[pipeline], !lane.isPaused else { return nil }
+        func isReady(_ arrival: Int64) -> Bool { !lane.taken.contains(arrival) && lane.isDue(arrival, now: now) }
         // Models are decided one at a time, in order, so that version numbers follow arrival numbers.
-        if let model = lane.undecidedModels.first, !lane.taken.contains(model), lane.isDue(model, now: now) {
-            return Start(pipeline: pipeline, arrival: model, work: .decideModel)
+        if let model = lane.undecidedModels.first, isReady(model) {
+            let start = Start(pipeline: pipeline, arrival: model, work: .decideModel)
+            if admits(start) { return start }
         }
         let barrier = lane.undecidedModels.first ?? .max
-        if let labels = lane.waitingLabels.first, labels < barrier, !lane.taken.contains(labels), lane.isDue(labels, now: now),
-            let parent = lane.version(for: labels)
-        {
-            return Start(pipeline: pipeline, arrival: labels, work: .fineTune(parent: parent))
+        if let labels = lane.waitingLabels.first, labels < barrier, isReady(labels), let parent = lane.version(for: labels) {
+            let start = Start(pipeline: pipeline, arrival: labels, work: .fineTune(parent: parent))
+            if admits(start) { return start }
         }
         let dataBarrier = lane.isStrict ? min(barrier, lane.waitingLabels.first ?? .max) : barrier
         for arrival in lane.waitingData {
             guard arrival < dataBarrier, let version = lane.version(for: arrival) else { return nil }
             if lane.isOneByOne, arrival != lane.waitingData[0] { return nil }
-            guard !lane.taken.contains(arrival), lane.isDue(arrival, now: now) else { continue }
-            return Start(pipeline: pipeline, arrival: arrival, work: .score(version: version))
+            guard isReady(arrival) else { continue }
+            let start = Start(pipeline: pipeline, arrival: arrival, work: .score(version: version))
+            return admits(start) ? start : nil
         }
         return nil
     }
@@ -215,6 +226,8 @@ package struct Scheduler: Sendable {
             return lane.retries.filter { !lane.unreadable.contains($0.key) || isAwaited($0.value) }.values.min()
         }.min()
     }
+
+    package func hasUndecidedModels(in pipeline: String) -> Bool { lanes[pipeline]?.undecidedModels.isEmpty == false }
 
     /// The number of data arrivals that wait here, to be kept near a window's size by whoever reads the ledger.
     package func heldData(in pipeline: String) -> Int {

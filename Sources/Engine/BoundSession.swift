@@ -50,7 +50,7 @@ package final class BoundSession {
             guard let byteCount = shape.elementCount.flatMap({ input.elementType.byteCount(elements: $0) }) else {
                 throw .wrongShape(input: input.name, expected: "a smaller batch", found: "\(shape)")
             }
-            buffers.append(TensorBuffer(byteCount: byteCount))
+            do throws(OutOfMemory) { buffers.append(try TensorBuffer(requested: byteCount)) } catch { throw .outOfMemory(error) }
         }
         self.buffers = buffers
         strings = plan.inputs.map { _ in [] }
@@ -202,7 +202,8 @@ package final class BoundSession {
         if case .buffer(let buffer)? = previous?.storage, buffer.byteCount >= needed {
             return Tensor(elementType: type, shape: Shape(shape), buffer: buffer)
         }
-        return Tensor(elementType: type, shape: Shape(shape), buffer: TensorBuffer(byteCount: needed))
+        // Without memory for it here, the engine allocates it, or says that it cannot.
+        return (try? TensorBuffer(requested: needed)).map { Tensor(elementType: type, shape: Shape(shape), buffer: $0) }
     }
 
     private func takeOutputs(rows: Int, of runRows: Int) throws(EngineError) -> [EngineValue] {

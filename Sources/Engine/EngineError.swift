@@ -1,4 +1,5 @@
 package import Reasons
+package import Tensors
 
 /// What the engine refuses or fails at, worded for whoever operates the pipeline.
 package enum EngineError: Error, Equatable {
@@ -19,6 +20,7 @@ package enum EngineError: Error, Equatable {
     case cancelled
     case notText(output: String, element: Int)
     case noBatchAxis(port: String, detail: String)
+    case outOfMemory(OutOfMemory)
     case engine(String)
 }
 
@@ -47,6 +49,7 @@ extension EngineError: CustomStringConvertible {
         case .notText(let output, let element):
             "element \(element) of model output '\(printable(output))' is not UTF-8 text"
         case .noBatchAxis(let port, let detail): "'\(printable(port))' has no batch axis: \(detail)"
+        case .outOfMemory(let shortage): "\(shortage)"
         case .engine(let detail): "ONNX Runtime \(Engine.version): \(detail)"
         }
     }

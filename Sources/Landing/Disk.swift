@@ -262,6 +262,7 @@ enum Disk {
 
     /// - Parameter from: the path of the open file, for messages.
     static func copy(_ source: FileDescriptor, _ from: FilePath, to: FilePath) throws(LandingError) {
+        try DiskRoom.check(status(source, from).stamp.size, at: to)
         let copy = try open(to, .writeOnly, [.create, .exclusiveCreate, .noFollow], doing: "write")
         defer { close(copy) }
         willReadOnce(source)
@@ -298,18 +299,20 @@ enum Disk {
         _ = path.withPlatformString { rmdir($0) }
     }
 
-    /// Makes the directory and those above it; returns the directories that got a new entry, which are to be synced.
+    /// Makes the directory and those above it; returns the directories that got a new entry, which are to be synced. Without a `grant` the umask
+    /// decides who may enter them.
     @discardableResult
-    static func makeDirectories(_ path: FilePath) throws(LandingError) -> [FilePath] {
+    static func makeDirectories(_ path: FilePath, _ grant: FolderGrant? = nil) throws(LandingError) -> [FilePath] {
         switch failure({ path.withPlatformString { mkdir($0, 0o777) } }) {
         case nil:
+            if let grant { try Disk.grant(grant.access(of: path), folder: path) }
             return [path.removingLastComponent()]
         case .fileExists?:
             if isDirectory(path) { return [] }
             throw .system(doing: "make the directory", path: path, errno: .notDirectory)
         case .noSuchFileOrDirectory? where !path.removingLastComponent().isEmpty:
-            let above = try makeDirectories(path.removingLastComponent())
-            return above + (try makeDirectories(path))
+            let above = try makeDirectories(path.removingLastComponent(), grant)
+            return above + (try makeDirectories(path, grant))
         case let failure?:
             throw error("make the directory", path, failure)
         }
@@ -347,5 +350,6 @@ extension FileStatus {
             changed: Int64(raw.st_ctim.tv_sec) * 1_000_000_000 + Int64(raw.st_ctim.tv_nsec))
         modified = Int64(raw.st_mtim.tv_sec) * 1_000_000_000 + Int64(raw.st_mtim.tv_nsec)
         linkCount = Int(raw.st_nlink)
+        mode = UInt16(raw.st_mode & 0o7777)
     }
 }

@@ -37,9 +37,11 @@ package struct Disposal: Sendable {
     private let rule: Rule
     private let area: StagingArea
     private let areas: [StagingArea]
+    private let access: FileAccess
 
     /// `area` is on the spool's mount; `areas` has one on the archive's.
-    package init(_ rule: Rule, area: StagingArea, areas: [StagingArea] = []) {
+    package init(_ rule: Rule, area: StagingArea, areas: [StagingArea] = [], access: FileAccess = .standard) {
+        self.access = access
         self.rule = rule
         self.area = area
         self.areas = areas
@@ -53,7 +55,7 @@ package struct Disposal: Sendable {
         case .archive(let root): destination = root
         case .delete: destination = nil
         }
-        switch try InputRemoval(destination: destination, area: area, areas: areas).remove(files) {
+        switch try InputRemoval(destination: destination, area: area, areas: areas, access: access).remove(files) {
         case .removed(let targets): return destination == nil ? .deleted : .archived(targets)
         case .changed: return .changed
         case .gone: return .gone

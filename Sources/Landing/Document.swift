@@ -34,16 +34,17 @@ package enum Document {
     }
 
     /// A new file, durable but for its directory entry.
-    static func write(_ bytes: [UInt8], to path: FilePath) throws(LandingError) {
+    static func write(_ bytes: [UInt8], to path: FilePath, _ access: FileAccess? = nil) throws(LandingError) {
         let descriptor = try Disk.open(path, .writeOnly, [.create, .truncate, .noFollow], doing: "write")
         defer { Disk.close(descriptor) }
         try Disk.write(bytes, to: descriptor, path)
+        if let access { try Disk.grant(access, file: path) }
         try Disk.sync(descriptor, path)
     }
 
     /// Write beside, fsync, rename over, fsync the directory. Only for names that are ours by definition.
-    static func replace(_ target: FilePath, with bytes: [UInt8], staged: FilePath) throws(LandingError) {
-        try write(bytes, to: staged)
+    static func replace(_ target: FilePath, with bytes: [UInt8], staged: FilePath, _ access: FileAccess? = nil) throws(LandingError) {
+        try write(bytes, to: staged, access)
         try Placement.replaceOurs(target, by: staged)
     }
 }

@@ -30,6 +30,8 @@ struct FileStatus: Equatable {
     /// mtime in nanoseconds since 1970; unlike ctime a rename leaves it alone.
     let modified: Int64
     let linkCount: Int
+    /// The permission bits.
+    let mode: UInt16
 
     /// True when only the name, the mode or the link count can have changed between the two.
     func sameContent(as other: FileStatus) -> Bool {

@@ -12,6 +12,8 @@ struct InputRemoval {
     let area: StagingArea
     /// Those that can serve the destination, when it is on another mount.
     let areas: [StagingArea]
+    /// That of folders made for the destination.
+    var access = FileAccess.standard
 
     /// Called when the files have left the spool and before they are looked at.
     var onTaken: () throws(LandingError) -> Void = {}
@@ -182,7 +184,7 @@ struct InputRemoval {
         _ held: FilePath, below root: FilePath, as relative: FilePath, digest: String
     ) throws(LandingError) -> FilePath {
         let parent = root.pushing(relative).removingLastComponent()
-        for changed in try Disk.makeDirectories(parent) { try Disk.sync(directory: changed) }
+        for changed in try Disk.makeDirectories(parent, FolderGrant(access: access, root: root)) { try Disk.sync(directory: changed) }
         var source = held
         if try Disk.place(parent) != area.place { source = try copy(held, towards: parent, digest: digest) }
         while true {

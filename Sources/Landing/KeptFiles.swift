@@ -1,14 +1,14 @@
 package import SystemPackage
 
-/// What training needs again after the files that it came from are gone, in `ROOT/.millrace/training/PIPELINE`: the rows that were learnt from,
+/// What training needs again after the files that it came from are gone, in `training/PIPELINE` of the work folder: the rows that were learnt from,
 /// the models that training starts from, and where an attempt goes on. Files are named by their digest, appear by one rename, and share their
 /// blocks with the original where the file system can do that.
 package struct KeptFiles: Hashable, Sendable {
     package let path: FilePath
 
-    /// - Parameter stateDirectory: `ROOT/.millrace`.
-    package init(stateDirectory: FilePath, pipeline: String) {
-        path = stateDirectory.appending("training").appending(pipeline)
+    /// - Parameter work: `ROOT/.millrace`, or what `work:` of millrace.yaml says.
+    package init(work: FilePath, pipeline: String) {
+        path = work.appending("training").appending(pipeline)
     }
 
     // MARK: Places

@@ -1,3 +1,4 @@
+import Reasons
 package import SystemPackage
 
 /// Everything that can go wrong between a finished attempt and a visible, durable result.
@@ -6,6 +7,8 @@ package enum LandingError: Error, Hashable, Sendable {
     case system(doing: String, path: FilePath, errno: Errno)
     /// The file system is full, or a quota is.
     case noSpace(doing: String, path: FilePath)
+    /// No freeing of space would help.
+    case largerThanDisk(FilePath, bytes: Int64, capacity: Int64)
     case missing(FilePath)
     /// By now the name leads out of its spool, through a symbolic link.
     case outsideSpool(FilePath)
@@ -32,6 +35,8 @@ package enum LandingError: Error, Hashable, Sendable {
     case versionTaken(FilePath)
     case noSuchVersion(FilePath, version: Int)
     case badName(String, why: String)
+    /// `land.group` names a group that the daemon's user does not belong to.
+    case notInGroup(UInt32, pipeline: String)
     case badDocument(FilePath, why: String)
     /// A copy to another mount does not have the digest of its source.
     case copyDiffers(from: FilePath, to: FilePath)
@@ -46,6 +51,8 @@ extension LandingError: CustomStringConvertible {
             "could not \(doing) \(shown(path)): \(errno)\(Self.advice(errno))"
         case .noSpace(let doing, let path):
             "could not \(doing) \(shown(path)): the file system or quota is full; free space there, the work is tried again"
+        case .largerThanDisk(let path, let bytes, let capacity):
+            "\(shown(path)) would take \(bytes) bytes, and its whole file system has \(capacity); use another one"
         case .missing(let path):
             "\(shown(path)) is not there any more"
         case .outsideSpool(let path):
@@ -78,6 +85,9 @@ extension LandingError: CustomStringConvertible {
             "there is no version \(version) with a card in \(shown(path)); `millrace models` lists those there are"
         case .badName(let name, let why):
             "the name \(shown(name)) cannot be used: \(why)"
+        case .notInGroup(let group, let pipeline):
+            "pipeline \(pipeline) says land.group \(group), and the daemon's user is no member of it; add the user to that group and start again, "
+                + "or name another"
         case .badDocument(let path, let why):
             "\(shown(path)) could not be understood: \(why)"
         case .copyDiffers(let from, let to):
@@ -105,9 +115,4 @@ extension LandingError: CustomStringConvertible {
 /// A path on one line whatever is in it: control characters and invalid UTF-8 are escaped.
 package func shown(_ path: FilePath) -> String { shown(path.string) }
 
-package func shown(_ name: String) -> String {
-    guard name.unicodeScalars.contains(where: { $0.properties.generalCategory == .control || $0 == "\u{FFFD}" }) else { return name }
-    return name.unicodeScalars.reduce(into: "") { text, scalar in
-        text += scalar.properties.generalCategory == .control ? scalar.escaped(asASCII: true) : String(scalar)
-    }
-}
+package func shown(_ name: String) -> String { name.printable }

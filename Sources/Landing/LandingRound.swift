@@ -7,6 +7,8 @@ package struct StagedOutput: Hashable, Sendable {
     package let target: FilePath
     /// The pipeline's output root, above `target`; the manifest stands in it.
     package let outputRoot: FilePath
+    /// The output's, its manifest's and that of folders made for them.
+    package let access: FileAccess
     /// The digest of our own earlier output at `target`, if there is one; `publish` takes it from what `intend` answers.
     package fileprivate(set) var replaces: String?
     package let provenance: Provenance
@@ -21,13 +23,14 @@ package struct StagedOutput: Hashable, Sendable {
     }
 
     package init(
-        run: Int64, staged: FilePath, target: FilePath, outputRoot: FilePath, replaces: String? = nil, provenance: Provenance,
+        run: Int64, staged: FilePath, target: FilePath, outputRoot: FilePath, access: FileAccess = .standard, replaces: String? = nil, provenance: Provenance,
         digest: String? = nil, bytes: Int64? = nil
     ) {
         self.run = run
         self.staged = staged
         self.target = target
         self.outputRoot = outputRoot
+        self.access = access
         self.replaces = replaces
         self.provenance = provenance
         self.digest = digest
@@ -181,7 +184,7 @@ package struct LandingRound {
         }
     }
 
-    /// Size and digest of what is staged, where the attempt did not report them.
+    /// Size and digest of what is staged, where the attempt did not report them; from here on it has the mode that it is published with.
     private func describe(_ work: inout [Item]) {
         for index in work.indices where work[index].isGood {
             let staged = work[index].output.staged
@@ -192,6 +195,7 @@ package struct LandingRound {
                     work[index].output.digest = try FileDigest.of(staged).digest
                 }
                 work[index].output.bytes = status.stamp.size
+                try Disk.grant(work[index].output.access, file: staged)
             } catch {
                 work[index].failure = error
             }
@@ -201,7 +205,7 @@ package struct LandingRound {
     private func place(_ item: inout Item, touched: inout Set<FilePath>) {
         let directory = item.output.target.removingLastComponent()
         do throws(LandingError) {
-            touched.formUnion(try Disk.makeDirectories(directory))
+            touched.formUnion(try Disk.makeDirectories(directory, FolderGrant(access: item.output.access, root: item.output.outputRoot)))
             let result = try Placement.place(
                 item.output.staged, at: item.output.target, digest: item.output.digest ?? "", replaces: item.output.replaces)
             touched.insert(directory)
@@ -227,6 +231,7 @@ package struct LandingRound {
             try Disk.removeTree(output.staged)
             return false
         }
+        try Disk.grant(output.access, file: output.staged)
         try Disk.sync(file: output.staged)
         item.output.bytes = staged.stamp.size
         place(&item, touched: &touched)
@@ -263,7 +268,7 @@ package struct LandingRound {
                     work[index].stamp = status.stamp
                     lines.append(work[index].manifestLine(publishedAt: time))
                 }
-                try appending(Manifest(outputRoot: first.outputRoot, pipeline: first.provenance.pipeline), lines, time)
+                try appending(Manifest(outputRoot: first.outputRoot, pipeline: first.provenance.pipeline, access: first.access), lines, time)
             } catch {
                 for index in indices { work[index].failure = error }
             }

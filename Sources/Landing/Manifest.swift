@@ -77,8 +77,10 @@ package struct ManifestLine: Hashable, Sendable, Codable {
 package struct Manifest: Sendable {
     package let directory: FilePath
     private let pipeline: String
+    private let access: FileAccess
 
-    package init(outputRoot: FilePath, pipeline: String) {
+    package init(outputRoot: FilePath, pipeline: String, access: FileAccess = .standard) {
+        self.access = access
         directory = outputRoot.appending("_millrace")
         self.pipeline = String(pipeline.map { $0.isLetter || $0.isNumber || "-_.".contains($0) ? $0 : "_" })
     }
@@ -87,10 +89,11 @@ package struct Manifest: Sendable {
     func append(_ lines: [ManifestLine], day: CalendarTime) throws(LandingError) {
         guard !lines.isEmpty else { return }
         let path = directory.appending("manifest-\(day.compactDate)-\(pipeline).jsonl")
-        for changed in try Disk.makeDirectories(directory) { try Disk.sync(directory: changed) }
+        for changed in try Disk.makeDirectories(directory, FolderGrant(access: access, root: directory.removingLastComponent())) { try Disk.sync(directory: changed) }
         let isNew = try Disk.status(path) == nil
         let descriptor = try Disk.open(path, .readWrite, [.create, .append, .noFollow], doing: "open the manifest")
         defer { Disk.close(descriptor) }
+        if isNew { try Disk.grant(access, file: path) }
         // Another daemon may publish into the same root.
         Disk.lock(descriptor)
         try Self.cutTornLine(descriptor, path)

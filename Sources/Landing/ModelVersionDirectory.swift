@@ -5,8 +5,10 @@ package struct ModelVersionDirectory: Sendable {
     package let path: FilePath
     private let area: StagingArea
     private let published: PublishedModels
+    private let access: FileAccess
 
-    package init(path: FilePath, area: StagingArea) {
+    package init(path: FilePath, area: StagingArea, access: FileAccess = .standard) {
+        self.access = access
         self.path = path
         self.area = area
         published = PublishedModels(path: path)
@@ -38,6 +40,7 @@ package struct ModelVersionDirectory: Sendable {
     package func stage(run: Int64, attempt: Int, files: [File], card: Card) throws(LandingError) -> Staged {
         let directory = stagedDirectory(run: run, attempt: attempt, version: card.version)
         try Disk.makeDirectories(directory)
+        try Disk.grant(access, folder: directory)
         var card = card
         card.files = []
         for file in files.sorted(by: { ($0.name == "model.onnx" ? 1 : 0, $0.name) < ($1.name == "model.onnx" ? 1 : 0, $1.name) }) {
@@ -49,12 +52,13 @@ package struct ModelVersionDirectory: Sendable {
                 if let failure = Disk.renameReplacing(file.staged, target) { throw Placement.renameFailure(failure, file.staged, target) }
             }
             guard try Disk.status(target) != nil else { throw .missing(file.staged) }
+            try Disk.grant(access, file: target)
             try Disk.sync(file: target)
             let found = try FileDigest.of(target)
             card.files.append(Card.File(path: file.name, digest: found.digest, bytes: found.stamp.size))
         }
         let bytes = try Document.encode(card, for: directory.appending("card.json"))
-        try Document.write(bytes, to: directory.appending("card.json"))
+        try Document.write(bytes, to: directory.appending("card.json"), access)
         try Disk.sync(directory: directory)
         return Staged(version: card.version, directory: directory, card: card, cardDigest: FileDigest.of(bytes: bytes))
     }
@@ -63,7 +67,7 @@ package struct ModelVersionDirectory: Sendable {
     @discardableResult
     package func land(_ staged: Staged) throws(LandingError) -> Bool {
         let target = directory(of: staged.version)
-        for changed in try Disk.makeDirectories(path) { try Disk.sync(directory: changed) }
+        for changed in try Disk.makeDirectories(path, FolderGrant(access: access, root: path)) { try Disk.sync(directory: changed) }
         if try Disk.status(target) != nil {
             let found = try? card(staged.version)
             guard let found, found.arrival == staged.card.arrival, found.files == staged.card.files,
@@ -143,7 +147,7 @@ package struct ModelVersionDirectory: Sendable {
             throw .noSuchVersion(path, version: version)
         }
         try Document.replace(
-            path.appending("ACTIVE"), with: Array("\(version)\n".utf8), staged: area.work.appending("ACTIVE-" + name))
+            path.appending("ACTIVE"), with: Array("\(version)\n".utf8), staged: area.work.appending("ACTIVE-" + name), access)
     }
 
     /// Removes all but the newest `keep`, the active one and `protecting`. Returns what went.
@@ -163,7 +167,7 @@ package struct ModelVersionDirectory: Sendable {
         for version in versions where version != active {
             let directory = directory(of: version)
             guard try Disk.status(directory.appending("card.json")) != nil else { continue }
-            try published.keepCard(version, staged: area.work.appending("card-\(name)-\(version)"))
+            try published.keepCard(version, staged: area.work.appending("card-\(name)-\(version)"), access)
             let away = area.work.appending("pruned-\(name)-\(version)")
             try Disk.removeTree(away)
             if let failure = Disk.moveDirectory(directory, away) { throw Disk.error("remove", directory, failure) }

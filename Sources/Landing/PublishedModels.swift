@@ -59,8 +59,8 @@ package struct PublishedModels: Sendable {
     private var keptCards: FilePath { path.appending("_millrace").appending("cards") }
 
     /// Before the version goes.
-    func keepCard(_ version: Int, staged: FilePath) throws(LandingError) {
-        for changed in try Disk.makeDirectories(keptCards) { try Disk.sync(directory: changed) }
-        try Document.replace(keptCards.appending("\(version).json"), with: try Document.read(cardPath(version)), staged: staged)
+    func keepCard(_ version: Int, staged: FilePath, _ access: FileAccess) throws(LandingError) {
+        for changed in try Disk.makeDirectories(keptCards, FolderGrant(access: access, root: path)) { try Disk.sync(directory: changed) }
+        try Document.replace(keptCards.appending("\(version).json"), with: try Document.read(cardPath(version)), staged: staged, access)
     }
 }

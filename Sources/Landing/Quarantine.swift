@@ -37,7 +37,7 @@ package struct QuarantineReason: Hashable, Sendable, Codable {
     package let cells: CellValues?
     /// File, row, column, key or node.
     package let place: String?
-    package let rule: String
+    package let rule: Rule
     package let remedy: String
     package let attempts: [Attempt]
     /// UTC, ISO 8601.
@@ -52,7 +52,7 @@ package struct QuarantineReason: Hashable, Sendable, Codable {
     private let writtenBy: String
 
     package init(
-        pipeline: String, path: String, digest: String?, what: Reason, place: String?, rule: String, remedy: String, attempts: [Attempt],
+        pipeline: String, path: String, digest: String?, what: Reason, place: String?, rule: Rule, remedy: String, attempts: [Attempt],
         quarantinedAt: String
     ) {
         self.pipeline = pipeline
@@ -83,8 +83,10 @@ package struct Quarantine: Sendable {
     package let path: FilePath
     /// On the mount of `path`.
     private let area: StagingArea
+    private let access: FileAccess
 
-    package init(path: FilePath, area: StagingArea) {
+    package init(path: FilePath, area: StagingArea, access: FileAccess = .standard) {
+        self.access = access
         self.path = path
         self.area = area
     }
@@ -109,8 +111,11 @@ package struct Quarantine: Sendable {
         var reason = reason
         reason.input = target.string
         let written = try write(reason, beside: target)
-        switch try InputRemoval(destination: path, area: spoolArea, areas: [area]).remove(files) {
-        case .removed(let targets): return .moved(targets, reason: written)
+        switch try InputRemoval(destination: path, area: spoolArea, areas: [area], access: access).remove(files) {
+        case .removed(let targets):
+            // Those of another user keep their mode: only he may change it.
+            for target in targets { try? Disk.grant(access, file: target) }
+            return .moved(targets, reason: written)
         case .changed:
             try Disk.remove(written)
             return .changed
@@ -134,7 +139,7 @@ package struct Quarantine: Sendable {
 
     private func write(_ reason: QuarantineReason, beside input: FilePath) throws(LandingError) -> FilePath {
         var file = Self.reasonPath(input)
-        for changed in try Disk.makeDirectories(file.removingLastComponent()) { try Disk.sync(directory: changed) }
+        for changed in try Disk.makeDirectories(file.removingLastComponent(), FolderGrant(access: access, root: path)) { try Disk.sync(directory: changed) }
         // An earlier reason of ours is replaced, anything else keeps its name.
         var number = 1
         while try Disk.status(file) != nil, !isOurs(file) {
@@ -142,7 +147,7 @@ package struct Quarantine: Sendable {
             file = Numbered.name(Self.reasonPath(input), number)
         }
         let bytes = try Document.encode(reason, for: file)
-        try Document.replace(file, with: bytes, staged: area.work.appending("reason-" + FileDigest.of(bytes: file.string.utf8)))
+        try Document.replace(file, with: bytes, staged: area.work.appending("reason-" + FileDigest.of(bytes: file.string.utf8)), access)
         return file
     }
 

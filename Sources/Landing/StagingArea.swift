@@ -11,8 +11,9 @@ package final class StagingArea: Sendable {
     private let descriptor: FileDescriptor
 
     /// `target` need not exist yet. `avoiding`: every spool and `land` path of every pipeline.
-    package convenience init(for target: FilePath, root: FilePath, avoiding: [FilePath]) throws(LandingError) {
-        try self.init(for: target, root: root, avoiding: Avoided(avoiding))
+    /// `work`: where staging is preferred; left out: `ROOT/.millrace`.
+    package convenience init(for target: FilePath, root: FilePath, work: FilePath? = nil, avoiding: [FilePath]) throws(LandingError) {
+        try self.init(for: target, root: root, work: work, avoiding: Avoided(avoiding))
     }
 
     /// The paths in which no staging area may lie, with symbolic links resolved: once, since many areas ask for them.
@@ -37,10 +38,13 @@ package final class StagingArea: Sendable {
         }
     }
 
-    package init(for target: FilePath, root: FilePath, avoiding: Avoided) throws(LandingError) {
-        let chosen = try Self.choose(for: target, root: root, avoiding: avoiding)
-        for directory in [chosen.appending("work"), chosen.appending("held")] {
-            for changed in try Disk.makeDirectories(directory) { try Disk.sync(directory: changed) }
+    package init(for target: FilePath, root: FilePath, work: FilePath? = nil, avoiding: Avoided) throws(LandingError) {
+        let chosen = try Self.choose(for: target, root: root, work: work ?? root.appending(".millrace"), avoiding: avoiding)
+        let own = FolderGrant(access: .ownerOnly, root: chosen.removingLastComponent())
+        for directory in [chosen, chosen.appending("work"), chosen.appending("held")] {
+            for changed in try Disk.makeDirectories(directory, own) { try Disk.sync(directory: changed) }
+            // An earlier version made it for all to read.
+            if let status = try Disk.status(directory), status.mode & 0o077 != 0 { try Disk.grant(.ownerOnly, folder: directory) }
         }
         path = chosen
         place = try Disk.place(chosen)
@@ -120,11 +124,11 @@ package final class StagingArea: Sendable {
 
     // MARK: Choosing the place
 
-    private static func choose(for target: FilePath, root: FilePath, avoiding: Avoided) throws(LandingError) -> FilePath {
+    private static func choose(for target: FilePath, root: FilePath, work: FilePath, avoiding: Avoided) throws(LandingError) -> FilePath {
         let target = target.lexicallyNormalized()
         let existing = try nearestExisting(target)
         let wanted = try Disk.place(existing)
-        let state = try realPath(root.appending(".millrace").appending("staging"))
+        let state = try realPath(work.appending("staging"))
         let stateIsFree = avoiding.leavesFree(state)
         if stateIsFree, try Disk.place(nearestExisting(state)) == wanted { return state }
 
@@ -136,7 +140,7 @@ package final class StagingArea: Sendable {
             if avoiding.leavesFree(candidate) {
                 let directory = candidate.appending(name).appending(owner)
                 do throws(LandingError) {
-                    try Disk.makeDirectories(directory)
+                    try Disk.makeDirectories(directory, FolderGrant(access: .ownerOnly, root: directory.removingLastComponent()))
                     return directory
                 } catch {
                     refusal = refusal ?? error
@@ -149,7 +153,7 @@ package final class StagingArea: Sendable {
         if let refusal {
             throw .noStagingPlace(
                 target: target,
-                why: "\(refusal); let the daemon make a directory \(name) there, or put --root on the same mount as this path")
+                why: "\(refusal); let the daemon make a directory \(name) there, or put `work:` of millrace.yaml on the same mount as this path")
         }
         throw .noStagingPlace(
             target: target,

@@ -36,7 +36,7 @@ package final class DaemonLock: Sendable {
     package init(stateDirectory: String, for work: Work = .daemon) throws(LedgerError) {
         path = stateDirectory + "/lock"
         try StateFolder.make(stateDirectory)
-        let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)
+        let file = StateFolder.open(path, O_RDWR | O_NOFOLLOW, in: stateDirectory)
         guard file >= 0 else { throw .lockFailed(path: path, message: StateFolder.message(errno)) }
         var request = Self.wholeFile()
         var turns = work == .daemon ? Self.patience.turns : 0
@@ -55,7 +55,8 @@ package final class DaemonLock: Sendable {
             throw .locked(path: path, by: holder)
         }
         descriptor = file
-        let text = "\(getpid())\n\(Self.hostName)\n\(UTCTime.now.milliseconds)\n\(work.rawValue)\n"
+        holder = Holder(pid: getpid(), host: Self.hostName, since: .now, work: work)
+        let text = "\(holder.pid)\n\(holder.host)\n\(holder.since.milliseconds)\n\(work.rawValue)\n"
         let written = ftruncate(file, 0) == 0 && text.utf8.withContiguousStorageIfAvailable { pwrite(file, $0.baseAddress, $0.count, 0) } == text.utf8.count
         guard written else {
             let failure = errno
@@ -64,6 +65,9 @@ package final class DaemonLock: Sendable {
     }
 
     /// What it says goes with it, so that whoever comes next is not taken for this one before it has written.
+    /// What others are told of who has it.
+    package let holder: Holder
+
     deinit {
         _ = ftruncate(descriptor, 0)
         close(descriptor)
@@ -71,6 +75,7 @@ package final class DaemonLock: Sendable {
 
     /// Who has the lock now, without touching it; nil when nobody has.
     package static func holder(stateDirectory: String) -> Holder? {
+        if StateFolder.isClosed(stateDirectory) { return (try? LedgerConversation(stateDirectory: stateDirectory))?.holder }
         let file = open(stateDirectory + "/lock", O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return nil }
         defer { close(file) }
@@ -105,14 +110,4 @@ package final class DaemonLock: Sendable {
         guard uname(&name) == 0 else { return "unknown" }
         return withUnsafeBytes(of: &name.nodename) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
-}
-
-/// `ROOT/.millrace`, which the ledger and the lock share.
-enum StateFolder {
-    static func make(_ path: String) throws(LedgerError) {
-        guard mkdir(path, 0o755) != 0, errno != EEXIST else { return }
-        throw .stateFolder(path: path, message: message(errno))
-    }
-
-    static func message(_ code: Int32) -> String { String(cString: strerror(code)) }
 }

@@ -12,6 +12,10 @@ package enum LedgerError: Error, Hashable, Sendable {
     case stateFolder(path: String, message: String)
     case lockFailed(path: String, message: String)
     case readOnly(path: String)
+    /// The state folder belongs to another user, and no daemon answers for it.
+    case privateState(path: String)
+    /// What a daemon was asked through its socket, and it does not answer.
+    case socket(path: String, message: String)
     case busy(path: String, doing: String)
     case noSpace(path: String, doing: String)
     case damaged(path: String, doing: String, message: String)
@@ -32,7 +36,7 @@ extension LedgerError: CustomStringConvertible {
             "\(path): there is no ledger. Start the daemon with this --root once, or name the right one."
         case .networkFileSystem(let path, let type):
             "\(path): the ledger cannot be kept on a network file system (\(type)), which lacks the shared memory that SQLite's "
-                + "write-ahead log needs. Keep the root on a local disk, or make .millrace in it a symbolic link to a local folder."
+                + "write-ahead log needs. Keep the root on a local disk, or name a local folder as `state:` in ROOT/millrace.yaml."
         case .newerSchema(let path, let found, let newest):
             "\(path): the ledger was written by a newer millrace (schema \(found), this one knows up to \(newest)). "
                 + "Use that version; a ledger is never taken back."
@@ -53,6 +57,11 @@ extension LedgerError: CustomStringConvertible {
         case .readOnly(let path):
             "\(path): the ledger cannot be opened or written: it was opened for reading, or the permissions of the file or its folder "
                 + "do not allow it. SQLite needs to write in the folder even to read."
+        case .privateState(let path):
+            "\(path): only its owner may read what is in there, and no daemon is running that would answer for it. Start the daemon, or use the user that "
+                + "the folder belongs to."
+        case .socket(let path, let message):
+            "\(path): the daemon cannot be asked: \(message)."
         case .busy(let path, let doing):
             "\(path): could not \(doing): another process held the ledger for too long. Try again; see who has it with fuser."
         case .noSpace(let path, let doing):

@@ -11,28 +11,47 @@ import Synchronization
 package final class RunLedger: Sendable {
     package let path: String
     private let writer: Channel?
-    private let reader: Channel
+    private let reader: any ReadingChannel
+    /// Where a daemon answers for a ledger that this process may not read.
+    private let daemon: LedgerConversation?
     private let patience = Mutex<LedgerPatience?>(nil)
 
     /// - Parameters:
-    ///   - stateDirectory: `ROOT/.millrace`.
+    ///   - stateDirectory: `ROOT/.millrace`. Where this process may not enter it, the daemon that has it is asked: it answers what is read, and takes
+    ///     requests.
     ///   - readOnly: needs an existing ledger of this version's schema, and changes nothing. Otherwise the folder and the ledger are made, and
     ///     an older schema is brought up to date unless another process has the `DaemonLock`.
     ///   - hidesValues: what is read tells nothing of what cells of tables hold.
     package init(stateDirectory: String, readOnly: Bool = false, hidesValues: Bool = false) throws(LedgerError) {
         path = stateDirectory + "/ledger.sqlite"
+        if StateFolder.isClosed(stateDirectory) {
+            guard let daemon = try LedgerConversation(stateDirectory: stateDirectory) else { throw .privateState(path: stateDirectory) }
+            self.daemon = daemon
+            writer = nil
+            reader = DaemonChannel(daemon, path: path, hidesValues: hidesValues)
+            return
+        }
+        daemon = nil
         if !readOnly { try StateFolder.make(stateDirectory) }
         if let mount = Mount.of(stateDirectory), mount.isNetwork { throw .networkFileSystem(path: path, type: mount.type) }
         if readOnly, access(path, F_OK) != 0 { throw .missing(path: path) }
         if !readOnly {
+            StateFolder.makeLedgerPrivate(path, in: stateDirectory)
             let channel = try Channel(path: path, readOnly: false, hidesValues: hidesValues)
             try Self.prepare(channel, path: path, stateDirectory: stateDirectory)
             writer = channel
         } else {
             writer = nil
         }
-        reader = try Channel(path: path, readOnly: true, hidesValues: hidesValues)
-        if readOnly { _ = try Self.isUpToDate(reader, path: path, orThrow: true) }
+        let channel = try Channel(path: path, readOnly: true, hidesValues: hidesValues)
+        reader = channel
+        if readOnly { _ = try Self.isUpToDate(channel, path: path, orThrow: true) }
+    }
+
+    /// Leaves a request for the daemon; the number is for `answer(to:)`.
+    package func submit(_ request: Request, at time: UTCTime) throws(LedgerError) -> Int64 {
+        if let daemon { return try daemon.submit(request) }
+        return try write { (ledger) throws(LedgerError) in try ledger.submit(request, at: time) }
     }
 
     /// For who will write for a long time: commits wait less for the disk from the first one on.
@@ -80,23 +99,12 @@ package final class RunLedger: Sendable {
 
     /// Sees one moment of the ledger, as last committed, without holding up the writer.
     func read<T>(_ body: (Connection) throws(LedgerError) -> T) throws(LedgerError) -> T {
-        try reader.onQueue { (db, connection) throws(LedgerError) in
-            var result: T?
-            do {
-                try db.inTransaction(.deferred) {
-                    result = try body(connection)
-                    return .commit
-                }
-            } catch {
-                throw LedgerError(error, path: path, doing: "read the ledger")
-            }
-            return result!
-        }
+        try reader.snapshot(body)
     }
 
     /// For a single statement, which needs no transaction around it.
     func readOne<T>(_ body: (Connection) throws(LedgerError) -> T) throws(LedgerError) -> T {
-        try reader.onQueue { (_, connection) throws(LedgerError) in try body(connection) }
+        try reader.statement(body)
     }
 
     // MARK: Opening

@@ -1,3 +1,5 @@
+package import Tensors
+
 /// Everything that can be wrong with a model, worded for whoever dropped it.
 package enum ONNXError: Error, Sendable, Equatable {
     /// The file system said no; trying again may help.
@@ -8,6 +10,8 @@ package enum ONNXError: Error, Sendable, Equatable {
     case nestedTooDeeply(limit: Int)
     case tooManyParts(limit: Int)
     case tooLarge(byteCount: Int, limit: Int)
+    /// The machine does not have as much memory as the model, or a tensor of it, needs.
+    case outOfMemory(OutOfMemory)
     /// The bytes are a model, but one that breaks ONNX's own rules; `place` names the graph, node or tensor.
     case invalid(place: String, reason: String)
     /// A weights file that the model points to may not, or cannot, be read.
@@ -28,6 +32,7 @@ extension ONNXError: CustomStringConvertible {
             "the model consists of more than \(limit) messages; raise the limit only if it comes from someone you trust"
         case .tooLarge(let byteCount, let limit):
             "the model would take \(byteCount) bytes and one message holds at most \(limit); write it with external data"
+        case .outOfMemory(let shortage): "\(shortage)"
         case .invalid(let place, let reason): "\(place): \(reason); the model breaks ONNX's rules, export it again"
         case .externalData(let tensor, let location, let problem):
             "external data of tensor '\(tensor)' at '\(location)': \(problem)"

@@ -1,8 +1,10 @@
+internal import Reasons
+
 /// What several pipelines, or one with its root, get wrong together. Reads the disk only to follow links and to see whose a spool is.
 package enum Conflicts {
-    /// In the order of `pipelines`; empty where they can run side by side. `root` holds the state folder.
-    package static func problems(among pipelines: [Pipeline], root: String) -> [Problem] {
-        sameNames(pipelines) + overlaps(pipelines, root: root) + pipelines.flatMap { ownedSpools($0, root: root) }
+    /// In the order of `pipelines`; empty where they can run side by side. `settings` say where the state and the work folder are.
+    package static func problems(among pipelines: [Pipeline], settings: RootSettings, root: String) -> [Problem] {
+        sameNames(pipelines) + overlaps(pipelines, settings: settings, root: root) + pipelines.flatMap { ownedSpools($0, root: root) }
     }
 
     private static func sameNames(_ pipelines: [Pipeline]) -> [Problem] {
@@ -40,9 +42,11 @@ package enum Conflicts {
 
     /// No folder of one role equals another or lies in it: what lands would be taken for an arrival, and one sync tool would carry the
     /// folder of another.
-    private static func overlaps(_ pipelines: [Pipeline], root: String) -> [Problem] {
-        let state = CanonicalPaths.absolute(".millrace", root: root)
-        var sites = [Site(pipeline: nil, key: "", role: "the state folder", path: state, real: CanonicalPaths.real(state))]
+    private static func overlaps(_ pipelines: [Pipeline], settings: RootSettings, root: String) -> [Problem] {
+        var sites = [Site(pipeline: nil, key: "", role: "the state folder", path: settings.state, real: CanonicalPaths.real(settings.state))]
+        if settings.work != settings.state {
+            sites.append(Site(pipeline: nil, key: "", role: "the work folder", path: settings.work, real: CanonicalPaths.real(settings.work)))
+        }
         var problems: [Problem] = []
         for pipeline in pipelines {
             for place in pipeline.places {
@@ -98,7 +102,7 @@ package enum Conflicts {
 }
 
 extension Pipeline {
-    fileprivate func problem(_ rule: Problem.Rule, _ key: String, _ fault: String, _ remedy: String) -> Problem {
+    fileprivate func problem(_ rule: Rule, _ key: String, _ fault: String, _ remedy: String) -> Problem {
         Problem(rule: rule, file: source, position: positions[key], key: key, fault: fault, remedy: remedy)
     }
 }

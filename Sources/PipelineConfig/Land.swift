@@ -2,10 +2,25 @@
 package struct Land: Sendable, Equatable {
     package let models: ModelLanding?
     package let outputs: OutputLanding?
+    package let access: LandAccess
 
-    package init(models: ModelLanding? = nil, outputs: OutputLanding? = nil) {
+    package init(models: ModelLanding? = nil, outputs: OutputLanding? = nil, access: LandAccess = LandAccess()) {
+        self.access = access
         self.models = models
         self.outputs = outputs
+    }
+}
+
+/// Who may read what is published, and what stands in quarantine. No bytes depend on it.
+package struct LandAccess: Sendable, Equatable {
+    /// The permissions of files; a folder may also be entered by whoever may read it.
+    package let mode: UInt16
+    /// The number of the group that everything is given to. Nil leaves the group that the file system gives.
+    package let group: UInt32?
+
+    package init(mode: UInt16 = 0o640, group: UInt32? = nil) {
+        self.mode = mode
+        self.group = group
     }
 }
 

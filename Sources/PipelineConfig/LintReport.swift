@@ -1,3 +1,5 @@
+internal import Reasons
+
 /// What `millrace lint` found, for people as `description` and for scripts as JSON.
 package struct LintReport: Sendable, Codable, Equatable, CustomStringConvertible {
     package struct File: Sendable, Codable, Equatable {
@@ -9,36 +11,45 @@ package struct LintReport: Sendable, Codable, Equatable, CustomStringConvertible
     }
 
     package let isClean: Bool
+    /// `ROOT/millrace.yaml`, where there is one.
+    package let settingsFile: File?
     package let files: [File]
     /// Of no file that could be opened: patterns that match nothing.
     package let otherProblems: [Problem]
 
     /// The pipelines that could be read, which JSON leaves out.
     package private(set) var pipelines: [Pipeline] = []
+    /// What `ROOT/millrace.yaml` says, which JSON leaves out.
+    package private(set) var settings: RootSettings?
 
-    private enum CodingKeys: String, CodingKey { case isClean, files, otherProblems }
+    private enum CodingKeys: String, CodingKey { case isClean, settingsFile, files, otherProblems }
 
-    package var problems: [Problem] { otherProblems + files.flatMap(\.problems) }
+    package var problems: [Problem] { otherProblems + (settingsFile?.problems ?? []) + files.flatMap(\.problems) }
 
     package static func lint(_ patterns: [String], root: String) -> LintReport {
-        let (paths, otherProblems) = PipelineSet.files(patterns)
+        let settings = RootFile.load(root: root)
+        let (found, otherProblems) = PipelineSet.files(patterns)
+        let paths = found.filter { !settings.isItself($0) }
         var read: [(path: String, pipeline: Pipeline?, problems: [Problem])] = []
         for path in paths {
             do {
-                read.append((path, try PipelineFile.load(path: path, root: root), []))
+                read.append((path, try PipelineFile.load(path: path, root: root, defaults: settings.settings), []))
             } catch {
                 read.append((path, nil, error.problems))
             }
         }
-        let conflicts = Dictionary(grouping: Conflicts.problems(among: read.compactMap(\.pipeline), root: root), by: \.file)
+        let conflicts = Dictionary(grouping: Conflicts.problems(among: read.compactMap(\.pipeline), settings: settings.settings, root: root), by: \.file)
         let files = read.map { entry in
             File(
                 path: entry.path, name: entry.pipeline?.name, revision: entry.pipeline?.revision,
                 problems: entry.problems + (conflicts[entry.path] ?? []))
         }
         var report = LintReport(
-            isClean: otherProblems.isEmpty && files.allSatisfy(\.problems.isEmpty), files: files, otherProblems: otherProblems)
+            isClean: otherProblems.isEmpty && settings.problems.isEmpty && files.allSatisfy(\.problems.isEmpty),
+            settingsFile: settings.exists ? File(path: settings.path, name: nil, revision: nil, problems: settings.problems) : nil, files: files,
+            otherProblems: otherProblems)
         report.pipelines = read.compactMap(\.pipeline)
+        report.settings = settings.settings
         return report
     }
 
@@ -49,26 +60,29 @@ package struct LintReport: Sendable, Codable, Equatable, CustomStringConvertible
             let index = entry.pipeline.stages.firstIndex { if case .forward = $0 { true } else { false } }
             let key = entry.key.hasPrefix("forward.") ? index.map { "stages[\($0)].\(entry.key)" } ?? entry.key : entry.key
             return Problem(
-                rule: .model, file: entry.pipeline.source, position: entry.pipeline.positions[key], key: key, fault: entry.fault,
+                rule: .modelSignature, file: entry.pipeline.source, position: entry.pipeline.positions[key], key: key, fault: entry.fault,
                 remedy: entry.remedy)
         }
         let byFile = Dictionary(grouping: problems, by: \.file)
         var report = LintReport(
-            isClean: isClean && problems.isEmpty,
+            isClean: isClean && problems.isEmpty, settingsFile: settingsFile,
             files: files.map { File(path: $0.path, name: $0.name, revision: $0.revision, problems: $0.problems + (byFile[$0.path] ?? [])) },
             otherProblems: otherProblems)
         report.pipelines = pipelines
+        report.settings = settings
         return report
     }
 
-    private init(isClean: Bool, files: [File], otherProblems: [Problem]) {
+    private init(isClean: Bool, settingsFile: File?, files: [File], otherProblems: [Problem]) {
         self.isClean = isClean
+        self.settingsFile = settingsFile
         self.files = files
         self.otherProblems = otherProblems
     }
 
     package var description: String {
         var lines = problems.map(\.description)
+        if let settingsFile, settingsFile.problems.isEmpty { lines.append("\(settingsFile.path): settings of the daemon") }
         for file in files where file.problems.isEmpty {
             lines.append("\(file.path): pipeline \(file.name ?? ""), revision \(file.revision?.short ?? "")")
         }

@@ -74,6 +74,8 @@
 ///   models:  { path: out/digits/models, keep: 5 }
 ///   outputs: { path: out/digits/predictions, format: parquet, partition_by: [] }
 ///                                     # parquet | arrow | csv | jsonl | npy | npz; arrival_date, version, stem
+///   mode: 0640                        # of files; folders may also be entered by whoever may read them. Quarantine and archive have it too
+///   group:                            # a name or a number; left out: the group that the file system gives
 /// after: keep                         # keep | archive | delete
 /// archive: archive/digits             # with `after: archive`, and only then
 /// allow_upstream_delete: false        # archive or delete in a folder that a two-way sync owns

@@ -1,3 +1,5 @@
+package import Reasons
+
 /// Why pipelines could not be had.
 package enum PipelineError: Error, Equatable, CustomStringConvertible {
     /// What is wrong in one file or between several, in file order; never empty.
@@ -15,21 +17,6 @@ package enum PipelineError: Error, Equatable, CustomStringConvertible {
 /// One fault in a pipeline file, worded for whoever edits it.
 package struct Problem: Sendable, Hashable, Codable, CustomStringConvertible {
     /// The rule that was broken, for scripts.
-    package enum Rule: String, Sendable, Hashable, Codable {
-        case unreadable, syntax, limit
-        case unknownKey = "unknown-key"
-        case duplicateKey = "duplicate-key"
-        case missingKey = "missing-key"
-        case wrongType = "wrong-type"
-        case badValue = "bad-value"
-        case notImplemented = "not-implemented"
-        case chain
-        /// The pipeline cannot score with the model that `lint --model` names.
-        case model
-        case overlap
-        case duplicateName = "duplicate-name"
-    }
-
     package let rule: Rule
     /// As it was given to the reader.
     package let file: String

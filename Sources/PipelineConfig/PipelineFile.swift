@@ -1,29 +1,31 @@
 internal import Foundation
+internal import Reasons
 
 /// Reads one pipeline file. What it says of other pipelines' folders is checked by ``PipelineSet``.
 package enum PipelineFile {
     /// `root`: what relative paths in the file are relative to.
-    package static func load(path: String, root: String) throws(PipelineError) -> Pipeline {
+    /// `defaults`: what `ROOT/millrace.yaml` says; left out: what holds without one.
+    package static func load(path: String, root: String, defaults: RootSettings? = nil) throws(PipelineError) -> Pipeline {
         let bytes: [UInt8]
         do {
             bytes = try contents(of: path)
         } catch {
             throw .problems([
                 Problem(
-                    rule: .unreadable, file: path, position: Position(line: 1, column: 1), key: "", fault: error.fault, remedy: error.remedy
+                    rule: .configUnreadable, file: path, position: Position(line: 1, column: 1), key: "", fault: error.fault, remedy: error.remedy
                 )
             ])
         }
-        return try read(bytes, source: path, root: root)
+        return try read(bytes, source: path, root: root, defaults: defaults)
     }
 
-    private struct Unreadable: Error {
+    struct Unreadable: Error {
         let fault: String
         let remedy: String
     }
 
     /// Opens nothing but a regular file, so that a FIFO does not hold the reader, and reads no more than one that is too long.
-    private static func contents(of path: String) throws(Unreadable) -> [UInt8] {
+    static func contents(of path: String) throws(Unreadable) -> [UInt8] {
         var status = stat()
         guard stat(path, &status) == 0 else {
             throw errno == ENOENT || errno == ENOTDIR
@@ -46,10 +48,12 @@ package enum PipelineFile {
     }
 
     /// `source`: how problems name the file.
-    package static func read(_ bytes: [UInt8], source: String, root: String) throws(PipelineError) -> Pipeline {
+    package static func read(
+        _ bytes: [UInt8], source: String, root: String, defaults: RootSettings? = nil
+    ) throws(PipelineError) -> Pipeline {
         let problems = ProblemList(file: source)
         let pipeline = Document.read(bytes, problems: problems).flatMap { node in
-            PipelineReader.read(node, source: source, in: Reading(problems: problems, root: root))
+            PipelineReader.read(node, source: source, in: Reading(problems: problems, root: root, defaults: defaults))
         }
         guard let pipeline, problems.all.isEmpty else { throw .problems(problems.sorted) }
         return pipeline

@@ -1,15 +1,18 @@
 internal import Foundation
+internal import Reasons
 
 /// The pipelines that one daemon runs: each readable, and none in another's way.
 package struct PipelineSet: Sendable, Equatable {
     package let pipelines: [Pipeline]
+    /// What `ROOT/millrace.yaml` says.
+    package let settings: RootSettings
 
     /// `patterns`: files, folders (their `*.yaml` and `*.yml`), or shell patterns. Throws every problem of every file, then those between
     /// the files.
     package static func load(_ patterns: [String], root: String) throws(PipelineError) -> PipelineSet {
         let report = LintReport.lint(patterns, root: root)
         guard report.isClean else { throw .problems(report.problems) }
-        return PipelineSet(pipelines: report.pipelines)
+        return PipelineSet(pipelines: report.pipelines, settings: report.settings ?? RootSettings(root: root))
     }
 
     package subscript(name: String) -> Pipeline? { pipelines.first { $0.name == name } }
@@ -27,7 +30,7 @@ package struct PipelineSet: Sendable, Equatable {
                     ? ("there is no *.yaml or *.yml in this folder", "put pipelines into it, or name another")
                     : ("no file matches", "check the path")
                 problems.append(
-                    Problem(rule: .unreadable, file: pattern, position: Position(line: 1, column: 1), key: "", fault: fault, remedy: remedy)
+                    Problem(rule: .configUnreadable, file: pattern, position: Position(line: 1, column: 1), key: "", fault: fault, remedy: remedy)
                 )
             }
             for file in found where seen.insert(CanonicalPaths.real(CanonicalPaths.absolute(file, root: "."))).inserted {

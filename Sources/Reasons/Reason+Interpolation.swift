@@ -20,7 +20,7 @@ extension Reason: ExpressibleByStringInterpolation {
             switch part {
             case let reason as Reason: append(reason)
             case let error as any Reasoned: append(error.reason)
-            default: appendLiteral(String(describing: part))
+            default: appendLiteral(String(describing: part).printable)
             }
         }
 
@@ -32,7 +32,7 @@ extension Reason: ExpressibleByStringInterpolation {
         /// Adds the value of a cell, worded as `shown`. Where it is not told, `hidden` stands in its place.
         package mutating func appendInterpolation(cell value: String, shown: String, hidden: String = "the value") {
             text += hidden
-            sentence += shown
+            sentence += shown.printable
             values.append(value)
         }
 

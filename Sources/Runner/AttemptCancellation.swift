@@ -1,9 +1,16 @@
 import Synchronization
 
-/// Tells running attempts to end. What is registered is called once, from the thread that cancels, or at once if that already happened.
+/// Tells a running attempt to end. What is registered is called once, from the thread that cancels, or at once if that already happened.
 package final class AttemptCancellation: Sendable {
+    package enum Cause: Sendable {
+        /// The daemon is stopping and takes the work back; it runs again.
+        case takenBack
+        /// An operator has stopped this run.
+        case stopped
+    }
+
     private struct State {
-        var isCancelled = false
+        var cause: Cause?
         var next = 0
         var handlers: [Int: @Sendable () -> Void] = [:]
     }
@@ -12,11 +19,13 @@ package final class AttemptCancellation: Sendable {
 
     package init() {}
 
-    package var isCancelled: Bool { state.withLock { $0.isCancelled } }
+    package var cause: Cause? { state.withLock { $0.cause } }
+    package var isCancelled: Bool { cause != nil }
 
-    package func cancel() {
+    /// The first cause is the one that counts.
+    package func cancel(_ cause: Cause = .takenBack) {
         let handlers = state.withLock { state in
-            state.isCancelled = true
+            if state.cause == nil { state.cause = cause }
             defer { state.handlers = [:] }
             return Array(state.handlers.values)
         }
@@ -28,7 +37,7 @@ package final class AttemptCancellation: Sendable {
         _ handler: @escaping @Sendable () -> Void, _ body: () throws(E) -> Result
     ) throws(E) -> Result {
         let id: Int? = state.withLock { state in
-            if state.isCancelled { return nil }
+            if state.cause != nil { return nil }
             state.next += 1
             state.handlers[state.next] = handler
             return state.next

@@ -15,7 +15,8 @@ package struct ChildProcessExecutor: AttemptExecutor {
         self.workDirectory = workDirectory
     }
 
-    package func execute(_ spec: AttemptSpec, cancellation: AttemptCancellation) -> AttemptResult {
+    package func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {
+        let cancellation = control.cancellation
         let stem = "\(workDirectory)/\(spec.run)-\(spec.attempt)"
         let specFile = URL(fileURLWithPath: stem + ".spec.json")
         let resultFile = URL(fileURLWithPath: stem + ".result.json")
@@ -36,9 +37,7 @@ package struct ChildProcessExecutor: AttemptExecutor {
         let watchdog = Watchdog(seconds: spec.limits.seconds) { child.terminate() }
         cancellation.withHandler({ child.terminate() }) { child.waitUntilExit() }
         watchdog.stop()
-        if cancellation.isCancelled {
-            return AttemptResult(failure: Failure(.cancelled, what: "the attempt was taken back", place: specPlace(spec), remedy: "It runs again."))
-        }
+        if let cause = cancellation.cause { return AttemptResult(failure: .cancelled(spec, by: cause)) }
         if watchdog.hasFired { return AttemptResult(failure: .timeLimit(spec)) }
         guard let data = try? Data(contentsOf: resultFile), let result = try? JSONDecoder().decode(AttemptResult.self, from: data) else {
             let how = child.terminationReason == .uncaughtSignal ? "signal" : "exit status"
@@ -60,6 +59,16 @@ func specPlace(_ spec: AttemptSpec) -> String {
 }
 
 extension Failure {
+    static func cancelled(_ spec: AttemptSpec, by cause: AttemptCancellation.Cause) -> Failure {
+        switch cause {
+        case .takenBack: Failure(.cancelled, what: "the attempt was taken back", place: specPlace(spec), remedy: "It runs again.")
+        case .stopped:
+            Failure(
+                .stopped, what: "an operator stopped it", place: specPlace(spec),
+                remedy: "`millrace retry` does it again.")
+        }
+    }
+
     static func timeLimit(_ spec: AttemptSpec) -> Failure {
         Failure(
             .timeLimit, what: "the attempt took longer than limits.time (\(spec.limits.seconds ?? 0) s)", place: specPlace(spec),

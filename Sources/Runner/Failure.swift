@@ -23,6 +23,8 @@ package struct Failure: Error, Codable, Sendable, Equatable {
         case timeLimit = "limits.time"
         /// The daemon is stopping and took the work back.
         case cancelled
+        /// An operator stopped the run.
+        case stopped
         /// The active version cannot be loaded any more.
         case modelUnavailable = "model-unavailable"
         /// There are too few labelled rows, or too few kinds of them, to learn from or to judge with: they are kept, and nothing was
@@ -44,13 +46,49 @@ package struct Failure: Error, Codable, Sendable, Equatable {
     /// The file, with row and column where they are known.
     package var place: String
     package var remedy: String
+    /// Where more is known than the kind says.
+    private var specificRule: Rule?
 
-    package init(_ kind: Kind, what: Reason, place: String, remedy: String) {
+    /// - Parameter rule: by default that of the kind.
+    package init(_ kind: Kind, rule: Rule? = nil, what: Reason, place: String, remedy: String) {
         self.kind = kind
+        specificRule = rule
         self.what = what.text
         cells = what.cells
         self.place = place
         self.remedy = remedy
+    }
+}
+
+extension Failure {
+    /// The rule that was broken.
+    package var rule: Rule { specificRule ?? kind.rule }
+
+    private enum CodingKeys: String, CodingKey {
+        case kind, what, cells, place, remedy
+        case specificRule = "rule"
+    }
+}
+
+extension Failure.Kind {
+    fileprivate var rule: Rule {
+        switch self {
+        case .badInput: .dataInvalid
+        case .badModel: .modelInvalid
+        case .inputChanged: .inputChanged
+        case .inputGone: .inputGone
+        case .machine: .machineFault
+        case .unreadable: .inputUnreadable
+        case .resource: .attemptResources
+        case .timeLimit: .attemptTime
+        case .cancelled: .attemptCancelled
+        case .stopped: .attemptStopped
+        case .modelUnavailable: .modelUnavailable
+        case .tooFewRows: .labelsFew
+        case .gate: .trainingGate
+        case .diverged: .trainingDiverged
+        case .executorLost: .attemptLost
+        }
     }
 }
 

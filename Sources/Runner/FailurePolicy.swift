@@ -26,7 +26,7 @@ package enum FailurePolicy {
         for failure: Failure, goal: AttemptSpec.Goal, attempt: Int, number: Int, limit: Int, backoff: Duration
     ) -> Action {
         switch failure.kind {
-        case .badInput: .quarantine
+        case .badInput, .stopped: .quarantine
         case .badModel: goal == .score ? .quarantine : .reject
         case .gate, .diverged, .tooFewRows: .reject
         case .inputChanged, .inputGone: .resettle

@@ -2,6 +2,7 @@ import Engine
 import Foundation
 import PipelineConfig
 import Reasons
+import Synchronization
 
 /// Runs attempts on the calling thread, in this process. Sessions are kept for the next attempt of the same model.
 package final class LocalExecutor: AttemptExecutor {
@@ -10,11 +11,12 @@ package final class LocalExecutor: AttemptExecutor {
     /// - Parameter sessionBytes: what kept sessions may cost, estimated by the bytes of their models.
     package init(sessionBytes: Int) { models = ModelLoader(sessionBytes: sessionBytes) }
 
-    package func execute(_ spec: AttemptSpec, cancellation: AttemptCancellation) -> AttemptResult {
+    package func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {
         var result = AttemptResult()
         let start = ContinuousClock.now
+        let pauses = Pauses()
         do throws(Failure) {
-            let interruption = try Interruption(spec, cancellation)
+            let interruption = try Interruption(spec, control, pauses)
             try interruption.watch { () throws(Failure) in
                 for stage in spec.stages {
                     try interruption.check()
@@ -32,42 +34,69 @@ package final class LocalExecutor: AttemptExecutor {
         } catch {
             result.failure = error
         }
-        result.timings["total"] = (ContinuousClock.now - start).seconds
+        let paused = pauses.seconds
+        result.timings["total"] = (ContinuousClock.now - start).seconds - paused
+        if paused > 0 { result.timings["paused"] = paused }
         return spec.hidesValues ? result.withoutValues : result
     }
 }
 
-/// The two ways in which a running attempt is told to end: the daemon takes it back, or its time is over.
+/// How long an attempt let others go first.
+final class Pauses: Sendable {
+    private let total = Mutex(Duration.zero)
+
+    var seconds: Double { total.withLock { $0 }.seconds }
+    func add(_ time: Duration) { total.withLock { $0 += time } }
+}
+
+/// The ways in which a running attempt is told to end (the daemon takes it back, an operator stops it, or its time is over) or to let others go first.
 struct Interruption {
     let engine: Cancellation
+    let control: AttemptControl
     private let spec: AttemptSpec
-    private let cancellation: AttemptCancellation
+    private let pauses: Pauses
     private let watchdog: Watchdog
 
-    init(_ spec: AttemptSpec, _ cancellation: AttemptCancellation) throws(Failure) {
+    init(_ spec: AttemptSpec, _ control: AttemptControl, _ pauses: Pauses = Pauses()) throws(Failure) {
         do throws(EngineError) {
             engine = try Cancellation()
         } catch {
             throw Failure(.resource, what: "\(error)", place: specPlace(spec), remedy: "Check the engine's library with Scripts/setup.")
         }
         self.spec = spec
-        self.cancellation = cancellation
+        self.control = control
+        self.pauses = pauses
         watchdog = Watchdog(seconds: spec.limits.seconds) { [engine] in engine.cancel() }
     }
 
     func watch(_ body: () throws(Failure) -> Void) throws(Failure) {
         defer { watchdog.stop() }
-        try cancellation.withHandler({ [engine] in engine.cancel() }, body)
+        try control.cancellation.withHandler({ [engine] in engine.cancel() }, body)
     }
 
-    var isEnded: Bool { cancellation.isCancelled || watchdog.hasFired }
+    var isEnded: Bool { control.cancellation.isCancelled || watchdog.hasFired }
 
-    /// Between batches.
+    /// Between batches: lets others go first where it is their turn, and throws where the attempt is to end.
     func check() throws(Failure) {
-        if cancellation.isCancelled {
-            throw Failure(.cancelled, what: "the attempt was taken back", place: specPlace(spec), remedy: "It runs again.")
-        }
+        letOthersGoFirst()
+        if let cause = control.cancellation.cause { throw .cancelled(spec, by: cause) }
         if watchdog.hasFired { throw .timeLimit(spec) }
+    }
+
+    /// Between steps of a training.
+    func isEndedAfterOthers() -> Bool {
+        letOthersGoFirst()
+        return isEnded
+    }
+
+    /// The time in which others run does not count as the attempt's own.
+    private func letOthersGoFirst() {
+        guard let turn = control.turn, !isEnded, turn.isOver else { return }
+        let start = ContinuousClock.now
+        watchdog.pause()
+        control.cancellation.withHandler({ turn.goOn() }) { turn.pause() }
+        watchdog.resume()
+        pauses.add(ContinuousClock.now - start)
     }
 }
 

@@ -9,29 +9,56 @@ import Musl
 package final class TensorBuffer: @unchecked Sendable {
     package let byteCount: Int
     package let address: UnsafeMutableRawPointer
-    /// Of memory from the system's own pages.
-    private let mappedByteCount: Int?
+    private enum Memory {
+        case allocated
+        /// Of the C library.
+        case requested
+        /// Of the system's own pages.
+        case mapped(Int)
+    }
 
-    /// Memory set to zero.
+    private let memory: Memory
+
+    /// Memory set to zero, of a size that this program decides.
     package init(byteCount: Int) {
         self.byteCount = byteCount
-        mappedByteCount = nil
+        memory = .allocated
         address = .allocate(byteCount: max(byteCount, 1), alignment: 64)
         address.initializeMemory(as: UInt8.self, repeating: 0, count: max(byteCount, 1))
     }
 
+    /// Memory set to zero, of a size that a file or a model says: an error where the machine does not have so much.
+    package init(requested byteCount: Int) throws(OutOfMemory) {
+        try OutOfMemory.check(byteCount)
+        var address: UnsafeMutableRawPointer?
+        guard byteCount >= 0, posix_memalign(&address, 64, max(byteCount, 1)) == 0, let address else {
+            throw OutOfMemory(needed: byteCount, available: MachineMemory.available())
+        }
+        memset(address, 0, max(byteCount, 1))
+        self.byteCount = byteCount
+        self.address = address
+        memory = .requested
+    }
+
     /// Memory set to zero, in pages that the system gives as they are written to and has back as soon as the buffer goes; of what is freed
     /// otherwise, `malloc` may keep much. For what is large, lives long and is made seldom.
-    package init(pages byteCount: Int) {
-        self.byteCount = byteCount
+    package init(pages byteCount: Int) throws(OutOfMemory) {
+        try OutOfMemory.check(byteCount)
         let length = max(byteCount, 1)
-        mappedByteCount = length
         let mapped = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-        guard let mapped, mapped != MAP_FAILED else { fatalError("no memory for \(byteCount) bytes") }
+        guard let mapped, mapped != MAP_FAILED else { throw OutOfMemory(needed: byteCount, available: MachineMemory.available()) }
+        self.byteCount = byteCount
+        memory = .mapped(length)
         address = mapped
     }
 
-    deinit { if let mappedByteCount { munmap(address, mappedByteCount) } else { address.deallocate() } }
+    deinit {
+        switch memory {
+        case .allocated: address.deallocate()
+        case .requested: free(address)
+        case .mapped(let length): munmap(address, length)
+        }
+    }
 
     package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: address, count: byteCount) }
     package var mutableBytes: UnsafeMutableRawBufferPointer {

@@ -1,3 +1,5 @@
+package import Reasons
+
 /// What the watcher tells its owner, in the order in which it found it out.
 package enum SpoolEvent: Sendable, Equatable {
     case complete(CompleteFile)
@@ -75,7 +77,7 @@ package struct RefusedFile: Sendable, Equatable {
     /// Of the entry itself, a link not followed; for a directory and for a name that is refused whatever stands under it, only device and
     /// inode. Nil where even that could not be read.
     package var stamp: FileStamp?
-    package var rule: String
+    package var rule: Rule
     package var reason: String
     package var remedy: String
 }

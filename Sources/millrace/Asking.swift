@@ -1,4 +1,5 @@
 import ArgumentParser
+import Daemon
 import Foundation
 import Landing
 import Ledger
@@ -28,10 +29,11 @@ struct Asking {
     }
 
     private func send(_ request: Request) throws -> RequestOutcome {
-        let reading = try RunLedger(stateDirectory: root.stateDirectory, readOnly: true)
+        let stateDirectory = try root.stateDirectory
+        let reading = try RunLedger(stateDirectory: stateDirectory, readOnly: true)
         try checkNames(request, reading)
         if case .activate(let name, let version) = request { try checkFiles(name, version, reading) }
-        let ledger = try RunLedger(stateDirectory: root.stateDirectory)
+        let ledger = try RunLedger(stateDirectory: stateDirectory)
         let id = try ledger.submit(request, at: .now)
         let deadline = ContinuousClock.now + patience
         while true {
@@ -48,9 +50,10 @@ struct Asking {
     /// False where a daemon has the lock.
     private func answerHere(_ ledger: RunLedger) throws -> Bool {
         guard root.daemon == nil else { return false }
+        let stateDirectory = try root.stateDirectory
         let lock: DaemonLock
         do throws(LedgerError) {
-            lock = try DaemonLock(stateDirectory: root.stateDirectory, for: .command)
+            lock = try DaemonLock(stateDirectory: stateDirectory, for: .command)
         } catch .locked {
             return false
         }
@@ -90,8 +93,9 @@ struct Asking {
     private func pointActive(at version: Int, of name: String, _ ledger: RunLedger) throws {
         guard let folder = try models(of: name, ledger) else { return }
         let area = try StagingArea(
-            for: FilePath(folder), root: FilePath(root.path), avoiding: pipelines.flatMap(CanonicalPaths.folders).map { FilePath($0) })
-        try ModelVersionDirectory(path: FilePath(folder), area: area).activate(version)
+            for: FilePath(folder), root: FilePath(root.path), work: FilePath(try root.settings.work), avoiding: pipelines.flatMap(CanonicalPaths.folders).map { FilePath($0) })
+        let access = pipelines.first { $0.name == name }?.land.access.landing ?? .standard
+        try ModelVersionDirectory(path: FilePath(folder), area: area, access: access).activate(version)
     }
 
     /// By the pipeline file, or else where its newest card stands: `FOLDER/VERSION/card.json`.

@@ -24,13 +24,15 @@ struct Audit: Encodable {
     private(set) var differences: [Difference] = []
     private let ledger: RunLedger
     private let stateDirectory: String
+    private let workDirectory: String
     private let comparesDigests: Bool
 
     enum CodingKeys: String, CodingKey { case checkedFiles, checkedVersions, differences }
 
-    init(ledger: RunLedger, stateDirectory: String, comparesDigests: Bool) {
+    init(ledger: RunLedger, stateDirectory: String, workDirectory: String, comparesDigests: Bool) {
         self.ledger = ledger
         self.stateDirectory = stateDirectory
+        self.workDirectory = workDirectory
         self.comparesDigests = comparesDigests
     }
 
@@ -173,7 +175,7 @@ struct Audit: Encodable {
 
     private mutating func checkStaging() {
         for folder in ["work", "held"] {
-            let path = "\(stateDirectory)/staging/\(folder)"
+            let path = "\(workDirectory)/staging/\(folder)"
             for name in ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted() {
                 differences.append(
                     Difference(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Ledger
+import PipelineConfig
 
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -13,7 +14,8 @@ struct Check: ParsableCommand {
     func run() throws {
         let ledger = try root.ledger()
         let audit = try worded {
-            var audit = Audit(ledger: ledger, stateDirectory: root.stateDirectory, comparesDigests: !fast)
+            let settings = try root.settings
+            var audit = Audit(ledger: ledger, stateDirectory: settings.state, workDirectory: settings.work, comparesDigests: !fast)
             try audit.run()
             return audit
         }

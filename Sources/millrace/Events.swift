@@ -32,10 +32,11 @@ struct Events: ParsableCommand {
     }
 
     private func opened() throws -> RunLedger {
+        let stateDirectory = try root.stateDirectory
         var hasSaid = false
         while true {
             do throws(LedgerError) {
-                return try RunLedger(stateDirectory: root.stateDirectory, readOnly: true)
+                return try RunLedger(stateDirectory: stateDirectory, readOnly: true)
             } catch {
                 guard case .missing = error, follow else { throw fail(error) }
                 if !hasSaid { _ = fail("\(error) Waiting for it.") }
@@ -51,7 +52,7 @@ struct Events: ParsableCommand {
             var object = try JSONSerialization.jsonObject(with: encoder.encode(event)) as? [String: Any] ?? [:]
             if let payload = event.payload { object["payload"] = try JSONSerialization.jsonObject(with: Data(payload.utf8)) }
             let line = try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
-            print(String(decoding: line, as: UTF8.self))
+            Swift.print(String(decoding: line, as: UTF8.self))
             return
         }
         let facts = [

@@ -23,7 +23,7 @@ struct Explain: ParsableCommand {
         var verdict: FileVerdict.Word
         var reason: String
         var cells: CellValues?
-        var rule: String
+        var rule: Rule
         var remedy: String
         var pipeline: String?
         var role: ArrivalRole?
@@ -53,13 +53,14 @@ struct Explain: ParsableCommand {
         }
         if output.json { return try answers.count == 1 ? printJSON(answers[0]) : printJSON(answers) }
         for answer in answers { show(answer) }
-        if ledger == nil { print("  note        there is no ledger in \(shownPath(root.stateDirectory)): no daemon has worked on this root") }
+        if ledger == nil { print("  note        there is no ledger in \(shownPath(try root.stateDirectory)): no daemon has worked on this root") }
     }
 
     /// The rules answer without one too.
     private func openedLedger() throws -> RunLedger? {
+        let stateDirectory = try root.stateDirectory
         do throws(LedgerError) {
-            return try RunLedger(stateDirectory: root.stateDirectory, readOnly: true, hidesValues: values.hideValues)
+            return try RunLedger(stateDirectory: stateDirectory, readOnly: true, hidesValues: values.hideValues)
         } catch .missing {
             return nil
         } catch {
@@ -139,7 +140,7 @@ struct Explain: ParsableCommand {
                 shownPath(path),
                 FileVerdict(
                     .done, "it is the output of \(owner.inputPath), \(owner.state.rawValue) by run \(owner.run)",
-                    rule: "one arrival has one published result", remedy: "Nothing; millrace runs \(owner.run) tells more."))
+                    rule: .arrivalDone, remedy: "Nothing; millrace runs \(owner.run) tells more."))
             answer.pipeline = owner.pipeline
             answer.publication = owner
             return answer
@@ -151,7 +152,7 @@ struct Explain: ParsableCommand {
         print("\(answer.file): \(answer.verdict.rawValue)")
         let why = Reason(answer.reason, cells: answer.cells)
         print("  why         \(why)")
-        print("  by rule     \(answer.rule)")
+        print("  by rule     \(answer.rule): \(answer.rule.sentence)")
         print("  what to do  \(answer.remedy)")
         if let pipeline = answer.pipeline { print("  pipeline    \(pipeline)\(answer.role.map { ", \($0.rawValue) \(answer.path ?? "")" } ?? "")") }
         for visit in answer.visits {
@@ -163,7 +164,7 @@ struct Explain: ParsableCommand {
                 print("    run \(history.run.run): \(history.run.state.rawValue)")
                 let said = Explanation(reason: why, rule: answer.rule, remedy: answer.remedy)
                 let lines = RunText.lines(history.run, history.attempts, history.publications, said: said)
-                for line in lines.dropFirst() { print("      " + line) }
+                for line in lines.dropFirst() { print("      \(line)") }
             }
         }
     }

@@ -18,14 +18,14 @@ struct FileVerdict: Encodable {
     var word: Word
     var explanation: Explanation
 
-    init(_ word: Word, _ reason: String, rule: String, remedy: String) {
+    init(_ word: Word, _ reason: String, rule: Rule, remedy: String? = nil) {
         self.word = word
         explanation = Explanation(reason: Reason(reason), rule: rule, remedy: remedy)
     }
 
     init(_ word: Word, _ explanation: Explanation?) {
         self.word = word
-        self.explanation = explanation ?? Explanation(reason: "no reason was recorded", rule: "-", remedy: "millrace runs shows its attempts.")
+        self.explanation = explanation ?? Explanation(reason: "no reason was recorded", rule: .unrecorded)
     }
 }
 
@@ -40,19 +40,18 @@ extension FileVerdict {
         case .done:
             self.init(
                 .done, arrival.verdict ?? run.map { "scored by version \($0.version ?? 0), in run \($0.run)" } ?? "decided",
-                rule: "one arrival has one published result", remedy: "Nothing; millrace replay does it again under the present version and revision.")
+                rule: .arrivalDone)
         case .rejected: self.init(.rejected, arrival.explanation)
         case .quarantined: self.init(.quarantined, arrival.explanation)
         case .ignored: self.init(.ignored, arrival.explanation)
         case .running:
             self.init(
-                .running, "attempt \(run?.attemptCount ?? 1) of run \(run?.run ?? 0) goes on", rule: "one arrival has one run",
+                .running, "attempt \(run?.attemptCount ?? 1) of run \(run?.run ?? 0) goes on", rule: .arrivalRunning,
                 remedy: daemon == nil ? Self.startTheDaemon + " What was left open is then finished or tried again." : "Nothing.")
         case .waiting: self.init(.waiting, (known.wait ?? .forRoom).explanation)
         case .superseded:
             self.init(
-                .waiting, "newer content of it is being taken up", rule: "an arrival is a path with its content",
-                remedy: "Nothing; it is numbered when it has settled.")
+                .waiting, "newer content of it is being taken up", rule: .arrivalChanged)
         }
         if word == .waiting, daemon == nil {
             explanation.remedy = Self.startTheDaemon + (explanation.remedy.hasPrefix("Nothing") ? "" : " " + explanation.remedy)
@@ -78,7 +77,7 @@ extension FileVerdict {
         }
         return FileVerdict(
             .waiting, "\(wentAway ? "it is there again" : "it has changed") since arrival \(arrival.number), which is \(arrival.state.rawValue)",
-            rule: "an arrival is a path with its content", remedy: "It is numbered when it has settled; a daemon must be running.")
+            rule: .arrivalChanged, remedy: "It is numbered when it has settled; a daemon must be running.")
     }
 }
 
@@ -101,16 +100,16 @@ extension FileVerdict {
         switch FoundEntry(path: path, root: CanonicalPaths.real(place.entry.path)) {
         case .missing:
             self.init(
-                .notThere, "there is no such file, and none was seen", rule: "an arrival needs its file",
+                .notThere, "there is no such file, and none was seen", rule: .inputGone,
                 remedy: "Drop it; a writer that renames into place shows it only when it is whole.")
         case .directory:
             self.init(
-                .ignored, "it is a directory; the files in it are arrivals of their own", rule: "directories are descended into",
+                .ignored, "it is a directory; the files in it are arrivals of their own", rule: .spoolDirectory,
                 remedy: "Ask of a file in it.")
         case .ignored(let rule, let reason): self.init(.ignored, reason, rule: rule, remedy: "Nothing.")
         case .unreachable(let code):
             self.init(
-                .waiting, "it cannot be looked at: \(Errno(rawValue: code))", rule: "settling",
+                .waiting, "it cannot be looked at: \(Errno(rawValue: code))", rule: .directoryUnreadable,
                 remedy: "Give the daemon's user search permission on its folder, or mend the disk; it is taken up by itself then.")
         case .refused(let rule, let reason, let remedy, _): self.init(.quarantined, reason, rule: rule, remedy: remedy)
         case .file: self.init(settling: path, settle, daemon)
@@ -122,15 +121,15 @@ extension FileVerdict {
         switch Seal.check(path: path) {
         case .broken(let reason):
             self.init(
-                .waiting, "it is not whole: \(reason)", rule: "its format's own structure",
+                .waiting, "it is not whole: \(reason)", rule: .settleSeal,
                 remedy: (daemon == nil ? start : "") + "Finish writing it; unchanged for settle.give_up (\(settle.giveUp.shown)), it goes to quarantine as truncated.")
         case .unsafe(let rule, let reason, let remedy): self.init(.quarantined, reason, rule: rule, remedy: remedy)
         case .holds:
-            self.init(.waiting, "it is whole and has not been numbered", rule: "settling", remedy: start + "The daemon takes it up by itself.")
+            self.init(.waiting, "it is whole and has not been numbered", rule: .settleNumber, remedy: start + "The daemon takes it up by itself.")
         case .some(.none), nil:
             self.init(
-                .waiting, "its format cannot show that it is whole, so it must be quiet first", rule: "settle.quiet (\(settle.quiet.shown))",
-                remedy: start + "A rename into place needs no quiet time.")
+                .waiting, "its format cannot show that it is whole, so it must be quiet first", rule: .settleQuiet,
+                remedy: start + "It must stand still for \(settle.quiet.shown), settle.quiet; a rename into place needs no quiet time.")
         }
     }
 
@@ -138,17 +137,17 @@ extension FileVerdict {
     init(outside path: String, _ map: SpoolMap, exists: Bool) {
         if let (pipeline, folder) = map.folder(of: path) {
             self.init(
-                .notWatched, "\(shownPath(folder)) belongs to pipeline \(pipeline.name), which writes there", rule: "only spools are watched",
+                .notWatched, "\(shownPath(folder)) belongs to pipeline \(pipeline.name), which writes there", rule: .spoolOutside,
                 remedy: "Drop files into \(pipeline.spools.map { shownPath($0.entry.path) }.joined(separator: " or ")).")
         } else if map.pipelines.isEmpty {
             self.init(
-                .notWatched, "no pipeline is known here", rule: "only spools are watched",
+                .notWatched, "no pipeline is known here", rule: .spoolOutside,
                 remedy: "Name the pipeline files with --pipelines, or the right --root.")
         } else {
             self.init(
                 exists ? .notWatched : .notThere,
                 "\(exists ? "it" : "there is no such file, and it") is in no spool of \(map.pipelines.map(\.name).joined(separator: ", "))",
-                rule: "only spools are watched",
+                rule: .spoolOutside,
                 remedy: "Drop it into \(map.pipelines.flatMap(\.spools).map { shownPath($0.entry.path) }.joined(separator: " or ")).")
         }
     }

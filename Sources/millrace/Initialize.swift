@@ -20,7 +20,8 @@ struct Initialize: ParsableCommand {
             let loaded = try loadedModel(model)
             let draft = PipelineTemplate.draft(name: name, model: ModelSignature(loaded), data: try data.map { try DataSample(file: $0) })
             let file = root.path + "/pipelines/" + name + ".yaml"
-            let pipeline = try PipelineFile.read(Array(draft.text.utf8), source: shownPath(file), root: root.path)
+            let pipeline = try PipelineFile.read(
+                Array(draft.text.utf8), source: shownPath(file), root: root.path, defaults: RootFile.load(root: root.path).settings)
             try write(draft.text, to: file)
             for folder in CanonicalPaths.folders(of: pipeline) {
                 try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -53,7 +54,7 @@ struct Initialize: ParsableCommand {
     private func show(_ file: String, _ pipeline: Pipeline) {
         let shown = shownPath(file)
         print("wrote \(shown)")
-        print("made  \(CanonicalPaths.folders(of: pipeline).map(shownPath).joined(separator: "\n      "))")
+        for (index, folder) in CanonicalPaths.folders(of: pipeline).enumerated() { print("\(index == 0 ? "made " : "     ") \(shownPath(folder))") }
         let problems = LintReport.lint([root.path + "/pipelines"], root: root.path).problems
         for problem in problems { print("note  \(problem)") }
     }

@@ -4,12 +4,22 @@ import Ledger
 import PipelineConfig
 
 extension RootOption {
-    var stateDirectory: String { path + "/.millrace" }
+    /// What `ROOT/millrace.yaml` says. Where that leaves in doubt where the state is, the command ends with its problems.
+    var settings: RootSettings {
+        get throws {
+            let file = RootFile.load(root: path)
+            if !file.hasKnownState { throw fail(PipelineError.problems(file.problems), ExitStatus.badConfiguration) }
+            return file.settings
+        }
+    }
+
+    var stateDirectory: String { get throws { try settings.state } }
 
     /// Opens the ledger for reading, while a daemon may be writing. A ledger of an earlier version is brought up to date first, if no
     /// daemon works on it.
     func ledger(_ values: ValuesFlag? = nil) throws -> RunLedger {
         let hidesValues = values?.hideValues ?? false
+        let stateDirectory = try stateDirectory
         return try worded {
             do throws(LedgerError) {
                 return try RunLedger(stateDirectory: stateDirectory, readOnly: true, hidesValues: hidesValues)
@@ -21,7 +31,7 @@ extension RootOption {
     }
 
     /// The daemon that works on this root now.
-    var daemon: DaemonLock.Holder? { DaemonLock.holder(stateDirectory: stateDirectory).flatMap { $0.work == .daemon ? $0 : nil } }
+    var daemon: DaemonLock.Holder? { (try? stateDirectory).flatMap { DaemonLock.holder(stateDirectory: $0) }.flatMap { $0.work == .daemon ? $0 : nil } }
 
     /// ` --root DIR` for commands that are shown, where it is not the default.
     var asOption: String { root == "." ? "" : " --root \(root)" }

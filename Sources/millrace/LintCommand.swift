@@ -19,7 +19,7 @@ struct LintCommand: ParsableCommand {
         var given = PipelinesOption()
         given.pipelines = pipelines
         let patterns = given.patterns(root)
-        guard !patterns.isEmpty else {
+        guard !patterns.isEmpty || RootFile.load(root: root.path).exists else {
             throw fail("there is no \(shownPath(root.path + "/pipelines")). Name pipeline files, or make one with millrace init.", ExitStatus.badConfiguration)
         }
         var report = LintReport.lint(patterns, root: root.path)

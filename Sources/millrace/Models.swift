@@ -33,7 +33,8 @@ struct Models: ParsableCommand {
                 if let reason = version.whole { reasons.append("arrival \(version.arrival), \(file): \(reason)") }
             }
             print(table.render())
-            if !reasons.isEmpty { print("\nrejected:\n  " + reasons.joined(separator: "\n  ")) }
+            if !reasons.isEmpty { print("\nrejected:") }
+            for reason in reasons { print("  \(reason)") }
         }
     }
 }

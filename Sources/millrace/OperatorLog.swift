@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import Reasons
 
 /// One line an entry on standard error: text for people, JSON for machines.
 struct OperatorLog: LogHandler {
@@ -31,8 +32,8 @@ struct OperatorLog: LogHandler {
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
             line = (try? encoder.encode(fields)).map { String(decoding: $0, as: UTF8.self) } ?? event.message.description
         } else {
-            let facts = pairs.map { "\($0.key)=\($0.value.replacing("\n", with: "\\n"))" }.joined(separator: " ")
-            line = "\(time) \(event.level.rawValue) \(event.message)\(facts.isEmpty ? "" : "  " + facts)"
+            let facts = pairs.map { "\($0.key)=\($0.value.printable)" }.joined(separator: " ")
+            line = "\(time) \(event.level.rawValue) \(event.message.description.printable)\(facts.isEmpty ? "" : "  " + facts)"
         }
         line += "\n"
         FileHandle.standardError.write(Data(line.utf8))

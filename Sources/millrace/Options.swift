@@ -1,9 +1,10 @@
 import ArgumentParser
 import Foundation
+import Reasons
 
-/// Where `.millrace/` is and what relative paths are relative to.
+/// What relative paths are relative to, and where `millrace.yaml` is looked for.
 struct RootOption: ParsableArguments {
-    @Option(name: .long, help: "What relative paths are relative to; ROOT/.millrace/ holds the ledger. Default: the current directory.")
+    @Option(name: .long, help: "What relative paths are relative to; ROOT/millrace.yaml holds the settings, ROOT/.millrace/ the ledger. Default: the current directory.")
     var root: String = "."
 
     /// Absolute, without `.` and `..`.
@@ -31,8 +32,15 @@ enum ExitStatus {
 }
 
 /// Ends the command with an operator's message on standard error.
+@_disfavoredOverload
 func fail(_ message: some CustomStringConvertible, _ code: ExitCode = .failure) -> ExitCode {
-    FileHandle.standardError.write(Data("millrace: \(message)\n".utf8))
+    FileHandle.standardError.write(Data("millrace: \(message.description.printable(keepingLines: true))\n".utf8))
+    return code
+}
+
+/// As the other, of a literal: what is interpolated into it is escaped.
+func fail(_ message: Printed, _ code: ExitCode = .failure) -> ExitCode {
+    FileHandle.standardError.write(Data("millrace: \(message.text)\n".utf8))
     return code
 }
 
@@ -41,5 +49,5 @@ func printJSON(_ value: some Encodable) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     encoder.dateEncodingStrategy = .iso8601
-    print(String(decoding: try encoder.encode(value), as: UTF8.self))
+    Swift.print(String(decoding: try encoder.encode(value), as: UTF8.self))
 }

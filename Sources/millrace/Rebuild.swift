@@ -33,10 +33,11 @@ struct Rebuild: ParsableCommand {
         guard lint.isClean else { throw ExitStatus.badConfiguration }
         guard !lint.pipelines.isEmpty else { throw fail("no pipeline files in \(shownPath(root.path + "/pipelines")): name them", ExitStatus.badConfiguration) }
         let restorations = try worded {
-            let lock = try DaemonLock(stateDirectory: root.stateDirectory, for: .command)
+            let stateDirectory = try root.stateDirectory
+            let lock = try DaemonLock(stateDirectory: stateDirectory, for: .command)
             return try withExtendedLifetime(lock) {
                 let restorations = try lint.pipelines.map { try Restoration(of: $0) }
-                try Restoration.apply(restorations, to: try RunLedger(stateDirectory: root.stateDirectory), at: .now)
+                try Restoration.apply(restorations, to: try RunLedger(stateDirectory: stateDirectory), at: .now)
                 return restorations
             }
         }

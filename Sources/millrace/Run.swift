@@ -23,8 +23,8 @@ struct Run: AsyncParsableCommand {
     @OptionGroup var root: RootOption
     @Flag(name: .long, help: "Do what is there, and exit.") var once = false
     @Option(name: .long, help: "With --once: how long to wait for a disk that is full, and the like, before it ends with 3.") var wait = "0s"
-    @Option(name: .long, help: "Attempts at once. Default: the cores by --threads.") var jobs: Int?
-    @Option(name: .long, help: "Engine threads of one attempt; jobs x threads is at most the cores.") var threads = 1
+    @Option(name: .long, help: "Attempts at once. Default: jobs of millrace.yaml, or the cores by --threads.") var jobs: Int?
+    @Option(name: .long, help: "Engine threads of one attempt; jobs x threads is at most the cores. Default: threads of millrace.yaml, or 1.") var threads: Int?
     @Option(name: .long, help: "What kept sessions may cost, estimated by the bytes of their models.") var sessionCache = "1GiB"
     @Option(name: .long, help: "text or json.") var logFormat = LogFormat.text
     @Flag(name: .long, help: "Neither log nor store what cells of tables hold, which may be personal data: errors then say where it stands.")
@@ -32,11 +32,7 @@ struct Run: AsyncParsableCommand {
     @Option(name: .long, help: "How long running attempts may take to finish after a stop.") var grace = "30s"
 
     func validate() throws {
-        let cores = ProcessInfo.processInfo.activeProcessorCount
-        guard threads >= 1, jobs ?? 1 >= 1 else { throw ValidationError("--jobs and --threads are at least 1.") }
-        guard threads * (jobs ?? 1) <= cores else {
-            throw ValidationError("--jobs \(jobs ?? 1) x --threads \(threads) is more than the \(cores) cores of this machine.")
-        }
+        guard threads ?? 1 >= 1, jobs ?? 1 >= 1 else { throw ValidationError("--jobs and --threads are at least 1.") }
         guard Quantities.byteCount(sessionCache) != nil else { throw ValidationError("--session-cache takes a size such as 512MiB.") }
         guard Quantities.duration(grace) != nil else { throw ValidationError("--grace takes a duration such as 30s.") }
         guard Quantities.duration(wait) != nil else { throw ValidationError("--wait takes a duration such as 30s.") }
@@ -46,6 +42,8 @@ struct Run: AsyncParsableCommand {
     func run() async throws {
         // First of all: the library that waits for events takes descriptors below 1024 only. Without it spools are polled, which is logged then.
         try? InotifyEvents.prepare()
+        // What the daemon does not give away on purpose is its own.
+        CreationMask.restrict()
         let format = logFormat
         LoggingSystem.bootstrap { label in
             switch format {
@@ -54,15 +52,17 @@ struct Run: AsyncParsableCommand {
             }
         }
         let log = Logger(label: "millrace")
-        let cores = ProcessInfo.processInfo.activeProcessorCount
+        let files: PipelineFiles
+        do { files = try PipelineFiles(patterns: pipelines, root: root.path) } catch { throw fail(error, ExitStatus.badConfiguration) }
+        let (jobs, threads) = try parallelism(files.settings)
         let options = PipelineDaemon.Options(
-            root: root.path, jobs: jobs ?? max(cores / threads, 1), threads: threads,
+            root: root.path, state: files.settings.state, work: files.settings.work, jobs: jobs, threads: threads,
             sessionBytes: Quantities.byteCount(sessionCache) ?? 1 << 30, once: once, grace: Quantities.duration(grace) ?? .seconds(30),
             patience: Quantities.duration(wait) ?? .zero, hidesValues: hideValues)
         let daemon: PipelineDaemon
         do {
-            daemon = try PipelineDaemon(options, pipelines: try PipelineFiles(patterns: pipelines, root: root.path), log: log)
-        } catch let error as PipelineError {
+            daemon = try PipelineDaemon(options, pipelines: files, log: log)
+        } catch let error as MovedState.Left {
             throw fail(error, ExitStatus.badConfiguration)
         } catch let error as LedgerError {
             if case .locked = error { throw fail(error, ExitStatus.locked) }
@@ -84,15 +84,26 @@ struct Run: AsyncParsableCommand {
         if once { throw try verdict(daemon) }
     }
 
+    /// The options of the command line go before `millrace.yaml`.
+    private func parallelism(_ settings: RootSettings) throws -> (jobs: Int, threads: Int) {
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        let threads = threads ?? settings.threads ?? 1
+        let jobs = jobs ?? settings.jobs ?? max(cores / threads, 1)
+        guard threads * jobs <= cores else {
+            throw fail("jobs \(jobs) x threads \(threads) is more than the \(cores) cores of this machine: lower one of them.", ExitStatus.badConfiguration)
+        }
+        return (jobs, threads)
+    }
+
     private func verdict(_ daemon: PipelineDaemon) throws -> ExitCode {
         let status = try daemon.status()
         let blocked = status.reduce(0) { $0 + $1.count(.quarantined) + $1.count(.rejected) }
         let waiting = status.reduce(0) { $0 + $1.count(.waiting) + $1.count(.running) }
         let unsettled = daemon.outcome?.unsettled ?? []
-        for file in unsettled { FileHandle.standardError.write(Data("millrace: still settling: \(file)\n".utf8)) }
+        for file in unsettled { _ = fail("still settling: \(file)") }
         for pipeline in status {
             for waiting in pipeline.waiting {
-                FileHandle.standardError.write(Data("millrace: waiting: \(pipeline.pipeline)/\(waiting.path): \(waiting.reason)\n".utf8))
+                _ = fail("waiting: \(pipeline.pipeline)/\(waiting.path): \(waiting.reason)")
             }
         }
         if blocked > 0 { return ExitStatus.problems }

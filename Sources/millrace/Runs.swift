@@ -68,10 +68,10 @@ struct Runs: ParsableCommand {
             training: try ledger.versions(pipeline: record.pipeline).first { $0.run == number }?.training)
         if output.json { return try printJSON(detail) }
         print("run \(number) of \(record.pipeline): \(record.state.rawValue)")
-        for line in RunText.lines(record, detail.attempts, detail.publications) { print("  " + line) }
+        for line in RunText.lines(record, detail.attempts, detail.publications) { print("  \(line)") }
         guard let training = detail.training else { return }
         print("  trained: \(training.summary)\(training.whole.map { ": \($0)" } ?? "")")
-        for line in training.curve { print("  " + line) }
+        for line in training.curve { print("  \(line)") }
     }
 }
 
@@ -92,7 +92,7 @@ enum RunText {
             lines.append("\(run.timings["total"].map(shownSeconds) ?? "time"): \(shownTimings(run.timings))")
         }
         if let why = run.explanation, why != said {
-            lines.append("why: \(why.whole) (rule \(why.rule))")
+            lines.append("why: \(why.whole) (\(why.rule))")
             lines.append("what to do: \(why.remedy)")
         }
         for attempt in attempts where attempts.count > 1 || attempt.error != run.explanation?.reason {

@@ -32,7 +32,7 @@ struct Status: ParsableCommand {
                 pendingRequests: try ledger.pendingRequests().count, pipelineProblems: lint.problems.map(\.description))
         }
         if output.json { return try printJSON(report) }
-        print(report.daemon.map { "daemon: \($0)" } ?? "daemon: none works on this root")
+        print("daemon: \(report.daemon?.description ?? "none works on this root")")
         if report.pauses.all { print("every pipeline is paused") }
         if report.pendingRequests > 0 { print("requests without an answer yet: \(report.pendingRequests)") }
         for problem in report.pipelineProblems { print("problem: \(problem)") }
@@ -55,7 +55,10 @@ struct Status: ParsableCommand {
             }
             if !counts.isEmpty { print("  \(role.rawValue): \(counts.joined(separator: ", "))") }
         }
-        if let wait = status.labelsWait { print("  labels are kept and not learnt from yet: \(wait.whole)\n    \(wait.remedy)") }
+        if let wait = status.labelsWait {
+            print("  labels are kept and not learnt from yet: \(wait.whole)")
+            print("    \(wait.remedy)")
+        }
         let waitingCount = status.count(.waiting)
         if let age = status.oldestWaitingAge { print("  waiting, the oldest for \(shownAge(milliseconds: age)):") }
         for waiting in status.waiting { print("    \(waiting.role.rawValue) \(waiting.path): \(waiting.reason)") }

@@ -1,3 +1,5 @@
+import Reasons
+
 /// Columns padded to their widest cell, for a terminal or a log; nothing is cut.
 struct TextTable {
     private let header: [String]
@@ -5,7 +7,7 @@ struct TextTable {
 
     init(_ header: String...) { self.header = header }
 
-    mutating func add(_ cells: String...) { rows.append(cells) }
+    mutating func add(_ cells: String...) { rows.append(cells.map(\.printable)) }
 
     var isEmpty: Bool { rows.isEmpty }
 

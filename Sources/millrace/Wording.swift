@@ -26,34 +26,23 @@ extension WaitReason: CustomStringConvertible {
     var explanation: Explanation {
         switch self {
         case .paused:
-            Explanation(reason: "the pipeline is paused", rule: "pause", remedy: "millrace resume starts it again.")
+            Explanation(reason: "the pipeline is paused", rule: .waitPaused)
         case .forModel(let arrival, let path):
-            Explanation(
-                reason: "model \(path), arrival \(arrival), came before it and is not decided yet", rule: "data and labels wait for the models before them",
-                remedy: "Nothing; millrace explain says what that model waits for.")
+            Explanation(reason: "model \(path), arrival \(arrival), came before it and is not decided yet", rule: .waitModel)
         case .forFirstModel:
-            Explanation(
-                reason: "the pipeline has no model version yet", rule: "data and labels wait for a first version",
-                remedy: "Drop a model into the pipeline's models spool; millrace models lists what was rejected.")
+            Explanation(reason: "the pipeline has no model version yet", rule: .waitFirstVersion)
         case .forLabels(let arrival, let path):
-            Explanation(
-                reason: "labelled \(path), arrival \(arrival), came before it and is not decided yet", rule: "one training at a time, in order; with order: strict data waits for them too",
-                remedy: "Nothing; millrace explain says what that one waits for.")
+            Explanation(reason: "labelled \(path), arrival \(arrival), came before it and is not decided yet", rule: .waitLabels)
         case .forRetry(let time):
-            Explanation(
-                reason: "an attempt failed; the next is due at \(time)", rule: "on_error.backoff",
-                remedy: "Nothing; or millrace retry, to try at once.")
+            Explanation(reason: "an attempt failed; the next is due at \(time)", rule: .waitRetry)
         case .forMachine(let reason, let since, let next):
             Explanation(
                 reason: "\(reason) It waits for that since \(since.short); the next attempt is due at \(next.short)",
-                rule: "faults of the machine are waited for",
-                remedy: "Mend what is said there: it goes on by itself, and no attempt is counted.")
+                rule: .waitMachine)
         case .forFileToSettle:
-            Explanation(
-                reason: "its file changed or went away while it was read", rule: "what is read must stay as it was numbered",
-                remedy: "Nothing; it is taken up again when it is quiet.")
+            Explanation(reason: "its file changed or went away while it was read", rule: .inputChanged)
         case .forRoom:
-            Explanation(reason: "it has not had its turn", rule: "arrivals start in order, as there is room", remedy: "Nothing.")
+            Explanation(reason: "it has not had its turn", rule: .waitTurn)
         }
     }
 }

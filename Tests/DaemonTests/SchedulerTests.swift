@@ -221,4 +221,31 @@ import Testing
         #expect(s.nextWake() == .seconds(9) && s.nextWake(awaitingMachineUntil: .seconds(8)) == nil)
         #expect(s.starts(now: .seconds(9), room: 9).map(\.arrival) == [1])
     }
+
+    /// What is refused for want of room holds up nothing that needs other room, and no later data goes first.
+    @Test func eachKindOfWorkHasRoomOfItsOwn() {
+        var s = scheduler("p", "q")
+        for pipeline in ["p", "q"] { s.activated(.init(position: 0, version: 1), in: pipeline) }
+        s.dataArrived(1, in: "p")
+        s.modelArrived(2, in: "p")
+        s.dataArrived(3, in: "q")
+        s.dataArrived(4, in: "q")
+        let first = s.starts(now: .zero) { $0.work != .decideModel }
+        #expect(Set(first.map(\.arrival)) == [1, 3, 4])
+        #expect(s.starts(now: .zero) { _ in false }.isEmpty)
+        #expect(s.starts(now: .zero, room: 9).map(\.arrival) == [2], "what was refused was not taken")
+
+        s.dataArrived(5, in: "q")
+        s.dataArrived(6, in: "q")
+        #expect(s.starts(now: .zero) { $0.arrival != 5 }.isEmpty, "6 does not go before 5")
+    }
+
+    @Test func aRefusedStartIsNoProbe() {
+        var s = scheduler("p")
+        s.activated(.init(position: 0, version: 1), in: "p")
+        s.dataArrived(1, in: "p")
+        s.hold("p", until: .seconds(1))
+        #expect(s.starts(now: .seconds(1)) { _ in false }.isEmpty)
+        #expect(s.starts(now: .seconds(1), room: 1).map(\.arrival) == [1])
+    }
 }

@@ -9,7 +9,7 @@ import Testing
 
     init() throws {
         directory = try TemporaryDirectory("kept")
-        kept = KeptFiles(stateDirectory: FilePath(directory(".millrace")), pipeline: "p")
+        kept = KeptFiles(work: FilePath(directory(".millrace")), pipeline: "p")
     }
 
     private func keep(_ source: FilePath, digest: String, at target: FilePath) throws {

@@ -29,7 +29,7 @@ import Testing
         try Quarantine(path: scene.root.appending("bad"), area: scene.area).explain(
             QuarantineReason(
                 pipeline: "digits", path: "bad.csv", digest: try FileDigest.of(FilePath(bad)).digest, what: "no columns", place: nil,
-                rule: "columns", remedy: "Add them.", attempts: [], quarantinedAt: "2026-11-23T00:00:00.000Z"),
+                rule: .dataColumns, remedy: "Add them.", attempts: [], quarantinedAt: "2026-11-23T00:00:00.000Z"),
             relative: "bad.csv")
         let models = ModelVersionDirectory(path: scene.root.appending("models"), area: scene.area)
         let graph = scene.area.file(run: 9, attempt: 1, name: "model.onnx")

@@ -5,7 +5,7 @@ import Testing
 
 /// What cells of tables hold is kept apart from the reasons, and a ledger that hides it reads nothing of it.
 @Suite struct CellValueTests {
-    private static let why = Explanation(reason: "row 3: \(cell: "Zoe1987") is no number", rule: "bad-input", remedy: "Mend it.")
+    private static let why = Explanation(reason: "row 3: \(cell: "Zoe1987") is no number", rule: .dataValue, remedy: "Mend it.")
 
     /// A data file that failed, and then failed for good; a model and labels that were rejected.
     private func told() throws -> Fixture {
@@ -74,6 +74,6 @@ import Testing
     @Test func olderJSONIsRead() throws {
         let old = #"{"reason":"row 3: \"abc\" is no number","rule":"bad-input","remedy":"Mend it."}"#
         let read = try JSONDecoder().decode(Explanation.self, from: Data(old.utf8))
-        #expect(read.cells == nil && read.whole.sentence == "row 3: \"abc\" is no number")
+        #expect(read.cells == nil && read.whole.sentence == "row 3: \"abc\" is no number" && read.rule == .dataInvalid)
     }
 }

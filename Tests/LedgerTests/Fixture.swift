@@ -98,5 +98,5 @@ final class Fixture {
         return Dictionary(uniqueKeysWithValues: counts.map { ("\($0.role) \($0.state)", $0.count) })
     }
 
-    static let explanation = Explanation(reason: "row 3 has no number", rule: "schema.inputs", remedy: "Repair row 3.")
+    static let explanation = Explanation(reason: "row 3 has no number", rule: .dataValue, remedy: "Repair row 3.")
 }

@@ -4,7 +4,7 @@ import Testing
 
 /// Labels that no training could use yet are done, say why, and count in the trainings that follow.
 @Suite struct KeptLabelsTests {
-    private static let why = Explanation(reason: "the gate waits until 30 rows are held out", rule: "rows_at_least", remedy: "Bring more.")
+    private static let why = Explanation(reason: "the gate waits until 30 rows are held out", rule: .labelsFew, remedy: "Bring more.")
 
     /// A labelled file that arrives and is decided; returns what its run was bound to.
     private func decide(_ path: String, _ outcome: (Int64) -> RunClosing.Outcome, all: Bool, _ f: Fixture) throws -> [String] {

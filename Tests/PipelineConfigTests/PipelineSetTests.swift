@@ -79,7 +79,7 @@ import Testing
         #expect(decoded.files == report.files)
         #expect(report.description.contains("p/c.yaml: pipeline c, revision "))
         let json = String(decoding: try JSONEncoder().encode(report), as: UTF8.self)
-        #expect(json.contains(#""rule":"unknown-key""#))
+        #expect(json.contains(#""rule":"config.unknown-key""#))
     }
 
     // MARK: Conflicts

@@ -1,3 +1,4 @@
+import Reasons
 import Testing
 
 @testable import Watcher
@@ -17,7 +18,7 @@ import Testing
         guard case .ignored(let rule, _) = Admission.judge(relativePath: name, include: []) else {
             return #expect(Bool(false), "admitted")
         }
-        #expect(rule.hasPrefix("name."))
+        #expect(rule.code.hasPrefix("name."))
     }
 
     @Test(arguments: [
@@ -42,7 +43,7 @@ import Testing
         guard case .refused(let rule, _, let remedy) = Admission.judge(relativePath: "a\nb.csv", include: ["*.csv"]) else {
             return #expect(Bool(false))
         }
-        #expect(rule == "name.control")
+        #expect(rule == .nameControl)
         #expect(!remedy.isEmpty)
     }
 

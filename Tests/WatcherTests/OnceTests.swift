@@ -90,7 +90,7 @@ import Testing
             }
             thread.start()
         }
-        #expect(Set(told) == ["complete open.csv quiet", "refused secret.csv special.unreadable"])
+        #expect(Set(told) == ["complete open.csv quiet", "refused secret.csv input.unreadable"])
         // The folder is to blame, not what is in it.
         #expect(waiting == ["closed"])
     }

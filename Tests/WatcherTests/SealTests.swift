@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Reasons
 import TestSupport
 import Testing
 
@@ -151,7 +152,7 @@ import Testing
         guard case .unsafe(let rule, _, _) = try verdict(TinyModel.withExternalData(location: location), as: "m.onnx", in: directory) else {
             return #expect(Bool(false))
         }
-        #expect(rule == "model.external-data.outside")
+        #expect(rule == .modelExternalDataOutside)
     }
 
     @Test func dataThroughALinkIsUnsafe() throws {
@@ -161,7 +162,7 @@ import Testing
         let model = TinyModel.withExternalData(location: "w.bin")
         #expect(symlink(data, directory("d/w.bin")) == 0)
         guard case .unsafe(let rule, _, _) = try verdict(model, as: "d/m.onnx", in: directory) else { return #expect(Bool(false)) }
-        #expect(rule == "model.external-data.link")
+        #expect(rule == .modelExternalDataLink)
         unlink(directory("d/w.bin"))
         #expect(link(data, directory("d/w.bin")) == 0)
         guard case .unsafe = try verdict(model, as: "d/m.onnx", in: directory) else { return #expect(Bool(false)) }

@@ -95,6 +95,11 @@ typedef struct {
   int32_t block_bytes;    // of text, read at a time
   int64_t row_bytes_limit;  // a longer row of text is an error
   int64_t batch_rows;     // at most, for Parquet
+  int32_t most_columns;   // a file with more is an error, and so are keys of JSON
+  int32_t deepest;        // lists and structs in one another
+  int64_t unpacked_freely;  // compressed text may unpack to so many bytes,
+  int64_t most_ratio;       // and to more only if that is not more than so many times the compressed bytes
+  int64_t memory_limit;   // of what Parquet and Arrow files unpack to; taken from the first file that is opened
 } CArrowReadOptions;
 
 typedef struct CArrowReader CArrowReader;

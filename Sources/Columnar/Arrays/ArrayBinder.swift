@@ -98,7 +98,7 @@ package final class ArrayBinder: InputBatches {
                 guard !chosen.isEmpty else {
                     throw .mismatch(
                         location, reason: "the file has no array of this name: its arrays are "
-                            + (names.isEmpty ? "none" : inFileOrder.map { "\"\($0)\"" }.joined(separator: ", ")))
+                            + (names.isEmpty ? "none" : listed(inFileOrder)))
                 }
             }
             var arrays: [ArrayRows] = []

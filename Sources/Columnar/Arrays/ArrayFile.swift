@@ -41,6 +41,13 @@ final class ArrayRows {
         guard let width = allowsScalar && header.shape.isEmpty ? 1 : header.rowWidth else {
             throw .mismatch(location, reason: header.shape.isEmpty ? "the array is a single value: its first axis must be the rows" : "the array's shape is too large")
         }
+        let rowBytes = width * header.elementByteCount
+        if rowBytes == 0, let rows = header.shape.first, rows > 0 {
+            throw .mismatch(location, reason: "the array has \(rows) rows without a byte in them: its shape is \(header.shape), and each element has \(header.elementByteCount) bytes")
+        }
+        guard rowBytes <= TableLimits.rowBytes || allowsScalar else {
+            throw .unsupported(file: location.description, reason: "rows of \(rowBytes) bytes: a row of an array has at most \(TableLimits.rowBytes)")
+        }
         self.width = width
         rowCount = header.shape.first ?? 1
         let needed = header.byteCount + rowCount * width * header.elementByteCount
@@ -56,7 +63,8 @@ final class ArrayRows {
     func next(_ rows: Int) throws(ColumnarError) -> Column {
         let count = rows * width
         let size = header.elementByteCount
-        let buffer = TensorBuffer(byteCount: max(count * size, 1))
+        let buffer: TensorBuffer
+        do throws(OutOfMemory) { buffer = try TensorBuffer(requested: max(count * size, 1)) } catch { throw .outOfMemory(file: file) }
         let target = UnsafeMutableRawBufferPointer(start: buffer.address, count: count * size)
         if header.isFortranOrder, header.shape.count > 1 {
             try gatherFortran(rows, into: target)

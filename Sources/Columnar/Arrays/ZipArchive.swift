@@ -45,9 +45,12 @@ struct ZipArchive {
             size = record.uint64(40)
             start = record.uint64(48)
         }
-        guard size <= 64 << 20, count <= 1 << 20 else { throw .unsupported(file: file, reason: "an archive of \(count) entries") }
+        guard count <= TableLimits.columns, size <= 64 << 20 else {
+            throw .unsupported(file: file, reason: "an archive of \(count) entries: a file has at most \(TableLimits.columns) arrays, and a directory of 64 MiB")
+        }
         let directory = try read(start, size)
         var entries: [Entry] = []
+        var names: NameSet = []
         var position = 0
         for _ in 0..<count {
             guard position + 46 <= size, directory.uint32(position) == 0x0201_4b50 else { throw bad("the archive's directory is damaged") }
@@ -85,8 +88,9 @@ struct ZipArchive {
             guard local.uint32(0) == 0x0403_4b50 else { throw bad("the entry \"\(name)\" is not where the directory says") }
             let (data, overflow) = header.addingReportingOverflow(30 + local.uint16(26) + local.uint16(28))
             guard !overflow, compressed <= fileSize, data <= fileSize - compressed else { throw bad("the entry \"\(name)\" is cut off") }
+            try TableLimits.unpacked(plain, of: compressed, TableLocation(file: file, column: name))
             guard method == 8 || compressed == plain else { throw bad("the entry \"\(name)\" has two sizes") }
-            guard !entries.contains(where: { $0.name.isName(name) }) else { throw bad("the entry \"\(name)\" is there twice") }
+            guard names.insert(name).inserted else { throw bad("the entry \"\(name)\" is there twice") }
             entries.append(
                 Entry(
                     name: name, isDeflated: method == 8, crc: crc, compressedSize: compressed, size: plain, offset: data))

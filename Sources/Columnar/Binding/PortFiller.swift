@@ -139,12 +139,13 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
     private var rowByteCount: Int { width * MemoryLayout<Scalar>.stride }
 
     /// A small file's rows get memory for themselves, more rows get it for the whole batch.
-    private func reserve(_ rows: Int) {
+    private func reserve(_ rows: Int, file: String) throws(ColumnarError) {
         guard memory == nil, buffer.byteCount < (filled + rows) * rowByteCount else { return }
         let needed = filled + rows
         // The elements of lists come as rows of one value, and how many will come is not known.
         let wanted = filled == 0 && buffer.byteCount == 0 ? needed : needed <= capacity ? capacity : max(needed, 2 * filled)
-        let larger = TensorBuffer(byteCount: wanted * rowByteCount)
+        let larger: TensorBuffer
+        do throws(OutOfMemory) { larger = try TensorBuffer(requested: wanted * rowByteCount) } catch { throw .outOfMemory(file: file) }
         larger.address.copyMemory(from: buffer.address, byteCount: filled * rowByteCount)
         buffer = larger
     }
@@ -154,7 +155,7 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
     }
 
     func append(_ source: PortSource, rows: Range<Int>, place: PortPlace) throws(ColumnarError) {
-        reserve(rows.count)
+        try reserve(rows.count, file: place.file)
         let target = buffer.address.assumingMemoryBound(to: Scalar.self)
         switch source {
         case .rows(let column, let width):

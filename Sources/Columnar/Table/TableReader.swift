@@ -89,6 +89,11 @@ package final class TableReader {
         native.block_bytes = Int32(clamping: options.blockByteCount)
         native.row_bytes_limit = Int64(min(options.rowByteLimit, 1 << 30))
         native.batch_rows = Int64(max(options.batchRows, 1))
+        native.most_columns = Int32(TableLimits.columns)
+        native.deepest = Int32(TableLimits.nesting)
+        native.unpacked_freely = Int64(TableLimits.unpackedFreely)
+        native.most_ratio = Int64(TableLimits.ratio)
+        native.memory_limit = TableLimits.memory
         var opened: OpaquePointer?
         var error = CArrowError()
         let status = withCStrings(dialect.nullWords) { words in

@@ -50,7 +50,7 @@ extension Dispatcher {
         }
         if let other = result.columns.sorted(by: { $0.key < $1.key }).first(where: { pins.orders[$0.key]?.areNames($0.value) != true }) {
             return Failure(
-                .badInput, what: "the columns of input '\(other.key)' are not those of the first file, in their order",
+                .badInput, rule: .dataColumns, what: "the columns of input '\(other.key)' are not those of the first file, in their order",
                 place: assignment.input.path,
                 remedy: "Name them in the pipeline's schema.inputs, or write the file with its columns in the first file's order.")
         }

@@ -13,6 +13,9 @@ extension Dispatcher {
         var ends = Ends()
         for (assignment, result) in results.sorted(by: { $0.assignment.arrival.number < $1.assignment.arrival.number }) {
             inFlight.remove(assignment.run.run)
+            if assignment.goal == .score, let seconds = result.timings["total"] {
+                paces[assignment.pipeline.name, default: Pace()].note(bytes: assignment.arrival.stamp.size, seconds: seconds)
+            }
             if let failure = result.failure {
                 fail(assignment, failure, &ends, at: now, training: result.training)
             } else if let failure = try pin(assignment, result) {
@@ -93,9 +96,9 @@ extension Dispatcher {
                             run: assignment.run.run, outcome: .done(verdict: nil), timings: result.timings, rowCount: result.rowCount)))
             case .failure(.targetOwned(_, by: let owner, refused: let input)):
                 let failure = Failure(
-                    .badInput, what: "its output \(output.path) is already that of \(owner)", place: input,
+                    .badInput, rule: .outputCollision, what: "its output \(output.path) is already that of \(owner)", place: input,
                     remedy: "Rename one of the two inputs, then `millrace retry`.")
-                fail(assignment, failure, &ends, at: now, rule: "one-output")
+                fail(assignment, failure, &ends, at: now)
             case .failure(let error):
                 fail(assignment, Failure(publishing: error, place: assignment.arrival.path), &ends, at: now)
             }
@@ -141,7 +144,7 @@ extension Dispatcher {
         let arrival = assignment.arrival
         return StagedOutput(
             run: assignment.run.run, staged: FilePath(result.files[0].path), target: root.appending(FilePath(path).components),
-            outputRoot: root,
+            outputRoot: root, access: assignment.pipeline.land.access.landing,
             provenance: Provenance(
                 pipeline: arrival.pipeline, input: arrival.path, inputDigest: arrival.digest, rows: result.rowCount.map(Int.init),
                 modelVersion: assignment.run.version, modelDigest: assignment.spec.inputs["model"]?.digest,
@@ -151,15 +154,13 @@ extension Dispatcher {
 
     // MARK: Failures
 
-    /// `rule` names what was broken; by default the kind of failure.
     func fail(
-        _ assignment: Assignment, _ failure: Failure, _ ends: inout Ends, at now: UTCTime, rule: String? = nil,
-        training: TrainingReport? = nil
+        _ assignment: Assignment, _ failure: Failure, _ ends: inout Ends, at now: UTCTime, training: TrainingReport? = nil
     ) {
         let failure = blamed(failure, on: assignment)
         publisher.discard(run: assignment.run.run, attempt: assignment.run.attempt, pipeline: assignment.pipeline, goal: assignment.goal)
         let policy = assignment.pipeline.onError
-        let explanation = Explanation(failure, rule: rule)
+        let explanation = Explanation(failure)
         let action = FailurePolicy.action(
             for: failure, goal: assignment.goal, attempt: assignment.run.countedAttempts, number: Int(assignment.run.attempt),
             limit: policy.attempts, backoff: policy.backoff)

@@ -5,22 +5,35 @@ import Reasons
 import Runner
 
 extension Dispatcher {
-    /// Opens runs for whatever may start now, up to the window, and returns their attempts.
-    package func assignments(at now: UTCTime) throws(LedgerError) -> [Assignment] {
+    /// Opens runs for whatever may start now and `loads` have room for, and returns their attempts.
+    package func assignments(at now: UTCTime, for loads: WorkLoads = .none) throws(LedgerError) -> [Assignment] {
+        var loads = loads
         // An arrival may be decided without a run, such as a model with the content of a rejected one; then the arrivals that waited for it
         // may start.
         while true {
-            guard let assignments = try nextAssignments(at: now) else { return [] }
+            guard let assignments = try nextAssignments(at: now, &loads) else { return [] }
             if !assignments.isEmpty { return assignments }
         }
     }
 
     /// Returns the next assignments; nil where nothing may start.
-    private func nextAssignments(at now: UTCTime) throws(LedgerError) -> [Assignment]? {
-        let room = configuration.window - inFlight.count
-        guard room > 0 else { return nil }
+    private func nextAssignments(at now: UTCTime, _ loads: inout WorkLoads) throws(LedgerError) -> [Assignment]? {
         try refill()
-        var starts = scheduler.starts(now: now.scheduling, room: room)
+        let learning = try pipelinesWithLabels()
+        var room = configuration.window - inFlight.count
+        var starts = scheduler.starts(now: now.scheduling) { start in
+            // The first work of a pipeline is held up by no number of others'.
+            guard room > 0 || loads.scoring.lots[start.pipeline] == nil else { return false }
+            let isAdmitted =
+                switch start.work {
+                case .fineTune: loads.training.admit(start.pipeline, seconds: nil)
+                case .decideModel where learning.contains(start.pipeline): loads.training.admit(start.pipeline, seconds: nil)
+                case .decideModel: loads.scoring.admit(start.pipeline, seconds: loads.scoring.slice)
+                case .score: loads.scoring.admit(start.pipeline, seconds: seconds(for: start.arrival, in: start.pipeline))
+                }
+            if isAdmitted { room -= 1 }
+            return isAdmitted
+        }
         if starts.isEmpty { return nil }
         starts.removeAll { start in
             guard held[start.arrival] == nil else { return false }
@@ -67,7 +80,9 @@ extension Dispatcher {
             spec.columns = pins?.orders ?? [:]
             spec.types = pins?.types ?? [:]
             inFlight.insert(run.run)
-            return Assignment(spec: spec, arrival: arrival, run: run, pipeline: pipeline)
+            var assignment = Assignment(spec: spec, arrival: arrival, run: run, pipeline: pipeline)
+            if goal == .score { assignment.seconds = paces[pipeline.name]?.seconds(for: arrival.stamp.size) }
+            return assignment
         } catch {
             let assignment = Assignment(
                 spec: AttemptSpec(
@@ -124,6 +139,20 @@ extension Dispatcher {
             provenance: provenance, limits: limits)
         spec.hidesValues = configuration.hidesValues
         return spec
+    }
+
+    private func seconds(for arrival: Int64, in pipeline: String) -> Double? {
+        guard let data = held[arrival] else { return 0 }
+        return paces[pipeline]?.seconds(for: data.stamp.size)
+    }
+
+    /// The pipelines in which a model that arrives is tuned on labels that are known, which is a training.
+    private func pipelinesWithLabels() throws(LedgerError) -> Set<String> {
+        var found: Set<String> = []
+        for (name, pipeline) in pipelines where pipeline.optimize != nil && scheduler.hasUndecidedModels(in: name) {
+            if try ledger.hasLabels(pipeline: name) { found.insert(name) }
+        }
+        return found
     }
 
     func activeModel(version: Int?, _ pipeline: Pipeline) throws(Failure) -> AttemptSpec.InputFile {

@@ -62,7 +62,7 @@ extension Dispatcher {
             return StagedOutput(
                 run: open.run, staged: FilePath((try? publisher.stagingPath(run: open.run, attempt: open.attempt, pipeline: pipeline, goal: .score)) ?? ""),
                 target: root.appending(FilePath(publication.path).components), outputRoot: root,
-                replaces: (try? ledger.owner(root: publication.root, path: publication.path))?.digest,
+                access: pipeline.land.access.landing, replaces: (try? ledger.owner(root: publication.root, path: publication.path))?.digest,
                 provenance: Provenance(
                     pipeline: pipeline.name, input: open.arrival.path, inputDigest: open.arrival.digest ?? "", rows: nil,
                     modelVersion: open.version, modelDigest: open.version.flatMap { versions[pipeline.name]?[$0]?.modelDigest },

@@ -159,7 +159,7 @@ extension TrainingReport {
 }
 
 extension Explanation {
-    init(_ failure: Failure, rule: String? = nil) {
-        self.init(reason: failure.statement, rule: rule ?? failure.kind.rawValue, remedy: failure.remedy)
+    init(_ failure: Failure) {
+        self.init(reason: failure.statement, rule: failure.rule, remedy: failure.remedy)
     }
 }

@@ -17,6 +17,10 @@ package final class Dispatcher {
         let run: OpenedRun
         let pipeline: Pipeline
         var goal: AttemptSpec.Goal { spec.goal }
+        /// Whether it trains, which may take hours.
+        var trains: Bool { spec.training != nil }
+        /// How long it takes, as far as that is known.
+        var seconds: Double?
     }
 
     package struct Configuration: Sendable {
@@ -61,6 +65,8 @@ package final class Dispatcher {
     var fillings: [Int64: Filling] = [:]
     /// Files that are to settle again.
     var void: [HashJob.Key] = []
+    /// How long data files take, by pipeline.
+    var paces: [String: Pace] = [:]
     /// The newest data files that were scored, by pipeline: what a new model is tried on.
     var scoredRows: [String: AttemptSpec.InputFile] = [:]
 

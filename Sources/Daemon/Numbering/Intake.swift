@@ -106,8 +106,7 @@ package final class Intake {
             case .truncated(let file):
                 guard let route = routes[file.directory] else { continue }
                 let explanation = Explanation(
-                    reason: "\(file.relativePath): truncated: \(file.reason)", rule: "settle.give_up",
-                    remedy: "Write the file again; it is taken up as soon as it is whole.")
+                    reason: "\(file.relativePath): truncated: \(file.reason)", rule: route.role == .model ? .modelTruncated : .dataTruncated)
                 refuse(file.directory, route, file.relativePath, file.stamp.recorded, explanation)
             case .refused(let file):
                 guard let route = routes[file.directory] else { continue }

@@ -152,7 +152,8 @@ extension Native.Table {
             return .unreadable("element type \(number), shape \(shape)")
         }
         guard let byteCount = type.byteCount(elements: count) else { return .strings(try readStrings(value, count), shape) }
-        let buffer = TensorBuffer(byteCount: byteCount)
+        let buffer: TensorBuffer
+        do throws(OutOfMemory) { buffer = try TensorBuffer(requested: byteCount) } catch { throw NativeFailure(code: ORT_FAIL, message: "\(error)") }
         if byteCount > 0 {
             var data: UnsafeMutableRawPointer?
             try check(api.pointee.GetTensorMutableData(value.pointer, &data))

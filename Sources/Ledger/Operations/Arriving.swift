@@ -45,7 +45,7 @@ extension LedgerTransaction {
             INSERT INTO arrivals (pipeline, role, path, digest, size, arrived_at, state, output_key, previous, verdict, reason, rule, remedy, cells, settled_by)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """, pipeline, file.role, file.path, file.digest, file.stamp.size, time, state, file.outputKey, current?.number, verdict,
-            explanation?.reason, explanation?.rule, explanation?.remedy, try connection.json(cells: explanation?.cells), file.settledBy)
+            explanation?.reason, explanation?.rule.code, explanation?.remedy, try connection.json(cells: explanation?.cells), file.settledBy)
         move(pipeline: pipeline, role: file.role, from: nil, to: state)
         try note(file.stamp, pipeline, file.role, file.path, arrival: number, companions: file.companions)
         try remember(file)
@@ -78,7 +78,7 @@ extension LedgerTransaction {
             INSERT INTO arrivals (pipeline, role, path, digest, size, arrived_at, state, previous, reason, rule, remedy)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """, pipeline, file.role, file.path, file.digest, file.stamp.size, time, state, current?.number, file.explanation.reason,
-            file.explanation.rule, file.explanation.remedy)
+            file.explanation.rule.code, file.explanation.remedy)
         move(pipeline: pipeline, role: file.role, from: nil, to: state)
         try note(file.stamp, pipeline, file.role, file.path, arrival: number, companions: [])
         return number
@@ -171,7 +171,7 @@ extension LedgerTransaction {
 
     static func collision(_ path: String, _ owner: (role: ArrivalRole, path: String), _ key: String) -> Explanation {
         Explanation(
-            reason: "\(path) and \(owner.path) would both be written to the output \(key)", rule: "one output has one input",
+            reason: "\(path) and \(owner.path) would both be written to the output \(key)", rule: .outputCollision,
             remedy: "Rename or remove one of the two; after removing \(owner.path), millrace retry \(path).")
     }
 
@@ -199,7 +199,7 @@ extension LedgerTransaction {
             let state: ArrivalState = try row.value(2, of: "arrivals", found)
             let reason = Reason(row.text(3), cells: row.cells(5))
             let explanation = state == .done ? nil : Explanation(
-                reason: "the same content as arrival \(found) (\(row.text(1))), which was rejected: \(reason)", rule: row.text(4),
+                reason: "the same content as arrival \(found) (\(row.text(1))), which was rejected: \(reason)", rule: Rule(recorded: row.text(4)),
                 remedy: "Change its content; or, after changing the pipeline, millrace replay it.")
             return Decided(number: found, state: state, verdict: "same content as arrival \(found)", explanation: explanation)
         }

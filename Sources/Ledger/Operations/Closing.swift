@@ -83,9 +83,7 @@ extension LedgerTransaction {
             try hold(run)
         case .gone:
             state = .abandoned
-            let why = Explanation(
-                reason: "the file was removed before it could be read", rule: "an arrival needs its file",
-                remedy: "Drop it again if it is wanted.")
+            let why = Explanation(reason: "the file was removed before it could be read", rule: .inputGone)
             if run.arrival.replaying == .done {
                 try setState(run.arrival, .done)
             } else {
@@ -101,7 +99,7 @@ extension LedgerTransaction {
         }
         try connection.run(
             "UPDATE runs SET state = ?, closed_at = ?, row_count = ?, timings = ?, reason = ?, rule = ?, remedy = ?, cells = ? WHERE id = ?", state, time,
-            closing.rowCount, Timings.encode(closing.timings), explanation?.reason, explanation?.rule, explanation?.remedy,
+            closing.rowCount, Timings.encode(closing.timings), explanation?.reason, explanation?.rule.code, explanation?.remedy,
             try connection.json(cells: explanation?.cells), run.run)
     }
 

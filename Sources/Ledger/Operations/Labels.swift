@@ -149,3 +149,17 @@ extension RunLedger {
         }
     }
 }
+
+extension RunLedger {
+    /// Returns whether the pipeline has labels that a model which arrives is tuned on, or that wait to be learnt from.
+    package func hasLabels(pipeline: String) throws(LedgerError) -> Bool {
+        try readOne { (connection) throws(LedgerError) in
+            guard let key = try connection.pipelineKey(pipeline) else { return false }
+            return try connection.first(
+                """
+                SELECT 1 FROM arrivals WHERE pipeline = ? AND role = 'labelled' AND role <> 'data'
+                    AND state IN ('waiting', 'running', 'done', 'rejected') LIMIT 1
+                """, key, row: { _ in true }) ?? false
+        }
+    }
+}

@@ -50,10 +50,6 @@ extension RunLedger {
         try write { (ledger) throws(LedgerError) in try ledger.append(events, at: time) }
     }
 
-    package func submit(_ request: Request, at time: UTCTime) throws(LedgerError) -> Int64 {
-        try write { (ledger) throws(LedgerError) in try ledger.submit(request, at: time) }
-    }
-
     /// Applies and answers, in one transaction: for the daemon, or for a command that found no daemon and took its lock.
     package func answer(_ pending: PendingRequest, at time: UTCTime) throws(LedgerError) -> RequestOutcome {
         try write { (ledger) throws(LedgerError) in

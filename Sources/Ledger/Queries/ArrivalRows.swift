@@ -34,7 +34,7 @@ extension Connection {
 extension Row {
     /// Reads the columns reason, rule, remedy and cells, which stand together.
     func explanation(_ column: Int32) -> Explanation? {
-        textOrNil(column).map { Explanation(reason: Reason($0, cells: cells(column + 3)), rule: text(column + 1), remedy: text(column + 2)) }
+        textOrNil(column).map { Explanation(reason: Reason($0, cells: cells(column + 3)), rule: Rule(recorded: text(column + 1)), remedy: text(column + 2)) }
     }
 
     /// Returns what cells of tables hold, unless that is hidden: everything that reads it from the ledger reads it here.

@@ -12,15 +12,16 @@ package enum ArrivalState: String, Codable, Sendable, CaseIterable {
 package struct Explanation: Hashable, Codable, Sendable {
     /// Without what cells of a table hold.
     package var reason: String
-    package var rule: String
+    package var rule: Rule
     package var remedy: String
     /// The values of the cells that the reason is about. Nil where it is about none, or where they are hidden.
     package var cells: CellValues?
 
-    package init(reason: Reason, rule: String, remedy: String) {
+    /// - Parameter remedy: by default what the rule says.
+    package init(reason: Reason, rule: Rule, remedy: String? = nil) {
         self.reason = reason.text
         self.rule = rule
-        self.remedy = remedy
+        self.remedy = remedy ?? rule.remedy
         cells = reason.cells
     }
 

@@ -1,11 +1,19 @@
 import GRDB
 import Glibc
 
+/// What the ledger is read through: SQLite's file, or the daemon that has it.
+protocol ReadingChannel: Sendable {
+    /// Sees one moment of the ledger in all that `body` reads.
+    func snapshot<T>(_ body: (Connection) throws(LedgerError) -> T) throws(LedgerError) -> T
+    /// For a single statement, which needs no transaction around it.
+    func statement<T>(_ body: (Connection) throws(LedgerError) -> T) throws(LedgerError) -> T
+}
+
 /// One SQLite connection and its statements. A plain queue, not GRDB's pool: measured, a pool takes several times as long for one small read,
 /// and nothing here reads for long.
 ///
 /// `connection` is touched only on the queue, which is what makes it safe to share.
-final class Channel: @unchecked Sendable {
+final class Channel: ReadingChannel, @unchecked Sendable {
     private let queue: DatabaseQueue
     private let connection: Connection
     private let path: String
@@ -46,6 +54,25 @@ final class Channel: @unchecked Sendable {
         } catch {
             throw LedgerError(error, path: path, doing: "use the ledger")
         }
+    }
+
+    func snapshot<T>(_ body: (Connection) throws(LedgerError) -> T) throws(LedgerError) -> T {
+        try onQueue { (db, connection) throws(LedgerError) in
+            var result: T?
+            do {
+                try db.inTransaction(.deferred) {
+                    result = try body(connection)
+                    return .commit
+                }
+            } catch {
+                throw LedgerError(error, path: path, doing: "read the ledger")
+            }
+            return result!
+        }
+    }
+
+    func statement<T>(_ body: (Connection) throws(LedgerError) -> T) throws(LedgerError) -> T {
+        try onQueue { (_, connection) throws(LedgerError) in try body(connection) }
     }
 
     /// Makes the write-ahead log as long as it gets between two checkpoints, with zeros behind what it holds: where SQLite reads on after a crash,

@@ -1,15 +1,21 @@
 import GRDB
 import GRDBSQLite
 
-/// Prepared statements of one SQLite connection, bound and stepped without GRDB's dynamic arguments: with some fifteen statements per file
-/// those would be the larger part of the work. The only file that calls SQLite's C interface.
+/// Prepared statements of one SQLite connection, or of a daemon that has one, bound and stepped without GRDB's dynamic arguments: with some fifteen statements per file
+/// those would be the larger part of the work.
 ///
 /// Used only on the queue of its connection, like the GRDB statements inside.
 final class Connection {
     let path: String
     /// Whether rows tell nothing of what cells of tables hold.
     let hidesValues: Bool
-    private let database: Database
+    private enum Source {
+        case database(Database)
+        /// A daemon that answers for the ledger; only what reads.
+        case daemon(LedgerConversation)
+    }
+
+    private let source: Source
     /// By the address of the SQL, which is a literal.
     private var statements: [UnsafeRawPointer: GRDB.Statement] = [:]
     private let pipelineNames = NameTable(
@@ -23,7 +29,13 @@ final class Connection {
         read: "SELECT digest FROM revisions WHERE id = ?")
 
     init(_ database: Database, path: String, hidesValues: Bool) {
-        self.database = database
+        source = .database(database)
+        self.path = path
+        self.hidesValues = hidesValues
+    }
+
+    init(_ daemon: LedgerConversation, path: String, hidesValues: Bool) {
+        source = .daemon(daemon)
         self.path = path
         self.hidesValues = hidesValues
     }
@@ -48,6 +60,7 @@ final class Connection {
     /// As `run`, and returns the row number of the row it inserted.
     func insert<each V: Bindable>(_ sql: StaticString, _ values: repeat each V) throws(LedgerError) -> Int64 {
         try run(sql, repeat each values)
+        guard case .database(let database) = source else { throw .readOnly(path: path) }
         return sqlite3_last_insert_rowid(database.sqliteConnection)
     }
 
@@ -55,6 +68,12 @@ final class Connection {
     func each<each V: Bindable>(
         _ sql: StaticString, _ values: repeat each V, row: (Row) throws(LedgerError) -> Void
     ) throws(LedgerError) {
+        if case .daemon(let daemon) = source {
+            var bound: [StoredValue] = []
+            for value in repeat each values { bound.append(value.stored) }
+            for values in try daemon.rows("\(sql)", bound) { try row(Row(source: .values(values), hidesValues: hidesValues)) }
+            return
+        }
         let statement = try prepared(sql)
         defer { sqlite3_reset(statement) }
         var binding = Binding(statement)
@@ -64,7 +83,7 @@ final class Connection {
             let code = sqlite3_step(statement)
             if code == SQLITE_DONE { return }
             if code != SQLITE_ROW { throw failure(code, sql) }
-            try row(Row(statement: statement, hidesValues: hidesValues))
+            try row(Row(source: .statement(statement), hidesValues: hidesValues))
         }
     }
 
@@ -72,6 +91,12 @@ final class Connection {
     func first<T, each V: Bindable>(
         _ sql: StaticString, _ values: repeat each V, row: (Row) throws(LedgerError) -> T
     ) throws(LedgerError) -> T? {
+        if case .daemon(let daemon) = source {
+            var bound: [StoredValue] = []
+            for value in repeat each values { bound.append(value.stored) }
+            let rows = try daemon.rows("\(sql)", bound, atMost: 1)
+            return try rows.first.map { (values) throws(LedgerError) in try row(Row(source: .values(values), hidesValues: hidesValues)) }
+        }
         let statement = try prepared(sql)
         defer { sqlite3_reset(statement) }
         var binding = Binding(statement)
@@ -80,7 +105,7 @@ final class Connection {
         let code = sqlite3_step(statement)
         if code == SQLITE_DONE { return nil }
         if code != SQLITE_ROW { throw failure(code, sql) }
-        return try row(Row(statement: statement, hidesValues: hidesValues))
+        return try row(Row(source: .statement(statement), hidesValues: hidesValues))
     }
 
     func all<T, each V: Bindable>(
@@ -94,6 +119,7 @@ final class Connection {
     private func prepared(_ sql: StaticString) throws(LedgerError) -> OpaquePointer {
         let key = UnsafeRawPointer(sql.utf8Start)
         if let statement = statements[key] { return statement.sqliteStatement }
+        guard case .database(let database) = source else { throw .readOnly(path: path) }
         do {
             let statement = try database.makeStatement(sql: "\(sql)")
             statements[key] = statement
@@ -111,7 +137,8 @@ final class Connection {
     }
 
     private func failure(_ code: Int32, _ sql: StaticString) -> LedgerError {
-        LedgerError(
+        guard case .database(let database) = source else { return .readOnly(path: path) }
+        return LedgerError(
             code: sqlite3_extended_errcode(database.sqliteConnection), message: String(cString: sqlite3_errmsg(database.sqliteConnection)),
             path: path, doing: Self.doing(sql))
     }
@@ -142,44 +169,24 @@ final class Connection {
     func forgetNames() { for names in [pipelineNames, rootNames, revisionNames] { names.forget() } }
 }
 
-/// The row a statement stands on; valid only in the closure it is passed to.
-struct Row {
-    fileprivate let statement: OpaquePointer
-    let hidesValues: Bool
-
-    func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(statement, column) }
-    func isNull(_ column: Int32) -> Bool { sqlite3_column_type(statement, column) == SQLITE_NULL }
-    func integerOrNil(_ column: Int32) -> Int64? { isNull(column) ? nil : integer(column) }
-    func intOrNil(_ column: Int32) -> Int? { isNull(column) ? nil : Int(integer(column)) }
-    func bool(_ column: Int32) -> Bool { integer(column) != 0 }
-    func time(_ column: Int32) -> UTCTime { UTCTime(milliseconds: integer(column)) }
-    func timeOrNil(_ column: Int32) -> UTCTime? { isNull(column) ? nil : time(column) }
-    func text(_ column: Int32) -> String { textOrNil(column) ?? "" }
-
-    func textOrNil(_ column: Int32) -> String? {
-        guard let bytes = sqlite3_column_text(statement, column) else { return nil }
-        let buffer = UnsafeBufferPointer(start: bytes, count: Int(sqlite3_column_bytes(statement, column)))
-        return String(decoding: buffer, as: UTF8.self)
-    }
-
-    /// Compares without making a string.
-    func isText(_ column: Int32, _ other: String) -> Bool {
-        guard let bytes = sqlite3_column_text(statement, column) else { return false }
-        let buffer = UnsafeBufferPointer(start: bytes, count: Int(sqlite3_column_bytes(statement, column)))
-        return other.utf8.elementsEqual(buffer)
-    }
-
-    func value<T: RawRepresentable<String>>(_ column: Int32, of table: String, _ key: Int64, as type: T.Type = T.self) throws(LedgerError) -> T {
-        let found = text(column)
-        guard let value = T(rawValue: found) else {
-            throw .unreadableRow(table: table, key: key, column: "\(T.self)", found: found)
+extension StoredValue {
+    func bind(to statement: OpaquePointer, at index: Int32) -> Int32 {
+        switch self {
+        case .null: return sqlite3_bind_null(statement, index)
+        case .integer(let value): return sqlite3_bind_int64(statement, index, value)
+        case .text(var text):
+            // SQLITE_TRANSIENT: SQLite copies.
+            let copies = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+            return text.withUTF8 { bytes in
+                bytes.withMemoryRebound(to: CChar.self) {
+                    // An empty string has no address of its own, and no address means null.
+                    $0.isEmpty
+                        ? sqlite3_bind_text(statement, index, "", 0, copies)
+                        : sqlite3_bind_text(statement, index, $0.baseAddress, Int32($0.count), copies)
+                }
+            }
         }
-        return value
     }
-}
-
-protocol Bindable {
-    func bind(to statement: OpaquePointer, at index: Int32) -> Int32
 }
 
 private struct Binding {
@@ -190,62 +197,10 @@ private struct Binding {
     init(_ statement: OpaquePointer) { self.statement = statement }
 
     mutating func next(_ value: some Bindable) {
-        let result = value.bind(to: statement, at: index)
+        let result = value.stored.bind(to: statement, at: index)
         if result != SQLITE_OK, code == SQLITE_OK { code = result }
         index += 1
     }
-}
-
-extension Int64: Bindable {
-    func bind(to statement: OpaquePointer, at index: Int32) -> Int32 { sqlite3_bind_int64(statement, index, self) }
-}
-
-extension Int: Bindable {
-    func bind(to statement: OpaquePointer, at index: Int32) -> Int32 { sqlite3_bind_int64(statement, index, Int64(self)) }
-}
-
-extension Bool: Bindable {
-    func bind(to statement: OpaquePointer, at index: Int32) -> Int32 { sqlite3_bind_int64(statement, index, self ? 1 : 0) }
-}
-
-extension UTCTime: Bindable {
-    func bind(to statement: OpaquePointer, at index: Int32) -> Int32 { sqlite3_bind_int64(statement, index, milliseconds) }
-}
-
-extension String: Bindable {
-    func bind(to statement: OpaquePointer, at index: Int32) -> Int32 {
-        // SQLITE_TRANSIENT: SQLite copies.
-        let copies = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
-        var text = self
-        return text.withUTF8 { bytes in
-            bytes.withMemoryRebound(to: CChar.self) {
-                // An empty string has no address of its own, and no address means null.
-                $0.isEmpty
-                    ? sqlite3_bind_text(statement, index, "", 0, copies)
-                    : sqlite3_bind_text(statement, index, $0.baseAddress, Int32($0.count), copies)
-            }
-        }
-    }
-}
-
-extension Optional: Bindable where Wrapped: Bindable {
-    func bind(to statement: OpaquePointer, at index: Int32) -> Int32 {
-        switch self {
-        case let value?: value.bind(to: statement, at: index)
-        case nil: sqlite3_bind_null(statement, index)
-        }
-    }
-}
-
-extension ArrivalRole: Bindable {}
-extension ArrivalState: Bindable {}
-extension RunState: Bindable {}
-extension RunKind: Bindable {}
-extension PublicationState: Bindable {}
-extension Condition.Kind: Bindable {}
-
-extension Bindable where Self: RawRepresentable<String> {
-    func bind(to statement: OpaquePointer, at index: Int32) -> Int32 { rawValue.bind(to: statement, at: index) }
 }
 
 extension LedgerError {

@@ -35,7 +35,12 @@ package final class ExternalDataDirectory: Sendable {
             throw stored.unsupported("element type \(stored.elementTypeCode) is not implemented")
         }
         return try withRange(of: stored) { (file, offset, length) throws(ONNXError) in
-            let buffer = length < 64 << 10 ? TensorBuffer(byteCount: length) : TensorBuffer(pages: length)
+            let buffer: TensorBuffer
+            do throws(OutOfMemory) {
+                buffer = length < 64 << 10 ? TensorBuffer(byteCount: length) : try TensorBuffer(pages: length)
+            } catch {
+                throw ONNXError.outOfMemory(error)
+            }
             defer { withExtendedLifetime(buffer) {} }
             try Self.read(file, at: offset, into: buffer.mutableBytes, for: stored)
             return Tensor(elementType: elementType, shape: stored.shape, buffer: buffer)

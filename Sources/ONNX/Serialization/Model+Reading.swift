@@ -1,6 +1,7 @@
 package import Foundation
 import ONNXProto
 import SwiftProtobuf
+import Tensors
 
 #if canImport(Glibc)
 import Glibc
@@ -95,7 +96,10 @@ extension Model {
         guard status.st_mode & S_IFMT == S_IFREG else { throw .malformed(reason: "\(path) is not a regular file") }
         let size = Int(status.st_size)
         if size > limit { throw .tooLarge(byteCount: size, limit: limit) }
-        guard size > 0, let memory = malloc(size) else { throw .malformed(reason: "\(path) is empty") }
+        guard size > 0 else { throw .malformed(reason: "\(path) is empty") }
+        // Its bytes, and the graph that is parsed of them.
+        do throws(OutOfMemory) { try OutOfMemory.check(2 * size) } catch { throw .outOfMemory(error) }
+        guard let memory = malloc(size) else { throw .outOfMemory(OutOfMemory(needed: size, available: MachineMemory.available())) }
         var done = 0
         while done < size {
             let count = pread(file, memory + done, min(size - done, 1 << 30), off_t(done))

@@ -39,6 +39,9 @@ extension SparseTensor {
     /// The dense tensor with zeros filled in (ONNX `SparseTensorProto`).
     package func dense(externalData directory: ExternalDataDirectory? = nil) throws(ONNXError) -> Tensor {
         let values = try self.values.tensor(externalData: directory)
+        if let byteCount = shape.elementCount.flatMap({ values.elementType.byteCount(elements: $0) }) {
+            do throws(OutOfMemory) { try OutOfMemory.check(byteCount) } catch { throw .outOfMemory(error) }
+        }
         guard let width = values.elementType.bitWidth, width >= 8, let dense = Tensor(zeros: values.elementType, shape: shape),
             case .buffer(let buffer) = dense.storage
         else {

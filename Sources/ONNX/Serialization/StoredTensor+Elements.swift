@@ -27,7 +27,8 @@ extension StoredTensor {
         guard layout.found == layout.needed else {
             throw invalid("\(layout.found) entries in \(layout.field), but \(elementType.name)\(shape) needs \(layout.needed)")
         }
-        let buffer = TensorBuffer(byteCount: byteCount)
+        let buffer: TensorBuffer
+        do throws(OutOfMemory) { buffer = try TensorBuffer(requested: byteCount) } catch { throw .outOfMemory(error) }
         withExtendedLifetime(buffer) { copyTyped(elementType, into: buffer.mutableBytes) }
         return Tensor(elementType: elementType, shape: shape, buffer: buffer)
     }

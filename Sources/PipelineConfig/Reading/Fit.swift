@@ -1,3 +1,5 @@
+internal import Reasons
+
 /// Whether the sections of one file fit each other.
 struct Fit {
     let pipeline: Pipeline
@@ -10,7 +12,7 @@ struct Fit {
         checkColumns()
     }
 
-    private func add(_ rule: Problem.Rule, _ key: String, _ fault: String, _ remedy: String) {
+    private func add(_ rule: Rule, _ key: String, _ fault: String, _ remedy: String) {
         top.reading.problems.add(rule, top.reading.positions[key], key, fault, remedy)
     }
 

@@ -1,3 +1,5 @@
+internal import Reasons
+
 /// Reads `loss`: a word, a word with options, or the model's own output.
 struct LossReader {
     private let gradient: Section

@@ -1,5 +1,20 @@
+/// The two kinds of files that an operator writes.
+enum ConfigurationFile {
+    case pipeline
+    /// `ROOT/millrace.yaml`.
+    case root
+
+    /// Where a key belongs that is of the other kind.
+    func place(of key: String) -> String? {
+        switch self {
+        case .pipeline: RootReader.keys.contains(key) || NotImplemented.rootKeys.contains(key) ? "it stands in ROOT/millrace.yaml" : nil
+        case .root: PipelineReader.keys.contains(key) ? "it stands in each pipeline" : nil
+        }
+    }
+}
+
 /// The keys that the product plans and this version lacks: each is refused by name wherever it stands, never ignored. The version that
-/// implements one deletes its line here and reads the key in `PipelineReader`.
+/// implements one deletes its line here and reads the key in `PipelineReader` or `RootReader`.
 package enum NotImplemented {
     /// Dotted paths, `[]` for any place in a list.
     package static let keys = [
@@ -9,12 +24,22 @@ package enum NotImplemented {
         "limits.memory",
     ]
 
-    static func contains(_ path: String) -> Bool { keys.contains(withoutIndexes(path)) }
+    /// Those of `ROOT/millrace.yaml`.
+    package static let rootKeys = ["workers", "executor", "listen", "trust", "limits.memory", "land.outputs.compression"]
+
+    static func contains(_ path: String, in file: ConfigurationFile) -> Bool { all(file).contains(withoutIndexes(path)) }
+
+    private static func all(_ file: ConfigurationFile) -> [String] {
+        switch file {
+        case .pipeline: keys
+        case .root: rootKeys
+        }
+    }
 
     /// The planned keys of the mapping at `path`, for spelling.
-    static func keys(in path: String) -> [String] {
+    static func keys(in path: String, of file: ConfigurationFile) -> [String] {
         let prefix = path.isEmpty ? "" : withoutIndexes(path) + "."
-        return keys.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }.filter { !$0.contains(".") }
+        return all(file).filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }.filter { !$0.contains(".") }
     }
 
     private static func withoutIndexes(_ path: String) -> String {

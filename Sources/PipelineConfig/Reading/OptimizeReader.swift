@@ -1,3 +1,5 @@
+internal import Reasons
+
 /// Reads the body of an `optimize` stage.
 struct OptimizeReader {
     private let reading: Reading

@@ -1,3 +1,5 @@
+internal import Reasons
+
 /// Reads `optimizer` and `schedule`: each a word, or a word with options.
 struct OptimizerReader {
     private let gradient: Section

@@ -1,3 +1,5 @@
+internal import Reasons
+
 /// Reads `pad`, `mask` and `length` of a model input.
 struct PaddingReader {
     static let keys = ["pad", "mask", "length"]

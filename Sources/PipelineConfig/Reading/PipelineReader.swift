@@ -1,3 +1,5 @@
+internal import Reasons
+
 /// Reads the document's sections into a ``Pipeline``. One function per section; each falls back to the default where a value was
 /// refused, so that the rest of the file is still read, and the pipeline is given out only if no problem was found.
 struct PipelineReader {
@@ -14,10 +16,11 @@ struct PipelineReader {
     private let reading: Reading
     private let top: Section
 
+    static let keys = [
+        "name", "spool", "order", "settle", "schema", "stages", "land", "after", "archive", "allow_upstream_delete", "on_error", "limits",
+    ]
+
     static func read(_ root: Node, source: String, in reading: Reading) -> Pipeline? {
-        let keys = [
-            "name", "spool", "order", "settle", "schema", "stages", "land", "after", "archive", "allow_upstream_delete", "on_error", "limits",
-        ]
         guard let top = Section(root, "", keys: keys, in: reading) else { return nil }
         return PipelineReader(reading: reading, top: top).pipeline(source: source)
     }
@@ -126,27 +129,29 @@ struct PipelineReader {
     // MARK: Landing and after
 
     private func land() -> Land {
-        guard let section = top.section("land", keys: ["models", "outputs"]) else { return Land(models: nil, outputs: nil) }
-        return Land(models: modelLanding(section), outputs: outputLanding(section))
+        guard let section = top.section("land", keys: ["models", "outputs", "mode", "group"]) else {
+            return Land(models: nil, outputs: nil, access: reading.defaults.access)
+        }
+        return Land(models: modelLanding(section), outputs: outputLanding(section), access: section.landAccess())
     }
 
     private func modelLanding(_ land: Section) -> ModelLanding? {
         guard let node = land.node("models") else { return nil }
-        if case .scalar = node.content { return land.folder("models").map { ModelLanding(path: $0, keep: 5) } }
+        if case .scalar = node.content { return land.folder("models").map { ModelLanding(path: $0, keep: reading.defaults.keep) } }
         guard let section = land.section("models", keys: ["path", "keep"]) else { return nil }
         section.require("path", "name the folder for model versions")
-        let keep = section.integer("keep", in: 1...1_000_000) ?? 5
+        let keep = section.integer("keep", in: 1...1_000_000) ?? reading.defaults.keep
         return section.folder("path").map { ModelLanding(path: $0, keep: keep) }
     }
 
     private func outputLanding(_ land: Section) -> OutputLanding? {
         guard let node = land.node("outputs") else { return nil }
         if case .scalar = node.content {
-            return land.folder("outputs").map { OutputLanding(path: $0, format: .parquet, partitionBy: []) }
+            return land.folder("outputs").map { OutputLanding(path: $0, format: reading.defaults.format, partitionBy: []) }
         }
         guard let section = land.section("outputs", keys: ["path", "format", "partition_by"]) else { return nil }
         section.require("path", "name the folder for outputs")
-        let format = section.choice("format", of: OutputFormat.self) ?? .parquet
+        let format = section.choice("format", of: OutputFormat.self) ?? reading.defaults.format
         var partitionBy: [PartitionKey] = []
         if let node = section.node("partition_by") {
             let items: [Node] = if case .sequence(let items) = node.content { items } else { [node] }
@@ -188,6 +193,6 @@ struct PipelineReader {
     }
 
     private func limits() -> Limits {
-        Limits(time: top.section("limits", keys: ["time"])?.duration("time", in: .milliseconds(1)...Self.longTime))
+        Limits(time: top.section("limits", keys: ["time"])?.duration("time", in: .milliseconds(1)...Self.longTime) ?? reading.defaults.limits.time)
     }
 }

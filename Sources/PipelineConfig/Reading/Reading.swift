@@ -1,12 +1,19 @@
+internal import Reasons
+
 /// What the sections of one file share: the problems, the places, the root, and how single values are read.
 final class Reading {
     let problems: ProblemList
     let root: String
+    let file: ConfigurationFile
+    /// What holds where a pipeline says nothing.
+    let defaults: RootSettings
     private(set) var positions = SourceMap()
 
-    init(problems: ProblemList, root: String) {
+    init(problems: ProblemList, root: String, file: ConfigurationFile = .pipeline, defaults: RootSettings? = nil) {
         self.problems = problems
         self.root = root
+        self.file = file
+        self.defaults = defaults ?? RootSettings(root: root)
     }
 
     /// A scalar is pointed at itself, anything longer at its key.

@@ -1,4 +1,5 @@
 import Names
+internal import Reasons
 
 /// Reads `schema`.
 struct SchemaReader {

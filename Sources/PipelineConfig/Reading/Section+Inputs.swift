@@ -1,3 +1,5 @@
+internal import Reasons
+
 /// Reads the keys of a model input or output that are not about its columns.
 extension Section {
     /// The axis of the rows, as `batch_axis` gives it.

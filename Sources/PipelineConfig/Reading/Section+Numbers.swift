@@ -1,3 +1,5 @@
+internal import Reasons
+
 extension Section {
     /// Which numbers a key takes, in words too.
     struct NumberRange {

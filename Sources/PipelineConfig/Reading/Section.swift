@@ -1,4 +1,5 @@
 import Names
+internal import Reasons
 
 /// One mapping of the file while it is read. Unknown and not implemented keys are reported when it is opened, wrong values when they are
 /// asked for; a getter gives nil both for a key that is absent (or null) and for one whose value was refused.
@@ -26,16 +27,17 @@ struct Section {
         var mistyped: Set<String> = []
         for entry in entries {
             let full = path.isEmpty ? entry.key : path + "." + entry.key
-            if NotImplemented.contains(full) {
+            if NotImplemented.contains(full, in: reading.file) {
                 reading.problems.add(.notImplemented, entry.position, full, "not implemented in this version", "remove it")
             } else if keys.contains(entry.key) {
                 known[entry.key] = entry
                 reading.note(entry, at: full)
             } else {
-                let nearest = Spelling.nearest(to: entry.key, in: keys + NotImplemented.keys(in: path))
+                let elsewhere = path.isEmpty ? reading.file.place(of: entry.key) : nil
+                let nearest = elsewhere == nil ? Spelling.nearest(to: entry.key, in: keys + NotImplemented.keys(in: path, of: reading.file)) : nil
                 if let nearest { mistyped.insert(nearest) }
                 let remedy =
-                    nearest.map { "did you mean `\($0)`?" }
+                    elsewhere ?? nearest.map { "did you mean `\($0)`?" }
                     ?? (keys.isEmpty ? "this takes no keys" : "the keys here are \(keys.joined(separator: ", "))")
                 reading.problems.add(.unknownKey, entry.position, full, "there is no such key", remedy)
             }
@@ -58,7 +60,7 @@ struct Section {
     /// The key stands and its value is null.
     func isNull(_ key: String) -> Bool { entries[key]?.value.isNull == true }
 
-    func refuse(_ rule: Problem.Rule, _ key: String, _ fault: String, _ remedy: String) {
+    func refuse(_ rule: Rule, _ key: String, _ fault: String, _ remedy: String) {
         reading.problems.add(rule, entries[key]?.value.position ?? position, path(of: key), fault, remedy)
     }
 

@@ -1,3 +1,5 @@
+internal import Reasons
+
 /// Reads `stages` and checks that each takes what the one before it gives.
 struct StageReader {
     /// What passes between stages.

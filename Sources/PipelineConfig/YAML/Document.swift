@@ -1,3 +1,4 @@
+internal import Reasons
 import Yams
 
 /// Reads one YAML document into a ``Node``, or adds to `problems` why it cannot.
@@ -15,19 +16,35 @@ struct Document {
         self.hidden = hidden
     }
 
+    enum Read {
+        case node(Node)
+        /// The file says nothing.
+        case empty
+        /// What keeps it from being read was added to the problems.
+        case unreadable
+    }
+
+    /// The document of a file that must say something.
     static func read(_ bytes: [UInt8], problems: ProblemList) -> Node? {
-        guard var source = SourceText(bytes, problems: problems) else { return nil }
+        switch read(bytes, mayBeEmpty: false, problems: problems) {
+        case .node(let node): node
+        case .empty, .unreadable: nil
+        }
+    }
+
+    static func read(_ bytes: [UInt8], mayBeEmpty: Bool, problems: ProblemList) -> Read {
+        guard var source = SourceText(bytes, problems: problems) else { return .unreadable }
         for _ in 0..<duplicateLimit {
             do {
                 // Without the resolver's rules a key is its text, quoted or not.
                 var document = Document(problems: problems, hidden: source.hidden)
                 let composed = try compose(yaml: source.text, .basic, .default, .utf8)
-                guard let composed, let root = document.convert(composed, depth: 0) else {
-                    if composed == nil { problems.addEmpty() }
-                    return nil
+                let root = composed.map { document.convert($0, depth: 0) }
+                guard let root, root?.isNull != true else {
+                    if !mayBeEmpty { problems.addEmpty() }
+                    return .empty
                 }
-                if root.isNull { problems.addEmpty() }
-                return root.isNull ? nil : root
+                return root.map { .node($0) } ?? .unreadable
             } catch YamlError.duplicatedKeysInMapping(let duplicates, let context) {
                 let first = Position(line: context.mark.line, column: context.mark.column)
                 let key = duplicates.first ?? ""
@@ -35,17 +52,17 @@ struct Document {
                 problems.add(
                     .duplicateKey, second ?? first, key, "the key stands twice in one mapping, first in line \(first.line)",
                     "remove one of them")
-                if second == nil { return nil }
+                if second == nil { return .unreadable }
             } catch let error as YamlError {
                 let fault = SyntaxFault(error, in: source)
                 problems.add(.syntax, fault.position, "", fault.fault, fault.remedy)
-                return nil
+                return .unreadable
             } catch {
                 problems.add(.syntax, Position(line: 1, column: 1), "", "the YAML parser refuses the file: \(error)", "check its syntax")
-                return nil
+                return .unreadable
             }
         }
-        return nil
+        return .unreadable
     }
 
     private mutating func convert(_ node: Yams.Node, depth: Int) -> Node? {
@@ -54,13 +71,13 @@ struct Document {
         guard nodeCount <= Self.nodeLimit else {
             if nodeCount == Self.nodeLimit + 1 {
                 problems.add(
-                    .limit, position, "", "the document has more than \(Self.nodeLimit) values once its aliases are expanded",
+                    .documentLimit, position, "", "the document has more than \(Self.nodeLimit) values once its aliases are expanded",
                     "write less, or with fewer aliases")
             }
             return nil
         }
         guard depth <= Self.depthLimit else {
-            problems.add(.limit, position, "", "values are nested more than \(Self.depthLimit) deep", "check the brackets")
+            problems.add(.documentLimit, position, "", "values are nested more than \(Self.depthLimit) deep", "check the brackets")
             return nil
         }
         switch node {

@@ -1,3 +1,5 @@
+internal import Reasons
+
 /// Collects what is wrong in one file, so that the reader can go on after a fault.
 final class ProblemList {
     let file: String
@@ -5,7 +7,7 @@ final class ProblemList {
 
     init(file: String) { self.file = file }
 
-    func add(_ rule: Problem.Rule, _ position: Position, _ key: String, _ fault: String, _ remedy: String) {
+    func add(_ rule: Rule, _ position: Position, _ key: String, _ fault: String, _ remedy: String) {
         all.append(Problem(rule: rule, file: file, position: position, key: key, fault: fault, remedy: remedy))
     }
 

@@ -1,3 +1,5 @@
+internal import Reasons
+
 /// The text of a file, checked before the YAML parser sees it.
 struct SourceText {
     /// Byte and alias limits keep the expanded document small: `n` aliases can multiply a document at most by about 3^(n/3).
@@ -24,7 +26,7 @@ struct SourceText {
         let start = Position(line: 1, column: 1)
         guard bytes.count <= Self.byteLimit else {
             problems.add(
-                .limit, start, "", "the file has more than the \(Self.byteLimit) bytes that a pipeline may have",
+                .documentLimit, start, "", "the file has more than the \(Self.byteLimit) bytes that a pipeline may have",
                 "check that this is a pipeline")
             return nil
         }
@@ -55,7 +57,7 @@ struct SourceText {
         }
         if let position = firstAliasPastTheLimit {
             problems.add(
-                .limit, position, "", "the file uses more than \(Self.aliasLimit) aliases (*name)", "write the values out")
+                .documentLimit, position, "", "the file uses more than \(Self.aliasLimit) aliases (*name)", "write the values out")
             return nil
         }
     }

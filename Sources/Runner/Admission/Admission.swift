@@ -152,7 +152,7 @@ package struct AdmissionRefusal: Error, Sendable {
 
     package func failure(at place: String) -> Failure {
         Failure(
-            .badModel, what: Reason(problems.map(\.what).joined(separator: "; ")), place: place,
+            .badModel, rule: .modelSignature, what: Reason(problems.map(\.what).joined(separator: "; ")), place: place,
             remedy: problems.map(\.remedy).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }.joined(separator: " "))
     }
 }

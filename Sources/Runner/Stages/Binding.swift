@@ -122,6 +122,7 @@ extension Failure {
     init(reading error: ColumnarError, file: String) {
         let remedy: String
         let kind: Kind
+        var rule: Rule?
         switch error {
         case .system(_, _, let code):
             kind = MachineFault.kind(reading: code)
@@ -131,17 +132,21 @@ extension Failure {
             remedy = "It is tried again; give the machine more memory, or set a smaller batch_size."
         case .badFile:
             kind = .badInput
+            rule = .dataFormat
             remedy = "Write the file again and drop it in the same place."
         case .mismatch, .badValue:
             kind = .badInput
+            rule = if case .mismatch = error { .dataColumns } else { .dataValue }
             remedy = "Mend the file, or say in the pipeline's schema what is meant."
         case .unsupported:
             kind = .badInput
+            rule = .dataUnsupported
             remedy = "Drop it in another format."
         case .badRule:
             kind = .badInput
+            rule = .contradiction
             remedy = "Mend the pipeline's schema or outputs, then `millrace replay`."
         }
-        self.init(kind, what: "\(error)", place: file, remedy: remedy)
+        self.init(kind, rule: rule, what: "\(error)", place: file, remedy: remedy)
     }
 }

@@ -98,7 +98,9 @@ struct FineTune {
                 recipe: settings.recipe, plan: settings.plan, directory: training.checkpoints)
             do throws(TrainingError) {
                 return try run.run(
-                    TrainingControl(engine: interruption.engine, isCancelled: { [interruption] in interruption.isEnded }))
+                    TrainingControl(
+                        engine: interruption.engine, isCancelled: { [interruption] in interruption.isEndedAfterOthers() },
+                        progress: interruption.control.progress))
             } catch {
                 try interruption.check()
                 let failure = Failure(training: error, spec).naming(usable)
@@ -123,7 +125,7 @@ struct FineTune {
     private func setAside(
         _ labelled: AttemptSpec.LabelledFile, _ failure: Failure, _ report: inout TrainingReport
     ) throws(Failure) {
-        guard labelled.arrival != training.subject, ![.resource, .machine, .unreadable, .cancelled].contains(failure.kind) else { throw failure }
+        guard labelled.arrival != training.subject, ![.resource, .machine, .unreadable, .cancelled, .stopped].contains(failure.kind) else { throw failure }
         report.unusable.append(.init(arrival: labelled.arrival, failure: failure))
     }
 
@@ -249,7 +251,8 @@ extension Failure {
         case .badLabels(let file, let reason, let remedy): self.init(.badInput, what: reason, place: file, remedy: remedy)
         case .tooFewRows(let reason, let remedy):
             self.init(.tooFewRows, what: reason, place: place, remedy: remedy.prefix(1).uppercased() + remedy.dropFirst() + ".")
-        case .badModel(let reason, let remedy): self.init(.badModel, what: "the model cannot be trained: \(reason)", place: place, remedy: remedy)
+        case .badModel(let reason, let remedy):
+            self.init(.badModel, rule: .modelUntrainable, what: "the model cannot be trained: \(reason)", place: place, remedy: remedy)
         case .diverged(_, _, let remedy): self.init(.diverged, what: "\(error)", place: place, remedy: remedy)
         case .cannotRead(let path, _), .cannotWrite(let path, _):
             self.init(.resource, what: "\(error)", place: path, remedy: "It is tried again.")

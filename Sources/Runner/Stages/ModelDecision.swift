@@ -44,13 +44,14 @@ struct ModelDecision {
         let directory = (copy as NSString).deletingLastPathComponent
         try phases.time("write") { () throws(Failure) in
             do {
+                try DiskRoom.check(Int64(Rows.byteCount(input.path) + model.externalByteCount), at: FilePath(copy))
                 var embedded = try model.embeddingExternalData(atMost: Model.largestEmbedded)
                 embedded.mergeImports()
                 for (key, value) in spec.provenance.sorted(by: { $0.key < $1.key }) { embedded.metadata[key] = value }
                 try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
                 try embedded.write(to: copy)
             } catch let error as ONNXError {
-                throw Failure(.badModel, what: "\(error)", place: input.path, remedy: "Export the model again.")
+                throw Failure(model: error, place: input.path)
             } catch {
                 throw Failure(writing: error, place: directory)
             }
@@ -118,7 +119,7 @@ struct ModelDecision {
             _ = try model.inferTypes()
             return model
         } catch {
-            throw Failure(.badModel, what: "\(error)", place: input.path, remedy: "Export the model again, and check it with `millrace inspect`.")
+            throw Failure(model: error, place: input.path)
         }
     }
 
@@ -134,11 +135,11 @@ struct ModelDecision {
             return "ran on \(batch.rowCount) rows of \(rows.digest)"
         } catch {
             switch error.kind {
-            case .cancelled, .timeLimit, .resource, .machine: throw error
+            case .cancelled, .stopped, .timeLimit, .resource, .machine: throw error
             case .inputGone, .inputChanged, .unreadable: return nil
             default:
                 throw Failure(
-                    .badModel, what: "it cannot score rows that the version before it scored: \(error.whole)", place: input.path,
+                    .badModel, rule: .modelRows, what: "it cannot score rows that the version before it scored: \(error.whole)", place: input.path,
                     remedy: "Export the model for the same columns, or change the pipeline's schema with it.")
             }
         }

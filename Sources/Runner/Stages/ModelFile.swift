@@ -77,9 +77,11 @@ struct ModelFile {
         let model: Model
         do throws(ONNXError) { model = try Model.load(path: path) } catch {
             try verifyUnchanged()
-            throw Failure(.badModel, what: "\(error)", place: path, remedy: "Export the model again, and check it with `millrace inspect`.")
+            throw Failure(model: error, place: path)
         }
         try verifyUnchanged()
+        // Before anything of them is copied or read: in memory they are as large as they say, though a sparse file takes no disk.
+        do throws(OutOfMemory) { try OutOfMemory.check(model.externalByteCount) } catch { throw Failure(model: .outOfMemory(error), place: path) }
         return model
     }
 
@@ -184,6 +186,7 @@ struct ModelFile {
 
     private func unavailable(_ error: any Error) -> Failure {
         switch error {
+        case let error as ONNXError where error.isOutOfMemory: Failure(model: error, place: path)
         case is ONNXError:
             Failure(
                 .modelUnavailable, what: "its external data cannot be read: \(error)", place: path,
@@ -214,6 +217,7 @@ extension EngineError {
         switch self {
         case .unsupportedOperator: "Export the model with operators and an opset that the engine has."
         case .libraryTooOld: "Run Scripts/setup."
+        case .outOfMemory: "Free memory, raise the limit of the process, or use a larger machine."
         default: "Export the model again, and check it with `millrace inspect`."
         }
     }

@@ -1,9 +1,11 @@
+package import Reasons
+
 /// Whether a name can be an arrival at all, by name alone.
 package struct Admission: Sendable, Hashable {
     package enum Verdict: Sendable, Hashable {
         case candidate
-        case ignored(rule: String, reason: String)
-        case refused(rule: String, reason: String, remedy: String)
+        case ignored(rule: Rule, reason: String)
+        case refused(rule: Rule, reason: String, remedy: String)
     }
 
     private let include: [Glob]
@@ -30,7 +32,7 @@ package struct Admission: Sendable, Hashable {
     static func judge(directory name: Substring) -> Verdict? {
         if let verdict = hidden(name, isDirectory: true) ?? unprintable(name) { return verdict }
         let utf8 = String(name).utf8
-        return TemporaryNames.directories.first { $0.matches(utf8) }.map { .ignored(rule: $0.name, reason: $0.reason) }
+        return TemporaryNames.directories.first { $0.matches(utf8) }.map { .ignored(rule: $0.rule, reason: $0.reason) }
     }
 
     /// Judges the last component only, for a file in a directory that was judged already.
@@ -38,18 +40,18 @@ package struct Admission: Sendable, Hashable {
         if let verdict = Self.hidden(name, isDirectory: false) { return verdict }
         // Patterns before the table of temporary names: most names that are not wanted end here, and cheaply.
         if !include.isEmpty, !include.contains(where: { $0.matches(path: relativePath, name: name.utf8) }) {
-            return .ignored(rule: "include", reason: "matches no pattern of the spool's include list")
+            return .ignored(rule: .nameInclude, reason: "matches no pattern of the spool's include list")
         }
         let utf8 = String(name).utf8
-        if let rule = TemporaryNames.files.first(where: { $0.matches(utf8) }) {
-            return .ignored(rule: rule.name, reason: rule.reason)
+        if let form = TemporaryNames.files.first(where: { $0.matches(utf8) }) {
+            return .ignored(rule: form.rule, reason: form.reason)
         }
         return Self.unprintable(name) ?? .candidate
     }
 
     /// Whether a file of that name, which was judged so, was dropped for nothing: no pattern takes it, and it is nobody's temporary file.
     func takesNothing(like name: Substring, _ verdict: Verdict) -> Bool {
-        guard case .ignored(rule: "include", _) = verdict else { return false }
+        guard case .ignored(rule: .nameInclude, _) = verdict else { return false }
         let utf8 = String(name).utf8
         return !TemporaryNames.files.contains { $0.matches(utf8) }
     }
@@ -62,9 +64,9 @@ package struct Admission: Sendable, Hashable {
     private static func hidden(_ name: Substring, isDirectory: Bool) -> Verdict? {
         switch name.utf8.first {
         case UInt8(ascii: "."):
-            .ignored(rule: "name.hidden", reason: "a hidden name: sync tools write under such names before they rename")
+            .ignored(rule: .nameHidden, reason: "a hidden name: sync tools write under such names before they rename")
         case UInt8(ascii: "_") where !(isDirectory && name.utf8.contains(UInt8(ascii: "="))):
-            .ignored(rule: "name._*", reason: "a name beginning with _ is a mark or work in progress of Spark, Hive or Databricks")
+            .ignored(rule: .nameUnderscore, reason: "a name beginning with _ is a mark or work in progress of Spark, Hive or Databricks")
         default:
             nil
         }
@@ -73,9 +75,9 @@ package struct Admission: Sendable, Hashable {
     private static func unprintable(_ name: Substring) -> Verdict? {
         guard name.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { return nil }
         return .refused(
-            rule: "name.control", reason: "the name has control characters, such as a newline", remedy: "Rename it to printable characters")
+            rule: .nameControl, reason: "the name has control characters, such as a newline", remedy: "Rename it to printable characters")
     }
 
     static let notUnicode = Verdict.refused(
-        rule: "name.encoding", reason: "the name is not valid UTF-8", remedy: "Rename it to UTF-8, for example with convmv")
+        rule: .nameEncoding, reason: "the name is not valid UTF-8", remedy: "Rename it to UTF-8, for example with convmv")
 }

@@ -1,4 +1,5 @@
 internal import Glibc
+package import Reasons
 internal import SystemPackage
 
 /// What stands under a candidate's name, by `lstat`: a file to settle, or a reason why it can never be an arrival.
@@ -9,8 +10,8 @@ package enum FoundEntry: Sendable, Equatable {
     case missing
     /// The machine does not let it be looked at: a folder without permission, a disk that fails. The file itself has no part in it.
     case unreachable(errno: CInt)
-    case ignored(rule: String, reason: String)
-    case refused(rule: String, reason: String, remedy: String, FileStamp?)
+    case ignored(rule: Rule, reason: String)
+    case refused(rule: Rule, reason: String, remedy: String, FileStamp?)
 
     /// - Parameter root: the spool, its own links resolved; a link out of it is refused.
     package init(path: String, root: String) {
@@ -28,20 +29,20 @@ package enum FoundEntry: Sendable, Equatable {
         case S_IFREG: self = .file(stamp)
         case S_IFDIR: self = .directory
         case S_IFLNK: self = Self.link(path: path, root: root, stamp: stamp)
-        case S_IFIFO: self = .special("special.fifo", "a FIFO, which would never end", stamp)
-        case S_IFSOCK: self = .special("special.socket", "a socket, not a file", stamp)
-        case S_IFCHR, S_IFBLK: self = .special("special.device", "a device, not a file", stamp)
-        default: self = .special("special.unknown", "neither a file nor a directory", stamp)
+        case S_IFIFO: self = .special(.specialFIFO, "a FIFO, which would never end", stamp)
+        case S_IFSOCK: self = .special(.specialSocket, "a socket, not a file", stamp)
+        case S_IFCHR, S_IFBLK: self = .special(.specialDevice, "a device, not a file", stamp)
+        default: self = .special(.specialUnknown, "neither a file nor a directory", stamp)
         }
     }
 
-    private static func special(_ rule: String, _ reason: String, _ stamp: FileStamp) -> FoundEntry {
+    private static func special(_ rule: Rule, _ reason: String, _ stamp: FileStamp) -> FoundEntry {
         .refused(rule: rule, reason: "it is \(reason)", remedy: "Remove it, or drop a regular file under this name", stamp)
     }
 
     static func unreadable(_ stamp: FileStamp?) -> FoundEntry {
         .refused(
-            rule: "special.unreadable", reason: "the daemon's user may not read it",
+            rule: .inputUnreadable, reason: "the daemon's user may not read it",
             remedy: "Give the daemon's user read permission, for example: setfacl -m u:USER:r FILE", stamp)
     }
 
@@ -49,17 +50,17 @@ package enum FoundEntry: Sendable, Equatable {
         var target = stat()
         guard stat(path, &target) == 0, let real = realPath(path) else {
             return .refused(
-                rule: "link.dangling", reason: "it is a symbolic link to something that does not exist or cannot be reached",
+                rule: .linkDangling, reason: "it is a symbolic link to something that does not exist or cannot be reached",
                 remedy: "Drop the file itself, or make the link's target first", stamp)
         }
         guard real == root || real.utf8.starts(with: (root == "/" ? "/" : root + "/").utf8) else {
             return .refused(
-                rule: "link.outward", reason: "it is a symbolic link to \(real), outside the spool",
+                rule: .linkOutward, reason: "it is a symbolic link to \(real), outside the spool",
                 remedy: "Drop the file itself: what stands outside the spool is not watched for changes", stamp)
         }
         switch target.st_mode & S_IFMT {
         case S_IFREG: return .file(FileStamp(target))
-        case S_IFDIR: return .ignored(rule: "link.directory", reason: "a link to a directory inside the spool, which is scanned where it stands")
+        case S_IFDIR: return .ignored(rule: .linkDirectory, reason: "a link to a directory inside the spool, which is scanned where it stands")
         default: return FoundEntry(path: real, root: root, status: target)
         }
     }

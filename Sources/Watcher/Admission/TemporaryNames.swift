@@ -1,19 +1,21 @@
+internal import Reasons
+
 /// The names that writers give to what is not finished, and the litter of sync tools, editors and desktops. A name that is none of these
 /// proves nothing: many writers leave no mark at all.
 enum TemporaryNames {
-    struct Rule: Sendable {
-        let name: String
+    struct Form: Sendable {
+        let rule: Rule
         let reason: String
         let matches: @Sendable (String.UTF8View) -> Bool
     }
 
     /// Directories that would not be hidden by the rule for names with a dot or an underscore.
-    static let directories: [Rule] = [
+    static let directories: [Form] = [
         suffix(".inprogress", of: "Flink writes here"),
-        Rule(name: "name.lost+found", reason: "the file system's own directory") { $0.elementsEqual("lost+found".utf8) },
+        Form(rule: .nameSystem, reason: "the file system's own directory") { $0.elementsEqual("lost+found".utf8) },
     ]
 
-    static let files: [Rule] = [
+    static let files: [Form] = [
         suffix(".partial", of: "rclone and Internet Explorer write here"),
         suffix(".part", of: "Firefox, Nextcloud and Telegram write here"),
         suffix(".filepart", of: "WinSCP writes here"),
@@ -34,17 +36,17 @@ enum TemporaryNames {
         prefix("tmp_", of: "DuckDB writes here when it replaces a file"),
         prefix("~", of: "a lock or temporary file of an office program or Syncthing"),
         prefix("#", of: "Emacs saves here"),
-        Rule(name: "name.inprogress", reason: "Flink writes here") { contains($0, ".inprogress.") },
-        Rule(name: "name.sync-conflict", reason: "Syncthing's copy of the losing side of a conflict") { contains($0, ".sync-conflict-") },
-        Rule(name: "name.conflicted-copy", reason: "a sync tool's copy of the losing side of a conflict") { contains($0, "conflicted copy") },
-        Rule(name: "name.hex-suffix", reason: "aws s3 writes here") { name in
+        Form(rule: .nameTemporary, reason: "Flink writes here") { contains($0, ".inprogress.") },
+        Form(rule: .nameConflict, reason: "Syncthing's copy of the losing side of a conflict") { contains($0, ".sync-conflict-") },
+        Form(rule: .nameConflict, reason: "a sync tool's copy of the losing side of a conflict") { contains($0, "conflicted copy") },
+        Form(rule: .nameTemporary, reason: "aws s3 writes here") { name in
             name.count > 9 && name.dropLast(8).last == UInt8(ascii: ".") && name.suffix(8).allSatisfy(isHexDigit)
         },
-        Rule(name: "name.sed", reason: "sed -i writes here") { name in
+        Form(rule: .nameTemporary, reason: "sed -i writes here") { name in
             name.count == 9 && name.starts(with: "sed".utf8) && name.dropFirst(3).allSatisfy(isLetterOrDigit)
         },
-        Rule(name: "name.vim-probe", reason: "vim tries out the directory with this name") { $0.elementsEqual("4913".utf8) },
-        Rule(name: "name.desktop", reason: "a desktop's own file") { name in
+        Form(rule: .nameSystem, reason: "vim tries out the directory with this name") { $0.elementsEqual("4913".utf8) },
+        Form(rule: .nameSystem, reason: "a desktop's own file") { name in
             ["Thumbs.db", "desktop.ini", "Icon\r"].contains { name.elementsEqual($0.utf8) }
         },
     ]
@@ -52,14 +54,14 @@ enum TemporaryNames {
     /// Marks that stand beside a file under its final name for as long as it is being downloaded.
     static let marksOfProgress = [".aria2", ".lftp-pget-status", ".part", ".crdownload"]
 
-    private static func suffix(_ suffix: String, of reason: String) -> Rule {
+    private static func suffix(_ suffix: String, of reason: String) -> Form {
         let bytes = Array(suffix.utf8)
-        return Rule(name: "name.*\(suffix)", reason: reason) { $0.count >= bytes.count && $0.suffix(bytes.count).elementsEqual(bytes) }
+        return Form(rule: .nameTemporary, reason: "a name ending in \(suffix): \(reason)") { $0.count >= bytes.count && $0.suffix(bytes.count).elementsEqual(bytes) }
     }
 
-    private static func prefix(_ prefix: String, of reason: String) -> Rule {
+    private static func prefix(_ prefix: String, of reason: String) -> Form {
         let bytes = Array(prefix.utf8)
-        return Rule(name: "name.\(prefix)*", reason: reason) { $0.starts(with: bytes) }
+        return Form(rule: .nameTemporary, reason: "a name beginning with \(prefix): \(reason)") { $0.starts(with: bytes) }
     }
 
     private static func contains(_ name: String.UTF8View, _ part: StaticString) -> Bool {

@@ -1,3 +1,4 @@
+internal import Reasons
 internal import SystemPackage
 
 /// Does what a `Settling` asks for: stats, seals and leases of one file, until it says to wait or is done.
@@ -6,7 +7,7 @@ struct FileJudge {
         case waits
         case complete(CompleteFacts)
         case truncated(FileStamp, String)
-        case refused(rule: String, reason: String, remedy: String, FileStamp?)
+        case refused(rule: Rule, reason: String, remedy: String, FileStamp?)
         /// Gone, or no file any more.
         case dropped
         /// The machine does not let it be looked at: its folder is looked at again.

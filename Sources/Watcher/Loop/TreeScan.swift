@@ -1,12 +1,13 @@
 internal import Glibc
 internal import Names
+internal import Reasons
 internal import SystemPackage
 
 /// Walks everything below one directory of a spool: watches each directory before it lists it.
 struct TreeScan {
     enum Finding {
         case file(String, FileStamp)
-        case refused(String, rule: String, reason: String, remedy: String, FileStamp?)
+        case refused(String, rule: Rule, reason: String, remedy: String, FileStamp?)
         /// The directory cannot be listed, or what is in it not be looked at. The walk may have begun there.
         case failed(String, WatcherError)
         /// A file that no pattern of the spool takes.
@@ -70,7 +71,7 @@ struct TreeScan {
 
     private static func refusal(_ verdict: Admission.Verdict, _ relative: String, _ status: stat?) -> Finding {
         guard case .refused(let rule, let reason, let remedy) = verdict else {
-            return .refused(relative, rule: "name", reason: "the name is not admitted", remedy: "Rename it", nil)
+            return .refused(relative, rule: .nameEncoding, reason: "the name is not admitted", remedy: "Rename it", nil)
         }
         return .refused(relative, rule: rule, reason: reason, remedy: remedy, status.map(identityStamp))
     }

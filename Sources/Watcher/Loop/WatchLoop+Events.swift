@@ -1,5 +1,6 @@
 internal import Logging
 internal import Names
+internal import Reasons
 
 /// What is heard about directories, turned into what it means for files.
 extension WatchLoop {
@@ -63,7 +64,7 @@ extension WatchLoop {
                 let base = String(path.dropLast(mark.count))
                 if spool.pending[base] != nil { hear(.companion, of: base, in: spool) }
             }
-            if rule != "include" { return }
+            if rule != .nameInclude { return }
         }
         if spool.mayHoldModels, Seal(name: name) != .onnx, change != .created {
             touchedByData.insert(TouchedDirectory(slot: spool.slot, directory: node.directory))

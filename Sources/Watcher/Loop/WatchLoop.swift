@@ -1,5 +1,6 @@
 internal import Logging
 internal import Names
+internal import Reasons
 
 /// The state of one running watch, confined to the thread that runs it. What it hears and finds goes into `Settling`s; what they decide goes
 /// out as events.
@@ -214,7 +215,7 @@ final class WatchLoop {
             settledIn: settledIn)
     }
 
-    func refuse(_ path: String, in spool: Spool, rule: String, reason: String, remedy: String, stamp: FileStamp?) {
+    func refuse(_ path: String, in spool: Spool, rule: Rule, reason: String, remedy: String, stamp: FileStamp?) {
         if let stamp {
             if recent.contains(path, of: spool.slot, stamp: stamp) || settings.isKnown(spool.directory.id, path, stamp) { return }
             recent.insert(path, of: spool.slot, stamp: stamp)

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Reasons
 
 /// The files beside a model that hold its weights: each must be a plain file below the model's own directory, and long enough.
 struct ExternalData {
@@ -10,7 +11,7 @@ struct ExternalData {
         for (location, needed) in needs.sorted(by: { $0.key < $1.key }) {
             guard let parts = Self.parts(of: location) else {
                 return .unsafe(
-                    rule: "model.external-data.outside",
+                    rule: .modelExternalDataOutside,
                     reason: "its external data \"\(location)\" lies outside the model's own directory",
                     remedy: "Save the model again with external data beside it, named by a relative path without ..")
             }
@@ -19,7 +20,7 @@ struct ExternalData {
             case .incomplete(let reason): missing = missing ?? "its external data \"\(location)\" \(reason)"
             case .link(let kind):
                 return .unsafe(
-                    rule: "model.external-data.link", reason: "its external data \"\(location)\" is reached through a \(kind)",
+                    rule: .modelExternalDataLink, reason: "its external data \"\(location)\" is reached through a \(kind)",
                     remedy: "Copy the data itself beside the model: what a link leads to can change unseen")
             }
         }

@@ -1,3 +1,5 @@
+package import Reasons
+
 /// How a format shows in its own bytes that a file is whole. Each is shallow: the ends, a footer, headers, read in constant memory.
 package enum Seal: String, Sendable, CaseIterable {
     case parquet
@@ -22,7 +24,7 @@ package enum Seal: String, Sendable, CaseIterable {
         /// The format has no seal, or none that can be checked in constant memory.
         case none(endsWithNewline: Bool?)
         /// Whole or not, it must not be read further.
-        case unsafe(rule: String, reason: String, remedy: String)
+        case unsafe(rule: Rule, reason: String, remedy: String)
     }
 
     /// By the name's extension, the last one: `x.csv.gz` is gzip.

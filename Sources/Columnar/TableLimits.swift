@@ -1,0 +1,28 @@
+internal import Reasons
+internal import Tensors
+
+/// What a table may ask for, in every format: far above what honest tables have, and low enough that a file of a few kilobytes takes neither the
+/// memory, nor the disk, nor the time of the machine. The number of rows and the size of a file are not bounded: both are read piece by piece.
+/// `pipelines/README.md` has them as a table.
+package enum TableLimits {
+    /// Columns, or arrays of an `.npz` file.
+    package static let columns = 100_000
+    /// Lists and structs in one another, from the column down.
+    package static let nesting = 100
+    /// The bytes of one row of an array.
+    package static let rowBytes = 256 << 20
+    /// Compressed bytes may stand for so many times as many, once they have unpacked to more than `unpackedFreely`. Logs reach 50; nothing but a
+    /// repetition reaches this.
+    package static let ratio = 250
+    package static let unpackedFreely = 256 << 20
+
+    /// What Parquet and Arrow files together may unpack to at one time: what was free when the first was opened.
+    static let memory = Int64(MachineMemory.available())
+
+    static func unpacked(_ size: Int, of packed: Int, _ location: TableLocation) throws(ColumnarError) {
+        guard size > unpackedFreely, size / ratio > packed else { return }
+        throw .unsupported(
+            file: location.description,
+            reason: "\(packed) compressed bytes unpack to \(size): more than \(ratio) times as many, as only repetition does; write the file without compression")
+    }
+}

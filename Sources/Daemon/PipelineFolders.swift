@@ -1,0 +1,32 @@
+import Glibc
+package import Landing
+package import PipelineConfig
+import SystemPackage
+
+extension LandAccess {
+    package var landing: FileAccess { FileAccess(mode: mode, group: group) }
+}
+
+/// The folders that pipelines name.
+enum PipelineFolders {
+    /// Makes those that are missing: spools as the umask would make them, since others write there, the rest as `land` says. Refuses a group that
+    /// nothing can be given to.
+    static func make(_ pipelines: [Pipeline]) throws(LandingError) {
+        for pipeline in pipelines {
+            if let group = pipeline.land.access.group { try checkMembership(group, pipeline) }
+            let spools = Set([pipeline.spool.models, pipeline.spool.labelled, pipeline.spool.data].compactMap { $0?.path })
+            for folder in CanonicalPaths.folders(of: pipeline) {
+                try PublicFolder.make(FilePath(folder), spools.contains(folder) ? .shared : pipeline.land.access.landing)
+            }
+        }
+    }
+
+    /// Only root may give files to a group that it is no member of.
+    private static func checkMembership(_ group: UInt32, _ pipeline: Pipeline) throws(LandingError) {
+        guard geteuid() != 0, group != getegid() else { return }
+        var groups = [gid_t](repeating: 0, count: 65_536)
+        let count = Int(getgroups(Int32(groups.count), &groups))
+        guard count < 0 || !groups.prefix(count).contains(group) else { return }
+        throw .notInGroup(group, pipeline: pipeline.name)
+    }
+}

@@ -1,0 +1,112 @@
+/// Work of several pipelines, and which of it comes next: pipelines share the workers' time equally, and within one the oldest comes first.
+///
+/// Each pipeline's lane counts the time that its work took. The lane that has had least comes next, so that the work of a pipeline that was idle
+/// comes at once, and many small files get as much time as a large one. No clock and no threads.
+package struct FairQueue<Item> {
+    private struct Lane {
+        /// Work that was begun and paused comes before the rest.
+        var begun: [Item] = []
+        var waiting: ArraySlice<Item> = []
+        /// Seconds of work, counted from when the lane's pipeline last had none.
+        var used: Double
+        /// Whether nothing of it has been taken yet.
+        var isFresh = true
+        var lastTurn = 0
+        /// Taken and not ended.
+        var taken = 0
+
+        var first: Item? { begun.first ?? waiting.first }
+    }
+
+    private var lanes: [String: Lane] = [:]
+    private var turns = 0
+    /// How far one lane can fall behind the others at most, in seconds.
+    private let debt: Double
+
+    /// - Parameter debt: what a pipeline may have had more than the others before it waits for them; one that had more waits no longer.
+    package init(debt: Double) { self.debt = debt }
+
+    package mutating func put(_ item: Item, of pipeline: String) {
+        makeLane(pipeline)
+        lanes[pipeline]!.waiting.append(item)
+    }
+
+    /// Puts back what was taken and has more to do.
+    package mutating func putBack(_ item: Item, of pipeline: String) {
+        makeLane(pipeline)
+        lanes[pipeline]!.begun.append(item)
+        lanes[pipeline]!.taken -= 1
+    }
+
+    /// Takes out what was put back and is not to go on.
+    package mutating func remove(of pipeline: String, where isMeant: (Item) -> Bool) {
+        lanes[pipeline]?.begun.removeAll(where: isMeant)
+        dropIfIdle(pipeline)
+    }
+
+    /// Takes out all that was not begun.
+    package mutating func removeWaiting() {
+        for pipeline in Array(lanes.keys) {
+            lanes[pipeline]!.waiting = []
+            dropIfIdle(pipeline)
+        }
+    }
+
+    package mutating func next() -> (item: Item, pipeline: String)? {
+        var best: (pipeline: String, lane: Lane)?
+        for (pipeline, lane) in lanes where lane.first != nil {
+            if best.map({ isBefore(lane, $0.lane) }) ?? true { best = (pipeline, lane) }
+        }
+        guard let pipeline = best?.pipeline else { return nil }
+        best = nil
+        turns += 1
+        lanes[pipeline]!.lastTurn = turns
+        lanes[pipeline]!.isFresh = false
+        lanes[pipeline]!.taken += 1
+        if !lanes[pipeline]!.begun.isEmpty { return (lanes[pipeline]!.begun.removeFirst(), pipeline) }
+        return (lanes[pipeline]!.waiting.removeFirst(), pipeline)
+    }
+
+    /// Returns whether the first work of another pipeline should come before more work of this one.
+    package func hasBefore(_ pipeline: String, where isMeant: (Item) -> Bool) -> Bool {
+        guard let own = lanes[pipeline] else { return false }
+        return lanes.contains { name, lane in
+            guard name != pipeline, let first = lane.first, lane.isFresh || lane.used < own.used else { return false }
+            return isMeant(first)
+        }
+    }
+
+    package mutating func charge(_ pipeline: String, seconds: Double) {
+        guard let before = lanes[pipeline]?.used else { return }
+        var least = Double.infinity
+        for (name, lane) in lanes where name != pipeline && lane.first != nil { least = min(least, lane.used) }
+        lanes[pipeline]!.used = min(before + seconds, max(least + debt, before))
+    }
+
+    /// What was taken has ended.
+    package mutating func ended(_ pipeline: String) {
+        lanes[pipeline]?.taken -= 1
+        dropIfIdle(pipeline)
+    }
+
+    /// Those with anything that waits, is paused, or was taken.
+    package var pipelines: some Sequence<String> { lanes.keys }
+    package func waiting(_ pipeline: String) -> ArraySlice<Item> { lanes[pipeline]?.waiting ?? [] }
+
+    private func isBefore(_ one: Lane, _ other: Lane) -> Bool {
+        if one.isFresh != other.isFresh { return one.isFresh }
+        return (one.used, one.lastTurn) < (other.used, other.lastTurn)
+    }
+
+    /// A pipeline that was idle has no claim on the time that others took meanwhile.
+    private mutating func makeLane(_ pipeline: String) {
+        guard lanes[pipeline] == nil else { return }
+        let least = lanes.values.map(\.used).min() ?? 0
+        turns += 1
+        lanes[pipeline] = Lane(used: least, lastTurn: turns)
+    }
+
+    private mutating func dropIfIdle(_ pipeline: String) {
+        if let lane = lanes[pipeline], lane.first == nil, lane.taken <= 0 { lanes[pipeline] = nil }
+    }
+}

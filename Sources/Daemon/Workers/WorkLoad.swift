@@ -1,0 +1,88 @@
+/// What the workers have in hand, and how much more may be handed out.
+///
+/// Work is handed out when a worker is free. Beyond that it is handed out in two cases: small files in lots that take a pipeline's share of the workers
+/// one slice, so that workers never wait for the ledger between them; and the first work of a pipeline that has none in hand, where an attempt of
+/// another can be paused for it.
+package struct WorkLoad: Sendable {
+    /// What one pipeline has that no worker has begun.
+    package struct Lot: Sendable {
+        package var seconds = 0.0
+        /// The number that take long, or nobody knows how long.
+        package var long = 0
+
+        package init() {}
+
+        mutating func add(_ seconds: Double?, slice: Double) {
+            if let seconds, seconds <= slice { self.seconds += seconds } else { long += 1 }
+        }
+    }
+
+    package let workers: Int
+    /// The seconds that one lot takes a worker.
+    package var slice: Double
+    package var free = 0
+    /// The number of attempts that can be paused.
+    package var pauses = 0
+    /// By pipeline; those that have nothing in hand are left out.
+    package var lots: [String: Lot] = [:]
+
+    package init(workers: Int, slice: Double) {
+        self.workers = workers
+        self.slice = slice
+    }
+
+    /// Returns whether one more of the pipeline may be handed out, and counts it as handed out where it may.
+    /// - Parameter seconds: how long it takes, as far as that is known.
+    package mutating func admit(_ pipeline: String, seconds: Double?) -> Bool {
+        let lot = lots[pipeline]
+        if free > 0 {
+            free -= 1
+        } else if let seconds, seconds <= slice, lot?.long ?? 0 == 0, (lot?.seconds ?? 0) + seconds <= Double(workers) * slice {
+        } else if lot == nil, lots.values.reduce(0, { $0 + $1.long }) < min(workers, pauses) {
+        } else {
+            return false
+        }
+        lots[pipeline, default: Lot()].add(seconds, slice: slice)
+        return true
+    }
+}
+
+/// What the two kinds of workers have in hand.
+package struct WorkLoads: Sendable {
+    package var scoring: WorkLoad
+    package var training: WorkLoad
+
+    package init(scoring: WorkLoad, training: WorkLoad) {
+        self.scoring = scoring
+        self.training = training
+    }
+
+    /// For those who take all that may start.
+    package static var none: WorkLoads {
+        var load = WorkLoad(workers: 1, slice: 0)
+        load.free = .max
+        return WorkLoads(scoring: load, training: load)
+    }
+}
+
+/// How long a pipeline's attempts take, by what the last few took. It rather says too much than too little.
+package struct Pace: Sendable {
+    private var files = 0.0
+    private var bytes = 0.0
+    private var seconds = 0.0
+
+    package init() {}
+
+    package mutating func note(bytes: Int64, seconds: Double) {
+        let kept = 0.9
+        files = files * kept + 1
+        self.bytes = self.bytes * kept + Double(bytes)
+        self.seconds = self.seconds * kept + seconds
+    }
+
+    /// Nil where none has ended yet.
+    package func seconds(for bytes: Int64) -> Double? {
+        guard files > 0 else { return nil }
+        return max(seconds / files, Double(bytes) * seconds / max(self.bytes, 1))
+    }
+}

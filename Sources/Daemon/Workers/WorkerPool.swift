@@ -1,0 +1,269 @@
+import Dispatch
+package import Runner
+import Synchronization
+
+/// The threads that run attempts, at most `workers` of them at a time, pipelines in turn (`FairQueue`).
+///
+/// An attempt that has run for a slice and sees that another pipeline waits is paused at its next batch: its thread blocks, and another thread takes
+/// what waits. At most `pausedAtMost` attempts are paused, each with its thread and the memory of one batch, one row group of its input and one of its
+/// output; the last `workers` of those places are kept for work that is not known to be long, so that many long attempts never keep a short one waiting.
+package final class WorkerPool<Work: Sendable>: Sendable {
+    package struct Item: Sendable {
+        let pipeline: String
+        let work: Work
+        /// As far as it is known how long it takes.
+        let seconds: Double?
+
+        package init(pipeline: String, work: Work, seconds: Double?) {
+            self.pipeline = pipeline
+            self.work = work
+            self.seconds = seconds
+        }
+    }
+
+    /// Runs on a worker's thread. What it returns is called once the worker is free for others.
+    package typealias Body = @Sendable (Work, any AttemptTurn) -> @Sendable () -> Void
+
+    private enum Entry {
+        case waiting(Item)
+        case paused(Turn)
+    }
+
+    private struct State {
+        var queue: FairQueue<Entry>
+        var running = 0
+        var paused = 0
+        var idle: [Seat] = []
+        var threads: [NamedThread] = []
+        var isClosed = false
+    }
+
+    /// A thread that waits for work.
+    private final class Seat: @unchecked Sendable {
+        let signal = DispatchSemaphore(value: 0)
+        /// Touched only while the pool's state is locked, or by the seat's own thread after the signal.
+        var item: Item?
+    }
+
+    private let name: String
+    private let workers: Int
+    private let slice: Duration
+    private let pausedAtMost: Int
+    private let body: Body
+    /// Called when an attempt was paused, so that what was handed out makes room for more.
+    private let onPause: @Sendable () -> Void
+    private let state: Mutex<State>
+
+    package init(
+        _ name: String, workers: Int, slice: Duration, pausedAtMost: Int, onPause: @escaping @Sendable () -> Void = {}, _ body: @escaping Body
+    ) {
+        self.name = name
+        self.workers = workers
+        self.slice = slice
+        self.pausedAtMost = pausedAtMost
+        self.onPause = onPause
+        self.body = body
+        state = Mutex(State(queue: FairQueue(debt: slice.seconds)))
+    }
+
+    package func put(_ items: [Item]) {
+        wake(
+            state.withLock { state in
+                for item in items { state.queue.put(.waiting(item), of: item.pipeline) }
+                return grant(&state)
+            })
+    }
+
+    /// What is in hand, for those who decide how much more to hand out.
+    package var load: WorkLoad {
+        state.withLock { state in
+            var load = WorkLoad(workers: workers, slice: slice.seconds)
+            load.free = max(workers - state.running, 0)
+            load.pauses = max(pausedAtMost - state.paused, 0)
+            for pipeline in state.queue.pipelines {
+                var lot = WorkLoad.Lot()
+                for case .waiting(let item) in state.queue.waiting(pipeline) { lot.add(item.seconds, slice: slice.seconds) }
+                load.lots[pipeline] = lot
+            }
+            return load
+        }
+    }
+
+    /// What was begun is finished; what was not begun is dropped, and threads that wait end.
+    package func close() {
+        wake(
+            state.withLock { state in
+                state.isClosed = true
+                state.queue.removeWaiting()
+                defer { state.idle = [] }
+                return state.idle.map(\.signal)
+            })
+    }
+
+    package func join() async {
+        for thread in state.withLock({ $0.threads }) { await thread.join() }
+    }
+
+    // MARK: Granting
+
+    /// Gives free workers what comes next; returns who is to be woken once the lock is free again.
+    private func grant(_ state: inout State) -> [DispatchSemaphore] {
+        var wakes: [DispatchSemaphore] = []
+        while state.running < workers, let (entry, _) = state.queue.next() {
+            state.running += 1
+            switch entry {
+            case .paused(let turn):
+                state.paused -= 1
+                turn.isPaused = false
+                wakes.append(turn.signal)
+            case .waiting(let item):
+                if let seat = state.idle.popLast() {
+                    seat.item = item
+                    wakes.append(seat.signal)
+                } else {
+                    let number = state.threads.count
+                    state.threads.append(NamedThread("\(name)-\(number)", stackBytes: 16 << 20) { [self] in work(first: item) })
+                }
+            }
+        }
+        return wakes
+    }
+
+    private func wake(_ signals: [DispatchSemaphore]) { for signal in signals { signal.signal() } }
+
+    // MARK: A thread
+
+    private func work(first: Item) {
+        let seat = Seat()
+        var next: Item? = first
+        while let item = next {
+            let turn = Turn(self, item.pipeline)
+            let deliver = body(item.work, turn)
+            next = ended(turn)
+            deliver()
+            if next == nil { next = awaited(seat) }
+        }
+    }
+
+    /// Frees the worker. Returns what the thread goes on with, where that was not begun by another.
+    private func ended(_ turn: Turn) -> Item? {
+        var wakes: [DispatchSemaphore] = []
+        let item: Item? = state.withLock { state in
+            state.queue.charge(turn.pipeline, seconds: turn.ran())
+            if !turn.isWithoutWorker { state.running -= 1 }
+            state.queue.ended(turn.pipeline)
+            var own: Item?
+            while own == nil, state.running < workers, let (entry, _) = state.queue.next() {
+                state.running += 1
+                switch entry {
+                case .waiting(let item): own = item
+                case .paused(let other):
+                    state.paused -= 1
+                    other.isPaused = false
+                    wakes.append(other.signal)
+                }
+            }
+            if own != nil { wakes += grant(&state) }
+            return own
+        }
+        wake(wakes)
+        return item
+    }
+
+    private func awaited(_ seat: Seat) -> Item? {
+        let (isEnd, wakes): (Bool, [DispatchSemaphore]) = state.withLock { state in
+            guard !state.isClosed else { return (true, []) }
+            state.idle.append(seat)
+            return (false, grant(&state))
+        }
+        if isEnd { return nil }
+        wake(wakes)
+        seat.signal.wait()
+        defer { seat.item = nil }
+        return seat.item
+    }
+
+    // MARK: Pauses
+
+    /// One attempt's place. Its variables are touched only while the pool's state is locked.
+    private final class Turn: AttemptTurn, @unchecked Sendable {
+        let pipeline: String
+        let signal = DispatchSemaphore(value: 0)
+        private let pool: WorkerPool
+        var isPaused = false
+        /// Set where a pause ended without a worker being free.
+        var isWithoutWorker = false
+        private let since = Mutex(ContinuousClock.now)
+
+        init(_ pool: WorkerPool, _ pipeline: String) {
+            self.pool = pool
+            self.pipeline = pipeline
+        }
+
+        /// The seconds since it was last asked.
+        func ran() -> Double {
+            since.withLock { since in
+                let now = ContinuousClock.now
+                defer { since = now }
+                return (now - since).seconds
+            }
+        }
+
+        var isOver: Bool {
+            guard since.withLock({ ContinuousClock.now - $0 }) >= pool.slice else { return false }
+            return pool.isOver(self)
+        }
+
+        func pause() {
+            pool.pause(self)
+            _ = ran()
+        }
+
+        func goOn() { pool.goOn(self) }
+    }
+
+    private func isOver(_ turn: Turn) -> Bool {
+        state.withLock { state in
+            state.queue.charge(turn.pipeline, seconds: turn.ran())
+            return mustPause(turn, state)
+        }
+    }
+
+    private func mustPause(_ turn: Turn, _ state: State) -> Bool {
+        guard !turn.isWithoutWorker, !state.isClosed, state.running >= workers else { return false }
+        return state.queue.hasBefore(turn.pipeline) { entry in
+            switch entry {
+            case .paused: true
+            case .waiting(let item):
+                state.paused < (item.seconds ?? 0 > slice.seconds ? pausedAtMost - workers : pausedAtMost)
+            }
+        }
+    }
+
+    private func pause(_ turn: Turn) {
+        let wakes: [DispatchSemaphore]? = state.withLock { state in
+            guard mustPause(turn, state) else { return nil }
+            state.paused += 1
+            state.running -= 1
+            turn.isPaused = true
+            state.queue.putBack(.paused(turn), of: turn.pipeline)
+            return grant(&state)
+        }
+        guard let wakes else { return }
+        wake(wakes)
+        onPause()
+        turn.signal.wait()
+    }
+
+    private func goOn(_ turn: Turn) {
+        let wasPaused = state.withLock { state in
+            guard turn.isPaused else { return false }
+            turn.isPaused = false
+            turn.isWithoutWorker = true
+            state.paused -= 1
+            state.queue.remove(of: turn.pipeline) { if case .paused(let other) = $0 { other === turn } else { false } }
+            return true
+        }
+        if wasPaused { turn.signal.signal() }
+    }
+}

@@ -1,0 +1,93 @@
+import PipelineConfig
+import Runner
+import Synchronization
+
+/// The threads that score and decide models, and apart from them the one that trains, so that neither ever waits for the other.
+final class Workers: Sendable {
+    private let scoring: WorkerPool<Dispatcher.Assignment>
+    private let training: WorkerPool<Dispatcher.Assignment>
+    private let underWay: AttemptsUnderWay
+
+    /// Small files are handed out in lots of that much work, and a long attempt runs for that long before it lets others go first.
+    private static let slice: Duration = .milliseconds(50)
+    /// The same for trainings. A paused one holds as much memory as one that runs, so that only one is ever paused.
+    private static let trainingSlice: Duration = .seconds(1)
+    /// Lots are not made larger than this, however long landing takes.
+    private static let largestLot = 1.0
+
+    init(jobs: Int, executor: any AttemptExecutor, deliver: @escaping @Sendable (DispatchLoop.Message) -> Void) {
+        let underWay = AttemptsUnderWay()
+        self.underWay = underWay
+        let body: WorkerPool<Dispatcher.Assignment>.Body = { assignment, turn in
+            let run = assignment.spec.run
+            let control = AttemptControl(underWay.begin(run), turn: turn)
+            let result = executor.execute(assignment.spec, control: control)
+            underWay.end(run)
+            return { deliver(.finished(assignment, result)) }
+        }
+        scoring = WorkerPool("worker", workers: jobs, slice: Self.slice, pausedAtMost: 4 * jobs, onPause: { deliver(.paused) }, body)
+        training = WorkerPool("training", workers: 1, slice: Self.trainingSlice, pausedAtMost: 1, onPause: { deliver(.paused) }, body)
+    }
+
+    /// What the workers have in hand.
+    /// - Parameter away: the seconds that landing takes, in which they are to have enough to do.
+    func loads(away: Double) -> WorkLoads {
+        var loads = WorkLoads(scoring: scoring.load, training: training.load)
+        loads.scoring.slice = max(loads.scoring.slice, min(2 * away, Self.largestLot))
+        return loads
+    }
+
+    var haveRoom: Bool { scoring.load.free > 0 }
+
+    func put(_ assignments: [Dispatcher.Assignment]) {
+        guard !assignments.isEmpty else { return }
+        func items(_ trains: Bool) -> [WorkerPool<Dispatcher.Assignment>.Item] {
+            assignments.filter { $0.trains == trains }.map { .init(pipeline: $0.pipeline.name, work: $0, seconds: $0.seconds) }
+        }
+        scoring.put(items(false))
+        training.put(items(true))
+    }
+
+    /// Takes all work back; what begins later ends at once.
+    func takeBack() { underWay.takeBack() }
+
+    func close() {
+        scoring.close()
+        training.close()
+    }
+
+    func join() async {
+        await scoring.join()
+        await training.join()
+    }
+}
+
+/// The attempts that run or are paused, by run, so that each can be told to end.
+private final class AttemptsUnderWay: Sendable {
+    private struct State {
+        var isTakenBack = false
+        var cancellations: [Int64: AttemptCancellation] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    func begin(_ run: Int64) -> AttemptCancellation {
+        let cancellation = AttemptCancellation()
+        let isTakenBack = state.withLock { state in
+            state.cancellations[run] = cancellation
+            return state.isTakenBack
+        }
+        if isTakenBack { cancellation.cancel() }
+        return cancellation
+    }
+
+    func end(_ run: Int64) { state.withLock { $0.cancellations[run] = nil } }
+
+    func takeBack() {
+        let all = state.withLock { state in
+            state.isTakenBack = true
+            return Array(state.cancellations.values)
+        }
+        for cancellation in all { cancellation.cancel() }
+    }
+}

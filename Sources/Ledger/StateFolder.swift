@@ -1,0 +1,55 @@
+import Glibc
+
+/// `ROOT/.millrace` or what `state:` says, which the ledger and the lock share: the daemon's user alone may enter it, whatever the umask is and whatever an earlier version
+/// made of it. The daemon answers everybody else through `LedgerServer`.
+enum StateFolder {
+    private static let folderMode: mode_t = 0o700
+    private static let fileMode: mode_t = 0o600
+
+    static func make(_ path: String) throws(LedgerError) {
+        var result = mkdir(path, folderMode)
+        if result != 0, errno == ENOENT {
+            makeAbove(path)
+            result = mkdir(path, folderMode)
+        }
+        if result != 0, errno != EEXIST { throw .stateFolder(path: path, message: message(errno)) }
+        var found = stat()
+        // Only the owner can close it. A command of somebody else works with what is there.
+        if stat(path, &found) == 0, found.st_mode & 0o777 != folderMode { _ = chmod(path, folderMode) }
+    }
+
+    /// Makes the folders above, which others may enter.
+    private static func makeAbove(_ path: String) {
+        guard let slash = path.lastIndex(of: "/"), slash > path.startIndex else { return }
+        let above = String(path[..<slash])
+        if mkdir(above, 0o755) != 0, errno == ENOENT {
+            makeAbove(above)
+            mkdir(above, 0o755)
+        }
+    }
+
+    /// Whether it belongs to another user, who lets nobody in.
+    static func isClosed(_ path: String) -> Bool { access(path, R_OK | X_OK) != 0 && errno == EACCES }
+
+    /// Opens a file of the state folder, and makes it where it is missing.
+    static func open(_ path: String, _ flags: Int32, in folder: String) -> Int32 {
+        let file = Glibc.open(path, flags | O_CREAT | O_CLOEXEC, fileMode)
+        guard file >= 0 else { return file }
+        var found = stat()
+        guard fstat(file, &found) == 0 else { return file }
+        if found.st_mode & 0o777 != fileMode { _ = fchmod(file, fileMode) }
+        var owner = stat()
+        // What root makes for a daemon of another user is that user's.
+        if geteuid() == 0, stat(folder, &owner) == 0, owner.st_uid != found.st_uid { _ = fchown(file, owner.st_uid, owner.st_gid) }
+        return file
+    }
+
+    /// SQLite gives its log and its index the mode of the ledger.
+    static func makeLedgerPrivate(_ path: String, in folder: String) {
+        let file = open(path, O_RDWR, in: folder)
+        if file >= 0 { close(file) }
+        for beside in [path + "-wal", path + "-shm"] { _ = chmod(beside, fileMode) }
+    }
+
+    static func message(_ code: Int32) -> String { String(cString: strerror(code)) }
+}

@@ -1,0 +1,45 @@
+internal import Reasons
+
+/// Reads `ROOT/millrace.yaml`, with the same checks as a pipeline: positions, near spellings, unknown keys by name.
+enum RootReader {
+    static let keys = ["jobs", "threads", "state", "work", "limits", "land"]
+    private static let longTime = Duration.seconds(365 * 86_400)
+
+    /// Nil where the file cannot be read at all; else what could be read of it.
+    static func read(path: String, root: String, problems: ProblemList) -> RootSettings? {
+        let bytes: [UInt8]
+        do {
+            bytes = try PipelineFile.contents(of: path)
+        } catch {
+            problems.add(.configUnreadable, Position(line: 1, column: 1), "", error.fault, error.remedy)
+            return nil
+        }
+        switch Document.read(bytes, mayBeEmpty: true, problems: problems) {
+        case .empty: return RootSettings(root: root)
+        case .unreadable: return nil
+        case .node(let node):
+            let reading = Reading(problems: problems, root: root, file: .root)
+            return Section(node, "", keys: keys, in: reading).map { settings($0, root: root) }
+        }
+    }
+
+    private static func settings(_ top: Section, root: String) -> RootSettings {
+        var settings = RootSettings(root: root)
+        settings.jobs = top.integer("jobs", in: 1...4096)
+        settings.threads = top.integer("threads", in: 1...4096)
+        settings.state = top.folder("state") ?? settings.state
+        settings.work = top.folder("work") ?? settings.state
+        if settings.state == CanonicalPaths.absolute(".", root: root) {
+            top.refuse(.badValue, "state", "the state cannot be the root itself", "write a folder of its own, like .millrace")
+        }
+        if top.has("work"), settings.work == CanonicalPaths.absolute(".", root: root) {
+            top.refuse(.badValue, "work", "the work folder cannot be the root itself", "write a folder of its own, like work")
+        }
+        settings.limits = Limits(time: top.section("limits", keys: ["time"])?.duration("time", in: .milliseconds(1)...longTime))
+        guard let land = top.section("land", keys: ["models", "outputs", "mode", "group"]) else { return settings }
+        settings.keep = land.section("models", keys: ["keep"])?.integer("keep", in: 1...1_000_000) ?? settings.keep
+        settings.format = land.section("outputs", keys: ["format"])?.choice("format", of: OutputFormat.self) ?? settings.format
+        settings.access = land.landAccess()
+        return settings
+    }
+}

@@ -1,0 +1,74 @@
+internal import Foundation
+internal import Reasons
+
+/// What `ROOT/millrace.yaml` says: the settings of the daemon, and the defaults of its pipelines. Without the file every default holds. Paths are absolute.
+///
+/// All accepted keys, with their defaults:
+/// ```yaml
+/// jobs:                               # attempts at once; left out: the cores by `threads`
+/// threads: 1                          # engine threads of one attempt
+/// state: .millrace                    # the ledger, the lock: on a local disk
+/// work: .millrace                     # left out: where the state is. Labelled rows, checkpoints, parents of models, staging
+/// limits: { time: 30m }               # for pipelines that give none; left out: none
+/// land:
+///   models: { keep: 5 }               # for pipelines that say nothing else
+///   outputs: { format: parquet }
+///   mode: 0640
+///   group:                            # left out: as the file system gives
+/// ```
+package struct RootSettings: Sendable, Equatable {
+    package internal(set) var jobs: Int?
+    package internal(set) var threads: Int?
+    package internal(set) var state: String
+    package internal(set) var work: String
+    package internal(set) var limits = Limits()
+    /// How many versions a pipeline keeps that does not say so itself.
+    package internal(set) var keep = 5
+    package internal(set) var format = OutputFormat.parquet
+    package internal(set) var access = LandAccess()
+
+    /// The defaults: what holds without a file.
+    package init(root: String) {
+        state = CanonicalPaths.absolute(".millrace", root: root)
+        work = state
+    }
+}
+
+/// `ROOT/millrace.yaml` as it was found. What is wrong in it does not keep the rest from being read.
+package struct RootFile: Sendable, Equatable {
+    /// Where the file is, or would be.
+    package let path: String
+    package let exists: Bool
+    package let settings: RootSettings
+    package let problems: [Problem]
+    /// Whether the file leaves no doubt about where the state is.
+    package let hasKnownState: Bool
+
+    private static let names = ["millrace.yaml", "millrace.yml"]
+
+    package static func load(root: String) -> RootFile {
+        let paths = names.map { CanonicalPaths.absolute($0, root: root) }
+        let standing = paths.filter { FileManager.default.fileExists(atPath: $0) }
+        guard let path = standing.first else {
+            return RootFile(path: paths[0], exists: false, settings: RootSettings(root: root), problems: [], hasKnownState: true)
+        }
+        let problems = ProblemList(file: shown(path))
+        if standing.count > 1 {
+            problems.add(.configUnreadable, Position(line: 1, column: 1), "", "\(shown(standing[1])) stands beside it", "remove one of them")
+        }
+        guard let read = RootReader.read(path: path, root: root, problems: problems) else {
+            return RootFile(path: path, exists: true, settings: RootSettings(root: root), problems: problems.sorted, hasKnownState: false)
+        }
+        let isPlain = !problems.all.contains { ["state", ""].contains($0.key) || $0.remedy.contains("`state`") }
+        return RootFile(path: path, exists: true, settings: read, problems: problems.sorted, hasKnownState: isPlain)
+    }
+
+    /// Whether `file` is the settings of this root and no pipeline.
+    func isItself(_ file: String) -> Bool { CanonicalPaths.real(CanonicalPaths.absolute(file, root: ".")) == CanonicalPaths.real(path) }
+
+    /// As seen from the current directory, where it lies below it.
+    private static func shown(_ path: String) -> String {
+        let here = FileManager.default.currentDirectoryPath
+        return path.hasPrefix(here + "/") ? String(path.dropFirst(here.count + 1)) : path
+    }
+}

@@ -1,0 +1,198 @@
+import Foundation
+import Names
+import Reasons
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Columnar
+
+/// Files of a few kilobytes that ask for much, and honest ones that are large.
+@Suite struct LimitTests {
+    let directory: TemporaryDirectory
+    init() throws { directory = try TemporaryDirectory("limits") }
+
+    private static let model = [InputPort(name: "x", elementType: .float32, dimensions: [nil, 4])]
+
+    /// The number of rows, or what is said of the file.
+    private func outcome(_ path: String, _ ports: [InputPort] = LimitTests.model, _ columns: [String]? = nil) -> String {
+        do throws(ColumnarError) {
+            let rules: NameMap<InputRule> = columns.map { ["x": InputRule(columns: .list($0))] } ?? [:]
+            let batches = try openInputs(path: path, ports: ports, rules: rules, batchRows: 256)
+            var rows = 0
+            while let batch = try batches.next() { rows += batch.rowCount }
+            return "\(rows) rows"
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    private func timed(atMost seconds: Double, _ body: () throws -> Void) rethrows {
+        let start = ContinuousClock.now
+        try body()
+        #expect(ContinuousClock.now - start < .seconds(seconds))
+    }
+
+    // MARK: Nesting
+
+    @Test(arguments: [("{\"a\":", "}", 99, true), ("{\"a\":", "}", 101, false), ("{\"a\":", "}", 9_000, false), ("{\"a\":", "}", 40_000, false),
+        ("[", "]", 99, true), ("[", "]", 101, false), ("[", "]", 100_000, false)])
+    func nestingOfJSON(_ open: String, _ close: String, _ depth: Int, _ isTaken: Bool) throws {
+        let nested = String(repeating: open, count: depth) + "1" + String(repeating: close, count: depth)
+        let path = directory("nested.jsonl")
+        try directory.write(String(repeating: "{\"f0\":1,\"f1\":1,\"f2\":1,\"f3\":1,\"z\":\(nested)}\n", count: 3), to: "nested.jsonl")
+        timed(atMost: 5) {
+            let said = outcome(path, Self.model, ["f0", "f1", "f2", "f3"])
+            #expect(isTaken ? said == "3 rows" : said.hasSuffix("row 1: lists or objects in each other more than 100 deep"), "\(said.prefix(300))")
+        }
+    }
+
+    /// pyarrow itself writes no Arrow file of types 101 deep.
+    @Test(.enabled(if: Oracle.isAvailable, Oracle.reason), arguments: [("arrow", 60), ("parquet", 60), ("parquet", 101)])
+    func nestingOfTypes(format: String, depth: Int) throws {
+        let path = directory("nested." + format)
+        let made = try Oracle.run(
+            """
+            import sys, pyarrow as pa, pyarrow.parquet as pq, pyarrow.ipc as ipc
+            type = pa.float32()
+            for level in range(int(sys.argv[2])): type = pa.list_(type)
+            table = pa.table({**{f"f{i}": pa.array([1.0], pa.float32()) for i in range(4)}, "z": pa.array([None], type)})
+            if sys.argv[1].endswith("parquet"): pq.write_table(table, sys.argv[1])
+            else:
+                with ipc.new_file(sys.argv[1], table.schema) as file: file.write_table(table)
+            print("made")
+            """, [path, "\(depth)"])
+        #expect(made == "made")
+        let said = outcome(path, Self.model, ["f0", "f1", "f2", "f3"])
+        #expect(depth < 100 ? said == "1 rows" : said.contains("lists or structs in each other more than 100 deep"), "\(said)")
+    }
+
+    // MARK: Columns
+
+    private func wide(_ count: Int) throws -> String {
+        let names = (0..<count).map { "c\($0)" }.joined(separator: ",")
+        let row = [String](repeating: "1", count: count).joined(separator: ",")
+        return try directory.write(names + "\n" + row + "\n" + row + "\n", to: "wide\(count).csv")
+    }
+
+    @Test func columnsOfCSV() throws {
+        timed(atMost: 10) {
+            #expect(outcome((try? wide(1_000_005)) ?? "").contains("1000005 columns: a table has at most 100000"))
+        }
+        #expect(outcome(try wide(50_000), Self.model, ["c0", "c1", "c2", "c49999"]) == "2 rows")
+    }
+
+    @Test func columnsOfJSON() throws {
+        let row = "{" + (0..<100_001).map { "\"c\($0)\":1" }.joined(separator: ",") + "}\n"
+        #expect(outcome(try directory.write(row, to: "wide.jsonl")).contains("more than 100000 keys: a table has at most so many columns"))
+        // Keys in another order in every object inside of another take no quadratic time.
+        let inner = "{" + (0..<1_000).map { "\"k\($0)\":1" }.joined(separator: ",") + "}"
+        let many = String(repeating: "{\"f0\":1,\"f1\":1,\"f2\":1,\"f3\":1,\"z\":\(inner)}\n", count: 500)
+        let path = try directory.write(many, to: "inner.jsonl")
+        timed(atMost: 10) { #expect(outcome(path, Self.model, ["f0", "f1", "f2", "f3"]) == "500 rows") }
+    }
+
+    @Test(.enabled(if: Oracle.isAvailable, Oracle.reason), arguments: ["arrow", "parquet"])
+    func columnsOfBinaryFormats(format: String) throws {
+        for count in [50_000, 100_001] {
+            let path = directory("wide\(count)." + format)
+            _ = try Oracle.run(
+                """
+                import sys, pyarrow as pa, pyarrow.parquet as pq, pyarrow.ipc as ipc
+                one = pa.array([1.0], pa.float32())
+                count = int(sys.argv[2])
+                table = pa.Table.from_arrays([one] * count, [f"c{i}" for i in range(count)])
+                if sys.argv[1].endswith("parquet"): pq.write_table(table, sys.argv[1], use_dictionary=False, write_statistics=False)
+                else:
+                    with ipc.new_file(sys.argv[1], table.schema) as file: file.write_table(table)
+                """, [path, "\(count)"])
+            let said = outcome(path, Self.model, ["c0", "c1", "c2", "c9999"])
+            #expect(count == 50_000 ? said == "1 rows" : said.contains("100001 columns: a table has at most 100000"), "\(said.prefix(200))")
+        }
+    }
+
+    // MARK: Arrays
+
+    private func npy(_ description: String, _ shape: String, _ bytes: [UInt8] = []) throws -> String {
+        let text = "{'descr': '\(description)', 'fortran_order': False, 'shape': \(shape), }"
+        let padded = text + String(repeating: " ", count: 63 - (10 + text.utf8.count) % 64) + "\n"
+        let head: [UInt8] = [0x93] + "NUMPY".utf8 + [1, 0, UInt8(padded.utf8.count & 255), UInt8(padded.utf8.count >> 8)]
+        return try directory.write(head + padded.utf8 + bytes, to: "a.npy")
+    }
+
+    @Test(arguments: [("<f4", "(1000000000000, 0)"), ("<f4", "(1000000, 0, 3)"), ("|S0", "(1000000000000, 4)"), ("<U0", "(1000000000, 4)"), ("<f4", "(3, 0)")])
+    func rowsWithoutBytes(_ description: String, _ shape: String) throws {
+        let open = [InputPort(name: "x", elementType: description == "<f4" ? .float32 : .string, dimensions: [nil, nil])]
+        let path = try npy(description, shape)
+        timed(atMost: 1) { #expect(outcome(path, open).contains("rows without a byte in them")) }
+        if description != "<f4" { timed(atMost: 1) { #expect((try? NamedArrays.read(path)) == nil) } }
+    }
+
+    @Test func anArrayWithoutRowsIsNone() throws { #expect(outcome(try npy("<f4", "(0, 4)")) == "0 rows") }
+
+    /// A sparse file of one row that no memory holds.
+    @Test func aRowIsBounded() throws {
+        let path = try npy("<f4", "(1, 1000000000)")
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        try file.truncate(atOffset: 4_000_001_000)
+        try file.close()
+        let open = [InputPort(name: "x", elementType: .float32, dimensions: [nil, nil])]
+        #expect(outcome(path, open).contains("rows of 4000000000 bytes: a row of an array has at most"))
+    }
+
+    /// An archive with that many names for one entry.
+    private func archive(names count: Int) throws -> String {
+        let one = directory("one.npz")
+        try NamedArrays.write([("x", Tensor(.float32, [1, 4], [1, 2, 3, 4] as [Float]))], to: one)
+        let bytes = try directory.read("one.npz")
+        let entry = try ZipArchive(OwnedDescriptor(reading: one), file: one).entries[0]
+        let start = entry.offset + entry.size
+        var all = Array(bytes[..<start])
+        for index in 0..<count {
+            all += ZipRecord.directoryEntry(Array("n\(index).npy".utf8), crc: entry.crc, size: entry.size, offset: 0)
+        }
+        let size = all.count - start
+        all += ZipRecord.end(count: count, directorySize: size, directoryOffset: start)
+        return try directory.write(all, to: "many.npz")
+    }
+
+    @Test func entriesOfAnArchive() throws {
+        let said = outcome(try archive(names: 300_000))
+        #expect(said.contains("an archive of 300000 entries: a file has at most 100000 arrays"))
+        let path = try archive(names: 40_000)
+        timed(atMost: 20) {
+            let said = outcome(path)
+            #expect(said.contains("and 39992 more") && said.utf8.count < 600, "\(said.prefix(300))")
+        }
+    }
+
+    // MARK: Compression
+
+    /// Two gibibytes of newlines in two megabytes; and a file of logs, which is taken whatever its size.
+    @Test(.enabled(if: Oracle.isAvailable, Oracle.reason), arguments: ["csv.gz", "csv.zst", "npz"])
+    func whatIsMereRepetitionIsRefused(kind: String) throws {
+        let path = directory("bomb." + kind)
+        _ = try Oracle.run(
+            """
+            import sys, gzip, numpy, pyarrow as pa
+            path = sys.argv[1]
+            if path.endswith("npz"): numpy.savez_compressed(path, x=numpy.zeros((40_000_000, 4), numpy.float32))
+            else:
+                file = gzip.open(path, "wb", 6) if path.endswith("gz") else pa.CompressedOutputStream(path, "zstd")
+                file.write(b"f0,f1,f2,f3\\n1,2,3,4\\n")
+                for _ in range(600): file.write(b"\\n" * (1 << 20))
+                file.close()
+            """, [path])
+        let start = ContinuousClock.now
+        let said = outcome(path)
+        #expect(said.contains("more than 250 times as many, as only repetition does"), "\(said)")
+        #expect(ContinuousClock.now - start < .seconds(kind == "npz" ? 2 : 60))
+    }
+
+    @Test func ratiosAreComparedOnceMuchIsUnpacked() throws {
+        let place = TableLocation(file: "f")
+        try TableLimits.unpacked(256 << 20, of: 1, place)
+        try TableLimits.unpacked(1 << 40, of: (1 << 40) / 50, place)
+        #expect(throws: ColumnarError.self) { try TableLimits.unpacked(1 << 30, of: 1 << 20, place) }
+    }
+}

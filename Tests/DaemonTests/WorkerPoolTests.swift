@@ -1,0 +1,99 @@
+import Daemon
+import Dispatch
+import Foundation
+import Runner
+import Synchronization
+import TestSupport
+import Testing
+
+/// The threads that run attempts, with work that only waits.
+@Suite(.serialized) struct WorkerPoolTests {
+    private final class Log: Sendable {
+        private let lines = Mutex<[String]>([])
+        func add(_ line: String) { lines.withLock { $0.append(line) } }
+        var all: [String] { lines.withLock { $0 } }
+    }
+
+    /// Work of a name and a number of batches of 5 ms each.
+    private struct Job: Sendable {
+        let name: String
+        let batches: Int
+    }
+
+    private func pool(_ log: Log, workers: Int, pausedAtMost: Int = 4) -> WorkerPool<Job> {
+        WorkerPool("test", workers: workers, slice: .milliseconds(20), pausedAtMost: pausedAtMost) { job, turn in
+            log.add("begin \(job.name)")
+            for _ in 0..<job.batches {
+                usleep(5000)
+                if turn.isOver { turn.pause() }
+            }
+            log.add("end \(job.name)")
+            return {}
+        }
+    }
+
+    private func item(_ pipeline: String, _ name: String, _ batches: Int, seconds: Double? = nil) -> WorkerPool<Job>.Item {
+        .init(pipeline: pipeline, work: Job(name: name, batches: batches), seconds: seconds)
+    }
+
+    @Test func aLongAttemptLetsAnotherPipelineGoFirst() async {
+        let log = Log()
+        let pool = pool(log, workers: 1)
+        pool.put([item("slow", "long", 200), item("slow", "next", 1)])
+        #expect(eventually { log.all == ["begin long"] })
+        usleep(30_000)
+        pool.put([item("fast", "short", 1)])
+        #expect(eventually { log.all.count >= 3 })
+        #expect(log.all.prefix(3) == ["begin long", "begin short", "end short"])
+        #expect(eventually { log.all.last == "end next" })
+        #expect(log.all == ["begin long", "begin short", "end short", "end long", "begin next", "end next"], "paused work comes before what was not begun")
+        pool.close()
+        await pool.join()
+    }
+
+    @Test func itIsNotPausedForItsOwnPipeline() async {
+        let log = Log()
+        let pool = pool(log, workers: 1)
+        pool.put([item("slow", "long", 20), item("slow", "next", 1)])
+        #expect(eventually { log.all.count == 4 })
+        #expect(log.all == ["begin long", "end long", "begin next", "end next"])
+        pool.close()
+        await pool.join()
+    }
+
+    @Test func nothingMoreIsPausedThanMayBe() async {
+        let log = Log()
+        let pool = pool(log, workers: 1, pausedAtMost: 2)
+        for name in ["a", "b", "c", "d"] {
+            pool.put([item(name, name, 200)])
+            #expect(eventually(within: 0.4) { log.all.contains("begin \(name)") } == (name != "d"))
+        }
+        #expect(eventually { log.all.count == 8 })
+        pool.close()
+        await pool.join()
+    }
+
+    @Test func whatIsToEndIsNotPausedAnyLonger() async {
+        let log = Log()
+        let cancellation = AttemptCancellation()
+        let pool = WorkerPool<Job>("test", workers: 1, slice: .milliseconds(20), pausedAtMost: 4) { job, turn in
+            for _ in 0..<job.batches {
+                usleep(5000)
+                guard turn.isOver else { continue }
+                if job.name == "long" { cancellation.withHandler({ turn.goOn() }) { turn.pause() } }
+                if cancellation.isCancelled { break }
+            }
+            log.add("end \(job.name)")
+            return {}
+        }
+        pool.put([item("slow", "long", 1000)])
+        usleep(40_000)
+        // This one never lets anyone go first.
+        pool.put([item("other", "stubborn", 100)])
+        #expect(eventually { pool.load.pauses == 3 })
+        cancellation.cancel(.stopped)
+        #expect(eventually(within: 0.3) { log.all == ["end long"] }, "\(log.all)")
+        pool.close()
+        await pool.join()
+    }
+}
