@@ -86,7 +86,7 @@ struct Asking {
                 guard let pipeline = pipelines.first(where: { $0.name == affected.pipeline }) else { continue }
                 try DecidedInputs.clearReason(role: affected.role, path: affected.path, pipeline: pipeline)
             }
-        case .retry, .replay, .pause, .resume: break
+        case .retry, .replay, .pause, .resume, .stop: break
         }
     }
 
