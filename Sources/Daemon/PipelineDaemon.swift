@@ -51,6 +51,8 @@ package final class PipelineDaemon: Service {
     /// How a run over what was there came out.
     package struct Outcome: Sendable {
         package var unsettled: [String]
+        /// How many arrivals were put into quarantine or rejected.
+        package var problems: Int
         package var failure: LedgerError?
     }
 
@@ -58,6 +60,8 @@ package final class PipelineDaemon: Service {
     let lock: DaemonLock
     let ledger: RunLedger
     let log: Logger
+    /// Nil where it cannot be written, as on a disk without room.
+    private let running: RunningFile?
     private let loop: DispatchLoop
     private let watcher: SpoolWatcher
     private let numbering: NumberingLoop
@@ -78,6 +82,7 @@ package final class PipelineDaemon: Service {
         try MovedState.refuse(root: options.root, state: options.stateDirectory, work: options.workDirectory)
         lock = try DaemonLock(stateDirectory: options.stateDirectory)
         ledger = try RunLedger(stateDirectory: options.stateDirectory, hidesValues: options.hidesValues)
+        try Self.restoreLedger(ledger, for: pipelines.inForce, work: options.workDirectory, log: log)
         if !options.once { try ledger.prepareForWriting() }
         let isEnding = Ending()
         self.isEnding = isEnding
@@ -92,6 +97,7 @@ package final class PipelineDaemon: Service {
                     case .goesOn(let time): log.notice("the ledger can be written again", metadata: ["waited": "\(time)"])
                     }
                 }))
+        let death = ProcessDeath.found(stateDirectory: options.stateDirectory)
         let inForce = pipelines.inForce
         try PipelineFolders.make(inForce)
         for folder in Set([options.stateDirectory, options.workDirectory]) { try PrivateFolder.close(FilePath(folder)) }
@@ -101,15 +107,22 @@ package final class PipelineDaemon: Service {
             ledger: ledger, publisher: publisher,
             configuration: .init(window: max(256, options.jobs * 16), threads: options.threads, hidesValues: options.hidesValues), log: log)
         try dispatcher.use(inForce)
-        try dispatcher.recover(at: .now)
+        try dispatcher.recover(at: .now, after: death)
+        running = RunningFile(stateDirectory: options.stateDirectory)
+        let executor = executor ?? LocalExecutor(sessionBytes: options.sessionBytes)
         try publisher.recoverInputs()
+        try Self.clearReasonsOfMissing(ledger, publisher, inForce)
         try publisher.sweep()
         try publisher.pruneCheckpoints(keeping: Set(ledger.openRuns().map(\.run)), of: inForce)
+        let (ledger, lock) = (ledger, lock)
         loop = DispatchLoop(
-            dispatcher, jobs: options.jobs, executor: executor ?? LocalExecutor(sessionBytes: options.sessionBytes), patience: options.patience, log: log)
+            dispatcher, jobs: options.jobs, executor: running.map { RecordingExecutor(executor, $0) } ?? executor, patience: options.patience,
+            check: { () throws(LedgerError) in
+                try ledger.checkFiles()
+                try lock.checkFile()
+            }, log: log)
         conditions = ConditionBoard(ledger: ledger)
         let intake = Intake(ledger: ledger, conditions: conditions, log: log)
-        let ledger = ledger
         let watcher = SpoolWatcher(
             directories: intake.directories(for: inForce),
             logger: log,
@@ -143,6 +156,7 @@ package final class PipelineDaemon: Service {
     package func run() async throws {
         let server = serve()
         defer { server?.stop() }
+        running?.watchCrashes()
         let edits = ConfigWatch(files: pipelineFiles.paths, logger: log)
         let dispatching = NamedThread("dispatch") { [loop, watcher, isEnding] in
             loop.run()
@@ -151,6 +165,7 @@ package final class PipelineDaemon: Service {
             isEnding.set()
             watcher.stop()
             edits.stop()
+            loop.workers.takeBack()
         }
         let numbered = NamedThread("intake") { [numbering] in numbering.run() }
         let hashing = (0..<HashingPool.threads(cores: ProcessInfo.processInfo.activeProcessorCount)).map { number in
@@ -180,6 +195,7 @@ package final class PipelineDaemon: Service {
             await claiming.join()
         } onGracefulShutdown: { [self] in
             log.notice("stopping: taking no more files")
+            running?.stopping()
             isEnding.set()
             edits.stop()
             watcher.stop()
@@ -188,7 +204,7 @@ package final class PipelineDaemon: Service {
             loop.inbox.put(.stop)
             DispatchQueue.global().asyncAfter(deadline: .now() + options.grace.seconds) { [loop] in loop.workers.takeBack() }
         }
-        finished.withLock { $0 = Outcome(unsettled: loop.unsettled ?? [], failure: loop.failure) }
+        finished.withLock { $0 = Outcome(unsettled: loop.unsettled ?? [], problems: loop.problems, failure: loop.failure) }
         if let failure = loop.failure { throw failure }
         log.notice("stopped")
     }
@@ -196,7 +212,10 @@ package final class PipelineDaemon: Service {
     // MARK: The watch thread
 
     private func watch() {
-        let deliver: @Sendable ([SpoolEvent]) -> Void = { [numbering] events in numbering.inbox.put(.heard(events)) }
+        let deliver: @Sendable ([SpoolEvent]) -> Void = { [numbering, ledger, publisher, pipelineFiles] events in
+            Self.clearReasons(of: events, ledger, publisher, pipelineFiles.inForce)
+            numbering.inbox.put(.heard(events))
+        }
         if options.once {
             let waiting = watcher.runOnce(deliver: deliver)
             numbering.inbox.put(.scanned(waiting.map { "\($0.relativePath): \($0.reason)" }))
@@ -252,6 +271,7 @@ private final class Ending: Sendable {
 extension PipelineDaemon {
     /// What the ledger says of the pipelines in force.
     package func status() throws(LedgerError) -> [PipelineStatus] {
-        try ledger.status(naming: pipelineFiles.inForce.map(\.name), strict: pipelineFiles.inForce.strict, now: .now)
+        let names = pipelineFiles.inForce.map(\.name)
+        return try ledger.status(naming: names, strict: pipelineFiles.inForce.strict, now: .now).filter { names.contains($0.pipeline) }
     }
 }

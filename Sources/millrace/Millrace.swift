@@ -14,7 +14,7 @@ struct Millrace: AsyncParsableCommand {
                 name: "What happens",
                 subcommands: [Status.self, Runs.self, Explain.self, Events.self, Models.self, Check.self]),
             CommandGroup(
-                name: "What to change", subcommands: [Retry.self, Replay.self, Activate.self, Pause.self, Resume.self, Rebuild.self]),
+                name: "What to change", subcommands: [Retry.self, Replay.self, Forget.self, Activate.self, Pause.self, Resume.self, Rebuild.self]),
             CommandGroup(name: "One file, without a daemon", subcommands: [Inspect.self, Reserialize.self, Forward.self]),
             CommandGroup(name: "Making a model better, without a daemon", subcommands: [Optimize.self, Merge.self, Backward.self, Gradients.self]),
             CommandGroup(name: "For executors", subcommands: [AttemptCommand.self]),

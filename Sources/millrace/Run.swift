@@ -13,7 +13,7 @@ struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Watch, settle, run and land, until told to stop.",
         discussion: """
-            Ends with 0 after SIGTERM or SIGINT. With --once: 0 all well, 1 something was quarantined or rejected, 2 a pipeline or an option is \
+            Ends with 0 after SIGTERM or SIGINT. With --once: 0 all well, 1 something was quarantined or rejected by this call, 2 a pipeline or an option is \
             wrong, 3 files are still settling or waiting, 4 another daemon works on this root or on one of its folders.
             """)
 
@@ -97,7 +97,6 @@ struct Run: AsyncParsableCommand {
 
     private func verdict(_ daemon: PipelineDaemon) throws -> ExitCode {
         let status = try daemon.status()
-        let blocked = status.reduce(0) { $0 + $1.count(.quarantined) + $1.count(.rejected) }
         let waiting = status.reduce(0) { $0 + $1.count(.waiting) + $1.count(.running) }
         let unsettled = daemon.outcome?.unsettled ?? []
         for file in unsettled { _ = fail("still settling: \(file)") }
@@ -106,7 +105,7 @@ struct Run: AsyncParsableCommand {
                 _ = fail("waiting: \(pipeline.pipeline)/\(waiting.path): \(waiting.reason)")
             }
         }
-        if blocked > 0 { return ExitStatus.problems }
+        if daemon.outcome?.problems ?? 0 > 0 { return ExitStatus.problems }
         return waiting > 0 || !unsettled.isEmpty ? ExitStatus.stillWaiting : ExitCode.success
     }
 }

@@ -46,7 +46,7 @@ struct Status: ParsableCommand {
     }
 
     private func show(_ status: PipelineStatus) {
-        let version = status.activeVersion.map { "version \($0) is active" } ?? "no version yet"
+        let version = status.activeVersion.map { "version \($0) is active\(status.pinnedVersion == $0 ? ", pinned" : "")" } ?? "no version yet"
         print("\n\(status.pipeline): \(version)\(status.isPaused ? ", paused" : "")")
         for role in ArrivalRole.allCases {
             let counts = ArrivalState.allCases.compactMap { state in

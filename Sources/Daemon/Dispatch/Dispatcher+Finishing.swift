@@ -131,7 +131,7 @@ extension Dispatcher {
         let landing = assignment.pipeline.land.outputs!
         let last = assignment.run.mayReplace
             ? try? ledger.lastPublications(pipeline: arrival.pipeline, role: arrival.role, path: arrival.path) : nil
-        if let before = last?.first(where: { $0.root == landing.path && $0.path.hasSuffix("." + landing.format.fileExtension) }) {
+        if let before = last?.first(where: { $0.root == landing.path && landing.naming.mayHaveNamed($0.path, for: arrival.path) }) {
             return before.path
         }
         return try landing.naming.path(
@@ -214,15 +214,18 @@ extension Dispatcher {
                 return event
             }
         let positions = ends.published.map { position(of: $0.assignment) }
+        let acquitted = acquitted(
+            ends.closed.map(\.closing.run) + ends.delayed.map(\.attempt).filter { $0.outcome != Failure.Kind.cancelled.rawValue }.map(\.run))
         let (activations, decided) = try ledger.write { (tx) throws(LedgerError) in
             try tx.close(ends.closed.map(\.closing), at: now)
             try tx.attemptFailed(ends.delayed.map(\.attempt), at: now)
+            try tx.acquit(acquitted)
             for end in ends.closed {
                 guard case .rejected(let explanation) = end.closing.outcome else { continue }
                 try tx.rejectVersion(
                     run: end.closing.run, reason: explanation.whole, parent: end.assignment.run.version, training: end.training?.record, at: now)
             }
-            var activations: [VersionActivation] = []
+            var activations: [VersionActivation?] = []
             var decided: [[Int64]] = []
             for (published, position) in zip(ends.published, positions) {
                 let run = published.assignment.run.run
@@ -240,22 +243,26 @@ extension Dispatcher {
             try tx.append(events, at: now)
             return (activations, decided)
         }
+        if ends.closed.contains(where: { $0.assignment.goal == .score && $0.assignment.run.mayReplace }) { try removeLeaving() }
         for end in ends.closed {
             let assignment = end.assignment
             scheduler.finished(assignment.arrival.number, in: assignment.pipeline.name)
             discardTraining(end)
             switch end.closing.outcome {
+            case .rejected, .quarantined: problems += 1
             case .done, .kept:
+                if assignment.run.mayReplace { clearReason(assignment.arrival.role, assignment.arrival.path, in: assignment.pipeline.name) }
                 machineWorks(in: assignment.pipeline.name, at: now)
                 dispose(assignment.input, assignment.pipeline)
             case .void, .gone:
                 void.append(
                     .init(directory: Intake.directory(assignment.pipeline.name, assignment.arrival.role), path: assignment.arrival.path))
-            default: break
             }
         }
         for end in ends.delayed {
             let arrival = end.assignment.arrival
+            // One whose pipeline was taken away meanwhile is read from the ledger when that comes back.
+            guard pipelines[arrival.pipeline] != nil else { continue }
             var again = arrival
             again.nextAttemptAt = end.attempt.nextAttemptAt
             held[arrival.number] = again
@@ -267,7 +274,7 @@ extension Dispatcher {
         }
         for (index, published) in ends.published.enumerated() {
             self.decided(decided[index], by: published)
-            try versionIsInForce(activations[index], published, at: now)
+            try versionIsPublished(activations[index], published, at: now)
         }
     }
 

@@ -31,7 +31,9 @@ extension Connection {
         if found.isLabelled || !found.isModel && !found.isBound && strict.contains(name), let labels = try undecided("labelled", found.pipeline, before: number) {
             return .forLabels(arrival: labels.number, path: labels.path)
         }
-        return .forRoom
+        let isSuspect = try first(
+            "SELECT 1 FROM suspects WHERE run = (SELECT run FROM arrivals WHERE number = ?)", number, row: { _ in true }) ?? false
+        return isSuspect ? .toBeAlone : .forRoom
     }
 
     /// Returns what the machine did not do when the pipeline last tried, or when it last tried to read this file; nil where nothing waits for
@@ -74,7 +76,7 @@ extension Connection {
             WHERE pipeline = ? AND role = 'labelled' AND role <> 'data' AND state IN ('done', 'rejected') ORDER BY number DESC LIMIT 1
             """, key, row: { $0.isText(0, "kept") ? $0.explanation(1) : nil }) ?? nil
         return PipelineStatus(
-            pipeline: name, counts: try counts(key), activeVersion: try activeVersion(key), isPaused: try pauses().includes(name),
+            pipeline: name, counts: try counts(key), activeVersion: try activeVersion(key), pinnedVersion: try pin(of: name), isPaused: try pauses().includes(name),
             oldestWaitingAge: waiting.map(\.since).min().map { now.milliseconds - $0.milliseconds },
             waiting: try waiting.map { (row) throws(LedgerError) in
                 PipelineStatus.Waiting(

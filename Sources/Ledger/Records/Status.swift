@@ -16,6 +16,8 @@ package enum WaitReason: Hashable, Codable, Sendable {
     case forMachine(reason: String, since: UTCTime, next: UTCTime)
     /// Its file changed or went away while it was read.
     case forFileToSettle
+    /// The process died while it was executed: it is next executed when nothing else is.
+    case toBeAlone
     case forRoom
 }
 
@@ -38,6 +40,8 @@ package struct PipelineStatus: Hashable, Codable, Sendable {
     package var pipeline: String
     package var counts: [RoleCounts]
     package var activeVersion: Int?
+    /// The version that stays in force until it is unpinned.
+    package var pinnedVersion: Int?
     package var isPaused: Bool
     /// Of the oldest arrival that waits, in milliseconds.
     package var oldestWaitingAge: Int64?
