@@ -30,7 +30,7 @@ package struct Restoration: Sendable {
         // An arrival that was replayed has several lines, of which the last one counts.
         var lines: [Int64: ManifestLine] = [:]
         for file in try manifest.files() {
-            for line in try Manifest.lines(of: file) where line.pipeline == pipeline.name {
+            for line in try Manifest.lines(of: file) where line.pipeline == pipeline.name || line.pipeline == pipeline.was {
                 lines[line.arrival] = line
                 if let pins = line.pins { self.pins.append((line.revision, line.arrival, pins)) }
             }
@@ -47,7 +47,7 @@ package struct Restoration: Sendable {
 
     private mutating func readCards(_ landing: ModelLanding, _ pipeline: Pipeline) throws(LandingError) {
         let models = PublishedModels(path: FilePath(landing.path))
-        for entry in try models.entries() where entry.card.pipeline == pipeline.name {
+        for entry in try models.entries() where entry.card.pipeline == pipeline.name || entry.card.pipeline == pipeline.was {
             let card = entry.card
             let isTuned = card.trainingData?.contains { $0.digest == card.arrivalDigest } ?? false
             arrivals.append(

@@ -35,7 +35,6 @@ struct OperatorLog: LogHandler {
             let facts = pairs.map { "\($0.key)=\($0.value.printable)" }.joined(separator: " ")
             line = "\(time) \(event.level.rawValue) \(event.message.description.printable)\(facts.isEmpty ? "" : "  " + facts)"
         }
-        line += "\n"
-        FileHandle.standardError.write(Data(line.utf8))
+        printError(line)
     }
 }
