@@ -68,9 +68,12 @@ class CsvSource final : public TextSource {
     rest_ = {};
     ends_in_return_ = false;
     std::vector<std::string> names;
+    int64_t blank = 0;
     while (names.empty()) {
       ARROW_RETURN_NOT_OK(Refill());
+      blank += static_cast<int64_t>(rest_.size());
       ARROW_RETURN_NOT_OK(ReadNames(&names));
+      if (names.empty() && blank > options_.most_blank) return TooBlank(options_.most_blank);
       if (names.empty() && last_) return arrow::Status::Invalid("no rows, not even a header");
     }
     names_ = std::move(names);
@@ -203,6 +206,7 @@ class CsvSource final : public TextSource {
 
   /// Parses the next rows into `parser_`, or leaves it null at the end.
   arrow::Status ParseMore() {
+    int64_t blank = 0;
     while (true) {
       while (rest_.empty()) {
         if (last_) return arrow::Status::OK();
@@ -222,6 +226,11 @@ class CsvSource final : public TextSource {
       if (parser->num_rows() > 0) {
         parser_ = std::move(parser);
         return arrow::Status::OK();
+      }
+      blank += used;
+      if (blank > options_.most_blank) {
+        place.row = next_row_;
+        return TooBlank(options_.most_blank);
       }
     }
   }

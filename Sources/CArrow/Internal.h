@@ -144,6 +144,8 @@ class Source {
 
 /// Refuses a file of more columns than a table may have.
 arrow::Status TooManyColumns(int64_t count, int64_t most);
+/// Refuses text that goes on without rows.
+arrow::Status TooBlank(int64_t most);
 /// Refuses a schema of too many columns, or of types that are nested too deeply.
 arrow::Status CheckShape(const arrow::Schema &schema, const CArrowReadOptions &options);
 /// Returns the pool of what a file unpacks to, with a limit; it lives as long as the process.

@@ -263,6 +263,7 @@ class JsonLinesSource final : public TextSource {
   /// The next block that is not blank, or none at the end.
   arrow::Status Refill() {
     for (auto &key : wanted_keys_) key.last_row = -1;
+    int64_t blank = 0;
     do {
       auto block = feed_->Next(&last_);
       if (!block.ok()) {
@@ -271,7 +272,14 @@ class JsonLinesSource final : public TextSource {
       }
       block_ = block.MoveValueUnsafe();
       const std::string_view text(reinterpret_cast<const char *>(block_->data()), static_cast<size_t>(block_->size()));
-      if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) block_.reset();
+      if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
+        blank += static_cast<int64_t>(text.size());
+        block_.reset();
+      }
+      if (blank > options_.most_blank) {
+        place.row = rows_before_ + 1;
+        return TooBlank(options_.most_blank);
+      }
     } while (!block_ && !last_);
     return arrow::Status::OK();
   }

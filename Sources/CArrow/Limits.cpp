@@ -25,6 +25,10 @@ arrow::Status TooManyColumns(int64_t count, int64_t most) {
   return arrow::Status::NotImplemented(count, " columns: a table has at most ", most, "; keep more values in a row as a list");
 }
 
+arrow::Status TooBlank(int64_t most) {
+  return arrow::Status::NotImplemented("more than ", most, " bytes of blank lines without a row between them: it is no table");
+}
+
 arrow::Status CheckShape(const arrow::Schema &schema, const CArrowReadOptions &options) {
   if (schema.num_fields() > options.most_columns) return TooManyColumns(schema.num_fields(), options.most_columns);
   for (const auto &field : schema.fields())

@@ -11,10 +11,14 @@ package enum TableLimits {
     package static let nesting = 100
     /// The bytes of one row of an array.
     package static let rowBytes = 256 << 20
-    /// Compressed bytes may stand for so many times as many, once they have unpacked to more than `unpackedFreely`. Logs reach 50; nothing but a
-    /// repetition reaches this.
+    /// Compressed bytes may stand for so many times as many, once they have unpacked to more than is free. Logs reach 50; nothing but a repetition
+    /// reaches this.
     package static let ratio = 250
-    package static let unpackedFreely = 256 << 20
+    /// Free of an array, which is read without looking at it, and of text.
+    package static let unpackedFreely = 512 << 20
+    package static let unpackedFreelyOfText = 4 << 30
+    /// Blank lines of text without a row between them.
+    package static let blankBytes = 64 << 20
 
     /// What Parquet and Arrow files together may unpack to at one time: what was free when the first was opened.
     static let memory = Int64(MachineMemory.available())

@@ -51,6 +51,8 @@ package final class PipelineDaemon: Service {
     /// How a run over what was there came out.
     package struct Outcome: Sendable {
         package var unsettled: [String]
+        /// How many arrivals were put into quarantine or rejected.
+        package var problems: Int
         package var failure: LedgerError?
     }
 
@@ -58,6 +60,8 @@ package final class PipelineDaemon: Service {
     let lock: DaemonLock
     let ledger: RunLedger
     let log: Logger
+    /// Nil where it cannot be written, as on a disk without room.
+    private let running: RunningFile?
     private let loop: DispatchLoop
     private let watcher: SpoolWatcher
     private let numbering: NumberingLoop
@@ -69,8 +73,6 @@ package final class PipelineDaemon: Service {
     private let isEnding: Ending
     private let couriers: Couriers
     private let edits = Mutex<ConfigWatch?>(nil)
-    /// The number of the last event before this start.
-    private let firstEvent: Int64
 
     /// Takes the lock, opens the ledger, settles what an earlier daemon left. Throws what an operator must mend first.
     package init(
@@ -82,8 +84,11 @@ package final class PipelineDaemon: Service {
         try MovedState.refuse(root: options.root, state: options.stateDirectory, work: options.workDirectory)
         lock = try DaemonLock(stateDirectory: options.stateDirectory)
         ledger = try RunLedger(stateDirectory: options.stateDirectory, hidesValues: options.hidesValues)
+        for renamed in try Renaming.apply(pipelines.inForce, ledger: ledger, work: options.workDirectory, root: options.root) {
+            log.notice("the history of a pipeline goes on under another name", metadata: ["pipeline.name": "\(renamed.new)", "was": "\(renamed.old)"])
+        }
+        try Self.restoreLedger(ledger, for: pipelines.inForce, work: options.workDirectory, log: log)
         if !options.once { try ledger.prepareForWriting() }
-        firstEvent = try ledger.lastEvent()
         let isEnding = Ending()
         self.isEnding = isEnding
         let deadline = options.once ? ContinuousClock.now + options.patience : nil
@@ -97,10 +102,8 @@ package final class PipelineDaemon: Service {
                     case .goesOn(let time): log.notice("the ledger can be written again", metadata: ["waited": "\(time)"])
                     }
                 }))
+        let death = ProcessDeath.found(stateDirectory: options.stateDirectory)
         let inForce = pipelines.inForce
-        for renamed in try Renaming.apply(inForce, ledger: ledger, work: options.workDirectory, root: options.root) {
-            log.notice("the history of a pipeline goes on under another name", metadata: ["pipeline.name": "\(renamed.new)", "was": "\(renamed.old)"])
-        }
         couriers = Couriers(ledger: ledger, log: log)
         couriers.use(pipelines.settings, inForce)
         try PipelineFolders.make(inForce)
@@ -111,18 +114,33 @@ package final class PipelineDaemon: Service {
             ledger: ledger, publisher: publisher,
             configuration: .init(window: max(256, options.jobs * 16), threads: options.threads, hidesValues: options.hidesValues), log: log)
         try dispatcher.use(inForce)
-        try dispatcher.recover(at: .now)
+        try dispatcher.recover(at: .now, after: death)
+        running = RunningFile(stateDirectory: options.stateDirectory)
+        let executor = executor ?? LocalExecutor(sessionBytes: options.sessionBytes)
         try publisher.recoverInputs()
+        try Self.clearReasonsOfMissing(ledger, publisher, inForce)
         try publisher.sweep()
         try publisher.pruneCheckpoints(keeping: Set(ledger.openRuns().map(\.run)), of: inForce)
-        loop = DispatchLoop(
-            dispatcher, jobs: options.jobs, executor: executor ?? LocalExecutor(sessionBytes: options.sessionBytes), patience: options.patience, log: log)
+        let (ledger, lock) = (ledger, lock)
         conditions = ConditionBoard(ledger: ledger)
-        let intake = Intake(ledger: ledger, conditions: conditions, log: log)
-        let ledger = ledger
+        loop = DispatchLoop(
+            dispatcher, jobs: options.jobs, executor: running.map { RecordingExecutor(executor, $0) } ?? executor, conditions: conditions,
+            patience: options.patience,
+            check: { () throws(LedgerError) in
+                try ledger.checkFiles()
+                try lock.checkFile()
+            }, log: log)
+        let room = NumberingRoom()
+        let intake = Intake(ledger: ledger, conditions: conditions, room: room, log: log)
         let watcher = SpoolWatcher(
             directories: intake.directories(for: inForce),
             logger: log,
+            knowsAny: { id in
+                let parts = id.split(separator: "/")
+                guard parts.count == 2, let role = ArrivalRole(rawValue: String(parts[1])) else { return true }
+                return (try? ledger.hasFiles(pipeline: String(parts[0]), role: role)) ?? true
+            },
+            hasRoom: { id in room.isFree(for: id.split(separator: "/").first.map(String.init) ?? "") },
             isKnown: { id, path, stamp in
                 let parts = id.split(separator: "/")
                 guard parts.count == 2, let role = ArrivalRole(rawValue: String(parts[1])) else { return false }
@@ -170,6 +188,7 @@ package final class PipelineDaemon: Service {
     package func run() async throws {
         let server = serve()
         defer { server?.stop() }
+        running?.watchCrashes()
         edits.withLock { $0 = ConfigWatch(files: { [pipelineFiles] in pipelineFiles.paths }, folders: pipelineFiles.folders, logger: log) }
         let edits = self.edits.withLock { $0! }
         let dispatching = NamedThread("dispatch") { [loop, watcher, isEnding] in
@@ -179,6 +198,7 @@ package final class PipelineDaemon: Service {
             isEnding.set()
             watcher.stop()
             edits.stop()
+            loop.workers.takeBack()
         }
         let numbered = NamedThread("intake") { [numbering] in numbering.run() }
         let hashing = (0..<HashingPool.threads(cores: ProcessInfo.processInfo.activeProcessorCount)).map { number in
@@ -194,7 +214,9 @@ package final class PipelineDaemon: Service {
             edits.run { path in reload(isAsked: path == nil) }
         }
         log.notice(
-            "running", metadata: ["pipelines": "\(pipelineFiles.inForce.map(\.name))", "jobs": "\(options.jobs)", "root": "\(options.root)"])
+            "running", metadata: [
+                "pipelines": .list(pipelineFiles.inForce.map(\.name)), "jobs": .number(options.jobs), "root": "\(options.root)",
+            ])
         await withGracefulShutdownHandler {
             await watching.join()
             await numbered.join()
@@ -212,6 +234,7 @@ package final class PipelineDaemon: Service {
             await claiming.join()
         } onGracefulShutdown: { [self] in
             log.notice("stopping: taking no more files")
+            running?.stopping()
             isEnding.set()
             edits.stop()
             watcher.stop()
@@ -220,7 +243,7 @@ package final class PipelineDaemon: Service {
             loop.inbox.put(.stop)
             DispatchQueue.global().asyncAfter(deadline: .now() + options.grace.seconds) { [loop] in loop.workers.takeBack() }
         }
-        finished.withLock { $0 = Outcome(unsettled: loop.unsettled ?? [], failure: loop.failure) }
+        finished.withLock { $0 = Outcome(unsettled: loop.unsettled ?? [], problems: loop.problems, failure: loop.failure) }
         if let failure = loop.failure { throw failure }
         log.notice("stopped")
     }
@@ -228,7 +251,10 @@ package final class PipelineDaemon: Service {
     // MARK: The watch thread
 
     private func watch() {
-        let deliver: @Sendable ([SpoolEvent]) -> Void = { [numbering] events in numbering.inbox.put(.heard(events)) }
+        let deliver: @Sendable ([SpoolEvent]) -> Void = { [numbering, ledger, publisher, pipelineFiles] events in
+            Self.clearReasons(of: events, ledger, publisher, pipelineFiles.inForce)
+            numbering.hear(events)
+        }
         if options.once {
             let deadline = ContinuousClock.now + options.patience
             var pauses = GrowingPauses(first: .milliseconds(200), longest: .seconds(2))
@@ -284,7 +310,7 @@ package final class PipelineDaemon: Service {
                 try publisher.use(pipelines)
                 numbering.inbox.put(.pipelines(pipelines))
                 tellInForce()
-                log.notice("pipelines re-read", metadata: ["pipelines": "\(pipelines.map(\.name))"])
+                log.notice("pipelines re-read", metadata: ["pipelines": .list(pipelines.map(\.name))])
             } catch {
                 log.error("the edit is refused; what was in force stays", metadata: ["problem": "\(error)"])
             }
@@ -303,17 +329,7 @@ private final class Ending: Sendable {
 extension PipelineDaemon {
     /// What the ledger says of the pipelines in force.
     package func status() throws(LedgerError) -> [PipelineStatus] {
-        try ledger.status(naming: pipelineFiles.inForce.map(\.name), strict: pipelineFiles.inForce.strict, now: .now)
-    }
-
-    /// How many files were quarantined, refused or rejected since this daemon was started.
-    package func failures() throws(LedgerError) -> Int {
-        var count = 0, last = firstEvent
-        while true {
-            let events = try ledger.events(after: last)
-            guard let newest = events.last?.sequence else { return count }
-            count += events.count { ["quarantined", "refused", "rejected"].contains($0.kind) }
-            last = newest
-        }
+        let names = pipelineFiles.inForce.map(\.name)
+        return try ledger.status(naming: names, strict: pipelineFiles.inForce.strict, now: .now).filter { names.contains($0.pipeline) }
     }
 }

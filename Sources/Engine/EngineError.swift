@@ -69,7 +69,5 @@ extension EngineError: Reasoned {
     }
 }
 
-/// Without control characters (a runtime's text can carry bytes of the file) and on one line.
-func printable(_ text: String) -> String {
-    String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? " " : $0 }))
-}
+/// On one line: a runtime's text has several, and can carry bytes of the file.
+func printable(_ text: String) -> String { text.replacing("\n", with: " ").printable }

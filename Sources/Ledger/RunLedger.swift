@@ -14,6 +14,7 @@ package final class RunLedger: Sendable {
     private let reader: any ReadingChannel
     /// Where a daemon answers for a ledger that this process may not read.
     private let daemon: LedgerConversation?
+    let files: LedgerFiles
     private let patience = Mutex<LedgerPatience?>(nil)
     private let routes = Mutex(NotificationRoutes())
 
@@ -25,6 +26,7 @@ package final class RunLedger: Sendable {
     ///   - hidesValues: what is read tells nothing of what cells of tables hold.
     package init(stateDirectory: String, readOnly: Bool = false, hidesValues: Bool = false) throws(LedgerError) {
         path = stateDirectory + "/ledger.sqlite"
+        files = LedgerFiles(path: path)
         if StateFolder.isClosed(stateDirectory) {
             guard let daemon = try LedgerConversation(stateDirectory: stateDirectory) else { throw .privateState(path: stateDirectory) }
             self.daemon = daemon
@@ -46,13 +48,19 @@ package final class RunLedger: Sendable {
         }
         let channel = try Channel(path: path, readOnly: true, hidesValues: hidesValues)
         reader = channel
-        if readOnly { _ = try Self.isUpToDate(channel, path: path, orThrow: true) }
+        if readOnly { _ = try Self.isUpToDate(channel, path: path, orThrow: true) } else { try files.check() }
     }
 
     /// Leaves a request for the daemon; the number is for `answer(to:)`.
     package func submit(_ request: Request, at time: UTCTime) throws(LedgerError) -> Int64 {
         if let daemon { return try daemon.submit(request) }
         return try write { (ledger) throws(LedgerError) in try ledger.submit(request, at: time) }
+    }
+
+    /// Leaves the files as they are from here on, also when the ledger is closed: SQLite would write into what stands there now, or remove it.
+    func abandon() {
+        writer?.abandon()
+        (reader as? Channel)?.abandon()
     }
 
     /// For who will write for a long time: commits wait less for the disk from the first one on.
@@ -88,6 +96,12 @@ package final class RunLedger: Sendable {
     private func transaction<T>(durably: Bool, _ body: (LedgerTransaction) throws(LedgerError) -> T) throws(LedgerError) -> T {
         guard let writer else { throw .readOnly(path: path) }
         let routes = routes.withLock { $0 }
+        do throws(LedgerError) {
+            try files.check()
+        } catch {
+            abandon()
+            throw error
+        }
         return try writer.onQueue { (db, connection) throws(LedgerError) in
             var result: T?
             do {

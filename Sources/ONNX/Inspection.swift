@@ -1,3 +1,4 @@
+import Reasons
 import Tensors
 
 /// What `millrace inspect` shows of a model. Encodes to JSON under these names.
@@ -87,6 +88,7 @@ extension Inspection: CustomStringConvertible {
         var lines: [String] = []
         func section(_ title: String, _ rows: [(String, String)]) {
             guard !rows.isEmpty else { return }
+            let rows = rows.map { ($0.0.printable, $0.1.printable) }
             lines.append(title)
             let width = rows.map(\.0.count).max() ?? 0
             for (name, value) in rows {

@@ -93,9 +93,9 @@ package struct Pipeline: Sendable, Equatable {
     package let spool: Spool
     package let order: ArrivalOrder
     package let settle: Settle
-    package let schema: Schema
-    package let stages: [Stage]
-    package let land: Land
+    package internal(set) var schema: Schema
+    package internal(set) var stages: [Stage]
+    package internal(set) var land: Land
     package let after: After
     package let allowUpstreamDelete: Bool
     package let onError: OnError

@@ -47,8 +47,9 @@ extension FileVerdict {
         case .running:
             self.init(
                 .running, "attempt \(run?.attemptCount ?? 1) of run \(run?.run ?? 0) goes on", rule: .arrivalRunning,
-                remedy: daemon == nil ? Self.startTheDaemon + " What was left open is then finished or tried again." : "Nothing.")
-        case .waiting: self.init(.waiting, (known.wait ?? .forRoom).explanation)
+                remedy: daemon == nil ? Self.startTheDaemon + " What was left open is then finished or tried again."
+                    : "Nothing; `millrace stop \(run?.run ?? 0)` ends it.")
+        case .waiting: self.init(.waiting, (known.wait ?? .forRoom).explanation(in: known.pipeline))
         case .superseded:
             self.init(
                 .waiting, "newer content of it is being taken up", rule: .arrivalChanged)
@@ -109,7 +110,7 @@ extension FileVerdict {
         case .ignored(let rule, let reason): self.init(.ignored, reason, rule: rule, remedy: "Nothing.")
         case .unreachable(let code):
             self.init(
-                .waiting, "it cannot be looked at: \(Errno(rawValue: code))", rule: "settling",
+                .waiting, "it cannot be looked at: \(Errno(rawValue: code))", rule: .directoryUnreadable,
                 remedy: "Give the daemon's user search permission on its folder, or mend the disk; it is taken up by itself then.")
         case .refused(let rule, let reason, let remedy, _): self.init(.quarantined, reason, rule: rule, remedy: remedy)
         case .file: self.init(settling: path, settle, daemon)

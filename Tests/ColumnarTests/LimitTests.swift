@@ -47,8 +47,8 @@ import Testing
         }
     }
 
-    /// pyarrow itself writes no Arrow file of types 101 deep.
-    @Test(.enabled(if: Oracle.isAvailable, Oracle.reason), arguments: [("arrow", 60), ("parquet", 60), ("parquet", 101)])
+    /// pyarrow itself writes no Arrow file of types 101 deep; Parquet counts two levels for a list.
+    @Test(.enabled(if: Oracle.isAvailable, Oracle.reason), arguments: [("arrow", 60), ("parquet", 40), ("parquet", 101)])
     func nestingOfTypes(format: String, depth: Int) throws {
         let path = directory("nested." + format)
         let made = try Oracle.run(
@@ -64,7 +64,7 @@ import Testing
             """, [path, "\(depth)"])
         #expect(made == "made")
         let said = outcome(path, Self.model, ["f0", "f1", "f2", "f3"])
-        #expect(depth < 100 ? said == "1 rows" : said.contains("lists or structs in each other more than 100 deep"), "\(said)")
+        #expect(depth < 100 ? said == "1 rows" : said.contains("too deeply nested"), "\(said)")
     }
 
     // MARK: Columns
@@ -168,8 +168,8 @@ import Testing
 
     // MARK: Compression
 
-    /// Two gibibytes of newlines in two megabytes; and a file of logs, which is taken whatever its size.
-    @Test(.enabled(if: Oracle.isAvailable, Oracle.reason), arguments: ["csv.gz", "csv.zst", "npz"])
+    /// Newlines without end, and zeros without end.
+    @Test(.enabled(if: Oracle.isAvailable, Oracle.reason), arguments: ["csv.gz", "csv.zst", "jsonl.gz", "npz"])
     func whatIsMereRepetitionIsRefused(kind: String) throws {
         let path = directory("bomb." + kind)
         _ = try Oracle.run(
@@ -179,19 +179,33 @@ import Testing
             if path.endswith("npz"): numpy.savez_compressed(path, x=numpy.zeros((40_000_000, 4), numpy.float32))
             else:
                 file = gzip.open(path, "wb", 6) if path.endswith("gz") else pa.CompressedOutputStream(path, "zstd")
-                file.write(b"f0,f1,f2,f3\\n1,2,3,4\\n")
-                for _ in range(600): file.write(b"\\n" * (1 << 20))
+                file.write(b'{"f0":1,"f1":1,"f2":1,"f3":1}\\n' if ".jsonl" in path else b"f0,f1,f2,f3\\n1,2,3,4\\n")
+                for _ in range(80): file.write(b"\\n" * (1 << 20))
                 file.close()
             """, [path])
         let start = ContinuousClock.now
         let said = outcome(path)
-        #expect(said.contains("more than 250 times as many, as only repetition does"), "\(said)")
-        #expect(ContinuousClock.now - start < .seconds(kind == "npz" ? 2 : 60))
+        let words = kind == "npz" ? "more than 250 times as many, as only repetition does" : "bytes of blank lines without a row between them"
+        #expect(said.contains(words), "\(said)")
+        #expect(ContinuousClock.now - start < .seconds(kind == "npz" ? 2 : 30))
+    }
+
+    /// Zeros pack 500 to 1 and more, and are rows: many of them are taken.
+    @Test(.enabled(if: Oracle.isAvailable, Oracle.reason)) func rowsOfZerosAreATable() throws {
+        let path = directory("zeros.csv.gz")
+        _ = try Oracle.run(
+            """
+            import sys, gzip
+            with gzip.open(sys.argv[1], "wb", 6) as file:
+                file.write(b"f0,f1,f2,f3\\n")
+                for _ in range(40): file.write(b"0,0,0,0\\n" * 10_000)
+            """, [path])
+        #expect(outcome(path) == "400000 rows")
     }
 
     @Test func ratiosAreComparedOnceMuchIsUnpacked() throws {
         let place = TableLocation(file: "f")
-        try TableLimits.unpacked(256 << 20, of: 1, place)
+        try TableLimits.unpacked(512 << 20, of: 1, place)
         try TableLimits.unpacked(1 << 40, of: (1 << 40) / 50, place)
         #expect(throws: ColumnarError.self) { try TableLimits.unpacked(1 << 30, of: 1 << 20, place) }
     }

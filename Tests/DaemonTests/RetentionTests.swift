@@ -113,9 +113,9 @@ import Testing
         let lines = "retain: { history: 180d }"
         try root.write("x", to: "spool/data/standing.csv")
         try finish(try arrive("standing.csv"))
+        try finish(try arrive("gone.csv"), output: "gone.parquet")
         try root.write("x", to: "out/data/served.parquet")
         try finish(try arrive("served.csv"), output: "served.parquet")
-        try finish(try arrive("gone.csv"), output: "gone.parquet")
         try finish(try arrive("bad.csv"), .quarantined(Explanation(reason: "bad", rule: .dataInvalid)))
         let waiting = try arrive("waiting.csv")
         // Content that was replaced is no path's present.

@@ -99,6 +99,7 @@ typedef struct {
   int32_t deepest;        // lists and structs in one another
   int64_t unpacked_freely;  // compressed text may unpack to so many bytes,
   int64_t most_ratio;       // and to more only if that is not more than so many times the compressed bytes
+  int64_t most_blank;       // bytes of blank lines without a row between them
   int64_t memory_limit;   // of what Parquet and Arrow files unpack to; taken from the first file that is opened
 } CArrowReadOptions;
 

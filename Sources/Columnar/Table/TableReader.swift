@@ -91,7 +91,8 @@ package final class TableReader {
         native.batch_rows = Int64(max(options.batchRows, 1))
         native.most_columns = Int32(TableLimits.columns)
         native.deepest = Int32(TableLimits.nesting)
-        native.unpacked_freely = Int64(TableLimits.unpackedFreely)
+        native.unpacked_freely = Int64(TableLimits.unpackedFreelyOfText)
+        native.most_blank = Int64(TableLimits.blankBytes)
         native.most_ratio = Int64(TableLimits.ratio)
         native.memory_limit = TableLimits.memory
         var opened: OpaquePointer?

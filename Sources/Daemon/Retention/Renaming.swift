@@ -2,6 +2,11 @@ import Foundation
 import Ledger
 import PipelineConfig
 
+extension Pipeline {
+    /// Whether what is published under this name is the pipeline's own.
+    func isOwn(_ name: String) -> Bool { name == self.name || name == was }
+}
+
 /// `was: OLD`: what is known of the pipeline under its former name becomes its own, once, when the daemon starts.
 enum Renaming {
     struct Renamed {

@@ -14,7 +14,7 @@ extension LedgerTransaction {
             ? try event.run.map { (run) throws(LedgerError) in try connection.publications(ofRun: run, intendedOnly: false) } ?? [] : []
         let why = kind == .waitingLong
             ? try event.arrival.flatMap { (number) throws(LedgerError) in
-                try connection.waitReason(of: number, now: time, strict: [])?.explanation
+                try connection.waitReason(of: number, now: time, strict: [])?.explanation(in: pipeline)
             } : arrival?.explanation
         let notification = Notice(
             id: UUID().uuidString.lowercased(), kind: kind, at: time, pipeline: pipeline, role: arrival?.role, file: arrival?.path,

@@ -17,6 +17,12 @@ extension RunLedger {
     package func oldArrivals(of pipeline: String, before time: UTCTime, above number: Int64 = 0, limit: Int = 1000) throws(LedgerError) -> [OldArrival] {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }
+            // By what was published last a ledger shows that it is no older copy.
+            let newest = try connection.first(
+                """
+                SELECT max(p.run) FROM publications AS p JOIN runs AS r ON r.id = p.run JOIN arrivals AS a ON a.number = r.arrival
+                WHERE a.pipeline = ?
+                """, key, row: { $0.integer(0) }) ?? 0
             return try connection.all(
                 """
                 SELECT a.number, a.role, a.path, f.arrival IS NOT NULL, a.run FROM arrivals AS a
@@ -24,11 +30,11 @@ extension RunLedger {
                 WHERE a.number > ? AND a.pipeline = ? AND a.arrived_at < ?
                     AND a.state IN ('done', 'rejected', 'quarantined', 'superseded', 'ignored') AND a.replaying IS NULL
                     AND (a.role <> 'labelled' OR a.state NOT IN ('done', 'rejected') OR a.let_go_at IS NOT NULL)
-                    AND NOT EXISTS (SELECT 1 FROM runs AS r WHERE r.arrival = a.number AND r.state = 'open')
+                    AND NOT EXISTS (SELECT 1 FROM runs AS r WHERE r.arrival = a.number AND (r.state = 'open' OR r.id = ?))
                     AND NOT EXISTS (
                         SELECT 1 FROM runs AS r JOIN model_versions AS v ON v.run = r.id WHERE r.arrival = a.number AND v.verdict = 'published')
                 ORDER BY a.number LIMIT ?
-                """, number, key, time, limit
+                """, number, key, time, newest, limit
             ) { (row) throws(LedgerError) in
                 let arrival = row.integer(0)
                 var publications: [Publication] = []

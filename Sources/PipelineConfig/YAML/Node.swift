@@ -1,3 +1,5 @@
+internal import Reasons
+
 /// A YAML value with its place: aliases and merges resolved, every key plain text.
 struct Node {
     enum Content {
@@ -36,7 +38,7 @@ struct Node {
 extension String {
     /// At most 60 characters of it, on one line.
     var clipped: String {
-        let line = map { $0.isNewline ? " " : $0 }
-        return line.count > 60 ? String(line.prefix(57)) + "..." : String(line)
+        let line = String(map { $0.isNewline ? " " : $0 }).printable
+        return line.count > 60 ? String(line.prefix(57)) + "..." : line
     }
 }
