@@ -23,7 +23,7 @@ struct Events: ParsableCommand {
         while true {
             let events = try worded { try ledger.events(after: last) }
             for event in events { try show(event) }
-            fflush(nil)
+            guard StandardStreams.flush() else { throw ExitStatus.problems }
             last = events.last?.sequence ?? last
             if !events.isEmpty { continue }
             guard follow else { return }

@@ -35,7 +35,6 @@ struct OperatorLog: LogHandler {
             let pairs = facts.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.description.printable)" }
             line = "\(time) \(event.level.rawValue) \(event.message.description.printable)\(pairs.isEmpty ? "" : "  " + pairs.joined(separator: " "))"
         }
-        line += "\n"
-        FileHandle.standardError.write(Data(line.utf8))
+        printError(line)
     }
 }

@@ -19,6 +19,8 @@ struct Status: ParsableCommand {
         let conditions: StatusConditions
         let pendingRequests: Int
         let pipelineProblems: [String]
+        let outOfForce: [FileOutOfForce]
+        let untold: [UntoldStatus]
     }
 
     func run() throws {
@@ -30,7 +32,8 @@ struct Status: ParsableCommand {
                 pipelines: try ledger.status(naming: lint.pipelines.map(\.name), strict: lint.pipelines.strict, now: .now).map { $0.below(root.path) },
                 settling: try lint.pipelines.map { try SettlingFiles(of: $0, ledger: ledger, daemon: root.daemon) },
                 conditions: StatusConditions(try ledger.conditions(), isRunning: root.daemon != nil),
-                pendingRequests: try ledger.pendingRequests().count, pipelineProblems: lint.problems.map(\.description))
+                pendingRequests: try ledger.pendingRequests().count, pipelineProblems: lint.problems.map(\.description),
+                outOfForce: files.pipelines.isEmpty ? FileOutOfForce.all(root) : [], untold: try ledger.untold())
         }
         if output.json { return try printJSON(report) }
         print("daemon: \(report.daemon?.description ?? "none works on this root")")
@@ -38,6 +41,11 @@ struct Status: ParsableCommand {
         if report.pendingRequests > 0 { print("requests without an answer yet: \(report.pendingRequests)") }
         for problem in report.pipelineProblems { print("problem: \(problem)") }
         for line in report.conditions.lines(of: "") { print(line) }
+        for file in report.outOfForce { print("\(file.file): \(file.reason)\n  \(file.remedy)") }
+        for untold in report.untold {
+            if untold.count > 0 { print("notifications that \(untold.target) has not got yet: \(untold.count), since \(untold.oldest.short)\(untold.error.map { ": " + $0 } ?? "")") }
+            if untold.givenUp > 0 { print("notifications to \(untold.target) that were given up: \(untold.givenUp)\(untold.error.map { ": " + $0 } ?? "")") }
+        }
         if report.pipelines.isEmpty { print("nothing has arrived") }
         for pipeline in report.pipelines {
             show(pipeline)

@@ -19,7 +19,7 @@ extension LedgerTransaction {
             """
             SELECT number, digest, previous FROM arrivals
             WHERE pipeline = ? AND role = 'labelled' AND role <> 'data'
-                AND (state IN ('done', 'rejected') OR (? AND state IN ('waiting', 'running'))) AND number < ? AND digest IS NOT ?
+                AND (state IN ('done', 'rejected') OR (? AND state IN ('waiting', 'running'))) AND number < ? AND digest IS NOT ? AND let_go_at IS NULL
                 AND number > ?
             ORDER BY number
             """, arrival.pipeline, arrival.role == .model, isReplay && takesAll ? Int64.max : arrival.number,

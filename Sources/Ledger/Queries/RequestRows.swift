@@ -54,5 +54,4 @@ extension RunLedger {
             try connection.first("SELECT max(sequence) FROM events", row: { $0.integer(0) }) ?? 0
         }
     }
-
 }
