@@ -115,17 +115,25 @@ package final class PipelineDaemon: Service {
         try publisher.sweep()
         try publisher.pruneCheckpoints(keeping: Set(ledger.openRuns().map(\.run)), of: inForce)
         let (ledger, lock) = (ledger, lock)
+        conditions = ConditionBoard(ledger: ledger)
         loop = DispatchLoop(
-            dispatcher, jobs: options.jobs, executor: running.map { RecordingExecutor(executor, $0) } ?? executor, patience: options.patience,
+            dispatcher, jobs: options.jobs, executor: running.map { RecordingExecutor(executor, $0) } ?? executor, conditions: conditions,
+            patience: options.patience,
             check: { () throws(LedgerError) in
                 try ledger.checkFiles()
                 try lock.checkFile()
             }, log: log)
-        conditions = ConditionBoard(ledger: ledger)
-        let intake = Intake(ledger: ledger, conditions: conditions, log: log)
+        let room = NumberingRoom()
+        let intake = Intake(ledger: ledger, conditions: conditions, room: room, log: log)
         let watcher = SpoolWatcher(
             directories: intake.directories(for: inForce),
             logger: log,
+            knowsAny: { id in
+                let parts = id.split(separator: "/")
+                guard parts.count == 2, let role = ArrivalRole(rawValue: String(parts[1])) else { return true }
+                return (try? ledger.hasFiles(pipeline: String(parts[0]), role: role)) ?? true
+            },
+            hasRoom: { id in room.isFree(for: id.split(separator: "/").first.map(String.init) ?? "") },
             isKnown: { id, path, stamp in
                 let parts = id.split(separator: "/")
                 guard parts.count == 2, let role = ArrivalRole(rawValue: String(parts[1])) else { return false }
@@ -180,7 +188,9 @@ package final class PipelineDaemon: Service {
             edits.run { _ in reload() }
         }
         log.notice(
-            "running", metadata: ["pipelines": "\(pipelineFiles.inForce.map(\.name))", "jobs": "\(options.jobs)", "root": "\(options.root)"])
+            "running", metadata: [
+                "pipelines": .list(pipelineFiles.inForce.map(\.name)), "jobs": .number(options.jobs), "root": "\(options.root)",
+            ])
         await withGracefulShutdownHandler {
             await watching.join()
             await numbered.join()
@@ -214,7 +224,7 @@ package final class PipelineDaemon: Service {
     private func watch() {
         let deliver: @Sendable ([SpoolEvent]) -> Void = { [numbering, ledger, publisher, pipelineFiles] events in
             Self.clearReasons(of: events, ledger, publisher, pipelineFiles.inForce)
-            numbering.inbox.put(.heard(events))
+            numbering.hear(events)
         }
         if options.once {
             let waiting = watcher.runOnce(deliver: deliver)
@@ -252,7 +262,7 @@ package final class PipelineDaemon: Service {
                 try claims.use(pipelines)
                 try publisher.use(pipelines)
                 numbering.inbox.put(.pipelines(pipelines))
-                log.notice("pipelines re-read", metadata: ["pipelines": "\(pipelines.map(\.name))"])
+                log.notice("pipelines re-read", metadata: ["pipelines": .list(pipelines.map(\.name))])
             } catch {
                 log.error("the edit is refused; what was in force stays", metadata: ["problem": "\(error)"])
             }

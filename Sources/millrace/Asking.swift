@@ -86,7 +86,7 @@ struct Asking {
                 guard let pipeline = pipelines.first(where: { $0.name == affected.pipeline }) else { continue }
                 try DecidedInputs.clearReason(role: affected.role, path: affected.path, pipeline: pipeline)
             }
-        case .retry, .replay, .pause, .resume: break
+        case .retry, .replay, .pause, .resume, .stop: break
         }
     }
 
@@ -98,6 +98,7 @@ struct Asking {
         case .retry(let selection), .replay(let selection), .forget(let selection): name = selection.pipeline
         case .activate(let pipeline, _), .pin(let pipeline, _), .unpin(let pipeline): name = pipeline
         case .pause(let pipeline), .resume(let pipeline): name = pipeline
+        case .stop: name = nil
         }
         if let name { try checkPipeline(name, ledger, pipelines) }
     }

@@ -27,6 +27,7 @@ struct Run: AsyncParsableCommand {
     @Option(name: .long, help: "Engine threads of one attempt; jobs x threads is at most the cores. Default: threads of millrace.yaml, or 1.") var threads: Int?
     @Option(name: .long, help: "What kept sessions may cost, estimated by the bytes of their models.") var sessionCache = "1GiB"
     @Option(name: .long, help: "text or json.") var logFormat = LogFormat.text
+    @Flag(name: .long, help: "Log each file that is done, too.") var verbose = false
     @Flag(name: .long, help: "Neither log nor store what cells of tables hold, which may be personal data: errors then say where it stands.")
     var hideValues = false
     @Option(name: .long, help: "How long running attempts may take to finish after a stop.") var grace = "30s"
@@ -44,12 +45,11 @@ struct Run: AsyncParsableCommand {
         try? InotifyEvents.prepare()
         // What the daemon does not give away on purpose is its own.
         CreationMask.restrict()
-        let format = logFormat
+        let (isJSON, level) = (logFormat == .json, verbose ? Logger.Level.info : .notice)
         LoggingSystem.bootstrap { label in
-            switch format {
-            case .text: OperatorLog(label: label, isJSON: false)
-            case .json: OperatorLog(label: label, isJSON: true)
-            }
+            var log = OperatorLog(label: label, isJSON: isJSON)
+            log.logLevel = level
+            return log
         }
         let log = Logger(label: "millrace")
         let files: PipelineFiles

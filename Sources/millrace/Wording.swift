@@ -24,16 +24,23 @@ extension WaitReason: CustomStringConvertible {
         }
     }
 
-    var explanation: Explanation {
+    /// The remedies name the command that helps.
+    func explanation(in pipeline: String) -> Explanation {
         switch self {
         case .paused:
-            Explanation(reason: "the pipeline is paused", rule: .waitPaused)
+            Explanation(reason: "the pipeline is paused", rule: .waitPaused, remedy: "`millrace resume \(pipeline)` starts it again; `millrace resume`, where all are paused.")
         case .forModel(let arrival, let path):
-            Explanation(reason: "model \(path), arrival \(arrival), came before it and is not decided yet", rule: .waitModel)
+            Explanation(
+                reason: "model \(path), arrival \(arrival), came before it and is not decided yet", rule: .waitModel,
+                remedy: "Nothing; `millrace explain \(path)` says what that model waits for.")
         case .forFirstModel:
-            Explanation(reason: "the pipeline has no model version yet", rule: .waitFirstVersion)
+            Explanation(
+                reason: "the pipeline has no model version yet", rule: .waitFirstVersion,
+                remedy: "Drop a model into the pipeline's models spool; `millrace models \(pipeline)` says why those that are there were rejected.")
         case .forLabels(let arrival, let path):
-            Explanation(reason: "labelled \(path), arrival \(arrival), came before it and is not decided yet", rule: .waitLabels)
+            Explanation(
+                reason: "labelled \(path), arrival \(arrival), came before it and is not decided yet", rule: .waitLabels,
+                remedy: "Nothing; `millrace explain \(path)` says what that one waits for, `millrace status` how far its training is.")
         case .forRetry(let time):
             Explanation(reason: "an attempt failed; the next is due at \(time)", rule: .waitRetry)
         case .forMachine(let reason, let since, let next):
@@ -47,7 +54,8 @@ extension WaitReason: CustomStringConvertible {
                 reason: "the process died while this was worked on, alone or beside others; it is tried again when nothing else is worked on",
                 rule: .waitAlone)
         case .forRoom:
-            Explanation(reason: "it has not had its turn", rule: .waitTurn)
+            Explanation(
+                reason: "it has not had its turn", rule: .waitTurn, remedy: "Nothing; `millrace status` says what runs.")
         }
     }
 }

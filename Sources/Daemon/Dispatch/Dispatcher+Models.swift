@@ -68,7 +68,7 @@ extension Dispatcher {
         log.notice(
             activation == nil ? "version published, and not in force, since another is pinned" : "version published",
             metadata: [
-                "pipeline.name": "\(pipeline.name)", "model.version": "\(published.version)",
+                "pipeline.name": "\(pipeline.name)", "model.version": .number(published.version),
                 "file.path": "\(published.assignment.arrival.path)",
             ])
         if let landing = pipeline.land.models {
