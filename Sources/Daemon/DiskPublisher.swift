@@ -1,6 +1,6 @@
 import Foundation
 package import Landing
-import Ledger
+package import Ledger
 package import PipelineConfig
 import Reasons
 package import Runner
@@ -159,6 +159,19 @@ package final class DiskPublisher: Publisher, Sendable {
         return results
     }
 
+    package func withdraw(_ outputs: [Publication]) -> [OutputWithdrawal.Outcome?] {
+        var directories: Set<FilePath> = []
+        let outcomes = outputs.map { output -> OutputWithdrawal.Outcome? in
+            let target = FilePath(output.root).appending(FilePath(output.path).components)
+            let outcome = try? OutputWithdrawal.remove(target, digest: output.digest)
+            if outcome == .removed { directories.insert(target.removingLastComponent()) }
+            return outcome
+        }
+        // Should this be lost with the power, the file is still to be removed.
+        for directory in directories { try? OutputWithdrawal.sync(directory: directory) }
+        return outcomes
+    }
+
     private func round() -> LandingRound {
         LandingRound(areas: state.withLock { Array($0.areas.values) }, now: UTCTime.now.milliseconds)
     }
@@ -202,6 +215,8 @@ package final class DiskPublisher: Publisher, Sendable {
         try models(pipeline).directory.activate(version)
     }
 
+    package func pin(version: Int?, in pipeline: Pipeline) throws(LandingError) { try models(pipeline).directory.pin(version) }
+
     package func prune(versions: [Int], in pipeline: Pipeline) throws(LandingError) {
         _ = try models(pipeline).directory.remove(versions)
     }
@@ -216,6 +231,16 @@ package final class DiskPublisher: Publisher, Sendable {
     }
 
     // MARK: Inputs
+
+    package func lookup(among pipelines: [Pipeline]) -> InputLookup { DecidedInputs.lookup(among: pipelines, work: work.string) }
+
+    package func clearReason(role: ArrivalRole, path: String, pipeline: Pipeline) throws(LandingError) {
+        try DecidedInputs.clearReason(role: role, path: path, pipeline: pipeline)
+    }
+
+    package func inputPath(_ input: DecidedInput, pipeline: Pipeline) -> String? {
+        DecidedInputs.find(input, pipeline, work: work.string)
+    }
 
     package func dispose(of input: SpoolInput, pipeline: Pipeline) throws(LandingError) {
         let places = try places(pipeline)

@@ -32,6 +32,8 @@ final class DispatchLoop: @unchecked Sendable {
     private(set) var failure: LedgerError?
     /// How long it waits for the machine once everything that is there has been numbered, with `--once`.
     private let patience: Duration
+    /// Throws where the ledger in use is not the one that stands there any more.
+    private let check: () throws(LedgerError) -> Void
     private var machineIsAwaitedUntil: UTCTime?
 
     /// The seconds that landing lately took, in which workers get no work.
@@ -40,13 +42,17 @@ final class DispatchLoop: @unchecked Sendable {
     /// How often commands are looked for.
     private static let requestInterval: Duration = .milliseconds(250)
 
-    init(_ dispatcher: Dispatcher, jobs: Int, executor: any AttemptExecutor, patience: Duration, log: Logger) {
+    init(
+        _ dispatcher: Dispatcher, jobs: Int, executor: any AttemptExecutor, conditions: ConditionBoard, patience: Duration,
+        check: @escaping () throws(LedgerError) -> Void, log: Logger
+    ) {
         self.dispatcher = dispatcher
         self.patience = patience
+        self.check = check
         self.log = log
         let inbox = BoundedQueue<Message>(capacity: 8192)
         self.inbox = inbox
-        workers = Workers(jobs: jobs, executor: executor) { inbox.put($0) }
+        workers = Workers(jobs: jobs, executor: executor, conditions: conditions) { inbox.put($0) }
     }
 
     /// Until told to stop and nothing is in flight, or, with `--once`, until nothing can be done any more.
@@ -55,31 +61,38 @@ final class DispatchLoop: @unchecked Sendable {
             try loop()
         } catch {
             failure = error
-            log.critical("the ledger cannot be written; stopping", metadata: ["reason": "\(error)"])
+            log.critical("the ledger cannot be used; stopping", metadata: ["reason": "\(error)"])
         }
         workers.close()
         inbox.close()
     }
 
     private func loop() throws(LedgerError) {
-        try dispatcher.applyRequests(at: .now)
+        try applyRequests()
         var nextRequests = ContinuousClock.now + Self.requestInterval
         while true {
             try handOut()
             if isDone { return }
             try handle(inbox.take(upTo: 4096, timeout: pause()))
             if ContinuousClock.now >= nextRequests {
-                try dispatcher.applyRequests(at: .now)
+                try check()
+                try applyRequests()
                 dispatcher.disposeAgain(at: .now)
                 nextRequests = ContinuousClock.now + Self.requestInterval
             }
         }
     }
 
+    private func applyRequests() throws(LedgerError) {
+        for run in try dispatcher.applyRequests(at: .now) { workers.stop(run) }
+    }
+
     private func handOut() throws(LedgerError) {
         guard !isStopping else { return }
         workers.put(try dispatcher.assignments(at: .now, for: workers.loads(away: away)))
     }
+
+    var problems: Int { dispatcher.problems }
 
     private var isDone: Bool {
         guard dispatcher.inFlight.isEmpty else { return false }
@@ -102,7 +115,9 @@ final class DispatchLoop: @unchecked Sendable {
             case .finished(let assignment, let result): finished.append((assignment, result))
             case .stands(let path, let stamp, let role, let pipeline): try dispatcher.stands(path, stamp, role: role, in: pipeline, at: .now)
             case .paused: break
-            case .pipelines(let pipelines): try dispatcher.use(pipelines)
+            case .pipelines(let pipelines):
+                try dispatcher.use(pipelines)
+                try dispatcher.recover(at: .now)
             case .caughtUp(let files):
                 unsettled = files
                 machineIsAwaitedUntil = UTCTime.now.advanced(by: patience)

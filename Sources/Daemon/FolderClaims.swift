@@ -11,6 +11,14 @@ final class FolderClaims: Sendable {
     private struct Key: Hashable {
         let folder: String
         let use: FolderClaim.Use
+        var access = FileAccess.standard
+
+        static func == (one: Key, other: Key) -> Bool { one.folder == other.folder && one.use == other.use }
+
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(folder)
+            hasher.combine(use)
+        }
     }
 
     private struct State {
@@ -44,9 +52,7 @@ final class FolderClaims: Sendable {
         var made: [Key: FolderClaim] = [:]
         for key in wanted.sorted(by: { ($0.folder, $0.use.rawValue) < ($1.folder, $1.use.rawValue) }) where present[key] == nil {
             do throws(LandingError) {
-                let lands = key.use == .outputs ? pipelines.first { Self.keys(of: $0).contains(key) } : nil
-                let claim = try FolderClaim(
-                    FilePath(key.folder), key.use, as: holder, timing: timing, access: lands?.land.access.landing ?? .shared)
+                let claim = try FolderClaim(FilePath(key.folder), key.use, as: holder, timing: timing, access: key.access)
                 made[key] = claim
                 if !claim.isHeld { log.info("a folder that cannot be written is not claimed", metadata: ["folder": "\(key.folder)"]) }
             } catch {
@@ -66,7 +72,9 @@ final class FolderClaims: Sendable {
 
     private static func keys(of pipeline: Pipeline) -> [Key] {
         [pipeline.spool.models?.path, pipeline.spool.labelled?.path, pipeline.spool.data?.path].compactMap { $0.map { Key(folder: $0, use: .spool) } }
-            + [pipeline.land.models?.path, pipeline.land.outputs?.path].compactMap { $0.map { Key(folder: $0, use: .outputs) } }
+            + [pipeline.land.models?.path, pipeline.land.outputs?.path].compactMap { path in
+                path.map { Key(folder: $0, use: .outputs, access: pipeline.land.access.landing) }
+            }
     }
 
     /// Throws `claimed` where another process has taken one of the pipeline's folders over meanwhile, as after this one hung for a long time.

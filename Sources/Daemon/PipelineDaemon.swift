@@ -51,6 +51,8 @@ package final class PipelineDaemon: Service {
     /// How a run over what was there came out.
     package struct Outcome: Sendable {
         package var unsettled: [String]
+        /// How many arrivals were put into quarantine or rejected.
+        package var problems: Int
         package var failure: LedgerError?
     }
 
@@ -58,6 +60,8 @@ package final class PipelineDaemon: Service {
     let lock: DaemonLock
     let ledger: RunLedger
     let log: Logger
+    /// Nil where it cannot be written, as on a disk without room.
+    private let running: RunningFile?
     private let loop: DispatchLoop
     private let watcher: SpoolWatcher
     private let numbering: NumberingLoop
@@ -67,6 +71,8 @@ package final class PipelineDaemon: Service {
     private let pipelineFiles: PipelineFiles
     private let finished = Mutex<Outcome?>(nil)
     private let isEnding: Ending
+    private let couriers: Couriers
+    private let edits = Mutex<ConfigWatch?>(nil)
 
     /// Takes the lock, opens the ledger, settles what an earlier daemon left. Throws what an operator must mend first.
     package init(
@@ -78,6 +84,10 @@ package final class PipelineDaemon: Service {
         try MovedState.refuse(root: options.root, state: options.stateDirectory, work: options.workDirectory)
         lock = try DaemonLock(stateDirectory: options.stateDirectory)
         ledger = try RunLedger(stateDirectory: options.stateDirectory, hidesValues: options.hidesValues)
+        for renamed in try Renaming.apply(pipelines.inForce, ledger: ledger, work: options.workDirectory, root: options.root) {
+            log.notice("the history of a pipeline goes on under another name", metadata: ["pipeline.name": "\(renamed.new)", "was": "\(renamed.old)"])
+        }
+        try Self.restoreLedger(ledger, for: pipelines.inForce, work: options.workDirectory, log: log)
         if !options.once { try ledger.prepareForWriting() }
         let isEnding = Ending()
         self.isEnding = isEnding
@@ -92,7 +102,10 @@ package final class PipelineDaemon: Service {
                     case .goesOn(let time): log.notice("the ledger can be written again", metadata: ["waited": "\(time)"])
                     }
                 }))
+        let death = ProcessDeath.found(stateDirectory: options.stateDirectory)
         let inForce = pipelines.inForce
+        couriers = Couriers(ledger: ledger, log: log)
+        couriers.use(pipelines.settings, inForce)
         try PipelineFolders.make(inForce)
         for folder in Set([options.stateDirectory, options.workDirectory]) { try PrivateFolder.close(FilePath(folder)) }
         claims = try FolderClaims(root: options.root, pipelines: inForce, log: log)
@@ -101,19 +114,34 @@ package final class PipelineDaemon: Service {
             ledger: ledger, publisher: publisher,
             configuration: .init(window: max(256, options.jobs * 16), threads: options.threads, hidesValues: options.hidesValues), log: log)
         try dispatcher.use(inForce)
-        try dispatcher.recover(at: .now)
+        try dispatcher.recover(at: .now, after: death)
+        running = RunningFile(stateDirectory: options.stateDirectory)
+        let executor = executor ?? LocalExecutor(sessionBytes: options.sessionBytes)
         try publisher.recoverInputs()
+        try Self.clearReasonsOfMissing(ledger, publisher, inForce)
         try publisher.sweep()
         try publisher.pruneCheckpoints(keeping: Set(ledger.openRuns().map(\.run)), of: inForce)
-        loop = DispatchLoop(
-            dispatcher, jobs: options.jobs, executor: executor ?? LocalExecutor(sessionBytes: options.sessionBytes), patience: options.patience, log: log)
+        let (ledger, lock) = (ledger, lock)
         conditions = ConditionBoard(ledger: ledger)
-        let intake = Intake(ledger: ledger, conditions: conditions, log: log)
-        let ledger = ledger
+        loop = DispatchLoop(
+            dispatcher, jobs: options.jobs, executor: running.map { RecordingExecutor(executor, $0) } ?? executor, conditions: conditions,
+            patience: options.patience,
+            check: { () throws(LedgerError) in
+                try ledger.checkFiles()
+                try lock.checkFile()
+            }, log: log)
+        let room = NumberingRoom()
+        let intake = Intake(ledger: ledger, conditions: conditions, room: room, log: log)
         let (loop, publisher) = (loop, publisher)
         let watcher = SpoolWatcher(
             directories: intake.directories(for: inForce),
             logger: log,
+            knowsAny: { id in
+                let parts = id.split(separator: "/")
+                guard parts.count == 2, let role = ArrivalRole(rawValue: String(parts[1])) else { return true }
+                return (try? ledger.hasFiles(pipeline: String(parts[0]), role: role)) ?? true
+            },
+            hasRoom: { id in room.isFree(for: id.split(separator: "/").first.map(String.init) ?? "") },
             isKnown: { id, path, stamp in
                 let parts = id.split(separator: "/")
                 guard parts.count == 2, let role = ArrivalRole(rawValue: String(parts[1])) else { return false }
@@ -140,7 +168,24 @@ package final class PipelineDaemon: Service {
                 lookAgain: { watcher.lookAgain(at: $0.map(\.place)) }),
             patience: options.patience, log: log)
         loop.unread = { watcher.lookAgain(at: $0.map(\.place)) }
+        tellInForce()
     }
+
+    /// Tells the commands what is in force.
+    private func tellInForce() {
+        do { try InForce(pipelineFiles.inForce).write(stateDirectory: options.stateDirectory) } catch {
+            log.warning("status cannot be told which pipelines are in force", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    var mustEnd: Bool { isEnding.isSet }
+
+    func retention(at now: UTCTime) -> Retention {
+        Retention(ledger: ledger, pipelines: pipelineFiles.inForce, work: options.workDirectory, now: now)
+    }
+
+    /// From any thread: reads the pipeline files again, as after an edit, and says so.
+    package func rereadPipelines() { edits.withLock { $0 }?.ask() }
 
     /// Nil until `run` has returned.
     package var outcome: Outcome? { finished.withLock { $0 } }
@@ -148,7 +193,9 @@ package final class PipelineDaemon: Service {
     package func run() async throws {
         let server = serve()
         defer { server?.stop() }
-        let edits = ConfigWatch(files: pipelineFiles.paths, logger: log)
+        running?.watchCrashes()
+        edits.withLock { $0 = ConfigWatch(files: { [pipelineFiles] in pipelineFiles.paths }, folders: pipelineFiles.folders, logger: log) }
+        let edits = self.edits.withLock { $0! }
         let dispatching = NamedThread("dispatch") { [loop, watcher, isEnding] in
             loop.run()
             // A daemon that cannot dispatch takes no more files and ends, so that its supervisor starts it again.
@@ -156,6 +203,7 @@ package final class PipelineDaemon: Service {
             isEnding.set()
             watcher.stop()
             edits.stop()
+            loop.workers.takeBack()
         }
         let numbered = NamedThread("intake") { [numbering] in numbering.run() }
         let hashing = (0..<HashingPool.threads(cores: ProcessInfo.processInfo.activeProcessorCount)).map { number in
@@ -163,14 +211,17 @@ package final class PipelineDaemon: Service {
         }
         let telling = NamedThread("conditions") { [conditions] in conditions.run() }
         let claiming = NamedThread("claims") { [claims] in claims.run() }
+        let pruning = options.once ? nil : NamedThread("prune") { [self] in prune() }
         let watching = NamedThread("watch") { [self] in watch() }
         let reloading = options.once ? nil : NamedThread("edits") { [self] in
             // Edits from before the watch knew the files.
             reload()
-            edits.run { _ in reload() }
+            edits.run { path in reload(isAsked: path == nil) }
         }
         log.notice(
-            "running", metadata: ["pipelines": "\(pipelineFiles.inForce.map(\.name))", "jobs": "\(options.jobs)", "root": "\(options.root)"])
+            "running", metadata: [
+                "pipelines": .list(pipelineFiles.inForce.map(\.name)), "jobs": .number(options.jobs), "root": "\(options.root)",
+            ])
         await withGracefulShutdownHandler {
             await watching.join()
             await numbered.join()
@@ -179,12 +230,16 @@ package final class PipelineDaemon: Service {
             await loop.workers.join()
             edits.stop()
             await reloading?.join()
+            await pruning?.join()
+            // What the last of the work tells is told too, if its targets take it soon.
+            await couriers.stop(within: options.once ? max(.seconds(10), options.patience) : .seconds(3))
             conditions.close()
             await telling.join()
             claims.stop()
             await claiming.join()
         } onGracefulShutdown: { [self] in
             log.notice("stopping: taking no more files")
+            running?.stopping()
             isEnding.set()
             edits.stop()
             watcher.stop()
@@ -193,7 +248,7 @@ package final class PipelineDaemon: Service {
             loop.inbox.put(.stop)
             DispatchQueue.global().asyncAfter(deadline: .now() + options.grace.seconds) { [loop] in loop.workers.takeBack() }
         }
-        finished.withLock { $0 = Outcome(unsettled: loop.unsettled ?? [], failure: loop.failure) }
+        finished.withLock { $0 = Outcome(unsettled: loop.unsettled ?? [], problems: loop.problems, failure: loop.failure) }
         if let failure = loop.failure { throw failure }
         log.notice("stopped")
     }
@@ -201,9 +256,19 @@ package final class PipelineDaemon: Service {
     // MARK: The watch thread
 
     private func watch() {
-        let deliver: @Sendable ([SpoolEvent]) -> Void = { [numbering] events in numbering.inbox.put(.heard(events)) }
+        let deliver: @Sendable ([SpoolEvent]) -> Void = { [numbering, ledger, publisher, pipelineFiles] events in
+            Self.clearReasons(of: events, ledger, publisher, pipelineFiles.inForce)
+            numbering.hear(events)
+        }
         if options.once {
-            let waiting = watcher.runOnce(deliver: deliver)
+            let deadline = ContinuousClock.now + options.patience
+            var pauses = GrowingPauses(first: .milliseconds(200), longest: .seconds(2))
+            var waiting = watcher.runOnce(deliver: deliver)
+            // What has just been copied settles in this time, or is left for the next call.
+            while !waiting.isEmpty, !isEnding.isSet, ContinuousClock.now < deadline {
+                Thread.sleep(forTimeInterval: min(pauses.next(), deadline - ContinuousClock.now).seconds)
+                waiting = watcher.runOnce(deliver: deliver)
+            }
             numbering.inbox.put(.scanned(waiting.map { "\($0.relativePath): \($0.reason)" }))
         } else {
             watcher.run(deliver: deliver)
@@ -227,18 +292,30 @@ package final class PipelineDaemon: Service {
 
     // MARK: Edits
 
-    private func reload() {
+    private func reload(isAsked: Bool = false) {
+        if pipelineFiles.needsRestart {
+            log.warning("jobs, threads, state and work of millrace.yaml take effect with the next start")
+        }
         switch pipelineFiles.reload() {
-        case .unchanged: break
+        case .unchanged:
+            tellInForce()
+            if isAsked { log.notice("pipelines re-read: nothing has changed") }
         case .refused(let problems):
             for problem in problems { log.error("the edit is refused; what was in force stays", metadata: ["problem": "\(problem)"]) }
         case .changed(let pipelines):
             do {
+                for pipeline in try Renaming.pending(pipelines, ledger: ledger) {
+                    log.warning(
+                        "the history of the former name is taken over when the daemon starts next",
+                        metadata: ["pipeline.name": "\(pipeline.name)", "was": "\(pipeline.was ?? "")"])
+                }
+                couriers.use(pipelineFiles.settings, pipelines)
                 try PipelineFolders.make(pipelines)
                 try claims.use(pipelines)
                 try publisher.use(pipelines)
                 numbering.inbox.put(.pipelines(pipelines))
-                log.notice("pipelines re-read", metadata: ["pipelines": "\(pipelines.map(\.name))"])
+                tellInForce()
+                log.notice("pipelines re-read", metadata: ["pipelines": .list(pipelines.map(\.name))])
             } catch {
                 log.error("the edit is refused; what was in force stays", metadata: ["problem": "\(error)"])
             }
@@ -257,6 +334,7 @@ private final class Ending: Sendable {
 extension PipelineDaemon {
     /// What the ledger says of the pipelines in force.
     package func status() throws(LedgerError) -> [PipelineStatus] {
-        try ledger.status(naming: pipelineFiles.inForce.map(\.name), strict: pipelineFiles.inForce.strict, now: .now)
+        let names = pipelineFiles.inForce.map(\.name)
+        return try ledger.status(naming: names, strict: pipelineFiles.inForce.strict, now: .now).filter { names.contains($0.pipeline) }
     }
 }

@@ -21,13 +21,23 @@ package protocol Publisher: AnyObject {
     /// After a crash: finishes what an earlier daemon intended. True where the output is there, by then or by now.
     func recover(_ outputs: [StagedOutput]) throws(LandingError) -> [Bool]
 
+    /// Removes outputs in whose place others stand elsewhere. Nil for one that stays for now; it is tried again.
+    func withdraw(_ outputs: [Publication]) -> [OutputWithdrawal.Outcome?]
+
     /// Makes `<root>/<version>` visible with its card, then points `ACTIVE` at it where `activate` says so. Safe to repeat. Where the pipeline
     /// trains, the model is kept first as what the next training starts from: its digest.
     func publish(_ model: DecidedModel, activate: Bool) throws(LandingError) -> String?
     /// After a crash: what that version is, where it is there and was made for `arrival`.
     func publishedModel(version: Int, arrival: Int64, in pipeline: Pipeline) throws(LandingError) -> PublishedModel?
     func activate(version: Int, in pipeline: Pipeline) throws(LandingError)
+    /// Notes beside the versions which one is pinned.
+    func pin(version: Int?, in pipeline: Pipeline) throws(LandingError)
     func prune(versions: [Int], in pipeline: Pipeline) throws(LandingError)
+
+    /// What a request asks about the files of inputs.
+    func lookup(among pipelines: [Pipeline]) -> InputLookup
+    /// Where the content of an input is that was decided before: in its spool, unless it was put away.
+    func inputPath(_ input: DecidedInput, pipeline: Pipeline) -> String?
 
     /// Where something is, or is to be, kept for training.
     func keptPath(_ kept: Kept, pipeline: Pipeline) -> String
@@ -36,6 +46,8 @@ package protocol Publisher: AnyObject {
 
     /// The input after its output is durable, as `after:` says.
     func dispose(of input: SpoolInput, pipeline: Pipeline) throws(LandingError)
+    /// Removes the reason of an input whose cause is gone.
+    func clearReason(role: ArrivalRole, path: String, pipeline: Pipeline) throws(LandingError)
     /// Writes `NAME.reason.json`, and moves the input beside it where `after:` is not keep.
     func quarantine(_ input: SpoolInput, _ report: QuarantineReport, pipeline: Pipeline) throws(LandingError)
 }

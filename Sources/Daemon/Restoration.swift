@@ -9,55 +9,97 @@ import SystemPackage
 package struct Restoration: Sendable {
     package let pipeline: String
     private let revisions: (former: String, current: String)
-    package private(set) var arrivals: [RestoredArrival] = []
+    private let kept: KeptFiles
+    private var results: [RestoredResult] = []
     /// The pins of first files, in the order of the manifest's lines.
     private var pins: [(revision: String, arrival: Int64, pins: ManifestPins)] = []
     /// As `ACTIVE` says it.
-    package private(set) var active: Int?
+    private var active: Int?
+    private var pinned: Int?
+    /// What stands beside what was published and cannot be read, one sentence each.
+    private var problems: [String] = []
 
-    package var outputs: Int { arrivals.count { $0.file.role == .data } }
-    package var versions: Int { arrivals.count - outputs }
-
-    package init(of pipeline: Pipeline) throws(LandingError) {
+    /// - Parameter work: the work folder, which may still have what is kept for training.
+    package init(of pipeline: Pipeline, work: String) throws(LandingError) {
         self.pipeline = pipeline.name
         revisions = (pipeline.formerRevision.full, pipeline.revision.full)
+        kept = KeptFiles(work: FilePath(work), pipeline: pipeline.name)
         if let landing = pipeline.land.outputs { try readManifests(landing, pipeline) }
         if let landing = pipeline.land.models { try readCards(landing, pipeline) }
     }
 
+    // MARK: Reading
+
     private mutating func readManifests(_ landing: OutputLanding, _ pipeline: Pipeline) throws(LandingError) {
-        let manifest = Manifest(outputRoot: FilePath(landing.path), pipeline: pipeline.name)
         // An arrival that was replayed has several lines, of which the last one counts.
-        var lines: [Int64: ManifestLine] = [:]
-        for file in try manifest.files() {
-            for line in try Manifest.lines(of: file) where line.pipeline == pipeline.name {
-                lines[line.arrival] = line
+        struct Identity: Hashable {
+            let arrival: Int64
+            let digest: String
+            let input: String
+        }
+        var lines: [Identity: ManifestLine] = [:]
+        for file in try Manifest(outputRoot: FilePath(landing.path), pipeline: pipeline.name).files() {
+            let read = try Manifest.survey(of: file)
+            for number in read.unreadable { problems.append("\(file), line \(number), cannot be read: what it tells was published is not restored") }
+            for line in read.lines where pipeline.isOwn(line.pipeline) {
+                lines[Identity(arrival: line.arrival, digest: line.inputDigest, input: line.input)] = line
                 if let pins = line.pins { self.pins.append((line.revision, line.arrival, pins)) }
             }
         }
-        for (number, line) in lines {
+        for line in lines.values {
             let key = try? landing.keyNaming.path(for: line.input, facts: .init(arrivedAt: 0, version: 0))
-            arrivals.append(
-                RestoredArrival(
-                    number: number, file: file(line.input, line.inputDigest, .data, pipeline, outputKey: key), arrivedAt: time(line.publishedAt),
-                    revision: line.revision, version: line.modelVersion, modelDigest: line.modelDigest,
-                    outputs: [.init(root: landing.path, path: line.path, digest: line.outputDigest, byteCount: line.bytes)]))
+            results.append(
+                RestoredResult(
+                    number: line.arrival, file: file(line.input, line.inputDigest, .data, pipeline, outputKey: key), publishedAt: time(line.publishedAt),
+                    revision: line.revision, scoredBy: line.modelVersion, rowCount: line.rows.map(Int64.init),
+                    product: .output(.init(root: landing.path, path: line.path, digest: line.outputDigest, byteCount: line.bytes))))
         }
     }
 
     private mutating func readCards(_ landing: ModelLanding, _ pipeline: Pipeline) throws(LandingError) {
         let models = PublishedModels(path: FilePath(landing.path))
-        for entry in try models.entries() where entry.card.pipeline == pipeline.name {
-            let card = entry.card
-            let isTuned = card.trainingData?.contains { $0.digest == card.arrivalDigest } ?? false
-            arrivals.append(
-                RestoredArrival(
-                    number: card.arrival, file: file(card.arrivalPath, card.arrivalDigest, isTuned ? .labelled : .model, pipeline),
-                    arrivedAt: time(card.publishedAt), revision: card.revision, version: card.version,
-                    modelDigest: card.modelDigest, parent: card.parent?.version,
-                    card: models.cardPath(card.version).string, isPruned: entry.isPruned))
+        let read = try models.survey()
+        problems += read.problems
+        let own = read.entries.filter { pipeline.isOwn($0.card.pipeline) }
+        for entry in read.entries where !pipeline.isOwn(entry.card.pipeline) && !entry.isPruned {
+            problems.append("\(entry.path) is the card of pipeline \(entry.card.pipeline): move that version away")
         }
+        for entry in own {
+            let card = entry.card
+            let role: ArrivalRole = card.trainingData?.contains { $0.digest == card.arrivalDigest } ?? false ? .labelled : .model
+            let training = card.training
+            results.append(
+                RestoredResult(
+                    number: card.arrival, file: file(card.arrivalPath, card.arrivalDigest, role, pipeline), publishedAt: time(card.publishedAt),
+                    revision: card.revision, verdict: role == .labelled ? "trained version \(card.version)" : "published \(card.version)",
+                    product: .version(
+                        .init(
+                            number: card.version, digest: card.modelDigest, card: models.cardPath(card.version).string, isPruned: entry.isPruned,
+                            parent: card.parent?.version, parentDigest: card.parent.flatMap { keptModel($0.digest) },
+                            floatDigest: card.floatParent.flatMap { keptModel($0.digest) }, training: training?.record))))
+        }
+        readLabels(own.map(\.card), pipeline)
         active = try models.active()
+        pinned = try models.pinned()
+    }
+
+    /// Labels that were learnt from beside those that a card is about.
+    private mutating func readLabels(_ cards: [Card], _ pipeline: Pipeline) {
+        var known = Set(cards.map(\.arrival))
+        for card in cards {
+            for labels in card.trainingData ?? [] {
+                guard let number = labels.arrival, let path = labels.path, known.insert(number).inserted else { continue }
+                results.append(
+                    RestoredResult(
+                        number: number, file: file(path, labels.digest, .labelled, pipeline), publishedAt: time(card.publishedAt),
+                        revision: card.revision, verdict: "trained version \(card.version)", product: .learntFrom))
+            }
+        }
+    }
+
+    /// Nil where the state folder does not have the model: training then starts from the version as it landed.
+    private func keptModel(_ digest: String) -> String? {
+        FileManager.default.fileExists(atPath: kept.model(digest).string) ? digest : nil
     }
 
     /// Without the stamp that the file had: it is hashed once when the daemon next sees it, and known by its digest.
@@ -70,23 +112,103 @@ package struct Restoration: Sendable {
 
     private func time(_ text: String?) -> UTCTime { text.flatMap { UTCTime($0) } ?? .now }
 
-    /// Puts everything back in one transaction; what the ledger has already stays as it is.
-    package static func apply(_ restorations: [Restoration], to ledger: RunLedger, at now: UTCTime) throws(LedgerError) {
-        try ledger.write { (tx) throws(LedgerError) in
-            try tx.restore(restorations.flatMap(\.arrivals))
-            for restored in restorations {
-                for line in restored.pins {
-                    _ = try tx.pinColumns(
-                        line.pins.columns ?? [:], pipeline: restored.pipeline, revision: line.revision, arrival: line.arrival)
-                    _ = try tx.pinTypes(line.pins.types ?? [:], pipeline: restored.pipeline, revision: line.revision, arrival: line.arrival)
-                }
-            }
-            for restored in restorations { _ = try tx.carryOver(from: restored.revisions.former, to: restored.revisions.current, at: now) }
+    // MARK: Applying
+
+    /// What a restoration put into the ledger.
+    package struct Report: Sendable, Encodable {
+        package let pipeline: String
+        package var outputs = 0
+        package var versions = 0
+        package var labels = 0
+        /// What the ledger knew already.
+        package var known = 0
+        /// The version that is in force now.
+        package var active: Int?
+        /// What is not in the ledger, one sentence each.
+        package var left: [String] = []
+    }
+
+    /// What keeps a ledger from being restored whole.
+    package struct Incomplete: Error, CustomStringConvertible {
+        package let reports: [Report]
+
+        package var description: String {
+            let left = reports.flatMap { report in report.left.map { "\(report.pipeline): \($0)" } }
+            return "the ledger is missing, and manifests and cards do not tell all that it knew:\n"
+                + left.prefix(20).map { "  \($0)\n" }.joined() + (left.count > 20 ? "  and \(left.count - 20) more\n" : "")
+                + "Mend that and start again; or let millrace rebuild restore all the rest, and start then."
         }
-        for restored in restorations {
-            guard let active = restored.active, try ledger.activeVersion(pipeline: restored.pipeline) != active else { continue }
-            let request = try ledger.submit(.activate(pipeline: restored.pipeline, version: active), at: now)
-            for pending in try ledger.pendingRequests() where pending.id == request { _ = try ledger.answer(pending, at: now) }
+    }
+
+    /// Puts everything back in one transaction; what the ledger has already stays as it is.
+    /// - Parameter isWhole: whether all of it is to be restored, or nothing.
+    package static func apply(
+        _ restorations: [Restoration], to ledger: RunLedger, orNothing isWhole: Bool = false, at now: UTCTime
+    ) throws -> [Report] {
+        var incomplete: Incomplete?
+        do throws(LedgerError) {
+            return try ledger.write { (tx) throws(LedgerError) in
+                var reports: [Report] = []
+                for restoration in restorations { reports.append(try restoration.apply(to: tx, at: now)) }
+                if isWhole, reports.contains(where: { !$0.left.isEmpty }) {
+                    incomplete = Incomplete(reports: reports)
+                    throw .takenBack
+                }
+                return reports
+            }
+        } catch {
+            if let incomplete { throw incomplete }
+            throw error
+        }
+    }
+
+    private func apply(to tx: LedgerTransaction, at now: UTCTime) throws(LedgerError) -> Report {
+        var report = Report(pipeline: pipeline)
+        let (outcomes, numbers) = try tx.restore(results, of: pipeline)
+        for (result, outcome) in zip(results, outcomes) {
+            switch (outcome, result.product) {
+            case (.known, _): report.known += 1
+            case (.left(let why), _): report.left.append(why)
+            case (.restored, .output): report.outputs += 1
+            case (.restored, .version): report.versions += 1
+            case (.restored, .learntFrom): report.labels += 1
+            }
+        }
+        for line in pins {
+            let arrival = numbers[line.arrival] ?? line.arrival
+            _ = try tx.pinColumns(line.pins.columns ?? [:], pipeline: pipeline, revision: line.revision, arrival: arrival)
+            _ = try tx.pinTypes(line.pins.types ?? [:], pipeline: pipeline, revision: line.revision, arrival: arrival)
+        }
+        _ = try tx.carryOver(from: revisions.former, to: revisions.current, at: now)
+        if let active, try tx.activeVersion(of: pipeline) != active {
+            let answer = try tx.apply(.activate(pipeline: pipeline, version: active), by: "restored", at: now)
+            if answer.isRefused { report.left.append("ACTIVE names version \(active), which cannot be put in force: \(answer.message)") }
+        }
+        if let pinned, try tx.pinnedVersion(of: pipeline) != pinned {
+            let answer = try tx.apply(.pin(pipeline: pipeline, version: pinned), by: "restored", at: now)
+            if answer.isRefused { report.left.append("version \(pinned) was pinned, and cannot be put in force: \(answer.message)") }
+        }
+        report.active = try tx.activeVersion(of: pipeline)
+        report.left += problems
+        report.left.sort()
+        return report
+    }
+
+    // MARK: At the start
+
+    /// Whether the pipeline has published what the ledger does not know: the ledger was lost, or is an older copy.
+    static func isNeeded(for pipeline: Pipeline, by ledger: RunLedger) throws -> Bool {
+        if let landing = pipeline.land.outputs,
+            let line = try Manifest(outputRoot: FilePath(landing.path), pipeline: pipeline.name).newestLine(of: pipeline.name),
+            try !ledger.knowsPublication(root: landing.path, path: line.path, digest: line.outputDigest)
+        {
+            return true
+        }
+        guard let landing = pipeline.land.models else { return false }
+        let known = Set(try ledger.versions(pipeline: pipeline.name).compactMap(\.version))
+        let models = PublishedModels(path: FilePath(landing.path))
+        return try models.versions().contains { version in
+            !known.contains(version) && (try? models.card(version)).map { pipeline.isOwn($0.pipeline) } == true
         }
     }
 }

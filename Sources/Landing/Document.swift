@@ -33,6 +33,23 @@ package enum Document {
         return Array(bytes[..<offset])
     }
 
+    /// The last bytes of a file, and whether they are all of it.
+    static func readEnd(of path: FilePath, upTo limit: Int64) throws(LandingError) -> (bytes: [UInt8], isWhole: Bool) {
+        let descriptor = try Disk.open(path, .readOnly, .nonBlocking, doing: "read")
+        defer { Disk.close(descriptor) }
+        let status = try Disk.status(descriptor, path)
+        guard status.kind == .regular else { throw .notRegular(path) }
+        let start = max(0, status.stamp.size - limit)
+        var bytes = [UInt8](repeating: 0, count: Int(status.stamp.size - start))
+        var offset = 0
+        while offset < bytes.count {
+            let count = try Disk.read(descriptor, at: start + Int64(offset), into: &bytes, offset..<bytes.count, path)
+            if count == 0 { break }
+            offset += count
+        }
+        return (Array(bytes[..<offset]), start == 0)
+    }
+
     /// A new file, durable but for its directory entry.
     static func write(_ bytes: [UInt8], to path: FilePath, _ access: FileAccess? = nil) throws(LandingError) {
         let descriptor = try Disk.open(path, .writeOnly, [.create, .truncate, .noFollow], doing: "write")

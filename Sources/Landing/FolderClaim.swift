@@ -37,8 +37,11 @@ package final class FolderClaim: Sendable {
     private let path: FilePath
     private let me: ClaimHolder
     private let timing: Timing
-    /// Other daemons of other users are to read who holds it.
+    /// That of the folder `_millrace`, where the claim is the first thing in it.
     private let access: FileAccess
+
+    /// Whoever may look into the folder may see who works on it.
+    private static let claimAccess = FileAccess(mode: 0o644)
     private let state = Mutex(State.lost)
 
     private enum State: Equatable {
@@ -66,12 +69,12 @@ package final class FolderClaim: Sendable {
 
     /// Claims the folder, which must exist; waits as long as `timing` says for a holder of whom it cannot be known otherwise whether he lives. Throws
     /// `claimed` where another process holds it. A folder that cannot be written is not claimed; `isHeld` tells.
-    package init(_ folder: FilePath, _ use: Use, as me: ClaimHolder, timing: Timing = Timing(), access: FileAccess = .shared) throws(LandingError) {
-        self.access = access
+    package init(_ folder: FilePath, _ use: Use, as me: ClaimHolder, timing: Timing = Timing(), access: FileAccess = .standard) throws(LandingError) {
         self.folder = folder
         self.use = use
         self.me = me
         self.timing = timing
+        self.access = access
         path = folder.pushing(use.name)
         try take(mayWait: true)
     }
@@ -147,8 +150,10 @@ package final class FolderClaim: Sendable {
 
     /// Makes the claim. Returns false where one stands there, and true where the folder cannot be written, too.
     private func make() throws(LandingError) -> Bool {
-        let above = path.removingLastComponent()
-        if use == .outputs, above.withPlatformString({ mkdir($0, 0o777) }) == 0 { try? Disk.grant(access, folder: above) }
+        if use == .outputs {
+            let above = path.removingLastComponent()
+            if above.withPlatformString({ mkdir($0, 0o700) }) == 0 { try? Disk.grant(access, folder: above) }
+        }
         guard path.withPlatformString({ mkdir($0, 0o777) }) == 0 else {
             if errno == EEXIST { return false }
             state.withLock { $0 = .unclaimed }
@@ -156,10 +161,9 @@ package final class FolderClaim: Sendable {
         }
         var holder = me
         do throws(LandingError) {
-            try Disk.grant(access, folder: path)
             holder.inode = try Disk.status(path)?.stamp.inode ?? 0
-            let file = path.appending("holder")
-            try Document.replace(file, with: try Document.encode(holder, for: file), staged: path.appending("holder.new"), access)
+            try write(holder)
+            try Disk.grant(Self.claimAccess, folder: path)
         } catch {
             // Such as a full disk: nobody is kept out by half a claim.
             try? Disk.removeTree(path)
@@ -168,6 +172,17 @@ package final class FolderClaim: Sendable {
         }
         if let made = stamps() { state.withLock { $0 = .held(made) } }
         return true
+    }
+
+    /// Not synced: after a crash of the machine nobody holds anything.
+    private func write(_ holder: ClaimHolder) throws(LandingError) {
+        let file = path.appending("holder"), beside = path.appending("holder.new")
+        let bytes = try Document.encode(holder, for: file)
+        let descriptor = try Disk.open(beside, .writeOnly, [.create, .truncate, .noFollow], doing: "write")
+        defer { Disk.close(descriptor) }
+        try Disk.write(bytes, to: descriptor, beside)
+        try Disk.grant(Self.claimAccess, file: beside)
+        if let failure = Disk.renameReplacing(beside, file) { throw Disk.error("write", file, failure) }
     }
 
     /// Nil where nothing stands there any more.

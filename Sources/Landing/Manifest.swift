@@ -123,6 +123,36 @@ package struct Manifest: Sendable {
             .sorted().map { directory.appending($0) }
     }
 
+    /// The numbers of complete lines that cannot be understood, with the lines that can. A torn last line counts as neither.
+    package static func survey(of file: FilePath) throws(LandingError) -> (lines: [ManifestLine], unreadable: [Int]) {
+        let bytes = try Document.read(file)
+        let decoder = JSONDecoder()
+        var lines: [ManifestLine] = []
+        var unreadable: [Int] = []
+        let end = (bytes.lastIndex(of: UInt8(ascii: "\n")) ?? -1) + 1
+        for (index, text) in bytes[..<end].split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropLast().enumerated() {
+            if let line = try? decoder.decode(ManifestLine.self, from: Data(text)) { lines.append(line) } else { unreadable.append(index + 1) }
+        }
+        return (lines, unreadable)
+    }
+
+    /// The newest complete line of `pipeline`, read from the end of the newest file that has one.
+    package func newestLine(of pipeline: String) throws(LandingError) -> ManifestLine? {
+        for file in try files().reversed() {
+            var tail: Int64 = 1 << 16
+            while true {
+                let (bytes, isWhole) = try Document.readEnd(of: file, upTo: tail)
+                let decoder = JSONDecoder()
+                for text in bytes.split(separator: UInt8(ascii: "\n")).dropFirst(isWhole ? 0 : 1).reversed() {
+                    if let line = try? decoder.decode(ManifestLine.self, from: Data(text)), line.pipeline == pipeline { return line }
+                }
+                if isWhole { break }
+                tail *= 16
+            }
+        }
+        return nil
+    }
+
     /// The complete lines that can be understood; a torn last one is left out.
     package static func lines(of file: FilePath) throws(LandingError) -> [ManifestLine] {
         let bytes = try Document.read(file)

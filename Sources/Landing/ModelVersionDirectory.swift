@@ -150,6 +150,18 @@ package struct ModelVersionDirectory: Sendable {
             path.appending("ACTIVE"), with: Array("\(version)\n".utf8), staged: area.work.appending("ACTIVE-" + name), access)
     }
 
+    /// Notes which version is pinned, or that none is, so that a lost ledger comes back with it.
+    package func pin(_ version: Int?) throws(LandingError) {
+        let file = published.pinFile
+        guard let version else {
+            guard try Disk.status(file) != nil else { return }
+            try Disk.remove(file)
+            return try Disk.sync(directory: file.removingLastComponent())
+        }
+        for changed in try Disk.makeDirectories(file.removingLastComponent(), FolderGrant(access: access, root: path)) { try Disk.sync(directory: changed) }
+        try Document.replace(file, with: Array("\(version)\n".utf8), staged: area.work.appending("pinned-" + name))
+    }
+
     /// Removes all but the newest `keep`, the active one and `protecting`. Returns what went.
     @discardableResult
     package func prune(keep: Int, protecting: Set<Int> = []) throws(LandingError) -> [Int] {

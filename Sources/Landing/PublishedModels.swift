@@ -27,6 +27,30 @@ package struct PublishedModels: Sendable {
         return found.sorted { $0.key < $1.key }.map(\.value)
     }
 
+    /// As `entries`, with what cannot be read apart from what can, one sentence each.
+    package func survey() throws(LandingError) -> (entries: [Entry], problems: [String]) {
+        var found: [Int: Entry] = [:]
+        var problems: [String] = []
+        func add(_ version: Int, _ file: FilePath, isPruned: Bool) {
+            do throws(LandingError) {
+                found[version] = Entry(card: try Document.decode(Card.self, from: file), path: file, isPruned: isPruned)
+            } catch {
+                problems.append("\(error)")
+            }
+        }
+        for name in try Disk.names(in: keptCards) where name.extension == "json" {
+            if let version = Int(name.stem) { add(version, keptCards.appending(name.string), isPruned: true) }
+        }
+        for version in try numbers() {
+            if try Disk.status(cardPath(version)) != nil {
+                add(version, cardPath(version), isPruned: false)
+            } else {
+                problems.append("\(directory(of: version)) has the name of a version, and no card.json: move it away")
+            }
+        }
+        return (found.sorted { $0.key < $1.key }.map(\.value), problems)
+    }
+
     /// Those with a card, in rising order.
     package func versions() throws(LandingError) -> [Int] {
         var found: [Int] = []
@@ -53,6 +77,14 @@ package struct PublishedModels: Sendable {
         }
         return version
     }
+
+    /// The version that stays in force until it is unpinned; nil where none is pinned.
+    package func pinned() throws(LandingError) -> Int? {
+        guard try Disk.status(pinFile) != nil else { return nil }
+        return Int(String(decoding: try Document.read(pinFile), as: UTF8.self).filter { !$0.isWhitespace })
+    }
+
+    var pinFile: FilePath { path.appending("_millrace").appending("pinned") }
 
     package func directory(of version: Int) -> FilePath { path.appending(String(version)) }
     package func cardPath(_ version: Int) -> FilePath { directory(of: version).appending("card.json") }

@@ -125,10 +125,12 @@ package struct Quarantine: Sendable {
         }
     }
 
-    /// Removes the reason of an input that has been done since.
-    package func clear(relative: FilePath) throws(LandingError) {
-        let file = Self.reasonPath(path.pushing(relative))
-        guard isOurs(file) else { return }
+    /// Removes the reason of an input whose cause is gone, such as one that has been done since: `NAME.reason.json` in `folder`, if it is about the file
+    /// at `place`. One that explains a file beside it, which was moved there, stays with that.
+    package static func clear(_ relative: FilePath, of place: String, in folder: FilePath) throws(LandingError) {
+        let file = reasonPath(folder.pushing(relative))
+        guard try Disk.status(file) != nil, let reason = try? Document.decode(QuarantineReason.self, from: file), reason.place == place else { return }
+        if let input = reason.input, try Disk.status(FilePath(input)) != nil { return }
         try Disk.remove(file)
         try Disk.sync(directory: file.removingLastComponent())
     }

@@ -72,7 +72,9 @@ extension SpoolAccess {
             made.append(name)
             let above = try openFolder(made.removingLastComponent())
             defer { Disk.close(above) }
-            _ = name.withPlatformString { mkdirat(above.rawValue, $0, 0o777) }
+            name.withPlatformString { name in
+                if mkdirat(above.rawValue, name, 0o700) == 0 { _ = fchmodat(above.rawValue, name, mode_t(FileAccess.shared.directoryMode), 0) }
+            }
         }
         return try openFolder(relative)
     }

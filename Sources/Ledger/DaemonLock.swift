@@ -26,7 +26,7 @@ package final class DaemonLock: Sendable {
     }
 
     /// Never moved or written by others; `flock(2)` style locks belong to the open file behind it.
-    private let descriptor: Int32
+    let descriptor: Int32
     package let path: String
 
     /// A daemon that starts waits so long for a command, which should not keep it from starting.

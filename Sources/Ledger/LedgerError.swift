@@ -19,7 +19,13 @@ package enum LedgerError: Error, Hashable, Sendable {
     case busy(path: String, doing: String)
     case noSpace(path: String, doing: String)
     case damaged(path: String, doing: String, message: String)
+    /// A file of the ledger, or its lock, was deleted or replaced while it was in use.
+    case replaced(path: String)
+    /// Something else wrote into a file of the ledger while it was in use.
+    case overwritten(path: String)
     case sqlite(path: String, doing: String, code: Int32, message: String)
+    /// A transaction that its caller decided against; nothing of it was recorded.
+    case takenBack
     case noSuchArrival(Int64)
     case noSuchRun(Int64)
     /// The run is closed, so that nothing may be intended for it and it cannot be closed again.
@@ -33,7 +39,7 @@ extension LedgerError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .missing(let path):
-            "\(path): there is no ledger. Start the daemon with this --root once, or name the right one."
+            "\(path): there is no ledger. Start the daemon with this --root once, which makes it and restores one that was lost, or name the right one."
         case .networkFileSystem(let path, let type):
             "\(path): the ledger cannot be kept on a network file system (\(type)), which lacks the shared memory that SQLite's "
                 + "write-ahead log needs. Keep the root on a local disk, or name a local folder as `state:` in ROOT/millrace.yaml."
@@ -69,8 +75,15 @@ extension LedgerError: CustomStringConvertible {
         case .damaged(let path, let doing, let message):
             "\(path): could not \(doing): the ledger is damaged (\(message)). Stop the daemon, move the file away with its -wal, "
                 + "and restore it from a copy or with millrace rebuild."
+        case .replaced(let path):
+            "\(path): the file was deleted or replaced while it was in use, so that nothing more can be recorded. Start the daemon again: it goes on with "
+                + "what stands there, and restores from manifests and cards what is missing."
+        case .overwritten(let path):
+            "\(path): something else wrote over the file while it was in use. Stop what did, move the ledger away with its -wal and -shm, and start the "
+                + "daemon again: it restores the ledger from manifests and cards."
         case .sqlite(let path, let doing, let code, let message):
             "\(path): could not \(doing): SQLite error \(code), \(message)."
+        case .takenBack: "The change was taken back; nothing was recorded."
         case .noSuchArrival(let number):
             "There is no arrival \(number). millrace runs lists those there are."
         case .noSuchRun(let run):
@@ -80,8 +93,8 @@ extension LedgerError: CustomStringConvertible {
         case .noSuchVersion(let pipeline, let version):
             "Pipeline \(pipeline) has no published version \(version). millrace models \(pipeline) lists them."
         case .prunedVersion(let pipeline, let version):
-            "Version \(version) of pipeline \(pipeline) was pruned: its files are gone. Drop its model again under another name after "
-                + "changing it, or raise land.models.keep."
+            "Version \(version) of pipeline \(pipeline) was pruned: its files are gone. Drop its model again, if it is not in the spool, and "
+                + "millrace replay it: that makes a version of it again. land.models.keep says how many stay."
         case .unreadableRow(let table, let key, let column, let found):
             "Row \(key) of \(table) has \(found) as \(column), which this version of millrace does not know. Use the newer one."
         }

@@ -14,7 +14,9 @@ package final class RunLedger: Sendable {
     private let reader: any ReadingChannel
     /// Where a daemon answers for a ledger that this process may not read.
     private let daemon: LedgerConversation?
+    let files: LedgerFiles
     private let patience = Mutex<LedgerPatience?>(nil)
+    private let routes = Mutex(NotificationRoutes())
 
     /// - Parameters:
     ///   - stateDirectory: `ROOT/.millrace`. Where this process may not enter it, the daemon that has it is asked: it answers what is read, and takes
@@ -24,6 +26,7 @@ package final class RunLedger: Sendable {
     ///   - hidesValues: what is read tells nothing of what cells of tables hold.
     package init(stateDirectory: String, readOnly: Bool = false, hidesValues: Bool = false) throws(LedgerError) {
         path = stateDirectory + "/ledger.sqlite"
+        files = LedgerFiles(path: path)
         if StateFolder.isClosed(stateDirectory) {
             guard let daemon = try LedgerConversation(stateDirectory: stateDirectory) else { throw .privateState(path: stateDirectory) }
             self.daemon = daemon
@@ -45,13 +48,19 @@ package final class RunLedger: Sendable {
         }
         let channel = try Channel(path: path, readOnly: true, hidesValues: hidesValues)
         reader = channel
-        if readOnly { _ = try Self.isUpToDate(channel, path: path, orThrow: true) }
+        if readOnly { _ = try Self.isUpToDate(channel, path: path, orThrow: true) } else { try files.check() }
     }
 
     /// Leaves a request for the daemon; the number is for `answer(to:)`.
     package func submit(_ request: Request, at time: UTCTime) throws(LedgerError) -> Int64 {
         if let daemon { return try daemon.submit(request) }
         return try write { (ledger) throws(LedgerError) in try ledger.submit(request, at: time) }
+    }
+
+    /// Leaves the files as they are from here on, also when the ledger is closed: SQLite would write into what stands there now, or remove it.
+    func abandon() {
+        writer?.abandon()
+        (reader as? Channel)?.abandon()
     }
 
     /// For who will write for a long time: commits wait less for the disk from the first one on.
@@ -62,6 +71,14 @@ package final class RunLedger: Sendable {
 
     /// Lets every later `write` wait while the machine does not let it, as `patience` says.
     package func wait(with patience: LedgerPatience) { self.patience.withLock { $0 = patience } }
+
+    /// Puts what every later event tells into the outboxes of those who are to be told.
+    package func tell(as routes: NotificationRoutes) { self.routes.withLock { $0 = routes } }
+
+    /// After names were changed: what both connections keep of them is read again.
+    func forgetNames() throws(LedgerError) {
+        for channel in [writer, reader].compactMap(\.self) { try channel.onQueue { (_, connection) throws(LedgerError) in connection.forgetNames() } }
+    }
 
     // MARK: Transactions
 
@@ -78,13 +95,20 @@ package final class RunLedger: Sendable {
 
     private func transaction<T>(durably: Bool, _ body: (LedgerTransaction) throws(LedgerError) -> T) throws(LedgerError) -> T {
         guard let writer else { throw .readOnly(path: path) }
+        let routes = routes.withLock { $0 }
+        do throws(LedgerError) {
+            try files.check()
+        } catch {
+            abandon()
+            throw error
+        }
         return try writer.onQueue { (db, connection) throws(LedgerError) in
             var result: T?
             do {
                 if !durably { try db.execute(sql: "PRAGMA synchronous = NORMAL") }
                 defer { if !durably { try? db.execute(sql: "PRAGMA synchronous = FULL") } }
                 try db.inTransaction(.immediate) {
-                    let transaction = LedgerTransaction(connection)
+                    let transaction = LedgerTransaction(connection, routes: routes)
                     result = try body(transaction)
                     try transaction.finish()
                     return .commit

@@ -1,7 +1,7 @@
 /// Where results are published.
 package struct Land: Sendable, Equatable {
     package let models: ModelLanding?
-    package let outputs: OutputLanding?
+    package internal(set) var outputs: OutputLanding?
     package let access: LandAccess
 
     package init(models: ModelLanding? = nil, outputs: OutputLanding? = nil, access: LandAccess = LandAccess()) {
@@ -37,9 +37,9 @@ package struct ModelLanding: Sendable, Equatable {
 
 package struct OutputLanding: Sendable, Equatable, Codable {
     package let path: String
-    package let format: OutputFormat
+    package internal(set) var format: OutputFormat
     /// Directory levels below `path`, outermost first.
-    package let partitionBy: [PartitionKey]
+    package internal(set) var partitionBy: [PartitionKey]
 
     package init(path: String, format: OutputFormat = .parquet, partitionBy: [PartitionKey] = []) {
         self.path = path

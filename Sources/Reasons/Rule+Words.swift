@@ -11,6 +11,7 @@ extension Rule {
             ("One arrival has one published result.", "Nothing; `millrace replay` does it again under the present version and revision.")
         case .arrivalRunning: ("One arrival has one run, whose attempts follow one another.", "Nothing.")
         case .arrivalChanged: ("An arrival is a path with its content: new content is a new arrival.", "Nothing; it is numbered when it has settled.")
+        case .arrivalForgotten: ("What was blocked and is gone or settled is forgotten with `millrace forget`.", "Drop it again if it is wanted.")
 
         case .inputGone: ("An arrival needs its file.", "Drop it again if it is wanted.")
         case .inputChanged: ("What is read must stay as it was numbered.", "Nothing; it is taken up again when it is quiet.")
@@ -49,6 +50,8 @@ extension Rule {
         case .waitRetry: ("A failed attempt is repeated after a pause, `on_error.backoff`.", "Nothing; or `millrace retry`, to try at once.")
         case .waitMachine:
             ("Faults of the machine are waited for.", "Mend what is said there: it goes on by itself, and no attempt is counted.")
+        case .waitAlone:
+            ("What was worked on when the process died is tried again when nothing else is worked on.", "Nothing. What the process dies of again and again goes to quarantine.")
         case .waitTurn: ("Arrivals start in order, as there is room.", "Nothing.")
 
         case .dataInvalid: ("A data file is what its pipeline says it is.", "Mend the file and drop it again, or change the pipeline.")
@@ -93,6 +96,8 @@ extension Rule {
         case .attemptCancelled: ("What a stopping daemon takes back is done by the next one.", "Nothing.")
         case .attemptStopped: ("What an operator stopped is not done until someone says so.", "`millrace retry` does it again.")
         case .attemptLost: ("Each attempt answers.", "Look in the log for what was printed last.")
+        case .attemptDeath:
+            ("An attempt at which the process dies, while nothing else is worked on, counts.", "Look at the file, and in the log for how the process ended; after mending what it was, `millrace retry`.")
         case .machineFault: ("A fault of the machine is no file's fault.", "Mend what is said there: it goes on by itself.")
 
         case .configUnreadable: ("A configuration file can be read.", "Check its path and its permissions.")

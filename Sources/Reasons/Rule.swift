@@ -5,6 +5,7 @@ package enum Rule: String, Hashable, Sendable, CaseIterable {
     case arrivalDone = "arrival.done"
     case arrivalRunning = "arrival.running"
     case arrivalChanged = "arrival.changed"
+    case arrivalForgotten = "arrival.forgotten"
 
     // MARK: Files in spools
     case inputGone = "input.gone"
@@ -39,6 +40,7 @@ package enum Rule: String, Hashable, Sendable, CaseIterable {
     case waitLabels = "wait.labels"
     case waitRetry = "wait.retry"
     case waitMachine = "wait.machine"
+    case waitAlone = "wait.alone"
     case waitTurn = "wait.turn"
 
     // MARK: Data and labels
@@ -73,6 +75,7 @@ package enum Rule: String, Hashable, Sendable, CaseIterable {
     case attemptCancelled = "attempt.cancelled"
     case attemptStopped = "attempt.stopped"
     case attemptLost = "attempt.lost"
+    case attemptDeath = "attempt.death"
     case machineFault = "machine.fault"
 
     // MARK: Pipeline files and millrace.yaml

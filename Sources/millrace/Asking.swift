@@ -13,26 +13,31 @@ struct Asking {
     var patience: Duration = .seconds(5)
 
     /// Prints the answer; throws where it is a refusal or does not come.
-    func ask(_ request: Request, json: Bool) throws {
+    @discardableResult
+    func ask(_ request: Request, json: Bool) throws -> RequestOutcome {
         let outcome = try worded { try send(request) }
         if json {
             try printJSON(outcome)
         } else if outcome.isRefused {
-            throw fail(outcome.message)
+            throw fail("\(outcome.message)")
         } else {
-            print(outcome.message)
-            guard outcome.affected.count > 1 else { return }
+            print("\(outcome.message)")
+            guard outcome.affected.count > 1 else { return outcome }
             for affected in outcome.affected.prefix(20) { print("  \(affected.pipeline) \(affected.role.rawValue) \(affected.path)") }
             if outcome.affected.count > 20 { print("  and \(outcome.affected.count - 20) more") }
         }
         if outcome.isRefused { throw ExitCode.failure }
+        return outcome
     }
 
     private func send(_ request: Request) throws -> RequestOutcome {
         let stateDirectory = try root.stateDirectory
         let reading = try RunLedger(stateDirectory: stateDirectory, readOnly: true)
         try checkNames(request, reading)
-        if case .activate(let name, let version) = request { try checkFiles(name, version, reading) }
+        switch request {
+        case .activate(let name, let version), .pin(let name, let version): try checkFiles(name, version, reading)
+        default: break
+        }
         let ledger = try RunLedger(stateDirectory: stateDirectory)
         let id = try ledger.submit(request, at: .now)
         let deadline = ContinuousClock.now + patience
@@ -59,12 +64,30 @@ struct Asking {
         }
         try withExtendedLifetime(lock) {
             for pending in try ledger.pendingRequests() {
-                let outcome = try ledger.answer(pending, at: .now)
-                guard !outcome.isRefused, case .activate(let name, let version) = pending.request else { continue }
-                try pointActive(at: version, of: name, ledger)
+                let outcome = try ledger.answer(pending, at: .now, inputs: DecidedInputs.lookup(among: pipelines, work: root.settings.work))
+                if !outcome.isRefused { try apply(pending.request, outcome, ledger) }
             }
         }
         return true
+    }
+
+    /// Does on disk what the ledger has taken note of.
+    private func apply(_ request: Request, _ outcome: RequestOutcome, _ ledger: RunLedger) throws {
+        switch request {
+        case .activate(let name, let version): try models(of: name, ledger) { try $0.activate(version) }
+        case .pin(let name, let version):
+            try models(of: name, ledger) {
+                try $0.activate(version)
+                try $0.pin(version)
+            }
+        case .unpin(let name): try models(of: name, ledger) { try $0.pin(nil) }
+        case .forget:
+            for affected in outcome.affected {
+                guard let pipeline = pipelines.first(where: { $0.name == affected.pipeline }) else { continue }
+                try DecidedInputs.clearReason(role: affected.role, path: affected.path, pipeline: pipeline)
+            }
+        case .retry, .replay, .pause, .resume, .stop: break
+        }
     }
 
     // MARK: Checks before a request is left
@@ -72,9 +95,10 @@ struct Asking {
     private func checkNames(_ request: Request, _ ledger: RunLedger) throws {
         let name: String?
         switch request {
-        case .retry(let selection), .replay(let selection): name = selection.pipeline
-        case .activate(let pipeline, _): name = pipeline
+        case .retry(let selection), .replay(let selection), .forget(let selection): name = selection.pipeline
+        case .activate(let pipeline, _), .pin(let pipeline, _), .unpin(let pipeline): name = pipeline
         case .pause(let pipeline), .resume(let pipeline): name = pipeline
+        case .stop: name = nil
         }
         if let name { try checkPipeline(name, ledger, pipelines) }
     }
@@ -90,12 +114,13 @@ struct Asking {
 
     // MARK: ACTIVE
 
-    private func pointActive(at version: Int, of name: String, _ ledger: RunLedger) throws {
+    private func models(of name: String, _ ledger: RunLedger, _ body: (ModelVersionDirectory) throws -> Void) throws {
         guard let folder = try models(of: name, ledger) else { return }
         let area = try StagingArea(
-            for: FilePath(folder), root: FilePath(root.path), work: FilePath(try root.settings.work), avoiding: pipelines.flatMap(CanonicalPaths.folders).map { FilePath($0) })
+            for: FilePath(folder), root: FilePath(root.path), work: FilePath(try root.settings.work),
+            avoiding: pipelines.flatMap(CanonicalPaths.folders).map { FilePath($0) })
         let access = pipelines.first { $0.name == name }?.land.access.landing ?? .standard
-        try ModelVersionDirectory(path: FilePath(folder), area: area, access: access).activate(version)
+        try body(ModelVersionDirectory(path: FilePath(folder), area: area, access: access))
     }
 
     /// By the pipeline file, or else where its newest card stands: `FOLDER/VERSION/card.json`.

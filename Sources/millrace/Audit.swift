@@ -38,6 +38,7 @@ struct Audit: Encodable {
 
     mutating func run() throws(LedgerError) {
         try checkPublications()
+        try checkLeft()
         for pipeline in try ledger.pipelines() { try checkVersions(pipeline) }
         if DaemonLock.holder(stateDirectory: stateDirectory) == nil {
             try checkOpenRuns()
@@ -70,6 +71,25 @@ struct Audit: Encodable {
                         remedy: found.kind == .missing
                             ? "Put it back, or millrace replay \(publication.inputPath)."
                             : "Move it away and millrace replay \(publication.inputPath)."))
+            }
+        }
+    }
+
+    /// Outputs in whose place others stand, and that are there all the same.
+    private mutating func checkLeft() throws(LedgerError) {
+        for state in [PublicationState.left, .leaving] {
+            for output in try ledger.publications(state) {
+                let path = output.root + "/" + output.path
+                guard FileManager.default.fileExists(atPath: path),
+                    try ledger.owner(root: output.root, path: output.path) == nil
+                else { continue }
+                if state == .leaving, DaemonLock.holder(stateDirectory: stateDirectory) != nil { continue }
+                differences.append(
+                    Difference(
+                        kind: .leftover, path: path,
+                        what: "run \(output.run) published an output of \(output.inputPath) there, in whose place another stands elsewhere now",
+                        remedy: state == .left
+                            ? "It is not what was published, so it was left: move it away." : "Start millrace run: it removes it."))
             }
         }
     }
@@ -132,7 +152,8 @@ struct Audit: Encodable {
         guard FileManager.default.isReadableFile(atPath: card) else { return add(.missing, card, "it is missing or unreadable") }
         let models = PublishedModels(path: FilePath(directory).removingLastComponent())
         guard let read = try? models.card(number) else { return add(.card, card, "it is not a card") }
-        if read.version != number || read.arrival != version.arrival {
+        // The arrival of a ledger that was restored may have another number.
+        if read.version != number || read.arrival != version.arrival && read.modelDigest != version.modelDigest {
             add(.card, card, "it is the card of version \(read.version), arrival \(read.arrival)")
         }
         if let known = version.modelDigest, read.modelDigest != known {

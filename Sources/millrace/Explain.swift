@@ -74,6 +74,7 @@ struct Explain: ParsableCommand {
             let companions = try ledger?.companions(of: arrival.number) ?? []
             verdict = FileVerdict.newerContent(at: path, spool: found.place?.entry.path, than: known, companions: companions) ?? verdict
         }
+        if verdict.word == .done, let remedy = try knownModel(known, ledger) { verdict.explanation.remedy = remedy }
         if let wait = try possibleWait(known, map, ledger) {
             verdict.explanation.remedy = "Name the pipeline files with --pipelines: if \(known.pipeline) has order: strict, it waits \(wait)."
         }
@@ -84,6 +85,17 @@ struct Explain: ParsableCommand {
         answer.wait = known.wait
         answer.visits = known.visits
         return answer
+    }
+
+    /// What to do to put the version of a model in force that is not; nil where that is in force, or where it is no model.
+    private func knownModel(_ known: FileExplanation, _ ledger: RunLedger?) throws -> String? {
+        guard known.role == .model, let ledger, let digest = known.visits.first?.arrival.digest else { return nil }
+        let own = try ledger.versions(pipeline: known.pipeline).filter { $0.verdict == .published && $0.sourceDigest == digest && $0.version != nil }
+        if own.isEmpty || own.contains(where: \.isActive) { return nil }
+        guard let standing = own.last(where: { !$0.isPruned })?.version else {
+            return "Its version \(own.compactMap(\.version).max() ?? 0) was pruned: millrace replay \(known.path) makes a version of it again."
+        }
+        return "Its version \(standing) is not in force: millrace activate \(known.pipeline) \(standing) puts it there."
     }
 
     /// What data waits for if its order is strict, where no pipeline file says whether it is.
@@ -97,6 +109,10 @@ struct Explain: ParsableCommand {
         let path = found.path ?? file
         guard let place = found.place else {
             if let ledger, let published = try publication(path, map, ledger) { return published }
+            if files.pipelines.isEmpty, let (file, pipeline) = FileOutOfForce.naming(path, root) {
+                let why = "it is in a spool of \(pipeline.name), whose file \(file.file) is not in force"
+                return Answer(shownPath(path), FileVerdict(.notWatched, why, rule: .spoolOutside, remedy: file.remedy))
+            }
             return Answer(shownPath(path), FileVerdict(outside: path, map, exists: FileManager.default.fileExists(atPath: path)))
         }
         var verdict = try companion(path, place, ledger)
@@ -145,7 +161,25 @@ struct Explain: ParsableCommand {
             answer.publication = owner
             return answer
         }
-        return nil
+        return try formerOutput(path, ledger)
+    }
+
+    /// What was published there once, also below a folder that outputs do not go to any more.
+    private func formerOutput(_ path: String, _ ledger: RunLedger) throws -> Answer? {
+        guard let former = try ledger.newestPublication(at: path) else { return nil }
+        let isThere = FileManager.default.fileExists(atPath: path)
+        let what = "the output of \(former.inputPath), published by run \(former.run)"
+        let verdict =
+            former.state == .published
+            ? FileVerdict(.done, "it is \(what)", rule: .arrivalDone, remedy: "Nothing; millrace runs \(former.run) tells more.")
+            : FileVerdict(
+                isThere ? .notWatched : .notThere, "it was \(what); another stands in its place now",
+                rule: .arrivalDone,
+                remedy: isThere ? "millrace explain \(former.inputPath) names the present one; move this one away if nobody needs it." : "Nothing.")
+        var answer = Answer(shownPath(path), verdict)
+        answer.pipeline = former.pipeline
+        answer.publication = former
+        return answer
     }
 
     private func show(_ answer: Answer) {

@@ -23,6 +23,8 @@ struct PipelinePlan: Encodable {
     let removedSpools: [ArrivalRole]
     /// What is done now under another revision, the oldest revision first.
     let outdated: [Outdated]
+    /// Outputs that stand where they would not be put now.
+    let elsewhere: [OutputsElsewhere]
     let waiting: [String: Int]
     let rejected: [String: Int]
     let quarantined: [String: Int]
@@ -40,6 +42,7 @@ struct PipelinePlan: Encodable {
         newSpools = pipeline.spools.map(\.entry.path).filter { !FileManager.default.fileExists(atPath: $0) }
         removedSpools = ArrivalRole.allCases.filter { role in !roles.contains(role) && counts.contains { $0.role == role } }
         outdated = try Self.outdated(pipeline, ledger)
+        elsewhere = try OutputsElsewhere.all(of: pipeline, ledger)
         waiting = count(.waiting)
         rejected = count(.rejected)
         quarantined = count(.quarantined)
@@ -76,14 +79,40 @@ extension PipelinePlan: CustomStringConvertible {
         if !outdated.isEmpty {
             lines.append("    not redone by itself: millrace replay FILE, or millrace replay --pipeline \(pipeline) for all that is decided")
         }
+        for outputs in elsewhere { lines.append("  \(outputs)") }
         if !waiting.isEmpty { lines.append("  waiting: \(counted(waiting)); those without an attempt yet are done under this revision") }
         if !rejected.isEmpty {
             lines.append("  rejected: \(counted(rejected)); millrace replay --pipeline \(pipeline) --state rejected decides again")
         }
         if !quarantined.isEmpty {
-            lines.append("  quarantined: \(counted(quarantined)); millrace replay --pipeline \(pipeline) --state quarantined does it under this revision")
+            lines.append("  quarantined: \(counted(quarantined)); millrace retry --pipeline \(pipeline) --state quarantined does it under this revision")
         }
-        if outdated.isEmpty, !isNew { lines.append("  nothing that is done would be redone") }
+        if outdated.isEmpty, elsewhere.isEmpty, !isNew { lines.append("  nothing that is done would be redone") }
         return lines.joined(separator: "\n")
+    }
+}
+
+/// Outputs that an edit of the pipeline's format or path has left where they are.
+struct OutputsElsewhere: Encodable, CustomStringConvertible {
+    let folder: String
+    /// Of names, without the dot.
+    let suffix: String
+    let count: Int
+    /// Where they would be put now; nil where nothing is scored any more.
+    let now: String?
+
+    static func all(of pipeline: Pipeline, _ ledger: RunLedger) throws(LedgerError) -> [OutputsElsewhere] {
+        let landing = pipeline.land.outputs
+        let now = landing.map { "\(shownPath($0.path)) as .\($0.format.rawValue)" }
+        return try ledger.outputPlaces(pipeline: pipeline.name)
+            .filter { $0.key.root != landing?.path || $0.key.suffix != landing?.format.rawValue }
+            .map { OutputsElsewhere(folder: $0.key.root, suffix: $0.key.suffix, count: $0.value, now: now) }
+            .sorted { ($0.folder, $0.suffix) < ($1.folder, $1.suffix) }
+    }
+
+    var description: String {
+        let what = "\(count) output\(count == 1 ? "" : "s") in \(shownPath(folder)) as .\(suffix)"
+        guard let now else { return what + " stay\(count == 1 ? "s" : ""): nothing is scored any more" }
+        return what + ": a replay, or new content, puts each in \(now) and removes it where it is"
     }
 }

@@ -10,19 +10,13 @@ struct Rebuild: ParsableCommand {
         discussion: """
             Arrivals that were published come back with their numbers, outputs and versions; so nothing is done twice. What was rejected, \
             quarantined or waiting left no trace and is taken up again by the next `millrace run`. What the ledger knows already stays as it \
-            is. Not beside a daemon.
+            is. Not beside a daemon. Ends with 1 where something could not be restored, which is named. `millrace run` does this by itself \
+            where there is no ledger, if all of it can be restored.
             """)
 
     @Argument(help: "Pipeline files, folders of them, or globs. Default: ROOT/pipelines.") var pipelines: [String] = []
     @OptionGroup var root: RootOption
     @OptionGroup var output: JSONFlag
-
-    private struct Report: Encodable {
-        let pipeline: String
-        let outputs: Int
-        let versions: Int
-        let active: Int?
-    }
 
     func run() throws {
         var given = PipelinesOption()
@@ -32,19 +26,23 @@ struct Rebuild: ParsableCommand {
         for problem in lint.problems { _ = fail(problem) }
         guard lint.isClean else { throw ExitStatus.badConfiguration }
         guard !lint.pipelines.isEmpty else { throw fail("no pipeline files in \(shownPath(root.path + "/pipelines")): name them", ExitStatus.badConfiguration) }
-        let restorations = try worded {
-            let stateDirectory = try root.stateDirectory
-            let lock = try DaemonLock(stateDirectory: stateDirectory, for: .command)
+        let reports = try worded {
+            let settings = try root.settings
+            let lock = try DaemonLock(stateDirectory: settings.state, for: .command)
             return try withExtendedLifetime(lock) {
-                let restorations = try lint.pipelines.map { try Restoration(of: $0) }
-                try Restoration.apply(restorations, to: try RunLedger(stateDirectory: stateDirectory), at: .now)
-                return restorations
+                let restorations = try lint.pipelines.map { try Restoration(of: $0, work: settings.work) }
+                return try Restoration.apply(restorations, to: try RunLedger(stateDirectory: settings.state), at: .now)
             }
         }
-        let reports = restorations.map { Report(pipeline: $0.pipeline, outputs: $0.outputs, versions: $0.versions, active: $0.active) }
-        if output.json { return try printJSON(reports) }
-        for report in reports {
-            print("\(report.pipeline): \(report.outputs) outputs, \(report.versions) model versions" + (report.active.map { ", version \($0) active" } ?? ""))
-        }
+        if output.json { try printJSON(reports) } else { reports.forEach(show) }
+        if reports.contains(where: { !$0.left.isEmpty }) { throw ExitStatus.problems }
+    }
+
+    private func show(_ report: Restoration.Report) {
+        print(
+            "\(report.pipeline): \(report.outputs) outputs, \(report.versions) model versions"
+                + (report.labels > 0 ? ", \(report.labels) labelled files" : "") + (report.active.map { ", version \($0) active" } ?? "")
+                + (report.known > 0 ? "; \(report.known) were known" : ""))
+        for left in report.left { print("  not restored: \(left)") }
     }
 }

@@ -55,6 +55,8 @@ final class ManualWorld {
         case .pause: try ask(.pause(pipeline: "p"))
         case .resume: try ask(.resume(pipeline: "p"))
         case .activate(let version): try ask(.activate(pipeline: "p", version: version))
+        case .pin(let version): try ask(.pin(pipeline: "p", version: version))
+        case .unpin: try ask(.unpin(pipeline: "p"))
         case .retry(let name): try ask(.retry(Selection(pipeline: "p", path: name)))
         case .replay(let name): try ask(.replay(Selection(pipeline: "p", path: name)))
         default: try expect(statement)

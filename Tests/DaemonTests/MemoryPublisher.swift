@@ -111,6 +111,21 @@ final class MemoryPublisher: Publisher {
 
     func recover(_ outputs: [StagedOutput]) -> [Bool] { outputs.map { files[$0.target.string] == $0.digest } }
 
+    func withdraw(_ outputs: [Publication]) -> [OutputWithdrawal.Outcome?] {
+        outputs.map { output in
+            let path = output.root + "/" + output.path
+            guard let there = files[path] else { return .removed }
+            guard there == output.digest else { return .notOurs }
+            files[path] = nil
+            return .removed
+        }
+    }
+
+    func lookup(among pipelines: [Pipeline]) -> InputLookup { InputLookup(refusal: { _ in nil }, isSpooled: { _ in true }) }
+    func clearReason(role: ArrivalRole, path: String, pipeline: Pipeline) {}
+    func pin(version: Int?, in pipeline: Pipeline) {}
+    func inputPath(_ input: DecidedInput, pipeline: Pipeline) -> String? { nil }
+
     func publish(_ model: DecidedModel, activate: Bool) -> String? {
         let digest = model.files.modelDigest!
         models[model.version] = contents[digest]

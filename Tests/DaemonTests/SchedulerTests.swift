@@ -258,4 +258,65 @@ import Testing
         #expect(s.starts(now: .seconds(1)) { _ in false }.isEmpty)
         #expect(s.starts(now: .seconds(1), room: 1).map(\.arrival) == [1])
     }
+
+    // MARK: Suspects
+
+    @Test func suspectsStartAloneAndLast() {
+        var scheduler = Scheduler()
+        for name in ["p", "q"] {
+            scheduler.add(pipeline: name)
+            scheduler.activated(.init(position: 1, version: 1), in: name)
+        }
+        for arrival in Int64(2)...5 { scheduler.dataArrived(arrival, in: "p") }
+        for arrival in Int64(6)...8 { scheduler.dataArrived(arrival, in: "q") }
+        scheduler.labelsArrived(9, in: "q", parent: 1)
+        for arrival in [Int64(3), 4] { scheduler.suspect(arrival, in: "p", since: .zero) }
+        func starts(_ now: Duration = .seconds(1)) -> Set<Int64> { Set(scheduler.starts(now: now, room: 10).map(\.arrival)) }
+        #expect(starts() == [2, 5, 6, 7, 8], "no suspect, and no training, which would keep them waiting")
+        #expect(starts() == [])
+        for arrival in [Int64(2), 5] { scheduler.finished(arrival, in: "p") }
+        for arrival in Int64(6)...8 { scheduler.finished(arrival, in: "q") }
+        #expect(starts() == [3])
+        scheduler.dataArrived(10, in: "q")
+        #expect(starts() == [], "nothing beside it")
+        scheduler.finished(3, in: "p")
+        #expect(starts() == [10], "others first")
+        scheduler.finished(10, in: "q")
+        #expect(starts() == [4])
+        scheduler.failed(4, in: "p", retryAt: .seconds(1))
+        #expect(starts() == [4, 9], "the process lived through it: it is a suspect no more")
+    }
+
+    @Test func suspectsDoNotWaitForEver() {
+        var scheduler = Scheduler()
+        scheduler.add(pipeline: "p")
+        scheduler.activated(.init(position: 1, version: 1), in: "p")
+        for arrival in Int64(2)...9 { scheduler.dataArrived(arrival, in: "p") }
+        scheduler.suspect(5, in: "p", since: .zero)
+        func starts(_ now: Duration, room: Int = 1) -> [Int64] { scheduler.starts(now: now, room: room).map(\.arrival) }
+        #expect(starts(.seconds(59)) == [2])
+        #expect(starts(.seconds(61)) == [], "what runs ends first")
+        scheduler.finished(2, in: "p")
+        #expect(starts(.seconds(61)) == [5])
+        scheduler.finished(5, in: "p")
+        #expect(starts(.seconds(61), room: 3) == [3, 4, 6])
+    }
+
+    @Test func aSuspectThatMayNotStartHoldsUpNothing() {
+        var scheduler = Scheduler()
+        for name in ["p", "q"] {
+            scheduler.add(pipeline: name)
+            scheduler.activated(.init(position: 1, version: 1), in: name)
+        }
+        scheduler.dataArrived(2, in: "p")
+        scheduler.suspect(2, in: "p", since: .zero)
+        scheduler.pause("p")
+        scheduler.labelsArrived(3, in: "q", parent: 1)
+        scheduler.dataArrived(4, in: "q")
+        #expect(Set(scheduler.starts(now: .seconds(100), room: 5).map(\.arrival)) == [3, 4])
+        scheduler.resume("p")
+        #expect(scheduler.starts(now: .seconds(100), room: 5).isEmpty, "the data runs")
+        scheduler.finished(4, in: "q")
+        #expect(scheduler.starts(now: .seconds(100), room: 5).map(\.arrival) == [2], "beside a training that goes on")
+    }
 }

@@ -46,6 +46,8 @@ final class RealWorld {
         case .pause: isPaused = true; try command("pause", "p")
         case .resume: isPaused = false; try command("resume", "p")
         case .activate(let version): try command("activate", "p", "\(version)")
+        case .pin(let version): try command("activate", "p", "\(version)", "--pin")
+        case .unpin: try command("activate", "p", "--unpin")
         case .retry(let name): try command("retry", root(path(name)))
         case .replay(let name): try command("replay", root(path(name)))
         default: try expect(statement)

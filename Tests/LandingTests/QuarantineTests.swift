@@ -30,7 +30,9 @@ import Testing
         #expect(try quarantine.reason(relative: "sub/a.csv") == reason("sub/a.csv", "still wrong"))
         let text = String(decoding: try scene.folder.read("root/bad/sub/a.csv.reason.json"), as: UTF8.self)
         #expect(text.contains("\"where\" : \"row 3, column pixel_2\"") && !text.contains("null"))
-        try quarantine.clear(relative: "sub/a.csv")
+        try Quarantine.clear("sub/a.csv", of: "spool/sub/a.csv", in: quarantine.path)
+        #expect(scene.folder.files().count == 1, "it is about another place")
+        try Quarantine.clear("sub/a.csv", of: "row 3, column pixel_2", in: quarantine.path)
         #expect(scene.folder.files().isEmpty)
     }
 
@@ -39,7 +41,7 @@ import Testing
         try scene.folder.write("notes", to: "root/bad/a.csv.reason.json")
         let path = try quarantine(scene).explain(reason("a.csv"), relative: "a.csv")
         #expect(path == scene.root.pushing("bad/a.csv.reason.2.json"))
-        try quarantine(scene).clear(relative: "a.csv")
+        try Quarantine.clear("a.csv", of: "row 3, column pixel_2", in: scene.root.pushing("bad"))
         #expect(try scene.folder.read("root/bad/a.csv.reason.json") == Array("notes".utf8))
     }
 

@@ -141,22 +141,49 @@ import Testing
         let model = f.file("m.onnx", "M", role: .model)
         let first = f.file("a.csv", "A")
         let second = f.file("a.csv", "B")
-        func data(_ number: Int64, _ file: ArrivingFile, _ digest: String) -> RestoredArrival {
-            RestoredArrival(
-                number: number, file: file, arrivedAt: f.now, revision: "r1", version: 1,
-                outputs: [.init(root: "/out", path: "a.parquet", digest: digest, byteCount: 3)])
+        func data(_ number: Int64, _ file: ArrivingFile, _ digest: String) -> RestoredResult {
+            RestoredResult(
+                number: number, file: file, publishedAt: f.now, revision: "r1", scoredBy: 1,
+                product: .output(.init(root: "/out", path: "a.parquet", digest: digest, byteCount: 3)))
         }
-        let restored = [
-            data(9, second, "new"), data(5, first, "old"),
-            RestoredArrival(
-                number: 2, file: model, arrivedAt: f.now, revision: "r1", version: 1, modelDigest: "published-M", card: "1/card.json"),
-        ]
-        for _ in 1...2 { try f.ledger.write { (ledger) throws(LedgerError) in try ledger.restore(restored) } }
+        func version(_ number: Int, after: Int64) -> RestoredResult {
+            RestoredResult(
+                number: 2, file: model, publishedAt: f.now.advanced(by: .seconds(after)), revision: "r1",
+                product: .version(.init(number: number, digest: "published-\(number)", card: "\(number)/card.json", isPruned: false)))
+        }
+        // The model was replayed, so that one arrival has two versions.
+        let restored = [data(9, second, "new"), version(2, after: 5), data(5, first, "old"), version(1, after: 0)]
+        func restore() throws -> [RestorationOutcome] {
+            try f.ledger.write { (ledger) throws(LedgerError) in try ledger.restore(restored, of: "p").outcomes }
+        }
+        #expect(try restore() == Array(repeating: .restored, count: 4))
+        #expect(try restore() == Array(repeating: .known, count: 4))
         #expect(try f.counts() == ["data done": 2, "model done": 1])
         #expect(try f.ledger.owner(root: "/out", path: "a.parquet")?.digest == "new")
         #expect(try f.ledger.published().count == 1)
         #expect(try f.arrive("a.csv", "B") == .unchanged(9))
         #expect(try f.arrive("m2.onnx", "M", role: .model) == .known(10, sameAs: 2, state: .done))
-        #expect(try f.ledger.activeVersion(pipeline: "p") == 1)
+        #expect(try f.ledger.activeVersion(pipeline: "p") == 2)
+        #expect(try f.ledger.runs(RunFilter(path: "m.onnx")).map(\.kind) == [.replay, .normal])
+    }
+
+    @Test func numbersThatAreTakenAndWhatIsNotDoneYet() throws {
+        let f = try Fixture()
+        try f.arrive("other.csv", "O")
+        try f.arrive("b.csv", "B")
+        func output(_ number: Int64, _ name: String, _ content: String, at path: String) -> RestoredResult {
+            RestoredResult(
+                number: number, file: f.file(name, content), publishedAt: f.now, revision: "r1", scoredBy: 1,
+                product: .output(.init(root: "/out", path: path, digest: "d-" + content, byteCount: 3)))
+        }
+        // Number 1 is another file's, b.csv waits under the number that it has now, and the last is in the place of another's output.
+        let restored = [output(1, "a.csv", "A", at: "a.parquet"), output(7, "b.csv", "B", at: "b.parquet"), output(3, "c.csv", "C", at: "a.parquet")]
+        let (outcomes, numbers) = try f.ledger.write { (ledger) throws(LedgerError) in try ledger.restore(restored, of: "p") }
+        #expect(outcomes[0] == .restored && outcomes[1] == .restored)
+        guard case .left(let why) = outcomes[2] else { return #expect(Bool(false), "\(outcomes)") }
+        #expect(why.contains("/out/a.parquet is the output of a.csv"))
+        #expect(numbers == [1: 8, 7: 2, 3: 3])
+        #expect(try f.ledger.arrival(2)?.state == .done)
+        #expect(try f.ledger.arrival(1)?.state == .waiting)
     }
 }

@@ -19,6 +19,8 @@ package struct Scenario: Sendable, CustomStringConvertible {
         case finish(name: String)
         case settle, start, stop, kill, pause, resume
         case activate(Int)
+        case pin(Int)
+        case unpin
         case retry(String)
         case replay(String)
         case expectState(name: String, State, version: Int?)
@@ -135,6 +137,8 @@ package struct Scenario: Sendable, CustomStringConvertible {
         case ("pause", 1): .pause
         case ("resume", 1): .resume
         case ("activate", 2): Int(words[1]).map { .activate($0) }
+        case ("pin", 2): Int(words[1]).map { .pin($0) }
+        case ("unpin", 1): .unpin
         case ("retry", 2): .retry(words[1])
         case ("replay", 2): .replay(words[1])
         case ("expect", 3...): expectation(Array(words.dropFirst()))

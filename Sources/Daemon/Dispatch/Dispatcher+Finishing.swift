@@ -1,3 +1,4 @@
+import Foundation
 import Landing
 package import Ledger
 import Logging
@@ -131,7 +132,7 @@ extension Dispatcher {
         let landing = assignment.pipeline.land.outputs!
         let last = assignment.run.mayReplace
             ? try? ledger.lastPublications(pipeline: arrival.pipeline, role: arrival.role, path: arrival.path) : nil
-        if let before = last?.first(where: { $0.root == landing.path && $0.path.hasSuffix("." + landing.format.fileExtension) }) {
+        if let before = last?.first(where: { $0.root == landing.path && landing.naming.mayHaveNamed($0.path, for: arrival.path) }) {
             return before.path
         }
         return try landing.naming.path(
@@ -164,12 +165,7 @@ extension Dispatcher {
         let action = FailurePolicy.action(
             for: failure, goal: assignment.goal, attempt: assignment.run.countedAttempts, number: Int(assignment.run.attempt),
             limit: policy.attempts, backoff: policy.backoff)
-        log.notice(
-            "attempt failed",
-            metadata: [
-                "pipeline.name": "\(assignment.pipeline.name)", "file.path": "\(assignment.arrival.path)",
-                "run.id": "\(assignment.run.run)", "attempt": "\(assignment.run.attempt)", "action": "\(action)",
-            ].merging(failure.reason.logged) { $1 })
+        tell(assignment, failure, action)
         func close(_ outcome: RunClosing.Outcome) {
             ends.closed.append(
                 .init(assignment: assignment, closing: RunClosing(run: assignment.run.run, outcome: outcome), training: training))
@@ -198,6 +194,36 @@ extension Dispatcher {
         }
     }
 
+    /// What an operator must know of is a warning.
+    private func tell(_ assignment: Assignment, _ failure: Failure, _ action: FailurePolicy.Action) {
+        let (level, message): (Logger.Level, Logger.Message) =
+            switch action {
+            case .quarantine: (.warning, "quarantined")
+            case .reject: (.warning, "rejected")
+            default: (.notice, "attempt failed")
+            }
+        log.log(
+            level: level, message,
+            metadata: [
+                "pipeline.name": "\(assignment.pipeline.name)", "file.path": "\(assignment.arrival.path)",
+                "run.id": .number(assignment.run.run), "attempt": .number(assignment.run.attempt), "action": "\(action)",
+            ].merging(failure.reason.logged) { $1 })
+    }
+
+    /// For `--verbose`.
+    private func tellDone(_ end: Ends.Closed) {
+        guard log.logLevel <= .info, case .done(let verdict) = end.closing.outcome else { return }
+        let (assignment, closing) = (end.assignment, end.closing)
+        var fields: Logger.Metadata = [
+            "pipeline.name": "\(assignment.pipeline.name)", "file.path": "\(assignment.arrival.path)", "run.id": .number(closing.run),
+        ]
+        if let verdict { fields["verdict"] = "\(verdict)" }
+        if let rows = closing.rowCount { fields["rows"] = .number(rows) }
+        if let version = assignment.run.version { fields["model.version"] = .number(version) }
+        if let seconds = closing.timings["total"] { fields["seconds"] = .number(seconds) }
+        log.info("done", metadata: fields)
+    }
+
     // MARK: Closing
 
     private func close(_ ends: Ends, at now: UTCTime) throws(LedgerError) {
@@ -206,7 +232,11 @@ extension Dispatcher {
             NewEvent(kind, pipeline: assignment.pipeline.name, arrival: assignment.arrival.number, run: assignment.run.run)
         }
         let events =
-            ends.closed.map { event($0.closing.outcome.eventKind, $0.assignment) }
+            ends.closed.map { end in
+                var event = event(end.closing.outcome.eventKind, end.assignment)
+                event.payload = end.closing.payload
+                return event
+            }
             + ends.delayed.map { event($0.attempt.counts || $0.attempt.nextAttemptAt != nil ? "delayed" : "handed back", $0.assignment) }
             + ends.published.map { published in
                 var event = event("published", published.assignment)
@@ -214,15 +244,18 @@ extension Dispatcher {
                 return event
             }
         let positions = ends.published.map { position(of: $0.assignment) }
+        let acquitted = acquitted(
+            ends.closed.map(\.closing.run) + ends.delayed.map(\.attempt).filter { $0.outcome != Failure.Kind.cancelled.rawValue }.map(\.run))
         let (activations, decided) = try ledger.write { (tx) throws(LedgerError) in
             try tx.close(ends.closed.map(\.closing), at: now)
             try tx.attemptFailed(ends.delayed.map(\.attempt), at: now)
+            try tx.acquit(acquitted)
             for end in ends.closed {
                 guard case .rejected(let explanation) = end.closing.outcome else { continue }
                 try tx.rejectVersion(
                     run: end.closing.run, reason: explanation.whole, parent: end.assignment.run.version, training: end.training?.record, at: now)
             }
-            var activations: [VersionActivation] = []
+            var activations: [VersionActivation?] = []
             var decided: [[Int64]] = []
             for (published, position) in zip(ends.published, positions) {
                 let run = published.assignment.run.run
@@ -240,22 +273,27 @@ extension Dispatcher {
             try tx.append(events, at: now)
             return (activations, decided)
         }
+        if ends.closed.contains(where: { $0.assignment.goal == .score && $0.assignment.run.mayReplace }) { try removeLeaving() }
         for end in ends.closed {
             let assignment = end.assignment
             scheduler.finished(assignment.arrival.number, in: assignment.pipeline.name)
             discardTraining(end)
             switch end.closing.outcome {
+            case .rejected, .quarantined: problems += 1
             case .done, .kept:
+                tellDone(end)
+                if assignment.run.mayReplace { clearReason(assignment.arrival.role, assignment.arrival.path, in: assignment.pipeline.name) }
                 machineWorks(in: assignment.pipeline.name, at: now)
                 dispose(assignment.input, assignment.pipeline, at: now)
             case .void, .gone:
                 void.append(
                     .init(directory: Intake.directory(assignment.pipeline.name, assignment.arrival.role), path: assignment.arrival.path))
-            default: break
             }
         }
         for end in ends.delayed {
             let arrival = end.assignment.arrival
+            // One whose pipeline was taken away meanwhile is read from the ledger when that comes back.
+            guard pipelines[arrival.pipeline] != nil else { continue }
             var again = arrival
             again.nextAttemptAt = end.attempt.nextAttemptAt
             held[arrival.number] = again
@@ -267,7 +305,7 @@ extension Dispatcher {
         }
         for (index, published) in ends.published.enumerated() {
             self.decided(decided[index], by: published, at: now)
-            try versionIsInForce(activations[index], published, at: now)
+            try versionIsPublished(activations[index], published, at: now)
         }
     }
 
@@ -290,6 +328,33 @@ extension Reason {
         var fields: Logger.Metadata = ["reason": "\(text)"]
         if let cells { fields["cell.values"] = "\(cells.values)" }
         return fields
+    }
+}
+
+extension RunClosing {
+    private struct Payload: Encodable {
+        var reason: String?
+        var rule: Rule?
+        var remedy: String?
+        var verdict: String?
+    }
+
+    /// What an event tells besides the file: never what cells of tables hold.
+    var payload: String? {
+        var payload = Payload()
+        switch outcome {
+        // Every file that is scored comes here.
+        case .done(nil): return nil
+        case .done(let verdict?): payload.verdict = verdict
+        case .kept(let why), .rejected(let why), .quarantined(let why):
+            (payload.reason, payload.rule, payload.remedy) = (why.reason, why.rule, why.remedy)
+        case .void(let reason): payload.reason = reason
+        case .gone: break
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        guard let bytes = try? encoder.encode(payload), bytes.count > 2 else { return nil }
+        return String(decoding: bytes, as: UTF8.self)
     }
 }
 

@@ -24,14 +24,18 @@ extension Dispatcher {
             return fail(assignment, lost, &ends, at: now)
         }
         let version = try ledger.write { (tx) throws(LedgerError) in try tx.intendVersion(run: assignment.run.run, parent: assignment.run.version) }
+        var training = result.training
+        let letGo = try training?.trainingData.isEmpty == false ? ledger.labelsLetGo(of: pipeline.name) : []
+        if !letGo.isEmpty { training?.decisions["labels_let_go"] = .list(letGo.map { .integer($0) }) }
         let staged = DecidedModel(
             pipeline: pipeline, version: version, run: assignment.run.run,
             arrival: assignment.arrival.number, input: assignment.arrival.path, inputDigest: assignment.arrival.digest,
-            revision: assignment.run.revision, files: result.files, facts: result.facts, training: result.training,
+            revision: assignment.run.revision, files: result.files, facts: result.facts, training: training,
             parent: assignment.parentDigest.map { Card.Parent(version: assignment.run.version, digest: $0) })
         let floatDigest: String?
+        let isNext = try willBeActive(assignment)
         do throws(LandingError) {
-            floatDigest = try publisher.publish(staged, activate: willBeActive(assignment))
+            floatDigest = try publisher.publish(staged, activate: isNext)
         } catch {
             fail(assignment, Failure(publishing: error, place: staged.root), &ends, at: now)
             return
@@ -48,9 +52,10 @@ extension Dispatcher {
                 training: result.training))
     }
 
-    /// Unless someone went back to another version after this model arrived, or what labels were trained from is not in force any more.
-    private func willBeActive(_ assignment: Assignment) -> Bool {
-        scheduler.lastActivation(in: assignment.pipeline.name).map { $0.position <= position(of: assignment) } ?? true
+    /// Unless a version is pinned, or someone went back to another version after this model arrived, or what labels were trained from is not in force any more.
+    private func willBeActive(_ assignment: Assignment) throws(LedgerError) -> Bool {
+        if try ledger.pinnedVersion(pipeline: assignment.pipeline.name) != nil { return false }
+        return scheduler.lastActivation(in: assignment.pipeline.name).map { $0.position <= position(of: assignment) } ?? true
     }
 
     func position(of assignment: Assignment) -> Int64 {
@@ -58,15 +63,15 @@ extension Dispatcher {
             of: assignment.arrival.number, role: assignment.arrival.role, parent: assignment.run.version, in: assignment.pipeline.name)
     }
 
-    /// The ledger has it: from here on data may be scored by it.
-    func versionIsInForce(_ activation: VersionActivation, _ published: Ends.Published, at now: UTCTime) throws(LedgerError) {
+    /// The ledger has it: from here on data may be scored by it, unless another version is pinned.
+    func versionIsPublished(_ activation: VersionActivation?, _ published: Ends.Published, at now: UTCTime) throws(LedgerError) {
         let pipeline = published.assignment.pipeline
-        scheduler.activated(.init(position: activation.position, version: activation.version), in: pipeline.name)
+        if let activation { scheduler.activated(.init(position: activation.position, version: activation.version), in: pipeline.name) }
         stale.insert(pipeline.name)
         log.notice(
-            "version published",
+            activation == nil ? "version published, and not in force, since another is pinned" : "version published",
             metadata: [
-                "pipeline.name": "\(pipeline.name)", "model.version": "\(activation.version)",
+                "pipeline.name": "\(pipeline.name)", "model.version": .number(published.version),
                 "file.path": "\(published.assignment.arrival.path)",
             ])
         if let landing = pipeline.land.models {
@@ -81,6 +86,23 @@ extension Dispatcher {
         }
         try readVersions(of: pipeline.name)
         try pruneFloats(of: pipeline)
+    }
+}
+
+extension Dispatcher {
+    /// A model came again that is known already: says whether its version is in force, and which command puts it there.
+    func tellKnown(_ file: ArrivingFile) {
+        guard file.role == .model else { return }
+        let own = (versions[file.pipeline] ?? [:]).values.filter { $0.verdict == .published && $0.sourceDigest == file.digest }
+        guard let version = own.filter({ !$0.isPruned }).compactMap(\.version).max() ?? own.compactMap(\.version).max() else { return }
+        let isPruned = versions[file.pipeline]?[version]?.isPruned ?? false
+        if scheduler.activeVersion(in: file.pipeline) == version { return }
+        log.warning(
+            "a known model does not come into force by being dropped again",
+            metadata: [
+                "pipeline.name": "\(file.pipeline)", "file.path": "\(file.path)", "model.version": "\(version)",
+                "remedy": isPruned ? "millrace replay \(file.path) makes a version of it again" : "millrace activate \(file.pipeline) \(version)",
+            ])
     }
 }
 

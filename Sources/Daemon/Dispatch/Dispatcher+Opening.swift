@@ -60,8 +60,9 @@ extension Dispatcher {
         for (start, outcome) in zip(starts, outcomes) {
             let arrival = held.removeValue(forKey: start.arrival)!
             switch outcome {
-            case .opened(let run):
-                if let assignment = try assign(run, arrival, pipelines[start.pipeline]!, at: now) { assignments.append(assignment) }
+            case .opened(var run):
+                let pipeline = try boundPipeline(of: &run, named: start.pipeline)
+                if let assignment = try assign(run, arrival, pipeline, at: now) { assignments.append(assignment) }
             case .decidedAlready, .notWaiting:
                 scheduler.finished(start.arrival, in: start.pipeline)
             }
@@ -98,9 +99,11 @@ extension Dispatcher {
     private func spec(
         for run: OpenedRun, _ arrival: WaitingArrival, _ pipeline: Pipeline, _ goal: AttemptSpec.Goal
     ) throws(Failure) -> AttemptSpec {
+        let putAway = putAwayPath(arrival, pipeline)
+        let path = putAway ?? pipeline.spoolPath(of: arrival.role) + "/" + arrival.path
         let input = AttemptSpec.InputFile(
-            path: pipeline.spoolPath(of: arrival.role) + "/" + arrival.path, digest: arrival.digest,
-            companions: arrival.companions.map(\.path), spool: pipeline.spoolPath(of: arrival.role), stamp: arrival.stamp.landing)
+            path: path, digest: arrival.digest, companions: arrival.companions.map(\.path),
+            spool: putAway == nil ? pipeline.spoolPath(of: arrival.role) : nil, stamp: putAway == nil ? arrival.stamp.landing : nil)
         var limits = AttemptSpec.Limits(seconds: pipeline.limits.time?.seconds, threads: configuration.threads)
         if let threads = pipeline.forward?.threads { limits.threads = threads }
         let format = goal == .score ? pipeline.land.outputs?.format.rawValue : nil
@@ -153,6 +156,14 @@ extension Dispatcher {
             if try ledger.hasLabels(pipeline: name) { found.insert(name) }
         }
         return found
+    }
+
+    /// Where an input is that was archived, or moved to quarantine, and is worked on again; nil for those that are in their spool.
+    private func putAwayPath(_ arrival: WaitingArrival, _ pipeline: Pipeline) -> String? {
+        guard pipeline.after != .keep, arrival.isReplay || arrival.run != nil else { return nil }
+        let input = DecidedInput(
+            pipeline: pipeline.name, role: arrival.role, path: arrival.path, digest: arrival.digest, companions: arrival.companions)
+        return publisher.inputPath(input, pipeline: pipeline)
     }
 
     func activeModel(version: Int?, _ pipeline: Pipeline) throws(Failure) -> AttemptSpec.InputFile {

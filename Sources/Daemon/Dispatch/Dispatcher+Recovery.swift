@@ -7,24 +7,28 @@ import SystemPackage
 
 extension Dispatcher {
     /// Settles what a daemon that was killed left open: runs whose results are all in place are closed as done, the others start another
-    /// attempt under their old binding. Before anything else is dispatched.
-    package func recover(at now: UTCTime) throws(LedgerError) {
+    /// attempt under their old binding. Before anything else is dispatched, and when a pipeline comes back that was away.
+    ///
+    /// - Parameter death: how the process before this one died of what it executed.
+    package func recover(at now: UTCTime, after death: ProcessDeath? = nil) throws(LedgerError) {
         var interrupted: [Int64] = []
         for open in try ledger.openRuns() {
-            guard let pipeline = pipelines[open.arrival.pipeline] else { continue }
+            guard !inFlight.contains(open.run), let current = pipelines[open.arrival.pipeline] else { continue }
+            let pipeline = try pipeline(current.name, under: open.revision) ?? current
             var isDone = false
             do throws(LandingError) {
                 isDone = try open.intendedVersion != nil ? recoverModel(open, pipeline, at: now) : recoverOutput(open, pipeline, at: now)
             } catch {
-                log.error("what an earlier daemon left cannot be finished", metadata: ["run.id": "\(open.run)", "reason": "\(error)"])
+                log.error("what an earlier daemon left cannot be finished", metadata: ["run.id": .number(open.run), "reason": "\(error)"])
             }
             if !isDone, open.arrival.state == .running { interrupted.append(open.run) }
         }
         if !interrupted.isEmpty {
-            let runs = interrupted
-            try ledger.write { (tx) throws(LedgerError) in try tx.interrupted(runs, at: now) }
-            log.notice("work of an earlier daemon starts again", metadata: ["runs": "\(runs.count)"])
+            try recordInterrupted(interrupted, by: death, at: now)
+            log.notice("work of an earlier daemon starts again", metadata: ["runs": .number(interrupted.count)])
         }
+        try holdSuspects(at: now)
+        try removeLeaving()
         for pipeline in pipelines.values {
             stale.insert(pipeline.name)
             try pruneFloats(of: pipeline)
@@ -48,7 +52,7 @@ extension Dispatcher {
                     floatDigest: found.floatDigest, training: found.training?.record, position: position, at: now)
             }
         }
-        scheduler.activated(.init(position: activation.position, version: activation.version), in: pipeline.name)
+        if let activation { scheduler.activated(.init(position: activation.position, version: activation.version), in: pipeline.name) }
         try recorded { () throws(LedgerError) in try self.readVersions(of: pipeline.name) }
         try publisher.activate(version: scheduler.activeVersion(in: pipeline.name) ?? version, in: pipeline)
         return true

@@ -47,6 +47,8 @@ package final class Dispatcher {
     package internal(set) var pipelines: [String: Pipeline] = [:]
     /// The revisions of those, which every file asks for and which take a digest to make.
     private(set) var revisions: [String: String] = [:]
+    /// By name and revision, pipelines as they were before they were edited, for runs that were opened under them.
+    var formerPipelines: [String: [String: Pipeline]] = [:]
     /// Data and models that the scheduler holds and that are not handed out.
     var held: [Int64: WaitingArrival] = [:]
     var inFlight: Set<Int64> = []
@@ -59,6 +61,8 @@ package final class Dispatcher {
     var columnPins: [String: [String: ColumnPins]] = [:]
     /// The revision under which this process has scored a file with rows, by pipeline.
     var firstScored: [String: String] = [:]
+    /// Runs that are suspected of what an earlier process died of, with their arrivals.
+    var suspects: [Int64: Int64] = [:]
     /// The pipelines that wait for the machine.
     var machineWaits: [String: MachineWait] = [:]
     /// The number of times that the output of a run has filled the disk, by run.
@@ -69,6 +73,10 @@ package final class Dispatcher {
     var paces: [String: Pace] = [:]
     /// Files that are to settle again.
     var void: [HashJob.Key] = []
+    /// How many arrivals this process has put into quarantine or rejected.
+    package internal(set) var problems = 0
+    /// The newest arrival of earlier processes.
+    private let newestAtStart: Int64
     /// The newest data files that were scored, by pipeline: what a new model is tried on.
     var scoredRows: [String: AttemptSpec.InputFile] = [:]
 
@@ -77,6 +85,7 @@ package final class Dispatcher {
         self.publisher = publisher
         self.configuration = configuration
         self.log = log
+        newestAtStart = (try? ledger.newestArrival()) ?? 0
     }
 
     /// Puts `pipelines` in force in place of those before: at the start and after an edit.
@@ -87,6 +96,7 @@ package final class Dispatcher {
         }
         self.pipelines = Dictionary(pipelines.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
         revisions = self.pipelines.mapValues(\.revision.full)
+        formerPipelines = [:]
         try carryOverRevisions()
         for pipeline in pipelines where !scheduler.holds(pipeline.name) {
             scheduler.add(pipeline: pipeline.name)
@@ -108,6 +118,7 @@ package final class Dispatcher {
             var carried: [Pipeline] = []
             for pipeline in pipelines.values
             where try tx.carryOver(from: pipeline.formerRevision.full, to: pipeline.revision.full, at: .now) { carried.append(pipeline) }
+            for (name, pipeline) in pipelines { try tx.keepRevision(revisions[name]!, body: pipeline.revisionBody) }
             return carried
         }
         for pipeline in carried {
@@ -142,14 +153,16 @@ package final class Dispatcher {
                 take(file.waiting(as: number, since: numbered.time))
             case .refused(_, _, let superseded):
                 if let superseded { forget(superseded, in: pipeline) }
+                problems += 1
+            case .known(_, _, let state):
+                if state == .done { tellKnown(file) } else { problems += 1 }
             case .resumed:
                 stale.insert(pipeline)
             case .unchanged:
                 try stands(file.path, file.stamp, role: file.role, in: pipeline, at: numbered.time)
-            case .known:
-                break
             }
         }
+        problems += numbered.refused.count { $0.report.run == nil && $0.input.digest == nil && $0.report.arrival > newestAtStart }
     }
 
     private func take(_ arrival: WaitingArrival) {

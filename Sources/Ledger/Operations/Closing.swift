@@ -1,5 +1,5 @@
 internal import Names
-internal import Reasons
+package import Reasons
 
 extension LedgerTransaction {
     // MARK: Before the files are visible
@@ -57,6 +57,7 @@ extension LedgerTransaction {
                 UPDATE publications SET ended = 'replaced' WHERE ended IS NULL AND id IN (
                     SELECT replaces FROM publications WHERE run = ? AND ended IS NULL AND replaces IS NOT NULL)
                 """, run.run)
+            if run.arrival.role == .data, run.arrival.replaying != nil || run.arrival.previous != nil { try leave(run.arrival.number) }
             try connection.run(
                 """
                 UPDATE arrivals SET state = 'done', replaying = NULL, verdict = ?, reason = NULL, rule = NULL, remedy = NULL, cells = NULL
@@ -101,6 +102,19 @@ extension LedgerTransaction {
             "UPDATE runs SET state = ?, closed_at = ?, row_count = ?, timings = ?, reason = ?, rule = ?, remedy = ?, cells = ? WHERE id = ?", state, time,
             closing.rowCount, Timings.encode(closing.timings), explanation?.reason, explanation?.rule.code, explanation?.remedy,
             try connection.json(cells: explanation?.cells), run.run)
+    }
+
+    /// What still stands of the input elsewhere, such as in another format, is to go: an input has one output.
+    private func leave(_ arrival: Int64) throws(LedgerError) {
+        for standing in try connection.standingPublications(ofArrival: arrival) {
+            try connection.run("UPDATE publications SET ended = ? WHERE id = ?", PublicationState.leaving, standing.publication)
+        }
+    }
+
+    /// An output that was to go is removed, or left where it is.
+    package func left(_ publication: Int64, isRemoved: Bool) throws(LedgerError) {
+        try connection.run(
+            "UPDATE publications SET ended = ? WHERE id = ?", isRemoved ? PublicationState.removed : .left, publication)
     }
 
     /// A replay that fails leaves what was done before it in force.
@@ -154,13 +168,18 @@ extension LedgerTransaction {
     }
 
     /// Runs found open whose daemon was killed, and whose intended files are not in place: they start another attempt. Those whose files are
-    /// all in place, by digest, are to be closed as done instead.
-    package func interrupted(_ runs: [Int64], at time: UTCTime) throws(LedgerError) {
+    /// all in place, by digest, are to be closed as done instead. The attempts do not count, but that of `culprit`, which is what the process died of.
+    package func interrupted(_ runs: [Int64], culprit: (run: Int64, error: Reason)? = nil, at time: UTCTime) throws(LedgerError) {
         for number in runs {
             let run = try runRow(number)
             guard run.state == .open, run.arrival.state == .running else { continue }
+            let isCulprit = culprit?.run == number
             try attemptFailed(
-                [FailedAttempt(run: number, outcome: "interrupted", error: "the daemon ended during the attempt", nextAttemptAt: nil)],
+                [
+                    FailedAttempt(
+                        run: number, outcome: isCulprit ? "died" : "interrupted",
+                        error: isCulprit ? culprit!.error : "the daemon ended during the attempt", nextAttemptAt: nil, counts: isCulprit)
+                ],
                 at: time)
         }
     }

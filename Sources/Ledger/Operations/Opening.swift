@@ -1,6 +1,6 @@
 extension LedgerTransaction {
     /// Begins the next attempt of each arrival: the first opens its run and binds it; a later one goes on with that run and its binding, whatever
-    /// is asked for here. Only `replay` makes another run.
+    /// is asked for here. Only `replay` makes another run, and only `retry` binds a run to another revision, the one asked for here.
     package func open(_ openings: [RunOpening], at time: UTCTime) throws(LedgerError) -> [OpenOutcome] {
         var outcomes: [OpenOutcome] = []
         outcomes.reserveCapacity(openings.count)
@@ -18,32 +18,32 @@ extension LedgerTransaction {
             try connection.run("UPDATE arrivals SET verdict = ? WHERE number = ?", decided.verdict, row.number)
             return .decidedAlready(sameAs: decided.number, state: decided.state)
         }
-        let earlier = try reopened(row, at: time)
+        let earlier = try reopened(row, opening, at: time)
         let opened = if let earlier { earlier } else { try newRun(row, opening, at: time) }
         try connection.run("UPDATE arrivals SET state = 'running', run = ? WHERE number = ?", opened.run, row.number)
         move(pipeline: row.pipeline, role: row.role, from: .waiting, to: .running)
         return .opened(opened)
     }
 
-    private func reopened(_ row: ArrivalRow, at time: UTCTime) throws(LedgerError) -> OpenedRun? {
+    private func reopened(_ row: ArrivalRow, _ opening: RunOpening, at time: UTCTime) throws(LedgerError) -> OpenedRun? {
         guard let run = row.run else { return nil }
         let found = try connection.first(
             """
-            SELECT r.kind, r.version, v.digest, r.attempt, r.forgiven FROM runs AS r JOIN revisions AS v ON v.id = r.revision
+            SELECT r.kind, r.version, v.digest, r.attempt, r.forgiven, r.rebinds FROM runs AS r JOIN revisions AS v ON v.id = r.revision
             WHERE r.id = ?
             """, run
         ) { (found) throws(LedgerError) in
             let attempt = Int(found.integer(3)) + 1
             return OpenedRun(
                 run: run, arrival: row.number, kind: try found.value(0, of: "runs", run), version: found.intOrNil(1),
-                revision: found.text(2), attempt: attempt, countedAttempts: attempt - Int(found.integer(4)), mayReplace: true)
+                revision: found.bool(5) ? opening.revision : found.text(2), attempt: attempt, countedAttempts: attempt - Int(found.integer(4)), mayReplace: true)
         }
         guard let opened = found else { throw .noSuchRun(run) }
         try connection.run(
             """
             UPDATE runs SET state = 'open', attempt = ?, started_at = ?, closed_at = NULL, next_attempt_at = NULL,
-                reason = NULL, rule = NULL, remedy = NULL, cells = NULL WHERE id = ?
-            """, opened.attempt, time, run)
+                reason = NULL, rule = NULL, remedy = NULL, cells = NULL, revision = ?, rebinds = 0 WHERE id = ?
+            """, opened.attempt, time, try connection.addRevision(opened.revision), run)
         return opened
     }
 
@@ -55,5 +55,10 @@ extension LedgerTransaction {
         return OpenedRun(
             run: run, arrival: row.number, kind: kind, version: opening.version, revision: opening.revision, attempt: 1, countedAttempts: 1,
             mayReplace: kind == .replay || row.previous != nil)
+    }
+
+    /// Binds an open run to another revision, where nothing can be made under the one that it has.
+    package func rebind(run: Int64, to revision: String) throws(LedgerError) {
+        try connection.run("UPDATE runs SET revision = ? WHERE id = ?", try connection.addRevision(revision), run)
     }
 }

@@ -14,10 +14,13 @@ extension LedgerTransaction {
     }
 
     /// Does what a request asks. Refusals are answers, not errors.
-    package func apply(_ request: Request, by cause: String, at time: UTCTime) throws(LedgerError) -> RequestOutcome {
+    /// - Parameter inputs: tells about the files of what the request is about.
+    package func apply(
+        _ request: Request, by cause: String, at time: UTCTime, inputs: InputLookup? = nil
+    ) throws(LedgerError) -> RequestOutcome {
         switch request {
-        case .retry(let selection): return try retry(selection)
-        case .replay(let selection): return try replay(selection)
+        case .retry(let selection): return try retry(selection, inputs)
+        case .replay(let selection): return try replay(selection, inputs)
         case .pause(let pipeline):
             try connection.run("INSERT OR IGNORE INTO pauses (pipeline, since) VALUES (?, ?)", pipeline ?? "", time)
             return RequestOutcome(message: "\(pipeline ?? "every pipeline") is paused")
@@ -32,33 +35,124 @@ extension LedgerTransaction {
                 try connection.run("DELETE FROM pauses")
             }
             return RequestOutcome(message: "\(pipeline ?? "every pipeline") is resumed")
+        case .stop(let run): return try stop(run)
         case .activate(let pipeline, let version):
-            do {
-                let activation = try activate(pipeline: pipeline, version: version, cause: cause, at: time)
+            if let pinned = try connection.pin(of: pipeline), pinned != version {
                 return RequestOutcome(
-                    message: "version \(version) of \(pipeline) is in force for what arrives from now on", activation: activation)
-            } catch .noSuchVersion(let pipeline, let version) {
-                return RequestOutcome(isRefused: true, message: "\(LedgerError.noSuchVersion(pipeline: pipeline, version: version))")
-            } catch .prunedVersion(let pipeline, let version) {
-                return RequestOutcome(isRefused: true, message: "\(LedgerError.prunedVersion(pipeline: pipeline, version: version))")
+                    isRefused: true,
+                    message: "version \(pinned) of \(pipeline) is pinned. millrace activate \(pipeline) \(version) --pin pins this one instead; "
+                        + "millrace activate \(pipeline) --unpin takes the pin away.")
             }
+            return try activated(
+                pipeline, version, "version \(version) of \(pipeline) is in force for what arrives from now on", by: cause, at: time)
+        case .pin(let pipeline, let version): return try pin(pipeline, version, by: cause, at: time)
+        case .unpin(let pipeline): return try unpin(pipeline)
+        case .forget(let selection): return try forget(selection, inputs)
         }
+    }
+
+    /// Only says whether there is something to stop: the daemon ends the attempt, and its end is recorded as that of any attempt.
+    private func stop(_ number: Int64) throws(LedgerError) -> RequestOutcome {
+        guard try connection.first("SELECT 1 FROM runs WHERE id = ?", number, row: { _ in true }) ?? false else {
+            return RequestOutcome(isRefused: true, message: "there is no run \(number)")
+        }
+        let run = try runRow(number)
+        guard run.state == .open else { return RequestOutcome(isRefused: true, message: "run \(number) does not run: it is \(run.state.rawValue)") }
+        guard run.arrival.state == .running else {
+            let pipeline = try connection.pipelineName(run.arrival.pipeline)
+            return RequestOutcome(
+                isRefused: true,
+                message: "run \(number) does not run: \(run.arrival.path) waits for its next attempt. `millrace pause \(pipeline)` keeps it waiting.")
+        }
+        return RequestOutcome(message: "run \(number), \(run.arrival.path), is being stopped", stopping: number)
+    }
+
+    private func activated(
+        _ pipeline: String, _ version: Int, _ message: String, by cause: String, at time: UTCTime
+    ) throws(LedgerError) -> RequestOutcome {
+        do {
+            return RequestOutcome(message: message, activation: try activate(pipeline: pipeline, version: version, cause: cause, at: time))
+        } catch .noSuchVersion(let pipeline, let version) {
+            return RequestOutcome(isRefused: true, message: "\(LedgerError.noSuchVersion(pipeline: pipeline, version: version))")
+        } catch .prunedVersion(let pipeline, let version) {
+            return RequestOutcome(isRefused: true, message: "\(LedgerError.prunedVersion(pipeline: pipeline, version: version))")
+        }
+    }
+
+    // MARK: Pins
+
+    private func pin(_ pipeline: String, _ version: Int, by cause: String, at time: UTCTime) throws(LedgerError) -> RequestOutcome {
+        let outcome = try activated(
+            pipeline, version, "version \(version) of \(pipeline) is in force, and stays so until millrace activate \(pipeline) --unpin", by: cause,
+            at: time)
+        guard !outcome.isRefused, let key = try connection.pipelineKey(pipeline) else { return outcome }
+        try connection.run("INSERT OR REPLACE INTO version_pins (pipeline, version, since) VALUES (?, ?, ?)", key, version, time)
+        return outcome
+    }
+
+    private func unpin(_ pipeline: String) throws(LedgerError) -> RequestOutcome {
+        guard let pinned = try connection.pin(of: pipeline), let key = try connection.pipelineKey(pipeline) else {
+            return RequestOutcome(isRefused: true, message: "no version of \(pipeline) is pinned")
+        }
+        try connection.run("DELETE FROM version_pins WHERE pipeline = ?", key)
+        return RequestOutcome(message: "version \(pinned) of \(pipeline) is in force until another is published or activated")
+    }
+
+    // MARK: Forget
+
+    /// Takes what is gone or settled out of what is blocked: files in quarantine that are not in their spool any more, what was rejected, and what
+    /// waits though its file is gone. What is still to be mended stays.
+    private func forget(_ selection: Selection, _ inputs: InputLookup?) throws(LedgerError) -> RequestOutcome {
+        var outcome = RequestOutcome(message: "")
+        var refusals: [String] = []
+        for row in try select(selection, among: [.quarantined, .rejected, .waiting]) {
+            let isThere = inputs?.isSpooled(try input(row)) ?? true
+            switch row.state {
+            case .rejected where row.role == .labelled:
+                // Their rows count in later trainings all the same.
+                try abandonOpenRun(of: row.run)
+                try setState(row, .done)
+                try connection.run("UPDATE arrivals SET verdict = 'rejected, and forgotten' WHERE number = ?", row.number)
+            case .rejected: try forget(row, keepingFile: true)
+            case .quarantined where !isThere, .waiting where !isThere: try forget(row, keepingFile: false)
+            case .quarantined:
+                refusals.append("\(row.path) is still there: mend it, or remove it, or millrace retry it")
+                continue
+            default:
+                refusals.append("\(row.path) is there and waits: millrace explain says for what")
+                continue
+            }
+            outcome.affected.append(try affected(row))
+        }
+        return answered(
+            &outcome, "is forgotten", refusals,
+            nothing: "nothing there to forget: only what is in quarantine or waits and is gone, and what was rejected, is forgotten")
+    }
+
+    private func forget(_ row: ArrivalRow, keepingFile: Bool) throws(LedgerError) {
+        try abandonOpenRun(of: row.run)
+        let why = Explanation(
+            reason: "it was \(row.state.rawValue), and is forgotten", rule: .arrivalForgotten)
+        try setState(row, .ignored, explanation: why)
+        if !keepingFile { try forgetFile(of: row) }
     }
 
     // MARK: Retry
 
-    /// Arrivals in quarantine, or waiting for a later attempt, wait for room only. Their runs keep their binding, and their attempts are counted
-    /// from nought.
-    package func retry(_ selection: Selection) throws(LedgerError) -> RequestOutcome {
+    /// Arrivals in quarantine, or waiting for a later attempt, wait for room only. Their runs keep their version and are bound to the revision that
+    /// is in force when they start, since the pipeline may have been mended, and their attempts are counted from nought.
+    package func retry(_ selection: Selection, _ inputs: InputLookup? = nil) throws(LedgerError) -> RequestOutcome {
         var outcome = RequestOutcome(message: "")
         var refusals: [String] = []
         for row in try select(selection, among: [.quarantined, .rejected, .waiting]) {
-            if let refusal = try refusalOfRetry(row) {
+            var refusal = try refusalOfRetry(row)
+            if refusal == nil, let inputs { refusal = inputs.refusal(try input(row)) }
+            if let refusal {
                 refusals.append(refusal)
                 continue
             }
             if let run = row.run {
-                try connection.run("UPDATE runs SET next_attempt_at = NULL, forgiven = attempt WHERE id = ?", run)
+                try connection.run("UPDATE runs SET next_attempt_at = NULL, forgiven = attempt, rebinds = 1 WHERE id = ?", run)
             }
             if row.state != .waiting { try setState(row, .waiting) }
             outcome.affected.append(try affected(row))
@@ -84,7 +178,7 @@ extension LedgerTransaction {
     // MARK: Replay
 
     /// Arrivals that are done, rejected or in quarantine get another run, bound to the version and revision in force when it opens.
-    package func replay(_ selection: Selection) throws(LedgerError) -> RequestOutcome {
+    package func replay(_ selection: Selection, _ inputs: InputLookup? = nil) throws(LedgerError) -> RequestOutcome {
         var outcome = RequestOutcome(message: "")
         var refusals: [String] = []
         for row in try select(selection, among: [.done, .rejected, .quarantined]) {
@@ -93,6 +187,10 @@ extension LedgerTransaction {
                 row.number, row: { _ in true }) ?? false
             guard isCurrent, row.digest != nil else {
                 refusals.append("arrival \(row.number) is no longer the content of \(row.path)")
+                continue
+            }
+            if let inputs, let refusal = inputs.refusal(try input(row)) {
+                refusals.append(refusal)
                 continue
             }
             try connection.run(
@@ -106,6 +204,12 @@ extension LedgerTransaction {
     }
 
     // MARK: Parts
+
+    private func input(_ row: ArrivalRow) throws(LedgerError) -> DecidedInput {
+        DecidedInput(
+            pipeline: try connection.pipelineName(row.pipeline), role: row.role, path: row.path, digest: row.digest ?? "",
+            companions: try connection.companions(of: row.number))
+    }
 
     private func affected(_ row: ArrivalRow) throws(LedgerError) -> RequestOutcome.Affected {
         RequestOutcome.Affected(arrival: row.number, pipeline: try connection.pipelineName(row.pipeline), role: row.role, path: row.path)

@@ -1,92 +1,174 @@
-/// An arrival, and what it was published as, as manifests and cards tell it, for a ledger that was lost.
-package struct RestoredArrival: Hashable, Sendable {
-    package struct Output: Hashable, Sendable {
-        package var root: String
-        package var path: String
-        package var digest: String
-        package var byteCount: Int64
+internal import Names
 
-        package init(root: String, path: String, digest: String, byteCount: Int64) {
-            self.root = root
-            self.path = path
-            self.digest = digest
-            self.byteCount = byteCount
+extension LedgerTransaction {
+    /// Puts back what was published of one pipeline's arrivals. They get the numbers that they had, or, where those belong to others by now, numbers
+    /// above all that are taken, in the same order. What the ledger knows stays as it is; an arrival that it knows as not done is done.
+    ///
+    /// Returns the outcome of each result, and the number of each arrival by the number that it had.
+    package func restore(
+        _ results: [RestoredResult], of pipeline: String
+    ) throws(LedgerError) -> (outcomes: [RestorationOutcome], numbers: [Int64: Int64]) {
+        let key = try connection.addPipeline(pipeline)
+        let highest = try connection.first("SELECT coalesce(max(number), 0) FROM arrivals", row: { $0.integer(0) }) ?? 0
+        let offset = max(highest, results.map(\.number).max() ?? 0)
+        var outcomes = [RestorationOutcome](repeating: .known, count: results.count)
+        var numbers: [Int64: Int64] = [:]
+        var versions: [(result: RestoredResult, arrival: Int64)] = []
+        let order = results.indices.sorted { (results[$0].number, results[$0].publishedAt) < (results[$1].number, results[$1].publishedAt) }
+        for index in order {
+            let result = results[index]
+            let arrival = try place(result, key, offset: offset)
+            numbers[result.number] = arrival.number
+            switch result.product {
+            case .output(let output): outcomes[index] = try restore(output, result, arrival)
+            case .version(let version):
+                outcomes[index] = try restore(version, result, arrival)
+                if outcomes[index] == .restored { versions.append((result, arrival.number)) }
+            case .learntFrom: outcomes[index] = arrival.isNew ? .restored : .known
+            }
         }
+        try activate(versions, key)
+        return (outcomes, numbers)
     }
 
-    /// The number it had.
-    package var number: Int64
-    package var file: ArrivingFile
-    package var arrivedAt: UTCTime
-    package var revision: String
-    /// That scored it; for a model, that it became.
-    package var version: Int?
-    package var modelDigest: String?
-    package var parent: Int?
-    package var card: String?
-    package var isPruned: Bool
-    package var outputs: [Output]
+    // MARK: The arrival
 
-    package init(
-        number: Int64, file: ArrivingFile, arrivedAt: UTCTime, revision: String, version: Int?, modelDigest: String? = nil, parent: Int? = nil,
-        card: String? = nil, isPruned: Bool = false, outputs: [Output] = []
-    ) {
-        self.number = number
-        self.file = file
-        self.arrivedAt = arrivedAt
-        self.revision = revision
-        self.version = version
-        self.modelDigest = modelDigest
-        self.parent = parent
-        self.card = card
-        self.isPruned = isPruned
-        self.outputs = outputs
+    private struct Place {
+        let number: Int64
+        let isNew: Bool
+        /// Whether it is the newest content of its path.
+        let isCurrent: Bool
+    }
+
+    private func place(_ result: RestoredResult, _ pipeline: Int64, offset: Int64) throws(LedgerError) -> Place {
+        let file = result.file
+        func isSame(_ row: ArrivalRow) -> Bool {
+            row.pipeline == pipeline && row.role == file.role && row.path.isName(file.path) && row.digest == file.digest
+        }
+        let current = try connection.currentArrival(pipeline, file.role, file.path)
+        var known: ArrivalRow?
+        for number in [result.number, offset + result.number, current].compactMap({ $0 }) where known == nil {
+            if let row = try arrivalRow(number), isSame(row) { known = row }
+        }
+        if let known {
+            if known.state != .done, known.state != .superseded {
+                try abandonOpenRun(of: known.run)
+                try setState(known, .done)
+                try connection.run("UPDATE arrivals SET verdict = ? WHERE number = ?", result.verdict, known.number)
+            }
+            return Place(number: known.number, isNew: false, isCurrent: current == known.number)
+        }
+        let number = try arrivalRow(result.number) == nil ? result.number : offset + result.number
+        let isCurrent = current.map { $0 < number } ?? true
+        try connection.run(
+            """
+            INSERT INTO arrivals (number, pipeline, role, path, digest, size, arrived_at, state, output_key, previous, verdict)
+            VALUES (?, ?, ?, ?, ?, ?, ?, 'done', ?, ?, ?)
+            """, number, pipeline, file.role, file.path, file.digest, file.stamp.size, result.publishedAt, file.outputKey, isCurrent ? current : nil,
+            result.verdict)
+        move(pipeline: pipeline, role: file.role, from: nil, to: .done)
+        if isCurrent {
+            if let key = file.outputKey { _ = try claim(key, pipeline, file.role, file.path, instead: nil) }
+            try note(file.stamp, pipeline, file.role, file.path, arrival: number, companions: file.companions)
+        }
+        return Place(number: number, isNew: true, isCurrent: isCurrent)
+    }
+
+    private func addRun(_ result: RestoredResult, _ arrival: Int64) throws(LedgerError) -> Int64 {
+        let hasRun = try connection.first("SELECT 1 FROM runs WHERE arrival = ? LIMIT 1", arrival, row: { _ in true }) ?? false
+        let run = try connection.insert(
+            """
+            INSERT INTO runs (arrival, kind, version, revision, state, opened_at, closed_at, attempt, started_at, row_count)
+            VALUES (?, ?, ?, ?, 'done', ?, ?, 1, ?, ?)
+            """, arrival, hasRun ? RunKind.replay : .normal, result.scoredBy, try connection.addRevision(result.revision), result.publishedAt,
+            result.publishedAt, result.publishedAt, result.rowCount)
+        try connection.run("UPDATE arrivals SET run = ? WHERE number = ?", run, arrival)
+        return run
+    }
+
+    // MARK: Outputs
+
+    private func restore(_ output: RestoredResult.Output, _ result: RestoredResult, _ arrival: Place) throws(LedgerError) -> RestorationOutcome {
+        let root = try connection.addRoot(output.root)
+        let isKnown = try connection.first(
+            """
+            SELECT 1 FROM publications AS p JOIN runs AS r ON r.id = p.run WHERE r.arrival = ? AND p.root = ? AND p.path = ? AND p.digest = ? LIMIT 1
+            """, arrival.number, root, output.path, output.digest, row: { _ in true }) ?? false
+        if isKnown { return .known }
+        if arrival.isCurrent {
+            for other in try connection.publications(inPlace: output.path, root: root)
+            where other.publication.pipeline != result.file.pipeline || !other.publication.inputPath.isName(result.file.path) {
+                return .left("\(output.root)/\(output.path) is the output of \(other.publication.inputPath), and its manifest says of \(result.file.path)")
+            }
+            // What stood there of this input, or elsewhere under another format, has been replaced by it.
+            for standing in try connection.standingPublications(ofArrival: arrival.number) {
+                try connection.run("UPDATE publications SET ended = 'replaced' WHERE id = ?", standing.publication)
+            }
+        }
+        let run = try addRun(result, arrival.number)
+        try connection.run(
+            "INSERT INTO publications (run, root, path, digest, bytes, ended) VALUES (?, ?, ?, ?, ?, ?)", run, root, output.path, output.digest,
+            output.byteCount, arrival.isCurrent ? nil : PublicationState.replaced)
+        return .restored
+    }
+
+    // MARK: Versions
+
+    private func restore(_ version: RestoredResult.Version, _ result: RestoredResult, _ arrival: Place) throws(LedgerError) -> RestorationOutcome {
+        let pipeline = try connection.addPipeline(result.file.pipeline)
+        let known = try connection.first(
+            "SELECT model_digest, verdict, arrival FROM model_versions WHERE pipeline = ? AND version = ?", pipeline, version.number,
+            row: { (digest: $0.textOrNil(0), isIntended: $0.isText(1, "intended"), arrival: $0.integer(2)) })
+        if let known {
+            let isSame = known.isIntended ? known.arrival == arrival.number : known.digest == version.digest
+            return isSame ? .known : .left("\(version.card) is not the card of the version \(version.number) that the ledger knows")
+        }
+        let run = try addRun(result, arrival.number)
+        try connection.run(
+            """
+            INSERT INTO model_versions (pipeline, version, arrival, run, model_digest, source_digest, parent, verdict, card, decided_at, pruned_at,
+                parent_digest, float_digest, training)
+            VALUES (?, ?, ?, ?, ?, ?, ?, 'published', ?, ?, ?, ?, ?, ?)
+            """, pipeline, version.number, arrival.number, run, version.digest, result.file.digest, version.parent, version.card, result.publishedAt,
+            version.isPruned ? result.publishedAt : nil, version.parentDigest, version.floatDigest,
+            try version.training.map { (record) throws(LedgerError) in try connection.json(record) })
+        return .restored
+    }
+
+    /// Puts versions in force where they were, in the order in which they were published: one that was trained takes its parent's place, and no other's.
+    private func activate(_ versions: [(result: RestoredResult, arrival: Int64)], _ pipeline: Int64) throws(LedgerError) {
+        func order(_ entry: (result: RestoredResult, arrival: Int64)) -> (UTCTime, Int) {
+            if case .version(let version) = entry.result.product { return (entry.result.publishedAt, version.number) }
+            return (entry.result.publishedAt, 0)
+        }
+        for entry in versions.sorted(by: { order($0) < order($1) }) {
+            guard case .version(let version) = entry.result.product else { continue }
+            var position = entry.arrival
+            if entry.result.file.role == .labelled, let last = try connection.activations(pipeline).last {
+                position = last.version == version.parent ? max(position, last.position) : min(position, last.position - 1)
+            }
+            _ = try addActivation(
+                pipeline, VersionActivation(position: position, version: version.number, at: entry.result.publishedAt, cause: "restored"))
+        }
     }
 }
 
-extension LedgerTransaction {
-    /// Puts back arrivals that are done, with their numbers, in the order of the numbers; a number that is taken is left alone. The highest of a
-    /// path becomes its current one, and of an output path the one that stands there.
-    package func restore(_ arrivals: [RestoredArrival]) throws(LedgerError) {
-        for arrival in arrivals.sorted(by: { $0.number < $1.number }) { try restore(arrival) }
+extension RunLedger {
+    /// Whether nothing has ever arrived here, nor was restored.
+    package func isEmpty() throws(LedgerError) -> Bool {
+        try readOne { (connection) throws(LedgerError) in
+            try connection.first("SELECT 1 FROM pipelines UNION ALL SELECT 1 FROM arrivals LIMIT 1", row: { _ in true }) == nil
+        }
     }
 
-    private func restore(_ restored: RestoredArrival) throws(LedgerError) {
-        let file = restored.file
-        let pipeline = try connection.addPipeline(file.pipeline)
-        let previous = try connection.currentArrival(pipeline, file.role, file.path)
-        let added = try connection.run(
-            """
-            INSERT OR IGNORE INTO arrivals (number, pipeline, role, path, digest, size, arrived_at, state, output_key, previous)
-            VALUES (?, ?, ?, ?, ?, ?, ?, 'done', ?, ?)
-            """, restored.number, pipeline, file.role, file.path, file.digest, file.stamp.size, restored.arrivedAt, file.outputKey, previous)
-        guard added > 0 else { return }
-        move(pipeline: pipeline, role: file.role, from: nil, to: .done)
-        if let key = file.outputKey { _ = try claim(key, pipeline, file.role, file.path, instead: nil) }
-        try note(file.stamp, pipeline, file.role, file.path, arrival: restored.number, companions: file.companions)
-        let run = try connection.insert(
-            """
-            INSERT INTO runs (arrival, kind, version, revision, state, opened_at, closed_at, attempt, started_at)
-            VALUES (?, 'normal', ?, ?, 'done', ?, ?, 1, ?)
-            """, restored.number, file.role == .data ? restored.version : nil, try connection.addRevision(restored.revision),
-            restored.arrivedAt, restored.arrivedAt, restored.arrivedAt)
-        try connection.run("UPDATE arrivals SET run = ? WHERE number = ?", run, restored.number)
-        for output in restored.outputs {
-            let root = try connection.addRoot(output.root)
-            try connection.run(
-                "UPDATE publications SET ended = 'replaced' WHERE root = ? AND path = ? AND ended IS NULL", root, output.path)
-            try connection.run(
-                "INSERT INTO publications (run, root, path, digest, bytes) VALUES (?, ?, ?, ?, ?)", run, root, output.path, output.digest,
-                output.byteCount)
+    /// Whether the ledger knows that this was published, or was about to be, be it replaced since.
+    package func knowsPublication(root: String, path: String, digest: String) throws(LedgerError) -> Bool {
+        try read { (connection) throws(LedgerError) in
+            guard let root = try connection.rootKey(root) else { return false }
+            let standing = try connection.publications(inPlace: path, root: root)
+            if standing.contains(where: { $0.publication.digest == digest }) { return true }
+            return try connection.first(
+                "SELECT 1 FROM publications WHERE root = ? AND path = ? AND digest = ? LIMIT 1", root, path, digest, row: { _ in true }) ?? false
         }
-        guard file.role != .data, let version = restored.version else { return }
-        try connection.run(
-            """
-            INSERT INTO model_versions (pipeline, version, arrival, run, model_digest, source_digest, parent, verdict, card, decided_at, pruned_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, 'published', ?, ?, ?)
-            """, pipeline, version, restored.number, run, restored.modelDigest, file.digest, restored.parent, restored.card,
-            restored.arrivedAt, restored.isPruned ? restored.arrivedAt : nil)
-        _ = try addActivation(
-            pipeline, VersionActivation(position: restored.number, version: version, at: restored.arrivedAt, cause: "restored"))
     }
 }

@@ -51,9 +51,9 @@ extension RunLedger {
     }
 
     /// Applies and answers, in one transaction: for the daemon, or for a command that found no daemon and took its lock.
-    package func answer(_ pending: PendingRequest, at time: UTCTime) throws(LedgerError) -> RequestOutcome {
+    package func answer(_ pending: PendingRequest, at time: UTCTime, inputs: InputLookup? = nil) throws(LedgerError) -> RequestOutcome {
         try write { (ledger) throws(LedgerError) in
-            let outcome = try ledger.apply(pending.request, by: "request \(pending.id)", at: time)
+            let outcome = try ledger.apply(pending.request, by: "request \(pending.id)", at: time, inputs: inputs)
             try ledger.answer(pending.id, outcome, at: time)
             return outcome
         }

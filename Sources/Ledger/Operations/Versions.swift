@@ -18,8 +18,8 @@ extension LedgerTransaction {
         return next
     }
 
-    /// The version that was reserved for the run is published and in force for arrivals after `position`, by default after its own arrival.
-    /// Beside `close(.done)` of the same run, in one transaction.
+    /// The version that was reserved for the run is published and in force for arrivals after `position`, by default after its own arrival; where another
+    /// is pinned, it is published and nothing more, and nil is returned. Beside `close(.done)` of the same run, in one transaction.
     ///
     /// - Parameters:
     ///   - parentDigest: of the float model that it was trained from.
@@ -27,7 +27,7 @@ extension LedgerTransaction {
     package func publishVersion(
         run: Int64, modelDigest: String, card: String?, parentDigest: String? = nil, floatDigest: String? = nil,
         training: TrainingRecord? = nil, position: Int64? = nil, at time: UTCTime
-    ) throws(LedgerError) -> VersionActivation {
+    ) throws(LedgerError) -> VersionActivation? {
         let row = try runRow(run)
         let version = try connection.first(
             "SELECT version FROM model_versions WHERE run = ? AND verdict = 'intended'", run, row: { Int($0.integer(0)) })
@@ -40,6 +40,7 @@ extension LedgerTransaction {
                 training = ? WHERE run = ? AND verdict = 'intended'
             """, modelDigest, card, time, parentDigest, floatDigest,
             try training.map { (record) throws(LedgerError) in try connection.json(record) }, run)
+        if try connection.pin(of: connection.pipelineName(row.arrival.pipeline)) != nil { return nil }
         return try addActivation(
             row.arrival.pipeline, VersionActivation(position: position ?? row.arrival.number, version: version, at: time, cause: "published"))
     }

@@ -49,6 +49,19 @@ extension RunLedger {
         try read { (connection) throws(LedgerError) in try connection.arrival(number) }
     }
 
+    /// The highest number that was given; 0 where none was.
+    package func newestArrival() throws(LedgerError) -> Int64 {
+        try readOne { (connection) throws(LedgerError) in try connection.first("SELECT coalesce(max(number), 0) FROM arrivals", row: { $0.integer(0) }) ?? 0 }
+    }
+
+    /// Whether the current content of a path is in quarantine.
+    package func isQuarantined(_ path: String, pipeline: String, role: ArrivalRole) throws(LedgerError) -> Bool {
+        try read { (connection) throws(LedgerError) in
+            guard let key = try connection.pipelineKey(pipeline), let number = try connection.currentArrival(key, role, path) else { return false }
+            return try connection.arrival(number)?.state == .quarantined
+        }
+    }
+
     package func companions(of arrival: Int64) throws(LedgerError) -> [Companion] {
         try read { (connection) throws(LedgerError) in try connection.companions(of: arrival) }
     }

@@ -25,6 +25,29 @@ extension Connection {
         ) { (row) throws(LedgerError) in try placed(row).publication }
     }
 
+    /// With state `leaving` or `left`.
+    func leaving() throws(LedgerError) -> [Publication] {
+        try all(
+            """
+            SELECT p.id, p.run, p.root, p.path, p.digest, p.bytes, p.ended, r.state, r.closed_at, a.number, a.pipeline, a.path
+            FROM publications AS p INDEXED BY publications_leaving
+            JOIN runs AS r ON r.id = p.run JOIN arrivals AS a ON a.number = r.arrival
+            WHERE p.ended IN ('leaving', 'left') ORDER BY p.id
+            """
+        ) { (row) throws(LedgerError) in try placed(row).publication }
+    }
+
+    /// Everything that was ever published at an output path, or is to be, oldest first.
+    func publications(everAt path: String, root: Int64) throws(LedgerError) -> [Publication] {
+        try all(
+            """
+            SELECT p.id, p.run, p.root, p.path, p.digest, p.bytes, p.ended, r.state, r.closed_at, a.number, a.pipeline, a.path
+            FROM publications AS p JOIN runs AS r ON r.id = p.run JOIN arrivals AS a ON a.number = r.arrival
+            WHERE p.root = ? AND p.path = ? ORDER BY p.id
+            """, root, path
+        ) { (row) throws(LedgerError) in try placed(row).publication }
+    }
+
     private func placed(_ row: Row) throws(LedgerError) -> Placed {
         let id = row.integer(0)
         let isDone = row.isText(7, "done")
@@ -51,7 +74,59 @@ extension Connection {
     }
 }
 
+extension Connection {
+    /// What stands published of an input: of this arrival, or else of the newest arrival of its path before it of which anything stands.
+    func standingPublications(ofArrival number: Int64) throws(LedgerError) -> [Publication] {
+        var next: Int64? = number
+        while let number = next {
+            let runs = try all("SELECT id FROM runs WHERE arrival = ? AND state = 'done' ORDER BY id DESC", number, row: { $0.integer(0) })
+            var standing: [Publication] = []
+            for run in runs { standing += try publications(ofRun: run, intendedOnly: false).filter { $0.state == .published } }
+            if !standing.isEmpty { return standing }
+            next = try first("SELECT previous FROM arrivals WHERE number = ?", number, row: { $0.integerOrNil(0) }) ?? nil
+        }
+        return []
+    }
+}
+
 extension RunLedger {
+    /// Outputs that are to go, or that were left where they are, oldest first.
+    package func publications(_ state: PublicationState) throws(LedgerError) -> [Publication] {
+        try read { (connection) throws(LedgerError) in try connection.leaving().filter { $0.state == state } }
+    }
+
+    /// What was last published, or is to be, at a path below any output root that there ever was.
+    package func newestPublication(at path: String) throws(LedgerError) -> Publication? {
+        try read { (connection) throws(LedgerError) in
+            let roots = try connection.all("SELECT id, path FROM roots", row: { (key: $0.integer(0), path: $0.text(1)) })
+            for root in roots where path.hasPrefix(root.path + "/") {
+                if let found = try connection.publications(everAt: String(path.dropFirst(root.path.count + 1)), root: root.key).last { return found }
+            }
+            return nil
+        }
+    }
+
+    /// Where the outputs of a pipeline stand now: how many by root and file name extension.
+    package func outputPlaces(pipeline: String) throws(LedgerError) -> [OutputPlace: Int] {
+        try read { (connection) throws(LedgerError) in
+            guard let key = try connection.pipelineKey(pipeline) else { return [:] }
+            var places: [OutputPlace: Int] = [:]
+            let roots = Dictionary(
+                try connection.all("SELECT id, path FROM roots", row: { (key: $0.integer(0), path: $0.text(1)) }).map { ($0.key, $0.path) }) { $1 }
+            try connection.each(
+                """
+                SELECT p.root, p.path FROM publications AS p JOIN runs AS r ON r.id = p.run JOIN arrivals AS a ON a.number = r.arrival
+                WHERE p.ended IS NULL AND r.state = 'done' AND a.pipeline = ?
+                """, key,
+                row: { row in
+                    let name = row.text(1)
+                    let suffix = name.lastIndex(of: ".").map { String(name[name.index(after: $0)...]) } ?? ""
+                    places[OutputPlace(root: roots[row.integer(0)] ?? "", suffix: suffix), default: 0] += 1
+                })
+            return places
+        }
+    }
+
     /// Who owns an output path: what we published there last and did not remove, or are about to publish.
     package func owner(root: String, path: String) throws(LedgerError) -> Publication? {
         try read { (connection) throws(LedgerError) in
@@ -86,18 +161,8 @@ extension RunLedger {
     /// What the path's current content, or else the content before it, was published as: where a replacement goes.
     package func lastPublications(pipeline: String, role: ArrivalRole, path: String) throws(LedgerError) -> [Publication] {
         try read { (connection) throws(LedgerError) in
-            guard let key = try connection.pipelineKey(pipeline) else { return [] }
-            var next = try connection.currentArrival(key, role, path)
-            while let number = next {
-                let runs = try connection.all(
-                    "SELECT id FROM runs WHERE arrival = ? AND state = 'done' ORDER BY id DESC", number, row: { $0.integer(0) })
-                for run in runs {
-                    let standing = try connection.publications(ofRun: run, intendedOnly: false).filter { $0.state == .published }
-                    if !standing.isEmpty { return standing }
-                }
-                next = try connection.first("SELECT previous FROM arrivals WHERE number = ?", number, row: { $0.integerOrNil(0) }) ?? nil
-            }
-            return []
+            guard let key = try connection.pipelineKey(pipeline), let current = try connection.currentArrival(key, role, path) else { return [] }
+            return try connection.standingPublications(ofArrival: current)
         }
     }
 }

@@ -31,7 +31,9 @@ extension Connection {
         if found.isLabelled || !found.isModel && !found.isBound && strict.contains(name), let labels = try undecided("labelled", found.pipeline, before: number) {
             return .forLabels(arrival: labels.number, path: labels.path)
         }
-        return .forRoom
+        let isSuspect = try first(
+            "SELECT 1 FROM suspects WHERE run = (SELECT run FROM arrivals WHERE number = ?)", number, row: { _ in true }) ?? false
+        return isSuspect ? .toBeAlone : .forRoom
     }
 
     /// Returns what the machine did not do when the pipeline last tried, or when it last tried to read this file; nil where nothing waits for
@@ -58,30 +60,48 @@ extension Connection {
                 row: { waiting.append((number: $0.integer(0), role: role, path: $0.text(1), since: $0.time(2))) })
         }
         waiting = Array(waiting.sorted { $0.number < $1.number }.prefix(samples))
-        let blocked = try all(
-            """
-            SELECT number, role, path, reason, rule, remedy, cells FROM arrivals INDEXED BY arrivals_blocked
-            WHERE state = 'quarantined' AND state IN ('quarantined', 'rejected') AND pipeline = ? ORDER BY number DESC LIMIT ?
-            """, key, samples
-        ) { (row) throws(LedgerError) in
-            PipelineStatus.Blocked(
-                arrival: row.integer(0), role: try row.value(1, of: "arrivals", row.integer(0)), path: row.text(2),
-                explanation: row.explanation(3))
-        }
         let labels = try first(
             """
             SELECT verdict, reason, rule, remedy, cells FROM arrivals
             WHERE pipeline = ? AND role = 'labelled' AND role <> 'data' AND state IN ('done', 'rejected') ORDER BY number DESC LIMIT 1
             """, key, row: { $0.isText(0, "kept") ? $0.explanation(1) : nil }) ?? nil
         return PipelineStatus(
-            pipeline: name, counts: try counts(key), activeVersion: try activeVersion(key), isPaused: try pauses().includes(name),
+            pipeline: name, counts: try counts(key), activeVersion: try activeVersion(key), pinnedVersion: try pin(of: name), isPaused: try pauses().includes(name),
             oldestWaitingAge: waiting.map(\.since).min().map { now.milliseconds - $0.milliseconds },
             waiting: try waiting.map { (row) throws(LedgerError) in
                 PipelineStatus.Waiting(
                     arrival: row.number, role: row.role, path: row.path, since: row.since,
                     reason: try waitReason(of: row.number, now: now, strict: strict) ?? .forRoom)
             },
-            labelsWait: labels, quarantined: blocked)
+            running: try running(key, samples), labelsWait: labels, quarantined: try blocked(.quarantined, key, samples),
+            rejected: try blocked(.rejected, key, samples))
+    }
+
+    private func running(_ pipeline: Int64, _ samples: Int) throws(LedgerError) -> [PipelineStatus.Running] {
+        try all(
+            """
+            SELECT a.number, a.role, a.path, r.id, r.attempt, r.started_at FROM runs AS r INDEXED BY runs_open JOIN arrivals AS a ON a.number = r.arrival
+            WHERE r.state = 'open' AND a.state = 'running' AND a.run = r.id AND a.pipeline = ? ORDER BY r.started_at, r.id LIMIT ?
+            """, pipeline, samples
+        ) { (row) throws(LedgerError) in
+            PipelineStatus.Running(
+                arrival: row.integer(0), role: try row.value(1, of: "arrivals", row.integer(0)), path: row.text(2), run: row.integer(3),
+                attempt: Int(row.integer(4)), since: row.time(5))
+        }
+    }
+
+    /// Newest first.
+    private func blocked(_ state: ArrivalState, _ pipeline: Int64, _ samples: Int) throws(LedgerError) -> [PipelineStatus.Blocked] {
+        try all(
+            """
+            SELECT number, role, path, reason, rule, remedy, cells FROM arrivals INDEXED BY arrivals_blocked
+            WHERE state = ? AND state IN ('quarantined', 'rejected') AND pipeline = ? ORDER BY number DESC LIMIT ?
+            """, state, pipeline, samples
+        ) { (row) throws(LedgerError) in
+            PipelineStatus.Blocked(
+                arrival: row.integer(0), role: try row.value(1, of: "arrivals", row.integer(0)), path: row.text(2),
+                explanation: row.explanation(3))
+        }
     }
 }
 

@@ -13,6 +13,12 @@ extension Connection {
             row: { Int($0.integer(0)) })
     }
 
+    /// The version that stays in force until it is unpinned.
+    func pin(of pipeline: String) throws(LedgerError) -> Int? {
+        guard let key = try pipelineKey(pipeline) else { return nil }
+        return try first("SELECT version FROM version_pins WHERE pipeline = ?", key, row: { Int($0.integer(0)) })
+    }
+
     /// The active one, those bound to runs that go on, and those that waiting data would be scored by.
     func versionsInUse(_ pipeline: Int64) throws(LedgerError) -> Set<Int> {
         var used = Set(
@@ -28,6 +34,7 @@ extension Connection {
         var from = max(activations.count - 1, 0)
         if let oldest { from = activations.lastIndex { $0.position < oldest } ?? 0 }
         used.formUnion(activations.dropFirst(from).map(\.version))
+        used.formUnion(try all("SELECT version FROM version_pins WHERE pipeline = ?", pipeline, row: { Int($0.integer(0)) }))
         return used
     }
 }
@@ -37,6 +44,11 @@ extension RunLedger {
         try read { (connection) throws(LedgerError) in
             try connection.pipelineKey(pipeline).flatMap { (key) throws(LedgerError) in try connection.activeVersion(key) }
         }
+    }
+
+    /// The version that stays in force until it is unpinned.
+    package func pinnedVersion(pipeline: String) throws(LedgerError) -> Int? {
+        try read { (connection) throws(LedgerError) in try connection.pin(of: pipeline) }
     }
 
     /// In the order in which they are in force; the last is the active one.
@@ -52,6 +64,7 @@ extension RunLedger {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }
             let active = try connection.activeVersion(key)
+            let pinned = try connection.pin(of: pipeline)
             return try connection.all(
                 """
                 SELECT id, version, arrival, run, model_digest, source_digest, parent, verdict, reason, card, decided_at, pruned_at,
@@ -69,7 +82,8 @@ extension RunLedger {
                     },
                     verdict: try row.value(7, of: "model_versions", row.integer(0)),
                     reason: row.textOrNil(8), cells: row.cells(15), card: row.textOrNil(9), decidedAt: row.timeOrNil(10),
-                    isActive: active != nil && row.intOrNil(1) == active, isPruned: !row.isNull(11))
+                    isActive: active != nil && row.intOrNil(1) == active, isPruned: !row.isNull(11),
+                    isPinned: pinned != nil && row.intOrNil(1) == pinned)
             }
         }
     }
@@ -83,7 +97,13 @@ extension RunLedger {
 }
 
 extension LedgerTransaction {
-    /// Keeps what a revision's digest stands for, so that a retry can keep it after the pipeline was edited.
+    package func activeVersion(of pipeline: String) throws(LedgerError) -> Int? {
+        try connection.pipelineKey(pipeline).flatMap { (key) throws(LedgerError) in try connection.activeVersion(key) }
+    }
+
+    package func pinnedVersion(of pipeline: String) throws(LedgerError) -> Int? { try connection.pin(of: pipeline) }
+
+    /// Keeps what a revision's digest stands for, so that what was opened under it can go on under it after the pipeline was edited.
     package func keepRevision(_ digest: String, body: String) throws(LedgerError) {
         try connection.run("UPDATE revisions SET body = ? WHERE id = ?", body, try connection.addRevision(digest))
     }

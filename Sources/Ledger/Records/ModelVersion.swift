@@ -33,6 +33,8 @@ package struct ModelVersion: Hashable, Codable, Sendable {
     package var decidedAt: UTCTime?
     package var isActive: Bool
     package var isPruned: Bool
+    /// It stays in force until it is unpinned.
+    package var isPinned: Bool
 
     /// The reason, with what cells hold where that is told.
     package var whole: Reason? { reason.map { Reason($0, cells: cells) } }

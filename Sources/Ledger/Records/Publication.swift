@@ -1,5 +1,9 @@
 package enum PublicationState: String, Codable, Sendable, CaseIterable {
     case intended, published, replaced, removed
+    /// Another output of the same input has taken its place elsewhere, and it is to be removed.
+    case leaving
+    /// As `leaving`, and it stays, since it is not what was published any more.
+    case left
 }
 
 /// A file that is about to appear under its final name.
@@ -41,4 +45,11 @@ package struct Publication: Hashable, Codable, Sendable {
     package var byteCount: Int64
     package var state: PublicationState
     package var publishedAt: UTCTime?
+}
+
+/// A folder with outputs of one format.
+package struct OutputPlace: Hashable, Sendable {
+    package let root: String
+    /// Of names, without the dot.
+    package let suffix: String
 }

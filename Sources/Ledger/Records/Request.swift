@@ -29,18 +29,60 @@ package enum Request: Hashable, Codable, Sendable {
     case retry(Selection)
     case replay(Selection)
     case activate(pipeline: String, version: Int)
+    /// Puts the version in force until it is unpinned.
+    case pin(pipeline: String, version: Int)
+    case unpin(pipeline: String)
+    /// Clears what is gone or settled out of what is blocked.
+    case forget(Selection)
     /// Nil: every pipeline.
     case pause(pipeline: String?)
     case resume(pipeline: String?)
+    /// Ends the attempt of a run, which then goes to quarantine.
+    case stop(run: Int64)
 
     package var kind: String {
         switch self {
         case .retry: "retry"
         case .replay: "replay"
         case .activate: "activate"
+        case .pin: "pin"
+        case .unpin: "unpin"
+        case .forget: "forget"
         case .pause: "pause"
         case .resume: "resume"
+        case .stop: "stop"
         }
+    }
+}
+
+/// An input that is to be worked on again.
+package struct DecidedInput: Hashable, Sendable {
+    package var pipeline: String
+    package var role: ArrivalRole
+    /// Relative to its spool.
+    package var path: String
+    package var digest: String
+    package var companions: [Companion]
+
+    package init(pipeline: String, role: ArrivalRole, path: String, digest: String, companions: [Companion]) {
+        self.pipeline = pipeline
+        self.role = role
+        self.path = path
+        self.digest = digest
+        self.companions = companions
+    }
+}
+
+/// What the ledger asks about the files of inputs, of which it knows no place.
+package struct InputLookup {
+    /// Says why an input cannot be worked on again, since its content is nowhere to be had; nil where it can.
+    let refusal: (DecidedInput) -> String?
+    /// Whether the file is in its spool.
+    let isSpooled: (DecidedInput) -> Bool
+
+    package init(refusal: @escaping (DecidedInput) -> String?, isSpooled: @escaping (DecidedInput) -> Bool) {
+        self.refusal = refusal
+        self.isSpooled = isSpooled
     }
 }
 
@@ -61,15 +103,20 @@ package struct RequestOutcome: Hashable, Codable, Sendable {
 
     package var isRefused: Bool
     package var message: String
-    /// Arrivals that now wait again.
+    /// Arrivals that now wait again, or that are forgotten.
     package var affected: [Affected]
     package var activation: VersionActivation?
+    /// The run whose attempt is to end.
+    package var stopping: Int64?
 
-    package init(isRefused: Bool = false, message: String, affected: [Affected] = [], activation: VersionActivation? = nil) {
+    package init(
+        isRefused: Bool = false, message: String, affected: [Affected] = [], activation: VersionActivation? = nil, stopping: Int64? = nil
+    ) {
         self.isRefused = isRefused
         self.message = message
         self.affected = affected
         self.activation = activation
+        self.stopping = stopping
     }
 }
 

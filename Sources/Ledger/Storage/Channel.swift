@@ -1,5 +1,6 @@
 import GRDB
 import Glibc
+import Synchronization
 
 /// What the ledger is read through: SQLite's file, or the daemon that has it.
 protocol ReadingChannel: Sendable {
@@ -17,6 +18,7 @@ final class Channel: ReadingChannel, @unchecked Sendable {
     private let queue: DatabaseQueue
     private let connection: Connection
     private let path: String
+    private let isAbandoned = Atomic(false)
 
     init(path: String, readOnly: Bool, hidesValues: Bool) throws(LedgerError) {
         self.path = path
@@ -43,7 +45,15 @@ final class Channel: ReadingChannel, @unchecked Sendable {
         }
     }
 
+    /// The connection is never closed: see `RunLedger.abandon`.
+    func abandon() { isAbandoned.store(true, ordering: .relaxed) }
+
     deinit {
+        if isAbandoned.load(ordering: .relaxed) {
+            _ = Unmanaged.passRetained(queue)
+            _ = Unmanaged.passRetained(connection)
+            return
+        }
         queue.writeWithoutTransaction { _ in connection.finalizeStatements() }
         try? queue.close()
     }

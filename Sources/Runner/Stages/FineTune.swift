@@ -89,7 +89,7 @@ struct FineTune {
         while !usable.isEmpty {
             let settings = TrainingSettings(stage.gradient, gate: stage.gate, threads: spec.limits.threads)
             report.hyperParameters = settings.told
-            report.trainingData = usable.map { Card.TrainingData(path: $0.name, digest: $0.file.digest) }
+            report.trainingData = usable.map { Card.TrainingData(path: $0.name, digest: $0.file.digest, arrival: $0.arrival) }
             let run = FineTuning(
                 model: parent, adapter: adapter?.adapter, mergesAdapters: stage.gradient.adapters?.merge ?? true,
                 data: spec.schema.labelledData(

@@ -1,0 +1,58 @@
+package import SystemPackage
+
+/// Takes away an output in whose place another stands elsewhere, if it is still what was published.
+package enum OutputWithdrawal {
+    package enum Outcome: Hashable, Sendable { case removed, notOurs }
+
+    /// Removes the file where it has that digest; the directories above it stay. One that is gone counts as removed. The caller syncs the directory
+    /// of `target`, once for all of a round.
+    package static func remove(_ target: FilePath, digest: String) throws(LandingError) -> Outcome {
+        guard let status = try Disk.status(target) else { return .removed }
+        guard status.kind == .regular else { return .notOurs }
+        let found = try FileDigest.of(target)
+        // The stamp again: hashing takes time, and someone may have put a file of theirs there meanwhile.
+        guard found.digest == digest, try Disk.status(target)?.stamp == found.stamp else { return .notOurs }
+        try Disk.remove(target)
+        return .removed
+    }
+
+    package static func sync(directory: FilePath) throws(LandingError) { try Disk.sync(directory: directory) }
+}
+
+extension OutputNaming {
+    /// Whether this naming may have given `path` to `input`, whatever the facts of its arrival were.
+    package func mayHaveNamed(_ path: String, for input: String) -> Bool {
+        guard let plain = try? OutputNaming(fileExtension: fileExtension).path(for: input, facts: .init(arrivedAt: 0, version: 0)) else { return false }
+        let parts = path.split(separator: "/")
+        let own = plain.split(separator: "/")
+        return parts.count == own.count + partitionBy.count && parts.suffix(own.count).elementsEqual(own)
+            && zip(parts, partitionBy).allSatisfy { $0.hasPrefix($1.rawValue + "=") }
+    }
+}
+
+/// Where `Disposal` and `Quarantine` have put an input.
+package enum PutAway {
+    /// Returns the file below `root` that has the content of an input, with what belongs to it; nil where there is none. Where only one file can be
+    /// meant it is not hashed, since it may be large: who reads it compares.
+    package static func find(
+        _ relative: FilePath, digest: String, companions: [(name: String, digest: String)], below root: FilePath
+    ) throws(LandingError) -> FilePath? {
+        let folder = root.pushing(relative).removingLastComponent()
+        for companion in companions {
+            let beside = folder.pushing(FilePath(companion.name))
+            guard try Disk.status(beside)?.kind == .regular, try FileDigest.of(beside).digest == companion.digest else { return nil }
+        }
+        // The first of them may have been taken away since.
+        var candidates: [FilePath] = []
+        for number in 1... {
+            let candidate = Numbered.name(root.pushing(relative), number)
+            let status = try Disk.status(candidate)
+            if status?.kind == .regular { candidates.append(candidate) }
+            if status == nil, number > 1 { break }
+        }
+        if candidates.count <= 1 { return candidates.first }
+        let named = companions.map { (name: $0.name, path: folder.pushing(FilePath($0.name))) }
+        for candidate in candidates where try FileDigest.ofModel(at: candidate, companions: named).digest == digest { return candidate }
+        return nil
+    }
+}

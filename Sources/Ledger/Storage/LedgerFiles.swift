@@ -1,0 +1,97 @@
+import Glibc
+import Synchronization
+
+/// The files of a ledger that is open, as they were when they were first seen: SQLite goes on in files that were deleted or replaced, and what it records
+/// there is lost with the process.
+final class LedgerFiles: Sendable {
+    private struct Identity: Hashable {
+        let device: UInt
+        let inode: UInt
+    }
+
+    private struct State {
+        /// By suffix.
+        var known: [String: Identity] = [:]
+        /// Opened once and never closed: to close any descriptor of the file drops SQLite's locks on it.
+        var header: Int32 = -1
+        /// Whether the file has been seen with its beginning: from then on it is not empty.
+        var hasBegun = false
+    }
+
+    private let path: String
+    private let state = Mutex(State())
+
+    init(path: String) { self.path = path }
+
+    /// Throws where one of the files is not the one that is in use.
+    func check() throws(LedgerError) {
+        let strange = state.withLock { state -> String? in
+            for suffix in ["", "-wal", "-shm"] {
+                var status = stat()
+                let found = stat(path + suffix, &status) == 0 ? Identity(device: UInt(status.st_dev), inode: UInt(status.st_ino)) : nil
+                if let known = state.known[suffix] {
+                    if found != known { return suffix }
+                } else {
+                    state.known[suffix] = found
+                }
+            }
+            return nil
+        }
+        if let strange { throw .replaced(path: path + strange) }
+    }
+
+    /// Throws also where something wrote over the beginning of the ledger or of its log.
+    func checkContent() throws(LedgerError) {
+        try check()
+        let isWhole = state.withLock { state in
+            if state.header < 0 { state.header = open(path, O_RDONLY | O_CLOEXEC) }
+            if !state.hasBegun, Self.isEmpty(state.header) { return true }
+            state.hasBegun = true
+            return Self.begins(state.header, with: Self.magic)
+        }
+        if !isWhole { throw .overwritten(path: path) }
+        // The log has no locks, so that it may be closed again.
+        let log = open(path + "-wal", O_RDONLY | O_CLOEXEC)
+        guard log >= 0 else { return }
+        defer { close(log) }
+        if !Self.isEmpty(log), !Self.logMagics.contains(where: { Self.begins(log, with: $0) }) { throw .overwritten(path: path + "-wal") }
+    }
+
+    /// A file that cannot be read now says nothing.
+    private static func begins(_ file: Int32, with magic: [UInt8]) -> Bool {
+        var bytes = [UInt8](repeating: 0, count: magic.count)
+        let count = pread(file, &bytes, bytes.count, 0)
+        return count < 0 || count == magic.count && bytes == magic
+    }
+
+    private static func isEmpty(_ file: Int32) -> Bool {
+        var status = stat()
+        return fstat(file, &status) != 0 || status.st_size == 0
+    }
+
+    private static let magic = Array("SQLite format 3\0".utf8)
+    /// Big-endian and little-endian checksums; zeros in a log that was lengthened and not written yet.
+    private static let logMagics: [[UInt8]] = [[0x37, 0x7f, 0x06, 0x82], [0x37, 0x7f, 0x06, 0x83], [0, 0, 0, 0]]
+}
+
+extension RunLedger {
+    /// Throws where the ledger's files were deleted, replaced or written over while it is in use: nothing that is recorded from then on would last.
+    package func checkFiles() throws(LedgerError) {
+        do throws(LedgerError) {
+            try files.checkContent()
+        } catch {
+            abandon()
+            throw error
+        }
+    }
+}
+
+extension DaemonLock {
+    /// Throws where the lock's file was deleted or replaced, so that another daemon could take it.
+    package func checkFile() throws(LedgerError) {
+        var own = stat()
+        var standing = stat()
+        guard fstat(descriptor, &own) == 0 else { return }
+        guard stat(path, &standing) == 0, own.st_ino == standing.st_ino, own.st_dev == standing.st_dev else { throw .replaced(path: path) }
+    }
+}
