@@ -77,7 +77,9 @@ package final class RunLedger: Sendable {
 
     /// After names were changed: what both connections keep of them is read again.
     func forgetNames() throws(LedgerError) {
-        for channel in [writer, reader].compactMap(\.self) { try channel.onQueue { (_, connection) throws(LedgerError) in connection.forgetNames() } }
+        for channel in [writer, reader as? Channel].compactMap(\.self) {
+            try channel.onQueue { (_, connection) throws(LedgerError) in connection.forgetNames() }
+        }
     }
 
     // MARK: Transactions
