@@ -9,6 +9,8 @@ final class DispatchLoop: @unchecked Sendable {
     enum Message: Sendable {
         case numbered([Intake.Numbered])
         case finished(Dispatcher.Assignment, AttemptResult)
+        /// A scan has found a file that the ledger knows, in a spool that is emptied.
+        case stands(path: String, stamp: RecordedStamp, role: ArrivalRole, pipeline: String)
         /// An attempt was paused, so that another took its worker: there may be room for more.
         case paused
         case pipelines([Pipeline])
@@ -75,6 +77,7 @@ final class DispatchLoop: @unchecked Sendable {
             if ContinuousClock.now >= nextRequests {
                 try check()
                 try applyRequests()
+                dispatcher.disposeAgain(at: .now)
                 nextRequests = ContinuousClock.now + Self.requestInterval
             }
         }
@@ -108,8 +111,9 @@ final class DispatchLoop: @unchecked Sendable {
         for message in messages {
             switch message {
             case .numbered(let numbered):
-                for pipeline in numbered { dispatcher.arrived(pipeline) }
+                for pipeline in numbered { try dispatcher.arrived(pipeline) }
             case .finished(let assignment, let result): finished.append((assignment, result))
+            case .stands(let path, let stamp, let role, let pipeline): try dispatcher.stands(path, stamp, role: role, in: pipeline, at: .now)
             case .paused: break
             case .pipelines(let pipelines):
                 try dispatcher.use(pipelines)

@@ -146,7 +146,8 @@ package final class RunLedger: Sendable {
         try channel.onQueue { (db, _) throws(LedgerError) in
             do {
                 let application = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
-                let isEmpty = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") == 0
+                // A daemon that was killed while it made the ledger leaves the migrator's own table, and the id not yet.
+                let isEmpty = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master WHERE tbl_name <> 'grdb_migrations'") == 0
                 guard application == Schema.applicationID || (application == 0 && isEmpty) else { throw LedgerError.notALedger(path: path) }
                 if try Schema.migrator.hasBeenSuperseded(db) {
                     let found = try Schema.migrator.appliedIdentifiers(db).compactMap { Int($0) }.max()
