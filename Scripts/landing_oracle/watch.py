@@ -36,6 +36,8 @@ class Watch:
         now = set()
         for path in tree(root):
             full = os.path.join(root, path)
+            if path.startswith(os.path.join("_millrace", "claim")):
+                continue  # says who works on the folder
             if path.startswith("_millrace" + os.sep):
                 self.file(full, self.manifest)
                 continue
