@@ -79,7 +79,7 @@ let package = Package(
                 "Names", "Reasons", "Tensors", "ONNX", "Autodiff", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", crypto,
                 logging, system, subprocess,
             ]),
-        .target(name: "Daemon", dependencies: ["Names", "Reasons", "Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", logging, serviceLifecycle, system]),
+        .target(name: "Daemon", dependencies: ["Names", "Reasons", "Runner", "Training", "Watcher", "Ledger", "Landing", "PipelineConfig", logging, serviceLifecycle, system]),
         .executableTarget(
             name: "millrace",
             dependencies: [
@@ -112,7 +112,7 @@ let package = Package(
             exclude: ["Fixtures", "make-fixtures.py"]),
         tests("Columnar", ["CArrow", "Names", "Reasons", "Tensors"], exclude: ["Fixtures", "Frames", "make-fixtures.py", "make-frames.py"]),
         tests("Mounts", []),
-        tests("Watcher", ["Reasons", system, logging], exclude: ["Traces"]),
+        tests("Watcher", ["Names", "Reasons", system, logging], exclude: ["Traces"]),
         tests("Landing", ["Reasons", system]),
         tests("Ledger", ["Reasons", grdb]),
         tests("PipelineConfig", ["Reasons"]),

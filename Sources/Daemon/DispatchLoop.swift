@@ -41,7 +41,8 @@ final class DispatchLoop: @unchecked Sendable {
     private static let requestInterval: Duration = .milliseconds(250)
 
     init(
-        _ dispatcher: Dispatcher, jobs: Int, executor: any AttemptExecutor, patience: Duration, check: @escaping () throws(LedgerError) -> Void, log: Logger
+        _ dispatcher: Dispatcher, jobs: Int, executor: any AttemptExecutor, conditions: ConditionBoard, patience: Duration,
+        check: @escaping () throws(LedgerError) -> Void, log: Logger
     ) {
         self.dispatcher = dispatcher
         self.patience = patience
@@ -49,7 +50,7 @@ final class DispatchLoop: @unchecked Sendable {
         self.log = log
         let inbox = BoundedQueue<Message>(capacity: 8192)
         self.inbox = inbox
-        workers = Workers(jobs: jobs, executor: executor) { inbox.put($0) }
+        workers = Workers(jobs: jobs, executor: executor, conditions: conditions) { inbox.put($0) }
     }
 
     /// Until told to stop and nothing is in flight, or, with `--once`, until nothing can be done any more.
@@ -65,7 +66,7 @@ final class DispatchLoop: @unchecked Sendable {
     }
 
     private func loop() throws(LedgerError) {
-        try dispatcher.applyRequests(at: .now)
+        try applyRequests()
         var nextRequests = ContinuousClock.now + Self.requestInterval
         while true {
             try handOut()
@@ -73,10 +74,14 @@ final class DispatchLoop: @unchecked Sendable {
             try handle(inbox.take(upTo: 4096, timeout: pause()))
             if ContinuousClock.now >= nextRequests {
                 try check()
-                try dispatcher.applyRequests(at: .now)
+                try applyRequests()
                 nextRequests = ContinuousClock.now + Self.requestInterval
             }
         }
+    }
+
+    private func applyRequests() throws(LedgerError) {
+        for run in try dispatcher.applyRequests(at: .now) { workers.stop(run) }
     }
 
     private func handOut() throws(LedgerError) {

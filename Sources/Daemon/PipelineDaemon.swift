@@ -71,6 +71,8 @@ package final class PipelineDaemon: Service {
     private let pipelineFiles: PipelineFiles
     private let finished = Mutex<Outcome?>(nil)
     private let isEnding: Ending
+    private let couriers: Couriers
+    private let edits = Mutex<ConfigWatch?>(nil)
 
     /// Takes the lock, opens the ledger, settles what an earlier daemon left. Throws what an operator must mend first.
     package init(
@@ -82,6 +84,9 @@ package final class PipelineDaemon: Service {
         try MovedState.refuse(root: options.root, state: options.stateDirectory, work: options.workDirectory)
         lock = try DaemonLock(stateDirectory: options.stateDirectory)
         ledger = try RunLedger(stateDirectory: options.stateDirectory, hidesValues: options.hidesValues)
+        for renamed in try Renaming.apply(pipelines.inForce, ledger: ledger, work: options.workDirectory, root: options.root) {
+            log.notice("the history of a pipeline goes on under another name", metadata: ["pipeline.name": "\(renamed.new)", "was": "\(renamed.old)"])
+        }
         try Self.restoreLedger(ledger, for: pipelines.inForce, work: options.workDirectory, log: log)
         if !options.once { try ledger.prepareForWriting() }
         let isEnding = Ending()
@@ -99,6 +104,8 @@ package final class PipelineDaemon: Service {
                 }))
         let death = ProcessDeath.found(stateDirectory: options.stateDirectory)
         let inForce = pipelines.inForce
+        couriers = Couriers(ledger: ledger, log: log)
+        couriers.use(pipelines.settings, inForce)
         try PipelineFolders.make(inForce)
         for folder in Set([options.stateDirectory, options.workDirectory]) { try PrivateFolder.close(FilePath(folder)) }
         claims = try FolderClaims(root: options.root, pipelines: inForce, log: log)
@@ -115,17 +122,25 @@ package final class PipelineDaemon: Service {
         try publisher.sweep()
         try publisher.pruneCheckpoints(keeping: Set(ledger.openRuns().map(\.run)), of: inForce)
         let (ledger, lock) = (ledger, lock)
+        conditions = ConditionBoard(ledger: ledger)
         loop = DispatchLoop(
-            dispatcher, jobs: options.jobs, executor: running.map { RecordingExecutor(executor, $0) } ?? executor, patience: options.patience,
+            dispatcher, jobs: options.jobs, executor: running.map { RecordingExecutor(executor, $0) } ?? executor, conditions: conditions,
+            patience: options.patience,
             check: { () throws(LedgerError) in
                 try ledger.checkFiles()
                 try lock.checkFile()
             }, log: log)
-        conditions = ConditionBoard(ledger: ledger)
-        let intake = Intake(ledger: ledger, conditions: conditions, log: log)
+        let room = NumberingRoom()
+        let intake = Intake(ledger: ledger, conditions: conditions, room: room, log: log)
         let watcher = SpoolWatcher(
             directories: intake.directories(for: inForce),
             logger: log,
+            knowsAny: { id in
+                let parts = id.split(separator: "/")
+                guard parts.count == 2, let role = ArrivalRole(rawValue: String(parts[1])) else { return true }
+                return (try? ledger.hasFiles(pipeline: String(parts[0]), role: role)) ?? true
+            },
+            hasRoom: { id in room.isFree(for: id.split(separator: "/").first.map(String.init) ?? "") },
             isKnown: { id, path, stamp in
                 let parts = id.split(separator: "/")
                 guard parts.count == 2, let role = ArrivalRole(rawValue: String(parts[1])) else { return false }
@@ -148,7 +163,24 @@ package final class PipelineDaemon: Service {
                 lookAgain: { watcher.lookAgain(at: $0.map(\.place)) }),
             patience: options.patience, log: log)
         loop.unread = { watcher.lookAgain(at: $0.map(\.place)) }
+        tellInForce()
     }
+
+    /// Tells the commands what is in force.
+    private func tellInForce() {
+        do { try InForce(pipelineFiles.inForce).write(stateDirectory: options.stateDirectory) } catch {
+            log.warning("status cannot be told which pipelines are in force", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    var mustEnd: Bool { isEnding.isSet }
+
+    func retention(at now: UTCTime) -> Retention {
+        Retention(ledger: ledger, pipelines: pipelineFiles.inForce, work: options.workDirectory, now: now)
+    }
+
+    /// From any thread: reads the pipeline files again, as after an edit, and says so.
+    package func rereadPipelines() { edits.withLock { $0 }?.ask() }
 
     /// Nil until `run` has returned.
     package var outcome: Outcome? { finished.withLock { $0 } }
@@ -157,7 +189,8 @@ package final class PipelineDaemon: Service {
         let server = serve()
         defer { server?.stop() }
         running?.watchCrashes()
-        let edits = ConfigWatch(files: pipelineFiles.paths, logger: log)
+        edits.withLock { $0 = ConfigWatch(files: { [pipelineFiles] in pipelineFiles.paths }, folders: pipelineFiles.folders, logger: log) }
+        let edits = self.edits.withLock { $0! }
         let dispatching = NamedThread("dispatch") { [loop, watcher, isEnding] in
             loop.run()
             // A daemon that cannot dispatch takes no more files and ends, so that its supervisor starts it again.
@@ -173,14 +206,17 @@ package final class PipelineDaemon: Service {
         }
         let telling = NamedThread("conditions") { [conditions] in conditions.run() }
         let claiming = NamedThread("claims") { [claims] in claims.run() }
+        let pruning = options.once ? nil : NamedThread("prune") { [self] in prune() }
         let watching = NamedThread("watch") { [self] in watch() }
         let reloading = options.once ? nil : NamedThread("edits") { [self] in
             // Edits from before the watch knew the files.
             reload()
-            edits.run { _ in reload() }
+            edits.run { path in reload(isAsked: path == nil) }
         }
         log.notice(
-            "running", metadata: ["pipelines": "\(pipelineFiles.inForce.map(\.name))", "jobs": "\(options.jobs)", "root": "\(options.root)"])
+            "running", metadata: [
+                "pipelines": .list(pipelineFiles.inForce.map(\.name)), "jobs": .number(options.jobs), "root": "\(options.root)",
+            ])
         await withGracefulShutdownHandler {
             await watching.join()
             await numbered.join()
@@ -189,6 +225,9 @@ package final class PipelineDaemon: Service {
             await loop.workers.join()
             edits.stop()
             await reloading?.join()
+            await pruning?.join()
+            // What the last of the work tells is told too, if its targets take it soon.
+            await couriers.stop(within: options.once ? max(.seconds(10), options.patience) : .seconds(3))
             conditions.close()
             await telling.join()
             claims.stop()
@@ -214,10 +253,17 @@ package final class PipelineDaemon: Service {
     private func watch() {
         let deliver: @Sendable ([SpoolEvent]) -> Void = { [numbering, ledger, publisher, pipelineFiles] events in
             Self.clearReasons(of: events, ledger, publisher, pipelineFiles.inForce)
-            numbering.inbox.put(.heard(events))
+            numbering.hear(events)
         }
         if options.once {
-            let waiting = watcher.runOnce(deliver: deliver)
+            let deadline = ContinuousClock.now + options.patience
+            var pauses = GrowingPauses(first: .milliseconds(200), longest: .seconds(2))
+            var waiting = watcher.runOnce(deliver: deliver)
+            // What has just been copied settles in this time, or is left for the next call.
+            while !waiting.isEmpty, !isEnding.isSet, ContinuousClock.now < deadline {
+                Thread.sleep(forTimeInterval: min(pauses.next(), deadline - ContinuousClock.now).seconds)
+                waiting = watcher.runOnce(deliver: deliver)
+            }
             numbering.inbox.put(.scanned(waiting.map { "\($0.relativePath): \($0.reason)" }))
         } else {
             watcher.run(deliver: deliver)
@@ -241,18 +287,30 @@ package final class PipelineDaemon: Service {
 
     // MARK: Edits
 
-    private func reload() {
+    private func reload(isAsked: Bool = false) {
+        if pipelineFiles.needsRestart {
+            log.warning("jobs, threads, state and work of millrace.yaml take effect with the next start")
+        }
         switch pipelineFiles.reload() {
-        case .unchanged: break
+        case .unchanged:
+            tellInForce()
+            if isAsked { log.notice("pipelines re-read: nothing has changed") }
         case .refused(let problems):
             for problem in problems { log.error("the edit is refused; what was in force stays", metadata: ["problem": "\(problem)"]) }
         case .changed(let pipelines):
             do {
+                for pipeline in try Renaming.pending(pipelines, ledger: ledger) {
+                    log.warning(
+                        "the history of the former name is taken over when the daemon starts next",
+                        metadata: ["pipeline.name": "\(pipeline.name)", "was": "\(pipeline.was ?? "")"])
+                }
+                couriers.use(pipelineFiles.settings, pipelines)
                 try PipelineFolders.make(pipelines)
                 try claims.use(pipelines)
                 try publisher.use(pipelines)
                 numbering.inbox.put(.pipelines(pipelines))
-                log.notice("pipelines re-read", metadata: ["pipelines": "\(pipelines.map(\.name))"])
+                tellInForce()
+                log.notice("pipelines re-read", metadata: ["pipelines": .list(pipelines.map(\.name))])
             } catch {
                 log.error("the edit is refused; what was in force stays", metadata: ["problem": "\(error)"])
             }

@@ -1,7 +1,8 @@
 package import PipelineConfig
 import Synchronization
 
-/// The pipeline files that the daemon was started with, and what of them is in force.
+/// The pipeline files that the daemon was started with, and what of them is in force. A file that appears in one of the folders, or that one of the patterns
+/// takes, belongs to them too.
 package final class PipelineFiles: Sendable {
     package enum Reloaded: Sendable {
         case unchanged
@@ -10,32 +11,44 @@ package final class PipelineFiles: Sendable {
         case changed([Pipeline])
     }
 
-    package let paths: [String]
     private let patterns: [String]
     private let root: String
-    private let current: Mutex<[Pipeline]>
+    private let current: Mutex<PipelineSet>
     /// What `ROOT/millrace.yaml` said at the start.
-    package let settings: RootSettings
+    private let first: RootSettings
 
     package init(patterns: [String], root: String) throws(PipelineError) {
         self.patterns = patterns
         self.root = root
         let read = try PipelineSet.load(patterns, root: root)
-        current = Mutex(read.pipelines)
-        settings = read.settings
-        paths = PipelineSet.files(patterns).files + [RootFile.load(root: root).path]
+        current = Mutex(read)
+        first = read.settings
     }
 
-    package var inForce: [Pipeline] { current.withLock { $0 } }
+    package var inForce: [Pipeline] { current.withLock(\.pipelines) }
+    /// What `ROOT/millrace.yaml` says, as far as it is in force.
+    package var settings: RootSettings { current.withLock(\.settings) }
+
+    /// The files as they stand now, with `ROOT/millrace.yaml`.
+    package var paths: [String] { PipelineSet.files(patterns).files + RootFile.paths(root: root) }
+
+    /// Where a new file may appear.
+    package var folders: [String] { PipelineSet.folders(of: patterns) + [root] }
+
+    /// Whether `millrace.yaml` now says something that only the next start can take up.
+    package var needsRestart: Bool {
+        let now = RootFile.load(root: root).settings
+        return (now.jobs, now.threads, now.state, now.work) != (first.jobs, first.threads, first.state, first.work)
+    }
 
     /// Reads all files again: what means something else is put in force, if all of it is sound.
     package func reload() -> Reloaded {
         do throws(PipelineError) {
-            let read = try PipelineSet.load(patterns, root: root).pipelines
+            let read = try PipelineSet.load(patterns, root: root)
             return current.withLock { inForce in
                 if read == inForce { return .unchanged }
                 inForce = read
-                return .changed(read)
+                return .changed(read.pipelines)
             }
         } catch {
             return .refused(error.problems)

@@ -41,7 +41,7 @@ package struct Restoration: Sendable {
         for file in try Manifest(outputRoot: FilePath(landing.path), pipeline: pipeline.name).files() {
             let read = try Manifest.survey(of: file)
             for number in read.unreadable { problems.append("\(file), line \(number), cannot be read: what it tells was published is not restored") }
-            for line in read.lines where line.pipeline == pipeline.name {
+            for line in read.lines where pipeline.isOwn(line.pipeline) {
                 lines[Identity(arrival: line.arrival, digest: line.inputDigest, input: line.input)] = line
                 if let pins = line.pins { self.pins.append((line.revision, line.arrival, pins)) }
             }
@@ -60,8 +60,8 @@ package struct Restoration: Sendable {
         let models = PublishedModels(path: FilePath(landing.path))
         let read = try models.survey()
         problems += read.problems
-        let own = read.entries.filter { $0.card.pipeline == pipeline.name }
-        for entry in read.entries where entry.card.pipeline != pipeline.name && !entry.isPruned {
+        let own = read.entries.filter { pipeline.isOwn($0.card.pipeline) }
+        for entry in read.entries where !pipeline.isOwn(entry.card.pipeline) && !entry.isPruned {
             problems.append("\(entry.path) is the card of pipeline \(entry.card.pipeline): move that version away")
         }
         for entry in own {
@@ -208,7 +208,7 @@ package struct Restoration: Sendable {
         let known = Set(try ledger.versions(pipeline: pipeline.name).compactMap(\.version))
         let models = PublishedModels(path: FilePath(landing.path))
         return try models.versions().contains { version in
-            !known.contains(version) && (try? models.card(version))?.pipeline == pipeline.name
+            !known.contains(version) && (try? models.card(version)).map { pipeline.isOwn($0.pipeline) } == true
         }
     }
 }

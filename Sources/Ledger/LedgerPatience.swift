@@ -38,15 +38,20 @@ package struct LedgerPatience: Sendable {
     }
 }
 
-/// Pauses between attempts at what the machine refused: 1 s, and twice as long each time, up to a minute.
+/// Pauses between attempts: each twice as long as the one before, up to a longest. By default, for what the machine refused, from 1 s to a minute.
 package struct GrowingPauses: Sendable, Hashable {
     package private(set) var count = 0
+    private let first: Duration
+    private let longest: Duration
 
-    package init() {}
+    package init(first: Duration = .seconds(1), longest: Duration = .seconds(60)) {
+        self.first = first
+        self.longest = longest
+    }
 
     package mutating func next() -> Duration {
         defer { count += 1 }
-        return min(.seconds(1) * (1 << min(count, 6)), .seconds(60))
+        return min(first * (1 << min(count, 20)), longest)
     }
 }
 

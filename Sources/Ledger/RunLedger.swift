@@ -16,6 +16,7 @@ package final class RunLedger: Sendable {
     private let daemon: LedgerConversation?
     let files: LedgerFiles
     private let patience = Mutex<LedgerPatience?>(nil)
+    private let routes = Mutex(NotificationRoutes())
 
     /// - Parameters:
     ///   - stateDirectory: `ROOT/.millrace`. Where this process may not enter it, the daemon that has it is asked: it answers what is read, and takes
@@ -71,6 +72,14 @@ package final class RunLedger: Sendable {
     /// Lets every later `write` wait while the machine does not let it, as `patience` says.
     package func wait(with patience: LedgerPatience) { self.patience.withLock { $0 = patience } }
 
+    /// Puts what every later event tells into the outboxes of those who are to be told.
+    package func tell(as routes: NotificationRoutes) { self.routes.withLock { $0 = routes } }
+
+    /// After names were changed: what both connections keep of them is read again.
+    func forgetNames() throws(LedgerError) {
+        for channel in [writer, reader].compactMap(\.self) { try channel.onQueue { (_, connection) throws(LedgerError) in connection.forgetNames() } }
+    }
+
     // MARK: Transactions
 
     /// Everything that `body` does becomes durable together, with one sync of the disk, or not at all when it throws. The daemon does the work of
@@ -86,6 +95,7 @@ package final class RunLedger: Sendable {
 
     private func transaction<T>(durably: Bool, _ body: (LedgerTransaction) throws(LedgerError) -> T) throws(LedgerError) -> T {
         guard let writer else { throw .readOnly(path: path) }
+        let routes = routes.withLock { $0 }
         do throws(LedgerError) {
             try files.check()
         } catch {
@@ -98,7 +108,7 @@ package final class RunLedger: Sendable {
                 if !durably { try db.execute(sql: "PRAGMA synchronous = NORMAL") }
                 defer { if !durably { try? db.execute(sql: "PRAGMA synchronous = FULL") } }
                 try db.inTransaction(.immediate) {
-                    let transaction = LedgerTransaction(connection)
+                    let transaction = LedgerTransaction(connection, routes: routes)
                     result = try body(transaction)
                     try transaction.finish()
                     return .commit

@@ -4,7 +4,7 @@ internal import Reasons
 package enum Conflicts {
     /// In the order of `pipelines`; empty where they can run side by side. `settings` say where the state and the work folder are.
     package static func problems(among pipelines: [Pipeline], settings: RootSettings, root: String) -> [Problem] {
-        sameNames(pipelines) + overlaps(pipelines, settings: settings, root: root) + pipelines.flatMap { ownedSpools($0, root: root) }
+        sameNames(pipelines) + formerNames(pipelines) + overlaps(pipelines, settings: settings, root: root) + pipelines.flatMap { ownedSpools($0, root: root) }
     }
 
     private static func sameNames(_ pipelines: [Pipeline]) -> [Problem] {
@@ -19,6 +19,27 @@ package enum Conflicts {
                 pipeline.problem(
                     .duplicateName, "name", "\(other.source):\(other.positions["name"].line) is also named \(pipeline.name)",
                     "give each pipeline a name of its own"))
+        }
+        return problems
+    }
+
+    /// A history has one heir.
+    private static func formerNames(_ pipelines: [Pipeline]) -> [Problem] {
+        var heirs: [String: Pipeline] = [:]
+        var problems: [Problem] = []
+        for pipeline in pipelines {
+            guard let was = pipeline.was else { continue }
+            if let other = pipelines.first(where: { $0.name == was }) {
+                problems.append(
+                    pipeline.problem(
+                        .duplicateName, "was", "\(other.source):\(other.positions["name"].line) is named \(was), and its history is its own",
+                        "remove `was`, or that pipeline"))
+            } else if let other = heirs[was] {
+                problems.append(
+                    pipeline.problem(
+                        .duplicateName, "was", "\(other.source):\(other.positions["was"].line) was also named \(was)", "keep `was` in one of them"))
+            }
+            heirs[was] = pipeline
         }
         return problems
     }

@@ -80,7 +80,10 @@
 /// archive: archive/digits             # with `after: archive`, and only then
 /// allow_upstream_delete: false        # archive or delete in a folder that a two-way sync owns
 /// on_error: { attempts: 3, backoff: 2s, quarantine: quarantine/digits }   # default quarantine: ROOT/quarantine/NAME
-/// limits: { time: 30m }               # of one attempt; left out: none
+/// limits: { time: 30m }               # of one attempt; left out: what millrace.yaml says, or none
+/// retain: { archive: 30d }            # left out: what millrace.yaml says; `forever` takes that back
+/// was: digits                         # the name that the pipeline had before
+/// notify: { published: [], rejected: [], quarantined: [], waiting_long: { tell: [], after: 1h } }   # names in millrace.yaml
 /// ```
 /// Keys that the product plans and this version lacks stand in ``NotImplemented``.
 package struct Pipeline: Sendable, Equatable {
@@ -97,6 +100,10 @@ package struct Pipeline: Sendable, Equatable {
     package let allowUpstreamDelete: Bool
     package let onError: OnError
     package let limits: Limits
+    package let notify: Notify
+    package let retain: Retain
+    /// The name that the pipeline had before: what is known of that is its own.
+    package let was: String?
     /// Where keys stand in the file.
     package let positions: SourceMap
 

@@ -40,6 +40,15 @@ package struct PipelineSet: Sendable, Equatable {
         return (files, problems)
     }
 
+    /// The folders in which a file may appear that `patterns` name.
+    package static func folders(of patterns: [String]) -> [String] {
+        patterns.map { pattern in
+            if isDirectory(pattern) { return pattern }
+            let fixed = pattern.firstIndex { "*?[".contains($0) }.map { pattern[..<$0] } ?? pattern[...]
+            return fixed.lastIndex(of: "/").map { $0 == fixed.startIndex ? "/" : String(fixed[..<$0]) } ?? "."
+        }
+    }
+
     private static func expand(_ pattern: String) -> [String] {
         if isDirectory(pattern) {
             let names = (try? FileManager.default.contentsOfDirectory(atPath: pattern)) ?? []

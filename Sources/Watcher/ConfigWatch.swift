@@ -4,10 +4,11 @@ internal import Names
 internal import Synchronization
 
 /// Watches a few small files for edits, however they are made: in place, by a rename over them (sed, vim), or by the swap of a link above
-/// them (Kubernetes ConfigMap). Directories are watched, links are resolved afresh each time, and only other content counts.
+/// them (Kubernetes ConfigMap). Directories are watched, links are resolved afresh each time, and only other content counts. Which files they are is asked
+/// each time, so that new ones are taken up.
 package final class ConfigWatch: Sendable {
     private struct Mailbox {
-        var files: [String]?
+        var isAsked = false
         var isStopped = false
     }
 
@@ -24,41 +25,45 @@ package final class ConfigWatch: Sendable {
     private static let safetyInterval: Duration = .seconds(1)
 
     private let initial: NameMap<File>
+    private let listing: @Sendable () -> [String]
+    private let folders: [String]
     private let logger: Logger
     private let mailbox = Mutex(Mailbox())
     private let wake = WakePipe()
 
     /// What stands there now counts as known.
     ///
-    /// - Parameter files: absolute paths.
-    package init(files: [String], logger: Logger = Logger(label: "millrace.config-watch")) {
-        initial = NameMap(files.map { ($0, Self.look(at: $0)) }, uniquingKeysWith: { first, _ in first })
+    /// - Parameters:
+    ///   - files: says which files there are now.
+    ///   - folders: where new ones may appear.
+    package init(
+        files: @escaping @Sendable () -> [String], folders: [String] = [], logger: Logger = Logger(label: "millrace.config-watch")
+    ) {
+        listing = files
+        self.folders = folders
+        initial = NameMap(files().map { ($0, Self.look(at: $0)) }, uniquingKeysWith: { first, _ in first })
         self.logger = logger
     }
 
-    /// Watches on the calling thread until `stop`; calls back on it with the path of each file, as it was given, whose content is not what
-    /// it was, or that has been gone for a second.
-    package func run(changed: @Sendable (String) -> Void) {
+    /// Watches on the calling thread until `stop`; calls back on it with the path of each file, as it was given, that is new, whose content is not what
+    /// it was, or that has been gone for a second; with nil where `ask` was called.
+    package func run(changed: @Sendable (String?) -> Void) {
         let clock = WatchClock.system
         var events: InotifyEvents?
         do throws(WatcherError) { events = try InotifyEvents(wake: wake) } catch { logger.warning("\(error)") }
         var files = initial
         var tokens: NameMap<Int> = [:]
         var lastToken = 0
-        Self.watch(files.keys, &tokens, &lastToken, events)
+        Self.watch(files.keys, folders, &tokens, &lastToken, events)
         var checkAt = clock.now() + Self.safetyInterval
         var isHinted = false
         while true {
             let mail = mailbox.withLock { mailbox in
-                defer { mailbox.files = nil }
+                defer { mailbox.isAsked = false }
                 return mailbox
             }
             if mail.isStopped { break }
-            if let wanted = mail.files {
-                for path in files.keys where !wanted.containsName(path) { files[path] = nil }
-                for path in wanted where files[path] == nil { files[path] = Self.look(at: path) }
-                Self.watch(files.keys, &tokens, &lastToken, events)
-            }
+            if mail.isAsked { changed(nil) }
             var heard: [DirectoryEvent] = []
             events?.take(into: &heard, now: clock.now())
             for case .lost(let token, _) in heard { tokens = tokens.filter { $0.value != token } }
@@ -67,8 +72,12 @@ package final class ConfigWatch: Sendable {
                 checkAt = min(checkAt, clock.now() + Self.debounce)
             }
             if clock.now() >= checkAt {
+                let listed = listing()
+                for path in listed where files[path] == nil { files[path] = File() }
+                // A file that is gone stays until that has been told.
+                for path in files.keys where files[path]!.content == nil && !listed.containsName(path) { files[path] = nil }
                 for path in files.keys.sorted() where Self.hasChanged(&files[path]!, path, now: clock.now(), isHinted: isHinted) { changed(path) }
-                Self.watch(files.keys, &tokens, &lastToken, events)
+                Self.watch(files.keys, folders, &tokens, &lastToken, events)
                 isHinted = false
                 checkAt = clock.now() + Self.safetyInterval
             }
@@ -77,9 +86,9 @@ package final class ConfigWatch: Sendable {
         events?.close()
     }
 
-    /// From any thread.
-    package func update(files: [String]) {
-        mailbox.withLock { $0.files = files }
+    /// From any thread: calls back once without a change.
+    package func ask() {
+        mailbox.withLock { $0.isAsked = true }
         wake.signal()
     }
 
@@ -114,12 +123,15 @@ package final class ConfigWatch: Sendable {
 
     private static func content(_ path: String) -> Data? { FileManager.default.contents(atPath: path) }
 
-    /// Watches every directory on the way of links from each path to its file.
+    /// Watches the folders, and every directory on the way of links from each path to its file.
     private static func watch(
-        _ paths: some Sequence<String>, _ tokens: inout NameMap<Int>, _ lastToken: inout Int, _ events: InotifyEvents?
+        _ paths: some Sequence<String>, _ folders: [String], _ tokens: inout NameMap<Int>, _ lastToken: inout Int, _ events: InotifyEvents?
     ) {
         guard let events else { return }
         var wanted: NameSet = []
+        for folder in folders {
+            if let real = FoundEntry.realPath(folder) { wanted.insert(real) }
+        }
         for path in paths {
             var next = path
             for _ in 0..<16 {

@@ -39,14 +39,19 @@ package final class SpoolWatcher: Sendable {
     /// - Parameters:
     ///   - safetyRescan: how often everything is scanned though nothing was heard.
     ///   - pollInterval: how often polled directories are listed; large ones are listed less often.
+    ///   - knowsAny: whether `isKnown` can be true of any file of that spool, which is asked once for each scan.
+    ///   - hasRoom: whether the owner takes more files that a scan found, which wait here at less cost.
     package init(
         directories: [SpoolDirectory], backend: Backend = .automatic, clock: WatchClock = .system, safetyRescan: Duration = .seconds(300),
-        pollInterval: Duration = .seconds(1), logger: Logger = Logger(label: "millrace.watcher"), isKnown: @escaping IsKnown
+        pollInterval: Duration = .seconds(1), logger: Logger = Logger(label: "millrace.watcher"),
+        knowsAny: @escaping @Sendable (_ directory: String) -> Bool = { _ in true },
+        hasRoom: @escaping @Sendable (_ directory: String) -> Bool = { _ in true }, isKnown: @escaping IsKnown
     ) {
         initial = directories
         self.backend = backend
         settings = WatchLoop.Settings(
-            clock: clock, pollInterval: pollInterval, safetyInterval: safetyRescan, isKnown: isKnown, logger: logger)
+            clock: clock, pollInterval: pollInterval, safetyInterval: safetyRescan, isKnown: isKnown,
+            knowsAny: knowsAny, hasRoom: hasRoom, logger: logger)
     }
 
     /// Watches on the calling thread until `stop`. `deliver` is called on it too, never with an empty list; while it runs nothing is heard,

@@ -19,9 +19,9 @@ struct Asking {
         if json {
             try printJSON(outcome)
         } else if outcome.isRefused {
-            throw fail(outcome.message)
+            throw fail("\(outcome.message)")
         } else {
-            print(outcome.message)
+            print("\(outcome.message)")
             guard outcome.affected.count > 1 else { return outcome }
             for affected in outcome.affected.prefix(20) { print("  \(affected.pipeline) \(affected.role.rawValue) \(affected.path)") }
             if outcome.affected.count > 20 { print("  and \(outcome.affected.count - 20) more") }
@@ -86,7 +86,7 @@ struct Asking {
                 guard let pipeline = pipelines.first(where: { $0.name == affected.pipeline }) else { continue }
                 try DecidedInputs.clearReason(role: affected.role, path: affected.path, pipeline: pipeline)
             }
-        case .retry, .replay, .pause, .resume: break
+        case .retry, .replay, .pause, .resume, .stop: break
         }
     }
 
@@ -98,6 +98,7 @@ struct Asking {
         case .retry(let selection), .replay(let selection), .forget(let selection): name = selection.pipeline
         case .activate(let pipeline, _), .pin(let pipeline, _), .unpin(let pipeline): name = pipeline
         case .pause(let pipeline), .resume(let pipeline): name = pipeline
+        case .stop: name = nil
         }
         if let name { try checkPipeline(name, ledger, pipelines) }
     }

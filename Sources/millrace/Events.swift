@@ -23,7 +23,7 @@ struct Events: ParsableCommand {
         while true {
             let events = try worded { try ledger.events(after: last) }
             for event in events { try show(event) }
-            fflush(nil)
+            guard StandardStreams.flush() else { throw ExitStatus.problems }
             last = events.last?.sequence ?? last
             if !events.isEmpty { continue }
             guard follow else { return }
@@ -56,7 +56,9 @@ struct Events: ParsableCommand {
             return
         }
         let facts = [
-            event.pipeline, event.arrival.map { "arrival \($0)" }, event.run.map { "run \($0)" }, event.payload,
+            event.pipeline, event.role.map { "\($0.rawValue) \(event.file ?? "")" }, event.arrival.map { "arrival \($0)" },
+            event.run.map { "run \($0)" }, event.outputs.flatMap { $0.isEmpty ? nil : "made \($0.map(shownPath).joined(separator: ", "))" },
+            event.payload,
         ].compactMap { $0 }
         print("\(event.sequence)  \(event.at)  \(event.kind)  \(facts.joined(separator: "  "))")
     }

@@ -109,6 +109,10 @@ struct Explain: ParsableCommand {
         let path = found.path ?? file
         guard let place = found.place else {
             if let ledger, let published = try publication(path, map, ledger) { return published }
+            if files.pipelines.isEmpty, let (file, pipeline) = FileOutOfForce.naming(path, root) {
+                let why = "it is in a spool of \(pipeline.name), whose file \(file.file) is not in force"
+                return Answer(shownPath(path), FileVerdict(.notWatched, why, rule: .spoolOutside, remedy: file.remedy))
+            }
             return Answer(shownPath(path), FileVerdict(outside: path, map, exists: FileManager.default.fileExists(atPath: path)))
         }
         var verdict = try companion(path, place, ledger)

@@ -10,7 +10,7 @@ struct Forget: ParsableCommand {
             that was forgotten is looked at like any other when it is dropped again.
             """)
 
-    @OptionGroup var which: SelectionOptions
+    @OptionGroup var which: SelectionOptions<Retriable>
     @OptionGroup var root: RootOption
     @OptionGroup var files: PipelinesOption
     @OptionGroup var output: JSONFlag

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Daemon
 import Foundation
 import Ledger
 import PipelineConfig
@@ -30,6 +31,9 @@ extension RootOption {
         }
     }
 
+    /// What the daemon that works on this root has in force.
+    var inForce: InForce? { (try? stateDirectory).flatMap { InForce.read(stateDirectory: $0) } }
+
     /// The daemon that works on this root now.
     var daemon: DaemonLock.Holder? { (try? stateDirectory).flatMap { DaemonLock.holder(stateDirectory: $0) }.flatMap { $0.work == .daemon ? $0 : nil } }
 
@@ -43,8 +47,11 @@ struct PipelinesOption: ParsableArguments {
         help: ArgumentHelp("Pipeline files, folders of them, or globs. Default: ROOT/pipelines.", valueName: "pipeline"))
     var pipelines: [String] = []
 
-    /// What can be read of them. Without the option, a root without `pipelines/` has none.
-    func read(_ root: RootOption) -> LintReport { LintReport.lint(patterns(root), root: root.path) }
+    /// What can be read of them. Without the option they are those that the daemon has in force; where none runs, those in ROOT/pipelines, if it exists.
+    func read(_ root: RootOption) -> LintReport {
+        let inForce = pipelines.isEmpty ? root.inForce?.entries.map(\.file).filter { FileManager.default.fileExists(atPath: $0) } : nil
+        return LintReport.lint(inForce?.map(shownPath) ?? patterns(root), root: root.path)
+    }
 
     func patterns(_ root: RootOption) -> [String] {
         if !pipelines.isEmpty { return pipelines }

@@ -20,22 +20,21 @@ struct OperatorLog: LogHandler {
     }
 
     func log(event: LogEvent) {
-        let pairs = metadata.merging(event.metadata ?? [:]) { $1 }.map { (key: $0.key, value: "\($0.value)") }.sorted { $0.key < $1.key }
+        let facts = metadata.merging(event.metadata ?? [:]) { $1 }
         let time = Date().formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true).timeZone(separator: .omitted))
         var line: String
         if isJSON {
-            var fields = Dictionary(pairs.map { ($0.key, $0.value) }) { $1 }
-            fields["time"] = time
-            fields["level"] = event.level.rawValue
-            fields["message"] = event.message.description
+            var fields = facts.mapValues(JSONValue.init)
+            fields["time"] = .text(time)
+            fields["level"] = .text(event.level.rawValue)
+            fields["message"] = .text(event.message.description)
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
             line = (try? encoder.encode(fields)).map { String(decoding: $0, as: UTF8.self) } ?? event.message.description
         } else {
-            let facts = pairs.map { "\($0.key)=\($0.value.printable)" }.joined(separator: " ")
-            line = "\(time) \(event.level.rawValue) \(event.message.description.printable)\(facts.isEmpty ? "" : "  " + facts)"
+            let pairs = facts.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.description.printable)" }
+            line = "\(time) \(event.level.rawValue) \(event.message.description.printable)\(pairs.isEmpty ? "" : "  " + pairs.joined(separator: " "))"
         }
-        line += "\n"
-        FileHandle.standardError.write(Data(line.utf8))
+        printError(line)
     }
 }

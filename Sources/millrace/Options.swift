@@ -21,26 +21,36 @@ struct ValuesFlag: ParsableArguments {
     var hideValues = false
 }
 
-/// The exit statuses of `run --once`, and of every command that judges.
+/// The exit statuses of every command.
 enum ExitStatus {
     static let problems = ExitCode(1)
     static let badConfiguration = ExitCode(2)
     static let stillWaiting = ExitCode(3)
     static let locked = ExitCode(4)
-    /// `optimize`: trained, and no better than its gate asks for.
     static let gate = ExitCode(5)
+
+    /// What stands below every `--help`.
+    static let help = """
+        EXIT STATUS:
+          0                       All is well.
+          1                       Something failed, differs, or was quarantined or rejected by this call.
+          2                       The command line, a pipeline file or millrace.yaml is wrong.
+          3                       Something still settles or waits; or a daemon has not answered yet.
+          4                       Another daemon works on this root.
+          5                       optimize: what was trained does not pass its gate.
+        """
 }
 
 /// Ends the command with an operator's message on standard error.
 @_disfavoredOverload
 func fail(_ message: some CustomStringConvertible, _ code: ExitCode = .failure) -> ExitCode {
-    FileHandle.standardError.write(Data("millrace: \(message.description.printable(keepingLines: true))\n".utf8))
+    printError("millrace: \(message.description.printable(keepingLines: true))")
     return code
 }
 
 /// As the other, of a literal: what is interpolated into it is escaped.
 func fail(_ message: Printed, _ code: ExitCode = .failure) -> ExitCode {
-    FileHandle.standardError.write(Data("millrace: \(message.text)\n".utf8))
+    printError("millrace: \(message.text)")
     return code
 }
 

@@ -2,6 +2,8 @@ import ArgumentParser
 import Ledger
 import PipelineConfig
 
+enum Replayable: String, SelectableState { case done, rejected, quarantined }
+
 struct Replay: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Do again what is done, rejected or in quarantine, under the present version and revision.",
@@ -11,7 +13,7 @@ struct Replay: ParsableCommand {
             what is gone is refused.
             """)
 
-    @OptionGroup var which: SelectionOptions
+    @OptionGroup var which: SelectionOptions<Replayable>
     @OptionGroup var root: RootOption
     @OptionGroup var files: PipelinesOption
     @OptionGroup var output: JSONFlag

@@ -13,20 +13,21 @@ struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Watch, settle, run and land, until told to stop.",
         discussion: """
-            Ends with 0 after SIGTERM or SIGINT. With --once: 0 all well, 1 something was quarantined or rejected by this call, 2 a pipeline or an option is \
-            wrong, 3 files are still settling or waiting, 4 another daemon works on this root or on one of its folders.
+            Ends with 0 after SIGTERM or SIGINT; SIGHUP reads the pipeline files again. A file that is put into a folder of pipelines is taken up, and one \
+            that is removed goes. With --once the exit status is that of this call: what an earlier one quarantined does not count.
             """)
 
     enum LogFormat: String, ExpressibleByArgument, CaseIterable { case text, json }
 
-    @Argument(help: "Pipeline files, folders of them, or globs.") var pipelines: [String]
+    @Argument(help: "Pipeline files, folders of them, or globs. Default: ROOT/pipelines.") var pipelines: [String] = []
     @OptionGroup var root: RootOption
     @Flag(name: .long, help: "Do what is there, and exit.") var once = false
-    @Option(name: .long, help: "With --once: how long to wait for a disk that is full, and the like, before it ends with 3.") var wait = "0s"
+    @Option(name: .long, help: "With --once: how long to wait for files to settle, and for a disk that is full and the like, before it ends with 3.") var wait = "0s"
     @Option(name: .long, help: "Attempts at once. Default: jobs of millrace.yaml, or the cores by --threads.") var jobs: Int?
     @Option(name: .long, help: "Engine threads of one attempt; jobs x threads is at most the cores. Default: threads of millrace.yaml, or 1.") var threads: Int?
     @Option(name: .long, help: "What kept sessions may cost, estimated by the bytes of their models.") var sessionCache = "1GiB"
     @Option(name: .long, help: "text or json.") var logFormat = LogFormat.text
+    @Flag(name: .long, help: "Log each file that is done, too.") var verbose = false
     @Flag(name: .long, help: "Neither log nor store what cells of tables hold, which may be personal data: errors then say where it stands.")
     var hideValues = false
     @Option(name: .long, help: "How long running attempts may take to finish after a stop.") var grace = "30s"
@@ -44,16 +45,22 @@ struct Run: AsyncParsableCommand {
         try? InotifyEvents.prepare()
         // What the daemon does not give away on purpose is its own.
         CreationMask.restrict()
-        let format = logFormat
+        // A log that nobody reads any more ends nothing.
+        signal(SIGPIPE, SIG_IGN)
+        let (isJSON, level) = (logFormat == .json, verbose ? Logger.Level.info : .notice)
         LoggingSystem.bootstrap { label in
-            switch format {
-            case .text: OperatorLog(label: label, isJSON: false)
-            case .json: OperatorLog(label: label, isJSON: true)
-            }
+            var log = OperatorLog(label: label, isJSON: isJSON)
+            log.logLevel = level
+            return log
         }
         let log = Logger(label: "millrace")
         let files: PipelineFiles
-        do { files = try PipelineFiles(patterns: pipelines, root: root.path) } catch { throw fail(error, ExitStatus.badConfiguration) }
+        let patterns = try patterns()
+        do throws(PipelineError) {
+            files = try PipelineFiles(patterns: patterns, root: root.path)
+        } catch {
+            throw fail(error, ExitStatus.badConfiguration)
+        }
         let (jobs, threads) = try parallelism(files.settings)
         let options = PipelineDaemon.Options(
             root: root.path, state: files.settings.state, work: files.settings.work, jobs: jobs, threads: threads,
@@ -79,9 +86,30 @@ struct Run: AsyncParsableCommand {
                     .init(service: daemon, successTerminationBehavior: .gracefullyShutdownGroup, failureTerminationBehavior: .gracefullyShutdownGroup)
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: log))
+        let hangup = once ? nil : rereading(daemon)
         try await group.run()
+        hangup?.cancel()
         if let failure = daemon.outcome?.failure { throw fail(failure) }
         if once { throw try verdict(daemon) }
+    }
+
+    private func patterns() throws -> [String] {
+        if !pipelines.isEmpty { return pipelines }
+        let folder = shownPath(root.path + "/pipelines")
+        guard FileManager.default.fileExists(atPath: folder) else {
+            throw fail("there is no \(folder). Name pipeline files, or make one with millrace init.", ExitStatus.badConfiguration)
+        }
+        return [folder]
+    }
+
+    /// SIGHUP reads the pipelines again, unless whoever started the daemon had it ignore that signal (nohup).
+    private func rereading(_ daemon: PipelineDaemon) -> (any DispatchSourceSignal)? {
+        let handler = signal(SIGHUP, SIG_IGN)
+        if unsafeBitCast(handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) { return nil }
+        let source = DispatchSource.makeSignalSource(signal: SIGHUP, queue: .global())
+        source.setEventHandler { daemon.rereadPipelines() }
+        source.resume()
+        return source
     }
 
     /// The options of the command line go before `millrace.yaml`.

@@ -2,12 +2,15 @@ import ArgumentParser
 import Ledger
 import PipelineConfig
 
+/// The states of arrivals that a command can be asked to select.
+protocol SelectableState: ExpressibleByArgument, RawRepresentable<String>, CaseIterable, Sendable {}
+
 /// Which arrivals `retry` and `replay` mean; all that is given must hold.
-struct SelectionOptions: ParsableArguments {
+struct SelectionOptions<State: SelectableState>: ParsableArguments {
     @Argument(help: "A file: a path, or one relative to its spool.") var file: String?
     @Option(name: .long, help: "Of this pipeline only.") var pipeline: String?
     @Option(name: .long, help: "model, labelled or data.") var role: ArrivalRole?
-    @Option(name: .long, help: "done, rejected, quarantined or waiting.") var state: ArrivalState?
+    @Option(name: .long, help: "In this state only.") var state: State?
     @Option(name: .long, help: "Arrived since: 2031-02-03, 2031-02-03T04:05:06Z, or an age such as 2h.") var since: Moment?
     @Option(name: .long, help: "The arrival of this run.") var run: Int64?
     @Flag(name: .long, help: "Everything there is.") var all = false
@@ -20,7 +23,7 @@ struct SelectionOptions: ParsableArguments {
     }
 
     func selection(_ root: RootOption, _ pipelines: [Pipeline]) throws -> Selection {
-        var selection = Selection(pipeline: pipeline, role: role, run: run, since: since?.time, state: state)
+        var selection = Selection(pipeline: pipeline, role: role, run: run, since: since?.time, state: state.flatMap { ArrivalState(rawValue: $0.rawValue) })
         guard let file else { return selection }
         let ledger = try root.ledger()
         let found = try worded { try FileFinder(map: SpoolMap(pipelines: pipelines), ledger: ledger, root: root.path).find(file) }

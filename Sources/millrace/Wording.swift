@@ -8,50 +8,6 @@ extension ArrivalRole: ExpressibleByArgument {}
 extension ArrivalState: ExpressibleByArgument {}
 extension RunState: ExpressibleByArgument {}
 
-extension WaitReason: CustomStringConvertible {
-    package var description: String {
-        switch self {
-        case .paused: "the pipeline is paused"
-        case .forModel(let arrival, let path): "for model \(path) (arrival \(arrival)) to be decided"
-        case .forFirstModel: "for a first model version"
-        case .forLabels(let arrival, let path): "for the training on \(path) (arrival \(arrival)) to end"
-        case .forRetry(let time): "for its next attempt at \(time)"
-        case .forMachine(let reason, let since, let next):
-            "for the machine since \(since.short): \(reason) The next attempt is at \(next.short)"
-        case .forFileToSettle: "for its file to settle again"
-        case .toBeAlone: "until nothing else is worked on, since the process died at it or at others beside it"
-        case .forRoom: "for its turn"
-        }
-    }
-
-    var explanation: Explanation {
-        switch self {
-        case .paused:
-            Explanation(reason: "the pipeline is paused", rule: .waitPaused)
-        case .forModel(let arrival, let path):
-            Explanation(reason: "model \(path), arrival \(arrival), came before it and is not decided yet", rule: .waitModel)
-        case .forFirstModel:
-            Explanation(reason: "the pipeline has no model version yet", rule: .waitFirstVersion)
-        case .forLabels(let arrival, let path):
-            Explanation(reason: "labelled \(path), arrival \(arrival), came before it and is not decided yet", rule: .waitLabels)
-        case .forRetry(let time):
-            Explanation(reason: "an attempt failed; the next is due at \(time)", rule: .waitRetry)
-        case .forMachine(let reason, let since, let next):
-            Explanation(
-                reason: "\(reason) It waits for that since \(since.short); the next attempt is due at \(next.short)",
-                rule: .waitMachine)
-        case .forFileToSettle:
-            Explanation(reason: "its file changed or went away while it was read", rule: .inputChanged)
-        case .toBeAlone:
-            Explanation(
-                reason: "the process died while this was worked on, alone or beside others; it is tried again when nothing else is worked on",
-                rule: .waitAlone)
-        case .forRoom:
-            Explanation(reason: "it has not had its turn", rule: .waitTurn)
-        }
-    }
-}
-
 extension TrainingRecord {
     /// Such as `accuracy 0.81 to 0.97`.
     var summary: String {
@@ -65,11 +21,6 @@ extension TrainingRecord {
 }
 
 private func shownMetric(_ value: Double) -> String { String(format: "%.4g", value) }
-
-extension UTCTime {
-    /// To the second.
-    var short: String { String(description.prefix(19)) + "Z" }
-}
 
 /// Such as `12 s`, `3 min`, `2 h`, `4 d`.
 func shownAge(milliseconds: Int64) -> String {

@@ -9,7 +9,9 @@ import Testing
 
     /// A debug build looks for Swift's libraries in the toolchain; a release build has them in it.
     private static let swiftLibraries: String = {
-        let maps = (try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)) ?? ""
+        // A file of /proc says that it has no bytes: it is read to its end.
+        let bytes = try? FileHandle(forReadingAtPath: "/proc/self/maps")?.readToEnd()
+        let maps = String(decoding: bytes ?? Data(), as: UTF8.self)
         let line = maps.split(separator: "\n").first { $0.hasSuffix("/libswiftCore.so") }
         let path = line?.split(separator: " ").last.map(String.init) ?? ""
         return (path as NSString).deletingLastPathComponent

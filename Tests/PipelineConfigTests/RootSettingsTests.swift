@@ -103,7 +103,7 @@ import Testing
 
     @Test(arguments: [
         ("jbos: 2", "millrace.yaml:1:1: jbos: there is no such key; did you mean `jobs`?"),
-        ("colour: red", "millrace.yaml:1:1: colour: there is no such key; the keys here are jobs, threads, state, work, limits, land"),
+        ("colour: red", "millrace.yaml:1:1: colour: there is no such key; the keys here are jobs, threads, state, work, limits, land, notify, retain"),
         ("stages: []", "millrace.yaml:1:1: stages: there is no such key; it stands in each pipeline"),
         ("jobs: many", "millrace.yaml:1:7: jobs: `many` is not a whole number; write one, like 1"),
         ("jobs: 0", "millrace.yaml:1:7: jobs: 0 is out of range; write a number from 1 to 4096"),
@@ -117,7 +117,7 @@ import Testing
         ("state: .", "millrace.yaml:1:8: state: the state cannot be the root itself; write a folder of its own, like .millrace"),
         ("land: { outputs: { format: parket } }",
          "millrace.yaml:1:28: land.outputs.format: `parket` is none of parquet, arrow, csv, jsonl, npy, npz; did you mean `parquet`?"),
-        ("[1]", "millrace.yaml:1:1: a list stands where a mapping belongs; give it keys: jobs, threads, state, work, limits, land"),
+        ("[1]", "millrace.yaml:1:1: a list stands where a mapping belongs; give it keys: jobs, threads, state, work, limits, land, notify, retain"),
     ])
     func mistakes(_ text: String, _ problem: String) throws {
         #expect(try problems(text + "\n") == [problem])

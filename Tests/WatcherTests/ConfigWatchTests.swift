@@ -12,11 +12,11 @@ extension WithInotify {
             let watch: ConfigWatch
             private let changes = Mutex<[String]>([])
 
-            convenience init(_ files: [String]) { self.init(ConfigWatch(files: files)) }
+            convenience init(_ files: [String]) { self.init(ConfigWatch(files: { files })) }
 
             init(_ watch: ConfigWatch) {
                 self.watch = watch
-                let thread = Thread { [self] in watch.run { path in changes.withLock { $0.append(path) } } }
+                let thread = Thread { [self] in watch.run { path in changes.withLock { $0.append(path ?? "asked") } } }
                 thread.start()
             }
 
@@ -59,7 +59,7 @@ extension WithInotify {
         @Test func anEditBeforeTheWatchRunsIsSeen() async throws {
             let base = try TemporaryDirectory("config")
             let path = try base.write("a: 1\n", to: "p.yaml")
-            let watch = ConfigWatch(files: [path])
+            let watch = ConfigWatch(files: { [path] })
             try base.write("a: 2\n", to: "sedAbCdEf")
             #expect(rename(base("sedAbCdEf"), path) == 0)
             let run = Run(watch)
@@ -96,6 +96,37 @@ extension WithInotify {
             try base.write("a: 1\n", to: "p.yaml")
             try await run.until(2, "return")
             run.watch.stop()
+        }
+    }
+}
+
+extension WithInotify {
+    @Suite(.timeLimit(.minutes(2))) struct ConfigListingTests {
+        /// New files are heard of, removed ones once, and a question is answered without a change.
+        @Test func filesThatComeAndGo() async throws {
+            let base = try TemporaryDirectory("config")
+            try base.write("a", to: "a.yaml")
+            let folder = base.path
+            let listing: @Sendable () -> [String] = {
+                ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { $0.hasSuffix(".yaml") }.sorted().map { folder + "/" + $0 }
+            }
+            let changes = Mutex<[String?]>([])
+            let watch = ConfigWatch(files: listing, folders: [folder])
+            let thread = Thread { watch.run { path in changes.withLock { $0.append(path) } } }
+            thread.start()
+            func until(_ expected: [String?]) async throws {
+                for _ in 0..<10_000 where changes.withLock({ $0 }) != expected { try await Task.sleep(for: .milliseconds(1)) }
+                #expect(changes.withLock { $0 } == expected)
+            }
+            try base.write("b", to: "b.yaml")
+            try await until([base("b.yaml")])
+            unlink(base("b.yaml"))
+            try await until([base("b.yaml"), base("b.yaml")])
+            watch.ask()
+            try await until([base("b.yaml"), base("b.yaml"), nil])
+            try base.write("b", to: "b.yaml")
+            try await until([base("b.yaml"), base("b.yaml"), nil, base("b.yaml")])
+            watch.stop()
         }
     }
 }

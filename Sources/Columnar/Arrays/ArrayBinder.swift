@@ -98,7 +98,7 @@ package final class ArrayBinder: InputBatches {
                 guard !chosen.isEmpty else {
                     throw .mismatch(
                         location, reason: "the file has no array of this name: its arrays are "
-                            + (names.isEmpty ? "none" : listed(inFileOrder)))
+                            + (names.isEmpty ? "none" : listed(inFileOrder.map { "\"\($0)\"" })))
                 }
             }
             var arrays: [ArrayRows] = []

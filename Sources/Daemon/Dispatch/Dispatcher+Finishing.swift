@@ -1,3 +1,4 @@
+import Foundation
 import Landing
 package import Ledger
 import Logging
@@ -164,12 +165,7 @@ extension Dispatcher {
         let action = FailurePolicy.action(
             for: failure, goal: assignment.goal, attempt: assignment.run.countedAttempts, number: Int(assignment.run.attempt),
             limit: policy.attempts, backoff: policy.backoff)
-        log.notice(
-            "attempt failed",
-            metadata: [
-                "pipeline.name": "\(assignment.pipeline.name)", "file.path": "\(assignment.arrival.path)",
-                "run.id": "\(assignment.run.run)", "attempt": "\(assignment.run.attempt)", "action": "\(action)",
-            ].merging(failure.reason.logged) { $1 })
+        tell(assignment, failure, action)
         func close(_ outcome: RunClosing.Outcome) {
             ends.closed.append(
                 .init(assignment: assignment, closing: RunClosing(run: assignment.run.run, outcome: outcome), training: training))
@@ -198,6 +194,36 @@ extension Dispatcher {
         }
     }
 
+    /// What an operator must know of is a warning.
+    private func tell(_ assignment: Assignment, _ failure: Failure, _ action: FailurePolicy.Action) {
+        let (level, message): (Logger.Level, Logger.Message) =
+            switch action {
+            case .quarantine: (.warning, "quarantined")
+            case .reject: (.warning, "rejected")
+            default: (.notice, "attempt failed")
+            }
+        log.log(
+            level: level, message,
+            metadata: [
+                "pipeline.name": "\(assignment.pipeline.name)", "file.path": "\(assignment.arrival.path)",
+                "run.id": .number(assignment.run.run), "attempt": .number(assignment.run.attempt), "action": "\(action)",
+            ].merging(failure.reason.logged) { $1 })
+    }
+
+    /// For `--verbose`.
+    private func tellDone(_ end: Ends.Closed) {
+        guard log.logLevel <= .info, case .done(let verdict) = end.closing.outcome else { return }
+        let (assignment, closing) = (end.assignment, end.closing)
+        var fields: Logger.Metadata = [
+            "pipeline.name": "\(assignment.pipeline.name)", "file.path": "\(assignment.arrival.path)", "run.id": .number(closing.run),
+        ]
+        if let verdict { fields["verdict"] = "\(verdict)" }
+        if let rows = closing.rowCount { fields["rows"] = .number(rows) }
+        if let version = assignment.run.version { fields["model.version"] = .number(version) }
+        if let seconds = closing.timings["total"] { fields["seconds"] = .number(seconds) }
+        log.info("done", metadata: fields)
+    }
+
     // MARK: Closing
 
     private func close(_ ends: Ends, at now: UTCTime) throws(LedgerError) {
@@ -206,7 +232,11 @@ extension Dispatcher {
             NewEvent(kind, pipeline: assignment.pipeline.name, arrival: assignment.arrival.number, run: assignment.run.run)
         }
         let events =
-            ends.closed.map { event($0.closing.outcome.eventKind, $0.assignment) }
+            ends.closed.map { end in
+                var event = event(end.closing.outcome.eventKind, end.assignment)
+                event.payload = end.closing.payload
+                return event
+            }
             + ends.delayed.map { event($0.attempt.counts || $0.attempt.nextAttemptAt != nil ? "delayed" : "handed back", $0.assignment) }
             + ends.published.map { published in
                 var event = event("published", published.assignment)
@@ -251,6 +281,7 @@ extension Dispatcher {
             switch end.closing.outcome {
             case .rejected, .quarantined: problems += 1
             case .done, .kept:
+                tellDone(end)
                 if assignment.run.mayReplace { clearReason(assignment.arrival.role, assignment.arrival.path, in: assignment.pipeline.name) }
                 machineWorks(in: assignment.pipeline.name, at: now)
                 dispose(assignment.input, assignment.pipeline)
@@ -313,6 +344,33 @@ extension Reason {
         var fields: Logger.Metadata = ["reason": "\(text)"]
         if let cells { fields["cell.values"] = "\(cells.values)" }
         return fields
+    }
+}
+
+extension RunClosing {
+    private struct Payload: Encodable {
+        var reason: String?
+        var rule: Rule?
+        var remedy: String?
+        var verdict: String?
+    }
+
+    /// What an event tells besides the file: never what cells of tables hold.
+    var payload: String? {
+        var payload = Payload()
+        switch outcome {
+        // Every file that is scored comes here.
+        case .done(nil): return nil
+        case .done(let verdict?): payload.verdict = verdict
+        case .kept(let why), .rejected(let why), .quarantined(let why):
+            (payload.reason, payload.rule, payload.remedy) = (why.reason, why.rule, why.remedy)
+        case .void(let reason): payload.reason = reason
+        case .gone: break
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        guard let bytes = try? encoder.encode(payload), bytes.count > 2 else { return nil }
+        return String(decoding: bytes, as: UTF8.self)
     }
 }
 

@@ -24,10 +24,13 @@ extension Dispatcher {
             return fail(assignment, lost, &ends, at: now)
         }
         let version = try ledger.write { (tx) throws(LedgerError) in try tx.intendVersion(run: assignment.run.run, parent: assignment.run.version) }
+        var training = result.training
+        let letGo = try training?.trainingData.isEmpty == false ? ledger.labelsLetGo(of: pipeline.name) : []
+        if !letGo.isEmpty { training?.decisions["labels_let_go"] = .list(letGo.map { .integer($0) }) }
         let staged = DecidedModel(
             pipeline: pipeline, version: version, run: assignment.run.run,
             arrival: assignment.arrival.number, input: assignment.arrival.path, inputDigest: assignment.arrival.digest,
-            revision: assignment.run.revision, files: result.files, facts: result.facts, training: result.training,
+            revision: assignment.run.revision, files: result.files, facts: result.facts, training: training,
             parent: assignment.parentDigest.map { Card.Parent(version: assignment.run.version, digest: $0) })
         let floatDigest: String?
         let isNext = try willBeActive(assignment)
@@ -68,7 +71,7 @@ extension Dispatcher {
         log.notice(
             activation == nil ? "version published, and not in force, since another is pinned" : "version published",
             metadata: [
-                "pipeline.name": "\(pipeline.name)", "model.version": "\(published.version)",
+                "pipeline.name": "\(pipeline.name)", "model.version": .number(published.version),
                 "file.path": "\(published.assignment.arrival.path)",
             ])
         if let landing = pipeline.land.models {

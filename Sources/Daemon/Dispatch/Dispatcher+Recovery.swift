@@ -19,13 +19,13 @@ extension Dispatcher {
             do throws(LandingError) {
                 isDone = try open.intendedVersion != nil ? recoverModel(open, pipeline, at: now) : recoverOutput(open, pipeline, at: now)
             } catch {
-                log.error("what an earlier daemon left cannot be finished", metadata: ["run.id": "\(open.run)", "reason": "\(error)"])
+                log.error("what an earlier daemon left cannot be finished", metadata: ["run.id": .number(open.run), "reason": "\(error)"])
             }
             if !isDone, open.arrival.state == .running { interrupted.append(open.run) }
         }
         if !interrupted.isEmpty {
             try recordInterrupted(interrupted, by: death, at: now)
-            log.notice("work of an earlier daemon starts again", metadata: ["runs": "\(interrupted.count)"])
+            log.notice("work of an earlier daemon starts again", metadata: ["runs": .number(interrupted.count)])
         }
         try holdSuspects(at: now)
         try removeLeaving()

@@ -5,14 +5,17 @@ import PipelineConfig
 
 extension Dispatcher {
     /// Does what commands have asked for, in the order in which they asked.
-    package func applyRequests(at now: UTCTime) throws(LedgerError) {
+    /// - Returns: the runs whose attempts are to end.
+    @discardableResult
+    package func applyRequests(at now: UTCTime) throws(LedgerError) -> [Int64] {
+        var stopping: [Int64] = []
         let inForce = Array(pipelines.values)
         let inputs = publisher.lookup(among: inForce)
         for pending in try ledger.pendingRequests() {
             let outcome = try ledger.write { (tx) throws(LedgerError) in
                 let outcome = try tx.apply(pending.request, by: "command", at: now, inputs: inputs)
                 try tx.answer(pending.id, outcome, at: now)
-                if !outcome.isRefused { try tx.append([NewEvent(pending.request.kind)], at: now) }
+                if !outcome.isRefused { try tx.append(pending.request.events(outcome), at: now) }
                 return outcome
             }
             log.notice("request", metadata: ["request": "\(pending.request.kind)", "answer": "\(outcome.message)"])
@@ -21,6 +24,7 @@ extension Dispatcher {
                 forget(affected.arrival, in: affected.pipeline)
                 stale.insert(affected.pipeline)
             }
+            if let run = outcome.stopping { stopping.append(run) }
             switch pending.request {
             case .forget:
                 for affected in outcome.affected { clearReason(affected.role, affected.path, in: affected.pipeline) }
@@ -33,10 +37,11 @@ extension Dispatcher {
                 if case .pin = pending.request { try pinOnDisk(version, in: name) }
             case .pause, .resume:
                 try applyPauses()
-            case .retry, .replay:
+            case .retry, .replay, .stop:
                 break
             }
         }
+        return stopping
     }
 
     private func pinOnDisk(_ version: Int?, in name: String) throws(LedgerError) {
@@ -66,6 +71,20 @@ extension Dispatcher {
             try publisher.activate(version: version, in: pipeline)
         } catch {
             log.error("ACTIVE could not be written", metadata: ["pipeline.name": "\(name)", "reason": "\(error)"])
+        }
+    }
+}
+
+extension Request {
+    /// The events that tell of a request that was done: one for each arrival that now waits again, or one for the request.
+    func events(_ outcome: RequestOutcome) -> [NewEvent] {
+        if !outcome.affected.isEmpty { return outcome.affected.map { NewEvent(kind, pipeline: $0.pipeline, arrival: $0.arrival) } }
+        switch self {
+        case .retry, .replay, .forget: return [NewEvent(kind)]
+        case .unpin(let pipeline): return [NewEvent(kind, pipeline: pipeline)]
+        case .pause(let pipeline), .resume(let pipeline): return [NewEvent(kind, pipeline: pipeline)]
+        case .activate(let pipeline, let version), .pin(let pipeline, let version): return [NewEvent(kind, pipeline: pipeline, payload: "{\"version\":\(version)}")]
+        case .stop(let run): return [NewEvent(kind, run: run)]
         }
     }
 }

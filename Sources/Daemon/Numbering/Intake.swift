@@ -33,6 +33,7 @@ package final class Intake {
 
     private let ledger: RunLedger
     let conditions: ConditionBoard
+    let room: NumberingRoom
     let log: Logger
     /// Files that nothing takes and that were said in the log, by spool.
     var saidUntaken: [String: Set<String>] = [:]
@@ -46,9 +47,10 @@ package final class Intake {
     private var retries: [HashJob.Key: Retry] = [:]
     private var refused: [Refusal] = []
 
-    package init(ledger: RunLedger, conditions: ConditionBoard, log: Logger) {
+    package init(ledger: RunLedger, conditions: ConditionBoard, room: NumberingRoom = NumberingRoom(), log: Logger) {
         self.ledger = ledger
         self.conditions = conditions
+        self.room = room
         self.log = log
     }
 
@@ -132,6 +134,7 @@ package final class Intake {
         forget(key)
         let job = HashJob(file, route)
         jobs[key] = job
+        room.begun(in: job.pipeline)
         if route.role == .data, file.stamp.size > Self.largeSize, route.pipeline.order != .strict { return job }
         lanes[job.pipeline, default: FIFO()].append(job)
         job.isInLane = true
@@ -150,6 +153,7 @@ package final class Intake {
     /// The file is not there any more as it was.
     private func forget(_ key: HashJob.Key) {
         guard let job = jobs.removeValue(forKey: key) else { return }
+        room.ended(in: job.pipeline)
         job.cancel()
         job.stage = .dropped
         if retries.removeValue(forKey: key) != nil { conditions.clear(job.unreadableKey) }
@@ -232,7 +236,10 @@ package final class Intake {
         read = []
         let refusals = refused
         refused = []
-        for (job, _) in files where jobs[job.key] === job { jobs[job.key] = nil }
+        for (job, _) in files where jobs[job.key] === job {
+            jobs[job.key] = nil
+            room.ended(in: job.pipeline)
+        }
         do throws(LedgerError) {
             return try number(files.map(\.1), refusals.map { ($0.file, $0.input) }, at: now)
         } catch {

@@ -29,6 +29,7 @@ final class NumberingLoop: @unchecked Sendable {
 
     let inbox = BoundedQueue<Message>(capacity: 256)
     let pool: HashingPool
+    private let room: NumberingRoom
     // Touched by the loop's own thread only.
     private let intake: Intake
     private let outlets: Outlets
@@ -40,12 +41,19 @@ final class NumberingLoop: @unchecked Sendable {
     /// - Parameter patience: with `--once`, how long it waits for files that cannot be read.
     init(_ intake: Intake, ledger: RunLedger, conditions: ConditionBoard, outlets: Outlets, patience: Duration, log: Logger) {
         self.intake = intake
+        room = intake.room
         self.outlets = outlets
         self.patience = patience
         self.log = log
         let inbox = inbox
         let progress = HashingProgress(conditions)
         pool = HashingPool(ledger: ledger, progress: { progress.told(of: $0, isDone: $1) }, finished: { inbox.put(.hashed($0)) })
+    }
+
+    /// From the watcher's thread.
+    func hear(_ events: [SpoolEvent]) {
+        room.told()
+        inbox.put(.heard(events))
     }
 
     /// Until told to stop, or, with `--once`, until everything is numbered.
@@ -62,7 +70,9 @@ final class NumberingLoop: @unchecked Sendable {
             var jobs: [HashJob] = []
             for message in inbox.take(upTo: 64, timeout: pause) {
                 switch message {
-                case .heard(let events): jobs += intake.take(events)
+                case .heard(let events):
+                    intake.room.taken()
+                    jobs += intake.take(events)
                 case .hashed(let hashed):
                     let again = intake.take(hashed, at: .now)
                     if !again.isEmpty { outlets.lookAgain(again) }

@@ -15,14 +15,16 @@ final class Workers: Sendable {
     /// Lots are not made larger than this, however long landing takes.
     private static let largestLot = 1.0
 
-    init(jobs: Int, executor: any AttemptExecutor, deliver: @escaping @Sendable (DispatchLoop.Message) -> Void) {
+    init(jobs: Int, executor: any AttemptExecutor, conditions: ConditionBoard, deliver: @escaping @Sendable (DispatchLoop.Message) -> Void) {
         let underWay = AttemptsUnderWay()
         self.underWay = underWay
         let body: WorkerPool<Dispatcher.Assignment>.Body = { assignment, turn in
             let run = assignment.spec.run
-            let control = AttemptControl(underWay.begin(run), turn: turn)
+            let told = assignment.trains ? TrainingCondition(assignment, conditions) : nil
+            let control = AttemptControl(underWay.begin(run), turn: turn, progress: { told?.tell($0) })
             let result = executor.execute(assignment.spec, control: control)
             underWay.end(run)
+            told?.end()
             return { deliver(.finished(assignment, result)) }
         }
         scoring = WorkerPool("worker", workers: jobs, slice: Self.slice, pausedAtMost: 4 * jobs, onPause: { deliver(.paused) }, body)
@@ -48,6 +50,9 @@ final class Workers: Sendable {
         training.put(items(true))
     }
 
+    /// Ends the attempt of a run that was handed out.
+    func stop(_ run: Int64) { underWay.stop(run) }
+
     /// Takes all work back; what begins later ends at once.
     func takeBack() { underWay.takeBack() }
 
@@ -67,21 +72,37 @@ private final class AttemptsUnderWay: Sendable {
     private struct State {
         var isTakenBack = false
         var cancellations: [Int64: AttemptCancellation] = [:]
+        /// Runs that are to end and were not begun.
+        var stopping: Set<Int64> = []
     }
 
     private let state = Mutex(State())
 
     func begin(_ run: Int64) -> AttemptCancellation {
         let cancellation = AttemptCancellation()
-        let isTakenBack = state.withLock { state in
+        let cause: AttemptCancellation.Cause? = state.withLock { state in
             state.cancellations[run] = cancellation
-            return state.isTakenBack
+            if state.stopping.contains(run) { return .stopped }
+            return state.isTakenBack ? .takenBack : nil
         }
-        if isTakenBack { cancellation.cancel() }
+        if let cause { cancellation.cancel(cause) }
         return cancellation
     }
 
-    func end(_ run: Int64) { state.withLock { $0.cancellations[run] = nil } }
+    func end(_ run: Int64) {
+        state.withLock { state in
+            state.cancellations[run] = nil
+            state.stopping.remove(run)
+        }
+    }
+
+    func stop(_ run: Int64) {
+        let cancellation = state.withLock { state in
+            if state.cancellations[run] == nil { state.stopping.insert(run) }
+            return state.cancellations[run]
+        }
+        cancellation?.cancel(.stopped)
+    }
 
     func takeBack() {
         let all = state.withLock { state in

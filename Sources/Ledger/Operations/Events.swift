@@ -7,6 +7,7 @@ extension LedgerTransaction {
             last = try connection.insert(
                 "INSERT INTO events (at, kind, pipeline, arrival, run, payload) VALUES (?, ?, ?, ?, ?, ?)", time, event.kind, pipeline,
                 event.arrival, event.run, event.payload)
+            try announce(event, at: time)
         }
         // A sixteenth over the bound at most, so that dropping is not done for every event.
         let slack = Int64(max(bound / 16, 1))

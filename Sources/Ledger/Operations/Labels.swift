@@ -19,7 +19,7 @@ extension LedgerTransaction {
             """
             SELECT number, digest, previous FROM arrivals
             WHERE pipeline = ? AND role = 'labelled' AND role <> 'data'
-                AND (state IN ('done', 'rejected') OR (? AND state IN ('waiting', 'running'))) AND number < ? AND digest IS NOT ?
+                AND (state IN ('done', 'rejected') OR (? AND state IN ('waiting', 'running'))) AND number < ? AND digest IS NOT ? AND let_go_at IS NULL
                 AND number > ?
             ORDER BY number
             """, arrival.pipeline, arrival.role == .model, isReplay && takesAll ? Int64.max : arrival.number,
@@ -160,6 +160,16 @@ extension RunLedger {
                 SELECT 1 FROM arrivals WHERE pipeline = ? AND role = 'labelled' AND role <> 'data'
                     AND state IN ('waiting', 'running', 'done', 'rejected') LIMIT 1
                 """, key, row: { _ in true }) ?? false
+        }
+    }
+}
+
+extension RunLedger {
+    /// Returns whether any file of that spool was ever numbered and is current.
+    package func hasFiles(pipeline: String, role: ArrivalRole) throws(LedgerError) -> Bool {
+        try readOne { (connection) throws(LedgerError) in
+            guard let key = try connection.pipelineKey(pipeline) else { return false }
+            return try connection.first("SELECT 1 FROM files WHERE pipeline = ? AND role = ? LIMIT 1", key, role, row: { _ in true }) ?? false
         }
     }
 }

@@ -1,6 +1,7 @@
 /// The operations that one `RunLedger.write` makes durable together. Valid only inside the closure that it is passed to.
 package final class LedgerTransaction {
     let connection: Connection
+    let routes: NotificationRoutes
     private var moved: [Place: Int] = [:]
 
     private struct Place: Hashable {
@@ -9,7 +10,10 @@ package final class LedgerTransaction {
         let state: ArrivalState
     }
 
-    init(_ connection: Connection) { self.connection = connection }
+    init(_ connection: Connection, routes: NotificationRoutes) {
+        self.connection = connection
+        self.routes = routes
+    }
 
     /// Every change of an arrival's state is told here, so that the counts stay in step.
     func move(pipeline: Int64, role: ArrivalRole, from old: ArrivalState?, to new: ArrivalState) {

@@ -35,6 +35,7 @@ extension LedgerTransaction {
                 try connection.run("DELETE FROM pauses")
             }
             return RequestOutcome(message: "\(pipeline ?? "every pipeline") is resumed")
+        case .stop(let run): return try stop(run)
         case .activate(let pipeline, let version):
             if let pinned = try connection.pin(of: pipeline), pinned != version {
                 return RequestOutcome(
@@ -48,6 +49,22 @@ extension LedgerTransaction {
         case .unpin(let pipeline): return try unpin(pipeline)
         case .forget(let selection): return try forget(selection, inputs)
         }
+    }
+
+    /// Only says whether there is something to stop: the daemon ends the attempt, and its end is recorded as that of any attempt.
+    private func stop(_ number: Int64) throws(LedgerError) -> RequestOutcome {
+        guard try connection.first("SELECT 1 FROM runs WHERE id = ?", number, row: { _ in true }) ?? false else {
+            return RequestOutcome(isRefused: true, message: "there is no run \(number)")
+        }
+        let run = try runRow(number)
+        guard run.state == .open else { return RequestOutcome(isRefused: true, message: "run \(number) does not run: it is \(run.state.rawValue)") }
+        guard run.arrival.state == .running else {
+            let pipeline = try connection.pipelineName(run.arrival.pipeline)
+            return RequestOutcome(
+                isRefused: true,
+                message: "run \(number) does not run: \(run.arrival.path) waits for its next attempt. `millrace pause \(pipeline)` keeps it waiting.")
+        }
+        return RequestOutcome(message: "run \(number), \(run.arrival.path), is being stopped", stopping: number)
     }
 
     private func activated(

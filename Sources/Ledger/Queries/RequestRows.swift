@@ -27,14 +27,23 @@ extension RunLedger {
 
     package func events(after sequence: Int64, limit: Int = 1000) throws(LedgerError) -> [Event] {
         try read { (connection) throws(LedgerError) in
-            try connection.all(
-                "SELECT sequence, at, kind, pipeline, arrival, run, payload FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?", sequence,
-                limit
+            let events = try connection.all(
+                """
+                SELECT e.sequence, e.at, e.kind, e.pipeline, e.arrival, e.run, e.payload, a.path, a.role
+                FROM events AS e LEFT JOIN arrivals AS a ON a.number = e.arrival WHERE e.sequence > ? ORDER BY e.sequence LIMIT ?
+                """, sequence, limit
             ) { (row) throws(LedgerError) in
                 Event(
                     sequence: row.integer(0), at: row.time(1), kind: row.text(2),
                     pipeline: row.isNull(3) ? nil : try connection.pipelineName(row.integer(3)), arrival: row.integerOrNil(4),
-                    run: row.integerOrNil(5), payload: row.textOrNil(6))
+                    run: row.integerOrNil(5), payload: row.textOrNil(6), file: row.textOrNil(7),
+                    role: row.isNull(8) ? nil : try row.value(8, of: "arrivals", row.integer(4)))
+            }
+            return try events.map { (event) throws(LedgerError) in
+                guard event.kind == "done", let run = event.run else { return event }
+                var event = event
+                event.outputs = try connection.publications(ofRun: run, intendedOnly: false).map { "\($0.root)/\($0.path)" }
+                return event
             }
         }
     }
@@ -45,5 +54,4 @@ extension RunLedger {
             try connection.first("SELECT max(sequence) FROM events", row: { $0.integer(0) }) ?? 0
         }
     }
-
 }

@@ -60,16 +60,6 @@ extension Connection {
                 row: { waiting.append((number: $0.integer(0), role: role, path: $0.text(1), since: $0.time(2))) })
         }
         waiting = Array(waiting.sorted { $0.number < $1.number }.prefix(samples))
-        let blocked = try all(
-            """
-            SELECT number, role, path, reason, rule, remedy, cells FROM arrivals INDEXED BY arrivals_blocked
-            WHERE state = 'quarantined' AND state IN ('quarantined', 'rejected') AND pipeline = ? ORDER BY number DESC LIMIT ?
-            """, key, samples
-        ) { (row) throws(LedgerError) in
-            PipelineStatus.Blocked(
-                arrival: row.integer(0), role: try row.value(1, of: "arrivals", row.integer(0)), path: row.text(2),
-                explanation: row.explanation(3))
-        }
         let labels = try first(
             """
             SELECT verdict, reason, rule, remedy, cells FROM arrivals
@@ -83,7 +73,35 @@ extension Connection {
                     arrival: row.number, role: row.role, path: row.path, since: row.since,
                     reason: try waitReason(of: row.number, now: now, strict: strict) ?? .forRoom)
             },
-            labelsWait: labels, quarantined: blocked)
+            running: try running(key, samples), labelsWait: labels, quarantined: try blocked(.quarantined, key, samples),
+            rejected: try blocked(.rejected, key, samples))
+    }
+
+    private func running(_ pipeline: Int64, _ samples: Int) throws(LedgerError) -> [PipelineStatus.Running] {
+        try all(
+            """
+            SELECT a.number, a.role, a.path, r.id, r.attempt, r.started_at FROM runs AS r INDEXED BY runs_open JOIN arrivals AS a ON a.number = r.arrival
+            WHERE r.state = 'open' AND a.state = 'running' AND a.run = r.id AND a.pipeline = ? ORDER BY r.started_at, r.id LIMIT ?
+            """, pipeline, samples
+        ) { (row) throws(LedgerError) in
+            PipelineStatus.Running(
+                arrival: row.integer(0), role: try row.value(1, of: "arrivals", row.integer(0)), path: row.text(2), run: row.integer(3),
+                attempt: Int(row.integer(4)), since: row.time(5))
+        }
+    }
+
+    /// Newest first.
+    private func blocked(_ state: ArrivalState, _ pipeline: Int64, _ samples: Int) throws(LedgerError) -> [PipelineStatus.Blocked] {
+        try all(
+            """
+            SELECT number, role, path, reason, rule, remedy, cells FROM arrivals INDEXED BY arrivals_blocked
+            WHERE state = ? AND state IN ('quarantined', 'rejected') AND pipeline = ? ORDER BY number DESC LIMIT ?
+            """, state, pipeline, samples
+        ) { (row) throws(LedgerError) in
+            PipelineStatus.Blocked(
+                arrival: row.integer(0), role: try row.value(1, of: "arrivals", row.integer(0)), path: row.text(2),
+                explanation: row.explanation(3))
+        }
     }
 }
 

@@ -34,6 +34,8 @@ package struct Condition: Hashable, Codable, Sendable {
         package static let hashing = Kind(rawValue: "hashing")
         /// A file that the machine does not let the daemon read.
         package static let unreadable = Kind(rawValue: "unreadable")
+        /// A training that goes on.
+        package static let training = Kind(rawValue: "training")
 
         /// Whether it is still so when no daemon runs.
         package var outlivesDaemon: Bool { self == .ignored }

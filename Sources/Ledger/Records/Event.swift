@@ -9,6 +9,11 @@ package struct Event: Hashable, Codable, Sendable {
     package var run: Int64?
     /// A JSON object as text.
     package var payload: String?
+    /// The file that it is about, relative to its spool.
+    package var file: String?
+    package var role: ArrivalRole?
+    /// The files that the run published, where it was done.
+    package var outputs: [String]?
 }
 
 package struct NewEvent: Hashable, Sendable {

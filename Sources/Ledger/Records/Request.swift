@@ -37,6 +37,8 @@ package enum Request: Hashable, Codable, Sendable {
     /// Nil: every pipeline.
     case pause(pipeline: String?)
     case resume(pipeline: String?)
+    /// Ends the attempt of a run, which then goes to quarantine.
+    case stop(run: Int64)
 
     package var kind: String {
         switch self {
@@ -48,6 +50,7 @@ package enum Request: Hashable, Codable, Sendable {
         case .forget: "forget"
         case .pause: "pause"
         case .resume: "resume"
+        case .stop: "stop"
         }
     }
 }
@@ -103,12 +106,17 @@ package struct RequestOutcome: Hashable, Codable, Sendable {
     /// Arrivals that now wait again, or that are forgotten.
     package var affected: [Affected]
     package var activation: VersionActivation?
+    /// The run whose attempt is to end.
+    package var stopping: Int64?
 
-    package init(isRefused: Bool = false, message: String, affected: [Affected] = [], activation: VersionActivation? = nil) {
+    package init(
+        isRefused: Bool = false, message: String, affected: [Affected] = [], activation: VersionActivation? = nil, stopping: Int64? = nil
+    ) {
         self.isRefused = isRefused
         self.message = message
         self.affected = affected
         self.activation = activation
+        self.stopping = stopping
     }
 }
 

@@ -30,6 +30,16 @@ package struct PipelineStatus: Hashable, Codable, Sendable {
         package var reason: WaitReason
     }
 
+    /// An attempt that a worker has.
+    package struct Running: Hashable, Codable, Sendable {
+        package var arrival: Int64
+        package var role: ArrivalRole
+        package var path: String
+        package var run: Int64
+        package var attempt: Int
+        package var since: UTCTime
+    }
+
     package struct Blocked: Hashable, Codable, Sendable {
         package var arrival: Int64
         package var role: ArrivalRole
@@ -47,10 +57,14 @@ package struct PipelineStatus: Hashable, Codable, Sendable {
     package var oldestWaitingAge: Int64?
     /// The first few of those that wait, oldest first; `counts` has how many there are.
     package var waiting: [Waiting]
+    /// The first few of those that run, oldest first.
+    package var running: [Running]
     /// The reason why the labels that arrived last were kept and not learnt from yet.
     package var labelsWait: Explanation?
     /// The newest few of those in quarantine.
     package var quarantined: [Blocked]
+    /// The newest few models and labels that were rejected.
+    package var rejected: [Blocked]
 
     package func count(_ state: ArrivalState, role: ArrivalRole? = nil) -> Int {
         counts.filter { $0.state == state && (role == nil || $0.role == role) }.reduce(0) { $0 + $1.count }

@@ -149,13 +149,15 @@ final class Connection {
 
     // MARK: Names kept once
 
-    /// Nil where no arrival ever named it.
+    /// Nil where nothing ever named it.
     func pipelineKey(_ name: String) throws(LedgerError) -> Int64? { try pipelineNames.key(name, on: self) }
     func addPipeline(_ name: String) throws(LedgerError) -> Int64 { try pipelineNames.addedKey(name, on: self) }
     func pipelineName(_ key: Int64) throws(LedgerError) -> String { try pipelineNames.name(key, on: self) }
 
     func pipelines() throws(LedgerError) -> [String] {
-        try all("SELECT name FROM pipelines ORDER BY name", row: { $0.text(0) })
+        try all(
+            "SELECT name FROM pipelines AS p WHERE EXISTS (SELECT 1 FROM counts WHERE pipeline = p.id AND count > 0) ORDER BY name",
+            row: { $0.text(0) })
     }
 
     func rootKey(_ root: String) throws(LedgerError) -> Int64? { try rootNames.key(root, on: self) }

@@ -56,6 +56,17 @@ enum Schema {
         ) WITHOUT ROWID;
         -- How the watcher knew that the file was complete.
         ALTER TABLE arrivals ADD COLUMN settled_by TEXT;
+        -- What is still to be told, and to whom. What was delivered is removed.
+        CREATE TABLE notifications (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            target TEXT NOT NULL, body TEXT NOT NULL, at INTEGER NOT NULL,
+            attempts INTEGER NOT NULL DEFAULT 0, next_at INTEGER NOT NULL, error TEXT, given_up_at INTEGER
+        );
+        CREATE INDEX notifications_due ON notifications (target, next_at, id) WHERE given_up_at IS NULL;
+        -- The pipelines of which it was told that something waits long, until nothing does.
+        CREATE TABLE long_waits (pipeline INTEGER PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID;
+        -- When labelled rows were let go, so that no training learns from them after that.
+        ALTER TABLE arrivals ADD COLUMN let_go_at INTEGER;
         -- After `retry`: the next attempt is bound to the revision that is in force then.
         ALTER TABLE runs ADD COLUMN rebinds INTEGER NOT NULL DEFAULT 0;
         -- Open runs that were executed when the process died; deaths: how often while nothing else was executed.

@@ -7,6 +7,8 @@ enum ConfigurationFile {
     /// Where a key belongs that is of the other kind.
     func place(of key: String) -> String? {
         switch self {
+        case .pipeline where PipelineReader.keys.contains(key): nil
+        case .root where RootReader.keys.contains(key): nil
         case .pipeline: RootReader.keys.contains(key) || NotImplemented.rootKeys.contains(key) ? "it stands in ROOT/millrace.yaml" : nil
         case .root: PipelineReader.keys.contains(key) ? "it stands in each pipeline" : nil
         }
@@ -22,6 +24,7 @@ package enum NotImplemented {
         "stages[].optimize.precision",
         "land.outputs.compression",
         "limits.memory",
+        "on_input_deleted",
     ]
 
     /// Those of `ROOT/millrace.yaml`.

@@ -18,6 +18,7 @@ struct PipelineReader {
 
     static let keys = [
         "name", "spool", "order", "settle", "schema", "stages", "land", "after", "archive", "allow_upstream_delete", "on_error", "limits",
+        "notify", "retain", "was",
     ]
 
     static func read(_ root: Node, source: String, in reading: Reading) -> Pipeline? {
@@ -34,6 +35,7 @@ struct PipelineReader {
         let pipeline = Pipeline(
             name: name, source: source, spool: spool, order: order(spool), settle: settle(), schema: schema, stages: stages.read, land: land, after: after(),
             allowUpstreamDelete: top.boolean("allow_upstream_delete") ?? false, onError: onError(name: name), limits: limits(),
+            notify: NotifyReader.notify(top), retain: RetainReader.retain(top, defaults: reading.defaults.retain), was: was(name),
             positions: reading.positions)
         Fit(pipeline: pipeline, top: top, stages: stages).check()
         return reading.problems.all.isEmpty ? pipeline : nil
@@ -41,7 +43,21 @@ struct PipelineReader {
 
     private func name() -> String {
         top.require("name", "give the pipeline a name, like digits")
-        guard let name = top.text("name") else { return "unnamed" }
+        return pipelineName("name") ?? "unnamed"
+    }
+
+    /// The name that the pipeline had before.
+    private func was(_ name: String) -> String? {
+        guard let was = pipelineName("was") else { return nil }
+        if was == name {
+            top.refuse(.badValue, "was", "the pipeline is named so now", "write the name that it had before, or remove it")
+            return nil
+        }
+        return was
+    }
+
+    private func pipelineName(_ key: String) -> String? {
+        guard let name = top.text(key) else { return nil }
         let isSafe = name.utf8.allSatisfy { byte in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
@@ -52,9 +68,9 @@ struct PipelineReader {
         }
         if !isSafe || name.isEmpty || name.utf8.count > 64 || name.hasPrefix("-") || name.hasPrefix("_") {
             top.refuse(
-                .badValue, "name", "\"\(name.clipped)\" cannot name a pipeline",
+                .badValue, key, "\"\(name.clipped)\" cannot name a pipeline",
                 "write letters, digits, - and _, beginning with a letter or digit, at most 64")
-            return "unnamed"
+            return nil
         }
         return name
     }

@@ -7,6 +7,8 @@ final class Reading {
     let file: ConfigurationFile
     /// What holds where a pipeline says nothing.
     let defaults: RootSettings
+    /// The names that `notify` of millrace.yaml explains; nil where that was not read.
+    let knownTargets: [String]?
     private(set) var positions = SourceMap()
 
     init(problems: ProblemList, root: String, file: ConfigurationFile = .pipeline, defaults: RootSettings? = nil) {
@@ -14,6 +16,7 @@ final class Reading {
         self.root = root
         self.file = file
         self.defaults = defaults ?? RootSettings(root: root)
+        knownTargets = defaults?.notify.keys.sorted()
     }
 
     /// A scalar is pointed at itself, anything longer at its key.

@@ -1,7 +1,7 @@
 /// Finds what a mistyped word was meant to be.
-enum Spelling {
+package enum Spelling {
     /// The nearest of `words` within a third of its length (at least one edit); nil where none is near.
-    static func nearest(to word: String, in words: [String]) -> String? {
+    package static func nearest(to word: String, in words: [String]) -> String? {
         let candidates = words.map { (word: $0, distance: distance(word.lowercased(), $0.lowercased())) }
         guard let best = candidates.min(by: { $0.distance < $1.distance }) else { return nil }
         return best.distance <= max(1, best.word.count / 3) ? best.word : nil

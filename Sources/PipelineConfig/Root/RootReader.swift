@@ -2,7 +2,7 @@ internal import Reasons
 
 /// Reads `ROOT/millrace.yaml`, with the same checks as a pipeline: positions, near spellings, unknown keys by name.
 enum RootReader {
-    static let keys = ["jobs", "threads", "state", "work", "limits", "land"]
+    static let keys = ["jobs", "threads", "state", "work", "limits", "land", "notify", "retain"]
     private static let longTime = Duration.seconds(365 * 86_400)
 
     /// Nil where the file cannot be read at all; else what could be read of it.
@@ -36,6 +36,8 @@ enum RootReader {
             top.refuse(.badValue, "work", "the work folder cannot be the root itself", "write a folder of its own, like work")
         }
         settings.limits = Limits(time: top.section("limits", keys: ["time"])?.duration("time", in: .milliseconds(1)...longTime))
+        settings.retain = RetainReader.retain(top, defaults: Retain())
+        settings.notify = NotifyReader.targets(top)
         guard let land = top.section("land", keys: ["models", "outputs", "mode", "group"]) else { return settings }
         settings.keep = land.section("models", keys: ["keep"])?.integer("keep", in: 1...1_000_000) ?? settings.keep
         settings.format = land.section("outputs", keys: ["format"])?.choice("format", of: OutputFormat.self) ?? settings.format

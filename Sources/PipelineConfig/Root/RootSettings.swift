@@ -15,6 +15,10 @@ internal import Reasons
 ///   outputs: { format: parquet }
 ///   mode: 0640
 ///   group:                            # left out: as the file system gives
+/// retain: { archive: 30d, quarantine: 90d, history: 180d, labels: 10GiB }   # for pipelines that give none; left out: for ever
+/// notify:                             # who can be told, by the names that pipelines use
+///   ops: { command: [/usr/local/bin/tell-ops, --urgent], timeout: 30s }   # gets the event as JSON on its standard input
+///   chat: { post: "https://chat.example/hook" }
 /// ```
 package struct RootSettings: Sendable, Equatable {
     package internal(set) var jobs: Int?
@@ -26,6 +30,8 @@ package struct RootSettings: Sendable, Equatable {
     package internal(set) var keep = 5
     package internal(set) var format = OutputFormat.parquet
     package internal(set) var access = LandAccess()
+    package internal(set) var retain = Retain()
+    package internal(set) var notify: [String: NotifyTarget] = [:]
 
     /// The defaults: what holds without a file.
     package init(root: String) {
@@ -44,10 +50,11 @@ package struct RootFile: Sendable, Equatable {
     /// Whether the file leaves no doubt about where the state is.
     package let hasKnownState: Bool
 
-    private static let names = ["millrace.yaml", "millrace.yml"]
+    /// Where the file may be.
+    package static func paths(root: String) -> [String] { ["millrace.yaml", "millrace.yml"].map { CanonicalPaths.absolute($0, root: root) } }
 
     package static func load(root: String) -> RootFile {
-        let paths = names.map { CanonicalPaths.absolute($0, root: root) }
+        let paths = paths(root: root)
         let standing = paths.filter { FileManager.default.fileExists(atPath: $0) }
         guard let path = standing.first else {
             return RootFile(path: paths[0], exists: false, settings: RootSettings(root: root), problems: [], hasKnownState: true)

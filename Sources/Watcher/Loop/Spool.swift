@@ -33,6 +33,10 @@ final class Spool {
     var unblockAt: Duration = .zero
     var unblockPause: Duration = .zero
     var untaken = UntakenFiles()
+    /// Those that a scan found and that only wait for their quiet time.
+    var found = FoundFiles()
+
+    func isSettling(_ path: String) -> Bool { pending[path] != nil || found.contains(path) }
 
     init(slot: Int, directory: SpoolDirectory) {
         self.slot = slot

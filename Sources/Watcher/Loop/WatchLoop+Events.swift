@@ -62,7 +62,7 @@ extension WatchLoop {
             }
             if change == .gone, let mark = TemporaryNames.marksOfProgress.first(where: name.hasSuffix) {
                 let base = String(path.dropLast(mark.count))
-                if spool.pending[base] != nil { hear(.companion, of: base, in: spool) }
+                if spool.isSettling(base) { hear(.companion, of: base, in: spool) }
             }
             if rule != .nameInclude { return }
         }

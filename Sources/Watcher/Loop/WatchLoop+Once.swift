@@ -19,23 +19,35 @@ extension WatchLoop {
             }
         }
         files.sort()
-        if !files.isEmpty { usleep(Self.gapBetweenLooks) }
+        if !files.isEmpty || !foundSlots.isEmpty { usleep(Self.gapBetweenLooks) }
         var waiting: [WaitingFile] = []
-        for file in files {
-            guard let spool = spools[file.spool], let root = spool.root, var pending = spool.pending[file.path] else { continue }
+        func judge(_ path: String, in spool: Spool, _ pending: Spool.Pending) {
+            var pending = pending
             if isStopped() {
-                waiting.append(WaitingFile(directory: spool.directory.id, relativePath: file.path, reason: "not looked at: told to stop"))
-                continue
+                waiting.append(WaitingFile(directory: spool.directory.id, relativePath: path, reason: "not looked at: told to stop"))
+                return
             }
-            let judge = FileJudge(root: root, path: spool.path(of: file.path), clock: settings.clock, countsAge: true)
+            let judge = FileJudge(root: spool.root ?? "", path: spool.path(of: path), clock: settings.clock, countsAge: true)
             let outcome = judge.drive(&pending.settling, from: .look)
             if outcome.isWaiting {
-                waiting.append(WaitingFile(directory: spool.directory.id, relativePath: file.path, reason: pending.settling.reason))
+                waiting.append(WaitingFile(directory: spool.directory.id, relativePath: path, reason: pending.settling.reason))
             } else {
-                report(outcome, of: file.path, in: spool, firstSeen: pending.settling.firstSeen)
+                report(outcome, of: path, in: spool, firstSeen: pending.settling.firstSeen)
             }
-            forget(file.path, in: spool)
             if out.count >= Self.onceChunk { flush() }
+        }
+        for file in files {
+            guard let spool = spools[file.spool], spool.root != nil, let pending = spool.pending[file.path] else { continue }
+            judge(file.path, in: spool, pending)
+            forget(file.path, in: spool)
+        }
+        for spool in spools.values.sorted(by: { ($0.directory.order, $0.slot) < ($1.directory.order, $1.slot) }) where spool.root != nil {
+            while let file = spool.found.popFirst() {
+                backlog -= 1
+                while !settings.hasRoom(spool.directory.id), !isStopped() { usleep(UInt32(Self.roomInterval / .microseconds(1))) }
+                judge(file.path, in: spool, .init(settling: settling(of: file, in: spool), scheduled: nil, isBacklog: false))
+            }
+            foundSlots.remove(spool.slot)
         }
         for spool in spools.values.sorted(by: { $0.slot < $1.slot }) {
             for (directory, reason) in spool.blocked.sorted(by: { Name($0.key) < Name($1.key) }) {

@@ -12,6 +12,7 @@ extension WatchLoop {
         for spool in spools.values.sorted(by: { $0.slot < $1.slot }) where !wanted.contains(spool.directory) {
             forgetNodes(of: spool, below: "")
             for path in Array(spool.pending.keys) { forget(path, in: spool) }
+            forgetFound(below: "", of: spool)
             spools[spool.slot] = nil
         }
         let present = Set(spools.values.map(\.directory))
@@ -53,6 +54,7 @@ extension WatchLoop {
         forgetNodes(of: spool, below: "")
         for path in Array(spool.pending.keys) { forget(path, in: spool) }
         unblockAll(below: "", of: spool)
+        forgetFound(below: "", of: spool)
         spool.root = nil
         unhealthy(spool, reason)
     }
@@ -108,13 +110,19 @@ extension WatchLoop {
         spool.untaken.remove(
             where: { deep ? Spool.isWithin($0, top) : Spool.split($0).directory.isName(top) }, isWhole: deep && top.isEmpty,
             due: untakenDue(of: spool))
+        let mayBeKnown = settings.knowsAny(spool.directory.id)
         let ignored = walk.walk(from: top, deep: deep) { finding in
             switch finding {
             case .file(let path, let stamp):
+                if let known = spool.found.file(path) {
+                    if known.stamp == stamp { return }
+                    takeUp(path, in: spool)
+                }
                 if spool.pending[path] != nil {
                     spool.pending[path]!.settling.met(stamp, now: now)
-                } else if !isJudged(path, stamp: stamp, in: spool) {
-                    found.append((path, stamp))
+                } else if !isJudged(path, stamp: stamp, in: spool, mayBeKnown: mayBeKnown) {
+                    // What a model needs beside it may be heard of at any time.
+                    if spool.mayHoldModels || !spool.found.append(path, stamp) { found.append((path, stamp)) }
                 }
             case .refused(let path, let rule, let reason, let remedy, let stamp):
                 refuse(path, in: spool, rule: rule, reason: reason, remedy: remedy, stamp: stamp)
@@ -126,6 +134,7 @@ extension WatchLoop {
         }
         found.sort { ($0.stamp.changed, Name($0.path)) < ($1.stamp.changed, Name($1.path)) }
         for file in found { start(.found, of: file.path, in: spool, stamp: file.stamp, isBacklog: isBacklog) }
+        sealFound(of: spool)
         if isBacklog, failure == nil {
             out.append(.rescanned(directory: spool.directory.id))
             if ignored > 0 { out.append(.ignored(directory: spool.directory.id, count: ignored)) }
@@ -178,6 +187,7 @@ extension WatchLoop {
         for path in Array(spool.pending.keys) where Spool.isWithin(path, directory) { forget(path, in: spool) }
         unblockAll(below: directory, of: spool)
         spool.untaken.remove(where: { Spool.isWithin($0, directory) }, isWhole: false, due: untakenDue(of: spool))
+        forgetFound(below: directory, of: spool)
     }
 
     func forgetNodes(of spool: Spool, below directory: String) {

@@ -10,6 +10,9 @@ final class WatchLoop {
         var pollInterval: Duration
         var safetyInterval: Duration
         var isKnown: SpoolWatcher.IsKnown
+        /// Whether the owner has any file of a spool on record.
+        var knowsAny: @Sendable (_ directory: String) -> Bool = { _ in true }
+        var hasRoom: @Sendable (_ directory: String) -> Bool = { _ in true }
         var logger: Logger
     }
 
@@ -24,6 +27,8 @@ final class WatchLoop {
     /// Judged in one go before events are read again.
     private static let mostDue = 512
     static let retryInterval: Duration = .seconds(1)
+    /// How often it is asked whether the owner takes more files.
+    static let roomInterval: Duration = .milliseconds(10)
 
     let settings: Settings
     let events: (any DirectoryEvents)?
@@ -38,6 +43,8 @@ final class WatchLoop {
     var sequence = 0
     /// Files of finished scans that were not looked at yet.
     var backlog = 0
+    /// The spools with such files.
+    var foundSlots: Set<Int> = []
     var owesCaughtUp = false
     var nextSafety: Duration
     var nextHealth: Duration
@@ -70,6 +77,7 @@ final class WatchLoop {
     var wakeTime: Duration {
         var time = min(nextSafety, nextHealth)
         if let due = queue.first?.time { time = min(time, due) }
+        if let due = nextFound?.due { time = min(time, due) }
         if let due = polling.wakeTime { time = min(time, due) }
         if let due = events?.wakeTime { time = min(time, due) }
         for spool in spools.values { if let due = spool.untaken.due { time = min(time, due) } }
@@ -104,6 +112,7 @@ final class WatchLoop {
 
     /// Starts or continues the settling of one file.
     func hear(_ signal: Settling.Signal, of path: String, in spool: Spool) {
+        takeUp(path, in: spool)
         if var pending = spool.pending[path] {
             let step = pending.settling.heard(signal, now: now)
             advance(&pending, from: step, of: path, in: spool, isNew: false)
@@ -141,9 +150,13 @@ final class WatchLoop {
     }
 
     /// Whether this state of the file was delivered or is on the owner's record.
-    func isJudged(_ path: String, stamp: FileStamp, in spool: Spool) -> Bool {
-        let whole = FileJudge(root: spool.root ?? "", path: spool.path(of: path), clock: settings.clock, countsAge: false).stampIfWhole(stamp)
-        return recent.contains(path, of: spool.slot, stamp: whole) || settings.isKnown(spool.directory.id, path, whole)
+    /// - Parameter mayBeKnown: false where the owner has nothing of the spool on record.
+    func isJudged(_ path: String, stamp: FileStamp, in spool: Spool, mayBeKnown: Bool = true) -> Bool {
+        var whole = stamp
+        if Seal(name: path) == .onnx {
+            whole = FileJudge(root: spool.root ?? "", path: spool.path(of: path), clock: settings.clock, countsAge: false).stampIfWhole(stamp)
+        }
+        return recent.contains(path, of: spool.slot, stamp: whole) || mayBeKnown && settings.isKnown(spool.directory.id, path, whole)
     }
 
     private func advance(
@@ -175,6 +188,10 @@ final class WatchLoop {
 
     private func judgeDue() {
         for _ in 0..<Self.mostDue {
+            if let found = nextFound, found.due <= now, queue.first.map({ (found.due, found.spool.directory.order) < ($0.time, $0.order) }) ?? true {
+                judgeFound(in: found.spool)
+                continue
+            }
             guard let first = queue.first, first.time <= now else { return }
             let item = queue.popFirst()!
             guard let spool = spools[item.spool], var pending = spool.pending[item.path], pending.scheduled == item.time else { continue }
@@ -183,7 +200,61 @@ final class WatchLoop {
         }
     }
 
+    // MARK: Files that a scan found
+
+    /// The spool whose found files are due next, and when.
+    var nextFound: (spool: Spool, due: Duration)? {
+        var next: (spool: Spool, due: Duration)?
+        for slot in foundSlots {
+            guard let spool = spools[slot], let since = spool.found.firstSince else { continue }
+            var due = since + spool.directory.settle.quiet
+            if due <= now, !settings.hasRoom(spool.directory.id) { due = now + Self.roomInterval }
+            if next.map({ (due, spool.directory.order, slot) < ($0.due, $0.spool.directory.order, $0.spool.slot) }) ?? true { next = (spool, due) }
+        }
+        return next
+    }
+
+    /// The scan of a spool is over: what it found begins its quiet time.
+    func sealFound(of spool: Spool) {
+        backlog += spool.found.seal(at: now)
+        if !spool.found.isEmpty { foundSlots.insert(spool.slot) }
+    }
+
+    /// Begins to settle what was only found, since something is heard of it.
+    func takeUp(_ path: String, in spool: Spool) {
+        guard !spool.found.isEmpty, let file = spool.found.remove(path) else { return }
+        let settling = settling(of: file, in: spool)
+        let due = settling.wakeTime
+        spool.pending[path] = Spool.Pending(settling: settling, scheduled: due, isBacklog: true)
+        queue.push(.init(time: due, order: spool.directory.order, changed: file.stamp.changed, spool: spool.slot, path: path))
+        if spool.found.isEmpty { foundSlots.remove(spool.slot) }
+    }
+
+    private func judgeFound(in spool: Spool) {
+        guard let file = spool.found.popFirst() else { return }
+        if spool.found.isEmpty { foundSlots.remove(spool.slot) }
+        var pending = Spool.Pending(settling: settling(of: file, in: spool), scheduled: nil, isBacklog: true)
+        let step = pending.settling.due(now: now)
+        advance(&pending, from: step, of: file.path, in: spool, isNew: true)
+    }
+
+    /// The settling of a file as the scan that found it left it.
+    func settling(of file: FoundFiles.File, in spool: Spool) -> Settling {
+        var settling = Settling(policy: spool.directory.settle, now: file.since)
+        _ = settling.heard(.found, now: file.since)
+        _ = settling.observed(.file(file.stamp, age: nil), now: file.since)
+        return settling
+    }
+
+    /// Forgets what was found below a directory.
+    func forgetFound(below directory: String, of spool: Spool) {
+        guard !spool.found.isEmpty else { return }
+        backlog -= spool.found.removeAll { Spool.isWithin($0, directory) }
+        if spool.found.isEmpty { foundSlots.remove(spool.slot) }
+    }
+
     func forget(_ path: String, in spool: Spool) {
+        if spool.found.remove(path) != nil { backlog -= 1 }
         if spool.pending.removeValue(forKey: path)?.isBacklog == true { backlog -= 1 }
     }
 
@@ -232,6 +303,11 @@ final class WatchLoop {
             for path in spool.pending.keys.sorted(by: { Name($0) < Name($1) }).prefix(limit - files.count) {
                 files.append(
                     WaitingFile(directory: spool.directory.id, relativePath: path, reason: spool.pending[path]!.settling.reason))
+            }
+            spool.found.forEach { file in
+                guard files.count < limit else { return }
+                files.append(
+                    WaitingFile(directory: spool.directory.id, relativePath: file.path, reason: settling(of: file, in: spool).reason))
             }
         }
         return files

@@ -1,0 +1,44 @@
+import Foundation
+import Ledger
+package import PipelineConfig
+
+/// Which pipeline files a daemon has in force, as it tells the commands: a small file beside its lock. It counts only while that daemon holds the lock.
+package struct InForce: Codable, Sendable {
+    package struct Entry: Codable, Sendable {
+        package let pipeline: String
+        /// Absolute.
+        package let file: String
+        fileprivate let content: Data?
+
+        /// Whether the file says what is in force.
+        package var isCurrent: Bool { FileManager.default.contents(atPath: file) == content }
+    }
+
+    private let pid: Int32
+    package let entries: [Entry]
+
+    package init(_ pipelines: [Pipeline]) {
+        pid = getpid()
+        entries = pipelines.map { pipeline in
+            let file = CanonicalPaths.absolute(pipeline.source, root: ".")
+            return Entry(pipeline: pipeline.name, file: file, content: FileManager.default.contents(atPath: file))
+        }
+    }
+
+    private static func path(_ stateDirectory: String) -> String { stateDirectory + "/in-force.json" }
+
+    func write(stateDirectory: String) throws {
+        let path = Self.path(stateDirectory)
+        try JSONEncoder().encode(self).write(to: URL(fileURLWithPath: path), options: .atomic)
+        chmod(path, 0o600)
+    }
+
+    /// Nil where no daemon holds the lock, or it has not told.
+    package static func read(stateDirectory: String) -> InForce? {
+        guard let holder = DaemonLock.holder(stateDirectory: stateDirectory), holder.work == .daemon,
+            let bytes = FileManager.default.contents(atPath: path(stateDirectory)),
+            let read = try? JSONDecoder().decode(InForce.self, from: bytes), read.pid == holder.pid
+        else { return nil }
+        return read
+    }
+}

@@ -1,0 +1,184 @@
+import Foundation
+import Landing
+package import Ledger
+package import PipelineConfig
+import SystemPackage
+
+/// What `retain` lets go: archived inputs, inputs in quarantine, history, labelled rows. Nothing goes that an input that stands, an output that stands or an
+/// open training needs.
+package struct Retention {
+    package enum Kind: String, Codable, Sendable {
+        case archive, quarantine, history, labels
+    }
+
+    /// What goes, or went, of one kind in one pipeline.
+    package struct Share: Codable, Sendable, Equatable {
+        package let pipeline: String
+        package let kind: Kind
+        package var count = 0
+        package var bytes: Int64 = 0
+        /// The first few, as a person may know them.
+        package var examples: [String] = []
+
+        mutating func add(_ name: String, bytes: Int64 = 0) {
+            count += 1
+            self.bytes += bytes
+            if examples.count < 3 { examples.append(name) }
+        }
+    }
+
+    private let ledger: RunLedger
+    private let pipelines: [Pipeline]
+    private let work: FilePath
+    private let now: UTCTime
+
+    package init(ledger: RunLedger, pipelines: [Pipeline], work: String, now: UTCTime) {
+        self.ledger = ledger
+        self.pipelines = pipelines
+        self.work = FilePath(work)
+        self.now = now
+    }
+
+    /// - Parameter dry: says what would go, and changes nothing.
+    package func apply(dry: Bool) throws -> [Share] {
+        var shares: [Share] = []
+        for pipeline in pipelines {
+            let retain = pipeline.retain
+            if case .archive(let path) = pipeline.after, let limit = retain.archive { shares.append(try archive(path, limit, pipeline, dry: dry)) }
+            if let limit = retain.quarantine { shares.append(try quarantine(limit, pipeline, dry: dry)) }
+            // Before the history, which may then forget what they were.
+            if let limit = retain.labels { shares.append(try labels(limit, pipeline, dry: dry)) }
+            if let age = retain.history { shares.append(try history(age, pipeline, dry: dry)) }
+        }
+        return shares.filter { $0.count > 0 }
+    }
+
+    // MARK: Archived inputs
+
+    private func archive(_ path: String, _ limit: Retain.Limit, _ pipeline: Pipeline, dry: Bool) throws -> Share {
+        var share = Share(pipeline: pipeline.name, kind: .archive)
+        let needed = try pathsInWork(of: pipeline)
+        let folder = AgedFolder(path)
+        // What is about to be done again is read from here.
+        let files = folder.files().filter { file in !needed.contains { file.isCopy(of: $0) } }
+        for file in Self.going(files, limit, now) {
+            share.add(file.relative, bytes: file.bytes)
+            if !dry { folder.remove(file) }
+        }
+        return share
+    }
+
+    private func pathsInWork(of pipeline: Pipeline) throws(LedgerError) -> [String] {
+        var paths: [String] = []
+        for role in ArrivalRole.allCases {
+            paths += try ledger.waiting(pipeline: pipeline.name, role: role, limit: Int.max).map(\.path)
+        }
+        return paths + (try ledger.openRuns().filter { $0.arrival.pipeline == pipeline.name }.map(\.arrival.path))
+    }
+
+    // MARK: Quarantine
+
+    /// A reason stays for as long as the input that it is about stands in its spool and is refused; an input in quarantine goes with its reason.
+    private func quarantine(_ limit: Retain.Limit, _ pipeline: Pipeline, dry: Bool) throws -> Share {
+        var share = Share(pipeline: pipeline.name, kind: .quarantine)
+        let folder = AgedFolder(pipeline.onError.quarantine)
+        var files = folder.files()
+        let suffix = ".reason.json"
+        let needed = try blockedPaths(of: pipeline)
+        files.removeAll { file in file.relative.hasSuffix(suffix) && needed.contains { file.isCopy(of: $0 + suffix) } }
+        for file in Self.going(files, limit, now) {
+            share.add(file.relative, bytes: file.bytes)
+            if !dry { folder.remove(file) }
+        }
+        return share
+    }
+
+    /// The paths of inputs that are refused and still stand in a spool.
+    private func blockedPaths(of pipeline: Pipeline) throws(LedgerError) -> [String] {
+        try ledger.blocked(in: pipeline.name).filter { FileManager.default.fileExists(atPath: pipeline.spoolPath(of: $0.role) + "/" + $0.path) }.map(\.path)
+    }
+
+    // MARK: History
+
+    private func history(_ age: Duration, _ pipeline: Pipeline, dry: Bool) throws -> Share {
+        var share = Share(pipeline: pipeline.name, kind: .history)
+        let cutoff = now.advanced(by: .zero - age)
+        var last: Int64 = 0
+        while true {
+            let old = try ledger.oldArrivals(of: pipeline.name, before: cutoff, above: last)
+            guard let newest = old.last?.number else { return share }
+            last = newest
+            let going = old.filter { !isNeeded($0, pipeline) }
+            for arrival in going { share.add("\(arrival.role.rawValue) \(arrival.path), arrival \(arrival.number)") }
+            if !dry, !going.isEmpty {
+                try ledger.write { (tx) throws(LedgerError) in try tx.forget(going, of: pipeline.name) }
+            }
+        }
+    }
+
+    /// Whether the file stands, which would else be taken for a new one, or something that it gave.
+    private func isNeeded(_ arrival: OldArrival, _ pipeline: Pipeline) -> Bool {
+        let files = FileManager.default
+        if arrival.isCurrent {
+            let spool = pipeline.spoolPath(of: arrival.role)
+            // A spool that is away tells nothing of what is in it.
+            guard !spool.isEmpty, files.fileExists(atPath: spool) else { return true }
+            if files.fileExists(atPath: spool + "/" + arrival.path) { return true }
+        }
+        return arrival.publications.contains { files.fileExists(atPath: $0.root + "/" + $0.path) || !files.fileExists(atPath: $0.root) }
+    }
+
+    // MARK: Labels
+
+    private func labels(_ limit: Retain.Limit, _ pipeline: Pipeline, dry: Bool) throws -> Share {
+        var share = Share(pipeline: pipeline.name, kind: .labels)
+        let kept = KeptFiles(work: work, pipeline: pipeline.name)
+        let labels = try ledger.keptLabels(of: pipeline.name)
+        var files: [String: (path: FilePath, bytes: Int64)] = [:]
+        for label in labels {
+            let path = kept.labels(label.digest, named: label.path)
+            files[label.digest] = (path, AgedFolder.bytes(of: path.string) ?? 0)
+        }
+        var going: [KeptLabels] = []
+        switch limit {
+        case .age(let age): going = labels.filter { $0.arrivedAt.advanced(by: age) <= now }
+        case .bytes(let most):
+            // Each content once, under its newest arrival.
+            var total: Int64 = 0, seen: Set<String> = []
+            for label in labels.reversed() {
+                if seen.insert(label.digest).inserted { total += files[label.digest]!.bytes }
+                if total > Int64(most) { going.append(label) }
+            }
+            going.reverse()
+        }
+        // A content that stays under another arrival stays whole.
+        let staying = Set(labels.filter { label in !going.contains(label) }.map(\.digest))
+        going.removeAll { staying.contains($0.digest) }
+        if !dry, !going.isEmpty {
+            going = try ledger.write { (tx) throws(LedgerError) in try tx.letGo(going, of: pipeline.name, at: now) }
+        }
+        var removed: Set<String> = []
+        for label in going {
+            let isFirst = removed.insert(label.digest).inserted
+            share.add("\(label.path), arrival \(label.arrival)", bytes: isFirst ? files[label.digest]!.bytes : 0)
+            if !dry, isFirst { try kept.discard(files[label.digest]!.path) }
+        }
+        return share
+    }
+
+    // MARK: Which of them
+
+    /// The oldest ones, by when they were put there.
+    private static func going(_ files: [AgedFolder.File], _ limit: Retain.Limit, _ now: UTCTime) -> [AgedFolder.File] {
+        switch limit {
+        case .age(let age): return files.filter { $0.since.advanced(by: age) <= now }
+        case .bytes(let most):
+            var total = files.reduce(Int64(0)) { $0 + $1.bytes }
+            return files.sorted { ($0.since, $0.relative) < ($1.since, $1.relative) }.prefix { file in
+                guard total > Int64(most) else { return false }
+                total -= file.bytes
+                return true
+            }
+        }
+    }
+}

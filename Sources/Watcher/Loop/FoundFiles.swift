@@ -1,0 +1,192 @@
+internal import Names
+
+/// Files that scans found and that only have to stay as they are for the quiet time. There may be a million of them, so that each takes 40 bytes besides
+/// its path; a file that anything is heard of leaves for the spool's table of settling files.
+struct FoundFiles {
+    struct File {
+        let path: String
+        let stamp: FileStamp
+        /// When the scan that found it was over.
+        let since: Duration
+    }
+
+    /// What one scan found.
+    private struct Batch {
+        /// 32 bytes.
+        struct Entry {
+            var changed: Int64
+            var inode: UInt64
+            var size: Int64
+            var start: UInt32
+            /// 0: taken out.
+            var length: UInt16
+            /// Its place among the devices.
+            var device: UInt16
+        }
+
+        var since: Duration = .zero
+        var entries: [Entry] = []
+        var bytes: [UInt8] = []
+        var devices: [UInt64] = []
+        /// Places of entries by the hash of their paths, with gaps: what an event is about is found at once.
+        var places: [UInt32] = []
+        var next = 0
+        var left = 0
+
+        var isFull: Bool { bytes.count > Int(UInt32.max) - 65_536 || devices.count > 65_000 }
+
+        mutating func append(_ path: String, _ stamp: FileStamp) {
+            let device = devices.firstIndex(of: stamp.device) ?? devices.count
+            if device == devices.count { devices.append(stamp.device) }
+            let start = bytes.count
+            bytes.append(contentsOf: path.utf8)
+            entries.append(
+                Entry(
+                    changed: stamp.changed, inode: stamp.inode, size: stamp.size, start: UInt32(start), length: UInt16(bytes.count - start),
+                    device: UInt16(device)))
+        }
+
+        /// Ends the batch: sorts it as files of one scan are delivered, oldest first.
+        mutating func seal(at time: Duration) {
+            since = time
+            left = entries.count
+            var sorted = entries
+            entries = []
+            bytes.withUnsafeBufferPointer { bytes in
+                sorted.sort { a, b in
+                    if a.changed != b.changed { return a.changed < b.changed }
+                    return Self.path(a, bytes).lexicographicallyPrecedes(Self.path(b, bytes))
+                }
+            }
+            entries = sorted
+            places = Array(repeating: .max, count: max(entries.count + entries.count / 2, 4))
+            for (number, entry) in entries.enumerated() {
+                var place = Self.place(Self.hash(bytes[Int(entry.start)..<Int(entry.start) + Int(entry.length)]), places.count)
+                while places[place] != .max { place = place + 1 == places.count ? 0 : place + 1 }
+                places[place] = UInt32(number)
+            }
+        }
+
+        func index(of path: String) -> Int? {
+            guard left > 0 else { return nil }
+            var place = Self.place(Self.hash(path.utf8), places.count)
+            while places[place] != .max {
+                let number = Int(places[place])
+                let entry = entries[number]
+                if Int(entry.length) == path.utf8.count,
+                    bytes[Int(entry.start)..<Int(entry.start) + Int(entry.length)].elementsEqual(path.utf8)
+                {
+                    return number
+                }
+                place = place + 1 == places.count ? 0 : place + 1
+            }
+            return nil
+        }
+
+        func file(_ number: Int) -> File {
+            let entry = entries[number]
+            return File(
+                path: String(decoding: bytes[Int(entry.start)..<Int(entry.start) + Int(entry.length)], as: UTF8.self),
+                stamp: FileStamp(device: devices[Int(entry.device)], inode: entry.inode, size: entry.size, changed: entry.changed), since: since)
+        }
+
+        mutating func takeOut(_ number: Int) {
+            entries[number].length = 0
+            left -= 1
+        }
+
+        private static func path(_ entry: Entry, _ bytes: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
+            UnsafeBufferPointer(rebasing: bytes[Int(entry.start)..<Int(entry.start) + Int(entry.length)])
+        }
+
+        private static func hash(_ bytes: some Sequence<UInt8>) -> UInt64 {
+            var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+            for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+            return hash
+        }
+
+        private static func place(_ hash: UInt64, _ count: Int) -> Int { Int((hash ^ hash >> 32) % UInt64(count)) }
+    }
+
+    private var batches: [Batch] = []
+    private var open: Batch?
+
+    var count: Int { batches.reduce(0) { $0 + $1.left } }
+    var isEmpty: Bool { batches.isEmpty }
+    /// When the scan that found the first one was over.
+    var firstSince: Duration? { batches.first?.since }
+
+    /// The bytes that it takes.
+    var byteCount: Int {
+        batches.reduce(0) {
+            $0 + $1.entries.capacity * MemoryLayout<Batch.Entry>.stride + $1.bytes.capacity + $1.places.capacity * MemoryLayout<UInt32>.stride
+        }
+    }
+
+    /// Adds what a scan finds, which stands here once `seal` is called. False where it must be kept elsewhere.
+    mutating func append(_ path: String, _ stamp: FileStamp) -> Bool {
+        guard !path.isEmpty, path.utf8.count <= Int(UInt16.max), open.map({ !$0.isFull }) ?? true else { return false }
+        if open == nil { open = Batch() }
+        open!.append(path, stamp)
+        return true
+    }
+
+    /// The scan is over.
+    /// - Returns: the number of files that it added.
+    mutating func seal(at time: Duration) -> Int {
+        guard var batch = open.take() else { return 0 }
+        batch.seal(at: time)
+        batches.append(batch)
+        return batch.left
+    }
+
+    func contains(_ path: String) -> Bool { file(path) != nil }
+
+    func file(_ path: String) -> File? {
+        for batch in batches { if let index = batch.index(of: path) { return batch.file(index) } }
+        return nil
+    }
+
+    mutating func remove(_ path: String) -> File? {
+        for number in batches.indices {
+            guard let index = batches[number].index(of: path) else { continue }
+            defer { takeOut(index, of: number) }
+            return batches[number].file(index)
+        }
+        return nil
+    }
+
+    /// The next one, in the order of the scan that found it.
+    mutating func popFirst() -> File? {
+        guard !batches.isEmpty else { return nil }
+        while batches[0].entries[batches[0].next].length == 0 { batches[0].next += 1 }
+        let index = batches[0].next
+        batches[0].next += 1
+        defer { takeOut(index, of: 0) }
+        return batches[0].file(index)
+    }
+
+    /// Takes out all that `isMeant` says.
+    /// - Returns: how many.
+    mutating func removeAll(where isMeant: (String) -> Bool = { _ in true }) -> Int {
+        let before = count
+        for number in batches.indices.reversed() {
+            for index in batches[number].entries.indices where batches[number].entries[index].length > 0 {
+                if isMeant(batches[number].file(index).path) { batches[number].takeOut(index) }
+            }
+            if batches[number].left == 0 { batches.remove(at: number) }
+        }
+        return before - count
+    }
+
+    func forEach(_ body: (File) -> Void) {
+        for batch in batches {
+            for (index, entry) in batch.entries.enumerated() where entry.length > 0 { body(batch.file(index)) }
+        }
+    }
+
+    private mutating func takeOut(_ index: Int, of number: Int) {
+        batches[number].takeOut(index)
+        if batches[number].left == 0 { batches.remove(at: number) }
+    }
+}

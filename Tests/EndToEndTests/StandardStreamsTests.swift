@@ -1,0 +1,107 @@
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+
+/// What cannot be logged costs lines, never the daemon; what cannot be printed makes a command fail.
+@Suite(.serialized) struct StandardStreamsTests {
+    private let root: TemporaryDirectory
+
+    init() throws {
+        root = try TemporaryDirectory("streams")
+        try root.write(
+            """
+            name: p
+            spool: { models: spool/models, data: spool/data }
+            settle: { quiet: 200ms }
+            schema: { key: [id], keep: [id] }
+            stages: [ deserialize: {}, forward: {} ]
+            land: { models: out/models, outputs: { path: out/outputs, format: csv } }
+            """, to: "pipelines/p.yaml")
+    }
+
+    /// Runs a shell command in which `$M` is the binary and `$R` the root.
+    private func shell(_ command: String) throws -> Process {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/bash")
+        process.arguments = ["-c", command]
+        process.environment = ProcessInfo.processInfo.environment.merging(["M": DaemonProcess.binary.path, "R": root.path]) { $1 }
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        return process
+    }
+
+    private func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: root(path)) }
+
+    @Test(arguments: ["2>/dev/full", "2>&-", "<&- >&- 2>&-", "2> >(head -n 1 >/dev/null)", "2> >(sleep 60)"])
+    func aDaemonWhoseLogCannotBeWrittenWorks(_ stream: String) throws {
+        // Enough lines to fill a pipe whose reader has stopped.
+        for number in 0..<400 { try root.write("id,x\na,\(String(repeating: "w", count: 200))\n", to: "spool/data/bad\(number).csv") }
+        let process = try shell("exec \"$M\" run \"$R/pipelines\" --root \"$R\" \(stream)")
+        defer { kill(process.processIdentifier, SIGKILL) }
+        #expect(eventually { exists("spool/models") })
+        try root.write(TinyModel.adding(1), to: "spool/models/m.onnx")
+        try root.write("id,x\na,1\n", to: "spool/data/a.csv")
+        #expect(eventually(within: 60) { exists("out/outputs/a.csv") }, "\(stream)")
+        #expect(process.isRunning)
+        process.terminate()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0 && process.terminationReason == .exit, "\(stream): \(process.terminationStatus)")
+        // What is logged never lands in a file that was opened under the number of a closed stream.
+        let check = try DaemonProcess.command(["check", "--root", root.path])
+        #expect(check.status == 0, "\(check.output)\(check.error)")
+    }
+
+    /// A disk for the log that fills and is emptied again: the lines that were lost are counted.
+    @Test func lostLinesAreCounted() throws {
+        try root.write("", to: "log")
+        let process = try shell(
+            """
+            mkfifo "$R/fifo"; exec 3<>"$R/fifo"
+            exec "$M" run "$R/pipelines" --root "$R" 2>"$R/fifo"
+            """)
+        defer { kill(process.processIdentifier, SIGKILL) }
+        for number in 0..<400 { try root.write("id,x\na,\(String(repeating: "w", count: 200))\n", to: "spool/data/bad\(number).csv") }
+        try root.write(TinyModel.adding(1), to: "spool/models/m.onnx")
+        #expect(eventually(within: 60) { exists("quarantine/p/bad399.csv.reason.json") && exists("quarantine/p/bad0.csv.reason.json") })
+        let reader = try FileHandle(forReadingFrom: URL(fileURLWithPath: root("fifo")))
+        let text = Mutex("")
+        reader.readabilityHandler = { handle in
+            let more = String(decoding: handle.availableData, as: UTF8.self)
+            text.withLock { $0 += more }
+        }
+        defer { reader.readabilityHandler = nil }
+        try root.write("id,x\na,word\n", to: "spool/data/later.csv")
+        #expect(eventually(within: 30) { text.withLock { $0.contains("lines of the log could not be written here") && $0.contains("later.csv") } })
+    }
+
+    @Test(arguments: ["status", "status --json", "runs", "events", "lint", "--help", "run --help", "models p", "check"])
+    func aCommandThatCannotPrintFails(_ command: String) throws {
+        try root.write(TinyModel.adding(1), to: "spool/models/m.onnx")
+        usleep(300_000)
+        #expect(try DaemonProcess.command(["run", "--once", "--wait", "30s", "--root", root.path]).status == 0)
+        let place = command.hasSuffix("help") ? "" : "--root \"$R\""
+        for stream in [">/dev/full", ">&-"] {
+            let process = try shell("\"$M\" \(command) \(place) \(stream) 2>\"$R/said\"")
+            process.waitUntilExit()
+            let said = String(decoding: try root.read("said"), as: UTF8.self)
+            #expect(process.terminationReason == .exit && process.terminationStatus == 1, "\(command) \(stream): \(process.terminationStatus)")
+            #expect(said.contains("standard output cannot be written"), "\(command) \(stream): \(said)")
+        }
+        // Neither standard stream: no crash.
+        let process = try shell("\"$M\" \(command) \(place) >/dev/full 2>&1")
+        process.waitUntilExit()
+        #expect(process.terminationReason == .exit && process.terminationStatus == 1)
+        let wrong = try shell("\"$M\" nonsense 2>/dev/full")
+        wrong.waitUntilExit()
+        #expect(wrong.terminationReason == .exit && wrong.terminationStatus == 2)
+    }
+
+    @Test(arguments: ["run", "status", "optimize", "explain"])
+    func helpNamesTheExitStatuses(_ command: String) throws {
+        let help = try DaemonProcess.command([command, "--help"])
+        #expect(help.status == 0 && help.output.contains("EXIT STATUS:") && help.output.contains("5                       optimize"), "\(help.output)")
+    }
+}
