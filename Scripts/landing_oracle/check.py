@@ -54,7 +54,7 @@ class Check:
         lines, folder = [], os.path.join(self.options.outputs, "_millrace")
         for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
             if name == "claim":
-                continue
+                continue  # says who works on the folder
             if not re.fullmatch(r"manifest-\d{8}.*\.jsonl", name):
                 self.wrong(f"_millrace/{name} is left over")
                 continue
@@ -155,7 +155,7 @@ class Check:
             return
         versions, arrivals = {}, {}
         for name in sorted(os.listdir(root)) if os.path.isdir(root) else []:
-            # The claim of the daemon, and cards of pruned versions.
+            # `_millrace` holds the daemon's claim, and the cards of pruned versions.
             if name in ("ACTIVE", "_millrace"):
                 continue
             if hidden(name) or not re.fullmatch(r"[1-9]\d*", name):

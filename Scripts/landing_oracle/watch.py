@@ -36,6 +36,8 @@ class Watch:
         now = set()
         for path in tree(root):
             full = os.path.join(root, path)
+            if path.startswith(os.path.join("_millrace", "claim")):
+                continue  # says who works on the folder
             if path.startswith("_millrace" + os.sep):
                 # The daemon's claim of the folder stands there too.
                 if path.endswith(".jsonl"):

@@ -32,8 +32,8 @@ final class DispatchLoop: @unchecked Sendable {
     private(set) var failure: LedgerError?
     /// How long it waits for the machine once everything that is there has been numbered, with `--once`.
     private let patience: Duration
-    /// Throws where the ledger in use is not the one that stands there any more.
-    private let check: () throws(LedgerError) -> Void
+    /// Says what is wrong where the ledger in use is not the one that stands there any more.
+    private let ledgerFault: @Sendable () -> LedgerError?
     private var machineIsAwaitedUntil: UTCTime?
 
     /// The seconds that landing lately took, in which workers get no work.
@@ -44,11 +44,11 @@ final class DispatchLoop: @unchecked Sendable {
 
     init(
         _ dispatcher: Dispatcher, jobs: Int, executor: any AttemptExecutor, conditions: ConditionBoard, patience: Duration,
-        check: @escaping () throws(LedgerError) -> Void, log: Logger
+        ledgerFault: @escaping @Sendable () -> LedgerError?, log: Logger
     ) {
         self.dispatcher = dispatcher
         self.patience = patience
-        self.check = check
+        self.ledgerFault = ledgerFault
         self.log = log
         let inbox = BoundedQueue<Message>(capacity: 8192)
         self.inbox = inbox
@@ -75,7 +75,7 @@ final class DispatchLoop: @unchecked Sendable {
             if isDone { return }
             try handle(inbox.take(upTo: 4096, timeout: pause()))
             if ContinuousClock.now >= nextRequests {
-                try check()
+                if let fault = ledgerFault() { throw fault }
                 try applyRequests()
                 dispatcher.disposeAgain(at: .now)
                 nextRequests = ContinuousClock.now + Self.requestInterval

@@ -126,10 +126,7 @@ package final class PipelineDaemon: Service {
         loop = DispatchLoop(
             dispatcher, jobs: options.jobs, executor: running.map { RecordingExecutor(executor, $0) } ?? executor, conditions: conditions,
             patience: options.patience,
-            check: { () throws(LedgerError) in
-                try ledger.checkFiles()
-                try lock.checkFile()
-            }, log: log)
+            ledgerFault: { ledger.fileFault ?? lock.fileFault }, log: log)
         let room = NumberingRoom()
         let intake = Intake(ledger: ledger, conditions: conditions, room: room, log: log)
         let (loop, publisher) = (loop, publisher)

@@ -48,7 +48,7 @@ package final class RunLedger: Sendable {
         }
         let channel = try Channel(path: path, readOnly: true, hidesValues: hidesValues)
         reader = channel
-        if readOnly { _ = try Self.isUpToDate(channel, path: path, orThrow: true) } else { try files.check() }
+        if readOnly { _ = try Self.isUpToDate(channel, path: path, orThrow: true) } else if let fault = files.fault { throw fault }
     }
 
     /// Leaves a request for the daemon; the number is for `answer(to:)`.
@@ -98,11 +98,9 @@ package final class RunLedger: Sendable {
     private func transaction<T>(durably: Bool, _ body: (LedgerTransaction) throws(LedgerError) -> T) throws(LedgerError) -> T {
         guard let writer else { throw .readOnly(path: path) }
         let routes = routes.withLock { $0 }
-        do throws(LedgerError) {
-            try files.check()
-        } catch {
+        if let fault = files.fault {
             abandon()
-            throw error
+            throw fault
         }
         return try writer.onQueue { (db, connection) throws(LedgerError) in
             var result: T?
