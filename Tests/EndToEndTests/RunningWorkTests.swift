@@ -61,7 +61,7 @@ import Testing
         try #require(try eventually(within: 10) { try ask(daemon, "status").contains("1 quarantined") }, "\(daemon.logText)")
         let after = try ask(daemon, "status")
         #expect(after.contains("an operator stopped it") && after.contains("`millrace retry`"), "\(after)")
-        #expect(!after.contains("training, run"), "\(after)")
+        #expect(try eventually { try !ask(daemon, "status").contains("training, run") }, "\(after)")
         #expect(daemon.logText.contains("warning quarantined"), "\(daemon.logText)")
         #expect(try ask(daemon, "stop", "2", status: 1).contains("run 2 does not run: it is quarantined"))
         #expect(try ask(daemon, "stop", "77", status: 1).contains("there is no run 77"))

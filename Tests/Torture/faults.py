@@ -1,5 +1,5 @@
 """Real faults of the machine, each begun, held for a while and ended. Those that mount need root and a mount namespace of their own."""
-import os, signal, sqlite3, subprocess, time
+import os, shutil, signal, sqlite3, subprocess, time
 
 from daemon import as_user
 
@@ -102,8 +102,9 @@ class Faults:
             self.load.places[pipeline, "data"] = away
         self.pause(0.5, 4)
         with self.load.moving:
-            # The daemon may have made the folder anew; it is empty then.
+            # The daemon may have made the folder again; it holds its claim then, and nothing else.
             if os.path.isdir(spool):
+                shutil.rmtree(os.path.join(spool, ".millrace-claim"), ignore_errors=True)
                 os.rmdir(spool)
             os.rename(away, spool)
             del self.load.places[pipeline, "data"]
