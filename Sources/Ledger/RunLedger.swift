@@ -77,7 +77,8 @@ package final class RunLedger: Sendable {
 
     /// After names were changed: what both connections keep of them is read again.
     func forgetNames() throws(LedgerError) {
-        for channel in [writer, reader].compactMap(\.self) { try channel.onQueue { (_, connection) throws(LedgerError) in connection.forgetNames() } }
+        try writer?.onQueue { (_, connection) throws(LedgerError) in connection.forgetNames() }
+        try reader.statement { (connection) throws(LedgerError) in connection.forgetNames() }
     }
 
     // MARK: Transactions
