@@ -19,9 +19,9 @@ struct Asking {
         if json {
             try printJSON(outcome)
         } else if outcome.isRefused {
-            throw fail(outcome.message)
+            throw fail("\(outcome.message)")
         } else {
-            print(outcome.message)
+            print("\(outcome.message)")
             guard outcome.affected.count > 1 else { return outcome }
             for affected in outcome.affected.prefix(20) { print("  \(affected.pipeline) \(affected.role.rawValue) \(affected.path)") }
             if outcome.affected.count > 20 { print("  and \(outcome.affected.count - 20) more") }

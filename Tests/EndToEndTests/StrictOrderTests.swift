@@ -57,7 +57,7 @@ import Testing
         for file in ["spool/data/a.csv", "a.csv", "elsewhere/a.csv"] {
             let said = try say("explain", file)
             #expect(said.contains("why         labelled l.csv, arrival 2, came before it and is not decided yet"), "\(file): \(said)")
-            #expect(said.contains("with order: strict data waits for them too"), "\(file): \(said)")
+            #expect(said.contains("with `order: strict` data waits for that too"), "\(file): \(said)")
         }
         let json = try say("explain", "a.csv", "--json")
         #expect(json.contains("forLabels"), "\(json)")
