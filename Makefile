@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 export DESTDIR
 
-.PHONY: all build setup test demo install uninstall deb check-deb bench large clean
+.PHONY: all build setup test torture demo install uninstall deb check-deb bench large clean
 
 all: build
 
@@ -17,6 +17,11 @@ test: setup
 	@Scripts/test-tools
 	swift build --build-tests
 	swift test --skip-build
+
+# 500 kills and 200 faults of the machine at random under a mixed load (Tests/README.md); `make test` has 50 and 20 of them.
+torture: build
+	@Scripts/test-tools
+	.deps/oracle/bin/python Tests/Torture/torture.py --millrace .build/release/millrace
 
 demo: build
 	@Scripts/demo

@@ -53,6 +53,8 @@ class Check:
         """The lines of this pipeline, in the order of their files."""
         lines, folder = [], os.path.join(self.options.outputs, "_millrace")
         for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+            if name == "claim":
+                continue  # says who works on the folder
             if not re.fullmatch(r"manifest-\d{8}.*\.jsonl", name):
                 self.wrong(f"_millrace/{name} is left over")
                 continue
@@ -153,7 +155,8 @@ class Check:
             return
         versions, arrivals = {}, {}
         for name in sorted(os.listdir(root)) if os.path.isdir(root) else []:
-            if name == "ACTIVE":
+            # `_millrace` holds the daemon's claim, and the cards of pruned versions.
+            if name in ("ACTIVE", "_millrace"):
                 continue
             if hidden(name) or not re.fullmatch(r"[1-9]\d*", name):
                 self.wrong(f"model directory holds {name}")

@@ -36,8 +36,12 @@ class Watch:
         now = set()
         for path in tree(root):
             full = os.path.join(root, path)
+            if path.startswith(os.path.join("_millrace", "claim")):
+                continue  # says who works on the folder
             if path.startswith("_millrace" + os.sep):
-                self.file(full, self.manifest)
+                # The daemon's claim of the folder stands there too.
+                if path.endswith(".jsonl"):
+                    self.file(full, self.manifest)
                 continue
             if any(hidden(part) for part in path.split(os.sep)):
                 continue

@@ -9,6 +9,8 @@ final class DispatchLoop: @unchecked Sendable {
     enum Message: Sendable {
         case numbered([Intake.Numbered])
         case finished(Dispatcher.Assignment, AttemptResult)
+        /// A scan has found a file that the ledger knows, in a spool that is emptied.
+        case stands(path: String, stamp: RecordedStamp, role: ArrivalRole, pipeline: String)
         /// An attempt was paused, so that another took its worker: there may be room for more.
         case paused
         case pipelines([Pipeline])
@@ -30,8 +32,8 @@ final class DispatchLoop: @unchecked Sendable {
     private(set) var failure: LedgerError?
     /// How long it waits for the machine once everything that is there has been numbered, with `--once`.
     private let patience: Duration
-    /// Throws where the ledger in use is not the one that stands there any more.
-    private let check: () throws(LedgerError) -> Void
+    /// Says what is wrong where the ledger in use is not the one that stands there any more.
+    private let ledgerFault: @Sendable () -> LedgerError?
     private var machineIsAwaitedUntil: UTCTime?
 
     /// The seconds that landing lately took, in which workers get no work.
@@ -42,11 +44,11 @@ final class DispatchLoop: @unchecked Sendable {
 
     init(
         _ dispatcher: Dispatcher, jobs: Int, executor: any AttemptExecutor, conditions: ConditionBoard, patience: Duration,
-        check: @escaping () throws(LedgerError) -> Void, log: Logger
+        ledgerFault: @escaping @Sendable () -> LedgerError?, log: Logger
     ) {
         self.dispatcher = dispatcher
         self.patience = patience
-        self.check = check
+        self.ledgerFault = ledgerFault
         self.log = log
         let inbox = BoundedQueue<Message>(capacity: 8192)
         self.inbox = inbox
@@ -73,8 +75,9 @@ final class DispatchLoop: @unchecked Sendable {
             if isDone { return }
             try handle(inbox.take(upTo: 4096, timeout: pause()))
             if ContinuousClock.now >= nextRequests {
-                try check()
+                if let fault = ledgerFault() { throw fault }
                 try applyRequests()
+                dispatcher.disposeAgain(at: .now)
                 nextRequests = ContinuousClock.now + Self.requestInterval
             }
         }
@@ -108,8 +111,9 @@ final class DispatchLoop: @unchecked Sendable {
         for message in messages {
             switch message {
             case .numbered(let numbered):
-                for pipeline in numbered { dispatcher.arrived(pipeline) }
+                for pipeline in numbered { try dispatcher.arrived(pipeline) }
             case .finished(let assignment, let result): finished.append((assignment, result))
+            case .stands(let path, let stamp, let role, let pipeline): try dispatcher.stands(path, stamp, role: role, in: pipeline, at: .now)
             case .paused: break
             case .pipelines(let pipelines):
                 try dispatcher.use(pipelines)

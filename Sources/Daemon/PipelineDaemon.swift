@@ -126,12 +126,10 @@ package final class PipelineDaemon: Service {
         loop = DispatchLoop(
             dispatcher, jobs: options.jobs, executor: running.map { RecordingExecutor(executor, $0) } ?? executor, conditions: conditions,
             patience: options.patience,
-            check: { () throws(LedgerError) in
-                try ledger.checkFiles()
-                try lock.checkFile()
-            }, log: log)
+            ledgerFault: { ledger.fileFault ?? lock.fileFault }, log: log)
         let room = NumberingRoom()
         let intake = Intake(ledger: ledger, conditions: conditions, room: room, log: log)
+        let (loop, publisher) = (loop, publisher)
         let watcher = SpoolWatcher(
             directories: intake.directories(for: inForce),
             logger: log,
@@ -144,10 +142,14 @@ package final class PipelineDaemon: Service {
             isKnown: { id, path, stamp in
                 let parts = id.split(separator: "/")
                 guard parts.count == 2, let role = ArrivalRole(rawValue: String(parts[1])) else { return false }
-                return (try? ledger.isCurrent(String(parts[0]), role, path, stamp.recorded)) ?? false
+                let isCurrent = (try? ledger.isCurrent(String(parts[0]), role, path, stamp.recorded)) ?? false
+                // Where inputs leave their spool when they are done, one that stands there may have been left by a daemon that was killed.
+                if isCurrent, pipelines.inForce.contains(where: { $0.name == parts[0] && $0.after != .keep }) {
+                    loop.inbox.put(.stands(path: path, stamp: stamp.recorded, role: role, pipeline: String(parts[0])))
+                }
+                return isCurrent
             })
         self.watcher = watcher
-        let (loop, publisher) = (loop, publisher)
         numbering = NumberingLoop(
             intake, ledger: ledger, conditions: conditions,
             outlets: .init(

@@ -9,7 +9,7 @@ enum Disk {
     /// Nil when nothing is there.
     static func status(_ path: FilePath) throws(LandingError) -> FileStatus? {
         var raw = Glibc.stat()
-        let failure = failure { path.withPlatformString { lstat($0, &raw) } }
+        let failure = perform(.look(path)) { path.withPlatformString { lstat($0, &raw) } }
         guard let failure else { return FileStatus(raw) }
         if failure == .noSuchFileOrDirectory || failure == .notDirectory { return nil }
         throw error("look at", path, failure)
@@ -123,6 +123,7 @@ enum Disk {
     }
 
     static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: FileDescriptor, _ path: FilePath) throws(LandingError) {
+        if let refusal = DiskObservers.refusal(of: .write(path)) { throw error("write", path, refusal) }
         var done = 0
         while done < bytes.count {
             let count = Glibc.write(descriptor.rawValue, bytes.baseAddress! + done, bytes.count - done)
@@ -184,7 +185,7 @@ enum Disk {
     // MARK: Durability
 
     static func sync(_ descriptor: FileDescriptor, _ path: FilePath) throws(LandingError) {
-        if let failure = failure({ fsync(descriptor.rawValue) }) { throw error("make durable", path, failure) }
+        if let failure = perform(.sync(path), { fsync(descriptor.rawValue) }) { throw error("make durable", path, failure) }
     }
 
     static func sync(file path: FilePath) throws(LandingError) {
@@ -197,7 +198,7 @@ enum Disk {
         let descriptor = try open(path, .readOnly, .directory, doing: "make durable")
         defer { close(descriptor) }
         // Some FUSE and network file systems have no fsync for directories; there is nothing more to do there.
-        if let failure = failure({ fsync(descriptor.rawValue) }), failure != .invalidArgument, failure != .notSupported {
+        if let failure = perform(.sync(path), { fsync(descriptor.rawValue) }), failure != .invalidArgument, failure != .notSupported {
             throw error("make durable", path, failure)
         }
     }
@@ -215,24 +216,26 @@ enum Disk {
 
     /// Everything dirty on the file system of `descriptor`. Reports write-back errors since the descriptor was opened, of any file there.
     static func syncFileSystem(_ descriptor: FileDescriptor, _ path: FilePath) throws(LandingError) {
-        if let failure = failure({ LinuxCalls.syncfs(descriptor.rawValue) }) { throw error("make durable what is staged in", path, failure) }
+        if let failure = perform(.syncFileSystem(path), { LinuxCalls.syncfs(descriptor.rawValue) }) {
+            throw error("make durable what is staged in", path, failure)
+        }
     }
 
     // MARK: Names
 
     /// Nil when done, else why not.
     static func renameKeeping(_ from: FilePath, _ to: FilePath) -> Errno? {
-        from.withPlatformString { from in
-            to.withPlatformString { to in failure { LinuxCalls.renameat2(from, to, LinuxCalls.renameNoReplace) } }
+        perform(.rename(from, to: to)) {
+            from.withPlatformString { from in to.withPlatformString { to in LinuxCalls.renameat2(from, to, LinuxCalls.renameNoReplace) } }
         }
     }
 
     static func renameReplacing(_ from: FilePath, _ to: FilePath) -> Errno? {
-        from.withPlatformString { from in to.withPlatformString { to in failure { rename(from, to) } } }
+        perform(.rename(from, to: to)) { from.withPlatformString { from in to.withPlatformString { to in rename(from, to) } } }
     }
 
     static func link(_ from: FilePath, _ to: FilePath) -> Errno? {
-        from.withPlatformString { from in to.withPlatformString { to in failure { Glibc.link(from, to) } } }
+        perform(.link(from, to: to)) { from.withPlatformString { from in to.withPlatformString { to in Glibc.link(from, to) } } }
     }
 
     /// Never replaces; where only `link` can promise that, by `link` and `unlink`.
@@ -326,6 +329,11 @@ enum Disk {
         case .noSuchFileOrDirectory where doing == "read" || doing == "make durable": .missing(path)
         default: .system(doing: doing, path: path, errno: errno)
         }
+    }
+
+    /// Tells those who observe, then does it.
+    private static func perform(_ act: @autoclosure () -> DiskAct, _ call: () -> Int32) -> Errno? {
+        DiskObservers.refusal(of: act()) ?? failure(call)
     }
 
     private static func failure(_ call: () -> Int32) -> Errno? {

@@ -27,7 +27,8 @@ extension SpoolAccess {
     /// Moves a file out of the spool, never over another: nil when done, else why not.
     func moveOut(_ relative: FilePath, to target: FilePath) throws(LandingError) -> Errno? {
         try named(relative) { (folder, name) throws(LandingError) in
-            target.withPlatformString { Self.move(folder.rawValue, name, AT_FDCWD, $0) }
+            DiskObservers.refusal(of: .rename(root.pushing(relative), to: target))
+                ?? target.withPlatformString { Self.move(folder.rawValue, name, AT_FDCWD, $0) }
         }
     }
 
@@ -36,18 +37,24 @@ extension SpoolAccess {
     func moveIn(_ source: FilePath, as relative: FilePath) throws(LandingError) -> Errno? {
         let folder = try madeFolder(relative.removingLastComponent())
         defer { Disk.close(folder) }
-        let moved = source.withPlatformString { source in
-            relative.lastComponent!.withPlatformString { Self.move(AT_FDCWD, source, folder.rawValue, $0) }
-        }
-        if moved == nil { _ = fsync(folder.rawValue) }
+        let moved = DiskObservers.refusal(of: .rename(source, to: root.pushing(relative)))
+            ?? source.withPlatformString { source in
+                relative.lastComponent!.withPlatformString { Self.move(AT_FDCWD, source, folder.rawValue, $0) }
+            }
+        if moved == nil { sync(folder, of: relative) }
         return moved
     }
 
     /// Makes durable what left the folder of `relative`, where that is still there.
     func syncFolder(of relative: FilePath) {
         guard let folder = try? openFolder(relative.removingLastComponent()) else { return }
-        _ = fsync(folder.rawValue)
+        sync(folder, of: relative)
         Disk.close(folder)
+    }
+
+    private func sync(_ folder: FileDescriptor, of relative: FilePath) {
+        guard DiskObservers.refusal(of: .sync(root.pushing(relative.removingLastComponent()))) == nil else { return }
+        _ = fsync(folder.rawValue)
     }
 
     private func named<Result>(

@@ -48,7 +48,7 @@ package final class RunLedger: Sendable {
         }
         let channel = try Channel(path: path, readOnly: true, hidesValues: hidesValues)
         reader = channel
-        if readOnly { _ = try Self.isUpToDate(channel, path: path, orThrow: true) } else { try files.check() }
+        if readOnly { _ = try Self.isUpToDate(channel, path: path, orThrow: true) } else if let fault = files.fault { throw fault }
     }
 
     /// Leaves a request for the daemon; the number is for `answer(to:)`.
@@ -77,8 +77,9 @@ package final class RunLedger: Sendable {
 
     /// After names were changed: what both connections keep of them is read again.
     func forgetNames() throws(LedgerError) {
-        try writer?.onQueue { (_, connection) throws(LedgerError) in connection.forgetNames() }
-        try reader.statement { (connection) throws(LedgerError) in connection.forgetNames() }
+        for channel in [writer, reader as? Channel].compactMap(\.self) {
+            try channel.onQueue { (_, connection) throws(LedgerError) in connection.forgetNames() }
+        }
     }
 
     // MARK: Transactions
@@ -97,11 +98,9 @@ package final class RunLedger: Sendable {
     private func transaction<T>(durably: Bool, _ body: (LedgerTransaction) throws(LedgerError) -> T) throws(LedgerError) -> T {
         guard let writer else { throw .readOnly(path: path) }
         let routes = routes.withLock { $0 }
-        do throws(LedgerError) {
-            try files.check()
-        } catch {
+        if let fault = files.fault {
             abandon()
-            throw error
+            throw fault
         }
         return try writer.onQueue { (db, connection) throws(LedgerError) in
             var result: T?
@@ -145,7 +144,8 @@ package final class RunLedger: Sendable {
         try channel.onQueue { (db, _) throws(LedgerError) in
             do {
                 let application = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
-                let isEmpty = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") == 0
+                // A daemon that was killed while it made the ledger leaves the migrator's own table, and the id not yet.
+                let isEmpty = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master WHERE tbl_name <> 'grdb_migrations'") == 0
                 guard application == Schema.applicationID || (application == 0 && isEmpty) else { throw LedgerError.notALedger(path: path) }
                 if try Schema.migrator.hasBeenSuperseded(db) {
                     let found = try Schema.migrator.appliedIdentifiers(db).compactMap { Int($0) }.max()

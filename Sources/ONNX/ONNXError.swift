@@ -3,8 +3,9 @@ package import Tensors
 /// Everything that can be wrong with a model, worded for whoever dropped it.
 package enum ONNXError: Error, Sendable, Equatable {
     /// The file system said no; trying again may help.
-    case cannotRead(path: String, reason: String)
-    case cannotWrite(path: String, reason: String)
+    /// `code` is the system's number for the reason, 0 where it has none.
+    case cannotRead(path: String, reason: String, code: Int32)
+    case cannotWrite(path: String, reason: String, code: Int32)
     /// The bytes are not an ONNX model, or not all of one.
     case malformed(reason: String)
     case nestedTooDeeply(limit: Int)
@@ -23,8 +24,8 @@ package enum ONNXError: Error, Sendable, Equatable {
 extension ONNXError: CustomStringConvertible {
     package var description: String {
         switch self {
-        case .cannotRead(let path, let reason): "cannot read \(path): \(reason)"
-        case .cannotWrite(let path, let reason): "cannot write \(path): \(reason)"
+        case .cannotRead(let path, let reason, _): "cannot read \(path): \(reason)"
+        case .cannotWrite(let path, let reason, _): "cannot write \(path): \(reason)"
         case .malformed(let reason): "not an ONNX model: \(reason); export it again, or copy it again if it was cut short"
         case .nestedTooDeeply(let limit):
             "the model's messages are nested more than \(limit) deep; real models stay far below, so it is refused unread"

@@ -3,6 +3,7 @@ import Glibc
 package import Landing
 import Reasons
 import SystemPackage
+import Training
 
 /// Tells which failed system calls are faults of the machine: the same call would succeed once somebody frees space, gives back a permission,
 /// mounts the disk again or mends it. Every other failure is a matter of the call's own file.
@@ -43,6 +44,10 @@ extension Failure {
     init(writing error: any Error, place: String) {
         if let error = error as? LandingError {
             self.init(landing: error, place: place)
+            return
+        }
+        if case .disk(let cause)? = error as? TrainingError {
+            self.init(landing: cause, place: place)
             return
         }
         let code = (error as? Errno)?.rawValue ?? Self.systemCode(error as NSError)

@@ -21,6 +21,8 @@ import Testing
         Layer(input: [2, 3, 6, 7], weights: [4, 3, 3, 3], attributes: [ints("pads", [1, 0, 1, 2])]),
         Layer(input: [2, 3, 7, 6], weights: [4, 3, 2, 3], attributes: [ints("dilations", [2, 1])]),
         Layer(input: [2, 3, 5, 5], weights: [2, 3, 3, 2], attributes: [ints("pads", [4, 1, 3, 2])]),
+        // Dilated along both axes, by different steps: a form that takes one for the other is wrong here.
+        Layer(input: [2, 3, 7, 8], weights: [4, 3, 2, 3], attributes: [ints("dilations", [2, 3]), ints("pads", [1, 2, 0, 1])]),
     ]
 
     /// Every form is right wherever it fits; where it does not, the rule falls back to one that does.

@@ -88,7 +88,7 @@ final class ManualWorld {
                 outputKey: file.role == .data ? stem + ".csv" : nil)
         }
         let outcomes = try ledger.arrive(files, at: now)
-        dispatcher?.arrived(.init(pipeline: "p", at: now, arrivals: Array(zip(files, outcomes))))
+        try dispatcher?.arrived(.init(pipeline: "p", at: now, arrivals: Array(zip(files, outcomes))))
     }
 
     private func ask(_ request: Request) throws {

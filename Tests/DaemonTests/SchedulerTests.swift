@@ -222,6 +222,16 @@ import Testing
         #expect(s.starts(now: .seconds(9), room: 9).map(\.arrival) == [1])
     }
 
+    /// Without work there is nothing to wake up for, though the machine is waited for.
+    @Test func aHeldPipelineWithoutWorkWakesNobody() {
+        var s = scheduler("p")
+        s.activated(.init(position: 1, version: 1), in: "p")
+        s.hold("p", until: .seconds(5))
+        #expect(s.nextWake() == nil)
+        s.dataArrived(2, in: "p")
+        #expect(s.nextWake() == .seconds(5))
+    }
+
     /// What is refused for want of room holds up nothing that needs other room, and no later data goes first.
     @Test func eachKindOfWorkHasRoomOfItsOwn() {
         var s = scheduler("p", "q")

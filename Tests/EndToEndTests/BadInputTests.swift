@@ -73,6 +73,26 @@ import Testing
         #expect(daemon.stop() == 0)
     }
 
+    /// A run without an end takes its attempts and is quarantined; what comes after it is scored.
+    @Test func anEndlessRunIsQuarantinedAndOtherDataIsScored() throws {
+        let daemon = try world()
+        let root = daemon.root
+        try root.write(Self.pipeline + "\nlimits: { time: 500ms }\n", to: "pipelines/p.yaml")
+        try daemon.start(["--jobs", "1"])
+        #expect(eventually { daemon.logText.contains("notice running") })
+        try daemon.drop(TinyModel.counting(), at: "spool/models/m.onnx")
+        try daemon.drop("id,x\na,2e9\n".utf8, at: "spool/data/endless.csv")
+        try daemon.drop("id,x\na,3\n".utf8, at: "spool/data/short.csv")
+        let isDecided = try eventually { try arrival("endless.csv", root)?.state == .quarantined }
+        let found = try arrival("endless.csv", root)
+        #expect(isDecided && found?.explanation?.rule == .attemptTime, "\(String(describing: found)) \(daemon.logText.suffix(2000))")
+        let isScored = eventually { (try? root.read("out/outputs/short.csv")) == Array("id,y\na,6.0\n".utf8) }
+        #expect(isScored)
+        let runs = try RunLedger(stateDirectory: root(".millrace"), readOnly: true).runs(RunFilter(pipeline: "p", path: "endless.csv"))
+        #expect(runs.first?.attemptCount == 2, "\(runs)")
+        #expect(daemon.stop() == 0)
+    }
+
     @Test func everyBadModelIsRejectedAndTheDataAfterItIsScored() throws {
         let daemon = try world()
         let root = daemon.root

@@ -22,12 +22,12 @@ import Testing
         let root: TemporaryDirectory
         let process = Process()
 
-        init(kibibytes: Int, filled: Int, _ arguments: [String] = []) throws {
+        init(kibibytes: Int, filled: Int, models: String = "out/models", _ arguments: [String] = []) throws {
             root = try TemporaryDirectory("disk")
             for folder in ["disk", "spool/data", "spool/models"] {
                 try FileManager.default.createDirectory(atPath: root(folder), withIntermediateDirectories: true)
             }
-            try root.write(pipeline, to: "pipelines/p.yaml")
+            try root.write(pipeline.replacing("out/models", with: models), to: "pipelines/p.yaml")
             try root.write(TinyModel.adding(1), to: "spool/models/m.onnx")
             try Data().write(to: URL(fileURLWithPath: root("log")))
             let run = ([DaemonProcess.binary.path, "run", root("pipelines/p.yaml"), "--root", root.path] + arguments)
@@ -85,6 +85,22 @@ import Testing
         #expect(disk.process.terminationStatus == 0)
     }
 
+    /// A model is not rejected because its version finds no room.
+    @Test(.enabled(if: SmallDisk.isPossible, "mounting a disk takes root"))
+    func aModelWaitsForAFullDiskToo() throws {
+        let disk = try SmallDisk(kibibytes: 256, filled: 256, models: "disk/models")
+        try disk.root.write(disk.rows(3), to: "spool/data/a.csv")
+        try disk.process.run()
+        #expect(eventually(within: 30) { disk.log.contains("the pipeline waits for the machine") }, "\(disk.log)")
+        let waiting = try #require(disk.status)
+        #expect(waiting.count(.rejected) == 0 && waiting.count(.quarantined) == 0, "\(waiting)")
+        try FileManager.default.removeItem(atPath: disk.inside("disk/fill"))
+        #expect(eventually(within: 60) { disk.exists("disk/models/ACTIVE") && disk.exists("disk/outputs/a.csv") }, "\(disk.log)")
+        disk.process.terminate()
+        disk.process.waitUntilExit()
+        #expect(disk.process.terminationStatus == 0)
+    }
+
     /// A file whose own output is larger than the disk is not waited for for ever, and holds up no other for long.
     @Test(.enabled(if: SmallDisk.isPossible, "mounting a disk takes root"))
     func anOutputThatNoDiskHoldsIsTheFilesOwnFault() throws {
@@ -107,6 +123,20 @@ import Testing
         #expect(disk.process.terminationStatus == 3, "\(disk.log)")
         let status = try #require(disk.status)
         #expect(status.count(.quarantined) == 0 && status.count(.waiting) == 1, "\(status)")
+    }
+
+    @Test(.enabled(if: SmallDisk.isPossible, "mounting a disk takes root"))
+    func onceWaitsForADiskAsLongAsItIsTold() throws {
+        let disk = try SmallDisk(kibibytes: 256, filled: 240, ["--once", "--wait", "60s"])
+        try disk.root.write(disk.rows(3000), to: "spool/data/a.csv")
+        usleep(400_000)
+        try disk.process.run()
+        #expect(eventually(within: 30) { disk.log.contains("the pipeline waits for the machine") }, "\(disk.log)")
+        usleep(1_500_000)
+        #expect(disk.process.isRunning, "\(disk.log)")
+        try FileManager.default.removeItem(atPath: disk.inside("disk/fill"))
+        disk.process.waitUntilExit()
+        #expect(disk.process.terminationStatus == 0, "\(disk.log)")
     }
 
     /// A daemon with a model, whose ledger another process holds for some seconds.

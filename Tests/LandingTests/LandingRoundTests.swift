@@ -39,7 +39,7 @@ import TestSupport
         }
         #expect(scene.staged.isEmpty)
         let lines = try scene.manifest()
-        #expect(lines.map(\.path).sorted() == (0..<count).map { "sub/\($0).csv" }.sorted())
+        try #require(lines.map(\.path).sorted() == (0..<count).map { "sub/\($0).csv" }.sorted())
         #expect(lines[0].outputDigest == digest("row 0") && lines[0].bytes == 5 && lines[0].modelVersion == 2 && lines[0].arrival == 0)
         #expect(lines[0].publishedAt == "2026-11-23T21:40:00.123Z")
     }

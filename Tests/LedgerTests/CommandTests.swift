@@ -82,7 +82,7 @@ import Testing
         let found = try f.ledger.explain(path: "a.csv", now: f.now)
         #expect(found.map(\.role) == [.labelled, .data])
         let data = try #require(try f.ledger.explain(path: "a.csv", role: .data, now: f.now).first)
-        #expect(data.wait == nil && data.visits.count == 1)
+        try #require(data.wait == nil && data.visits.count == 1)
         #expect(data.visits[0].arrival.explanation == Fixture.explanation && data.visits[0].arrival.state == .quarantined)
         #expect(data.visits[0].runs.first?.attempts.map(\.outcome) == ["resource", "quarantined"])
         #expect(data.visits[0].runs.first?.attempts.map(\.error) == ["disk full", "row 3 has no number"])

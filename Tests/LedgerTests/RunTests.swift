@@ -310,4 +310,22 @@ import Testing
         #expect(try f.ledger.waiting(pipeline: "p", role: .data, after: 4, limit: 3).map(\.number) == [5, 6, 7])
         #expect(try f.ledger.waiting(pipeline: "p", role: .model, limit: 3).isEmpty)
     }
+
+    /// New content that comes while the old one runs: should that attempt fail, there is nothing to try again.
+    @Test func aRunWhoseFileWasReplacedIsNotTriedAgain() throws {
+        let f = try Fixture()
+        let old = try f.arrive("a.csv", "A").number
+        let run = try #require(try f.open(old))
+        let new = try f.arrive("a.csv", "B").number
+        #expect(try f.state(old) == .running)
+        try f.ledger.attemptFailed([FailedAttempt(run: run.run, outcome: "machine", error: "disk full", nextAttemptAt: f.now, counts: false)], at: f.now)
+        #expect(try f.state(old) == .superseded && f.waiting() == [new])
+        #expect(try f.counts() == ["data superseded": 1, "data waiting": 1])
+        #expect(try f.open(old) == nil)
+        // The daemon was killed while it ran.
+        let later = try #require(try f.open(new))
+        try f.arrive("a.csv", "C")
+        try f.ledger.write { (ledger) throws(LedgerError) in try ledger.interrupted([later.run], at: f.now) }
+        #expect(try f.state(new) == .superseded)
+    }
 }

@@ -13,6 +13,26 @@ import Testing
         }
     }
 
+    /// What need not be durable leaves the commits after it as they were: the daemon records each arrival so.
+    @Test func aCommitThatNeedNotBeDurableLeavesTheOthersSynced() throws {
+        let f = try Fixture()
+        func synchronous(durably: Bool, fails: Bool = false) throws -> Int64? {
+            var found: Int64?
+            try? f.ledger.write(durably: durably) { (ledger) throws(LedgerError) in
+                found = try ledger.connection.first("PRAGMA synchronous", row: { $0.integer(0) })
+                if fails { throw .missing(path: "nothing") }
+            }
+            return found
+        }
+        #expect(try synchronous(durably: true) == 2)
+        for fails in [false, true] {
+            #expect(try synchronous(durably: false, fails: fails) == 1, "NORMAL")
+            #expect(try synchronous(durably: true) == 2, "FULL after one that need not be durable, whether that failed or not: \(fails)")
+        }
+        try f.ledger.prepareForWriting()
+        #expect(try synchronous(durably: true) == 2)
+    }
+
     /// What a power failure right after the commit would leave: the files as they are on disk, without the shared memory.
     @Test func everyCommitIsInTheFilesWhenItReturns() throws {
         let f = try Fixture()
@@ -94,6 +114,17 @@ import Testing
         #expect(other.exitStatus() == 0)
     }
 
+    @Test func whatPassesIsWaitedForAndNothingElse() {
+        let passing: [LedgerError] = [.busy(path: "l", doing: "write"), .noSpace(path: "l", doing: "write"), .readOnly(path: "l")]
+        for error in passing { #expect(error.mayPass, "\(error)") }
+        for code: Int32 in [7, 10, 15, 10 | 3 << 8] { #expect(LedgerError.sqlite(path: "l", doing: "write", code: code, message: "").mayPass, "\(code)") }
+        for code: Int32 in [1, 11, 14, 26] { #expect(!LedgerError.sqlite(path: "l", doing: "write", code: code, message: "").mayPass, "\(code)") }
+        #expect(!LedgerError.missing(path: "l").mayPass && !LedgerError.notALedger(path: "l").mayPass)
+        var pauses = GrowingPauses()
+        let taken = (0..<8).map { _ in pauses.next() / .seconds(1) }
+        #expect(taken == [1, 2, 4, 8, 16, 32, 60, 60])
+    }
+
     // MARK: Schemas
 
     @Test func aLedgerOfANewerSchemaIsRefused() throws {
@@ -104,6 +135,22 @@ import Testing
                 _ = try RunLedger(stateDirectory: f.stateDirectory, readOnly: readOnly)
             }
         }
+    }
+
+    /// Killed while it makes the ledger, a daemon leaves as much of it as was committed.
+    @Test(arguments: ["", "CREATE TABLE grdb_migrations (identifier TEXT NOT NULL PRIMARY KEY)"])
+    func aLedgerThatWasBegunIsFinished(sql: String) throws {
+        let directory = try TemporaryDirectory("begun")
+        try directory.write("", to: ".millrace/lock")
+        let begun = try DatabaseQueue(path: directory(".millrace/ledger.sqlite"))
+        try begun.writeWithoutTransaction { db in
+            try db.execute(sql: "PRAGMA journal_mode = WAL")
+            if !sql.isEmpty { try db.execute(sql: sql) }
+        }
+        try begun.close()
+        let ledger = try RunLedger(stateDirectory: directory(".millrace"))
+        let fresh = try Fixture()
+        #expect(try Self.schema(ledger) == Self.schema(fresh.ledger))
     }
 
     @Test func anotherDatabaseIsRefused() throws {

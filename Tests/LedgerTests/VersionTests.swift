@@ -18,7 +18,7 @@ import Testing
         }
         #expect(try f.publishModel("B", parent: 1) == 2)
         let versions = try f.ledger.versions(pipeline: "p")
-        #expect(versions.map(\.version) == [1, nil, 2])
+        try #require(versions.map(\.version) == [1, nil, 2])
         #expect(versions.map(\.verdict) == [.published, .rejected, .published])
         #expect(versions.map(\.isActive) == [false, false, true])
         #expect(versions[1].reason == "wrong signature" && versions[2].parent == 1)

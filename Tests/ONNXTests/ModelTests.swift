@@ -164,7 +164,7 @@ import Testing
         model.producerName = "test"
         model.metadata["k"] = "v"
         let inspection = model.inspection()
-        #expect(inspection.inputs.map(\.name) == ["x"])
+        try #require(inspection.inputs.map(\.name) == ["x"])
         #expect(inspection.inputs[0].dimensions == ["N", "2"])
         #expect(inspection.inputs[0].elementType == "float")
         #expect(inspection.parameterCount == 6)

@@ -30,7 +30,7 @@ import Testing
         let form = try TrainingForm.of(constants)
         #expect(form.graph.initializers.map(\.name) == ["w", "b", "c"])
         #expect(form.graph.initializers.map(\.shape) == [[3, 4], [4], []])
-        #expect(form.graph.nodes.map(\.operatorType) == ["Constant", "MatMul", "Add", "Mul", "Reshape"])
+        try #require(form.graph.nodes.map(\.operatorType) == ["Constant", "MatMul", "Add", "Mul", "Reshape"])
         #expect(ValueComparison.identical(try run(form, [x])[0], try run(constants, [x])[0]))
         #expect(try TrainingForm.of(form) == form)
     }
@@ -135,7 +135,7 @@ import Testing
         ).model
         let homes = ParameterHomes(model)
         #expect(homes.homes.isEmpty)
-        #expect(homes.refused.map(\.name) == ["s", "inner"])
+        try #require(homes.refused.map(\.name) == ["s", "inner"])
         #expect(homes.refused[0].reason.contains("sparse_value") && homes.refused[1].reason.contains("Loop"))
     }
 }

@@ -28,6 +28,32 @@ package enum TinyModel {
         ])
     }
 
+    /// `y = x + n` with `n` the largest of the `x`, cut to a whole number: a Loop adds 1 so many times, so that data decides how long a run takes.
+    package static func counting() -> [UInt8] {
+        func value(_ name: String, type: UInt64, _ dimensions: [[UInt8]]) -> [UInt8] {
+            let tensor = message([.varint(1, type), .bytes(2, message(dimensions.map { .bytes(1, $0) }))])
+            return message([.bytes(1, name), .bytes(2, message([.bytes(1, tensor)]))])
+        }
+        func node(_ type: String, _ inputs: [String], _ outputs: [String], _ attributes: [[UInt8]] = []) -> [UInt8] {
+            message(
+                inputs.map { .bytes(1, $0) } + outputs.map { .bytes(2, $0) } + [.bytes(3, outputs[0]), .bytes(4, type)]
+                    + attributes.map { .bytes(5, $0) })
+        }
+        func integer(_ name: String, _ number: UInt64) -> [UInt8] { message([.bytes(1, name), .varint(3, number), .varint(20, 2)]) }
+        let one = message([.varint(1, 1), .varint(2, 1), .bytes(8, "one"), .bytes(9, withUnsafeBytes(of: Float(1).bitPattern.littleEndian) { Array($0) })])
+        let rows = [message([.bytes(2, "N")]), message([.varint(1, 1)])]
+        let body = message([
+            .bytes(1, node("Identity", ["condition"], ["again"])), .bytes(1, node("Add", ["sum", "one"], ["next"])), .bytes(2, "body"),
+            .bytes(11, value("turn", type: 7, [])), .bytes(11, value("condition", type: 9, [])), .bytes(11, value("sum", type: 1, rows)),
+            .bytes(12, value("again", type: 9, [])), .bytes(12, value("next", type: 1, rows)),
+        ])
+        return model(graph: [
+            .bytes(1, node("ReduceMax", ["x"], ["largest"], [integer("keepdims", 0)])), .bytes(1, node("Cast", ["largest"], ["turns"], [integer("to", 7)])),
+            .bytes(1, node("Loop", ["turns", "", "x"], ["y"], [message([.bytes(1, "body"), .bytes(6, body), .varint(20, 5)])])),
+            .bytes(2, "counting"), .bytes(5, one), .bytes(11, column("x")), .bytes(12, column("y")),
+        ])
+    }
+
     /// One node of an operator that no engine has.
     package static func unknownOperator() -> [UInt8] {
         let node = message([.bytes(1, "x"), .bytes(2, "y"), .bytes(3, "odd"), .bytes(4, "NoSuchOperator")])
@@ -44,6 +70,20 @@ package enum TinyModel {
         let node = message([.bytes(1, "x"), .bytes(1, "w"), .bytes(2, "y"), .bytes(3, "add"), .bytes(4, "Add")])
         return model(graph: [
             .bytes(1, node), .bytes(2, "external"), .bytes(5, weights), .bytes(11, column("x")), .bytes(12, column("y")),
+        ])
+    }
+
+    /// `y = x + m` with `m` the largest of 300 numbers in the file `location`: so many that a version keeps them in a file of their own.
+    package static func withLargeExternalData(location: String) -> [UInt8] {
+        func entry(_ key: String, _ value: String) -> [UInt8] { message([.bytes(1, key), .bytes(2, value)]) }
+        let weights = message([
+            .varint(1, 300), .varint(2, 1), .bytes(8, "w"), .bytes(13, entry("location", location)), .bytes(13, entry("length", "1200")), .varint(14, 1),
+        ])
+        let keepsNone = message([.bytes(1, "keepdims"), .varint(3, 0), .varint(20, 2)])
+        let largest = message([.bytes(1, "w"), .bytes(2, "m"), .bytes(3, "largest"), .bytes(4, "ReduceMax"), .bytes(5, keepsNone)])
+        let sum = message([.bytes(1, "x"), .bytes(1, "m"), .bytes(2, "y"), .bytes(3, "add"), .bytes(4, "Add")])
+        return model(graph: [
+            .bytes(1, largest), .bytes(1, sum), .bytes(2, "external"), .bytes(5, weights), .bytes(11, column("x")), .bytes(12, column("y")),
         ])
     }
 

@@ -33,7 +33,7 @@ import Testing
         let outcome = try tuning(directory, model: model, rows: Models.rows(300)) { $0.epochs = 12 }.run()
         let before = try #require(outcome.before[.accuracy]), after = try #require(outcome.after[.accuracy])
         #expect(after > before + 0.2 && after > 0.85, "\(before) -> \(after)")
-        #expect(outcome.history.count == 13)
+        try #require(outcome.history.count == 13)
         #expect(outcome.history[0].trainingLoss == nil)
         #expect(try #require(outcome.history[12].trainingLoss) < #require(outcome.history[1].trainingLoss) / 2)
         #expect(outcome.trainingRows + outcome.validationRows == 300)

@@ -12,10 +12,20 @@ import Testing
         }
     }
 
-    @Test func fixedBatchesAreFilledUp() {
+    @Test func everyEpochAndSeedHasAnOrderOfItsOwn() {
+        func order(seed: UInt64, epoch: Int) -> [Int] {
+            let order = BatchOrder(rowCount: 50, batchSize: 8, isFixed: false, seed: seed, epoch: epoch)
+            return (0..<order.count).flatMap { order[$0].rows }
+        }
+        let orders = [order(seed: 1, epoch: 1), order(seed: 1, epoch: 2), order(seed: 1, epoch: 3), order(seed: 2, epoch: 1)]
+        #expect(Set(orders).count == 4 && !orders.contains(Array(0..<50)))
+        #expect(order(seed: 1, epoch: 2) == orders[1])
+    }
+
+    @Test func fixedBatchesAreFilledUp() throws {
         let order = BatchOrder(rowCount: 10, batchSize: 4, isFixed: true, seed: 1, epoch: 1)
         let batches = (0..<order.count).map { order[$0] }
-        #expect(batches.map(\.rows.count) == [4, 4, 4])
+        try #require(batches.map(\.rows.count) == [4, 4, 4])
         #expect(batches.map(\.counting) == [4, 4, 2])
         #expect(Array(batches[2].rows.suffix(2)) == Array(batches[0].rows.prefix(2)))
     }

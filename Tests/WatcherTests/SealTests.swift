@@ -47,6 +47,18 @@ import Testing
         }
     }
 
+    /// The marks at both ends prove nothing where the footer between them does not fit: a file that was cut and padded, or two halves joined.
+    @Test(arguments: [
+        (0, false), (1, true), (88, true), (89, false), (92, false), (100, false), (101, false), (UInt32.max, false), (1 << 31, false),
+    ] as [(UInt32, Bool)])
+    func aParquetFootersLengthFitsTheFile(length: UInt32, holds: Bool) throws {
+        let directory = try TemporaryDirectory("seal")
+        let magic = Array("PAR1".utf8)
+        let bytes = magic + [UInt8](repeating: 7, count: 88) + withUnsafeBytes(of: length.littleEndian) { Array($0) } + magic
+        let verdict = try verdict(bytes, as: "f.parquet", in: directory)
+        if holds { #expect(verdict == .holds(companions: [])) } else if case .broken = verdict {} else { Issue.record("\(verdict)") }
+    }
+
     /// A file preallocated to its full size, whose end is still zeros.
     @Test(arguments: sealed.filter { !$0.name.hasSuffix(".npy") && !$0.name.hasSuffix(".onnx") }) func preallocatedDoesNotHold(_ file: Case) throws {
         let directory = try TemporaryDirectory("seal")

@@ -189,7 +189,7 @@ extension Dispatcher {
             let report = QuarantineReport(
                 explanation: explanation, arrival: assignment.arrival.number, run: assignment.run.run,
                 attempts: (try? ledger.attempts(ofRun: assignment.run.run)) ?? [])
-            quarantine(assignment.input, report, assignment.pipeline)
+            quarantine(assignment.input, report, assignment.pipeline, at: now)
             close(.quarantined(explanation))
         }
     }
@@ -284,7 +284,7 @@ extension Dispatcher {
                 tellDone(end)
                 if assignment.run.mayReplace { clearReason(assignment.arrival.role, assignment.arrival.path, in: assignment.pipeline.name) }
                 machineWorks(in: assignment.pipeline.name, at: now)
-                dispose(assignment.input, assignment.pipeline)
+                dispose(assignment.input, assignment.pipeline, at: now)
             case .void, .gone:
                 void.append(
                     .init(directory: Intake.directory(assignment.pipeline.name, assignment.arrival.role), path: assignment.arrival.path))
@@ -304,27 +304,11 @@ extension Dispatcher {
                 isUnreadable: end.attempt.outcome == Failure.Kind.unreadable.rawValue)
         }
         for (index, published) in ends.published.enumerated() {
-            self.decided(decided[index], by: published)
+            self.decided(decided[index], by: published, at: now)
             try versionIsPublished(activations[index], published, at: now)
         }
     }
 
-    func dispose(_ input: SpoolInput, _ pipeline: Pipeline) {
-        guard pipeline.after != .keep else { return }
-        do throws(LandingError) {
-            try publisher.dispose(of: input, pipeline: pipeline)
-        } catch {
-            log.warning("the input stays where it is", metadata: ["file.path": "\(input.path)", "reason": "\(error)"])
-        }
-    }
-
-    func quarantine(_ input: SpoolInput, _ report: QuarantineReport, _ pipeline: Pipeline) {
-        do throws(LandingError) {
-            try publisher.quarantine(input, report, pipeline: pipeline)
-        } catch {
-            log.error("the reason could not be written", metadata: ["reason": "\(error)"])
-        }
-    }
 }
 
 extension Dispatcher.Assignment {

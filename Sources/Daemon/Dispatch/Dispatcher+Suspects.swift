@@ -48,7 +48,7 @@ extension Dispatcher {
         let waiting = try ledger.waiting(pipeline: pipeline.name, role: arrival.role, after: arrival.number - 1, limit: 1).first
         let report = QuarantineReport(
             explanation: explanation, arrival: arrival.number, run: suspect.run, attempts: try ledger.attempts(ofRun: suspect.run))
-        if let waiting, waiting.number == arrival.number { quarantine(pipeline.input(waiting), report, pipeline) }
+        if let waiting, waiting.number == arrival.number { quarantine(pipeline.input(waiting), report, pipeline, at: now) }
         try ledger.write { (tx) throws(LedgerError) in
             try tx.close([RunClosing(run: suspect.run, outcome: .quarantined(explanation))], at: now)
             try tx.acquit([suspect.run])

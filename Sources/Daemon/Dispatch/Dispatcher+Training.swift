@@ -78,7 +78,7 @@ extension Dispatcher {
     }
 
     /// Takes labels that a model was tuned on out of what waits, and does with their files what is done with any input.
-    func decided(_ labels: [Int64], by published: Ends.Published) {
+    func decided(_ labels: [Int64], by published: Ends.Published, at now: UTCTime) {
         let pipeline = published.assignment.pipeline
         let unusable = published.training?.unusableLabels ?? [:]
         for number in labels {
@@ -86,11 +86,11 @@ extension Dispatcher {
             forget(number, in: pipeline.name)
             guard let arrival else { continue }
             guard let explanation = unusable[number] else {
-                dispose(pipeline.input(arrival), pipeline)
+                dispose(pipeline.input(arrival), pipeline, at: now)
                 continue
             }
             let report = QuarantineReport(explanation: explanation, arrival: number, run: arrival.run, attempts: [])
-            quarantine(pipeline.input(arrival), report, pipeline)
+            quarantine(pipeline.input(arrival), report, pipeline, at: now)
             discardRows(of: arrival, pipeline)
         }
     }

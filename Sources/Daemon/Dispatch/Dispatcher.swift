@@ -67,6 +67,8 @@ package final class Dispatcher {
     var machineWaits: [String: MachineWait] = [:]
     /// The number of times that the output of a run has filled the disk, by run.
     var fillings: [Int64: Filling] = [:]
+    /// The inputs that are decided and could not be archived, deleted or explained yet.
+    var undisposed: [Undisposed] = []
     /// How long data files take, by pipeline.
     var paces: [String: Pace] = [:]
     /// Files that are to settle again.
@@ -142,7 +144,7 @@ package final class Dispatcher {
     }
 
     /// The ledger has numbered new arrivals. They are held as they come; the ledger is read only where it has more that wait than are held.
-    package func arrived(_ numbered: Intake.Numbered) {
+    package func arrived(_ numbered: Intake.Numbered) throws(LedgerError) {
         let pipeline = numbered.pipeline
         for (file, outcome) in numbered.arrivals {
             switch outcome {
@@ -157,7 +159,7 @@ package final class Dispatcher {
             case .resumed:
                 stale.insert(pipeline)
             case .unchanged:
-                break
+                try stands(file.path, file.stamp, role: file.role, in: pipeline, at: numbered.time)
             }
         }
         problems += numbered.refused.count { $0.report.run == nil && $0.input.digest == nil && $0.report.arrival > newestAtStart }

@@ -1,5 +1,6 @@
 import Landing
 import Ledger
+import Names
 import PipelineConfig
 import Reasons
 import SystemPackage
@@ -20,6 +21,13 @@ package final class HashJob: @unchecked Sendable {
         init(directory: String, path: String) {
             self.directory = directory
             self.path = path
+        }
+
+        package static func == (one: Key, other: Key) -> Bool { one.directory == other.directory && one.path.isName(other.path) }
+
+        package func hash(into hasher: inout Hasher) {
+            hasher.combine(directory)
+            hasher.combine(Name(path))
         }
 
         var place: SpoolPlace { SpoolPlace(directory: directory, relativePath: path) }

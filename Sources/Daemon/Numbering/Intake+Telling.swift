@@ -1,5 +1,6 @@
 import Ledger
 import Logging
+import Names
 import PipelineConfig
 import Watcher
 

@@ -1,6 +1,7 @@
 import Landing
 package import Ledger
 package import Logging
+import Names
 package import PipelineConfig
 import Reasons
 import Runner
@@ -36,7 +37,7 @@ package final class Intake {
     let room: NumberingRoom
     let log: Logger
     /// Files that nothing takes and that were said in the log, by spool.
-    var saidUntaken: [String: Set<String>] = [:]
+    var saidUntaken: [String: NameSet] = [:]
     private(set) var routes: [String: Route] = [:]
     /// Files that have no number yet, each in its newest state.
     private var jobs: [HashJob.Key: HashJob] = [:]

@@ -155,6 +155,13 @@ extension LedgerTransaction {
                 "UPDATE runs SET next_attempt_at = ?, forgiven = forgiven + ? WHERE id = ?", failure.nextAttemptAt, failure.counts ? 0 : 1,
                 run.run)
             guard run.arrival.state == .running else { continue }
+            let row = run.arrival
+            guard try connection.currentArrival(row.pipeline, row.role, row.path) == row.number else {
+                // A newer content came while it ran: this one never will again.
+                try abandonOpenRun(of: run.run)
+                try setState(row, row.replaying == .done ? .done : .superseded)
+                continue
+            }
             try connection.run("UPDATE arrivals SET state = 'waiting' WHERE number = ?", run.arrival.number)
             move(pipeline: run.arrival.pipeline, role: run.arrival.role, from: .running, to: .waiting)
         }

@@ -1,3 +1,5 @@
+import Names
+
 /// Something that only the daemon's process knows, for `status`: one row of the table `conditions`. The daemon replaces what it says of one subject
 /// and takes it back when it is over.
 package struct Condition: Hashable, Codable, Sendable {
@@ -15,8 +17,18 @@ package struct Condition: Hashable, Codable, Sendable {
             self.subject = subject
         }
 
+        package static func == (one: Key, other: Key) -> Bool {
+            one.kind == other.kind && one.pipeline == other.pipeline && one.subject.isName(other.subject)
+        }
+
+        package func hash(into hasher: inout Hasher) {
+            hasher.combine(kind)
+            hasher.combine(pipeline)
+            hasher.combine(Name(subject))
+        }
+
         package static func < (one: Key, other: Key) -> Bool {
-            (one.pipeline, one.kind.rawValue, one.subject) < (other.pipeline, other.kind.rawValue, other.subject)
+            (one.pipeline, one.kind.rawValue, Name(one.subject)) < (other.pipeline, other.kind.rawValue, Name(other.subject))
         }
     }
 

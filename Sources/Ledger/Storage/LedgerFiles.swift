@@ -23,8 +23,8 @@ final class LedgerFiles: Sendable {
 
     init(path: String) { self.path = path }
 
-    /// Throws where one of the files is not the one that is in use.
-    func check() throws(LedgerError) {
+    /// What is wrong where one of the files is not the one that is in use.
+    var fault: LedgerError? {
         let strange = state.withLock { state -> String? in
             for suffix in ["", "-wal", "-shm"] {
                 var status = stat()
@@ -37,24 +37,25 @@ final class LedgerFiles: Sendable {
             }
             return nil
         }
-        if let strange { throw .replaced(path: path + strange) }
+        return strange.map { .replaced(path: path + $0) }
     }
 
-    /// Throws also where something wrote over the beginning of the ledger or of its log.
-    func checkContent() throws(LedgerError) {
-        try check()
+    /// What is wrong also where something wrote over the beginning of the ledger or of its log.
+    var faultOfContent: LedgerError? {
+        if let fault { return fault }
         let isWhole = state.withLock { state in
             if state.header < 0 { state.header = open(path, O_RDONLY | O_CLOEXEC) }
             if !state.hasBegun, Self.isEmpty(state.header) { return true }
             state.hasBegun = true
             return Self.begins(state.header, with: Self.magic)
         }
-        if !isWhole { throw .overwritten(path: path) }
+        if !isWhole { return .overwritten(path: path) }
         // The log has no locks, so that it may be closed again.
         let log = open(path + "-wal", O_RDONLY | O_CLOEXEC)
-        guard log >= 0 else { return }
+        guard log >= 0 else { return nil }
         defer { close(log) }
-        if !Self.isEmpty(log), !Self.logMagics.contains(where: { Self.begins(log, with: $0) }) { throw .overwritten(path: path + "-wal") }
+        let isLog = Self.isEmpty(log) || Self.logMagics.contains { Self.begins(log, with: $0) }
+        return isLog ? nil : .overwritten(path: path + "-wal")
     }
 
     /// A file that cannot be read now says nothing.
@@ -75,23 +76,21 @@ final class LedgerFiles: Sendable {
 }
 
 extension RunLedger {
-    /// Throws where the ledger's files were deleted, replaced or written over while it is in use: nothing that is recorded from then on would last.
-    package func checkFiles() throws(LedgerError) {
-        do throws(LedgerError) {
-            try files.checkContent()
-        } catch {
-            abandon()
-            throw error
-        }
+    /// What is wrong where the ledger's files were deleted, replaced or written over while it is in use: nothing that is recorded from then on would last.
+    package var fileFault: LedgerError? {
+        guard let fault = files.faultOfContent else { return nil }
+        abandon()
+        return fault
     }
 }
 
 extension DaemonLock {
-    /// Throws where the lock's file was deleted or replaced, so that another daemon could take it.
-    package func checkFile() throws(LedgerError) {
+    /// What is wrong where the lock's file was deleted or replaced, so that another daemon could take it.
+    package var fileFault: LedgerError? {
         var own = stat()
         var standing = stat()
-        guard fstat(descriptor, &own) == 0 else { return }
-        guard stat(path, &standing) == 0, own.st_ino == standing.st_ino, own.st_dev == standing.st_dev else { throw .replaced(path: path) }
+        guard fstat(descriptor, &own) == 0 else { return nil }
+        let isThere = stat(path, &standing) == 0 && own.st_ino == standing.st_ino && own.st_dev == standing.st_dev
+        return isThere ? nil : .replaced(path: path)
     }
 }

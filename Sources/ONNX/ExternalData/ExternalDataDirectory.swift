@@ -20,7 +20,7 @@ package final class ExternalDataDirectory: Sendable {
         self.path = path
         allowsHardLinks = isOurs
         descriptor = open(path.isEmpty ? "." : path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        if descriptor < 0 { throw .cannotRead(path: path, reason: errnoText()) }
+        if descriptor < 0 { throw .cannotRead(path: path, reason: errnoText(), code: errno) }
     }
 
     deinit { close(descriptor) }

@@ -114,7 +114,7 @@ final class FreshFile {
     init(_ path: String) throws(ONNXError) {
         self.path = path
         descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
-        if descriptor < 0 { throw .cannotWrite(path: path, reason: errnoText()) }
+        if descriptor < 0 { throw .cannotWrite(path: path, reason: errnoText(), code: errno) }
     }
 
     deinit { if descriptor >= 0 { close(descriptor) } }
@@ -124,7 +124,7 @@ final class FreshFile {
         while done < bytes.count {
             let count = systemWrite(descriptor, bytes.baseAddress! + done, min(bytes.count - done, 1 << 30))
             if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw .cannotWrite(path: path, reason: errnoText()) }
+            guard count > 0 else { throw .cannotWrite(path: path, reason: errnoText(), code: errno) }
             done += count
         }
         byteCount += bytes.count
@@ -140,7 +140,7 @@ final class FreshFile {
     func finish() throws(ONNXError) {
         let failed = close(descriptor) != 0
         descriptor = -1
-        if failed { throw .cannotWrite(path: path, reason: errnoText()) }
+        if failed { throw .cannotWrite(path: path, reason: errnoText(), code: errno) }
     }
 
     func discard() {

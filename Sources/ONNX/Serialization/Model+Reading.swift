@@ -85,14 +85,14 @@ extension Model {
 
     private static func readFile(_ path: String, limit: Int) throws(ONNXError) -> Data {
         let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard file >= 0 else { throw .cannotRead(path: path, reason: errnoText()) }
+        guard file >= 0 else { throw .cannotRead(path: path, reason: errnoText(), code: errno) }
         defer { close(file) }
         return try readFile(file, path, limit: limit)
     }
 
     private static func readFile(_ file: CInt, _ path: String, limit: Int) throws(ONNXError) -> Data {
         var status = stat()
-        guard fstat(file, &status) == 0 else { throw .cannotRead(path: path, reason: errnoText()) }
+        guard fstat(file, &status) == 0 else { throw .cannotRead(path: path, reason: errnoText(), code: errno) }
         guard status.st_mode & S_IFMT == S_IFREG else { throw .malformed(reason: "\(path) is not a regular file") }
         let size = Int(status.st_size)
         if size > limit { throw .tooLarge(byteCount: size, limit: limit) }
@@ -105,9 +105,9 @@ extension Model {
             let count = pread(file, memory + done, min(size - done, 1 << 30), off_t(done))
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else {
-                let reason = count == 0 ? "it became shorter while it was read" : errnoText()
+                let code = count == 0 ? 0 : errno
                 free(memory)
-                throw .cannotRead(path: path, reason: reason)
+                throw .cannotRead(path: path, reason: code == 0 ? "it became shorter while it was read" : errnoText(code), code: code)
             }
             done += count
         }

@@ -209,7 +209,7 @@ struct FineTune {
             let file = AdapterFile(adapter, base: base, facts: Dictionary(facts, uniquingKeysWith: { first, _ in first }))
             try file.write(to: directory + "/" + Card.adapterFile)
         } catch let error as ONNXError {
-            throw Failure(.badModel, what: "\(error)", place: specPlace(spec), remedy: "Export the model again.")
+            throw Failure(model: error, place: specPlace(spec))
         } catch {
             throw Failure(writing: error, place: directory)
         }
@@ -256,7 +256,7 @@ extension Failure {
         case .diverged(_, _, let remedy): self.init(.diverged, what: "\(error)", place: place, remedy: remedy)
         case .cannotRead(let path, _), .cannotWrite(let path, _):
             self.init(.resource, what: "\(error)", place: path, remedy: "It is tried again.")
-        case .disk(let cause): self.init(.resource, what: "\(cause)", place: spec.training?.checkpoints ?? place, remedy: "It is tried again.")
+        case .disk(let cause): self.init(landing: cause, place: spec.training?.checkpoints ?? place)
         case .cancelled: self.init(.cancelled, what: "the attempt was taken back", place: place, remedy: "It goes on from its last checkpoint.")
         }
     }

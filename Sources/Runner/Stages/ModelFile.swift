@@ -76,6 +76,7 @@ struct ModelFile {
     func parsed() throws(Failure) -> Model {
         let model: Model
         do throws(ONNXError) { model = try Model.load(path: path) } catch {
+            if case .cannotRead(_, _, let code) = error, code != 0 { throw Failure(model: error, place: path) }
             try verifyUnchanged()
             throw Failure(model: error, place: path)
         }

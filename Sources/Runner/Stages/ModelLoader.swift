@@ -51,7 +51,10 @@ final class ModelLoader: Sendable {
             return try load(digest: model.digest, path: model.path, threads: threads) { () throws(Failure) in
                 try ModelFile(tuned: model.path, adapter: adapter, expected: model.digest)
             }
-        } catch where error.kind != .machine {
+        } catch where error.kind == .machine || error.kind == .unreadable {
+            // All files of the pipeline need the version, not one alone.
+            throw Failure(.machine, what: error.whole, place: error.place, remedy: error.remedy)
+        } catch {
             // The version was sound when it was published, so its files have changed since.
             throw Failure(
                 .modelUnavailable, what: error.whole, place: error.place,

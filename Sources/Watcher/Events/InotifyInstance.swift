@@ -48,7 +48,7 @@ final class InotifyInstance: Sendable {
     }
 
     /// The most events that wait for one listener; more count as an overflow, as in the kernel.
-    private static let queueLimit = 262_144
+    static let queueLimit = 262_144
 
     static let mask = UInt32(
         IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF)
@@ -123,6 +123,9 @@ final class InotifyInstance: Sendable {
             return state.listeners[listener]?.heard ?? Taken()
         }
     }
+
+    /// Lets the reading thread take nothing while `body` runs, so that events gather in the kernel's queue.
+    func withholding<T>(_ body: () throws -> T) rethrows -> T { try state.withLock { _ in try body() } }
 
     // MARK: The thread that reads
 

@@ -1,0 +1,45 @@
+import Synchronization
+package import SystemPackage
+
+/// One thing that is asked of the disk and whose place among the others matters: what others can see, and what outlives a power failure.
+package enum DiskAct: Hashable, Sendable {
+    /// Looks at what stands under a name.
+    case look(FilePath)
+    case write(FilePath)
+    case sync(FilePath)
+    /// Syncs everything on the file system that has this directory.
+    case syncFileSystem(FilePath)
+    case rename(FilePath, to: FilePath)
+    case link(FilePath, to: FilePath)
+}
+
+/// Those who are told of every act before it is done, and may refuse it as a failing disk would. The product has none; tests look at the order of acts.
+package enum DiskObservers {
+    package typealias Observer = @Sendable (DiskAct) -> Errno?
+
+    private static let count = Atomic(0)
+    private static let observers = Mutex<[Int: Observer]>([:])
+    private static let numbers = Atomic(0)
+
+    /// Tells `observer` of the acts of every thread while `body` runs.
+    package static func observe<T>(_ observer: @escaping Observer, while body: () throws -> T) rethrows -> T {
+        let number = numbers.add(1, ordering: .relaxed).newValue
+        observers.withLock { $0[number] = observer }
+        count.add(1, ordering: .sequentiallyConsistent)
+        defer {
+            count.subtract(1, ordering: .sequentiallyConsistent)
+            observers.withLock { $0[number] = nil }
+        }
+        return try body()
+    }
+
+    /// Returns why the act is refused; nil where it is to be done.
+    static func refusal(of act: @autoclosure () -> DiskAct) -> Errno? {
+        guard count.load(ordering: .relaxed) > 0 else { return nil }
+        let act = act()
+        for observer in observers.withLock({ Array($0.values) }) {
+            if let refusal = observer(act) { return refusal }
+        }
+        return nil
+    }
+}

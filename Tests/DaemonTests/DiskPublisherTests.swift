@@ -1,0 +1,282 @@
+import Daemon
+import Foundation
+@testable import Landing
+import Ledger
+import PipelineConfig
+import Reasons
+import Runner
+import SystemPackage
+import TestSupport
+import Testing
+
+/// What the daemon writes beside outputs and models, field by field.
+@Suite struct DiskPublisherTests {
+    private func digest(_ text: String) -> String { FileDigest.of(bytes: text.utf8) }
+
+    private func timestamp(_ text: Any?) -> Bool {
+        (text as? String)?.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/) != nil
+    }
+
+    /// - Parameter trial: what the executor found when it ran the model.
+    @Test(arguments: [("ungated: no rows are known", "ungated"), ("ran on 3 rows of abc", "passed")])
+    func aModelsCardSaysWhatItIs(trial: String, verdict: String) throws {
+        let world = try DiskWorld()
+        try world.drop(.model, "sub/m.onnx", "graph")
+        let files = ["model.onnx": "graph", "w.bin": "weights"]
+        let specs = try world.round { try world.wrote(files, $0, facts: ["opset": "ai.onnx 17, ai.onnx.ml 3", "trial": trial]) }
+        try #require(specs.count == 1)
+        var card = try world.json("out/models/1/card.json")
+        #expect(timestamp(card.removeValue(forKey: "published_at")))
+        let engine = try #require(card.removeValue(forKey: "engine") as? [String: String])
+        #expect(engine["name"] == "ONNX Runtime" && engine["version"]?.contains(".") == true)
+        expect(
+            card,
+            is: [
+                "pipeline": "p", "version": 1, "revision": world.pipeline.revision.full, "verdict": verdict, "arrival": 1, "arrival_path": "sub/m.onnx",
+                "arrival_digest": digest("graph"), "tool": ["name": "millrace", "version": toolVersion], "run": specs[0].run,
+                "opset": ["ai.onnx": 17, "ai.onnx.ml": 3], "decisions": ["trial": trial],
+                // Weights first, then the graph.
+                "files": [
+                    ["path": "w.bin", "digest": digest("weights"), "bytes": 7], ["path": "model.onnx", "digest": digest("graph"), "bytes": 5],
+                ] as [[String: any Sendable]],
+            ])
+        #expect(try world.directory.read("out/models/ACTIVE") == Array("1\n".utf8))
+        #expect(world.leftovers.isEmpty, "\(world.leftovers)")
+        try world.drop(.model, "n.onnx", "other")
+        try world.round { try world.wrote(["model.onnx": "other"], $0) }
+        #expect(try world.directory.read("out/models/ACTIVE") == Array("2\n".utf8))
+    }
+
+    @Test func aTrainedModelsCardSaysWhatItCameFrom() throws {
+        let world = try DiskWorld(
+            """
+            name: p
+            spool: { models: spool/models, labelled: spool/labelled }
+            schema: { key: [id], label: y }
+            stages:
+              - deserialize: {}
+              - optimize: { gradient: { loss: mean_squared_error }, gate: { metric: mae, drop_at_most: 0 } }
+            land: { models: out/models }
+            """)
+        try world.drop(.model, "m.onnx", "graph")
+        try world.round { try world.wrote(["model.onnx": "graph"], $0, facts: ["trial": "ungated: no rows are known"]) }
+        try world.drop(.labelled, "l.csv", "id,x,y\n")
+        let specs = try world.round { spec in
+            var answer = try world.wrote(["model.onnx": "tuned"], spec)
+            answer.training = TrainingReport(
+                gate: .init(metric: "mae", before: 2, after: 0.5, dropAtMost: 0, rows: 40), lossPerEpoch: [3, 1],
+                trainingData: [.init(path: "l.csv", digest: digest("id,x,y\n"), rows: 200)], hyperParameters: ["epochs": .integer(2)],
+                decisions: ["gradient_forms": .table(["node": .text("product")])],
+                unusable: [.init(arrival: 7, failure: Failure(.badInput, what: "no number", place: "bad.csv", remedy: "Mend it."))])
+            return answer
+        }
+        try #require(specs.map(\.goal) == [.fineTune])
+        var card = try world.json("out/models/2/card.json")
+        card["published_at"] = nil
+        card["engine"] = nil
+        expect(
+            card,
+            is: [
+                "pipeline": "p", "version": 2, "revision": world.pipeline.revision.full, "verdict": "passed", "arrival": 2, "arrival_path": "l.csv",
+                "arrival_digest": digest("id,x,y\n"), "tool": ["name": "millrace", "version": toolVersion], "run": specs[0].run,
+                "opset": [:] as [String: Int], "parent": ["version": 1, "digest": digest("graph")] as [String: any Sendable],
+                "float_parent": ["digest": digest("tuned")],
+                "gate": ["metric": "mae", "before": 2, "after": 0.5, "drop_at_most": 0, "rows": 40] as [String: any Sendable],
+                "loss_per_epoch": [3, 1], "hyper_parameters": ["epochs": 2],
+                "training_data": [["path": "l.csv", "digest": digest("id,x,y\n"), "rows": 200]] as [[String: any Sendable]],
+                "decisions": [
+                    "gradient_forms": ["node": "product"],
+                    "unusable_labels": [["arrival": 7, "place": "bad.csv", "reason": "no number", "remedy": "Mend it."]] as [[String: any Sendable]],
+                ] as [String: any Sendable],
+                "files": [["path": "model.onnx", "digest": digest("tuned"), "bytes": 5]] as [[String: any Sendable]],
+            ])
+        // What training starts from next time is kept.
+        #expect(try world.directory.read(".millrace/training/p/models/\(digest("tuned"))/model.onnx") == Array("tuned".utf8))
+        #expect(try world.directory.read("out/models/ACTIVE") == Array("2\n".utf8))
+    }
+
+    @Test func anOutputsManifestLineSaysWhatItCameFrom() throws {
+        let world = try DiskWorld()
+        try world.publishModel()
+        try world.drop(.data, "sub/a.csv", "id,x\na,1\n")
+        let specs = try world.round { spec in
+            var answer = try world.wrote(["": "id,y\na,2\n"], spec, rows: 1)
+            answer.columns = ["x": ["x"]]
+            answer.types = ["id": "string"]
+            return answer
+        }
+        try world.drop(.data, "b.csv", "id,x\nb,1\n")
+        try world.round { try world.wrote(["": "id,y\nb,2\n"], $0, rows: 1) }
+        let manifest = try #require(world.directory.files().first { $0.hasPrefix("out/outputs/_millrace/manifest-") })
+        #expect(manifest.hasSuffix("-p.jsonl"))
+        let lines = String(decoding: try world.directory.read(manifest), as: UTF8.self).split(separator: "\n")
+        try #require(lines.count == 2 && specs.count == 1)
+        var line = try world.json(text: String(lines[0]))
+        #expect(timestamp(line.removeValue(forKey: "published_at")))
+        expect(
+            line,
+            is: [
+                "path": "sub/a.csv", "output_digest": digest("id,y\na,2\n"), "bytes": 9, "rows": 1, "pipeline": "p", "input": "sub/a.csv",
+                "input_digest": digest("id,x\na,1\n"), "model_version": 1, "model_digest": digest("graph"),
+                "revision": world.pipeline.revision.full, "arrival": 2, "run": specs[0].run,
+                "pins": ["columns": ["x": ["x"]], "types": ["id": "string"]] as [String: any Sendable],
+            ])
+        // The file that came second has pinned nothing.
+        let second = try world.json(text: String(lines[1]))
+        #expect(second["pins"] == nil && second["input"] as? String == "b.csv" && second["arrival"] as? Int == 3)
+        #expect(try world.directory.read("out/outputs/sub/a.csv") == Array("id,y\na,2\n".utf8))
+        #expect(world.leftovers.isEmpty, "\(world.leftovers)")
+    }
+
+    /// Files start one by one until one with rows has fixed columns and types: those without rows fix nothing.
+    @Test func filesStartOneByOneUntilOneWithRowsIsScored() throws {
+        let world = try DiskWorld()
+        try world.publishModel()
+        for name in ["a", "b", "c", "d"] { try world.drop(.data, name + ".csv", "id,x\n") }
+        func answer(rows: Int64) throws -> Int { try world.round { try world.wrote(["": "id,y\n\($0.run)\n"], $0, rows: rows) }.count }
+        #expect(try answer(rows: 0) == 1)
+        #expect(try answer(rows: 1) == 1)
+        #expect(try answer(rows: 1) == 2)
+    }
+
+    /// Two files that run together may find other types for a kept column: the second is read again with those of the first.
+    @Test func aFileThatWasReadBeforeItsTypesWereKnownIsReadAgain() throws {
+        let world = try DiskWorld()
+        try world.publishModel()
+        try world.drop(.data, "first.csv", "id,x\n0,1\n")
+        try world.round { try world.wrote(["": "id,y\n0,2\n"], $0, rows: 1) }
+        for name in ["a", "b"] { try world.drop(.data, name + ".csv", "id,x\n\(name),1\n") }
+        let together = try world.round { spec in
+            var answer = try world.wrote(["": "id,y\n\(spec.run),2\n"], spec, rows: 1)
+            answer.types = ["id": spec.inputs["data"]?.path.hasSuffix("a.csv") == true ? "int64" : "string"]
+            return answer
+        }
+        #expect(together.count == 2)
+        #expect(try world.state("a.csv") == .done && world.state("b.csv") == .waiting)
+        let again = try world.round { try world.wrote(["": "id,y\n\($0.run),2\n"], $0, rows: 1) }
+        #expect(again.map(\.types) == [["id": "int64"]] && again.map(\.attempt) == [2])
+        #expect(try world.state("b.csv") == .done)
+    }
+
+    // MARK: Attempts that come to nothing
+
+    @Test(arguments: [Failure.Kind.resource, .badInput, .machine, .inputChanged, .cancelled])
+    func whatAFailedAttemptStagedIsRemoved(kind: Failure.Kind) throws {
+        let world = try DiskWorld()
+        try world.publishModel()
+        try world.drop(.data, "a.csv", "id,x\na,1\n")
+        let specs = try world.round { spec in
+            _ = try world.wrote(["": "half"], spec)
+            #expect(world.leftovers.count == 1)
+            return world.failed(kind, spec)
+        }
+        #expect(specs.count == 1 && world.leftovers.isEmpty, "\(world.leftovers)")
+    }
+
+    /// An output that cannot be synced is tried again, while what landed in the same round is done.
+    @Test func anOutputThatCannotBeSyncedIsTriedAgain() throws {
+        let world = try DiskWorld()
+        try world.publishModel()
+        // The first file fixes columns and types for the others, so that it runs alone.
+        try world.drop(.data, "first.csv", "id,x\n0,1\n")
+        try world.round { try world.wrote(["": "id,y\n0,2\n"], $0, rows: 1) }
+        for name in ["a", "b", "c"] { try world.drop(.data, name + ".csv", "id,x\n\(name),1\n") }
+        let root = world.directory.path
+        func answer(_ spec: AttemptSpec) throws -> AttemptResult { try world.wrote(["": "id,y\n\(spec.run),2\n"], spec, rows: 1) }
+        let failing = try DiskObservers.observe({ act in
+            // Of the second file, whose run is the fourth.
+            guard case .sync(let path) = act, path.string.hasPrefix(root), path.lastComponent?.string.hasPrefix("4-1-") == true else { return nil }
+            return .ioError
+        }) { try world.round(answer) }
+        #expect(failing.count == 3)
+        #expect(try ["a", "b", "c"].map { try world.state($0 + ".csv") } == [.done, .waiting, .done])
+        #expect(!FileManager.default.fileExists(atPath: world.directory("out/outputs/b.csv")))
+        let again = try world.round(answer)
+        #expect(again.map(\.attempt) == [2])
+        #expect(try world.state("b.csv") == .done && world.leftovers.isEmpty)
+    }
+
+    // MARK: Inputs that are done
+
+    private static let archiving = DiskWorld.yaml + "\nafter: archive\narchive: archive\n"
+
+    /// A world where `a.csv` is scored and the disk did not let it be archived.
+    private func undisposed() throws -> DiskWorld {
+        let world = try DiskWorld(Self.archiving)
+        try world.publishModel()
+        try world.drop(.data, "a.csv", "id,x\na,1\n")
+        let input = FilePath(world.directory("spool/data/a.csv"))
+        try DiskObservers.observe({ act in
+            if case .rename(input, _) = act { .readOnlyFileSystem } else { nil }
+        }) { _ = try world.round { try world.wrote(["": "id,y\na,2\n"], $0, rows: 1) } }
+        #expect(try world.state("a.csv") == .done && FileManager.default.fileExists(atPath: input.string))
+        return world
+    }
+
+    private func isArchived(_ world: DiskWorld) -> Bool {
+        (try? world.directory.read("archive/a.csv")) == Array("id,x\na,1\n".utf8) && world.leftovers.isEmpty
+            && !FileManager.default.fileExists(atPath: world.directory("spool/data/a.csv"))
+    }
+
+    @Test func anInputThatCouldNotBeArchivedIsArchivedLater() throws {
+        let world = try undisposed()
+        world.dispatcher.disposeAgain(at: world.now)
+        #expect(isArchived(world), "\(world.directory.files())")
+    }
+
+    @Test func aReasonThatCouldNotBeWrittenIsWrittenLater() throws {
+        let world = try DiskWorld()
+        try world.publishModel()
+        try world.drop(.data, "a.csv", "id,x\na,word\n")
+        try DiskObservers.observe({ act in
+            if case .write(let path) = act, path.lastComponent?.string.hasPrefix("reason-") == true { .noSpace } else { nil }
+        }) { _ = try world.round { world.failed(.badInput, $0) } }
+        #expect(try world.state("a.csv") == .quarantined && !world.directory.files().contains { $0.hasSuffix("a.csv.reason.json") })
+        world.dispatcher.disposeAgain(at: world.now)
+        #expect(try world.json("quarantine/p/a.csv.reason.json")["what"] as? String == "the test says so")
+    }
+
+    /// Killed between the ledger's close and the archive, the next daemon's scan finds it.
+    @Test func anInputThatAnEarlierDaemonLeftIsArchived() throws {
+        let world = try undisposed()
+        try world.restart()
+        let stamp = try FileDigest.of(FilePath(world.directory("spool/data/a.csv"))).stamp
+        func stands(_ size: Int64) throws {
+            try world.dispatcher.stands(
+                "a.csv", .init(device: stamp.device, inode: stamp.inode, size: size, changed: stamp.changed), role: .data, in: "p", at: world.now)
+        }
+        // Another content under that name is not done.
+        try stands(stamp.size + 1)
+        #expect(FileManager.default.fileExists(atPath: world.directory("spool/data/a.csv")))
+        try stands(stamp.size)
+        #expect(isArchived(world), "\(world.directory.files())")
+    }
+
+    /// What waits for its score is not done, though the ledger knows it.
+    @Test func anInputThatWaitsIsLeftAlone() throws {
+        let world = try DiskWorld(Self.archiving)
+        try world.drop(.data, "a.csv", "id,x\na,1\n")
+        let stamp = try FileDigest.of(FilePath(world.directory("spool/data/a.csv"))).stamp
+        try world.dispatcher.stands(
+            "a.csv", .init(device: stamp.device, inode: stamp.inode, size: stamp.size, changed: stamp.changed), role: .data, in: "p", at: world.now)
+        #expect(FileManager.default.fileExists(atPath: world.directory("spool/data/a.csv")))
+    }
+
+    /// An attempt that the daemon took back at its end is none of the attempts that a file has.
+    @Test func anAttemptThatIsHandedBackDoesNotCount() throws {
+        let world = try DiskWorld()
+        try world.publishModel()
+        try world.drop(.data, "a.csv", "id,x\na,1\n")
+        for _ in 0..<3 {
+            let specs = try world.round { world.failed(.cancelled, $0) }
+            #expect(specs.count == 1)
+            #expect(try world.state("a.csv") == .waiting)
+            try world.restart()
+        }
+        // Of two attempts this is the first.
+        try world.round { world.failed(.resource, $0) }
+        #expect(try world.state("a.csv") == .waiting)
+        try world.round { world.failed(.resource, $0) }
+        #expect(try world.state("a.csv") == .quarantined)
+    }
+}

@@ -1,0 +1,77 @@
+import Foundation
+import Glibc
+import Landing
+import ONNX
+import PipelineConfig
+import SystemPackage
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Runner
+
+/// A machine that cannot write or read a model says nothing about the model: it is not rejected, and data that needs it is not to blame.
+@Suite struct ModelFaultTests {
+    private func file(_ path: String) throws -> AttemptSpec.InputFile { .init(path: path, digest: try FileDigest.of(FilePath(path)).digest) }
+
+    private func execute(_ spec: AttemptSpec) -> AttemptResult {
+        LocalExecutor(sessionBytes: 1 << 20).execute(spec, cancellation: AttemptCancellation())
+    }
+
+    private func decide(_ model: String, into directory: String) throws -> AttemptResult {
+        execute(
+            AttemptSpec(
+                run: 1, attempt: 1, pipeline: "p", goal: .decideModel, inputs: ["model": try file(model)], outputs: ["model": directory],
+                schema: .init(), stages: [.deserialize(DeserializeStage()), .forward(.init())]))
+    }
+
+    @Test func aModelThatTheDiskDoesNotTakeIsNotRejected() throws {
+        let error = try #require(throws: ONNXError.self) { try Model.load(path: "/nowhere/m.onnx") }
+        #expect(error == .cannotRead(path: "/nowhere/m.onnx", reason: "No such file or directory", code: ENOENT))
+        for code in [ENOSPC, EROFS, EIO, EDQUOT, EMFILE] {
+            let failure = Failure(model: ONNXError.cannotWrite(path: "m.onnx", reason: String(cString: strerror(code)), code: code), place: "staging")
+            #expect(failure.kind == .machine, "\(code)")
+        }
+        #expect(Failure(model: ONNXError.cannotWrite(path: "m.onnx", reason: "File exists", code: EEXIST), place: "staging").kind == .resource)
+    }
+
+    /// What made-up rows show of a model is part of the decision: an output that is the same for every number of rows.
+    @Test func aModelThatMadeUpRowsRefuteIsRejected() throws {
+        let directory = try TemporaryDirectory("refuted")
+        let rows = ValueType.tensor(.float32, [.symbolic("N"), .fixed(1)])
+        let graph = Graph(
+            name: "g", nodes: [Node("Relu", ["x"], ["y"]), Node("Identity", ["five"], ["anchors"])], inputs: [Value("x", rows)],
+            outputs: [Value("y", rows), Value("anchors", .tensor(.float32, nil))],
+            initializers: [StoredTensor("five", .float32, [5], [1, 2, 3, 4, 5] as [Float])])
+        let model = Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
+        let answer = try decide(try directory.write(try model.serialized(), to: "m.onnx"), into: directory("staged"))
+        #expect(answer.failure?.kind == .badModel && answer.failure?.what.contains("'anchors'") == true, "\(String(describing: answer.failure))")
+    }
+
+    /// Whoever reports it: Landing, Foundation with the system's number inside, or Foundation's own words for it.
+    @Test func whatTheDiskRefusesIsTheMachinesFault() {
+        func foundation(_ code: Int32) -> NSError {
+            NSError(
+                domain: NSCocoaErrorDomain, code: CocoaError.Code.fileWriteUnknown.rawValue,
+                userInfo: [NSUnderlyingErrorKey: NSError(domain: NSPOSIXErrorDomain, code: Int(code))])
+        }
+        #expect(Failure(landing: .noSpace(doing: "write", path: "a"), place: "a").kind == .machine)
+        #expect(Failure(landing: .system(doing: "write", path: "a", errno: .ioError), place: "a").kind == .machine)
+        #expect(Failure(landing: .missing("a"), place: "a").kind == .resource)
+        for code in [EIO, EROFS, ENOSPC] { #expect(Failure(writing: foundation(code), place: "a").kind == .machine, "\(code)") }
+        #expect(Failure(writing: foundation(ENAMETOOLONG), place: "a").kind == .resource)
+        #expect(Failure(writing: CocoaError(.fileWriteOutOfSpace), place: "a").kind == .machine)
+        let full = #expect(throws: (any Error).self) { try Data([1]).write(to: URL(fileURLWithPath: "/dev/full")) }
+        if let full { #expect(Failure(writing: full, place: "a").kind == .machine, "\(full)") }
+    }
+
+    @Test func aModelThatCannotBeWrittenWaits() throws {
+        let directory = try TemporaryDirectory("fault")
+        let model = try directory.write(TinyModel.adding(1), to: "m.onnx")
+        // A file where the directory for the version would be.
+        try directory.write("a file", to: "staged")
+        let blocked = try decide(model, into: directory("staged"))
+        #expect(blocked.failure.map { $0.kind != .badModel } == true, "\(String(describing: blocked.failure))")
+        #expect(try decide(model, into: directory("free")).failure == nil)
+    }
+}

@@ -1,0 +1,139 @@
+"""The daemon under test, as a supervisor runs it: started again whenever it ends."""
+import os, pwd, resource, signal, subprocess, threading, time
+
+# What a daemon may end with by itself while a fault is in force; a supervisor starts it again.
+HONEST = {1, 3, 4}
+
+
+def as_user(user, body):
+    """Does it in another process, as that user; false where it failed."""
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1] == 0
+    status = 1
+    try:
+        if user:
+            os.setgroups([])
+            os.setgid(user.pw_gid)
+            os.setuid(user.pw_uid)
+        body()
+        status = 0
+    finally:
+        os._exit(status)
+
+
+class Daemon:
+    def __init__(self, binary, root, say):
+        self.binary, self.root, self.say = binary, root, say
+        self.process, self.lock = None, threading.RLock()
+        self.expected = False
+        self.is_over = threading.Event()
+        # (exit status, faults in force) of every end that nobody asked for.
+        self.ends = []
+        self.in_force = set()
+        self.last_fault = self.born = 0.0
+        self.user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+        self.log_path = os.path.join(root, "daemon.log")
+        self.watching = threading.Thread(target=self.supervise, daemon=True)
+
+    def start(self):
+        with self.lock:
+            log = open(self.log_path, "ab")
+            user = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.user else {}
+            # Nothing of it may depend on whose home this is.
+            environment = dict(os.environ, HOME=os.path.join(self.root, "home"))
+            self.expected, self.born = False, time.monotonic()
+            self.process = subprocess.Popen(
+                [self.binary, "run", os.path.join(self.root, "pipelines"), "--root", self.root, "--jobs", "2", "--grace", "2s"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, **user)
+            log.close()
+            if not self.watching.is_alive():
+                self.watching.start()
+
+    def supervise(self):
+        while not self.is_over.wait(0.05):
+            with self.lock:
+                if self.process is None or self.expected or self.process.poll() is None:
+                    continue
+                status = self.process.returncode
+                faults = set(self.in_force)
+                if time.monotonic() - self.last_fault < 5:
+                    faults.add("a fault of a moment ago")
+                self.ends.append((status, faults))
+                self.say(f"the daemon ended by itself with {status} under {sorted(faults) or 'no fault'}")
+                self.expected = True
+                ended = self.process
+            time.sleep(0.3)
+            with self.lock:
+                # Unless a step has started another one meanwhile.
+                if not self.is_over.is_set() and self.process is ended:
+                    self.start()
+
+    def signal(self, number):
+        with self.lock:
+            if self.process and self.process.poll() is None:
+                self.process.send_signal(number)
+
+    def kill(self):
+        with self.lock:
+            self.expected = True
+            self.signal(signal.SIGKILL)
+            if self.process:
+                self.process.wait()
+
+    def stop(self, within=90):
+        """SIGTERM; its exit status, or None where it had to be killed."""
+        with self.lock:
+            if self.process is None or self.process.poll() is not None:
+                return 0
+            self.expected = True
+            is_young = time.monotonic() - self.born < 2
+            self.process.terminate()
+            try:
+                status = self.process.wait(within)
+                # Before it is ready for signals the default one ends it.
+                return 0 if status == -signal.SIGTERM and is_young else status
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                return None
+
+    def has_begun(self):
+        """Whether libdispatch has its epoll descriptor, without which it traps and nobody can do anything about it."""
+        try:
+            folder = f"/proc/{self.process.pid}/fd"
+            return any("eventpoll" in os.readlink(os.path.join(folder, name)) for name in os.listdir(folder))
+        except (OSError, AttributeError):
+            return False
+
+    def descriptors(self, spare):
+        """Lets it have no more than `spare` descriptors beyond those it has now; None gives them back."""
+        end = time.monotonic() + 5
+        while spare is not None and not self.has_begun() and time.monotonic() < end:
+            time.sleep(0.05)
+        with self.lock:
+            if spare is not None and not self.has_begun():
+                return False
+            if self.process is None or self.process.poll() is not None:
+                return False
+            process = self.process.pid
+            used = len(os.listdir(f"/proc/{process}/fd"))
+
+            def limit():
+                _, hard = resource.prlimit(process, resource.RLIMIT_NOFILE)
+                resource.prlimit(process, resource.RLIMIT_NOFILE, (hard if spare is None else min(hard, used + spare), hard))
+
+            return as_user(self.user, limit)
+
+    def close(self):
+        self.is_over.set()
+        self.kill()
+
+    def wrong_ends(self):
+        return [
+            f"the daemon ended with {status} under {', '.join(sorted(faults)) or 'no fault'}"
+            for status, faults in self.ends if status not in HONEST or not faults
+        ]
+
+    def command(self, *words):
+        return subprocess.run([self.binary, *words, "--root", self.root], stdin=subprocess.DEVNULL, capture_output=True, text=True)

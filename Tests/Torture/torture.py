@@ -1,0 +1,210 @@
+#!/usr/bin/env python3
+"""Kills the daemon and breaks its machine at random under a mixed load; then judges what became of every file.
+
+    torture.py --millrace BINARY [--kills 500] [--faults 200] [--seed N] [--quick] [--keep DIR] [--table FILE]
+
+Every kill and fault is printed as it is made; the same seed makes the same ones, of the same files, though not at the same microsecond. Ends with 0 where
+nothing was lost, doubled, seen in part or wrong. As root it runs in a mount namespace of its own and the daemon as nobody, so that disks fill and
+permissions count; otherwise without the faults that need this."""
+import argparse, collections, os, platform, random, shutil, subprocess, sys, tempfile, threading, time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PROJECT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, HERE)
+# Nothing is written beside the scripts.
+sys.dont_write_bytecode = True
+
+
+def with_packages():
+    """Runs again under the tests' own Python where this one has no pyarrow."""
+    try:
+        import pyarrow
+    except ImportError:
+        python = os.path.join(PROJECT, ".deps", "oracle", "bin", "python")
+        if sys.executable == python or not os.path.exists(python):
+            sys.exit("torture.py needs pyarrow: run Scripts/test-tools")
+        os.execv(python, [python] + sys.argv)
+
+
+def in_a_namespace():
+    """As root: mounts that this makes are seen by nobody else, and go with it."""
+    if os.geteuid() != 0 or os.environ.get("TORTURE_NAMESPACE"):
+        return
+    if subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode == 0:
+        os.environ["TORTURE_NAMESPACE"] = "1"
+        os.execvp("unshare", ["unshare", "-m", sys.executable] + sys.argv)
+    sys.exit("torture.py may not mount here: run it as an ordinary user")
+
+
+def processor():
+    with open("/proc/cpuinfo") as file:
+        for line in file:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+class Torture:
+    def __init__(self, options, root):
+        from daemon import Daemon
+        from faults import Faults
+        from judge import Judge
+        from load import Load
+
+        self.options, self.root, self.started = options, root, time.monotonic()
+        self.random = random.Random(f"faults {options.seed}")
+        self.load = Load(root, options.seed)
+        self.daemon = Daemon(os.path.abspath(options.millrace), root, self.say)
+        self.faults = Faults(root, self.load, self.daemon, self.random, options.quick)
+        self.judge = Judge(root, self.load, self.daemon)
+        self.kills, self.reading = 0, None
+
+    def say(self, text):
+        print(f"{time.monotonic() - self.started:8.1f} s  {text}", flush=True)
+
+    def prepare(self):
+        self.faults.prepare()
+        self.load.prepare()
+        os.makedirs(os.path.join(self.root, "home"))
+        if self.daemon.user:
+            for folder, folders, names in os.walk(self.root):
+                for path in [folder] + [os.path.join(folder, name) for name in names]:
+                    os.chown(path, self.daemon.user.pw_uid, self.daemon.user.pw_gid)
+            os.chmod(self.root, 0o755)
+            # What is dropped belongs to the daemon's user as well, so that it may archive and delete.
+            os.umask(0)
+
+    def plan(self):
+        """Kills and faults in the order in which they are made."""
+        steps = ["kill"] * self.options.kills
+        kinds = sorted(self.faults.kinds)
+        for number in range(self.options.faults):
+            steps.append(kinds[number % len(kinds)])
+        self.random.shuffle(steps)
+        return steps
+
+    def kill(self):
+        self.daemon.kill()
+        self.kills += 1
+        self.daemon.start()
+
+    def step(self, number, step):
+        time.sleep(self.random.uniform(0, 0.4 if self.options.quick else 1.2))
+        if step == "kill":
+            self.kill()
+            self.say(f"{number}: kill {self.kills}")
+            return
+        self.say(f"{number}: {step}")
+        if not self.faults.run(step):
+            # Such as a remount while files are open: another one takes its place.
+            self.say(f"{number}: {step} could not be made; stopped for a while instead")
+            self.faults.run("stopped for a while")
+
+    def run(self):
+        self.prepare()
+        self.say(f"seed {self.options.seed}, root {self.root}")
+        self.daemon.start()
+        self.load.first_models()
+        writer = threading.Thread(target=self.load.run, args=[self.options.pause], daemon=True)
+        self.reading = reader = self.reader()
+        writer.start()
+        for number, step in enumerate(self.plan(), 1):
+            self.step(number, step)
+            if not writer.is_alive():
+                self.say("the writer of the load ended; see above")
+                return 2
+        self.load.is_stopped.set()
+        writer.join()
+        self.settle()
+        status = self.daemon.stop()
+        if status != 0:
+            self.daemon.ends.append((status, set()))
+        self.daemon.is_over.set()
+        found = self.judge.judge()
+        with open(os.path.join(self.root, "stop"), "w"):
+            pass
+        said, _ = reader.communicate()
+        found["partial"] += [line for line in said.splitlines() if line.startswith("WRONG")]
+        return self.report(found)
+
+    def reader(self):
+        """Someone who reads the outputs all the while."""
+        words = [os.path.join(PROJECT, "Scripts", "oracle-landing"), "watch", "--stop", os.path.join(self.root, "stop"), "--pause", "0.1"]
+        for pipeline in self.load.data:
+            for folder in ("outputs", "models"):
+                path = os.path.join(self.root, "out", pipeline, folder)
+                os.makedirs(path, exist_ok=True)
+                if self.daemon.user:
+                    os.chown(path, self.daemon.user.pw_uid, self.daemon.user.pw_gid)
+                words += ["--" + folder, path]
+        return subprocess.Popen([sys.executable] + words, stdout=subprocess.PIPE, text=True)
+
+    def settle(self):
+        """Until everything is done, or for so long."""
+        end, pending = time.monotonic() + self.options.patience, []
+        while time.monotonic() < end:
+            pending = list(self.judge.pending())
+            if not pending:
+                # Labels may still be learnt from.
+                time.sleep(1)
+                break
+            time.sleep(0.5)
+        self.say(f"quiet, {len(pending)} left")
+
+    def report(self, found):
+        from load import PIPELINES
+
+        for kind, lines in found.items():
+            for line in lines[:40]:
+                print(f"{kind.upper()}: {line}")
+        outputs = sum(len(self.judge.manifest(pipeline)) for pipeline in PIPELINES)
+        versions = collections.Counter()
+        for pipeline in PIPELINES:
+            versions["learning" if pipeline == "learning" else "others"] += len(self.judge.versions(pipeline))
+        counts = self.load.counts
+        rows = [
+            ("SIGKILL", self.kills), *sorted(self.faults.made.items()), ("all faults", sum(self.faults.made.values())), *counts.items(),
+            ("outputs published", outputs), ("versions of models", versions["others"]), ("versions with what was learnt", versions["learning"]),
+            ("reasons left of files that are done", len(self.judge.stale)), ("ended by itself, honestly", sum(1 for status, _ in self.daemon.ends if status)), ("seconds", round(time.monotonic() - self.started)),
+            *((f"**{kind}**", f"**{len(lines)}**") for kind, lines in found.items()),
+        ]
+        text = f"Seed {self.options.seed}, {processor()}:\n\n| | |\n|---|---|\n" + "".join(f"| {name} | {value} |\n" for name, value in rows)
+        print(text)
+        if self.options.table:
+            with open(self.options.table, "w") as file:
+                file.write(text)
+        return 1 if any(found.values()) else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--millrace", required=True)
+    parser.add_argument("--kills", type=int, default=500)
+    parser.add_argument("--faults", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=int(time.time()) % 1_000_000)
+    parser.add_argument("--pause", type=float, default=0.15, help="seconds between two files, on average")
+    parser.add_argument("--patience", type=float, default=240, help="seconds for everything to be done at the end")
+    parser.add_argument("--quick", action="store_true", help="short faults, for every run of the tests")
+    parser.add_argument("--keep", help="a folder that does not exist, to work in and to leave behind")
+    parser.add_argument("--table", help="a file for the table")
+    options = parser.parse_args()
+    with_packages()
+    in_a_namespace()
+    root = options.keep or tempfile.mkdtemp(prefix="millrace-torture-")
+    os.makedirs(root, exist_ok=True)
+    torture = Torture(options, os.path.abspath(root))
+    try:
+        return torture.run()
+    finally:
+        torture.daemon.close()
+        if torture.reading and torture.reading.poll() is None:
+            torture.reading.kill()
+        if not options.keep:
+            # Its mounts first, which would be busy.
+            for path in ("spool/deleted", "out"):
+                subprocess.run(["umount", "-l", os.path.join(root, path)], capture_output=True)
+            shutil.rmtree(root, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
