@@ -72,6 +72,9 @@ import Testing
             give.arguments = ["chown", "-R", "\(daemonUser):\(group)", root.path]
             try give.run()
             give.waitUntilExit()
+            // Other tests of this process may have set its umask.
+            for name in ["pipelines", "spool", "spool/models", "spool/data", "spool/data/sub"] { chmod(root(name), 0o755) }
+            for name in ["pipelines/p.yaml", "spool/models/m.onnx", "spool/data/sub/a.csv", "spool/data/bad.csv"] { chmod(root(name), 0o644) }
         }
 
         var log: String { (try? String(contentsOfFile: root("log"), encoding: .utf8)) ?? "" }
