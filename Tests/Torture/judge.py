@@ -111,7 +111,7 @@ class Judge:
         folder, found = self.path("out", pipeline, "models"), {}
         for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
             if not name.isdigit():
-                if name != "ACTIVE":
+                if name not in ("ACTIVE", "_millrace"):
                     self.say("wrong", f"{pipeline}: the models' folder holds {name}")
                 continue
             for problem in version_problems(os.path.join(folder, name)):
