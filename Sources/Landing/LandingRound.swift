@@ -9,8 +9,8 @@ package struct StagedOutput: Hashable, Sendable {
     package let outputRoot: FilePath
     /// The output's, its manifest's and that of folders made for them.
     package let access: FileAccess
-    /// The digest of our own earlier output at `target`, if there is one; `publish` takes it from what `intend` answers.
-    package fileprivate(set) var replaces: String?
+    /// The digests of our own earlier outputs that may stand at `target`; `publish` takes them from what `intend` answers.
+    package fileprivate(set) var replaces: [String]
     package let provenance: Provenance
     /// Of the staged bytes; `publish` finds what is nil. Both are there in what `intend` gets, and must be for `recover`.
     package fileprivate(set) var digest: String?
@@ -23,7 +23,7 @@ package struct StagedOutput: Hashable, Sendable {
     }
 
     package init(
-        run: Int64, staged: FilePath, target: FilePath, outputRoot: FilePath, access: FileAccess = .standard, replaces: String? = nil, provenance: Provenance,
+        run: Int64, staged: FilePath, target: FilePath, outputRoot: FilePath, access: FileAccess = .standard, replaces: [String] = [], provenance: Provenance,
         digest: String? = nil, bytes: Int64? = nil
     ) {
         self.run = run
@@ -40,8 +40,8 @@ package struct StagedOutput: Hashable, Sendable {
 
 /// What the ledger says to one output that is about to be published.
 package enum Intent: Hashable, Sendable {
-    /// `replacing` is the digest of what we published at the target before, for the same input.
-    case publish(replacing: String?)
+    /// `replacing` is the digest of what we published at the target before, for the same input, and those of what attempts before may have left there.
+    case publish(replacing: [String])
     /// The target belongs to the output of another input.
     case refuse(owner: String)
 }

@@ -4,10 +4,10 @@ import SystemPackage
 enum Placement {
     enum Result { case placed, replaced, alreadyThere }
 
-    /// Replaces only a file with the digest `replaces`, which is what we published there before. A file that has the new digest already is the
+    /// Replaces only a file with a digest of `replaces`, which are what we published there before. A file that has the new digest already is the
     /// trace of an earlier try and counts as done. The directory of `target` exists; it is synced by the caller.
     static func place(
-        _ staged: FilePath, at target: FilePath, digest: String, replaces: String?
+        _ staged: FilePath, at target: FilePath, digest: String, replaces: [String]
     ) throws(LandingError) -> Result {
         switch Disk.renameKeeping(staged, target) {
         case nil: return .placed
@@ -20,7 +20,7 @@ enum Placement {
 
     /// What FUSE is left with: a link never replaces, and for a moment the file has both names.
     static func placeByLink(
-        _ staged: FilePath, at target: FilePath, digest: String, replaces: String?
+        _ staged: FilePath, at target: FilePath, digest: String, replaces: [String]
     ) throws(LandingError) -> Result {
         switch Disk.link(staged, target) {
         case nil:
@@ -33,13 +33,13 @@ enum Placement {
     }
 
     private static func replace(
-        _ staged: FilePath, at target: FilePath, digest: String, replaces: String?
+        _ staged: FilePath, at target: FilePath, digest: String, replaces: [String]
     ) throws(LandingError) -> Result {
         guard let status = try Disk.status(target) else {
             // It went away between the two calls.
             return try place(staged, at: target, digest: digest, replaces: replaces)
         }
-        guard status.kind == .regular else { throw .targetNotOurs(target, found: nil, published: replaces) }
+        guard status.kind == .regular else { throw .targetNotOurs(target, found: nil, published: replaces.first) }
         let found = try FileDigest.of(target)
         if found.digest == digest {
             try Disk.sync(file: target)
@@ -47,8 +47,8 @@ enum Placement {
             return .alreadyThere
         }
         // The stamp again: hashing takes time, and someone may have put a file of theirs there meanwhile.
-        guard found.digest == replaces, try Disk.status(target)?.stamp == found.stamp else {
-            throw .targetNotOurs(target, found: found.digest, published: replaces)
+        guard replaces.contains(found.digest), try Disk.status(target)?.stamp == found.stamp else {
+            throw .targetNotOurs(target, found: found.digest, published: replaces.first)
         }
         if let failure = Disk.renameReplacing(staged, target) { throw renameFailure(failure, staged, target) }
         return .replaced

@@ -224,6 +224,26 @@ import Testing
         #expect(isArchived(world), "\(world.directory.files())")
     }
 
+    /// A round gave an output its name and could not write the manifest; then the input is replaced. What stands there is ours, and nobody else's.
+    @Test(arguments: [false, true]) func anOutputWithoutItsManifestLineIsReplacedByThatOfNewContent(isRestarted: Bool) throws {
+        let world = try DiskWorld()
+        try world.publishModel()
+        try world.drop(.data, "a.csv", "id,x\na,1\n")
+        try DiskObservers.observe({ act in
+            if case .write(let path) = act, path.lastComponent?.string.hasPrefix("manifest-") == true { .permissionDenied } else { nil }
+        }) { _ = try world.round { try world.wrote(["": "id,y\na,2\n"], $0, rows: 1) } }
+        #expect(try world.directory.read("out/outputs/a.csv") == Array("id,y\na,2\n".utf8))
+        #expect(try world.state("a.csv") == .waiting)
+        try world.drop(.data, "a.csv", "id,x\na,50\n")
+        if isRestarted { try world.restart() }
+        try world.round { try world.wrote(["": "id,y\na,51\n"], $0, rows: 1) }
+        #expect(try world.state("a.csv") == .done)
+        #expect(try world.directory.read("out/outputs/a.csv") == Array("id,y\na,51\n".utf8))
+        let manifest = try #require(world.directory.files().first { $0.hasPrefix("out/outputs/_millrace/manifest-") })
+        let lines = String(decoding: try world.directory.read(manifest), as: UTF8.self).split(separator: "\n")
+        #expect(lines.count == 1 && lines[0].contains(digest("id,y\na,51\n")), "\(lines)")
+    }
+
     @Test func aReasonThatCouldNotBeWrittenIsWrittenLater() throws {
         let world = try DiskWorld()
         try world.publishModel()

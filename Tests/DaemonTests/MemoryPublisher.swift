@@ -95,13 +95,13 @@ final class MemoryPublisher: Publisher {
     func publish(_ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent]) -> [Result<Void, LandingError>] {
         guard let intents = try? intend(outputs) else { return outputs.map { .failure(.ledger(step: "intend", cause: $0.target.string)) } }
         return zip(outputs, intents).map { output, intent in
-            let replaced: String?
+            let replaced: [String]
             switch intent {
             case .publish(let replacing): replaced = replacing
             case .refuse(let owner): return .failure(.targetOwned(output.target, by: owner, refused: output.provenance.input))
             }
-            if let there = files[output.target.string], there != replaced, there != output.digest {
-                return .failure(.targetNotOurs(output.target, found: there, published: replaced))
+            if let there = files[output.target.string], !replaced.contains(there), there != output.digest {
+                return .failure(.targetNotOurs(output.target, found: there, published: replaced.first))
             }
             files[output.target.string] = output.digest
             lines[output.provenance.input, default: 0] += 1

@@ -82,7 +82,7 @@ import TestSupport
         let scene = try Scene("owned")
         let results = try scene.round().publish(
             [scene.stage("a.csv", "one", run: 1), scene.stage("b.csv", "two", run: 2)],
-            intend: { _ in [.refuse(owner: "a.jsonl"), .publish(replacing: nil)] }, close: { #expect($0.map(\.run) == [2]) })
+            intend: { _ in [.refuse(owner: "a.jsonl"), .publish(replacing: [])] }, close: { #expect($0.map(\.run) == [2]) })
         #expect(
             results[0] == .failure(.targetOwned(scene.out.appending("a.csv"), by: "a.jsonl", refused: "a.csv")))
         #expect(scene.outputs == ["b.csv"])
@@ -118,13 +118,13 @@ import TestSupport
     @Test func linkAndUnlinkServeWhereRenameCannotKeep() throws {
         let scene = try Scene("link")
         let staged = try scene.stage("a.csv", "one", run: 1)
-        let result = try Placement.placeByLink(staged.staged, at: staged.target, digest: digest("one"), replaces: nil)
+        let result = try Placement.placeByLink(staged.staged, at: staged.target, digest: digest("one"), replaces: [])
         #expect(result == .placed && scene.text("a.csv") == "one" && scene.staged.isEmpty)
         let second = try scene.stage("a.csv", "two", run: 2)
         #expect(throws: LandingError.self) {
-            try Placement.placeByLink(second.staged, at: second.target, digest: digest("two"), replaces: nil)
+            try Placement.placeByLink(second.staged, at: second.target, digest: digest("two"), replaces: [])
         }
-        #expect(try Placement.placeByLink(second.staged, at: second.target, digest: digest("two"), replaces: digest("one")) == .replaced)
+        #expect(try Placement.placeByLink(second.staged, at: second.target, digest: digest("two"), replaces: [digest("zero"), digest("one")]) == .replaced)
         #expect(scene.text("a.csv") == "two" && scene.staged.isEmpty)
     }
 

@@ -34,7 +34,7 @@ struct Scene {
         let staged = area.file(run: run, attempt: attempt, name: name)
         try Data(text.utf8).write(to: URL(fileURLWithPath: staged.string))
         return StagedOutput(
-            run: run, staged: staged, target: out.appending(FilePath(name).components), outputRoot: out, replaces: replaces,
+            run: run, staged: staged, target: out.appending(FilePath(name).components), outputRoot: out, replaces: [replaces].compactMap(\.self),
             provenance: provenance(name, arrival: run))
     }
 

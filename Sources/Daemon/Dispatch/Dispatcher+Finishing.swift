@@ -73,10 +73,11 @@ extension Dispatcher {
         }
         guard !ready.isEmpty else { return }
         var unrecorded: LedgerError?
+        let mayReplace = Set(ready.filter { $0.assignment.run.mayReplace }.map { $0.assignment.run.run })
         let outcomes: [Result<Void, LandingError>]
         do throws(LandingError) {
             outcomes = try publisher.publish(ready.map(\.output)) { intended in
-                do throws(LedgerError) { return try record(intended) } catch {
+                do throws(LedgerError) { return try record(intended, mayReplace: mayReplace) } catch {
                     unrecorded = error
                     throw error
                 }
@@ -107,15 +108,22 @@ extension Dispatcher {
     }
 
     /// What is about to become visible, durably. Touches the ledger only: it may run beside the dispatcher's thread, which waits for it.
-    private func record(_ outputs: [StagedOutput]) throws(LedgerError) -> [Intent] {
+    /// - Parameter mayReplace: the runs for whose input there was an attempt, or other content, before.
+    private func record(_ outputs: [StagedOutput], mayReplace: Set<Int64>) throws(LedgerError) -> [Intent] {
         let intentions = outputs.map { output in
             Intention(run: output.run, root: output.outputRoot.string, path: output.path, digest: output.digest ?? "", byteCount: output.bytes ?? 0)
         }
-        return try ledger.write { (tx) throws(LedgerError) in try tx.intend(intentions) }.map { outcome in
-            switch outcome {
-            case .intended(_, let replaces): .publish(replacing: replaces?.digest)
-            case .owned(let owner): .refuse(owner: owner.inputPath)
+        return try ledger.write { (tx) throws(LedgerError) in
+            var intents: [Intent] = []
+            for (intention, outcome) in zip(intentions, try tx.intend(intentions)) {
+                switch outcome {
+                case .intended(_, let replaces):
+                    let unfinished = mayReplace.contains(intention.run) ? try tx.unfinished(intention) : []
+                    intents.append(.publish(replacing: [replaces?.digest].compactMap(\.self) + unfinished))
+                case .owned(let owner): intents.append(.refuse(owner: owner.inputPath))
+                }
             }
+            return intents
         }
     }
 

@@ -61,18 +61,25 @@ extension Dispatcher {
     private func recoverOutput(_ open: OpenRun, _ pipeline: Pipeline, at now: UTCTime) throws(LandingError) -> Bool {
         guard !open.intended.isEmpty else { return false }
         let pins = try recorded { () throws(LedgerError) in try self.pins(of: pipeline.name, revision: open.revision) }
-        let outputs = open.intended.map { publication in
+        var outputs: [StagedOutput] = []
+        for publication in open.intended {
             let root = FilePath(publication.root)
-            return StagedOutput(
+            let intention = Intention(
+                run: open.run, root: publication.root, path: publication.path, digest: publication.digest, byteCount: publication.byteCount)
+            let unfinished = try recorded { () throws(LedgerError) in
+                try self.ledger.write(durably: false) { (tx) throws(LedgerError) in try tx.unfinished(intention) }
+            }
+            outputs.append(StagedOutput(
                 run: open.run, staged: FilePath((try? publisher.stagingPath(run: open.run, attempt: open.attempt, pipeline: pipeline, goal: .score)) ?? ""),
                 target: root.appending(FilePath(publication.path).components), outputRoot: root,
-                access: pipeline.land.access.landing, replaces: (try? ledger.owner(root: publication.root, path: publication.path))?.digest,
+                access: pipeline.land.access.landing,
+                replaces: [(try? ledger.owner(root: publication.root, path: publication.path))?.digest].compactMap(\.self) + unfinished,
                 provenance: Provenance(
                     pipeline: pipeline.name, input: open.arrival.path, inputDigest: open.arrival.digest ?? "", rows: nil,
                     modelVersion: open.version, modelDigest: open.version.flatMap { versions[pipeline.name]?[$0]?.modelDigest },
                     revision: open.revision, arrival: open.arrival.number,
                     pins: pins.arrivals.contains(open.arrival.number) ? pins.manifest : nil),
-                digest: publication.digest)
+                digest: publication.digest))
         }
         guard try publisher.recover(outputs).allSatisfy({ $0 }) else { return false }
         try recorded { () throws(LedgerError) in

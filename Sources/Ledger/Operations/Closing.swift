@@ -35,6 +35,22 @@ extension LedgerTransaction {
         return .intended(publication: number, replaces: replaces)
     }
 
+    /// The digests that attempts for the same input were about to publish at that place, and of which the ledger does not know whether they came to it: the
+    /// name may have been given before the manifest could not be written. A file with one of them is ours. Of this run and of those of former content.
+    package func unfinished(_ intention: Intention) throws(LedgerError) -> [String] {
+        let run = try runRow(intention.run)
+        let root = try connection.addRoot(intention.root)
+        return try connection.all(
+            """
+            WITH RECURSIVE line (number, depth) AS (
+                SELECT ?, 0 UNION ALL
+                SELECT a.previous, depth + 1 FROM line JOIN arrivals AS a ON a.number = line.number WHERE a.previous IS NOT NULL AND depth < 32)
+            SELECT DISTINCT p.digest FROM line JOIN runs AS r ON r.arrival = line.number JOIN publications AS p ON p.run = r.id
+            WHERE p.root = ? AND p.path = ? AND p.ended = 'removed'
+            """, run.arrival.number, root, intention.path
+        ) { $0.text(0) }
+    }
+
     // MARK: After
 
     /// Decides runs. With `done` everything intended for the run counts as published, and what was there before for the same input as replaced;
