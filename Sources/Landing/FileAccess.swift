@@ -25,11 +25,18 @@ package struct FileAccess: Hashable, Sendable {
 
 /// The umask of a daemon: what it does not give to anybody on purpose is its own.
 package enum CreationMask {
-    /// The umask that the process was started with. Asking for it restricts the process's own to the owner.
-    package static let inherited = UInt16(umask(0o077))
+    /// The umask that the process was started with, or has until `restrict` is called.
+    package static let inherited: UInt16 = {
+        let before = umask(0o077)
+        umask(before)
+        return UInt16(before)
+    }()
 
-    /// To be called before the first thread starts.
-    package static func restrict() { _ = inherited }
+    /// Restricts the umask of the process to its user. To be called before the first thread starts.
+    package static func restrict() {
+        _ = inherited
+        umask(0o077)
+    }
 }
 
 /// New folders at `root` and below get `access`; those above it are shared ones.
