@@ -1,9 +1,9 @@
 internal import Reasons
 internal import Tensors
 
-/// What a table may ask for, in every format: far above what honest tables have, and low enough that a file of a few kilobytes takes neither the
-/// memory, nor the disk, nor the time of the machine. The number of rows and the size of a file are not bounded: both are read piece by piece.
-/// `pipelines/README.md` has them as a table.
+/// The limits of what a table may ask for, in every format. They are far above what honest tables have, and low enough that a file of a few
+/// kilobytes takes neither the memory, nor the disk, nor the time of the machine. The number of rows and the size of a file are not
+/// bounded: both are read piece by piece. `pipelines/README.md` has them as a table.
 package enum TableLimits {
     /// Columns, or arrays of an `.npz` file.
     package static let columns = 100_000
@@ -11,8 +11,8 @@ package enum TableLimits {
     package static let nesting = 100
     /// The bytes of one row of an array.
     package static let rowBytes = 256 << 20
-    /// Compressed bytes may stand for so many times as many, once they have unpacked to more than is free. Logs reach 50; nothing but a repetition
-    /// reaches this.
+    /// Compressed bytes may stand for so many times as many, once they have unpacked to more than is free. Logs reach 50; nothing but a
+    /// repetition reaches this.
     package static let ratio = 250
     /// Free of an array, which is read without looking at it, and of text.
     package static let unpackedFreely = 512 << 20
@@ -20,7 +20,7 @@ package enum TableLimits {
     /// Blank lines of text without a row between them.
     package static let blankBytes = 64 << 20
 
-    /// What Parquet and Arrow files together may unpack to at one time: what was free when the first was opened.
+    /// The bytes that Parquet and Arrow files together may unpack to at one time, which is what was free when the first was opened.
     static let memory = Int64(MachineMemory.available())
 
     static func unpacked(_ size: Int, of packed: Int, _ location: TableLocation) throws(ColumnarError) {

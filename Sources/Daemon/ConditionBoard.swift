@@ -3,8 +3,8 @@ import Foundation
 package import Ledger
 import Synchronization
 
-/// What the daemon's process says of itself in `status` and nothing else tells: kept in the ledger's table `conditions`, written by a thread of its own
-/// at most twice a second, so that saying something costs nobody a wait.
+/// Holds what the daemon's process says of itself in `status` and nothing else tells. It is kept in the ledger's table `conditions`, and
+/// written by a thread of its own at most twice a second, so that saying something costs nobody a wait.
 package final class ConditionBoard: Sendable {
     private struct State {
         var said: [Condition.Key: Condition] = [:]
@@ -26,7 +26,7 @@ package final class ConditionBoard: Sendable {
     ///   - text: for people.
     ///   - facts: for programs.
     package func set(_ key: Condition.Key, _ text: String, facts: (any Encodable)? = nil) {
-        let facts = facts.flatMap { Self.json($0) }
+        let facts = facts.flatMap(\.compactJSON)
         change { state in
             let old = state.said[key]
             guard old?.text != text || old?.facts != facts else { return false }
@@ -84,10 +84,13 @@ package final class ConditionBoard: Sendable {
             try tx.clear(over)
         }
     }
+}
 
-    private static func json(_ value: any Encodable) -> String? {
+extension Encodable {
+    /// The value as JSON on one line, with keys in order; nil where it has no form in JSON.
+    var compactJSON: String? {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return (try? encoder.encode(value)).map { String(decoding: $0, as: UTF8.self) }
+        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) }
     }
 }

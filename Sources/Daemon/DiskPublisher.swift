@@ -35,8 +35,8 @@ package final class DiskPublisher: Publisher, Sendable {
     private let claims: FolderClaims?
     private let state = Mutex(State())
 
-    /// Refuses a pipeline for which there is no place to stage. `work`: where what training needs is kept, and staging is preferred; left out:
-    /// `ROOT/.millrace`.
+    /// Refuses a pipeline for which there is no place to stage. `work`: where what training needs is kept, and staging is preferred; left
+    /// out: `ROOT/.millrace`.
     package convenience init(root: String, work: String? = nil, pipelines: [Pipeline]) throws(LandingError) {
         try self.init(root: root, work: work, pipelines: pipelines, claims: nil)
     }
@@ -61,7 +61,7 @@ package final class DiskPublisher: Publisher, Sendable {
         for pipeline in pipelines {
             next.pipelines[pipeline.name] = pipeline
             var spools: [String: StagingArea] = [:]
-            for entry in [pipeline.spool.models, pipeline.spool.labelled, pipeline.spool.data].compactMap({ $0 }) where pipeline.after != .keep {
+            for entry in pipeline.spool.entries where pipeline.after != .keep {
                 spools[entry.path] = try area(entry.path)
             }
             var archive: StagingArea?
@@ -295,7 +295,7 @@ extension SpoolInput {
 extension Pipeline {
     /// Every directory that users or their sync tools look into.
     var userPaths: [String] {
-        var paths = [spool.models?.path, spool.labelled?.path, spool.data?.path, land.models?.path, land.outputs?.path].compactMap { $0 }
+        var paths = spool.entries.map(\.path) + [land.models?.path, land.outputs?.path].compactMap { $0 }
         if case .archive(let path) = after { paths.append(path) }
         return paths
     }

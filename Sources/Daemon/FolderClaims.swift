@@ -45,7 +45,8 @@ final class FolderClaims: Sendable {
         }
     }
 
-    /// Claims the folders of `pipelines`, and gives back those that none of them uses any more. Where one is another daemon's, all stays as it was.
+    /// Claims the folders of `pipelines`, and gives back those that none of them uses any more. Where one is another daemon's, all stays as
+    /// it was.
     func use(_ pipelines: [Pipeline]) throws(LandingError) {
         let wanted = Set(pipelines.flatMap(Self.keys))
         let present = state.withLock(\.claims)
@@ -71,13 +72,14 @@ final class FolderClaims: Sendable {
     }
 
     private static func keys(of pipeline: Pipeline) -> [Key] {
-        [pipeline.spool.models?.path, pipeline.spool.labelled?.path, pipeline.spool.data?.path].compactMap { $0.map { Key(folder: $0, use: .spool) } }
+        pipeline.spool.entries.map { Key(folder: $0.path, use: .spool) }
             + [pipeline.land.models?.path, pipeline.land.outputs?.path].compactMap { path in
                 path.map { Key(folder: $0, use: .outputs, access: pipeline.land.access.landing) }
             }
     }
 
-    /// Throws `claimed` where another process has taken one of the pipeline's folders over meanwhile, as after this one hung for a long time.
+    /// Throws `claimed` where another process has taken one of the pipeline's folders over meanwhile, as after this one hung for a long
+    /// time.
     func verify(_ pipeline: Pipeline) throws(LandingError) {
         for key in Self.keys(of: pipeline) { try state.withLock { $0.claims[key] }?.verify() }
     }

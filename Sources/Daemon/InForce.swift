@@ -2,7 +2,8 @@ import Foundation
 import Ledger
 package import PipelineConfig
 
-/// Which pipeline files a daemon has in force, as it tells the commands: a small file beside its lock. It counts only while that daemon holds the lock.
+/// Which pipeline files a daemon has in force, as it tells the commands: a small file beside its lock. It counts only while that daemon
+/// holds the lock.
 package struct InForce: Codable, Sendable {
     package struct Entry: Codable, Sendable {
         package let pipeline: String

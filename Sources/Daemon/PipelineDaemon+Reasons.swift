@@ -5,8 +5,8 @@ import PipelineConfig
 import SystemPackage
 import Watcher
 
-/// Reasons in quarantine go when their cause does. Those of files that are done since, or forgotten, go with that; those of files that were removed
-/// go here.
+/// Reasons in quarantine go when their cause does. Those of files that are done since, or forgotten, go with that; those of files that were
+/// removed go here.
 extension PipelineDaemon {
     /// At the start: of files that were removed while no daemon ran.
     static func clearReasonsOfMissing(_ ledger: RunLedger, _ publisher: DiskPublisher, _ pipelines: [Pipeline]) throws(LedgerError) {

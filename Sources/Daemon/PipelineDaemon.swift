@@ -11,7 +11,8 @@ import SystemPackage
 import Watcher
 
 /// Watches, numbers, dispatches and lands, until told to stop. One thread watches, one hashes and numbers, one dispatches and lands, and
-/// `jobs` run attempts at a time; one more trains, so that data never waits for that. Stopping goes from the front: the watch ends, then dispatch drains what is in flight.
+/// `jobs` run attempts at a time; one more trains, so that data never waits for that. Stopping goes from the front: the watch ends, then
+/// dispatch drains what is in flight.
 package final class PipelineDaemon: Service {
     package struct Options: Sendable {
         package var root: String
@@ -278,7 +279,7 @@ package final class PipelineDaemon: Service {
     ) {
         let explanation = report.explanation
         log.warning("refused", metadata: ["file.path": "\(input.path)", "rule": "\(explanation.rule)"].merging(explanation.whole.logged) { $1 })
-        guard let pipeline = files.inForce.first(where: { [$0.spool.models, $0.spool.labelled, $0.spool.data].contains { $0?.path == input.spool } })
+        guard let pipeline = files.inForce.first(where: { $0.spool.entries.contains { $0.path == input.spool } })
         else { return }
         do {
             try publisher.quarantine(input, report, pipeline: pipeline)

@@ -1,8 +1,8 @@
 package import PipelineConfig
 import Synchronization
 
-/// The pipeline files that the daemon was started with, and what of them is in force. A file that appears in one of the folders, or that one of the patterns
-/// takes, belongs to them too.
+/// The pipeline files that the daemon was started with, and what of them is in force. A file that appears in one of the folders, or that
+/// one of the patterns takes, belongs to them too.
 package final class PipelineFiles: Sendable {
     package enum Reloaded: Sendable {
         case unchanged

@@ -9,12 +9,12 @@ extension LandAccess {
 
 /// The folders that pipelines name.
 enum PipelineFolders {
-    /// Makes those that are missing: spools as the umask would make them, since others write there, the rest as `land` says. Refuses a group that
-    /// nothing can be given to.
+    /// Makes those that are missing: spools as the umask would make them, since others write there, the rest as `land` says. Refuses a
+    /// group that nothing can be given to.
     static func make(_ pipelines: [Pipeline]) throws(LandingError) {
         for pipeline in pipelines {
             if let group = pipeline.land.access.group { try checkMembership(group, pipeline) }
-            let spools = Set([pipeline.spool.models, pipeline.spool.labelled, pipeline.spool.data].compactMap { $0?.path })
+            let spools = Set(pipeline.spool.entries.map(\.path))
             for folder in CanonicalPaths.folders(of: pipeline) {
                 try PublicFolder.make(FilePath(folder), spools.contains(folder) ? .shared : pipeline.land.access.landing)
             }

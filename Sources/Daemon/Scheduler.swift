@@ -72,7 +72,8 @@ package struct Scheduler: Sendable {
     }
 
     private var lanes: [String: Lane] = [:]
-    /// Arrivals that were worked on when the process died, and since when they are held here: each starts when nothing else does, and nothing beside it.
+    /// Arrivals that were worked on when the process died, and since when they are held here: each starts when nothing else does, and
+    /// nothing beside it.
     private var suspects: [Int64: Duration] = [:]
     /// How long other work may go on before suspects have their turn.
     private static let suspectsWaitAtMost = Duration.seconds(60)
@@ -175,7 +176,8 @@ package struct Scheduler: Sendable {
         }
     }
 
-    /// The starts that `admits` lets through, pipelines taking turns. Where it refuses an arrival, no later data of that pipeline is asked for.
+    /// The starts that `admits` lets through, pipelines taking turns. Where it refuses an arrival, no later data of that pipeline is asked
+    /// for.
     package mutating func starts(now: Duration, admits: (Start) -> Bool) -> [Start] {
         suspects.isEmpty ? turns(now: now, admits) : startsBesideSuspects(now: now, admits)
     }

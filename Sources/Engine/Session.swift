@@ -28,8 +28,8 @@ package final class Session: Sendable {
         self.init(try loaded.get(), options: options)
     }
 
-    /// Lets the engine read the file itself, so that its bytes are in memory only as the engine keeps them. As above, external data is refused and
-    /// the file must have been checked before.
+    /// Lets the engine read the file itself, so that its bytes are in memory only as the engine keeps them. As above, external data is
+    /// refused and the file must have been checked before.
     package convenience init(file path: String, options: SessionOptions = SessionOptions()) throws(EngineError) {
         let native = try Self.load(options) { table, options throws(NativeFailure) in
             try NativeSession(table, file: path, options: options)

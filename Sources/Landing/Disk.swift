@@ -302,8 +302,8 @@ enum Disk {
         _ = path.withPlatformString { rmdir($0) }
     }
 
-    /// Makes the directory and those above it; returns the directories that got a new entry, which are to be synced. Without a `grant` the umask
-    /// decides who may enter them.
+    /// Makes the directory and those above it; returns the directories that got a new entry, which are to be synced. Without a `grant` the
+    /// umask decides who may enter them.
     @discardableResult
     static func makeDirectories(_ path: FilePath, _ grant: FolderGrant? = nil) throws(LandingError) -> [FilePath] {
         switch failure({ path.withPlatformString { mkdir($0, 0o777) } }) {

@@ -13,7 +13,8 @@ package enum DiskAct: Hashable, Sendable {
     case link(FilePath, to: FilePath)
 }
 
-/// Those who are told of every act before it is done, and may refuse it as a failing disk would. The product has none; tests look at the order of acts.
+/// Those who are told of every act before it is done, and may refuse it as a failing disk would. The product has none; tests look at the
+/// order of acts.
 package enum DiskObservers {
     package typealias Observer = @Sendable (DiskAct) -> Errno?
 

@@ -1,8 +1,8 @@
 import Glibc
 package import SystemPackage
 
-/// Compares what is to be written with what a disk holds, before a byte of it is written. A sparse file counts with its apparent size: its copy
-/// would have that size.
+/// Compares what is to be written with what a disk holds, before a byte of it is written. A sparse file counts with its apparent size: its
+/// copy would have that size.
 package enum DiskRoom {
     /// - Parameter path: a file or folder to be written, which need not be there yet.
     package static func check(_ byteCount: Int64, at path: FilePath) throws(LandingError) {

@@ -56,8 +56,8 @@ package enum PublicFolder {
 
 /// What an older version made with wider modes becomes the owner's own.
 package enum PrivateFolder {
-    /// Takes every right of others from the files and folders below `path`. What stands in `held/` of a staging area came from a spool, and stays
-    /// as it is.
+    /// Takes every right of others from the files and folders below `path`. What stands in `held/` of a staging area came from a spool, and
+    /// stays as it is.
     package static func close(_ path: FilePath) throws(LandingError) {
         for name in try Disk.names(in: path) {
             let entry = path.appending(name)

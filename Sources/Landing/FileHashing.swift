@@ -1,7 +1,8 @@
 import Crypto
 package import SystemPackage
 
-/// The digest of an open file while it is being made, piece by piece, so that whoever makes it can do something else between two pieces, or stop.
+/// The digest of an open file while it is being made, piece by piece, so that whoever makes it can do something else between two pieces, or
+/// stop.
 package struct FileHashing {
     private static let bufferSize = 256 << 10
 
@@ -23,8 +24,8 @@ package struct FileHashing {
         stamp = status.stamp
     }
 
-    /// Reads about `count` more bytes. Returns nil while there are more, and throws `changedWhileRead` where the stamp after the last byte differs from
-    /// that before the first.
+    /// Reads about `count` more bytes. Returns nil while there are more, and throws `changedWhileRead` where the stamp after the last byte
+    /// differs from that before the first.
     package mutating func advance(by count: Int64) throws(LandingError) -> FileDigest.Digested? {
         let room = Int(min(max(stamp.size - offset, 1), Int64(Self.bufferSize)))
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: room, alignment: 4096)

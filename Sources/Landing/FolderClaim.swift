@@ -3,14 +3,15 @@ import Glibc
 import Synchronization
 package import SystemPackage
 
-/// The right to work on one folder, whatever the root or the host of a daemon: a directory in the folder, which `mkdir` gives to one process only, also
-/// on mounts that several hosts share. It names its holder and its own inode, so that a copy of it that a sync tool made is no claim, and the holder
-/// gives a sign of life every few seconds.
+/// The right to work on one folder, whatever the root or the host of a daemon: a directory in the folder, which `mkdir` gives to one
+/// process only, also on mounts that several hosts share. It names its holder and its own inode, so that a copy of it that a sync tool made
+/// is no claim, and the holder gives a sign of life every few seconds.
 ///
-/// A claim whose holder is dead is taken over: it is renamed away, which only one process can do, and looked at once more. A claim that vanished is made
-/// again. A folder that cannot be written is not claimed.
+/// A claim whose holder is dead is taken over: it is renamed away, which only one process can do, and looked at once more. A claim that
+/// vanished is made again. A folder that cannot be written is not claimed.
 package final class FolderClaim: Sendable {
-    /// What a daemon does with a folder. Both uses of one folder do not exclude each other, so that the outputs of one daemon may be the spool of another.
+    /// What a daemon does with a folder. Both uses of one folder do not exclude each other, so that the outputs of one daemon may be the
+    /// spool of another.
     package enum Use: String, Sendable, Hashable {
         case spool, outputs
 
@@ -67,8 +68,8 @@ package final class FolderClaim: Sendable {
         let beat: Int64
     }
 
-    /// Claims the folder, which must exist; waits as long as `timing` says for a holder of whom it cannot be known otherwise whether he lives. Throws
-    /// `claimed` where another process holds it. A folder that cannot be written is not claimed; `isHeld` tells.
+    /// Claims the folder, which must exist; waits as long as `timing` says for a holder of whom it cannot be known otherwise whether he
+    /// lives. Throws `claimed` where another process holds it. A folder that cannot be written is not claimed; `isHeld` tells.
     package init(_ folder: FilePath, _ use: Use, as me: ClaimHolder, timing: Timing = Timing(), access: FileAccess = .standard) throws(LandingError) {
         self.folder = folder
         self.use = use
@@ -195,8 +196,8 @@ package final class FolderClaim: Sendable {
         return Found(inode: claim.stamp.inode, holder: try? Document.decode(ClaimHolder.self, from: file), beat: beat)
     }
 
-    /// Waits for a sign of life of a holder whose process cannot be looked at from here. Returns true once there was none for so long that there is none,
-    /// or once the claim is gone.
+    /// Waits for a sign of life of a holder whose process cannot be looked at from here. Returns true once there was none for so long that
+    /// there is none, or once the claim is gone.
     private func isSilent(_ found: Found) throws(LandingError) -> Bool {
         let end = ContinuousClock.now + timing.patience
         while ContinuousClock.now < end {

@@ -2,8 +2,9 @@ import Foundation
 import SystemPackage
 
 /// Takes inputs out of a spool without ever losing content that was not read: they are renamed to a private directory on the same mount, looked at
-/// again there, and only then moved on or deleted. Nothing outside the spool is touched, whatever its names lead to by then. What is on its way stands in `held/ID/plan.json`, which becomes `checked.json` when all files
-/// have been looked at, so that a crash is continued or taken back.
+/// again there, and only then moved on or deleted. Nothing outside the spool is touched, whatever its names lead to by then. What is on its
+/// way stands in `held/ID/plan.json`, which becomes `checked.json` when all files have been looked at, so that a crash is continued or
+/// taken back.
 struct InputRemoval {
     enum Outcome: Hashable { case removed([FilePath]), changed, gone }
 

@@ -1,8 +1,8 @@
 package import SystemPackage
 
-/// What training needs again after the files that it came from are gone, in `training/PIPELINE` of the work folder: the rows that were learnt from,
-/// the models that training starts from, and where an attempt goes on. Files are named by their digest, appear by one rename, and share their
-/// blocks with the original where the file system can do that.
+/// What training needs again after the files that it came from are gone, in `training/PIPELINE` of the work folder: the rows that were
+/// learnt from, the models that training starts from, and where an attempt goes on. Files are named by their digest, appear by one rename,
+/// and share their blocks with the original where the file system can do that.
 package struct KeptFiles: Hashable, Sendable {
     package let path: FilePath
 

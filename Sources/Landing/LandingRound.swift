@@ -40,7 +40,8 @@ package struct StagedOutput: Hashable, Sendable {
 
 /// What the ledger says to one output that is about to be published.
 package enum Intent: Hashable, Sendable {
-    /// `replacing` is the digest of what we published at the target before, for the same input, and those of what attempts before may have left there.
+    /// `replacing` is the digest of what we published at the target before, for the same input, and those of what attempts before may have
+    /// left there.
     case publish(replacing: [String])
     /// The target belongs to the output of another input.
     case refuse(owner: String)

@@ -4,8 +4,8 @@ package import SystemPackage
 package enum OutputWithdrawal {
     package enum Outcome: Hashable, Sendable { case removed, notOurs }
 
-    /// Removes the file where it has that digest; the directories above it stay. One that is gone counts as removed. The caller syncs the directory
-    /// of `target`, once for all of a round.
+    /// Removes the file where it has that digest; the directories above it stay. One that is gone counts as removed. The caller syncs the
+    /// directory of `target`, once for all of a round.
     package static func remove(_ target: FilePath, digest: String) throws(LandingError) -> Outcome {
         guard let status = try Disk.status(target) else { return .removed }
         guard status.kind == .regular else { return .notOurs }
@@ -32,8 +32,8 @@ extension OutputNaming {
 
 /// Where `Disposal` and `Quarantine` have put an input.
 package enum PutAway {
-    /// Returns the file below `root` that has the content of an input, with what belongs to it; nil where there is none. Where only one file can be
-    /// meant it is not hashed, since it may be large: who reads it compares.
+    /// Returns the file below `root` that has the content of an input, with what belongs to it; nil where there is none. Where only one
+    /// file can be meant it is not hashed, since it may be large: who reads it compares.
     package static func find(
         _ relative: FilePath, digest: String, companions: [(name: String, digest: String)], below root: FilePath
     ) throws(LandingError) -> FilePath? {

@@ -4,8 +4,8 @@ import SystemPackage
 enum Placement {
     enum Result { case placed, replaced, alreadyThere }
 
-    /// Replaces only a file with a digest of `replaces`, which are what we published there before. A file that has the new digest already is the
-    /// trace of an earlier try and counts as done. The directory of `target` exists; it is synced by the caller.
+    /// Replaces only a file with a digest of `replaces`, which are what we published there before. A file that has the new digest already
+    /// is the trace of an earlier try and counts as done. The directory of `target` exists; it is synced by the caller.
     static func place(
         _ staged: FilePath, at target: FilePath, digest: String, replaces: [String]
     ) throws(LandingError) -> Result {

@@ -125,8 +125,8 @@ package struct Quarantine: Sendable {
         }
     }
 
-    /// Removes the reason of an input whose cause is gone, such as one that has been done since: `NAME.reason.json` in `folder`, if it is about the file
-    /// at `place`. One that explains a file beside it, which was moved there, stays with that.
+    /// Removes the reason of an input whose cause is gone, such as one that has been done since: `NAME.reason.json` in `folder`, if it is
+    /// about the file at `place`. One that explains a file beside it, which was moved there, stays with that.
     package static func clear(_ relative: FilePath, of place: String, in folder: FilePath) throws(LandingError) {
         let file = reasonPath(folder.pushing(relative))
         guard try Disk.status(file) != nil, let reason = try? Document.decode(QuarantineReason.self, from: file), reason.place == place else { return }

@@ -1,7 +1,8 @@
 import Glibc
 import SystemPackage
 
-/// Looking at what stands under a name of the spool, and moving it, beneath the spool only. A name here is never followed where it is a link.
+/// Looking at what stands under a name of the spool, and moving it, beneath the spool only. A name here is never followed where it is a
+/// link.
 extension SpoolAccess {
     /// Nil where nothing is there.
     func status(_ relative: FilePath) throws(LandingError) -> FileStatus? {
@@ -32,8 +33,8 @@ extension SpoolAccess {
         }
     }
 
-    /// Moves a file into the spool, whose folders are made where they are missing: nil when done, else why not. Throws `outsideSpool` where a link
-    /// stands in the way.
+    /// Moves a file into the spool, whose folders are made where they are missing: nil when done, else why not. Throws `outsideSpool` where
+    /// a link stands in the way.
     func moveIn(_ source: FilePath, as relative: FilePath) throws(LandingError) -> Errno? {
         let folder = try madeFolder(relative.removingLastComponent())
         defer { Disk.close(folder) }

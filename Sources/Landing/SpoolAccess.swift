@@ -1,8 +1,9 @@
 import Glibc
 package import SystemPackage
 
-/// Reaches files beneath a spool, and nothing else: whatever anyone puts in place of a name meanwhile, such as a symbolic link to a file that only the
-/// daemon may read, no call here leads out of the folder. Links within the spool lead where they lead, since sync tools and Kubernetes use them.
+/// Reaches files beneath a spool, and nothing else: whatever anyone puts in place of a name meanwhile, such as a symbolic link to a file
+/// that only the daemon may read, no call here leads out of the folder. Links within the spool lead where they lead, since sync tools and
+/// Kubernetes use them.
 package struct SpoolAccess: Hashable, Sendable {
     /// Its own links are followed: they are the operator's.
     package let root: FilePath
@@ -15,8 +16,8 @@ package struct SpoolAccess: Hashable, Sendable {
 
     // MARK: Opening
 
-    /// Opens a file for reading without waiting for a FIFO's writer. Throws `missing` where nothing is there, and `outsideSpool` where the name leads out
-    /// of the spool.
+    /// Opens a file for reading without waiting for a FIFO's writer. Throws `missing` where nothing is there, and `outsideSpool` where the
+    /// name leads out of the spool.
     package func open(_ relative: FilePath) throws(LandingError) -> FileDescriptor {
         let folder = try rootDescriptor()
         defer { Disk.close(folder) }
@@ -24,7 +25,8 @@ package struct SpoolAccess: Hashable, Sendable {
         do throws(LandingError) {
             return try open(relative, in: folder, flags: flags, resolve: Self.beneath | Self.noMagicLinks)
         } catch .outsideSpool {
-            // A link may say an absolute path and lead into the spool all the same: it is resolved here, and then no link is followed any more.
+            // A link may say an absolute path and lead into the spool all the same: it is resolved here, and then no link is followed any
+            // more.
             guard let inside = try? resolved(relative) else { throw .outsideSpool(root.pushing(relative)) }
             return try open(inside, in: folder, flags: flags, resolve: Self.beneath | Self.noLinks)
         }

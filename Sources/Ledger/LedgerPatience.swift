@@ -1,7 +1,7 @@
 import Glibc
 
-/// The patience of a daemon whose ledger cannot be written because of the machine: it waits with growing pauses and tries again. Commands have
-/// none: they say at once what is wrong.
+/// The patience of a daemon whose ledger cannot be written because of the machine: it waits with growing pauses and tries again. Commands
+/// have none: they say at once what is wrong.
 package struct LedgerPatience: Sendable {
     package enum News: Sendable {
         /// The first failure, after which it waits.
@@ -38,7 +38,8 @@ package struct LedgerPatience: Sendable {
     }
 }
 
-/// Pauses between attempts: each twice as long as the one before, up to a longest. By default, for what the machine refused, from 1 s to a minute.
+/// Pauses between attempts: each twice as long as the one before, up to a longest. By default, for what the machine refused, from 1 s to a
+/// minute.
 package struct GrowingPauses: Sendable, Hashable {
     package private(set) var count = 0
     private let first: Duration
@@ -51,13 +52,16 @@ package struct GrowingPauses: Sendable, Hashable {
 
     package mutating func next() -> Duration {
         defer { count += 1 }
-        return min(first * (1 << min(count, 20)), longest)
+        return pause(after: count)
     }
+
+    /// Returns the pause that follows after `number` pauses before it.
+    package func pause(after number: Int) -> Duration { min(first * (1 << min(max(number, 0), 20)), longest) }
 }
 
 extension LedgerError {
-    /// Whether it is a fault of the machine that goes away by itself, or when somebody mends the machine: another process holds the ledger, or its
-    /// disk is full, read-only or fails.
+    /// Whether it is a fault of the machine that goes away by itself, or when somebody mends the machine: another process holds the ledger,
+    /// or its disk is full, read-only or fails.
     package var mayPass: Bool {
         switch self {
         case .busy, .noSpace, .readOnly: true

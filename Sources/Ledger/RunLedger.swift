@@ -19,7 +19,8 @@ package final class RunLedger: Sendable {
     private let routes = Mutex(NotificationRoutes())
 
     /// - Parameters:
-    ///   - stateDirectory: `ROOT/.millrace`. Where this process may not enter it, the daemon that has it is asked: it answers what is read, and takes
+    /// - stateDirectory: `ROOT/.millrace`. Where this process may not enter it, the daemon that has it is asked: it answers what is read,
+    ///   and takes
     ///     requests.
     ///   - readOnly: needs an existing ledger of this version's schema, and changes nothing. Otherwise the folder and the ledger are made, and
     ///     an older schema is brought up to date unless another process has the `DaemonLock`.
@@ -57,7 +58,8 @@ package final class RunLedger: Sendable {
         return try write { (ledger) throws(LedgerError) in try ledger.submit(request, at: time) }
     }
 
-    /// Leaves the files as they are from here on, also when the ledger is closed: SQLite would write into what stands there now, or remove it.
+    /// Leaves the files as they are from here on, also when the ledger is closed: SQLite would write into what stands there now, or remove
+    /// it.
     func abandon() {
         writer?.abandon()
         (reader as? Channel)?.abandon()
@@ -85,8 +87,8 @@ package final class RunLedger: Sendable {
     // MARK: Transactions
 
     /// Everything that `body` does becomes durable together, with one sync of the disk, or not at all when it throws. The daemon does the work of
-    /// a whole round of files in one. Do not keep the transaction, nor call the ledger's other methods inside. Where the ledger waits for the
-    /// machine (`wait(with:)`), `body` is called again in a new transaction.
+    /// a whole round of files in one. Do not keep the transaction, nor call the ledger's other methods inside. Where the ledger waits for
+    /// the machine (`wait(with:)`), `body` is called again in a new transaction.
     ///
     /// - Parameter durably: if not, the disk is not waited for. The process may die at once all the same; only when the power fails is the
     ///   transaction lost, and then with it every later one: for what nobody can have seen yet.

@@ -1,7 +1,7 @@
 import Glibc
 
-/// `ROOT/.millrace` or what `state:` says, which the ledger and the lock share: the daemon's user alone may enter it, whatever the umask is and whatever an earlier version
-/// made of it. The daemon answers everybody else through `LedgerServer`.
+/// `ROOT/.millrace` or what `state:` says, which the ledger and the lock share: the daemon's user alone may enter it, whatever the umask is
+/// and whatever an earlier version made of it. The daemon answers everybody else through `LedgerServer`.
 enum StateFolder {
     private static let folderMode: mode_t = 0o700
     private static let fileMode: mode_t = 0o600

@@ -138,6 +138,9 @@ package struct Spool: Sendable, Equatable {
     package let labelled: SpoolEntry?
     package let data: SpoolEntry?
 
+    /// The spools that there are.
+    package var entries: [SpoolEntry] { [models, labelled, data].compactMap(\.self) }
+
     package init(models: SpoolEntry? = nil, labelled: SpoolEntry? = nil, data: SpoolEntry? = nil) {
         self.models = models
         self.labelled = labelled

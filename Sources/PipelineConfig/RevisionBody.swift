@@ -1,7 +1,7 @@
 internal import Foundation
 
-/// What a revision stands for: the part of a pipeline that decides the bytes of outputs. The ledger keeps it beside the digest, so that work that was
-/// opened under a revision goes on under it after the pipeline was edited.
+/// What a revision stands for: the part of a pipeline that decides the bytes of outputs. The ledger keeps it beside the digest, so that
+/// work that was opened under a revision goes on under it after the pipeline was edited.
 package struct RevisionBody: Sendable, Equatable, Codable {
     let schema: Schema
     let stages: [Stage]
@@ -21,8 +21,8 @@ extension Pipeline {
         return (try? encoder.encode(body)).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 
-    /// Returns the pipeline as it was under another revision, with the paths, times and limits of now; nil where `body`, which the ledger keeps for
-    /// that revision, cannot be read or has another digest.
+    /// Returns the pipeline as it was under another revision, with the paths, times and limits of now; nil where `body`, which the ledger
+    /// keeps for that revision, cannot be read or has another digest.
     package func under(revision: String, body: String) -> Pipeline? {
         let decoder = JSONDecoder()
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")

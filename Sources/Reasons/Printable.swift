@@ -1,6 +1,6 @@
 extension String {
-    /// The text as a person may see it: what would move a terminal's cursor, begin another line or turn the direction of writing is escaped, as
-    /// `\n` or `\u{1B}`. The only function that decides it: names and cells come from others.
+    /// The text as a person may see it: what would move a terminal's cursor, begin another line or turn the direction of writing is
+    /// escaped, as `\n` or `\u{1B}`. The only function that decides it: names and cells come from others.
     package var printable: String { printable(keepingLines: false) }
 
     /// - Parameter keepingLines: leaves line feeds, of a text that has lines of its own.

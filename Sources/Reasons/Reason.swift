@@ -1,5 +1,5 @@
-/// One sentence that tells an operator why something failed or waits. Cells of a table may hold personal data, so a sentence that quotes them exists a
-/// second time without them: the values can be shown or hidden.
+/// One sentence that tells an operator why something failed or waits. Cells of a table may hold personal data, so a sentence that quotes
+/// them exists a second time without them: the values can be shown or hidden.
 package struct Reason: Hashable, Sendable {
     /// The sentence without what cells hold: `the value is no number`.
     package var text: String

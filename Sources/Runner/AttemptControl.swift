@@ -18,7 +18,8 @@ package struct AttemptControl: Sendable {
     }
 }
 
-/// A place among the workers, which an attempt that takes long gives to others for a while. Called from the attempt's thread, but for `goOn`.
+/// A place among the workers, which an attempt that takes long gives to others for a while. Called from the attempt's thread, but for
+/// `goOn`.
 package protocol AttemptTurn: Sendable {
     /// Whether others should go first.
     var isOver: Bool { get }

@@ -13,8 +13,8 @@ package struct AttemptSpec: Codable, Sendable {
         package var companions: [String]
         /// The folder that the file is opened beneath, so that no link leads out of it; nil for files that are not in a spool.
         package var spool: String?
-        /// The stamp with which it was numbered: over all its files, as `FileStamp.whole` makes it. While the files have it they need not be hashed
-        /// again. Nil where none is known.
+        /// The stamp with which it was numbered: over all its files, as `FileStamp.whole` makes it. While the files have it they need not
+        /// be hashed again. Nil where none is known.
         package var stamp: FileStamp?
 
         package init(path: String, digest: String, companions: [String] = [], spool: String? = nil, stamp: FileStamp? = nil) {

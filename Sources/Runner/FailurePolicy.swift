@@ -1,3 +1,5 @@
+import Ledger
+
 /// What is done about a failed attempt: the only place that decides it.
 package enum FailurePolicy {
     package enum Action: Hashable, Sendable {
@@ -32,13 +34,13 @@ package enum FailurePolicy {
         case .inputChanged, .inputGone: .resettle
         case .cancelled: .handBack
         case .machine: .awaitMachine
-        case .unreadable: .awaitFile(after: min(delay(attempt: number, backoff: .seconds(1)), .seconds(60)))
+        case .unreadable: .awaitFile(after: GrowingPauses().pause(after: number - 1))
         case .resource, .timeLimit, .modelUnavailable, .executorLost:
             attempt >= limit ? .quarantine : .retry(after: delay(attempt: attempt, backoff: backoff))
         }
     }
 
     static func delay(attempt: Int, backoff: Duration) -> Duration {
-        min(backoff * (1 << min(max(attempt - 1, 0), 20)), .seconds(3600))
+        GrowingPauses(first: backoff, longest: .seconds(3600)).pause(after: attempt - 1)
     }
 }

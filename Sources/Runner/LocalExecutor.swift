@@ -49,7 +49,8 @@ final class Pauses: Sendable {
     func add(_ time: Duration) { total.withLock { $0 += time } }
 }
 
-/// The ways in which a running attempt is told to end (the daemon takes it back, an operator stops it, or its time is over) or to let others go first.
+/// The ways in which a running attempt is told to end (the daemon takes it back, an operator stops it, or its time is over) or to let
+/// others go first.
 struct Interruption {
     let engine: Cancellation
     let control: AttemptControl

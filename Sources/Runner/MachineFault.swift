@@ -5,8 +5,8 @@ import Reasons
 import SystemPackage
 import Training
 
-/// Tells which failed system calls are faults of the machine: the same call would succeed once somebody frees space, gives back a permission,
-/// mounts the disk again or mends it. Every other failure is a matter of the call's own file.
+/// Tells which failed system calls are faults of the machine: the same call would succeed once somebody frees space, gives back a
+/// permission, mounts the disk again or mends it. Every other failure is a matter of the call's own file.
 package enum MachineFault {
     private static let ofFolders: Set<Int32> = [
         ENOSPC, EDQUOT, EROFS, EIO, EACCES, EPERM, EBUSY, EAGAIN, ENODEV, ENXIO, ENOTCONN, ESTALE, ETIMEDOUT, EHOSTDOWN, EHOSTUNREACH,

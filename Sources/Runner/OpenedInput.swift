@@ -4,11 +4,11 @@ package import Landing
 import Reasons
 import SystemPackage
 
-/// The files of one input, opened once for an attempt: what is read is what these descriptors hold, whatever becomes of their names. A file in a spool
-/// is opened beneath the spool.
+/// The files of one input, opened once for an attempt: what is read is what these descriptors hold, whatever becomes of their names. A file
+/// in a spool is opened beneath the spool.
 ///
-/// What is read is what was numbered only if the files have the stamp that they were numbered with, before the first byte is read and after the last
-/// one. Where the stamp differs, as after a `chmod`, they are hashed again; where the content is another one, the attempt is void.
+/// What is read is what was numbered only if the files have the stamp that they were numbered with, before the first byte is read and after
+/// the last one. Where the stamp differs, as after a `chmod`, they are hashed again; where the content is another one, the attempt is void.
 final class OpenedInput {
     let path: String
     let file: FileDescriptor

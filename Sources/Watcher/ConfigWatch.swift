@@ -4,8 +4,8 @@ internal import Names
 internal import Synchronization
 
 /// Watches a few small files for edits, however they are made: in place, by a rename over them (sed, vim), or by the swap of a link above
-/// them (Kubernetes ConfigMap). Directories are watched, links are resolved afresh each time, and only other content counts. Which files they are is asked
-/// each time, so that new ones are taken up.
+/// them (Kubernetes ConfigMap). Directories are watched, links are resolved afresh each time, and only other content counts. Which files
+/// they are is asked each time, so that new ones are taken up.
 package final class ConfigWatch: Sendable {
     private struct Mailbox {
         var isAsked = false
@@ -45,8 +45,8 @@ package final class ConfigWatch: Sendable {
         self.logger = logger
     }
 
-    /// Watches on the calling thread until `stop`; calls back on it with the path of each file, as it was given, that is new, whose content is not what
-    /// it was, or that has been gone for a second; with nil where `ask` was called.
+    /// Watches on the calling thread until `stop`; calls back on it with the path of each file, as it was given, that is new, whose content
+    /// is not what it was, or that has been gone for a second; with nil where `ask` was called.
     package func run(changed: @Sendable (String?) -> Void) {
         let clock = WatchClock.system
         var events: InotifyEvents?

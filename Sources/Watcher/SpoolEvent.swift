@@ -18,8 +18,8 @@ package enum SpoolEvent: Sendable, Equatable {
     case overflowed
     /// A scan of the whole directory ended.
     case rescanned(directory: String)
-    /// Files that no pattern of the directory takes, told when they change: how many there are, and the first by name. External data of models is not
-    /// among them.
+    /// Files that no pattern of the directory takes, told when they change: how many there are, and the first by name. External data of
+    /// models is not among them.
     case untaken(directory: String, count: Int, first: [String])
     /// A folder of the directory (empty: all of it) cannot be looked into; what is in it is not known until `unblocked`.
     case blocked(directory: String, relativePath: String, reason: String)

@@ -47,7 +47,8 @@ struct PipelinesOption: ParsableArguments {
         help: ArgumentHelp("Pipeline files, folders of them, or globs. Default: ROOT/pipelines.", valueName: "pipeline"))
     var pipelines: [String] = []
 
-    /// What can be read of them. Without the option they are those that the daemon has in force; where none runs, those in ROOT/pipelines, if it exists.
+    /// What can be read of them. Without the option they are those that the daemon has in force; where none runs, those in ROOT/pipelines,
+    /// if it exists.
     func read(_ root: RootOption) -> LintReport {
         let inForce = pipelines.isEmpty ? root.inForce?.entries.map(\.file).filter { FileManager.default.fileExists(atPath: $0) } : nil
         return LintReport.lint(inForce?.map(shownPath) ?? patterns(root), root: root.path)

@@ -22,8 +22,8 @@ struct Millrace: AsyncParsableCommand {
             CommandGroup(name: "For executors", subcommands: [AttemptCommand.self]),
         ])
 
-    /// As ArgumentParser's own, but a command line that is wrong ends with the status that the README promises, `--help` names the exit statuses, and
-    /// what cannot be printed makes a command fail.
+    /// As ArgumentParser's own, but a command line that is wrong ends with the status that the README promises, `--help` names the exit
+    /// statuses, and what cannot be printed makes a command fail.
     static func main() async {
         StandardStreams.prepare()
         // Before Arrow is first used: its own pool keeps what is freed, 11 MiB of it over a large file. What an operator chose stands.

@@ -2,8 +2,8 @@ import ArgumentParser
 import Foundation
 import Synchronization
 
-/// What is written to the standard streams. Standard error is best effort: where it is full, closed or has no reader, what was to be said there is lost, and
-/// the work goes on. What a command prints is what it is for: where that cannot be written, it ends with an error.
+/// What is written to the standard streams. Standard error is best effort: where it is full, closed or has no reader, what was to be said
+/// there is lost, and the work goes on. What a command prints is what it is for: where that cannot be written, it ends with an error.
 enum StandardStreams {
     private static let isOutputLost = Atomic(false)
 

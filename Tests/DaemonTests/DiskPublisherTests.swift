@@ -224,7 +224,8 @@ import Testing
         #expect(isArchived(world), "\(world.directory.files())")
     }
 
-    /// A round gave an output its name and could not write the manifest; then the input is replaced. What stands there is ours, and nobody else's.
+    /// A round gave an output its name and could not write the manifest; then the input is replaced. What stands there is ours, and nobody
+    /// else's.
     @Test(arguments: [false, true]) func anOutputWithoutItsManifestLineIsReplacedByThatOfNewContent(isRestarted: Bool) throws {
         let world = try DiskWorld()
         try world.publishModel()

@@ -38,7 +38,8 @@ import Testing
         return try #require(all.first { $0.pipeline == name })
     }
 
-    /// Twelve long files are there and one worker, and a small file of another pipeline comes: it does not wait for the first of the long ones to end.
+    /// Twelve long files are there and one worker, and a small file of another pipeline comes: it does not wait for the first of the long
+    /// ones to end.
     @Test func aSmallFileDoesNotWaitForALargeOne() throws {
         let daemon = try daemon(["slow": Self.pipeline("slow"), "fast": Self.pipeline("fast")])
         let root = daemon.root
@@ -87,7 +88,8 @@ import Testing
         #expect(timings["paused"] ?? 0 > 0.2 && run?.attemptCount == 1, "\(timings)")
     }
 
-    /// A training that takes for ever, also one of a model that has just arrived, keeps neither the only worker nor another pipeline's model.
+    /// A training that takes for ever, also one of a model that has just arrived, keeps neither the only worker nor another pipeline's
+    /// model.
     @Test func trainingTakesNoWorker() throws {
         let text = """
             name: learning

@@ -3,8 +3,8 @@ import Ledger
 import TestSupport
 import Testing
 
-/// `run --once` ends with what went wrong in this call; what is gone or settled can be forgotten; reasons go when their cause does; a known model is
-/// said to be known, and a pinned version stays.
+/// `run --once` ends with what went wrong in this call; what is gone or settled can be forgotten; reasons go when their cause does; a known
+/// model is said to be known, and a pinned version stays.
 @Suite(.serialized) struct ForgetTests {
     private static let pipeline = """
         name: p

@@ -3,7 +3,8 @@ import Ledger
 import TestSupport
 import Testing
 
-/// A ledger that is deleted, replaced, written over or lost: the daemon says so, and nothing is lost, done again or served otherwise than before.
+/// A ledger that is deleted, replaced, written over or lost: the daemon says so, and nothing is lost, done again or served otherwise than
+/// before.
 @Suite(.serialized) struct LostLedgerTests {
     private static func pipeline(_ name: String = "p", format: String = "csv", more: String = "", models: String = "keep: 5", outputs: String? = nil) -> String {
         """

@@ -3,7 +3,8 @@ import Ledger
 import TestSupport
 import Testing
 
-/// A replay, or new content, after an edit of the format or the path: an input has one output, and what is archived or gone is read or refused.
+/// A replay, or new content, after an edit of the format or the path: an input has one output, and what is archived or gone is read or
+/// refused.
 @Suite(.serialized) struct OutputsElsewhereTests {
     private static func pipeline(_ outputs: String, _ more: String = "") -> String {
         """
@@ -92,7 +93,8 @@ import Testing
         #expect(try command(["check"], root).status == 0)
     }
 
-    /// Killed when the new outputs are there and the old ones are still to go: a folder without permission stands in for the moment between.
+    /// Killed when the new outputs are there and the old ones are still to go: a folder without permission stands in for the moment
+    /// between.
     @Test func whatCouldNotBeRemovedIsRemovedLater() throws {
         let root = try world()
         try root.write(Self.pipeline("path: out/other, format: csv"), to: "pipelines/p.yaml")

@@ -3,8 +3,8 @@ import Ledger
 import TestSupport
 import Testing
 
-/// Files that the process really dies of, among others: a library that is loaded into the daemon aborts it when a worker reads a file whose name begins
-/// with `killer`. They are found out and quarantined; the others are done, and kills from outside quarantine nothing.
+/// Files that the process really dies of, among others: a library that is loaded into the daemon aborts it when a worker reads a file whose
+/// name begins with `killer`. They are found out and quarantined; the others are done, and kills from outside quarantine nothing.
 @Suite(.serialized) struct ProcessDeathTests {
     private static let library = """
         #define _GNU_SOURCE

@@ -3,8 +3,8 @@ import Ledger
 import TestSupport
 import Testing
 
-/// No output carries a revision that could not have made it, however the pipeline is edited between the attempts (SEMANTICS 1): attempts keep the
-/// revision that their run was opened with, and the command `retry` binds it to the one in force.
+/// No output carries a revision that could not have made it, however the pipeline is edited between the attempts (SEMANTICS 1): attempts
+/// keep the revision that their run was opened with, and the command `retry` binds it to the one in force.
 @Suite(.serialized) struct RevisionBindingTests {
     /// An edit of the pipeline, and where the output of work from before it lands.
     private struct Edit {
@@ -79,8 +79,8 @@ import Testing
         return daemon
     }
 
-    /// Takes the models away, so that every attempt fails and waits for another, until `body` has returned. A daemon that has a model loaded does without its
-    /// file, so that it starts again.
+    /// Takes the models away, so that every attempt fails and waits for another, until `body` has returned. A daemon that has a model
+    /// loaded does without its file, so that it starts again.
     private func withoutModels(_ daemon: DaemonProcess, _ edits: [Edit], _ body: () throws -> Void) throws {
         #expect(daemon.stop() == 0)
         for edit in edits { try FileManager.default.moveItem(atPath: daemon.root("\(edit.name)/out/models/1/model.onnx"), toPath: daemon.root("\(edit.name).onnx")) }

@@ -3,7 +3,8 @@ import Ledger
 import TestSupport
 import Testing
 
-/// A root that the release before left, whose ledger has schema 5 (`SchemaFiveRoot/make`): it opens, nothing that is done is redone, and what was under way goes on.
+/// A root that the release before left, whose ledger has schema 5 (`SchemaFiveRoot/make`): it opens, nothing that is done is redone, and
+/// what was under way goes on.
 @Suite(.serialized) struct SchemaFiveRootTests {
     private static let archive = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/SchemaFiveRoot/root.tar.gz"
 

@@ -4,7 +4,8 @@ import Ledger
 import TestSupport
 import Testing
 
-/// Spools that cannot be looked into for a while, with a daemon that is an ordinary user: nothing that comes meanwhile is lost or put into quarantine.
+/// Spools that cannot be looked into for a while, with a daemon that is an ordinary user: nothing that comes meanwhile is lost or put into
+/// quarantine.
 @Suite(.serialized) struct SpoolFaultTests {
     private static let isRoot = geteuid() == 0
 

@@ -3,8 +3,8 @@ import Ledger
 import TestSupport
 import Testing
 
-/// A model whose weights are larger than the memory that the process may have: a sparse file, a few kilobytes on disk. It is refused by its size before
-/// anything is copied, and the daemon lives.
+/// A model whose weights are larger than the memory that the process may have: a sparse file, a few kilobytes on disk. It is refused by its
+/// size before anything is copied, and the daemon lives.
 @Suite(.serialized) struct TooLargeModelTests {
     private static let weights = 3_300_000_000
 

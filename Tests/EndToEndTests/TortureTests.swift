@@ -2,8 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A sample of `make torture`: 50 SIGKILLs and 20 faults of the machine, always the same ones, under a mixed load. A script that shares no code with us
-/// makes them, reads the outputs all the while and judges every file at the end (Tests/README.md).
+/// A sample of `make torture`: 50 SIGKILLs and 20 faults of the machine, always the same ones, under a mixed load. A script that shares no
+/// code with us makes them, reads the outputs all the while and judges every file at the end (Tests/README.md).
 @Suite(.serialized) struct TortureTests {
     @Test(.disabled("it has passed once only since its last finding was mended, and takes 90 s: Tests/README.md; KillTests runs instead"))
     func killedAndBrokenNothingIsLostDoubledOrSeenInPart() throws {

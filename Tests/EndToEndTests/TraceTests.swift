@@ -2,8 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The order in which a whole process asks for syncs and renames, seen from outside by `strace`: what `LandingTests/DurabilityTests` says of the
-/// module, and the ledger's commits between them.
+/// The order in which a whole process asks for syncs and renames, seen from outside by `strace`: what `LandingTests/DurabilityTests` says
+/// of the module, and the ledger's commits between them.
 @Suite(.serialized) struct TraceTests {
     @Test(.enabled(if: Trace.isPossible, "strace is not installed, or may not trace here: Scripts/test-tools installs it where it may"))
     func everythingIsOnTheDiskBeforeTheNextStepSaysSo() throws {

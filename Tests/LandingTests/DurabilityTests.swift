@@ -6,8 +6,8 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Nothing has its final name before its bytes are on the disk, and nobody is told of it before the name is: the order of what is asked of the disk,
-/// without a power failure. `EndToEndTests/TraceTests` sees the same of a whole process by `strace`.
+/// Nothing has its final name before its bytes are on the disk, and nobody is told of it before the name is: the order of what is asked of
+/// the disk, without a power failure. `EndToEndTests/TraceTests` sees the same of a whole process by `strace`.
 @Suite struct DurabilityTests {
     /// One file and three are synced each by itself, twenty by one sync of their file system.
     @Test(arguments: [1, 3, 20])

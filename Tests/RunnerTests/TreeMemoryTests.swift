@@ -8,8 +8,8 @@ import Tensors
 import TestSupport
 import Testing
 
-/// The memory of a model whose size is in the attributes of its nodes, as that of trees is: ONNX Runtime takes about twelve times the file's bytes
-/// while it makes a session, the parsed graph four times. Both must not be in memory at once.
+/// The memory of a model whose size is in the attributes of its nodes, as that of trees is: ONNX Runtime takes about twelve times the
+/// file's bytes while it makes a session, the parsed graph four times. Both must not be in memory at once.
 @Suite(.serialized) struct TreeMemoryTests {
     private static let peak = PeakMemory(test: "RunnerTests.TreeMemoryTests/child")
     private static let trees = 40, depth = 12, features = 8

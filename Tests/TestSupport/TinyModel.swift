@@ -28,7 +28,8 @@ package enum TinyModel {
         ])
     }
 
-    /// `y = x + n` with `n` the largest of the `x`, cut to a whole number: a Loop adds 1 so many times, so that data decides how long a run takes.
+    /// `y = x + n` with `n` the largest of the `x`, cut to a whole number: a Loop adds 1 so many times, so that data decides how long a run
+    /// takes.
     package static func counting() -> [UInt8] {
         func value(_ name: String, type: UInt64, _ dimensions: [[UInt8]]) -> [UInt8] {
             let tensor = message([.varint(1, type), .bytes(2, message(dimensions.map { .bytes(1, $0) }))])

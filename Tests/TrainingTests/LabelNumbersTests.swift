@@ -6,7 +6,8 @@ import Testing
 
 @testable import Training
 
-/// Labels and weights that are no finite numbers, in formats that hold such values in binary, where no word stands for them (Fixtures/make-labels.py).
+/// Labels and weights that are no finite numbers, in formats that hold such values in binary, where no word stands for them
+/// (Fixtures/make-labels.py).
 @Suite struct LabelNumbersTests {
     private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/Fixtures/numbers/"
     static let formats = ["parquet", "arrow", "npz"]

@@ -47,7 +47,8 @@ import Testing
         }
     }
 
-    /// The marks at both ends prove nothing where the footer between them does not fit: a file that was cut and padded, or two halves joined.
+    /// The marks at both ends prove nothing where the footer between them does not fit: a file that was cut and padded, or two halves
+    /// joined.
     @Test(arguments: [
         (0, false), (1, true), (88, true), (89, false), (92, false), (100, false), (101, false), (UInt32.max, false), (1 << 31, false),
     ] as [(UInt32, Bool)])

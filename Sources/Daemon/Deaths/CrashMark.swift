@@ -10,7 +10,7 @@ enum CrashMark {
     // Set before a signal can come, and only read by the handler, which may call nothing that takes a lock.
     nonisolated(unsafe) private static var descriptor: Int32 = -1
     nonisolated(unsafe) private static var place: off_t = 0
-    /// What was done about each signal before.
+    /// Holds the action of each signal from before, by number.
     nonisolated(unsafe) private static let before = UnsafeMutablePointer<sigaction>.allocate(capacity: 65)
 
     static func install(descriptor: Int32, place: Int) {

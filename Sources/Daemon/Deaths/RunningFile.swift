@@ -3,8 +3,9 @@ import Glibc
 package import Runner
 import Synchronization
 
-/// `ROOT/.millrace/running`: the attempts that this process executes, so that the next process knows what was executed when this one died. It need only
-/// survive the process, so that nothing is synced. Records of a fixed length: first this boot and how this process ends, then one for each attempt.
+/// `ROOT/.millrace/running`: the attempts that this process executes, so that the next process knows what was executed when this one died.
+/// It need only survive the process, so that nothing is synced. Records of a fixed length: first this boot and how this process ends, then
+/// one for each attempt.
 final class RunningFile: Sendable {
     /// Bytes of a record.
     private static let length = 128
@@ -57,9 +58,22 @@ final class RunningFile: Sendable {
 
     fileprivate static func path(_ stateDirectory: String) -> String { stateDirectory + "/running" }
 
-    fileprivate static func records(_ stateDirectory: String) -> [[UInt8]] {
+    /// A record as the next process reads it.
+    fileprivate struct Record {
+        let bytes: [UInt8]
+
+        var words: [Substring] { String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace) }
+        /// The signal by which the process crashed; in the first record.
+        var signal: Int32? {
+            Int32(String(decoding: bytes[RunningFile.signalPlace..<RunningFile.signalPlace + 2], as: UTF8.self).trimmingCharacters(in: .whitespaces))
+        }
+        /// Whether the process was asked to stop; in the first record.
+        var wasStopping: Bool { bytes[RunningFile.stopPlace] == UInt8(ascii: "S") }
+    }
+
+    fileprivate static func records(_ stateDirectory: String) -> [Record] {
         let bytes = (try? Data(contentsOf: URL(fileURLWithPath: path(stateDirectory)))).map(Array.init) ?? []
-        return stride(from: 0, to: bytes.count - bytes.count % length, by: length).map { Array(bytes[$0..<$0 + length]) }
+        return stride(from: 0, to: bytes.count - bytes.count % length, by: length).map { Record(bytes: Array(bytes[$0..<$0 + length])) }
     }
 }
 
@@ -81,10 +95,10 @@ package struct ProcessDeath: Sendable, Hashable {
     }
 
     package let cause: Cause
-    /// What was executed then.
+    /// The attempts that were executed then.
     package let attempts: [Attempt]
 
-    /// Those that may have done it. A training takes too long to be suspected for a kill from outside.
+    /// The attempts that may have done it. A training takes too long to be suspected for a kill from outside.
     package var suspects: [Attempt] { cause == .unknown ? attempts.filter { $0.goal != .fineTune } : attempts }
 
     /// The attempt that has done it, since nothing else was executed.
@@ -94,12 +108,12 @@ package struct ProcessDeath: Sendable, Hashable {
     package static func found(stateDirectory: String) -> ProcessDeath? {
         let records = RunningFile.records(stateDirectory)
         guard let first = records.first else { return nil }
-        let words = String(decoding: first, as: UTF8.self).split(whereSeparator: \.isWhitespace)
+        let words = first.words
         guard words.count >= 2, words[0] == Machine.boot else { return nil }
-        let signal = Int32(String(decoding: first[120..<122], as: UTF8.self).trimmingCharacters(in: .whitespaces))
-        if signal == nil, first[124] == UInt8(ascii: "S") { return nil }
+        let signal = first.signal
+        if signal == nil, first.wasStopping { return nil }
         let attempts = records.dropFirst().compactMap { record -> Attempt? in
-            let words = String(decoding: record, as: UTF8.self).split(whereSeparator: \.isWhitespace)
+            let words = record.words
             guard words.count == 3, let run = Int64(words[0]), let number = Int(words[1]), let goal = AttemptSpec.Goal(rawValue: String(words[2]))
             else { return nil }
             return Attempt(run: run, number: number, goal: goal)

@@ -5,8 +5,8 @@ import PipelineConfig
 import SystemPackage
 
 extension Dispatcher {
-    /// Removes outputs in whose place others have landed elsewhere, such as in another format: an input has one output. What is not ours any more
-    /// stays, and is said.
+    /// Removes outputs in whose place others have landed elsewhere, such as in another format: an input has one output. What is not ours
+    /// any more stays, and is said.
     func removeLeaving() throws(LedgerError) {
         let leaving = try ledger.publications(.leaving)
         guard !leaving.isEmpty else { return }

@@ -12,8 +12,8 @@ struct MachineWait {
 }
 
 extension Dispatcher {
-    /// Holds the pipeline: nothing of it starts before the time that is returned. Attempts that were under way when the machine failed do not
-    /// make the pause longer.
+    /// Holds the pipeline: nothing of it starts before the time that is returned. Attempts that were under way when the machine failed do
+    /// not make the pause longer.
     func awaitMachine(_ assignment: Assignment, _ failure: Failure, at now: UTCTime) -> UTCTime {
         let pipeline = assignment.pipeline.name
         var wait = machineWaits[pipeline] ?? MachineWait(since: now, end: now)
@@ -42,8 +42,8 @@ extension Dispatcher {
     /// How often one file's output may fill an otherwise empty disk before that is the file's own fault.
     private static let fillingsAtMost = 3
 
-    /// Returns whose fault a failure is. A full disk is the machine's, unless the attempt itself wrote half of the disk or more, again and again,
-    /// while nothing else of the pipeline could land.
+    /// Returns whose fault a failure is. A full disk is the machine's, unless the attempt itself wrote half of the disk or more, again and
+    /// again, while nothing else of the pipeline could land.
     func blamed(_ failure: Failure, on assignment: Assignment) -> Failure {
         let run = assignment.run
         guard failure.kind == .machine,

@@ -52,7 +52,8 @@ extension Dispatcher {
                 training: result.training))
     }
 
-    /// Unless a version is pinned, or someone went back to another version after this model arrived, or what labels were trained from is not in force any more.
+    /// Unless a version is pinned, or someone went back to another version after this model arrived, or what labels were trained from is
+    /// not in force any more.
     private func willBeActive(_ assignment: Assignment) throws(LedgerError) -> Bool {
         if try ledger.pinnedVersion(pipeline: assignment.pipeline.name) != nil { return false }
         return scheduler.lastActivation(in: assignment.pipeline.name).map { $0.position <= position(of: assignment) } ?? true

@@ -64,11 +64,7 @@ extension Dispatcher {
         var outputs: [StagedOutput] = []
         for publication in open.intended {
             let root = FilePath(publication.root)
-            let intention = Intention(
-                run: open.run, root: publication.root, path: publication.path, digest: publication.digest, byteCount: publication.byteCount)
-            let unfinished = try recorded { () throws(LedgerError) in
-                try self.ledger.write(durably: false) { (tx) throws(LedgerError) in try tx.unfinished(intention) }
-            }
+            let unfinished = try recorded { () throws(LedgerError) in try self.ledger.unfinished(publication) }
             outputs.append(StagedOutput(
                 run: open.run, staged: FilePath((try? publisher.stagingPath(run: open.run, attempt: open.attempt, pipeline: pipeline, goal: .score)) ?? ""),
                 target: root.appending(FilePath(publication.path).components), outputRoot: root,

@@ -3,9 +3,9 @@ import Logging
 import PipelineConfig
 
 extension Dispatcher {
-    /// Returns the pipeline that an attempt of `run` is made with: as it was under the run's revision, with the paths of now. A run whose revision is
-    /// not known any more, from a ledger that did not keep it whole, is bound to the one in force instead, so that no output names a revision that
-    /// did not make it.
+    /// Returns the pipeline that an attempt of `run` is made with: as it was under the run's revision, with the paths of now. A run whose
+    /// revision is not known any more, from a ledger that did not keep it whole, is bound to the one in force instead, so that no output
+    /// names a revision that did not make it.
     func boundPipeline(of run: inout OpenedRun, named name: String) throws(LedgerError) -> Pipeline {
         if let known = try pipeline(name, under: run.revision) { return known }
         let current = revisions[name]!

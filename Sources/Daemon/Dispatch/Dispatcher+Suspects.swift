@@ -4,8 +4,8 @@ import Logging
 import PipelineConfig
 import Reasons
 
-/// What the process died of is found out: whatever was executed then is tried again when nothing else is, and what the process dies of alone uses up
-/// its attempts.
+/// What the process died of is found out: whatever was executed then is tried again when nothing else is, and what the process dies of
+/// alone uses up its attempts.
 extension Dispatcher {
     /// Records that the attempts of these runs were cut short, and by which of them, as far as that is known.
     func recordInterrupted(_ runs: [Int64], by death: ProcessDeath?, at now: UTCTime) throws(LedgerError) {

@@ -5,8 +5,8 @@ import PipelineConfig
 import Runner
 import Synchronization
 
-/// Tells what stands in the ledger's outbox: a thread for each target, so that neither the pipelines nor the other targets wait for one. What is not told is
-/// told later, also by the next daemon; what was told and not noted as told is told again, under the same id.
+/// Tells what stands in the ledger's outbox: a thread for each target, so that neither the pipelines nor the other targets wait for one.
+/// What is not told is told later, also by the next daemon; what was told and not noted as told is told again, under the same id.
 final class Couriers: Sendable {
     private struct State {
         var targets: [String: NotifyTarget] = [:]
@@ -25,7 +25,8 @@ final class Couriers: Sendable {
     private static let longWaitInterval: Duration = .seconds(5)
     /// For how long a target may refuse one event before it is given up.
     private static let patience: Duration = .seconds(7 * 86_400)
-    private static let longestPause: Duration = .seconds(600)
+    /// Between the attempts to tell one event.
+    private static let pauses = GrowingPauses(longest: .seconds(600))
 
     init(ledger: RunLedger, log: Logger) {
         self.ledger = ledger
@@ -118,7 +119,7 @@ final class Couriers: Sendable {
         case .told: try ledger.write(durably: false) { (tx) throws(LedgerError) in try tx.told(due.id) }
         case .failed(let why):
             let isHopeless = due.at.advanced(by: Self.patience) <= now
-            let delay = min(.seconds(1) * (1 << min(due.attempts, 12)), Self.longestPause)
+            let delay = Self.pauses.pause(after: due.attempts)
             try ledger.write(durably: false) { (tx) throws(LedgerError) in
                 try tx.notTold(due.id, error: why, next: isHopeless ? nil : now.advanced(by: delay), at: now)
             }

@@ -84,8 +84,8 @@ package final class HashJob: @unchecked Sendable {
     func cancel() { cancelled.store(true, ordering: .relaxed) }
     var isCancelled: Bool { cancelled.load(ordering: .relaxed) }
 
-    /// Reads about `budget` more bytes. Returns nil while there are more; throws `changedWhileRead` where the file is not the one any more that was
-    /// found complete.
+    /// Reads about `budget` more bytes. Returns nil while there are more; throws `changedWhileRead` where the file is not the one any more
+    /// that was found complete.
     func advance(by budget: Int64, _ ledger: RunLedger) throws(LandingError) -> ArrivingFile? {
         let end = readCount + max(budget, 1)
         do throws(LandingError) {

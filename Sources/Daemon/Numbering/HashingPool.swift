@@ -4,8 +4,8 @@ import Ledger
 import Synchronization
 import SystemPackage
 
-/// The threads that read complete files for their digests. Pipelines take turns, and so do the files of one pipeline, piece by piece: a file of hundreds
-/// of gigabytes delays nothing else by more than one piece, and everything stops after the piece that it is at.
+/// The threads that read complete files for their digests. Pipelines take turns, and so do the files of one pipeline, piece by piece: a
+/// file of hundreds of gigabytes delays nothing else by more than one piece, and everything stops after the piece that it is at.
 final class HashingPool: Sendable {
     /// What one turn of a thread reads at most.
     static let piece: Int64 = 16 << 20

@@ -7,12 +7,12 @@ import Reasons
 import Runner
 package import Watcher
 
-/// Turns complete files into numbered arrivals: has them read for their digests, keeps their order, and asks the ledger. Owned by one thread, which
-/// reads no file itself.
+/// Turns complete files into numbered arrivals: has them read for their digests, keeps their order, and asks the ledger. Owned by one
+/// thread, which reads no file itself.
 ///
-/// The order of one pipeline (SEMANTICS 3): files get their numbers in the order in which they were complete, so that a model, labels, or a small data
-/// file that is being read holds up what was complete after it. A large data file does not: it gets its number when it has been read, unless the
-/// pipeline's order is strict. Nor does a file that the machine does not let be read. Pipelines never wait for each other.
+/// The order of one pipeline (SEMANTICS 3): files get their numbers in the order in which they were complete, so that a model, labels, or a
+/// small data file that is being read holds up what was complete after it. A large data file does not: it gets its number when it has been
+/// read, unless the pipeline's order is strict. Nor does a file that the machine does not let be read. Pipelines never wait for each other.
 package final class Intake {
     package struct Route: Sendable {
         let pipeline: Pipeline
@@ -97,8 +97,8 @@ package final class Intake {
 
     // MARK: What is heard
 
-    /// Takes what the watcher tells, and returns the files whose content is to be read: models first, then labels, then data, each by when it changed
-    /// last.
+    /// Takes what the watcher tells, and returns the files whose content is to be read: models first, then labels, then data, each by when
+    /// it changed last.
     package func take(_ events: [SpoolEvent]) -> [HashJob] {
         var complete: [(file: CompleteFile, route: Route, order: Int)] = []
         for event in events {
@@ -251,8 +251,8 @@ package final class Intake {
 
     private func number(_ files: [ArrivingFile], _ refused: [(Ledger.RefusedFile, SpoolInput)], at now: UTCTime) throws(LedgerError) -> [Numbered] {
         guard !files.isEmpty || !refused.isEmpty else { return [] }
-        // Arrivals that are lost with the power are found and numbered again: nothing of them is visible before `intend`, which is durable and they
-        // with it. What is refused may be moved to quarantine next, and must be known before.
+        // Arrivals that are lost with the power are found and numbered again: nothing of them is visible before `intend`, which is durable
+        // and they with it. What is refused may be moved to quarantine next, and must be known before.
         let (outcomes, refusals) = try ledger.write(durably: !refused.isEmpty) { (tx) throws(LedgerError) in
             let outcomes = try tx.arrive(files, at: now)
             let refusals = try tx.refuse(refused.map(\.0), at: now)

@@ -3,8 +3,8 @@ import Logging
 import PipelineConfig
 import Watcher
 
-/// The thread between the watcher and the dispatcher: what is heard reaches it as a message, is read by the hashing threads, and leaves it numbered. It
-/// never waits for a file.
+/// The thread between the watcher and the dispatcher: what is heard reaches it as a message, is read by the hashing threads, and leaves it
+/// numbered. It never waits for a file.
 final class NumberingLoop: @unchecked Sendable {
     enum Message: Sendable {
         case heard([SpoolEvent])

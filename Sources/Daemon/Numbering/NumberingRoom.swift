@@ -1,7 +1,7 @@
 import Synchronization
 
-/// How many files the watcher has told of that have no number yet. The watcher holds back files that a scan found while there are many, since it keeps
-/// them in a tenth of the memory.
+/// How many files the watcher has told of that have no number yet. The watcher holds back files that a scan found while there are many,
+/// since it keeps them in a tenth of the memory.
 package final class NumberingRoom: Sendable {
     private struct State {
         /// Lists of files that nobody has looked at.

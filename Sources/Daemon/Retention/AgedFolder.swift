@@ -2,7 +2,8 @@ import Foundation
 import Glibc
 import Ledger
 
-/// The regular files below a folder of ours, with the time since which they are there: a rename sets the change time, and keeps the time of their content.
+/// The regular files below a folder of ours, with the time since which they are there: a rename sets the change time, and keeps the time of
+/// their content.
 struct AgedFolder {
     struct File {
         let relative: String

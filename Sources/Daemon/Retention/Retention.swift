@@ -4,8 +4,8 @@ package import Ledger
 package import PipelineConfig
 import SystemPackage
 
-/// What `retain` lets go: archived inputs, inputs in quarantine, history, labelled rows. Nothing goes that an input that stands, an output that stands or an
-/// open training needs.
+/// What `retain` lets go: archived inputs, inputs in quarantine, history, labelled rows. Nothing goes that an input that stands, an output
+/// that stands or an open training needs.
 package struct Retention {
     package enum Kind: String, Codable, Sendable {
         case archive, quarantine, history, labels
@@ -78,7 +78,8 @@ package struct Retention {
 
     // MARK: Quarantine
 
-    /// A reason stays for as long as the input that it is about stands in its spool and is refused; an input in quarantine goes with its reason.
+    /// A reason stays for as long as the input that it is about stands in its spool and is refused; an input in quarantine goes with its
+    /// reason.
     private func quarantine(_ limit: Retain.Limit, _ pipeline: Pipeline, dry: Bool) throws -> Share {
         var share = Share(pipeline: pipeline.name, kind: .quarantine)
         let folder = AgedFolder(pipeline.onError.quarantine)

@@ -1,7 +1,7 @@
 /// Work of several pipelines, and which of it comes next: pipelines share the workers' time equally, and within one the oldest comes first.
 ///
-/// Each pipeline's lane counts the time that its work took. The lane that has had least comes next, so that the work of a pipeline that was idle
-/// comes at once, and many small files get as much time as a large one. No clock and no threads.
+/// Each pipeline's lane counts the time that its work took. The lane that has had least comes next, so that the work of a pipeline that was
+/// idle comes at once, and many small files get as much time as a large one. No clock and no threads.
 package struct FairQueue<Item> {
     private struct Lane {
         /// Work that was begun and paused comes before the rest.

@@ -1,8 +1,8 @@
 /// What the workers have in hand, and how much more may be handed out.
 ///
-/// Work is handed out when a worker is free. Beyond that it is handed out in two cases: small files in lots that take a pipeline's share of the workers
-/// one slice, so that workers never wait for the ledger between them; and the first work of a pipeline that has none in hand, where an attempt of
-/// another can be paused for it.
+/// Work is handed out when a worker is free. Beyond that it is handed out in two cases: small files in lots that take a pipeline's share of
+/// the workers one slice, so that workers never wait for the ledger between them; and the first work of a pipeline that has none in hand,
+/// where an attempt of another can be paused for it.
 package struct WorkLoad: Sendable {
     /// What one pipeline has that no worker has begun.
     package struct Lot: Sendable {

@@ -4,9 +4,10 @@ import Synchronization
 
 /// The threads that run attempts, at most `workers` of them at a time, pipelines in turn (`FairQueue`).
 ///
-/// An attempt that has run for a slice and sees that another pipeline waits is paused at its next batch: its thread blocks, and another thread takes
-/// what waits. At most `pausedAtMost` attempts are paused, each with its thread and the memory of one batch, one row group of its input and one of its
-/// output; the last `workers` of those places are kept for work that is not known to be long, so that many long attempts never keep a short one waiting.
+/// An attempt that has run for a slice and sees that another pipeline waits is paused at its next batch: its thread blocks, and another
+/// thread takes what waits. At most `pausedAtMost` attempts are paused, each with its thread and the memory of one batch, one row group of
+/// its input and one of its output; the last `workers` of those places are kept for work that is not known to be long, so that many long
+/// attempts never keep a short one waiting.
 package final class WorkerPool<Work: Sendable>: Sendable {
     package struct Item: Sendable {
         let pipeline: String

@@ -22,7 +22,7 @@ extension LedgerTransaction {
             remedy: why?.remedy, outputs: published.filter { $0.state == .published }.prefix(100).map {
                 .init(path: $0.root + "/" + $0.path, digest: $0.digest, bytes: $0.byteCount)
             })
-        let body = try notification.json(path: connection.path)
+        let body = try connection.json(notification)
         for target in targets {
             try connection.run("INSERT INTO notifications (target, body, at, next_at) VALUES (?, ?, ?, ?)", target, body, time, time)
         }
@@ -63,16 +63,6 @@ extension LedgerTransaction {
                 now, target)
         }
         return count
-    }
-}
-
-extension Notice {
-    fileprivate func json(path: String) throws(LedgerError) -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        do { return String(decoding: try encoder.encode(self), as: UTF8.self) } catch {
-            throw .sqlite(path: path, doing: "word a notification", code: -1, message: "\(error)")
-        }
     }
 }
 

@@ -35,20 +35,9 @@ extension LedgerTransaction {
         return .intended(publication: number, replaces: replaces)
     }
 
-    /// The digests that attempts for the same input were about to publish at that place, and of which the ledger does not know whether they came to it: the
-    /// name may have been given before the manifest could not be written. A file with one of them is ours. Of this run and of those of former content.
+    /// Returns the digests of `Connection.unfinished` for the place of an intention.
     package func unfinished(_ intention: Intention) throws(LedgerError) -> [String] {
-        let run = try runRow(intention.run)
-        let root = try connection.addRoot(intention.root)
-        return try connection.all(
-            """
-            WITH RECURSIVE line (number, depth) AS (
-                SELECT ?, 0 UNION ALL
-                SELECT a.previous, depth + 1 FROM line JOIN arrivals AS a ON a.number = line.number WHERE a.previous IS NOT NULL AND depth < 32)
-            SELECT DISTINCT p.digest FROM line JOIN runs AS r ON r.arrival = line.number JOIN publications AS p ON p.run = r.id
-            WHERE p.root = ? AND p.path = ? AND p.ended = 'removed'
-            """, run.arrival.number, root, intention.path
-        ) { $0.text(0) }
+        try connection.unfinished(ofArrival: try runRow(intention.run).arrival.number, root: try connection.addRoot(intention.root), path: intention.path)
     }
 
     // MARK: After
@@ -184,7 +173,8 @@ extension LedgerTransaction {
     }
 
     /// Runs found open whose daemon was killed, and whose intended files are not in place: they start another attempt. Those whose files are
-    /// all in place, by digest, are to be closed as done instead. The attempts do not count, but that of `culprit`, which is what the process died of.
+    /// all in place, by digest, are to be closed as done instead. The attempts do not count, but that of `culprit`, which is what the
+    /// process died of.
     package func interrupted(_ runs: [Int64], culprit: (run: Int64, error: Reason)? = nil, at time: UTCTime) throws(LedgerError) {
         for number in runs {
             let run = try runRow(number)

@@ -12,8 +12,8 @@ package struct OldArrival: Hashable, Sendable {
 }
 
 extension RunLedger {
-    /// The arrivals of a pipeline, above `number`, that came before `time`, are decided, and are needed by no version and no training: of them, those whose
-    /// file and outputs are gone may be forgotten.
+    /// The arrivals of a pipeline, above `number`, that came before `time`, are decided, and are needed by no version and no training: of
+    /// them, those whose file and outputs are gone may be forgotten.
     package func oldArrivals(of pipeline: String, before time: UTCTime, above number: Int64 = 0, limit: Int = 1000) throws(LedgerError) -> [OldArrival] {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }
@@ -78,8 +78,8 @@ extension LedgerTransaction {
         }
     }
 
-    /// Removes everything known of a pipeline that no file names any more. What it published stays on disk, and is nobody's. Returns how many arrivals that
-    /// were.
+    /// Removes everything known of a pipeline that no file names any more. What it published stays on disk, and is nobody's. Returns how
+    /// many arrivals that were.
     package func clear(pipeline: String) throws(LedgerError) -> Int {
         guard let key = try connection.pipelineKey(pipeline) else { return 0 }
         let arrivals = try connection.all("SELECT number FROM arrivals WHERE pipeline = ?", key, row: { $0.integer(0) })

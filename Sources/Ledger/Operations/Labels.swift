@@ -163,13 +163,3 @@ extension RunLedger {
         }
     }
 }
-
-extension RunLedger {
-    /// Returns whether any file of that spool was ever numbered and is current.
-    package func hasFiles(pipeline: String, role: ArrivalRole) throws(LedgerError) -> Bool {
-        try readOne { (connection) throws(LedgerError) in
-            guard let key = try connection.pipelineKey(pipeline) else { return false }
-            return try connection.first("SELECT 1 FROM files WHERE pipeline = ? AND role = ? LIMIT 1", key, role, row: { _ in true }) ?? false
-        }
-    }
-}

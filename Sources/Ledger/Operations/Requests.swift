@@ -100,8 +100,8 @@ extension LedgerTransaction {
 
     // MARK: Forget
 
-    /// Takes what is gone or settled out of what is blocked: files in quarantine that are not in their spool any more, what was rejected, and what
-    /// waits though its file is gone. What is still to be mended stays.
+    /// Takes what is gone or settled out of what is blocked: files in quarantine that are not in their spool any more, what was rejected,
+    /// and what waits though its file is gone. What is still to be mended stays.
     private func forget(_ selection: Selection, _ inputs: InputLookup?) throws(LedgerError) -> RequestOutcome {
         var outcome = RequestOutcome(message: "")
         var refusals: [String] = []
@@ -139,8 +139,8 @@ extension LedgerTransaction {
 
     // MARK: Retry
 
-    /// Arrivals in quarantine, or waiting for a later attempt, wait for room only. Their runs keep their version and are bound to the revision that
-    /// is in force when they start, since the pipeline may have been mended, and their attempts are counted from nought.
+    /// Arrivals in quarantine, or waiting for a later attempt, wait for room only. Their runs keep their version and are bound to the
+    /// revision that is in force when they start, since the pipeline may have been mended, and their attempts are counted from nought.
     package func retry(_ selection: Selection, _ inputs: InputLookup? = nil) throws(LedgerError) -> RequestOutcome {
         var outcome = RequestOutcome(message: "")
         var refusals: [String] = []

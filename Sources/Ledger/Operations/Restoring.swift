@@ -1,8 +1,9 @@
 internal import Names
 
 extension LedgerTransaction {
-    /// Puts back what was published of one pipeline's arrivals. They get the numbers that they had, or, where those belong to others by now, numbers
-    /// above all that are taken, in the same order. What the ledger knows stays as it is; an arrival that it knows as not done is done.
+    /// Puts back what was published of one pipeline's arrivals. They get the numbers that they had, or, where those belong to others by
+    /// now, numbers above all that are taken, in the same order. What the ledger knows stays as it is; an arrival that it knows as not done
+    /// is done.
     ///
     /// Returns the outcome of each result, and the number of each arrival by the number that it had.
     package func restore(
@@ -135,7 +136,8 @@ extension LedgerTransaction {
         return .restored
     }
 
-    /// Puts versions in force where they were, in the order in which they were published: one that was trained takes its parent's place, and no other's.
+    /// Puts versions in force where they were, in the order in which they were published: one that was trained takes its parent's place,
+    /// and no other's.
     private func activate(_ versions: [(result: RestoredResult, arrival: Int64)], _ pipeline: Int64) throws(LedgerError) {
         func order(_ entry: (result: RestoredResult, arrival: Int64)) -> (UTCTime, Int) {
             if case .version(let version) = entry.result.product { return (entry.result.publishedAt, version.number) }

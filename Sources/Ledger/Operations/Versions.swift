@@ -18,8 +18,9 @@ extension LedgerTransaction {
         return next
     }
 
-    /// The version that was reserved for the run is published and in force for arrivals after `position`, by default after its own arrival; where another
-    /// is pinned, it is published and nothing more, and nil is returned. Beside `close(.done)` of the same run, in one transaction.
+    /// The version that was reserved for the run is published and in force for arrivals after `position`, by default after its own arrival;
+    /// where another is pinned, it is published and nothing more, and nil is returned. Beside `close(.done)` of the same run, in one
+    /// transaction.
     ///
     /// - Parameters:
     ///   - parentDigest: of the float model that it was trained from.

@@ -1,5 +1,6 @@
 extension RunLedger {
-    /// Returns the digest of a file, and what belongs to it, where the file is by its stamp the content of an arrival that is done. Nil for other files.
+    /// Returns the digest of a file, and what belongs to it, where the file is by its stamp the content of an arrival that is done. Nil for
+    /// other files.
     package func doneInput(
         _ pipeline: String, _ role: ArrivalRole, _ path: String, _ stamp: RecordedStamp
     ) throws(LedgerError) -> (digest: String, companions: [Companion])? {

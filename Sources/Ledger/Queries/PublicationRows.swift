@@ -15,6 +15,21 @@ extension Connection {
         ) { (row) throws(LedgerError) in try placed(row) }
     }
 
+    /// Returns the digests that attempts for the arrival's input were about to publish at that place, where the ledger does not know
+    /// whether they came to it: a file may have got its name before the manifest could not be written. A file with one of them is ours. The
+    /// attempts are those for this arrival and for former content of the same path.
+    func unfinished(ofArrival arrival: Int64, root: Int64, path: String) throws(LedgerError) -> [String] {
+        try all(
+            """
+            WITH RECURSIVE line (number, depth) AS (
+                SELECT ?, 0 UNION ALL
+                SELECT a.previous, depth + 1 FROM line JOIN arrivals AS a ON a.number = line.number
+                WHERE a.previous IS NOT NULL AND depth < 32)
+            SELECT DISTINCT p.digest FROM line JOIN runs AS r ON r.arrival = line.number JOIN publications AS p ON p.run = r.id
+            WHERE p.root = ? AND p.path = ? AND p.ended = 'removed'
+            """, arrival, root, path, row: { $0.text(0) })
+    }
+
     func publications(ofRun run: Int64, intendedOnly: Bool) throws(LedgerError) -> [Publication] {
         try all(
             """
@@ -133,6 +148,14 @@ extension RunLedger {
             guard let root = try connection.rootKey(root) else { return nil }
             let found = try connection.publications(inPlace: path, root: root).map(\.publication)
             return found.first { $0.state == .published } ?? found.first
+        }
+    }
+
+    /// Returns the digests of outputs that attempts for that arrival's input may have left at the place of `publication`.
+    package func unfinished(_ publication: Publication) throws(LedgerError) -> [String] {
+        try read { (connection) throws(LedgerError) in
+            guard let root = try connection.rootKey(publication.root) else { return [] }
+            return try connection.unfinished(ofArrival: publication.arrival, root: root, path: publication.path)
         }
     }
 

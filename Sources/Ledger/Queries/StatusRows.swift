@@ -36,8 +36,8 @@ extension Connection {
         return isSuspect ? .toBeAlone : .forRoom
     }
 
-    /// Returns what the machine did not do when the pipeline last tried, or when it last tried to read this file; nil where nothing waits for
-    /// that.
+    /// Returns what the machine did not do when the pipeline last tried, or when it last tried to read this file; nil where nothing waits
+    /// for that.
     private func machineWait(of number: Int64, in pipeline: Int64, now: UTCTime) throws(LedgerError) -> WaitReason? {
         try first(
             """

@@ -1,7 +1,7 @@
 import Names
 
-/// Something that only the daemon's process knows, for `status`: one row of the table `conditions`. The daemon replaces what it says of one subject
-/// and takes it back when it is over.
+/// Something that only the daemon's process knows, for `status`: one row of the table `conditions`. The daemon replaces what it says of one
+/// subject and takes it back when it is over.
 package struct Condition: Hashable, Codable, Sendable {
     /// What it says. Two conditions of one kind, pipeline and subject replace each other.
     package struct Key: Hashable, Codable, Sendable, Comparable {

@@ -1,7 +1,7 @@
 import Glibc
 
-/// What a command and a daemon say to each other over `LedgerSocket`: a byte that names the kind, the length of what follows as 4 bytes, and that.
-/// Numbers are little-endian. Every length is bounded before memory is taken for it.
+/// What a command and a daemon say to each other over `LedgerSocket`: a byte that names the kind, the length of what follows as 4 bytes,
+/// and that. Numbers are little-endian. Every length is bounded before memory is taken for it.
 enum LedgerMessage: Equatable {
     /// The daemon's first words, as JSON: `LedgerGreeting`.
     case greeting(String)

@@ -1,8 +1,9 @@
 import Foundation
 import Synchronization
 
-/// Answers commands of users who may not read the ledger's file: those of the daemon's group. It gives rows of the ledger, and takes requests as
-/// `retry` and `pause` leave them; nothing else is done for anybody, and no file is touched, so that whoever asks reads with his own rights all that is no row.
+/// Answers commands of users who may not read the ledger's file: those of the daemon's group. It gives rows of the ledger, and takes
+/// requests as `retry` and `pause` leave them; nothing else is done for anybody, and no file is touched, so that whoever asks reads with
+/// his own rights all that is no row.
 ///
 /// Each client has a thread and an SQLite connection of its own that can only read, so that nothing here holds up the dispatcher.
 package final class LedgerServer: Sendable {

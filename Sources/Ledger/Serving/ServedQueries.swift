@@ -1,8 +1,8 @@
 import GRDBSQLite
 import Glibc
 
-/// The SQLite connection of one client of `LedgerServer`. SQLite is asked for rows of the ledger's tables only: writing, other files, settings and
-/// whatever takes long or much memory is refused by the connection itself, whatever the statement says.
+/// The SQLite connection of one client of `LedgerServer`. SQLite is asked for rows of the ledger's tables only: writing, other files,
+/// settings and whatever takes long or much memory is refused by the connection itself, whatever the statement says.
 ///
 /// Used by its client's thread only.
 final class ServedQueries {

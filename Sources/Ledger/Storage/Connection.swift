@@ -1,8 +1,8 @@
 import GRDB
 import GRDBSQLite
 
-/// Prepared statements of one SQLite connection, or of a daemon that has one, bound and stepped without GRDB's dynamic arguments: with some fifteen statements per file
-/// those would be the larger part of the work.
+/// Prepared statements of one SQLite connection, or of a daemon that has one, bound and stepped without GRDB's dynamic arguments: with some
+/// fifteen statements per file those would be the larger part of the work.
 ///
 /// Used only on the queue of its connection, like the GRDB statements inside.
 final class Connection {

@@ -1,8 +1,8 @@
 import Glibc
 import Synchronization
 
-/// The files of a ledger that is open, as they were when they were first seen: SQLite goes on in files that were deleted or replaced, and what it records
-/// there is lost with the process.
+/// The files of a ledger that is open, as they were when they were first seen: SQLite goes on in files that were deleted or replaced, and
+/// what it records there is lost with the process.
 final class LedgerFiles: Sendable {
     private struct Identity: Hashable {
         let device: UInt
@@ -76,7 +76,8 @@ final class LedgerFiles: Sendable {
 }
 
 extension RunLedger {
-    /// What is wrong where the ledger's files were deleted, replaced or written over while it is in use: nothing that is recorded from then on would last.
+    /// What is wrong where the ledger's files were deleted, replaced or written over while it is in use: nothing that is recorded from then
+    /// on would last.
     package var fileFault: LedgerError? {
         guard let fault = files.faultOfContent else { return nil }
         abandon()

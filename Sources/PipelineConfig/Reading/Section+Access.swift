@@ -7,7 +7,8 @@ extension Section {
         LandAccess(mode: fileMode("mode") ?? reading.defaults.access.mode, group: group("group") ?? reading.defaults.access.group)
     }
 
-    /// Octal digits, as `chmod` takes them. What the daemon itself could not read and write again, what may be run, and special bits are refused.
+    /// Octal digits, as `chmod` takes them. What the daemon itself could not read and write again, what may be run, and special bits are
+    /// refused.
     private func fileMode(_ key: String) -> UInt16? {
         guard let node = node(key) else { return nil }
         guard case .scalar(let written, isPlain: _) = node.content else {

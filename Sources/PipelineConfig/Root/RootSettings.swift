@@ -1,7 +1,8 @@
 internal import Foundation
 internal import Reasons
 
-/// What `ROOT/millrace.yaml` says: the settings of the daemon, and the defaults of its pipelines. Without the file every default holds. Paths are absolute.
+/// What `ROOT/millrace.yaml` says: the settings of the daemon, and the defaults of its pipelines. Without the file every default holds.
+/// Paths are absolute.
 ///
 /// All accepted keys, with their defaults:
 /// ```yaml

@@ -11,8 +11,8 @@ import Training
 
 /// A model's file, whose digest is the one that it was numbered or published with, and the adapter that belongs to it.
 ///
-/// Its bytes are not kept: the graph is parsed from the file and the engine reads the file itself, so that memory holds no second copy of a large
-/// model. After each reading the file must still have the stamp that it had when its digest was taken.
+/// Its bytes are not kept: the graph is parsed from the file and the engine reads the file itself, so that memory holds no second copy of a
+/// large model. After each reading the file must still have the stamp that it had when its digest was taken.
 struct ModelFile {
     let path: String
     /// The digest of the file at `path` alone.

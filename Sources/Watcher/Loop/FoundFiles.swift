@@ -1,7 +1,7 @@
 internal import Names
 
-/// Files that scans found and that only have to stay as they are for the quiet time. There may be a million of them, so that each takes 40 bytes besides
-/// its path; a file that anything is heard of leaves for the spool's table of settling files.
+/// Files that scans found and that only have to stay as they are for the quiet time. There may be a million of them, so that each takes 40
+/// bytes besides its path; a file that anything is heard of leaves for the spool's table of settling files.
 struct FoundFiles {
     struct File {
         let path: String

@@ -2,7 +2,8 @@ internal import Logging
 internal import Names
 internal import SystemPackage
 
-/// Directories that the machine does not let be looked into, and files that nothing takes: what the owner should know though no file is to be told.
+/// Directories that the machine does not let be looked into, and files that nothing takes: what the owner should know though no file is to
+/// be told.
 extension WatchLoop {
     // MARK: Directories that cannot be looked into
 

@@ -1,0 +1,84 @@
+import Ledger
+import Logging
+import PipelineConfig
+import Reasons
+import Runner
+
+/// What the log and the events tell of the end of an attempt.
+extension Dispatcher {
+    /// What an operator must know of is a warning.
+    func tell(_ assignment: Assignment, _ failure: Failure, _ action: FailurePolicy.Action) {
+        let (level, message): (Logger.Level, Logger.Message) =
+            switch action {
+            case .quarantine: (.warning, "quarantined")
+            case .reject: (.warning, "rejected")
+            default: (.notice, "attempt failed")
+            }
+        log.log(
+            level: level, message,
+            metadata: [
+                "pipeline.name": "\(assignment.pipeline.name)", "file.path": "\(assignment.arrival.path)",
+                "run.id": .number(assignment.run.run), "attempt": .number(assignment.run.attempt), "action": "\(action)",
+            ].merging(failure.reason.logged) { $1 })
+    }
+
+    /// For `--verbose`.
+    func tellDone(_ end: Ends.Closed) {
+        guard log.logLevel <= .info, case .done(let verdict) = end.closing.outcome else { return }
+        let (assignment, closing) = (end.assignment, end.closing)
+        var fields: Logger.Metadata = [
+            "pipeline.name": "\(assignment.pipeline.name)", "file.path": "\(assignment.arrival.path)", "run.id": .number(closing.run),
+        ]
+        if let verdict { fields["verdict"] = "\(verdict)" }
+        if let rows = closing.rowCount { fields["rows"] = .number(rows) }
+        if let version = assignment.run.version { fields["model.version"] = .number(version) }
+        if let seconds = closing.timings["total"] { fields["seconds"] = .number(seconds) }
+        log.info("done", metadata: fields)
+    }
+}
+
+extension Reason {
+    /// The fields of a log line: the sentence, and apart from it what cells of tables hold.
+    var logged: Logger.Metadata {
+        var fields: Logger.Metadata = ["reason": "\(text)"]
+        if let cells { fields["cell.values"] = "\(cells.values)" }
+        return fields
+    }
+}
+
+extension RunClosing {
+    private struct Payload: Encodable {
+        var reason: String?
+        var rule: Rule?
+        var remedy: String?
+        var verdict: String?
+    }
+
+    /// What an event tells besides the file: never what cells of tables hold.
+    var payload: String? {
+        var payload = Payload()
+        switch outcome {
+        // Every file that is scored comes here.
+        case .done(nil): return nil
+        case .done(let verdict?): payload.verdict = verdict
+        case .kept(let why), .rejected(let why), .quarantined(let why):
+            (payload.reason, payload.rule, payload.remedy) = (why.reason, why.rule, why.remedy)
+        case .void(let reason): payload.reason = reason
+        case .gone: break
+        }
+        return payload.compactJSON.flatMap { $0 == "{}" ? nil : $0 }
+    }
+}
+
+extension RunClosing.Outcome {
+    var eventKind: String {
+        switch self {
+        case .done: "done"
+        case .kept: "kept"
+        case .rejected: "rejected"
+        case .quarantined: "quarantined"
+        case .void: "void"
+        case .gone: "gone"
+        }
+    }
+}
