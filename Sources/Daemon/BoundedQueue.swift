@@ -8,27 +8,11 @@ import Synchronization
 /// costs two changes of threads for nothing, for every file at every step.
 package final class BoundedQueue<Element: Sendable>: Sendable {
     private struct State {
-        var elements: [Element] = []
-        var head = 0
+        var elements = FIFO<Element>()
         var isClosed = false
         /// Threads that wait and were not signalled yet.
         var takers = 0
         var putters = 0
-
-        var count: Int { elements.count - head }
-
-        mutating func removeFirst(_ limit: Int) -> [Element] {
-            let taken = Array(elements[head..<min(head + limit, elements.count)])
-            head += taken.count
-            if head == elements.count {
-                elements.removeAll(keepingCapacity: true)
-                head = 0
-            } else if head > 1024 {
-                elements.removeFirst(head)
-                head = 0
-            }
-            return taken
-        }
     }
 
     private let state = Mutex(State())
@@ -44,7 +28,7 @@ package final class BoundedQueue<Element: Sendable>: Sendable {
         while true {
             let (isPut, isClosed, wakes) = state.withLock { state in
                 guard !state.isClosed else { return (false, true, false) }
-                guard state.count < capacity else {
+                guard state.elements.count < capacity else {
                     state.putters += 1
                     return (false, false, false)
                 }
@@ -68,12 +52,12 @@ package final class BoundedQueue<Element: Sendable>: Sendable {
         var isLate = false
         while true {
             let (taken, putters): ([Element]?, Int) = state.withLock { state in
-                guard state.count > 0 || state.isClosed || isLate else {
+                guard state.elements.count > 0 || state.isClosed || isLate else {
                     state.takers += 1
                     return (nil, 0)
                 }
                 defer { state.putters = 0 }
-                return (state.removeFirst(limit), state.putters)
+                return (state.elements.removeFirst(limit), state.putters)
             }
             for _ in 0..<putters { departures.signal() }
             if let taken { return taken }

@@ -39,8 +39,7 @@ package struct ClaimHolder: Codable, Hashable, Sendable, CustomStringConvertible
         return Self.startTime(of: pid) == started
     }
 
-    private static let boot = (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8))?
-        .trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
+    private static let boot = Boot.id ?? ""
 
     private static let namespace = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/ns/pid")) ?? ""
 
@@ -51,4 +50,11 @@ package struct ClaimHolder: Codable, Hashable, Sendable, CustomStringConvertible
         // A zombie has ended.
         return fields.count > 20 && fields[1] != "Z" ? String(fields[20]) : nil
     }
+}
+
+/// The start of this machine.
+package enum Boot {
+    /// An identifier that changes when the machine starts; nil where the kernel tells none.
+    package static let id = (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8))?
+        .trimmingCharacters(in: .whitespacesAndNewlines)
 }

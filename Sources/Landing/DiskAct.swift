@@ -11,6 +11,15 @@ package enum DiskAct: Hashable, Sendable {
     case syncFileSystem(FilePath)
     case rename(FilePath, to: FilePath)
     case link(FilePath, to: FilePath)
+
+    private var paths: [FilePath] {
+        switch self {
+        case .look(let path), .write(let path), .sync(let path), .syncFileSystem(let path): [path]
+        case .rename(let from, let to), .link(let from, let to): [from, to]
+        }
+    }
+
+    func touches(_ folder: FilePath) -> Bool { paths.contains { $0.starts(with: folder) } }
 }
 
 /// Those who are told of every act before it is done, and may refuse it as a failing disk would. The product has none; tests look at the
@@ -19,13 +28,13 @@ package enum DiskObservers {
     package typealias Observer = @Sendable (DiskAct) -> Errno?
 
     private static let count = Atomic(0)
-    private static let observers = Mutex<[Int: Observer]>([:])
+    private static let observers = Mutex<[Int: (folder: FilePath, observer: Observer)]>([:])
     private static let numbers = Atomic(0)
 
-    /// Tells `observer` of the acts of every thread while `body` runs.
-    package static func observe<T>(_ observer: @escaping Observer, while body: () throws -> T) rethrows -> T {
+    /// Tells `observer` of the acts of every thread below `folder` while `body` runs.
+    package static func observe<T>(below folder: FilePath, _ observer: @escaping Observer, while body: () throws -> T) rethrows -> T {
         let number = numbers.add(1, ordering: .relaxed).newValue
-        observers.withLock { $0[number] = observer }
+        observers.withLock { $0[number] = (folder, observer) }
         count.add(1, ordering: .sequentiallyConsistent)
         defer {
             count.subtract(1, ordering: .sequentiallyConsistent)
@@ -38,7 +47,7 @@ package enum DiskObservers {
     static func refusal(of act: @autoclosure () -> DiskAct) -> Errno? {
         guard count.load(ordering: .relaxed) > 0 else { return nil }
         let act = act()
-        for observer in observers.withLock({ Array($0.values) }) {
+        for (folder, observer) in observers.withLock({ Array($0.values) }) where act.touches(folder) {
             if let refusal = observer(act) { return refusal }
         }
         return nil

@@ -181,11 +181,10 @@ import Testing
         try world.drop(.data, "first.csv", "id,x\n0,1\n")
         try world.round { try world.wrote(["": "id,y\n0,2\n"], $0, rows: 1) }
         for name in ["a", "b", "c"] { try world.drop(.data, name + ".csv", "id,x\n\(name),1\n") }
-        let root = world.directory.path
         func answer(_ spec: AttemptSpec) throws -> AttemptResult { try world.wrote(["": "id,y\n\(spec.run),2\n"], spec, rows: 1) }
-        let failing = try DiskObservers.observe({ act in
+        let failing = try DiskObservers.observe(below: FilePath(world.directory.path), { act in
             // Of the second file, whose run is the fourth.
-            guard case .sync(let path) = act, path.string.hasPrefix(root), path.lastComponent?.string.hasPrefix("4-1-") == true else { return nil }
+            guard case .sync(let path) = act, path.lastComponent?.string.hasPrefix("4-1-") == true else { return nil }
             return .ioError
         }) { try world.round(answer) }
         #expect(failing.count == 3)
@@ -206,7 +205,7 @@ import Testing
         try world.publishModel()
         try world.drop(.data, "a.csv", "id,x\na,1\n")
         let input = FilePath(world.directory("spool/data/a.csv"))
-        try DiskObservers.observe({ act in
+        try DiskObservers.observe(below: FilePath(world.directory.path), { act in
             if case .rename(input, _) = act { .readOnlyFileSystem } else { nil }
         }) { _ = try world.round { try world.wrote(["": "id,y\na,2\n"], $0, rows: 1) } }
         #expect(try world.state("a.csv") == .done && FileManager.default.fileExists(atPath: input.string))
@@ -230,7 +229,7 @@ import Testing
         let world = try DiskWorld()
         try world.publishModel()
         try world.drop(.data, "a.csv", "id,x\na,1\n")
-        try DiskObservers.observe({ act in
+        try DiskObservers.observe(below: FilePath(world.directory.path), { act in
             if case .write(let path) = act, path.lastComponent?.string.hasPrefix("manifest-") == true { .permissionDenied } else { nil }
         }) { _ = try world.round { try world.wrote(["": "id,y\na,2\n"], $0, rows: 1) } }
         #expect(try world.directory.read("out/outputs/a.csv") == Array("id,y\na,2\n".utf8))
@@ -249,7 +248,7 @@ import Testing
         let world = try DiskWorld()
         try world.publishModel()
         try world.drop(.data, "a.csv", "id,x\na,word\n")
-        try DiskObservers.observe({ act in
+        try DiskObservers.observe(below: FilePath(world.directory.path), { act in
             if case .write(let path) = act, path.lastComponent?.string.hasPrefix("reason-") == true { .noSpace } else { nil }
         }) { _ = try world.round { world.failed(.badInput, $0) } }
         #expect(try world.state("a.csv") == .quarantined && !world.directory.files().contains { $0.hasSuffix("a.csv.reason.json") })

@@ -18,8 +18,7 @@ final class Acts: Sendable {
     func record<T>(
         below folder: String, refusing: @escaping @Sendable (DiskAct) -> Errno? = { _ in nil }, while body: () throws -> T
     ) rethrows -> T {
-        try DiskObservers.observe({ [self] act in
-            guard act.paths.contains(where: { $0.string.hasPrefix(folder) }) else { return nil }
+        try DiskObservers.observe(below: FilePath(folder), { [self] act in
             entries.withLock { $0.append(.act(act)) }
             return refusing(act)
         }, while: body)
@@ -46,13 +45,6 @@ final class Acts: Sendable {
 }
 
 extension DiskAct {
-    var paths: [FilePath] {
-        switch self {
-        case .look(let path), .write(let path), .sync(let path), .syncFileSystem(let path): [path]
-        case .rename(let from, let to), .link(let from, let to): [from, to]
-        }
-    }
-
     var isWriteOfManifest: Bool {
         if case .write(let path) = self { path.string.contains("/_millrace/manifest-") } else { false }
     }

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Landing
 package import Runner
 import Synchronization
 
@@ -153,9 +154,7 @@ final class RecordingExecutor: AttemptExecutor {
 }
 
 private enum Machine {
-    /// Changes when the machine starts.
-    static let boot = (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8))?
-        .trimmingCharacters(in: .whitespacesAndNewlines) ?? "unknown"
+    static let boot = Boot.id ?? "unknown"
 
     /// The processes that the kernel has killed for memory since the machine started.
     static var outOfMemoryKills: Int64 {

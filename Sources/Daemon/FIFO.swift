@@ -8,8 +8,17 @@ struct FIFO<Element> {
 
     mutating func append(_ element: Element) { elements.append(element) }
 
-    mutating func removeFirst() {
-        head += 1
+    mutating func removeFirst() { drop(1) }
+
+    /// Removes up to `limit` elements and returns them.
+    mutating func removeFirst(_ limit: Int) -> [Element] {
+        let taken = Array(elements[head..<min(head + limit, elements.count)])
+        drop(taken.count)
+        return taken
+    }
+
+    private mutating func drop(_ number: Int) {
+        head += number
         if head == elements.count {
             elements.removeAll(keepingCapacity: true)
             head = 0
