@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Ledger
 import TestSupport
 import Testing
 
@@ -89,6 +90,9 @@ import Testing
         #expect(eventually { stands() }, "\(daemon.logText)")
         let first = try words(of: reason)
         #expect(first.count == 5, "\(first)")
+        // The reason is written before the ledger has it.
+        let state = daemon.root(".millrace")
+        #expect(eventually { (try? RunLedger(stateDirectory: state, readOnly: true).status(now: .now))?.first?.count(.quarantined) == 1 })
         // While a daemon runs.
         try move("spool/data/sub/bad.csv", "bad.csv")
         #expect(eventually { !stands() }, "\(daemon.logText)")
