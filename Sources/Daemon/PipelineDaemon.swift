@@ -10,9 +10,8 @@ import Synchronization
 import SystemPackage
 import Watcher
 
-/// Watches, numbers, dispatches and lands, until told to stop. One thread watches, one hashes and numbers, one dispatches and lands, and
-/// `jobs` run attempts at a time; one more trains, so that data never waits for that. Stopping goes from the front: the watch ends, then
-/// dispatch drains what is in flight.
+/// Watches, numbers, dispatches and lands, until told to stop. `Sources/README.md` has the table of its threads, and what the next daemon
+/// finds after a kill. Stopping goes from the front: the watch ends, then dispatch drains what is in flight.
 package final class PipelineDaemon: Service {
     package struct Options: Sendable {
         package var root: String
