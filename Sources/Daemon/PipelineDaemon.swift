@@ -302,17 +302,23 @@ package final class PipelineDaemon: Service {
             if isAsked { log.notice("pipelines re-read: nothing has changed") }
         case .refused(let problems):
             for problem in problems { log.error("the edit is refused; what was in force stays", metadata: ["problem": "\(problem)"]) }
-        case .changed(let pipelines):
+        case .changed(let read):
+            let pipelines = read.pipelines
             do {
                 for pipeline in try Renaming.pending(pipelines, ledger: ledger) {
                     log.warning(
                         "the history of the former name is taken over when the daemon starts next",
                         metadata: ["pipeline.name": "\(pipeline.name)", "was": "\(pipeline.was ?? "")"])
                 }
-                couriers.use(pipelineFiles.settings, pipelines)
                 try PipelineFolders.make(pipelines)
                 try claims.use(pipelines)
-                try publisher.use(pipelines)
+                do { try publisher.use(pipelines) } catch {
+                    // Folders that only this edit names are nobody's.
+                    try claims.use(pipelineFiles.inForce)
+                    throw error
+                }
+                pipelineFiles.putInForce(read)
+                couriers.use(read.settings, pipelines)
                 numbering.inbox.put(.pipelines(pipelines))
                 tellInForce()
                 log.notice("pipelines re-read", metadata: ["pipelines": .list(pipelines.map(\.name))])

@@ -75,7 +75,10 @@ struct Run: AsyncParsableCommand {
             if case .locked = error { throw fail(error, ExitStatus.locked) }
             throw fail(error)
         } catch let error as LandingError {
-            if case .claimed = error { throw fail(error, ExitStatus.locked) }
+            switch error {
+            case .claimed, .nested: throw fail(error, ExitStatus.locked)
+            default: break
+            }
             throw fail(error)
         } catch {
             throw fail("\(error)")
