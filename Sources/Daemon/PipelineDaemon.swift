@@ -68,6 +68,7 @@ package final class PipelineDaemon: Service {
     private let conditions: ConditionBoard
     private let publisher: DiskPublisher
     private let claims: FolderClaims
+    private let reasons: ReasonKeeper
     private let pipelineFiles: PipelineFiles
     private let finished = Mutex<Outcome?>(nil)
     private let isEnding: Ending
@@ -110,6 +111,7 @@ package final class PipelineDaemon: Service {
         for folder in Set([options.stateDirectory, options.workDirectory]) { try PrivateFolder.close(FilePath(folder)) }
         claims = try FolderClaims(root: options.root, pipelines: inForce, log: log)
         publisher = try DiskPublisher(root: options.root, work: options.workDirectory, pipelines: inForce, claims: claims)
+        try PipelineFolders.verify(inForce)
         let dispatcher = Dispatcher(
             ledger: ledger, publisher: publisher,
             configuration: .init(window: max(256, options.jobs * 16), threads: options.threads, hidesValues: options.hidesValues), log: log)
@@ -118,7 +120,9 @@ package final class PipelineDaemon: Service {
         running = RunningFile(stateDirectory: options.stateDirectory)
         let executor = executor ?? LocalExecutor(sessionBytes: options.sessionBytes)
         try publisher.recoverInputs()
-        try Self.clearReasonsOfMissing(ledger, publisher, inForce)
+        let reasons = ReasonKeeper(ledger, publisher)
+        self.reasons = reasons
+        try reasons.settle(inForce)
         try publisher.sweep()
         try publisher.pruneCheckpoints(keeping: Set(ledger.openRuns().map(\.run)), of: inForce)
         let (ledger, lock) = (ledger, lock)
@@ -143,6 +147,7 @@ package final class PipelineDaemon: Service {
                 let parts = id.split(separator: "/")
                 guard parts.count == 2, let role = ArrivalRole(rawValue: String(parts[1])) else { return false }
                 let isCurrent = (try? ledger.isCurrent(String(parts[0]), role, path, stamp.recorded)) ?? false
+                if isCurrent { reasons.stands(path, role, in: String(parts[0]), pipelines.inForce) }
                 // Where inputs leave their spool when they are done, one that stands there may have been left by a daemon that was killed.
                 if isCurrent, pipelines.inForce.contains(where: { $0.name == parts[0] && $0.after != .keep }) {
                     loop.inbox.put(.stands(path: path, stamp: stamp.recorded, role: role, pipeline: String(parts[0])))
@@ -155,6 +160,11 @@ package final class PipelineDaemon: Service {
             outlets: .init(
                 numbered: { numbered in
                     for refused in numbered.flatMap(\.refused) { Self.explain(refused.input, refused.report, pipelines, publisher, log) }
+                    for pipeline in numbered {
+                        for case (let file, .unchanged) in pipeline.arrivals {
+                            reasons.stands(file.path, file.role, in: pipeline.pipeline, pipelines.inForce)
+                        }
+                    }
                     loop.inbox.put(.numbered(numbered))
                 },
                 caughtUp: { loop.inbox.put(.caughtUp($0)) },
@@ -256,8 +266,8 @@ package final class PipelineDaemon: Service {
     // MARK: The watch thread
 
     private func watch() {
-        let deliver: @Sendable ([SpoolEvent]) -> Void = { [numbering, ledger, publisher, pipelineFiles] events in
-            Self.clearReasons(of: events, ledger, publisher, pipelineFiles.inForce)
+        let deliver: @Sendable ([SpoolEvent]) -> Void = { [numbering, reasons, pipelineFiles] events in
+            reasons.hear(events, pipelineFiles.inForce)
             numbering.hear(events)
         }
         if options.once {

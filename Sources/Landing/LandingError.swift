@@ -81,7 +81,7 @@ extension LandingError: CustomStringConvertible {
         case .noStagingPlace(let target, let why):
             "nothing can be staged for \(shown(target)): \(why)"
         case .crossMount(let from, let to):
-            "\(shown(from)) and \(shown(to)) are on different mounts, so one rename cannot publish; restart after the mounts have settled"
+            "\(shown(from)) and \(shown(to)) are on different mounts, so one rename cannot publish; the next attempt is staged on the mount of the target"
         case .noAtomicPublish(let path):
             "the file system of \(shown(path)) can neither rename without replacing nor make hard links; land on another file system"
         case .versionTaken(let path):
