@@ -79,6 +79,7 @@
 /// after: keep                         # keep | archive | delete
 /// archive: archive/digits             # with `after: archive`, and only then
 /// allow_upstream_delete: false        # archive or delete in a folder that a two-way sync owns
+/// on_input_deleted: keep              # keep | remove: whether an output goes when its data file was deleted upstream
 /// on_error: { attempts: 3, backoff: 2s, quarantine: quarantine/digits }   # default quarantine: ROOT/quarantine/NAME
 /// limits: { time: 30m }               # of one attempt; left out: what millrace.yaml says, or none
 /// retain: { archive: 30d }            # left out: what millrace.yaml says; `forever` takes that back
@@ -100,6 +101,7 @@ package struct Pipeline: Sendable, Equatable {
     package let allowUpstreamDelete: Bool
     package let onError: OnError
     package let limits: Limits
+    package let onInputDeleted: OnInputDeleted
     package let notify: Notify
     package let retain: Retain
     /// The name that the pipeline had before: what is known of that is its own.
@@ -184,6 +186,11 @@ package enum After: Sendable, Equatable {
     case keep
     case archive(path: String)
     case delete
+}
+
+/// What becomes of an output whose data file was deleted from its spool by someone else.
+package enum OnInputDeleted: String, Sendable, Equatable, CaseIterable {
+    case keep, remove
 }
 
 package struct OnError: Sendable, Equatable {
