@@ -266,9 +266,6 @@ package final class DiskPublisher: Publisher, Sendable {
     }
 }
 
-/// As `millrace --version` says it.
-package let toolVersion = "0.1.0"
-
 extension Pipeline {
     /// Every directory that users or their sync tools look into.
     var userPaths: [String] {
