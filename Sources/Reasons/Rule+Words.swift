@@ -14,6 +14,7 @@ extension Rule {
         case .arrivalForgotten: ("What was blocked and is gone or settled is forgotten with `millrace forget`.", "Drop it again if it is wanted.")
 
         case .inputGone: ("An arrival needs its file.", "Drop it again if it is wanted.")
+        case .inputDeleted: ("With `on_input_deleted: remove` an output goes with its input.", "Drop the file again: it is then done again.")
         case .inputChanged: ("What is read must stay as it was numbered.", "Nothing; it is taken up again when it is quiet.")
         case .inputUnreadable:
             ("The daemon must be able to read a file.", "Give the daemon's user permission to read it, or mend the disk that it is on.")

@@ -9,6 +9,7 @@ package enum Rule: String, Hashable, Sendable, CaseIterable {
 
     // MARK: Files in spools
     case inputGone = "input.gone"
+    case inputDeleted = "input.deleted"
     case inputChanged = "input.changed"
     case inputUnreadable = "input.unreadable"
     case directoryUnreadable = "directory.unreadable"

@@ -49,6 +49,9 @@ final class ManualWorld {
         case .finish(let name):
             put(beingWritten.removeValue(forKey: name) ?? "", .data, at: name)
             try number([name])
+        case .delete(let name):
+            spool[name] = nil
+            try dispatcher?.deleted([name], in: "p", at: now)
         case .plant(let output): publisher.files[outputPath(output)] = "planted"
         case .settle: try settle()
         case .await(let name): try settle { try self.visit(name)?.arrival.state == .done }
@@ -84,6 +87,8 @@ final class ManualWorld {
         }.keys
         // As a scan delivers: models first, then labels, then the oldest.
         func place(_ name: String) -> (Int, Int64) { (ArrivalRole.allCases.firstIndex(of: spool[name]!.role)!, spool[name]!.stamp.changed) }
+        let missing = try ledger.standingInputs(of: "p", limit: Int.max).map(\.path).filter { spool[$0] == nil }
+        try dispatcher.deleted(missing, in: "p", at: now)
         try number(unseen.sorted { place($0) < place($1) })
     }
 

@@ -113,8 +113,10 @@ final class MemoryPublisher: Publisher {
 
     func recover(_ outputs: [StagedOutput]) -> [Bool] { outputs.map { files[$0.target.string] == $0.digest } }
 
-    func withdraw(_ outputs: [Publication]) -> [OutputWithdrawal.Outcome?] {
-        outputs.map { output in
+    func lacking(_ inputs: [StandingInput], from folder: WatchedFolder?, of pipeline: Pipeline) -> [StandingInput] { inputs.filter { found($0.path) == nil } }
+
+    func withdraw(_ outputs: [LeavingOutput]) -> [OutputWithdrawal.Outcome?] {
+        outputs.map(\.publication).map { output in
             let path = output.root + "/" + output.path
             guard let there = files[path] else { return .removed }
             guard there == output.digest else { return .notOurs }

@@ -21,11 +21,15 @@ final class RealWorld {
     private var isPaused = false
     private let hasAdapters: Bool
     private let jobs: Int?
+    private let removesOutputs: Bool
+    /// What was deleted from the data spool and not dropped again.
+    private var deleted: Set<String> = []
 
     init(_ scenario: Scenario) throws {
         daemon = try DaemonProcess("scenario")
         hasAdapters = scenario.hasAdapters
         jobs = scenario.jobs
+        removesOutputs = scenario.removesOutputs
         for (name, text) in scenario.pipelines { try root.write(text, to: "pipelines/\(name).yaml") }
         try start()
     }
@@ -34,6 +38,9 @@ final class RealWorld {
         switch statement {
         case .with: break
         case .drop(let role, let name, let content): try drop(role, name, content)
+        case .delete(let name):
+            try FileManager.default.removeItem(atPath: root(path(name)))
+            if dropped.removeValue(forKey: name)?.role == .data { deleted.insert(name) }
         case .plant(let output): try root.write("planted", to: "out/outputs/\(output).csv")
         case .begin(let name, let content): try begin(name, content)
         case .finish(let name): try finish(name)
@@ -91,6 +98,7 @@ final class RealWorld {
             }
         if name.hasSuffix(".gz") { bytes = try gzip(bytes) }
         dropped[name] = (role, FileDigest.of(bytes: bytes))
+        deleted.remove(name)
         try daemon.drop(bytes, at: path(name))
         // In the order of the scenario: numbered before the next is dropped.
         if isRunning, try !eventually({ try isNumbered(name) }) { throw Unmet("\(name) is never numbered") }
@@ -168,6 +176,8 @@ final class RealWorld {
     /// Everything that stands in the spool is numbered, and is decided or waits for something that only the scenario can do.
     private func settle() throws {
         var last = "nothing"
+        // A deletion counts after the quiet time; where outputs stay nothing comes of it, however long one waits.
+        if !deleted.isEmpty, !removesOutputs { usleep(500_000) }
         let isSettled = try eventually {
             // Models first: once they are decided, data that waits for a first one really does.
             for name in dropped.keys.sorted(by: { (dropped[$0]!.role == .data ? 1 : 0, $0) < (dropped[$1]!.role == .data ? 1 : 0, $1) }) {
@@ -181,6 +191,13 @@ final class RealWorld {
                 case .waiting where found.wait == .forFileToSettle && beingWritten[name] != nil: continue
                 default:
                     last = "\(name) is \(arrival.state), \(String(describing: found.wait))"
+                    return false
+                }
+            }
+            for name in deleted where removesOutputs {
+                let state = try visit(name)?.visits.first?.arrival.state
+                if state != .ignored && state != .quarantined {
+                    last = "\(name) is deleted, and \(String(describing: state))"
                     return false
                 }
             }
@@ -209,7 +226,9 @@ final class RealWorld {
             let found = text.split(separator: "\n").dropFirst().map { $0.split(separator: ",") }
             let agrees = found.count == expected.count && zip(found, expected).allSatisfy { String($0[0]) == $1.0 && abs((Float($0[1]) ?? .infinity) - $1.1) < 1e-4 }
             try check(agrees, text)
-        case .expectNoOutput(let name): try check(!FileManager.default.fileExists(atPath: output(name)), "one")
+        case .expectNoOutput(let name):
+            let isGone = eventually(within: removesOutputs ? 10 : 0) { !FileManager.default.fileExists(atPath: output(name)) }
+            try check(isGone, "one")
         case .expectPlanted(let output): try check(try root.read("out/outputs/\(output).csv") == Array("planted".utf8), "another")
         case .expectLines(let name, let count):
             let lines = try Manifest(outputRoot: FilePath(root("out/outputs")), pipeline: "p").files().flatMap { try Manifest.lines(of: $0) }

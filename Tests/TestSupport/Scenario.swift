@@ -9,11 +9,13 @@ import Foundation
 /// Names that begin with `q/` are those of a second pipeline, `q`. `with jobs N` says how many workers there are.
 package struct Scenario: Sendable, CustomStringConvertible {
     package enum Role: String, Sendable { case model, labelled, data }
-    package enum State: String, Sendable { case done, waiting, rejected, quarantined, superseded }
+    package enum State: String, Sendable { case done, waiting, rejected, quarantined, superseded, ignored }
 
     package enum Statement: Sendable, Equatable {
         case with(key: String, value: String)
         case drop(Role, name: String, content: String)
+        /// Someone deletes a file from its spool.
+        case delete(name: String)
         case plant(output: String)
         /// Someone begins to write other content into a file of the data spool, and has it open half written.
         case begin(name: String, content: String)
@@ -66,6 +68,9 @@ package struct Scenario: Sendable, CustomStringConvertible {
             if case .drop(.labelled, _, _) = line.statement { true } else { false }
         }
     }
+
+    /// Whether an output goes with its input.
+    package var removesOutputs: Bool { lines.contains { $0.statement == .with(key: "on_input_deleted", value: "remove") } }
 
     package var hasAdapters: Bool { lines.contains { $0.statement == .with(key: "adapters", value: "beside") } }
 
@@ -154,6 +159,7 @@ package struct Scenario: Sendable, CustomStringConvertible {
         switch (words[0], words.count) {
         case ("with", 3...): .with(key: words[1], value: words[2...].joined(separator: " "))
         case ("drop", 4): Role(rawValue: words[1]).map { .drop($0, name: words[2], content: words[3]) }
+        case ("delete", 2): .delete(name: words[1])
         case ("plant", 2): .plant(output: words[1])
         case ("begin", 3): .begin(name: words[1], content: words[2])
         case ("finish", 2): .finish(name: words[1])
