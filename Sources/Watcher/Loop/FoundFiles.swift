@@ -6,11 +6,11 @@ struct FoundFiles {
     struct File {
         let path: String
         let stamp: FileStamp
-        /// When the scan that found it was over.
-        let since: Duration
+        /// When its quiet time began; nil while its batch is open.
+        let since: Duration?
     }
 
-    /// What one scan found.
+    /// What was found until `seal` was called: its quiet time begins then.
     private struct Batch {
         /// 32 bytes.
         struct Entry {
@@ -24,7 +24,8 @@ struct FoundFiles {
             var device: UInt16
         }
 
-        var since: Duration = .zero
+        /// Nil while more is added.
+        var since: Duration?
         var entries: [Entry] = []
         var bytes: [UInt8] = []
         var devices: [UInt64] = []
@@ -36,6 +37,7 @@ struct FoundFiles {
         var isFull: Bool { bytes.count > Int(UInt32.max) - 65_536 || devices.count > 65_000 }
 
         mutating func append(_ path: String, _ stamp: FileStamp) {
+            if entries.count * 3 >= places.count * 2 { index(places: max(places.count * 2, 64)) }
             let device = devices.firstIndex(of: stamp.device) ?? devices.count
             if device == devices.count { devices.append(stamp.device) }
             let start = bytes.count
@@ -44,14 +46,16 @@ struct FoundFiles {
                 Entry(
                     changed: stamp.changed, inode: stamp.inode, size: stamp.size, start: UInt32(start), length: UInt16(bytes.count - start),
                     device: UInt16(device)))
+            put(entries.count - 1)
+            left += 1
         }
 
         /// Ends the batch: sorts it as files of one scan are delivered, oldest first.
         mutating func seal(at time: Duration) {
             since = time
-            left = entries.count
             var sorted = entries
             entries = []
+            sorted.removeAll { $0.length == 0 }
             bytes.withUnsafeBufferPointer { bytes in
                 sorted.sort { a, b in
                     if a.changed != b.changed { return a.changed < b.changed }
@@ -59,12 +63,19 @@ struct FoundFiles {
                 }
             }
             entries = sorted
-            places = Array(repeating: .max, count: max(entries.count + entries.count / 2, 4))
-            for (number, entry) in entries.enumerated() {
-                var place = Self.place(Self.hash(bytes[Int(entry.start)..<Int(entry.start) + Int(entry.length)]), places.count)
-                while places[place] != .max { place = place + 1 == places.count ? 0 : place + 1 }
-                places[place] = UInt32(number)
-            }
+            index(places: max(entries.count + entries.count / 2, 4))
+        }
+
+        private mutating func index(places count: Int) {
+            places = Array(repeating: .max, count: count)
+            for number in entries.indices where entries[number].length > 0 { put(number) }
+        }
+
+        private mutating func put(_ number: Int) {
+            let entry = entries[number]
+            var place = Self.place(Self.hash(bytes[Int(entry.start)..<Int(entry.start) + Int(entry.length)]), places.count)
+            while places[place] != .max { place = place + 1 == places.count ? 0 : place + 1 }
+            places[place] = UInt32(number)
         }
 
         func index(of path: String) -> Int? {
@@ -108,13 +119,14 @@ struct FoundFiles {
         private static func place(_ hash: UInt64, _ count: Int) -> Int { Int((hash ^ hash >> 32) % UInt64(count)) }
     }
 
+    /// In the order in which they were sealed; the last one may be open.
     private var batches: [Batch] = []
-    private var open: Batch?
 
     var count: Int { batches.reduce(0) { $0 + $1.left } }
     var isEmpty: Bool { batches.isEmpty }
-    /// When the scan that found the first one was over.
+    /// When the quiet time of the first one began.
     var firstSince: Duration? { batches.first?.since }
+    private var isOpen: Bool { batches.last.map { $0.since == nil } ?? false }
 
     /// The bytes that it takes.
     var byteCount: Int {
@@ -123,21 +135,18 @@ struct FoundFiles {
         }
     }
 
-    /// Adds what a scan finds, which stands here once `seal` is called. False where it must be kept elsewhere.
+    /// Adds what a scan finds, whose quiet time begins when `seal` is called. False where it must be kept elsewhere.
     mutating func append(_ path: String, _ stamp: FileStamp) -> Bool {
-        guard !path.isEmpty, path.utf8.count <= Int(UInt16.max), open.map({ !$0.isFull }) ?? true else { return false }
-        if open == nil { open = Batch() }
-        open!.append(path, stamp)
+        guard !path.isEmpty, path.utf8.count <= Int(UInt16.max) else { return false }
+        if !isOpen { batches.append(Batch()) }
+        guard !batches[batches.count - 1].isFull else { return false }
+        batches[batches.count - 1].append(path, stamp)
         return true
     }
 
-    /// The scan is over.
-    /// - Returns: the number of files that it added.
-    mutating func seal(at time: Duration) -> Int {
-        guard var batch = open.take() else { return 0 }
-        batch.seal(at: time)
-        batches.append(batch)
-        return batch.left
+    /// The quiet time begins of what was added since the last call.
+    mutating func seal(at time: Duration) {
+        if isOpen { batches[batches.count - 1].seal(at: time) }
     }
 
     func contains(_ path: String) -> Bool { file(path) != nil }
@@ -156,9 +165,9 @@ struct FoundFiles {
         return nil
     }
 
-    /// The next one, in the order of the scan that found it.
+    /// The next one whose quiet time has begun: the oldest of the first batch.
     mutating func popFirst() -> File? {
-        guard !batches.isEmpty else { return nil }
+        guard firstSince != nil else { return nil }
         while batches[0].entries[batches[0].next].length == 0 { batches[0].next += 1 }
         let index = batches[0].next
         batches[0].next += 1
