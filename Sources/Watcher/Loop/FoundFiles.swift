@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Names
 
 /// Files that scans found and that only have to stay as they are for the quiet time. There may be a million of them, so that each takes 40
@@ -78,20 +79,20 @@ struct FoundFiles {
             places[place] = UInt32(number)
         }
 
-        func index(of path: String) -> Int? {
+        func index(of path: UnsafeBufferPointer<UInt8>, hash: UInt64) -> Int? {
             guard left > 0 else { return nil }
-            var place = Self.place(Self.hash(path.utf8), places.count)
-            while places[place] != .max {
-                let number = Int(places[place])
-                let entry = entries[number]
-                if Int(entry.length) == path.utf8.count,
-                    bytes[Int(entry.start)..<Int(entry.start) + Int(entry.length)].elementsEqual(path.utf8)
-                {
-                    return number
+            return bytes.withUnsafeBufferPointer { bytes in
+                var place = Self.place(hash, places.count)
+                while places[place] != .max {
+                    let number = Int(places[place])
+                    let entry = entries[number]
+                    if Int(entry.length) == path.count, memcmp(bytes.baseAddress! + Int(entry.start), path.baseAddress!, path.count) == 0 {
+                        return number
+                    }
+                    place = place + 1 == places.count ? 0 : place + 1
                 }
-                place = place + 1 == places.count ? 0 : place + 1
+                return nil
             }
-            return nil
         }
 
         func file(_ number: Int) -> File {
@@ -110,7 +111,7 @@ struct FoundFiles {
             UnsafeBufferPointer(rebasing: bytes[Int(entry.start)..<Int(entry.start) + Int(entry.length)])
         }
 
-        private static func hash(_ bytes: some Sequence<UInt8>) -> UInt64 {
+        static func hash(_ bytes: some Sequence<UInt8>) -> UInt64 {
             var hash: UInt64 = 0xcbf2_9ce4_8422_2325
             for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
             return hash
@@ -149,20 +150,24 @@ struct FoundFiles {
         if isOpen { batches[batches.count - 1].seal(at: time) }
     }
 
-    func contains(_ path: String) -> Bool { file(path) != nil }
+    func contains(_ path: String) -> Bool { place(of: path) != nil }
 
-    func file(_ path: String) -> File? {
-        for batch in batches { if let index = batch.index(of: path) { return batch.file(index) } }
-        return nil
-    }
+    func file(_ path: String) -> File? { place(of: path).map { batches[$0.batch].file($0.index) } }
 
     mutating func remove(_ path: String) -> File? {
-        for number in batches.indices {
-            guard let index = batches[number].index(of: path) else { continue }
-            defer { takeOut(index, of: number) }
-            return batches[number].file(index)
+        guard let place = place(of: path) else { return nil }
+        defer { takeOut(place.index, of: place.batch) }
+        return batches[place.batch].file(place.index)
+    }
+
+    private func place(of path: String) -> (batch: Int, index: Int)? {
+        guard !path.isEmpty, !batches.isEmpty else { return nil }
+        var path = path
+        return path.withUTF8 { path in
+            let hash = Batch.hash(path)
+            for batch in batches.indices { if let index = batches[batch].index(of: path, hash: hash) { return (batch, index) } }
+            return nil
         }
-        return nil
     }
 
     /// The next one whose quiet time has begun: the oldest of the first batch.
