@@ -86,7 +86,7 @@ let package = Package(
                 "Daemon", "Runner", "Training", "Ledger", "Landing", "PipelineConfig", "Watcher", "Columnar", "Engine", "Autodiff", "Passes", "ONNX",
                 "Names", "Reasons", "Tensors",
                 argumentParser, logging, serviceLifecycle, system, unixSignals,
-            ], linkerSettings: nativeLibraries),
+            ], exclude: ["README.md"], linkerSettings: nativeLibraries),
 
         // Times training steps, for Benchmarks/training.
         .executableTarget(

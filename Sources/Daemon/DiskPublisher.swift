@@ -275,9 +275,6 @@ package final class DiskPublisher: Publisher, Sendable {
     }
 }
 
-/// As `millrace --version` says it.
-package let toolVersion = "0.1.0"
-
 extension SpoolInput {
     /// The file itself first, then what belongs to it.
     var files: [SpoolFile] {

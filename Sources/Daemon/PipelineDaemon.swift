@@ -192,7 +192,10 @@ package final class PipelineDaemon: Service {
         let server = serve()
         defer { server?.stop() }
         running?.watchCrashes()
-        edits.withLock { $0 = ConfigWatch(files: { [pipelineFiles] in pipelineFiles.paths }, folders: pipelineFiles.folders, logger: log) }
+        edits.withLock { [pipelineFiles] in
+            $0 = ConfigWatch(
+                files: { pipelineFiles.paths }, inForce: { pipelineFiles.inForce.map(\.source) }, folders: pipelineFiles.folders, logger: log)
+        }
         let edits = self.edits.withLock { $0! }
         let dispatching = NamedThread("dispatch") { [loop, watcher, isEnding] in
             loop.run()

@@ -123,6 +123,7 @@ package final class FolderClaim: Sendable {
 
     private func take(mayWait: Bool) throws(LandingError) {
         state.withLock { $0 = .lost }
+        defer { if isHeld { clearStale() } }
         var pauses = 0
         while true {
             if try make() { return }
@@ -210,16 +211,36 @@ package final class FolderClaim: Sendable {
 
     /// Takes what was found out of the way. What another process has put there meanwhile goes back.
     private func remove(_ found: Found) throws(LandingError) {
-        let away = path.removingLastComponent().appending((path.lastComponent?.string ?? "") + ".stale-" + UUID().uuidString)
-        switch Disk.renameReplacing(path, away) {
+        switch Disk.renameReplacing(path, stale) {
         case nil: break
         case .noSuchFileOrDirectory?: return
+        case .directoryNotEmpty?, .fileExists?:
+            // Another process takes over, or died when it did.
+            clearStale()
+            usleep(100_000)
+            return
         case let failure?: throw Disk.error("take over the claim", path, failure)
         }
-        let moved = try Self.look(away)
+        let moved = try Self.look(stale)
         if let moved, moved.inode != found.inode || moved.holder?.token != found.holder?.token {
-            if Disk.moveDirectory(away, path) == nil { return }
+            if Disk.moveDirectory(stale, path) == nil { return }
         }
-        try Disk.removeTree(away)
+        try Disk.removeTree(stale)
+    }
+
+    /// Where a claim is on its way out. There is one such name, so that what a process left there when it was killed is found without a
+    /// listing of the folder.
+    private var stale: FilePath { path.removingLastComponent().appending((path.lastComponent?.string ?? "") + ".stale") }
+
+    /// Removes a claim that a process left on its way out. That of a living process, which another one moved by mistake, stays: it is about
+    /// to be put back.
+    private func clearStale() {
+        guard let left = (try? Self.look(stale)) ?? nil else { return }
+        let isOver =
+            if let holder = left.holder, let isAlive = holder.token == me.token ? false : holder.isAlive { !isAlive } else {
+                // Nothing tells but its age.
+                Double(Date().timeIntervalSince1970) - Double(left.beat) / 1e9 > timing.patience / .seconds(1)
+            }
+        if isOver { try? Disk.removeTree(stale) }
     }
 }

@@ -22,7 +22,7 @@ struct Millrace: AsyncParsableCommand {
             CommandGroup(name: "For executors", subcommands: [AttemptCommand.self]),
         ])
 
-    /// As ArgumentParser's own, but a command line that is wrong ends with the status that the README promises, `--help` names the exit
+    /// As ArgumentParser's own, but a command line that is wrong ends with the status that `README.md` in this folder promises, `--help` names the exit
     /// statuses, and what cannot be printed makes a command fail.
     static func main() async {
         StandardStreams.prepare()

@@ -66,6 +66,33 @@ import Testing
         #expect(directory.files() == [".millrace-claim/holder"])
     }
 
+    /// A process that was killed when it took a claim over leaves the old one on its way out.
+    @Test(arguments: [true, false]) func whatATakeoverLeftIsRemoved(isClaimed: Bool) throws {
+        _ = try claim()
+        try edit { $0["pid"] = 4_194_303 }
+        try FileManager.default.moveItem(atPath: directory(".millrace-claim"), toPath: directory(".millrace-claim.stale"))
+        if isClaimed {
+            // And another one that died stands in its place.
+            _ = try claim()
+            try edit { $0["pid"] = 4_194_303 }
+            #expect(mkdir(directory(".millrace-claim.stale"), 0o755) == 0)
+        }
+        #expect(try claim().isHeld)
+        #expect(directory.files() == [".millrace-claim/holder"] && !FileManager.default.fileExists(atPath: directory(".millrace-claim.stale")))
+    }
+
+    /// The claim of a living process that a takeover moved away by mistake is not removed by others; that process takes it up itself.
+    @Test func aLivingClaimOnItsWayOutIsLeftToItsHolder() throws {
+        let first = try claim()
+        try FileManager.default.moveItem(atPath: directory(".millrace-claim"), toPath: directory(".millrace-claim.stale"))
+        let second = try claim()
+        #expect(second.isHeld && directory.files() == [".millrace-claim.stale/holder", ".millrace-claim/holder"])
+        #expect(throws: LandingError.self) { try first.verify() }
+        second.release()
+        try first.beat()
+        #expect(first.isHeld && directory.files() == [".millrace-claim/holder"])
+    }
+
     /// Another machine, or another container: only its signs of life can be seen.
     @Test(arguments: [true, false]) func aHolderElsewhereIsKnownByItsSignsOfLife(lives: Bool) throws {
         let first = try claim()
