@@ -103,6 +103,9 @@ package final class DiskPublisher: Publisher, Sendable {
         return places
     }
 
+    /// Of what lands for the pipeline of that name.
+    func access(of pipeline: String) -> FileAccess { state.withLock { $0.pipelines[pipeline]?.land.access.landing } ?? .standard }
+
     private func models(_ pipeline: Pipeline) throws(LandingError) -> (directory: ModelVersionDirectory, area: StagingArea) {
         let places = try places(pipeline)
         guard let directory = places.models, let area = places.modelArea else {
@@ -168,19 +171,6 @@ package final class DiskPublisher: Publisher, Sendable {
             }
         }
         return results
-    }
-
-    package func withdraw(_ outputs: [Publication]) -> [OutputWithdrawal.Outcome?] {
-        var directories: Set<FilePath> = []
-        let outcomes = outputs.map { output -> OutputWithdrawal.Outcome? in
-            let target = FilePath(output.root).appending(FilePath(output.path).components)
-            let outcome = try? OutputWithdrawal.remove(target, digest: output.digest)
-            if outcome == .removed { directories.insert(target.removingLastComponent()) }
-            return outcome
-        }
-        // Should this be lost with the power, the file is still to be removed.
-        for directory in directories { try? OutputWithdrawal.sync(directory: directory) }
-        return outcomes
     }
 
     private func round() -> LandingRound {
@@ -269,8 +259,8 @@ package final class DiskPublisher: Publisher, Sendable {
         case .archive(let path): rule = .archive(FilePath(path))
         case .delete: rule = .delete
         }
-        guard let area = places.spools[input.spool] else { return }
-        _ = try Disposal(rule, area: area, areas: places.areas, access: pipeline.land.access.landing).dispose(input.files)
+        guard let area = places.spools[input.spool], let files = try input.files() else { return }
+        _ = try Disposal(rule, area: area, areas: places.areas, access: pipeline.land.access.landing).dispose(files)
     }
 
     package func quarantine(_ input: SpoolInput, _ report: QuarantineReport, pipeline: Pipeline) throws(LandingError) {
@@ -287,23 +277,10 @@ package final class DiskPublisher: Publisher, Sendable {
         reason.arrival = report.arrival
         reason.run = report.run
         if let area = places.spools[input.spool], input.digest != nil {
-            _ = try places.quarantine.take(input.files, reason: reason, spoolArea: area)
+            guard let files = try input.files() else { return }
+            _ = try places.quarantine.take(files, reason: reason, spoolArea: area)
         } else {
             try places.quarantine.explain(reason, relative: FilePath(input.path))
-        }
-    }
-}
-
-extension SpoolInput {
-    /// The file itself first, then what belongs to it.
-    var files: [SpoolFile] {
-        let root = FilePath(spool)
-        let relative = FilePath(path)
-        let folder = relative.removingLastComponent()
-        let own = SpoolFile(path: root.pushing(relative), relative: relative, digest: digest ?? "", stamp: stamp.landing)
-        return [own] + companions.map { companion in
-            let beside = folder.pushing(FilePath(companion.path))
-            return SpoolFile(path: root.pushing(beside), relative: beside, digest: companion.digest, stamp: companion.stamp.landing)
         }
     }
 }

@@ -10,9 +10,8 @@ import Synchronization
 import SystemPackage
 import Watcher
 
-/// Watches, numbers, dispatches and lands, until told to stop. One thread watches, one hashes and numbers, one dispatches and lands, and
-/// `jobs` run attempts at a time; one more trains, so that data never waits for that. Stopping goes from the front: the watch ends, then
-/// dispatch drains what is in flight.
+/// Watches, numbers, dispatches and lands, until told to stop. `Sources/README.md` has the table of its threads, and what the next daemon
+/// finds after a kill. Stopping goes from the front: the watch ends, then dispatch drains what is in flight.
 package final class PipelineDaemon: Service {
     package struct Options: Sendable {
         package var root: String
@@ -70,6 +69,7 @@ package final class PipelineDaemon: Service {
     private let publisher: DiskPublisher
     private let claims: FolderClaims
     private let reasons: ReasonKeeper
+    private let deletions: DeletionWatch
     private let pipelineFiles: PipelineFiles
     private let finished = Mutex<Outcome?>(nil)
     private let isEnding: Ending
@@ -109,6 +109,7 @@ package final class PipelineDaemon: Service {
         couriers = Couriers(ledger: ledger, log: log)
         couriers.use(pipelines.settings, inForce)
         try PipelineFolders.make(inForce)
+        try FormerRoots.note(inForce, ledger)
         for folder in Set([options.stateDirectory, options.workDirectory]) { try PrivateFolder.close(FilePath(folder)) }
         claims = try FolderClaims(root: options.root, pipelines: inForce, log: log)
         publisher = try DiskPublisher(root: options.root, work: options.workDirectory, pipelines: inForce, claims: claims)
@@ -132,6 +133,8 @@ package final class PipelineDaemon: Service {
             dispatcher, jobs: options.jobs, executor: running.map { RecordingExecutor(executor, $0) } ?? executor, conditions: conditions,
             patience: options.patience,
             ledgerFault: { ledger.fileFault ?? lock.fileFault }, log: log)
+        let inbox = loop.inbox
+        deletions = DeletionWatch(ledger: ledger, pipelines: inForce, log: log) { inbox.put(.deleted($0, pipeline: $1)) }
         let room = NumberingRoom()
         let intake = Intake(ledger: ledger, conditions: conditions, room: room, log: log)
         let (loop, publisher) = (loop, publisher)
@@ -223,6 +226,7 @@ package final class PipelineDaemon: Service {
         let telling = NamedThread("conditions") { [conditions] in conditions.run() }
         let claiming = NamedThread("claims") { [claims] in claims.run() }
         let pruning = options.once ? nil : NamedThread("prune") { [self] in prune() }
+        let missing = options.once ? nil : NamedThread("deletions") { [deletions] in deletions.run() }
         let watching = NamedThread("watch") { [self] in watch() }
         let reloading = options.once ? nil : NamedThread("edits") { [self] in
             // Edits from before the watch knew the files.
@@ -242,6 +246,8 @@ package final class PipelineDaemon: Service {
             edits.stop()
             await reloading?.join()
             await pruning?.join()
+            deletions.stop()
+            await missing?.join()
             // What the last of the work tells is told too, if its targets take it soon.
             await couriers.stop(within: options.once ? max(.seconds(10), options.patience) : .seconds(3))
             conditions.close()
@@ -267,11 +273,13 @@ package final class PipelineDaemon: Service {
     // MARK: The watch thread
 
     private func watch() {
-        let deliver: @Sendable ([SpoolEvent]) -> Void = { [numbering, reasons, pipelineFiles] events in
+        let deliver: @Sendable ([SpoolEvent]) -> Void = { [numbering, reasons, pipelineFiles, deletions] events in
             reasons.hear(events, pipelineFiles.inForce)
+            deletions.hear(events)
             numbering.hear(events)
         }
         if options.once {
+            deletions.lookOnce()
             let deadline = ContinuousClock.now + options.patience
             var pauses = GrowingPauses(first: .milliseconds(200), longest: .seconds(2))
             var waiting = watcher.runOnce(deliver: deliver)
@@ -313,18 +321,26 @@ package final class PipelineDaemon: Service {
             if isAsked { log.notice("pipelines re-read: nothing has changed") }
         case .refused(let problems):
             for problem in problems { log.error("the edit is refused; what was in force stays", metadata: ["problem": "\(problem)"]) }
-        case .changed(let pipelines):
+        case .changed(let read):
+            let pipelines = read.pipelines
             do {
                 for pipeline in try Renaming.pending(pipelines, ledger: ledger) {
                     log.warning(
                         "the history of the former name is taken over when the daemon starts next",
                         metadata: ["pipeline.name": "\(pipeline.name)", "was": "\(pipeline.was ?? "")"])
                 }
-                couriers.use(pipelineFiles.settings, pipelines)
                 try PipelineFolders.make(pipelines)
+                try FormerRoots.note(pipelines, ledger)
                 try claims.use(pipelines)
-                try publisher.use(pipelines)
+                do { try publisher.use(pipelines) } catch {
+                    // Folders that only this edit names are nobody's.
+                    try claims.use(pipelineFiles.inForce)
+                    throw error
+                }
+                pipelineFiles.putInForce(read)
+                couriers.use(read.settings, pipelines)
                 numbering.inbox.put(.pipelines(pipelines))
+                deletions.use(pipelines)
                 tellInForce()
                 log.notice("pipelines re-read", metadata: ["pipelines": .list(pipelines.map(\.name))])
             } catch {

@@ -19,7 +19,7 @@ struct Run: AsyncParsableCommand {
 
     enum LogFormat: String, ExpressibleByArgument, CaseIterable { case text, json }
 
-    @Argument(help: "Pipeline files, folders of them, or globs. Default: ROOT/pipelines.") var pipelines: [String] = []
+    @Argument(help: "Pipeline files, folders of them, or globs. Default: ROOT/pipelines.", completion: .file()) var pipelines: [String] = []
     @OptionGroup var root: RootOption
     @Flag(name: .long, help: "Do what is there, and exit.") var once = false
     @Option(name: .long, help: "With --once: how long to wait for files to settle, and for a disk that is full and the like, before it ends with 3.") var wait = "0s"
@@ -77,7 +77,10 @@ struct Run: AsyncParsableCommand {
             if case .locked = error { throw fail(error, ExitStatus.locked) }
             throw fail(error)
         } catch let error as LandingError {
-            if case .claimed = error { throw fail(error, ExitStatus.locked) }
+            switch error {
+            case .claimed, .nested: throw fail(error, ExitStatus.locked)
+            default: break
+            }
             throw fail(error)
         } catch {
             throw fail("\(error)")

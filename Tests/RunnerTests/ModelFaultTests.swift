@@ -1,8 +1,10 @@
+import Columnar
 import Foundation
 import Glibc
 import Landing
 import ONNX
 import PipelineConfig
+import Reasons
 import SystemPackage
 import Tensors
 import TestSupport
@@ -50,6 +52,16 @@ import Testing
             #expect(failure.kind == .machine, "\(code)")
         }
         #expect(Failure(model: ONNXError.cannotWrite(path: "m.onnx", reason: "File exists", code: EEXIST), place: "staging").kind == .resource)
+    }
+
+    /// What goes beyond a limit is refused by a rule of its own, in data and in models.
+    @Test func limitsHaveRulesOfTheirOwn() {
+        let data = Failure(reading: ColumnarError.limit(TableLocation(file: "a.csv", row: 3), .limitNesting, reason: "too deep"), file: "a.csv")
+        #expect(data.kind == .badInput && data.rule == .limitNesting && data.remedy == Rule.limitNesting.remedy && data.what.contains("row 3"))
+        for error in [ONNXError.nestedTooDeeply(limit: 100), .tooManyParts(limit: 5), .tooLarge(byteCount: 9, limit: 8)] {
+            let model = Failure(model: error, place: "m.onnx")
+            #expect(model.kind == .badModel && model.rule == .limitModel, "\(error)")
+        }
     }
 
     /// What made-up rows show of a model is part of the decision: an output that is the same for every number of rows.
