@@ -121,6 +121,8 @@ package struct Quarantine: Sendable {
             try Disk.remove(written)
             return .changed
         case .gone:
+            // An earlier try moved it there, and was killed before anybody knew.
+            if try Disk.status(target) != nil { return .moved([target], reason: written) }
             try Disk.remove(written)
             return .gone
         }
