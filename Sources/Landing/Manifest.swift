@@ -119,9 +119,15 @@ package struct Manifest: Sendable {
         if isNew { try Disk.grant(access, file: path) }
         // Another daemon may publish into the same root.
         Disk.lock(descriptor)
-        try Self.cutTornLine(descriptor, path)
-        try Disk.write(try Self.text(of: lines, path), to: descriptor, path)
-        try Disk.sync(descriptor, path)
+        let end = try Self.cutTornLine(descriptor, path)
+        do throws(LandingError) {
+            try Disk.write(try Self.text(of: lines, path), to: descriptor, path)
+            try Disk.sync(descriptor, path)
+        } catch {
+            // A disk that fills takes some of the lines. None is acknowledged, and all of them come again.
+            try? Disk.truncate(descriptor, to: end, path)
+            throw error
+        }
         if isNew { try Disk.sync(directory: directory) }
     }
 
@@ -194,7 +200,8 @@ package struct Manifest: Sendable {
         return bytes.split(separator: UInt8(ascii: "\n")).compactMap { try? decoder.decode(ManifestLine.self, from: Data($0)) }
     }
 
-    private static func cutTornLine(_ descriptor: FileDescriptor, _ path: FilePath) throws(LandingError) {
+    /// Returns the size that the file has then.
+    private static func cutTornLine(_ descriptor: FileDescriptor, _ path: FilePath) throws(LandingError) -> Int64 {
         let size = try Disk.status(descriptor, path).stamp.size
         var end = size
         var block = [UInt8](repeating: 0, count: 4096)
@@ -209,6 +216,7 @@ package struct Manifest: Sendable {
             end = start
         }
         if end != size { try Disk.truncate(descriptor, to: end, path) }
+        return end
     }
 
     private static func text(of lines: [ManifestLine], _ path: FilePath) throws(LandingError) -> [UInt8] {

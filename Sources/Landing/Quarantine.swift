@@ -136,6 +136,8 @@ package struct Quarantine: Sendable {
         try Disk.sync(directory: file.removingLastComponent())
     }
 
+    package func hasReason(relative: FilePath) throws(LandingError) -> Bool { try Disk.status(Self.reasonPath(path.pushing(relative))) != nil }
+
     package func reason(relative: FilePath) throws(LandingError) -> QuarantineReason {
         try Document.decode(QuarantineReason.self, from: Self.reasonPath(path.pushing(relative)))
     }

@@ -9,7 +9,7 @@ struct Unmet: Error, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
-/// A root with one pipeline `p`, the daemon over it, and what a scenario has dropped there.
+/// A root with one pipeline `p`, or two, the daemon over it, and what a scenario has dropped there.
 final class RealWorld {
     let daemon: DaemonProcess
     private var root: TemporaryDirectory { daemon.root }
@@ -20,6 +20,7 @@ final class RealWorld {
     private var isRunning = false
     private var isPaused = false
     private let hasAdapters: Bool
+    private let jobs: Int?
     private let removesOutputs: Bool
     /// What was deleted from the data spool and not dropped again.
     private var deleted: Set<String> = []
@@ -27,8 +28,9 @@ final class RealWorld {
     init(_ scenario: Scenario) throws {
         daemon = try DaemonProcess("scenario")
         hasAdapters = scenario.hasAdapters
+        jobs = scenario.jobs
         removesOutputs = scenario.removesOutputs
-        try root.write(scenario.pipeline, to: "pipelines/p.yaml")
+        for (name, text) in scenario.pipelines { try root.write(text, to: "pipelines/\(name).yaml") }
         try start()
     }
 
@@ -43,6 +45,8 @@ final class RealWorld {
         case .begin(let name, let content): try begin(name, content)
         case .finish(let name): try finish(name)
         case .settle: try settle()
+        case .await(let name):
+            guard try eventually({ try visit(name)?.visits.first?.arrival.state == .done }) else { throw Unmet("\(name) is not done") }
         case .start: try start()
         case .stop:
             isRunning = false
@@ -68,12 +72,13 @@ final class RealWorld {
             case .labelled: "labelled"
             case .data, nil: "data"
             }
-        return "spool/\(folder)/\(name)"
+        let place = Scenario.Place(name)
+        return "\(place.folder)spool/\(folder)/\(place.name)"
     }
 
     private func start() throws {
         let before = daemon.logText.count
-        try daemon.start()
+        try daemon.start(jobs.map { ["--jobs", "\($0)"] } ?? [])
         isRunning = true
         guard eventually({ FileManager.default.fileExists(atPath: root(".millrace/ledger.sqlite")) && daemon.logText.dropFirst(before).contains("running") })
         else { throw Unmet("the daemon does not start") }
@@ -136,7 +141,7 @@ final class RealWorld {
 
     private static func values(_ content: String) -> [(id: String, x: Float)] {
         let n = Int(content.dropFirst(4)) ?? 0
-        return (0..<3).map { ("r\(n)-\($0)", Float(n) + Float($0) * 0.5) }
+        return (0..<(content.hasPrefix("many") ? 100_000 : 3)).map { ("r\(n)-\($0)", Float(n) + Float($0) * 0.5) }
     }
 
     private static func rows(_ content: String) -> String {
@@ -162,7 +167,8 @@ final class RealWorld {
 
     private func visit(_ name: String) throws -> FileExplanation? {
         let ledger = try RunLedger(stateDirectory: root(".millrace"), readOnly: true)
-        return try ledger.explain(path: name, pipeline: "p", now: .now).first
+        let place = Scenario.Place(name)
+        return try ledger.explain(path: place.name, pipeline: place.pipeline, now: .now).first
     }
 
     private func isNumbered(_ name: String) throws -> Bool { try visit(name)?.visits.first?.arrival.digest == dropped[name]?.digest }
@@ -204,21 +210,24 @@ final class RealWorld {
 
     private func expect(_ statement: Scenario.Statement) throws {
         func check(_ condition: Bool, _ found: @autoclosure () -> String) throws { if !condition { throw Unmet("found \(found())") } }
-        let outputs = root("out/outputs/")
+        func output(_ name: String) -> String {
+            let place = Scenario.Place(name)
+            return root("\(place.folder)out/outputs/\(place.name).csv")
+        }
         switch statement {
         case .expectState(let name, let state, let version):
             let newest = try visit(name)?.visits.first
             try check(newest?.arrival.state.rawValue == state.rawValue, "\(String(describing: newest?.arrival.state))")
             if let version { try check(newest?.runs.first?.run.version == version, "\(String(describing: newest?.runs.first?.run.version))") }
-        case .expectOutput(let output, let content, let version):
-            let text = (try? String(contentsOfFile: outputs + output + ".csv", encoding: .utf8)) ?? ""
+        case .expectOutput(let name, let content, let version):
+            let text = (try? String(contentsOfFile: output(name), encoding: .utf8)) ?? ""
             let addend = try addend(ofVersion: version)
             let expected = Self.values(content).map { ($0.id, $0.x + addend) }
             let found = text.split(separator: "\n").dropFirst().map { $0.split(separator: ",") }
             let agrees = found.count == expected.count && zip(found, expected).allSatisfy { String($0[0]) == $1.0 && abs((Float($0[1]) ?? .infinity) - $1.1) < 1e-4 }
             try check(agrees, text)
-        case .expectNoOutput(let output):
-            let isGone = eventually(within: removesOutputs ? 10 : 0) { !FileManager.default.fileExists(atPath: outputs + output + ".csv") }
+        case .expectNoOutput(let name):
+            let isGone = eventually(within: removesOutputs ? 10 : 0) { !FileManager.default.fileExists(atPath: output(name)) }
             try check(isGone, "one")
         case .expectPlanted(let output): try check(try root.read("out/outputs/\(output).csv") == Array("planted".utf8), "another")
         case .expectLines(let name, let count):
