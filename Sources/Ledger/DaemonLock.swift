@@ -64,10 +64,10 @@ package final class DaemonLock: Sendable {
         }
     }
 
-    /// What it says goes with it, so that whoever comes next is not taken for this one before it has written.
     /// What others are told of who has it.
     package let holder: Holder
 
+    /// Empties the lock's file first, so that the next holder is never taken for this one before it has written.
     deinit {
         _ = ftruncate(descriptor, 0)
         close(descriptor)

@@ -19,9 +19,8 @@ package final class RunLedger: Sendable {
     private let routes = Mutex(NotificationRoutes())
 
     /// - Parameters:
-    /// - stateDirectory: `ROOT/.millrace`. Where this process may not enter it, the daemon that has it is asked: it answers what is read,
-    ///   and takes
-    ///     requests.
+    ///   - stateDirectory: `ROOT/.millrace`. Where this process may not enter it, the daemon that has it is asked: it answers what is read,
+    ///     and takes requests.
     ///   - readOnly: needs an existing ledger of this version's schema, and changes nothing. Otherwise the folder and the ledger are made, and
     ///     an older schema is brought up to date unless another process has the `DaemonLock`.
     ///   - hidesValues: what is read tells nothing of what cells of tables hold.
