@@ -29,12 +29,12 @@ import Testing
 
     init() throws { base = try TemporaryDirectory("scan") }
 
-    private func loop(_ spools: [SpoolDirectory]) -> WatchLoop {
+    private func loop(_ spools: [SpoolDirectory], step: Duration = .milliseconds(50)) -> WatchLoop {
         let time = Mutex(Duration.seconds(100))
         let clock = WatchClock(
             now: {
                 time.withLock { time in
-                    time += .milliseconds(50)
+                    time += step
                     return time
                 }
             }, wallNanoseconds: { 0 })
@@ -125,7 +125,8 @@ import Testing
     @Test func modelsAreFoundBeforeDataHoweverLongItTakes() throws {
         try fill("m", 3000)
         try fill("d", 10)
-        let loop = loop([try spool("d"), try spool("m", order: 0)])
+        // The data alone would be listed at once, the models are not.
+        let loop = loop([try spool("d"), try spool("m", order: 0)], step: .milliseconds(10))
         let told = try all(loop)
         let files = complete(told)
         #expect(files.count == 3010 && files.prefix(3000).allSatisfy { $0.directory == "m" })
