@@ -39,6 +39,8 @@ package enum TableLimits {
         guard size > unpackedFreely, size / ratio > packed else { return }
         throw .limit(
             location, .limitCompression,
-            reason: "\(packed) compressed bytes unpack to \(size): more than \(ratio) times as many, as only repetition does; write the file without compression")
+            reason:
+                "\(packed) compressed bytes unpack to \(size): more than \(ratio) times as many, as only repetition does; write the file without compression"
+        )
     }
 }

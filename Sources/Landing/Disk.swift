@@ -190,8 +190,8 @@ enum Disk {
         _ = posix_fadvise(descriptor.rawValue, 0, 0, POSIX_FADV_DONTNEED)
     }
 
-    /// True only when the kernel says that someone has the file open for writing: a read lease is refused with EAGAIN then. Without the right to
-    /// take leases (not the owner, network file systems) the answer is false.
+    /// True only when the kernel says that someone has the file open for writing: a read lease is refused with EAGAIN then. Without the
+    /// right to take leases (not the owner, network file systems) the answer is false.
     static func isOpenForWriting(_ descriptor: FileDescriptor) -> Bool {
         // A lease broken meanwhile sends SIGIO, whose default ends the process; SIGURG is ignored by default.
         _ = fcntl(descriptor.rawValue, LinuxCalls.setSignal, SIGURG)
@@ -223,7 +223,8 @@ enum Disk {
         }
     }
 
-    /// Starts writing the file's pages out without waiting, so that the waits of several files overlap. What comes of it shows when it is synced.
+    /// Starts writing the file's pages out without waiting, so that the waits of several files overlap. What comes of it shows when it is
+    /// synced.
     static func startWriteback(_ path: FilePath) {
         guard let descriptor = try? open(path, .readOnly, .noFollow, doing: "make durable") else { return }
         defer { close(descriptor) }

@@ -30,7 +30,9 @@ extension FolderClaim {
     private func refuse(_ other: FilePath, _ real: FilePath) throws(LandingError) {
         for use in Use.allCases {
             let path = other.pushing(use.name)
-            guard let found = try? Self.look(path), let holder = found.holder, holder.inode == found.inode, !isMine(holder) else { continue }
+            guard let found = try? Self.look(path), let holder = found.holder, holder.inode == found.inode, !isMine(holder) else {
+                continue
+            }
             switch holder.isAlive {
             case false?: continue
             case nil where (try? isSilent(found, at: path)) == true: continue

@@ -69,8 +69,11 @@ package final class FolderClaim: Sendable {
     }
 
     /// Claims the folder, which must exist; waits as long as `timing` says for a holder of whom it cannot be known otherwise whether he
-    /// lives. Throws `claimed` where another process holds it, and `nested` where one holds a folder around it or in it. A folder that cannot be written is not claimed; `isHeld` tells.
-    package init(_ folder: FilePath, _ use: Use, as me: ClaimHolder, timing: Timing = Timing(), access: FileAccess = .standard) throws(LandingError) {
+    /// lives. Throws `claimed` where another process holds it, and `nested` where one holds a folder around it or in it. A folder that
+    /// cannot be written is not claimed; `isHeld` tells.
+    package init(
+        _ folder: FilePath, _ use: Use, as me: ClaimHolder, timing: Timing = Timing(), access: FileAccess = .standard
+    ) throws(LandingError) {
         self.folder = folder
         self.use = use
         self.me = me
@@ -122,7 +125,9 @@ package final class FolderClaim: Sendable {
     func isMine(_ holder: ClaimHolder) -> Bool { holder.token == me.token }
 
     private func stamps() -> Stamps? {
-        guard let claim = (try? Disk.status(path)) ?? nil, let holder = (try? Disk.status(path.appending("holder"))) ?? nil else { return nil }
+        guard let claim = (try? Disk.status(path)) ?? nil, let holder = (try? Disk.status(path.appending("holder"))) ?? nil else {
+            return nil
+        }
         return Stamps(claim: claim.stamp.inode, holder: holder.stamp)
     }
 

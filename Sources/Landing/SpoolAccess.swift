@@ -44,7 +44,8 @@ package struct SpoolAccess: Hashable, Sendable {
         try Disk.open(root, .readOnly, .directory, doing: "read")
     }
 
-    private func open(_ relative: FilePath, in folder: FileDescriptor, flags: Int32, resolve: UInt64) throws(LandingError) -> FileDescriptor {
+    private func open(_ relative: FilePath, in folder: FileDescriptor, flags: Int32, resolve: UInt64) throws(LandingError) -> FileDescriptor
+    {
         let opened = relative.withPlatformString { LinuxCalls.openat2(folder.rawValue, $0, flags, resolve: resolve) }
         if opened >= 0 { return FileDescriptor(rawValue: opened) }
         let path = root.pushing(relative)

@@ -13,7 +13,9 @@ package enum MachineMemory {
 
     /// What the kernel could give without swapping.
     private static func availableInMachine() -> Int? {
-        guard let line = Pseudofile.text("/proc/meminfo")?.split(separator: "\n").first(where: { $0.hasPrefix("MemAvailable:") }) else { return nil }
+        guard let line = Pseudofile.text("/proc/meminfo")?.split(separator: "\n").first(where: { $0.hasPrefix("MemAvailable:") }) else {
+            return nil
+        }
         return line.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
     }
 

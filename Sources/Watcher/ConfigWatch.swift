@@ -83,10 +83,14 @@ package final class ConfigWatch: Sendable {
                 for path in used where files[path] == nil { files[path] = File(isKnownToBeMissing: false) }
                 // A file that is gone stays until that has been told, and while its owner goes by it.
                 for path in files.keys
-                where files[path]!.isKnownToBeMissing && files[path]!.content == nil && !listed.containsName(path) && !used.containsName(path) {
+                where files[path]!.isKnownToBeMissing && files[path]!.content == nil && !listed.containsName(path)
+                    && !used.containsName(path)
+                {
                     files[path] = nil
                 }
-                for path in files.keys.sorted() where Self.hasChanged(&files[path]!, path, now: clock.now(), isHinted: isHinted) { changed(path) }
+                for path in files.keys.sorted() where Self.hasChanged(&files[path]!, path, now: clock.now(), isHinted: isHinted) {
+                    changed(path)
+                }
                 Self.watch(files.keys, folders, &tokens, &lastToken, events)
                 isHinted = false
                 checkAt = clock.now() + Self.safetyInterval

@@ -54,7 +54,9 @@ struct Initialize: ParsableCommand {
     private func show(_ file: String, _ pipeline: Pipeline) {
         let shown = shownPath(file)
         print("wrote \(shown)")
-        for (index, folder) in CanonicalPaths.folders(of: pipeline).enumerated() { print("\(index == 0 ? "made " : "     ") \(shownPath(folder))") }
+        for (index, folder) in CanonicalPaths.folders(of: pipeline).enumerated() {
+            print("\(index == 0 ? "made " : "     ") \(shownPath(folder))")
+        }
         let problems = LintReport.lint([root.path + "/pipelines"], root: root.path).problems
         for problem in problems { print("note  \(problem)") }
     }

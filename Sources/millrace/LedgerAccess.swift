@@ -35,7 +35,9 @@ extension RootOption {
     var inForce: InForce? { (try? stateDirectory).flatMap { InForce.read(stateDirectory: $0) } }
 
     /// The daemon that works on this root now.
-    var daemon: DaemonLock.Holder? { (try? stateDirectory).flatMap { DaemonLock.holder(stateDirectory: $0) }.flatMap { $0.work == .daemon ? $0 : nil } }
+    var daemon: DaemonLock.Holder? {
+        (try? stateDirectory).flatMap { DaemonLock.holder(stateDirectory: $0) }.flatMap { $0.work == .daemon ? $0 : nil }
+    }
 
     /// ` --root DIR` for commands that are shown, where it is not the default.
     var asOption: String { root == "." ? "" : " --root \(root)" }

@@ -21,7 +21,9 @@ struct LintCommand: ParsableCommand {
         given.pipelines = pipelines
         let patterns = given.patterns(root)
         guard !patterns.isEmpty || RootFile.load(root: root.path).exists else {
-            throw fail("there is no \(shownPath(root.path + "/pipelines")). Name pipeline files, or make one with millrace init.", ExitStatus.badConfiguration)
+            throw fail(
+                "there is no \(shownPath(root.path + "/pipelines")). Name pipeline files, or make one with millrace init.",
+                ExitStatus.badConfiguration)
         }
         var report = LintReport.lint(patterns, root: root.path)
         if let model { report = report.adding(try problems(of: model, in: report.pipelines)) }

@@ -25,7 +25,9 @@ struct Rebuild: ParsableCommand {
         // A pipeline that cannot be read would be rebuilt as one to which nothing ever arrived.
         for problem in lint.problems { _ = fail(problem) }
         guard lint.isClean else { throw ExitStatus.badConfiguration }
-        guard !lint.pipelines.isEmpty else { throw fail("no pipeline files in \(shownPath(root.path + "/pipelines")): name them", ExitStatus.badConfiguration) }
+        guard !lint.pipelines.isEmpty else {
+            throw fail("no pipeline files in \(shownPath(root.path + "/pipelines")): name them", ExitStatus.badConfiguration)
+        }
         let reports = try worded {
             let settings = try root.settings
             let lock = try DaemonLock(stateDirectory: settings.state, for: .command)

@@ -23,7 +23,8 @@ struct SelectionOptions<State: SelectableState>: ParsableArguments {
     }
 
     func selection(_ root: RootOption, _ pipelines: [Pipeline]) throws -> Selection {
-        var selection = Selection(pipeline: pipeline, role: role, run: run, since: since?.time, state: state.flatMap { ArrivalState(rawValue: $0.rawValue) })
+        var selection = Selection(
+            pipeline: pipeline, role: role, run: run, since: since?.time, state: state.flatMap { ArrivalState(rawValue: $0.rawValue) })
         guard let file else { return selection }
         let ledger = try root.ledger()
         let found = try worded { try FileFinder(map: SpoolMap(pipelines: pipelines), ledger: ledger, root: root.path).find(file) }

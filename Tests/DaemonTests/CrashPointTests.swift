@@ -19,7 +19,9 @@ import Testing
         try DiskObservers.observe(below: FilePath(world.directory.path), { act in
             guard isMoment(act), !isKept.exchange(true, ordering: .relaxed) else { return nil }
             try? FileManager.default.createDirectory(atPath: to, withIntermediateDirectories: true)
-            for name in ["ledger.sqlite", "ledger.sqlite-wal"] { try? FileManager.default.copyItem(atPath: from + "/" + name, toPath: to + "/" + name) }
+            for name in ["ledger.sqlite", "ledger.sqlite-wal"] {
+                try? FileManager.default.copyItem(atPath: from + "/" + name, toPath: to + "/" + name)
+            }
             return nil
         }, while: body)
         let wasKept = isKept.load(ordering: .relaxed)
@@ -32,7 +34,9 @@ import Testing
         let world = try DiskWorld()
         try world.publishModel()
         try world.drop(.data, "a.csv", "id,x\na,1\n")
-        try crashing(world, at: { if case .write(let path) = $0 { path.lastComponent?.string.hasPrefix("manifest-") == true } else { false } }) {
+        try crashing(
+            world, at: { if case .write(let path) = $0 { path.lastComponent?.string.hasPrefix("manifest-") == true } else { false } }
+        ) {
             try world.round { spec in
                 var answer = try world.wrote(["": "id,y\na,2\n"], spec, rows: 1)
                 (answer.columns, answer.types) = (["x": ["x"]], ["id": "string"])

@@ -17,7 +17,8 @@ import Testing
     init() throws { directory = try TemporaryDirectory("claims") }
 
     private func pipeline(_ name: String) throws -> Pipeline {
-        let text = DiskWorld.yaml.replacing("name: p", with: "name: \(name)").replacing("spool/", with: "\(name)/spool/").replacing("out/", with: "\(name)/out/")
+        let text = DiskWorld.yaml.replacing("name: p", with: "name: \(name)").replacing("spool/", with: "\(name)/spool/").replacing(
+            "out/", with: "\(name)/out/")
         let pipeline = try PipelineFile.read(Array(text.utf8), source: "\(name).yaml", root: directory.path)
         try PipelineFolders.make([pipeline])
         return pipeline
@@ -51,7 +52,8 @@ import Testing
             return StagedOutput(
                 run: run, staged: FilePath(staged), target: root.appending("a\(run).csv"), outputRoot: root,
                 provenance: Provenance(
-                    pipeline: pipeline.name, input: "a.csv", inputDigest: "in", rows: 0, modelVersion: 1, modelDigest: nil, revision: "r", arrival: 1))
+                    pipeline: pipeline.name, input: "a.csv", inputDigest: "in", rows: 0, modelVersion: 1, modelDigest: nil, revision: "r",
+                    arrival: 1))
         }
         func published(_ outputs: [StagedOutput]) throws -> [Bool] {
             try publisher.publish(outputs) { $0.map { _ in .publish(replacing: []) } }.map { if case .success = $0 { true } else { false } }
@@ -71,7 +73,8 @@ import Testing
         try Data("graph".utf8).write(to: URL(fileURLWithPath: model + "/model.onnx"))
         let decided = DecidedModel(
             pipeline: pipeline, version: 1, run: 4, arrival: 1, input: "m.onnx", inputDigest: "d", revision: "r",
-            files: [.init(slot: "model", path: model + "/model.onnx", digest: FileDigest.of(bytes: "graph".utf8), byteCount: 5)], facts: [:])
+            files: [.init(slot: "model", path: model + "/model.onnx", digest: FileDigest.of(bytes: "graph".utf8), byteCount: 5)], facts: [:]
+        )
         try takeOver("p/out/models")
         let refusal = #expect(throws: LandingError.self) { try publisher.publish(decided, activate: true) }
         #expect(refusal.map { if case .claimed = $0 { true } else { false } } == true)

@@ -42,7 +42,9 @@ import Testing
         let daemon = try daemon(Self.pipeline())
         try started(daemon)
         let process = try #require(daemon.process)
-        func limit(_ count: Int) throws { #expect(try shell("prlimit", "--pid", "\(process.processIdentifier)", "--nofile=\(count):").status == 0) }
+        func limit(_ count: Int) throws {
+            #expect(try shell("prlimit", "--pid", "\(process.processIdentifier)", "--nofile=\(count):").status == 0)
+        }
         let before = try shell("prlimit", "--pid", "\(process.processIdentifier)", "--nofile", "--output=SOFT", "--noheadings").output
         try limit(3)
         for number in 0..<6 { try daemon.drop("id,x\na,\(number)\n".utf8, at: "spool/data/\(number).csv") }
@@ -54,7 +56,8 @@ import Testing
         #expect(
             eventually(within: 90) { (0..<6).allSatisfy { FileManager.default.fileExists(atPath: daemon.root("out/outputs/\($0).csv")) } },
             "\(daemon.logText)")
-        #expect(eventually { status(daemon)?.count(.done, role: .data) == 6 && status(daemon)?.count(.quarantined) == 0 }, "\(daemon.logText)")
+        #expect(
+            eventually { status(daemon)?.count(.done, role: .data) == 6 && status(daemon)?.count(.quarantined) == 0 }, "\(daemon.logText)")
         #expect(!daemon.root.files().contains { $0.hasSuffix(".reason.json") }, "\(daemon.root.files())")
         #expect(daemon.stop() == 0)
     }
@@ -126,7 +129,8 @@ import Testing
         #expect(eventually(within: 30) { ["a", "b"].allSatisfy { root.files().contains("out/outputs/\($0).csv") } }, "\(daemon.logText)")
         usleep(3_000_000)
         #expect(daemon.process?.isRunning == true && !root.files().contains("out/outputs/bad.csv"))
-        #expect(status(daemon)?.count(.quarantined) == 0 && !root.files().contains { $0.hasSuffix("bad.csv.reason.json") }, "\(daemon.logText)")
+        #expect(
+            status(daemon)?.count(.quarantined) == 0 && !root.files().contains { $0.hasSuffix("bad.csv.reason.json") }, "\(daemon.logText)")
         // The disk is mended in place.
         let mended = try FileHandle(forUpdating: URL(fileURLWithPath: root("image")))
         try mended.seek(toOffset: UInt64(start))

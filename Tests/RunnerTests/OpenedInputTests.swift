@@ -29,7 +29,8 @@ import Testing
             named.append((name, found.digest))
         }
         return .init(
-            path: path, digest: FileDigest.ofModel(digest: own.digest, companions: named), companions: companions, spool: directory("spool"),
+            path: path, digest: FileDigest.ofModel(digest: own.digest, companions: named), companions: companions,
+            spool: directory("spool"),
             stamp: FileStamp.whole(stamps))
     }
 

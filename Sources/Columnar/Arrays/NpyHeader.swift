@@ -86,7 +86,8 @@ struct NpyHeader: Hashable {
         isBigEndian = bigEndian
         guard let elements = Self.elements(String(code)) else {
             throw Flaw(
-                text: code.hasPrefix("O") ? "an array of Python objects, which only running code from the file could read: save numbers or strings"
+                text: code.hasPrefix("O")
+                    ? "an array of Python objects, which only running code from the file could read: save numbers or strings"
                     : "the array's type \(code) is not one that a model takes", isUnsupported: true)
         }
         self.elements = elements

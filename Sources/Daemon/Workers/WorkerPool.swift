@@ -57,7 +57,8 @@ package final class WorkerPool<Work: Sendable>: Sendable {
     private let state: Mutex<State>
 
     package init(
-        _ name: String, workers: Int, slice: Duration, pausedAtMost: Int, onPause: @escaping @Sendable () -> Void = {}, _ body: @escaping Body
+        _ name: String, workers: Int, slice: Duration, pausedAtMost: Int, onPause: @escaping @Sendable () -> Void = {},
+        _ body: @escaping Body
     ) {
         self.name = name
         self.workers = workers

@@ -35,7 +35,9 @@ package struct RootFile: Sendable, Equatable {
     package let hasKnownState: Bool
 
     /// Where the file may be.
-    package static func paths(root: String) -> [String] { ["millrace.yaml", "millrace.yml"].map { CanonicalPaths.absolute($0, root: root) } }
+    package static func paths(root: String) -> [String] {
+        ["millrace.yaml", "millrace.yml"].map { CanonicalPaths.absolute($0, root: root) }
+    }
 
     package static func load(root: String) -> RootFile {
         let paths = paths(root: root)
@@ -45,7 +47,8 @@ package struct RootFile: Sendable, Equatable {
         }
         let problems = ProblemList(file: shown(path))
         if standing.count > 1 {
-            problems.add(.configUnreadable, Position(line: 1, column: 1), "", "\(shown(standing[1])) stands beside it", "remove one of them")
+            problems.add(
+                .configUnreadable, Position(line: 1, column: 1), "", "\(shown(standing[1])) stands beside it", "remove one of them")
         }
         guard let read = RootReader.read(path: path, root: root, problems: problems) else {
             return RootFile(path: path, exists: true, settings: RootSettings(root: root), problems: problems.sorted, hasKnownState: false)

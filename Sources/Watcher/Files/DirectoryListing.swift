@@ -28,7 +28,8 @@ final class DirectoryListing {
 
     deinit { closedir(stream) }
 
-    /// Calls `body` for the next entries but `.` and `..`, with a way to its status (a link's own), so that what no one wants costs no stat.
+    /// Calls `body` for the next entries but `.` and `..`, with a way to its status (a link's own), so that what no one wants costs no
+    /// stat.
     /// - Returns: whether there may be more.
     @discardableResult
     func forEach(atMost limit: Int = .max, _ body: (Entry, _ status: () -> stat?) -> Void) -> Bool {

@@ -99,7 +99,8 @@ struct FoundFiles {
             let entry = entries[number]
             return File(
                 path: String(decoding: bytes[Int(entry.start)..<Int(entry.start) + Int(entry.length)], as: UTF8.self),
-                stamp: FileStamp(device: devices[Int(entry.device)], inode: entry.inode, size: entry.size, changed: entry.changed), since: since)
+                stamp: FileStamp(device: devices[Int(entry.device)], inode: entry.inode, size: entry.size, changed: entry.changed),
+                since: since)
         }
 
         mutating func takeOut(_ number: Int) {
@@ -132,7 +133,8 @@ struct FoundFiles {
     /// The bytes that it takes.
     var byteCount: Int {
         batches.reduce(0) {
-            $0 + $1.entries.capacity * MemoryLayout<Batch.Entry>.stride + $1.bytes.capacity + $1.places.capacity * MemoryLayout<UInt32>.stride
+            $0 + $1.entries.capacity * MemoryLayout<Batch.Entry>.stride + $1.bytes.capacity + $1.places.capacity
+                * MemoryLayout<UInt32>.stride
         }
     }
 

@@ -84,7 +84,8 @@ final class TreeScan {
             return
         }
         let relative = Spool.join(directory, name)
-        let verdict = entry.isDirectory ? Admission.judge(directory: name[...]) ?? .candidate : admission.judge(name: name[...], of: relative)
+        let verdict =
+            entry.isDirectory ? Admission.judge(directory: name[...]) ?? .candidate : admission.judge(name: name[...], of: relative)
         switch verdict {
         case .ignored:
             ignored += 1
@@ -126,7 +127,8 @@ final class TreeScan {
 }
 
 extension SpoolDirectory {
-    /// Calls `body` with each file below that could be an arrival by name and kind, relative to `path`, as it stands now: nothing is watched for it.
+    /// Calls `body` with each file below that could be an arrival by name and kind, relative to `path`, as it stands now: nothing is
+    /// watched for it.
     package func eachCandidate(_ body: (String, FileStamp) -> Void) {
         let admission = Admission(include: include, ignoresSuffixCase: ignoresSuffixCase)
         _ = TreeScan(root: FoundEntry.realPath(path) ?? path, admission: admission).advance(found: { finding in

@@ -150,7 +150,9 @@ extension WatchLoop {
                 let path = Spool.join(place.directory, name)
                 if !waiting.containsName(path), spool.admission.judge(name: name[...], of: path) == .candidate { models.append(path) }
             }
-            for path in models.sorted() where spool.pending[path] == nil && hasData(path, in: spool) { hear(.companion, of: path, in: spool) }
+            for path in models.sorted() where spool.pending[path] == nil && hasData(path, in: spool) {
+                hear(.companion, of: path, in: spool)
+            }
         }
     }
 

@@ -25,7 +25,8 @@ extension WatchLoop {
 
     /// After a scan of everything below `top`: what failed, and nothing else there, is blocked.
     func setBlocked(below top: String, deep: Bool, of spool: Spool, to failed: NameMap<WatcherError>) {
-        for directory in spool.blocked.keys where failed[directory] == nil && (deep ? Spool.isWithin(directory, top) : directory.isName(top)) {
+        for directory in spool.blocked.keys
+        where failed[directory] == nil && (deep ? Spool.isWithin(directory, top) : directory.isName(top)) {
             unblock(directory, of: spool)
         }
         for (directory, error) in failed { block(directory, of: spool, error.description) }

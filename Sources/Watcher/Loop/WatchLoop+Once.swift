@@ -16,7 +16,8 @@ extension WatchLoop {
             for (path, pending) in spool.pending {
                 files.append(
                     .init(
-                        time: .zero, order: spool.directory.order, changed: pending.settling.stamp?.changed ?? 0, spool: spool.slot, path: path))
+                        time: .zero, order: spool.directory.order, changed: pending.settling.stamp?.changed ?? 0, spool: spool.slot,
+                        path: path))
             }
         }
         files.sort()
@@ -52,7 +53,8 @@ extension WatchLoop {
         }
         for spool in spools.values.sorted(by: { $0.slot < $1.slot }) {
             for (directory, reason) in spool.blocked.sorted(by: { Name($0.key) < Name($1.key) }) {
-                waiting.append(WaitingFile(directory: spool.directory.id, relativePath: directory.isEmpty ? "." : directory, reason: reason))
+                waiting.append(
+                    WaitingFile(directory: spool.directory.id, relativePath: directory.isEmpty ? "." : directory, reason: reason))
             }
         }
         tellUntaken(always: true)

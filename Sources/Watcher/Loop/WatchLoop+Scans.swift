@@ -53,8 +53,8 @@ extension WatchLoop {
     private static let slice: Duration = .milliseconds(50)
     private static let longestPiece: Duration = .seconds(1)
 
-    /// Lists everything below a directory; each directory met is watched before it is listed. Files that are known cost a stat and a question;
-    /// the others start to settle.
+    /// Lists everything below a directory; each directory met is watched before it is listed. Files that are known cost a stat and a
+    /// question; the others start to settle.
     func scan(
         _ spool: Spool, below top: String, deep: Bool = true, isBacklog: Bool, isAttaching: Bool = false, polled: Int? = nil
     ) {
@@ -69,7 +69,9 @@ extension WatchLoop {
             mayBeKnown: settings.knowsAny(spool.directory.id), start: now,
             walk: TreeScan(root: spool.root ?? "", admission: spool.admission, from: top, isDeep: deep))
         // Most are over at once.
-        if scans.contains(where: { $0.spool.directory.order < spool.directory.order }) || advance(scan, inPieces: true) { scans.append(scan) }
+        if scans.contains(where: { $0.spool.directory.order < spool.directory.order }) || advance(scan, inPieces: true) {
+            scans.append(scan)
+        }
     }
 
     /// Whether a scan of everything below that directory is under way.
@@ -80,7 +82,8 @@ extension WatchLoop {
     /// Lets the next scan go on.
     /// - Parameter inPieces: whether what a long scan finds is handed on before its end.
     func advanceScans(inPieces: Bool = true) {
-        guard let first = scans.map(\.spool.directory.order).min(), let index = scans.firstIndex(where: { $0.spool.directory.order == first })
+        guard let first = scans.map(\.spool.directory.order).min(),
+            let index = scans.firstIndex(where: { $0.spool.directory.order == first })
         else { return }
         let scan = scans.remove(at: index)
         if advance(scan, inPieces: inPieces) { scans.append(scan) }

@@ -2,8 +2,8 @@ internal import Logging
 internal import Names
 internal import Reasons
 
-/// The state of one running watch, confined to the thread that runs it. What it hears and finds goes into `Settling`s; what they decide goes
-/// out as events.
+/// The state of one running watch, confined to the thread that runs it. What it hears and finds goes into `Settling`s; what they decide
+/// goes out as events.
 final class WatchLoop {
     struct Settings: Sendable {
         var clock: WatchClock
@@ -158,7 +158,8 @@ final class WatchLoop {
     func isJudged(_ path: String, stamp: FileStamp, in spool: Spool, mayBeKnown: Bool = true) -> Bool {
         var whole = stamp
         if Seal(name: path) == .onnx {
-            whole = FileJudge(root: spool.root ?? "", path: spool.path(of: path), clock: settings.clock, countsAge: false).stampIfWhole(stamp)
+            whole = FileJudge(root: spool.root ?? "", path: spool.path(of: path), clock: settings.clock, countsAge: false).stampIfWhole(
+                stamp)
         }
         return recent.contains(path, of: spool.slot, stamp: whole) || mayBeKnown && settings.isKnown(spool.directory.id, path, whole)
     }
@@ -185,14 +186,17 @@ final class WatchLoop {
         if pending.scheduled.map({ due < $0 }) ?? true {
             pending.scheduled = due
             queue.push(
-                .init(time: due, order: spool.directory.order, changed: pending.settling.stamp?.changed ?? 0, spool: spool.slot, path: path))
+                .init(time: due, order: spool.directory.order, changed: pending.settling.stamp?.changed ?? 0, spool: spool.slot, path: path)
+            )
         }
         spool.pending[path] = pending
     }
 
     private func judgeDue() {
         for _ in 0..<Self.mostDue {
-            if let found = nextFound, found.due <= now, queue.first.map({ (found.due, found.spool.directory.order) < ($0.time, $0.order) }) ?? true {
+            if let found = nextFound, found.due <= now,
+                queue.first.map({ (found.due, found.spool.directory.order) < ($0.time, $0.order) }) ?? true
+            {
                 judgeFound(in: found.spool)
                 continue
             }
@@ -213,7 +217,9 @@ final class WatchLoop {
             guard let spool = spools[slot], let since = spool.found.firstSince else { continue }
             var due = since + spool.directory.settle.quiet
             if due <= now, !settings.hasRoom(spool.directory.id) { due = now + Self.roomInterval }
-            if next.map({ (due, spool.directory.order, slot) < ($0.due, $0.spool.directory.order, $0.spool.slot) }) ?? true { next = (spool, due) }
+            if next.map({ (due, spool.directory.order, slot) < ($0.due, $0.spool.directory.order, $0.spool.slot) }) ?? true {
+                next = (spool, due)
+            }
         }
         return next
     }
