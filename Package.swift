@@ -124,7 +124,7 @@ let package = Package(
                 "TestSupport", "Reasons", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace",
                 system,
             ],
-            exclude: ["Init", "RevisionOneRoot", "SchemaFiveRoot", "Zoo"], linkerSettings: nativeLibraries),
+            exclude: ["ExternalData", "Init", "RevisionOneRoot", "SchemaFiveRoot", "Zoo"], linkerSettings: nativeLibraries),
     ],
     cxxLanguageStandard: .cxx20)
 

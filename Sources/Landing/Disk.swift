@@ -60,6 +60,26 @@ enum Disk {
     }
 
     /// Names in no order, without `.` and `..`; empty when there is no such directory.
+    /// Looks at the first `limit` names; links are no folders.
+    static func subfolders(of directory: FilePath, atMost limit: Int) throws(LandingError) -> (folders: [FilePath.Component], looked: Int) {
+        guard let stream = directory.withPlatformString({ opendir($0) }) else { throw error("list", directory, Errno(rawValue: errno)) }
+        defer { closedir(stream) }
+        var folders: [FilePath.Component] = []
+        var looked = 0
+        while looked < limit, let entry = readdir(stream) {
+            looked += 1
+            let kind = Int32(entry.pointee.d_type)
+            guard kind == Int32(DT_DIR) || kind == Int32(DT_UNKNOWN) else { continue }
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { FilePath.Component(platformString: $0) }
+            }
+            guard let name, name.kind == .regular else { continue }
+            if kind == Int32(DT_UNKNOWN), try status(directory.appending(name))?.kind != .directory { continue }
+            folders.append(name)
+        }
+        return (folders, looked)
+    }
+
     static func names(in directory: FilePath) throws(LandingError) -> [FilePath.Component] {
         guard let stream = directory.withPlatformString({ opendir($0) }) else {
             let failure = Errno(rawValue: errno)

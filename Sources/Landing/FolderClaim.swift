@@ -12,7 +12,7 @@ package import SystemPackage
 package final class FolderClaim: Sendable {
     /// What a daemon does with a folder. Both uses of one folder do not exclude each other, so that the outputs of one daemon may be the
     /// spool of another.
-    package enum Use: String, Sendable, Hashable {
+    package enum Use: String, Sendable, Hashable, CaseIterable {
         case spool, outputs
 
         /// The claim's name below the folder. Neither is ever taken for an input.
@@ -60,7 +60,7 @@ package final class FolderClaim: Sendable {
     }
 
     /// What stands under the claim's name.
-    private struct Found {
+    struct Found {
         let inode: Int64
         /// Nil where it does not say.
         let holder: ClaimHolder?
@@ -69,7 +69,7 @@ package final class FolderClaim: Sendable {
     }
 
     /// Claims the folder, which must exist; waits as long as `timing` says for a holder of whom it cannot be known otherwise whether he
-    /// lives. Throws `claimed` where another process holds it. A folder that cannot be written is not claimed; `isHeld` tells.
+    /// lives. Throws `claimed` where another process holds it, and `nested` where one holds a folder around it or in it. A folder that cannot be written is not claimed; `isHeld` tells.
     package init(_ folder: FilePath, _ use: Use, as me: ClaimHolder, timing: Timing = Timing(), access: FileAccess = .standard) throws(LandingError) {
         self.folder = folder
         self.use = use
@@ -78,6 +78,11 @@ package final class FolderClaim: Sendable {
         self.access = access
         path = folder.pushing(use.name)
         try take(mayWait: true)
+        // Once this one stands, so that of two that come at once at least one sees the other.
+        do throws(LandingError) { try refuseNesting() } catch {
+            release()
+            throw error
+        }
     }
 
     package var isHeld: Bool {
@@ -114,6 +119,8 @@ package final class FolderClaim: Sendable {
         try? Disk.removeTree(path)
     }
 
+    func isMine(_ holder: ClaimHolder) -> Bool { holder.token == me.token }
+
     private func stamps() -> Stamps? {
         guard let claim = (try? Disk.status(path)) ?? nil, let holder = (try? Disk.status(path.appending("holder"))) ?? nil else { return nil }
         return Stamps(claim: claim.stamp.inode, holder: holder.stamp)
@@ -138,7 +145,7 @@ package final class FolderClaim: Sendable {
                 case true?: throw .claimed(folder, by: "\(holder)")
                 case false?: break
                 case nil:
-                    guard mayWait, try isSilent(found) else { throw .claimed(folder, by: "\(holder)") }
+                    guard mayWait, try isSilent(found, at: path) else { throw .claimed(folder, by: "\(holder)") }
                 }
             } else if found.holder == nil, pauses < 20 {
                 // Who has just made it has not yet written who he is.
@@ -190,7 +197,7 @@ package final class FolderClaim: Sendable {
     /// Nil where nothing stands there any more.
     private func look() throws(LandingError) -> Found? { try Self.look(path) }
 
-    private static func look(_ path: FilePath) throws(LandingError) -> Found? {
+    static func look(_ path: FilePath) throws(LandingError) -> Found? {
         guard let claim = try Disk.status(path) else { return nil }
         let file = path.appending("holder")
         let beat = (try? Disk.status(file))??.modified ?? claim.modified
@@ -199,11 +206,11 @@ package final class FolderClaim: Sendable {
 
     /// Waits for a sign of life of a holder whose process cannot be looked at from here. Returns true once there was none for so long that
     /// there is none, or once the claim is gone.
-    private func isSilent(_ found: Found) throws(LandingError) -> Bool {
+    func isSilent(_ found: Found, at path: FilePath) throws(LandingError) -> Bool {
         let end = ContinuousClock.now + timing.patience
         while ContinuousClock.now < end {
             usleep(UInt32(min(timing.beat / 10, .milliseconds(500)) / .microseconds(1)))
-            guard let now = try look() else { return true }
+            guard let now = try Self.look(path) else { return true }
             if now.beat != found.beat || now.inode != found.inode || now.holder?.token != found.holder?.token { return false }
         }
         return true

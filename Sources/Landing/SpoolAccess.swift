@@ -59,7 +59,7 @@ package struct SpoolAccess: Hashable, Sendable {
     }
 
     /// Opens name by name and follows no link; what a link within the spool leads to is found by `resolved`.
-    private func walk(_ relative: FilePath, in folder: FileDescriptor, flags: Int32) throws(LandingError) -> FileDescriptor {
+    func walk(_ relative: FilePath, in folder: FileDescriptor, flags: Int32) throws(LandingError) -> FileDescriptor {
         let path = root.pushing(relative)
         let names = Array(relative.components)
         guard names.allSatisfy({ $0.kind == .regular }) else { throw .outsideSpool(path) }

@@ -17,6 +17,7 @@ package struct Pipeline: Sendable, Equatable {
     package let allowUpstreamDelete: Bool
     package let onError: OnError
     package let limits: Limits
+    package let onInputDeleted: OnInputDeleted
     package let notify: Notify
     package let retain: Retain
     /// The name that the pipeline had before: what is known of that is its own.
@@ -101,6 +102,11 @@ package enum After: Sendable, Equatable {
     case keep
     case archive(path: String)
     case delete
+}
+
+/// What becomes of an output whose data file was deleted from its spool by someone else.
+package enum OnInputDeleted: String, Sendable, Equatable, CaseIterable {
+    case keep, remove
 }
 
 package struct OnError: Sendable, Equatable {

@@ -12,7 +12,7 @@ struct Explain: ParsableCommand {
             from the root, or one relative to its spool.
             """)
 
-    @Argument(help: "A file in a spool, or an output.") var file: String
+    @Argument(help: "A file in a spool, or an output.", completion: .file()) var file: String
     @OptionGroup var root: RootOption
     @OptionGroup var files: PipelinesOption
     @OptionGroup var output: JSONFlag

@@ -19,10 +19,14 @@ struct Forward: ParsableCommand {
             .gz and .zst); csv, jsonl, parquet, arrow, npy, npz out. OUT appears whole or not at all.
             """)
 
-    @Argument(help: "An ONNX model.") var model: String
-    @Argument(help: "The rows.") var data: String
-    @Argument(help: "Where the outputs go.") var out: String
-    @Option(name: .long, help: ArgumentHelp("An adapter to apply. Default: adapter.safetensors beside the model.", valueName: "file")) var adapter: String?
+    @Argument(help: "An ONNX model.", completion: .file()) var model: String
+    @Argument(help: "The rows.", completion: .file()) var data: String
+    @Argument(help: "Where the outputs go.", completion: .file()) var out: String
+    @Option(
+        name: .long,
+        help: ArgumentHelp("An adapter to apply. Default: adapter.safetensors beside the model.", valueName: "file"),
+        completion: .file())
+    var adapter: String?
     @Option(name: .long, help: ArgumentHelp("A column to carry through to the output.", valueName: "column")) var keep: [String] = []
     @Option(name: .long, help: ArgumentHelp("The columns of a model input: a pattern such as pixels=pixel_*, or names with commas.", valueName: "input=pattern"))
     var columns: [Assignment] = []
@@ -39,7 +43,7 @@ struct Forward: ParsableCommand {
     var outputs: [Assignment] = []
     @Option(name: .long, help: "Rows at a time. Default: by the size of a row.") var batchSize: Int?
     @Option(name: .long, help: "Engine threads. Default: the cores.") var threads: Int?
-    @Option(name: .long, help: "A pipeline file to take the schema and the outputs from.") var pipeline: String?
+    @Option(name: .long, help: "A pipeline file to take the schema and the outputs from.", completion: .file()) var pipeline: String?
     @Flag(name: .long, help: "Replace OUT where it is there.") var force = false
     @OptionGroup var output: JSONFlag
     @OptionGroup var values: ValuesFlag

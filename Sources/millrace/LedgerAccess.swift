@@ -44,7 +44,8 @@ extension RootOption {
 struct PipelinesOption: ParsableArguments {
     @Option(
         name: .long, parsing: .upToNextOption,
-        help: ArgumentHelp("Pipeline files, folders of them, or globs. Default: ROOT/pipelines.", valueName: "pipeline"))
+        help: ArgumentHelp("Pipeline files, folders of them, or globs. Default: ROOT/pipelines.", valueName: "pipeline"),
+        completion: .file())
     var pipelines: [String] = []
 
     /// What can be read of them. Without the option they are those that the daemon has in force; where none runs, those in ROOT/pipelines,

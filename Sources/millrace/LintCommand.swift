@@ -10,8 +10,9 @@ struct LintCommand: ParsableCommand {
             + "scoring with it.",
         discussion: "Ends with 0 where nothing is, else with 2.")
 
-    @Argument(help: "Pipeline files, folders of them, or globs. Default: ROOT/pipelines.") var pipelines: [String] = []
-    @Option(name: .long, help: ArgumentHelp("A model to hold them against, as if it arrived.", valueName: "model")) var model: String?
+    @Argument(help: "Pipeline files, folders of them, or globs. Default: ROOT/pipelines.", completion: .file()) var pipelines: [String] = []
+    @Option(name: .long, help: ArgumentHelp("A model to hold them against, as if it arrived.", valueName: "model"), completion: .file())
+    var model: String?
     @OptionGroup var root: RootOption
     @OptionGroup var output: JSONFlag
 

@@ -14,7 +14,7 @@ struct Rebuild: ParsableCommand {
             where there is no ledger, if all of it can be restored.
             """)
 
-    @Argument(help: "Pipeline files, folders of them, or globs. Default: ROOT/pipelines.") var pipelines: [String] = []
+    @Argument(help: "Pipeline files, folders of them, or globs. Default: ROOT/pipelines.", completion: .file()) var pipelines: [String] = []
     @OptionGroup var root: RootOption
     @OptionGroup var output: JSONFlag
 

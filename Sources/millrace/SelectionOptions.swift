@@ -7,7 +7,7 @@ protocol SelectableState: ExpressibleByArgument, RawRepresentable<String>, CaseI
 
 /// Which arrivals `retry` and `replay` mean; all that is given must hold.
 struct SelectionOptions<State: SelectableState>: ParsableArguments {
-    @Argument(help: "A file: a path, or one relative to its spool.") var file: String?
+    @Argument(help: "A file: a path, or one relative to its spool.", completion: .file()) var file: String?
     @Option(name: .long, help: "Of this pipeline only.") var pipeline: String?
     @Option(name: .long, help: "model, labelled or data.") var role: ArrivalRole?
     @Option(name: .long, help: "In this state only.") var state: State?

@@ -35,6 +35,7 @@ final class ArrayRows {
         do throws(NpyHeader.Flaw) {
             header = try head.withUnsafeBytesTyped { all throws(NpyHeader.Flaw) in try NpyHeader(all) }
         } catch {
+            if let rule = error.rule { throw .limit(location, rule, reason: error.text) }
             if error.isUnsupported { throw .unsupported(file: location.description, reason: error.text) }
             throw .badFile(location, reason: Reason(error.text))
         }
@@ -43,10 +44,10 @@ final class ArrayRows {
         }
         let rowBytes = width * header.elementByteCount
         if rowBytes == 0, let rows = header.shape.first, rows > 0 {
-            throw .mismatch(location, reason: "the array has \(rows) rows without a byte in them: its shape is \(header.shape), and each element has \(header.elementByteCount) bytes")
+            throw .limit(location, .limitRow, reason: "the array has \(rows) rows without a byte in them: its shape is \(header.shape), and each element has \(header.elementByteCount) bytes")
         }
         guard rowBytes <= TableLimits.rowBytes || allowsScalar else {
-            throw .unsupported(file: location.description, reason: "rows of \(rowBytes) bytes: a row of an array has at most \(TableLimits.rowBytes)")
+            throw .limit(location, .limitRow, reason: "rows of \(rowBytes) bytes: a row of an array has at most \(TableLimits.rowBytes)")
         }
         self.width = width
         rowCount = header.shape.first ?? 1

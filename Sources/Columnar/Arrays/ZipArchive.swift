@@ -46,7 +46,7 @@ struct ZipArchive {
             start = record.uint64(48)
         }
         guard count <= TableLimits.columns, size <= 64 << 20 else {
-            throw .unsupported(file: file, reason: "an archive of \(count) entries: a file has at most \(TableLimits.columns) arrays, and a directory of 64 MiB")
+            throw .limit(TableLocation(file: file), .limitColumns, reason: "an archive of \(count) entries: a file has at most \(TableLimits.columns) arrays, and a directory of 64 MiB")
         }
         let directory = try read(start, size)
         var entries: [Entry] = []

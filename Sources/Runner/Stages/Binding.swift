@@ -142,6 +142,10 @@ extension Failure {
             kind = .badInput
             rule = .dataUnsupported
             remedy = "Drop it in another format."
+        case .limit(_, let limit, _):
+            kind = .badInput
+            rule = limit
+            remedy = limit.remedy
         case .badRule:
             kind = .badInput
             rule = .contradiction

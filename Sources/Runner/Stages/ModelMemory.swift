@@ -28,6 +28,8 @@ extension Failure {
             self.init(MachineFault.kind(writing: code), what: "\(error)", place: place, remedy: "Free space or mend the disk; it is tried again.")
         case .cannotRead(_, _, let code) where code != 0:
             self.init(MachineFault.kind(reading: code), what: "\(error)", place: place, remedy: "It is tried again.")
+        case .nestedTooDeeply, .tooManyParts, .tooLarge:
+            self.init(.badModel, rule: .limitModel, what: "\(error)", place: place, remedy: Rule.limitModel.remedy)
         default:
             self.init(.badModel, what: "\(error)", place: place, remedy: "Export the model again, and check it with `millrace inspect`.")
         }

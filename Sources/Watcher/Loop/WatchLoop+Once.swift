@@ -10,6 +10,7 @@ extension WatchLoop {
     /// counts as quiet.
     /// - Returns: what has not settled, and why.
     func settleOnce(flush: () -> Void, isStopped: () -> Bool) -> [WaitingFile] {
+        while !scans.isEmpty, !isStopped() { advanceScans(inPieces: false) }
         var files: [DueQueue.Item] = []
         for spool in spools.values {
             for (path, pending) in spool.pending {

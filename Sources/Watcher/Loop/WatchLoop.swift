@@ -41,10 +41,12 @@ final class WatchLoop {
     var recent = RecentlyJudged()
     var out: [SpoolEvent] = []
     var sequence = 0
-    /// Files of finished scans that were not looked at yet.
+    /// Files that scans found and that were not looked at yet.
     var backlog = 0
-    /// The spools with such files.
+    /// The spools with such files whose quiet time has begun.
     var foundSlots: Set<Int> = []
+    /// Those under way, the one whose turn it is first.
+    var scans: [Scan] = []
     var owesCaughtUp = false
     var nextSafety: Duration
     var nextHealth: Duration
@@ -75,6 +77,7 @@ final class WatchLoop {
 
     /// Until when there is nothing to do unless something happens.
     var wakeTime: Duration {
+        if !scans.isEmpty { return .zero }
         var time = min(nextSafety, nextHealth)
         if let due = queue.first?.time { time = min(time, due) }
         if let due = nextFound?.due { time = min(time, due) }
@@ -89,15 +92,16 @@ final class WatchLoop {
         events?.take(into: &heard, now: now)
         polling.take(into: &heard, now: now)
         handle(heard)
+        advanceScans()
         recheckModels()
         judgeDue()
         if now >= nextHealth { checkHealth() }
         tellUntaken()
         if now >= nextSafety {
             nextSafety = now + settings.safetyInterval
-            scanAll()
+            for spool in attachedSpools where !isScanned(spool, below: "") { scan(spool, below: "", isBacklog: true) }
         }
-        if owesCaughtUp, backlog == 0 {
+        if owesCaughtUp, backlog == 0, scans.isEmpty {
             owesCaughtUp = false
             out.append(.caughtUp)
         }
@@ -214,9 +218,9 @@ final class WatchLoop {
         return next
     }
 
-    /// The scan of a spool is over: what it found begins its quiet time.
+    /// The quiet time begins of what scans of the spool have found so far.
     func sealFound(of spool: Spool) {
-        backlog += spool.found.seal(at: now)
+        spool.found.seal(at: now)
         if !spool.found.isEmpty { foundSlots.insert(spool.slot) }
     }
 
@@ -240,9 +244,10 @@ final class WatchLoop {
 
     /// The settling of a file as the scan that found it left it.
     func settling(of file: FoundFiles.File, in spool: Spool) -> Settling {
-        var settling = Settling(policy: spool.directory.settle, now: file.since)
-        _ = settling.heard(.found, now: file.since)
-        _ = settling.observed(.file(file.stamp, age: nil), now: file.since)
+        let since = file.since ?? now
+        var settling = Settling(policy: spool.directory.settle, now: since)
+        _ = settling.heard(.found, now: since)
+        _ = settling.observed(.file(file.stamp, age: nil), now: since)
         return settling
     }
 
