@@ -73,6 +73,17 @@ import Testing
         #expect(declared.count > 15 && told == declared)
     }
 
+    /// Every thread that is started by a name stands in the table of threads.
+    @Test func threadsAreInTheTable() throws {
+        let page = try Self.text("Sources/README.md")
+        var names: Set<String> = []
+        for file in Self.allFiles where file.hasPrefix("Sources/") && file.hasSuffix(".swift") {
+            names.formUnion(try Self.text(file).matches(of: #/(?:NamedThread|WorkerPool)\("([a-z]+)/#).map { String($0.1) })
+        }
+        #expect(names.count > 8)
+        for name in names { #expect(page.contains("\n| `\(name)"), "\(name)") }
+    }
+
     // MARK: Decisions
 
     private static let semantics = "Tests/Semantics/README.md"
