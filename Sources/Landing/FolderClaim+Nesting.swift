@@ -1,8 +1,9 @@
 import Glibc
 import SystemPackage
 
-/// The claims around a folder: on the folders that it lies in, and on those that lie in it. A spool is read with everything below it, so
-/// that two daemons would take the same files, or one of them what the other has not yet finished.
+/// The claims around a folder, for the same use: on the folders that it lies in, and on those that lie in it. A spool is read with
+/// everything below it, so that two daemons would take the same files. A spool in the outputs of another daemon, or outputs in its spool,
+/// are a chain, as they are where both are one folder.
 extension FolderClaim {
     /// How many names below the folder are looked at, the nearest first: a spool of a million files is not listed for this.
     private static let namesAtMost = 100_000
@@ -28,16 +29,12 @@ extension FolderClaim {
     }
 
     private func refuse(_ other: FilePath, _ real: FilePath) throws(LandingError) {
-        for use in Use.allCases {
-            let path = other.pushing(use.name)
-            guard let found = try? Self.look(path), let holder = found.holder, holder.inode == found.inode, !isMine(holder) else {
-                continue
-            }
-            switch holder.isAlive {
-            case false?: continue
-            case nil where (try? isSilent(found, at: path)) == true: continue
-            case true?, nil: throw .nested(real, around: other, by: "\(holder)")
-            }
+        let path = other.pushing(use.name)
+        guard let found = try? Self.look(path), let holder = found.holder, holder.inode == found.inode, !isMine(holder) else { return }
+        switch holder.isAlive {
+        case false?: return
+        case nil where (try? isSilent(found, at: path)) == true: return
+        case true?, nil: throw .nested(real, around: other, by: "\(holder)")
         }
     }
 }

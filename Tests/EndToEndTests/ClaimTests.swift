@@ -81,7 +81,7 @@ import Testing
 
     /// A spool is read with everything below it, so that a folder in it, or around it, is nobody else's either.
     @Test(arguments: [
-        ("in/spool/sub", "other-out"), ("in", "other-out"), ("out/deep/spool", "other-out"), ("other", "in/spool/out"), ("other", "out/sub"),
+        ("in/spool/sub", "other-out"), ("in", "other-out"), ("other", "out/sub"),
     ])
     func foldersInAnothersAreRefused(spool: String, outputs: String) throws {
         let first = try daemon(spool: "in/spool", outputs: "out", models: "models")
@@ -99,6 +99,18 @@ import Testing
         try second.start()
         #expect(isRunning(second), "\(second.logText)")
         #expect(second.stop() == 0)
+    }
+
+    /// Outputs of one daemon may be what another reads, in any folder of them, and the other way round.
+    @Test(arguments: [("out/deep/spool", "other-out"), ("other", "in/spool/out")])
+    func aChainOfDaemonsMayMeetInAFolderOfAnothers(spool: String, outputs: String) throws {
+        let first = try daemon(spool: "in/spool", outputs: "out", models: "models")
+        let second = try daemon(spool: spool, outputs: outputs, models: "other-models")
+        try first.start()
+        #expect(isRunning(first), "\(first.logText)")
+        try second.start()
+        #expect(isRunning(second), "\(second.logText)")
+        #expect(second.stop() == 0 && first.stop() == 0)
     }
 
     /// An edit that is refused, since nothing can be staged for its folder, leaves no claim on it, and is taken up when it can be.
