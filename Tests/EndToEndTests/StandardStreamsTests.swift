@@ -67,14 +67,21 @@ import Testing
         try root.write(TinyModel.adding(1), to: "spool/models/m.onnx")
         #expect(eventually(within: 60) { exists("quarantine/p/bad399.csv.reason.json") && exists("quarantine/p/bad0.csv.reason.json") })
         let reader = try FileHandle(forReadingFrom: URL(fileURLWithPath: root("fifo")))
-        let text = Mutex("")
-        reader.readabilityHandler = { handle in
-            let more = String(decoding: handle.availableData, as: UTF8.self)
-            text.withLock { $0 += more }
+        let text = TextThatGrows()
+        let reading = Thread {
+            // Until the daemon and the reader's own end are closed.
+            while case let more = reader.availableData, !more.isEmpty { text.add(more) }
         }
-        defer { reader.readabilityHandler = nil }
+        reading.start()
+        // All that was kept is read, so that there is room for the next line.
+        var last = 0
+        #expect(eventually(within: 60) {
+            usleep(300_000)
+            defer { last = text.value.utf8.count }
+            return last > 0 && last == text.value.utf8.count
+        })
         try root.write("id,x\na,word\n", to: "spool/data/later.csv")
-        #expect(eventually(within: 30) { text.withLock { $0.contains("lines of the log could not be written here") && $0.contains("later.csv") } })
+        #expect(eventually(within: 60) { text.value.contains("lines of the log could not be written here") && text.value.contains("later.csv") })
     }
 
     @Test(arguments: ["status", "status --json", "runs", "events", "lint", "--help", "run --help", "models p", "check"])
@@ -115,4 +122,11 @@ import Testing
         let commands = help.matches(of: #/(?m)^  ([a-z]+)  /#).map(\.1)
         #expect(commands.count > 20 && Set(commands).subtracting(words).isEmpty, "\(Set(commands).subtracting(words))")
     }
+}
+
+private final class TextThatGrows: Sendable {
+    private let text = Mutex("")
+
+    func add(_ data: Data) { text.withLock { $0 += String(decoding: data, as: UTF8.self) } }
+    var value: String { text.withLock { $0 } }
 }
