@@ -78,7 +78,7 @@ struct Run: AsyncParsableCommand {
             if case .claimed = error { throw fail(error, ExitStatus.locked) }
             throw fail(error)
         } catch {
-            throw fail("\(error)")
+            throw fail(String(describing: error))
         }
         let group = ServiceGroup(
             configuration: .init(
