@@ -91,7 +91,7 @@ let package = Package(
                 "Daemon", "Runner", "Training", "Ledger", "Landing", "PipelineConfig", "Watcher", "Columnar", "Engine", "Autodiff", "Passes", "ONNX",
                 "Names", "Reasons", "Recipes", "Tensors",
                 argumentParser, logging, serviceLifecycle, system, unixSignals,
-            ], linkerSettings: nativeLibraries),
+            ], exclude: ["README.md"], linkerSettings: nativeLibraries),
 
         // Times training steps, for Benchmarks/training.
         .executableTarget(
@@ -130,7 +130,7 @@ let package = Package(
                 "TestSupport", "Reasons", "Recipes", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace",
                 system,
             ],
-            exclude: ["Init", "RevisionOneRoot", "SchemaFiveRoot", "Zoo"], linkerSettings: nativeLibraries),
+            exclude: ["ExternalData", "Init", "RevisionOneRoot", "SchemaFiveRoot", "Zoo"], linkerSettings: nativeLibraries),
     ],
     cxxLanguageStandard: .cxx20)
 

@@ -54,7 +54,8 @@ def model():
 
 def fill(folder, count):
     spool = f"{folder}/spool/data"
-    if not os.path.isdir(spool) or len(os.listdir(spool)) != count:
+    # A daemon that was killed leaves its claim, under a hidden name.
+    if not os.path.isdir(spool) or sum(not name.startswith(".") for name in os.listdir(spool)) != count:
         shutil.rmtree(folder, ignore_errors=True)
         for name in ["spool/models", "spool/data", "pipelines"]:
             os.makedirs(f"{folder}/{name}")

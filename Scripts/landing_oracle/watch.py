@@ -49,6 +49,8 @@ class Watch:
                 self.wrong(f"{full} is a temporary name")
             now.add(full)
             self.file(full, lambda data: read(path, data))
+        if self.options.away and os.path.exists(self.options.away):
+            return
         for full in [full for full in self.seen if full.startswith(root + os.sep) and full not in now]:
             if not os.path.lexists(full):
                 self.wrong(f"{full} was there and is gone")
@@ -82,13 +84,22 @@ class Watch:
                 for line in problems:
                     self.wrong(f"{folder}: {line}")
                 self.seen[folder] = mark
+        if self.options.prunes or self.options.away and os.path.exists(self.options.away):
+            return
+        for folder in [path for path in self.seen if os.path.dirname(path) == root and os.path.basename(path).isdigit()]:
+            if not os.path.lexists(folder):
+                self.wrong(f"{folder} was there and is gone")
+                del self.seen[folder]
 
     def active(self, root, data):
         if not re.fullmatch(rb"[1-9]\d*\n", data):
             raise Broken("not one version number")
         version = data.decode().strip()
-        if not os.path.isfile(os.path.join(root, version, "card.json")) and contents(os.path.join(root, "ACTIVE")) == data:
-            raise Broken(f"there is no version {version}")
+        try:
+            if not os.path.isfile(os.path.join(root, version, "card.json")) and contents(os.path.join(root, "ACTIVE")) == data:
+                raise Broken(f"there is no version {version}")
+        except FileNotFoundError:
+            pass  # all of it is away
 
     def run(self):
         stopping = []

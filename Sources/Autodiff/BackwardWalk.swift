@@ -1,8 +1,8 @@
 import ONNX
 import Tensors
 
-/// One walk from the seeds back to the wanted values. Rules say what an operator's inputs get; everything else is decided here: what lies on
-/// the path, sums over broadcast axes, sums of several uses, branches, and what is said where it cannot be done.
+/// One walk from the seeds back to the wanted values. Rules say what an operator's inputs get; everything else is decided here: what lies
+/// on the path, sums over broadcast axes, sums of several uses, branches, and what is said where it cannot be done.
 final class BackwardWalk {
     let graph: GradientGraph
     private let model: Model
@@ -30,7 +30,9 @@ final class BackwardWalk {
         if let version = model.operatorSetVersion(), version < ReverseMode.oldestOperatorSet {
             throw .invalid(
                 place: "the model",
-                reason: "its operator set is version \(version), gradients are built from version \(ReverseMode.oldestOperatorSet) on: raise it first")
+                reason:
+                    "its operator set is version \(version), gradients are built from version \(ReverseMode.oldestOperatorSet) on: raise it first"
+            )
         }
         let types: InferredTypes
         do { types = try model.inferTypes() } catch { throw .invalid(place: "the model", reason: "\(error)") }
@@ -45,7 +47,8 @@ final class BackwardWalk {
             if Self.steep.contains($0.operatorType) { feedsSteep.formUnion($0.inputs) }
             if ["IsNaN", "Where"].contains($0.operatorType) { selected.formUnion($0.inputs) }
         }
-        for node in model.graph.nodes.reversed() where ["Cast", "Identity"].contains(node.operatorType) && selected.contains(node.outputs[0]) {
+        for node in model.graph.nodes.reversed()
+        where ["Cast", "Identity"].contains(node.operatorType) && selected.contains(node.outputs[0]) {
             selected.formUnion(node.inputs)
         }
         self.feedsSteep = feedsSteep
@@ -83,7 +86,9 @@ final class BackwardWalk {
     func run() throws(AutodiffError) -> Gradients {
         for name in wanted {
             guard graph.type(name)?.elementType.map(\.isFloatingPoint) ?? true else {
-                throw .invalid(place: "'\(name)'", reason: "it is \(graph.type(name)?.description ?? ""), and only floating point values have gradients")
+                throw .invalid(
+                    place: "'\(name)'",
+                    reason: "it is \(graph.type(name)?.description ?? ""), and only floating point values have gradients")
             }
             origin[name] = name
         }
@@ -116,7 +121,9 @@ final class BackwardWalk {
                 ends.insert(node.qualifiedType)
                 continue
             }
-            for output in node.outputs where !output.isEmpty && mayHaveCotangent(output) && origin[output] == nil { origin[output] = source }
+            for output in node.outputs where !output.isEmpty && mayHaveCotangent(output) && origin[output] == nil {
+                origin[output] = source
+            }
         }
     }
 
@@ -304,7 +311,9 @@ extension Node {
             let inner = names.filter { graph.outerNames.contains($0.key) }
             guard !inner.isEmpty else { continue }
             for node in graph.nodes.indices { graph.nodes[node].rename(inner) }
-            for output in graph.outputs.indices { graph.outputs[output].name = inner[graph.outputs[output].name] ?? graph.outputs[output].name }
+            for output in graph.outputs.indices {
+                graph.outputs[output].name = inner[graph.outputs[output].name] ?? graph.outputs[output].name
+            }
             attributes[position].value = .graph(graph)
         }
     }

@@ -54,7 +54,8 @@ enum Broadcasting {
         let graph = cotangent.graph
         var aligned = narrow
         if cotangent.rank == nil || cotangent.rank != target.rank {
-            let missing = wide.apply("Shape", extents: [.fixed(1)], type: .int64) - narrow.apply("Shape", extents: [.fixed(1)], type: .int64)
+            let missing =
+                wide.apply("Shape", extents: [.fixed(1)], type: .int64) - narrow.apply("Shape", extents: [.fixed(1)], type: .int64)
             aligned = graph.filled(1, missing, type: .int64).concatenated([narrow])
         }
         let axes = aligned.equals(wide).not.apply("NonZero", type: .int64).reshaped([-1])

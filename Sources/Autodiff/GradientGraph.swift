@@ -53,7 +53,9 @@ final class GradientGraph {
 
     /// What the model transposed to this matrix.
     func transposeSource(of matrix: Symbol, rank: Int) -> Symbol? {
-        guard let known = transposed[matrix.name], known.permutation == Symbol.matrixTransposition(rank: rank).map(Int64.init) else { return nil }
+        guard let known = transposed[matrix.name], known.permutation == Symbol.matrixTransposition(rank: rank).map(Int64.init) else {
+            return nil
+        }
         return symbol(known.input)
     }
 

@@ -4,7 +4,8 @@ import Tensors
 /// Reverse-mode differentiation as a rewriting of the model: the cotangents are new nodes of the same graph, in standard operators only.
 ///
 /// The model must be in training form (`Passes`): functions inlined, the default operator set at version 21 or newer. Rules are written
-/// for that one form. Nothing of the model is changed, but that nodes may get optional outputs which their gradient needs (a mask, indices).
+/// for that one form. Nothing of the model is changed, but that nodes may get optional outputs which their gradient needs (a mask,
+/// indices).
 package enum ReverseMode {
     /// The oldest operator set that the rules and what they emit are valid for.
     package static let oldestOperatorSet: Int64 = 21
@@ -36,7 +37,11 @@ package enum ReverseMode {
         if let extents = value.fixedExtents, extents.contains(where: { $0 != 1 }) {
             throw .invalid(place: "'\(loss)'", reason: "a loss is one number, but this has the shape \(extents)")
         }
-        walk.seed(loss, value.extents == [] ? walk.graph.scalar(1, value.elementType) : walk.graph.filled(1, value.shape, type: value.elementType, extents: value.extents))
+        walk.seed(
+            loss,
+            value.extents == []
+                ? walk.graph.scalar(1, value.elementType)
+                : walk.graph.filled(1, value.shape, type: value.elementType, extents: value.extents))
         let gradients = try walk.run()
         walk.graph.apply(to: &model.graph, results: Set(gradients.names.values))
         return gradients

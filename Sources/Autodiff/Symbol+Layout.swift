@@ -33,8 +33,8 @@ extension Symbol {
         reshaped(to: graph.integers(shape), extents: shape.map { $0 > 0 ? .fixed($0) : .unknown })
     }
 
-    /// Of `other`'s shape, which must have as many elements. Where one extent at most is open, it follows from the others; a Shape would keep
-    /// `other` in memory until then.
+    /// Of `other`'s shape, which must have as many elements. Where one extent at most is open, it follows from the others; a Shape would
+    /// keep `other` in memory until then.
     func reshaped(like other: Symbol) -> Symbol {
         guard let extents = other.extents, extents.count(where: { $0.value == nil }) == 1, !extents.contains(.fixed(0)) else {
             return reshaped(to: other.shape, extents: other.extents)
@@ -55,8 +55,8 @@ extension Symbol {
     /// Sums over `axes`, which may be negative.
     func sum(_ axes: [Int], keep: Bool = true) -> Symbol { sumOfRows(axes, keep: keep) ?? reduced("ReduceSum", axes, keep: keep) }
 
-    /// All rows of all matrices, as the product with a vector of ones: a third of the time of ONNX Runtime's ReduceSum. `nil` for other axes
-    /// than all but the last, and for rows so short that making the ones takes longer.
+    /// All rows of all matrices, as the product with a vector of ones: a third of the time of ONNX Runtime's ReduceSum. `nil` for other
+    /// axes than all but the last, and for rows so short that making the ones takes longer.
     private func sumOfRows(_ axes: [Int], keep: Bool) -> Symbol? {
         guard elementType == .float32, let extents, extents.count > 1, let width = extents.last?.value, width >= 64,
             Set(axes.map { $0 < 0 ? $0 + extents.count : $0 }) == Set(0..<extents.count - 1)
@@ -134,7 +134,8 @@ extension Symbol {
             extents?[axis] = own.value.map { .fixed($0 + before[position] + after[position]) } ?? .unknown
         }
         guard let rank else { return apply("Pad", [graph.integers(before + after), nil, graph.integers(axes)], extents: extents) }
-        // All axes are said where they are known: ONNX Runtime 1.32, moving a Transpose past a Pad, permutes the pads as if they were all there.
+        // All axes are said where they are known: ONNX Runtime 1.32, moving a Transpose past a Pad, permutes the pads as if they were all
+        // there.
         var pads = [Int](repeating: 0, count: 2 * rank)
         for (position, axis) in axes.enumerated() {
             let resolved = axis < 0 ? axis + rank : axis

@@ -81,8 +81,8 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> BlockFeed::Next(bool *last) {
       return whole;
     }
     if (target >= row_bytes_limit_)
-      return arrow::Status::Invalid("the row is longer than the limit of ", row_bytes_limit_,
-                                    " bytes (or a quote is not closed)");
+      return BeyondLimit(CARROW_LIMIT_ROW, "the row is longer than the limit of ", row_bytes_limit_,
+                         " bytes (or a quote is not closed)");
   }
 }
 

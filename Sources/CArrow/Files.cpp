@@ -35,6 +35,9 @@ void report(const arrow::Status &status, const Place &place, int system_error, C
     error->code = CARROW_SYSTEM;
   } else if (status.IsOutOfMemory() || status.IsCapacityError()) {
     error->code = CARROW_OUT_OF_MEMORY;
+  } else if (const int32_t limit = LimitDetail::Of(status); limit != 0) {
+    error->code = CARROW_LIMIT;
+    error->flaw = limit;
   } else if (status.IsNotImplemented()) {
     error->code = CARROW_UNSUPPORTED;
   } else if (place.flaw != 0) {

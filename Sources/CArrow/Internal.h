@@ -142,6 +142,28 @@ class Source {
   Place place;
 };
 
+/// Says of a status which limit the file goes beyond.
+class LimitDetail final : public arrow::StatusDetail {
+ public:
+  explicit LimitDetail(int32_t limit) : limit(limit) {}
+  const char *type_id() const override { return kTypeId; }
+  std::string ToString() const override { return "limit " + std::to_string(limit); }
+  /// Returns one of CARROW_LIMIT_*, or 0 where the status is about no limit.
+  static int32_t Of(const arrow::Status &status);
+
+  const int32_t limit;
+
+ private:
+  static constexpr const char *kTypeId = "carrow::LimitDetail";
+};
+
+/// The refusal of a file that goes beyond `limit`, one of CARROW_LIMIT_*.
+template <typename... Parts>
+arrow::Status BeyondLimit(int32_t limit, Parts &&...parts) {
+  return arrow::Status::FromDetailAndArgs(arrow::StatusCode::NotImplemented, std::make_shared<LimitDetail>(limit),
+                                          std::forward<Parts>(parts)...);
+}
+
 /// Refuses a file of more columns than a table may have.
 arrow::Status TooManyColumns(int64_t count, int64_t most);
 /// Refuses text that goes on without rows.

@@ -42,8 +42,7 @@ bool JsonShape::Note(JsonScanner *scanner, const JsonToken &token) {
           for (at = 0; at < members_.size() && members_[at].first != key;) ++at;
         next = at + 1;
         if (at == kMostMembers) {
-          scanner->failure = "more than 1,000 keys in an object inside of another";
-          return false;
+          return scanner->FailBeyond(CARROW_LIMIT_COLUMNS, "more than 1,000 keys in an object inside of another");
         }
         if (at == members_.size()) members_.emplace_back(std::string(key), JsonShape());
         JsonToken inner;

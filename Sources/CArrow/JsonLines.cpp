@@ -108,7 +108,7 @@ class JsonLinesSource final : public TextSource {
       while (!scanner.AtEnd()) {
         if (NoteObject(&scanner, ++observed_rows_)) continue;
         place.row = observed_rows_;
-        return arrow::Status::Invalid(scanner.failure);
+        return scanner.status();
       }
     }
     return arrow::Status::OK();
@@ -174,8 +174,7 @@ class JsonLinesSource final : public TextSource {
         if (is_new) {
           if (keys_.size() == MostKeys()) {
             too_many_ = "more than " + std::to_string(MostKeys()) + " keys: a table has at most so many columns";
-            scanner->failure = too_many_.c_str();
-            return false;
+            return scanner->FailBeyond(CARROW_LIMIT_COLUMNS, too_many_.c_str());
           }
           keys_.push_back({std::string(key), JsonShape(), 0});
         }
@@ -227,7 +226,7 @@ class JsonLinesSource final : public TextSource {
     }
     if (scanner.failure != nullptr) {
       place.row = rows_before_ + row + 1;
-      return arrow::Status::Invalid(scanner.failure);
+      return scanner.status();
     }
     if (taken == wanted_keys_.size()) return arrow::Status::OK();
     for (auto &key : wanted_keys_) {

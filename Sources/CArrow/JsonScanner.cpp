@@ -197,7 +197,7 @@ bool JsonScanner::Key(std::string_view *key) {
 bool JsonScanner::Enter() {
   if (++depth_ <= deepest_) return true;
   too_deep_ = "lists or objects in each other more than " + std::to_string(deepest_) + " deep";
-  return Fail(too_deep_.c_str());
+  return FailBeyond(CARROW_LIMIT_NESTING, too_deep_.c_str());
 }
 
 bool JsonScanner::Skip(const JsonToken &token) {

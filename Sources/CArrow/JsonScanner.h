@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "Internal.h"
+
 namespace carrow {
 
 enum class JsonKind : uint8_t { kNull, kBoolean, kNumber, kString, kArray, kObject };
@@ -41,6 +43,16 @@ class JsonScanner {
   const char *position() const { return at_; }
   void set_position(const char *position) { at_ = position; }
   const char *failure = nullptr;
+  /// One of CARROW_LIMIT_* where the text goes beyond what it may ask for.
+  int32_t limit = 0;
+  /// The failure as a status.
+  arrow::Status status() const {
+    return limit != 0 ? BeyondLimit(limit, failure) : arrow::Status::Invalid(failure);
+  }
+  bool FailBeyond(int32_t what, const char *reason) {
+    limit = what;
+    return Fail(reason);
+  }
 
  private:
   void SkipBlanks() {

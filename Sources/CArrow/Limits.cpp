@@ -1,3 +1,4 @@
+#include <cstring>
 #include <mutex>
 #include <unordered_map>
 
@@ -21,19 +22,25 @@ int DepthOf(const arrow::DataType &type, int most) {
 
 }  // namespace
 
+int32_t LimitDetail::Of(const arrow::Status &status) {
+  const auto &detail = status.detail();
+  if (detail == nullptr || std::strcmp(detail->type_id(), kTypeId) != 0) return 0;
+  return static_cast<const LimitDetail &>(*detail).limit;
+}
+
 arrow::Status TooManyColumns(int64_t count, int64_t most) {
-  return arrow::Status::NotImplemented(count, " columns: a table has at most ", most, "; keep more values in a row as a list");
+  return BeyondLimit(CARROW_LIMIT_COLUMNS, count, " columns: a table has at most ", most, "; keep more values in a row as a list");
 }
 
 arrow::Status TooBlank(int64_t most) {
-  return arrow::Status::NotImplemented("more than ", most, " bytes of blank lines without a row between them: it is no table");
+  return BeyondLimit(CARROW_LIMIT_BLANK, "more than ", most, " bytes of blank lines without a row between them: it is no table");
 }
 
 arrow::Status CheckShape(const arrow::Schema &schema, const CArrowReadOptions &options) {
   if (schema.num_fields() > options.most_columns) return TooManyColumns(schema.num_fields(), options.most_columns);
   for (const auto &field : schema.fields())
     if (DepthOf(*field->type(), options.deepest) > options.deepest)
-      return arrow::Status::NotImplemented("lists or structs in each other more than ", options.deepest, " deep");
+      return BeyondLimit(CARROW_LIMIT_NESTING, "lists or structs in each other more than ", options.deepest, " deep");
   return arrow::Status::OK();
 }
 

@@ -72,8 +72,8 @@ class UnpackedStream final : public ForwardStream {
     }
     position_ += done;
     if (position_ > freely_ && position_ / most_ratio_ > Offset())
-      return arrow::Status::NotImplemented(Offset(), " compressed bytes unpack to ", position_, ": more than ", most_ratio_,
-                                           " times as many, as only repetition does; write the file without compression");
+      return BeyondLimit(CARROW_LIMIT_COMPRESSION, Offset(), " compressed bytes unpack to ", position_, ": more than ", most_ratio_,
+                         " times as many, as only repetition does; write the file without compression");
     return done;
   }
 

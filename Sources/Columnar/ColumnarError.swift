@@ -38,6 +38,8 @@ package enum ColumnarError: Error, Hashable, Sendable {
     case badValue(TableLocation, reason: Reason)
     /// Correct, but a format or type that is not read or written.
     case unsupported(file: String, reason: String)
+    /// The file asks for more than it may: the rule says of what.
+    case limit(TableLocation, Rule, reason: String)
     /// The pipeline's rules contradict the model or themselves; no file is to blame.
     case badRule(String)
 }
@@ -48,7 +50,7 @@ extension ColumnarError: Reasoned, CustomStringConvertible {
         case .system(let file, let operation, let code): "\(file): \(operation) failed: \(errnoText(code))"
         case .outOfMemory(let file): "\(file): not enough memory"
         case .badFile(let location, let reason), .badValue(let location, let reason): "\(location): \(reason)"
-        case .mismatch(let location, let reason): "\(location): \(reason)"
+        case .mismatch(let location, let reason), .limit(let location, _, let reason): "\(location): \(reason)"
         case .unsupported(let file, let reason): "\(file): \(reason)"
         case .badRule(let reason): Reason(reason)
         }
@@ -58,7 +60,7 @@ extension ColumnarError: Reasoned, CustomStringConvertible {
     package var located: (location: TableLocation, reason: Reason)? {
         switch self {
         case .badFile(let location, let reason), .badValue(let location, let reason): (location, reason)
-        case .mismatch(let location, let reason): (location, Reason(reason))
+        case .mismatch(let location, let reason), .limit(let location, _, let reason): (location, Reason(reason))
         default: nil
         }
     }

@@ -1,3 +1,4 @@
+internal import CArrow
 internal import Reasons
 internal import Tensors
 
@@ -23,10 +24,23 @@ package enum TableLimits {
     /// The bytes that Parquet and Arrow files together may unpack to at one time, which is what was free when the first was opened.
     static let memory = Int64(MachineMemory.available())
 
+    /// The rule of one of the limits that Arrow's readers keep.
+    static func rule(_ limit: Int) -> Rule {
+        switch limit {
+        case CARROW_LIMIT_COLUMNS: .limitColumns
+        case CARROW_LIMIT_NESTING: .limitNesting
+        case CARROW_LIMIT_ROW: .limitRow
+        case CARROW_LIMIT_COMPRESSION: .limitCompression
+        default: .limitBlank
+        }
+    }
+
     static func unpacked(_ size: Int, of packed: Int, _ location: TableLocation) throws(ColumnarError) {
         guard size > unpackedFreely, size / ratio > packed else { return }
-        throw .unsupported(
-            file: location.description,
-            reason: "\(packed) compressed bytes unpack to \(size): more than \(ratio) times as many, as only repetition does; write the file without compression")
+        throw .limit(
+            location, .limitCompression,
+            reason:
+                "\(packed) compressed bytes unpack to \(size): more than \(ratio) times as many, as only repetition does; write the file without compression"
+        )
     }
 }

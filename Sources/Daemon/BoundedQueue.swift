@@ -4,8 +4,8 @@ import Synchronization
 
 /// A first-in first-out queue between threads. `put` blocks while it is full, so that a fast producer waits instead of growing memory.
 ///
-/// Who waits counts itself in, and is woken by a signal of its own once the lock is free again: a thread that is woken while the lock is held
-/// costs two changes of threads for nothing, for every file at every step.
+/// Who waits counts itself in, and is woken by a signal of its own once the lock is free again: a thread that is woken while the lock is
+/// held costs two changes of threads for nothing, for every file at every step.
 package final class BoundedQueue<Element: Sendable>: Sendable {
     private struct State {
         var elements = FIFO<Element>()

@@ -19,14 +19,18 @@ package enum DecidedInputs {
         if pipeline.after != .keep { places.append(pipeline.onError.quarantine) }
         let companions = input.companions.map { (name: $0.path, digest: $0.digest) }
         for place in places {
-            if let found = try? PutAway.find(relative, digest: input.digest, companions: companions, below: FilePath(place)) { return found.string }
+            if let found = try? PutAway.find(relative, digest: input.digest, companions: companions, below: FilePath(place)) {
+                return found.string
+            }
         }
         return nil
     }
 
     /// Says why an input cannot be worked on again; nil where it can, or where its pipeline is not known here.
     package static func refusal(_ input: DecidedInput, among pipelines: [Pipeline], work: String) -> String? {
-        guard let pipeline = pipelines.first(where: { $0.name == input.pipeline }), find(input, pipeline, work: work) == nil else { return nil }
+        guard let pipeline = pipelines.first(where: { $0.name == input.pipeline }), find(input, pipeline, work: work) == nil else {
+            return nil
+        }
         return switch pipeline.after {
         case .delete: "\(input.path) is not there any more (after: delete): drop it again"
         case .keep: "\(input.path) is not in its spool any more: drop it again"

@@ -39,8 +39,8 @@ extension DiskPublisher {
 }
 
 extension Card {
-    /// Takes up how training came out; a model that was not taken is what it would have been without. A card goes where the model goes, so that it
-    /// never tells what cells of tables hold.
+    /// Takes up how training came out; a model that was not taken is what it would have been without. A card goes where the model goes, so
+    /// that it never tells what cells of tables hold.
     mutating func tell(_ training: TrainingReport) {
         self.gate = training.gate
         trainingData = training.trainingData
@@ -54,7 +54,8 @@ extension Card {
             told["unusable_labels"] = .list(
                 training.unusable.map { unusable in
                     .table([
-                        "arrival": .integer(unusable.arrival), "place": .text(unusable.failure.place), "reason": .text(unusable.failure.what),
+                        "arrival": .integer(unusable.arrival), "place": .text(unusable.failure.place),
+                        "reason": .text(unusable.failure.what),
                         "remedy": .text(unusable.failure.remedy),
                     ])
                 })
@@ -77,7 +78,8 @@ extension Card {
         }
         if case .list(let unusable)? = decisions?["unusable_labels"] {
             report.unusable = unusable.compactMap { entry in
-                guard case .table(let table) = entry, case .integer(let arrival)? = table["arrival"], case .text(let place)? = table["place"],
+                guard case .table(let table) = entry, case .integer(let arrival)? = table["arrival"],
+                    case .text(let place)? = table["place"],
                     case .text(let reason)? = table["reason"], case .text(let remedy)? = table["remedy"]
                 else { return nil }
                 return .init(arrival: arrival, failure: Failure(.badInput, what: Reason(reason), place: place, remedy: remedy))

@@ -54,7 +54,7 @@ package final class DiskPublisher: Publisher, Sendable {
         var next = state.withLock { $0 }
         func area(_ target: String) throws(LandingError) -> StagingArea {
             let made = try StagingArea(for: FilePath(target), root: root, work: work, avoiding: avoiding)
-            if let known = next.areas[made.path.string] { return known }
+            if let known = next.areas[made.path.string], known.isOnSameMount(as: made) { return known }
             next.areas[made.path.string] = made
             return made
         }
@@ -86,11 +86,15 @@ package final class DiskPublisher: Publisher, Sendable {
         for area in state.withLock({ Array($0.areas.values) }) { try area.sweep() }
     }
 
-    /// At the start: finishes or takes back inputs that were on their way to archive or quarantine.
+    /// At the start: finishes or takes back inputs that were on their way to archive or quarantine. Pipelines share the areas of a mount, so
+    /// that what stands in one may be on its way to any other.
     package func recoverInputs() throws(LandingError) {
-        let places = state.withLock { Array($0.places.values) }
-        for place in places { for area in place.spools.values { try Disposal.recover(area: area, areas: place.areas) } }
+        let areas = state.withLock { Array($0.areas.values) }
+        for area in areas { try Disposal.recover(area: area, areas: areas) }
     }
+
+    /// Something was mounted since the areas were chosen: what is staged from now on is staged on the mounts as they are.
+    private func chooseAgain() { try? use(Array(state.withLock { $0 }.pipelines.values)) }
 
     private func places(_ pipeline: Pipeline) throws(LandingError) -> Places {
         guard let places = state.withLock({ $0.places[pipeline.name] }) else {
@@ -98,6 +102,9 @@ package final class DiskPublisher: Publisher, Sendable {
         }
         return places
     }
+
+    /// Of what lands for the pipeline of that name.
+    func access(of pipeline: String) -> FileAccess { state.withLock { $0.pipelines[pipeline]?.land.access.landing } ?? .standard }
 
     private func models(_ pipeline: Pipeline) throws(LandingError) -> (directory: ModelVersionDirectory, area: StagingArea) {
         let places = try places(pipeline)
@@ -112,11 +119,14 @@ package final class DiskPublisher: Publisher, Sendable {
     package func stagingPath(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) throws(LandingError) -> String {
         switch goal {
         case .decideModel, .fineTune:
-            return try models(pipeline).area.file(run: run, attempt: attempt, name: "model").string
+            let area = try models(pipeline).area
+            try area.makeAgain()
+            return area.file(run: run, attempt: attempt, name: "model").string
         case .score:
             guard let area = try places(pipeline).outputs, let landing = pipeline.land.outputs else {
                 throw .noStagingPlace(target: FilePath(pipeline.name), why: "the pipeline has no land.outputs")
             }
+            try area.makeAgain()
             return area.file(run: run, attempt: attempt, name: "output." + landing.format.fileExtension).string
         }
     }
@@ -144,6 +154,10 @@ package final class DiskPublisher: Publisher, Sendable {
         }
         let allowed = outputs.filter { refusals[$0.provenance.pipeline] == nil }
         var published = try round().publish(allowed, intend: intend, close: { _ in }).map { $0.map { _ in () } }[...]
+        for case .failure(.crossMount) in published {
+            chooseAgain()
+            break
+        }
         return outputs.map { output in refusals[output.provenance.pipeline].map { .failure($0) } ?? published.removeFirst() }
     }
 
@@ -157,19 +171,6 @@ package final class DiskPublisher: Publisher, Sendable {
             }
         }
         return results
-    }
-
-    package func withdraw(_ outputs: [Publication]) -> [OutputWithdrawal.Outcome?] {
-        var directories: Set<FilePath> = []
-        let outcomes = outputs.map { output -> OutputWithdrawal.Outcome? in
-            let target = FilePath(output.root).appending(FilePath(output.path).components)
-            let outcome = try? OutputWithdrawal.remove(target, digest: output.digest)
-            if outcome == .removed { directories.insert(target.removingLastComponent()) }
-            return outcome
-        }
-        // Should this be lost with the power, the file is still to be removed.
-        for directory in directories { try? OutputWithdrawal.sync(directory: directory) }
-        return outcomes
     }
 
     private func round() -> LandingRound {
@@ -197,7 +198,10 @@ package final class DiskPublisher: Publisher, Sendable {
         let staged = try directory.stage(
             run: model.run, attempt: 0,
             files: model.files.map { .init(name: $0.name, staged: FilePath($0.path)) }, card: card)
-        try directory.land(staged)
+        do throws(LandingError) { try directory.land(staged) } catch {
+            if case .crossMount = error { chooseAgain() }
+            throw error
+        }
         if activate { try directory.activate(model.version) }
         return float
     }
@@ -238,6 +242,11 @@ package final class DiskPublisher: Publisher, Sendable {
         try DecidedInputs.clearReason(role: role, path: path, pipeline: pipeline)
     }
 
+    /// Whether the reason of an input that stays in its spool stands in quarantine, or whether that cannot be told now.
+    func hasReason(_ path: String, _ pipeline: Pipeline) -> Bool {
+        (try? places(pipeline).quarantine.hasReason(relative: FilePath(path))) ?? true
+    }
+
     package func inputPath(_ input: DecidedInput, pipeline: Pipeline) -> String? {
         DecidedInputs.find(input, pipeline, work: work.string)
     }
@@ -250,8 +259,8 @@ package final class DiskPublisher: Publisher, Sendable {
         case .archive(let path): rule = .archive(FilePath(path))
         case .delete: rule = .delete
         }
-        guard let area = places.spools[input.spool] else { return }
-        _ = try Disposal(rule, area: area, areas: places.areas, access: pipeline.land.access.landing).dispose(input.files)
+        guard let area = places.spools[input.spool], let files = try input.files() else { return }
+        _ = try Disposal(rule, area: area, areas: places.areas, access: pipeline.land.access.landing).dispose(files)
     }
 
     package func quarantine(_ input: SpoolInput, _ report: QuarantineReport, pipeline: Pipeline) throws(LandingError) {
@@ -264,30 +273,14 @@ package final class DiskPublisher: Publisher, Sendable {
                     number: $0.number, startedAt: $0.startedAt?.description, endedAt: $0.endedAt?.description,
                     error: $0.whole ?? report.explanation.whole)
             },
-            quarantinedAt: UTCTime.now.description)
+            quarantinedAt: (report.attempts.last?.endedAt ?? .now).description)
         reason.arrival = report.arrival
         reason.run = report.run
         if let area = places.spools[input.spool], input.digest != nil {
-            _ = try places.quarantine.take(input.files, reason: reason, spoolArea: area)
+            guard let files = try input.files() else { return }
+            _ = try places.quarantine.take(files, reason: reason, spoolArea: area)
         } else {
             try places.quarantine.explain(reason, relative: FilePath(input.path))
-        }
-    }
-}
-
-/// As `millrace --version` says it.
-package let toolVersion = "0.1.0"
-
-extension SpoolInput {
-    /// The file itself first, then what belongs to it.
-    var files: [SpoolFile] {
-        let root = FilePath(spool)
-        let relative = FilePath(path)
-        let folder = relative.removingLastComponent()
-        let own = SpoolFile(path: root.pushing(relative), relative: relative, digest: digest ?? "", stamp: stamp.landing)
-        return [own] + companions.map { companion in
-            let beside = folder.pushing(FilePath(companion.path))
-            return SpoolFile(path: root.pushing(beside), relative: beside, digest: companion.digest, stamp: companion.stamp.landing)
         }
     }
 }

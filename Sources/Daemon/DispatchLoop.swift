@@ -11,6 +11,8 @@ final class DispatchLoop: @unchecked Sendable {
         case finished(Dispatcher.Assignment, AttemptResult)
         /// A scan has found a file that the ledger knows, in a spool that is emptied.
         case stands(path: String, stamp: RecordedStamp, role: ArrivalRole, pipeline: String)
+        /// Data files that are not in their spool any more, of a pipeline whose outputs go with them.
+        case deleted([String], pipeline: String)
         /// An attempt was paused, so that another took its worker: there may be room for more.
         case paused
         case pipelines([Pipeline])
@@ -78,6 +80,7 @@ final class DispatchLoop: @unchecked Sendable {
                 if let fault = ledgerFault() { throw fault }
                 try applyRequests()
                 dispatcher.disposeAgain(at: .now)
+                try dispatcher.removeLeavingAgain(at: .now)
                 nextRequests = ContinuousClock.now + Self.requestInterval
             }
         }
@@ -114,6 +117,7 @@ final class DispatchLoop: @unchecked Sendable {
                 for pipeline in numbered { try dispatcher.arrived(pipeline) }
             case .finished(let assignment, let result): finished.append((assignment, result))
             case .stands(let path, let stamp, let role, let pipeline): try dispatcher.stands(path, stamp, role: role, in: pipeline, at: .now)
+            case .deleted(let paths, let pipeline): try dispatcher.deleted(paths, in: pipeline, at: .now)
             case .paused: break
             case .pipelines(let pipelines):
                 try dispatcher.use(pipelines)

@@ -27,6 +27,7 @@ package enum MovedState {
     private static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
 
     private static func isSame(_ a: String, _ b: String) -> Bool {
-        URL(fileURLWithPath: a).resolvingSymlinksInPath().standardizedFileURL == URL(fileURLWithPath: b).resolvingSymlinksInPath().standardizedFileURL
+        URL(fileURLWithPath: a).resolvingSymlinksInPath().standardizedFileURL
+            == URL(fileURLWithPath: b).resolvingSymlinksInPath().standardizedFileURL
     }
 }

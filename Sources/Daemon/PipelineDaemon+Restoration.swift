@@ -10,7 +10,9 @@ extension PipelineDaemon {
         guard !wanted.isEmpty else { return }
         let wasLost = try ledger.isEmpty()
         log.warning(
-            wasLost ? "there is no ledger: it is restored from manifests and cards" : "the ledger lacks what was published: that is restored from manifests and cards",
+            wasLost
+                ? "there is no ledger: it is restored from manifests and cards"
+                : "the ledger lacks what was published: that is restored from manifests and cards",
             metadata: ["pipelines": "\(wanted.map(\.name))"])
         // Numbers are given to all pipelines together, so that they keep those that they had.
         let restorations = try (wasLost ? pipelines : wanted).map { try Restoration(of: $0, work: work) }

@@ -10,9 +10,8 @@ import Synchronization
 import SystemPackage
 import Watcher
 
-/// Watches, numbers, dispatches and lands, until told to stop. One thread watches, one hashes and numbers, one dispatches and lands, and
-/// `jobs` run attempts at a time; one more trains, so that data never waits for that. Stopping goes from the front: the watch ends, then
-/// dispatch drains what is in flight.
+/// Watches, numbers, dispatches and lands, until told to stop. `Sources/README.md` has the table of its threads, and what the next daemon
+/// finds after a kill. Stopping goes from the front: the watch ends, then dispatch drains what is in flight.
 package final class PipelineDaemon: Service {
     package struct Options: Sendable {
         package var root: String
@@ -69,6 +68,8 @@ package final class PipelineDaemon: Service {
     private let conditions: ConditionBoard
     private let publisher: DiskPublisher
     private let claims: FolderClaims
+    private let reasons: ReasonKeeper
+    private let deletions: DeletionWatch
     private let pipelineFiles: PipelineFiles
     private let finished = Mutex<Outcome?>(nil)
     private let isEnding: Ending
@@ -108,9 +109,11 @@ package final class PipelineDaemon: Service {
         couriers = Couriers(ledger: ledger, log: log)
         couriers.use(pipelines.settings, inForce)
         try PipelineFolders.make(inForce)
+        try FormerRoots.note(inForce, ledger)
         for folder in Set([options.stateDirectory, options.workDirectory]) { try PrivateFolder.close(FilePath(folder)) }
         claims = try FolderClaims(root: options.root, pipelines: inForce, log: log)
         publisher = try DiskPublisher(root: options.root, work: options.workDirectory, pipelines: inForce, claims: claims)
+        try PipelineFolders.verify(inForce)
         let dispatcher = Dispatcher(
             ledger: ledger, publisher: publisher,
             configuration: .init(window: max(256, options.jobs * 16), threads: options.threads, hidesValues: options.hidesValues), log: log)
@@ -119,7 +122,9 @@ package final class PipelineDaemon: Service {
         running = RunningFile(stateDirectory: options.stateDirectory)
         let executor = executor ?? LocalExecutor(sessionBytes: options.sessionBytes)
         try publisher.recoverInputs()
-        try Self.clearReasonsOfMissing(ledger, publisher, inForce)
+        let reasons = ReasonKeeper(ledger, publisher)
+        self.reasons = reasons
+        try reasons.settle(inForce)
         try publisher.sweep()
         try publisher.pruneCheckpoints(keeping: Set(ledger.openRuns().map(\.run)), of: inForce)
         let (ledger, lock) = (ledger, lock)
@@ -128,6 +133,8 @@ package final class PipelineDaemon: Service {
             dispatcher, jobs: options.jobs, executor: running.map { RecordingExecutor(executor, $0) } ?? executor, conditions: conditions,
             patience: options.patience,
             ledgerFault: { ledger.fileFault ?? lock.fileFault }, log: log)
+        let inbox = loop.inbox
+        deletions = DeletionWatch(ledger: ledger, pipelines: inForce, log: log) { inbox.put(.deleted($0, pipeline: $1)) }
         let room = NumberingRoom()
         let intake = Intake(ledger: ledger, conditions: conditions, room: room, log: log)
         let (loop, publisher) = (loop, publisher)
@@ -144,6 +151,7 @@ package final class PipelineDaemon: Service {
                 let parts = id.split(separator: "/")
                 guard parts.count == 2, let role = ArrivalRole(rawValue: String(parts[1])) else { return false }
                 let isCurrent = (try? ledger.isCurrent(String(parts[0]), role, path, stamp.recorded)) ?? false
+                if isCurrent { reasons.stands(path, role, in: String(parts[0]), pipelines.inForce) }
                 // Where inputs leave their spool when they are done, one that stands there may have been left by a daemon that was killed.
                 if isCurrent, pipelines.inForce.contains(where: { $0.name == parts[0] && $0.after != .keep }) {
                     loop.inbox.put(.stands(path: path, stamp: stamp.recorded, role: role, pipeline: String(parts[0])))
@@ -156,6 +164,11 @@ package final class PipelineDaemon: Service {
             outlets: .init(
                 numbered: { numbered in
                     for refused in numbered.flatMap(\.refused) { Self.explain(refused.input, refused.report, pipelines, publisher, log) }
+                    for pipeline in numbered {
+                        for case (let file, .unchanged) in pipeline.arrivals {
+                            reasons.stands(file.path, file.role, in: pipeline.pipeline, pipelines.inForce)
+                        }
+                    }
                     loop.inbox.put(.numbered(numbered))
                 },
                 caughtUp: { loop.inbox.put(.caughtUp($0)) },
@@ -192,7 +205,10 @@ package final class PipelineDaemon: Service {
         let server = serve()
         defer { server?.stop() }
         running?.watchCrashes()
-        edits.withLock { $0 = ConfigWatch(files: { [pipelineFiles] in pipelineFiles.paths }, folders: pipelineFiles.folders, logger: log) }
+        edits.withLock { [pipelineFiles] in
+            $0 = ConfigWatch(
+                files: { pipelineFiles.paths }, inForce: { pipelineFiles.inForce.map(\.source) }, folders: pipelineFiles.folders, logger: log)
+        }
         let edits = self.edits.withLock { $0! }
         let dispatching = NamedThread("dispatch") { [loop, watcher, isEnding] in
             loop.run()
@@ -210,6 +226,7 @@ package final class PipelineDaemon: Service {
         let telling = NamedThread("conditions") { [conditions] in conditions.run() }
         let claiming = NamedThread("claims") { [claims] in claims.run() }
         let pruning = options.once ? nil : NamedThread("prune") { [self] in prune() }
+        let missing = options.once ? nil : NamedThread("deletions") { [deletions] in deletions.run() }
         let watching = NamedThread("watch") { [self] in watch() }
         let reloading = options.once ? nil : NamedThread("edits") { [self] in
             // Edits from before the watch knew the files.
@@ -229,6 +246,8 @@ package final class PipelineDaemon: Service {
             edits.stop()
             await reloading?.join()
             await pruning?.join()
+            deletions.stop()
+            await missing?.join()
             // What the last of the work tells is told too, if its targets take it soon.
             await couriers.stop(within: options.once ? max(.seconds(10), options.patience) : .seconds(3))
             conditions.close()
@@ -254,11 +273,13 @@ package final class PipelineDaemon: Service {
     // MARK: The watch thread
 
     private func watch() {
-        let deliver: @Sendable ([SpoolEvent]) -> Void = { [numbering, ledger, publisher, pipelineFiles] events in
-            Self.clearReasons(of: events, ledger, publisher, pipelineFiles.inForce)
+        let deliver: @Sendable ([SpoolEvent]) -> Void = { [numbering, reasons, pipelineFiles, deletions] events in
+            reasons.hear(events, pipelineFiles.inForce)
+            deletions.hear(events)
             numbering.hear(events)
         }
         if options.once {
+            deletions.lookOnce()
             let deadline = ContinuousClock.now + options.patience
             var pauses = GrowingPauses(first: .milliseconds(200), longest: .seconds(2))
             var waiting = watcher.runOnce(deliver: deliver)
@@ -300,18 +321,26 @@ package final class PipelineDaemon: Service {
             if isAsked { log.notice("pipelines re-read: nothing has changed") }
         case .refused(let problems):
             for problem in problems { log.error("the edit is refused; what was in force stays", metadata: ["problem": "\(problem)"]) }
-        case .changed(let pipelines):
+        case .changed(let read):
+            let pipelines = read.pipelines
             do {
                 for pipeline in try Renaming.pending(pipelines, ledger: ledger) {
                     log.warning(
                         "the history of the former name is taken over when the daemon starts next",
                         metadata: ["pipeline.name": "\(pipeline.name)", "was": "\(pipeline.was ?? "")"])
                 }
-                couriers.use(pipelineFiles.settings, pipelines)
                 try PipelineFolders.make(pipelines)
+                try FormerRoots.note(pipelines, ledger)
                 try claims.use(pipelines)
-                try publisher.use(pipelines)
+                do { try publisher.use(pipelines) } catch {
+                    // Folders that only this edit names are nobody's.
+                    try claims.use(pipelineFiles.inForce)
+                    throw error
+                }
+                pipelineFiles.putInForce(read)
+                couriers.use(read.settings, pipelines)
                 numbering.inbox.put(.pipelines(pipelines))
+                deletions.use(pipelines)
                 tellInForce()
                 log.notice("pipelines re-read", metadata: ["pipelines": .list(pipelines.map(\.name))])
             } catch {

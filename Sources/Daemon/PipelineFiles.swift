@@ -8,7 +8,8 @@ package final class PipelineFiles: Sendable {
         case unchanged
         /// The last good ones stay in force.
         case refused([Problem])
-        case changed([Pipeline])
+        /// What was read is not in force before `putInForce`.
+        case changed(PipelineSet)
     }
 
     private let patterns: [String]
@@ -41,15 +42,13 @@ package final class PipelineFiles: Sendable {
         return (now.jobs, now.threads, now.state, now.work) != (first.jobs, first.threads, first.state, first.work)
     }
 
-    /// Reads all files again: what means something else is put in force, if all of it is sound.
+    package func putInForce(_ read: PipelineSet) { current.withLock { $0 = read } }
+
+    /// Reads all files again.
     package func reload() -> Reloaded {
         do throws(PipelineError) {
             let read = try PipelineSet.load(patterns, root: root)
-            return current.withLock { inForce in
-                if read == inForce { return .unchanged }
-                inForce = read
-                return .changed(read.pipelines)
-            }
+            return current.withLock { $0 == read } ? .unchanged : .changed(read)
         } catch {
             return .refused(error.problems)
         }

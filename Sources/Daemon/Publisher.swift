@@ -21,8 +21,11 @@ package protocol Publisher: AnyObject {
     /// After a crash: finishes what an earlier daemon intended. True where the output is there, by then or by now.
     func recover(_ outputs: [StagedOutput]) throws(LandingError) -> [Bool]
 
-    /// Removes outputs in whose place others stand elsewhere. Nil for one that stays for now; it is tried again.
-    func withdraw(_ outputs: [Publication]) -> [OutputWithdrawal.Outcome?]
+    /// Removes outputs in whose place others stand elsewhere, or whose input was deleted. Nil for one that stays for now; it is tried again.
+    func withdraw(_ outputs: [LeavingOutput]) -> [OutputWithdrawal.Outcome?]
+
+    /// Returns which of the data files were removed from that folder, where that is still the pipeline's data spool.
+    func lacking(_ inputs: [StandingInput], from folder: WatchedFolder?, of pipeline: Pipeline) -> [StandingInput]
 
     /// Makes `<root>/<version>` visible with its card, then points `ACTIVE` at it where `activate` says so. Safe to repeat. Where the pipeline
     /// trains, the model is kept first as what the next training starts from: its digest.

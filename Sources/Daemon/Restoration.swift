@@ -1,6 +1,7 @@
 import Foundation
 package import Landing
 package import Ledger
+import Names
 package import PipelineConfig
 import Reasons
 import SystemPackage
@@ -36,25 +37,54 @@ package struct Restoration: Sendable {
         struct Identity: Hashable {
             let arrival: Int64
             let digest: String
-            let input: String
         }
-        var lines: [Identity: ManifestLine] = [:]
-        for file in try Manifest(outputRoot: FilePath(landing.path), pipeline: pipeline.name).files() {
+        var lines: NameMap<[Identity: (line: ManifestLine, root: String)]> = [:]
+        for (root, file) in try Self.manifests(of: pipeline, landing, &problems) {
             let read = try Manifest.survey(of: file)
             for number in read.unreadable { problems.append("\(file), line \(number), cannot be read: what it tells was published is not restored") }
             for line in read.lines where pipeline.isOwn(line.pipeline) {
-                lines[Identity(arrival: line.arrival, digest: line.inputDigest, input: line.input)] = line
+                if line.removedAt != nil {
+                    // Nothing of the input stands there any more, whatever content it had.
+                    lines[line.input] = lines[line.input]?.filter {
+                        $0.key.arrival > line.arrival || $0.value.root != root || !$0.value.line.path.isName(line.path)
+                    }
+                    continue
+                }
+                lines[line.input, default: [:]][Identity(arrival: line.arrival, digest: line.inputDigest)] = (line, root)
                 if let pins = line.pins { self.pins.append((line.revision, line.arrival, pins)) }
             }
         }
-        for line in lines.values {
+        for (line, root) in lines.flatMap(\.value.values) {
             let key = try? landing.keyNaming.path(for: line.input, facts: .init(arrivedAt: 0, version: 0))
             results.append(
                 RestoredResult(
                     number: line.arrival, file: file(line.input, line.inputDigest, .data, pipeline, outputKey: key), publishedAt: time(line.publishedAt),
                     revision: line.revision, scoredBy: line.modelVersion, rowCount: line.rows.map(Int64.init),
-                    product: .output(.init(root: landing.path, path: line.path, digest: line.outputDigest, byteCount: line.bytes))))
+                    product: .output(.init(root: root, path: line.path, digest: line.outputDigest, byteCount: line.bytes))))
         }
+    }
+
+    /// The manifests that tell of the pipeline, oldest first: those in output folders that it had before, those under a name that it had before.
+    private static func manifests(of pipeline: Pipeline, _ landing: OutputLanding, _ problems: inout [String]) throws(LandingError) -> [(root: String, file: FilePath)] {
+        var found: [(String, FilePath)] = []
+        for root in try FormerRoots(of: pipeline, in: landing).paths() {
+            if !FileManager.default.fileExists(atPath: root + "/_millrace") {
+                problems.append("\(root), where outputs landed before, has no manifest: what is known of them is not restored")
+            }
+            for name in pipeline.names { found += try Manifest(outputRoot: FilePath(root), pipeline: name).files().map { (root, $0) } }
+        }
+        for name in pipeline.names { found += try Manifest(outputRoot: FilePath(landing.path), pipeline: name).files().map { (landing.path, $0) } }
+        return found
+    }
+
+    /// What the manifests in the present output folder say was published last, under each name.
+    static func newestLines(of pipeline: Pipeline) throws(LandingError) -> [ManifestLine] {
+        guard let landing = pipeline.land.outputs else { return [] }
+        var lines: [ManifestLine] = []
+        for name in pipeline.names {
+            if let line = try Manifest(outputRoot: FilePath(landing.path), pipeline: name).newestLine(of: name) { lines.append(line) }
+        }
+        return lines
     }
 
     private mutating func readCards(_ landing: ModelLanding, _ pipeline: Pipeline) throws(LandingError) {
@@ -199,11 +229,8 @@ package struct Restoration: Sendable {
 
     /// Whether the pipeline has published what the ledger does not know: the ledger was lost, or is an older copy.
     static func isNeeded(for pipeline: Pipeline, by ledger: RunLedger) throws -> Bool {
-        if let landing = pipeline.land.outputs,
-            let line = try Manifest(outputRoot: FilePath(landing.path), pipeline: pipeline.name).newestLine(of: pipeline.name),
-            try !ledger.knowsPublication(root: landing.path, path: line.path, digest: line.outputDigest)
-        {
-            return true
+        if let landing = pipeline.land.outputs {
+            for line in try newestLines(of: pipeline) where try !ledger.knowsPublication(root: landing.path, path: line.path, digest: line.outputDigest) { return true }
         }
         guard let landing = pipeline.land.models else { return false }
         let known = Set(try ledger.versions(pipeline: pipeline.name).compactMap(\.version))

@@ -2,7 +2,8 @@
 /// has the rest), the undecided models, and where in arrival order each version became active.
 ///
 /// The order promised (P4): a data arrival waits for every model that arrived before it to be decided, and is scored by the newest version
-/// in force at its place in arrival order; where the order is strict, it waits for the labels before it too. Data from before the first version is scored by that first version.
+/// in force at its place in arrival order; where the order is strict, it waits for the labels before it too. Data from before the first
+/// version is scored by that first version.
 package struct Scheduler: Sendable {
     /// One thing to start now.
     package struct Start: Hashable, Sendable {
@@ -106,8 +107,8 @@ package struct Scheduler: Sendable {
         lanes[pipeline]?.bindings[arrival] = binding == .byPlace ? nil : binding
     }
 
-    /// Labels are trained on one at a time, in order, after the models before them, from the version in force then, or the one that their run is bound
-    /// to. Data waits for them only where the order is strict.
+    /// Labels are trained on one at a time, in order, after the models before them, from the version in force then, or the one that their
+    /// run is bound to. Data waits for them only where the order is strict.
     package mutating func labelsArrived(_ arrival: Int64, in pipeline: String, parent: Int? = nil) {
         lanes[pipeline]?.waitingLabels.insertSorted(arrival)
         lanes[pipeline]?.bindings[arrival] = parent.map { .bound($0) } ?? .byNow
@@ -186,7 +187,11 @@ package struct Scheduler: Sendable {
     private mutating func startsBesideSuspects(now: Duration, _ admits: (Start) -> Bool) -> [Start] {
         let running = lanes.values.reduce(into: Set<Int64>()) { $0.formUnion($1.taken.subtracting($1.waitingLabels)) }
         if suspects.keys.contains(where: { arrival in lanes.values.contains { $0.taken.contains(arrival) } }) { return [] }
-        guard let pipeline = order.first(where: { mayTake(in: $0, now: now) && next(in: $0, now: now, amongSuspects: true) { _ in true } != nil }) else {
+        guard
+            let pipeline = order.first(where: {
+                mayTake(in: $0, now: now) && next(in: $0, now: now, amongSuspects: true) { _ in true } != nil
+            })
+        else {
             return turns(now: now, admits)
         }
         if !suspects.values.contains(where: { now - $0 >= Self.suspectsWaitAtMost }) {
@@ -221,7 +226,9 @@ package struct Scheduler: Sendable {
     }
 
     private mutating func takeNext(in pipeline: String, now: Duration, amongSuspects: Bool, _ admits: (Start) -> Bool) -> Start? {
-        guard mayTake(in: pipeline, now: now), let start = next(in: pipeline, now: now, amongSuspects: amongSuspects, admits) else { return nil }
+        guard mayTake(in: pipeline, now: now), let start = next(in: pipeline, now: now, amongSuspects: amongSuspects, admits) else {
+            return nil
+        }
         lanes[pipeline]?.taken.insert(start.arrival)
         lanes[pipeline]?.forgetRetry(start.arrival)
         lanes[pipeline]?.hold?.probe = start.arrival

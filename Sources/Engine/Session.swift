@@ -13,8 +13,8 @@ package final class Session: Sendable {
     private let outputIndices: NameMap<Int>
     private let allOutputs: [Int]
 
-    /// Reads `model` during this call only; external data that it refers to is refused, and weights that lie elsewhere are given beside it. What it
-    /// holds must have been checked before: the runtime's parser is not meant for hostile input.
+    /// Reads `model` during this call only; external data that it refers to is refused, and weights that lie elsewhere are given beside it.
+    /// What it holds must have been checked before: the runtime's parser is not meant for hostile input.
     package convenience init(
         model: UnsafeRawBufferPointer, weights: SessionWeights = .none, options: SessionOptions = SessionOptions()
     ) throws(EngineError) {

@@ -1,11 +1,11 @@
 package import Tensors
 
-/// Weights that a session is given beside its model, which has them as inputs; the session does not have them as inputs any more. Each is in
-/// memory once: as it was read, until the engine has laid it out for its kernels, or for as long as the session lives.
+/// Weights that a session is given beside its model, which has them as inputs; the session does not have them as inputs any more. Each is
+/// in memory once: as it was read, until the engine has laid it out for its kernels, or for as long as the session lives.
 package struct SessionWeights {
     package let names: [String]
-    /// Asked for each name once, in order, before the model is loaded. The tensor must be the session's alone: it goes when the engine is done
-    /// with it.
+    /// Asked for each name once, in order, before the model is loaded. The tensor must be the session's alone: it goes when the engine is
+    /// done with it.
     let read: (String) throws(EngineError) -> Tensor
 
     package init(_ names: [String], read: @escaping (String) throws(EngineError) -> Tensor) {

@@ -1,8 +1,8 @@
 package import Tensors
 
-/// A session some of whose outputs are inputs of the next run: parameters and optimizer state in training. They stay in memory that the engine
-/// reads and writes in turns (two sets of buffers, two bindings), or writes where it has read, so that a run takes in a batch and gives out what is
-/// asked for, and nothing else is copied. For one thread at a time.
+/// A session some of whose outputs are inputs of the next run: parameters and optimizer state in training. They stay in memory that the
+/// engine reads and writes in turns (two sets of buffers, two bindings), or writes where it has read, so that a run takes in a batch and
+/// gives out what is asked for, and nothing else is copied. For one thread at a time.
 package final class StatefulSession {
     package struct Slot: Sendable {
         /// By which it is read and written here.
@@ -11,8 +11,8 @@ package final class StatefulSession {
         package let output: String
         package let elementType: ElementType
         package let shape: Shape
-        /// Whether the next value takes the place of the present one, in one buffer instead of two. The graph must not read the input any more
-        /// when it writes the output. Such a value is not there again after `stepBack`, nor as it was after a run that throws.
+        /// Whether the next value takes the place of the present one, in one buffer instead of two. The graph must not read the input any
+        /// more when it writes the output. Such a value is not there again after `stepBack`, nor as it was after a run that throws.
         package let overwrites: Bool
 
         package init(name: String, input: String, output: String, elementType: ElementType, shape: Shape, overwrites: Bool = false) {
@@ -119,13 +119,17 @@ package final class StatefulSession {
     /// Memory for an output of fixed shape.
     private static func memory(of port: Port, _ session: Session) throws(EngineError) -> (Tensor, NativeValue) {
         let extents = port.dimensions?.map(\.extent) ?? []
-        guard let type = port.elementType, extents.allSatisfy({ $0 != nil }), let tensor = Tensor(zeros: type, shape: Shape(extents.compactMap(\.self)))
-        else { throw .unsupportedElementType(port: port.name, type: "\(port.kind)", detail: "only tensors of fixed shape are given out step by step") }
+        guard let type = port.elementType, extents.allSatisfy({ $0 != nil }),
+            let tensor = Tensor(zeros: type, shape: Shape(extents.compactMap(\.self)))
+        else {
+            throw .unsupportedElementType(
+                port: port.name, type: "\(port.kind)", detail: "only tensors of fixed shape are given out step by step")
+        }
         return (tensor, try session.native(port) { () throws(NativeFailure) in try session.table.makeValue(tensor) })
     }
 
-    /// One run over `batch`, which must have every input that is neither slot nor constant; its memory is read during this call only. Gives the
-    /// outputs asked for. When it throws, all slots but those that are overwritten are as before.
+    /// One run over `batch`, which must have every input that is neither slot nor constant; its memory is read during this call only. Gives
+    /// the outputs asked for. When it throws, all slots but those that are overwritten are as before.
     package func run(_ batch: [(name: String, tensor: Tensor)], cancellation: Cancellation? = nil) throws(EngineError) -> [Tensor] {
         var missing = Set(batchInputs)
         let binding = bindings[front]

@@ -1,4 +1,5 @@
-/// What a model version is and how it came about: `card.json`. What is nil is left out; keys are sorted, so the same facts give the same bytes.
+/// What a model version is and how it came about: `card.json`. What is nil is left out; keys are sorted, so the same facts give the same
+/// bytes.
 package struct Card: Hashable, Sendable, Codable {
     package struct Named: Hashable, Sendable, Codable {
         package let name: String

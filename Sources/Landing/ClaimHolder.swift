@@ -45,7 +45,9 @@ package struct ClaimHolder: Codable, Hashable, Sendable, CustomStringConvertible
 
     /// The 22nd field of `/proc/PID/stat`; the second is the name in parentheses, which may hold anything.
     private static func startTime(of pid: Int32) -> String? {
-        guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8), let end = text.lastIndex(of: ")") else { return nil }
+        guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8), let end = text.lastIndex(of: ")") else {
+            return nil
+        }
         let fields = text[end...].split(separator: " ")
         // A zombie has ended.
         return fields.count > 20 && fields[1] != "Z" ? String(fields[20]) : nil

@@ -60,6 +60,26 @@ enum Disk {
     }
 
     /// Names in no order, without `.` and `..`; empty when there is no such directory.
+    /// Looks at the first `limit` names; links are no folders.
+    static func subfolders(of directory: FilePath, atMost limit: Int) throws(LandingError) -> (folders: [FilePath.Component], looked: Int) {
+        guard let stream = directory.withPlatformString({ opendir($0) }) else { throw error("list", directory, Errno(rawValue: errno)) }
+        defer { closedir(stream) }
+        var folders: [FilePath.Component] = []
+        var looked = 0
+        while looked < limit, let entry = readdir(stream) {
+            looked += 1
+            let kind = Int32(entry.pointee.d_type)
+            guard kind == Int32(DT_DIR) || kind == Int32(DT_UNKNOWN) else { continue }
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { FilePath.Component(platformString: $0) }
+            }
+            guard let name, name.kind == .regular else { continue }
+            if kind == Int32(DT_UNKNOWN), try status(directory.appending(name))?.kind != .directory { continue }
+            folders.append(name)
+        }
+        return (folders, looked)
+    }
+
     static func names(in directory: FilePath) throws(LandingError) -> [FilePath.Component] {
         guard let stream = directory.withPlatformString({ opendir($0) }) else {
             let failure = Errno(rawValue: errno)
@@ -170,8 +190,8 @@ enum Disk {
         _ = posix_fadvise(descriptor.rawValue, 0, 0, POSIX_FADV_DONTNEED)
     }
 
-    /// True only when the kernel says that someone has the file open for writing: a read lease is refused with EAGAIN then. Without the right to
-    /// take leases (not the owner, network file systems) the answer is false.
+    /// True only when the kernel says that someone has the file open for writing: a read lease is refused with EAGAIN then. Without the
+    /// right to take leases (not the owner, network file systems) the answer is false.
     static func isOpenForWriting(_ descriptor: FileDescriptor) -> Bool {
         // A lease broken meanwhile sends SIGIO, whose default ends the process; SIGURG is ignored by default.
         _ = fcntl(descriptor.rawValue, LinuxCalls.setSignal, SIGURG)
@@ -203,7 +223,8 @@ enum Disk {
         }
     }
 
-    /// Starts writing the file's pages out without waiting, so that the waits of several files overlap. What comes of it shows when it is synced.
+    /// Starts writing the file's pages out without waiting, so that the waits of several files overlap. What comes of it shows when it is
+    /// synced.
     static func startWriteback(_ path: FilePath) {
         guard let descriptor = try? open(path, .readOnly, .noFollow, doing: "make durable") else { return }
         defer { close(descriptor) }

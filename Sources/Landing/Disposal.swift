@@ -16,6 +16,35 @@ package struct SpoolFile: Hashable, Sendable {
     }
 }
 
+extension SpoolFile {
+    /// The files of one arrival, the file itself first: nil where they are not what was read any more. A model with external data was read
+    /// under one digest and one stamp for all its files together, so that its own are found here.
+    ///
+    /// - Parameter companions: what belongs to it, by path relative to its own folder.
+    package static func files(
+        of relative: FilePath, in spool: FilePath, digest: String, stamp: FileStamp, companions: [(path: String, digest: String, stamp: FileStamp)]
+    ) throws(LandingError) -> [SpoolFile]? {
+        let path = spool.pushing(relative)
+        guard !companions.isEmpty else { return [SpoolFile(path: path, relative: relative, digest: digest, stamp: stamp)] }
+        let access = SpoolAccess(root: spool)
+        do throws(LandingError) {
+            guard let status = try access.status(relative), let own = try access.digest(relative),
+                FileDigest.ofModel(digest: own, companions: companions.map { (name: $0.path, digest: $0.digest) }) == digest
+            else { return nil }
+            let folder = relative.removingLastComponent()
+            return [SpoolFile(path: path, relative: relative, digest: own, stamp: status.stamp)]
+                + companions.map { companion in
+                    let beside = folder.pushing(FilePath(companion.path))
+                    return SpoolFile(path: spool.pushing(beside), relative: beside, digest: companion.digest, stamp: companion.stamp)
+                }
+        } catch .missing {
+            return nil
+        } catch .outsideSpool {
+            return nil
+        }
+    }
+}
+
 /// What `after:` does to an input once its result is durable; call it only then.
 package struct Disposal: Sendable {
     package enum Rule: Hashable, Sendable {

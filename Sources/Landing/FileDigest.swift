@@ -46,8 +46,8 @@ package enum FileDigest {
         return fstatat(folder.rawValue, name, &raw, AT_SYMLINK_NOFOLLOW) == 0 ? FileStatus(raw).stamp : nil
     }
 
-    /// Of a file that was just written and is to be made durable: the pages of a large one start for the disk meanwhile. A small one's go faster
-    /// with the sync.
+    /// Of a file that was just written and is to be made durable: the pages of a large one start for the disk meanwhile. A small one's go
+    /// faster with the sync.
     package static func ofWritten(_ path: FilePath) throws(LandingError) -> Digested {
         let descriptor = try Disk.open(path, .readOnly, .noFollow, doing: "read")
         defer { Disk.close(descriptor) }
@@ -63,8 +63,8 @@ package enum FileDigest {
         }
     }
 
-    /// One digest for a model and the files it names: that of the model file alone when it names none, else of the canonical list of digests,
-    /// the model first and the others by name in byte order. The model's own name is no part of it; the names inside it are.
+    /// One digest for a model and the files it names: that of the model file alone when it names none, else of the canonical list of
+    /// digests, the model first and the others by name in byte order. The model's own name is no part of it; the names inside it are.
     package static func ofModel(digest: String, companions: [(name: String, digest: String)]) -> String {
         guard !companions.isEmpty else { return digest }
         var list = "model\u{0}\(digest)\n"

@@ -17,7 +17,8 @@ package struct FileStamp: Hashable, Sendable, Codable {
     /// The stamp of a file with what belongs to it: its own identity, the size of all files together, and the latest change of any.
     package static func whole(_ stamps: [FileStamp]) -> FileStamp {
         FileStamp(
-            device: stamps[0].device, inode: stamps[0].inode, size: stamps.reduce(0) { $0 + $1.size }, changed: stamps.map(\.changed).max() ?? 0)
+            device: stamps[0].device, inode: stamps[0].inode, size: stamps.reduce(0) { $0 + $1.size },
+            changed: stamps.map(\.changed).max() ?? 0)
     }
 }
 

@@ -12,7 +12,7 @@ package import SystemPackage
 package final class FolderClaim: Sendable {
     /// What a daemon does with a folder. Both uses of one folder do not exclude each other, so that the outputs of one daemon may be the
     /// spool of another.
-    package enum Use: String, Sendable, Hashable {
+    package enum Use: String, Sendable, Hashable, CaseIterable {
         case spool, outputs
 
         /// The claim's name below the folder. Neither is ever taken for an input.
@@ -60,7 +60,7 @@ package final class FolderClaim: Sendable {
     }
 
     /// What stands under the claim's name.
-    private struct Found {
+    struct Found {
         let inode: Int64
         /// Nil where it does not say.
         let holder: ClaimHolder?
@@ -69,8 +69,11 @@ package final class FolderClaim: Sendable {
     }
 
     /// Claims the folder, which must exist; waits as long as `timing` says for a holder of whom it cannot be known otherwise whether he
-    /// lives. Throws `claimed` where another process holds it. A folder that cannot be written is not claimed; `isHeld` tells.
-    package init(_ folder: FilePath, _ use: Use, as me: ClaimHolder, timing: Timing = Timing(), access: FileAccess = .standard) throws(LandingError) {
+    /// lives. Throws `claimed` where another process holds it, and `nested` where one holds a folder around it or in it. A folder that
+    /// cannot be written is not claimed; `isHeld` tells.
+    package init(
+        _ folder: FilePath, _ use: Use, as me: ClaimHolder, timing: Timing = Timing(), access: FileAccess = .standard
+    ) throws(LandingError) {
         self.folder = folder
         self.use = use
         self.me = me
@@ -78,6 +81,11 @@ package final class FolderClaim: Sendable {
         self.access = access
         path = folder.pushing(use.name)
         try take(mayWait: true)
+        // Once this one stands, so that of two that come at once at least one sees the other.
+        do throws(LandingError) { try refuseNesting() } catch {
+            release()
+            throw error
+        }
     }
 
     package var isHeld: Bool {
@@ -114,8 +122,12 @@ package final class FolderClaim: Sendable {
         try? Disk.removeTree(path)
     }
 
+    func isMine(_ holder: ClaimHolder) -> Bool { holder.token == me.token }
+
     private func stamps() -> Stamps? {
-        guard let claim = (try? Disk.status(path)) ?? nil, let holder = (try? Disk.status(path.appending("holder"))) ?? nil else { return nil }
+        guard let claim = (try? Disk.status(path)) ?? nil, let holder = (try? Disk.status(path.appending("holder"))) ?? nil else {
+            return nil
+        }
         return Stamps(claim: claim.stamp.inode, holder: holder.stamp)
     }
 
@@ -123,6 +135,7 @@ package final class FolderClaim: Sendable {
 
     private func take(mayWait: Bool) throws(LandingError) {
         state.withLock { $0 = .lost }
+        defer { if isHeld { clearStale() } }
         var pauses = 0
         while true {
             if try make() { return }
@@ -137,7 +150,7 @@ package final class FolderClaim: Sendable {
                 case true?: throw .claimed(folder, by: "\(holder)")
                 case false?: break
                 case nil:
-                    guard mayWait, try isSilent(found) else { throw .claimed(folder, by: "\(holder)") }
+                    guard mayWait, try isSilent(found, at: path) else { throw .claimed(folder, by: "\(holder)") }
                 }
             } else if found.holder == nil, pauses < 20 {
                 // Who has just made it has not yet written who he is.
@@ -189,7 +202,7 @@ package final class FolderClaim: Sendable {
     /// Nil where nothing stands there any more.
     private func look() throws(LandingError) -> Found? { try Self.look(path) }
 
-    private static func look(_ path: FilePath) throws(LandingError) -> Found? {
+    static func look(_ path: FilePath) throws(LandingError) -> Found? {
         guard let claim = try Disk.status(path) else { return nil }
         let file = path.appending("holder")
         let beat = (try? Disk.status(file))??.modified ?? claim.modified
@@ -198,11 +211,11 @@ package final class FolderClaim: Sendable {
 
     /// Waits for a sign of life of a holder whose process cannot be looked at from here. Returns true once there was none for so long that
     /// there is none, or once the claim is gone.
-    private func isSilent(_ found: Found) throws(LandingError) -> Bool {
+    func isSilent(_ found: Found, at path: FilePath) throws(LandingError) -> Bool {
         let end = ContinuousClock.now + timing.patience
         while ContinuousClock.now < end {
             usleep(UInt32(min(timing.beat / 10, .milliseconds(500)) / .microseconds(1)))
-            guard let now = try look() else { return true }
+            guard let now = try Self.look(path) else { return true }
             if now.beat != found.beat || now.inode != found.inode || now.holder?.token != found.holder?.token { return false }
         }
         return true
@@ -210,16 +223,36 @@ package final class FolderClaim: Sendable {
 
     /// Takes what was found out of the way. What another process has put there meanwhile goes back.
     private func remove(_ found: Found) throws(LandingError) {
-        let away = path.removingLastComponent().appending((path.lastComponent?.string ?? "") + ".stale-" + UUID().uuidString)
-        switch Disk.renameReplacing(path, away) {
+        switch Disk.renameReplacing(path, stale) {
         case nil: break
         case .noSuchFileOrDirectory?: return
+        case .directoryNotEmpty?, .fileExists?:
+            // Another process takes over, or died when it did.
+            clearStale()
+            usleep(100_000)
+            return
         case let failure?: throw Disk.error("take over the claim", path, failure)
         }
-        let moved = try Self.look(away)
+        let moved = try Self.look(stale)
         if let moved, moved.inode != found.inode || moved.holder?.token != found.holder?.token {
-            if Disk.moveDirectory(away, path) == nil { return }
+            if Disk.moveDirectory(stale, path) == nil { return }
         }
-        try Disk.removeTree(away)
+        try Disk.removeTree(stale)
+    }
+
+    /// Where a claim is on its way out. There is one such name, so that what a process left there when it was killed is found without a
+    /// listing of the folder.
+    private var stale: FilePath { path.removingLastComponent().appending((path.lastComponent?.string ?? "") + ".stale") }
+
+    /// Removes a claim that a process left on its way out. That of a living process, which another one moved by mistake, stays: it is about
+    /// to be put back.
+    private func clearStale() {
+        guard let left = (try? Self.look(stale)) ?? nil else { return }
+        let isOver =
+            if let holder = left.holder, let isAlive = holder.token == me.token ? false : holder.isAlive { !isAlive } else {
+                // Nothing tells but its age.
+                Double(Date().timeIntervalSince1970) - Double(left.beat) / 1e9 > timing.patience / .seconds(1)
+            }
+        if isOver { try? Disk.removeTree(stale) }
     }
 }

@@ -139,11 +139,12 @@ struct InputRemoval {
 
     private func finish(_ plan: Plan, _ directory: FilePath) throws(LandingError) -> [FilePath] {
         var targets: [FilePath] = []
+        let root = try destination.map { (root) throws(LandingError) in try ModelSet.root(of: plan.files.map { (Self.path($0.relative), $0.digest) }, below: root) }
         for (index, file) in plan.files.enumerated() {
             let held = directory.appending("\(index)")
             guard try Disk.status(held) != nil else { continue }
-            if let destination {
-                targets.append(try archive(held, below: destination, as: Self.path(file.relative), digest: file.digest))
+            if let root {
+                targets.append(try archive(held, below: root, as: Self.path(file.relative), digest: file.digest))
             } else {
                 try Disk.remove(held)
             }
@@ -226,6 +227,29 @@ struct InputRemoval {
     fileprivate static func path(_ bytes: Data) -> FilePath {
         (bytes.map { CChar(bitPattern: $0) } + [0]).withUnsafeBufferPointer { FilePath(platformString: $0.baseAddress!) }
     }
+}
+
+/// A model with what belongs to it, where it was put away: the names of its files stay as the model has them, so that other content under
+/// one of them makes all of them go into a folder of their own, `sub/m.onnx` into `2/sub/m.onnx` below the archive.
+enum ModelSet {
+    /// The folder below `root` in which each of the files has its name free, or stands already. Of a single file `root` itself, since that gets
+    /// a number in its name.
+    static func root(of files: [(relative: FilePath, digest: String)], below root: FilePath) throws(LandingError) -> FilePath {
+        guard files.count > 1 else { return root }
+        for number in 1... {
+            let candidate = folder(number, below: root)
+            var isFree = true
+            for file in files where isFree {
+                let target = candidate.pushing(file.relative)
+                guard let status = try Disk.status(target) else { continue }
+                isFree = status.kind == .regular ? try FileDigest.of(target).digest == file.digest : false
+            }
+            if isFree { return candidate }
+        }
+        return root
+    }
+
+    static func folder(_ number: Int, below root: FilePath) -> FilePath { number > 1 ? root.appending("\(number)") : root }
 }
 
 /// Names that are free: `a.csv`, then `a.2.csv`, `a.3.csv`.

@@ -14,6 +14,8 @@ package enum LandingError: Error, Hashable, Sendable {
     case outsideSpool(FilePath)
     /// Another process works on the folder.
     case claimed(FilePath, by: String)
+    /// Another process works on a folder that the first lies in, or that lies in it.
+    case nested(FilePath, around: FilePath, by: String)
     /// A directory, FIFO, device, socket or symbolic link stands where a regular file is needed.
     case notRegular(FilePath)
     /// Its stamp moved while it was being read.
@@ -59,6 +61,9 @@ extension LandingError: CustomStringConvertible {
             "\(shown(path)) leads out of its spool through a symbolic link; drop the file itself"
         case .claimed(let folder, let holder):
             "another daemon works on \(shown(folder)): \(holder). Two daemons never share a folder: stop that one, or use another folder"
+        case .nested(let folder, let other, let holder):
+            "\(shown(folder)) \(folder.starts(with: other) ? "lies in" : "holds") \(shown(other)), where another daemon works: \(holder). "
+                + "Two daemons use folders that are apart: stop that one, or use another folder"
         case .notRegular(let path):
             "\(shown(path)) is not a regular file; put a plain file there, or move it away"
         case .changedWhileRead(let path):
@@ -76,7 +81,7 @@ extension LandingError: CustomStringConvertible {
         case .noStagingPlace(let target, let why):
             "nothing can be staged for \(shown(target)): \(why)"
         case .crossMount(let from, let to):
-            "\(shown(from)) and \(shown(to)) are on different mounts, so one rename cannot publish; restart after the mounts have settled"
+            "\(shown(from)) and \(shown(to)) are on different mounts, so one rename cannot publish; the next attempt is staged on the mount of the target"
         case .noAtomicPublish(let path):
             "the file system of \(shown(path)) can neither rename without replacing nor make hard links; land on another file system"
         case .versionTaken(let path):

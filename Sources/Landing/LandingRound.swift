@@ -22,6 +22,8 @@ package struct StagedOutput: Hashable, Sendable {
         return relative.removePrefix(outputRoot) ? relative.string : target.string
     }
 
+    var mark: OutputMark { OutputMark(pipeline: provenance.pipeline, input: provenance.input) }
+
     package init(
         run: Int64, staged: FilePath, target: FilePath, outputRoot: FilePath, access: FileAccess = .standard, replaces: [String] = [], provenance: Provenance,
         digest: String? = nil, bytes: Int64? = nil
@@ -121,7 +123,7 @@ package struct LandingRound {
             place(&work[index], touched: &touched)
             try step(.renamed(target))
         }
-        try finish(&work, touched: touched, appending: { manifest, lines, day throws(LandingError) in try manifest.append(lines, day: day) })
+        try finish(&work, touched: touched)
 
         let landed = work.compactMap(\.landed)
         if !landed.isEmpty {
@@ -162,9 +164,7 @@ package struct LandingRound {
             }
             touched.insert(directory)
         }
-        try finish(&work, touched: touched, skipping: rerun) { manifest, lines, day throws(LandingError) in
-            try manifest.appendMissing(lines, day: day)
-        }
+        try finish(&work, touched: touched, skipping: rerun, mayBeListed: true)
         return work.enumerated().map { index, item in
             if let failure = item.failure { return .failed(failure) }
             if rerun.contains(index) { return .rerun }
@@ -197,6 +197,7 @@ package struct LandingRound {
                 }
                 work[index].output.bytes = status.stamp.size
                 try Disk.grant(work[index].output.access, file: staged)
+                work[index].output.mark.put(on: staged, digest: work[index].output.digest ?? "")
             } catch {
                 work[index].failure = error
             }
@@ -208,7 +209,7 @@ package struct LandingRound {
         do throws(LandingError) {
             touched.formUnion(try Disk.makeDirectories(directory, FolderGrant(access: item.output.access, root: item.output.outputRoot)))
             let result = try Placement.place(
-                item.output.staged, at: item.output.target, digest: item.output.digest ?? "", replaces: item.output.replaces)
+                item.output.staged, at: item.output.target, digest: item.output.digest ?? "", replaces: item.output.replaces, mark: item.output.mark)
             touched.insert(directory)
             item.placed = result
         } catch {
@@ -233,16 +234,16 @@ package struct LandingRound {
             return false
         }
         try Disk.grant(output.access, file: output.staged)
+        output.mark.put(on: output.staged, digest: digest)
         try Disk.sync(file: output.staged)
         item.output.bytes = staged.stamp.size
         place(&item, touched: &touched)
         return true
     }
 
-    /// Directories, then manifests.
+    /// Directories, then manifests. Where an earlier try got as far as this, its line may stand already.
     private func finish(
-        _ work: inout [Item], touched: Set<FilePath>, skipping: Set<Int> = [],
-        appending: (Manifest, [ManifestLine], CalendarTime) throws(LandingError) -> Void
+        _ work: inout [Item], touched: Set<FilePath>, skipping: Set<Int> = [], mayBeListed: Bool = false
     ) throws(LandingError) {
         for directory in touched.sorted(by: { $0.string < $1.string }) {
             do throws(LandingError) {
@@ -269,7 +270,12 @@ package struct LandingRound {
                     work[index].stamp = status.stamp
                     lines.append(work[index].manifestLine(publishedAt: time))
                 }
-                try appending(Manifest(outputRoot: first.outputRoot, pipeline: first.provenance.pipeline, access: first.access), lines, time)
+                let manifest = Manifest(outputRoot: first.outputRoot, pipeline: first.provenance.pipeline, access: first.access)
+                if mayBeListed || indices.contains(where: { work[$0].placed == .alreadyThere }) {
+                    try manifest.appendMissing(lines, day: time)
+                } else {
+                    try manifest.append(lines, day: time)
+                }
             } catch {
                 for index in indices { work[index].failure = error }
             }

@@ -1,4 +1,5 @@
 import Glibc
+import SystemPackage
 
 /// Calls and constants that glibc declares only under `_GNU_SOURCE`, which Swift's Glibc module does not set; looked up by name once. A C library
 /// without one of them behaves as a kernel without it.
@@ -28,6 +29,21 @@ enum LinuxCalls {
         return call(descriptor, 0, 0, flags)
     }
 
+    /// Does nothing where the file system has no such attributes, or no room for them.
+    static func setAttribute(_ path: FilePath, _ name: String, _ value: Substring) {
+        var value = String(value)
+        _ = path.withPlatformString { path in value.withUTF8 { setxattrCall?(path, name, $0.baseAddress, $0.count, 0) } }
+    }
+
+    /// Nil where the file has none, or one of more than 256 bytes.
+    static func attribute(_ path: FilePath, _ name: String) -> String? {
+        var bytes = [UInt8](repeating: 0, count: 256)
+        let count = path.withPlatformString { getxattrCall?($0, name, &bytes, bytes.count) } ?? -1
+        return count < 0 ? nil : String(decoding: bytes[..<count], as: UTF8.self)
+    }
+
+    private typealias Setxattr = @convention(c) (UnsafePointer<CChar>, UnsafePointer<CChar>, UnsafeRawPointer?, Int, Int32) -> Int32
+    private typealias Getxattr = @convention(c) (UnsafePointer<CChar>, UnsafePointer<CChar>, UnsafeMutableRawPointer?, Int) -> Int
     private typealias Renameat2 = @convention(c) (Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>, UInt32) -> Int32
     private typealias Syncfs = @convention(c) (Int32) -> Int32
     private typealias SyncFileRange = @convention(c) (Int32, Int64, Int64, UInt32) -> Int32
@@ -35,6 +51,9 @@ enum LinuxCalls {
     private static let renameat2Call = dlsym(nil, "renameat2").map { unsafeBitCast($0, to: Renameat2.self) }
     private static let syncfsCall = dlsym(nil, "syncfs").map { unsafeBitCast($0, to: Syncfs.self) }
     private static let syncFileRangeCall = dlsym(nil, "sync_file_range").map { unsafeBitCast($0, to: SyncFileRange.self) }
+
+    private static let setxattrCall = dlsym(nil, "setxattr").map { unsafeBitCast($0, to: Setxattr.self) }
+    private static let getxattrCall = dlsym(nil, "getxattr").map { unsafeBitCast($0, to: Getxattr.self) }
 
     private static func unsupported() -> Int32 {
         errno = ENOSYS

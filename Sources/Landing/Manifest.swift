@@ -62,6 +62,28 @@ package struct ManifestLine: Hashable, Sendable, Codable {
     /// UTC, ISO 8601.
     package let publishedAt: String
     package var pins: ManifestPins?
+    /// When the output was taken away again, since its input was deleted: the line is about that, and not about a publication. UTC, ISO 8601.
+    package var removedAt: String?
+
+    package init(
+        path: String, outputDigest: String, bytes: Int64, rows: Int?, pipeline: String, input: String, inputDigest: String, modelVersion: Int?,
+        modelDigest: String?, revision: String, arrival: Int64, run: Int64, publishedAt: String, pins: ManifestPins? = nil
+    ) {
+        self.path = path
+        self.outputDigest = outputDigest
+        self.bytes = bytes
+        self.rows = rows
+        self.pipeline = pipeline
+        self.input = input
+        self.inputDigest = inputDigest
+        self.modelVersion = modelVersion
+        self.modelDigest = modelDigest
+        self.revision = revision
+        self.arrival = arrival
+        self.run = run
+        self.publishedAt = publishedAt
+        self.pins = pins
+    }
 
     package enum CodingKeys: String, CodingKey {
         case path, bytes, rows, pipeline, input, revision, arrival, run, pins
@@ -70,10 +92,11 @@ package struct ManifestLine: Hashable, Sendable, Codable {
         case modelVersion = "model_version"
         case modelDigest = "model_digest"
         case publishedAt = "published_at"
+        case removedAt = "removed_at"
     }
 }
 
-/// The append-only record of what was published below one output root: `_millrace/manifest-YYYYMMDD-PIPELINE.jsonl`.
+/// The append-only record of what was published below one output root, and removed with its input: `_millrace/manifest-YYYYMMDD-PIPELINE.jsonl`.
 package struct Manifest: Sendable {
     package let directory: FilePath
     private let pipeline: String
@@ -96,9 +119,15 @@ package struct Manifest: Sendable {
         if isNew { try Disk.grant(access, file: path) }
         // Another daemon may publish into the same root.
         Disk.lock(descriptor)
-        try Self.cutTornLine(descriptor, path)
-        try Disk.write(try Self.text(of: lines, path), to: descriptor, path)
-        try Disk.sync(descriptor, path)
+        let end = try Self.cutTornLine(descriptor, path)
+        do throws(LandingError) {
+            try Disk.write(try Self.text(of: lines, path), to: descriptor, path)
+            try Disk.sync(descriptor, path)
+        } catch {
+            // A disk that fills takes some of the lines. None is acknowledged, and all of them come again.
+            try? Disk.truncate(descriptor, to: end, path)
+            throw error
+        }
         if isNew { try Disk.sync(directory: directory) }
     }
 
@@ -114,6 +143,17 @@ package struct Manifest: Sendable {
             for line in try Self.lines(of: file) { known.insert(Key(path: line.path, digest: line.outputDigest, run: line.run)) }
         }
         try append(lines.filter { !known.contains(Key(path: $0.path, digest: $0.outputDigest, run: $0.run)) }, day: day)
+    }
+
+    /// Appends that these outputs, which `lines` say the publication of, are taken away. To be durable before they are.
+    package func appendRemovals(of lines: [ManifestLine], at time: Int64) throws(LandingError) {
+        let now = CalendarTime(millisecondsSince1970: time)
+        try append(
+            lines.map { line in
+                var removal = line
+                removal.removedAt = now.timestamp
+                return removal
+            }, day: now)
     }
 
     /// This pipeline's files, oldest day first.
@@ -136,7 +176,7 @@ package struct Manifest: Sendable {
         return (lines, unreadable)
     }
 
-    /// The newest complete line of `pipeline`, read from the end of the newest file that has one.
+    /// The newest complete line of `pipeline` about a publication, read from the end of the newest file that has one.
     package func newestLine(of pipeline: String) throws(LandingError) -> ManifestLine? {
         for file in try files().reversed() {
             var tail: Int64 = 1 << 16
@@ -144,7 +184,7 @@ package struct Manifest: Sendable {
                 let (bytes, isWhole) = try Document.readEnd(of: file, upTo: tail)
                 let decoder = JSONDecoder()
                 for text in bytes.split(separator: UInt8(ascii: "\n")).dropFirst(isWhole ? 0 : 1).reversed() {
-                    if let line = try? decoder.decode(ManifestLine.self, from: Data(text)), line.pipeline == pipeline { return line }
+                    if let line = try? decoder.decode(ManifestLine.self, from: Data(text)), line.pipeline == pipeline, line.removedAt == nil { return line }
                 }
                 if isWhole { break }
                 tail *= 16
@@ -160,7 +200,8 @@ package struct Manifest: Sendable {
         return bytes.split(separator: UInt8(ascii: "\n")).compactMap { try? decoder.decode(ManifestLine.self, from: Data($0)) }
     }
 
-    private static func cutTornLine(_ descriptor: FileDescriptor, _ path: FilePath) throws(LandingError) {
+    /// Returns the size that the file has then.
+    private static func cutTornLine(_ descriptor: FileDescriptor, _ path: FilePath) throws(LandingError) -> Int64 {
         let size = try Disk.status(descriptor, path).stamp.size
         var end = size
         var block = [UInt8](repeating: 0, count: 4096)
@@ -175,6 +216,7 @@ package struct Manifest: Sendable {
             end = start
         }
         if end != size { try Disk.truncate(descriptor, to: end, path) }
+        return end
     }
 
     private static func text(of lines: [ManifestLine], _ path: FilePath) throws(LandingError) -> [UInt8] {

@@ -1,6 +1,7 @@
 package import SystemPackage
 
-/// `land.models`: `<path>/<version>/model.onnx` and its external data beside `card.json`, and `<path>/ACTIVE`. A version appears by one rename.
+/// `land.models`: `<path>/<version>/model.onnx` and its external data beside `card.json`, and `<path>/ACTIVE`. A version appears by one
+/// rename.
 package struct ModelVersionDirectory: Sendable {
     package let path: FilePath
     private let area: StagingArea
@@ -35,8 +36,8 @@ package struct ModelVersionDirectory: Sendable {
 
     // MARK: Publishing
 
-    /// Moves the files into a directory of the staging area, weights first, then the graph, the card last, and makes them durable. May be repeated
-    /// for the same run and attempt.
+    /// Moves the files into a directory of the staging area, weights first, then the graph, the card last, and makes them durable. May be
+    /// repeated for the same run and attempt.
     package func stage(run: Int64, attempt: Int, files: [File], card: Card) throws(LandingError) -> Staged {
         let directory = stagedDirectory(run: run, attempt: attempt, version: card.version)
         try Disk.makeDirectories(directory)
@@ -85,8 +86,8 @@ package struct ModelVersionDirectory: Sendable {
         return true
     }
 
-    /// After a crash between `stage` and the ledger's close: whether the version with that card is visible, landing it now if it is staged whole.
-    /// False means that the run needs another attempt.
+    /// After a crash between `stage` and the ledger's close: whether the version with that card is visible, landing it now if it is staged
+    /// whole. False means that the run needs another attempt.
     package func recover(run: Int64, attempt: Int, version: Int, cardDigest: String) throws(LandingError) -> Bool {
         if try Disk.status(directory(of: version)) != nil {
             guard try FileDigest.of(directory(of: version).appending("card.json")).digest == cardDigest else {
@@ -158,7 +159,9 @@ package struct ModelVersionDirectory: Sendable {
             try Disk.remove(file)
             return try Disk.sync(directory: file.removingLastComponent())
         }
-        for changed in try Disk.makeDirectories(file.removingLastComponent(), FolderGrant(access: access, root: path)) { try Disk.sync(directory: changed) }
+        for changed in try Disk.makeDirectories(file.removingLastComponent(), FolderGrant(access: access, root: path)) {
+            try Disk.sync(directory: changed)
+        }
         try Document.replace(file, with: Array("\(version)\n".utf8), staged: area.work.appending("pinned-" + name))
     }
 
@@ -170,8 +173,8 @@ package struct ModelVersionDirectory: Sendable {
         return try remove(Array(surplus))
     }
 
-    /// Removes these but never the active one. Each goes by one rename into staging, so that no half of a version is ever visible; what a crash leaves
-    /// there is swept.
+    /// Removes these but never the active one. Each goes by one rename into staging, so that no half of a version is ever visible; what a
+    /// crash leaves there is swept.
     @discardableResult
     package func remove(_ versions: [Int]) throws(LandingError) -> [Int] {
         let active = try active()

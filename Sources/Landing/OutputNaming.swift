@@ -26,7 +26,8 @@ package struct OutputNaming: Hashable, Sendable {
         self.partitionBy = partitionBy
     }
 
-    /// `input` is relative to the spool; the result is relative to the output root: partitions, then the input's own directory, then its stem.
+    /// `input` is relative to the spool; the result is relative to the output root: partitions, then the input's own directory, then its
+    /// stem.
     package func path(for input: String, facts: Facts) throws(LandingError) -> String {
         var parts = input.split(separator: "/", omittingEmptySubsequences: true).map(String.init)
         guard let name = parts.popLast(), !input.hasPrefix("/"), !parts.contains(".."), !parts.contains("."), name != "..", name != "."

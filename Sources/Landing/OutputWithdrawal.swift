@@ -1,6 +1,6 @@
 package import SystemPackage
 
-/// Takes away an output in whose place another stands elsewhere, if it is still what was published.
+/// Takes away an output in whose place another stands elsewhere, or whose input was deleted, if it is still what was published.
 package enum OutputWithdrawal {
     package enum Outcome: Hashable, Sendable { case removed, notOurs }
 
@@ -37,11 +37,7 @@ package enum PutAway {
     package static func find(
         _ relative: FilePath, digest: String, companions: [(name: String, digest: String)], below root: FilePath
     ) throws(LandingError) -> FilePath? {
-        let folder = root.pushing(relative).removingLastComponent()
-        for companion in companions {
-            let beside = folder.pushing(FilePath(companion.name))
-            guard try Disk.status(beside)?.kind == .regular, try FileDigest.of(beside).digest == companion.digest else { return nil }
-        }
+        guard companions.isEmpty else { return try findSet(relative, digest: digest, companions: companions, below: root) }
         // The first of them may have been taken away since.
         var candidates: [FilePath] = []
         for number in 1... {
@@ -51,8 +47,23 @@ package enum PutAway {
             if status == nil, number > 1 { break }
         }
         if candidates.count <= 1 { return candidates.first }
-        let named = companions.map { (name: $0.name, path: folder.pushing(FilePath($0.name))) }
-        for candidate in candidates where try FileDigest.ofModel(at: candidate, companions: named).digest == digest { return candidate }
+        for candidate in candidates where try FileDigest.of(candidate).digest == digest { return candidate }
+        return nil
+    }
+
+    /// Of a model with external data, whose files stand together.
+    private static func findSet(
+        _ relative: FilePath, digest: String, companions: [(name: String, digest: String)], below root: FilePath
+    ) throws(LandingError) -> FilePath? {
+        for number in 1... {
+            let top = ModelSet.folder(number, below: root)
+            if number > 1, !Disk.isDirectory(top) { return nil }
+            let model = top.pushing(relative)
+            let named = companions.map { (name: $0.name, path: model.removingLastComponent().pushing(FilePath($0.name))) }
+            var isWhole = true
+            for file in [model] + named.map(\.path) where isWhole { isWhole = try Disk.status(file)?.kind == .regular }
+            if isWhole, try FileDigest.ofModel(at: model, companions: named).digest == digest { return model }
+        }
         return nil
     }
 }

@@ -1,7 +1,7 @@
 import Dispatch
 
-/// Two pieces of work that wait for the disk, at the same time. Returns when both are done. The first begins at once, and on a busy machine the
-/// second only while it waits. What the one changes the other does not touch.
+/// Two pieces of work that wait for the disk, at the same time. Returns when both are done. The first begins at once, and on a busy machine
+/// the second only while it waits. What the one changes the other does not touch.
 enum Overlap {
     static func run(_ first: () -> Void, _ second: () -> Void) {
         withoutActuallyEscaping(first) { first in

@@ -4,40 +4,40 @@ import SystemPackage
 enum Placement {
     enum Result { case placed, replaced, alreadyThere }
 
-    /// Replaces only a file with a digest of `replaces`, which are what we published there before. A file that has the new digest already
+    /// Replaces only a file with a digest of `replaces`, which are what we published there before, or with `mark`, which says so. A file that has the new digest already
     /// is the trace of an earlier try and counts as done. The directory of `target` exists; it is synced by the caller.
     static func place(
-        _ staged: FilePath, at target: FilePath, digest: String, replaces: [String]
+        _ staged: FilePath, at target: FilePath, digest: String, replaces: [String], mark: OutputMark? = nil
     ) throws(LandingError) -> Result {
         switch Disk.renameKeeping(staged, target) {
         case nil: return .placed
-        case .fileExists?: return try replace(staged, at: target, digest: digest, replaces: replaces)
+        case .fileExists?: return try replace(staged, at: target, digest: digest, replaces: replaces, mark: mark)
         case .invalidArgument?, .noFunction?, .notSupported?:
-            return try placeByLink(staged, at: target, digest: digest, replaces: replaces)
+            return try placeByLink(staged, at: target, digest: digest, replaces: replaces, mark: mark)
         case let failure?: throw renameFailure(failure, staged, target)
         }
     }
 
     /// What FUSE is left with: a link never replaces, and for a moment the file has both names.
     static func placeByLink(
-        _ staged: FilePath, at target: FilePath, digest: String, replaces: [String]
+        _ staged: FilePath, at target: FilePath, digest: String, replaces: [String], mark: OutputMark? = nil
     ) throws(LandingError) -> Result {
         switch Disk.link(staged, target) {
         case nil:
             try Disk.remove(staged)
             return .placed
-        case .fileExists?: return try replace(staged, at: target, digest: digest, replaces: replaces)
+        case .fileExists?: return try replace(staged, at: target, digest: digest, replaces: replaces, mark: mark)
         case .notPermitted?, .notSupported?, .noFunction?: throw .noAtomicPublish(target)
         case let failure?: throw renameFailure(failure, staged, target)
         }
     }
 
     private static func replace(
-        _ staged: FilePath, at target: FilePath, digest: String, replaces: [String]
+        _ staged: FilePath, at target: FilePath, digest: String, replaces: [String], mark: OutputMark? = nil
     ) throws(LandingError) -> Result {
         guard let status = try Disk.status(target) else {
             // It went away between the two calls.
-            return try place(staged, at: target, digest: digest, replaces: replaces)
+            return try place(staged, at: target, digest: digest, replaces: replaces, mark: mark)
         }
         guard status.kind == .regular else { throw .targetNotOurs(target, found: nil, published: replaces.first) }
         let found = try FileDigest.of(target)
@@ -47,7 +47,7 @@ enum Placement {
             return .alreadyThere
         }
         // The stamp again: hashing takes time, and someone may have put a file of theirs there meanwhile.
-        guard replaces.contains(found.digest), try Disk.status(target)?.stamp == found.stamp else {
+        guard replaces.contains(found.digest) || mark?.stands(on: target, digest: found.digest) == true, try Disk.status(target)?.stamp == found.stamp else {
             throw .targetNotOurs(target, found: found.digest, published: replaces.first)
         }
         if let failure = Disk.renameReplacing(staged, target) { throw renameFailure(failure, staged, target) }
@@ -64,6 +64,7 @@ enum Placement {
     static func renameFailure(_ failure: Errno, _ from: FilePath, _ to: FilePath) -> LandingError {
         switch failure {
         case .improperLink: .crossMount(from: from, to: to)
+        case .noSuchFileOrDirectory where (try? Disk.status(from)) != .some(nil): Disk.error("publish", to, failure)
         case .noSuchFileOrDirectory: .missing(from)
         default: Disk.error("publish", to, failure)
         }

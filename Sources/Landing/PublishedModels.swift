@@ -1,7 +1,7 @@
 package import SystemPackage
 
-/// The cards below one `land.models`, for whoever only reads. Those of versions that were pruned are kept in `_millrace/cards/`, so that a lost
-/// ledger can be restored without taking an old model for a new one.
+/// The cards below one `land.models`, for whoever only reads. Those of versions that were pruned are kept in `_millrace/cards/`, so that a
+/// lost ledger can be restored without taking an old model for a new one.
 package struct PublishedModels: Sendable {
     package struct Entry: Hashable, Sendable {
         package let card: Card

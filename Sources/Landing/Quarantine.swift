@@ -107,7 +107,8 @@ package struct Quarantine: Sendable {
     /// `after: archive` or `delete`: the reason, then the input beside it, with what belongs to it. `spoolArea` is on the spool's mount.
     package func take(_ files: [SpoolFile], reason: QuarantineReason, spoolArea: StagingArea) throws(LandingError) -> Outcome {
         guard let first = files.first else { return .gone }
-        let target = try Numbered.free(path.pushing(first.relative), digest: first.digest)
+        let root = try ModelSet.root(of: files.map { ($0.relative, $0.digest) }, below: path)
+        let target = try Numbered.free(root.pushing(first.relative), digest: first.digest)
         var reason = reason
         reason.input = target.string
         let written = try write(reason, beside: target)
@@ -120,6 +121,8 @@ package struct Quarantine: Sendable {
             try Disk.remove(written)
             return .changed
         case .gone:
+            // An earlier try moved it there, and was killed before anybody knew.
+            if try Disk.status(target) != nil { return .moved([target], reason: written) }
             try Disk.remove(written)
             return .gone
         }
@@ -134,6 +137,8 @@ package struct Quarantine: Sendable {
         try Disk.remove(file)
         try Disk.sync(directory: file.removingLastComponent())
     }
+
+    package func hasReason(relative: FilePath) throws(LandingError) -> Bool { try Disk.status(Self.reasonPath(path.pushing(relative))) != nil }
 
     package func reason(relative: FilePath) throws(LandingError) -> QuarantineReason {
         try Document.decode(QuarantineReason.self, from: Self.reasonPath(path.pushing(relative)))

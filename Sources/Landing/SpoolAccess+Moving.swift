@@ -63,7 +63,8 @@ extension SpoolAccess {
     ) throws(LandingError) -> Result {
         let folder = try openFolder(relative.removingLastComponent())
         defer { Disk.close(folder) }
-        let name = relative.lastComponent.map { $0.withPlatformString { Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1)) } } ?? [0]
+        let name =
+            relative.lastComponent.map { $0.withPlatformString { Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1)) } } ?? [0]
         return try body(folder, name)
     }
 
@@ -74,7 +75,9 @@ extension SpoolAccess {
             let above = try openFolder(made.removingLastComponent())
             defer { Disk.close(above) }
             name.withPlatformString { name in
-                if mkdirat(above.rawValue, name, 0o700) == 0 { _ = fchmodat(above.rawValue, name, mode_t(FileAccess.shared.directoryMode), 0) }
+                if mkdirat(above.rawValue, name, 0o700) == 0 {
+                    _ = fchmodat(above.rawValue, name, mode_t(FileAccess.shared.directoryMode), 0)
+                }
             }
         }
         return try openFolder(relative)

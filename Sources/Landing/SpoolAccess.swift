@@ -44,7 +44,8 @@ package struct SpoolAccess: Hashable, Sendable {
         try Disk.open(root, .readOnly, .directory, doing: "read")
     }
 
-    private func open(_ relative: FilePath, in folder: FileDescriptor, flags: Int32, resolve: UInt64) throws(LandingError) -> FileDescriptor {
+    private func open(_ relative: FilePath, in folder: FileDescriptor, flags: Int32, resolve: UInt64) throws(LandingError) -> FileDescriptor
+    {
         let opened = relative.withPlatformString { LinuxCalls.openat2(folder.rawValue, $0, flags, resolve: resolve) }
         if opened >= 0 { return FileDescriptor(rawValue: opened) }
         let path = root.pushing(relative)
@@ -59,7 +60,7 @@ package struct SpoolAccess: Hashable, Sendable {
     }
 
     /// Opens name by name and follows no link; what a link within the spool leads to is found by `resolved`.
-    private func walk(_ relative: FilePath, in folder: FileDescriptor, flags: Int32) throws(LandingError) -> FileDescriptor {
+    func walk(_ relative: FilePath, in folder: FileDescriptor, flags: Int32) throws(LandingError) -> FileDescriptor {
         let path = root.pushing(relative)
         let names = Array(relative.components)
         guard names.allSatisfy({ $0.kind == .regular }) else { throw .outsideSpool(path) }

@@ -40,15 +40,29 @@ package final class StagingArea: Sendable {
 
     package init(for target: FilePath, root: FilePath, work: FilePath? = nil, avoiding: Avoided) throws(LandingError) {
         let chosen = try Self.choose(for: target, root: root, work: work ?? root.appending(".millrace"), avoiding: avoiding)
-        let own = FolderGrant(access: .ownerOnly, root: chosen.removingLastComponent())
-        for directory in [chosen, chosen.appending("work"), chosen.appending("held")] {
+        try Self.make(chosen)
+        path = chosen
+        place = try Disk.place(chosen)
+        descriptor = try Disk.open(chosen, .readOnly, .directory, doing: "open the staging directory")
+    }
+
+    private static func make(_ path: FilePath) throws(LandingError) {
+        let own = FolderGrant(access: .ownerOnly, root: path.removingLastComponent())
+        for directory in [path, path.appending("work"), path.appending("held")] {
             for changed in try Disk.makeDirectories(directory, own) { try Disk.sync(directory: changed) }
             // An earlier version made it for all to read.
             if let status = try Disk.status(directory), status.mode & 0o077 != 0 { try Disk.grant(.ownerOnly, folder: directory) }
         }
-        path = chosen
-        place = try Disk.place(chosen)
-        descriptor = try Disk.open(chosen, .readOnly, .directory, doing: "open the staging directory")
+    }
+
+    /// Makes the directories again where somebody has deleted them. Where their whole mount is gone it throws, as a disk that fails would:
+    /// what is written below an empty mount point is hidden once something is mounted there.
+    package func makeAgain() throws(LandingError) {
+        if Disk.isDirectory(work) { return }
+        guard try Disk.place(Self.nearestExisting(path)) == place else {
+            throw .system(doing: "find what was mounted above", path: path, errno: .noSuchAddressOrDevice)
+        }
+        try Self.make(path)
     }
 
     deinit { Disk.close(descriptor) }
@@ -57,6 +71,9 @@ package final class StagingArea: Sendable {
     package func serves(_ target: FilePath) throws(LandingError) -> Bool {
         try Disk.place(Self.nearestExisting(target)) == place
     }
+
+    /// Whether both were on the same mount when they were made.
+    package func isOnSameMount(as other: StagingArea) -> Bool { place == other.place }
 
     // MARK: Names
 

@@ -1,7 +1,7 @@
 import Glibc
 
-/// The right to be the daemon of a state folder. An open file description lock, so that it goes with the process however that ends, and that
-/// no other descriptor of this process that is closed can drop it.
+/// The right to be the daemon of a state folder. An open file description lock, so that it goes with the process however that ends, and
+/// that no other descriptor of this process that is closed can drop it.
 package final class DaemonLock: Sendable {
     package enum Work: String, Codable, Sendable {
         case daemon
@@ -57,17 +57,19 @@ package final class DaemonLock: Sendable {
         descriptor = file
         holder = Holder(pid: getpid(), host: Self.hostName, since: .now, work: work)
         let text = "\(holder.pid)\n\(holder.host)\n\(holder.since.milliseconds)\n\(work.rawValue)\n"
-        let written = ftruncate(file, 0) == 0 && text.utf8.withContiguousStorageIfAvailable { pwrite(file, $0.baseAddress, $0.count, 0) } == text.utf8.count
+        let written =
+            ftruncate(file, 0) == 0
+            && text.utf8.withContiguousStorageIfAvailable { pwrite(file, $0.baseAddress, $0.count, 0) } == text.utf8.count
         guard written else {
             let failure = errno
             throw .lockFailed(path: path, message: StateFolder.message(failure))
         }
     }
 
-    /// What it says goes with it, so that whoever comes next is not taken for this one before it has written.
     /// What others are told of who has it.
     package let holder: Holder
 
+    /// Empties the lock's file first, so that the next holder is never taken for this one before it has written.
     deinit {
         _ = ftruncate(descriptor, 0)
         close(descriptor)

@@ -5,9 +5,9 @@ import Synchronization
 
 /// What arrived, what was made of it, and where that went: the memory of a root, in `ROOT/.millrace/ledger.sqlite`.
 ///
-/// One process writes for a long time (the daemon, which holds the `DaemonLock`), others read or leave requests. What is committed is on disk
-/// when the call returns (`synchronous=FULL`), unless the call says that it need not be. Safe to use from every thread; calls block, writes one
-/// after the other.
+/// One process writes for a long time (the daemon, which holds the `DaemonLock`), others read or leave requests. What is committed is on
+/// disk when the call returns (`synchronous=FULL`), unless the call says that it need not be. Safe to use from every thread; calls block,
+/// writes one after the other.
 package final class RunLedger: Sendable {
     package let path: String
     private let writer: Channel?
@@ -19,9 +19,8 @@ package final class RunLedger: Sendable {
     private let routes = Mutex(NotificationRoutes())
 
     /// - Parameters:
-    /// - stateDirectory: `ROOT/.millrace`. Where this process may not enter it, the daemon that has it is asked: it answers what is read,
-    ///   and takes
-    ///     requests.
+    ///   - stateDirectory: `ROOT/.millrace`. Where this process may not enter it, the daemon that has it is asked: it answers what is read,
+    ///     and takes requests.
     ///   - readOnly: needs an existing ledger of this version's schema, and changes nothing. Otherwise the folder and the ledger are made, and
     ///     an older schema is brought up to date unless another process has the `DaemonLock`.
     ///   - hidesValues: what is read tells nothing of what cells of tables hold.
@@ -86,9 +85,9 @@ package final class RunLedger: Sendable {
 
     // MARK: Transactions
 
-    /// Everything that `body` does becomes durable together, with one sync of the disk, or not at all when it throws. The daemon does the work of
-    /// a whole round of files in one. Do not keep the transaction, nor call the ledger's other methods inside. Where the ledger waits for
-    /// the machine (`wait(with:)`), `body` is called again in a new transaction.
+    /// Everything that `body` does becomes durable together, with one sync of the disk, or not at all when it throws. The daemon does the
+    /// work of a whole round of files in one. Do not keep the transaction, nor call the ledger's other methods inside. Where the ledger
+    /// waits for the machine (`wait(with:)`), `body` is called again in a new transaction.
     ///
     /// - Parameter durably: if not, the disk is not waited for. The process may die at once all the same; only when the power fails is the
     ///   transaction lost, and then with it every later one: for what nobody can have seen yet.

@@ -5,12 +5,13 @@ package struct Mount: Hashable, Sendable {
     /// Such as `ext4`, `nfs4`, `fuse.sshfs`.
     package let type: String
 
-    /// True where there is no writer but this kernel, so that inotify sees every one. False for everything not known: network and FUSE mounts accept a
-    /// watch and stay silent about other hosts (SEMANTICS 11), and what is written below an overlay raises nothing above it.
+    /// True where there is no writer but this kernel, so that inotify sees every one. False for everything not known: network and FUSE
+    /// mounts accept a watch and stay silent about other hosts (SEMANTICS 11), and what is written below an overlay raises nothing above
+    /// it.
     package var isLocal: Bool { Self.local.contains(type) }
 
-    /// True where SQLite's write-ahead log must not be kept: another host may write there too, and its shared memory is not ours. What is behind
-    /// FUSE cannot be known; `fuseblk` is a local disk.
+    /// True where SQLite's write-ahead log must not be kept: another host may write there too, and its shared memory is not ours. What is
+    /// behind FUSE cannot be known; `fuseblk` is a local disk.
     package var isNetwork: Bool {
         Self.network.contains(type) || type == "fuse" || type.hasPrefix("fuse.")
     }

@@ -122,11 +122,13 @@ private struct Inliner {
 
     private func body(of function: Function, for call: Node, _ names: inout GraphIndex) throws(PassError) -> [Node] {
         func refusal(_ reason: String) -> PassError {
-            PassError(pass: pass, place: call.place, reason: reason, remedy: "export the model again without functions, or inline them there")
+            PassError(
+                pass: pass, place: call.place, reason: reason, remedy: "export the model again without functions, or inline them there")
         }
         guard call.inputs.count <= function.inputs.count, call.outputs.count <= function.outputs.count else {
             throw refusal(
-                "it has \(call.inputs.count) inputs and \(call.outputs.count) outputs, its function \(function.inputs.count) and \(function.outputs.count)")
+                "it has \(call.inputs.count) inputs and \(call.outputs.count) outputs, its function \(function.inputs.count) and \(function.outputs.count)"
+            )
         }
         if let missing = function.requiredAttributes.first(where: { call.attribute($0) == nil }) {
             throw refusal("its function needs the attribute '\(missing)'")

@@ -1,7 +1,7 @@
 package import ONNX
 
-/// Passes in the order in which they run, written as a literal. After every pass the model is checked, so that the pass that breaks a model is
-/// the one that is named.
+/// Passes in the order in which they run, written as a literal. After every pass the model is checked, so that the pass that breaks a model
+/// is the one that is named.
 package struct PassList: Sendable, ExpressibleByArrayLiteral {
     package var passes: [any Pass]
 
@@ -66,7 +66,9 @@ private struct ModelCheck {
     /// Names are made before they are used and once, all outputs are there, types follow, and callers see what they saw.
     mutating func verify(_ model: Model, after pass: String) throws(PassError) {
         func broken(_ place: String, _ reason: String) -> PassError {
-            PassError(pass: pass, place: place, reason: "it left a broken model: \(reason)", remedy: "this is a fault of the pass: report it with the model")
+            PassError(
+                pass: pass, place: place, reason: "it left a broken model: \(reason)",
+                remedy: "this is a fault of the pass: report it with the model")
         }
         let inferred: InferredTypes
         do throws(ONNXError) {
@@ -79,7 +81,9 @@ private struct ModelCheck {
         guard Self.types(model.graph.requiredInputs) == requiredInputs else { throw broken("graph", "its inputs are others than before") }
         guard model.graph.outputs.map(\.name) == outputs.map(\.name) else { throw broken("graph", "its outputs are others than before") }
         for (now, before) in zip(model.graph.outputs, outputs) where now.type != before.type {
-            throw broken("output '\(now.name)'", "its type is \(now.type?.description ?? "unknown") and was \(before.type?.description ?? "unknown")")
+            throw broken(
+                "output '\(now.name)'", "its type is \(now.type?.description ?? "unknown") and was \(before.type?.description ?? "unknown")"
+            )
         }
     }
 

@@ -84,7 +84,9 @@ private struct Widening {
 
     mutating func graph(_ source: Graph) throws(PassError) -> Graph {
         var graph = source
-        for position in graph.initializers.indices { try widen(&graph.initializers[position], "initializer '\(graph.initializers[position].name)'") }
+        for position in graph.initializers.indices {
+            try widen(&graph.initializers[position], "initializer '\(graph.initializers[position].name)'")
+        }
         if let sparse = graph.sparseInitializers.first(where: { $0.values.elementType?.isHalf ?? false }) {
             throw refusal("sparse initializer '\(sparse.name)'", "sparse float16 weights are not widened")
         }
@@ -117,7 +119,8 @@ private struct Widening {
             case .tensor(var tensor):
                 try widen(&tensor, place)
                 node.attributes[position].value = .tensor(tensor)
-            case .int(let code) where Self.typeAttributes.contains(name) && (ElementType(rawValue: Int32(truncatingIfNeeded: code))?.isHalf ?? false):
+            case .int(let code)
+            where Self.typeAttributes.contains(name) && (ElementType(rawValue: Int32(truncatingIfNeeded: code))?.isHalf ?? false):
                 if node.operatorType == "BitCast" { throw refusal(node.place, "the bits of a float16 are meant, not its value") }
                 node.attributes[position].value = .int(Int64(ElementType.float32.rawValue))
                 changed = true

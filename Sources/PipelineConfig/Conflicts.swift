@@ -4,7 +4,8 @@ internal import Reasons
 package enum Conflicts {
     /// In the order of `pipelines`; empty where they can run side by side. `settings` say where the state and the work folder are.
     package static func problems(among pipelines: [Pipeline], settings: RootSettings, root: String) -> [Problem] {
-        sameNames(pipelines) + formerNames(pipelines) + overlaps(pipelines, settings: settings, root: root) + pipelines.flatMap { ownedSpools($0, root: root) }
+        sameNames(pipelines) + formerNames(pipelines) + overlaps(pipelines, settings: settings, root: root)
+            + pipelines.flatMap { ownedSpools($0, root: root) }
     }
 
     private static func sameNames(_ pipelines: [Pipeline]) -> [Problem] {
@@ -32,12 +33,14 @@ package enum Conflicts {
             if let other = pipelines.first(where: { $0.name == was }) {
                 problems.append(
                     pipeline.problem(
-                        .duplicateName, "was", "\(other.source):\(other.positions["name"].line) is named \(was), and its history is its own",
+                        .duplicateName, "was",
+                        "\(other.source):\(other.positions["name"].line) is named \(was), and its history is its own",
                         "remove `was`, or that pipeline"))
             } else if let other = heirs[was] {
                 problems.append(
                     pipeline.problem(
-                        .duplicateName, "was", "\(other.source):\(other.positions["was"].line) was also named \(was)", "keep `was` in one of them"))
+                        .duplicateName, "was", "\(other.source):\(other.positions["was"].line) was also named \(was)",
+                        "keep `was` in one of them"))
             }
             heirs[was] = pipeline
         }
@@ -64,9 +67,12 @@ package enum Conflicts {
     /// No folder of one role equals another or lies in it: what lands would be taken for an arrival, and one sync tool would carry the
     /// folder of another.
     private static func overlaps(_ pipelines: [Pipeline], settings: RootSettings, root: String) -> [Problem] {
-        var sites = [Site(pipeline: nil, key: "", role: "the state folder", path: settings.state, real: CanonicalPaths.real(settings.state))]
+        var sites = [
+            Site(pipeline: nil, key: "", role: "the state folder", path: settings.state, real: CanonicalPaths.real(settings.state))
+        ]
         if settings.work != settings.state {
-            sites.append(Site(pipeline: nil, key: "", role: "the work folder", path: settings.work, real: CanonicalPaths.real(settings.work)))
+            sites.append(
+                Site(pipeline: nil, key: "", role: "the work folder", path: settings.work, real: CanonicalPaths.real(settings.work)))
         }
         var problems: [Problem] = []
         for pipeline in pipelines {

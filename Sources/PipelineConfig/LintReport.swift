@@ -38,7 +38,8 @@ package struct LintReport: Sendable, Codable, Equatable, CustomStringConvertible
                 read.append((path, nil, error.problems))
             }
         }
-        let conflicts = Dictionary(grouping: Conflicts.problems(among: read.compactMap(\.pipeline), settings: settings.settings, root: root), by: \.file)
+        let conflicts = Dictionary(
+            grouping: Conflicts.problems(among: read.compactMap(\.pipeline), settings: settings.settings, root: root), by: \.file)
         let files = read.map { entry in
             File(
                 path: entry.path, name: entry.pipeline?.name, revision: entry.pipeline?.revision,
@@ -46,7 +47,8 @@ package struct LintReport: Sendable, Codable, Equatable, CustomStringConvertible
         }
         var report = LintReport(
             isClean: otherProblems.isEmpty && settings.problems.isEmpty && files.allSatisfy(\.problems.isEmpty),
-            settingsFile: settings.exists ? File(path: settings.path, name: nil, revision: nil, problems: settings.problems) : nil, files: files,
+            settingsFile: settings.exists ? File(path: settings.path, name: nil, revision: nil, problems: settings.problems) : nil,
+            files: files,
             otherProblems: otherProblems)
         report.pipelines = read.compactMap(\.pipeline)
         report.settings = settings.settings

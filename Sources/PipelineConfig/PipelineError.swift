@@ -11,6 +11,9 @@ package enum PipelineError: Error, Equatable, CustomStringConvertible {
         }
     }
 
+    /// Whether a file could not be read that can be read another time, so that what is wrong is not known yet.
+    package var isOfMachine: Bool { problems.contains { $0.rule == .machineFault } }
+
     package var description: String { problems.map(\.description).joined(separator: "\n") }
 }
 

@@ -12,7 +12,7 @@ package enum PipelineFile {
         } catch {
             throw .problems([
                 Problem(
-                    rule: .configUnreadable, file: path, position: Position(line: 1, column: 1), key: "", fault: error.fault, remedy: error.remedy
+                    rule: error.rule, file: path, position: Position(line: 1, column: 1), key: "", fault: error.fault, remedy: error.remedy
                 )
             ])
         }
@@ -20,30 +20,43 @@ package enum PipelineFile {
     }
 
     struct Unreadable: Error {
+        /// `machineFault` where the same file could be read another time.
+        let rule: Rule
         let fault: String
         let remedy: String
+
+        init(_ fault: String, remedy: String) {
+            rule = .configUnreadable
+            self.fault = fault
+            self.remedy = remedy
+        }
+
+        /// What the system refuses to read now.
+        init(_ what: String, refused code: Int32) {
+            rule = .machineFault
+            fault = "\(what): \(String(cString: strerror(code)))"
+            remedy = "give the daemon's user permission, or mend what that says"
+        }
     }
 
     /// Opens nothing but a regular file, so that a FIFO does not hold the reader, and reads no more than one that is too long.
     static func contents(of path: String) throws(Unreadable) -> [UInt8] {
         var status = stat()
         guard stat(path, &status) == 0 else {
-            throw errno == ENOENT || errno == ENOTDIR
-                ? Unreadable(fault: "there is no such file", remedy: "check the path")
-                : Unreadable(
-                    fault: "the file cannot be reached: \(String(cString: strerror(errno)))", remedy: "check the permissions above it")
+            let code = errno
+            throw code == ENOENT || code == ENOTDIR
+                ? Unreadable("there is no such file", remedy: "check the path") : Unreadable("the file cannot be reached", refused: code)
         }
         switch status.st_mode & S_IFMT {
         case S_IFREG: break
-        case S_IFDIR: throw Unreadable(fault: "this is a directory", remedy: "name the pipeline files in it, like \(path)/*.yaml")
-        default: throw Unreadable(fault: "this is no regular file", remedy: "name a file")
+        case S_IFDIR: throw Unreadable("this is a directory", remedy: "name the pipeline files in it, like \(path)/*.yaml")
+        default: throw Unreadable("this is no regular file", remedy: "name a file")
         }
-        do {
-            let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
-            defer { try? handle.close() }
-            return Array(try handle.read(upToCount: SourceText.byteLimit + 1) ?? Data())
-        } catch {
-            throw Unreadable(fault: "the file cannot be read", remedy: "check its permissions")
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw Unreadable("the file cannot be read", refused: errno) }
+        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        do { return Array(try handle.read(upToCount: SourceText.byteLimit + 1) ?? Data()) } catch {
+            throw Unreadable("the file cannot be read", refused: EIO)
         }
     }
 

@@ -23,15 +23,13 @@ package struct PipelineSet: Sendable, Equatable {
         var seen: Set<String> = []
         var problems: [Problem] = []
         for pattern in patterns {
-            let found = expand(pattern)
-            if found.isEmpty {
-                let (fault, remedy) =
-                    isDirectory(pattern)
-                    ? ("there is no *.yaml or *.yml in this folder", "put pipelines into it, or name another")
-                    : ("no file matches", "check the path")
+            let found: [String]
+            do throws(PipelineFile.Unreadable) { found = try expand(pattern) } catch {
+                found = []
                 problems.append(
-                    Problem(rule: .configUnreadable, file: pattern, position: Position(line: 1, column: 1), key: "", fault: fault, remedy: remedy)
-                )
+                    Problem(
+                        rule: error.rule, file: pattern, position: Position(line: 1, column: 1), key: "", fault: error.fault,
+                        remedy: error.remedy))
             }
             for file in found where seen.insert(CanonicalPaths.real(CanonicalPaths.absolute(file, root: "."))).inserted {
                 files.append(file)
@@ -49,18 +47,36 @@ package struct PipelineSet: Sendable, Equatable {
         }
     }
 
-    private static func expand(_ pattern: String) -> [String] {
+    /// Never returns nothing.
+    private static func expand(_ pattern: String) throws(PipelineFile.Unreadable) -> [String] {
         if isDirectory(pattern) {
-            let names = (try? FileManager.default.contentsOfDirectory(atPath: pattern)) ?? []
-            return names.filter { !$0.hasPrefix(".") && ($0.hasSuffix(".yaml") || $0.hasSuffix(".yml")) }.sorted()
+            let files = try names(in: pattern).filter { !$0.hasPrefix(".") && ($0.hasSuffix(".yaml") || $0.hasSuffix(".yml")) }.sorted()
                 .map { pattern.hasSuffix("/") ? pattern + $0 : pattern + "/" + $0 }
+            if files.isEmpty { throw .init("there is no *.yaml or *.yml in this folder", remedy: "put pipelines into it, or name another") }
+            return files
         }
         // A name that stands is itself, whatever characters it has; one without wildcards is left for the reader to miss.
         if FileManager.default.fileExists(atPath: pattern) || !pattern.contains(where: { "*?[".contains($0) }) { return [pattern] }
         var matches = glob_t()
         defer { globfree(&matches) }
-        guard glob(pattern, 0, nil, &matches) == 0, let paths = matches.gl_pathv else { return [] }
+        // Folders that are closed to the daemon's user are left out.
+        let code = glob(pattern, 0, { _, code in code == EACCES ? 0 : code }, &matches)
+        if code == GLOB_ABORTED { throw .init("the folders cannot be listed", refused: errno) }
+        guard code == 0, let paths = matches.gl_pathv else { throw .init("no file matches", remedy: "check the path") }
         return (0..<Int(matches.gl_pathc)).compactMap { paths[$0].map { String(cString: $0) } }
+    }
+
+    private static func names(in folder: String) throws(PipelineFile.Unreadable) -> [String] {
+        guard let listing = opendir(folder) else { throw .init("the folder cannot be listed", refused: errno) }
+        defer { closedir(listing) }
+        var names: [String] = []
+        while let entry = readdir(listing) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            names.append(name)
+        }
+        return names
     }
 
     private static func isDirectory(_ path: String) -> Bool {

@@ -281,7 +281,8 @@ struct TemplateGuess {
 
     // MARK: Outputs
 
-    /// - Parameter ofLists: whether rows differ in length, so that an output with an axis that the model leaves open is one column of lists.
+    /// - Parameter ofLists: whether rows differ in length, so that an output with an axis that the model leaves open is one column of
+    ///   lists.
     private static func columns(for outputs: [ModelPort], taken: Set<String>, ofLists: Bool) -> [(port: ModelPort, column: String)] {
         var taken = taken
         return outputs.map { port in

@@ -7,7 +7,11 @@ extension String {
     package func printable(keepingLines: Bool) -> String {
         guard utf8.contains(where: { $0 < 0x20 || $0 == 0x7F || $0 == 0xC2 || $0 == 0xE2 || $0 == 0xEF }) else { return self }
         return unicodeScalars.reduce(into: "") { text, scalar in
-            if scalar.isPrintable || keepingLines && scalar == "\n" { text.unicodeScalars.append(scalar) } else { text += scalar.escaped(asASCII: true) }
+            if scalar.isPrintable || keepingLines && scalar == "\n" {
+                text.unicodeScalars.append(scalar)
+            } else {
+                text += scalar.escaped(asASCII: true)
+            }
         }
     }
 }

@@ -4,7 +4,8 @@ extension Rule {
 
     /// What versions without a catalogue recorded.
     static let formerSpellings: [String: Rule] = [
-        "bad-input": .dataInvalid, "bad-model": .modelInvalid, "input-changed": .inputChanged, "input-gone": .inputGone, "machine": .machineFault,
+        "bad-input": .dataInvalid, "bad-model": .modelInvalid, "input-changed": .inputChanged, "input-gone": .inputGone,
+        "machine": .machineFault,
         "unreadable": .inputUnreadable, "resource": .attemptResources, "limits.time": .attemptTime, "cancelled": .attemptCancelled,
         "model-unavailable": .modelUnavailable, "rows_at_least": .labelsFew, "gate": .trainingGate, "diverged": .trainingDiverged,
         "executor-lost": .attemptLost, "one-output": .outputCollision, "one output has one input": .outputCollision,

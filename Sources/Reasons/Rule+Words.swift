@@ -14,6 +14,7 @@ extension Rule {
         case .arrivalForgotten: ("What was blocked and is gone or settled is forgotten with `millrace forget`.", "Drop it again if it is wanted.")
 
         case .inputGone: ("An arrival needs its file.", "Drop it again if it is wanted.")
+        case .inputDeleted: ("With `on_input_deleted: remove` an output goes with its input.", "Drop the file again: it is then done again.")
         case .inputChanged: ("What is read must stay as it was numbered.", "Nothing; it is taken up again when it is quiet.")
         case .inputUnreadable:
             ("The daemon must be able to read a file.", "Give the daemon's user permission to read it, or mend the disk that it is on.")
@@ -64,10 +65,33 @@ extension Rule {
             )
         case .dataValue: ("Each value is one that its model input can take.", "Mend the file, or say in the pipeline's schema what is meant.")
         case .dataUnsupported: ("A data file is of a format and of types that are read.", "Drop it in another format.")
+        case .limitColumns:
+            (
+                "A table has at most 100,000 columns, an archive as many arrays, and an object inside of another 1,000 keys.",
+                "Keep more values in a row as a list."
+            )
+        case .limitNesting: ("Lists, objects and structs are at most 100 deep in one another.", "Write the file with fewer levels.")
+        case .limitRow:
+            (
+                "A row has at most 16 MiB of text or 256 MiB of an array, and a row of an array at least one byte.",
+                "Divide what is in one row into several, or close the quote that is open; save arrays that have elements."
+            )
+        case .limitCompression:
+            (
+                "Compressed bytes unpack to at most 250 times as many, once 4 GiB of text or 512 MiB of an array are unpacked.",
+                "Write the file without compression."
+            )
+        case .limitHeader: ("The header of an array has at most 4,096 bytes.", "Save the array again, with numpy.save.")
+        case .limitBlank: ("Text has at most 64 MiB of blank lines without a row between them.", "Write the file without them.")
         case .labelsFew: ("Training waits until there are enough labelled rows.", "Drop more labels: the rows are kept and count.")
 
         case .modelInvalid: ("A model is sound, safe, and of operators that the engine has.", "Export the model again, and check it with `millrace inspect`.")
         case .modelTruncated: ("A model that is not whole may stand unchanged for `settle.give_up`.", "Write it again; it is taken up as soon as it is whole.")
+        case .limitModel:
+            (
+                "A model is of at most 5,000,000 messages, 100 deep in one another, and of 2 GiB without its external data.",
+                "Export it again, with its weights as external data."
+            )
         case .modelSignature: ("A model's inputs and outputs fit the pipeline's schema.", "Export it for the schema, or change the schema.")
         case .modelRows:
             (

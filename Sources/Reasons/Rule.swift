@@ -9,6 +9,7 @@ package enum Rule: String, Hashable, Sendable, CaseIterable {
 
     // MARK: Files in spools
     case inputGone = "input.gone"
+    case inputDeleted = "input.deleted"
     case inputChanged = "input.changed"
     case inputUnreadable = "input.unreadable"
     case directoryUnreadable = "directory.unreadable"
@@ -50,11 +51,18 @@ package enum Rule: String, Hashable, Sendable, CaseIterable {
     case dataColumns = "data.columns"
     case dataValue = "data.value"
     case dataUnsupported = "data.unsupported"
+    case limitColumns = "data.limit.columns"
+    case limitNesting = "data.limit.nesting"
+    case limitRow = "data.limit.row"
+    case limitCompression = "data.limit.compression"
+    case limitHeader = "data.limit.header"
+    case limitBlank = "data.limit.blank"
     case labelsFew = "labels.few"
 
     // MARK: Models
     case modelInvalid = "model.invalid"
     case modelTruncated = "model.truncated"
+    case limitModel = "model.limit"
     case modelSignature = "model.signature"
     case modelRows = "model.rows"
     case modelUntrainable = "model.untrainable"

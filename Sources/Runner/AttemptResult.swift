@@ -33,7 +33,8 @@ package struct AttemptResult: Codable, Sendable {
     package var types: [String: String] = [:]
 
     package init(
-        failure: Failure? = nil, training: TrainingReport? = nil, files: [WrittenFile] = [], rowCount: Int64? = nil, timings: [String: Double] = [:],
+        failure: Failure? = nil, training: TrainingReport? = nil, files: [WrittenFile] = [], rowCount: Int64? = nil,
+        timings: [String: Double] = [:],
         facts: [String: String] = [:]
     ) {
         self.failure = failure

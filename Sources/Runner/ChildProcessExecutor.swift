@@ -1,8 +1,8 @@
 import Foundation
 import Reasons
 
-/// Runs an attempt in a child: `millrace attempt SPEC RESULT`, both JSON files in a private directory. The child touches only the files that
-/// the spec names, and a child that crashes takes nothing with it.
+/// Runs an attempt in a child: `millrace attempt SPEC RESULT`, both JSON files in a private directory. The child touches only the files
+/// that the spec names, and a child that crashes takes nothing with it.
 package struct ChildProcessExecutor: AttemptExecutor {
     private let executable: String
     private let workDirectory: String
@@ -48,7 +48,8 @@ package struct ChildProcessExecutor: AttemptExecutor {
 
     private func lost(_ what: String, _ spec: AttemptSpec) -> AttemptResult {
         AttemptResult(
-            failure: Failure(.executorLost, what: Reason(what), place: specPlace(spec), remedy: "See the log for what the worker printed last."))
+            failure: Failure(
+                .executorLost, what: Reason(what), place: specPlace(spec), remedy: "See the log for what the worker printed last."))
     }
 }
 

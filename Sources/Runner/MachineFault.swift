@@ -12,17 +12,24 @@ package enum MachineFault {
         ENOSPC, EDQUOT, EROFS, EIO, EACCES, EPERM, EBUSY, EAGAIN, ENODEV, ENXIO, ENOTCONN, ESTALE, ETIMEDOUT, EHOSTDOWN, EHOSTUNREACH,
         ENETDOWN, ENETUNREACH, EREMOTEIO, EUCLEAN,
     ]
+    /// A folder that is written to was renamed away, or is not mounted.
+    private static let ofMissingFolders: Set<Int32> = [ENOENT, ENOTDIR]
     /// Nothing at all can be opened then.
     private static let ofProcess: Set<Int32> = [EMFILE, ENFILE, ENOMEM]
 
+    /// Returns whether a folder stands, or whether that cannot be told now.
+    static func isThere(_ folder: FilePath) -> Bool {
+        folder.withPlatformString { access($0, F_OK) } == 0 || !ofMissingFolders.contains(errno)
+    }
+
     /// Returns what a failure to write is: all writes of the pipeline go to the same folders.
     package static func kind(writing code: Int32) -> Failure.Kind {
-        ofFolders.contains(code) || ofProcess.contains(code) ? .machine : .resource
+        ofFolders.contains(code) || ofMissingFolders.contains(code) || ofProcess.contains(code) ? .machine : .resource
     }
 
     /// Returns what a failure to read one input is: other inputs may be readable.
     package static func kind(reading code: Int32) -> Failure.Kind {
-        if code == ENOENT || code == ENOTDIR { return .inputGone }
+        if ofMissingFolders.contains(code) { return .inputGone }
         if ofProcess.contains(code) { return .machine }
         return ofFolders.contains(code) ? .unreadable : .resource
     }
@@ -34,7 +41,9 @@ extension Failure {
         let kind: Kind =
             switch error {
             case .system(_, _, let code): MachineFault.kind(writing: code.rawValue)
-            case .noSpace, .claimed: .machine
+            case .noSpace, .claimed, .crossMount: .machine
+            // Not what was written is gone, but the folder that it was written to.
+            case .missing(let path) where path.components.count > 1 && !MachineFault.isThere(path.removingLastComponent()): .machine
             default: .resource
             }
         self.init(kind, what: "\(error)", place: place, remedy: "Nothing: it is tried again.")

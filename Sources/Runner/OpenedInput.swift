@@ -143,9 +143,13 @@ extension Failure {
         case .outsideSpool, .notRegular:
             self.init(.inputChanged, what: "\(error)", place: place, remedy: "Drop the file itself under its name.")
         case .changedWhileRead:
-            self.init(.inputChanged, what: "it changed while it was read", place: place, remedy: "Nothing: it is taken up again when it is complete.")
+            self.init(
+                .inputChanged, what: "it changed while it was read", place: place,
+                remedy: "Nothing: it is taken up again when it is complete.")
         case .system(_, _, let code):
-            self.init(MachineFault.kind(reading: code.rawValue), what: "it cannot be read: \(code)", place: place, remedy: "Nothing: it is tried again.")
+            self.init(
+                MachineFault.kind(reading: code.rawValue), what: "it cannot be read: \(code)", place: place,
+                remedy: "Nothing: it is tried again.")
         default: self.init(landing: error, place: place)
         }
     }

@@ -52,7 +52,9 @@ final class Watchdog: Sendable {
     /// A timer that was set before a pause may come early.
     private func isOver() -> Bool {
         state.withLock { state in
-            guard let since = state.since, !state.hasFired, (ContinuousClock.now - since).seconds >= state.left - 0.001 else { return false }
+            guard let since = state.since, !state.hasFired, (ContinuousClock.now - since).seconds >= state.left - 0.001 else {
+                return false
+            }
             state.hasFired = true
             return true
         }

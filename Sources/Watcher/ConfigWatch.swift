@@ -17,6 +17,8 @@ package final class ConfigWatch: Sendable {
         var stamp: FileStamp?
         /// Since when it is missing; told once that lasts, since editors remove a file before they put the new one there.
         var missingSince: Duration?
+        /// Whether it is missing and there is nothing to tell of that.
+        var isKnownToBeMissing = true
     }
 
     /// Editors make several events of one edit; what they leave after this long is read.
@@ -26,6 +28,7 @@ package final class ConfigWatch: Sendable {
 
     private let initial: NameMap<File>
     private let listing: @Sendable () -> [String]
+    private let inForce: @Sendable () -> [String]
     private let folders: [String]
     private let logger: Logger
     private let mailbox = Mutex(Mailbox())
@@ -35,11 +38,14 @@ package final class ConfigWatch: Sendable {
     ///
     /// - Parameters:
     ///   - files: says which files there are now.
+    ///   - inForce: says which files the owner goes by. Such a file may have come, been read, and gone before this watch looked.
     ///   - folders: where new ones may appear.
     package init(
-        files: @escaping @Sendable () -> [String], folders: [String] = [], logger: Logger = Logger(label: "millrace.config-watch")
+        files: @escaping @Sendable () -> [String], inForce: @escaping @Sendable () -> [String] = { [] }, folders: [String] = [],
+        logger: Logger = Logger(label: "millrace.config-watch")
     ) {
         listing = files
+        self.inForce = inForce
         self.folders = folders
         initial = NameMap(files().map { ($0, Self.look(at: $0)) }, uniquingKeysWith: { first, _ in first })
         self.logger = logger
@@ -72,11 +78,19 @@ package final class ConfigWatch: Sendable {
                 checkAt = min(checkAt, clock.now() + Self.debounce)
             }
             if clock.now() >= checkAt {
-                let listed = listing()
+                let listed = listing(), used = inForce()
                 for path in listed where files[path] == nil { files[path] = File() }
-                // A file that is gone stays until that has been told.
-                for path in files.keys where files[path]!.content == nil && !listed.containsName(path) { files[path] = nil }
-                for path in files.keys.sorted() where Self.hasChanged(&files[path]!, path, now: clock.now(), isHinted: isHinted) { changed(path) }
+                for path in used where files[path] == nil { files[path] = File(isKnownToBeMissing: false) }
+                // A file that is gone stays until that has been told, and while its owner goes by it.
+                for path in files.keys
+                where files[path]!.isKnownToBeMissing && files[path]!.content == nil && !listed.containsName(path)
+                    && !used.containsName(path)
+                {
+                    files[path] = nil
+                }
+                for path in files.keys.sorted() where Self.hasChanged(&files[path]!, path, now: clock.now(), isHinted: isHinted) {
+                    changed(path)
+                }
                 Self.watch(files.keys, folders, &tokens, &lastToken, events)
                 isHinted = false
                 checkAt = clock.now() + Self.safetyInterval
@@ -100,7 +114,7 @@ package final class ConfigWatch: Sendable {
 
     private static func hasChanged(_ file: inout File, _ path: String, now: Duration, isHinted: Bool) -> Bool {
         guard let stamp = FileStamp(path: path), let content = content(path) else {
-            guard file.content != nil else { return false }
+            guard !file.isKnownToBeMissing else { return false }
             let since = file.missingSince ?? now
             file.missingSince = since
             guard now - since >= safetyInterval else { return false }
@@ -108,6 +122,7 @@ package final class ConfigWatch: Sendable {
             return true
         }
         file.missingSince = nil
+        file.isKnownToBeMissing = false
         if stamp == file.stamp, !isHinted { return false }
         file.stamp = stamp
         if content == file.content { return false }
@@ -117,8 +132,8 @@ package final class ConfigWatch: Sendable {
 
     /// The stamp first: what is written in between then differs from it.
     private static func look(at path: String) -> File {
-        let stamp = FileStamp(path: path)
-        return File(content: content(path), stamp: stamp)
+        let stamp = FileStamp(path: path), content = content(path)
+        return File(content: content, stamp: stamp, isKnownToBeMissing: content == nil)
     }
 
     private static func content(_ path: String) -> Data? { FileManager.default.contents(atPath: path) }

@@ -27,6 +27,7 @@ struct Activate: ParsableCommand {
         let asking = Asking(root: root, pipelines: files.read(root).pipelines)
         if unpin { try asking.ask(.unpin(pipeline: pipeline), json: output.json) }
         guard let version else { return }
-        try asking.ask(pin ? .pin(pipeline: pipeline, version: version) : .activate(pipeline: pipeline, version: version), json: output.json)
+        try asking.ask(
+            pin ? .pin(pipeline: pipeline, version: version) : .activate(pipeline: pipeline, version: version), json: output.json)
     }
 }

@@ -49,7 +49,8 @@ struct Asking {
         }
         throw fail(
             "the daemon (\(root.daemon?.description ?? "gone")) has not answered within \(patience.components.seconds) s. "
-                + "The request stays with it as number \(id) and is done when it next looks, or when it next starts.", ExitStatus.stillWaiting)
+                + "The request stays with it as number \(id) and is done when it next looks, or when it next starts.",
+            ExitStatus.stillWaiting)
     }
 
     /// False where a daemon has the lock.

@@ -7,8 +7,8 @@ struct AttemptCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "attempt", abstract: "Run one attempt from its spec and write its result; for executors.")
 
-    @Argument(help: "The spec, a JSON file.") var spec: String
-    @Argument(help: "Where to write the result, a JSON file.") var result: String
+    @Argument(help: "The spec, a JSON file.", completion: .file()) var spec: String
+    @Argument(help: "Where to write the result, a JSON file.", completion: .file()) var result: String
 
     func run() throws {
         let read: AttemptSpec

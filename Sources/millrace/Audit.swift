@@ -75,19 +75,19 @@ struct Audit: Encodable {
         }
     }
 
-    /// Outputs in whose place others stand, and that are there all the same.
+    /// Outputs that were to be removed, and that are there all the same.
     private mutating func checkLeft() throws(LedgerError) {
-        for state in [PublicationState.left, .leaving] {
+        for state in [PublicationState.left, .leaving, .orphaned] {
             for output in try ledger.publications(state) {
                 let path = output.root + "/" + output.path
                 guard FileManager.default.fileExists(atPath: path),
                     try ledger.owner(root: output.root, path: output.path) == nil
                 else { continue }
-                if state == .leaving, DaemonLock.holder(stateDirectory: stateDirectory) != nil { continue }
+                if state != .left, DaemonLock.holder(stateDirectory: stateDirectory) != nil { continue }
                 differences.append(
                     Difference(
                         kind: .leftover, path: path,
-                        what: "run \(output.run) published an output of \(output.inputPath) there, in whose place another stands elsewhere now",
+                        what: "run \(output.run) published an output of \(output.inputPath) there, which was to be removed",
                         remedy: state == .left
                             ? "It is not what was published, so it was left: move it away." : "Start millrace run: it removes it."))
             }

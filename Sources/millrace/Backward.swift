@@ -18,15 +18,18 @@ struct Backward: ParsableCommand {
             Losses: \(LossArgument.names.joined(separator: ", ")).
             """)
 
-    @Argument(help: "An ONNX model.") var model: String
-    @Argument(help: "The rows, or the arrays.") var data: String
+    @Argument(help: "An ONNX model.", completion: .file()) var model: String
+    @Argument(help: "The rows, or the arrays.", completion: .file()) var data: String
     @Option(name: .long, help: "What to differentiate.") var loss: LossArgument?
-    @Option(name: .long, help: ArgumentHelp("Cotangents of the outputs, arrays named as they are (.npz or .safetensors), in place of a loss.", valueName: "file"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Cotangents of the outputs, arrays named as they are (.npz or .safetensors), in place of a loss.", valueName: "file"),
+        completion: .file())
     var cotangent: String?
     @Option(name: .long, help: ArgumentHelp("The model output that the loss reads.", valueName: "output")) var prediction: [String] = []
     @OptionGroup var labelled: LabelledOptions
     @Flag(name: .long, help: "The gradients of the float inputs too.") var inputs = false
-    @Option(name: .long, help: "Where the gradients go, .npz or .safetensors.") var out: String
+    @Option(name: .long, help: "Where the gradients go, .npz or .safetensors.", completion: .file()) var out: String
     @Option(name: .long, help: "Rows at a time.") var batchSize = 256
     @Option(name: .long, help: "Engine threads. Default: the cores.") var threads: Int?
     @Flag(name: .long, help: "Replace the file where it is there.") var force = false

@@ -12,7 +12,7 @@ struct Explain: ParsableCommand {
             from the root, or one relative to its spool.
             """)
 
-    @Argument(help: "A file in a spool, or an output.") var file: String
+    @Argument(help: "A file in a spool, or an output.", completion: .file()) var file: String
     @OptionGroup var root: RootOption
     @OptionGroup var files: PipelinesOption
     @OptionGroup var output: JSONFlag
@@ -53,7 +53,9 @@ struct Explain: ParsableCommand {
         }
         if output.json { return try answers.count == 1 ? printJSON(answers[0]) : printJSON(answers) }
         for answer in answers { show(answer) }
-        if ledger == nil { print("  note        there is no ledger in \(shownPath(try root.stateDirectory)): no daemon has worked on this root") }
+        if ledger == nil {
+            print("  note        there is no ledger in \(shownPath(try root.stateDirectory)): no daemon has worked on this root")
+        }
     }
 
     /// The rules answer without one too.
@@ -76,7 +78,8 @@ struct Explain: ParsableCommand {
         }
         if verdict.word == .done, let remedy = try knownModel(known, ledger) { verdict.explanation.remedy = remedy }
         if let wait = try possibleWait(known, map, ledger) {
-            verdict.explanation.remedy = "Name the pipeline files with --pipelines: if \(known.pipeline) has order: strict, it waits \(wait)."
+            verdict.explanation.remedy =
+                "Name the pipeline files with --pipelines: if \(known.pipeline) has order: strict, it waits \(wait)."
         }
         var answer = Answer(found.path.map(shownPath) ?? file, verdict)
         answer.pipeline = known.pipeline
@@ -90,10 +93,13 @@ struct Explain: ParsableCommand {
     /// What to do to put the version of a model in force that is not; nil where that is in force, or where it is no model.
     private func knownModel(_ known: FileExplanation, _ ledger: RunLedger?) throws -> String? {
         guard known.role == .model, let ledger, let digest = known.visits.first?.arrival.digest else { return nil }
-        let own = try ledger.versions(pipeline: known.pipeline).filter { $0.verdict == .published && $0.sourceDigest == digest && $0.version != nil }
+        let own = try ledger.versions(pipeline: known.pipeline).filter {
+            $0.verdict == .published && $0.sourceDigest == digest && $0.version != nil
+        }
         if own.isEmpty || own.contains(where: \.isActive) { return nil }
         guard let standing = own.last(where: { !$0.isPruned })?.version else {
-            return "Its version \(own.compactMap(\.version).max() ?? 0) was pruned: millrace replay \(known.path) makes a version of it again."
+            return
+                "Its version \(own.compactMap(\.version).max() ?? 0) was pruned: millrace replay \(known.path) makes a version of it again."
         }
         return "Its version \(standing) is not in force: millrace activate \(known.pipeline) \(standing) puts it there."
     }
@@ -101,7 +107,8 @@ struct Explain: ParsableCommand {
     /// What data waits for if its order is strict, where no pipeline file says whether it is.
     private func possibleWait(_ known: FileExplanation, _ map: SpoolMap, _ ledger: RunLedger?) throws -> WaitReason? {
         guard known.wait == .forRoom, known.role == .data, !map.pipelines.contains(where: { $0.name == known.pipeline }) else { return nil }
-        let strictly = try ledger?.explain(path: known.path, pipeline: known.pipeline, role: known.role, strict: [known.pipeline], now: .now)
+        let strictly = try ledger?.explain(
+            path: known.path, pipeline: known.pipeline, role: known.role, strict: [known.pipeline], now: .now)
         return strictly?.first.flatMap { $0.wait == .forRoom ? nil : $0.wait }
     }
 
@@ -175,7 +182,8 @@ struct Explain: ParsableCommand {
             : FileVerdict(
                 isThere ? .notWatched : .notThere, "it was \(what); another stands in its place now",
                 rule: .arrivalDone,
-                remedy: isThere ? "millrace explain \(former.inputPath) names the present one; move this one away if nobody needs it." : "Nothing.")
+                remedy: isThere
+                    ? "millrace explain \(former.inputPath) names the present one; move this one away if nobody needs it." : "Nothing.")
         var answer = Answer(shownPath(path), verdict)
         answer.pipeline = former.pipeline
         answer.publication = former
@@ -188,7 +196,9 @@ struct Explain: ParsableCommand {
         print("  why         \(why)")
         print("  by rule     \(answer.rule): \(answer.rule.sentence)")
         print("  what to do  \(answer.remedy)")
-        if let pipeline = answer.pipeline { print("  pipeline    \(pipeline)\(answer.role.map { ", \($0.rawValue) \(answer.path ?? "")" } ?? "")") }
+        if let pipeline = answer.pipeline {
+            print("  pipeline    \(pipeline)\(answer.role.map { ", \($0.rawValue) \(answer.path ?? "")" } ?? "")")
+        }
         for visit in answer.visits {
             let arrival = visit.arrival
             let digest = arrival.digest.map { ", sha256 \($0.shortDigest)" } ?? ""

@@ -33,7 +33,8 @@ struct FileFinder {
         return Found(path: known.isEmpty ? here : nil, known: known)
     }
 
-    /// Without the pipeline files the ledger does not say where spools are: every tail of the path is tried, and the file itself must agree.
+    /// Without the pipeline files the ledger does not say where spools are: every tail of the path is tried, and the file itself must
+    /// agree.
     private func sameFile(_ path: String, _ stamp: Watcher.FileStamp, _ ledger: RunLedger) throws(LedgerError) -> [FileExplanation] {
         var rest = path.dropFirst()
         while true {

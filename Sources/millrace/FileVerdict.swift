@@ -77,7 +77,8 @@ extension FileVerdict {
             if found?.digest == digest { return nil }
         }
         return FileVerdict(
-            .waiting, "\(wentAway ? "it is there again" : "it has changed") since arrival \(arrival.number), which is \(arrival.state.rawValue)",
+            .waiting,
+            "\(wentAway ? "it is there again" : "it has changed") since arrival \(arrival.number), which is \(arrival.state.rawValue)",
             rule: .arrivalChanged, remedy: "It is numbered when it has settled; a daemon must be running.")
     }
 }
@@ -123,10 +124,12 @@ extension FileVerdict {
         case .broken(let reason):
             self.init(
                 .waiting, "it is not whole: \(reason)", rule: .settleSeal,
-                remedy: (daemon == nil ? start : "") + "Finish writing it; unchanged for settle.give_up (\(settle.giveUp.shown)), it goes to quarantine as truncated.")
+                remedy: (daemon == nil ? start : "")
+                    + "Finish writing it; unchanged for settle.give_up (\(settle.giveUp.shown)), it goes to quarantine as truncated.")
         case .unsafe(let rule, let reason, let remedy): self.init(.quarantined, reason, rule: rule, remedy: remedy)
         case .holds:
-            self.init(.waiting, "it is whole and has not been numbered", rule: .settleNumber, remedy: start + "The daemon takes it up by itself.")
+            self.init(
+                .waiting, "it is whole and has not been numbered", rule: .settleNumber, remedy: start + "The daemon takes it up by itself.")
         case .some(.none), nil:
             self.init(
                 .waiting, "its format cannot show that it is whole, so it must be quiet first", rule: .settleQuiet,

@@ -20,7 +20,8 @@ struct FileOutOfForce: Encodable {
                     : "it is gone, and \(entry.pipeline) is still in force",
                 remedy: exists
                     ? "The daemon takes an edit up within seconds, unless something is wrong: see `millrace lint`, and its log."
-                    : "The daemon lets it go within seconds, unless something is wrong with the other files: see `millrace lint`, and its log.")
+                    : "The daemon lets it go within seconds, unless something is wrong with the other files: see `millrace lint`, and its log."
+            )
         }
         let known = Set(inForce.entries.map { CanonicalPaths.real($0.file) })
         let folder = root.path + "/pipelines"
@@ -28,7 +29,8 @@ struct FileOutOfForce: Encodable {
         found += standing.filter { !known.contains(CanonicalPaths.real($0)) }.map { file in
             FileOutOfForce(
                 file: shownPath(file), reason: "it is not in force",
-                remedy: "The daemon takes it up within seconds if it was started with its folder and nothing is wrong with it: see `millrace lint`; "
+                remedy:
+                    "The daemon takes it up within seconds if it was started with its folder and nothing is wrong with it: see `millrace lint`; "
                     + "else start `millrace run` with it.")
         }
         return found
@@ -37,7 +39,8 @@ struct FileOutOfForce: Encodable {
     /// The file in ROOT/pipelines that is not in force and has `path` in one of its spools.
     static func naming(_ path: String, _ root: RootOption) -> (file: FileOutOfForce, pipeline: Pipeline)? {
         for file in all(root) {
-            guard let pipeline = try? PipelineFile.load(path: file.file, root: root.path), SpoolMap(pipelines: [pipeline]).place(of: path) != nil
+            guard let pipeline = try? PipelineFile.load(path: file.file, root: root.path),
+                SpoolMap(pipelines: [pipeline]).place(of: path) != nil
             else { continue }
             return (file, pipeline)
         }

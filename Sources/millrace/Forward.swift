@@ -19,14 +19,22 @@ struct Forward: ParsableCommand {
             .gz and .zst); csv, jsonl, parquet, arrow, npy, npz out. OUT appears whole or not at all.
             """)
 
-    @Argument(help: "An ONNX model.") var model: String
-    @Argument(help: "The rows.") var data: String
-    @Argument(help: "Where the outputs go.") var out: String
-    @Option(name: .long, help: ArgumentHelp("An adapter to apply. Default: adapter.safetensors beside the model.", valueName: "file")) var adapter: String?
+    @Argument(help: "An ONNX model.", completion: .file()) var model: String
+    @Argument(help: "The rows.", completion: .file()) var data: String
+    @Argument(help: "Where the outputs go.", completion: .file()) var out: String
+    @Option(
+        name: .long,
+        help: ArgumentHelp("An adapter to apply. Default: adapter.safetensors beside the model.", valueName: "file"),
+        completion: .file())
+    var adapter: String?
     @Option(name: .long, help: ArgumentHelp("A column to carry through to the output.", valueName: "column")) var keep: [String] = []
-    @Option(name: .long, help: ArgumentHelp("The columns of a model input: a pattern such as pixels=pixel_*, or names with commas.", valueName: "input=pattern"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The columns of a model input: a pattern such as pixels=pixel_*, or names with commas.", valueName: "input=pattern"))
     var columns: [Assignment] = []
-    @Option(name: .long, help: ArgumentHelp("What a model input's values are multiplied by.", valueName: "input=factor")) var scale: [Assignment] = []
+    @Option(name: .long, help: ArgumentHelp("What a model input's values are multiplied by.", valueName: "input=factor")) var scale:
+        [Assignment] = []
     @Option(
         name: .long,
         help: ArgumentHelp(
@@ -35,11 +43,12 @@ struct Forward: ParsableCommand {
     var value: [Assignment] = []
     @Option(name: .long, help: ArgumentHelp("The axis of a model input or output that is the rows. Default: 0.", valueName: "name=axis"))
     var batchAxis: [Assignment] = []
-    @Option(name: .long, help: ArgumentHelp("A model output to write, and its columns. Default: every output.", valueName: "output=columns"))
+    @Option(
+        name: .long, help: ArgumentHelp("A model output to write, and its columns. Default: every output.", valueName: "output=columns"))
     var outputs: [Assignment] = []
     @Option(name: .long, help: "Rows at a time. Default: by the size of a row.") var batchSize: Int?
     @Option(name: .long, help: "Engine threads. Default: the cores.") var threads: Int?
-    @Option(name: .long, help: "A pipeline file to take the schema and the outputs from.") var pipeline: String?
+    @Option(name: .long, help: "A pipeline file to take the schema and the outputs from.", completion: .file()) var pipeline: String?
     @Flag(name: .long, help: "Replace OUT where it is there.") var force = false
     @OptionGroup var output: JSONFlag
     @OptionGroup var values: ValuesFlag
@@ -57,7 +66,9 @@ struct Forward: ParsableCommand {
         for name in value.map(\.name) where (columns + scale).contains(where: { $0.name == name }) {
             throw ValidationError("--value \(name): an input with a value takes no --columns and no --scale.")
         }
-        for factor in scale where Double(factor.value) == nil { throw ValidationError("--scale \(factor.name)=\(factor.value): not a number.") }
+        for factor in scale where Double(factor.value) == nil {
+            throw ValidationError("--scale \(factor.name)=\(factor.value): not a number.")
+        }
     }
 
     func run() throws {
@@ -74,7 +85,9 @@ struct Forward: ParsableCommand {
             // For a model the remedy is printed too; for rows it is not, since the remedy speaks of another attempt, which does not follow
             // here.
             if let failure = result.failure { throw fail(failure.kind == .badModel ? failure.reason : failure.statement) }
-            do throws(LandingError) { try DurableFile.publish(FilePath(staged), as: FilePath(target.path)) } catch { throw fail("\(out): \(error)") }
+            do throws(LandingError) { try DurableFile.publish(FilePath(staged), as: FilePath(target.path)) } catch {
+                throw fail("\(out): \(error)")
+            }
             try show(result)
         }
     }
@@ -107,10 +120,12 @@ struct Forward: ParsableCommand {
         if let adapterPath { inputs["adapter"] = .init(path: adapterPath, digest: try FileDigest.of(FilePath(adapterPath)).digest) }
         return AttemptSpec(
             run: 0, attempt: 1, pipeline: read?.name ?? "forward", goal: .score, inputs: inputs,
-            outputs: ["output": staged], schema: try read?.schema ?? schema(for: loaded), stages: [.deserialize(DeserializeStage()), .forward(stage)],
+            outputs: ["output": staged], schema: try read?.schema ?? schema(for: loaded),
+            stages: [.deserialize(DeserializeStage()), .forward(stage)],
             format: format.kind.rawValue,
             provenance: [
-                "millrace.input": (data as NSString).lastPathComponent, "millrace.input.digest": dataDigest, "millrace.model.digest": modelDigest,
+                "millrace.input": (data as NSString).lastPathComponent, "millrace.input.digest": dataDigest,
+                "millrace.model.digest": modelDigest
             ],
             limits: .init(threads: threads ?? stage.threads ?? ProcessInfo.processInfo.activeProcessorCount))
     }
@@ -188,7 +203,9 @@ struct Forward: ParsableCommand {
             return try printJSON(Report(output: out, rows: result.rowCount, files: files, timings: result.timings))
         }
         let seconds = result.timings["total"].map(shownSeconds) ?? ""
-        print("\(out): \(result.rowCount ?? 0) rows, \(result.files.first?.byteCount ?? 0) bytes, \(seconds) (\(shownTimings(result.timings)))")
+        print(
+            "\(out): \(result.rowCount ?? 0) rows, \(result.files.first?.byteCount ?? 0) bytes, \(seconds) (\(shownTimings(result.timings)))"
+        )
     }
 }
 
@@ -198,7 +215,8 @@ struct Assignment: ExpressibleByArgument {
     let value: String
 
     init?(argument: String) {
-        guard let place = argument.lastIndex(of: "="), place != argument.startIndex, argument.index(after: place) != argument.endIndex else { return nil }
+        guard let place = argument.lastIndex(of: "="), place != argument.startIndex, argument.index(after: place) != argument.endIndex
+        else { return nil }
         name = String(argument[..<place])
         value = String(argument[argument.index(after: place)...])
     }

@@ -17,7 +17,7 @@ struct Gradients: ParsableCommand {
             Ends with 1 where an operator on the way from an output to a parameter has no gradient.
             """)
 
-    @Argument(help: "An ONNX model.") var model: String
+    @Argument(help: "An ONNX model.", completion: .file()) var model: String
     @Flag(name: .long, help: "Every operator and every parameter, not only what is refused.") var list = false
     @OptionGroup var output: JSONFlag
 

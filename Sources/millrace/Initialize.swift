@@ -8,8 +8,8 @@ struct Initialize: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "init", abstract: "Write a first pipeline, fitted to a model and its data, and make its folders.")
 
-    @Argument(help: "An ONNX model.") var model: String
-    @Argument(help: "A data file like those that will be dropped.") var data: String?
+    @Argument(help: "An ONNX model.", completion: .file()) var model: String
+    @Argument(help: "A data file like those that will be dropped.", completion: .file()) var data: String?
     @Option(name: .long, help: "The pipeline's name. Default: the model's file name.") var name: String?
     @OptionGroup var root: RootOption
     @Flag(name: .long, help: "Replace a pipeline file that is there.") var force = false
@@ -54,7 +54,9 @@ struct Initialize: ParsableCommand {
     private func show(_ file: String, _ pipeline: Pipeline) {
         let shown = shownPath(file)
         print("wrote \(shown)")
-        for (index, folder) in CanonicalPaths.folders(of: pipeline).enumerated() { print("\(index == 0 ? "made " : "     ") \(shownPath(folder))") }
+        for (index, folder) in CanonicalPaths.folders(of: pipeline).enumerated() {
+            print("\(index == 0 ? "made " : "     ") \(shownPath(folder))")
+        }
         let problems = LintReport.lint([root.path + "/pipelines"], root: root.path).problems
         for problem in problems { print("note  \(problem)") }
     }

@@ -5,7 +5,7 @@ struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Print a model's inputs, outputs, opset, parameter count, bytes, operators and metadata.")
 
-    @Argument(help: "An ONNX model.") var model: String
+    @Argument(help: "An ONNX model.", completion: .file()) var model: String
     @OptionGroup var output: JSONFlag
 
     func run() throws {

@@ -35,7 +35,9 @@ extension RootOption {
     var inForce: InForce? { (try? stateDirectory).flatMap { InForce.read(stateDirectory: $0) } }
 
     /// The daemon that works on this root now.
-    var daemon: DaemonLock.Holder? { (try? stateDirectory).flatMap { DaemonLock.holder(stateDirectory: $0) }.flatMap { $0.work == .daemon ? $0 : nil } }
+    var daemon: DaemonLock.Holder? {
+        (try? stateDirectory).flatMap { DaemonLock.holder(stateDirectory: $0) }.flatMap { $0.work == .daemon ? $0 : nil }
+    }
 
     /// ` --root DIR` for commands that are shown, where it is not the default.
     var asOption: String { root == "." ? "" : " --root \(root)" }
@@ -44,7 +46,8 @@ extension RootOption {
 struct PipelinesOption: ParsableArguments {
     @Option(
         name: .long, parsing: .upToNextOption,
-        help: ArgumentHelp("Pipeline files, folders of them, or globs. Default: ROOT/pipelines.", valueName: "pipeline"))
+        help: ArgumentHelp("Pipeline files, folders of them, or globs. Default: ROOT/pipelines.", valueName: "pipeline"),
+        completion: .file())
     var pipelines: [String] = []
 
     /// What can be read of them. Without the option they are those that the daemon has in force; where none runs, those in ROOT/pipelines,

@@ -10,8 +10,9 @@ struct LintCommand: ParsableCommand {
             + "scoring with it.",
         discussion: "Ends with 0 where nothing is, else with 2.")
 
-    @Argument(help: "Pipeline files, folders of them, or globs. Default: ROOT/pipelines.") var pipelines: [String] = []
-    @Option(name: .long, help: ArgumentHelp("A model to hold them against, as if it arrived.", valueName: "model")) var model: String?
+    @Argument(help: "Pipeline files, folders of them, or globs. Default: ROOT/pipelines.", completion: .file()) var pipelines: [String] = []
+    @Option(name: .long, help: ArgumentHelp("A model to hold them against, as if it arrived.", valueName: "model"), completion: .file())
+    var model: String?
     @OptionGroup var root: RootOption
     @OptionGroup var output: JSONFlag
 
@@ -20,7 +21,9 @@ struct LintCommand: ParsableCommand {
         given.pipelines = pipelines
         let patterns = given.patterns(root)
         guard !patterns.isEmpty || RootFile.load(root: root.path).exists else {
-            throw fail("there is no \(shownPath(root.path + "/pipelines")). Name pipeline files, or make one with millrace init.", ExitStatus.badConfiguration)
+            throw fail(
+                "there is no \(shownPath(root.path + "/pipelines")). Name pipeline files, or make one with millrace init.",
+                ExitStatus.badConfiguration)
         }
         var report = LintReport.lint(patterns, root: root.path)
         if let model { report = report.adding(try problems(of: model, in: report.pipelines)) }

@@ -12,9 +12,9 @@ struct Merge: ParsableCommand {
             OUT appears whole or not at all.
             """)
 
-    @Argument(help: "The model that the adapter was trained beside.") var model: String
-    @Argument(help: "The adapter, as optimize and pipelines with merge: false write it.") var adapter: String
-    @Argument(help: "Where the merged model goes. Above 2 GiB the weights go beside it as OUT.data.") var out: String
+    @Argument(help: "The model that the adapter was trained beside.", completion: .file()) var model: String
+    @Argument(help: "The adapter, as optimize and pipelines with merge: false write it.", completion: .file()) var adapter: String
+    @Argument(help: "Where the merged model goes. Above 2 GiB the weights go beside it as OUT.data.", completion: .file()) var out: String
     @Flag(name: .long, help: "Replace OUT where it is there.") var force = false
 
     func run() throws {

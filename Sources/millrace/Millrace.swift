@@ -16,19 +16,24 @@ struct Millrace: AsyncParsableCommand {
                 subcommands: [Status.self, Runs.self, Explain.self, Events.self, Models.self, Check.self]),
             CommandGroup(
                 name: "What to change",
-                subcommands: [Retry.self, Replay.self, Forget.self, Activate.self, Pause.self, Resume.self, Stop.self, Rebuild.self, Prune.self]),
+                subcommands: [
+                    Retry.self, Replay.self, Forget.self, Activate.self, Pause.self, Resume.self, Stop.self, Rebuild.self, Prune.self
+                ]),
             CommandGroup(name: "One file, without a daemon", subcommands: [Inspect.self, Reserialize.self, Forward.self]),
-            CommandGroup(name: "Making a model better, without a daemon", subcommands: [Optimize.self, Merge.self, Backward.self, Gradients.self]),
+            CommandGroup(
+                name: "Making a model better, without a daemon", subcommands: [Optimize.self, Merge.self, Backward.self, Gradients.self]),
             CommandGroup(name: "For executors", subcommands: [AttemptCommand.self]),
         ])
 
-    /// As ArgumentParser's own, but a command line that is wrong ends with the status that the README promises, `--help` names the exit
-    /// statuses, and what cannot be printed makes a command fail.
+    /// As ArgumentParser's own, but a command line that is wrong ends with the status that `README.md` in this folder promises, `--help`
+    /// names the exit statuses, and what cannot be printed makes a command fail.
     static func main() async {
         StandardStreams.prepare()
         // Before Arrow is first used: its own pool keeps what is freed, 11 MiB of it over a large file. What an operator chose stands.
         setenv("ARROW_DEFAULT_MEMORY_POOL", "system", 0)
-        if let problem = unknownCommand(CommandLine.arguments.dropFirst().first) { exit(withError: fail(problem, ExitStatus.badConfiguration)) }
+        if let problem = unknownCommand(CommandLine.arguments.dropFirst().first) {
+            exit(withError: fail(problem, ExitStatus.badConfiguration))
+        }
         do {
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }

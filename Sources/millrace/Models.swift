@@ -24,8 +24,10 @@ struct Models: ParsableCommand {
             for version in versions {
                 let file = try ledger.arrival(version.arrival)?.path ?? ""
                 table.add(
-                    version.version.map(String.init) ?? "-", version.isPinned ? "pinned" : version.isActive ? "active" : version.isPruned ? "pruned" : "",
-                    version.verdict.rawValue, version.parent.map(String.init) ?? "-", version.training?.summary ?? "-", "\(version.arrival)",
+                    version.version.map(String.init) ?? "-",
+                    version.isPinned ? "pinned" : version.isActive ? "active" : version.isPruned ? "pruned" : "",
+                    version.verdict.rawValue, version.parent.map(String.init) ?? "-", version.training?.summary ?? "-",
+                    "\(version.arrival)",
                     version.sourceDigest?.shortDigest ?? "-", version.decidedAt?.short ?? "-", file)
                 if let rejection = version.training?.whole, version.verdict == .published {
                     reasons.append("tuning of arrival \(version.arrival), \(file): \(rejection)")

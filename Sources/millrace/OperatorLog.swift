@@ -33,7 +33,8 @@ struct OperatorLog: LogHandler {
             line = (try? encoder.encode(fields)).map { String(decoding: $0, as: UTF8.self) } ?? event.message.description
         } else {
             let pairs = facts.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.description.printable)" }
-            line = "\(time) \(event.level.rawValue) \(event.message.description.printable)\(pairs.isEmpty ? "" : "  " + pairs.joined(separator: " "))"
+            line =
+                "\(time) \(event.level.rawValue) \(event.message.description.printable)\(pairs.isEmpty ? "" : "  " + pairs.joined(separator: " "))"
         }
         printError(line)
     }

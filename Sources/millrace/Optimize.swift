@@ -25,17 +25,30 @@ struct Optimize: ParsableCommand {
             Losses: \(LossArgument.names.joined(separator: ", ")).
             """)
 
-    @Argument(help: "An ONNX model with float weights.") var model: String
-    @Option(name: .long, help: ArgumentHelp("A file of labelled rows; as often as there are files.", valueName: "data")) var labelled: [String]
-    @Option(name: .long, help: ArgumentHelp("Where the new model goes.", valueName: "new.onnx")) var out: String
-    @Option(name: .long, help: ArgumentHelp("An adapter that training goes on from. Default: adapter.safetensors beside the model.", valueName: "file"))
+    @Argument(help: "An ONNX model with float weights.", completion: .file()) var model: String
+    @Option(
+        name: .long,
+        help: ArgumentHelp("A file of labelled rows; as often as there are files.", valueName: "data"),
+        completion: .file())
+    var labelled: [String]
+    @Option(name: .long, help: ArgumentHelp("Where the new model goes.", valueName: "new.onnx"), completion: .file()) var out: String
+    @Option(
+        name: .long,
+        help: ArgumentHelp("An adapter that training goes on from. Default: adapter.safetensors beside the model.", valueName: "file"),
+        completion: .file())
     var adapter: String?
     @OptionGroup var columns: LabelledOptions
     @OptionGroup var descent: DescentOptions
-    @Option(name: .long, help: ArgumentHelp("A pipeline to take the schema and the optimize stage from, in place of the options above.", valueName: "file"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("A pipeline to take the schema and the optimize stage from, in place of the options above.", valueName: "file"),
+        completion: .file())
     var pipeline: String?
     @Option(name: .long, help: "Engine threads. Default: the cores. Another number may give other bytes.") var threads: Int?
-    @Option(name: .long, help: ArgumentHelp("Where checkpoints are kept until NEW is there. Default: a folder beside it.", valueName: "folder"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Where checkpoints are kept until NEW is there. Default: a folder beside it.", valueName: "folder"),
+        completion: .directory)
     var checkpoints: String?
     @Option(name: .long, help: "Steps from one checkpoint to the next within an epoch.") var checkpointSteps = 1000
     @Flag(name: .long, help: "Replace NEW where it is there.") var force = false

@@ -4,7 +4,13 @@ import Reasons
 
 /// What relative paths are relative to, and where `millrace.yaml` is looked for.
 struct RootOption: ParsableArguments {
-    @Option(name: .long, help: "What relative paths are relative to; ROOT/millrace.yaml holds the settings, ROOT/.millrace/ the ledger. Default: the current directory.")
+    @Option(
+        name: .long,
+        help: """
+            What relative paths are relative to; ROOT/millrace.yaml holds the settings, ROOT/.millrace/ the ledger. Default: the current \
+            directory.
+            """,
+        completion: .directory)
     var root: String = "."
 
     /// Absolute, without `.` and `..`.

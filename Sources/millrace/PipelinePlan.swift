@@ -69,7 +69,9 @@ struct PipelinePlan: Encodable {
 extension PipelinePlan: CustomStringConvertible {
     var description: String {
         var lines = ["\(pipeline) (\(file)): revision \(revision.shortDigest)\(isNew ? ", new" : "")"]
-        func counted(_ counts: [String: Int]) -> String { counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ") }
+        func counted(_ counts: [String: Int]) -> String {
+            counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
+        }
         for spool in newSpools { lines.append("  \(shownPath(spool)) is new: the daemon makes it") }
         for role in removedSpools { lines.append("  \(role.rawValue): no spool any more; what arrived there stays as it is") }
         for group in outdated {
@@ -77,7 +79,8 @@ extension PipelinePlan: CustomStringConvertible {
             lines.append("  done under revision \(group.revision.shortDigest): \(counted(group.counts)), such as \(sample)")
         }
         if !outdated.isEmpty {
-            lines.append("    not redone by itself: millrace replay FILE, or millrace replay --pipeline \(pipeline) for all that is decided")
+            lines.append(
+                "    not redone by itself: millrace replay FILE, or millrace replay --pipeline \(pipeline) for all that is decided")
         }
         for outputs in elsewhere { lines.append("  \(outputs)") }
         if !waiting.isEmpty { lines.append("  waiting: \(counted(waiting)); those without an attempt yet are done under this revision") }
@@ -85,7 +88,9 @@ extension PipelinePlan: CustomStringConvertible {
             lines.append("  rejected: \(counted(rejected)); millrace replay --pipeline \(pipeline) --state rejected decides again")
         }
         if !quarantined.isEmpty {
-            lines.append("  quarantined: \(counted(quarantined)); millrace retry --pipeline \(pipeline) --state quarantined does it under this revision")
+            lines.append(
+                "  quarantined: \(counted(quarantined)); millrace retry --pipeline \(pipeline) --state quarantined does it under this revision"
+            )
         }
         if outdated.isEmpty, elsewhere.isEmpty, !isNew { lines.append("  nothing that is done would be redone") }
         return lines.joined(separator: "\n")

@@ -8,7 +8,7 @@ struct Plan: ParsableCommand {
         abstract: "Say what the present pipeline files would do otherwise than what is done: what `millrace replay` would redo.",
         discussion: "Nothing is redone by itself. Ends with 2 where a pipeline file cannot be read.")
 
-    @Argument(help: "Pipeline files, folders of them, or globs. Default: ROOT/pipelines.") var pipelines: [String] = []
+    @Argument(help: "Pipeline files, folders of them, or globs. Default: ROOT/pipelines.", completion: .file()) var pipelines: [String] = []
     @OptionGroup var root: RootOption
     @OptionGroup var output: JSONFlag
 

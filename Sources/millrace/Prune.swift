@@ -28,10 +28,10 @@ struct Prune: ParsableCommand {
         for problem in lint.problems { _ = fail(problem) }
         guard lint.isClean else { throw ExitStatus.badConfiguration }
         let settings = try root.settings
-        // Opened for reading first: a ledger that is not there is not made.
-        _ = try root.ledger()
+        // Opened for reading first: a ledger that is not there is not made. Who may only ask the daemon can ask what would go.
+        let readable = try root.ledger()
         let report = try worded {
-            let ledger = try RunLedger(stateDirectory: settings.state)
+            let ledger = dryRun ? readable : try RunLedger(stateDirectory: settings.state)
             let cleared = try clear(ledger, lint)
             let shares = removed.isEmpty
                 ? try Retention(ledger: ledger, pipelines: lint.pipelines, work: settings.work, now: .now).apply(dry: dryRun) : []

@@ -14,7 +14,7 @@ struct Rebuild: ParsableCommand {
             where there is no ledger, if all of it can be restored.
             """)
 
-    @Argument(help: "Pipeline files, folders of them, or globs. Default: ROOT/pipelines.") var pipelines: [String] = []
+    @Argument(help: "Pipeline files, folders of them, or globs. Default: ROOT/pipelines.", completion: .file()) var pipelines: [String] = []
     @OptionGroup var root: RootOption
     @OptionGroup var output: JSONFlag
 
@@ -25,7 +25,9 @@ struct Rebuild: ParsableCommand {
         // A pipeline that cannot be read would be rebuilt as one to which nothing ever arrived.
         for problem in lint.problems { _ = fail(problem) }
         guard lint.isClean else { throw ExitStatus.badConfiguration }
-        guard !lint.pipelines.isEmpty else { throw fail("no pipeline files in \(shownPath(root.path + "/pipelines")): name them", ExitStatus.badConfiguration) }
+        guard !lint.pipelines.isEmpty else {
+            throw fail("no pipeline files in \(shownPath(root.path + "/pipelines")): name them", ExitStatus.badConfiguration)
+        }
         let reports = try worded {
             let settings = try root.settings
             let lock = try DaemonLock(stateDirectory: settings.state, for: .command)

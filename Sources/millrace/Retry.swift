@@ -6,8 +6,11 @@ enum Retriable: String, SelectableState { case quarantined, rejected, waiting }
 
 struct Retry: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Try again what is in quarantine, rejected, or waiting for a later attempt, under the version it had and the present revision.",
-        discussion: "So a file that a mended pipeline can take is done by it, and says so. Without `retry`, attempts keep the revision they began with.")
+        abstract:
+            "Try again what is in quarantine, rejected, or waiting for a later attempt, under the version it had and the present revision.",
+        discussion:
+            "So a file that a mended pipeline can take is done by it, and says so. Without `retry`, attempts keep the revision they began with."
+    )
 
     @OptionGroup var which: SelectionOptions<Retriable>
     @OptionGroup var root: RootOption

@@ -19,7 +19,7 @@ struct Run: AsyncParsableCommand {
 
     enum LogFormat: String, ExpressibleByArgument, CaseIterable { case text, json }
 
-    @Argument(help: "Pipeline files, folders of them, or globs. Default: ROOT/pipelines.") var pipelines: [String] = []
+    @Argument(help: "Pipeline files, folders of them, or globs. Default: ROOT/pipelines.", completion: .file()) var pipelines: [String] = []
     @OptionGroup var root: RootOption
     @Flag(name: .long, help: "Do what is there, and exit.") var once = false
     @Option(name: .long, help: "With --once: how long to wait for files to settle, and for a disk that is full and the like, before it ends with 3.") var wait = "0s"
@@ -45,6 +45,7 @@ struct Run: AsyncParsableCommand {
         try? InotifyEvents.prepare()
         // What the daemon does not give away on purpose is its own.
         CreationMask.restrict()
+        endAtOnceWhenStopped()
         // A log that nobody reads any more ends nothing.
         signal(SIGPIPE, SIG_IGN)
         let (isJSON, level) = (logFormat == .json, verbose ? Logger.Level.info : .notice)
@@ -59,7 +60,8 @@ struct Run: AsyncParsableCommand {
         do throws(PipelineError) {
             files = try PipelineFiles(patterns: patterns, root: root.path)
         } catch {
-            throw fail(error, ExitStatus.badConfiguration)
+            // What can be read another time is worth another start, which the service manager leaves out after the other status.
+            throw fail(error, error.isOfMachine ? ExitStatus.problems : ExitStatus.badConfiguration)
         }
         let (jobs, threads) = try parallelism(files.settings)
         let options = PipelineDaemon.Options(
@@ -75,7 +77,10 @@ struct Run: AsyncParsableCommand {
             if case .locked = error { throw fail(error, ExitStatus.locked) }
             throw fail(error)
         } catch let error as LandingError {
-            if case .claimed = error { throw fail(error, ExitStatus.locked) }
+            switch error {
+            case .claimed, .nested: throw fail(error, ExitStatus.locked)
+            default: break
+            }
             throw fail(error)
         } catch {
             throw fail(String(describing: error))
@@ -93,10 +98,16 @@ struct Run: AsyncParsableCommand {
         if once { throw try verdict(daemon) }
     }
 
+    /// Until the daemon runs and takes stops itself, a stop ends the process at once: nothing has begun that would have to be finished.
+    private func endAtOnceWhenStopped() {
+        for number in [SIGTERM, SIGINT] { signal(number) { _ in _exit(0) } }
+    }
+
     private func patterns() throws -> [String] {
         if !pipelines.isEmpty { return pipelines }
         let folder = shownPath(root.path + "/pipelines")
-        guard FileManager.default.fileExists(atPath: folder) else {
+        var status = stat()
+        guard stat(folder, &status) == 0 || errno != ENOENT && errno != ENOTDIR else {
             throw fail("there is no \(folder). Name pipeline files, or make one with millrace init.", ExitStatus.badConfiguration)
         }
         return [folder]

@@ -11,7 +11,7 @@ struct Runs: ParsableCommand {
     @OptionGroup var root: RootOption
     @Option(name: .long, help: "Of this pipeline only.") var pipeline: String?
     @Option(name: .long, help: "open, done, rejected, quarantined or abandoned.") var state: RunState?
-    @Option(name: .long, help: "Of this file only.") var file: String?
+    @Option(name: .long, help: "Of this file only.", completion: .file()) var file: String?
     @Option(name: .long, help: "At most as many.") var limit = 50
     @Option(name: .long, help: "Only runs below this number: the next page.") var before: Int64?
     @OptionGroup var files: PipelinesOption

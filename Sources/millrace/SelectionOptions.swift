@@ -7,7 +7,7 @@ protocol SelectableState: ExpressibleByArgument, RawRepresentable<String>, CaseI
 
 /// Which arrivals `retry` and `replay` mean; all that is given must hold.
 struct SelectionOptions<State: SelectableState>: ParsableArguments {
-    @Argument(help: "A file: a path, or one relative to its spool.") var file: String?
+    @Argument(help: "A file: a path, or one relative to its spool.", completion: .file()) var file: String?
     @Option(name: .long, help: "Of this pipeline only.") var pipeline: String?
     @Option(name: .long, help: "model, labelled or data.") var role: ArrivalRole?
     @Option(name: .long, help: "In this state only.") var state: State?
@@ -23,7 +23,8 @@ struct SelectionOptions<State: SelectableState>: ParsableArguments {
     }
 
     func selection(_ root: RootOption, _ pipelines: [Pipeline]) throws -> Selection {
-        var selection = Selection(pipeline: pipeline, role: role, run: run, since: since?.time, state: state.flatMap { ArrivalState(rawValue: $0.rawValue) })
+        var selection = Selection(
+            pipeline: pipeline, role: role, run: run, since: since?.time, state: state.flatMap { ArrivalState(rawValue: $0.rawValue) })
         guard let file else { return selection }
         let ledger = try root.ledger()
         let found = try worded { try FileFinder(map: SpoolMap(pipelines: pipelines), ledger: ledger, root: root.path).find(file) }

@@ -3,8 +3,8 @@ import Ledger
 import PipelineConfig
 import Watcher
 
-/// What stands in a pipeline's spools and has no number yet: found by looking there, so that it is seen with or without a daemon. One question to the
-/// ledger per file; only the first few are looked into.
+/// What stands in a pipeline's spools and has no number yet: found by looking there, so that it is seen with or without a daemon. One
+/// question to the ledger per file; only the first few are looked into.
 struct SettlingFiles: Encodable {
     struct File: Encodable {
         let role: ArrivalRole
@@ -46,7 +46,8 @@ struct SettlingFiles: Encodable {
 
     /// Nil where only its stamp has changed.
     private static func verdict(ofChanged place: SpoolMap.Place, _ ledger: RunLedger) throws(LedgerError) -> FileVerdict? {
-        let known = try ledger.explain(path: place.relativePath, pipeline: place.pipeline.name, role: place.role, visits: 1, now: .now).first
+        let known = try ledger.explain(path: place.relativePath, pipeline: place.pipeline.name, role: place.role, visits: 1, now: .now)
+            .first
         guard let known, let arrival = known.visits.first?.arrival else { return nil }
         return FileVerdict.newerContent(
             at: place.entry.path + "/" + place.relativePath, spool: place.entry.path, than: known,

@@ -18,8 +18,10 @@ struct SpoolMap {
         for spelling in [path, Self.withRealFolder(path)] {
             for pipeline in pipelines {
                 for (role, entry) in pipeline.spools {
-                    for spool in [entry.path, CanonicalPaths.real(entry.path)] where spelling != spool && CanonicalPaths.contains(spool, spelling) {
-                        return Place(pipeline: pipeline, role: role, entry: entry, relativePath: String(spelling.dropFirst(spool.count + 1)))
+                    for spool in [entry.path, CanonicalPaths.real(entry.path)]
+                    where spelling != spool && CanonicalPaths.contains(spool, spelling) {
+                        return Place(
+                            pipeline: pipeline, role: role, entry: entry, relativePath: String(spelling.dropFirst(spool.count + 1)))
                     }
                 }
             }

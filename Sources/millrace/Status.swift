@@ -29,7 +29,9 @@ struct Status: ParsableCommand {
         let report = try worded {
             Report(
                 daemon: root.daemon, pauses: try ledger.pauses(),
-                pipelines: try ledger.status(naming: lint.pipelines.map(\.name), strict: lint.pipelines.strict, now: .now).map { $0.below(root.path) },
+                pipelines: try ledger.status(naming: lint.pipelines.map(\.name), strict: lint.pipelines.strict, now: .now).map {
+                    $0.below(root.path)
+                },
                 settling: try lint.pipelines.map { try SettlingFiles(of: $0, ledger: ledger, daemon: root.daemon) },
                 conditions: StatusConditions(try ledger.conditions(), isRunning: root.daemon != nil),
                 pendingRequests: try ledger.pendingRequests().count, pipelineProblems: lint.problems.map(\.description),
@@ -43,8 +45,14 @@ struct Status: ParsableCommand {
         for line in report.conditions.lines(of: "") { print(line) }
         for file in report.outOfForce { print("\(file.file): \(file.reason)\n  \(file.remedy)") }
         for untold in report.untold {
-            if untold.count > 0 { print("notifications that \(untold.target) has not got yet: \(untold.count), since \(untold.oldest.short)\(untold.error.map { ": " + $0 } ?? "")") }
-            if untold.givenUp > 0 { print("notifications to \(untold.target) that were given up: \(untold.givenUp)\(untold.error.map { ": " + $0 } ?? "")") }
+            if untold.count > 0 {
+                print(
+                    "notifications that \(untold.target) has not got yet: \(untold.count), since \(untold.oldest.short)\(untold.error.map { ": " + $0 } ?? "")"
+                )
+            }
+            if untold.givenUp > 0 {
+                print("notifications to \(untold.target) that were given up: \(untold.givenUp)\(untold.error.map { ": " + $0 } ?? "")")
+            }
         }
         if report.pipelines.isEmpty { print("nothing has arrived") }
         for pipeline in report.pipelines {
@@ -55,7 +63,8 @@ struct Status: ParsableCommand {
     }
 
     private func show(_ status: PipelineStatus) {
-        let version = status.activeVersion.map { "version \($0) is active\(status.pinnedVersion == $0 ? ", pinned" : "")" } ?? "no version yet"
+        let version =
+            status.activeVersion.map { "version \($0) is active\(status.pinnedVersion == $0 ? ", pinned" : "")" } ?? "no version yet"
         print("\n\(status.pipeline): \(version)\(status.isPaused ? ", paused" : "")")
         for role in ArrivalRole.allCases {
             let counts = ArrivalState.allCases.compactMap { state in

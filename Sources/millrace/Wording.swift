@@ -44,7 +44,8 @@ extension Duration {
 func shownSeconds(_ seconds: Double) -> String { String(format: seconds < 10 ? "%.3f s" : "%.1f s", seconds) }
 
 func shownTimings(_ timings: [String: Double]) -> String {
-    timings.filter { $0.key != "total" }.sorted { $0.value > $1.value }.map { "\($0.key) \(shownSeconds($0.value))" }.joined(separator: ", ")
+    timings.filter { $0.key != "total" }.sorted { $0.value > $1.value }.map { "\($0.key) \(shownSeconds($0.value))" }.joined(
+        separator: ", ")
 }
 
 extension String {

@@ -27,10 +27,75 @@ import Testing
         }
     }
 
+    /// The rule by which a file is refused that goes beyond a limit.
+    private func rule(_ path: String, _ ports: [InputPort] = LimitTests.model, _ columns: [String]? = nil) -> Rule? {
+        do throws(ColumnarError) {
+            let rules: NameMap<InputRule> = columns.map { ["x": InputRule(columns: .list($0))] } ?? [:]
+            let batches = try openInputs(path: path, ports: ports, rules: rules, batchRows: 256)
+            while try batches.next() != nil {}
+        } catch .limit(_, let rule, _) {
+            return rule
+        } catch {
+            Issue.record("\(error)")
+        }
+        return nil
+    }
+
     private func timed(atMost seconds: Double, _ body: () throws -> Void) rethrows {
         let start = ContinuousClock.now
         try body()
         #expect(ContinuousClock.now - start < .seconds(seconds))
+    }
+
+    // MARK: Rules
+
+    @Test func eachLimitOfTextHasARuleOfItsOwn() throws {
+        let columns = ["f0", "f1", "f2", "f3"]
+        func object(_ more: String) -> String { "{\"f0\":1,\"f1\":1,\"f2\":1,\"f3\":1,\"z\":\(more)}\n" }
+        let deep = String(repeating: "[", count: 101) + String(repeating: "]", count: 101)
+        // The same limit is kept where the file is looked over and where its rows are read.
+        for before in [0, 1, 60_000] {
+            let path = try directory.write(String(repeating: object("[]"), count: before) + object(deep), to: "deep\(before).jsonl")
+            #expect(rule(path, Self.model, columns) == .limitNesting, "after \(before) rows")
+        }
+        let keys = "{" + (0..<1_001).map { "\"k\($0)\":1" }.joined(separator: ",") + "}"
+        #expect(rule(try directory.write(object(keys), to: "keys.jsonl"), Self.model, columns) == .limitColumns)
+        let wide = "{" + (0..<100_001).map { "\"c\($0)\":1" }.joined(separator: ",") + "}\n"
+        #expect(rule(try directory.write(wide, to: "wide.jsonl")) == .limitColumns)
+        #expect(rule(try self.wide(100_001)) == .limitColumns)
+        let row = "f0,f1,f2,f3,z\n1,1,1,1,\"" + String(repeating: "long ", count: 3_500_000) + "\"\n"
+        #expect(rule(try directory.write(row, to: "row.csv"), Self.model, columns) == .limitRow)
+        let blank = "f0,f1,f2,f3\n1,1,1,1\n" + String(repeating: "\n", count: 80 << 20)
+        #expect(rule(try directory.write(blank, to: "blank.csv")) == .limitBlank)
+    }
+
+    @Test func eachLimitOfArraysHasARuleOfItsOwn() throws {
+        let open = [InputPort(name: "x", elementType: .float32, dimensions: [nil, nil])]
+        #expect(rule(try npy("<f4", "(1000000, 0)"), open) == .limitRow)
+        let path = try npy("<f4", "(1, 1000000000)")
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        try file.truncate(atOffset: 4_000_001_000)
+        try file.close()
+        #expect(rule(path, open) == .limitRow)
+        #expect(rule(try npy("<f4", "(1, 4" + String(repeating: " ", count: 5_000) + ")"), open) == .limitHeader)
+        #expect(rule(try archive(names: 100_001)) == .limitColumns)
+        let refusal = #expect(throws: ColumnarError.self) { try TableLimits.unpacked(1 << 30, of: 1 << 20, TableLocation(file: "f")) }
+        #expect(refusal.map { if case .limit(_, .limitCompression, _) = $0 { true } else { false } } == true)
+    }
+
+    @Test(.enabled(if: Oracle.isAvailable, Oracle.reason)) func limitsOfBinaryFormatsHaveRules() throws {
+        for format in ["arrow", "parquet"] {
+            _ = try Oracle.run(
+                """
+                import sys, pyarrow as pa, pyarrow.parquet as pq, pyarrow.ipc as ipc
+                one = pa.array([1.0], pa.float32())
+                table = pa.Table.from_arrays([one] * 100_001, [f"c{i}" for i in range(100_001)])
+                if sys.argv[1].endswith("parquet"): pq.write_table(table, sys.argv[1], use_dictionary=False, write_statistics=False)
+                else:
+                    with ipc.new_file(sys.argv[1], table.schema) as file: file.write_table(table)
+                """, [directory("wide." + format)])
+            #expect(rule(directory("wide." + format)) == .limitColumns, "\(format)")
+        }
     }
 
     // MARK: Nesting

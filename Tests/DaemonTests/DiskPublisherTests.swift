@@ -244,6 +244,26 @@ import Testing
         #expect(lines.count == 1 && lines[0].contains(digest("id,y\na,51\n")), "\(lines)")
     }
 
+    /// New content goes where the first went (SEMANTICS 14); after an edit of the folder it goes where it belongs now.
+    @Test func inAnotherFolderAnOutputGoesWhereItBelongsNow() throws {
+        let yaml = DiskWorld.yaml.replacing("format: csv", with: "format: csv, partition_by: [version]")
+        let world = try DiskWorld(yaml)
+        func outputs() -> [String] { world.directory.files().filter { $0.hasPrefix("out/") && $0.hasSuffix(".csv") } }
+        func score() throws { try world.round { try world.wrote(["": "id,y\n\($0.run),2\n"], $0, rows: 1) } }
+        try world.publishModel()
+        try world.drop(.data, "a.csv", "id,x\na,1\n")
+        try score()
+        try world.drop(.model, "n.onnx", "other")
+        try world.round { try world.wrote(["model.onnx": "other"], $0) }
+        try world.drop(.data, "a.csv", "id,x\na,5\n")
+        try score()
+        #expect(outputs() == ["out/outputs/version=1/a.csv"])
+        try world.restart(yaml: yaml.replacing("path: out/outputs", with: "path: out/moved"))
+        try world.ask(.replay(Selection(pipeline: "p", path: "a.csv")))
+        try score()
+        #expect(outputs() == ["out/moved/version=2/a.csv"])
+    }
+
     @Test func aReasonThatCouldNotBeWrittenIsWrittenLater() throws {
         let world = try DiskWorld()
         try world.publishModel()

@@ -22,8 +22,8 @@ final class DiskWorld {
         """
 
     let directory: TemporaryDirectory
-    let pipeline: Pipeline
-    let ledger: RunLedger
+    private(set) var pipeline: Pipeline
+    private(set) var ledger: RunLedger
     let publisher: DiskPublisher
     private(set) var dispatcher: Dispatcher
     var now = UTCTime(milliseconds: 1_800_000_000_000)
@@ -39,15 +39,30 @@ final class DiskWorld {
         dispatcher = try Self.dispatcher(ledger, publisher, pipeline, now)
     }
 
-    private static func dispatcher(_ ledger: RunLedger, _ publisher: DiskPublisher, _ pipeline: Pipeline, _ now: UTCTime) throws -> Dispatcher {
+    private static func dispatcher(
+        _ ledger: RunLedger, _ publisher: DiskPublisher, _ pipeline: Pipeline, _ now: UTCTime, after death: ProcessDeath? = nil
+    ) throws -> Dispatcher {
         let dispatcher = Dispatcher(ledger: ledger, publisher: publisher, log: Logger(label: "disk") { _ in SwiftLogNoOpLogHandler() })
         try dispatcher.use([pipeline])
-        try dispatcher.recover(at: now)
+        try dispatcher.recover(at: now, after: death)
         return dispatcher
     }
 
-    /// As after the daemon ended and started again.
-    func restart() throws { dispatcher = try Self.dispatcher(ledger, publisher, pipeline, now) }
+    /// As after the daemon ended and started again; over another ledger, after an edit of the pipeline, or after a death.
+    func restart(stateDirectory: String? = nil, yaml: String? = nil, after death: ProcessDeath? = nil) throws {
+        if let stateDirectory { ledger = try RunLedger(stateDirectory: stateDirectory) }
+        if let yaml {
+            pipeline = try PipelineFile.read(Array(yaml.utf8), source: "p.yaml", root: directory.path)
+            try publisher.use([pipeline])
+        }
+        dispatcher = try Self.dispatcher(ledger, publisher, pipeline, now, after: death)
+    }
+
+    /// Does what a command asks of the daemon.
+    func ask(_ request: Request) throws {
+        _ = try ledger.submit(request, at: now)
+        try dispatcher.applyRequests(at: now)
+    }
 
     /// Writes a file into the spool of its role, as a numbered arrival.
     @discardableResult

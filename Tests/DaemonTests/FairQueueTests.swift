@@ -51,6 +51,17 @@ import Testing
         #expect(place <= 6, "\(place)")
     }
 
+    /// A pipeline that was idle comes next, and then has no claim on the time that others took while it had nothing to do.
+    @Test func idleTimeIsNoCredit() {
+        var queue = FairQueue<(String, Double)>(debt: 0.05)
+        for number in 1...100 { queue.put(("slow\(number)", 1), of: "slow") }
+        for number in 1...100 { queue.put(("other\(number)", 1), of: "other") }
+        _ = order(&queue, limit: 80)
+        for number in 1...100 { queue.put(("late\(number)", 1), of: "late") }
+        let next = order(&queue, limit: 30)
+        for name in ["slow", "other", "late"] { #expect((9...11).contains(next.count { $0.hasPrefix(name) }), "\(next)") }
+    }
+
     @Test func whatWasPausedComesBeforeWhatWasNotBegun() {
         var queue = FairQueue<String>(debt: 1)
         queue.put("a1", of: "a")
@@ -96,6 +107,15 @@ import Testing
         #expect(!admitted2)
         let admitted3 = load.admit("q", seconds: 0.001)
         #expect(admitted3, "each pipeline has a lot of its own")
+    }
+
+    /// Behind work that takes long there is no lot: it would wait in hand for as long as that takes.
+    @Test func nothingIsHandedOutBehindLongWork() {
+        var load = WorkLoad(workers: 2, slice: 0.05)
+        load.lots["p"] = .init()
+        load.lots["p"]!.long = 1
+        let admitted = load.admit("p", seconds: 0.001)
+        #expect(!admitted)
     }
 
     @Test func theFirstWorkOfAnotherPipelineIsHandedOutWhereSomethingCanBePausedForIt() {

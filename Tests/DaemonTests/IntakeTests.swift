@@ -4,6 +4,7 @@ import Landing
 import Ledger
 import Logging
 import PipelineConfig
+import Reasons
 import SystemPackage
 import TestSupport
 import Testing
@@ -133,6 +134,22 @@ import Testing
         #expect(again.map(\.path) == ["a.csv"])
         #expect(try numbered() == ["b.csv"])
         #expect(intake.isIdle)
+    }
+
+    /// A permission that is taken and given back in one go: the newest state counts.
+    @Test func aFileThatMayBeReadAgainIsNotRefused() throws {
+        try use("a")
+        let refused = SpoolEvent.refused(
+            RefusedFile(
+                directory: "a/data", relativePath: "a.csv", stamp: .init(device: 1, inode: 1, size: 10, changed: 1), rule: .inputUnreadable, reason: "no",
+                remedy: "r"))
+        let jobs = intake.take([refused, complete("a/data", "a.csv", changed: 2)])
+        _ = intake.take(jobs.map { read($0) }, at: .now)
+        #expect(try intake.number(at: .now, lost: { _ in }).flatMap(\.refused).isEmpty)
+        #expect(try ledger.arrivals().map(\.state) == [.waiting])
+        // The other way round it is refused.
+        _ = intake.take([complete("a/data", "a.csv", changed: 3), refused])
+        #expect(try intake.number(at: .now, lost: { _ in }).flatMap(\.refused).count == 1)
     }
 
     /// Real files, several threads, pieces.

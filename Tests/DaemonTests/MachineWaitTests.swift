@@ -1,7 +1,11 @@
 import Daemon
 import Foundation
 import Ledger
+import Logging
+import PipelineConfig
+import Reasons
 import Runner
+import TestSupport
 import Testing
 
 /// How a pipeline waits for a machine that fails, on a manual clock.
@@ -48,6 +52,46 @@ import Testing
         #expect(try world.round(then: .zero, answer).count == 1)
         #expect(try world.round(then: .zero, answer).count == 1)
         #expect(try ["a", "b", "c"].map { try world.state($0 + ".csv") } == [.done, .done, .done])
+    }
+
+    /// A file is to blame for a full disk only where nothing else of its pipeline lands: what has landed shows that the disk has room.
+    @Test(arguments: [false, true]) func whatFillsTheDiskIsForgottenOnceSomethingLands(lands: Bool) throws {
+        let directory = try TemporaryDirectory("filling")
+        let ledger = try RunLedger(stateDirectory: directory.path)
+        let publisher = MemoryPublisher()
+        let pipeline = try PipelineFile.read(Array(DiskWorld.yaml.utf8), source: "p.yaml", root: "/nowhere")
+        let dispatcher = Dispatcher(ledger: ledger, publisher: publisher, log: Logger(label: "filling") { _ in SwiftLogNoOpLogHandler() })
+        var now = UTCTime(milliseconds: 1_800_000_000_000)
+        try dispatcher.use([pipeline])
+        func drop(_ role: ArrivalRole, _ name: String, _ content: String) throws {
+            let stamp = RecordedStamp(device: 1, inode: Int64(name.utf8.first!), size: 1, changed: 1)
+            let file = ArrivingFile(pipeline: "p", role: role, path: name, digest: content, stamp: stamp, outputKey: role == .data ? name : nil)
+            try dispatcher.arrived(.init(pipeline: "p", at: now, arrivals: Array(zip([file], try ledger.arrive([file], at: now)))))
+        }
+        /// Starts what may start, and fills the disk with what is made of `large`. Returns the names of what was started.
+        func round() throws -> [String] {
+            let started = try dispatcher.assignments(at: now)
+            for assignment in started {
+                let name = assignment.spec.inputs["data"].map { String($0.path.split(separator: "/").last!) } ?? ""
+                publisher.fillsDisk = name == "large.csv"
+                let failure = Failure(.machine, what: "no space", place: name, remedy: "")
+                try dispatcher.finish([(assignment, name == "large.csv" ? AttemptResult(failure: failure) : publisher.execute(assignment.spec))], at: now)
+            }
+            now = now.advanced(by: .seconds(61))
+            return started.map { $0.spec.inputs["data"].map { String($0.path.split(separator: "/").last!) } ?? "model" }
+        }
+        func state(_ name: String) throws -> ArrivalState? { try ledger.explain(path: name, pipeline: "p", now: now).first?.visits.first?.arrival.state }
+        try drop(.model, "m.onnx", "plus1")
+        #expect(try round() == ["model"])
+        try drop(.data, "first.csv", "rows1")
+        #expect(try round() == ["first.csv"])
+        try drop(.data, "large.csv", "rows2")
+        for number in 1...3 {
+            // Both start together, and what is made of the small one finds room.
+            if lands { try drop(.data, "\(number).csv", "rows3") }
+            #expect(try round() == (lands ? ["large.csv", "\(number).csv"] : ["large.csv"]))
+        }
+        #expect(try state("large.csv") == (lands ? .waiting : .quarantined))
     }
 
     /// A file that cannot be read holds up no other, and ends no wait of the pipeline's.

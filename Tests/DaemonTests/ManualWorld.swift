@@ -14,7 +14,8 @@ struct Unmet: Error, CustomStringConvertible {
 final class ManualWorld {
     private let directory: TemporaryDirectory
     private let publisher = MemoryPublisher()
-    private let pipeline: Pipeline
+    private let pipelines: [Pipeline]
+    private let jobs: Int?
     private var ledger: RunLedger
     private var dispatcher: Dispatcher?
     private var now = UTCTime(milliseconds: 1_800_000_000_000)
@@ -27,7 +28,10 @@ final class ManualWorld {
         directory = try TemporaryDirectory("scenario")
         ledger = try RunLedger(stateDirectory: directory("state"))
         publisher.keepsAdapters = scenario.hasAdapters
-        pipeline = try PipelineFile.read(Array(scenario.pipeline.utf8), source: "p.yaml", root: "/nowhere")
+        pipelines = try scenario.pipelines.sorted { $0.key < $1.key }.map { name, text in
+            try PipelineFile.read(Array(text.utf8), source: "\(name).yaml", root: "/nowhere")
+        }
+        jobs = scenario.jobs
         publisher.found = { [unowned self] name in spool[name].map { ($0.stamp, $0.content) } }
         try start()
     }
@@ -45,8 +49,12 @@ final class ManualWorld {
         case .finish(let name):
             put(beingWritten.removeValue(forKey: name) ?? "", .data, at: name)
             try number([name])
-        case .plant(let output): publisher.files["/nowhere/out/outputs/\(output).csv"] = "planted"
+        case .delete(let name):
+            spool[name] = nil
+            try dispatcher?.deleted([name], in: "p", at: now)
+        case .plant(let output): publisher.files[outputPath(output)] = "planted"
         case .settle: try settle()
+        case .await(let name): try settle { try self.visit(name)?.arrival.state == .done }
         case .start: try start()
         case .stop: dispatcher = nil
         case .kill:
@@ -70,25 +78,31 @@ final class ManualWorld {
 
     private func start() throws {
         let dispatcher = Dispatcher(ledger: ledger, publisher: publisher, log: Logger(label: "scenario") { _ in SwiftLogNoOpLogHandler() })
-        try dispatcher.use([pipeline])
+        try dispatcher.use(pipelines)
         try dispatcher.recover(at: now)
         self.dispatcher = dispatcher
-        let unseen = try spool.filter { name, file in try !ledger.isCurrent("p", file.role, name, file.stamp) }.keys
+        let unseen = try spool.filter { name, file in
+            let place = Scenario.Place(name)
+            return try !ledger.isCurrent(place.pipeline, file.role, place.name, file.stamp)
+        }.keys
         // As a scan delivers: models first, then labels, then the oldest.
         func place(_ name: String) -> (Int, Int64) { (ArrivalRole.allCases.firstIndex(of: spool[name]!.role)!, spool[name]!.stamp.changed) }
+        let missing = try ledger.standingInputs(of: "p", limit: Int.max).map(\.path).filter { spool[$0] == nil }
+        try dispatcher.deleted(missing, in: "p", at: now)
         try number(unseen.sorted { place($0) < place($1) })
     }
 
     private func number(_ names: [String]) throws {
-        let files = names.map { name in
+        for name in names {
             let file = spool[name]!
-            let stem = name.split(separator: ".", maxSplits: 1)[0]
-            return ArrivingFile(
-                pipeline: "p", role: file.role, path: name, digest: file.content, stamp: file.stamp,
+            let place = Scenario.Place(name)
+            let stem = place.name.split(separator: ".", maxSplits: 1)[0]
+            let arriving = ArrivingFile(
+                pipeline: place.pipeline, role: file.role, path: place.name, digest: file.content, stamp: file.stamp,
                 outputKey: file.role == .data ? stem + ".csv" : nil)
+            let outcomes = try ledger.arrive([arriving], at: now)
+            try dispatcher?.arrived(.init(pipeline: place.pipeline, at: now, arrivals: Array(zip([arriving], outcomes))))
         }
-        let outcomes = try ledger.arrive(files, at: now)
-        try dispatcher?.arrived(.init(pipeline: "p", at: now, arrivals: Array(zip(files, outcomes))))
     }
 
     private func ask(_ request: Request) throws {
@@ -96,10 +110,18 @@ final class ManualWorld {
         try dispatcher?.applyRequests(at: now)
     }
 
-    private func settle() throws {
+    /// What may be handed out: all, or as much as there are workers.
+    private var loads: WorkLoads {
+        var loads = WorkLoads.none
+        if let jobs { loads.scoring.free = jobs }
+        return loads
+    }
+
+    private func settle(until isEnough: () throws -> Bool = { false }) throws {
         guard let dispatcher else { return }
         for _ in 0..<1000 {
-            let started = try dispatcher.assignments(at: now)
+            if try isEnough() { return }
+            let started = try dispatcher.assignments(at: now, for: loads)
             if started.isEmpty {
                 guard let wake = dispatcher.nextWake() else { return }
                 now = max(now, wake)
@@ -111,21 +133,31 @@ final class ManualWorld {
         throw Unmet("it never settles")
     }
 
+    private func visit(_ name: String) throws -> FileExplanation.Visit? {
+        let place = Scenario.Place(name)
+        return try ledger.explain(path: place.name, pipeline: place.pipeline, now: now).first?.visits.first
+    }
+
+    private func outputPath(_ output: String) -> String {
+        let place = Scenario.Place(output)
+        return "/nowhere/\(place.folder)out/outputs/\(place.name).csv"
+    }
+
     // MARK: What must hold
 
     private func expect(_ statement: Scenario.Statement) throws {
         func check(_ condition: Bool, _ found: @autoclosure () -> String) throws { if !condition { throw Unmet("found \(found())") } }
         switch statement {
         case .expectState(let name, let state, let version):
-            let visit = try ledger.explain(path: name, pipeline: "p", now: now).first?.visits.first
+            let visit = try visit(name)
             try check(visit?.arrival.state.rawValue == state.rawValue, "\(String(describing: visit?.arrival.state))")
             if let version { try check(visit?.runs.first?.run.version == version, "\(String(describing: visit?.runs.first?.run.version))") }
         case .expectOutput(let output, let content, let version):
-            let found = publisher.files["/nowhere/out/outputs/\(output).csv"]
+            let found = publisher.files[outputPath(output)]
             try check(found == "\(content)|\(publisher.models[version] ?? "no version \(version)")", "\(found ?? "nothing")")
-        case .expectNoOutput(let output): try check(publisher.files["/nowhere/out/outputs/\(output).csv"] == nil, "one")
+        case .expectNoOutput(let output): try check(publisher.files[outputPath(output)] == nil, "one")
         case .expectPlanted(let output):
-            try check(publisher.files["/nowhere/out/outputs/\(output).csv"] == "planted", "another")
+            try check(publisher.files[outputPath(output)] == "planted", "another")
         case .expectLines(let name, let count): try check(publisher.lines[name, default: 0] == count, "\(publisher.lines)")
         case .expectInput(let name, let isThere): try check((spool[name] != nil) == isThere, "\(spool.keys)")
         case .expectVersions(let versions): try check(publisher.models.keys.sorted() == versions, "\(publisher.models.keys.sorted())")
@@ -146,7 +178,7 @@ final class ManualWorld {
             let runs = try ledger.runs(RunFilter(pipeline: "p", path: name)).filter { $0.state != .abandoned }
             try check(runs.count == count, "\(runs.count)")
         case .expectOrder(let first, let second):
-            let numbers = try [first, second].map { try ledger.explain(path: $0, pipeline: "p", now: now).first?.visits.first?.arrival.number ?? 0 }
+            let numbers = try [first, second].map { try visit($0)?.arrival.number ?? 0 }
             try check(numbers[0] < numbers[1], "\(numbers)")
         default: throw Unmet("not an expectation")
         }

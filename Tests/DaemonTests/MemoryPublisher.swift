@@ -6,7 +6,7 @@ import Reasons
 import Runner
 import SystemPackage
 
-/// A disk as a dictionary, and an executor whose verdicts are in the contents: models `plusN` pass and others do not, data `rowsN` can be scored,
+/// A disk as a dictionary, and an executor whose verdicts are in the contents: models `plusN` pass and others do not, data `rowsN` and `manyN` can be scored,
 /// labels `labelsN` make a model that adds N, those called `outliers` one that the gate refuses, and `badlabels` cannot be learnt from.
 final class MemoryPublisher: Publisher {
     /// Whether what was learnt lands beside the model that it was learnt from.
@@ -26,7 +26,9 @@ final class MemoryPublisher: Publisher {
     var active: Int?
     var removed: Set<String> = []
 
-    func fillsDisk(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) -> Bool { false }
+    /// Whether what attempts write takes half of the disk.
+    var fillsDisk = false
+    func fillsDisk(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) -> Bool { fillsDisk }
 
     func execute(_ spec: AttemptSpec) -> AttemptResult {
         let labelled = spec.training?.labelled.first { $0.arrival == spec.training?.subject }
@@ -60,7 +62,7 @@ final class MemoryPublisher: Publisher {
             return AttemptResult(failure: rejection, training: report)
         case .score:
             if let found = found(input.path.replacing("/nowhere/spool/data/", with: "")), found.content != input.digest { return failed(.inputChanged) }
-            guard input.digest.hasPrefix("rows") else { return failed(.badInput) }
+            guard ["rows", "many"].contains(input.digest.prefix(4)) else { return failed(.badInput) }
             let model = contents[spec.inputs["model"]!.digest]!
             let file = AttemptResult.WrittenFile(slot: "output", path: spec.outputs["output"]!, digest: "\(input.digest)|\(model)", byteCount: 1)
             return AttemptResult(files: [file], rowCount: 3)
@@ -111,8 +113,10 @@ final class MemoryPublisher: Publisher {
 
     func recover(_ outputs: [StagedOutput]) -> [Bool] { outputs.map { files[$0.target.string] == $0.digest } }
 
-    func withdraw(_ outputs: [Publication]) -> [OutputWithdrawal.Outcome?] {
-        outputs.map { output in
+    func lacking(_ inputs: [StandingInput], from folder: WatchedFolder?, of pipeline: Pipeline) -> [StandingInput] { inputs.filter { found($0.path) == nil } }
+
+    func withdraw(_ outputs: [LeavingOutput]) -> [OutputWithdrawal.Outcome?] {
+        outputs.map(\.publication).map { output in
             let path = output.root + "/" + output.path
             guard let there = files[path] else { return .removed }
             guard there == output.digest else { return .notOurs }

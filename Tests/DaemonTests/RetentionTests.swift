@@ -152,6 +152,92 @@ import Testing
         #expect(try ledger.versions(pipeline: "p").count == 1)
     }
 
+    /// In worlds at random: what a file that stands, an output that stands, or work that is open needs is never forgotten, nor what was
+    /// published last; all the rest is.
+    @Test(arguments: 0..<20) func historyKeepsWhatIsNeededInAnyWorld(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
+        var needed: Set<Int64> = [], all: Set<Int64> = [], current: [String: Int64] = [:], standing: [String: Int64] = [:]
+        var last: Int64?
+        for step in 0..<60 {
+            let name = "f\(Int.random(in: 0..<25, using: &random)).csv"
+            if let open = current[name], needed.contains(open), try ledger.arrival(open)?.state == .running { continue }
+            let number = try arrive(name, content: "\(step)")
+            all.insert(number)
+            current[name] = number
+            switch Int.random(in: 0..<10, using: &random) {
+            case 0..<6:
+                let output = "\(name).parquet"
+                let run = try #require(try ledger.open([RunOpening(arrival: number, version: 1, revision: "r")], at: start)[0].run).run
+                _ = try ledger.intend([Intention(run: run, root: root("out/data"), path: output, digest: "d\(step)", byteCount: 1)])
+                try ledger.close([RunClosing(run: run, outcome: .done(verdict: nil))], at: start)
+                standing[name] = number
+                last = number
+            case 6: try finish(number, .quarantined(Explanation(reason: "bad", rule: .dataInvalid)))
+            case 7: _ = try ledger.open([RunOpening(arrival: number, version: 1, revision: "r")], at: start)
+            default: break
+            }
+        }
+        for (name, number) in current {
+            if chance(50) {
+                try root.write("x", to: "spool/data/" + name)
+                needed.insert(number)
+            }
+            if let state = try ledger.arrival(number)?.state, state == .waiting || state == .running { needed.insert(number) }
+        }
+        for (name, number) in standing where chance(50) {
+            try root.write("x", to: "out/data/\(name).parquet")
+            needed.insert(number)
+        }
+        if let last { needed.insert(last) }
+        // What runs goes on, though there is newer content.
+        for number in all where try ledger.arrival(number)?.state == .running { needed.insert(number) }
+        _ = try going("retain: { history: 1d }", days: 2)
+        let left = Set(try ledger.arrivals().map(\.number))
+        #expect(left == needed, "seed \(seed): lost \(needed.subtracting(left).sorted()), kept \(left.subtracting(needed).sorted())")
+        let counts = try #require(try ledger.status(now: .now).first?.counts)
+        #expect(counts.reduce(0) { $0 + $1.count } == left.count)
+    }
+
+    /// A ledger that forgot what a manifest says last would be taken for an older copy, and all that was forgotten would come back.
+    @Test func whatTheManifestSaysLastIsKept() throws {
+        let line = ManifestLine(
+            path: "a.parquet", outputDigest: "d", bytes: 1, rows: 1, pipeline: "p", input: "a.csv", inputDigest: "sha-c-a.csv", modelVersion: 1,
+            modelDigest: nil, revision: "r", arrival: 1, run: 1, publishedAt: "\(start)")
+        let text = try JSONEncoder().encode(line)
+        try root.write(text + Data("\n".utf8), to: "out/data/_millrace/manifest-20270101-p.jsonl")
+        // The runs ended in another order than they were opened in.
+        for name in ["a", "b"] { try arrive(name + ".csv") }
+        try finish(1, output: "a.parquet")
+        try finish(2, output: "b.parquet")
+        try arrive("c.csv")
+        try finish(3, output: "c.parquet")
+        #expect(try going("retain: { history: 1d }", days: 2).first?.hasPrefix("history 1: data b.csv") == true)
+        #expect(try ledger.arrivals().map(\.path) == ["a.csv", "c.csv"])
+        #expect(try !Restoration.isNeeded(for: pipeline(""), by: ledger))
+    }
+
+    /// What was in quarantine and is about to be done again is read from there.
+    @Test func whatIsTriedAgainStaysInQuarantine() throws {
+        for name in ["a.csv", "b.csv"] {
+            try root.write("x", to: "quarantine/p/" + name)
+            try finish(try arrive(name), .quarantined(Explanation(reason: "bad", rule: .dataInvalid)))
+        }
+        #expect(try ledger.write { (tx) throws(LedgerError) in try tx.retry(Selection(path: "a.csv")) }.affected.count == 1)
+        #expect(try going("after: delete\nretain: { quarantine: 1d }", days: 2) == ["quarantine 1: b.csv"])
+        #expect(exists("quarantine/p/a.csv"))
+    }
+
+    /// A model that waits to be done again needs its external data.
+    @Test func archivedDataStaysWithItsModel() throws {
+        for name in ["sub/m.onnx", "sub/m.onnx.data", "2/sub/m.onnx.data", "sub/other.bin"] { try root.write("x", to: "archive/" + name) }
+        let stamp = RecordedStamp(device: 1, inode: 5, size: 9, changed: 9)
+        _ = try ledger.arrive(
+            [ArrivingFile(pipeline: "p", role: .model, path: "sub/m.onnx", digest: "m", stamp: stamp, companions: [Companion(path: "m.onnx.data", digest: "w", stamp: stamp)])],
+            at: start)
+        #expect(try going("after: archive\narchive: archive\nretain: { archive: 1d }", days: 2) == ["archive 1: sub/other.bin"])
+    }
+
     // MARK: Labels
 
     @Test func labelsGoBetweenTrainingsOnly() throws {
@@ -205,13 +291,30 @@ import Testing
         #expect(try ledger.status(now: .now).map(\.pipeline) == ["p", "q"])
     }
 
+    private func publishModel(_ path: String) throws -> Int {
+        let model = try #require(try ledger.explain(path: path, pipeline: "p", now: start).first?.visits.first?.arrival.number)
+        let run = try #require(try ledger.open([RunOpening(arrival: model, version: nil, revision: "r")], at: start)[0].run).run
+        return try ledger.write { (tx) throws(LedgerError) in
+            let version = try tx.intendVersion(run: run, parent: nil)
+            _ = try tx.publishVersion(run: run, modelDigest: "m", card: "1/card.json", parentDigest: nil, floatDigest: nil, at: start)
+            try tx.close([RunClosing(run: run, outcome: .done(verdict: "published \(version)"))], at: start)
+            return version
+        }
+    }
+
     @Test func aClearedPipelineIsForgotten() throws {
         try finish(try arrive("a.csv"), output: "a.parquet")
         try arrive("b.csv")
         #expect(try ledger.write { (tx) throws(LedgerError) in try tx.clear(pipeline: "p") } == 2)
         #expect(try ledger.status(now: .now).isEmpty && ledger.arrivals().isEmpty && ledger.runs(RunFilter(limit: 10)).isEmpty)
+        // Nor does a version stay pinned of which nothing is left.
+        try arrive("m.onnx", .model)
+        _ = try publishModel("m.onnx")
+        #expect(try !ledger.write { (tx) throws(LedgerError) in try tx.apply(.pin(pipeline: "p", version: 1), by: "test", at: start) }.isRefused)
+        _ = try ledger.write { (tx) throws(LedgerError) in try tx.clear(pipeline: "p") }
+        #expect(try ledger.pinnedVersion(pipeline: "p") == nil)
         // What arrives under its name later is new.
-        #expect(try arrive("a.csv") == 3)
+        #expect(try arrive("a.csv") == 4)
         #expect(try ledger.status(now: .now).map(\.pipeline) == ["p"])
     }
 }

@@ -67,4 +67,21 @@ import Testing
         #expect(try directory.read("archive/p/sub/a.csv") == Array("id,x\na,1\n".utf8))
         #expect(!directory.files().contains { $0.contains("/held/") }, "\(directory.files())")
     }
+
+    /// The quarantine may be on a mount of its own, which no other folder of the pipeline is on.
+    @Test(.enabled(if: OtherMount.isThere)) func inputsOnTheirWayToAQuarantineElsewhereArrive() throws {
+        let directory = try TemporaryDirectory("start"), other = try #require(try OtherMount())
+        try directory.write(Self.pipeline + "\non_error: { quarantine: \(other.path)/quarantine }\n", to: "p.yaml")
+        try directory.write("id,x\na,word\n", to: "spool/data/sub/a.csv")
+        try FileManager.default.createDirectory(atPath: directory("out/outputs"), withIntermediateDirectories: true)
+        let path = FilePath(directory("spool/data/sub/a.csv")), found = try FileDigest.of(path)
+        var removal = InputRemoval(destination: FilePath(other.path + "/quarantine"), area: try area(directory), areas: [])
+        removal.onChecked = { () throws(LandingError) -> Void in throw .missing("a process that was killed") }
+        #expect(throws: LandingError.self) {
+            try removal.remove([SpoolFile(path: path, relative: "sub/a.csv", digest: found.digest, stamp: found.stamp)])
+        }
+        _ = try daemon(directory)
+        #expect(FileManager.default.contents(atPath: other.path + "/quarantine/sub/a.csv") == Data("id,x\na,word\n".utf8))
+        #expect(!directory.files().contains { $0.contains("/held/") }, "\(directory.files())")
+    }
 }

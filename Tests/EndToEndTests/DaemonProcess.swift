@@ -66,8 +66,9 @@ final class DaemonProcess {
 
     /// Runs another command of the binary, with `--root`.
     @discardableResult
-    static func command(_ arguments: [String], in directory: String? = nil) throws -> CommandOutput {
+    static func command(_ arguments: [String], in directory: String? = nil, environment: [String: String] = [:]) throws -> CommandOutput {
         let process = Process()
+        if !environment.isEmpty { process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 } }
         process.executableURL = binary
         process.arguments = arguments
         process.standardInput = FileHandle.nullDevice

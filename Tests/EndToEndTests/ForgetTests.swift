@@ -169,4 +169,56 @@ import Testing
         #expect(try command(["activate", "p", "--unpin"], root).status != 0)
         #expect(try command(["activate", "p"], root).status == 2)
     }
+
+    /// The same with a daemon that goes on, and across its restart.
+    @Test func aDaemonKeepsAPinnedVersion() throws {
+        let daemon = try DaemonProcess("pinned")
+        let root = daemon.root
+        try root.write(Self.pipeline, to: "pipelines/p.yaml")
+        try daemon.start()
+        func active() -> String? { (try? root.read("out/models/ACTIVE")).map { String(decoding: $0, as: UTF8.self) } }
+        func standing() -> [String] { root.files().filter { $0.hasSuffix("model.onnx") }.map { String($0.dropFirst(11).dropLast(11)) } }
+        func publish(_ version: Int) throws {
+            try daemon.drop(TinyModel.adding(Float(version)), at: "spool/models/m\(version).onnx")
+            #expect(eventually { standing().contains("\(version)") }, "\(daemon.logText)")
+        }
+        func scores(_ name: String, _ wanted: String) throws {
+            try daemon.drop("id,x\nr,0\n".utf8, at: "spool/data/\(name).csv")
+            #expect(eventually { (try? root.read("out/outputs/\(name).csv")) == Array("id,y\nr,\(wanted)\n".utf8) }, "\(daemon.logText)")
+        }
+        for version in 1...2 { try publish(version) }
+        #expect(eventually { active() == "2\n" })
+        let pinned = try command(["activate", "p", "1", "--pin"], root)
+        #expect(pinned.status == 0 && pinned.output.contains("stays so until millrace activate p --unpin"), "\(pinned.output)\(pinned.error)")
+        for version in 3...5 { try publish(version) }
+        #expect(eventually { standing() == ["1", "4", "5"] }, "\(standing()) \(daemon.logText)")
+        #expect(active() == "1\n" && daemon.logText.contains("not in force, since another is pinned"))
+        try scores("a", "1.0")
+        #expect(daemon.stop() == 0)
+        try daemon.start()
+        try publish(6)
+        #expect(eventually { standing() == ["1", "5", "6"] })
+        try scores("b", "1.0")
+        let models = try command(["models", "p"], root).output
+        #expect(models.contains("pinned"), "\(models)")
+        // What was pruned cannot be put in force, and the answer says what makes it again.
+        for arguments in [["activate", "p", "3", "--pin"], ["activate", "p", "3"]] {
+            let answer = try command(arguments, root)
+            #expect(answer.status != 0, "\(answer.output)")
+            #expect(answer.error.contains(arguments.count == 4 ? "millrace replay" : "--unpin"), "\(answer.error)")
+        }
+        #expect(active() == "1\n")
+        // Put in force without a pin, another may come; with one it stays.
+        #expect(try command(["activate", "p", "5", "--pin"], root).status == 0)
+        #expect(eventually { active() == "5\n" })
+        try scores("c", "5.0")
+        #expect(try command(["activate", "p", "--unpin"], root).status == 0)
+        #expect(active() == "5\n")
+        let unpinned = try command(["activate", "p", "3"], root)
+        #expect(unpinned.status != 0 && unpinned.error.contains("millrace replay"), "\(unpinned.error)")
+        try publish(7)
+        #expect(eventually { active() == "7\n" && standing() == ["6", "7"] }, "\(standing()) \(daemon.logText)")
+        #expect(daemon.stop() == 0)
+        #expect(try command(["check"], root).status == 0)
+    }
 }

@@ -71,6 +71,15 @@ import Testing
         #expect(try run("readelf -S there/bin/millrace").output.contains(".symtab") == false)
         let page = try run("gzip -dc there/share/man/man1/millrace.1.gz").output
         for command in ["run", "status", "explain", "retry", "forward"] { #expect(page.contains(".SS millrace \(command)\n"), "\(command)") }
+        // Paths are completed with the names of files, --root with those of folders.
+        for (shell, file, files, folders) in [
+            ("bash", "bash-completion/completions/millrace", "_add_completions -f", "_add_completions -d"),
+            ("zsh", "zsh/site-functions/_millrace", ":pipelines:_files'", ":root:_files -/'"),
+            ("fish", "fish/vendor_completions.d/millrace.fish", "\"millrace run\" -ge 1' -F", "-l 'root'"),
+        ] {
+            let script = try String(contentsOfFile: folder("there/share/\(file)"), encoding: .utf8)
+            #expect(script.contains(files) && script.contains(folders), "\(shell)")
+        }
 
         let removed = try run("\(script) --uninstall there")
         #expect(removed.status == 0, "\(removed.output)")

@@ -53,6 +53,16 @@ import Testing
 
         func rows(_ count: Int) -> String { "id,x\n" + (0..<count).map { "row-\($0),1\n" }.joined() }
 
+        /// Runs a command where the daemon is.
+        func mounting(_ command: String) throws -> Int32 {
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "/usr/bin/nsenter")
+            process.arguments = ["-t", "\(self.process.processIdentifier)", "-m", "sh", "-c", command]
+            try process.run()
+            process.waitUntilExit()
+            return process.terminationStatus
+        }
+
         static var isPossible: Bool {
             let process = Process()
             process.executableURL = URL(fileURLWithPath: "/usr/bin/unshare")
@@ -96,6 +106,27 @@ import Testing
         #expect(waiting.count(.rejected) == 0 && waiting.count(.quarantined) == 0, "\(waiting)")
         try FileManager.default.removeItem(atPath: disk.inside("disk/fill"))
         #expect(eventually(within: 60) { disk.exists("disk/models/ACTIVE") && disk.exists("disk/outputs/a.csv") }, "\(disk.log)")
+        disk.process.terminate()
+        disk.process.waitUntilExit()
+        #expect(disk.process.terminationStatus == 0)
+    }
+
+    /// What is written below an empty mount point is hidden when the disk is mounted again: nothing is written there meanwhile.
+    @Test(.enabled(if: SmallDisk.isPossible, "mounting a disk takes root"))
+    func outputsThatAreUnmountedAreWaitedFor() throws {
+        let disk = try SmallDisk(kibibytes: 512, filled: 0)
+        try FileManager.default.createDirectory(atPath: disk.root("spare"), withIntermediateDirectories: true)
+        try disk.root.write(disk.rows(3), to: "spool/data/a.csv")
+        try disk.process.run()
+        #expect(eventually(within: 30) { disk.exists("disk/outputs/a.csv") }, "\(disk.log)")
+        #expect(try disk.mounting("mount --bind '\(disk.root("disk"))' '\(disk.root("spare"))' && umount -l '\(disk.root("disk"))'") == 0)
+        try disk.root.write(disk.rows(3), to: "spool/data/b.csv")
+        #expect(eventually(within: 30) { disk.log.contains("the pipeline waits for the machine") }, "\(disk.log)")
+        // Longer than all attempts that a file has.
+        usleep(3_000_000)
+        #expect(disk.status?.count(.quarantined) == 0 && !disk.exists("disk/outputs/b.csv"), "\(disk.log)")
+        #expect(try disk.mounting("mount --bind '\(disk.root("spare"))' '\(disk.root("disk"))'") == 0)
+        #expect(eventually(within: 60) { disk.exists("disk/outputs/b.csv") }, "\(disk.log)")
         disk.process.terminate()
         disk.process.waitUntilExit()
         #expect(disk.process.terminationStatus == 0)

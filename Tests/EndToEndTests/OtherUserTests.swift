@@ -164,7 +164,7 @@ import Testing
         #expect(status.status == 0 && status.output.contains("\"pid\" : \(stage.process.processIdentifier)"), "\(status.output)")
         #expect(status.output.contains("bad.csv"))
         for command in [
-            ["status"], ["runs"], ["runs", "1"], ["models", "p"], ["events"], ["plan"], ["check"], ["explain", stage.root("spool/data/sub/a.csv")],
+            ["status"], ["runs"], ["runs", "1"], ["models", "p"], ["events"], ["plan"], ["check"], ["prune", "--dry-run"], ["explain", stage.root("spool/data/sub/a.csv")],
             ["pause", "p"], ["resume", "p"],
         ] {
             let said = try stage.ask(command)

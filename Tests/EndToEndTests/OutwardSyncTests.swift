@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// The README's lines for syncing out of output folders, on a tree with everything that is not final at several depths.
+/// The lines of Sources/millrace/README.md for syncing out of output folders, on a tree with everything that is not final at several depths.
 @Suite struct OutwardSyncTests {
     private static let final: Set<String> = ["a.parquet", "sub/b.parquet", "date=2024-01-01/c.parquet"]
     private static let finalModels: Set<String> = ["1/model.onnx", "1/card.json", "2/model.onnx", "ACTIVE"]
@@ -13,9 +13,9 @@ import Testing
 
     private static let readme = try? String(
         contentsOf: URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-            .appendingPathComponent("README.md"), encoding: .utf8)
+            .appendingPathComponent("Sources/millrace/README.md"), encoding: .utf8)
 
-    /// The lines of the README's code blocks that sync out with a tool.
+    /// The lines of its code blocks that sync out with a tool.
     private static func lines(of tool: String) throws -> [String] {
         try #require(readme).split(separator: "\n").map(String.init).filter { $0.hasPrefix(tool) && $0.contains(" out/digits/") }
     }

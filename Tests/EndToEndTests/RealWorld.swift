@@ -9,7 +9,7 @@ struct Unmet: Error, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
-/// A root with one pipeline `p`, the daemon over it, and what a scenario has dropped there.
+/// A root with one pipeline `p`, or two, the daemon over it, and what a scenario has dropped there.
 final class RealWorld {
     let daemon: DaemonProcess
     private var root: TemporaryDirectory { daemon.root }
@@ -20,11 +20,17 @@ final class RealWorld {
     private var isRunning = false
     private var isPaused = false
     private let hasAdapters: Bool
+    private let jobs: Int?
+    private let removesOutputs: Bool
+    /// What was deleted from the data spool and not dropped again.
+    private var deleted: Set<String> = []
 
     init(_ scenario: Scenario) throws {
         daemon = try DaemonProcess("scenario")
         hasAdapters = scenario.hasAdapters
-        try root.write(scenario.pipeline, to: "pipelines/p.yaml")
+        jobs = scenario.jobs
+        removesOutputs = scenario.removesOutputs
+        for (name, text) in scenario.pipelines { try root.write(text, to: "pipelines/\(name).yaml") }
         try start()
     }
 
@@ -32,10 +38,15 @@ final class RealWorld {
         switch statement {
         case .with: break
         case .drop(let role, let name, let content): try drop(role, name, content)
+        case .delete(let name):
+            try FileManager.default.removeItem(atPath: root(path(name)))
+            if dropped.removeValue(forKey: name)?.role == .data { deleted.insert(name) }
         case .plant(let output): try root.write("planted", to: "out/outputs/\(output).csv")
         case .begin(let name, let content): try begin(name, content)
         case .finish(let name): try finish(name)
         case .settle: try settle()
+        case .await(let name):
+            guard try eventually({ try visit(name)?.visits.first?.arrival.state == .done }) else { throw Unmet("\(name) is not done") }
         case .start: try start()
         case .stop:
             isRunning = false
@@ -61,12 +72,13 @@ final class RealWorld {
             case .labelled: "labelled"
             case .data, nil: "data"
             }
-        return "spool/\(folder)/\(name)"
+        let place = Scenario.Place(name)
+        return "\(place.folder)spool/\(folder)/\(place.name)"
     }
 
     private func start() throws {
         let before = daemon.logText.count
-        try daemon.start()
+        try daemon.start(jobs.map { ["--jobs", "\($0)"] } ?? [])
         isRunning = true
         guard eventually({ FileManager.default.fileExists(atPath: root(".millrace/ledger.sqlite")) && daemon.logText.dropFirst(before).contains("running") })
         else { throw Unmet("the daemon does not start") }
@@ -86,6 +98,7 @@ final class RealWorld {
             }
         if name.hasSuffix(".gz") { bytes = try gzip(bytes) }
         dropped[name] = (role, FileDigest.of(bytes: bytes))
+        deleted.remove(name)
         try daemon.drop(bytes, at: path(name))
         // In the order of the scenario: numbered before the next is dropped.
         if isRunning, try !eventually({ try isNumbered(name) }) { throw Unmet("\(name) is never numbered") }
@@ -128,7 +141,7 @@ final class RealWorld {
 
     private static func values(_ content: String) -> [(id: String, x: Float)] {
         let n = Int(content.dropFirst(4)) ?? 0
-        return (0..<3).map { ("r\(n)-\($0)", Float(n) + Float($0) * 0.5) }
+        return (0..<(content.hasPrefix("many") ? 100_000 : 3)).map { ("r\(n)-\($0)", Float(n) + Float($0) * 0.5) }
     }
 
     private static func rows(_ content: String) -> String {
@@ -154,7 +167,8 @@ final class RealWorld {
 
     private func visit(_ name: String) throws -> FileExplanation? {
         let ledger = try RunLedger(stateDirectory: root(".millrace"), readOnly: true)
-        return try ledger.explain(path: name, pipeline: "p", now: .now).first
+        let place = Scenario.Place(name)
+        return try ledger.explain(path: place.name, pipeline: place.pipeline, now: .now).first
     }
 
     private func isNumbered(_ name: String) throws -> Bool { try visit(name)?.visits.first?.arrival.digest == dropped[name]?.digest }
@@ -162,6 +176,8 @@ final class RealWorld {
     /// Everything that stands in the spool is numbered, and is decided or waits for something that only the scenario can do.
     private func settle() throws {
         var last = "nothing"
+        // A deletion counts after the quiet time; where outputs stay nothing comes of it, however long one waits.
+        if !deleted.isEmpty, !removesOutputs { usleep(500_000) }
         let isSettled = try eventually {
             // Models first: once they are decided, data that waits for a first one really does.
             for name in dropped.keys.sorted(by: { (dropped[$0]!.role == .data ? 1 : 0, $0) < (dropped[$1]!.role == .data ? 1 : 0, $1) }) {
@@ -178,6 +194,13 @@ final class RealWorld {
                     return false
                 }
             }
+            for name in deleted where removesOutputs {
+                let state = try visit(name)?.visits.first?.arrival.state
+                if state != .ignored && state != .quarantined {
+                    last = "\(name) is deleted, and \(String(describing: state))"
+                    return false
+                }
+            }
             return true
         }
         guard isSettled else { throw Unmet("it does not settle: \(last)") }
@@ -187,20 +210,25 @@ final class RealWorld {
 
     private func expect(_ statement: Scenario.Statement) throws {
         func check(_ condition: Bool, _ found: @autoclosure () -> String) throws { if !condition { throw Unmet("found \(found())") } }
-        let outputs = root("out/outputs/")
+        func output(_ name: String) -> String {
+            let place = Scenario.Place(name)
+            return root("\(place.folder)out/outputs/\(place.name).csv")
+        }
         switch statement {
         case .expectState(let name, let state, let version):
             let newest = try visit(name)?.visits.first
             try check(newest?.arrival.state.rawValue == state.rawValue, "\(String(describing: newest?.arrival.state))")
             if let version { try check(newest?.runs.first?.run.version == version, "\(String(describing: newest?.runs.first?.run.version))") }
-        case .expectOutput(let output, let content, let version):
-            let text = (try? String(contentsOfFile: outputs + output + ".csv", encoding: .utf8)) ?? ""
+        case .expectOutput(let name, let content, let version):
+            let text = (try? String(contentsOfFile: output(name), encoding: .utf8)) ?? ""
             let addend = try addend(ofVersion: version)
             let expected = Self.values(content).map { ($0.id, $0.x + addend) }
             let found = text.split(separator: "\n").dropFirst().map { $0.split(separator: ",") }
             let agrees = found.count == expected.count && zip(found, expected).allSatisfy { String($0[0]) == $1.0 && abs((Float($0[1]) ?? .infinity) - $1.1) < 1e-4 }
             try check(agrees, text)
-        case .expectNoOutput(let output): try check(!FileManager.default.fileExists(atPath: outputs + output + ".csv"), "one")
+        case .expectNoOutput(let name):
+            let isGone = eventually(within: removesOutputs ? 10 : 0) { !FileManager.default.fileExists(atPath: output(name)) }
+            try check(isGone, "one")
         case .expectPlanted(let output): try check(try root.read("out/outputs/\(output).csv") == Array("planted".utf8), "another")
         case .expectLines(let name, let count):
             let lines = try Manifest(outputRoot: FilePath(root("out/outputs")), pipeline: "p").files().flatMap { try Manifest.lines(of: $0) }

@@ -30,6 +30,11 @@ import Testing
         Edit(name: "threads", old: "forward: {}", new: "forward: { threads: 1 }"),
         Edit(name: "format", old: "format: csv", new: "format: jsonl", after: "{\"id\":\"a\",\"y\":3.0}\n", outputAfter: "out/outputs/a.jsonl"),
         Edit(name: "path", old: "path: out/outputs", new: "path: out/moved", output: "out/moved/a.csv", changesRevision: false),
+        Edit(
+            name: "include", old: "data: include/data }", new: "data: { path: include/data, include: [\"a*.csv\", \"*.jsonl\"] } }",
+            changesRevision: false),
+        // The name is no longer one that the spool takes; the work was begun.
+        Edit(name: "narrowed", old: "data: narrowed/data }", new: "data: { path: narrowed/data, include: [\"z*.csv\"] } }", changesRevision: false),
         Edit(name: "partition", old: "format: csv", new: "format: csv, partition_by: [stem]", outputAfter: "out/outputs/stem=a/a.csv"),
     ]
 

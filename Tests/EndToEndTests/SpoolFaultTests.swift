@@ -88,6 +88,50 @@ import Testing
         #expect(daemon.process.terminationStatus == 0)
     }
 
+    /// Files that are done, and that the daemon may not read for a while: the reasons that it writes go when it may again, of a model too,
+    /// whose content is known by then.
+    @Test(.enabled(if: isRoot, "another user takes root"))
+    func reasonsGoWhenThePermissionComesBack() throws {
+        let daemon = try OrdinaryDaemon()
+        #expect(eventually { daemon.exists("out/outputs/sub/a.csv") }, "\(daemon.log)")
+        let files = ["spool/models/m.onnx", "spool/data/sub/a.csv"], reasons = ["quarantine/p/m.onnx.reason.json", "quarantine/p/sub/a.csv.reason.json"]
+        for file in files { #expect(chmod(daemon.root(file), 0) == 0) }
+        #expect(eventually { reasons.allSatisfy(daemon.exists) }, "\(daemon.log)")
+        for folder in ["spool/data/sub", "spool/data", "spool/models"] { #expect(chmod(daemon.root(folder), 0) == 0) }
+        usleep(1_500_000)
+        for folder in ["spool/models", "spool/data", "spool/data/sub"] { #expect(chmod(daemon.root(folder), 0o755) == 0) }
+        for file in files { #expect(chmod(daemon.root(file), 0o644) == 0) }
+        #expect(eventually { !reasons.contains(where: daemon.exists) }, "\(daemon.root.files().filter { $0.hasPrefix("quarantine/") }) \(daemon.log)")
+        let ledger = try daemon.ledger
+        #expect(try eventually { try ledger.status(now: .now).allSatisfy { $0.count(.quarantined) == 0 } }, "\(daemon.log)")
+        #expect(try ledger.versions(pipeline: "p").count == 1, "the model is known")
+        daemon.process.terminate()
+        daemon.process.waitUntilExit()
+        #expect(daemon.process.terminationStatus == 0)
+    }
+
+    /// Folders only, again and again while many files settle: no file is refused for what a folder does not allow.
+    @Test(.enabled(if: isRoot, "another user takes root"))
+    func filesAreNotRefusedForTheirFolder() throws {
+        let daemon = try OrdinaryDaemon()
+        #expect(eventually { daemon.exists("out/outputs/sub/a.csv") }, "\(daemon.log)")
+        for number in 0..<200 {
+            try daemon.drop("spool/data/sub/f\(number).csv")
+            if number % 5 == 0 { #expect(chmod(daemon.root("spool/data/sub"), number % 2 == 0 ? 0 : 0o444) == 0) }
+            if number % 5 == 2 { #expect(chmod(daemon.root("spool/data/sub"), 0o755) == 0) }
+            usleep(10_000)
+        }
+        #expect(chmod(daemon.root("spool/data/sub"), 0o755) == 0)
+        let ledger = try daemon.ledger
+        #expect(
+            try eventually(within: 60) { try ledger.status(now: .now).contains { $0.counts.contains { $0.role == .data && $0.state == .done && $0.count == 201 } } },
+            "\(daemon.log)")
+        #expect(try ledger.status(now: .now).allSatisfy { $0.count(.quarantined) == 0 })
+        #expect(!daemon.root.files().contains { $0.hasPrefix("quarantine/") })
+        daemon.process.terminate()
+        daemon.process.waitUntilExit()
+    }
+
     @Test func whatNothingTakesIsSaidOnce() throws {
         let daemon = try DaemonProcess("untaken")
         try daemon.root.write(

@@ -104,4 +104,15 @@ import Testing
         let help = try DaemonProcess.command([command, "--help"])
         #expect(help.status == 0 && help.output.contains("EXIT STATUS:") && help.output.contains("5                       optimize"), "\(help.output)")
     }
+
+    /// The operator's page has a word for every command.
+    @Test func everyCommandIsDocumented() throws {
+        let project = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let page = try String(contentsOf: project.appendingPathComponent("Sources/millrace/README.md"), encoding: .utf8)
+        let rows = page.split(separator: "\n").filter { $0.hasPrefix("| `") }.map { $0.split(separator: "|")[0] }
+        let words = Set(rows.flatMap { $0.split { !$0.isLetter } })
+        let help = try DaemonProcess.command(["--help"]).output
+        let commands = help.matches(of: #/(?m)^  ([a-z]+)  /#).map(\.1)
+        #expect(commands.count > 20 && Set(commands).subtracting(words).isEmpty, "\(Set(commands).subtracting(words))")
+    }
 }

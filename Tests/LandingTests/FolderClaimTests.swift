@@ -66,6 +66,96 @@ import Testing
         #expect(directory.files() == [".millrace-claim/holder"])
     }
 
+    /// A pid is used again: the process that has it now started at another time.
+    @Test func theClaimOfAProcessWhosePidAnotherHasIsTakenOver() throws {
+        _ = try claim()
+        try edit { $0["started"] = "1" }
+        #expect(try claim().isHeld)
+    }
+
+    /// What another has taken over is not given back by the one that had it.
+    @Test func onlyTheHolderGivesAClaimBack() throws {
+        let first = try claim()
+        #expect(rename(directory(".millrace-claim"), directory("away")) == 0)
+        let second = try claim()
+        first.release()
+        #expect(directory.files().contains(".millrace-claim/holder"))
+        try second.verify()
+        #expect(second.isHeld)
+    }
+
+    /// Between looking at a dead claim and taking it away another process has taken the folder over: its claim goes back.
+    @Test func aClaimThatIsTakenOverMeanwhileGoesBack() throws {
+        _ = try claim()
+        try edit { $0["pid"] = 4_194_303 }
+        let path = folder.appending(".millrace-claim")
+        let other = Mutex<FolderClaim?>(nil)
+        let isFirst = Atomic(true)
+        let (folder, timing) = (folder, timing)
+        let message = #expect(throws: LandingError.self) {
+            try DiskObservers.observe(below: folder, { act in
+                guard case .rename(path, _) = act, isFirst.exchange(false, ordering: .relaxed) else { return nil }
+                let made = try? FolderClaim(folder, .spool, as: ClaimHolder(root: "/quicker", since: "now"), timing: timing)
+                other.withLock { $0 = made }
+                return nil
+            }) { try claim() }
+        }
+        #expect(message.map { "\($0)".contains("--root /quicker") } == true, "\(String(describing: message))")
+        let quicker = try #require(other.withLock { $0 })
+        #expect(try FolderClaim.look(path)?.holder?.root == "/quicker")
+        try quicker.verify()
+        #expect(quicker.isHeld)
+    }
+
+    /// Daemons whose folders lie in one another, at once and in turn; a dead one counts for nothing.
+    @Test func foldersAroundAndBelowAreOthersToo() throws {
+        for name in ["a/b/c", "a/b2"] { try FileManager.default.createDirectory(atPath: directory(name), withIntermediateDirectories: true) }
+        func claim(_ name: String, _ use: FolderClaim.Use, as holder: ClaimHolder? = nil) throws -> FolderClaim {
+            try FolderClaim(folder.pushing(FilePath(name)), use, as: holder ?? ClaimHolder(root: "/\(name)", since: "now"), timing: timing)
+        }
+        let middle = try claim("a/b", .spool)
+        for (name, word) in [("a", "holds"), ("a/b/c", "lies in")] {
+            for use in FolderClaim.Use.allCases {
+                let message = #expect(throws: LandingError.self) { try claim(name, use) }
+                #expect(message.map { "\($0)".contains(word) && "\($0)".contains("--root /a/b") } == true, "\(String(describing: message))")
+            }
+        }
+        #expect(directory.files() == ["a/b/.millrace-claim/holder"], "who is refused leaves nothing")
+        // Beside it there is no matter, nor are one's own folders.
+        let me = ClaimHolder(root: "/me", since: "now")
+        let beside = try claim("a/b2", .outputs, as: me)
+        middle.release()
+        #expect(try claim("a", .spool, as: me).isHeld)
+        #expect(beside.isHeld)
+    }
+
+    /// A process that was killed when it took a claim over leaves the old one on its way out.
+    @Test(arguments: [true, false]) func whatATakeoverLeftIsRemoved(isClaimed: Bool) throws {
+        _ = try claim()
+        try edit { $0["pid"] = 4_194_303 }
+        try FileManager.default.moveItem(atPath: directory(".millrace-claim"), toPath: directory(".millrace-claim.stale"))
+        if isClaimed {
+            // And another one that died stands in its place.
+            _ = try claim()
+            try edit { $0["pid"] = 4_194_303 }
+            #expect(mkdir(directory(".millrace-claim.stale"), 0o755) == 0)
+        }
+        #expect(try claim().isHeld)
+        #expect(directory.files() == [".millrace-claim/holder"] && !FileManager.default.fileExists(atPath: directory(".millrace-claim.stale")))
+    }
+
+    /// The claim of a living process that a takeover moved away by mistake is not removed by others; that process takes it up itself.
+    @Test func aLivingClaimOnItsWayOutIsLeftToItsHolder() throws {
+        let first = try claim()
+        try FileManager.default.moveItem(atPath: directory(".millrace-claim"), toPath: directory(".millrace-claim.stale"))
+        let second = try claim()
+        #expect(second.isHeld && directory.files() == [".millrace-claim.stale/holder", ".millrace-claim/holder"])
+        #expect(throws: LandingError.self) { try first.verify() }
+        second.release()
+        try first.beat()
+        #expect(first.isHeld && directory.files() == [".millrace-claim/holder"])
+    }
+
     /// Another machine, or another container: only its signs of life can be seen.
     @Test(arguments: [true, false]) func aHolderElsewhereIsKnownByItsSignsOfLife(lives: Bool) throws {
         let first = try claim()

@@ -128,6 +128,49 @@ import TestSupport
         #expect(scene.text("a.csv") == "two" && scene.staged.isEmpty)
     }
 
+    /// Made visible, but in no manifest, and then the ledger was lost: nobody but the file itself knows whose it is.
+    @Test func anOutputKnowsWhoseItIs() throws {
+        let scene = try Scene("mark")
+        var round = scene.round()
+        round.onStep = { if $0 == .directoriesSynced { throw Stopped() } }
+        #expect(throws: LandingError.self) {
+            try round.publish([scene.stage("a.csv", "one", run: 1), scene.stage("b.csv", "one", run: 2)], intend: allow, close: { _ in })
+        }
+        #expect(scene.outputs == ["a.csv", "b.csv"])
+        // What somebody has edited since is not ours any more; nor is the output of another input.
+        try scene.folder.write("edited", to: "root/out/b.csv")
+        try FileManager.default.copyItem(atPath: scene.folder("root/out/a.csv"), toPath: scene.folder("root/out/c.csv"))
+        let results = try scene.round().publish(
+            ["a.csv", "b.csv", "c.csv"].enumerated().map { try scene.stage($1, "two", run: Int64(3 + $0)) }, intend: allow, close: { _ in })
+        #expect(try results[0].get().isNew && scene.text("a.csv") == "two")
+        for result in results[1...] { #expect(throws: LandingError.self) { try result.get() } }
+        #expect(scene.text("b.csv") == "edited" && scene.text("c.csv") == "one")
+    }
+
+    /// Lines that a failing disk took, and that nobody acknowledged, do not stand twice when they come again.
+    @Test(arguments: [false, true]) func manifestLinesComeOnce(isKilled: Bool) throws {
+        let scene = try Scene("once")
+        _ = try scene.round().publish([scene.stage("a.csv", "one", run: 1)], intend: allow, close: { _ in })
+        if isKilled {
+            // Between the manifest and the ledger; then the run was not closed by the next start either, since the disk failed.
+            #expect(throws: LandingError.self) {
+                try scene.round().publish([scene.stage("b.csv", "two", run: 2)], intend: allow, close: { _ in throw Stopped() })
+            }
+        } else {
+            try DiskObservers.observe(below: FilePath(scene.folder.path), { act in
+                if case .sync(let path) = act, path.lastComponent?.string.hasPrefix("manifest-") == true { .noSpace } else { nil }
+            }) {
+                let failed = try scene.round().publish([scene.stage("b.csv", "two", run: 2)], intend: allow, close: { _ in })
+                #expect(throws: LandingError.self) { try failed[0].get() }
+            }
+            #expect(try scene.manifest().map(\.path) == ["a.csv"])
+        }
+        let results = try scene.round().publish(
+            [scene.stage("b.csv", "two", run: 2, attempt: 2), scene.stage("c.csv", "three", run: 3)], intend: allow, close: { _ in })
+        for result in results { _ = try result.get() }
+        #expect(try scene.manifest().map(\.path) == ["a.csv", "b.csv", "c.csv"])
+    }
+
     @Test func aTornManifestLineIsCutBeforeTheNext() throws {
         let scene = try Scene("torn")
         _ = try scene.round().publish([scene.stage("a.csv", "one", run: 1)], intend: allow, close: { _ in })

@@ -61,6 +61,17 @@ import Testing
         #expect(try quarantine.reason(relative: "sub/a.2.csv").input == quarantine.path.pushing("sub/a.2.csv").string)
     }
 
+    /// A daemon that was killed after it had moved the input does so again, and finds it there.
+    @Test func anInputThatIsThereAlreadyKeepsItsReason() throws {
+        let scene = try Scene("again")
+        let quarantine = quarantine(scene), bad = try input(scene, "sub/a.csv", "bad")
+        for _ in 0..<2 {
+            let outcome = try quarantine.take([bad], reason: reason("sub/a.csv"), spoolArea: scene.area)
+            #expect(outcome == .moved([quarantine.path.pushing("sub/a.csv")], reason: quarantine.path.pushing("sub/a.csv.reason.json")))
+            #expect(scene.folder.files() == ["root/bad/sub/a.csv", "root/bad/sub/a.csv.reason.json"])
+        }
+    }
+
     @Test func newerContentStaysInTheSpoolWithoutAReason() throws {
         let scene = try Scene("newer")
         let a = try input(scene, "a.csv", "bad")

@@ -47,6 +47,37 @@ import Testing
         #expect(throws: LandingError.self) { try access.status(FilePath("../../outside/s.csv")) }
     }
 
+    /// What stands under a name is looked at itself, wherever it leads.
+    @Test func aLinkIsALinkAndHasNoDigest() throws {
+        try scene.folder.write("a", to: "root/spool/a.csv")
+        try link("inside.csv", to: "a.csv")
+        try link("outside.csv", to: scene.folder("outside/s.csv"))
+        for name in ["inside.csv", "outside.csv"] {
+            #expect(try access.status(FilePath(name))?.kind == .link, "\(name)")
+            #expect(try access.digest(FilePath(name)) == nil, "\(name)")
+        }
+        #expect(try access.status("a.csv")?.kind == .regular && access.digest("a.csv") == digest("a"))
+    }
+
+    /// Kernels before 5.6, and containers that know no openat2(2): name by name, and no link is followed.
+    @Test func withoutTheSystemCallNothingOutsideIsOpenedEither() throws {
+        try scene.folder.write("a", to: "root/spool/sub/a.csv")
+        let folder = try Disk.open(scene.spool, .readOnly, .directory, doing: "read")
+        defer { Disk.close(folder) }
+        func walked(_ name: String, _ flags: Int32 = O_RDONLY | O_CLOEXEC) throws -> String {
+            let file = try access.walk(FilePath(name), in: folder, flags: flags)
+            defer { Disk.close(file) }
+            return try FileDigest.of(file, named: FilePath(name)).digest
+        }
+        #expect(try walked("sub/a.csv") == digest("a"))
+        try link("l.csv", to: scene.folder("outside/s.csv"))
+        try link("away", to: scene.folder("outside"))
+        for name in ["l.csv", "away/s.csv", "sub/../../../outside/s.csv", "../../outside/s.csv"] {
+            #expect(throws: LandingError.outsideSpool(scene.spool.pushing(FilePath(name))), "\(name)") { try walked(name) }
+        }
+        #expect(throws: LandingError.missing(scene.spool.appending("none.csv"))) { try walked("none.csv") }
+    }
+
     @Test func whatIsNotThereIsMissing() throws {
         for name in ["a.csv", "sub/a.csv"] {
             #expect(throws: LandingError.missing(scene.spool.pushing(FilePath(name)))) { try access.open(FilePath(name)) }

@@ -11,6 +11,15 @@ import Testing
         #expect(try scene.area.serves(scene.out.appending("not").appending("there")))
     }
 
+    /// Somebody has deleted it while the daemon runs.
+    @Test func isMadeAgain() throws {
+        let scene = try Scene("again")
+        try scene.area.makeAgain()
+        try FileManager.default.removeItem(atPath: scene.area.path.string)
+        try scene.area.makeAgain()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scene.area.path.string).sorted() == ["held", "work"])
+    }
+
     @Test func avoidsSpoolsAndOutputsThatHoldTheRoot() throws {
         let scene = try Scene("avoid")
         let area = try StagingArea(for: scene.out, root: scene.root, avoiding: [scene.root])

@@ -1,4 +1,5 @@
 import Ledger
+import Reasons
 import Testing
 
 /// Runs and pins that were recorded under a former digest of a revision count under the present one.
@@ -43,6 +44,27 @@ import Testing
         #expect(try f.ledger.runs(RunFilter(pipeline: "p")).map(\.revision).sorted() == ["new", "new", "other"])
         #expect(try f.ledger.columnOrders(pipeline: "p", revision: "new") == ["x": ["b", "a"], "y": ["c"]])
         #expect(try f.ledger.columnOrders(pipeline: "p", revision: "old").isEmpty)
+    }
+
+    /// `retry` binds a run to the revision that is in force when it starts, once: later attempts of its keep that one.
+    @Test func aRetryBindsARunOnce() throws {
+        let f = try Fixture()
+        let number = try f.arrive("a.csv", "A").number
+        func attempt(_ revision: String) throws -> String? {
+            let run = try #require(try f.open(number, revision: revision))
+            let now = f.now
+            try f.ledger.write { (tx) throws(LedgerError) in
+                try tx.attemptFailed([FailedAttempt(run: run.run, outcome: "resource", error: "no memory", nextAttemptAt: now, counts: true)], at: now)
+            }
+            return run.revision
+        }
+        #expect(try attempt("r1") == "r1")
+        #expect(try attempt("r2") == "r1")
+        #expect(try !f.apply(.retry(Selection(pipeline: "p", path: "a.csv"))).isRefused)
+        #expect(try attempt("r3") == "r3")
+        #expect(try attempt("r4") == "r3")
+        try f.reopen()
+        #expect(try attempt("r5") == "r3")
     }
 
     private func pinTypes(_ types: [String: String], _ revision: String, arrival: Int64, _ f: Fixture) throws -> [String: String] {

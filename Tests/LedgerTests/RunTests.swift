@@ -24,6 +24,28 @@ import Testing
         #expect(record.timings == ["read": 0.25, "run": 1] && record.rowCount == 9 && record.attemptCount == 2 && record.closedAt == f.now)
     }
 
+    /// An input has one output: what stands of it elsewhere is to go once another has landed, and not before.
+    @Test func whatStandsElsewhereIsToGo() throws {
+        let f = try Fixture()
+        let number = try f.arrive("a.csv", "A").number
+        try f.finish(number)
+        #expect(try !f.apply(.replay(Selection(pipeline: "p", path: "a.csv"))).isRefused)
+        let run = try #require(try f.open(number))
+        _ = try f.ledger.intend([Intention(run: run.run, root: "/elsewhere", path: "a.csv", digest: "new", byteCount: 7)])
+        #expect(try f.ledger.publications(.leaving).isEmpty)
+        try f.ledger.close([RunClosing(run: run.run, outcome: .done(verdict: nil))], at: f.now)
+        let leaving = try f.ledger.publications(.leaving)
+        #expect(leaving.map { $0.root + "/" + $0.path } == ["/out/a.parquet"])
+        try f.ledger.write { (tx) throws(LedgerError) in try tx.left(leaving[0].publication, isRemoved: false) }
+        #expect(try f.ledger.publications(.leaving).isEmpty && f.ledger.publications(.left).count == 1)
+        // Where it is what was there before, it is replaced.
+        #expect(try !f.apply(.replay(Selection(pipeline: "p", path: "a.csv"))).isRefused)
+        let again = try #require(try f.open(number))
+        _ = try f.ledger.intend([Intention(run: again.run, root: "/elsewhere", path: "a.csv", digest: "newer", byteCount: 7)])
+        try f.ledger.close([RunClosing(run: again.run, outcome: .done(verdict: nil))], at: f.now)
+        #expect(try f.ledger.publications(.leaving).isEmpty)
+    }
+
     @Test func handedBackAttemptsDoNotCount() throws {
         let f = try Fixture()
         try f.arrive("a.csv", "A")

@@ -91,6 +91,25 @@ import Testing
         #expect(try f.ledger.prune(pipeline: "p", keep: 1, at: f.now) == [])
     }
 
+    /// A pinned version stays in force and is never pruned, whatever is published meanwhile, until it is unpinned.
+    @Test func aPinnedVersionStaysUntilItIsUnpinned() throws {
+        let f = try Fixture()
+        for content in ["A", "B"] { try f.publishModel(content) }
+        #expect(try !f.apply(.pin(pipeline: "p", version: 1)).isRefused)
+        for content in ["C", "D", "E"] { try f.publishModel(content) }
+        try f.reopen()
+        #expect(try f.ledger.pinnedVersion(pipeline: "p") == 1 && f.ledger.activeVersion(pipeline: "p") == 1)
+        let now = f.now
+        #expect(try f.ledger.write { (tx) throws(LedgerError) in try tx.prune(pipeline: "p", keep: 1, at: now) } == [2, 3, 4])
+        let refused = try f.apply(.activate(pipeline: "p", version: 5))
+        #expect(refused.isRefused && refused.message.contains("--unpin"), "\(refused)")
+        #expect(try !f.apply(.activate(pipeline: "p", version: 1)).isRefused)
+        #expect(try !f.apply(.unpin(pipeline: "p")).isRefused)
+        #expect(try f.ledger.pinnedVersion(pipeline: "p") == nil && f.ledger.activeVersion(pipeline: "p") == 1, "nothing changes by itself")
+        #expect(try !f.apply(.activate(pipeline: "p", version: 5)).isRefused)
+        #expect(try f.ledger.write { (tx) throws(LedgerError) in try tx.prune(pipeline: "p", keep: 1, at: now) } == [1])
+    }
+
     @Test func parentsArePrunedButNotTheFloatModelsOfWhatStays() throws {
         let f = try Fixture()
         try f.publishModel("A")

@@ -10,13 +10,13 @@ import Testing
             (
                 "name\n",
                 [
-                    "1:1: `name` stands where a mapping belongs; give it keys: name, spool, order, settle, schema, stages, land, after, archive, allow_upstream_delete, on_error, limits, notify, retain, was"
+                    "1:1: `name` stands where a mapping belongs; give it keys: name, spool, order, settle, schema, stages, land, after, archive, allow_upstream_delete, on_error, limits, on_input_deleted, notify, retain, was"
                 ]
             ),
             (
                 "- a\n",
                 [
-                    "1:1: a list stands where a mapping belongs; give it keys: name, spool, order, settle, schema, stages, land, after, archive, allow_upstream_delete, on_error, limits, notify, retain, was"
+                    "1:1: a list stands where a mapping belongs; give it keys: name, spool, order, settle, schema, stages, land, after, archive, allow_upstream_delete, on_error, limits, on_input_deleted, notify, retain, was"
                 ]
             ),
             (

@@ -8,7 +8,7 @@ import Testing
             (
                 "colour: red",
                 [
-                    "5:1: colour: there is no such key; the keys here are name, spool, order, settle, schema, stages, land, after, archive, allow_upstream_delete, on_error, limits, notify, retain, was"
+                    "5:1: colour: there is no such key; the keys here are name, spool, order, settle, schema, stages, land, after, archive, allow_upstream_delete, on_error, limits, on_input_deleted, notify, retain, was"
                 ]
             ),
             ("settle: { quite: 2s }", ["5:11: settle.quite: there is no such key; did you mean `quiet`?"]),

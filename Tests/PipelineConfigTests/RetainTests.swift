@@ -34,7 +34,6 @@ import Testing
         ("retain: 30d", "5:9: retain: `30d` stands where a mapping belongs; give it keys: archive, quarantine, history, labels"),
         ("was: digits", "5:6: was: the pipeline is named so now; write the name that it had before, or remove it"),
         ("was: ../x", "5:6: was: \"../x\" cannot name a pipeline; write letters, digits, - and _, beginning with a letter or digit, at most 64"),
-        ("on_input_deleted: remove", "5:1: on_input_deleted: not implemented in this version; remove it"),
     ])
     func mistakes(_ lines: String, _ problem: String) {
         #expect(problems(base + lines + "\n") == ["p.yaml:" + problem])

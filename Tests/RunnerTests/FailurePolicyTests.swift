@@ -36,7 +36,7 @@ import Testing
     @Test(arguments: [
         (ENOSPC, .machine, .unreadable), (EDQUOT, .machine, .unreadable), (EROFS, .machine, .unreadable), (EIO, .machine, .unreadable),
         (EACCES, .machine, .unreadable), (ESTALE, .machine, .unreadable), (EMFILE, .machine, .machine), (ENFILE, .machine, .machine),
-        (ENOENT, .resource, .inputGone), (ENAMETOOLONG, .resource, .resource), (EISDIR, .resource, .resource),
+        (ENOENT, .machine, .inputGone), (ENOTDIR, .machine, .inputGone), (ENAMETOOLONG, .resource, .resource), (EISDIR, .resource, .resource),
     ] as [(Int32, Failure.Kind, Failure.Kind)])
     func errorsOfSystemCalls(code: Int32, writing: Failure.Kind, reading: Failure.Kind) {
         #expect(MachineFault.kind(writing: code) == writing)

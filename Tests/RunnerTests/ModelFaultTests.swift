@@ -1,8 +1,10 @@
+import Columnar
 import Foundation
 import Glibc
 import Landing
 import ONNX
 import PipelineConfig
+import Reasons
 import SystemPackage
 import Tensors
 import TestSupport
@@ -25,6 +27,23 @@ import Testing
                 schema: .init(), stages: [.deserialize(DeserializeStage()), .forward(.init())]))
     }
 
+    /// All versions are away with the disk that they are on: that is no fault of the data.
+    @Test func versionsThatAreAwayAreWaitedFor() throws {
+        let directory = try TemporaryDirectory("versions")
+        let data = try file(try directory.write("x\n1\n", to: "d.csv"))
+        func kind() -> Failure.Kind? {
+            execute(
+                AttemptSpec(
+                    run: 1, attempt: 1, pipeline: "p", goal: .score,
+                    inputs: ["model": .init(path: directory("models/1/model.onnx"), digest: "0"), "data": data],
+                    outputs: ["output": directory("o.csv")], schema: .init(), stages: [.deserialize(DeserializeStage()), .forward(.init())], format: "csv")
+            ).failure?.kind
+        }
+        #expect(kind() == .machine)
+        try FileManager.default.createDirectory(atPath: directory("models"), withIntermediateDirectories: true)
+        #expect(kind() == .modelUnavailable)
+    }
+
     @Test func aModelThatTheDiskDoesNotTakeIsNotRejected() throws {
         let error = try #require(throws: ONNXError.self) { try Model.load(path: "/nowhere/m.onnx") }
         #expect(error == .cannotRead(path: "/nowhere/m.onnx", reason: "No such file or directory", code: ENOENT))
@@ -33,6 +52,16 @@ import Testing
             #expect(failure.kind == .machine, "\(code)")
         }
         #expect(Failure(model: ONNXError.cannotWrite(path: "m.onnx", reason: "File exists", code: EEXIST), place: "staging").kind == .resource)
+    }
+
+    /// What goes beyond a limit is refused by a rule of its own, in data and in models.
+    @Test func limitsHaveRulesOfTheirOwn() {
+        let data = Failure(reading: ColumnarError.limit(TableLocation(file: "a.csv", row: 3), .limitNesting, reason: "too deep"), file: "a.csv")
+        #expect(data.kind == .badInput && data.rule == .limitNesting && data.remedy == Rule.limitNesting.remedy && data.what.contains("row 3"))
+        for error in [ONNXError.nestedTooDeeply(limit: 100), .tooManyParts(limit: 5), .tooLarge(byteCount: 9, limit: 8)] {
+            let model = Failure(model: error, place: "m.onnx")
+            #expect(model.kind == .badModel && model.rule == .limitModel, "\(error)")
+        }
     }
 
     /// What made-up rows show of a model is part of the decision: an output that is the same for every number of rows.
@@ -57,7 +86,11 @@ import Testing
         }
         #expect(Failure(landing: .noSpace(doing: "write", path: "a"), place: "a").kind == .machine)
         #expect(Failure(landing: .system(doing: "write", path: "a", errno: .ioError), place: "a").kind == .machine)
+        #expect(Failure(landing: .crossMount(from: "a", to: "b"), place: "a").kind == .machine)
+        // What was written is gone: that is no fault of the machine, unless its folder is gone with it.
         #expect(Failure(landing: .missing("a"), place: "a").kind == .resource)
+        #expect(Failure(landing: .missing("/tmp/not-there"), place: "a").kind == .resource)
+        #expect(Failure(landing: .missing("/not-there/work/a"), place: "a").kind == .machine)
         for code in [EIO, EROFS, ENOSPC] { #expect(Failure(writing: foundation(code), place: "a").kind == .machine, "\(code)") }
         #expect(Failure(writing: foundation(ENAMETOOLONG), place: "a").kind == .resource)
         #expect(Failure(writing: CocoaError(.fileWriteOutOfSpace), place: "a").kind == .machine)

@@ -1,4 +1,5 @@
 import Dispatch
+import Glibc
 import Landing
 import PipelineConfig
 import Runner
@@ -8,7 +9,16 @@ import Testing
 
 /// `limits.time` ends an attempt wherever it is: in one endless run of the engine too.
 @Suite struct TimeLimitTests {
-    private func score(_ x: String, seconds: Double?, in directory: TemporaryDirectory) throws -> AttemptResult {
+    /// Lets others go first, for a time that is longer than the limit.
+    private struct LongTurn: AttemptTurn {
+        let isOver = true
+        func pause() { usleep(1_200_000) }
+        func goOn() {}
+    }
+
+    private func score(
+        _ x: String, seconds: Double?, turn: (any AttemptTurn)? = nil, in directory: TemporaryDirectory
+    ) throws -> AttemptResult {
         let model = try directory.write(TinyModel.counting(), to: "model.onnx")
         let data = try directory.write("id,x\na,\(x)\n", to: "data.csv")
         let spec = AttemptSpec(
@@ -21,7 +31,14 @@ import Testing
         // A limit that never comes must not leave the test without an end.
         let cancellation = AttemptCancellation()
         DispatchQueue.global().asyncAfter(deadline: .now() + 30) { cancellation.cancel() }
-        return LocalExecutor(sessionBytes: 1 << 20).execute(spec, cancellation: cancellation)
+        return LocalExecutor(sessionBytes: 1 << 20).execute(spec, control: AttemptControl(cancellation, turn: turn))
+    }
+
+    @Test func theTimeInWhichOthersGoFirstDoesNotCount() throws {
+        let directory = try TemporaryDirectory("turn")
+        let answer = try score("3", seconds: 1, turn: LongTurn(), in: directory)
+        #expect(answer.failure == nil, "\(String(describing: answer.failure))")
+        #expect(answer.timings["paused"] ?? 0 > 1, "\(answer.timings)")
     }
 
     @Test func anEndlessRunEndsWhenItsTimeIsOver() throws {

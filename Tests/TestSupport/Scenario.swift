@@ -4,20 +4,26 @@ import Foundation
 /// first of which is the title. Contents are tokens: models `plusN` (adds N), `broken` (no ONNX), `misfit` (other inputs); data
 /// `rowsN`, `bad` (a word where a number belongs); labels `labelsN` (x + N is right), `outliers` (a few far from x, which the gate refuses to
 /// follow), `fewN` and a letter (twenty rows of their own; two such files are too few for `with rows_at_least 10`, three are enough), `badlabels` (a word where a number belongs). In a scenario that drops labels the pipeline trains, `with train_on all` on
-/// all that it was given; `with adapters beside` it trains adapters that land beside the model.
+/// all that it was given; `with adapters beside` it trains adapters that land beside the model. `manyN` is data that takes a while.
+///
+/// Names that begin with `q/` are those of a second pipeline, `q`. `with jobs N` says how many workers there are.
 package struct Scenario: Sendable, CustomStringConvertible {
     package enum Role: String, Sendable { case model, labelled, data }
-    package enum State: String, Sendable { case done, waiting, rejected, quarantined, superseded }
+    package enum State: String, Sendable { case done, waiting, rejected, quarantined, superseded, ignored }
 
     package enum Statement: Sendable, Equatable {
         case with(key: String, value: String)
         case drop(Role, name: String, content: String)
+        /// Someone deletes a file from its spool.
+        case delete(name: String)
         case plant(output: String)
         /// Someone begins to write other content into a file of the data spool, and has it open half written.
         case begin(name: String, content: String)
         /// The rest is written, and the file closed.
         case finish(name: String)
         case settle, start, stop, kill, pause, resume
+        /// Until that input is done, whatever else goes on.
+        case await(String)
         case activate(Int)
         case pin(Int)
         case unpin
@@ -63,14 +69,40 @@ package struct Scenario: Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether an output goes with its input.
+    package var removesOutputs: Bool { lines.contains { $0.statement == .with(key: "on_input_deleted", value: "remove") } }
+
     package var hasAdapters: Bool { lines.contains { $0.statement == .with(key: "adapters", value: "beside") } }
 
-    /// The pipeline `p` that the scenario is about.
-    package var pipeline: String {
+    /// A name as the scenario says it: whose it is, and what it is called there.
+    package struct Place: Sendable {
+        package let pipeline: String
+        package let name: String
+        /// Where the pipeline's folders are, relative to the root.
+        package var folder: String { pipeline == "p" ? "" : pipeline + "/" }
+
+        package init(_ name: String) {
+            pipeline = name.hasPrefix("q/") ? "q" : "p"
+            self.name = pipeline == "p" ? name : String(name.dropFirst(2))
+        }
+    }
+
+    package var jobs: Int? {
+        lines.compactMap { if case .with("jobs", let value) = $0.statement { Int(value) } else { nil } }.first
+    }
+
+    /// The pipelines that the scenario is about, by name: `p`, and `q` where it is named.
+    package var pipelines: [String: String] {
+        let hasSecond = lines.contains { if case .drop(_, let name, _) = $0.statement { Place(name).pipeline == "q" } else { false } }
+        let second = pipeline.replacing("name: p\n", with: "name: q\n").replacing("spool/", with: "q/spool/").replacing("out/", with: "q/out/")
+        return hasSecond ? ["p": pipeline, "q": second] : ["p": pipeline]
+    }
+
+    private var pipeline: String {
         var settings = ""
         var trainOn = "new"
         var gateRows = "1"
-        for case .with(let key, let value) in lines.map(\.statement) where key != "adapters" {
+        for case .with(let key, let value) in lines.map(\.statement) where key != "adapters" && key != "jobs" {
             if key == "train_on" { trainOn = value } else if key == "rows_at_least" { gateRows = value } else { settings += "\(key): \(value)\n" + (key == "after" ? "archive: archive\n" : "") }
         }
         // A product of two factors takes more and smaller steps than a sum.
@@ -127,10 +159,12 @@ package struct Scenario: Sendable, CustomStringConvertible {
         switch (words[0], words.count) {
         case ("with", 3...): .with(key: words[1], value: words[2...].joined(separator: " "))
         case ("drop", 4): Role(rawValue: words[1]).map { .drop($0, name: words[2], content: words[3]) }
+        case ("delete", 2): .delete(name: words[1])
         case ("plant", 2): .plant(output: words[1])
         case ("begin", 3): .begin(name: words[1], content: words[2])
         case ("finish", 2): .finish(name: words[1])
         case ("settle", 1): .settle
+        case ("await", 2): .await(words[1])
         case ("start", 1): .start
         case ("stop", 1): .stop
         case ("kill", 1): .kill

@@ -31,24 +31,43 @@ class Daemon:
         # (exit status, faults in force) of every end that nobody asked for.
         self.ends = []
         self.in_force = set()
-        self.last_fault = self.born = 0.0
+        self.last_fault = 0.0
+        # What its standard error is from the next start on, and what must stay open for that.
+        self.error_stream, self.streams = "a file", []
         self.user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         self.log_path = os.path.join(root, "daemon.log")
         self.watching = threading.Thread(target=self.supervise, daemon=True)
 
     def start(self):
         with self.lock:
-            log = open(self.log_path, "ab")
+            self.expected = False
+            words = [self.binary, "run", os.path.join(self.root, "pipelines"), "--root", self.root, "--jobs", "2", "--grace", "2s"]
             user = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.user else {}
             # Nothing of it may depend on whose home this is.
             environment = dict(os.environ, HOME=os.path.join(self.root, "home"))
-            self.expected, self.born = False, time.monotonic()
-            self.process = subprocess.Popen(
-                [self.binary, "run", os.path.join(self.root, "pipelines"), "--root", self.root, "--jobs", "2", "--grace", "2s"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, **user)
-            log.close()
+            for stream in self.streams:
+                os.close(stream)
+            self.streams = []
+            if self.error_stream == "closed":
+                words = ["sh", "-c", 'exec "$@" 2>&-', "sh"] + words
+            self.log_start = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
+            self.log_is_read = self.error_stream == "a file"
+            log = self.open_log()
+            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, env=environment, **user)
+            os.close(log)
+            if self.error_stream == "without a reader":
+                os.close(self.streams.pop())
             if not self.watching.is_alive():
                 self.watching.start()
+
+    def open_log(self):
+        if self.error_stream == "full":
+            return os.open("/dev/full", os.O_WRONLY)
+        if self.error_stream in ("not read", "without a reader"):
+            reader, writer = os.pipe()
+            self.streams.append(reader)
+            return writer
+        return os.open(self.log_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 
     def supervise(self):
         while not self.is_over.wait(0.05):
@@ -87,16 +106,35 @@ class Daemon:
             if self.process is None or self.process.poll() is not None:
                 return 0
             self.expected = True
-            is_young = time.monotonic() - self.born < 2
+            takes_it = self.takes_stops()
             self.process.terminate()
             try:
                 status = self.process.wait(within)
-                # Before it is ready for signals the default one ends it.
-                return 0 if status == -signal.SIGTERM and is_young else status
+                # While the program is being loaded the kernel ends it.
+                return 0 if status == -signal.SIGTERM and not takes_it else status
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
                 return None
+
+    def takes_stops(self):
+        """Whether it handles SIGTERM by now."""
+        try:
+            with open(f"/proc/{self.process.pid}/status") as file:
+                masks = dict(line.split(":", 1) for line in file)
+            return bool(int(masks["SigCgt"], 16) >> signal.SIGTERM - 1 & 1)
+        except OSError:
+            return False
+
+    def wait_until_it_runs(self, within=5):
+        """Until it says that it works, or for so long."""
+        end = time.monotonic() + within
+        while time.monotonic() < end and self.log_is_read:
+            with open(self.log_path, "rb") as log:
+                log.seek(self.log_start)
+                if b" notice running " in log.read():
+                    return
+            time.sleep(0.05)
 
     def has_begun(self):
         """Whether libdispatch has its epoll descriptor, without which it traps and nobody can do anything about it."""

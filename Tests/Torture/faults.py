@@ -16,6 +16,24 @@ def mount(*words):
     return subprocess.run(["mount", *words], capture_output=True).returncode == 0
 
 
+def merge(source, target):
+    """Moves all files of one output folder into another, as a person would: newer files go over older ones, and manifests are joined."""
+    for folder, _, names in os.walk(source):
+        relative = os.path.relpath(folder, source)
+        if relative.split(os.sep)[:2] == ["_millrace", "claim"]:
+            continue
+        os.makedirs(os.path.join(target, relative), exist_ok=True)
+        for name in names:
+            one, other = os.path.join(folder, name), os.path.join(target, relative, name)
+            if relative == "_millrace" and os.path.exists(other):
+                with open(one, "rb") as lines, open(other, "rb+") as file:
+                    known = set(file.read().splitlines())
+                    file.write(b"".join(line + b"\n" for line in lines.read().splitlines() if line not in known))
+            else:
+                os.replace(one, other)
+    shutil.rmtree(source)
+
+
 class Faults:
     def __init__(self, root, load, daemon, random, is_quick):
         self.root, self.load, self.daemon, self.random, self.is_quick = root, load, daemon, random, is_quick
@@ -23,26 +41,37 @@ class Faults:
         self.made = {}
         self.kinds = {
             "terminated": self.terminate, "stopped for a while": self.stop_and_continue, "ledger locked": self.lock_ledger,
-            "few descriptors": self.few_descriptors, "spool renamed away": self.rename_spool,
+            "few descriptors": self.few_descriptors, "spool renamed away": self.rename_spool, "ledger deleted": self.delete_ledger,
+            "log lost": self.lose_log, "outputs renamed away": self.rename_outputs,
         }
         if self.is_root:
             self.kinds.update({
-                "outputs' disk full": self.fill, "outputs read-only": self.read_only, "outputs' permission away": lambda: self.permission("out/kept"),
+                "outputs' disk full": lambda: self.fill("out"), "outputs read-only": lambda: self.read_only("out"),
+                "outputs unmounted": self.unmount_outputs, "state's disk full": lambda: self.fill(".millrace"),
+                "state read-only": self.read_only_state, "outputs' permission away": lambda: self.permission("out/kept"),
                 "spool's permission away": lambda: self.permission("spool/kept/data"), "state's permission away": lambda: self.permission(".millrace"),
                 "spool unmounted": self.unmount,
             })
 
     def prepare(self):
-        """Outputs on a small disk of their own, and one spool that is a mount."""
+        """Outputs and state on small disks of their own, and one spool that is a mount."""
         if not self.is_root:
             return
-        out = os.path.join(self.root, "out")
-        os.makedirs(out, exist_ok=True)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m,mode=755", "tmpfs", out], check=True)
+        self.disk, self.out = os.path.join(self.root, "disk"), os.path.join(self.root, "out")
+        # As administrators make mount points: nobody but root can write there while nothing is mounted.
+        os.makedirs(self.disk)
+        os.makedirs(self.out)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m,mode=755", "tmpfs", self.disk], check=True)
+        subprocess.run(["mount", "--bind", self.disk, self.out], check=True)
+        os.makedirs(os.path.join(self.root, ".millrace"))
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m,mode=700", "tmpfs", os.path.join(self.root, ".millrace")], check=True)
         self.spool, self.source = os.path.join(self.root, "spool/deleted"), os.path.join(self.root, "mounted")
         os.makedirs(self.spool)
         os.makedirs(self.source)
         subprocess.run(["mount", "--bind", self.source, self.spool], check=True)
+
+    # The last one first.
+    MOUNTS = ["spool/deleted", ".millrace", "out", "disk"]
 
     def pause(self, least, most):
         time.sleep(least + (most - least) * self.random.random() * (0.3 if self.is_quick else 1))
@@ -81,6 +110,31 @@ class Faults:
     def lock_ledger(self):
         seconds = self.random.uniform(5, 6 if self.is_quick else 20)
         return as_user(self.daemon.user, lambda: hold(os.path.join(self.root, ".millrace/ledger.sqlite"), seconds))
+
+    def delete_ledger(self):
+        """Nothing of it comes back, but what stands beside the outputs."""
+        state = os.path.join(self.root, ".millrace")
+        names = [name for name in os.listdir(state) if name.startswith("ledger.sqlite")]
+        if not names:
+            return False
+        # All of it, or only what bears the name.
+        for name in names if self.random.random() < 0.6 else ["ledger.sqlite"]:
+            try:
+                os.unlink(os.path.join(state, name))
+            except FileNotFoundError:
+                pass
+        # It is noticed within a second; then a supervisor starts the daemon again.
+        time.sleep(2)
+
+    def lose_log(self):
+        """What the daemon writes of itself goes nowhere, until it is started again."""
+        status = self.daemon.stop()
+        if status != 0:
+            self.daemon.ends.append((status, set()))
+        self.daemon.error_stream = self.random.choice(["closed", "full", "not read", "without a reader"])
+        self.daemon.start()
+        self.daemon.error_stream = "a file"
+        self.pause(1, 3)
 
     # Folders.
 
@@ -122,10 +176,47 @@ class Faults:
             for role in ("data", "models"):
                 del self.load.places["deleted", role]
 
-    # The outputs' disk.
+    def hide_outputs(self):
+        """Readers of the outputs do not mind from here on that they are away."""
+        with open(os.path.join(self.root, "away"), "w"):
+            pass
 
-    def fill(self):
-        path = os.path.join(self.root, "out", ".fill")
+    def show_outputs(self):
+        os.unlink(os.path.join(self.root, "away"))
+
+    def rename_outputs(self):
+        pipeline = self.random.choice(list(self.load.data))
+        folder = os.path.join(self.root, "out", pipeline, "outputs")
+        away = folder + "-away"
+        if not os.path.isdir(folder):
+            return False
+        self.hide_outputs()
+        os.rename(folder, away)
+        self.pause(0.5, 4)
+        with self.daemon.lock:
+            # What the daemon has put into a folder that it made meanwhile belongs to the others; to move that there it is stopped.
+            is_stopped = os.path.isdir(folder)
+            if is_stopped:
+                status = self.daemon.stop()
+                if status != 0:
+                    self.daemon.ends.append((status, set()))
+                merge(folder, away)
+            os.rename(away, folder)
+            if is_stopped:
+                self.daemon.start()
+        self.show_outputs()
+
+    def unmount_outputs(self):
+        self.hide_outputs()
+        subprocess.run(["umount", "-l", self.out], check=True)
+        self.pause(0.5, 4)
+        subprocess.run(["mount", "--bind", self.disk, self.out], check=True)
+        self.show_outputs()
+
+    # Disks.
+
+    def fill(self, folder):
+        path = os.path.join(self.root, folder, ".fill")
         with open(path, "wb", buffering=0) as file:
             block = bytes(1 << 20)
             while block:
@@ -137,13 +228,23 @@ class Faults:
         self.pause(1, 7)
         os.unlink(path)
 
-    def read_only(self):
-        out = os.path.join(self.root, "out")
+    def read_only(self, folder):
+        folder = os.path.join(self.root, folder)
         for _ in range(40):
-            if mount("-o", "remount,ro", out):
+            if mount("-o", "remount,ro", folder):
                 break
             time.sleep(0.02)
         else:
             return False
         self.pause(0.5, 5)
-        subprocess.run(["mount", "-o", "remount,rw", out], check=True)
+        subprocess.run(["mount", "-o", "remount,rw", folder], check=True)
+
+    def read_only_state(self):
+        """The kernel refuses this while the ledger is open: the daemon finds it at its start."""
+        with self.daemon.lock:
+            self.daemon.kill()
+            made = mount("-o", "remount,ro", os.path.join(self.root, ".millrace"))
+            self.daemon.start()
+        self.pause(0.5, 4)
+        subprocess.run(["mount", "-o", "remount,rw", os.path.join(self.root, ".millrace")], check=True)
+        return made

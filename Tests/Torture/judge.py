@@ -90,6 +90,17 @@ class Judge:
                 for path in self.visible("spool", pipeline, "data"):
                     yield f"{pipeline}: {path} is still in its spool"
 
+    def waiting(self):
+        """What the program itself says that it has still to do, such as labels to learn from."""
+        status = self.daemon.command("status", "--json")
+        try:
+            for pipeline in json.loads(status.stdout)["pipelines"]:
+                waiting = {key: pipeline.get(key) for key in ("waiting", "settling", "running") if pipeline.get(key)}
+                if waiting:
+                    yield f"status says of {pipeline.get('pipeline') or pipeline.get('name')}: {json.dumps(waiting)[:300]}"
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            yield f"status cannot be read ({error!r}): {status.stdout[:300]} {status.stderr[:300]}"
+
     # The verdict.
 
     def judge(self):
@@ -99,6 +110,7 @@ class Judge:
         for pipeline in PIPELINES:
             versions = self.versions(pipeline)
             self.outputs(pipeline, versions)
+            self.learnt(pipeline, versions)
             self.inputs(pipeline)
         self.leftovers()
         self.commands()
@@ -123,7 +135,8 @@ class Judge:
                 dropped = self.load.models[pipeline].get(card["arrival_path"])
                 if dropped is None or dropped.rows is None or dropped.digest != card["arrival_digest"] or dropped.rows != adds:
                     self.say("wrong", f"{pipeline}: version {name} is not the model that its card names")
-        if sorted(found) != list(range(1, len(found) + 1)):
+        # A number that was reserved for a training is not given again where that came to nothing; that no version went away is seen by the reader.
+        if pipeline != "learning" and sorted(found) != list(range(1, len(found) + 1)):
             self.say("lost", f"{pipeline}: the versions are {sorted(found)}")
         arrivals = [arrival for arrival, _ in found.values()]
         if len(set(arrivals)) != len(arrivals):
@@ -138,6 +151,40 @@ class Judge:
         if pipeline != "learning" and active != f"{max(found)}\n":
             self.say("wrong", f"{pipeline}: ACTIVE is {active!r}, the newest version {max(found)}")
         return found
+
+    def learnt(self, pipeline, versions):
+        """Versions follow each other, each from labels that were dropped, each row of which counts once, and none that the gate should have held."""
+        before, published = set(), ""
+        for number in sorted(versions):
+            card = json.loads(contents(self.path("out", pipeline, "models", str(number), "card.json")))
+            where = f"{pipeline}: version {number}"
+            if card["published_at"] < published:
+                self.say("wrong", f"{where} was published before the one before it")
+            published = card["published_at"]
+            if "training_data" not in card:
+                continue
+            digests = [one["digest"] for one in card["training_data"]]
+            labels = {content.digest: content.rows for content in self.load.labels.values()}
+            if len(set(digests)) != len(digests):
+                self.say("doubled", f"{where} was trained on the same labels twice")
+            if not set(digests) <= set(labels):
+                self.say("wrong", f"{where} was trained on labels that were never dropped")
+                continue
+            if not before <= set(digests):
+                self.say("lost", f"{where} does not know labels that a version before it was trained on")
+            before = set(digests)
+            rows, wanted = card["decisions"]["training_rows"] + card["gate"]["rows"], sum(len(labels[digest]["t"]) for digest in digests)
+            if rows != wanted:
+                self.say("doubled" if rows > wanted else "lost", f"{where} was trained and measured on {rows} rows of {wanted}")
+            if card["gate"]["after"] > card["gate"]["before"]:
+                self.say("wrong", f"{where} is worse than the one before it: {card['gate']}")
+            # What is learnt lies between what was there and what the labels say.
+            parent = card.get("parent", {}).get("version")
+            start = versions[parent][1] if parent in versions else self.load.models[pipeline].get(card["arrival_path"])
+            start = start.rows if hasattr(start, "rows") else start
+            said = [labels[digest]["t"][0] - labels[digest]["x"][0] for digest in digests] + [start]
+            if start is not None and not min(said) - 0.01 <= versions[number][1] <= max(said) + 0.01:
+                self.say("wrong", f"{where} adds {versions[number][1]}, learnt from {said}")
 
     def outputs(self, pipeline, versions):
         root, lines = self.path("out", pipeline, "outputs"), self.manifest(pipeline)
@@ -174,8 +221,8 @@ class Judge:
         wanted = [single(single(x) + single(versions[version][1])) for x in content.rows["x"]]
         if not is_newest:
             # Its file is replaced; that of CSV can be made again from what it must have held.
-            if OUTPUT[pipeline] == "csv" and line["bytes"] and line["rows"] not in (None, len(wanted)):
-                self.say("wrong", f"{where} said {line['rows']} rows of {len(wanted)}")
+            if OUTPUT[pipeline] == "csv" and line["bytes"] and line.get("rows") not in (None, len(wanted)):
+                self.say("wrong", f"{where} said {line.get('rows')} rows of {len(wanted)}")
             return None
         try:
             data = contents(os.path.join(root, line["path"]))
@@ -223,9 +270,11 @@ class Judge:
                 self.say("wrong", f"{pipeline}: the archive holds {digest}, which was never dropped")
 
     def leftovers(self):
-        for folder in (self.path(".millrace", "staging"), self.path("out", ".millrace-staging"), self.path("mounted", ".millrace-staging")):
-            for path in tree(folder) if os.path.isdir(folder) else []:
-                self.say("wrong", f"staging holds {os.path.join(folder, path)}")
+        for folder, folders, _ in os.walk(self.root):
+            for name in folders:
+                if name == ".millrace-staging" or name == "staging" and folder == self.path(".millrace"):
+                    for path in tree(os.path.join(folder, name)):
+                        self.say("wrong", f"staging holds {os.path.join(folder, name, path)}")
         for pipeline in PIPELINES:
             for folder in ("outputs", "models"):
                 for path in tree(self.path("out", pipeline, folder)):
@@ -237,11 +286,5 @@ class Judge:
         check = self.daemon.command("check")
         if check.returncode != 0:
             self.say("wrong", f"check ended with {check.returncode}: {check.stdout} {check.stderr}")
-        status = self.daemon.command("status", "--json")
-        try:
-            for pipeline in json.loads(status.stdout)["pipelines"]:
-                waiting = {key: pipeline.get(key) for key in ("waiting", "settling") if pipeline.get(key)}
-                if waiting:
-                    self.say("lost", f"status says of {pipeline.get('pipeline') or pipeline.get('name')}: {json.dumps(waiting)[:300]}")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            self.say("wrong", f"status cannot be read ({error!r}): {status.stdout[:300]} {status.stderr[:300]}")
+        for line in self.waiting():
+            self.say("lost", line)

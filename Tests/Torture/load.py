@@ -153,11 +153,11 @@ class Load:
         self.counts["labelled files"] += 1
         self.put("learning", "labelled", path, data, "rename")
 
-    def drop_data(self):
-        pipeline = self.random.choice(list(PIPELINES))
+    def drop_data(self, pipeline=None, is_bad=None):
+        pipeline = pipeline or self.random.choice(list(PIPELINES))
         known = self.data[pipeline]
         replaces = known and self.random.random() < 0.15
-        is_bad = self.random.random() < 0.06
+        is_bad = self.random.random() < 0.06 if is_bad is None else is_bad
         if replaces:
             path = self.random.choice(sorted(known))
             form = path.rsplit(".", 1)[1]

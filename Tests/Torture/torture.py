@@ -89,7 +89,10 @@ class Torture:
         self.daemon.start()
 
     def step(self, number, step):
-        time.sleep(self.random.uniform(0, 0.4 if self.options.quick else 1.2))
+        # Some kills hit a daemon that starts, others one at work.
+        if self.random.random() < (0.25 if self.options.quick else 0.4):
+            self.daemon.wait_until_it_runs()
+        time.sleep(self.random.uniform(0, 0.3 if self.options.quick else 1.2))
         if step == "kill":
             self.kill()
             self.say(f"{number}: kill {self.kills}")
@@ -127,9 +130,14 @@ class Torture:
         found["partial"] += [line for line in said.splitlines() if line.startswith("WRONG")]
         return self.report(found)
 
+    def self_test(self):
+        from selftest import SelfTest
+
+        return SelfTest(self).run()
+
     def reader(self):
         """Someone who reads the outputs all the while."""
-        words = [os.path.join(PROJECT, "Scripts", "oracle-landing"), "watch", "--stop", os.path.join(self.root, "stop"), "--pause", "0.1"]
+        words = [os.path.join(PROJECT, "Scripts", "oracle-landing"), "watch", "--stop", os.path.join(self.root, "stop"), "--pause", "0.1", "--away", os.path.join(self.root, "away"), "--keeps-versions"]
         for pipeline in self.load.data:
             for folder in ("outputs", "models"):
                 path = os.path.join(self.root, "out", pipeline, folder)
@@ -141,13 +149,14 @@ class Torture:
 
     def settle(self):
         """Until everything is done, or for so long."""
-        end, pending = time.monotonic() + self.options.patience, []
+        end, pending, told = time.monotonic() + self.options.patience, [], time.monotonic()
         while time.monotonic() < end:
-            pending = list(self.judge.pending())
+            pending = list(self.judge.pending()) or list(self.judge.waiting())
             if not pending:
-                # Labels may still be learnt from.
-                time.sleep(1)
                 break
+            if time.monotonic() - told > 15:
+                told = time.monotonic()
+                self.say(f"{len(pending)} left: {pending[0]}")
             time.sleep(0.5)
         self.say(f"quiet, {len(pending)} left")
 
@@ -185,6 +194,7 @@ def main():
     parser.add_argument("--pause", type=float, default=0.15, help="seconds between two files, on average")
     parser.add_argument("--patience", type=float, default=240, help="seconds for everything to be done at the end")
     parser.add_argument("--quick", action="store_true", help="short faults, for every run of the tests")
+    parser.add_argument("--self-test", action="store_true", help="damages the outputs of a quiet run in every way, and wants each to be seen")
     parser.add_argument("--keep", help="a folder that does not exist, to work in and to leave behind")
     parser.add_argument("--table", help="a file for the table")
     options = parser.parse_args()
@@ -194,14 +204,18 @@ def main():
     os.makedirs(root, exist_ok=True)
     torture = Torture(options, os.path.abspath(root))
     try:
-        return torture.run()
+        return torture.self_test() if options.self_test else torture.run()
     finally:
         torture.daemon.close()
         if torture.reading and torture.reading.poll() is None:
             torture.reading.kill()
-        if not options.keep:
-            # Its mounts first, which would be busy.
-            for path in ("spool/deleted", "out"):
+        if options.keep:
+            # Its disks go with the namespace.
+            for name in ("out", ".millrace"):
+                if os.path.ismount(os.path.join(root, name)):
+                    shutil.copytree(os.path.join(root, name), os.path.join(root, "kept-" + name.lstrip(".")), symlinks=True)
+        else:
+            for path in torture.faults.MOUNTS:
                 subprocess.run(["umount", "-l", os.path.join(root, path)], capture_output=True)
             shutil.rmtree(root, ignore_errors=True)
 

@@ -102,6 +102,22 @@ extension WithInotify {
 
 extension WithInotify {
     @Suite(.timeLimit(.minutes(2))) struct ConfigListingTests {
+        /// A file that its owner read and that was removed before the watch ever looked at it is told as gone, once.
+        @Test func aFileThatOnlyTheOwnerSawIsSaidToBeGone() async throws {
+            let base = try TemporaryDirectory("config")
+            let path = base("b.yaml")
+            let inForce = Mutex([path]), changes = Mutex<[String?]>([])
+            let watch = ConfigWatch(files: { [] }, inForce: { inForce.withLock { $0 } }, folders: [base.path])
+            let thread = Thread { watch.run { path in changes.withLock { $0.append(path) } } }
+            thread.start()
+            for _ in 0..<10_000 where changes.withLock({ $0.isEmpty }) { try await Task.sleep(for: .milliseconds(1)) }
+            // The owner may have to keep it in force; that is not told again.
+            try await Task.sleep(for: .milliseconds(2500))
+            #expect(changes.withLock { $0 } == [path])
+            inForce.withLock { $0 = [] }
+            watch.stop()
+        }
+
         /// New files are heard of, removed ones once, and a question is answered without a change.
         @Test func filesThatComeAndGo() async throws {
             let base = try TemporaryDirectory("config")

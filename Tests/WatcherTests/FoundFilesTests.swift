@@ -17,8 +17,8 @@ import Testing
             let isTaken = found.append(name, stamp(changed, UInt64(number)))
             #expect(isTaken)
         }
-        let count = found.seal(at: .seconds(1))
-        #expect(count == names.count)
+        found.seal(at: .seconds(1))
+        #expect(found.count == names.count)
         return found
     }
 
@@ -51,11 +51,24 @@ import Testing
     @Test func severalScansComeOneAfterTheOther() {
         var found = files([("a", 9)])
         _ = found.append("b", stamp(1, 1))
-        let second = found.seal(at: .seconds(2))
-        let nothing = found.seal(at: .seconds(3))
-        #expect(second == 1 && nothing == 0 && found.firstSince == .seconds(1))
+        found.seal(at: .seconds(2))
+        found.seal(at: .seconds(3))
+        #expect(found.count == 2 && found.firstSince == .seconds(1))
         let all = rest(&found)
         #expect(all == ["a", "b"])
+    }
+
+    @Test func whatIsFoundIsKnownAtOnceAndComesWhenItsQuietTimeHasBegun() {
+        var found = FoundFiles()
+        for number in 0..<500 { _ = found.append("file-\(number)", stamp(Int64(500 - number), UInt64(number))) }
+        #expect(found.count == 500 && found.firstSince == nil && found.contains("file-0") && found.contains("file-499"))
+        let early = found.popFirst()
+        #expect(early == nil)
+        let heard = found.remove("file-250")
+        #expect(heard?.stamp.changed == 250 && heard.map { $0.since == nil } == true && !found.contains("file-250"))
+        found.seal(at: .seconds(5))
+        let all = rest(&found)
+        #expect(all == (0..<500).reversed().filter { $0 != 250 }.map { "file-\($0)" })
     }
 
     /// A file that waits costs 100 bytes at most, with a path of 30 bytes, and comes due in its order.

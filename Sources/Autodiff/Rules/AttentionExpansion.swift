@@ -26,7 +26,8 @@ enum AttentionExpansion {
         let (bias, isSeen) = bias(c, query, key)
         if let bias { scores = scores + bias }
         var weights = scores.apply("Softmax", [], [Attribute("axis", .int(-1))], extents: scores.extents)
-        var mixed = weights.matrixProduct(value, extents: scoreExtents(query, key).flatMap { known in value.extents.map { known.dropLast() + [$0[3]] } })
+        var mixed = weights.matrixProduct(
+            value, extents: scoreExtents(query, key).flatMap { known in value.extents.map { known.dropLast() + [$0[3]] } })
         if let isSeen {
             let mask = isSeen.mask(c.x.elementType)
             (mixed, weights) = (mixed * mask, weights * mask)
@@ -54,7 +55,8 @@ enum AttentionExpansion {
     /// Each head `times` times in a row: groups of query heads share a key head.
     private static func repeated(_ value: Symbol, _ times: Int) -> Symbol {
         let wide = value.unsqueezed([2]).apply(
-            "Expand", [value.graph.integers([1, 1, times, 1, 1])], extents: value.extents.map { [$0[0], $0[1], .fixed(times), $0[2], $0[3]] })
+            "Expand", [value.graph.integers([1, 1, times, 1, 1])],
+            extents: value.extents.map { [$0[0], $0[1], .fixed(times), $0[2], $0[3]] })
         let heads = value.extents?[1].value.map { $0 * times } ?? -1
         let shape = value.graph.integers([0, heads]).concatenated([value.extent(2), value.extent(3)])
         return wide.reshaped(to: shape, extents: value.extents.map { [$0[0], .fixed(heads), $0[2], $0[3]] })
@@ -71,8 +73,8 @@ enum AttentionExpansion {
         return query.extent(3).cast(to: c.x.elementType).sqrt.reciprocal
     }
 
-    /// What is added to the scores: the mask, and minus infinity where a key is left out; and which queries see any key at all, where some may not: these
-    /// get no bias, so that their softmax stays a number, and no result.
+    /// What is added to the scores: the mask, and minus infinity where a key is left out; and which queries see any key at all, where some
+    /// may not: these get no bias, so that their softmax stays a number, and no result.
     private static func bias(_ c: RuleContext, _ query: Symbol, _ key: Symbol) -> (bias: Symbol?, isSeen: Symbol?) {
         var conditions = allowed(c, query, key)
         var bias: Symbol?
@@ -92,8 +94,8 @@ enum AttentionExpansion {
         return (isSeen.select(all, 0), isSeen)
     }
 
-    /// What each query may see of the keys, beside its mask: conditions that broadcast to `[B, heads, S, T]`. A query's own place among the keys begins
-    /// behind the past, or so that the last query stands at the last key that is no padding.
+    /// What each query may see of the keys, beside its mask: conditions that broadcast to `[B, heads, S, T]`. A query's own place among the
+    /// keys begins behind the past, or so that the last query stands at the last key that is no padding.
     private static func allowed(_ c: RuleContext, _ query: Symbol, _ key: Symbol) -> [Symbol] {
         let isCausal = c.int("is_causal") == 1
         let (left, right) = (c.int("left_window_size", -1), c.int("right_window_size", -1))
@@ -114,10 +116,12 @@ enum AttentionExpansion {
     private static func places(_ value: Symbol) -> Symbol {
         let graph = value.graph
         func number(_ value: Int64) -> Symbol { graph.constant(.int64, [], [value]) }
-        return graph.emit("Range", [number(0), value.extent(2).squeezed([0]), number(1)], type: .int64, extents: [value.extents?[2] ?? .unknown])
+        return graph.emit(
+            "Range", [number(0), value.extent(2).squeezed([0]), number(1)], type: .int64, extents: [value.extents?[2] ?? .unknown])
     }
 
-    /// A mask, which may end before the last key, and which keys it says something of. A single column is no exception: it is the first key's.
+    /// A mask, which may end before the last key, and which keys it says something of. A single column is no exception: it is the first
+    /// key's.
     private static func covering(_ key: Symbol, _ mask: Symbol) -> (mask: Symbol, within: Symbol?) {
         if let total = key.extents?[2], total != .unknown, total == mask.extents?.last { return (mask, nil) }
         let graph = mask.graph

@@ -1,7 +1,8 @@
 import ONNX
 import Tensors
 
-/// CausalConvWithState-27 of `[N, C, L]`: each channel convolved with its own kernel `[C, 1, K]`, behind the last `K - 1` elements of what came before.
+/// CausalConvWithState-27 of `[N, C, L]`: each channel convolved with its own kernel `[C, 1, K]`, behind the last `K - 1` elements of what
+/// came before.
 enum CausalConvolutionExpansion {
     @Sendable static func rule(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         guard let weights = c.b.fixedExtents, weights.count == 3 else { throw c.refused("the extents of its kernel are not known") }

@@ -49,7 +49,9 @@ enum Convolution {
     /// shape adds: the extents, and so the padding, are known when it runs.
     private static func restored(_ c: RuleContext, _ geometry: WindowGeometry, _ outputPadding: [Int]) -> Symbol {
         let graph = c.graph
-        func spatial(_ value: Symbol) -> Symbol { value.apply("Shape", [], [Attribute("start", .int(2))], extents: [.fixed(geometry.kernel.count)], type: .int64) }
+        func spatial(_ value: Symbol) -> Symbol {
+            value.apply("Shape", [], [Attribute("start", .int(2))], extents: [.fixed(geometry.kernel.count)], type: .int64)
+        }
         let least = zip(zip(outputPadding, geometry.spans), geometry.strides).map { $0.0 + $0.1 - $1 }
         let missing = spatial(c.x) * graph.integers(geometry.strides) + graph.integers(least) - spatial(c.dy)
         let total = missing.apply("Max", [graph.scalar(0, .int64)], extents: missing.extents)
@@ -59,7 +61,8 @@ enum Convolution {
     }
 
     private static func inputs(_ c: RuleContext, _ geometry: WindowGeometry, _ group: Int) -> Symbol {
-        let form = c.options.convolutionInputForm.flatMap { $0.fits(geometry, group, c.x) ? $0 : nil } ?? .chosen(geometry, group, c.x, c.dy)
+        let form =
+            c.options.convolutionInputForm.flatMap { $0.fits(geometry, group, c.x) ? $0 : nil } ?? .chosen(geometry, group, c.x, c.dy)
         c.note("input gradient: \(form.rawValue)")
         return switch form {
         case .transposed: geometry.spread(c.dy, by: c.b, over: c.x, group: group)
@@ -114,14 +117,15 @@ package enum ConvolutionWeightForm: String, Sendable, CaseIterable {
         case .swapped, .columns: true
         case .taps, .wide: group == 1
         case .shifted:
-            group == 1 && geometry.kernel.count == 2 && geometry.hasUnitStrides && input.fixedPositions != nil && cotangent.fixedPositions != nil
+            group == 1 && geometry.kernel.count == 2 && geometry.hasUnitStrides && input.fixedPositions != nil
+                && cotangent.fixedPositions != nil
         }
     }
 
     /// By measurements on the layers of a ResNet-18 (ONNX Runtime 1.32, two threads): products where they fit; few channels under a large
-    /// kernel swapped, since columns would be many and taps thin. From 32 channels on, shifted where an image has twice as many positions as
-    /// there are channels, so that what is summed over images is small beside them (15.7 ms for taps' 24.4 with 64 channels of 32 x 32, but
-    /// 59 for 12.6 with 512 of 4 x 4), and taps elsewhere. Columns for the rest.
+    /// kernel swapped, since columns would be many and taps thin. From 32 channels on, shifted where an image has twice as many positions
+    /// as there are channels, so that what is summed over images is small beside them (15.7 ms for taps' 24.4 with 64 channels of 32 x 32,
+    /// but 59 for 12.6 with 512 of 4 x 4), and taps elsewhere. Columns for the rest.
     static func chosen(_ geometry: WindowGeometry, _ group: Int, _ input: Symbol, _ cotangent: Symbol) -> ConvolutionWeightForm {
         if product.fits(geometry, group, input, cotangent) { return .product }
         if depthwise.fits(geometry, group, input, cotangent) { return .depthwise }
@@ -179,7 +183,8 @@ private struct Layer {
         input.apply(
             "Conv", [kernel],
             [
-                Attribute("strides", .ints(geometry.dilations.map(Int64.init))), Attribute("dilations", .ints(geometry.strides.map(Int64.init))),
+                Attribute("strides", .ints(geometry.dilations.map(Int64.init))),
+                Attribute("dilations", .ints(geometry.strides.map(Int64.init))),
                 Attribute("group", .int(Int64(group))), Attribute("pads", .ints((geometry.before + geometry.after).map(Int64.init))),
             ])
     }

@@ -4,7 +4,8 @@ import ONNX
 package enum ConvolutionInputForm: String, Sendable, CaseIterable {
     /// The transposed convolution of the cotangent.
     case transposed
-    /// A convolution of the cotangent with the kernel turned about, input and output channels exchanged. Windows that move by one, one group.
+    /// A convolution of the cotangent with the kernel turned about, input and output channels exchanged. Windows that move by one, one
+    /// group.
     case rotated
     /// Channels last; what each element of the kernel meets of the cotangent side by side, for one product over all images and positions:
     /// kernel times the memory. As rotated, with positions of known extents.
@@ -21,9 +22,9 @@ package enum ConvolutionInputForm: String, Sendable, CaseIterable {
         }
     }
 
-    /// By measurements on the layers of a ResNet-18 (ONNX Runtime 1.32, two threads): the transposed convolution reads all weights again for
-    /// each image, so that small images of many channels are one product (11.3 ms for 21.5 with 512 channels of 4 x 4); large images of few
-    /// channels are rotated (12.3 ms for 15.2 with 64 channels of 32 x 32), where turning the kernel costs nothing.
+    /// By measurements on the layers of a ResNet-18 (ONNX Runtime 1.32, two threads): the transposed convolution reads all weights again
+    /// for each image, so that small images of many channels are one product (11.3 ms for 21.5 with 512 channels of 4 x 4); large images of
+    /// few channels are rotated (12.3 ms for 15.2 with 64 channels of 32 x 32), where turning the kernel costs nothing.
     static func chosen(_ geometry: WindowGeometry, _ group: Int, _ input: Symbol, _ cotangent: Symbol) -> ConvolutionInputForm {
         guard geometry.taps > 1, let positions = input.fixedPositions?.reduce(1, *), let channels = cotangent.extents?[1].value,
             wide.fits(geometry, group, input)

@@ -1,8 +1,9 @@
 import ONNX
 import Tensors
 
-/// The gradient by one operand is an Einsum again: of the cotangent and the other operands, to the operand's own labels. A label that stands
-/// twice in it (a diagonal) gets two names, tied by an identity matrix; one that is in nothing else (summed at once) is spread by ones.
+/// The gradient by one operand is an Einsum again: of the cotangent and the other operands, to the operand's own labels. A label that
+/// stands twice in it (a diagonal) gets two names, tied by an identity matrix; one that is in nothing else (summed at once) is spread by
+/// ones.
 enum Einsum {
     @Sendable static func rule(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         var equation = try Equation(c)

@@ -1,7 +1,7 @@
 import ONNX
 
-/// An activation of a recurrent layer, with what ONNX Runtime takes for its numbers. Operators name the activations of each direction in order, and give
-/// `activation_alpha` and `activation_beta` to those that take them.
+/// An activation of a recurrent layer, with what ONNX Runtime takes for its numbers. Operators name the activations of each direction in
+/// order, and give `activation_alpha` and `activation_beta` to those that take them.
 struct GateActivation {
     enum Function: String {
         // In lower case, as ONNX Runtime compares them in LSTM and GRU.
@@ -108,9 +108,12 @@ extension GateActivation {
         var alphas = Parameters(c, "alpha", isByDirection: isSimple), betas = Parameters(c, "beta", isByDirection: isSimple)
         var made: [GateActivation] = []
         for (position, name) in names.enumerated() {
-            guard let function = Function(rawValue: name.lowercased()) else { throw c.refused("its activation \(name) is none of the standard's") }
+            guard let function = Function(rawValue: name.lowercased()) else {
+                throw c.refused("its activation \(name) is none of the standard's")
+            }
             guard !isSimple || name == function.name else {
-                throw c.refused("ONNX Runtime does not know its activation \(name) for \(function.name) and takes Tanh; write \(function.name)")
+                throw c.refused(
+                    "ONNX Runtime does not know its activation \(name) for \(function.name) and takes Tanh; write \(function.name)")
             }
             var activation = GateActivation(function: function)
             activation.bound = bound
@@ -121,8 +124,9 @@ extension GateActivation {
         return made
     }
 
-    /// Of one attribute, as they are handed out. By the standard each activation that takes one gets the next; ONNX Runtime does so in LSTM and GRU, but
-    /// in RNN it reads one for each direction. Where nothing is stated it takes 0, except for what `usualAlpha` and `usualBeta` say in LSTM and GRU.
+    /// Of one attribute, as they are handed out. By the standard each activation that takes one gets the next; ONNX Runtime does so in LSTM
+    /// and GRU, but in RNN it reads one for each direction. Where nothing is stated it takes 0, except for what `usualAlpha` and
+    /// `usualBeta` say in LSTM and GRU.
     private struct Parameters {
         private let context: RuleContext
         private let name: String

@@ -1,8 +1,8 @@
 import ONNX
 import Tensors
 
-/// GridSample-22 of `[N, C, ...]` at `grid` `[N, ..., d]`, whose last axis names the innermost spatial axis first. Every neighbour of a place is
-/// gathered and weighed; the weights are polynomials of where between them the place lies.
+/// GridSample-22 of `[N, C, ...]` at `grid` `[N, ..., d]`, whose last axis names the innermost spatial axis first. Every neighbour of a
+/// place is gathered and weighed; the weights are polynomials of where between them the place lies.
 enum GridSampleExpansion {
     @Sendable static func rule(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let count = try c.rank() - 2
@@ -13,7 +13,8 @@ enum GridSampleExpansion {
         for (axis, extent) in images.enumerated() {
             let part = c.b.apply("Gather", [graph.constant(.int64, [], [Int64(count - 1 - axis)])], [Attribute("axis", .int(-1))])
                 .reshaped(to: graph.integers([0, -1]), extents: [.unknown, .unknown])
-            axes.append(Axis(part, extent: extent, corners: c.int("align_corners") == 1, padding: padding, mode: c.string("mode", "linear")))
+            axes.append(
+                Axis(part, extent: extent, corners: c.int("align_corners") == 1, padding: padding, mode: c.string("mode", "linear")))
         }
         var choices: [[Int]] = [[]]
         for axis in axes { choices = choices.flatMap { head in axis.neighbours.indices.map { head + [$0] } } }
@@ -28,7 +29,8 @@ enum GridSampleExpansion {
             }
             guard let place else { continue }
             let index = place.cast(to: .int64).unsqueezed([1])
-            let every = index.apply("Expand", [graph.integers([1]).concatenated([c.x.extent(1), graph.integers([1])])], extents: [.unknown, .unknown, .unknown])
+            let every = index.apply(
+                "Expand", [graph.integers([1]).concatenated([c.x.extent(1), graph.integers([1])])], extents: [.unknown, .unknown, .unknown])
             let value = flat.apply("GatherElements", [every], [Attribute("axis", .int(2))], extents: [.unknown, .unknown, .unknown])
             let part = weight.map { value * $0.unsqueezed([1]) } ?? value
             sum = sum.map { $0 + part } ?? part

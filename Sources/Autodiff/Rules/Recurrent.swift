@@ -3,11 +3,12 @@ import Tensors
 
 /// LSTM, GRU and RNN (ONNX operators of version 14 and 22).
 ///
-/// The operators give out states but no gates. Since every state is known, the gates of all steps are computed again at once, in a few large
-/// products; only what truly recurs runs step by step in a Scan: an LSTM's cells once more, and the cotangents of the states, from
+/// The operators give out states but no gates. Since every state is known, the gates of all steps are computed again at once, in a few
+/// large products; only what truly recurs runs step by step in a Scan: an LSTM's cells once more, and the cotangents of the states, from
 /// the last step to the first. What a step's cotangents mean for weights and inputs is again one product over all steps.
 ///
-/// `T` steps, `B` rows, `I` inputs, `H` hidden values, `D` directions, `G` gates. Steps at or behind a row's sequence length hand the state on.
+/// `T` steps, `B` rows, `I` inputs, `H` hidden values, `D` directions, `G` gates. Steps at or behind a row's sequence length hand the state
+/// on.
 enum Recurrent {
     static let rules: [String: GradientRule] = [
         "LSTM": { (c) throws(AutodiffError) in try rule(c, gates: 4, activations: [.sigmoid, .tanh, .tanh], longShortTerm) },
@@ -144,7 +145,8 @@ extension Recurrent {
             parts.append(
                 try kind(
                     Direction(
-                        context: c, isReversed: isReversed, activations: Array(all[number * activations.count..<(number + 1) * activations.count]), x: x,
+                        context: c, isReversed: isReversed,
+                        activations: Array(all[number * activations.count..<(number + 1) * activations.count]), x: x,
                         w: pick(c.input(1), axis: 0), r: pick(c.input(2), axis: 0), inputBias: biases?[0], recurrentBias: biases?[1],
                         before: shifted(own, first, isReversed, isLive), states: own,
                         firstCell: gates == 4 ? starts[1].map { pick($0, axis: 0) } ?? zero : nil,
@@ -167,7 +169,8 @@ extension Recurrent {
     private static func place(_ value: Symbol, _ number: Int, axis: Int) -> Symbol {
         var extents = value.extents
         if extents?.indices.contains(axis) == true { extents?.remove(at: axis) }
-        return value.apply("Gather", [value.graph.constant(.int64, [], [Int64(number)])], [Attribute("axis", .int(Int64(axis)))], extents: extents)
+        return value.apply(
+            "Gather", [value.graph.constant(.int64, [], [Int64(number)])], [Attribute("axis", .int(Int64(axis)))], extents: extents)
     }
 
     /// The state before each step: that of the step before, and the first at the end where the operator begins.
@@ -198,8 +201,8 @@ extension Recurrent {
 
 // The three kinds.
 extension Recurrent {
-    /// `i, o, f` and the candidate `g`; `c' = f c + i g`, `h' = o tanh c'`. Peepholes add their part of `c` to the arguments of `i` and `f`, and of `c'`
-    /// to that of `o`; coupled gates have `f = 1 - i`.
+    /// `i, o, f` and the candidate `g`; `c' = f c + i g`, `h' = o tanh c'`. Peepholes add their part of `c` to the arguments of `i` and
+    /// `f`, and of `c'` to that of `o`; coupled gates have `f = 1 - i`.
     private static func longShortTerm(_ d: Direction) throws(AutodiffError) -> Parts {
         // What comes out of the cell is not clipped.
         let (gate, candidate, bend) = (d.activations[0], d.activations[1], d.activations[2].unbounded)
@@ -268,7 +271,8 @@ extension Recurrent {
         return parts
     }
 
-    /// `z, r` and the candidate `n`; `h' = (1 - z) n + z h`. The reset gate applies to the state's product (`linear_before_reset`) or to the state.
+    /// `z, r` and the candidate `n`; `h' = (1 - z) n + z h`. The reset gate applies to the state's product (`linear_before_reset`) or to
+    /// the state.
     private static func gated(_ d: Direction) throws(AutodiffError) -> Parts {
         let isLinear = d.context.int("linear_before_reset") != 0
         let inputs = d.split(d.fromInputs, 3), states = d.split(d.fromStates, 3)
@@ -284,10 +288,12 @@ extension Recurrent {
             toN = inputs[2] + (d.recurrentBias.map { product + split($0, 3, axis: 0)[2] } ?? product)
         }
         let n = bend.value(toN)
-        let toUpdate = (d.before - n) * gate.slope(z, at: toZ), toCandidate = (1 - z) * bend.slope(n, at: toN), slope = gate.slope(r, at: toR)
+        let toUpdate = (d.before - n) * gate.slope(z, at: toZ), toCandidate = (1 - z) * bend.slope(n, at: toN),
+            slope = gate.slope(r, at: toR)
         let toReset = isLinear ? states[2] * slope : d.before * slope
         let gatesWeight = weights[0].concatenated([weights[1]], axis: 0)
-        let back = try d.scan(forwards: false, [d.dLast], over: [d.dStates, toUpdate, toCandidate, toReset, z, r]) { (carried, step, isLive) in
+        let back = try d.scan(forwards: false, [d.dLast], over: [d.dStates, toUpdate, toCandidate, toReset, z, r]) {
+            (carried, step, isLive) in
             let dh = carried[0] + step[0]
             let candidate = dh * step[2]
             let update = dh * step[1]
@@ -316,7 +322,9 @@ extension Recurrent {
         }
         return Parts(
             x: fromInputs.matrixProduct(d.w), w: d.weightGradient(fromInputs, d.x), r: dr,
-            bias: fromInputs.sum([0, 1], keep: false).concatenated([update.concatenated([reset, recurrent], axis: 2).sum([0, 1], keep: false)]),
+            bias: fromInputs.sum([0, 1], keep: false).concatenated([
+                update.concatenated([reset, recurrent], axis: 2).sum([0, 1], keep: false)
+            ]),
             firstState: back.states[0])
     }
 
@@ -332,7 +340,8 @@ extension Recurrent {
         }
         let bias = back.results[0].sum([0, 1], keep: false)
         return Parts(
-            x: back.results[0].matrixProduct(d.w), w: d.weightGradient(back.results[0], d.x), r: d.weightGradient(back.results[0], d.before),
+            x: back.results[0].matrixProduct(d.w), w: d.weightGradient(back.results[0], d.x),
+            r: d.weightGradient(back.results[0], d.before),
             bias: bias.concatenated([bias]), firstState: back.states[0])
     }
 }

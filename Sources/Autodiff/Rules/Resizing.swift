@@ -2,8 +2,8 @@ import ONNX
 import Tensors
 
 /// Resize in every mode is linear in its input and works axis by axis, so that along each axis it is a product with a matrix, which is what
-/// the operator itself makes of an identity matrix. The gradient is the product with its transpose: no coordinate mode needs a formula here.
-/// Cropping keeps to this: what lies outside is a constant, a row of zeros here. ONNX Runtime does not crop an axis whose scale is 1.
+/// the operator itself makes of an identity matrix. The gradient is the product with its transpose: no coordinate mode needs a formula
+/// here. Cropping keeps to this: what lies outside is a constant, a row of zeros here. ONNX Runtime does not crop an axis whose scale is 1.
 enum Resizing {
     @Sendable static func rule(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let rank = try c.rank()

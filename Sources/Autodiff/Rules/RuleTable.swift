@@ -30,7 +30,9 @@ enum RuleTable {
 
     static func inputsWithoutGradient(_ node: Node) -> Set<Int> {
         // Running statistics only go into the next running statistics.
-        if node.operatorType == "BatchNormalization", node.attribute("training_mode")?.int == 1, node.outputs.dropFirst().allSatisfy(\.isEmpty) {
+        if node.operatorType == "BatchNormalization", node.attribute("training_mode")?.int == 1,
+            node.outputs.dropFirst().allSatisfy(\.isEmpty)
+        {
             return [3, 4]
         }
         return ZeroGradient.inputs[node.operatorType] ?? []
@@ -47,7 +49,8 @@ enum RuleTable {
 enum ZeroGradient {
     static let operators: Set<String> = [
         "Shape", "Size", "Constant", "ConstantOfShape", "Range", "EyeLike", "Floor", "Ceil", "Round", "Sign", "Equal", "Greater",
-        "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor", "Not", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot",
+        "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor", "Not", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor",
+        "BitwiseNot",
         "ArgMax", "ArgMin", "NonZero", "IsNaN", "IsInf", "OneHot", "Unique", "Hardmax", "NonMaxSuppression", "QuantizeLinear",
         "DequantizeLinear", "DynamicQuantizeLinear", "RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli",
         "Multinomial", "BlackmanWindow", "HannWindow", "HammingWindow", "MelWeightMatrix",
@@ -58,7 +61,8 @@ enum ZeroGradient {
 
     /// Inputs that say how, not what: shapes, axes, ratios, class weights, tables of angles.
     static let inputs: [String: Set<Int>] = [
-        "Reshape": [1], "Expand": [1], "Squeeze": [1], "Unsqueeze": [1], "Dropout": [1, 2], "Resize": [1, 2, 3], "CumSum": [1], "CumProd": [1], "Tile": [1],
+        "Reshape": [1], "Expand": [1], "Squeeze": [1], "Unsqueeze": [1], "Dropout": [1, 2], "Resize": [1, 2, 3], "CumSum": [1],
+        "CumProd": [1], "Tile": [1],
         "SoftmaxCrossEntropyLoss": [2], "NegativeLogLikelihoodLoss": [2],
         "RotaryEmbedding": [1, 2], "CastLike": [1],
     ]

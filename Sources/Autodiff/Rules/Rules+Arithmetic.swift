@@ -85,7 +85,9 @@ extension RuleTable {
         let low = c.optionalInput(1), high = c.optionalInput(2)
         let below = low.map { c.x < $0 }
         var raised = c.x
-        if let low, high != nil, !((c.number(1) ?? .infinity) <= (c.number(2) ?? -.infinity)) { raised = c.x.apply("Max", [low], extents: c.x.extents) }
+        if let low, high != nil, !((c.number(1) ?? .infinity) <= (c.number(2) ?? -.infinity)) {
+            raised = c.x.apply("Max", [low], extents: c.x.extents)
+        }
         let above = high.map { raised > $0 }
         func passed(_ condition: Symbol?) -> Symbol {
             guard let condition else { return c.dy }

@@ -6,7 +6,10 @@ extension RuleTable {
     static let indexing: [String: GradientRule] = [
         "Gather": gather,
         "GatherElements": { (c) in
-            [c.x.zeros.apply("ScatterElements", [c.b, c.dy], [axisAttribute(c), Attribute("reduction", .string("add"))], extents: c.x.extents)]
+            [
+                c.x.zeros.apply(
+                    "ScatterElements", [c.b, c.dy], [axisAttribute(c), Attribute("reduction", .string("add"))], extents: c.x.extents)
+            ]
         },
         "GatherND": gatherND,
         "TopK": { (c) in

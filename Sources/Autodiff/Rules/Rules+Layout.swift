@@ -66,8 +66,8 @@ extension RuleTable {
         return [parts[0].concatenated(Array(parts.dropFirst()), axis: c.int("axis"), extents: c.x.extents)]
     }
 
-    /// Zeros around, where the step is 1 and the bounds are known; else the positions that were taken are computed by slicing the numbers of
-    /// all elements the same way.
+    /// Zeros around, where the step is 1 and the bounds are known; else the positions that were taken are computed by slicing the numbers
+    /// of all elements the same way.
     private static func slice(_ c: RuleContext) -> [Symbol?] {
         let rank = c.x.rank
         let starts = c.integers(1), ends = c.integers(2)
@@ -97,7 +97,8 @@ extension RuleTable {
         let graph = c.graph
         func number(_ value: Int64) -> Symbol { graph.constant(.int64, [], [value]) }
         let first: Int64 = filled ? 1 : 0
-        let numbers = graph.emit("Range", [number(first), filled ? c.x.size + number(1) : c.x.size, number(1)], type: .int64).reshaped(like: c.x)
+        let numbers = graph.emit("Range", [number(first), filled ? c.x.size + number(1) : c.x.size, number(1)], type: .int64).reshaped(
+            like: c.x)
         let others = rest ?? c.node.inputs.dropFirst().map { $0.isEmpty ? nil : graph.symbol($0) }
         let taken = numbers.apply(c.node.operatorType, others, c.node.attributes).flattened
         guard filled else { return added(c.dy.flattened, at: taken, to: c.x) }

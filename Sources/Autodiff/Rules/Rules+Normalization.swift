@@ -50,14 +50,16 @@ extension RuleTable {
             let count = RuleTable.ratio(c.x, to: c.input(1))
             let slope = along * inverse.squared / count
             var toInput = (c.dy - whole / count - centered * slope) * (inverse * scale)
-            // The next running ones are `momentum` of those before and the rest of the batch's own, of whose variance the denominator is `n`.
+            // The next running ones are `momentum` of those before and the rest of the batch's own, of whose variance the denominator is
+            // `n`.
             let momentum = c.float("momentum", 0.9)
             let toMean = c.cotangents.count > 1 ? c.cotangents[1] : nil, toVariance = c.cotangents.count > 2 ? c.cotangents[2] : nil
             if let toMean { toInput = toInput + perChannel(toMean, rank: rank) * (1 - momentum) / count }
             if let toVariance { toInput = toInput + centered * (perChannel(toVariance, rank: rank) * (2 * (1 - momentum)) / count) }
             func kept(_ cotangent: Symbol?, _ position: Int) -> Symbol { cotangent.map { $0 * momentum } ?? c.input(position).zeros }
             return [
-                toInput, (along * inverse).reshaped(like: c.input(1)), whole.reshaped(like: c.input(2)), kept(toMean, 3), kept(toVariance, 4),
+                toInput, (along * inverse).reshaped(like: c.input(1)), whole.reshaped(like: c.input(2)), kept(toMean, 3),
+                kept(toVariance, 4)
             ]
         }
         let inverse = (c.input(4) + epsilon).sqrt.reciprocal

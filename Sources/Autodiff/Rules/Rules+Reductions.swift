@@ -35,8 +35,8 @@ extension RuleTable {
         return [restored(c.dy, c) * others]
     }
 
-    /// Every element gets, for each product it is in, the product of the others there: the whole divided by the element while there was no zero yet;
-    /// the first zero gets the products up to the second.
+    /// Every element gets, for each product it is in, the product of the others there: the whole divided by the element while there was no
+    /// zero yet; the first zero gets the products up to the second.
     private static func runningProduct(_ c: RuleContext) -> [Symbol?] {
         let order = Attribute("reverse", .int(Int64(c.int("reverse")))), back = Attribute("reverse", .int(1 - Int64(c.int("reverse"))))
         let bounds = Attribute("exclusive", .int(Int64(c.int("exclusive"))))

@@ -29,7 +29,9 @@ struct Scattering {
     }
 
     private func put(_ updates: Symbol, into data: Symbol, _ reduction: String? = nil) -> Symbol {
-        data.apply(operatorType, [indices, updates], axis + (reduction.map { [Attribute("reduction", .string($0))] } ?? []), extents: self.data.extents)
+        data.apply(
+            operatorType, [indices, updates], axis + (reduction.map { [Attribute("reduction", .string($0))] } ?? []),
+            extents: self.data.extents)
     }
 
     /// What lies at the places, of the updates' shape.
@@ -62,7 +64,8 @@ struct Scattering {
         let kept = c.dy.apply("TensorScatter", [c.b.zeros, c.optionalInput(2)], c.node.attributes, extents: c.x.extents)
         func number(_ value: Int64) -> Symbol { graph.constant(.int64, [], [value]) }
         func line(_ value: Symbol, along own: Int) -> Symbol { value.unsqueezed((0..<rank).filter { $0 != own }) }
-        var places = line(number(0).apply("Range", [c.b.extent(axis).squeezed([0]), number(1)], extents: [c.b.extents?[axis] ?? .unknown]), along: axis)
+        var places = line(
+            number(0).apply("Range", [c.b.extent(axis).squeezed([0]), number(1)], extents: [c.b.extents?[axis] ?? .unknown]), along: axis)
         if let starts = c.optionalInput(2) { places = places + line(starts.cast(to: .int64), along: 0) }
         if c.string("mode", "linear") == "circular" { places = places.apply("Mod", [c.x.extent(axis)], extents: places.extents) }
         let every = places.apply("Expand", [c.b.shape], extents: c.b.extents)

@@ -43,7 +43,8 @@ struct WindowGeometry {
                 let outputs = (extent + strides[axis] - 1) / strides[axis]
                 total = max((outputs - 1) * strides[axis] + span - extent, 0)
             } else {
-                throw c.refused("its padding (auto_pad) depends on an extent that is not known; export the model with a fixed size or explicit pads")
+                throw c.refused(
+                    "its padding (auto_pad) depends on an extent that is not known; export the model with a fixed size or explicit pads")
             }
             let smaller = total / 2
             before[axis] = automatic == "SAME_LOWER" ? total - smaller : smaller

@@ -1,5 +1,5 @@
-/// Finds tables of cosines and sines of the same angles, which exporters fold position encodings into: their squares add up to 1 everywhere, which
-/// no table that was learned does.
+/// Finds tables of cosines and sines of the same angles, which exporters fold position encodings into: their squares add up to 1
+/// everywhere, which no table that was learned does.
 struct CircleTables {
     /// Wide enough for what was once rounded to float16 or bfloat16.
     private static let tolerance = 0.01

@@ -1,9 +1,9 @@
 import ONNX
 import Tensors
 
-/// Dropout as it is in training, in operators whose result depends on nothing but a key that is fed to the step: the same key gives the same
-/// masks, so that a run that is taken up again goes on as if it had never stopped. (The runtime's own random operators keep their state to
-/// themselves.)
+/// Dropout as it is in training, in operators whose result depends on nothing but a key that is fed to the step: the same key gives the
+/// same masks, so that a run that is taken up again goes on as if it had never stopped. (The runtime's own random operators keep their
+/// state to themselves.)
 enum DropoutMasks {
     /// Replaces every Dropout of a positive ratio; the names of its outputs stay.
     /// - Returns: the name of the new input for the key, uint32 scalar; nil where there is no such Dropout.
@@ -18,7 +18,9 @@ enum DropoutMasks {
             for subgraph in node.subgraphs {
                 try subgraph.forEachNode { (inner) throws(AutodiffError) in
                     guard !isDropout(inner) else {
-                        throw .invalid(place: inner.place, reason: "a Dropout inside of \(node.operatorType) cannot be made active; export the model without it")
+                        throw .invalid(
+                            place: inner.place,
+                            reason: "a Dropout inside of \(node.operatorType) cannot be made active; export the model without it")
                     }
                 }
             }
@@ -57,15 +59,20 @@ enum DropoutMasks {
             ?? model.graph.nodes.first { $0.operatorType == "Constant" && $0.outputs == [node.inputs[1]] }?.attribute("value")?.tensor
         guard let stored else { throw .invalid(place: node.place, reason: "its ratio is computed in the graph, and must be a constant") }
         let tensor: Tensor
-        do throws(ONNXError) { tensor = try stored.tensor() } catch { throw .invalid(place: node.place, reason: "its ratio cannot be read: \(error)") }
-        guard let ratio = tensor.values(as: Float.self)?.first.map(Double.init) ?? tensor.values(as: Double.self)?.first, (0..<1).contains(ratio) else {
+        do throws(ONNXError) { tensor = try stored.tensor() } catch {
+            throw .invalid(place: node.place, reason: "its ratio cannot be read: \(error)")
+        }
+        guard let ratio = tensor.values(as: Float.self)?.first.map(Double.init) ?? tensor.values(as: Double.self)?.first,
+            (0..<1).contains(ratio)
+        else {
             throw .invalid(place: node.place, reason: "its ratio is not a number from 0 to below 1")
         }
         return ratio
     }
 
     /// `y = drop ? 0 : x / (1 - ratio)`, with `drop` where a hash of key, node and position lies in the first `ratio` of its range.
-    private static func append(_ node: Node, ratio: Double, key: String, number: UInt32, type: ElementType, to builder: inout GraphBuilder) {
+    private static func append(_ node: Node, ratio: Double, key: String, number: UInt32, type: ElementType, to builder: inout GraphBuilder)
+    {
         func number32(_ value: UInt32, _ builder: inout GraphBuilder) -> String { builder.constant(.uint32, [], [value], stem: "number") }
         let x = node.inputs[0]
         let start = builder.constant(.int64, [], [0] as [Int64]), one = builder.constant(.int64, [], [1] as [Int64])

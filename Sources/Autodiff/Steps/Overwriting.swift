@@ -15,8 +15,9 @@ struct Overwriting {
         outputs = Set(graph.outputs.map(\.name))
     }
 
-    /// Whether `output` may take the memory of `input`, which has its type and shape: whatever the order in which an engine runs the nodes, every
-    /// one that reads `input` must be done when `output` is written. That is so where all of them lead to the node that makes `output`.
+    /// Whether `output` may take the memory of `input`, which has its type and shape: whatever the order in which an engine runs the nodes,
+    /// every one that reads `input` must be done when `output` is written. That is so where all of them lead to the node that makes
+    /// `output`.
     func allows(_ input: String, _ output: String) -> Bool {
         guard let maker = index.producers[output], nodes[maker].subgraphs.isEmpty, !outputs.contains(input) else { return false }
         return (index.consumers[input] ?? []).allSatisfy { reader in

@@ -1,10 +1,11 @@
 package import ONNX
 import Tensors
 
-/// What the float initializers of a model are for, as far as the graph shows. ONNX does not tell parameters from constants: exporters put masks,
-/// positions and factors among the weights.
+/// What the float initializers of a model are for, as far as the graph shows. ONNX does not tell parameters from constants: exporters put
+/// masks, positions and factors among the weights.
 ///
-/// - What meets the data only as sines and cosines is a constant, and so are tables of sines and cosines (`CircleTables`): position encodings.
+/// - What meets the data only as sines and cosines is a constant, and so are tables of sines and cosines (`CircleTables`): position
+///   encodings.
 /// - What an operator takes where it has its weights (`places`) is a weight, whatever its values are, also behind what only moves or casts
 ///   elements.
 /// - A single number, on however many axes, is a weight where it is added right behind a product (`products`): a bias of one output.
@@ -33,7 +34,8 @@ package struct ParameterRoles {
 
     /// Operators whose first input goes through with the same elements, all or some of them.
     private static let movers: Set<String> = [
-        "Identity", "Cast", "CastLike", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Expand", "Tile", "Concat", "Split", "Slice",
+        "Identity", "Cast", "CastLike", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Expand", "Tile", "Concat", "Split",
+        "Slice",
         "DequantizeLinear", "QuantizeLinear",
     ]
 
@@ -120,7 +122,9 @@ package struct ParameterRoles {
 
     /// The one value that elements have beside 0, where there are both.
     private static func onlyOther(_ values: [Double]) -> Double? {
-        guard let other = values.first(where: { $0 != 0 }), values.contains(0), values.allSatisfy({ $0 == 0 || $0 == other }) else { return nil }
+        guard let other = values.first(where: { $0 != 0 }), values.contains(0), values.allSatisfy({ $0 == 0 || $0 == other }) else {
+            return nil
+        }
         return other
     }
 

@@ -53,6 +53,14 @@ enum {
   CARROW_SYSTEM = 3,         // a system call failed: system_error is its errno
   CARROW_OUT_OF_MEMORY = 4,
   CARROW_BAD_VALUE = 5,      // a text is no value of the wanted type: `flaw` says why, `cells` is that text, `type` the type
+  CARROW_LIMIT = 6,          // the file asks for more than it may: `flaw` says of what
+};
+enum {
+  CARROW_LIMIT_COLUMNS = 1,      // columns, or keys
+  CARROW_LIMIT_NESTING = 2,      // lists and structs in one another
+  CARROW_LIMIT_ROW = 3,          // bytes of a row
+  CARROW_LIMIT_COMPRESSION = 4,  // unpacked bytes for each compressed one
+  CARROW_LIMIT_BLANK = 5,        // blank lines without a row between them
 };
 enum {
   CARROW_FLAW_NOT_A_NUMBER = 1,
@@ -70,7 +78,7 @@ typedef struct {
   int32_t system_error;
   int64_t row;      // counted from 1, without a CSV header; 0: not known
   int32_t column;   // index in the file's schema; -1: not known
-  int32_t flaw;     // of CARROW_BAD_VALUE
+  int32_t flaw;     // of CARROW_BAD_VALUE, or one of CARROW_LIMIT_* with CARROW_LIMIT
   int64_t missing_row;  // the first row before it, among those read with it, that has no value in the column; 0: none
   char type[16];    // an Arrow format string
   char text[1024];   // printable UTF-8, without anything that a cell of the file holds

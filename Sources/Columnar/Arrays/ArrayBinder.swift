@@ -64,7 +64,9 @@ package final class ArrayBinder: InputBatches {
             !table.keep.containsName(name) && !table.key.containsName(name) && !table.isToLearn(name)
         }
         for name in rules.keys.sorted() where !ports.contains(where: { $0.name.isName(name) }) {
-            throw .badRule("the pipeline has a rule for the input \"\(name)\", which the model lacks: its inputs are " + ports.map { "\"\($0.name)\"" }.joined(separator: ", "))
+            throw .badRule(
+                "the pipeline has a rule for the input \"\(name)\", which the model lacks: its inputs are "
+                    + ports.map { "\"\($0.name)\"" }.joined(separator: ", "))
         }
         let tellsLengths = rules.values.contains(where: \.tellsLengths)
         let filled = ports.filter { port in
@@ -111,11 +113,14 @@ package final class ArrayBinder: InputBatches {
             guard names[name] != nil else {
                 throw .mismatch(
                     TableLocation(file: path, column: name),
-                    reason: kind == .npy ? "an .npy file has no columns to keep" : "the file has no array of this name: " + suggestion(for: name, among: names.keys.sorted()))
+                    reason: kind == .npy
+                        ? "an .npy file has no columns to keep"
+                        : "the file has no array of this name: " + suggestion(for: name, among: names.keys.sorted()))
             }
             let array = try open(name)
             guard array.width == 1 else {
-                throw .mismatch(TableLocation(file: path, column: name), reason: "a kept array has one value a row, this one \(array.width)")
+                throw .mismatch(
+                    TableLocation(file: path, column: name), reason: "a kept array has one value a row, this one \(array.width)")
             }
             kept.append(array)
         }
@@ -216,7 +221,9 @@ package final class ArrayBinder: InputBatches {
     private static func bind(
         _ port: InputPort, _ rule: InputRule, _ arrays: [ArrayRows], _ memory: TensorBuffer?, _ location: TableLocation
     ) throws(ColumnarError) -> Bound {
-        guard !port.dimensions.isEmpty else { throw .badRule("model input \"\(port.name)\" is a scalar without a row axis: no array can fill it") }
+        guard !port.dimensions.isEmpty else {
+            throw .badRule("model input \"\(port.name)\" is a scalar without a row axis: no array can fill it")
+        }
         let shape: [Int]
         if arrays.count == 1 {
             let array = arrays[0], inner = Array(array.header.shape.dropFirst())
@@ -224,7 +231,11 @@ package final class ArrayBinder: InputBatches {
             let fits = port.isUnranked || inner.count == port.dimensions.count - 1
                 && zip(inner, port.dimensions.dropFirst()).allSatisfy { $1 == nil || $1 == $0 || rule.pad != nil && $0 < $1! }
             guard let found = fits ? inner : port.rowShape(width: array.width) else {
-                throw .mismatch(location, reason: "its shape \(port.description) does not fit the array's [\(array.header.shape.map(String.init).joined(separator: ", "))]")
+                throw .mismatch(
+                    location,
+                    reason:
+                        "its shape \(port.description) does not fit the array's [\(array.header.shape.map(String.init).joined(separator: ", "))]"
+                )
             }
             shape = found
         } else {

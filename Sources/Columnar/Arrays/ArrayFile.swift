@@ -35,18 +35,26 @@ final class ArrayRows {
         do throws(NpyHeader.Flaw) {
             header = try head.withUnsafeBytesTyped { all throws(NpyHeader.Flaw) in try NpyHeader(all) }
         } catch {
+            if let rule = error.rule { throw .limit(location, rule, reason: error.text) }
             if error.isUnsupported { throw .unsupported(file: location.description, reason: error.text) }
             throw .badFile(location, reason: Reason(error.text))
         }
         guard let width = allowsScalar && header.shape.isEmpty ? 1 : header.rowWidth else {
-            throw .mismatch(location, reason: header.shape.isEmpty ? "the array is a single value: its first axis must be the rows" : "the array's shape is too large")
+            throw .mismatch(
+                location,
+                reason: header.shape.isEmpty
+                    ? "the array is a single value: its first axis must be the rows" : "the array's shape is too large")
         }
         let rowBytes = width * header.elementByteCount
         if rowBytes == 0, let rows = header.shape.first, rows > 0 {
-            throw .mismatch(location, reason: "the array has \(rows) rows without a byte in them: its shape is \(header.shape), and each element has \(header.elementByteCount) bytes")
+            throw .limit(
+                location, .limitRow,
+                reason:
+                    "the array has \(rows) rows without a byte in them: its shape is \(header.shape), and each element has \(header.elementByteCount) bytes"
+            )
         }
         guard rowBytes <= TableLimits.rowBytes || allowsScalar else {
-            throw .unsupported(file: location.description, reason: "rows of \(rowBytes) bytes: a row of an array has at most \(TableLimits.rowBytes)")
+            throw .limit(location, .limitRow, reason: "rows of \(rowBytes) bytes: a row of an array has at most \(TableLimits.rowBytes)")
         }
         self.width = width
         rowCount = header.shape.first ?? 1
@@ -55,7 +63,9 @@ final class ArrayRows {
             throw .badFile(location, reason: "the array is cut off: \(bytes.size) of \(needed) bytes are there")
         }
         if header.isFortranOrder, header.shape.count > 1, !bytes.allowsAnyOrder {
-            throw .unsupported(file: location.description, reason: "a compressed array in Fortran order: save numpy.ascontiguousarray(array), or use numpy.savez")
+            throw .unsupported(
+                file: location.description,
+                reason: "a compressed array in Fortran order: save numpy.ascontiguousarray(array), or use numpy.savez")
         }
     }
 
@@ -89,7 +99,9 @@ final class ArrayRows {
                 var cell = target[index * length..<(index + 1) * length]
                 while cell.last == 0 { cell.removeLast() }
                 guard let string = String(validating: cell, as: UTF8.self) else {
-                    throw .badFile(TableLocation(file: file, row: rowsRead - rows + index / max(width, 1) + 1, column: name), reason: "the bytes are not UTF-8 text")
+                    throw .badFile(
+                        TableLocation(file: file, row: rowsRead - rows + index / max(width, 1) + 1, column: name),
+                        reason: "the bytes are not UTF-8 text")
                 }
                 strings.append(string)
             }

@@ -55,7 +55,9 @@ package final class ArrayWriter {
             position = known
         } else {
             guard isArchive || items.isEmpty else {
-                throw .unsupported(file: file, reason: "an .npy file holds one array, and \"\(items[0].name)\" and \"\(name)\" are to be written: use .npz")
+                throw .unsupported(
+                    file: file, reason: "an .npy file holds one array, and \"\(items[0].name)\" and \"\(name)\" are to be written: use .npz"
+                )
             }
             items.append(Item(name: name, type: tensor.elementType, rowShape: rowShape, spool: Spool(directory: temporaryDirectory)))
             position = items.count - 1

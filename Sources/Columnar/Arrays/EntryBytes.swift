@@ -30,7 +30,9 @@ final class EntryBytes {
         size = entry.size
         if entry.isDeflated {
             var error = CArrowError()
-            guard carrow_decompressor_open(Int32(CARROW_RAW_DEFLATE), &inflater, &error) == 0 else { throw ColumnarError(error, file: file) }
+            guard carrow_decompressor_open(Int32(CARROW_RAW_DEFLATE), &inflater, &error) == 0 else {
+                throw ColumnarError(error, file: file)
+            }
         }
     }
 
@@ -91,6 +93,8 @@ final class EntryBytes {
     }
 
     private func damaged(_ reason: String) -> ColumnarError {
-        .badFile(TableLocation(file: file), reason: entry.map { "the entry \"\($0.name)\" is damaged: \(reason)" } ?? "the array is damaged: \(reason)")
+        .badFile(
+            TableLocation(file: file),
+            reason: entry.map { "the entry \"\($0.name)\" is damaged: \(reason)" } ?? "the array is damaged: \(reason)")
     }
 }

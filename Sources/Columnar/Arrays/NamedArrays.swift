@@ -6,7 +6,9 @@ package enum NamedArrays {
     /// The arrays of an `.npz` file in its order; the one of an `.npy` file has no name.
     package static func read(_ path: String) throws(ColumnarError) -> [(name: String, tensor: Tensor)] {
         let descriptor = try OwnedDescriptor(reading: path)
-        guard let format = TableFormat(fileName: path), format.isArrays else { throw .unsupported(file: path, reason: "not an array file by its name") }
+        guard let format = TableFormat(fileName: path), format.isArrays else {
+            throw .unsupported(file: path, reason: "not an array file by its name")
+        }
         if format.kind == .npy { return [("", try tensor("", EntryBytes(descriptor, file: path), path))] }
         var arrays: [(name: String, tensor: Tensor)] = []
         for entry in try ZipArchive(descriptor, file: path).entries {
@@ -64,7 +66,9 @@ package enum NamedArrays {
         let tensor = withExtendedLifetime(column.owner) {
             Tensor(elementType: type, shape: shape, bytes: column.rawValues(size: (type.bitWidth ?? 8) / 8))
         }
-        guard let tensor else { throw .badFile(TableLocation(file: path, column: name), reason: "its shape \(shape) does not fit its bytes") }
+        guard let tensor else {
+            throw .badFile(TableLocation(file: path, column: name), reason: "its shape \(shape) does not fit its bytes")
+        }
         return tensor
     }
 }

@@ -1,3 +1,4 @@
+internal import Reasons
 internal import Tensors
 
 /// What stands before the values of a `.npy` array (NumPy enhancement proposal 1, versions 1.0 to 3.0).
@@ -40,6 +41,8 @@ struct NpyHeader: Hashable {
     struct Flaw: Error {
         let text: String
         var isUnsupported = false
+        /// That of the limit that it goes beyond.
+        var rule: Rule?
     }
 
     /// From the first bytes of the array, all of them or at least `longest`.
@@ -52,7 +55,9 @@ struct NpyHeader: Hashable {
         let length = major == 1
             ? Int(bytes.loadUnaligned(fromByteOffset: 8, as: UInt16.self)) : Int(bytes.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
         guard length <= bytes.count - prefix else {
-            throw Flaw(text: length > Self.longest - prefix ? "an .npy header of \(length) bytes" : "the .npy header is cut off", isUnsupported: length > Self.longest - prefix)
+            let isTooLong = length > Self.longest - prefix
+            throw Flaw(
+                text: isTooLong ? "an .npy header of \(length) bytes" : "the .npy header is cut off", rule: isTooLong ? .limitHeader : nil)
         }
         byteCount = prefix + length
         let text = String(decoding: bytes[prefix..<byteCount], as: UTF8.self)
@@ -81,7 +86,8 @@ struct NpyHeader: Hashable {
         isBigEndian = bigEndian
         guard let elements = Self.elements(String(code)) else {
             throw Flaw(
-                text: code.hasPrefix("O") ? "an array of Python objects, which only running code from the file could read: save numbers or strings"
+                text: code.hasPrefix("O")
+                    ? "an array of Python objects, which only running code from the file could read: save numbers or strings"
                     : "the array's type \(code) is not one that a model takes", isUnsupported: true)
         }
         self.elements = elements

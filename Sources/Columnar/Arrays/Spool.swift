@@ -27,7 +27,9 @@ final class Spool {
             let done = try piece.withUnsafeMutableBytes { bytes throws(ColumnarError) in
                 try spilled.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<count]), at: position, file: directory)
             }
-            guard done == count else { throw .badFile(TableLocation(file: directory), reason: "a temporary file is shorter than what was written to it") }
+            guard done == count else {
+                throw .badFile(TableLocation(file: directory), reason: "a temporary file is shorter than what was written to it")
+            }
             try piece.withUnsafeBytesTyped { bytes throws(ColumnarError) in try body(UnsafeRawBufferPointer(rebasing: bytes[..<count])) }
             position += count
         }

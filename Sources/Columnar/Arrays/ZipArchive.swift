@@ -46,7 +46,9 @@ struct ZipArchive {
             start = record.uint64(48)
         }
         guard count <= TableLimits.columns, size <= 64 << 20 else {
-            throw .unsupported(file: file, reason: "an archive of \(count) entries: a file has at most \(TableLimits.columns) arrays, and a directory of 64 MiB")
+            throw .limit(
+                TableLocation(file: file), .limitColumns,
+                reason: "an archive of \(count) entries: a file has at most \(TableLimits.columns) arrays, and a directory of 64 MiB")
         }
         let directory = try read(start, size)
         var entries: [Entry] = []
@@ -60,7 +62,8 @@ struct ZipArchive {
             let crc = UInt32(directory.uint32(position + 16))
             guard position + 46 + nameCount + extraCount + commentCount <= size else { throw bad("the archive's directory is damaged") }
             let name = String(decoding: directory.bytes[position + 46..<position + 46 + nameCount], as: UTF8.self)
-            var compressed = directory.uint32(position + 20), plain = directory.uint32(position + 24), header = directory.uint32(position + 42)
+            var compressed = directory.uint32(position + 20), plain = directory.uint32(position + 24),
+                header = directory.uint32(position + 42)
             // Sizes that do not fit 32 bits stand in the extra field, in this order and only those.
             var extra = position + 46 + nameCount
             let extraEnd = extra + extraCount
@@ -83,7 +86,9 @@ struct ZipArchive {
             position += 46 + nameCount + extraCount + commentCount
             if name.hasSuffix("/") { continue }
             guard flags & 1 == 0 else { throw .unsupported(file: file, reason: "the entry \"\(name)\" is encrypted") }
-            guard method == 0 || method == 8 else { throw .unsupported(file: file, reason: "the entry \"\(name)\" is compressed by method \(method)") }
+            guard method == 0 || method == 8 else {
+                throw .unsupported(file: file, reason: "the entry \"\(name)\" is compressed by method \(method)")
+            }
             let local = try read(header, 30)
             guard local.uint32(0) == 0x0403_4b50 else { throw bad("the entry \"\(name)\" is not where the directory says") }
             let (data, overflow) = header.addingReportingOverflow(30 + local.uint16(26) + local.uint16(28))

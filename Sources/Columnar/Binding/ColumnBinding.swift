@@ -85,7 +85,8 @@ struct ColumnBinding {
                 reason: "its shape \(port.description) takes \(wanted), and \(names.count) fit: \(listed(names))")
         }
         for position in positions { try checkType(schema.fields[position], port, rule) }
-        let binding = PortBinding(port: port, rule: rule, positions: positions, isList: false, isInFileOrder: isInFileOrder, rowShape: shape)
+        let binding = PortBinding(
+            port: port, rule: rule, positions: positions, isList: false, isInFileOrder: isInFileOrder, rowShape: shape)
         try checkPins(binding)
         return binding
     }
@@ -260,7 +261,9 @@ struct ColumnBinding {
         }
         var candidates: [[Int]]
         if port.elementType == .string {
-            candidates = [columns(\.isString), columns { $0.isString || $0 == .null }, columns { $0.isString || $0.isNumeric || $0 == .null }]
+            candidates = [
+                columns(\.isString), columns { $0.isString || $0 == .null }, columns { $0.isString || $0.isNumeric || $0 == .null }
+            ]
         } else {
             candidates = [columns { $0.isNumeric || $0 == .null }, columns(\.isNumeric)]
         }

@@ -17,7 +17,8 @@ enum NumberLikeText {
         let more = found.count > 3 ? " and \(found.count - 3) more" : ""
         return .mismatch(
             location,
-            reason: "\(reason). Columns that look like numbers are text because of a cell that is none: \(shown)\(more). If such a cell is a "
+            reason:
+                "\(reason). Columns that look like numbers are text because of a cell that is none: \(shown)\(more). If such a cell is a "
                 + "missing value, add its word to the dialect's null_words")
     }
 

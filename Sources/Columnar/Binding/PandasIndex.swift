@@ -71,7 +71,9 @@ enum PandasIndex {
 
     /// Returns the metadata from the array of the index columns on.
     private static func indexColumns(_ metadata: [String: String]) -> Substring.UTF8View? {
-        guard let text = metadata["pandas"]?.utf8, let start = text.firstRange(of: "\"index_columns\":".utf8)?.upperBound else { return nil }
+        guard let text = metadata["pandas"]?.utf8, let start = text.firstRange(of: "\"index_columns\":".utf8)?.upperBound else {
+            return nil
+        }
         return text[start...]
     }
 

@@ -243,7 +243,8 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
             while true {
                 guard column.isNull(rows.lowerBound + bad) else { throw refusal(column, rows, bad, place, index, valuesPerRow) }
                 let rest = rows.lowerBound + bad + 1..<rows.upperBound
-                guard !rest.isEmpty, let next = withExtendedLifetime(column.owner, { Scalar.load(column, rest, native: native, to: target + bad + 1) })
+                guard !rest.isEmpty,
+                    let next = withExtendedLifetime(column.owner, { Scalar.load(column, rest, native: native, to: target + bad + 1) })
                 else { break }
                 bad += 1 + next
             }

@@ -9,7 +9,9 @@ protocol PortScalar: BitwiseCopyable {
     associatedtype Bits: SIMDScalar & FixedWidthInteger & BitwiseCopyable
     /// Converts `count` values; returns the first index whose value this type cannot hold, or `nil`.
     static func convert<Source: BinaryInteger>(_ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<Self>) -> Int?
-    static func convert<Source: BinaryFloatingPoint>(_ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<Self>) -> Int?
+    static func convert<Source: BinaryFloatingPoint>(
+        _ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<Self>
+    ) -> Int?
     /// A number after `scale` and `offset`; `nil` where this type cannot hold it. Integers round to the nearest.
     static func rounding(_ value: Double) -> Self?
     static func scale(_ values: UnsafeMutablePointer<Self>, _ count: Int, by scale: Double, plus offset: Double) -> Int?
@@ -52,7 +54,9 @@ extension PortScalar {
                 let bit = Int(column.array.offset) + first + row
                 bytes[row] = (bits[bit >> 3] >> UInt8(bit & 7)) & 1
             }
-            return bytes.withUnsafeBufferPointer { convert($0.baseAddress ?? UnsafePointer(emptyMemory.assumingMemoryBound(to: UInt8.self)), count, to: target) }
+            return bytes.withUnsafeBufferPointer {
+                convert($0.baseAddress ?? UnsafePointer(emptyMemory.assumingMemoryBound(to: UInt8.self)), count, to: target)
+            }
         default: return convert(column.values(as: Int64.self) + first, count, to: target)
         }
     }
@@ -84,7 +88,8 @@ extension PortScalar where Self: BinaryFloatingPoint & LosslessStringConvertible
     static var isFloat: Bool { true }
     var text: String { description }
 
-    static func convert<Source: BinaryInteger>(_ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<Self>) -> Int? {
+    static func convert<Source: BinaryInteger>(_ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<Self>) -> Int?
+    {
         var overflowed = false
         for index in 0..<count {
             let value = Self(source[index])
@@ -94,7 +99,9 @@ extension PortScalar where Self: BinaryFloatingPoint & LosslessStringConvertible
         return overflowed ? (0..<count).first { !target[$0].isFinite } : nil
     }
 
-    static func convert<Source: BinaryFloatingPoint>(_ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<Self>) -> Int? {
+    static func convert<Source: BinaryFloatingPoint>(
+        _ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<Self>
+    ) -> Int? {
         var odd = false
         for index in 0..<count {
             let value = Self(source[index])
@@ -127,7 +134,8 @@ extension PortScalar where Self: FixedWidthInteger {
     var isFinite: Bool { true }
     var text: String { description }
 
-    static func convert<Source: BinaryInteger>(_ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<Self>) -> Int? {
+    static func convert<Source: BinaryInteger>(_ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<Self>) -> Int?
+    {
         for index in 0..<count {
             guard let value = Self(exactly: source[index]) else { return index }
             target[index] = value
@@ -136,7 +144,9 @@ extension PortScalar where Self: FixedWidthInteger {
     }
 
     /// NaN becomes 0: whoever calls this has looked for it.
-    static func convert<Source: BinaryFloatingPoint>(_ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<Self>) -> Int? {
+    static func convert<Source: BinaryFloatingPoint>(
+        _ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<Self>
+    ) -> Int? {
         for index in 0..<count {
             let given = source[index]
             if given.isNaN { target[index] = 0; continue }
@@ -178,7 +188,9 @@ struct PortBool: PortScalar {
     var isFinite: Bool { true }
     var text: String { byte == 0 ? "false" : "true" }
 
-    static func convert<Source: BinaryInteger>(_ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<PortBool>) -> Int? {
+    static func convert<Source: BinaryInteger>(
+        _ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<PortBool>
+    ) -> Int? {
         for index in 0..<count {
             guard source[index] == 0 || source[index] == 1 else { return index }
             target[index] = PortBool(byte: UInt8(source[index]))
@@ -186,7 +198,9 @@ struct PortBool: PortScalar {
         return nil
     }
 
-    static func convert<Source: BinaryFloatingPoint>(_ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<PortBool>) -> Int? {
+    static func convert<Source: BinaryFloatingPoint>(
+        _ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<PortBool>
+    ) -> Int? {
         for index in 0..<count {
             guard source[index] == 0 || source[index] == 1 || source[index].isNaN else { return index }
             target[index] = PortBool(byte: source[index] == 1 ? 1 : 0)
@@ -218,12 +232,16 @@ struct PortBFloat16: PortScalar {
     var isFinite: Bool { float.isFinite }
     var text: String { float.description }
 
-    static func convert<Source: BinaryInteger>(_ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<PortBFloat16>) -> Int? {
+    static func convert<Source: BinaryInteger>(
+        _ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<PortBFloat16>
+    ) -> Int? {
         for index in 0..<count { target[index] = PortBFloat16(Float(source[index])) }
         return nil
     }
 
-    static func convert<Source: BinaryFloatingPoint>(_ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<PortBFloat16>) -> Int? {
+    static func convert<Source: BinaryFloatingPoint>(
+        _ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<PortBFloat16>
+    ) -> Int? {
         for index in 0..<count {
             let value = PortBFloat16(Float(source[index]))
             if source[index].isFinite && !value.isFinite { return index }

@@ -154,7 +154,8 @@ private struct OutputTable {
         case .lists: preconditionFailure("lists are a tensor by now")
         case .tensor(let tensor):
             guard tensor.shape.dimensions.first == rowCount || rowCount == 0 else {
-                throw .badRule("model output \"\(output)\" has the shape \(tensor.shape) for \(rowCount) rows: its first axis must be the rows")
+                throw .badRule(
+                    "model output \"\(output)\" has the shape \(tensor.shape) for \(rowCount) rows: its first axis must be the rows")
             }
             self.tensor = tensor.plain
             let axes = Array(tensor.shape.dimensions.dropFirst())
@@ -227,7 +228,8 @@ private struct OutputTable {
         for index in 0..<width { columns.append(try doubles(index)) }
         return (0..<rowCount).map { row in
             var best = 0
-            for index in 1..<max(width, 1) where columns[index][row] > columns[best][row] || columns[best][row].isNaN && !columns[index][row].isNaN {
+            for index in 1..<max(width, 1)
+            where columns[index][row] > columns[best][row] || columns[best][row].isNaN && !columns[index][row].isNaN {
                 best = index
             }
             return best
@@ -246,7 +248,8 @@ private struct OutputTable {
         case .uint32: elements(index, UInt32.self).map(Double.init)
         case .int64: elements(index, Int64.self).map(Double.init)
         case .uint64: elements(index, UInt64.self).map { Double($0) }
-        case .complex64, .complex128, .string: throw .badRule("output \"\(output)\" is of type \(tensor.elementType.name): it has no greatest element")
+        case .complex64, .complex128, .string:
+            throw .badRule("output \"\(output)\" is of type \(tensor.elementType.name): it has no greatest element")
         default: elements(index, Float16.self).map(Double.init)
         }
     }

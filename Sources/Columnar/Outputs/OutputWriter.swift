@@ -101,10 +101,15 @@ package final class OutputWriter {
         let names = kept.columns.map(\.field.name) + columns.arrayNames((sample ?? outputs).map(\.name))
         for (index, name) in names.enumerated() where names[..<index].containsName(name) {
             throw .mismatch(
-                TableLocation(file: file, column: name), reason: "two output arrays have this name: keep one column less, or rename the class column")
+                TableLocation(file: file, column: name),
+                reason: "two output arrays have this name: keep one column less, or rename the class column")
         }
         if format.kind == .npy, names.count != 1 {
-            throw .unsupported(file: file, reason: "an .npy file holds one array, and these are to be written: \(listed(names)): use .npz, or one output and no kept columns")
+            throw .unsupported(
+                file: file,
+                reason:
+                    "an .npy file holds one array, and these are to be written: \(listed(names)): use .npz, or one output and no kept columns"
+            )
         }
         for column in kept.columns { try writer.append(column.field.name, column.tensor(file: file)) }
         if let sample {

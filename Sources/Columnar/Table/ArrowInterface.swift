@@ -277,7 +277,9 @@ extension ColumnarError {
             let column = Int(error.column)
             let location = TableLocation(
                 file: file, row: error.row > 0 ? Int(error.row) : nil, column: columns.indices.contains(column) ? columns[column] : nil)
-            if Int(error.code) == CARROW_BAD_VALUE {
+            if Int(error.code) == CARROW_LIMIT {
+                self = .limit(location, TableLimits.rule(Int(error.flaw)), reason: text)
+            } else if Int(error.code) == CARROW_BAD_VALUE {
                 let type = withUnsafeBytes(of: error.type) { bytes in String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self) }
                 self = .badValue(location, reason: textFlaw(error.flaw, cells, type: type))
             } else {

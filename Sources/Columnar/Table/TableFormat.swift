@@ -37,7 +37,9 @@ package struct TableFormat: Hashable, Sendable, CustomStringConvertible {
     package init?(fileName: String) {
         var rest = fileName.utf8.suffix(24)[...]
         func takeExtension() -> String? {
-            guard let dot = rest.lastIndex(of: UInt8(ascii: ".")), !rest[rest.index(after: dot)...].contains(UInt8(ascii: "/")) else { return nil }
+            guard let dot = rest.lastIndex(of: UInt8(ascii: ".")), !rest[rest.index(after: dot)...].contains(UInt8(ascii: "/")) else {
+                return nil
+            }
             defer { rest = rest[..<dot] }
             return String(Substring(rest[rest.index(after: dot)...])).lowercased()
         }

@@ -9,7 +9,8 @@ let timeIsNoNumber = "a date or a time, and no number"
 func textFlaw(_ flaw: Int32, _ text: String, type: String) -> Reason {
     switch Int(flaw) {
     case CARROW_FLAW_NOT_A_NUMBER: TimeText.iso(text) == nil ? "\(cell: text) is no number" : Reason(timeIsNoNumber).about(cell: text)
-    case CARROW_FLAW_NOT_A_BOOLEAN: TimeText.iso(text) == nil ? "\(cell: text) is neither true nor false" : Reason(timeIsNoNumber).about(cell: text)
+    case CARROW_FLAW_NOT_A_BOOLEAN:
+        TimeText.iso(text) == nil ? "\(cell: text) is neither true nor false" : Reason(timeIsNoNumber).about(cell: text)
     case CARROW_FLAW_NOT_A_TIME: "\(cell: text) is no \(type == "tdD" ? "date" : "time"), as ISO 8601 writes them"
     case CARROW_FLAW_NOT_UTF8: "invalid UTF8 data"
     // "a list" or "an object", and nothing of what is in it.

@@ -73,7 +73,8 @@ struct CellText {
         case .other(let format):
             throw .unsupported(
                 file: file,
-                reason: "column \"\(column.field.name)\" of Arrow type \(format) has no text form: do not keep it, or write Parquet or Arrow")
+                reason:
+                    "column \"\(column.field.name)\" of Arrow type \(format) has no text form: do not keep it, or write Parquet or Arrow")
         }
     }
 

@@ -66,7 +66,9 @@ final class RunningFile: Sendable {
         var words: [Substring] { String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace) }
         /// The signal by which the process crashed; in the first record.
         var signal: Int32? {
-            Int32(String(decoding: bytes[RunningFile.signalPlace..<RunningFile.signalPlace + 2], as: UTF8.self).trimmingCharacters(in: .whitespaces))
+            Int32(
+                String(decoding: bytes[RunningFile.signalPlace..<RunningFile.signalPlace + 2], as: UTF8.self).trimmingCharacters(
+                    in: .whitespaces))
         }
         /// Whether the process was asked to stop; in the first record.
         var wasStopping: Bool { bytes[RunningFile.stopPlace] == UInt8(ascii: "S") }
@@ -115,12 +117,14 @@ package struct ProcessDeath: Sendable, Hashable {
         if signal == nil, first.wasStopping { return nil }
         let attempts = records.dropFirst().compactMap { record -> Attempt? in
             let words = record.words
-            guard words.count == 3, let run = Int64(words[0]), let number = Int(words[1]), let goal = AttemptSpec.Goal(rawValue: String(words[2]))
+            guard words.count == 3, let run = Int64(words[0]), let number = Int(words[1]),
+                let goal = AttemptSpec.Goal(rawValue: String(words[2]))
             else { return nil }
             return Attempt(run: run, number: number, goal: goal)
         }
         guard !attempts.isEmpty else { return nil }
-        let cause: Cause = signal.map { .crash(signal: $0) } ?? (Int64(words[1]).map { $0 < Machine.outOfMemoryKills } ?? false ? .memory : .unknown)
+        let cause: Cause =
+            signal.map { .crash(signal: $0) } ?? (Int64(words[1]).map { $0 < Machine.outOfMemoryKills } ?? false ? .memory : .unknown)
         return ProcessDeath(cause: cause, attempts: attempts)
     }
 }

@@ -250,7 +250,7 @@ extension Dispatcher {
             try tx.append(events, at: now)
             return (activations, decided)
         }
-        if ends.closed.contains(where: { $0.assignment.goal == .score && $0.assignment.run.mayReplace }) { try removeLeaving() }
+        if ends.closed.contains(where: { $0.assignment.goal == .score && $0.assignment.run.mayReplace }) { try removeLeaving(at: now) }
         for end in ends.closed {
             let assignment = end.assignment
             scheduler.finished(assignment.arrival.number, in: assignment.pipeline.name)
@@ -259,7 +259,7 @@ extension Dispatcher {
             case .rejected, .quarantined: problems += 1
             case .done, .kept:
                 tellDone(end)
-                if assignment.run.mayReplace { clearReason(assignment.arrival.role, assignment.arrival.path, in: assignment.pipeline.name) }
+                clearReason(assignment.arrival.role, assignment.arrival.path, in: assignment.pipeline.name)
                 machineWorks(in: assignment.pipeline.name, at: now)
                 dispose(assignment.input, assignment.pipeline, at: now)
             case .void, .gone:
@@ -284,8 +284,8 @@ extension Dispatcher {
             self.decided(decided[index], by: published, at: now)
             try versionIsPublished(activations[index], published, at: now)
         }
+        try checkDeleted(ends.closed, at: now)
     }
-
 }
 
 extension Dispatcher.Assignment {

@@ -53,7 +53,8 @@ extension Dispatcher {
         guard fillings[run.run]!.count >= Self.fillingsAtMost else { return failure }
         fillings[run.run] = nil
         return Failure(
-            .badInput, rule: .outputFillsDisk, what: "what is made of it filled the disk \(Self.fillingsAtMost) times: \(failure.what)", place: failure.place,
+            .badInput, rule: .outputFillsDisk, what: "what is made of it filled the disk \(Self.fillingsAtMost) times: \(failure.what)",
+            place: failure.place,
             remedy: "Give the outputs a larger disk, or divide the file; then `millrace retry`.")
     }
 

@@ -20,10 +20,13 @@ extension Dispatcher {
             return
         }
         guard let digest = result.files.modelDigest else {
-            let lost = Failure(.executorLost, what: "the executor answered without a model", place: assignment.arrival.path, remedy: "It runs again.")
+            let lost = Failure(
+                .executorLost, what: "the executor answered without a model", place: assignment.arrival.path, remedy: "It runs again.")
             return fail(assignment, lost, &ends, at: now)
         }
-        let version = try ledger.write { (tx) throws(LedgerError) in try tx.intendVersion(run: assignment.run.run, parent: assignment.run.version) }
+        let version = try ledger.write { (tx) throws(LedgerError) in
+            try tx.intendVersion(run: assignment.run.run, parent: assignment.run.version)
+        }
         var training = result.training
         let letGo = try training?.trainingData.isEmpty == false ? ledger.labelsLetGo(of: pipeline.name) : []
         if !letGo.isEmpty { training?.decisions["labels_let_go"] = .list(letGo.map { .integer($0) }) }
@@ -102,7 +105,8 @@ extension Dispatcher {
             "a known model does not come into force by being dropped again",
             metadata: [
                 "pipeline.name": "\(file.pipeline)", "file.path": "\(file.path)", "model.version": "\(version)",
-                "remedy": isPruned ? "millrace replay \(file.path) makes a version of it again" : "millrace activate \(file.pipeline) \(version)",
+                "remedy": isPruned
+                    ? "millrace replay \(file.path) makes a version of it again" : "millrace activate \(file.pipeline) \(version)"
             ])
     }
 }

@@ -28,7 +28,7 @@ extension Dispatcher {
             log.notice("work of an earlier daemon starts again", metadata: ["runs": .number(interrupted.count)])
         }
         try holdSuspects(at: now)
-        try removeLeaving()
+        try removeLeaving(at: now)
         for pipeline in pipelines.values {
             stale.insert(pipeline.name)
             try pruneFloats(of: pipeline)

@@ -60,7 +60,8 @@ extension Dispatcher {
         do throws(LandingError) {
             try publisher.clearReason(role: role, path: path, pipeline: pipeline)
         } catch {
-            log.warning("a reason stays in quarantine", metadata: ["pipeline.name": "\(name)", "file.path": "\(path)", "reason": "\(error)"])
+            log.warning(
+                "a reason stays in quarantine", metadata: ["pipeline.name": "\(name)", "file.path": "\(path)", "reason": "\(error)"])
         }
     }
 
@@ -83,7 +84,8 @@ extension Request {
         case .retry, .replay, .forget: return [NewEvent(kind)]
         case .unpin(let pipeline): return [NewEvent(kind, pipeline: pipeline)]
         case .pause(let pipeline), .resume(let pipeline): return [NewEvent(kind, pipeline: pipeline)]
-        case .activate(let pipeline, let version), .pin(let pipeline, let version): return [NewEvent(kind, pipeline: pipeline, payload: "{\"version\":\(version)}")]
+        case .activate(let pipeline, let version), .pin(let pipeline, let version):
+            return [NewEvent(kind, pipeline: pipeline, payload: "{\"version\":\(version)}")]
         case .stop(let run): return [NewEvent(kind, run: run)]
         }
     }

@@ -43,7 +43,8 @@ extension Dispatcher {
         guard let arrival = try ledger.arrival(suspect.arrival), arrival.state == .waiting else { return }
         let times = suspect.deaths == 1 ? "once" : "\(suspect.deaths) times"
         let explanation = Explanation(
-            reason: "\(pipeline.spoolPath(of: arrival.role))/\(arrival.path): the process died \(times) at it, while nothing else was worked on",
+            reason:
+                "\(pipeline.spoolPath(of: arrival.role))/\(arrival.path): the process died \(times) at it, while nothing else was worked on",
             rule: .attemptDeath)
         let waiting = try ledger.waiting(pipeline: pipeline.name, role: arrival.role, after: arrival.number - 1, limit: 1).first
         let report = QuarantineReport(
@@ -56,7 +57,8 @@ extension Dispatcher {
         }
         problems += 1
         log.warning(
-            "quarantined", metadata: ["pipeline.name": "\(pipeline.name)", "file.path": "\(arrival.path)"].merging(explanation.whole.logged) { $1 })
+            "quarantined",
+            metadata: ["pipeline.name": "\(pipeline.name)", "file.path": "\(arrival.path)"].merging(explanation.whole.logged) { $1 })
     }
 
     /// The process has lived through an attempt of them. Returns those that were suspected.

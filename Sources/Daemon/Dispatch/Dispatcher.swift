@@ -69,6 +69,8 @@ package final class Dispatcher {
     var fillings: [Int64: Filling] = [:]
     /// The inputs that are decided and could not be archived, deleted or explained yet.
     var undisposed: [Undisposed] = []
+    /// When outputs that could not be removed are tried again.
+    var unremoved: (due: UTCTime, pauses: GrowingPauses)?
     /// How long data files take, by pipeline.
     var paces: [String: Pace] = [:]
     /// Files that are to settle again.
@@ -155,7 +157,12 @@ package final class Dispatcher {
                 if let superseded { forget(superseded, in: pipeline) }
                 problems += 1
             case .known(_, _, let state):
-                if state == .done { tellKnown(file) } else { problems += 1 }
+                if state == .done {
+                    clearReason(file.role, file.path, in: pipeline)
+                    tellKnown(file)
+                } else {
+                    problems += 1
+                }
             case .resumed:
                 stale.insert(pipeline)
             case .unchanged:

@@ -31,7 +31,8 @@ struct Delivery {
                 write-out = "%{stderr}HTTP %{http_code}"
                 """
             return run(["curl", "--config", "-"], input: input + "\n", answer: Self.isAccepted) { status in
-                status == 0 ? nil : status == 127 ? "there is no curl, which posts to addresses: install it" : "curl ended with status \(status)"
+                status == 0
+                    ? nil : status == 127 ? "there is no curl, which posts to addresses: install it" : "curl ended with status \(status)"
             }
         }
     }

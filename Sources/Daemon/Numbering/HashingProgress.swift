@@ -32,7 +32,8 @@ final class HashingProgress: Sendable {
         guard isDue else { return }
         let percent = job.size > 0 ? job.readCount * 100 / job.size : 100
         conditions.set(
-            key, "\(Self.gigabytes(job.readCount)) of \(Self.gigabytes(job.size)) GB are read (\(percent) %); it is numbered when all of it is",
+            key,
+            "\(Self.gigabytes(job.readCount)) of \(Self.gigabytes(job.size)) GB are read (\(percent) %); it is numbered when all of it is",
             facts: Facts(read: job.readCount, size: job.size))
     }
 

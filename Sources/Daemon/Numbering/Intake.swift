@@ -105,6 +105,8 @@ package final class Intake {
             switch event {
             case .complete(let file):
                 guard let route = routes[file.directory] else { continue }
+                // The newest state counts, such as after a permission was given back.
+                refused.removeAll { $0.directory == file.directory && $0.file.path.isName(file.relativePath) }
                 complete.append((file, route, [ArrivalRole.model: 0, .labelled: 1, .data: 2][route.role]!))
             case .truncated(let file):
                 guard let route = routes[file.directory] else { continue }
@@ -113,6 +115,7 @@ package final class Intake {
                 refuse(file.directory, route, file.relativePath, file.stamp.recorded, explanation)
             case .refused(let file):
                 guard let route = routes[file.directory] else { continue }
+                complete.removeAll { $0.file.directory == file.directory && $0.file.relativePath.isName(file.relativePath) }
                 let explanation = Explanation(reason: "\(file.relativePath): \(file.reason)", rule: file.rule, remedy: file.remedy)
                 refuse(file.directory, route, file.relativePath, file.stamp?.recorded ?? .none, explanation)
             case .gone(let directory, let path):

@@ -10,9 +10,11 @@ struct AgedFolder {
         let bytes: Int64
         let since: UTCTime
 
-        /// Whether this is `path`, or a later file of that name: `a.csv`, `a-2.csv`, `a.csv-2`.
+        /// Whether this is `path`, or a later file of that name: `a.csv`, `a.2.csv`, `2/a.csv`.
         func isCopy(of path: String) -> Bool {
             if relative == path { return true }
+            // A model that was put away with its external data.
+            if let slash = relative.firstIndex(of: "/"), Int(relative[..<slash]) != nil, relative[relative.index(after: slash)...] == path { return true }
             let (folder, name) = Self.split(path), (ownFolder, ownName) = Self.split(relative)
             guard folder == ownFolder, let dot = name.firstIndex(of: ".") else { return folder == ownFolder && ownName.hasPrefix(name) }
             return ownName.hasPrefix(name[..<dot]) && ownName.hasSuffix(name[dot...])

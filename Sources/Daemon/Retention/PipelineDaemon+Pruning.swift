@@ -18,7 +18,8 @@ extension PipelineDaemon {
                     log.notice(
                         "what `retain` does not keep went",
                         metadata: [
-                            "pipeline.name": "\(share.pipeline)", "kind": "\(share.kind.rawValue)", "count": "\(share.count)", "bytes": "\(share.bytes)",
+                            "pipeline.name": "\(share.pipeline)", "kind": "\(share.kind.rawValue)", "count": "\(share.count)",
+                            "bytes": "\(share.bytes)"
                         ])
                 }
             } catch {

@@ -5,6 +5,9 @@ import PipelineConfig
 extension Pipeline {
     /// Whether what is published under this name is the pipeline's own.
     func isOwn(_ name: String) -> Bool { name == self.name || name == was }
+
+    /// The names under which it has published, the present one last.
+    var names: [String] { [was, name].compactMap { $0 } }
 }
 
 /// `was: OLD`: what is known of the pipeline under its former name becomes its own, once, when the daemon starts.

@@ -71,9 +71,18 @@ package struct Retention {
     private func pathsInWork(of pipeline: Pipeline) throws(LedgerError) -> [String] {
         var paths: [String] = []
         for role in ArrivalRole.allCases {
-            paths += try ledger.waiting(pipeline: pipeline.name, role: role, limit: Int.max).map(\.path)
+            for waiting in try ledger.waiting(pipeline: pipeline.name, role: role, limit: Int.max) { paths += Self.paths(waiting.path, waiting.companions) }
         }
-        return paths + (try ledger.openRuns().filter { $0.arrival.pipeline == pipeline.name }.map(\.arrival.path))
+        for open in try ledger.openRuns() where open.arrival.pipeline == pipeline.name {
+            paths += Self.paths(open.arrival.path, try ledger.companions(of: open.arrival.number))
+        }
+        return paths
+    }
+
+    /// A model's own and those of its external data.
+    private static func paths(_ path: String, _ companions: [Companion]) -> [String] {
+        let folder = (path as NSString).deletingLastPathComponent
+        return [path] + companions.map { folder.isEmpty ? $0.path : folder + "/" + $0.path }
     }
 
     // MARK: Quarantine
@@ -87,6 +96,9 @@ package struct Retention {
         let suffix = ".reason.json"
         let needed = try blockedPaths(of: pipeline)
         files.removeAll { file in file.relative.hasSuffix(suffix) && needed.contains { file.isCopy(of: $0 + suffix) } }
+        // What is about to be done again is read from here, where it does not stay in its spool.
+        let inWork = try pathsInWork(of: pipeline)
+        files.removeAll { file in inWork.contains { file.isCopy(of: $0) } }
         for file in Self.going(files, limit, now) {
             share.add(file.relative, bytes: file.bytes)
             if !dry { folder.remove(file) }
@@ -104,9 +116,11 @@ package struct Retention {
     private func history(_ age: Duration, _ pipeline: Pipeline, dry: Bool) throws -> Share {
         var share = Share(pipeline: pipeline.name, kind: .history)
         let cutoff = now.advanced(by: .zero - age)
+        // By what was published last a ledger shows that it is no older copy.
+        let published = try Restoration.newestLines(of: pipeline)
         var last: Int64 = 0
         while true {
-            let old = try ledger.oldArrivals(of: pipeline.name, before: cutoff, above: last)
+            let old = try ledger.oldArrivals(of: pipeline.name, before: cutoff, above: last, keeping: published.map { ($0.path, $0.outputDigest) })
             guard let newest = old.last?.number else { return share }
             last = newest
             let going = old.filter { !isNeeded($0, pipeline) }
@@ -119,6 +133,7 @@ package struct Retention {
 
     /// Whether the file stands, which would else be taken for a new one, or something that it gave.
     private func isNeeded(_ arrival: OldArrival, _ pipeline: Pipeline) -> Bool {
+        if arrival.isKept { return true }
         let files = FileManager.default
         if arrival.isCurrent {
             let spool = pipeline.spoolPath(of: arrival.role)

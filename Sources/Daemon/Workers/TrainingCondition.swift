@@ -61,7 +61,9 @@ final class TrainingCondition: Sendable {
     func end() { conditions.clear(key) }
 
     private static func text(_ progress: TrainingProgress) -> String {
-        guard progress.epochs > 0 else { return progress.phase == .packing ? "\(progress.rows) rows packed" : "the training graph is being built" }
+        guard progress.epochs > 0 else {
+            return progress.phase == .packing ? "\(progress.rows) rows packed" : "the training graph is being built"
+        }
         var parts = ["epoch \(progress.epoch) of \(progress.epochs)", "step \(progress.step) of \(progress.steps)"]
         if let loss = progress.loss { parts.append(String(format: "loss %.4g", loss)) }
         if let speed = progress.rowsPerSecond { parts.append(String(format: "%.0f rows/s", speed)) }

@@ -9,7 +9,8 @@ import Synchronization
 /// its input and one of its output; the last `workers` of those places are kept for work that is not known to be long, so that many long
 /// attempts never keep a short one waiting.
 package final class WorkerPool<Work: Sendable>: Sendable {
-    package struct Item: Sendable {
+    /// A class, since queues and counts of them would copy all of an assignment each time.
+    package final class Item: Sendable {
         let pipeline: String
         let work: Work
         /// As far as it is known how long it takes.
@@ -56,7 +57,8 @@ package final class WorkerPool<Work: Sendable>: Sendable {
     private let state: Mutex<State>
 
     package init(
-        _ name: String, workers: Int, slice: Duration, pausedAtMost: Int, onPause: @escaping @Sendable () -> Void = {}, _ body: @escaping Body
+        _ name: String, workers: Int, slice: Duration, pausedAtMost: Int, onPause: @escaping @Sendable () -> Void = {},
+        _ body: @escaping Body
     ) {
         self.name = name
         self.workers = workers

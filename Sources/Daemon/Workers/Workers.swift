@@ -15,7 +15,8 @@ final class Workers: Sendable {
     /// Lots are not made larger than this, however long landing takes.
     private static let largestLot = 1.0
 
-    init(jobs: Int, executor: any AttemptExecutor, conditions: ConditionBoard, deliver: @escaping @Sendable (DispatchLoop.Message) -> Void) {
+    init(jobs: Int, executor: any AttemptExecutor, conditions: ConditionBoard, deliver: @escaping @Sendable (DispatchLoop.Message) -> Void)
+    {
         let underWay = AttemptsUnderWay()
         self.underWay = underWay
         let body: WorkerPool<Dispatcher.Assignment>.Body = { assignment, turn in

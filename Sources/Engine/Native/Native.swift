@@ -8,8 +8,8 @@ struct NativeFailure: Error {
 
 /// ONNX Runtime's C API, called from this folder only.
 ///
-/// Asked for at version 22, the newest of which functions are called (the oldest header that will do names those of 21); newer libraries keep
-/// serving it.
+/// Asked for at version 22, the newest of which functions are called (the oldest header that will do names those of 21); newer libraries
+/// keep serving it.
 enum Native {
     struct Table: @unchecked Sendable {
         // The table is constant for the life of the process. The environment and the memory description are documented as

@@ -59,8 +59,8 @@ struct NativeSessionOptions: ~Copyable {
         try table.check(table.api.pointee.AddSessionConfigEntry(pointer, key, value))
     }
 
-    /// The runtime opens nothing by name, whatever the model says: nothing can lie below this place. It must be told one: left alone it looks in the
-    /// working directory.
+    /// The runtime opens nothing by name, whatever the model says: nothing can lie below this place. It must be told one: left alone it
+    /// looks in the working directory.
     func forbidExternalFiles() throws(NativeFailure) { try set("session.model_external_initializers_file_folder_path", "/dev/null") }
 
     /// A file is ONNX whatever its name is: of one that ends in .ort the runtime believes otherwise.

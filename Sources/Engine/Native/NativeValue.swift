@@ -153,7 +153,9 @@ extension Native.Table {
         }
         guard let byteCount = type.byteCount(elements: count) else { return .strings(try readStrings(value, count), shape) }
         let buffer: TensorBuffer
-        do throws(OutOfMemory) { buffer = try TensorBuffer(requested: byteCount) } catch { throw NativeFailure(code: ORT_FAIL, message: "\(error)") }
+        do throws(OutOfMemory) { buffer = try TensorBuffer(requested: byteCount) } catch {
+            throw NativeFailure(code: ORT_FAIL, message: "\(error)")
+        }
         if byteCount > 0 {
             var data: UnsafeMutableRawPointer?
             try check(api.pointee.GetTensorMutableData(value.pointer, &data))

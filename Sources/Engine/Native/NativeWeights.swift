@@ -41,7 +41,8 @@ final class NativeWeights {
 
     init(_ table: Native.Table) throws(NativeFailure) {
         guard let editor = table.later.GetModelEditorApi() else {
-            throw NativeFailure(code: ORT_NOT_IMPLEMENTED, message: "this build of ONNX Runtime has no model editor, which large models need")
+            throw NativeFailure(
+                code: ORT_NOT_IMPLEMENTED, message: "this build of ONNX Runtime has no model editor, which large models need")
         }
         self.table = table
         self.editor = editor.pointee
@@ -52,7 +53,9 @@ final class NativeWeights {
 
     /// Lends the tensor's memory to the graph, and with it to the session.
     func add(_ name: String, _ tensor: Tensor) throws(NativeFailure) {
-        guard case .buffer(let buffer) = tensor.storage else { throw NativeFailure(code: ORT_INVALID_ARGUMENT, message: "'\(name)' holds strings") }
+        guard case .buffer(let buffer) = tensor.storage else {
+            throw NativeFailure(code: ORT_INVALID_ARGUMENT, message: "'\(name)' holds strings")
+        }
         let extents = tensor.shape.dimensions.map(Int64.init)
         let byteCount = tensor.bytes.count
         LentMemory.lend(buffer)

@@ -37,7 +37,9 @@ extension LedgerTransaction {
                 try connection.run("DELETE FROM long_waits WHERE pipeline = ?", key)
                 continue
             }
-            guard try connection.run("INSERT OR IGNORE INTO long_waits (pipeline, since) VALUES (?, ?)", key, oldest.since) > 0 else { continue }
+            guard try connection.run("INSERT OR IGNORE INTO long_waits (pipeline, since) VALUES (?, ?)", key, oldest.since) > 0 else {
+                continue
+            }
             try append([NewEvent(NotificationKind.waitingLong.rawValue, pipeline: pipeline, arrival: oldest.number)], at: now)
         }
     }

@@ -33,7 +33,8 @@ extension LedgerTransaction {
     func setState(_ row: ArrivalRow, _ state: ArrivalState, explanation: Explanation? = nil) throws(LedgerError) {
         try connection.run(
             "UPDATE arrivals SET state = ?, held = 0, replaying = NULL, reason = ?, rule = ?, remedy = ?, cells = ? WHERE number = ?",
-            state, explanation?.reason, explanation?.rule.code, explanation?.remedy, try connection.json(cells: explanation?.cells), row.number)
+            state, explanation?.reason, explanation?.rule.code, explanation?.remedy, try connection.json(cells: explanation?.cells),
+            row.number)
         move(pipeline: row.pipeline, role: row.role, from: row.state, to: state)
     }
 

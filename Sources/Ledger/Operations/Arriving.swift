@@ -6,8 +6,8 @@ extension LedgerTransaction {
     ///
     /// - A file with the content of its path's *current* arrival is no new arrival; only its stamp is noted.
     /// - New content supersedes an arrival of that path that waits or is in quarantine. One that is running is left to end, void.
-    /// - A model, or labels, of a content that was decided before is decided alike at once; not labels that come back to a path which had others in
-    ///   between (`comesBack`).
+    /// - A model, or labels, of a content that was decided before is decided alike at once; not labels that come back to a path which had
+    ///   others in between (`comesBack`).
     /// - A second input for one output is refused, naming both.
     package func arrive(_ files: [ArrivingFile], at time: UTCTime) throws(LedgerError) -> [ArrivalOutcome] {
         var outcomes: [ArrivalOutcome] = []
@@ -45,7 +45,8 @@ extension LedgerTransaction {
             INSERT INTO arrivals (pipeline, role, path, digest, size, arrived_at, state, output_key, previous, verdict, reason, rule, remedy, cells, settled_by)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """, pipeline, file.role, file.path, file.digest, file.stamp.size, time, state, file.outputKey, current?.number, verdict,
-            explanation?.reason, explanation?.rule.code, explanation?.remedy, try connection.json(cells: explanation?.cells), file.settledBy)
+            explanation?.reason, explanation?.rule.code, explanation?.remedy, try connection.json(cells: explanation?.cells), file.settledBy
+        )
         move(pipeline: pipeline, role: file.role, from: nil, to: state)
         try note(file.stamp, pipeline, file.role, file.path, arrival: number, companions: file.companions)
         try remember(file)
@@ -56,8 +57,8 @@ extension LedgerTransaction {
 
     // MARK: Refusing
 
-    /// Numbers files that can never be arrivals as they are, so that status, explain and check know them. The same file refused again for the
-    /// same reason is not numbered again.
+    /// Numbers files that can never be arrivals as they are, so that status, explain and check know them. The same file refused again for
+    /// the same reason is not numbered again.
     package func refuse(_ files: [RefusedFile], at time: UTCTime) throws(LedgerError) -> [Int64] {
         var numbers: [Int64] = []
         for file in files { numbers.append(try refuse(file, at: time)) }
@@ -129,7 +130,8 @@ extension LedgerTransaction {
             """, pipeline, role, path
         ) { (row) throws(LedgerError) in
             Current(
-                number: row.integer(0), digest: row.textOrNil(1), state: try row.value(2, of: "arrivals", row.integer(0)), isHeld: row.bool(3),
+                number: row.integer(0), digest: row.textOrNil(1), state: try row.value(2, of: "arrivals", row.integer(0)),
+                isHeld: row.bool(3),
                 run: row.integerOrNil(4), outputKey: row.textOrNil(5), reason: row.textOrNil(6),
                 replaying: row.isNull(7) ? nil : try row.value(7, of: "arrivals", row.integer(0)))
         }
@@ -182,7 +184,8 @@ extension LedgerTransaction {
         let explanation: Explanation?
     }
 
-    /// The arrival, other than `number`, that decided this content, of several that ran the last: nil where it is to be decided again all the same.
+    /// The arrival, other than `number`, that decided this content, of several that ran the last: nil where it is to be decided again all
+    /// the same.
     /// - Parameter previous: the arrival before it of its path.
     func decided(
         _ digest: String, _ pipeline: Int64, _ role: ArrivalRole, except number: Int64? = nil, behind previous: Int64?
@@ -199,7 +202,8 @@ extension LedgerTransaction {
             let state: ArrivalState = try row.value(2, of: "arrivals", found)
             let reason = Reason(row.text(3), cells: row.cells(5))
             let explanation = state == .done ? nil : Explanation(
-                reason: "the same content as arrival \(found) (\(row.text(1))), which was rejected: \(reason)", rule: Rule(recorded: row.text(4)),
+                reason: "the same content as arrival \(found) (\(row.text(1))), which was rejected: \(reason)",
+                rule: Rule(recorded: row.text(4)),
                 remedy: "Change its content; or, after changing the pipeline, millrace replay it.")
             return Decided(number: found, state: state, verdict: "same content as arrival \(found)", explanation: explanation)
         }

@@ -62,7 +62,8 @@ extension LedgerTransaction {
                 UPDATE publications SET ended = 'replaced' WHERE ended IS NULL AND id IN (
                     SELECT replaces FROM publications WHERE run = ? AND ended IS NULL AND replaces IS NOT NULL)
                 """, run.run)
-            if run.arrival.role == .data, run.arrival.replaying != nil || run.arrival.previous != nil { try leave(run.arrival.number) }
+            if run.arrival.role == .data { try reclaim(run.run) }
+            if run.arrival.role == .data, run.arrival.replaying != nil || run.arrival.previous != nil { try leave(run.arrival.number, as: .leaving) }
             try connection.run(
                 """
                 UPDATE arrivals SET state = 'done', replaying = NULL, verdict = ?, reason = NULL, rule = NULL, remedy = NULL, cells = NULL
@@ -109,11 +110,24 @@ extension LedgerTransaction {
             try connection.json(cells: explanation?.cells), run.run)
     }
 
-    /// What still stands of the input elsewhere, such as in another format, is to go: an input has one output.
-    private func leave(_ arrival: Int64) throws(LedgerError) {
-        for standing in try connection.standingPublications(ofArrival: arrival) {
-            try connection.run("UPDATE publications SET ended = ? WHERE id = ?", PublicationState.leaving, standing.publication)
+    /// An output that was to be removed and could not be is replaced by what the run has published in its place.
+    private func reclaim(_ run: Int64) throws(LedgerError) {
+        for leaving in try connection.leaving() where leaving.state != .left {
+            try connection.run(
+                """
+                UPDATE publications SET ended = 'replaced' WHERE id = ? AND EXISTS (
+                    SELECT 1 FROM publications AS p WHERE p.run = ? AND p.ended IS NULL AND p.root = publications.root AND p.path = publications.path)
+                """, leaving.publication, run)
         }
+    }
+
+    /// What stands published of the input is to go: elsewhere, such as in another format, since an input has one output, or since the input
+    /// was deleted. Returns how many outputs that are.
+    @discardableResult
+    func leave(_ arrival: Int64, as state: PublicationState) throws(LedgerError) -> Int {
+        let standing = try connection.standingPublications(ofArrival: arrival)
+        for output in standing { try connection.run("UPDATE publications SET ended = ? WHERE id = ?", state, output.publication) }
+        return standing.count
     }
 
     /// An output that was to go is removed, or left where it is.

@@ -24,7 +24,8 @@ extension LedgerTransaction {
         let revisionKey = try connection.addRevision(revision)
         for (input, names) in columns.sorted(by: { $0.key < $1.key }) {
             try connection.run(
-                "INSERT OR IGNORE INTO column_orders (pipeline, revision, input, columns, arrival) VALUES (?, ?, ?, ?, ?)", key, revisionKey,
+                "INSERT OR IGNORE INTO column_orders (pipeline, revision, input, columns, arrival) VALUES (?, ?, ?, ?, ?)", key,
+                revisionKey,
                 input, try connection.json(names), arrival)
         }
         return try connection.columnOrders(pipeline: pipeline, revision: revision)

@@ -31,7 +31,8 @@ extension RunLedger {
                 """, pipeline
             ) { row in
                 Condition(
-                    .init(.init(rawValue: row.text(0)), pipeline: row.text(1), subject: row.text(2)), text: row.text(3), facts: row.textOrNil(4),
+                    .init(.init(rawValue: row.text(0)), pipeline: row.text(1), subject: row.text(2)), text: row.text(3),
+                    facts: row.textOrNil(4),
                     since: row.time(5))
             }
         }

@@ -9,12 +9,17 @@ package struct OldArrival: Hashable, Sendable {
     package var isCurrent: Bool
     /// What it published and nothing has replaced or removed.
     package var publications: [Publication]
+    /// Whether the ledger is to know it, whatever became of it.
+    package var isKept: Bool
 }
 
 extension RunLedger {
     /// The arrivals of a pipeline, above `number`, that came before `time`, are decided, and are needed by no version and no training: of
     /// them, those whose file and outputs are gone may be forgotten.
-    package func oldArrivals(of pipeline: String, before time: UTCTime, above number: Int64 = 0, limit: Int = 1000) throws(LedgerError) -> [OldArrival] {
+    /// - Parameter published: outputs of which the ledger is to know, by path and digest.
+    package func oldArrivals(
+        of pipeline: String, before time: UTCTime, above number: Int64 = 0, limit: Int = 1000, keeping published: [(path: String, digest: String)] = []
+    ) throws(LedgerError) -> [OldArrival] {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }
             // By what was published last a ledger shows that it is no older copy.
@@ -39,10 +44,12 @@ extension RunLedger {
                 let arrival = row.integer(0)
                 var publications: [Publication] = []
                 for run in try connection.all("SELECT id FROM runs WHERE arrival = ?", arrival, row: { $0.integer(0) }) {
-                    publications += try connection.publications(ofRun: run, intendedOnly: false).filter { $0.state == .published }
+                    publications += try connection.publications(ofRun: run, intendedOnly: false)
                 }
+                let isKept = publications.contains { known in published.contains { $0.path.isName(known.path) && $0.digest == known.digest } }
                 return OldArrival(
-                    number: arrival, role: try row.value(1, of: "arrivals", arrival), path: row.text(2), isCurrent: row.bool(3), publications: publications)
+                    number: arrival, role: try row.value(1, of: "arrivals", arrival), path: row.text(2), isCurrent: row.bool(3),
+                    publications: publications.filter { $0.state == .published }, isKept: isKept)
             }
         }
     }
@@ -95,6 +102,8 @@ extension LedgerTransaction {
         try connection.run("DELETE FROM column_orders WHERE pipeline = ?", key)
         try connection.run("DELETE FROM kept_types WHERE pipeline = ?", key)
         try connection.run("DELETE FROM long_waits WHERE pipeline = ?", key)
+        try connection.run("DELETE FROM version_pins WHERE pipeline = ?", key)
+        try connection.run("DELETE FROM watched_folders WHERE pipeline = ?", key)
         try connection.run("DELETE FROM counts WHERE pipeline = ?", key)
         try connection.run("DELETE FROM pauses WHERE pipeline = ?", pipeline)
         return arrivals.count

@@ -33,9 +33,10 @@ extension LedgerTransaction {
         for number in places.values.sorted() { try bind(run, number) }
     }
 
-    /// Whether labels of this content come back to a path that said something else in between, as when a correction is taken back: A, then B, then A
-    /// again. What a path said last is what counts, so they are learnt from again, and count behind what they replace. Where nothing was in between
-    /// (in quarantine or never taken up is nothing), or under another path, a known content says nothing new: labels are known by their content.
+    /// Whether labels of this content come back to a path that said something else in between, as when a correction is taken back: A, then
+    /// B, then A again. What a path said last is what counts, so they are learnt from again, and count behind what they replace. Where
+    /// nothing was in between (in quarantine or never taken up is nothing), or under another path, a known content says nothing new: labels
+    /// are known by their content.
     ///
     /// - Parameter previous: the arrival of their path before them.
     func comesBack(_ digest: String, behind previous: Int64?) throws(LedgerError) -> Bool {
@@ -134,8 +135,8 @@ extension RunLedger {
         }
     }
 
-    /// Digests of the float models in the state folder that something still needs: versions that stand, what those were trained from, and what open
-    /// runs train from.
+    /// Digests of the float models in the state folder that something still needs: versions that stand, what those were trained from, and
+    /// what open runs train from.
     package func floatsInUse(pipeline: String) throws(LedgerError) -> Set<String> {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }

@@ -1,6 +1,7 @@
 extension LedgerTransaction {
-    /// Begins the next attempt of each arrival: the first opens its run and binds it; a later one goes on with that run and its binding, whatever
-    /// is asked for here. Only `replay` makes another run, and only `retry` binds a run to another revision, the one asked for here.
+    /// Begins the next attempt of each arrival: the first opens its run and binds it; a later one goes on with that run and its binding,
+    /// whatever is asked for here. Only `replay` makes another run, and only `retry` binds a run to another revision, the one asked for
+    /// here.
     package func open(_ openings: [RunOpening], at time: UTCTime) throws(LedgerError) -> [OpenOutcome] {
         var outcomes: [OpenOutcome] = []
         outcomes.reserveCapacity(openings.count)
@@ -36,7 +37,8 @@ extension LedgerTransaction {
             let attempt = Int(found.integer(3)) + 1
             return OpenedRun(
                 run: run, arrival: row.number, kind: try found.value(0, of: "runs", run), version: found.intOrNil(1),
-                revision: found.bool(5) ? opening.revision : found.text(2), attempt: attempt, countedAttempts: attempt - Int(found.integer(4)), mayReplace: true)
+                revision: found.bool(5) ? opening.revision : found.text(2), attempt: attempt,
+                countedAttempts: attempt - Int(found.integer(4)), mayReplace: true)
         }
         guard let opened = found else { throw .noSuchRun(run) }
         try connection.run(

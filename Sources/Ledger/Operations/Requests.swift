@@ -29,7 +29,8 @@ extension LedgerTransaction {
                 try connection.run("DELETE FROM pauses WHERE pipeline = ?", pipeline)
                 if try connection.pauses().all {
                     return RequestOutcome(
-                        isRefused: true, message: "every pipeline is paused, \(pipeline) with them. millrace resume without a name resumes all.")
+                        isRefused: true,
+                        message: "every pipeline is paused, \(pipeline) with them. millrace resume without a name resumes all.")
                 }
             } else {
                 try connection.run("DELETE FROM pauses")
@@ -40,7 +41,8 @@ extension LedgerTransaction {
             if let pinned = try connection.pin(of: pipeline), pinned != version {
                 return RequestOutcome(
                     isRefused: true,
-                    message: "version \(pinned) of \(pipeline) is pinned. millrace activate \(pipeline) \(version) --pin pins this one instead; "
+                    message:
+                        "version \(pinned) of \(pipeline) is pinned. millrace activate \(pipeline) \(version) --pin pins this one instead; "
                         + "millrace activate \(pipeline) --unpin takes the pin away.")
             }
             return try activated(
@@ -57,12 +59,16 @@ extension LedgerTransaction {
             return RequestOutcome(isRefused: true, message: "there is no run \(number)")
         }
         let run = try runRow(number)
-        guard run.state == .open else { return RequestOutcome(isRefused: true, message: "run \(number) does not run: it is \(run.state.rawValue)") }
+        guard run.state == .open else {
+            return RequestOutcome(isRefused: true, message: "run \(number) does not run: it is \(run.state.rawValue)")
+        }
         guard run.arrival.state == .running else {
             let pipeline = try connection.pipelineName(run.arrival.pipeline)
             return RequestOutcome(
                 isRefused: true,
-                message: "run \(number) does not run: \(run.arrival.path) waits for its next attempt. `millrace pause \(pipeline)` keeps it waiting.")
+                message:
+                    "run \(number) does not run: \(run.arrival.path) waits for its next attempt. `millrace pause \(pipeline)` keeps it waiting."
+            )
         }
         return RequestOutcome(message: "run \(number), \(run.arrival.path), is being stopped", stopping: number)
     }
@@ -83,7 +89,8 @@ extension LedgerTransaction {
 
     private func pin(_ pipeline: String, _ version: Int, by cause: String, at time: UTCTime) throws(LedgerError) -> RequestOutcome {
         let outcome = try activated(
-            pipeline, version, "version \(version) of \(pipeline) is in force, and stays so until millrace activate \(pipeline) --unpin", by: cause,
+            pipeline, version, "version \(version) of \(pipeline) is in force, and stays so until millrace activate \(pipeline) --unpin",
+            by: cause,
             at: time)
         guard !outcome.isRefused, let key = try connection.pipelineKey(pipeline) else { return outcome }
         try connection.run("INSERT OR REPLACE INTO version_pins (pipeline, version, since) VALUES (?, ?, ?)", key, version, time)
@@ -166,7 +173,9 @@ extension LedgerTransaction {
     private func refusalOfRetry(_ row: ArrivalRow) throws(LedgerError) -> String? {
         if row.isHeld { return "\(row.path) waits for its file to settle" }
         if row.state == .waiting, row.run == nil { return "\(row.path) has not been tried yet" }
-        if row.state == .rejected, row.run == nil { return "\(row.path) has the content of a rejected arrival: millrace replay decides it again" }
+        if row.state == .rejected, row.run == nil {
+            return "\(row.path) has the content of a rejected arrival: millrace replay decides it again"
+        }
         guard row.digest != nil else { return "\(row.path) was refused without having been read: change the file, or drop another" }
         let key = try connection.first("SELECT output_key FROM arrivals WHERE number = ?", row.number, row: { $0.textOrNil(0) }) ?? nil
         if let key, let owner = try claim(key, row.pipeline, row.role, row.path, instead: nil) {

@@ -65,7 +65,8 @@ extension LedgerTransaction {
             """
             INSERT INTO arrivals (number, pipeline, role, path, digest, size, arrived_at, state, output_key, previous, verdict)
             VALUES (?, ?, ?, ?, ?, ?, ?, 'done', ?, ?, ?)
-            """, number, pipeline, file.role, file.path, file.digest, file.stamp.size, result.publishedAt, file.outputKey, isCurrent ? current : nil,
+            """, number, pipeline, file.role, file.path, file.digest, file.stamp.size, result.publishedAt, file.outputKey,
+            isCurrent ? current : nil,
             result.verdict)
         move(pipeline: pipeline, role: file.role, from: nil, to: .done)
         if isCurrent {
@@ -81,7 +82,8 @@ extension LedgerTransaction {
             """
             INSERT INTO runs (arrival, kind, version, revision, state, opened_at, closed_at, attempt, started_at, row_count)
             VALUES (?, ?, ?, ?, 'done', ?, ?, 1, ?, ?)
-            """, arrival, hasRun ? RunKind.replay : .normal, result.scoredBy, try connection.addRevision(result.revision), result.publishedAt,
+            """, arrival, hasRun ? RunKind.replay : .normal, result.scoredBy, try connection.addRevision(result.revision),
+            result.publishedAt,
             result.publishedAt, result.publishedAt, result.rowCount)
         try connection.run("UPDATE arrivals SET run = ? WHERE number = ?", run, arrival)
         return run
@@ -89,7 +91,9 @@ extension LedgerTransaction {
 
     // MARK: Outputs
 
-    private func restore(_ output: RestoredResult.Output, _ result: RestoredResult, _ arrival: Place) throws(LedgerError) -> RestorationOutcome {
+    private func restore(
+        _ output: RestoredResult.Output, _ result: RestoredResult, _ arrival: Place
+    ) throws(LedgerError) -> RestorationOutcome {
         let root = try connection.addRoot(output.root)
         let isKnown = try connection.first(
             """
@@ -99,7 +103,9 @@ extension LedgerTransaction {
         if arrival.isCurrent {
             for other in try connection.publications(inPlace: output.path, root: root)
             where other.publication.pipeline != result.file.pipeline || !other.publication.inputPath.isName(result.file.path) {
-                return .left("\(output.root)/\(output.path) is the output of \(other.publication.inputPath), and its manifest says of \(result.file.path)")
+                return .left(
+                    "\(output.root)/\(output.path) is the output of \(other.publication.inputPath), and its manifest says of \(result.file.path)"
+                )
             }
             // What stood there of this input, or elsewhere under another format, has been replaced by it.
             for standing in try connection.standingPublications(ofArrival: arrival.number) {
@@ -108,14 +114,17 @@ extension LedgerTransaction {
         }
         let run = try addRun(result, arrival.number)
         try connection.run(
-            "INSERT INTO publications (run, root, path, digest, bytes, ended) VALUES (?, ?, ?, ?, ?, ?)", run, root, output.path, output.digest,
+            "INSERT INTO publications (run, root, path, digest, bytes, ended) VALUES (?, ?, ?, ?, ?, ?)", run, root, output.path,
+            output.digest,
             output.byteCount, arrival.isCurrent ? nil : PublicationState.replaced)
         return .restored
     }
 
     // MARK: Versions
 
-    private func restore(_ version: RestoredResult.Version, _ result: RestoredResult, _ arrival: Place) throws(LedgerError) -> RestorationOutcome {
+    private func restore(
+        _ version: RestoredResult.Version, _ result: RestoredResult, _ arrival: Place
+    ) throws(LedgerError) -> RestorationOutcome {
         let pipeline = try connection.addPipeline(result.file.pipeline)
         let known = try connection.first(
             "SELECT model_digest, verdict, arrival FROM model_versions WHERE pipeline = ? AND version = ?", pipeline, version.number,
@@ -130,7 +139,8 @@ extension LedgerTransaction {
             INSERT INTO model_versions (pipeline, version, arrival, run, model_digest, source_digest, parent, verdict, card, decided_at, pruned_at,
                 parent_digest, float_digest, training)
             VALUES (?, ?, ?, ?, ?, ?, ?, 'published', ?, ?, ?, ?, ?, ?)
-            """, pipeline, version.number, arrival.number, run, version.digest, result.file.digest, version.parent, version.card, result.publishedAt,
+            """, pipeline, version.number, arrival.number, run, version.digest, result.file.digest, version.parent, version.card,
+            result.publishedAt,
             version.isPruned ? result.publishedAt : nil, version.parentDigest, version.floatDigest,
             try version.training.map { (record) throws(LedgerError) in try connection.json(record) })
         return .restored
@@ -170,7 +180,8 @@ extension RunLedger {
             let standing = try connection.publications(inPlace: path, root: root)
             if standing.contains(where: { $0.publication.digest == digest }) { return true }
             return try connection.first(
-                "SELECT 1 FROM publications WHERE root = ? AND path = ? AND digest = ? LIMIT 1", root, path, digest, row: { _ in true }) ?? false
+                "SELECT 1 FROM publications WHERE root = ? AND path = ? AND digest = ? LIMIT 1", root, path, digest, row: { _ in true })
+                ?? false
         }
     }
 }

@@ -21,7 +21,10 @@ extension RunLedger {
                 WHERE r.state = 'open' ORDER BY s.run
                 """
             ) { (row) throws(LedgerError) in
-                (run: row.integer(0), arrival: row.integer(1), pipeline: try connection.pipelineName(row.integer(2)), deaths: Int(row.integer(3)))
+                (
+                    run: row.integer(0), arrival: row.integer(1), pipeline: try connection.pipelineName(row.integer(2)),
+                    deaths: Int(row.integer(3))
+                )
             }
         }
     }

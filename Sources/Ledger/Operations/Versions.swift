@@ -1,8 +1,8 @@
 package import Reasons
 
 extension LedgerTransaction {
-    /// Reserves the next version number of the run's pipeline: 1, 2, 3 … The same run gets the same number again. A number whose run does not
-    /// publish is given to the next.
+    /// Reserves the next version number of the run's pipeline: 1, 2, 3 … The same run gets the same number again. A number whose run does
+    /// not publish is given to the next.
     package func intendVersion(run: Int64, sourceDigest: String? = nil, parent: Int? = nil) throws(LedgerError) -> Int {
         let row = try runRow(run)
         guard row.state == .open else { throw .notOpen(run: run, state: row.state) }
@@ -10,7 +10,8 @@ extension LedgerTransaction {
             "SELECT version FROM model_versions WHERE run = ? AND verdict = 'intended'", run, row: { Int($0.integer(0)) })
         if let reserved { return reserved }
         let next = try connection.first(
-            "SELECT coalesce(max(version), 0) + 1 FROM model_versions WHERE pipeline = ?", row.arrival.pipeline, row: { Int($0.integer(0)) }) ?? 1
+            "SELECT coalesce(max(version), 0) + 1 FROM model_versions WHERE pipeline = ?", row.arrival.pipeline,
+            row: { Int($0.integer(0)) }) ?? 1
         try connection.run(
             """
             INSERT INTO model_versions (pipeline, version, arrival, run, source_digest, parent, verdict) VALUES (?, ?, ?, ?, ?, ?, 'intended')
@@ -43,7 +44,8 @@ extension LedgerTransaction {
             try training.map { (record) throws(LedgerError) in try connection.json(record) }, run)
         if try connection.pin(of: connection.pipelineName(row.arrival.pipeline)) != nil { return nil }
         return try addActivation(
-            row.arrival.pipeline, VersionActivation(position: position ?? row.arrival.number, version: version, at: time, cause: "published"))
+            row.arrival.pipeline,
+            VersionActivation(position: position ?? row.arrival.number, version: version, at: time, cause: "published"))
     }
 
     /// Keeps the verdict and its evidence, without a number. Beside `close(.rejected)` of the same run.
@@ -84,8 +86,9 @@ extension LedgerTransaction {
         return activation
     }
 
-    /// The versions beyond the newest `keep` that may go, oldest first, now marked as pruned. Never the active one, one that an open or waiting run
-    /// is bound to, or one that waiting data would be scored by. What a version was trained from is kept in the state folder: `floatsInUse`.
+    /// The versions beyond the newest `keep` that may go, oldest first, now marked as pruned. Never the active one, one that an open or
+    /// waiting run is bound to, or one that waiting data would be scored by. What a version was trained from is kept in the state folder:
+    /// `floatsInUse`.
     package func prune(pipeline: String, keep: Int, at time: UTCTime) throws(LedgerError) -> [Int] {
         guard let key = try connection.pipelineKey(pipeline) else { return [] }
         let living = try connection.all(

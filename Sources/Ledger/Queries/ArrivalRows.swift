@@ -56,9 +56,16 @@ extension RunLedger {
 
     /// Whether the current content of a path is in quarantine.
     package func isQuarantined(_ path: String, pipeline: String, role: ArrivalRole) throws(LedgerError) -> Bool {
+        try quarantined(path, pipeline: pipeline, role: role) != nil
+    }
+
+    /// What is known of the file, where it is in quarantine.
+    package func quarantined(_ path: String, pipeline: String, role: ArrivalRole) throws(LedgerError) -> Arrival? {
         try read { (connection) throws(LedgerError) in
-            guard let key = try connection.pipelineKey(pipeline), let number = try connection.currentArrival(key, role, path) else { return false }
-            return try connection.arrival(number)?.state == .quarantined
+            guard let key = try connection.pipelineKey(pipeline), let number = try connection.currentArrival(key, role, path),
+                let arrival = try connection.arrival(number), arrival.state == .quarantined
+            else { return nil }
+            return arrival
         }
     }
 

@@ -1,7 +1,7 @@
 extension RunLedger {
-    /// True where the file is, by its stamp, the content of its path's current arrival, so that there is nothing to read: for every file found at
-    /// start. `stampOf` gives the stamp of a companion by its path relative to the model's directory; without it, a model with companions is
-    /// not current.
+    /// True where the file is, by its stamp, the content of its path's current arrival, so that there is nothing to read: for every file
+    /// found at start. `stampOf` gives the stamp of a companion by its path relative to the model's directory; without it, a model with
+    /// companions is not current.
     package func isCurrent(
         _ pipeline: String, _ role: ArrivalRole, _ path: String, _ stamp: RecordedStamp, stampOf: ((String) -> RecordedStamp?)? = nil
     ) throws(LedgerError) -> Bool {
@@ -25,7 +25,8 @@ extension RunLedger {
         guard stamp.isWorthRemembering else { return nil }
         return try readOne { (connection) throws(LedgerError) in
             try connection.first(
-                "SELECT digest FROM digests WHERE inode = ? AND device = ? AND size = ? AND changed = ?", stamp.inode, stamp.device, stamp.size,
+                "SELECT digest FROM digests WHERE inode = ? AND device = ? AND size = ? AND changed = ?", stamp.inode, stamp.device,
+                stamp.size,
                 stamp.changed, row: { $0.text(0) })
         }
     }
@@ -37,7 +38,8 @@ extension Connection {
     ) throws(LedgerError) -> Bool {
         guard let pipeline = try pipelineKey(pipeline) else { return false }
         let found = try first(
-            "SELECT inode, changed, size, device, companions, arrival FROM files WHERE pipeline = ? AND role = ? AND path = ?", pipeline, role,
+            "SELECT inode, changed, size, device, companions, arrival FROM files WHERE pipeline = ? AND role = ? AND path = ?", pipeline,
+            role,
             path
         ) { row in
             (

@@ -11,7 +11,8 @@ extension RunLedger {
                 SELECT a.number, a.digest FROM files AS f JOIN arrivals AS a ON a.number = f.arrival
                 WHERE f.pipeline = ? AND f.role = ? AND f.path = ? AND f.inode = ? AND f.changed = ? AND f.size = ? AND f.device = ?
                     AND a.state = 'done'
-                """, key, role, path, stamp.inode, stamp.changed, stamp.size, stamp.device, row: { (number: $0.integer(0), digest: $0.textOrNil(1)) })
+                """, key, role, path, stamp.inode, stamp.changed, stamp.size, stamp.device,
+                row: { (number: $0.integer(0), digest: $0.textOrNil(1)) })
             guard let found, let digest = found.digest else { return nil }
             return (digest, try connection.companions(of: found.number))
         }

@@ -22,7 +22,8 @@ extension RunLedger {
                 """,
                 row: {
                     UntoldStatus(
-                        target: $0.text(0), count: Int($0.integer(1)), oldest: $0.time(2), error: $0.textOrNil(3), givenUp: Int($0.integer(4)))
+                        target: $0.text(0), count: Int($0.integer(1)), oldest: $0.time(2), error: $0.textOrNil(3),
+                        givenUp: Int($0.integer(4)))
                 })
         }
     }

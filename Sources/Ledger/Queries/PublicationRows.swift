@@ -40,14 +40,14 @@ extension Connection {
         ) { (row) throws(LedgerError) in try placed(row).publication }
     }
 
-    /// With state `leaving` or `left`.
+    /// With state `leaving`, `orphaned` or `left`.
     func leaving() throws(LedgerError) -> [Publication] {
         try all(
             """
             SELECT p.id, p.run, p.root, p.path, p.digest, p.bytes, p.ended, r.state, r.closed_at, a.number, a.pipeline, a.path
             FROM publications AS p INDEXED BY publications_leaving
             JOIN runs AS r ON r.id = p.run JOIN arrivals AS a ON a.number = r.arrival
-            WHERE p.ended IN ('leaving', 'left') ORDER BY p.id
+            WHERE p.ended IN ('leaving', 'orphaned', 'left') ORDER BY p.id
             """
         ) { (row) throws(LedgerError) in try placed(row).publication }
     }
@@ -110,6 +110,21 @@ extension RunLedger {
         try read { (connection) throws(LedgerError) in try connection.leaving().filter { $0.state == state } }
     }
 
+    /// Outputs that are to be removed, oldest first.
+    package func leavingOutputs() throws(LedgerError) -> [LeavingOutput] {
+        try read { (connection) throws(LedgerError) in
+            try connection.leaving().filter { $0.state != .left }.map { (publication) throws(LedgerError) in
+                let made = try connection.first(
+                    """
+                    SELECT a.digest, v.digest, r.version, r.row_count FROM runs AS r JOIN arrivals AS a ON a.number = r.arrival
+                    JOIN revisions AS v ON v.id = r.revision WHERE r.id = ?
+                    """, publication.run, row: { (input: $0.textOrNil(0), revision: $0.text(1), version: $0.intOrNil(2), rows: $0.integerOrNil(3)) })
+                return LeavingOutput(
+                    publication: publication, inputDigest: made?.input ?? "", revision: made?.revision ?? "", version: made?.version, rowCount: made?.rows)
+            }
+        }
+    }
+
     /// What was last published, or is to be, at a path below any output root that there ever was.
     package func newestPublication(at path: String) throws(LedgerError) -> Publication? {
         try read { (connection) throws(LedgerError) in
@@ -118,6 +133,22 @@ extension RunLedger {
                 if let found = try connection.publications(everAt: String(path.dropFirst(root.path.count + 1)), root: root.key).last { return found }
             }
             return nil
+        }
+    }
+
+    /// The folders below which outputs of a pipeline stand.
+    package func outputRoots(of pipeline: String) throws(LedgerError) -> [String] {
+        try read { (connection) throws(LedgerError) in
+            guard let key = try connection.pipelineKey(pipeline) else { return [] }
+            return try connection.all("SELECT id, path FROM roots ORDER BY id", row: { (key: $0.integer(0), path: $0.text(1)) }).collect {
+                (root) throws(LedgerError) in
+                try connection.first(
+                    """
+                    SELECT 1 FROM publications AS p INDEXED BY publications_in_place
+                    JOIN runs AS r ON r.id = p.run JOIN arrivals AS a ON a.number = r.arrival
+                    WHERE p.root = ? AND p.ended IS NULL AND r.state = 'done' AND a.pipeline = ? LIMIT 1
+                    """, root.key, key, row: { _ in root.path })
+            }
         }
     }
 

@@ -10,7 +10,8 @@ extension RunLedger {
         return try read { (connection) throws(LedgerError) in
             try rows.map { (row) throws(LedgerError) in
                 PendingRequest(
-                    id: row.id, request: try connection.decode(Request.self, row.body, doing: "read request \(row.id)"), submittedAt: row.at)
+                    id: row.id, request: try connection.decode(Request.self, row.body, doing: "read request \(row.id)"), submittedAt: row.at
+                )
             }
         }
     }

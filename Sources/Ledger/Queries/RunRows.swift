@@ -10,7 +10,8 @@ extension Connection {
             """, run
         ) { (row) throws(LedgerError) in
             RunRecord(
-                run: run, arrival: row.integer(1), pipeline: try pipelineName(row.integer(2)), role: try row.value(3, of: "arrivals", row.integer(1)),
+                run: run, arrival: row.integer(1), pipeline: try pipelineName(row.integer(2)),
+                role: try row.value(3, of: "arrivals", row.integer(1)),
                 path: row.text(4), kind: try row.value(5, of: "runs", run), state: try row.value(6, of: "runs", run),
                 version: row.intOrNil(7), revision: row.text(8), openedAt: row.time(9), closedAt: row.timeOrNil(10),
                 attemptCount: Int(row.integer(11)), nextAttemptAt: row.timeOrNil(12), rowCount: row.integerOrNil(13),
@@ -72,8 +73,8 @@ extension RunLedger {
         }
     }
 
-    /// For `plan`: the runs of what is done now that were bound to another revision, in arrival order, in pages: `after` is the last arrival of the
-    /// page before.
+    /// For `plan`: the runs of what is done now that were bound to another revision, in arrival order, in pages: `after` is the last
+    /// arrival of the page before.
     ///
     /// - Parameter former: the digest of the same revision by an older version of the canonical form, which a daemon has not replaced yet.
     package func outdated(
@@ -108,7 +109,8 @@ extension Connection {
         let version = try first(
             "SELECT version FROM model_versions WHERE run = ? AND verdict = 'intended'", number, row: { Int($0.integer(0)) })
         return OpenRun(
-            run: number, arrival: arrival, kind: record.kind, version: record.version, revision: record.revision, attempt: record.attemptCount,
+            run: number, arrival: arrival, kind: record.kind, version: record.version, revision: record.revision,
+            attempt: record.attemptCount,
             countedAttempts: record.attemptCount - forgiven, openedAt: record.openedAt, nextAttemptAt: record.nextAttemptAt,
             intended: try publications(ofRun: number, intendedOnly: true), intendedVersion: version)
     }

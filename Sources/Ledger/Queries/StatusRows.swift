@@ -14,7 +14,8 @@ extension Connection {
             """, number,
             row: {
                 (
-                    pipeline: $0.integer(0), isModel: $0.isText(1, "model"), isLabelled: $0.isText(1, "labelled"), isHeld: $0.bool(2), next: $0.timeOrNil(3), isBound: !$0.isNull(4),
+                    pipeline: $0.integer(0), isModel: $0.isText(1, "model"), isLabelled: $0.isText(1, "labelled"), isHeld: $0.bool(2),
+                    next: $0.timeOrNil(3), isBound: !$0.isNull(4),
                     isWaiting: $0.isText(5, "waiting")
                 )
             })
@@ -28,7 +29,9 @@ extension Connection {
             return .forModel(arrival: model.number, path: model.path)
         }
         if !found.isModel, try activeVersion(found.pipeline) == nil { return .forFirstModel }
-        if found.isLabelled || !found.isModel && !found.isBound && strict.contains(name), let labels = try undecided("labelled", found.pipeline, before: number) {
+        if found.isLabelled || !found.isModel && !found.isBound && strict.contains(name),
+            let labels = try undecided("labelled", found.pipeline, before: number)
+        {
             return .forLabels(arrival: labels.number, path: labels.path)
         }
         let isSuspect = try first(
@@ -66,7 +69,8 @@ extension Connection {
             WHERE pipeline = ? AND role = 'labelled' AND role <> 'data' AND state IN ('done', 'rejected') ORDER BY number DESC LIMIT 1
             """, key, row: { $0.isText(0, "kept") ? $0.explanation(1) : nil }) ?? nil
         return PipelineStatus(
-            pipeline: name, counts: try counts(key), activeVersion: try activeVersion(key), pinnedVersion: try pin(of: name), isPaused: try pauses().includes(name),
+            pipeline: name, counts: try counts(key), activeVersion: try activeVersion(key), pinnedVersion: try pin(of: name),
+            isPaused: try pauses().includes(name),
             oldestWaitingAge: waiting.map(\.since).min().map { now.milliseconds - $0.milliseconds },
             waiting: try waiting.map { (row) throws(LedgerError) in
                 PipelineStatus.Waiting(
@@ -108,7 +112,9 @@ extension Connection {
 extension RunLedger {
     /// Of every pipeline that ever had an arrival, and of those in `naming`, by name.
     /// - Parameter strict: pipelines in which data waits for the labels before it.
-    package func status(naming: [String] = [], strict: Set<String> = [], now: UTCTime, samples: Int = 10) throws(LedgerError) -> [PipelineStatus] {
+    package func status(
+        naming: [String] = [], strict: Set<String> = [], now: UTCTime, samples: Int = 10
+    ) throws(LedgerError) -> [PipelineStatus] {
         try read { (connection) throws(LedgerError) in
             let names = Set(try connection.pipelines()).union(naming).sorted()
             return try names.map { (name) throws(LedgerError) in try connection.status(name, now: now, samples: samples, strict: strict) }
@@ -133,7 +139,9 @@ extension RunLedger {
     ) throws(LedgerError) -> [FileExplanation] {
         try read { (connection) throws(LedgerError) in
             let current = try connection.currentArrivals(path: path)
-            return try current.collect { (number) throws(LedgerError) in try connection.explain(number, limit: visits, strict: strict, now: now) }
+            return try current.collect { (number) throws(LedgerError) in
+                try connection.explain(number, limit: visits, strict: strict, now: now)
+            }
                 .filter { (pipeline == nil || $0.pipeline == pipeline) && (role == nil || $0.role == role) }
         }
     }

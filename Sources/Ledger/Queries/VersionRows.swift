@@ -73,10 +73,13 @@ extension RunLedger {
                 """, key
             ) { (row) throws(LedgerError) in
                 ModelVersion(
-                    pipeline: pipeline, version: row.intOrNil(1), arrival: row.integer(2), run: row.integer(3), modelDigest: row.textOrNil(4),
-                    sourceDigest: row.textOrNil(5), parent: row.intOrNil(6), parentDigest: row.textOrNil(12), floatDigest: row.textOrNil(13),
+                    pipeline: pipeline, version: row.intOrNil(1), arrival: row.integer(2), run: row.integer(3),
+                    modelDigest: row.textOrNil(4),
+                    sourceDigest: row.textOrNil(5), parent: row.intOrNil(6), parentDigest: row.textOrNil(12),
+                    floatDigest: row.textOrNil(13),
                     training: try row.textOrNil(14).map { (text) throws(LedgerError) -> TrainingRecord in
-                        var record = try connection.decode(TrainingRecord.self, text, doing: "read how version \(row.intOrNil(1) ?? 0) was trained")
+                        var record = try connection.decode(
+                            TrainingRecord.self, text, doing: "read how version \(row.intOrNil(1) ?? 0) was trained")
                         if row.hidesValues { record.cells = nil }
                         return record
                     },

@@ -27,7 +27,9 @@ package struct NotificationRoutes: Hashable, Sendable {
 
     package init() {}
 
-    package mutating func tell(_ names: [String], of kind: NotificationKind, in pipeline: String) { targets[pipeline, default: [:]][kind] = names }
+    package mutating func tell(_ names: [String], of kind: NotificationKind, in pipeline: String) {
+        targets[pipeline, default: [:]][kind] = names
+    }
 
     func targets(of kind: NotificationKind, in pipeline: String) -> [String] { targets[pipeline]?[kind] ?? [] }
     func includes(_ pipeline: String) -> Bool { targets[pipeline] != nil }

@@ -2,7 +2,9 @@ package enum PublicationState: String, Codable, Sendable, CaseIterable {
     case intended, published, replaced, removed
     /// Another output of the same input has taken its place elsewhere, and it is to be removed.
     case leaving
-    /// As `leaving`, and it stays, since it is not what was published any more.
+    /// Its input was deleted, and it is to be removed.
+    case orphaned
+    /// It was to be removed, and it stays, since it is not what was published any more.
     case left
 }
 
@@ -45,6 +47,23 @@ package struct Publication: Hashable, Codable, Sendable {
     package var byteCount: Int64
     package var state: PublicationState
     package var publishedAt: UTCTime?
+}
+
+/// An output that is to be removed, with what its manifest line needs.
+package struct LeavingOutput: Hashable, Sendable {
+    package var publication: Publication
+    package var inputDigest: String
+    package var revision: String
+    package var version: Int?
+    package var rowCount: Int64?
+
+    package init(publication: Publication, inputDigest: String, revision: String, version: Int?, rowCount: Int64?) {
+        self.publication = publication
+        self.inputDigest = inputDigest
+        self.revision = revision
+        self.version = version
+        self.rowCount = rowCount
+    }
 }
 
 /// A folder with outputs of one format.

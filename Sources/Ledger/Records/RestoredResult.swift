@@ -27,7 +27,8 @@ package struct RestoredResult: Hashable, Sendable {
         package var training: TrainingRecord?
 
         package init(
-            number: Int, digest: String?, card: String, isPruned: Bool, parent: Int? = nil, parentDigest: String? = nil, floatDigest: String? = nil,
+            number: Int, digest: String?, card: String, isPruned: Bool, parent: Int? = nil, parentDigest: String? = nil,
+            floatDigest: String? = nil,
             training: TrainingRecord? = nil
         ) {
             self.number = number
@@ -60,7 +61,8 @@ package struct RestoredResult: Hashable, Sendable {
     package var product: Product
 
     package init(
-        number: Int64, file: ArrivingFile, publishedAt: UTCTime, revision: String, scoredBy: Int? = nil, rowCount: Int64? = nil, verdict: String? = nil,
+        number: Int64, file: ArrivingFile, publishedAt: UTCTime, revision: String, scoredBy: Int? = nil, rowCount: Int64? = nil,
+        verdict: String? = nil,
         product: Product
     ) {
         self.number = number

@@ -77,7 +77,8 @@ package struct RunClosing: Hashable, Sendable {
         case kept(Explanation)
         case rejected(Explanation)
         case quarantined(Explanation)
-        /// The file changed while it was read. The arrival waits until the file has settled again, and is superseded if the content differs.
+        /// The file changed while it was read. The arrival waits until the file has settled again, and is superseded if the content
+        /// differs.
         case void(reason: String)
         /// The file went away before it could be read.
         case gone

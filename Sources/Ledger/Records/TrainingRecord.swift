@@ -12,7 +12,8 @@ package struct TrainingRecord: Hashable, Codable, Sendable {
     package var after: Double?
     package var lossPerEpoch: [Double]
 
-    package init(rejection: Reason? = nil, metric: String? = nil, before: Double? = nil, after: Double? = nil, lossPerEpoch: [Double] = []) {
+    package init(rejection: Reason? = nil, metric: String? = nil, before: Double? = nil, after: Double? = nil, lossPerEpoch: [Double] = [])
+    {
         self.rejection = rejection?.text
         cells = rejection?.cells
         self.metric = metric

@@ -20,7 +20,9 @@ extension WaitReason: CustomStringConvertible {
     package func explanation(in pipeline: String) -> Explanation {
         switch self {
         case .paused:
-            Explanation(reason: "the pipeline is paused", rule: .waitPaused, remedy: "`millrace resume \(pipeline)` starts it again; `millrace resume`, where all are paused.")
+            Explanation(
+                reason: "the pipeline is paused", rule: .waitPaused,
+                remedy: "`millrace resume \(pipeline)` starts it again; `millrace resume`, where all are paused.")
         case .forModel(let arrival, let path):
             Explanation(
                 reason: "model \(path), arrival \(arrival), came before it and is not decided yet", rule: .waitModel,
@@ -28,7 +30,9 @@ extension WaitReason: CustomStringConvertible {
         case .forFirstModel:
             Explanation(
                 reason: "the pipeline has no model version yet", rule: .waitFirstVersion,
-                remedy: "Drop a model into the pipeline's models spool; `millrace models \(pipeline)` says why those that are there were rejected.")
+                remedy:
+                    "Drop a model into the pipeline's models spool; `millrace models \(pipeline)` says why those that are there were rejected."
+            )
         case .forLabels(let arrival, let path):
             Explanation(
                 reason: "labelled \(path), arrival \(arrival), came before it and is not decided yet", rule: .waitLabels,
@@ -43,7 +47,8 @@ extension WaitReason: CustomStringConvertible {
             Explanation(reason: "its file changed or went away while it was read", rule: .inputChanged)
         case .toBeAlone:
             Explanation(
-                reason: "the process died while this was worked on, alone or beside others; it is tried again when nothing else is worked on",
+                reason:
+                    "the process died while this was worked on, alone or beside others; it is tried again when nothing else is worked on",
                 rule: .waitAlone)
         case .forRoom:
             Explanation(

@@ -17,7 +17,9 @@ package struct LedgerSocket: Sendable {
     func listen() throws(LedgerError) -> Int32 {
         var found = stat()
         if lstat(path, &found) == 0 {
-            guard found.st_mode & S_IFMT == S_IFSOCK else { throw .socket(path: path, message: "something else has that name; move it away") }
+            guard found.st_mode & S_IFMT == S_IFSOCK else {
+                throw .socket(path: path, message: "something else has that name; move it away")
+            }
             unlink(path)
         }
         let descriptor = try Self.make(path)

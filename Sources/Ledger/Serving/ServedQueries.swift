@@ -60,7 +60,9 @@ final class ServedQueries {
         var prepared: OpaquePointer?
         guard sqlite3_prepare_v2(database, sql, -1, &prepared, nil) == SQLITE_OK, let statement = prepared else { return failure() }
         defer { sqlite3_finalize(statement) }
-        guard sqlite3_stmt_readonly(statement) != 0 else { return .refused(code: Int64(SQLITE_READONLY), message: "only what reads is answered") }
+        guard sqlite3_stmt_readonly(statement) != 0 else {
+            return .refused(code: Int64(SQLITE_READONLY), message: "only what reads is answered")
+        }
         for (index, value) in values.enumerated() where value.bind(to: statement, at: Int32(index + 1)) != SQLITE_OK { return failure() }
         var rows: [[StoredValue]] = []
         var bytes = 0

@@ -10,8 +10,8 @@ protocol ReadingChannel: Sendable {
     func statement<T>(_ body: (Connection) throws(LedgerError) -> T) throws(LedgerError) -> T
 }
 
-/// One SQLite connection and its statements. A plain queue, not GRDB's pool: measured, a pool takes several times as long for one small read,
-/// and nothing here reads for long.
+/// One SQLite connection and its statements. A plain queue, not GRDB's pool: measured, a pool takes several times as long for one small
+/// read, and nothing here reads for long.
 ///
 /// `connection` is touched only on the queue, which is what makes it safe to share.
 final class Channel: ReadingChannel, @unchecked Sendable {
@@ -85,9 +85,9 @@ final class Channel: ReadingChannel, @unchecked Sendable {
         try onQueue { (_, connection) throws(LedgerError) in try body(connection) }
     }
 
-    /// Makes the write-ahead log as long as it gets between two checkpoints, with zeros behind what it holds: where SQLite reads on after a crash,
-    /// no frame begins with them. A commit then changes bytes that the file has, and not also its length, which the file system would have to
-    /// write down for itself before the commit is durable.
+    /// Makes the write-ahead log as long as it gets between two checkpoints, with zeros behind what it holds: where SQLite reads on after a
+    /// crash, no frame begins with them. A commit then changes bytes that the file has, and not also its length, which the file system
+    /// would have to write down for itself before the commit is durable.
     func lengthenLog() throws(LedgerError) {
         try onQueue { (db, _) throws(LedgerError) in
             do {

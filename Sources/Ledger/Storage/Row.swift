@@ -65,7 +65,9 @@ struct Row {
         return UnsafeBufferPointer(start: bytes, count: Int(sqlite3_column_bytes(statement, column)))
     }
 
-    func value<T: RawRepresentable<String>>(_ column: Int32, of table: String, _ key: Int64, as type: T.Type = T.self) throws(LedgerError) -> T {
+    func value<T: RawRepresentable<String>>(
+        _ column: Int32, of table: String, _ key: Int64, as type: T.Type = T.self
+    ) throws(LedgerError) -> T {
         let found = text(column)
         guard let value = T(rawValue: found) else {
             throw .unreadableRow(table: table, key: key, column: "\(T.self)", found: found)

@@ -73,8 +73,10 @@ enum Schema {
         CREATE TABLE suspects (run INTEGER PRIMARY KEY, deaths INTEGER NOT NULL);
         -- The version that stays in force until it is unpinned.
         CREATE TABLE version_pins (pipeline INTEGER PRIMARY KEY, version INTEGER NOT NULL, since INTEGER NOT NULL);
-        -- Outputs in whose place others stand elsewhere, after an edit of the format or the path.
-        CREATE INDEX publications_leaving ON publications (id) WHERE ended IN ('leaving', 'left');
+        -- Outputs that are to go, since others stand in their place elsewhere (leaving) or their input was deleted (orphaned), or that were left.
+        CREATE INDEX publications_leaving ON publications (id) WHERE ended IN ('leaving', 'orphaned', 'left');
+        -- Where outputs go with their inputs: the folder of the data spool. What is missing in another folder was not deleted there.
+        CREATE TABLE watched_folders (pipeline INTEGER PRIMARY KEY, path TEXT NOT NULL, device INTEGER NOT NULL, inode INTEGER NOT NULL) WITHOUT ROWID;
         """
 
     /// Training: what a run learns from, and what came of it.

@@ -50,7 +50,8 @@ extension GraphChecker {
             if tensor.elementType == .string { throw .invalid(place: place, reason: "strings cannot be raw data") }
             guard proto.rawData.count == byteCount else {
                 throw .invalid(
-                    place: place, reason: "it has \(proto.rawData.count) bytes of raw data, but its type and shape \(tensor.shape) need \(byteCount)")
+                    place: place,
+                    reason: "it has \(proto.rawData.count) bytes of raw data, but its type and shape \(tensor.shape) need \(byteCount)")
             }
             return
         }
@@ -59,7 +60,8 @@ extension GraphChecker {
             ?? ("int32_data", count, proto.int32Data.count)
         guard layout.found == layout.needed, proto.storedLists.allSatisfy({ $0 == layout.field }) else {
             throw .invalid(
-                place: place, reason: "it has \(layout.found) entries in \(layout.field), but its type and shape \(tensor.shape) need \(layout.needed)")
+                place: place,
+                reason: "it has \(layout.found) entries in \(layout.field), but its type and shape \(tensor.shape) need \(layout.needed)")
         }
     }
 

@@ -58,8 +58,8 @@ extension Model {
     /// External data of more bytes than this are better left in a file of their own than held in memory for one.
     package static let largestEmbedded = 256 << 20
 
-    /// The model with all external data read into it, or as it is where they are more than `limit` bytes; throws where reading is unsafe, the data
-    /// are missing or do not fit.
+    /// The model with all external data read into it, or as it is where they are more than `limit` bytes; throws where reading is unsafe,
+    /// the data are missing or do not fit.
     package func embeddingExternalData(atMost limit: Int = .max) throws(ONNXError) -> Model {
         var external = 0, found = false
         forEachTensor { _, tensor in

@@ -14,7 +14,8 @@ enum ContentRules {
         },
         "Identity": { $0.content(0) },
         "Cast": { node in
-            node.elementType("to").map { [.int64, .int32].contains($0) } ?? false && node.type(0)?.isInteger ?? false ? node.content(0) : nil
+            node.elementType("to").map { [.int64, .int32].contains($0) } ?? false && node.type(0)?.isInteger ?? false
+                ? node.content(0) : nil
         },
         "Squeeze": { $0.content(0) },
         "Unsqueeze": { node in (node.extents(0)?.isEmpty ?? false) ? node.content(0) : nil },
@@ -43,7 +44,8 @@ enum ContentRules {
         "Slice": { node in
             guard let data = node.content(0), node.extents(0)?.count == 1 else { return nil }
             let isOld = node.version < 10
-            guard let start = (isOld ? node.ints("starts") : node.numbers(1))?.first, let end = (isOld ? node.ints("ends") : node.numbers(2))?.first
+            guard let start = (isOld ? node.ints("starts") : node.numbers(1))?.first,
+                let end = (isOld ? node.ints("ends") : node.numbers(2))?.first
             else { return nil }
             let step = isOld || !node.isGiven(4) ? 1 : node.numbers(4)?.first ?? 0
             guard step != 0, step.magnitude < 1 << 40 else { return nil }
@@ -71,7 +73,8 @@ enum ContentRules {
             return first
         },
         "Expand": { node in
-            guard let content = node.content(0), content.count == 1, let target = node.numbers(1), target.count == 1, (0...64).contains(target[0])
+            guard let content = node.content(0), content.count == 1, let target = node.numbers(1), target.count == 1,
+                (0...64).contains(target[0])
             else { return nil }
             return [Dimension](repeating: content[0], count: target[0])
         },

@@ -3,7 +3,8 @@ import Tensors
 extension InferenceRules {
     static let controlFlow: [String: InferenceRule] = [
         "If": { (node) throws(ONNXError) in
-            guard case .graph(let first)? = node.node[attribute: "then_branch"], case .graph(let second)? = node.node[attribute: "else_branch"]
+            guard case .graph(let first)? = node.node[attribute: "then_branch"],
+                case .graph(let second)? = node.node[attribute: "else_branch"]
             else { throw node.invalid("it lacks a branch") }
             let left = try node.infer(first, [])
             let right = try node.infer(second, [])
@@ -17,7 +18,9 @@ extension InferenceRules {
             // What is carried may change its shape from one round to the next: only the element type is certain going in.
             let loose = (0..<carried).map { position -> ValueType? in node.input(position + 2).map(withoutShape) }
             let results = try node.infer(body, [.tensor(.int64, []), .tensor(.bool, [])] + loose)
-            guard results.count >= carried + 1 else { throw node.invalid("its body has \(results.count) outputs for \(carried) carried values") }
+            guard results.count >= carried + 1 else {
+                throw node.invalid("its body has \(results.count) outputs for \(carried) carried values")
+            }
             let kept = (0..<carried).map { ValueType.union(node.input($0 + 2), results[$0 + 1]) }
             return kept + results[(carried + 1)...].map { stacked($0, at: 0, count: .unknown) }
         },

@@ -39,7 +39,10 @@ extension InferenceRules {
         "RandomUniformLike": { (node) throws(ONNXError) in [.tensor(node.elementType("dtype") ?? node.type(0), node.extents(0))] },
         "Bernoulli": { (node) throws(ONNXError) in [.tensor(node.elementType("dtype") ?? node.type(0), node.extents(0))] },
         "Multinomial": { (node) throws(ONNXError) in
-            [.tensor(node.elementType("dtype") ?? .int32, [node.extents(0)?.first ?? .unknown, .fixed(node.int("sample_size", default: 1))])]
+            [
+                .tensor(
+                    node.elementType("dtype") ?? .int32, [node.extents(0)?.first ?? .unknown, .fixed(node.int("sample_size", default: 1))])
+            ]
         },
         "BlackmanWindow": window, "HannWindow": window, "HammingWindow": window,
     ]

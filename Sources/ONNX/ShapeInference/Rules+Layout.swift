@@ -7,7 +7,9 @@ extension InferenceRules {
         "Transpose": { (node) throws(ONNXError) in
             guard let input = node.extents(0) else { return [.tensor(node.type(0), node.ints("perm").map { $0.map { _ in .unknown } })] }
             let order = node.ints("perm") ?? Array(input.indices.reversed())
-            guard order.sorted() == Array(input.indices) else { throw node.invalid("perm \(order) is no permutation of \(input.count) axes") }
+            guard order.sorted() == Array(input.indices) else {
+                throw node.invalid("perm \(order) is no permutation of \(input.count) axes")
+            }
             return [.tensor(node.type(0), order.map { input[$0] })]
         },
         "Flatten": { (node) throws(ONNXError) in
@@ -19,7 +21,9 @@ extension InferenceRules {
         },
         "Squeeze": { (node) throws(ONNXError) in [.tensor(node.type(0), try squeezed(node))] },
         "Unsqueeze": { (node) throws(ONNXError) in
-            guard let input = node.extents(0), case .some(.some(let given)) = node.axes(input: 1) else { return [.tensor(node.type(0), nil)] }
+            guard let input = node.extents(0), case .some(.some(let given)) = node.axes(input: 1) else {
+                return [.tensor(node.type(0), nil)]
+            }
             guard given.count <= 256 else { throw node.invalid("\(given.count) axes") }
             let axes = try node.axes(given, rank: input.count + given.count)
             guard Set(axes).count == axes.count else { throw node.invalid("an axis is named twice") }
@@ -31,11 +35,15 @@ extension InferenceRules {
         "Slice": { (node) throws(ONNXError) in [.tensor(node.type(0), try sliced(node))] },
         "Expand": { (node) throws(ONNXError) in
             guard let target = node.content(1) else {
-                guard let rank = node.extents(1)?.first?.value, let input = node.extents(0), rank <= 64 else { return [.tensor(node.type(0), nil)] }
+                guard let rank = node.extents(1)?.first?.value, let input = node.extents(0), rank <= 64 else {
+                    return [.tensor(node.type(0), nil)]
+                }
                 return [.tensor(node.type(0), [Dimension](repeating: .unknown, count: max(rank, input.count)))]
             }
             guard let input = node.extents(0) else { return [.tensor(node.type(0), nil)] }
-            guard let extents = [Dimension].broadcast(input, target) else { throw node.invalid("its input does not broadcast to \(target)") }
+            guard let extents = [Dimension].broadcast(input, target) else {
+                throw node.invalid("its input does not broadcast to \(target)")
+            }
             return [.tensor(node.type(0), extents)]
         },
         "Tile": { (node) throws(ONNXError) in
@@ -56,12 +64,20 @@ extension InferenceRules {
         "DepthToSpace": { (node) throws(ONNXError) in
             guard let input = node.extents(0), let block = node.int("blocksize") else { return [.tensor(node.type(0), nil)] }
             guard input.count == 4, block > 0 else { throw node.invalid("it takes [N, C, H, W] and a positive blocksize") }
-            return [.tensor(node.type(0), [input[0], input[1] / (.fixed(block) * .fixed(block)), input[2] * .fixed(block), input[3] * .fixed(block)])]
+            return [
+                .tensor(
+                    node.type(0), [input[0], input[1] / (.fixed(block) * .fixed(block)), input[2] * .fixed(block), input[3] * .fixed(block)]
+                )
+            ]
         },
         "SpaceToDepth": { (node) throws(ONNXError) in
             guard let input = node.extents(0), let block = node.int("blocksize") else { return [.tensor(node.type(0), nil)] }
             guard input.count == 4, block > 0 else { throw node.invalid("it takes [N, C, H, W] and a positive blocksize") }
-            return [.tensor(node.type(0), [input[0], input[1] * (.fixed(block) * .fixed(block)), input[2] / .fixed(block), input[3] / .fixed(block)])]
+            return [
+                .tensor(
+                    node.type(0), [input[0], input[1] * (.fixed(block) * .fixed(block)), input[2] / .fixed(block), input[3] / .fixed(block)]
+                )
+            ]
         },
         "CenterCropPad": { (node) throws(ONNXError) in
             guard var extents = node.extents(0), let target = node.content(1) else {
@@ -88,7 +104,9 @@ extension InferenceRules {
         var open: Int?
         for (axis, extent) in target.enumerated() {
             if extent == .fixed(0) && copiesZero {
-                if let input, axis >= input.count { throw node.invalid("the shape copies axis \(axis), which a rank of \(input.count) lacks") }
+                if let input, axis >= input.count {
+                    throw node.invalid("the shape copies axis \(axis), which a rank of \(input.count) lacks")
+                }
                 result.append(input?[axis] ?? .unknown)
             } else if extent == .fixed(-1) {
                 guard open == nil else { throw node.invalid("two extents are to be found") }
@@ -105,7 +123,11 @@ extension InferenceRules {
             var numerator = input
             var denominator: [Dimension] = []
             for (axis, extent) in result.enumerated() where axis != open {
-                if extent != .unknown, let same = numerator.firstIndex(of: extent) { numerator.remove(at: same) } else { denominator.append(extent) }
+                if extent != .unknown, let same = numerator.firstIndex(of: extent) {
+                    numerator.remove(at: same)
+                } else {
+                    denominator.append(extent)
+                }
             }
             let rest = denominator.product
             if let whole = numerator.product.value, let part = rest.value {
@@ -130,7 +152,9 @@ extension InferenceRules {
         case .some(.some(let given)):
             let axes = try node.axes(given, rank: input.count)
             for axis in axes {
-                if let extent = input[axis].value, extent != 1 { throw node.invalid("axis \(axis) has extent \(extent) and cannot be squeezed") }
+                if let extent = input[axis].value, extent != 1 {
+                    throw node.invalid("axis \(axis) has extent \(extent) and cannot be squeezed")
+                }
             }
             return input.enumerated().filter { !axes.contains($0.offset) }.map(\.element)
         }
@@ -243,7 +267,9 @@ extension InferenceRules {
         }
         guard pads.count == 2 * axes.count else { throw node.invalid("\(pads.count) pads for \(axes.count) axes") }
         var result = input
-        for (position, axis) in axes.enumerated() { result[axis] = result[axis] + .fixed(pads[position]) + .fixed(pads[position + axes.count]) }
+        for (position, axis) in axes.enumerated() {
+            result[axis] = result[axis] + .fixed(pads[position]) + .fixed(pads[position + axes.count])
+        }
         return result
     }
 
@@ -264,7 +290,9 @@ extension InferenceRules {
             guard pairs.count == axes.count, ratios.count == axes.count,
                 let scale = policy == "not_larger" ? ratios.min() : ratios.max()
             else { return input.map { _ in .unknown } }
-            for axis in axes { result[axis] = input[axis].value.flatMap { Int(exactly: (scale * Float($0)).rounded()) }.map(Dimension.fixed) ?? .unknown }
+            for axis in axes {
+                result[axis] = input[axis].value.flatMap { Int(exactly: (scale * Float($0)).rounded()) }.map(Dimension.fixed) ?? .unknown
+            }
             return result
         }
         guard let scales = floats(node, isOld ? 1 : 2), scales.count == axes.count else { return input.map { _ in .unknown } }

@@ -39,7 +39,8 @@ extension InferenceRules {
         },
         "ImageDecoder": { (node) throws(ONNXError) in [.tensor(.uint8, [.unknown, .unknown, .unknown])] },
         "DFT": { (node) throws(ONNXError) in try fourier(node) },
-        "STFT": { (node) throws(ONNXError) in [.tensor(node.type(0), [node.extents(0)?.first ?? .unknown, .unknown, .unknown, .fixed(2)])] },
+        "STFT": { (node) throws(ONNXError) in [.tensor(node.type(0), [node.extents(0)?.first ?? .unknown, .unknown, .unknown, .fixed(2)])]
+        },
         "MelWeightMatrix": { (node) throws(ONNXError) in
             let bins = node.numbers(1)?.first.map { Dimension.fixed($0 / 2 + 1) } ?? .unknown
             return [.tensor(node.elementType("output_datatype") ?? .float32, [bins, node.content(0)?.first ?? .unknown])]
@@ -71,7 +72,8 @@ extension InferenceRules {
                 .tensor(node.type(0), [query[0], query[1], query[2], total]),
             ]
         }
-        guard query.count == 3, key.count == 3, value.count == 3, let heads = node.int("q_num_heads"), let shared = node.int("kv_num_heads") else {
+        guard query.count == 3, key.count == 3, value.count == 3, let heads = node.int("q_num_heads"), let shared = node.int("kv_num_heads")
+        else {
             return open
         }
         let past = node.isGiven(4) ? node.extent(4, axis: 2) : .fixed(0)

@@ -33,7 +33,9 @@ extension InferenceRules {
             }
             let strides = node.ints("strides") ?? kernel.map { _ in 1 }
             let pads = node.ints("pads") ?? kernel.flatMap { _ in [0, 0] }
-            guard strides.count == kernel.count, pads.count == 2 * kernel.count else { throw node.invalid("strides or pads do not fit the kernel") }
+            guard strides.count == kernel.count, pads.count == 2 * kernel.count else {
+                throw node.invalid("strides or pads do not fit the kernel")
+            }
             let spatial = kernel.indices.map { axis -> Dimension in
                 let whole = (input[axis + 2] - .fixed(1)) * .fixed(strides[axis]) + .fixed(kernel[axis])
                 return whole - .fixed(pads[axis]) - .fixed(pads[axis + kernel.count])
@@ -112,7 +114,9 @@ extension InferenceRules {
                 continue
             }
             let total = padding == "VALID" ? extent : extent + pads[axis] + pads[axis + rank]
-            guard size > 0, total >= reach else { throw node.invalid("a window of \(reach) does not fit into \(total) on axis \(axis + 2)") }
+            guard size > 0, total >= reach else {
+                throw node.invalid("a window of \(reach) does not fit into \(total) on axis \(axis + 2)")
+            }
             var count = (total - reach) / stride + 1
             if roundsUp && (total - reach) % stride != 0 {
                 // A window that would start in the padding behind the input is left out.

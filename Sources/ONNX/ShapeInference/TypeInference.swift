@@ -36,7 +36,9 @@ extension Model {
         let stated = NameSet((graph.inputs + graph.outputs + graph.values).map(\.name))
         for position in model.graph.outputs.indices {
             let output = model.graph.outputs[position]
-            if case .some(.some(let type)) = ValueType.merge(inferred[output.name], output.type) { model.graph.outputs[position].type = type }
+            if case .some(.some(let type)) = ValueType.merge(inferred[output.name], output.type) {
+                model.graph.outputs[position].type = type
+            }
         }
         for position in model.graph.values.indices {
             let value = model.graph.values[position]

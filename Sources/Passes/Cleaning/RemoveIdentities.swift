@@ -66,7 +66,8 @@ extension Node {
         for position in attributes.indices {
             switch attributes[position].value {
             case .graph(let graph): attributes[position].value = .graph(try transform(graph))
-            case .graphs(let graphs): attributes[position].value = .graphs(try graphs.map { (graph) throws(Failure) in try transform(graph) })
+            case .graphs(let graphs):
+                attributes[position].value = .graphs(try graphs.map { (graph) throws(Failure) in try transform(graph) })
             default: break
             }
         }

@@ -31,8 +31,8 @@ struct NodeRewriting {
 
     var result: [Node] { before + [node] + after }
 
-    /// Applies the changes of form between the node's version and `target`, oldest first. A change may give the node another type, whose later
-    /// changes then apply.
+    /// Applies the changes of form between the node's version and `target`, oldest first. A change may give the node another type, whose
+    /// later changes then apply.
     mutating func run(upTo target: Int64) throws(Refusal) {
         var reached = version
         // A hint for memory, of operator set 1.
@@ -97,7 +97,9 @@ struct NodeRewriting {
     }
 
     /// A name that nothing has, made of the node's first output and `stem`.
-    mutating func fresh(_ stem: String) -> String { names.freshName((node.outputs.first { !$0.isEmpty } ?? node.operatorType) + "/" + stem) }
+    mutating func fresh(_ stem: String) -> String {
+        names.freshName((node.outputs.first { !$0.isEmpty } ?? node.operatorType) + "/" + stem)
+    }
 
     /// A new node before this one; returns its output.
     mutating func precede(_ operatorType: String, _ inputs: [String], _ attributes: [Attribute] = [], stem: String) -> String {

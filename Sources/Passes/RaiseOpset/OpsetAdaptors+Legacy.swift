@@ -39,7 +39,9 @@ extension OpsetAdaptors {
     static func typeByNumber(_ it: inout NodeRewriting) throws(Refusal) {
         guard let name = it.node.attribute("to")?.string else { return }
         let spelled = name.lowercased()
-        guard let type = ElementType.allCases.first(where: { $0.name == spelled }) else { throw Refusal("it casts to '\(name)', which is no element type") }
+        guard let type = ElementType.allCases.first(where: { $0.name == spelled }) else {
+            throw Refusal("it casts to '\(name)', which is no element type")
+        }
         it.node[attribute: "to"] = .int(Int64(type.rawValue))
     }
 

@@ -165,7 +165,9 @@ extension OpsetAdaptors {
     }
 
     private static func perChannel(_ it: inout NodeRewriting) throws(Refusal) {
-        if it.node.attribute("spatial")?.int == 0 { throw Refusal("it normalizes every activation by itself (spatial = 0), which no newer form does") }
+        if it.node.attribute("spatial")?.int == 0 {
+            throw Refusal("it normalizes every activation by itself (spatial = 0), which no newer form does")
+        }
         it.node[attribute: "spatial"] = nil
     }
 

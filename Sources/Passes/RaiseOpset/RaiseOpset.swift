@@ -2,9 +2,9 @@ package import ONNX
 
 /// `raise_opset`: every node of the default domain gets the form that it has in operator set 21, and the model imports 21.
 ///
-/// 21 is the version for which gradient rules are written and the newest at which ONNX Runtime 1.32 has a CPU kernel for everything that it ever
-/// had one for (of 22 it lacks RandomUniformLike and RoiAlign, of 24 TopK, of 28 the quantization operators). A model that imports a newer
-/// version keeps it, up to `newest`: from 21 to there operators got element types and optional parts but no new form.
+/// 21 is the version for which gradient rules are written and the newest at which ONNX Runtime 1.32 has a CPU kernel for everything that it
+/// ever had one for (of 22 it lacks RandomUniformLike and RoiAlign, of 24 TopK, of 28 the quantization operators). A model that imports a
+/// newer version keeps it, up to `newest`: from 21 to there operators got element types and optional parts but no new form.
 ///
 /// Needs functions inlined: a body has operator sets of its own.
 package struct RaiseOpset: Pass {
@@ -24,7 +24,8 @@ package struct RaiseOpset: Pass {
         guard let version = model.operatorSetVersion() else { return false }
         guard version <= Self.newest else {
             throw PassError(
-                pass: name, place: "model", reason: "it imports operator set \(version), and only those up to \(Self.newest) are known here",
+                pass: name, place: "model",
+                reason: "it imports operator set \(version), and only those up to \(Self.newest) are known here",
                 remedy: "export it with an older one")
         }
         guard version < Self.target else { return false }

@@ -2,10 +2,11 @@ package import ONNX
 
 /// `depth_first_order`: nodes in an order from which ONNX Runtime, which has one of its own, makes one that keeps little in memory.
 ///
-/// It goes from the graph's ends to what they need, depth first: of the ends it takes the last one first, and of what a node reads that which
-/// is made last in the file. So the ends stand last here, the deepest first: what a step does to the layers next to the loss is done while
-/// the cotangents of the others are not there yet. All other nodes stand by their depth, so that what can be made at any time (a mask from an
-/// activation) is made when it is needed. Left in the order of their making, cotangents of all layers waited for the weights' gradients.
+/// It goes from the graph's ends to what they need, depth first: of the ends it takes the last one first, and of what a node reads that
+/// which is made last in the file. So the ends stand last here, the deepest first: what a step does to the layers next to the loss is done
+/// while the cotangents of the others are not there yet. All other nodes stand by their depth, so that what can be made at any time (a mask
+/// from an activation) is made when it is needed. Left in the order of their making, cotangents of all layers waited for the weights'
+/// gradients.
 package struct DepthFirstOrder: Pass {
     package let name = "depth_first_order"
     package init() {}

@@ -1,10 +1,11 @@
 package import ONNX
 import Tensors
 
-/// `fold_normalization`: a BatchNormalization by running statistics behind a Conv goes into that Conv's weights and bias, computed from them
-/// in the graph, so that all stay trainable. `factor = scale / sqrt(var + epsilon)`, `W' = W factor`, `b' = (b - mean) factor + bias`.
+/// `fold_normalization`: a BatchNormalization by running statistics behind a Conv goes into that Conv's weights and bias, computed from
+/// them in the graph, so that all stay trainable. `factor = scale / sqrt(var + epsilon)`, `W' = W factor`, `b' = (b - mean) factor + bias`.
 ///
-/// It spares the normalization's passes over the images, forward and backward, for passes over the weights: done where those are the smaller.
+/// It spares the normalization's passes over the images, forward and backward, for passes over the weights: done where those are the
+/// smaller.
 package struct FoldNormalization: Pass {
     package let name = "fold_normalization"
     package init() {}
@@ -20,7 +21,8 @@ package struct FoldNormalization: Pass {
                 let normalization = uses.onlyReader(of: convolution.outputs[0], "BatchNormalization")?.node,
                 normalization.inputs[0] == convolution.outputs[0], normalization.attribute("training_mode")?.int ?? 0 == 0,
                 normalization.outputs.dropFirst().allSatisfy(\.isEmpty),
-                normalization.inputs.dropFirst().allSatisfy({ uses.initializer($0) != nil }), Self.pays(weights, types[convolution.outputs[0]]?.dimensions)
+                normalization.inputs.dropFirst().allSatisfy({ uses.initializer($0) != nil }),
+                Self.pays(weights, types[convolution.outputs[0]]?.dimensions)
             else { continue }
             let emitted = builder.nodes.count
             Self.fold(normalization, into: convolution, rank: weights.shape.rank, &builder)
@@ -55,6 +57,8 @@ package struct FoldNormalization: Pass {
         let shift = hasBias ? builder.add("Sub", [mean, convolution.inputs[2]]) : mean
         let shifted = builder.add("Sub", [bias, builder.add("Mul", [shift, factor])])
         builder.append(
-            Node("Conv", [convolution.inputs[0], weights, shifted], [normalization.outputs[0]], name: convolution.name, convolution.attributes))
+            Node(
+                "Conv", [convolution.inputs[0], weights, shifted], [normalization.outputs[0]], name: convolution.name,
+                convolution.attributes))
     }
 }

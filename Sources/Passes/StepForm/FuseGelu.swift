@@ -34,7 +34,9 @@ package struct FuseGelu: Pass {
 
     /// `x` of `x / sqrt 2`.
     private static func scaled(_ value: String, _ uses: ValueUses) -> String? {
-        if let quotient = uses.maker(of: value, "Div"), let divisor = uses.number(quotient.inputs[1]), abs(divisor - 2.0.squareRoot()) < 1e-4 {
+        if let quotient = uses.maker(of: value, "Div"), let divisor = uses.number(quotient.inputs[1]),
+            abs(divisor - 2.0.squareRoot()) < 1e-4
+        {
             return quotient.inputs[0]
         }
         return uses.maker(of: value, "Mul").flatMap { uses.factor(of: $0, beside: 0.5.squareRoot()) }

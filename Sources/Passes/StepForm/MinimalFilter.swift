@@ -1,8 +1,8 @@
 /// A correlation along one axis by fewer products than it has terms: `y = outputᵀ [(kernel w) ⊙ (input x)]`, in tiles of `tile` outputs.
 ///
-/// Within a tile this is the algorithm of Toom and Cook, as Winograd applied it to filters: what polynomials make of each other follows from
-/// their values at points (A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2015). A stride divides inputs and weights
-/// into phases, each a correlation of its own with a stride of 1, whose products stand one after another.
+/// Within a tile this is the algorithm of Toom and Cook, as Winograd applied it to filters: what polynomials make of each other follows
+/// from their values at points (A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2015). A stride divides inputs and
+/// weights into phases, each a correlation of its own with a stride of 1, whose products stand one after another.
 struct MinimalFilter {
     let extent: Int
     let outputs: Int
@@ -79,8 +79,8 @@ private struct ToomCook {
     private(set) var output: [[Double]] = []
     var count: Int { input.count }
 
-    /// Besides infinity. Those with the least rounding errors of some that were tried: 1.1e-6 for F(4, 3), relative in norm, where 0, ±1 and
-    /// ±2 have 2.4e-6 and the sum itself 2e-7.
+    /// Besides infinity. Those with the least rounding errors of some that were tried: 1.1e-6 for F(4, 3), relative in norm, where 0, ±1
+    /// and ±2 have 2.4e-6 and the sum itself 2e-7.
     private static let points: [[Double]] = [[], [0], [1, -1], [0, 1, -1], [0, 0.75, -0.75, 1.5], [0, 0.6, -0.6, 1.5, -1.5]]
 
     init?(outputs: Int, taps: Int) {

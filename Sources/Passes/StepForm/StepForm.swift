@@ -4,8 +4,8 @@ import Tensors
 /// Rewritings that make a training step faster and keep what it computes, up to rounding. They are for the step's own copy of a model in
 /// training form: nodes are merged, so that values in between are gone.
 ///
-/// ONNX Runtime fuses such patterns by itself in inference. In a step it mostly cannot, since gradients read the values in between, and since
-/// weights that change are no constants to it.
+/// ONNX Runtime fuses such patterns by itself in inference. In a step it mostly cannot, since gradients read the values in between, and
+/// since weights that change are no constants to it.
 package enum StepForm {
     package static let passes: PassList = [
         FuseGelu(),

@@ -1,13 +1,13 @@
 package import ONNX
 import Tensors
 
-/// `winograd`: a convolution of few, small windows over many channels becomes products of fewer matrices (`MinimalFilter`), where images are
-/// so small, or channels so many, that this is less work (`WinogradPlan`).
+/// `winograd`: a convolution of few, small windows over many channels becomes products of fewer matrices (`MinimalFilter`), where images
+/// are so small, or channels so many, that this is less work (`WinogradPlan`).
 ///
 /// Transforms are products with constant matrices that know padding, stride and tiles: `Gemm(P, x, transB)` brings the last axis of
-/// `[N, C, H, W]` to the front, transformed, and `Gemm(y, A, transA)` brings the first axis to the end, so that nothing is sliced, padded or
-/// transposed. Gradients follow from those of products: each is again a product with the same matrices, and what was transformed forward is
-/// not transformed again. All three products of a layer get by with as much less work: with tiles of 4 x 4 outputs under 3 x 3 weights a
+/// `[N, C, H, W]` to the front, transformed, and `Gemm(y, A, transA)` brings the first axis to the end, so that nothing is sliced, padded
+/// or transposed. Gradients follow from those of products: each is again a product with the same matrices, and what was transformed forward
+/// is not transformed again. All three products of a layer get by with as much less work: with tiles of 4 x 4 outputs under 3 x 3 weights a
 /// quarter.
 package struct WinogradConvolution: Pass {
     package let name = "winograd"
@@ -78,8 +78,8 @@ private struct Emitter {
         return sums
     }
 
-    /// Matrices for each place among the products. Tiles of all axes but the last stand beside these, or all are rows of the images' matrices; the
-    /// weights' are the same for all tiles.
+    /// Matrices for each place among the products. Tiles of all axes but the last stand beside these, or all are rows of the images'
+    /// matrices; the weights' are the same for all tiles.
     private func shape(ofImages: Bool, matrix: [Int]) -> [Int] {
         if plan.isJoint { return [filters.map(\.products).reduce(1, *)] + matrix }
         let apart = filters.dropLast().flatMap { [$0.products, ofImages ? $0.tiles : 1] }

@@ -17,7 +17,8 @@ struct WinogradPlan: CustomStringConvertible {
             guard let filters = layer.filters(tile: tile) else { return [] }
             return [true, false].map { WinogradPlan(filters: filters, isJoint: $0, layer: layer) }
         }
-        guard let best = plans.min(by: { $0.work < $1.work }), best.work * 1.2 < directWork(layer, outputs: best.filters.map(\.outputs)) else {
+        guard let best = plans.min(by: { $0.work < $1.work }), best.work * 1.2 < directWork(layer, outputs: best.filters.map(\.outputs))
+        else {
             return nil
         }
         return best

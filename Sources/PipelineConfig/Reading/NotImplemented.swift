@@ -24,7 +24,6 @@ package enum NotImplemented {
         "stages[].optimize.precision",
         "land.outputs.compression",
         "limits.memory",
-        "on_input_deleted",
     ]
 
     /// Those of `ROOT/millrace.yaml`.

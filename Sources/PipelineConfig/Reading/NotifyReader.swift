@@ -38,7 +38,9 @@ enum NotifyReader {
 
     /// Whoever may write a pipeline may not thereby run commands as the daemon.
     private static func refusesCommand(_ node: Node, _ key: String, _ section: Section) -> Bool {
-        guard case .mapping(let entries) = node.content, entries.contains(where: { ["command", "post"].contains($0.key) }) else { return false }
+        guard case .mapping(let entries) = node.content, entries.contains(where: { ["command", "post"].contains($0.key) }) else {
+            return false
+        }
         section.refuse(
             .badValue, key, "commands and addresses do not stand in a pipeline",
             "give it a name in `notify` of ROOT/millrace.yaml, and write that name here")
@@ -57,7 +59,8 @@ enum NotifyReader {
                 && entry.key.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == "-") }
             if !isName {
                 top.reading.problems.add(
-                    .badValue, entry.position, path, "\"\(entry.key.clipped)\" cannot name who is told", "write letters, digits, - and _, at most 64")
+                    .badValue, entry.position, path, "\"\(entry.key.clipped)\" cannot name who is told",
+                    "write letters, digits, - and _, at most 64")
                 continue
             }
             guard let section = Section(entry.value, path, keys: ["command", "post", "timeout"], in: top.reading) else { continue }
@@ -75,7 +78,8 @@ enum NotifyReader {
         case (false, false):
             if !section.hasRefusals {
                 section.reading.problems.add(
-                    .missingKey, section.position, section.path, "it neither has a command nor an address", "add command: [WORD, ...] or post: URL")
+                    .missingKey, section.position, section.path, "it neither has a command nor an address",
+                    "add command: [WORD, ...] or post: URL")
             }
             return nil
         case (true, false): return command(section).map { NotifyTarget(.command($0), timeout: timeout) }
@@ -86,7 +90,8 @@ enum NotifyReader {
     private static func command(_ section: Section) -> [String]? {
         guard let node = section.node("command") else { return nil }
         guard case .sequence = node.content else {
-            section.refuse(.wrongType, "command", "\(node.kind) stands where a list of words belongs", "write [PROGRAM, WORD, ...]: no shell reads it")
+            section.refuse(
+                .wrongType, "command", "\(node.kind) stands where a list of words belongs", "write [PROGRAM, WORD, ...]: no shell reads it")
             return nil
         }
         guard let words = section.texts("command") else { return nil }
@@ -94,7 +99,9 @@ enum NotifyReader {
             section.refuse(.badValue, "command", "there is no program", "write [PROGRAM, WORD, ...]")
             return nil
         }
-        if program.contains("/"), !program.hasPrefix("/") { return [CanonicalPaths.absolute(program, root: section.reading.root)] + words.dropFirst() }
+        if program.contains("/"), !program.hasPrefix("/") {
+            return [CanonicalPaths.absolute(program, root: section.reading.root)] + words.dropFirst()
+        }
         return words
     }
 
@@ -103,7 +110,8 @@ enum NotifyReader {
         let schemes = ["http://", "https://"]
         let isPlain = text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
         guard let scheme = schemes.first(where: { text.lowercased().hasPrefix($0) }), text.utf8.count > scheme.utf8.count, isPlain else {
-            section.refuse(.badValue, "post", "\"\(text.clipped)\" is no address of the web", "write one that begins with http:// or https://")
+            section.refuse(
+                .badValue, "post", "\"\(text.clipped)\" is no address of the web", "write one that begins with http:// or https://")
             return nil
         }
         return text

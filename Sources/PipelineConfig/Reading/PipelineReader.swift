@@ -18,7 +18,7 @@ struct PipelineReader {
 
     static let keys = [
         "name", "spool", "order", "settle", "schema", "stages", "land", "after", "archive", "allow_upstream_delete", "on_error", "limits",
-        "notify", "retain", "was",
+        "on_input_deleted", "notify", "retain", "was",
     ]
 
     static func read(_ root: Node, source: String, in reading: Reading) -> Pipeline? {
@@ -32,10 +32,12 @@ struct PipelineReader {
         let schema = SchemaReader(top).schema()
         let stages = StageReader(top).stages(classes: schema.classes)
         let land = land()
+        let after = after()
         let pipeline = Pipeline(
-            name: name, source: source, spool: spool, order: order(spool), settle: settle(), schema: schema, stages: stages.read, land: land, after: after(),
+            name: name, source: source, spool: spool, order: order(spool), settle: settle(), schema: schema, stages: stages.read, land: land, after: after,
             allowUpstreamDelete: top.boolean("allow_upstream_delete") ?? false, onError: onError(name: name), limits: limits(),
-            notify: NotifyReader.notify(top), retain: RetainReader.retain(top, defaults: reading.defaults.retain), was: was(name),
+            onInputDeleted: onInputDeleted(spool, after), notify: NotifyReader.notify(top),
+            retain: RetainReader.retain(top, defaults: reading.defaults.retain), was: was(name),
             revisionBody: RevisionBody.text(top, format: land.outputs?.format), positions: reading.positions)
         Fit(pipeline: pipeline, top: top, stages: stages).check()
         return reading.problems.all.isEmpty ? pipeline : nil
@@ -186,6 +188,19 @@ struct PipelineReader {
             top.require("archive", near: "after", "`after: archive` needs a folder: archive: archive/NAME")
             return top.folder("archive").map { .archive(path: $0) } ?? .keep
         }
+    }
+
+    private func onInputDeleted(_ spool: Spool, _ after: After) -> OnInputDeleted {
+        let word = top.choice("on_input_deleted", of: OnInputDeleted.self) ?? .keep
+        guard word == .remove else { return word }
+        if after != .keep {
+            top.refuse(
+                .chain, "on_input_deleted", "with `after: archive` or `delete` inputs leave their spool when they are done, so that nothing tells which were deleted",
+                "write `after: keep`, or remove it")
+        } else if spool.data == nil, !top.mistyped.contains("spool") {
+            top.refuse(.chain, "on_input_deleted", "no data arrives, so that there is no output to remove: versions and labels always stay", "remove it")
+        }
+        return word
     }
 
     // MARK: Failure and limits

@@ -77,7 +77,9 @@ struct SchemaReader {
     private func columns(_ node: Node, _ path: String, _ reading: Reading) -> ColumnSelector? {
         guard let texts = reading.texts(node, path) else { return nil }
         if texts.isEmpty || texts.contains("") {
-            reading.problems.add(.badValue, node.position, path, "no column is named", "name at least one, or leave `\(path.hasSuffix(".label") ? "label" : "columns")` out")
+            reading.problems.add(
+                .badValue, node.position, path, "no column is named",
+                "name at least one, or leave `\(path.hasSuffix(".label") ? "label" : "columns")` out")
             return nil
         }
         if let twice = Dictionary(grouping: texts, by: Name.init).first(where: { $1.count > 1 })?.key.text {

@@ -16,7 +16,9 @@ extension Section {
             return nil
         }
         let digits = written.hasPrefix("0o") ? written.dropFirst(2) : written[...]
-        guard (3...4).contains(digits.utf8.count), digits.utf8.allSatisfy({ (0x30...0x37).contains($0) }), let mode = UInt16(digits, radix: 8) else {
+        guard (3...4).contains(digits.utf8.count), digits.utf8.allSatisfy({ (0x30...0x37).contains($0) }),
+            let mode = UInt16(digits, radix: 8)
+        else {
             refuse(.wrongType, key, "\(node.kind) is not a mode", "write three octal digits after a 0, as for chmod, like 0640")
             return nil
         }
@@ -27,7 +29,8 @@ extension Section {
             return nil
         }
         if mode & 0o600 != 0o600 {
-            refuse(.badValue, key, "with \(node.kind) the daemon could not read and replace what it published", "give the owner 6, like 0640")
+            refuse(
+                .badValue, key, "with \(node.kind) the daemon could not read and replace what it published", "give the owner 6, like 0640")
             return nil
         }
         return mode
@@ -41,7 +44,9 @@ extension Section {
         var found: UnsafeMutablePointer<Glibc.group>?
         var buffer = [CChar](repeating: 0, count: 1 << 16)
         guard getgrnam_r(name, &entry, &buffer, buffer.count, &found) == 0, found != nil else {
-            refuse(.badValue, key, "this machine has no group \"\(name.clipped)\"", "make it with groupadd, or write one that `getent group` lists")
+            refuse(
+                .badValue, key, "this machine has no group \"\(name.clipped)\"",
+                "make it with groupadd, or write one that `getent group` lists")
             return nil
         }
         return entry.gr_gid

@@ -59,7 +59,8 @@ struct StageReader {
                 guard let stage = OptimizeReader(reading, classes: classes).stage(body, key, at: position) else { continue }
                 if stages.trains {
                     reading.problems.add(
-                        .chain, position, key + ".gradient", "a stage before it has one too", "keep one, which trains as far as it is told to")
+                        .chain, position, key + ".gradient", "a stage before it has one too",
+                        "keep one, which trains as far as it is told to")
                 }
                 stages.trains = true
                 stages.read.append(.optimize(stage))

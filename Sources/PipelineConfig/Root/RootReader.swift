@@ -11,7 +11,7 @@ enum RootReader {
         do {
             bytes = try PipelineFile.contents(of: path)
         } catch {
-            problems.add(.configUnreadable, Position(line: 1, column: 1), "", error.fault, error.remedy)
+            problems.add(error.rule, Position(line: 1, column: 1), "", error.fault, error.remedy)
             return nil
         }
         switch Document.read(bytes, mayBeEmpty: true, problems: problems) {

@@ -3,24 +3,7 @@ internal import Reasons
 
 /// What `ROOT/millrace.yaml` says: the settings of the daemon, and the defaults of its pipelines. Without the file every default holds.
 /// Paths are absolute.
-///
-/// All accepted keys, with their defaults:
-/// ```yaml
-/// jobs:                               # attempts at once; left out: the cores by `threads`
-/// threads: 1                          # engine threads of one attempt
-/// state: .millrace                    # the ledger, the lock: on a local disk
-/// work: .millrace                     # left out: where the state is. Labelled rows, checkpoints, parents of models, staging
-/// limits: { time: 30m }               # for pipelines that give none; left out: none
-/// land:
-///   models: { keep: 5 }               # for pipelines that say nothing else
-///   outputs: { format: parquet }
-///   mode: 0640
-///   group:                            # left out: as the file system gives
-/// retain: { archive: 30d, quarantine: 90d, history: 180d, labels: 10GiB }   # for pipelines that give none; left out: for ever
-/// notify:                             # who can be told, by the names that pipelines use
-///   ops: { command: [/usr/local/bin/tell-ops, --urgent], timeout: 30s }   # gets the event as JSON on its standard input
-///   chat: { post: "https://chat.example/hook" }
-/// ```
+/// `pipelines/README.md` has all keys with their defaults.
 package struct RootSettings: Sendable, Equatable {
     package internal(set) var jobs: Int?
     package internal(set) var threads: Int?
@@ -52,7 +35,9 @@ package struct RootFile: Sendable, Equatable {
     package let hasKnownState: Bool
 
     /// Where the file may be.
-    package static func paths(root: String) -> [String] { ["millrace.yaml", "millrace.yml"].map { CanonicalPaths.absolute($0, root: root) } }
+    package static func paths(root: String) -> [String] {
+        ["millrace.yaml", "millrace.yml"].map { CanonicalPaths.absolute($0, root: root) }
+    }
 
     package static func load(root: String) -> RootFile {
         let paths = paths(root: root)
@@ -62,7 +47,8 @@ package struct RootFile: Sendable, Equatable {
         }
         let problems = ProblemList(file: shown(path))
         if standing.count > 1 {
-            problems.add(.configUnreadable, Position(line: 1, column: 1), "", "\(shown(standing[1])) stands beside it", "remove one of them")
+            problems.add(
+                .configUnreadable, Position(line: 1, column: 1), "", "\(shown(standing[1])) stands beside it", "remove one of them")
         }
         guard let read = RootReader.read(path: path, root: root, problems: problems) else {
             return RootFile(path: path, exists: true, settings: RootSettings(root: root), problems: problems.sorted, hasKnownState: false)

@@ -46,7 +46,8 @@ extension Schema {
         // Labels and weights may stand in data too; a single name is looked up, several may be patterns.
         let learnt = label?.names ?? []
         return TableSchemaRule(
-            key: key, label: learnt.count == 1 ? learnt[0] : nil, others: learnt + (weight.map { [$0] } ?? []), keep: keep, classes: classes,
+            key: key, label: learnt.count == 1 ? learnt[0] : nil, others: learnt + (weight.map { [$0] } ?? []), keep: keep,
+            classes: classes,
             types: NameMap(types.map { ($0.key, $0.value.rawValue) }, uniquingKeysWith: { $1 }))
     }
 
@@ -142,6 +143,10 @@ extension Failure {
             kind = .badInput
             rule = .dataUnsupported
             remedy = "Drop it in another format."
+        case .limit(_, let limit, _):
+            kind = .badInput
+            rule = limit
+            remedy = limit.remedy
         case .badRule:
             kind = .badInput
             rule = .contradiction

@@ -23,7 +23,10 @@ struct ForwardPass {
     func run(_ result: inout AttemptResult) throws(Failure) {
         guard let data = spec.inputs["data"], let model = spec.inputs["model"], let output = spec.outputs["output"],
             let format = spec.format.flatMap({ TableFormat(name: $0) })
-        else { throw Failure(.badInput, what: "the spec lacks a model, data, output or format", place: "run \(spec.run)", remedy: "Give all four slots.") }
+        else {
+            throw Failure(
+                .badInput, what: "the spec lacks a model, data, output or format", place: "run \(spec.run)", remedy: "Give all four slots.")
+        }
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
         let loaded = try phases.time("load") { () throws(Failure) in
@@ -107,7 +110,8 @@ extension Failure {
     /// What went wrong while an output was made.
     init(writing error: ColumnarError, file: String) {
         if case .system(let path, _, let code) = error {
-            self.init(MachineFault.kind(writing: code), what: "\(error)", place: path, remedy: "Free space or mend the disk; it is tried again.")
+            self.init(
+                MachineFault.kind(writing: code), what: "\(error)", place: path, remedy: "Free space or mend the disk; it is tried again.")
         } else {
             self.init(reading: error, file: file)
         }

@@ -8,8 +8,8 @@ import PipelineConfig
 import Reasons
 import SystemPackage
 
-/// The deserialize stage for a model that arrived: parse, check, fit it to the schema, write our own copy, load that into the engine, and try it
-/// on the newest known rows. What fails here rejects the model; no data has met it yet.
+/// The deserialize stage for a model that arrived: parse, check, fit it to the schema, write our own copy, load that into the engine, and
+/// try it on the newest known rows. What fails here rejects the model; no data has met it yet.
 struct ModelDecision {
     private let spec: AttemptSpec
     private let models: ModelLoader
@@ -139,7 +139,8 @@ struct ModelDecision {
             case .inputGone, .inputChanged, .unreadable: return nil
             default:
                 throw Failure(
-                    .badModel, rule: .modelRows, what: "it cannot score rows that the version before it scored: \(error.whole)", place: input.path,
+                    .badModel, rule: .modelRows, what: "it cannot score rows that the version before it scored: \(error.whole)",
+                    place: input.path,
                     remedy: "Export the model for the same columns, or change the pipeline's schema with it.")
             }
         }

@@ -64,7 +64,9 @@ struct ModelFile {
     }
 
     private static func changed(_ path: String) -> Failure {
-        Failure(.inputChanged, what: "the model is not the one that was expected", place: path, remedy: "It is taken up again when it is quiet.")
+        Failure(
+            .inputChanged, what: "the model is not the one that was expected", place: path, remedy: "It is taken up again when it is quiet."
+        )
     }
 
     /// Throws where the file is not the one any more whose digest was taken: what was read of it since is void.
@@ -82,7 +84,9 @@ struct ModelFile {
         }
         try verifyUnchanged()
         // Before anything of them is copied or read: in memory they are as large as they say, though a sparse file takes no disk.
-        do throws(OutOfMemory) { try OutOfMemory.check(model.externalByteCount) } catch { throw Failure(model: .outOfMemory(error), place: path) }
+        do throws(OutOfMemory) { try OutOfMemory.check(model.externalByteCount) } catch {
+            throw Failure(model: .outOfMemory(error), place: path)
+        }
         return model
     }
 
@@ -152,8 +156,9 @@ struct ModelFile {
     /// Weights of fewer bytes are part of the graph that the engine is given.
     private static let smallestApart = 64 << 10
 
-    /// The initializers that are given to the engine beside the graph, each in memory once: large ones that lie in other files or are made of the
-    /// model's and the adapter's. Where an input is no tensor (ONNX Runtime then cannot take them so), none: all goes into the graph.
+    /// The initializers that are given to the engine beside the graph, each in memory once: large ones that lie in other files or are made
+    /// of the model's and the adapter's. Where an input is no tensor (ONNX Runtime then cannot take them so), none: all goes into the
+    /// graph.
     private func weightsApart(of model: Model) -> [String] {
         guard model.graph.inputs.allSatisfy({ if case .tensor = $0.type { true } else { false } }) else { return [] }
         let adapted = Set(adapter?.adapter.factors.map(\.weight) ?? [])

@@ -2,6 +2,7 @@ import Engine
 import ONNX
 import Reasons
 import Synchronization
+import SystemPackage
 
 /// A model ready to run, with what binding needs to know of it.
 struct LoadedModel: Sendable {
@@ -51,7 +52,7 @@ final class ModelLoader: Sendable {
             return try load(digest: model.digest, path: model.path, threads: threads) { () throws(Failure) in
                 try ModelFile(tuned: model.path, adapter: adapter, expected: model.digest)
             }
-        } catch where error.kind == .machine || error.kind == .unreadable {
+        } catch where error.kind == .machine || error.kind == .unreadable || !MachineFault.isThere(Self.folder(of: model.path)) {
             // All files of the pipeline need the version, not one alone.
             throw Failure(.machine, what: error.whole, place: error.place, remedy: error.remedy)
         } catch {
@@ -61,6 +62,9 @@ final class ModelLoader: Sendable {
                 remedy: "Restore the version's folder, or activate another version.")
         }
     }
+
+    /// The folder of all versions. It is away while a disk is not mounted.
+    private static func folder(of model: String) -> FilePath { FilePath(model).removingLastComponent().removingLastComponent() }
 
     /// Loads a model that was just written and that will score the next data. Its session is kept under the digest that it is published
     /// with, so that it is loaded once.

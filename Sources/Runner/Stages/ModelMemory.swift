@@ -25,9 +25,12 @@ extension Failure {
                 remedy: "Free memory, raise the limit of the process, or use a larger machine.")
         // The disk refused it; nothing is wrong with the model.
         case .cannotWrite(_, _, let code):
-            self.init(MachineFault.kind(writing: code), what: "\(error)", place: place, remedy: "Free space or mend the disk; it is tried again.")
+            self.init(
+                MachineFault.kind(writing: code), what: "\(error)", place: place, remedy: "Free space or mend the disk; it is tried again.")
         case .cannotRead(_, _, let code) where code != 0:
             self.init(MachineFault.kind(reading: code), what: "\(error)", place: place, remedy: "It is tried again.")
+        case .nestedTooDeeply, .tooManyParts, .tooLarge:
+            self.init(.badModel, rule: .limitModel, what: "\(error)", place: place, remedy: Rule.limitModel.remedy)
         default:
             self.init(.badModel, what: "\(error)", place: place, remedy: "Export the model again, and check it with `millrace inspect`.")
         }

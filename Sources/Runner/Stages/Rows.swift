@@ -49,7 +49,8 @@ struct Rows {
                 inputs: session.inputs, outputs: session.outputs, unranked: model.facts.unranked, schema: schema, mappings: stage.outputs)
         } catch { throw error.failure(at: input.path) }
         run = admission.run(on: session)
-        grouped = GroupedRows(outputs: admission.outputs.map { GroupedRows.Output(session.outputs[$0.index], axis: $0.mayLackRows ? nil : $0.axis) })
+        grouped = GroupedRows(
+            outputs: admission.outputs.map { GroupedRows.Output(session.outputs[$0.index], axis: $0.mayLackRows ? nil : $0.axis) })
         let wanted = stage.wantedRows
         var memory: NameMap<TensorBuffer> = [:]
         let batchRows: Int
@@ -71,7 +72,8 @@ struct Rows {
                 batchRows = admission.fixedRows ?? wanted ?? 256
             }
         } catch {
-            throw Failure(.badModel, what: "\(error)", place: input.path, remedy: "Export the model with the batch as its inputs' first axis.")
+            throw Failure(
+                .badModel, what: "\(error)", place: input.path, remedy: "Export the model with the batch as its inputs' first axis.")
         }
         do throws(ColumnarError) {
             var options = ReadOptions()
@@ -189,9 +191,9 @@ struct Rows {
     /// times as large.
     private static let batchPlaces = 8192
 
-    /// About half a mebibyte of input a batch: with what the model makes of it it stays in the caches, and it amortizes the calls. Rows that are
-    /// large go together as far as 4 MiB reach, up to 32. A small file is not given room for more rows than it can well have, since touching
-    /// memory costs more than scoring ten rows; if it has more all the same, there are more batches.
+    /// About half a mebibyte of input a batch: with what the model makes of it it stays in the caches, and it amortizes the calls. Rows
+    /// that are large go together as far as 4 MiB reach, up to 32. A small file is not given room for more rows than it can well have,
+    /// since touching memory costs more than scoring ten rows; if it has more all the same, there are more batches.
     private static func batchRows(rowBytes: Int, rowElements: Int, fileBytes: Int) -> Int {
         let rowBytes = max(rowBytes, 1)
         let large = min(max((512 << 10) / rowBytes, min((4 << 20) / rowBytes, 32), 1), 16_384)

@@ -3,8 +3,9 @@ import Foundation
 import Reasons
 import Tensors
 
-/// An adapter as a file of its own, beside the model that it was trained for: safetensors with `WEIGHT/down [K, rank]` and `WEIGHT/up [rank, M]`
-/// for each adapted weight. Its metadata say which model, and for each weight the scale and whether the model stores it transposed.
+/// An adapter as a file of its own, beside the model that it was trained for: safetensors with `WEIGHT/down [K, rank]` and `WEIGHT/up
+/// [rank, M]` for each adapted weight. Its metadata say which model, and for each weight the scale and whether the model stores it
+/// transposed.
 package struct AdapterFile: Sendable {
     package var adapter: LowRankAdapter
     /// SHA-256 of the model's own file.
@@ -34,12 +35,16 @@ package struct AdapterFile: Sendable {
             throw bad("it is no adapter of ours: its metadata lack \(Self.format), \(Self.baseKey) or \(Self.weightsKey)")
         }
         guard version == Self.newest else { throw bad("it is an adapter of format \(version), and this version reads \(Self.newest)") }
-        guard let weights = try? JSONDecoder().decode([Weight].self, from: Data(text.utf8)) else { throw bad("its list of weights is not to be read") }
+        guard let weights = try? JSONDecoder().decode([Weight].self, from: Data(text.utf8)) else {
+            throw bad("its list of weights is not to be read")
+        }
         let byName = Dictionary(tensors.map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
         guard byName.count == 2 * weights.count else { throw bad("it has \(byName.count) tensors for \(weights.count) weights") }
         var factors: [LowRankAdapter.Factors] = []
         for weight in weights {
-            guard let down = byName[weight.name + "/down"], let up = byName[weight.name + "/up"] else { throw bad("it lacks the factors of '\(weight.name)'") }
+            guard let down = byName[weight.name + "/down"], let up = byName[weight.name + "/up"] else {
+                throw bad("it lacks the factors of '\(weight.name)'")
+            }
             factors.append(.init(weight: weight.name, down: down, up: up, scale: weight.scale, isTransposed: weight.transposed))
         }
         adapter = LowRankAdapter(factors)
@@ -54,7 +59,8 @@ package struct AdapterFile: Sendable {
     package init(reading path: String, beside model: String, digest: String) throws(TrainingError) {
         try self.init(reading: path)
         guard base == digest else {
-            throw .cannotRead(path: path, reason: "it was trained beside another model (\(base.prefix(12))) than \(model) (\(digest.prefix(12)))")
+            throw .cannotRead(
+                path: path, reason: "it was trained beside another model (\(base.prefix(12))) than \(model) (\(digest.prefix(12)))")
         }
     }
 
@@ -70,7 +76,8 @@ package struct AdapterFile: Sendable {
             throw .cannotWrite(path: path, reason: "\(error)")
         }
         try Safetensors.write(
-            adapter.factors.flatMap { [(name: $0.weight + "/down", tensor: $0.down), (name: $0.weight + "/up", tensor: $0.up)] }, metadata: metadata,
+            adapter.factors.flatMap { [(name: $0.weight + "/down", tensor: $0.down), (name: $0.weight + "/up", tensor: $0.up)] },
+            metadata: metadata,
             to: path)
     }
 }

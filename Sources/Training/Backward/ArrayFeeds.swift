@@ -37,7 +37,9 @@ struct ArrayFeeds {
         case .loss:
             var rows = feeds.first?.tensor.shape.dimensions.first ?? 1
             if let target = graph.target {
-                guard let label else { throw .badLabels(file: path, reason: "no array is said to be the label", remedy: "name it: --label NAME") }
+                guard let label else {
+                    throw .badLabels(file: path, reason: "no array is said to be the label", remedy: "name it: --label NAME")
+                }
                 guard let tensor = array(label) else { throw missing(label, "label") }
                 var labels = try converted(tensor, to: target.elementType, label)
                 rows = labels.shape.dimensions.first ?? rows
@@ -64,7 +66,8 @@ struct ArrayFeeds {
         guard let classCount, let values = labels.values(as: Int64.self) else { return }
         guard let bad = values.firstIndex(where: { $0 != -100 && !(0..<Int64(classCount)).contains($0) }) else { return }
         throw .badLabels(
-            file: path, reason: "array '\(name)', element \(bad): \(cell: "\(values[bad])", shown: "the class \(values[bad])", hidden: "the class") "
+            file: path,
+            reason: "array '\(name)', element \(bad): \(cell: "\(values[bad])", shown: "the class \(values[bad])", hidden: "the class") "
                 + "is none of the model's \(classCount), which count from 0",
             remedy: "mend the label, or give the classes their names (--classes) where labels are names")
     }
@@ -73,7 +76,9 @@ struct ArrayFeeds {
 
     private func missing(_ name: String, _ what: String) -> TrainingError {
         let names = arrays.map { $0.name.isEmpty ? "one without a name" : "'\($0.name)'" }.joined(separator: ", ")
-        return .badLabels(file: path, reason: "there is no array '\(name)' for the \(what); the arrays are \(names)", remedy: "name the arrays as the model's inputs")
+        return .badLabels(
+            file: path, reason: "there is no array '\(name)' for the \(what); the arrays are \(names)",
+            remedy: "name the arrays as the model's inputs")
     }
 
     private func converted(_ tensor: Tensor, to type: ElementType, _ name: String) throws(TrainingError) -> Tensor {
@@ -107,13 +112,17 @@ extension Tensor {
         var numbers: [Double] = []
         numbers.reserveCapacity(elementCount)
         for index in 0..<elementCount {
-            guard let number = anyNumber(index) else { throw NotConvertible(reason: "\(elementType.name) values cannot be taken as numbers") }
+            guard let number = anyNumber(index) else {
+                throw NotConvertible(reason: "\(elementType.name) values cannot be taken as numbers")
+            }
             numbers.append(number)
         }
         func integers<Value: FixedWidthInteger & BitwiseCopyable>(_: Value.Type) throws(NotConvertible) -> Tensor {
             var values: [Value] = []
             for number in numbers {
-                guard let value = Value(exactly: number) else { throw NotConvertible(reason: "\(cell: "\(number)", shown: "\(number)") is no \(type.name)") }
+                guard let value = Value(exactly: number) else {
+                    throw NotConvertible(reason: "\(cell: "\(number)", shown: "\(number)") is no \(type.name)")
+                }
                 values.append(value)
             }
             return Tensor(type, shape, values)

@@ -62,7 +62,8 @@ struct CheckpointStore {
     /// The last checkpoint of this run that is whole.
     func latest() throws(TrainingError) -> (checkpoint: Checkpoint, state: NamedTensors)? {
         for number in numbers() {
-            guard let checkpoint = try? Document.decode(Checkpoint.self, from: FilePath(path(of: number))), checkpoint.fingerprint == fingerprint,
+            guard let checkpoint = try? Document.decode(Checkpoint.self, from: FilePath(path(of: number))),
+                checkpoint.fingerprint == fingerprint,
                 let file = checkpoint.state, let state = try? tensors(file)
             else { continue }
             if let file = checkpoint.best, (try? wholePath(file)) == nil { continue }
@@ -81,7 +82,9 @@ struct CheckpointStore {
 
     private func wholePath(_ file: Checkpoint.File) throws(TrainingError) -> String {
         let path = directory + "/" + file.name
-        guard try onDisk({ () throws(LandingError) in try FileDigest.of(FilePath(path)).digest }) == file.digest else { throw .cannotRead(path: path, reason: "it is damaged") }
+        guard try onDisk({ () throws(LandingError) in try FileDigest.of(FilePath(path)).digest }) == file.digest else {
+            throw .cannotRead(path: path, reason: "it is damaged")
+        }
         return path
     }
 

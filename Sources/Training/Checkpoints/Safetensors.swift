@@ -42,7 +42,9 @@ package enum Safetensors {
     /// All tensors of a file, in the order in which their bytes lie.
     package static func read(_ path: String) throws(TrainingError) -> [(name: String, tensor: Tensor)] { try readAll(path).tensors }
 
-    package static func readAll(_ path: String) throws(TrainingError) -> (tensors: [(name: String, tensor: Tensor)], metadata: [String: String]) {
+    package static func readAll(
+        _ path: String
+    ) throws(TrainingError) -> (tensors: [(name: String, tensor: Tensor)], metadata: [String: String]) {
         func bad(_ reason: String) -> TrainingError { .cannotRead(path: path, reason: Reason(reason)) }
         let file = try onDisk { () throws(LandingError) in try OpenFile(reading: FilePath(path)) }
         let size = try onDisk { () throws(LandingError) in try file.byteCount() }
@@ -53,7 +55,9 @@ package enum Safetensors {
         guard headerBytes <= min(longestHeader, size - 8) else { throw bad("its header is cut off") }
         var head = [UInt8](repeating: 0, count: headerBytes)
         try onDisk { () throws(LandingError) in try file.read(into: &head, at: 8) }
-        guard let object = try? JSONSerialization.jsonObject(with: Data(head)) as? [String: Any] else { throw bad("its header is not JSON") }
+        guard let object = try? JSONSerialization.jsonObject(with: Data(head)) as? [String: Any] else {
+            throw bad("its header is not JSON")
+        }
         var entries: [(name: String, type: String, shape: [Int], bytes: Range<Int>)] = []
         for (name, value) in object where name != "__metadata__" {
             guard let value = value as? [String: Any], let type = value["dtype"] as? String, let shape = value["shape"] as? [Int],
@@ -64,9 +68,12 @@ package enum Safetensors {
         entries.sort { ($0.bytes.lowerBound, $0.bytes.upperBound, $0.name) < ($1.bytes.lowerBound, $1.bytes.upperBound, $1.name) }
         var tensors: [(name: String, tensor: Tensor)] = []
         for (name, code, dimensions, place) in entries {
-            guard let type = codes.first(where: { $0.code == code })?.type else { throw bad("'\(name)' is of type \(code), which is not read") }
+            guard let type = codes.first(where: { $0.code == code })?.type else {
+                throw bad("'\(name)' is of type \(code), which is not read")
+            }
             let shape = Shape(dimensions)
-            guard let count = shape.elementCount, type.byteCount(elements: count) == place.count, place.upperBound <= size - 8 - headerBytes else {
+            guard let count = shape.elementCount, type.byteCount(elements: count) == place.count, place.upperBound <= size - 8 - headerBytes
+            else {
                 throw bad("'\(name)' does not lie where its header says")
             }
             let buffer = TensorBuffer(byteCount: place.count)
@@ -89,7 +96,8 @@ package enum Safetensors {
             let shape = tensor.shape.dimensions.map(String.init).joined(separator: ",")
             let end = offset + tensor.bytes.count
             parts.append(
-                String(decoding: try compact(name), as: UTF8.self) + #":{"dtype":"\#(code)","shape":[\#(shape)],"data_offsets":[\#(offset),\#(end)]}"#)
+                String(decoding: try compact(name), as: UTF8.self)
+                    + #":{"dtype":"\#(code)","shape":[\#(shape)],"data_offsets":[\#(offset),\#(end)]}"#)
             offset = end
         }
         var json = Array(("{" + parts.joined(separator: ",") + "}").utf8)

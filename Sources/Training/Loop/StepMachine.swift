@@ -60,10 +60,12 @@ final class StepMachine {
     }
 
     /// All values, in the slots' order, in the engine's own memory: to be written down before the next step.
-    var named: CheckpointStore.NamedTensors { zip(graph.slots, step.inputs).compactMap { slot, input in input.value.tensor.map { (slot.name, $0) } } }
+    var named: CheckpointStore.NamedTensors {
+        zip(graph.slots, step.inputs).compactMap { slot, input in input.value.tensor.map { (slot.name, $0) } }
+    }
 
-    /// What the model is evaluated and written with, by parameter, in their names' order: the moving averages where there are any. In the engine's
-    /// own memory: to be written down before the next step.
+    /// What the model is evaluated and written with, by parameter, in their names' order: the moving averages where there are any. In the
+    /// engine's own memory: to be written down before the next step.
     var namedParameters: CheckpointStore.NamedTensors {
         var parameters: [String: Tensor] = [:]
         for (slot, value) in zip(graph.slots, step.inputs) {
@@ -76,7 +78,8 @@ final class StepMachine {
         return parameters.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
-    /// Goes back to the parameters before the last batch, once; false where they are not there any more. An optimizer's state may be the new one.
+    /// Goes back to the parameters before the last batch, once; false where they are not there any more. An optimizer's state may be the
+    /// new one.
     func stepBack() -> Bool { step.stepBack() }
 
     struct Answer {
@@ -127,7 +130,8 @@ final class StepMachine {
     /// The inputs of the evaluation graph, parameters in the engine's own memory: not for use behind the next step.
     func evaluationFeeds(_ batch: RowBatch) -> [(name: String, tensor: Tensor)] {
         var feeds = feeds(batch) + held.map { ($0.key, $0.value) }
-        let values = Dictionary(step.inputs.compactMap { input in input.value.tensor.map { (input.name, $0) } }, uniquingKeysWith: { first, _ in first })
+        let values = Dictionary(
+            step.inputs.compactMap { input in input.value.tensor.map { (input.name, $0) } }, uniquingKeysWith: { first, _ in first })
         var averages: [String: Tensor] = [:]
         for slot in graph.slots { if case .average(let name) = slot.kind { averages[name] = values[slot.input] } }
         for slot in graph.parameters { if let value = averages[slot.name] ?? values[slot.input] { feeds.append((slot.input, value)) } }

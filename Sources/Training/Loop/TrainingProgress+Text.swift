@@ -12,7 +12,11 @@ extension TrainingProgress {
         let head = "epoch \(epoch)/\(epochs) "
         var tail = ""
         if let loss { tail += String(format: " loss %.4g", loss) }
-        if phase == .evaluating { tail += "  measuring" } else if let rowsPerSecond { tail += "  \(Self.grouped(Int(rowsPerSecond.rounded()))) examples/s" }
+        if phase == .evaluating {
+            tail += "  measuring"
+        } else if let rowsPerSecond {
+            tail += "  \(Self.grouped(Int(rowsPerSecond.rounded()))) examples/s"
+        }
         if let secondsLeft { tail += "  \(Self.clock(secondsLeft)) left" }
         let room = max(min(width - head.count - tail.count - 2, 40), 4)
         let done = Int((share * Double(room)).rounded(.down))

@@ -47,7 +47,8 @@ struct ClassCounts {
 
     /// One element of an output of yes and no. Of a single column both answers are classes, of several each column's yes is one.
     mutating func add(
-        score: Float, isYes: Bool, label: Double, column: Int, of columns: Int, weight: Double, form: Prediction.Scores, ranks isRanked: Bool
+        score: Float, isYes: Bool, label: Double, column: Int, of columns: Int, weight: Double, form: Prediction.Scores,
+        ranks isRanked: Bool
     ) {
         if cells.isEmpty {
             prepare(columns, isRanked)

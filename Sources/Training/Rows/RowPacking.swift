@@ -6,12 +6,12 @@ import Tensors
 
 /// Reads labelled files batch by batch and packs their rows by side of the split. Memory is needed for a batch, whatever the files' size.
 ///
-/// A file has two readers in step, one for features and one for labels, weights and keys, so that text is parsed twice in a run, and a third
-/// time for its keys alone where later files may correct it (`Corrections`, which must know the last file before the first is packed). One
-/// reader for both would be as bounded in memory; there are two because they are bound by rules that exclude one another: which columns the
-/// label has must be known before a model's only input takes all numeric columns that are left, and with label and weight beside it that
-/// input would be no only one. What is wrong with a cell, and what to do, is also told by the reader that wanted it. The second parse converts
-/// only its few columns: of CSV about 2 s for a GiB, a third of the reading, once before the first epoch.
+/// A file has two readers in step, one for features and one for labels, weights and keys, so that text is parsed twice in a run, and a
+/// third time for its keys alone where later files may correct it (`Corrections`, which must know the last file before the first is
+/// packed). One reader for both would be as bounded in memory; there are two because they are bound by rules that exclude one another:
+/// which columns the label has must be known before a model's only input takes all numeric columns that are left, and with label and weight
+/// beside it that input would be no only one. What is wrong with a cell, and what to do, is also told by the reader that wanted it. The
+/// second parse converts only its few columns: of CSV about 2 s for a GiB, a third of the reading, once before the first epoch.
 struct RowPacking {
     private let data: LabelledData
     private let ports: [InputPort]
@@ -108,7 +108,8 @@ struct RowPacking {
         for (name, rule) in rules.sorted(by: { $0.key < $1.key }) {
             guard case .list(let columns)? = rule.columns, let both = columns.first(where: labels.contains) else { continue }
             throw .badLabels(
-                file: file.path, reason: "column \"\(both)\" is the label and a feature of model input '\(name)' too, which leaves nothing to learn",
+                file: file.path,
+                reason: "column \"\(both)\" is the label and a feature of model input '\(name)' too, which leaves nothing to learn",
                 remedy: "take it out of the input's columns, or learn another")
         }
         for port in ports where port.elementType.isFloatingPoint { rules[port.name, default: InputRule()].refusesNonFinite = true }
@@ -177,7 +178,9 @@ struct RowPacking {
             where Array(tensor.shape.dimensions.dropFirst()) != field.rowShape {
                 if data.inputs.values.contains(where: { $0.pad != nil }) { throw Self.unequal(file.path) }
                 throw .badLabels(
-                    file: file.path, reason: "rows of '\(field.name)' are \(Shape(Array(tensor.shape.dimensions.dropFirst()))) here and \(Shape(field.rowShape)) before",
+                    file: file.path,
+                    reason:
+                        "rows of '\(field.name)' are \(Shape(Array(tensor.shape.dimensions.dropFirst()))) here and \(Shape(field.rowShape)) before",
                     remedy: "give all labelled files the same columns")
             }
             return writers

@@ -181,7 +181,8 @@ final class TargetColumns {
             let what: Reason = values[bad].isNaN
                 ? "there is no weight"
                 : values[bad] < 0
-                    ? "\(cell: "\(values[bad])", shown: "the weight \(values[bad])", hidden: "the weight") is negative" : "the weight is infinite"
+                    ? "\(cell: "\(values[bad])", shown: "the weight \(values[bad])", hidden: "the weight") is negative"
+                    : "the weight is infinite"
             throw .badLabels(
                 file: file, reason: "row \(batch.firstRow + bad), column \"\(weight ?? "")\": \(what)",
                 remedy: "give every row a weight of 0 or more, or name another column (schema.weight, or --weight)")
@@ -227,7 +228,8 @@ final class TargetColumns {
         let names = (classes?.names ?? []).map { "\"\($0)\"" }
         let shown = names.prefix(12).joined(separator: ", ") + (names.count > 12 ? " and \(names.count - 12) more" : "")
         return .badLabels(
-            file: file, reason: "row \(row), column \"\(column)\": \(cell: name, hidden: "the label") is no class; the classes are \(shown)",
+            file: file,
+            reason: "row \(row), column \"\(column)\": \(cell: name, hidden: "the label") is no class; the classes are \(shown)",
             remedy: "mend the label, or the classes' names (schema.classes, or --classes)")
     }
 
@@ -247,7 +249,8 @@ final class TargetColumns {
             let value = "\(labels.number(index))"
             return .badLabels(
                 file: file,
-                reason: "\(place(index)): \(cell: value, shown: "the label \(value)", hidden: "the label") is not \(wanted), as the loss wants it",
+                reason:
+                    "\(place(index)): \(cell: value, shown: "the label \(value)", hidden: "the label") is not \(wanted), as the loss wants it",
                 remedy: "mend the label, or choose another loss")
         }
         var unlabelled: [Int] = []
@@ -264,7 +267,8 @@ final class TargetColumns {
                     let shown = value == value.rounded() ? "\(DecimalText.canonical(value))" : "\(value)"
                     throw .badLabels(
                         file: file,
-                        reason: "\(place(index)): \(cell: shown, shown: "the class \(shown)", hidden: "the class") is none of the model's \(count), "
+                        reason:
+                            "\(place(index)): \(cell: shown, shown: "the class \(shown)", hidden: "the class") is none of the model's \(count), "
                             + "which count from 0",
                         remedy: "mend the label, or give the classes their names (schema.classes, or --classes) where labels are names")
                 }
@@ -287,8 +291,12 @@ final class TargetColumns {
         }
         let input = location.input
         let place = TableLocation(file: location.file, row: location.row, column: location.column)
-        func bad(_ what: String, _ remedy: String) -> TrainingError { .badLabels(file: "\(place)", reason: "\(what): \(reason)", remedy: remedy) }
-        if input == Self.weightPort { return bad("the sample weight", "give every row a weight, or name another column (schema.weight, or --weight)") }
+        func bad(_ what: String, _ remedy: String) -> TrainingError {
+            .badLabels(file: "\(place)", reason: "\(what): \(reason)", remedy: remedy)
+        }
+        if input == Self.weightPort {
+            return bad("the sample weight", "give every row a weight, or name another column (schema.weight, or --weight)")
+        }
         if input == nil, let column = location.column, data.key.contains(column) {
             return bad("the row key", "name columns that every labelled file has (schema.key, or --key)")
         }

@@ -60,7 +60,8 @@ package enum FoundEntry: Sendable, Equatable {
         }
         switch target.st_mode & S_IFMT {
         case S_IFREG: return .file(FileStamp(target))
-        case S_IFDIR: return .ignored(rule: .linkDirectory, reason: "a link to a directory inside the spool, which is scanned where it stands")
+        case S_IFDIR:
+            return .ignored(rule: .linkDirectory, reason: "a link to a directory inside the spool, which is scanned where it stands")
         default: return FoundEntry(path: real, root: root, status: target)
         }
     }

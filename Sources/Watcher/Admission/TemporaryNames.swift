@@ -56,7 +56,9 @@ enum TemporaryNames {
 
     private static func suffix(_ suffix: String, of reason: String) -> Form {
         let bytes = Array(suffix.utf8)
-        return Form(rule: .nameTemporary, reason: "a name ending in \(suffix): \(reason)") { $0.count >= bytes.count && $0.suffix(bytes.count).elementsEqual(bytes) }
+        return Form(rule: .nameTemporary, reason: "a name ending in \(suffix): \(reason)") {
+            $0.count >= bytes.count && $0.suffix(bytes.count).elementsEqual(bytes)
+        }
     }
 
     private static func prefix(_ prefix: String, of reason: String) -> Form {

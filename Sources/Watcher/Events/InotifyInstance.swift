@@ -2,14 +2,14 @@ internal import CInotifyTools
 internal import Glibc
 internal import Synchronization
 
-/// The process's only use of libinotifytools, whose state is global. One thread of its own takes the events, one at a time, for as long as the
-/// process lives, and puts each into the queues of those who watch its directory; whoever watches or lets go does so under one lock. The
-/// library's wait shares nothing with its table of watches but the last error, for which `errno` stands here.
+/// The process's only use of libinotifytools, whose state is global. One thread of its own takes the events, one at a time, for as long as
+/// the process lives, and puts each into the queues of those who watch its directory; whoever watches or lets go does so under one lock.
+/// The library's wait shares nothing with its table of watches but the last error, for which `errno` stands here.
 ///
 /// Around the library's edges: it is initialized once and never again (it would return events of the old instance), its descriptor is found
 /// in /proc/self/fd, events are waited for without a limit (its limits count whole seconds) and taken one at a time (more would spin), its
-/// path table and its regular expressions are not used (the one goes stale, the other swallow overflows). How much it has buffered cannot be
-/// asked, so that only a thread that always waits in it hears everything at once.
+/// path table and its regular expressions are not used (the one goes stale, the other swallow overflows). How much it has buffered cannot
+/// be asked, so that only a thread that always waits in it hears everything at once.
 ///
 /// The number of a new watch cannot be asked for either, but by a path, and a path that was watched before gives the number of its dead
 /// watch. So each watch is made under a spelling of its own: `/`, then a counter in binary with `/` for 0 and `./` for 1, then the path.
@@ -230,7 +230,9 @@ final class InotifyInstance: Sendable {
             guard let number = CInt(name) else { continue }
             var target = [CChar](repeating: 0, count: 64)
             let length = readlink("/proc/self/fd/\(number)", &target, target.count)
-            if length > 0, target.prefix(length).elementsEqual("anon_inode:inotify".utf8.map(CChar.init(bitPattern:))) { found.insert(number) }
+            if length > 0, target.prefix(length).elementsEqual("anon_inode:inotify".utf8.map(CChar.init(bitPattern:))) {
+                found.insert(number)
+            }
         }
         return found
     }

@@ -2,7 +2,7 @@ internal import Glibc
 internal import SystemPackage
 
 /// One pass over one directory's entries.
-struct DirectoryListing: ~Copyable {
+final class DirectoryListing {
     struct Entry {
         /// Nil where the bytes are not UTF-8.
         var name: String?
@@ -28,9 +28,13 @@ struct DirectoryListing: ~Copyable {
 
     deinit { closedir(stream) }
 
-    /// Calls `body` for every entry but `.` and `..`, with a way to its status (a link's own), so that what no one wants costs no stat.
-    func forEach(_ body: (Entry, _ status: () -> stat?) -> Void) {
-        while let pointer = readdir(stream) {
+    /// Calls `body` for the next entries but `.` and `..`, with a way to its status (a link's own), so that what no one wants costs no
+    /// stat.
+    /// - Returns: whether there may be more.
+    @discardableResult
+    func forEach(atMost limit: Int = .max, _ body: (Entry, _ status: () -> stat?) -> Void) -> Bool {
+        for _ in 0..<limit {
+            guard let pointer = readdir(stream) else { return false }
             let name = UnsafeRawPointer(pointer).advanced(by: MemoryLayout<dirent>.offset(of: \dirent.d_name)!)
                 .assumingMemoryBound(to: CChar.self)
             let length = strlen(name)
@@ -45,6 +49,7 @@ struct DirectoryListing: ~Copyable {
                 status(of: name)
             }
         }
+        return true
     }
 
     private func status(of name: UnsafePointer<CChar>) -> stat? {

@@ -70,6 +70,11 @@ struct FileJudge {
                 do throws(Errno) { opened = try SealedFile(path: path) } catch {
                     if error == .noSuchFileOrDirectory { return .dropped }
                     if case .unreachable(let code) = FoundEntry(path: path, root: root) { return .unreachable(errno: code) }
+                    // What could not be opened may be again, when a folder's permission comes back between the two looks.
+                    if error == .permissionDenied, (try? SealedFile(path: path)) != nil {
+                        step = .look
+                        continue
+                    }
                     if error == .permissionDenied,
                         case .refused(let rule, let reason, let remedy, let stamp) = FoundEntry.unreadable(settling.stamp)
                     {

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Names
 
 /// Files that scans found and that only have to stay as they are for the quiet time. There may be a million of them, so that each takes 40
@@ -6,11 +7,11 @@ struct FoundFiles {
     struct File {
         let path: String
         let stamp: FileStamp
-        /// When the scan that found it was over.
-        let since: Duration
+        /// When its quiet time began; nil while its batch is open.
+        let since: Duration?
     }
 
-    /// What one scan found.
+    /// What was found until `seal` was called: its quiet time begins then.
     private struct Batch {
         /// 32 bytes.
         struct Entry {
@@ -24,7 +25,8 @@ struct FoundFiles {
             var device: UInt16
         }
 
-        var since: Duration = .zero
+        /// Nil while more is added.
+        var since: Duration?
         var entries: [Entry] = []
         var bytes: [UInt8] = []
         var devices: [UInt64] = []
@@ -36,6 +38,7 @@ struct FoundFiles {
         var isFull: Bool { bytes.count > Int(UInt32.max) - 65_536 || devices.count > 65_000 }
 
         mutating func append(_ path: String, _ stamp: FileStamp) {
+            if entries.count * 3 >= places.count * 2 { index(places: max(places.count * 2, 64)) }
             let device = devices.firstIndex(of: stamp.device) ?? devices.count
             if device == devices.count { devices.append(stamp.device) }
             let start = bytes.count
@@ -44,14 +47,16 @@ struct FoundFiles {
                 Entry(
                     changed: stamp.changed, inode: stamp.inode, size: stamp.size, start: UInt32(start), length: UInt16(bytes.count - start),
                     device: UInt16(device)))
+            put(entries.count - 1)
+            left += 1
         }
 
         /// Ends the batch: sorts it as files of one scan are delivered, oldest first.
         mutating func seal(at time: Duration) {
             since = time
-            left = entries.count
             var sorted = entries
             entries = []
+            sorted.removeAll { $0.length == 0 }
             bytes.withUnsafeBufferPointer { bytes in
                 sorted.sort { a, b in
                     if a.changed != b.changed { return a.changed < b.changed }
@@ -59,35 +64,43 @@ struct FoundFiles {
                 }
             }
             entries = sorted
-            places = Array(repeating: .max, count: max(entries.count + entries.count / 2, 4))
-            for (number, entry) in entries.enumerated() {
-                var place = Self.place(Self.hash(bytes[Int(entry.start)..<Int(entry.start) + Int(entry.length)]), places.count)
-                while places[place] != .max { place = place + 1 == places.count ? 0 : place + 1 }
-                places[place] = UInt32(number)
-            }
+            index(places: max(entries.count + entries.count / 2, 4))
         }
 
-        func index(of path: String) -> Int? {
+        private mutating func index(places count: Int) {
+            places = Array(repeating: .max, count: count)
+            for number in entries.indices where entries[number].length > 0 { put(number) }
+        }
+
+        private mutating func put(_ number: Int) {
+            let entry = entries[number]
+            var place = Self.place(Self.hash(bytes[Int(entry.start)..<Int(entry.start) + Int(entry.length)]), places.count)
+            while places[place] != .max { place = place + 1 == places.count ? 0 : place + 1 }
+            places[place] = UInt32(number)
+        }
+
+        func index(of path: UnsafeBufferPointer<UInt8>, hash: UInt64) -> Int? {
             guard left > 0 else { return nil }
-            var place = Self.place(Self.hash(path.utf8), places.count)
-            while places[place] != .max {
-                let number = Int(places[place])
-                let entry = entries[number]
-                if Int(entry.length) == path.utf8.count,
-                    bytes[Int(entry.start)..<Int(entry.start) + Int(entry.length)].elementsEqual(path.utf8)
-                {
-                    return number
+            return bytes.withUnsafeBufferPointer { bytes in
+                var place = Self.place(hash, places.count)
+                while places[place] != .max {
+                    let number = Int(places[place])
+                    let entry = entries[number]
+                    if Int(entry.length) == path.count, memcmp(bytes.baseAddress! + Int(entry.start), path.baseAddress!, path.count) == 0 {
+                        return number
+                    }
+                    place = place + 1 == places.count ? 0 : place + 1
                 }
-                place = place + 1 == places.count ? 0 : place + 1
+                return nil
             }
-            return nil
         }
 
         func file(_ number: Int) -> File {
             let entry = entries[number]
             return File(
                 path: String(decoding: bytes[Int(entry.start)..<Int(entry.start) + Int(entry.length)], as: UTF8.self),
-                stamp: FileStamp(device: devices[Int(entry.device)], inode: entry.inode, size: entry.size, changed: entry.changed), since: since)
+                stamp: FileStamp(device: devices[Int(entry.device)], inode: entry.inode, size: entry.size, changed: entry.changed),
+                since: since)
         }
 
         mutating func takeOut(_ number: Int) {
@@ -99,7 +112,7 @@ struct FoundFiles {
             UnsafeBufferPointer(rebasing: bytes[Int(entry.start)..<Int(entry.start) + Int(entry.length)])
         }
 
-        private static func hash(_ bytes: some Sequence<UInt8>) -> UInt64 {
+        static func hash(_ bytes: some Sequence<UInt8>) -> UInt64 {
             var hash: UInt64 = 0xcbf2_9ce4_8422_2325
             for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
             return hash
@@ -108,57 +121,60 @@ struct FoundFiles {
         private static func place(_ hash: UInt64, _ count: Int) -> Int { Int((hash ^ hash >> 32) % UInt64(count)) }
     }
 
+    /// In the order in which they were sealed; the last one may be open.
     private var batches: [Batch] = []
-    private var open: Batch?
 
     var count: Int { batches.reduce(0) { $0 + $1.left } }
     var isEmpty: Bool { batches.isEmpty }
-    /// When the scan that found the first one was over.
+    /// When the quiet time of the first one began.
     var firstSince: Duration? { batches.first?.since }
+    private var isOpen: Bool { batches.last.map { $0.since == nil } ?? false }
 
     /// The bytes that it takes.
     var byteCount: Int {
         batches.reduce(0) {
-            $0 + $1.entries.capacity * MemoryLayout<Batch.Entry>.stride + $1.bytes.capacity + $1.places.capacity * MemoryLayout<UInt32>.stride
+            $0 + $1.entries.capacity * MemoryLayout<Batch.Entry>.stride + $1.bytes.capacity + $1.places.capacity
+                * MemoryLayout<UInt32>.stride
         }
     }
 
-    /// Adds what a scan finds, which stands here once `seal` is called. False where it must be kept elsewhere.
+    /// Adds what a scan finds, whose quiet time begins when `seal` is called. False where it must be kept elsewhere.
     mutating func append(_ path: String, _ stamp: FileStamp) -> Bool {
-        guard !path.isEmpty, path.utf8.count <= Int(UInt16.max), open.map({ !$0.isFull }) ?? true else { return false }
-        if open == nil { open = Batch() }
-        open!.append(path, stamp)
+        guard !path.isEmpty, path.utf8.count <= Int(UInt16.max) else { return false }
+        if !isOpen { batches.append(Batch()) }
+        guard !batches[batches.count - 1].isFull else { return false }
+        batches[batches.count - 1].append(path, stamp)
         return true
     }
 
-    /// The scan is over.
-    /// - Returns: the number of files that it added.
-    mutating func seal(at time: Duration) -> Int {
-        guard var batch = open.take() else { return 0 }
-        batch.seal(at: time)
-        batches.append(batch)
-        return batch.left
+    /// The quiet time begins of what was added since the last call.
+    mutating func seal(at time: Duration) {
+        if isOpen { batches[batches.count - 1].seal(at: time) }
     }
 
-    func contains(_ path: String) -> Bool { file(path) != nil }
+    func contains(_ path: String) -> Bool { place(of: path) != nil }
 
-    func file(_ path: String) -> File? {
-        for batch in batches { if let index = batch.index(of: path) { return batch.file(index) } }
-        return nil
-    }
+    func file(_ path: String) -> File? { place(of: path).map { batches[$0.batch].file($0.index) } }
 
     mutating func remove(_ path: String) -> File? {
-        for number in batches.indices {
-            guard let index = batches[number].index(of: path) else { continue }
-            defer { takeOut(index, of: number) }
-            return batches[number].file(index)
-        }
-        return nil
+        guard let place = place(of: path) else { return nil }
+        defer { takeOut(place.index, of: place.batch) }
+        return batches[place.batch].file(place.index)
     }
 
-    /// The next one, in the order of the scan that found it.
+    private func place(of path: String) -> (batch: Int, index: Int)? {
+        guard !path.isEmpty, !batches.isEmpty else { return nil }
+        var path = path
+        return path.withUTF8 { path in
+            let hash = Batch.hash(path)
+            for batch in batches.indices { if let index = batches[batch].index(of: path, hash: hash) { return (batch, index) } }
+            return nil
+        }
+    }
+
+    /// The next one whose quiet time has begun: the oldest of the first batch.
     mutating func popFirst() -> File? {
-        guard !batches.isEmpty else { return nil }
+        guard firstSince != nil else { return nil }
         while batches[0].entries[batches[0].next].length == 0 { batches[0].next += 1 }
         let index = batches[0].next
         batches[0].next += 1

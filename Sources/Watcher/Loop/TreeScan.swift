@@ -3,8 +3,8 @@ internal import Names
 internal import Reasons
 internal import SystemPackage
 
-/// Walks everything below one directory of a spool: watches each directory before it lists it.
-struct TreeScan {
+/// Walks everything below one directory of a spool, a few names at a time: watches each directory before it lists it.
+final class TreeScan {
     enum Finding {
         case file(String, FileStamp)
         case refused(String, rule: Rule, reason: String, remedy: String, FileStamp?)
@@ -14,59 +14,98 @@ struct TreeScan {
         case untaken(String)
     }
 
+    /// The number of names between two looks at the clock.
+    private static let mostNames = 64
+
     let root: String
     let admission: Admission
-    /// Called for each directory, relative to the root, before it is listed.
-    let enter: (String) -> Void
+    let start: String
+    let isDeep: Bool
+    /// How many names were passed over by rule.
+    private(set) var ignored = 0
+    /// Directories that are still to be listed.
+    private var open: [String]
+    private var current: (directory: String, listing: DirectoryListing)?
+    /// Why something in the current directory could not be looked at.
+    private var blindness: CInt?
 
-    /// - Returns: how many names were passed over by rule.
-    func walk(from start: String, deep: Bool, found: (Finding) -> Void) -> Int {
-        var ignored = 0
-        var open = [start]
+    init(root: String, admission: Admission, from start: String = "", isDeep: Bool = true) {
+        self.root = root
+        self.admission = admission
+        self.start = start
+        self.isDeep = isDeep
+        open = [start]
+    }
+
+    /// Walks on for as long as `mayGoOn` says, but some names at least.
+    /// - Parameter enter: called for each directory, relative to the root, before it is listed.
+    /// - Returns: whether there is more to walk.
+    func advance(while mayGoOn: () -> Bool = { true }, enter: (String) -> Void = { _ in }, found: (Finding) -> Void) -> Bool {
+        repeat {
+            guard let (directory, listing) = current ?? next(enter, found) else { return false }
+            if listing.forEach(atMost: Self.mostNames, { meet($0, $1, in: directory, found) }) { continue }
+            current = nil
+            if let blindness { found(.failed(directory, .cannotList(path: path(of: directory), errno: blindness))) }
+        } while mayGoOn()
+        return true
+    }
+
+    /// Leaves out what is left below a directory, which went away.
+    func leaveOut(_ directory: String) {
+        open.removeAll { Spool.isWithin($0, directory) }
+        if let current, Spool.isWithin(current.directory, directory) { self.current = nil }
+    }
+
+    private func path(of directory: String) -> String { directory.isEmpty ? root : root + "/" + directory }
+
+    /// Enters the next directory that can be listed.
+    private func next(_ enter: (String) -> Void, _ found: (Finding) -> Void) -> (String, DirectoryListing)? {
         while let directory = open.popLast() {
             enter(directory)
-            let path = directory.isEmpty ? root : root + "/" + directory
-            let listing: DirectoryListing
-            do throws(Errno) { listing = try DirectoryListing(path: path) } catch {
+            do throws(Errno) {
+                let opened = (directory, try DirectoryListing(path: path(of: directory)))
+                current = opened
+                blindness = nil
+                return opened
+            } catch {
                 if error != .noSuchFileOrDirectory && error != .notDirectory || directory.isName(start) {
-                    found(.failed(directory, .cannotList(path: path, errno: error.rawValue)))
-                }
-                continue
-            }
-            var blindness: CInt?
-            listing.forEach { entry, status in
-                guard let name = entry.name else {
-                    if !entry.shownName.hasPrefix(".") {
-                        found(Self.refusal(Admission.notUnicode, Spool.join(directory, entry.shownName), status()))
-                    }
-                    return
-                }
-                let relative = Spool.join(directory, name)
-                let verdict = entry.isDirectory ? Admission.judge(directory: name[...]) ?? .candidate : admission.judge(name: name[...], of: relative)
-                switch verdict {
-                case .ignored:
-                    ignored += 1
-                    if !entry.isDirectory, admission.takesNothing(like: name[...], verdict) { found(.untaken(relative)) }
-                case .refused: found(Self.refusal(verdict, relative, status()))
-                case .candidate where entry.isDirectory:
-                    if deep { open.append(relative) }
-                case .candidate:
-                    guard let status = status() else {
-                        if ![ENOENT, ENOTDIR].contains(errno) { blindness = errno }
-                        return
-                    }
-                    switch FoundEntry(path: root + "/" + relative, root: root, status: status) {
-                    case .file(let stamp): found(.file(relative, stamp))
-                    case .refused(let rule, let reason, let remedy, let stamp):
-                        found(.refused(relative, rule: rule, reason: reason, remedy: remedy, stamp))
-                    case .ignored: ignored += 1
-                    case .directory, .missing, .unreachable: break
-                    }
+                    found(.failed(directory, .cannotList(path: path(of: directory), errno: error.rawValue)))
                 }
             }
-            if let blindness { found(.failed(directory, .cannotList(path: path, errno: blindness))) }
         }
-        return ignored
+        return nil
+    }
+
+    private func meet(_ entry: DirectoryListing.Entry, _ status: () -> stat?, in directory: String, _ found: (Finding) -> Void) {
+        guard let name = entry.name else {
+            if !entry.shownName.hasPrefix(".") {
+                found(Self.refusal(Admission.notUnicode, Spool.join(directory, entry.shownName), status()))
+            }
+            return
+        }
+        let relative = Spool.join(directory, name)
+        let verdict =
+            entry.isDirectory ? Admission.judge(directory: name[...]) ?? .candidate : admission.judge(name: name[...], of: relative)
+        switch verdict {
+        case .ignored:
+            ignored += 1
+            if !entry.isDirectory, admission.takesNothing(like: name[...], verdict) { found(.untaken(relative)) }
+        case .refused: found(Self.refusal(verdict, relative, status()))
+        case .candidate where entry.isDirectory:
+            if isDeep { open.append(relative) }
+        case .candidate:
+            guard let status = status() else {
+                if ![ENOENT, ENOTDIR].contains(errno) { blindness = errno }
+                return
+            }
+            switch FoundEntry(path: root + "/" + relative, root: root, status: status) {
+            case .file(let stamp): found(.file(relative, stamp))
+            case .refused(let rule, let reason, let remedy, let stamp):
+                found(.refused(relative, rule: rule, reason: reason, remedy: remedy, stamp))
+            case .ignored: ignored += 1
+            case .directory, .missing, .unreachable: break
+            }
+        }
     }
 
     private static func refusal(_ verdict: Admission.Verdict, _ relative: String, _ status: stat?) -> Finding {
@@ -88,12 +127,12 @@ struct TreeScan {
 }
 
 extension SpoolDirectory {
-    /// Calls `body` with each file below that could be an arrival by name and kind, relative to `path`, as it stands now: nothing is watched for it.
+    /// Calls `body` with each file below that could be an arrival by name and kind, relative to `path`, as it stands now: nothing is
+    /// watched for it.
     package func eachCandidate(_ body: (String, FileStamp) -> Void) {
         let admission = Admission(include: include, ignoresSuffixCase: ignoresSuffixCase)
-        let scan = TreeScan(root: FoundEntry.realPath(path) ?? path, admission: admission) { _ in }
-        _ = scan.walk(from: "", deep: true) { finding in
+        _ = TreeScan(root: FoundEntry.realPath(path) ?? path, admission: admission).advance(found: { finding in
             if case .file(let relative, let stamp) = finding { body(relative, stamp) }
-        }
+        })
     }
 }

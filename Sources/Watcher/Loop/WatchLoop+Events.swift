@@ -16,9 +16,8 @@ extension WatchLoop {
                 }
             case .list(let token, let deep):
                 guard let node = nodes[token] else { continue }
-                let start = now
-                scan(node.spool, below: node.directory, deep: deep, isBacklog: false)
-                if deep { polling.listed(token: token, took: now - start, now: now) }
+                if deep, isScanned(node.spool, below: node.directory) { continue }
+                scan(node.spool, below: node.directory, deep: deep, isBacklog: false, polled: deep ? token : nil)
             case .lost(let token, let reason):
                 guard let node = nodes[token] else { continue }
                 if node.directory.isEmpty {
@@ -104,16 +103,16 @@ extension WatchLoop {
         }
         switch change {
         case .created:
-            scan(spool, below: path, deep: true, isBacklog: false)
+            scan(spool, below: path, isBacklog: false)
         case .movedIn:
             drop(path, of: spool)
-            scan(spool, below: path, deep: true, isBacklog: false)
+            scan(spool, below: path, isBacklog: false)
         case .gone:
             drop(path, of: spool)
             if FileStamp(path: spool.path(of: path)) == nil { out.append(.gone(directory: spool.directory.id, relativePath: path)) }
         case .attributes where spool.tokens[path] == nil || spool.blocked[path] != nil:
             // It may have become readable.
-            scan(spool, below: path, deep: true, isBacklog: false)
+            scan(spool, below: path, isBacklog: false)
         case .attributes, .closed:
             break
         }
@@ -151,7 +150,9 @@ extension WatchLoop {
                 let path = Spool.join(place.directory, name)
                 if !waiting.containsName(path), spool.admission.judge(name: name[...], of: path) == .candidate { models.append(path) }
             }
-            for path in models.sorted() where spool.pending[path] == nil && hasData(path, in: spool) { hear(.companion, of: path, in: spool) }
+            for path in models.sorted() where spool.pending[path] == nil && hasData(path, in: spool) {
+                hear(.companion, of: path, in: spool)
+            }
         }
     }
 

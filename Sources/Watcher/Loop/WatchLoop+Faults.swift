@@ -25,7 +25,8 @@ extension WatchLoop {
 
     /// After a scan of everything below `top`: what failed, and nothing else there, is blocked.
     func setBlocked(below top: String, deep: Bool, of spool: Spool, to failed: NameMap<WatcherError>) {
-        for directory in spool.blocked.keys where failed[directory] == nil && (deep ? Spool.isWithin(directory, top) : directory.isName(top)) {
+        for directory in spool.blocked.keys
+        where failed[directory] == nil && (deep ? Spool.isWithin(directory, top) : directory.isName(top)) {
             unblock(directory, of: spool)
         }
         for (directory, error) in failed { block(directory, of: spool, error.description) }
@@ -51,8 +52,8 @@ extension WatchLoop {
         for directory in Array(spool.blocked.keys) where spool.blocked[directory] != nil {
             if !directory.isEmpty, isGone(directory, of: spool) {
                 drop(directory, of: spool)
-            } else {
-                scan(spool, below: directory, deep: true, isBacklog: true)
+            } else if !isScanned(spool, below: directory) {
+                scan(spool, below: directory, isBacklog: true)
             }
         }
     }
@@ -70,7 +71,7 @@ extension WatchLoop {
 
     func tellUntaken(always: Bool = false) {
         for spool in spools.values.sorted(by: { $0.slot < $1.slot }) {
-            guard let due = spool.untaken.due, always || due <= now else { continue }
+            guard let due = spool.untaken.due, always || due <= now && !isScanned(spool, below: "") else { continue }
             spool.untaken.told()
             let companions = companionsOfModels(in: spool)
             let names = spool.untaken.paths.filter { !companions.contains($0) }

@@ -10,12 +10,14 @@ extension WatchLoop {
     /// counts as quiet.
     /// - Returns: what has not settled, and why.
     func settleOnce(flush: () -> Void, isStopped: () -> Bool) -> [WaitingFile] {
+        while !scans.isEmpty, !isStopped() { advanceScans(inPieces: false) }
         var files: [DueQueue.Item] = []
         for spool in spools.values {
             for (path, pending) in spool.pending {
                 files.append(
                     .init(
-                        time: .zero, order: spool.directory.order, changed: pending.settling.stamp?.changed ?? 0, spool: spool.slot, path: path))
+                        time: .zero, order: spool.directory.order, changed: pending.settling.stamp?.changed ?? 0, spool: spool.slot,
+                        path: path))
             }
         }
         files.sort()
@@ -51,7 +53,8 @@ extension WatchLoop {
         }
         for spool in spools.values.sorted(by: { $0.slot < $1.slot }) {
             for (directory, reason) in spool.blocked.sorted(by: { Name($0.key) < Name($1.key) }) {
-                waiting.append(WaitingFile(directory: spool.directory.id, relativePath: directory.isEmpty ? "." : directory, reason: reason))
+                waiting.append(
+                    WaitingFile(directory: spool.directory.id, relativePath: directory.isEmpty ? "." : directory, reason: reason))
             }
         }
         tellUntaken(always: true)

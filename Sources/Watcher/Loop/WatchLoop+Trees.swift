@@ -13,6 +13,7 @@ extension WatchLoop {
             forgetNodes(of: spool, below: "")
             for path in Array(spool.pending.keys) { forget(path, in: spool) }
             forgetFound(below: "", of: spool)
+            scans.removeAll { $0.spool === spool }
             spools[spool.slot] = nil
         }
         let present = Set(spools.values.map(\.directory))
@@ -40,7 +41,12 @@ extension WatchLoop {
         let isLocal = spool.directory.watch == .auto ? Mount.of(root)?.isLocal ?? false : true
         spool.usesInotify = events != nil && spool.directory.watch != .poll
         spool.isTrusted = spool.usesInotify && isLocal
-        if let failure = scan(spool, below: "", deep: true, isBacklog: true, isAttaching: true) {
+        scan(spool, below: "", isBacklog: true, isAttaching: true)
+    }
+
+    /// The first scan of a spool is over. A spool of which nothing can be listed is not attached at all.
+    func endAttaching(_ spool: Spool, _ failure: WatcherError?) {
+        if let failure {
             forgetNodes(of: spool, below: "")
             spool.root = nil
             return unhealthy(spool, failure.description)
@@ -55,6 +61,7 @@ extension WatchLoop {
         for path in Array(spool.pending.keys) { forget(path, in: spool) }
         unblockAll(below: "", of: spool)
         forgetFound(below: "", of: spool)
+        scans.removeAll { $0.spool === spool }
         spool.root = nil
         unhealthy(spool, reason)
     }
@@ -81,10 +88,13 @@ extension WatchLoop {
         }
     }
 
+    /// The spools that are watched, in the order in which they are scanned.
+    var attachedSpools: [Spool] {
+        spools.values.filter { $0.root != nil }.sorted { ($0.directory.order, $0.slot) < ($1.directory.order, $1.slot) }
+    }
+
     func scanAll() {
-        for spool in spools.values.sorted(by: { ($0.directory.order, $0.slot) < ($1.directory.order, $1.slot) }) where spool.root != nil {
-            scan(spool, below: "", deep: true, isBacklog: true)
-        }
+        for spool in attachedSpools { scan(spool, below: "", isBacklog: true) }
     }
 
     private static func directoryIdentity(_ path: String) -> FileStamp? {
@@ -95,58 +105,8 @@ extension WatchLoop {
 
     // MARK: Trees
 
-    /// Lists everything below a directory; each directory met is watched before it is listed. Files that are known cost a stat and a question;
-    /// the others start to settle, all at the same time, so that they come due in their order.
-    /// - Returns: why the directory itself could not be listed.
-    @discardableResult
-    func scan(_ spool: Spool, below top: String, deep: Bool, isBacklog: Bool, isAttaching: Bool = false) -> WatcherError? {
-        var failure: WatcherError?
-        var found: [(path: String, stamp: FileStamp)] = []
-        var failed: NameMap<WatcherError> = [:]
-        let walk = TreeScan(root: spool.root ?? "", admission: spool.admission) { directory in
-            guard let error = self.watch(directory, of: spool) else { return }
-            if directory.isName(top) { failure = error } else { failed[directory] = error }
-        }
-        spool.untaken.remove(
-            where: { deep ? Spool.isWithin($0, top) : Spool.split($0).directory.isName(top) }, isWhole: deep && top.isEmpty,
-            due: untakenDue(of: spool))
-        let mayBeKnown = settings.knowsAny(spool.directory.id)
-        let ignored = walk.walk(from: top, deep: deep) { finding in
-            switch finding {
-            case .file(let path, let stamp):
-                if let known = spool.found.file(path) {
-                    if known.stamp == stamp { return }
-                    takeUp(path, in: spool)
-                }
-                if spool.pending[path] != nil {
-                    spool.pending[path]!.settling.met(stamp, now: now)
-                } else if !isJudged(path, stamp: stamp, in: spool, mayBeKnown: mayBeKnown) {
-                    // What a model needs beside it may be heard of at any time.
-                    if spool.mayHoldModels || !spool.found.append(path, stamp) { found.append((path, stamp)) }
-                }
-            case .refused(let path, let rule, let reason, let remedy, let stamp):
-                refuse(path, in: spool, rule: rule, reason: reason, remedy: remedy, stamp: stamp)
-            case .failed(let directory, let error):
-                failed[directory] = error
-                if directory.isName(top) { failure = failure ?? error }
-            case .untaken(let path): spool.untaken.insert(path, due: untakenDue(of: spool))
-            }
-        }
-        found.sort { ($0.stamp.changed, Name($0.path)) < ($1.stamp.changed, Name($1.path)) }
-        for file in found { start(.found, of: file.path, in: spool, stamp: file.stamp, isBacklog: isBacklog) }
-        sealFound(of: spool)
-        if isBacklog, failure == nil {
-            out.append(.rescanned(directory: spool.directory.id))
-            if ignored > 0 { out.append(.ignored(directory: spool.directory.id, count: ignored)) }
-            owesCaughtUp = true
-        }
-        // A spool of which nothing can be listed is not attached at all.
-        if failure == nil || !isAttaching { setBlocked(below: top, deep: deep, of: spool, to: failed) }
-        return failure
-    }
-
     /// - Returns: why it could not be watched, where listing it makes no sense either.
-    private func watch(_ directory: String, of spool: Spool) -> WatcherError? {
+    func watch(_ directory: String, of spool: Spool) -> WatcherError? {
         guard let events, spool.usesInotify, spool.tokens[directory] == nil, !isPolled(directory, of: spool) else { return nil }
         nextToken += 1
         let token = nextToken
@@ -188,6 +148,7 @@ extension WatchLoop {
         unblockAll(below: directory, of: spool)
         spool.untaken.remove(where: { Spool.isWithin($0, directory) }, isWhole: false, due: untakenDue(of: spool))
         forgetFound(below: directory, of: spool)
+        leaveOutOfScans(directory, of: spool)
     }
 
     func forgetNodes(of spool: Spool, below directory: String) {

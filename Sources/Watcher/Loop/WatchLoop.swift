@@ -2,8 +2,8 @@ internal import Logging
 internal import Names
 internal import Reasons
 
-/// The state of one running watch, confined to the thread that runs it. What it hears and finds goes into `Settling`s; what they decide goes
-/// out as events.
+/// The state of one running watch, confined to the thread that runs it. What it hears and finds goes into `Settling`s; what they decide
+/// goes out as events.
 final class WatchLoop {
     struct Settings: Sendable {
         var clock: WatchClock
@@ -41,10 +41,12 @@ final class WatchLoop {
     var recent = RecentlyJudged()
     var out: [SpoolEvent] = []
     var sequence = 0
-    /// Files of finished scans that were not looked at yet.
+    /// Files that scans found and that were not looked at yet.
     var backlog = 0
-    /// The spools with such files.
+    /// The spools with such files whose quiet time has begun.
     var foundSlots: Set<Int> = []
+    /// Those under way, the one whose turn it is first.
+    var scans: [Scan] = []
     var owesCaughtUp = false
     var nextSafety: Duration
     var nextHealth: Duration
@@ -75,6 +77,7 @@ final class WatchLoop {
 
     /// Until when there is nothing to do unless something happens.
     var wakeTime: Duration {
+        if !scans.isEmpty { return .zero }
         var time = min(nextSafety, nextHealth)
         if let due = queue.first?.time { time = min(time, due) }
         if let due = nextFound?.due { time = min(time, due) }
@@ -89,15 +92,16 @@ final class WatchLoop {
         events?.take(into: &heard, now: now)
         polling.take(into: &heard, now: now)
         handle(heard)
+        advanceScans()
         recheckModels()
         judgeDue()
         if now >= nextHealth { checkHealth() }
         tellUntaken()
         if now >= nextSafety {
             nextSafety = now + settings.safetyInterval
-            scanAll()
+            for spool in attachedSpools where !isScanned(spool, below: "") { scan(spool, below: "", isBacklog: true) }
         }
-        if owesCaughtUp, backlog == 0 {
+        if owesCaughtUp, backlog == 0, scans.isEmpty {
             owesCaughtUp = false
             out.append(.caughtUp)
         }
@@ -154,7 +158,8 @@ final class WatchLoop {
     func isJudged(_ path: String, stamp: FileStamp, in spool: Spool, mayBeKnown: Bool = true) -> Bool {
         var whole = stamp
         if Seal(name: path) == .onnx {
-            whole = FileJudge(root: spool.root ?? "", path: spool.path(of: path), clock: settings.clock, countsAge: false).stampIfWhole(stamp)
+            whole = FileJudge(root: spool.root ?? "", path: spool.path(of: path), clock: settings.clock, countsAge: false).stampIfWhole(
+                stamp)
         }
         return recent.contains(path, of: spool.slot, stamp: whole) || mayBeKnown && settings.isKnown(spool.directory.id, path, whole)
     }
@@ -181,14 +186,17 @@ final class WatchLoop {
         if pending.scheduled.map({ due < $0 }) ?? true {
             pending.scheduled = due
             queue.push(
-                .init(time: due, order: spool.directory.order, changed: pending.settling.stamp?.changed ?? 0, spool: spool.slot, path: path))
+                .init(time: due, order: spool.directory.order, changed: pending.settling.stamp?.changed ?? 0, spool: spool.slot, path: path)
+            )
         }
         spool.pending[path] = pending
     }
 
     private func judgeDue() {
         for _ in 0..<Self.mostDue {
-            if let found = nextFound, found.due <= now, queue.first.map({ (found.due, found.spool.directory.order) < ($0.time, $0.order) }) ?? true {
+            if let found = nextFound, found.due <= now,
+                queue.first.map({ (found.due, found.spool.directory.order) < ($0.time, $0.order) }) ?? true
+            {
                 judgeFound(in: found.spool)
                 continue
             }
@@ -209,14 +217,16 @@ final class WatchLoop {
             guard let spool = spools[slot], let since = spool.found.firstSince else { continue }
             var due = since + spool.directory.settle.quiet
             if due <= now, !settings.hasRoom(spool.directory.id) { due = now + Self.roomInterval }
-            if next.map({ (due, spool.directory.order, slot) < ($0.due, $0.spool.directory.order, $0.spool.slot) }) ?? true { next = (spool, due) }
+            if next.map({ (due, spool.directory.order, slot) < ($0.due, $0.spool.directory.order, $0.spool.slot) }) ?? true {
+                next = (spool, due)
+            }
         }
         return next
     }
 
-    /// The scan of a spool is over: what it found begins its quiet time.
+    /// The quiet time begins of what scans of the spool have found so far.
     func sealFound(of spool: Spool) {
-        backlog += spool.found.seal(at: now)
+        spool.found.seal(at: now)
         if !spool.found.isEmpty { foundSlots.insert(spool.slot) }
     }
 
@@ -240,9 +250,10 @@ final class WatchLoop {
 
     /// The settling of a file as the scan that found it left it.
     func settling(of file: FoundFiles.File, in spool: Spool) -> Settling {
-        var settling = Settling(policy: spool.directory.settle, now: file.since)
-        _ = settling.heard(.found, now: file.since)
-        _ = settling.observed(.file(file.stamp, age: nil), now: file.since)
+        let since = file.since ?? now
+        var settling = Settling(policy: spool.directory.settle, now: since)
+        _ = settling.heard(.found, now: since)
+        _ = settling.observed(.file(file.stamp, age: nil), now: since)
         return settling
     }
 

@@ -23,14 +23,16 @@ enum ArrowSeal {
     private static func checkStream(_ file: inout SealedFile) -> Seal.Verdict {
         var offset: Int64 = 0
         while offset < file.size {
-            guard file.integer(at: offset, as: UInt32.self) == continuation, let length = file.integer(at: offset + 4, as: Int32.self) else {
+            guard file.integer(at: offset, as: UInt32.self) == continuation, let length = file.integer(at: offset + 4, as: Int32.self)
+            else {
                 return .broken("the Arrow stream breaks off in a message's head at byte \(offset)")
             }
             if length == 0 {
                 return offset + 8 == file.size
                     ? .holds(companions: []) : .broken("the Arrow stream goes on after its end mark at byte \(offset)")
             }
-            guard length > 0, Int64(length) <= file.size - offset - 8, let body = bodyLength(&file, metadata: offset + 8, length: Int64(length)),
+            guard length > 0, Int64(length) <= file.size - offset - 8,
+                let body = bodyLength(&file, metadata: offset + 8, length: Int64(length)),
                 body >= 0, body <= file.size - offset - 8 - Int64(length)
             else { return .broken("the Arrow stream breaks off in the message at byte \(offset)") }
             offset += 8 + Int64(length) + body
@@ -44,7 +46,9 @@ enum ArrowSeal {
         let table = metadata + Int64(root)
         guard let toVtable = file.integer(at: table, as: Int32.self) else { return nil }
         let vtable = table - Int64(toVtable)
-        guard vtable >= metadata, vtable + 4 <= metadata + length, let vtableLength = file.integer(at: vtable, as: UInt16.self) else { return nil }
+        guard vtable >= metadata, vtable + 4 <= metadata + length, let vtableLength = file.integer(at: vtable, as: UInt16.self) else {
+            return nil
+        }
         guard vtableLength >= 12 else { return 0 }
         guard let field = file.integer(at: vtable + 10, as: UInt16.self) else { return nil }
         guard field != 0 else { return 0 }

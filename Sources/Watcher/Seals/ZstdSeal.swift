@@ -12,7 +12,9 @@ enum ZstdSeal {
                 guard let length = file.integer(at: offset + 4, as: UInt32.self) else { return .broken("a skippable frame is cut off") }
                 offset += 8 + Int64(length)
             } else if magic == frameMagic {
-                guard let end = endOfFrame(&file, at: offset) else { return .broken("the zstd frame at byte \(offset) is cut off or damaged") }
+                guard let end = endOfFrame(&file, at: offset) else {
+                    return .broken("the zstd frame at byte \(offset) is cut off or damaged")
+                }
                 offset = end
             } else {
                 return .broken("there is no zstd frame at byte \(offset)")

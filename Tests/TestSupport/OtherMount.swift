@@ -1,12 +1,12 @@
 import Foundation
 
 /// A directory on another mount than the temporary directory, removed with the value; nil where this machine has none.
-final class OtherMount {
-    let path: String
+package final class OtherMount {
+    package let path: String
 
-    static var isThere: Bool { (try? OtherMount()) .flatMap { $0 } != nil }
+    package static var isThere: Bool { (try? OtherMount()) .flatMap { $0 } != nil }
 
-    init?() throws {
+    package init?() throws {
         let base = "/dev/shm"
         guard let here = try? FileManager.default.attributesOfItem(atPath: FileManager.default.temporaryDirectory.path),
             let there = try? FileManager.default.attributesOfItem(atPath: base),

@@ -1,0 +1,206 @@
+import Foundation
+import Landing
+import Ledger
+import Logging
+import PipelineConfig
+import Runner
+import Synchronization
+import SystemPackage
+import Watcher
+
+/// Finds data files that were deleted from their spool, of pipelines whose outputs go with them: those that the watch has heard go, and, by
+/// looking at every known one from time to time, those that went while no daemon ran or nothing could be heard. A file counts as deleted when
+/// it has been away for `settle.quiet`.
+///
+/// Deletions count in the folder that was the spool before. In the place of an unmounted one, or of one that was moved away, stands another:
+/// what is missing there was not deleted, and its output stays. That folder becomes the spool once a known file stands in it. What is missing
+/// when the key is first in force was not deleted either.
+final class DeletionWatch: Sendable {
+    private struct Heard {
+        let pipeline: String
+        /// Of a file, or of a folder.
+        let path: String
+        let due: ContinuousClock.Instant
+    }
+
+    private struct State {
+        var pipelines: [String: Pipeline] = [:]
+        /// In the order in which they come due, but for pipelines with other quiet times.
+        var heard = FIFO<Heard>()
+        var sweeps: [String: ContinuousClock.Instant] = [:]
+        var isStopped = false
+    }
+
+    private let ledger: RunLedger
+    private let log: Logger
+    /// Is told which files of a pipeline are gone.
+    private let tell: @Sendable ([String], String) -> Void
+    private let state = Mutex(State())
+    private let wake = DispatchSemaphore(value: 0)
+
+    /// How often all known files are looked at: after this time, and never more than a twentieth of the time.
+    private static let sweepInterval: Duration = .seconds(10)
+    private static let pageSize = 1000
+
+    init(ledger: RunLedger, pipelines: [Pipeline], log: Logger, tell: @escaping @Sendable ([String], String) -> Void) {
+        self.ledger = ledger
+        self.log = log
+        self.tell = tell
+        use(pipelines)
+    }
+
+    /// After an edit.
+    func use(_ pipelines: [Pipeline]) {
+        for pipeline in pipelines where pipeline.onInputDeleted == .keep { forget(pipeline) }
+        let removing = pipelines.filter { $0.onInputDeleted == .remove }
+        state.withLock { state in
+            state.pipelines = Dictionary(removing.map { ($0.name, $0) }) { $1 }
+            state.sweeps = state.pipelines.mapValues { _ in .now }
+        }
+        wake.signal()
+    }
+
+    /// Should the key come back, what is missing then was not deleted under it.
+    private func forget(_ pipeline: Pipeline) {
+        do throws(LedgerError) {
+            guard try ledger.watchedFolder(of: pipeline.name) != nil else { return }
+            try ledger.write { (tx) throws(LedgerError) in try tx.watch(nil, of: pipeline.name) }
+        } catch {
+            log.warning("the ledger cannot be told that deletions do not count any more", metadata: ["pipeline.name": "\(pipeline.name)", "reason": "\(error)"])
+        }
+    }
+
+    /// From the watcher's thread.
+    func hear(_ events: [SpoolEvent]) {
+        let isNews = state.withLock { state in
+            guard !state.pipelines.isEmpty else { return false }
+            var isNews = false
+            for case .gone(let directory, let path) in events {
+                let parts = directory.split(separator: "/")
+                guard parts.count == 2, parts[1] == ArrivalRole.data.rawValue, let pipeline = state.pipelines[String(parts[0])] else { continue }
+                state.heard.append(Heard(pipeline: pipeline.name, path: path, due: .now + pipeline.settle.quiet))
+                isNews = true
+            }
+            return isNews
+        }
+        if isNews { wake.signal() }
+    }
+
+    /// The work of a thread, until `stop`.
+    func run() {
+        while !state.withLock(\.isStopped) {
+            lookAtHeard(upTo: .now)
+            for (name, due) in state.withLock(\.sweeps) where due <= .now && !state.withLock(\.isStopped) {
+                guard let pipeline = state.withLock({ $0.pipelines[name] }) else { continue }
+                let start = ContinuousClock.now
+                sweep(pipeline) { gone in
+                    state.withLock { state in
+                        for path in gone { state.heard.append(Heard(pipeline: name, path: path, due: .now + pipeline.settle.quiet)) }
+                    }
+                }
+                let next = ContinuousClock.now + max(Self.sweepInterval, (ContinuousClock.now - start) * 20)
+                state.withLock { if $0.sweeps[name] == due { $0.sweeps[name] = next } }
+            }
+            let next = state.withLock { ([$0.heard.first?.due] + Array($0.sweeps.values)).compactMap { $0 }.min() }
+            let pause = next.map { max($0 - .now, .milliseconds(10)) } ?? .seconds(3600)
+            _ = wake.wait(timeout: .now() + pause.seconds)
+        }
+    }
+
+    func stop() {
+        state.withLock { $0.isStopped = true }
+        wake.signal()
+    }
+
+    /// With `--once`: looks at every known file, now.
+    func lookOnce() {
+        for (name, pipeline) in state.withLock(\.pipelines) { sweep(pipeline) { tell($0, name) } }
+    }
+
+    // MARK: Looking
+
+    private func lookAtHeard(upTo time: ContinuousClock.Instant) {
+        let due = state.withLock { state in
+            var due: [Heard] = []
+            while let first = state.heard.first, first.due <= time {
+                due.append(first)
+                state.heard.removeFirst()
+            }
+            return due
+        }
+        for (name, heard) in Dictionary(grouping: due, by: \.pipeline) {
+            guard let pipeline = state.withLock({ $0.pipelines[name] }) else { continue }
+            attempt(pipeline) { () throws(LedgerError) in
+                guard let look = open(pipeline), try isWatched(look, pipeline) else { return }
+                var gone: [String] = []
+                for heard in heard {
+                    gone += try ledger.standingInputs(of: name, at: heard.path).filter { look.lacks($0.path, device: $0.device) }.map(\.path)
+                }
+                for start in stride(from: 0, to: gone.count, by: Self.pageSize) { tell(Array(gone[start..<min(start + Self.pageSize, gone.count)]), name) }
+            }
+        }
+    }
+
+    /// Looks at every known file of a pipeline, and tells those that are gone, a page at a time.
+    private func sweep(_ pipeline: Pipeline, found: ([String]) -> Void) {
+        attempt(pipeline) { () throws(LedgerError) in
+            guard let look = open(pipeline) else { return }
+            if try isWatched(look, pipeline) {
+                try eachPage(of: pipeline, look) { (gone) throws(LedgerError) in found(gone) }
+                return
+            }
+            let isFirst = try ledger.watchedFolder(of: pipeline.name) == nil
+            if !isFirst, try !isInUse(look, pipeline) { return }
+            var overlooked = 0
+            try eachPage(of: pipeline, look) { (gone) throws(LedgerError) in
+                overlooked += gone.count
+                try ledger.write { (tx) throws(LedgerError) in try tx.overlook(gone, of: pipeline.name) }
+            }
+            let folder = WatchedFolder(path: pipeline.spoolPath(of: .data), device: look.device, inode: look.inode)
+            try ledger.write { (tx) throws(LedgerError) in try tx.watch(folder, of: pipeline.name) }
+            guard overlooked > 0 else { return }
+            log.warning(
+                isFirst
+                    ? "files were gone before deletions counted: their outputs stay"
+                    : "the spool is another folder than before: the outputs of files that are not in it stay",
+                metadata: ["pipeline.name": "\(pipeline.name)", "spool": "\(folder.path)", "count": .number(overlooked)])
+        }
+    }
+
+    /// Whether a known file stands in the folder, or none is known.
+    private func isInUse(_ look: borrowing SpoolLook, _ pipeline: Pipeline) throws(LedgerError) -> Bool {
+        var last = ""
+        while true {
+            let page = try ledger.standingInputs(of: pipeline.name, after: last, limit: Self.pageSize)
+            for input in page where look.has(input.path) { return true }
+            guard let end = page.last else { return last.isEmpty }
+            last = end.path
+        }
+    }
+
+    /// - Parameter body: is told those that are gone of up to a thousand files.
+    private func eachPage(of pipeline: Pipeline, _ look: borrowing SpoolLook, _ body: ([String]) throws(LedgerError) -> Void) throws(LedgerError) {
+        var last = ""
+        while !state.withLock(\.isStopped) {
+            let page = try ledger.standingInputs(of: pipeline.name, after: last, limit: Self.pageSize)
+            guard let end = page.last else { return }
+            last = end.path
+            let gone = page.filter { look.lacks($0.path, device: $0.device) }.map(\.path)
+            if !gone.isEmpty { try body(gone) }
+        }
+    }
+
+    /// Nil where the spool cannot be looked into, which the watch says.
+    private func open(_ pipeline: Pipeline) -> SpoolLook? { try? SpoolLook(FilePath(pipeline.spoolPath(of: .data))) }
+
+    private func isWatched(_ look: borrowing SpoolLook, _ pipeline: Pipeline) throws(LedgerError) -> Bool {
+        try ledger.watchedFolder(of: pipeline.name)
+            == WatchedFolder(path: pipeline.spoolPath(of: .data), device: look.device, inode: look.inode)
+    }
+
+    private func attempt(_ pipeline: Pipeline, _ body: () throws(LedgerError) -> Void) {
+        do throws(LedgerError) { try body() } catch {
+            log.warning("deleted inputs cannot be looked for", metadata: ["pipeline.name": "\(pipeline.name)", "reason": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import Foundation
+import Landing
+import Ledger
+import SystemPackage
+import Watcher
+
+extension SpoolInput {
+    /// The file itself first, then what belongs to it and to nothing else. Nil where they are not what was read any more.
+    func files() throws(LandingError) -> [SpoolFile]? {
+        let files = try SpoolFile.files(
+            of: FilePath(path), in: FilePath(spool), digest: digest ?? "", stamp: stamp.landing,
+            companions: companions.map { (path: $0.path, digest: $0.digest, stamp: $0.stamp.landing) })
+        guard let files, files.count > 1 else { return files }
+        let shared = sharedData(files.dropFirst().map(\.relative.string))
+        return files.enumerated().filter { $0.offset == 0 || !shared.contains($0.element.relative.string) }.map(\.element)
+    }
+
+    /// Those of the files beside a model that another model in the spool needs too: they stay, and go with the last one that needs them. A
+    /// model needs only what is in its own folder or below, so that such models stand in the folders above a file. One that is not whole yet
+    /// may need each of them.
+    private func sharedData(_ data: [String]) -> Set<String> {
+        var shared: Set<String> = []
+        var folders: Set<String> = []
+        for file in data {
+            var folder = (file as NSString).deletingLastPathComponent
+            folders.insert(folder)
+            while !folder.isEmpty {
+                folder = (folder as NSString).deletingLastPathComponent
+                folders.insert(folder)
+            }
+        }
+        for folder in folders {
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: spool + "/" + folder)) ?? []
+            for name in names where Seal(name: name) == .onnx {
+                let other = folder.isEmpty ? name : folder + "/" + name
+                guard !other.utf8.elementsEqual(path.utf8) else { continue }
+                switch Seal.check(path: spool + "/" + other) {
+                case .holds(let companions): shared.formUnion(companions.map { folder.isEmpty ? $0 : folder + "/" + $0 })
+                case .broken: shared.formUnion(data.filter { folder.isEmpty || $0.hasPrefix(folder + "/") })
+                case .unsafe, .some(.none), nil: continue
+                }
+            }
+        }
+        return shared.intersection(data)
+    }
+}

@@ -1,0 +1,56 @@
+/// The memory that the control groups of this process leave to it, of either version of the kernel's interface.
+struct ControlGroups {
+    /// Before `/proc` and `/sys`; empty but for tests.
+    var root = ""
+
+    /// The files of one version's memory controller, by name.
+    private struct Interface {
+        let limit: String
+        let used: String
+        /// In `memory.stat`: cached file pages, which are given back before anything is refused.
+        let cached: [String]
+    }
+
+    private static let second = Interface(limit: "memory.max", used: "memory.current", cached: ["inactive_file", "active_file"])
+    private static let first = Interface(
+        limit: "memory.limit_in_bytes", used: "memory.usage_in_bytes", cached: ["total_inactive_file", "total_active_file"])
+
+    /// Returns the bytes that the group with the least to give leaves; nil where none has a limit. Both versions can be in use at once,
+    /// each with controllers of its own.
+    func available() -> Int? {
+        let lines = Pseudofile.text(root + "/proc/self/cgroup")?.split(separator: "\n") ?? []
+        return lines.compactMap { line -> Int? in
+            let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            guard parts.count == 3 else { return nil }
+            // Version 2 names no controllers; version 1 mounts them under their names.
+            if parts[0] == "0", parts[1].isEmpty { return least(below: "/sys/fs/cgroup", path: parts[2], Self.second) }
+            guard parts[1].split(separator: ",").contains("memory") else { return nil }
+            return least(below: "/sys/fs/cgroup/" + parts[1], path: parts[2], Self.first)
+        }.min()
+    }
+
+    /// Of this group and those above it. A container may see its own group as the uppermost one, under another path than it is told.
+    private func least(below mount: String, path: Substring, _ interface: Interface) -> Int? {
+        var path = String(path)
+        var least: Int?
+        while true {
+            if let left = left(in: root + mount + (path == "/" ? "" : path), interface) { least = min(least ?? .max, left) }
+            guard let slash = path.lastIndex(of: "/"), path != "/", !path.isEmpty else { return least }
+            path = slash == path.startIndex ? "/" : String(path[..<slash])
+        }
+    }
+
+    private func left(in folder: String, _ interface: Interface) -> Int? {
+        guard let used = Pseudofile.number(folder + "/" + interface.used) else { return nil }
+        var facts: [Substring: Int] = [:]
+        for line in (Pseudofile.text(folder + "/memory.stat") ?? "").split(separator: "\n") {
+            let words = line.split(separator: " ")
+            if words.count == 2 { facts[words[0]] = Int(words[1]) }
+        }
+        // The second is told by version 1 only: the least limit of the groups above, also of those that a container does not see.
+        let limits = [Pseudofile.number(folder + "/" + interface.limit), facts["hierarchical_memory_limit"]].compactMap { $0 }
+        guard let limit = limits.min() else { return nil }
+        let cached = interface.cached.reduce(0) { $0 + (facts[Substring($1)] ?? 0) }
+        return max(limit - max(used - cached, 0), 0)
+    }
+}
