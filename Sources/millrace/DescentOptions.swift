@@ -6,13 +6,13 @@ import Recipes
 struct DescentOptions: ParsableArguments {
     @Option(name: .long, help: "What is made small.") var loss: LossArgument?
     @Option(name: .long, help: ArgumentHelp("The model output that the loss reads. Default: the only one that it can.", valueName: "output")) var prediction: [String] = []
-    @Option(name: .long, help: "sgd, adagrad, rmsprop, adam, adamw, lion or lamb.") var optimizer: Optimizer.Kind = .adamw
+    @Option(name: .long, help: "How a gradient becomes a step.") var optimizer: Optimizer.Kind = .adamw
     @Option(name: .long, help: "Default: by optimizer.") var learningRate: Double?
     @Option(name: .long, help: "Default: 0.01 for adamw, lamb and lion, otherwise 0.") var weightDecay: Double?
     @Option(name: .long, help: ArgumentHelp("Initializers that do not decay.", valueName: "pattern")) var noDecay: [String] = []
     @Option(name: .long, help: "Of sgd and rmsprop.") var momentum = 0.0
     @Flag(name: .long, help: "Of sgd.") var nesterov = false
-    @Option(name: .long, help: "constant, linear, cosine, step or one_cycle.") var schedule: Schedule.Kind = .constant
+    @Option(name: .long, help: "How the learning rate changes from step to step.") var schedule: Schedule.Kind = .constant
     @Option(name: .long, help: "Steps in which the learning rate rises.") var warmUp = 0
     @Option(name: .long, help: "Epochs from one drop of a step schedule to the next.") var every = 1
     @Option(name: .long, help: "What each drop of a step schedule multiplies by.") var factor = 0.1
