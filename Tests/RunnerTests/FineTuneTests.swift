@@ -59,7 +59,7 @@ import Testing
         Case(loss: .quantile([0.1, 0.9]), width: 2, labels: { ["\(number($0))"] }, term: { scores, row in
             zip([0.1, 0.9], scores).reduce(0) { $0 + max($1.0 * (number(row) - $1.1), ($1.0 - 1) * (number(row) - $1.1)) / 2 }
         }),
-        Case(loss: .poisson(.logRate), width: 1, labels: { ["\($0 % 4)"] }, term: { exp($0[0]) - Double($1 % 4) * $0[0] }),
+        Case(loss: .poisson(rate: .logRate), width: 1, labels: { ["\($0 % 4)"] }, term: { exp($0[0]) - Double($1 % 4) * $0[0] }),
         Case(loss: .cosineEmbedding(), width: 2, labels: { ["\(number($0) + 1.1)", "1"] }, term: { scores, row in
             let target = [number(row) + 1.1, 1.0]
             func length(_ v: [Double]) -> Double { (v[0] * v[0] + v[1] * v[1]).squareRoot() }
