@@ -107,25 +107,29 @@ import Testing
         #expect(quicker.isHeld)
     }
 
-    /// Daemons whose folders lie in one another, at once and in turn; a dead one counts for nothing.
-    @Test func foldersAroundAndBelowAreOthersToo() throws {
+    /// Daemons whose folders of one use lie in one another, at once and in turn; a dead one counts for nothing.
+    @Test(arguments: FolderClaim.Use.allCases) func foldersAroundAndBelowAreOthersToo(use: FolderClaim.Use) throws {
         for name in ["a/b/c", "a/b2"] { try FileManager.default.createDirectory(atPath: directory(name), withIntermediateDirectories: true) }
         func claim(_ name: String, _ use: FolderClaim.Use, as holder: ClaimHolder? = nil) throws -> FolderClaim {
             try FolderClaim(folder.pushing(FilePath(name)), use, as: holder ?? ClaimHolder(root: "/\(name)", since: "now"), timing: timing)
         }
-        let middle = try claim("a/b", .spool)
+        let middle = try claim("a/b", use)
         for (name, word) in [("a", "holds"), ("a/b/c", "lies in")] {
-            for use in FolderClaim.Use.allCases {
-                let message = #expect(throws: LandingError.self) { try claim(name, use) }
-                #expect(message.map { "\($0)".contains(word) && "\($0)".contains("--root /a/b") } == true, "\(String(describing: message))")
-            }
+            let message = #expect(throws: LandingError.self) { try claim(name, use) }
+            #expect(message.map { "\($0)".contains(word) && "\($0)".contains("--root /a/b") } == true, "\(String(describing: message))")
         }
-        #expect(directory.files() == ["a/b/.millrace-claim/holder"], "who is refused leaves nothing")
+        #expect(directory.files() == ["a/b/\(use.name)/holder"], "who is refused leaves nothing")
+        // A chain: what one publishes, another reads.
+        for name in ["a", "a/b/c"] {
+            let chained = try claim(name, use == .spool ? .outputs : .spool)
+            #expect(chained.isHeld)
+            chained.release()
+        }
         // Beside it there is no matter, nor are one's own folders.
         let me = ClaimHolder(root: "/me", since: "now")
-        let beside = try claim("a/b2", .outputs, as: me)
+        let beside = try claim("a/b2", use, as: me)
         middle.release()
-        #expect(try claim("a", .spool, as: me).isHeld)
+        #expect(try claim("a", use, as: me).isHeld)
         #expect(beside.isHeld)
     }
 
