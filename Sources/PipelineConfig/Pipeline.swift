@@ -23,7 +23,7 @@ package struct Pipeline: Sendable, Equatable {
     /// The name that the pipeline had before: what is known of that is its own.
     package let was: String?
     /// What the ledger keeps of the revision; see `under(revision:body:)`.
-    package internal(set) var revisionBody: String
+    package internal(set) var revisionBody: RevisionBody
     /// Where keys stand in the file.
     package let positions: SourceMap
 

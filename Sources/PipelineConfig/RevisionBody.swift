@@ -4,11 +4,16 @@ internal import Reasons
 /// digest, so that work that was opened under a revision goes on under it after the pipeline was edited.
 ///
 /// It is YAML with the keys of the pipeline file, so that a later version reads it with the reader that it has for pipeline files anyway.
-enum RevisionBody {
+/// Two bodies are always equal: what they say, the pipeline says.
+package struct RevisionBody: Sendable, Equatable {
+    package let text: String
+
+    package static func == (_: RevisionBody, _: RevisionBody) -> Bool { true }
+
     private static let keys = ["schema", "stages", "format", "partition_by"]
 
     /// - Parameter format: the form of outputs, which the file may leave to `millrace.yaml`; nil where nothing is scored.
-    static func text(_ top: Section, format: OutputFormat?) -> String {
+    init(_ top: Section, format: OutputFormat?) {
         var parts: [(String, Node?)] = [("schema", top.node("schema")), ("stages", top.node("stages"))]
         if case .mapping(let land)? = top.node("land")?.content, let outputs = land.first(where: { $0.key == "outputs" }),
             case .mapping(let entries) = outputs.value.content {
@@ -16,11 +21,13 @@ enum RevisionBody {
         }
         var lines = parts.compactMap { key, node in node.map { "\(key): \($0.flowText)\n" } }
         if let format { lines.append("format: \(format.rawValue)\n") }
-        return lines.joined()
+        text = lines.joined()
     }
 
-    /// Returns what `text` says; nil where this version does not take it.
-    static func read(_ text: String, root: String) -> (schema: Schema, stages: [Stage], format: OutputFormat?, partitionBy: [PartitionKey])? {
+    fileprivate init(_ text: String) { self.text = text }
+
+    /// Returns what a body says; nil where this version does not take it.
+    fileprivate static func read(_ text: String, root: String) -> (schema: Schema, stages: [Stage], format: OutputFormat?, partitionBy: [PartitionKey])? {
         let problems = ProblemList(file: "revision")
         let reading = Reading(problems: problems, root: root)
         guard let document = Document.read(Array(text.utf8), problems: problems), let top = Section(document, "", keys: keys, in: reading)
@@ -41,7 +48,7 @@ extension Pipeline {
         var former = self
         former.schema = read.schema
         former.stages = read.stages
-        former.revisionBody = body
+        former.revisionBody = RevisionBody(body)
         if let format = read.format { former.land.outputs?.format = format }
         former.land.outputs?.partitionBy = read.partitionBy
         return former.revision.full == revision ? former : nil

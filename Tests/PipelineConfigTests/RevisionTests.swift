@@ -56,13 +56,13 @@ import Testing
     func bodyGivesTheRevisionBack(text: String) throws {
         let former = try read(text)
         let edited = try read(Self.trained.replacing("epochs: 7", with: "epochs: 8").replacing("jsonl", with: "npz"))
-        let back = try #require(edited.under(revision: former.revision.full, body: former.revisionBody), "\(former.revisionBody)")
+        let back = try #require(edited.under(revision: former.revision.full, body: former.revisionBody.text), "\(former.revisionBody.text)")
         #expect(back.schema == former.schema && back.stages == former.stages)
         #expect(back.land.outputs?.format == former.land.outputs?.format && back.land.outputs?.partitionBy == former.land.outputs?.partitionBy)
         #expect(back.land.outputs?.path == edited.land.outputs?.path && back.name == edited.name)
         // A body is taken for the revision that it is kept for, and for no other.
-        #expect(edited.under(revision: edited.revision.full, body: former.revisionBody) == nil)
-        #expect(edited.under(revision: former.revision.full, body: former.revisionBody + "format: csv\n") == nil)
+        #expect(edited.under(revision: edited.revision.full, body: former.revisionBody.text) == nil)
+        #expect(edited.under(revision: former.revision.full, body: former.revisionBody.text + "format: csv\n") == nil)
         #expect(edited.under(revision: former.revision.full, body: "") == nil)
     }
 
@@ -88,7 +88,7 @@ import Testing
           classes: ["1", "true", "null"]
         """
 
-    private static let quoted = """
+    private static let quoted = #"""
         name: quoted
         spool: { models: m, data: d }
         stages: [deserialize: ~, forward]
@@ -103,7 +103,7 @@ import Testing
             text: { value: "16000" }
           types: { "true": string }
           dialect: { delimiter: ";", quote: "'", header: [a b, "c\\d"], null_words: ["", "~", .] }
-        """
+        """#
 
     @Test func eachChangeOfBytesIsARevisionOfItsOwn() throws {
         var seen: [Revision: String] = [:]

@@ -196,7 +196,8 @@ import Testing
     func aFixedBatchIsFilledUpWithRowsThatDoNotCount(size: Int) throws {
         let directory = try TemporaryDirectory("tuning")
         var recipe = Self.crossEntropy
-        recipe.schedule = Schedule(peak: 0)
+        // So little that no weight changes.
+        recipe.schedule = Schedule(peak: .leastNonzeroMagnitude)
         recipe.weightDecay = 0
         let open = try tuning(directory, recipe: recipe, folder: "open") { $0.recipe.epochs = 1; $0.recipe.batchSize = size }.run()
         let fixed = try tuning(directory, model: Models.perceptron(batch: .fixed(size)), recipe: recipe, folder: "fixed") { $0.recipe.epochs = 1 }.run()

@@ -38,7 +38,7 @@ struct PipelineReader {
             allowUpstreamDelete: top.boolean("allow_upstream_delete") ?? false, onError: onError(name: name), limits: limits(),
             onInputDeleted: onInputDeleted(spool, after), notify: NotifyReader.notify(top),
             retain: RetainReader.retain(top, defaults: reading.defaults.retain), was: was(name),
-            revisionBody: RevisionBody.text(top, format: land.outputs?.format), positions: reading.positions)
+            revisionBody: RevisionBody(top, format: land.outputs?.format), positions: reading.positions)
         Fit(pipeline: pipeline, top: top, stages: stages).check()
         return reading.problems.all.isEmpty ? pipeline : nil
     }
