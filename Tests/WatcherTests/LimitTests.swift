@@ -86,7 +86,7 @@ extension WithInotify {
             try move(live, to: "a.csv")
             for _ in 0..<20 where live.outcomes.isEmpty {
                 live.advance(.milliseconds(500))
-                try await Task.sleep(for: .milliseconds(20))
+                usleep(20000)
             }
             try await live.until("the file") { events in events.contains { Outcome($0) == Outcome("complete a.csv quiet") } }
             #expect(live.events.count { if case .rescanned = $0 { true } else { false } } == 1, "a poll is no rescan")

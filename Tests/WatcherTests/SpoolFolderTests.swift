@@ -51,7 +51,7 @@ extension WithInotify {
             let thread = Thread { watcher.run { events in seen.withLock { $0 += events } } }
             thread.start()
             func until(_ isTrue: ([SpoolEvent]) -> Bool) async throws {
-                for _ in 0..<10_000 where !isTrue(seen.withLock { $0 }) { try await Task.sleep(for: .milliseconds(1)) }
+                for _ in 0..<10_000 where !isTrue(seen.withLock { $0 }) { usleep(1000) }
                 #expect(isTrue(seen.withLock { $0 }))
             }
             try await until { $0.contains(.caughtUp) }
