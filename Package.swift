@@ -55,12 +55,15 @@ let package = Package(
         // Why something failed, with the values of cells apart.
         .target(name: "Reasons", exclude: ["README.md"]),
 
+        // What training is told to do: losses, optimizers, schedules, metrics and their keys.
+        .target(name: "Recipes"),
+
         // The model half.
         .target(name: "Tensors"),
         .target(name: "ONNXProto", dependencies: [protobuf], exclude: ["onnx.proto"]),
         .target(name: "ONNX", dependencies: ["Names", "Reasons", "Tensors", "ONNXProto", protobuf]),
         .target(name: "Passes", dependencies: ["ONNX", "Tensors"]),
-        .target(name: "Autodiff", dependencies: ["Names", "ONNX", "Passes", "Tensors"]),
+        .target(name: "Autodiff", dependencies: ["Names", "ONNX", "Passes", "Recipes", "Tensors"]),
         .target(name: "Engine", dependencies: ["Names", "Reasons", "Tensors", "COnnxRuntime"]),
 
         // The file half.
@@ -69,28 +72,30 @@ let package = Package(
         .target(name: "Watcher", dependencies: ["Mounts", "Names", "Reasons", "CInotifyTools", system, logging]),
         .target(name: "Landing", dependencies: ["Reasons", system, crypto]),
         .target(name: "Ledger", dependencies: ["Mounts", "Names", "Reasons", grdb]),
-        .target(name: "PipelineConfig", dependencies: ["Names", "Reasons", yams, crypto]),
+        .target(name: "PipelineConfig", dependencies: ["Names", "Reasons", "Recipes", yams, crypto]),
 
         // Where the halves meet.
-        .target(name: "Training", dependencies: ["Names", "Reasons", "Tensors", "ONNX", "Passes", "Autodiff", "Engine", "Columnar", "Landing", crypto, system]),
+        .target(
+            name: "Training",
+            dependencies: ["Names", "Reasons", "Recipes", "Tensors", "ONNX", "Passes", "Autodiff", "Engine", "Columnar", "Landing", crypto, system]),
         .target(
             name: "Runner",
             dependencies: [
-                "Names", "Reasons", "Tensors", "ONNX", "Autodiff", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", crypto,
-                logging, system, subprocess,
+                "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Autodiff", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig",
+                crypto, logging, system, subprocess,
             ]),
-        .target(name: "Daemon", dependencies: ["Names", "Reasons", "Runner", "Training", "Watcher", "Ledger", "Landing", "PipelineConfig", logging, serviceLifecycle, system]),
+        .target(name: "Daemon", dependencies: ["Names", "Reasons", "Recipes", "Runner", "Training", "Watcher", "Ledger", "Landing", "PipelineConfig", logging, serviceLifecycle, system]),
         .executableTarget(
             name: "millrace",
             dependencies: [
                 "Daemon", "Runner", "Training", "Ledger", "Landing", "PipelineConfig", "Watcher", "Columnar", "Engine", "Autodiff", "Passes", "ONNX",
-                "Names", "Reasons", "Tensors",
+                "Names", "Reasons", "Recipes", "Tensors",
                 argumentParser, logging, serviceLifecycle, system, unixSignals,
             ], exclude: ["README.md"], linkerSettings: nativeLibraries),
 
         // Times training steps, for Benchmarks/training.
         .executableTarget(
-            name: "step-timer", dependencies: ["Autodiff", "Engine", "ONNX", "Tensors"], path: "Benchmarks/training/StepTimer",
+            name: "step-timer", dependencies: ["Autodiff", "Engine", "ONNX", "Recipes", "Tensors"], path: "Benchmarks/training/StepTimer",
             linkerSettings: nativeLibraries),
 
         // Tests: one target per target.
@@ -99,6 +104,7 @@ let package = Package(
             name: "ConformanceSupport", dependencies: ["Engine", "ONNXProto", "Tensors", protobuf], path: "Tests/ConformanceSupport"),
         tests("Names", []),
         tests("Reasons", []),
+        tests("Recipes", []),
         tests("Tensors", []),
         tests("ONNX", ["Tensors", "ONNXProto", protobuf]),
         tests(
@@ -106,22 +112,22 @@ let package = Package(
             exclude: ["Fixtures", "make-fixtures.py", "expected-failures.txt"]),
         tests("Passes", ["ConformanceSupport", "ONNX", "Engine", "Tensors"], exclude: ["conformance-exceptions.txt", "Classic"]),
         tests(
-            "Autodiff", ["ConformanceSupport", "Passes", "ONNX", "Engine", "Tensors"], exclude: ["Golden", "conformance-exceptions.txt"]),
+            "Autodiff", ["ConformanceSupport", "Passes", "ONNX", "Engine", "Recipes", "Tensors"], exclude: ["Golden", "conformance-exceptions.txt"]),
         tests(
-            "Training", ["Autodiff", "Passes", "ONNX", "Engine", "Columnar", "Names", "Reasons", "Tensors"],
+            "Training", ["Autodiff", "Passes", "ONNX", "Engine", "Columnar", "Names", "Reasons", "Recipes", "Tensors"],
             exclude: ["Fixtures", "make-fixtures.py"]),
         tests("Columnar", ["CArrow", "Names", "Reasons", "Tensors"], exclude: ["Fixtures", "Frames", "make-fixtures.py", "make-frames.py"]),
         tests("Mounts", []),
         tests("Watcher", ["Names", "Reasons", system, logging], exclude: ["Traces"]),
         tests("Landing", ["Reasons", system]),
         tests("Ledger", ["Reasons", grdb]),
-        tests("PipelineConfig", ["Reasons"]),
-        tests("Runner", ["Reasons", "Tensors", "ONNX", "Autodiff", "Engine", "Columnar", "Training", "Landing", "PipelineConfig", system]),
+        tests("PipelineConfig", ["Reasons", "Recipes"]),
+        tests("Runner", ["Reasons", "Recipes", "Tensors", "ONNX", "Autodiff", "Engine", "Columnar", "Training", "Landing", "PipelineConfig", system]),
         tests("Daemon", ["Reasons", "Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", system, logging]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "TestSupport", "Reasons", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace",
+                "TestSupport", "Reasons", "Recipes", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace",
                 system,
             ],
             exclude: ["ExternalData", "Init", "RevisionOneRoot", "SchemaFiveRoot", "Zoo"], linkerSettings: nativeLibraries),

@@ -3,6 +3,7 @@ package import Landing
 package import Ledger
 import Names
 package import PipelineConfig
+import Reasons
 import SystemPackage
 
 /// What manifests and cards tell of a lost ledger (SEMANTICS 15): every arrival that was published, with its number. Those that were rejected or
@@ -165,7 +166,7 @@ package struct Restoration: Sendable {
         package var description: String {
             let left = reports.flatMap { report in report.left.map { "\(report.pipeline): \($0)" } }
             return "the ledger is missing, and manifests and cards do not tell all that it knew:\n"
-                + left.prefix(20).map { "  \($0)\n" }.joined() + (left.count > 20 ? "  and \(left.count - 20) more\n" : "")
+                + left.prefix(20).map { "  \($0.printable)\n" }.joined() + (left.count > 20 ? "  and \(left.count - 20) more\n" : "")
                 + "Mend that and start again; or let millrace rebuild restore all the rest, and start then."
         }
     }

@@ -22,6 +22,8 @@ package struct Pipeline: Sendable, Equatable {
     package let retain: Retain
     /// The name that the pipeline had before: what is known of that is its own.
     package let was: String?
+    /// What the ledger keeps of the revision; see `under(revision:body:)`.
+    package internal(set) var revisionBody: RevisionBody
     /// Where keys stand in the file.
     package let positions: SourceMap
 

@@ -1,37 +1,104 @@
-internal import Foundation
+internal import Reasons
 
-/// What a revision stands for: the part of a pipeline that decides the bytes of outputs. The ledger keeps it beside the digest, so that
-/// work that was opened under a revision goes on under it after the pipeline was edited.
-package struct RevisionBody: Sendable, Equatable, Codable {
-    let schema: Schema
-    let stages: [Stage]
-    /// Nil where nothing is scored.
-    let format: OutputFormat?
-    let partitionBy: [PartitionKey]?
+/// What a revision stands for, as text: the part of a pipeline file that decides the bytes of outputs. The ledger keeps it beside the
+/// digest, so that work that was opened under a revision goes on under it after the pipeline was edited.
+///
+/// It is YAML with the keys of the pipeline file, so that a later version reads it with the reader that it has for pipeline files anyway.
+/// Two bodies are always equal: what they say, the pipeline says.
+package struct RevisionBody: Sendable, Equatable {
+    package let text: String
+
+    package static func == (_: RevisionBody, _: RevisionBody) -> Bool { true }
+
+    private static let keys = ["schema", "stages", "format", "partition_by"]
+
+    /// - Parameter format: the form of outputs, which the file may leave to `millrace.yaml`; nil where nothing is scored.
+    init(_ top: Section, format: OutputFormat?) {
+        var parts: [(String, Node?)] = [("schema", top.node("schema")), ("stages", top.node("stages"))]
+        if case .mapping(let land)? = top.node("land")?.content, let outputs = land.first(where: { $0.key == "outputs" }),
+            case .mapping(let entries) = outputs.value.content {
+            parts.append(("partition_by", entries.first { $0.key == "partition_by" }?.value))
+        }
+        var lines = parts.compactMap { key, node in node.map { "\(key): \($0.flowText)\n" } }
+        if let format { lines.append("format: \(format.rawValue)\n") }
+        text = lines.joined()
+    }
+
+    fileprivate init(_ text: String) { self.text = text }
+
+    /// Returns what a body says; nil where this version does not take it.
+    fileprivate static func read(_ text: String, root: String) -> (schema: Schema, stages: [Stage], format: OutputFormat?, partitionBy: [PartitionKey])? {
+        let problems = ProblemList(file: "revision")
+        let reading = Reading(problems: problems, root: root)
+        guard let document = Document.read(Array(text.utf8), problems: problems), let top = Section(document, "", keys: keys, in: reading)
+        else { return nil }
+        let schema = SchemaReader(top).schema()
+        let stages = StageReader(top).stages(classes: schema.classes).read
+        let format = top.choice("format", of: OutputFormat.self)
+        let partitionBy = top.choices("partition_by", of: PartitionKey.self)
+        return problems.all.isEmpty ? (schema, stages, format, partitionBy) : nil
+    }
 }
 
 extension Pipeline {
-    /// The revision's body as JSON.
-    package var revisionBody: String {
-        let body = RevisionBody(schema: schema, stages: stages, format: land.outputs?.format, partitionBy: land.outputs?.partitionBy)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        // Every part is a plain value, so that this does not fail; if it ever did, the body would count as unknown.
-        return (try? encoder.encode(body)).map { String(decoding: $0, as: UTF8.self) } ?? ""
-    }
-
     /// Returns the pipeline as it was under another revision, with the paths, times and limits of now; nil where `body`, which the ledger
     /// keeps for that revision, cannot be read or has another digest.
     package func under(revision: String, body: String) -> Pipeline? {
-        let decoder = JSONDecoder()
-        decoder.nonConformingFloatDecodingStrategy = .convertFromString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        guard let body = try? decoder.decode(RevisionBody.self, from: Data(body.utf8)) else { return nil }
+        guard let read = RevisionBody.read(body, root: "/") else { return nil }
         var former = self
-        former.schema = body.schema
-        former.stages = body.stages
-        if let format = body.format { former.land.outputs?.format = format }
-        if let partitionBy = body.partitionBy { former.land.outputs?.partitionBy = partitionBy }
+        former.schema = read.schema
+        former.stages = read.stages
+        former.revisionBody = RevisionBody(body)
+        if let format = read.format { former.land.outputs?.format = format }
+        former.land.outputs?.partitionBy = read.partitionBy
         return former.revision.full == revision ? former : nil
+    }
+}
+
+extension Node {
+    /// The value as YAML on one line, with every mark that decides what it means.
+    fileprivate var flowText: String {
+        switch content {
+        case .scalar where isNull: "null"
+        case .scalar(let text, isPlain: let isPlain): isPlain && text.isPlainInFlow ? text : text.quoted
+        case .sequence(let items): "[" + items.map(\.flowText).joined(separator: ", ") + "]"
+        case .mapping(let entries): "{" + entries.map { "\($0.key.quoted): \($0.value.flowText)" }.joined(separator: ", ") + "}"
+        }
+    }
+}
+
+extension String {
+    /// Whether the text means the same without quotes between brackets. Numbers, `true` and words do; what does not is a text in any case,
+    /// which quotes leave as it is.
+    fileprivate var isPlainInFlow: Bool {
+        guard let first = utf8.first, first != UInt8(ascii: "-") || utf8.count > 1 else { return false }
+        return utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "+"), UInt8(ascii: "-"):
+                true
+            default: false
+            }
+        }
+    }
+
+    fileprivate var quoted: String {
+        var text = "\""
+        for scalar in unicodeScalars {
+            switch scalar {
+            case "\"", "\\": text += "\\" + String(scalar)
+            case "\u{20}"..."\u{7E}", "\u{A0}"..."\u{D7FF}", "\u{E000}"..."\u{FFFD}", "\u{10000}"..."\u{10FFFF}":
+                text += scalar == "\u{2028}" || scalar == "\u{2029}" || scalar == "\u{FEFF}" ? scalar.escaped : String(scalar)
+            default: text += scalar.escaped
+            }
+        }
+        return text + "\""
+    }
+}
+
+extension Unicode.Scalar {
+    fileprivate var escaped: String {
+        let digits = String(value, radix: 16)
+        return "\\U" + String(repeating: "0", count: 8 - digits.count) + digits
     }
 }

@@ -1,35 +1,43 @@
 package import Autodiff
 package import ONNX
+package import Recipes
 
-/// A model made better by gradient descent on labelled rows: `M_optimized = M - eta * grad L`, as often as the plan says.
+/// A model made better by gradient descent on labelled rows: `M_optimized = M - eta * grad L`, as often as the recipe says.
 ///
 /// The result is the model that was given, with other values in its trained initializers and nothing else changed. The same model, files,
-/// recipe, plan and engine give the same bytes, however often the process was killed and the run taken up again in the same `directory`.
+/// recipe, gate and engine give the same bytes, however often the process was killed and the run taken up again in the same `directory`.
 package struct FineTuning: Sendable {
     /// The float parent. Its external data must be within it or beside it (`Model.directory`).
     package var model: Model
     /// What stands beside the model already, and is part of what training starts from.
     package var adapter: LowRankAdapter?
-    /// Whether trained adapters become part of the model's weights, or are an outcome of their own.
-    package var mergesAdapters: Bool
     package var data: LabelledData
-    package var recipe: TrainingRecipe
-    package var plan: TrainingPlan
+    package var recipe: GradientDescent
+    /// Its metric says which epoch is the best, the model as it was given not being one of them.
+    package var gate: Gate
+    /// Metrics to measure beside that of the gate.
+    package var alsoMeasured: [Metric] = []
+    package var threads: Int
+    /// A checkpoint is written at the end of each epoch, and whenever this many steps have passed since the last one.
+    package var checkpointSteps = 1000
     /// A folder of this run's own, which exists: packed rows and checkpoints. Whoever made it removes it once the outcome is safe.
     package var directory: String
 
     package init(
-        model: Model, adapter: LowRankAdapter? = nil, mergesAdapters: Bool = true, data: LabelledData, recipe: TrainingRecipe, plan: TrainingPlan,
-        directory: String
+        model: Model, adapter: LowRankAdapter? = nil, data: LabelledData, recipe: GradientDescent, gate: Gate = Gate(rowsAtLeast: 1),
+        threads: Int = 1, directory: String
     ) {
         self.model = model
         self.adapter = adapter
-        self.mergesAdapters = mergesAdapters
         self.data = data
         self.recipe = recipe
-        self.plan = plan
+        self.gate = gate
+        self.threads = threads
         self.directory = directory
     }
+
+    /// Whether trained adapters become part of the model's weights; otherwise they are an outcome of their own.
+    package var mergesAdapters: Bool { recipe.adapters?.merge ?? true }
 
     package struct Outcome: Sendable {
         /// That of the best epoch, which may be worse than the given one: whether it is taken is for a gate to say. The given one where adapters are

@@ -1,4 +1,5 @@
 import Foundation
+import Recipes
 
 /// A curve of few values as lines of text, for a terminal or a log.
 package struct LossCurve {

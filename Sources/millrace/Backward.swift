@@ -4,6 +4,7 @@ import Foundation
 import ONNX
 import PipelineConfig
 import Reasons
+import Recipes
 import Runner
 import Tensors
 import Training
@@ -65,7 +66,7 @@ struct Backward: ParsableCommand {
     private func query(_ loaded: Model) throws(TrainingError) -> GradientQuery {
         let seed: GradientQuery.Seed =
             if let cotangent { .cotangents(try GradientFile.read(cotangent)) } else {
-                .loss(Loss(loss?.taking(severalLabels: labelled.hasSeveralLabels) ?? .meanSquaredError), outputs: prediction)
+                .loss(loss?.taking(severalLabels: labelled.hasSeveralLabels) ?? .meanSquaredError, outputs: prediction)
             }
         let given = labelled.data([data], nanInputs: ModelFacts(loaded).nanInputs)
         let isArrays = data.hasSuffix(".npz") || data.hasSuffix(".npy")

@@ -1,17 +1,18 @@
 import ArgumentParser
 import PipelineConfig
+import Recipes
 
 /// A pipeline's `optimize` stage as options, with the same words and defaults.
 struct DescentOptions: ParsableArguments {
     @Option(name: .long, help: "What is made small.") var loss: LossArgument?
     @Option(name: .long, help: ArgumentHelp("The model output that the loss reads. Default: the only one that it can.", valueName: "output")) var prediction: [String] = []
-    @Option(name: .long, help: "sgd, adagrad, rmsprop, adam, adamw, lion or lamb.") var optimizer: OptimizerSetting.Kind = .adamw
+    @Option(name: .long, help: "How a gradient becomes a step.") var optimizer: Optimizer.Kind = .adamw
     @Option(name: .long, help: "Default: by optimizer.") var learningRate: Double?
     @Option(name: .long, help: "Default: 0.01 for adamw, lamb and lion, otherwise 0.") var weightDecay: Double?
     @Option(name: .long, help: ArgumentHelp("Initializers that do not decay.", valueName: "pattern")) var noDecay: [String] = []
     @Option(name: .long, help: "Of sgd and rmsprop.") var momentum = 0.0
     @Flag(name: .long, help: "Of sgd.") var nesterov = false
-    @Option(name: .long, help: "constant, linear, cosine, step or one_cycle.") var schedule: ScheduleSetting.Kind = .constant
+    @Option(name: .long, help: "How the learning rate changes from step to step.") var schedule: Schedule.Kind = .constant
     @Option(name: .long, help: "Steps in which the learning rate rises.") var warmUp = 0
     @Option(name: .long, help: "Epochs from one drop of a step schedule to the next.") var every = 1
     @Option(name: .long, help: "What each drop of a step schedule multiplies by.") var factor = 0.1
@@ -61,14 +62,30 @@ struct DescentOptions: ParsableArguments {
 
     /// - Parameter severalLabels: whether several columns are to be learned.
     func stage(severalLabels: Bool) -> OptimizeStage {
-        let gradient = GradientDescent(
-            loss: loss?.taking(severalLabels: severalLabels) ?? .meanSquaredError, outputs: prediction,
-            optimizer: OptimizerSetting(optimizer, learningRate: learningRate, weightDecay: weightDecay, momentum: momentum, nesterov: nesterov),
-            epochs: epochs, batchSize: batchSize, schedule: ScheduleSetting(schedule, warmUp: warmUp, every: every, factor: factor),
-            clipNorm: clipNorm, clipValue: clipValue, accumulate: accumulate, ema: ema, validation: validation, freeze: freeze,
-            train: train, untie: untie, batchNormalization: batchNormalization, noDecay: noDecay, seed: seed,
-            earlyStopping: patience.map { .init(patience: $0, minimumImprovement: minimumImprovement) },
-            adapters: adapterRank.map { .init(rank: $0, targets: adapterTarget, merge: !keepsAdapters) })
+        let loss = loss?.taking(severalLabels: severalLabels) ?? .meanSquaredError
+        var gradient = GradientDescent(loss: loss, optimizer: Optimizer(optimizer), learningRate: learningRate, weightDecay: weightDecay)
+        gradient.outputs = prediction
+        gradient.optimizer.momentum = momentum
+        gradient.optimizer.nesterov = nesterov
+        gradient.schedule.kind = schedule
+        gradient.schedule.warmUp = warmUp
+        gradient.schedule.every = every
+        gradient.schedule.factor = factor
+        gradient.epochs = epochs
+        gradient.batchSize = batchSize
+        gradient.accumulate = accumulate
+        gradient.clipNorm = clipNorm
+        gradient.clipValue = clipValue
+        gradient.average = ema
+        gradient.validation = validation
+        gradient.freeze = freeze
+        gradient.train = train
+        gradient.untie = untie
+        gradient.batchNormalization = batchNormalization
+        gradient.noDecay = noDecay
+        gradient.seed = seed
+        gradient.earlyStopping = patience.map { .init(patience: $0, minimumImprovement: minimumImprovement) }
+        gradient.adapters = adapterRank.map { .init(rank: $0, targets: adapterTarget, merge: !keepsAdapters) }
         return OptimizeStage(gradient: gradient, gate: gate?.gate ?? Gate(rowsAtLeast: 1))
     }
 
@@ -85,7 +102,7 @@ struct GateArgument: ExpressibleByArgument {
 
     init?(argument: String) {
         let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-        guard let metric = MetricSetting(rawValue: parts[0]) else { return nil }
+        guard let metric = Metric(rawValue: parts[0]) else { return nil }
         guard parts.count > 1 else {
             gate = Gate(metric: metric, rowsAtLeast: 1)
             return
@@ -95,6 +112,6 @@ struct GateArgument: ExpressibleByArgument {
     }
 }
 
-extension OptimizerSetting.Kind: ExpressibleByArgument {}
-extension ScheduleSetting.Kind: ExpressibleByArgument {}
+extension Optimizer.Kind: ExpressibleByArgument {}
+extension Schedule.Kind: ExpressibleByArgument {}
 extension GradientDescent.BatchNormalization: ExpressibleByArgument {}

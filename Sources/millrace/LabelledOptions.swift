@@ -3,6 +3,7 @@ import Columnar
 import Names
 import PipelineConfig
 import Reasons
+import Recipes
 import Training
 
 /// How a labelled file's columns become model inputs and labels.
@@ -66,7 +67,7 @@ func failed(_ error: TrainingError, _ model: String, _ values: ValuesFlag) -> Ex
 
 /// `NAME` or `NAME=VALUE`, as `quantile=0.1,0.9`.
 struct LossArgument: ExpressibleByArgument {
-    let loss: LossSetting
+    let loss: Loss
 
     static let names = [
         "cross_entropy[=smoothing]", "binary_cross_entropy[=positive weight]", "multilabel", "mean_squared_error", "mean_absolute_error",
@@ -78,8 +79,8 @@ struct LossArgument: ExpressibleByArgument {
         let text = parts.count > 1 ? parts[1] : nil
         let numbers = text?.split(separator: ",").map { Double($0) } ?? []
         func number(_ fallback: Double) -> Double? { text == nil ? fallback : numbers.count == 1 ? numbers[0] : nil }
-        func plain(_ loss: LossSetting) -> LossSetting? { text == nil ? loss : nil }
-        let parsed: LossSetting? =
+        func plain(_ loss: Loss) -> Loss? { text == nil ? loss : nil }
+        let parsed: Loss? =
             switch parts.first {
             case "cross_entropy": number(0).map { .crossEntropy(labelSmoothing: $0) }
             case "binary_cross_entropy": number(1).map { .binaryCrossEntropy(positiveWeight: $0) }
@@ -98,7 +99,7 @@ struct LossArgument: ExpressibleByArgument {
     }
 
     /// Several label columns are probabilities of the classes.
-    func taking(severalLabels: Bool) -> LossSetting {
+    func taking(severalLabels: Bool) -> Loss {
         guard severalLabels, case .crossEntropy(let smoothing, let weights, _) = loss else { return loss }
         return .crossEntropy(labelSmoothing: smoothing, classWeights: weights, targets: .probabilities)
     }

@@ -7,6 +7,7 @@ import Names
 import ONNX
 import PipelineConfig
 import Reasons
+import Recipes
 import Runner
 import SystemPackage
 import Training
@@ -105,10 +106,10 @@ struct Optimize: ParsableCommand {
             stage = own
             data = read.schema.labelledData(labelled.map { LabelledData.File($0) }, inputs: loaded.graph.requiredInputs.map(\.name), nanInputs: nanInputs)
         }
-        let settings = TrainingSettings(stage.gradient, gate: stage.gate, threads: threads ?? stage.gradient.threads ?? cores)
-        var tuning = FineTuning(model: loaded, data: data, recipe: settings.recipe, plan: settings.plan, directory: directory)
-        tuning.plan.checkpointSteps = checkpointSteps
-        tuning.mergesAdapters = stage.gradient.adapters?.merge ?? true
+        var tuning = FineTuning(
+            model: loaded, data: data, recipe: stage.gradient, gate: stage.gate, threads: threads ?? stage.gradient.threads ?? cores,
+            directory: directory)
+        tuning.checkpointSteps = checkpointSteps
         if let adapter = TunedModel.adapter(of: model, given: adapter) { tuning.adapter = try loadedAdapter(adapter, of: model).adapter }
         return (tuning, stage.gate)
     }

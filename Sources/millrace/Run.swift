@@ -83,7 +83,7 @@ struct Run: AsyncParsableCommand {
             }
             throw fail(error)
         } catch {
-            throw fail("\(error)")
+            throw fail(String(describing: error))
         }
         let group = ServiceGroup(
             configuration: .init(

@@ -1,5 +1,6 @@
 import Engine
 import ONNX
+import Recipes
 import Tensors
 import Testing
 
@@ -7,8 +8,12 @@ import Testing
 
 /// BatchNormalization in training form against PyTorch's `train()`, in float64.
 @Suite struct BatchStatisticsTests {
-    private static func recipe(freeze: [String] = [], accumulate: Int = 1) -> TrainingRecipe {
-        TrainingRecipe(loss: .crossEntropy(), optimizer: .sgd(), accumulate: accumulate, freeze: freeze, batchNormalization: .train)
+    private static func recipe(freeze: [String] = [], accumulate: Int = 1) -> GradientDescent {
+        GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), learningRate: 1e-3, weightDecay: 0) {
+            $0.accumulate = accumulate
+            $0.freeze = freeze
+            $0.batchNormalization = .train
+        }
     }
 
     /// Images `[N, C, H, W]` under the default momentum, and rows `[N, C]` under another.
@@ -34,7 +39,7 @@ import Testing
         #expect(run.graph.untrained.isEmpty, "\(run.graph.untrained)")
         // Evaluated and written, it is normalized by the running ones.
         let evaluated = try golden.numbers(name + "/evaluated/losses")
-        let written = try StepRun(run.graph.model(model, with: after), TrainingRecipe(loss: .crossEntropy()))
+        let written = try StepRun(run.graph.model(model, with: after), GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0))
         for batch in evaluated.indices {
             let (x, y) = (try ["x": data.batch("input/x", batch)], try data.batch("target", batch))
             #expect(abs(try run.evaluate(x, target: y).loss - evaluated[batch]) < 1e-4)
@@ -65,7 +70,10 @@ import Testing
         }
         let error = try #require(throws: AutodiffError.self) { try StepGraph(model, Self.recipe()) }
         #expect("\(error)".contains("'bn0.running_mean' are read elsewhere"), "\(error)")
-        let adapters = TrainingRecipe(loss: .crossEntropy(), batchNormalization: .train, adapters: Adapters(rank: 1, targets: ["*"]))
+        let adapters = GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0) {
+            $0.batchNormalization = .train
+            $0.adapters = .init(rank: 1, targets: ["*"])
+        }
         let both = try #require(throws: AutodiffError.self) { try StepGraph(Golden.model("cnn"), adapters) }
         #expect("\(both)".contains("beside adapters nothing else is trained"), "\(both)")
     }

@@ -2,6 +2,7 @@ import Autodiff
 import Engine
 import Foundation
 import ONNX
+import Recipes
 import Passes
 import Tensors
 import TestSupport
@@ -36,7 +37,7 @@ import Testing
         let expected = try #require(golden.cases[name])
         let model = try Golden.model(name)
         let isClassifier = expected.loss == "cross_entropy"
-        let recipe = TrainingRecipe(loss: isClassifier ? .crossEntropy() : .meanSquaredError, optimizer: .sgd(), schedule: Schedule(peak: expected.rate))
+        let recipe = GradientDescent(loss: isClassifier ? .crossEntropy() : .meanSquaredError, optimizer: .sgd(), learningRate: expected.rate, weightDecay: 0)
         let run = try StepRun(model, recipe)
         let count = expected.labels.count
         let rows = Tensor(.float32, [count, golden.rows.count / count], golden.rows)
@@ -142,7 +143,7 @@ extension ClassicTrainingTests {
     @Test func scoresThatWouldBecomeProbabilitiesAreNotWritten() throws {
         let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Golden")
         let model = try Model(serialized: Data(contentsOf: folder.appendingPathComponent("classic-boosting-2.onnx")))
-        let graph = try StepGraph(model, TrainingRecipe(loss: .crossEntropy()))
+        let graph = try StepGraph(model, GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0))
         var values = try graph.initialParameters()
         let name = try #require(values.keys.first)
         let given = try #require(values[name])
@@ -172,7 +173,7 @@ extension ClassicTrainingTests {
     @Test(arguments: [Loss.crossEntropy(), .binaryCrossEntropy()])
     func aLeafThatIsCertainAndWrongLearns(_ loss: Loss) throws {
         let model = Self.twoLeaves([0, 1])
-        let run = try StepRun(model, TrainingRecipe(loss: loss, optimizer: .adam(), schedule: Schedule(peak: 0.1)))
+        let run = try StepRun(model, GradientDescent(loss: loss, optimizer: .adam(), learningRate: 0.1, weightDecay: 0))
         let rows = Tensor(.float32, [4, 1], [-1, -1, 1, 1] as [Float])
         var target = Tensor(.int64, [4], [1, 1, 1, 0] as [Int64])
         if case .binaryCrossEntropy = loss { target = Tensor(.float32, [4], [1, 1, 1, 0] as [Float]) }
@@ -187,7 +188,7 @@ extension ClassicTrainingTests {
     /// Values that are neither scores nor a share of a probability: were one of them below 0, ONNX Runtime would read all of them otherwise.
     @Test func valuesThatWereNotNegativeStaySo() throws {
         let model = Self.twoLeaves([0.2, 3])
-        let run = try StepRun(model, TrainingRecipe(loss: .binaryCrossEntropy(), optimizer: .sgd(), schedule: Schedule(peak: 0.5)))
+        let run = try StepRun(model, GradientDescent(loss: .binaryCrossEntropy(), optimizer: .sgd(), learningRate: 0.5, weightDecay: 0))
         let rows = Tensor(.float32, [2, 1], [-1, -1] as [Float])
         _ = try run.step(["x": rows], target: Tensor(.float32, [2], [0, 0] as [Float]), rate: 0.5)
         let leaves = try run.session.value("l/class_weights")

@@ -1,5 +1,6 @@
 import Engine
 import ONNX
+import Recipes
 import Passes
 import Tensors
 import Testing
@@ -28,7 +29,7 @@ import Testing
         return model
     }
 
-    private static func trained(_ model: Model, _ recipe: TrainingRecipe) throws -> (graph: StepGraph, values: [String: Tensor]) {
+    private static func trained(_ model: Model, _ recipe: GradientDescent) throws -> (graph: StepGraph, values: [String: Tensor]) {
         let run = try StepRun(model, recipe)
         for number in 0..<5 { _ = try run.step(number, rate: 0.05) }
         return (run.graph, try Dictionary(uniqueKeysWithValues: run.graph.parameters.map { ($0.name, try run.session.value($0.name)) }))
@@ -37,7 +38,11 @@ import Testing
     @Test(arguments: [[], ["out.*"]])
     func theyTrainAsInitializersDo(frozen: [String]) throws {
         let plain = SmallNet.make(), constants = try Self.withConstants(plain)
-        let recipe = TrainingRecipe(loss: .crossEntropy(), optimizer: .adamw(), weightDecay: 0.1, noDecay: ["*.bias"], freeze: frozen, seed: 5)
+        let recipe = GradientDescent(loss: .crossEntropy(), optimizer: .adamw(), learningRate: 1e-3, weightDecay: 0.1) {
+            $0.noDecay = ["*.bias"]
+            $0.freeze = frozen
+            $0.seed = 5
+        }
         let (wantedGraph, wanted) = try Self.trained(plain, recipe), (graph, values) = try Self.trained(constants, recipe)
         #expect(graph.parameters.map(\.name) == wantedGraph.parameters.map(\.name))
         #expect(graph.untrained == wantedGraph.untrained)
@@ -57,7 +62,10 @@ import Testing
 
     @Test func adaptersStandBesideConstantsAndAreMergedIntoThem() throws {
         let plain = SmallNet.make(product: "MatMul"), constants = try Self.withConstants(plain)
-        let recipe = TrainingRecipe(loss: .crossEntropy(), optimizer: .adamw(), adapters: Adapters(rank: 2, targets: ["hidden.weight"]), seed: 5)
+        let recipe = GradientDescent(loss: .crossEntropy(), optimizer: .adamw(), learningRate: 1e-3, weightDecay: 0) {
+            $0.adapters = .init(rank: 2, targets: ["hidden.weight"])
+            $0.seed = 5
+        }
         let (graph, values) = try Self.trained(constants, recipe), (wantedGraph, wanted) = try Self.trained(plain, recipe)
         let merged = try graph.model(constants, with: values)
         let adapter = try #require(try graph.adapter(with: values))
@@ -87,7 +95,7 @@ import Testing
             ], inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .fixed(3)]))],
             outputs: [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(2)]))], initializers: [StoredTensor("zero", .float32, [], [Float(0)])])
         let model = Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
-        let run = try StepRun(model, TrainingRecipe(loss: .meanSquaredError, optimizer: .sgd()))
+        let run = try StepRun(model, GradientDescent(loss: .meanSquaredError, optimizer: .sgd(), learningRate: 1e-3, weightDecay: 0))
         let names = run.graph.parameters.map(\.name)
         #expect(names == ["choice/then_branch/b", "choice/then_branch/w", "choice/else_branch/b", "choice/else_branch/w"])
         let x = Tensor(.float32, [4, 3], GradientCheck.random(12, seed: 3).map { abs(Float($0)) }), target = Tensor(.float32, [4, 2], [Float](repeating: 1, count: 8))
@@ -180,16 +188,16 @@ import Testing
             outputs: [Value("y", .tensor(.float32, [.symbolic("N"), what == "no weights" || what == "only a loop" ? .fixed(4) : .fixed(1)]))],
             initializers: initializers)
         let model = Model(irVersion: 8, operatorSets: sets, graph: graph)
-        let optimize = try #require(throws: AutodiffError.self) { try StepGraph(model, TrainingRecipe(loss: .meanSquaredError)) }
+        let optimize = try #require(throws: AutodiffError.self) { try StepGraph(model, GradientDescent(loss: .meanSquaredError, learningRate: 1e-3, weightDecay: 0)) }
         let gradients = try #require(throws: AutodiffError.self) { _ = try ParameterSurvey(model) }
         #expect("\(optimize)" == "\(gradients)")
         #expect("\(gradients)".contains(wanted), "\(gradients)")
         for text in ["\(optimize)", "\(gradients)"] { #expect(!text.contains(" :") && !text.hasSuffix(": "), "\(text)") }
     }
 
-    @Test(arguments: [BatchNormalizationTraining.affine, .train])
-    func aBatchNormalizationThatWasFusedIsSaidToBeGone(_ asked: BatchNormalizationTraining) throws {
-        let recipe = TrainingRecipe(loss: .crossEntropy(), batchNormalization: asked)
+    @Test(arguments: [GradientDescent.BatchNormalization.affine, .train])
+    func aBatchNormalizationThatWasFusedIsSaidToBeGone(_ asked: GradientDescent.BatchNormalization) throws {
+        let recipe = GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0) { $0.batchNormalization = asked }
         let error = try #require(throws: AutodiffError.self) { try StepGraph(SmallNet.make(), recipe) }
         #expect("\(error)".contains("batch_normalization: it is \(asked.rawValue), but the model has no BatchNormalization") && "\(error)".contains("fuse"))
     }

@@ -2,6 +2,7 @@ import Autodiff
 import Engine
 import Foundation
 import ONNX
+import Recipes
 import Tensors
 import Testing
 
@@ -40,7 +41,7 @@ struct LossTests {
         Case(name: "quantile", loss: .quantile([0.1, 0.5, 0.9])),
         Case(name: "poisson", loss: .poisson()),
         Case(name: "poisson", loss: .poisson(), ending: "Exp"),
-        Case(name: "poisson_rate", loss: .poisson(output: .rate)),
+        Case(name: "poisson_rate", loss: .poisson(rate: .rate)),
         Case(name: "cosine_embedding", loss: .cosineEmbedding()),
         Case(name: "cosine_embedding_pair", loss: .cosineEmbedding(margin: -0.3), isPair: true),
     ]

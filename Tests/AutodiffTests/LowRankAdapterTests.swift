@@ -1,5 +1,6 @@
 import Engine
 import ONNX
+import Recipes
 import Tensors
 import Testing
 
@@ -7,15 +8,18 @@ import Testing
 
 /// Adapters that stand beside a model instead of being merged into it.
 @Suite struct LowRankAdapterTests {
-    private static func recipe(rank: Int = 2, targets: [String] = ["hidden.*"], scale: Double = 4) -> TrainingRecipe {
-        TrainingRecipe(loss: .crossEntropy(), optimizer: .adamw(), adapters: Adapters(rank: rank, targets: targets, scale: scale), seed: 5)
+    private static func recipe(rank: Int = 2, targets: [String] = ["hidden.*"], scale: Double = 4) -> GradientDescent {
+        GradientDescent(loss: .crossEntropy(), optimizer: .adamw(), learningRate: 1e-3, weightDecay: 0) {
+            $0.adapters = .init(rank: rank, targets: targets, scale: scale)
+            $0.seed = 5
+        }
     }
 
     private static func parameters(_ run: StepRun) throws -> [String: Tensor] {
         try Dictionary(uniqueKeysWithValues: run.graph.parameters.map { ($0.name, try run.session.value($0.name)) })
     }
 
-    private static func trained(_ model: Model, _ recipe: TrainingRecipe) throws -> (run: StepRun, adapter: LowRankAdapter) {
+    private static func trained(_ model: Model, _ recipe: GradientDescent) throws -> (run: StepRun, adapter: LowRankAdapter) {
         let run = try StepRun(model, recipe)
         for number in 0..<10 { try run.step(number, rate: 0.05) }
         return (run, try #require(try run.graph.adapter(with: parameters(run))))

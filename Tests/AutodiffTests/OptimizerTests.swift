@@ -1,4 +1,5 @@
 import Autodiff
+import Recipes
 import Engine
 import Tensors
 import Testing
@@ -31,10 +32,13 @@ struct OptimizerTests {
         Case(name: "average", optimizer: .sgd(), average: 0.9),
     ]
 
-    private func recipe(_ optimizer: Case) -> TrainingRecipe {
-        TrainingRecipe(
-            loss: .crossEntropy(), optimizer: optimizer.optimizer, weightDecay: optimizer.decay, noDecay: ["*bias"], clipValue: optimizer.clipValue,
-            clipNorm: optimizer.clipNorm, average: optimizer.average)
+    private func recipe(_ optimizer: Case) -> GradientDescent {
+        GradientDescent(loss: .crossEntropy(), optimizer: optimizer.optimizer, learningRate: 1e-3, weightDecay: optimizer.decay) {
+            $0.noDecay = ["*bias"]
+            $0.clipValue = optimizer.clipValue
+            $0.clipNorm = optimizer.clipNorm
+            $0.average = optimizer.average
+        }
     }
 
     @Test(arguments: cases)
@@ -57,7 +61,7 @@ struct OptimizerTests {
     /// However many batches a step has, and where steps of few follow steps of many: what is accumulated begins at 0 each time.
     @Test func accumulationBeginsAnewBehindEveryStep() throws {
         let data = try Golden("mlp")
-        let recipe = TrainingRecipe(loss: .crossEntropy(), optimizer: .sgd())
+        let recipe = GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), learningRate: 1e-3, weightDecay: 0)
         var accumulating = recipe
         accumulating.accumulate = 3
         let whole = try StepRun(Golden.model("mlp"), recipe), parts = try StepRun(Golden.model("mlp"), accumulating)
@@ -82,7 +86,7 @@ struct OptimizerTests {
 
     @Test func accumulatedBatchesEqualOneBatchOfTheirRows() throws {
         let golden = try Golden("optimizers"), data = try Golden("mlp")
-        let run = try StepRun(Golden.model("mlp"), TrainingRecipe(loss: .crossEntropy(), accumulate: 2))
+        let run = try StepRun(Golden.model("mlp"), GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0) { $0.accumulate = 2 })
         let wanted = try golden.numbers("accumulate/losses")
         for batch in wanted.indices {
             let rows = 12 - 4 * (batch % 2)
@@ -101,7 +105,7 @@ struct OptimizerTests {
     func scheduleAgreesWithPyTorch(_ name: String, _ schedule: Schedule) throws {
         let golden = try Golden("optimizers"), data = try Golden("mlp")
         let rates = try golden.numbers(name + "/rates"), losses = try golden.numbers(name + "/losses")
-        let run = try StepRun(Golden.model("mlp"), TrainingRecipe(loss: .crossEntropy(), optimizer: .sgd(), schedule: schedule))
+        let run = try StepRun(Golden.model("mlp"), GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), weightDecay: 0) { $0.schedule = schedule })
         for step in rates.indices {
             let rate = schedule.rate(step: step, of: rates.count, stepsPerEpoch: 2)
             #expect(abs(rate - rates[step]) < 1e-12, "step \(step): \(rate), PyTorch has \(rates[step])")
@@ -122,12 +126,12 @@ struct OptimizerTests {
     }
 
     @Test(arguments: [
-        TrainingRecipe(loss: .meanSquaredError, optimizer: .sgd(momentum: 1)), TrainingRecipe(loss: .meanSquaredError, optimizer: .sgd(nesterov: true)),
-        TrainingRecipe(loss: .meanSquaredError, optimizer: .adam(.init(beta2: 1))), TrainingRecipe(loss: .meanSquaredError, weightDecay: -1),
-        TrainingRecipe(loss: .meanSquaredError, clipNorm: 0), TrainingRecipe(loss: .meanSquaredError, accumulate: 0),
-        TrainingRecipe(loss: .meanSquaredError, average: 1),
+        GradientDescent(loss: .meanSquaredError, optimizer: .sgd(momentum: 1), learningRate: 1e-3, weightDecay: 0), GradientDescent(loss: .meanSquaredError, optimizer: .sgd(nesterov: true), learningRate: 1e-3, weightDecay: 0),
+        GradientDescent(loss: .meanSquaredError, optimizer: .adam(.init(beta2: 1)), learningRate: 1e-3, weightDecay: 0), GradientDescent(loss: .meanSquaredError, learningRate: 1e-3, weightDecay: -1),
+        GradientDescent(loss: .meanSquaredError, learningRate: 1e-3, weightDecay: 0) { $0.clipNorm = 0 }, GradientDescent(loss: .meanSquaredError, learningRate: 1e-3, weightDecay: 0) { $0.accumulate = 0 },
+        GradientDescent(loss: .meanSquaredError, learningRate: 1e-3, weightDecay: 0) { $0.average = 1 },
     ])
-    func numbersThatMakeNoSenseAreRefused(_ recipe: TrainingRecipe) {
+    func numbersThatMakeNoSenseAreRefused(_ recipe: GradientDescent) {
         #expect(throws: AutodiffError.self) { try StepGraph(LossModel.make([3, 1]), recipe) }
     }
 }

@@ -1,4 +1,5 @@
 import ONNX
+import Recipes
 import Tensors
 import Testing
 
@@ -52,8 +53,10 @@ struct OverwritingTests {
 
     /// Lion reads a moment for two ends, but for those of parameters that are joined, which are copied first; what is accumulated is made by a branch.
     @Test(arguments: OptimizerTests.cases) func stateOfAnOptimizerIsInMemoryOnce(_ test: OptimizerTests.Case) throws {
-        let recipe = TrainingRecipe(
-            loss: .crossEntropy(), optimizer: test.optimizer, weightDecay: test.decay, clipNorm: test.clipNorm, average: test.average)
+        let recipe = GradientDescent(loss: .crossEntropy(), optimizer: test.optimizer, learningRate: 1e-3, weightDecay: test.decay) {
+            $0.clipNorm = test.clipNorm
+            $0.average = test.average
+        }
         let graph = try StepGraph(SmallNet.make(), recipe)
         #expect(graph.slots.allSatisfy { $0.isOverwritable == ($0.kind == .state && (test.name != "lion" || $0.shape.rank == 1)) })
         var accumulating = recipe

@@ -1,6 +1,7 @@
 import Autodiff
 import Foundation
 import ONNX
+import Recipes
 import Tensors
 import TestSupport
 import Testing
@@ -132,8 +133,8 @@ import Testing
         return Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
     }
 
-    private static func trained(_ change: (inout TrainingRecipe) -> Void) throws -> (trained: Set<String>, reasons: [String: String]) {
-        var recipe = TrainingRecipe(loss: .meanSquaredError)
+    private static func trained(_ change: (inout GradientDescent) -> Void) throws -> (trained: Set<String>, reasons: [String: String]) {
+        var recipe = GradientDescent(loss: .meanSquaredError, learningRate: 1e-3, weightDecay: 0)
         change(&recipe)
         let graph = try StepGraph(guessed(), recipe)
         return (Set(graph.parameters.map(\.name)), Dictionary(graph.untrained.map { ($0.name, $0.reason) }, uniquingKeysWith: { first, _ in first }))
@@ -178,7 +179,7 @@ import Testing
             outputs: [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(1)]))],
             initializers: [integers, StoredTensor("b", .float32, [1], [Float(0.5)]), StoredTensor("scale", .float32, [], [Float(0.1)])])
         let model = Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
-        let error = #expect(throws: AutodiffError.self) { try StepGraph(model, TrainingRecipe(loss: .meanSquaredError)) }
+        let error = #expect(throws: AutodiffError.self) { try StepGraph(model, GradientDescent(loss: .meanSquaredError, learningRate: 1e-3, weightDecay: 0)) }
         #expect("\(try #require(error))".contains("a quantized model: train the float model"))
     }
 }

@@ -1,5 +1,6 @@
 import Engine
 import ONNX
+import Recipes
 import Passes
 import Tensors
 import Testing
@@ -36,8 +37,8 @@ import Testing
         return Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
     }
 
-    private static func trained(_ model: Model, _ change: (inout TrainingRecipe) -> Void = { _ in }) throws -> (model: Model, graph: StepGraph) {
-        var recipe = TrainingRecipe(loss: .meanSquaredError, optimizer: .adamw(), weightDecay: 0.1)
+    private static func trained(_ model: Model, _ change: (inout GradientDescent) -> Void = { _ in }) throws -> (model: Model, graph: StepGraph) {
+        var recipe = GradientDescent(loss: .meanSquaredError, optimizer: .adamw(), learningRate: 1e-3, weightDecay: 0.1)
         change(&recipe)
         let run = try StepRun(model, recipe)
         for number in 0..<5 { _ = try run.step(["x": random([4, 9], 2)], target: random([4, 9], 3), rate: 0.05, number: number) }

@@ -2,6 +2,7 @@ import Autodiff
 import Engine
 import Foundation
 import ONNX
+import Recipes
 import Passes
 import TestSupport
 import Tensors
@@ -10,7 +11,7 @@ import Testing
 /// What a step graph holds, and that its steps can be repeated, taken up again, and written back.
 struct StepGraphTests {
     @Test func frozenParametersStayAndAreNamed() throws {
-        let recipe = TrainingRecipe(loss: .crossEntropy(), optimizer: .sgd(), freeze: ["hidden.*"])
+        let recipe = GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), learningRate: 1e-3, weightDecay: 0) { $0.freeze = ["hidden.*"] }
         let run = try StepRun(SmallNet.make(), recipe)
         #expect(run.graph.parameters.map(\.name) == ["out.weight", "out.bias"])
         #expect(run.graph.untrained.map(\.name) == ["hidden.weight", "hidden.bias"])
@@ -19,17 +20,21 @@ struct StepGraphTests {
 
     @Test func normalizationIsFrozenUnlessAsked() throws {
         let model = try Golden.model("cnn")
-        let frozen = try StepGraph(model, TrainingRecipe(loss: .crossEntropy()))
+        let frozen = try StepGraph(model, GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0))
         #expect(!frozen.parameters.contains { $0.name.hasPrefix("bn") })
         #expect(frozen.untrained.contains { $0.name == "bn1.weight" && $0.reason.contains("BatchNormalization") })
-        let affine = try StepGraph(model, TrainingRecipe(loss: .crossEntropy(), batchNormalization: .affine))
+        let affine = try StepGraph(model, GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0) { $0.batchNormalization = .affine })
         #expect(affine.parameters.contains { $0.name == "bn1.weight" })
         #expect(affine.untrained.contains { $0.name == "bn1.running_var" && $0.reason.contains("running statistics") })
     }
 
     @Test func stepsTakenUpAgainGiveTheSameBytes() throws {
-        let recipe = TrainingRecipe(
-            loss: .crossEntropy(), optimizer: .adamw(), weightDecay: 0.1, clipNorm: 1, accumulate: 2, average: 0.9, seed: 7)
+        let recipe = GradientDescent(loss: .crossEntropy(), optimizer: .adamw(), learningRate: 1e-3, weightDecay: 0.1) {
+            $0.clipNorm = 1
+            $0.accumulate = 2
+            $0.average = 0.9
+            $0.seed = 7
+        }
         let whole = try StepRun(SmallNet.make(dropout: 0.3), recipe)
         for number in 0..<9 { try whole.step(number) }
         let first = try StepRun(SmallNet.make(dropout: 0.3), recipe)
@@ -46,8 +51,11 @@ struct StepGraphTests {
 
     /// Where the rate is the loss's cotangent, and where gradients are multiplied with it afterwards (a bound that nothing reaches).
     @Test(arguments: [0, 0.1]) func plainDescentEqualsTheGeneralUpdate(_ decay: Double) throws {
-        func recipe(_ bound: Double?) -> TrainingRecipe {
-            TrainingRecipe(loss: .crossEntropy(), optimizer: .sgd(), weightDecay: decay, noDecay: ["*bias"], clipValue: bound)
+        func recipe(_ bound: Double?) -> GradientDescent {
+            GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), learningRate: 1e-3, weightDecay: decay) {
+                $0.noDecay = ["*bias"]
+                $0.clipValue = bound
+            }
         }
         let plain = try StepRun(SmallNet.make(), recipe(nil)), general = try StepRun(SmallNet.make(), recipe(1e6))
         for number in 0..<5 {
@@ -61,7 +69,7 @@ struct StepGraphTests {
     }
 
     @Test func dropoutFollowsTheKeyAndIsAbsentFromEvaluation() throws {
-        let recipe = TrainingRecipe(loss: .crossEntropy(), optimizer: .sgd(), seed: 3)
+        let recipe = GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), learningRate: 1e-3, weightDecay: 0) { $0.seed = 3 }
         let model = SmallNet.make(dropout: 0.5)
         func loss(_ number: Int) throws -> Double { try StepRun(model, recipe).step(SmallNet.batch, target: SmallNet.target, rate: 0, number: number) }
         #expect(try loss(1) == loss(1))
@@ -84,7 +92,7 @@ struct StepGraphTests {
         graph.outputs = [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(1000)]))]
         let model = Model(operatorSets: [OperatorSet(domain: "", version: 21)], graph: graph)
         // With x = w = 1 and target 0 the squared error's mean is that of y²: (4/3)^4 where both masks keep.
-        let run = try StepRun(model, TrainingRecipe(loss: .meanSquaredError, optimizer: .sgd(), train: ["w"]))
+        let run = try StepRun(model, GradientDescent(loss: .meanSquaredError, optimizer: .sgd(), learningRate: 1e-3, weightDecay: 0) { $0.train = ["w"] })
         let x = Tensor(.float32, [20, 1000], [Float](repeating: 1, count: 20000)), zero = try #require(Tensor(zeros: .float32, shape: [20, 1000]))
         let kept = try (0..<4).map { try run.step(["x": x], target: zero, rate: 0, number: $0) * 81 / 256 }
         // 9/16 of the elements are kept by two independent masks, 3/4 by two that are the same.
@@ -95,11 +103,13 @@ struct StepGraphTests {
     @Test(arguments: ["MatMul", "Gemm"])
     func adaptersTrainFactorsAloneAndMerge(_ product: String) throws {
         let model = SmallNet.make(product: product)
-        let recipe = TrainingRecipe(
-            loss: .crossEntropy(), optimizer: .adamw(), adapters: Adapters(rank: 2, targets: ["hidden.*"], scale: 4), seed: 5)
+        let recipe = GradientDescent(loss: .crossEntropy(), optimizer: .adamw(), learningRate: 1e-3, weightDecay: 0) {
+            $0.adapters = .init(rank: 2, targets: ["hidden.*"], scale: 4)
+            $0.seed = 5
+        }
         let run = try StepRun(model, recipe)
         #expect(run.graph.parameters.map(\.shape) == [[8, 2], [2, 16]])
-        let base = try StepRun(model, TrainingRecipe(loss: .crossEntropy())).evaluate(SmallNet.batch, target: SmallNet.target)
+        let base = try StepRun(model, GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0)).evaluate(SmallNet.batch, target: SmallNet.target)
         let before = try run.evaluate(SmallNet.batch, target: SmallNet.target)
         #expect(before.loss == base.loss)
         for number in 0..<10 { try run.step(number, rate: 0.05) }
@@ -119,13 +129,13 @@ struct StepGraphTests {
     }
 
     @Test func adapterTargetsMustMatchAWeight() throws {
-        let recipe = TrainingRecipe(loss: .crossEntropy(), adapters: Adapters(rank: 2, targets: ["attention.*"]))
+        let recipe = GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0) { $0.adapters = .init(rank: 2, targets: ["attention.*"]) }
         let error = try #require(throws: AutodiffError.self) { try StepGraph(SmallNet.make(), recipe) }
         #expect("\(error)".contains("there are hidden.weight, out.weight"))
     }
 
     @Test func weightsTooLargeForConstantsAreHeldOnceAsInputs() throws {
-        let recipe = TrainingRecipe(loss: .crossEntropy(), optimizer: .sgd(), freeze: ["hidden.*"])
+        let recipe = GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), learningRate: 1e-3, weightDecay: 0) { $0.freeze = ["hidden.*"] }
         let held = try StepRun(SmallNet.make(), recipe, largestConstants: 0), constant = try StepRun(SmallNet.make(), recipe)
         #expect(constant.graph.heldWeights.isEmpty)
         #expect(held.graph.heldWeights.contains("hidden.weight"))
@@ -143,7 +153,7 @@ struct StepGraphTests {
         try SmallNet.make().write(to: folder("net.onnx"), options: options)
         let model = try Model.load(path: folder("net.onnx"))
         #expect(model.hasExternalData)
-        let recipe = TrainingRecipe(loss: .crossEntropy(), optimizer: .sgd(), freeze: ["hidden.*"])
+        let recipe = GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), learningRate: 1e-3, weightDecay: 0) { $0.freeze = ["hidden.*"] }
         let external = try StepRun(model, recipe, largestConstants: largestConstants), plain = try StepRun(SmallNet.make(), recipe)
         for number in 0..<3 { #expect(try external.step(number) == plain.step(number)) }
         _ = try BackwardGraph(model, loss: .crossEntropy()).model.serialized()
@@ -151,7 +161,7 @@ struct StepGraphTests {
 
     @Test func writtenModelDiffersInTrainedInitializersOnly() throws {
         let model = try Golden.model("mlp"), data = try Golden("mlp")
-        let run = try StepRun(model, TrainingRecipe(loss: .crossEntropy(), freeze: ["0.*"]))
+        let run = try StepRun(model, GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0) { $0.freeze = ["0.*"] })
         _ = try run.step(["x": data.batch("input/x", 0)], target: data.batch("target", 0), rate: 0.1)
         let parameters = try Dictionary(uniqueKeysWithValues: run.graph.parameters.map { ($0.name, try run.session.value($0.name)) })
         var written = try run.graph.model(model, with: parameters)
@@ -171,7 +181,7 @@ struct StepGraphTests {
         }
         for position in model.graph.inputs.indices { model.graph.inputs[position].type = .tensor(.float16, [.symbolic("N"), .fixed(8)]) }
         for position in model.graph.outputs.indices { model.graph.outputs[position].type = .tensor(.float16, [.symbolic("N"), .fixed(3)]) }
-        let graph = try StepGraph(model, TrainingRecipe(loss: .crossEntropy()))
+        let graph = try StepGraph(model, GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0))
         #expect(graph.parameters.allSatisfy { $0.elementType == .float32 })
         let written = try graph.model(model, with: graph.initialParameters())
         #expect(written.graph == model.graph)
@@ -179,13 +189,13 @@ struct StepGraphTests {
 
     @Test func modelWithNothingToTrainSaysWhy() throws {
         let error = try #require(throws: AutodiffError.self) {
-            try StepGraph(SmallNet.make(), TrainingRecipe(loss: .crossEntropy(), freeze: ["*"]))
+            try StepGraph(SmallNet.make(), GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0) { $0.freeze = ["*"] })
         }
         #expect("\(error)".contains("'hidden.weight': frozen by name"))
     }
 
     @Test func rowsOfWeightZeroCountNothing() throws {
-        let recipe = TrainingRecipe(loss: .crossEntropy(), optimizer: .sgd())
+        let recipe = GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), learningRate: 1e-3, weightDecay: 0)
         let weighted = try StepRun(SmallNet.make(), recipe), cut = try StepRun(SmallNet.make(), recipe)
         _ = try weighted.step(SmallNet.batch, target: SmallNet.target, weights: [1, 1, 1, 0], rate: 0.5)
         let x = try #require(SmallNet.batch["x"]?.values(as: Float.self)), y = try #require(SmallNet.target.values(as: Int64.self))

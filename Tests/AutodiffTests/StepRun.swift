@@ -1,6 +1,7 @@
 import Autodiff
 import Engine
 import ONNX
+import Recipes
 import Tensors
 
 /// A step graph in the engine, as the training loop runs it.
@@ -9,7 +10,7 @@ struct StepRun {
     let session: StatefulSession
     let evaluation: Session
 
-    init(_ model: Model, _ recipe: TrainingRecipe, adapter: LowRankAdapter? = nil, largestConstants: Int? = nil) throws {
+    init(_ model: Model, _ recipe: GradientDescent, adapter: LowRankAdapter? = nil, largestConstants: Int? = nil) throws {
         if let largestConstants {
             graph = try StepGraph(model, recipe, adapter: adapter, largestConstants: largestConstants)
         } else {

@@ -1,6 +1,7 @@
 import Autodiff
 import Engine
 import ONNX
+import Recipes
 import Tensors
 import Testing
 
@@ -11,7 +12,7 @@ struct WholeModelTests {
         let loss: Loss
         var inputs = ["x"]
         var rates = (sgd: 0.1, adamw: 0.01)
-        var batchNormalization = BatchNormalizationTraining.frozen
+        var batchNormalization = GradientDescent.BatchNormalization.frozen
         var description: String { name }
     }
 
@@ -56,8 +57,7 @@ struct WholeModelTests {
     func trajectoriesAgreeWithPyTorch(_ model: Case, _ optimizer: String) throws {
         let golden = try Golden(model.name)
         let isPlain = optimizer == "sgd"
-        let recipe = TrainingRecipe(
-            loss: model.loss, optimizer: isPlain ? .sgd() : .adamw(), weightDecay: isPlain ? 0 : 0.01, batchNormalization: model.batchNormalization)
+        let recipe = GradientDescent(loss: model.loss, optimizer: isPlain ? .sgd() : .adamw(), learningRate: 1e-3, weightDecay: isPlain ? 0 : 0.01) { $0.batchNormalization = model.batchNormalization }
         let run = try StepRun(Golden.model(model.name), recipe)
         let target = try #require(run.graph.ports.target)
         let wanted = try golden.numbers(optimizer + "/losses")

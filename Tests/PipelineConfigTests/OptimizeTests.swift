@@ -1,4 +1,5 @@
 import PipelineConfig
+import Recipes
 import Testing
 
 /// The stage that trains: `stages[].optimize` with `gradient` and `gate`.
@@ -29,10 +30,10 @@ import Testing
         #expect(stage.gate == Gate(metric: .loss, dropAtMost: 0, rowsAtLeast: 30))
         let gradient = stage.gradient
         #expect(gradient.loss == .crossEntropy() && gradient.outputs == [])
-        #expect(gradient.optimizer == OptimizerSetting(.adamw, learningRate: 1e-3, weightDecay: 0.01, betas: [0.9, 0.999], epsilon: 1e-8))
+        #expect(gradient.optimizer == .adamw(.init(beta1: 0.9, beta2: 0.999, epsilon: 1e-8)) && gradient.weightDecay == 0.01)
         #expect(gradient.epochs == 10 && gradient.batchSize == 32 && gradient.accumulate == 1)
-        #expect(gradient.schedule == ScheduleSetting(.constant, warmUp: 0))
-        #expect(gradient.clipNorm == nil && gradient.clipValue == nil && gradient.ema == nil && gradient.adapters == nil)
+        #expect(gradient.schedule == Schedule(.constant, peak: 1e-3, warmUp: 0))
+        #expect(gradient.clipNorm == nil && gradient.clipValue == nil && gradient.average == nil && gradient.adapters == nil)
         #expect(gradient.validation == 0.2 && gradient.seed == 0 && gradient.trainOn == .all && gradient.earlyStopping == nil)
         #expect(gradient.freeze == [] && gradient.noDecay == [] && gradient.threads == nil)
         let pipeline = try read(Self.text("{ loss: cross_entropy }"))
@@ -53,14 +54,27 @@ import Testing
         #expect(
             stage
                 == OptimizeStage(
-                    gradient: GradientDescent(
-                        loss: .crossEntropy(labelSmoothing: 0.1, classWeights: [1, 2.5]), outputs: ["logits"],
-                        optimizer: OptimizerSetting(.sgd, learningRate: 0.1, weightDecay: 1e-4, momentum: 0.9, nesterov: true), epochs: 3,
-                        batchSize: 8, schedule: ScheduleSetting(.step, warmUp: 5, every: 2, factor: 0.5), clipNorm: 1, clipValue: 0.5,
-                        accumulate: 4, ema: 0.99, validation: 0.25, freeze: ["conv1.*", "bias"],
-                        noDecay: ["*bias"], seed: 7, trainOn: .new,
-                        earlyStopping: .init(patience: 2, minimumImprovement: 0.01),
-                        adapters: .init(rank: 8, targets: ["*attn*"]), threads: 2),
+                    gradient: GradientDescent(loss: .crossEntropy(labelSmoothing: 0.1, classWeights: [1, 2.5]), optimizer: .sgd(momentum: 0.9, nesterov: true), learningRate: 0.1, weightDecay: 1e-4) {
+                        $0.outputs = ["logits"]
+                        $0.epochs = 3
+                        $0.batchSize = 8
+                        $0.schedule.kind = .step
+                        $0.schedule.warmUp = 5
+                        $0.schedule.every = 2
+                        $0.schedule.factor = 0.5
+                        $0.clipNorm = 1
+                        $0.clipValue = 0.5
+                        $0.accumulate = 4
+                        $0.average = 0.99
+                        $0.validation = 0.25
+                        $0.freeze = ["conv1.*", "bias"]
+                        $0.noDecay = ["*bias"]
+                        $0.seed = 7
+                        $0.trainOn = .new
+                        $0.earlyStopping = .init(patience: 2, minimumImprovement: 0.01)
+                        $0.adapters = .init(rank: 8, targets: ["*attn*"])
+                        $0.threads = 2
+                    },
                     gate: Gate(metric: .f1, dropAtMost: 0.005, rowsAtLeast: 5)))
     }
 
@@ -79,22 +93,24 @@ import Testing
             ("multilabel: { class_weights: [1, 2], scores: probabilities }", .multilabel(classWeights: [1, 2], scores: .probabilities)),
             ("mean_absolute_error: {}", .meanAbsoluteError), ("huber", .huber(delta: 1)), ("huber: { delta: 2 }", .huber(delta: 2)),
             ("quantile: { quantile: 0.9 }", .quantile([0.9])), ("quantile: { quantile: [0.1, 0.9] }", .quantile([0.1, 0.9])),
-            ("poisson", .poisson()), ("poisson: { rate: log_rate }", .poisson(.logRate)), ("cosine_embedding", .cosineEmbedding()),
+            ("poisson", .poisson()), ("poisson: { rate: log_rate }", .poisson(rate: .logRate)), ("cosine_embedding", .cosineEmbedding()),
             ("cosine_embedding: { margin: 0.5 }", .cosineEmbedding(margin: 0.5)),
             ("output: total_loss", .output("total_loss")),
-        ] as [(String, LossSetting)])
-    func losses(text: String, expected: LossSetting) throws {
+        ] as [(String, Loss)])
+    func losses(text: String, expected: Loss) throws {
         #expect(try Self.stage("{ loss: \(text.contains(":") ? "{ \(text) }" : text) }").gradient.loss == expected)
     }
 
     @Test(
         arguments: [
-            ("adam", OptimizerSetting(.adam, learningRate: 1e-3, weightDecay: 0)), ("lion", OptimizerSetting(.lion, learningRate: 1e-4, betas: [0.9, 0.99])),
-            ("{ lamb: { betas: [0.8, 0.9], epsilon: 1.0e-5 } }", OptimizerSetting(.lamb, betas: [0.8, 0.9], epsilon: 1e-5)),
-            ("{ rmsprop: { alpha: 0.9, momentum: 0.5 } }", OptimizerSetting(.rmsprop, momentum: 0.5, alpha: 0.9)), ("{ adagrad: {} }", OptimizerSetting(.adagrad, epsilon: 1e-10)),
-        ] as [(String, OptimizerSetting)])
-    func optimizers(text: String, expected: OptimizerSetting) throws {
-        #expect(try Self.stage("{ loss: poisson, optimizer: \(text) }").gradient.optimizer == expected)
+            ("adam", .adam(), 1e-3, 0), ("lion", .lion(beta1: 0.9, beta2: 0.99), 1e-4, 0.01),
+            ("{ lamb: { betas: [0.8, 0.9], epsilon: 1.0e-5 } }", .lamb(.init(beta1: 0.8, beta2: 0.9, epsilon: 1e-5)), 1e-3, 0.01),
+            ("{ rmsprop: { alpha: 0.9, momentum: 0.5 } }", .rmsprop(alpha: 0.9, epsilon: 1e-8, momentum: 0.5), 1e-3, 0),
+            ("{ adagrad: {} }", .adagrad(epsilon: 1e-10), 0.01, 0),
+        ] as [(String, Optimizer, Double, Double)])
+    func optimizers(text: String, expected: Optimizer, learningRate: Double, weightDecay: Double) throws {
+        let gradient = try Self.stage("{ loss: poisson, optimizer: \(text) }").gradient
+        #expect(gradient.optimizer == expected && gradient.schedule.peak == learningRate && gradient.weightDecay == weightDecay)
     }
 
     @Test func aModelThatComputesItsOwnLossNeedsNoLabel() throws {

@@ -51,6 +51,60 @@ import Testing
         (", forward: { outputs: { a: a, b: b } }", ", forward"),
     ]
 
+    /// What the ledger keeps of a revision gives that revision back, whatever the pipeline has become since, in each way of writing.
+    @Test(arguments: changes.map { old, new in old.isEmpty ? text : text.replacing(old, with: new, maxReplacements: 1) } + [trained, quoted])
+    func bodyGivesTheRevisionBack(text: String) throws {
+        let former = try read(text)
+        let edited = try read(Self.trained.replacing("epochs: 7", with: "epochs: 8").replacing("jsonl", with: "npz"))
+        let back = try #require(edited.under(revision: former.revision.full, body: former.revisionBody.text), "\(former.revisionBody.text)")
+        #expect(back.schema == former.schema && back.stages == former.stages)
+        #expect(back.land.outputs?.format == former.land.outputs?.format && back.land.outputs?.partitionBy == former.land.outputs?.partitionBy)
+        #expect(back.land.outputs?.path == edited.land.outputs?.path && back.name == edited.name)
+        // A body is taken for the revision that it is kept for, and for no other.
+        #expect(edited.under(revision: edited.revision.full, body: former.revisionBody.text) == nil)
+        #expect(edited.under(revision: former.revision.full, body: former.revisionBody.text + "format: csv\n") == nil)
+        #expect(edited.under(revision: former.revision.full, body: "") == nil)
+    }
+
+    private static let trained = """
+        name: trained
+        spool: { models: m, labelled: l, data: d }
+        stages:
+          - deserialize
+          - optimize:
+              gradient:
+                loss: { cross_entropy: { label_smoothing: 0.1, class_weights: [1.0, 2.5, 1e-3] } }
+                optimizer: { adamw: { learning_rate: 1.0e-3, betas: [0.8, 0.99] } }
+                schedule: { step: { warm_up: 3, every: 2, factor: 0.5 } }
+                epochs: 7
+                clip_norm: 1.
+                freeze: ["*.bias", "onnx::Conv_[0-9]*"]
+                adapters: { rank: 2, targets: ["*attn*"], merge: false }
+              gate: { metric: accuracy, drop_at_most: 0.005 }
+          - forward: { batch_size: 64, outputs: { scores: { columns: "p *", class: "a, b", batch_axis: 1 } } }
+        land: { models: v, outputs: { path: o, format: jsonl, partition_by: [version, stem] } }
+        schema:
+          label: y
+          classes: ["1", "true", "null"]
+        """
+
+    private static let quoted = #"""
+        name: quoted
+        spool: { models: m, data: d }
+        stages: [deserialize: ~, forward]
+        land: { models: v, outputs: o }
+        schema:
+          key: "a: b"
+          keep: ["- x", "#y", "'z'", '"w"', "back\\slash", "tab\tand\nline", "Grüße 😀", " "]
+          inputs:
+            "in, put": { columns: ["{x}", "[y]", yes, "null", "1"], missing: "0" }
+            other:
+            number: { value: 16000 }
+            text: { value: "16000" }
+          types: { "true": string }
+          dialect: { delimiter: ";", quote: "'", header: [a b, "c\\d"], null_words: ["", "~", .] }
+        """#
+
     @Test func eachChangeOfBytesIsARevisionOfItsOwn() throws {
         var seen: [Revision: String] = [:]
         for (old, new) in Self.changes {

@@ -1,6 +1,7 @@
 import Foundation
 import Landing
 import ONNX
+import Recipes
 import PipelineConfig
 import Runner
 import SystemPackage
@@ -27,8 +28,11 @@ import Testing
         }
         try FileManager.default.createDirectory(atPath: directory("kept"), withIntermediateDirectories: true)
         let stage = OptimizeStage(
-            gradient: GradientDescent(
-                loss: .crossEntropy(), optimizer: OptimizerSetting(.adam, learningRate: 0.02), epochs: 4, batchSize: 16, validation: 0.3))
+            gradient: GradientDescent(loss: .crossEntropy(), optimizer: .adam(), learningRate: 0.02) {
+                $0.epochs = 4
+                $0.batchSize = 16
+                $0.validation = 0.3
+            })
         let spec = AttemptSpec(
             run: 1, attempt: 1, pipeline: "p", goal: .fineTune, inputs: ["model": try file("parent.onnx")], outputs: ["model": directory("new")],
             training: .init(

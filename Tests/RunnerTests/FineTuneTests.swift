@@ -1,6 +1,7 @@
 import Foundation
 import Landing
 import ONNX
+import Recipes
 import PipelineConfig
 import Runner
 import SystemPackage
@@ -13,7 +14,7 @@ import Testing
 
     /// Labels of a row for a loss, and what the loss makes of them: terms written out here, not ours.
     struct Case: CustomTestStringConvertible, Sendable {
-        let loss: LossSetting
+        let loss: Loss
         let width: Int
         /// Columns of labels, by row.
         let labels: @Sendable (Int) -> [String]
@@ -58,7 +59,7 @@ import Testing
         Case(loss: .quantile([0.1, 0.9]), width: 2, labels: { ["\(number($0))"] }, term: { scores, row in
             zip([0.1, 0.9], scores).reduce(0) { $0 + max($1.0 * (number(row) - $1.1), ($1.0 - 1) * (number(row) - $1.1)) / 2 }
         }),
-        Case(loss: .poisson(.logRate), width: 1, labels: { ["\($0 % 4)"] }, term: { exp($0[0]) - Double($1 % 4) * $0[0] }),
+        Case(loss: .poisson(rate: .logRate), width: 1, labels: { ["\($0 % 4)"] }, term: { exp($0[0]) - Double($1 % 4) * $0[0] }),
         Case(loss: .cosineEmbedding(), width: 2, labels: { ["\(number($0) + 1.1)", "1"] }, term: { scores, row in
             let target = [number(row) + 1.1, 1.0]
             func length(_ v: [Double]) -> Double { (v[0] * v[0] + v[1] * v[1]).squareRoot() }
@@ -115,8 +116,11 @@ import Testing
             key: ["id"], label: isOwn ? nil : columns == 1 ? .list(["t0"]) : .pattern("t*"), weight: isWeighted ? "w" : nil, classes: test.classes,
             inputs: [InputSchema(name: "x", columns: .list(["a", "b"]))] + (isOwn ? [InputSchema(name: "t", columns: .list(["t0"]))] : []))
         let stage = OptimizeStage(
-            gradient: GradientDescent(
-                loss: test.loss, optimizer: OptimizerSetting(.sgd, learningRate: 0.1), epochs: 1, batchSize: Self.rowCount, validation: 0))
+            gradient: GradientDescent(loss: test.loss, optimizer: .sgd(), learningRate: 0.1) {
+                $0.epochs = 1
+                $0.batchSize = Self.rowCount
+                $0.validation = 0
+            })
         let result = Self.execute(
             try Self.spec(directory, model: start.model(isOwnLoss: isOwn), rows: Self.table(test), schema: schema, stage))
         #expect(result.succeeded, "\(String(describing: result.failure))")
@@ -145,8 +149,11 @@ import Testing
     /// One step; at a rate of 3 it overshoots, and the model is worse than before.
     private static func stage(rate: Double, _ gate: Gate) -> OptimizeStage {
         OptimizeStage(
-            gradient: GradientDescent(
-                loss: .meanSquaredError, optimizer: OptimizerSetting(.sgd, learningRate: rate), epochs: 1, batchSize: 8, validation: 0.3), gate: gate)
+            gradient: GradientDescent(loss: .meanSquaredError, optimizer: .sgd(), learningRate: rate) {
+                $0.epochs = 1
+                $0.batchSize = 8
+                $0.validation = 0.3
+            }, gate: gate)
     }
 
     private func result(rate: Double, _ gate: Gate, goal: AttemptSpec.Goal = .fineTune) throws -> (AttemptResult, TemporaryDirectory) {
@@ -234,9 +241,13 @@ import Testing
     func aPatternThatNamesNothingIsToldByItsKey(key: String, goal: AttemptSpec.Goal) throws {
         let directory = try TemporaryDirectory("fine-tune")
         let stage = OptimizeStage(
-            gradient: GradientDescent(
-                loss: .meanSquaredError, optimizer: OptimizerSetting(.sgd, learningRate: 0.1), epochs: 1, batchSize: 8, validation: 0.3,
-                freeze: key == "freeze" ? ["conv1.*"] : [], train: key == "train" ? ["conv1.*"] : []), gate: Gate(rowsAtLeast: 1))
+            gradient: GradientDescent(loss: .meanSquaredError, optimizer: .sgd(), learningRate: 0.1) {
+                $0.epochs = 1
+                $0.batchSize = 8
+                $0.validation = 0.3
+                $0.freeze = key == "freeze" ? ["conv1.*"] : []
+                $0.train = key == "train" ? ["conv1.*"] : []
+            }, gate: Gate(rowsAtLeast: 1))
         let result = Self.execute(
             try Self.spec(
                 directory, model: LinearModel(width: 1).model(), rows: Self.table(Self.numbers), schema: Self.schema, stage, goal: goal))

@@ -1,6 +1,7 @@
 import Foundation
 import Landing
 import ONNX
+import Recipes
 import PipelineConfig
 import Runner
 import SystemPackage
@@ -70,9 +71,13 @@ import Testing
         default: adapters = .init(rank: 4, targets: ["block\(blocks - 2)", "block\(blocks - 1)"], merge: how == "merged adapters")
         }
         return OptimizeStage(
-            gradient: GradientDescent(
-                loss: .crossEntropy(), optimizer: OptimizerSetting(.sgd, learningRate: 1e-4), epochs: 1, batchSize: 64, validation: 0.3,
-                freeze: freeze, adapters: adapters),
+            gradient: GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), learningRate: 1e-4) {
+                $0.epochs = 1
+                $0.batchSize = 64
+                $0.validation = 0.3
+                $0.freeze = freeze
+                $0.adapters = adapters
+            },
             gate: Gate(dropAtMost: 10, rowsAtLeast: 1))
     }
 

@@ -1,6 +1,7 @@
 import Foundation
 import Landing
 import ONNX
+import Recipes
 import PipelineConfig
 import Runner
 import SystemPackage
@@ -23,8 +24,11 @@ import Testing
         }
         try FileManager.default.createDirectory(atPath: directory("kept"), withIntermediateDirectories: true)
         let stage = OptimizeStage(
-            gradient: GradientDescent(
-                loss: .meanSquaredError, optimizer: OptimizerSetting(.sgd, learningRate: Self.rate), epochs: 1, batchSize: 16, validation: 0))
+            gradient: GradientDescent(loss: .meanSquaredError, optimizer: .sgd(), learningRate: Self.rate) {
+                $0.epochs = 1
+                $0.batchSize = 16
+                $0.validation = 0
+            })
         let spec = AttemptSpec(
             run: 1, attempt: 1, pipeline: "p", goal: .fineTune, inputs: ["model": try file("parent.onnx")], outputs: ["model": directory("new")],
             training: .init(

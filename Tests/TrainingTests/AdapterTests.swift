@@ -2,6 +2,7 @@ import Autodiff
 import Columnar
 import Foundation
 import ONNX
+import Recipes
 import Synchronization
 import Tensors
 import TestSupport
@@ -11,21 +12,28 @@ import Testing
 
 /// Adapters as an outcome of their own, and as a file.
 @Suite struct AdapterTests {
-    private static func recipe(rank: Int = 2, targets: [String] = ["w*"]) -> TrainingRecipe {
-        TrainingRecipe(
-            loss: .crossEntropy(), optimizer: .adamw(), schedule: Schedule(.constant, peak: 0.02), adapters: Adapters(rank: rank, targets: targets), seed: 3)
+    private static func recipe(rank: Int = 2, targets: [String] = ["w*"]) -> GradientDescent {
+        GradientDescent(loss: .crossEntropy(), optimizer: .adamw(), learningRate: 0.02, weightDecay: 0) {
+            $0.adapters = .init(rank: rank, targets: targets)
+            $0.epochs = 4
+            $0.batchSize = 16
+            $0.validation = 0.25
+            $0.seed = 3
+        }
     }
 
     private func tuning(
         _ directory: TemporaryDirectory, _ folder: String, model: Model = Models.perceptron(), adapter: LowRankAdapter? = nil, merges: Bool = false,
-        recipe: TrainingRecipe = recipe()
+        recipe: GradientDescent = recipe()
     ) throws -> FineTuning {
         try directory.write(Models.rows(200), to: "rows.csv")
         try FileManager.default.createDirectory(atPath: directory(folder), withIntermediateDirectories: true)
+        var recipe = recipe
+        recipe.adapters?.merge = merges
         return FineTuning(
-            model: model, adapter: adapter, mergesAdapters: merges,
+            model: model, adapter: adapter,
             data: LabelledData(files: [.init(directory("rows.csv"))], label: .list(["label"]), key: ["id"], keep: ["label"]), recipe: recipe,
-            plan: TrainingPlan(epochs: 4, batchSize: 16, validation: 0.25, metric: .loss, seed: 3), directory: directory(folder))
+            gate: Gate(metric: .loss, rowsAtLeast: 1), directory: directory(folder))
     }
 
     @Test(arguments: [false, true])

@@ -2,6 +2,7 @@ import Autodiff
 import Columnar
 import Foundation
 import ONNX
+import Recipes
 import Passes
 import Tensors
 import TestSupport
@@ -31,10 +32,15 @@ import Testing
     private static func tuning(_ directory: TemporaryDirectory, _ model: Model, names: [String], _ loss: Loss) throws -> FineTuning {
         try directory.write(rows(300, names: names), to: "rows.csv")
         try FileManager.default.createDirectory(atPath: directory("run"), withIntermediateDirectories: true)
-        let recipe = TrainingRecipe(loss: loss, optimizer: .adam(), schedule: Schedule(peak: 0.02))
+        let recipe = GradientDescent(loss: loss, optimizer: .adam(), learningRate: 0.02, weightDecay: 0) {
+            $0.epochs = 4
+            $0.batchSize = 16
+            $0.validation = 0.25
+            $0.seed = 3
+        }
         return FineTuning(
             model: model, data: LabelledData(files: [.init(directory("rows.csv"))], label: .list(["label"]), key: ["id"], keep: ["label"]), recipe: recipe,
-            plan: TrainingPlan(epochs: 4, batchSize: 16, validation: 0.25, metric: .loss, seed: 3), directory: directory("run"))
+            gate: Gate(metric: .loss, rowsAtLeast: 1), directory: directory("run"))
     }
 
     /// Classes have the names that a label output or a ZipMap gives them, without being told.

@@ -2,6 +2,7 @@ import Autodiff
 import Columnar
 import Foundation
 import ONNX
+import Recipes
 import Synchronization
 import Tensors
 import TestSupport
@@ -10,19 +11,23 @@ import Testing
 @testable import Training
 
 @Suite struct FineTuningTests {
-    private static let crossEntropy = TrainingRecipe(loss: .crossEntropy(), optimizer: .adamw(), schedule: Schedule(.cosine(), peak: 0.02))
+    private static let crossEntropy = GradientDescent(loss: .crossEntropy(), optimizer: .adamw(), weightDecay: 0) { $0.schedule = Schedule(.cosine(), peak: 0.02) }
 
     private func tuning(
-        _ directory: TemporaryDirectory, model: Model = Models.perceptron(), rows: String = Models.rows(120), recipe: TrainingRecipe = crossEntropy,
-        label: InputRule.Columns? = .list(["label"]), weight: String? = nil, folder: String = "run", _ plan: (inout TrainingPlan) -> Void = { _ in }
+        _ directory: TemporaryDirectory, model: Model = Models.perceptron(), rows: String = Models.rows(120), recipe: GradientDescent = crossEntropy,
+        label: InputRule.Columns? = .list(["label"]), weight: String? = nil, folder: String = "run", _ change: (inout FineTuning) -> Void = { _ in }
     ) throws -> FineTuning {
         try directory.write(rows, to: "rows.csv")
         try FileManager.default.createDirectory(atPath: directory(folder), withIntermediateDirectories: true)
-        var settings = TrainingPlan(epochs: 3, batchSize: 16, validation: 0.25, metric: .accuracy, seed: 3)
-        plan(&settings)
-        return FineTuning(
+        var tuning = FineTuning(
             model: model, data: LabelledData(files: [.init(directory("rows.csv"))], label: label, weight: weight, key: ["id"], keep: ["label"]),
-            recipe: recipe, plan: settings, directory: directory(folder))
+            recipe: recipe, gate: Gate(metric: .accuracy, rowsAtLeast: 1), directory: directory(folder))
+        tuning.recipe.epochs = 3
+        tuning.recipe.batchSize = 16
+        tuning.recipe.validation = 0.25
+        tuning.recipe.seed = 3
+        change(&tuning)
+        return tuning
     }
 
     private func bytes(_ model: Model) throws -> Data { try model.serialized() }
@@ -30,7 +35,7 @@ import Testing
     @Test func theModelGetsBetterAndOnlyItsInitializersChange() throws {
         let directory = try TemporaryDirectory("tuning")
         let model = Models.perceptron()
-        let outcome = try tuning(directory, model: model, rows: Models.rows(300)) { $0.epochs = 12 }.run()
+        let outcome = try tuning(directory, model: model, rows: Models.rows(300)) { $0.recipe.epochs = 12 }.run()
         let before = try #require(outcome.before[.accuracy]), after = try #require(outcome.after[.accuracy])
         #expect(after > before + 0.2 && after > 0.85, "\(before) -> \(after)")
         try #require(outcome.history.count == 13)
@@ -51,7 +56,7 @@ import Testing
         let directory = try TemporaryDirectory("tuning")
         let first = try tuning(directory, folder: "a").run(), second = try tuning(directory, folder: "b").run()
         #expect(try bytes(first.model) == bytes(second.model))
-        let other = try tuning(directory, folder: "c") { $0.seed = 4 }.run()
+        let other = try tuning(directory, folder: "c") { $0.recipe.seed = 4 }.run()
         #expect(try bytes(other.model) != bytes(first.model))
     }
 
@@ -104,11 +109,11 @@ import Testing
     @Test func theBestEpochIsKeptAndTrainingStopsWhenNothingImproves() throws {
         let directory = try TemporaryDirectory("tuning")
         // A rate so high that the first epoch is already worse.
-        let recipe = TrainingRecipe(loss: .crossEntropy(), optimizer: .sgd(), schedule: Schedule(peak: 30))
-        let run = try tuning(directory, recipe: recipe) { plan in
-            plan.epochs = 50
-            plan.metric = .loss
-            plan.patience = 2
+        let recipe = GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), learningRate: 30, weightDecay: 0)
+        let run = try tuning(directory, recipe: recipe) { run in
+            run.recipe.epochs = 50
+            run.gate = Gate(metric: .loss, rowsAtLeast: 1)
+            run.recipe.earlyStopping = .init(patience: 2)
         }
         let outcome = try run.run()
         #expect(outcome.stoppedEarly)
@@ -125,13 +130,13 @@ import Testing
         var recipe = Self.crossEntropy
         recipe.accumulate = accumulate
         recipe.schedule = Schedule(.step(everyEpochs: 2, factor: 0.5), peak: 0.04)
-        let outcome = try tuning(directory, recipe: recipe) { $0.epochs = 5 }.run()
+        let outcome = try tuning(directory, recipe: recipe) { $0.recipe.epochs = 5 }.run()
         #expect(outcome.history.dropFirst().map(\.learningRate) == [0.04, 0.04, 0.02, 0.02, 0.01])
     }
 
     @Test func withoutValidationTheLastEpochIsKept() throws {
         let directory = try TemporaryDirectory("tuning")
-        let outcome = try tuning(directory) { $0.validation = 0 }.run()
+        let outcome = try tuning(directory) { $0.recipe.validation = 0 }.run()
         #expect(outcome.bestEpoch == 3 && outcome.after.isEmpty && outcome.validationRows == 0 && outcome.trainingRows == 120)
         #expect(outcome.model != Models.perceptron())
     }
@@ -141,7 +146,7 @@ import Testing
         var recipe = Self.crossEntropy
         recipe.freeze = ["*1"]
         let model = Models.perceptron()
-        let outcome = try tuning(directory, model: model, recipe: recipe) { $0.validation = 0 }.run()
+        let outcome = try tuning(directory, model: model, recipe: recipe) { $0.recipe.validation = 0 }.run()
         for name in ["w1", "b1"] { #expect(outcome.model.graph.initializer(name) == model.graph.initializer(name)) }
         for name in ["w2", "b2"] { #expect(outcome.model.graph.initializer(name) != model.graph.initializer(name)) }
         #expect(outcome.untrained.keys.contains("w1"))
@@ -180,7 +185,7 @@ import Testing
     @Test func weightsThatAreStoredInFloat16StaySo() throws {
         let directory = try TemporaryDirectory("tuning")
         let model = Models.perceptron(half: true)
-        let outcome = try tuning(directory, model: model) { $0.validation = 0 }.run()
+        let outcome = try tuning(directory, model: model) { $0.recipe.validation = 0 }.run()
         for (new, old) in zip(outcome.model.graph.initializers, model.graph.initializers) {
             #expect(new.elementType == .float16 && new.shape == old.shape && new != old)
         }
@@ -191,10 +196,11 @@ import Testing
     func aFixedBatchIsFilledUpWithRowsThatDoNotCount(size: Int) throws {
         let directory = try TemporaryDirectory("tuning")
         var recipe = Self.crossEntropy
-        recipe.schedule = Schedule(peak: 0)
+        // So little that no weight changes.
+        recipe.schedule = Schedule(peak: .leastNonzeroMagnitude)
         recipe.weightDecay = 0
-        let open = try tuning(directory, recipe: recipe, folder: "open") { $0.epochs = 1; $0.batchSize = size }.run()
-        let fixed = try tuning(directory, model: Models.perceptron(batch: .fixed(size)), recipe: recipe, folder: "fixed") { $0.epochs = 1 }.run()
+        let open = try tuning(directory, recipe: recipe, folder: "open") { $0.recipe.epochs = 1; $0.recipe.batchSize = size }.run()
+        let fixed = try tuning(directory, model: Models.perceptron(batch: .fixed(size)), recipe: recipe, folder: "fixed") { $0.recipe.epochs = 1 }.run()
         #expect(abs(open.history[1].trainingLoss! - fixed.history[1].trainingLoss!) < 1e-6)
         for metric in [Metric.loss, .accuracy] { #expect(abs(open.before[metric]! - fixed.before[metric]!) < 1e-6) }
     }
@@ -219,8 +225,8 @@ import Testing
 
     @Test func aLossThatIsNoNumberStopsTheRunAndNamesTheLayer() throws {
         let directory = try TemporaryDirectory("tuning")
-        let recipe = TrainingRecipe(loss: .meanSquaredError, optimizer: .sgd(), schedule: Schedule(peak: 1e18))
-        let run = try tuning(directory, model: Models.perceptron(outputs: 1), recipe: recipe) { $0.metric = .loss }
+        let recipe = GradientDescent(loss: .meanSquaredError, optimizer: .sgd(), learningRate: 1e18, weightDecay: 0)
+        let run = try tuning(directory, model: Models.perceptron(outputs: 1), recipe: recipe) { $0.gate = Gate(metric: .loss, rowsAtLeast: 1) }
         let (step, layer, remedy) = try #require(divergence(run))
         #expect(step >= 2 && step < 10)
         let named = try #require(layer)
@@ -231,8 +237,8 @@ import Testing
     /// No loss is computed after the last step where no rows are held out.
     @Test func aLastStepThatBreaksTheWeightsIsTold() throws {
         let directory = try TemporaryDirectory("tuning")
-        let recipe = TrainingRecipe(loss: .crossEntropy(), optimizer: .sgd(), schedule: Schedule(peak: 1e39))
-        let run = try tuning(directory, recipe: recipe) { ($0.epochs, $0.batchSize, $0.validation, $0.metric) = (1, 1000, 0, .loss) }
+        let recipe = GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), learningRate: 1e39, weightDecay: 0)
+        let run = try tuning(directory, recipe: recipe) { ($0.recipe.epochs, $0.recipe.batchSize, $0.recipe.validation, $0.gate) = (1, 1000, 0, Gate(rowsAtLeast: 1)) }
         let (step, layer, remedy) = try #require(divergence(run))
         #expect(step == 1 && remedy.contains("learning rate"))
         #expect(layer?.hasPrefix("parameter ") == true, "\(layer ?? "none")")
@@ -268,10 +274,10 @@ import Testing
 
     @Test func whatCannotBeTrainedIsRefusedWithItsReason() throws {
         let directory = try TemporaryDirectory("tuning")
-        let few = refusal { try tuning(directory, rows: Models.rows(20)) { $0.validationRowsAtLeast = 30 } }
+        let few = refusal { try tuning(directory, rows: Models.rows(20)) { $0.gate = Gate(metric: .accuracy, rowsAtLeast: 30) } }
         #expect(few.contains("the gate waits until 30 rows are held out, and") && few.contains("lower rows_at_least"), "\(few)")
 
-        let metric = refusal { try tuning(directory) { $0.metric = .rmse } }
+        let metric = refusal { try tuning(directory) { $0.gate = Gate(metric: .rmse, rowsAtLeast: 1) } }
         #expect(metric.contains("rmse does not fit the loss cross_entropy") && metric.contains("accuracy, f1, auc"), "\(metric)")
 
         // Only a row that is not held out has the other class.
@@ -282,7 +288,7 @@ import Testing
             return !split.holdsOut(key.value)
         }
         let oneClass = "id,a,b,label\n" + (0..<60).map { "r\($0),\($0),1,\($0 == taught ? 1 : 0)\n" }.joined()
-        let auc = refusal { try tuning(directory, rows: oneClass) { $0.metric = .auc } }
+        let auc = refusal { try tuning(directory, rows: oneClass) { $0.gate = Gate(metric: .auc, rowsAtLeast: 1) } }
         #expect(auc.contains("one class") && auc.contains("auc"), "\(auc)")
 
         let frozen = refusal {
@@ -295,8 +301,8 @@ import Testing
         let shape = refusal { try tuning(directory, model: Models.perceptron(outputs: 1)) }
         #expect(shape.contains("cross_entropy") && shape.contains("binary_cross_entropy"), "\(shape)")
 
-        let plan = refusal { try tuning(directory) { $0.validation = 0; $0.patience = 2 } }
-        #expect(plan.contains("early stopping needs held-out rows"), "\(plan)")
+        let plan = refusal { try tuning(directory) { $0.recipe.validation = 0; $0.recipe.earlyStopping = .init(patience: 2) } }
+        #expect(plan.contains("early_stopping: without held-out rows"), "\(plan)")
 
         let quantized = refusal { try tuning(directory, model: Self.quantized) }
         #expect(quantized.contains("quantized") && quantized.contains("float model"), "\(quantized)")
@@ -323,7 +329,7 @@ import Testing
         let directory = try TemporaryDirectory("tuning")
         var recipe = Self.crossEntropy
         recipe.optimizer = .sgd()
-        let outcome = try tuning(directory, rows: Models.rows(20), recipe: recipe) { $0.batchSize = 64 }.run()
+        let outcome = try tuning(directory, rows: Models.rows(20), recipe: recipe) { $0.recipe.batchSize = 64 }.run()
         #expect(outcome.trainingRows + outcome.validationRows == 20 && outcome.steps == 3)
         let other = try tuning(directory, model: Models.perceptron(batch: .fixed(fixed)), rows: Models.rows(20), recipe: recipe, folder: "fixed").run()
         #expect(other.steps == 3 * ((outcome.trainingRows + fixed - 1) / fixed))
@@ -347,11 +353,11 @@ import Testing
             let a = Float.random(in: -1...1, using: &generator), b = Float.random(in: -1...1, using: &generator)
             return "r\(row),\(a),\(b),\(2 * a - 3 * b + 1)\n"
         }.joined()
-        let recipe = TrainingRecipe(loss: .meanSquaredError, optimizer: .sgd(momentum: 0.9), schedule: Schedule(peak: 0.1))
-        let outcome = try tuning(directory, model: Models.line(), rows: rows, recipe: recipe) { plan in
-            plan.epochs = 20
-            plan.metric = .r2
-            plan.alsoMeasured = [.mae]
+        let recipe = GradientDescent(loss: .meanSquaredError, optimizer: .sgd(momentum: 0.9), learningRate: 0.1, weightDecay: 0)
+        let outcome = try tuning(directory, model: Models.line(), rows: rows, recipe: recipe) { run in
+            run.recipe.epochs = 20
+            run.gate = Gate(metric: .r2, rowsAtLeast: 1)
+            run.alsoMeasured = [.mae]
         }.run()
         #expect(outcome.after[.r2]! > 0.9999 && outcome.after[.mae]! < 0.01 && outcome.after[.rmse]! < 0.01, "\(outcome.after)")
         let w = try #require(try outcome.model.graph.initializer("w")?.tensor().values(as: Float.self))

@@ -5,6 +5,7 @@ import ONNX
 import Tensors
 import TestSupport
 import Testing
+import Recipes
 
 @testable import Training
 

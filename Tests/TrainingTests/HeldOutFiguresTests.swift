@@ -2,6 +2,7 @@ import Autodiff
 import Columnar
 import Foundation
 import ONNX
+import Recipes
 import Tensors
 import TestSupport
 import Testing
@@ -57,10 +58,15 @@ import Testing
         let rows = try directory.write(table(sign), to: "rows.csv")
         try FileManager.default.createDirectory(atPath: directory("run"), withIntermediateDirectories: true)
         let given = Models.line(w: [0.1, 0.1], b: 0)
-        let recipe = TrainingRecipe(loss: .meanSquaredError, optimizer: .sgd(), schedule: Schedule(peak: 0.3))
+        let recipe = GradientDescent(loss: .meanSquaredError, optimizer: .sgd(), learningRate: 0.3, weightDecay: 0) {
+            $0.epochs = 6
+            $0.batchSize = 8
+            $0.validation = 0.3
+            $0.seed = 3
+        }
         let outcome = try FineTuning(
             model: given, data: LabelledData(files: [.init(rows)], label: .list(["label"]), key: ["id"]), recipe: recipe,
-            plan: TrainingPlan(epochs: 6, batchSize: 8, validation: 0.3, metric: .loss, seed: 3), directory: directory("run")
+            gate: Gate(metric: .loss, rowsAtLeast: 1), directory: directory("run")
         ).run()
         let before = try #require(outcome.before[.loss]), after = try #require(outcome.after[.loss])
         #expect(abs(before - (try error(of: given, on: held, sign))) < 1e-4)

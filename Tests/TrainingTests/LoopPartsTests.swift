@@ -1,4 +1,5 @@
 import Testing
+import Recipes
 
 @testable import Training
 
@@ -31,7 +32,7 @@ import Testing
     }
 
     @Test func theBestEpochIsTheFirstOfEqualOnes() {
-        var stopping = EarlyStopping(TrainingPlan(patience: 2, metric: .accuracy), bestEpoch: 0, bestValue: 0.5)
+        var stopping = EarlyStopping(.init(patience: 2), metric: .accuracy, bestEpoch: 0, bestValue: 0.5)
         let best = [0.5, 0.6, 0.6, 0.7].enumerated().map { stopping.note(epoch: $0.offset + 1, value: $0.element) }
         #expect(best == [false, true, false, true])
         #expect(stopping.bestEpoch == 4 && !stopping.isExhausted)
@@ -40,7 +41,7 @@ import Testing
     }
 
     @Test func smallImprovementsDoNotCount() {
-        var stopping = EarlyStopping(TrainingPlan(patience: 1, minimumImprovement: 0.1, metric: .loss), bestEpoch: 0, bestValue: 1)
+        var stopping = EarlyStopping(.init(patience: 1, minimumImprovement: 0.1), metric: .loss, bestEpoch: 0, bestValue: 1)
         let first = stopping.note(epoch: 1, value: 0.95)
         #expect(!first && stopping.isExhausted)
         let second = stopping.note(epoch: 2, value: 0.8)

@@ -1,4 +1,5 @@
 import Testing
+import Recipes
 
 @testable import Training
 

@@ -2,6 +2,7 @@ import Autodiff
 import Columnar
 import Foundation
 import ONNX
+import Recipes
 import Tensors
 import TestSupport
 import Testing
@@ -39,8 +40,13 @@ import Testing
         let words = Self.peak.task!
         let outcome = try FineTuning(
             model: Model.load(path: words[0]), data: LabelledData(files: [.init(words[1])], label: .list(["label"]), keep: ["label"]),
-            recipe: TrainingRecipe(loss: .crossEntropy(), optimizer: .sgd(), schedule: Schedule(.constant, peak: 1e-3)),
-            plan: TrainingPlan(epochs: 1, batchSize: 64, validation: 0.3, metric: .auc, seed: 1), directory: words[2]
+            recipe: GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), learningRate: 1e-3, weightDecay: 0) {
+            $0.epochs = 1
+            $0.batchSize = 64
+            $0.validation = 0.3
+            $0.seed = 1
+        },
+            gate: Gate(metric: .auc, rowsAtLeast: 1), directory: words[2]
         ).run()
         #expect(outcome.steps > 0)
         try Self.peak.report()

@@ -1,6 +1,7 @@
 import Foundation
 import Tensors
 import Testing
+import Recipes
 
 @testable import Training
 

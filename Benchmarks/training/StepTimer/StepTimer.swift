@@ -3,6 +3,7 @@ import Engine
 import Foundation
 import ONNX
 import Tensors
+import Recipes
 
 /// `step-timer MODEL DATA sgd|adamw THREADS STEPS [STEP.onnx]`: trains an exported classifier on one batch and prints times of steps and memory
 /// as JSON. DATA holds the batch as initializers `x` and `target`. With a sixth argument the step graph is written there too.
@@ -32,8 +33,9 @@ enum StepTimer {
         let before = memory("VmRSS")
         let clock = ContinuousClock()
         let start = clock.now
-        let recipe = TrainingRecipe(
-            loss: .crossEntropy(), optimizer: isPlain ? .sgd() : .adamw(), weightDecay: isPlain ? 0 : 0.01, batchNormalization: .affine)
+        let recipe = GradientDescent(loss: .crossEntropy(), optimizer: isPlain ? .sgd() : .adamw(), learningRate: 1e-3, weightDecay: isPlain ? 0 : 0.01) {
+            $0.batchNormalization = .affine
+        }
         let graph = try StepGraph(model, recipe)
         if arguments.count > 6 { try graph.step.serialized().write(to: URL(fileURLWithPath: arguments[6])) }
         let slots = graph.slots.map {

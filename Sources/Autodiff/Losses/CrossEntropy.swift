@@ -1,5 +1,6 @@
 import ONNX
 import Tensors
+import Recipes
 
 /// `CrossEntropyLoss` over one axis of the logits.
 struct CrossEntropy {
@@ -13,7 +14,7 @@ struct CrossEntropy {
 
     private var classCount: Int? { operands.found[0].dimensions[axis].value }
 
-    func terms(_ targets: Loss.ClassTargets) throws(AutodiffError) -> LossTerms {
+    func terms(_ targets: Loss.Targets) throws(AutodiffError) -> LossTerms {
         if !classWeights.isEmpty { try LossTerms.fit(classWeights.count, classCount, "class weights", operands) }
         guard smoothing == 0 || classCount != nil else {
             throw refusal(operands.loss, operands.place, "label smoothing needs to know the classes, and the shape is \(shown(operands.found[0].dimensions))")

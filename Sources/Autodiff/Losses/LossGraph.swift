@@ -1,5 +1,6 @@
 import ONNX
 import Tensors
+import Recipes
 
 /// A loss appended to a model: new inputs for target and row weights, and the scalars that follow from them.
 struct LossGraph {

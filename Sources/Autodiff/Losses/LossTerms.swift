@@ -1,6 +1,7 @@
 import Foundation
 import ONNX
 import Tensors
+import Recipes
 
 /// A loss under construction: the sum of its weighted terms, and of the weights, each a scalar. Definitions stand at `Loss`.
 struct LossTerms {

@@ -1,6 +1,7 @@
 import Names
 import ONNX
 import Tensors
+import Recipes
 
 /// Finds the values that a loss reads: those behind the model's outputs, before what only turns scores into probabilities or names.
 struct ScoreFinder {

@@ -1,5 +1,6 @@
 import ONNX
 import Tensors
+package import Recipes
 
 /// What an update reads beside parameter, gradient and state.
 struct StepScalars {

@@ -1,5 +1,6 @@
 import ONNX
 import Tensors
+import Recipes
 
 /// A weight that low-rank factors stand beside: `W [K, M]` gets `scale * A B` with `A [K, rank]` and `B [rank, M]`.
 struct AdaptedWeight: Sendable, Hashable {
@@ -17,7 +18,7 @@ extension AdaptedWeight {
     /// Puts factors beside every weight that the patterns match, and the initializers that hold their first values: those of `start` where it has
     /// some for that weight.
     static func attach(
-        _ adapters: Adapters, startingFrom start: LowRankAdapter? = nil, seed: UInt64, to model: inout Model
+        _ adapters: GradientDescent.Adapters, startingFrom start: LowRankAdapter? = nil, seed: UInt64, to model: inout Model
     ) throws(AutodiffError) -> [AdaptedWeight] {
         guard adapters.rank > 0, adapters.scale.isFinite else {
             throw .invalid(place: "adapters", reason: "the rank is \(adapters.rank) and the scale \(adapters.scale): both must be numbers above 0")

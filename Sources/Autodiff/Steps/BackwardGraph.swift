@@ -1,6 +1,7 @@
 package import ONNX
 import Passes
 import Tensors
+package import Recipes
 
 /// The gradients of a model as one ONNX graph, without an update: of a loss, or the vector-Jacobian product for cotangents of its outputs.
 ///

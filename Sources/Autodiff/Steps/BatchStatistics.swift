@@ -1,5 +1,6 @@
 import ONNX
 import Tensors
+import Recipes
 
 /// BatchNormalization as it is in training: each batch is normalized by its own mean and variance, which the gradient goes through, and the running
 /// ones, that the model is used with, move towards them.
@@ -52,7 +53,7 @@ enum BatchStatistics {
     }
 
     /// Throws where the recipe trains BatchNormalization and the model has none: exporters usually fuse it into the layer before it.
-    static func check(_ recipe: TrainingRecipe, _ model: Model) throws(AutodiffError) {
+    static func check(_ recipe: GradientDescent, _ model: Model) throws(AutodiffError) {
         guard recipe.batchNormalization != .frozen else { return }
         var isThere = false
         model.graph.forEachNode { isThere = isThere || isInInferenceForm($0) }

@@ -1,6 +1,7 @@
 package import ONNX
 import Passes
 package import Tensors
+package import Recipes
 
 /// Low-rank factors beside weights of a model that itself stays as it is: each `W [K, M]` counts as `W + scale A B`.
 package struct LowRankAdapter: Sendable {
@@ -45,7 +46,7 @@ package struct LowRankAdapter: Sendable {
 
     /// What of this adapter a recipe trains on from where it is, factors of the same rank and scale on the same weights, and the rest of it, which
     /// is to be merged before.
-    package func divided(by adapters: Adapters?, in model: Model) throws(AutodiffError) -> (continued: LowRankAdapter, rest: LowRankAdapter) {
+    package func divided(by adapters: GradientDescent.Adapters?, in model: Model) throws(AutodiffError) -> (continued: LowRankAdapter, rest: LowRankAdapter) {
         guard let adapters else { return (LowRankAdapter([]), self) }
         var source = try model.inTrainingForm()
         let adapted = try AdaptedWeight.attach(adapters, seed: 0, to: &source)

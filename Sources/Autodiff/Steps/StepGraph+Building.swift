@@ -1,6 +1,7 @@
 package import ONNX
 import Passes
 import Tensors
+package import Recipes
 
 extension StepGraph {
     /// Untrained weights of together more bytes than this are inputs instead of constants, those at least that are not small.
@@ -15,7 +16,7 @@ extension StepGraph {
     /// - Throws: `noRule` and the like for what cannot be differentiated, `nothingTrainable`, and `invalid` for a loss that does not fit the
     ///   model's outputs or a number that makes no sense.
     package init(
-        _ model: Model, _ recipe: TrainingRecipe, adapter: LowRankAdapter? = nil, largestConstants: Int = largestConstants
+        _ model: Model, _ recipe: GradientDescent, adapter: LowRankAdapter? = nil, largestConstants: Int = largestConstants
     ) throws(AutodiffError) {
         try recipe.check()
         var source = try model.inTrainingForm()
@@ -25,7 +26,7 @@ extension StepGraph {
         try BatchStatistics.check(recipe, source)
         var adapted: [AdaptedWeight] = []
         if let adapters = recipe.adapters {
-            adapted = try AdaptedWeight.attach(adapters, startingFrom: adapter, seed: recipe.seed, to: &source)
+            adapted = try AdaptedWeight.attach(adapters, startingFrom: adapter, seed: UInt64(recipe.seed), to: &source)
         } else if let left = adapter?.factors.first {
             throw .invalid(place: "adapters", reason: "there is an adapter of '\(left.weight)', and the recipe asks for none: merge it first")
         }
@@ -119,7 +120,7 @@ extension Model {
     }
 }
 
-extension TrainingRecipe {
+extension GradientDescent {
     /// Whether a parameter moves by its gradient times the rate and nothing else. The rate is then the loss's cotangent: gradients come out as
     /// what is to be added, which spares a pass over all parameters.
     var descendsPlainly: Bool {
@@ -142,43 +143,8 @@ extension TrainingRecipe {
         throw .invalid(place: "untie", reason: "no shared weight has a name like \"\(idle)\"; \(known)")
     }
 
+    /// Throws where a key has a value that it must not have; pipelines are checked when they are read.
     func check() throws(AutodiffError) {
-        func require(_ holds: Bool, _ place: String, _ reason: String) throws(AutodiffError) {
-            if !holds { throw .invalid(place: place, reason: reason) }
-        }
-        try require(accumulate >= 1, "accumulate", "it is \(accumulate), and at least one batch makes a step")
-        try require(weightDecay >= 0 && weightDecay.isFinite, "weight_decay", "it is \(weightDecay), and must be at least 0")
-        try require(
-            adapters == nil || batchNormalization == .frozen, "batch_normalization",
-            "it is \(batchNormalization.rawValue), and beside adapters nothing else is trained: leave it frozen")
-        try require(
-            adapters == nil || untie.isEmpty, "untie",
-            "beside adapters nothing else is trained, so that no weights are shared: leave it out")
-        if let clipNorm { try require(clipNorm > 0 && clipNorm.isFinite, "clip_norm", "it is \(clipNorm), and must be above 0") }
-        if let clipValue { try require(clipValue > 0 && clipValue.isFinite, "clip_value", "it is \(clipValue), and must be above 0") }
-        if let average { try require(average > 0 && average < 1, "ema", "the decay is \(average), and must be between 0 and 1") }
-        func fraction(_ value: Double, _ what: String) throws(AutodiffError) {
-            try require((0..<1).contains(value), optimizer.name, "\(what) is \(value), and must be from 0 to below 1")
-        }
-        func positive(_ value: Double) throws(AutodiffError) {
-            try require(value > 0 && value.isFinite, optimizer.name, "epsilon is \(value), and must be above 0")
-        }
-        switch optimizer {
-        case .sgd(let momentum, let nesterov):
-            try fraction(momentum, "momentum")
-            try require(!nesterov || momentum > 0, "sgd", "nesterov needs a momentum")
-        case .adagrad(let epsilon): try positive(epsilon)
-        case .rmsprop(let alpha, let epsilon, let momentum):
-            try fraction(alpha, "alpha")
-            try fraction(momentum, "momentum")
-            try positive(epsilon)
-        case .adam(let moments), .adamw(let moments), .lamb(let moments):
-            try fraction(moments.beta1, "beta1")
-            try fraction(moments.beta2, "beta2")
-            try positive(moments.epsilon)
-        case .lion(let beta1, let beta2):
-            try fraction(beta1, "beta1")
-            try fraction(beta2, "beta2")
-        }
+        if let fault { throw .invalid(place: fault.key, reason: "\(fault.reason): \(fault.remedy)") }
     }
 }

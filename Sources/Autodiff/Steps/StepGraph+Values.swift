@@ -1,5 +1,6 @@
 package import ONNX
 import Passes
+import Recipes
 package import Tensors
 
 /// What goes into a step graph first, and what becomes of what comes out of it.
@@ -63,7 +64,7 @@ extension StepGraph {
 
     /// What `ports.randomKey` is fed in step `step`, a uint32 scalar.
     package func randomKey(step: Int) -> Tensor {
-        var random = SplitMix(seed: recipe.seed ^ UInt64(bitPattern: Int64(step)) &* 0x9E37_79B9_7F4A_7C15)
+        var random = SplitMix(seed: UInt64(recipe.seed) ^ UInt64(bitPattern: Int64(step)) &* 0x9E37_79B9_7F4A_7C15)
         return Tensor(.uint32, [], [UInt32(truncatingIfNeeded: random.next())])
     }
 }

@@ -1,6 +1,7 @@
 package import ONNX
 import Passes
 package import Tensors
+package import Recipes
 
 /// One optimization step of a model as one ONNX graph, and an evaluation graph from the same recipe.
 ///
@@ -23,7 +24,7 @@ package struct StepGraph: Sendable {
     package let untrained: [Untrained]
     /// Where a gradient has several forms: the node, and which was chosen.
     package let gradientForms: [String: String]
-    package let recipe: TrainingRecipe
+    package let recipe: GradientDescent
 
     /// The model in training form, where all values come from.
     let source: Model

@@ -1,6 +1,7 @@
 import ONNX
 import Passes
 import Tensors
+import Recipes
 
 /// Which initializers are trained, and why the others stay as they are. In the order of the graph.
 struct Trainables {
@@ -14,7 +15,7 @@ struct Trainables {
     ///   - recipe: nil takes every initializer that a gradient can be asked for.
     ///   - shared: the weights in `own` that stand for copies too.
     init(
-        _ model: Model, own: [StoredTensor], refused: [ParameterHomes.Refused], recipe: TrainingRecipe?, adapted: [AdaptedWeight] = [],
+        _ model: Model, own: [StoredTensor], refused: [ParameterHomes.Refused], recipe: GradientDescent?, adapted: [AdaptedWeight] = [],
         shared: SharedWeights = SharedWeights()
     ) throws(AutodiffError) {
         var readers: [String: [(node: Node, position: Int)]] = [:]
@@ -56,7 +57,7 @@ struct Trainables {
         + "comparisons are"
 
     private static func reason(
-        _ tensor: StoredTensor, _ readers: [(node: Node, position: Int)], _ recipe: TrainingRecipe?, _ factors: Set<String>,
+        _ tensor: StoredTensor, _ readers: [(node: Node, position: Int)], _ recipe: GradientDescent?, _ factors: Set<String>,
         _ roles: ParameterRoles?, _ shared: SharedWeights
     ) -> String? {
         if readers.isEmpty { return "the loss does not depend on it" }
@@ -78,7 +79,7 @@ struct Trainables {
     }
 
     /// A pattern that names nothing is a slip of the pen.
-    private static func check(_ recipe: TrainingRecipe, _ own: [String]) throws(AutodiffError) {
+    private static func check(_ recipe: GradientDescent, _ own: [String]) throws(AutodiffError) {
         for (key, patterns) in [("freeze", recipe.freeze), ("train", recipe.train), ("no_decay", recipe.noDecay)] {
             guard let idle = patterns.first(where: { pattern in !own.contains { NamePattern(pattern).matches($0) } }) else { continue }
             throw .invalid(place: key, reason: "no initializer has a name like \"\(idle)\"; `millrace gradients MODEL --list` lists them")

@@ -1,6 +1,7 @@
 import ONNX
 import Passes
 import Tensors
+import Recipes
 
 /// The optimizer appended to a model that has its gradients.
 struct UpdateGraph {
@@ -15,7 +16,7 @@ struct UpdateGraph {
     ///   - weight: the sum of the terms' weights.
     ///   - descentRate: the input of the learning rate, where gradients are already multiplied with it and negated.
     static func append(
-        to model: inout Model, _ recipe: TrainingRecipe, _ shared: SharedWeights, _ parameters: [String], _ gradients: [String: String],
+        to model: inout Model, _ recipe: GradientDescent, _ shared: SharedWeights, _ parameters: [String], _ gradients: [String: String],
         weight: String, descentRate: String?
     ) throws(AutodiffError) -> UpdateGraph {
         let types: InferredTypes
@@ -45,13 +46,13 @@ private struct Assembly {
         let constraint: ParameterConstraint?
     }
 
-    let recipe: TrainingRecipe
+    let recipe: GradientDescent
     let graph: GradientGraph
     var parameters: [Parameter] = []
     private var inputs: [Value] = []
     private var slots: [(name: String, kind: StepGraph.Slot.Kind, input: Symbol, elementType: ElementType, shape: Shape)] = []
 
-    init(recipe: TrainingRecipe, graph: GradientGraph) {
+    init(recipe: GradientDescent, graph: GradientGraph) {
         self.recipe = recipe
         self.graph = graph
     }

@@ -2,6 +2,7 @@ import Landing
 package import Ledger
 import PipelineConfig
 import Reasons
+import Recipes
 import Runner
 
 extension Dispatcher {

@@ -3,6 +3,7 @@ import Ledger
 import Logging
 import PipelineConfig
 import Reasons
+import Recipes
 import Runner
 
 extension Dispatcher {

@@ -120,7 +120,7 @@ package final class Dispatcher {
             var carried: [Pipeline] = []
             for pipeline in pipelines.values
             where try tx.carryOver(from: pipeline.formerRevision.full, to: pipeline.revision.full, at: .now) { carried.append(pipeline) }
-            for (name, pipeline) in pipelines { try tx.keepRevision(revisions[name]!, body: pipeline.revisionBody) }
+            for (name, pipeline) in pipelines { try tx.keepRevision(revisions[name]!, body: pipeline.revisionBody.text) }
             return carried
         }
         for pipeline in carried {

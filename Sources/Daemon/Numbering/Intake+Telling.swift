@@ -52,7 +52,7 @@ extension Intake {
         log.warning(
             "files that nothing takes",
             metadata: [
-                "spool": "\(directory)", "files": "\(new.joined(separator: ", "))",
+                "spool": "\(directory)", "files": .list(new),
                 "reason": "no pattern of the spool's include list takes them: rename them, or change spool.include",
             ])
     }

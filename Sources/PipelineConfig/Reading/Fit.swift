@@ -1,4 +1,5 @@
 internal import Reasons
+internal import Recipes
 
 /// Whether the sections of one file fit each other.
 struct Fit {

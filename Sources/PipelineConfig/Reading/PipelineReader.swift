@@ -36,8 +36,9 @@ struct PipelineReader {
         let pipeline = Pipeline(
             name: name, source: source, spool: spool, order: order(spool), settle: settle(), schema: schema, stages: stages.read, land: land, after: after,
             allowUpstreamDelete: top.boolean("allow_upstream_delete") ?? false, onError: onError(name: name), limits: limits(),
-            onInputDeleted: onInputDeleted(spool, after), notify: NotifyReader.notify(top), retain: RetainReader.retain(top, defaults: reading.defaults.retain), was: was(name),
-            positions: reading.positions)
+            onInputDeleted: onInputDeleted(spool, after), notify: NotifyReader.notify(top),
+            retain: RetainReader.retain(top, defaults: reading.defaults.retain), was: was(name),
+            revisionBody: RevisionBody(top, format: land.outputs?.format), positions: reading.positions)
         Fit(pipeline: pipeline, top: top, stages: stages).check()
         return reading.problems.all.isEmpty ? pipeline : nil
     }
@@ -169,17 +170,7 @@ struct PipelineReader {
         guard let section = land.section("outputs", keys: ["path", "format", "partition_by"]) else { return nil }
         section.require("path", "name the folder for outputs")
         let format = section.choice("format", of: OutputFormat.self) ?? reading.defaults.format
-        var partitionBy: [PartitionKey] = []
-        if let node = section.node("partition_by") {
-            let items: [Node] = if case .sequence(let items) = node.content { items } else { [node] }
-            for (index, item) in items.enumerated() {
-                guard let key = reading.choice(item, section.path(of: "partition_by[\(index)]"), of: PartitionKey.self) else { continue }
-                if partitionBy.contains(key) {
-                    section.refuse(.badValue, "partition_by", "`\(key.rawValue)` stands twice", "remove one of them")
-                }
-                partitionBy.append(key)
-            }
-        }
+        let partitionBy = section.choices("partition_by", of: PartitionKey.self)
         return section.folder("path").map { OutputLanding(path: $0, format: format, partitionBy: partitionBy) }
     }
 

@@ -58,14 +58,18 @@ final class Reading {
     }
 
     func choice<Choice: CaseIterable & RawRepresentable<String>>(_ node: Node, _ path: String, of type: Choice.Type) -> Choice? {
-        let words = Choice.allCases.map(\.rawValue)
+        word(node, path, of: Choice.allCases.map(\.rawValue)).flatMap { Choice(rawValue: $0) }
+    }
+
+    /// One of `words`.
+    func word(_ node: Node, _ path: String, of words: [String]) -> String? {
         guard case .scalar(let text, isPlain: _) = node.content else {
             problems.add(
                 .wrongType, node.position, path, "\(node.kind) stands where one word belongs",
                 "write one of \(words.joined(separator: ", "))")
             return nil
         }
-        if let choice = Choice(rawValue: text) { return choice }
+        if words.contains(text) { return text }
         let nearest = Spelling.nearest(to: text, in: words)
         problems.add(
             .badValue, node.position, path, "\(node.kind) is none of \(words.joined(separator: ", "))",

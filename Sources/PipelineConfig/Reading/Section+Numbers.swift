@@ -1,18 +1,7 @@
 internal import Reasons
+internal import Recipes
 
 extension Section {
-    /// Which numbers a key takes, in words too.
-    struct NumberRange {
-        let contains: @Sendable (Double) -> Bool
-        let text: String
-
-        static let positive = NumberRange(contains: { $0 > 0 }, text: "a number above 0")
-        static let notNegative = NumberRange(contains: { $0 >= 0 }, text: "a number of at least 0")
-        /// A share or a decay, which is never all of it.
-        static let belowOne = NumberRange(contains: { $0 >= 0 && $0 < 1 }, text: "a number of at least 0 and below 1")
-        static let between = NumberRange(contains: { $0 > 0 && $0 < 1 }, text: "a number between 0 and 1")
-    }
-
     func number(_ key: String, _ range: NumberRange, like example: String) -> Double? {
         node(key).flatMap { number($0, key, range, like: example) }
     }
@@ -29,9 +18,10 @@ extension Section {
         return value
     }
 
-    /// A list of numbers that each lie in `range`.
+    /// A list of numbers that each lie in `range`; where any number of them is taken, a single one is a list of one.
     func numbers(_ key: String, _ range: NumberRange, count: Int? = nil, like example: String) -> [Double]? {
         guard let node = node(key) else { return nil }
+        if count == nil, case .scalar = node.content { return number(node, key, range, like: example).map { [$0] } }
         guard case .sequence(let items) = node.content else {
             refuse(.wrongType, key, "\(node.kind) stands where a list of numbers belongs", "write one, like \(example)")
             return nil

@@ -145,6 +145,19 @@ struct Section {
         node(key).flatMap { reading.choice($0, path(of: key), of: type) }
     }
 
+    /// A list of words, none twice; a single word is a list of one, and what is left out is empty.
+    func choices<Choice: CaseIterable & RawRepresentable<String> & Equatable>(_ key: String, of type: Choice.Type) -> [Choice] {
+        guard let node = node(key) else { return [] }
+        let items: [Node] = if case .sequence(let items) = node.content { items } else { [node] }
+        var choices: [Choice] = []
+        for (index, item) in items.enumerated() {
+            guard let choice = reading.choice(item, path(of: "\(key)[\(index)]"), of: type) else { continue }
+            if choices.contains(choice) { refuse(.badValue, key, "`\(choice.rawValue)` stands twice", "remove one of them") }
+            choices.append(choice)
+        }
+        return choices
+    }
+
     func duration(_ key: String, in range: ClosedRange<Duration>) -> Duration? {
         guard let node = node(key) else { return nil }
         guard case .scalar(let text, isPlain: _) = node.content, let value = Quantities.duration(text) else {

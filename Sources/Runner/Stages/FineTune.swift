@@ -5,6 +5,7 @@ import Landing
 import ONNX
 import PipelineConfig
 import Reasons
+import Recipes
 import SystemPackage
 import Training
 
@@ -87,15 +88,14 @@ struct FineTune {
             throw Failure(writing: error, place: training.checkpoints)
         }
         while !usable.isEmpty {
-            let settings = TrainingSettings(stage.gradient, gate: stage.gate, threads: spec.limits.threads)
-            report.hyperParameters = settings.told
+            report.hyperParameters = stage.gradient.cardSettings(threads: spec.limits.threads)
             report.trainingData = usable.map { Card.TrainingData(path: $0.name, digest: $0.file.digest, arrival: $0.arrival) }
             let run = FineTuning(
-                model: parent, adapter: adapter?.adapter, mergesAdapters: stage.gradient.adapters?.merge ?? true,
+                model: parent, adapter: adapter?.adapter,
                 data: spec.schema.labelledData(
                     usable.map { LabelledData.File($0.kept, originalPath: $0.file.path) }, inputs: parent.graph.inputs.map(\.name), nanInputs: ModelFacts(parent).nanInputs,
                     pinned: spec.columns),
-                recipe: settings.recipe, plan: settings.plan, directory: training.checkpoints)
+                recipe: stage.gradient, gate: stage.gate, threads: spec.limits.threads, directory: training.checkpoints)
             do throws(TrainingError) {
                 return try run.run(
                     TrainingControl(
@@ -157,7 +157,7 @@ struct FineTune {
     }
 
     private func tell(_ outcome: FineTuning.Outcome, _ report: inout TrainingReport, _ result: inout AttemptResult) {
-        let metric = Metric(stage.gate.metric)
+        let metric = stage.gate.metric
         if outcome.validationRows > 0 {
             report.gate = Card.Gate(
                 metric: metric.rawValue, before: outcome.before[metric], after: outcome.after[metric], dropAtMost: stage.gate.dropAtMost,

@@ -1,10 +1,11 @@
-package import Autodiff
+import Autodiff
 import Columnar
 package import Engine
 import Foundation
 package import ONNX
 import Reasons
 package import Tensors
+package import Recipes
 
 /// The gradients of a model on given data, without a step: `grad L = backward(Y, M)`.
 ///

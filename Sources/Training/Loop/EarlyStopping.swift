@@ -1,3 +1,5 @@
+import Recipes
+
 /// Which epoch is the best so far, and whether to go on.
 struct EarlyStopping: Equatable {
     let metric: Metric
@@ -7,10 +9,10 @@ struct EarlyStopping: Equatable {
     private(set) var bestValue: Double?
     private(set) var epochsSinceBest: Int
 
-    init(_ plan: TrainingPlan, bestEpoch: Int = 0, bestValue: Double? = nil, epochsSinceBest: Int = 0) {
-        metric = plan.metric
-        patience = plan.patience
-        minimumImprovement = plan.minimumImprovement
+    init(_ setting: GradientDescent.EarlyStopping?, metric: Metric, bestEpoch: Int = 0, bestValue: Double? = nil, epochsSinceBest: Int = 0) {
+        self.metric = metric
+        patience = setting?.patience
+        minimumImprovement = setting?.minimumImprovement ?? 0
         self.bestEpoch = bestEpoch
         self.bestValue = bestValue
         self.epochsSinceBest = epochsSinceBest

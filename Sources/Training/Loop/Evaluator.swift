@@ -1,6 +1,7 @@
 import Autodiff
 import Reasons
 import Tensors
+import Recipes
 
 /// A model's metrics on held-out rows, batch by batch in the rows' own order.
 struct Evaluator {
@@ -11,8 +12,8 @@ struct Evaluator {
 
     init(_ run: FineTuning, scores: [StepGraph.Scores], batchSize: Int, isFixed: Bool) throws(TrainingError) {
         prediction = try Prediction(scores, loss: run.recipe.loss)
-        var metrics = [run.plan.metric, .loss]
-        for metric in run.plan.alsoMeasured + prediction.usual where !metrics.contains(metric) { metrics.append(metric) }
+        var metrics = [run.gate.metric, .loss]
+        for metric in run.alsoMeasured + prediction.usual where !metrics.contains(metric) { metrics.append(metric) }
         for metric in metrics where !prediction.metrics.contains(metric) {
             throw .badModel(
                 reason: "the metric \(metric.rawValue) does not fit the loss \(run.recipe.loss.name)",

@@ -4,13 +4,14 @@ import Engine
 import Landing
 import ONNX
 import Reasons
+import Recipes
 import SystemPackage
 import Tensors
 
 /// What a run's bytes follow from, as one digest: only what has the same one may go on from a checkpoint or use packed rows again.
 enum RunIdentity {
     /// Changes whenever the same inputs would give other bytes, or what lies in a run's directory has another form.
-    private static let format = "3"
+    private static let format = "4"
 
     static func digest(_ run: FineTuning) throws(TrainingError) -> String {
         var lines = ["format \(format)", "engine \(Engine.version)"]
@@ -29,11 +30,8 @@ enum RunIdentity {
             // Columns of its folders are data too.
             if let path = file.originalPath, path.contains("=") { lines.append("from \(path)") }
         }
-        var plan = run.plan
-        // How often it is written down does not change what is.
-        plan.checkpointSteps = 0
         lines.append(try text(run.recipe))
-        lines.append(try text(plan))
+        lines.append("gate \(try text(run.gate)) measured \(run.alsoMeasured.map(\.rawValue)) threads \(run.threads)")
         lines += run.data.inputs.sorted { $0.key < $1.key }.map { "input \($0.key) \($0.value)" }
         let data = run.data
         lines.append(

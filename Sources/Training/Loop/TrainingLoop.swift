@@ -1,6 +1,7 @@
 import Autodiff
 import Foundation
 import Tensors
+import Recipes
 
 /// Epochs of steps, with what is measured and written down between them.
 struct TrainingLoop {
@@ -34,10 +35,10 @@ struct TrainingLoop {
         self.store = store
     }
 
-    private var plan: TrainingPlan { run.plan }
+    private var recipe: GradientDescent { run.recipe }
     private var batchesPerEpoch: Int { BatchOrder.count(rows: rows.training.rowCount, batchSize: batchSize) }
-    private var stepsPerEpoch: Int { (batchesPerEpoch + run.recipe.accumulate - 1) / run.recipe.accumulate }
-    private var totalSteps: Int { stepsPerEpoch * plan.epochs }
+    private var stepsPerEpoch: Int { (batchesPerEpoch + recipe.accumulate - 1) / recipe.accumulate }
+    private var totalSteps: Int { stepsPerEpoch * recipe.epochs }
 
     /// Takes up the last checkpoint, or measures the model as it was given.
     /// - Returns: the steps that were already taken.
@@ -59,14 +60,14 @@ struct TrainingLoop {
 
     mutating func train() throws(TrainingError) {
         var stopping = EarlyStopping(
-            plan, bestEpoch: checkpoint.bestEpoch, bestValue: checkpoint.bestValue, epochsSinceBest: checkpoint.epochsSinceBest)
-        while checkpoint.epoch <= plan.epochs, !stopping.isExhausted {
+            recipe.earlyStopping, metric: run.gate.metric, bestEpoch: checkpoint.bestEpoch, bestValue: checkpoint.bestValue, epochsSinceBest: checkpoint.epochsSinceBest)
+        while checkpoint.epoch <= recipe.epochs, !stopping.isExhausted {
             let started = ContinuousClock.now
             let before = checkpoint.seconds
             try trainEpoch { checkpoint in checkpoint.seconds = before + (ContinuousClock.now - started) / .seconds(1) }
             let values = try measure()
             let epoch = checkpoint.epoch
-            let isBest = rows.validation.rowCount == 0 || stopping.note(epoch: epoch, value: values[plan.metric] ?? .nan)
+            let isBest = rows.validation.rowCount == 0 || stopping.note(epoch: epoch, value: values[run.gate.metric] ?? .nan)
             if isBest {
                 try checkParameters()
                 checkpoint.bestEpoch = epoch
@@ -84,12 +85,12 @@ struct TrainingLoop {
             try save(isBest: isBest)
             report(.evaluating, finished: checkpoint.history.last)
         }
-        stoppedEarly = checkpoint.epoch <= plan.epochs
+        stoppedEarly = checkpoint.epoch <= recipe.epochs
     }
 
     private mutating func trainEpoch(_ note: (inout Checkpoint) -> Void) throws(TrainingError) {
         let order = BatchOrder(
-            rowCount: rows.training.rowCount, batchSize: batchSize, isFixed: isFixed, seed: plan.seed, epoch: checkpoint.epoch)
+            rowCount: rows.training.rowCount, batchSize: batchSize, isFixed: isFixed, seed: UInt64(recipe.seed), epoch: checkpoint.epoch)
         while checkpoint.batchesOfEpoch < order.count {
             if control.isCancelled() {
                 note(&checkpoint)
@@ -100,7 +101,7 @@ struct TrainingLoop {
             var batch = try rows.training.batch(numbers)
             batch.count(only: counting)
             let isLast = checkpoint.batchesOfEpoch + 1 == order.count
-            let ends = isLast || (checkpoint.batchesOfEpoch + 1) % run.recipe.accumulate == 0
+            let ends = isLast || (checkpoint.batchesOfEpoch + 1) % recipe.accumulate == 0
             let answer = try machine.run(
                 batch, learningRate: rate(step: checkpoint.steps), number: checkpoint.batches, apply: ends, cancellation: control.engine)
             guard answer.loss.isFinite else { throw try diverged(batch, isStep: true) }
@@ -113,7 +114,7 @@ struct TrainingLoop {
             if ends { checkpoint.steps += 1 }
             pace.note(rows: (checkpoint.epoch - 1) * rows.training.rowCount + order.rows(before: checkpoint.batchesOfEpoch), at: .now)
             report(.training)
-            if ends, !isLast, checkpoint.steps - savedSteps >= plan.checkpointSteps {
+            if ends, !isLast, checkpoint.steps - savedSteps >= run.checkpointSteps {
                 note(&checkpoint)
                 try save()
             }
@@ -121,7 +122,7 @@ struct TrainingLoop {
     }
 
     private func rate(step: Int) -> Double {
-        run.recipe.schedule.rate(step: step, of: totalSteps, stepsPerEpoch: stepsPerEpoch)
+        recipe.schedule.rate(step: step, of: totalSteps, stepsPerEpoch: stepsPerEpoch)
     }
 
     /// Empty without held-out rows.
@@ -149,7 +150,7 @@ struct TrainingLoop {
 
     /// Called right after the step or measurement whose loss was no finite number.
     private func diverged(_ batch: RowBatch, isStep: Bool) throws(TrainingError) -> TrainingError {
-        let search = NonFiniteSearch(machine.graph, threads: plan.threads)
+        let search = NonFiniteSearch(machine.graph, threads: run.threads)
         // Not the values that the step made of it, but those that it began with.
         if isStep { _ = machine.stepBack() }
         let layer = search.firstNonFinite(machine.evaluationFeeds(batch), parameters: machine.namedParameters)
@@ -176,8 +177,8 @@ struct TrainingLoop {
 
     private func report(_ phase: TrainingProgress.Phase, finished: EpochRecord? = nil) {
         var progress = TrainingProgress(phase)
-        progress.epoch = min(finished?.epoch ?? checkpoint.epoch, plan.epochs)
-        progress.epochs = plan.epochs
+        progress.epoch = min(finished?.epoch ?? checkpoint.epoch, recipe.epochs)
+        progress.epochs = recipe.epochs
         progress.step = checkpoint.steps
         progress.steps = totalSteps
         progress.rowsPerEpoch = rows.training.rowCount
@@ -185,7 +186,7 @@ struct TrainingLoop {
         if checkpoint.lossWeight > 0 { progress.loss = checkpoint.lossSum / checkpoint.lossWeight }
         progress.rowsPerSecond = pace.rowsPerSecond
         if let speed = progress.rowsPerSecond {
-            let left = (plan.epochs - checkpoint.epoch + 1) * progress.rowsPerEpoch - progress.rows
+            let left = (recipe.epochs - checkpoint.epoch + 1) * progress.rowsPerEpoch - progress.rows
             progress.secondsLeft = Double(left) / speed
         }
         progress.finished = finished

@@ -5,6 +5,7 @@ import Foundation
 import ONNX
 import Reasons
 import Tensors
+import Recipes
 
 /// One run of `FineTuning`, from packing the rows to the new model. Everything that a step depends on is in the checkpoint or follows
 /// from the run's own inputs, so that it does not matter how often the process was killed on the way.
@@ -21,7 +22,7 @@ struct TrainingRun {
     }
 
     mutating func outcome() throws(TrainingError) -> FineTuning.Outcome {
-        try checkPlan()
+        try checkRecipe()
         control.progress(TrainingProgress(.building))
         let graph: StepGraph
         do throws(AutodiffError) {
@@ -50,7 +51,7 @@ struct TrainingRun {
         let size = try batchSize(ports)
         var loop = TrainingLoop(
             run: run, control: control, rows: rows,
-            machine: try StepMachine(graph, inputNames: ports.map(\.name), threads: run.plan.threads),
+            machine: try StepMachine(graph, inputNames: ports.map(\.name), threads: run.threads),
             evaluator: try Evaluator(run, scores: graph.ports.scores, batchSize: size.rows, isFixed: size.isFixed),
             batchSize: size.rows, isFixed: size.isFixed, store: CheckpointStore(directory: run.directory, fingerprint: identity))
         let resumedAt = try loop.begin()
@@ -98,17 +99,9 @@ struct TrainingRun {
             gradientForms: graph.gradientForms, resumedAt: trained.resumedAt)
     }
 
-    private func checkPlan() throws(TrainingError) {
-        func require(_ holds: Bool, _ reason: String) throws(TrainingError) {
-            if !holds { throw .badModel(reason: Reason(reason), remedy: "mend the training's settings") }
-        }
-        let plan = run.plan
-        try require(plan.epochs >= 1, "epochs is \(plan.epochs), and must be at least 1")
-        try require(plan.batchSize >= 1, "batch_size is \(plan.batchSize), and must be at least 1")
-        try require((0..<1).contains(plan.validation), "validation is \(plan.validation), and must be from 0 to below 1")
-        try require(plan.patience ?? 1 >= 1, "patience is \(plan.patience ?? 0), and must be at least 1")
-        try require(plan.validation > 0 || plan.patience == nil, "early stopping needs held-out rows: set validation above 0")
-        try require(plan.threads >= 1 && plan.checkpointSteps >= 1, "threads and checkpoint steps must be at least 1")
+    private func checkRecipe() throws(TrainingError) {
+        guard let fault = run.recipe.fault else { return }
+        throw .badModel(reason: "\(fault.key): \(fault.reason)", remedy: fault.remedy)
     }
 
     private func packedRows(_ graph: StepGraph, _ ports: [InputPort], _ identity: String) throws(TrainingError) -> RowStore {
@@ -117,7 +110,7 @@ struct TrainingRun {
         return try RowStore.open(
             data, ports: ports.map(\.withOpenBatch),
             target: try Target(graph.ports.target, classCount: graph.ports.scores.first?.classCount, loss: run.recipe.loss),
-            split: ValidationSplit(share: run.plan.validation, seed: run.plan.seed), directory: run.directory, fingerprint: identity,
+            split: ValidationSplit(share: run.recipe.validation, seed: UInt64(run.recipe.seed)), directory: run.directory, fingerprint: identity,
             check: { () throws(TrainingError) in if control.isCancelled() { throw .cancelled } },
             progress: { count in
                 var progress = TrainingProgress(.packing)
@@ -126,10 +119,10 @@ struct TrainingRun {
             })
     }
 
-    /// Throws where fewer rows are held out than the plan wants for judging the outcome.
+    /// Throws where fewer rows are held out than the gate wants for judging the outcome.
     private func checkHeldOut(_ rows: RowStore) throws(TrainingError) {
-        let held = rows.validation.rowCount, wanted = run.plan.validationRowsAtLeast
-        guard run.plan.validation > 0, held < wanted else { return }
+        let held = rows.validation.rowCount, wanted = run.gate.rowsAtLeast
+        guard run.recipe.validation > 0, held < wanted else { return }
         throw .tooFewRows(
             reason: "the gate waits until \(wanted) rows are held out, and \(held) are, beside \(rows.training.rowCount) to learn from",
             remedy: "bring more labelled rows, raise validation, or lower rows_at_least of the gate")
@@ -142,6 +135,6 @@ struct TrainingRun {
                 reason: "its inputs' first axes are fixed at \(fixed.sorted().map(String.init).joined(separator: " and "))",
                 remedy: "export the model with the batch as its inputs' first axis")
         }
-        return (fixed.first ?? run.plan.batchSize, !fixed.isEmpty)
+        return (fixed.first ?? run.recipe.batchSize, !fixed.isEmpty)
     }
 }

@@ -1,4 +1,5 @@
 package import Tensors
+package import Recipes
 
 /// How a model's answers are to be read.
 package enum Prediction: Sendable, Hashable {

@@ -3,6 +3,7 @@ import Columnar
 import Names
 import ONNX
 import Reasons
+import Recipes
 
 extension Target {
     /// What label columns must hold for this loss; `nil` where the model computes its own.

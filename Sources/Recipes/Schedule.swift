@@ -52,3 +52,66 @@ package struct Schedule: Sendable, Codable, Hashable {
         end + (start - end) * (1 + cos(.pi * progress)) / 2
     }
 }
+
+// MARK: Names and options
+
+extension Schedule {
+    /// The shapes, as pipelines spell them.
+    package enum Kind: String, Sendable, CaseIterable {
+        case constant, linear, cosine, step
+        case oneCycle = "one_cycle"
+    }
+
+    package var kind: Kind {
+        get {
+            switch shape {
+            case .constant: .constant
+            case .linear: .linear
+            case .cosine: .cosine
+            case .step: .step
+            case .oneCycle: .oneCycle
+            }
+        }
+        /// The shape with the options that hold where a pipeline gives none.
+        set {
+            switch newValue {
+            case .constant: shape = .constant
+            case .linear: shape = .linear()
+            case .cosine: shape = .cosine()
+            case .step: shape = .step(everyEpochs: 1)
+            case .oneCycle: shape = .oneCycle()
+            }
+        }
+    }
+
+    package static let options: [Hyperparameter<Schedule>] = [
+        .integer("warm_up", \.warmUp, 0...1_000_000_000, "the steps in which the learning rate rises"),
+        .integer("every", \.every, 1...100_000, "the epochs from one drop to the next, counted from the end of the warm-up"),
+        .number("factor", \.factor, .between, like: "0.1", "what each drop multiplies by"),
+        .number("end", \.end, .belowOne, like: "0.1", "the share of the learning rate at the end"),
+    ]
+
+    package var every: Int? {
+        get { if case .step(let epochs, _) = shape { epochs } else { nil } }
+        set { if case .step(_, let factor) = shape, let newValue { shape = .step(everyEpochs: newValue, factor: factor) } }
+    }
+
+    package var factor: Double? {
+        get { if case .step(_, let factor) = shape { factor } else { nil } }
+        set { if case .step(let epochs, _) = shape, let newValue { shape = .step(everyEpochs: epochs, factor: newValue) } }
+    }
+
+    package var end: Double? {
+        get {
+            switch shape {
+            case .linear(let end), .cosine(let end): end
+            default: nil
+            }
+        }
+        set {
+            guard let newValue else { return }
+            if case .linear = shape { shape = .linear(end: newValue) }
+            if case .cosine = shape { shape = .cosine(end: newValue) }
+        }
+    }
+}
