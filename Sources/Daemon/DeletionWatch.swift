@@ -76,8 +76,7 @@ final class DeletionWatch: Sendable {
             guard !state.pipelines.isEmpty else { return false }
             var isNews = false
             for case .gone(let directory, let path) in events {
-                let parts = directory.split(separator: "/")
-                guard parts.count == 2, parts[1] == ArrivalRole.data.rawValue, let pipeline = state.pipelines[String(parts[0])] else { continue }
+                guard let spool = SpoolID(directory), spool.role == .data, let pipeline = state.pipelines[spool.pipeline] else { continue }
                 state.heard.append(Heard(pipeline: pipeline.name, path: path, due: .now + pipeline.settle.quiet))
                 isNews = true
             }
@@ -156,7 +155,7 @@ final class DeletionWatch: Sendable {
                 overlooked += gone.count
                 try ledger.write { (tx) throws(LedgerError) in try tx.overlook(gone, of: pipeline.name) }
             }
-            let folder = WatchedFolder(path: pipeline.spoolPath(of: .data), device: look.device, inode: look.inode)
+            let folder = pipeline.dataFolder(look)
             try ledger.write { (tx) throws(LedgerError) in try tx.watch(folder, of: pipeline.name) }
             guard overlooked > 0 else { return }
             log.warning(
@@ -194,13 +193,19 @@ final class DeletionWatch: Sendable {
     private func open(_ pipeline: Pipeline) -> SpoolLook? { try? SpoolLook(FilePath(pipeline.spoolPath(of: .data))) }
 
     private func isWatched(_ look: borrowing SpoolLook, _ pipeline: Pipeline) throws(LedgerError) -> Bool {
-        try ledger.watchedFolder(of: pipeline.name)
-            == WatchedFolder(path: pipeline.spoolPath(of: .data), device: look.device, inode: look.inode)
+        try ledger.watchedFolder(of: pipeline.name) == pipeline.dataFolder(look)
     }
 
     private func attempt(_ pipeline: Pipeline, _ body: () throws(LedgerError) -> Void) {
         do throws(LedgerError) { try body() } catch {
             log.warning("deleted inputs cannot be looked for", metadata: ["pipeline.name": "\(pipeline.name)", "reason": "\(error)"])
         }
+    }
+}
+
+extension Pipeline {
+    /// The data spool as it stands now, so that another folder in its place is told from it.
+    func dataFolder(_ look: borrowing SpoolLook) -> WatchedFolder {
+        WatchedFolder(path: spoolPath(of: .data), device: look.device, inode: look.inode)
     }
 }

@@ -37,9 +37,7 @@ extension DiskPublisher {
     }
 
     package func lacking(_ inputs: [StandingInput], from folder: WatchedFolder?, of pipeline: Pipeline) -> [StandingInput] {
-        guard let folder, folder.path == pipeline.spoolPath(of: .data), let look = try? SpoolLook(FilePath(folder.path)),
-            look.device == folder.device, look.inode == folder.inode
-        else { return [] }
+        guard let folder, let look = try? SpoolLook(FilePath(pipeline.spoolPath(of: .data))), pipeline.dataFolder(look) == folder else { return [] }
         return inputs.filter { look.lacks($0.path, device: $0.device) }
     }
 }

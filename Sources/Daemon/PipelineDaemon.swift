@@ -142,19 +142,17 @@ package final class PipelineDaemon: Service {
             directories: intake.directories(for: inForce),
             logger: log,
             knowsAny: { id in
-                let parts = id.split(separator: "/")
-                guard parts.count == 2, let role = ArrivalRole(rawValue: String(parts[1])) else { return true }
-                return (try? ledger.hasFiles(pipeline: String(parts[0]), role: role)) ?? true
+                guard let spool = SpoolID(id) else { return true }
+                return (try? ledger.hasFiles(pipeline: spool.pipeline, role: spool.role)) ?? true
             },
-            hasRoom: { id in room.isFree(for: id.split(separator: "/").first.map(String.init) ?? "") },
+            hasRoom: { id in room.isFree(for: SpoolID(id)?.pipeline ?? "") },
             isKnown: { id, path, stamp in
-                let parts = id.split(separator: "/")
-                guard parts.count == 2, let role = ArrivalRole(rawValue: String(parts[1])) else { return false }
-                let isCurrent = (try? ledger.isCurrent(String(parts[0]), role, path, stamp.recorded)) ?? false
-                if isCurrent { reasons.stands(path, role, in: String(parts[0]), pipelines.inForce) }
+                guard let spool = SpoolID(id) else { return false }
+                let isCurrent = (try? ledger.isCurrent(spool.pipeline, spool.role, path, stamp.recorded)) ?? false
+                if isCurrent { reasons.stands(path, spool.role, in: spool.pipeline, pipelines.inForce) }
                 // Where inputs leave their spool when they are done, one that stands there may have been left by a daemon that was killed.
-                if isCurrent, pipelines.inForce.contains(where: { $0.name == parts[0] && $0.after != .keep }) {
-                    loop.inbox.put(.stands(path: path, stamp: stamp.recorded, role: role, pipeline: String(parts[0])))
+                if isCurrent, pipelines.inForce.contains(where: { $0.name == spool.pipeline && $0.after != .keep }) {
+                    loop.inbox.put(.stands(path: path, stamp: stamp.recorded, role: spool.role, pipeline: spool.pipeline))
                 }
                 return isCurrent
             })

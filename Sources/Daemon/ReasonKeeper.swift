@@ -45,12 +45,10 @@ final class ReasonKeeper: Sendable {
     /// What the watch has seen go.
     func hear(_ events: [SpoolEvent], _ pipelines: [Pipeline]) {
         for case .gone(let directory, let path) in events {
-            let parts = directory.split(separator: "/")
-            guard parts.count == 2, let role = ArrivalRole(rawValue: String(parts[1])),
-                let pipeline = pipelines.first(where: { $0.name == parts[0] }),
-                (try? ledger.isQuarantined(path, pipeline: pipeline.name, role: role)) == true, size(path, role, pipeline) == -1
+            guard let spool = SpoolID(directory), let pipeline = pipelines.first(where: { $0.name == spool.pipeline }),
+                (try? ledger.isQuarantined(path, pipeline: pipeline.name, role: spool.role)) == true, size(path, spool.role, pipeline) == -1
             else { continue }
-            clear(path, role, pipeline)
+            clear(path, spool.role, pipeline)
         }
     }
 

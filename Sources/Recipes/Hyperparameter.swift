@@ -83,59 +83,66 @@ package struct NumberRange: Sendable {
 extension Hyperparameter {
     package typealias Path<Value> = any WritableKeyPath<Root, Value> & Sendable
 
-    static func integer(_ key: String, _ path: Path<Int>, _ range: ClosedRange<Int>, _ meaning: String) -> Self {
-        .init(key: key, domain: .integer(range), meaning: meaning, value: { .integer($0[keyPath: path]) }) { root, value in
-            if case .integer(let number) = value { root[keyPath: path] = number }
+    /// A key whose value `Root` may lack; setting it there has no effect.
+    private static func key<Value>(
+        _ key: String, _ domain: HyperparameterDomain, _ meaning: String, _ path: Path<Value?>,
+        _ wrap: @escaping @Sendable (Value) -> HyperparameterValue, _ unwrap: @escaping @Sendable (HyperparameterValue) -> Value?
+    ) -> Self {
+        .init(key: key, domain: domain, meaning: meaning, value: { $0[keyPath: path].map(wrap) }) { root, value in
+            if let value = unwrap(value) { root[keyPath: path] = value }
         }
+    }
+
+    /// A key whose value `Root` always has.
+    private static func key<Value>(
+        _ key: String, _ domain: HyperparameterDomain, _ meaning: String, _ path: Path<Value>,
+        _ wrap: @escaping @Sendable (Value) -> HyperparameterValue, _ unwrap: @escaping @Sendable (HyperparameterValue) -> Value?
+    ) -> Self {
+        .init(key: key, domain: domain, meaning: meaning, value: { wrap($0[keyPath: path]) }) { root, value in
+            if let value = unwrap(value) { root[keyPath: path] = value }
+        }
+    }
+
+    static func integer(_ key: String, _ path: Path<Int>, _ range: ClosedRange<Int>, _ meaning: String) -> Self {
+        .key(key, .integer(range), meaning, path, { .integer($0) }, \.integer)
     }
 
     static func integer(_ key: String, _ path: Path<Int?>, _ range: ClosedRange<Int>, _ meaning: String) -> Self {
-        .init(key: key, domain: .integer(range), meaning: meaning, value: { $0[keyPath: path].map { .integer($0) } }) { root, value in
-            if case .integer(let number) = value { root[keyPath: path] = number }
-        }
+        .key(key, .integer(range), meaning, path, { .integer($0) }, \.integer)
     }
 
     static func number(_ key: String, _ path: Path<Double>, _ range: NumberRange, like: String, _ meaning: String) -> Self {
-        .init(key: key, domain: .number(range, like: like), meaning: meaning, value: { .number($0[keyPath: path]) }) { root, value in
-            if case .number(let number) = value { root[keyPath: path] = number }
-        }
+        .key(key, .number(range, like: like), meaning, path, { .number($0) }, \.number)
     }
 
     static func number(_ key: String, _ path: Path<Double?>, _ range: NumberRange, like: String, _ meaning: String) -> Self {
-        .init(key: key, domain: .number(range, like: like), meaning: meaning, value: { $0[keyPath: path].map { .number($0) } }) { root, value in
-            if case .number(let number) = value { root[keyPath: path] = number }
-        }
+        .key(key, .number(range, like: like), meaning, path, { .number($0) }, \.number)
     }
 
     static func numbers(
         _ key: String, _ path: Path<[Double]?>, _ range: NumberRange, count: Int? = nil, like: String, _ meaning: String
     ) -> Self {
-        .init(key: key, domain: .numbers(range, count: count, like: like), meaning: meaning, value: { $0[keyPath: path].map { .numbers($0) } }) { root, value in
-            if case .numbers(let numbers) = value { root[keyPath: path] = numbers }
-        }
+        .key(key, .numbers(range, count: count, like: like), meaning, path, { .numbers($0) }, \.numbers)
     }
 
-    static func flag(_ key: String, _ path: Path<Bool?>, _ meaning: String) -> Self {
-        .init(key: key, domain: .flag, meaning: meaning, value: { $0[keyPath: path].map { .flag($0) } }) { root, value in
-            if case .flag(let flag) = value { root[keyPath: path] = flag }
-        }
-    }
+    static func flag(_ key: String, _ path: Path<Bool?>, _ meaning: String) -> Self { .key(key, .flag, meaning, path, { .flag($0) }, \.flag) }
 
-    static func names(_ key: String, _ path: Path<[String]>, _ meaning: String) -> Self {
-        .init(key: key, domain: .names, meaning: meaning, value: { .names($0[keyPath: path]) }) { root, value in
-            if case .names(let names) = value { root[keyPath: path] = names }
-        }
-    }
+    static func names(_ key: String, _ path: Path<[String]>, _ meaning: String) -> Self { .key(key, .names, meaning, path, { .names($0) }, \.names) }
 
     static func word<Word: RawRepresentable<String> & CaseIterable & Sendable>(_ key: String, _ path: Path<Word>, _ meaning: String) -> Self {
-        .init(key: key, domain: .word(Word.allCases.map(\.rawValue)), meaning: meaning, value: { .word($0[keyPath: path].rawValue) }) { root, value in
-            if case .word(let text) = value, let word = Word(rawValue: text) { root[keyPath: path] = word }
-        }
+        .key(key, .word(Word.allCases.map(\.rawValue)), meaning, path, { .word($0.rawValue) }, { $0.word.flatMap(Word.init) })
     }
 
     static func word<Word: RawRepresentable<String> & CaseIterable & Sendable>(_ key: String, _ path: Path<Word?>, _ meaning: String) -> Self {
-        .init(key: key, domain: .word(Word.allCases.map(\.rawValue)), meaning: meaning, value: { $0[keyPath: path].map { .word($0.rawValue) } }) { root, value in
-            if case .word(let text) = value, let word = Word(rawValue: text) { root[keyPath: path] = word }
-        }
+        .key(key, .word(Word.allCases.map(\.rawValue)), meaning, path, { .word($0.rawValue) }, { $0.word.flatMap(Word.init) })
     }
+}
+
+extension HyperparameterValue {
+    fileprivate var integer: Int? { if case .integer(let number) = self { number } else { nil } }
+    fileprivate var number: Double? { if case .number(let number) = self { number } else { nil } }
+    fileprivate var numbers: [Double]? { if case .numbers(let numbers) = self { numbers } else { nil } }
+    fileprivate var flag: Bool? { if case .flag(let flag) = self { flag } else { nil } }
+    fileprivate var word: String? { if case .word(let word) = self { word } else { nil } }
+    fileprivate var names: [String]? { if case .names(let names) = self { names } else { nil } }
 }

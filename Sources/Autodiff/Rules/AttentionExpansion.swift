@@ -73,8 +73,8 @@ enum AttentionExpansion {
         return query.extent(3).cast(to: c.x.elementType).sqrt.reciprocal
     }
 
-    /// What is added to the scores: the mask, and minus infinity where a key is left out; and which queries see any key at all, where some
-    /// may not: these get no bias, so that their softmax stays a number, and no result.
+    /// Returns what is added to the scores (the mask, and minus infinity where a key is left out), and which queries see any key at all, where
+    /// some may not: these get no bias, so that their softmax stays a number, and no result.
     private static func bias(_ c: RuleContext, _ query: Symbol, _ key: Symbol) -> (bias: Symbol?, isSeen: Symbol?) {
         var conditions = allowed(c, query, key)
         var bias: Symbol?
@@ -94,8 +94,8 @@ enum AttentionExpansion {
         return (isSeen.select(all, 0), isSeen)
     }
 
-    /// What each query may see of the keys, beside its mask: conditions that broadcast to `[B, heads, S, T]`. A query's own place among the
-    /// keys begins behind the past, or so that the last query stands at the last key that is no padding.
+    /// Returns which keys each query may see, apart from its mask, as conditions that broadcast to `[B, heads, S, T]`. A query's own place
+    /// among the keys begins after the past, or so that the last query stands at the last key that is no padding.
     private static func allowed(_ c: RuleContext, _ query: Symbol, _ key: Symbol) -> [Symbol] {
         let isCausal = c.int("is_causal") == 1
         let (left, right) = (c.int("left_window_size", -1), c.int("right_window_size", -1))

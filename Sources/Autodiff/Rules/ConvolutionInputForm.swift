@@ -22,7 +22,8 @@ package enum ConvolutionInputForm: String, Sendable, CaseIterable {
         }
     }
 
-    /// By measurements on the layers of a ResNet-18 (ONNX Runtime 1.32, two threads): the transposed convolution reads all weights again
+    /// Returns the faster form, by measurements on the layers of a ResNet-18 (ONNX Runtime 1.32, two threads): the transposed convolution
+    /// reads all weights again
     /// for each image, so that small images of many channels are one product (11.3 ms for 21.5 with 512 channels of 4 x 4); large images of
     /// few channels are rotated (12.3 ms for 15.2 with 64 channels of 32 x 32), where turning the kernel costs nothing.
     static func chosen(_ geometry: WindowGeometry, _ group: Int, _ input: Symbol, _ cotangent: Symbol) -> ConvolutionInputForm {

@@ -264,7 +264,7 @@ extension Dispatcher {
                 dispose(assignment.input, assignment.pipeline, at: now)
             case .void, .gone:
                 void.append(
-                    .init(directory: Intake.directory(assignment.pipeline.name, assignment.arrival.role), path: assignment.arrival.path))
+                    .init(directory: SpoolID(assignment.pipeline.name, assignment.arrival.role).name, path: assignment.arrival.path))
             }
         }
         for end in ends.delayed {

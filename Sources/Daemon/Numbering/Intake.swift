@@ -55,9 +55,6 @@ package final class Intake {
         self.log = log
     }
 
-    /// By which name the watcher knows a spool.
-    static func directory(_ pipeline: String, _ role: ArrivalRole) -> String { "\(pipeline)/\(role.rawValue)" }
-
     /// The directories to watch for `pipelines`, whose events this intake can then take.
     package func directories(for pipelines: [Pipeline]) -> [SpoolDirectory] {
         var directories: [SpoolDirectory] = []
@@ -67,7 +64,7 @@ package final class Intake {
             ]
             for (role, order, entry) in entries {
                 guard let entry else { continue }
-                let id = Self.directory(pipeline.name, role)
+                let id = SpoolID(pipeline.name, role).name
                 routes[id] = Route(pipeline: pipeline, role: role)
                 directories.append(
                     SpoolDirectory(
@@ -275,7 +272,7 @@ package final class Intake {
         var numbered: [String: Numbered] = [:]
         for (file, outcome) in zip(files, outcomes) {
             numbered[file.pipeline, default: Numbered(pipeline: file.pipeline, at: now)].arrivals.append((file, outcome))
-            if case .refused(let number, let explanation, _) = outcome, let route = routes[Self.directory(file.pipeline, file.role)] {
+            if case .refused(let number, let explanation, _) = outcome, let route = routes[SpoolID(file.pipeline, file.role).name] {
                 let input = SpoolInput(
                     spool: route.pipeline.spoolPath(of: file.role), path: file.path, digest: file.digest, stamp: file.stamp,
                     companions: file.companions)

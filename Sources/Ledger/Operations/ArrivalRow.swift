@@ -38,11 +38,16 @@ extension LedgerTransaction {
         move(pipeline: row.pipeline, role: row.role, from: row.state, to: state)
     }
 
-    /// The file is not there (any more): whatever comes under that path is looked at afresh, and its output may be another's.
-    func forgetFile(of row: ArrivalRow) throws(LedgerError) {
-        let isCurrent = try connection.run(
+    /// What comes under the arrival's path is looked at afresh. Returns whether the arrival is the newest content there.
+    func forgetStamp(of row: ArrivalRow) throws(LedgerError) -> Bool {
+        try connection.run(
             "UPDATE files SET changed = -1 WHERE pipeline = ? AND role = ? AND path = ? AND arrival = ?", row.pipeline, row.role, row.path,
             row.number) > 0
+    }
+
+    /// The file is not there (any more): whatever comes under that path is looked at afresh, and its output may be another's.
+    func forgetFile(of row: ArrivalRow) throws(LedgerError) {
+        let isCurrent = try forgetStamp(of: row)
         // What a replay would have done again stays done, and keeps its output.
         guard isCurrent, row.replaying != .done else { return }
         try connection.run("DELETE FROM outputs WHERE pipeline = ? AND role = ? AND path = ?", row.pipeline, row.role, row.path)

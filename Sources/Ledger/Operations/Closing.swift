@@ -150,10 +150,7 @@ extension LedgerTransaction {
     private func hold(_ run: RunRow) throws(LedgerError) {
         try releaseVersion(of: run.run)
         let row = run.arrival
-        let isCurrent = try connection.run(
-            "UPDATE files SET changed = -1 WHERE pipeline = ? AND role = ? AND path = ? AND arrival = ?", row.pipeline, row.role, row.path,
-            row.number) > 0
-        if isCurrent {
+        if try forgetStamp(of: row) {
             try connection.run("UPDATE arrivals SET state = 'waiting', held = 1 WHERE number = ?", row.number)
             move(pipeline: row.pipeline, role: row.role, from: row.state, to: .waiting)
         } else {

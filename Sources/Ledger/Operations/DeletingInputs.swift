@@ -23,6 +23,9 @@ package struct StandingInput: Hashable, Sendable {
         self.path = path
         self.device = device
     }
+
+    /// A row of path and device.
+    fileprivate init(_ row: Row) { self.init(path: row.text(0), device: row.integer(1)) }
 }
 
 /// What became of an input that was deleted.
@@ -54,7 +57,7 @@ extension RunLedger {
                 """
                 SELECT f.path, f.device FROM files AS f JOIN arrivals AS a ON a.number = f.arrival
                 WHERE f.pipeline = ? AND f.role = 'data' AND f.path > ? AND (f.changed <> -1 OR a.state = 'waiting') ORDER BY f.path LIMIT ?
-                """, key, after, limit, row: { StandingInput(path: $0.text(0), device: $0.integer(1)) })
+                """, key, after, limit, row: StandingInput.init)
         }
     }
 
@@ -70,12 +73,10 @@ extension RunLedger {
                 UNION ALL
                 SELECT f.path, f.device FROM files AS f JOIN arrivals AS a ON a.number = f.arrival
                 WHERE f.pipeline = ?1 AND f.role = 'data' AND f.path > ?3 AND f.path < ?4 AND (f.changed <> -1 OR a.state = 'waiting')
-                """, key, path, path + "/", path + "0", row: { StandingInput(path: $0.text(0), device: $0.integer(1)) })
+                """, key, path, path + "/", path + "0", row: StandingInput.init)
         }
     }
-}
 
-extension RunLedger {
     /// The data files of those paths that the ledger knows, whether they stand or not.
     package func knownInputs(of pipeline: String, _ paths: [String]) throws(LedgerError) -> [StandingInput] {
         try read { (connection) throws(LedgerError) in
@@ -104,7 +105,11 @@ extension LedgerTransaction {
     /// missed again.
     package func overlook(_ paths: [String], of pipeline: String) throws(LedgerError) {
         guard let key = try connection.pipelineKey(pipeline) else { return }
-        for path in paths { try connection.run("UPDATE files SET changed = -1 WHERE pipeline = ? AND role = 'data' AND path = ?", key, path) }
+        for path in paths { try forgetStamp(of: path, key) }
+    }
+
+    private func forgetStamp(of path: String, _ pipeline: Int64) throws(LedgerError) {
+        try connection.run("UPDATE files SET changed = -1 WHERE pipeline = ? AND role = 'data' AND path = ?", pipeline, path)
     }
 
     /// Data files that were deleted from their spool: what was published of them is to go, and what waits never runs. One that runs is left
@@ -119,7 +124,7 @@ extension LedgerTransaction {
             let outputs = try leave(number, as: .orphaned)
             if isNews { try setState(row, .ignored, explanation: Explanation(reason: "it was deleted from its spool, and its output goes with it", rule: .inputDeleted)) }
             let output = try connection.first("SELECT output_key FROM arrivals WHERE number = ?", number, row: { $0.textOrNil(0) }) ?? nil
-            try connection.run("UPDATE files SET changed = -1 WHERE pipeline = ? AND role = 'data' AND path = ?", key, path)
+            try forgetStamp(of: path, key)
             try connection.run("DELETE FROM outputs WHERE pipeline = ? AND role = 'data' AND path = ?", key, path)
             let successor = try output.flatMap { (output) throws(LedgerError) in try takeUpSuccessor(of: output, key) }
             guard isNews || outputs > 0 || successor != nil else { continue }

@@ -22,7 +22,9 @@ struct TrainingRun {
     }
 
     mutating func outcome() throws(TrainingError) -> FineTuning.Outcome {
-        try checkRecipe()
+        guard run.threads >= 1, run.checkpointSteps >= 1 else {
+            throw .badModel(reason: "threads and checkpoint steps must be at least 1", remedy: "mend the training's settings")
+        }
         control.progress(TrainingProgress(.building))
         let graph: StepGraph
         do throws(AutodiffError) {
@@ -97,11 +99,6 @@ struct TrainingRun {
             columns: rows.facts.columns, trained: graph.trainedNames,
             untrained: Dictionary(graph.untrained.map { ($0.name, $0.reason) }, uniquingKeysWith: { first, _ in first }),
             gradientForms: graph.gradientForms, resumedAt: trained.resumedAt)
-    }
-
-    private func checkRecipe() throws(TrainingError) {
-        guard let fault = run.recipe.fault else { return }
-        throw .badModel(reason: "\(fault.key): \(fault.reason)", remedy: fault.remedy)
     }
 
     private func packedRows(_ graph: StepGraph, _ ports: [InputPort], _ identity: String) throws(TrainingError) -> RowStore {
