@@ -33,8 +33,8 @@ extension Symbol {
         reshaped(to: graph.integers(shape), extents: shape.map { $0 > 0 ? .fixed($0) : .unknown })
     }
 
-    /// Returns the value in `other`'s shape, which must have as many elements. Where one extent at most is open, it follows from the others; a Shape would
-    /// keep `other` in memory until then.
+    /// Returns the value in `other`'s shape, which must have as many elements. Where one extent at most is open, it follows from the
+    /// others; a Shape would keep `other` in memory until then.
     func reshaped(like other: Symbol) -> Symbol {
         guard let extents = other.extents, extents.count(where: { $0.value == nil }) == 1, !extents.contains(.fixed(0)) else {
             return reshaped(to: other.shape, extents: other.extents)

@@ -9,12 +9,12 @@ import SystemPackage
 import Watcher
 
 /// Finds data files that were deleted from their spool, of pipelines whose outputs go with them: those that the watch has heard go, and, by
-/// looking at every known one from time to time, those that went while no daemon ran or nothing could be heard. A file counts as deleted when
-/// it has been away for `settle.quiet`.
+/// looking at every known one from time to time, those that went while no daemon ran or nothing could be heard. A file counts as deleted
+/// when it has been away for `settle.quiet`.
 ///
-/// Deletions count in the folder that was the spool before. In the place of an unmounted one, or of one that was moved away, stands another:
-/// what is missing there was not deleted, and its output stays. That folder becomes the spool once a known file stands in it. What is missing
-/// when the key is first in force was not deleted either.
+/// Deletions count in the folder that was the spool before. In the place of an unmounted one, or of one that was moved away, stands
+/// another: what is missing there was not deleted, and its output stays. That folder becomes the spool once a known file stands in it. What
+/// is missing when the key is first in force was not deleted either.
 final class DeletionWatch: Sendable {
     private struct Heard {
         let pipeline: String
@@ -66,7 +66,9 @@ final class DeletionWatch: Sendable {
             guard try ledger.watchedFolder(of: pipeline.name) != nil else { return }
             try ledger.write { (tx) throws(LedgerError) in try tx.watch(nil, of: pipeline.name) }
         } catch {
-            log.warning("the ledger cannot be told that deletions do not count any more", metadata: ["pipeline.name": "\(pipeline.name)", "reason": "\(error)"])
+            log.warning(
+                "the ledger cannot be told that deletions do not count any more",
+                metadata: ["pipeline.name": "\(pipeline.name)", "reason": "\(error)"])
         }
     }
 
@@ -133,9 +135,12 @@ final class DeletionWatch: Sendable {
                 guard let look = open(pipeline), try isWatched(look, pipeline) else { return }
                 var gone: [String] = []
                 for heard in heard {
-                    gone += try ledger.standingInputs(of: name, at: heard.path).filter { look.lacks($0.path, device: $0.device) }.map(\.path)
+                    gone += try ledger.standingInputs(of: name, at: heard.path).filter { look.lacks($0.path, device: $0.device) }.map(
+                        \.path)
                 }
-                for start in stride(from: 0, to: gone.count, by: Self.pageSize) { tell(Array(gone[start..<min(start + Self.pageSize, gone.count)]), name) }
+                for start in stride(from: 0, to: gone.count, by: Self.pageSize) {
+                    tell(Array(gone[start..<min(start + Self.pageSize, gone.count)]), name)
+                }
             }
         }
     }
@@ -178,7 +183,9 @@ final class DeletionWatch: Sendable {
     }
 
     /// - Parameter body: is told those that are gone of up to a thousand files.
-    private func eachPage(of pipeline: Pipeline, _ look: borrowing SpoolLook, _ body: ([String]) throws(LedgerError) -> Void) throws(LedgerError) {
+    private func eachPage(
+        of pipeline: Pipeline, _ look: borrowing SpoolLook, _ body: ([String]) throws(LedgerError) -> Void
+    ) throws(LedgerError) {
         var last = ""
         while !state.withLock(\.isStopped) {
             let page = try ledger.standingInputs(of: pipeline.name, after: last, limit: Self.pageSize)

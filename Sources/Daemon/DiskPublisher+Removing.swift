@@ -37,7 +37,9 @@ extension DiskPublisher {
     }
 
     package func lacking(_ inputs: [StandingInput], from folder: WatchedFolder?, of pipeline: Pipeline) -> [StandingInput] {
-        guard let folder, let look = try? SpoolLook(FilePath(pipeline.spoolPath(of: .data))), pipeline.dataFolder(look) == folder else { return [] }
+        guard let folder, let look = try? SpoolLook(FilePath(pipeline.spoolPath(of: .data))), pipeline.dataFolder(look) == folder else {
+            return []
+        }
         return inputs.filter { look.lacks($0.path, device: $0.device) }
     }
 }
@@ -45,7 +47,8 @@ extension DiskPublisher {
 extension LeavingOutput {
     fileprivate var manifestLine: ManifestLine {
         ManifestLine(
-            path: publication.path, outputDigest: publication.digest, bytes: publication.byteCount, rows: rowCount.map(Int.init), pipeline: publication.pipeline,
+            path: publication.path, outputDigest: publication.digest, bytes: publication.byteCount, rows: rowCount.map(Int.init),
+            pipeline: publication.pipeline,
             input: publication.inputPath, inputDigest: inputDigest, modelVersion: version, modelDigest: nil, revision: revision,
             arrival: publication.arrival, run: publication.run, publishedAt: publication.publishedAt?.description ?? "")
     }

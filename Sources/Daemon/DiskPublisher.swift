@@ -74,7 +74,8 @@ package final class DiskPublisher: Publisher, Sendable {
                 },
                 modelArea: modelArea,
                 quarantine: Quarantine(
-                    path: FilePath(pipeline.onError.quarantine), area: try area(pipeline.onError.quarantine), access: pipeline.land.access.landing),
+                    path: FilePath(pipeline.onError.quarantine), area: try area(pipeline.onError.quarantine),
+                    access: pipeline.land.access.landing),
                 spools: spools, archive: archive)
         }
         let made = next
@@ -86,8 +87,8 @@ package final class DiskPublisher: Publisher, Sendable {
         for area in state.withLock({ Array($0.areas.values) }) { try area.sweep() }
     }
 
-    /// At the start: finishes or takes back inputs that were on their way to archive or quarantine. Pipelines share the areas of a mount, so
-    /// that what stands in one may be on its way to any other.
+    /// At the start: finishes or takes back inputs that were on their way to archive or quarantine. Pipelines share the areas of a mount,
+    /// so that what stands in one may be on its way to any other.
     package func recoverInputs() throws(LandingError) {
         let areas = state.withLock { Array($0.areas.values) }
         for area in areas { try Disposal.recover(area: area, areas: areas) }
@@ -184,7 +185,8 @@ package final class DiskPublisher: Publisher, Sendable {
         try claims?.verify(model.pipeline)
         let gated = model.training?.gate?.after != nil || model.facts["trial"]?.hasPrefix("ungated") == false
         var card = Card(
-            pipeline: model.pipeline.name, version: model.version, revision: model.revision, verdict: gated ? .passed : .ungated, arrival: model.arrival,
+            pipeline: model.pipeline.name, version: model.version, revision: model.revision, verdict: gated ? .passed : .ungated,
+            arrival: model.arrival,
             arrivalPath: model.input, arrivalDigest: model.inputDigest, tool: .init(name: "millrace", version: toolVersion))
         card.run = model.run
         card.engine = .init(name: "ONNX Runtime", version: Engine.version)

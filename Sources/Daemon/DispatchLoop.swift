@@ -3,8 +3,8 @@ import Logging
 import PipelineConfig
 import Runner
 
-/// The thread that owns the dispatcher. Everything that is to be decided reaches it as a message, so that it never waits for work: while it lands one
-/// round, finished attempts gather for the next.
+/// The thread that owns the dispatcher. Everything that is to be decided reaches it as a message, so that it never waits for work: while it
+/// lands one round, finished attempts gather for the next.
 final class DispatchLoop: @unchecked Sendable {
     enum Message: Sendable {
         case numbered([Intake.Numbered])
@@ -116,7 +116,8 @@ final class DispatchLoop: @unchecked Sendable {
             case .numbered(let numbered):
                 for pipeline in numbered { try dispatcher.arrived(pipeline) }
             case .finished(let assignment, let result): finished.append((assignment, result))
-            case .stands(let path, let stamp, let role, let pipeline): try dispatcher.stands(path, stamp, role: role, in: pipeline, at: .now)
+            case .stands(let path, let stamp, let role, let pipeline):
+                try dispatcher.stands(path, stamp, role: role, in: pipeline, at: .now)
             case .deleted(let paths, let pipeline): try dispatcher.deleted(paths, in: pipeline, at: .now)
             case .paused: break
             case .pipelines(let pipelines):

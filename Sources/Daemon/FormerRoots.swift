@@ -38,6 +38,7 @@ struct FormerRoots {
     private func write(_ paths: [String]) throws(LandingError) {
         let folder = file.removingLastComponent()
         try PublicFolder.make(folder, access)
-        try Document.replace(file, with: try Document.encode(paths, for: file), staged: folder.appending(".former-\(UUID().uuidString)"), access)
+        try Document.replace(
+            file, with: try Document.encode(paths, for: file), staged: folder.appending(".former-\(UUID().uuidString)"), access)
     }
 }

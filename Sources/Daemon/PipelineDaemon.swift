@@ -32,7 +32,8 @@ package final class PipelineDaemon: Service {
 
         /// `state` and `work`: left out, `ROOT/.millrace`.
         package init(
-            root: String, state: String? = nil, work: String? = nil, jobs: Int, threads: Int, sessionBytes: Int = 1 << 30, once: Bool = false, grace: Duration = .seconds(30),
+            root: String, state: String? = nil, work: String? = nil, jobs: Int, threads: Int, sessionBytes: Int = 1 << 30,
+            once: Bool = false, grace: Duration = .seconds(30),
             patience: Duration = .zero, hidesValues: Bool = false
         ) {
             self.root = root
@@ -87,7 +88,9 @@ package final class PipelineDaemon: Service {
         lock = try DaemonLock(stateDirectory: options.stateDirectory)
         ledger = try RunLedger(stateDirectory: options.stateDirectory, hidesValues: options.hidesValues)
         for renamed in try Renaming.apply(pipelines.inForce, ledger: ledger, work: options.workDirectory, root: options.root) {
-            log.notice("the history of a pipeline goes on under another name", metadata: ["pipeline.name": "\(renamed.new)", "was": "\(renamed.old)"])
+            log.notice(
+                "the history of a pipeline goes on under another name",
+                metadata: ["pipeline.name": "\(renamed.new)", "was": "\(renamed.old)"])
         }
         try Self.restoreLedger(ledger, for: pipelines.inForce, work: options.workDirectory, log: log)
         if !options.once { try ledger.prepareForWriting() }
@@ -205,7 +208,8 @@ package final class PipelineDaemon: Service {
         running?.watchCrashes()
         edits.withLock { [pipelineFiles] in
             $0 = ConfigWatch(
-                files: { pipelineFiles.paths }, inForce: { pipelineFiles.inForce.map(\.source) }, folders: pipelineFiles.folders, logger: log)
+                files: { pipelineFiles.paths }, inForce: { pipelineFiles.inForce.map(\.source) }, folders: pipelineFiles.folders,
+                logger: log)
         }
         let edits = self.edits.withLock { $0! }
         let dispatching = NamedThread("dispatch") { [loop, watcher, isEnding] in
@@ -297,7 +301,8 @@ package final class PipelineDaemon: Service {
         _ input: SpoolInput, _ report: QuarantineReport, _ files: PipelineFiles, _ publisher: DiskPublisher, _ log: Logger
     ) {
         let explanation = report.explanation
-        log.warning("refused", metadata: ["file.path": "\(input.path)", "rule": "\(explanation.rule)"].merging(explanation.whole.logged) { $1 })
+        log.warning(
+            "refused", metadata: ["file.path": "\(input.path)", "rule": "\(explanation.rule)"].merging(explanation.whole.logged) { $1 })
         guard let pipeline = files.inForce.first(where: { $0.spool.entries.contains { $0.path == input.spool } })
         else { return }
         do {

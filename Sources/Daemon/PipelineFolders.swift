@@ -21,7 +21,8 @@ enum PipelineFolders {
         }
     }
 
-    /// Throws where one of them is gone again, as with a disk that was unmounted meanwhile: what was set up for it since is on another disk.
+    /// Throws where one of them is gone again, as with a disk that was unmounted meanwhile: what was set up for it since is on another
+    /// disk.
     static func verify(_ pipelines: [Pipeline]) throws(LandingError) {
         for folder in pipelines.flatMap(CanonicalPaths.folders) where access(folder, F_OK) != 0 {
             throw .system(doing: "find", path: FilePath(folder), errno: Errno(rawValue: errno))

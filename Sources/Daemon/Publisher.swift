@@ -13,22 +13,24 @@ package protocol Publisher: AnyObject {
     /// Returns whether what the attempt has written so far takes half of its file system or more.
     func fillsDisk(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) -> Bool
 
-    /// Makes outputs durable and visible, and adds their lines to the manifests. `intend`, which is called once, records in the ledger those that can
-    /// be published, before any is visible. One that fails does not hold up the others. Results are in the order of `outputs`.
+    /// Makes outputs durable and visible, and adds their lines to the manifests. `intend`, which is called once, records in the ledger
+    /// those that can be published, before any is visible. One that fails does not hold up the others. Results are in the order of
+    /// `outputs`.
     func publish(
         _ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent]
     ) throws(LandingError) -> [Result<Void, LandingError>]
     /// After a crash: finishes what an earlier daemon intended. True where the output is there, by then or by now.
     func recover(_ outputs: [StagedOutput]) throws(LandingError) -> [Bool]
 
-    /// Removes outputs in whose place others stand elsewhere, or whose input was deleted. Nil for one that stays for now; it is tried again.
+    /// Removes outputs in whose place others stand elsewhere, or whose input was deleted. Nil for one that stays for now; it is tried
+    /// again.
     func withdraw(_ outputs: [LeavingOutput]) -> [OutputWithdrawal.Outcome?]
 
     /// Returns which of the data files were removed from that folder, where that is still the pipeline's data spool.
     func lacking(_ inputs: [StandingInput], from folder: WatchedFolder?, of pipeline: Pipeline) -> [StandingInput]
 
-    /// Makes `<root>/<version>` visible with its card, then points `ACTIVE` at it where `activate` says so. Safe to repeat. Where the pipeline
-    /// trains, the model is kept first as what the next training starts from: its digest.
+    /// Makes `<root>/<version>` visible with its card, then points `ACTIVE` at it where `activate` says so. Safe to repeat. Where the
+    /// pipeline trains, the model is kept first as what the next training starts from: its digest.
     func publish(_ model: DecidedModel, activate: Bool) throws(LandingError) -> String?
     /// After a crash: what that version is, where it is there and was made for `arrival`.
     func publishedModel(version: Int, arrival: Int64, in pipeline: Pipeline) throws(LandingError) -> PublishedModel?
@@ -118,7 +120,9 @@ extension Failure {
     init(publishing error: LandingError, place: String) {
         switch error {
         case .targetNotOurs, .targetTwice, .targetOwned, .versionTaken, .badName:
-            self.init(.badInput, rule: .outputTaken, what: "\(error)", place: place, remedy: "Move what stands there away, or rename the input, then `millrace retry`.")
+            self.init(
+                .badInput, rule: .outputTaken, what: "\(error)", place: place,
+                remedy: "Move what stands there away, or rename the input, then `millrace retry`.")
         default:
             self.init(landing: error, place: place)
         }

@@ -6,8 +6,8 @@ package import PipelineConfig
 import Reasons
 import SystemPackage
 
-/// What manifests and cards tell of a lost ledger (SEMANTICS 15): every arrival that was published, with its number. Those that were rejected or
-/// quarantined, and models that never became a version, left nothing behind and are decided again.
+/// What manifests and cards tell of a lost ledger (SEMANTICS 15): every arrival that was published, with its number. Those that were
+/// rejected or quarantined, and models that never became a version, left nothing behind and are decided again.
 package struct Restoration: Sendable {
     package let pipeline: String
     private let revisions: (former: String, current: String)
@@ -41,7 +41,9 @@ package struct Restoration: Sendable {
         var lines: NameMap<[Identity: (line: ManifestLine, root: String)]> = [:]
         for (root, file) in try Self.manifests(of: pipeline, landing, &problems) {
             let read = try Manifest.survey(of: file)
-            for number in read.unreadable { problems.append("\(file), line \(number), cannot be read: what it tells was published is not restored") }
+            for number in read.unreadable {
+                problems.append("\(file), line \(number), cannot be read: what it tells was published is not restored")
+            }
             for line in read.lines where pipeline.isOwn(line.pipeline) {
                 if line.removedAt != nil {
                     // Nothing of the input stands there any more, whatever content it had.
@@ -58,14 +60,18 @@ package struct Restoration: Sendable {
             let key = try? landing.keyNaming.path(for: line.input, facts: .init(arrivedAt: 0, version: 0))
             results.append(
                 RestoredResult(
-                    number: line.arrival, file: file(line.input, line.inputDigest, .data, pipeline, outputKey: key), publishedAt: time(line.publishedAt),
+                    number: line.arrival, file: file(line.input, line.inputDigest, .data, pipeline, outputKey: key),
+                    publishedAt: time(line.publishedAt),
                     revision: line.revision, scoredBy: line.modelVersion, rowCount: line.rows.map(Int64.init),
                     product: .output(.init(root: root, path: line.path, digest: line.outputDigest, byteCount: line.bytes))))
         }
     }
 
-    /// The manifests that tell of the pipeline, oldest first: those in output folders that it had before, those under a name that it had before.
-    private static func manifests(of pipeline: Pipeline, _ landing: OutputLanding, _ problems: inout [String]) throws(LandingError) -> [(root: String, file: FilePath)] {
+    /// The manifests that tell of the pipeline, oldest first: those in output folders that it had before, those under a name that it had
+    /// before.
+    private static func manifests(
+        of pipeline: Pipeline, _ landing: OutputLanding, _ problems: inout [String]
+    ) throws(LandingError) -> [(root: String, file: FilePath)] {
         var found: [(String, FilePath)] = []
         for root in try FormerRoots(of: pipeline, in: landing).paths() {
             if !FileManager.default.fileExists(atPath: root + "/_millrace") {
@@ -73,7 +79,9 @@ package struct Restoration: Sendable {
             }
             for name in pipeline.names { found += try Manifest(outputRoot: FilePath(root), pipeline: name).files().map { (root, $0) } }
         }
-        for name in pipeline.names { found += try Manifest(outputRoot: FilePath(landing.path), pipeline: name).files().map { (landing.path, $0) } }
+        for name in pipeline.names {
+            found += try Manifest(outputRoot: FilePath(landing.path), pipeline: name).files().map { (landing.path, $0) }
+        }
         return found
     }
 
@@ -101,11 +109,13 @@ package struct Restoration: Sendable {
             let training = card.training
             results.append(
                 RestoredResult(
-                    number: card.arrival, file: file(card.arrivalPath, card.arrivalDigest, role, pipeline), publishedAt: time(card.publishedAt),
+                    number: card.arrival, file: file(card.arrivalPath, card.arrivalDigest, role, pipeline),
+                    publishedAt: time(card.publishedAt),
                     revision: card.revision, verdict: role == .labelled ? "trained version \(card.version)" : "published \(card.version)",
                     product: .version(
                         .init(
-                            number: card.version, digest: card.modelDigest, card: models.cardPath(card.version).string, isPruned: entry.isPruned,
+                            number: card.version, digest: card.modelDigest, card: models.cardPath(card.version).string,
+                            isPruned: entry.isPruned,
                             parent: card.parent?.version, parentDigest: card.parent.flatMap { keptModel($0.digest) },
                             floatDigest: card.floatParent.flatMap { keptModel($0.digest) }, training: training?.record))))
         }
@@ -134,10 +144,12 @@ package struct Restoration: Sendable {
     }
 
     /// Without the stamp that the file had: it is hashed once when the daemon next sees it, and known by its digest.
-    private func file(_ path: String, _ digest: String, _ role: ArrivalRole, _ pipeline: Pipeline, outputKey: String? = nil) -> ArrivingFile {
+    private func file(_ path: String, _ digest: String, _ role: ArrivalRole, _ pipeline: Pipeline, outputKey: String? = nil) -> ArrivingFile
+    {
         let size = (try? FileManager.default.attributesOfItem(atPath: pipeline.spoolPath(of: role) + "/" + path)[.size] as? Int64) ?? 0
         return ArrivingFile(
-            pipeline: pipeline.name, role: role, path: path, digest: digest, stamp: RecordedStamp(device: 0, inode: 0, size: size, changed: 0),
+            pipeline: pipeline.name, role: role, path: path, digest: digest,
+            stamp: RecordedStamp(device: 0, inode: 0, size: size, changed: 0),
             outputKey: outputKey)
     }
 
@@ -230,7 +242,8 @@ package struct Restoration: Sendable {
     /// Whether the pipeline has published what the ledger does not know: the ledger was lost, or is an older copy.
     static func isNeeded(for pipeline: Pipeline, by ledger: RunLedger) throws -> Bool {
         if let landing = pipeline.land.outputs {
-            for line in try newestLines(of: pipeline) where try !ledger.knowsPublication(root: landing.path, path: line.path, digest: line.outputDigest) { return true }
+            for line in try newestLines(of: pipeline)
+            where try !ledger.knowsPublication(root: landing.path, path: line.path, digest: line.outputDigest) { return true }
         }
         guard let landing = pipeline.land.models else { return false }
         let known = Set(try ledger.versions(pipeline: pipeline.name).compactMap(\.version))

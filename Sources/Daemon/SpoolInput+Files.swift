@@ -16,8 +16,8 @@ extension SpoolInput {
     }
 
     /// Those of the files beside a model that another model in the spool needs too: they stay, and go with the last one that needs them. A
-    /// model needs only what is in its own folder or below, so that such models stand in the folders above a file. One that is not whole yet
-    /// may need each of them.
+    /// model needs only what is in its own folder or below, so that such models stand in the folders above a file. One that is not whole
+    /// yet may need each of them.
     private func sharedData(_ data: [String]) -> Set<String> {
         var shared: Set<String> = []
         var folders: Set<String> = []

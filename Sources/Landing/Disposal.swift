@@ -22,7 +22,8 @@ extension SpoolFile {
     ///
     /// - Parameter companions: what belongs to it, by path relative to its own folder.
     package static func files(
-        of relative: FilePath, in spool: FilePath, digest: String, stamp: FileStamp, companions: [(path: String, digest: String, stamp: FileStamp)]
+        of relative: FilePath, in spool: FilePath, digest: String, stamp: FileStamp,
+        companions: [(path: String, digest: String, stamp: FileStamp)]
     ) throws(LandingError) -> [SpoolFile]? {
         let path = spool.pushing(relative)
         guard !companions.isEmpty else { return [SpoolFile(path: path, relative: relative, digest: digest, stamp: stamp)] }

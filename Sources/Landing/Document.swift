@@ -60,7 +60,8 @@ package enum Document {
     }
 
     /// Write beside, fsync, rename over, fsync the directory. Only for names that are ours by definition.
-    package static func replace(_ target: FilePath, with bytes: [UInt8], staged: FilePath, _ access: FileAccess? = nil) throws(LandingError) {
+    package static func replace(_ target: FilePath, with bytes: [UInt8], staged: FilePath, _ access: FileAccess? = nil) throws(LandingError)
+    {
         try write(bytes, to: staged, access)
         try Placement.replaceOurs(target, by: staged)
     }

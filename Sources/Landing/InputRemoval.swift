@@ -1,10 +1,10 @@
 import Foundation
 import SystemPackage
 
-/// Takes inputs out of a spool without ever losing content that was not read: they are renamed to a private directory on the same mount, looked at
-/// again there, and only then moved on or deleted. Nothing outside the spool is touched, whatever its names lead to by then. What is on its
-/// way stands in `held/ID/plan.json`, which becomes `checked.json` when all files have been looked at, so that a crash is continued or
-/// taken back.
+/// Takes inputs out of a spool without ever losing content that was not read: they are renamed to a private directory on the same mount,
+/// looked at again there, and only then moved on or deleted. Nothing outside the spool is touched, whatever its names lead to by then. What
+/// is on its way stands in `held/ID/plan.json`, which becomes `checked.json` when all files have been looked at, so that a crash is
+/// continued or taken back.
 struct InputRemoval {
     enum Outcome: Hashable { case removed([FilePath]), changed, gone }
 
@@ -132,14 +132,18 @@ struct InputRemoval {
     private func isWhole(_ plan: Plan, _ directory: FilePath) throws(LandingError) -> Bool {
         for (index, file) in plan.files.enumerated() {
             let held = directory.appending("\(index)")
-            guard let status = try Disk.status(held), status.kind == .regular, try FileDigest.of(held).digest == file.digest else { return false }
+            guard let status = try Disk.status(held), status.kind == .regular, try FileDigest.of(held).digest == file.digest else {
+                return false
+            }
         }
         return true
     }
 
     private func finish(_ plan: Plan, _ directory: FilePath) throws(LandingError) -> [FilePath] {
         var targets: [FilePath] = []
-        let root = try destination.map { (root) throws(LandingError) in try ModelSet.root(of: plan.files.map { (Self.path($0.relative), $0.digest) }, below: root) }
+        let root = try destination.map { (root) throws(LandingError) in
+            try ModelSet.root(of: plan.files.map { (Self.path($0.relative), $0.digest) }, below: root)
+        }
         for (index, file) in plan.files.enumerated() {
             let held = directory.appending("\(index)")
             guard try Disk.status(held) != nil else { continue }
@@ -232,8 +236,8 @@ struct InputRemoval {
 /// A model with what belongs to it, where it was put away: the names of its files stay as the model has them, so that other content under
 /// one of them makes all of them go into a folder of their own, `sub/m.onnx` into `2/sub/m.onnx` below the archive.
 enum ModelSet {
-    /// The folder below `root` in which each of the files has its name free, or stands already. Of a single file `root` itself, since that gets
-    /// a number in its name.
+    /// The folder below `root` in which each of the files has its name free, or stands already. Of a single file `root` itself, since that
+    /// gets a number in its name.
     static func root(of files: [(relative: FilePath, digest: String)], below root: FilePath) throws(LandingError) -> FilePath {
         guard files.count > 1 else { return root }
         for number in 1... {

@@ -25,7 +25,8 @@ package struct StagedOutput: Hashable, Sendable {
     var mark: OutputMark { OutputMark(pipeline: provenance.pipeline, input: provenance.input) }
 
     package init(
-        run: Int64, staged: FilePath, target: FilePath, outputRoot: FilePath, access: FileAccess = .standard, replaces: [String] = [], provenance: Provenance,
+        run: Int64, staged: FilePath, target: FilePath, outputRoot: FilePath, access: FileAccess = .standard, replaces: [String] = [],
+        provenance: Provenance,
         digest: String? = nil, bytes: Int64? = nil
     ) {
         self.run = run
@@ -70,8 +71,8 @@ package enum LandingStep: Hashable, Sendable {
     case directoriesSynced, manifestAppended, closed
 }
 
-/// Makes many staged outputs durable and visible together: sync and at the same time `intend` (the ledger knows what is coming), rename each,
-/// sync the directories, append to the manifests, `close` (the ledger is done). What fails for one file does not fail the others.
+/// Makes many staged outputs durable and visible together: sync and at the same time `intend` (the ledger knows what is coming), rename
+/// each, sync the directories, append to the manifests, `close` (the ledger is done). What fails for one file does not fail the others.
 ///
 /// Nothing is renamed before both the bytes and the intention are on the disk; between those two there is no order to keep. An intention
 /// whose bytes are lost with the power is found out by its digest, and the run makes them again; bytes without an intention are swept.
@@ -89,9 +90,9 @@ package struct LandingRound {
         self.now = now
     }
 
-    /// Results stand in the order of `outputs`. `intend` gets all that can still be published, before any is visible, and answers for each in
-    /// that order, on this thread or another; `close` gets those that landed, and is not called when none did. When a callback throws, the
-    /// round stops there and throws `ledger`; `recover` goes on from that point.
+    /// Results stand in the order of `outputs`. `intend` gets all that can still be published, before any is visible, and answers for each
+    /// in that order, on this thread or another; `close` gets those that landed, and is not called when none did. When a callback throws,
+    /// the round stops there and throws `ledger`; `recover` goes on from that point.
     package func publish(
         _ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent], close: ([LandedOutput]) throws -> Void
     ) throws(LandingError) -> [Result<LandedOutput, LandingError>] {
@@ -209,7 +210,8 @@ package struct LandingRound {
         do throws(LandingError) {
             touched.formUnion(try Disk.makeDirectories(directory, FolderGrant(access: item.output.access, root: item.output.outputRoot)))
             let result = try Placement.place(
-                item.output.staged, at: item.output.target, digest: item.output.digest ?? "", replaces: item.output.replaces, mark: item.output.mark)
+                item.output.staged, at: item.output.target, digest: item.output.digest ?? "", replaces: item.output.replaces,
+                mark: item.output.mark)
             touched.insert(directory)
             item.placed = result
         } catch {
@@ -310,7 +312,8 @@ struct Item {
     fileprivate func manifestLine(publishedAt time: CalendarTime) -> ManifestLine {
         let provenance = output.provenance
         return ManifestLine(
-            path: output.path, outputDigest: output.digest ?? "", bytes: output.bytes ?? 0, rows: provenance.rows, pipeline: provenance.pipeline,
+            path: output.path, outputDigest: output.digest ?? "", bytes: output.bytes ?? 0, rows: provenance.rows,
+            pipeline: provenance.pipeline,
             input: provenance.input, inputDigest: provenance.inputDigest, modelVersion: provenance.modelVersion,
             modelDigest: provenance.modelDigest, revision: provenance.revision, arrival: provenance.arrival, run: output.run,
             publishedAt: time.timestamp, pins: provenance.pins)

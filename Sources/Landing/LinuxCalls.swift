@@ -1,8 +1,8 @@
 import Glibc
 import SystemPackage
 
-/// Calls and constants that glibc declares only under `_GNU_SOURCE`, which Swift's Glibc module does not set; looked up by name once. A C library
-/// without one of them behaves as a kernel without it.
+/// Calls and constants that glibc declares only under `_GNU_SOURCE`, which Swift's Glibc module does not set; looked up by name once. A C
+/// library without one of them behaves as a kernel without it.
 enum LinuxCalls {
     static let renameNoReplace: UInt32 = 1
     static let syncFileRangeWrite: UInt32 = 2
@@ -10,7 +10,8 @@ enum LinuxCalls {
     static let setLease: Int32 = 1024  // F_SETLEASE
 
     static func renameat2(
-        _ from: UnsafePointer<CChar>, _ to: UnsafePointer<CChar>, _ flags: UInt32, from fromFolder: Int32 = AT_FDCWD, to toFolder: Int32 = AT_FDCWD
+        _ from: UnsafePointer<CChar>, _ to: UnsafePointer<CChar>, _ flags: UInt32, from fromFolder: Int32 = AT_FDCWD,
+        to toFolder: Int32 = AT_FDCWD
     ) -> Int32 {
         guard let call = renameat2Call else { return unsupported() }
         return call(fromFolder, from, toFolder, to, flags)

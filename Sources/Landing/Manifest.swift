@@ -62,11 +62,13 @@ package struct ManifestLine: Hashable, Sendable, Codable {
     /// UTC, ISO 8601.
     package let publishedAt: String
     package var pins: ManifestPins?
-    /// When the output was taken away again, since its input was deleted: the line is about that, and not about a publication. UTC, ISO 8601.
+    /// When the output was taken away again, since its input was deleted: the line is about that, and not about a publication. UTC, ISO
+    /// 8601.
     package var removedAt: String?
 
     package init(
-        path: String, outputDigest: String, bytes: Int64, rows: Int?, pipeline: String, input: String, inputDigest: String, modelVersion: Int?,
+        path: String, outputDigest: String, bytes: Int64, rows: Int?, pipeline: String, input: String, inputDigest: String,
+        modelVersion: Int?,
         modelDigest: String?, revision: String, arrival: Int64, run: Int64, publishedAt: String, pins: ManifestPins? = nil
     ) {
         self.path = path
@@ -96,7 +98,8 @@ package struct ManifestLine: Hashable, Sendable, Codable {
     }
 }
 
-/// The append-only record of what was published below one output root, and removed with its input: `_millrace/manifest-YYYYMMDD-PIPELINE.jsonl`.
+/// The append-only record of what was published below one output root, and removed with its input:
+/// `_millrace/manifest-YYYYMMDD-PIPELINE.jsonl`.
 package struct Manifest: Sendable {
     package let directory: FilePath
     private let pipeline: String
@@ -112,7 +115,9 @@ package struct Manifest: Sendable {
     func append(_ lines: [ManifestLine], day: CalendarTime) throws(LandingError) {
         guard !lines.isEmpty else { return }
         let path = directory.appending("manifest-\(day.compactDate)-\(pipeline).jsonl")
-        for changed in try Disk.makeDirectories(directory, FolderGrant(access: access, root: directory.removingLastComponent())) { try Disk.sync(directory: changed) }
+        for changed in try Disk.makeDirectories(directory, FolderGrant(access: access, root: directory.removingLastComponent())) {
+            try Disk.sync(directory: changed)
+        }
         let isNew = try Disk.status(path) == nil
         let descriptor = try Disk.open(path, .readWrite, [.create, .append, .noFollow], doing: "open the manifest")
         defer { Disk.close(descriptor) }
@@ -131,7 +136,8 @@ package struct Manifest: Sendable {
         if isNew { try Disk.sync(directory: directory) }
     }
 
-    /// Appends those of `lines` that the two newest files of this pipeline do not have: what a crash between manifest and ledger may have left.
+    /// Appends those of `lines` that the two newest files of this pipeline do not have: what a crash between manifest and ledger may have
+    /// left.
     func appendMissing(_ lines: [ManifestLine], day: CalendarTime) throws(LandingError) {
         struct Key: Hashable {
             let path: String
@@ -171,7 +177,11 @@ package struct Manifest: Sendable {
         var unreadable: [Int] = []
         let end = (bytes.lastIndex(of: UInt8(ascii: "\n")) ?? -1) + 1
         for (index, text) in bytes[..<end].split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropLast().enumerated() {
-            if let line = try? decoder.decode(ManifestLine.self, from: Data(text)) { lines.append(line) } else { unreadable.append(index + 1) }
+            if let line = try? decoder.decode(ManifestLine.self, from: Data(text)) {
+                lines.append(line)
+            } else {
+                unreadable.append(index + 1)
+            }
         }
         return (lines, unreadable)
     }
@@ -184,7 +194,10 @@ package struct Manifest: Sendable {
                 let (bytes, isWhole) = try Document.readEnd(of: file, upTo: tail)
                 let decoder = JSONDecoder()
                 for text in bytes.split(separator: UInt8(ascii: "\n")).dropFirst(isWhole ? 0 : 1).reversed() {
-                    if let line = try? decoder.decode(ManifestLine.self, from: Data(text)), line.pipeline == pipeline, line.removedAt == nil { return line }
+                    if let line = try? decoder.decode(ManifestLine.self, from: Data(text)), line.pipeline == pipeline, line.removedAt == nil
+                    {
+                        return line
+                    }
                 }
                 if isWhole { break }
                 tail *= 16

@@ -4,8 +4,9 @@ import SystemPackage
 enum Placement {
     enum Result { case placed, replaced, alreadyThere }
 
-    /// Replaces only a file with a digest of `replaces`, which are what we published there before, or with `mark`, which says so. A file that has the new digest already
-    /// is the trace of an earlier try and counts as done. The directory of `target` exists; it is synced by the caller.
+    /// Replaces only a file with a digest of `replaces`, which are what we published there before, or with `mark`, which says so. A file
+    /// that has the new digest already is the trace of an earlier try and counts as done. The directory of `target` exists; it is synced by
+    /// the caller.
     static func place(
         _ staged: FilePath, at target: FilePath, digest: String, replaces: [String], mark: OutputMark? = nil
     ) throws(LandingError) -> Result {
@@ -47,7 +48,9 @@ enum Placement {
             return .alreadyThere
         }
         // The stamp again: hashing takes time, and someone may have put a file of theirs there meanwhile.
-        guard replaces.contains(found.digest) || mark?.stands(on: target, digest: found.digest) == true, try Disk.status(target)?.stamp == found.stamp else {
+        guard replaces.contains(found.digest) || mark?.stands(on: target, digest: found.digest) == true,
+            try Disk.status(target)?.stamp == found.stamp
+        else {
             throw .targetNotOurs(target, found: found.digest, published: replaces.first)
         }
         if let failure = Disk.renameReplacing(staged, target) { throw renameFailure(failure, staged, target) }

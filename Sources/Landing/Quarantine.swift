@@ -132,13 +132,16 @@ package struct Quarantine: Sendable {
     /// about the file at `place`. One that explains a file beside it, which was moved there, stays with that.
     package static func clear(_ relative: FilePath, of place: String, in folder: FilePath) throws(LandingError) {
         let file = reasonPath(folder.pushing(relative))
-        guard try Disk.status(file) != nil, let reason = try? Document.decode(QuarantineReason.self, from: file), reason.place == place else { return }
+        guard try Disk.status(file) != nil, let reason = try? Document.decode(QuarantineReason.self, from: file), reason.place == place
+        else { return }
         if let input = reason.input, try Disk.status(FilePath(input)) != nil { return }
         try Disk.remove(file)
         try Disk.sync(directory: file.removingLastComponent())
     }
 
-    package func hasReason(relative: FilePath) throws(LandingError) -> Bool { try Disk.status(Self.reasonPath(path.pushing(relative))) != nil }
+    package func hasReason(relative: FilePath) throws(LandingError) -> Bool {
+        try Disk.status(Self.reasonPath(path.pushing(relative))) != nil
+    }
 
     package func reason(relative: FilePath) throws(LandingError) -> QuarantineReason {
         try Document.decode(QuarantineReason.self, from: Self.reasonPath(path.pushing(relative)))
@@ -146,7 +149,9 @@ package struct Quarantine: Sendable {
 
     private func write(_ reason: QuarantineReason, beside input: FilePath) throws(LandingError) -> FilePath {
         var file = Self.reasonPath(input)
-        for changed in try Disk.makeDirectories(file.removingLastComponent(), FolderGrant(access: access, root: path)) { try Disk.sync(directory: changed) }
+        for changed in try Disk.makeDirectories(file.removingLastComponent(), FolderGrant(access: access, root: path)) {
+            try Disk.sync(directory: changed)
+        }
         // An earlier reason of ours is replaced, anything else keeps its name.
         var number = 1
         while try Disk.status(file) != nil, !isOurs(file) {

@@ -3,7 +3,8 @@ package import SystemPackage
 /// A directory on the mount of what will be published, outside every spool and `land` path, since a sync tool carries hidden names too.
 /// One daemon owns it (the ledger's lock sees to that); where it lies outside of that daemon's root it is named after the root.
 ///
-/// Inside: `work/` holds what attempts write and is emptied at start; `held/` holds inputs on their way out (`Disposal`) and is never swept.
+/// Inside: `work/` holds what attempts write and is emptied at start; `held/` holds inputs on their way out (`Disposal`) and is never
+/// swept.
 package final class StagingArea: Sendable {
     package let path: FilePath
     let place: Disk.Place
@@ -111,8 +112,8 @@ package final class StagingArea: Sendable {
         return written >= capacity / 2
     }
 
-    /// Removes what runs that are dead left, but not `keeping` (what the ledger intends to publish) nor what is above it. Call it before any
-    /// attempt starts. Returns what was removed.
+    /// Removes what runs that are dead left, but not `keeping` (what the ledger intends to publish) nor what is above it. Call it before
+    /// any attempt starts. Returns what was removed.
     @discardableResult
     package func sweep(keeping: [FilePath] = []) throws(LandingError) -> [FilePath] {
         var removed: [FilePath] = []
@@ -170,7 +171,9 @@ package final class StagingArea: Sendable {
         if let refusal {
             throw .noStagingPlace(
                 target: target,
-                why: "\(refusal); let the daemon make a directory \(name) there, or put `work:` of millrace.yaml on the same mount as this path")
+                why:
+                    "\(refusal); let the daemon make a directory \(name) there, or put `work:` of millrace.yaml on the same mount as this path"
+            )
         }
         throw .noStagingPlace(
             target: target,

@@ -27,7 +27,9 @@ package struct RevisionBody: Sendable, Equatable {
     fileprivate init(_ text: String) { self.text = text }
 
     /// Returns what a body says; nil where this version does not take it.
-    fileprivate static func read(_ text: String, root: String) -> (schema: Schema, stages: [Stage], format: OutputFormat?, partitionBy: [PartitionKey])? {
+    fileprivate static func read(
+        _ text: String, root: String
+    ) -> (schema: Schema, stages: [Stage], format: OutputFormat?, partitionBy: [PartitionKey])? {
         let problems = ProblemList(file: "revision")
         let reading = Reading(problems: problems, root: root)
         guard let document = Document.read(Array(text.utf8), problems: problems), let top = Section(document, "", keys: keys, in: reading)

@@ -10,26 +10,38 @@ extension Rule {
         case .arrivalDone:
             ("One arrival has one published result.", "Nothing; `millrace replay` does it again under the present version and revision.")
         case .arrivalRunning: ("One arrival has one run, whose attempts follow one another.", "Nothing.")
-        case .arrivalChanged: ("An arrival is a path with its content: new content is a new arrival.", "Nothing; it is numbered when it has settled.")
-        case .arrivalForgotten: ("What was blocked and is gone or settled is forgotten with `millrace forget`.", "Drop it again if it is wanted.")
+        case .arrivalChanged:
+            ("An arrival is a path with its content: new content is a new arrival.", "Nothing; it is numbered when it has settled.")
+        case .arrivalForgotten:
+            ("What was blocked and is gone or settled is forgotten with `millrace forget`.", "Drop it again if it is wanted.")
 
         case .inputGone: ("An arrival needs its file.", "Drop it again if it is wanted.")
-        case .inputDeleted: ("With `on_input_deleted: remove` an output goes with its input.", "Drop the file again: it is then done again.")
+        case .inputDeleted:
+            ("With `on_input_deleted: remove` an output goes with its input.", "Drop the file again: it is then done again.")
         case .inputChanged: ("What is read must stay as it was numbered.", "Nothing; it is taken up again when it is quiet.")
         case .inputUnreadable:
             ("The daemon must be able to read a file.", "Give the daemon's user permission to read it, or mend the disk that it is on.")
-        case .directoryUnreadable: ("The daemon must be able to list a directory.", "Give the daemon's user read and search permission on it.")
+        case .directoryUnreadable:
+            ("The daemon must be able to list a directory.", "Give the daemon's user read and search permission on it.")
         case .spoolOutside: ("Only spools are watched.", "Drop the file into one of the pipeline's spools.")
         case .spoolDirectory: ("The files in a directory are arrivals, the directory is none.", "Ask about a file in it.")
         case .settleSeal: ("A file is whole when its format's own structure says so.", "Finish writing it.")
         case .settleQuiet:
-            ("A format that cannot show that it is whole must be quiet for `settle.quiet`.", "Nothing. A rename into place needs no quiet time.")
+            (
+                "A format that cannot show that it is whole must be quiet for `settle.quiet`.",
+                "Nothing. A rename into place needs no quiet time."
+            )
         case .settleNumber: ("A file that has settled is numbered by the daemon.", "Nothing. The daemon takes it up by itself.")
-        case .nameInclude: ("A spool takes the names that its `include` lists.", "Give it a name that `include` takes, or add a pattern to `include`.")
+        case .nameInclude:
+            ("A spool takes the names that its `include` lists.", "Give it a name that `include` takes, or add a pattern to `include`.")
         case .nameHidden: ("Names that begin with a dot are not taken.", "Nothing, if it is no arrival; else rename it.")
         case .nameUnderscore: ("Names that begin with an underscore are not taken.", "Nothing, if it is no arrival; else rename it.")
         case .nameTemporary: ("Names that writers give to unfinished files are not taken.", "Nothing, if it is no arrival; else rename it.")
-        case .nameConflict: ("Copies of the losing side of a conflict are not taken.", "Resolve the conflict, and drop the right content under the plain name.")
+        case .nameConflict:
+            (
+                "Copies of the losing side of a conflict are not taken.",
+                "Resolve the conflict, and drop the right content under the plain name."
+            )
         case .nameSystem: ("Files that a desktop, an editor or a file system keeps for itself are not taken.", "Nothing.")
         case .nameControl: ("A name has no control characters.", "Rename it to printable characters.")
         case .nameEncoding: ("A name is valid UTF-8.", "Rename it to UTF-8, for example with convmv.")
@@ -40,30 +52,43 @@ extension Rule {
             ("Only regular files are arrivals.", "Remove it, or drop a regular file under this name.")
 
         case .waitPaused: ("A paused pipeline starts nothing.", "`millrace resume` starts it again.")
-        case .waitModel: ("Data and labels wait for the models that arrived before them.", "Nothing; `millrace explain` says what that model waits for.")
+        case .waitModel:
+            ("Data and labels wait for the models that arrived before them.", "Nothing; `millrace explain` says what that model waits for.")
         case .waitFirstVersion:
-            ("Data and labels wait for a first version.", "Drop a model into the pipeline's models spool; `millrace models` lists what was rejected.")
+            (
+                "Data and labels wait for a first version.",
+                "Drop a model into the pipeline's models spool; `millrace models` lists what was rejected."
+            )
         case .waitLabels:
             (
                 "Labels are learnt from one file at a time, in order; with `order: strict` data waits for that too.",
                 "Nothing; `millrace explain` says what that file waits for."
             )
-        case .waitRetry: ("A failed attempt is repeated after a pause, `on_error.backoff`.", "Nothing; or `millrace retry`, to try at once.")
+        case .waitRetry:
+            ("A failed attempt is repeated after a pause, `on_error.backoff`.", "Nothing; or `millrace retry`, to try at once.")
         case .waitMachine:
             ("Faults of the machine are waited for.", "Mend what is said there: it goes on by itself, and no attempt is counted.")
         case .waitAlone:
-            ("What was worked on when the process died is tried again when nothing else is worked on.", "Nothing. What the process dies of again and again goes to quarantine.")
+            (
+                "What was worked on when the process died is tried again when nothing else is worked on.",
+                "Nothing. What the process dies of again and again goes to quarantine."
+            )
         case .waitTurn: ("Arrivals start in order, as there is room.", "Nothing.")
 
         case .dataInvalid: ("A data file is what its pipeline says it is.", "Mend the file and drop it again, or change the pipeline.")
-        case .dataTruncated: ("A file that is not whole may stand unchanged for `settle.give_up`.", "Write the file again; it is taken up as soon as it is whole.")
+        case .dataTruncated:
+            (
+                "A file that is not whole may stand unchanged for `settle.give_up`.",
+                "Write the file again; it is taken up as soon as it is whole."
+            )
         case .dataFormat: ("A data file is what its format requires.", "Write the file again and drop it in the same place.")
         case .dataColumns:
             (
                 "A data file has the columns that the model and the pipeline want, in the order of the first file.",
                 "Mend the file, or say in the pipeline's schema what is meant."
             )
-        case .dataValue: ("Each value is one that its model input can take.", "Mend the file, or say in the pipeline's schema what is meant.")
+        case .dataValue:
+            ("Each value is one that its model input can take.", "Mend the file, or say in the pipeline's schema what is meant.")
         case .dataUnsupported: ("A data file is of a format and of types that are read.", "Drop it in another format.")
         case .limitColumns:
             (
@@ -85,8 +110,16 @@ extension Rule {
         case .limitBlank: ("Text has at most 64 MiB of blank lines without a row between them.", "Write the file without them.")
         case .labelsFew: ("Training waits until there are enough labelled rows.", "Drop more labels: the rows are kept and count.")
 
-        case .modelInvalid: ("A model is sound, safe, and of operators that the engine has.", "Export the model again, and check it with `millrace inspect`.")
-        case .modelTruncated: ("A model that is not whole may stand unchanged for `settle.give_up`.", "Write it again; it is taken up as soon as it is whole.")
+        case .modelInvalid:
+            (
+                "A model is sound, safe, and of operators that the engine has.",
+                "Export the model again, and check it with `millrace inspect`."
+            )
+        case .modelTruncated:
+            (
+                "A model that is not whole may stand unchanged for `settle.give_up`.",
+                "Write it again; it is taken up as soon as it is whole."
+            )
         case .limitModel:
             (
                 "A model is of at most 5,000,000 messages, 100 deep in one another, and of 2 GiB without its external data.",
@@ -98,7 +131,8 @@ extension Rule {
                 "A new model can score the rows that the version before it scored.",
                 "Export the model for the same columns, or change the pipeline's schema with it."
             )
-        case .modelUntrainable: ("A model of a pipeline with `optimize` can be trained.", "`millrace gradients MODEL --list` says what can be.")
+        case .modelUntrainable:
+            ("A model of a pipeline with `optimize` can be trained.", "`millrace gradients MODEL --list` says what can be.")
         case .modelUnavailable:
             ("The files of a published version stay as they were published.", "Restore the version's folder, or activate another version.")
         case .modelExternalDataOutside:
@@ -107,21 +141,34 @@ extension Rule {
                 "Save the model again with external data beside it, named by a relative path without `..`."
             )
         case .modelExternalDataLink:
-            ("A model's external data is a file, not a link.", "Copy the data itself beside the model: what a link leads to can change unseen.")
-        case .trainingGate: ("A trained model passes its gate, or is not taken.", "Drop more labels or better ones, or change the `optimize` stage.")
+            (
+                "A model's external data is a file, not a link.",
+                "Copy the data itself beside the model: what a link leads to can change unseen."
+            )
+        case .trainingGate:
+            ("A trained model passes its gate, or is not taken.", "Drop more labels or better ones, or change the `optimize` stage.")
         case .trainingDiverged: ("Loss and weights stay finite in training.", "Lower the learning rate, or set `clip_norm`.")
 
         case .outputCollision: ("One output has one input.", "Rename or remove one of the two inputs, then `millrace retry`.")
-        case .outputTaken: ("What is not ours is never replaced.", "Move what stands there away, or rename the input, then `millrace retry`.")
-        case .outputFillsDisk: ("What is made of one file leaves room on the disk.", "Give the outputs a larger disk, or divide the file; then `millrace retry`.")
+        case .outputTaken:
+            ("What is not ours is never replaced.", "Move what stands there away, or rename the input, then `millrace retry`.")
+        case .outputFillsDisk:
+            (
+                "What is made of one file leaves room on the disk.",
+                "Give the outputs a larger disk, or divide the file; then `millrace retry`."
+            )
 
-        case .attemptResources: ("An attempt has the memory and the files that it needs.", "Nothing: it is tried again, as `on_error` says.")
+        case .attemptResources:
+            ("An attempt has the memory and the files that it needs.", "Nothing: it is tried again, as `on_error` says.")
         case .attemptTime: ("An attempt takes at most `limits.time`.", "Raise `limits.time`, or divide the file.")
         case .attemptCancelled: ("What a stopping daemon takes back is done by the next one.", "Nothing.")
         case .attemptStopped: ("What an operator stopped is not done until someone says so.", "`millrace retry` does it again.")
         case .attemptLost: ("Each attempt answers.", "Look in the log for what was printed last.")
         case .attemptDeath:
-            ("An attempt at which the process dies, while nothing else is worked on, counts.", "Look at the file, and in the log for how the process ended; after mending what it was, `millrace retry`.")
+            (
+                "An attempt at which the process dies, while nothing else is worked on, counts.",
+                "Look at the file, and in the log for how the process ended; after mending what it was, `millrace retry`."
+            )
         case .machineFault: ("A fault of the machine is no file's fault.", "Mend what is said there: it goes on by itself.")
 
         case .configUnreadable: ("A configuration file can be read.", "Check its path and its permissions.")
@@ -136,7 +183,11 @@ extension Rule {
         case .chain: ("Each stage gets what it takes, and what it gives lands.", "Add the spool, the stage or the landing that is missing.")
         case .overlap: ("Folders of different roles lie apart.", "Use folders that are apart.")
         case .duplicateName: ("Each pipeline has a name of its own.", "Rename one of them.")
-        case .contradiction: ("A pipeline's schema and outputs fit the model and themselves.", "Mend the pipeline's schema or outputs, then `millrace replay`.")
+        case .contradiction:
+            (
+                "A pipeline's schema and outputs fit the model and themselves.",
+                "Mend the pipeline's schema or outputs, then `millrace replay`."
+            )
 
         case .unrecorded: ("No rule was recorded.", "`millrace runs` shows the attempts.")
         }

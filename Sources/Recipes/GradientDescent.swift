@@ -124,7 +124,8 @@ extension GradientDescent {
         .number("clip_norm", \.clipNorm, .positive, like: "1.0", "the length that the gradient is scaled down to; left out: off"),
         .number("clip_value", \.clipValue, .positive, like: "0.5", "what each element of the gradient is cut to; left out: off"),
         .integer("accumulate", \.accumulate, 1...100_000, "batches whose gradients make one step"),
-        .number("ema", \.average, .between, like: "0.999", "the decay of the moving average of the weights, which then lands; left out: off"),
+        .number(
+            "ema", \.average, .between, like: "0.999", "the decay of the moving average of the weights, which then lands; left out: off"),
         .number("validation", \.validation, .belowOne, like: "0.2", "the share of rows held out to measure on"),
         .names("freeze", \.freeze, "patterns of parameters that stay as they are"),
         .names("train", \.train, "patterns of parameters that are trained though they look like constants"),
@@ -165,12 +166,14 @@ extension GradientDescent {
     package var conflicts: [Fault] {
         var faults: [Fault] = []
         if optimizer.nesterov == true, optimizer.momentum == 0 {
-            faults.append(.init(key: "nesterov", reason: "there is no momentum to look ahead by", remedy: "write momentum: 0.9, or remove it"))
+            faults.append(
+                .init(key: "nesterov", reason: "there is no momentum to look ahead by", remedy: "write momentum: 0.9, or remove it"))
         }
         if earlyStopping != nil, validation == 0 {
             faults.append(
                 .init(
-                    key: "early_stopping", reason: "without held-out rows nothing says when to stop", remedy: "write validation: 0.2, or remove it"))
+                    key: "early_stopping", reason: "without held-out rows nothing says when to stop",
+                    remedy: "write validation: 0.2, or remove it"))
         }
         if adapters != nil, batchNormalization != .frozen {
             faults.append(
@@ -178,7 +181,9 @@ extension GradientDescent {
         }
         if adapters != nil, !untie.isEmpty {
             faults.append(
-                .init(key: "untie", reason: "beside adapters no weight is trained, so that none is shared", remedy: "remove it, or the adapters"))
+                .init(
+                    key: "untie", reason: "beside adapters no weight is trained, so that none is shared",
+                    remedy: "remove it, or the adapters"))
         }
         return faults
     }

@@ -125,15 +125,22 @@ extension Hyperparameter {
         .key(key, .numbers(range, count: count, like: like), meaning, path, { .numbers($0) }, \.numbers)
     }
 
-    static func flag(_ key: String, _ path: Path<Bool?>, _ meaning: String) -> Self { .key(key, .flag, meaning, path, { .flag($0) }, \.flag) }
+    static func flag(_ key: String, _ path: Path<Bool?>, _ meaning: String) -> Self {
+        .key(key, .flag, meaning, path, { .flag($0) }, \.flag)
+    }
 
-    static func names(_ key: String, _ path: Path<[String]>, _ meaning: String) -> Self { .key(key, .names, meaning, path, { .names($0) }, \.names) }
+    static func names(_ key: String, _ path: Path<[String]>, _ meaning: String) -> Self {
+        .key(key, .names, meaning, path, { .names($0) }, \.names)
+    }
 
-    static func word<Word: RawRepresentable<String> & CaseIterable & Sendable>(_ key: String, _ path: Path<Word>, _ meaning: String) -> Self {
+    static func word<Word: RawRepresentable<String> & CaseIterable & Sendable>(_ key: String, _ path: Path<Word>, _ meaning: String) -> Self
+    {
         .key(key, .word(Word.allCases.map(\.rawValue)), meaning, path, { .word($0.rawValue) }, { $0.word.flatMap(Word.init) })
     }
 
-    static func word<Word: RawRepresentable<String> & CaseIterable & Sendable>(_ key: String, _ path: Path<Word?>, _ meaning: String) -> Self {
+    static func word<Word: RawRepresentable<String> & CaseIterable & Sendable>(
+        _ key: String, _ path: Path<Word?>, _ meaning: String
+    ) -> Self {
         .key(key, .word(Word.allCases.map(\.rawValue)), meaning, path, { .word($0.rawValue) }, { $0.word.flatMap(Word.init) })
     }
 }

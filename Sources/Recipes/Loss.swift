@@ -18,7 +18,8 @@ package enum Loss: Sendable, Codable, Hashable {
     case meanAbsoluteError
     /// Quadratic up to an error of `delta`, linear beyond.
     case huber(delta: Double = 1)
-    /// The pinball loss: `max(q * e, (q - 1) * e)` with `e = target - output`. Several quantiles take the last axis of the output, one each.
+    /// The pinball loss: `max(q * e, (q - 1) * e)` with `e = target - output`. Several quantiles take the last axis of the output, one
+    /// each.
     case quantile([Double])
     /// `PoissonNLLLoss(full=False, eps=1e-8)`.
     case poisson(rate: Rate = .automatic)
@@ -114,12 +115,20 @@ extension Loss {
 extension Loss {
     private var labelSmoothing: Double? {
         get { if case .crossEntropy(let smoothing, _, _) = self { smoothing } else { nil } }
-        set { if case .crossEntropy(_, let weights, let targets) = self, let newValue { self = .crossEntropy(labelSmoothing: newValue, classWeights: weights, targets: targets) } }
+        set {
+            if case .crossEntropy(_, let weights, let targets) = self, let newValue {
+                self = .crossEntropy(labelSmoothing: newValue, classWeights: weights, targets: targets)
+            }
+        }
     }
 
     private var targets: Targets? {
         get { if case .crossEntropy(_, _, let targets) = self { targets } else { nil } }
-        set { if case .crossEntropy(let smoothing, let weights, _) = self, let newValue { self = .crossEntropy(labelSmoothing: smoothing, classWeights: weights, targets: newValue) } }
+        set {
+            if case .crossEntropy(let smoothing, let weights, _) = self, let newValue {
+                self = .crossEntropy(labelSmoothing: smoothing, classWeights: weights, targets: newValue)
+            }
+        }
     }
 
     package private(set) var classWeights: [Double]? {
@@ -132,7 +141,8 @@ extension Loss {
         set {
             guard let newValue else { return }
             switch self {
-            case .crossEntropy(let smoothing, _, let targets): self = .crossEntropy(labelSmoothing: smoothing, classWeights: newValue, targets: targets)
+            case .crossEntropy(let smoothing, _, let targets):
+                self = .crossEntropy(labelSmoothing: smoothing, classWeights: newValue, targets: targets)
             case .multilabel(_, let scores): self = .multilabel(classWeights: newValue, scores: scores)
             default: break
             }
@@ -141,7 +151,11 @@ extension Loss {
 
     private var positiveWeight: Double? {
         get { if case .binaryCrossEntropy(let weight, _) = self { weight } else { nil } }
-        set { if case .binaryCrossEntropy(_, let scores) = self, let newValue { self = .binaryCrossEntropy(positiveWeight: newValue, scores: scores) } }
+        set {
+            if case .binaryCrossEntropy(_, let scores) = self, let newValue {
+                self = .binaryCrossEntropy(positiveWeight: newValue, scores: scores)
+            }
+        }
     }
 
     private var scores: Scores? {

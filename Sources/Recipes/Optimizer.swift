@@ -1,5 +1,6 @@
 /// How a gradient becomes a step. `g` is the gradient, `p` the parameter, `lr` the learning rate of the step, `t` the step's number from 1,
-/// `wd` the weight decay; state begins at 0. The formulas and the places of epsilon are PyTorch's (`torch.optim`), where it has the optimizer.
+/// `wd` the weight decay; state begins at 0. The formulas and the places of epsilon are PyTorch's (`torch.optim`), where it has the
+/// optimizer.
 package enum Optimizer: Sendable, Codable, Hashable {
     /// `g += wd p; b = momentum b + g; p -= lr b`, with `nesterov` `p -= lr (g + momentum b)`.
     case sgd(momentum: Double = 0, nesterov: Bool = false)
@@ -114,7 +115,11 @@ extension Optimizer {
 
     package var alpha: Double? {
         get { if case .rmsprop(let alpha, _, _) = self { alpha } else { nil } }
-        set { if case .rmsprop(_, let epsilon, let momentum) = self, let newValue { self = .rmsprop(alpha: newValue, epsilon: epsilon, momentum: momentum) } }
+        set {
+            if case .rmsprop(_, let epsilon, let momentum) = self, let newValue {
+                self = .rmsprop(alpha: newValue, epsilon: epsilon, momentum: momentum)
+            }
+        }
     }
 
     /// Two numbers.

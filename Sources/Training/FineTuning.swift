@@ -40,16 +40,17 @@ package struct FineTuning: Sendable {
     package var mergesAdapters: Bool { recipe.adapters?.merge ?? true }
 
     package struct Outcome: Sendable {
-        /// That of the best epoch, which may be worse than the given one: whether it is taken is for a gate to say. The given one where adapters are
-        /// not merged.
+        /// That of the best epoch, which may be worse than the given one: whether it is taken is for a gate to say. The given one where
+        /// adapters are not merged.
         package var model: Model
-        /// That of the best epoch, where adapters are not merged: together with `model` it is the outcome. What the run was given goes on in it; of
-        /// another rank or on other weights it was merged into `model` first.
+        /// That of the best epoch, where adapters are not merged: together with `model` it is the outcome. What the run was given goes on
+        /// in it; of another rank or on other weights it was merged into `model` first.
         package var adapter: LowRankAdapter?
         /// Whether `model` is bit by bit the one that was given.
         package var isModelAsGiven: Bool
         package var history: [EpochRecord]
-        /// The epoch that is kept, from 1; without validation the last. 0, and the model as it was given, where the metric was never finite.
+        /// The epoch that is kept, from 1; without validation the last. 0, and the model as it was given, where the metric was never
+        /// finite.
         package var bestEpoch: Int
         package var stoppedEarly: Bool
         /// Of the given model and of the new one on the same held-out rows; empty without validation.

@@ -69,7 +69,8 @@ package struct LossCurve {
         let first = "\(firstEpoch)", last = "\(firstEpoch + count - 1)"
         let gap = max(columns - first.count - last.count, 1)
         lines.append(
-            String(repeating: " ", count: margin + 2) + (count == 1 ? first : first + String(repeating: " ", count: gap) + last) + "  epoch")
+            String(repeating: " ", count: margin + 2) + (count == 1 ? first : first + String(repeating: " ", count: gap) + last) + "  epoch"
+        )
         lines.append(String(repeating: " ", count: margin + 2) + drawn.map { "\($0.mark) \($0.name)" }.joined(separator: "   "))
         return lines
     }

@@ -67,7 +67,8 @@ struct Audit: Encodable {
                 guard let found else { continue }
                 differences.append(
                     Difference(
-                        kind: found.kind, path: path, what: "\(found.what); run \(publication.run) published it for \(publication.inputPath)",
+                        kind: found.kind, path: path,
+                        what: "\(found.what); run \(publication.run) published it for \(publication.inputPath)",
                         remedy: found.kind == .missing
                             ? "Put it back, or millrace replay \(publication.inputPath)."
                             : "Move it away and millrace replay \(publication.inputPath)."))
@@ -147,7 +148,8 @@ struct Audit: Encodable {
     private mutating func check(_ card: String, in directory: String, _ version: ModelVersion, _ number: Int) {
         let remedy = "Restore the folder from a copy, or activate another version and drop the model again."
         func add(_ kind: Kind, _ path: String, _ what: String) {
-            differences.append(Difference(kind: kind, path: path, what: "\(what) (version \(number) of \(version.pipeline))", remedy: remedy))
+            differences.append(
+                Difference(kind: kind, path: path, what: "\(what) (version \(number) of \(version.pipeline))", remedy: remedy))
         }
         guard FileManager.default.isReadableFile(atPath: card) else { return add(.missing, card, "it is missing or unreadable") }
         let models = PublishedModels(path: FilePath(directory).removingLastComponent())
@@ -202,7 +204,8 @@ struct Audit: Encodable {
                     Difference(
                         kind: .leftover, path: path + "/" + name,
                         what: folder == "work" ? "an attempt left it" : "an input on its way out was left here",
-                        remedy: "Start millrace run: it " + (folder == "work" ? "sweeps its staging folder." : "finishes the move or takes it back.")))
+                        remedy: "Start millrace run: it "
+                            + (folder == "work" ? "sweeps its staging folder." : "finishes the move or takes it back.")))
             }
         }
     }

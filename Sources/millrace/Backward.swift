@@ -23,7 +23,8 @@ struct Backward: ParsableCommand {
     @Option(name: .long, help: "What to differentiate.") var loss: LossArgument?
     @Option(
         name: .long,
-        help: ArgumentHelp("Cotangents of the outputs, arrays named as they are (.npz or .safetensors), in place of a loss.", valueName: "file"),
+        help: ArgumentHelp(
+            "Cotangents of the outputs, arrays named as they are (.npz or .safetensors), in place of a loss.", valueName: "file"),
         completion: .file())
     var cotangent: String?
     @Option(name: .long, help: ArgumentHelp("The model output that the loss reads.", valueName: "output")) var prediction: [String] = []
@@ -42,7 +43,9 @@ struct Backward: ParsableCommand {
             throw ValidationError("--label and --weight are for a loss; --cotangent takes their place.")
         }
         guard batchSize >= 1, threads ?? 1 >= 1 else { throw ValidationError("--batch-size and --threads are at least 1.") }
-        guard GradientFile.extensions.contains(where: out.hasSuffix) else { throw ValidationError("--out must end in .npz or .safetensors.") }
+        guard GradientFile.extensions.contains(where: out.hasSuffix) else {
+            throw ValidationError("--out must end in .npz or .safetensors.")
+        }
     }
 
     func run() throws {
@@ -94,7 +97,8 @@ struct Backward: ParsableCommand {
             return Report.Gradient(name: name, shape: tensor.shape.dimensions, norm: squares.squareRoot())
         }
         if output.json {
-            return try printJSON(Report(output: out, loss: answer.loss, rows: answer.rows, gradients: gradients, untouched: answer.untouched))
+            return try printJSON(
+                Report(output: out, loss: answer.loss, rows: answer.rows, gradients: gradients, untouched: answer.untouched))
         }
         var facts = ["\(gradients.count) gradients"]
         if let loss = answer.loss { facts.append("loss \(loss)") }

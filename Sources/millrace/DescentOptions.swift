@@ -5,7 +5,9 @@ import Recipes
 /// A pipeline's `optimize` stage as options, with the same words and defaults.
 struct DescentOptions: ParsableArguments {
     @Option(name: .long, help: "What is made small.") var loss: LossArgument?
-    @Option(name: .long, help: ArgumentHelp("The model output that the loss reads. Default: the only one that it can.", valueName: "output")) var prediction: [String] = []
+    @Option(
+        name: .long, help: ArgumentHelp("The model output that the loss reads. Default: the only one that it can.", valueName: "output"))
+    var prediction: [String] = []
     @Option(name: .long, help: "How a gradient becomes a step.") var optimizer: Optimizer.Kind = .adamw
     @Option(name: .long, help: "Default: by optimizer.") var learningRate: Double?
     @Option(name: .long, help: "Default: 0.01 for adamw, lamb and lion, otherwise 0.") var weightDecay: Double?
@@ -32,32 +34,50 @@ struct DescentOptions: ParsableArguments {
                 + "The best epoch is the best in it. Default: loss.", valueName: "metric[=drop]"))
     var gate: GateArgument?
     @Option(name: .long, help: ArgumentHelp("Initializers that stay as they are.", valueName: "pattern")) var freeze: [String] = []
-    @Option(name: .long, help: ArgumentHelp("Initializers that are trained though they look like constants; see gradients --list.", valueName: "pattern")) var train: [String] = []
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Initializers that are trained though they look like constants; see gradients --list.", valueName: "pattern"))
+    var train: [String] = []
     @Option(
         name: .long,
         help: ArgumentHelp(
             "Weights that do not stay equal to others although the model stores them as copies; see gradients --list.",
             valueName: "pattern"))
     var untie: [String] = []
-    @Option(name: .long, help: "frozen, affine (scale and bias are trained) or train (on each batch's own statistics, which move the running ones).")
+    @Option(
+        name: .long,
+        help: "frozen, affine (scale and bias are trained) or train (on each batch's own statistics, which move the running ones).")
     var batchNormalization: GradientDescent.BatchNormalization = .frozen
-    @Option(name: .long, help: ArgumentHelp("Train low-rank factors of this rank instead of the weights.", valueName: "rank")) var adapterRank: Int?
-    @Option(name: .long, help: ArgumentHelp("The weights, or MatMul and Gemm nodes, that get adapters.", valueName: "pattern")) var adapterTarget: [String] = []
-    @Flag(name: .customLong("no-merge"), help: "Write the trained factors alone, as a .safetensors file, and leave the model as it is.") var keepsAdapters = false
+    @Option(name: .long, help: ArgumentHelp("Train low-rank factors of this rank instead of the weights.", valueName: "rank"))
+    var adapterRank: Int?
+    @Option(name: .long, help: ArgumentHelp("The weights, or MatMul and Gemm nodes, that get adapters.", valueName: "pattern"))
+    var adapterTarget: [String] = []
+    @Flag(name: .customLong("no-merge"), help: "Write the trained factors alone, as a .safetensors file, and leave the model as it is.")
+    var keepsAdapters = false
     @Option(name: .long, help: "Of the split, the order of rows, dropout and adapters.") var seed = 0
 
     func validate() throws {
-        guard (adapterRank == nil) == adapterTarget.isEmpty else { throw ValidationError("--adapter-rank and --adapter-target go together.") }
-        guard !keepsAdapters || adapterRank != nil else { throw ValidationError("--no-merge is of adapters: give --adapter-rank and --adapter-target.") }
+        guard (adapterRank == nil) == adapterTarget.isEmpty else {
+            throw ValidationError("--adapter-rank and --adapter-target go together.")
+        }
+        guard !keepsAdapters || adapterRank != nil else {
+            throw ValidationError("--no-merge is of adapters: give --adapter-rank and --adapter-target.")
+        }
         guard adapterRank == nil || batchNormalization == .frozen else {
             throw ValidationError("Beside adapters nothing else is trained: leave out --batch-normalization.")
         }
         guard adapterRank == nil || untie.isEmpty else { throw ValidationError("Beside adapters no weight is trained: leave out --untie.") }
         guard !nesterov || optimizer == .sgd else { throw ValidationError("--nesterov is of sgd.") }
-        guard momentum == 0 || optimizer == .sgd || optimizer == .rmsprop else { throw ValidationError("--momentum is of sgd and rmsprop.") }
-        guard warmUp >= 0, every >= 1, seed >= 0 else { throw ValidationError("--warm-up and --seed are at least 0 and --every at least 1.") }
+        guard momentum == 0 || optimizer == .sgd || optimizer == .rmsprop else {
+            throw ValidationError("--momentum is of sgd and rmsprop.")
+        }
+        guard warmUp >= 0, every >= 1, seed >= 0 else {
+            throw ValidationError("--warm-up and --seed are at least 0 and --every at least 1.")
+        }
         guard minimumImprovement == 0 || patience != nil else { throw ValidationError("--minimum-improvement is of --patience.") }
-        guard gate == nil || validation > 0 else { throw ValidationError("--gate measures on held-out rows: --validation must be above 0.") }
+        guard gate == nil || validation > 0 else {
+            throw ValidationError("--gate measures on held-out rows: --validation must be above 0.")
+        }
     }
 
     /// - Parameter severalLabels: whether several columns are to be learned.

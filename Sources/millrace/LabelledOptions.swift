@@ -8,18 +8,27 @@ import Training
 
 /// How a labelled file's columns become model inputs and labels.
 struct LabelledOptions: ParsableArguments {
-    @Option(name: .long, help: "The column to learn; a pattern such as p_*, or names with commas, where the loss takes several.") var label: String?
+    @Option(name: .long, help: "The column to learn; a pattern such as p_*, or names with commas, where the loss takes several.") var label:
+        String?
     @Option(name: .long, help: "A column of what each row counts.") var weight: String?
-    @Option(name: .long, help: ArgumentHelp("The names of the classes in the order of the model's class axis, with commas.", valueName: "names"))
+    @Option(
+        name: .long, help: ArgumentHelp("The names of the classes in the order of the model's class axis, with commas.", valueName: "names")
+    )
     var classes: String?
     @Option(name: .long, help: ArgumentHelp("The columns that name a row, with commas.", valueName: "columns")) var key: String?
     @Option(name: .long, help: ArgumentHelp("A column that is no feature.", valueName: "column")) var ignore: [String] = []
-    @Option(name: .long, help: ArgumentHelp("The columns of a model input: a pattern such as pixels=pixel_*, or names with commas.", valueName: "input=pattern"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The columns of a model input: a pattern such as pixels=pixel_*, or names with commas.", valueName: "input=pattern"))
     var columns: [Assignment] = []
-    @Option(name: .long, help: ArgumentHelp("What a model input's values are multiplied by.", valueName: "input=factor")) var scale: [Assignment] = []
+    @Option(name: .long, help: ArgumentHelp("What a model input's values are multiplied by.", valueName: "input=factor")) var scale:
+        [Assignment] = []
 
     func validate() throws {
-        for factor in scale where Double(factor.value) == nil { throw ValidationError("--scale \(factor.name)=\(factor.value): not a number.") }
+        for factor in scale where Double(factor.value) == nil {
+            throw ValidationError("--scale \(factor.name)=\(factor.value): not a number.")
+        }
     }
 
     var isEmpty: Bool {

@@ -91,7 +91,9 @@ struct Optimize: ParsableCommand {
             if isOurs { try? FileManager.default.removeItem(atPath: directory) }
             try show(outcome, refusal)
             if let refusal {
-                throw fail("\(refusal). \(out) is not written: bring more labels or better ones, train otherwise, or loosen the gate.", ExitStatus.gate)
+                throw fail(
+                    "\(refusal). \(out) is not written: bring more labels or better ones, train otherwise, or loosen the gate.",
+                    ExitStatus.gate)
             }
         }
     }
@@ -104,7 +106,8 @@ struct Optimize: ParsableCommand {
             let read = try PipelineFile.load(path: pipeline, root: ".")
             guard let own = read.optimize else { throw fail("\(pipeline) has no optimize stage.", ExitStatus.badConfiguration) }
             stage = own
-            data = read.schema.labelledData(labelled.map { LabelledData.File($0) }, inputs: loaded.graph.requiredInputs.map(\.name), nanInputs: nanInputs)
+            data = read.schema.labelledData(
+                labelled.map { LabelledData.File($0) }, inputs: loaded.graph.requiredInputs.map(\.name), nanInputs: nanInputs)
         }
         var tuning = FineTuning(
             model: loaded, data: data, recipe: stage.gradient, gate: stage.gate, threads: threads ?? stage.gradient.threads ?? cores,
@@ -134,13 +137,15 @@ struct Optimize: ParsableCommand {
         throw fail(
             isAdapter
                 ? "\(out): adapters that are not merged are written as a file of their own, whose name must end in .safetensors."
-                : "\(out): a model is written, and .safetensors is no name for one. For the adapter alone give --no-merge.", ExitStatus.badConfiguration)
+                : "\(out): a model is written, and .safetensors is no name for one. For the adapter alone give --no-merge.",
+            ExitStatus.badConfiguration)
     }
 
     private func write(_ outcome: FineTuning.Outcome, to target: URL) throws {
         guard let adapter = outcome.adapter else { return try Placing.model(outcome.model, at: target) }
         guard outcome.isModelAsGiven else {
-            throw fail("\(model): the adapter that it has is of another rank or on other weights than this one. Merge it first: millrace merge.")
+            throw fail(
+                "\(model): the adapter that it has is of another rank or on other weights than this one. Merge it first: millrace merge.")
         }
         let base = try FileDigest.of(FilePath(model)).digest
         do throws(TrainingError) {

@@ -14,7 +14,8 @@ struct Prune: ParsableCommand {
     @OptionGroup var root: RootOption
     @OptionGroup var files: PipelinesOption
     @Flag(name: .long, help: "Say what would go, and change nothing.") var dryRun = false
-    @Option(name: .long, help: ArgumentHelp("Forget a pipeline that no file names any more; repeatable.", valueName: "pipeline")) var removed: [String] = []
+    @Option(name: .long, help: ArgumentHelp("Forget a pipeline that no file names any more; repeatable.", valueName: "pipeline"))
+    var removed: [String] = []
     @OptionGroup var output: JSONFlag
 
     private struct Report: Encodable {
@@ -41,7 +42,9 @@ struct Prune: ParsableCommand {
         let went = dryRun ? "would go" : "went"
         for share in report.shares {
             let size = share.bytes > 0 ? ", \(share.bytes) bytes" : ""
-            print("\(share.pipeline) \(share.kind.rawValue): \(share.count) \(went)\(size): \(share.examples.joined(separator: "; "))\(share.count > 3 ? "; …" : "")")
+            print(
+                "\(share.pipeline) \(share.kind.rawValue): \(share.count) \(went)\(size): \(share.examples.joined(separator: "; "))\(share.count > 3 ? "; …" : "")"
+            )
         }
         for (name, count) in report.removed.sorted(by: { $0.key < $1.key }) { print("\(name): \(count) arrivals \(went)") }
         if report.shares.isEmpty, report.removed.isEmpty { print("nothing \(dryRun ? "would go" : "went")") }

@@ -22,13 +22,19 @@ struct Run: AsyncParsableCommand {
     @Argument(help: "Pipeline files, folders of them, or globs. Default: ROOT/pipelines.", completion: .file()) var pipelines: [String] = []
     @OptionGroup var root: RootOption
     @Flag(name: .long, help: "Do what is there, and exit.") var once = false
-    @Option(name: .long, help: "With --once: how long to wait for files to settle, and for a disk that is full and the like, before it ends with 3.") var wait = "0s"
+    @Option(
+        name: .long,
+        help: "With --once: how long to wait for files to settle, and for a disk that is full and the like, before it ends with 3.")
+    var wait = "0s"
     @Option(name: .long, help: "Attempts at once. Default: jobs of millrace.yaml, or the cores by --threads.") var jobs: Int?
-    @Option(name: .long, help: "Engine threads of one attempt; jobs x threads is at most the cores. Default: threads of millrace.yaml, or 1.") var threads: Int?
+    @Option(
+        name: .long, help: "Engine threads of one attempt; jobs x threads is at most the cores. Default: threads of millrace.yaml, or 1.")
+    var threads: Int?
     @Option(name: .long, help: "What kept sessions may cost, estimated by the bytes of their models.") var sessionCache = "1GiB"
     @Option(name: .long, help: "text or json.") var logFormat = LogFormat.text
     @Flag(name: .long, help: "Log each file that is done, too.") var verbose = false
-    @Flag(name: .long, help: "Neither log nor store what cells of tables hold, which may be personal data: errors then say where it stands.")
+    @Flag(
+        name: .long, help: "Neither log nor store what cells of tables hold, which may be personal data: errors then say where it stands.")
     var hideValues = false
     @Option(name: .long, help: "How long running attempts may take to finish after a stop.") var grace = "30s"
 
@@ -37,11 +43,14 @@ struct Run: AsyncParsableCommand {
         guard Quantities.byteCount(sessionCache) != nil else { throw ValidationError("--session-cache takes a size such as 512MiB.") }
         guard Quantities.duration(grace) != nil else { throw ValidationError("--grace takes a duration such as 30s.") }
         guard Quantities.duration(wait) != nil else { throw ValidationError("--wait takes a duration such as 30s.") }
-        guard once || wait == "0s" else { throw ValidationError("--wait goes with --once: without it the daemon waits as long as it takes.") }
+        guard once || wait == "0s" else {
+            throw ValidationError("--wait goes with --once: without it the daemon waits as long as it takes.")
+        }
     }
 
     func run() async throws {
-        // First of all: the library that waits for events takes descriptors below 1024 only. Without it spools are polled, which is logged then.
+        // First of all: the library that waits for events takes descriptors below 1024 only. Without it spools are polled, which is logged
+        // then.
         try? InotifyEvents.prepare()
         // What the daemon does not give away on purpose is its own.
         CreationMask.restrict()
@@ -88,7 +97,9 @@ struct Run: AsyncParsableCommand {
         let group = ServiceGroup(
             configuration: .init(
                 services: [
-                    .init(service: daemon, successTerminationBehavior: .gracefullyShutdownGroup, failureTerminationBehavior: .gracefullyShutdownGroup)
+                    .init(
+                        service: daemon, successTerminationBehavior: .gracefullyShutdownGroup,
+                        failureTerminationBehavior: .gracefullyShutdownGroup)
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: log))
         let hangup = once ? nil : rereading(daemon)
@@ -129,7 +140,9 @@ struct Run: AsyncParsableCommand {
         let threads = threads ?? settings.threads ?? 1
         let jobs = jobs ?? settings.jobs ?? max(cores / threads, 1)
         guard threads * jobs <= cores else {
-            throw fail("jobs \(jobs) x threads \(threads) is more than the \(cores) cores of this machine: lower one of them.", ExitStatus.badConfiguration)
+            throw fail(
+                "jobs \(jobs) x threads \(threads) is more than the \(cores) cores of this machine: lower one of them.",
+                ExitStatus.badConfiguration)
         }
         return (jobs, threads)
     }

@@ -39,20 +39,27 @@ import Testing
         #expect(run.graph.untrained.isEmpty, "\(run.graph.untrained)")
         // Evaluated and written, it is normalized by the running ones.
         let evaluated = try golden.numbers(name + "/evaluated/losses")
-        let written = try StepRun(run.graph.model(model, with: after), GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0))
+        let written = try StepRun(
+            run.graph.model(model, with: after), GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0))
         for batch in evaluated.indices {
             let (x, y) = (try ["x": data.batch("input/x", batch)], try data.batch("target", batch))
             #expect(abs(try run.evaluate(x, target: y).loss - evaluated[batch]) < 1e-4)
             #expect(abs(try written.evaluate(x, target: y).loss - evaluated[batch]) < 1e-4)
         }
-        #expect(written.graph.evaluation.graph.nodes.filter { $0.operatorType == "BatchNormalization" }.allSatisfy { ($0.attribute("training_mode")?.int ?? 0) == 0 })
+        #expect(
+            written.graph.evaluation.graph.nodes.filter { $0.operatorType == "BatchNormalization" }.allSatisfy {
+                ($0.attribute("training_mode")?.int ?? 0) == 0
+            })
     }
 
     /// Every batch moves them, whether or not it ends a step; frozen by name, a layer stays in inference form.
     @Test func whatMovesThemAndWhatDoesNot() throws {
         let data = try Golden("cnn"), model = try Golden.model("cnn")
         let run = try StepRun(model, Self.recipe(freeze: ["bn1.running_*"], accumulate: 2))
-        #expect(run.graph.parameters.filter { $0.kind == .statistic }.map(\.name).sorted() == ["bn0.running_mean", "bn0.running_var", "bn2.running_mean", "bn2.running_var"])
+        #expect(
+            run.graph.parameters.filter { $0.kind == .statistic }.map(\.name).sorted() == [
+                "bn0.running_mean", "bn0.running_var", "bn2.running_mean", "bn2.running_var"
+            ])
         let before = try run.session.value("bn0.running_mean").numbers, scale = try run.session.value("bn0.weight").numbers
         _ = try run.step(["x": data.batch("input/x", 0)], target: data.batch("target", 0), rate: 0.05, apply: false)
         #expect(try run.session.value("bn0.running_mean").numbers != before)

@@ -23,9 +23,13 @@ import Testing
         let rows: [Float]
         let cases: [String: Case]
 
-        static func read() throws -> Golden { try JSONDecoder().decode(Golden.self, from: Data(contentsOf: folder.appendingPathComponent("classic.json"))) }
+        static func read() throws -> Golden {
+            try JSONDecoder().decode(Golden.self, from: Data(contentsOf: folder.appendingPathComponent("classic.json")))
+        }
         static var folder: URL { URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Golden") }
-        static func model(_ name: String) throws -> Model { try Model(serialized: Data(contentsOf: folder.appendingPathComponent("classic-\(name).onnx"))) }
+        static func model(_ name: String) throws -> Model {
+            try Model(serialized: Data(contentsOf: folder.appendingPathComponent("classic-\(name).onnx")))
+        }
     }
 
     @Test(arguments: [
@@ -37,7 +41,8 @@ import Testing
         let expected = try #require(golden.cases[name])
         let model = try Golden.model(name)
         let isClassifier = expected.loss == "cross_entropy"
-        let recipe = GradientDescent(loss: isClassifier ? .crossEntropy() : .meanSquaredError, optimizer: .sgd(), learningRate: expected.rate, weightDecay: 0)
+        let recipe = GradientDescent(
+            loss: isClassifier ? .crossEntropy() : .meanSquaredError, optimizer: .sgd(), learningRate: expected.rate, weightDecay: 0)
         let run = try StepRun(model, recipe)
         let count = expected.labels.count
         let rows = Tensor(.float32, [count, golden.rows.count / count], golden.rows)
@@ -81,7 +86,8 @@ import Testing
         ("xgboost-3", "probabilities"), ("lightgbm-2", "probabilities"), ("lightgbm-3", "probabilities"), ("bagging", "probabilities"),
     ])
     func gradientsAgreeWithDifferencesOfTheOperators(_ name: String, _ output: String) throws {
-        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("PassesTests/Classic")
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent(
+            "PassesTests/Classic")
         let model = try Model(serialized: Data(contentsOf: folder.appendingPathComponent(name + ".onnx")))
         var generator = SeededGenerator(seed: 5)
         let count = 12
@@ -110,15 +116,20 @@ import Testing
                 func sum(_ step: Double) throws -> Double {
                     var moved = value, changed = model
                     moved[place] += step
-                    let tensor = home.elementType == .float64 ? Tensor(.float64, home.shape, moved) : Tensor(.float32, home.shape, moved.map { Float($0) })
+                    let tensor =
+                        home.elementType == .float64
+                        ? Tensor(.float64, home.shape, moved) : Tensor(.float32, home.shape, moved.map { Float($0) })
                     try ParameterHomes.write([home.name: tensor], into: &changed)
                     return zip(try answers(changed), weights).reduce(0) { $0 + $1.0 * $1.1 }
                 }
                 // A value of 0 has leaves that are probabilities on one side only.
                 let step = value[place] < 0.01 && value[place] >= 0 ? 0.02 : 0.005
-                let difference = value[place] < 0.01 && value[place] >= 0 ? (try sum(step) - sum(0)) / step : (try sum(step) - sum(-step)) / (2 * step)
+                let difference =
+                    value[place] < 0.01 && value[place] >= 0 ? (try sum(step) - sum(0)) / step : (try sum(step) - sum(-step)) / (2 * step)
                 let tolerance = value[place] < 0.01 && value[place] >= 0 ? 2e-2 : 4e-3
-                #expect(abs(difference - slope[place]) < tolerance * max(1, abs(difference)), "\(home.name)[\(place)]: \(slope[place]) for \(difference)")
+                #expect(
+                    abs(difference - slope[place]) < tolerance * max(1, abs(difference)),
+                    "\(home.name)[\(place)]: \(slope[place]) for \(difference)")
                 compared += 1
             }
         }
@@ -156,17 +167,20 @@ extension ClassicTrainingTests {
     /// One tree of two leaves, which `x` at most 0 and above 0 reach, with values of one of two classes.
     private static func twoLeaves(_ weights: [Float]) -> Model {
         let attributes = [
-            Attribute("nodes_treeids", .ints([0, 0, 0])), Attribute("nodes_nodeids", .ints([0, 1, 2])), Attribute("nodes_featureids", .ints([0, 0, 0])),
+            Attribute("nodes_treeids", .ints([0, 0, 0])), Attribute("nodes_nodeids", .ints([0, 1, 2])),
+            Attribute("nodes_featureids", .ints([0, 0, 0])),
             Attribute("nodes_modes", .strings(["BRANCH_LEQ", "LEAF", "LEAF"])), Attribute("nodes_values", .floats([0, 0, 0])),
             Attribute("nodes_truenodeids", .ints([1, 0, 0])), Attribute("nodes_falsenodeids", .ints([2, 0, 0])),
             Attribute("class_treeids", .ints([0, 0])), Attribute("class_nodeids", .ints([1, 2])), Attribute("class_ids", .ints([0, 0])),
-            Attribute("class_weights", .floats(weights)), Attribute("classlabels_int64s", .ints([0, 1])), Attribute("post_transform", .string("NONE")),
+            Attribute("class_weights", .floats(weights)), Attribute("classlabels_int64s", .ints([0, 1])),
+            Attribute("post_transform", .string("NONE"))
         ]
         let graph = Graph(
             name: "g", nodes: [Node("TreeEnsembleClassifier", ["x"], ["l", "p"], domain: "ai.onnx.ml", attributes)],
             inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .fixed(1)]))],
             outputs: [Value("l", .tensor(.int64, [.symbolic("N")])), Value("p", .tensor(.float32, [.symbolic("N"), .fixed(2)]))])
-        return Model(irVersion: 8, operatorSets: [OperatorSet(domain: "ai.onnx.ml", version: 3), OperatorSet(domain: "", version: 17)], graph: graph)
+        return Model(
+            irVersion: 8, operatorSets: [OperatorSet(domain: "ai.onnx.ml", version: 3), OperatorSet(domain: "", version: 17)], graph: graph)
     }
 
     /// A tree whose leaf says 0 of a class that is right has a finite loss, and moves.
@@ -185,7 +199,8 @@ extension ClassicTrainingTests {
         #expect(leaves[0] > 0.3 && leaves[1] < 0.7 && losses.last! < losses[0] / 5, "\(leaves), \(losses[0]) -> \(losses.last!)")
     }
 
-    /// Values that are neither scores nor a share of a probability: were one of them below 0, ONNX Runtime would read all of them otherwise.
+    /// Values that are neither scores nor a share of a probability: were one of them below 0, ONNX Runtime would read all of them
+    /// otherwise.
     @Test func valuesThatWereNotNegativeStaySo() throws {
         let model = Self.twoLeaves([0.2, 3])
         let run = try StepRun(model, GradientDescent(loss: .binaryCrossEntropy(), optimizer: .sgd(), learningRate: 0.5, weightDecay: 0))

@@ -81,9 +81,11 @@ import Testing
             return Graph(
                 name: name,
                 nodes: [
-                    Node("Constant", [], ["w"], [Attribute("value", .tensor(StoredTensor("w", weight)))]), Node("MatMul", ["x", "w"], ["t" + name]),
+                    Node("Constant", [], ["w"], [Attribute("value", .tensor(StoredTensor("w", weight)))]),
+                    Node("MatMul", ["x", "w"], ["t" + name]),
                     Node("Add", ["t" + name, "b"], ["r" + name]),
-                ], outputs: [Value("r" + name, .tensor(.float32, nil))], initializers: [StoredTensor("b", .float32, [2], [0.1, -0.1] as [Float])])
+                ], outputs: [Value("r" + name, .tensor(.float32, nil))],
+                initializers: [StoredTensor("b", .float32, [2], [0.1, -0.1] as [Float])])
         }
         let choice = Node("If", ["positive"], ["y"], name: "choice", [
             Attribute("then_branch", .graph(branch("first", 1))), Attribute("else_branch", .graph(branch("second", 2))),
@@ -93,12 +95,14 @@ import Testing
             nodes: [
                 Node("ReduceSum", ["x"], ["sum"], [Attribute("keepdims", .int(0))]), Node("Greater", ["sum", "zero"], ["positive"]), choice,
             ], inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .fixed(3)]))],
-            outputs: [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(2)]))], initializers: [StoredTensor("zero", .float32, [], [Float(0)])])
+            outputs: [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(2)]))],
+            initializers: [StoredTensor("zero", .float32, [], [Float(0)])])
         let model = Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
         let run = try StepRun(model, GradientDescent(loss: .meanSquaredError, optimizer: .sgd(), learningRate: 1e-3, weightDecay: 0))
         let names = run.graph.parameters.map(\.name)
         #expect(names == ["choice/then_branch/b", "choice/then_branch/w", "choice/else_branch/b", "choice/else_branch/w"])
-        let x = Tensor(.float32, [4, 3], GradientCheck.random(12, seed: 3).map { abs(Float($0)) }), target = Tensor(.float32, [4, 2], [Float](repeating: 1, count: 8))
+        let x = Tensor(.float32, [4, 3], GradientCheck.random(12, seed: 3).map { abs(Float($0)) }),
+            target = Tensor(.float32, [4, 2], [Float](repeating: 1, count: 8))
         let losses = try (0..<20).map { try run.step(["x": x], target: target, rate: 0.1, number: $0) }
         #expect(losses[19] < losses[0] / 2, "\(losses)")
         let values = try Dictionary(uniqueKeysWithValues: run.graph.parameters.map { ($0.name, try run.session.value($0.name)) })
@@ -114,13 +118,17 @@ import Testing
     /// An LSTM inside of an If, of which no shape is stated: as in silero's voice detectors.
     @Test(arguments: [true, false])
     func aRecurrentLayerInsideOfAnIfHasGradientsWithoutShapes(flag: Bool) throws {
-        func tensor(_ shape: Shape, _ seed: UInt64) -> Tensor { Tensor(.float32, shape, GradientCheck.random(shape.elementCount ?? 0, seed: seed).map { Float($0) * 0.5 }) }
+        func tensor(_ shape: Shape, _ seed: UInt64) -> Tensor {
+            Tensor(.float32, shape, GradientCheck.random(shape.elementCount ?? 0, seed: seed).map { Float($0) * 0.5 })
+        }
         let inputs = [("x", tensor([3, 2, 2], 1)), ("w", tensor([1, 12, 2], 2)), ("r", tensor([1, 12, 3], 3)), ("h", tensor([1, 2, 3], 4))]
         func branch(_ name: String, _ direction: String) -> Graph {
             Graph(
                 name: name,
                 nodes: [
-                    Node("LSTM", ["x", "w", "r", "", "", "h", "h"], ["s" + name], [Attribute("hidden_size", .int(3)), Attribute("direction", .string(direction))]),
+                    Node(
+                        "LSTM", ["x", "w", "r", "", "", "h", "h"], ["s" + name],
+                        [Attribute("hidden_size", .int(3)), Attribute("direction", .string(direction))]),
                     Node("Tanh", ["s" + name], ["o" + name]),
                 ], outputs: [Value("o" + name, .tensor(.float32, nil))])
         }
@@ -128,18 +136,29 @@ import Testing
             irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 21)],
             graph: Graph(
                 name: "unshaped",
-                nodes: [Node("If", ["flag"], ["y"], [Attribute("then_branch", .graph(branch("a", "forward"))), Attribute("else_branch", .graph(branch("b", "reverse")))])],
+                nodes: [
+                    Node(
+                        "If", ["flag"], ["y"],
+                        [Attribute("then_branch", .graph(branch("a", "forward"))), Attribute("else_branch", .graph(branch("b", "reverse")))]
+                    )
+                ],
                 inputs: inputs.map { Value($0.0, .tensor(.float32, nil)) }, outputs: [Value("y", .tensor(.float32, nil))]))
         model.graph.initializers.append(StoredTensor("flag", .bool, [], [flag ? 1 : 0] as [UInt8]))
-        let check = GradientCheck(model: model, inputs: inputs.map { (name: $0.0, tensor: $0.1) }, wanted: ["x", "w", "r", "h"], outputs: ["y"])
+        let check = GradientCheck(
+            model: model, inputs: inputs.map { (name: $0.0, tensor: $0.1) }, wanted: ["x", "w", "r", "h"], outputs: ["y"])
         #expect(throws: Never.self) { try check.run() }
     }
 
     /// `gradients` and `optimize` refuse with the same words, and no list in a message is empty.
-    @Test(arguments: ["integer weights", "integers in a Constant", "a fused operator", "no weights", "a support vector machine", "only a loop", "sparse"])
+    @Test(arguments: [
+        "integer weights", "integers in a Constant", "a fused operator", "no weights", "a support vector machine", "only a loop", "sparse"
+    ])
     func whatCannotBeTrainedIsSaidTheSameEverywhere(_ what: String) throws {
         let integers = StoredTensor("w", .int8, [4, 1], [1, 2, 3, 4] as [Int8])
-        var nodes: [Node], initializers: [StoredTensor] = [StoredTensor("scale", .float32, [], [Float(0.1)]), StoredTensor("b", .float32, [1], [Float(0.5)])]
+        var nodes: [Node],
+            initializers: [StoredTensor] = [
+                StoredTensor("scale", .float32, [], [Float(0.1)]), StoredTensor("b", .float32, [1], [Float(0.5)])
+            ]
         var sets = [OperatorSet(domain: "", version: 17)]
         let wanted: String
         switch what {
@@ -162,33 +181,45 @@ import Testing
             (nodes, initializers) = ([Node("Sigmoid", ["x"], ["y"])], [])
             wanted = "the model has no weights"
         case "a support vector machine":
-            (nodes, initializers) = ([Node("SVMRegressor", ["x"], ["y"], domain: "ai.onnx.ml", [Attribute("coefficients", .floats([1]))])], [])
+            (nodes, initializers) = (
+                [Node("SVMRegressor", ["x"], ["y"], domain: "ai.onnx.ml", [Attribute("coefficients", .floats([1]))])], []
+            )
             sets.append(OperatorSet(domain: "ai.onnx.ml", version: 1))
             wanted = "ai.onnx.ml.SVMRegressor scores, and is not trained"
         case "only a loop":
             let body = Graph(
                 name: "body",
                 nodes: [
-                    Node("Constant", [], ["inner"], [Attribute("value_floats", .floats([1, 2, 3, 4]))]), Node("Add", ["state", "inner"], ["next"]),
+                    Node("Constant", [], ["inner"], [Attribute("value_floats", .floats([1, 2, 3, 4]))]),
+                    Node("Add", ["state", "inner"], ["next"]),
                     Node("Identity", ["go"], ["goes"]),
-                ], inputs: [Value("i", .tensor(.int64, [] as Shape)), Value("go", .tensor(.bool, [] as Shape)), Value("state", .tensor(.float32, nil))],
+                ],
+                inputs: [
+                    Value("i", .tensor(.int64, [] as Shape)), Value("go", .tensor(.bool, [] as Shape)),
+                    Value("state", .tensor(.float32, nil))
+                ],
                 outputs: [Value("goes", .tensor(.bool, [] as Shape)), Value("next", .tensor(.float32, nil))])
             nodes = [Node("Loop", ["times", "", "x"], ["y"], [Attribute("body", .graph(body))])]
             initializers = [StoredTensor("times", .int64, [], [Int64(2)])]
             wanted = "'inner': it lies inside of Loop"
         default:
             let sparse = SparseTensor(
-                values: StoredTensor("", .float32, [2], [1, 2] as [Float]), indices: StoredTensor("", .int64, [2], [0, 3] as [Int64]), shape: [4, 1])
+                values: StoredTensor("", .float32, [2], [1, 2] as [Float]), indices: StoredTensor("", .int64, [2], [0, 3] as [Int64]),
+                shape: [4, 1])
             nodes = [Node("Constant", [], ["s"], [Attribute("sparse_value", .sparseTensor(sparse))]), Node("MatMul", ["x", "s"], ["y"])]
             initializers = []
             wanted = "'s': its Constant node has a sparse_value"
         }
         let graph = Graph(
             name: "g", nodes: nodes, inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .fixed(4)]))],
-            outputs: [Value("y", .tensor(.float32, [.symbolic("N"), what == "no weights" || what == "only a loop" ? .fixed(4) : .fixed(1)]))],
+            outputs: [
+                Value("y", .tensor(.float32, [.symbolic("N"), what == "no weights" || what == "only a loop" ? .fixed(4) : .fixed(1)]))
+            ],
             initializers: initializers)
         let model = Model(irVersion: 8, operatorSets: sets, graph: graph)
-        let optimize = try #require(throws: AutodiffError.self) { try StepGraph(model, GradientDescent(loss: .meanSquaredError, learningRate: 1e-3, weightDecay: 0)) }
+        let optimize = try #require(throws: AutodiffError.self) {
+            try StepGraph(model, GradientDescent(loss: .meanSquaredError, learningRate: 1e-3, weightDecay: 0))
+        }
         let gradients = try #require(throws: AutodiffError.self) { _ = try ParameterSurvey(model) }
         #expect("\(optimize)" == "\(gradients)")
         #expect("\(gradients)".contains(wanted), "\(gradients)")
@@ -199,6 +230,8 @@ import Testing
     func aBatchNormalizationThatWasFusedIsSaidToBeGone(_ asked: GradientDescent.BatchNormalization) throws {
         let recipe = GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0) { $0.batchNormalization = asked }
         let error = try #require(throws: AutodiffError.self) { try StepGraph(SmallNet.make(), recipe) }
-        #expect("\(error)".contains("batch_normalization: it is \(asked.rawValue), but the model has no BatchNormalization") && "\(error)".contains("fuse"))
+        #expect(
+            "\(error)".contains("batch_normalization: it is \(asked.rawValue), but the model has no BatchNormalization")
+                && "\(error)".contains("fuse"))
     }
 }

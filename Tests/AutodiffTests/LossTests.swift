@@ -27,7 +27,9 @@ struct LossTests {
         Case(name: "cross_entropy_classes", loss: .crossEntropy(classWeights: classWeights)),
         Case(name: "cross_entropy_smoothed", loss: .crossEntropy(labelSmoothing: 0.1)),
         Case(name: "cross_entropy_classes_smoothed", loss: .crossEntropy(labelSmoothing: 0.1, classWeights: classWeights)),
-        Case(name: "cross_entropy_probabilities", loss: .crossEntropy(labelSmoothing: 0.2, classWeights: classWeights, targets: .probabilities)),
+        Case(
+            name: "cross_entropy_probabilities",
+            loss: .crossEntropy(labelSmoothing: 0.2, classWeights: classWeights, targets: .probabilities)),
         Case(name: "cross_entropy_pixels", loss: .crossEntropy(classWeights: classWeights)),
         Case(name: "binary_cross_entropy", loss: .binaryCrossEntropy()),
         Case(name: "binary_cross_entropy", loss: .binaryCrossEntropy(), ending: "Sigmoid"),
@@ -79,7 +81,9 @@ struct LossTests {
         #expect(graph.target == nil)
         let session = try Session(model: graph.model.serialized())
         let x = Tensor(.float32, [3, 4], (0..<12).map { Float($0) })
-        let results = try session.run([("x", .tensor(x)), (try #require(graph.sampleWeight), .tensor(Tensor(.float32, [3], [1, 0, 3] as [Float])))])
+        let results = try session.run([
+            ("x", .tensor(x)), (try #require(graph.sampleWeight), .tensor(Tensor(.float32, [3], [1, 0, 3] as [Float])))
+        ])
         // Rows sum to 6, 22 and 38.
         #expect(abs((results[0].tensor?.numbers.first ?? 0) - (6 + 3 * 38) / 4) < 1e-5)
     }

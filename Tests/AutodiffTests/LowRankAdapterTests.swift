@@ -43,7 +43,9 @@ import Testing
         let weight = Tensor(.float32, isTransposed ? [3, 2] : [2, 3], [Float](repeating: 1, count: 6))
         let expected: [Double] = isTransposed ? [3, 21, 5, 41, 7, 61] : [3, 5, 7, 21, 41, 61]
         #expect(try factors.merged(into: weight).numbers == expected)
-        let misfit = try #require(throws: AutodiffError.self) { try factors.merged(into: Tensor(.float32, [6, 1], [Float](repeating: 1, count: 6))) }
+        let misfit = try #require(throws: AutodiffError.self) {
+            try factors.merged(into: Tensor(.float32, [6, 1], [Float](repeating: 1, count: 6)))
+        }
         #expect("\(misfit)".contains("its product is [2, 3]"), "\(misfit)")
     }
 
@@ -61,7 +63,8 @@ import Testing
 
     /// Each row: what the next recipe asks for, and whether it goes on from factors of rank 2 on `hidden.weight`.
     @Test(arguments: [
-        (2, ["hidden.*"], 4.0, true), (2, ["*"], 4.0, true), (3, ["hidden.*"], 4.0, false), (2, ["out.*"], 4.0, false), (2, ["hidden.*"], 2.0, false),
+        (2, ["hidden.*"], 4.0, true), (2, ["*"], 4.0, true), (3, ["hidden.*"], 4.0, false), (2, ["out.*"], 4.0, false),
+        (2, ["hidden.*"], 2.0, false)
     ])
     func whatARecipeDoesNotGoOnFromIsToBeMerged(rank: Int, targets: [String], scale: Double, goesOn: Bool) throws {
         let model = SmallNet.make()

@@ -69,7 +69,8 @@ struct OptimizerTests {
             let all = try data.batch(name, index)
             let size = all.bytes.count / all.shape.dimensions[0]
             let bytes = UnsafeRawBufferPointer(rebasing: all.bytes[range.lowerBound * size..<range.upperBound * size])
-            return try #require(Tensor(elementType: all.elementType, shape: Shape([range.count] + all.shape.dimensions.dropFirst()), bytes: bytes))
+            return try #require(
+                Tensor(elementType: all.elementType, shape: Shape([range.count] + all.shape.dimensions.dropFirst()), bytes: bytes))
         }
         for (index, batches) in [[0..<4, 4..<8, 8..<12], [0..<12], [0..<6, 6..<12], [0..<1, 1..<3, 3..<12]].enumerated() {
             _ = try whole.step(["x": rows("input/x", index, 0..<12)], target: rows("target", index, 0..<12), rate: 0.1)
@@ -86,7 +87,8 @@ struct OptimizerTests {
 
     @Test func accumulatedBatchesEqualOneBatchOfTheirRows() throws {
         let golden = try Golden("optimizers"), data = try Golden("mlp")
-        let run = try StepRun(Golden.model("mlp"), GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0) { $0.accumulate = 2 })
+        let run = try StepRun(
+            Golden.model("mlp"), GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0) { $0.accumulate = 2 })
         let wanted = try golden.numbers("accumulate/losses")
         for batch in wanted.indices {
             let rows = 12 - 4 * (batch % 2)
@@ -105,7 +107,8 @@ struct OptimizerTests {
     func scheduleAgreesWithPyTorch(_ name: String, _ schedule: Schedule) throws {
         let golden = try Golden("optimizers"), data = try Golden("mlp")
         let rates = try golden.numbers(name + "/rates"), losses = try golden.numbers(name + "/losses")
-        let run = try StepRun(Golden.model("mlp"), GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), weightDecay: 0) { $0.schedule = schedule })
+        let run = try StepRun(
+            Golden.model("mlp"), GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), weightDecay: 0) { $0.schedule = schedule })
         for step in rates.indices {
             let rate = schedule.rate(step: step, of: rates.count, stepsPerEpoch: 2)
             #expect(abs(rate - rates[step]) < 1e-12, "step \(step): \(rate), PyTorch has \(rates[step])")
@@ -126,9 +129,12 @@ struct OptimizerTests {
     }
 
     @Test(arguments: [
-        GradientDescent(loss: .meanSquaredError, optimizer: .sgd(momentum: 1), learningRate: 1e-3, weightDecay: 0), GradientDescent(loss: .meanSquaredError, optimizer: .sgd(nesterov: true), learningRate: 1e-3, weightDecay: 0),
-        GradientDescent(loss: .meanSquaredError, optimizer: .adam(.init(beta2: 1)), learningRate: 1e-3, weightDecay: 0), GradientDescent(loss: .meanSquaredError, learningRate: 1e-3, weightDecay: -1),
-        GradientDescent(loss: .meanSquaredError, learningRate: 1e-3, weightDecay: 0) { $0.clipNorm = 0 }, GradientDescent(loss: .meanSquaredError, learningRate: 1e-3, weightDecay: 0) { $0.accumulate = 0 },
+        GradientDescent(loss: .meanSquaredError, optimizer: .sgd(momentum: 1), learningRate: 1e-3, weightDecay: 0),
+        GradientDescent(loss: .meanSquaredError, optimizer: .sgd(nesterov: true), learningRate: 1e-3, weightDecay: 0),
+        GradientDescent(loss: .meanSquaredError, optimizer: .adam(.init(beta2: 1)), learningRate: 1e-3, weightDecay: 0),
+        GradientDescent(loss: .meanSquaredError, learningRate: 1e-3, weightDecay: -1),
+        GradientDescent(loss: .meanSquaredError, learningRate: 1e-3, weightDecay: 0) { $0.clipNorm = 0 },
+        GradientDescent(loss: .meanSquaredError, learningRate: 1e-3, weightDecay: 0) { $0.accumulate = 0 },
         GradientDescent(loss: .meanSquaredError, learningRate: 1e-3, weightDecay: 0) { $0.average = 1 },
     ])
     func numbersThatMakeNoSenseAreRefused(_ recipe: GradientDescent) {

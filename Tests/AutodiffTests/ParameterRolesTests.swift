@@ -30,20 +30,29 @@ import Testing
         Row(what: "a single number", values: [0.5], shape: [], nodes: [Node("Mul", ["x", "c"], ["y"])], reason: "single number"),
         Row(what: "a single slope", values: [0.5], shape: [], nodes: [Node("PRelu", ["x", "c"], ["y"])], reason: nil),
         Row(what: "one number on an axis", values: [0.5], shape: [1], nodes: [Node("Mul", ["x", "c"], ["y"])], reason: "single number"),
-        Row(what: "one number on three axes", values: [1], shape: [1, 1, 1], nodes: [Node("Tanh", ["x"], ["t"]), Node("Add", ["t", "c"], ["y"])], reason: "single number"),
-        Row(what: "a bias of one output", values: [0.5], shape: [1], nodes: [Node("MatMul", ["x", "column"], ["t"]), Node("Add", ["t", "c"], ["y"])], reason: nil),
+        Row(
+            what: "one number on three axes", values: [1], shape: [1, 1, 1],
+            nodes: [Node("Tanh", ["x"], ["t"]), Node("Add", ["t", "c"], ["y"])], reason: "single number"),
+        Row(
+            what: "a bias of one output", values: [0.5], shape: [1],
+            nodes: [Node("MatMul", ["x", "column"], ["t"]), Node("Add", ["t", "c"], ["y"])], reason: nil),
         Row(what: "a bias of one output in front, without an axis", values: [0.5], shape: [],
             nodes: [Node("Gemm", ["x", "column"], ["t"]), Node("Add", ["c", "t"], ["y"])], reason: nil),
         Row(what: "a bias of one output on more axes", values: [0.5], shape: [1],
-            nodes: [Node("MatMul", ["x", "column"], ["t"]), Node("Unsqueeze", ["c", "zero"], ["u"]), Node("Add", ["t", "u"], ["y"])], reason: nil),
+            nodes: [Node("MatMul", ["x", "column"], ["t"]), Node("Unsqueeze", ["c", "zero"], ["u"]), Node("Add", ["t", "u"], ["y"])],
+            reason: nil),
         Row(what: "one number that multiplies a product", values: [0.5], shape: [1],
             nodes: [Node("MatMul", ["x", "column"], ["t"]), Node("Mul", ["t", "c"], ["y"])], reason: "single number"),
-        Row(what: "a matrix of one element", values: [0.5], shape: [1, 1], nodes: [Node("MatMul", ["x", "column"], ["t"]), Node("MatMul", ["t", "c"], ["y"])], reason: nil),
+        Row(
+            what: "a matrix of one element", values: [0.5], shape: [1, 1],
+            nodes: [Node("MatMul", ["x", "column"], ["t"]), Node("MatMul", ["t", "c"], ["y"])], reason: nil),
         Row(what: "a mask of minus infinities", values: table(-.infinity), shape: [4, 4], reason: "not finite"),
         Row(what: "a mask of large numbers", values: table(-3.4e38), shape: [4, 4], reason: "a mask"),
         Row(what: "a mask of hundreds", values: table(-100), shape: [1, 4, 4], reason: "a mask"),
         Row(what: "a mask of ones", values: table(1), shape: [4, 4], nodes: [Node("Mul", ["x", "c"], ["y"])], reason: "a mask"),
-        Row(what: "a matrix that begins with an identity", values: (0..<16).map { $0 % 5 == 0 ? 1 : 0 }, shape: [4, 4], nodes: products, reason: nil),
+        Row(
+            what: "a matrix that begins with an identity", values: (0..<16).map { $0 % 5 == 0 ? 1 : 0 }, shape: [4, 4], nodes: products,
+            reason: nil),
         Row(what: "a transposed matrix of ones and zeros", values: table(1), shape: [4, 4],
             nodes: [Node("Transpose", ["c"], ["t"]), Node("MatMul", ["x", "t"], ["y"])], reason: nil),
         Row(what: "positions", values: [0, 1, 2, 3], shape: [4], reason: "counts"),
@@ -60,8 +69,12 @@ import Testing
             nodes: [
                 Node("MatMul", ["c", "one"], ["angle"]), Node("Sin", ["angle"], ["w"]), Node("MatMul", ["x", "w"], ["y"]),
             ], reason: "sines"),
-        Row(what: "an interleaved table of sines", values: waves { [sin($0), cos($0), sin($0 / 10), cos($0 / 10)] }, shape: [1, 3, 4], reason: "sines"),
-        Row(what: "a table of sines, then cosines", values: waves { [sin($0), sin($0 / 10), cos($0), cos($0 / 10)] }, shape: [3, 4], reason: "sines"),
+        Row(
+            what: "an interleaved table of sines", values: waves { [sin($0), cos($0), sin($0 / 10), cos($0 / 10)] }, shape: [1, 3, 4],
+            reason: "sines"),
+        Row(
+            what: "a table of sines, then cosines", values: waves { [sin($0), sin($0 / 10), cos($0), cos($0 / 10)] }, shape: [3, 4],
+            reason: "sines"),
         Row(what: "a table of sines, looked up", values: waves { [sin($0), cos($0), sin($0 / 10), cos($0 / 10)] }, shape: [3, 4],
             nodes: [Node("Gather", ["c", "zero"], ["p"]), Node("Add", ["x", "p"], ["y"])], reason: "sines"),
         Row(what: "a learned table, looked up", values: waves { [sin($0), cos($0), sin($0 / 10), 0.5] }, shape: [3, 4],
@@ -70,7 +83,9 @@ import Testing
         Row(what: "a mask that hides nothing", values: [Float](repeating: 0, count: 16), shape: [1, 4, 4], reason: "only 0"),
         Row(what: "a weight within a sine of data", values: mixed, shape: [4],
             nodes: [Node("Mul", ["x", "c"], ["angle"]), Node("Sin", ["angle"], ["y"])], reason: nil),
-        Row(what: "an exponent of a weight", values: mixed, shape: [4], nodes: [Node("Exp", ["c"], ["e"]), Node("Mul", ["x", "e"], ["y"])], reason: nil),
+        Row(
+            what: "an exponent of a weight", values: mixed, shape: [4], nodes: [Node("Exp", ["c"], ["e"]), Node("Mul", ["x", "e"], ["y"])],
+            reason: nil)
     ]
 
     private static func model(_ row: Row) -> Model {
@@ -78,7 +93,10 @@ import Testing
         let own = StoredTensor("c", .float32, row.shape, row.values)
         let graph = Graph(
             name: "roles", nodes: row.nodes, inputs: [Value("x", type)], outputs: [Value("y", nil)],
-            initializers: [own, StoredTensor("zero", .int64, [1], [Int64(0)]), StoredTensor("one", .float32, [1, 1], [Float(1)]), StoredTensor("column", .float32, [4, 1], mixed)])
+            initializers: [
+                own, StoredTensor("zero", .int64, [1], [Int64(0)]), StoredTensor("one", .float32, [1, 1], [Float(1)]),
+                StoredTensor("column", .float32, [4, 1], mixed)
+            ])
         return Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
     }
 
@@ -97,10 +115,15 @@ import Testing
         let type = ValueType.tensor(.float32, [.symbolic("N"), .fixed(4)])
         let angles = (0..<12).map { Double($0 / 4) / Double(1 + $0 % 4) }
         let graph = Graph(
-            name: "rotation", nodes: [Node("Mul", ["x", "cosines"], ["a"]), Node("Mul", ["x", "sines"], ["b"]), Node("Add", ["a", "b"], ["c"]), Node("Add", ["c", "bias"], ["y"])],
+            name: "rotation",
+            nodes: [
+                Node("Mul", ["x", "cosines"], ["a"]), Node("Mul", ["x", "sines"], ["b"]), Node("Add", ["a", "b"], ["c"]),
+                Node("Add", ["c", "bias"], ["y"])
+            ],
             inputs: [Value("x", type)], outputs: [Value("y", nil)],
             initializers: [
-                StoredTensor("cosines", .float32, [3, 4], angles.map { Float(cos($0)) }), StoredTensor("sines", .float32, [3, 4], angles.map { Float(sin($0)) }),
+                StoredTensor("cosines", .float32, [3, 4], angles.map { Float(cos($0)) }),
+                StoredTensor("sines", .float32, [3, 4], angles.map { Float(sin($0)) }),
                 StoredTensor("bias", .float32, [3, 4], angles.map { Float($0) + 0.1 }),
             ])
         var model = Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
@@ -124,7 +147,8 @@ import Testing
     private static func guessed() -> Model {
         let type = ValueType.tensor(.float32, [.symbolic("N"), .fixed(4)])
         let graph = Graph(
-            name: "guessed", nodes: [Node("Add", ["x", "mask"], ["h"]), Node("Mul", ["h", "scale"], ["g"]), Node("Gemm", ["g", "w"], ["y"])],
+            name: "guessed",
+            nodes: [Node("Add", ["x", "mask"], ["h"]), Node("Mul", ["h", "scale"], ["g"]), Node("Gemm", ["g", "w"], ["y"])],
             inputs: [Value("x", type)], outputs: [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(1)]))],
             initializers: [
                 StoredTensor("mask", .float32, [1, 4], [0, 1, 2, 3] as [Float]), StoredTensor("scale", .float32, [], [Float(2)]),
@@ -137,7 +161,10 @@ import Testing
         var recipe = GradientDescent(loss: .meanSquaredError, learningRate: 1e-3, weightDecay: 0)
         change(&recipe)
         let graph = try StepGraph(guessed(), recipe)
-        return (Set(graph.parameters.map(\.name)), Dictionary(graph.untrained.map { ($0.name, $0.reason) }, uniquingKeysWith: { first, _ in first }))
+        return (
+            Set(graph.parameters.map(\.name)),
+            Dictionary(graph.untrained.map { ($0.name, $0.reason) }, uniquingKeysWith: { first, _ in first })
+        )
     }
 
     @Test func trainAndFreezeHaveTheLastWord() throws {
@@ -179,7 +206,9 @@ import Testing
             outputs: [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(1)]))],
             initializers: [integers, StoredTensor("b", .float32, [1], [Float(0.5)]), StoredTensor("scale", .float32, [], [Float(0.1)])])
         let model = Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
-        let error = #expect(throws: AutodiffError.self) { try StepGraph(model, GradientDescent(loss: .meanSquaredError, learningRate: 1e-3, weightDecay: 0)) }
+        let error = #expect(throws: AutodiffError.self) {
+            try StepGraph(model, GradientDescent(loss: .meanSquaredError, learningRate: 1e-3, weightDecay: 0))
+        }
         #expect("\(try #require(error))".contains("a quantized model: train the float model"))
     }
 }

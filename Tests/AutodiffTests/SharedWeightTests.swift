@@ -18,7 +18,8 @@ import Testing
         let w = random([extent, extent], 1)
         var initializers = [StoredTensor("w", w)]
         var nodes = [
-            Node("MatMul", ["x", "w"], ["a"]), Node("Tanh", ["a"], ["b"]), Node("MatMul", ["b", isCopied ? "w2" : "w"], ["c"]), Node("Tanh", ["c"], ["y"]),
+            Node("MatMul", ["x", "w"], ["a"]), Node("Tanh", ["a"], ["b"]), Node("MatMul", ["b", isCopied ? "w2" : "w"], ["c"]),
+            Node("Tanh", ["c"], ["y"])
         ]
         if isCopied { initializers.append(StoredTensor("w2", w)) }
         if biases {
@@ -26,7 +27,8 @@ import Testing
             initializers += [StoredTensor("first", .float32, [100], zeros), StoredTensor("second", .float32, [100], zeros)]
             nodes[3].outputs = ["d"]
             nodes += [
-                Node("Tile", ["d", "repeats"], ["e"]), Node("Add", ["e", "first"], ["f"]), Node("Mul", ["f", "f"], ["g"]), Node("Add", ["g", "second"], ["h"]),
+                Node("Tile", ["d", "repeats"], ["e"]), Node("Add", ["e", "first"], ["f"]), Node("Mul", ["f", "f"], ["g"]),
+                Node("Add", ["g", "second"], ["h"]),
                 Node("ReduceSum", ["h", "axis"], ["y"], [Attribute("keepdims", .int(1))]),
             ]
             initializers += [StoredTensor("repeats", .int64, [2], [1, 10] as [Int64]), StoredTensor("axis", .int64, [1], [1] as [Int64])]
@@ -37,7 +39,9 @@ import Testing
         return Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
     }
 
-    private static func trained(_ model: Model, _ change: (inout GradientDescent) -> Void = { _ in }) throws -> (model: Model, graph: StepGraph) {
+    private static func trained(
+        _ model: Model, _ change: (inout GradientDescent) -> Void = { _ in }
+    ) throws -> (model: Model, graph: StepGraph) {
         var recipe = GradientDescent(loss: .meanSquaredError, optimizer: .adamw(), learningRate: 1e-3, weightDecay: 0.1)
         change(&recipe)
         let run = try StepRun(model, recipe)
@@ -46,7 +50,9 @@ import Testing
         return (try run.graph.model(model, with: values), run.graph)
     }
 
-    private static func value(_ name: String, _ model: Model) throws -> [Double] { try #require(model.graph.initializer(name)).tensor().numbers }
+    private static func value(_ name: String, _ model: Model) throws -> [Double] {
+        try #require(model.graph.initializer(name)).tensor().numbers
+    }
 
     @Test func copiesTrainAsTheOneWeightThatTheyAre() throws {
         let (one, _) = try Self.trained(Self.model(isCopied: false)), (two, graph) = try Self.trained(Self.model(isCopied: true))
@@ -70,7 +76,8 @@ import Testing
     @Test func aPatternThatMeetsOneOfThemMeetsTheWeight() throws {
         let error = try #require(throws: AutodiffError.self) { try Self.trained(Self.model(isCopied: true)) { $0.freeze = ["w2"] } }
         #expect("\(error)".contains("'w': frozen by name, as the weight that 'w2' is a copy of"), "\(error)")
-        let (decayed, _) = try Self.trained(Self.model(isCopied: true)), (kept, _) = try Self.trained(Self.model(isCopied: true)) { $0.noDecay = ["w2"] }
+        let (decayed, _) = try Self.trained(Self.model(isCopied: true)),
+            (kept, _) = try Self.trained(Self.model(isCopied: true)) { $0.noDecay = ["w2"] }
         let (plain, _) = try Self.trained(Self.model(isCopied: false)) { $0.noDecay = ["w"] }
         #expect(try Self.value("w", kept) == Self.value("w", plain) && Self.value("w", kept) != Self.value("w", decayed))
     }
@@ -102,7 +109,10 @@ import Testing
         }
         let type = ValueType.tensor(.float32, [.symbolic("N"), .fixed(70)])
         let graph = Graph(name: "g", nodes: nodes, inputs: [Value("x", type)], outputs: [Value("y2", type)], initializers: initializers)
-        let shared = try SharedWeights(Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)).others.keys.sorted()
-        #expect(!shared.contains { $0.hasPrefix("mean") || $0.hasPrefix("var") } && shared.contains("scale1") && shared.contains("scale2"), "\(shared)")
+        let shared = try SharedWeights(Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)).others.keys
+            .sorted()
+        #expect(
+            !shared.contains { $0.hasPrefix("mean") || $0.hasPrefix("var") } && shared.contains("scale1") && shared.contains("scale2"),
+            "\(shared)")
     }
 }

@@ -11,7 +11,9 @@ import Testing
 /// What a step graph holds, and that its steps can be repeated, taken up again, and written back.
 struct StepGraphTests {
     @Test func frozenParametersStayAndAreNamed() throws {
-        let recipe = GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), learningRate: 1e-3, weightDecay: 0) { $0.freeze = ["hidden.*"] }
+        let recipe = GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), learningRate: 1e-3, weightDecay: 0) {
+            $0.freeze = ["hidden.*"]
+        }
         let run = try StepRun(SmallNet.make(), recipe)
         #expect(run.graph.parameters.map(\.name) == ["out.weight", "out.bias"])
         #expect(run.graph.untrained.map(\.name) == ["hidden.weight", "hidden.bias"])
@@ -23,7 +25,8 @@ struct StepGraphTests {
         let frozen = try StepGraph(model, GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0))
         #expect(!frozen.parameters.contains { $0.name.hasPrefix("bn") })
         #expect(frozen.untrained.contains { $0.name == "bn1.weight" && $0.reason.contains("BatchNormalization") })
-        let affine = try StepGraph(model, GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0) { $0.batchNormalization = .affine })
+        let affine = try StepGraph(
+            model, GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0) { $0.batchNormalization = .affine })
         #expect(affine.parameters.contains { $0.name == "bn1.weight" })
         #expect(affine.untrained.contains { $0.name == "bn1.running_var" && $0.reason.contains("running statistics") })
     }
@@ -42,7 +45,8 @@ struct StepGraphTests {
         let second = try StepRun(SmallNet.make(dropout: 0.3), recipe)
         try second.session.write(first.session.values)
         for number in 5..<9 { try second.step(number) }
-        #expect(Set(whole.session.values.keys).isSuperset(of: ["step", "gradient_sum/out.weight", "average/out.weight", "accumulated_weight"]))
+        #expect(
+            Set(whole.session.values.keys).isSuperset(of: ["step", "gradient_sum/out.weight", "average/out.weight", "accumulated_weight"]))
         for (name, tensor) in whole.session.values {
             let other = try second.session.value(name)
             #expect(tensor.bytes.elementsEqual(other.bytes), "\(name) differs")
@@ -71,15 +75,20 @@ struct StepGraphTests {
     @Test func dropoutFollowsTheKeyAndIsAbsentFromEvaluation() throws {
         let recipe = GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), learningRate: 1e-3, weightDecay: 0) { $0.seed = 3 }
         let model = SmallNet.make(dropout: 0.5)
-        func loss(_ number: Int) throws -> Double { try StepRun(model, recipe).step(SmallNet.batch, target: SmallNet.target, rate: 0, number: number) }
+        func loss(_ number: Int) throws -> Double {
+            try StepRun(model, recipe).step(SmallNet.batch, target: SmallNet.target, rate: 0, number: number)
+        }
         #expect(try loss(1) == loss(1))
         #expect(try loss(1) != loss(2))
         let run = try StepRun(model, recipe), plain = try StepRun(SmallNet.make(), recipe)
         #expect(plain.graph.ports.randomKey == nil)
         // Also where the model was exported as it was in training.
         let always = try StepRun(SmallNet.make(dropout: 0.5, isAlwaysActive: true), recipe)
-        #expect(try always.evaluate(SmallNet.batch, target: SmallNet.target).loss == plain.evaluate(SmallNet.batch, target: SmallNet.target).loss)
-        #expect(try run.evaluate(SmallNet.batch, target: SmallNet.target).loss == plain.evaluate(SmallNet.batch, target: SmallNet.target).loss)
+        #expect(
+            try always.evaluate(SmallNet.batch, target: SmallNet.target).loss
+                == plain.evaluate(SmallNet.batch, target: SmallNet.target).loss)
+        #expect(
+            try run.evaluate(SmallNet.batch, target: SmallNet.target).loss == plain.evaluate(SmallNet.batch, target: SmallNet.target).loss)
     }
 
     /// The masks of two nodes, and of two steps, are drawn apart, and as many elements go as the ratio says.
@@ -92,8 +101,10 @@ struct StepGraphTests {
         graph.outputs = [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(1000)]))]
         let model = Model(operatorSets: [OperatorSet(domain: "", version: 21)], graph: graph)
         // With x = w = 1 and target 0 the squared error's mean is that of y²: (4/3)^4 where both masks keep.
-        let run = try StepRun(model, GradientDescent(loss: .meanSquaredError, optimizer: .sgd(), learningRate: 1e-3, weightDecay: 0) { $0.train = ["w"] })
-        let x = Tensor(.float32, [20, 1000], [Float](repeating: 1, count: 20000)), zero = try #require(Tensor(zeros: .float32, shape: [20, 1000]))
+        let run = try StepRun(
+            model, GradientDescent(loss: .meanSquaredError, optimizer: .sgd(), learningRate: 1e-3, weightDecay: 0) { $0.train = ["w"] })
+        let x = Tensor(.float32, [20, 1000], [Float](repeating: 1, count: 20000)),
+            zero = try #require(Tensor(zeros: .float32, shape: [20, 1000]))
         let kept = try (0..<4).map { try run.step(["x": x], target: zero, rate: 0, number: $0) * 81 / 256 }
         // 9/16 of the elements are kept by two independent masks, 3/4 by two that are the same.
         for share in kept { #expect(abs(share - 9.0 / 16) < 0.015, "\(share)") }
@@ -109,7 +120,8 @@ struct StepGraphTests {
         }
         let run = try StepRun(model, recipe)
         #expect(run.graph.parameters.map(\.shape) == [[8, 2], [2, 16]])
-        let base = try StepRun(model, GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0)).evaluate(SmallNet.batch, target: SmallNet.target)
+        let base = try StepRun(model, GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0)).evaluate(
+            SmallNet.batch, target: SmallNet.target)
         let before = try run.evaluate(SmallNet.batch, target: SmallNet.target)
         #expect(before.loss == base.loss)
         for number in 0..<10 { try run.step(number, rate: 0.05) }
@@ -129,19 +141,25 @@ struct StepGraphTests {
     }
 
     @Test func adapterTargetsMustMatchAWeight() throws {
-        let recipe = GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0) { $0.adapters = .init(rank: 2, targets: ["attention.*"]) }
+        let recipe = GradientDescent(loss: .crossEntropy(), learningRate: 1e-3, weightDecay: 0) {
+            $0.adapters = .init(rank: 2, targets: ["attention.*"])
+        }
         let error = try #require(throws: AutodiffError.self) { try StepGraph(SmallNet.make(), recipe) }
         #expect("\(error)".contains("there are hidden.weight, out.weight"))
     }
 
     @Test func weightsTooLargeForConstantsAreHeldOnceAsInputs() throws {
-        let recipe = GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), learningRate: 1e-3, weightDecay: 0) { $0.freeze = ["hidden.*"] }
+        let recipe = GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), learningRate: 1e-3, weightDecay: 0) {
+            $0.freeze = ["hidden.*"]
+        }
         let held = try StepRun(SmallNet.make(), recipe, largestConstants: 0), constant = try StepRun(SmallNet.make(), recipe)
         #expect(constant.graph.heldWeights.isEmpty)
         #expect(held.graph.heldWeights.contains("hidden.weight"))
         #expect(held.graph.step.graph.initializer("hidden.weight") == nil)
         for number in 0..<3 { #expect(try held.step(number) == constant.step(number)) }
-        #expect(try held.evaluate(SmallNet.batch, target: SmallNet.target).loss == constant.evaluate(SmallNet.batch, target: SmallNet.target).loss)
+        #expect(
+            try held.evaluate(SmallNet.batch, target: SmallNet.target).loss
+                == constant.evaluate(SmallNet.batch, target: SmallNet.target).loss)
     }
 
     @Test(arguments: [0, 1 << 20])
@@ -153,7 +171,9 @@ struct StepGraphTests {
         try SmallNet.make().write(to: folder("net.onnx"), options: options)
         let model = try Model.load(path: folder("net.onnx"))
         #expect(model.hasExternalData)
-        let recipe = GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), learningRate: 1e-3, weightDecay: 0) { $0.freeze = ["hidden.*"] }
+        let recipe = GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), learningRate: 1e-3, weightDecay: 0) {
+            $0.freeze = ["hidden.*"]
+        }
         let external = try StepRun(model, recipe, largestConstants: largestConstants), plain = try StepRun(SmallNet.make(), recipe)
         for number in 0..<3 { #expect(try external.step(number) == plain.step(number)) }
         _ = try BackwardGraph(model, loss: .crossEntropy()).model.serialized()
@@ -225,7 +245,8 @@ enum SmallNet {
         let isGemm = product == "Gemm"
         graph.initializers = [
             StoredTensor("hidden.weight", .float32, isGemm ? [16, 8] : [8, 16], random(128, seed: 2)),
-            StoredTensor("hidden.bias", .float32, [16], random(16, seed: 3)), StoredTensor("out.weight", .float32, [16, 3], random(48, seed: 4)),
+            StoredTensor("hidden.bias", .float32, [16], random(16, seed: 3)),
+            StoredTensor("out.weight", .float32, [16, 3], random(48, seed: 4)),
             StoredTensor("out.bias", .float32, [3], random(3, seed: 5)),
         ]
         graph.nodes = isGemm
@@ -238,7 +259,8 @@ enum SmallNet {
             graph.nodes.append(Node("Dropout", ["hidden", "ratio"] + (isAlwaysActive ? ["training"] : []), ["thinned"]))
         }
         graph.nodes += [
-            Node("MatMul", [dropout == nil ? "hidden" : "thinned", "out.weight"], ["scores"]), Node("Add", ["scores", "out.bias"], ["logits"]),
+            Node("MatMul", [dropout == nil ? "hidden" : "thinned", "out.weight"], ["scores"]),
+            Node("Add", ["scores", "out.bias"], ["logits"]),
             Node("Softmax", ["logits"], ["y"]),
         ]
         graph.outputs = [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(3)]))]

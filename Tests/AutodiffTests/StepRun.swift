@@ -18,7 +18,8 @@ struct StepRun {
         }
         let slots = graph.slots.map {
             StatefulSession.Slot(
-                name: $0.name, input: $0.input, output: $0.output, elementType: $0.elementType, shape: $0.shape, overwrites: $0.isOverwritable)
+                name: $0.name, input: $0.input, output: $0.output, elementType: $0.elementType, shape: $0.shape,
+                overwrites: $0.isOverwritable)
         }
         session = try StatefulSession(
             Session(model: graph.step.serialized(), options: .training(threads: 1)), slots: slots, constants: graph.heldValues(),
@@ -28,7 +29,9 @@ struct StepRun {
     }
 
     /// The loss of the batch before the step.
-    func step(_ batch: [String: Tensor], target: Tensor?, weights: [Float]? = nil, rate: Double, number: Int = 0, apply: Bool = true) throws -> Double {
+    func step(
+        _ batch: [String: Tensor], target: Tensor?, weights: [Float]? = nil, rate: Double, number: Int = 0, apply: Bool = true
+    ) throws -> Double {
         var given = try inputs(batch, target, weights)
         given.append((graph.ports.learningRate, Tensor(.float32, [], [Float(rate)])))
         if let port = graph.ports.apply { given.append((port, Tensor(.bool, [], [apply ? 1 : 0] as [UInt8]))) }
@@ -37,7 +40,9 @@ struct StepRun {
     }
 
     /// The loss and the scores of a batch under the present parameters, or their averages.
-    func evaluate(_ batch: [String: Tensor], target: Tensor?, weights: [Float]? = nil, averaged: Bool = false) throws -> (loss: Double, scores: [Tensor]) {
+    func evaluate(
+        _ batch: [String: Tensor], target: Tensor?, weights: [Float]? = nil, averaged: Bool = false
+    ) throws -> (loss: Double, scores: [Tensor]) {
         var given: [(name: String, value: EngineValue)] = try inputs(batch, target, weights).map { ($0.name, .tensor($0.tensor)) }
         for slot in graph.parameters {
             let name = averaged ? "average/" + slot.name : slot.name

@@ -57,7 +57,9 @@ struct WholeModelTests {
     func trajectoriesAgreeWithPyTorch(_ model: Case, _ optimizer: String) throws {
         let golden = try Golden(model.name)
         let isPlain = optimizer == "sgd"
-        let recipe = GradientDescent(loss: model.loss, optimizer: isPlain ? .sgd() : .adamw(), learningRate: 1e-3, weightDecay: isPlain ? 0 : 0.01) { $0.batchNormalization = model.batchNormalization }
+        let recipe = GradientDescent(
+            loss: model.loss, optimizer: isPlain ? .sgd() : .adamw(), learningRate: 1e-3, weightDecay: isPlain ? 0 : 0.01
+        ) { $0.batchNormalization = model.batchNormalization }
         let run = try StepRun(Golden.model(model.name), recipe)
         let target = try #require(run.graph.ports.target)
         let wanted = try golden.numbers(optimizer + "/losses")
@@ -74,6 +76,7 @@ extension Golden {
     /// The target of a batch, in the type that the graph wants.
     func target(_ index: Int, as port: StepGraph.Target, rows: Int? = nil) throws -> Tensor {
         let tensor = try batch("target", index, rows: rows)
-        return port.elementType == .float32 && tensor.elementType != .float32 ? Tensor(.float32, tensor.shape, tensor.numbers.map { Float($0) }) : tensor
+        return port.elementType == .float32 && tensor.elementType != .float32
+            ? Tensor(.float32, tensor.shape, tensor.numbers.map { Float($0) }) : tensor
     }
 }

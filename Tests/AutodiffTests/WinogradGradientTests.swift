@@ -22,7 +22,10 @@ import Testing
                 "Conv", ["x", "w", "b"], ["y"], name: "layer",
                 [Attribute("pads", .ints([pad, pad, pad, pad])), Attribute("strides", .ints([stride, stride]))])
             let graph = Graph(
-                name: "g", nodes: [node, Node("Mul", ["y", "y"], ["square"]), Node("ReduceSum", ["square"], ["loss"], [Attribute("keepdims", .int(0))])],
+                name: "g",
+                nodes: [
+                    node, Node("Mul", ["y", "y"], ["square"]), Node("ReduceSum", ["square"], ["loss"], [Attribute("keepdims", .int(0))])
+                ],
                 inputs: [Value("x", .tensor(.float32, [.symbolic("n")] + input.dropFirst().map(ONNX.Dimension.fixed)))],
                 outputs: [Value("loss", .tensor(.float32, []))],
                 initializers: [StoredTensor("w", values), StoredTensor("b", random([weights.dimensions[0]], 3))])
@@ -57,7 +60,9 @@ import Testing
         #expect(found.keys.sorted() == ["b", "w", "x"])
         for (name, values) in found {
             let wanted = try #require(expected[name])
-            #expect(values.count == wanted.count && distance(values, wanted) < 2e-5 * length(wanted), "\(name): \(distance(values, wanted) / length(wanted))")
+            #expect(
+                values.count == wanted.count && distance(values, wanted) < 2e-5 * length(wanted),
+                "\(name): \(distance(values, wanted) / length(wanted))")
         }
     }
 

@@ -100,7 +100,8 @@ import Testing
 
     // MARK: Nesting
 
-    @Test(arguments: [("{\"a\":", "}", 99, true), ("{\"a\":", "}", 101, false), ("{\"a\":", "}", 9_000, false), ("{\"a\":", "}", 40_000, false),
+    @Test(arguments: [
+        ("{\"a\":", "}", 99, true), ("{\"a\":", "}", 101, false), ("{\"a\":", "}", 9_000, false), ("{\"a\":", "}", 40_000, false),
         ("[", "]", 99, true), ("[", "]", 101, false), ("[", "]", 100_000, false)])
     func nestingOfJSON(_ open: String, _ close: String, _ depth: Int, _ isTaken: Bool) throws {
         let nested = String(repeating: open, count: depth) + "1" + String(repeating: close, count: depth)
@@ -108,7 +109,9 @@ import Testing
         try directory.write(String(repeating: "{\"f0\":1,\"f1\":1,\"f2\":1,\"f3\":1,\"z\":\(nested)}\n", count: 3), to: "nested.jsonl")
         timed(atMost: 5) {
             let said = outcome(path, Self.model, ["f0", "f1", "f2", "f3"])
-            #expect(isTaken ? said == "3 rows" : said.hasSuffix("row 1: lists or objects in each other more than 100 deep"), "\(said.prefix(300))")
+            #expect(
+                isTaken ? said == "3 rows" : said.hasSuffix("row 1: lists or objects in each other more than 100 deep"),
+                "\(said.prefix(300))")
         }
     }
 
@@ -185,7 +188,10 @@ import Testing
         return try directory.write(head + padded.utf8 + bytes, to: "a.npy")
     }
 
-    @Test(arguments: [("<f4", "(1000000000000, 0)"), ("<f4", "(1000000, 0, 3)"), ("|S0", "(1000000000000, 4)"), ("<U0", "(1000000000, 4)"), ("<f4", "(3, 0)")])
+    @Test(arguments: [
+        ("<f4", "(1000000000000, 0)"), ("<f4", "(1000000, 0, 3)"), ("|S0", "(1000000000000, 4)"), ("<U0", "(1000000000, 4)"),
+        ("<f4", "(3, 0)")
+    ])
     func rowsWithoutBytes(_ description: String, _ shape: String) throws {
         let open = [InputPort(name: "x", elementType: description == "<f4" ? .float32 : .string, dimensions: [nil, nil])]
         let path = try npy(description, shape)
@@ -250,7 +256,8 @@ import Testing
             """, [path])
         let start = ContinuousClock.now
         let said = outcome(path)
-        let words = kind == "npz" ? "more than 250 times as many, as only repetition does" : "bytes of blank lines without a row between them"
+        let words =
+            kind == "npz" ? "more than 250 times as many, as only repetition does" : "bytes of blank lines without a row between them"
         #expect(said.contains(words), "\(said)")
         #expect(ContinuousClock.now - start < .seconds(kind == "npz" ? 2 : 30))
     }

@@ -32,12 +32,14 @@ import Testing
         expect(
             card,
             is: [
-                "pipeline": "p", "version": 1, "revision": world.pipeline.revision.full, "verdict": verdict, "arrival": 1, "arrival_path": "sub/m.onnx",
+                "pipeline": "p", "version": 1, "revision": world.pipeline.revision.full, "verdict": verdict, "arrival": 1,
+                "arrival_path": "sub/m.onnx",
                 "arrival_digest": digest("graph"), "tool": ["name": "millrace", "version": toolVersion], "run": specs[0].run,
                 "opset": ["ai.onnx": 17, "ai.onnx.ml": 3], "decisions": ["trial": trial],
                 // Weights first, then the graph.
                 "files": [
-                    ["path": "w.bin", "digest": digest("weights"), "bytes": 7], ["path": "model.onnx", "digest": digest("graph"), "bytes": 5],
+                    ["path": "w.bin", "digest": digest("weights"), "bytes": 7],
+                    ["path": "model.onnx", "digest": digest("graph"), "bytes": 5]
                 ] as [[String: any Sendable]],
             ])
         #expect(try world.directory.read("out/models/ACTIVE") == Array("1\n".utf8))
@@ -77,7 +79,8 @@ import Testing
         expect(
             card,
             is: [
-                "pipeline": "p", "version": 2, "revision": world.pipeline.revision.full, "verdict": "passed", "arrival": 2, "arrival_path": "l.csv",
+                "pipeline": "p", "version": 2, "revision": world.pipeline.revision.full, "verdict": "passed", "arrival": 2,
+                "arrival_path": "l.csv",
                 "arrival_digest": digest("id,x,y\n"), "tool": ["name": "millrace", "version": toolVersion], "run": specs[0].run,
                 "opset": [:] as [String: Int], "parent": ["version": 1, "digest": digest("graph")] as [String: any Sendable],
                 "float_parent": ["digest": digest("tuned")],
@@ -86,7 +89,8 @@ import Testing
                 "training_data": [["path": "l.csv", "digest": digest("id,x,y\n"), "rows": 200]] as [[String: any Sendable]],
                 "decisions": [
                     "gradient_forms": ["node": "product"],
-                    "unusable_labels": [["arrival": 7, "place": "bad.csv", "reason": "no number", "remedy": "Mend it."]] as [[String: any Sendable]],
+                    "unusable_labels": [["arrival": 7, "place": "bad.csv", "reason": "no number", "remedy": "Mend it."]]
+                        as [[String: any Sendable]]
                 ] as [String: any Sendable],
                 "files": [["path": "model.onnx", "digest": digest("tuned"), "bytes": 5]] as [[String: any Sendable]],
             ])
@@ -284,7 +288,8 @@ import Testing
         let stamp = try FileDigest.of(FilePath(world.directory("spool/data/a.csv"))).stamp
         func stands(_ size: Int64) throws {
             try world.dispatcher.stands(
-                "a.csv", .init(device: stamp.device, inode: stamp.inode, size: size, changed: stamp.changed), role: .data, in: "p", at: world.now)
+                "a.csv", .init(device: stamp.device, inode: stamp.inode, size: size, changed: stamp.changed), role: .data, in: "p",
+                at: world.now)
         }
         // Another content under that name is not done.
         try stands(stamp.size + 1)
@@ -299,7 +304,8 @@ import Testing
         try world.drop(.data, "a.csv", "id,x\na,1\n")
         let stamp = try FileDigest.of(FilePath(world.directory("spool/data/a.csv"))).stamp
         try world.dispatcher.stands(
-            "a.csv", .init(device: stamp.device, inode: stamp.inode, size: stamp.size, changed: stamp.changed), role: .data, in: "p", at: world.now)
+            "a.csv", .init(device: stamp.device, inode: stamp.inode, size: stamp.size, changed: stamp.changed), role: .data, in: "p",
+            at: world.now)
         #expect(FileManager.default.fileExists(atPath: world.directory("spool/data/a.csv")))
     }
 

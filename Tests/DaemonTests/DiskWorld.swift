@@ -68,7 +68,8 @@ final class DiskWorld {
     @discardableResult
     func drop(_ role: ArrivalRole, _ name: String, _ content: String) throws -> ArrivalOutcome {
         let folder = pipeline.spoolPath(of: role)
-        try FileManager.default.createDirectory(atPath: (folder + "/" + name as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(
+            atPath: (folder + "/" + name as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
         try Data(content.utf8).write(to: URL(fileURLWithPath: folder + "/" + name))
         let found = try FileDigest.of(FilePath(folder + "/" + name))
         let file = ArrivingFile(
@@ -95,7 +96,8 @@ final class DiskWorld {
         for (slot, target) in spec.outputs {
             for (name, text) in files {
                 let path = slot == "output" ? target : target + "/" + name
-                try FileManager.default.createDirectory(atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+                try FileManager.default.createDirectory(
+                    atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
                 try Data(text.utf8).write(to: URL(fileURLWithPath: path))
                 written.append(.init(slot: slot, path: path, digest: FileDigest.of(bytes: text.utf8), byteCount: Int64(text.utf8.count)))
             }
@@ -128,7 +130,9 @@ final class DiskWorld {
 }
 
 /// Compares what a JSON document says, key by key.
-func expect(_ found: [String: Any], is wanted: [String: any Sendable], _ comment: Comment? = nil, sourceLocation: SourceLocation = #_sourceLocation) {
+func expect(
+    _ found: [String: Any], is wanted: [String: any Sendable], _ comment: Comment? = nil, sourceLocation: SourceLocation = #_sourceLocation
+) {
     #expect(Set(found.keys) == Set(wanted.keys), comment, sourceLocation: sourceLocation)
     for (key, value) in wanted {
         #expect(

@@ -24,7 +24,9 @@ import Testing
         let shared = order(&queue)
         #expect(shared.filter { $0.hasPrefix("a") } == (1...8).map { "a\($0)" })
         // Four of one second are as much as one of four.
-        #expect(shared.prefix(6).filter { $0.hasPrefix("a") }.count == 4 || shared.prefix(6).filter { $0.hasPrefix("b") }.count == 2, "\(shared)")
+        #expect(
+            shared.prefix(6).filter { $0.hasPrefix("a") }.count == 4 || shared.prefix(6).filter { $0.hasPrefix("b") }.count == 2,
+            "\(shared)")
     }
 
     @Test func workOfAnIdlePipelineComesNext() {

@@ -67,7 +67,9 @@ import Testing
 
     @Test func whatIsReadFirstIsNotNumberedBeforeWhatCameFirst() throws {
         try use("a")
-        let jobs = intake.take([complete("a/data", "2.csv", changed: 2), complete("a/data", "1.csv", changed: 1), complete("a/model", "m.onnx", changed: 9)])
+        let jobs = intake.take([
+            complete("a/data", "2.csv", changed: 2), complete("a/data", "1.csv", changed: 1), complete("a/model", "m.onnx", changed: 9)
+        ])
         #expect(jobs.map(\.file.relativePath) == ["m.onnx", "1.csv", "2.csv"])
         _ = intake.take([read(jobs[2]), read(jobs[1])], at: .now)
         #expect(try numbered() == [])
@@ -141,7 +143,8 @@ import Testing
         try use("a")
         let refused = SpoolEvent.refused(
             RefusedFile(
-                directory: "a/data", relativePath: "a.csv", stamp: .init(device: 1, inode: 1, size: 10, changed: 1), rule: .inputUnreadable, reason: "no",
+                directory: "a/data", relativePath: "a.csv", stamp: .init(device: 1, inode: 1, size: 10, changed: 1), rule: .inputUnreadable,
+                reason: "no",
                 remedy: "r"))
         let jobs = intake.take([refused, complete("a/data", "a.csv", changed: 2)])
         _ = intake.take(jobs.map { read($0) }, at: .now)

@@ -65,7 +65,8 @@ import Testing
         try dispatcher.use([pipeline])
         func drop(_ role: ArrivalRole, _ name: String, _ content: String) throws {
             let stamp = RecordedStamp(device: 1, inode: Int64(name.utf8.first!), size: 1, changed: 1)
-            let file = ArrivingFile(pipeline: "p", role: role, path: name, digest: content, stamp: stamp, outputKey: role == .data ? name : nil)
+            let file = ArrivingFile(
+                pipeline: "p", role: role, path: name, digest: content, stamp: stamp, outputKey: role == .data ? name : nil)
             try dispatcher.arrived(.init(pipeline: "p", at: now, arrivals: Array(zip([file], try ledger.arrive([file], at: now)))))
         }
         /// Starts what may start, and fills the disk with what is made of `large`. Returns the names of what was started.
@@ -75,12 +76,15 @@ import Testing
                 let name = assignment.spec.inputs["data"].map { String($0.path.split(separator: "/").last!) } ?? ""
                 publisher.fillsDisk = name == "large.csv"
                 let failure = Failure(.machine, what: "no space", place: name, remedy: "")
-                try dispatcher.finish([(assignment, name == "large.csv" ? AttemptResult(failure: failure) : publisher.execute(assignment.spec))], at: now)
+                try dispatcher.finish(
+                    [(assignment, name == "large.csv" ? AttemptResult(failure: failure) : publisher.execute(assignment.spec))], at: now)
             }
             now = now.advanced(by: .seconds(61))
             return started.map { $0.spec.inputs["data"].map { String($0.path.split(separator: "/").last!) } ?? "model" }
         }
-        func state(_ name: String) throws -> ArrivalState? { try ledger.explain(path: name, pipeline: "p", now: now).first?.visits.first?.arrival.state }
+        func state(_ name: String) throws -> ArrivalState? {
+            try ledger.explain(path: name, pipeline: "p", now: now).first?.visits.first?.arrival.state
+        }
         try drop(.model, "m.onnx", "plus1")
         #expect(try round() == ["model"])
         try drop(.data, "first.csv", "rows1")

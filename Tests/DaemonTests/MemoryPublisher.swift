@@ -6,8 +6,9 @@ import Reasons
 import Runner
 import SystemPackage
 
-/// A disk as a dictionary, and an executor whose verdicts are in the contents: models `plusN` pass and others do not, data `rowsN` and `manyN` can be scored,
-/// labels `labelsN` make a model that adds N, those called `outliers` one that the gate refuses, and `badlabels` cannot be learnt from.
+/// A disk as a dictionary, and an executor whose verdicts are in the contents: models `plusN` pass and others do not, data `rowsN` and
+/// `manyN` can be scored, labels `labelsN` make a model that adds N, those called `outliers` one that the gate refuses, and `badlabels`
+/// cannot be learnt from.
 final class MemoryPublisher: Publisher {
     /// Whether what was learnt lands beside the model that it was learnt from.
     var keepsAdapters = false
@@ -61,10 +62,13 @@ final class MemoryPublisher: Publisher {
             }
             return AttemptResult(failure: rejection, training: report)
         case .score:
-            if let found = found(input.path.replacing("/nowhere/spool/data/", with: "")), found.content != input.digest { return failed(.inputChanged) }
+            if let found = found(input.path.replacing("/nowhere/spool/data/", with: "")), found.content != input.digest {
+                return failed(.inputChanged)
+            }
             guard ["rows", "many"].contains(input.digest.prefix(4)) else { return failed(.badInput) }
             let model = contents[spec.inputs["model"]!.digest]!
-            let file = AttemptResult.WrittenFile(slot: "output", path: spec.outputs["output"]!, digest: "\(input.digest)|\(model)", byteCount: 1)
+            let file = AttemptResult.WrittenFile(
+                slot: "output", path: spec.outputs["output"]!, digest: "\(input.digest)|\(model)", byteCount: 1)
             return AttemptResult(files: [file], rowCount: 3)
         }
     }
@@ -74,7 +78,8 @@ final class MemoryPublisher: Publisher {
         var report = TrainingReport()
         for file in training.labelled {
             if file.file.digest == "badlabels" {
-                report.unusable.append(.init(arrival: file.arrival, failure: Failure(.badInput, what: "no number", place: file.name, remedy: "")))
+                report.unusable.append(
+                    .init(arrival: file.arrival, failure: Failure(.badInput, what: "no number", place: file.name, remedy: "")))
             } else {
                 report.trainingData.append(.init(path: file.name, digest: file.file.digest))
             }
@@ -113,7 +118,9 @@ final class MemoryPublisher: Publisher {
 
     func recover(_ outputs: [StagedOutput]) -> [Bool] { outputs.map { files[$0.target.string] == $0.digest } }
 
-    func lacking(_ inputs: [StandingInput], from folder: WatchedFolder?, of pipeline: Pipeline) -> [StandingInput] { inputs.filter { found($0.path) == nil } }
+    func lacking(_ inputs: [StandingInput], from folder: WatchedFolder?, of pipeline: Pipeline) -> [StandingInput] {
+        inputs.filter { found($0.path) == nil }
+    }
 
     func withdraw(_ outputs: [LeavingOutput]) -> [OutputWithdrawal.Outcome?] {
         outputs.map(\.publication).map { output in

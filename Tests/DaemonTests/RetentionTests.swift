@@ -51,7 +51,8 @@ import Testing
     private func arrive(_ path: String, _ role: ArrivalRole = .data, content: String = "c") throws -> Int64 {
         try ledger.arrive(
             [ArrivingFile(
-                pipeline: "p", role: role, path: path, digest: "sha-\(content)-\(path)", stamp: RecordedStamp(device: 1, inode: inode, size: 9, changed: 9),
+                    pipeline: "p", role: role, path: path, digest: "sha-\(content)-\(path)",
+                    stamp: RecordedStamp(device: 1, inode: inode, size: 9, changed: 9),
                 outputKey: role == .data ? path + ".out" : nil)], at: start)[0].number
     }
 
@@ -202,7 +203,8 @@ import Testing
     /// A ledger that forgot what a manifest says last would be taken for an older copy, and all that was forgotten would come back.
     @Test func whatTheManifestSaysLastIsKept() throws {
         let line = ManifestLine(
-            path: "a.parquet", outputDigest: "d", bytes: 1, rows: 1, pipeline: "p", input: "a.csv", inputDigest: "sha-c-a.csv", modelVersion: 1,
+            path: "a.parquet", outputDigest: "d", bytes: 1, rows: 1, pipeline: "p", input: "a.csv", inputDigest: "sha-c-a.csv",
+            modelVersion: 1,
             modelDigest: nil, revision: "r", arrival: 1, run: 1, publishedAt: "\(start)")
         let text = try JSONEncoder().encode(line)
         try root.write(text + Data("\n".utf8), to: "out/data/_millrace/manifest-20270101-p.jsonl")
@@ -233,7 +235,11 @@ import Testing
         for name in ["sub/m.onnx", "sub/m.onnx.data", "2/sub/m.onnx.data", "sub/other.bin"] { try root.write("x", to: "archive/" + name) }
         let stamp = RecordedStamp(device: 1, inode: 5, size: 9, changed: 9)
         _ = try ledger.arrive(
-            [ArrivingFile(pipeline: "p", role: .model, path: "sub/m.onnx", digest: "m", stamp: stamp, companions: [Companion(path: "m.onnx.data", digest: "w", stamp: stamp)])],
+            [
+                ArrivingFile(
+                    pipeline: "p", role: .model, path: "sub/m.onnx", digest: "m", stamp: stamp,
+                    companions: [Companion(path: "m.onnx.data", digest: "w", stamp: stamp)])
+            ],
             at: start)
         #expect(try going("after: archive\narchive: archive\nretain: { archive: 1d }", days: 2) == ["archive 1: sub/other.bin"])
     }
@@ -277,7 +283,8 @@ import Testing
         try root.write("x", to: ".millrace/training/p/labels/l.csv")
         try root.write("{}", to: "quarantine/p/a.csv.reason.json")
         let renamed = try PipelineFile.read(
-            Array("name: q\nwas: p\nspool: { models: m, data: d }\nstages: [deserialize, forward]\nland: { models: om, outputs: od }\n".utf8),
+            Array(
+                "name: q\nwas: p\nspool: { models: m, data: d }\nstages: [deserialize, forward]\nland: { models: om, outputs: od }\n".utf8),
             source: "q.yaml", root: root.path)
         #expect(try ledger.status(now: .now).map(\.pipeline) == ["p"])
         let done = try Renaming.apply([renamed], ledger: ledger, work: root(".millrace"), root: root.path)
@@ -310,7 +317,9 @@ import Testing
         // Nor does a version stay pinned of which nothing is left.
         try arrive("m.onnx", .model)
         _ = try publishModel("m.onnx")
-        #expect(try !ledger.write { (tx) throws(LedgerError) in try tx.apply(.pin(pipeline: "p", version: 1), by: "test", at: start) }.isRefused)
+        #expect(
+            try !ledger.write { (tx) throws(LedgerError) in try tx.apply(.pin(pipeline: "p", version: 1), by: "test", at: start) }.isRefused
+        )
         _ = try ledger.write { (tx) throws(LedgerError) in try tx.clear(pipeline: "p") }
         #expect(try ledger.pinnedVersion(pipeline: "p") == nil)
         // What arrives under its name later is new.

@@ -21,7 +21,8 @@ import Testing
 
     private func daemon(_ directory: TemporaryDirectory) throws -> PipelineDaemon {
         try PipelineDaemon(
-            .init(root: directory.path, jobs: 1, threads: 1), pipelines: PipelineFiles(patterns: [directory("p.yaml")], root: directory.path),
+            .init(root: directory.path, jobs: 1, threads: 1),
+            pipelines: PipelineFiles(patterns: [directory("p.yaml")], root: directory.path),
             log: Logger(label: "start") { _ in SwiftLogNoOpLogHandler() })
     }
 

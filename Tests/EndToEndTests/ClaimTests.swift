@@ -90,10 +90,13 @@ import Testing
         let second = try daemon(spool: spool, outputs: outputs, models: "other-models")
         try second.start()
         #expect(status(second) == 4, "\(second.logText)")
-        #expect(second.logText.contains("where another daemon works: pid \(first.process?.processIdentifier ?? 0) on host"), "\(second.logText)")
+        #expect(
+            second.logText.contains("where another daemon works: pid \(first.process?.processIdentifier ?? 0) on host"), "\(second.logText)"
+        )
         // It has left nothing where it was refused.
         let kept = shared.files().filter { $0.hasSuffix("claim/holder") }
-        #expect(kept.sorted() == ["in/spool/.millrace-claim/holder", "models/_millrace/claim/holder", "out/_millrace/claim/holder"], "\(kept)")
+        #expect(
+            kept.sorted() == ["in/spool/.millrace-claim/holder", "models/_millrace/claim/holder", "out/_millrace/claim/holder"], "\(kept)")
         // Killed, it is in nobody's way.
         first.kill()
         try second.start()
@@ -118,7 +121,8 @@ import Testing
         let daemon = try daemon(spool: "spool", outputs: "out", models: "models")
         let text = String(decoding: try daemon.root.read("pipelines/p.yaml"), as: UTF8.self)
         try FileManager.default.createDirectory(atPath: shared("disk"), withIntermediateDirectories: true)
-        let mount = try Process.run(URL(fileURLWithPath: "/usr/bin/env"), arguments: ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", shared("disk")])
+        let mount = try Process.run(
+            URL(fileURLWithPath: "/usr/bin/env"), arguments: ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", shared("disk")])
         mount.waitUntilExit()
         try #require(mount.terminationStatus == 0)
         defer { _ = try? Process.run(URL(fileURLWithPath: "/usr/bin/env"), arguments: ["umount", "-l", shared("disk")]) }
@@ -153,7 +157,7 @@ import Testing
         process.executableURL = URL(fileURLWithPath: "/usr/bin/unshare")
         process.arguments = [
             "-m", "sh", "-c",
-            "mount --bind '\(shared("spool"))' '\(shared("spool"))' && mount -o remount,ro,bind '\(shared("spool"))' && exec '\(DaemonProcess.binary.path)' run '\(daemon.root("pipelines/p.yaml"))' --root '\(daemon.root.path)' --once",
+            "mount --bind '\(shared("spool"))' '\(shared("spool"))' && mount -o remount,ro,bind '\(shared("spool"))' && exec '\(DaemonProcess.binary.path)' run '\(daemon.root("pipelines/p.yaml"))' --root '\(daemon.root.path)' --once"
         ]
         try process.run()
         process.waitUntilExit()

@@ -26,16 +26,22 @@ import Testing
 
     /// Data first, as a sync tool may deliver it.
     private func drop(_ files: String..., at folder: String = "", in daemon: DaemonProcess) throws {
-        for file in files { try daemon.drop(Data(contentsOf: Self.models.appendingPathComponent(file)), at: "spool/models/" + folder + file) }
+        for file in files {
+            try daemon.drop(Data(contentsOf: Self.models.appendingPathComponent(file)), at: "spool/models/" + folder + file)
+        }
     }
 
-    private func spooled(_ root: TemporaryDirectory) -> [String] { below("spool/models/", root).filter { !$0.hasPrefix(".millrace-claim") } }
+    private func spooled(_ root: TemporaryDirectory) -> [String] {
+        below("spool/models/", root).filter { !$0.hasPrefix(".millrace-claim") }
+    }
 
     private func below(_ folder: String, _ root: TemporaryDirectory) -> [String] {
         root.files().filter { $0.hasPrefix(folder) }.map { String($0.dropFirst(folder.count)) }
     }
 
-    private func active(_ root: TemporaryDirectory) -> String? { (try? root.read("out/models/ACTIVE")).map { String(decoding: $0, as: UTF8.self) } }
+    private func active(_ root: TemporaryDirectory) -> String? {
+        (try? root.read("out/models/ACTIVE")).map { String(decoding: $0, as: UTF8.self) }
+    }
 
     private func scores(_ name: String, _ wanted: String, _ daemon: DaemonProcess) throws {
         try daemon.drop("id,x\nr,1\n".utf8, at: "spool/data/\(name).csv")
@@ -54,15 +60,17 @@ import Testing
         #expect(below(".millrace/staging/held/", daemon.root) == [])
     }
 
-    /// The archive has another file under the data's name: both files go beside each other, so that the model is whole there, and can be done
-    /// again from there.
+    /// The archive has another file under the data's name: both files go beside each other, so that the model is whole there, and can be
+    /// done again from there.
     @Test func theArchiveKeepsThemTogether() throws {
         let daemon = try world("archive")
         try daemon.root.write("something else", to: "put/one.onnx.data")
         try drop("one.onnx.data", "one.onnx", in: daemon)
         try daemon.start()
         #expect(eventually { active(daemon.root) == "1\n" && spooled(daemon.root) == [] }, "\(daemon.logText)")
-        #expect(eventually { below("put/", daemon.root) == ["2/one.onnx", "2/one.onnx.data", "one.onnx.data"] }, "\(below("put/", daemon.root))")
+        #expect(
+            eventually { below("put/", daemon.root) == ["2/one.onnx", "2/one.onnx.data", "one.onnx.data"] }, "\(below("put/", daemon.root))"
+        )
         let replay = try DaemonProcess.command(["replay", "one.onnx", "--root", daemon.root.path])
         #expect(replay.status == 0, "\(replay.error)")
         #expect(eventually { active(daemon.root) == "2\n" }, "\(daemon.logText)")
@@ -79,7 +87,9 @@ import Testing
         let minus = try Data(contentsOf: Self.models.appendingPathComponent("minus.onnx"))
         try daemon.root.write(minus.prefix(100), to: "spool/models/minus.onnx")
         try daemon.start()
-        #expect(eventually { active(daemon.root) == "1\n" && spooled(daemon.root) == ["minus.onnx", "shared.bin"] }, "\(spooled(daemon.root)) \(daemon.logText)")
+        #expect(
+            eventually { active(daemon.root) == "1\n" && spooled(daemon.root) == ["minus.onnx", "shared.bin"] },
+            "\(spooled(daemon.root)) \(daemon.logText)")
         try scores("a", "101.0", daemon)
         try daemon.drop(minus, at: "spool/models/minus.onnx")
         #expect(eventually { active(daemon.root) == "2\n" && spooled(daemon.root) == [] }, "\(spooled(daemon.root)) \(daemon.logText)")

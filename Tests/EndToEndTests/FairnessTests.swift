@@ -58,7 +58,8 @@ import Testing
         #expect(slow.count(.waiting) == 3, "\(slow.counts)")
         #expect(took < 5, "\(took) s")
         // What was paused goes on, and says what it always said.
-        try #require(eventually(within: 120) { (0..<4).allSatisfy { FileManager.default.fileExists(atPath: root("out/slow/outputs/\($0).csv")) } })
+        try #require(
+            eventually(within: 120) { (0..<4).allSatisfy { FileManager.default.fileExists(atPath: root("out/slow/outputs/\($0).csv")) } })
         let outputs = try (0..<4).map { try Data(contentsOf: URL(fileURLWithPath: root("out/slow/outputs/\($0).csv"))) }
         #expect(Set(outputs).count == 1)
         #expect(outputs[0].split(separator: UInt8(ascii: "\n")).count == 300_001)
@@ -81,7 +82,8 @@ import Testing
             try daemon.drop(Self.rows(40_000), at: "spool/fast/data/\(number).csv")
             try daemon.drop(Self.rows(40_000), at: "spool/other/data/\(number).csv")
         }
-        try #require(eventually(within: 120) { FileManager.default.fileExists(atPath: root("out/slow/outputs/a.csv")) }, "\(daemon.logText)")
+        try #require(
+            eventually(within: 120) { FileManager.default.fileExists(atPath: root("out/slow/outputs/a.csv")) }, "\(daemon.logText)")
         try #require(try eventually { try status(daemon, "slow").count(.done, role: .data) == 1 })
         let run = try RunLedger(stateDirectory: root(".millrace"), readOnly: true).runs(RunFilter(pipeline: "slow", path: "a.csv")).first
         let timings = try #require(run?.timings)

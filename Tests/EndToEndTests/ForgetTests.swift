@@ -189,7 +189,8 @@ import Testing
         for version in 1...2 { try publish(version) }
         #expect(eventually { active() == "2\n" })
         let pinned = try command(["activate", "p", "1", "--pin"], root)
-        #expect(pinned.status == 0 && pinned.output.contains("stays so until millrace activate p --unpin"), "\(pinned.output)\(pinned.error)")
+        #expect(
+            pinned.status == 0 && pinned.output.contains("stays so until millrace activate p --unpin"), "\(pinned.output)\(pinned.error)")
         for version in 3...5 { try publish(version) }
         #expect(eventually { standing() == ["1", "4", "5"] }, "\(standing()) \(daemon.logText)")
         #expect(active() == "1\n" && daemon.logText.contains("not in force, since another is pinned"))

@@ -53,7 +53,8 @@ import Testing
         let files = folder.files()
         for file in [
             "there/bin/millrace", "there/share/man/man1/millrace.1.gz", "there/share/bash-completion/completions/millrace",
-            "there/share/zsh/site-functions/_millrace", "there/share/fish/vendor_completions.d/millrace.fish", "there/share/doc/millrace/LICENSE",
+            "there/share/zsh/site-functions/_millrace", "there/share/fish/vendor_completions.d/millrace.fish",
+            "there/share/doc/millrace/LICENSE",
             "there/lib/systemd/system/millrace.service", "there/lib/sysusers.d/millrace.conf",
         ] {
             #expect(files.contains(file), "\(file)")
@@ -70,7 +71,9 @@ import Testing
         // `file` may be missing where tests run; a stripped program has no symbols.
         #expect(try run("readelf -S there/bin/millrace").output.contains(".symtab") == false)
         let page = try run("gzip -dc there/share/man/man1/millrace.1.gz").output
-        for command in ["run", "status", "explain", "retry", "forward"] { #expect(page.contains(".SS millrace \(command)\n"), "\(command)") }
+        for command in ["run", "status", "explain", "retry", "forward"] {
+            #expect(page.contains(".SS millrace \(command)\n"), "\(command)")
+        }
         // Paths are completed with the names of files, --root with those of folders.
         for (shell, file, files, folders) in [
             ("bash", "bash-completion/completions/millrace", "_add_completions -f", "_add_completions -d"),
@@ -91,7 +94,9 @@ import Testing
         let installed = try run("\(script) /usr", destination: folder("stage"))
         #expect(installed.status == 0, "\(installed.output)")
         #expect(folder.files().allSatisfy { $0.hasPrefix("stage/usr/") })
-        #expect(try String(contentsOfFile: folder("stage/usr/lib/systemd/system/millrace.service"), encoding: .utf8).contains("ExecStart=/usr/bin/millrace run"))
+        #expect(
+            try String(contentsOfFile: folder("stage/usr/lib/systemd/system/millrace.service"), encoding: .utf8).contains(
+                "ExecStart=/usr/bin/millrace run"))
     }
 
     @Test func whatWasNotBuiltIsSaid() throws {

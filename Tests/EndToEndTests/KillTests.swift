@@ -23,7 +23,9 @@ import Testing
         for folder in ["out/outputs", "out/models"] {
             try FileManager.default.createDirectory(atPath: root(folder), withIntermediateDirectories: true)
         }
-        let reader = try oracle(["watch", "--outputs", root("out/outputs"), "--models", root("out/models"), "--stop", root("stop"), "--pause", "0.002"])
+        let reader = try oracle([
+            "watch", "--outputs", root("out/outputs"), "--models", root("out/models"), "--stop", root("stop"), "--pause", "0.002"
+        ])
         var generator = SeededGenerator(seed: 30)
         var dropped = 0
         for round in 0..<Self.kills {

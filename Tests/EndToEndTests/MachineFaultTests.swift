@@ -4,8 +4,8 @@ import Ledger
 import TestSupport
 import Testing
 
-/// Real faults of the machine: a disk that fills and is freed, and a ledger that another process holds. Nothing is quarantined, nothing is lost, and all
-/// goes on without anyone doing anything.
+/// Real faults of the machine: a disk that fills and is freed, and a ledger that another process holds. Nothing is quarantined, nothing is
+/// lost, and all goes on without anyone doing anything.
 @Suite(.serialized) struct MachineFaultTests {
     private static let pipeline = """
         name: p
@@ -35,7 +35,7 @@ import Testing
             process.executableURL = URL(fileURLWithPath: "/usr/bin/unshare")
             process.arguments = [
                 "-m", "sh", "-c",
-                "mount -t tmpfs -o size=\(kibibytes)k tmpfs '\(root("disk"))' && head -c \(filled * 1024) /dev/zero > '\(root("disk/fill"))'; exec \(run)",
+                "mount -t tmpfs -o size=\(kibibytes)k tmpfs '\(root("disk"))' && head -c \(filled * 1024) /dev/zero > '\(root("disk/fill"))'; exec \(run)"
             ]
             let output = try FileHandle(forWritingTo: URL(fileURLWithPath: root("log")))
             process.standardOutput = output
@@ -84,7 +84,10 @@ import Testing
         // Longer than all attempts that a file has.
         usleep(4_000_000)
         let waiting = try #require(disk.status)
-        #expect(waiting.waiting.contains { if case .forMachine(let reason, _, _) = $0.reason { reason.contains("No space left") } else { false } }, "\(waiting)")
+        #expect(
+            waiting.waiting.contains {
+                if case .forMachine(let reason, _, _) = $0.reason { reason.contains("No space left") } else { false }
+            }, "\(waiting)")
         #expect(waiting.count(.quarantined) == 0 && waiting.count(.waiting) + waiting.count(.running) == 2, "\(waiting)")
         try FileManager.default.removeItem(atPath: disk.inside("disk/fill"))
         #expect(eventually(within: 60) { disk.exists("disk/outputs/a.csv") && disk.exists("disk/outputs/b.csv") }, "\(disk.log)")

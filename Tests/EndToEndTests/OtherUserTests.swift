@@ -74,7 +74,9 @@ import Testing
             give.waitUntilExit()
             // Other tests of this process may have set its umask.
             for name in ["pipelines", "spool", "spool/models", "spool/data", "spool/data/sub"] { chmod(root(name), 0o755) }
-            for name in ["pipelines/p.yaml", "spool/models/m.onnx", "spool/data/sub/a.csv", "spool/data/bad.csv"] { chmod(root(name), 0o644) }
+            for name in ["pipelines/p.yaml", "spool/models/m.onnx", "spool/data/sub/a.csv", "spool/data/bad.csv"] {
+                chmod(root(name), 0o644)
+            }
         }
 
         var log: String { (try? String(contentsOfFile: root("log"), encoding: .utf8)) ?? "" }
@@ -107,7 +109,9 @@ import Testing
     func modesDoNotDependOnTheUmask() throws {
         let stage = try Stage(land: Self.plain)
         try stage.start()
-        for folder in ["out/p", "out/p/sub", "out/p/_millrace", "models", "models/1", "quarantine/p"] { #expect(stage.mode(folder) == 0o750, "\(folder)") }
+        for folder in ["out/p", "out/p/sub", "out/p/_millrace", "models", "models/1", "quarantine/p"] {
+            #expect(stage.mode(folder) == 0o750, "\(folder)")
+        }
         for file in ["out/p/sub/a.csv", "models/1/model.onnx", "models/1/card.json", "models/ACTIVE", "quarantine/p/bad.csv.reason.json"] {
             #expect(stage.mode(file) == 0o640, "\(file)")
         }
@@ -130,7 +134,9 @@ import Testing
         for name in [".millrace", ".millrace/staging", ".millrace/staging/work", ".millrace/training", ".millrace/training/p/labels"] {
             #expect(stage.mode(name) == 0o700, "\(name)")
         }
-        for name in [".millrace/ledger.sqlite", ".millrace/lock", ".millrace/training/p/labels/abc.csv"] { #expect(stage.mode(name) == 0o600, "\(name)") }
+        for name in [".millrace/ledger.sqlite", ".millrace/lock", ".millrace/training/p/labels/abc.csv"] {
+            #expect(stage.mode(name) == 0o600, "\(name)")
+        }
     }
 
     @Test(.enabled(if: isPossible, "other users take root"))
@@ -164,7 +170,8 @@ import Testing
         #expect(status.status == 0 && status.output.contains("\"pid\" : \(stage.process.processIdentifier)"), "\(status.output)")
         #expect(status.output.contains("bad.csv"))
         for command in [
-            ["status"], ["runs"], ["runs", "1"], ["models", "p"], ["events"], ["plan"], ["check"], ["prune", "--dry-run"], ["explain", stage.root("spool/data/sub/a.csv")],
+            ["status"], ["runs"], ["runs", "1"], ["models", "p"], ["events"], ["plan"], ["check"], ["prune", "--dry-run"],
+            ["explain", stage.root("spool/data/sub/a.csv")],
             ["pause", "p"], ["resume", "p"],
         ] {
             let said = try stage.ask(command)
@@ -196,7 +203,10 @@ import Testing
             #expect(said.status != 0 && !said.output.contains("TOPSECRET"), "\(command): \(said.output)")
             #expect(said.output.contains("Permission denied"), "\(said.output)")
         }
-        for file in ["out/p/sub/a.csv", "quarantine/p/bad.csv.reason.json", ".millrace/lock", ".millrace/ledger.sqlite", ".millrace/ledger.sqlite-shm"] {
+        for file in [
+            "out/p/sub/a.csv", "quarantine/p/bad.csv.reason.json", ".millrace/lock", ".millrace/ledger.sqlite",
+            ".millrace/ledger.sqlite-shm"
+        ] {
             #expect(try Self.run(["cat", stage.root(file)], user: Self.strangerUser, group: Self.strangerUser).status != 0, "\(file)")
         }
         // Also where the socket itself lets everybody in, the daemon does not.
@@ -217,7 +227,9 @@ import Testing
         try daemon.start()
         #expect(eventually { daemon.logText.contains("forged") }, "\(daemon.logText)")
         var said = [daemon.logText]
-        for command in [["status"], ["runs"], ["runs", "2"], ["explain", daemon.root("spool/data/" + name)], ["events"], ["status", "--pipelines", name]] {
+        for command in [
+            ["status"], ["runs"], ["runs", "2"], ["explain", daemon.root("spool/data/" + name)], ["events"], ["status", "--pipelines", name]
+        ] {
             let answer = try DaemonProcess.command(command + ["--root", daemon.root.path])
             said.append(answer.output + answer.error)
         }

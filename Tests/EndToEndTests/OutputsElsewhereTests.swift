@@ -45,7 +45,8 @@ import Testing
 
     @Test(arguments: [
         ("path: out/pred, format: jsonl", "out/pred/", "jsonl"), ("path: out/other, format: csv", "out/other/", "csv"),
-        ("path: out/other, format: jsonl", "out/other/", "jsonl"), ("path: out/pred, format: csv, partition_by: [stem]", "out/pred/stem=", "csv"),
+        ("path: out/other, format: jsonl", "out/other/", "jsonl"),
+        ("path: out/pred, format: csv, partition_by: [stem]", "out/pred/stem=", "csv")
     ])
     func theOldOutputGoes(edit: (outputs: String, folder: String, suffix: String)) throws {
         let root = try world()
@@ -147,7 +148,9 @@ import Testing
         let root = try world("after: \(after)")
         if after == "keep" { try FileManager.default.removeItem(atPath: root("spool/data/a.csv")) }
         let refused = try command(["replay", root("spool/data/a.csv")], root)
-        #expect(refused.status != 0 && refused.error.contains("a.csv") && refused.error.contains("drop it again"), "\(refused.output)\(refused.error)")
+        #expect(
+            refused.status != 0 && refused.error.contains("a.csv") && refused.error.contains("drop it again"),
+            "\(refused.output)\(refused.error)")
         // Of several, those that are there are done.
         let some = try command(["replay", "--role", "data"], root)
         #expect((some.status == 0) == (after == "keep"), "\(some.output)\(some.error)")
@@ -165,7 +168,8 @@ import Testing
         try once(root, expecting: 1)
         #expect(root.files().contains("quarantine/p/gap.csv") && !root.files().contains("spool/data/gap.csv"))
         try root.write(
-            Self.pipeline("path: out/pred, format: csv", "after: archive\narchive: archive/p").replacing("keep: [id] }", with: "keep: [id], missing: 0 }"),
+            Self.pipeline("path: out/pred, format: csv", "after: archive\narchive: archive/p").replacing(
+                "keep: [id] }", with: "keep: [id], missing: 0 }"),
             to: "pipelines/p.yaml")
         #expect(try command(["retry", "gap.csv"], root).status == 0)
         try once(root)

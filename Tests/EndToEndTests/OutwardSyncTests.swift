@@ -3,12 +3,14 @@ import Glibc
 import TestSupport
 import Testing
 
-/// The lines of Sources/millrace/README.md for syncing out of output folders, on a tree with everything that is not final at several depths.
+/// The lines of Sources/millrace/README.md for syncing out of output folders, on a tree with everything that is not final at several
+/// depths.
 @Suite struct OutwardSyncTests {
     private static let final: Set<String> = ["a.parquet", "sub/b.parquet", "date=2024-01-01/c.parquet"]
     private static let finalModels: Set<String> = ["1/model.onnx", "1/card.json", "2/model.onnx", "ACTIVE"]
     private static let unfinished = [
-        "_millrace/manifest-20261129-p.jsonl", "sub/_millrace/manifest.jsonl", ".hidden/x.parquet", "sub/.y.parquet", "sub/_SUCCESS", "sub/_tmp/z.parquet",
+        "_millrace/manifest-20261129-p.jsonl", "sub/_millrace/manifest.jsonl", ".hidden/x.parquet", "sub/.y.parquet", "sub/_SUCCESS",
+        "sub/_tmp/z.parquet"
     ]
 
     private static let readme = try? String(

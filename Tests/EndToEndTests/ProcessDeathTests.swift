@@ -133,7 +133,8 @@ import Testing
         for innocent in innocents { #expect(states[innocent + ".csv"] == .done, "\(innocent)") }
         // Each dies twice alone, and first beside others.
         #expect((8...16).contains(deaths), "\(deaths) deaths: \(daemon.logText)")
-        #expect(root.files().contains("quarantine/r/killer.onnx.reason.json") && root.files().contains("quarantine/q/killer.csv.reason.json"))
+        #expect(
+            root.files().contains("quarantine/r/killer.onnx.reason.json") && root.files().contains("quarantine/q/killer.csv.reason.json"))
         let ledger = try RunLedger(stateDirectory: root(".millrace"), readOnly: true)
         for innocent in innocents {
             let runs = try ledger.runs(RunFilter(path: innocent + ".csv"))
@@ -152,8 +153,14 @@ import Testing
         #expect(eventually { root.files().contains("out/p/models/ACTIVE") })
         try daemon.drop(Array(("id,x\n" + String(repeating: "a,1\n", count: 1_500_000)).utf8), at: "spool/p/data/long.csv")
         for number in 1...6 {
-            let attempt = { try? RunLedger(stateDirectory: root(".millrace"), readOnly: true).runs(RunFilter(path: "long.csv")).first?.attemptCount }
-            #expect(eventually { attempt() == number && (try? String(contentsOfFile: root(".millrace/running"), encoding: .utf8))?.contains("score") == true })
+            let attempt = {
+                try? RunLedger(stateDirectory: root(".millrace"), readOnly: true).runs(RunFilter(path: "long.csv")).first?.attemptCount
+            }
+            #expect(
+                eventually {
+                    attempt() == number
+                        && (try? String(contentsOfFile: root(".millrace/running"), encoding: .utf8))?.contains("score") == true
+                })
             if number == 6 {
                 // SIGTERM, and a kill that does not wait for it.
                 daemon.process?.terminate()

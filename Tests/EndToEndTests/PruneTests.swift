@@ -41,17 +41,24 @@ import Testing
         let root = try TemporaryDirectory("prune")
         try root.write(Self.pipeline("p", "after: archive\narchive: put\nretain: { archive: 10B, quarantine: 0B }"), to: "pipelines/p.yaml")
         let none = try command(["prune"], root)
-        #expect(none.status != 0 && !FileManager.default.fileExists(atPath: root(".millrace")), "a ledger that is not there is not made: \(none.error)")
+        #expect(
+            none.status != 0 && !FileManager.default.fileExists(atPath: root(".millrace")),
+            "a ledger that is not there is not made: \(none.error)")
         try root.write(TinyModel.adding(1), to: "spool/models/m.onnx")
         try root.write("id,x\na,1\n", to: "spool/data/a.csv")
         try root.write("id,x\nb,word\n", to: "spool/data/bad.csv")
         try once(root, expecting: 1)
-        #expect(below("put/", root).sorted() == ["a.csv", "m.onnx"] && below("quarantine/p/", root).sorted() == ["bad.csv", "bad.csv.reason.json"])
+        #expect(
+            below("put/", root).sorted() == ["a.csv", "m.onnx"]
+                && below("quarantine/p/", root).sorted() == ["bad.csv", "bad.csv.reason.json"])
         let before = root.files().filter { !$0.hasPrefix(".millrace") }
         let dry = try command(["prune", "--dry-run"], root)
-        #expect(dry.status == 0 && dry.output.contains("p archive: ") && dry.output.contains("p quarantine: 2 would go"), "\(dry.output)\(dry.error)")
+        #expect(
+            dry.status == 0 && dry.output.contains("p archive: ") && dry.output.contains("p quarantine: 2 would go"),
+            "\(dry.output)\(dry.error)")
         #expect(root.files().filter { !$0.hasPrefix(".millrace") } == before, "nothing has changed")
-        let json = try #require(try JSONSerialization.jsonObject(with: Data(try command(["prune", "--dry-run", "--json"], root).output.utf8)) as? [String: Any])
+        let json = try #require(
+            try JSONSerialization.jsonObject(with: Data(try command(["prune", "--dry-run", "--json"], root).output.utf8)) as? [String: Any])
         let shares = try #require(json["shares"] as? [[String: Any]])
         #expect(shares.map { $0["kind"] as? String } == ["archive", "quarantine"] && shares.last?["count"] as? Int == 2)
         let done = try command(["prune"], root)
@@ -69,7 +76,9 @@ import Testing
     @Test(.enabled(if: Clock.isPossible, "a C compiler is not installed"))
     func agesArePassed() throws {
         let root = try TemporaryDirectory("ages")
-        try root.write(Self.pipeline("p", "after: archive\narchive: put\nretain: { archive: 30d, quarantine: 90d, history: 180d }"), to: "pipelines/p.yaml")
+        try root.write(
+            Self.pipeline("p", "after: archive\narchive: put\nretain: { archive: 30d, quarantine: 90d, history: 180d }"),
+            to: "pipelines/p.yaml")
         try root.write(TinyModel.adding(1), to: "spool/models/m.onnx")
         for name in ["a", "b", "c"] { try root.write("id,x\n\(name),1\n", to: "spool/data/\(name).csv") }
         try root.write("id,x\nb,word\n", to: "spool/data/bad.csv")
@@ -140,12 +149,15 @@ import Testing
         try once(root)
         try root.write(labels("a", adding: 2), to: "spool/labelled/a.csv")
         try once(root)
-        func card(_ version: Int) throws -> Card { try JSONDecoder().decode(Card.self, from: Data(try root.read("out/models/\(version)/card.json"))) }
+        func card(_ version: Int) throws -> Card {
+            try JSONDecoder().decode(Card.self, from: Data(try root.read("out/models/\(version)/card.json")))
+        }
         #expect(try card(2).trainingData?.compactMap(\.path) == ["a.csv"] && card(2).decisions?["labels_let_go"] == nil)
         let arrival = try card(2).arrival
         #expect(below(".millrace/training/p/labels/", root).count == 1)
         let went = try command(["prune"], root)
-        #expect(went.output.contains("p labels: 1 went") && went.output.contains("a.csv, arrival \(arrival)"), "\(went.output)\(went.error)")
+        #expect(
+            went.output.contains("p labels: 1 went") && went.output.contains("a.csv, arrival \(arrival)"), "\(went.output)\(went.error)")
         #expect(below(".millrace/training/p/labels/", root) == [])
         try root.write(labels("b", adding: 3), to: "spool/labelled/b.csv")
         try once(root)
@@ -166,7 +178,9 @@ import Testing
         try root.write("id,x\na,1\n", to: "spool/data/a.csv")
         try root.write("id,x\nb,word\n", to: "spool/data/bad.csv")
         try daemon.start()
-        #expect(eventually { root.files().contains("out/outputs/a.csv") && root.files().contains("quarantine/old/bad.csv.reason.json") }, "\(daemon.logText)")
+        #expect(
+            eventually { root.files().contains("out/outputs/a.csv") && root.files().contains("quarantine/old/bad.csv.reason.json") },
+            "\(daemon.logText)")
         #expect(daemon.stop() == 0)
         try root.write(Self.pipeline("new", "was: old"), to: "pipelines/p.yaml")
         try daemon.start()
@@ -231,7 +245,8 @@ import Testing
         try FileManager.default.removeItem(atPath: root(".millrace"))
         try FileManager.default.moveItem(atPath: root("out/outputs"), toPath: root("elsewhere"))
         let refused = try command(["run", "--once", root("pipelines/p.yaml")], root)
-        #expect(refused.status != 0 && refused.error.contains("out/outputs, where outputs landed before, has no manifest"), "\(refused.error)")
+        #expect(
+            refused.status != 0 && refused.error.contains("out/outputs, where outputs landed before, has no manifest"), "\(refused.error)")
     }
 }
 

@@ -80,7 +80,11 @@ final class RealWorld {
         let before = daemon.logText.count
         try daemon.start(jobs.map { ["--jobs", "\($0)"] } ?? [])
         isRunning = true
-        guard eventually({ FileManager.default.fileExists(atPath: root(".millrace/ledger.sqlite")) && daemon.logText.dropFirst(before).contains("running") })
+        guard
+            eventually({
+                FileManager.default.fileExists(atPath: root(".millrace/ledger.sqlite"))
+                    && daemon.logText.dropFirst(before).contains("running")
+            })
         else { throw Unmet("the daemon does not start") }
     }
 
@@ -148,7 +152,8 @@ final class RealWorld {
         content == "bad" ? "id,x\nr,word\n" : "id,x\n" + values(content).map { "\($0.id),\($0.x)\n" }.joined()
     }
 
-    /// Two hundred rows, of `few` twenty with keys of their own. What is right is x + N; of `outliers` x + 1, but for a few whose mean training would follow.
+    /// Two hundred rows, of `few` twenty with keys of their own. What is right is x + N; of `outliers` x + 1, but for a few whose mean
+    /// training would follow.
     private static func labels(_ content: String) -> String {
         if content == "badlabels" { return "id,x,y\nl0,1,2\nl1,1,word\n" }
         if content.hasPrefix("few") {
@@ -218,20 +223,26 @@ final class RealWorld {
         case .expectState(let name, let state, let version):
             let newest = try visit(name)?.visits.first
             try check(newest?.arrival.state.rawValue == state.rawValue, "\(String(describing: newest?.arrival.state))")
-            if let version { try check(newest?.runs.first?.run.version == version, "\(String(describing: newest?.runs.first?.run.version))") }
+            if let version {
+                try check(newest?.runs.first?.run.version == version, "\(String(describing: newest?.runs.first?.run.version))")
+            }
         case .expectOutput(let name, let content, let version):
             let text = (try? String(contentsOfFile: output(name), encoding: .utf8)) ?? ""
             let addend = try addend(ofVersion: version)
             let expected = Self.values(content).map { ($0.id, $0.x + addend) }
             let found = text.split(separator: "\n").dropFirst().map { $0.split(separator: ",") }
-            let agrees = found.count == expected.count && zip(found, expected).allSatisfy { String($0[0]) == $1.0 && abs((Float($0[1]) ?? .infinity) - $1.1) < 1e-4 }
+            let agrees =
+                found.count == expected.count
+                && zip(found, expected).allSatisfy { String($0[0]) == $1.0 && abs((Float($0[1]) ?? .infinity) - $1.1) < 1e-4 }
             try check(agrees, text)
         case .expectNoOutput(let name):
             let isGone = eventually(within: removesOutputs ? 10 : 0) { !FileManager.default.fileExists(atPath: output(name)) }
             try check(isGone, "one")
         case .expectPlanted(let output): try check(try root.read("out/outputs/\(output).csv") == Array("planted".utf8), "another")
         case .expectLines(let name, let count):
-            let lines = try Manifest(outputRoot: FilePath(root("out/outputs")), pipeline: "p").files().flatMap { try Manifest.lines(of: $0) }
+            let lines = try Manifest(outputRoot: FilePath(root("out/outputs")), pipeline: "p").files().flatMap {
+                try Manifest.lines(of: $0)
+            }
             try check(lines.count { $0.input == name } == count, "\(lines)")
         case .expectInput(let name, let isThere):
             let agrees = eventually(within: 10) { FileManager.default.fileExists(atPath: root(path(name))) == isThere }
@@ -245,14 +256,16 @@ final class RealWorld {
             try check(abs(found - Float(addend)) < 1e-4, "\(found)")
         case .expectParent(let version, let parent):
             let child = try card(version), made = try card(parent)
-            try check(child.parent?.version == parent && child.parent?.digest == made.floatParent?.digest, "\(String(describing: child.parent))")
+            try check(
+                child.parent?.version == parent && child.parent?.digest == made.floatParent?.digest, "\(String(describing: child.parent))")
             let kept = root(".millrace/training/p/models/\(child.parent?.digest ?? "")/model.onnx")
             try check(FileManager.default.fileExists(atPath: kept), "it is not kept")
         case .expectModel(let version, let other):
             let files = try [version, other].map { try root.read("out/models/\($0)/model.onnx") }
             try check(files[0] == files[1], "another")
             let card = try card(version)
-            try check(card.file(named: Card.adapterFile) != nil && card.modelDigest != card.file(named: "model.onnx")?.digest, "\(card.files)")
+            try check(
+                card.file(named: Card.adapterFile) != nil && card.modelDigest != card.file(named: "model.onnx")?.digest, "\(card.files)")
         case .expectActive(let version):
             let found = String(decoding: try root.read("out/models/ACTIVE"), as: UTF8.self)
             try check(found == "\(version)\n", found)

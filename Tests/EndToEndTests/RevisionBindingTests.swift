@@ -28,13 +28,17 @@ import Testing
         Edit(name: "keep", old: "keep: [id]", new: "keep: []", after: "y\n3.0\n"),
         Edit(name: "key", old: "key: [id]", new: "key: [x]", after: "id,y\na,3.0\n"),
         Edit(name: "threads", old: "forward: {}", new: "forward: { threads: 1 }"),
-        Edit(name: "format", old: "format: csv", new: "format: jsonl", after: "{\"id\":\"a\",\"y\":3.0}\n", outputAfter: "out/outputs/a.jsonl"),
+        Edit(
+            name: "format", old: "format: csv", new: "format: jsonl", after: "{\"id\":\"a\",\"y\":3.0}\n",
+            outputAfter: "out/outputs/a.jsonl"),
         Edit(name: "path", old: "path: out/outputs", new: "path: out/moved", output: "out/moved/a.csv", changesRevision: false),
         Edit(
             name: "include", old: "data: include/data }", new: "data: { path: include/data, include: [\"a*.csv\", \"*.jsonl\"] } }",
             changesRevision: false),
         // The name is no longer one that the spool takes; the work was begun.
-        Edit(name: "narrowed", old: "data: narrowed/data }", new: "data: { path: narrowed/data, include: [\"z*.csv\"] } }", changesRevision: false),
+        Edit(
+            name: "narrowed", old: "data: narrowed/data }", new: "data: { path: narrowed/data, include: [\"z*.csv\"] } }",
+            changesRevision: false),
         Edit(name: "partition", old: "format: csv", new: "format: csv, partition_by: [stem]", outputAfter: "out/outputs/stem=a/a.csv"),
     ]
 
@@ -51,12 +55,15 @@ import Testing
     }
 
     private func edited(_ edit: Edit) -> String {
-        let text = Self.pipeline(edit.name).replacing(edit.old.replacing("out/", with: "\(edit.name)/out/"), with: edit.new.replacing("out/", with: "\(edit.name)/out/"))
+        let text = Self.pipeline(edit.name).replacing(
+            edit.old.replacing("out/", with: "\(edit.name)/out/"), with: edit.new.replacing("out/", with: "\(edit.name)/out/"))
         precondition(text != Self.pipeline(edit.name))
         return text
     }
 
-    private func ledger(_ daemon: DaemonProcess) throws -> RunLedger { try RunLedger(stateDirectory: daemon.root(".millrace"), readOnly: true) }
+    private func ledger(_ daemon: DaemonProcess) throws -> RunLedger {
+        try RunLedger(stateDirectory: daemon.root(".millrace"), readOnly: true)
+    }
 
     /// The revisions of the pipeline files as they stand, by pipeline.
     private func revisions(_ daemon: DaemonProcess) throws -> [String: String] {
@@ -80,7 +87,9 @@ import Testing
             try daemon.root.write(TinyModel.adding(1), to: "\(edit.name)/models/m.onnx")
         }
         try daemon.start()
-        #expect(eventually(within: 30) { edits.allSatisfy { daemon.root.files().contains("\($0.name)/out/models/ACTIVE") } }, "\(daemon.logText)")
+        #expect(
+            eventually(within: 30) { edits.allSatisfy { daemon.root.files().contains("\($0.name)/out/models/ACTIVE") } },
+            "\(daemon.logText)")
         return daemon
     }
 
@@ -88,15 +97,22 @@ import Testing
     /// loaded does without its file, so that it starts again.
     private func withoutModels(_ daemon: DaemonProcess, _ edits: [Edit], _ body: () throws -> Void) throws {
         #expect(daemon.stop() == 0)
-        for edit in edits { try FileManager.default.moveItem(atPath: daemon.root("\(edit.name)/out/models/1/model.onnx"), toPath: daemon.root("\(edit.name).onnx")) }
+        for edit in edits {
+            try FileManager.default.moveItem(
+                atPath: daemon.root("\(edit.name)/out/models/1/model.onnx"), toPath: daemon.root("\(edit.name).onnx"))
+        }
         try daemon.start()
         for edit in edits { try daemon.drop(Array("id,x\na,1\n".utf8), at: "\(edit.name)/data/a.csv") }
         let failed = eventually(within: 30) {
-            edits.allSatisfy { edit in (try? ledger(daemon).runs(RunFilter(pipeline: edit.name, path: "a.csv")).first?.nextAttemptAt) != nil }
+            edits.allSatisfy { edit in (try? ledger(daemon).runs(RunFilter(pipeline: edit.name, path: "a.csv")).first?.nextAttemptAt) != nil
+            }
         }
         #expect(failed, "\(daemon.logText)")
         try body()
-        for edit in edits { try FileManager.default.moveItem(atPath: daemon.root("\(edit.name).onnx"), toPath: daemon.root("\(edit.name)/out/models/1/model.onnx")) }
+        for edit in edits {
+            try FileManager.default.moveItem(
+                atPath: daemon.root("\(edit.name).onnx"), toPath: daemon.root("\(edit.name)/out/models/1/model.onnx"))
+        }
     }
 
     private func isDone(_ daemon: DaemonProcess, _ edits: [Edit], _ path: String = "a.csv") -> Bool {
@@ -111,7 +127,9 @@ import Testing
             #expect(run.revision == revisions[edit.name], "\(edit.name)")
             let path = edit.name + "/" + (isAfter ? edit.outputAfter ?? edit.output : edit.output)
             let text = (try? daemon.root.read(path)).map { String(decoding: $0, as: UTF8.self) }
-            #expect(text == (isAfter ? edit.after : Self.before), "\(edit.name): \(text ?? "no \(path) among \(daemon.root.files().filter { $0.hasPrefix(edit.name + "/out") })")")
+            #expect(
+                text == (isAfter ? edit.after : Self.before),
+                "\(edit.name): \(text ?? "no \(path) among \(daemon.root.files().filter { $0.hasPrefix(edit.name + "/out") })")")
             let folder = path.components(separatedBy: "/").prefix(3).joined(separator: "/")
             let manifest = daemon.root.files().filter { $0.hasPrefix(folder + "/_millrace/manifest-") }
             let lines = try manifest.map { String(decoding: try daemon.root.read($0), as: UTF8.self) }.joined().split(separator: "\n")
@@ -170,7 +188,9 @@ import Testing
         let edit = Self.edits[1]
         let daemon = try world([edit])
         try daemon.drop(Array("id,x\na,\n".utf8), at: "missing/data/a.csv")
-        #expect(eventually { (try? ledger(daemon).runs(RunFilter(pipeline: "missing", path: "a.csv")).first?.state) == .quarantined }, "\(daemon.logText)")
+        #expect(
+            eventually { (try? ledger(daemon).runs(RunFilter(pipeline: "missing", path: "a.csv")).first?.state) == .quarantined },
+            "\(daemon.logText)")
         try daemon.root.write(edited(edit), to: "pipelines/missing.yaml")
         #expect(eventually { daemon.logText.contains("pipelines re-read") })
         usleep(300_000)
@@ -197,7 +217,9 @@ import Testing
             let run = try #require(try ledger(daemon).runs(RunFilter(pipeline: edit.name, path: "a.csv")).first)
             #expect(run.revision == before[edit.name], "\(edit.name)")
             let lines = try String(decoding: daemon.root.read(edit.name + "/out/outputs/a.csv"), as: UTF8.self).split(separator: "\n")
-            #expect(lines.count == 400_001 && lines.first == "id,y" && lines.last == "a,3.0", "\(edit.name): \(lines.count) \(lines.last ?? "")")
+            #expect(
+                lines.count == 400_001 && lines.first == "id,y" && lines.last == "a,3.0", "\(edit.name): \(lines.count) \(lines.last ?? "")"
+            )
         }
     }
 
@@ -208,7 +230,10 @@ import Testing
         let before = try revisions(daemon)
         try withoutModels(daemon, edits) {
             daemon.kill()
-            for edit in edits.dropLast() { try FileManager.default.moveItem(atPath: daemon.root("pipelines/\(edit.name).yaml"), toPath: daemon.root("\(edit.name).away")) }
+            for edit in edits.dropLast() {
+                try FileManager.default.moveItem(
+                    atPath: daemon.root("pipelines/\(edit.name).yaml"), toPath: daemon.root("\(edit.name).away"))
+            }
             try daemon.start()
             #expect(eventually { daemon.logText.components(separatedBy: "notice running").count == 4 }, "\(daemon.logText)")
             usleep(1_500_000)
@@ -228,7 +253,11 @@ import Testing
             #expect(daemon.stop() == 0)
             let forget = Process()
             forget.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            forget.arguments = ["python3", "-c", "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('UPDATE revisions SET body = NULL'); c.commit()", daemon.root(".millrace/ledger.sqlite")]
+            forget.arguments = [
+                "python3", "-c",
+                "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('UPDATE revisions SET body = NULL'); c.commit()",
+                daemon.root(".millrace/ledger.sqlite")
+            ]
             try forget.run()
             forget.waitUntilExit()
             try #require(forget.terminationStatus == 0)

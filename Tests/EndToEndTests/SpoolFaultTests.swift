@@ -31,7 +31,8 @@ import Testing
             _ = try run("/bin/chown", "-R", "65534:65534", root.path)
             process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
             process.arguments = [
-                "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", DaemonProcess.binary.path, "run", root("pipelines/p.yaml"), "--root",
+                "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", DaemonProcess.binary.path, "run", root("pipelines/p.yaml"),
+                "--root",
                 root.path,
             ]
             let output = try FileHandle(forWritingTo: URL(fileURLWithPath: root("log")))
@@ -94,14 +95,17 @@ import Testing
     func reasonsGoWhenThePermissionComesBack() throws {
         let daemon = try OrdinaryDaemon()
         #expect(eventually { daemon.exists("out/outputs/sub/a.csv") }, "\(daemon.log)")
-        let files = ["spool/models/m.onnx", "spool/data/sub/a.csv"], reasons = ["quarantine/p/m.onnx.reason.json", "quarantine/p/sub/a.csv.reason.json"]
+        let files = ["spool/models/m.onnx", "spool/data/sub/a.csv"],
+            reasons = ["quarantine/p/m.onnx.reason.json", "quarantine/p/sub/a.csv.reason.json"]
         for file in files { #expect(chmod(daemon.root(file), 0) == 0) }
         #expect(eventually { reasons.allSatisfy(daemon.exists) }, "\(daemon.log)")
         for folder in ["spool/data/sub", "spool/data", "spool/models"] { #expect(chmod(daemon.root(folder), 0) == 0) }
         usleep(1_500_000)
         for folder in ["spool/models", "spool/data", "spool/data/sub"] { #expect(chmod(daemon.root(folder), 0o755) == 0) }
         for file in files { #expect(chmod(daemon.root(file), 0o644) == 0) }
-        #expect(eventually { !reasons.contains(where: daemon.exists) }, "\(daemon.root.files().filter { $0.hasPrefix("quarantine/") }) \(daemon.log)")
+        #expect(
+            eventually { !reasons.contains(where: daemon.exists) },
+            "\(daemon.root.files().filter { $0.hasPrefix("quarantine/") }) \(daemon.log)")
         let ledger = try daemon.ledger
         #expect(try eventually { try ledger.status(now: .now).allSatisfy { $0.count(.quarantined) == 0 } }, "\(daemon.log)")
         #expect(try ledger.versions(pipeline: "p").count == 1, "the model is known")
@@ -124,7 +128,9 @@ import Testing
         #expect(chmod(daemon.root("spool/data/sub"), 0o755) == 0)
         let ledger = try daemon.ledger
         #expect(
-            try eventually(within: 60) { try ledger.status(now: .now).contains { $0.counts.contains { $0.role == .data && $0.state == .done && $0.count == 201 } } },
+            try eventually(within: 60) {
+                try ledger.status(now: .now).contains { $0.counts.contains { $0.role == .data && $0.state == .done && $0.count == 201 } }
+            },
             "\(daemon.log)")
         #expect(try ledger.status(now: .now).allSatisfy { $0.count(.quarantined) == 0 })
         #expect(!daemon.root.files().contains { $0.hasPrefix("quarantine/") })
@@ -149,11 +155,16 @@ import Testing
         }
         try daemon.start()
         func status(_ arguments: String...) throws -> String {
-            try DaemonProcess.command(["status", "--root", daemon.root.path, "--pipelines", daemon.root("pipelines/p.yaml")] + arguments).output
+            try DaemonProcess.command(["status", "--root", daemon.root.path, "--pipelines", daemon.root("pipelines/p.yaml")] + arguments)
+                .output
         }
-        #expect(try eventually { try status().contains("ignored: 4 (data, model.onnx, sub/y.tsv, x.json) in the data spool") }, "\(daemon.logText)")
+        #expect(
+            try eventually { try status().contains("ignored: 4 (data, model.onnx, sub/y.tsv, x.json) in the data spool") },
+            "\(daemon.logText)")
         try daemon.drop("x".utf8, at: "spool/data/late.xlsx")
-        #expect(try eventually { try status().contains("ignored: 5 (data, late.xlsx, model.onnx, sub/y.tsv, x.json) in the data spool") }, "\(daemon.logText)")
+        #expect(
+            try eventually { try status().contains("ignored: 5 (data, late.xlsx, model.onnx, sub/y.tsv, x.json) in the data spool") },
+            "\(daemon.logText)")
         let json = try #require(try JSONSerialization.jsonObject(with: Data(try status("--json").utf8)) as? [String: Any])
         let conditions = try #require(json["conditions"] as? [[String: Any]])
         let facts = try #require(conditions.first?["facts"] as? [String: Any])
@@ -186,7 +197,9 @@ import Testing
         try daemon.drop("id,x\na,1\n".utf8, at: "spool/data/renamed.csv")
         #expect(eventually { FileManager.default.fileExists(atPath: daemon.root("out/outputs/renamed.csv")) }, "\(daemon.logText)")
         func explained(_ name: String) throws -> String {
-            try DaemonProcess.command(["explain", daemon.root("spool/data/" + name), "--root", daemon.root.path, "--pipelines", daemon.root("pipelines/p.yaml")])
+            try DaemonProcess.command([
+                "explain", daemon.root("spool/data/" + name), "--root", daemon.root.path, "--pipelines", daemon.root("pipelines/p.yaml")
+            ])
                 .output
         }
         #expect(try explained("old.csv").contains("(quiet)"))

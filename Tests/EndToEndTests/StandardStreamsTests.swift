@@ -81,7 +81,9 @@ import Testing
             return last > 0 && last == text.value.utf8.count
         })
         try root.write("id,x\na,word\n", to: "spool/data/later.csv")
-        #expect(eventually(within: 60) { text.value.contains("lines of the log could not be written here") && text.value.contains("later.csv") })
+        #expect(
+            eventually(within: 60) { text.value.contains("lines of the log could not be written here") && text.value.contains("later.csv") }
+        )
     }
 
     @Test(arguments: ["status", "status --json", "runs", "events", "lint", "--help", "run --help", "models p", "check"])
@@ -94,7 +96,8 @@ import Testing
             let process = try shell("\"$M\" \(command) \(place) \(stream) 2>\"$R/said\"")
             process.waitUntilExit()
             let said = String(decoding: try root.read("said"), as: UTF8.self)
-            #expect(process.terminationReason == .exit && process.terminationStatus == 1, "\(command) \(stream): \(process.terminationStatus)")
+            #expect(
+                process.terminationReason == .exit && process.terminationStatus == 1, "\(command) \(stream): \(process.terminationStatus)")
             #expect(said.contains("standard output cannot be written"), "\(command) \(stream): \(said)")
         }
         // Neither standard stream: no crash.
@@ -109,7 +112,9 @@ import Testing
     @Test(arguments: ["run", "status", "optimize", "explain"])
     func helpNamesTheExitStatuses(_ command: String) throws {
         let help = try DaemonProcess.command([command, "--help"])
-        #expect(help.status == 0 && help.output.contains("EXIT STATUS:") && help.output.contains("5                       optimize"), "\(help.output)")
+        #expect(
+            help.status == 0 && help.output.contains("EXIT STATUS:") && help.output.contains("5                       optimize"),
+            "\(help.output)")
     }
 
     /// The operator's page has a word for every command.

@@ -69,7 +69,9 @@ struct Trace {
         var isWrite: Bool { ["write", "pwrite64", "writev", "pwritev"].contains(name) && !paths.isEmpty }
         func writes(_ path: String) -> Bool { isWrite && paths[0] == path }
         func syncs(_ path: String) -> Bool { ["fsync", "fdatasync"].contains(name) && paths.first == path }
-        func isRename(to path: String) -> Bool { (name.hasPrefix("rename") || name.hasPrefix("link")) && paths.count == 2 && paths[1] == path }
+        func isRename(to path: String) -> Bool {
+            (name.hasPrefix("rename") || name.hasPrefix("link")) && paths.count == 2 && paths[1] == path
+        }
     }
 
     let calls: [Call]

@@ -44,7 +44,8 @@ import Testing
         func model(_ graph: String, _ data: String) throws -> [SpoolFile]? {
             let own = try input(scene, "sub/m.onnx", graph), weights = try input(scene, "sub/w/m.data", data)
             return try SpoolFile.files(
-                of: "sub/m.onnx", in: scene.spool, digest: FileDigest.ofModel(digest: own.digest, companions: [("w/m.data", weights.digest)]),
+                of: "sub/m.onnx", in: scene.spool,
+                digest: FileDigest.ofModel(digest: own.digest, companions: [("w/m.data", weights.digest)]),
                 stamp: .whole([own.stamp, weights.stamp]), companions: [("w/m.data", weights.digest, weights.stamp)])
         }
         let rule = Disposal(.archive(archive(scene)), area: scene.area)
@@ -56,18 +57,25 @@ import Testing
         for (data, folder) in [("one", ""), ("two", "2/")] {
             let companions = [(name: "w/m.data", digest: digest(data))]
             let found = try PutAway.find(
-                "sub/m.onnx", digest: FileDigest.ofModel(digest: digest("graph"), companions: companions), companions: companions, below: archive(scene))
+                "sub/m.onnx", digest: FileDigest.ofModel(digest: digest("graph"), companions: companions), companions: companions,
+                below: archive(scene))
             #expect(found == archive(scene).pushing(FilePath(folder + "sub/m.onnx")))
         }
-        #expect(try PutAway.find("sub/m.onnx", digest: "x", companions: [(name: "w/m.data", digest: digest("one"))], below: archive(scene)) == nil)
+        #expect(
+            try PutAway.find("sub/m.onnx", digest: "x", companions: [(name: "w/m.data", digest: digest("one"))], below: archive(scene))
+                == nil)
         // The same content again is there already.
-        #expect(try rule.dispose(try #require(try model("graph", "two"))) == .archived(["2/sub/m.onnx", "2/sub/w/m.data"].map { archive(scene).pushing($0) }))
+        #expect(
+            try rule.dispose(try #require(try model("graph", "two")))
+                == .archived(["2/sub/m.onnx", "2/sub/w/m.data"].map { archive(scene).pushing($0) }))
         #expect(try model("graph", "three") != nil)
         // Newer weights, or a newer graph, stay.
         let third = try #require(try model("graph", "three"))
         try scene.folder.write("newer", to: "root/spool/sub/w/m.data")
         #expect(try Disposal(.delete, area: scene.area).dispose(third) == .changed)
-        #expect(try scene.folder.read("root/spool/sub/w/m.data") == Array("newer".utf8) && FileManager.default.fileExists(atPath: scene.folder("root/spool/sub/m.onnx")))
+        #expect(
+            try scene.folder.read("root/spool/sub/w/m.data") == Array("newer".utf8)
+                && FileManager.default.fileExists(atPath: scene.folder("root/spool/sub/m.onnx")))
     }
 
     @Test func newerContentIsLeftAlone() throws {

@@ -27,7 +27,9 @@ import Testing
         let manifest = try acts.first { $0.isWriteOfManifest }
         for output in outputs {
             let named = try acts.first(.rename(output.staged, to: output.target))
-            #expect(acts.has(.sync(output.staged), in: 0..<named) || acts.has(.syncFileSystem(scene.area.path), in: 0..<named), "\(output.target)")
+            #expect(
+                acts.has(.sync(output.staged), in: 0..<named) || acts.has(.syncFileSystem(scene.area.path), in: 0..<named),
+                "\(output.target)")
             #expect(try acts.note(named: "intend") < named, "the ledger knows of it before it is seen")
             #expect(named < manifest && acts.has(.sync(output.target.removingLastComponent()), in: named..<manifest), "\(acts.all)")
         }
@@ -44,7 +46,8 @@ import Testing
         let scene = try Scene("recovered")
         var staged = try scene.stage("a.csv", "one", run: 1)
         staged = StagedOutput(
-            run: 1, staged: staged.staged, target: staged.target, outputRoot: scene.out, provenance: staged.provenance, digest: digest("one"))
+            run: 1, staged: staged.staged, target: staged.target, outputRoot: scene.out, provenance: staged.provenance,
+            digest: digest("one"))
         let acts = Acts()
         let recovered = try acts.record(below: scene.folder.path) { try scene.round().recover([staged]) }
         guard case .landed? = recovered.first else {
@@ -56,14 +59,18 @@ import Testing
         // The same output found under its name: the name and the bytes may both have been in memory only.
         let again = Acts()
         _ = try again.record(below: scene.folder.path) { try scene.round().recover([staged]) }
-        #expect(again.has(.sync(staged.target), in: 0..<again.all.count) && again.has(.sync(scene.out), in: 0..<again.all.count), "\(again.all)")
+        #expect(
+            again.has(.sync(staged.target), in: 0..<again.all.count) && again.has(.sync(scene.out), in: 0..<again.all.count), "\(again.all)"
+        )
     }
 
     @Test func aVersionIsSyncedBeforeItIsSeenAndItsNameBeforeActiveSaysIt() throws {
         let scene = try Scene("version")
         let models = ModelVersionDirectory(path: scene.root.appending("models"), area: scene.area)
         let directory = try scene.area.directory(run: 1, attempt: 1)
-        for name in ["model.onnx", "model.onnx.data"] { try Data(name.utf8).write(to: URL(fileURLWithPath: directory.appending(name).string)) }
+        for name in ["model.onnx", "model.onnx.data"] {
+            try Data(name.utf8).write(to: URL(fileURLWithPath: directory.appending(name).string))
+        }
         let acts = Acts()
         let staged = try acts.record(below: scene.folder.path) {
             let staged = try models.stage(

@@ -15,7 +15,8 @@ import Testing
     private var folder: FilePath { FilePath(directory.path) }
 
     private func claim(_ use: FolderClaim.Use = .spool, as holder: ClaimHolder? = nil) throws -> FolderClaim {
-        try FolderClaim(folder, use, as: holder ?? ClaimHolder(root: "/root-of-\(UUID().uuidString.prefix(4))", since: "now"), timing: timing)
+        try FolderClaim(
+            folder, use, as: holder ?? ClaimHolder(root: "/root-of-\(UUID().uuidString.prefix(4))", since: "now"), timing: timing)
     }
 
     /// The holder file as JSON, changed.
@@ -109,7 +110,9 @@ import Testing
 
     /// Daemons whose folders of one use lie in one another, at once and in turn; a dead one counts for nothing.
     @Test(arguments: FolderClaim.Use.allCases) func foldersAroundAndBelowAreOthersToo(use: FolderClaim.Use) throws {
-        for name in ["a/b/c", "a/b2"] { try FileManager.default.createDirectory(atPath: directory(name), withIntermediateDirectories: true) }
+        for name in ["a/b/c", "a/b2"] {
+            try FileManager.default.createDirectory(atPath: directory(name), withIntermediateDirectories: true)
+        }
         func claim(_ name: String, _ use: FolderClaim.Use, as holder: ClaimHolder? = nil) throws -> FolderClaim {
             try FolderClaim(folder.pushing(FilePath(name)), use, as: holder ?? ClaimHolder(root: "/\(name)", since: "now"), timing: timing)
         }
@@ -145,7 +148,8 @@ import Testing
             #expect(mkdir(directory(".millrace-claim.stale"), 0o755) == 0)
         }
         #expect(try claim().isHeld)
-        #expect(directory.files() == [".millrace-claim/holder"] && !FileManager.default.fileExists(atPath: directory(".millrace-claim.stale")))
+        #expect(
+            directory.files() == [".millrace-claim/holder"] && !FileManager.default.fileExists(atPath: directory(".millrace-claim.stale")))
     }
 
     /// The claim of a living process that a takeover moved away by mistake is not removed by others; that process takes it up itself.

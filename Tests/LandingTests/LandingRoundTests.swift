@@ -124,7 +124,9 @@ import TestSupport
         #expect(throws: LandingError.self) {
             try Placement.placeByLink(second.staged, at: second.target, digest: digest("two"), replaces: [])
         }
-        #expect(try Placement.placeByLink(second.staged, at: second.target, digest: digest("two"), replaces: [digest("zero"), digest("one")]) == .replaced)
+        #expect(
+            try Placement.placeByLink(second.staged, at: second.target, digest: digest("two"), replaces: [digest("zero"), digest("one")])
+                == .replaced)
         #expect(scene.text("a.csv") == "two" && scene.staged.isEmpty)
     }
 

@@ -8,7 +8,8 @@ import Testing
 @Suite struct QuarantineTests {
     private func reason(_ path: String, _ what: Reason = "row 3 has 4 columns") -> QuarantineReason {
         QuarantineReason(
-            pipeline: "digits", path: path, digest: "d", what: what, place: "row 3, column pixel_2", rule: .dataColumns, remedy: "Add the column.",
+            pipeline: "digits", path: path, digest: "d", what: what, place: "row 3, column pixel_2", rule: .dataColumns,
+            remedy: "Add the column.",
             attempts: [.init(number: 1, error: "first"), .init(number: 2, startedAt: "2026-11-23T00:00:00Z", error: "second")],
             quarantinedAt: "2026-11-23T00:00:01Z")
     }

@@ -26,7 +26,8 @@ struct Scene {
 
     func provenance(_ input: String, arrival: Int64 = 1) -> Provenance {
         Provenance(
-            pipeline: "digits", input: input, inputDigest: "in", rows: 3, modelVersion: 2, modelDigest: nil, revision: "r", arrival: arrival)
+            pipeline: "digits", input: input, inputDigest: "in", rows: 3, modelVersion: 2, modelDigest: nil, revision: "r", arrival: arrival
+        )
     }
 
     /// Writes `text` where attempt `attempt` of `run` writes, for `out/NAME`.
@@ -34,7 +35,8 @@ struct Scene {
         let staged = area.file(run: run, attempt: attempt, name: name)
         try Data(text.utf8).write(to: URL(fileURLWithPath: staged.string))
         return StagedOutput(
-            run: run, staged: staged, target: out.appending(FilePath(name).components), outputRoot: out, replaces: [replaces].compactMap(\.self),
+            run: run, staged: staged, target: out.appending(FilePath(name).components), outputRoot: out,
+            replaces: [replaces].compactMap(\.self),
             provenance: provenance(name, arrival: run))
     }
 

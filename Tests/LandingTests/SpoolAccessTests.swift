@@ -38,11 +38,13 @@ import Testing
     }
 
     @Test(arguments: [
-        ("l.csv", "../../outside/s.csv"), ("l.csv", "ABSOLUTE/outside/s.csv"), ("sub/s.csv", "../../outside"), ("sub/s.csv", "ABSOLUTE/outside"),
+        ("l.csv", "../../outside/s.csv"), ("l.csv", "ABSOLUTE/outside/s.csv"), ("sub/s.csv", "../../outside"),
+        ("sub/s.csv", "ABSOLUTE/outside"),
         ("l.csv", "l.csv"),
     ])
     func nothingOutsideIsOpened(name: String, target: String) throws {
-        try link(name.split(separator: "/").first.map(String.init)!, to: target.replacingOccurrences(of: "ABSOLUTE", with: scene.folder.path))
+        try link(
+            name.split(separator: "/").first.map(String.init)!, to: target.replacingOccurrences(of: "ABSOLUTE", with: scene.folder.path))
         #expect(throws: LandingError.outsideSpool(scene.spool.pushing(FilePath(name)))) { try access.open(FilePath(name)) }
         #expect(throws: LandingError.self) { try access.status(FilePath("../../outside/s.csv")) }
     }

@@ -54,7 +54,8 @@ import Testing
             let run = try #require(try f.open(number, revision: revision))
             let now = f.now
             try f.ledger.write { (tx) throws(LedgerError) in
-                try tx.attemptFailed([FailedAttempt(run: run.run, outcome: "resource", error: "no memory", nextAttemptAt: now, counts: true)], at: now)
+                try tx.attemptFailed(
+                    [FailedAttempt(run: run.run, outcome: "resource", error: "no memory", nextAttemptAt: now, counts: true)], at: now)
             }
             return run.revision
         }
@@ -68,10 +69,12 @@ import Testing
     }
 
     private func pinTypes(_ types: [String: String], _ revision: String, arrival: Int64, _ f: Fixture) throws -> [String: String] {
-        try f.ledger.write { (ledger) throws(LedgerError) in try ledger.pinTypes(types, pipeline: "p", revision: revision, arrival: arrival) }
+        try f.ledger.write { (ledger) throws(LedgerError) in try ledger.pinTypes(types, pipeline: "p", revision: revision, arrival: arrival)
+        }
     }
 
-    /// The types of kept columns are pinned like their order: by the first arrival, and carried over, whether the present digest is known or not.
+    /// The types of kept columns are pinned like their order: by the first arrival, and carried over, whether the present digest is known
+    /// or not.
     @Test(arguments: [false, true]) func pinnedTypesStayAndAreCarriedOver(isNewKnown: Bool) throws {
         let f = try Fixture()
         try f.finish(try f.arrive("a.csv", "A").number, revision: "old")

@@ -16,9 +16,11 @@ import Testing
         #expect(waiting.run == first.run && waiting.boundVersion == 1 && waiting.boundRevision == "r1" && waiting.nextAttemptAt == next)
         #expect(try f.ledger.explain(path: "a.csv", now: f.now).first?.wait == .forRetry(at: next))
         let second = try #require(try f.open(1, version: 2, revision: "r2"))
-        #expect(second.run == first.run && second.version == 1 && second.revision == "r1" && second.attempt == 2 && second.countedAttempts == 2)
+        #expect(
+            second.run == first.run && second.version == 1 && second.revision == "r1" && second.attempt == 2 && second.countedAttempts == 2)
         #expect(try f.ledger.openRuns().first?.nextAttemptAt == nil)
-        try f.ledger.close([RunClosing(run: second.run, outcome: .done(verdict: nil), timings: ["read": 0.25, "run": 1], rowCount: 9)], at: f.now)
+        try f.ledger.close(
+            [RunClosing(run: second.run, outcome: .done(verdict: nil), timings: ["read": 0.25, "run": 1], rowCount: 9)], at: f.now)
         #expect(try f.ledger.attempts(ofRun: first.run).map(\.outcome) == ["resource", "done"])
         let record = try #require(try f.ledger.run(first.run))
         #expect(record.timings == ["read": 0.25, "run": 1] && record.rowCount == 9 && record.attemptCount == 2 && record.closedAt == f.now)
@@ -56,7 +58,8 @@ import Testing
         #expect(again.attempt == 2 && again.countedAttempts == 1)
         try f.ledger.interrupted([run], at: f.now)
         #expect(try #require(try f.open(1)).countedAttempts == 1, "nor does one that the daemon died in")
-        try f.ledger.write { (ledger) throws(LedgerError) in try ledger.interrupted([run], culprit: (run: run, error: "it died"), at: f.now) }
+        try f.ledger.write { (ledger) throws(LedgerError) in try ledger.interrupted([run], culprit: (run: run, error: "it died"), at: f.now)
+        }
         #expect(try #require(try f.open(1)).countedAttempts == 2, "but one that it died of does")
         #expect(try f.ledger.attempts(ofRun: run).map(\.outcome) == ["cancelled", "interrupted", "died", "running"])
     }
@@ -227,7 +230,8 @@ import Testing
         try f.arrive("a.csv", "A")
         let run = try #require(try f.open(1)).run
         try f.ledger.attemptFailed(
-            [FailedAttempt(run: run, outcome: "resource", error: "disk full", nextAttemptAt: f.now.advanced(by: .seconds(3600)))], at: f.now)
+            [FailedAttempt(run: run, outcome: "resource", error: "disk full", nextAttemptAt: f.now.advanced(by: .seconds(3600)))], at: f.now
+        )
         #expect(try f.apply(.retry(Selection(run: run))).affected.count == 1)
         #expect(try f.ledger.waiting(pipeline: "p", role: .data, limit: 1).first?.nextAttemptAt == nil)
     }
@@ -321,7 +325,9 @@ import Testing
         #expect(try f.ledger.outdated(pipeline: "p", revision: "r2", former: "f2").map(\.arrival) == [1, 4])
         #expect(try f.ledger.outdated(pipeline: "p", revision: "r2", former: "f2", after: 1).map(\.path) == ["c.csv"])
         #expect(try f.ledger.outdated(pipeline: "p", revision: "r1", former: "f1", limit: 1).map(\.arrival) == [2])
-        #expect(try f.ledger.outdated(pipeline: "p", revision: "r3", former: "r1").map(\.arrival) == [2], "what the same file was called before")
+        #expect(
+            try f.ledger.outdated(pipeline: "p", revision: "r3", former: "r1").map(\.arrival) == [2], "what the same file was called before"
+        )
     }
 
     @Test func theWindowPagesInArrivalOrder() throws {
@@ -340,7 +346,8 @@ import Testing
         let run = try #require(try f.open(old))
         let new = try f.arrive("a.csv", "B").number
         #expect(try f.state(old) == .running)
-        try f.ledger.attemptFailed([FailedAttempt(run: run.run, outcome: "machine", error: "disk full", nextAttemptAt: f.now, counts: false)], at: f.now)
+        try f.ledger.attemptFailed(
+            [FailedAttempt(run: run.run, outcome: "machine", error: "disk full", nextAttemptAt: f.now, counts: false)], at: f.now)
         #expect(try f.state(old) == .superseded && f.waiting() == [new])
         #expect(try f.counts() == ["data superseded": 1, "data waiting": 1])
         #expect(try f.open(old) == nil)

@@ -83,8 +83,14 @@ import Testing
             ("schema: { classes: [a, [b]] }", ["5:24: schema.classes[1]: a list stands where a text belongs; write one text"]),
             ("schema: { label: { a: b } }", ["5:18: schema.label: a mapping stands where a list belongs; write a list like [a, b]"]),
             ("schema: { label: [] }", ["5:18: schema.label: no column is named; name at least one, or leave `label` out"]),
-            ("schema: { missing_label: skip }", ["5:26: schema.missing_label: no label is named; name it, like label: outcome, or remove `missing_label`"]),
-            ("schema: { label: a, missing_label: eror }", ["5:36: schema.missing_label: `eror` is none of skip, error; did you mean `error`?"]),
+            (
+                "schema: { missing_label: skip }",
+                ["5:26: schema.missing_label: no label is named; name it, like label: outcome, or remove `missing_label`"]
+            ),
+            (
+                "schema: { label: a, missing_label: eror }",
+                ["5:36: schema.missing_label: `eror` is none of skip, error; did you mean `error`?"]
+            ),
             ("schema: { label: a, weight: a }", ["5:29: schema.weight: \"a\" is the label; name another column"]),
             (
                 "schema: { weight: w, inputs: { x: [w] } }",
@@ -131,7 +137,9 @@ import Testing
             ),
             (
                 "schema: { missing: unknown }",
-                ["5:20: schema.missing: `unknown` does not say what a missing value becomes; write error, nan, a number, or a text in quotes"]
+                [
+                    "5:20: schema.missing: `unknown` does not say what a missing value becomes; write error, nan, a number, or a text in quotes"
+                ]
             ),
             (
                 "schema: { inputs: { x: { booleans: [yes] } } }",
@@ -139,7 +147,10 @@ import Testing
                     "5:36: schema.inputs.x.booleans: not two words, of false and of true; write a list like [\"False\", \"True\"], or text to take what the file has"
                 ]
             ),
-            ("schema: { inputs: { x: { times: isso } } }", ["5:33: schema.inputs.x.times: `isso` is none of iso, text; did you mean `iso`?"]),
+            (
+                "schema: { inputs: { x: { times: isso } } }",
+                ["5:33: schema.inputs.x.times: `isso` is none of iso, text; did you mean `iso`?"]
+            ),
             ("schema: { inputs: { x: [] } }", ["5:24: schema.inputs.x: no column is named; name at least one, or leave `columns` out"]),
             ("schema: { inputs: { x: [a, a] } }", ["5:24: schema.inputs.x: \"a\" stands twice; remove one of them"]),
             (

@@ -47,6 +47,9 @@ import Testing
             on_input_deleted: remove
 
             """
-        #expect(problems(yaml) == ["p.yaml:6:19: on_input_deleted: no data arrives, so that there is no output to remove: versions and labels always stay; remove it"])
+        #expect(
+            problems(yaml) == [
+                "p.yaml:6:19: on_input_deleted: no data arrives, so that there is no output to remove: versions and labels always stay; remove it"
+            ])
     }
 }

@@ -54,7 +54,10 @@ import Testing
         #expect(
             stage
                 == OptimizeStage(
-                    gradient: GradientDescent(loss: .crossEntropy(labelSmoothing: 0.1, classWeights: [1, 2.5]), optimizer: .sgd(momentum: 0.9, nesterov: true), learningRate: 0.1, weightDecay: 1e-4) {
+                    gradient: GradientDescent(
+                        loss: .crossEntropy(labelSmoothing: 0.1, classWeights: [1, 2.5]), optimizer: .sgd(momentum: 0.9, nesterov: true),
+                        learningRate: 0.1, weightDecay: 1e-4
+                    ) {
                         $0.outputs = ["logits"]
                         $0.epochs = 3
                         $0.batchSize = 8
@@ -125,19 +128,43 @@ import Testing
     @Test(
         arguments: [
             ("epoch: 3", "epoch: there is no such key; did you mean `epochs`?"),
-            ("loss: crossentropy", "loss: `crossentropy` is none of cross_entropy, binary_cross_entropy, multilabel, mean_squared_error, mean_absolute_error, huber, quantile, poisson, cosine_embedding, output; did you mean `cross_entropy`?"),
+            (
+                "loss: crossentropy",
+                "loss: `crossentropy` is none of cross_entropy, binary_cross_entropy, multilabel, mean_squared_error, mean_absolute_error, huber, quantile, poisson, cosine_embedding, output; did you mean `cross_entropy`?"
+            ),
             ("loss: { huber: { detla: 1 } }", "loss.huber.detla: there is no such key; did you mean `delta`?"),
             ("loss: { huber: { delta: 0 } }", "loss.huber.delta: 0 is out of range; write a number above 0, like 1.0"),
             ("loss: output", "loss: which output is the loss is not said; name it, like { output: loss }"),
             ("loss: { output: \"\" }", "loss.output: an empty name; name the model output that is the loss"),
-            ("loss: { huber: {}, poisson: {} }", "loss: one is wanted, and there are huber, poisson; write its options below it, like cross_entropy: { label_smoothing: 0.1 }"),
+            (
+                "loss: { huber: {}, poisson: {} }",
+                "loss: one is wanted, and there are huber, poisson; write its options below it, like cross_entropy: { label_smoothing: 0.1 }"
+            ),
             ("optimizer: adamx", "optimizer: `adamx` is none of sgd, adagrad, rmsprop, adam, adamw, lion, lamb; did you mean `adam`?"),
-            ("optimizer: { adam: { momentum: 0.9 } }", "optimizer.adam.momentum: there is no such key; the keys here are learning_rate, weight_decay, betas, epsilon"),
-            ("optimizer: { adam: { learning_rate: -1 } }", "optimizer.adam.learning_rate: -1 is out of range; write a number above 0, like 1.0e-3"),
-            ("optimizer: { adam: { learning_rate: \"1\" } }", "optimizer.adam.learning_rate: the text \"1\" is not a number; write one without quotes, like 1.0e-3"),
-            ("optimizer: { adam: { betas: [0.9] } }", "optimizer.adam.betas: a list of 1 stands where one of 2 belongs; write one, like [0.9, 0.999]"),
-            ("optimizer: { adam: { betas: [0.9, 1] } }", "optimizer.adam.betas: 1 is out of range; write a number of at least 0 and below 1, like [0.9, 0.999]"),
-            ("optimizer: { sgd: { nesterov: true } }", "optimizer.sgd.nesterov: there is no momentum to look ahead by; write momentum: 0.9, or remove it"),
+            (
+                "optimizer: { adam: { momentum: 0.9 } }",
+                "optimizer.adam.momentum: there is no such key; the keys here are learning_rate, weight_decay, betas, epsilon"
+            ),
+            (
+                "optimizer: { adam: { learning_rate: -1 } }",
+                "optimizer.adam.learning_rate: -1 is out of range; write a number above 0, like 1.0e-3"
+            ),
+            (
+                "optimizer: { adam: { learning_rate: \"1\" } }",
+                "optimizer.adam.learning_rate: the text \"1\" is not a number; write one without quotes, like 1.0e-3"
+            ),
+            (
+                "optimizer: { adam: { betas: [0.9] } }",
+                "optimizer.adam.betas: a list of 1 stands where one of 2 belongs; write one, like [0.9, 0.999]"
+            ),
+            (
+                "optimizer: { adam: { betas: [0.9, 1] } }",
+                "optimizer.adam.betas: 1 is out of range; write a number of at least 0 and below 1, like [0.9, 0.999]"
+            ),
+            (
+                "optimizer: { sgd: { nesterov: true } }",
+                "optimizer.sgd.nesterov: there is no momentum to look ahead by; write momentum: 0.9, or remove it"
+            ),
             ("optimizer: [adam]", "optimizer: a list stands where one word belongs; write one, like adamw: { learning_rate: 1.0e-3 }"),
             ("schedule: { cosine: { every: 2 } }", "schedule.cosine.every: there is no such key; the keys here are warm_up, end"),
             ("schedule: cosin", "schedule: `cosin` is none of constant, linear, cosine, step, one_cycle; did you mean `cosine`?"),
@@ -150,12 +177,24 @@ import Testing
             ("seed: -1", "seed: -1 is out of range; write a number from 0 to 9223372036854775807"),
             ("freeze: [a, a]", "freeze: \"a\" stands twice; remove one of them"),
             ("early_stopping: {}", "early_stopping.patience: missing; say how many epochs to wait for an improvement, like patience: 3"),
-            ("early_stopping: 3, validation: 0", "early_stopping: without held-out rows nothing says when to stop; write validation: 0.2, or remove it"),
+            (
+                "early_stopping: 3, validation: 0",
+                "early_stopping: without held-out rows nothing says when to stop; write validation: 0.2, or remove it"
+            ),
             ("adapters: { targets: [a] }", "adapters.rank: missing; say how many columns the factors have, like rank: 8"),
             ("adapters: { rank: 8, targets: [] }", "adapters.targets: an empty list adapts nothing; name weights, like [\"*attn*\"]"),
-            ("untie: [lm_head.weight], adapters: { rank: 8, targets: [a] }", "untie: beside adapters no weight is trained, so that none is shared; remove it, or the adapters"),
-            ("batch_normalization: train, adapters: { rank: 8, targets: [a] }", "batch_normalization: beside adapters nothing else is trained; remove it, or the adapters"),
-            ("adapters: { rank: 8, targets: [a], merge: no }", "adapters.merge: `no` is neither true nor false; write true or false, without quotes"),
+            (
+                "untie: [lm_head.weight], adapters: { rank: 8, targets: [a] }",
+                "untie: beside adapters no weight is trained, so that none is shared; remove it, or the adapters"
+            ),
+            (
+                "batch_normalization: train, adapters: { rank: 8, targets: [a] }",
+                "batch_normalization: beside adapters nothing else is trained; remove it, or the adapters"
+            ),
+            (
+                "adapters: { rank: 8, targets: [a], merge: no }",
+                "adapters.merge: `no` is neither true nor false; write true or false, without quotes"
+            )
         ])
     func badValues(text: String, expected: String) {
         let given = text.hasPrefix("loss") ? text : "loss: cross_entropy, " + text
@@ -169,22 +208,31 @@ import Testing
     @Test(
         arguments: [
             (text("{ loss: poisson }", beside: "gate: { metric: accuracy }"),
-             "p.yaml:8:23: stages[1].optimize.gate.metric: accuracy is for classes, and the loss poisson is for numbers; write rmse, mae, r2, loss"),
+                "p.yaml:8:23: stages[1].optimize.gate.metric: accuracy is for classes, and the loss poisson is for numbers; write rmse, mae, r2, loss"
+            ),
             (text("{ loss: poisson, validation: 0 }", beside: "gate: { drop_at_most: 1 }"),
-             "p.yaml:8:13: stages[1].optimize.gate.metric: without held-out rows there is nothing to measure on; write validation: 0.2, or remove the gate"),
+                "p.yaml:8:13: stages[1].optimize.gate.metric: without held-out rows there is nothing to measure on; write validation: 0.2, or remove the gate"
+            ),
             (text("{ loss: poisson }", beside: "gate: { drop_at_most: -1 }"),
              "p.yaml:8:29: stages[1].optimize.gate.drop_at_most: -1 is out of range; write a number of at least 0, like 0.005"),
             (text("{ loss: poisson }", beside: "gate: { rows_at_least: 0 }"),
              "p.yaml:8:30: stages[1].optimize.gate.rows_at_least: 0 is out of range; write a number from 1 to 1000000000"),
             (text("{ loss: { cross_entropy: { class_weights: [1, 2] } } }", schema: "{ label: y, classes: [a] }"),
-             "p.yaml:7:59: stages[1].optimize.gradient.loss.cross_entropy.class_weights: there are 2 weights for the 1 classes of schema.classes; write one for each class, in their order"),
-            (text("{ epochs: 3 }"), "p.yaml:7:17: stages[1].optimize.gradient.loss: missing; say what training makes small, like loss: cross_entropy"),
+                "p.yaml:7:59: stages[1].optimize.gradient.loss.cross_entropy.class_weights: there are 2 weights for the 1 classes of schema.classes; write one for each class, in their order"
+            ),
+            (
+                text("{ epochs: 3 }"),
+                "p.yaml:7:17: stages[1].optimize.gradient.loss: missing; say what training makes small, like loss: cross_entropy"
+            ),
             (text("{ loss: poisson }", schema: "{}"),
-             "p.yaml:7:7: stages[1].optimize.gradient: it has nothing to learn; name the column: schema: { label: COLUMN }, or remove the stage"),
+                "p.yaml:7:7: stages[1].optimize.gradient: it has nothing to learn; name the column: schema: { label: COLUMN }, or remove the stage"
+            ),
             (text("{ loss: poisson }").replacing("labelled: l, ", with: ""),
-             "p.yaml:7:7: stages[1].optimize.gradient: it has no labelled data to learn from; add spool: { labelled: FOLDER }, or remove the stage"),
+                "p.yaml:7:7: stages[1].optimize.gradient: it has no labelled data to learn from; add spool: { labelled: FOLDER }, or remove the stage"
+            ),
             (base.replacing("data: in/data", with: "labelled: l, data: in/data"),
-             "p.yaml:2:39: spool.labelled: labelled data arrives and no stage learns from it; add `- optimize: { gradient: { loss: cross_entropy } }` to the stages, or remove it"),
+                "p.yaml:2:39: spool.labelled: labelled data arrives and no stage learns from it; add `- optimize: { gradient: { loss: cross_entropy } }` to the stages, or remove it"
+            ),
             (base.replacing("[deserialize,", with: "[deserialize, optimize,"),
              "p.yaml:3:23: stages[1].optimize: an optimize stage without anything to do; say how, like gradient: { loss: cross_entropy }"),
             (base.replacing("[deserialize,", with: "[deserialize, optimize: { gate: { metric: loss } },"),
@@ -202,18 +250,24 @@ import Testing
     /// Each row: another `gradient`, or what stands beside it; every pair of them is a revision of its own.
     private static let changes = [
         ("loss: cross_entropy", ""), ("loss: binary_cross_entropy", ""), ("loss: { cross_entropy: { label_smoothing: 0.1 } }", ""),
-        ("loss: { cross_entropy: { class_weights: [1, 2] } }", ""), ("loss: { cross_entropy: { output: a } }", ""), ("loss: { output: a }", ""),
+        ("loss: { cross_entropy: { class_weights: [1, 2] } }", ""), ("loss: { cross_entropy: { output: a } }", ""),
+        ("loss: { output: a }", ""),
         ("loss: { huber: { delta: 2 } }", ""), ("loss: { poisson: { rate: rate } }", ""), ("loss: { multilabel: { scores: logits } }", ""),
         ("loss: { binary_cross_entropy: { positive_weight: 2 } }", ""), ("loss: { cosine_embedding: { margin: 0.1 } }", ""),
-        ("loss: cross_entropy, batch_normalization: affine", ""), ("loss: cross_entropy, batch_normalization: train", ""), ("loss: cross_entropy, schedule: { cosine: { end: 0.1 } }", ""), ("loss: { quantile: { quantile: 0.9 } }", ""), ("loss: cross_entropy, epochs: 2", ""),
+        ("loss: cross_entropy, batch_normalization: affine", ""), ("loss: cross_entropy, batch_normalization: train", ""),
+        ("loss: cross_entropy, schedule: { cosine: { end: 0.1 } }", ""), ("loss: { quantile: { quantile: 0.9 } }", ""),
+        ("loss: cross_entropy, epochs: 2", ""),
         ("loss: cross_entropy, batch_size: 2", ""), ("loss: cross_entropy, optimizer: sgd", ""),
         ("loss: cross_entropy, optimizer: { adamw: { learning_rate: 2.0e-3 } }", ""), ("loss: cross_entropy, schedule: cosine", ""),
         ("loss: cross_entropy, schedule: { cosine: { warm_up: 9 } }", ""), ("loss: cross_entropy, clip_norm: 2", ""),
         ("loss: cross_entropy, clip_value: 2", ""), ("loss: cross_entropy, accumulate: 2", ""), ("loss: cross_entropy, ema: 0.9", ""),
-        ("loss: cross_entropy, validation: 0.3", ""), ("loss: cross_entropy, freeze: [a]", ""), ("loss: cross_entropy, untie: [a]", ""), ("loss: cross_entropy, no_decay: [a]", ""),
+        ("loss: cross_entropy, validation: 0.3", ""), ("loss: cross_entropy, freeze: [a]", ""), ("loss: cross_entropy, untie: [a]", ""),
+        ("loss: cross_entropy, no_decay: [a]", ""),
         ("loss: cross_entropy, seed: 2", ""), ("loss: cross_entropy, train_on: new", ""), ("loss: cross_entropy, early_stopping: 2", ""),
-        ("loss: cross_entropy, adapters: { rank: 2, targets: [a] }", ""), ("loss: cross_entropy, adapters: { rank: 2, targets: [a], merge: false }", ""),
-        ("loss: cross_entropy, threads: 1", ""), ("loss: cross_entropy", "gate: { metric: auc }"), ("loss: cross_entropy", "gate: { drop_at_most: 1 }"),
+        ("loss: cross_entropy, adapters: { rank: 2, targets: [a] }", ""),
+        ("loss: cross_entropy, adapters: { rank: 2, targets: [a], merge: false }", ""),
+        ("loss: cross_entropy, threads: 1", ""), ("loss: cross_entropy", "gate: { metric: auc }"),
+        ("loss: cross_entropy", "gate: { drop_at_most: 1 }"),
         ("loss: cross_entropy", "gate: { rows_at_least: 1 }"),
     ]
 
@@ -223,14 +277,17 @@ import Testing
             let revision = try read(Self.text("{ \(gradient) }", beside: beside)).revision
             #expect(seen.updateValue(gradient + beside, forKey: revision) == nil, "\(gradient) \(beside)")
         }
-        for schema in ["{ label: z }", "{ label: [y, z] }", "{ label: \"y*\" }", "{ label: y, weight: w }", "{ label: y, missing_label: error }"] {
+        for schema in [
+            "{ label: z }", "{ label: [y, z] }", "{ label: \"y*\" }", "{ label: y, weight: w }", "{ label: y, missing_label: error }"
+        ] {
             let revision = try read(Self.text("{ loss: cross_entropy }", schema: schema)).revision
             #expect(seen.updateValue(schema, forKey: revision) == nil, "\(schema)")
         }
     }
 
     @Test(arguments: [
-        ("loss: { cross_entropy: {} }", ""), ("loss: { cross_entropy: { label_smoothing: 0 } }", ""), ("loss: cross_entropy, epochs: 10", ""),
+        ("loss: { cross_entropy: {} }", ""), ("loss: { cross_entropy: { label_smoothing: 0 } }", ""),
+        ("loss: cross_entropy, epochs: 10", ""),
         ("loss: cross_entropy, optimizer: { adamw: { weight_decay: 0.01 } }", ""), ("loss: cross_entropy, schedule: constant", ""),
         ("loss: cross_entropy, train_on: all, validation: 0.2", ""), ("loss: cross_entropy", "gate: { metric: loss, drop_at_most: 0 }"),
         ("loss: cross_entropy", "gate: { rows_at_least: 30 }"),

@@ -33,7 +33,10 @@ import Testing
         ("retain: { archiv: 1d }", "5:11: retain.archiv: there is no such key; did you mean `archive`?"),
         ("retain: 30d", "5:9: retain: `30d` stands where a mapping belongs; give it keys: archive, quarantine, history, labels"),
         ("was: digits", "5:6: was: the pipeline is named so now; write the name that it had before, or remove it"),
-        ("was: ../x", "5:6: was: \"../x\" cannot name a pipeline; write letters, digits, - and _, beginning with a letter or digit, at most 64"),
+        (
+            "was: ../x",
+            "5:6: was: \"../x\" cannot name a pipeline; write letters, digits, - and _, beginning with a letter or digit, at most 64"
+        )
     ])
     func mistakes(_ lines: String, _ problem: String) {
         #expect(problems(base + lines + "\n") == ["p.yaml:" + problem])
@@ -46,7 +49,9 @@ import Testing
                 "name: \(name)\nwas: \(was)\nspool: { models: s/\(name)/m, data: s/\(name)/d }\nstages: [deserialize, forward]\nland: { models: o/\(name)/m, outputs: o/\(name)/r }\n",
                 to: "p/\(name).yaml")
         }
-        let faults = LintReport.lint([folder("p")], root: folder.path).problems.map { $0.description.replacing(folder.path + "/", with: "") }
+        let faults = LintReport.lint([folder("p")], root: folder.path).problems.map {
+            $0.description.replacing(folder.path + "/", with: "")
+        }
         #expect(faults == [
             "p/b.yaml:2:6: was: p/a.yaml:2 was also named old; keep `was` in one of them",
             "p/c.yaml:2:6: was: p/a.yaml:1 is named a, and its history is its own; remove `was`, or that pipeline",

@@ -37,13 +37,15 @@ import Testing
         ("[id]", "[id], label: l"), ("[x, y]", "[y, x]"), ("[x, y]", "[\"x 1:y\"]"), ("p_*, q", "p_*, r"), ("p_*", "{ columns: [p_*] }"),
         ("p_*", "{ columns: p_*, scale: 2 }"), ("p_*", "{ columns: p_*, missing: error }"), ("p_*", "{ columns: p_*, missing: nan }"),
         ("[id]", "[id], missing: nan"), ("[id]", "[id], missing: 0"), ("[id]", "[id], missing: \"0\""),
-        ("p_*", "{ columns: p_*, booleans: [n, y] }"), ("p_*", "{ columns: p_*, booleans: [y, n] }"), ("p_*", "{ columns: p_*, booleans: text }"),
+        ("p_*", "{ columns: p_*, booleans: [n, y] }"), ("p_*", "{ columns: p_*, booleans: [y, n] }"),
+        ("p_*", "{ columns: p_*, booleans: text }"),
         ("p_*", "{ columns: p_*, times: iso }"), ("p_*", "{ columns: p_*, times: text }"),
         ("p_*", "{ columns: p_*, missing: 0 }"), ("p_*", "{ columns: p_*, missing: \"0\" }"), ("q: q", "q: [q, r]"), ("q: q", "q: [r, q]"),
         ("s: string", "s: bool"), ("s: string, ", ""), ("[id]", "[id], dialect: { delimiter: ; }"),
         ("[id]", "[id], dialect: { quote: none }"),
         ("[id]", "[id], dialect: { header: false }"), ("[id]", "[id], dialect: { header: [a] }"),
-        ("[id]", "[id], dialect: { null_words: [] }"), ("[id]", "[id], dialect: { escape: '\\' }"), ("[id]", "[id], dialect: { escape: '|' }"),
+        ("[id]", "[id], dialect: { null_words: [] }"), ("[id]", "[id], dialect: { escape: '\\' }"),
+        ("[id]", "[id], dialect: { escape: '|' }"),
         ("[id]", "[id], dialect: { encoding: latin-1 }"), ("[id]", "[id], dialect: { encoding: utf-16 }"),
         ("[id]", "[id], dialect: { delimiter: tab, decimal: ',' }"), ("a: a, b: b", "b: b, a: a"), ("a: a", "a: c"), ("a: a, ", ""),
         ("a: a", "a: { columns: a, class: d }"), ("a: a", "a: { columns: a, argmax: d }"), ("a: a", "a: { class: a }"),
@@ -52,13 +54,15 @@ import Testing
     ]
 
     /// What the ledger keeps of a revision gives that revision back, whatever the pipeline has become since, in each way of writing.
-    @Test(arguments: changes.map { old, new in old.isEmpty ? text : text.replacing(old, with: new, maxReplacements: 1) } + [trained, quoted])
+    @Test(
+        arguments: changes.map { old, new in old.isEmpty ? text : text.replacing(old, with: new, maxReplacements: 1) } + [trained, quoted])
     func bodyGivesTheRevisionBack(text: String) throws {
         let former = try read(text)
         let edited = try read(Self.trained.replacing("epochs: 7", with: "epochs: 8").replacing("jsonl", with: "npz"))
         let back = try #require(edited.under(revision: former.revision.full, body: former.revisionBody.text), "\(former.revisionBody.text)")
         #expect(back.schema == former.schema && back.stages == former.stages)
-        #expect(back.land.outputs?.format == former.land.outputs?.format && back.land.outputs?.partitionBy == former.land.outputs?.partitionBy)
+        #expect(
+            back.land.outputs?.format == former.land.outputs?.format && back.land.outputs?.partitionBy == former.land.outputs?.partitionBy)
         #expect(back.land.outputs?.path == edited.land.outputs?.path && back.name == edited.name)
         // A body is taken for the revision that it is kept for, and for no other.
         #expect(edited.under(revision: edited.revision.full, body: former.revisionBody.text) == nil)

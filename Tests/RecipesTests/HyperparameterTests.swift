@@ -5,7 +5,8 @@ import Testing
     @Test func noKeyStandsTwice() {
         func keys<Root>(_ keys: [Hyperparameter<Root>]) -> [String] { keys.map(\.key) }
         for keys in [
-            keys(GradientDescent.hyperparameters), keys(GradientDescent.optimizerOptions), keys(GradientDescent.scheduleOptions), keys(Loss.options),
+            keys(GradientDescent.hyperparameters), keys(GradientDescent.optimizerOptions), keys(GradientDescent.scheduleOptions),
+            keys(Loss.options),
             keys(GradientDescent.earlyStoppingOptions),
         ] {
             #expect(Set(keys).count == keys.count, "\(keys)")
@@ -18,7 +19,8 @@ import Testing
         for kind in Optimizer.Kind.allCases { expected[kind.rawValue] = options(Optimizer.options, of: Optimizer(kind)) }
         #expect(
             expected == [
-                "sgd": ["momentum", "nesterov"], "adagrad": ["epsilon"], "rmsprop": ["momentum", "alpha", "epsilon"], "adam": ["betas", "epsilon"],
+                "sgd": ["momentum", "nesterov"], "adagrad": ["epsilon"], "rmsprop": ["momentum", "alpha", "epsilon"],
+                "adam": ["betas", "epsilon"],
                 "adamw": ["betas", "epsilon"], "lion": ["betas"], "lamb": ["betas", "epsilon"],
             ])
         var schedules: [String: [String]] = [:]
@@ -86,15 +88,21 @@ import Testing
 
     /// Each row: a change, and what is said of it.
     private static let changes: [(change: @Sendable (inout GradientDescent) -> Void, fault: String)] = [
-        ({ $0.epochs = 0 }, "epochs: it is 0, and must be from 1 to 100000"), ({ $0.accumulate = 0 }, "accumulate: it is 0, and must be from 1 to 100000"),
+        ({ $0.epochs = 0 }, "epochs: it is 0, and must be from 1 to 100000"),
+        ({ $0.accumulate = 0 }, "accumulate: it is 0, and must be from 1 to 100000"),
         ({ $0.weightDecay = -1 }, "weight_decay: it is -1.0, and must be a number of at least 0"),
         ({ $0.schedule.peak = .infinity }, "learning_rate: it is inf, and must be a number above 0"),
-        ({ $0.average = 1 }, "ema: it is 1.0, and must be a number between 0 and 1"), ({ $0.validation = 1 }, "validation: it is 1.0, and must be a number of at least 0 and below 1"),
+        ({ $0.average = 1 }, "ema: it is 1.0, and must be a number between 0 and 1"),
+        ({ $0.validation = 1 }, "validation: it is 1.0, and must be a number of at least 0 and below 1"),
         ({ $0.optimizer = .adam(.init(beta2: 1)) }, "betas: it is [0.9, 1.0], and must be each a number of at least 0 and below 1"),
         ({ $0.optimizer = .sgd(nesterov: true) }, "nesterov: there is no momentum to look ahead by"),
         ({ $0.earlyStopping = .init(patience: 0) }, "patience: it is 0, and must be from 1 to 100000"),
         ({ $0.validation = 0; $0.earlyStopping = .init(patience: 1) }, "early_stopping: without held-out rows nothing says when to stop"),
-        ({ $0.adapters = .init(rank: 1, targets: ["*"]); $0.untie = ["w"] }, "untie: beside adapters no weight is trained, so that none is shared"),
+        (
+            {
+                $0.adapters = .init(rank: 1, targets: ["*"]); $0.untie = ["w"]
+            }, "untie: beside adapters no weight is trained, so that none is shared"
+        ),
         ({ $0.loss = .huber(delta: 0) }, "delta: it is 0.0, and must be a number above 0"), ({ _ in }, ""),
     ]
 

@@ -6,7 +6,8 @@ import Testing
 @Suite struct FailurePolicyTests {
     private func action(_ kind: Failure.Kind, _ goal: AttemptSpec.Goal, attempt: Int = 1, number: Int = 1) -> FailurePolicy.Action {
         FailurePolicy.action(
-            for: Failure(kind, what: "x", place: "f", remedy: "r"), goal: goal, attempt: attempt, number: number, limit: 3, backoff: .seconds(2))
+            for: Failure(kind, what: "x", place: "f", remedy: "r"), goal: goal, attempt: attempt, number: number, limit: 3,
+            backoff: .seconds(2))
     }
 
     @Test(arguments: [
@@ -36,7 +37,8 @@ import Testing
     @Test(arguments: [
         (ENOSPC, .machine, .unreadable), (EDQUOT, .machine, .unreadable), (EROFS, .machine, .unreadable), (EIO, .machine, .unreadable),
         (EACCES, .machine, .unreadable), (ESTALE, .machine, .unreadable), (EMFILE, .machine, .machine), (ENFILE, .machine, .machine),
-        (ENOENT, .machine, .inputGone), (ENOTDIR, .machine, .inputGone), (ENAMETOOLONG, .resource, .resource), (EISDIR, .resource, .resource),
+            (ENOENT, .machine, .inputGone), (ENOTDIR, .machine, .inputGone), (ENAMETOOLONG, .resource, .resource),
+            (EISDIR, .resource, .resource)
     ] as [(Int32, Failure.Kind, Failure.Kind)])
     func errorsOfSystemCalls(code: Int32, writing: Failure.Kind, reading: Failure.Kind) {
         #expect(MachineFault.kind(writing: code) == writing)
@@ -54,7 +56,8 @@ import Testing
 @Suite struct FailureTests {
     @Test func valuesAreLeftOutOfEveryAnswer() throws {
         let failure = Failure(.badInput, what: "row 3: \(cell: "Zoe1987") is no number", place: "a.csv", remedy: "Mend it.")
-        #expect(failure.description == "a.csv: row 3: \"Zoe1987\" is no number. Mend it." && failure.what == "row 3: the value is no number")
+        #expect(
+            failure.description == "a.csv: row 3: \"Zoe1987\" is no number. Mend it." && failure.what == "row 3: the value is no number")
         var report = TrainingReport(rejection: failure, wait: failure)
         report.unusable = [.init(arrival: 1, failure: failure), .init(arrival: 2, failure: failure)]
         let answer = AttemptResult(failure: failure, training: report)

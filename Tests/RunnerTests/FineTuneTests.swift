@@ -37,10 +37,14 @@ import Testing
             let logs = logSoftmax(scores)
             return -0.9 * logs[row % 3] - 0.1 * logs.reduce(0, +) / 3
         }),
-        Case(loss: .crossEntropy(classWeights: [1, 2, 0.5]), width: 3, labels: { [["red", "green", "blue"][$0 % 3]] }, term: { scores, row in
+        Case(
+            loss: .crossEntropy(classWeights: [1, 2, 0.5]), width: 3, labels: { [["red", "green", "blue"][$0 % 3]] },
+            term: { scores, row in
             -logSoftmax(scores)[row % 3]
         }, classes: ["red", "green", "blue"], classWeight: { [1, 2, 0.5][$0 % 3] }),
-        Case(loss: .crossEntropy(targets: .probabilities), width: 2, labels: { $0 % 2 == 0 ? ["0.25", "0.75"] : ["1", "0"] }, term: { scores, row in
+        Case(
+            loss: .crossEntropy(targets: .probabilities), width: 2, labels: { $0 % 2 == 0 ? ["0.25", "0.75"] : ["1", "0"] },
+            term: { scores, row in
             let logs = logSoftmax(scores)
             return row % 2 == 0 ? -0.25 * logs[0] - 0.75 * logs[1] : -logs[0]
         }),
@@ -68,7 +72,9 @@ import Testing
         Case(loss: .output("loss"), width: 1, labels: { ["\(number($0))"] }, term: { pow($0[0] - number($1), 2) }),
     ]
 
-    private static func features(_ row: Int) -> (a: Double, b: Double) { (Double((row * 3) % 8) / 4 - 0.9, Double((row * 7) % 5) / 2 - 0.8) }
+    private static func features(_ row: Int) -> (a: Double, b: Double) {
+        (Double((row * 3) % 8) / 4 - 0.9, Double((row * 7) % 5) / 2 - 0.8)
+    }
     private static func weight(_ row: Int) -> Double { [1, 0.5, 0, 3][row % 4] }
 
     private static func table(_ test: Case) -> String {
@@ -81,7 +87,8 @@ import Testing
     }
 
     private static func spec(
-        _ directory: TemporaryDirectory, model: Model, rows: String, schema: Schema, _ stage: OptimizeStage, goal: AttemptSpec.Goal = .fineTune
+        _ directory: TemporaryDirectory, model: Model, rows: String, schema: Schema, _ stage: OptimizeStage,
+        goal: AttemptSpec.Goal = .fineTune
     ) throws -> AttemptSpec {
         try directory.write(try model.serialized(), to: "parent.onnx")
         try directory.write(rows, to: "labels.csv")
@@ -113,7 +120,8 @@ import Testing
         let columns = test.labels(0).count
         let isOwn = test.loss == .output("loss")
         let schema = Schema(
-            key: ["id"], label: isOwn ? nil : columns == 1 ? .list(["t0"]) : .pattern("t*"), weight: isWeighted ? "w" : nil, classes: test.classes,
+            key: ["id"], label: isOwn ? nil : columns == 1 ? .list(["t0"]) : .pattern("t*"), weight: isWeighted ? "w" : nil,
+            classes: test.classes,
             inputs: [InputSchema(name: "x", columns: .list(["a", "b"]))] + (isOwn ? [InputSchema(name: "t", columns: .list(["t0"]))] : []))
         let stage = OptimizeStage(
             gradient: GradientDescent(loss: test.loss, optimizer: .sgd(), learningRate: 0.1) {
@@ -159,7 +167,8 @@ import Testing
     private func result(rate: Double, _ gate: Gate, goal: AttemptSpec.Goal = .fineTune) throws -> (AttemptResult, TemporaryDirectory) {
         let directory = try TemporaryDirectory("fine-tune")
         let spec = try Self.spec(
-            directory, model: LinearModel(width: 1).model(), rows: Self.table(Self.numbers), schema: Self.schema, Self.stage(rate: rate, gate), goal: goal)
+            directory, model: LinearModel(width: 1).model(), rows: Self.table(Self.numbers), schema: Self.schema,
+            Self.stage(rate: rate, gate), goal: goal)
         return (Self.execute(spec), directory)
     }
 
@@ -231,7 +240,8 @@ import Testing
         let schema = Schema(key: ["id"], label: .list(["t0"]), weight: "w", inputs: Self.schema.inputs)
         let rows = Self.table(Self.numbers).replacing(old == "t0\n" ? "t0" : old, with: old == "t0\n" ? "u0" : new)
         let result = Self.execute(
-            try Self.spec(directory, model: LinearModel(width: 1).model(), rows: rows, schema: schema, Self.stage(rate: 0.1, Gate(rowsAtLeast: 1))))
+            try Self.spec(
+                directory, model: LinearModel(width: 1).model(), rows: rows, schema: schema, Self.stage(rate: 0.1, Gate(rowsAtLeast: 1))))
         let failure = try #require(result.failure)
         #expect(failure.kind == kind && "\(failure)".contains(word) && !"\(failure)".contains("/kept/"), "\(failure)")
     }

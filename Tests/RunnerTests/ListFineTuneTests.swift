@@ -49,9 +49,11 @@ import Testing
                 $0.train = ["W", "b"]
             })
         let spec = AttemptSpec(
-            run: 1, attempt: 1, pipeline: "p", goal: .fineTune, inputs: ["model": try file("parent.onnx")], outputs: ["model": directory("new")],
+            run: 1, attempt: 1, pipeline: "p", goal: .fineTune, inputs: ["model": try file("parent.onnx")],
+            outputs: ["model": directory("new")],
             training: .init(
-                labelled: [.init(arrival: 2, name: "labels.jsonl", file: try file("labels.jsonl"), kept: directory("kept/labels.jsonl"))], subject: 2,
+                labelled: [.init(arrival: 2, name: "labels.jsonl", file: try file("labels.jsonl"), kept: directory("kept/labels.jsonl"))],
+                subject: 2,
                 checkpoints: directory("checkpoints")),
             schema: Schema(key: ["id"], label: .list(["t"]), inputs: [input]), stages: [.optimize(stage)])
         return LocalExecutor(sessionBytes: 1 << 20).execute(spec, cancellation: AttemptCancellation())
@@ -75,7 +77,8 @@ import Testing
             let directory = try TemporaryDirectory("lists")
             let failure = try #require(try train(input, directory).failure)
             #expect(failure.kind == .badInput && failure.place == directory("labels.jsonl"), "\(failure)")
-            #expect(failure.what.contains("lists of different lengths") && failure.remedy.contains("schema.inputs.NAME.length"), "\(failure)")
+            #expect(
+                failure.what.contains("lists of different lengths") && failure.remedy.contains("schema.inputs.NAME.length"), "\(failure)")
             #expect(!directory.files().contains("new/model.onnx"))
         }
         // Without `pad`, the row and the key are named as for scoring.
@@ -90,7 +93,9 @@ import Testing
         let result = try train(input, directory)
         #expect(result.succeeded, "\(String(describing: result.failure))")
         let found = try LinearModel.weights(of: Model(serialized: Data(try directory.read("new/model.onnx"))))
-        for (new, wanted) in zip(found, Self.stepped(pad: mask == nil ? Double(pad) : 0, length: 5)) { #expect(abs(new - wanted) < 1e-5, "\(found)") }
+        for (new, wanted) in zip(found, Self.stepped(pad: mask == nil ? Double(pad) : 0, length: 5)) {
+            #expect(abs(new - wanted) < 1e-5, "\(found)")
+        }
         #expect(found.count == 2)
     }
 }

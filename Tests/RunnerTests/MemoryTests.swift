@@ -17,8 +17,8 @@ import Testing
     /// The weight that the engine is laying out for its kernels, the program, the engine, the activations and gradients of a batch.
     private static let rest = block + (140 << 20)
 
-    /// From reading labels to a version that was loaded and has scored rows. Frozen weights are in memory once; of trained ones there are two sets and
-    /// their gradient; what they are written from is there when training's own memory is gone.
+    /// From reading labels to a version that was loaded and has scored rows. Frozen weights are in memory once; of trained ones there are
+    /// two sets and their gradient; what they are written from is there when training's own memory is gone.
     @Test(arguments: [("head", 0), ("adapters", 0), ("merged adapters", 0), ("last", 3)])
     func fineTuningHoldsFrozenWeightsOnce(how: String, trained: Int) throws {
         try expectAtMost((Self.blocks + trained) * Self.block + Self.rest, of: how)
@@ -51,10 +51,12 @@ import Testing
             training: isForward
                 ? nil
                 : .init(
-                    labelled: [.init(arrival: 2, name: "rows.csv", file: try file("rows.csv"), kept: folder + "/kept/rows.csv")], subject: 2,
+                    labelled: [.init(arrival: 2, name: "rows.csv", file: try file("rows.csv"), kept: folder + "/kept/rows.csv")],
+                    subject: 2,
                     checkpoints: folder + "/checkpoints"),
             schema: Schema(key: ["id"], label: .list(["label"]), inputs: [InputSchema(name: "x", columns: .pattern("x*"))]),
-            stages: isForward ? [.forward(ForwardStage(batchSize: .rows(64)))] : [.optimize(Self.stage(how))], format: isForward ? "csv" : nil)
+            stages: isForward ? [.forward(ForwardStage(batchSize: .rows(64)))] : [.optimize(Self.stage(how))],
+            format: isForward ? "csv" : nil)
         let result = LocalExecutor(sessionBytes: 1 << 30).execute(spec, cancellation: AttemptCancellation())
         #expect(result.succeeded, "\(String(describing: result.failure))")
         if isForward { #expect(result.rowCount == Int64(Self.rows)) } else { #expect(result.facts["trial"]?.hasPrefix("ran on") ?? false) }

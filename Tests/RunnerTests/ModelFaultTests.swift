@@ -14,7 +14,9 @@ import Testing
 
 /// A machine that cannot write or read a model says nothing about the model: it is not rejected, and data that needs it is not to blame.
 @Suite struct ModelFaultTests {
-    private func file(_ path: String) throws -> AttemptSpec.InputFile { .init(path: path, digest: try FileDigest.of(FilePath(path)).digest) }
+    private func file(_ path: String) throws -> AttemptSpec.InputFile {
+        .init(path: path, digest: try FileDigest.of(FilePath(path)).digest)
+    }
 
     private func execute(_ spec: AttemptSpec) -> AttemptResult {
         LocalExecutor(sessionBytes: 1 << 20).execute(spec, cancellation: AttemptCancellation())
@@ -36,7 +38,8 @@ import Testing
                 AttemptSpec(
                     run: 1, attempt: 1, pipeline: "p", goal: .score,
                     inputs: ["model": .init(path: directory("models/1/model.onnx"), digest: "0"), "data": data],
-                    outputs: ["output": directory("o.csv")], schema: .init(), stages: [.deserialize(DeserializeStage()), .forward(.init())], format: "csv")
+                    outputs: ["output": directory("o.csv")], schema: .init(), stages: [.deserialize(DeserializeStage()), .forward(.init())],
+                    format: "csv")
             ).failure?.kind
         }
         #expect(kind() == .machine)
@@ -48,16 +51,20 @@ import Testing
         let error = try #require(throws: ONNXError.self) { try Model.load(path: "/nowhere/m.onnx") }
         #expect(error == .cannotRead(path: "/nowhere/m.onnx", reason: "No such file or directory", code: ENOENT))
         for code in [ENOSPC, EROFS, EIO, EDQUOT, EMFILE] {
-            let failure = Failure(model: ONNXError.cannotWrite(path: "m.onnx", reason: String(cString: strerror(code)), code: code), place: "staging")
+            let failure = Failure(
+                model: ONNXError.cannotWrite(path: "m.onnx", reason: String(cString: strerror(code)), code: code), place: "staging")
             #expect(failure.kind == .machine, "\(code)")
         }
-        #expect(Failure(model: ONNXError.cannotWrite(path: "m.onnx", reason: "File exists", code: EEXIST), place: "staging").kind == .resource)
+        #expect(
+            Failure(model: ONNXError.cannotWrite(path: "m.onnx", reason: "File exists", code: EEXIST), place: "staging").kind == .resource)
     }
 
     /// What goes beyond a limit is refused by a rule of its own, in data and in models.
     @Test func limitsHaveRulesOfTheirOwn() {
-        let data = Failure(reading: ColumnarError.limit(TableLocation(file: "a.csv", row: 3), .limitNesting, reason: "too deep"), file: "a.csv")
-        #expect(data.kind == .badInput && data.rule == .limitNesting && data.remedy == Rule.limitNesting.remedy && data.what.contains("row 3"))
+        let data = Failure(
+            reading: ColumnarError.limit(TableLocation(file: "a.csv", row: 3), .limitNesting, reason: "too deep"), file: "a.csv")
+        #expect(
+            data.kind == .badInput && data.rule == .limitNesting && data.remedy == Rule.limitNesting.remedy && data.what.contains("row 3"))
         for error in [ONNXError.nestedTooDeeply(limit: 100), .tooManyParts(limit: 5), .tooLarge(byteCount: 9, limit: 8)] {
             let model = Failure(model: error, place: "m.onnx")
             #expect(model.kind == .badModel && model.rule == .limitModel, "\(error)")
@@ -74,7 +81,9 @@ import Testing
             initializers: [StoredTensor("five", .float32, [5], [1, 2, 3, 4, 5] as [Float])])
         let model = Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
         let answer = try decide(try directory.write(try model.serialized(), to: "m.onnx"), into: directory("staged"))
-        #expect(answer.failure?.kind == .badModel && answer.failure?.what.contains("'anchors'") == true, "\(String(describing: answer.failure))")
+        #expect(
+            answer.failure?.kind == .badModel && answer.failure?.what.contains("'anchors'") == true, "\(String(describing: answer.failure))"
+        )
     }
 
     /// Whoever reports it: Landing, Foundation with the system's number inside, or Foundation's own words for it.

@@ -18,7 +18,8 @@ import Testing
         let model = LinearModel(width: 1)
         try directory.write(Array(try model.model().serialized()), to: "parent.onnx")
         let name = "labels/day=\(Int(day))/rows.csv"
-        try directory.write("id,a,t\n" + Self.rows.enumerated().map { "\($0.offset),\($0.element.a),\($0.element.label)\n" }.joined(), to: name)
+        try directory.write(
+            "id,a,t\n" + Self.rows.enumerated().map { "\($0.offset),\($0.element.a),\($0.element.label)\n" }.joined(), to: name)
         func file(_ name: String) throws -> AttemptSpec.InputFile {
             .init(path: directory(name), digest: try FileDigest.of(FilePath(directory(name))).digest)
         }
@@ -30,7 +31,8 @@ import Testing
                 $0.validation = 0
             })
         let spec = AttemptSpec(
-            run: 1, attempt: 1, pipeline: "p", goal: .fineTune, inputs: ["model": try file("parent.onnx")], outputs: ["model": directory("new")],
+            run: 1, attempt: 1, pipeline: "p", goal: .fineTune, inputs: ["model": try file("parent.onnx")],
+            outputs: ["model": directory("new")],
             training: .init(
                 labelled: [.init(arrival: 2, name: name, file: try file(name), kept: directory("kept/0123.csv"))], subject: 2,
                 checkpoints: directory("checkpoints")),

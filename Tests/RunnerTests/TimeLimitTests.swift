@@ -26,7 +26,8 @@ import Testing
             inputs: [
                 "model": .init(path: model, digest: try FileDigest.of(FilePath(model)).digest),
                 "data": .init(path: data, digest: try FileDigest.of(FilePath(data)).digest),
-            ], outputs: ["output": directory("out.csv")], schema: .init(key: ["id"], keep: ["id"]), stages: [.forward(.init())], format: "csv",
+            ], outputs: ["output": directory("out.csv")], schema: .init(key: ["id"], keep: ["id"]), stages: [.forward(.init())],
+            format: "csv",
             limits: .init(seconds: seconds))
         // A limit that never comes must not leave the test without an end.
         let cancellation = AttemptCancellation()

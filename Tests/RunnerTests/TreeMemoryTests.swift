@@ -37,7 +37,9 @@ import Testing
             let outputs = try session.run([Tensor(.float32, [1, Self.features], [Float](repeating: 1, count: Self.features))])
             #expect(outputs.count == 1)
         default:
-            func file(_ path: String) throws -> AttemptSpec.InputFile { .init(path: path, digest: try FileDigest.of(FilePath(path)).digest) }
+            func file(_ path: String) throws -> AttemptSpec.InputFile {
+                .init(path: path, digest: try FileDigest.of(FilePath(path)).digest)
+            }
             let executor = LocalExecutor(sessionBytes: 1 << 30)
             func execute(_ goal: AttemptSpec.Goal, _ inputs: [String: AttemptSpec.InputFile], _ outputs: [String: String]) throws {
                 let spec = AttemptSpec(
@@ -50,7 +52,8 @@ import Testing
             }
             try execute(.decideModel, ["model": try file(model)], ["model": folder + "/version"])
             try execute(
-                .score, ["model": try file(folder + "/version/model.onnx"), "data": try file(folder + "/rows.csv")], ["output": folder + "/out.csv"])
+                .score, ["model": try file(folder + "/version/model.onnx"), "data": try file(folder + "/rows.csv")],
+                ["output": folder + "/out.csv"])
         }
         try Self.peak.report()
     }
@@ -73,14 +76,17 @@ import Testing
             Attribute("nodes_values", .floats(nodes { _, node in node }.map { Float($0) / Float(count) })),
             Attribute("nodes_truenodeids", .ints(nodes { _, node in node < inner ? 2 * node + 1 : 0 })),
             Attribute("nodes_falsenodeids", .ints(nodes { _, node in node < inner ? 2 * node + 2 : 0 })),
-            Attribute("target_treeids", .ints(leaves { tree, _, _ in tree })), Attribute("target_nodeids", .ints(leaves { _, leaf, _ in leaf })),
+            Attribute("target_treeids", .ints(leaves { tree, _, _ in tree })),
+            Attribute("target_nodeids", .ints(leaves { _, leaf, _ in leaf })),
             Attribute("target_ids", .ints(leaves { _, _, target in target })),
-            Attribute("target_weights", .floats(leaves { _, leaf, target in leaf + target }.map(Float.init))), Attribute("n_targets", .int(Int64(targets))),
+            Attribute("target_weights", .floats(leaves { _, leaf, target in leaf + target }.map(Float.init))),
+            Attribute("n_targets", .int(Int64(targets)))
         ]
         let node = Node("TreeEnsembleRegressor", ["x"], ["y"], domain: "ai.onnx.ml", attributes)
         let graph = Graph(
             name: "trees", nodes: [node], inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .fixed(features)]))],
             outputs: [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(targets)]))])
-        return Model(irVersion: 8, operatorSets: [OperatorSet(domain: "ai.onnx.ml", version: 3), OperatorSet(domain: "", version: 17)], graph: graph)
+        return Model(
+            irVersion: 8, operatorSets: [OperatorSet(domain: "ai.onnx.ml", version: 3), OperatorSet(domain: "", version: 17)], graph: graph)
     }
 }

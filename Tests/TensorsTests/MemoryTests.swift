@@ -87,7 +87,8 @@ import Testing
     @Test func theFirstVersionsLimitIsRead() throws {
         let folder = "sys/fs/cgroup/memory/system.slice/millrace.service/"
         var files = [
-            "proc/self/cgroup": Self.firstVersion, folder + "memory.limit_in_bytes": "536870912\n", folder + "memory.usage_in_bytes": "436207616\n",
+            "proc/self/cgroup": Self.firstVersion, folder + "memory.limit_in_bytes": "536870912\n",
+            folder + "memory.usage_in_bytes": "436207616\n",
             folder + "memory.stat": Self.stat(inactive: 100_000_000, active: 36_207_616),
             "sys/fs/cgroup/memory/memory.limit_in_bytes": Self.unlimited, "sys/fs/cgroup/memory/memory.usage_in_bytes": "8000000000\n",
             "sys/fs/cgroup/memory/memory.stat": Self.stat(inactive: 1, active: 1),
@@ -104,7 +105,8 @@ import Testing
         #expect(
             try group([
                 "proc/self/cgroup": "5:memory:/docker/0a1b2c\n", "sys/fs/cgroup/memory/memory.limit_in_bytes": "268435456\n",
-                "sys/fs/cgroup/memory/memory.usage_in_bytes": "300000000\n", "sys/fs/cgroup/memory/memory.stat": Self.stat(inactive: 0, active: 0),
+                "sys/fs/cgroup/memory/memory.usage_in_bytes": "300000000\n",
+                "sys/fs/cgroup/memory/memory.stat": Self.stat(inactive: 0, active: 0)
             ]) == 0)
         // The limit of a pod above it shows in the statistics only.
         #expect(
@@ -118,7 +120,8 @@ import Testing
     @Test func theSecondVersionsLimitIsRead() throws {
         let folder = "sys/fs/cgroup/system.slice/millrace.service/"
         var files = [
-            "proc/self/cgroup": "0::/system.slice/millrace.service\n", folder + "memory.max": "536870912\n", folder + "memory.current": "436207616\n",
+            "proc/self/cgroup": "0::/system.slice/millrace.service\n", folder + "memory.max": "536870912\n",
+            folder + "memory.current": "436207616\n",
             folder + "memory.stat": "anon 300000000\nfile 136207616\ninactive_file 100000000\nactive_file 36207616\nunevictable 0\n",
         ]
         #expect(try group(files) == 536_870_912 - 300_000_000)
@@ -140,7 +143,8 @@ import Testing
     }
 
     @Test func sizesAreShownAsPeopleSayThem() {
-        #expect(OutOfMemory(needed: 4 << 30, available: 300 << 20).description == "not enough memory: 4.0 GiB are needed, and 300 MiB are free")
+        #expect(
+            OutOfMemory(needed: 4 << 30, available: 300 << 20).description == "not enough memory: 4.0 GiB are needed, and 300 MiB are free")
         #expect(OutOfMemory.shown(.max) == "8589934591.9 GiB")
     }
 }

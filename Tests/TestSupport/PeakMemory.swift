@@ -1,7 +1,7 @@
 import Foundation
 
-/// The most memory that something takes. It is measured in a process of its own, which is this test program, told to run one test: what other tests
-/// had before is not in it.
+/// The most memory that something takes. It is measured in a process of its own, which is this test program, told to run one test: what
+/// other tests had before is not in it.
 package struct PeakMemory: Sendable {
     private let variable: String
     private let test: String
@@ -20,7 +20,8 @@ package struct PeakMemory: Sendable {
         let directory = try TemporaryDirectory("peak")
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-        process.arguments = Array(CommandLine.arguments.dropFirst().filter { !$0.hasPrefix("--filter") && !$0.hasPrefix("--skip") }) + ["--filter", test]
+        process.arguments =
+            Array(CommandLine.arguments.dropFirst().filter { !$0.hasPrefix("--filter") && !$0.hasPrefix("--skip") }) + ["--filter", test]
         // With an arena for each thread, the peak is also by how threads happened to take turns: each arena keeps what was freed into it.
         process.environment = ProcessInfo.processInfo.environment.merging(
             [variable: task.joined(separator: "\u{1F}"), variable + "_ANSWER": directory("peak"), "MALLOC_ARENA_MAX": "1"]) { $1 }

@@ -2,9 +2,10 @@ import Foundation
 
 /// A text scenario from Tests/Semantics: what happens to a folder, and what must then hold. One statement a line; `#` comments, the
 /// first of which is the title. Contents are tokens: models `plusN` (adds N), `broken` (no ONNX), `misfit` (other inputs); data
-/// `rowsN`, `bad` (a word where a number belongs); labels `labelsN` (x + N is right), `outliers` (a few far from x, which the gate refuses to
-/// follow), `fewN` and a letter (twenty rows of their own; two such files are too few for `with rows_at_least 10`, three are enough), `badlabels` (a word where a number belongs). In a scenario that drops labels the pipeline trains, `with train_on all` on
-/// all that it was given; `with adapters beside` it trains adapters that land beside the model. `manyN` is data that takes a while.
+/// `rowsN`, `bad` (a word where a number belongs); labels `labelsN` (x + N is right), `outliers` (a few far from x, which the gate refuses
+/// to follow), `fewN` and a letter (twenty rows of their own; two such files are too few for `with rows_at_least 10`, three are enough),
+/// `badlabels` (a word where a number belongs). In a scenario that drops labels the pipeline trains, `with train_on all` on all that it was
+/// given; `with adapters beside` it trains adapters that land beside the model. `manyN` is data that takes a while.
 ///
 /// Names that begin with `q/` are those of a second pipeline, `q`. `with jobs N` says how many workers there are.
 package struct Scenario: Sendable, CustomStringConvertible {
@@ -94,7 +95,8 @@ package struct Scenario: Sendable, CustomStringConvertible {
     /// The pipelines that the scenario is about, by name: `p`, and `q` where it is named.
     package var pipelines: [String: String] {
         let hasSecond = lines.contains { if case .drop(_, let name, _) = $0.statement { Place(name).pipeline == "q" } else { false } }
-        let second = pipeline.replacing("name: p\n", with: "name: q\n").replacing("spool/", with: "q/spool/").replacing("out/", with: "q/out/")
+        let second = pipeline.replacing("name: p\n", with: "name: q\n").replacing("spool/", with: "q/spool/").replacing(
+            "out/", with: "q/out/")
         return hasSecond ? ["p": pipeline, "q": second] : ["p": pipeline]
     }
 
@@ -103,7 +105,13 @@ package struct Scenario: Sendable, CustomStringConvertible {
         var trainOn = "new"
         var gateRows = "1"
         for case .with(let key, let value) in lines.map(\.statement) where key != "adapters" && key != "jobs" {
-            if key == "train_on" { trainOn = value } else if key == "rows_at_least" { gateRows = value } else { settings += "\(key): \(value)\n" + (key == "after" ? "archive: archive\n" : "") }
+            if key == "train_on" {
+                trainOn = value
+            } else if key == "rows_at_least" {
+                gateRows = value
+            } else {
+                settings += "\(key): \(value)\n" + (key == "after" ? "archive: archive\n" : "")
+            }
         }
         // A product of two factors takes more and smaller steps than a sum.
         let steps = hasAdapters

@@ -16,14 +16,18 @@ package enum TinyModel {
     /// `y = x + o W` with `o` a column of ones and `W [1, 1]` the addend: a product, so that adapters have something to stand beside.
     package static func addingProduct(_ addend: Float) -> [UInt8] {
         func tensor(_ name: String, _ shape: [UInt64], _ value: Float) -> [UInt8] {
-            message(shape.map { .varint(1, $0) } + [.varint(2, 1), .bytes(8, name), .bytes(9, withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) })])
+            message(
+                shape.map { .varint(1, $0) } + [
+                    .varint(2, 1), .bytes(8, name), .bytes(9, withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) })
+                ])
         }
         func node(_ type: String, _ inputs: [String], _ output: String) -> Field {
             .bytes(1, message(inputs.map { .bytes(1, $0) } + [.bytes(2, output), .bytes(3, output), .bytes(4, type)]))
         }
         return model(graph: [
             node("Mul", ["x", "zero"], "zeros"), node("Add", ["zeros", "one"], "ones"), node("MatMul", ["ones", "addend"], "product"),
-            node("Add", ["x", "product"], "y"), .bytes(2, "adding"), .bytes(5, tensor("addend", [1, 1], addend)), .bytes(5, tensor("zero", [1], 0)),
+            node("Add", ["x", "product"], "y"), .bytes(2, "adding"), .bytes(5, tensor("addend", [1, 1], addend)),
+            .bytes(5, tensor("zero", [1], 0)),
             .bytes(5, tensor("one", [1], 1)), .bytes(11, column("x")), .bytes(12, column("y")),
         ])
     }
@@ -41,7 +45,9 @@ package enum TinyModel {
                     + attributes.map { .bytes(5, $0) })
         }
         func integer(_ name: String, _ number: UInt64) -> [UInt8] { message([.bytes(1, name), .varint(3, number), .varint(20, 2)]) }
-        let one = message([.varint(1, 1), .varint(2, 1), .bytes(8, "one"), .bytes(9, withUnsafeBytes(of: Float(1).bitPattern.littleEndian) { Array($0) })])
+        let one = message([
+            .varint(1, 1), .varint(2, 1), .bytes(8, "one"), .bytes(9, withUnsafeBytes(of: Float(1).bitPattern.littleEndian) { Array($0) })
+        ])
         let rows = [message([.bytes(2, "N")]), message([.varint(1, 1)])]
         let body = message([
             .bytes(1, node("Identity", ["condition"], ["again"])), .bytes(1, node("Add", ["sum", "one"], ["next"])), .bytes(2, "body"),
@@ -49,7 +55,8 @@ package enum TinyModel {
             .bytes(12, value("again", type: 9, [])), .bytes(12, value("next", type: 1, rows)),
         ])
         return model(graph: [
-            .bytes(1, node("ReduceMax", ["x"], ["largest"], [integer("keepdims", 0)])), .bytes(1, node("Cast", ["largest"], ["turns"], [integer("to", 7)])),
+            .bytes(1, node("ReduceMax", ["x"], ["largest"], [integer("keepdims", 0)])),
+            .bytes(1, node("Cast", ["largest"], ["turns"], [integer("to", 7)])),
             .bytes(1, node("Loop", ["turns", "", "x"], ["y"], [message([.bytes(1, "body"), .bytes(6, body), .varint(20, 5)])])),
             .bytes(2, "counting"), .bytes(5, one), .bytes(11, column("x")), .bytes(12, column("y")),
         ])
@@ -78,7 +85,8 @@ package enum TinyModel {
     package static func withLargeExternalData(location: String) -> [UInt8] {
         func entry(_ key: String, _ value: String) -> [UInt8] { message([.bytes(1, key), .bytes(2, value)]) }
         let weights = message([
-            .varint(1, 300), .varint(2, 1), .bytes(8, "w"), .bytes(13, entry("location", location)), .bytes(13, entry("length", "1200")), .varint(14, 1),
+            .varint(1, 300), .varint(2, 1), .bytes(8, "w"), .bytes(13, entry("location", location)), .bytes(13, entry("length", "1200")),
+            .varint(14, 1)
         ])
         let keepsNone = message([.bytes(1, "keepdims"), .varint(3, 0), .varint(20, 2)])
         let largest = message([.bytes(1, "w"), .bytes(2, "m"), .bytes(3, "largest"), .bytes(4, "ReduceMax"), .bytes(5, keepsNone)])

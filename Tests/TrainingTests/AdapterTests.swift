@@ -23,7 +23,8 @@ import Testing
     }
 
     private func tuning(
-        _ directory: TemporaryDirectory, _ folder: String, model: Model = Models.perceptron(), adapter: LowRankAdapter? = nil, merges: Bool = false,
+        _ directory: TemporaryDirectory, _ folder: String, model: Model = Models.perceptron(), adapter: LowRankAdapter? = nil,
+        merges: Bool = false,
         recipe: GradientDescent = recipe()
     ) throws -> FineTuning {
         try directory.write(Models.rows(200), to: "rows.csv")
@@ -32,7 +33,8 @@ import Testing
         recipe.adapters?.merge = merges
         return FineTuning(
             model: model, adapter: adapter,
-            data: LabelledData(files: [.init(directory("rows.csv"))], label: .list(["label"]), key: ["id"], keep: ["label"]), recipe: recipe,
+            data: LabelledData(files: [.init(directory("rows.csv"))], label: .list(["label"]), key: ["id"], keep: ["label"]),
+            recipe: recipe,
             gate: Gate(metric: .loss, rowsAtLeast: 1), directory: directory(folder))
     }
 
@@ -57,7 +59,8 @@ import Testing
         for position in model.graph.initializers.indices {
             let stored = model.graph.initializers[position]
             model.graph.initializers[position] = StoredTensor(
-                stored.name, .float16, stored.shape, try #require(stored.tensor(externalData: nil).values(as: Float.self)).map { Float16($0) })
+                stored.name, .float16, stored.shape,
+                try #require(stored.tensor(externalData: nil).values(as: Float.self)).map { Float16($0) })
         }
         model.graph.inputs = model.graph.inputs.map { Value($0.name, .tensor(.float16, [.symbolic("N"), .fixed(2)])) }
         model.graph.outputs = model.graph.outputs.map { Value($0.name, .tensor(.float16, [.symbolic("N"), .fixed(3)])) }
@@ -96,7 +99,9 @@ import Testing
         #expect(outcome.resumedAt > 0)
         let again = try #require(outcome.adapter)
         for (a, b) in zip(calm.factors, again.factors) {
-            #expect(a.up.values(as: Float.self) == b.up.values(as: Float.self) && a.down.values(as: Float.self) == b.down.values(as: Float.self))
+            #expect(
+                a.up.values(as: Float.self) == b.up.values(as: Float.self) && a.down.values(as: Float.self) == b.down.values(as: Float.self)
+            )
         }
     }
 

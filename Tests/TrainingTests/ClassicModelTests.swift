@@ -39,21 +39,25 @@ import Testing
             $0.seed = 3
         }
         return FineTuning(
-            model: model, data: LabelledData(files: [.init(directory("rows.csv"))], label: .list(["label"]), key: ["id"], keep: ["label"]), recipe: recipe,
+            model: model, data: LabelledData(files: [.init(directory("rows.csv"))], label: .list(["label"]), key: ["id"], keep: ["label"]),
+            recipe: recipe,
             gate: Gate(metric: .loss, rowsAtLeast: 1), directory: directory("run"))
     }
 
     /// Classes have the names that a label output or a ZipMap gives them, without being told.
     @Test(arguments: [
         ("logistic-3-names", ["high", "low", "middle"]), ("extra-trees", ["high", "low", "middle"]), ("tree-3", ["high", "low", "middle"]),
-        ("forest-3", ["0", "1", "2"]), ("one-versus-rest", ["0", "1", "2"]), ("logistic-2-zipmap", ["0", "1"]), ("lightgbm-3", ["0", "1", "2"]),
+        ("forest-3", ["0", "1", "2"]), ("one-versus-rest", ["0", "1", "2"]), ("logistic-2-zipmap", ["0", "1"]),
+        ("lightgbm-3", ["0", "1", "2"]),
         ("calibrated", ["0", "1"]), ("sgd-3", ["0", "1", "2"]),
     ])
     func labelsAreWhatTheModelSays(_ name: String, _ classes: [String]) throws {
         let directory = try TemporaryDirectory("classic")
         let model = try Self.model(name)
         // Not in the model's order.
-        let outcome = try Self.tuning(directory, model, names: classes.count == 3 ? [classes[1], classes[2], classes[0]] : classes, .crossEntropy()).run()
+        let outcome = try Self.tuning(
+            directory, model, names: classes.count == 3 ? [classes[1], classes[2], classes[0]] : classes, .crossEntropy()
+        ).run()
         let before = try #require(outcome.before[.loss]), after = try #require(outcome.after[.loss])
         #expect(after < before - 0.01, "\(before) -> \(after)")
         #expect(!outcome.trained.isEmpty && outcome.isModelAsGiven == false)
@@ -80,7 +84,9 @@ import Testing
         let outcome = try Self.tuning(directory, try Self.model("extra-trees"), names: ["low", "middle", "high"], .crossEntropy()).run()
         let weights = try #require(outcome.model.graph.nodes[0].attribute("class_weights")?.floats)
         #expect(weights.count > 60 && weights.count % 3 == 0 && weights.allSatisfy { $0 >= 0 })
-        for leaf in stride(from: 0, to: weights.count, by: 3) { #expect(abs(weights[leaf] + weights[leaf + 1] + weights[leaf + 2] - 0.2) < 1e-5) }
+        for leaf in stride(from: 0, to: weights.count, by: 3) {
+            #expect(abs(weights[leaf] + weights[leaf + 1] + weights[leaf + 2] - 0.2) < 1e-5)
+        }
 
         let two = try Self.tuning(directory, try Self.model("forest-2"), names: ["0", "1"], .binaryCrossEntropy())
         let shares = try #require(try two.run().model.graph.nodes[0].attribute("class_weights")?.floats)

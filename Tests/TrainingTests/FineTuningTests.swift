@@ -11,16 +11,21 @@ import Testing
 @testable import Training
 
 @Suite struct FineTuningTests {
-    private static let crossEntropy = GradientDescent(loss: .crossEntropy(), optimizer: .adamw(), weightDecay: 0) { $0.schedule = Schedule(.cosine(), peak: 0.02) }
+    private static let crossEntropy = GradientDescent(loss: .crossEntropy(), optimizer: .adamw(), weightDecay: 0) {
+        $0.schedule = Schedule(.cosine(), peak: 0.02)
+    }
 
     private func tuning(
-        _ directory: TemporaryDirectory, model: Model = Models.perceptron(), rows: String = Models.rows(120), recipe: GradientDescent = crossEntropy,
-        label: InputRule.Columns? = .list(["label"]), weight: String? = nil, folder: String = "run", _ change: (inout FineTuning) -> Void = { _ in }
+        _ directory: TemporaryDirectory, model: Model = Models.perceptron(), rows: String = Models.rows(120),
+        recipe: GradientDescent = crossEntropy,
+        label: InputRule.Columns? = .list(["label"]), weight: String? = nil, folder: String = "run",
+        _ change: (inout FineTuning) -> Void = { _ in }
     ) throws -> FineTuning {
         try directory.write(rows, to: "rows.csv")
         try FileManager.default.createDirectory(atPath: directory(folder), withIntermediateDirectories: true)
         var tuning = FineTuning(
-            model: model, data: LabelledData(files: [.init(directory("rows.csv"))], label: label, weight: weight, key: ["id"], keep: ["label"]),
+            model: model,
+            data: LabelledData(files: [.init(directory("rows.csv"))], label: label, weight: weight, key: ["id"], keep: ["label"]),
             recipe: recipe, gate: Gate(metric: .accuracy, rowsAtLeast: 1), directory: directory(folder))
         tuning.recipe.epochs = 3
         tuning.recipe.batchSize = 16
@@ -200,7 +205,9 @@ import Testing
         recipe.schedule = Schedule(peak: .leastNonzeroMagnitude)
         recipe.weightDecay = 0
         let open = try tuning(directory, recipe: recipe, folder: "open") { $0.recipe.epochs = 1; $0.recipe.batchSize = size }.run()
-        let fixed = try tuning(directory, model: Models.perceptron(batch: .fixed(size)), recipe: recipe, folder: "fixed") { $0.recipe.epochs = 1 }.run()
+        let fixed = try tuning(directory, model: Models.perceptron(batch: .fixed(size)), recipe: recipe, folder: "fixed") {
+            $0.recipe.epochs = 1
+        }.run()
         #expect(abs(open.history[1].trainingLoss! - fixed.history[1].trainingLoss!) < 1e-6)
         for metric in [Metric.loss, .accuracy] { #expect(abs(open.before[metric]! - fixed.before[metric]!) < 1e-6) }
     }
@@ -226,7 +233,9 @@ import Testing
     @Test func aLossThatIsNoNumberStopsTheRunAndNamesTheLayer() throws {
         let directory = try TemporaryDirectory("tuning")
         let recipe = GradientDescent(loss: .meanSquaredError, optimizer: .sgd(), learningRate: 1e18, weightDecay: 0)
-        let run = try tuning(directory, model: Models.perceptron(outputs: 1), recipe: recipe) { $0.gate = Gate(metric: .loss, rowsAtLeast: 1) }
+        let run = try tuning(directory, model: Models.perceptron(outputs: 1), recipe: recipe) {
+            $0.gate = Gate(metric: .loss, rowsAtLeast: 1)
+        }
         let (step, layer, remedy) = try #require(divergence(run))
         #expect(step >= 2 && step < 10)
         let named = try #require(layer)
@@ -238,7 +247,9 @@ import Testing
     @Test func aLastStepThatBreaksTheWeightsIsTold() throws {
         let directory = try TemporaryDirectory("tuning")
         let recipe = GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), learningRate: 1e39, weightDecay: 0)
-        let run = try tuning(directory, recipe: recipe) { ($0.recipe.epochs, $0.recipe.batchSize, $0.recipe.validation, $0.gate) = (1, 1000, 0, Gate(rowsAtLeast: 1)) }
+        let run = try tuning(directory, recipe: recipe) {
+            ($0.recipe.epochs, $0.recipe.batchSize, $0.recipe.validation, $0.gate) = (1, 1000, 0, Gate(rowsAtLeast: 1))
+        }
         let (step, layer, remedy) = try #require(divergence(run))
         #expect(step == 1 && remedy.contains("learning rate"))
         #expect(layer?.hasPrefix("parameter ") == true, "\(layer ?? "none")")
@@ -313,7 +324,8 @@ import Testing
         let graph = Graph(
             name: "quantized",
             nodes: [
-                Node("DequantizeLinear", ["q", "scale", "zero"], ["w"], name: "dequantize"), Node("MatMul", ["x", "w"], ["scores"], name: "product"),
+                Node("DequantizeLinear", ["q", "scale", "zero"], ["w"], name: "dequantize"),
+                Node("MatMul", ["x", "w"], ["scores"], name: "product")
             ], inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .fixed(2)]))],
             outputs: [Value("scores", .tensor(.float32, [.symbolic("N"), .fixed(3)]))],
             initializers: [
@@ -331,7 +343,9 @@ import Testing
         recipe.optimizer = .sgd()
         let outcome = try tuning(directory, rows: Models.rows(20), recipe: recipe) { $0.recipe.batchSize = 64 }.run()
         #expect(outcome.trainingRows + outcome.validationRows == 20 && outcome.steps == 3)
-        let other = try tuning(directory, model: Models.perceptron(batch: .fixed(fixed)), rows: Models.rows(20), recipe: recipe, folder: "fixed").run()
+        let other = try tuning(
+            directory, model: Models.perceptron(batch: .fixed(fixed)), rows: Models.rows(20), recipe: recipe, folder: "fixed"
+        ).run()
         #expect(other.steps == 3 * ((outcome.trainingRows + fixed - 1) / fixed))
         guard fixed == 64 else { return }
         for (one, two) in zip(outcome.model.graph.initializers, other.model.graph.initializers) {

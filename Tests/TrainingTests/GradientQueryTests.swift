@@ -19,7 +19,9 @@ import Recipes
         try directory.write("a,b,label,w\n" + a.indices.map { "\(a[$0]),\(b[$0]),\(labels[$0]),\(weights[$0])\n" }.joined(), to: "rows.csv")
     }
 
-    private func run(_ query: GradientQuery, _ directory: TemporaryDirectory) throws -> (answer: GradientQuery.Answer, named: [String: Tensor]) {
+    private func run(
+        _ query: GradientQuery, _ directory: TemporaryDirectory
+    ) throws -> (answer: GradientQuery.Answer, named: [String: Tensor]) {
         let scratch = directory(UUID().uuidString)
         try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
         let answer = try query.run(scratch: scratch)
@@ -76,7 +78,8 @@ import Recipes
         let cotangent: [Float] = [1, -1, 0.5, 2, 0.25]
         let query = GradientQuery(
             model: Models.line(), seed: .cotangents([("y", Tensor(.float32, [5, 1], cotangent))]),
-            data: .table(LabelledData(files: [.init(try table(directory))], label: nil, keep: ["label", "w"])), withInputs: true, batchSize: batchSize)
+            data: .table(LabelledData(files: [.init(try table(directory))], label: nil, keep: ["label", "w"])), withInputs: true,
+            batchSize: batchSize)
         let (answer, named) = try run(query, directory)
         #expect(answer.loss == nil)
         #expect(near(named["w"], [a, b].map { column in column.indices.reduce(0) { $0 + Double(cotangent[$1] * column[$1]) } }))
@@ -98,7 +101,8 @@ import Recipes
         let rows = try run(
             GradientQuery(
                 model: Models.line(), seed: .loss(.meanSquaredError, outputs: []),
-                data: .table(LabelledData(files: [.init(try table(directory))], label: .list(["label"]), weight: "w")), withInputs: true), directory)
+                data: .table(LabelledData(files: [.init(try table(directory))], label: .list(["label"]), weight: "w")), withInputs: true),
+            directory)
         #expect(abs(arrays.answer.loss! - rows.answer.loss!) < 1e-6)
         for (name, tensor) in rows.named { #expect(near(arrays.named[name], (0..<tensor.elementCount).map(tensor.number)), "\(name)") }
     }
@@ -106,7 +110,8 @@ import Recipes
     @Test func classesAreNamedInTablesAndArrays() throws {
         let directory = try TemporaryDirectory("gradients")
         try directory.write("a,b,kind\n1,2,low\n3,-1,high\n", to: "rows.csv")
-        try NamedArrays.write([("x", Tensor(.float32, [2, 2], [Float(1), 2, 3, -1])), ("kind", Tensor(.int32, [2], [Int32(0), 2]))], to: directory("a.npz"))
+        try NamedArrays.write(
+            [("x", Tensor(.float32, [2, 2], [Float(1), 2, 3, -1])), ("kind", Tensor(.int32, [2], [Int32(0), 2]))], to: directory("a.npz"))
         let names = ["low", "mid", "high"]
         let seed = GradientQuery.Seed.loss(.crossEntropy(), outputs: [])
         let rows = try run(
@@ -122,7 +127,9 @@ import Recipes
 
     @Test func whatIsMissingOrDoesNotFitIsNamed() throws {
         let directory = try TemporaryDirectory("gradients")
-        try NamedArrays.write([("z", Tensor(.float32, [2, 2], [Float(1), 2, 3, -1])), ("label", Tensor(.float32, [2], [Float(1), 2]))], to: directory("a.npz"))
+        try NamedArrays.write(
+            [("z", Tensor(.float32, [2, 2], [Float(1), 2, 3, -1])), ("label", Tensor(.float32, [2], [Float(1), 2]))], to: directory("a.npz")
+        )
         func refusal(_ seed: GradientQuery.Seed, _ data: GradientQuery.Data) -> String {
             do {
                 _ = try run(GradientQuery(model: Models.line(), seed: seed, data: data), directory)
@@ -132,7 +139,8 @@ import Recipes
         let path = directory("a.npz")
         let input = refusal(.loss(.meanSquaredError, outputs: []), .arrays(path: path, label: "label", weight: nil, classes: nil))
         #expect(input.contains("no array 'x'") && input.contains("'z'"), "\(input)")
-        let output = refusal(.cotangents([("z", Tensor(.float32, [2], [Float(1), 1]))]), .arrays(path: path, label: nil, weight: nil, classes: nil))
+        let output = refusal(
+            .cotangents([("z", Tensor(.float32, [2], [Float(1), 1]))]), .arrays(path: path, label: nil, weight: nil, classes: nil))
         #expect(output.contains("'z'"), "\(output)")
         let table = LabelledData(files: [.init(try table(directory))], label: nil, keep: ["label", "w"])
         let rows = refusal(.cotangents([("y", Tensor(.float32, [2, 1], [Float(1), 1]))]), .table(table))
@@ -144,7 +152,8 @@ import Recipes
     @Test func arraysOfAnyShapeGoThroughFiles() throws {
         let directory = try TemporaryDirectory("gradients")
         let tensors = [
-            (name: "a/b.weight", tensor: Tensor(.float32, [2, 3], (0..<6).map(Float.init))), (name: "scalar", tensor: Tensor(.float64, [], [1.5])),
+            (name: "a/b.weight", tensor: Tensor(.float32, [2, 3], (0..<6).map(Float.init))),
+            (name: "scalar", tensor: Tensor(.float64, [], [1.5])),
             (name: "empty", tensor: Tensor(.float32, [0, 4], [Float]())), (name: "whole", tensor: Tensor(.int64, [3], [Int64(1), 2, 3])),
         ]
         for name in ["a.npz", "a.safetensors"] {

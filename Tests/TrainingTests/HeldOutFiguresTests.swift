@@ -30,7 +30,8 @@ import Testing
         let store = try RowStore.open(
             LabelledData(files: [.init(path)], label: .list(["label"]), key: ["id"]),
             ports: [InputPort(name: "x", elementType: .float32, dimensions: [nil, 2])], target: Target(.numbers, rowShape: [1]),
-            split: ValidationSplit(share: share, seed: seed), directory: directory.path, fingerprint: "split", check: {}, progress: { _ in })
+            split: ValidationSplit(share: share, seed: seed), directory: directory.path, fingerprint: "split", check: {}, progress: { _ in }
+        )
         let batch = try store.validation.batch(0..<store.validation.rowCount)
         let x = try #require(batch.inputs[0].values(as: Float.self))
         return Set(stride(from: 0, to: x.count, by: 2).map { Int(x[$0]) })

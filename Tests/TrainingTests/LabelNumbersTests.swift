@@ -17,7 +17,8 @@ import Testing
             files: [.init(Self.folder + name)], label: .list(["label"]), refusesMissingLabels: refusesMissing, weight: "w", key: ["id"])
         return try RowStore.open(
             data, ports: [InputPort(name: "x", elementType: .float32, dimensions: [nil, 2])], target: Target(.numbers, rowShape: [1]),
-            split: ValidationSplit(share: 0, seed: 1), directory: directory.path, fingerprint: UUID().uuidString, check: {}, progress: { _ in })
+            split: ValidationSplit(share: 0, seed: 1), directory: directory.path, fingerprint: UUID().uuidString, check: {},
+            progress: { _ in })
     }
 
     private func refusal(_ body: () throws -> RowStore) throws -> String {

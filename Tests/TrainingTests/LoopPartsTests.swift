@@ -69,8 +69,11 @@ import Recipes
         #expect(progress.bar(width: 80) == "epoch 3/10 [#####-----------------] loss 0.1235  12,346 examples/s  1:02:03 left")
         for width in [60, 80, 200] { #expect(progress.bar(width: width).count <= max(width, 64)) }
         #expect(progress.line == nil)
-        progress.finished = EpochRecord(epoch: 3, trainingLoss: 0.5, validation: ["loss": 0.25, "accuracy": 0.9], learningRate: 0.1, seconds: 1)
+        progress.finished = EpochRecord(
+            epoch: 3, trainingLoss: 0.5, validation: ["loss": 0.25, "accuracy": 0.9], learningRate: 0.1, seconds: 1)
         #expect(progress.line == "epoch 3/10, loss 0.5, validation accuracy 0.9, validation loss 0.25, 12,346 examples/s, 1:02:03 left")
-        #expect(TrainingProgress.clock(7) == "0:07" && TrainingProgress.clock(.nan) == "?" && TrainingProgress.grouped(-1234567) == "-1,234,567")
+        #expect(
+            TrainingProgress.clock(7) == "0:07" && TrainingProgress.clock(.nan) == "?" && TrainingProgress.grouped(-1234567) == "-1,234,567"
+        )
     }
 }

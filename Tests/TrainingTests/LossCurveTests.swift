@@ -23,7 +23,8 @@ import Recipes
     @Test func historiesAreDrawnFromTheirFirstEpoch() {
         let history = (0...2).map { epoch in
             EpochRecord(
-                epoch: epoch, trainingLoss: epoch == 0 ? nil : 1 / Double(epoch), validation: ["loss": 2 - Double(epoch) / 2], learningRate: nil,
+                epoch: epoch, trainingLoss: epoch == 0 ? nil : 1 / Double(epoch), validation: ["loss": 2 - Double(epoch) / 2],
+                learningRate: nil,
                 seconds: 0)
         }
         let lines = LossCurve.losses(history, width: 9, height: 3).lines

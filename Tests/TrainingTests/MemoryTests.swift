@@ -15,8 +15,8 @@ import Testing
 
     private static let features = 128
 
-    /// Packing, steps and evaluation read rows as they need them: of 44 MiB more once packed, no more than half may show, for what allocators keep
-    /// and a larger row group (Parquet).
+    /// Packing, steps and evaluation read rows as they need them: of 44 MiB more once packed, no more than half may show, for what
+    /// allocators keep and a larger row group (Parquet).
     @Test(arguments: [TableFormat.csv, .parquet])
     func peakIsFlatBetweenAFileAndOneFourTimesAsLong(format: TableFormat) throws {
         guard Self.peak.task == nil else { return }

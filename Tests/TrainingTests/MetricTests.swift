@@ -73,7 +73,8 @@ import Recipes
 
     @Test func oneClassOnlyIsSaid() {
         var judgement = Judgement([.auc, .f1, .accuracy], of: .classes(count: 3, axis: 1, .logits))
-        judgement.add(answers: Tensor(.float32, [2, 3], [Float](repeating: 0, count: 6)), labels: Tensor(.int64, [2], [Int64(1), 1]), weights: [1, 1])
+        judgement.add(
+            answers: Tensor(.float32, [2, 3], [Float](repeating: 0, count: 6)), labels: Tensor(.int64, [2], [Int64(1), 1]), weights: [1, 1])
         #expect(judgement.undefined(.auc)?.contains("one class") == true)
         #expect(judgement.undefined(.f1)?.contains("one class") == true)
         #expect(judgement.undefined(.accuracy) == nil)

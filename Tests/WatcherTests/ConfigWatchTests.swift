@@ -125,7 +125,9 @@ extension WithInotify {
             try base.write("a", to: "a.yaml")
             let folder = base.path
             let listing: @Sendable () -> [String] = {
-                ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { $0.hasSuffix(".yaml") }.sorted().map { folder + "/" + $0 }
+                ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { $0.hasSuffix(".yaml") }.sorted().map {
+                    folder + "/" + $0
+                }
             }
             let changes = Mutex<[String?]>([])
             let watch = ConfigWatch(files: listing, folders: [folder])

@@ -33,7 +33,8 @@ final class LiveWatch: Sendable {
     ///   - known: what is on record when the watch starts.
     ///   - prepare: fills the spool before the watch starts.
     init(
-        include: [String] = ["*.csv", "*.parquet", "*.onnx", "*.jsonl", "*.npy", "barrier-*"], order: Int = 0, watch: SpoolDirectory.WatchMode = .inotify,
+        include: [String] = ["*.csv", "*.parquet", "*.onnx", "*.jsonl", "*.npy", "barrier-*"], order: Int = 0,
+        watch: SpoolDirectory.WatchMode = .inotify,
         backend: SpoolWatcher.Backend = .automatic, remembers: Bool = true, starts: Bool = true, logger: Logger = Logger(label: "test"),
         prepare: (String) throws -> Void = { _ in }
     ) throws {
@@ -66,7 +67,8 @@ final class LiveWatch: Sendable {
 
     /// Ties the watcher's closures, made before `self` is, to it.
     private final class Box: Sendable {
-        private let content = Mutex<(now: @Sendable () -> Duration, isKnown: @Sendable (String, FileStamp) -> Bool)>(({ .zero }, { _, _ in false }))
+        private let content = Mutex<(now: @Sendable () -> Duration, isKnown: @Sendable (String, FileStamp) -> Bool)>(
+            ({ .zero }, { _, _ in false }))
         func set(now: @escaping @Sendable () -> Duration, isKnown: @escaping @Sendable (String, FileStamp) -> Bool) {
             content.withLock { $0 = (now, isKnown) }
         }

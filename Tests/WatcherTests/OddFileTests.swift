@@ -17,7 +17,8 @@ extension WithInotify {
                 #expect(symlink("real.csv", spool + "/inside.csv") == 0)
                 #expect(symlink(".", spool + "/loop.csv") == 0)
                 try put(to: spool + "/line\nbreak.csv")
-                let bytes: [CChar] = Array(spool.utf8CString.dropLast()) + "/bad".utf8CString.dropLast() + [CChar(bitPattern: 0xFF)] + ".csv".utf8CString
+                let bytes: [CChar] =
+                    Array(spool.utf8CString.dropLast()) + "/bad".utf8CString.dropLast() + [CChar(bitPattern: 0xFF)] + ".csv".utf8CString
                 let descriptor = open(bytes, O_CREAT | O_WRONLY, 0o644)
                 #expect(descriptor >= 0)
                 close(descriptor)
@@ -70,7 +71,10 @@ extension WithInotify {
             live.advance(LiveWatch.quiet)
             try await live.barrier()
             #expect(complete(live.events) == ["f.onnx", "f.onnx"])
-            guard case .complete(let file)? = live.events.last(where: { if case .complete(let file) = $0 { file.relativePath == "f.onnx" } else { false } })
+            guard
+                case .complete(let file)? = live.events.last(where: {
+                    if case .complete(let file) = $0 { file.relativePath == "f.onnx" } else { false }
+                })
             else { return #expect(Bool(false)) }
             #expect(file.companions == ["f.onnx.data"])
             #expect(file.stamp == FileStamp(path: live.spool + "/f.onnx", companions: [live.spool + "/f.onnx.data"]))

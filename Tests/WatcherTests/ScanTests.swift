@@ -139,13 +139,17 @@ import Testing
         let token = try #require(events.tokens[base("d")])
         var gone: [String] = []
         var before = 0
-        func toldOfGone(_ told: [SpoolEvent]) -> Int { complete(told).count { file in gone.contains { file.relativePath.hasPrefix($0 + "/") } } }
+        func toldOfGone(_ told: [SpoolEvent]) -> Int {
+            complete(told).count { file in gone.contains { file.relativePath.hasPrefix($0 + "/") } }
+        }
         let told = try all(loop) { told in
             guard gone.isEmpty, !complete(told).isEmpty else { return }
             // The one that is being listed, and one that comes later.
             let listed = Set(events.tokens.keys.filter { $0 != base("d") }.map { ($0 as NSString).lastPathComponent })
             let later = (0..<50).map(String.init).filter { !listed.contains($0) }
-            gone = [try #require(later.first), try #require(listed.max { events.tokens[base("d/\($0)")]! < events.tokens[base("d/\($1)")]! })]
+            gone = [
+                try #require(later.first), try #require(listed.max { events.tokens[base("d/\($0)")]! < events.tokens[base("d/\($1)")]! })
+            ]
             before = toldOfGone(told)
             for name in gone {
                 try #require(rename(base("d/\(name)"), base("gone-\(name)")) == 0)

@@ -61,7 +61,9 @@ import Testing
     }
 
     /// A file preallocated to its full size, whose end is still zeros.
-    @Test(arguments: sealed.filter { !$0.name.hasSuffix(".npy") && !$0.name.hasSuffix(".onnx") }) func preallocatedDoesNotHold(_ file: Case) throws {
+    @Test(arguments: sealed.filter { !$0.name.hasSuffix(".npy") && !$0.name.hasSuffix(".onnx") }) func preallocatedDoesNotHold(
+        _ file: Case
+    ) throws {
         let directory = try TemporaryDirectory("seal")
         let half = file.bytes.count / 2
         let bytes = file.bytes[..<half] + [UInt8](repeating: 0, count: file.bytes.count - half)
@@ -77,7 +79,9 @@ import Testing
         for file in Self.sealed {
             for _ in 0..<60 {
                 var bytes = file.bytes
-                for _ in 0..<3 where !bytes.isEmpty { bytes[Int.random(in: 0..<bytes.count, using: &generator)] = .random(in: 0...255, using: &generator) }
+                for _ in 0..<3 where !bytes.isEmpty {
+                    bytes[Int.random(in: 0..<bytes.count, using: &generator)] = .random(in: 0...255, using: &generator)
+                }
                 _ = try verdict(bytes, as: file.name, in: directory)
                 let noise = (0..<Int.random(in: 0...300, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) }
                 if case .holds = try verdict(noise, as: file.name, in: directory) { Issue.record("noise holds as \(file.name)") }
@@ -97,8 +101,10 @@ import Testing
     func whatIsSomethingElseIsNamed(_ name: String) throws {
         let directory = try TemporaryDirectory("seal")
         let cases: [(String, String)] = [
-            ("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "Git LFS pointer"), ("<!DOCTYPE html>\n<html>", "HTML page"),
-            ("\u{FEFF}\r\n <HTML lang=\"en\">", "HTML page"), ("<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>", "XML document"),
+            ("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "Git LFS pointer"),
+            ("<!DOCTYPE html>\n<html>", "HTML page"),
+            ("\u{FEFF}\r\n <HTML lang=\"en\">", "HTML page"),
+            ("<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>", "XML document")
         ]
         for (text, words) in cases {
             guard case .broken(let reason) = try verdict(Array(text.utf8), as: name, in: directory) else {
@@ -109,14 +115,18 @@ import Testing
             #expect(ForeignContent(reason: reason) != nil)
         }
         for text in ["version,x\n1,2\n", "<b>,x\n", " a,b\n"] {
-            if case .broken(let reason) = try verdict(Array(text.utf8), as: name, in: directory) { #expect(ForeignContent(reason: reason) == nil, "\(text)") }
+            if case .broken(let reason) = try verdict(Array(text.utf8), as: name, in: directory) {
+                #expect(ForeignContent(reason: reason) == nil, "\(text)")
+            }
         }
     }
 
     @Test func gzipWithPaddingIsNotBroken() throws {
         let directory = try TemporaryDirectory("seal")
         for count in [1, 3, 512] {
-            #expect(try verdict(Fixtures.gzip + [UInt8](repeating: 0, count: count), as: "a.csv.gz", in: directory) == .none(endsWithNewline: nil))
+            #expect(
+                try verdict(Fixtures.gzip + [UInt8](repeating: 0, count: count), as: "a.csv.gz", in: directory)
+                    == .none(endsWithNewline: nil))
         }
     }
 

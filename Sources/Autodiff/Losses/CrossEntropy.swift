@@ -17,7 +17,9 @@ struct CrossEntropy {
     func terms(_ targets: Loss.Targets) throws(AutodiffError) -> LossTerms {
         if !classWeights.isEmpty { try LossTerms.fit(classWeights.count, classCount, "class weights", operands) }
         guard smoothing == 0 || classCount != nil else {
-            throw refusal(operands.loss, operands.place, "label smoothing needs to know the classes, and the shape is \(shown(operands.found[0].dimensions))")
+            throw refusal(
+                operands.loss, operands.place,
+                "label smoothing needs to know the classes, and the shape is \(shown(operands.found[0].dimensions))")
         }
         let x = operands.first
         let logarithms = self.logarithms(x)

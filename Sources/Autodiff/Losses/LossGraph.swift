@@ -67,11 +67,13 @@ struct LossGraph {
 
     private static func own(_ name: String, _ loss: Loss, _ model: Model, _ graph: GradientGraph) throws(AutodiffError) -> LossGraph {
         guard model.graph.outputs.contains(where: { $0.name == name }) else {
-            throw refusal(loss, "'\(name)'", "the model has no such output; it has \(model.graph.outputs.map(\.name).joined(separator: ", "))")
+            throw refusal(
+                loss, "'\(name)'", "the model has no such output; it has \(model.graph.outputs.map(\.name).joined(separator: ", "))")
         }
         let value = graph.symbol(name)
         guard let extents = value.extents, value.elementType == .float32 || value.elementType == .float64 else {
-            throw refusal(loss, "'\(name)'", "it is \(graph.type(name)?.description ?? "unknown"), and a loss is a number, or a number for each row")
+            throw refusal(
+                loss, "'\(name)'", "it is \(graph.type(name)?.description ?? "unknown"), and a loss is a number, or a number for each row")
         }
         var rowWeight: String?
         if let rows = extents.first, rows != .fixed(1) {
@@ -83,7 +85,8 @@ struct LossGraph {
     }
 
     private static func finished(
-        _ terms: LossTerms, _ target: StepGraph.Target?, _ scores: [StepGraph.Scores], _ rowWeight: String?, _ classes: [StepGraph.ClassLabel]?
+        _ terms: LossTerms, _ target: StepGraph.Target?, _ scores: [StepGraph.Scores], _ rowWeight: String?,
+        _ classes: [StepGraph.ClassLabel]?
     ) -> LossGraph {
         let graph = terms.sum.graph
         // A batch in which nothing counts has the loss 0 and no gradient, not 0 / 0.
@@ -127,7 +130,8 @@ struct LossGraph {
         case .crossEntropy(let smoothing, let weights, _):
             try require((0...1).contains(smoothing), "label smoothing is \(smoothing), and must be from 0 to 1")
             try require(weights.allSatisfy { $0 >= 0 && $0.isFinite }, "class weights must be at least 0")
-        case .binaryCrossEntropy(let weight, _): try require(weight > 0 && weight.isFinite, "the positive weight is \(weight), and must be above 0")
+        case .binaryCrossEntropy(let weight, _):
+            try require(weight > 0 && weight.isFinite, "the positive weight is \(weight), and must be above 0")
         case .multilabel(let weights, _): try require(weights.allSatisfy { $0 >= 0 && $0.isFinite }, "class weights must be at least 0")
         case .huber(let delta): try require(delta > 0 && delta.isFinite, "delta is \(delta), and must be above 0")
         case .quantile(let quantiles):

@@ -65,7 +65,8 @@ struct LossTerms {
             return operands.mean((error < delta).select(error.squared * 0.5, (error - delta / 2) * delta))
         case .quantile(let quantiles):
             let error = y - x
-            let q = quantiles.count == 1 ? operands.graph.scalar(quantiles[0], x.elementType) : operands.graph.numbers(quantiles, x.elementType)
+            let q =
+                quantiles.count == 1 ? operands.graph.scalar(quantiles[0], x.elementType) : operands.graph.numbers(quantiles, x.elementType)
             return operands.mean((error >= 0).select(error * q, error * (q - 1)))
         case .poisson:
             if operands.found[0].kind == .logRate { return operands.mean(x.exp - y * x) }
@@ -101,7 +102,8 @@ struct LossTerms {
     private static func cosine(_ operands: Operands, margin: Double) throws(AutodiffError) -> Symbol {
         let isPair = operands.scores.count == 2
         let a = operands.first, b = isPair ? operands.scores[1] : operands.target
-        guard a.rank == 2, b.rank == 2, operands.found.count < 2 || operands.found[0].dimensions[1] == operands.found[1].dimensions[1] else {
+        guard a.rank == 2, b.rank == 2, operands.found.count < 2 || operands.found[0].dimensions[1] == operands.found[1].dimensions[1]
+        else {
             let shapes = operands.found.map { shown($0.dimensions) }.joined(separator: " and ")
             throw refusal(operands.loss, operands.place, "the shape is \(shapes), and embeddings are [N, D]\(isPair ? ", both alike" : "")")
         }

@@ -43,17 +43,22 @@ struct ScoreFinder {
                     loss, "the model",
                     readable.isEmpty
                         ? "none of its outputs is a floating point tensor"
-                        : "it has \(readable.count) outputs that could be meant (\(readable.joined(separator: ", "))): say which, as loss: { \(loss.name): { output: \(readable[0]) } } in a pipeline, or --prediction \(readable[0])")
+                        : "it has \(readable.count) outputs that could be meant (\(readable.joined(separator: ", "))): say which, as loss: { \(loss.name): { output: \(readable[0]) } } in a pipeline, or --prediction \(readable[0])"
+                )
             }
             chosen = readable
         }
         var most = 1
         if case .cosineEmbedding = loss { most = 2 }
-        guard chosen.count <= most else { throw refusal(loss, "outputs \(chosen.joined(separator: ", "))", "it reads \(most == 1 ? "one" : "at most two")") }
+        guard chosen.count <= most else {
+            throw refusal(loss, "outputs \(chosen.joined(separator: ", "))", "it reads \(most == 1 ? "one" : "at most two")")
+        }
         var found: [Found] = []
         for name in chosen {
             guard graph.outputs.contains(where: { $0.name == name }) else {
-                throw refusal(loss, "output '\(name)'", "the model has none of that name; it has \(graph.outputs.map(\.name).joined(separator: ", "))")
+                throw refusal(
+                    loss, "output '\(name)'", "the model has none of that name; it has \(graph.outputs.map(\.name).joined(separator: ", "))"
+                )
             }
             guard isReadable(name) else { throw refusal(loss, "output '\(name)'", "it is no floating point tensor") }
             found.append(try scores(behind: name, for: loss))
@@ -108,14 +113,17 @@ struct ScoreFinder {
             }
         }
         guard case .tensor(let type?, let dimensions?)? = types[value], !dimensions.isEmpty else {
-            throw refusal(loss, "output '\(output)'", "its number of axes is not known, or it is a single number: a row for each row of the batch is needed")
+            throw refusal(
+                loss, "output '\(output)'",
+                "its number of axes is not known, or it is a single number: a row for each row of the batch is needed")
         }
         switch loss {
         case .crossEntropy:
             if axis < 0 { axis += dimensions.count }
             guard dimensions.count > 1, axis > 0 else {
                 throw refusal(
-                    loss, "output '\(output)'", "its shape is \(shown(dimensions)), and a class axis behind that of the rows is needed: [N, C]")
+                    loss, "output '\(output)'",
+                    "its shape is \(shown(dimensions)), and a class axis behind that of the rows is needed: [N, C]")
             }
             if let count = dimensions[axis].value, count < 2 {
                 throw refusal(loss, "output '\(output)'", "its shape is \(shown(dimensions)), one class: binary_cross_entropy is for that")
@@ -139,7 +147,9 @@ struct ScoreFinder {
     }
 }
 
-func refusal(_ loss: Loss, _ place: String, _ reason: String) -> AutodiffError { .invalid(place: "loss \(loss.name) on \(place)", reason: reason) }
+func refusal(_ loss: Loss, _ place: String, _ reason: String) -> AutodiffError {
+    .invalid(place: "loss \(loss.name) on \(place)", reason: reason)
+}
 
 func shown(_ dimensions: [Dimension]) -> String { "[" + dimensions.map(\.description).joined(separator: ", ") + "]" }
 

@@ -37,7 +37,8 @@ extension Optimizer {
     }
 
     /// The parameter and its state after a step; `state` in the order of `stateNames`.
-    func next(_ p: Symbol, gradient g: Symbol, state: [Symbol], decay: Double, _ step: StepScalars) -> (parameter: Symbol, state: [Symbol]) {
+    func next(_ p: Symbol, gradient g: Symbol, state: [Symbol], decay: Double, _ step: StepScalars) -> (parameter: Symbol, state: [Symbol])
+    {
         let rate = step.rate.cast(to: p.elementType)
         func decayed() -> Symbol { decay == 0 ? g : g + p * decay }
         func shrunk() -> Symbol { decay == 0 ? p : p * (1 - rate * decay) }
@@ -97,5 +98,7 @@ extension Optimizer {
     private static func length(_ value: Symbol) -> Symbol { squaredLength(value).sqrt }
 
     /// The sum of squares, a scalar.
-    static func squaredLength(_ value: Symbol) -> Symbol { value.apply("ReduceSumSquare", [], [Attribute("keepdims", .int(0))], extents: []) }
+    static func squaredLength(_ value: Symbol) -> Symbol {
+        value.apply("ReduceSumSquare", [], [Attribute("keepdims", .int(0))], extents: [])
+    }
 }

@@ -73,8 +73,8 @@ enum AttentionExpansion {
         return query.extent(3).cast(to: c.x.elementType).sqrt.reciprocal
     }
 
-    /// Returns what is added to the scores (the mask, and minus infinity where a key is left out), and which queries see any key at all, where
-    /// some may not: these get no bias, so that their softmax stays a number, and no result.
+    /// Returns what is added to the scores (the mask, and minus infinity where a key is left out), and which queries see any key at all,
+    /// where some may not: these get no bias, so that their softmax stays a number, and no result.
     private static func bias(_ c: RuleContext, _ query: Symbol, _ key: Symbol) -> (bias: Symbol?, isSeen: Symbol?) {
         var conditions = allowed(c, query, key)
         var bias: Symbol?

@@ -122,11 +122,10 @@ package enum ConvolutionWeightForm: String, Sendable, CaseIterable {
         }
     }
 
-    /// Returns the fastest form, by measurements on the layers of a ResNet-18 (ONNX Runtime 1.32, two threads): products where they fit; few
-    /// channels under a large
-    /// kernel swapped, since columns would be many and taps thin. From 32 channels on, shifted where an image has twice as many positions
-    /// as there are channels, so that what is summed over images is small beside them (15.7 ms for taps' 24.4 with 64 channels of 32 x 32,
-    /// but 59 for 12.6 with 512 of 4 x 4), and taps elsewhere. Columns for the rest.
+    /// Returns the fastest form, by measurements on the layers of a ResNet-18 (ONNX Runtime 1.32, two threads): products where they fit;
+    /// few channels under a large kernel swapped, since columns would be many and taps thin. From 32 channels on, shifted where an image
+    /// has twice as many positions as there are channels, so that what is summed over images is small beside them (15.7 ms for taps' 24.4
+    /// with 64 channels of 32 x 32, but 59 for 12.6 with 512 of 4 x 4), and taps elsewhere. Columns for the rest.
     static func chosen(_ geometry: WindowGeometry, _ group: Int, _ input: Symbol, _ cotangent: Symbol) -> ConvolutionWeightForm {
         if product.fits(geometry, group, input, cotangent) { return .product }
         if depthwise.fits(geometry, group, input, cotangent) { return .depthwise }

@@ -124,8 +124,8 @@ extension GateActivation {
         return made
     }
 
-    /// The values of one attribute, as they are handed out. By the standard each activation that takes one gets the next; ONNX Runtime does so in LSTM
-    /// and GRU, but in RNN it reads one for each direction. Where nothing is stated it takes 0, except for what `usualAlpha` and
+    /// The values of one attribute, as they are handed out. By the standard each activation that takes one gets the next; ONNX Runtime does
+    /// so in LSTM and GRU, but in RNN it reads one for each direction. Where nothing is stated it takes 0, except for what `usualAlpha` and
     /// `usualBeta` say in LSTM and GRU.
     private struct Parameters {
         private let context: RuleContext

@@ -15,13 +15,14 @@ struct AdaptedWeight: Sendable, Hashable {
 }
 
 extension AdaptedWeight {
-    /// Puts factors beside every weight that the patterns match, and the initializers that hold their first values: those of `start` where it has
-    /// some for that weight.
+    /// Puts factors beside every weight that the patterns match, and the initializers that hold their first values: those of `start` where
+    /// it has some for that weight.
     static func attach(
         _ adapters: GradientDescent.Adapters, startingFrom start: LowRankAdapter? = nil, seed: UInt64, to model: inout Model
     ) throws(AutodiffError) -> [AdaptedWeight] {
         guard adapters.rank > 0, adapters.scale.isFinite else {
-            throw .invalid(place: "adapters", reason: "the rank is \(adapters.rank) and the scale \(adapters.scale): both must be numbers above 0")
+            throw .invalid(
+                place: "adapters", reason: "the rank is \(adapters.rank) and the scale \(adapters.scale): both must be numbers above 0")
         }
         let index = model.graph.index
         var builder = GraphBuilder(extending: model.graph, prefix: "adapter/")
@@ -67,7 +68,9 @@ extension AdaptedWeight {
         for weight in adapted { try weight.checkReaders(index, model.graph) }
         let weights = Set(adapted.map(\.weight))
         if let left = start?.factors.first(where: { !weights.contains($0.weight) }) {
-            throw .invalid(place: "adapters", reason: "there is an adapter of '\(left.weight)' already, and adapters.targets leave that out: merge it first")
+            throw .invalid(
+                place: "adapters",
+                reason: "there is an adapter of '\(left.weight)' already, and adapters.targets leave that out: merge it first")
         }
         model.graph.nodes = nodes
         model.graph.initializers += builder.initializers
@@ -92,7 +95,8 @@ extension AdaptedWeight {
 
     /// Whether training goes on from these factors.
     func takes(_ factors: LowRankAdapter.Factors, rank: Int) -> Bool {
-        factors.weight == weight && factors.isTransposed == isTransposed && factors.scale == scale && factors.down.shape.dimensions.last == rank
+        factors.weight == weight && factors.isTransposed == isTransposed && factors.scale == scale
+            && factors.down.shape.dimensions.last == rank
     }
 
     /// `A` uniform in plus and minus `1 / sqrt(K)`, `B` 0: at first the model computes what it did before. Or those that are there already.
@@ -102,7 +106,8 @@ extension AdaptedWeight {
         if let known {
             let fits = takes(known, rank: rank) && known.down.shape == [extents[0], rank] && known.up.shape == [rank, extents[1]]
             guard fits, known.down.elementType == type, known.up.elementType == type else {
-                throw .invalid(place: "adapters", reason: "the adapter of '\(weight)' that is there has another rank, scale or shape: merge it first")
+                throw .invalid(
+                    place: "adapters", reason: "the adapter of '\(weight)' that is there has another rank, scale or shape: merge it first")
             }
             return [StoredTensor(down, known.down), StoredTensor(up, known.up)]
         }
@@ -131,7 +136,9 @@ extension AdaptedWeight {
             let node = graph.nodes[position]
             let reads = node.operatorType == "Transpose" ? (index.consumers[node.outputs[0]] ?? []).map { graph.nodes[$0] } : [node]
             for reader in reads where Self.weight(of: reader, graph, index)?.0.name != weight {
-                throw .invalid(place: reader.place, reason: "it also reads '\(weight)', which adapters would change for it too: take it out of adapters.targets")
+                throw .invalid(
+                    place: reader.place,
+                    reason: "it also reads '\(weight)', which adapters would change for it too: take it out of adapters.targets")
             }
         }
     }

@@ -5,8 +5,8 @@ package import Recipes
 
 /// The gradients of a model as one ONNX graph, without an update: of a loss, or the vector-Jacobian product for cotangents of its outputs.
 ///
-/// Inputs of `model`: its own, and target and sample weight, or the cotangents. Outputs: loss and loss weight where there is a loss, and the
-/// gradients. Dropout and BatchNormalization are as in inference: it is the gradient of the function that is deployed.
+/// Inputs of `model`: its own, and target and sample weight, or the cotangents. Outputs: loss and loss weight where there is a loss, and
+/// the gradients. Dropout and BatchNormalization are as in inference: it is the gradient of the function that is deployed.
 package struct BackwardGraph: Sendable {
     package let model: Model
     package let target: StepGraph.Target?
@@ -47,7 +47,8 @@ package struct BackwardGraph: Sendable {
         for output in outputs {
             guard graph.graph.outputs.contains(where: { $0.name == output }) else {
                 throw .invalid(
-                    place: "cotangent '\(output)'", reason: "the model has no such output; it has \(graph.graph.outputs.map(\.name).joined(separator: ", "))")
+                    place: "cotangent '\(output)'",
+                    reason: "the model has no such output; it has \(graph.graph.outputs.map(\.name).joined(separator: ", "))")
             }
             let value = graph.graph.numbers(behind: output)
             guard let type = types[value] ?? graph.graph.outputs.first(where: { $0.name == output })?.type,
@@ -75,7 +76,8 @@ package struct BackwardGraph: Sendable {
         let floats = inputs.filter { $0.type?.elementType.map { $0 == .float32 || $0 == .float64 } ?? false }.map(\.name)
         var trainables = try Trainables(graph, own: own, refused: refused, recipe: nil)
         let wanted = trainables.names + floats
-        let gradients = loss.map { loss in Result { () throws(AutodiffError) in try ReverseMode.append(to: &graph, loss: loss.mean, for: wanted) } }
+        let gradients =
+            loss.map { loss in Result { () throws(AutodiffError) in try ReverseMode.append(to: &graph, loss: loss.mean, for: wanted) } }
             ?? Result { () throws(AutodiffError) in try ReverseMode.append(to: &graph, seeds: seeds, for: wanted) }
         let made = try gradients.get()
         try trainables.keep { made[$0] != nil }

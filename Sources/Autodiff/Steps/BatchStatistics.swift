@@ -2,8 +2,8 @@ import ONNX
 import Tensors
 import Recipes
 
-/// BatchNormalization as it is in training: each batch is normalized by its own mean and variance, which the gradient goes through, and the running
-/// ones, that the model is used with, move towards them.
+/// BatchNormalization as it is in training: each batch is normalized by its own mean and variance, which the gradient goes through, and the
+/// running ones, that the model is used with, move towards them.
 enum BatchStatistics {
     struct Running {
         /// The initializer.
@@ -14,8 +14,8 @@ enum BatchStatistics {
 
     /// Puts every BatchNormalization of the graph into training form, but those whose running mean or variance the patterns match.
     ///
-    /// The running variance moves towards that of the batch with `n - 1` in the denominator, as PyTorch has it; ONNX operator BatchNormalization-15
-    /// itself has `n`.
+    /// The running variance moves towards that of the batch with `n - 1` in the denominator, as PyTorch has it; ONNX operator
+    /// BatchNormalization-15 itself has `n`.
     static func activate(in model: inout Model, frozen: [String]) throws(AutodiffError) -> [Running] {
         var builder = GraphBuilder(extending: model.graph, prefix: "train/batch_normalization/")
         var running: [Running] = []
@@ -27,11 +27,13 @@ enum BatchStatistics {
                 try subgraph.forEachNode { (inner) throws(AutodiffError) in
                     guard !isInInferenceForm(inner) else {
                         throw .invalid(
-                            place: inner.place, reason: "a BatchNormalization inside of \(node.operatorType) cannot be trained; leave it frozen")
+                            place: inner.place,
+                            reason: "a BatchNormalization inside of \(node.operatorType) cannot be trained; leave it frozen")
                     }
                 }
             }
-            guard isInInferenceForm(node), let mean = model.graph.initializer(node.inputs[3]), let variance = model.graph.initializer(node.inputs[4]),
+            guard isInInferenceForm(node), let mean = model.graph.initializer(node.inputs[3]),
+                let variance = model.graph.initializer(node.inputs[4]),
                 !frozen.matchesAny(of: mean.name), !frozen.matchesAny(of: variance.name)
             else {
                 nodes.append(node)
@@ -40,7 +42,8 @@ enum BatchStatistics {
             for tensor in [mean, variance] where readers[tensor.name] != 1 {
                 throw .invalid(
                     place: node.place,
-                    reason: "its running statistics '\(tensor.name)' are read elsewhere too, and would move there with them; freeze them, or export the model "
+                    reason:
+                        "its running statistics '\(tensor.name)' are read elsewhere too, and would move there with them; freeze them, or export the model "
                         + "so that equal initializers are stored apart")
             }
             let emitted = builder.nodes.count
@@ -66,14 +69,15 @@ enum BatchStatistics {
     }
 
     private static func isInInferenceForm(_ node: Node) -> Bool {
-        node.operatorType == "BatchNormalization" && canonicalDomain(node.domain).isEmpty && (node.attribute("training_mode")?.int ?? 0) == 0
+        node.operatorType == "BatchNormalization" && canonicalDomain(node.domain).isEmpty
+            && (node.attribute("training_mode")?.int ?? 0) == 0
     }
 
     private static func append(_ node: Node, mean: StoredTensor, variance: StoredTensor, to builder: inout GraphBuilder) -> [Running] {
         var own = node
         let batchMean = builder.name("mean"), batchVariance = builder.name("variance")
-        // With a momentum of 0 the node gives what the batch has. The engine writes that over what stands for the running ones, whoever else reads
-        // them, so that it gets values of its own.
+        // With a momentum of 0 the node gives what the batch has. The engine writes that over what stands for the running ones, whoever
+        // else reads them, so that it gets values of its own.
         own.inputs[3] = builder.add("Neg", [mean.name])
         own.inputs[4] = builder.add("Neg", [variance.name])
         own.outputs = [node.outputs[0], batchMean, batchVariance]

@@ -35,7 +35,8 @@ package struct LowRankAdapter: Sendable {
         var merged: [String: Tensor] = [:]
         for factors in factors {
             guard known.contains(factors.weight) else {
-                throw .invalid(place: "the adapter", reason: "the model has no weight '\(factors.weight)': the adapter was made for another one")
+                throw .invalid(
+                    place: "the adapter", reason: "the model has no weight '\(factors.weight)': the adapter was made for another one")
             }
             merged[factors.weight] = try factors.merged(into: model)
         }
@@ -44,9 +45,11 @@ package struct LowRankAdapter: Sendable {
         return result
     }
 
-    /// What of this adapter a recipe trains on from where it is, factors of the same rank and scale on the same weights, and the rest of it, which
-    /// is to be merged before.
-    package func divided(by adapters: GradientDescent.Adapters?, in model: Model) throws(AutodiffError) -> (continued: LowRankAdapter, rest: LowRankAdapter) {
+    /// What of this adapter a recipe trains on from where it is, factors of the same rank and scale on the same weights, and the rest of
+    /// it, which is to be merged before.
+    package func divided(
+        by adapters: GradientDescent.Adapters?, in model: Model
+    ) throws(AutodiffError) -> (continued: LowRankAdapter, rest: LowRankAdapter) {
         guard let adapters else { return (LowRankAdapter([]), self) }
         var source = try model.inTrainingForm()
         let adapted = try AdaptedWeight.attach(adapters, seed: 0, to: &source)

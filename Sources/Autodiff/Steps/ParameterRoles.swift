@@ -1,8 +1,8 @@
 package import ONNX
 import Tensors
 
-/// Tells what the float initializers of a model are for, as far as the graph shows. ONNX does not tell parameters from constants: exporters put
-/// masks, positions and factors among the weights.
+/// Tells what the float initializers of a model are for, as far as the graph shows. ONNX does not tell parameters from constants: exporters
+/// put masks, positions and factors among the weights.
 ///
 /// - What meets the data only as sines and cosines is a constant, and so are tables of sines and cosines (`CircleTables`): position
 ///   encodings.

@@ -13,8 +13,8 @@ extension StepGraph {
     ///   - model: as it came; it is brought into training form here.
     ///   - adapter: what stands beside it already and is trained on; its factors must be such as the recipe asks for
     ///     (`LowRankAdapter.divided`), and there must be none where it asks for none.
-    /// - Throws: `noRule` and the like for what cannot be differentiated, `nothingTrainable`, and `invalid` for a loss that does not fit the
-    ///   model's outputs or a number that makes no sense.
+    /// - Throws: `noRule` and the like for what cannot be differentiated, `nothingTrainable`, and `invalid` for a loss that does not fit
+    ///   the model's outputs or a number that makes no sense.
     package init(
         _ model: Model, _ recipe: GradientDescent, adapter: LowRankAdapter? = nil, largestConstants: Int = largestConstants
     ) throws(AutodiffError) {
@@ -28,7 +28,8 @@ extension StepGraph {
         if let adapters = recipe.adapters {
             adapted = try AdaptedWeight.attach(adapters, startingFrom: adapter, seed: UInt64(recipe.seed), to: &source)
         } else if let left = adapter?.factors.first {
-            throw .invalid(place: "adapters", reason: "there is an adapter of '\(left.weight)', and the recipe asks for none: merge it first")
+            throw .invalid(
+                place: "adapters", reason: "there is an adapter of '\(left.weight)', and the recipe asks for none: merge it first")
         }
 
         var evaluation = source
@@ -54,14 +55,16 @@ extension StepGraph {
         }
         try trainables.keep { gradients[$0] != nil }
         let statistics = running.map(\.name)
-        let held = Self.heldWeights(among: source.graph.initializers, in: evaluation, except: trainables.names + statistics, largestConstants)
+        let held = Self.heldWeights(
+            among: source.graph.initializers, in: evaluation, except: trainables.names + statistics, largestConstants)
 
         let update = try UpdateGraph.append(
             to: &step, recipe, shared, trainables.names, gradients.names, weight: loss.weight, descentRate: rate?.name)
         var slots = update.slots + running.compactMap { running in
             source.graph.initializer(running.name).map { tensor in
                 Slot(
-                    name: running.name, kind: .statistic, input: running.name, output: running.next, elementType: tensor.elementType ?? .float32,
+                        name: running.name, kind: .statistic, input: running.name, output: running.next,
+                        elementType: tensor.elementType ?? .float32,
                     shape: tensor.shape)
             }
         }
@@ -83,7 +86,8 @@ extension StepGraph {
         self.step = try step.withoutExternalData()
         self.evaluation = try evaluation.withoutExternalData()
         ports = Ports(
-            target: loss.target, scores: loss.scores, sampleWeight: loss.sampleWeight, learningRate: update.learningRate, apply: update.apply,
+            target: loss.target, scores: loss.scores, sampleWeight: loss.sampleWeight, learningRate: update.learningRate,
+            apply: update.apply,
             randomKey: randomKey, loss: loss.reportedMean, lossWeight: loss.reportedWeight)
         self.slots = slots
         heldWeights = held
@@ -102,7 +106,8 @@ extension StepGraph {
         let needed = Set(model.graph.initializers.map(\.name)).subtracting(trained)
         let untrained = own.filter { needed.contains($0.name) }
         guard untrained.reduce(0, { $0 + ($1.byteCount ?? 0) }) > largest else { return [] }
-        return untrained.filter { ($0.byteCount ?? 0) >= min(smallestHeld, largest) && $0.elementType?.isFloatingPoint ?? false }.map(\.name)
+        return untrained.filter { ($0.byteCount ?? 0) >= min(smallestHeld, largest) && $0.elementType?.isFloatingPoint ?? false }.map(
+            \.name)
     }
 }
 
@@ -121,8 +126,8 @@ extension Model {
 }
 
 extension GradientDescent {
-    /// Whether a parameter moves by its gradient times the rate and nothing else. The rate is then the loss's cotangent: gradients come out as
-    /// what is to be added, which spares a pass over all parameters.
+    /// Whether a parameter moves by its gradient times the rate and nothing else. The rate is then the loss's cotangent: gradients come out
+    /// as what is to be added, which spares a pass over all parameters.
     var descendsPlainly: Bool {
         guard case .sgd(momentum: 0, _) = optimizer else { return false }
         return accumulate == 1 && clipNorm == nil && clipValue == nil

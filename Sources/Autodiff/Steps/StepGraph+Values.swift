@@ -57,7 +57,8 @@ extension StepGraph {
         for adapted in adapted {
             guard let down = parameters[adapted.down], let up = parameters[adapted.up] else { throw .unknownValue(adapted.down) }
             factors.append(
-                LowRankAdapter.Factors(weight: adapted.weight, down: down, up: up, scale: adapted.scale, isTransposed: adapted.isTransposed))
+                LowRankAdapter.Factors(weight: adapted.weight, down: down, up: up, scale: adapted.scale, isTransposed: adapted.isTransposed)
+            )
         }
         return LowRankAdapter(factors)
     }

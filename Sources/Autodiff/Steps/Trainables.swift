@@ -123,7 +123,9 @@ struct Trainables {
         if !untrained.isEmpty { return listed(untrained) }
         var machines: Set<String> = []
         model.graph.forEachNode { if $0.operatorType.hasPrefix("SVM") { machines.insert($0.qualifiedType) } }
-        if !machines.isEmpty { return "\(machines.sorted().joined(separator: " and ")) scores, and is not trained: train it where it was made" }
+        if !machines.isEmpty {
+            return "\(machines.sorted().joined(separator: " and ")) scores, and is not trained: train it where it was made"
+        }
         return own.isEmpty ? "the model has no weights" : "none of its \(own.count) initializers is float32 or float64"
     }
 

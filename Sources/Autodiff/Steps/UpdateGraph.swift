@@ -23,7 +23,9 @@ struct UpdateGraph {
         do { types = try model.inferTypes() } catch { throw .invalid(place: "the step graph", reason: "\(error)") }
         var assembly = Assembly(recipe: recipe, graph: GradientGraph(extending: model.graph, types: types.types, prefix: "train/"))
         for name in parameters {
-            guard let tensor = model.graph.initializer(name), let type = tensor.elementType, let gradient = gradients[name] else { throw .unknownValue(name) }
+            guard let tensor = model.graph.initializer(name), let type = tensor.elementType, let gradient = gradients[name] else {
+                throw .unknownValue(name)
+            }
             let decays = !shared.names(of: name).contains { recipe.noDecay.matchesAny(of: $0) }
             assembly.parameters.append(
                 Assembly.Parameter(
@@ -65,7 +67,9 @@ private struct Assembly {
             return graph.symbol(parameter.name)
         }
         let stateNames = recipe.optimizer.stateNames
-        let state = parameters.map { parameter in stateNames.map { slot($0 + "/" + parameter.name, .state, parameter.elementType, parameter.shape) } }
+        let state = parameters.map { parameter in
+            stateNames.map { slot($0 + "/" + parameter.name, .state, parameter.elementType, parameter.shape) }
+        }
         let number = recipe.optimizer.countsSteps ? slot("step", .state, .int64, []) : nil
         let averages = recipe.average == nil ? [] : parameters.map {
             slot("average/" + $0.name, .average(of: $0.name), $0.elementType, $0.shape)
@@ -120,18 +124,20 @@ private struct Assembly {
         }
         let types = slots.map { ValueType?.some(.tensor($0.elementType, $0.shape)) }
         let next = graph.emit(
-            "If", [apply], outputs: slots.count, [Attribute("then_branch", .graph(then)), Attribute("else_branch", .graph(otherwise))], types: types)
+            "If", [apply], outputs: slots.count, [Attribute("then_branch", .graph(then)), Attribute("else_branch", .graph(otherwise))],
+            types: types)
         return finished(next, rate, apply.name)
     }
 
-    /// Parameters that are updated together: small lists of equal decay are joined, since for them it is the number of nodes that costs. Only
-    /// so many neighbours at a time: their gradients, and what these are made of, wait for one another.
+    /// Parameters that are updated together: small lists of equal decay are joined, since for them it is the number of nodes that costs.
+    /// Only so many neighbours at a time: their gradients, and what these are made of, wait for one another.
     private var groups: [(decay: Double, positions: [Int])] {
         var joined: [Double: [Int]] = [:]
         var groups: [(decay: Double, positions: [Int])] = []
         for (position, parameter) in parameters.enumerated() {
             let decay = parameter.decays ? recipe.weightDecay : 0
-            let isSmall = parameter.shape.rank == 1 && parameter.elementType == .float32 && parameter.shape.elementCount ?? .max <= Self.largestJoined
+            let isSmall =
+                parameter.shape.rank == 1 && parameter.elementType == .float32 && parameter.shape.elementCount ?? .max <= Self.largestJoined
             guard isSmall, recipe.optimizer.worksByElement else {
                 groups.append((decay, [position]))
                 continue
@@ -159,7 +165,8 @@ private struct Assembly {
         if let bound = recipe.clipValue {
             gradients = gradients.map { gradient in
                 gradient.apply(
-                    "Clip", [graph.scalar(-bound, gradient.elementType), graph.scalar(bound, gradient.elementType)], extents: gradient.extents)
+                    "Clip", [graph.scalar(-bound, gradient.elementType), graph.scalar(bound, gradient.elementType)],
+                    extents: gradient.extents)
             }
         }
         guard let bound = recipe.clipNorm else { return gradients }
@@ -188,7 +195,8 @@ private struct Assembly {
         let made = zip(slots, next).map { slot, next in
             let output = taken.insert(next.name).inserted ? next : graph.named("next", next)
             return StepGraph.Slot(
-                name: slot.name, kind: slot.kind, input: slot.input.name, output: output.name, elementType: slot.elementType, shape: slot.shape)
+                name: slot.name, kind: slot.kind, input: slot.input.name, output: output.name, elementType: slot.elementType,
+                shape: slot.shape)
         }
         return UpdateGraph(slots: made, inputs: inputs, learningRate: rate.name, apply: apply)
     }

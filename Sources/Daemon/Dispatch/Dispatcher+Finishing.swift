@@ -110,7 +110,9 @@ extension Dispatcher {
     /// - Parameter mayReplace: the runs for whose input there was an attempt, or other content, before.
     private func record(_ outputs: [StagedOutput], mayReplace: Set<Int64>) throws(LedgerError) -> [Intent] {
         let intentions = outputs.map { output in
-            Intention(run: output.run, root: output.outputRoot.string, path: output.path, digest: output.digest ?? "", byteCount: output.bytes ?? 0)
+            Intention(
+                run: output.run, root: output.outputRoot.string, path: output.path, digest: output.digest ?? "",
+                byteCount: output.bytes ?? 0)
         }
         return try ledger.write { (tx) throws(LedgerError) in
             var intents: [Intent] = []
@@ -222,7 +224,8 @@ extension Dispatcher {
             }
         let positions = ends.published.map { position(of: $0.assignment) }
         let acquitted = acquitted(
-            ends.closed.map(\.closing.run) + ends.delayed.map(\.attempt).filter { $0.outcome != Failure.Kind.cancelled.rawValue }.map(\.run))
+            ends.closed.map(\.closing.run) + ends.delayed.map(\.attempt).filter { $0.outcome != Failure.Kind.cancelled.rawValue }.map(\.run)
+        )
         let (activations, decided) = try ledger.write { (tx) throws(LedgerError) in
             try tx.close(ends.closed.map(\.closing), at: now)
             try tx.attemptFailed(ends.delayed.map(\.attempt), at: now)
@@ -230,7 +233,8 @@ extension Dispatcher {
             for end in ends.closed {
                 guard case .rejected(let explanation) = end.closing.outcome else { continue }
                 try tx.rejectVersion(
-                    run: end.closing.run, reason: explanation.whole, parent: end.assignment.run.version, training: end.training?.record, at: now)
+                    run: end.closing.run, reason: explanation.whole, parent: end.assignment.run.version, training: end.training?.record,
+                    at: now)
             }
             var activations: [VersionActivation?] = []
             var decided: [[Int64]] = []
@@ -274,7 +278,8 @@ extension Dispatcher {
             var again = arrival
             again.nextAttemptAt = end.attempt.nextAttemptAt
             held[arrival.number] = again
-            // What is handed back waits for the next daemon; should this one go on after all, it does not try again and again without a pause.
+            // What is handed back waits for the next daemon; should this one go on after all, it does not try again and again without a
+            // pause.
             let next = end.attempt.nextAttemptAt ?? now.advanced(by: .seconds(1))
             scheduler.failed(
                 arrival.number, in: arrival.pipeline, retryAt: next.scheduling,
@@ -295,7 +300,8 @@ extension Dispatcher.Assignment {
 extension Pipeline {
     func input(_ arrival: WaitingArrival) -> SpoolInput {
         SpoolInput(
-            spool: spoolPath(of: arrival.role), path: arrival.path, digest: arrival.digest, stamp: arrival.stamp, companions: arrival.companions)
+            spool: spoolPath(of: arrival.role), path: arrival.path, digest: arrival.digest, stamp: arrival.stamp,
+            companions: arrival.companions)
     }
 }
 

@@ -17,7 +17,9 @@ extension Dispatcher {
         var decided: [(output: Publication, isRemoved: Bool)] = []
         var isLeft = false
         for (output, outcome) in zip(leaving.map(\.publication), publisher.withdraw(leaving)) {
-            let fields: Logger.Metadata = ["pipeline.name": "\(output.pipeline)", "file.path": "\(output.root)/\(output.path)", "input": "\(output.inputPath)"]
+            let fields: Logger.Metadata = [
+                "pipeline.name": "\(output.pipeline)", "file.path": "\(output.root)/\(output.path)", "input": "\(output.inputPath)"
+            ]
             switch outcome {
             case .removed:
                 decided.append((output, true))
@@ -59,7 +61,11 @@ extension Dispatcher {
         guard !deleted.isEmpty else { return }
         for input in deleted {
             forget(input.arrival, in: name)
-            if let successor = input.successor { log.notice("taken up, since the file with the same output is gone", metadata: ["pipeline.name": "\(name)", "file.path": "\(successor)"]) }
+            if let successor = input.successor {
+                log.notice(
+                    "taken up, since the file with the same output is gone",
+                    metadata: ["pipeline.name": "\(name)", "file.path": "\(successor)"])
+            }
         }
         if deleted.contains(where: { $0.successor != nil }) { stale.insert(name) }
         log.notice(

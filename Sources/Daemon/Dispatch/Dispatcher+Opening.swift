@@ -50,7 +50,8 @@ extension Dispatcher {
             }
             return RunOpening(arrival: start.arrival, version: version, revision: revisions[start.pipeline]!)
         }
-        // A scoring run that is lost with the power is opened again: nothing of it is visible before `intend`, which is durable and this with it.
+        // A scoring run that is lost with the power is opened again: nothing of it is visible before `intend`, which is durable and this
+        // with it.
         let isOnlyScoring = starts.allSatisfy { if case .score = $0.work { true } else { false } }
         let outcomes = try ledger.write(durably: !isOnlyScoring) { (tx) throws(LedgerError) in
             let outcomes = try tx.open(openings, at: now)
@@ -139,7 +140,8 @@ extension Dispatcher {
         }
         var spec = AttemptSpec(
             run: run.run, attempt: run.attempt, pipeline: pipeline.name, goal: goal, inputs: inputs,
-            outputs: [goal == .score ? "output" : "model": staged], training: training, schema: pipeline.schema, stages: pipeline.stages, format: format,
+            outputs: [goal == .score ? "output" : "model": staged], training: training, schema: pipeline.schema, stages: pipeline.stages,
+            format: format,
             provenance: provenance, limits: limits)
         spec.hidesValues = configuration.hidesValues
         return spec

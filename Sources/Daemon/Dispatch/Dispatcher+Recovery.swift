@@ -48,7 +48,8 @@ extension Dispatcher {
                     _ = try tx.decideLabels(run: open.run, training.outcome(version: version), unusable: training.unusableLabels)
                 }
                 return try tx.publishVersion(
-                    run: open.run, modelDigest: found.digest, card: "\(landing.path)/\(version)/card.json", parentDigest: found.parentDigest,
+                    run: open.run, modelDigest: found.digest, card: "\(landing.path)/\(version)/card.json",
+                    parentDigest: found.parentDigest,
                     floatDigest: found.floatDigest, training: found.training?.record, position: position, at: now)
             }
         }
@@ -66,7 +67,9 @@ extension Dispatcher {
             let root = FilePath(publication.root)
             let unfinished = try recorded { () throws(LedgerError) in try self.ledger.unfinished(publication) }
             outputs.append(StagedOutput(
-                run: open.run, staged: FilePath((try? publisher.stagingPath(run: open.run, attempt: open.attempt, pipeline: pipeline, goal: .score)) ?? ""),
+                    run: open.run,
+                    staged: FilePath(
+                        (try? publisher.stagingPath(run: open.run, attempt: open.attempt, pipeline: pipeline, goal: .score)) ?? ""),
                 target: root.appending(FilePath(publication.path).components), outputRoot: root,
                 access: pipeline.land.access.landing,
                 replaces: [(try? ledger.owner(root: publication.root, path: publication.path))?.digest].compactMap(\.self) + unfinished,

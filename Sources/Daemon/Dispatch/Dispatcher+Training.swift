@@ -39,7 +39,8 @@ extension Dispatcher {
                 AttemptSpec.LabelledFile(
                     arrival: file.number, name: file.path,
                     file: .init(
-                        path: pipeline.spoolPath(of: .labelled) + "/" + file.path, digest: file.digest, spool: pipeline.spoolPath(of: .labelled)),
+                        path: pipeline.spoolPath(of: .labelled) + "/" + file.path, digest: file.digest,
+                        spool: pipeline.spoolPath(of: .labelled)),
                     kept: publisher.keptPath(.labels(digest: file.digest, name: file.path), pipeline: pipeline))
             },
             subject: arrival.role == .labelled ? arrival.number : nil,

@@ -3,8 +3,8 @@ package import Logging
 package import PipelineConfig
 package import Runner
 
-/// Joins the scheduler's decisions to the ledger: what arrived becomes runs, what attempts answer becomes publications, retries, rejections and
-/// quarantines. Owned by one thread; it starts no work itself and takes the time as an argument, so that scenarios drive it with a
+/// Joins the scheduler's decisions to the ledger: what arrived becomes runs, what attempts answer becomes publications, retries, rejections
+/// and quarantines. Owned by one thread; it starts no work itself and takes the time as an argument, so that scenarios drive it with a
 /// manual clock.
 ///
 /// Every batch of work waits for the disk in two ledger transactions, however many files it is about: one records what is about to become

@@ -38,7 +38,9 @@ extension Intake {
 
     /// The key of a condition of a spool, or of a folder in it.
     private func key(_ kind: Condition.Kind, _ directory: String, _ path: String = "") -> Condition.Key? {
-        routes[directory].map { .init(kind, pipeline: $0.pipeline.name, subject: path.isEmpty ? $0.role.rawValue : "\($0.role.rawValue)/\(path)") }
+        routes[directory].map {
+            .init(kind, pipeline: $0.pipeline.name, subject: path.isEmpty ? $0.role.rawValue : "\($0.role.rawValue)/\(path)")
+        }
     }
 
     private func tellUntaken(_ directory: String, _ count: Int, _ first: [String]) {

@@ -108,7 +108,8 @@ package final class Intake {
             case .truncated(let file):
                 guard let route = routes[file.directory] else { continue }
                 let explanation = Explanation(
-                    reason: "\(file.relativePath): truncated: \(file.reason)", rule: route.role == .model ? .modelTruncated : .dataTruncated)
+                    reason: "\(file.relativePath): truncated: \(file.reason)", rule: route.role == .model ? .modelTruncated : .dataTruncated
+                )
                 refuse(file.directory, route, file.relativePath, file.stamp.recorded, explanation)
             case .refused(let file):
                 guard let route = routes[file.directory] else { continue }
@@ -147,7 +148,8 @@ package final class Intake {
         refused.append(
             Refusal(
                 directory: directory,
-                file: Ledger.RefusedFile(pipeline: route.pipeline.name, role: route.role, path: path, stamp: stamp, explanation: explanation),
+                file: Ledger.RefusedFile(
+                    pipeline: route.pipeline.name, role: route.role, path: path, stamp: stamp, explanation: explanation),
                 input: SpoolInput(spool: route.pipeline.spoolPath(of: route.role), path: path, digest: nil, stamp: stamp, companions: [])))
     }
 
@@ -176,7 +178,8 @@ package final class Intake {
                 if [.unreadable, .machine, .resource].contains(failure.kind) {
                     hold(job, failure, at: now)
                 } else {
-                    log.info("the file moved on while it was hashed", metadata: ["file.path": "\(job.file.relativePath)", "reason": "\(error)"])
+                    log.info(
+                        "the file moved on while it was hashed", metadata: ["file.path": "\(job.file.relativePath)", "reason": "\(error)"])
                     forget(job.key)
                     again.append(job.key)
                 }
@@ -249,7 +252,9 @@ package final class Intake {
         }
     }
 
-    private func number(_ files: [ArrivingFile], _ refused: [(Ledger.RefusedFile, SpoolInput)], at now: UTCTime) throws(LedgerError) -> [Numbered] {
+    private func number(
+        _ files: [ArrivingFile], _ refused: [(Ledger.RefusedFile, SpoolInput)], at now: UTCTime
+    ) throws(LedgerError) -> [Numbered] {
         guard !files.isEmpty || !refused.isEmpty else { return [] }
         // Arrivals that are lost with the power are found and numbered again: nothing of them is visible before `intend`, which is durable
         // and they with it. What is refused may be moved to quarantine next, and must be known before.

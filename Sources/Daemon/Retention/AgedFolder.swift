@@ -14,7 +14,9 @@ struct AgedFolder {
         func isCopy(of path: String) -> Bool {
             if relative == path { return true }
             // A model that was put away with its external data.
-            if let slash = relative.firstIndex(of: "/"), Int(relative[..<slash]) != nil, relative[relative.index(after: slash)...] == path { return true }
+            if let slash = relative.firstIndex(of: "/"), Int(relative[..<slash]) != nil, relative[relative.index(after: slash)...] == path {
+                return true
+            }
             let (folder, name) = Self.split(path), (ownFolder, ownName) = Self.split(relative)
             guard folder == ownFolder, let dot = name.firstIndex(of: ".") else { return folder == ownFolder && ownName.hasPrefix(name) }
             return ownName.hasPrefix(name[..<dot]) && ownName.hasSuffix(name[dot...])

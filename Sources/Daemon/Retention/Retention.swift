@@ -44,7 +44,9 @@ package struct Retention {
         var shares: [Share] = []
         for pipeline in pipelines {
             let retain = pipeline.retain
-            if case .archive(let path) = pipeline.after, let limit = retain.archive { shares.append(try archive(path, limit, pipeline, dry: dry)) }
+            if case .archive(let path) = pipeline.after, let limit = retain.archive {
+                shares.append(try archive(path, limit, pipeline, dry: dry))
+            }
             if let limit = retain.quarantine { shares.append(try quarantine(limit, pipeline, dry: dry)) }
             // Before the history, which may then forget what they were.
             if let limit = retain.labels { shares.append(try labels(limit, pipeline, dry: dry)) }
@@ -71,7 +73,9 @@ package struct Retention {
     private func pathsInWork(of pipeline: Pipeline) throws(LedgerError) -> [String] {
         var paths: [String] = []
         for role in ArrivalRole.allCases {
-            for waiting in try ledger.waiting(pipeline: pipeline.name, role: role, limit: Int.max) { paths += Self.paths(waiting.path, waiting.companions) }
+            for waiting in try ledger.waiting(pipeline: pipeline.name, role: role, limit: Int.max) {
+                paths += Self.paths(waiting.path, waiting.companions)
+            }
         }
         for open in try ledger.openRuns() where open.arrival.pipeline == pipeline.name {
             paths += Self.paths(open.arrival.path, try ledger.companions(of: open.arrival.number))
@@ -108,7 +112,9 @@ package struct Retention {
 
     /// The paths of inputs that are refused and still stand in a spool.
     private func blockedPaths(of pipeline: Pipeline) throws(LedgerError) -> [String] {
-        try ledger.blocked(in: pipeline.name).filter { FileManager.default.fileExists(atPath: pipeline.spoolPath(of: $0.role) + "/" + $0.path) }.map(\.path)
+        try ledger.blocked(in: pipeline.name).filter {
+            FileManager.default.fileExists(atPath: pipeline.spoolPath(of: $0.role) + "/" + $0.path)
+        }.map(\.path)
     }
 
     // MARK: History
@@ -120,7 +126,8 @@ package struct Retention {
         let published = try Restoration.newestLines(of: pipeline)
         var last: Int64 = 0
         while true {
-            let old = try ledger.oldArrivals(of: pipeline.name, before: cutoff, above: last, keeping: published.map { ($0.path, $0.outputDigest) })
+            let old = try ledger.oldArrivals(
+                of: pipeline.name, before: cutoff, above: last, keeping: published.map { ($0.path, $0.outputDigest) })
             guard let newest = old.last?.number else { return share }
             last = newest
             let going = old.filter { !isNeeded($0, pipeline) }

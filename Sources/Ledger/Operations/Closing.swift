@@ -37,13 +37,14 @@ extension LedgerTransaction {
 
     /// Returns the digests of `Connection.unfinished` for the place of an intention.
     package func unfinished(_ intention: Intention) throws(LedgerError) -> [String] {
-        try connection.unfinished(ofArrival: try runRow(intention.run).arrival.number, root: try connection.addRoot(intention.root), path: intention.path)
+        try connection.unfinished(
+            ofArrival: try runRow(intention.run).arrival.number, root: try connection.addRoot(intention.root), path: intention.path)
     }
 
     // MARK: After
 
-    /// Decides runs. With `done` everything intended for the run counts as published, and what was there before for the same input as replaced;
-    /// with any other outcome nothing is.
+    /// Decides runs. With `done` everything intended for the run counts as published, and what was there before for the same input as
+    /// replaced; with any other outcome nothing is.
     package func close(_ closings: [RunClosing], at time: UTCTime) throws(LedgerError) {
         for closing in closings { try close(closing, at: time) }
     }
@@ -63,7 +64,9 @@ extension LedgerTransaction {
                     SELECT replaces FROM publications WHERE run = ? AND ended IS NULL AND replaces IS NOT NULL)
                 """, run.run)
             if run.arrival.role == .data { try reclaim(run.run) }
-            if run.arrival.role == .data, run.arrival.replaying != nil || run.arrival.previous != nil { try leave(run.arrival.number, as: .leaving) }
+            if run.arrival.role == .data, run.arrival.replaying != nil || run.arrival.previous != nil {
+                try leave(run.arrival.number, as: .leaving)
+            }
             try connection.run(
                 """
                 UPDATE arrivals SET state = 'done', replaying = NULL, verdict = ?, reason = NULL, rule = NULL, remedy = NULL, cells = NULL
@@ -105,7 +108,8 @@ extension LedgerTransaction {
             try endAttempt(run, failure.outcome, failure.error, next: nil, at: time)
         }
         try connection.run(
-            "UPDATE runs SET state = ?, closed_at = ?, row_count = ?, timings = ?, reason = ?, rule = ?, remedy = ?, cells = ? WHERE id = ?", state, time,
+            "UPDATE runs SET state = ?, closed_at = ?, row_count = ?, timings = ?, reason = ?, rule = ?, remedy = ?, cells = ? WHERE id = ?",
+            state, time,
             closing.rowCount, Timings.encode(closing.timings), explanation?.reason, explanation?.rule.code, explanation?.remedy,
             try connection.json(cells: explanation?.cells), run.run)
     }
@@ -183,8 +187,8 @@ extension LedgerTransaction {
         }
     }
 
-    /// Runs found open whose daemon was killed, and whose intended files are not in place: they start another attempt. Those whose files are
-    /// all in place, by digest, are to be closed as done instead. The attempts do not count, but that of `culprit`, which is what the
+    /// Runs found open whose daemon was killed, and whose intended files are not in place: they start another attempt. Those whose files
+    /// are all in place, by digest, are to be closed as done instead. The attempts do not count, but that of `culprit`, which is what the
     /// process died of.
     package func interrupted(_ runs: [Int64], culprit: (run: Int64, error: Reason)? = nil, at time: UTCTime) throws(LedgerError) {
         for number in runs {

@@ -83,7 +83,8 @@ extension RunLedger {
             guard let key = try connection.pipelineKey(pipeline) else { return [] }
             return try paths.collect { (path) throws(LedgerError) in
                 try connection.first(
-                    "SELECT device FROM files WHERE pipeline = ? AND role = 'data' AND path = ?", key, path, row: { StandingInput(path: path, device: $0.integer(0)) })
+                    "SELECT device FROM files WHERE pipeline = ? AND role = 'data' AND path = ?", key, path,
+                    row: { StandingInput(path: path, device: $0.integer(0)) })
             }
         }
     }
@@ -98,7 +99,8 @@ extension LedgerTransaction {
             return
         }
         try connection.run(
-            "INSERT OR REPLACE INTO watched_folders (pipeline, path, device, inode) VALUES (?, ?, ?, ?)", key, folder.path, folder.device, folder.inode)
+            "INSERT OR REPLACE INTO watched_folders (pipeline, path, device, inode) VALUES (?, ?, ?, ?)", key, folder.path, folder.device,
+            folder.inode)
     }
 
     /// Data files that are not in their spool, and of which it is not known that they were deleted: their outputs stay, and they are not
@@ -118,11 +120,16 @@ extension LedgerTransaction {
         guard let key = try connection.pipelineKey(pipeline) else { return [] }
         var deleted: [DeletedInput] = []
         for path in paths {
-            guard let number = try connection.currentArrival(key, .data, path), let row = try arrivalRow(number), row.state != .running else { continue }
+            guard let number = try connection.currentArrival(key, .data, path), let row = try arrivalRow(number), row.state != .running
+            else { continue }
             let isNews = row.state == .waiting || row.state == .done
             if row.state == .waiting { try abandonOpenRun(of: row.run) }
             let outputs = try leave(number, as: .orphaned)
-            if isNews { try setState(row, .ignored, explanation: Explanation(reason: "it was deleted from its spool, and its output goes with it", rule: .inputDeleted)) }
+            if isNews {
+                try setState(
+                    row, .ignored,
+                    explanation: Explanation(reason: "it was deleted from its spool, and its output goes with it", rule: .inputDeleted))
+            }
             let output = try connection.first("SELECT output_key FROM arrivals WHERE number = ?", number, row: { $0.textOrNil(0) }) ?? nil
             try forgetStamp(of: path, key)
             try connection.run("DELETE FROM outputs WHERE pipeline = ? AND role = 'data' AND path = ?", key, path)
@@ -142,7 +149,9 @@ extension LedgerTransaction {
             JOIN files AS f ON f.pipeline = a.pipeline AND f.role = a.role AND f.path = a.path AND f.arrival = a.number
             WHERE a.pipeline = ? AND a.state IN ('quarantined', 'rejected') AND a.state = 'quarantined' AND a.rule = ? AND a.output_key = ? ORDER BY a.number LIMIT 1
             """, pipeline, Rule.outputCollision.code, output, row: { $0.integer(0) })
-        guard let found, let row = try arrivalRow(found), try claim(output, pipeline, row.role, row.path, instead: nil) == nil else { return nil }
+        guard let found, let row = try arrivalRow(found), try claim(output, pipeline, row.role, row.path, instead: nil) == nil else {
+            return nil
+        }
         try setState(row, .waiting)
         return row.path
     }

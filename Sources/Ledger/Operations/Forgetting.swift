@@ -18,7 +18,8 @@ extension RunLedger {
     /// them, those whose file and outputs are gone may be forgotten.
     /// - Parameter published: outputs of which the ledger is to know, by path and digest.
     package func oldArrivals(
-        of pipeline: String, before time: UTCTime, above number: Int64 = 0, limit: Int = 1000, keeping published: [(path: String, digest: String)] = []
+        of pipeline: String, before time: UTCTime, above number: Int64 = 0, limit: Int = 1000,
+        keeping published: [(path: String, digest: String)] = []
     ) throws(LedgerError) -> [OldArrival] {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }
@@ -46,7 +47,8 @@ extension RunLedger {
                 for run in try connection.all("SELECT id FROM runs WHERE arrival = ?", arrival, row: { $0.integer(0) }) {
                     publications += try connection.publications(ofRun: run, intendedOnly: false)
                 }
-                let isKept = publications.contains { known in published.contains { $0.path.isName(known.path) && $0.digest == known.digest } }
+                let isKept = publications.contains { known in published.contains { $0.path.isName(known.path) && $0.digest == known.digest }
+                }
                 return OldArrival(
                     number: arrival, role: try row.value(1, of: "arrivals", arrival), path: row.text(2), isCurrent: row.bool(3),
                     publications: publications.filter { $0.state == .published }, isKept: isKept)
@@ -63,7 +65,8 @@ extension LedgerTransaction {
             guard let row = try arrivalRow(arrival.number), row.state != .waiting, row.state != .running else { continue }
             try forgetRuns(of: row.number)
             if arrival.isCurrent {
-                try connection.run("DELETE FROM files WHERE pipeline = ? AND role = ? AND path = ? AND arrival = ?", key, row.role, row.path, row.number)
+                try connection.run(
+                    "DELETE FROM files WHERE pipeline = ? AND role = ? AND path = ? AND arrival = ?", key, row.role, row.path, row.number)
                 try connection.run("DELETE FROM outputs WHERE pipeline = ? AND role = ? AND path = ?", key, row.role, row.path)
             }
             try connection.run("DELETE FROM companions WHERE arrival = ?", row.number)
@@ -125,7 +128,8 @@ extension RunLedger {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }
             return try connection.all(
-                "SELECT role, path, number FROM arrivals INDEXED BY arrivals_blocked WHERE pipeline = ? AND state IN ('quarantined', 'rejected')", key
+                "SELECT role, path, number FROM arrivals INDEXED BY arrivals_blocked WHERE pipeline = ? AND state IN ('quarantined', 'rejected')",
+                key
             ) { (row) throws(LedgerError) in (role: try row.value(0, of: "arrivals", row.integer(2)), path: row.text(1)) }
         }
     }

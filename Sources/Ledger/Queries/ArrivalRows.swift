@@ -10,8 +10,10 @@ extension Connection {
             """, number
         ) { (row) throws(LedgerError) in
             Arrival(
-                number: number, pipeline: try pipelineName(row.integer(1)), role: try row.value(2, of: "arrivals", number), path: row.text(3),
-                digest: row.textOrNil(4), byteCount: row.integer(5), arrivedAt: row.time(6), state: try row.value(7, of: "arrivals", number),
+                number: number, pipeline: try pipelineName(row.integer(1)), role: try row.value(2, of: "arrivals", number),
+                path: row.text(3),
+                digest: row.textOrNil(4), byteCount: row.integer(5), arrivedAt: row.time(6),
+                state: try row.value(7, of: "arrivals", number),
                 verdict: row.textOrNil(8), explanation: row.explanation(9), previous: row.integerOrNil(13), run: row.integerOrNil(14),
                 settledBy: row.textOrNil(15))
         }
@@ -34,7 +36,9 @@ extension Connection {
 extension Row {
     /// Reads the columns reason, rule, remedy and cells, which stand together.
     func explanation(_ column: Int32) -> Explanation? {
-        textOrNil(column).map { Explanation(reason: Reason($0, cells: cells(column + 3)), rule: Rule(recorded: text(column + 1)), remedy: text(column + 2)) }
+        textOrNil(column).map {
+            Explanation(reason: Reason($0, cells: cells(column + 3)), rule: Rule(recorded: text(column + 1)), remedy: text(column + 2))
+        }
     }
 
     /// Returns what cells of tables hold, unless that is hidden: everything that reads it from the ledger reads it here.
@@ -51,7 +55,9 @@ extension RunLedger {
 
     /// The highest number that was given; 0 where none was.
     package func newestArrival() throws(LedgerError) -> Int64 {
-        try readOne { (connection) throws(LedgerError) in try connection.first("SELECT coalesce(max(number), 0) FROM arrivals", row: { $0.integer(0) }) ?? 0 }
+        try readOne { (connection) throws(LedgerError) in
+            try connection.first("SELECT coalesce(max(number), 0) FROM arrivals", row: { $0.integer(0) }) ?? 0
+        }
     }
 
     /// Whether the current content of a path is in quarantine.
@@ -73,8 +79,8 @@ extension RunLedger {
         try read { (connection) throws(LedgerError) in try connection.companions(of: arrival) }
     }
 
-    /// Arrivals that may start, in arrival order, those after `after` only: a window at a time, however many wait. Those whose file is to settle
-    /// again are not among them; those that a later attempt is set for are, with its time.
+    /// Arrivals that may start, in arrival order, those after `after` only: a window at a time, however many wait. Those whose file is to
+    /// settle again are not among them; those that a later attempt is set for are, with its time.
     package func waiting(
         pipeline: String, role: ArrivalRole, after: Int64 = 0, limit: Int
     ) throws(LedgerError) -> [WaitingArrival] {
@@ -95,7 +101,8 @@ extension RunLedger {
                     WaitingArrival(
                         number: row.integer(0), pipeline: pipeline, role: role, path: row.text(1), digest: row.text(2),
                         stamp: RecordedStamp(device: row.integer(7), inode: row.integer(8), size: row.integer(9), changed: row.integer(10)),
-                        arrivedAt: row.time(3), outputKey: row.textOrNil(4), companions: [], isReplay: !row.isNull(5), run: row.integerOrNil(6),
+                        arrivedAt: row.time(3), outputKey: row.textOrNil(4), companions: [], isReplay: !row.isNull(5),
+                        run: row.integerOrNil(6),
                         boundVersion: row.intOrNil(12), boundRevision: row.textOrNil(13), nextAttemptAt: row.timeOrNil(14)),
                     hasCompanions: row.integer(11) > 0
                 )
@@ -167,7 +174,8 @@ extension RunLedger {
     package func hasFiles(pipeline: String, role: ArrivalRole) throws(LedgerError) -> Bool {
         try readOne { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return false }
-            return try connection.first("SELECT 1 FROM files WHERE pipeline = ? AND role = ? LIMIT 1", key, role, row: { _ in true }) ?? false
+            return try connection.first("SELECT 1 FROM files WHERE pipeline = ? AND role = ? LIMIT 1", key, role, row: { _ in true })
+                ?? false
         }
     }
 }

@@ -70,7 +70,8 @@ extension Connection {
         return Placed(
             publication: Publication(
                 publication: id, run: row.integer(1), arrival: row.integer(9), pipeline: try pipelineName(row.integer(10)),
-                inputPath: row.text(11), root: try rootName(row.integer(2)), path: row.text(3), digest: row.text(4), byteCount: row.integer(5),
+                inputPath: row.text(11), root: try rootName(row.integer(2)), path: row.text(3), digest: row.text(4),
+                byteCount: row.integer(5),
                 state: state, publishedAt: isDone ? row.timeOrNil(8) : nil),
             pipelineKey: row.integer(10))
     }
@@ -118,9 +119,11 @@ extension RunLedger {
                     """
                     SELECT a.digest, v.digest, r.version, r.row_count FROM runs AS r JOIN arrivals AS a ON a.number = r.arrival
                     JOIN revisions AS v ON v.id = r.revision WHERE r.id = ?
-                    """, publication.run, row: { (input: $0.textOrNil(0), revision: $0.text(1), version: $0.intOrNil(2), rows: $0.integerOrNil(3)) })
+                    """, publication.run,
+                    row: { (input: $0.textOrNil(0), revision: $0.text(1), version: $0.intOrNil(2), rows: $0.integerOrNil(3)) })
                 return LeavingOutput(
-                    publication: publication, inputDigest: made?.input ?? "", revision: made?.revision ?? "", version: made?.version, rowCount: made?.rows)
+                    publication: publication, inputDigest: made?.input ?? "", revision: made?.revision ?? "", version: made?.version,
+                    rowCount: made?.rows)
             }
         }
     }
@@ -130,7 +133,9 @@ extension RunLedger {
         try read { (connection) throws(LedgerError) in
             let roots = try connection.all("SELECT id, path FROM roots", row: { (key: $0.integer(0), path: $0.text(1)) })
             for root in roots where path.hasPrefix(root.path + "/") {
-                if let found = try connection.publications(everAt: String(path.dropFirst(root.path.count + 1)), root: root.key).last { return found }
+                if let found = try connection.publications(everAt: String(path.dropFirst(root.path.count + 1)), root: root.key).last {
+                    return found
+                }
             }
             return nil
         }
@@ -158,7 +163,8 @@ extension RunLedger {
             guard let key = try connection.pipelineKey(pipeline) else { return [:] }
             var places: [OutputPlace: Int] = [:]
             let roots = Dictionary(
-                try connection.all("SELECT id, path FROM roots", row: { (key: $0.integer(0), path: $0.text(1)) }).map { ($0.key, $0.path) }) { $1 }
+                try connection.all("SELECT id, path FROM roots", row: { (key: $0.integer(0), path: $0.text(1)) }).map { ($0.key, $0.path) }
+            ) { $1 }
             try connection.each(
                 """
                 SELECT p.root, p.path FROM publications AS p JOIN runs AS r ON r.id = p.run JOIN arrivals AS a ON a.number = r.arrival
@@ -215,7 +221,9 @@ extension RunLedger {
     /// What the path's current content, or else the content before it, was published as: where a replacement goes.
     package func lastPublications(pipeline: String, role: ArrivalRole, path: String) throws(LedgerError) -> [Publication] {
         try read { (connection) throws(LedgerError) in
-            guard let key = try connection.pipelineKey(pipeline), let current = try connection.currentArrival(key, role, path) else { return [] }
+            guard let key = try connection.pipelineKey(pipeline), let current = try connection.currentArrival(key, role, path) else {
+                return []
+            }
             return try connection.standingPublications(ofArrival: current)
         }
     }

@@ -5,7 +5,9 @@ extension CanonicalForm {
     mutating func add(_ stage: OptimizeStage) {
         add("stage", ["optimize"])
         let gradient = stage.gradient
-        add("gradient.loss", [gradient.loss.kind.rawValue] + Loss.options.flatMap { $0.value(gradient.loss)?.words ?? [] } + ownLoss(gradient.loss))
+        add(
+            "gradient.loss",
+            [gradient.loss.kind.rawValue] + Loss.options.flatMap { $0.value(gradient.loss)?.words ?? [] } + ownLoss(gradient.loss))
         add("gradient.loss.output", gradient.outputs)
         addOptimizer(gradient)
         add(gradient.schedule)
@@ -32,11 +34,14 @@ extension CanonicalForm {
     private mutating func addOptimizer(_ gradient: GradientDescent) {
         let optimizer = gradient.optimizer
         let standard = GradientDescent(loss: gradient.loss)
-        guard optimizer != standard.optimizer || gradient.schedule.peak != standard.schedule.peak || gradient.weightDecay != standard.weightDecay
+        guard
+            optimizer != standard.optimizer || gradient.schedule.peak != standard.schedule.peak
+                || gradient.weightDecay != standard.weightDecay
         else { return }
         let betas = optimizer.betas ?? [0.9, 0.999]
         let words = [
-            gradient.schedule.peak, gradient.weightDecay, optimizer.momentum ?? 0, optimizer.nesterov == true ? 1 : 0, optimizer.alpha ?? 0.99,
+            gradient.schedule.peak, gradient.weightDecay, optimizer.momentum ?? 0, optimizer.nesterov == true ? 1 : 0,
+            optimizer.alpha ?? 0.99,
             betas[0], betas[1], optimizer.epsilon ?? 1e-8,
         ]
         add("gradient.optimizer", [optimizer.kind.rawValue] + words.map { "\($0)" })

@@ -61,7 +61,9 @@ struct Fit {
             }
             var hasOwnLoss = false
             if case .output? = pipeline.optimize?.gradient.loss { hasOwnLoss = true }
-            if !hasLabel, !hasOwnLoss { add(.chain, key, "it has nothing to learn", "name the column: schema: { label: COLUMN }, or remove the stage") }
+            if !hasLabel, !hasOwnLoss {
+                add(.chain, key, "it has nothing to learn", "name the column: schema: { label: COLUMN }, or remove the stage")
+            }
         } else if hasLabelled, stages.isWhole, !stages.hasOptimize {
             add(
                 .chain, "spool.labelled", "labelled data arrives and no stage learns from it",

@@ -19,7 +19,9 @@ struct LossReader {
         if kind == .output { return ownLoss(node, path).map { (.output($0), []) } }
         var loss = Loss(kind)
         let keys = Loss.options.filter { $0.value(loss) != nil }
-        guard let options = node.flatMap({ Section($0, path, keys: ["output"] + keys.map(\.key), in: gradient.reading) }) else { return (loss, []) }
+        guard let options = node.flatMap({ Section($0, path, keys: ["output"] + keys.map(\.key), in: gradient.reading) }) else {
+            return (loss, [])
+        }
         options.read(keys, into: &loss)
         check(loss, options)
         return (loss, options.names("output") ?? [])

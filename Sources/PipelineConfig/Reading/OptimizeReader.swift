@@ -79,11 +79,13 @@ struct OptimizeReader {
         let metric = section.choice("metric", of: Metric.self) ?? .loss
         if let loss, let needed = metric.kindOfLabels, let given = loss.kindOfLabels, needed != given {
             section.refuse(
-                .badValue, "metric", "\(metric.rawValue) is for \(needed.rawValue), and the loss \(loss.kind.rawValue) is for \(given.rawValue)",
+                .badValue, "metric",
+                "\(metric.rawValue) is for \(needed.rawValue), and the loss \(loss.kind.rawValue) is for \(given.rawValue)",
                 "write \(Metric.allCases.filter { $0.kindOfLabels ?? given == given }.map(\.rawValue).joined(separator: ", "))")
         }
         if validation == 0 {
-            section.refuse(.badValue, "metric", "without held-out rows there is nothing to measure on", "write validation: 0.2, or remove the gate")
+            section.refuse(
+                .badValue, "metric", "without held-out rows there is nothing to measure on", "write validation: 0.2, or remove the gate")
         }
         return Gate(
             metric: metric, dropAtMost: section.number("drop_at_most", .notNegative, like: "0.005") ?? 0,

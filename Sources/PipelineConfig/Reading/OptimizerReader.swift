@@ -13,7 +13,9 @@ struct OptimizerReader {
             let options = GradientDescent.optimizerOptions.filter { $0.value(descent) != nil }
             if let node, let section = Section(node, path, keys: options.map(\.key), in: gradient.reading) {
                 section.read(options, into: &descent)
-                for fault in descent.conflicts where section.has(fault.key) { section.refuse(.badValue, fault.key, fault.reason, fault.remedy) }
+                for fault in descent.conflicts where section.has(fault.key) {
+                    section.refuse(.badValue, fault.key, fault.reason, fault.remedy)
+                }
             }
         }
         if let (kind, path, node) = gradient.variant("schedule", of: Schedule.Kind.self, like: "cosine: { warm_up: 100 }") {

@@ -34,7 +34,8 @@ struct PipelineReader {
         let land = land()
         let after = after()
         let pipeline = Pipeline(
-            name: name, source: source, spool: spool, order: order(spool), settle: settle(), schema: schema, stages: stages.read, land: land, after: after,
+            name: name, source: source, spool: spool, order: order(spool), settle: settle(), schema: schema, stages: stages.read,
+            land: land, after: after,
             allowUpstreamDelete: top.boolean("allow_upstream_delete") ?? false, onError: onError(name: name), limits: limits(),
             onInputDeleted: onInputDeleted(spool, after), notify: NotifyReader.notify(top),
             retain: RetainReader.retain(top, defaults: reading.defaults.retain), was: was(name),
@@ -195,10 +196,13 @@ struct PipelineReader {
         guard word == .remove else { return word }
         if after != .keep {
             top.refuse(
-                .chain, "on_input_deleted", "with `after: archive` or `delete` inputs leave their spool when they are done, so that nothing tells which were deleted",
+                .chain, "on_input_deleted",
+                "with `after: archive` or `delete` inputs leave their spool when they are done, so that nothing tells which were deleted",
                 "write `after: keep`, or remove it")
         } else if spool.data == nil, !top.mistyped.contains("spool") {
-            top.refuse(.chain, "on_input_deleted", "no data arrives, so that there is no output to remove: versions and labels always stay", "remove it")
+            top.refuse(
+                .chain, "on_input_deleted", "no data arrives, so that there is no output to remove: versions and labels always stay",
+                "remove it")
         }
         return word
     }
@@ -214,6 +218,8 @@ struct PipelineReader {
     }
 
     private func limits() -> Limits {
-        Limits(time: top.section("limits", keys: ["time"])?.duration("time", in: .milliseconds(1)...Self.longTime) ?? reading.defaults.limits.time)
+        Limits(
+            time: top.section("limits", keys: ["time"])?.duration("time", in: .milliseconds(1)...Self.longTime)
+                ?? reading.defaults.limits.time)
     }
 }

@@ -34,7 +34,8 @@ struct Section {
                 reading.note(entry, at: full)
             } else {
                 let elsewhere = path.isEmpty ? reading.file.place(of: entry.key) : nil
-                let nearest = elsewhere == nil ? Spelling.nearest(to: entry.key, in: keys + NotImplemented.keys(in: path, of: reading.file)) : nil
+                let nearest =
+                    elsewhere == nil ? Spelling.nearest(to: entry.key, in: keys + NotImplemented.keys(in: path, of: reading.file)) : nil
                 if let nearest { mistyped.insert(nearest) }
                 let remedy =
                     elsewhere ?? nearest.map { "did you mean `\($0)`?" }

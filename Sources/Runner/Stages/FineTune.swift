@@ -9,8 +9,8 @@ import Recipes
 import SystemPackage
 import Training
 
-/// The optimize stage: trains the float parent on labelled rows and writes it as a new model, if it passes the gate. For a model that was just
-/// decided it replaces what the deserialize stage wrote, or leaves that as it is.
+/// The optimize stage: trains the float parent on labelled rows and writes it as a new model, if it passes the gate. For a model that was
+/// just decided it replaces what the deserialize stage wrote, or leaves that as it is.
 struct FineTune {
     private let spec: AttemptSpec
     private let stage: OptimizeStage
@@ -65,7 +65,9 @@ struct FineTune {
         }
         guard outcome != nil else { return }
         // What was trained is in memory for no longer than it takes to write it.
-        try phases.time("write") { () throws(Failure) in if let tuned = outcome.take() { try write(tuned, from: file, report, to: directory) } }
+        try phases.time("write") { () throws(Failure) in
+            if let tuned = outcome.take() { try write(tuned, from: file, report, to: directory) }
+        }
         try ModelDecision(spec, models, interruption).accept(written: written, from: input, &phases, &result)
     }
 
@@ -93,7 +95,8 @@ struct FineTune {
             let run = FineTuning(
                 model: parent, adapter: adapter?.adapter,
                 data: spec.schema.labelledData(
-                    usable.map { LabelledData.File($0.kept, originalPath: $0.file.path) }, inputs: parent.graph.inputs.map(\.name), nanInputs: ModelFacts(parent).nanInputs,
+                    usable.map { LabelledData.File($0.kept, originalPath: $0.file.path) }, inputs: parent.graph.inputs.map(\.name),
+                    nanInputs: ModelFacts(parent).nanInputs,
                     pinned: spec.columns),
                 recipe: stage.gradient, gate: stage.gate, threads: spec.limits.threads, directory: training.checkpoints)
             do throws(TrainingError) {
@@ -125,7 +128,9 @@ struct FineTune {
     private func setAside(
         _ labelled: AttemptSpec.LabelledFile, _ failure: Failure, _ report: inout TrainingReport
     ) throws(Failure) {
-        guard labelled.arrival != training.subject, ![.resource, .machine, .unreadable, .cancelled, .stopped].contains(failure.kind) else { throw failure }
+        guard labelled.arrival != training.subject, ![.resource, .machine, .unreadable, .cancelled, .stopped].contains(failure.kind) else {
+            throw failure
+        }
         report.unusable.append(.init(arrival: labelled.arrival, failure: failure))
     }
 
@@ -182,7 +187,9 @@ struct FineTune {
     // MARK: Writing
 
     /// The outcome as the new version's files: a model, or the model that was trained on, untouched, and an adapter beside it.
-    private func write(_ outcome: FineTuning.Outcome, from parent: ModelFile, _ report: TrainingReport, to directory: String) throws(Failure) {
+    private func write(
+        _ outcome: FineTuning.Outcome, from parent: ModelFile, _ report: TrainingReport, to directory: String
+    ) throws(Failure) {
         let facts = facts(report)
         do {
             var base = parent.digest
@@ -257,7 +264,8 @@ extension Failure {
         case .cannotRead(let path, _), .cannotWrite(let path, _):
             self.init(.resource, what: "\(error)", place: path, remedy: "It is tried again.")
         case .disk(let cause): self.init(landing: cause, place: spec.training?.checkpoints ?? place)
-        case .cancelled: self.init(.cancelled, what: "the attempt was taken back", place: place, remedy: "It goes on from its last checkpoint.")
+        case .cancelled:
+            self.init(.cancelled, what: "the attempt was taken back", place: place, remedy: "It goes on from its last checkpoint.")
         }
     }
 }

@@ -5,7 +5,10 @@ extension GradientDescent {
     /// What the card says of a training, under the pipeline's own keys: what every training has, and of the rest what is not the default.
     /// - Parameter threads: those that it had.
     func cardSettings(threads: Int) -> [String: Card.Setting] {
-        let alwaysThere: Set = ["epochs", "batch_size", "accumulate", "validation", "seed", "train_on", "learning_rate", "weight_decay", "warm_up", "every", "factor"]
+        let alwaysThere: Set = [
+            "epochs", "batch_size", "accumulate", "validation", "seed", "train_on", "learning_rate", "weight_decay", "warm_up", "every",
+            "factor"
+        ]
         var settings: [String: Card.Setting] = [
             "loss": .text(loss.kind.rawValue), "optimizer": .text(optimizer.kind.rawValue), "schedule": .text(schedule.kind.rawValue),
             "threads": .integer(Int64(threads)),
@@ -20,7 +23,7 @@ extension GradientDescent {
         if !outputs.isEmpty { settings["output"] = .list(outputs.map { .text($0) }) }
         if let adapters {
             settings["adapters"] = .table([
-                "rank": .integer(Int64(adapters.rank)), "targets": .list(adapters.targets.map { .text($0) }), "merge": .flag(adapters.merge),
+                "rank": .integer(Int64(adapters.rank)), "targets": .list(adapters.targets.map { .text($0) }), "merge": .flag(adapters.merge)
             ])
         }
         if let patience = earlyStopping?.patience { settings["early_stopping"] = .integer(Int64(patience)) }

@@ -105,12 +105,14 @@ package struct GradientQuery: Sendable {
         let size = fixed.first ?? batchSize
         guard fixed.isEmpty || fixed.count == 1 && rows % size == 0 else {
             throw .badModel(
-                reason: "it takes batches of \(size), and \(rows) rows do not make whole ones", remedy: "export it with an open batch axis, or give other rows")
+                reason: "it takes batches of \(size), and \(rows) rows do not make whole ones",
+                remedy: "export it with an open batch axis, or give other rows")
         }
         if case .cotangents(let given) = seed {
             for (name, tensor) in given where tensor.shape.dimensions.first != rows {
                 throw .badLabels(
-                    file: "cotangents", reason: "'\(name)' has the shape \(tensor.shape) for \(rows) rows", remedy: "give one cotangent for each row")
+                    file: "cotangents", reason: "'\(name)' has the shape \(tensor.shape) for \(rows) rows",
+                    remedy: "give one cotangent for each row")
             }
         }
         for start in stride(from: 0, to: rows, by: size) {

@@ -66,7 +66,8 @@ extension Prediction {
         case .classLogits(let axis), .classProbabilities(let axis):
             guard let count = scores.classCount else {
                 throw .badModel(
-                    reason: "the model does not say how many classes its output '\(scores.name)' has", remedy: "export it with a fixed class axis")
+                    reason: "the model does not say how many classes its output '\(scores.name)' has",
+                    remedy: "export it with a fixed class axis")
             }
             var form = Prediction.Scores.logits
             if case .classProbabilities = scores.kind { form = .probabilities }

@@ -46,6 +46,7 @@ enum RunIdentity {
     }
 
     private static func text(_ value: some Encodable) throws(TrainingError) -> String {
-        String(decoding: try onDisk { () throws(LandingError) in try Document.encode(value, for: "the training's settings") }, as: UTF8.self)
+        String(
+            decoding: try onDisk { () throws(LandingError) in try Document.encode(value, for: "the training's settings") }, as: UTF8.self)
     }
 }

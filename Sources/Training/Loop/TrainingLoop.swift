@@ -22,7 +22,8 @@ struct TrainingLoop {
     private var pace = Pace()
 
     init(
-        run: FineTuning, control: TrainingControl, rows: RowStore, machine: StepMachine, evaluator: Evaluator, batchSize: Int, isFixed: Bool,
+        run: FineTuning, control: TrainingControl, rows: RowStore, machine: StepMachine, evaluator: Evaluator, batchSize: Int,
+        isFixed: Bool,
         store: CheckpointStore
     ) {
         self.run = run
@@ -60,7 +61,8 @@ struct TrainingLoop {
 
     mutating func train() throws(TrainingError) {
         var stopping = EarlyStopping(
-            recipe.earlyStopping, metric: run.gate.metric, bestEpoch: checkpoint.bestEpoch, bestValue: checkpoint.bestValue, epochsSinceBest: checkpoint.epochsSinceBest)
+            recipe.earlyStopping, metric: run.gate.metric, bestEpoch: checkpoint.bestEpoch, bestValue: checkpoint.bestValue,
+            epochsSinceBest: checkpoint.epochsSinceBest)
         while checkpoint.epoch <= recipe.epochs, !stopping.isExhausted {
             let started = ContinuousClock.now
             let before = checkpoint.seconds
@@ -77,7 +79,8 @@ struct TrainingLoop {
             checkpoint.seconds = before + (ContinuousClock.now - started) / .seconds(1)
             checkpoint.history.append(
                 record(
-                    epoch: epoch, values, trainingLoss: checkpoint.lossSum / checkpoint.lossWeight, learningRate: rate(step: checkpoint.steps - 1)))
+                    epoch: epoch, values, trainingLoss: checkpoint.lossSum / checkpoint.lossWeight,
+                    learningRate: rate(step: checkpoint.steps - 1)))
             checkpoint.epoch += 1
             checkpoint.batchesOfEpoch = 0
             checkpoint.lossSum = 0
@@ -130,7 +133,9 @@ struct TrainingLoop {
         guard rows.validation.rowCount > 0 else { return [:] }
         report(.evaluating)
         var first: RowBatch?
-        let values = try evaluator.measure(rows.validation, check: { () throws(TrainingError) in if control.isCancelled() { throw .cancelled } }) {
+        let values = try evaluator.measure(
+            rows.validation, check: { () throws(TrainingError) in if control.isCancelled() { throw .cancelled } }
+        ) {
             batch throws(TrainingError) in
             let answer = try machine.evaluate(batch, cancellation: control.engine)
             if !answer.loss.isFinite, first == nil { first = batch }
@@ -140,13 +145,15 @@ struct TrainingLoop {
         return values
     }
 
-    /// Refuses parameters that the last step made infinite or NaN. No loss tells of them where no rows are held out, or none that need them.
+    /// Refuses parameters that the last step made infinite or NaN. No loss tells of them where no rows are held out, or none that need
+    /// them.
     private func checkParameters() throws(TrainingError) {
         guard let broken = machine.namedParameters.first(where: { !nonFinite.contains($0.name) && !$0.tensor.isFinite }) else { return }
         throw .diverged(step: checkpoint.steps, layer: "parameter \(broken.name)", remedy: Self.remedy)
     }
 
-    private static let remedy = "lower the learning rate, clip the gradient (clip_norm), or look at the features' scale; nothing was changed"
+    private static let remedy =
+        "lower the learning rate, clip the gradient (clip_norm), or look at the features' scale; nothing was changed"
 
     /// Called right after the step or measurement whose loss was no finite number.
     private func diverged(_ batch: RowBatch, isStep: Bool) throws(TrainingError) -> TrainingError {
@@ -165,7 +172,8 @@ struct TrainingLoop {
 
     private func record(epoch: Int, _ values: [Metric: Double], trainingLoss: Double?, learningRate: Double?) -> EpochRecord {
         EpochRecord(
-            epoch: epoch, trainingLoss: trainingLoss, validation: Dictionary(uniqueKeysWithValues: values.map { ($0.key.rawValue, $0.value) }),
+            epoch: epoch, trainingLoss: trainingLoss,
+            validation: Dictionary(uniqueKeysWithValues: values.map { ($0.key.rawValue, $0.value) }),
             learningRate: learningRate, seconds: checkpoint.seconds)
     }
 

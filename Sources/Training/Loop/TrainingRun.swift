@@ -89,7 +89,8 @@ struct TrainingRun {
         let point = trained.checkpoint
         func metrics(_ epoch: Int) -> [Metric: Double] {
             let record = point.history.first { $0.epoch == epoch }
-            return Dictionary(uniqueKeysWithValues: (record?.validation ?? [:]).compactMap { name, value in Metric(rawValue: name).map { ($0, value) } })
+            return Dictionary(
+                uniqueKeysWithValues: (record?.validation ?? [:]).compactMap { name, value in Metric(rawValue: name).map { ($0, value) } })
         }
         return FineTuning.Outcome(
             model: tuned, adapter: adapter, isModelAsGiven: !isMerged && (adapter != nil || best == nil), history: point.history,
@@ -107,7 +108,8 @@ struct TrainingRun {
         return try RowStore.open(
             data, ports: ports.map(\.withOpenBatch),
             target: try Target(graph.ports.target, classCount: graph.ports.scores.first?.classCount, loss: run.recipe.loss),
-            split: ValidationSplit(share: run.recipe.validation, seed: UInt64(run.recipe.seed)), directory: run.directory, fingerprint: identity,
+            split: ValidationSplit(share: run.recipe.validation, seed: UInt64(run.recipe.seed)), directory: run.directory,
+            fingerprint: identity,
             check: { () throws(TrainingError) in if control.isCancelled() { throw .cancelled } },
             progress: { count in
                 var progress = TrainingProgress(.packing)

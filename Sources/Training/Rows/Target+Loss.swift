@@ -14,7 +14,8 @@ extension Target {
         switch loss {
         case .crossEntropy(_, _, .indices):
             guard let count = classCount else {
-                throw .badModel(reason: "the model does not say how many classes it tells apart", remedy: "export it with a fixed class axis")
+                throw .badModel(
+                    reason: "the model does not say how many classes it tells apart", remedy: "export it with a fixed class axis")
             }
             self.init(.classIndex(count: count), rowShape: shape)
         case .crossEntropy(_, _, .probabilities): self.init(.probabilities, elementType: target.elementType, rowShape: shape)
@@ -49,7 +50,8 @@ extension Model {
         try graph.requiredInputs.map { value throws(TrainingError) in
             guard case .tensor(let type?, let dimensions?)? = value.type, !dimensions.isEmpty else {
                 throw .badModel(
-                    reason: "model input '\(value.name)' is \(value.type?.description ?? "of no stated type"), which rows of a table cannot fill",
+                    reason:
+                        "model input '\(value.name)' is \(value.type?.description ?? "of no stated type"), which rows of a table cannot fill",
                     remedy: "export the model with the batch as its inputs' first axis")
             }
             return InputPort(
