@@ -5,14 +5,7 @@ import Testing
 
 /// Being a daemon: the lock, signals, `--once`, edits of pipeline files, and the pipelines and samples that the repository ships.
 @Suite(.serialized) struct BeingADaemonTests {
-    private static let pipeline = """
-        name: p
-        spool: { models: spool/models, data: spool/data }
-        settle: { quiet: 200ms }
-        schema: { key: [id], keep: [id] }
-        stages: [ deserialize: {}, forward: {} ]
-        land: { models: out/models, outputs: { path: out/outputs, format: csv } }
-        """
+    private static let pipeline = scoringPipeline
 
     private func world(_ text: String = pipeline) throws -> DaemonProcess {
         let daemon = try DaemonProcess("daemon")

@@ -98,3 +98,13 @@ final class DaemonProcess {
         guard rename(temporary, target) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
     }
 }
+
+/// A pipeline `p` that scores `spool/data` by the models of `spool/models` and keeps the key `id`. Settings may follow below it.
+let scoringPipeline = """
+    name: p
+    spool: { models: spool/models, data: spool/data }
+    settle: { quiet: 200ms }
+    schema: { key: [id], keep: [id] }
+    stages: [ deserialize: {}, forward: {} ]
+    land: { models: out/models, outputs: { path: out/outputs, format: csv } }
+    """

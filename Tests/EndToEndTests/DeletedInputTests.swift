@@ -10,12 +10,7 @@ import Testing
 @Suite(.serialized) struct DeletedInputTests {
     private static func pipeline(_ settings: String = "on_input_deleted: remove") -> String {
         """
-        name: p
-        spool: { models: spool/models, data: spool/data }
-        settle: { quiet: 200ms }
-        schema: { key: [id], keep: [id] }
-        stages: [ deserialize: {}, forward: {} ]
-        land: { models: out/models, outputs: { path: out/outputs, format: csv } }
+        \(scoringPipeline)
         \(settings)
 
         """

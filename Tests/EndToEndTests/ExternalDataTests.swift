@@ -12,12 +12,7 @@ import Testing
         let daemon = try DaemonProcess("external")
         try daemon.root.write(
             """
-            name: p
-            spool: { models: spool/models, data: spool/data }
-            settle: { quiet: 200ms }
-            schema: { key: [id], keep: [id] }
-            stages: [ deserialize: {}, forward: {} ]
-            land: { models: out/models, outputs: { path: out/outputs, format: csv } }
+            \(scoringPipeline)
             after: \(after == "archive" ? "archive\narchive: put" : after)
 
             """, to: "pipelines/p.yaml")

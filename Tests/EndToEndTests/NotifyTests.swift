@@ -14,12 +14,7 @@ import Testing
         try root.write(settings, to: "millrace.yaml")
         try root.write(
             """
-            name: p
-            spool: { models: spool/models, data: spool/data }
-            settle: { quiet: 200ms }
-            schema: { key: [id], keep: [id] }
-            stages: [ deserialize: {}, forward: {} ]
-            land: { models: out/models, outputs: { path: out/outputs, format: csv } }
+            \(scoringPipeline)
             notify: \(notify)
             """, to: "pipelines/p.yaml")
     }

@@ -16,15 +16,7 @@ import Testing
 
         init() throws {
             root = try TemporaryDirectory("ordinary")
-            try root.write(
-                """
-                name: p
-                spool: { models: spool/models, data: spool/data }
-                settle: { quiet: 200ms }
-                schema: { key: [id], keep: [id] }
-                stages: [ deserialize: {}, forward: {} ]
-                land: { models: out/models, outputs: { path: out/outputs, format: csv } }
-                """, to: "pipelines/p.yaml")
+            try root.write(scoringPipeline, to: "pipelines/p.yaml")
             try root.write(TinyModel.adding(1), to: "spool/models/m.onnx")
             try root.write("id,x\na,1\n", to: "spool/data/sub/a.csv")
             try Data().write(to: URL(fileURLWithPath: root("log")))
@@ -181,15 +173,7 @@ import Testing
     /// How a file was found complete is told by `explain`.
     @Test func explainTellsHowAFileWasFoundComplete() throws {
         let daemon = try DaemonProcess("evidence")
-        try daemon.root.write(
-            """
-            name: p
-            spool: { models: spool/models, data: spool/data }
-            settle: { quiet: 200ms }
-            schema: { key: [id], keep: [id] }
-            stages: [ deserialize: {}, forward: {} ]
-            land: { models: out/models, outputs: { path: out/outputs, format: csv } }
-            """, to: "pipelines/p.yaml")
+        try daemon.root.write(scoringPipeline, to: "pipelines/p.yaml")
         try daemon.root.write(TinyModel.adding(1), to: "spool/models/m.onnx")
         try daemon.root.write("id,x\na,1\n", to: "spool/data/old.csv")
         try daemon.start()

@@ -13,14 +13,7 @@ import Testing
         ("q\u{323}\u{307}", "q\u{307}\u{323}"),
     ]
 
-    private static let pipeline = """
-        name: p
-        spool: { models: spool/models, data: spool/data }
-        settle: { quiet: 200ms }
-        schema: { key: [id], keep: [id] }
-        stages: [ deserialize: {}, forward: {} ]
-        land: { models: out/models, outputs: { path: out/outputs, format: csv } }
-        """
+    private static let pipeline = scoringPipeline
 
     private func once(_ root: TemporaryDirectory) throws -> DaemonProcess.CommandOutput {
         usleep(300_000)

@@ -66,19 +66,18 @@ extension Dispatcher {
         for publication in open.intended {
             let root = FilePath(publication.root)
             let unfinished = try recorded { () throws(LedgerError) in try self.ledger.unfinished(publication) }
-            outputs.append(StagedOutput(
-                    run: open.run,
-                    staged: FilePath(
-                        (try? publisher.stagingPath(run: open.run, attempt: open.attempt, pipeline: pipeline, goal: .score)) ?? ""),
-                target: root.appending(FilePath(publication.path).components), outputRoot: root,
-                access: pipeline.land.access.landing,
-                replaces: [(try? ledger.owner(root: publication.root, path: publication.path))?.digest].compactMap(\.self) + unfinished,
-                provenance: Provenance(
-                    pipeline: pipeline.name, input: open.arrival.path, inputDigest: open.arrival.digest ?? "", rows: nil,
-                    modelVersion: open.version, modelDigest: open.version.flatMap { versions[pipeline.name]?[$0]?.modelDigest },
-                    revision: open.revision, arrival: open.arrival.number,
-                    pins: pins.arrivals.contains(open.arrival.number) ? pins.manifest : nil),
-                digest: publication.digest))
+            let staged = (try? publisher.stagingPath(run: open.run, attempt: open.attempt, pipeline: pipeline, goal: .score)) ?? ""
+            outputs.append(
+                StagedOutput(
+                    run: open.run, staged: FilePath(staged), target: root.appending(FilePath(publication.path).components), outputRoot: root,
+                    access: pipeline.land.access.landing,
+                    replaces: [(try? ledger.owner(root: publication.root, path: publication.path))?.digest].compactMap(\.self) + unfinished,
+                    provenance: Provenance(
+                        pipeline: pipeline.name, input: open.arrival.path, inputDigest: open.arrival.digest ?? "", rows: nil,
+                        modelVersion: open.version, modelDigest: open.version.flatMap { versions[pipeline.name]?[$0]?.modelDigest },
+                        revision: open.revision, arrival: open.arrival.number,
+                        pins: pins.arrivals.contains(open.arrival.number) ? pins.manifest : nil),
+                    digest: publication.digest))
         }
         guard try publisher.recover(outputs).allSatisfy({ $0 }) else { return false }
         try recorded { () throws(LedgerError) in
