@@ -18,12 +18,8 @@ package enum DecidedInputs {
         if case .archive(let archive) = pipeline.after { places.append(archive) }
         if pipeline.after != .keep { places.append(pipeline.onError.quarantine) }
         let companions = input.companions.map { (name: $0.path, digest: $0.digest) }
-        for place in places {
-            if let found = try? PutAway.find(relative, digest: input.digest, companions: companions, below: FilePath(place)) {
-                return found.string
-            }
-        }
-        return nil
+        let found = try? PutAway.find(relative, digest: input.digest, companions: companions, below: places.map { FilePath($0) })
+        return (found ?? nil)?.string
     }
 
     /// Says why an input cannot be worked on again; nil where it can, or where its pipeline is not known here.

@@ -42,6 +42,10 @@ extension DiskPublisher {
         }
         return inputs.filter { look.lacks($0.path, device: $0.device) }
     }
+
+    package func isRemoved(_ input: SpoolInput) -> Bool {
+        (try? SpoolLook(FilePath(input.spool)))?.lacks(input.path, device: input.stamp.device) ?? false
+    }
 }
 
 extension LeavingOutput {

@@ -79,8 +79,7 @@ final class DispatchLoop: @unchecked Sendable {
             if ContinuousClock.now >= nextRequests {
                 if let fault = ledgerFault() { throw fault }
                 try applyRequests()
-                dispatcher.disposeAgain(at: .now)
-                try dispatcher.removeLeavingAgain(at: .now)
+                try dispatcher.tryAgain(at: .now)
                 nextRequests = ContinuousClock.now + Self.requestInterval
             }
         }

@@ -49,6 +49,8 @@ package protocol Publisher: AnyObject {
     func discard(_ kept: Kept, pipeline: Pipeline) throws(LandingError)
     func pruneFloats(keeping digests: Set<String>, in pipeline: Pipeline) throws(LandingError)
 
+    /// Returns whether the file was removed from its spool, as far as that can be told now.
+    func isRemoved(_ input: SpoolInput) -> Bool
     /// The input after its output is durable, as `after:` says.
     func dispose(of input: SpoolInput, pipeline: Pipeline) throws(LandingError)
     /// Removes the reason of an input whose cause is gone.

@@ -42,6 +42,8 @@ package enum LandingError: Error, Hashable, Sendable {
     case badDocument(FilePath, why: String)
     /// A copy to another mount does not have the digest of its source.
     case copyDiffers(from: FilePath, to: FilePath)
+    /// The output has its final name; its folder could not be synced, or its manifest not be written. Recovery finishes it.
+    indirect case unfinished(FilePath, why: LandingError)
     /// The caller's ledger callback threw; the round stopped there, and recovery continues from it.
     case ledger(step: String, cause: String)
 }
@@ -97,6 +99,8 @@ extension LandingError: CustomStringConvertible {
             "\(shown(path)) could not be understood: \(why)"
         case .copyDiffers(let from, let to):
             "the copy of \(shown(from)) at \(shown(to)) reads back differently; the original stays; check that disk"
+        case .unfinished(let path, let why):
+            "\(shown(path)) stands, and its manifest does not tell of it yet: \(why)"
         case .ledger(let step, let cause):
             "the ledger did not accept \(step): \(cause)"
         }

@@ -305,7 +305,7 @@ struct Item {
     }
 
     fileprivate var result: Result<LandedOutput, LandingError> {
-        if let failure { return .failure(failure) }
+        if let failure { return .failure(placed == nil ? failure : .unfinished(output.target, why: failure)) }
         return landed.map { .success($0) } ?? .failure(.missing(output.target))
     }
 

@@ -34,23 +34,35 @@ extension OutputNaming {
 
 /// Where `Disposal` and `Quarantine` have put an input.
 package enum PutAway {
-    /// Returns the file below `root` that has the content of an input, with what belongs to it; nil where there is none. Where only one
-    /// file can be meant it is not hashed, since it may be large: who reads it compares.
+    /// Returns the file below one of `roots` that has the content of an input, with what belongs to it; nil where there is none. Where only
+    /// one file can be meant it is not hashed, since it may be large: who reads it compares.
     package static func find(
-        _ relative: FilePath, digest: String, companions: [(name: String, digest: String)], below root: FilePath
+        _ relative: FilePath, digest: String, companions: [(name: String, digest: String)], below roots: [FilePath]
     ) throws(LandingError) -> FilePath? {
-        guard companions.isEmpty else { return try findSet(relative, digest: digest, companions: companions, below: root) }
-        // The first of them may have been taken away since.
-        var candidates: [FilePath] = []
-        for number in 1... {
-            let candidate = Numbered.name(root.pushing(relative), number)
-            let status = try Disk.status(candidate)
-            if status?.kind == .regular { candidates.append(candidate) }
-            if status == nil, number > 1 { break }
+        guard companions.isEmpty else {
+            for root in roots {
+                if let found = try findSet(relative, digest: digest, companions: companions, below: root) { return found }
+            }
+            return nil
         }
+        var candidates: [FilePath] = []
+        for root in roots { candidates += try Self.candidates(root.pushing(relative)) }
         if candidates.count <= 1 { return candidates.first }
         for candidate in candidates where try FileDigest.of(candidate).digest == digest { return candidate }
         return nil
+    }
+
+    /// Returns the files that have this name, or the name with a number that another content got.
+    private static func candidates(_ path: FilePath) throws(LandingError) -> [FilePath] {
+        // The first of them may have been taken away since.
+        var found: [FilePath] = []
+        for number in 1... {
+            let candidate = Numbered.name(path, number)
+            let status = try Disk.status(candidate)
+            if status?.kind == .regular { found.append(candidate) }
+            if status == nil, number > 1 { break }
+        }
+        return found
     }
 
     /// Of a model with external data, whose files stand together.

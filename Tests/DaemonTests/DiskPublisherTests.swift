@@ -227,25 +227,110 @@ import Testing
         #expect(isArchived(world), "\(world.directory.files())")
     }
 
-    /// A round gave an output its name and could not write the manifest; then the input is replaced. What stands there is ours, and nobody
-    /// else's.
-    @Test(arguments: [false, true]) func anOutputWithoutItsManifestLineIsReplacedByThatOfNewContent(isRestarted: Bool) throws {
+    /// A round gave an output its name and could not write the manifest; then the input is replaced, perhaps by bad content. No output is
+    /// left without a line, and none is replaced that is not ours.
+    @Test(arguments: [false, true], [false, true]) func anOutputGetsItsManifestLineBeforeNewContent(isRestarted: Bool, isBad: Bool) throws {
+        let world = try unfinished()
+        try world.drop(.data, "a.csv", "id,x\na,50\n")
+        // As long as the machine does not let the manifest be written the next daemon cannot do it either.
+        try withoutManifest(world) {
+            if isRestarted { try world.restart() }
+            try world.dispatcher.tryAgain(at: world.now)
+        }
+        #expect(manifest(world) == [])
+        world.now = world.now.advanced(by: .seconds(60))
+        try world.dispatcher.tryAgain(at: world.now)
+        #expect(manifest(world) == [digest("id,y\na,2\n")])
+        try world.round { isBad ? world.failed(.badInput, $0) : try world.wrote(["": "id,y\na,51\n"], $0, rows: 1) }
+        #expect(try world.state("a.csv") == (isBad ? .quarantined : .done))
+        #expect(try world.directory.read("out/outputs/a.csv") == Array("id,y\na,\(isBad ? 2 : 51)\n".utf8))
+        #expect(manifest(world) == [digest("id,y\na,2\n")] + (isBad ? [] : [digest("id,y\na,51\n")]))
+    }
+
+    /// The output that has its name is not made again, and what waits for time is waited for.
+    @Test func anOutputWithoutItsManifestLineIsFinished() throws {
+        let world = try unfinished()
+        #expect(world.dispatcher.nextWake() != nil && world.dispatcher.nextWake(awaitingMachineUntil: .init(milliseconds: 0)) == nil)
+        #expect(try world.round { _ in throw Unexpected() }.isEmpty)
+        try world.dispatcher.tryAgain(at: world.now)
+        #expect(try world.state("a.csv") == .done && manifest(world) == [digest("id,y\na,2\n")])
+        #expect(world.dispatcher.nextWake() == nil && world.leftovers.isEmpty)
+    }
+
+    /// Where someone has removed the output meanwhile, it is made again.
+    @Test func anUnfinishedOutputThatIsGoneIsMadeAgain() throws {
+        let world = try unfinished()
+        try FileManager.default.removeItem(atPath: world.directory("out/outputs/a.csv"))
+        try world.dispatcher.tryAgain(at: world.now)
+        world.now = world.now.advanced(by: .seconds(10))
+        try world.round { try world.wrote(["": "id,y\na,2\n"], $0, rows: 1) }
+        #expect(try world.state("a.csv") == .done && manifest(world) == [digest("id,y\na,2\n")])
+    }
+
+    private struct Unexpected: Error {}
+
+    /// A world where the output of `a.csv` has its name and no line in the manifest.
+    private func unfinished() throws -> DiskWorld {
         let world = try DiskWorld()
         try world.publishModel()
         try world.drop(.data, "a.csv", "id,x\na,1\n")
+        try withoutManifest(world) { _ = try world.round { try world.wrote(["": "id,y\na,2\n"], $0, rows: 1) } }
+        #expect(try world.directory.read("out/outputs/a.csv") == Array("id,y\na,2\n".utf8))
+        #expect(try world.state("a.csv") == .running && manifest(world) == [])
+        return world
+    }
+
+    private func withoutManifest(_ world: DiskWorld, _ body: () throws -> Void) throws {
         try DiskObservers.observe(below: FilePath(world.directory.path), { act in
             if case .write(let path) = act, path.lastComponent?.string.hasPrefix("manifest-") == true { .permissionDenied } else { nil }
-        }) { _ = try world.round { try world.wrote(["": "id,y\na,2\n"], $0, rows: 1) } }
-        #expect(try world.directory.read("out/outputs/a.csv") == Array("id,y\na,2\n".utf8))
-        #expect(try world.state("a.csv") == .waiting)
-        try world.drop(.data, "a.csv", "id,x\na,50\n")
+        }, while: body)
+    }
+
+    /// The digests of the outputs that the manifest tells of.
+    private func manifest(_ world: DiskWorld) -> [String] {
+        let lines = world.directory.files().filter { $0.hasPrefix("out/outputs/_millrace/manifest-") }
+            .flatMap { String(decoding: (try? world.directory.read($0)) ?? [], as: UTF8.self).split(separator: "\n") }
+        return lines.map { (try? world.json(text: String($0))["output_digest"] as? String) ?? "unreadable" }
+    }
+
+    // MARK: Files that change or go while they are worked on
+
+    /// The file was changed while it was read, and is removed before it settles: by this daemon's time or while none runs.
+    @Test(arguments: [false, true]) func aFileThatIsRemovedBeforeItSettlesIsLetGo(isRestarted: Bool) throws {
+        let world = try DiskWorld()
+        try world.publishModel()
+        try world.drop(.data, "a.csv", "id,x\na,1\n")
+        try world.round { world.failed(.inputChanged, $0) }
+        try world.dispatcher.tryAgain(at: world.now)
+        #expect(try world.state("a.csv") == .waiting, "it may settle yet")
+        try FileManager.default.removeItem(atPath: world.directory("spool/data/a.csv"))
         if isRestarted { try world.restart() }
-        try world.round { try world.wrote(["": "id,y\na,51\n"], $0, rows: 1) }
+        try world.dispatcher.tryAgain(at: world.now)
+        #expect(try world.state("a.csv") == .ignored)
+        // Dropped again, it is done.
+        try world.drop(.data, "a.csv", "id,x\na,1\n")
+        try world.round { try world.wrote(["": "id,y\na,2\n"], $0, rows: 1) }
         #expect(try world.state("a.csv") == .done)
-        #expect(try world.directory.read("out/outputs/a.csv") == Array("id,y\na,51\n".utf8))
-        let manifest = try #require(world.directory.files().first { $0.hasPrefix("out/outputs/_millrace/manifest-") })
-        let lines = String(decoding: try world.directory.read(manifest), as: UTF8.self).split(separator: "\n")
-        #expect(lines.count == 1 && lines[0].contains(digest("id,y\na,51\n")), "\(lines)")
+    }
+
+    /// A daemon was killed when it had moved a bad file to quarantine, and earlier content of the same name is in the archive: the next one
+    /// reads that which was numbered.
+    @Test func theContentThatWasNumberedIsReadWhereEarlierContentWasArchived() throws {
+        let world = try DiskWorld(Self.archiving)
+        try world.publishModel()
+        try world.drop(.data, "a.csv", "id,x\na,1\n")
+        try world.round { try world.wrote(["": "id,y\na,2\n"], $0, rows: 1) }
+        #expect(isArchived(world))
+        try world.drop(.data, "a.csv", "id,x\na,word\n")
+        let started = try world.dispatcher.assignments(at: world.now)
+        #expect(started.count == 1)
+        let quarantine = world.directory("quarantine/p")
+        try FileManager.default.createDirectory(atPath: quarantine, withIntermediateDirectories: true)
+        try FileManager.default.moveItem(atPath: world.directory("spool/data/a.csv"), toPath: quarantine + "/a.csv")
+        try world.restart()
+        let again = try world.round { world.failed(.badInput, $0) }
+        #expect(again.map { $0.inputs["data"]?.path } == [quarantine + "/a.csv"])
+        #expect(try world.state("a.csv") == .quarantined && world.directory.files().contains("quarantine/p/a.csv.reason.json"))
     }
 
     /// New content goes where the first went (SEMANTICS 14); after an edit of the folder it goes where it belongs now.

@@ -122,6 +122,8 @@ final class MemoryPublisher: Publisher {
         inputs.filter { found($0.path) == nil }
     }
 
+    func isRemoved(_ input: SpoolInput) -> Bool { found(input.path) == nil }
+
     func withdraw(_ outputs: [LeavingOutput]) -> [OutputWithdrawal.Outcome?] {
         outputs.map(\.publication).map { output in
             let path = output.root + "/" + output.path

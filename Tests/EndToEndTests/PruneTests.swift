@@ -76,8 +76,6 @@ import Testing
     @Test(.enabled(if: Clock.isPossible, "a C compiler is not installed"))
     func agesArePassed() throws {
         let root = try TemporaryDirectory("ages")
-        // The last run is then the last that is published.
-        try root.write("jobs: 1\n", to: "millrace.yaml")
         try root.write(
             Self.pipeline("p", "after: archive\narchive: put\nretain: { archive: 30d, quarantine: 90d, history: 180d }"),
             to: "pipelines/p.yaml")
@@ -96,11 +94,12 @@ import Testing
         let gone = try command(["prune"], root, daysAhead: 181)
         #expect(gone.status == 0 && gone.output.contains("p history: "), "\(gone.output)")
         let left = try RunLedger(stateDirectory: root(".millrace"), readOnly: true).arrivals().map(\.path)
-        // The last that was published stays known: by it a ledger shows that it is no older copy. The version keeps its model.
-        #expect(left.contains("m.onnx") && left.count == 2, "\(left)")
+        // The last run and the last line of the manifest stay known, which two workers may make of two files: by them a ledger
+        // shows that it is no older copy. The version keeps its model.
+        #expect(left.contains("m.onnx") && (2...3).contains(left.count), "\(left)")
         let again = try command(["run", "--once", root("pipelines/p.yaml")], root)
         #expect(again.status == 0 && !again.error.contains("restored"), "\(again.error)")
-        #expect(try RunLedger(stateDirectory: root(".millrace"), readOnly: true).arrivals().count == 2)
+        #expect(try RunLedger(stateDirectory: root(".millrace"), readOnly: true).arrivals().map(\.path) == left)
     }
 
     /// The daemon does it by itself, a minute after its start and every hour; and the command works beside it.

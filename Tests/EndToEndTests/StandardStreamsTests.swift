@@ -69,7 +69,7 @@ import Testing
         var later = 0
         #expect(eventually(within: 60) {
             later += 1
-            try? root.write("id,x\na,word\n", to: "spool/data/later\(later).csv")
+            guard (try? root.write("id,x\na,word\n", to: "spool/data/later\(later).csv")) != nil else { return false }
             usleep(500_000)
             return text.value.contains("lines of the log could not be written here") && text.value.contains("later")
         })

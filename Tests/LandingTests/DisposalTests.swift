@@ -58,11 +58,11 @@ import Testing
             let companions = [(name: "w/m.data", digest: digest(data))]
             let found = try PutAway.find(
                 "sub/m.onnx", digest: FileDigest.ofModel(digest: digest("graph"), companions: companions), companions: companions,
-                below: archive(scene))
+                below: [archive(scene)])
             #expect(found == archive(scene).pushing(FilePath(folder + "sub/m.onnx")))
         }
         #expect(
-            try PutAway.find("sub/m.onnx", digest: "x", companions: [(name: "w/m.data", digest: digest("one"))], below: archive(scene))
+            try PutAway.find("sub/m.onnx", digest: "x", companions: [(name: "w/m.data", digest: digest("one"))], below: [archive(scene)])
                 == nil)
         // The same content again is there already.
         #expect(

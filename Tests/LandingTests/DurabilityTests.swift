@@ -175,7 +175,7 @@ import Testing
         let results = try Acts().record(below: scene.folder.path, refusing: { $0 == .sync(bad) ? .ioError : nil }) {
             try scene.round().publish(outputs, intend: allow, close: { closed = $0.map(\.run) })
         }
-        #expect(results[0] == .failure(Disk.error("make durable", bad, .ioError)) && closed == [2])
+        #expect(results[0] == .failure(.unfinished(outputs[0].target, why: Disk.error("make durable", bad, .ioError))) && closed == [2])
         #expect(try scene.manifest().map(\.path) == ["good/b.csv"])
     }
 

@@ -88,22 +88,32 @@ extension Dispatcher {
         for ((assignment, result, output), outcome) in zip(ready, outcomes) {
             switch outcome {
             case .success:
-                if result.rowCount ?? 0 > 0 { scoredRows[assignment.pipeline.name] = assignment.spec.inputs["data"] }
-                scored(assignment, result)
-                ends.closed.append(
-                    .init(
-                        assignment: assignment,
-                        closing: RunClosing(
-                            run: assignment.run.run, outcome: .done(verdict: nil), timings: result.timings, rowCount: result.rowCount)))
+                landed(assignment, result, &ends)
             case .failure(.targetOwned(_, by: let owner, refused: let input)):
                 let failure = Failure(
                     .badInput, rule: .outputCollision, what: "its output \(output.path) is already that of \(owner)", place: input,
                     remedy: "Rename one of the two inputs, then `millrace retry`.")
                 fail(assignment, failure, &ends, at: now)
             case .failure(let error):
-                fail(assignment, Failure(publishing: error, place: assignment.arrival.path), &ends, at: now)
+                let failure = Failure(publishing: error, place: assignment.arrival.path)
+                if case .unfinished = error, failure.kind == .machine {
+                    finishLater(assignment, result, output, failure, at: now)
+                } else {
+                    fail(assignment, failure, &ends, at: now)
+                }
             }
         }
+    }
+
+    /// An output is visible, durable and in its manifest.
+    func landed(_ assignment: Assignment, _ result: AttemptResult, _ ends: inout Ends) {
+        if result.rowCount ?? 0 > 0 { scoredRows[assignment.pipeline.name] = assignment.spec.inputs["data"] }
+        scored(assignment, result)
+        ends.closed.append(
+            .init(
+                assignment: assignment,
+                closing: RunClosing(
+                    run: assignment.run.run, outcome: .done(verdict: nil), timings: result.timings, rowCount: result.rowCount)))
     }
 
     /// What is about to become visible, durably. Touches the ledger only: it may run beside the dispatcher's thread, which waits for it.
@@ -205,7 +215,7 @@ extension Dispatcher {
 
     // MARK: Closing
 
-    private func close(_ ends: Ends, at now: UTCTime) throws(LedgerError) {
+    func close(_ ends: Ends, at now: UTCTime) throws(LedgerError) {
         guard !ends.closed.isEmpty || !ends.delayed.isEmpty else { return }
         func event(_ kind: String, _ assignment: Assignment) -> NewEvent {
             NewEvent(kind, pipeline: assignment.pipeline.name, arrival: assignment.arrival.number, run: assignment.run.run)
@@ -267,6 +277,7 @@ extension Dispatcher {
                 machineWorks(in: assignment.pipeline.name, at: now)
                 dispose(assignment.input, assignment.pipeline, at: now)
             case .void, .gone:
+                settling[assignment.arrival.number] = assignment.arrival
                 void.append(
                     .init(directory: SpoolID(assignment.pipeline.name, assignment.arrival.role).name, path: assignment.arrival.path))
             }
@@ -290,6 +301,7 @@ extension Dispatcher {
             try versionIsPublished(activations[index], published, at: now)
         }
         try checkDeleted(ends.closed, at: now)
+        try letGoRemoved()
     }
 }
 

@@ -12,14 +12,20 @@ extension Dispatcher {
     /// - Parameter death: how the process before this one died of what it executed.
     package func recover(at now: UTCTime, after death: ProcessDeath? = nil) throws(LedgerError) {
         var interrupted: [Int64] = []
+        var isLeft = false
         for open in try ledger.openRuns() {
-            guard !inFlight.contains(open.run), let current = pipelines[open.arrival.pipeline] else { continue }
+            guard !inFlight.contains(open.run), unfinished[open.run] == nil, let current = pipelines[open.arrival.pipeline] else { continue }
             let pipeline = try pipeline(current.name, under: open.revision) ?? current
             var isDone = false
             do throws(LandingError) {
                 isDone = try open.intendedVersion != nil ? recoverModel(open, pipeline, at: now) : recoverOutput(open, pipeline, at: now)
             } catch {
                 log.error("what an earlier daemon left cannot be finished", metadata: ["run.id": .number(open.run), "reason": "\(error)"])
+                // What may stand under its final name already is not left without its manifest line.
+                if waitsForMachine(open, current, error) {
+                    isLeft = true
+                    continue
+                }
             }
             if !isDone, open.arrival.state == .running { interrupted.append(open.run) }
         }
@@ -27,7 +33,14 @@ extension Dispatcher {
             try recordInterrupted(interrupted, by: death, at: now)
             log.notice("work of an earlier daemon starts again", metadata: ["runs": .number(interrupted.count)])
         }
+        if isLeft {
+            var pauses = unrecovered?.pauses ?? GrowingPauses()
+            unrecovered = (due: now.advanced(by: pauses.next()), pauses: pauses)
+        } else {
+            unrecovered = nil
+        }
         try holdSuspects(at: now)
+        try readSettling()
         try removeLeaving(at: now)
         for pipeline in pipelines.values {
             stale.insert(pipeline.name)

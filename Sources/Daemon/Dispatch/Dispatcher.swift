@@ -69,6 +69,12 @@ package final class Dispatcher {
     var fillings: [Int64: Filling] = [:]
     /// The inputs that are decided and could not be archived, deleted or explained yet.
     var undisposed: [Undisposed] = []
+    /// The outputs that have their final name and not their manifest line, by run.
+    var unfinished: [Int64: UnfinishedOutput] = [:]
+    /// When the recovery is tried again that the machine did not allow.
+    var unrecovered: (due: UTCTime, pauses: GrowingPauses)?
+    /// The arrivals whose attempt was void, until their file has settled.
+    var settling: [Int64: WaitingArrival] = [:]
     /// When outputs that could not be removed are tried again.
     var unremoved: (due: UTCTime, pauses: GrowingPauses)?
     /// How long data files take, by pipeline.
@@ -157,13 +163,15 @@ package final class Dispatcher {
                 if let superseded { forget(superseded, in: pipeline) }
                 problems += 1
             case .known(_, _, let state):
+                settling = settling.filter { $0.value.pipeline != pipeline || $0.value.role != file.role || $0.value.path != file.path }
                 if state == .done {
                     clearReason(file.role, file.path, in: pipeline)
                     tellKnown(file)
                 } else {
                     problems += 1
                 }
-            case .resumed:
+            case .resumed(let number):
+                settling[number] = nil
                 stale.insert(pipeline)
             case .unchanged:
                 try stands(file.path, file.stamp, role: file.role, in: pipeline, at: numbered.time)
@@ -198,14 +206,28 @@ package final class Dispatcher {
     func forget(_ arrival: Int64, in pipeline: String) {
         scheduler.withdrawn(arrival, in: pipeline)
         held[arrival] = nil
+        settling[arrival] = nil
     }
 
     /// Returns when the next retry is due, if nothing else happens.
     /// - Parameter limit: what waits for the machine beyond this time is left out.
     package func nextWake(awaitingMachineUntil limit: UTCTime? = nil) -> UTCTime? {
-        scheduler.nextWake(awaitingMachineUntil: limit?.scheduling).map {
+        let next = scheduler.nextWake(awaitingMachineUntil: limit?.scheduling).map {
             UTCTime(milliseconds: Int64(($0 / .milliseconds(1)).rounded(.up)))
         }
+        let machine = [unfinished.values.map(\.due).min(), unrecovered?.due].compactMap(\.self).filter { due in
+            limit.map { due <= $0 } ?? true
+        }
+        return ([next].compactMap(\.self) + machine).min()
+    }
+
+    /// Does again what the machine did not allow before.
+    package func tryAgain(at now: UTCTime) throws(LedgerError) {
+        try recoverAgain(at: now)
+        try finishAgain(at: now)
+        disposeAgain(at: now)
+        try removeLeavingAgain(at: now)
+        try letGoRemoved()
     }
 }
 

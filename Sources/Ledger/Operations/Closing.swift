@@ -93,7 +93,7 @@ extension LedgerTransaction {
             try hold(run)
         case .gone:
             state = .abandoned
-            let why = Explanation(reason: "the file was removed before it could be read", rule: .inputGone)
+            let why = Explanation.removedBeforeRead
             if run.arrival.replaying == .done {
                 try setState(run.arrival, .done)
             } else {

@@ -79,10 +79,11 @@ extension RunLedger {
         try read { (connection) throws(LedgerError) in try connection.companions(of: arrival) }
     }
 
-    /// Arrivals that may start, in arrival order, those after `after` only: a window at a time, however many wait. Those whose file is to
-    /// settle again are not among them; those that a later attempt is set for are, with its time.
+    /// Arrivals that may start, in arrival order, those after `after` only: a window at a time, however many wait. Those that a later
+    /// attempt is set for are among them, with its time.
+    /// - Parameter isHeld: asks for those whose file is to settle again, instead.
     package func waiting(
-        pipeline: String, role: ArrivalRole, after: Int64 = 0, limit: Int
+        pipeline: String, role: ArrivalRole, after: Int64 = 0, limit: Int = .max, isHeld: Bool = false
     ) throws(LedgerError) -> [WaitingArrival] {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }
@@ -93,9 +94,9 @@ extension RunLedger {
                 FROM arrivals AS a INDEXED BY arrivals_waiting
                 JOIN files AS f ON f.pipeline = a.pipeline AND f.role = a.role AND f.path = a.path AND f.arrival = a.number
                 LEFT JOIN runs AS r ON r.id = a.run LEFT JOIN revisions AS v ON v.id = r.revision
-                WHERE a.state = 'waiting' AND a.pipeline = ? AND a.role = ? AND a.number > ? AND a.held = 0
+                WHERE a.state = 'waiting' AND a.pipeline = ? AND a.role = ? AND a.number > ? AND a.held = ?
                 ORDER BY a.number LIMIT ?
-                """, key, role, after, limit
+                """, key, role, after, isHeld, limit
             ) { row in
                 (
                     WaitingArrival(

@@ -17,6 +17,8 @@ package struct Explanation: Hashable, Codable, Sendable {
     /// The values of the cells that the reason is about. Nil where it is about none, or where they are hidden.
     package var cells: CellValues?
 
+    package static let removedBeforeRead = Explanation(reason: "the file was removed before it could be read", rule: .inputGone)
+
     /// - Parameter remedy: by default what the rule says.
     package init(reason: Reason, rule: Rule, remedy: String? = nil) {
         self.reason = reason.text

@@ -32,8 +32,7 @@ package final class LedgerConversation: Sendable {
         default: break
         }
         guard let said, said.schema == Schema.newest else {
-            // The initializer fails, so the caller's descriptor is closed here.
-            close(descriptor)
+            // Once every property is set, the deinitializer closes the descriptor.
             holder = DaemonLock.Holder(pid: 0, host: "", since: .now)
             throw .socket(path: path, message: said == nil ? refusal : "the daemon is of another version of millrace; use the same")
         }
