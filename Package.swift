@@ -52,6 +52,8 @@ let package = Package(
 
         // Names of files, columns and values, as keys.
         .target(name: "Names"),
+        // What every part of the file half says of a file that arrives: its stamp, its role, when.
+        .target(name: "Arrivals"),
         // Why something failed, with the values of cells apart.
         .target(name: "Reasons", exclude: ["README.md"]),
 
@@ -69,9 +71,9 @@ let package = Package(
         // The file half.
         .target(name: "Mounts"),
         .target(name: "Columnar", dependencies: ["Names", "Reasons", "Tensors", "CArrow"]),
-        .target(name: "Watcher", dependencies: ["Mounts", "Names", "Reasons", "CInotifyTools", system, logging]),
-        .target(name: "Landing", dependencies: ["Reasons", system, crypto]),
-        .target(name: "Ledger", dependencies: ["Mounts", "Names", "Reasons", grdb]),
+        .target(name: "Watcher", dependencies: ["Arrivals", "Mounts", "Names", "Reasons", "CInotifyTools", system, logging]),
+        .target(name: "Landing", dependencies: ["Arrivals", "Reasons", system, crypto]),
+        .target(name: "Ledger", dependencies: ["Arrivals", "Mounts", "Names", "Reasons", grdb]),
         .target(name: "PipelineConfig", dependencies: ["Names", "Reasons", "Recipes", yams, crypto]),
 
         // Where the halves meet.
@@ -81,14 +83,14 @@ let package = Package(
         .target(
             name: "Runner",
             dependencies: [
-                "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Autodiff", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig",
-                crypto, logging, system, subprocess,
+                "Arrivals", "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Autodiff", "Engine", "Columnar", "Training", "Landing", "Ledger",
+                "PipelineConfig", crypto, logging, system, subprocess,
             ]),
-        .target(name: "Daemon", dependencies: ["Names", "Reasons", "Recipes", "Runner", "Training", "Watcher", "Ledger", "Landing", "PipelineConfig", logging, serviceLifecycle, system]),
+        .target(name: "Daemon", dependencies: ["Arrivals", "Names", "Reasons", "Recipes", "Runner", "Training", "Watcher", "Ledger", "Landing", "PipelineConfig", logging, serviceLifecycle, system]),
         .executableTarget(
             name: "millrace",
             dependencies: [
-                "Daemon", "Runner", "Training", "Ledger", "Landing", "PipelineConfig", "Watcher", "Columnar", "Engine", "Autodiff", "Passes", "ONNX",
+                "Arrivals", "Daemon", "Runner", "Training", "Ledger", "Landing", "PipelineConfig", "Watcher", "Columnar", "Engine", "Autodiff", "Passes", "ONNX",
                 "Names", "Reasons", "Recipes", "Tensors",
                 argumentParser, logging, serviceLifecycle, system, unixSignals,
             ], exclude: ["README.md"], linkerSettings: nativeLibraries),
@@ -102,6 +104,7 @@ let package = Package(
         .target(name: "TestSupport", dependencies: [system], path: "Tests/TestSupport"),
         .target(
             name: "ConformanceSupport", dependencies: ["Engine", "ONNXProto", "Tensors", protobuf], path: "Tests/ConformanceSupport"),
+        tests("Arrivals", []),
         tests("Names", []),
         tests("Reasons", []),
         tests("Recipes", []),
@@ -118,16 +121,16 @@ let package = Package(
             exclude: ["Fixtures", "make-fixtures.py"]),
         tests("Columnar", ["CArrow", "Names", "Reasons", "Tensors"], exclude: ["Fixtures", "Frames", "make-fixtures.py", "make-frames.py"]),
         tests("Mounts", []),
-        tests("Watcher", ["Names", "Reasons", system, logging], exclude: ["Traces"]),
-        tests("Landing", ["Reasons", system]),
-        tests("Ledger", ["Reasons", grdb]),
+        tests("Watcher", ["Arrivals", "Names", "Reasons", system, logging], exclude: ["Traces"]),
+        tests("Landing", ["Arrivals", "Reasons", system]),
+        tests("Ledger", ["Arrivals", "Reasons", grdb]),
         tests("PipelineConfig", ["Reasons", "Recipes"]),
-        tests("Runner", ["Reasons", "Recipes", "Tensors", "ONNX", "Autodiff", "Engine", "Columnar", "Training", "Landing", "PipelineConfig", system]),
-        tests("Daemon", ["Reasons", "Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", system, logging]),
+        tests("Runner", ["Arrivals", "Reasons", "Recipes", "Tensors", "ONNX", "Autodiff", "Engine", "Columnar", "Training", "Landing", "PipelineConfig", system]),
+        tests("Daemon", ["Arrivals", "Reasons", "Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", system, logging]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "TestSupport", "Reasons", "Recipes", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace",
+                "Arrivals", "TestSupport", "Reasons", "Recipes", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace",
                 system,
             ],
             exclude: ["ExternalData", "Init", "RevisionOneRoot", "SchemaFiveRoot", "Zoo"], linkerSettings: nativeLibraries),

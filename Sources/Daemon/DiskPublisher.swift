@@ -1,3 +1,4 @@
+package import Arrivals
 import Foundation
 package import Landing
 package import Ledger
@@ -175,7 +176,7 @@ package final class DiskPublisher: Publisher, Sendable {
     }
 
     private func round() -> LandingRound {
-        LandingRound(areas: state.withLock { Array($0.areas.values) }, now: UTCTime.now.milliseconds)
+        LandingRound(areas: state.withLock { Array($0.areas.values) }, now: .now)
     }
 
     // MARK: Models

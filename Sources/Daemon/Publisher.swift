@@ -1,3 +1,4 @@
+package import Arrivals
 package import Landing
 package import Ledger
 package import PipelineConfig
@@ -87,7 +88,7 @@ package struct SpoolInput: Sendable, Hashable {
     /// Relative to `spool`.
     package var path: String
     package var digest: String?
-    package var stamp: RecordedStamp
+    package var stamp: FileStamp
     package var companions: [Companion]
 }
 

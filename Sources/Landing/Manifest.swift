@@ -1,3 +1,4 @@
+package import Arrivals
 import Foundation
 package import SystemPackage
 
@@ -112,7 +113,7 @@ package struct Manifest: Sendable {
     }
 
     /// Appends and makes durable, in the file of the day. A last line that a crash cut short is removed first; it was never acknowledged.
-    func append(_ lines: [ManifestLine], day: CalendarTime) throws(LandingError) {
+    func append(_ lines: [ManifestLine], day: UTCTime) throws(LandingError) {
         guard !lines.isEmpty else { return }
         let path = directory.appending("manifest-\(day.compactDate)-\(pipeline).jsonl")
         for changed in try Disk.makeDirectories(directory, FolderGrant(access: access, root: directory.removingLastComponent())) {
@@ -138,7 +139,7 @@ package struct Manifest: Sendable {
 
     /// Appends those of `lines` that the two newest files of this pipeline do not have: what a crash between manifest and ledger may have
     /// left.
-    func appendMissing(_ lines: [ManifestLine], day: CalendarTime) throws(LandingError) {
+    func appendMissing(_ lines: [ManifestLine], day: UTCTime) throws(LandingError) {
         struct Key: Hashable {
             let path: String
             let digest: String
@@ -152,12 +153,11 @@ package struct Manifest: Sendable {
     }
 
     /// Appends that these outputs, which `lines` say the publication of, are taken away. To be durable before they are.
-    package func appendRemovals(of lines: [ManifestLine], at time: Int64) throws(LandingError) {
-        let now = CalendarTime(millisecondsSince1970: time)
+    package func appendRemovals(of lines: [ManifestLine], at now: UTCTime) throws(LandingError) {
         try append(
             lines.map { line in
                 var removal = line
-                removal.removedAt = now.timestamp
+                removal.removedAt = now.description
                 return removal
             }, day: now)
     }

@@ -1,3 +1,4 @@
+import Arrivals
 package import SystemPackage
 
 /// `land.models`: `<path>/<version>/model.onnx` and its external data beside `card.json`, and `<path>/ACTIVE`. A version appears by one

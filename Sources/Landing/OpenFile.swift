@@ -1,3 +1,4 @@
+import Arrivals
 package import SystemPackage
 
 /// A file of ours that is written or read piece by piece, closed with its owner.

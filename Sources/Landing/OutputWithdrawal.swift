@@ -22,7 +22,7 @@ package enum OutputWithdrawal {
 extension OutputNaming {
     /// Whether this naming may have given `path` to `input`, whatever the facts of its arrival were.
     package func mayHaveNamed(_ path: String, for input: String) -> Bool {
-        guard let plain = try? OutputNaming(fileExtension: fileExtension).path(for: input, facts: .init(arrivedAt: 0, version: 0)) else {
+        guard let plain = try? OutputNaming(fileExtension: fileExtension).path(for: input, facts: .none) else {
             return false
         }
         let parts = path.split(separator: "/")

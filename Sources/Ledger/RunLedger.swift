@@ -1,3 +1,4 @@
+package import Arrivals
 import GRDB
 import Glibc
 import Mounts

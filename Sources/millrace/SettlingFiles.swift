@@ -1,3 +1,4 @@
+import Arrivals
 import Daemon
 import Ledger
 import PipelineConfig
@@ -27,7 +28,7 @@ struct SettlingFiles: Encodable {
                 guard failure == nil else { return }
                 do throws(LedgerError) {
                     let known = try ledger.stamp(of: path, pipeline: pipeline.name, role: role)
-                    if known == stamp.recorded { return }
+                    if known == stamp { return }
                     guard first.count < samples else { return count += 1 }
                     let place = SpoolMap.Place(pipeline: pipeline, role: role, entry: entry, relativePath: path)
                     let verdict = try known == nil

@@ -1,3 +1,4 @@
+import Arrivals
 import Daemon
 import Landing
 import Ledger
@@ -20,7 +21,7 @@ final class MemoryPublisher: Publisher {
     /// The number of times that an output of each input was published.
     var lines: [String: Int] = [:]
     /// The stamp and the content that a file of the spool has now.
-    var found: (String) -> (stamp: RecordedStamp, content: String)? = { _ in nil }
+    var found: (String) -> (stamp: FileStamp, content: String)? = { _ in nil }
     /// What each version adds, as `plusN`.
     var models: [Int: String] = [:]
     var published: [Int: PublishedModel] = [:]

@@ -1,3 +1,4 @@
+package import Arrivals
 import Landing
 package import Ledger
 import Logging
@@ -156,7 +157,7 @@ extension Dispatcher {
         }
         return try landing.naming.path(
             for: arrival.path,
-            facts: .init(arrivedAt: arrival.arrivedAt.milliseconds / 1000, version: assignment.run.version ?? 0))
+            facts: .init(arrivedAt: arrival.arrivedAt, version: assignment.run.version ?? 0))
     }
 
     private func stagedOutput(_ assignment: Assignment, _ result: AttemptResult, path: String, pins: ManifestPins?) -> StagedOutput {

@@ -1,3 +1,5 @@
+package import Arrivals
+
 /// One operation as a transaction of its own. A round of many files is cheaper in one `write`.
 extension RunLedger {
     package func arrive(_ files: [ArrivingFile], at time: UTCTime) throws(LedgerError) -> [ArrivalOutcome] {
@@ -42,7 +44,7 @@ extension RunLedger {
         try write { (ledger) throws(LedgerError) in try ledger.prune(pipeline: pipeline, keep: keep, at: time) }
     }
 
-    package func rememberDigest(_ digest: String, of stamp: RecordedStamp) throws(LedgerError) {
+    package func rememberDigest(_ digest: String, of stamp: FileStamp) throws(LedgerError) {
         try write { (ledger) throws(LedgerError) in try ledger.rememberDigest(digest, of: stamp) }
     }
 

@@ -1,16 +1,18 @@
+package import Arrivals
+
 extension RunLedger {
     /// True where the file is, by its stamp, the content of its path's current arrival, so that there is nothing to read: for every file
     /// found at start. `stampOf` gives the stamp of a companion by its path relative to the model's directory; without it, a model with
     /// companions is not current.
     package func isCurrent(
-        _ pipeline: String, _ role: ArrivalRole, _ path: String, _ stamp: RecordedStamp, stampOf: ((String) -> RecordedStamp?)? = nil
+        _ pipeline: String, _ role: ArrivalRole, _ path: String, _ stamp: FileStamp, stampOf: ((String) -> FileStamp?)? = nil
     ) throws(LedgerError) -> Bool {
         try readOne { (connection) throws(LedgerError) in try connection.isCurrent(pipeline, role, path, stamp, stampOf) }
     }
 
     /// The same for many files of one spool, in their order, in one look at the ledger.
     package func areCurrent(
-        _ pipeline: String, _ role: ArrivalRole, _ files: [(path: String, stamp: RecordedStamp)]
+        _ pipeline: String, _ role: ArrivalRole, _ files: [(path: String, stamp: FileStamp)]
     ) throws(LedgerError) -> [Bool] {
         try read { (connection) throws(LedgerError) in
             var answers: [Bool] = []
@@ -21,7 +23,7 @@ extension RunLedger {
     }
 
     /// The digest of a file of this stamp, where it was large enough to be kept.
-    package func knownDigest(_ stamp: RecordedStamp) throws(LedgerError) -> String? {
+    package func knownDigest(_ stamp: FileStamp) throws(LedgerError) -> String? {
         guard stamp.isWorthRemembering else { return nil }
         return try readOne { (connection) throws(LedgerError) in
             try connection.first(
@@ -34,7 +36,7 @@ extension RunLedger {
 
 extension Connection {
     fileprivate func isCurrent(
-        _ pipeline: String, _ role: ArrivalRole, _ path: String, _ stamp: RecordedStamp, _ stampOf: ((String) -> RecordedStamp?)?
+        _ pipeline: String, _ role: ArrivalRole, _ path: String, _ stamp: FileStamp, _ stampOf: ((String) -> FileStamp?)?
     ) throws(LedgerError) -> Bool {
         guard let pipeline = try pipelineKey(pipeline) else { return false }
         let found = try first(
@@ -59,7 +61,7 @@ extension Connection {
             row: {
                 Companion(
                     path: $0.text(0), digest: $0.text(1),
-                    stamp: RecordedStamp(device: $0.integer(2), inode: $0.integer(3), size: $0.integer(4), changed: $0.integer(5)))
+                    stamp: FileStamp(device: $0.integer(2), inode: $0.integer(3), size: $0.integer(4), changed: $0.integer(5)))
             })
     }
 

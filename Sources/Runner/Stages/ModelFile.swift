@@ -1,3 +1,4 @@
+import Arrivals
 import Autodiff
 import Engine
 import Foundation

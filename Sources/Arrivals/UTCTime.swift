@@ -27,6 +27,9 @@ package struct UTCTime: Hashable, Comparable, Sendable {
         return "\(digits(year, 4))-\(digits(month, 2))-\(digits(day, 2))"
     }
 
+    /// Such as `20310203`.
+    package var compactDate: String { String(date.filter { $0 != "-" }) }
+
     /// Days to a date of the proleptic Gregorian calendar, counting years from March so that the leap day comes last.
     private var civil: (year: Int64, month: Int64, day: Int64) {
         let days = floorDivide(milliseconds, 86_400_000) + 719_468
