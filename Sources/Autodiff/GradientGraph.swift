@@ -1,9 +1,9 @@
-import ONNX
-import Tensors
+package import ONNX
+package import Tensors
 
 /// The nodes and constants that a backward pass adds, and what is known of the values around them. A class, since the symbols in rules
 /// refer to it; lives during one `ReverseMode.append` on one thread.
-final class GradientGraph {
+package final class GradientGraph {
     private var builder: GraphBuilder
     /// Nodes of the graph under construction: the model's own, or a branch of an If while that is built.
     private var nodes: [Node] = []
@@ -23,7 +23,7 @@ final class GradientGraph {
         let outputCount: Int
     }
 
-    init(extending graph: Graph, types: [String: ValueType], prefix: String = "grad/") {
+    package init(extending graph: Graph, types: [String: ValueType], prefix: String = "grad/") {
         builder = GraphBuilder(extending: graph, prefix: prefix)
         self.types = types
         transposed = graph.nodes.reduce(into: [:]) { known, node in
@@ -32,14 +32,14 @@ final class GradientGraph {
         }
     }
 
-    func symbol(_ name: String) -> Symbol { Symbol(name: name, graph: self) }
+    package func symbol(_ name: String) -> Symbol { Symbol(name: name, graph: self) }
     func extents(_ name: String) -> [Dimension]? { types[name]?.dimensions }
     /// `float32` where nothing is known.
-    func elementType(_ name: String) -> ElementType { types[name]?.elementType ?? .float32 }
-    func type(_ name: String) -> ValueType? { types[name] }
+    package func elementType(_ name: String) -> ElementType { types[name]?.elementType ?? .float32 }
+    package func type(_ name: String) -> ValueType? { types[name] }
 
     /// Says what is known of a value that was made; what was known of it before counts where it says more.
-    func declare(_ name: String, _ type: ValueType?) {
+    package func declare(_ name: String, _ type: ValueType?) {
         guard let type else { return }
         let known = types[name]?.dimensions ?? []
         let saysMore = types[name]?.dimensions == nil || known.contains { $0.value == nil } && known.count == type.dimensions?.count
@@ -59,14 +59,14 @@ final class GradientGraph {
         return symbol(known.input)
     }
 
-    func emit(
+    package func emit(
         _ operatorType: String, _ inputs: [Symbol?], _ attributes: [Attribute] = [], type: ElementType, extents: [Dimension]? = nil
     ) -> Symbol {
         emit(operatorType, inputs, outputs: 1, attributes, types: [.tensor(type, extents)])[0]
     }
 
     /// Appends a node, or finds an equal one: nothing that is emitted depends on anything but its inputs.
-    func emit(
+    package func emit(
         _ operatorType: String, _ inputs: [Symbol?], outputs: Int, _ attributes: [Attribute] = [], types outputTypes: [ValueType?]
     ) -> [Symbol] {
         var names = inputs.map { $0?.name ?? "" }
@@ -90,10 +90,18 @@ final class GradientGraph {
         nodes.append(node)
     }
 
-    func freshName(_ stem: String) -> String { builder.name(stem) }
+    package func freshName(_ stem: String) -> String { builder.name(stem) }
+
+    /// Returns the same value under a name that says what it is.
+    package func named(_ stem: String, _ value: Symbol) -> Symbol {
+        let name = freshName(stem)
+        append(Node("Identity", [value.name], [name]))
+        declare(name, type(value.name))
+        return symbol(name)
+    }
 
     /// Types other than `float32`, `float64` and `int64` are cast to in the graph.
-    func scalar(_ value: Double, _ type: ElementType) -> Symbol {
+    package func scalar(_ value: Double, _ type: ElementType) -> Symbol {
         switch type {
         case .float32: constant(.float32, [], [Float(value)])
         case .float64: constant(.float64, [], [value])
@@ -101,8 +109,8 @@ final class GradientGraph {
         default: scalar(value, .float32).cast(to: type)
         }
     }
-    func integers(_ values: [Int]) -> Symbol { constant(.int64, [values.count], values.map(Int64.init)) }
-    func constant<Scalar: BitwiseCopyable>(_ type: ElementType, _ shape: Shape, _ values: [Scalar]) -> Symbol {
+    package func integers(_ values: [Int]) -> Symbol { constant(.int64, [values.count], values.map(Int64.init)) }
+    package func constant<Scalar: BitwiseCopyable>(_ type: ElementType, _ shape: Shape, _ values: [Scalar]) -> Symbol {
         let tensor = Tensor(type, shape, values)
         let name = builder.constant(tensor)
         constants[name] = tensor
@@ -111,7 +119,7 @@ final class GradientGraph {
     }
 
     /// `value` in the shape that an `int64` list gives.
-    func filled(_ value: Double, _ shape: Symbol, type: ElementType, extents: [Dimension]? = nil) -> Symbol {
+    package func filled(_ value: Double, _ shape: Symbol, type: ElementType, extents: [Dimension]? = nil) -> Symbol {
         let element: StoredTensor
         switch type {
         case .float64: element = StoredTensor("value", .float64, [1], [value])
@@ -133,7 +141,7 @@ final class GradientGraph {
     }
 
     /// Builds a branch: what `body` emits, with its results as outputs. Constants go to the outermost graph, where every branch sees them.
-    func branch(_ name: String, _ body: () throws(AutodiffError) -> [Symbol]) throws(AutodiffError) -> Graph {
+    package func branch(_ name: String, _ body: () throws(AutodiffError) -> [Symbol]) throws(AutodiffError) -> Graph {
         let outside = (nodes, made, transposed)
         nodes = []
         defer { (nodes, made, transposed) = outside }
@@ -162,7 +170,7 @@ final class GradientGraph {
     }
 
     /// Puts the nodes that `results` need behind the graph's own, and gives its nodes the outputs that were asked of them.
-    func apply(to graph: inout Graph, results: Set<String>) {
+    package func apply(to graph: inout Graph, results: Set<String>) {
         Self.addOutputs(extraOutputs, to: &nodes, read: Set(nodes.flatMap(\.inputs)))
         let used = Self.used(nodes, by: results)
         var read = results

@@ -171,4 +171,38 @@ import Testing
             model: Model(operatorSets: [OperatorSet(domain: "", version: 23)], graph: graph), inputs: inputs, wanted: ["q", "k", "v"], outputs: ["y"]
         ).run()
     }
+
+    /// An LSTM inside of an If, of which no shape is stated: as in silero's voice detectors.
+    @Test(arguments: [true, false])
+    func aRecurrentLayerInsideOfAnIfHasGradientsWithoutShapes(flag: Bool) throws {
+        func tensor(_ shape: Shape, _ seed: UInt64) -> Tensor {
+            Tensor(.float32, shape, GradientCheck.random(shape.elementCount ?? 0, seed: seed).map { Float($0) * 0.5 })
+        }
+        let inputs = [("x", tensor([3, 2, 2], 1)), ("w", tensor([1, 12, 2], 2)), ("r", tensor([1, 12, 3], 3)), ("h", tensor([1, 2, 3], 4))]
+        func branch(_ name: String, _ direction: String) -> Graph {
+            Graph(
+                name: name,
+                nodes: [
+                    Node(
+                        "LSTM", ["x", "w", "r", "", "", "h", "h"], ["s" + name],
+                        [Attribute("hidden_size", .int(3)), Attribute("direction", .string(direction))]),
+                    Node("Tanh", ["s" + name], ["o" + name]),
+                ], outputs: [Value("o" + name, .tensor(.float32, nil))])
+        }
+        var model = Model(
+            irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 21)],
+            graph: Graph(
+                name: "unshaped",
+                nodes: [
+                    Node(
+                        "If", ["flag"], ["y"],
+                        [Attribute("then_branch", .graph(branch("a", "forward"))), Attribute("else_branch", .graph(branch("b", "reverse")))]
+                    )
+                ],
+                inputs: inputs.map { Value($0.0, .tensor(.float32, nil)) }, outputs: [Value("y", .tensor(.float32, nil))]))
+        model.graph.initializers.append(StoredTensor("flag", .bool, [], [flag ? 1 : 0] as [UInt8]))
+        let check = GradientCheck(
+            model: model, inputs: inputs.map { (name: $0.0, tensor: $0.1) }, wanted: ["x", "w", "r", "h"], outputs: ["y"])
+        #expect(throws: Never.self) { try check.run() }
+    }
 }

@@ -306,11 +306,4 @@ extension Symbol {
         guard let extents, extents.count > 2, extents.dropFirst(2).allSatisfy({ $0.value != nil }) else { return nil }
         return extents.dropFirst(2).compactMap(\.value)
     }
-
-    func sliced(_ axes: [Int], from starts: [Int], to ends: [Int], steps: [Int]) -> Symbol {
-        var extents = self.extents
-        for axis in axes { extents?[axis] = .unknown }
-        return apply(
-            "Slice", [graph.integers(starts), graph.integers(ends), graph.integers(axes), graph.integers(steps)], extents: extents)
-    }
 }
