@@ -11,7 +11,7 @@ final class BackwardWalk {
     private let constants: [String: StoredTensor]
     private let known: Set<String>
     /// Values that go into operators with poles.
-    private let feedsSteep: Set<String>
+    private let feedsPole: Set<String>
     /// Values of which some elements may be left out (by Where) or asked for (by IsNaN), perhaps since they are NaN.
     private let selected: Set<String>
     /// The cotangents that have come together so far, by value.
@@ -42,16 +42,16 @@ final class BackwardWalk {
         var known = Set(model.graph.inputs.map(\.name) + model.graph.initializers.map(\.name) + model.graph.sparseInitializers.map(\.name))
         for node in model.graph.nodes { known.formUnion(node.outputs) }
         self.known = known
-        var feedsSteep: Set<String> = [], selected: Set<String> = []
+        var feedsPole: Set<String> = [], selected: Set<String> = []
         model.graph.forEachNode {
-            if Self.steep.contains($0.operatorType) { feedsSteep.formUnion($0.inputs) }
-            if ["IsNaN", "Where"].contains($0.operatorType) { selected.formUnion($0.inputs) }
+            let traits = OperatorTable.record(of: $0).traits
+            if traits.contains(.hasPole) { feedsPole.formUnion($0.inputs) }
+            if traits.contains(.expectsNaN) { selected.formUnion($0.inputs) }
         }
-        for node in model.graph.nodes.reversed()
-        where ["Cast", "Identity"].contains(node.operatorType) && selected.contains(node.outputs[0]) {
-            selected.formUnion(node.inputs)
+        for node in model.graph.nodes.reversed() where OperatorTable.record(of: node).traits.contains(.copies) {
+            if selected.contains(node.outputs[0]) { selected.formUnion(node.inputs) }
         }
-        self.feedsSteep = feedsSteep
+        self.feedsPole = feedsPole
         self.selected = selected
         graph = GradientGraph(extending: model.graph, types: types.types)
         var variable = Set(wanted)
@@ -71,11 +71,6 @@ final class BackwardWalk {
             seed(name, graph.symbol(cotangent))
         }
     }
-
-    /// Operators whose slope has a pole within their domain.
-    private static let steep: Set<String> = [
-        "Sqrt", "Log", "Div", "Reciprocal", "Pow", "ReduceL2", "ReduceLogSum", "LpNormalization", "Asin", "Acos", "Acosh", "Atanh",
-    ]
 
     func knows(_ name: String) -> Bool { known.contains(name) }
 
@@ -117,7 +112,7 @@ final class BackwardWalk {
     private func trace(_ nodes: [Node]) throws(AutodiffError) {
         for node in nodes {
             guard let source = paths(into: node).first else { continue }
-            guard !RuleTable.stops(node) else {
+            if case .zero = OperatorTable.record(of: node).gradient {
                 ends.insert(node.qualifiedType)
                 continue
             }
@@ -129,7 +124,7 @@ final class BackwardWalk {
 
     /// The values through which a node's outputs depend on the wanted ones.
     private func paths(into node: Node) -> [String] {
-        let constant = RuleTable.inputsWithoutGradient(node)
+        let constant = OperatorTable.record(of: node).inputsWithoutGradient(node)
         var found: [String] = []
         for (position, input) in node.inputs.enumerated()
         where !input.isEmpty && origin[input] != nil && !constant.contains(position) && mayHaveCotangent(input) {
@@ -150,7 +145,8 @@ final class BackwardWalk {
     /// From the last node to the first: gives the inputs of each node on the path their part.
     private func walk(_ nodes: [Node]) throws(AutodiffError) {
         for node in nodes.reversed() {
-            guard node.outputs.contains(where: { cotangents[$0] != nil }), !RuleTable.stops(node) else { continue }
+            guard node.outputs.contains(where: { cotangents[$0] != nil }) else { continue }
+            if case .zero = OperatorTable.record(of: node).gradient { continue }
             let sources = Set(paths(into: node))
             guard !sources.isEmpty, node.outputs.contains(where: { cotangents[$0] != nil && origin[$0] != nil }) else { continue }
             for source in sources where towardsLoss[source] == nil {
@@ -171,28 +167,32 @@ final class BackwardWalk {
 
     private func differentiate(_ node: Node, _ sources: Set<String>) throws(AutodiffError) {
         let outputs = node.outputs.map { $0.isEmpty ? nil : cotangent(of: $0) }
-        if node.operatorType == "If", canonicalDomain(node.domain).isEmpty { return try differentiateIf(node, outputs, sources.sorted()) }
-        let excluded = RuleTable.inputsWithoutGradient(node)
+        let record = OperatorTable.record(of: node)
+        let excluded = record.inputsWithoutGradient(node)
         let context = RuleContext(
             node: node, graph: graph, cotangents: outputs,
             wanted: node.inputs.enumerated().map { sources.contains($1) && !excluded.contains($0) }, options: options,
-            mayBeInfinite: node.outputs.contains(where: feedsSteep.contains), mayHoldNaN: node.outputs.contains(where: selected.contains),
+            mayBeInfinite: node.outputs.contains(where: feedsPole.contains), mayHoldNaN: node.outputs.contains(where: selected.contains),
             constantValue: { name in
                 guard let stored = self.constants[name], !stored.isExternal, (stored.elementCount ?? .max) <= 4096 else { return nil }
                 do throws(ONNXError) { return try stored.tensor() } catch { return nil }
             },
             note: { self.forms.append(Gradients.ChosenForm(node: node.place, form: $0)) })
-        if let expansion = Expansions.rules[node.operatorType], canonicalDomain(node.domain).isEmpty {
-            return try differentiate(expansion, context, outputs, sources.sorted())
+        let parts: [Symbol?]
+        switch record.gradient {
+        case .rule(let rule): parts = try rule(context)
+        case .expansion(let expansion): return try differentiate(expansion, context, outputs, sources.sorted())
+        case .branches: return try differentiateIf(node, outputs, sources.sorted())
+        case .refused(let reason): throw context.refused(reason)
+        case .zero: return
         }
-        let parts = try RuleTable.rule(for: node)(context)
         for position in node.inputs.indices where context.needs(position) {
             guard position < parts.count, let part = parts[position] else {
                 if graph.type(node.inputs[position])?.elementType == nil { continue }
                 throw context.refused("nothing is known of its gradient by input \(position), '\(node.inputs[position])'")
             }
             let input = graph.symbol(node.inputs[position])
-            add(RuleTable.broadcasts(node) ? Broadcasting.reduce(part, to: input) : part, to: node.inputs[position])
+            add(record.traits.contains(.broadcasts) ? Broadcasting.reduce(part, to: input) : part, to: node.inputs[position])
         }
     }
 

@@ -47,11 +47,3 @@ extension ReverseMode {
         return survey
     }
 }
-
-extension ReverseMode {
-    /// The operators that have a gradient rule; If, which the walk itself takes, and those without any gradient are not among them.
-    package static var operators: [String] { (Array(RuleTable.rules.keys) + Array(Expansions.rules.keys)).sorted() }
-
-    /// Whether an operator's input says what and not how: shapes, axes, ratios and the like are taken as constants.
-    package static func isDifferentiable(input: Int, of node: Node) -> Bool { !RuleTable.inputsWithoutGradient(node).contains(input) }
-}

@@ -47,3 +47,18 @@ package enum ReverseMode {
         return gradients
     }
 }
+
+/// What the table of operators says, for whoever builds graphs around gradients.
+extension ReverseMode {
+    /// The operators that have a gradient rule. If, whose branches the walk goes through, and operators without any gradient are not among
+    /// them.
+    package static var operators: [String] { OperatorTable.differentiated }
+
+    /// Returns whether an input of an operator says what and not how: shapes, axes, ratios and the like are taken as constants.
+    package static func isDifferentiable(input: Int, of node: Node) -> Bool {
+        !OperatorTable.record(of: node).inputsWithoutGradient(node).contains(input)
+    }
+
+    /// Returns the inputs at which models have the trained weights of an operator.
+    package static func weightInputs(of node: Node) -> Set<Int> { OperatorTable.record(of: node).weightInputs }
+}

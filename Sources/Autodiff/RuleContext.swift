@@ -79,8 +79,3 @@ struct RuleContext {
         .noRule(node: node.place, operatorType: node.qualifiedType, path: [], reason: reason)
     }
 }
-
-/// One cotangent for each input that the operator may have, in their order, whether the node gives that input or not. Nothing for an input
-/// that has none by its type; inputs of floating point type without a gradient stand in `ZeroGradient.inputs`. A cotangent may be wider
-/// than its input where the operator broadcasts: the driver sums it down.
-typealias GradientRule = @Sendable (RuleContext) throws(AutodiffError) -> [Symbol?]

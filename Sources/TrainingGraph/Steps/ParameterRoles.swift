@@ -1,3 +1,4 @@
+import Autodiff
 package import ONNX
 import Tensors
 
@@ -6,7 +7,7 @@ import Tensors
 ///
 /// - What meets the data only as sines and cosines is a constant, and so are tables of sines and cosines (`CircleTables`): position
 ///   encodings.
-/// - What an operator takes where it has its weights (`places`) is a weight, whatever its values are, also behind what only moves or casts
+/// - What an operator takes where it has its weights (`ReverseMode.weightInputs`) is a weight, whatever its values are, also behind what only moves or casts
 ///   elements.
 /// - A single number, on however many axes, is a weight where it is added right behind a product (`products`): a bias of one output.
 /// - Values that are only added, multiplied or compared are constants if they are a single number otherwise, are not all finite, are a mask
@@ -20,14 +21,6 @@ package struct ParameterRoles {
     private let onlyInSines: Set<String>
     /// Why others are constants, by what is in them.
     private var reasons: [String: String] = [:]
-
-    /// Inputs at which operators of the default domain take what is trained.
-    private static let places: [String: Set<Int>] = [
-        "Conv": [1, 2], "ConvTranspose": [1, 2], "DeformConv": [1, 3], "Gemm": [0, 1, 2], "MatMul": [0, 1], "Einsum": [0, 1], "Gather": [0],
-        "LSTM": [1, 2, 3, 5, 6, 7], "GRU": [1, 2, 3, 5], "RNN": [1, 2, 3, 5], "PRelu": [1],
-        "BatchNormalization": [1, 2], "InstanceNormalization": [1, 2], "GroupNormalization": [1, 2], "LayerNormalization": [1, 2],
-        "RMSNormalization": [1],
-    ]
 
     /// Operators after which a single number that is added is a bias.
     private static let products: Set<String> = ["MatMul", "Gemm", "Conv", "ConvTranspose"]
@@ -50,7 +43,8 @@ package struct ParameterRoles {
         var sums: Set<String> = []
         model.graph.forEachNode { node in
             let isOurs = canonicalDomain(node.domain).isEmpty
-            for (position, input) in node.inputs.enumerated() where isOurs && Self.places[node.operatorType]?.contains(position) ?? false {
+            let places = ReverseMode.weightInputs(of: node)
+            for (position, input) in node.inputs.enumerated() where places.contains(position) {
                 found.formUnion(sources[input] ?? [])
                 if node.operatorType != "Gather" { multiplied.formUnion(sources[input] ?? []) }
             }

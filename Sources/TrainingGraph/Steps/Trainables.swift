@@ -64,9 +64,7 @@ struct Trainables {
         if readers.isEmpty { return "the loss does not depend on it" }
         let normalizations = readers.filter { $0.node.operatorType == "BatchNormalization" }
         if normalizations.contains(where: { $0.position > 2 }) { return "running statistics of a BatchNormalization" }
-        if readers.allSatisfy({
-            !ReverseMode.isDifferentiable(input: $0.position, of: $0.node) && canonicalDomain($0.node.domain).isEmpty
-        }) {
+        if readers.allSatisfy({ !ReverseMode.isDifferentiable(input: $0.position, of: $0.node) }) {
             return "it says how \(readers[0].node.operatorType) works, and has no gradient"
         }
         guard let recipe else { return nil }

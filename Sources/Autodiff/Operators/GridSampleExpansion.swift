@@ -4,7 +4,7 @@ import Tensors
 /// GridSample-22 of `[N, C, ...]` at `grid` `[N, ..., d]`, whose last axis names the innermost spatial axis first. Every neighbour of a
 /// place is gathered and weighed; the weights are polynomials of where between them the place lies.
 enum GridSampleExpansion {
-    @Sendable static func rule(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
+    @Sendable static func outputs(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let count = try c.rank() - 2
         guard let images = c.x.fixedExtents?.dropFirst(2) else { throw c.refused("the spatial extents of its input are not known") }
         let padding = c.string("padding_mode", "zeros")

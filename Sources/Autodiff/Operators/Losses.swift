@@ -1,17 +1,17 @@
 import ONNX
 import Tensors
 
-extension RuleTable {
+extension OperatorTable {
     /// Losses that a model computes itself. Their class weights are constants.
-    static let losses: [String: GradientRule] = [
-        "SoftmaxCrossEntropyLoss": { (c) in
+    static let losses: [OperatorGradient] = [
+        .rule("SoftmaxCrossEntropyLoss", withoutGradient: [2]) { (c) in
             let logarithm = c.output(1, extents: c.x.extents)
             let target = classes(c)
             var toScores = (logarithm.exp - target.marks) * target.weight
             if let further = c.cotangents.dropFirst().first ?? nil { toScores = toScores + further - logarithm.exp * further.sum([1]) }
             return [toScores]
         },
-        "NegativeLogLikelihoodLoss": { (c) in
+        .rule("NegativeLogLikelihoodLoss", withoutGradient: [2]) { (c) in
             let target = classes(c)
             return [-(target.marks * target.weight)]
         },

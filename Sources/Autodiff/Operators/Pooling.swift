@@ -1,18 +1,18 @@
 import ONNX
 import Tensors
 
-extension RuleTable {
-    static let pooling: [String: GradientRule] = [
-        "MaxPool": maxPool,
-        "AveragePool": averagePool,
-        "LpPool": lpPool,
-        "GlobalAveragePool": { (c) in [(c.dy / elementsPerResult(c)).expanded(like: c.x)] },
-        "GlobalMaxPool": { (c) throws(AutodiffError) in
+extension OperatorTable {
+    static let pooling: [OperatorGradient] = [
+        .rule("MaxPool", by: maxPool),
+        .rule("AveragePool", by: averagePool),
+        .rule("LpPool", by: lpPool),
+        .rule("GlobalAveragePool") { (c) in [(c.dy / elementsPerResult(c)).expanded(like: c.x)] },
+        .rule("GlobalMaxPool") { (c) throws(AutodiffError) in
             let hits = c.x.equals(c.y)
             let spatial = Array(2..<(try c.rank()))
             return [hits.select(c.dy / hits.cast(to: c.x.elementType).sum(spatial), 0)]
         },
-        "MaxUnpool": { (c) in
+        .rule("MaxUnpool") { (c) in
             let flat = c.dy.flattened
             return [flat.apply("Gather", [c.input(1).flattened]).reshaped(like: c.x)]
         },

@@ -1,17 +1,17 @@
 import ONNX
 import Tensors
 
-extension RuleTable {
-    static let reductions: [String: GradientRule] = [
-        "ReduceSum": { (c) in [restored(c.dy, c).expanded(like: c.x)] },
-        "ReduceMean": { (c) in [restored(c.dy / elementsPerResult(c), c).expanded(like: c.x)] },
-        "ReduceMax": extreme, "ReduceMin": extreme,
-        "ReduceSumSquare": { (c) in [c.x * (restored(c.dy, c) * 2)] },
-        "ReduceL1": { (c) in [c.x.sign * restored(c.dy, c)] },
-        "ReduceL2": { (c) in [c.x * restored(c.y.equals(0).select(0, c.dy / c.y), c)] },
-        "ReduceLogSum": { (c) in [restored(c.dy * (-c.y).exp, c).expanded(like: c.x)] },
-        "ReduceLogSumExp": { (c) in [(c.x - restored(c.y, c)).exp * restored(c.dy, c)] },
-        "ReduceProd": product, "CumProd": runningProduct,
+extension OperatorTable {
+    static let reductions: [OperatorGradient] = [
+        .rule("ReduceSum") { (c) in [restored(c.dy, c).expanded(like: c.x)] },
+        .rule("ReduceMean") { (c) in [restored(c.dy / elementsPerResult(c), c).expanded(like: c.x)] },
+        .rule("ReduceMax", by: extreme), .rule("ReduceMin", by: extreme),
+        .rule("ReduceSumSquare") { (c) in [c.x * (restored(c.dy, c) * 2)] },
+        .rule("ReduceL1") { (c) in [c.x.sign * restored(c.dy, c)] },
+        .rule("ReduceL2", .hasPole) { (c) in [c.x * restored(c.y.equals(0).select(0, c.dy / c.y), c)] },
+        .rule("ReduceLogSum", .hasPole) { (c) in [restored(c.dy * (-c.y).exp, c).expanded(like: c.x)] },
+        .rule("ReduceLogSumExp") { (c) in [(c.x - restored(c.y, c)).exp * restored(c.dy, c)] },
+        .rule("ReduceProd", by: product), .rule("CumProd", withoutGradient: [1], by: runningProduct),
     ]
 
     /// Summed over the axes that the node reduces, which stay as ones.

@@ -6,7 +6,11 @@ import Tensors
 /// The gradient by the input is the transposed convolution of the cotangent, that by the weights a sum over images and positions. For both
 /// there are several forms; which is fastest depends on the layer (`ConvolutionInputForm`, `ConvolutionWeightForm`).
 enum Convolution {
-    static let rules: [String: GradientRule] = ["Conv": convolution, "ConvTranspose": transposed]
+    static let operators: [OperatorGradient] = [
+        .rule("Conv", weights: [1, 2], by: convolution),
+        .rule("ConvTranspose", weights: [1, 2], by: transposed),
+        .expansion("CausalConvWithState", CausalConvolutionExpansion.outputs),
+    ]
 
     private static func convolution(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let geometry = try WindowGeometry(c, kernel: c.input(1).fixedPositions, input: c.x.extents)

@@ -1,17 +1,20 @@
 import ONNX
 import Tensors
 
-extension RuleTable {
-    static let normalization: [String: GradientRule] = [
-        "BatchNormalization": batchNormalization,
-        "LayerNormalization": layerNormalization,
-        "InstanceNormalization": instanceNormalization,
-        "GroupNormalization": groupNormalization,
-        "RMSNormalization": rootMeanSquare,
-        "MeanVarianceNormalization": meanVariance,
-        "LpNormalization": lpNormalization,
-        "LRN": localResponse,
-        "Dropout": dropout,
+extension OperatorTable {
+    static let normalization: [OperatorGradient] = [
+        .rule("BatchNormalization", weights: [1, 2], by: batchNormalization).withoutGradient { node in
+            // In training running statistics only go into the next running statistics.
+            node.attribute("training_mode")?.int == 1 && node.outputs.dropFirst().allSatisfy(\.isEmpty) ? [3, 4] : []
+        },
+        .rule("LayerNormalization", weights: [1, 2], by: layerNormalization),
+        .rule("InstanceNormalization", weights: [1, 2], by: instanceNormalization),
+        .rule("GroupNormalization", weights: [1, 2], by: groupNormalization),
+        .rule("RMSNormalization", weights: [1], by: rootMeanSquare),
+        .rule("MeanVarianceNormalization", by: meanVariance),
+        .rule("LpNormalization", .hasPole, by: lpNormalization),
+        .rule("LRN", by: localResponse),
+        .rule("Dropout", withoutGradient: [1, 2], by: dropout),
     ]
 
     /// Through `normalized = (x - mean) * inverse` with mean and deviation taken over `axes`: what comes in minus its own mean and its
@@ -47,7 +50,7 @@ extension RuleTable {
             let (centered, inverse) = statistics(c.x, axes, epsilon: epsilon)
             // Sums over a channel; what is left per element is a sum of three terms with factors of the channel.
             let along = (c.dy * centered).sum(axes), whole = c.dy.sum(axes)
-            let count = RuleTable.ratio(c.x, to: c.input(1))
+            let count = OperatorTable.ratio(c.x, to: c.input(1))
             let slope = along * inverse.squared / count
             var toInput = (c.dy - whole / count - centered * slope) * (inverse * scale)
             // The next running ones are `momentum` of those before and the rest of the batch's own, of whose variance the denominator is
@@ -88,7 +91,7 @@ extension RuleTable {
         }
         var toInput = throughNormalization(c.dy * c.input(1), normalized, inverse, axes)
         // Mean and inverse deviation may be used too.
-        let count = RuleTable.ratio(c.x, to: inverse)
+        let count = OperatorTable.ratio(c.x, to: inverse)
         if c.cotangents.count > 1, let toMean = c.cotangents[1] { toInput = toInput + toMean.cast(to: c.x.elementType) / count }
         if c.cotangents.count > 2, let toInverse = c.cotangents[2] {
             toInput = toInput - normalized * (toInverse.cast(to: c.x.elementType) * inverse.squared / count)

@@ -3,7 +3,9 @@ import Tensors
 
 /// ScatterElements and ScatterND: a copy of `data` with `updates` put, added, multiplied or compared at given places.
 struct Scattering {
-    static let rules: [String: GradientRule] = ["ScatterElements": rule, "ScatterND": rule, "TensorScatter": cache]
+    static let operators: [OperatorGradient] = [
+        .rule("ScatterElements", by: rule), .rule("ScatterND", by: rule), .rule("TensorScatter", by: cache),
+    ]
 
     private let operatorType: String
     private let indices: Symbol

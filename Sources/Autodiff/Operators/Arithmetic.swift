@@ -1,50 +1,53 @@
 import ONNX
 import Tensors
 
-extension RuleTable {
+extension OperatorTable {
     /// Element by element, with broadcasting between inputs.
-    static let arithmetic: [String: GradientRule] = [
-        "Add": { [$0.dy, $0.dy] },
-        "Sub": { [$0.dy, -$0.dy] },
-        "Mul": { [$0.dy * $0.b, $0.dy * $0.a] },
-        "Div": { (c) in
+    static let arithmetic: [OperatorGradient] = [
+        .rule("Add", .broadcasts) { [$0.dy, $0.dy] },
+        .rule("Sub", .broadcasts) { [$0.dy, -$0.dy] },
+        .rule("Mul", .broadcasts) { [$0.dy * $0.b, $0.dy * $0.a] },
+        .rule("Div", [.broadcasts, .hasPole]) { (c) in
             let quotient = c.dy / c.b
             return [quotient, -(quotient * c.y)]
         },
-        "Pow": power,
-        "Mod": { (c) in [c.dy, c.int("fmod") == 1 ? -(c.dy * truncated(c.a / c.b)) : -(c.dy * (c.a / c.b).map("Floor"))] },
-        "Neg": { [-$0.dy] },
-        "Abs": { [$0.dy * $0.x.sign] },
-        "Sqrt": { [$0.dy * 0.5 / $0.y] },
-        "Reciprocal": { [-($0.dy * $0.y.squared)] },
-        "Exp": { [$0.dy * $0.y] },
-        "Log": { [$0.dy / $0.x] },
-        "Erf": { [$0.dy * ((-$0.x.squared).exp * 1.128379167095512574)] },
-        "Sum": { (c) in c.node.inputs.map { _ in c.dy } },
-        "Mean": { (c) in
+        .rule("Pow", [.broadcasts, .hasPole], by: power),
+        .rule("Mod", .broadcasts) { (c) in
+            let quotient = c.a / c.b
+            return [c.dy, -(c.dy * (c.int("fmod") == 1 ? truncated(quotient) : quotient.map("Floor")))]
+        },
+        .rule("Neg") { [-$0.dy] },
+        .rule("Abs") { [$0.dy * $0.x.sign] },
+        .rule("Sqrt", .hasPole) { [$0.dy * 0.5 / $0.y] },
+        .rule("Reciprocal", .hasPole) { [-($0.dy * $0.y.squared)] },
+        .rule("Exp") { [$0.dy * $0.y] },
+        .rule("Log", .hasPole) { [$0.dy / $0.x] },
+        .rule("Erf") { [$0.dy * ((-$0.x.squared).exp * 1.128379167095512574)] },
+        .rule("Sum", .broadcasts) { (c) in c.node.inputs.map { _ in c.dy } },
+        .rule("Mean", .broadcasts) { (c) in
             let share = c.dy / Double(c.node.inputs.count)
             return c.node.inputs.map { _ in share }
         },
-        "Max": extreme, "Min": extreme,
-        "Where": { (c) in
+        .rule("Max", .broadcasts, by: extreme), .rule("Min", .broadcasts, by: extreme),
+        .rule("Where", [.broadcasts, .expectsNaN]) { (c) in
             let condition = c.input(0)
             return [nil, condition.select(c.dy, 0), condition.select(0, c.dy)]
         },
-        "Clip": clip,
-        "Identity": { [$0.dy] },
-        "Cast": { [$0.dy.cast(to: $0.x.elementType)] },
-        "CastLike": { [$0.dy.cast(to: $0.x.elementType)] },
-        "Sin": { [$0.dy * $0.x.map("Cos")] },
-        "Cos": { [-($0.dy * $0.x.map("Sin"))] },
-        "Tan": { [$0.dy * ($0.y.squared + 1)] },
-        "Asin": { [$0.dy / (1 - $0.x.squared).sqrt] },
-        "Acos": { [-($0.dy / (1 - $0.x.squared).sqrt)] },
-        "Atan": { [$0.dy / ($0.x.squared + 1)] },
-        "Sinh": { [$0.dy * $0.x.map("Cosh")] },
-        "Cosh": { [$0.dy * $0.x.map("Sinh")] },
-        "Asinh": { [$0.dy / ($0.x.squared + 1).sqrt] },
-        "Acosh": { [$0.dy / ($0.x.squared - 1).sqrt] },
-        "Atanh": { [$0.dy / (1 - $0.x.squared)] },
+        .rule("Clip", .broadcasts, by: clip),
+        .rule("Identity", .copies) { [$0.dy] },
+        .rule("Cast", .copies) { [$0.dy.cast(to: $0.x.elementType)] },
+        .rule("CastLike", withoutGradient: [1]) { [$0.dy.cast(to: $0.x.elementType)] },
+        .rule("Sin") { [$0.dy * $0.x.map("Cos")] },
+        .rule("Cos") { [-($0.dy * $0.x.map("Sin"))] },
+        .rule("Tan") { [$0.dy * ($0.y.squared + 1)] },
+        .rule("Asin", .hasPole) { [$0.dy / (1 - $0.x.squared).sqrt] },
+        .rule("Acos", .hasPole) { [-($0.dy / (1 - $0.x.squared).sqrt)] },
+        .rule("Atan") { [$0.dy / ($0.x.squared + 1)] },
+        .rule("Sinh") { [$0.dy * $0.x.map("Cosh")] },
+        .rule("Cosh") { [$0.dy * $0.x.map("Sinh")] },
+        .rule("Asinh") { [$0.dy / ($0.x.squared + 1).sqrt] },
+        .rule("Acosh", .hasPole) { [$0.dy / ($0.x.squared - 1).sqrt] },
+        .rule("Atanh", .hasPole) { [$0.dy / (1 - $0.x.squared)] },
     ]
 
     private static func truncated(_ value: Symbol) -> Symbol { value.sign * value.abs.map("Floor") }

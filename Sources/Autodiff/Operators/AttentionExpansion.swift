@@ -3,7 +3,7 @@ import Tensors
 
 /// Attention-23 to 25: `softmax(cap(scale Q K^T) + mask) V` for each head.
 enum AttentionExpansion {
-    @Sendable static func rule(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
+    @Sendable static func outputs(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let isFlat = try c.rank() == 3
         let heads = isFlat ? c.int("q_num_heads") : nil
         let query = split(c.x, heads)

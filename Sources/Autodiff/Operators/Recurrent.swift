@@ -10,10 +10,12 @@ import Tensors
 /// `T` steps, `B` rows, `I` inputs, `H` hidden values, `D` directions, `G` gates. Steps at or behind a row's sequence length hand the state
 /// on.
 enum Recurrent {
-    static let rules: [String: GradientRule] = [
-        "LSTM": { (c) throws(AutodiffError) in try rule(c, gates: 4, activations: [.sigmoid, .tanh, .tanh], longShortTerm) },
-        "GRU": { (c) throws(AutodiffError) in try rule(c, gates: 3, activations: [.sigmoid, .tanh], gated) },
-        "RNN": { (c) throws(AutodiffError) in try rule(c, gates: 1, activations: [.tanh], simple) },
+    static let operators: [OperatorGradient] = [
+        .rule("LSTM", weights: [1, 2, 3, 5, 6, 7]) { (c) throws(AutodiffError) in
+            try rule(c, gates: 4, activations: [.sigmoid, .tanh, .tanh], longShortTerm)
+        },
+        .rule("GRU", weights: [1, 2, 3, 5]) { (c) throws(AutodiffError) in try rule(c, gates: 3, activations: [.sigmoid, .tanh], gated) },
+        .rule("RNN", weights: [1, 2, 3, 5]) { (c) throws(AutodiffError) in try rule(c, gates: 1, activations: [.tanh], simple) },
     ]
 
     /// One direction, as every kind sees it.

@@ -1,36 +1,37 @@
 import ONNX
 import Tensors
 
-extension RuleTable {
+extension OperatorTable {
     /// Operators that move elements and compute nothing.
-    static let layout: [String: GradientRule] = [
-        "Reshape": { [$0.dy.reshaped(like: $0.x)] },
-        "Flatten": { [$0.dy.reshaped(like: $0.x)] },
-        "Squeeze": { [$0.dy.reshaped(like: $0.x)] },
-        "Unsqueeze": { [$0.dy.reshaped(like: $0.x)] },
-        "Expand": { [$0.dy] },
-        "Transpose": transpose,
-        "Concat": concat,
-        "Split": split,
-        "Slice": slice,
-        "Pad": pad,
-        "Tile": tile,
-        "CenterCropPad": { (c) in [scattered(c, filled: true)] },
-        "ReverseSequence": { (c) in [c.dy.apply("ReverseSequence", [c.b], c.node.attributes, extents: c.x.extents)] },
-        "Trilu": { (c) in [c.dy.apply("Trilu", [c.optionalInput(1)], c.node.attributes, extents: c.x.extents)] },
-        "CumSum": { (c) in
+    static let layout: [OperatorGradient] = [
+        .rule("Reshape", withoutGradient: [1]) { [$0.dy.reshaped(like: $0.x)] },
+        .rule("Flatten") { [$0.dy.reshaped(like: $0.x)] },
+        .rule("Squeeze", withoutGradient: [1]) { [$0.dy.reshaped(like: $0.x)] },
+        .rule("Unsqueeze", withoutGradient: [1]) { [$0.dy.reshaped(like: $0.x)] },
+        .rule("Expand", .broadcasts, withoutGradient: [1]) { [$0.dy] },
+        .rule("Transpose", by: transpose),
+        .rule("Concat", by: concat),
+        .rule("Split", by: split),
+        .rule("Slice", by: slice),
+        .rule("Pad", by: pad),
+        .rule("Tile", withoutGradient: [1], by: tile),
+        .rule("CenterCropPad") { (c) in [scattered(c, filled: true)] },
+        .rule("ReverseSequence") { (c) in [c.dy.apply("ReverseSequence", [c.b], c.node.attributes, extents: c.x.extents)] },
+        .rule("Trilu") { (c) in [c.dy.apply("Trilu", [c.optionalInput(1)], c.node.attributes, extents: c.x.extents)] },
+        .rule("CumSum", withoutGradient: [1]) { (c) in
             let turned = [Attribute("exclusive", .int(Int64(c.int("exclusive")))), Attribute("reverse", .int(1 - Int64(c.int("reverse"))))]
             return [c.dy.apply("CumSum", [c.b], turned, extents: c.x.extents)]
         },
-        "SpaceToDepth": { (c) in [c.dy.apply("DepthToSpace", [], c.node.attributes, extents: c.x.extents)] },
-        "DepthToSpace": depthToSpace,
+        .rule("SpaceToDepth") { (c) in [c.dy.apply("DepthToSpace", [], c.node.attributes, extents: c.x.extents)] },
+        .rule("DepthToSpace", by: depthToSpace),
         // A rotation, undone by the opposite angle.
-        "RotaryEmbedding": { (c) in
+        .rule("RotaryEmbedding", withoutGradient: [1, 2]) { (c) in
             [c.dy.apply("RotaryEmbedding", [c.b, -c.input(2), c.optionalInput(3)], c.node.attributes, extents: c.x.extents)]
         },
-        "AffineGrid": affineGrid,
-        "Resize": Resizing.rule,
-        "Col2Im": columnsToImage,
+        .rule("AffineGrid", by: affineGrid),
+        .rule("Resize", withoutGradient: [1, 2, 3], by: Resizing.rule),
+        .rule("Col2Im", by: columnsToImage),
+        .expansion("GridSample", GridSampleExpansion.outputs),
     ]
 
     private static func transpose(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {

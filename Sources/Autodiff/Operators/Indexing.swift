@@ -1,23 +1,23 @@
 import ONNX
 import Tensors
 
-extension RuleTable {
+extension OperatorTable {
     /// Operators that pick or put elements at given places. What was read at several places collects the sum of their cotangents.
-    static let indexing: [String: GradientRule] = [
-        "Gather": gather,
-        "GatherElements": { (c) in
+    static let indexing: [OperatorGradient] = [
+        .rule("Gather", weights: [0], by: gather),
+        .rule("GatherElements") { (c) in
             [
                 c.x.zeros.apply(
                     "ScatterElements", [c.b, c.dy], [axisAttribute(c), Attribute("reduction", .string("add"))], extents: c.x.extents)
             ]
         },
-        "GatherND": gatherND,
-        "TopK": { (c) in
+        .rule("GatherND", by: gatherND),
+        .rule("TopK") { (c) in
             let axis = Attribute("axis", .int(Int64(c.int("axis", -1))))
             let indices = c.output(1, type: .int64, extents: c.y.extents)
             return [c.x.zeros.apply("ScatterElements", [indices, c.dy], [axis], extents: c.x.extents)]
         },
-        "Compress": { (c) in
+        .rule("Compress") { (c) in
             // Compress asks for an axis or the flattened input; the numbers of the elements go the same way.
             [scattered(c)]
         },

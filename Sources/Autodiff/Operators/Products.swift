@@ -1,12 +1,13 @@
 import ONNX
 import Tensors
 
-extension RuleTable {
-    static let products: [String: GradientRule] = [
-        "MatMul": matrixProduct,
-        "Gemm": gemm,
-        "Einsum": Einsum.rule,
-        "Det": determinant,
+extension OperatorTable {
+    static let products: [OperatorGradient] = [
+        .rule("MatMul", weights: [0, 1], by: matrixProduct),
+        .rule("Gemm", weights: [0, 1, 2], by: gemm),
+        .rule("Einsum", weights: [0, 1], by: Einsum.rule),
+        .rule("Det", by: determinant),
+        .expansion("Attention", AttentionExpansion.outputs),
     ]
 
     /// Products with a matrix on the right, as linear layers are, become one Gemm over all rows; others are batched products whose batch

@@ -4,7 +4,7 @@ import Tensors
 /// CausalConvWithState-27 of `[N, C, L]`: each channel convolved with its own kernel `[C, 1, K]`, behind the last `K - 1` elements of what
 /// came before.
 enum CausalConvolutionExpansion {
-    @Sendable static func rule(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
+    @Sendable static func outputs(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         guard let weights = c.b.fixedExtents, weights.count == 3 else { throw c.refused("the extents of its kernel are not known") }
         let (channels, kernel) = (weights[0], weights[2])
         let whole = c.optionalInput(3).map { $0.concatenated([c.x], axis: 2) } ?? c.x.padded(axes: [2], before: [kernel - 1], after: [0])
