@@ -27,7 +27,9 @@ struct Golden {
         let shape = Shape(Array(whole.shape.dimensions.dropFirst()))
         let size = whole.bytes.count / whole.shape.dimensions[0]
         let part = try #require(
-            Tensor(elementType: whole.elementType, shape: shape, bytes: UnsafeRawBufferPointer(rebasing: whole.bytes[index * size..<(index + 1) * size])))
+            Tensor(
+                elementType: whole.elementType, shape: shape,
+                bytes: UnsafeRawBufferPointer(rebasing: whole.bytes[index * size..<(index + 1) * size])))
         guard let rows else { return part }
         let kept = Shape([rows] + shape.dimensions.dropFirst())
         let bytes = UnsafeRawBufferPointer(rebasing: part.bytes[..<(size / shape.dimensions[0] * rows)])

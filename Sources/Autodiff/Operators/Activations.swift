@@ -48,7 +48,7 @@ extension OperatorTable {
         .rule("Shrink") { (c) in [c.dy * (c.x.abs > c.float("lambd", 0.5)).mask(c.x.elementType)] },
         .rule("Gelu", by: gelu),
         .rule("Softmax") { (c) in
-            // Attention with rows that see nothing is exported as a softmax of minus infinities whose NaNs are then replaced.
+            // Exporters write attention whose rows may see no key as a softmax of minus infinities, whose NaNs they replace afterwards.
             let y = c.mayHoldNaN ? c.y.map("IsNaN", type: .bool).select(0, c.y) : c.y
             let product = c.dy * y
             return [product - y * product.sum([c.int("axis", -1)])]
@@ -56,10 +56,10 @@ extension OperatorTable {
         .rule("LogSoftmax") { (c) in [c.dy - c.y.exp * c.dy.sum([c.int("axis", -1)])] },
     ]
 
-    /// `slope` where the input is below zero, 1 elsewhere.
+    /// Returns `slope` where the input is below zero, 1 elsewhere.
     private static func below(_ c: RuleContext, _ slope: Symbol) -> Symbol { (c.x < 0).mask(c.x.elementType) * (slope - 1) + 1 }
 
-    /// `x Phi(x)`, or its approximation by tanh.
+    /// The gradient of `x Phi(x)`, or of its approximation by tanh.
     private static func gelu(_ c: RuleContext) -> [Symbol?] {
         if c.string("approximate", "none") == "tanh" {
             let square = c.x.squared

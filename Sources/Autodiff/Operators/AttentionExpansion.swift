@@ -1,7 +1,7 @@
 import ONNX
 import Tensors
 
-/// Attention-23 to 25: `softmax(cap(scale Q K^T) + mask) V` for each head.
+/// ONNX operator Attention-23 to 25: `softmax(cap(scale Q K^T) + mask) V` for each head.
 enum AttentionExpansion {
     @Sendable static func outputs(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let isFlat = try c.rank() == 3
@@ -43,7 +43,7 @@ enum AttentionExpansion {
         return [result, presentKey, presentValue, inner]
     }
 
-    /// `[B, S, heads * D]` as `[B, heads, S, D]`.
+    /// Reorders `[B, S, heads * D]` to `[B, heads, S, D]`.
     private static func split(_ value: Symbol, _ heads: Int?) -> Symbol {
         guard let heads, heads > 0 else { return value }
         let extents = value.extents.map { [$0[0], $0[1], .fixed(heads), $0[2].value.map { .fixed($0 / heads) } ?? .unknown] }
@@ -52,7 +52,7 @@ enum AttentionExpansion {
 
     private static func grown(_ value: Symbol) -> [Dimension]? { value.extents.map { [$0[0], $0[1], .unknown, $0[3]] } }
 
-    /// Each head `times` times in a row: groups of query heads share a key head.
+    /// Repeats each head `times` times in a row, since a group of query heads shares a key head.
     private static func repeated(_ value: Symbol, _ times: Int) -> Symbol {
         let wide = value.unsqueezed([2]).apply(
             "Expand", [value.graph.integers([1, 1, times, 1, 1])],
@@ -73,8 +73,8 @@ enum AttentionExpansion {
         return query.extent(3).cast(to: c.x.elementType).sqrt.reciprocal
     }
 
-    /// Returns what is added to the scores (the mask, and minus infinity where a key is left out), and which queries see any key at all,
-    /// where some may not: these get no bias, so that their softmax stays a number, and no result.
+    /// Returns the bias of the scores (the mask, and minus infinity for keys that are left out), and which queries see any key at all; nil
+    /// if all do. Queries that see none get no bias, so that their softmax is a number, and the result 0.
     private static func bias(_ c: RuleContext, _ query: Symbol, _ key: Symbol) -> (bias: Symbol?, isSeen: Symbol?) {
         var conditions = allowed(c, query, key)
         var bias: Symbol?
@@ -86,7 +86,7 @@ enum AttentionExpansion {
         if let kept = conditions.dropFirst().reduce(conditions.first, { $0?.and($1) }) {
             bias = kept.select(bias ?? c.graph.scalar(0, c.x.elementType), -.infinity)
         }
-        // Whatever its place, a query sees the first key where nothing but what is behind it is left out.
+        // If only later keys are left out, every query sees the first key.
         let isWhole = ["left_window_size", "right_window_size"].allSatisfy { c.int($0, -1) < 0 } && !c.isGiven(3) && !c.isGiven(6)
         guard let all = bias, !isWhole else { return (bias, nil) }
         let greatest = all.apply("ReduceMax", [c.graph.integers([-1])], extents: all.extents.map { $0.dropLast() + [.fixed(1)] })
@@ -94,8 +94,8 @@ enum AttentionExpansion {
         return (isSeen.select(all, 0), isSeen)
     }
 
-    /// Returns which keys each query may see, apart from its mask, as conditions that broadcast to `[B, heads, S, T]`. A query's own place
-    /// among the keys begins after the past, or so that the last query stands at the last key that is no padding.
+    /// Returns conditions, which broadcast to `[B, heads, S, T]`, that tell which keys each query may see apart from its mask. The places
+    /// of the queries among the keys begin after the past, or such that the last query has the place of the last key that is no padding.
     private static func allowed(_ c: RuleContext, _ query: Symbol, _ key: Symbol) -> [Symbol] {
         let isCausal = c.int("is_causal") == 1
         let (left, right) = (c.int("left_window_size", -1), c.int("right_window_size", -1))
@@ -112,7 +112,7 @@ enum AttentionExpansion {
         return conditions
     }
 
-    /// `0, 1, ...` along the third axis.
+    /// Returns the numbers `0, 1, ...` of the elements along the third axis.
     private static func places(_ value: Symbol) -> Symbol {
         let graph = value.graph
         func number(_ value: Int64) -> Symbol { graph.constant(.int64, [], [value]) }
@@ -120,8 +120,8 @@ enum AttentionExpansion {
             "Range", [number(0), value.extent(2).squeezed([0]), number(1)], type: .int64, extents: [value.extents?[2] ?? .unknown])
     }
 
-    /// A mask, which may end before the last key, and which keys it says something of. A single column is no exception: it is the first
-    /// key's.
+    /// Returns the mask, filled up if it ends before the last key, and which keys it covers; nil if it covers all. A single column is that
+    /// of the first key.
     private static func covering(_ key: Symbol, _ mask: Symbol) -> (mask: Symbol, within: Symbol?) {
         if let total = key.extents?[2], total != .unknown, total == mask.extents?.last { return (mask, nil) }
         let graph = mask.graph

@@ -1,8 +1,8 @@
 import ONNX
 import Tensors
 
-/// CausalConvWithState-27 of `[N, C, L]`: each channel convolved with its own kernel `[C, 1, K]`, behind the last `K - 1` elements of what
-/// came before.
+/// ONNX operator CausalConvWithState-27 convolves each channel of `[N, C, L]`, which the last `K - 1` elements of the state precede, with
+/// its own kernel in `[C, 1, K]`.
 enum CausalConvolutionExpansion {
     @Sendable static func outputs(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         guard let weights = c.b.fixedExtents, weights.count == 3 else { throw c.refused("the extents of its kernel are not known") }
@@ -15,7 +15,7 @@ enum CausalConvolutionExpansion {
         case "silu", "swish": result = result * result.sigmoid
         case let activation: throw c.refused("its activation '\(activation)' is not known")
         }
-        // Of a kernel of one no state is left.
+        // A kernel of one element leaves no state.
         let last = Int(Int32.max)
         return [result, whole.sliced([2], from: [kernel == 1 ? last : 1 - kernel], to: [last], steps: [1])]
     }

@@ -1,10 +1,10 @@
 import ONNX
 import Tensors
 
-/// Conv and ConvTranspose, of any number of spatial axes, strides, dilations and groups.
+/// Conv and ConvTranspose, with any number of spatial axes, strides, dilations and groups.
 ///
-/// The gradient by the input is the transposed convolution of the cotangent, that by the weights a sum over images and positions. For both
-/// there are several forms; which is fastest depends on the layer (`ConvolutionInputForm`, `ConvolutionWeightForm`).
+/// The gradient by the input is the transposed convolution of the cotangent. The gradient by the weights is a sum over images and
+/// positions. For both there are several forms; the layer decides which is fastest (`ConvolutionInputForm`, `ConvolutionWeightForm`).
 enum Convolution {
     static let operators: [OperatorGradient] = [
         .rule("Conv", weights: [1, 2], by: convolution),
@@ -20,7 +20,7 @@ enum Convolution {
         return [toInput, toWeights, c.dy.sum([0] + Array(geometry.axes), keep: false)]
     }
 
-    /// The cotangent takes the place of a convolution's input, the input that of its cotangent.
+    /// The rule of Conv, in which the cotangent takes the place of the input, and the input that of the cotangent.
     private static func transposed(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         var geometry = try WindowGeometry(c, kernel: c.input(1).fixedPositions, input: nil, isTransposed: true)
         let group = c.int("group", 1)
@@ -49,8 +49,8 @@ enum Convolution {
         return [toInput, toWeights, c.dy.sum([0] + Array(geometry.axes), keep: false)]
     }
 
-    /// The cotangent of a transposed convolution with zeros where it was cut to an output shape, and without what that
-    /// shape adds: the extents, and so the padding, are known when it runs.
+    /// Returns the cotangent of a transposed convolution with zeros where its output was cut to a given shape, and without the elements
+    /// that this shape adds. The extents, and so the padding, are known only when the graph runs.
     private static func restored(_ c: RuleContext, _ geometry: WindowGeometry, _ outputPadding: [Int]) -> Symbol {
         let graph = c.graph
         func spatial(_ value: Symbol) -> Symbol {
@@ -75,7 +75,8 @@ enum Convolution {
         }
     }
 
-    /// The gradient by weights `[M, C / group, ...]` of a convolution from `input` `[N, C, ...]`, whose output's cotangent is given.
+    /// Returns the gradient by the weights `[M, C / group, ...]` of a convolution of `input` `[N, C, ...]`, given the cotangent of its
+    /// output.
     private static func weights(
         _ c: RuleContext, input: Symbol, cotangent: Symbol, _ geometry: WindowGeometry, _ group: Int
     ) -> Symbol {
@@ -95,22 +96,23 @@ enum Convolution {
     }
 }
 
-/// How the gradient by a convolution's weights is computed.
+/// A way to compute the gradient by the weights of a convolution.
 package enum ConvolutionWeightForm: String, Sendable, CaseIterable {
-    /// A kernel of one element, no padding: a product of matrices for each image, and their sum.
+    /// A product of matrices for each image, and their sum. It needs a kernel of one element and no padding.
     case product
-    /// As many groups as channels: one convolution with a group for every channel of every image, whose kernel is the cotangent.
+    /// One convolution with a group for every channel of every image, whose kernel is the cotangent. It needs as many groups as channels.
     case depthwise
-    /// A convolution of the input with the cotangent as its kernel, images as channels; strides and dilations change places.
+    /// A convolution of the input with the cotangent as kernel and images as channels. Strides and dilations are exchanged.
     case swapped
-    /// The input once for each element of the kernel, side by side, then a product of matrices for each image: kernel times the memory.
+    /// The parts of the input that each element of the kernel meets are joined, for one product of matrices for each image. It needs memory
+    /// for as many copies of the input as the kernel has elements.
     case columns
-    /// Channels last; a product over all images and positions for each element of the kernel. One group only.
+    /// A product over all images and positions for each element of the kernel, with channels last. It needs one group.
     case taps
-    /// As taps, side by side for one product: kernel times the memory. One group only.
+    /// The form `taps`, with its products joined to one. It needs as much memory as `columns`, and one group.
     case wide
-    /// The cotangent once for each row of the kernel, the input once for each column, shifted: a product for each image and column of the
-    /// kernel has them all. Two spatial axes of known extents, windows that move by one, one group only.
+    /// The cotangent is shifted by each row of the kernel and the input by each column, for one product for each image and column. It needs
+    /// two spatial axes of known extents, strides of one, and one group.
     case shifted
 
     func fits(_ geometry: WindowGeometry, _ group: Int, _ input: Symbol, _ cotangent: Symbol) -> Bool {
@@ -127,9 +129,9 @@ package enum ConvolutionWeightForm: String, Sendable, CaseIterable {
     }
 
     /// Returns the fastest form, by measurements on the layers of a ResNet-18 (ONNX Runtime 1.32, two threads): products where they fit;
-    /// few channels under a large kernel swapped, since columns would be many and taps thin. From 32 channels on, shifted where an image
-    /// has twice as many positions as there are channels, so that what is summed over images is small beside them (15.7 ms for taps' 24.4
-    /// with 64 channels of 32 x 32, but 59 for 12.6 with 512 of 4 x 4), and taps elsewhere. Columns for the rest.
+    /// `swapped` for few channels and a large kernel, since columns would be many and taps thin. From 32 channels on, `shifted` if an image
+    /// has twice as many positions as there are channels, so that the sum over images is small in comparison (15.7 ms against 24.4 ms of
+    /// `taps` with 64 channels of 32 x 32, but 59 ms against 12.6 ms with 512 of 4 x 4), and else `taps`. `columns` for the rest.
     static func chosen(_ geometry: WindowGeometry, _ group: Int, _ input: Symbol, _ cotangent: Symbol) -> ConvolutionWeightForm {
         if product.fits(geometry, group, input, cotangent) { return .product }
         if depthwise.fits(geometry, group, input, cotangent) { return .depthwise }
@@ -142,7 +144,7 @@ package enum ConvolutionWeightForm: String, Sendable, CaseIterable {
     }
 }
 
-/// The pieces that a weight gradient is made of.
+/// The parts of a weight gradient.
 private struct Layer {
     /// `[N, C, ...]`, `[N, M, ...]`, `[M, C / group, ...]`.
     let input: Symbol
@@ -155,7 +157,7 @@ private struct Layer {
     private var axes: [Int] { Array(geometry.axes) }
     private var padded: Symbol { input.padded(axes: axes, before: geometry.before, after: geometry.after) }
 
-    /// `[N, C, P]` of `[N, C, ...]`: spatial axes made one.
+    /// Makes one axis of the spatial ones: `[N, C, P]` of `[N, C, ...]`.
     private func positions(_ value: Symbol) -> Symbol { value.reshaped([0, 0, -1]) }
 
     var product: Symbol {
@@ -182,7 +184,7 @@ private struct Layer {
         return value.reshaped(to: graph.integers(Array(shape.prefix(2))).concatenated([spatial]))
     }
 
-    /// Strides and dilations exchanged: the kernel (a cotangent) has gaps where windows moved by more than one.
+    /// Appends a convolution with strides and dilations exchanged: the kernel, a cotangent, has gaps where windows moved by more than one.
     private func swappedConvolution(_ input: Symbol, _ kernel: Symbol, group: Int) -> Symbol {
         input.apply(
             "Conv", [kernel],
@@ -193,7 +195,7 @@ private struct Layer {
             ])
     }
 
-    /// Where the input went on beyond the last window, there are more positions than the kernel has.
+    /// Removes positions that the kernel does not have. There are some if the input goes on after the last window.
     private func cut(_ whole: Symbol) -> Symbol {
         geometry.hasUnitStrides && geometry.dilations.allSatisfy { $0 == 1 }
             ? whole : whole.sliced(axes, from: axes.map { _ in 0 }, to: geometry.kernel, steps: axes.map { _ in 1 })
@@ -233,14 +235,14 @@ private struct Layer {
         return inWeightOrder(sum.reshaped(to: weights.extent(0).concatenated([graph.integers([geometry.taps, -1])])))
     }
 
-    /// `int64[1]`: how many positions the windows take.
+    /// The number of positions of the windows, an `int64` list `[1]`.
     private var positionCount: Symbol {
         cotangent.apply("Shape", [], [Attribute("start", .int(2))], type: .int64).apply("ReduceProd", extents: [.fixed(1)])
     }
 
     private var weightsPerGroup: Symbol { graph.integers([0, group]).concatenated([weights.extent(1), positionCount]) }
 
-    /// `[M, taps, C]` as `[M, C, ...]`.
+    /// Reorders `[M, taps, C]` to `[M, C, ...]`.
     private func inWeightOrder(_ value: Symbol) -> Symbol { value.transposed([0, 2, 1]).reshaped(like: weights) }
 
     var taps: Symbol {
@@ -277,7 +279,7 @@ private struct Layer {
         return products[0].concatenated(Array(products.dropFirst()), axis: 3).transposed([0, 2, 1, 3]).stating(weights.extents)
     }
 
-    /// The parts, in order, of a value whose rows are moved down by `offset` into `height` rows, zeros where it has none.
+    /// Returns the parts, in order, of a value whose rows are moved down by `offset` into `height` rows; zeros fill the others.
     private func movedRows(_ value: Symbol, by offset: Int, to height: Int) -> [Symbol] {
         let own = value.fixedPositions ?? []
         func zeros(_ count: Int) -> [Symbol] {
@@ -305,7 +307,7 @@ private struct Layer {
 }
 
 extension Symbol {
-    /// The extents behind the first two, where they are fixed.
+    /// The extents after the first two, if they are fixed.
     var fixedPositions: [Int]? {
         guard let extents, extents.count > 2, extents.dropFirst(2).allSatisfy({ $0.value != nil }) else { return nil }
         return extents.dropFirst(2).compactMap(\.value)

@@ -1,14 +1,14 @@
 import ONNX
 
-/// How the gradient by a convolution's input is computed.
+/// A way to compute the gradient by the input of a convolution.
 package enum ConvolutionInputForm: String, Sendable, CaseIterable {
     /// The transposed convolution of the cotangent.
     case transposed
-    /// A convolution of the cotangent with the kernel turned about, input and output channels exchanged. Windows that move by one, one
+    /// A convolution of the cotangent with the reversed kernel, input and output channels exchanged. It needs strides of one, and one
     /// group.
     case rotated
-    /// Channels last; what each element of the kernel meets of the cotangent side by side, for one product over all images and positions:
-    /// kernel times the memory. As rotated, with positions of known extents.
+    /// One product over all images and positions, with channels last, of the joined parts of the cotangent that each element of the kernel
+    /// meets. It needs memory for as many copies as the kernel has elements, known extents, and what `rotated` needs.
     case wide
 
     func fits(_ geometry: WindowGeometry, _ group: Int, _ input: Symbol) -> Bool {
@@ -22,10 +22,10 @@ package enum ConvolutionInputForm: String, Sendable, CaseIterable {
         }
     }
 
-    /// Returns the faster form, by measurements on the layers of a ResNet-18 (ONNX Runtime 1.32, two threads): the transposed convolution
-    /// reads all weights again
-    /// for each image, so that small images of many channels are one product (11.3 ms for 21.5 with 512 channels of 4 x 4); large images of
-    /// few channels are rotated (12.3 ms for 15.2 with 64 channels of 32 x 32), where turning the kernel costs nothing.
+    /// Returns the faster form, by measurements on the layers of a ResNet-18 (ONNX Runtime 1.32, two threads). `transposed` reads all
+    /// weights again for each image, so small images of many channels get `wide` (11.3 ms against 21.5 ms with 512 channels of 4 x 4), and
+    /// large images of few channels `rotated` (12.3 ms against 15.2 ms with 64 channels of 32 x 32), where reversing the kernel takes no
+    /// time.
     static func chosen(_ geometry: WindowGeometry, _ group: Int, _ input: Symbol, _ cotangent: Symbol) -> ConvolutionInputForm {
         guard geometry.taps > 1, let positions = input.fixedPositions?.reduce(1, *), let channels = cotangent.extents?[1].value,
             wide.fits(geometry, group, input)
@@ -59,7 +59,7 @@ package enum ConvolutionInputForm: String, Sendable, CaseIterable {
         return side.gemm(columns).reshaped(to: shape).transposed([0, axes.count + 1] + spatial).stating(target.extents)
     }
 
-    /// Padding of the cotangent under which a window meets each position of the input once.
+    /// Returns the padding of the cotangent with which a window meets each position of the input once.
     private static func overhang(_ geometry: WindowGeometry) -> (before: [Int], after: [Int]) {
         (zip(geometry.spans, geometry.before).map { $0 - 1 - $1 }, zip(geometry.spans, geometry.after).map { $0 - 1 - $1 })
     }

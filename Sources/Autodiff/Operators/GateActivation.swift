@@ -1,14 +1,14 @@
 import ONNX
 
-/// An activation of a recurrent layer, with what ONNX Runtime takes for its numbers. Operators name the activations of each direction in
-/// order, and give `activation_alpha` and `activation_beta` to those that take them.
+/// An activation of a recurrent layer, with the parameters that ONNX Runtime uses for it. Operators name the activations of each direction
+/// in order, and give `activation_alpha` and `activation_beta` to those that take them.
 struct GateActivation {
     enum Function: String {
         // In lower case, as ONNX Runtime compares them in LSTM and GRU.
         case sigmoid, tanh, relu, affine, softsign, softplus, elu
         case leakyRelu = "leakyrelu", thresholdedRelu = "thresholdedrelu", scaledTanh = "scaledtanh", hardSigmoid = "hardsigmoid"
 
-        /// As the standard writes it, which RNN insists on.
+        /// The name as the standard spells it, which RNN insists on.
         var name: String {
             switch self {
             case .leakyRelu: "LeakyRelu"
@@ -21,7 +21,7 @@ struct GateActivation {
 
         fileprivate var takesAlpha: Bool { self == .leakyRelu || self == .thresholdedRelu || self == .elu || takesBeta }
         fileprivate var takesBeta: Bool { self == .affine || self == .scaledTanh || self == .hardSigmoid }
-        /// What both ONNX Runtime's LSTM and GRU and the standard take where nothing is stated.
+        /// The value of alpha if none is stated, in ONNX Runtime's LSTM and GRU and in the standard.
         fileprivate var usualAlpha: Float? {
             switch self {
             case .leakyRelu: 0.01
@@ -36,13 +36,13 @@ struct GateActivation {
     let function: Function
     private(set) var alpha: Float = 0
     private(set) var beta: Float = 0
-    /// What its argument is cut off at, on both sides.
+    /// The argument is limited to the range from `-bound` to `bound`.
     private(set) var bound: Double?
 
     /// Whether the slope follows from the value alone.
     var isInvertible: Bool { bound == nil && [.sigmoid, .tanh, .relu].contains(function) }
 
-    /// The same, of an argument that is not cut off.
+    /// The same activation without a bound.
     var unbounded: GateActivation {
         var made = self
         made.bound = nil
@@ -68,7 +68,7 @@ struct GateActivation {
         }
     }
 
-    /// The slope at `argument`, where it gave `value`.
+    /// Returns the slope at `argument`, for which the activation gave `value`.
     func slope(_ value: Symbol, at argument: Symbol) -> Symbol {
         let type = value.elementType
         let own: Symbol = switch function {
@@ -89,7 +89,7 @@ struct GateActivation {
     }
 }
 
-// What a node states.
+// Reading activations from a node.
 extension GateActivation {
     /// The activations of a node, in order, `standard` for each of `count` directions where it names none.
     static func all(of c: RuleContext, standard: [Function], count: Int) throws(AutodiffError) -> [GateActivation] {

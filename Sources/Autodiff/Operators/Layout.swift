@@ -67,8 +67,8 @@ extension OperatorTable {
         return [parts[0].concatenated(Array(parts.dropFirst()), axis: c.int("axis"), extents: c.x.extents)]
     }
 
-    /// Zeros around, where the step is 1 and the bounds are known; else the positions that were taken are computed by slicing the numbers
-    /// of all elements the same way.
+    /// If the step is 1 and the bounds are known, zeros are added around the cotangent. Otherwise the positions that were taken are found
+    /// by slicing the numbers of all elements in the same way.
     private static func slice(_ c: RuleContext) -> [Symbol?] {
         let rank = c.x.rank
         let starts = c.integers(1), ends = c.integers(2)
@@ -88,12 +88,12 @@ extension OperatorTable {
         return [scattered(c)]
     }
 
-    /// For an operator that picks elements of its first input: applies it to the elements' numbers, and adds the cotangent up where they
-    /// came from.
+    /// Returns the gradient of an operator that picks elements of its first input: applies it to the numbers of the elements, and adds the
+    /// cotangent at those positions.
     ///
     /// - Parameters:
-    ///   - rest: the other inputs, where they are not to be the node's own.
-    ///   - filled: whether the operator also puts zeros between the elements; what they got is dropped.
+    ///   - rest: the other inputs; nil for those of the node.
+    ///   - filled: whether the operator also puts zeros between the elements; their cotangents are dropped.
     static func scattered(_ c: RuleContext, rest: [Symbol?]? = nil, filled: Bool = false) -> Symbol {
         let graph = c.graph
         func number(_ value: Int64) -> Symbol { graph.constant(.int64, [], [value]) }
@@ -108,14 +108,14 @@ extension OperatorTable {
             .sliced([0], from: [1], to: [Int(Int32.max)], steps: [1]).reshaped(like: c.x)
     }
 
-    /// Zeros of `target`'s shape with `updates` `[K]` added at the flat positions `indices` `[K]`.
+    /// Returns zeros of the shape of `target`, to which `updates` `[K]` are added at the flat positions `indices` `[K]`.
     static func added(_ updates: Symbol, at indices: Symbol, to target: Symbol) -> Symbol {
         let count = target.fixedExtents.map { target.graph.integers([$0.reduce(1, *)]) } ?? target.size.reshaped([1])
         let zeros = target.graph.filled(0, count, type: target.elementType)
         return zeros.apply("ScatterElements", [indices, updates], [Attribute("reduction", .string("add"))]).reshaped(like: target)
     }
 
-    /// Zeros (or a constant) around are cut off, and added where the pad cut; what was repeated from the input is added back there.
+    /// Added constants are cut off again, and zeros are put where the pad cut. In other modes, repeated elements get the sum.
     private static func pad(_ c: RuleContext) -> [Symbol?] {
         guard c.string("mode", "constant") == "constant" else {
             let rest = [c.b, nil, c.optionalInput(3)]
@@ -129,7 +129,7 @@ extension OperatorTable {
         return [toInput, nil, (c.dy * outside).total.reshaped(like: c.input(2))]
     }
 
-    /// `[repeats, extent]` for each axis, summed over the repeats.
+    /// Splits each axis into `[repeats, extent]` and sums over the repeats.
     private static func tile(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let rank = try c.rank()
         if rank == 0 { return [c.dy] }
@@ -138,7 +138,7 @@ extension OperatorTable {
         return [split.sum((0..<rank).map { 2 * $0 }, keep: false).stating(c.x.extents)]
     }
 
-    /// SpaceToDepth undoes the default order (depth, columns, rows); in the other one the block comes behind the channel.
+    /// SpaceToDepth undoes the default order (depth, columns, rows). In the other order the block comes after the channel.
     private static func depthToSpace(_ c: RuleContext) -> [Symbol?] {
         let block = c.int("blocksize")
         let deep = c.dy.apply("SpaceToDepth", [], [Attribute("blocksize", .int(Int64(block)))])
@@ -147,7 +147,7 @@ extension OperatorTable {
         return [deep.reshaped(to: shape).transposed([0, 2, 1, 3]).reshaped(like: c.x)]
     }
 
-    /// The grid is linear in `theta` `[N, d, d + 1]`: what the identity makes of the size are the coordinates themselves.
+    /// The grid is linear in `theta` `[N, d, d + 1]`. For the identity the operator gives the coordinates themselves.
     private static func affineGrid(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let axes = try c.rank(1) == 1 ? c.input(1).extents?[0].value.map { $0 - 2 } : nil
         guard let axes else { throw c.refused("the length of its size is not known") }
@@ -161,7 +161,7 @@ extension OperatorTable {
         return [cotangent.matrixProduct(coordinates.concatenated([ones], axis: 2)).stating(c.x.extents)]
     }
 
-    /// Every column reads the image where it was added: one slice for each element of the block.
+    /// Every column gets the cotangent at the places to which it was added: one slice for each element of the block.
     private static func columnsToImage(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         guard let block = c.integers(2) else { throw c.refused("its block shape is not a constant") }
         let geometry = try WindowGeometry(c, kernel: block, input: nil)

@@ -2,7 +2,7 @@ import ONNX
 import Tensors
 
 extension OperatorTable {
-    /// Losses that a model computes itself. Their class weights are constants.
+    /// Losses that are operators of the model. Their class weights are constants.
     static let losses: [OperatorGradient] = [
         .rule("SoftmaxCrossEntropyLoss", withoutGradient: [2]) { (c) in
             let logarithm = c.output(1, extents: c.x.extents)
@@ -17,8 +17,8 @@ extension OperatorTable {
         },
     ]
 
-    /// For scores `[N, C, ...]` and labels `[N, ...]`: 1 at each label's class `[N, C, ...]`, and what each label counts in the
-    /// cotangent `[N, 1, ...]`, zero where it is to be ignored.
+    /// Returns, for scores `[N, C, ...]` and labels `[N, ...]`, marks `[N, C, ...]` that are 1 at the class of each label, and the weight
+    /// of each label times the cotangent, `[N, 1, ...]`, which is zero for labels to be ignored.
     private static func classes(_ c: RuleContext) -> (marks: Symbol, weight: Symbol) {
         let type = c.x.elementType
         let given = c.b.cast(to: .int64)

@@ -17,20 +17,20 @@ extension OperatorTable {
         .rule("Dropout", withoutGradient: [1, 2], by: dropout),
     ]
 
-    /// Through `normalized = (x - mean) * inverse` with mean and deviation taken over `axes`: what comes in minus its own mean and its
-    /// part along the result, which a shift and a scaling of `x` leave as they are.
+    /// Returns the gradient of `normalized = (x - mean) * inverse` by `x`, with mean and deviation over `axes`: the cotangent without its
+    /// mean and without its part along `normalized`, since a shift and a scaling of `x` change nothing.
     private static func throughNormalization(_ cotangent: Symbol, _ normalized: Symbol, _ inverse: Symbol, _ axes: [Int]) -> Symbol {
         let along = (cotangent * normalized).mean(axes)
         return (cotangent - cotangent.mean(axes) - normalized * along) * inverse
     }
 
-    /// Mean taken away, and one over the deviation, over `axes`.
+    /// Returns `x` minus its mean, and 1 over its deviation, both over `axes`.
     private static func statistics(_ x: Symbol, _ axes: [Int], epsilon: Double) -> (centered: Symbol, inverse: Symbol) {
         let centered = x - x.mean(axes)
         return (centered, (centered.squared.mean(axes) + epsilon).sqrt.reciprocal)
     }
 
-    /// `[C]` beside an input `[N, C, ...]`.
+    /// Reshapes `[C]` so that it broadcasts to `[N, C, ...]` of this rank.
     private static func perChannel(_ value: Symbol, rank: Int) -> Symbol {
         rank <= 2 ? value : value.reshaped([-1] + [Int](repeating: 1, count: rank - 2)).stating(channels(value, rank))
     }
@@ -53,8 +53,8 @@ extension OperatorTable {
             let count = OperatorTable.ratio(c.x, to: c.input(1))
             let slope = along * inverse.squared / count
             var toInput = (c.dy - whole / count - centered * slope) * (inverse * scale)
-            // The next running ones are `momentum` of those before and the rest of the batch's own, of whose variance the denominator is
-            // `n`.
+            // The next running statistics are `momentum` times the old ones plus `1 - momentum` times those of the batch, whose variance
+            // has the denominator `n`.
             let momentum = c.float("momentum", 0.9)
             let toMean = c.cotangents.count > 1 ? c.cotangents[1] : nil, toVariance = c.cotangents.count > 2 ? c.cotangents[2] : nil
             if let toMean { toInput = toInput + perChannel(toMean, rank: rank) * (1 - momentum) / count }
@@ -147,7 +147,7 @@ extension OperatorTable {
         let isFirst = c.int("p", 2) == 1
         let norm = isFirst ? c.x.abs.sum(axis) : c.x.squared.sum(axis).sqrt
         let along = (c.dy * c.y).sum(axis)
-        // Nothing comes out of nothing.
+        // A norm of 0 gives 0.
         return [(c.dy - along * (isFirst ? c.x.sign : c.y)) * norm.equals(0).select(0, norm.reciprocal)]
     }
 
@@ -170,7 +170,7 @@ extension OperatorTable {
         return [c.dy * scale.power(-beta) - c.x * outer * (2 * share * beta)]
     }
 
-    /// What the mask kept, by the factor that made up for the rest. Outside training nothing is dropped.
+    /// The kept elements get the cotangent times `1 / (1 - ratio)`. In inference all are kept and the factor is 1.
     private static func dropout(_ c: RuleContext) -> [Symbol?] {
         guard c.isGiven(2), c.number(2) != 0 else { return [c.dy] }
         let mask = c.output(1, type: .bool, extents: c.x.extents)

@@ -1,7 +1,6 @@
 import ONNX
 
-/// Everything that differentiation knows of one operator. The walk and whoever builds training graphs ask nothing else about it, so that an
-/// operator gets its gradient by one such record in one list of `OperatorTable`.
+/// Everything that differentiation knows about one operator. To give an operator a gradient, add one record to a list of `OperatorTable`.
 struct OperatorGradient: Sendable {
     enum Gradient: Sendable {
         /// Formulas give the gradients of the inputs.

@@ -18,7 +18,7 @@ extension OperatorTable {
         },
     ]
 
-    /// The pool itself says where each maximum was, as positions in the whole flattened input.
+    /// The operator's second output says where each maximum was, as positions in the whole flattened input.
     private static func maxPool(_ c: RuleContext) -> [Symbol?] {
         var indices: Symbol
         if c.int("storage_order") == 0 {
@@ -33,7 +33,7 @@ extension OperatorTable {
         return [added(c.dy.flattened, at: indices, to: c.x)]
     }
 
-    /// Every element of a window gets an equal part: a transposed convolution with ones, each channel an image of its own.
+    /// Every element of a window gets an equal part of the cotangent: a transposed convolution with ones, with each channel as an image.
     private static func averagePool(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let geometry = try WindowGeometry(c, kernel: nil, input: c.x.extents)
         return [spread(c.dy / divisor(c, geometry), geometry, c)]
@@ -48,7 +48,7 @@ extension OperatorTable {
         return [spread(outer, geometry, c) * slope]
     }
 
-    /// `cotangent`, of the output's shape, added to every element of its window.
+    /// Adds each element of `cotangent`, which has the output's shape, to all elements of its window.
     private static func spread(_ cotangent: Symbol, _ geometry: WindowGeometry, _ c: RuleContext) -> Symbol {
         func images(_ value: Symbol) -> Symbol {
             if let fixed = value.fixedExtents { return value.reshaped([fixed[0] * fixed[1], 1] + fixed.dropFirst(2)) }
@@ -61,12 +61,12 @@ extension OperatorTable {
         return spread.reshaped(like: c.x)
     }
 
-    /// By how many elements the pool divided: all of the window, unless some of it lay outside and does not count.
+    /// Returns the number of elements that the pool divided by: all of the window, except those outside of the input that do not count.
     private static func divisor(_ c: RuleContext, _ geometry: WindowGeometry) -> Symbol {
         let countsPadding = c.int("count_include_pad") == 1
         let beyond = c.int("ceil_mode") == 1
         if !beyond && (countsPadding || geometry.isUnpadded) { return c.graph.scalar(Double(geometry.taps), c.x.elementType) }
-        // Ones where an element counts, convolved with ones; zeros behind, where a last window may run over.
+        // Ones where an element counts are convolved with ones; zeros follow where a last window may run over.
         let spatial = c.x.apply("Shape", [], [Attribute("start", .int(2))], type: .int64)
         var counted = c.graph.filled(1, c.graph.integers([1, 1]).concatenated([spatial]), type: c.x.elementType)
         let pads = geometry.before + geometry.after
@@ -84,7 +84,7 @@ extension OperatorTable {
         let ones = c.graph.filled(1, c.graph.integers([1, 1] + geometry.kernel), type: c.x.elementType)
         let counts = counted.apply("Conv", [ones], geometry.attributes(group: 1, padded: false))
         guard beyond else { return counts }
-        // A window that would begin behind the padded input is not taken.
+        // A window that would begin after the padded input is not taken.
         let axes = c.graph.integers(Array(geometry.axes))
         let taken = c.y.apply("Shape", [], [Attribute("start", .int(2))], type: .int64)
         let zeros = c.graph.integers(geometry.kernel.map { _ in 0 })

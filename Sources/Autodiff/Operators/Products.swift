@@ -10,8 +10,8 @@ extension OperatorTable {
         .expansion("Attention", AttentionExpansion.outputs),
     ]
 
-    /// Products with a matrix on the right, as linear layers are, become one Gemm over all rows; others are batched products whose batch
-    /// axes are summed as they were broadcast. Vectors are matrices of one row or column.
+    /// A product with a matrix on the right, as in a linear layer, gets one Gemm over all rows. Other products are batched, and their batch
+    /// axes are summed where they were broadcast. Vectors are taken as matrices of one row or column.
     private static func matrixProduct(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let (a, b) = (try c.rank(0), try c.rank(1))
         if a >= 2, b == 2 {
@@ -36,7 +36,7 @@ extension OperatorTable {
             dy, extents: batch(right, rightRank, rows: right.extents?.dropLast().last, columns: right.extents?.last))
         var results = [Broadcasting.reduce(toLeft, to: left, equal: 2), Broadcasting.reduce(toRight, to: right, equal: 2)]
         if b > 1, let source = c.graph.transposeSource(of: c.b, rank: b) {
-            // The source's gradient is a product as well, and needs no turning.
+            // The gradient of the source is a product as well, which needs no Transpose.
             let turned = dy.matrixTransposed(rank: max(leftRank, rightRank)).matrixProduct(
                 left, extents: batch(source, rightRank, rows: source.extents?.dropLast().last, columns: source.extents?.last))
             c.graph.declare(results[1], transposeOf: Broadcasting.reduce(turned, to: source, equal: 2), rank: b)
@@ -79,7 +79,7 @@ extension OperatorTable {
 }
 
 extension Symbol {
-    /// All axes but the last made one: a matrix.
+    /// The value as a matrix: all axes but the last become one.
     var rows: Symbol {
         guard let last = extents?.last?.value, last > 0 else {
             return reshaped(to: graph.integers([-1]).concatenated([extent(-1)]), extents: [.unknown, extents?.last ?? .unknown])

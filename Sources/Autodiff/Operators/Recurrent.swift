@@ -3,12 +3,12 @@ import Tensors
 
 /// LSTM, GRU and RNN (ONNX operators of version 14 and 22).
 ///
-/// The operators give out states but no gates. Since every state is known, the gates of all steps are computed again at once, in a few
-/// large products; only what truly recurs runs step by step in a Scan: an LSTM's cells once more, and the cotangents of the states, from
-/// the last step to the first. What a step's cotangents mean for weights and inputs is again one product over all steps.
+/// The operators return states but no gates. Since every state is known, the gates of all steps are computed again at once, in a few large
+/// products. Only recurrent values are computed step by step, in a Scan: the cells of an LSTM, and the cotangents of the states, from the
+/// last step to the first. The gradients of weights and inputs are again one product over all steps.
 ///
-/// `T` steps, `B` rows, `I` inputs, `H` hidden values, `D` directions, `G` gates. Steps at or behind a row's sequence length hand the state
-/// on.
+/// In shapes, `T` is the number of steps, `B` of rows, `I` of inputs, `H` of hidden values, `D` of directions and `G` of gates. Steps from
+/// the sequence length of a row on pass the state on.
 enum Recurrent {
     static let operators: [OperatorGradient] = [
         .rule("LSTM", weights: [1, 2, 3, 5, 6, 7]) { (c) throws(AutodiffError) in
@@ -18,12 +18,13 @@ enum Recurrent {
         .rule("RNN", weights: [1, 2, 3, 5]) { (c) throws(AutodiffError) in try rule(c, gates: 1, activations: [.tanh], simple) },
     ]
 
-    /// One direction, as every kind sees it.
+    /// The values of one direction.
     struct Direction {
         let context: RuleContext
-        /// From the last step to the first.
+        /// Whether the direction goes from the last step to the first.
         let isReversed: Bool
-        /// In the operator's order: of the gates, of the candidate, of the cell. `clip` bounds the arguments of all but the last.
+        /// The activations in the operator's order: of the gates, the candidate and the cell. `clip` bounds the arguments of all but the
+        /// last.
         let activations: [GateActivation]
         /// `[T, B, I]`, `[G H, I]`, `[G H, H]`.
         let x, w, r: Symbol
@@ -32,15 +33,15 @@ enum Recurrent {
         /// The state that each step starts from, `[T, B, H]`, and the one it leaves.
         let before, states: Symbol
         let firstCell: Symbol?
-        /// What the cell adds to the arguments of input, output and forget gate, `[H]` each.
+        /// The weights of the cell in the arguments of input, output and forget gate, `[H]` each.
         let peepholes: [Symbol]?
-        /// `[T, B, 1]`, where rows have lengths of their own.
+        /// Whether a step lies within the length of its row, `[T, B, 1]`; nil if rows have no lengths of their own.
         let isLive: Symbol?
-        /// Of the states `[T, B, H]`, and of the last state and cell `[B, H]`.
+        /// The cotangents of the states, `[T, B, H]`, and of the last state and cell, `[B, H]`.
         let dStates, dLast: Symbol
         let dLastCell: Symbol?
 
-        /// What the gates are computed from, `[T, B, G H]`: the part of the inputs and the part of the states.
+        /// The parts of the inputs and of the states in the arguments of the gates, `[T, B, G H]`.
         var fromInputs: Symbol { with(inputBias, x.matrixProduct(w.transposed([1, 0]))) }
         var fromStates: Symbol { with(recurrentBias, before.matrixProduct(r.transposed([1, 0]))) }
         private func with(_ bias: Symbol?, _ value: Symbol) -> Symbol { bias.map { value + $0 } ?? value }
@@ -49,7 +50,8 @@ enum Recurrent {
 
         private static let matrix: [Dimension] = [.unknown, .unknown]
 
-        /// Runs over the steps as the operator does (`forwards`) or against it. `body` gets states and this step's slices.
+        /// Appends a Scan over the steps, in the order of the operator (`forwards`) or the reverse. `body` gets the states and the slices
+        /// of a step.
         func scan(
             forwards: Bool, _ states: [Symbol], over sequences: [Symbol],
             _ body: (_ states: [Symbol], _ step: [Symbol], _ isLive: Symbol?) throws(AutodiffError) -> (states: [Symbol], results: [Symbol])
@@ -94,7 +96,7 @@ enum Recurrent {
         func weightGradient(_ cotangent: Symbol, _ source: Symbol) -> Symbol { cotangent.rows.gemm(source.rows, transA: true) }
     }
 
-    /// Cotangents of one direction's operands.
+    /// The cotangents of the operands of one direction.
     struct Parts {
         /// `[T, B, I]`, `[G H, I]`, `[G H, H]`, `[2 G H]`, `[B, H]`, `[B, H]`.
         var x, w, r, bias, firstState: Symbol
@@ -117,7 +119,7 @@ enum Recurrent {
     }
 }
 
-// From the operator to its directions and back.
+// The directions of an operator.
 extension Recurrent {
     private static func rule(
         _ c: RuleContext, gates: Int, activations: [GateActivation.Function], _ kind: (Direction) throws(AutodiffError) -> Parts
@@ -175,7 +177,7 @@ extension Recurrent {
             "Gather", [value.graph.constant(.int64, [], [Int64(number)])], [Attribute("axis", .int(Int64(axis)))], extents: extents)
     }
 
-    /// The state before each step: that of the step before, and the first at the end where the operator begins.
+    /// Returns the state before each step: that of the step before, and `first` for the step at which the operator begins.
     private static func shifted(_ states: Symbol, _ first: Symbol, _ isReversed: Bool, _ isLive: Symbol?) -> Symbol {
         let graph = states.graph
         func slice(_ value: Symbol, _ start: Int, _ end: Int) -> Symbol {
@@ -191,7 +193,7 @@ extension Recurrent {
         return next.concatenated([none.and(none.not).unsqueezed([0])]).stating(isLive.extents).select(moved, edge)
     }
 
-    /// `[T, B, 1]`: whether a step lies within its row's length.
+    /// Returns whether each step lies within the length of its row, `[T, B, 1]`.
     private static func live(_ lengths: Symbol, _ x: Symbol) -> Symbol {
         let graph = x.graph
         func number(_ value: Int64) -> Symbol { graph.constant(.int64, [], [value]) }
@@ -240,7 +242,7 @@ extension Recurrent {
         let (cell, before) = (cells.results[0], cells.results[1])
         let toO = d.peepholes.map { arguments[1] + cell * $0[1] } ?? arguments[1]
         let o = gate.value(toO), bent = bend.value(cell)
-        // What a cotangent of h and of c' becomes by each gate's argument.
+        // The derivatives of h and c' by the argument of each gate.
         let toOutput = bent * gate.slope(o, at: toO), throughCell = o * bend.slope(bent, at: cell)
         let toInput = (isCoupled ? g - before : g) * gate.slope(i, at: toI)
         let toForget = isCoupled ? before.zeros : before * gate.slope(f, at: toF)

@@ -14,18 +14,18 @@ extension OperatorTable {
         .rule("ReduceProd", by: product), .rule("CumProd", withoutGradient: [1], by: runningProduct),
     ]
 
-    /// Summed over the axes that the node reduces, which stay as ones.
+    /// Sums over the axes that the node reduces, which stay as axes of one element.
     private static func summed(_ value: Symbol, _ c: RuleContext) -> Symbol {
         value.apply("ReduceSum", [c.optionalInput(1)], c.node.attributes.filter { $0.name == "noop_with_empty_axes" })
     }
 
-    /// Shared equally among the elements that attain the extreme.
+    /// The elements that attain the extreme share the cotangent equally.
     private static func extreme(_ c: RuleContext) -> [Symbol?] {
         let hits = c.x.equals(restored(c.y, c))
         return [hits.select(restored(c.dy, c) / summed(hits.cast(to: c.x.elementType), c), 0)]
     }
 
-    /// The product of the other elements: the whole divided by the element, unless an element is zero.
+    /// Every element gets the product of the other elements: the whole product divided by it, unless an element is zero.
     private static func product(_ c: RuleContext) -> [Symbol?] {
         let isZero = c.x.equals(0)
         let rest = isZero.select(1, c.x)
@@ -52,7 +52,7 @@ extension OperatorTable {
         return [isFirst.select(collected(1), isZero.select(0, collected(0) / rest))]
     }
 
-    /// `value`, of the shape of the reduction's output, with the reduced axes back as ones: it broadcasts to the input.
+    /// Gives `value`, which has the shape of the reduction's output, the reduced axes back as axes of one element.
     static func restored(_ value: Symbol, _ c: RuleContext) -> Symbol {
         if c.int("keepdims", 1) == 1 { return value }
         if c.isGiven(1) {
@@ -65,10 +65,10 @@ extension OperatorTable {
         return value  // a scalar, or nothing was reduced
     }
 
-    /// How many elements went into each result, as a scalar.
+    /// Returns the number of elements that went into each result, as a scalar.
     static func elementsPerResult(_ c: RuleContext) -> Symbol { ratio(c.x, to: c.y) }
 
-    /// How many times more elements `whole` has than `part`.
+    /// Returns the number of elements of `whole` divided by that of `part`, as a scalar.
     static func ratio(_ whole: Symbol, to part: Symbol) -> Symbol {
         if let all = whole.fixedExtents?.reduce(1, *), let own = part.fixedExtents?.reduce(1, *), own > 0 {
             return whole.graph.scalar(Double(all / own), whole.elementType)

@@ -1,9 +1,10 @@
 import ONNX
 import Tensors
 
-/// Resize in every mode is linear in its input and works axis by axis, so that along each axis it is a product with a matrix, which is what
-/// the operator itself makes of an identity matrix. The gradient is the product with its transpose: no coordinate mode needs a formula
-/// here. Cropping keeps to this: what lies outside is a constant, a row of zeros here. ONNX Runtime does not crop an axis whose scale is 1.
+/// Resize is linear in its input and works axis by axis in every mode, so it is a product with a matrix along each axis. The operator
+/// itself gives that matrix when it resizes an identity matrix, and the gradient is the product with its transpose: no coordinate mode
+/// needs a formula. Cropping fits in: elements outside are constants, so their rows are zeros. ONNX Runtime does not crop an axis whose
+/// scale is 1.
 enum Resizing {
     @Sendable static func rule(_ c: RuleContext) throws(AutodiffError) -> [Symbol?] {
         let rank = try c.rank()
@@ -24,7 +25,7 @@ enum Resizing {
         return tensor.values(as: Float.self)?.map { Double($0) }
     }
 
-    /// `[result, extent]`: an identity matrix, resized along its first axis.
+    /// Returns the matrix `[result, extent]` of one axis: an identity matrix, resized along its first axis.
     private static func matrix(_ c: RuleContext, _ position: Int, of count: Int, _ axis: Int) -> Symbol {
         let graph = c.graph
         let extent = c.x.extent(axis)
@@ -37,12 +38,12 @@ enum Resizing {
             let both = scale.concatenated([graph.constant(.float32, [1], [1] as [Float])])
             return identity.apply("Resize", [region, both], attributes)
         }
-        // Sizes are those of the output: what the aspect ratio made of them.
+        // The sizes are those of the output, which has them after any aspect ratio policy.
         let sizes = c.y.extent(axis).concatenated([extent])
         return identity.apply("Resize", [region, nil, sizes], attributes)
     }
 
-    /// Where the axis begins and ends, as the region of the matrix.
+    /// Returns the region of the matrix that crops as the node crops this axis; nil without cropping.
     private static func region(_ c: RuleContext, _ position: Int, of count: Int) -> Symbol? {
         guard let region = c.optionalInput(1) else { return nil }
         func bound(_ place: Int) -> Symbol { region.apply("Gather", [c.graph.integers([place])], extents: [.fixed(1)]) }
@@ -50,7 +51,7 @@ enum Resizing {
         return bound(position).concatenated([whole(0), bound(position + count), whole(1)])
     }
 
-    /// The transposed matrix along one axis of `value`.
+    /// Multiplies by the transposed matrix along one axis of `value`.
     private static func applied(_ matrix: Symbol, to value: Symbol, _ axis: Int, _ rank: Int) -> Symbol {
         if axis == rank - 1 { return value.matrixProduct(matrix) }
         let transposed = matrix.transposed([1, 0])

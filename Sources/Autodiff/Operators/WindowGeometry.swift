@@ -1,24 +1,24 @@
 import ONNX
 import Tensors
 
-/// How a window moves over the spatial axes of `[N, C, ...]`, as Conv, ConvTranspose and the pools state it.
+/// The way in which a window moves over the spatial axes of `[N, C, ...]`, as attributes of Conv, ConvTranspose and the pools state it.
 struct WindowGeometry {
     let kernel: [Int]
     let strides: [Int]
     let dilations: [Int]
-    /// Padding before each axis, then after each.
+    /// The padding before each axis.
     var before: [Int]
     var after: [Int]
 
     var axes: Range<Int> { 2..<(2 + kernel.count) }
     var taps: Int { kernel.reduce(1, *) }
-    /// From the first to the last element under a window.
+    /// The number of elements from the first to the last one under a window, for each axis.
     var spans: [Int] { zip(kernel, dilations).map { ($0 - 1) * $1 + 1 } }
     var isUnpadded: Bool { (before + after).allSatisfy { $0 == 0 } }
     var hasUnitStrides: Bool { strides.allSatisfy { $0 == 1 } }
 
     /// - Parameters:
-    ///   - kernel: from the weights, where the attribute is left out.
+    ///   - kernel: the extents of the weights, which count if the attribute is left out.
     ///   - input: extents of the input, needed for automatic padding with a stride.
     ///   - isTransposed: whether automatic padding follows from the output's extents, which is left to the caller.
     init(_ c: RuleContext, kernel given: [Int]?, input: [Dimension]?, isTransposed: Bool = false) throws(AutodiffError) {
@@ -52,7 +52,7 @@ struct WindowGeometry {
         }
     }
 
-    /// Attributes of a Conv or ConvTranspose that moves in the same way.
+    /// Returns the attributes of a Conv or ConvTranspose that moves in the same way.
     func attributes(group: Int, padded: Bool = true, outputPadding: [Int]? = nil) -> [Attribute] {
         var made = [
             Attribute("kernel_shape", .ints(kernel.map(Int64.init))), Attribute("strides", .ints(strides.map(Int64.init))),
@@ -65,8 +65,8 @@ struct WindowGeometry {
         return made
     }
 
-    /// What each window collected, put back where it was: the transpose of the convolution by `weights` `[M, C / group, ...]`, of
-    /// `target`'s extents. Where those are not known, the full extent is computed and then cut or filled up with zeros.
+    /// Returns the transpose of the convolution by `weights` `[M, C / group, ...]`: a value of the extents of `target`, to which each
+    /// window adds its part. If the extents of `target` are not known, the full extent is computed and then cut or filled up with zeros.
     func spread(_ cotangent: Symbol, by weights: Symbol, over target: Symbol, group: Int) -> Symbol {
         var missing: [Int]? = []
         for axis in 0..<kernel.count {
@@ -90,7 +90,7 @@ struct WindowGeometry {
         return full.apply("Pad", [start.concatenated([end]), nil, graph.integers(Array(axes))], extents: target.extents)
     }
 
-    /// The part of the padded input that each element of the kernel meets, in the order of the kernel's elements.
+    /// Returns the part of the padded input that each element of the kernel meets, in the order of the kernel's elements.
     func windows(of padded: Symbol, axes: [Int]) -> [Symbol] {
         var positions: [[Int]] = [[]]
         for extent in kernel { positions = positions.flatMap { head in (0..<extent).map { head + [$0] } } }

@@ -6,7 +6,7 @@ import Tensors
 /// output gives. Such models give probabilities where other models give the numbers before them. The value is valid until the graph's nodes
 /// change.
 struct ClassifierEnding {
-    /// Whether the model uses such operators; for other models every question is answered with no.
+    /// Whether the model uses such operators. For other models all answers are no.
     let isClassifier: Bool
     private let graph: Graph
     private let index: GraphIndex
@@ -29,7 +29,7 @@ struct ClassifierEnding {
         do throws(ONNXError) { return try tensor.tensor() } catch { return nil }
     }
 
-    /// Operators whose first input goes through with the same elements, all or some of them, or with sums of them.
+    /// Operators whose result has elements of the first input, all or some of them, or sums of them.
     private static let movers: Set<String> = [
         "Identity", "Cast", "Reshape", "Transpose", "Slice", "Gather", "Squeeze", "Unsqueeze", "Flatten", "LpNormalization", "ReduceSum",
         "ReduceMean", "ReduceMax", "ReduceMin", "Reciprocal",
@@ -52,7 +52,7 @@ struct ClassifierEnding {
 
     // MARK: Probabilities
 
-    /// Whether a value has no negative elements, as far as the operators that make it show.
+    /// Returns whether the operators that make a value show that it has no negative elements.
     func isNeverNegative(_ value: String) -> Bool { isClassifier && isNeverNegative(value, depth: 0) }
 
     private func isNeverNegative(_ value: String, depth: Int) -> Bool {

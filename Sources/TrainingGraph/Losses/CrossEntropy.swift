@@ -3,14 +3,14 @@ import ONNX
 import Recipes
 import Tensors
 
-/// `CrossEntropyLoss` over one axis of the logits.
+/// The cross entropy over one axis of the scores, as in PyTorch's `CrossEntropyLoss`.
 struct CrossEntropy {
     let operands: LossTerms.Operands
     let axis: Int
     let smoothing: Double
     let classWeights: [Double]
 
-    /// What PyTorch's `ignore_index` is by default.
+    /// The target that counts nothing: the default of `ignore_index` in PyTorch.
     static let ignored: Double = -100
 
     private var classCount: Int? { operands.found[0].dimensions[axis].value }
@@ -34,7 +34,7 @@ struct CrossEntropy {
         }
     }
 
-    /// The logarithms of the probabilities, which add up to 1 along the class axis.
+    /// Returns the logarithms of the probabilities, which add up to 1 along the class axis.
     private func logarithms(_ x: Symbol) -> Symbol {
         guard case .classProbabilities = operands.found[0].kind else { return x.map("LogSoftmax", [Attribute("axis", .int(Int64(axis)))]) }
         return x.logarithmOfProbability - x.sum([axis], keep: true).logarithmOfProbability
@@ -61,7 +61,7 @@ struct CrossEntropy {
         return LossTerms(sum: sum, weight: weight.total)
     }
 
-    /// Times the class weights, along the class axis.
+    /// Multiplies by the class weights, along the class axis.
     private func weighted(_ value: Symbol) -> Symbol {
         if classWeights.isEmpty { return value }
         let weights = operands.graph.numbers(classWeights, operands.first.elementType)

@@ -3,12 +3,12 @@ import ONNX
 import Recipes
 import Tensors
 
-/// A loss appended to a model: new inputs for target and row weights, and the scalars that follow from them.
+/// The nodes of a loss, appended to a model, with new inputs for target and row weights.
 struct LossGraph {
     let target: StepGraph.Target?
     let scores: [StepGraph.Scores]
     let sampleWeight: String?
-    /// `sum(weight * term)`, `sum(weight)`, and the former over the latter: scalars in the type of the scores.
+    /// `sum(weight * term)`, `sum(weight)`, and their quotient: scalars in the type of the scores.
     let sum: String
     let weight: String
     let mean: String
@@ -17,7 +17,8 @@ struct LossGraph {
     let reportedWeight: String
     let classes: [StepGraph.ClassLabel]?
 
-    /// The model must be in training form.
+    /// Appends a loss to a model in training form.
+    /// - Throws: `invalid` if the loss does not fit the outputs.
     static func append(to model: inout Model, _ loss: Loss, outputs: [String]) throws(AutodiffError) -> LossGraph {
         let types: InferredTypes
         do { types = try model.inferTypes() } catch { throw .invalid(place: "the model", reason: "\(error)") }
@@ -99,8 +100,8 @@ struct LossGraph {
             reportedWeight: graph.named("loss_weight", terms.weight.cast(to: .float32)).name, classes: classes)
     }
 
-    /// The shape of the target: that of the scores, without the class axis for class indices; `[N]` for `[N, 1]`; without the last axis
-    /// where that is quantiles; `[N]` for a pair of embeddings.
+    /// Returns type and shape of the target. The shape is that of the scores, but without the class axis for class indices, without the
+    /// last axis for quantiles, `[N]` for scores `[N, 1]`, and `[N]` for a pair of embeddings.
     private static func targetType(_ loss: Loss, _ found: [ScoreFinder.Found]) throws(AutodiffError) -> (ElementType, [Dimension]) {
         var dimensions = found[0].dimensions
         let type = found[0].elementType

@@ -4,12 +4,13 @@ import ONNX
 import Recipes
 import Tensors
 
-/// A loss under construction: the sum of its weighted terms, and of the weights, each a scalar. Definitions stand at `Loss`.
+/// A loss under construction: the sum of its weighted terms, and the sum of the weights, both scalars. `Loss` has the definitions.
 struct LossTerms {
     let sum: Symbol
     let weight: Symbol
 
-    /// What a loss is made of. `target` has the shape that `LossTarget` says; `rowWeight` is `[N]`.
+    /// The operands of a loss. `target` has the shape of the input of that name, with `[N, 1]` for `[N]` if the scores are so; `rowWeight`
+    /// is `[N]`.
     struct Operands {
         let loss: Loss
         let scores: [Symbol]
@@ -21,13 +22,13 @@ struct LossTerms {
         var place: String { found.map { "output '\($0.output)'" }.joined(separator: " and ") }
         var graph: GradientGraph { target.graph }
 
-        /// The row weights, to be multiplied with `[N, ...]` of this rank.
+        /// Returns the row weights in a shape that broadcasts to `[N, ...]` of this rank.
         func weights(rank: Int) -> Symbol {
             let weight = rowWeight.cast(to: first.elementType)
             return rank > 1 ? weight.unsqueezed(Array(1..<rank)) : weight
         }
 
-        /// The mean over all elements of `[N, ...]`, each weighted with its row.
+        /// Returns the mean over all elements of `[N, ...]`, each with the weight of its row.
         func mean(_ terms: Symbol) -> LossTerms {
             let rank = terms.rank ?? 1
             var weight = rowWeight.cast(to: first.elementType).total
@@ -77,7 +78,7 @@ struct LossTerms {
         }
     }
 
-    /// The model's own loss: the mean of what it has, over rows that count as their weight says.
+    /// Returns the model's own loss: the mean of its elements, each with the weight of its row.
     static func own(_ value: Symbol, rowWeight: Symbol?) -> LossTerms {
         guard let rowWeight else {
             return LossTerms(sum: value.rank == 0 ? value : value.total, weight: value.size.cast(to: value.elementType))
@@ -124,15 +125,15 @@ struct LossTerms {
 }
 
 extension GradientGraph {
-    /// A list `[n]`.
+    /// Returns a constant list `[values.count]`.
     func numbers(_ values: [Double], _ type: ElementType) -> Symbol {
         type == .float64 ? constant(.float64, [values.count], values) : constant(.float32, [values.count], values.map { Float($0) })
     }
 }
 
 extension Symbol {
-    /// The logarithm of a probability. Below the smallest step from 1 in float32 it continues along its tangent, so that 0, which leaves of
-    /// trees often give, has a finite loss and a gradient that leads away from it.
+    /// The logarithm of a probability. Below the smallest step from 1 in float32 it continues along its tangent, so that a probability of
+    /// 0, which leaves of trees often have, gives a finite loss and a gradient that leads away from it.
     var logarithmOfProbability: Symbol {
         let least = Double(Float.ulpOfOne)
         let bounded = apply("Max", [graph.scalar(least, elementType)], extents: extents)

@@ -4,11 +4,12 @@ import ONNX
 import Recipes
 import Tensors
 
-/// Finds the values that a loss reads: those behind the model's outputs, before what only turns scores into probabilities or names.
+/// Finds the values that a loss reads. From the model's outputs it goes back over operators that only turn scores into probabilities or
+/// names.
 struct ScoreFinder {
     struct Found {
         let output: String
-        /// The value in the graph.
+        /// The name of the value in the graph.
         var value: String
         var kind: StepGraph.Scores.Kind
         var elementType: ElementType
@@ -32,7 +33,8 @@ struct ScoreFinder {
         ending = ClassifierEnding(model)
     }
 
-    /// - Parameter names: the outputs to read; where empty, the model must have as many that can be read as the loss takes.
+    /// - Parameter names: the outputs to read; if empty, the model must have just as many floating point outputs as the loss takes.
+    /// - Throws: `invalid` if the outputs do not fit the loss.
     func scores(for loss: Loss, outputs names: [String]) throws(AutodiffError) -> [Found] {
         var seen: NameSet = []
         let readable = graph.outputs.map(\.name).filter { isReadable($0) && seen.insert($0).inserted }
@@ -44,8 +46,8 @@ struct ScoreFinder {
                     loss, "the model",
                     readable.isEmpty
                         ? "none of its outputs is a floating point tensor"
-                        : "it has \(readable.count) outputs that could be meant (\(readable.joined(separator: ", "))): say which, as loss: { \(loss.name): { output: \(readable[0]) } } in a pipeline, or --prediction \(readable[0])"
-                )
+                        : "it has \(readable.count) outputs that could be meant (\(readable.joined(separator: ", "))): say which, as "
+                            + "loss: { \(loss.name): { output: \(readable[0]) } } in a pipeline, or --prediction \(readable[0])")
             }
             chosen = readable
         }
@@ -155,7 +157,7 @@ func refusal(_ loss: Loss, _ place: String, _ reason: String) -> AutodiffError {
 func shown(_ dimensions: [Dimension]) -> String { "[" + dimensions.map(\.description).joined(separator: ", ") + "]" }
 
 extension Node {
-    /// What a ZipMap calls its columns.
+    /// The names that a ZipMap gives its columns.
     fileprivate var classLabels: [StepGraph.ClassLabel]? {
         if let names = attribute("classlabels_strings")?.strings { return names.map(StepGraph.ClassLabel.name) }
         return attribute("classlabels_int64s")?.ints.map { $0.map(StepGraph.ClassLabel.number) }

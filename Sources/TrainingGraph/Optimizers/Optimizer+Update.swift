@@ -3,18 +3,18 @@ import ONNX
 package import Recipes
 import Tensors
 
-/// What an update reads beside parameter, gradient and state.
+/// The scalars that an update reads, besides parameter, gradient and state.
 struct StepScalars {
     /// The learning rate.
     let rate: Symbol
-    /// The number of this step from 1, float64, since `1 - beta^t` loses its digits in float32. nil where no formula needs it.
+    /// The number of this step, from 1, in float64, since `1 - beta^t` loses digits in float32; nil if the optimizer does not need it.
     let number: Symbol?
 }
 
-/// Moments are kept undivided, `m = beta m + g` in place of `beta m + (1 - beta) g`: the factor goes into scalars, which spares a pass over
-/// all parameters each. In exact arithmetic the parameters are the same.
+/// The formulas of the optimizers. Moments are kept without their factor, as `m = beta m + g` instead of `beta m + (1 - beta) g`: the
+/// factor goes into scalars, which saves a pass over all parameters. In exact arithmetic the parameters are the same.
 extension Optimizer {
-    /// What each parameter needs to be remembered, each of the parameter's shape and 0 at first.
+    /// The names of the state of each parameter. State has the shape of the parameter and is 0 at first.
     package var stateNames: [String] {
         switch self {
         case .sgd(let momentum, _): momentum == 0 ? [] : ["momentum_buffer"]
@@ -32,12 +32,12 @@ extension Optimizer {
         }
     }
 
-    /// Whether no element of a parameter depends on another.
+    /// Whether the update of an element depends on no other element.
     var worksByElement: Bool {
         if case .lamb = self { false } else { true }
     }
 
-    /// The parameter and its state after a step; `state` in the order of `stateNames`.
+    /// Returns a parameter and its state after a step. `state` has the order of `stateNames`.
     func next(_ p: Symbol, gradient g: Symbol, state: [Symbol], decay: Double, _ step: StepScalars) -> (parameter: Symbol, state: [Symbol])
     {
         let rate = step.rate.cast(to: p.elementType)
@@ -80,9 +80,9 @@ extension Optimizer {
         }
     }
 
-    /// Adam's direction as `direction * factor`, the latter a scalar. With `M = m / (1 - beta1)` and `V = v / (1 - beta2)` kept,
-    /// `m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)` is `(1 - beta1) / (1 - beta1^t) / k * M / (sqrt(V) + epsilon / k)` with
-    /// `k = sqrt((1 - beta2) / (1 - beta2^t))`.
+    /// Returns the direction of Adam as `direction * factor`, with a scalar factor. With `M = m / (1 - beta1)` and `V = v / (1 - beta2)`
+    /// kept, `m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon)` is `(1 - beta1) / (1 - beta1^t) / k * M / (sqrt(V) + epsilon / k)`
+    /// with `k = sqrt((1 - beta2) / (1 - beta2^t))`.
     private func adaptive(
         _ g: Symbol, _ state: [Symbol], _ moments: Moments, _ step: StepScalars, _ type: ElementType
     ) -> (direction: Symbol, factor: Symbol, state: [Symbol]) {
@@ -98,7 +98,7 @@ extension Optimizer {
 
     private static func length(_ value: Symbol) -> Symbol { squaredLength(value).sqrt }
 
-    /// The sum of squares, a scalar.
+    /// Returns the sum of squares, a scalar.
     static func squaredLength(_ value: Symbol) -> Symbol {
         value.apply("ReduceSumSquare", [], [Attribute("keepdims", .int(0))], extents: [])
     }

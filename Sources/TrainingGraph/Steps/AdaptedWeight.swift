@@ -3,11 +3,11 @@ import ONNX
 import Recipes
 import Tensors
 
-/// A weight that low-rank factors stand beside: `W [K, M]` gets `scale * A B` with `A [K, rank]` and `B [rank, M]`.
+/// A weight with low-rank factors: the layer computes with `W + scale * A B`, where `W` is `[K, M]`, `A` `[K, rank]` and `B` `[rank, M]`.
 struct AdaptedWeight: Sendable, Hashable {
-    /// The initializer.
+    /// The name of the initializer.
     let weight: String
-    /// The parameters' names: `A` and `B`.
+    /// The names of the parameters `A` and `B`.
     let down: String
     let up: String
     let scale: Double
@@ -16,8 +16,8 @@ struct AdaptedWeight: Sendable, Hashable {
 }
 
 extension AdaptedWeight {
-    /// Puts factors beside every weight that the patterns match, and the initializers that hold their first values: those of `start` where
-    /// it has some for that weight.
+    /// Adds factors to every weight that the patterns match, with initializers for their first values: those of `start` if it has some for
+    /// that weight.
     static func attach(
         _ adapters: GradientDescent.Adapters, startingFrom start: LowRankAdapter? = nil, seed: UInt64, to model: inout Model
     ) throws(AutodiffError) -> [AdaptedWeight] {
@@ -78,7 +78,8 @@ extension AdaptedWeight {
         return adapted
     }
 
-    /// The matrix that a MatMul or Gemm multiplies by from the right, itself or through a Transpose, and whether it is stored transposed.
+    /// Returns the initializer that is the right operand of a MatMul or Gemm, perhaps through a Transpose, and whether it is stored
+    /// transposed.
     private static func weight(of node: Node, _ graph: Graph, _ index: GraphIndex) -> (StoredTensor, isTransposed: Bool)? {
         guard canonicalDomain(node.domain).isEmpty, node.operatorType == "MatMul" || node.operatorType == "Gemm", node.inputs.count > 1,
             (node.attribute("transA")?.int ?? 0) == 0
@@ -94,13 +95,14 @@ extension AdaptedWeight {
         return (stored, isTransposed)
     }
 
-    /// Whether training goes on from these factors.
+    /// Returns whether training can start from these factors.
     func takes(_ factors: LowRankAdapter.Factors, rank: Int) -> Bool {
         factors.weight == weight && factors.isTransposed == isTransposed && factors.scale == scale
             && factors.down.shape.dimensions.last == rank
     }
 
-    /// `A` uniform in plus and minus `1 / sqrt(K)`, `B` 0: at first the model computes what it did before. Or those that are there already.
+    /// Returns the known factors, or else `A` uniform from `-1 / sqrt(K)` to `1 / sqrt(K)` and `B` 0, with which the model computes what it
+    /// did without them.
     private func firstValues(
         extents: [Int], rank: Int, type: ElementType, _ known: LowRankAdapter.Factors?, _ random: inout SplitMix
     ) throws(AutodiffError) -> [StoredTensor] {
@@ -120,7 +122,7 @@ extension AdaptedWeight {
         return [StoredTensor(down, first)] + (zeros.map { [StoredTensor(up, $0)] } ?? [])
     }
 
-    /// `y = node(x) + scale * alpha * (x A) B`.
+    /// Replaces the node by `y = node(x) + scale * alpha * (x A) B`.
     private func append(beside node: Node, type: ElementType, to builder: inout GraphBuilder) {
         var own = node
         own.outputs[0] = builder.name(node.outputs[0] + "/frozen")
@@ -131,7 +133,7 @@ extension AdaptedWeight {
         builder.append(Node("Add", [own.outputs[0], scaled], [node.outputs[0]]))
     }
 
-    /// The factors are merged into the stored weight, so nobody else may read it.
+    /// Throws `invalid` if another node reads the weight: the factors will be merged into it.
     private func checkReaders(_ index: GraphIndex, _ graph: Graph) throws(AutodiffError) {
         for position in index.consumers[weight] ?? [] {
             let node = graph.nodes[position]

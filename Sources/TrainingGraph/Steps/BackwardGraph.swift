@@ -4,29 +4,31 @@ import Passes
 package import Recipes
 import Tensors
 
-/// The gradients of a model as one ONNX graph, without an update: of a loss, or the vector-Jacobian product for cotangents of its outputs.
+/// The gradients of a model as one ONNX graph, without an update: of a loss, or of the outputs times given cotangents (a vector-Jacobian
+/// product).
 ///
-/// Inputs of `model`: its own, and target and sample weight, or the cotangents. Outputs: loss and loss weight where there is a loss, and
-/// the gradients. Dropout and BatchNormalization are as in inference: it is the gradient of the function that is deployed.
+/// `model` has the inputs of the model as it came, and target and sample weight, or the cotangents. Its outputs are loss and loss weight,
+/// if there is a loss, and the gradients. Dropout and BatchNormalization work as in inference: these are the gradients of the function that
+/// is deployed.
 package struct BackwardGraph: Sendable {
     package let model: Model
     package let target: StepGraph.Target?
-    /// What the loss reads; empty without one, and where the model computes its own.
+    /// The values that the loss reads; empty without a loss, and if the model computes its own.
     package let scores: [StepGraph.Scores]
-    /// The same as `StepGraph.classes`.
+    /// The class names, as in `StepGraph.classes`.
     package let classes: [StepGraph.ClassLabel]?
     package let sampleWeight: String?
     package let loss: String?
     package let lossWeight: String?
-    /// Maps each output to the input that takes its cotangent, which has the type and shape of the output, or of the tensor that an output
-    /// of maps is made of.
+    /// Maps each output to the input that takes its cotangent. The cotangent has the type and shape of the output, or, for an output of
+    /// maps, of the tensor that it is made of.
     package let cotangents: [String: String]
-    /// The output that has the gradient of each initializer or input.
+    /// Maps each initializer or input that has a gradient to the output that gives it, which has the same type and shape.
     package let gradients: [String: String]
     package let untrained: [StepGraph.Untrained]
     package let gradientForms: [String: String]
 
-    /// The gradient of a loss with respect to every initializer that has one, and with `inputs` to the model's float inputs.
+    /// Builds the gradient of a loss by every initializer that has one, and with `inputs` also by the float inputs of the model.
     package init(_ model: Model, loss: Loss, outputs: [String] = [], inputs: Bool = false) throws(AutodiffError) {
         var graph = try model.inTrainingForm()
         let own = graph.graph.initializers, ownInputs = graph.graph.requiredInputs
@@ -37,7 +39,7 @@ package struct BackwardGraph: Sendable {
             seeds: [:])
     }
 
-    /// The vector-Jacobian product for cotangents of `outputs`, which are inputs of the graph.
+    /// Builds the vector-Jacobian product for cotangents of `outputs`, which are inputs of the graph.
     package init(_ model: Model, cotangentsOf outputs: [String], inputs: Bool = false) throws(AutodiffError) {
         var graph = try model.inTrainingForm()
         let own = graph.graph.initializers, ownInputs = graph.graph.requiredInputs

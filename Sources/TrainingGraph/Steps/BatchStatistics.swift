@@ -3,20 +3,21 @@ import ONNX
 import Recipes
 import Tensors
 
-/// BatchNormalization as it is in training: each batch is normalized by its own mean and variance, which the gradient goes through, and the
-/// running ones, that the model is used with, move towards them.
+/// BatchNormalization in training: each batch is normalized by its own mean and variance, which are differentiated too, and the running
+/// statistics, which the model uses in inference, move towards them.
 enum BatchStatistics {
     struct Running {
-        /// The initializer.
+        /// The name of the initializer.
         let name: String
-        /// The value that has its next value.
+        /// The name of its next value.
         let next: String
     }
 
-    /// Puts every BatchNormalization of the graph into training form, but those whose running mean or variance the patterns match.
+    /// Sets the training mode of every BatchNormalization, except those whose running mean or variance the patterns match.
     ///
-    /// The running variance moves towards that of the batch with `n - 1` in the denominator, as PyTorch has it; ONNX operator
-    /// BatchNormalization-15 itself has `n`.
+    /// The running variance moves towards the variance of the batch with the denominator `n - 1`, as in PyTorch. ONNX operator
+    /// BatchNormalization-15 itself uses `n`.
+    /// - Throws: `invalid` for one inside of a subgraph, and for running statistics that something else reads too.
     static func activate(in model: inout Model, frozen: [String]) throws(AutodiffError) -> [Running] {
         var builder = GraphBuilder(extending: model.graph, prefix: "train/batch_normalization/")
         var running: [Running] = []
@@ -43,9 +44,8 @@ enum BatchStatistics {
             for tensor in [mean, variance] where readers[tensor.name] != 1 {
                 throw .invalid(
                     place: node.place,
-                    reason:
-                        "its running statistics '\(tensor.name)' are read elsewhere too, and would move there with them; freeze them, or export the model "
-                        + "so that equal initializers are stored apart")
+                    reason: "its running statistics '\(tensor.name)' are read elsewhere too, and would move there with them; freeze them, "
+                        + "or export the model so that equal initializers are stored apart")
             }
             let emitted = builder.nodes.count
             running += append(node, mean: mean, variance: variance, to: &builder)
@@ -56,7 +56,7 @@ enum BatchStatistics {
         return running
     }
 
-    /// Throws where the recipe trains BatchNormalization and the model has none: exporters usually fuse it into the layer before it.
+    /// Throws `invalid` if the recipe trains BatchNormalization and the model has none: exporters usually fuse it into the layer before it.
     static func check(_ recipe: GradientDescent, _ model: Model) throws(AutodiffError) {
         guard recipe.batchNormalization != .frozen else { return }
         var isThere = false

@@ -1,12 +1,12 @@
-/// Finds tables of cosines and sines of the same angles, which exporters fold position encodings into: their squares add up to 1
-/// everywhere, which no table that was learned does.
+/// Finds tables of cosines and sines of the same angles, which exporters make of position encodings: their squares add up to 1 everywhere,
+/// as those of learned tables do not.
 struct CircleTables {
-    /// Wide enough for what was once rounded to float16 or bfloat16.
+    /// The largest distance from 1, wide enough for values that were rounded to float16 or bfloat16.
     private static let tolerance = 0.01
 
     private(set) var names: Set<String> = []
 
-    /// - Parameter tables: row by row, with the length of a row.
+    /// - Parameter tables: their values row by row.
     init(_ tables: [(name: String, rowLength: Int, values: [Double])]) {
         for (index, table) in tables.enumerated() where Self.varies(table.values) {
             if Self.isClosed(table.values, rowLength: table.rowLength) { names.insert(table.name) }
@@ -19,7 +19,7 @@ struct CircleTables {
 
     private static func isOnCircle(_ x: Double, _ y: Double) -> Bool { abs(x * x + y * y - 1) <= tolerance }
 
-    /// Whether each row has both, in turn or one half behind the other.
+    /// Returns whether each row has cosines and sines, in turn or one half after the other.
     private static func isClosed(_ values: [Double], rowLength: Int) -> Bool {
         guard rowLength >= 2, rowLength % 2 == 0 else { return false }
         let half = rowLength / 2
@@ -34,6 +34,6 @@ struct CircleTables {
         return pairs { (2 * $0, 2 * $0 + 1) } || pairs { ($0, $0 + half) }
     }
 
-    /// Ones beside zeros are no circle.
+    /// Returns whether there are more than two different values: tables of ones and zeros are not meant.
     private static func varies(_ values: [Double]) -> Bool { Set(values.prefix(1 << 12)).count > 2 }
 }

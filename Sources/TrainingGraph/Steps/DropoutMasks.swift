@@ -2,12 +2,12 @@ import Autodiff
 import ONNX
 import Tensors
 
-/// Dropout as it is in training, in operators whose result depends on nothing but a key that is fed to the step: the same key gives the
-/// same masks, so that a run that is taken up again goes on as if it had never stopped. (The runtime's own random operators keep their
-/// state to themselves.)
+/// Dropout in training, in operators whose result depends on nothing but a key that is an input of the step. The same key gives the same
+/// masks, so that a resumed run goes on as if it had not stopped. (ONNX Runtime's own random operators hide their state.)
 enum DropoutMasks {
-    /// Replaces every Dropout of a positive ratio; the names of its outputs stay.
-    /// - Returns: the name of the new input for the key, uint32 scalar; nil where there is no such Dropout.
+    /// Replaces every Dropout of a positive ratio. The names of its outputs stay.
+    /// - Returns: the name of the new input for the key, a uint32 scalar; nil if there is no such Dropout.
+    /// - Throws: `invalid` for a ratio that is not a constant from 0 to below 1.
     static func activate(in model: inout Model) throws(AutodiffError) -> String? {
         let types: InferredTypes
         do { types = try model.inferTypes() } catch { throw .invalid(place: "the model", reason: "\(error)") }
@@ -44,7 +44,7 @@ enum DropoutMasks {
         return key
     }
 
-    /// Makes every Dropout pass on what it gets, whatever the model says of training: as it is when the model is used.
+    /// Makes every Dropout return its input, as in inference, even if the model sets its training mode.
     static func deactivate(in model: inout Model) {
         for position in model.graph.nodes.indices where isDropout(model.graph.nodes[position]) {
             model.graph.nodes[position].inputs = Array(model.graph.nodes[position].inputs.prefix(2))
@@ -53,7 +53,7 @@ enum DropoutMasks {
 
     private static func isDropout(_ node: Node) -> Bool { node.operatorType == "Dropout" && canonicalDomain(node.domain).isEmpty }
 
-    /// ONNX operator Dropout-13: 0.5 where it is left out.
+    /// Returns the ratio, which is 0.5 by default (ONNX operator Dropout-13).
     private static func ratio(of node: Node, in model: Model) throws(AutodiffError) -> Double {
         guard node.inputs.count > 1, !node.inputs[1].isEmpty else { return 0.5 }
         let stored = model.graph.initializer(node.inputs[1])
@@ -71,7 +71,7 @@ enum DropoutMasks {
         return ratio
     }
 
-    /// `y = drop ? 0 : x / (1 - ratio)`, with `drop` where a hash of key, node and position lies in the first `ratio` of its range.
+    /// Appends `y = drop ? 0 : x / (1 - ratio)`. `drop` is true if a hash of key, node and position lies in the first `ratio` of its range.
     private static func append(_ node: Node, ratio: Double, key: String, number: UInt32, type: ElementType, to builder: inout GraphBuilder)
     {
         func number32(_ value: UInt32, _ builder: inout GraphBuilder) -> String { builder.constant(.uint32, [], [value], stem: "number") }
@@ -89,7 +89,7 @@ enum DropoutMasks {
         if node.outputs.count > 1, !node.outputs[1].isEmpty { builder.append(Node("Not", [drop], [node.outputs[1]])) }
     }
 
-    /// A mixing of 32 bits in which every bit of the input moves about half of the output's (Wellons, `lowbias32`).
+    /// Returns a hash of 32 bits in which every bit of the input changes about half of the bits (Wellons, `lowbias32`).
     private static func hash(_ value: String, _ builder: inout GraphBuilder) -> String {
         func shifted(_ value: String, _ bits: UInt32, _ builder: inout GraphBuilder) -> String {
             let moved = builder.add(

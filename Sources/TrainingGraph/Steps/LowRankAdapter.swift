@@ -4,10 +4,10 @@ import Passes
 package import Recipes
 package import Tensors
 
-/// Low-rank factors beside weights of a model that itself stays as it is: each `W [K, M]` counts as `W + scale A B`.
+/// Low-rank factors for weights of a model that itself stays as it is: the model computes with `W + scale A B` instead of `W [K, M]`.
 package struct LowRankAdapter: Sendable {
     package struct Factors: Sendable {
-        /// The initializer that they stand beside.
+        /// The name of the weight.
         package var weight: String
         /// `A [K, rank]`.
         package var down: Tensor
@@ -30,7 +30,8 @@ package struct LowRankAdapter: Sendable {
 
     package init(_ factors: [Factors]) { self.factors = factors }
 
-    /// The model with the products added to its weights, and nothing else changed: what this adapter makes of it, as a plain model.
+    /// Returns the model with the products added to its weights and nothing else changed.
+    /// - Throws: `invalid` if the model has no such weight, or one of another shape or type.
     package func merged(into model: Model) throws(AutodiffError) -> Model {
         let known = Set(ParameterHomes(model).homes.map(\.name))
         var merged: [String: Tensor] = [:]
@@ -46,8 +47,8 @@ package struct LowRankAdapter: Sendable {
         return result
     }
 
-    /// What of this adapter a recipe trains on from where it is, factors of the same rank and scale on the same weights, and the rest of
-    /// it, which is to be merged before.
+    /// Returns the factors that a recipe can train further, since rank, scale and weight are the same, and the rest, which must be merged
+    /// into the model before.
     package func divided(
         by adapters: GradientDescent.Adapters?, in model: Model
     ) throws(AutodiffError) -> (continued: LowRankAdapter, rest: LowRankAdapter) {
@@ -61,13 +62,13 @@ package struct LowRankAdapter: Sendable {
 }
 
 extension LowRankAdapter.Factors {
-    /// The weight of `model` with the product added to it, in the type that it is stored in.
+    /// Returns the weight of `model` with the product added to it, in the stored type.
     package func merged(into model: Model) throws(AutodiffError) -> Tensor {
         let stored = try model.initialValue(weight)
         return try merged(into: stored.widened()).narrowed(to: stored.elementType)
     }
 
-    /// `W + scale A B` in the layout of `stored`, summed in float64.
+    /// Returns `W + scale A B` in the layout of `stored`, summed in float64.
     func merged(into stored: Tensor) throws(AutodiffError) -> Tensor {
         func refuse(_ reason: String) -> AutodiffError { .invalid(place: "the adapter of '\(weight)'", reason: reason) }
         guard down.shape.rank == 2, up.shape.rank == 2, down.shape.dimensions[1] == up.shape.dimensions[0] else {

@@ -3,14 +3,14 @@ import ONNX
 import Passes
 import Tensors
 
-/// What turns a model into the graphs of its training.
+/// Changes of a model on its way to a training graph.
 extension Model {
-    /// In training form, its errors in our words.
+    /// Returns the model in training form.
     func inTrainingForm() throws(AutodiffError) -> Model {
         do { return try TrainingForm.of(self) } catch { throw .invalid(place: error.place, reason: "\(error)") }
     }
 
-    /// Gives the graph new outputs and drops every node that they do not need.
+    /// Gives the graph new outputs, and removes every node that they do not need.
     mutating func keepOnly(outputs: [Value]) {
         var needed = Set(outputs.map(\.name))
         var kept: [Node] = []
@@ -27,12 +27,12 @@ extension Model {
         graph.values.removeAll { !made.contains($0.name) }
     }
 
-    /// What external data is left is read in: the engine gets these graphs as bytes.
+    /// Reads external data in, since the engine gets these graphs as bytes.
     func withoutExternalData() throws(AutodiffError) -> Model {
         do { return try embeddingExternalData() } catch { throw .invalid(place: "the model", reason: "\(error)") }
     }
 
-    /// The elements of a parameter or another initializer, wherever they lie.
+    /// Returns the value of a parameter or another initializer, wherever the model stores it.
     func initialValue(_ name: String) throws(AutodiffError) -> Tensor {
         do throws(ONNXError) {
             if let stored = graph.initializer(name) {
@@ -43,7 +43,7 @@ extension Model {
         throw .unknownValue(name)
     }
 
-    /// Puts values where the model, as it came, stores these parameters.
+    /// Puts values into the places where the model stores these parameters.
     mutating func write(_ values: [String: Tensor]) throws(AutodiffError) {
         do throws(PassError) {
             try ParameterHomes.write(values, into: &self)

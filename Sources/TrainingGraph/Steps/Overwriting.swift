@@ -1,12 +1,12 @@
 import ONNX
 
-/// Which values of a step's graph may be written where they are read: their memory is there once instead of twice.
+/// Tells which outputs of a step's graph may be written into the memory of an input, so that this memory is needed once instead of twice.
 struct Overwriting {
     private let nodes: [Node]
     private let index: GraphIndex
     private let outputs: Set<String>
 
-    /// Each element of the result is read before it is written, there and nowhere else.
+    /// Operators that read each element of an operand just before they write the same element of the result.
     private static let elementwise: Set<String> = ["Add", "Sub", "Mul"]
 
     init(_ graph: Graph) {
@@ -15,8 +15,8 @@ struct Overwriting {
         outputs = Set(graph.outputs.map(\.name))
     }
 
-    /// Whether `output` may take the memory of `input`, which has its type and shape: whatever the order in which an engine runs the nodes,
-    /// every one that reads `input` must be done when `output` is written. That is so where all of them lead to the node that makes
+    /// Returns whether `output` may take the memory of `input`, which has the same type and shape. In every order in which an engine may
+    /// run the nodes, all that read `input` must be done before `output` is written, so all of them must lead to the node that makes
     /// `output`.
     func allows(_ input: String, _ output: String) -> Bool {
         guard let maker = index.producers[output], nodes[maker].subgraphs.isEmpty, !outputs.contains(input) else { return false }

@@ -2,37 +2,37 @@ import Autodiff
 package import ONNX
 import Tensors
 
-/// Tells what the float initializers of a model are for, as far as the graph shows. ONNX does not tell parameters from constants: exporters
-/// put masks, positions and factors among the weights.
+/// Tells which float initializers of a model are weights and which are constants, as far as the graph shows it. ONNX has no such
+/// distinction: exporters put masks, positions and factors among the weights.
 ///
-/// - What meets the data only as sines and cosines is a constant, and so are tables of sines and cosines (`CircleTables`): position
-///   encodings.
-/// - What an operator takes where it has its weights (`ReverseMode.weightInputs`) is a weight, whatever its values are, also behind what only moves or casts
-///   elements.
-/// - A single number, on however many axes, is a weight where it is added right behind a product (`products`): a bias of one output.
-/// - Values that are only added, multiplied or compared are constants if they are a single number otherwise, are not all finite, are a mask
-///   (over two axes or more, 0 and one other value, or 0 alone), or count (whole numbers at equal steps). Everything else is a weight: a
-///   bias, a scale.
+/// - Initializers that are used only through sines and cosines are constants, and so are tables of sines and cosines (`CircleTables`): both
+///   are position encodings.
+/// - An initializer at an input where its operator has weights (`ReverseMode.weightInputs`) is a weight, whatever its values are, also if
+///   operators that only move or cast elements lie between.
+/// - A single number, on any number of axes, is a weight if it is added directly to the result of a product (`products`): the bias of one
+///   output.
+/// - Other initializers are constants if they are a single number, are not all finite, are a mask (on two axes or more, with 0 and one
+///   other value, or 0 alone), or count (whole numbers at equal steps). The rest are weights: biases and scales.
 ///
-/// Elements are looked at where there are at most a million.
+/// The values of initializers of more than a million elements are not read.
 package struct ParameterRoles {
-    /// By where they stand.
+    /// Weights by their place.
     private let weights: Set<String>
     private let onlyInSines: Set<String>
-    /// Why others are constants, by what is in them.
+    /// The reasons why initializers are constants by their values.
     private var reasons: [String: String] = [:]
 
-    /// Operators after which a single number that is added is a bias.
+    /// Operators to whose results a bias is added, which may be a single number.
     private static let products: Set<String> = ["MatMul", "Gemm", "Conv", "ConvTranspose"]
 
-    /// Operators whose first input goes through with the same elements, all or some of them.
+    /// Operators whose result has elements of the first input, all or some of them (of all inputs for Concat).
     private static let movers: Set<String> = [
         "Identity", "Cast", "CastLike", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Expand", "Tile", "Concat", "Split",
         "Slice",
         "DequantizeLinear", "QuantizeLinear",
     ]
 
-    /// - Parameter model: in training form.
+    /// - Parameter model: a model in training form.
     package init(_ model: Model) {
         onlyInSines = Self.onlyInSines(model.graph)
         var sources: [String: [String]] = [:]
@@ -69,7 +69,7 @@ package struct ParameterRoles {
         for name in CircleTables(tables).names { reasons[name] = "sines and cosines: a position encoding, not a weight" }
     }
 
-    /// Initializers that are combined with nothing but constants, shapes and each other before a sine or cosine is taken.
+    /// Returns the initializers that meet only constants, shapes and each other before a sine or cosine is taken of them.
     private static func onlyInSines(_ graph: Graph) -> Set<String> {
         var data = Set(graph.requiredInputs.map(\.name))
         // Of a value that does not depend on the data: the initializers in it, and whether it is a sine of them.
@@ -96,7 +96,7 @@ package struct ParameterRoles {
         return metInSines.subtracting(met)
     }
 
-    /// Why an initializer is taken for a constant; nil for a weight.
+    /// Returns the reason why an initializer is taken for a constant; nil for a weight.
     package func constantReason(_ tensor: StoredTensor) -> String? {
         if onlyInSines.contains(tensor.name) { return "only its sines and cosines are used: a position encoding, not a weight" }
         if let reason = reasons[tensor.name] { return reason }
@@ -114,7 +114,7 @@ package struct ParameterRoles {
         return nil
     }
 
-    /// The one value that elements have beside 0, where there are both.
+    /// Returns the one value that elements have besides 0; nil if there are several, or no zeros.
     private static func onlyOther(_ values: [Double]) -> Double? {
         guard let other = values.first(where: { $0 != 0 }), values.contains(0), values.allSatisfy({ $0 == 0 || $0 == other }) else {
             return nil
@@ -122,7 +122,7 @@ package struct ParameterRoles {
         return other
     }
 
-    /// Whether along the last axis whole numbers go up or down by the same step everywhere, three of them at least.
+    /// Returns whether the elements along the last axis are at least three whole numbers at equal steps.
     private static func counts(_ values: [Double], rowLength: Int) -> Bool {
         // Positions may lie on another axis than the last, as in [T, 1].
         let length = rowLength > 1 ? rowLength : values.count
@@ -139,7 +139,7 @@ extension Shape {
 }
 
 extension StoredTensor {
-    /// The elements of a float tensor, where there are at most a million.
+    /// Returns the elements of a float tensor; nil if there are more than a million.
     fileprivate func fewValues(_ directory: ExternalDataDirectory?) -> [Double]? {
         guard elementType == .float32 || elementType == .float64, let count = elementCount, count > 0, count <= 1 << 20 else { return nil }
         guard let tensor = try? tensor(externalData: directory) else { return nil }

@@ -1,4 +1,4 @@
-/// SplitMix64 (Steele et al. 2014): the same seed gives the same numbers on every machine.
+/// The random numbers SplitMix64 (Steele et al. 2014): the same seed gives the same numbers on every machine.
 struct SplitMix {
     private var state: UInt64
 
@@ -12,6 +12,6 @@ struct SplitMix {
         return mixed ^ (mixed >> 31)
     }
 
-    /// Uniform in -1..<1.
+    /// Returns a number, uniformly distributed in -1..<1.
     mutating func symmetric() -> Double { Double(next() >> 11) * 0x1p-52 - 1 }
 }

@@ -5,17 +5,16 @@ package import Recipes
 import Tensors
 
 extension StepGraph {
-    /// Untrained weights of together more bytes than this are inputs instead of constants, those at least that are not small.
+    /// If the untrained weights have more bytes than this together, those that are not small are inputs instead of constants.
     static let largestConstants = 256 << 20
     static let smallestHeld = 64 << 10
 
     /// Builds both graphs.
     /// - Parameters:
-    ///   - model: as it came; it is brought into training form here.
-    ///   - adapter: what stands beside it already and is trained on; its factors must be such as the recipe asks for
-    ///     (`LowRankAdapter.divided`), and there must be none where it asks for none.
-    /// - Throws: `noRule` and the like for what cannot be differentiated, `nothingTrainable`, and `invalid` for a loss that does not fit
-    ///   the model's outputs or a number that makes no sense.
+    ///   - model: the model as it came; it is brought into training form here.
+    ///   - adapter: factors of the model that are trained further. They must be such as the recipe asks for (`LowRankAdapter.divided`).
+    /// - Throws: `noRule` if an operator on the way has no gradient, `nothingTrainable`, and `invalid` for a loss that does not fit the
+    ///   model's outputs or a value of the recipe that it must not have.
     package init(
         _ model: Model, _ recipe: GradientDescent, adapter: LowRankAdapter? = nil, largestConstants: Int = largestConstants
     ) throws(AutodiffError) {
@@ -113,7 +112,8 @@ extension StepGraph {
 }
 
 extension Model {
-    /// The learning rate as an input, and negated as the cotangent of a loss that is a float32 scalar, as nearly all are.
+    /// Adds the learning rate as an input, and its negative, which becomes the cotangent of the loss; nil unless the loss is a float32
+    /// scalar.
     fileprivate mutating func addDescentRate(_ loss: String) throws(AutodiffError) -> (name: String, negated: String)? {
         do { guard try inferTypes()[loss] == .tensor(.float32, [] as Shape) else { return nil } } catch {
             throw .invalid(place: "the model", reason: "\(error)")
@@ -127,8 +127,8 @@ extension Model {
 }
 
 extension GradientDescent {
-    /// Whether a parameter moves by its gradient times the rate and nothing else. The rate is then the loss's cotangent: gradients come out
-    /// as what is to be added, which spares a pass over all parameters.
+    /// Whether a parameter changes by its gradient times the rate and nothing else. The negated rate is then the cotangent of the loss, so
+    /// that gradients are what is added to the parameters, which saves a pass over all of them.
     var descendsPlainly: Bool {
         guard case .sgd(momentum: 0, _) = optimizer else { return false }
         return accumulate == 1 && clipNorm == nil && clipValue == nil
@@ -149,7 +149,7 @@ extension GradientDescent {
         throw .invalid(place: "untie", reason: "no shared weight has a name like \"\(idle)\"; \(known)")
     }
 
-    /// Throws where a key has a value that it must not have; pipelines are checked when they are read.
+    /// Throws `invalid` for a key with a value that it must not have. A pipeline is also checked when it is read.
     func check() throws(AutodiffError) {
         if let fault { throw .invalid(place: fault.key, reason: "\(fault.reason): \(fault.remedy)") }
     }

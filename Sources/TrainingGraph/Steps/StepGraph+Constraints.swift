@@ -4,7 +4,7 @@ import Passes
 import Tensors
 
 extension StepGraph {
-    /// Refuses trained values with which an operator would compute something else than it was trained to.
+    /// Throws `invalid` for trained values with which an operator of the model would compute something else than in training.
     func checkConstraints(_ parameters: [String: Tensor]) throws(AutodiffError) {
         for (name, tensor) in parameters.sorted(by: { $0.key < $1.key }) where source.graph.initializer(name)?.constraint == .someNegative {
             let isNegative = tensor.elementType == .float64

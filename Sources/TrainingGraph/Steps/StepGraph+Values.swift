@@ -4,9 +4,10 @@ import Passes
 import Recipes
 package import Tensors
 
-/// What goes into a step graph first, and what becomes of what comes out of it.
+/// The first values of a step graph's inputs, and the way of its results into the model.
 extension StepGraph {
-    /// The value of a slot before the first step: of a parameter as the model has it, of an average the same; nil where it is 0.
+    /// Returns the value of a slot before the first step: the model's value of a parameter, also for its average; nil for state, which is
+    /// 0.
     package func initialValue(of slot: Slot) throws(AutodiffError) -> Tensor? {
         switch slot.kind {
         case .parameter, .statistic: try source.initialValue(slot.name)
@@ -15,23 +16,23 @@ extension StepGraph {
         }
     }
 
-    /// The model's values of what is trained, by name.
+    /// Returns the model's values of all `parameters`, by name.
     package func initialParameters() throws(AutodiffError) -> [String: Tensor] {
         var values: [String: Tensor] = [:]
         for slot in parameters { values[slot.name] = try initialValue(of: slot) }
         return values
     }
 
-    /// The values of `heldWeights`, read once.
+    /// Reads the values of `heldWeights`.
     package func heldValues() throws(AutodiffError) -> [String: Tensor] {
         var values: [String: Tensor] = [:]
         for name in heldWeights { values[name] = try source.initialValue(name) }
         return values
     }
 
-    /// Returns `model` with trained values in the places where it stores its parameters and nothing else changed: the values are rounded to
-    /// the type that the model stores, and adapters are merged into the weights that they belong to.
-    /// - Parameter parameters: by name, as the slots in `parameters` have them (or averages, under the parameters' names).
+    /// Returns `model` with trained values in the places where it stores its parameters, and nothing else changed: the values are rounded
+    /// to the type that the model stores, and adapters are merged into their weights.
+    /// - Parameter parameters: the values of the slots in `parameters`, or their averages, by the names of the parameters.
     package func model(_ model: Model, with parameters: [String: Tensor]) throws(AutodiffError) -> Model {
         try checkConstraints(parameters)
         var changed = parameters
@@ -51,7 +52,7 @@ extension StepGraph {
         return result
     }
 
-    /// The factors among `parameters`, as what stands beside the model; nil where the recipe has no adapters.
+    /// Returns the adapter that the factors in `parameters` make; nil if the recipe has no adapters.
     package func adapter(with parameters: [String: Tensor]) throws(AutodiffError) -> LowRankAdapter? {
         guard recipe.adapters != nil else { return nil }
         var factors: [LowRankAdapter.Factors] = []
@@ -64,7 +65,7 @@ extension StepGraph {
         return LowRankAdapter(factors)
     }
 
-    /// What `ports.randomKey` is fed in step `step`, a uint32 scalar.
+    /// Returns the value of `ports.randomKey` for step number `step`, a uint32 scalar.
     package func randomKey(step: Int) -> Tensor {
         var random = SplitMix(seed: UInt64(recipe.seed) ^ UInt64(bitPattern: Int64(step)) &* 0x9E37_79B9_7F4A_7C15)
         return Tensor(.uint32, [], [UInt32(truncatingIfNeeded: random.next())])

@@ -5,44 +5,46 @@ package import Recipes
 
 /// One optimization step of a model as one ONNX graph, and an evaluation graph from the same recipe.
 ///
-/// Inputs of `step`: the model's own, target, sample weight and learning rate, the inputs of `slots`, those of `heldWeights`, and
-/// `ports.apply` and `ports.randomKey` where they are not nil. Outputs: loss, loss weight and the next values of `slots`.
-/// Inputs of `evaluation`: the model's own, target, sample weight, the inputs of all parameters, and those of `heldWeights`. Outputs: loss,
-/// loss weight and `ports.scores`. What belongs to a batch has the batch's rows on its first axis.
+/// `step` has these inputs: those of the model, target, sample weight and learning rate, the inputs of `slots`, `heldWeights`, and
+/// `ports.apply` and `ports.randomKey` if they are not nil. Its outputs are loss, loss weight and the next values of `slots`. `evaluation`
+/// has these inputs: those of the model, target, sample weight, the inputs of all parameters, and `heldWeights`. Its outputs are loss, loss
+/// weight and `ports.scores`. The first axis of all values of a batch is that of its rows.
 package struct StepGraph: Sendable {
     package let step: Model
     package let evaluation: Model
     package let ports: Ports
-    /// What passes from one step to the next, parameters first, statistics last, in a fixed order: read from `input`, written to `output`.
+    /// The values that pass from one step to the next, read from `input` and written to `output`, in a fixed order: parameters first,
+    /// statistics last.
     package let slots: [Slot]
-    /// Untrained weights that are inputs too, under their own names, since they are many bytes: whoever runs both graphs holds them once.
+    /// The untrained weights that are inputs of both graphs, under their own names, so that many bytes are in memory once.
     package let heldWeights: [String]
-    /// The classes of a model that names them (in a ZipMap, or as the values that its label output picks from), in the order of the class
-    /// axis.
+    /// The classes, in the order of the class axis, if the model names them: in a ZipMap, or as the values from which its label output
+    /// picks.
     package let classes: [ClassLabel]?
     /// The float initializers that this recipe does not train, and why.
     package let untrained: [Untrained]
-    /// Where a gradient has several forms: the node, and which was chosen.
+    /// Maps the nodes whose gradient has several forms to the one that was chosen.
     package let gradientForms: [String: String]
     package let recipe: GradientDescent
 
-    /// The model in training form, where all values come from.
+    /// The model in training form, which has the first values of the parameters.
     let source: Model
     let adapted: [AdaptedWeight]
     let shared: SharedWeights
 
     package struct Ports: Sendable, Hashable {
-        /// What the output is compared with; nil where the model computes its own loss.
+        /// The input that the scores are compared with; nil if the model computes its own loss.
         package let target: Target?
-        /// What the target is compared with, one or for a pair of embeddings two; empty where the model computes its own loss.
+        /// The values that the target is compared with: one, or two for a pair of embeddings; empty if the model computes its own loss.
         package let scores: [Scores]
-        /// float32 `[N]`: what each row counts. nil where the model's own loss is one number.
+        /// float32 `[N]`: the weight of each row; nil if the model's own loss is one number.
         package let sampleWeight: String?
-        /// float32 scalar, of `step`.
+        /// float32 scalar, only in `step`.
         package let learningRate: String
-        /// bool scalar, of `step`, there where gradients are accumulated: whether this batch ends a step. False only adds to the gradient.
+        /// bool scalar, only in `step`, nil unless gradients are accumulated: whether this batch ends a step. False only adds to the
+        /// gradient.
         package let apply: String?
-        /// uint32 scalar, of `step`, there where the model has dropout: `StepGraph.randomKey(step:)`.
+        /// uint32 scalar, only in `step`, nil unless the model has dropout: `StepGraph.randomKey(step:)`.
         package let randomKey: String?
         /// float32 scalar: the weighted mean of the batch.
         package let loss: String
@@ -53,7 +55,7 @@ package struct StepGraph: Sendable {
     package struct Target: Sendable, Hashable {
         package let name: String
         package let elementType: ElementType
-        /// The first is the rows'.
+        /// The shape; the first axis is that of the rows.
         package let dimensions: [Dimension]
     }
 
@@ -81,7 +83,7 @@ package struct StepGraph: Sendable {
         package let kind: Kind
         package let elementType: ElementType
         package let dimensions: [Dimension]
-        /// The extent of the class axis, where there is one and it is known.
+        /// The extent of the class axis; nil if there is none or it is not known.
         package let classCount: Int?
     }
 
@@ -91,17 +93,17 @@ package struct StepGraph: Sendable {
             /// The moving average of the parameter of this name.
             case average(of: String)
             case state
-            /// A running mean or variance of a BatchNormalization, which batches move: the model's as parameters are, but no gradient's.
+            /// A running mean or variance of a BatchNormalization, which is written into the model as parameters are, but has no gradient.
             case statistic
         }
-        /// The parameter's own name; `exp_avg/NAME` and the like for what belongs to one; `step`.
+        /// The name of the parameter; `square_sum/NAME` and the like for the state of a parameter; `step`.
         package let name: String
         package let kind: Kind
         package let input: String
         package let output: String
         package let elementType: ElementType
         package let shape: Shape
-        /// Of an optimizer's state: whether `output` may be written into the memory of `input`.
+        /// Whether `output` may be written into the memory of `input`; only for the state of an optimizer.
         package var isOverwritable = false
     }
 
@@ -115,7 +117,7 @@ package struct StepGraph: Sendable {
         case number(Int64)
     }
 
-    /// What is the model's: trained parameters, and running statistics that move with them.
+    /// The slots whose values are written into the model: trained parameters and running statistics.
     package var parameters: [Slot] { slots.filter { $0.kind == .parameter || $0.kind == .statistic } }
 
     /// The names of the values in the model that training changes: those of `parameters`, and those of the copies of shared ones.

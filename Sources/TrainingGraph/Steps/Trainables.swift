@@ -4,17 +4,18 @@ import Passes
 import Recipes
 import Tensors
 
-/// Which initializers are trained, and why the others stay as they are. In the order of the graph.
+/// Decides which initializers are trained, and says why the others are not, in the order of the graph.
 struct Trainables {
     private(set) var names: [String] = []
     private(set) var untrained: [StepGraph.Untrained] = []
 
     /// - Parameters:
-    ///   - model: in training form, nothing in it that the value `loss` does not need.
-    ///   - own: names of the initializers that the model came with; others are constants of the loss.
-    ///   - refused: what the model stores where no training reaches it.
-    ///   - recipe: nil takes every initializer that a gradient can be asked for.
-    ///   - shared: the weights in `own` that stand for copies too.
+    ///   - model: a model in training form, without nodes that its outputs do not need.
+    ///   - own: the initializers of the model in training form; others are constants of the loss.
+    ///   - refused: the floating point constants that are stored where training does not reach them.
+    ///   - recipe: nil takes every initializer that can have a gradient.
+    ///   - shared: the weights in `own` that have copies.
+    /// - Throws: `nothingTrainable`, and `invalid` for a pattern of the recipe that no initializer matches.
     init(
         _ model: Model, own: [StoredTensor], refused: [ParameterHomes.Refused], recipe: GradientDescent?, adapted: [AdaptedWeight] = [],
         shared: SharedWeights = SharedWeights()
@@ -42,7 +43,7 @@ struct Trainables {
         if names.isEmpty { throw .nothingTrainable(reason: Self.emptiness(model, own, untrained)) }
     }
 
-    /// Takes out what turned out to have no gradient.
+    /// Removes the initializers that have no gradient.
     mutating func keep(where hasGradient: (String) -> Bool) throws(AutodiffError) {
         for name in names where !hasGradient(name) {
             untrained.append(StepGraph.Untrained(name: name, reason: Self.unreached))
@@ -77,7 +78,7 @@ struct Trainables {
         return shared.names(of: tensor.name).contains { recipe.train.matchesAny(of: $0) } ? nil : roles?.constantReason(tensor)
     }
 
-    /// A pattern that names nothing is a slip of the pen.
+    /// Throws `invalid` for a pattern that matches no initializer, since that is a typing error.
     private static func check(_ recipe: GradientDescent, _ own: [String]) throws(AutodiffError) {
         for (key, patterns) in [("freeze", recipe.freeze), ("train", recipe.train), ("no_decay", recipe.noDecay)] {
             guard let idle = patterns.first(where: { pattern in !own.contains { NamePattern(pattern).matches($0) } }) else { continue }
@@ -87,7 +88,7 @@ struct Trainables {
 
     static let quantized = "its weights are integers, a quantized model: train the float model that it was made from"
 
-    /// Whether operators multiply by integer weights, in the standard's form or in that of ONNX Runtime's own operators.
+    /// Returns whether operators multiply by integer weights, in the standard's form or in that of ONNX Runtime's own operators.
     static func isQuantized(_ model: Model) -> Bool {
         var integers: Set<String> = []
         for tensor in model.graph.initializers where tensor.shape.rank >= 2 && tensor.elementType?.isInteger ?? false {

@@ -4,18 +4,18 @@ import Passes
 import Recipes
 import Tensors
 
-/// The optimizer appended to a model that has its gradients.
+/// The nodes of the optimizer, appended to a model with its gradients.
 struct UpdateGraph {
     let slots: [StepGraph.Slot]
-    /// New inputs; those of the parameters, which are initializers still, are not among them.
+    /// The new inputs. The parameters are still initializers.
     let inputs: [Value]
     let learningRate: String
     let apply: String?
 
     /// - Parameters:
-    ///   - gradients: name of each parameter's gradient; of the mean, or where gradients are accumulated of the sum of the terms.
-    ///   - weight: the sum of the terms' weights.
-    ///   - descentRate: the input of the learning rate, where gradients are already multiplied with it and negated.
+    ///   - gradients: maps each parameter to its gradient: of the mean of the loss's terms, or of their sum if gradients are accumulated.
+    ///   - weight: the value that has the sum of the terms' weights, a scalar.
+    ///   - descentRate: the input of the learning rate, if gradients are already multiplied with it and negated.
     static func append(
         to model: inout Model, _ recipe: GradientDescent, _ shared: SharedWeights, _ parameters: [String], _ gradients: [String: String],
         weight: String, descentRate: String?
@@ -38,7 +38,7 @@ struct UpdateGraph {
     }
 }
 
-/// One update under construction. The order of slots: parameters, their state, the step's number, averages, what is accumulated.
+/// One update under construction. The slots have this order: parameters, their state, the number of the step, averages, accumulated sums.
 private struct Assembly {
     struct Parameter {
         let name: String
@@ -130,8 +130,8 @@ private struct Assembly {
         return finished(next, rate, apply.name)
     }
 
-    /// Parameters that are updated together: small lists of equal decay are joined, since for them it is the number of nodes that costs.
-    /// Only so many neighbours at a time: their gradients, and what these are made of, wait for one another.
+    /// The positions of parameters that are updated together. Small lists of equal decay are joined, since with them the number of nodes
+    /// decides about the time. Only some neighbours are joined, since their gradients stay in memory until the last of them is there.
     private var groups: [(decay: Double, positions: [Int])] {
         var joined: [Double: [Int]] = [:]
         var groups: [(decay: Double, positions: [Int])] = []
