@@ -1,6 +1,10 @@
 import ONNX
 
-/// Everything that differentiation knows about one operator. To give an operator a gradient, add one record to a list of `OperatorTable`.
+/// Everything that differentiation knows about one operator. To give an operator a gradient, add one record to a list of `OperatorTable`:
+///
+///     .rule("Softsign") { [$0.dy / ($0.x.abs + 1).squared] },
+///     .rule("Div", [.broadcasts, .hasPole]) { [$0.dy / $0.b, -($0.dy / $0.b * $0.y)] },
+///     .rule("Tile", withoutGradient: [1], by: tile),
 struct OperatorGradient: Sendable {
     enum Gradient: Sendable {
         /// Formulas give the gradients of the inputs.

@@ -17,7 +17,7 @@ extension OperatorTable {
             .zero(LowerClassicOperators.domain + "." + $0)
         }
 
-    /// Operators that have slopes, which nobody has written down here, and If, whose branches the walk itself goes through.
+    /// If, whose branches the walk differentiates, and operators that are refused for a reason of their own.
     static let withoutRule: [OperatorGradient] = [
         .branches("If"),
         .refused("Loop", "how often it runs is only known when it does, and what it computed on the way is not kept"),
