@@ -1,5 +1,4 @@
 import ArgumentParser
-import Autodiff
 import Foundation
 import ONNX
 import PipelineConfig
@@ -8,6 +7,7 @@ import Recipes
 import Runner
 import Tensors
 import Training
+import TrainingGraph
 
 struct Backward: ParsableCommand {
     static let configuration = CommandConfiguration(

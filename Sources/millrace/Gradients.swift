@@ -4,6 +4,7 @@ import Foundation
 import ONNX
 import Passes
 import Tensors
+import TrainingGraph
 
 struct Gradients: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,8 +1,8 @@
 import ArgumentParser
-import Autodiff
 import Foundation
 import ONNX
 import Training
+import TrainingGraph
 
 struct Merge: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Autodiff
 import Dispatch
 import Foundation
 import Landing
@@ -11,6 +10,7 @@ import Recipes
 import Runner
 import SystemPackage
 import Training
+import TrainingGraph
 
 struct Optimize: ParsableCommand {
     static let configuration = CommandConfiguration(

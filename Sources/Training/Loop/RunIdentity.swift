@@ -1,4 +1,3 @@
-import Autodiff
 import Columnar
 import Engine
 import Landing
@@ -7,6 +6,7 @@ import Reasons
 import Recipes
 import SystemPackage
 import Tensors
+import TrainingGraph
 
 /// What a run's bytes follow from, as one digest: only what has the same one may go on from a checkpoint or use packed rows again.
 enum RunIdentity {
