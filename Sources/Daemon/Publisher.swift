@@ -54,6 +54,8 @@ package protocol Publisher: AnyObject {
     func isRemoved(_ input: SpoolInput) -> Bool
     /// The input after its output is durable, as `after:` says.
     func dispose(of input: SpoolInput, pipeline: Pipeline) throws(LandingError)
+    /// Returns whether the pipeline's quarantine is there at all.
+    func hasQuarantine(_ pipeline: Pipeline) -> Bool
     /// Removes the reason of an input whose cause is gone.
     func clearReason(role: ArrivalRole, path: String, pipeline: Pipeline) throws(LandingError)
     /// Writes `NAME.reason.json`, and moves the input beside it where `after:` is not keep.

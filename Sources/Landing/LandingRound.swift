@@ -105,7 +105,7 @@ package struct LandingRound {
         guard !good.isEmpty else { return work.map(\.result) }
         let ready = good.map { work[$0].output }
         var answer = Result<[Intent], any Error>.success([])
-        Overlap.run({ Durability(areas: areas, syncfsFrom: syncfsFrom).makeDurable(&work) }, { answer = Result { try intend(ready) } })
+        runBoth({ Durability(areas: areas, syncfsFrom: syncfsFrom).makeDurable(&work) }, { answer = Result { try intend(ready) } })
         let intents: [Intent]
         do { intents = try answer.get() } catch { throw .ledger(step: "what is about to be published", cause: "\(error)") }
         for (index, intent) in zip(good, intents) where work[index].isGood {
@@ -209,7 +209,10 @@ package struct LandingRound {
     private func place(_ item: inout Item, touched: inout Set<FilePath>) {
         let directory = item.output.target.removingLastComponent()
         do throws(LandingError) {
-            touched.formUnion(try Disk.makeDirectories(directory, FolderGrant(access: item.output.access, root: item.output.outputRoot)))
+            // What another output of this round was put into is there.
+            if !touched.contains(directory) {
+                touched.formUnion(try Disk.makeDirectories(directory, FolderGrant(access: item.output.access, root: item.output.outputRoot)))
+            }
             let result = try Placement.place(
                 item.output.staged, at: item.output.target, digest: item.output.digest ?? "", replaces: item.output.replaces,
                 mark: item.output.mark)

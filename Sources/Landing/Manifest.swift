@@ -171,7 +171,7 @@ package struct Manifest: Sendable {
 
     /// The numbers of complete lines that cannot be understood, with the lines that can. A torn last line counts as neither.
     package static func survey(of file: FilePath) throws(LandingError) -> (lines: [ManifestLine], unreadable: [Int]) {
-        let bytes = try Document.read(file)
+        let bytes = try JSONFile.read(file)
         let decoder = JSONDecoder()
         var lines: [ManifestLine] = []
         var unreadable: [Int] = []
@@ -191,7 +191,7 @@ package struct Manifest: Sendable {
         for file in try files().reversed() {
             var tail: Int64 = 1 << 16
             while true {
-                let (bytes, isWhole) = try Document.readEnd(of: file, upTo: tail)
+                let (bytes, isWhole) = try JSONFile.readEnd(of: file, upTo: tail)
                 let decoder = JSONDecoder()
                 for text in bytes.split(separator: UInt8(ascii: "\n")).dropFirst(isWhole ? 0 : 1).reversed() {
                     if let line = try? decoder.decode(ManifestLine.self, from: Data(text)), line.pipeline == pipeline, line.removedAt == nil
@@ -208,7 +208,7 @@ package struct Manifest: Sendable {
 
     /// The complete lines that can be understood; a torn last one is left out.
     package static func lines(of file: FilePath) throws(LandingError) -> [ManifestLine] {
-        let bytes = try Document.read(file)
+        let bytes = try JSONFile.read(file)
         let decoder = JSONDecoder()
         return bytes.split(separator: UInt8(ascii: "\n")).compactMap { try? decoder.decode(ManifestLine.self, from: Data($0)) }
     }

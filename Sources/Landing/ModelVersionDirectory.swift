@@ -59,8 +59,8 @@ package struct ModelVersionDirectory: Sendable {
             let found = try FileDigest.of(target)
             card.files.append(Card.File(path: file.name, digest: found.digest, bytes: found.stamp.size))
         }
-        let bytes = try Document.encode(card, for: directory.appending("card.json"))
-        try Document.write(bytes, to: directory.appending("card.json"), access)
+        let bytes = try JSONFile.encode(card, for: directory.appending("card.json"))
+        try JSONFile.write(bytes, to: directory.appending("card.json"), access)
         try Disk.sync(directory: directory)
         return Staged(version: card.version, directory: directory, card: card, cardDigest: FileDigest.of(bytes: bytes))
     }
@@ -100,7 +100,7 @@ package struct ModelVersionDirectory: Sendable {
         let staged = stagedDirectory(run: run, attempt: attempt, version: version)
         let cardPath = staged.appending("card.json")
         guard try Disk.status(cardPath) != nil, try FileDigest.of(cardPath).digest == cardDigest else { return false }
-        let card = try Document.decode(Card.self, from: cardPath)
+        let card = try JSONFile.decode(Card.self, from: cardPath)
         guard try Self.differences(in: staged, from: card).isEmpty else { return false }
         try Disk.sync(directory: staged)
         try land(Staged(version: version, directory: staged, card: card, cardDigest: cardDigest))
@@ -148,7 +148,7 @@ package struct ModelVersionDirectory: Sendable {
         guard try Disk.status(directory(of: version).appending("card.json")) != nil else {
             throw .noSuchVersion(path, version: version)
         }
-        try Document.replace(
+        try JSONFile.replace(
             path.appending("ACTIVE"), with: Array("\(version)\n".utf8), staged: area.work.appending("ACTIVE-" + name), access)
     }
 
@@ -163,7 +163,7 @@ package struct ModelVersionDirectory: Sendable {
         for changed in try Disk.makeDirectories(file.removingLastComponent(), FolderGrant(access: access, root: path)) {
             try Disk.sync(directory: changed)
         }
-        try Document.replace(file, with: Array("\(version)\n".utf8), staged: area.work.appending("pinned-" + name))
+        try JSONFile.replace(file, with: Array("\(version)\n".utf8), staged: area.work.appending("pinned-" + name))
     }
 
     /// Removes all but the newest `keep`, the active one and `protecting`. Returns what went.

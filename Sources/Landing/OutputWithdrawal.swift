@@ -57,7 +57,7 @@ package enum PutAway {
         // The first of them may have been taken away since.
         var found: [FilePath] = []
         for number in 1... {
-            let candidate = Numbered.name(path, number)
+            let candidate = CollisionFreeName.name(path, number)
             let status = try Disk.status(candidate)
             if status?.kind == .regular { found.append(candidate) }
             if status == nil, number > 1 { break }

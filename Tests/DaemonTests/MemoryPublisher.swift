@@ -123,6 +123,8 @@ final class MemoryPublisher: Publisher {
         inputs.filter { found($0.path) == nil }
     }
 
+    func hasQuarantine(_ pipeline: Pipeline) -> Bool { true }
+
     func isRemoved(_ input: SpoolInput) -> Bool { found(input.path) == nil }
 
     func withdraw(_ outputs: [LeavingOutput]) -> [OutputWithdrawal.Outcome?] {

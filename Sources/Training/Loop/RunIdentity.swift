@@ -47,6 +47,6 @@ enum RunIdentity {
 
     private static func text(_ value: some Encodable) throws(TrainingError) -> String {
         String(
-            decoding: try onDisk { () throws(LandingError) in try Document.encode(value, for: "the training's settings") }, as: UTF8.self)
+            decoding: try onDisk { () throws(LandingError) in try JSONFile.encode(value, for: "the training's settings") }, as: UTF8.self)
     }
 }

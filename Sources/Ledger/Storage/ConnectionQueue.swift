@@ -3,7 +3,7 @@ import Glibc
 import Synchronization
 
 /// What the ledger is read through: SQLite's file, or the daemon that has it.
-protocol ReadingChannel: Sendable {
+protocol LedgerSource: Sendable {
     /// Sees one moment of the ledger in all that `body` reads.
     func snapshot<T>(_ body: (Connection) throws(LedgerError) -> T) throws(LedgerError) -> T
     /// For a single statement, which needs no transaction around it.
@@ -14,7 +14,7 @@ protocol ReadingChannel: Sendable {
 /// read, and nothing here reads for long.
 ///
 /// `connection` is touched only on the queue, which is what makes it safe to share.
-final class Channel: ReadingChannel, @unchecked Sendable {
+final class ConnectionQueue: LedgerSource, @unchecked Sendable {
     private let queue: DatabaseQueue
     private let connection: Connection
     private let path: String

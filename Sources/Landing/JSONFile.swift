@@ -3,7 +3,7 @@ import Foundation
 package import SystemPackage
 
 /// Small files that we own: cards, reasons, `ACTIVE`, checkpoints.
-package enum Document {
+package enum JSONFile {
     /// Sorted keys, so that the same value gives the same bytes. Not-a-number and infinities are strings.
     package static func encode(_ value: some Encodable, for path: FilePath) throws(LandingError) -> [UInt8] {
         let encoder = JSONEncoder()
