@@ -85,10 +85,11 @@ let package = Package(
                 crypto, logging, system, subprocess,
             ]),
         .target(name: "Daemon", dependencies: ["Names", "Reasons", "Recipes", "Runner", "Training", "Watcher", "Ledger", "Landing", "PipelineConfig", logging, serviceLifecycle, system]),
+        .target(name: "Reports", dependencies: ["Reasons", "Watcher", "Ledger", "Landing", "PipelineConfig", system]),
         .executableTarget(
             name: "millrace",
             dependencies: [
-                "Daemon", "Runner", "Training", "Ledger", "Landing", "PipelineConfig", "Watcher", "Columnar", "Engine", "Autodiff", "Passes", "ONNX",
+                "Daemon", "Reports", "Runner", "Training", "Ledger", "Landing", "PipelineConfig", "Watcher", "Columnar", "Engine", "Autodiff", "Passes", "ONNX",
                 "Names", "Reasons", "Recipes", "Tensors",
                 argumentParser, logging, serviceLifecycle, system, unixSignals,
             ], exclude: ["README.md"], linkerSettings: nativeLibraries),
@@ -124,6 +125,7 @@ let package = Package(
         tests("PipelineConfig", ["Reasons", "Recipes"]),
         tests("Runner", ["Reasons", "Recipes", "Tensors", "ONNX", "Autodiff", "Engine", "Columnar", "Training", "Landing", "PipelineConfig", system]),
         tests("Daemon", ["Reasons", "Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", system, logging]),
+        tests("Reports", ["Reasons", "Ledger", "Landing", "PipelineConfig", system]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [

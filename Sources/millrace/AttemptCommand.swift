@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Reports
 import Runner
 
 /// What `ChildProcessExecutor` and other executors start: reads a spec, touches only the files that it names, writes the answer.

@@ -2,6 +2,7 @@ import ArgumentParser
 import Autodiff
 import Foundation
 import ONNX
+import Reports
 import Training
 
 struct Merge: ParsableCommand {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Ledger
 import PipelineConfig
+import Reports
 
 enum Replayable: String, SelectableState { case done, rejected, quarantined }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Ledger
 import PipelineConfig
+import Reports
 
 /// The states of arrivals that a command can be asked to select.
 protocol SelectableState: ExpressibleByArgument, RawRepresentable<String>, CaseIterable, Sendable {}
