@@ -18,7 +18,6 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
-let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
@@ -41,7 +40,6 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
-        .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2"),
     ],
     targets: [
         // The C side.
@@ -82,14 +80,14 @@ let package = Package(
             name: "Runner",
             dependencies: [
                 "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Autodiff", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig",
-                crypto, logging, system, subprocess,
+                system,
             ]),
-        .target(name: "Daemon", dependencies: ["Names", "Reasons", "Recipes", "Runner", "Training", "Watcher", "Ledger", "Landing", "PipelineConfig", logging, serviceLifecycle, system]),
+        .target(name: "Daemon", dependencies: ["Names", "Reasons", "Recipes", "Engine", "Runner", "Training", "Watcher", "Ledger", "Landing", "PipelineConfig", logging, serviceLifecycle, system]),
         .target(name: "Reports", dependencies: ["Reasons", "Watcher", "Ledger", "Landing", "PipelineConfig", system]),
         .executableTarget(
             name: "millrace",
             dependencies: [
-                "Daemon", "Reports", "Runner", "Training", "Ledger", "Landing", "PipelineConfig", "Watcher", "Columnar", "Engine", "Autodiff", "Passes", "ONNX",
+                "Daemon", "Reports", "Runner", "Training", "Ledger", "Landing", "PipelineConfig", "Watcher", "Columnar", "Autodiff", "Passes", "ONNX",
                 "Names", "Reasons", "Recipes", "Tensors",
                 argumentParser, logging, serviceLifecycle, system, unixSignals,
             ], exclude: ["README.md"], linkerSettings: nativeLibraries),
@@ -100,7 +98,7 @@ let package = Package(
             linkerSettings: nativeLibraries),
 
         // Tests: one target per target.
-        .target(name: "TestSupport", dependencies: [system], path: "Tests/TestSupport"),
+        .target(name: "TestSupport", path: "Tests/TestSupport"),
         .target(
             name: "ConformanceSupport", dependencies: ["Engine", "ONNXProto", "Tensors", protobuf], path: "Tests/ConformanceSupport"),
         tests("Names", []),
@@ -115,21 +113,21 @@ let package = Package(
         tests(
             "Autodiff", ["ConformanceSupport", "Passes", "ONNX", "Engine", "Recipes", "Tensors"], exclude: ["Golden", "conformance-exceptions.txt"]),
         tests(
-            "Training", ["Autodiff", "Passes", "ONNX", "Engine", "Columnar", "Names", "Reasons", "Recipes", "Tensors"],
+            "Training", ["Autodiff", "Passes", "ONNX", "Columnar", "Names", "Reasons", "Recipes", "Tensors"],
             exclude: ["Fixtures", "make-fixtures.py"]),
         tests("Columnar", ["CArrow", "Names", "Reasons", "Tensors"], exclude: ["Fixtures", "Frames", "make-fixtures.py", "make-frames.py"]),
         tests("Mounts", []),
-        tests("Watcher", ["Names", "Reasons", system, logging], exclude: ["Traces"]),
+        tests("Watcher", ["Names", "Reasons", logging], exclude: ["Traces"]),
         tests("Landing", ["Reasons", system]),
         tests("Ledger", ["Reasons", grdb]),
         tests("PipelineConfig", ["Reasons", "Recipes"]),
-        tests("Runner", ["Reasons", "Recipes", "Tensors", "ONNX", "Autodiff", "Engine", "Columnar", "Training", "Landing", "PipelineConfig", system]),
+        tests("Runner", ["Reasons", "Recipes", "Tensors", "ONNX", "Engine", "Columnar", "Landing", "PipelineConfig", system]),
         tests("Daemon", ["Reasons", "Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", system, logging]),
         tests("Reports", ["Reasons", "Ledger", "Landing", "PipelineConfig", system]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "TestSupport", "Reasons", "Recipes", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace",
+                "TestSupport", "Reasons", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace",
                 system,
             ],
             exclude: ["ExternalData", "Init", "RevisionOneRoot", "SchemaFiveRoot", "Zoo"], linkerSettings: nativeLibraries),
