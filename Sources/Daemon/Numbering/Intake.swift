@@ -321,7 +321,7 @@ extension OutputLanding {
 
 extension Watcher.FileStamp {
     package var recorded: RecordedStamp {
-        RecordedStamp(device: device, inode: inode, size: size, changed: changed)
+        RecordedStamp(device: Int64(bitPattern: device), inode: Int64(bitPattern: inode), size: size, changed: changed)
     }
 }
 

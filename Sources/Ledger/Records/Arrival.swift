@@ -48,12 +48,6 @@ package struct RecordedStamp: Hashable, Codable, Sendable {
         self.size = size
         self.changed = changed
     }
-
-    /// Takes the numbers as `stat(2)` has them; the ledger stores their bits as signed integers.
-    @_disfavoredOverload
-    package init(device: UInt64, inode: UInt64, size: Int64, changed: Int64) {
-        self.init(device: Int64(bitPattern: device), inode: Int64(bitPattern: inode), size: size, changed: changed)
-    }
 }
 
 /// A file that belongs to a model (external data), by its path relative to the model's directory.

@@ -56,5 +56,7 @@ package struct SettlingFiles: Encodable, Sendable {
 
 extension FileStamp {
     /// The stamp as the ledger has it.
-    var recorded: RecordedStamp { RecordedStamp(device: device, inode: inode, size: size, changed: changed) }
+    var recorded: RecordedStamp {
+        RecordedStamp(device: Int64(bitPattern: device), inode: Int64(bitPattern: inode), size: size, changed: changed)
+    }
 }
