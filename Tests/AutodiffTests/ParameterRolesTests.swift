@@ -178,7 +178,7 @@ import Testing
         #expect(both.trained == ["w", "scale"] && both.reasons["mask"] == "frozen by name")
     }
 
-    @Test(arguments: ["freeze", "train"])
+    @Test(arguments: ["freeze", "train", "no_decay"])
     func aPatternThatNamesNothingIsRefused(key: String) throws {
         let error = #expect(throws: AutodiffError.self) {
             try Self.trained {
