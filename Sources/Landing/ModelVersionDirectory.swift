@@ -95,7 +95,6 @@ package struct ModelVersionDirectory: Sendable {
 
     // MARK: Reading
 
-    package func versions() throws(LandingError) -> [Int] { try published.versions() }
     package func card(_ version: Int) throws(LandingError) -> Card { try published.card(version) }
     package func directory(of version: Int) -> FilePath { published.directory(of: version) }
 

@@ -105,3 +105,8 @@ import Testing
         #expect(try bench.models.versions() == [2])
     }
 }
+
+extension ModelVersionDirectory {
+    /// The versions that are whole, in rising order.
+    fileprivate func versions() throws(LandingError) -> [Int] { try PublishedModels(path: path).versions() }
+}
