@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 export DESTDIR
 
-.PHONY: all build setup test torture demo install uninstall deb check-deb bench large clean
+.PHONY: all build setup test format lint torture demo install uninstall deb check-deb bench large clean
 
 all: build
 
@@ -17,6 +17,15 @@ test: setup
 	@Scripts/test-tools
 	swift build --build-tests
 	swift test --skip-build
+
+# Writes all Swift code as the toolchain's swift-format does, by `.swift-format`; `make lint` changes nothing and fails where something would.
+swift_code = Sources Tests Benchmarks Package.swift
+
+format:
+	swift format format --in-place --parallel --recursive $(swift_code)
+
+lint:
+	swift format lint --strict --parallel --recursive $(swift_code)
 
 # 500 kills and 200 faults of the machine at random under a mixed load (Tests/README.md); `make test` has 50 and 20 of them.
 torture: build

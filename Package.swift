@@ -18,7 +18,6 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
-let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
@@ -41,7 +40,6 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
-        .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2"),
     ],
     targets: [
         // The C side.
@@ -88,15 +86,15 @@ let package = Package(
             name: "Runner",
             dependencies: [
                 "Arrivals", "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Autodiff", "TrainingGraph", "Engine", "Columnar", "Training",
-                "Landing", "Ledger",
-                "PipelineConfig", crypto, logging, system, subprocess,
+                "Landing", "Ledger", "PipelineConfig", system,
             ]),
-        .target(name: "Daemon", dependencies: ["Arrivals", "Names", "Reasons", "Recipes", "Runner", "Training", "Watcher", "Ledger", "Landing", "PipelineConfig", logging, serviceLifecycle, system]),
+        .target(name: "Daemon", dependencies: ["Arrivals", "Names", "Reasons", "Recipes", "Engine", "Runner", "Training", "Watcher", "Ledger", "Landing", "PipelineConfig", logging, serviceLifecycle, system]),
+        .target(name: "Reports", dependencies: ["Arrivals", "Reasons", "Watcher", "Ledger", "Landing", "PipelineConfig", system]),
         .executableTarget(
             name: "millrace",
             dependencies: [
-                "Arrivals", "Daemon", "Runner", "Training", "Ledger", "Landing", "PipelineConfig", "Watcher", "Columnar", "Engine", "TrainingGraph", "Autodiff", "Passes",
-                "ONNX", "Names", "Reasons", "Recipes", "Tensors",
+                "Arrivals", "Daemon", "Reports", "Runner", "Training", "Ledger", "Landing", "PipelineConfig", "Watcher", "Columnar", "TrainingGraph", "Autodiff",
+                "Passes", "ONNX", "Names", "Reasons", "Recipes", "Tensors",
                 argumentParser, logging, serviceLifecycle, system, unixSignals,
             ], exclude: ["README.md"], linkerSettings: nativeLibraries),
 
@@ -106,7 +104,7 @@ let package = Package(
             linkerSettings: nativeLibraries),
 
         // Tests: one target per target.
-        .target(name: "TestSupport", dependencies: [system], path: "Tests/TestSupport"),
+        .target(name: "TestSupport", path: "Tests/TestSupport"),
         .target(
             name: "ConformanceSupport", dependencies: ["Engine", "ONNXProto", "Tensors", protobuf], path: "Tests/ConformanceSupport"),
         tests("Arrivals", []),
@@ -123,20 +121,21 @@ let package = Package(
             "Autodiff", ["ConformanceSupport", "Passes", "ONNX", "Engine", "Tensors"], exclude: ["conformance-exceptions.txt"]),
         tests("TrainingGraph", ["Autodiff", "Passes", "ONNX", "Engine", "Recipes", "Tensors"], exclude: ["Golden"]),
         tests(
-            "Training", ["TrainingGraph", "Passes", "ONNX", "Engine", "Columnar", "Names", "Reasons", "Recipes", "Tensors"],
+            "Training", ["TrainingGraph", "Passes", "ONNX", "Columnar", "Names", "Reasons", "Recipes", "Tensors"],
             exclude: ["Fixtures", "make-fixtures.py"]),
         tests("Columnar", ["CArrow", "Names", "Reasons", "Tensors"], exclude: ["Fixtures", "Frames", "make-fixtures.py", "make-frames.py"]),
         tests("Mounts", []),
-        tests("Watcher", ["Arrivals", "Names", "Reasons", system, logging], exclude: ["Traces"]),
+        tests("Watcher", ["Arrivals", "Names", "Reasons", logging], exclude: ["Traces"]),
         tests("Landing", ["Arrivals", "Reasons", system]),
         tests("Ledger", ["Arrivals", "Reasons", grdb]),
         tests("PipelineConfig", ["Reasons", "Recipes"]),
-        tests("Runner", ["Arrivals", "Reasons", "Recipes", "Tensors", "ONNX", "Autodiff", "Engine", "Columnar", "Training", "Landing", "PipelineConfig", system]),
+        tests("Runner", ["Arrivals", "Reasons", "Recipes", "Tensors", "ONNX", "Engine", "Columnar", "Landing", "PipelineConfig", system]),
         tests("Daemon", ["Arrivals", "Reasons", "Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", system, logging]),
+        tests("Reports", ["Arrivals", "Reasons", "Ledger", "Landing", "PipelineConfig", system]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Arrivals", "TestSupport", "Reasons", "Recipes", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace",
+                "Arrivals", "TestSupport", "Reasons", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace",
                 system,
             ],
             exclude: ["ExternalData", "Init", "RevisionOneRoot", "SchemaFiveRoot", "Zoo"], linkerSettings: nativeLibraries),

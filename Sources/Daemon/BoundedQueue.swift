@@ -43,9 +43,6 @@ package final class BoundedQueue<Element: Sendable>: Sendable {
         }
     }
 
-    /// The next element; nil when the queue is closed and empty, or `timeout` has passed.
-    package func take(timeout: Duration? = nil) -> Element? { take(upTo: 1, timeout: timeout).first }
-
     /// Up to `limit` elements, waiting only for the first.
     package func take(upTo limit: Int, timeout: Duration? = nil) -> [Element] {
         let deadline = timeout.map { DispatchTime.now() + $0.seconds } ?? .distantFuture

@@ -38,10 +38,6 @@ package final class DiskPublisher: Publisher, Sendable {
 
     /// Refuses a pipeline for which there is no place to stage. `work`: where what training needs is kept, and staging is preferred; left
     /// out: `ROOT/.millrace`.
-    package convenience init(root: String, work: String? = nil, pipelines: [Pipeline]) throws(LandingError) {
-        try self.init(root: root, work: work, pipelines: pipelines, claims: nil)
-    }
-
     init(root: String, work: String? = nil, pipelines: [Pipeline], claims: FolderClaims?) throws(LandingError) {
         self.root = FilePath(root)
         self.work = work.map { FilePath($0) } ?? FilePath(root).appending(".millrace")

@@ -186,7 +186,8 @@ package final class PipelineDaemon: Service {
 
     /// Tells the commands what is in force.
     private func tellInForce() {
-        do { try InForce(pipelineFiles.inForce).write(stateDirectory: options.stateDirectory) } catch {
+        let files = pipelineFiles.inForce.map { (pipeline: $0.name, file: CanonicalPaths.absolute($0.source, root: ".")) }
+        do { try InForce(files).write(stateDirectory: options.stateDirectory) } catch {
             log.warning("status cannot be told which pipelines are in force", metadata: ["reason": "\(error)"])
         }
     }

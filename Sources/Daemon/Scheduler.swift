@@ -168,15 +168,6 @@ package struct Scheduler: Sendable {
 
     // MARK: What to do
 
-    /// At most `room` starts, pipelines taking turns, arrivals in order; each is counted as taken until it is finished or failed.
-    package mutating func starts(now: Duration, room: Int) -> [Start] {
-        var left = room
-        return starts(now: now) { _ in
-            left -= 1
-            return left >= 0
-        }
-    }
-
     /// The starts that `admits` lets through, pipelines taking turns. Where it refuses an arrival, no later data of that pipeline is asked
     /// for.
     package mutating func starts(now: Duration, admits: (Start) -> Bool) -> [Start] {

@@ -16,12 +16,6 @@ package final class Session: Sendable {
     /// Reads `model` during this call only; external data that it refers to is refused, and weights that lie elsewhere are given beside it.
     /// What it holds must have been checked before: the runtime's parser is not meant for hostile input.
     package convenience init(
-        model: UnsafeRawBufferPointer, weights: SessionWeights = .none, options: SessionOptions = SessionOptions()
-    ) throws(EngineError) {
-        self.init(try Self.load(model, weights, options), options: options)
-    }
-
-    package convenience init(
         model: Data, weights: SessionWeights = .none, options: SessionOptions = SessionOptions()
     ) throws(EngineError) {
         let loaded = model.withUnsafeBytes { bytes in Result { () throws(EngineError) in try Self.load(bytes, weights, options) } }

@@ -78,9 +78,6 @@ package final class SessionCache: @unchecked Sendable {
     /// Drops a session, which is freed when nobody uses it any more.
     package func remove(_ key: Key) { condition.withLock { entries[key] = nil } }
 
-    /// Drops every session that is not in use.
-    package func removeUnused() { condition.withLock { evict(room: byteLimit) } }
-
     /// What the sessions held are estimated to cost, and how many they are.
     package var usage: (byteCount: Int, sessions: Int) {
         condition.withLock { (entries.values.reduce(0) { $0 + $1.byteCount }, entries.count) }

@@ -57,33 +57,6 @@ package struct Card: Hashable, Sendable, Codable {
         }
     }
 
-    /// A precision that was measured, taken or not.
-    package struct Candidate: Hashable, Sendable, Codable {
-        package let precision: String
-        package let milliseconds: Double?
-        package let error: Double?
-        package let metric: Double?
-        package let isChosen: Bool
-        package let reason: String?
-
-        package init(
-            precision: String, milliseconds: Double? = nil, error: Double? = nil, metric: Double? = nil, isChosen: Bool,
-            reason: String? = nil
-        ) {
-            self.precision = precision
-            self.milliseconds = milliseconds
-            self.error = error
-            self.metric = metric
-            self.isChosen = isChosen
-            self.reason = reason
-        }
-
-        package enum CodingKeys: String, CodingKey {
-            case precision, milliseconds, error, metric, reason
-            case isChosen = "chosen"
-        }
-    }
-
     package struct File: Hashable, Sendable, Codable {
         package let path: String
         package let digest: String
@@ -127,7 +100,6 @@ package struct Card: Hashable, Sendable, Codable {
     package var hyperParameters: [String: Setting]?
     package var lossPerEpoch: [Double]?
     package var gate: Gate?
-    package var precision: [Candidate]?
     /// By domain; the default domain is `ai.onnx`.
     package var opset: [String: Int]?
     package var decisions: [String: Setting]?
@@ -152,7 +124,7 @@ package struct Card: Hashable, Sendable, Codable {
     }
 
     package enum CodingKeys: String, CodingKey {
-        case pipeline, version, revision, verdict, arrival, tool, run, engine, parent, gate, precision, opset, decisions, reason, files
+        case pipeline, version, revision, verdict, arrival, tool, run, engine, parent, gate, opset, decisions, reason, files
         case arrivalPath = "arrival_path"
         case arrivalDigest = "arrival_digest"
         case floatParent = "float_parent"
@@ -161,8 +133,6 @@ package struct Card: Hashable, Sendable, Codable {
         case lossPerEpoch = "loss_per_epoch"
         case publishedAt = "published_at"
     }
-
-    package func file(named path: String) -> File? { files.first { $0.path == path } }
 
     /// In a version directory: low-rank factors that belong to `model.onnx`, which is then the one that they were trained beside.
     package static let adapterFile = "adapter.safetensors"

@@ -319,11 +319,6 @@ enum Disk {
         }
     }
 
-    /// Removes the directory if nothing is in it.
-    static func removeIfEmpty(_ path: FilePath) {
-        _ = path.withPlatformString { rmdir($0) }
-    }
-
     /// Makes the directory and those above it; returns the directories that got a new entry, which are to be synced. Without a `grant` the
     /// umask decides who may enter them.
     @discardableResult

@@ -87,26 +87,6 @@ package struct ModelVersionDirectory: Sendable {
         return true
     }
 
-    /// After a crash between `stage` and the ledger's close: whether the version with that card is visible, landing it now if it is staged
-    /// whole. False means that the run needs another attempt.
-    package func recover(run: Int64, attempt: Int, version: Int, cardDigest: String) throws(LandingError) -> Bool {
-        if try Disk.status(directory(of: version)) != nil {
-            guard try FileDigest.of(directory(of: version).appending("card.json")).digest == cardDigest else {
-                throw .versionTaken(directory(of: version))
-            }
-            try Disk.sync(directory: path)
-            return true
-        }
-        let staged = stagedDirectory(run: run, attempt: attempt, version: version)
-        let cardPath = staged.appending("card.json")
-        guard try Disk.status(cardPath) != nil, try FileDigest.of(cardPath).digest == cardDigest else { return false }
-        let card = try JSONFile.decode(Card.self, from: cardPath)
-        guard try Self.differences(in: staged, from: card).isEmpty else { return false }
-        try Disk.sync(directory: staged)
-        try land(Staged(version: version, directory: staged, card: card, cardDigest: cardDigest))
-        return true
-    }
-
     /// Whether `arrival` became `version` and is whole.
     package func isPublished(version: Int, arrival: Int64) throws(LandingError) -> Bool {
         guard try Disk.status(directory(of: version).appending("card.json")) != nil else { return false }
@@ -116,7 +96,6 @@ package struct ModelVersionDirectory: Sendable {
 
     // MARK: Reading
 
-    package func versions() throws(LandingError) -> [Int] { try published.versions() }
     package func card(_ version: Int) throws(LandingError) -> Card { try published.card(version) }
     package func directory(of version: Int) -> FilePath { published.directory(of: version) }
 
@@ -164,14 +143,6 @@ package struct ModelVersionDirectory: Sendable {
             try Disk.sync(directory: changed)
         }
         try JSONFile.replace(file, with: Array("\(version)\n".utf8), staged: area.work.appending("pinned-" + name))
-    }
-
-    /// Removes all but the newest `keep`, the active one and `protecting`. Returns what went.
-    @discardableResult
-    package func prune(keep: Int, protecting: Set<Int> = []) throws(LandingError) -> [Int] {
-        let versions = try versions()
-        let surplus = versions.dropLast(max(keep, 0)).filter { !protecting.contains($0) }
-        return try remove(Array(surplus))
     }
 
     /// Removes these but never the active one. Each goes by one rename into staging, so that no half of a version is ever visible; what a

@@ -63,15 +63,6 @@ package struct OutputNaming: Hashable, Sendable {
         return droppingExtension(inner) { _ in true } ?? inner
     }
 
-    /// A name that readers and sync tools take for something unfinished or private: a component beginning with `.` or `_`, except a
-    /// partition directory such as `_year=2026` (the rule that Spark's readers follow).
-    package static func isHidden(_ relativePath: String) -> Bool {
-        let parts = relativePath.split(separator: "/")
-        return parts.enumerated().contains { index, part in
-            part.hasPrefix(".") || part.hasPrefix("_") && !(part.contains("=") && index < parts.count - 1)
-        }
-    }
-
     private static func droppingExtension(_ name: String, where takes: (String) -> Bool) -> String? {
         guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return nil }
         let found = String(name[name.index(after: dot)...])

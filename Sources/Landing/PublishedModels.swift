@@ -13,21 +13,7 @@ package struct PublishedModels: Sendable {
 
     package init(path: FilePath) { self.path = path }
 
-    /// Versions that stand there and versions that were pruned, in rising order.
-    package func entries() throws(LandingError) -> [Entry] {
-        var found: [Int: Entry] = [:]
-        for name in try Disk.names(in: keptCards) where name.extension == "json" {
-            guard let version = Int(name.stem) else { continue }
-            let file = keptCards.appending(name.string)
-            found[version] = Entry(card: try JSONFile.decode(Card.self, from: file), path: file, isPruned: true)
-        }
-        for version in try versions() {
-            found[version] = Entry(card: try card(version), path: cardPath(version), isPruned: false)
-        }
-        return found.sorted { $0.key < $1.key }.map(\.value)
-    }
-
-    /// As `entries`, with what cannot be read apart from what can, one sentence each.
+    /// Returns the versions that stand there and those that were pruned, in rising order; and a sentence for each card that cannot be read.
     package func survey() throws(LandingError) -> (entries: [Entry], problems: [String]) {
         var found: [Int: Entry] = [:]
         var problems: [String] = []

@@ -143,10 +143,6 @@ package struct Quarantine: Sendable {
         try Disk.status(Self.reasonPath(path.pushing(relative))) != nil
     }
 
-    package func reason(relative: FilePath) throws(LandingError) -> QuarantineReason {
-        try JSONFile.decode(QuarantineReason.self, from: Self.reasonPath(path.pushing(relative)))
-    }
-
     private func write(_ reason: QuarantineReason, beside input: FilePath) throws(LandingError) -> FilePath {
         var file = Self.reasonPath(input)
         for changed in try Disk.makeDirectories(file.removingLastComponent(), FolderGrant(access: access, root: path)) {

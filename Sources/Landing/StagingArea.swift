@@ -68,11 +68,6 @@ package final class StagingArea: Sendable {
 
     deinit { Disk.close(descriptor) }
 
-    /// Whether something staged here can be renamed to `target`.
-    package func serves(_ target: FilePath) throws(LandingError) -> Bool {
-        try Disk.place(Self.nearestExisting(target)) == place
-    }
-
     /// Whether both were on the same mount when they were made.
     package func isOnSameMount(as other: StagingArea) -> Bool { place == other.place }
 
@@ -81,19 +76,6 @@ package final class StagingArea: Sendable {
     /// Where an attempt writes one output; nothing is there yet.
     package func file(run: Int64, attempt: Int, name: String) -> FilePath {
         work.appending(Self.safe("\(run)-\(attempt)-\(name)"))
-    }
-
-    /// A directory for one attempt, made.
-    package func directory(run: Int64, attempt: Int) throws(LandingError) -> FilePath {
-        let directory = work.appending("\(run)-\(attempt)")
-        try Disk.makeDirectories(directory)
-        return directory
-    }
-
-    /// Everything of `run` that is staged, whatever its attempt: what a restart has to look through.
-    package func staged(run: Int64) throws(LandingError) -> [FilePath] {
-        try Disk.names(in: work).filter { $0.string.hasPrefix("\(run)-") }.map { work.appending($0) }
-            .sorted { $0.string < $1.string }
     }
 
     /// Removes what an attempt left behind once it was landed or given up.

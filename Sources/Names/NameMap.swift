@@ -36,11 +36,6 @@ package struct NameMap<Value> {
     @discardableResult
     @inlinable package mutating func removeValue(forKey name: String) -> Value? { byName.removeValue(forKey: Name(name)) }
 
-    @discardableResult
-    @inlinable package mutating func updateValue(_ value: Value, forKey name: String) -> Value? {
-        byName.updateValue(value, forKey: Name(name))
-    }
-
     @inlinable package func mapValues<Other>(_ transform: (Value) throws -> Other) rethrows -> NameMap<Other> {
         NameMap<Other>(try byName.mapValues(transform))
     }
@@ -114,8 +109,6 @@ package struct NameSet: Hashable, Sendable {
         rest.names.subtract(other.lazy.map(Name.init))
         return rest
     }
-    @inlinable package func isSuperset(of other: some Sequence<String>) -> Bool { other.allSatisfy(contains) }
-    @inlinable package func isDisjoint(with other: some Sequence<String>) -> Bool { !other.contains(where: contains) }
 }
 
 extension NameSet: Sequence {

@@ -25,8 +25,6 @@ package struct DataColumn: Sendable, Equatable {
 
     package init(name: String, kind: Kind) { (self.name, self.kind) = (name, kind) }
 
-    package init(name: String, isNumeric: Bool) { self.init(name: name, kind: isNumeric ? .number : .text) }
-
     var isNumeric: Bool { kind == .integer || kind == .number || kind == .boolean }
 
     /// Whether the column is the index that pandas writes with the columns.

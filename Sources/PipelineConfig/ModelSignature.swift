@@ -32,11 +32,6 @@ package struct ModelPort: Sendable, Equatable {
         self.axes = axes
     }
 
-    /// - Parameter dimensions: the extents with the batch axis first; nil is free.
-    package init(name: String, elementType: String, dimensions: [Int?]) {
-        self.init(name: name, elementType: elementType, axes: dimensions.map { $0.map(Axis.fixed) ?? .open })
-    }
-
     var isTensor: Bool { !elementType.contains("(") }
     var isText: Bool { elementType == "string" }
     var isFloat: Bool { ["float", "double", "float16", "bfloat16"].contains(elementType) }

@@ -15,8 +15,6 @@ package struct PipelineSet: Sendable, Equatable {
         return PipelineSet(pipelines: report.pipelines, settings: report.settings ?? RootSettings(root: root))
     }
 
-    package subscript(name: String) -> Pipeline? { pipelines.first { $0.name == name } }
-
     /// The files that `patterns` name, each once, in the order given; folders and patterns in name order.
     package static func files(_ patterns: [String]) -> (files: [String], problems: [Problem]) {
         var files: [String] = []

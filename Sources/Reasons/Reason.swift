@@ -14,8 +14,6 @@ package struct Reason: Hashable, Sendable {
     /// The sentence with what cells hold, where that is known: `"abc" is no number`.
     package var sentence: String { cells?.sentence ?? text }
 
-    package var withoutValues: Reason { Reason(text) }
-
     /// Returns the same sentence with the value of a cell that it is about and does not quote.
     package func about(cell value: String) -> Reason {
         Reason(text, cells: CellValues(values: (cells?.values ?? []) + [value], sentence: sentence))

@@ -57,9 +57,6 @@ extension Loss {
         case huber, quantile, poisson
         case cosineEmbedding = "cosine_embedding"
         case output
-
-        /// Whether labels name one class for each row.
-        package var isClassification: Bool { self == .crossEntropy || self == .binaryCrossEntropy }
     }
 
     package var kind: Kind {

@@ -1,5 +1,5 @@
-/// Where an attempt runs is one type: this process (`LocalExecutor`), a child (`ChildProcessExecutor`), later a worker pool or a
-/// cluster's scheduler. Calls block the calling thread, come from several threads at once, and always answer.
+/// Runs attempts somewhere: in this process (`LocalExecutor`), in processes of their own, or on other machines. Calls block the calling
+/// thread, come from several threads at once, and always answer.
 package protocol AttemptExecutor: Sendable {
     func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult
 }

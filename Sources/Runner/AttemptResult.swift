@@ -45,8 +45,6 @@ package struct AttemptResult: Codable, Sendable {
         self.facts = facts
     }
 
-    package var succeeded: Bool { failure == nil }
-
     /// The same answer without what cells of tables hold.
     package var withoutValues: AttemptResult {
         var result = self

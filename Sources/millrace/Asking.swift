@@ -5,6 +5,7 @@ import Foundation
 import Landing
 import Ledger
 import PipelineConfig
+import Reports
 import SystemPackage
 
 /// Brings a request to the daemon and waits for its answer; where none runs, does what is asked under the daemon's lock.

@@ -1,8 +1,9 @@
 import ArgumentParser
 import Foundation
+import Reports
 import Runner
 
-/// What `ChildProcessExecutor` and other executors start: reads a spec, touches only the files that it names, writes the answer.
+/// The command that executors start: reads a spec, touches only the files that it names, writes the answer.
 struct AttemptCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "attempt", abstract: "Run one attempt from its spec and write its result; for executors.")

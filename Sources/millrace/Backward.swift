@@ -4,6 +4,7 @@ import ONNX
 import PipelineConfig
 import Reasons
 import Recipes
+import Reports
 import Runner
 import Tensors
 import Training
@@ -106,7 +107,7 @@ struct Backward: ParsableCommand {
         print("\(out): \(facts.joined(separator: ", "))")
         var table = TextTable("NAME", "SHAPE", "NORM")
         for gradient in gradients { table.add(gradient.name, "\(Shape(gradient.shape))", String(format: "%.6g", gradient.norm)) }
-        print(table.render())
+        for line in table.lines { print(line) }
         for (name, reason) in answer.untouched.sorted(by: { $0.key < $1.key }) { print("no gradient for \(name): \(reason)") }
     }
 }

@@ -1,6 +1,5 @@
 import ArgumentParser
-import Ledger
-import PipelineConfig
+import Reports
 
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -13,21 +12,8 @@ struct Check: ParsableCommand {
 
     func run() throws {
         let ledger = try root.ledger()
-        let audit = try worded {
-            let settings = try root.settings
-            var audit = Audit(ledger: ledger, stateDirectory: settings.state, workDirectory: settings.work, comparesDigests: !fast)
-            try audit.run()
-            return audit
-        }
-        if output.json {
-            try printJSON(audit)
-        } else {
-            for difference in audit.differences { print("\(shownPath(difference.path)): \(difference.what). \(difference.remedy)") }
-            func counted(_ count: Int, _ word: String) -> String { "\(count) \(word)\(count == 1 ? "" : "s")" }
-            print(
-                "\(counted(audit.checkedFiles, "published file")) and \(counted(audit.checkedVersions, "model version")) compared by "
-                    + "\(fast ? "size" : "digest"): \(counted(audit.differences.count, "difference"))")
-        }
+        let audit = try worded { try Audit(ledger: ledger, settings: try root.settings, comparesDigests: !fast) }
+        try show(audit, output)
         if !audit.differences.isEmpty { throw ExitStatus.problems }
     }
 }

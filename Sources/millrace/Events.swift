@@ -2,6 +2,7 @@ import ArgumentParser
 import Arrivals
 import Foundation
 import Ledger
+import Reports
 
 struct Events: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -23,7 +24,7 @@ struct Events: ParsableCommand {
         var last = after
         while true {
             let events = try worded { try ledger.events(after: last) }
-            for event in events { try show(event) }
+            for event in events { Swift.print(json ? try event.jsonLine() : event.line.text) }
             guard StandardStreams.flush() else { throw ExitStatus.problems }
             last = events.last?.sequence ?? last
             if !events.isEmpty { continue }
@@ -45,22 +46,5 @@ struct Events: ParsableCommand {
                 Thread.sleep(forTimeInterval: Self.interval)
             }
         }
-    }
-
-    private func show(_ event: Event) throws {
-        if json {
-            let encoder = JSONEncoder()
-            var object = try JSONSerialization.jsonObject(with: encoder.encode(event)) as? [String: Any] ?? [:]
-            if let payload = event.payload { object["payload"] = try JSONSerialization.jsonObject(with: Data(payload.utf8)) }
-            let line = try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
-            Swift.print(String(decoding: line, as: UTF8.self))
-            return
-        }
-        let facts = [
-            event.pipeline, event.role.map { "\($0.rawValue) \(event.file ?? "")" }, event.arrival.map { "arrival \($0)" },
-            event.run.map { "run \($0)" }, event.outputs.flatMap { $0.isEmpty ? nil : "made \($0.map(shownPath).joined(separator: ", "))" },
-            event.payload,
-        ].compactMap { $0 }
-        print("\(event.sequence)  \(event.at)  \(event.kind)  \(facts.joined(separator: "  "))")
     }
 }

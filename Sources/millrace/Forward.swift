@@ -7,6 +7,7 @@ import Names
 import ONNX
 import PipelineConfig
 import Reasons
+import Reports
 import Runner
 import SystemPackage
 import Tensors

@@ -3,6 +3,7 @@ import Autodiff
 import Foundation
 import ONNX
 import Passes
+import Reports
 import Tensors
 import TrainingGraph
 
@@ -81,7 +82,7 @@ struct Gradients: ParsableCommand {
         if list {
             var table = TextTable("OPERATOR", "NODES", "GRADIENT")
             for entry in report.operators { table.add(entry.type, "\(entry.nodes)", entry.gradient) }
-            print(table.render())
+            for line in table.lines { print(line) }
             for parameter in report.parameters {
                 let shape = parameter.shape.map { " [\($0.map(String.init).joined(separator: ", "))]" } ?? ""
                 let others = parameter.sharedWith.joined(separator: ", ")

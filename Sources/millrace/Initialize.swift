@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import ONNX
 import PipelineConfig
+import Reports
 import Runner
 
 struct Initialize: ParsableCommand {

@@ -4,6 +4,7 @@ import Names
 import PipelineConfig
 import Reasons
 import Recipes
+import Reports
 import Training
 
 /// How a labelled file's columns become model inputs and labels.

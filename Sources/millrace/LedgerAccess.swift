@@ -1,16 +1,15 @@
 import ArgumentParser
-import Daemon
-import Foundation
 import Ledger
 import PipelineConfig
+import Reports
 
 extension RootOption {
-    /// What `ROOT/millrace.yaml` says. Where that leaves in doubt where the state is, the command ends with its problems.
+    var folder: RootFolder { RootFolder(path: path) }
+
+    /// The settings of `ROOT/millrace.yaml`. Where that leaves in doubt where the state is, the command ends with its problems.
     var settings: RootSettings {
         get throws {
-            let file = RootFile.load(root: path)
-            if !file.hasKnownState { throw fail(PipelineError.problems(file.problems), ExitStatus.badConfiguration) }
-            return file.settings
+            do throws(PipelineError) { return try folder.settings } catch { throw fail(error, ExitStatus.badConfiguration) }
         }
     }
 
@@ -31,13 +30,8 @@ extension RootOption {
         }
     }
 
-    /// What the daemon that works on this root has in force.
-    var inForce: InForce? { (try? stateDirectory).flatMap { InForce.read(stateDirectory: $0) } }
-
     /// The daemon that works on this root now.
-    var daemon: DaemonLock.Holder? {
-        (try? stateDirectory).flatMap { DaemonLock.holder(stateDirectory: $0) }.flatMap { $0.work == .daemon ? $0 : nil }
-    }
+    var daemon: DaemonLock.Holder? { folder.daemon }
 
     /// ` --root DIR` for commands that are shown, where it is not the default.
     var asOption: String { root == "." ? "" : " --root \(root)" }
@@ -50,18 +44,8 @@ struct PipelinesOption: ParsableArguments {
         completion: .file())
     var pipelines: [String] = []
 
-    /// What can be read of them. Without the option they are those that the daemon has in force; where none runs, those in ROOT/pipelines,
-    /// if it exists.
-    func read(_ root: RootOption) -> LintReport {
-        let inForce = pipelines.isEmpty ? root.inForce?.entries.map(\.file).filter { FileManager.default.fileExists(atPath: $0) } : nil
-        return LintReport.lint(inForce?.map(shownPath) ?? patterns(root), root: root.path)
-    }
-
-    func patterns(_ root: RootOption) -> [String] {
-        if !pipelines.isEmpty { return pipelines }
-        let folder = shownPath(root.path + "/pipelines")
-        return FileManager.default.fileExists(atPath: folder) ? [folder] : []
-    }
+    /// Reads those that are named; else those that the daemon has in force, or where none runs those in ROOT/pipelines.
+    func read(_ root: RootOption) -> LintReport { root.folder.lint(pipelines) }
 }
 
 /// Does `body`; what goes wrong ends the command in the words of the module that met it.
@@ -78,10 +62,4 @@ func worded<Result>(_ body: () throws -> Result) throws -> Result {
     } catch {
         throw fail("\(error)")
     }
-}
-
-/// As seen from the current directory, where it lies below it.
-func shownPath(_ path: String) -> String {
-    let here = FileManager.default.currentDirectoryPath
-    return path.hasPrefix(here + "/") ? String(path.dropFirst(here.count + 1)) : path
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import PipelineConfig
+import Reports
 import Runner
 
 struct LintCommand: ParsableCommand {
@@ -17,9 +18,7 @@ struct LintCommand: ParsableCommand {
     @OptionGroup var output: JSONFlag
 
     func run() throws {
-        var given = PipelinesOption()
-        given.pipelines = pipelines
-        let patterns = given.patterns(root)
+        let patterns = root.folder.patterns(pipelines)
         guard !patterns.isEmpty || RootFile.load(root: root.path).exists else {
             throw fail(
                 "there is no \(shownPath(root.path + "/pipelines")). Name pipeline files, or make one with millrace init.",

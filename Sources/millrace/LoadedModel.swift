@@ -3,6 +3,7 @@ import Columnar
 import Foundation
 import Landing
 import ONNX
+import Reports
 import Runner
 import SystemPackage
 import Training

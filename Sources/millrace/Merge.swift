@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import ONNX
+import Reports
 import Training
 import TrainingGraph
 

@@ -1,4 +1,5 @@
 import Foundation
+import Ledger
 import Logging
 import Reasons
 
@@ -21,7 +22,7 @@ struct OperatorLog: LogHandler {
 
     func log(event: LogEvent) {
         let facts = metadata.merging(event.metadata ?? [:]) { $1 }
-        let time = Date().formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true).timeZone(separator: .omitted))
+        let time = UTCTime.now.description
         var line: String
         if isJSON {
             var fields = facts.mapValues(JSONValue.init)

@@ -7,6 +7,7 @@ import ONNX
 import PipelineConfig
 import Reasons
 import Recipes
+import Reports
 import Runner
 import SystemPackage
 import Training
@@ -155,7 +156,10 @@ struct Optimize: ParsableCommand {
 
     private func show(_ outcome: FineTuning.Outcome, _ refusal: String?) throws {
         if output.json { return try printJSON(OptimizeReport(refusal == nil ? out : nil, refusal, outcome)) }
-        for line in LossCurve.losses(outcome.history).lines { print(line) }
+        let curve = LossCurve.losses(
+            training: outcome.history.map(\.trainingLoss), validation: outcome.history.map { $0[metric: .loss] },
+            firstEpoch: outcome.history.first?.epoch ?? 1)
+        for line in curve.lines { print(line) }
         for (metric, after) in outcome.after.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             print(String(format: "%@: %.6g before, %.6g after", metric.rawValue, outcome.before[metric] ?? .nan, after))
         }

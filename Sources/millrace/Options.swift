@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Reasons
+import Reports
 
 /// What relative paths are relative to, and where `millrace.yaml` is looked for.
 struct RootOption: ParsableArguments {
@@ -61,9 +62,4 @@ func fail(_ message: Printed, _ code: ExitCode = .failure) -> ExitCode {
 }
 
 /// Prints `value` as one JSON document with sorted keys.
-func printJSON(_ value: some Encodable) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    encoder.dateEncodingStrategy = .iso8601
-    Swift.print(String(decoding: try encoder.encode(value), as: UTF8.self))
-}
+func printJSON(_ value: some Encodable) throws { Swift.print(try value.json()) }

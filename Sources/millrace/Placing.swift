@@ -1,6 +1,7 @@
 import Foundation
 import Landing
 import ONNX
+import Reports
 import SystemPackage
 
 /// Puts what a command made in its place: whole or not at all.

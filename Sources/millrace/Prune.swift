@@ -3,6 +3,7 @@ import Arrivals
 import Daemon
 import Ledger
 import PipelineConfig
+import Reports
 
 struct Prune: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -53,7 +54,7 @@ struct Prune: ParsableCommand {
 
     private func clear(_ ledger: RunLedger, _ lint: LintReport) throws -> [String: Int] {
         var cleared: [String: Int] = [:]
-        let inForce = Set(root.inForce?.entries.map(\.pipeline) ?? [])
+        let inForce = Set(root.folder.inForce?.entries.map(\.pipeline) ?? [])
         for name in removed {
             if inForce.contains(name) || lint.pipelines.contains(where: { $0.name == name || $0.was == name }) {
                 throw fail("a pipeline file names \(name): remove that first, or its `was`")

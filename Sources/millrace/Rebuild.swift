@@ -4,6 +4,7 @@ import Daemon
 import Foundation
 import Ledger
 import PipelineConfig
+import Reports
 
 struct Rebuild: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -20,9 +21,7 @@ struct Rebuild: ParsableCommand {
     @OptionGroup var output: JSONFlag
 
     func run() throws {
-        var given = PipelinesOption()
-        given.pipelines = pipelines
-        let lint = given.read(root)
+        let lint = root.folder.lint(pipelines)
         // A pipeline that cannot be read would be rebuilt as one to which nothing ever arrived.
         for problem in lint.problems { _ = fail(problem) }
         guard lint.isClean else { throw ExitStatus.badConfiguration }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Arrivals
 import Ledger
 import PipelineConfig
+import Reports
 
 enum Replayable: String, SelectableState { case done, rejected, quarantined }
 

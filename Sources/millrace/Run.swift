@@ -5,6 +5,7 @@ import Landing
 import Ledger
 import Logging
 import PipelineConfig
+import Reports
 import ServiceLifecycle
 import UnixSignals
 import Watcher

@@ -2,6 +2,7 @@ import ArgumentParser
 import Arrivals
 import Ledger
 import PipelineConfig
+import Reports
 
 /// The states of arrivals that a command can be asked to select.
 protocol SelectableState: ExpressibleByArgument, RawRepresentable<String>, CaseIterable, Sendable {}

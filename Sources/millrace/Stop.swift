@@ -1,6 +1,7 @@
 import ArgumentParser
 import Ledger
 import PipelineConfig
+import Reports
 
 struct Stop: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -65,7 +65,7 @@ import Testing
 
         let card = try card(2, root), parent = try self.card(1, root)
         #expect(card.gate?.metric == "accuracy" && card.gate?.after ?? 0 >= 0.97 && card.gate?.before ?? 1 < card.gate?.after ?? 0, "\(String(describing: card.gate))")
-        #expect(card.parent?.version == 1 && card.parent?.digest == parent.file(named: "model.onnx")?.digest)
+        #expect(card.parent?.version == 1 && card.parent?.digest == parent.digest(of: "model.onnx"))
         #expect(card.trainingData?.map(\.digest) == [card.arrivalDigest] && card.verdict == .passed)
         #expect(card.lossPerEpoch?.isEmpty == false && card.lossPerEpoch?.last ?? 1 < card.lossPerEpoch?.first ?? 0)
         #expect(card.hyperParameters?["seed"] == .integer(7) && card.hyperParameters?["optimizer"] == .text("adamw"))

@@ -100,7 +100,7 @@ import Testing
         var removal = InputRemoval(destination: nil, area: scene.area, areas: [])
         removal.onTaken = {
             // Through a descriptor that a writer had open all along.
-            let held = scene.staged.first { $0.hasSuffix("/0") }!
+            let held = scene.held(0)
             _ = try? scene.folder.write("later", to: held)
         }
         #expect(try removal.remove([a]) == .changed)
@@ -132,7 +132,7 @@ import Testing
         let a = try input(scene, "a.csv", "read")
         var removal = InputRemoval(destination: nil, area: scene.area, areas: [])
         removal.onTaken = {
-            _ = try? scene.folder.write("later", to: scene.staged.first { $0.hasSuffix("/0") }!)
+            _ = try? scene.folder.write("later", to: scene.held(0))
             _ = try? scene.folder.write("newest", to: "root/spool/a.csv")
         }
         #expect(try removal.remove([a]) == .changed)
@@ -146,7 +146,7 @@ import Testing
         var removal = InputRemoval(destination: archive(scene), area: scene.area, areas: [])
         removal.onTaken = { () throws(LandingError) in
             if isChanged {
-                let held = scene.staged.first { $0.hasSuffix("/1") }!
+                let held = scene.held(1)
                 _ = try? scene.folder.write("newer", to: held)
             }
             throw .ledger(step: "", cause: "stopped")
@@ -167,7 +167,7 @@ import Testing
         var removal = InputRemoval(destination: nil, area: scene.area, areas: [])
         removal.onChecked = { () throws(LandingError) in
             // As if the first had been deleted and a new one had come.
-            let held = scene.staged.first { $0.hasSuffix("/0") }!
+            let held = scene.held(0)
             try Disk.remove(FilePath(scene.folder(held)))
             _ = try? scene.folder.write("next", to: "root/spool/m.onnx")
             throw .ledger(step: "", cause: "stopped")

@@ -49,7 +49,7 @@ import Testing
         let folder = try TemporaryDirectory("change")
         let path = FilePath(try folder.write("", to: "large"))
         #expect(truncate(path.string, 64 << 20) == 0)
-        let done = DispatchSemaphore(value: 0)
+        let (begun, done) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
         let stop = Flag()
         Thread.detachNewThread {
             let file = FileHandle(forUpdatingAtPath: path.string)!
@@ -58,9 +58,11 @@ import Testing
                 byte &+= 1
                 file.seek(toFileOffset: 0)
                 file.write(Data([byte]))
+                if byte == 1 { begun.signal() }
             }
             done.signal()
         }
+        begun.wait()
         #expect(throws: LandingError.changedWhileRead(path)) { try FileDigest.of(path) }
         stop.set()
         done.wait()

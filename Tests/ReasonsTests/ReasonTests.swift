@@ -14,7 +14,6 @@ import Testing
     @Test func aValueStandsApart() {
         #expect(bad.text == "row 3: the value is no number" && bad.sentence == "row 3: \"abc\" is no number")
         #expect(bad.cells?.values == ["abc"] && "\(bad)" == bad.sentence)
-        #expect(bad.withoutValues == "row 3: the value is no number" && bad.withoutValues.cells == nil)
         let worded: Reason = "\(cell: "3.5", shown: "the label 3.5", hidden: "the label") is not from 0 to 1"
         #expect(worded.text == "the label is not from 0 to 1" && worded.sentence == "the label 3.5 is not from 0 to 1")
         let plain: Reason = "column \("age") is missing"

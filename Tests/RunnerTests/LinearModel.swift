@@ -1,4 +1,5 @@
 import ONNX
+import Runner
 import Tensors
 
 /// `y [N, K] = x [N, 2] W + b`, with what its gradient descent must give by central differences of a loss that a test writes out.
@@ -52,4 +53,8 @@ struct LinearModel {
             try model.graph.initializers.first { $0.name == name }?.tensor().values(as: Float.self)?.map(Double.init) ?? []
         }
     }
+}
+
+extension AttemptResult {
+    var succeeded: Bool { failure == nil }
 }

@@ -179,7 +179,7 @@ import TrainingGraph
         #expect(both.trained == ["w", "scale"] && both.reasons["mask"] == "frozen by name")
     }
 
-    @Test(arguments: ["freeze", "train"])
+    @Test(arguments: ["freeze", "train", "no_decay"])
     func aPatternThatNamesNothingIsRefused(key: String) throws {
         let error = #expect(throws: AutodiffError.self) {
             try Self.trained {

@@ -17,7 +17,7 @@ import TrainingGraph
 
     /// Packing, steps and evaluation read rows as they need them: of 44 MiB more once packed, no more than half may show, for what
     /// allocators keep and a larger row group (Parquet).
-    @Test(arguments: [TableFormat.csv, .parquet])
+    @Test(arguments: [TableFormat(.csv), TableFormat(.parquet)])
     func peakIsFlatBetweenAFileAndOneFourTimesAsLong(format: TableFormat) throws {
         guard Self.peak.task == nil else { return }
         let directory = try TemporaryDirectory("memory")

@@ -16,7 +16,8 @@ import Testing
         "..2026_01_01/a.csv",
     ]) func temporaryNamesAreIgnored(_ name: String) {
         guard case .ignored(let rule, _) = Admission.judge(relativePath: name, include: []) else {
-            return #expect(Bool(false), "admitted")
+            Issue.record("admitted")
+            return
         }
         #expect(rule.code.hasPrefix("name."))
     }
@@ -41,7 +42,8 @@ import Testing
 
     @Test func controlCharactersAreRefusedByName() {
         guard case .refused(let rule, _, let remedy) = Admission.judge(relativePath: "a\nb.csv", include: ["*.csv"]) else {
-            return #expect(Bool(false))
+            Issue.record("it is not .refused")
+            return
         }
         #expect(rule == .nameControl)
         #expect(!remedy.isEmpty)

@@ -65,7 +65,7 @@ import Testing
     @Test func aMissingSpoolIsUnhealthy() throws {
         let base = try TemporaryDirectory("once")
         let result = run([SpoolDirectory(id: "d", path: base("none"), include: [])], later: 60)
-        guard case .unhealthy("d", let reason)? = result.events.first else { return #expect(Bool(false)) }
+        guard case .unhealthy("d", let reason)? = result.events.first else { Issue.record("it is not .unhealthy"); return }
         #expect(reason.contains(base("none")))
     }
 

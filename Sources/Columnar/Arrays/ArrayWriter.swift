@@ -31,11 +31,6 @@ package final class ArrayWriter {
         try self.init(OwnedDescriptor(writing: path), path, format, slash.map { String(path[..<$0]) + "/" } ?? ".")
     }
 
-    /// Writes to an open, empty file, which stays the caller's; `name` is for messages.
-    package convenience init(descriptor: Int32, name: String, format: TableFormat, temporaryDirectory: String) throws(ColumnarError) {
-        try self.init(OwnedDescriptor(borrowing: descriptor), name, format, temporaryDirectory)
-    }
-
     private init(_ descriptor: OwnedDescriptor, _ file: String, _ format: TableFormat, _ temporaryDirectory: String) throws(ColumnarError) {
         guard format.isArrays else { throw .unsupported(file: file, reason: "\(format) is no format for arrays") }
         isArchive = format.kind == .npz

@@ -11,14 +11,8 @@ package final class OutputWriter {
     private let format: TableFormat
     private let columns: OutputColumns
     private let metadata: [(key: String, value: String)]
-    private let target: Target
     private var table: TableWriter?
     private var arrays: ArrayWriter?
-
-    private enum Target {
-        case path
-        case descriptor(Int32, temporaryDirectory: String)
-    }
 
     /// Makes the file with the first rows.
     package init(
@@ -28,19 +22,6 @@ package final class OutputWriter {
         self.format = format
         self.columns = columns
         self.metadata = metadata
-        target = .path
-    }
-
-    /// Writes to an open, empty file, which stays the caller's; `name` is for messages.
-    package init(
-        descriptor: Int32, name: String, format: TableFormat, temporaryDirectory: String, columns: OutputColumns = OutputColumns(),
-        metadata: [(key: String, value: String)] = []
-    ) {
-        file = name
-        self.format = format
-        self.columns = columns
-        self.metadata = metadata
-        target = .descriptor(descriptor, temporaryDirectory: temporaryDirectory)
     }
 
     /// Appends rows. Outputs are copied, so their memory is free afterwards.
@@ -60,10 +41,7 @@ package final class OutputWriter {
     }
 
     private func tableWriter(_ schema: TableSchema) throws(ColumnarError) -> TableWriter {
-        switch target {
-        case .path: try TableWriter(path: file, format: format, schema: schema, metadata: metadata)
-        case .descriptor(let number, _): try TableWriter(descriptor: number, name: file, format: format, schema: schema, metadata: metadata)
-        }
+        try TableWriter(path: file, format: format, schema: schema, metadata: metadata)
     }
 
     /// Makes the file without rows.
@@ -91,11 +69,7 @@ package final class OutputWriter {
     ) throws(ColumnarError) {
         let writer: ArrayWriter
         if let arrays { writer = arrays } else {
-            writer = switch target {
-            case .path: try ArrayWriter(path: file, format: format)
-            case .descriptor(let number, let directory):
-                try ArrayWriter(descriptor: number, name: file, format: format, temporaryDirectory: directory)
-            }
+            writer = try ArrayWriter(path: file, format: format)
             arrays = writer
         }
         let names = kept.columns.map(\.field.name) + columns.arrayNames((sample ?? outputs).map(\.name))

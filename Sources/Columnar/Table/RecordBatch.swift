@@ -16,11 +16,6 @@ package struct Column: @unchecked Sendable {
         count = Int(array.length)
     }
 
-    /// The same rows under another name.
-    package func renamed(_ name: String) -> Column {
-        Column(field: field.renamed(name), array: array, owner: owner)
-    }
-
     /// `rows` of it, without a copy.
     package func slice(_ rows: Range<Int>) -> Column {
         precondition(rows.lowerBound >= 0 && rows.upperBound <= count, "rows \(rows) of \(count)")
@@ -79,15 +74,7 @@ package struct RecordBatch: Sendable {
 
     package var schema: TableSchema { TableSchema(fields: columns.map(\.field)) }
 
-    /// The first column of that name.
-    package func column(named name: String) -> Column? { columns.first { $0.field.name.isName(name) } }
-
     package func slice(_ rows: Range<Int>) -> RecordBatch {
         RecordBatch(columns: columns.map { $0.slice(rows) }, rowCount: rows.count)
-    }
-
-    /// The same rows with `more` columns behind these.
-    package func appending(_ more: [Column]) -> RecordBatch {
-        RecordBatch(columns: columns + more, rowCount: columns.isEmpty ? more.first?.count ?? rowCount : rowCount)
     }
 }

@@ -25,13 +25,6 @@ package struct TableFormat: Hashable, Sendable, CustomStringConvertible {
         self.compression = compression
     }
 
-    package static let csv = TableFormat(.csv)
-    package static let jsonLines = TableFormat(.jsonLines)
-    package static let parquet = TableFormat(.parquet)
-    package static let arrow = TableFormat(.arrow)
-    package static let npy = TableFormat(.npy)
-    package static let npz = TableFormat(.npz)
-
     /// Finds the format by the last extensions of a name, in any case: `a.csv`, `a.tsv`, `a.csv.gz`, `a.jsonl.zst`, `a.ndjson`, `a.json`,
     /// `a.parquet`, `a.pq`, `a.arrow`, `a.arrows`, `a.feather`, `a.ipc`, `a.npy`, `a.npz`.
     package init?(fileName: String) {

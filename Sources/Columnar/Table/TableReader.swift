@@ -60,13 +60,6 @@ package final class TableReader {
         try self.init(descriptor, path: path, format: format, options: options)
     }
 
-    /// Reads an open file, which stays the caller's; `name` is for messages and the format.
-    package convenience init(
-        descriptor: Int32, name: String, format: TableFormat? = nil, options: ReadOptions = ReadOptions()
-    ) throws(ColumnarError) {
-        try self.init(OwnedDescriptor(borrowing: descriptor), path: name, format: format, options: options)
-    }
-
     private init(_ descriptor: OwnedDescriptor, path: String, format: TableFormat?, options: ReadOptions) throws(ColumnarError) {
         guard let format = format ?? TableFormat(fileName: path) else {
             throw .unsupported(file: path, reason: "its name does not end like a table's (csv, jsonl, parquet, arrow, npy, npz)")

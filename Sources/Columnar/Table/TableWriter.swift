@@ -35,14 +35,6 @@ package final class TableWriter {
         try self.init(OwnedDescriptor(writing: path), path, format, schema, metadata)
     }
 
-    /// Writes to an open file from its current position; it stays the caller's. `name` is for messages.
-    package convenience init(
-        descriptor: Int32, name: String, format: TableFormat, schema: TableSchema,
-        metadata: [(key: String, value: String)] = []
-    ) throws(ColumnarError) {
-        try self.init(OwnedDescriptor(borrowing: descriptor), name, format, schema, metadata)
-    }
-
     private init(
         _ descriptor: OwnedDescriptor, _ file: String, _ format: TableFormat, _ schema: TableSchema,
         _ metadata: [(key: String, value: String)]

@@ -35,9 +35,8 @@ enum Native {
         do throws(NativeFailure) {
             var environment, cpu: OpaquePointer?
             var allocator: UnsafeMutablePointer<OrtAllocator>?
-            let logger: OrtLoggingFunction = { _, severity, category, _, location, message in
-                EngineLog.deliver(severity: severity.rawValue, category: category, location: location, message: message)
-            }
+            // What matters to an operator is thrown; the runtime's own messages go nowhere, least of all to standard error.
+            let logger: OrtLoggingFunction = { _, _, _, _, _, _ in }
             try check(api, api.pointee.CreateEnvWithCustomLogger(logger, nil, ORT_LOGGING_LEVEL_WARNING, "millrace", &environment))
             try check(api, api.pointee.DisableTelemetryEvents(environment!))
             try check(api, api.pointee.CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeDefault, &cpu))

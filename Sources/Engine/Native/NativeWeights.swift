@@ -15,9 +15,6 @@ enum LentMemory {
         withExtendedLifetime(buffer) {}
     }
 
-    /// Of buffers that a session has not yet given back.
-    static var byteCount: Int { buffers.withLock { $0.values.reduce(0) { $0 + $1.byteCount } } }
-
     /// An allocator that allocates nothing, for what is told to it: which memory is not needed any more. Lives until the process ends.
     static func makeAllocator() -> UnsafeMutablePointer<OrtAllocator> {
         let allocator = UnsafeMutablePointer<OrtAllocator>.allocate(capacity: 1)

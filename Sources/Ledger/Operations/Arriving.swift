@@ -96,12 +96,6 @@ extension LedgerTransaction {
         }
     }
 
-    /// The output path that a file's content went to may from now on belong to another input. What was published stays ours.
-    package func releaseOutput(pipeline: String, role: ArrivalRole, path: String) throws(LedgerError) {
-        guard let key = try connection.pipelineKey(pipeline) else { return }
-        try connection.run("DELETE FROM outputs WHERE pipeline = ? AND role = ? AND path = ?", key, role, path)
-    }
-
     /// Notes digests that were computed for files that are no arrivals of their own.
     package func rememberDigest(_ digest: String, of stamp: FileStamp) throws(LedgerError) {
         try connection.run(

@@ -220,13 +220,6 @@ extension LedgerTransaction {
         try connection.run("UPDATE publications SET ended = 'removed' WHERE run = ? AND ended IS NULL", run)
     }
 
-    /// Published files that are found gone, or that pruning removed.
-    package func publicationsRemoved(_ publications: [Int64]) throws(LedgerError) {
-        for publication in publications {
-            try connection.run("UPDATE publications SET ended = 'removed' WHERE id = ? AND ended IS NULL", publication)
-        }
-    }
-
     // MARK: Parts
 
     struct RunRow {

@@ -124,21 +124,6 @@ extension RunLedger {
         }
     }
 
-    /// Models numbered below `before` that wait or run, oldest first.
-    package func undecidedModels(pipeline: String, before: Int64 = .max) throws(LedgerError) -> [Int64] {
-        try read { (connection) throws(LedgerError) in
-            guard let key = try connection.pipelineKey(pipeline) else { return [] }
-            return try connection.all(
-                """
-                SELECT number FROM arrivals WHERE pipeline = ?1 AND role = 'model' AND state = 'waiting' AND number < ?2
-                UNION ALL
-                SELECT a.number FROM runs AS r JOIN arrivals AS a ON a.number = r.arrival
-                WHERE r.state = 'open' AND a.state = 'running' AND a.pipeline = ?1 AND a.role = 'model' AND a.number < ?2
-                ORDER BY 1
-                """, key, before, row: { $0.integer(0) })
-        }
-    }
-
     package func counts(pipeline: String) throws(LedgerError) -> [RoleCounts] {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }

@@ -10,18 +10,6 @@ extension RunLedger {
         try readOne { (connection) throws(LedgerError) in try connection.isCurrent(pipeline, role, path, stamp, stampOf) }
     }
 
-    /// The same for many files of one spool, in their order, in one look at the ledger.
-    package func areCurrent(
-        _ pipeline: String, _ role: ArrivalRole, _ files: [(path: String, stamp: FileStamp)]
-    ) throws(LedgerError) -> [Bool] {
-        try read { (connection) throws(LedgerError) in
-            var answers: [Bool] = []
-            answers.reserveCapacity(files.count)
-            for file in files { answers.append(try connection.isCurrent(pipeline, role, file.path, file.stamp, nil)) }
-            return answers
-        }
-    }
-
     /// The digest of a file of this stamp, where it was large enough to be kept.
     package func knownDigest(_ stamp: FileStamp) throws(LedgerError) -> String? {
         guard stamp.isWorthRemembering else { return nil }

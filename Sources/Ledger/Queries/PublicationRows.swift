@@ -202,16 +202,6 @@ extension RunLedger {
         try read { (connection) throws(LedgerError) in try connection.publications(ofRun: run, intendedOnly: false) }
     }
 
-    /// Every file that is about to get its final name.
-    package func intendedPublications() throws(LedgerError) -> [Publication] {
-        try read { (connection) throws(LedgerError) in
-            let runs = try connection.all("SELECT id FROM runs WHERE state = 'open' ORDER BY id", row: { $0.integer(0) })
-            var intended: [Publication] = []
-            for run in runs { intended += try connection.publications(ofRun: run, intendedOnly: true) }
-            return intended
-        }
-    }
-
     /// What stands published now, in pages, for `check`. `after` is the last of the page before.
     package func published(after: Publication? = nil, limit: Int = 1000) throws(LedgerError) -> [Publication] {
         try read { (connection) throws(LedgerError) in

@@ -48,11 +48,4 @@ extension RunLedger {
             }
         }
     }
-
-    /// Of the newest event; 0 where there is none.
-    package func lastEvent() throws(LedgerError) -> Int64 {
-        try readOne { (connection) throws(LedgerError) in
-            try connection.first("SELECT max(sequence) FROM events", row: { $0.integer(0) }) ?? 0
-        }
-    }
 }

@@ -11,7 +11,6 @@ package final class LedgerConversation: Sendable {
 
     /// An answer may have to wait until the ledger can be written.
     private static let patience = 15
-    private static let mostBytes = 1 << 30
 
     /// Nil where no daemon listens.
     /// - Parameter stateDirectory: `ROOT/.millrace`.

@@ -80,10 +80,4 @@ package struct GraphBuilder {
         initializers.append(StoredTensor(made, tensor))
         return made
     }
-
-    /// Puts what was built behind the graph's own nodes.
-    package func apply(to graph: inout Graph) {
-        graph.nodes += nodes
-        graph.initializers += initializers
-    }
 }

@@ -22,7 +22,6 @@ package struct Metadata: Sendable, Equatable {
         }
     }
 
-    package var isEmpty: Bool { entries.isEmpty }
     package var pairs: [(key: String, value: String)] { entries.map { ($0.key, $0.value) } }
     package var dictionary: [String: String] { Dictionary(pairs.map { ($0.key, $0.value) }) { first, _ in first } }
 }

@@ -52,13 +52,6 @@ extension Model {
         try self.init(serialized: Data(serialized), limits: limits)
     }
 
-    /// `serialized` is only borrowed.
-    package init(serialized: UnsafeRawBufferPointer, limits: ReadingLimits = ReadingLimits()) throws(ONNXError) {
-        guard let address = serialized.baseAddress else { throw .malformed(reason: "it is empty") }
-        let borrowed = Data(bytesNoCopy: UnsafeMutableRawPointer(mutating: address), count: serialized.count, deallocator: .none)
-        try self.init(serialized: borrowed, limits: limits)
-    }
-
     /// Reads and parses the file; its directory becomes the one for external data. The weights files are not touched.
     package static func load(path: String, limits: ReadingLimits = ReadingLimits()) throws(ONNXError) -> Model {
         var model = try Model(serialized: readFile(path, limit: limits.byteCount), limits: limits)

@@ -1,4 +1,4 @@
-package import Tensors
+import Tensors
 
 extension SparseTensor {
     /// Where each value stands in the dense tensor, row-major; checked against the shape.
@@ -34,28 +34,6 @@ extension SparseTensor {
             positions.append(position)
         }
         return positions
-    }
-
-    /// The dense tensor with zeros filled in (ONNX `SparseTensorProto`).
-    package func dense(externalData directory: ExternalDataDirectory? = nil) throws(ONNXError) -> Tensor {
-        let values = try self.values.tensor(externalData: directory)
-        if let byteCount = shape.elementCount.flatMap({ values.elementType.byteCount(elements: $0) }) {
-            do throws(OutOfMemory) { try OutOfMemory.check(byteCount) } catch { throw .outOfMemory(error) }
-        }
-        guard let width = values.elementType.bitWidth, width >= 8, let dense = Tensor(zeros: values.elementType, shape: shape),
-            case .buffer(let buffer) = dense.storage
-        else {
-            throw .unsupported(place: place, reason: "a sparse \(values.elementType.name)\(shape) is not implemented")
-        }
-        let size = width / 8
-        let positions = try positions(externalData: directory)
-        withExtendedLifetime((values, buffer)) {
-            for (entry, position) in positions.enumerated() {
-                UnsafeMutableRawBufferPointer(rebasing: buffer.mutableBytes[(position * size)..<((position + 1) * size)])
-                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: values.bytes[(entry * size)..<((entry + 1) * size)]))
-            }
-        }
-        return dense
     }
 
     private var place: String { "sparse tensor '\(name)'" }

@@ -72,7 +72,3 @@ struct InferenceNode {
 }
 
 typealias InferenceRule = @Sendable (InferenceNode) throws(ONNXError) -> [ValueType?]
-
-extension [Dimension] {
-    fileprivate var text: String { "[" + map(\.description).joined(separator: ", ") + "]" }
-}

@@ -28,29 +28,6 @@ extension Model {
         result.contradictions = inference.contradictions
         return result
     }
-
-    /// The model with a `value_info` for every inferred value in between, and outputs as they were inferred.
-    package func withInferredTypes() throws(ONNXError) -> Model {
-        let inferred = try inferTypes()
-        var model = self
-        let stated = NameSet((graph.inputs + graph.outputs + graph.values).map(\.name))
-        for position in model.graph.outputs.indices {
-            let output = model.graph.outputs[position]
-            if case .some(.some(let type)) = ValueType.merge(inferred[output.name], output.type) {
-                model.graph.outputs[position].type = type
-            }
-        }
-        for position in model.graph.values.indices {
-            let value = model.graph.values[position]
-            if case .some(.some(let type)) = ValueType.merge(inferred[value.name], value.type) { model.graph.values[position].type = type }
-        }
-        for node in graph.nodes {
-            for output in node.outputs where !output.isEmpty && !stated.contains(output) {
-                if let type = inferred[output] { model.graph.values.append(Value(output, type)) }
-            }
-        }
-        return model
-    }
 }
 
 /// One walk over a graph and what is in it. A class, since subgraphs see and add to the same facts; never leaves one thread.

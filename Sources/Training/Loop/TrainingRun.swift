@@ -13,7 +13,6 @@ import TrainingGraph
 struct TrainingRun {
     private var run: FineTuning
     private let control: TrainingControl
-    private let clock = ContinuousClock()
     /// Whether a part of what stood beside the model was merged into it.
     private var isMerged = false
 

@@ -1,21 +1,22 @@
-import Arrivals
-import Ledger
-import PipelineConfig
+package import Ledger
+package import PipelineConfig
 
-/// Whose a path is, by the spools that pipeline files name.
-struct SpoolMap {
-    struct Place {
-        let pipeline: Pipeline
-        let role: ArrivalRole
-        let entry: SpoolEntry
-        /// To the spool.
-        let relativePath: String
+/// Finds the pipeline that a path belongs to, by the spools that pipeline files name.
+package struct SpoolMap: Sendable {
+    package struct Place: Sendable {
+        package let pipeline: Pipeline
+        package let role: ArrivalRole
+        package let entry: SpoolEntry
+        /// The path relative to the spool.
+        package let relativePath: String
     }
 
-    let pipelines: [Pipeline]
+    package let pipelines: [Pipeline]
 
-    /// The spool that holds `path`, an absolute one. Links above the file are followed, the file's own is not.
-    func place(of path: String) -> Place? {
+    package init(pipelines: [Pipeline]) { self.pipelines = pipelines }
+
+    /// Returns the spool that holds `path`, which is absolute. Links above the file are followed, the file's own is not.
+    package func place(of path: String) -> Place? {
         for spelling in [path, Self.withRealFolder(path)] {
             for pipeline in pipelines {
                 for (role, entry) in pipeline.spools {
@@ -30,7 +31,7 @@ struct SpoolMap {
         return nil
     }
 
-    /// The pipeline whose outputs, models, archive or quarantine hold `path`, with the folder.
+    /// Returns the pipeline whose outputs, models, archive or quarantine hold `path`, with the folder.
     func folder(of path: String) -> (pipeline: Pipeline, folder: String)? {
         for spelling in [path, Self.withRealFolder(path)] {
             for pipeline in pipelines {
@@ -51,6 +52,7 @@ struct SpoolMap {
 }
 
 extension Pipeline {
+    /// The pipeline's spools, in the order in which their files are numbered.
     var spools: [(role: ArrivalRole, entry: SpoolEntry)] {
         [(.model, spool.models), (.labelled, spool.labelled), (.data, spool.data)].compactMap { role, entry in entry.map { (role, $0) } }
     }

@@ -1,15 +1,15 @@
-import Daemon
 import Foundation
+import Ledger
 import PipelineConfig
 
 /// A pipeline file that says something else than what the daemon has in force.
-struct FileOutOfForce: Encodable {
-    let file: String
-    let reason: String
-    let remedy: String
+package struct FileOutOfForce: Encodable, Sendable {
+    package let file: String
+    package let reason: String
+    package let remedy: String
 
-    /// Those of the daemon's files, and of ROOT/pipelines, that are not in force as they stand; none where no daemon runs.
-    static func all(_ root: RootOption) -> [FileOutOfForce] {
+    /// Returns those of the daemon's files, and of ROOT/pipelines, that are not in force as they stand; none where no daemon runs.
+    package static func all(_ root: RootFolder) -> [FileOutOfForce] {
         guard let inForce = root.inForce else { return [] }
         var found = inForce.entries.filter { !$0.isCurrent }.map { entry in
             let exists = FileManager.default.fileExists(atPath: entry.file)
@@ -36,8 +36,8 @@ struct FileOutOfForce: Encodable {
         return found
     }
 
-    /// The file in ROOT/pipelines that is not in force and has `path` in one of its spools.
-    static func naming(_ path: String, _ root: RootOption) -> (file: FileOutOfForce, pipeline: Pipeline)? {
+    /// Returns the file in ROOT/pipelines that is not in force and has `path` in one of its spools.
+    static func naming(_ path: String, _ root: RootFolder) -> (file: FileOutOfForce, pipeline: Pipeline)? {
         for file in all(root) {
             guard let pipeline = try? PipelineFile.load(path: file.file, root: root.path),
                 SpoolMap(pipelines: [pipeline]).place(of: path) != nil

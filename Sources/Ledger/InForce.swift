@@ -1,6 +1,4 @@
 import Foundation
-import Ledger
-package import PipelineConfig
 
 /// Which pipeline files a daemon has in force, as it tells the commands: a small file beside its lock. It counts only while that daemon
 /// holds the lock.
@@ -18,23 +16,21 @@ package struct InForce: Codable, Sendable {
     private let pid: Int32
     package let entries: [Entry]
 
-    package init(_ pipelines: [Pipeline]) {
+    /// Takes what the files hold now for what is in force of them.
+    package init(_ files: [(pipeline: String, file: String)]) {
         pid = getpid()
-        entries = pipelines.map { pipeline in
-            let file = CanonicalPaths.absolute(pipeline.source, root: ".")
-            return Entry(pipeline: pipeline.name, file: file, content: FileManager.default.contents(atPath: file))
-        }
+        entries = files.map { Entry(pipeline: $0.pipeline, file: $0.file, content: FileManager.default.contents(atPath: $0.file)) }
     }
 
     private static func path(_ stateDirectory: String) -> String { stateDirectory + "/in-force.json" }
 
-    func write(stateDirectory: String) throws {
+    package func write(stateDirectory: String) throws {
         let path = Self.path(stateDirectory)
         try JSONEncoder().encode(self).write(to: URL(fileURLWithPath: path), options: .atomic)
         chmod(path, 0o600)
     }
 
-    /// Nil where no daemon holds the lock, or it has not told.
+    /// Returns what the daemon of that state folder has in force; nil where no daemon holds the lock, or it has not told.
     package static func read(stateDirectory: String) -> InForce? {
         guard let holder = DaemonLock.holder(stateDirectory: stateDirectory), holder.work == .daemon,
             let bytes = FileManager.default.contents(atPath: path(stateDirectory)),

@@ -1,23 +1,21 @@
-import Arrivals
-import Daemon
 import Foundation
 import Landing
-import Ledger
+package import Ledger
 import PipelineConfig
 import Reasons
 import SystemPackage
 import Watcher
 
 /// What `explain` answers for a file: what it is, by which rule, and what to do.
-struct FileVerdict: Encodable {
-    enum Word: String, Encodable {
+package struct FileVerdict: Sendable {
+    package enum Word: String, Encodable, Sendable {
         case done, rejected, running, waiting, ignored, quarantined
         case notWatched = "not watched"
         case notThere = "not there"
     }
 
-    var word: Word
-    var explanation: Explanation
+    package var word: Word
+    package var explanation: Explanation
 
     init(_ word: Word, _ reason: String, rule: Rule, remedy: String? = nil) {
         self.word = word
@@ -33,7 +31,7 @@ struct FileVerdict: Encodable {
 // MARK: Files that the ledger knows
 
 extension FileVerdict {
-    init(of known: FileExplanation, daemon: DaemonLock.Holder?) {
+    package init(of known: FileExplanation, daemon: DaemonLock.Holder?) {
         let arrival = known.visits[0].arrival
         let run = known.visits[0].runs.first?.run
         switch arrival.state {
@@ -62,7 +60,7 @@ extension FileVerdict {
 
     static let startTheDaemon = "No daemon works on this root: start millrace run."
 
-    /// Nil where the file at `path` is still what arrived, or its content is. `spool` is where it stands, if that is known.
+    /// Returns nil where the file at `path` is still what arrived, or its content is. `spool` is where it stands, if that is known.
     static func newerContent(at path: String, spool: String?, than known: FileExplanation, companions: [Companion]) -> FileVerdict? {
         // A link out of the spool, a FIFO and the like were recorded for what they are.
         if let spool, case .file = FoundEntry(path: path, root: CanonicalPaths.real(spool)) {} else if spool != nil { return nil }
@@ -87,7 +85,7 @@ extension FileVerdict {
 // MARK: Files that it does not know
 
 extension FileVerdict {
-    /// By the rules that the watcher goes by: its name, what stands there, and whether it is whole.
+    /// Judges a file as the watcher would: by its name, by what stands there, and by whether it is whole.
     init(unseen path: String, at place: SpoolMap.Place, settle: Settle, daemon: DaemonLock.Holder?) {
         switch Admission.judge(
             relativePath: place.relativePath, include: place.entry.include, ignoresSuffixCase: place.entry.ignoresSuffixCase)
@@ -138,7 +136,7 @@ extension FileVerdict {
         }
     }
 
-    /// In no spool.
+    /// Judges a file that is in no spool.
     init(outside path: String, _ map: SpoolMap, exists: Bool) {
         if let (pipeline, folder) = map.folder(of: path) {
             self.init(

@@ -1,26 +1,32 @@
-import ArgumentParser
-import Arrivals
-import Foundation
-import Ledger
+package import Ledger
 import PipelineConfig
 import Watcher
 
-/// What a FILE on the command line means: a path on disk (from the current directory, or from the root), or one relative to its spool as
-/// the ledger and its messages spell it.
-struct FileFinder {
-    struct Found {
+/// Finds the file that a person names: by a path on disk (from the current directory, or from the root), or by one relative to its spool
+/// as the ledger and its messages spell it.
+package struct FileFinder {
+    package struct Found {
         /// Absolute; nil where only the ledger's spelling is known.
-        var path: String?
-        var place: SpoolMap.Place?
+        package var path: String?
+        package var place: SpoolMap.Place?
         /// Where the ledger knows it: one, unless a relative path is in several spools.
-        var known: [FileExplanation]
+        package var known: [FileExplanation]
     }
 
     let map: SpoolMap
     let ledger: RunLedger?
     let root: String
 
-    func find(_ file: String) throws(LedgerError) -> Found {
+    /// - Parameters:
+    ///   - ledger: nil where there is none; files are then found by their spools alone.
+    ///   - root: the absolute path of the root.
+    package init(map: SpoolMap, ledger: RunLedger?, root: String) {
+        self.map = map
+        self.ledger = ledger
+        self.root = root
+    }
+
+    package func find(_ file: String) throws(LedgerError) -> Found {
         let here = CanonicalPaths.absolute(file, root: ".")
         for path in [here, CanonicalPaths.absolute(file, root: root)] {
             guard let place = map.place(of: path) else { continue }

@@ -1,5 +1,4 @@
 import Foundation
-import Recipes
 
 /// A curve of few values as lines of text, for a terminal or a log.
 package struct LossCurve {
@@ -31,13 +30,13 @@ package struct LossCurve {
         self.height = max(height, 2)
     }
 
-    /// Training loss and held-out loss of a run, over the epochs that it had.
-    package static func losses(_ history: [EpochRecord], width: Int = 60, height: Int = 12) -> LossCurve {
+    /// Returns the curves of a run's training loss and of its loss on held-out rows, over the epochs that it had.
+    package static func losses(
+        training: [Double?], validation: [Double?], firstEpoch: Int, width: Int = 60, height: Int = 12
+    ) -> LossCurve {
         LossCurve(
-            [
-                Series("training loss", mark: "*", history.map(\.trainingLoss)),
-                Series("validation loss", mark: "o", history.map { $0[metric: .loss] }),
-            ], firstEpoch: history.first?.epoch ?? 1, width: width, height: height)
+            [Series("training loss", mark: "*", training), Series("validation loss", mark: "o", validation)],
+            firstEpoch: firstEpoch, width: width, height: height)
     }
 
     /// The lines from the top; none where there is nothing to draw. Where two marks fall on one place the later series is seen.

@@ -1,36 +1,59 @@
 import Arrivals
 import Foundation
-import Ledger
-import PipelineConfig
+package import Ledger
+package import PipelineConfig
 
-/// What a pipeline file means for what has arrived so far.
-struct PipelinePlan: Encodable {
-    struct Outdated: Encodable {
-        var revision: String
-        var counts: [String: Int] = [:]
-        /// The first few.
-        var sample: [String] = []
+/// Tells what pipeline files mean for what has arrived so far: what `millrace replay` would redo.
+package struct PlanReport: Report {
+    package let pipelines: [PipelinePlan]
+    /// Pipelines that the ledger knows and none of the files names: their arrivals stay where they are.
+    package let removed: [String]
+    package let problems: [String]
+
+    package init(of lint: LintReport, _ ledger: RunLedger) throws(LedgerError) {
+        pipelines = try lint.pipelines.map { (pipeline) throws(LedgerError) in try PipelinePlan(of: pipeline, ledger) }
+        // Which of them an unreadable file holds cannot be said.
+        removed = lint.isClean ? try ledger.pipelines().filter { name in !lint.files.contains { $0.name == name } } : []
+        problems = lint.problems.map(\.description)
     }
 
-    static let sampleSize = 5
+    package var lines: [Printed] {
+        if pipelines.isEmpty, removed.isEmpty { return ["no pipeline files, and nothing has arrived"] }
+        return pipelines.flatMap(\.lines)
+            + removed.map { "\($0): in none of these files; its outputs stay, and what waits of it waits" }
+    }
+}
 
-    let pipeline: String
-    let file: String
-    let revision: String
-    let isNew: Bool
+/// What a pipeline file means for what has arrived so far.
+package struct PipelinePlan: Report {
+    package struct Outdated: Encodable, Sendable {
+        package var revision: String
+        /// How many arrivals, by role.
+        package var counts: [String: Int] = [:]
+        /// The paths of the first few.
+        package var sample: [String] = []
+    }
+
+    private static let sampleSize = 5
+
+    package let pipeline: String
+    package let file: String
+    package let revision: String
+    package let isNew: Bool
     /// Spool folders that are not there: the daemon makes them.
-    let newSpools: [String]
+    package let newSpools: [String]
     /// Roles of which files have arrived and that the pipeline has no spool for any more.
-    let removedSpools: [ArrivalRole]
-    /// What is done now under another revision, the oldest revision first.
-    let outdated: [Outdated]
+    package let removedSpools: [ArrivalRole]
+    /// Arrivals that are done under another revision, the oldest revision first.
+    package let outdated: [Outdated]
     /// Outputs that stand where they would not be put now.
-    let elsewhere: [OutputsElsewhere]
-    let waiting: [String: Int]
-    let rejected: [String: Int]
-    let quarantined: [String: Int]
+    package let elsewhere: [OutputsElsewhere]
+    /// How many arrivals wait, by role; the same for those that were rejected or quarantined.
+    package let waiting: [String: Int]
+    package let rejected: [String: Int]
+    package let quarantined: [String: Int]
 
-    init(of pipeline: Pipeline, _ ledger: RunLedger) throws(LedgerError) {
+    package init(of pipeline: Pipeline, _ ledger: RunLedger) throws(LedgerError) {
         let counts = try ledger.counts(pipeline: pipeline.name)
         func count(_ state: ArrivalState) -> [String: Int] {
             Dictionary(counts.filter { $0.state == state }.map { ($0.role.rawValue, $0.count) }) { $0 + $1 }
@@ -67,47 +90,47 @@ struct PipelinePlan: Encodable {
     }
 }
 
-extension PipelinePlan: CustomStringConvertible {
-    var description: String {
-        var lines = ["\(pipeline) (\(file)): revision \(revision.shortDigest)\(isNew ? ", new" : "")"]
-        func counted(_ counts: [String: Int]) -> String {
+extension PipelinePlan {
+    package var lines: [Printed] {
+        var lines: [Printed] = ["\(pipeline) (\(file)): revision \(revision.shortDigest)\(isNew ? ", new" : "")"]
+        func told(_ counts: [String: Int]) -> String {
             counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
         }
         for spool in newSpools { lines.append("  \(shownPath(spool)) is new: the daemon makes it") }
         for role in removedSpools { lines.append("  \(role.rawValue): no spool any more; what arrived there stays as it is") }
         for group in outdated {
             let sample = group.sample.joined(separator: ", ")
-            lines.append("  done under revision \(group.revision.shortDigest): \(counted(group.counts)), such as \(sample)")
+            lines.append("  done under revision \(group.revision.shortDigest): \(told(group.counts)), such as \(sample)")
         }
         if !outdated.isEmpty {
             lines.append(
                 "    not redone by itself: millrace replay FILE, or millrace replay --pipeline \(pipeline) for all that is decided")
         }
         for outputs in elsewhere { lines.append("  \(outputs)") }
-        if !waiting.isEmpty { lines.append("  waiting: \(counted(waiting)); those without an attempt yet are done under this revision") }
+        if !waiting.isEmpty { lines.append("  waiting: \(told(waiting)); those without an attempt yet are done under this revision") }
         if !rejected.isEmpty {
-            lines.append("  rejected: \(counted(rejected)); millrace replay --pipeline \(pipeline) --state rejected decides again")
+            lines.append("  rejected: \(told(rejected)); millrace replay --pipeline \(pipeline) --state rejected decides again")
         }
         if !quarantined.isEmpty {
             lines.append(
-                "  quarantined: \(counted(quarantined)); millrace retry --pipeline \(pipeline) --state quarantined does it under this revision"
+                "  quarantined: \(told(quarantined)); millrace retry --pipeline \(pipeline) --state quarantined does it under this revision"
             )
         }
         if outdated.isEmpty, elsewhere.isEmpty, !isNew { lines.append("  nothing that is done would be redone") }
-        return lines.joined(separator: "\n")
+        return lines
     }
 }
 
 /// Outputs that an edit of the pipeline's format or path has left where they are.
-struct OutputsElsewhere: Encodable, CustomStringConvertible {
-    let folder: String
-    /// Of names, without the dot.
-    let suffix: String
-    let count: Int
+package struct OutputsElsewhere: Encodable, Sendable, CustomStringConvertible {
+    package let folder: String
+    /// The suffix of their names, without the dot.
+    package let suffix: String
+    package let count: Int
     /// Where they would be put now; nil where nothing is scored any more.
-    let now: String?
+    package let now: String?
 
-    static func all(of pipeline: Pipeline, _ ledger: RunLedger) throws(LedgerError) -> [OutputsElsewhere] {
+    package static func all(of pipeline: Pipeline, _ ledger: RunLedger) throws(LedgerError) -> [OutputsElsewhere] {
         let landing = pipeline.land.outputs
         let now = landing.map { "\(shownPath($0.path)) as .\($0.format.rawValue)" }
         return try ledger.outputPlaces(pipeline: pipeline.name)
@@ -116,8 +139,8 @@ struct OutputsElsewhere: Encodable, CustomStringConvertible {
             .sorted { ($0.folder, $0.suffix) < ($1.folder, $1.suffix) }
     }
 
-    var description: String {
-        let what = "\(count) output\(count == 1 ? "" : "s") in \(shownPath(folder)) as .\(suffix)"
+    package var description: String {
+        let what = "\(counted(count, "output")) in \(shownPath(folder)) as .\(suffix)"
         guard let now else { return what + " stay\(count == 1 ? "s" : ""): nothing is scored any more" }
         return what + ": a replay, or new content, puts each in \(now) and removes it where it is"
     }

@@ -1,25 +1,23 @@
-import Arrivals
-import Daemon
-import Ledger
-import PipelineConfig
+package import Ledger
+package import PipelineConfig
 import Watcher
 
-/// What stands in a pipeline's spools and has no number yet: found by looking there, so that it is seen with or without a daemon. One
-/// question to the ledger per file; only the first few are looked into.
-struct SettlingFiles: Encodable {
-    struct File: Encodable {
-        let role: ArrivalRole
-        /// To its spool.
-        let path: String
-        let reason: String
-        let remedy: String
+/// The files that stand in a pipeline's spools and have no number yet. They are found by looking there, so that they are seen with or without
+/// a daemon, with one question to the ledger for each file; only the first few are looked into.
+package struct SettlingFiles: Encodable, Sendable {
+    package struct File: Encodable, Sendable {
+        package let role: ArrivalRole
+        /// The path relative to its spool.
+        package let path: String
+        package let reason: String
+        package let remedy: String
     }
 
-    let pipeline: String
-    private(set) var count = 0
-    private(set) var first: [File] = []
+    package let pipeline: String
+    package private(set) var count = 0
+    package private(set) var first: [File] = []
 
-    init(of pipeline: Pipeline, ledger: RunLedger, daemon: DaemonLock.Holder?, samples: Int = 10) throws(LedgerError) {
+    package init(of pipeline: Pipeline, ledger: RunLedger, daemon: DaemonLock.Holder?, samples: Int = 10) throws(LedgerError) {
         self.pipeline = pipeline.name
         var failure: LedgerError?
         for (role, entry) in pipeline.spools {
@@ -53,5 +51,12 @@ struct SettlingFiles: Encodable {
         return FileVerdict.newerContent(
             at: place.entry.path + "/" + place.relativePath, spool: place.entry.path, than: known,
             companions: try ledger.companions(of: arrival.number))
+    }
+}
+
+extension FileStamp {
+    /// The stamp as the ledger has it.
+    var recorded: RecordedStamp {
+        RecordedStamp(device: Int64(bitPattern: device), inode: Int64(bitPattern: inode), size: size, changed: changed)
     }
 }

@@ -1,43 +1,43 @@
 import Arrivals
 import Foundation
 import Landing
-import Ledger
+package import Ledger
+package import PipelineConfig
 import SystemPackage
 
-/// The ledger against the disk: what it says is published must stand there, and nothing half-done may be left.
-struct Audit: Encodable {
-    enum Kind: String, Encodable {
+/// Compares the ledger with the disk: what it says is published must stand there, and nothing half-done may be left.
+package struct Audit: Report {
+    package enum Kind: String, Encodable, Sendable {
         case missing, size, digest, unreadable, card, active
         case openRun = "open_run"
         case unknownVersion = "unknown_version"
         case leftover
     }
 
-    struct Difference: Encodable {
-        var kind: Kind
-        var path: String
-        var what: String
-        var remedy: String
+    package struct Difference: Encodable, Sendable {
+        package var kind: Kind
+        package var path: String
+        package var what: String
+        package var remedy: String
     }
 
-    private(set) var checkedFiles = 0
-    private(set) var checkedVersions = 0
-    private(set) var differences: [Difference] = []
+    package private(set) var checkedFiles = 0
+    package private(set) var checkedVersions = 0
+    package private(set) var differences: [Difference] = []
     private let ledger: RunLedger
     private let stateDirectory: String
     private let workDirectory: String
     private let comparesDigests: Bool
 
-    enum CodingKeys: String, CodingKey { case checkedFiles, checkedVersions, differences }
+    private enum CodingKeys: String, CodingKey { case checkedFiles, checkedVersions, differences }
 
-    init(ledger: RunLedger, stateDirectory: String, workDirectory: String, comparesDigests: Bool) {
+    /// Compares, while a daemon may be at work. Changes nothing.
+    /// - Parameter comparesDigests: whether published files are read as a whole, or only their sizes are compared.
+    package init(ledger: RunLedger, settings: RootSettings, comparesDigests: Bool) throws(LedgerError) {
         self.ledger = ledger
-        self.stateDirectory = stateDirectory
-        self.workDirectory = workDirectory
+        stateDirectory = settings.state
+        workDirectory = settings.work
         self.comparesDigests = comparesDigests
-    }
-
-    mutating func run() throws(LedgerError) {
         try checkPublications()
         try checkLeft()
         for pipeline in try ledger.pipelines() { try checkVersions(pipeline) }
@@ -45,6 +45,15 @@ struct Audit: Encodable {
             try checkOpenRuns()
             checkStaging()
         }
+    }
+
+    package var lines: [Printed] {
+        differences.map { "\(shownPath($0.path)): \($0.what). \($0.remedy)" } + [
+            """
+            \(counted(checkedFiles, "published file")) and \(counted(checkedVersions, "model version")) compared by \
+            \(comparesDigests ? "digest" : "size"): \(counted(differences.count, "difference"))
+            """
+        ]
     }
 
     // MARK: Outputs

@@ -1,12 +1,12 @@
 import Arrivals
 import Foundation
 import Landing
-import Ledger
+package import Ledger
 
 /// What the daemon says of itself, as `status` shows it.
-struct StatusConditions: Encodable {
+package struct StatusConditions: Encodable, Sendable {
     /// A condition with its facts as values, not as text.
-    struct Shown: Encodable {
+    private struct Shown: Encodable {
         let kind: String
         let pipeline: String
         let subject: String
@@ -27,12 +27,12 @@ struct StatusConditions: Encodable {
     private let all: [Condition]
 
     /// - Parameter isRunning: whether a daemon works on the root. Without one only what outlives it is so still.
-    init(_ conditions: [Condition], isRunning: Bool) { all = conditions.filter { isRunning || $0.key.kind.outlivesDaemon } }
+    package init(_ conditions: [Condition], isRunning: Bool) { all = conditions.filter { isRunning || $0.key.kind.outlivesDaemon } }
 
-    func encode(to encoder: any Encoder) throws { try all.map(Shown.init).encode(to: encoder) }
+    package func encode(to encoder: any Encoder) throws { try all.map(Shown.init).encode(to: encoder) }
 
-    /// Empty: those of the whole daemon.
-    func lines(of pipeline: String) -> [String] {
+    /// Returns a line for each condition of a pipeline, or where `pipeline` is empty for those of the whole daemon.
+    package func lines(of pipeline: String) -> [Printed] {
         all.filter { $0.key.pipeline == pipeline }.map { condition in
             switch condition.key.kind {
             case .ignored: "ignored: \(condition.text)"
@@ -40,8 +40,7 @@ struct StatusConditions: Encodable {
             case .hashing: "being read: \(condition.key.subject): \(condition.text)"
             case .unreadable: "cannot be read: \(condition.text)"
             case .training: "training, \(condition.key.subject), on \(condition.text)"
-            default:
-                "\(condition.key.kind.rawValue): \([condition.key.subject, condition.text].filter { !$0.isEmpty }.joined(separator: ": "))"
+            default: "\(condition.key.kind.rawValue): \([condition.key.subject, condition.text].filter { !$0.isEmpty }.joined(separator: ": "))"
             }
         }
     }

@@ -1,7 +1,5 @@
+import Reports
 import Testing
-import Recipes
-
-@testable import Training
 
 @Suite struct LossCurveTests {
     @Test func fallingLossFalls() {
@@ -21,13 +19,7 @@ import Recipes
     }
 
     @Test func historiesAreDrawnFromTheirFirstEpoch() {
-        let history = (0...2).map { epoch in
-            EpochRecord(
-                epoch: epoch, trainingLoss: epoch == 0 ? nil : 1 / Double(epoch), validation: ["loss": 2 - Double(epoch) / 2],
-                learningRate: nil,
-                seconds: 0)
-        }
-        let lines = LossCurve.losses(history, width: 9, height: 3).lines
+        let lines = LossCurve.losses(training: [nil, 1, 0.5], validation: [2, 1.5, 1], firstEpoch: 0, width: 9, height: 3).lines
         #expect(lines[0] == "   2 |o")
         #expect(lines[2] == " 0.5 |        *")
         #expect(lines[4] == "      0       2  epoch")

@@ -1,0 +1,5 @@
+import ArgumentParser
+import Ledger
+
+extension ArrivalRole: ExpressibleByArgument {}
+extension RunState: ExpressibleByArgument {}
