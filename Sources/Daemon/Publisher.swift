@@ -102,7 +102,8 @@ package struct DecidedModel: Sendable {
     package var inputDigest: String
     package var revision: String
     package var files: [AttemptResult.WrittenFile]
-    package var facts: [String: String]
+    package var trial: AttemptResult.Trial?
+    package var operatorSets: [String: Int] = [:]
     package var training: TrainingReport?
     /// What labels were trained from.
     package var parent: Card.Parent?

@@ -92,7 +92,9 @@ final class DiskWorld {
     }
 
     /// The answer of an attempt that wrote these files: the output, or files of a model's directory.
-    func wrote(_ files: [String: String], _ spec: AttemptSpec, facts: [String: String] = [:], rows: Int64? = nil) throws -> AttemptResult {
+    func wrote(
+        _ files: [String: String], _ spec: AttemptSpec, trial: AttemptResult.Trial? = nil, operatorSets: [String: Int] = [:], rows: Int64? = nil
+    ) throws -> AttemptResult {
         var written: [AttemptResult.WrittenFile] = []
         for (slot, target) in spec.outputs {
             for (name, text) in files {
@@ -103,7 +105,7 @@ final class DiskWorld {
                 written.append(.init(slot: slot, path: path, digest: FileDigest.of(bytes: text.utf8), byteCount: Int64(text.utf8.count)))
             }
         }
-        return AttemptResult(files: written.sorted { $0.path < $1.path }, rowCount: rows, facts: facts)
+        return AttemptResult(files: written.sorted { $0.path < $1.path }, rowCount: rows, trial: trial, operatorSets: operatorSets)
     }
 
     func failed(_ kind: Failure.Kind, _ spec: AttemptSpec) -> AttemptResult {

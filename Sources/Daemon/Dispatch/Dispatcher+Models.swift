@@ -34,7 +34,8 @@ extension Dispatcher {
         let staged = DecidedModel(
             pipeline: pipeline, version: version, run: assignment.run.run,
             arrival: assignment.arrival.number, input: assignment.arrival.path, inputDigest: assignment.arrival.digest,
-            revision: assignment.run.revision, files: result.files, facts: result.facts, training: training,
+            revision: assignment.run.revision, files: result.files, trial: result.trial, operatorSets: result.operatorSets,
+            training: training,
             parent: assignment.parentDigest.map { Card.Parent(version: assignment.run.version, digest: $0) })
         let floatDigest: String?
         let isNext = try willBeActive(assignment)

@@ -79,8 +79,7 @@ struct ModelDecision {
             if error.kind == .badModel { models.forget(loaded) }
             throw error
         }
-        result.facts["opset"] = loaded.facts.operatorSets
-        result.facts["engine"] = "ONNX Runtime \(Engine.version)"
+        result.operatorSets = loaded.facts.operatorSets
         result.files = []
         for name in try FileManager.default.contentsOfDirectory(atPath: directory, orFail: input.path) {
             result.files.append(try WrittenFiles.file(directory + "/" + name, slot: "model"))
@@ -103,8 +102,8 @@ struct ModelDecision {
                 mappings: stage.outputs)
         } catch { throw error.failure(at: input.path) }
         let trial = try trial(loaded, stage ?? ForwardStage(), input, &phases)
-        result.facts["trial"] = trial ?? "ungated: no rows are known"
-        if trial != nil { return }
+        result.trial = trial
+        if trial.hasRun { return }
         let found = phases.time("run") { MadeUpRows(admission: admission).find(admission.run(on: loaded.session)) }
         try interruption.check()
         guard let found else { return }
@@ -123,20 +122,19 @@ struct ModelDecision {
         }
     }
 
-    /// Runs the model on the first batch of rows that an earlier version has scored; those are known to be good. It returns nil where no
-    /// rows are known.
+    /// Runs the model on the first batch of rows that an earlier version has scored; those are known to be good.
     private func trial(
         _ model: LoadedModel, _ stage: ForwardStage, _ input: AttemptSpec.InputFile, _ phases: inout Phases
-    ) throws(Failure) -> String? {
-        guard let rows = spec.inputs["rows"] else { return nil }
+    ) throws(Failure) -> AttemptResult.Trial {
+        guard let rows = spec.inputs["rows"] else { return .noRowsKnown }
         do throws(Failure) {
             let opened = try Rows(try OpenedInput(rows), model, spec.schema, stage, demandsEvidence: true)
-            guard let (batch, _) = try opened.next(interruption, &phases) else { return nil }
-            return "ran on \(batch.rowCount) rows of \(rows.digest)"
+            guard let (batch, _) = try opened.next(interruption, &phases) else { return .noRowsKnown }
+            return .ran(rows: batch.rowCount, of: rows.digest)
         } catch {
             switch error.kind {
             case .cancelled, .stopped, .timeLimit, .resource, .machine: throw error
-            case .inputGone, .inputChanged, .unreadable: return nil
+            case .inputGone, .inputChanged, .unreadable: return .noRowsKnown
             default:
                 throw Failure(
                     .badModel, rule: .modelRows, what: "it cannot score rows that the version before it scored: \(error.whole)",
