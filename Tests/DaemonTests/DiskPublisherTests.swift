@@ -156,7 +156,7 @@ import Testing
         for name in ["a", "b"] { try world.drop(.data, name + ".csv", "id,x\n\(name),1\n") }
         let together = try world.round { spec in
             var answer = try world.wrote(["": "id,y\n\(spec.run),2\n"], spec, rows: 1)
-            answer.types = ["id": spec.inputs["data"]?.path.hasSuffix("a.csv") == true ? "int64" : "string"]
+            answer.types = ["id": spec.data?.path.hasSuffix("a.csv") == true ? "int64" : "string"]
             return answer
         }
         #expect(together.count == 2)
@@ -333,7 +333,7 @@ import Testing
         try FileManager.default.moveItem(atPath: world.directory("spool/data/a.csv"), toPath: quarantine + "/a.csv")
         try world.restart()
         let again = try world.round { world.failed(.badInput, $0) }
-        #expect(again.map { $0.inputs["data"]?.path } == [quarantine + "/a.csv"])
+        #expect(again.map { $0.data?.path } == [quarantine + "/a.csv"])
         #expect(try world.state("a.csv") == .quarantined && world.directory.files().contains("quarantine/p/a.csv.reason.json"))
     }
 

@@ -15,7 +15,7 @@ extension Dispatcher {
             publisher.discard(run: assignment.run.run, attempt: assignment.run.attempt, pipeline: pipeline, goal: assignment.goal)
             ends.closed.append(
                 .init(
-                    assignment: assignment,
+                    opened: assignment.opened,
                     closing: RunClosing(
                         run: assignment.run.run, outcome: .done(verdict: "no rows to learn from"), timings: result.timings, rowCount: 0)))
             return
@@ -23,7 +23,7 @@ extension Dispatcher {
         guard let digest = result.files.modelDigest else {
             let lost = Failure(
                 .executorLost, what: "the executor answered without a model", place: assignment.arrival.path, remedy: "It runs again.")
-            return fail(assignment, lost, &ends, at: now)
+            return fail(assignment.opened, lost, &ends, at: now)
         }
         let version = try ledger.write { (tx) throws(LedgerError) in
             try tx.intendVersion(run: assignment.run.run, parent: assignment.run.version)
@@ -42,13 +42,13 @@ extension Dispatcher {
         do throws(LandingError) {
             floatDigest = try publisher.publish(staged, activate: isNext)
         } catch {
-            fail(assignment, Failure(publishing: error, place: staged.root), &ends, at: now)
+            fail(assignment.opened, Failure(publishing: error, place: staged.root), &ends, at: now)
             return
         }
         publisher.discard(run: assignment.run.run, attempt: assignment.run.attempt, pipeline: pipeline, goal: assignment.goal)
         ends.closed.append(
             .init(
-                assignment: assignment,
+                opened: assignment.opened,
                 closing: RunClosing(
                     run: assignment.run.run, outcome: .done(verdict: assignment.goal.verdict(version)), timings: result.timings)))
         ends.published.append(
@@ -120,5 +120,5 @@ extension AttemptSpec.Goal {
 
 extension Dispatcher.Assignment {
     /// Of the float model that labels were trained from; nil for a model that arrived.
-    var parentDigest: String? { goal == .fineTune ? spec.inputs["model"]?.digest : nil }
+    var parentDigest: String? { goal == .fineTune ? spec.model.digest : nil }
 }
