@@ -118,17 +118,3 @@ package struct QuarantineReport: Sendable {
     package var run: Int64?
     package var attempts: [Attempt]
 }
-
-extension Failure {
-    /// What kept a result from being published.
-    init(publishing error: LandingError, place: String) {
-        switch error {
-        case .targetNotOurs, .targetTwice, .targetOwned, .versionTaken, .badName:
-            self.init(
-                .badInput, rule: .outputTaken, what: "\(error)", place: place,
-                remedy: "Move what stands there away, or rename the input, then `millrace retry`.")
-        default:
-            self.init(landing: error, place: place)
-        }
-    }
-}

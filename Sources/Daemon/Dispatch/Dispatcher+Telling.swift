@@ -12,7 +12,7 @@ extension Dispatcher {
             switch action {
             case .quarantine: (.warning, "quarantined")
             case .reject: (.warning, "rejected")
-            default: (.notice, "attempt failed")
+            case .retry, .resettle, .awaitMachine, .awaitFile, .handBack: (.notice, "attempt failed")
             }
         log.log(
             level: level, message,

@@ -252,21 +252,4 @@ extension Failure {
         }
         return failure
     }
-
-    fileprivate init(training error: TrainingError, _ spec: AttemptSpec) {
-        let place = spec.place
-        switch error {
-        case .badLabels(let file, let reason, let remedy): self.init(.badInput, what: reason, place: file, remedy: remedy)
-        case .tooFewRows(let reason, let remedy):
-            self.init(.tooFewRows, what: reason, place: place, remedy: remedy.prefix(1).uppercased() + remedy.dropFirst() + ".")
-        case .badModel(let reason, let remedy):
-            self.init(.badModel, rule: .modelUntrainable, what: "the model cannot be trained: \(reason)", place: place, remedy: remedy)
-        case .diverged(_, _, let remedy): self.init(.diverged, what: "\(error)", place: place, remedy: remedy)
-        case .cannotRead(let path, _), .cannotWrite(let path, _):
-            self.init(.resource, what: "\(error)", place: path, remedy: "It is tried again.")
-        case .disk(let cause): self.init(landing: cause, place: spec.training?.checkpoints ?? place)
-        case .cancelled:
-            self.init(.cancelled, what: "the attempt was taken back", place: place, remedy: "It goes on from its last checkpoint.")
-        }
-    }
 }

@@ -117,15 +117,3 @@ enum WrittenFiles {
         }
     }
 }
-
-extension Failure {
-    /// What went wrong while an output was made.
-    init(writing error: ColumnarError, file: String) {
-        if case .system(let path, _, let code) = error {
-            self.init(
-                MachineFault.kind(writing: code), what: "\(error)", place: path, remedy: "Free space or mend the disk; it is tried again.")
-        } else {
-            self.init(reading: error, file: file)
-        }
-    }
-}

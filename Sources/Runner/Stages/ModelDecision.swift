@@ -128,7 +128,7 @@ struct ModelDecision {
             switch error.kind {
             case .cancelled, .stopped, .timeLimit, .resource, .machine: throw error
             case .inputGone, .inputChanged, .unreadable: return .noRowsKnown
-            default:
+            case .badInput, .badModel, .modelUnavailable, .tooFewRows, .gate, .diverged, .executorLost:
                 throw Failure(
                     .badModel, rule: .modelRows, what: "it cannot score rows that the version before it scored: \(error.whole)",
                     place: files.model.path,
