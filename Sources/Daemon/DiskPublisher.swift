@@ -180,15 +180,15 @@ package final class DiskPublisher: Publisher, Sendable {
     package func publish(_ model: DecidedModel, activate: Bool) throws(LandingError) -> String? {
         let directory = try models(model.pipeline).directory
         try claims?.verify(model.pipeline)
-        let gated = model.training?.gate?.after != nil || model.facts["trial"]?.hasPrefix("ungated") == false
+        let gated = model.training?.gate?.after != nil || model.trial?.hasRun == true
         var card = Card(
             pipeline: model.pipeline.name, version: model.version, revision: model.revision, verdict: gated ? .passed : .ungated,
             arrival: model.arrival,
             arrivalPath: model.input, arrivalDigest: model.inputDigest, tool: .init(name: "millrace", version: toolVersion))
         card.run = model.run
         card.engine = .init(name: "ONNX Runtime", version: Engine.version)
-        card.opset = opset(model.facts["opset"] ?? "")
-        card.decisions = model.facts["trial"].map { ["trial": .text($0)] }
+        card.opset = model.operatorSets
+        card.decisions = model.trial.map { ["trial": .text("\($0)")] }
         if let training = model.training { card.tell(training) }
         card.parent = model.parent
         card.publishedAt = UTCTime.now.description
@@ -222,15 +222,6 @@ package final class DiskPublisher: Publisher, Sendable {
 
     package func prune(versions: [Int], in pipeline: Pipeline) throws(LandingError) {
         _ = try models(pipeline).directory.remove(versions)
-    }
-
-    private func opset(_ text: String) -> [String: Int] {
-        var opset: [String: Int] = [:]
-        for part in text.split(separator: ",") {
-            let words = part.split(separator: " ")
-            if words.count == 2, let version = Int(words[1]) { opset[String(words[0])] = version }
-        }
-        return opset
     }
 
     // MARK: Inputs

@@ -104,7 +104,8 @@ package struct DecidedModel: Sendable {
     package var inputDigest: String
     package var revision: String
     package var files: [AttemptResult.WrittenFile]
-    package var facts: [String: String]
+    package var trial: AttemptResult.Trial?
+    package var operatorSets: [String: Int] = [:]
     package var training: TrainingReport?
     /// What labels were trained from.
     package var parent: Card.Parent?
@@ -118,18 +119,4 @@ package struct QuarantineReport: Sendable {
     package var arrival: Int64
     package var run: Int64?
     package var attempts: [Attempt]
-}
-
-extension Failure {
-    /// What kept a result from being published.
-    init(publishing error: LandingError, place: String) {
-        switch error {
-        case .targetNotOurs, .targetTwice, .targetOwned, .versionTaken, .badName:
-            self.init(
-                .badInput, rule: .outputTaken, what: "\(error)", place: place,
-                remedy: "Move what stands there away, or rename the input, then `millrace retry`.")
-        default:
-            self.init(landing: error, place: place)
-        }
-    }
 }

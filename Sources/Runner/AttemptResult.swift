@@ -18,6 +18,17 @@ package struct AttemptResult: Codable, Sendable {
         }
     }
 
+    /// How a model was tried before it is published.
+    package enum Trial: Codable, Sendable, Hashable {
+        /// It ran on rows of the newest file, with this digest, that an earlier version has scored.
+        case ran(rows: Int, of: String)
+        /// No such rows are known.
+        case noRowsKnown
+
+        /// Whether rows have shown that it runs.
+        package var hasRun: Bool { if case .ran = self { true } else { false } }
+    }
+
     package var failure: Failure?
     /// How training came out, where there was any: a rejected one too.
     package var training: TrainingReport?
@@ -25,8 +36,10 @@ package struct AttemptResult: Codable, Sendable {
     package var rowCount: Int64?
     /// Seconds by phase: read, run, write, hash and so on.
     package var timings: [String: Double]
-    /// What was found or chosen that the card should tell, such as `opset` or `trial`.
-    package var facts: [String: String]
+    /// How the model that was written was tried; nil where none was written, or where the pipeline scores nothing.
+    package var trial: Trial?
+    /// The versions of the operator sets that the model uses, by domain, as the card names them.
+    package var operatorSets: [String: Int]
     /// The columns bound in this file's order, by model input: files after it are pinned to them.
     package var columns: [String: [String]] = [:]
     /// The types found for kept columns of text, to which the files after this one are pinned too.
@@ -34,15 +47,15 @@ package struct AttemptResult: Codable, Sendable {
 
     package init(
         failure: Failure? = nil, training: TrainingReport? = nil, files: [WrittenFile] = [], rowCount: Int64? = nil,
-        timings: [String: Double] = [:],
-        facts: [String: String] = [:]
+        timings: [String: Double] = [:], trial: Trial? = nil, operatorSets: [String: Int] = [:]
     ) {
         self.failure = failure
         self.training = training
         self.files = files
         self.rowCount = rowCount
         self.timings = timings
-        self.facts = facts
+        self.trial = trial
+        self.operatorSets = operatorSets
     }
 
     /// The same answer without what cells of tables hold.
@@ -53,6 +66,16 @@ package struct AttemptResult: Codable, Sendable {
         result.training?.wait?.cells = nil
         for index in training?.unusable.indices ?? 0..<0 { result.training?.unusable[index].failure.cells = nil }
         return result
+    }
+}
+
+extension AttemptResult.Trial: CustomStringConvertible {
+    /// As the card words it.
+    package var description: String {
+        switch self {
+        case .ran(let rows, let digest): "ran on \(rows) rows of \(digest)"
+        case .noRowsKnown: "ungated: no rows are known"
+        }
     }
 }
 

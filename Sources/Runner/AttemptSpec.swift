@@ -3,7 +3,7 @@ import Landing
 package import PipelineConfig
 
 /// All that one attempt needs to know, and all that it may touch: whoever executes it, in this process, in a child or on another host,
-/// reads the files in `inputs`, writes the files in `outputs`, and answers with an `AttemptResult`. It is plain JSON.
+/// reads the files that `work` names, writes where it says, and answers with an `AttemptResult`. It is plain JSON.
 package struct AttemptSpec: Codable, Sendable {
     /// A file by the role it plays. Paths are absolute.
     package struct InputFile: Codable, Sendable {
@@ -39,13 +39,9 @@ package struct AttemptSpec: Codable, Sendable {
         }
     }
 
+    /// The kind of an attempt's work.
     package enum Goal: String, Codable, Sendable {
-        /// Inputs `model`, optionally `rows`; output `model`, a directory to fill. With `training`, it is tuned before it is written.
-        case decideModel
-        /// Input `model`, the float model to train from, and `training`; output `model`, a directory to fill.
-        case fineTune
-        /// Inputs `model`, `data`, optionally `adapter`, where that is not beside the model; output `output`, a file to write.
-        case score
+        case decideModel, fineTune, score
     }
 
     /// A file of labelled rows.
@@ -85,14 +81,9 @@ package struct AttemptSpec: Codable, Sendable {
     package var run: Int64
     package var attempt: Int
     package var pipeline: String
-    package var goal: Goal
-    package var inputs: [String: InputFile]
-    package var outputs: [String: String]
-    package var training: Training?
+    package var work: Work
     package var schema: Schema
     package var stages: [Stage]
-    /// The form of `output`, as its file name extension says it.
-    package var format: String?
     /// Goes into the output's own metadata, as it stands.
     package var provenance: [String: String]
     package var limits: Limits
@@ -104,20 +95,15 @@ package struct AttemptSpec: Codable, Sendable {
     package var hidesValues = false
 
     package init(
-        run: Int64, attempt: Int, pipeline: String, goal: Goal, inputs: [String: InputFile], outputs: [String: String],
-        training: Training? = nil, schema: Schema, stages: [Stage], format: String? = nil, provenance: [String: String] = [:],
+        run: Int64, attempt: Int, pipeline: String, work: Work, schema: Schema, stages: [Stage], provenance: [String: String] = [:],
         limits: Limits = Limits(), columns: [String: [String]] = [:]
     ) {
         self.run = run
         self.attempt = attempt
         self.pipeline = pipeline
-        self.goal = goal
-        self.inputs = inputs
-        self.outputs = outputs
-        self.training = training
+        self.work = work
         self.schema = schema
         self.stages = stages
-        self.format = format
         self.provenance = provenance
         self.limits = limits
         self.columns = columns

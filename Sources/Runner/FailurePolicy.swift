@@ -1,6 +1,6 @@
 import Ledger
 
-/// What is done about a failed attempt: the only place that decides it.
+/// What is done about a failed attempt, by its kind: the only place that decides it. `Failure+Errors.swift` decides the kind.
 package enum FailurePolicy {
     package enum Action: Hashable, Sendable {
         /// Try again after a delay.

@@ -20,14 +20,16 @@ package final class LocalExecutor: AttemptExecutor {
             try interruption.watch { () throws(Failure) in
                 for stage in spec.stages {
                     try interruption.check()
-                    switch stage {
-                    case .deserialize:
-                        // For data the model was checked when it was decided; the forward stage loads it.
-                        if spec.goal == .decideModel { try ModelDecision(spec, models, interruption).decide(&result) }
-                    case .optimize(let optimize):
-                        if let training = spec.training { try FineTune(spec, optimize, training, models, interruption).run(&result) }
-                    case .forward(let forward):
-                        if spec.goal == .score { try ForwardPass(spec, forward, models, interruption).run(&result) }
+                    switch (stage, spec.work) {
+                    case (.deserialize, .decideModel(let files, _)):
+                        try ModelDecision(spec, files, models, interruption).decide(&result)
+                    case (.optimize(let optimize), .decideModel(let files, let training?)),
+                        (.optimize(let optimize), .fineTune(let files, let training)):
+                        try FineTune(spec, files, optimize, training, models, interruption).run(&result)
+                    case (.forward(let forward), .score(let files)):
+                        try ForwardPass(spec, files, forward, models, interruption).run(&result)
+                    // For data the model was checked when it was decided; the forward stage loads it.
+                    case (.deserialize, _), (.optimize, _), (.forward, _): break
                     }
                 }
             }
@@ -62,7 +64,7 @@ struct Interruption {
         do throws(EngineError) {
             engine = try Cancellation()
         } catch {
-            throw Failure(.resource, what: "\(error)", place: specPlace(spec), remedy: "Check the engine's library with Scripts/setup.")
+            throw Failure(.resource, what: "\(error)", place: spec.place, remedy: "Check the engine's library with Scripts/setup.")
         }
         self.spec = spec
         self.control = control

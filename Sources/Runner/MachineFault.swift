@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-package import Landing
+import Landing
 import Reasons
 import SystemPackage
 import Training
@@ -36,22 +36,6 @@ package enum MachineFault {
 }
 
 extension Failure {
-    /// The failure to put something on disk.
-    package init(landing error: LandingError, place: String) {
-        self.init(Self.kind(landing: error), what: "\(error)", place: place, remedy: "Nothing: it is tried again.")
-    }
-
-    private static func kind(landing error: LandingError) -> Kind {
-        switch error {
-        case .system(_, _, let code): MachineFault.kind(writing: code.rawValue)
-        case .noSpace, .claimed, .crossMount: .machine
-        // Not what was written is gone, but the folder that it was written to.
-        case .missing(let path) where path.components.count > 1 && !MachineFault.isThere(path.removingLastComponent()): .machine
-        case .unfinished(_, let why): kind(landing: why)
-        default: .resource
-        }
-    }
-
     /// The failure to put something on disk by functions that throw any error.
     init(writing error: any Error, place: String) {
         if let error = error as? LandingError {

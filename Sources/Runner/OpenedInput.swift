@@ -1,7 +1,7 @@
 import Arrivals
 import Foundation
 import Glibc
-package import Landing
+import Landing
 import Reasons
 import SystemPackage
 
@@ -132,26 +132,6 @@ private struct Access {
             return try SpoolAccess(root: FilePath(path)).openFolder(FilePath())
         } catch {
             throw Failure(opening: error, place: path)
-        }
-    }
-}
-
-extension Failure {
-    /// The failure to open or to read an input.
-    package init(opening error: LandingError, place: String) {
-        switch error {
-        case .missing: self.init(.inputGone, what: "it is not there any more", place: place, remedy: "Drop it again if it is wanted.")
-        case .outsideSpool, .notRegular:
-            self.init(.inputChanged, what: "\(error)", place: place, remedy: "Drop the file itself under its name.")
-        case .changedWhileRead:
-            self.init(
-                .inputChanged, what: "it changed while it was read", place: place,
-                remedy: "Nothing: it is taken up again when it is complete.")
-        case .system(_, _, let code):
-            self.init(
-                MachineFault.kind(reading: code.rawValue), what: "it cannot be read: \(code)", place: place,
-                remedy: "Nothing: it is tried again.")
-        default: self.init(landing: error, place: place)
         }
     }
 }

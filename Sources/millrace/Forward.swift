@@ -93,15 +93,16 @@ struct Forward: ParsableCommand {
         }
     }
 
-    private func outputFormat() throws -> TableFormat {
-        guard let format = TableFormat(fileName: out), format.compression == .none else {
+    private func outputFormat() throws -> OutputFormat {
+        guard let table = TableFormat(fileName: out), table.compression == .none, let format = OutputFormat(rawValue: table.kind.rawValue)
+        else {
             throw fail("\(out): the name must end in .csv, .jsonl, .parquet, .arrow, .npy or .npz.", ExitStatus.badConfiguration)
         }
         return format
     }
 
     /// Returns the spec of the one attempt. The parsed graph, which takes several times the memory of its file, is gone when this returns.
-    private func spec(_ format: TableFormat, staged: String) throws -> AttemptSpec {
+    private func spec(_ format: OutputFormat, staged: String) throws -> AttemptSpec {
         // Its external data stays in its own folder, and nothing in it makes the engine open other files.
         let loaded = try loadedModel(model)
         do { try loaded.safetyCheck() } catch { throw fail("\(model): \(error)") }
@@ -115,15 +116,12 @@ struct Forward: ParsableCommand {
         let given = read?.forward ?? ForwardStage()
         let mappings = try read == nil ? mappings(for: loaded) : given.outputs
         let stage = ForwardStage(batchSize: batchSize.map { .rows($0) } ?? given.batchSize, threads: given.threads, outputs: mappings)
-        var inputs: [String: AttemptSpec.InputFile] = [
-            "model": .init(path: modelPath, digest: modelDigest), "data": .init(path: dataPath, digest: dataDigest, stamp: digested.stamp),
-        ]
-        if let adapterPath { inputs["adapter"] = .init(path: adapterPath, digest: try FileDigest.of(FilePath(adapterPath)).digest) }
+        let files = AttemptSpec.ScoringFiles(
+            model: .init(path: modelPath, digest: modelDigest), adapter: adapterPath,
+            data: .init(path: dataPath, digest: dataDigest, stamp: digested.stamp), output: staged, format: format)
         return AttemptSpec(
-            run: 0, attempt: 1, pipeline: read?.name ?? "forward", goal: .score, inputs: inputs,
-            outputs: ["output": staged], schema: try read?.schema ?? schema(for: loaded),
-            stages: [.deserialize(DeserializeStage()), .forward(stage)],
-            format: format.kind.rawValue,
+            run: 0, attempt: 1, pipeline: read?.name ?? "forward", work: .score(files),
+            schema: try read?.schema ?? schema(for: loaded), stages: [.deserialize(DeserializeStage()), .forward(stage)],
             provenance: [
                 "millrace.input": (data as NSString).lastPathComponent, "millrace.input.digest": dataDigest,
                 "millrace.model.digest": modelDigest

@@ -19,12 +19,15 @@ import Testing
     }
 
     /// - Parameter trial: what the executor found when it ran the model.
-    @Test(arguments: [("ungated: no rows are known", "ungated"), ("ran on 3 rows of abc", "passed")])
-    func aModelsCardSaysWhatItIs(trial: String, verdict: String) throws {
+    @Test(arguments: [
+        (AttemptResult.Trial.noRowsKnown, "ungated: no rows are known", "ungated"),
+        (.ran(rows: 3, of: "abc"), "ran on 3 rows of abc", "passed"),
+    ])
+    func aModelsCardSaysWhatItIs(trial: AttemptResult.Trial, wording: String, verdict: String) throws {
         let world = try DiskWorld()
         try world.drop(.model, "sub/m.onnx", "graph")
         let files = ["model.onnx": "graph", "w.bin": "weights"]
-        let specs = try world.round { try world.wrote(files, $0, facts: ["opset": "ai.onnx 17, ai.onnx.ml 3", "trial": trial]) }
+        let specs = try world.round { try world.wrote(files, $0, trial: trial, operatorSets: ["ai.onnx": 17, "ai.onnx.ml": 3]) }
         try #require(specs.count == 1)
         var card = try world.json("out/models/1/card.json")
         #expect(timestamp(card.removeValue(forKey: "published_at")))
@@ -36,7 +39,7 @@ import Testing
                 "pipeline": "p", "version": 1, "revision": world.pipeline.revision.full, "verdict": verdict, "arrival": 1,
                 "arrival_path": "sub/m.onnx",
                 "arrival_digest": digest("graph"), "tool": ["name": "millrace", "version": toolVersion], "run": specs[0].run,
-                "opset": ["ai.onnx": 17, "ai.onnx.ml": 3], "decisions": ["trial": trial],
+                "opset": ["ai.onnx": 17, "ai.onnx.ml": 3], "decisions": ["trial": wording],
                 // Weights first, then the graph.
                 "files": [
                     ["path": "w.bin", "digest": digest("weights"), "bytes": 7],
@@ -62,7 +65,7 @@ import Testing
             land: { models: out/models }
             """)
         try world.drop(.model, "m.onnx", "graph")
-        try world.round { try world.wrote(["model.onnx": "graph"], $0, facts: ["trial": "ungated: no rows are known"]) }
+        try world.round { try world.wrote(["model.onnx": "graph"], $0, trial: .noRowsKnown) }
         try world.drop(.labelled, "l.csv", "id,x,y\n")
         let specs = try world.round { spec in
             var answer = try world.wrote(["model.onnx": "tuned"], spec)
@@ -153,7 +156,7 @@ import Testing
         for name in ["a", "b"] { try world.drop(.data, name + ".csv", "id,x\n\(name),1\n") }
         let together = try world.round { spec in
             var answer = try world.wrote(["": "id,y\n\(spec.run),2\n"], spec, rows: 1)
-            answer.types = ["id": spec.inputs["data"]?.path.hasSuffix("a.csv") == true ? "int64" : "string"]
+            answer.types = ["id": spec.data?.path.hasSuffix("a.csv") == true ? "int64" : "string"]
             return answer
         }
         #expect(together.count == 2)
@@ -330,7 +333,7 @@ import Testing
         try FileManager.default.moveItem(atPath: world.directory("spool/data/a.csv"), toPath: quarantine + "/a.csv")
         try world.restart()
         let again = try world.round { world.failed(.badInput, $0) }
-        #expect(again.map { $0.inputs["data"]?.path } == [quarantine + "/a.csv"])
+        #expect(again.map { $0.data?.path } == [quarantine + "/a.csv"])
         #expect(try world.state("a.csv") == .quarantined && world.directory.files().contains("quarantine/p/a.csv.reason.json"))
     }
 

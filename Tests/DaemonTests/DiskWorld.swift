@@ -92,22 +92,26 @@ final class DiskWorld {
     }
 
     /// The answer of an attempt that wrote these files: the output, or files of a model's directory.
-    func wrote(_ files: [String: String], _ spec: AttemptSpec, facts: [String: String] = [:], rows: Int64? = nil) throws -> AttemptResult {
+    func wrote(
+        _ files: [String: String], _ spec: AttemptSpec, trial: AttemptResult.Trial? = nil, operatorSets: [String: Int] = [:], rows: Int64? = nil
+    ) throws -> AttemptResult {
         var written: [AttemptResult.WrittenFile] = []
-        for (slot, target) in spec.outputs {
-            for (name, text) in files {
-                let path = slot == "output" ? target : target + "/" + name
-                try FileManager.default.createDirectory(
-                    atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
-                try Data(text.utf8).write(to: URL(fileURLWithPath: path))
-                written.append(.init(slot: slot, path: path, digest: FileDigest.of(bytes: text.utf8), byteCount: Int64(text.utf8.count)))
-            }
+        for (name, text) in files {
+            let (slot, path) =
+                switch spec.work {
+                case .decideModel(let files, _), .fineTune(let files, _): ("model", files.directory + "/" + name)
+                case .score(let files): ("output", files.output)
+                }
+            try FileManager.default.createDirectory(
+                atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+            try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+            written.append(.init(slot: slot, path: path, digest: FileDigest.of(bytes: text.utf8), byteCount: Int64(text.utf8.count)))
         }
-        return AttemptResult(files: written.sorted { $0.path < $1.path }, rowCount: rows, facts: facts)
+        return AttemptResult(files: written.sorted { $0.path < $1.path }, rowCount: rows, trial: trial, operatorSets: operatorSets)
     }
 
     func failed(_ kind: Failure.Kind, _ spec: AttemptSpec) -> AttemptResult {
-        AttemptResult(failure: Failure(kind, what: "the test says so", place: spec.inputs["data"]?.path ?? "", remedy: "None."))
+        AttemptResult(failure: Failure(kind, what: "the test says so", place: spec.data?.path ?? "", remedy: "None."))
     }
 
     func state(_ name: String) throws -> ArrivalState? {

@@ -74,8 +74,7 @@ import Testing
         try Data("graph".utf8).write(to: URL(fileURLWithPath: model + "/model.onnx"))
         let decided = DecidedModel(
             pipeline: pipeline, version: 1, run: 4, arrival: 1, input: "m.onnx", inputDigest: "d", revision: "r",
-            files: [.init(slot: "model", path: model + "/model.onnx", digest: FileDigest.of(bytes: "graph".utf8), byteCount: 5)], facts: [:]
-        )
+            files: [.init(slot: "model", path: model + "/model.onnx", digest: FileDigest.of(bytes: "graph".utf8), byteCount: 5)])
         try takeOver("p/out/models")
         let refusal = #expect(throws: LandingError.self) { try publisher.publish(decided, activate: true) }
         #expect(refusal.map { if case .claimed = $0 { true } else { false } } == true)

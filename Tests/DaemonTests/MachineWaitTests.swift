@@ -74,14 +74,14 @@ import Testing
         func round() throws -> [String] {
             let started = try dispatcher.assignments(at: now)
             for assignment in started {
-                let name = assignment.spec.inputs["data"].map { String($0.path.split(separator: "/").last!) } ?? ""
+                let name = assignment.spec.data.map { String($0.path.split(separator: "/").last!) } ?? ""
                 publisher.fillsDisk = name == "large.csv"
                 let failure = Failure(.machine, what: "no space", place: name, remedy: "")
                 try dispatcher.finish(
                     [(assignment, name == "large.csv" ? AttemptResult(failure: failure) : publisher.execute(assignment.spec))], at: now)
             }
             now = now.advanced(by: .seconds(61))
-            return started.map { $0.spec.inputs["data"].map { String($0.path.split(separator: "/").last!) } ?? "model" }
+            return started.map { $0.spec.data.map { String($0.path.split(separator: "/").last!) } ?? "model" }
         }
         func state(_ name: String) throws -> ArrivalState? {
             try ledger.explain(path: name, pipeline: "p", now: now).first?.visits.first?.arrival.state
@@ -103,7 +103,7 @@ import Testing
     @Test func aFileThatCannotBeReadWaitsAlone() throws {
         let world = try world()
         func answer(_ spec: AttemptSpec) throws -> AttemptResult {
-            spec.inputs["data"]?.path.hasSuffix("b.csv") == true
+            spec.data?.path.hasSuffix("b.csv") == true
                 ? world.failed(.unreadable, spec) : try world.wrote(["": "id,y\n\(spec.run),2\n"], spec, rows: 1)
         }
         #expect(try world.round(then: .zero, answer).count == 3)

@@ -34,42 +34,45 @@ final class MemoryPublisher: Publisher {
 
     func execute(_ spec: AttemptSpec) -> AttemptResult {
         let labelled = spec.training?.labelled.first { $0.arrival == spec.training?.subject }
-        let input = spec.inputs["data"] ?? labelled?.file ?? spec.inputs["model"]!
+        let input = spec.data ?? labelled?.file ?? spec.model
         func failed(_ kind: Failure.Kind) -> AttemptResult {
             AttemptResult(failure: Failure(kind, what: "it is \(input.digest)", place: input.path, remedy: ""))
         }
-        func model(_ content: String, beside base: String? = nil, _ report: TrainingReport?) -> AttemptResult {
+        func model(
+            _ content: String, into place: AttemptSpec.ModelFiles, beside base: String? = nil, _ report: TrainingReport?
+        ) -> AttemptResult {
             func file(_ name: String, _ digest: String) -> AttemptResult.WrittenFile {
-                .init(slot: "model", path: spec.outputs["model"]! + "/" + name, digest: digest, byteCount: 1)
+                .init(slot: "model", path: place.directory + "/" + name, digest: digest, byteCount: 1)
             }
             var files = [file("model.onnx", base ?? "m-" + content)]
             if base != nil { files.append(file("adapter.safetensors", "a-" + content)) }
             contents[files.modelDigest!] = content
             return AttemptResult(training: report, files: files)
         }
-        switch spec.goal {
-        case .decideModel:
+        switch spec.work {
+        case .decideModel(let place, let training):
             guard input.digest.hasPrefix("plus") else { return failed(.badModel) }
-            guard let training = spec.training else { return model(input.digest, nil) }
+            guard let training else { return model(input.digest, into: place, nil) }
             let (content, report) = tuned(input.digest, training)
-            return model(content, report)
-        case .fineTune:
+            return model(content, into: place, report)
+        case .fineTune(let place, let training):
             if input.digest == "badlabels" { return failed(.badInput) }
-            let parent = spec.inputs["model"]!.digest
-            let (content, report) = tuned(contents[parent]!, spec.training!)
+            let parent = spec.model.digest
+            let (content, report) = tuned(contents[parent]!, training)
             if report.wait != nil { return AttemptResult(training: report) }
             guard let rejection = report.rejection else {
-                return model(content, beside: keepsAdapters ? modelFiles[published.first { $0.value.digest == parent }!.key] : nil, report)
+                let base = keepsAdapters ? modelFiles[published.first { $0.value.digest == parent }!.key] : nil
+                return model(content, into: place, beside: base, report)
             }
             return AttemptResult(failure: rejection, training: report)
-        case .score:
+        case .score(let place):
             if let found = found(input.path.replacing("/nowhere/spool/data/", with: "")), found.content != input.digest {
                 return failed(.inputChanged)
             }
             guard ["rows", "many"].contains(input.digest.prefix(4)) else { return failed(.badInput) }
-            let model = contents[spec.inputs["model"]!.digest]!
+            let model = contents[place.model.digest]!
             let file = AttemptResult.WrittenFile(
-                slot: "output", path: spec.outputs["output"]!, digest: "\(input.digest)|\(model)", byteCount: 1)
+                slot: "output", path: place.output, digest: "\(input.digest)|\(model)", byteCount: 1)
             return AttemptResult(files: [file], rowCount: 3)
         }
     }

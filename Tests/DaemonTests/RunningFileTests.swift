@@ -23,7 +23,15 @@ import Testing
     }
 
     private func spec(_ run: Int64, _ goal: AttemptSpec.Goal) -> AttemptSpec {
-        AttemptSpec(run: run, attempt: 2, pipeline: "p", goal: goal, inputs: [:], outputs: [:], schema: .init(), stages: [])
+        let file = AttemptSpec.InputFile(path: "f", digest: "d")
+        let files = AttemptSpec.ModelFiles(model: file, directory: "new")
+        let work: AttemptSpec.Work =
+            switch goal {
+            case .decideModel: .decideModel(files, training: nil)
+            case .fineTune: .fineTune(files, training: .init(labelled: [], subject: nil, checkpoints: "checkpoints"))
+            case .score: .score(.init(model: file, data: file, output: "out.csv", format: .csv))
+            }
+        return AttemptSpec(run: run, attempt: 2, pipeline: "p", work: work, schema: .init(), stages: [])
     }
 
     private func change(_ bytes: [UInt8], at place: Int) throws {

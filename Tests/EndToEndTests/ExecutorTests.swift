@@ -15,12 +15,12 @@ import Testing
         let data = try directory.write("id,x\na,1\nb,2.5\n", to: "data.csv")
         func spec(output: String) throws -> AttemptSpec {
             AttemptSpec(
-                run: 1, attempt: 1, pipeline: "p", goal: .score,
-                inputs: [
-                    "model": .init(path: model, digest: try FileDigest.of(FilePath(model)).digest),
-                    "data": .init(path: data, digest: try FileDigest.of(FilePath(data)).digest),
-                ], outputs: ["output": directory(output)], schema: .init(key: ["id"], keep: ["id"]), stages: [.forward(.init())],
-                format: "csv")
+                run: 1, attempt: 1, pipeline: "p",
+                work: .score(
+                    .init(
+                        model: .init(path: model, digest: try FileDigest.of(FilePath(model)).digest),
+                        data: .init(path: data, digest: try FileDigest.of(FilePath(data)).digest), output: directory(output), format: .csv)),
+                schema: .init(key: ["id"], keep: ["id"]), stages: [.forward(.init())])
         }
         let child = ChildProcessExecutor(executable: DaemonProcess.binary.path, workDirectory: directory.path)
         let there = child.execute(try spec(output: "child.csv"), cancellation: AttemptCancellation())
@@ -37,11 +37,12 @@ import Testing
         let model = try directory.write(TinyModel.adding(2), to: "model.onnx")
         let data = try directory.write("id,x\na,Zoe1987\n", to: "data.csv")
         var spec = AttemptSpec(
-            run: 1, attempt: 1, pipeline: "p", goal: .score,
-            inputs: [
-                "model": .init(path: model, digest: try FileDigest.of(FilePath(model)).digest),
-                "data": .init(path: data, digest: try FileDigest.of(FilePath(data)).digest),
-            ], outputs: ["output": directory("out.csv")], schema: .init(key: ["id"], keep: ["id"]), stages: [.forward(.init())], format: "csv")
+            run: 1, attempt: 1, pipeline: "p",
+            work: .score(
+                .init(
+                    model: .init(path: model, digest: try FileDigest.of(FilePath(model)).digest),
+                    data: .init(path: data, digest: try FileDigest.of(FilePath(data)).digest), output: directory("out.csv"), format: .csv)),
+            schema: .init(key: ["id"], keep: ["id"]), stages: [.forward(.init())])
         let child = ChildProcessExecutor(executable: DaemonProcess.binary.path, workDirectory: directory.path)
         let executors: [any AttemptExecutor] = [child, LocalExecutor(sessionBytes: 1 << 20)]
         for hidesValues in [false, true] {
@@ -56,7 +57,10 @@ import Testing
 
     @Test func aChildThatDiesIsAnAnswer() throws {
         let directory = try TemporaryDirectory("executor")
-        let spec = AttemptSpec(run: 1, attempt: 1, pipeline: "p", goal: .score, inputs: [:], outputs: [:], schema: .init(), stages: [])
+        let file = AttemptSpec.InputFile(path: directory("none"), digest: "d")
+        let spec = AttemptSpec(
+            run: 1, attempt: 1, pipeline: "p", work: .score(.init(model: file, data: file, output: directory("out.csv"), format: .csv)),
+            schema: .init(), stages: [])
         let answer = ChildProcessExecutor(executable: "/bin/false", workDirectory: directory.path).execute(spec, cancellation: AttemptCancellation())
         #expect(answer.failure?.kind == .executorLost)
     }

@@ -70,16 +70,17 @@ import Testing
         let pipeline = try model.pipeline()
         let scratch = try TemporaryDirectory("zoo")
         func file(_ path: String) throws -> AttemptSpec.InputFile { .init(path: path, digest: try FileDigest.of(FilePath(path)).digest) }
-        func run(_ goal: AttemptSpec.Goal, _ inputs: [String: AttemptSpec.InputFile], _ outputs: [String: String]) -> AttemptResult {
+        func run(_ work: AttemptSpec.Work) -> AttemptResult {
             let spec = AttemptSpec(
-                run: 1, attempt: 1, pipeline: "zoo", goal: goal, inputs: inputs, outputs: outputs, schema: pipeline.schema, stages: pipeline.stages,
-                format: goal == .score ? "csv" : nil)
+                run: 1, attempt: 1, pipeline: "zoo", work: work, schema: pipeline.schema, stages: pipeline.stages)
             return LocalExecutor(sessionBytes: 1 << 20).execute(spec, cancellation: AttemptCancellation())
         }
-        let decided = run(.decideModel, ["model": try file(model.path)], ["model": scratch("decided")])
+        let decided = run(.decideModel(.init(model: try file(model.path), directory: scratch("decided")), training: nil))
         if let failure = decided.failure { return (nil, failure) }
         let scored = run(
-            .score, ["model": try file(scratch("decided/model.onnx")), "data": try file(model.rowsPath)], ["output": scratch("out.csv")])
+            .score(
+                .init(
+                    model: try file(scratch("decided/model.onnx")), data: try file(model.rowsPath), output: scratch("out.csv"), format: .csv)))
         if let failure = scored.failure { return (nil, failure) }
         return (try ZooTable(path: scratch("out.csv")), nil)
     }

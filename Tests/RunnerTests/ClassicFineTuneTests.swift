@@ -34,12 +34,13 @@ import Testing
                 $0.validation = 0.3
             })
         let spec = AttemptSpec(
-            run: 1, attempt: 1, pipeline: "p", goal: .fineTune, inputs: ["model": try file("parent.onnx")],
-            outputs: ["model": directory("new")],
-            training: .init(
-                labelled: [.init(arrival: 2, name: "labels.csv", file: try file("labels.csv"), kept: directory("kept/labels.csv"))],
-                subject: 2,
-                checkpoints: directory("checkpoints")),
+            run: 1, attempt: 1, pipeline: "p",
+            work: .fineTune(
+                .init(model: try file("parent.onnx"), directory: directory("new")),
+                training: .init(
+                    labelled: [.init(arrival: 2, name: "labels.csv", file: try file("labels.csv"), kept: directory("kept/labels.csv"))],
+                    subject: 2,
+                    checkpoints: directory("checkpoints"))),
             schema: Schema(key: ["id"], label: .list(["class"])), stages: [.optimize(stage)])
         let result = LocalExecutor(sessionBytes: 1 << 20).execute(spec, cancellation: AttemptCancellation())
         #expect(result.succeeded, "\(String(describing: result.failure))")

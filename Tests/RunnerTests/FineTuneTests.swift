@@ -96,12 +96,14 @@ import Testing
             .init(path: directory(name), digest: try FileDigest.of(FilePath(directory(name))).digest)
         }
         try FileManager.default.createDirectory(atPath: directory("kept"), withIntermediateDirectories: true)
+        let files = AttemptSpec.ModelFiles(model: try file("parent.onnx"), directory: directory("new"))
+        let training = AttemptSpec.Training(
+            labelled: [.init(arrival: 2, name: "labels.csv", file: try file("labels.csv"), kept: directory("kept/labels.csv"))],
+            subject: goal == .fineTune ? 2 : nil, checkpoints: directory("checkpoints"))
         return AttemptSpec(
-            run: 1, attempt: 1, pipeline: "p", goal: goal, inputs: ["model": try file("parent.onnx")], outputs: ["model": directory("new")],
-            training: .init(
-                labelled: [.init(arrival: 2, name: "labels.csv", file: try file("labels.csv"), kept: directory("kept/labels.csv"))],
-                subject: goal == .fineTune ? 2 : nil, checkpoints: directory("checkpoints")),
-            schema: schema, stages: goal == .fineTune ? [.optimize(stage)] : [.deserialize(DeserializeStage()), .optimize(stage)])
+            run: 1, attempt: 1, pipeline: "p",
+            work: goal == .fineTune ? .fineTune(files, training: training) : .decideModel(files, training: training), schema: schema,
+            stages: goal == .fineTune ? [.optimize(stage)] : [.deserialize(DeserializeStage()), .optimize(stage)])
     }
 
     private static func execute(_ spec: AttemptSpec) -> AttemptResult {

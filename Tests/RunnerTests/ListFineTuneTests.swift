@@ -49,12 +49,13 @@ import Testing
                 $0.train = ["W", "b"]
             })
         let spec = AttemptSpec(
-            run: 1, attempt: 1, pipeline: "p", goal: .fineTune, inputs: ["model": try file("parent.onnx")],
-            outputs: ["model": directory("new")],
-            training: .init(
-                labelled: [.init(arrival: 2, name: "labels.jsonl", file: try file("labels.jsonl"), kept: directory("kept/labels.jsonl"))],
-                subject: 2,
-                checkpoints: directory("checkpoints")),
+            run: 1, attempt: 1, pipeline: "p",
+            work: .fineTune(
+                .init(model: try file("parent.onnx"), directory: directory("new")),
+                training: .init(
+                    labelled: [.init(arrival: 2, name: "labels.jsonl", file: try file("labels.jsonl"), kept: directory("kept/labels.jsonl"))],
+                    subject: 2,
+                    checkpoints: directory("checkpoints"))),
             schema: Schema(key: ["id"], label: .list(["t"]), inputs: [input]), stages: [.optimize(stage)])
         return LocalExecutor(sessionBytes: 1 << 20).execute(spec, cancellation: AttemptCancellation())
     }

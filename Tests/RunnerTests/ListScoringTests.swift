@@ -51,7 +51,7 @@ import Testing
     }
 
     private func score(
-        _ model: Data, _ lines: [String], _ inputs: [InputSchema], _ stage: ForwardStage = ForwardStage(), format: String = "jsonl"
+        _ model: Data, _ lines: [String], _ inputs: [InputSchema], _ stage: ForwardStage = ForwardStage(), format: OutputFormat = .jsonl
     ) throws -> [[String: Any]] {
         try model.write(to: URL(fileURLWithPath: directory("m.onnx")))
         try directory.write(lines.joined(separator: "\n") + "\n", to: "d.jsonl")
@@ -59,11 +59,13 @@ import Testing
             .init(path: directory(name), digest: try FileDigest.of(FilePath(directory(name))).digest)
         }
         let spec = AttemptSpec(
-            run: 1, attempt: 1, pipeline: "p", goal: .score, inputs: ["model": try file("m.onnx"), "data": try file("d.jsonl")],
-            outputs: ["output": directory("o.\(format)")], schema: Schema(key: ["row"], inputs: inputs, keep: ["row"]), stages: [.forward(stage)], format: format)
+            run: 1, attempt: 1, pipeline: "p",
+            work: .score(
+                .init(model: try file("m.onnx"), data: try file("d.jsonl"), output: directory("o.\(format.rawValue)"), format: format)),
+            schema: Schema(key: ["row"], inputs: inputs, keep: ["row"]), stages: [.forward(stage)])
         let result = LocalExecutor(sessionBytes: 1 << 20).execute(spec, cancellation: AttemptCancellation())
         guard result.succeeded else { throw Refused(what: result.failure?.what ?? "") }
-        guard format == "jsonl" else { return [] }
+        guard format == .jsonl else { return [] }
         return try String(contentsOfFile: directory("o.jsonl"), encoding: .utf8).split(separator: "\n").map {
             try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] ?? [:]
         }
@@ -130,7 +132,7 @@ import Testing
 
     @Test func whatCannotBeColumnsIsRefusedByName() throws {
         let padded = [InputSchema(name: "x", columns: .list(["x"]), pad: .integer(0))]
-        for (stage, format) in [(ForwardStage(outputs: [OutputMapping(output: "same", columns: "s_*")]), "jsonl"), (ForwardStage(), "npz")] {
+        for (stage, format) in [(ForwardStage(outputs: [OutputMapping(output: "same", columns: "s_*")]), OutputFormat.jsonl), (ForwardStage(), .npz)] {
             let refusal = #expect(throws: Refused.self) { try score(try Self.mean(), lines("x"), padded, stage, format: format) }
             #expect(refusal?.what.contains("model output \"same\" has rows of the shapes [1] and [8]") ?? false, "\(refusal?.what ?? "")")
             #expect(refusal?.what.contains("schema.inputs.NAME.length") ?? false)

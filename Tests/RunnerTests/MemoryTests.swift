@@ -44,22 +44,21 @@ import Testing
             .init(path: folder + "/" + name, digest: try FileDigest.of(FilePath(folder + "/" + name)).digest)
         }
         let isForward = how == "forward"
+        let model = try file("model.onnx"), rows = try file("rows.csv")
         let spec = AttemptSpec(
-            run: 1, attempt: 1, pipeline: "p", goal: isForward ? .score : .fineTune,
-            inputs: ["model": try file("model.onnx"), isForward ? "data" : "rows": try file("rows.csv")],
-            outputs: isForward ? ["output": folder + "/out.csv"] : ["model": folder + "/new"],
-            training: isForward
-                ? nil
-                : .init(
-                    labelled: [.init(arrival: 2, name: "rows.csv", file: try file("rows.csv"), kept: folder + "/kept/rows.csv")],
-                    subject: 2,
-                    checkpoints: folder + "/checkpoints"),
+            run: 1, attempt: 1, pipeline: "p",
+            work: isForward
+                ? .score(.init(model: model, data: rows, output: folder + "/out.csv", format: .csv))
+                : .fineTune(
+                    .init(model: model, rows: rows, directory: folder + "/new"),
+                    training: .init(
+                        labelled: [.init(arrival: 2, name: "rows.csv", file: rows, kept: folder + "/kept/rows.csv")], subject: 2,
+                        checkpoints: folder + "/checkpoints")),
             schema: Schema(key: ["id"], label: .list(["label"]), inputs: [InputSchema(name: "x", columns: .pattern("x*"))]),
-            stages: isForward ? [.forward(ForwardStage(batchSize: .rows(64)))] : [.optimize(Self.stage(how))],
-            format: isForward ? "csv" : nil)
+            stages: isForward ? [.forward(ForwardStage(batchSize: .rows(64)))] : [.optimize(Self.stage(how))])
         let result = LocalExecutor(sessionBytes: 1 << 30).execute(spec, cancellation: AttemptCancellation())
         #expect(result.succeeded, "\(String(describing: result.failure))")
-        if isForward { #expect(result.rowCount == Int64(Self.rows)) } else { #expect(result.facts["trial"]?.hasPrefix("ran on") ?? false) }
+        if isForward { #expect(result.rowCount == Int64(Self.rows)) } else { #expect(result.trial?.hasRun == true) }
         try #require(result.succeeded)
         try Self.peak.report()
     }

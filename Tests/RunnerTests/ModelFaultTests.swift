@@ -25,7 +25,7 @@ import Testing
     private func decide(_ model: String, into directory: String) throws -> AttemptResult {
         execute(
             AttemptSpec(
-                run: 1, attempt: 1, pipeline: "p", goal: .decideModel, inputs: ["model": try file(model)], outputs: ["model": directory],
+                run: 1, attempt: 1, pipeline: "p", work: .decideModel(.init(model: try file(model), directory: directory), training: nil),
                 schema: .init(), stages: [.deserialize(DeserializeStage()), .forward(.init())]))
     }
 
@@ -36,10 +36,12 @@ import Testing
         func kind() -> Failure.Kind? {
             execute(
                 AttemptSpec(
-                    run: 1, attempt: 1, pipeline: "p", goal: .score,
-                    inputs: ["model": .init(path: directory("models/1/model.onnx"), digest: "0"), "data": data],
-                    outputs: ["output": directory("o.csv")], schema: .init(), stages: [.deserialize(DeserializeStage()), .forward(.init())],
-                    format: "csv")
+                    run: 1, attempt: 1, pipeline: "p",
+                    work: .score(
+                        .init(
+                            model: .init(path: directory("models/1/model.onnx"), digest: "0"), data: data, output: directory("o.csv"),
+                            format: .csv)),
+                    schema: .init(), stages: [.deserialize(DeserializeStage()), .forward(.init())])
             ).failure?.kind
         }
         #expect(kind() == .machine)

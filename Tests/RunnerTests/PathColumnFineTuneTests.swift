@@ -31,11 +31,12 @@ import Testing
                 $0.validation = 0
             })
         let spec = AttemptSpec(
-            run: 1, attempt: 1, pipeline: "p", goal: .fineTune, inputs: ["model": try file("parent.onnx")],
-            outputs: ["model": directory("new")],
-            training: .init(
-                labelled: [.init(arrival: 2, name: name, file: try file(name), kept: directory("kept/0123.csv"))], subject: 2,
-                checkpoints: directory("checkpoints")),
+            run: 1, attempt: 1, pipeline: "p",
+            work: .fineTune(
+                .init(model: try file("parent.onnx"), directory: directory("new")),
+                training: .init(
+                    labelled: [.init(arrival: 2, name: name, file: try file(name), kept: directory("kept/0123.csv"))], subject: 2,
+                    checkpoints: directory("checkpoints"))),
             schema: Schema(key: ["id"], label: .list(["t"]), inputs: [InputSchema(name: "x", columns: .list(["a", "day"]))]),
             stages: [.optimize(stage)])
         let result = LocalExecutor(sessionBytes: 1 << 20).execute(spec, cancellation: AttemptCancellation())

@@ -22,12 +22,12 @@ import Testing
         let model = try directory.write(TinyModel.counting(), to: "model.onnx")
         let data = try directory.write("id,x\na,\(x)\n", to: "data.csv")
         let spec = AttemptSpec(
-            run: 1, attempt: 1, pipeline: "p", goal: .score,
-            inputs: [
-                "model": .init(path: model, digest: try FileDigest.of(FilePath(model)).digest),
-                "data": .init(path: data, digest: try FileDigest.of(FilePath(data)).digest),
-            ], outputs: ["output": directory("out.csv")], schema: .init(key: ["id"], keep: ["id"]), stages: [.forward(.init())],
-            format: "csv",
+            run: 1, attempt: 1, pipeline: "p",
+            work: .score(
+                .init(
+                    model: .init(path: model, digest: try FileDigest.of(FilePath(model)).digest),
+                    data: .init(path: data, digest: try FileDigest.of(FilePath(data)).digest), output: directory("out.csv"), format: .csv)),
+            schema: .init(key: ["id"], keep: ["id"]), stages: [.forward(.init())],
             limits: .init(seconds: seconds))
         // A limit that never comes must not leave the test without an end.
         let cancellation = AttemptCancellation()

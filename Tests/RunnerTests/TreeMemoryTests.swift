@@ -41,19 +41,21 @@ import Testing
                 .init(path: path, digest: try FileDigest.of(FilePath(path)).digest)
             }
             let executor = LocalExecutor(sessionBytes: 1 << 30)
-            func execute(_ goal: AttemptSpec.Goal, _ inputs: [String: AttemptSpec.InputFile], _ outputs: [String: String]) throws {
+            func execute(_ work: AttemptSpec.Work) throws {
                 let spec = AttemptSpec(
-                    run: 1, attempt: 1, pipeline: "p", goal: goal, inputs: inputs, outputs: outputs,
+                    run: 1, attempt: 1, pipeline: "p", work: work,
                     schema: Schema(inputs: [InputSchema(name: "x", columns: .pattern("x*"))]),
-                    stages: [.deserialize(DeserializeStage()), .forward(ForwardStage())], format: "csv", limits: .init(threads: 1))
+                    stages: [.deserialize(DeserializeStage()), .forward(ForwardStage())], limits: .init(threads: 1))
                 let result = executor.execute(spec, cancellation: AttemptCancellation())
                 #expect(result.succeeded, "\(String(describing: result.failure))")
                 try #require(result.succeeded)
             }
-            try execute(.decideModel, ["model": try file(model)], ["model": folder + "/version"])
+            try execute(.decideModel(.init(model: try file(model), directory: folder + "/version"), training: nil))
             try execute(
-                .score, ["model": try file(folder + "/version/model.onnx"), "data": try file(folder + "/rows.csv")],
-                ["output": folder + "/out.csv"])
+                .score(
+                    .init(
+                        model: try file(folder + "/version/model.onnx"), data: try file(folder + "/rows.csv"), output: folder + "/out.csv",
+                        format: .csv)))
         }
         try Self.peak.report()
     }

@@ -55,12 +55,6 @@ package struct TableFormat: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// As a pipeline's `format:` names it.
-    package init?(name: String) {
-        guard let kind = Kind(rawValue: name) else { return nil }
-        self.init(kind)
-    }
-
     /// What a file of this format is called, without the dot.
     package var fileExtension: String {
         compression == .none ? kind.rawValue : kind.rawValue + "." + compression.rawValue

@@ -18,9 +18,9 @@ extension Dispatcher {
                 paces[assignment.pipeline.name, default: Pace()].note(bytes: assignment.arrival.stamp.size, seconds: seconds)
             }
             if let failure = result.failure {
-                fail(assignment, failure, &ends, at: now, training: result.training)
+                fail(assignment.opened, failure, &ends, at: now, training: result.training)
             } else if let failure = try pin(assignment, result) {
-                fail(assignment, failure, &ends, at: now)
+                fail(assignment.opened, failure, &ends, at: now)
             } else {
                 switch assignment.goal {
                 case .fineTune where result.training?.wait != nil: keepLabels(assignment, result, &ends)
@@ -36,12 +36,12 @@ extension Dispatcher {
     /// What one call of `finish` decides, to be recorded in one transaction.
     struct Ends {
         struct Closed {
-            let assignment: Assignment
+            let opened: Opened
             let closing: RunClosing
             var training: TrainingReport?
         }
         struct Delayed {
-            let assignment: Assignment
+            let opened: Opened
             let attempt: FailedAttempt
         }
         var closed: [Closed] = []
@@ -68,7 +68,7 @@ extension Dispatcher {
                 let pins = pinned(by: assignment)
                 ready.append((assignment, result, stagedOutput(assignment, result, path: try outputPath(of: assignment), pins: pins)))
             } catch {
-                fail(assignment, Failure(publishing: error, place: assignment.arrival.path), &ends, at: now)
+                fail(assignment.opened, Failure(publishing: error, place: assignment.arrival.path), &ends, at: now)
             }
         }
         guard !ready.isEmpty else { return }
@@ -94,13 +94,13 @@ extension Dispatcher {
                 let failure = Failure(
                     .badInput, rule: .outputCollision, what: "its output \(output.path) is already that of \(owner)", place: input,
                     remedy: "Rename one of the two inputs, then `millrace retry`.")
-                fail(assignment, failure, &ends, at: now)
+                fail(assignment.opened, failure, &ends, at: now)
             case .failure(let error):
                 let failure = Failure(publishing: error, place: assignment.arrival.path)
                 if case .unfinished = error, failure.kind == .machine {
                     finishLater(assignment, result, output, failure, at: now)
                 } else {
-                    fail(assignment, failure, &ends, at: now)
+                    fail(assignment.opened, failure, &ends, at: now)
                 }
             }
         }
@@ -108,11 +108,11 @@ extension Dispatcher {
 
     /// An output is visible, durable and in its manifest.
     func landed(_ assignment: Assignment, _ result: AttemptResult, _ ends: inout Ends) {
-        if result.rowCount ?? 0 > 0 { scoredRows[assignment.pipeline.name] = assignment.spec.inputs["data"] }
+        if result.rowCount ?? 0 > 0 { scoredRows[assignment.pipeline.name] = assignment.spec.data }
         scored(assignment, result)
         ends.closed.append(
             .init(
-                assignment: assignment,
+                opened: assignment.opened,
                 closing: RunClosing(
                     run: assignment.run.run, outcome: .done(verdict: nil), timings: result.timings, rowCount: result.rowCount)))
     }
@@ -168,7 +168,7 @@ extension Dispatcher {
             outputRoot: root, access: assignment.pipeline.land.access.landing,
             provenance: Provenance(
                 pipeline: arrival.pipeline, input: arrival.path, inputDigest: arrival.digest, rows: result.rowCount.map(Int.init),
-                modelVersion: assignment.run.version, modelDigest: assignment.spec.inputs["model"]?.digest,
+                modelVersion: assignment.run.version, modelDigest: assignment.spec.model.digest,
                 revision: assignment.run.revision, arrival: arrival.number, pins: pins),
             digest: result.files[0].digest, bytes: result.files[0].byteCount)
     }
@@ -176,40 +176,40 @@ extension Dispatcher {
     // MARK: Failures
 
     func fail(
-        _ assignment: Assignment, _ failure: Failure, _ ends: inout Ends, at now: UTCTime, training: TrainingReport? = nil
+        _ opened: Opened, _ failure: Failure, _ ends: inout Ends, at now: UTCTime, training: TrainingReport? = nil
     ) {
-        let failure = blamed(failure, on: assignment)
-        publisher.discard(run: assignment.run.run, attempt: assignment.run.attempt, pipeline: assignment.pipeline, goal: assignment.goal)
-        let policy = assignment.pipeline.onError
+        let failure = blamed(failure, on: opened)
+        publisher.discard(run: opened.run.run, attempt: opened.run.attempt, pipeline: opened.pipeline, goal: opened.goal)
+        let policy = opened.pipeline.onError
         let explanation = Explanation(failure)
         let action = FailurePolicy.action(
-            for: failure, goal: assignment.goal, attempt: assignment.run.countedAttempts, number: Int(assignment.run.attempt),
+            for: failure, goal: opened.goal, attempt: opened.run.countedAttempts, number: Int(opened.run.attempt),
             limit: policy.attempts, backoff: policy.backoff)
-        tell(assignment, failure, action)
+        tell(opened, failure, action)
         func close(_ outcome: RunClosing.Outcome) {
             ends.closed.append(
-                .init(assignment: assignment, closing: RunClosing(run: assignment.run.run, outcome: outcome), training: training))
+                .init(opened: opened, closing: RunClosing(run: opened.run.run, outcome: outcome), training: training))
         }
         func delay(until time: UTCTime?, counts: Bool) {
             ends.delayed.append(
                 .init(
-                    assignment: assignment,
+                    opened: opened,
                     attempt: FailedAttempt(
-                        run: assignment.run.run, outcome: failure.kind.rawValue, error: failure.reason, nextAttemptAt: time,
+                        run: opened.run.run, outcome: failure.kind.rawValue, error: failure.reason, nextAttemptAt: time,
                         counts: counts)))
         }
         switch action {
         case .retry(let pause): delay(until: now.advanced(by: pause), counts: true)
         case .handBack: delay(until: nil, counts: false)
-        case .awaitMachine: delay(until: awaitMachine(assignment, failure, at: now), counts: false)
+        case .awaitMachine: delay(until: awaitMachine(opened, failure, at: now), counts: false)
         case .awaitFile(let pause): delay(until: now.advanced(by: pause), counts: false)
         case .resettle: close(failure.kind == .inputGone ? .gone : .void(reason: failure.what))
         case .reject: close(.rejected(explanation))
         case .quarantine:
             let report = QuarantineReport(
-                explanation: explanation, arrival: assignment.arrival.number, run: assignment.run.run,
-                attempts: (try? ledger.attempts(ofRun: assignment.run.run)) ?? [])
-            quarantine(assignment.input, report, assignment.pipeline, at: now)
+                explanation: explanation, arrival: opened.arrival.number, run: opened.run.run,
+                attempts: (try? ledger.attempts(ofRun: opened.run.run)) ?? [])
+            quarantine(opened.input, report, opened.pipeline, at: now)
             close(.quarantined(explanation))
         }
     }
@@ -218,18 +218,18 @@ extension Dispatcher {
 
     func close(_ ends: Ends, at now: UTCTime) throws(LedgerError) {
         guard !ends.closed.isEmpty || !ends.delayed.isEmpty else { return }
-        func event(_ kind: String, _ assignment: Assignment) -> NewEvent {
-            NewEvent(kind, pipeline: assignment.pipeline.name, arrival: assignment.arrival.number, run: assignment.run.run)
+        func event(_ kind: String, _ opened: Opened) -> NewEvent {
+            NewEvent(kind, pipeline: opened.pipeline.name, arrival: opened.arrival.number, run: opened.run.run)
         }
         let events =
             ends.closed.map { end in
-                var event = event(end.closing.outcome.eventKind, end.assignment)
+                var event = event(end.closing.outcome.eventKind, end.opened)
                 event.payload = end.closing.payload
                 return event
             }
-            + ends.delayed.map { event($0.attempt.counts || $0.attempt.nextAttemptAt != nil ? "delayed" : "handed back", $0.assignment) }
+            + ends.delayed.map { event($0.attempt.counts || $0.attempt.nextAttemptAt != nil ? "delayed" : "handed back", $0.opened) }
             + ends.published.map { published in
-                var event = event("published", published.assignment)
+                var event = event("published", published.assignment.opened)
                 event.payload = "{\"version\":\(published.version)}"
                 return event
             }
@@ -244,7 +244,7 @@ extension Dispatcher {
             for end in ends.closed {
                 guard case .rejected(let explanation) = end.closing.outcome else { continue }
                 try tx.rejectVersion(
-                    run: end.closing.run, reason: explanation.whole, parent: end.assignment.run.version, training: end.training?.record,
+                    run: end.closing.run, reason: explanation.whole, parent: end.opened.run.version, training: end.training?.record,
                     at: now)
             }
             var activations: [VersionActivation?] = []
@@ -265,7 +265,7 @@ extension Dispatcher {
             try tx.append(events, at: now)
             return (activations, decided)
         }
-        if ends.closed.contains(where: { $0.assignment.goal == .score && $0.assignment.run.mayReplace }) { try removeLeaving(at: now) }
+        if ends.closed.contains(where: { $0.opened.goal == .score && $0.opened.run.mayReplace }) { try removeLeaving(at: now) }
         // Where nothing was ever refused no file is looked for that would say why.
         var quarantines: [String: Bool] = [:]
         func hasQuarantine(_ pipeline: Pipeline) -> Bool {
@@ -274,26 +274,26 @@ extension Dispatcher {
             return found
         }
         for end in ends.closed {
-            let assignment = end.assignment
-            scheduler.finished(assignment.arrival.number, in: assignment.pipeline.name)
+            let opened = end.opened
+            scheduler.finished(opened.arrival.number, in: opened.pipeline.name)
             discardTraining(end)
             switch end.closing.outcome {
             case .rejected, .quarantined: problems += 1
             case .done, .kept:
                 tellDone(end)
-                if hasQuarantine(assignment.pipeline) {
-                    clearReason(assignment.arrival.role, assignment.arrival.path, in: assignment.pipeline.name)
+                if hasQuarantine(opened.pipeline) {
+                    clearReason(opened.arrival.role, opened.arrival.path, in: opened.pipeline.name)
                 }
-                machineWorks(in: assignment.pipeline.name, at: now)
-                dispose(assignment.input, assignment.pipeline, at: now)
+                machineWorks(in: opened.pipeline.name, at: now)
+                dispose(opened.input, opened.pipeline, at: now)
             case .void, .gone:
-                settling[assignment.arrival.number] = assignment.arrival
+                settling[opened.arrival.number] = opened.arrival
                 void.append(
-                    .init(directory: SpoolID(assignment.pipeline.name, assignment.arrival.role).name, path: assignment.arrival.path))
+                    .init(directory: SpoolID(opened.pipeline.name, opened.arrival.role).name, path: opened.arrival.path))
             }
         }
         for end in ends.delayed {
-            let arrival = end.assignment.arrival
+            let arrival = end.opened.arrival
             // One whose pipeline was taken away meanwhile is read from the ledger when that comes back.
             guard pipelines[arrival.pipeline] != nil else { continue }
             var again = arrival
@@ -313,10 +313,6 @@ extension Dispatcher {
         try checkDeleted(ends.closed, at: now)
         try letGoRemoved()
     }
-}
-
-extension Dispatcher.Assignment {
-    var input: SpoolInput { pipeline.input(arrival) }
 }
 
 extension Pipeline {

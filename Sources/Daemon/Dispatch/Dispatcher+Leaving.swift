@@ -80,9 +80,9 @@ extension Dispatcher {
 
     /// Inputs that may have been deleted while they were worked on, when nothing could be removed.
     func checkDeleted(_ closed: [Ends.Closed], at now: UTCTime) throws(LedgerError) {
-        let scored = closed.filter { $0.assignment.goal == .score && $0.assignment.pipeline.onInputDeleted == .remove }
-        for (name, closed) in Dictionary(grouping: scored, by: { $0.assignment.pipeline.name }) {
-            try deleted(closed.map(\.assignment.arrival.path), in: name, at: now)
+        let scored = closed.filter { $0.opened.goal == .score && $0.opened.pipeline.onInputDeleted == .remove }
+        for (name, closed) in Dictionary(grouping: scored, by: { $0.opened.pipeline.name }) {
+            try deleted(closed.map(\.opened.arrival.path), in: name, at: now)
         }
     }
 }

@@ -15,14 +15,14 @@ struct MachineWait {
 extension Dispatcher {
     /// Holds the pipeline: nothing of it starts before the time that is returned. Attempts that were under way when the machine failed do
     /// not make the pause longer.
-    func awaitMachine(_ assignment: Assignment, _ failure: Failure, at now: UTCTime) -> UTCTime {
-        let pipeline = assignment.pipeline.name
+    func awaitMachine(_ opened: Opened, _ failure: Failure, at now: UTCTime) -> UTCTime {
+        let pipeline = opened.pipeline.name
         var wait = machineWaits[pipeline] ?? MachineWait(since: now, end: now)
         guard wait.end <= now else { return wait.end }
         if wait.pauses.count == 0 {
             log.warning(
                 "the pipeline waits for the machine",
-                metadata: ["pipeline.name": "\(pipeline)", "file.path": "\(assignment.arrival.path)"].merging(failure.reason.logged) { $1 })
+                metadata: ["pipeline.name": "\(pipeline)", "file.path": "\(opened.arrival.path)"].merging(failure.reason.logged) { $1 })
         }
         wait.end = now.advanced(by: wait.pauses.next())
         machineWaits[pipeline] = wait
@@ -45,12 +45,12 @@ extension Dispatcher {
 
     /// Returns whose fault a failure is. A full disk is the machine's, unless the attempt itself wrote half of the disk or more, again and
     /// again, while nothing else of the pipeline could land.
-    func blamed(_ failure: Failure, on assignment: Assignment) -> Failure {
-        let run = assignment.run
+    func blamed(_ failure: Failure, on opened: Opened) -> Failure {
+        let run = opened.run
         guard failure.kind == .machine,
-            publisher.fillsDisk(run: run.run, attempt: run.attempt, pipeline: assignment.pipeline, goal: assignment.goal)
+            publisher.fillsDisk(run: run.run, attempt: run.attempt, pipeline: opened.pipeline, goal: opened.goal)
         else { return failure }
-        fillings[run.run, default: Filling(pipeline: assignment.pipeline.name)].count += 1
+        fillings[run.run, default: Filling(pipeline: opened.pipeline.name)].count += 1
         guard fillings[run.run]!.count >= Self.fillingsAtMost else { return failure }
         fillings[run.run] = nil
         return Failure(

@@ -15,7 +15,7 @@ extension Dispatcher {
             publisher.discard(run: assignment.run.run, attempt: assignment.run.attempt, pipeline: pipeline, goal: assignment.goal)
             ends.closed.append(
                 .init(
-                    assignment: assignment,
+                    opened: assignment.opened,
                     closing: RunClosing(
                         run: assignment.run.run, outcome: .done(verdict: "no rows to learn from"), timings: result.timings, rowCount: 0)))
             return
@@ -23,7 +23,7 @@ extension Dispatcher {
         guard let digest = result.files.modelDigest else {
             let lost = Failure(
                 .executorLost, what: "the executor answered without a model", place: assignment.arrival.path, remedy: "It runs again.")
-            return fail(assignment, lost, &ends, at: now)
+            return fail(assignment.opened, lost, &ends, at: now)
         }
         let version = try ledger.write { (tx) throws(LedgerError) in
             try tx.intendVersion(run: assignment.run.run, parent: assignment.run.version)
@@ -34,20 +34,21 @@ extension Dispatcher {
         let staged = DecidedModel(
             pipeline: pipeline, version: version, run: assignment.run.run,
             arrival: assignment.arrival.number, input: assignment.arrival.path, inputDigest: assignment.arrival.digest,
-            revision: assignment.run.revision, files: result.files, facts: result.facts, training: training,
+            revision: assignment.run.revision, files: result.files, trial: result.trial, operatorSets: result.operatorSets,
+            training: training,
             parent: assignment.parentDigest.map { Card.Parent(version: assignment.run.version, digest: $0) })
         let floatDigest: String?
         let isNext = try willBeActive(assignment)
         do throws(LandingError) {
             floatDigest = try publisher.publish(staged, activate: isNext)
         } catch {
-            fail(assignment, Failure(publishing: error, place: staged.root), &ends, at: now)
+            fail(assignment.opened, Failure(publishing: error, place: staged.root), &ends, at: now)
             return
         }
         publisher.discard(run: assignment.run.run, attempt: assignment.run.attempt, pipeline: pipeline, goal: assignment.goal)
         ends.closed.append(
             .init(
-                assignment: assignment,
+                opened: assignment.opened,
                 closing: RunClosing(
                     run: assignment.run.run, outcome: .done(verdict: assignment.goal.verdict(version)), timings: result.timings)))
         ends.published.append(
@@ -119,5 +120,5 @@ extension AttemptSpec.Goal {
 
 extension Dispatcher.Assignment {
     /// Of the float model that labels were trained from; nil for a model that arrived.
-    var parentDigest: String? { goal == .fineTune ? spec.inputs["model"]?.digest : nil }
+    var parentDigest: String? { goal == .fineTune ? spec.model.digest : nil }
 }

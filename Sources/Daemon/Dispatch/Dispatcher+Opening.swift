@@ -84,17 +84,14 @@ extension Dispatcher {
             spec.columns = pins?.orders ?? [:]
             spec.types = pins?.types ?? [:]
             inFlight.insert(run.run)
-            var assignment = Assignment(spec: spec, arrival: arrival, run: run, pipeline: pipeline)
+            let opened = Opened(arrival: arrival, run: run, pipeline: pipeline, trains: spec.training != nil)
+            var assignment = Assignment(spec: spec, opened: opened)
             if goal == .score { assignment.seconds = paces[pipeline.name]?.seconds(for: arrival.stamp.size) }
             return assignment
         } catch {
-            let assignment = Assignment(
-                spec: AttemptSpec(
-                    run: run.run, attempt: run.attempt, pipeline: pipeline.name, goal: goal, inputs: [:], outputs: [:],
-                    schema: pipeline.schema, stages: pipeline.stages),
-                arrival: arrival, run: run, pipeline: pipeline)
-            inFlight.insert(run.run)
-            try finish([(assignment, AttemptResult(failure: error))], at: now)
+            var ends = Ends()
+            fail(Opened(arrival: arrival, run: run, pipeline: pipeline), error, &ends, at: now)
+            try close(ends, at: now)
             return nil
         }
     }
@@ -109,7 +106,6 @@ extension Dispatcher {
             spool: putAway == nil ? pipeline.spoolPath(of: arrival.role) : nil, stamp: putAway == nil ? arrival.stamp : nil)
         var limits = AttemptSpec.Limits(seconds: pipeline.limits.time?.seconds, threads: configuration.threads)
         if let threads = pipeline.forward?.threads { limits.threads = threads }
-        let format = goal == .score ? pipeline.land.outputs?.format.rawValue : nil
         let staged: String
         do throws(LandingError) {
             staged = try publisher.stagingPath(run: run.run, attempt: run.attempt, pipeline: pipeline, goal: goal)
@@ -118,31 +114,31 @@ extension Dispatcher {
         }
         let training = goal == .score ? nil : try training(for: run, arrival, pipeline)
         if training != nil, let threads = pipeline.optimize?.gradient.threads { limits.threads = threads }
-        var inputs: [String: AttemptSpec.InputFile]
+        let rows = scoredRows[pipeline.name]
+        let work: AttemptSpec.Work
         var provenance: [String: String] = [
             "millrace.pipeline": pipeline.name, "millrace.revision": run.revision, "millrace.arrival": "\(arrival.number)",
             "millrace.input": arrival.path, "millrace.input.digest": arrival.digest,
         ]
         switch goal {
         case .decideModel:
-            inputs = ["model": input]
-            inputs["rows"] = scoredRows[pipeline.name]
+            work = .decideModel(.init(model: input, rows: rows, directory: staged), training: training)
         case .fineTune:
             let parent = try floatModel(version: run.version, pipeline)
-            inputs = ["model": parent]
-            inputs["rows"] = scoredRows[pipeline.name]
+            guard let training else {
+                throw Failure(.executorLost, what: "no labels are bound to its run", place: arrival.path, remedy: "It runs again.")
+            }
+            work = .fineTune(.init(model: parent, rows: rows, directory: staged), training: training)
             provenance["millrace.parent.version"] = run.version.map(String.init)
             provenance["millrace.parent.digest"] = parent.digest
         case .score:
             let model = try activeModel(version: run.version, pipeline)
-            inputs = ["model": model, "data": input]
+            work = .score(.init(model: model, data: input, output: staged, format: pipeline.land.outputs!.format))
             provenance["millrace.model.version"] = run.version.map(String.init)
             provenance["millrace.model.digest"] = model.digest
         }
         var spec = AttemptSpec(
-            run: run.run, attempt: run.attempt, pipeline: pipeline.name, goal: goal, inputs: inputs,
-            outputs: [goal == .score ? "output" : "model": staged], training: training, schema: pipeline.schema, stages: pipeline.stages,
-            format: format,
+            run: run.run, attempt: run.attempt, pipeline: pipeline.name, work: work, schema: pipeline.schema, stages: pipeline.stages,
             provenance: provenance, limits: limits)
         spec.hidesValues = configuration.hidesValues
         return spec

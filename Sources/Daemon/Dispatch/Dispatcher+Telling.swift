@@ -7,31 +7,31 @@ import Runner
 /// What the log and the events tell of the end of an attempt.
 extension Dispatcher {
     /// What an operator must know of is a warning.
-    func tell(_ assignment: Assignment, _ failure: Failure, _ action: FailurePolicy.Action) {
+    func tell(_ opened: Opened, _ failure: Failure, _ action: FailurePolicy.Action) {
         let (level, message): (Logger.Level, Logger.Message) =
             switch action {
             case .quarantine: (.warning, "quarantined")
             case .reject: (.warning, "rejected")
-            default: (.notice, "attempt failed")
+            case .retry, .resettle, .awaitMachine, .awaitFile, .handBack: (.notice, "attempt failed")
             }
         log.log(
             level: level, message,
             metadata: [
-                "pipeline.name": "\(assignment.pipeline.name)", "file.path": "\(assignment.arrival.path)",
-                "run.id": .number(assignment.run.run), "attempt": .number(assignment.run.attempt), "action": "\(action)",
+                "pipeline.name": "\(opened.pipeline.name)", "file.path": "\(opened.arrival.path)",
+                "run.id": .number(opened.run.run), "attempt": .number(opened.run.attempt), "action": "\(action)",
             ].merging(failure.reason.logged) { $1 })
     }
 
     /// For `--verbose`.
     func tellDone(_ end: Ends.Closed) {
         guard log.logLevel <= .info, case .done(let verdict) = end.closing.outcome else { return }
-        let (assignment, closing) = (end.assignment, end.closing)
+        let (opened, closing) = (end.opened, end.closing)
         var fields: Logger.Metadata = [
-            "pipeline.name": "\(assignment.pipeline.name)", "file.path": "\(assignment.arrival.path)", "run.id": .number(closing.run),
+            "pipeline.name": "\(opened.pipeline.name)", "file.path": "\(opened.arrival.path)", "run.id": .number(closing.run),
         ]
         if let verdict { fields["verdict"] = "\(verdict)" }
         if let rows = closing.rowCount { fields["rows"] = .number(rows) }
-        if let version = assignment.run.version { fields["model.version"] = .number(version) }
+        if let version = opened.run.version { fields["model.version"] = .number(version) }
         if let seconds = closing.timings["total"] { fields["seconds"] = .number(seconds) }
         log.info("done", metadata: fields)
     }

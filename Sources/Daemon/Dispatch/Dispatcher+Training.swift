@@ -69,7 +69,7 @@ extension Dispatcher {
             ].merging(wait.whole.logged) { $1 })
         ends.closed.append(
             .init(
-                assignment: assignment,
+                opened: assignment.opened,
                 closing: RunClosing(
                     run: assignment.run.run, outcome: .kept(Explanation(wait)), timings: result.timings, rowCount: result.rowCount),
                 training: result.training))
@@ -114,10 +114,10 @@ extension Dispatcher {
 
     /// The run is decided: what it kept to go on from is not needed any more, nor rows that could not be used.
     func discardTraining(_ end: Ends.Closed) {
-        guard end.assignment.spec.training != nil else { return }
-        discard(.checkpoints(run: end.assignment.run.run), end.assignment.pipeline)
-        guard end.assignment.goal == .fineTune, case .quarantined = end.closing.outcome else { return }
-        discardRows(of: end.assignment.arrival, end.assignment.pipeline)
+        guard end.opened.trains else { return }
+        discard(.checkpoints(run: end.opened.run.run), end.opened.pipeline)
+        guard end.opened.goal == .fineTune, case .quarantined = end.closing.outcome else { return }
+        discardRows(of: end.opened.arrival, end.opened.pipeline)
     }
 
     /// Float models that no version needs any more go.

@@ -18,7 +18,7 @@ struct UnfinishedOutput {
 extension Dispatcher {
     func finishLater(_ assignment: Assignment, _ result: AttemptResult, _ output: StagedOutput, _ failure: Failure, at now: UTCTime) {
         unfinished[assignment.run.run] = UnfinishedOutput(
-            assignment: assignment, result: result, output: output, due: awaitMachine(assignment, failure, at: now))
+            assignment: assignment, result: result, output: output, due: awaitMachine(assignment.opened, failure, at: now))
     }
 
     /// Tries again to finish outputs.
@@ -37,7 +37,7 @@ extension Dispatcher {
                 if failure.kind == .machine {
                     finishLater(assignment, waiting.result, waiting.output, failure, at: now)
                 } else {
-                    fail(assignment, failure, &ends, at: now)
+                    fail(assignment.opened, failure, &ends, at: now)
                 }
             }
         }

@@ -14,14 +14,28 @@ package final class Dispatcher {
     /// An attempt handed out, until it is finished.
     package struct Assignment: Sendable {
         package let spec: AttemptSpec
+        let opened: Opened
+        /// How long it takes, as far as that is known.
+        var seconds: Double?
+
+        var arrival: WaitingArrival { opened.arrival }
+        var run: OpenedRun { opened.run }
+        var pipeline: Pipeline { opened.pipeline }
+        var goal: AttemptSpec.Goal { opened.goal }
+        var input: SpoolInput { opened.input }
+        /// Whether it trains, which may take hours.
+        var trains: Bool { opened.trains }
+    }
+
+    /// A run that is open, whether or not its attempt could be handed out.
+    struct Opened: Sendable {
         let arrival: WaitingArrival
         let run: OpenedRun
         let pipeline: Pipeline
-        var goal: AttemptSpec.Goal { spec.goal }
-        /// Whether it trains, which may take hours.
-        var trains: Bool { spec.training != nil }
-        /// How long it takes, as far as that is known.
-        var seconds: Double?
+        /// Whether its attempt trains. One that could not be handed out does not.
+        var trains = false
+        var goal: AttemptSpec.Goal { AttemptSpec.Goal(arrival.role) }
+        var input: SpoolInput { pipeline.input(arrival) }
     }
 
     package struct Configuration: Sendable {

@@ -53,10 +53,3 @@ package struct SettlingFiles: Encodable, Sendable {
             companions: try ledger.companions(of: arrival.number))
     }
 }
-
-extension FileStamp {
-    /// The stamp as the ledger has it.
-    var recorded: RecordedStamp {
-        RecordedStamp(device: Int64(bitPattern: device), inode: Int64(bitPattern: inode), size: size, changed: changed)
-    }
-}

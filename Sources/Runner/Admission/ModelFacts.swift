@@ -9,8 +9,8 @@ package struct ModelFacts: Sendable {
     package let nanInputs: NameSet
     /// The inputs whose shape the model does not state.
     package let unranked: NameSet
-    /// The operator sets as the card shows them.
-    package let operatorSets: String
+    /// The versions of the operator sets, by domain, as the card names them.
+    package let operatorSets: [String: Int]
 
     package init(_ model: Model) {
         let inputs = model.graph.requiredInputs
@@ -18,8 +18,9 @@ package struct ModelFacts: Sendable {
         let looking = hasTrees ? [] : MissingValues.inputs(of: model.graph)
         nanInputs = NameSet(
             inputs.filter { $0.type?.elementType?.isFloatingPoint == true && (hasTrees || looking.contains($0.name)) }.map(\.name))
-        operatorSets = model.operatorSets.merged
-            .map { "\($0.domain.isEmpty ? "ai.onnx" : $0.domain) \($0.version)" }.joined(separator: ", ")
+        operatorSets = Dictionary(
+            model.operatorSets.merged.map { ($0.domain.isEmpty ? "ai.onnx" : $0.domain, Int($0.version)) },
+            uniquingKeysWith: { _, last in last })
         unranked = NameSet(inputs.filter { if case .tensor(_, nil)? = $0.type { true } else { false } }.map(\.name))
     }
 }

@@ -24,10 +24,9 @@ package enum AdmissionCheck {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let executor = LocalExecutor(sessionBytes: 1 << 30)
-        func run(_ goal: AttemptSpec.Goal, _ inputs: [String: AttemptSpec.InputFile], _ outputs: [String: String]) -> AttemptResult {
+        func run(_ work: AttemptSpec.Work) -> AttemptResult {
             let spec = AttemptSpec(
-                run: 0, attempt: 1, pipeline: pipeline.name, goal: goal, inputs: inputs, outputs: outputs, schema: pipeline.schema,
-                stages: pipeline.stages, format: goal == .score ? pipeline.land.outputs?.format.rawValue : nil,
+                run: 0, attempt: 1, pipeline: pipeline.name, work: work, schema: pipeline.schema, stages: pipeline.stages,
                 limits: .init(threads: ProcessInfo.processInfo.activeProcessorCount))
             return executor.execute(spec, cancellation: AttemptCancellation())
         }
@@ -35,7 +34,9 @@ package enum AdmissionCheck {
         let digest = try FileDigest.ofModel(
             at: modelPath, companions: companions.map { (name: $0, path: modelPath.removingLastComponent().appending($0)) }).digest
         let decided = run(
-            .decideModel, ["model": .init(path: modelPath.string, digest: digest, companions: companions)], ["model": folder + "/model"])
+            .decideModel(
+                .init(model: .init(path: modelPath.string, digest: digest, companions: companions), directory: folder + "/model"),
+                training: nil))
         if let failure = decided.failure { return .modelRefused(failure) }
         guard let data, let format = pipeline.land.outputs?.format else { return .untried("no data file was given") }
         let dataPath = CanonicalPaths.absolute(data, root: ".")
@@ -44,11 +45,11 @@ package enum AdmissionCheck {
         let copy = folder + "/model/model.onnx"
         let digested = try FileDigest.of(FilePath(dataPath))
         let scored = run(
-            .score,
-            [
-                "model": .init(path: copy, digest: try TunedModel.digest(of: copy)),
-                "data": .init(path: dataPath, digest: digested.digest, stamp: digested.stamp),
-            ], ["output": folder + "/output." + format.rawValue])
+            .score(
+                .init(
+                    model: .init(path: copy, digest: try TunedModel.digest(of: copy)),
+                    data: .init(path: dataPath, digest: digested.digest, stamp: digested.stamp),
+                    output: folder + "/output." + format.rawValue, format: format)))
         if let failure = scored.failure { return .dataRefused(failure) }
         return .taken(rows: scored.rowCount)
     }

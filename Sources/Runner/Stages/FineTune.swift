@@ -13,15 +13,18 @@ import TrainingGraph
 /// just decided it replaces what the deserialize stage wrote, or leaves that as it is.
 struct FineTune {
     private let spec: AttemptSpec
+    private let files: AttemptSpec.ModelFiles
     private let stage: OptimizeStage
     private let training: AttemptSpec.Training
     private let models: ModelLoader
     private let interruption: Interruption
 
     init(
-        _ spec: AttemptSpec, _ stage: OptimizeStage, _ training: AttemptSpec.Training, _ models: ModelLoader, _ interruption: Interruption
+        _ spec: AttemptSpec, _ files: AttemptSpec.ModelFiles, _ stage: OptimizeStage, _ training: AttemptSpec.Training,
+        _ models: ModelLoader, _ interruption: Interruption
     ) {
         self.spec = spec
+        self.files = files
         self.stage = stage
         self.training = training
         self.models = models
@@ -29,9 +32,6 @@ struct FineTune {
     }
 
     func run(_ result: inout AttemptResult) throws(Failure) {
-        guard let directory = spec.outputs["model"], let input = spec.inputs["model"] else {
-            throw Failure(.badModel, what: "the spec lacks a model or a place for it", place: specPlace(spec), remedy: "Give both slots.")
-        }
         if let subject = training.labelled.first(where: { $0.arrival == training.subject }) {
             try keep(subject)
             // An empty file teaches nothing and has no fault.
@@ -42,8 +42,10 @@ struct FineTune {
         }
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
-        let written = directory + "/model.onnx"
-        let file = spec.goal == .fineTune ? try ModelFile(tuned: input.path, expected: input.digest) : try ModelFile(written, expected: nil)
+        let written = files.directory + "/model.onnx"
+        let file =
+            spec.goal == .fineTune
+            ? try ModelFile(tuned: files.model.path, expected: files.model.digest) : try ModelFile(written, expected: nil)
         let parent = try file.parsed()
         var report = TrainingReport()
         var outcome: FineTuning.Outcome?
@@ -66,9 +68,9 @@ struct FineTune {
         guard outcome != nil else { return }
         // What was trained is in memory for no longer than it takes to write it.
         try phases.time("write") { () throws(Failure) in
-            if let tuned = outcome.take() { try write(tuned, from: file, report, to: directory) }
+            if let tuned = outcome.take() { try write(tuned, from: file, report) }
         }
-        try ModelDecision(spec, models, interruption).accept(written: written, from: input, &phases, &result)
+        try ModelDecision(spec, files, models, interruption).accept(written: written, &phases, &result)
     }
 
     // MARK: Training
@@ -156,7 +158,7 @@ struct FineTune {
     private func rejection(_ outcome: FineTuning.Outcome) -> Failure? {
         stage.gate.refusal(of: outcome).map {
             Failure(
-                .gate, what: Reason($0), place: specPlace(spec),
+                .gate, what: Reason($0), place: spec.place,
                 remedy: "Drop more labels or better ones, or change the optimize stage, then `millrace replay`.")
         }
     }
@@ -187,9 +189,8 @@ struct FineTune {
     // MARK: Writing
 
     /// The outcome as the new version's files: a model, or the model that was trained on, untouched, and an adapter beside it.
-    private func write(
-        _ outcome: FineTuning.Outcome, from parent: ModelFile, _ report: TrainingReport, to directory: String
-    ) throws(Failure) {
+    private func write(_ outcome: FineTuning.Outcome, from parent: ModelFile, _ report: TrainingReport) throws(Failure) {
+        let directory = files.directory
         let facts = facts(report)
         do {
             var base = parent.digest
@@ -216,7 +217,7 @@ struct FineTune {
             let file = AdapterFile(adapter, base: base, facts: Dictionary(facts, uniquingKeysWith: { first, _ in first }))
             try file.write(to: directory + "/" + Card.adapterFile)
         } catch let error as ONNXError {
-            throw Failure(model: error, place: specPlace(spec))
+            throw Failure(model: error, place: spec.place)
         } catch {
             throw Failure(writing: error, place: directory)
         }
@@ -250,22 +251,5 @@ extension Failure {
             failure.place = failure.place.replacingOccurrences(of: file.kept, with: file.file.path)
         }
         return failure
-    }
-
-    fileprivate init(training error: TrainingError, _ spec: AttemptSpec) {
-        let place = specPlace(spec)
-        switch error {
-        case .badLabels(let file, let reason, let remedy): self.init(.badInput, what: reason, place: file, remedy: remedy)
-        case .tooFewRows(let reason, let remedy):
-            self.init(.tooFewRows, what: reason, place: place, remedy: remedy.prefix(1).uppercased() + remedy.dropFirst() + ".")
-        case .badModel(let reason, let remedy):
-            self.init(.badModel, rule: .modelUntrainable, what: "the model cannot be trained: \(reason)", place: place, remedy: remedy)
-        case .diverged(_, _, let remedy): self.init(.diverged, what: "\(error)", place: place, remedy: remedy)
-        case .cannotRead(let path, _), .cannotWrite(let path, _):
-            self.init(.resource, what: "\(error)", place: path, remedy: "It is tried again.")
-        case .disk(let cause): self.init(landing: cause, place: spec.training?.checkpoints ?? place)
-        case .cancelled:
-            self.init(.cancelled, what: "the attempt was taken back", place: place, remedy: "It goes on from its last checkpoint.")
-        }
     }
 }

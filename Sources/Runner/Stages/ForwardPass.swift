@@ -10,47 +10,45 @@ import SystemPackage
 /// The forward stage: `Y = forward(X, M)` over the rows of one file, batch by batch, into one output file.
 struct ForwardPass {
     private let spec: AttemptSpec
+    private let files: AttemptSpec.ScoringFiles
     private let stage: ForwardStage
     private let models: ModelLoader
     private let interruption: Interruption
 
-    init(_ spec: AttemptSpec, _ stage: ForwardStage, _ models: ModelLoader, _ interruption: Interruption) {
+    init(
+        _ spec: AttemptSpec, _ files: AttemptSpec.ScoringFiles, _ stage: ForwardStage, _ models: ModelLoader, _ interruption: Interruption
+    ) {
         self.spec = spec
+        self.files = files
         self.stage = stage
         self.models = models
         self.interruption = interruption
     }
 
     func run(_ result: inout AttemptResult) throws(Failure) {
-        guard let data = spec.inputs["data"], let model = spec.inputs["model"], let output = spec.outputs["output"],
-            let format = spec.format.flatMap({ TableFormat(name: $0) })
-        else {
-            throw Failure(
-                .badInput, what: "the spec lacks a model, data, output or format", place: "run \(spec.run)", remedy: "Give all four slots.")
-        }
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
         let loaded = try phases.time("load") { () throws(Failure) in
-            try models.load(model, adapter: spec.inputs["adapter"]?.path, threads: spec.limits.threads)
+            try models.load(files.model, adapter: files.adapter, threads: spec.limits.threads)
         }
-        let input = try phases.time("read") { () throws(Failure) in try OpenedInput(data) }
+        let input = try phases.time("read") { () throws(Failure) in try OpenedInput(files.data) }
         do throws(Failure) {
             var rejected: [String: Set<KeptType>] = [:]
             // Where a later row contradicts the types taken from the first rows, the file is read again; each time fewer types are left.
-            while try write(input, loaded, to: output, format, &rejected, &result, &phases) == nil {}
+            while try write(input, loaded, &rejected, &result, &phases) == nil {}
         } catch {
             // A file that is being rewritten looks like a bad one.
             if error.kind == .badInput { try input.verifyUnchanged() }
             throw error
         }
         try input.verifyUnchanged()
-        result.files = [try phases.time("hash") { () throws(Failure) in try WrittenFiles.file(output, slot: "output") }]
+        result.files = [try phases.time("hash") { () throws(Failure) in try WrittenFiles.file(files.output, slot: "output") }]
     }
 
     /// - Returns: the number of rows; nil where the file must be read again without a type that is now among `rejected`.
     private func write(
-        _ data: OpenedInput, _ model: LoadedModel, to output: String, _ format: TableFormat,
-        _ rejected: inout [String: Set<KeptType>], _ result: inout AttemptResult, _ phases: inout Phases
+        _ data: OpenedInput, _ model: LoadedModel, _ rejected: inout [String: Set<KeptType>], _ result: inout AttemptResult,
+        _ phases: inout Phases
     ) throws(Failure) -> Int? {
         let typing = KeptTyping.inferred(pinned: spec.types, rejected: rejected)
         let rows = try phases.time("read") { () throws(Failure) in
@@ -58,7 +56,7 @@ struct ForwardPass {
         }
         let names = rows.outputNames
         let writer = OutputWriter(
-            path: output, format: format, columns: OutputColumns(rules: stage.outputColumns, classes: spec.schema.classes),
+            path: files.output, format: files.format.table, columns: OutputColumns(rules: stage.outputColumns, classes: spec.schema.classes),
             metadata: spec.provenance.sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value) })
         var rowCount = 0
         do throws(Failure) {
@@ -95,6 +93,19 @@ struct ForwardPass {
     }
 }
 
+extension OutputFormat {
+    fileprivate var table: TableFormat {
+        switch self {
+        case .parquet: .parquet
+        case .arrow: .arrow
+        case .csv: .csv
+        case .jsonl: .jsonLines
+        case .npy: .npy
+        case .npz: .npz
+        }
+    }
+}
+
 /// What an attempt has written, with digests.
 enum WrittenFiles {
     static func file(_ path: String, slot: String) throws(Failure) -> AttemptResult.WrittenFile {
@@ -103,18 +114,6 @@ enum WrittenFiles {
             return .init(slot: slot, path: path, digest: digested.digest, byteCount: digested.stamp.size)
         } catch {
             throw Failure(landing: error, place: path)
-        }
-    }
-}
-
-extension Failure {
-    /// What went wrong while an output was made.
-    init(writing error: ColumnarError, file: String) {
-        if case .system(let path, _, let code) = error {
-            self.init(
-                MachineFault.kind(writing: code), what: "\(error)", place: path, remedy: "Free space or mend the disk; it is tried again.")
-        } else {
-            self.init(reading: error, file: file)
         }
     }
 }

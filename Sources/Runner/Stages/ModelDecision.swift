@@ -12,86 +12,78 @@ import SystemPackage
 /// try it on the newest known rows. What fails here rejects the model; no data has met it yet.
 struct ModelDecision {
     private let spec: AttemptSpec
+    private let files: AttemptSpec.ModelFiles
     private let models: ModelLoader
     private let interruption: Interruption
 
-    init(_ spec: AttemptSpec, _ models: ModelLoader, _ interruption: Interruption) {
+    init(_ spec: AttemptSpec, _ files: AttemptSpec.ModelFiles, _ models: ModelLoader, _ interruption: Interruption) {
         self.spec = spec
+        self.files = files
         self.models = models
         self.interruption = interruption
     }
 
     func decide(_ result: inout AttemptResult) throws(Failure) {
-        guard let input = spec.inputs["model"], let directory = spec.outputs["model"] else {
-            throw Failure(.badModel, what: "the spec lacks a model or a place for it", place: "run \(spec.run)", remedy: "Give both slots.")
-        }
         var phases = Phases()
         defer { result.timings.merge(phases.seconds) { $0 + $1 } }
-        let copy = directory + "/model.onnx"
-        let opened = try phases.time("check") { () throws(Failure) in try OpenedInput(input) }
+        let copy = files.directory + "/model.onnx"
+        let opened = try phases.time("check") { () throws(Failure) in try OpenedInput(files.model) }
         do throws(Failure) {
-            try write(try phases.time("check") { () throws(Failure) in try checked(opened) }, from: input, to: copy, &phases)
+            try write(try phases.time("check") { () throws(Failure) in try checked(opened) }, to: copy, &phases)
         } catch {
             // A file that is being rewritten looks like a bad one.
             if error.kind == .badModel { try opened.verifyUnchanged() }
             throw error
         }
         try opened.verifyUnchanged()
-        try accept(written: copy, from: input, &phases, &result)
+        try accept(written: copy, &phases, &result)
     }
 
-    private func write(_ model: Model, from input: AttemptSpec.InputFile, to copy: String, _ phases: inout Phases) throws(Failure) {
-        let directory = (copy as NSString).deletingLastPathComponent
+    private func write(_ model: Model, to copy: String, _ phases: inout Phases) throws(Failure) {
         try phases.time("write") { () throws(Failure) in
             do {
-                try DiskRoom.check(Int64(Rows.byteCount(input.path) + model.externalByteCount), at: FilePath(copy))
+                try DiskRoom.check(Int64(Rows.byteCount(files.model.path) + model.externalByteCount), at: FilePath(copy))
                 var embedded = try model.embeddingExternalData(atMost: Model.largestEmbedded)
                 embedded.mergeImports()
                 for (key, value) in spec.provenance.sorted(by: { $0.key < $1.key }) { embedded.metadata[key] = value }
-                try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+                try FileManager.default.createDirectory(atPath: files.directory, withIntermediateDirectories: true)
                 try embedded.write(to: copy)
             } catch let error as ONNXError {
-                throw Failure(model: error, place: input.path)
+                throw Failure(model: error, place: files.model.path)
             } catch {
-                throw Failure(writing: error, place: directory)
+                throw Failure(writing: error, place: files.directory)
             }
         }
     }
 
     /// Runs what was written once, as it will run: its signature must fit the schema, and it must score the newest rows that are known.
-    func accept(
-        written copy: String, from input: AttemptSpec.InputFile, _ phases: inout Phases, _ result: inout AttemptResult
-    ) throws(Failure) {
-        let directory = (copy as NSString).deletingLastPathComponent
+    func accept(written copy: String, _ phases: inout Phases, _ result: inout AttemptResult) throws(Failure) {
         let loaded = try phases.time("load") { () throws(Failure) in
             do throws(Failure) { return try models.load(written: copy, threads: spec.limits.threads) } catch {
                 guard error.kind == .badModel else { throw error }
                 // The copy is gone when somebody reads this.
                 var failure = error
-                failure.what = error.what.replacing(copy, with: input.path)
-                failure.place = input.path
+                failure.what = error.what.replacing(copy, with: files.model.path)
+                failure.place = files.model.path
                 throw failure
             }
         }
         do throws(Failure) {
-            try admit(loaded, input, &phases, &result)
+            try admit(loaded, &phases, &result)
         } catch {
             if error.kind == .badModel { models.forget(loaded) }
             throw error
         }
-        result.facts["opset"] = loaded.facts.operatorSets
-        result.facts["engine"] = "ONNX Runtime \(Engine.version)"
+        result.operatorSets = loaded.facts.operatorSets
         result.files = []
-        for name in try FileManager.default.contentsOfDirectory(atPath: directory, orFail: input.path) {
-            result.files.append(try WrittenFiles.file(directory + "/" + name, slot: "model"))
+        for name in try FileManager.default.contentsOfDirectory(atPath: files.directory, orFail: files.model.path) {
+            result.files.append(try WrittenFiles.file(files.directory + "/" + name, slot: "model"))
         }
     }
 
     /// Throws where the model's signature does not fit the schema and the outputs that are wanted, or where runs of it show that it does
     /// not.
-    private func admit(
-        _ loaded: LoadedModel, _ input: AttemptSpec.InputFile, _ phases: inout Phases, _ result: inout AttemptResult
-    ) throws(Failure) {
+    private func admit(_ loaded: LoadedModel, _ phases: inout Phases, _ result: inout AttemptResult) throws(Failure) {
         var stage: ForwardStage?
         for case .forward(let named) in spec.stages { stage = named }
         let admission: Admission
@@ -101,14 +93,14 @@ struct ModelDecision {
             admission = try Admission(
                 inputs: loaded.session.inputs, outputs: loaded.session.outputs, unranked: loaded.facts.unranked, schema: spec.schema,
                 mappings: stage.outputs)
-        } catch { throw error.failure(at: input.path) }
-        let trial = try trial(loaded, stage ?? ForwardStage(), input, &phases)
-        result.facts["trial"] = trial ?? "ungated: no rows are known"
-        if trial != nil { return }
+        } catch { throw error.failure(at: files.model.path) }
+        let trial = try trial(loaded, stage ?? ForwardStage(), &phases)
+        result.trial = trial
+        if trial.hasRun { return }
         let found = phases.time("run") { MadeUpRows(admission: admission).find(admission.run(on: loaded.session)) }
         try interruption.check()
         guard let found else { return }
-        if !found.problems.isEmpty { throw AdmissionRefusal(problems: found.problems).failure(at: input.path) }
+        if !found.problems.isEmpty { throw AdmissionRefusal(problems: found.problems).failure(at: files.model.path) }
         if found.isShown { loaded.evidence.add(admission.outputs) }
     }
 
@@ -123,24 +115,23 @@ struct ModelDecision {
         }
     }
 
-    /// Runs the model on the first batch of rows that an earlier version has scored; those are known to be good. It returns nil where no
-    /// rows are known.
+    /// Runs the model on the first batch of rows that an earlier version has scored; those are known to be good.
     private func trial(
-        _ model: LoadedModel, _ stage: ForwardStage, _ input: AttemptSpec.InputFile, _ phases: inout Phases
-    ) throws(Failure) -> String? {
-        guard let rows = spec.inputs["rows"] else { return nil }
+        _ model: LoadedModel, _ stage: ForwardStage, _ phases: inout Phases
+    ) throws(Failure) -> AttemptResult.Trial {
+        guard let rows = files.rows else { return .noRowsKnown }
         do throws(Failure) {
             let opened = try Rows(try OpenedInput(rows), model, spec.schema, stage, demandsEvidence: true)
-            guard let (batch, _) = try opened.next(interruption, &phases) else { return nil }
-            return "ran on \(batch.rowCount) rows of \(rows.digest)"
+            guard let (batch, _) = try opened.next(interruption, &phases) else { return .noRowsKnown }
+            return .ran(rows: batch.rowCount, of: rows.digest)
         } catch {
             switch error.kind {
             case .cancelled, .stopped, .timeLimit, .resource, .machine: throw error
-            case .inputGone, .inputChanged, .unreadable: return nil
-            default:
+            case .inputGone, .inputChanged, .unreadable: return .noRowsKnown
+            case .badInput, .badModel, .modelUnavailable, .tooFewRows, .gate, .diverged, .executorLost:
                 throw Failure(
                     .badModel, rule: .modelRows, what: "it cannot score rows that the version before it scored: \(error.whole)",
-                    place: input.path,
+                    place: files.model.path,
                     remedy: "Export the model for the same columns, or change the pipeline's schema with it.")
             }
         }

@@ -26,7 +26,7 @@ struct ModelFile {
     /// - Parameter expected: the digest of the file alone; nil where only its external data's is known with it.
     init(_ path: String, expected: String?) throws(Failure) {
         let found = try Self.digested(path)
-        if let expected, expected != found.digest { throw Self.changed(path) }
+        if let expected, expected != found.digest { throw Failure.modelChanged(path) }
         self.path = path
         digest = found.digest
         stamp = found.stamp
@@ -44,36 +44,23 @@ struct ModelFile {
         stamp = found.stamp
         guard let place = TunedModel.adapter(of: path, given: given) else {
             adapter = nil
-            if let expected, expected != digest { throw Self.changed(path) }
+            if let expected, expected != digest { throw Failure.modelChanged(path) }
             return
         }
         let both = FileDigest.ofModel(digest: digest, companions: [(Card.adapterFile, try Self.digested(place).digest)])
-        if let expected, expected != both { throw Self.changed(place) }
+        if let expected, expected != both { throw Failure.modelChanged(place) }
         do throws(TrainingError) { adapter = try AdapterFile(reading: place, beside: path, digest: digest) } catch {
             throw Failure(.badModel, what: "\(error)", place: path, remedy: "Give the adapter that was made for this model.")
         }
     }
 
     private static func digested(_ path: String) throws(Failure) -> FileDigest.Digested {
-        do throws(LandingError) { return try FileDigest.of(FilePath(path)) } catch .changedWhileRead {
-            throw changed(path)
-        } catch .system(_, _, let code) {
-            let kind = MachineFault.kind(reading: code.rawValue)
-            throw Failure(kind, what: "the model cannot be read: \(code)", place: path, remedy: "It is tried again.")
-        } catch {
-            throw Failure(.inputGone, what: "the model cannot be read: \(error)", place: path, remedy: "Put it back, or drop it again.")
-        }
-    }
-
-    private static func changed(_ path: String) -> Failure {
-        Failure(
-            .inputChanged, what: "the model is not the one that was expected", place: path, remedy: "It is taken up again when it is quiet."
-        )
+        do throws(LandingError) { return try FileDigest.of(FilePath(path)) } catch { throw Failure(openingModel: error, place: path) }
     }
 
     /// Throws where the file is not the one any more whose digest was taken: what was read of it since is void.
     private func verifyUnchanged() throws(Failure) {
-        guard let now = try? FileDigest.stamp(following: FilePath(path)), now == stamp else { throw Self.changed(path) }
+        guard let now = try? FileDigest.stamp(following: FilePath(path)), now == stamp else { throw Failure.modelChanged(path) }
     }
 
     /// Returns the model as its file has it, without the adapter.
@@ -110,7 +97,7 @@ struct ModelFile {
         let session: Session
         do throws(EngineError) { session = try Session(file: path, options: options) } catch {
             try verifyUnchanged()
-            throw Failure(.badModel, what: "\(error)", place: path, remedy: error.remedy)
+            throw Failure(loading: error, place: path)
         }
         try verifyUnchanged()
         return session
@@ -128,7 +115,7 @@ struct ModelFile {
             }
         }
         do throws(EngineError) { return try Session(model: runnable, weights: weights, options: options) } catch {
-            throw failure ?? Failure(.badModel, what: "\(error)", place: path, remedy: error.remedy)
+            throw failure ?? Failure(loading: error, place: path)
         }
     }
 
@@ -217,17 +204,6 @@ package enum TunedModel {
     package static func digest(of model: String, adapter: String? = nil) throws(LandingError) -> String {
         let companions = Self.adapter(of: model, given: adapter).map { [(name: Card.adapterFile, path: FilePath($0))] } ?? []
         return try FileDigest.ofModel(at: FilePath(model), companions: companions).digest
-    }
-}
-
-extension EngineError {
-    var remedy: String {
-        switch self {
-        case .unsupportedOperator: "Export the model with operators and an opset that the engine has."
-        case .libraryTooOld: "Run Scripts/setup."
-        case .outOfMemory: "Free memory, raise the limit of the process, or use a larger machine."
-        default: "Export the model again, and check it with `millrace inspect`."
-        }
     }
 }
 

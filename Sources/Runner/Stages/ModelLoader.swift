@@ -101,7 +101,7 @@ final class ModelLoader: Sendable {
             guard let known = known.withLock({ $0[digest] }) else { throw EngineError.engine("nothing is known of the model") }
             return LoadedModel(session: session, facts: known.facts, evidence: known.evidence, key: key)
         } catch {
-            throw failure ?? Failure(.badModel, what: "\(error)", place: path, remedy: error.remedy)
+            throw failure ?? Failure(loading: error, place: path)
         }
     }
 }
