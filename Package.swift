@@ -50,6 +50,8 @@ let package = Package(
 
         // Names of files, columns and values, as keys.
         .target(name: "Names"),
+        // What every part of the file half says of a file that arrives: its stamp, its role, when.
+        .target(name: "Arrivals"),
         // Why something failed, with the values of cells apart.
         .target(name: "Reasons", exclude: ["README.md"]),
 
@@ -61,46 +63,56 @@ let package = Package(
         .target(name: "ONNXProto", dependencies: [protobuf], exclude: ["onnx.proto"]),
         .target(name: "ONNX", dependencies: ["Names", "Reasons", "Tensors", "ONNXProto", protobuf]),
         .target(name: "Passes", dependencies: ["ONNX", "Tensors"]),
-        .target(name: "Autodiff", dependencies: ["Names", "ONNX", "Passes", "Recipes", "Tensors"]),
+        .target(name: "Autodiff", dependencies: ["ONNX", "Passes", "Tensors"]),
+        .target(name: "TrainingGraph", dependencies: ["Autodiff", "Names", "ONNX", "Passes", "Recipes", "Tensors"]),
         .target(name: "Engine", dependencies: ["Names", "Reasons", "Tensors", "COnnxRuntime"]),
 
         // The file half.
         .target(name: "Mounts"),
         .target(name: "Columnar", dependencies: ["Names", "Reasons", "Tensors", "CArrow"]),
-        .target(name: "Watcher", dependencies: ["Mounts", "Names", "Reasons", "CInotifyTools", system, logging]),
-        .target(name: "Landing", dependencies: ["Reasons", system, crypto]),
-        .target(name: "Ledger", dependencies: ["Mounts", "Names", "Reasons", grdb]),
+        .target(name: "Watcher", dependencies: ["Arrivals", "Mounts", "Names", "Reasons", "CInotifyTools", system, logging]),
+        .target(name: "Landing", dependencies: ["Arrivals", "Reasons", system, crypto]),
+        .target(name: "Ledger", dependencies: ["Arrivals", "Mounts", "Names", "Reasons", grdb]),
         .target(name: "PipelineConfig", dependencies: ["Names", "Reasons", "Recipes", yams, crypto]),
 
         // Where the halves meet.
         .target(
             name: "Training",
-            dependencies: ["Names", "Reasons", "Recipes", "Tensors", "ONNX", "Passes", "Autodiff", "Engine", "Columnar", "Landing", crypto, system]),
+            dependencies: [
+                "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Passes", "Autodiff", "TrainingGraph", "Engine", "Columnar", "Landing",
+                crypto, system,
+            ]),
         .target(
             name: "Runner",
             dependencies: [
-                "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Autodiff", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig",
-                system,
+                "Arrivals", "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Autodiff", "TrainingGraph", "Engine", "Columnar", "Training",
+                "Landing", "Ledger", "PipelineConfig", system,
             ]),
-        .target(name: "Daemon", dependencies: ["Names", "Reasons", "Recipes", "Engine", "Runner", "Training", "Watcher", "Ledger", "Landing", "PipelineConfig", logging, serviceLifecycle, system]),
-        .target(name: "Reports", dependencies: ["Reasons", "Watcher", "Ledger", "Landing", "PipelineConfig", system]),
+        .target(
+            name: "Daemon",
+            dependencies: [
+                "Arrivals", "Names", "Reasons", "Recipes", "Engine", "Runner", "Training", "Watcher", "Ledger", "Landing", "PipelineConfig",
+                logging, serviceLifecycle, system,
+            ]),
+        .target(name: "Reports", dependencies: ["Arrivals", "Reasons", "Watcher", "Ledger", "Landing", "PipelineConfig", system]),
         .executableTarget(
             name: "millrace",
             dependencies: [
-                "Daemon", "Reports", "Runner", "Training", "Ledger", "Landing", "PipelineConfig", "Watcher", "Columnar", "Autodiff", "Passes", "ONNX",
-                "Names", "Reasons", "Recipes", "Tensors",
+                "Arrivals", "Daemon", "Reports", "Runner", "Training", "Ledger", "Landing", "PipelineConfig", "Watcher", "Columnar",
+                "TrainingGraph", "Autodiff", "Passes", "ONNX", "Names", "Reasons", "Recipes", "Tensors",
                 argumentParser, logging, serviceLifecycle, system, unixSignals,
             ], exclude: ["README.md"], linkerSettings: nativeLibraries),
 
         // Times training steps, for Benchmarks/training.
         .executableTarget(
-            name: "step-timer", dependencies: ["Autodiff", "Engine", "ONNX", "Recipes", "Tensors"], path: "Benchmarks/training/StepTimer",
+            name: "step-timer", dependencies: ["TrainingGraph", "Engine", "ONNX", "Recipes", "Tensors"], path: "Benchmarks/training/StepTimer",
             linkerSettings: nativeLibraries),
 
         // Tests: one target per target.
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .target(
             name: "ConformanceSupport", dependencies: ["Engine", "ONNXProto", "Tensors", protobuf], path: "Tests/ConformanceSupport"),
+        tests("Arrivals", []),
         tests("Names", []),
         tests("Reasons", []),
         tests("Recipes", []),
@@ -111,23 +123,25 @@ let package = Package(
             exclude: ["Fixtures", "make-fixtures.py", "expected-failures.txt"]),
         tests("Passes", ["ConformanceSupport", "ONNX", "Engine", "Tensors"], exclude: ["conformance-exceptions.txt", "Classic"]),
         tests(
-            "Autodiff", ["ConformanceSupport", "Passes", "ONNX", "Engine", "Recipes", "Tensors"], exclude: ["Golden", "conformance-exceptions.txt"]),
+            "Autodiff", ["ConformanceSupport", "Passes", "ONNX", "Engine", "Tensors"], exclude: ["conformance-exceptions.txt"]),
+        tests("TrainingGraph", ["Autodiff", "Passes", "ONNX", "Engine", "Recipes", "Tensors"], exclude: ["Golden"]),
         tests(
-            "Training", ["Autodiff", "Passes", "ONNX", "Columnar", "Names", "Reasons", "Recipes", "Tensors"],
+            "Training", ["TrainingGraph", "Passes", "ONNX", "Columnar", "Names", "Reasons", "Recipes", "Tensors"],
             exclude: ["Fixtures", "make-fixtures.py"]),
         tests("Columnar", ["CArrow", "Names", "Reasons", "Tensors"], exclude: ["Fixtures", "Frames", "make-fixtures.py", "make-frames.py"]),
         tests("Mounts", []),
-        tests("Watcher", ["Names", "Reasons", logging], exclude: ["Traces"]),
-        tests("Landing", ["Reasons", system]),
-        tests("Ledger", ["Reasons", grdb]),
+        tests("Watcher", ["Arrivals", "Names", "Reasons", logging], exclude: ["Traces"]),
+        tests("Landing", ["Arrivals", "Reasons", system]),
+        tests("Ledger", ["Arrivals", "Reasons", grdb]),
         tests("PipelineConfig", ["Reasons", "Recipes"]),
-        tests("Runner", ["Reasons", "Recipes", "Tensors", "ONNX", "Engine", "Columnar", "Landing", "PipelineConfig", system]),
-        tests("Daemon", ["Reasons", "Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", system, logging]),
-        tests("Reports", ["Reasons", "Ledger", "Landing", "PipelineConfig", system]),
+        tests("Runner", ["Arrivals", "Reasons", "Recipes", "Tensors", "ONNX", "Engine", "Columnar", "Landing", "PipelineConfig", system]),
+        tests("Daemon", ["Arrivals", "Reasons", "Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", system, logging]),
+        tests("Reports", ["Arrivals", "Reasons", "Ledger", "Landing", "PipelineConfig", system]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "TestSupport", "Reasons", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace",
+                "Arrivals", "TestSupport", "Reasons", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger",
+                "PipelineConfig", "Runner", "millrace",
                 system,
             ],
             exclude: ["ExternalData", "Init", "RevisionOneRoot", "SchemaFiveRoot", "Zoo"], linkerSettings: nativeLibraries),

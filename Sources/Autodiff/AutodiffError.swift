@@ -1,11 +1,12 @@
-/// Why a gradient cannot be built, worded for whoever dropped the model.
+/// The reason why a gradient cannot be built, in words for the person who dropped the model.
 package enum AutodiffError: Error, Sendable, Equatable {
-    /// `path` is the chain of nodes from the loss down to the parameter that needs it.
+    /// An operator has no gradient. `path` lists the values from the loss down to the parameter that needs the gradient.
     case noRule(node: String, operatorType: String, path: [String], reason: String)
+    /// The graph has no value of this name.
     case unknownValue(String)
-    /// Nothing that may be trained lies on the way to the loss.
+    /// The loss depends on nothing that may be trained.
     case nothingTrainable(reason: String)
-    /// The graph as it is cannot be differentiated: `place` names node or value.
+    /// The graph or the recipe cannot be used as it is. `place` names the node, value or key.
     case invalid(place: String, reason: String)
 }
 

@@ -1,8 +1,8 @@
 import ONNX
 import Tensors
 
-/// One walk from the seeds back to the wanted values. Rules say what an operator's inputs get; everything else is decided here: what lies
-/// on the path, sums over broadcast axes, sums of several uses, branches, and what is said where it cannot be done.
+/// One walk from the seeds back to the wanted values. Rules give the gradients of one operator; everything else is decided here: which
+/// nodes lie on the path, sums over broadcast axes, sums over several uses of a value, branches, and the words of errors.
 final class BackwardWalk {
     let graph: GradientGraph
     private let model: Model
@@ -10,29 +10,27 @@ final class BackwardWalk {
     private let options: GradientOptions
     private let constants: [String: StoredTensor]
     private let known: Set<String>
-    /// Values that go into operators with poles.
-    private let feedsSteep: Set<String>
-    /// Values of which some elements may be left out (by Where) or asked for (by IsNaN), perhaps since they are NaN.
+    /// The values that operators with poles read.
+    private let feedsPole: Set<String>
+    /// The values whose elements may be NaN on purpose, since Where leaves some out or IsNaN asks for them.
     private let selected: Set<String>
-    /// The cotangents that have come together so far, by value.
+    /// The cotangents that each use of a value has given it so far.
     private var cotangents: [String: [Symbol]] = [:]
-    /// Values through which a wanted one can be reached, each with the value before it on the way there.
+    /// The values that depend on a wanted one, each with the value before it on the way there.
     private var origin: [String: String] = [:]
-    /// For each value with a cotangent, the value after it on the way to the loss.
+    /// The next value on the way to the loss, for each value with a cotangent.
     private var towardsLoss: [String: String] = [:]
     private var forms: [Gradients.ChosenForm] = []
-    /// Operators without a gradient whose inputs depend on wanted values.
+    /// The operators with a zero gradient whose inputs depend on wanted values.
     private var ends: Set<String> = []
-    /// In a survey, errors are collected and the walk goes on.
+    /// Collects errors, so that the walk goes on after them; nil if the first error ends it.
     var survey: PathSurvey?
 
     init(_ model: Model, seeds: [String: String], wanted: [String], options: GradientOptions) throws(AutodiffError) {
         if let version = model.operatorSetVersion(), version < ReverseMode.oldestOperatorSet {
-            throw .invalid(
-                place: "the model",
-                reason:
-                    "its operator set is version \(version), gradients are built from version \(ReverseMode.oldestOperatorSet) on: raise it first"
-            )
+            let reason = "its operator set is version \(version), gradients are built from version \(ReverseMode.oldestOperatorSet) on: "
+                + "raise it first"
+            throw .invalid(place: "the model", reason: reason)
         }
         let types: InferredTypes
         do { types = try model.inferTypes() } catch { throw .invalid(place: "the model", reason: "\(error)") }
@@ -42,16 +40,16 @@ final class BackwardWalk {
         var known = Set(model.graph.inputs.map(\.name) + model.graph.initializers.map(\.name) + model.graph.sparseInitializers.map(\.name))
         for node in model.graph.nodes { known.formUnion(node.outputs) }
         self.known = known
-        var feedsSteep: Set<String> = [], selected: Set<String> = []
+        var feedsPole: Set<String> = [], selected: Set<String> = []
         model.graph.forEachNode {
-            if Self.steep.contains($0.operatorType) { feedsSteep.formUnion($0.inputs) }
-            if ["IsNaN", "Where"].contains($0.operatorType) { selected.formUnion($0.inputs) }
+            let traits = OperatorTable.record(of: $0).traits
+            if traits.contains(.hasPole) { feedsPole.formUnion($0.inputs) }
+            if traits.contains(.expectsNaN) { selected.formUnion($0.inputs) }
         }
-        for node in model.graph.nodes.reversed()
-        where ["Cast", "Identity"].contains(node.operatorType) && selected.contains(node.outputs[0]) {
-            selected.formUnion(node.inputs)
+        for node in model.graph.nodes.reversed() where OperatorTable.record(of: node).traits.contains(.copies) {
+            if selected.contains(node.outputs[0]) { selected.formUnion(node.inputs) }
         }
-        self.feedsSteep = feedsSteep
+        self.feedsPole = feedsPole
         self.selected = selected
         graph = GradientGraph(extending: model.graph, types: types.types)
         var variable = Set(wanted)
@@ -71,11 +69,6 @@ final class BackwardWalk {
             seed(name, graph.symbol(cotangent))
         }
     }
-
-    /// Operators whose slope has a pole within their domain.
-    private static let steep: Set<String> = [
-        "Sqrt", "Log", "Div", "Reciprocal", "Pow", "ReduceL2", "ReduceLogSum", "LpNormalization", "Asin", "Acos", "Acosh", "Atanh",
-    ]
 
     func knows(_ name: String) -> Bool { known.contains(name) }
 
@@ -113,11 +106,11 @@ final class BackwardWalk {
         return "no gradient leads back to \(names): \(way)"
     }
 
-    /// Marks what depends on the wanted values, in topological order.
+    /// Marks the values that depend on wanted ones. `nodes` are in topological order.
     private func trace(_ nodes: [Node]) throws(AutodiffError) {
         for node in nodes {
             guard let source = paths(into: node).first else { continue }
-            guard !RuleTable.stops(node) else {
+            if case .zero = OperatorTable.record(of: node).gradient {
                 ends.insert(node.qualifiedType)
                 continue
             }
@@ -127,9 +120,9 @@ final class BackwardWalk {
         }
     }
 
-    /// The values through which a node's outputs depend on the wanted ones.
+    /// Returns the values that a node reads and through which its outputs depend on wanted ones.
     private func paths(into node: Node) -> [String] {
-        let constant = RuleTable.inputsWithoutGradient(node)
+        let constant = OperatorTable.record(of: node).inputsWithoutGradient(node)
         var found: [String] = []
         for (position, input) in node.inputs.enumerated()
         where !input.isEmpty && origin[input] != nil && !constant.contains(position) && mayHaveCotangent(input) {
@@ -147,10 +140,11 @@ final class BackwardWalk {
         }
     }
 
-    /// From the last node to the first: gives the inputs of each node on the path their part.
+    /// Goes from the last node to the first, and adds the gradients of each node on the path to those of its inputs.
     private func walk(_ nodes: [Node]) throws(AutodiffError) {
         for node in nodes.reversed() {
-            guard node.outputs.contains(where: { cotangents[$0] != nil }), !RuleTable.stops(node) else { continue }
+            guard node.outputs.contains(where: { cotangents[$0] != nil }) else { continue }
+            if case .zero = OperatorTable.record(of: node).gradient { continue }
             let sources = Set(paths(into: node))
             guard !sources.isEmpty, node.outputs.contains(where: { cotangents[$0] != nil && origin[$0] != nil }) else { continue }
             for source in sources where towardsLoss[source] == nil {
@@ -171,32 +165,36 @@ final class BackwardWalk {
 
     private func differentiate(_ node: Node, _ sources: Set<String>) throws(AutodiffError) {
         let outputs = node.outputs.map { $0.isEmpty ? nil : cotangent(of: $0) }
-        if node.operatorType == "If", canonicalDomain(node.domain).isEmpty { return try differentiateIf(node, outputs, sources.sorted()) }
-        let excluded = RuleTable.inputsWithoutGradient(node)
+        let record = OperatorTable.record(of: node)
+        let excluded = record.inputsWithoutGradient(node)
         let context = RuleContext(
             node: node, graph: graph, cotangents: outputs,
             wanted: node.inputs.enumerated().map { sources.contains($1) && !excluded.contains($0) }, options: options,
-            mayBeInfinite: node.outputs.contains(where: feedsSteep.contains), mayHoldNaN: node.outputs.contains(where: selected.contains),
+            mayBeInfinite: node.outputs.contains(where: feedsPole.contains), mayHoldNaN: node.outputs.contains(where: selected.contains),
             constantValue: { name in
                 guard let stored = self.constants[name], !stored.isExternal, (stored.elementCount ?? .max) <= 4096 else { return nil }
                 do throws(ONNXError) { return try stored.tensor() } catch { return nil }
             },
             note: { self.forms.append(Gradients.ChosenForm(node: node.place, form: $0)) })
-        if let expansion = Expansions.rules[node.operatorType], canonicalDomain(node.domain).isEmpty {
-            return try differentiate(expansion, context, outputs, sources.sorted())
+        let parts: [Symbol?]
+        switch record.gradient {
+        case .rule(let rule): parts = try rule(context)
+        case .expansion(let expansion): return try differentiate(expansion, context, outputs, sources.sorted())
+        case .branches: return try differentiateIf(node, outputs, sources.sorted())
+        case .refused(let reason): throw context.refused(reason)
+        case .zero: return
         }
-        let parts = try RuleTable.rule(for: node)(context)
         for position in node.inputs.indices where context.needs(position) {
             guard position < parts.count, let part = parts[position] else {
                 if graph.type(node.inputs[position])?.elementType == nil { continue }
                 throw context.refused("nothing is known of its gradient by input \(position), '\(node.inputs[position])'")
             }
             let input = graph.symbol(node.inputs[position])
-            add(RuleTable.broadcasts(node) ? Broadcasting.reduce(part, to: input) : part, to: node.inputs[position])
+            add(record.traits.contains(.broadcasts) ? Broadcasting.reduce(part, to: input) : part, to: node.inputs[position])
         }
     }
 
-    /// Computes the operator again as what it is made of, and differentiates that.
+    /// Computes the operator again in simpler operators, and differentiates those.
     private func differentiate(
         _ expansion: Expansion, _ context: RuleContext, _ outputs: [Symbol?], _ sources: [String]
     ) throws(AutodiffError) {
@@ -222,7 +220,7 @@ final class BackwardWalk {
         cotangents[name, default: []].append(part)
     }
 
-    /// The sum of what came together; taken once all uses of the value have been walked.
+    /// Returns the sum of the cotangents from all uses of a value. The walk must be past the last of them.
     private func cotangent(of name: String) -> Symbol? {
         guard let parts = cotangents[name], let first = parts.first else { return nil }
         if parts.count == 1 { return first }
@@ -232,8 +230,8 @@ final class BackwardWalk {
         return sum
     }
 
-    /// A gradient If with a branch for each of the forward's: the branch's own nodes again, since what is inside one is not seen outside,
-    /// and behind them the cotangents of the outer values that either of them captures.
+    /// Appends an If that gives the cotangents of the outer values that the branches read. Each of its branches repeats the nodes of the
+    /// model's branch, since values inside of that are not seen outside, and then computes the cotangents.
     private func differentiateIf(_ node: Node, _ outputs: [Symbol?], _ captured: [String]) throws(AutodiffError) {
         var attributes: [Attribute] = []
         for name in ["then_branch", "else_branch"] {
@@ -259,7 +257,7 @@ final class BackwardWalk {
         for (name, part) in zip(captured, parts) { add(part, to: name) }
     }
 
-    /// The nodes of a branch under new names, its initializers as constants among them.
+    /// Returns the nodes of a branch with new names of their outputs. Initializers of the branch become Constant nodes.
     private func copied(_ branch: Graph) -> (nodes: [Node], renamed: [String: String]) {
         var renamed: [String: String] = [:]
         var nodes: [Node] = []
@@ -295,14 +293,14 @@ final class BackwardWalk {
         return .noRule(node: place, operatorType: type, path: Self.shortened(upward.reversed()) + Self.shortened(downward), reason: reason)
     }
 
-    /// The ends of a long chain.
+    /// Returns the names, or only the first and last four of more than eight.
     private static func shortened(_ names: [String]) -> [String] {
         names.count <= 8 ? names : names.prefix(4) + ["(\(names.count - 8) more)"] + names.suffix(4)
     }
 }
 
 extension Node {
-    /// Replaces names, those that subgraphs take from here included.
+    /// Replaces names of values, also where subgraphs read them.
     fileprivate mutating func rename(_ names: [String: String]) {
         inputs = inputs.map { names[$0] ?? $0 }
         outputs = outputs.map { names[$0] ?? $0 }

@@ -1,9 +1,9 @@
 import ONNX
 import Tensors
 
-/// Numpy's broadcasting backwards: what was repeated along an axis collects the sum over it.
+/// The gradient of numpy's broadcasting: an input that was repeated along an axis gets the sum over that axis.
 enum Broadcasting {
-    /// What two shapes broadcast to, as far as it can be told.
+    /// Returns the extents that two shapes broadcast to; nil if the rank of one is not known.
     static func extents(_ left: [Dimension]?, _ right: [Dimension]?) -> [Dimension]? {
         guard let left, let right else { return nil }
         let rank = max(left.count, right.count)
@@ -24,9 +24,9 @@ enum Broadcasting {
         return .unknown
     }
 
-    /// Sums `cotangent` down to the shape of `target`, which broadcasts to it. Axes are decided here where both extents are known or are
-    /// one symbol, and in the graph (from the shapes at run time) where they are not.
-    /// - Parameter equal: so many axes at the end are known not to have been repeated.
+    /// Sums `cotangent` down to the shape of `target`, which broadcasts to the shape of `cotangent`. The axes to sum over are found here if
+    /// all extents are fixed or equal symbols, and otherwise in the graph, from the shapes at run time.
+    /// - Parameter equal: the number of last axes that are known not to have been repeated.
     static func reduce(_ cotangent: Symbol, to target: Symbol, equal: Int = 0) -> Symbol {
         guard let wide = cotangent.extents, let narrow = target.extents, narrow.count <= wide.count else {
             return dynamicallyReduced(cotangent, to: target)

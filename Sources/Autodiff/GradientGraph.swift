@@ -1,20 +1,21 @@
-import ONNX
-import Tensors
+package import ONNX
+package import Tensors
 
-/// The nodes and constants that a backward pass adds, and what is known of the values around them. A class, since the symbols in rules
-/// refer to it; lives during one `ReverseMode.append` on one thread.
-final class GradientGraph {
+/// Collects the nodes and constants that are to be added to a graph, and knows the types of the values around them. It is a class since
+/// symbols refer to it; each instance is used by one thread, until `apply(to:results:)`.
+package final class GradientGraph {
     private var builder: GraphBuilder
-    /// Nodes of the graph under construction: the model's own, or a branch of an If while that is built.
+    /// The nodes of the graph under construction: of the outermost one, or of a branch of an If while that is built.
     private var nodes: [Node] = []
     private var types: [String: ValueType]
     private var made: [NodeKey: [(attributes: [Attribute], outputs: [String])]] = [:]
-    /// What the small constants made here hold.
+    /// The values of the constants that were made here, by name.
     private(set) var constants: [String: Tensor] = [:]
-    /// Outputs that rules asked the model's own nodes for, by the node's first output.
+    /// The optional outputs that rules need of the model's own nodes: by the node's first output, then by position.
     private(set) var extraOutputs: [String: [Int: String]] = [:]
 
-    /// By value, one of which it is the transpose, as the model's own Transposes say and as rules do (`declare(_:transposeOf:)`).
+    /// Maps a value to another value whose transpose it is. The model's own Transposes say this, and rules
+    /// (`declare(_:transposeOf:rank:)`).
     private var transposed: [String: (input: String, permutation: [Int64])]
 
     private struct NodeKey: Hashable {
@@ -23,7 +24,10 @@ final class GradientGraph {
         let outputCount: Int
     }
 
-    init(extending graph: Graph, types: [String: ValueType], prefix: String = "grad/") {
+    /// - Parameters:
+    ///   - types: the types of the values in `graph`.
+    ///   - prefix: how the names of new values begin.
+    package init(extending graph: Graph, types: [String: ValueType], prefix: String = "grad/") {
         builder = GraphBuilder(extending: graph, prefix: prefix)
         self.types = types
         transposed = graph.nodes.reduce(into: [:]) { known, node in
@@ -32,26 +36,26 @@ final class GradientGraph {
         }
     }
 
-    func symbol(_ name: String) -> Symbol { Symbol(name: name, graph: self) }
+    package func symbol(_ name: String) -> Symbol { Symbol(name: name, graph: self) }
     func extents(_ name: String) -> [Dimension]? { types[name]?.dimensions }
-    /// `float32` where nothing is known.
-    func elementType(_ name: String) -> ElementType { types[name]?.elementType ?? .float32 }
-    func type(_ name: String) -> ValueType? { types[name] }
+    /// Returns the element type of a value, `float32` if it is not known.
+    package func elementType(_ name: String) -> ElementType { types[name]?.elementType ?? .float32 }
+    package func type(_ name: String) -> ValueType? { types[name] }
 
-    /// Says what is known of a value that was made; what was known of it before counts where it says more.
-    func declare(_ name: String, _ type: ValueType?) {
+    /// Records the type of a value, unless the type that is known already has more fixed extents.
+    package func declare(_ name: String, _ type: ValueType?) {
         guard let type else { return }
         let known = types[name]?.dimensions ?? []
         let saysMore = types[name]?.dimensions == nil || known.contains { $0.value == nil } && known.count == type.dimensions?.count
         if saysMore, type.dimensions != nil || types[name] == nil { types[name] = type }
     }
 
-    /// A matrix, or a batch of them, of `rank` axes.
+    /// Records that a value `[..., M, N]` of `rank` axes is the transpose of another `[..., N, M]`.
     func declare(_ matrix: Symbol, transposeOf other: Symbol, rank: Int) {
         transposed[matrix.name] = (other.name, Symbol.matrixTransposition(rank: rank).map(Int64.init))
     }
 
-    /// What the model transposed to this matrix.
+    /// Returns the value `[..., N, M]` whose transpose `matrix` `[..., M, N]` is known to be.
     func transposeSource(of matrix: Symbol, rank: Int) -> Symbol? {
         guard let known = transposed[matrix.name], known.permutation == Symbol.matrixTransposition(rank: rank).map(Int64.init) else {
             return nil
@@ -59,14 +63,15 @@ final class GradientGraph {
         return symbol(known.input)
     }
 
-    func emit(
+    /// Appends a node of one output, or finds an equal one.
+    package func emit(
         _ operatorType: String, _ inputs: [Symbol?], _ attributes: [Attribute] = [], type: ElementType, extents: [Dimension]? = nil
     ) -> Symbol {
         emit(operatorType, inputs, outputs: 1, attributes, types: [.tensor(type, extents)])[0]
     }
 
-    /// Appends a node, or finds an equal one: nothing that is emitted depends on anything but its inputs.
-    func emit(
+    /// Appends a node, or finds an equal one: the results of all nodes here depend on their inputs alone.
+    package func emit(
         _ operatorType: String, _ inputs: [Symbol?], outputs: Int, _ attributes: [Attribute] = [], types outputTypes: [ValueType?]
     ) -> [Symbol] {
         var names = inputs.map { $0?.name ?? "" }
@@ -85,15 +90,23 @@ final class GradientGraph {
         return results.map(symbol)
     }
 
-    /// A copy of a node of the model under new output names, as the branches of a gradient If hold them.
+    /// Appends a node as it is. Its outputs must have names of their own.
     func append(_ node: Node) {
         nodes.append(node)
     }
 
-    func freshName(_ stem: String) -> String { builder.name(stem) }
+    package func freshName(_ stem: String) -> String { builder.name(stem) }
 
-    /// Types other than `float32`, `float64` and `int64` are cast to in the graph.
-    func scalar(_ value: Double, _ type: ElementType) -> Symbol {
+    /// Returns the same value under a name that says what it is.
+    package func named(_ stem: String, _ value: Symbol) -> Symbol {
+        let name = freshName(stem)
+        append(Node("Identity", [value.name], [name]))
+        declare(name, type(value.name))
+        return symbol(name)
+    }
+
+    /// Returns a scalar constant. For types other than `float32`, `float64` and `int64` the graph has a Cast of it.
+    package func scalar(_ value: Double, _ type: ElementType) -> Symbol {
         switch type {
         case .float32: constant(.float32, [], [Float(value)])
         case .float64: constant(.float64, [], [value])
@@ -101,8 +114,9 @@ final class GradientGraph {
         default: scalar(value, .float32).cast(to: type)
         }
     }
-    func integers(_ values: [Int]) -> Symbol { constant(.int64, [values.count], values.map(Int64.init)) }
-    func constant<Scalar: BitwiseCopyable>(_ type: ElementType, _ shape: Shape, _ values: [Scalar]) -> Symbol {
+    /// Returns an `int64` list `[values.count]`.
+    package func integers(_ values: [Int]) -> Symbol { constant(.int64, [values.count], values.map(Int64.init)) }
+    package func constant<Scalar: BitwiseCopyable>(_ type: ElementType, _ shape: Shape, _ values: [Scalar]) -> Symbol {
         let tensor = Tensor(type, shape, values)
         let name = builder.constant(tensor)
         constants[name] = tensor
@@ -110,8 +124,8 @@ final class GradientGraph {
         return symbol(name)
     }
 
-    /// `value` in the shape that an `int64` list gives.
-    func filled(_ value: Double, _ shape: Symbol, type: ElementType, extents: [Dimension]? = nil) -> Symbol {
+    /// Returns a tensor of the shape that the `int64` list `shape` gives, all elements of which are `value`.
+    package func filled(_ value: Double, _ shape: Symbol, type: ElementType, extents: [Dimension]? = nil) -> Symbol {
         let element: StoredTensor
         switch type {
         case .float64: element = StoredTensor("value", .float64, [1], [value])
@@ -122,7 +136,7 @@ final class GradientGraph {
         return emit("ConstantOfShape", [shape], [Attribute("value", .tensor(element))], type: type, extents: extents)
     }
 
-    /// The nodes that `body` emits, with its results. None of them is one that stood there before, so that the results follow from these
+    /// Returns the result of `body` and the nodes that it appends. `body` reuses no earlier node, so that its result follows from these
     /// nodes alone.
     func recorded<Result>(_ body: () throws(AutodiffError) -> Result) throws(AutodiffError) -> (result: Result, nodes: [Node]) {
         let (outside, start) = ((made, transposed), nodes.count)
@@ -132,8 +146,9 @@ final class GradientGraph {
         return (result, Array(nodes[start...]))
     }
 
-    /// Builds a branch: what `body` emits, with its results as outputs. Constants go to the outermost graph, where every branch sees them.
-    func branch(_ name: String, _ body: () throws(AutodiffError) -> [Symbol]) throws(AutodiffError) -> Graph {
+    /// Builds a branch of an If from the nodes that `body` appends; its results are the outputs of the branch. Constants go to the
+    /// outermost graph, where every branch sees them.
+    package func branch(_ name: String, _ body: () throws(AutodiffError) -> [Symbol]) throws(AutodiffError) -> Graph {
         let outside = (nodes, made, transposed)
         nodes = []
         defer { (nodes, made, transposed) = outside }
@@ -150,7 +165,7 @@ final class GradientGraph {
             outputs: wanted.map { Value($0.name, types[$0.name]?.withoutExtents) })
     }
 
-    /// The output `position` of a node of the model, added where the node leaves it out.
+    /// Returns an output of a node of the model. If the node leaves it out, `apply(to:results:)` adds it.
     func output(_ position: Int, of node: Node, type: ElementType, extents: [Dimension]?) -> Symbol {
         if position < node.outputs.count, !node.outputs[position].isEmpty { return symbol(node.outputs[position]) }
         let key = node.outputs.first { !$0.isEmpty } ?? ""
@@ -161,8 +176,8 @@ final class GradientGraph {
         return symbol(name)
     }
 
-    /// Puts the nodes that `results` need behind the graph's own, and gives its nodes the outputs that were asked of them.
-    func apply(to graph: inout Graph, results: Set<String>) {
+    /// Appends the nodes that `results` need to the graph, and adds the optional outputs that were asked of the graph's own nodes.
+    package func apply(to graph: inout Graph, results: Set<String>) {
         Self.addOutputs(extraOutputs, to: &nodes, read: Set(nodes.flatMap(\.inputs)))
         let used = Self.used(nodes, by: results)
         var read = results
@@ -182,7 +197,7 @@ final class GradientGraph {
         }
     }
 
-    /// Those nodes, in order, from which something in `results` follows.
+    /// Returns the nodes, in order, on which a value in `results` depends.
     private static func used(_ nodes: [Node], by results: Set<String>) -> [Node] {
         var needed = results
         var kept: [Node] = []

@@ -1,6 +1,6 @@
-/// How gradients are built where there is more than one way.
+/// Chooses between forms of a gradient that give the same values at different speeds.
 package struct GradientOptions: Sendable {
-    /// For all convolutions that it fits; without one, each layer's form is chosen by its shape.
+    /// The form for all convolutions that it fits; nil lets the shape of each layer decide.
     package var convolutionWeightForm: ConvolutionWeightForm?
     package var convolutionInputForm: ConvolutionInputForm?
 
@@ -12,11 +12,11 @@ package struct GradientOptions: Sendable {
 
 /// The gradients that were appended to a model.
 package struct Gradients: Sendable {
-    /// Name of the cotangent of each wanted value on which a seed depends; the others' gradients are zero.
+    /// The name of the gradient of each wanted value on which a seed depends. The gradients of the others are zero.
     package let names: [String: String]
-    /// Where a gradient has several forms: the node, and which was chosen.
+    /// The nodes whose gradient has several forms, and which was chosen.
     package let forms: [ChosenForm]
-    /// The same by node, as a model's card has it.
+    /// The chosen forms by node, as a model's card has them.
     package var formsByNode: [String: String] { Dictionary(forms.map { ($0.node, $0.form) }, uniquingKeysWith: { $0 + ", " + $1 }) }
 
     package subscript(value: String) -> String? { names[value] }

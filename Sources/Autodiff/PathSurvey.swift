@@ -1,19 +1,19 @@
 package import ONNX
 import Passes
 
-/// Which operators stand between the seeds and the wanted values, and what would become of each: the walk itself, on a copy of the model.
+/// Lists the operators between some values and the wanted ones, and whether each has a gradient. It is made by the walk itself, on a copy
+/// of the model.
 package struct PathSurvey: Sendable {
     package struct Entry: Sendable, Equatable {
-        /// `Conv`, or `com.example.Fused` outside the default domain; an operator that the training form replaces has the name that the
-        /// model gives it.
+        /// The type of the operator in the model: `Conv`, or `com.example.Fused` outside the default domain.
         package let operatorType: String
         package fileprivate(set) var count: Int
-        /// Why it has no gradient, by node; empty where all have one.
+        /// The reason why a node of this operator has no gradient, for each such node.
         package fileprivate(set) var refusals: [AutodiffError]
         fileprivate var places: Set<String> = []
     }
 
-    /// By operator.
+    /// One for each operator type, in alphabetical order.
     package private(set) var entries: [Entry] = []
     package var refusals: [AutodiffError] { entries.flatMap(\.refusals) }
 
@@ -32,8 +32,8 @@ package struct PathSurvey: Sendable {
 }
 
 extension ReverseMode {
-    /// What stands on the paths from `values` to `wanted`: which operators would be differentiated, and which refused and why. Nothing
-    /// is changed or run.
+    /// Returns the operators on the paths from `values` to `wanted`, with the reasons for those that have no gradient. Nothing is changed
+    /// or run.
     package static func survey(_ model: Model, from values: [String], for wanted: [String]) throws(AutodiffError) -> PathSurvey {
         let walk = try BackwardWalk(model, seeds: [:], wanted: wanted, options: GradientOptions())
         for value in values {
@@ -46,12 +46,4 @@ extension ReverseMode {
         survey.sort()
         return survey
     }
-}
-
-extension ReverseMode {
-    /// The operators that have a gradient rule; If, which the walk itself takes, and those without any gradient are not among them.
-    package static var operators: [String] { (Array(RuleTable.rules.keys) + Array(Expansions.rules.keys)).sorted() }
-
-    /// Whether an operator's input says what and not how: shapes, axes, ratios and the like are taken as constants.
-    package static func isDifferentiable(input: Int, of node: Node) -> Bool { !RuleTable.inputsWithoutGradient(node).contains(input) }
 }

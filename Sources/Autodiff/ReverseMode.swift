@@ -1,23 +1,24 @@
 package import ONNX
 import Tensors
 
-/// Reverse-mode differentiation as a rewriting of the model: the cotangents are new nodes of the same graph, in standard operators only.
+/// Reverse-mode differentiation of ONNX graphs: gradients are new nodes of the same graph, in standard operators only.
 ///
-/// The model must be in training form (`Passes`): functions inlined, the default operator set at version 21 or newer. Rules are written
-/// for that one form. Nothing of the model is changed, but that nodes may get optional outputs which their gradient needs (a mask,
+/// The model must be in training form (`TrainingForm` in `Passes`): functions are inlined, and the default operator set has version 21 or
+/// newer. Gradients are written for that one form. The model's own nodes stay; some get optional outputs that a gradient needs (a mask,
 /// indices).
 package enum ReverseMode {
-    /// The oldest operator set that the rules and what they emit are valid for.
+    /// The oldest operator set for which gradients are valid.
     package static let oldestOperatorSet: Int64 = 21
 
-    /// Appends the vector-Jacobian product: for each value in `wanted`, the gradient of `sum(value * cotangent)` over `seeds`.
+    /// Appends the vector-Jacobian product: the gradient of `sum(value * cotangent)`, over all `seeds`, by each value in `wanted`.
     ///
     /// - Parameters:
-    ///   - seeds: values of the model's graph (its outputs, or any in between), with the name of the value that holds the cotangent of each,
-    ///     of the same shape and type.
-    ///   - wanted: initializers, inputs, or values in between.
-    /// - Returns: names of the gradients, each of its value's shape. A value that no seed depends on has none.
-    /// - Throws: `noRule` where an operator between them has no gradient; `nothingTrainable` where no seed depends on any wanted value.
+    ///   - seeds: maps values of the model's graph (outputs, or others) to the names of the values that hold their cotangents, which have
+    ///     the same shape and type.
+    ///   - wanted: initializers, inputs, or other values.
+    /// - Returns: the names of the gradients, each of the shape of its value. A value on which no seed depends has none.
+    /// - Throws: `noRule` if an operator on the way has no gradient; `nothingTrainable` if no seed depends on any wanted value;
+    ///   `unknownValue` for a name that the graph does not have; `invalid` if the model is not in training form.
     package static func append(
         to model: inout Model, seeds: [String: String], for wanted: [String], options: GradientOptions = GradientOptions()
     ) throws(AutodiffError) -> Gradients {
@@ -27,7 +28,8 @@ package enum ReverseMode {
         return gradients
     }
 
-    /// Appends the gradient of a scalar: `append(to:seeds:for:options:)` with a cotangent of 1.
+    /// Appends the gradient of a value of one element: `append(to:seeds:for:options:)` with a cotangent of 1.
+    /// - Throws: also `invalid` if `loss` has more than one element.
     package static func append(
         to model: inout Model, loss: String, for wanted: [String], options: GradientOptions = GradientOptions()
     ) throws(AutodiffError) -> Gradients {
@@ -46,4 +48,18 @@ package enum ReverseMode {
         walk.graph.apply(to: &model.graph, results: Set(gradients.names.values))
         return gradients
     }
+}
+
+/// Questions about operators that the building of training graphs asks.
+extension ReverseMode {
+    /// The operators that have a gradient by a rule or an expansion, in alphabetical order. If is not among them.
+    package static var operators: [String] { OperatorTable.differentiated }
+
+    /// Returns whether an input of an operator may have a gradient. Shapes, axes, ratios and the like are taken as constants.
+    package static func isDifferentiable(input: Int, of node: Node) -> Bool {
+        !OperatorTable.record(of: node).inputsWithoutGradient(node).contains(input)
+    }
+
+    /// Returns the inputs at which models have the trained weights of an operator.
+    package static func weightInputs(of node: Node) -> Set<Int> { OperatorTable.record(of: node).weightInputs }
 }

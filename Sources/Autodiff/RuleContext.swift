@@ -1,21 +1,21 @@
 import ONNX
 import Tensors
 
-/// What a gradient rule sees of one node: its attributes, its values, and the cotangents of its outputs.
+/// One node as a gradient rule sees it: its attributes, its values, and the cotangents of its outputs.
 struct RuleContext {
     let node: Node
     let graph: GradientGraph
-    /// One per output of the node; nothing where the loss does not depend on that output.
+    /// One for each output of the node; nil if the loss does not depend on that output.
     let cotangents: [Symbol?]
-    /// One per input: whether its cotangent is asked for.
+    /// Whether the cotangent of each input is asked for.
     let wanted: [Bool]
     let options: GradientOptions
-    /// Whether an output goes straight into an operator that may be infinitely steep at zero (a root, a logarithm, a quotient), so that a
-    /// cotangent may be infinite just where this operator passes nothing on.
+    /// Whether an operator with a pole (a root, a logarithm, a quotient) reads an output, so that a cotangent may be infinite where this
+    /// operator passes nothing on.
     let mayBeInfinite: Bool
-    /// Whether the model goes on to leave out some elements of an output, which may be NaN then.
+    /// Whether the model leaves out some elements of an output later, which may be NaN.
     let mayHoldNaN: Bool
-    /// What constants of the model hold; trainable values and inputs are none.
+    /// Returns the value of a constant of the model; nil for trainable values, inputs and large constants.
     let constantValue: (_ name: String) -> Tensor?
     /// Notes which of several forms was chosen, for the model's card.
     let note: (_ form: String) -> Void
@@ -25,15 +25,15 @@ struct RuleContext {
     func input(_ position: Int) -> Symbol { graph.symbol(node.inputs[position]) }
     func optionalInput(_ position: Int) -> Symbol? { isGiven(position) ? input(position) : nil }
 
-    /// The first three inputs and the first output, as formulas name them.
+    /// The first input as formulas of one input name it, the first and second as those of two do, and the first output.
     var x: Symbol { input(0) }
     var a: Symbol { input(0) }
     var b: Symbol { input(1) }
     var y: Symbol { graph.symbol(node.outputs[0]) }
-    /// The cotangent of the first output; of a shape that broadcasts to it where only others have one.
+    /// The cotangent of the first output; zeros if only other outputs have one.
     var dy: Symbol { cotangents[0] ?? y.zeros }
 
-    /// An output of the node itself, which the driver adds to it where the model leaves it out.
+    /// Returns an output of the node itself, which is added to the node if the model leaves it out.
     func output(_ position: Int, type: ElementType? = nil, extents: [Dimension]? = nil) -> Symbol {
         graph.output(position, of: node, type: type ?? x.elementType, extents: extents)
     }
@@ -43,7 +43,8 @@ struct RuleContext {
     func float(_ name: String, _ fallback: Double) -> Double { node.attribute(name)?.float.map { Double($0) } ?? fallback }
     func string(_ name: String, _ fallback: String) -> String { node.attribute(name)?.string ?? fallback }
 
-    /// The rank of an input, which a rule needs.
+    /// Returns the rank of an input.
+    /// - Throws: `noRule` if the rank is not known.
     func rank(_ position: Int = 0) throws(AutodiffError) -> Int {
         guard let rank = input(position).rank else { throw refused("the rank of '\(node.inputs[position])' is not known") }
         return rank
@@ -51,7 +52,7 @@ struct RuleContext {
 
     func axis(_ axis: Int, rank: Int) -> Int { axis < 0 ? axis + rank : axis }
 
-    /// The integers that a constant input holds.
+    /// Returns the elements of an input that is a constant of integers; nil for others.
     func integers(_ position: Int) -> [Int]? {
         guard isGiven(position), let tensor = constantValue(node.inputs[position]) else { return nil }
         switch tensor.elementType {
@@ -61,7 +62,7 @@ struct RuleContext {
         }
     }
 
-    /// The number that a constant input of one element holds.
+    /// Returns the element of an input that is a constant of one element; nil for others.
     func number(_ position: Int) -> Double? {
         guard isGiven(position), let tensor = constantValue(node.inputs[position]), tensor.elementCount == 1 else { return nil }
         switch tensor.elementType {
@@ -74,13 +75,8 @@ struct RuleContext {
         }
     }
 
-    /// The error of a rule that cannot serve this node; the driver adds the path.
+    /// Makes the error of a rule that cannot serve this node. The walk adds the path.
     func refused(_ reason: String) -> AutodiffError {
         .noRule(node: node.place, operatorType: node.qualifiedType, path: [], reason: reason)
     }
 }
-
-/// One cotangent for each input that the operator may have, in their order, whether the node gives that input or not. Nothing for an input
-/// that has none by its type; inputs of floating point type without a gradient stand in `ZeroGradient.inputs`. A cotangent may be wider
-/// than its input where the operator broadcasts: the driver sums it down.
-typealias GradientRule = @Sendable (RuleContext) throws(AutodiffError) -> [Symbol?]

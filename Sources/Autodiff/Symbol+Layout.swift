@@ -1,16 +1,16 @@
-import ONNX
+package import ONNX
 import Tensors
 
-/// Shapes, reductions and products of values under construction.
+/// Shapes, reductions and products.
 extension Symbol {
-    /// The shape as an `int64` list `[rank]`: a constant where all extents are fixed, computed in the graph elsewhere.
-    var shape: Symbol {
+    /// The shape as an `int64` list `[rank]`: a constant if all extents are fixed, otherwise computed in the graph.
+    package var shape: Symbol {
         if let fixedExtents { return graph.integers(fixedExtents) }
         return apply("Shape", extents: [rank.map(Dimension.fixed) ?? .unknown], type: .int64)
     }
 
-    /// The extent of one axis as `int64[1]`.
-    func extent(_ axis: Int) -> Symbol {
+    /// Returns the extent of one axis as an `int64` list `[1]`. A negative axis counts from the end.
+    package func extent(_ axis: Int) -> Symbol {
         if let extents, let fixed = extents[axis < 0 ? axis + extents.count : axis].value { return graph.integers([fixed]) }
         var attributes = [Attribute("start", .int(Int64(axis)))]
         if axis != -1 { attributes.append(Attribute("end", .int(Int64(axis + 1)))) }
@@ -18,45 +18,47 @@ extension Symbol {
     }
 
     /// The number of elements, a scalar `int64`.
-    var size: Symbol {
+    package var size: Symbol {
         if let fixedExtents { return graph.constant(.int64, [], [Int64(fixedExtents.reduce(1, *))]) }
         return apply("Size", extents: [], type: .int64)
     }
 
-    func reshaped(to shape: Symbol, extents: [Dimension]? = nil) -> Symbol {
+    /// Returns the value in the shape that an `int64` list gives. `extents` is what is known of it.
+    package func reshaped(to shape: Symbol, extents: [Dimension]? = nil) -> Symbol {
         if let extents, let own = self.extents, own == extents, !own.contains(.unknown) { return self }
         return apply("Reshape", [shape], extents: extents)
     }
 
-    /// One extent may be -1, and then follows from the others.
-    func reshaped(_ shape: [Int]) -> Symbol {
+    /// Returns the value in this shape. One extent may be -1, and then follows from the others.
+    package func reshaped(_ shape: [Int]) -> Symbol {
         reshaped(to: graph.integers(shape), extents: shape.map { $0 > 0 ? .fixed($0) : .unknown })
     }
 
     /// Returns the value in `other`'s shape, which must have as many elements. Where one extent at most is open, it follows from the
     /// others; a Shape would keep `other` in memory until then.
-    func reshaped(like other: Symbol) -> Symbol {
+    package func reshaped(like other: Symbol) -> Symbol {
         guard let extents = other.extents, extents.count(where: { $0.value == nil }) == 1, !extents.contains(.fixed(0)) else {
             return reshaped(to: other.shape, extents: other.extents)
         }
         return reshaped(to: graph.integers(extents.map { $0.value ?? -1 }), extents: extents)
     }
 
-    var flattened: Symbol { reshaped([-1]) }
+    package var flattened: Symbol { reshaped([-1]) }
 
-    func expanded(like other: Symbol) -> Symbol {
+    /// Repeats the value until it has the shape of `other`.
+    package func expanded(like other: Symbol) -> Symbol {
         if let extents, extents == other.extents, !extents.contains(.unknown) { return self }
         return apply("Expand", [other.shape], extents: other.extents)
     }
 
     /// Zeros of this value's shape.
-    var zeros: Symbol { graph.filled(0, shape, type: elementType, extents: extents) }
+    package var zeros: Symbol { graph.filled(0, shape, type: elementType, extents: extents) }
 
-    /// Sums over `axes`, which may be negative.
-    func sum(_ axes: [Int], keep: Bool = true) -> Symbol { sumOfRows(axes, keep: keep) ?? reduced("ReduceSum", axes, keep: keep) }
+    /// Sums over `axes`, which may be negative. With `keep` they stay as axes of one element.
+    package func sum(_ axes: [Int], keep: Bool = true) -> Symbol { sumOfRows(axes, keep: keep) ?? reduced("ReduceSum", axes, keep: keep) }
 
-    /// All rows of all matrices, as the product with a vector of ones: a third of the time of ONNX Runtime's ReduceSum. `nil` for other
-    /// axes than all but the last, and for rows so short that making the ones takes longer.
+    /// Returns the sum over all axes but the last as the product with a vector of ones, in a third of the time of ONNX Runtime's ReduceSum;
+    /// nil for other axes, and for rows so short that it would take longer.
     private func sumOfRows(_ axes: [Int], keep: Bool) -> Symbol? {
         guard elementType == .float32, let extents, extents.count > 1, let width = extents.last?.value, width >= 64,
             Set(axes.map { $0 < 0 ? $0 + extents.count : $0 }) == Set(0..<extents.count - 1)
@@ -66,7 +68,8 @@ extension Symbol {
         return keep ? sum.reshaped([Int](repeating: 1, count: extents.count - 1) + [width]) : sum
     }
 
-    func mean(_ axes: [Int], keep: Bool = true) -> Symbol { reduced("ReduceMean", axes, keep: keep) }
+    /// Takes the mean over `axes`, as `sum` does.
+    package func mean(_ axes: [Int], keep: Bool = true) -> Symbol { reduced("ReduceMean", axes, keep: keep) }
 
     private func reduced(_ operatorType: String, _ axes: [Int], keep: Bool) -> Symbol {
         if axes.isEmpty { return self }
@@ -78,21 +81,23 @@ extension Symbol {
         return apply(operatorType, [graph.integers(axes)], keep ? [] : [Attribute("keepdims", .int(0))], extents: extents)
     }
 
-    /// The sum of everything, a scalar.
-    var total: Symbol { apply("ReduceSum", [], [Attribute("keepdims", .int(0))], extents: []) }
+    /// The sum of all elements, a scalar.
+    package var total: Symbol { apply("ReduceSum", [], [Attribute("keepdims", .int(0))], extents: []) }
 
-    func transposed(_ permutation: [Int]) -> Symbol {
+    package func transposed(_ permutation: [Int]) -> Symbol {
         if permutation == Array(permutation.indices) { return self }
         let extents = extents.map { known in permutation.map { known[$0] } }
         return apply("Transpose", [], [Attribute("perm", .ints(permutation.map(Int64.init)))], extents: extents)
     }
 
-    /// The last two of `rank` axes exchanged.
-    func matrixTransposed(rank: Int) -> Symbol { transposed(Symbol.matrixTransposition(rank: rank)) }
+    /// Exchanges the last two of `rank` axes.
+    package func matrixTransposed(rank: Int) -> Symbol { transposed(Symbol.matrixTransposition(rank: rank)) }
 
-    static func matrixTransposition(rank: Int) -> [Int] { Array(0..<(rank - 2)) + [rank - 1, rank - 2] }
+    /// The permutation that exchanges the last two of `rank` axes.
+    package static func matrixTransposition(rank: Int) -> [Int] { Array(0..<(rank - 2)) + [rank - 1, rank - 2] }
 
-    func unsqueezed(_ axes: [Int]) -> Symbol {
+    /// Inserts axes of one element. Negative numbers count from the end of the result.
+    package func unsqueezed(_ axes: [Int]) -> Symbol {
         var extents = self.extents
         if let known = extents {
             let rank = known.count + axes.count
@@ -103,7 +108,8 @@ extension Symbol {
         return apply("Unsqueeze", [graph.integers(axes)], extents: extents)
     }
 
-    func squeezed(_ axes: [Int]) -> Symbol {
+    /// Removes axes of one element.
+    package func squeezed(_ axes: [Int]) -> Symbol {
         let extents = extents.map { known in
             let gone = Set(axes.map { $0 < 0 ? $0 + known.count : $0 })
             return known.enumerated().compactMap { gone.contains($0) ? nil : $1 }
@@ -111,10 +117,10 @@ extension Symbol {
         return apply("Squeeze", [graph.integers(axes)], extents: extents)
     }
 
-    func matrixProduct(_ other: Symbol, extents: [Dimension]? = nil) -> Symbol { apply("MatMul", [other], extents: extents) }
+    package func matrixProduct(_ other: Symbol, extents: [Dimension]? = nil) -> Symbol { apply("MatMul", [other], extents: extents) }
 
-    /// `alpha op(self) op(other)` of matrices, without a transposed copy.
-    func gemm(_ other: Symbol, transA: Bool = false, transB: Bool = false, alpha: Float = 1) -> Symbol {
+    /// Returns `alpha op(self) op(other)` for matrices; a transposed operand is not copied.
+    package func gemm(_ other: Symbol, transA: Bool = false, transB: Bool = false, alpha: Float = 1) -> Symbol {
         var attributes: [Attribute] = []
         if transA { attributes.append(Attribute("transA", .int(1))) }
         if transB { attributes.append(Attribute("transB", .int(1))) }
@@ -124,9 +130,8 @@ extension Symbol {
         return apply("Gemm", [other], attributes, extents: extents)
     }
 
-
-    /// Zeros added before and after along some axes.
-    func padded(axes: [Int], before: [Int], after: [Int]) -> Symbol {
+    /// Adds zeros before and after the elements along some axes.
+    package func padded(axes: [Int], before: [Int], after: [Int]) -> Symbol {
         if (before + after).allSatisfy({ $0 == 0 }) { return self }
         var extents = self.extents
         for (position, axis) in axes.enumerated() {
@@ -145,8 +150,16 @@ extension Symbol {
         return apply("Pad", [graph.integers(pads)], extents: extents)
     }
 
-    /// Integer shapes joined to one list, or values along `axis`.
-    func concatenated(_ others: [Symbol], axis: Int = 0, extents: [Dimension]? = nil) -> Symbol {
+    /// Returns every `steps`-th element from `starts` until before `ends`, along each of `axes`.
+    package func sliced(_ axes: [Int], from starts: [Int], to ends: [Int], steps: [Int]) -> Symbol {
+        var extents = self.extents
+        for axis in axes { extents?[axis] = .unknown }
+        return apply(
+            "Slice", [graph.integers(starts), graph.integers(ends), graph.integers(axes), graph.integers(steps)], extents: extents)
+    }
+
+    /// Joins values along `axis`; lists of integers become one list.
+    package func concatenated(_ others: [Symbol], axis: Int = 0, extents: [Dimension]? = nil) -> Symbol {
         if others.isEmpty { return self }
         return apply("Concat", others, [Attribute("axis", .int(Int64(axis)))], extents: extents)
     }

@@ -1,3 +1,4 @@
+import Arrivals
 import Dispatch
 import Foundation
 package import Ledger

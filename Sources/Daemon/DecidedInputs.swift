@@ -1,3 +1,4 @@
+package import Arrivals
 package import Landing
 package import Ledger
 package import PipelineConfig

@@ -1,3 +1,4 @@
+import Arrivals
 package import Landing
 package import Ledger
 package import PipelineConfig
@@ -28,7 +29,7 @@ extension DiskPublisher {
         for (place, outputs) in Dictionary(grouping: outputs, by: { Place(root: $0.publication.root, pipeline: $0.publication.pipeline) }) {
             let manifest = Manifest(outputRoot: FilePath(place.root), pipeline: place.pipeline, access: access(of: place.pipeline))
             do throws(LandingError) {
-                try manifest.appendRemovals(of: outputs.map(\.manifestLine), at: UTCTime.now.milliseconds)
+                try manifest.appendRemovals(of: outputs.map(\.manifestLine), at: .now)
             } catch {
                 unwritten.formUnion(outputs.map(\.publication.publication))
             }

@@ -1,3 +1,4 @@
+package import Arrivals
 import Foundation
 package import Landing
 package import Ledger
@@ -171,7 +172,7 @@ package final class DiskPublisher: Publisher, Sendable {
     }
 
     private func round() -> LandingRound {
-        LandingRound(areas: state.withLock { Array($0.areas.values) }, now: UTCTime.now.milliseconds)
+        LandingRound(areas: state.withLock { Array($0.areas.values) }, now: .now)
     }
 
     // MARK: Models
@@ -235,6 +236,8 @@ package final class DiskPublisher: Publisher, Sendable {
     // MARK: Inputs
 
     package func lookup(among pipelines: [Pipeline]) -> InputLookup { DecidedInputs.lookup(among: pipelines, work: work.string) }
+
+    package func hasQuarantine(_ pipeline: Pipeline) -> Bool { (try? FileDigest.stamp(FilePath(pipeline.onError.quarantine))) ?? nil != nil }
 
     package func clearReason(role: ArrivalRole, path: String, pipeline: Pipeline) throws(LandingError) {
         try DecidedInputs.clearReason(role: role, path: path, pipeline: pipeline)

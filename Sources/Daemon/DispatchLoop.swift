@@ -1,3 +1,4 @@
+import Arrivals
 import Ledger
 import Logging
 import PipelineConfig
@@ -10,7 +11,7 @@ final class DispatchLoop: @unchecked Sendable {
         case numbered([Intake.Numbered])
         case finished(Dispatcher.Assignment, AttemptResult)
         /// A scan has found a file that the ledger knows, in a spool that is emptied.
-        case stands(path: String, stamp: RecordedStamp, role: ArrivalRole, pipeline: String)
+        case stands(path: String, stamp: FileStamp, role: ArrivalRole, pipeline: String)
         /// Data files that are not in their spool any more, of a pipeline whose outputs go with them.
         case deleted([String], pipeline: String)
         /// An attempt was paused, so that another took its worker: there may be room for more.

@@ -1,3 +1,4 @@
+import Arrivals
 import Dispatch
 import Landing
 import Ledger

@@ -18,7 +18,7 @@ struct FormerRoots {
     /// Absolute paths, oldest first.
     func paths() throws(LandingError) -> [String] {
         guard FileManager.default.fileExists(atPath: file.string) else { return [] }
-        return try Document.decode([String].self, from: file)
+        return try JSONFile.decode([String].self, from: file)
     }
 
     /// Writes down the folders that the ledger knows, for pipelines that have moved.
@@ -38,7 +38,7 @@ struct FormerRoots {
     private func write(_ paths: [String]) throws(LandingError) {
         let folder = file.removingLastComponent()
         try PublicFolder.make(folder, access)
-        try Document.replace(
-            file, with: try Document.encode(paths, for: file), staged: folder.appending(".former-\(UUID().uuidString)"), access)
+        try JSONFile.replace(
+            file, with: try JSONFile.encode(paths, for: file), staged: folder.appending(".former-\(UUID().uuidString)"), access)
     }
 }

@@ -1,3 +1,4 @@
+import Arrivals
 import Foundation
 import Landing
 package import Ledger
@@ -151,11 +152,11 @@ package final class PipelineDaemon: Service {
             hasRoom: { id in room.isFree(for: SpoolID(id)?.pipeline ?? "") },
             isKnown: { id, path, stamp in
                 guard let spool = SpoolID(id) else { return false }
-                let isCurrent = (try? ledger.isCurrent(spool.pipeline, spool.role, path, stamp.recorded)) ?? false
+                let isCurrent = (try? ledger.isCurrent(spool.pipeline, spool.role, path, stamp)) ?? false
                 if isCurrent { reasons.stands(path, spool.role, in: spool.pipeline, pipelines.inForce) }
                 // Where inputs leave their spool when they are done, one that stands there may have been left by a daemon that was killed.
                 if isCurrent, pipelines.inForce.contains(where: { $0.name == spool.pipeline && $0.after != .keep }) {
-                    loop.inbox.put(.stands(path: path, stamp: stamp.recorded, role: spool.role, pipeline: spool.pipeline))
+                    loop.inbox.put(.stands(path: path, stamp: stamp, role: spool.role, pipeline: spool.pipeline))
                 }
                 return isCurrent
             })

@@ -1,3 +1,4 @@
+package import Arrivals
 package import Landing
 package import Ledger
 package import PipelineConfig
@@ -53,6 +54,8 @@ package protocol Publisher: AnyObject {
     func isRemoved(_ input: SpoolInput) -> Bool
     /// The input after its output is durable, as `after:` says.
     func dispose(of input: SpoolInput, pipeline: Pipeline) throws(LandingError)
+    /// Returns whether the pipeline's quarantine is there at all.
+    func hasQuarantine(_ pipeline: Pipeline) -> Bool
     /// Removes the reason of an input whose cause is gone.
     func clearReason(role: ArrivalRole, path: String, pipeline: Pipeline) throws(LandingError)
     /// Writes `NAME.reason.json`, and moves the input beside it where `after:` is not keep.
@@ -87,7 +90,7 @@ package struct SpoolInput: Sendable, Hashable {
     /// Relative to `spool`.
     package var path: String
     package var digest: String?
-    package var stamp: RecordedStamp
+    package var stamp: FileStamp
     package var companions: [Companion]
 }
 

@@ -1,3 +1,4 @@
+import Arrivals
 import Landing
 import Ledger
 import PipelineConfig
@@ -79,7 +80,7 @@ final class ReasonKeeper: Sendable {
         guard pipeline.after == .keep, let explanation = arrival.explanation, !publisher.hasReason(arrival.path, pipeline) else { return }
         let input = SpoolInput(
             spool: pipeline.spoolPath(of: arrival.role), path: arrival.path, digest: arrival.digest,
-            stamp: RecordedStamp(device: 0, inode: 0, size: arrival.byteCount, changed: 0), companions: [])
+            stamp: FileStamp(device: 0, inode: 0, size: arrival.byteCount, changed: 0), companions: [])
         let report = QuarantineReport(
             explanation: explanation, arrival: arrival.number, run: arrival.run,
             attempts: try arrival.run.map { (run) throws(LedgerError) in try ledger.attempts(ofRun: run) } ?? [])

@@ -1,3 +1,4 @@
+package import Arrivals
 import Foundation
 package import Landing
 package import Ledger
@@ -57,7 +58,7 @@ package struct Restoration: Sendable {
             }
         }
         for (line, root) in lines.flatMap(\.value.values) {
-            let key = try? landing.keyNaming.path(for: line.input, facts: .init(arrivedAt: 0, version: 0))
+            let key = try? landing.keyNaming.path(for: line.input, facts: .none)
             results.append(
                 RestoredResult(
                     number: line.arrival, file: file(line.input, line.inputDigest, .data, pipeline, outputKey: key),
@@ -149,7 +150,7 @@ package struct Restoration: Sendable {
         let size = (try? FileManager.default.attributesOfItem(atPath: pipeline.spoolPath(of: role) + "/" + path)[.size] as? Int64) ?? 0
         return ArrivingFile(
             pipeline: pipeline.name, role: role, path: path, digest: digest,
-            stamp: RecordedStamp(device: 0, inode: 0, size: size, changed: 0),
+            stamp: FileStamp(device: 0, inode: 0, size: size, changed: 0),
             outputKey: outputKey)
     }
 

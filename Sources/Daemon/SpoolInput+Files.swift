@@ -1,3 +1,4 @@
+import Arrivals
 import Foundation
 import Landing
 import Ledger
@@ -8,8 +9,8 @@ extension SpoolInput {
     /// The file itself first, then what belongs to it and to nothing else. Nil where they are not what was read any more.
     func files() throws(LandingError) -> [SpoolFile]? {
         let files = try SpoolFile.files(
-            of: FilePath(path), in: FilePath(spool), digest: digest ?? "", stamp: stamp.landing,
-            companions: companions.map { (path: $0.path, digest: $0.digest, stamp: $0.stamp.landing) })
+            of: FilePath(path), in: FilePath(spool), digest: digest ?? "", stamp: stamp,
+            companions: companions.map { (path: $0.path, digest: $0.digest, stamp: $0.stamp) })
         guard let files, files.count > 1 else { return files }
         let shared = sharedData(files.dropFirst().map(\.relative.string))
         return files.enumerated().filter { $0.offset == 0 || !shared.contains($0.element.relative.string) }.map(\.element)

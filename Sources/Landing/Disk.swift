@@ -1,3 +1,4 @@
+import Arrivals
 import Glibc
 import SystemPackage
 
@@ -369,9 +370,7 @@ extension FileStatus {
         case S_IFLNK: kind = .link
         default: kind = .other
         }
-        stamp = FileStamp(
-            device: Int64(bitPattern: UInt64(raw.st_dev)), inode: Int64(bitPattern: UInt64(raw.st_ino)), size: Int64(raw.st_size),
-            changed: Int64(raw.st_ctim.tv_sec) * 1_000_000_000 + Int64(raw.st_ctim.tv_nsec))
+        stamp = FileStamp(raw)
         modified = Int64(raw.st_mtim.tv_sec) * 1_000_000_000 + Int64(raw.st_mtim.tv_nsec)
         linkCount = Int(raw.st_nlink)
         mode = UInt16(raw.st_mode & 0o7777)

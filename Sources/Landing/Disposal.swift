@@ -1,3 +1,4 @@
+package import Arrivals
 package import SystemPackage
 
 /// One file of an arrival, as it was when it was read.

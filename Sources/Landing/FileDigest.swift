@@ -1,3 +1,4 @@
+package import Arrivals
 package import Crypto
 import Glibc
 package import SystemPackage
@@ -51,16 +52,15 @@ package enum FileDigest {
     package static func ofWritten(_ path: FilePath) throws(LandingError) -> Digested {
         let descriptor = try Disk.open(path, .readOnly, .noFollow, doing: "read")
         defer { Disk.close(descriptor) }
-        if try Disk.status(descriptor, path).stamp.size >= 1 << 20 { Disk.startWriteback(descriptor) }
-        return try of(descriptor, named: path)
+        var hashing = try FileHashing(descriptor, named: path)
+        if hashing.stamp.size >= 1 << 20 { Disk.startWriteback(descriptor) }
+        return try hashing.finish()
     }
 
     /// Reads by offset: the descriptor's position does not move. `path` is for messages.
     package static func of(_ descriptor: FileDescriptor, named path: FilePath) throws(LandingError) -> Digested {
         var hashing = try FileHashing(descriptor, named: path)
-        while true {
-            if let digested = try hashing.advance(by: .max) { return digested }
-        }
+        return try hashing.finish()
     }
 
     /// One digest for a model and the files it names: that of the model file alone when it names none, else of the canonical list of

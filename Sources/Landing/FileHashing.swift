@@ -1,3 +1,4 @@
+package import Arrivals
 import Crypto
 package import SystemPackage
 
@@ -18,7 +19,8 @@ package struct FileHashing {
     package init(_ descriptor: FileDescriptor, named path: FilePath) throws(LandingError) {
         let status = try Disk.status(descriptor, path)
         guard status.kind == .regular else { throw .notRegular(path) }
-        Disk.willReadOnce(descriptor)
+        // One that is read at once needs no advice.
+        if status.stamp.size > Int64(Self.bufferSize) { Disk.willReadOnce(descriptor) }
         self.descriptor = descriptor
         self.path = path
         stamp = status.stamp
@@ -41,5 +43,12 @@ package struct FileHashing {
         }
         guard offset == stamp.size, try Disk.status(descriptor, path).stamp == stamp else { throw .changedWhileRead(path) }
         return FileDigest.Digested(digest: FileDigest.hexadecimal(hash.finalize()), stamp: stamp)
+    }
+
+    /// Reads all the rest.
+    mutating func finish() throws(LandingError) -> FileDigest.Digested {
+        while true {
+            if let digested = try advance(by: .max) { return digested }
+        }
     }
 }

@@ -1,3 +1,4 @@
+import Arrivals
 import Foundation
 import Glibc
 import Synchronization
@@ -191,7 +192,7 @@ package final class FolderClaim: Sendable {
     /// Not synced: after a crash of the machine nobody holds anything.
     private func write(_ holder: ClaimHolder) throws(LandingError) {
         let file = path.appending("holder"), beside = path.appending("holder.new")
-        let bytes = try Document.encode(holder, for: file)
+        let bytes = try JSONFile.encode(holder, for: file)
         let descriptor = try Disk.open(beside, .writeOnly, [.create, .truncate, .noFollow], doing: "write")
         defer { Disk.close(descriptor) }
         try Disk.write(bytes, to: descriptor, beside)
@@ -206,7 +207,7 @@ package final class FolderClaim: Sendable {
         guard let claim = try Disk.status(path) else { return nil }
         let file = path.appending("holder")
         let beat = (try? Disk.status(file))??.modified ?? claim.modified
-        return Found(inode: claim.stamp.inode, holder: try? Document.decode(ClaimHolder.self, from: file), beat: beat)
+        return Found(inode: claim.stamp.inode, holder: try? JSONFile.decode(ClaimHolder.self, from: file), beat: beat)
     }
 
     /// Waits for a sign of life of a holder whose process cannot be looked at from here. Returns true once there was none for so long that

@@ -1,3 +1,4 @@
+import Arrivals
 import Foundation
 import SystemPackage
 
@@ -100,7 +101,7 @@ struct InputRemoval {
                 try Disk.removeTree(directory)
                 continue
             }
-            let plan = try Document.decode(Plan.self, from: planPath)
+            let plan = try JSONFile.decode(Plan.self, from: planPath)
             let removal = InputRemoval(destination: plan.destination.map(path), area: area, areas: areas)
             let goes = isChecked ? true : try removal.isWhole(plan, directory)
             if goes { _ = try removal.finish(plan, directory) } else { try removal.giveBack(plan, directory) }
@@ -114,7 +115,7 @@ struct InputRemoval {
         try Disk.makeDirectories(directory)
         // Under another name first, so that a plan is whole or absent.
         let planPath = directory.appending("plan.json")
-        try Document.replace(planPath, with: try Document.encode(plan, for: planPath), staged: directory.appending("plan.new"))
+        try JSONFile.replace(planPath, with: try JSONFile.encode(plan, for: planPath), staged: directory.appending("plan.new"))
         try Disk.sync(directory: area.held)
         return directory
     }
@@ -176,7 +177,7 @@ struct InputRemoval {
         do throws(LandingError) { return try file.spool.moveIn(held, as: file.relative) } catch .outsideSpool {
             guard let name = file.relative.lastComponent else { return nil }
             for number in 1... {
-                let failure = try file.spool.moveIn(held, as: Numbered.name(FilePath(root: nil, [name]), number))
+                let failure = try file.spool.moveIn(held, as: CollisionFreeName.name(FilePath(root: nil, [name]), number))
                 if failure != .fileExists { return failure }
             }
             return nil
@@ -194,7 +195,7 @@ struct InputRemoval {
         var source = held
         if try Disk.place(parent) != area.place { source = try copy(held, towards: parent, digest: digest) }
         while true {
-            let target = try Numbered.free(root.pushing(relative), digest: digest)
+            let target = try CollisionFreeName.free(root.pushing(relative), digest: digest)
             switch Disk.moveFile(source, target) {
             case nil: break
             case .fileExists?:
@@ -257,7 +258,7 @@ enum ModelSet {
 }
 
 /// Names that are free: `a.csv`, then `a.2.csv`, `a.3.csv`.
-enum Numbered {
+enum CollisionFreeName {
     /// The first of them where nothing stands, or a file of the same content.
     static func free(_ path: FilePath, digest: String) throws(LandingError) -> FilePath {
         var number = 1

@@ -1,3 +1,4 @@
+package import Arrivals
 package import SystemPackage
 
 /// One output that an attempt has written to a staging area.
@@ -79,13 +80,13 @@ package enum LandingStep: Hashable, Sendable {
 package struct LandingRound {
     private let areas: [StagingArea]
     /// Milliseconds since 1970, as they are published.
-    private let now: Int64
+    private let now: UTCTime
     /// From so many files on one file system one `syncfs` makes them durable, below it an `fsync` of each.
     package var syncfsFrom = Durability.syncfsFrom
     /// Called between steps; what it throws stops the round as a crash would.
     package var onStep: (LandingStep) throws -> Void = { _ in }
 
-    package init(areas: [StagingArea], now: Int64) {
+    package init(areas: [StagingArea], now: UTCTime) {
         self.areas = areas
         self.now = now
     }
@@ -104,7 +105,7 @@ package struct LandingRound {
         guard !good.isEmpty else { return work.map(\.result) }
         let ready = good.map { work[$0].output }
         var answer = Result<[Intent], any Error>.success([])
-        Overlap.run({ Durability(areas: areas, syncfsFrom: syncfsFrom).makeDurable(&work) }, { answer = Result { try intend(ready) } })
+        runBoth({ Durability(areas: areas, syncfsFrom: syncfsFrom).makeDurable(&work) }, { answer = Result { try intend(ready) } })
         let intents: [Intent]
         do { intents = try answer.get() } catch { throw .ledger(step: "what is about to be published", cause: "\(error)") }
         for (index, intent) in zip(good, intents) where work[index].isGood {
@@ -208,7 +209,10 @@ package struct LandingRound {
     private func place(_ item: inout Item, touched: inout Set<FilePath>) {
         let directory = item.output.target.removingLastComponent()
         do throws(LandingError) {
-            touched.formUnion(try Disk.makeDirectories(directory, FolderGrant(access: item.output.access, root: item.output.outputRoot)))
+            // What another output of this round was put into is there.
+            if !touched.contains(directory) {
+                touched.formUnion(try Disk.makeDirectories(directory, FolderGrant(access: item.output.access, root: item.output.outputRoot)))
+            }
             let result = try Placement.place(
                 item.output.staged, at: item.output.target, digest: item.output.digest ?? "", replaces: item.output.replaces,
                 mark: item.output.mark)
@@ -257,7 +261,6 @@ package struct LandingRound {
             }
         }
         try step(.directoriesSynced)
-        let time = CalendarTime(millisecondsSince1970: now)
         let ready = work.indices.filter { work[$0].isGood && !skipping.contains($0) }
         let groups = Dictionary(grouping: ready) { [work[$0].output.outputRoot.string, work[$0].output.provenance.pipeline] }
         for indices in groups.values {
@@ -270,13 +273,13 @@ package struct LandingRound {
                         continue
                     }
                     work[index].stamp = status.stamp
-                    lines.append(work[index].manifestLine(publishedAt: time))
+                    lines.append(work[index].manifestLine(publishedAt: now))
                 }
                 let manifest = Manifest(outputRoot: first.outputRoot, pipeline: first.provenance.pipeline, access: first.access)
                 if mayBeListed || indices.contains(where: { work[$0].placed == .alreadyThere }) {
-                    try manifest.appendMissing(lines, day: time)
+                    try manifest.appendMissing(lines, day: now)
                 } else {
-                    try manifest.append(lines, day: time)
+                    try manifest.append(lines, day: now)
                 }
             } catch {
                 for index in indices { work[index].failure = error }
@@ -309,13 +312,13 @@ struct Item {
         return landed.map { .success($0) } ?? .failure(.missing(output.target))
     }
 
-    fileprivate func manifestLine(publishedAt time: CalendarTime) -> ManifestLine {
+    fileprivate func manifestLine(publishedAt time: UTCTime) -> ManifestLine {
         let provenance = output.provenance
         return ManifestLine(
             path: output.path, outputDigest: output.digest ?? "", bytes: output.bytes ?? 0, rows: provenance.rows,
             pipeline: provenance.pipeline,
             input: provenance.input, inputDigest: provenance.inputDigest, modelVersion: provenance.modelVersion,
             modelDigest: provenance.modelDigest, revision: provenance.revision, arrival: provenance.arrival, run: output.run,
-            publishedAt: time.timestamp, pins: provenance.pins)
+            publishedAt: time.description, pins: provenance.pins)
     }
 }

@@ -1,3 +1,4 @@
+package import Arrivals
 import Foundation
 package import SystemPackage
 
@@ -112,7 +113,7 @@ package struct Manifest: Sendable {
     }
 
     /// Appends and makes durable, in the file of the day. A last line that a crash cut short is removed first; it was never acknowledged.
-    func append(_ lines: [ManifestLine], day: CalendarTime) throws(LandingError) {
+    func append(_ lines: [ManifestLine], day: UTCTime) throws(LandingError) {
         guard !lines.isEmpty else { return }
         let path = directory.appending("manifest-\(day.compactDate)-\(pipeline).jsonl")
         for changed in try Disk.makeDirectories(directory, FolderGrant(access: access, root: directory.removingLastComponent())) {
@@ -138,7 +139,7 @@ package struct Manifest: Sendable {
 
     /// Appends those of `lines` that the two newest files of this pipeline do not have: what a crash between manifest and ledger may have
     /// left.
-    func appendMissing(_ lines: [ManifestLine], day: CalendarTime) throws(LandingError) {
+    func appendMissing(_ lines: [ManifestLine], day: UTCTime) throws(LandingError) {
         struct Key: Hashable {
             let path: String
             let digest: String
@@ -152,12 +153,11 @@ package struct Manifest: Sendable {
     }
 
     /// Appends that these outputs, which `lines` say the publication of, are taken away. To be durable before they are.
-    package func appendRemovals(of lines: [ManifestLine], at time: Int64) throws(LandingError) {
-        let now = CalendarTime(millisecondsSince1970: time)
+    package func appendRemovals(of lines: [ManifestLine], at now: UTCTime) throws(LandingError) {
         try append(
             lines.map { line in
                 var removal = line
-                removal.removedAt = now.timestamp
+                removal.removedAt = now.description
                 return removal
             }, day: now)
     }
@@ -171,7 +171,7 @@ package struct Manifest: Sendable {
 
     /// The numbers of complete lines that cannot be understood, with the lines that can. A torn last line counts as neither.
     package static func survey(of file: FilePath) throws(LandingError) -> (lines: [ManifestLine], unreadable: [Int]) {
-        let bytes = try Document.read(file)
+        let bytes = try JSONFile.read(file)
         let decoder = JSONDecoder()
         var lines: [ManifestLine] = []
         var unreadable: [Int] = []
@@ -191,7 +191,7 @@ package struct Manifest: Sendable {
         for file in try files().reversed() {
             var tail: Int64 = 1 << 16
             while true {
-                let (bytes, isWhole) = try Document.readEnd(of: file, upTo: tail)
+                let (bytes, isWhole) = try JSONFile.readEnd(of: file, upTo: tail)
                 let decoder = JSONDecoder()
                 for text in bytes.split(separator: UInt8(ascii: "\n")).dropFirst(isWhole ? 0 : 1).reversed() {
                     if let line = try? decoder.decode(ManifestLine.self, from: Data(text)), line.pipeline == pipeline, line.removedAt == nil
@@ -208,7 +208,7 @@ package struct Manifest: Sendable {
 
     /// The complete lines that can be understood; a torn last one is left out.
     package static func lines(of file: FilePath) throws(LandingError) -> [ManifestLine] {
-        let bytes = try Document.read(file)
+        let bytes = try JSONFile.read(file)
         let decoder = JSONDecoder()
         return bytes.split(separator: UInt8(ascii: "\n")).compactMap { try? decoder.decode(ManifestLine.self, from: Data($0)) }
     }

@@ -1,3 +1,4 @@
+import Arrivals
 package import SystemPackage
 
 /// `land.models`: `<path>/<version>/model.onnx` and its external data beside `card.json`, and `<path>/ACTIVE`. A version appears by one
@@ -58,8 +59,8 @@ package struct ModelVersionDirectory: Sendable {
             let found = try FileDigest.of(target)
             card.files.append(Card.File(path: file.name, digest: found.digest, bytes: found.stamp.size))
         }
-        let bytes = try Document.encode(card, for: directory.appending("card.json"))
-        try Document.write(bytes, to: directory.appending("card.json"), access)
+        let bytes = try JSONFile.encode(card, for: directory.appending("card.json"))
+        try JSONFile.write(bytes, to: directory.appending("card.json"), access)
         try Disk.sync(directory: directory)
         return Staged(version: card.version, directory: directory, card: card, cardDigest: FileDigest.of(bytes: bytes))
     }
@@ -126,7 +127,7 @@ package struct ModelVersionDirectory: Sendable {
         guard try Disk.status(directory(of: version).appending("card.json")) != nil else {
             throw .noSuchVersion(path, version: version)
         }
-        try Document.replace(
+        try JSONFile.replace(
             path.appending("ACTIVE"), with: Array("\(version)\n".utf8), staged: area.work.appending("ACTIVE-" + name), access)
     }
 
@@ -141,7 +142,7 @@ package struct ModelVersionDirectory: Sendable {
         for changed in try Disk.makeDirectories(file.removingLastComponent(), FolderGrant(access: access, root: path)) {
             try Disk.sync(directory: changed)
         }
-        try Document.replace(file, with: Array("\(version)\n".utf8), staged: area.work.appending("pinned-" + name))
+        try JSONFile.replace(file, with: Array("\(version)\n".utf8), staged: area.work.appending("pinned-" + name))
     }
 
     /// Removes these but never the active one. Each goes by one rename into staging, so that no half of a version is ever visible; what a

@@ -1,3 +1,4 @@
+import Arrivals
 package import SystemPackage
 
 /// A file of ours that is written or read piece by piece, closed with its owner.
@@ -65,7 +66,7 @@ package enum DurableFile {
     }
 
     package static func write(_ bytes: [UInt8], to path: FilePath) throws(LandingError) {
-        try Document.replace(path, with: bytes, staged: staging(for: path))
+        try JSONFile.replace(path, with: bytes, staged: staging(for: path))
     }
 
     /// Syncs a file that was written on the same file system and gives it that name.

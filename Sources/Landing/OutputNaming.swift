@@ -1,3 +1,5 @@
+package import Arrivals
+
 /// Where an output goes, from facts of the arrival only (SEMANTICS 13 and 14).
 package struct OutputNaming: Hashable, Sendable {
     package enum Fact: String, Hashable, Sendable, CaseIterable {
@@ -6,12 +8,15 @@ package struct OutputNaming: Hashable, Sendable {
         case stem
     }
 
-    /// The facts of one arrival. `arrivedAt` is what the ledger recorded, in seconds since 1970, so that retries give the same name.
+    /// The facts of one arrival. `arrivedAt` is what the ledger recorded, so that retries give the same name.
     package struct Facts: Hashable, Sendable {
-        package let arrivedAt: Int64
+        /// For names that have no partitions.
+        package static let none = Facts(arrivedAt: UTCTime(milliseconds: 0), version: 0)
+
+        package let arrivedAt: UTCTime
         package let version: Int
 
-        package init(arrivedAt: Int64, version: Int) {
+        package init(arrivedAt: UTCTime, version: Int) {
             self.arrivedAt = arrivedAt
             self.version = version
         }
@@ -41,7 +46,7 @@ package struct OutputNaming: Hashable, Sendable {
         }
         let partitions = partitionBy.map { fact in
             switch fact {
-            case .arrivalDate: "arrival_date=\(CalendarTime(secondsSince1970: facts.arrivedAt).date)"
+            case .arrivalDate: "arrival_date=\(facts.arrivedAt.date)"
             case .version: "version=\(facts.version)"
             case .stem: "stem=\(Self.escaped(stem))"
             }

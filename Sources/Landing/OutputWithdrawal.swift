@@ -22,7 +22,7 @@ package enum OutputWithdrawal {
 extension OutputNaming {
     /// Whether this naming may have given `path` to `input`, whatever the facts of its arrival were.
     package func mayHaveNamed(_ path: String, for input: String) -> Bool {
-        guard let plain = try? OutputNaming(fileExtension: fileExtension).path(for: input, facts: .init(arrivedAt: 0, version: 0)) else {
+        guard let plain = try? OutputNaming(fileExtension: fileExtension).path(for: input, facts: .none) else {
             return false
         }
         let parts = path.split(separator: "/")
@@ -57,7 +57,7 @@ package enum PutAway {
         // The first of them may have been taken away since.
         var found: [FilePath] = []
         for number in 1... {
-            let candidate = Numbered.name(path, number)
+            let candidate = CollisionFreeName.name(path, number)
             let status = try Disk.status(candidate)
             if status?.kind == .regular { found.append(candidate) }
             if status == nil, number > 1 { break }

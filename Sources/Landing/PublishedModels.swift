@@ -19,7 +19,7 @@ package struct PublishedModels: Sendable {
         var problems: [String] = []
         func add(_ version: Int, _ file: FilePath, isPruned: Bool) {
             do throws(LandingError) {
-                found[version] = Entry(card: try Document.decode(Card.self, from: file), path: file, isPruned: isPruned)
+                found[version] = Entry(card: try JSONFile.decode(Card.self, from: file), path: file, isPruned: isPruned)
             } catch {
                 problems.append("\(error)")
             }
@@ -51,13 +51,13 @@ package struct PublishedModels: Sendable {
         }.sorted()
     }
 
-    package func card(_ version: Int) throws(LandingError) -> Card { try Document.decode(Card.self, from: cardPath(version)) }
+    package func card(_ version: Int) throws(LandingError) -> Card { try JSONFile.decode(Card.self, from: cardPath(version)) }
 
     /// Nil when there is no `ACTIVE`.
     package func active() throws(LandingError) -> Int? {
         let file = path.appending("ACTIVE")
         guard try Disk.status(file) != nil else { return nil }
-        let text = String(decoding: try Document.read(file), as: UTF8.self)
+        let text = String(decoding: try JSONFile.read(file), as: UTF8.self)
         guard let version = Int(text.filter { !$0.isWhitespace }), version > 0 else {
             throw .badDocument(file, why: "it must hold one version number; `millrace activate` writes it anew")
         }
@@ -67,7 +67,7 @@ package struct PublishedModels: Sendable {
     /// The version that stays in force until it is unpinned; nil where none is pinned.
     package func pinned() throws(LandingError) -> Int? {
         guard try Disk.status(pinFile) != nil else { return nil }
-        return Int(String(decoding: try Document.read(pinFile), as: UTF8.self).filter { !$0.isWhitespace })
+        return Int(String(decoding: try JSONFile.read(pinFile), as: UTF8.self).filter { !$0.isWhitespace })
     }
 
     var pinFile: FilePath { path.appending("_millrace").appending("pinned") }
@@ -79,6 +79,6 @@ package struct PublishedModels: Sendable {
     /// Before the version goes.
     func keepCard(_ version: Int, staged: FilePath, _ access: FileAccess) throws(LandingError) {
         for changed in try Disk.makeDirectories(keptCards, FolderGrant(access: access, root: path)) { try Disk.sync(directory: changed) }
-        try Document.replace(keptCards.appending("\(version).json"), with: try Document.read(cardPath(version)), staged: staged, access)
+        try JSONFile.replace(keptCards.appending("\(version).json"), with: try JSONFile.read(cardPath(version)), staged: staged, access)
     }
 }

@@ -108,7 +108,7 @@ package struct Quarantine: Sendable {
     package func take(_ files: [SpoolFile], reason: QuarantineReason, spoolArea: StagingArea) throws(LandingError) -> Outcome {
         guard let first = files.first else { return .gone }
         let root = try ModelSet.root(of: files.map { ($0.relative, $0.digest) }, below: path)
-        let target = try Numbered.free(root.pushing(first.relative), digest: first.digest)
+        let target = try CollisionFreeName.free(root.pushing(first.relative), digest: first.digest)
         var reason = reason
         reason.input = target.string
         let written = try write(reason, beside: target)
@@ -132,7 +132,7 @@ package struct Quarantine: Sendable {
     /// about the file at `place`. One that explains a file beside it, which was moved there, stays with that.
     package static func clear(_ relative: FilePath, of place: String, in folder: FilePath) throws(LandingError) {
         let file = reasonPath(folder.pushing(relative))
-        guard try Disk.status(file) != nil, let reason = try? Document.decode(QuarantineReason.self, from: file), reason.place == place
+        guard try Disk.status(file) != nil, let reason = try? JSONFile.decode(QuarantineReason.self, from: file), reason.place == place
         else { return }
         if let input = reason.input, try Disk.status(FilePath(input)) != nil { return }
         try Disk.remove(file)
@@ -152,15 +152,15 @@ package struct Quarantine: Sendable {
         var number = 1
         while try Disk.status(file) != nil, !isOurs(file) {
             number += 1
-            file = Numbered.name(Self.reasonPath(input), number)
+            file = CollisionFreeName.name(Self.reasonPath(input), number)
         }
-        let bytes = try Document.encode(reason, for: file)
-        try Document.replace(file, with: bytes, staged: area.work.appending("reason-" + FileDigest.of(bytes: file.string.utf8)), access)
+        let bytes = try JSONFile.encode(reason, for: file)
+        try JSONFile.replace(file, with: bytes, staged: area.work.appending("reason-" + FileDigest.of(bytes: file.string.utf8)), access)
         return file
     }
 
     private func isOurs(_ file: FilePath) -> Bool {
-        (try? Document.decode(QuarantineReason.self, from: file)) != nil
+        (try? JSONFile.decode(QuarantineReason.self, from: file)) != nil
     }
 
     /// `NAME.reason.json`; a name too long for that is cut, with a part of its digest.

@@ -1,3 +1,4 @@
+package import Arrivals
 import Glibc
 
 /// The right to be the daemon of a state folder. An open file description lock, so that it goes with the process however that ends, and

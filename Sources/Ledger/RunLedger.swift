@@ -1,3 +1,4 @@
+package import Arrivals
 import GRDB
 import Glibc
 import Mounts
@@ -10,8 +11,8 @@ import Synchronization
 /// writes one after the other.
 package final class RunLedger: Sendable {
     package let path: String
-    private let writer: Channel?
-    private let reader: any ReadingChannel
+    private let writer: ConnectionQueue?
+    private let reader: any LedgerSource
     /// Where a daemon answers for a ledger that this process may not read.
     private let daemon: LedgerConversation?
     let files: LedgerFiles
@@ -31,7 +32,7 @@ package final class RunLedger: Sendable {
             guard let daemon = try LedgerConversation(stateDirectory: stateDirectory) else { throw .privateState(path: stateDirectory) }
             self.daemon = daemon
             writer = nil
-            reader = DaemonChannel(daemon, path: path, hidesValues: hidesValues)
+            reader = DaemonSource(daemon, path: path, hidesValues: hidesValues)
             return
         }
         daemon = nil
@@ -40,15 +41,15 @@ package final class RunLedger: Sendable {
         if readOnly, access(path, F_OK) != 0 { throw .missing(path: path) }
         if !readOnly {
             StateFolder.makeLedgerPrivate(path, in: stateDirectory)
-            let channel = try Channel(path: path, readOnly: false, hidesValues: hidesValues)
-            try Self.prepare(channel, path: path, stateDirectory: stateDirectory)
-            writer = channel
+            let queue = try ConnectionQueue(path: path, readOnly: false, hidesValues: hidesValues)
+            try Self.prepare(queue, path: path, stateDirectory: stateDirectory)
+            writer = queue
         } else {
             writer = nil
         }
-        let channel = try Channel(path: path, readOnly: true, hidesValues: hidesValues)
-        reader = channel
-        if readOnly { _ = try Self.isUpToDate(channel, path: path, orThrow: true) } else if let fault = files.fault { throw fault }
+        let queue = try ConnectionQueue(path: path, readOnly: true, hidesValues: hidesValues)
+        reader = queue
+        if readOnly { _ = try Self.isUpToDate(queue, path: path, orThrow: true) } else if let fault = files.fault { throw fault }
     }
 
     /// Leaves a request for the daemon; the number is for `answer(to:)`.
@@ -61,7 +62,7 @@ package final class RunLedger: Sendable {
     /// it.
     func abandon() {
         writer?.abandon()
-        (reader as? Channel)?.abandon()
+        (reader as? ConnectionQueue)?.abandon()
     }
 
     /// For who will write for a long time: commits wait less for the disk from the first one on.
@@ -78,8 +79,8 @@ package final class RunLedger: Sendable {
 
     /// After names were changed: what both connections keep of them is read again.
     func forgetNames() throws(LedgerError) {
-        for channel in [writer, reader as? Channel].compactMap(\.self) {
-            try channel.onQueue { (_, connection) throws(LedgerError) in connection.forgetNames() }
+        for queue in [writer, reader as? ConnectionQueue].compactMap(\.self) {
+            try queue.onQueue { (_, connection) throws(LedgerError) in connection.forgetNames() }
         }
     }
 
@@ -134,15 +135,15 @@ package final class RunLedger: Sendable {
 
     // MARK: Opening
 
-    private static func prepare(_ channel: Channel, path: String, stateDirectory: String) throws(LedgerError) {
-        if try isUpToDate(channel, path: path, orThrow: false) { return }
+    private static func prepare(_ queue: ConnectionQueue, path: String, stateDirectory: String) throws(LedgerError) {
+        if try isUpToDate(queue, path: path, orThrow: false) { return }
         let holder = DaemonLock.holder(stateDirectory: stateDirectory)
         if let holder, holder.pid != getpid() { throw .olderSchema(path: path, holder: holder) }
-        try channel.migrate(Schema.migrator)
+        try queue.migrate(Schema.migrator)
     }
 
-    private static func isUpToDate(_ channel: Channel, path: String, orThrow mustBe: Bool) throws(LedgerError) -> Bool {
-        try channel.onQueue { (db, _) throws(LedgerError) in
+    private static func isUpToDate(_ queue: ConnectionQueue, path: String, orThrow mustBe: Bool) throws(LedgerError) -> Bool {
+        try queue.onQueue { (db, _) throws(LedgerError) in
             do {
                 let application = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
                 // A daemon that was killed while it made the ledger leaves the migrator's own table, and the id not yet.

@@ -1,6 +1,6 @@
 package import ONNX
 
-/// `inline_functions`: calls of the model's own functions are replaced by what these do, calls within included.
+/// `inline_functions` replaces calls of the model's own functions by the nodes of the functions, in which calls are replaced too.
 ///
 /// A function may be written for another version of the default domain than the model: the older of the two is raised to the newer
 /// first. Another version of any other domain is refused.
@@ -35,11 +35,11 @@ package struct InlineFunctions: Pass {
 }
 
 extension Model {
-    /// Imports what functions import and the model does not; another version than the model's is refused but for the default domain.
+    /// Imports the domains that only functions import. Another version than the model's is refused, except of the default domain.
     fileprivate mutating func adoptDomains(pass: String) throws(PassError) {
         for function in functions {
             for entry in function.operatorSets.merged where !canonicalDomain(entry.domain).isEmpty {
-                // A domain whose every operator in the body is the model's own function has no version that matters.
+                // If all operators of a domain are the model's own functions, the version does not matter.
                 let isForeign = function.body.usesForeignOperator(of: entry.domain, functions)
                 switch operatorSetVersion(entry.domain) {
                 case entry.version?: continue
@@ -72,7 +72,7 @@ extension Function {
     fileprivate var defaultVersion: Int64? { operatorSets.version(of: "") }
 }
 
-/// Puts bodies in the place of calls.
+/// Puts the nodes of functions in the place of calls.
 private struct Inliner {
     let pass: String
     private let functions: [Key: Function]
@@ -90,8 +90,8 @@ private struct Inliner {
             uniquingKeysWith: { first, _ in first })
     }
 
-    /// The graph with every call in it and its subgraphs replaced, once; `nil` where there is none. `older` gets, by version of the default
-    /// domain, the names that nodes from functions make.
+    /// Returns the graph with every call in it and its subgraphs replaced once; nil if there is none. `older` gets the names of the results
+    /// of functions' nodes, by their version of the default domain.
     func inlined(_ graph: Graph, _ names: inout GraphIndex, _ older: inout [Int64: Set<String>]) throws(PassError) -> Graph? {
         var nodes: [Node] = []
         var changed = false
@@ -127,8 +127,8 @@ private struct Inliner {
         }
         guard call.inputs.count <= function.inputs.count, call.outputs.count <= function.outputs.count else {
             throw refusal(
-                "it has \(call.inputs.count) inputs and \(call.outputs.count) outputs, its function \(function.inputs.count) and \(function.outputs.count)"
-            )
+                "it has \(call.inputs.count) inputs and \(call.outputs.count) outputs, its function \(function.inputs.count) and "
+                    + "\(function.outputs.count)")
         }
         if let missing = function.requiredAttributes.first(where: { call.attribute($0) == nil }) {
             throw refusal("its function needs the attribute '\(missing)'")
@@ -144,7 +144,7 @@ private struct Inliner {
                 actual[formal] = wanted.isEmpty ? names.freshName(stem(call, formal)) : wanted
                 continue
             }
-            // An input that is given out as it came.
+            // An output that is an input.
             guard !wanted.isEmpty else { continue }
             guard !source.isEmpty else { throw refusal("it asks for '\(wanted)', which is its input '\(formal)' that it does not give") }
             passed.append(Node("Identity", [source], [wanted]))
@@ -157,7 +157,7 @@ private struct Inliner {
         return "\(prefix)/\(inner)"
     }
 
-    /// Every name that the graph makes gets a new one that nothing has, but for those that `actual` gives already.
+    /// Returns the graph with new names for all its results, except those to which `actual` gives one.
     private func rename(_ graph: Graph, _ actual: [String: String], _ call: Node, _ names: inout GraphIndex) -> Graph {
         var actual = actual
         var graph = graph
@@ -179,7 +179,7 @@ private struct Inliner {
         return graph
     }
 
-    /// A subgraph's own inputs and constants hide outer names.
+    /// Does the same in a subgraph, whose own inputs and constants hide outer names.
     private func renameInside(_ graph: Graph, _ outer: [String: String], _ call: Node, _ names: inout GraphIndex) -> Graph {
         var graph = graph
         var actual = outer
@@ -208,7 +208,7 @@ private struct Inliner {
 }
 
 extension Node {
-    /// What the node and the nodes in its subgraphs make.
+    /// The names of the results of the node and of the nodes in its subgraphs.
     fileprivate var allOutputs: Set<String> {
         subgraphs.reduce(into: Set(outputs.filter { !$0.isEmpty })) { $0.formUnion($1.madeNames) }
     }

@@ -1,16 +1,16 @@
 package import ONNX
 
-/// One rewriting of a model that keeps what it computes.
+/// A rewriting of a model that does not change what the model computes.
 package protocol Pass: Sendable {
-    /// As pipelines and error messages spell it: `fold_constants`.
+    /// The name in pipelines and error messages, such as `inline_functions`.
     var name: String { get }
 
-    /// Returns whether it changed anything.
+    /// Rewrites the model. Returns whether anything changed.
     func run(_ model: inout Model) throws(PassError) -> Bool
 }
 
 extension Model {
-    /// For a pass, by its name.
+    /// Infers the types; the error names the pass.
     func inferTypes(for pass: String) throws(PassError) -> InferredTypes {
         do throws(ONNXError) { return try inferTypes() } catch {
             throw PassError(pass: pass, place: "model", reason: "\(error)", remedy: "export it again")
@@ -18,14 +18,14 @@ extension Model {
     }
 }
 
-/// A pass that could not do its work, worded for whoever dropped the model.
+/// The reason why a pass could not do its work, in words for the person who dropped the model.
 package struct PassError: Error, Sendable, Equatable {
     package var pass: String
-    /// The node, value or graph.
+    /// The node, value or graph that is at fault.
     package var place: String
     package var reason: String
     package var remedy: String
-    /// The passes that had run before, in order.
+    /// The names of the passes that had run before, in order.
     package var after: [String] = []
 
     package init(pass: String, place: String, reason: String, remedy: String) {

@@ -8,15 +8,16 @@ package struct PassList: Sendable, ExpressibleByArrayLiteral {
     package init(_ passes: [any Pass]) { self.passes = passes }
     package init(arrayLiteral passes: any Pass...) { self.passes = passes }
 
-    /// What a run of the list did.
+    /// Tells what a run of the list did.
     package struct Report: Sendable, Equatable {
-        /// Names of the passes that ran, in order, and of those among them that changed something.
+        /// The names of the passes that ran, in order, and of those that changed something.
         package fileprivate(set) var ran: [String] = []
         package fileprivate(set) var changed: [String] = []
     }
 
-    /// - Parameter count: runs only the first so many passes, to find by halving which one does what is unwanted.
-    /// - Throws: a pass's own error, or `broken` as its reason where a pass leaves a model that is none; `after` names what ran before.
+    /// - Parameter count: the number of passes to run, to find by bisection which one does harm; nil runs all.
+    /// - Throws: the error of a pass, or one with `broken` as its reason if a pass leaves an invalid model. `after` names the passes
+    ///   before.
     @discardableResult
     package func run(_ model: inout Model, first count: Int? = nil) throws(PassError) -> Report {
         var report = Report()
@@ -38,7 +39,7 @@ package struct PassList: Sendable, ExpressibleByArrayLiteral {
     }
 }
 
-/// What a pass may not change, and what must hold after each.
+/// Checks what no pass may change, and what must hold after each.
 private struct ModelCheck {
     private let requiredInputs: [String: ValueType?]
     private let outputs: [Value]
@@ -63,7 +64,8 @@ private struct ModelCheck {
         }
     }
 
-    /// Names are made before they are used and once, all outputs are there, types follow, and callers see what they saw.
+    /// Checks that every name is made once and before it is used, that all outputs are there, that types can be inferred, and that inputs
+    /// and outputs are what they were.
     mutating func verify(_ model: Model, after pass: String) throws(PassError) {
         func broken(_ place: String, _ reason: String) -> PassError {
             PassError(

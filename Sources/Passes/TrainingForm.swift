@@ -8,7 +8,7 @@ package import ONNX
 /// - Every parameter is an initializer of the outermost graph, wherever the model as it came has it: `LiftParameters`.
 /// - Linear models, trees and numeric operators of `ai.onnx.ml` are replaced by operators of the default domain: `LowerClassicOperators`.
 /// - Initializers are constants, not defaults of inputs: `BindInitializers`.
-/// - No Identity (but for those that name an output), no node whose results nobody needs.
+/// - There is no Identity, except for those that name an output, and no node whose results are unused.
 ///
 /// It is a copy to train: parameters have the names that `ParameterHomes` gives them, and `ParameterHomes.write` copies what is learned
 /// back into the model as it came, which keeps its graph and operator set. Dropout and BatchNormalization stay as they were; the code that
@@ -25,7 +25,8 @@ package enum TrainingForm {
         RemoveDeadNodes(),
     ]
 
-    /// - Throws: naming the pass, node, operator and remedy, where the model cannot be brought into this form.
+    /// Returns a model in training form.
+    /// - Throws: an error that names pass, node, operator and remedy, if the model cannot be brought into this form.
     package static func of(_ model: Model) throws(PassError) -> Model {
         var copy = model
         copy.mergeImports()

@@ -1,11 +1,11 @@
 package import ONNX
 package import Tensors
 
-/// `widen_float16`: a model that stores weights or computes in float16 or bfloat16 does both in float32, as training needs; its inputs and
-/// outputs keep their types, with a Cast at the border.
+/// `widen_float16` makes a model that stores weights or computes in float16 or bfloat16 do both in float32, as training needs it. Inputs
+/// and outputs keep their types, and are cast.
 ///
-/// Weights that were trained so are written back by name: for each initializer of the model as it came, take the trained one of the same
-/// name and `Tensor.narrowed(to:)` the type that the model stores.
+/// To write trained weights back, take for each initializer of the model as it came the trained one of the same name, and
+/// `Tensor.narrowed(to:)` with the type that the model stores.
 package struct WidenFloat16: Pass {
     package let name = "widen_float16"
     package init() {}
@@ -26,7 +26,7 @@ package struct WidenFloat16: Pass {
         return true
     }
 
-    /// Inputs keep name and type and are cast behind; outputs keep theirs and are cast before.
+    /// Adds a Cast after each input and before each output of the 16-bit types, which keep names and types.
     private func castAtBorder(_ graph: inout Graph, original: Graph) {
         var names = graph.index
         var wide: [String: String] = [:]
@@ -55,7 +55,7 @@ package struct WidenFloat16: Pass {
             return node
         }
         graph.values.removeAll { renamed[$0.name] != nil }
-        // An output that is an initializer, or an input, as it is.
+        // Some outputs are initializers or inputs.
         let made = Set(graph.nodes.flatMap(\.outputs))
         for (old, new) in renamed.sorted(by: { $0.key < $1.key }) where !made.contains(new) {
             before.append(Node("Identity", [wide[old] ?? old], [new]))
@@ -68,13 +68,13 @@ package struct WidenFloat16: Pass {
     }
 }
 
-/// Rewrites every type and constant of a graph and what is in it.
+/// Rewrites every type and constant of a graph and its subgraphs.
 private struct Widening {
     let pass: String
     let externalData: ExternalDataDirectory?
     private(set) var changed = false
 
-    /// Attributes that say an element type.
+    /// The attributes whose value is an element type.
     private static let typeAttributes: Set<String> = ["to", "dtype", "output_dtype", "output_datatype"]
 
     init(pass: String, externalData: ExternalDataDirectory?) {
@@ -150,7 +150,7 @@ extension ElementType {
 }
 
 extension ValueType {
-    /// With float32 in place of the 16-bit types; `nil` where there is none.
+    /// The type with float32 in place of a 16-bit type; nil if it has none.
     fileprivate var widened: ValueType? {
         switch self {
         case .tensor(.some(let type), let dimensions) where type.isHalf: .tensor(.float32, dimensions)
@@ -163,15 +163,15 @@ extension ValueType {
 }
 
 extension Tensor {
-    /// The same values in float32: of the 16-bit types, every value has one.
+    /// Returns the same values in float32, which has all values of the 16-bit types. Tensors of other types are returned as they are.
     package func widened() -> Tensor {
         guard elementType.isHalf, let bits = values(as: UInt16.self) else { return self }
         let isHalf = elementType == .float16
         return Tensor(.float32, shape, bits.map { isHalf ? Float(Float16(bitPattern: $0)) : Float(bitPattern: UInt32($0) << 16) })
     }
 
-    /// Float32 values rounded to the nearest in float16 or bfloat16, ties to even; what is too large becomes infinite. Other types, and a
-    /// tensor of that type already, stay.
+    /// Returns float32 values rounded to the nearest ones in float16 or bfloat16, ties to even. Values that are too large become infinite.
+    /// For other types, and if the tensor has `type` already, it is returned as it is.
     package func narrowed(to type: ElementType) -> Tensor {
         guard type.isHalf, elementType == .float32, let numbers = values(as: Float.self) else { return self }
         return Tensor(type, shape, numbers.map { type == .float16 ? Float16($0).bitPattern : $0.roundedToBFloat16 })

@@ -1,3 +1,4 @@
+package import Arrivals
 import Foundation
 package import Ledger
 package import PipelineConfig

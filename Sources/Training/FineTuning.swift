@@ -1,6 +1,6 @@
-package import Autodiff
 package import ONNX
 package import Recipes
+package import TrainingGraph
 
 /// A model made better by gradient descent on labelled rows: `M_optimized = M - eta * grad L`, as often as the recipe says.
 ///

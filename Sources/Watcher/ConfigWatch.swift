@@ -1,3 +1,4 @@
+import Arrivals
 internal import Foundation
 package import Logging
 internal import Names

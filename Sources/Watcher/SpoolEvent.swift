@@ -1,3 +1,4 @@
+package import Arrivals
 package import Reasons
 
 /// What the watcher tells its owner, in the order in which it found it out.

@@ -1,3 +1,4 @@
+package import Arrivals
 package import Logging
 internal import Synchronization
 

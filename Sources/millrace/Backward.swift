@@ -1,5 +1,4 @@
 import ArgumentParser
-import Autodiff
 import Foundation
 import ONNX
 import PipelineConfig
@@ -9,6 +8,7 @@ import Reports
 import Runner
 import Tensors
 import Training
+import TrainingGraph
 
 struct Backward: ParsableCommand {
     static let configuration = CommandConfiguration(

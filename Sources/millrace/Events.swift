@@ -1,4 +1,5 @@
 import ArgumentParser
+import Arrivals
 import Foundation
 import Ledger
 import Reports

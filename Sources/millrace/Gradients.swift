@@ -5,6 +5,7 @@ import ONNX
 import Passes
 import Reports
 import Tensors
+import TrainingGraph
 
 struct Gradients: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,9 +1,9 @@
 import ArgumentParser
-import Autodiff
 import Foundation
 import ONNX
 import Reports
 import Training
+import TrainingGraph
 
 struct Merge: ParsableCommand {
     static let configuration = CommandConfiguration(

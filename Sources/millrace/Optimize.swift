@@ -1,5 +1,4 @@
 import ArgumentParser
-import Autodiff
 import Dispatch
 import Foundation
 import Landing
@@ -12,6 +11,7 @@ import Reports
 import Runner
 import SystemPackage
 import Training
+import TrainingGraph
 
 struct Optimize: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Arrivals
 import Daemon
 import Foundation
 import Ledger

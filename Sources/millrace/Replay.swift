@@ -1,4 +1,5 @@
 import ArgumentParser
+import Arrivals
 import Ledger
 import PipelineConfig
 import Reports

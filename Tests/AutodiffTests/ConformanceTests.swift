@@ -94,13 +94,15 @@ private struct ModelGradients {
             isComputed(input.tensor.elementType) && input.tensor.elementCount > 0 && isVaried(input.name, in: model.graph)
         }.map(\.name)
         let outputs = model.graph.outputs.filter { output in
-            isComputed(output.type?.elementType) && set.expected.contains { $0.name == output.name && ($0.value.tensor?.elementCount ?? 0) > 0 }
+            isComputed(output.type?.elementType)
+                && set.expected.contains { $0.name == output.name && ($0.value.tensor?.elementCount ?? 0) > 0 }
         }.map(\.name)
         if wanted.isEmpty || outputs.isEmpty { return .unreached }
         if inputs.contains(where: { $0.tensor.elementCount > 50_000 }) { return .large }
         guard let survey = try survey(model, outputs, wanted) else { return .unreached }
         if !survey.refusals.isEmpty { return .refused(Set(survey.entries.filter { !$0.refusals.isEmpty }.map(\.operatorType))) }
-        var check = GradientCheck(model: model, inputs: inputs, wanted: wanted, outputs: outputs, steps: [1e-2, 2e-3, 4e-4], tolerance: 1e-2)
+        var check = GradientCheck(
+            model: model, inputs: inputs, wanted: wanted, outputs: outputs, steps: [1e-2, 2e-3, 4e-4], tolerance: 1e-2)
         check.directions = [3]
         check.takesMissingAsZero = true
         check.allowsForRounding = true
@@ -132,7 +134,8 @@ private struct ModelGradients {
     private static func isVaried(_ name: String, in graph: Graph) -> Bool {
         var varied = true
         graph.forEachNode { node in
-            for (position, input) in node.inputs.enumerated() where input == name && !ReverseMode.isDifferentiable(input: position, of: node) {
+            for (position, input) in node.inputs.enumerated()
+            where input == name && !ReverseMode.isDifferentiable(input: position, of: node) {
                 varied = false
             }
         }

@@ -14,7 +14,9 @@ import Testing
 
     private static let layers = [
         Layer(input: [2, 3, 6, 7], weights: [4, 3, 3, 3], attributes: [ints("pads", [1, 0, 1, 2]), ints("strides", [2, 1])]),
-        Layer(input: [2, 4, 5, 5], weights: [6, 2, 3, 3], attributes: [int("group", 2), ints("dilations", [1, 2]), ints("pads", [1, 1, 1, 1])]),
+        Layer(
+            input: [2, 4, 5, 5], weights: [6, 2, 3, 3],
+            attributes: [int("group", 2), ints("dilations", [1, 2]), ints("pads", [1, 1, 1, 1])]),
         Layer(input: [2, 3, 6, 6], weights: [3, 1, 3, 3], attributes: [int("group", 3), ints("strides", [2, 2])]),
         Layer(input: [2, 3, 5, 6], weights: [4, 3, 1, 1], attributes: [ints("strides", [2, 1])]),
         Layer(input: [2, 3, 9], weights: [4, 3, 3], attributes: [ints("dilations", [2])]),
@@ -26,12 +28,16 @@ import Testing
     ]
 
     /// Every form is right wherever it fits; where it does not, the rule falls back to one that does.
-    @Test(arguments: layers, ConvolutionWeightForm.allCases) func everyFormGivesTheGradient(_ layer: Layer, _ form: ConvolutionWeightForm) throws {
+    @Test(arguments: layers, ConvolutionWeightForm.allCases) func everyFormGivesTheGradient(_ layer: Layer, _ form: ConvolutionWeightForm)
+        throws
+    {
         let check = Self.check(layer)
         try check.run(options: GradientOptions(convolutionWeightForm: form))
     }
 
-    @Test(arguments: layers, ConvolutionInputForm.allCases) func everyFormGivesTheInputsGradient(_ layer: Layer, _ form: ConvolutionInputForm) throws {
+    @Test(arguments: layers, ConvolutionInputForm.allCases) func everyFormGivesTheInputsGradient(
+        _ layer: Layer, _ form: ConvolutionInputForm
+    ) throws {
         try Self.check(layer).run(options: GradientOptions(convolutionInputForm: form))
     }
 
@@ -49,7 +55,9 @@ import Testing
     }
 
     @Test func theFormIsChosenByTheLayerAndReported() throws {
-        func form(_ input: Shape, _ weights: Shape, _ attributes: [Attribute] = [], _ options: GradientOptions = GradientOptions()) throws -> String? {
+        func form(_ input: Shape, _ weights: Shape, _ attributes: [Attribute] = [], _ options: GradientOptions = GradientOptions()) throws
+            -> String?
+        {
             var model = Self.check(Layer(input: input, weights: weights, attributes: attributes)).model
             model.graph.nodes.append(Node("ReduceSum", ["y"], ["loss"], [int("keepdims", 0)]))
             let forms = try ReverseMode.append(to: &model, loss: "loss", for: ["w"], options: options).forms
@@ -64,11 +72,14 @@ import Testing
         #expect(try form([8, 16, 32, 32], [8, 16, 3, 3]) == "weight gradient: columns")
         #expect(try form([8, 256, 14, 14], [8, 128, 3, 3], [int("group", 2)]) == "weight gradient: columns")
         #expect(try form([8, 64, 32, 32], [64, 64, 3, 3], [ints("pads", [1, 1, 1, 1])]) == "weight gradient: shifted")
-        #expect(try form([8, 64, 32, 32], [8, 64, 3, 3], [], GradientOptions(convolutionWeightForm: .swapped)) == "weight gradient: swapped")
+        #expect(
+            try form([8, 64, 32, 32], [8, 64, 3, 3], [], GradientOptions(convolutionWeightForm: .swapped)) == "weight gradient: swapped")
     }
 
     @Test func theInputsFormIsChosenByTheLayerAndReported() throws {
-        func form(_ input: Shape, _ weights: Shape, _ attributes: [Attribute] = [], _ options: GradientOptions = GradientOptions()) throws -> String? {
+        func form(_ input: Shape, _ weights: Shape, _ attributes: [Attribute] = [], _ options: GradientOptions = GradientOptions()) throws
+            -> String?
+        {
             var model = Self.check(Layer(input: input, weights: weights, attributes: attributes)).model
             model.graph.nodes.append(Node("ReduceSum", ["y"], ["loss"], [int("keepdims", 0)]))
             return try ReverseMode.append(to: &model, loss: "loss", for: ["x"], options: options).forms.first?.form

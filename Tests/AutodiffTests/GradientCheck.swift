@@ -105,7 +105,9 @@ struct GradientCheck {
         return worst
     }
 
-    private func session(_ model: Model) throws -> Session { try Session(model: model.serialized(), options: SessionOptions(optimization: optimization)) }
+    private func session(_ model: Model) throws -> Session {
+        try Session(model: model.serialized(), options: SessionOptions(optimization: optimization))
+    }
 
     private func run(_ session: Session, _ inputs: [(name: String, tensor: Tensor)], _ outputs: [String]) throws -> [Tensor] {
         let known = Set(session.inputs.map(\.name))
@@ -155,12 +157,13 @@ extension GradientCase {
             }
             inputs.append((name, tensor))
             if operand.isFloat && operand.isDifferentiable { wanted.append(name) }
-            let extents: [ONNX.Dimension]? = switch openness {
-            case .nothing: operand.shape.dimensions.map(ONNX.Dimension.fixed)
-            // The rank of integers stays known: shapes and axes are lists.
-            case .ranks where operand.isFloat: nil
-            default: operand.shape.dimensions.indices.map { .symbolic("\(name)_\($0)") }
-            }
+            let extents: [ONNX.Dimension]? =
+                switch openness {
+                case .nothing: operand.shape.dimensions.map(ONNX.Dimension.fixed)
+                // The rank of integers stays known: shapes and axes are lists.
+                case .ranks where operand.isFloat: nil
+                default: operand.shape.dimensions.indices.map { .symbolic("\(name)_\($0)") }
+                }
             graph.inputs.append(Value(name, .tensor(tensor.elementType, extents)))
         }
         let outputs = (0..<outputCount).map { "y\($0)" }
@@ -197,7 +200,8 @@ extension GradientCase {
             outputs: [Value("y", .tensor(.float32, [4, 5]))])
         let values = GradientCheck.random(20, seed: 9).map { Float($0) }
         var check = GradientCheck(
-            model: Model(operatorSets: [OperatorSet(domain: "", version: 21)], graph: graph), inputs: [("x", Tensor(.float32, [4, 5], values))],
+            model: Model(operatorSets: [OperatorSet(domain: "", version: 21)], graph: graph),
+            inputs: [("x", Tensor(.float32, [4, 5], values))],
             wanted: ["x"], outputs: ["y"])
         try check.run()
         check.distortion = 1.01

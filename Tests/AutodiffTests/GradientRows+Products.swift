@@ -15,7 +15,9 @@ extension GradientRows {
         row("MatMul", [.float([5, 3, 4]), .float([4])], [], "a vector on the right of a batch"),
         row("MatMul", [.float([4]), .float([4])], [], "vectors"),
         row("Gemm", [.float([3, 4]), .float([4, 2])], [], "no addend") { $0.openness = .ranks },
-        row("Gemm", [.float([3, 4]), .float([4, 2]), .float([2])], [float("alpha", 0.7), float("beta", 1.3)], "scaled") { $0.openness = .ranks },
+        row("Gemm", [.float([3, 4]), .float([4, 2]), .float([2])], [float("alpha", 0.7), float("beta", 1.3)], "scaled") {
+            $0.openness = .ranks
+        },
         row("Gemm", [.float([4, 3]), .float([4, 2]), .float([3, 1])], [int("transA", 1), float("alpha", 0.7)], "transposed A"),
         row("Gemm", [.float([3, 4]), .float([2, 4]), .float([])], [int("transB", 1)], "transposed B"),
         row("Gemm", [.float([4, 3]), .float([2, 4]), .float([3, 2])], [int("transA", 1), int("transB", 1)], "both transposed"),
@@ -41,22 +43,38 @@ extension GradientRows {
         row("ReduceMean", [.float([2, 3, 4])], [], "everything") { $0.openness = .ranks },
         row("ReduceMean", [.float([2, 3, 4]), .int64([1, -1])], [], "two axes") { $0.openness = .ranks },
         row("ReduceMean", [.float([2, 3, 4]), .int64([1])], [int("keepdims", 0)], "an axis, dropped") { $0.openness = .ranks },
-        row("ReduceMax", [.numbers([2, 3, 2], [5, 1, 3, 9, 2, 8, 7, 4, 6, 12, 11, 10]), .int64([1])], [], "an axis") { $0.openness = .ranks },
+        row("ReduceMax", [.numbers([2, 3, 2], [5, 1, 3, 9, 2, 8, 7, 4, 6, 12, 11, 10]), .int64([1])], [], "an axis") {
+            $0.openness = .ranks
+        },
         row("ReduceMax", [.numbers([2, 3], [5, 1, 3, 9, 2, 8])], [int("keepdims", 0)], "everything") { $0.openness = .ranks },
-        row("ReduceMin", [.numbers([2, 3, 2], [5, 1, 3, 9, 2, 8, 7, 4, 6, 12, 11, 10]), .int64([1])], [], "an axis") { $0.openness = .ranks },
+        row("ReduceMin", [.numbers([2, 3, 2], [5, 1, 3, 9, 2, 8, 7, 4, 6, 12, 11, 10]), .int64([1])], [], "an axis") {
+            $0.openness = .ranks
+        },
         row("ReduceMin", [.numbers([2, 3], [5, 1, 3, 9, 2, 8])], [int("keepdims", 0)], "everything") { $0.openness = .ranks },
         row("ReduceL1", [.float([2, 3, 4], -1.5...1.5, avoiding: [0]), .int64([1])], [], "an axis") { $0.openness = .ranks },
-        row("ReduceL1", [.float([2, 3, 4], -1.5...1.5, avoiding: [0]), .int64([0, 2])], [int("keepdims", 0)], "two axes, dropped") { $0.openness = .ranks },
+        row("ReduceL1", [.float([2, 3, 4], -1.5...1.5, avoiding: [0]), .int64([0, 2])], [int("keepdims", 0)], "two axes, dropped") {
+            $0.openness = .ranks
+        },
         row("ReduceL2", [.float([2, 3, 4], -1.5...1.5), .int64([1])], [], "an axis") { $0.openness = .ranks },
-        row("ReduceL2", [.float([2, 3, 4], -1.5...1.5), .int64([0, 2])], [int("keepdims", 0)], "two axes, dropped") { $0.openness = .ranks },
+        row("ReduceL2", [.float([2, 3, 4], -1.5...1.5), .int64([0, 2])], [int("keepdims", 0)], "two axes, dropped") {
+            $0.openness = .ranks
+        },
         row("ReduceSumSquare", [.float([2, 3, 4], -1.5...1.5), .int64([1])], [], "an axis") { $0.openness = .ranks },
-        row("ReduceSumSquare", [.float([2, 3, 4], -1.5...1.5), .int64([0, 2])], [int("keepdims", 0)], "two axes, dropped") { $0.openness = .ranks },
+        row("ReduceSumSquare", [.float([2, 3, 4], -1.5...1.5), .int64([0, 2])], [int("keepdims", 0)], "two axes, dropped") {
+            $0.openness = .ranks
+        },
         row("ReduceLogSum", [.float([2, 3, 4], 0.5...2), .int64([1])], [], "an axis") { $0.openness = .ranks },
-        row("ReduceLogSum", [.float([2, 3, 4], 0.5...2), .int64([0, 2])], [int("keepdims", 0)], "two axes, dropped") { $0.openness = .ranks },
+        row("ReduceLogSum", [.float([2, 3, 4], 0.5...2), .int64([0, 2])], [int("keepdims", 0)], "two axes, dropped") {
+            $0.openness = .ranks
+        },
         row("ReduceLogSumExp", [.float([2, 3, 4], -1.5...1.5), .int64([1])], [], "an axis") { $0.openness = .ranks },
-        row("ReduceLogSumExp", [.float([2, 3, 4], -1.5...1.5), .int64([0, 2])], [int("keepdims", 0)], "two axes, dropped") { $0.openness = .ranks },
+        row("ReduceLogSumExp", [.float([2, 3, 4], -1.5...1.5), .int64([0, 2])], [int("keepdims", 0)], "two axes, dropped") {
+            $0.openness = .ranks
+        },
         row("ReduceProd", [.float([2, 3, 4], 0.5...1.5), .int64([1])], [], "an axis") { $0.openness = .ranks },
-        row("ReduceProd", [.float([2, 3, 4], 0.5...1.5), .int64([0, 2])], [int("keepdims", 0)], "two axes, dropped") { $0.openness = .ranks },
+        row("ReduceProd", [.float([2, 3, 4], 0.5...1.5), .int64([0, 2])], [int("keepdims", 0)], "two axes, dropped") {
+            $0.openness = .ranks
+        },
         row("ReduceProd", [.numbers([3, 3], [0, 2, 3, 0, 0, 1, 1, 2, 3]), .int64([1])], [], "zeros"),
     ]
 }

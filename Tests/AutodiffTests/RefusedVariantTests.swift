@@ -31,7 +31,8 @@ import Testing
         let alpha = "state activation_alpha"
         #expect(recurrent("LSTM", 4, [names("Sigmoid", "ScaledTanh", "Tanh")]).contains(alpha))
         #expect(recurrent("LSTM", 4, [names("Sigmoid", "ThresholdedRelu", "Tanh")]).contains(alpha))
-        #expect(recurrent("GRU", 3, [names("Affine", "Tanh"), Attribute("activation_alpha", .floats([1]))]).contains("state activation_beta"))
+        #expect(
+            recurrent("GRU", 3, [names("Affine", "Tanh"), Attribute("activation_alpha", .floats([1]))]).contains("state activation_beta"))
         #expect(recurrent("RNN", 1, [names("LeakyRelu")]).contains(alpha))
         // A second direction reads the second number, where the standard gives it the first.
         let one = [names("Tanh", "LeakyRelu"), Attribute("activation_alpha", .floats([0.2]))]

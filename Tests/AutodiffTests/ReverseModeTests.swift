@@ -31,7 +31,11 @@ import Testing
     }
 
     @Test func aValueInBetweenCanBeWantedToo() throws {
-        var model = model([Node("Exp", ["x"], ["m"]), Node("Mul", ["m", "x"], ["n"]), Node("ReduceSum", ["n"], ["y"], [Attribute("keepdims", .int(0))])], inputs: [("x", [3])])
+        var model = model(
+            [
+                Node("Exp", ["x"], ["m"]), Node("Mul", ["m", "x"], ["n"]),
+                Node("ReduceSum", ["n"], ["y"], [Attribute("keepdims", .int(0))]),
+            ], inputs: [("x", [3])])
         let gradients = try ReverseMode.append(to: &model, loss: "y", for: ["m", "x"])
         let names = try [#require(gradients["m"]), #require(gradients["x"])]
         model.graph.outputs = names.map { Value($0, .tensor(.float32, [3])) }
@@ -44,13 +48,18 @@ import Testing
     @Test func branchesOfAnIfAreDifferentiatedWithWhatTheyCapture() throws {
         for taken in [true, false] {
             let then = Graph(
-                name: "then", nodes: [Node("Constant", [], ["half"], [Attribute("value_float", .float(0.5))]), Node("Mul", ["m", "half"], ["s"]), Node("Mul", ["s", "w"], ["t"])],
+                name: "then",
+                nodes: [
+                    Node("Constant", [], ["half"], [Attribute("value_float", .float(0.5))]), Node("Mul", ["m", "half"], ["s"]),
+                    Node("Mul", ["s", "w"], ["t"]),
+                ],
                 outputs: [Value("t", .tensor(.float32, nil))])
             let inner = Graph(
                 name: "inner", nodes: [Node("Sin", ["v"], ["u"])], outputs: [Value("u", .tensor(.float32, nil))])
             let other = Graph(name: "other", nodes: [Node("Exp", ["x"], ["o"])], outputs: [Value("o", .tensor(.float32, nil))])
             let otherwise = Graph(
-                name: "else", nodes: [
+                name: "else",
+                nodes: [
                     Node("Mul", ["x", "x"], ["v"]),
                     Node("If", ["c"], ["w2"], [Attribute("then_branch", .graph(other)), Attribute("else_branch", .graph(inner))]),
                     Node("Add", ["w2", "two"], ["e"]),
@@ -71,7 +80,10 @@ import Testing
 
     /// The engine has no kernel for SwiGLU itself: it is differentiated as it stands, then run as what it is defined to be.
     @Test func swiGLUIsAGateTimesAValue() throws {
-        let plain = [Node("Mul", ["a", "alpha"], ["s"]), Node("Sigmoid", ["s"], ["g"]), Node("Mul", ["a", "g"], ["h"]), Node("Mul", ["h", "b"], ["y"])]
+        let plain = [
+            Node("Mul", ["a", "alpha"], ["s"]), Node("Sigmoid", ["s"], ["g"]), Node("Mul", ["a", "g"], ["h"]),
+            Node("Mul", ["h", "b"], ["y"]),
+        ]
         func gradients(_ nodes: [Node]) throws -> [[Double]] {
             var model = model(nodes, inputs: [("a", [2, 3]), ("b", [2, 3])], opset: 24)
             model.graph.initializers.append(StoredTensor("alpha", .float32, [], [1.5] as [Float]))
@@ -148,7 +160,8 @@ import Testing
         model.graph.inputs.append(Value("seed", .tensor(.float32, [2])))
         #expect(
             throws: AutodiffError.nothingTrainable(
-                reason: "no gradient leads back to 'z': there is no way, or only through operators without one, as ArgMax, Round and comparisons are")
+                reason: "no gradient leads back to 'z': there is no way, or only through operators without one, as ArgMax, Round and "
+                    + "comparisons are")
         ) {
             try ReverseMode.append(to: &model, seeds: ["y": "seed"], for: ["z"])
         }
@@ -162,13 +175,58 @@ import Testing
         func tensor(_ shape: Shape, _ seed: UInt64) -> Tensor {
             Tensor(.float32, shape, GradientCheck.random(shape.elementCount ?? 0, seed: seed).map { Float($0) })
         }
-        let inputs: [(name: String, tensor: Tensor)] = [("q", tensor([1, 2, 3, 4], 1)), ("k", tensor([1, 2, 4, 5], 2)), ("v", tensor([1, 2, 5, 4], 3))]
+        let inputs: [(name: String, tensor: Tensor)] = [
+            ("q", tensor([1, 2, 3, 4], 1)), ("k", tensor([1, 2, 4, 5], 2)), ("v", tensor([1, 2, 5, 4], 3)),
+        ]
         let graph = Graph(
             name: "g",
-            nodes: [Node("Transpose", ["k"], ["turned"], [Attribute("perm", .ints([0, 1, 3, 2]))]), Node("Attention", ["q", "turned", "v"], ["y"])],
+            nodes: [
+                Node("Transpose", ["k"], ["turned"], [Attribute("perm", .ints([0, 1, 3, 2]))]),
+                Node("Attention", ["q", "turned", "v"], ["y"]),
+            ],
             inputs: inputs.map { Value($0.name, .tensor(.float32, $0.tensor.shape)) }, outputs: [Value("y", .tensor(.float32, nil))])
         try GradientCheck(
-            model: Model(operatorSets: [OperatorSet(domain: "", version: 23)], graph: graph), inputs: inputs, wanted: ["q", "k", "v"], outputs: ["y"]
+            model: Model(operatorSets: [OperatorSet(domain: "", version: 23)], graph: graph), inputs: inputs, wanted: ["q", "k", "v"],
+            outputs: ["y"]
         ).run()
+    }
+
+    /// An LSTM inside of an If, of which no shape is stated: as in silero's voice detectors.
+    @Test(arguments: [true, false])
+    func aRecurrentLayerInsideOfAnIfHasGradientsWithoutShapes(flag: Bool) throws {
+        func tensor(_ shape: Shape, _ seed: UInt64) -> Tensor {
+            Tensor(.float32, shape, GradientCheck.random(shape.elementCount ?? 0, seed: seed).map { Float($0) * 0.5 })
+        }
+        let inputs = [
+            ("x", tensor([3, 2, 2], 1)), ("w", tensor([1, 12, 2], 2)), ("r", tensor([1, 12, 3], 3)), ("h", tensor([1, 2, 3], 4)),
+        ]
+        func branch(_ name: String, _ direction: String) -> Graph {
+            Graph(
+                name: name,
+                nodes: [
+                    Node(
+                        "LSTM", ["x", "w", "r", "", "", "h", "h"], ["s" + name],
+                        [Attribute("hidden_size", .int(3)), Attribute("direction", .string(direction))]),
+                    Node("Tanh", ["s" + name], ["o" + name]),
+                ], outputs: [Value("o" + name, .tensor(.float32, nil))])
+        }
+        var model = Model(
+            irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 21)],
+            graph: Graph(
+                name: "unshaped",
+                nodes: [
+                    Node(
+                        "If", ["flag"], ["y"],
+                        [
+                            Attribute("then_branch", .graph(branch("a", "forward"))),
+                            Attribute("else_branch", .graph(branch("b", "reverse"))),
+                        ]
+                    )
+                ],
+                inputs: inputs.map { Value($0.0, .tensor(.float32, nil)) }, outputs: [Value("y", .tensor(.float32, nil))]))
+        model.graph.initializers.append(StoredTensor("flag", .bool, [], [flag ? 1 : 0] as [UInt8]))
+        let check = GradientCheck(
+            model: model, inputs: inputs.map { (name: $0.0, tensor: $0.1) }, wanted: ["x", "w", "r", "h"], outputs: ["y"])
+        #expect(throws: Never.self) { try check.run() }
     }
 }

@@ -1,7 +1,6 @@
 import Autodiff
 import Engine
 import ONNX
-import Recipes
 import Passes
 import Tensors
 import Testing
@@ -46,7 +45,7 @@ import Testing
         let wanted = names.sorted { $0.key < $1.key }
         model.graph.outputs = wanted.map { Value($0.value, nil) }
         let results = try Session(model: model.serialized()).run([("x", .tensor(x))])
-        let values = zip(wanted, results).map { ($0.key, $1.tensor?.numbers ?? []) }
+        let values = zip(wanted, results).map { ($0.key, $1.tensor?.doubles ?? []) }
         return (Dictionary(uniqueKeysWithValues: values), Set(model.graph.nodes.map(\.operatorType)))
     }
 
@@ -60,9 +59,8 @@ import Testing
         #expect(found.keys.sorted() == ["b", "w", "x"])
         for (name, values) in found {
             let wanted = try #require(expected[name])
-            #expect(
-                values.count == wanted.count && distance(values, wanted) < 2e-5 * length(wanted),
-                "\(name): \(distance(values, wanted) / length(wanted))")
+            let distance = length(zip(values, wanted).map { $0 - $1 })
+            #expect(values.count == wanted.count && distance < 2e-5 * length(wanted), "\(name): \(distance / length(wanted))")
         }
     }
 
@@ -78,16 +76,10 @@ import Testing
             #expect(nodes.count { $0.inputs.contains(node.outputs[0]) } == 1)
         }
     }
-
-    @Test func aStepNamesTheFormOfALayer() throws {
-        var model = Self.layers[0].model(random(Self.layers[0].weights, 1))
-        model.graph.nodes.removeLast(2)
-        model.graph.nodes.append(Node("ReduceMean", ["y"], ["loss"], [Attribute("keepdims", .int(0))]))
-        let graph = try StepGraph(model, GradientDescent(loss: .output("loss"), learningRate: 1e-3, weightDecay: 0))
-        #expect(graph.gradientForms == ["node Conv 'layer' -> 'y'": "winograd F(4, 4, 3, 3)"])
-    }
 }
 
 private func random(_ shape: Shape, _ seed: UInt64) -> Tensor {
     Tensor(.float32, shape, GradientCheck.random(shape.elementCount ?? 0, seed: seed).map { Float($0) })
 }
+
+private func length(_ values: [Double]) -> Double { values.reduce(0) { $0 + $1 * $1 }.squareRoot() }

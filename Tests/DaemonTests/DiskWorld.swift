@@ -1,3 +1,4 @@
+import Arrivals
 import Daemon
 import Foundation
 @testable import Landing

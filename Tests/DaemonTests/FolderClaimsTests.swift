@@ -1,3 +1,4 @@
+import Arrivals
 import Foundation
 @testable import Landing
 import Logging

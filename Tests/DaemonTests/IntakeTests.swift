@@ -1,3 +1,4 @@
+import Arrivals
 @testable import Daemon
 import Foundation
 import Landing
@@ -40,7 +41,7 @@ import Testing
         _ = intake.directories(for: pipelines)
     }
 
-    private func complete(_ spool: String, _ path: String, size: Int64 = 10, changed: Int64 = 1, inode: UInt64 = 1) -> SpoolEvent {
+    private func complete(_ spool: String, _ path: String, size: Int64 = 10, changed: Int64 = 1, inode: Int64 = 1) -> SpoolEvent {
         .complete(
             CompleteFile(
                 directory: spool, relativePath: path, stamp: .init(device: 1, inode: inode, size: size, changed: changed), seal: nil,
@@ -53,7 +54,7 @@ import Testing
             result: .success(
                 ArrivingFile(
                     pipeline: job.pipeline, role: job.route.role, path: job.file.relativePath, digest: digest ?? job.file.relativePath,
-                    stamp: job.file.stamp.recorded, settledBy: job.file.evidence.rawValue)))
+                    stamp: job.file.stamp, settledBy: job.file.evidence.rawValue)))
     }
 
     private func unreadable(_ job: HashJob) -> Hashed {
@@ -167,9 +168,9 @@ import Testing
                 expected["\(pipeline)/\(number).csv"] = FileDigest.of(bytes: bytes)
                 let stamp = try FileDigest.of(FilePath(path)).stamp
                 events.append(
-                    complete("\(pipeline)/data", "\(number).csv", size: stamp.size, changed: stamp.changed, inode: UInt64(stamp.inode)))
+                    complete("\(pipeline)/data", "\(number).csv", size: stamp.size, changed: stamp.changed, inode: stamp.inode))
                 if case .complete(var file) = events.removeLast() {
-                    file.stamp.device = UInt64(bitPattern: stamp.device)
+                    file.stamp.device = stamp.device
                     events.append(.complete(file))
                 }
             }

@@ -1,3 +1,4 @@
+import Arrivals
 import Daemon
 import Foundation
 import Ledger
@@ -64,7 +65,7 @@ import Testing
         var now = UTCTime(milliseconds: 1_800_000_000_000)
         try dispatcher.use([pipeline])
         func drop(_ role: ArrivalRole, _ name: String, _ content: String) throws {
-            let stamp = RecordedStamp(device: 1, inode: Int64(name.utf8.first!), size: 1, changed: 1)
+            let stamp = FileStamp(device: 1, inode: Int64(name.utf8.first!), size: 1, changed: 1)
             let file = ArrivingFile(
                 pipeline: "p", role: role, path: name, digest: content, stamp: stamp, outputKey: role == .data ? name : nil)
             try dispatcher.arrived(.init(pipeline: "p", at: now, arrivals: Array(zip([file], try ledger.arrive([file], at: now)))))

@@ -1,3 +1,4 @@
+import Arrivals
 import Daemon
 import Ledger
 import Logging
@@ -19,7 +20,7 @@ final class ManualWorld {
     private var ledger: RunLedger
     private var dispatcher: Dispatcher?
     private var now = UTCTime(milliseconds: 1_800_000_000_000)
-    private var spool: [String: (role: ArrivalRole, content: String, stamp: RecordedStamp)] = [:]
+    private var spool: [String: (role: ArrivalRole, content: String, stamp: FileStamp)] = [:]
     private var stamps: Int64 = 0
     /// What is being written into files, by name.
     private var beingWritten: [String: String] = [:]
@@ -73,7 +74,7 @@ final class ManualWorld {
 
     private func put(_ content: String, _ role: ArrivalRole, at name: String) {
         stamps += 1
-        spool[name] = (role, content, RecordedStamp(device: 1, inode: stamps, size: Int64(content.utf8.count), changed: stamps))
+        spool[name] = (role, content, FileStamp(device: 1, inode: stamps, size: Int64(content.utf8.count), changed: stamps))
     }
 
     private func start() throws {

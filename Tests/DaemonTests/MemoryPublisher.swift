@@ -1,3 +1,4 @@
+import Arrivals
 import Daemon
 import Landing
 import Ledger
@@ -20,7 +21,7 @@ final class MemoryPublisher: Publisher {
     /// The number of times that an output of each input was published.
     var lines: [String: Int] = [:]
     /// The stamp and the content that a file of the spool has now.
-    var found: (String) -> (stamp: RecordedStamp, content: String)? = { _ in nil }
+    var found: (String) -> (stamp: FileStamp, content: String)? = { _ in nil }
     /// What each version adds, as `plusN`.
     var models: [Int: String] = [:]
     var published: [Int: PublishedModel] = [:]
@@ -121,6 +122,8 @@ final class MemoryPublisher: Publisher {
     func lacking(_ inputs: [StandingInput], from folder: WatchedFolder?, of pipeline: Pipeline) -> [StandingInput] {
         inputs.filter { found($0.path) == nil }
     }
+
+    func hasQuarantine(_ pipeline: Pipeline) -> Bool { true }
 
     func isRemoved(_ input: SpoolInput) -> Bool { found(input.path) == nil }
 

@@ -1,3 +1,4 @@
+import Arrivals
 import Foundation
 import Landing
 import Ledger
@@ -52,7 +53,7 @@ import Testing
         try ledger.arrive(
             [ArrivingFile(
                     pipeline: "p", role: role, path: path, digest: "sha-\(content)-\(path)",
-                    stamp: RecordedStamp(device: 1, inode: inode, size: 9, changed: 9),
+                    stamp: FileStamp(device: 1, inode: inode, size: 9, changed: 9),
                 outputKey: role == .data ? path + ".out" : nil)], at: start)[0].number
     }
 
@@ -233,7 +234,7 @@ import Testing
     /// A model that waits to be done again needs its external data.
     @Test func archivedDataStaysWithItsModel() throws {
         for name in ["sub/m.onnx", "sub/m.onnx.data", "2/sub/m.onnx.data", "sub/other.bin"] { try root.write("x", to: "archive/" + name) }
-        let stamp = RecordedStamp(device: 1, inode: 5, size: 9, changed: 9)
+        let stamp = FileStamp(device: 1, inode: 5, size: 9, changed: 9)
         _ = try ledger.arrive(
             [
                 ArrivingFile(

@@ -6,10 +6,10 @@ import TestSupport
 import Testing
 import Training
 
-/// `millrace backward` against PyTorch's gradients, which `AutodiffTests/Golden/make-golden.py` wrote: from files, through the command, to files.
+/// `millrace backward` against PyTorch's gradients, which `TrainingGraphTests/Golden/make-golden.py` wrote: from files, through the command, to files.
 @Suite struct BackwardTests {
     private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .appendingPathComponent("AutodiffTests/Golden").path
+        .appendingPathComponent("TrainingGraphTests/Golden").path
 
     private static func golden(_ name: String) throws -> [String: Tensor] {
         let model = try Model(serialized: Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(name).golden.onnx")))

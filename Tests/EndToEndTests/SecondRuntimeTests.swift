@@ -17,7 +17,7 @@ import Testing
         ("embedding", "binary_cross_entropy"),
     ])
     func aTunedModelGivesTheSameInBoth(_ name: String, _ loss: String) throws {
-        let directory = try TemporaryDirectory("runtimes"), folder = ProjectScript.repository + "/Tests/AutodiffTests/Golden/"
+        let directory = try TemporaryDirectory("runtimes"), folder = ProjectScript.repository + "/Tests/TrainingGraphTests/Golden/"
         let golden = try Model(serialized: Data(contentsOf: URL(fileURLWithPath: folder + name + ".golden.onnx")))
         func firstBatch(_ array: String) throws -> Tensor {
             let whole = try #require(golden.graph.initializers.first { $0.name == array }).tensor()

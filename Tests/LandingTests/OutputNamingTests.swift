@@ -1,8 +1,9 @@
+import Arrivals
 import Landing
 import Testing
 
 @Suite struct OutputNamingTests {
-    private let facts = OutputNaming.Facts(arrivedAt: 1_795_469_999, version: 3)
+    private let facts = OutputNaming.Facts(arrivedAt: UTCTime(milliseconds: 1_795_469_999_000), version: 3)
 
     @Test(arguments: [
         ("a.csv", "a.parquet"), ("sub/a.csv", "sub/a.parquet"), ("a.csv.gz", "a.parquet"), ("data.2026.jsonl.zst", "data.2026.parquet"),
@@ -25,7 +26,7 @@ import Testing
     ] as [(Int64, String)])
     func arrivalDateIsUTC(seconds: Int64, date: String) throws {
         let path = try OutputNaming(fileExtension: "csv", partitionBy: [.arrivalDate])
-            .path(for: "a.csv", facts: .init(arrivedAt: seconds, version: 1))
+            .path(for: "a.csv", facts: .init(arrivedAt: UTCTime(milliseconds: seconds * 1000), version: 1))
         #expect(path == "arrival_date=\(date)/a.csv")
     }
 

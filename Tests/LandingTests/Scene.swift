@@ -1,3 +1,4 @@
+import Arrivals
 import Foundation
 import Landing
 import SystemPackage
@@ -23,7 +24,7 @@ struct Scene {
     var out: FilePath { root.appending("out") }
     var spool: FilePath { root.appending("spool") }
 
-    func round() -> LandingRound { LandingRound(areas: [area], now: 1_795_470_000_123) }
+    func round() -> LandingRound { LandingRound(areas: [area], now: UTCTime(milliseconds: 1_795_470_000_123)) }
 
     func provenance(_ input: String, arrival: Int64 = 1) -> Provenance {
         Provenance(

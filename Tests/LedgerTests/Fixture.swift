@@ -1,3 +1,4 @@
+import Arrivals
 import GRDB
 import Ledger
 import Reasons
@@ -23,9 +24,9 @@ final class Fixture {
     /// As after the daemon ended and started again.
     func reopen() throws { ledger = try RunLedger(stateDirectory: stateDirectory) }
 
-    func stamp(size: Int64 = 100) -> RecordedStamp {
+    func stamp(size: Int64 = 100) -> FileStamp {
         inode += 1
-        return RecordedStamp(device: 1, inode: inode, size: size, changed: inode * 1_000_000)
+        return FileStamp(device: 1, inode: inode, size: size, changed: inode * 1_000_000)
     }
 
     func file(

@@ -1,3 +1,4 @@
+import Arrivals
 import Foundation
 import Ledger
 import Reasons
@@ -28,7 +29,7 @@ import Testing
         let why = Explanation(reason: "row 3: \(cell: "Zoe1987") is no number", rule: .dataValue, remedy: "Mend it.")
         try f.ledger.write { (tx) throws(LedgerError) in
             let numbers = try tx.refuse(
-                [RefusedFile(pipeline: "digits", role: .data, path: path, stamp: RecordedStamp(device: 1, inode: 7, size: 1, changed: 1), explanation: why)],
+                [RefusedFile(pipeline: "digits", role: .data, path: path, stamp: FileStamp(device: 1, inode: 7, size: 1, changed: 1), explanation: why)],
                 at: time)
             try tx.append([NewEvent("refused", pipeline: "digits", arrival: numbers[0])], at: time)
         }

@@ -1,3 +1,4 @@
+import Arrivals
 import Ledger
 import Reasons
 import TestSupport
@@ -46,6 +47,23 @@ import Testing
         _ = try f.ledger.intend([Intention(run: again.run, root: "/elsewhere", path: "a.csv", digest: "newer", byteCount: 7)])
         try f.ledger.close([RunClosing(run: again.run, outcome: .done(verdict: nil))], at: f.now)
         #expect(try f.ledger.publications(.leaving).isEmpty)
+    }
+
+    /// An output that is to go and still stands is no longer to go once another of the same input has taken its place.
+    @Test func whatIsReplacedIsNotToGo() throws {
+        let f = try Fixture()
+        let number = try f.arrive("a.csv", "A").number
+        try f.finish(number)
+        func publishAgain(_ root: String, _ path: String, _ digest: String) throws {
+            #expect(try !f.apply(.replay(Selection(pipeline: "p", path: "a.csv"))).isRefused)
+            let run = try #require(try f.open(number)).run
+            _ = try f.ledger.intend([Intention(run: run, root: root, path: path, digest: digest, byteCount: 7)])
+            try f.ledger.close([RunClosing(run: run, outcome: .done(verdict: nil))], at: f.now)
+        }
+        try publishAgain("/elsewhere", "a.csv", "second")
+        #expect(try f.ledger.publications(.leaving).map(\.root) == ["/out"])
+        try publishAgain("/out", "a.parquet", "third")
+        #expect(try f.ledger.publications(.leaving).map(\.root) == ["/elsewhere"])
     }
 
     @Test func handedBackAttemptsDoNotCount() throws {

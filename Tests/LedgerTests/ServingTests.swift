@@ -1,3 +1,4 @@
+import Arrivals
 import Glibc
 @testable import Ledger
 import TestSupport

@@ -102,14 +102,17 @@ extension ClassicLoweringTests {
                 Attribute("nodes_splits", tensor((0..<depth).map { Float($0) })),
                 Attribute("nodes_truenodeids", .ints((0..<depth).map { Int64($0 + 1 < depth ? $0 + 1 : 0) })),
                 Attribute("nodes_trueleafs", .ints((0..<depth).map { $0 + 1 < depth ? 0 : 1 })),
-                Attribute("nodes_falsenodeids", .ints(Array(repeating: 1, count: depth))), Attribute("nodes_falseleafs", .ints(Array(repeating: 1, count: depth))),
+                Attribute("nodes_falsenodeids", .ints(Array(repeating: 1, count: depth))),
+                Attribute("nodes_falseleafs", .ints(Array(repeating: 1, count: depth))),
                 Attribute("tree_roots", .ints(Array(repeating: 0, count: trees))), Attribute("leaf_targetids", .ints([0, 0])),
                 Attribute("leaf_weights", tensor([1, 2])), Attribute("n_targets", .int(1)),
             ]
             let graph = Graph(
                 name: "g", nodes: [Node("TreeEnsemble", ["x"], ["y"], domain: "ai.onnx.ml", attributes)],
                 inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .fixed(1)]))], outputs: [Value("y", .tensor(.float32, nil))])
-            return Model(irVersion: 10, operatorSets: [OperatorSet(domain: "ai.onnx.ml", version: 5), OperatorSet(domain: "", version: 21)], graph: graph)
+            return Model(
+                irVersion: 10, operatorSets: [OperatorSet(domain: "ai.onnx.ml", version: 5), OperatorSet(domain: "", version: 21)],
+                graph: graph)
         }
         let error = #expect(throws: PassError.self) { try TrainingForm.of(model(trees: 600)) }
         #expect(error?.pass == "lower_classic" && error?.place == "node ai.onnx.ml.TreeEnsemble -> 'y'")

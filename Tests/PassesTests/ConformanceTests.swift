@@ -7,9 +7,10 @@ import Testing
 
 /// Every model of the ONNX project that the engine runs gives the same outputs after each pass of the training form and of the step's.
 @Suite struct ConformanceTests {
-    @Test(arguments: [
-        ("1.22.0", ["node", "simple", "pytorch-converted", "pytorch-operator"], 1905), ("1.23.2", ["node"], 1884),
-    ] as [(String, [String], Int)])
+    @Test(
+        arguments: [
+            ("1.22.0", ["node", "simple", "pytorch-converted", "pytorch-operator"], 1905), ("1.23.2", ["node"], 1884),
+        ] as [(String, [String], Int)])
     func everyPassKeepsTheOutputs(version: String, kinds: [String], count: Int) throws {
         let cases = try ConformanceCase.all(version: version, kinds: kinds)
         #expect(cases.count == count)
@@ -21,7 +22,9 @@ import Testing
             let name = "\(version)/\(testCase.name)"
             switch comparison.verdict {
             case .same, .close, .notRun, .random:
-                if let listed = exceptions[name] { Issue.record("\(name) is listed as \(listed) and is \(comparison.verdict): take it out") }
+                if let listed = exceptions[name] {
+                    Issue.record("\(name) is listed as \(listed) and is \(comparison.verdict): take it out")
+                }
             case .refused, .broken, .different:
                 if exceptions[name] != comparison.verdict.rawValue {
                     Issue.record("\(name): \(comparison.verdict.rawValue): \(comparison.detail)")

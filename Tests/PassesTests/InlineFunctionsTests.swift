@@ -9,7 +9,8 @@ import Testing
     private static let domain = "example.own"
 
     private func function(
-        _ name: String, _ inputs: [String], _ outputs: [String], _ nodes: [Node], opset: Int64 = 17, required: [String] = [], defaulted: [Attribute] = []
+        _ name: String, _ inputs: [String], _ outputs: [String], _ nodes: [Node], opset: Int64 = 17, required: [String] = [],
+        defaulted: [Attribute] = []
     ) -> Function {
         var function = Function(
             domain: Self.domain, name: name, inputs: inputs, outputs: outputs, nodes: nodes,
@@ -53,7 +54,8 @@ import Testing
         let leaf = function(
             "Leaf", ["a"], ["b"], [Node("LeakyRelu", ["a"], ["b"], [Attribute("alpha", .reference("slope", .float))])], required: ["slope"])
         let outer = function(
-            "Outer", ["a"], ["b"], [call("Leaf", ["a"], ["c"], [Attribute("slope", .reference("outer", .float))]), Node("Exp", ["c"], ["b"])],
+            "Outer", ["a"], ["b"],
+            [call("Leaf", ["a"], ["c"], [Attribute("slope", .reference("outer", .float))]), Node("Exp", ["c"], ["b"])],
             defaulted: [Attribute("outer", .float(0.25))])
         let nodes = [call("Outer", ["x"], ["t"]), call("Outer", ["t"], ["y"], [Attribute("outer", .float(0.5))])]
         let result = try inlined(model(nodes, [leaf, outer], inputs: [x]), [x])
@@ -79,15 +81,20 @@ import Testing
     }
 
     @Test func branchesInBodiesAndCallsInBranches() throws {
-        func branch(_ node: Node) -> AttributeValue { .graph(Graph(name: "b", nodes: [node], outputs: [Value(node.outputs[0], .tensor(.float32, nil))])) }
+        func branch(_ node: Node) -> AttributeValue {
+            .graph(Graph(name: "b", nodes: [node], outputs: [Value(node.outputs[0], .tensor(.float32, nil))]))
+        }
         let leaf = function("Leaf", ["a"], ["b"], [Node("Exp", ["a"], ["b"])])
         let body = function(
             "Choose", ["c", "a"], ["r"],
             [
                 Node("Neg", ["a"], ["n"]),
-                Node("If", ["c"], ["r"], [
-                    Attribute("then_branch", branch(Node("Abs", ["n"], ["n_t"]))), Attribute("else_branch", branch(call("Leaf", ["n"], ["n_e"]))),
-                ]),
+                Node(
+                    "If", ["c"], ["r"],
+                    [
+                        Attribute("then_branch", branch(Node("Abs", ["n"], ["n_t"]))),
+                        Attribute("else_branch", branch(call("Leaf", ["n"], ["n_e"]))),
+                    ]),
             ])
         let inputs = [("c", Tensor(.bool, [], [false])), x]
         let nodes = [call("Choose", ["c", "x"], ["t"]), call("Choose", ["c", "t"], ["y"])]
@@ -99,7 +106,10 @@ import Testing
         func squeeze(_ opset: Int64, _ input: String, _ output: String) -> [Node] {
             opset < 13
                 ? [Node("Squeeze", [input], [output], [Attribute("axes", .ints([0]))])]
-                : [Node("Constant", [], [output + "_axes"], [Attribute("value_ints", .ints([0]))]), Node("Squeeze", [input, output + "_axes"], [output])]
+                : [
+                    Node("Constant", [], [output + "_axes"], [Attribute("value_ints", .ints([0]))]),
+                    Node("Squeeze", [input, output + "_axes"], [output]),
+                ]
         }
         let body = function("First", ["a"], ["b"], squeeze(inner, "a", "b"), opset: inner)
         let input = ("x", ramp([1, 1, 3]))
@@ -110,7 +120,8 @@ import Testing
     }
 
     @Test func aMissingAttributeIsRefusedByName() {
-        let body = function("Leaf", ["a"], ["b"], [Node("LeakyRelu", ["a"], ["b"], [Attribute("alpha", .reference("slope", .float))])], required: ["slope"])
+        let body = function(
+            "Leaf", ["a"], ["b"], [Node("LeakyRelu", ["a"], ["b"], [Attribute("alpha", .reference("slope", .float))])], required: ["slope"])
         var written = model([call("Leaf", ["x"], ["y"])], [body], inputs: [x])
         let error = #expect(throws: PassError.self) { try InlineFunctions().run(&written) }
         #expect(error?.reason == "its function needs the attribute 'slope'")

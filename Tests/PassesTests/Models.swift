@@ -7,7 +7,8 @@ struct SmallModel {
     var model: Model
 
     init(
-        opset: Int64, _ nodes: [Node], inputs: [(String, Tensor)], initializers: [(String, Tensor)] = [], outputs: [(String, ElementType)] = [("y", .float32)],
+        opset: Int64, _ nodes: [Node], inputs: [(String, Tensor)], initializers: [(String, Tensor)] = [],
+        outputs: [(String, ElementType)] = [("y", .float32)],
         functions: [Function] = []
     ) {
         let graph = Graph(

@@ -21,7 +21,8 @@ import Testing
             [
                 constant("w", ramp([3, 4])), Node("Constant", [], ["b"], [Attribute("value_floats", .floats([1, -2, 3, 0.5]))]),
                 Node("Constant", [], ["c"], [Attribute("value_float", .float(0.25))]), constant("shape", ints([2, 4])),
-                Node("MatMul", ["x", "w"], ["t"]), Node("Add", ["t", "b"], ["u"]), Node("Mul", ["u", "c"], ["v"]), Node("Reshape", ["v", "shape"], ["y"]),
+                Node("MatMul", ["x", "w"], ["t"]), Node("Add", ["t", "b"], ["u"]), Node("Mul", ["u", "c"], ["v"]),
+                Node("Reshape", ["v", "shape"], ["y"]),
             ], inputs: [x]
         ).model
     }
@@ -59,18 +60,25 @@ import Testing
 
     /// A single number that bounds is no parameter, in a Constant node or not; one that is multiplied by is.
     @Test func aNumberThatSaysHowAnOperatorWorksIsNone() throws {
-        let bounds = [constant("low", Tensor(.float32, [], [-1] as [Float])), Node("Constant", [], ["high"], [Attribute("value_float", .float(2))])]
+        let bounds = [
+            constant("low", Tensor(.float32, [], [-1] as [Float])), Node("Constant", [], ["high"], [Attribute("value_float", .float(2))]),
+        ]
         let model = SmallModel(opset: 21, bounds + [Node("Clip", ["x", "low", "high"], ["y"])], inputs: [x]).model
         #expect(ParameterHomes(model).homes.isEmpty)
         #expect(try TrainingForm.of(model).graph.initializers.isEmpty)
-        let scaled = SmallModel(opset: 21, bounds + [Node("Clip", ["x", "low"], ["c"]), Node("Mul", ["c", "high"], ["y"])], inputs: [x]).model
+        let scaled = SmallModel(opset: 21, bounds + [Node("Clip", ["x", "low"], ["c"]), Node("Mul", ["c", "high"], ["y"])], inputs: [x])
+            .model
         #expect(ParameterHomes(scaled).homes.map(\.name) == ["high"])
     }
 
     @Test func sixteenBitConstantsAreWidenedAndNarrowedBack() throws {
         let bits: [UInt16] = (0..<12).map { UInt16(0x3C00 + 37 * $0) }
         let model = SmallModel(
-            opset: 21, [constant("w", Tensor(.float16, [3, 4], bits)), Node("Cast", ["w"], ["c"], [Attribute("to", .int(1))]), Node("MatMul", ["x", "c"], ["y"])],
+            opset: 21,
+            [
+                constant("w", Tensor(.float16, [3, 4], bits)), Node("Cast", ["w"], ["c"], [Attribute("to", .int(1))]),
+                Node("MatMul", ["x", "c"], ["y"]),
+            ],
             inputs: [x]
         ).model
         let wide = try #require(try TrainingForm.of(model).graph.initializer("w")).tensor()
@@ -96,7 +104,10 @@ import Testing
             [
                 Node(
                     "If", ["flag"], ["y", "z"], name: "choice",
-                    [Attribute("then_branch", .graph(branch("first", 0.1, "w"))), Attribute("else_branch", .graph(branch("second", -0.3, "b")))])
+                    [
+                        Attribute("then_branch", .graph(branch("first", 0.1, "w"))),
+                        Attribute("else_branch", .graph(branch("second", -0.3, "b"))),
+                    ])
             ], inputs: [x, ("flag", Tensor(.bool, [], [true]))], outputs: [("y", .float32), ("z", .float32)]
         ).model
     }
@@ -105,7 +116,8 @@ import Testing
         let form = try TrainingForm.of(branches)
         let names = form.graph.initializers.map(\.name)
         #expect(names == ["choice/then_branch/b", "choice/then_branch/w", "choice/else_branch/b", "choice/else_branch/w"])
-        #expect(form.graph.nodes[0].subgraphs.allSatisfy { $0.initializers.isEmpty && !$0.nodes.contains { $0.operatorType == "Constant" } })
+        #expect(
+            form.graph.nodes[0].subgraphs.allSatisfy { $0.initializers.isEmpty && !$0.nodes.contains { $0.operatorType == "Constant" } })
         let feeds = [x, ("flag", Tensor(.bool, [], [flag]))]
         let made = try run(form, feeds), wanted = try run(branches, feeds)
         #expect(ValueComparison.identical(made[0], wanted[0]) && ValueComparison.identical(made[1], wanted[1]))
@@ -121,10 +133,14 @@ import Testing
 
     @Test func aSparseConstantAndOneInALoopAreRefusedByName() throws {
         let sparse = SparseTensor(
-            values: StoredTensor("", .float32, [2], [1, 2] as [Float]), indices: StoredTensor("", .int64, [2], [0, 3] as [Int64]), shape: [3])
+            values: StoredTensor("", .float32, [2], [1, 2] as [Float]), indices: StoredTensor("", .int64, [2], [0, 3] as [Int64]),
+            shape: [3])
         let body = Graph(
-            name: "body", nodes: [constant("inner", ramp([3])), Node("Add", ["state", "inner"], ["next"]), Node("Identity", ["go"], ["goes"])],
-            inputs: [Value("i", .tensor(.int64, [] as Shape)), Value("go", .tensor(.bool, [] as Shape)), Value("state", .tensor(.float32, nil))],
+            name: "body",
+            nodes: [constant("inner", ramp([3])), Node("Add", ["state", "inner"], ["next"]), Node("Identity", ["go"], ["goes"])],
+            inputs: [
+                Value("i", .tensor(.int64, [] as Shape)), Value("go", .tensor(.bool, [] as Shape)), Value("state", .tensor(.float32, nil)),
+            ],
             outputs: [Value("goes", .tensor(.bool, [] as Shape)), Value("next", .tensor(.float32, nil))])
         let model = SmallModel(
             opset: 21,

@@ -65,15 +65,23 @@ struct OldForm: Sendable, CustomTestStringConvertible {
             OldForm(7, "Pad", [cube], [Attribute("pads", .ints([0, 1, 0, 1, 0, 2])), Attribute("value", .float(0.5))]),
             OldForm(7, "Pad", [cube], [Attribute("pads", .ints([0, 1, 1, 0, 0, 2])), Attribute("mode", .string("reflect"))]),
             OldForm(10, "Resize", [image], initializers: [("s", Tensor(.float32, [4], [Float(1), 1, 2, 1.5]))]),
-            OldForm(10, "Resize", [image], [Attribute("mode", .string("linear"))], initializers: [("s", Tensor(.float32, [4], [Float(1), 1, 2, 1.5]))]),
+            OldForm(
+                10, "Resize", [image], [Attribute("mode", .string("linear"))],
+                initializers: [("s", Tensor(.float32, [4], [Float(1), 1, 2, 1.5]))]),
             OldForm(
                 10, "RoiAlign", [image], [Attribute("output_height", .int(2)), Attribute("output_width", .int(2))],
                 initializers: [("r", Tensor(.float32, [1, 4], [Float(0), 0, 3, 3])), ("i", ints([0]))]),
-            OldForm(9, "Scatter", [("x", ramp([3, 3]))], initializers: [("i", Tensor(.int64, [1, 3], [Int64(2), 0, 1])), ("u", ramp([1, 3]))]),
-            OldForm(7, "Slice", [cube], [Attribute("axes", .ints([1, 2])), Attribute("starts", .ints([1, -3])), Attribute("ends", .ints([3, 9]))]),
-            OldForm(7, "Slice", [cube], [Attribute("starts", .ints([0, 1])), Attribute("ends", .ints([1, 3]))], note: "of the first axes"),
             OldForm(
-                7, "Split", [cube], [Attribute("axis", .int(2)), Attribute("split", .ints([1, 3]))], outputs: [("y", .float32), ("z", .float32)]),
+                9, "Scatter", [("x", ramp([3, 3]))],
+                initializers: [("i", Tensor(.int64, [1, 3], [Int64(2), 0, 1])), ("u", ramp([1, 3]))]),
+            OldForm(
+                7, "Slice", [cube],
+                [Attribute("axes", .ints([1, 2])), Attribute("starts", .ints([1, -3])), Attribute("ends", .ints([3, 9]))]),
+            OldForm(
+                7, "Slice", [cube], [Attribute("starts", .ints([0, 1])), Attribute("ends", .ints([1, 3]))], note: "of the first axes"),
+            OldForm(
+                7, "Split", [cube], [Attribute("axis", .int(2)), Attribute("split", .ints([1, 3]))],
+                outputs: [("y", .float32), ("z", .float32)]),
             OldForm(11, "Split", [cube], [Attribute("axis", .int(2))], outputs: [("y", .float32), ("z", .float32)], note: "in halves"),
             OldForm(13, "Split", [cube], [Attribute("axis", .int(-1))], outputs: [("y", .float32), ("z", .float32)], note: "in halves"),
             OldForm(7, "Squeeze", [("x", ramp([1, 3, 1, 2]))], [Attribute("axes", .ints([0, 2]))]),
@@ -101,44 +109,50 @@ struct OldForm: Sendable, CustomTestStringConvertible {
     }
 
     /// Forms that no engine runs any more, beside the newer form that means the same (ONNX's operator changelog).
-    @Test(arguments: [
-        (
-            OldForm(6, "Add", [("x", ramp([2, 3, 4]))], [Attribute("broadcast", .int(1)), Attribute("axis", .int(1))], initializers: [("b", ramp([3]))]),
-            OldForm(21, "Add", [("x", ramp([2, 3, 4]))], initializers: [("b", ramp([3, 1]))])
-        ),
-        (
-            OldForm(6, "Mul", [("x", ramp([2, 3, 4]))], [Attribute("broadcast", .int(1))], initializers: [("b", ramp([4]))]),
-            OldForm(21, "Mul", [("x", ramp([2, 3, 4]))], initializers: [("b", ramp([4]))])
-        ),
-        (
-            OldForm(6, "PRelu", [("x", ramp([2, 3, 4, 5]))], initializers: [("b", ramp([3]))]),
-            OldForm(21, "PRelu", [("x", ramp([2, 3, 4, 5]))], initializers: [("b", ramp([3, 1, 1]))])
-        ),
-        (
-            OldForm(1, "Reshape", [("x", ramp([2, 6]))], [Attribute("shape", .ints([3, 4])), Attribute("consumed_inputs", .ints([0]))]),
-            OldForm(21, "Reshape", [("x", ramp([2, 6]))], initializers: [("s", ints([3, 4]))])
-        ),
-        (
-            OldForm(1, "Cast", [("x", ramp([2, 2]))], [Attribute("to", .string("DOUBLE"))], outputs: [("y", .float64)]),
-            OldForm(21, "Cast", [("x", ramp([2, 2]))], [Attribute("to", .int(11))], outputs: [("y", .float64)])
-        ),
-        (
-            OldForm(1, "Pad", [("x", ramp([2, 2]))], [Attribute("paddings", .ints([0, 1, 1, 0]))]),
-            OldForm(21, "Pad", [("x", ramp([2, 2]))], initializers: [("p", ints([0, 1, 1, 0]))])
-        ),
-        (
-            OldForm(1, "Upsample", [("x", ramp([1, 1, 2, 2]))], [Attribute("height_scale", .float(2)), Attribute("width_scale", .float(3))]),
-            OldForm(9, "Upsample", [("x", ramp([1, 1, 2, 2]))], initializers: [("s", Tensor(.float32, [4], [Float(1), 1, 2, 3]))])
-        ),
-        (
-            OldForm(1, "Selu", [("x", ramp([2, 2]))]),
-            OldForm(21, "Selu", [("x", ramp([2, 2]))], [Attribute("alpha", .float(1.6732)), Attribute("gamma", .float(1.0507))])
-        ),
-        (
-            OldForm(1, "Concat", [("x", ramp([2, 2]))], initializers: [("b", ramp([2, 1]))]),
-            OldForm(21, "Concat", [("x", ramp([2, 2]))], [Attribute("axis", .int(1))], initializers: [("b", ramp([2, 1]))])
-        ),
-    ] as [(OldForm, OldForm)])
+    @Test(
+        arguments: [
+            (
+                OldForm(
+                    6, "Add", [("x", ramp([2, 3, 4]))], [Attribute("broadcast", .int(1)), Attribute("axis", .int(1))],
+                    initializers: [("b", ramp([3]))]),
+                OldForm(21, "Add", [("x", ramp([2, 3, 4]))], initializers: [("b", ramp([3, 1]))])
+            ),
+            (
+                OldForm(6, "Mul", [("x", ramp([2, 3, 4]))], [Attribute("broadcast", .int(1))], initializers: [("b", ramp([4]))]),
+                OldForm(21, "Mul", [("x", ramp([2, 3, 4]))], initializers: [("b", ramp([4]))])
+            ),
+            (
+                OldForm(6, "PRelu", [("x", ramp([2, 3, 4, 5]))], initializers: [("b", ramp([3]))]),
+                OldForm(21, "PRelu", [("x", ramp([2, 3, 4, 5]))], initializers: [("b", ramp([3, 1, 1]))])
+            ),
+            (
+                OldForm(
+                    1, "Reshape", [("x", ramp([2, 6]))], [Attribute("shape", .ints([3, 4])), Attribute("consumed_inputs", .ints([0]))]),
+                OldForm(21, "Reshape", [("x", ramp([2, 6]))], initializers: [("s", ints([3, 4]))])
+            ),
+            (
+                OldForm(1, "Cast", [("x", ramp([2, 2]))], [Attribute("to", .string("DOUBLE"))], outputs: [("y", .float64)]),
+                OldForm(21, "Cast", [("x", ramp([2, 2]))], [Attribute("to", .int(11))], outputs: [("y", .float64)])
+            ),
+            (
+                OldForm(1, "Pad", [("x", ramp([2, 2]))], [Attribute("paddings", .ints([0, 1, 1, 0]))]),
+                OldForm(21, "Pad", [("x", ramp([2, 2]))], initializers: [("p", ints([0, 1, 1, 0]))])
+            ),
+            (
+                OldForm(
+                    1, "Upsample", [("x", ramp([1, 1, 2, 2]))],
+                    [Attribute("height_scale", .float(2)), Attribute("width_scale", .float(3))]),
+                OldForm(9, "Upsample", [("x", ramp([1, 1, 2, 2]))], initializers: [("s", Tensor(.float32, [4], [Float(1), 1, 2, 3]))])
+            ),
+            (
+                OldForm(1, "Selu", [("x", ramp([2, 2]))]),
+                OldForm(21, "Selu", [("x", ramp([2, 2]))], [Attribute("alpha", .float(1.6732)), Attribute("gamma", .float(1.0507))])
+            ),
+            (
+                OldForm(1, "Concat", [("x", ramp([2, 2]))], initializers: [("b", ramp([2, 1]))]),
+                OldForm(21, "Concat", [("x", ramp([2, 2]))], [Attribute("axis", .int(1))], initializers: [("b", ramp([2, 1]))])
+            ),
+        ] as [(OldForm, OldForm)])
     func aFormTooOldToRunMeansWhatItMeant(old: OldForm, new: OldForm) throws {
         var raised = old.model
         try PassList([RaiseOpset()]).run(&raised)
@@ -163,17 +177,21 @@ struct OldForm: Sendable, CustomTestStringConvertible {
         let error = #expect(throws: PassError.self) { try RaiseOpset().run(&model) }
         #expect(
             error?.description
-                == "raise_opset: node BatchNormalization 'norm' -> 'y': it normalizes every activation by itself (spatial = 0), which no newer form does; "
-                + "export the model again with a newer operator set")
+                == "raise_opset: node BatchNormalization 'norm' -> 'y': it normalizes every activation by itself (spatial = 0), which no "
+                + "newer form does; export the model again with a newer operator set")
     }
 
     @Test func nodesInBranchesAreRaisedToo() throws {
         let branch = Graph(
-            name: "b", nodes: [Node("Squeeze", ["x"], ["s"], [Attribute("axes", .ints([0]))])], outputs: [Value("s", .tensor(.float32, nil))])
-        let other = Graph(name: "c", nodes: [Node("ReduceSum", ["x"], ["t"], [Attribute("axes", .ints([0])), Attribute("keepdims", .int(0))])], outputs: [Value("t", .tensor(.float32, nil))])
+            name: "b", nodes: [Node("Squeeze", ["x"], ["s"], [Attribute("axes", .ints([0]))])],
+            outputs: [Value("s", .tensor(.float32, nil))])
+        let other = Graph(
+            name: "c", nodes: [Node("ReduceSum", ["x"], ["t"], [Attribute("axes", .ints([0])), Attribute("keepdims", .int(0))])],
+            outputs: [Value("t", .tensor(.float32, nil))])
         let inputs = [("c", Tensor(.bool, [], [true])), ("x", ramp([1, 3]))]
         var model = SmallModel(
-            opset: 11, [Node("If", ["c"], ["y"], [Attribute("then_branch", .graph(branch)), Attribute("else_branch", .graph(other))])], inputs: inputs
+            opset: 11, [Node("If", ["c"], ["y"], [Attribute("then_branch", .graph(branch)), Attribute("else_branch", .graph(other))])],
+            inputs: inputs
         ).model
         let expected = try run(model, inputs)
         try PassList([RaiseOpset()]).run(&model)

@@ -49,7 +49,8 @@ import Testing
         let spelling = Self.spellings[0]
         let others = [
             gelu(spelling, opset: 17), gelu(spelling, half: Tensor(.float32, [], [0.4] as [Float])),
-            gelu(spelling, root: Tensor(.float32, [], [1.5] as [Float])), gelu(spelling, half: Tensor(.float32, [1, 1, 1], [0.5] as [Float])),
+            gelu(spelling, root: Tensor(.float32, [], [1.5] as [Float])),
+            gelu(spelling, half: Tensor(.float32, [1, 1, 1], [0.5] as [Float])),
         ]
         for model in others {
             var form = model
@@ -63,13 +64,17 @@ import Testing
         #expect(form.graph.nodes == read.graph.nodes)
     }
 
-    private func normalized(bias: Bool, _ weights: Shape = [4, 3, 3, 3], mode: Int64 = 0, outputs: [(String, ElementType)] = [("y", .float32)]) -> Model {
+    private func normalized(
+        bias: Bool, _ weights: Shape = [4, 3, 3, 3], mode: Int64 = 0, outputs: [(String, ElementType)] = [("y", .float32)]
+    ) -> Model {
         let positive = Tensor(.float32, [4], [0.5, 1, 2, 3] as [Float])
         return SmallModel(
             opset: 21,
             [
                 Node("Conv", ["x", "w"] + (bias ? ["b"] : []), ["c"], [Attribute("pads", .ints([1, 1, 1, 1]))]),
-                Node("BatchNormalization", ["c", "scale", "shift", "mean", "var"], ["y"], [Attribute("epsilon", .float(0.01)), Attribute("training_mode", .int(mode))]),
+                Node(
+                    "BatchNormalization", ["c", "scale", "shift", "mean", "var"], ["y"],
+                    [Attribute("epsilon", .float(0.01)), Attribute("training_mode", .int(mode))]),
             ],
             inputs: [("x", ramp([2, 3, 5, 6]))],
             initializers: [

@@ -86,10 +86,14 @@ import Testing
 
     private struct Refusing: Pass {
         let name = "refusing"
-        func run(_ model: inout Model) throws(PassError) -> Bool { throw PassError(pass: name, place: "here", reason: "no", remedy: "none") }
+        func run(_ model: inout Model) throws(PassError) -> Bool {
+            throw PassError(pass: name, place: "here", reason: "no", remedy: "none")
+        }
     }
 
-    private var model: Model { SmallModel(opset: 21, [Node("Neg", ["x"], ["t"]), Node("Exp", ["t"], ["y"])], inputs: [("x", ramp([2]))]).model }
+    private var model: Model {
+        SmallModel(opset: 21, [Node("Neg", ["x"], ["t"]), Node("Exp", ["t"], ["y"])], inputs: [("x", ramp([2]))]).model
+    }
 
     @Test func thePassThatBreaksAModelIsNamed() {
         let passes: PassList = [Quiet(name: "first"), Breaking(), Quiet(name: "last")]

@@ -17,16 +17,20 @@ import Testing
     }
 
     private static let axes = [
-        Axis(kernel: 3, extent: 8), Axis(kernel: 3, extent: 7), Axis(kernel: 3, extent: 5, before: 0, after: 0), Axis(kernel: 3, extent: 6, before: 2, after: 0),
-        Axis(kernel: 3, stride: 2, extent: 8), Axis(kernel: 3, stride: 2, extent: 9, before: 0, after: 1), Axis(kernel: 2, extent: 7, before: 0),
-        Axis(kernel: 1, extent: 6, before: 0, after: 0), Axis(kernel: 1, stride: 2, extent: 7, before: 0, after: 0), Axis(kernel: 4, stride: 3, extent: 11),
+        Axis(kernel: 3, extent: 8), Axis(kernel: 3, extent: 7), Axis(kernel: 3, extent: 5, before: 0, after: 0),
+        Axis(kernel: 3, extent: 6, before: 2, after: 0),
+        Axis(kernel: 3, stride: 2, extent: 8), Axis(kernel: 3, stride: 2, extent: 9, before: 0, after: 1),
+        Axis(kernel: 2, extent: 7, before: 0),
+        Axis(kernel: 1, extent: 6, before: 0, after: 0), Axis(kernel: 1, stride: 2, extent: 7, before: 0, after: 0),
+        Axis(kernel: 4, stride: 3, extent: 11),
         Axis(kernel: 3, stride: 5, extent: 13), Axis(kernel: 3, extent: 3, before: 3, after: 3),
     ]
 
     /// In float64, where nothing but the algorithm counts.
     @Test(arguments: axes, [1, 2, 4]) func aMinimalFilterIsTheCorrelation(_ axis: Axis, tile: Int) throws {
         let filter = try #require(
-            MinimalFilter(kernel: axis.kernel, stride: axis.stride, extent: axis.extent, before: axis.before, after: axis.after, tile: tile))
+            MinimalFilter(kernel: axis.kernel, stride: axis.stride, extent: axis.extent, before: axis.before, after: axis.after, tile: tile)
+        )
         let x = (0..<axis.extent).map { Double(($0 * 7) % 5) - 1.5 }, w = (0..<axis.kernel).map { Double(($0 * 3) % 7) - 2.25 }
         let padded = [Double](repeating: 0, count: axis.before) + x + [Double](repeating: 0, count: axis.after)
         let outputs = (padded.count - axis.kernel) / axis.stride + 1
@@ -93,7 +97,9 @@ import Testing
         return form
     }
 
-    @Test(arguments: layers, [(2, true), (2, false), (4, true), (4, false)]) func aConvolutionInProductsIsTheSame(_ layer: Layer, _ plan: (Int, Bool)) throws {
+    @Test(arguments: layers, [(2, true), (2, false), (4, true), (4, false)]) func aConvolutionInProductsIsTheSame(
+        _ layer: Layer, _ plan: (Int, Bool)
+    ) throws {
         for bias in [false, true] {
             // How many images come is not known to the graph.
             let model = layer.model(bias: bias, input: [.symbolic("n")] + layer.input.dimensions.dropFirst().map(Dimension.fixed))
@@ -127,7 +133,8 @@ import Testing
         let place = "node Conv 'layer' -> 'y'"
         #expect(try form([1, 64, 16, 16], [64, 64, 3, 3], [padded]) == [place: "winograd F(4, 4, 3, 3)"])
         #expect(try form([1, 512, 4, 4], [512, 512, 3, 3], [padded]) == [place: "winograd F(2, 2, 3, 3)"])
-        #expect(try form([1, 64, 32, 32], [128, 64, 3, 3], [padded, Self.attribute("strides", [2, 2])]) == [place: "winograd F(4, 4, 3, 3)"])
+        #expect(
+            try form([1, 64, 32, 32], [128, 64, 3, 3], [padded, Self.attribute("strides", [2, 2])]) == [place: "winograd F(4, 4, 3, 3)"])
         #expect(try form([1, 3, 32, 32], [64, 3, 3, 3], [padded]).isEmpty)
         #expect(try form([1, 64, 16, 16], [64, 64, 1, 1]).isEmpty)
         #expect(try form([1, 64, 224, 224], [64, 64, 3, 3], [padded]).isEmpty)

@@ -1,4 +1,3 @@
-import Autodiff
 import Columnar
 import Foundation
 import ONNX
@@ -7,6 +6,7 @@ import Synchronization
 import Tensors
 import TestSupport
 import Testing
+import TrainingGraph
 
 @testable import Training
 

@@ -1,4 +1,3 @@
-import Autodiff
 import Columnar
 import Foundation
 import ONNX
@@ -6,6 +5,7 @@ import Tensors
 import TestSupport
 import Testing
 import Recipes
+import TrainingGraph
 
 @testable import Training
 

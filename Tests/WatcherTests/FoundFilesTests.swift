@@ -1,3 +1,4 @@
+import Arrivals
 import Foundation
 import Logging
 import Names
@@ -9,12 +10,12 @@ import Testing
 
 /// Files that wait for nothing but their quiet time, of which there may be a million.
 @Suite struct FoundFilesTests {
-    private func stamp(_ changed: Int64, _ inode: UInt64) -> FileStamp { FileStamp(device: 7, inode: inode, size: 42, changed: changed) }
+    private func stamp(_ changed: Int64, _ inode: Int64) -> FileStamp { FileStamp(device: 7, inode: inode, size: 42, changed: changed) }
 
     private func files(_ names: [(String, Int64)]) -> FoundFiles {
         var found = FoundFiles()
         for (number, (name, changed)) in names.enumerated() {
-            let isTaken = found.append(name, stamp(changed, UInt64(number)))
+            let isTaken = found.append(name, stamp(changed, Int64(number)))
             #expect(isTaken)
         }
         found.seal(at: .seconds(1))
@@ -60,7 +61,7 @@ import Testing
 
     @Test func whatIsFoundIsKnownAtOnceAndComesWhenItsQuietTimeHasBegun() {
         var found = FoundFiles()
-        for number in 0..<500 { _ = found.append("file-\(number)", stamp(Int64(500 - number), UInt64(number))) }
+        for number in 0..<500 { _ = found.append("file-\(number)", stamp(Int64(500 - number), Int64(number))) }
         #expect(found.count == 500 && found.firstSince == nil && found.contains("file-0") && found.contains("file-499"))
         let early = found.popFirst()
         #expect(early == nil)

@@ -1,3 +1,4 @@
+import Arrivals
 import Testing
 
 @testable import Watcher
@@ -6,7 +7,7 @@ import Testing
 @Suite struct SettlingTests {
     let policy = SpoolDirectory.SettlePolicy(quiet: .seconds(2), giveUp: .seconds(600))
 
-    static func stamp(_ size: Int64, changed: Int64 = 1, inode: UInt64 = 7) -> FileStamp {
+    static func stamp(_ size: Int64, changed: Int64 = 1, inode: Int64 = 7) -> FileStamp {
         FileStamp(device: 1, inode: inode, size: size, changed: changed)
     }
 

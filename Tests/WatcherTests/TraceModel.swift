@@ -1,3 +1,4 @@
+import Arrivals
 import Foundation
 import Testing
 
@@ -13,10 +14,10 @@ struct TraceModel {
 
     private var now = Duration.zero
     private var ticks: Int64 = 0
-    private var nodes: [UInt64: Node] = [:]
-    private var names: [String: UInt64] = [:]
-    private var opened: [String: UInt64] = [:]
-    private var lastInode: UInt64 = 0
+    private var nodes: [Int64: Node] = [:]
+    private var names: [String: Int64] = [:]
+    private var opened: [String: Int64] = [:]
+    private var lastInode: Int64 = 0
     private var settling: [String: Settling] = [:]
     private var judged: [String: FileStamp] = [:]
     private var said: Set<String> = []
@@ -89,7 +90,7 @@ struct TraceModel {
         tick(lastInode)
     }
 
-    private mutating func tick(_ inode: UInt64) {
+    private mutating func tick(_ inode: Int64) {
         ticks += 1
         nodes[inode]!.changed = ticks
     }

@@ -1,9 +1,9 @@
-import Autodiff
 import Engine
 import Foundation
 import ONNX
 import Tensors
 import Recipes
+import TrainingGraph
 
 /// `step-timer MODEL DATA sgd|adamw THREADS STEPS [STEP.onnx]`: trains an exported classifier on one batch and prints times of steps and memory
 /// as JSON. DATA holds the batch as initializers `x` and `target`. With a sixth argument the step graph is written there too.

@@ -1,3 +1,4 @@
+package import Arrivals
 import Landing
 package import Ledger
 import Logging
@@ -61,7 +62,7 @@ extension Dispatcher {
     }
 
     /// A scan has found a file that the ledger knows. Where it is done, an earlier daemon was killed before it could archive or delete it.
-    package func stands(_ path: String, _ stamp: RecordedStamp, role: ArrivalRole, in name: String, at now: UTCTime) throws(LedgerError) {
+    package func stands(_ path: String, _ stamp: FileStamp, role: ArrivalRole, in name: String, at now: UTCTime) throws(LedgerError) {
         guard let pipeline = pipelines[name], pipeline.after != .keep,
             let done = try ledger.doneInput(name, role, path, stamp)
         else { return }

@@ -1,3 +1,4 @@
+package import Arrivals
 import Landing
 package import Ledger
 import Logging
@@ -156,7 +157,7 @@ extension Dispatcher {
         }
         return try landing.naming.path(
             for: arrival.path,
-            facts: .init(arrivedAt: arrival.arrivedAt.milliseconds / 1000, version: assignment.run.version ?? 0))
+            facts: .init(arrivedAt: arrival.arrivedAt, version: assignment.run.version ?? 0))
     }
 
     private func stagedOutput(_ assignment: Assignment, _ result: AttemptResult, path: String, pins: ManifestPins?) -> StagedOutput {
@@ -265,6 +266,13 @@ extension Dispatcher {
             return (activations, decided)
         }
         if ends.closed.contains(where: { $0.assignment.goal == .score && $0.assignment.run.mayReplace }) { try removeLeaving(at: now) }
+        // Where nothing was ever refused no file is looked for that would say why.
+        var quarantines: [String: Bool] = [:]
+        func hasQuarantine(_ pipeline: Pipeline) -> Bool {
+            let found = quarantines[pipeline.name] ?? publisher.hasQuarantine(pipeline)
+            quarantines[pipeline.name] = found
+            return found
+        }
         for end in ends.closed {
             let assignment = end.assignment
             scheduler.finished(assignment.arrival.number, in: assignment.pipeline.name)
@@ -273,7 +281,9 @@ extension Dispatcher {
             case .rejected, .quarantined: problems += 1
             case .done, .kept:
                 tellDone(end)
-                clearReason(assignment.arrival.role, assignment.arrival.path, in: assignment.pipeline.name)
+                if hasQuarantine(assignment.pipeline) {
+                    clearReason(assignment.arrival.role, assignment.arrival.path, in: assignment.pipeline.name)
+                }
                 machineWorks(in: assignment.pipeline.name, at: now)
                 dispose(assignment.input, assignment.pipeline, at: now)
             case .void, .gone:

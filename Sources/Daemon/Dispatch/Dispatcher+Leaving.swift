@@ -1,3 +1,4 @@
+package import Arrivals
 import Landing
 package import Ledger
 import Logging

@@ -1,3 +1,4 @@
+package import Arrivals
 import Landing
 package import Ledger
 import PipelineConfig
@@ -105,7 +106,7 @@ extension Dispatcher {
         let path = putAway ?? pipeline.spoolPath(of: arrival.role) + "/" + arrival.path
         let input = AttemptSpec.InputFile(
             path: path, digest: arrival.digest, companions: arrival.companions.map(\.path),
-            spool: putAway == nil ? pipeline.spoolPath(of: arrival.role) : nil, stamp: putAway == nil ? arrival.stamp.landing : nil)
+            spool: putAway == nil ? pipeline.spoolPath(of: arrival.role) : nil, stamp: putAway == nil ? arrival.stamp : nil)
         var limits = AttemptSpec.Limits(seconds: pipeline.limits.time?.seconds, threads: configuration.threads)
         if let threads = pipeline.forward?.threads { limits.threads = threads }
         let format = goal == .score ? pipeline.land.outputs?.format.rawValue : nil

@@ -1,3 +1,4 @@
+import Arrivals
 import Landing
 import Ledger
 import Names
@@ -114,7 +115,7 @@ package final class HashJob: @unchecked Sendable {
         }
         let stamp = current!.hashing.stamp
         // A large file that only got a new name, or that was numbered before.
-        if current!.hashing.offset == 0, digested.count > 0 || parts.count == 1, let known = try? ledger.knownDigest(stamp.recorded) {
+        if current!.hashing.offset == 0, digested.count > 0 || parts.count == 1, let known = try? ledger.knownDigest(stamp) {
             finish(.init(digest: known, stamp: stamp))
             return true
         }
@@ -135,18 +136,18 @@ package final class HashJob: @unchecked Sendable {
     }
 
     private func arriving() throws(LandingError) -> ArrivingFile {
-        guard FileStamp.whole(digested.map(\.stamp)).recorded == file.stamp.recorded else {
+        guard FileStamp.whole(digested.map(\.stamp)) == file.stamp else {
             throw .changedWhileRead(access.root.pushing(FilePath(file.relativePath)))
         }
         let companions = zip(parts, digested).dropFirst().map { part, file in
-            Companion(path: part.name, digest: file.digest, stamp: file.stamp.recorded)
+            Companion(path: part.name, digest: file.digest, stamp: file.stamp)
         }
         let key = route.role == .data
-            ? try? route.pipeline.land.outputs?.keyNaming.path(for: file.relativePath, facts: .init(arrivedAt: 0, version: 0)) : nil
+            ? try? route.pipeline.land.outputs?.keyNaming.path(for: file.relativePath, facts: .none) : nil
         return ArrivingFile(
             pipeline: pipeline, role: route.role, path: file.relativePath,
             digest: FileDigest.ofModel(digest: digested[0].digest, companions: companions.map { (name: $0.path, digest: $0.digest) }),
-            stamp: file.stamp.recorded, outputKey: key, companions: Array(companions), settledBy: file.evidence.rawValue)
+            stamp: file.stamp, outputKey: key, companions: Array(companions), settledBy: file.evidence.rawValue)
     }
 }
 

@@ -1,3 +1,4 @@
+import Arrivals
 import Ledger
 import Logging
 import Names

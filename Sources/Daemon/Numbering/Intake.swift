@@ -1,3 +1,4 @@
+package import Arrivals
 import Landing
 package import Ledger
 package import Logging
@@ -110,12 +111,12 @@ package final class Intake {
                 let explanation = Explanation(
                     reason: "\(file.relativePath): truncated: \(file.reason)", rule: route.role == .model ? .modelTruncated : .dataTruncated
                 )
-                refuse(file.directory, route, file.relativePath, file.stamp.recorded, explanation)
+                refuse(file.directory, route, file.relativePath, file.stamp, explanation)
             case .refused(let file):
                 guard let route = routes[file.directory] else { continue }
                 complete.removeAll { $0.file.directory == file.directory && $0.file.relativePath.isName(file.relativePath) }
                 let explanation = Explanation(reason: "\(file.relativePath): \(file.reason)", rule: file.rule, remedy: file.remedy)
-                refuse(file.directory, route, file.relativePath, file.stamp?.recorded ?? .none, explanation)
+                refuse(file.directory, route, file.relativePath, file.stamp ?? .none, explanation)
             case .gone(let directory, let path):
                 forget(.init(directory: directory, path: path))
             case .foreign, .overflowed, .unhealthy, .healthy, .blocked, .unblocked, .untaken, .ignored, .rescanned, .caughtUp:
@@ -143,7 +144,7 @@ package final class Intake {
         return job
     }
 
-    private func refuse(_ directory: String, _ route: Route, _ path: String, _ stamp: RecordedStamp, _ explanation: Explanation) {
+    private func refuse(_ directory: String, _ route: Route, _ path: String, _ stamp: FileStamp, _ explanation: Explanation) {
         forget(.init(directory: directory, path: path))
         refused.append(
             Refusal(
@@ -317,20 +318,4 @@ extension ArrivalOutcome {
 extension OutputLanding {
     /// What two inputs must not share: the output's path without the partitions, which depend on when they arrive.
     var keyNaming: OutputNaming { OutputNaming(fileExtension: format.fileExtension) }
-}
-
-extension Watcher.FileStamp {
-    package var recorded: RecordedStamp {
-        RecordedStamp(device: Int64(bitPattern: device), inode: Int64(bitPattern: inode), size: size, changed: changed)
-    }
-}
-
-extension Landing.FileStamp {
-    var recorded: RecordedStamp { RecordedStamp(device: device, inode: inode, size: size, changed: changed) }
-}
-
-extension RecordedStamp {
-    /// Of what cannot even be looked at.
-    static var none: RecordedStamp { RecordedStamp(device: 0, inode: 0, size: 0, changed: 0) }
-    var landing: Landing.FileStamp { Landing.FileStamp(device: device, inode: inode, size: size, changed: changed) }
 }

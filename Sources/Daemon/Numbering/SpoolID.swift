@@ -1,3 +1,4 @@
+import Arrivals
 import Ledger
 
 /// A spool of a pipeline, under the name that the watcher has for it: `PIPELINE/ROLE`.

@@ -1,3 +1,4 @@
+package import Arrivals
 import Foundation
 import Landing
 package import Ledger

@@ -1,3 +1,4 @@
+package import Arrivals
 internal import Foundation
 internal import Reasons
 

@@ -1,3 +1,4 @@
+import Arrivals
 internal import Reasons
 
 /// What the operations need of an arrival.

@@ -1,3 +1,4 @@
+package import Arrivals
 internal import Names
 internal import Reasons
 
@@ -96,7 +97,7 @@ extension LedgerTransaction {
     }
 
     /// Notes digests that were computed for files that are no arrivals of their own.
-    package func rememberDigest(_ digest: String, of stamp: RecordedStamp) throws(LedgerError) {
+    package func rememberDigest(_ digest: String, of stamp: FileStamp) throws(LedgerError) {
         try connection.run(
             "INSERT OR REPLACE INTO digests (inode, device, size, changed, digest) VALUES (?, ?, ?, ?, ?)", stamp.inode, stamp.device,
             stamp.size, stamp.changed, digest)
@@ -204,7 +205,7 @@ extension LedgerTransaction {
     }
 
     func note(
-        _ stamp: RecordedStamp, _ pipeline: Int64, _ role: ArrivalRole, _ path: String, arrival: Int64, companions: [Companion]
+        _ stamp: FileStamp, _ pipeline: Int64, _ role: ArrivalRole, _ path: String, arrival: Int64, companions: [Companion]
     ) throws(LedgerError) {
         try connection.run(
             """
@@ -229,7 +230,7 @@ extension LedgerTransaction {
     }
 }
 
-extension RecordedStamp {
+extension FileStamp {
     /// To hash a smaller file costs less than to keep its digest and look it up.
     var isWorthRemembering: Bool { size >= 1 << 20 }
 }

@@ -1,3 +1,4 @@
+package import Arrivals
 internal import Names
 package import Reasons
 

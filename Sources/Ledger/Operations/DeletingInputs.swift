@@ -1,3 +1,4 @@
+package import Arrivals
 internal import Names
 internal import Reasons
 

@@ -1,3 +1,5 @@
+package import Arrivals
+
 extension LedgerTransaction {
     /// Appends, and now and then drops the oldest beyond `keeping`.
     package func append(_ events: [NewEvent], at time: UTCTime, keeping bound: Int = 100_000) throws(LedgerError) {

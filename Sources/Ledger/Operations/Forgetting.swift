@@ -1,3 +1,4 @@
+package import Arrivals
 internal import Names
 
 /// An arrival that may be too old to be remembered, with what on disk would still need it.

@@ -1,3 +1,5 @@
+import Arrivals
+
 /// The operations that one `RunLedger.write` makes durable together. Valid only inside the closure that it is passed to.
 package final class LedgerTransaction {
     let connection: Connection

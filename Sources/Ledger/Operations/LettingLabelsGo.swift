@@ -1,3 +1,5 @@
+package import Arrivals
+
 /// Labelled rows that are kept for later trainings.
 package struct KeptLabels: Hashable, Sendable {
     package var arrival: Int64

@@ -1,3 +1,5 @@
+package import Arrivals
+
 extension LedgerTransaction {
     /// Begins the next attempt of each arrival: the first opens its run and binds it; a later one goes on with that run and its binding,
     /// whatever is asked for here. Only `replay` makes another run, and only `retry` binds a run to another revision, the one asked for

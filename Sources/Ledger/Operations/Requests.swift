@@ -1,3 +1,4 @@
+package import Arrivals
 import Foundation
 internal import Names
 internal import Reasons

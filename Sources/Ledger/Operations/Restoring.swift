@@ -1,3 +1,4 @@
+import Arrivals
 internal import Names
 
 extension LedgerTransaction {

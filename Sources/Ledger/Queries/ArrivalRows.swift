@@ -1,3 +1,4 @@
+package import Arrivals
 import Foundation
 internal import Reasons
 
@@ -101,7 +102,7 @@ extension RunLedger {
                 (
                     WaitingArrival(
                         number: row.integer(0), pipeline: pipeline, role: role, path: row.text(1), digest: row.text(2),
-                        stamp: RecordedStamp(device: row.integer(7), inode: row.integer(8), size: row.integer(9), changed: row.integer(10)),
+                        stamp: FileStamp(device: row.integer(7), inode: row.integer(8), size: row.integer(9), changed: row.integer(10)),
                         arrivedAt: row.time(3), outputKey: row.textOrNil(4), companions: [], isReplay: !row.isNull(5),
                         run: row.integerOrNil(6),
                         boundVersion: row.intOrNil(12), boundRevision: row.textOrNil(13), nextAttemptAt: row.timeOrNil(14)),

@@ -1,8 +1,10 @@
+package import Arrivals
+
 extension RunLedger {
     /// Returns the digest of a file, and what belongs to it, where the file is by its stamp the content of an arrival that is done. Nil for
     /// other files.
     package func doneInput(
-        _ pipeline: String, _ role: ArrivalRole, _ path: String, _ stamp: RecordedStamp
+        _ pipeline: String, _ role: ArrivalRole, _ path: String, _ stamp: FileStamp
     ) throws(LedgerError) -> (digest: String, companions: [Companion])? {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return nil }

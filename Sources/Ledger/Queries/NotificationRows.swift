@@ -1,3 +1,5 @@
+package import Arrivals
+
 extension RunLedger {
     /// What is due to be told to `target`, oldest first.
     package func dueNotifications(for target: String, at now: UTCTime, limit: Int = 1) throws(LedgerError) -> [DueNotification] {

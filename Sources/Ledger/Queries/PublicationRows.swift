@@ -1,3 +1,5 @@
+package import Arrivals
+
 extension Connection {
     struct Placed {
         let publication: Publication

@@ -1,3 +1,5 @@
+package import Arrivals
+
 extension Connection {
     func pauses() throws(LedgerError) -> Pauses {
         let names = try all("SELECT pipeline FROM pauses ORDER BY pipeline", row: { $0.text(0) })
@@ -126,7 +128,7 @@ extension RunLedger {
     }
 
     /// As which file the path was last numbered; nil where it never was.
-    package func stamp(of path: String, pipeline: String, role: ArrivalRole) throws(LedgerError) -> RecordedStamp? {
+    package func stamp(of path: String, pipeline: String, role: ArrivalRole) throws(LedgerError) -> FileStamp? {
         try readOne { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return nil }
             return try connection.stamp(of: path, key, role)
@@ -148,10 +150,10 @@ extension RunLedger {
 }
 
 extension Connection {
-    fileprivate func stamp(of path: String, _ pipeline: Int64, _ role: ArrivalRole) throws(LedgerError) -> RecordedStamp? {
+    fileprivate func stamp(of path: String, _ pipeline: Int64, _ role: ArrivalRole) throws(LedgerError) -> FileStamp? {
         try first(
             "SELECT device, inode, size, changed FROM files WHERE pipeline = ? AND role = ? AND path = ?", pipeline, role, path,
-            row: { RecordedStamp(device: $0.integer(0), inode: $0.integer(1), size: $0.integer(2), changed: $0.integer(3)) })
+            row: { FileStamp(device: $0.integer(0), inode: $0.integer(1), size: $0.integer(2), changed: $0.integer(3)) })
     }
 
     fileprivate func explain(_ current: Int64, limit: Int, strict: Set<String>, now: UTCTime) throws(LedgerError) -> FileExplanation? {
@@ -170,7 +172,7 @@ extension Connection {
         }
         return FileExplanation(
             pipeline: arrival.pipeline, role: arrival.role, path: arrival.path,
-            stamp: stamp ?? RecordedStamp(device: 0, inode: 0, size: arrival.byteCount, changed: 0),
+            stamp: stamp ?? FileStamp(device: 0, inode: 0, size: arrival.byteCount, changed: 0),
             wait: try waitReason(of: current, now: now, strict: strict), visits: visits)
     }
 }

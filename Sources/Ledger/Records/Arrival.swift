@@ -1,8 +1,5 @@
+package import Arrivals
 package import Reasons
-
-package enum ArrivalRole: String, Codable, Sendable, CaseIterable {
-    case model, labelled, data
-}
 
 package enum ArrivalState: String, Codable, Sendable, CaseIterable {
     case waiting, running, done, rejected, quarantined, superseded, ignored
@@ -34,35 +31,6 @@ package struct Explanation: Hashable, Codable, Sendable {
     }
 }
 
-/// What tells cheaply whether a file is still the one that was recorded.
-package struct RecordedStamp: Hashable, Codable, Sendable {
-    package var device: Int64
-    package var inode: Int64
-    package var size: Int64
-    /// ctime in nanoseconds since 1970.
-    package var changed: Int64
-
-    package init(device: Int64, inode: Int64, size: Int64, changed: Int64) {
-        self.device = device
-        self.inode = inode
-        self.size = size
-        self.changed = changed
-    }
-}
-
-/// A file that belongs to a model (external data), by its path relative to the model's directory.
-package struct Companion: Hashable, Codable, Sendable {
-    package var path: String
-    package var digest: String
-    package var stamp: RecordedStamp
-
-    package init(path: String, digest: String, stamp: RecordedStamp) {
-        self.path = path
-        self.digest = digest
-        self.stamp = stamp
-    }
-}
-
 /// A complete file, hashed, to be numbered.
 package struct ArrivingFile: Hashable, Sendable {
     package var pipeline: String
@@ -71,7 +39,7 @@ package struct ArrivingFile: Hashable, Sendable {
     package var path: String
     /// Of a model with companions: of all of them together.
     package var digest: String
-    package var stamp: RecordedStamp
+    package var stamp: FileStamp
     /// What two inputs of one pipeline must not share: the relative output path. Nil where nothing mirrors the input (models, labels).
     package var outputKey: String?
     package var companions: [Companion]
@@ -79,7 +47,7 @@ package struct ArrivingFile: Hashable, Sendable {
     package var settledBy: String?
 
     package init(
-        pipeline: String, role: ArrivalRole, path: String, digest: String, stamp: RecordedStamp, outputKey: String? = nil,
+        pipeline: String, role: ArrivalRole, path: String, digest: String, stamp: FileStamp, outputKey: String? = nil,
         companions: [Companion] = [], settledBy: String? = nil
     ) {
         self.pipeline = pipeline
@@ -132,13 +100,13 @@ package struct RefusedFile: Hashable, Sendable {
     package var role: ArrivalRole
     /// With what is not UTF-8 or not printable escaped by the caller, always in the same way.
     package var path: String
-    package var stamp: RecordedStamp
+    package var stamp: FileStamp
     package var digest: String?
     package var explanation: Explanation
     package var disposition: Disposition
 
     package init(
-        pipeline: String, role: ArrivalRole, path: String, stamp: RecordedStamp, digest: String? = nil, explanation: Explanation,
+        pipeline: String, role: ArrivalRole, path: String, stamp: FileStamp, digest: String? = nil, explanation: Explanation,
         disposition: Disposition = .quarantined
     ) {
         self.pipeline = pipeline
@@ -180,7 +148,7 @@ package struct WaitingArrival: Hashable, Codable, Sendable {
     package var role: ArrivalRole
     package var path: String
     package var digest: String
-    package var stamp: RecordedStamp
+    package var stamp: FileStamp
     package var arrivedAt: UTCTime
     package var outputKey: String?
     package var companions: [Companion]

@@ -1,3 +1,4 @@
+package import Arrivals
 import Names
 
 /// Something that only the daemon's process knows, for `status`: one row of the table `conditions`. The daemon replaces what it says of one

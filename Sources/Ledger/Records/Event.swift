@@ -1,3 +1,5 @@
+package import Arrivals
+
 /// Something that happened, for glue.
 package struct Event: Hashable, Codable, Sendable {
     /// Rises by one with each event; the oldest are dropped, numbers are never reused.

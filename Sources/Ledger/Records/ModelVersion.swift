@@ -1,3 +1,4 @@
+package import Arrivals
 package import Reasons
 
 package enum VersionVerdict: String, Codable, Sendable {

@@ -1,3 +1,4 @@
+package import Arrivals
 package import Reasons
 
 /// What of a pipeline can be told.

@@ -1,3 +1,5 @@
+package import Arrivals
+
 package enum PublicationState: String, Codable, Sendable, CaseIterable {
     case intended, published, replaced, removed
     /// Another output of the same input has taken its place elsewhere, and it is to be removed.

@@ -1,3 +1,5 @@
+package import Arrivals
+
 /// Which arrivals a command means. All that is given must hold.
 package struct Selection: Hashable, Codable, Sendable {
     package var pipeline: String?

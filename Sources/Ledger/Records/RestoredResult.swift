@@ -1,3 +1,5 @@
+package import Arrivals
+
 /// What was published of an arrival, as a manifest line or a card tells it, for a ledger that was lost.
 package struct RestoredResult: Hashable, Sendable {
     package struct Output: Hashable, Sendable {

@@ -1,3 +1,4 @@
+package import Arrivals
 package import Reasons
 
 package enum RunKind: String, Codable, Sendable {

@@ -1,3 +1,5 @@
+package import Arrivals
+
 package struct RoleCounts: Hashable, Codable, Sendable {
     package var role: ArrivalRole
     package var state: ArrivalState
@@ -87,7 +89,7 @@ package struct FileExplanation: Hashable, Codable, Sendable {
     package var pipeline: String
     package var role: ArrivalRole
     package var path: String
-    package var stamp: RecordedStamp
+    package var stamp: FileStamp
     /// Set while the current arrival waits.
     package var wait: WaitReason?
     /// The current arrival first, then the path's earlier ones.

@@ -1,3 +1,4 @@
+import Arrivals
 internal import Reasons
 
 extension WaitReason: CustomStringConvertible {

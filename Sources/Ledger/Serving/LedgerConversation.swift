@@ -1,3 +1,4 @@
+import Arrivals
 import Foundation
 import Synchronization
 
@@ -84,7 +85,7 @@ package final class LedgerConversation: Sendable {
 }
 
 /// Reads through a daemon, one question at a time.
-final class DaemonChannel: ReadingChannel {
+final class DaemonSource: LedgerSource {
     let conversation: LedgerConversation
     private let connection: Mutex<SendableConnection>
 

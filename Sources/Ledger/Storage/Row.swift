@@ -1,3 +1,4 @@
+import Arrivals
 import GRDBSQLite
 
 /// One row of an answer; valid only in the closure it is passed to.

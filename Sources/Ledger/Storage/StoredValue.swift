@@ -1,3 +1,5 @@
+import Arrivals
+
 /// One value of the ledger's tables.
 enum StoredValue: Hashable, Sendable {
     case null

@@ -1,7 +1,7 @@
 package import ONNX
 
-/// `bind_initializers`: initializers that also stand among the inputs (all of them up to IR version 3; defaults that a caller may override
-/// since) become constants of the graph.
+/// `bind_initializers` makes constants of the initializers that are also inputs: up to IR version 3 all of them are, since then those whose
+/// value a caller may override.
 package struct BindInitializers: Pass {
     package let name = "bind_initializers"
     package init() {}
@@ -10,7 +10,7 @@ package struct BindInitializers: Pass {
         let required = model.graph.requiredInputs
         guard required.count < model.graph.inputs.count || model.irVersion < 4 else { return false }
         model.graph.inputs = required
-        // Below version 4, an initializer that is no input is against the rules.
+        // Below version 4, every initializer must also be an input.
         model.irVersion = max(model.irVersion, 4)
         return true
     }

@@ -1,6 +1,6 @@
 package import ONNX
 
-/// `remove_dead_nodes`: nodes of which no result is used, and notes on values that are gone. Initializers stay.
+/// `remove_dead_nodes` removes nodes whose results are unused, and the types of values that are gone. Initializers stay.
 package struct RemoveDeadNodes: Pass {
     package let name = "remove_dead_nodes"
     package init() {}
@@ -21,7 +21,7 @@ package struct RemoveDeadNodes: Pass {
 }
 
 extension Graph {
-    /// Drops notes on values that no node makes any more.
+    /// Removes the types of values that no node makes any more.
     mutating func dropStaleValues() {
         let made = Set(nodes.flatMap(\.outputs) + inputs.map(\.name) + initializers.map(\.name))
         values.removeAll { !made.contains($0.name) }

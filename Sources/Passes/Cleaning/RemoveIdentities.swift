@@ -1,7 +1,7 @@
 package import ONNX
 
-/// `remove_identities`: whoever reads an Identity's result reads its source. Those that make an output of their graph stay, since outputs
-/// keep their names.
+/// `remove_identities` makes all readers of an Identity's result read its source, and removes the Identity. Those that make an output of
+/// their graph stay, since outputs keep their names.
 package struct RemoveIdentities: Pass {
     package let name = "remove_identities"
     package init() {}
@@ -33,7 +33,7 @@ package struct RemoveIdentities: Pass {
 }
 
 extension Graph {
-    /// Every name that this graph or one inside it makes, takes in or holds.
+    /// The names of all inputs, initializers and results of this graph and of those inside it.
     var madeNames: Set<String> {
         var names = Set(inputs.map(\.name) + initializers.map(\.name) + sparseInitializers.map(\.name))
         for node in nodes {
@@ -43,7 +43,7 @@ extension Graph {
         return names
     }
 
-    /// The graph with every use of a name in `replacements` replaced, in its subgraphs too; what it makes keeps its names.
+    /// Returns the graph with every use of a name in `replacements` replaced, also in its subgraphs. Results keep their names.
     func reading(_ replacements: [String: String]) -> Graph {
         var graph = self
         graph.nodes = nodes.map { $0.reading(replacements) }

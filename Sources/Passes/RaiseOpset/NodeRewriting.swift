@@ -1,7 +1,7 @@
 import ONNX
 import Tensors
 
-/// Why a node cannot be raised.
+/// The reason why a node cannot be raised.
 struct Refusal: Error {
     let reason: String
     let remedy: String
@@ -12,7 +12,7 @@ struct Refusal: Error {
     }
 }
 
-/// One node on its way to a newer form, with the nodes that come to stand before and behind it. Those are written in forms that every
+/// One node on its way to a newer form, with the new nodes before and after it. The new nodes have forms that every
 /// version from 13 to the target shares, and constants are Constant nodes, so that the graph's initializers stay those of the model.
 struct NodeRewriting {
     var node: Node
@@ -35,7 +35,7 @@ struct NodeRewriting {
     /// later changes then apply.
     mutating func run(upTo target: Int64) throws(Refusal) {
         var reached = version
-        // A hint for memory, of operator set 1.
+        // This is a hint about memory in operator set 1.
         if version < 6 { node[attribute: "consumed_inputs"] = nil }
         while let step = OpsetAdaptors.next(node.operatorType, after: reached, upTo: target) {
             try step.adapt(&self)
@@ -57,13 +57,13 @@ struct NodeRewriting {
         return type
     }
 
-    /// Puts a value at an input position, the ones before it left out where they are not there.
+    /// Sets the input at a position. Inputs before it that the node does not have are left empty.
     mutating func setInput(_ position: Int, _ name: String) {
         while node.inputs.count <= position { node.inputs.append("") }
         node.inputs[position] = name
     }
 
-    /// Takes an attribute of integers away and gives it as the input `position`; nothing where it is not there.
+    /// Makes the input at `position` of an attribute of integers, if the node has that attribute.
     mutating func moveIntegersToInput(_ attribute: String, _ position: Int) throws(Refusal) {
         guard let value = node[attribute: attribute] else { return }
         node[attribute: attribute] = nil
@@ -74,12 +74,12 @@ struct NodeRewriting {
         }
     }
 
-    /// An int64 constant of rank 1.
+    /// Adds an int64 constant `[values.count]` and returns its name.
     mutating func integers(_ values: [Int64], stem: String) -> String {
         constant(Tensor(.int64, [values.count], values), stem: stem)
     }
 
-    /// A scalar constant of a floating point type.
+    /// Adds a scalar constant of a floating point type and returns its name.
     mutating func scalar(_ value: Float, _ type: ElementType, stem: String) throws(Refusal) -> String {
         switch type {
         case .float32: constant(Tensor(.float32, [], [value]), stem: stem)
@@ -96,19 +96,19 @@ struct NodeRewriting {
         return name
     }
 
-    /// A name that nothing has, made of the node's first output and `stem`.
+    /// Returns an unused name, made of the node's first output and `stem`.
     mutating func fresh(_ stem: String) -> String {
         names.freshName((node.outputs.first { !$0.isEmpty } ?? node.operatorType) + "/" + stem)
     }
 
-    /// A new node before this one; returns its output.
+    /// Adds a node before this one and returns its output.
     mutating func precede(_ operatorType: String, _ inputs: [String], _ attributes: [Attribute] = [], stem: String) -> String {
         let name = fresh(stem)
         before.append(Node(operatorType, inputs, [name], attributes))
         return name
     }
 
-    /// The node makes a value of a new name, from which a new node makes what was the output `position`; `inputs` gets that new name.
+    /// Gives the output at `position` a new name, and adds a node that makes the old output of it. `inputs` gets the new name.
     mutating func follow(
         output position: Int, by operatorType: String, _ attributes: [Attribute] = [], stem: String, inputs: (String) -> [String]
     ) {

@@ -1,11 +1,11 @@
 import ONNX
 import Tensors
 
-/// Forms of the operator sets 1 to 6, in which only some operators broadcast, and do so when told to.
+/// The forms of the operator sets 1 to 6, in which only some operators broadcast, and only if an attribute says so.
 extension OpsetAdaptors {
     static let broadcasting: [(version: Int64, adapt: Adapt)] = [(7, alignSecondOperand)]
 
-    /// With `broadcast`, the second operand's axes begin at `axis` of the first's, or end with it where no axis is given.
+    /// With `broadcast`, the axes of the second operand begin at `axis` of the first; without `axis` both end together.
     private static func alignSecondOperand(_ it: inout NodeRewriting) throws(Refusal) {
         let axis = it.node.attribute("axis")?.int
         let broadcasts = it.node.attribute("broadcast")?.int == 1
@@ -19,7 +19,7 @@ extension OpsetAdaptors {
         try it.standUp(input: 1, missing: rank - first - width)
     }
 
-    /// A slope for each channel before 7; broadcast as everything else since.
+    /// Before 7, there was a slope for each channel. Since then it broadcasts as other operands do.
     static func slopePerChannel(_ it: inout NodeRewriting) throws(Refusal) {
         guard let slope = it.extents(1) else { throw Refusal("the rank of its slope does not follow from the model") }
         guard slope.count == 1, slope[0].value != 1 else { return }
@@ -57,7 +57,7 @@ extension OpsetAdaptors {
         try keepDefault("gamma", .float(1.0507))(&it)
     }
 
-    /// Gives an attribute the default that it had, where a newer form has another.
+    /// Sets an attribute to its old default, since a newer form has another one.
     static func keepDefault(_ attribute: String, _ value: AttributeValue) -> Adapt {
         { (it) throws(Refusal) in if it.node[attribute: attribute] == nil { it.node[attribute: attribute] = value } }
     }

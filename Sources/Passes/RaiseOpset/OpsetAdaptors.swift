@@ -1,20 +1,20 @@
 import ONNX
 import Tensors
 
-/// What changed in the form of operators from version to version of the default domain, up to 21 (ONNX's operator changelog). What only
-/// got more element types, new optional parts, or defaults that mean what was meant before, has no entry.
+/// The changes in the form of operators from version to version of the default domain, up to 21 (ONNX's operator changelog). There is no
+/// entry for new element types, new optional parts, and new defaults with the old meaning.
 enum OpsetAdaptors {
     typealias Adapt = @Sendable (inout NodeRewriting) throws(Refusal) -> Void
 
-    /// The first change of an operator's form after `version`.
+    /// Returns the first change of an operator's form after `version`.
     static func next(_ operatorType: String, after version: Int64, upTo target: Int64) -> (version: Int64, adapt: Adapt)? {
         table[operatorType]?.first { $0.version > version && $0.version <= target }
     }
 
-    /// The operators that have entries, for tests.
+    /// The operators that have entries, in alphabetical order. Tests use it.
     static var operators: [String] { table.keys.sorted() }
 
-    /// By operator, oldest change first.
+    /// The changes of each operator, the oldest first.
     private static let table: [String: [(version: Int64, adapt: Adapt)]] = [
         "Add": broadcasting,
         "And": broadcasting,
@@ -79,7 +79,7 @@ enum OpsetAdaptors {
 
     private static func axesToInput(_ version: Int64) -> [(version: Int64, adapt: Adapt)] {
         [(version, { (it) throws(Refusal) in
-            // An empty list means all axes, as does none.
+            // An empty list means all axes, as no list does.
             if it.node.attribute("axes")?.ints?.isEmpty == true { it.node[attribute: "axes"] = nil }
             try it.moveIntegersToInput("axes", 1)
         })]
@@ -88,7 +88,7 @@ enum OpsetAdaptors {
 
 // Reductions, softmax and layout.
 extension OpsetAdaptors {
-    /// Softmax and its kin before 13 see their input as a matrix of what stands before `axis` and what comes from there on.
+    /// Before 13, Softmax and the like took their input as a matrix: axes before `axis` are rows, those from `axis` on are columns.
     private static func alongOneAxis(_ it: inout NodeRewriting) throws(Refusal) {
         let axis = it.node.attribute("axis")?.int ?? 1
         if let rank = it.extents(0)?.count, axis == Int64(rank) - 1 || axis == -1 {
@@ -129,7 +129,7 @@ extension OpsetAdaptors {
         try it.moveIntegersToInput("axes", 3)
     }
 
-    /// Equal parts are asked for by their number since 18.
+    /// Since 18, the number of equal parts is stated.
     private static func partsByNumber(_ it: inout NodeRewriting) throws(Refusal) {
         if !it.isGiven(1) { it.node[attribute: "num_outputs"] = .int(Int64(it.node.outputs.count)) }
     }
@@ -151,7 +151,7 @@ extension OpsetAdaptors {
         }
     }
 
-    /// The mask was of the data's type before 10.
+    /// Before 10, the mask had the type of the data.
     private static func booleanMask(_ it: inout NodeRewriting) throws(Refusal) {
         guard it.isTaken(output: 1) else { return }
         let type = try it.elementType(0)
@@ -171,7 +171,7 @@ extension OpsetAdaptors {
         it.node[attribute: "spatial"] = nil
     }
 
-    /// Before 14, asking for statistics was asking for training. What was saved for the gradient is no output any more.
+    /// Before 14, a node with outputs for statistics was in training mode. The values saved for the gradient are no outputs any more.
     private static func runningStatistics(_ it: inout NodeRewriting) throws(Refusal) {
         guard it.node.outputs.count > 1 else { return }
         if it.isTaken(output: 3) || it.isTaken(output: 4) {
@@ -181,7 +181,7 @@ extension OpsetAdaptors {
         it.node[attribute: "training_mode"] = .int(1)
     }
 
-    /// Scale and bias are `[groups]` before 21 and `[C]` since.
+    /// Scale and bias are `[groups]` before 21 and `[C]` since then.
     private static func scalePerChannel(_ it: inout NodeRewriting) throws(Refusal) {
         guard let groups = it.node.attribute("num_groups")?.int, groups > 0 else { throw Refusal("it has no num_groups") }
         guard let extents = it.extents(0), extents.count > 1, let channels = extents[1].value else {
@@ -207,7 +207,7 @@ extension OpsetAdaptors {
         it.setInput(1, it.constant(Tensor(.float32, [scales.count], scales), stem: "scales"))
     }
 
-    /// Upsample, and Resize of 10, take a point's coordinate divided by the scale, and going up the nearest element before it.
+    /// Upsample, and Resize of 10, divide the coordinate of a point by the scale; upwards they take the nearest element before it.
     private static func fromUpsampling(_ it: inout NodeRewriting) throws(Refusal) {
         let scales = it.node.inputs.count > 1 ? it.node.inputs[1] : ""
         it.node.inputs = [it.node.inputs[0], "", scales]

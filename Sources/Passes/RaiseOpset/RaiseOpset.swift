@@ -1,15 +1,15 @@
 package import ONNX
 
-/// `raise_opset`: every node of the default domain gets the form that it has in operator set 21, and the model imports 21.
+/// `raise_opset` gives every node of the default domain the form that it has in operator set 21, and makes the model import 21.
 ///
 /// 21 is the version for which gradient rules are written and the newest at which ONNX Runtime 1.32 has a CPU kernel for everything that it
 /// ever had one for (of 22 it lacks RandomUniformLike and RoiAlign, of 24 TopK, of 28 the quantization operators). A model that imports a
 /// newer version keeps it, up to `newest`: from 21 to there operators got element types and optional parts but no new form.
 ///
-/// Needs functions inlined: a body has operator sets of its own.
+/// Functions must be inlined before, since each has operator sets of its own.
 package struct RaiseOpset: Pass {
     package static let target: Int64 = 21
-    /// ONNX 1.23.
+    /// The newest version that is known here, that of ONNX 1.23.
     package static let newest: Int64 = 28
 
     package let name = "raise_opset"
@@ -39,14 +39,14 @@ struct OpsetRaiser {
     let pass: String
     let target: Int64
 
-    /// Raises the whole graph and what the model imports. Bodies of functions are left alone.
+    /// Raises the whole graph and the version that the model imports. Functions stay as they are.
     func raise(_ model: inout Model) throws(PassError) {
         let version = model.operatorSetVersion() ?? target
         try raise(&model, from: version) { _ in true }
         model.importDefaultDomain(version: target)
     }
 
-    /// Raises those nodes that `isOld` says are of version `version`, in subgraphs too.
+    /// Raises the nodes for which `isOld` is true, which have version `version`, also in subgraphs.
     func raise(_ model: inout Model, from version: Int64, where isOld: (Node) -> Bool) throws(PassError) {
         guard version < target else { return }
         let types = try model.inferTypes(for: pass)

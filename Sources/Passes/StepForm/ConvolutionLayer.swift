@@ -1,13 +1,13 @@
 import ONNX
 import Tensors
 
-/// What is known of a Conv: one group, no dilation, float32, all extents but the batch fixed.
+/// The sizes of a Conv with one group, without dilation, in float32, whose extents are fixed except for that of the batch.
 struct ConvolutionLayer {
-    /// Of a batch; the usual number where that is open.
+    /// The number of images in a batch; the usual number if the model leaves it open.
     let images: Int
     let channels: Int
     let filters: Int
-    /// Of each spatial axis.
+    /// The extents of the spatial axes of the input.
     let extents: [Int]
     let kernel: [Int]
     let strides: [Int]

@@ -1,11 +1,11 @@
 package import ONNX
 import Tensors
 
-/// `fold_normalization`: a BatchNormalization by running statistics behind a Conv goes into that Conv's weights and bias, computed from
-/// them in the graph, so that all stay trainable. `factor = scale / sqrt(var + epsilon)`, `W' = W factor`, `b' = (b - mean) factor + bias`.
+/// `fold_normalization` merges a BatchNormalization by running statistics into the weights and bias of the Conv before it. The new ones are
+/// computed in the graph, so that all parameters stay trainable: `factor = scale / sqrt(var + epsilon)`, `W' = W factor`,
+/// `b' = (b - mean) factor + bias`.
 ///
-/// It spares the normalization's passes over the images, forward and backward, for passes over the weights: done where those are the
-/// smaller.
+/// This replaces passes over the images, forward and backward, by passes over the weights. It is done only if the weights are smaller.
 package struct FoldNormalization: Pass {
     package let name = "fold_normalization"
     package init() {}

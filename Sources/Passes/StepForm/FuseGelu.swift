@@ -1,7 +1,7 @@
 package import ONNX
 
-/// `fuse_gelu`: the exact GELU, exported before operator set 20 as `0.5 x (1 + erf(x / sqrt 2))`, becomes one Gelu. Its gradient then has
-/// about half as many passes over the values as that of the parts.
+/// `fuse_gelu` makes one Gelu of the exact GELU as it was exported before operator set 20, `0.5 x (1 + erf(x / sqrt 2))`. The gradient of
+/// Gelu makes about half as many passes over the values as that of the parts.
 package struct FuseGelu: Pass {
     package let name = "fuse_gelu"
     package init() {}
@@ -19,7 +19,7 @@ package struct FuseGelu: Pass {
         return changed
     }
 
-    /// The node that ends a GELU around this Erf, and the GELU's input.
+    /// Returns the last node of the GELU around this Erf, and the input of the GELU; nil if there is none.
     private static func match(_ erf: Node, _ uses: ValueUses) -> (last: Int, x: String)? {
         guard let x = scaled(erf.inputs[0], uses), let sum = uses.onlyReader(of: erf.outputs[0], "Add"),
             uses.factor(of: sum.node, beside: 1) == erf.outputs[0], let product = uses.onlyReader(of: sum.node.outputs[0], "Mul"),
@@ -32,7 +32,7 @@ package struct FuseGelu: Pass {
         return nil
     }
 
-    /// `x` of `x / sqrt 2`.
+    /// Returns `x`, if the value is `x / sqrt 2`.
     private static func scaled(_ value: String, _ uses: ValueUses) -> String? {
         if let quotient = uses.maker(of: value, "Div"), let divisor = uses.number(quotient.inputs[1]),
             abs(divisor - 2.0.squareRoot()) < 1e-4

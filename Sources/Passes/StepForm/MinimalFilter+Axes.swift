@@ -1,16 +1,16 @@
-/// All axes of a layer as one.
+/// The matrices of all axes of a layer, joined to one.
 extension [MinimalFilter] {
-    /// `[products of all axes, taps of all axes]`.
+    /// The matrix of the weights, `[products of all axes, taps of all axes]`.
     var jointKernel: [Double] { Self.kronecker(map { ($0.kernel, $0.products) }) }
 
-    /// `[products of all axes, tiles of all axes, positions of all axes]` of `[products, tiles, positions]` of each.
+    /// Joins the matrices `[products, tiles, positions]` of the axes to `[products of all axes, tiles of all axes, positions of all axes]`.
     func joint(_ matrix: KeyPath<MinimalFilter, [Double]>, width: KeyPath<MinimalFilter, Int>) -> [Double] {
         let mixed = Self.kronecker(map { ($0[keyPath: matrix], $0.products * $0.tiles) })
         let positions = reduce(1) { $0 * $1[keyPath: width] }
         return productsThenTiles.flatMap { row in mixed[(row * positions)..<((row + 1) * positions)] }
     }
 
-    /// Rows by products and tiles of the first axis, then of the next, in the order of products of all axes, then tiles of all.
+    /// The permutation from rows by products and tiles of one axis after another to rows by products of all axes, then tiles of all axes.
     private var productsThenTiles: [Int] {
         func places(_ counts: [Int]) -> [[Int]] {
             counts.reduce([[]]) { places, count in places.flatMap { place in (0..<count).map { place + [$0] } } }

@@ -1,25 +1,25 @@
-/// A correlation along one axis by fewer products than it has terms: `y = outputᵀ [(kernel w) ⊙ (input x)]`, in tiles of `tile` outputs.
+/// A correlation along one axis with fewer products than terms: `y = outputᵀ [(kernel w) ⊙ (input x)]`, in tiles of `tile` outputs.
 ///
-/// Within a tile this is the algorithm of Toom and Cook, as Winograd applied it to filters: what polynomials make of each other follows
-/// from their values at points (A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2015). A stride divides inputs and
-/// weights into phases, each a correlation of its own with a stride of 1, whose products stand one after another.
+/// Within a tile this is the algorithm of Toom and Cook, as Winograd applied it to filters: the product of two polynomials follows from
+/// their values at points (A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2015). A stride divides inputs and
+/// weights into phases. Each phase is a correlation with a stride of 1, and the products of the phases follow one another.
 struct MinimalFilter {
     let extent: Int
     let outputs: Int
     let tile: Int
-    /// Of a tile, phases after one another.
+    /// The number of products of a tile, of all phases.
     let products: Int
     let tiles: Int
     private let taps: Int
     private let stride: Int
     private let before: Int
-    /// By phase.
+    /// One for each phase.
     private let forms: [ToomCook]
 
     /// - Parameters:
-    ///   - extent: of the input, which has `before` and `after` zeros around it.
-    ///   - tile: outputs of a tile: 1, 2 or 4.
-    /// - Returns: `nil` where so many points would be needed that rounding errors were large (more than 5), or where there are no outputs.
+    ///   - extent: the extent of the input, without the `before` and `after` zeros around it.
+    ///   - tile: the number of outputs of a tile: 1, 2 or 4.
+    /// - Returns: nil if more than 5 points would be needed, for which rounding errors are large, or if there are no outputs.
     init?(kernel taps: Int, stride: Int, extent: Int, before: Int, after: Int, tile: Int) {
         guard stride > 0, taps > 0, extent > 0, extent + before + after >= taps else { return nil }
         outputs = (extent + before + after - taps) / stride + 1
@@ -30,7 +30,7 @@ struct MinimalFilter {
         (self.extent, self.tile, self.taps, self.stride, self.before, self.forms) = (extent, tile, taps, stride, before, forms)
     }
 
-    /// `[products, tiles, extent]`, row-major.
+    /// The matrix of the input, `[products, tiles, extent]`, row-major.
     var input: [Double] {
         forms.enumerated().flatMap { phase, form in
             form.input.flatMap { factors in
@@ -46,7 +46,7 @@ struct MinimalFilter {
         }
     }
 
-    /// `[products, kernel]`.
+    /// The matrix of the weights, `[products, kernel]`.
     var kernel: [Double] {
         forms.enumerated().flatMap { phase, form in
             form.kernel.flatMap { factors in
@@ -57,7 +57,7 @@ struct MinimalFilter {
         }
     }
 
-    /// `[products, tiles, outputs]`.
+    /// The matrix of the output, `[products, tiles, outputs]`.
     var output: [Double] {
         forms.flatMap { form in
             form.output.flatMap { factors in
@@ -71,16 +71,16 @@ struct MinimalFilter {
     }
 }
 
-/// `F(outputs, taps)`: so many products as there are inputs under all windows of a tile.
+/// `F(outputs, taps)`, which takes as many products as there are inputs under all windows of a tile.
 private struct ToomCook {
-    /// A row for each product: by input, by tap, by output.
+    /// The factors of each product (a row) by input, by tap and by output.
     private(set) var input: [[Double]] = []
     private(set) var kernel: [[Double]] = []
     private(set) var output: [[Double]] = []
     var count: Int { input.count }
 
-    /// Besides infinity. Those with the least rounding errors of some that were tried: 1.1e-6 for F(4, 3), relative in norm, where 0, ±1
-    /// and ±2 have 2.4e-6 and the sum itself 2e-7.
+    /// The points besides infinity, by their number. They had the least rounding errors of some that were tried: 1.1e-6 for F(4, 3),
+    /// relative in norm, where 0, ±1 and ±2 have 2.4e-6 and the sum itself 2e-7.
     private static let points: [[Double]] = [[], [0], [1, -1], [0, 1, -1], [0, 0.75, -0.75, 1.5], [0, 0.6, -0.6, 1.5, -1.5]]
 
     init?(outputs: Int, taps: Int) {
@@ -123,7 +123,7 @@ private struct ToomCook {
         (1..<count).reduce(into: [1]) { powers, _ in powers.append(powers.last! * point) }
     }
 
-    /// Of the polynomial with these roots, the constant term first.
+    /// Returns the coefficients of the polynomial with these roots, the constant term first.
     private static func coefficients(roots: [Double]) -> [Double] {
         roots.reduce([1]) { coefficients, root in
             let shifted = [0] + coefficients

@@ -1,11 +1,11 @@
 package import ONNX
 import Tensors
 
-/// Rewritings that make a training step faster and keep what it computes, up to rounding. They are for the step's own copy of a model in
-/// training form: nodes are merged, so that values in between are gone.
+/// Rewritings that make a training step faster and change what it computes only by rounding. They are for the step's own copy of a model in
+/// training form: nodes are merged, and the values between them are gone.
 ///
-/// ONNX Runtime fuses such patterns by itself in inference. In a step it mostly cannot, since gradients read the values in between, and
-/// since weights that change are no constants to it.
+/// ONNX Runtime fuses such patterns by itself in inference. In a step it mostly cannot, since gradients read the values between the nodes,
+/// and since weights that change are not constants.
 package enum StepForm {
     package static let passes: PassList = [
         FuseGelu(),
@@ -14,14 +14,14 @@ package enum StepForm {
         RemoveDeadNodes(),
     ]
 
-    /// Images of a batch, where passes weigh one form against another: as many as there usually are where a model leaves it open.
+    /// The number of images in a batch that passes assume when they compare forms, if the model leaves it open.
     static let images = 32
 
-    /// Metadata of a node in place of another: which form of that it is, and where that was (`Node.place`).
+    /// The metadata of a node that replaces another: the name of the form, and the place of the replaced node (`Node.place`).
     static let formKey = "millrace.form"
     static let originKey = "millrace.origin"
 
-    /// The form in which nodes of the model are computed, where it is not their own, by place.
+    /// Returns the forms of the nodes that were replaced, by the place of the node in the model.
     package static func forms(in graph: Graph) -> [String: String] {
         graph.nodes.reduce(into: [:]) { forms, node in
             if let form = node.metadata[formKey], let origin = node.metadata[originKey] { forms[origin] = form }
@@ -29,7 +29,7 @@ package enum StepForm {
     }
 }
 
-/// Questions that patterns ask of a graph. Valid until its nodes change.
+/// Answers the questions that patterns ask about a graph. It is valid until the nodes change.
 struct ValueUses {
     private let nodes: [Node]
     private let index: GraphIndex
@@ -43,13 +43,13 @@ struct ValueUses {
         stored = Dictionary(graph.initializers.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// The node that makes a value, if it is of the default domain and of this type.
+    /// Returns the node that makes a value, if it has this type of the default domain.
     func maker(of value: String, _ operatorType: String) -> Node? {
         guard let position = index.producers[value], nodes[position].qualifiedType == operatorType else { return nil }
         return nodes[position]
     }
 
-    /// The only node that reads a value, if it is of the default domain and of this type.
+    /// Returns the only node that reads a value, if it has this type of the default domain.
     func onlyReader(of value: String, _ operatorType: String) -> (position: Int, node: Node)? {
         guard let positions = index.consumers[value], positions.count == 1, !outputs.contains(value) else { return nil }
         let node = nodes[positions[0]]
@@ -58,7 +58,7 @@ struct ValueUses {
 
     func initializer(_ name: String) -> StoredTensor? { stored[name] }
 
-    /// The number that a scalar constant holds. (One of shape `[1, 1]` could raise a rank.)
+    /// Returns the value of a scalar constant. (A constant of shape `[1, 1]` could raise a rank.)
     func number(_ value: String) -> Double? {
         let tensor: StoredTensor
         if let known = stored[value] {
@@ -77,7 +77,7 @@ struct ValueUses {
         } catch { return nil }
     }
 
-    /// The other factor of a product by this constant, whichever stands first.
+    /// Returns the other factor of a product with this constant, in either order.
     func factor(of node: Node, beside constant: Double) -> String? {
         for (one, other) in [(0, 1), (1, 0)] {
             if let number = number(node.inputs[one]), abs(number - constant) < 1e-4 * constant { return node.inputs[other] }

@@ -1,14 +1,13 @@
 package import ONNX
 import Tensors
 
-/// `winograd`: a convolution of few, small windows over many channels becomes products of fewer matrices (`MinimalFilter`), where images
-/// are so small, or channels so many, that this is less work (`WinogradPlan`).
+/// `winograd` replaces a convolution by products of fewer matrices
+/// (`MinimalFilter`), if images are so small, or channels so many, that this is less work (`WinogradPlan`).
 ///
-/// Transforms are products with constant matrices that know padding, stride and tiles: `Gemm(P, x, transB)` brings the last axis of
-/// `[N, C, H, W]` to the front, transformed, and `Gemm(y, A, transA)` brings the first axis to the end, so that nothing is sliced, padded
-/// or transposed. Gradients follow from those of products: each is again a product with the same matrices, and what was transformed forward
-/// is not transformed again. All three products of a layer get by with as much less work: with tiles of 4 x 4 outputs under 3 x 3 weights a
-/// quarter.
+/// Transforms are products with constant matrices that include padding, stride and tiles: `Gemm(P, x, transB)` transforms the last axis of
+/// `[N, C, H, W]` and brings it to the front, and `Gemm(y, A, transA)` brings the first axis to the end, so that nothing is sliced, padded
+/// or transposed. The gradients are again products with the same matrices, and values that were transformed forward are not transformed
+/// again. The work of all three products of a layer shrinks alike: to a quarter with tiles of 4 x 4 outputs and 3 x 3 weights.
 package struct WinogradConvolution: Pass {
     package let name = "winograd"
     private let plan: @Sendable (ConvolutionLayer) -> WinogradPlan?
@@ -27,7 +26,7 @@ package struct WinogradConvolution: Pass {
             guard let layer = ConvolutionLayer(node, types), let plan = plan(layer) else { continue }
             let emitted = builder.nodes.count
             let sums = Emitter(node: node, layer: layer, plan: plan).emit(&builder)
-            // How many images there are cannot be told from products.
+            // Type inference cannot tell the number of images from products.
             stated += Set([sums, node.outputs[0]]).sorted().map { Value($0, types[node.outputs[0]]) }
             rewritten[node.outputs[0]] = Array(builder.nodes[emitted...])
         }
@@ -40,7 +39,7 @@ package struct WinogradConvolution: Pass {
     }
 }
 
-/// One layer's nodes.
+/// Makes the nodes of one layer.
 private struct Emitter {
     let node: Node
     let layer: ConvolutionLayer
@@ -78,15 +77,15 @@ private struct Emitter {
         return sums
     }
 
-    /// Matrices for each place among the products. Tiles of all axes but the last stand beside these, or all are rows of the images'
-    /// matrices; the weights' are the same for all tiles.
+    /// Returns the shape of the matrices for each place among the products. In those of images, tiles are further axes, or all of them are
+    /// rows. Those of weights are the same for all tiles.
     private func shape(ofImages: Bool, matrix: [Int]) -> [Int] {
         if plan.isJoint { return [filters.map(\.products).reduce(1, *)] + matrix }
         let apart = filters.dropLast().flatMap { [$0.products, ofImages ? $0.tiles : 1] }
         return apart + filters.suffix(1).map(\.products) + matrix
     }
 
-    /// `[N, C, ...]` to `[products and tiles, N C]`.
+    /// Transforms `[N, C, ...]` to `[products and tiles, N C]`.
     private func toProducts(_ images: String, _ builder: inout GraphBuilder) -> String {
         if plan.isJoint {
             let positions = layer.extents.reduce(1, *)
@@ -99,7 +98,7 @@ private struct Emitter {
         }
     }
 
-    /// `[products and tiles, N M]` to `[N M, ...]`.
+    /// Transforms `[products and tiles, N M]` to `[N M, ...]`.
     private func fromProducts(_ products: String, _ builder: inout GraphBuilder) -> String {
         if plan.isJoint {
             let positions = filters.map(\.outputs).reduce(1, *), rows = filters.map { $0.products * $0.tiles }.reduce(1, *)

@@ -1,7 +1,7 @@
-/// How a layer is computed by minimal filters, and what that is worth.
+/// A way to compute a layer by minimal filters, with an estimate of its work.
 struct WinogradPlan: CustomStringConvertible {
     let filters: [MinimalFilter]
-    /// All axes are transformed by one matrix, or one after another.
+    /// Whether one matrix transforms all axes; otherwise they are transformed one after another.
     let isJoint: Bool
     let layer: ConvolutionLayer
 
@@ -10,7 +10,7 @@ struct WinogradPlan: CustomStringConvertible {
         return "winograd F(" + (filters.map { "\($0.tile)" } + layer.kernel.map { "\($0)" }).joined(separator: ", ") + ")"
     }
 
-    /// The cheapest, if it is clearly cheaper than the convolution with both its gradients.
+    /// Returns the cheapest plan; nil if it is not clearly cheaper than the convolution with both its gradients.
     @Sendable static func best(for layer: ConvolutionLayer) -> WinogradPlan? {
         guard min(layer.channels, layer.filters) >= 32, (layer.kernel + layer.strides).contains(where: { $0 > 1 }) else { return nil }
         let plans = (layer.taps > 1 ? [2, 4] : [1]).flatMap { tile -> [WinogradPlan] in
@@ -24,15 +24,16 @@ struct WinogradPlan: CustomStringConvertible {
         return best
     }
 
-    /// Multiplications and additions of the layer and its two gradients, for a batch. With a stride they take longer, since
-    /// gradients are transposed convolutions and products of slices.
+    /// Returns the number of multiplications and additions of the layer and its two gradients for a batch. With a stride it counts more,
+    /// since gradients are transposed convolutions and products of slices.
     private static func directWork(_ layer: ConvolutionLayer, outputs: [Int]) -> Double {
         let factor = layer.strides.allSatisfy { $0 == 1 } ? 1 : layer.taps == 1 ? 3 : 1.4
         return factor * 3 * product([layer.images, layer.channels, layer.filters] + outputs + layer.kernel)
     }
 
-    /// The same of this plan, weighed by what such products were measured to take beside those of large matrices (ONNX Runtime 1.32, two
-    /// threads): half as much again for transforms, more for few rows; transforms of weights wait for memory.
+    /// The number of multiplications and additions of this plan, weighted by the measured time of such products in comparison with those of
+    /// large matrices (ONNX Runtime 1.32, two threads): 1.5 for transforms, more for few rows, and more for transforms of weights, which
+    /// wait for memory.
     var work: Double {
         let places = filters.map(\.products), tiles = filters.map(\.tiles)
         let rows = Double(layer.images * (isJoint ? tiles.reduce(1, *) : tiles.last ?? 1))
@@ -42,7 +43,7 @@ struct WinogradPlan: CustomStringConvertible {
             + 2 * 1.5 * (transform(layer.channels, filters.map(\.extent)) + transform(layer.filters, filters.map(\.outputs)))
     }
 
-    /// Of images with so many channels, one way.
+    /// Returns the work of transforming images of this number of channels in one direction.
     private func transform(_ channels: Int, _ extents: [Int]) -> Double {
         let sizes = filters.map { $0.products * $0.tiles }
         let images = layer.images * channels

@@ -1,6 +1,6 @@
+import Arrivals
 package import Ledger
 import PipelineConfig
-import Watcher
 
 /// Finds the file that a person names: by a path on disk (from the current directory, or from the root), or by one relative to its spool
 /// as the ledger and its messages spell it.
@@ -35,18 +35,18 @@ package struct FileFinder {
             return Found(path: path, place: place, known: known ?? [])
         }
         guard let ledger else { return Found(path: here, known: []) }
-        if let stamp = Watcher.FileStamp(path: here) { return Found(path: here, known: try sameFile(here, stamp, ledger)) }
+        if let stamp = FileStamp(path: here) { return Found(path: here, known: try sameFile(here, stamp, ledger)) }
         let known = try ledger.explain(path: file, strict: map.pipelines.strict, now: .now)
         return Found(path: known.isEmpty ? here : nil, known: known)
     }
 
     /// Without the pipeline files the ledger does not say where spools are: every tail of the path is tried, and the file itself must
     /// agree.
-    private func sameFile(_ path: String, _ stamp: Watcher.FileStamp, _ ledger: RunLedger) throws(LedgerError) -> [FileExplanation] {
+    private func sameFile(_ path: String, _ stamp: FileStamp, _ ledger: RunLedger) throws(LedgerError) -> [FileExplanation] {
         var rest = path.dropFirst()
         while true {
             let known = try ledger.explain(path: String(rest), strict: map.pipelines.strict, now: .now).filter {
-                $0.stamp.inode == Int64(bitPattern: stamp.inode) && $0.stamp.device == Int64(bitPattern: stamp.device)
+                $0.stamp.inode == stamp.inode && $0.stamp.device == stamp.device
             }
             if !known.isEmpty { return known }
             guard let slash = rest.firstIndex(of: "/") else { return [] }

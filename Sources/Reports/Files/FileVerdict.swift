@@ -1,3 +1,4 @@
+import Arrivals
 import Foundation
 import Landing
 package import Ledger
@@ -66,9 +67,9 @@ extension FileVerdict {
         if let spool, case .file = FoundEntry(path: path, root: CanonicalPaths.real(spool)) {} else if spool != nil { return nil }
         let folder = (path as NSString).deletingLastPathComponent
         let parts = companions.map { folder + "/" + $0.path }
-        guard let stamp = Watcher.FileStamp(path: path, companions: parts), let arrival = known.visits.first?.arrival else { return nil }
+        guard let stamp = FileStamp(path: path, companions: parts), let arrival = known.visits.first?.arrival else { return nil }
         if known.stamp.inode == 0 || arrival.state == .waiting { return nil }
-        if stamp.recorded == known.stamp { return nil }
+        if stamp == known.stamp { return nil }
         let wentAway = known.stamp.changed < 0
         if !wentAway, stamp.size == known.stamp.size, let digest = arrival.digest {
             let found = try? FileDigest.ofModel(

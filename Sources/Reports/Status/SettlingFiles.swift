@@ -1,3 +1,4 @@
+package import Arrivals
 package import Ledger
 package import PipelineConfig
 import Watcher
@@ -26,7 +27,7 @@ package struct SettlingFiles: Encodable, Sendable {
                 guard failure == nil else { return }
                 do throws(LedgerError) {
                     let known = try ledger.stamp(of: path, pipeline: pipeline.name, role: role)
-                    if known == stamp.recorded { return }
+                    if known == stamp { return }
                     guard first.count < samples else { return count += 1 }
                     let place = SpoolMap.Place(pipeline: pipeline, role: role, entry: entry, relativePath: path)
                     let verdict = try known == nil
@@ -51,12 +52,5 @@ package struct SettlingFiles: Encodable, Sendable {
         return FileVerdict.newerContent(
             at: place.entry.path + "/" + place.relativePath, spool: place.entry.path, than: known,
             companions: try ledger.companions(of: arrival.number))
-    }
-}
-
-extension FileStamp {
-    /// The stamp as the ledger has it.
-    var recorded: RecordedStamp {
-        RecordedStamp(device: Int64(bitPattern: device), inode: Int64(bitPattern: inode), size: size, changed: changed)
     }
 }

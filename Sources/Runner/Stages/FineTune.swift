@@ -1,4 +1,3 @@
-import Autodiff
 import Columnar
 import Foundation
 import Landing
@@ -8,6 +7,7 @@ import Reasons
 import Recipes
 import SystemPackage
 import Training
+import TrainingGraph
 
 /// The optimize stage: trains the float parent on labelled rows and writes it as a new model, if it passes the gate. For a model that was
 /// just decided it replaces what the deserialize stage wrote, or leaves that as it is.

@@ -1,3 +1,4 @@
+import Arrivals
 import Columnar
 import Engine
 import Foundation

@@ -1,3 +1,4 @@
+import Arrivals
 import Autodiff
 import Engine
 import Foundation
@@ -8,6 +9,7 @@ import Reasons
 import SystemPackage
 import Tensors
 import Training
+import TrainingGraph
 
 /// A model's file, whose digest is the one that it was numbered or published with, and the adapter that belongs to it.
 ///

@@ -1,8 +1,8 @@
-import Autodiff
 import Columnar
 import ONNX
 import Reasons
 import Tensors
+import TrainingGraph
 
 /// The arrays of an `.npz` file as inputs of a gradient graph: by name, and in the type that each input takes.
 struct ArrayFeeds {

@@ -6,6 +6,7 @@ package import ONNX
 import Reasons
 package import Tensors
 package import Recipes
+import TrainingGraph
 
 /// The gradients of a model on given data, without a step: `grad L = backward(Y, M)`.
 ///

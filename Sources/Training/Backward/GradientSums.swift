@@ -1,10 +1,10 @@
-import Autodiff
 import Engine
 import Foundation
 import ONNX
 import Passes
 import Reasons
 import Tensors
+import TrainingGraph
 
 /// Gradients summed over batches, in double precision: over a loss each batch counts its weight, so that the sum is the gradient of the
 /// mean over all rows.

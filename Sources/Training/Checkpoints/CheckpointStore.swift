@@ -55,14 +55,14 @@ struct CheckpointStore {
             checkpoint.best = .init(name: name, digest: try Safetensors.write(best, to: directory + "/" + name))
         }
         let file = FilePath(path(of: checkpoint.batches))
-        try onDisk { [checkpoint] () throws(LandingError) in try DurableFile.write(try Document.encode(checkpoint, for: file), to: file) }
+        try onDisk { [checkpoint] () throws(LandingError) in try DurableFile.write(try JSONFile.encode(checkpoint, for: file), to: file) }
         prune()
     }
 
     /// The last checkpoint of this run that is whole.
     func latest() throws(TrainingError) -> (checkpoint: Checkpoint, state: NamedTensors)? {
         for number in numbers() {
-            guard let checkpoint = try? Document.decode(Checkpoint.self, from: FilePath(path(of: number))),
+            guard let checkpoint = try? JSONFile.decode(Checkpoint.self, from: FilePath(path(of: number))),
                 checkpoint.fingerprint == fingerprint,
                 let file = checkpoint.state, let state = try? tensors(file)
             else { continue }
@@ -104,7 +104,7 @@ struct CheckpointStore {
         var named: Set<String> = []
         for number in kept {
             named.insert("checkpoint-\(number).json")
-            guard let checkpoint = try? Document.decode(Checkpoint.self, from: FilePath(path(of: number))) else { continue }
+            guard let checkpoint = try? JSONFile.decode(Checkpoint.self, from: FilePath(path(of: number))) else { continue }
             for file in [checkpoint.state, checkpoint.best] { if let file { named.insert(file.name) } }
         }
         for name in names() where !named.contains(name) {

@@ -1,7 +1,7 @@
-import Autodiff
 import Reasons
 import Tensors
 import Recipes
+import TrainingGraph
 
 /// A model's metrics on held-out rows, batch by batch in the rows' own order.
 struct Evaluator {

@@ -1,7 +1,7 @@
-import Autodiff
 import Engine
 import ONNX
 import Tensors
+import TrainingGraph
 
 /// Finds out which layer first gave what is no finite number, by running the batch once more with every value of the graph exposed.
 struct NonFiniteSearch {

@@ -1,4 +1,3 @@
-import Autodiff
 import Columnar
 import Engine
 import Landing
@@ -7,6 +6,7 @@ import Reasons
 import Recipes
 import SystemPackage
 import Tensors
+import TrainingGraph
 
 /// What a run's bytes follow from, as one digest: only what has the same one may go on from a checkpoint or use packed rows again.
 enum RunIdentity {
@@ -47,6 +47,6 @@ enum RunIdentity {
 
     private static func text(_ value: some Encodable) throws(TrainingError) -> String {
         String(
-            decoding: try onDisk { () throws(LandingError) in try Document.encode(value, for: "the training's settings") }, as: UTF8.self)
+            decoding: try onDisk { () throws(LandingError) in try JSONFile.encode(value, for: "the training's settings") }, as: UTF8.self)
     }
 }

@@ -3,6 +3,7 @@ import Engine
 import ONNX
 import Reasons
 import Tensors
+import TrainingGraph
 
 /// The graphs of a recipe, ready to run, with the values that pass from step to step. For one thread.
 final class StepMachine {

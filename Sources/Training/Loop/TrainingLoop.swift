@@ -1,7 +1,7 @@
-import Autodiff
 import Foundation
 import Tensors
 import Recipes
+import TrainingGraph
 
 /// Epochs of steps, with what is measured and written down between them.
 struct TrainingLoop {

@@ -6,6 +6,7 @@ import ONNX
 import Reasons
 import Tensors
 import Recipes
+import TrainingGraph
 
 /// One run of `FineTuning`, from packing the rows to the new model. Everything that a step depends on is in the checkpoint or follows
 /// from the run's own inputs, so that it does not matter how often the process was killed on the way.

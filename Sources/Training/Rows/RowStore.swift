@@ -45,7 +45,7 @@ package struct RowStore {
         isForTraining: Bool = true, check: () throws(TrainingError) -> Void, progress: (Int) -> Void
     ) throws(TrainingError) -> RowStore {
         let description = FilePath(directory + "/rows.json")
-        if let known = try? Document.decode(Index.self, from: description), known.fingerprint == fingerprint,
+        if let known = try? JSONFile.decode(Index.self, from: description), known.fingerprint == fingerprint,
             let store = try? RowStore(known, directory: directory)
         {
             return store
@@ -53,7 +53,7 @@ package struct RowStore {
         var packing = RowPacking(data, ports: ports, target: target, split: split, directory: directory, isForTraining: isForTraining)
         let (layout, facts) = try packing.run(check: check, progress: progress)
         let index = Index(fingerprint: fingerprint, layout: layout, facts: facts)
-        try onDisk { () throws(LandingError) in try DurableFile.write(try Document.encode(index, for: description), to: description) }
+        try onDisk { () throws(LandingError) in try DurableFile.write(try JSONFile.encode(index, for: description), to: description) }
         return try RowStore(index, directory: directory)
     }
 

@@ -1,9 +1,9 @@
-import Autodiff
 import Columnar
 import Names
 import ONNX
 import Reasons
 import Recipes
+import TrainingGraph
 
 extension Target {
     /// What label columns must hold for this loss; `nil` where the model computes its own.

@@ -1,3 +1,4 @@
+package import Arrivals
 internal import Glibc
 package import Reasons
 internal import SystemPackage

@@ -1,3 +1,4 @@
+import Arrivals
 internal import Reasons
 internal import SystemPackage
 

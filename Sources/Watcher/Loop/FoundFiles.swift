@@ -1,3 +1,4 @@
+import Arrivals
 internal import Glibc
 internal import Names
 
@@ -16,7 +17,7 @@ struct FoundFiles {
         /// 32 bytes.
         struct Entry {
             var changed: Int64
-            var inode: UInt64
+            var inode: Int64
             var size: Int64
             var start: UInt32
             /// 0: taken out.
@@ -29,7 +30,7 @@ struct FoundFiles {
         var since: Duration?
         var entries: [Entry] = []
         var bytes: [UInt8] = []
-        var devices: [UInt64] = []
+        var devices: [Int64] = []
         /// Places of entries by the hash of their paths, with gaps: what an event is about is found at once.
         var places: [UInt32] = []
         var next = 0

@@ -1,3 +1,4 @@
+import Arrivals
 internal import Names
 
 /// What was judged a moment ago, so that a second look at it before the owner has it on record does not judge it twice. Bounded: the older

@@ -1,3 +1,4 @@
+import Arrivals
 internal import Names
 
 /// What one watched directory is known by while it is watched. Only files that are not settled stand here one by one.

@@ -1,3 +1,4 @@
+package import Arrivals
 internal import Glibc
 internal import Names
 internal import Reasons
@@ -122,7 +123,7 @@ final class TreeScan {
 
     /// For directories, whose size and change time follow their entries, and for names that are refused whatever the content.
     private static func identityStamp(_ status: stat) -> FileStamp {
-        FileStamp(device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: 0, changed: 0)
+        FileStamp(device: Int64(bitPattern: UInt64(status.st_dev)), inode: Int64(bitPattern: UInt64(status.st_ino)), size: 0, changed: 0)
     }
 }
 

@@ -1,3 +1,4 @@
+import Arrivals
 internal import Logging
 internal import Names
 internal import Reasons

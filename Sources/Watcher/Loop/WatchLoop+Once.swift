@@ -1,3 +1,4 @@
+import Arrivals
 internal import Glibc
 internal import Names
 

@@ -1,3 +1,4 @@
+import Arrivals
 internal import Names
 
 /// One scan that is under way: everything below a directory, or only what is in it.

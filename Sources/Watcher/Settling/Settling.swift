@@ -1,3 +1,5 @@
+package import Arrivals
+
 /// Decides when one file is complete: SEMANTICS 8 as a value, with no clock and no file system. Whoever drives it hands in what was heard
 /// or found and does what the returned step says; each answer gives the next step, until one says to wait or ends it.
 ///

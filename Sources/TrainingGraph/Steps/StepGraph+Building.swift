@@ -1,0 +1,156 @@
+package import Autodiff
+package import ONNX
+import Passes
+package import Recipes
+import Tensors
+
+extension StepGraph {
+    /// If the untrained weights have more bytes than this together, those that are not small are inputs instead of constants.
+    static let largestConstants = 256 << 20
+    static let smallestHeld = 64 << 10
+
+    /// Builds both graphs.
+    /// - Parameters:
+    ///   - model: the model as it came; it is brought into training form here.
+    ///   - adapter: factors of the model that are trained further. They must be such as the recipe asks for (`LowRankAdapter.divided`).
+    /// - Throws: `noRule` if an operator on the way has no gradient, `nothingTrainable`, and `invalid` for a loss that does not fit the
+    ///   model's outputs or a value of the recipe that it must not have.
+    package init(
+        _ model: Model, _ recipe: GradientDescent, adapter: LowRankAdapter? = nil, largestConstants: Int = largestConstants
+    ) throws(AutodiffError) {
+        try recipe.check()
+        var source = try model.inTrainingForm()
+        let refused = ParameterHomes(model).refused
+        let shared = try recipe.sharedWeights(of: source)
+        shared.tie(&source)
+        try BatchStatistics.check(recipe, source)
+        var adapted: [AdaptedWeight] = []
+        if let adapters = recipe.adapters {
+            adapted = try AdaptedWeight.attach(adapters, startingFrom: adapter, seed: UInt64(recipe.seed), to: &source)
+        } else if let left = adapter?.factors.first {
+            throw .invalid(
+                place: "adapters", reason: "there is an adapter of '\(left.weight)', and the recipe asks for none: merge it first")
+        }
+
+        var evaluation = source
+        let loss = try LossGraph.append(to: &evaluation, recipe.loss, outputs: recipe.outputs)
+        var needed: [String] = [loss.sum, loss.weight, loss.mean, loss.reportedMean, loss.reportedWeight]
+        needed += loss.scores.map(\.name)
+        evaluation.keepOnly(outputs: needed.map { Value($0, nil) })
+        var trainables = try Trainables(
+            evaluation, own: source.graph.initializers, refused: refused, recipe: recipe, adapted: adapted, shared: shared)
+
+        var step = evaluation
+        let randomKey = try DropoutMasks.activate(in: &step)
+        DropoutMasks.deactivate(in: &evaluation)
+        let running = recipe.batchNormalization == .train ? try BatchStatistics.activate(in: &step, frozen: recipe.freeze) : []
+        // What no output needs would be taken for dead.
+        step.graph.outputs += running.map { Value($0.next, nil) }
+        do { try StepForm.passes.run(&step) } catch { throw .invalid(place: error.place, reason: "\(error)") }
+        let rate = recipe.descendsPlainly ? try step.addDescentRate(loss.mean) : nil
+        let gradients = if let rate {
+            try ReverseMode.append(to: &step, seeds: [loss.mean: rate.negated], for: trainables.names)
+        } else {
+            try ReverseMode.append(to: &step, loss: recipe.accumulate > 1 ? loss.sum : loss.mean, for: trainables.names)
+        }
+        try trainables.keep { gradients[$0] != nil }
+        let statistics = running.map(\.name)
+        let held = Self.heldWeights(
+            among: source.graph.initializers, in: evaluation, except: trainables.names + statistics, largestConstants)
+
+        let update = try UpdateGraph.append(
+            to: &step, recipe, shared, trainables.names, gradients.names, weight: loss.weight, descentRate: rate?.name)
+        var slots = update.slots + running.compactMap { running in
+            source.graph.initializer(running.name).map { tensor in
+                Slot(
+                        name: running.name, kind: .statistic, input: running.name, output: running.next,
+                        elementType: tensor.elementType ?? .float32,
+                    shape: tensor.shape)
+            }
+        }
+        step.keepOnly(
+            outputs: [Value(loss.reportedMean, .tensor(.float32, [])), Value(loss.reportedWeight, .tensor(.float32, []))]
+                + slots.map { Value($0.output, .tensor($0.elementType, $0.shape)) })
+        step.lift(trainables.names + statistics + held)
+        step.graph.inputs += update.inputs
+        _ = DepthFirstOrder().run(&step)
+        let overwriting = Overwriting(step.graph)
+        for position in slots.indices where slots[position].kind == .state {
+            slots[position].isOverwritable = overwriting.allows(slots[position].input, slots[position].output)
+        }
+        evaluation.keepOnly(
+            outputs: [Value(loss.reportedMean, .tensor(.float32, [])), Value(loss.reportedWeight, .tensor(.float32, []))]
+                + loss.scores.map { Value($0.name, .tensor($0.elementType, $0.dimensions)) })
+        evaluation.lift(trainables.names + statistics + held)
+
+        self.step = try step.withoutExternalData()
+        self.evaluation = try evaluation.withoutExternalData()
+        ports = Ports(
+            target: loss.target, scores: loss.scores, sampleWeight: loss.sampleWeight, learningRate: update.learningRate,
+            apply: update.apply,
+            randomKey: randomKey, loss: loss.reportedMean, lossWeight: loss.reportedWeight)
+        self.slots = slots
+        heldWeights = held
+        classes = loss.classes
+        untrained = trainables.untrained.filter { !statistics.contains($0.name) }
+        gradientForms = gradients.formsByNode.merging(StepForm.forms(in: step.graph)) { $1 + ", " + $0 }
+        self.recipe = recipe
+        self.source = source
+        self.adapted = adapted
+        self.shared = shared
+    }
+
+    private static func heldWeights(
+        among own: [StoredTensor], in model: Model, except trained: [String], _ largest: Int
+    ) -> [String] {
+        let needed = Set(model.graph.initializers.map(\.name)).subtracting(trained)
+        let untrained = own.filter { needed.contains($0.name) }
+        guard untrained.reduce(0, { $0 + ($1.byteCount ?? 0) }) > largest else { return [] }
+        return untrained.filter { ($0.byteCount ?? 0) >= min(smallestHeld, largest) && $0.elementType?.isFloatingPoint ?? false }.map(
+            \.name)
+    }
+}
+
+extension Model {
+    /// Adds the learning rate as an input, and its negative, which becomes the cotangent of the loss; nil unless the loss is a float32
+    /// scalar.
+    fileprivate mutating func addDescentRate(_ loss: String) throws(AutodiffError) -> (name: String, negated: String)? {
+        do { guard try inferTypes()[loss] == .tensor(.float32, [] as Shape) else { return nil } } catch {
+            throw .invalid(place: "the model", reason: "\(error)")
+        }
+        var names = graph.index
+        let rate = names.freshName("train/learning_rate"), negated = names.freshName("train/descent")
+        graph.inputs.append(Value(rate, .tensor(.float32, [])))
+        graph.nodes.append(Node("Neg", [rate], [negated]))
+        return (rate, negated)
+    }
+}
+
+extension GradientDescent {
+    /// Whether a parameter changes by its gradient times the rate and nothing else. The negated rate is then the cotangent of the loss, so
+    /// that gradients are what is added to the parameters, which saves a pass over all of them.
+    var descendsPlainly: Bool {
+        guard case .sgd(momentum: 0, _) = optimizer else { return false }
+        return accumulate == 1 && clipNorm == nil && clipValue == nil
+    }
+
+    /// Returns the weights of a model in training form that stay copies of each other. With adapters no weight is trained, so none is
+    /// shared.
+    func sharedWeights(of model: Model) throws(AutodiffError) -> SharedWeights {
+        guard adapters == nil else { return SharedWeights() }
+        let all: SharedWeights, left: SharedWeights
+        do throws(ONNXError) {
+            left = try SharedWeights(model, untie: untie)
+            all = untie.isEmpty ? left : try SharedWeights(model)
+        } catch { throw .invalid(place: "the model", reason: "\(error)") }
+        let names = all.others.keys.sorted()
+        guard let idle = untie.first(where: { pattern in !names.contains { NamePattern(pattern).matches($0) } }) else { return left }
+        let known = names.isEmpty ? "no weight is stored more than once" : "shared are \(names.prefix(12).joined(separator: ", "))"
+        throw .invalid(place: "untie", reason: "no shared weight has a name like \"\(idle)\"; \(known)")
+    }
+
+    /// Throws `invalid` for a key with a value that it must not have. A pipeline is also checked when it is read.
+    func check() throws(AutodiffError) {
+        if let fault { throw .invalid(place: fault.key, reason: "\(fault.reason): \(fault.remedy)") }
+    }
+}

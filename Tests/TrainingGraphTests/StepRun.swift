@@ -1,0 +1,65 @@
+import Engine
+import ONNX
+import Recipes
+import Tensors
+import TrainingGraph
+
+/// A step graph in the engine, as the training loop runs it.
+struct StepRun {
+    let graph: StepGraph
+    let session: StatefulSession
+    let evaluation: Session
+
+    init(_ model: Model, _ recipe: GradientDescent, adapter: LowRankAdapter? = nil, largestConstants: Int? = nil) throws {
+        if let largestConstants {
+            graph = try StepGraph(model, recipe, adapter: adapter, largestConstants: largestConstants)
+        } else {
+            graph = try StepGraph(model, recipe, adapter: adapter)
+        }
+        let slots = graph.slots.map {
+            StatefulSession.Slot(
+                name: $0.name, input: $0.input, output: $0.output, elementType: $0.elementType, shape: $0.shape,
+                overwrites: $0.isOverwritable)
+        }
+        session = try StatefulSession(
+            Session(model: graph.step.serialized(), options: .training(threads: 1)), slots: slots, constants: graph.heldValues(),
+            outputs: [graph.ports.loss, graph.ports.lossWeight])
+        for slot in graph.slots { if let value = try graph.initialValue(of: slot) { try session.write([slot.name: value]) } }
+        evaluation = try Session(model: graph.evaluation.serialized())
+    }
+
+    /// The loss of the batch before the step.
+    func step(
+        _ batch: [String: Tensor], target: Tensor?, weights: [Float]? = nil, rate: Double, number: Int = 0, apply: Bool = true
+    ) throws -> Double {
+        var given = try inputs(batch, target, weights)
+        given.append((graph.ports.learningRate, Tensor(.float32, [], [Float(rate)])))
+        if let port = graph.ports.apply { given.append((port, Tensor(.bool, [], [apply ? 1 : 0] as [UInt8]))) }
+        if let port = graph.ports.randomKey { given.append((port, graph.randomKey(step: number))) }
+        return try session.run(given)[0].numbers[0]
+    }
+
+    /// The loss and the scores of a batch under the present parameters, or their averages.
+    func evaluate(
+        _ batch: [String: Tensor], target: Tensor?, weights: [Float]? = nil, averaged: Bool = false
+    ) throws -> (loss: Double, scores: [Tensor]) {
+        var given: [(name: String, value: EngineValue)] = try inputs(batch, target, weights).map { ($0.name, .tensor($0.tensor)) }
+        for slot in graph.parameters {
+            let name = averaged ? "average/" + slot.name : slot.name
+            given.append((slot.input, .tensor(try session.value(name))))
+        }
+        for (name, tensor) in try graph.heldValues() { given.append((name, .tensor(tensor))) }
+        let outputs = try evaluation.run(given)
+        return (outputs[0].tensor?.numbers.first ?? .nan, outputs.dropFirst(2).compactMap(\.tensor))
+    }
+
+    private func inputs(_ batch: [String: Tensor], _ target: Tensor?, _ weights: [Float]?) throws -> [(name: String, tensor: Tensor)] {
+        var given = batch.map { (name: $0.key, tensor: $0.value) }
+        let rows = batch.values.first?.shape.dimensions.first ?? 0
+        if let port = graph.ports.target, let target { given.append((port.name, target)) }
+        if let port = graph.ports.sampleWeight {
+            given.append((port, Tensor(.float32, [rows], weights ?? [Float](repeating: 1, count: rows))))
+        }
+        return given
+    }
+}
