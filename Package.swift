@@ -88,13 +88,18 @@ let package = Package(
                 "Arrivals", "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Autodiff", "TrainingGraph", "Engine", "Columnar", "Training",
                 "Landing", "Ledger", "PipelineConfig", system,
             ]),
-        .target(name: "Daemon", dependencies: ["Arrivals", "Names", "Reasons", "Recipes", "Engine", "Runner", "Training", "Watcher", "Ledger", "Landing", "PipelineConfig", logging, serviceLifecycle, system]),
+        .target(
+            name: "Daemon",
+            dependencies: [
+                "Arrivals", "Names", "Reasons", "Recipes", "Engine", "Runner", "Training", "Watcher", "Ledger", "Landing", "PipelineConfig",
+                logging, serviceLifecycle, system,
+            ]),
         .target(name: "Reports", dependencies: ["Arrivals", "Reasons", "Watcher", "Ledger", "Landing", "PipelineConfig", system]),
         .executableTarget(
             name: "millrace",
             dependencies: [
-                "Arrivals", "Daemon", "Reports", "Runner", "Training", "Ledger", "Landing", "PipelineConfig", "Watcher", "Columnar", "TrainingGraph", "Autodiff",
-                "Passes", "ONNX", "Names", "Reasons", "Recipes", "Tensors",
+                "Arrivals", "Daemon", "Reports", "Runner", "Training", "Ledger", "Landing", "PipelineConfig", "Watcher", "Columnar",
+                "TrainingGraph", "Autodiff", "Passes", "ONNX", "Names", "Reasons", "Recipes", "Tensors",
                 argumentParser, logging, serviceLifecycle, system, unixSignals,
             ], exclude: ["README.md"], linkerSettings: nativeLibraries),
 
@@ -135,7 +140,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Arrivals", "TestSupport", "Reasons", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace",
+                "Arrivals", "TestSupport", "Reasons", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger",
+                "PipelineConfig", "Runner", "millrace",
                 system,
             ],
             exclude: ["ExternalData", "Init", "RevisionOneRoot", "SchemaFiveRoot", "Zoo"], linkerSettings: nativeLibraries),

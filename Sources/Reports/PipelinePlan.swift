@@ -1,4 +1,4 @@
-import Arrivals
+package import Arrivals
 import Foundation
 package import Ledger
 package import PipelineConfig

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Arrivals
 import Ledger
 
 extension ArrivalRole: ExpressibleByArgument {}

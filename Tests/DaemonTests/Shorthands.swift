@@ -1,3 +1,4 @@
+import Arrivals
 import Landing
 import Ledger
 import PipelineConfig

@@ -1,3 +1,4 @@
+import Arrivals
 import Ledger
 
 /// One operation as a transaction of its own.

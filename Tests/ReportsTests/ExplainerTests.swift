@@ -1,3 +1,4 @@
+import Arrivals
 import Foundation
 import Ledger
 import PipelineConfig

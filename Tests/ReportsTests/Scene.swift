@@ -1,3 +1,4 @@
+import Arrivals
 import Foundation
 import Landing
 import Ledger
@@ -5,8 +6,8 @@ import PipelineConfig
 import Reasons
 import Reports
 import SystemPackage
-import TestSupport
 import Testing
+import TestSupport
 
 /// A root on disk with one pipeline `p` and a ledger, without a daemon.
 final class Scene {
@@ -39,10 +40,10 @@ final class Scene {
     @discardableResult
     func arrive(_ path: String, _ content: String = "id,x\na,1\n") throws -> Int64 {
         try directory.write(content, to: "spool/data/" + path)
-        let stamp = try #require(FileStamp(path: directory("spool/data/" + path)))
         let file = ArrivingFile(
             pipeline: "p", role: .data, path: path, digest: "digest of \(content)",
-            stamp: stamp, outputKey: String(path.prefix { $0 != "." }), settledBy: "renamed")
+            stamp: try #require(FileStamp(path: directory("spool/data/" + path))), outputKey: String(path.prefix { $0 != "." }),
+            settledBy: "renamed")
         let now = now
         return try ledger.write { (ledger) throws(LedgerError) in try ledger.arrive([file], at: now)[0].number }
     }

@@ -1,3 +1,5 @@
+package import Arrivals
+
 /// Operations as transactions of their own. A round of many files is cheaper in one `write`.
 extension RunLedger {
     package func withdraw(_ arrivals: [Int64], because explanation: Explanation) throws(LedgerError) {

@@ -1,6 +1,6 @@
+import Arrivals
 package import Ledger
 import PipelineConfig
-import Watcher
 
 /// Finds the file that a person names: by a path on disk (from the current directory, or from the root), or by one relative to its spool
 /// as the ledger and its messages spell it.

@@ -1,3 +1,4 @@
+import Arrivals
 import Foundation
 import Landing
 package import Ledger

@@ -1,4 +1,4 @@
-package import Ledger
+package import Arrivals
 package import PipelineConfig
 
 /// Finds the pipeline that a path belongs to, by the spools that pipeline files name.

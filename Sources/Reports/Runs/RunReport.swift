@@ -1,3 +1,4 @@
+import Arrivals
 package import Ledger
 import Reasons
 

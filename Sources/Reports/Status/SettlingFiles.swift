@@ -1,3 +1,4 @@
+package import Arrivals
 package import Ledger
 package import PipelineConfig
 import Watcher
