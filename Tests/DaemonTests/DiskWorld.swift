@@ -93,7 +93,8 @@ final class DiskWorld {
 
     /// The answer of an attempt that wrote these files: the output, or files of a model's directory.
     func wrote(
-        _ files: [String: String], _ spec: AttemptSpec, trial: AttemptResult.Trial? = nil, operatorSets: [String: Int] = [:], rows: Int64? = nil
+        _ files: [String: String], _ spec: AttemptSpec, trial: AttemptResult.Trial? = nil, operatorSets: [String: Int] = [:],
+        rows: Int64? = nil
     ) throws -> AttemptResult {
         var written: [AttemptResult.WrittenFile] = []
         for (name, text) in files {

@@ -19,7 +19,8 @@ import Testing
                 work: .score(
                     .init(
                         model: .init(path: model, digest: try FileDigest.of(FilePath(model)).digest),
-                        data: .init(path: data, digest: try FileDigest.of(FilePath(data)).digest), output: directory(output), format: .csv)),
+                        data: .init(path: data, digest: try FileDigest.of(FilePath(data)).digest), output: directory(output),
+                        format: .csv)),
                 schema: .init(key: ["id"], keep: ["id"]), stages: [.forward(.init())])
         }
         let child = ChildProcessExecutor(executable: DaemonProcess.binary.path, workDirectory: directory.path)

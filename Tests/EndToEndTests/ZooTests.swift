@@ -80,7 +80,8 @@ import Testing
         let scored = run(
             .score(
                 .init(
-                    model: try file(scratch("decided/model.onnx")), data: try file(model.rowsPath), output: scratch("out.csv"), format: .csv)))
+                    model: try file(scratch("decided/model.onnx")), data: try file(model.rowsPath), output: scratch("out.csv"),
+                    format: .csv)))
         if let failure = scored.failure { return (nil, failure) }
         return (try ZooTable(path: scratch("out.csv")), nil)
     }

@@ -53,8 +53,9 @@ import Testing
             work: .fineTune(
                 .init(model: try file("parent.onnx"), directory: directory("new")),
                 training: .init(
-                    labelled: [.init(arrival: 2, name: "labels.jsonl", file: try file("labels.jsonl"), kept: directory("kept/labels.jsonl"))],
-                    subject: 2,
+                    labelled: [
+                        .init(arrival: 2, name: "labels.jsonl", file: try file("labels.jsonl"), kept: directory("kept/labels.jsonl"))
+                    ], subject: 2,
                     checkpoints: directory("checkpoints"))),
             schema: Schema(key: ["id"], label: .list(["t"]), inputs: [input]), stages: [.optimize(stage)])
         return LocalExecutor(sessionBytes: 1 << 20).execute(spec, cancellation: AttemptCancellation())

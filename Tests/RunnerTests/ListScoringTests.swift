@@ -132,7 +132,8 @@ import Testing
 
     @Test func whatCannotBeColumnsIsRefusedByName() throws {
         let padded = [InputSchema(name: "x", columns: .list(["x"]), pad: .integer(0))]
-        for (stage, format) in [(ForwardStage(outputs: [OutputMapping(output: "same", columns: "s_*")]), OutputFormat.jsonl), (ForwardStage(), .npz)] {
+        let named = ForwardStage(outputs: [OutputMapping(output: "same", columns: "s_*")])
+        for (stage, format) in [(named, OutputFormat.jsonl), (ForwardStage(), .npz)] {
             let refusal = #expect(throws: Refused.self) { try score(try Self.mean(), lines("x"), padded, stage, format: format) }
             #expect(refusal?.what.contains("model output \"same\" has rows of the shapes [1] and [8]") ?? false, "\(refusal?.what ?? "")")
             #expect(refusal?.what.contains("schema.inputs.NAME.length") ?? false)

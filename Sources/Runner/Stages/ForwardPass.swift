@@ -56,7 +56,8 @@ struct ForwardPass {
         }
         let names = rows.outputNames
         let writer = OutputWriter(
-            path: files.output, format: files.format.table, columns: OutputColumns(rules: stage.outputColumns, classes: spec.schema.classes),
+            path: files.output, format: files.format.table,
+            columns: OutputColumns(rules: stage.outputColumns, classes: spec.schema.classes),
             metadata: spec.provenance.sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value) })
         var rowCount = 0
         do throws(Failure) {
