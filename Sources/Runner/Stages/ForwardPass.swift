@@ -96,14 +96,16 @@ struct ForwardPass {
 
 extension OutputFormat {
     fileprivate var table: TableFormat {
-        switch self {
-        case .parquet: .parquet
-        case .arrow: .arrow
-        case .csv: .csv
-        case .jsonl: .jsonLines
-        case .npy: .npy
-        case .npz: .npz
-        }
+        let kind: TableFormat.Kind =
+            switch self {
+            case .parquet: .parquet
+            case .arrow: .arrow
+            case .csv: .csv
+            case .jsonl: .jsonLines
+            case .npy: .npy
+            case .npz: .npz
+            }
+        return TableFormat(kind)
     }
 }
 
