@@ -13,7 +13,7 @@ build: setup
 	swift build -c release --static-swift-stdlib --product millrace
 	@Scripts/keep-licences
 
-test: setup
+test: setup lint
 	@Scripts/test-tools
 	swift build --build-tests
 	swift test --skip-build

@@ -105,7 +105,8 @@ let package = Package(
 
         // Times training steps, for Benchmarks/training.
         .executableTarget(
-            name: "step-timer", dependencies: ["TrainingGraph", "Engine", "ONNX", "Recipes", "Tensors"], path: "Benchmarks/training/StepTimer",
+            name: "step-timer", dependencies: ["TrainingGraph", "Engine", "ONNX", "Recipes", "Tensors"],
+            path: "Benchmarks/training/StepTimer",
             linkerSettings: nativeLibraries),
 
         // Tests: one target per target.
@@ -128,7 +129,8 @@ let package = Package(
         tests(
             "Training", ["TrainingGraph", "Passes", "ONNX", "Columnar", "Names", "Reasons", "Recipes", "Tensors"],
             exclude: ["Fixtures", "make-fixtures.py"]),
-        tests("Columnar", ["CArrow", "Names", "Reasons", "Tensors"], exclude: ["Fixtures", "Frames", "make-fixtures.py", "make-frames.py"]),
+        tests(
+            "Columnar", ["CArrow", "Names", "Reasons", "Tensors"], exclude: ["Fixtures", "Frames", "make-fixtures.py", "make-frames.py"]),
         tests("Mounts", []),
         tests("Watcher", ["Arrivals", "Names", "Reasons", logging], exclude: ["Traces"]),
         tests("Landing", ["Arrivals", "Reasons", system]),

@@ -28,7 +28,8 @@ final class BackwardWalk {
 
     init(_ model: Model, seeds: [String: String], wanted: [String], options: GradientOptions) throws(AutodiffError) {
         if let version = model.operatorSetVersion(), version < ReverseMode.oldestOperatorSet {
-            let reason = "its operator set is version \(version), gradients are built from version \(ReverseMode.oldestOperatorSet) on: "
+            let reason =
+                "its operator set is version \(version), gradients are built from version \(ReverseMode.oldestOperatorSet) on: "
                 + "raise it first"
             throw .invalid(place: "the model", reason: reason)
         }
@@ -100,7 +101,8 @@ final class BackwardWalk {
     private var unreachable: String {
         if wanted.isEmpty { return "the model has no floating point weights" }
         let names = wanted.prefix(5).map { "'\($0)'" }.joined(separator: ", ") + (wanted.count > 5 ? " and \(wanted.count - 5) more" : "")
-        let way = ends.isEmpty
+        let way =
+            ends.isEmpty
             ? "there is no way, or only through operators without one, as ArgMax, Round and comparisons are"
             : "the way ends at operators without one: \(ends.sorted().joined(separator: ", "))"
         return "no gradient leads back to \(names): \(way)"

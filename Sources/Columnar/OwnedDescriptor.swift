@@ -1,7 +1,5 @@
-
 internal import Glibc
 internal import Reasons
-
 
 /// A file descriptor, closed with its owner unless it was borrowed.
 final class OwnedDescriptor {

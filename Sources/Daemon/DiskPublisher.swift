@@ -1,13 +1,13 @@
 package import Arrivals
+import Engine
 import Foundation
 package import Landing
 package import Ledger
 package import PipelineConfig
 import Reasons
 package import Runner
-import Engine
-import SystemPackage
 import Synchronization
+import SystemPackage
 
 /// The publisher that writes files. Every pipeline has a staging area on the mount of each of its targets.
 package final class DiskPublisher: Publisher, Sendable {
@@ -228,7 +228,9 @@ package final class DiskPublisher: Publisher, Sendable {
 
     package func lookup(among pipelines: [Pipeline]) -> InputLookup { DecidedInputs.lookup(among: pipelines, work: work.string) }
 
-    package func hasQuarantine(_ pipeline: Pipeline) -> Bool { (try? FileDigest.stamp(FilePath(pipeline.onError.quarantine))) ?? nil != nil }
+    package func hasQuarantine(_ pipeline: Pipeline) -> Bool {
+        (try? FileDigest.stamp(FilePath(pipeline.onError.quarantine))) ?? nil != nil
+    }
 
     package func clearReason(role: ArrivalRole, path: String, pipeline: Pipeline) throws(LandingError) {
         try DecidedInputs.clearReason(role: role, path: path, pipeline: pipeline)

@@ -232,13 +232,17 @@ package final class PipelineDaemon: Service {
         let pruning = options.once ? nil : NamedThread("prune") { [self] in prune() }
         let missing = options.once ? nil : NamedThread("deletions") { [deletions] in deletions.run() }
         let watching = NamedThread("watch") { [self] in watch() }
-        let reloading = options.once ? nil : NamedThread("edits") { [self] in
-            // Edits from before the watch knew the files.
-            reload()
-            edits.run { path in reload(isAsked: path == nil) }
-        }
+        let reloading =
+            options.once
+            ? nil
+            : NamedThread("edits") { [self] in
+                // Edits from before the watch knew the files.
+                reload()
+                edits.run { path in reload(isAsked: path == nil) }
+            }
         log.notice(
-            "running", metadata: [
+            "running",
+            metadata: [
                 "pipelines": .list(pipelineFiles.inForce.map(\.name)), "jobs": .number(options.jobs), "root": "\(options.root)",
             ])
         await withGracefulShutdownHandler {

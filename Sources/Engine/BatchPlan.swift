@@ -68,7 +68,8 @@ package struct BatchPlan: Sendable {
     private static func rowShape(_ port: Port, _ dimensions: [Port.Dimension], _ given: Shape?) throws(EngineError) -> Shape {
         let open = dimensions.dropFirst()
         if let given {
-            let fits = dimensions.isEmpty
+            let fits =
+                dimensions.isEmpty
                 || given.rank == open.count && zip(given.dimensions, open).allSatisfy { $1.extent == nil || $1.extent == $0 }
             guard fits, given.elementCount != nil else {
                 throw .wrongShape(input: port.name, expected: "\(port.kind)", found: "rows of \(given)")

@@ -141,9 +141,13 @@ package final class BoundSession {
             let port = session.outputs[index]
             let tensor = keepsOutputs && !isElsewhere[position] ? keptTensor(port, extents, previous: kept[position]) : nil
             kept[position] = tensor
-            values.append((index, try tensor.map { tensor throws(EngineError) in
-                try session.native(port) { () throws(NativeFailure) in try session.table.makeValue(tensor) }
-            }))
+            values.append(
+                (
+                    index,
+                    try tensor.map { tensor throws(EngineError) in
+                        try session.native(port) { () throws(NativeFailure) in try session.table.makeValue(tensor) }
+                    }
+                ))
         }
         do { try binding.bind(outputs: values) } catch { throw FailureWording.running(error) }
         boundRows = rows

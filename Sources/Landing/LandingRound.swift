@@ -211,7 +211,8 @@ package struct LandingRound {
         do throws(LandingError) {
             // What another output of this round was put into is there.
             if !touched.contains(directory) {
-                touched.formUnion(try Disk.makeDirectories(directory, FolderGrant(access: item.output.access, root: item.output.outputRoot)))
+                touched.formUnion(
+                    try Disk.makeDirectories(directory, FolderGrant(access: item.output.access, root: item.output.outputRoot)))
             }
             let result = try Placement.place(
                 item.output.staged, at: item.output.target, digest: item.output.digest ?? "", replaces: item.output.replaces,

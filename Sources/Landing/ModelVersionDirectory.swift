@@ -112,8 +112,11 @@ package struct ModelVersionDirectory: Sendable {
                 lines.append("\(file.path) is missing")
                 continue
             }
-            if status.stamp.size != file.bytes { lines.append("\(file.path) has \(status.stamp.size) bytes, its card says \(file.bytes)") }
-            else if try FileDigest.of(path).digest != file.digest { lines.append("\(file.path) does not have the digest on its card") }
+            if status.stamp.size != file.bytes {
+                lines.append("\(file.path) has \(status.stamp.size) bytes, its card says \(file.bytes)")
+            } else if try FileDigest.of(path).digest != file.digest {
+                lines.append("\(file.path) does not have the digest on its card")
+            }
         }
         return lines
     }

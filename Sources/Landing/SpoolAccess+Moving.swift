@@ -38,7 +38,8 @@ extension SpoolAccess {
     func moveIn(_ source: FilePath, as relative: FilePath) throws(LandingError) -> Errno? {
         let folder = try madeFolder(relative.removingLastComponent())
         defer { Disk.close(folder) }
-        let moved = DiskObservers.refusal(of: .rename(source, to: root.pushing(relative)))
+        let moved =
+            DiskObservers.refusal(of: .rename(source, to: root.pushing(relative)))
             ?? source.withPlatformString { source in
                 relative.lastComponent!.withPlatformString { Self.move(AT_FDCWD, source, folder.rawValue, $0) }
             }

@@ -91,7 +91,9 @@ package enum PipelineTemplate {
         }
         lines += dialect(data)
         let inputs = guess.inputs.flatMap(Self.lines)
-        if inputs.contains(where: { !$0.isComment }) { lines.append(Line("  inputs:", "model input: columns")) } else if !inputs.isEmpty {
+        if inputs.contains(where: { !$0.isComment }) {
+            lines.append(Line("  inputs:", "model input: columns"))
+        } else if !inputs.isEmpty {
             lines.append(Line(comment: "  # inputs:"))
         }
         lines += inputs

@@ -154,10 +154,11 @@ struct CanonicalForm {
 extension Missing {
     /// The value that fills up rows, which a revision writes like a value for missing values.
     fileprivate init(_ pad: Pad) {
-        self = switch pad {
-        case .integer(let value): .integer(value)
-        case .number(let value): .number(value)
-        case .text(let value): .text(value)
-        }
+        self =
+            switch pad {
+            case .integer(let value): .integer(value)
+            case .number(let value): .number(value)
+            case .text(let value): .text(value)
+            }
     }
 }

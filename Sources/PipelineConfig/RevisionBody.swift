@@ -16,7 +16,8 @@ package struct RevisionBody: Sendable, Equatable {
     init(_ top: Section, format: OutputFormat?) {
         var parts: [(String, Node?)] = [("schema", top.node("schema")), ("stages", top.node("stages"))]
         if case .mapping(let land)? = top.node("land")?.content, let outputs = land.first(where: { $0.key == "outputs" }),
-            case .mapping(let entries) = outputs.value.content {
+            case .mapping(let entries) = outputs.value.content
+        {
             parts.append(("partition_by", entries.first { $0.key == "partition_by" }?.value))
         }
         var lines = parts.compactMap { key, node in node.map { "\(key): \($0.flowText)\n" } }
@@ -62,7 +63,7 @@ extension Node {
     fileprivate var flowText: String {
         switch content {
         case .scalar where isNull: "null"
-        case .scalar(let text, isPlain: let isPlain): isPlain && text.isPlainInFlow ? text : text.quoted
+        case .scalar(let text, let isPlain): isPlain && text.isPlainInFlow ? text : text.quoted
         case .sequence(let items): "[" + items.map(\.flowText).joined(separator: ", ") + "]"
         case .mapping(let entries): "{" + entries.map { "\($0.key.quoted): \($0.value.flowText)" }.joined(separator: ", ") + "}"
         }

@@ -171,7 +171,8 @@ struct TemplateGuess {
         inputs[place].binding = .columns(chosen)
         let kind = port.isText ? "text" : "numeric"
         let left = names.filter { !chosen.contains($0) }
-        let why = port.isText && width == 1
+        let why =
+            port.isText && width == 1
             ? "the longest of \(names.count) text columns" : "the first \(width) of \(names.count) \(kind) columns"
         inputs[place].remarks.append("check: \(why); not \(left.prefix(4).joined(separator: ", "))\(left.count > 4 ? ", …" : "")")
         take(chosen)
@@ -230,7 +231,8 @@ struct TemplateGuess {
         let port = inputs[place].port
         let gaps = columns.filter { $0.missingCount > 0 }
         if let worst = gaps.max(by: { $0.missingCount < $1.missingCount }) {
-            let seen = "\(worst.name) is missing in \(worst.missingCount) of \(data.rowCount) rows"
+            let seen =
+                "\(worst.name) is missing in \(worst.missingCount) of \(data.rowCount) rows"
                 + (gaps.count > 1 ? ", \(gaps.count - 1) other column\(gaps.count > 2 ? "s" : "") too" : "")
             if port.isText {
                 let known = model.words[port.name] ?? []
@@ -248,7 +250,8 @@ struct TemplateGuess {
             let spelled = columns.first { $0.kind == .boolean }.map { Set($0.values) } ?? []
             let spellings = [("False", "True"), ("false", "true"), ("FALSE", "TRUE")]
             // The model's own words come first, then those of a text file.
-            let pair = spellings.first { known.contains($0.1) || known.contains($0.0) }
+            let pair =
+                spellings.first { known.contains($0.1) || known.contains($0.0) }
                 ?? (data.form == .csv ? spellings.first { !spelled.isEmpty && spelled.isSubset(of: [$0.0, $0.1]) } : nil) ?? spellings[0]
             inputs[place].booleans = "[\"\(pair.0)\", \"\(pair.1)\"]"
         }

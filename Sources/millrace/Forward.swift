@@ -124,7 +124,7 @@ struct Forward: ParsableCommand {
             schema: try read?.schema ?? schema(for: loaded), stages: [.deserialize(DeserializeStage()), .forward(stage)],
             provenance: [
                 "millrace.input": (data as NSString).lastPathComponent, "millrace.input.digest": dataDigest,
-                "millrace.model.digest": modelDigest
+                "millrace.model.digest": modelDigest,
             ],
             limits: .init(threads: threads ?? stage.threads ?? ProcessInfo.processInfo.activeProcessorCount))
     }

@@ -1,6 +1,6 @@
 import ArgumentParser
-import Foundation
 import Daemon
+import Foundation
 import PipelineConfig
 
 @main
@@ -17,7 +17,7 @@ struct Millrace: AsyncParsableCommand {
             CommandGroup(
                 name: "What to change",
                 subcommands: [
-                    Retry.self, Replay.self, Forget.self, Activate.self, Pause.self, Resume.self, Stop.self, Rebuild.self, Prune.self
+                    Retry.self, Replay.self, Forget.self, Activate.self, Pause.self, Resume.self, Stop.self, Rebuild.self, Prune.self,
                 ]),
             CommandGroup(name: "One file, without a daemon", subcommands: [Inspect.self, Reserialize.self, Forward.self]),
             CommandGroup(

@@ -36,7 +36,8 @@ struct Prune: ParsableCommand {
         let report = try worded {
             let ledger = dryRun ? readable : try RunLedger(stateDirectory: settings.state)
             let cleared = try clear(ledger, lint)
-            let shares = removed.isEmpty
+            let shares =
+                removed.isEmpty
                 ? try Retention(ledger: ledger, pipelines: lint.pipelines, work: settings.work, now: .now).apply(dry: dryRun) : []
             return Report(isDryRun: dryRun, shares: shares, removed: cleared)
         }

@@ -23,7 +23,7 @@ import Testing
             let graph = Graph(
                 name: "g",
                 nodes: [
-                    node, Node("Mul", ["y", "y"], ["square"]), Node("ReduceSum", ["square"], ["loss"], [Attribute("keepdims", .int(0))])
+                    node, Node("Mul", ["y", "y"], ["square"]), Node("ReduceSum", ["square"], ["loss"], [Attribute("keepdims", .int(0))]),
                 ],
                 inputs: [Value("x", .tensor(.float32, [.symbolic("n")] + input.dropFirst().map(ONNX.Dimension.fixed)))],
                 outputs: [Value("loss", .tensor(.float32, []))],

@@ -14,7 +14,11 @@ private func floats(_ path: String, _ ports: [InputPort], rules: NameMap<InputRu
     while let batch = try batches.next() {
         for (name, tensor) in batch.tensors {
             shapes.append(tensor.shape.dimensions)
-            if let text = tensor.strings { strings[name, default: []] += text } else { values[name, default: []] += tensor.values(as: Float.self)! }
+            if let text = tensor.strings {
+                strings[name, default: []] += text
+            } else {
+                values[name, default: []] += tensor.values(as: Float.self)!
+            }
         }
         kept += batch.kept.rowCount
     }
@@ -52,7 +56,9 @@ private func message(_ body: () throws -> Void) -> String {
         #expect(try floats(fixture("unicode.npy"), [port("x", .string, nil)]).strings["x"] == ["é", "longer", "", "x"])
         #expect(try floats(fixture("bytes.npy"), [port("x", .string, nil, 1)]).strings["x"] == ["a", "bcd", "", "z"])
         #expect(try floats(fixture("f8.npy"), [port("x", .string, nil)]).strings["x"] == ["0.0", "1.0", "2.0", "3.0"])
-        #expect(message { _ = try floats(fixture("i8.npy"), [port("x", .int32, nil)]) }.hasSuffix("model input \"x\": the value 4611686018427387904 does not fit int32"))
+        #expect(
+            message { _ = try floats(fixture("i8.npy"), [port("x", .int32, nil)]) }.hasSuffix(
+                "model input \"x\": the value 4611686018427387904 does not fit int32"))
     }
 
     @Test(arguments: ["stored.npz", "deflated.npz"], [1, 3, 100])
@@ -63,7 +69,9 @@ private func message(_ body: () throws -> Void) -> String {
         #expect(read.strings["word"] == (0..<10).map { "w\($0)" })
         #expect(read.kept == 10)
         #expect(try floats(fixture("zip64.npz"), [port("x", .float32, nil, 4)]).values["x"] == (0..<40).map(Float.init))
-        #expect(try floats(fixture(name), [port("x", .float32, nil, 4)], rules: ["x": InputRule(columns: .list(["pixels"]))]).values["x"] == (0..<40).map(Float.init))
+        #expect(
+            try floats(fixture(name), [port("x", .float32, nil, 4)], rules: ["x": InputRule(columns: .list(["pixels"]))]).values["x"]
+                == (0..<40).map(Float.init))
     }
 
     /// Arrays of one value a row fill an input as the columns of a table do, in the order of the rule, or in that of the file.
@@ -79,7 +87,8 @@ private func message(_ body: () throws -> Void) -> String {
         #expect(try floats(path, [x], keep: ["id"], batchRows: 2).values["x"] == mixed)
         #expect(try floats(path, [x], rules: ["x": InputRule(columns: .list(["a", "b"]))]).values["x"] == [1.5, 4, 2.5, 5, 3.5, 6])
         #expect(message { _ = try floats(path, [x]) }.hasSuffix("its shape [N, 2] does not fit 3 arrays: id, b, a"))
-        #expect(message { _ = try floats(path, [x], rules: ["x": InputRule(columns: .list(["a", "c"]))]) }.contains("no array of this name"))
+        #expect(
+            message { _ = try floats(path, [x], rules: ["x": InputRule(columns: .list(["a", "c"]))]) }.contains("no array of this name"))
         func bound(_ pins: [String: [String]]) throws -> [String: [String]] {
             let schema = TableSchemaRule(keep: ["id"])
             return try openInputs(path: path, ports: [x], schema: schema, batchRows: 9, pinned: pins).columnsInFileOrder
@@ -87,22 +96,33 @@ private func message(_ body: () throws -> Void) -> String {
         #expect(try bound([:]) == ["x": ["b", "a"]])
         #expect(try bound(["x": ["b", "a"]]) == ["x": ["b", "a"]])
         #expect(message { _ = try bound(["x": ["a", "b"]]) }.contains("column 1 is now \"b\" and was \"a\""))
-        #expect(message { _ = try floats(fixture("stored.npz"), [x], rules: ["x": InputRule(columns: .list(["weight", "pixels"]))]) }
-            .contains("several arrays fill an input only where each has one value a row, and this one has 4"))
+        #expect(
+            message { _ = try floats(fixture("stored.npz"), [x], rules: ["x": InputRule(columns: .list(["weight", "pixels"]))]) }
+                .contains("several arrays fill an input only where each has one value a row, and this one has 4"))
     }
 
     @Test func refusals() throws {
         let x = [port("x", .float32, nil, 3)]
-        #expect(message { _ = try floats(fixture("scalar.npy"), x) }.hasSuffix("the array is a single value: its first axis must be the rows"))
+        #expect(
+            message { _ = try floats(fixture("scalar.npy"), x) }.hasSuffix("the array is a single value: its first axis must be the rows"))
         #expect(try floats(fixture("empty.npy"), x).values["x"] == nil, "no rows are no error")
         #expect(message { _ = try floats(fixture("object.npy"), x) }.contains("an array of Python objects"))
         #expect(message { _ = try floats(fixture("c8.npy"), x) }.contains("the array's type c8 is not one that a model takes"))
         #expect(message { _ = try floats(fixture("unicode.npy"), [port("x", .float32, nil)]) }.contains("is no number"))
-        #expect(message { _ = try floats(fixture("f8.npy"), x) }.hasSuffix("model input \"x\": its shape [N, 3] does not fit the array's [4]"))
-        #expect(message { _ = try floats(fixture("f4.npy"), x + [port("y", .float32, nil)]) }.contains("an .npy file holds one array, and the model has 2 inputs"))
-        #expect(message { _ = try floats(fixture("ragged.npz"), [port("pixels", .float32, nil, 4), port("weight", .float32, nil)]) }.hasSuffix("the array has 9 rows, \"pixels\" has 10"))
-        #expect(message { _ = try floats(fixture("stored.npz"), [port("x", .float32, nil, 4)]) }.contains("no array of this name: its arrays are \"pixels\", \"weight\", \"word\""))
-        #expect(message { _ = try floats(fixture("stored.npz"), [port("pixels", .float32, nil, 4)], keep: ["wight"]) }.contains("did you mean \"weight\"?"))
+        #expect(
+            message { _ = try floats(fixture("f8.npy"), x) }.hasSuffix("model input \"x\": its shape [N, 3] does not fit the array's [4]"))
+        #expect(
+            message { _ = try floats(fixture("f4.npy"), x + [port("y", .float32, nil)]) }.contains(
+                "an .npy file holds one array, and the model has 2 inputs"))
+        #expect(
+            message { _ = try floats(fixture("ragged.npz"), [port("pixels", .float32, nil, 4), port("weight", .float32, nil)]) }.hasSuffix(
+                "the array has 9 rows, \"pixels\" has 10"))
+        #expect(
+            message { _ = try floats(fixture("stored.npz"), [port("x", .float32, nil, 4)]) }.contains(
+                "no array of this name: its arrays are \"pixels\", \"weight\", \"word\""))
+        #expect(
+            message { _ = try floats(fixture("stored.npz"), [port("pixels", .float32, nil, 4)], keep: ["wight"]) }.contains(
+                "did you mean \"weight\"?"))
     }
 
     /// No prefix and no flipped byte of an array file crashes, and no prefix passes for the whole.
@@ -177,7 +197,8 @@ private func message(_ body: () throws -> Void) -> String {
                 "uint64 <u8 (6,) [1, 0, 18446744073709551615]", "int4 |i1 (6,) [1, -8, 7]",
             ])
         // Ours reads it too, and the same rows give the same bytes.
-        let back = try floats(path, [port("float32", .float32, nil, 2), port("string", .string, nil)], rules: ["float32": InputRule(missing: .nan)])
+        let back = try floats(
+            path, [port("float32", .float32, nil, 2), port("string", .string, nil)], rules: ["float32": InputRule(missing: .nan)])
         #expect(back.strings["string"]?.suffix(3) == ["é", "", "longer text"])
         let again = try ArrayWriter(path: directory("again.npz"), format: .npz)
         for _ in 0..<2 { for type in types { try again.append("\(type)", values(type)) } }
@@ -208,6 +229,9 @@ private func message(_ body: () throws -> Void) -> String {
         let single = try ArrayWriter(path: directory("out.npy"), format: .npy)
         for _ in 0..<20 { try single.append("x", rows) }
         _ = try single.finish()
-        #expect(try Oracle.run("import sys, numpy as np; x = np.load(sys.argv[1], mmap_mode='r'); print(x.shape, x.sum(dtype='f8'))", [directory("out.npy")]) == "(20000, 100) 99999000000.0")
+        #expect(
+            try Oracle.run(
+                "import sys, numpy as np; x = np.load(sys.argv[1], mmap_mode='r'); print(x.shape, x.sum(dtype='f8'))",
+                [directory("out.npy")]) == "(20000, 100) 99999000000.0")
     }
 }

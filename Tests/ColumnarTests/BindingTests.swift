@@ -27,7 +27,9 @@ private struct Bound {
             rows.append(batch.rowCount)
             for (name, tensor) in batch.tensors {
                 shapes[name, default: []].append(tensor.shape.dimensions)
-                if let strings = tensor.strings { self.strings[name, default: []] += strings } else {
+                if let strings = tensor.strings {
+                    self.strings[name, default: []] += strings
+                } else {
                     tensors[name, default: []] += numbers(tensor)
                 }
             }
@@ -84,14 +86,16 @@ private func message(_ body: () throws -> Void) -> String {
         let names = (0..<12).shuffled(using: &generator).map { "p_\($0)" }
         let row = names.map { String($0.dropFirst(2)) }.joined(separator: ",")
         let path = try directory.write("id," + names.joined(separator: ",") + "\nk," + row + "\n", to: "a.csv")
-        let bound = try Bound(path, [port("x", .float32, nil, 3, 4)], rules: ["x": InputRule(columns: .pattern("p_*"), scale: 0.5, offset: 1)])
+        let bound = try Bound(
+            path, [port("x", .float32, nil, 3, 4)], rules: ["x": InputRule(columns: .pattern("p_*"), scale: 0.5, offset: 1)])
         #expect(bound.tensors["x"] == (0..<12).map { Double($0) / 2 + 1 })
         #expect(bound.shapes["x"] == [[1, 3, 4]])
     }
 
     @Test func severalInputsBindByName() throws {
         let path = try directory.write("age,name,vip,v_0,v_1\n31,Eva,true,1,2\n4,Ada,false,3,4\n", to: "a.csv")
-        let bound = try Bound(path, [port("age", .int64, nil, 1), port("name", .string, nil, 1), port("vip", .bool, nil), port("v", .float64, nil, 2)])
+        let bound = try Bound(
+            path, [port("age", .int64, nil, 1), port("name", .string, nil, 1), port("vip", .bool, nil), port("v", .float64, nil, 2)])
         #expect(bound.tensors["age"] == [31, 4])
         #expect(bound.strings["name"] == ["Eva", "Ada"])
         #expect(bound.tensors["vip"] == [1, 0])
@@ -140,7 +144,9 @@ private func message(_ body: () throws -> Void) -> String {
     }
 
     /// Every numeric source into every numeric input, the missing row filled.
-    @Test(arguments: [ElementType.float32, .float64, .float16, .bfloat16, .int8, .uint8, .int16, .uint16, .int32, .uint32, .int64, .uint64, .bool])
+    @Test(arguments: [
+        ElementType.float32, .float64, .float16, .bfloat16, .int8, .uint8, .int16, .uint16, .int32, .uint32, .int64, .uint64, .bool,
+    ])
     func everyTypeIntoEveryInput(type: ElementType) throws {
         for column in ["i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "flag"] {
             let reader = try TableReader(path: fixture("types.arrow"))
@@ -158,10 +164,13 @@ private func message(_ body: () throws -> Void) -> String {
     }
     @Test(arguments: [
         Refusal(column: "i16", type: .int8, message: "row 3, column \"i16\", model input \"x\": the value -32768 does not fit int8"),
-        Refusal(column: "u64", type: .int64, message: "row 3, column \"u64\", model input \"x\": the value 18446744073709551615 does not fit int64"),
+        Refusal(
+            column: "u64", type: .int64,
+            message: "row 3, column \"u64\", model input \"x\": the value 18446744073709551615 does not fit int64"),
         Refusal(column: "i8", type: .uint8, message: "row 3, column \"i8\", model input \"x\": the value -128 does not fit uint8"),
         Refusal(column: "f64", type: .int64, message: "row 1, column \"f64\", model input \"x\": the value 0.1 does not fit int64"),
-        Refusal(column: "u32", type: .float16, message: "row 3, column \"u32\", model input \"x\": the value 4294967295 does not fit float16"),
+        Refusal(
+            column: "u32", type: .float16, message: "row 3, column \"u32\", model input \"x\": the value 4294967295 does not fit float16"),
         Refusal(column: "i8", type: .bool, message: "row 3, column \"i8\", model input \"x\": the value -128 does not fit bool"),
         Refusal(column: "text", type: .float32, message: "row 1, column \"text\", model input \"x\": \"é\" is no number"),
         Refusal(column: "day", type: .float32, message: "row 1, column \"day\", model input \"x\": a date or a time, and no number"),
@@ -176,7 +185,10 @@ private func message(_ body: () throws -> Void) -> String {
     }
 
     @Test func decimalsDictionariesAndListsAreNumbersToo() throws {
-        let ports = [port("price", .float32, nil, 1), port("code", .float64, nil), port("word", .string, nil), port("vec", .float32, nil, 2), port("view", .string, nil)]
+        let ports = [
+            port("price", .float32, nil, 1), port("code", .float64, nil), port("word", .string, nil), port("vec", .float32, nil, 2),
+            port("view", .string, nil),
+        ]
         var rules = NameMap(uniqueKeysWithValues: ["price", "code"].map { ($0, InputRule(missing: .value(7))) })
         rules["word"] = InputRule(missing: .text("?"))
         rules["view"] = InputRule(missing: .text("?"))
@@ -187,24 +199,34 @@ private func message(_ body: () throws -> Void) -> String {
         #expect(numbers(batch.tensors["code"]!) == [20.5, 7, 10.5])
         #expect(batch.tensors["word"]!.strings == ["u", "?", "v"])
         #expect(batch.tensors["view"]!.strings == ["é", "?", "a string longer than twelve bytes"])
-        #expect(message { _ = try Bound(fixture("types.arrow"), [port("vec", .float32, nil, 2)]) }.hasSuffix("row 2, column \"vec\", model input \"vec\": there is no list"))
+        #expect(
+            message { _ = try Bound(fixture("types.arrow"), [port("vec", .float32, nil, 2)]) }.hasSuffix(
+                "row 2, column \"vec\", model input \"vec\": there is no list"))
         let lines = try directory.write("{\"e\":[1,2,3],\"k\":1}\n{\"e\":[4,5,6.5],\"k\":2}\n", to: "a.jsonl")
         #expect(try Bound(lines, [port("e", .float32, nil, 3), port("k", .float32, nil)]).tensors["e"] == [1, 2, 3, 4, 5, 6.5])
         let ragged = try directory.write("{\"e\":[1,2,3]}\n{\"e\":[4,5]}\n", to: "b.jsonl")
-        #expect(message { _ = try Bound(ragged, [port("e", .float32, nil, 3)]) }.hasSuffix("row 2, column \"e\", model input \"e\": the list has 2 elements, the input takes 3"))
+        #expect(
+            message { _ = try Bound(ragged, [port("e", .float32, nil, 3)]) }.hasSuffix(
+                "row 2, column \"e\", model input \"e\": the list has 2 elements, the input takes 3"))
     }
 
     @Test func missingValues() throws {
         let path = try directory.write("x,n\n1,1\n,2\n3,\nNA,3.0\n", to: "a.csv")
         let x = port("x", .float32, nil, 1), n = port("n", .int32, nil)
-        #expect(message { _ = try Bound(path, [x]) }.hasSuffix("row 2, column \"x\", model input \"x\": there is no value: give the input `missing: nan` or a number if that is meant"))
-        #expect(message { _ = try Bound(path, [n]) }.hasSuffix("row 3, column \"n\", model input \"n\": there is no value: give the input `missing:` a number if that is meant"))
+        #expect(
+            message { _ = try Bound(path, [x]) }.hasSuffix(
+                "row 2, column \"x\", model input \"x\": there is no value: give the input `missing: nan` or a number if that is meant"))
+        #expect(
+            message { _ = try Bound(path, [n]) }.hasSuffix(
+                "row 3, column \"n\", model input \"n\": there is no value: give the input `missing:` a number if that is meant"))
         let filled = try Bound(path, [x, n], rules: ["x": InputRule(scale: 2, missing: .value(10)), "n": InputRule(missing: .value(-1))])
         #expect(filled.tensors["x"] == [2, 20, 6, 20])
         #expect(filled.tensors["n"] == [1, 2, -1, 3])
         let nan = try Bound(path, [x], rules: ["x": InputRule(missing: .nan)])
         #expect(nan.tensors["x"]!.map(\.isNaN) == [false, true, false, true])
-        #expect(message { _ = try Bound(path, [n], rules: ["n": InputRule(missing: .nan)]) }.hasPrefix("missing: nan does not fit model input \"n\" of type int32"))
+        #expect(
+            message { _ = try Bound(path, [n], rules: ["n": InputRule(missing: .nan)]) }.hasPrefix(
+                "missing: nan does not fit model input \"n\" of type int32"))
         #expect(message { _ = try Bound(path, [n], rules: ["n": InputRule(missing: .value(0.5))]) }.hasPrefix("missing: 0.5 does not fit"))
     }
 
@@ -212,7 +234,9 @@ private func message(_ body: () throws -> Void) -> String {
         let path = try directory.write("x\n1\ninf\n-2\n", to: "a.csv")
         let x = port("x", .float32, nil, 1)
         #expect(try Bound(path, [x]).tensors["x"] == [1, .infinity, -2])
-        #expect(message { _ = try Bound(path, [x], rules: ["x": InputRule(refusesNonFinite: true)]) }.hasSuffix("row 2, column \"x\", model input \"x\": the value is inf, which is not finite"))
+        #expect(
+            message { _ = try Bound(path, [x], rules: ["x": InputRule(refusesNonFinite: true)]) }.hasSuffix(
+                "row 2, column \"x\", model input \"x\": the value is inf, which is not finite"))
         // A value that is missing, in whichever way, is what `missing` says; infinities stay refused.
         try copy(directory.write("x,z\n1,1\nnan,1\n,1\n", to: "c.csv"), to: directory("c.parquet"), format: .parquet)
         try copy(directory.write("x,z\n1,1\n,1\n-inf,1\n", to: "d.csv"), to: directory("d.parquet"), format: .parquet)
@@ -224,12 +248,16 @@ private func message(_ body: () throws -> Void) -> String {
             #expect(try bound("c", .nan).tensors["x"]?.map(\.isNaN) == [false, true, true])
             #expect(message { _ = try bound("c", .error) }.hasSuffix("give the input `missing: nan` or a number if that is meant"))
             for missing in [InputRule.Missing.nan, .value(7)] {
-                #expect(message { _ = try bound("d", missing) }.hasSuffix("row 3, column \"x\", model input \"x\": the value is -inf, which is not finite"))
+                #expect(
+                    message { _ = try bound("d", missing) }.hasSuffix(
+                        "row 3, column \"x\", model input \"x\": the value is -inf, which is not finite"))
             }
         }
         let big = try directory.write("x\n1\n1e300\n", to: "b.csv")
         try copy(big, to: directory("b.parquet"), format: .parquet)
-        #expect(message { _ = try Bound(directory("b.parquet"), [x]) }.hasSuffix("row 2, column \"x\", model input \"x\": the value 1e+300 does not fit float"))
+        #expect(
+            message { _ = try Bound(directory("b.parquet"), [x]) }.hasSuffix(
+                "row 2, column \"x\", model input \"x\": the value 1e+300 does not fit float"))
         #expect(try Bound(directory("b.parquet"), [port("x", .float64, nil, 1)]).tensors["x"] == [1, 1e300])
     }
 
@@ -249,45 +277,76 @@ private func message(_ body: () throws -> Void) -> String {
         let path = try directory.write(lines, to: "a.jsonl")
         var options = ReadOptions()
         options.blockByteCount = 4096
-        #expect(message { _ = try Bound(path, [port("x", .float32, nil, 1)], options: options) }.contains("row 4321, column \"x\", model input \"x\""))
+        #expect(
+            message { _ = try Bound(path, [port("x", .float32, nil, 1)], options: options) }.contains(
+                "row 4321, column \"x\", model input \"x\""))
     }
 
     @Test func whatCannotBeBound() throws {
         let path = try directory.write("pixel_1,pixel_2,label\n1,2,0\n", to: "a.csv")
-        #expect(message { _ = try Bound(path, [port("x", .float32, nil, 4)]) } == path + ": model input \"x\": its shape [N, 4] takes 4 columns, and 3 fit: pixel_1, pixel_2, label")
-        #expect(message { _ = try Bound(path, [port("a", .float32, nil), port("pixel_1", .float32, nil)]) }.hasPrefix(path + ": column \"a\", model input \"a\": the table has no such column"))
-        #expect(message { _ = try Bound(path, [port("x", .float32, nil, 2)], rules: ["x": InputRule(columns: .list(["pixel_1", "pixl_2"]))]) } == path + ": column \"pixl_2\", model input \"x\": the table has no such column: did you mean \"pixel_2\"?")
-        #expect(message { _ = try Bound(path, [port("x", .float32, nil, 2)], rules: ["x": InputRule(columns: .pattern("q_*"))]) }.contains("no column matches \"q_*\""))
-        #expect(message { _ = try Bound(path, [port("x", .float32, nil, 2)], rules: ["y": InputRule()]) } == "the pipeline has a rule for the input \"y\", which the model lacks: its inputs are \"x\"")
-        #expect(message { _ = try Bound(path, [port("x", .float32, nil, 3)], schema: TableSchemaRule(keep: ["id"])) }.hasPrefix(path + ": column \"id\": the table has no such column"))
+        #expect(
+            message { _ = try Bound(path, [port("x", .float32, nil, 4)]) } == path
+                + ": model input \"x\": its shape [N, 4] takes 4 columns, and 3 fit: pixel_1, pixel_2, label")
+        #expect(
+            message { _ = try Bound(path, [port("a", .float32, nil), port("pixel_1", .float32, nil)]) }.hasPrefix(
+                path + ": column \"a\", model input \"a\": the table has no such column"))
+        #expect(
+            message { _ = try Bound(path, [port("x", .float32, nil, 2)], rules: ["x": InputRule(columns: .list(["pixel_1", "pixl_2"]))]) }
+                == path + ": column \"pixl_2\", model input \"x\": the table has no such column: did you mean \"pixel_2\"?")
+        #expect(
+            message { _ = try Bound(path, [port("x", .float32, nil, 2)], rules: ["x": InputRule(columns: .pattern("q_*"))]) }.contains(
+                "no column matches \"q_*\""))
+        #expect(
+            message { _ = try Bound(path, [port("x", .float32, nil, 2)], rules: ["y": InputRule()]) }
+                == "the pipeline has a rule for the input \"y\", which the model lacks: its inputs are \"x\"")
+        #expect(
+            message { _ = try Bound(path, [port("x", .float32, nil, 3)], schema: TableSchemaRule(keep: ["id"])) }.hasPrefix(
+                path + ": column \"id\": the table has no such column"))
         #expect(message { _ = try Bound(path, [port("x", .float8e5m2, nil, 3)]) }.contains("which no table column can fill"))
         #expect(message { _ = try Bound(path, [port("x", .float32)]) }.contains("a scalar without a row axis"))
         let twice = try directory.write("x,x\n1,2\n", to: "b.csv")
         #expect(message { _ = try Bound(twice, [port("x", .float32, nil, 1)]) }.contains("more than one column of this name"))
-        #expect(message { _ = try Bound(fixture("duplicate.parquet"), [port("x", .float32, nil, 2)]) }.contains("more than one column of this name"))
+        #expect(
+            message { _ = try Bound(fixture("duplicate.parquet"), [port("x", .float32, nil, 2)]) }.contains(
+                "more than one column of this name"))
         let text = try directory.write("a,b\nu,v\n", to: "c.csv")
-        #expect(message { _ = try Bound(text, [port("x", .float32, nil, nil)]) }.contains("has no numeric column left for it: its columns are a (string), b (string)"))
+        #expect(
+            message { _ = try Bound(text, [port("x", .float32, nil, nil)]) }.contains(
+                "has no numeric column left for it: its columns are a (string), b (string)"))
     }
 
     @Test func pinnedOrderIsKept() throws {
         let path = try directory.write("a,b\n1,2\n", to: "a.csv")
         let first = try Bound(path, [port("x", .float32, nil, nil)]).columns
         let gap = try directory.write("a,b\n1,\n", to: "c.csv")
-        #expect(try Bound(gap, [port("x", .float32, nil, nil)], rules: ["x": InputRule(missing: .value(0))], pinned: first).tensors["x"] == [1, 0])
+        #expect(
+            try Bound(gap, [port("x", .float32, nil, nil)], rules: ["x": InputRule(missing: .value(0))], pinned: first).tensors["x"] == [
+                1, 0,
+            ])
         let swapped = try directory.write("b,a\n1,2\n", to: "b.csv")
-        #expect(message { _ = try Bound(swapped, [port("x", .float32, nil, nil)], pinned: first) }.contains("column 1 is now \"b\" and was \"a\""))
+        #expect(
+            message { _ = try Bound(swapped, [port("x", .float32, nil, nil)], pinned: first) }.contains(
+                "column 1 is now \"b\" and was \"a\""))
         let wider = try directory.write("a,b,c\n1,2,3\n", to: "d.csv")
-        #expect(message { _ = try Bound(wider, [port("x", .float32, nil, nil)], pinned: first) }.contains("there are now 3 columns, and there were 2"))
+        #expect(
+            message { _ = try Bound(wider, [port("x", .float32, nil, nil)], pinned: first) }.contains(
+                "there are now 3 columns, and there were 2"))
     }
 
     @Test func keptColumnsOfTextAreTypedByTheSchema() throws {
         let path = try directory.write("zip,n,day,x\n01234,7,2024-02-29,1\n99,8,2023-01-01,2\n", to: "a.csv")
         let plain = try Bound(path, [port("x", .float32, nil)], schema: TableSchemaRule(keep: ["zip", "n", "x"]))
         #expect(plain.kept == ["\"01234\";\"7\";\"1\";", "\"99\";\"8\";\"2\";"])
-        let typed = try Bound(path, [port("x", .float32, nil)], schema: TableSchemaRule(keep: ["n", "day", "x"], types: ["n": "int16", "day": "date", "x": "double"]))
+        let typed = try Bound(
+            path, [port("x", .float32, nil)],
+            schema: TableSchemaRule(keep: ["n", "day", "x"], types: ["n": "int16", "day": "date", "x": "double"]))
         #expect(typed.kept == ["7;\"2024-02-29\";1.0;", "8;\"2023-01-01\";2.0;"])
-        #expect(message { _ = try Bound(path, [port("x", .float32, nil)], schema: TableSchemaRule(keep: ["day"], types: ["day": "int8"])) }.contains("row 1, column \"day\""))
-        #expect(message { _ = try Bound(path, [port("x", .float32, nil)], schema: TableSchemaRule(keep: ["n"], types: ["n": "int"])) }.contains("\"int\" is no type"))
+        #expect(
+            message { _ = try Bound(path, [port("x", .float32, nil)], schema: TableSchemaRule(keep: ["day"], types: ["day": "int8"])) }
+                .contains("row 1, column \"day\""))
+        #expect(
+            message { _ = try Bound(path, [port("x", .float32, nil)], schema: TableSchemaRule(keep: ["n"], types: ["n": "int"])) }.contains(
+                "\"int\" is no type"))
     }
 
     @Test func tensorsThatAreHeldAreNotOverwritten() throws {
@@ -297,7 +356,8 @@ private func message(_ body: () throws -> Void) -> String {
         while let batch = try binder.next() { held.append(batch.tensors["x"]!) }
         #expect(held.flatMap { $0.values(as: Float.self)! } == (0..<100).map(Float.init))
         let memory = TensorBuffer(byteCount: 40)
-        let filling = try TableBinder(reader: TableReader(path: path), ports: [port("x", .float32, nil)], batchRows: 10, memory: ["x": memory])
+        let filling = try TableBinder(
+            reader: TableReader(path: path), ports: [port("x", .float32, nil)], batchRows: 10, memory: ["x": memory])
         _ = try filling.next()
         _ = try filling.next()
         #expect(Array(memory.bytes.bindMemory(to: Float.self)) == (10..<20).map(Float.init))
@@ -308,22 +368,29 @@ private func message(_ body: () throws -> Void) -> String {
         options.dialect.delimiter = UInt8(ascii: ";")
         options.dialect.decimalPoint = UInt8(ascii: ",")
         options.dialect.nullWords = ["", "-"]
-        let european = try Bound(fixture("european.csv"), [port("v", .float64, nil, 2)], rules: ["v": InputRule(columns: .list(["x", "y"]), missing: .value(0))], options: options)
+        let european = try Bound(
+            fixture("european.csv"), [port("v", .float64, nil, 2)],
+            rules: ["v": InputRule(columns: .list(["x", "y"]), missing: .value(0))], options: options)
         #expect(european.tensors["v"] == [1.5, 2, 0, 3.25])
         #expect(try Bound(fixture("tabs.tsv"), [port("v", .int32, nil, nil)]).tensors["v"] == [1, 2, 3, 4])
         var bare = ReadOptions()
         bare.dialect.hasHeader = false
-        let headerless = try Bound(fixture("headerless.csv"), [port("v", .float32, nil, nil)], schema: TableSchemaRule(keep: ["f2"]), options: bare)
+        let headerless = try Bound(
+            fixture("headerless.csv"), [port("v", .float32, nil, nil)], schema: TableSchemaRule(keep: ["f2"]), options: bare)
         #expect(headerless.tensors["v"] == [1, 2.5, 2, 3.5] && headerless.kept == ["\"u\";", "\"v\";"])
         bare.dialect.columnNames = ["n", "x", "k"]
         #expect(try Bound(fixture("headerless.csv"), [port("x", .float32, nil)], options: bare).tensors["x"] == [2.5, 3.5])
         bare.dialect.columnNames = ["n"]
-        #expect(message { _ = try Bound(fixture("headerless.csv"), [port("x", .float32, nil)], options: bare) }.contains("the row has 3 cells, the pipeline names 1 columns"))
+        #expect(
+            message { _ = try Bound(fixture("headerless.csv"), [port("x", .float32, nil)], options: bare) }.contains(
+                "the row has 3 cells, the pipeline names 1 columns"))
         var unquoted = ReadOptions()
         unquoted.dialect.quote = nil
         let odd = try directory.write("s,x\n\"a,1\nb\",2\n", to: "q.csv")
-        #expect(try Bound(odd, [port("x", .float32, nil)], schema: TableSchemaRule(keep: ["s"]), options: unquoted).kept == ["\"\\\"a\";", "\"b\\\"\";"])
+        #expect(
+            try Bound(odd, [port("x", .float32, nil)], schema: TableSchemaRule(keep: ["s"]), options: unquoted).kept == [
+                "\"\\\"a\";", "\"b\\\"\";",
+            ])
     }
 
-    
 }

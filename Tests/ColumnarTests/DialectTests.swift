@@ -22,7 +22,9 @@ import Testing
         return "no error"
     }
 
-    private func columns(_ path: String, width: Int? = nil, input: String = "x", rules: NameMap<InputRule> = [:], options: ReadOptions = ReadOptions()) throws
+    private func columns(
+        _ path: String, width: Int? = nil, input: String = "x", rules: NameMap<InputRule> = [:], options: ReadOptions = ReadOptions()
+    ) throws
         -> [String]
     {
         let ports = [InputPort(name: input, elementType: .float32, dimensions: [nil, width])]
@@ -38,21 +40,31 @@ import Testing
     func aFirstRowOfNumbersIsNoHeader(text: String) throws {
         let path = try directory.write(text, to: "a.csv")
         let refusal = message { _ = try TableReader(path: path) }
-        #expect(refusal.contains("row 1") && refusal.contains("schema.dialect.header: true") && refusal.contains("header: false"), "\(refusal)")
+        #expect(
+            refusal.contains("row 1") && refusal.contains("schema.dialect.header: true") && refusal.contains("header: false"), "\(refusal)")
         let rows = text.split(separator: "\n").count
         #expect(try readAll(path, options: options { $0.isHeaderSure = true }) == rows - 1)
         #expect(try jsonLines(path, options: options { $0.hasHeader = false }).split(separator: "\n").count == rows)
     }
 
     /// pandas numbers columns that have no names, and puts its index before them.
-    @Test(arguments: ["0,1,2\n5,6,7\n", ",0,1,2\n0,5,6,7\n", "0\n5\n", "a,1\n2,3\n", "x1,2.5\n1,2\n", "0x1f,1\n1,2\n", ",\n1,2\n", "nan,inf\n1,2\n"])
+    @Test(arguments: [
+        "0,1,2\n5,6,7\n", ",0,1,2\n0,5,6,7\n", "0\n5\n", "a,1\n2,3\n", "x1,2.5\n1,2\n", "0x1f,1\n1,2\n", ",\n1,2\n", "nan,inf\n1,2\n",
+    ])
     func whatIsAHeader(text: String) throws {
         #expect(try readAll(try directory.write(text, to: "a.csv")) == text.split(separator: "\n").count - 1)
     }
 
     @Test func decimalCommasInAFirstRow() throws {
         let path = try directory.write("5,1;3,5\n4,9;3\n", to: "a.csv")
-        #expect(message { _ = try TableReader(path: path, options: options { $0.delimiter = UInt8(ascii: ";"); $0.decimalPoint = UInt8(ascii: ",") }) }.contains("nothing but numbers"))
+        #expect(
+            message {
+                _ = try TableReader(
+                    path: path,
+                    options: options {
+                        $0.delimiter = UInt8(ascii: ";"); $0.decimalPoint = UInt8(ascii: ",")
+                    })
+            }.contains("nothing but numbers"))
     }
 
     @Test(.enabled(if: Oracle.isAvailable, Oracle.reason))
@@ -75,14 +87,18 @@ import Testing
         #expect(try TableReader(path: directory("shuffled.parquet")).schema.names.contains("__index_level_0__"))
         // Named, it is a column like any other.
         #expect(try columns(directory("named.parquet"), rules: ["x": InputRule(columns: .list(["k", "a"]))]) == ["k", "a"])
-        #expect(try columns(directory("shuffled.parquet"), rules: ["x": InputRule(columns: .list(["__index_level_0__"]))]) == ["__index_level_0__"])
+        #expect(
+            try columns(directory("shuffled.parquet"), rules: ["x": InputRule(columns: .list(["__index_level_0__"]))]) == [
+                "__index_level_0__"
+            ])
         let texts = [InputPort(name: "s", elementType: .string, dimensions: [nil, nil])]
         #expect(try openInputs(path: directory("shuffled.parquet"), ports: texts, batchRows: 9).boundColumns["s"] == ["t"])
     }
 
     /// The name that pandas gives tells it where another tool wrote the file anew, without pandas' metadata.
     @Test(arguments: ["a.csv", "a.jsonl"]) func pandasIndexIsKnownByItsName(name: String) throws {
-        let text = name == "a.csv"
+        let text =
+            name == "a.csv"
             ? "a,__index_level_0__,b,__index_level_x__\n1,2,3,4\n" : "{\"a\":1,\"__index_level_0__\":2,\"b\":3,\"__index_level_x__\":4}\n"
         #expect(try columns(try directory.write(text, to: name)) == ["a", "b", "__index_level_x__"])
     }
@@ -90,13 +106,18 @@ import Testing
     @Test(arguments: [
         ("a;b\n1;2\n3;4\n", "delimiter to \";\""), ("a\tb\n1\t2\n", "delimiter to tab"), ("a|b\n1|2\n", "delimiter to \"|\""),
         ("a;b\n1,5;2\n3,5;4,0\n", "delimiter to \";\" and decimal to \",\""), ("a, b\n1, 2\n", "have a space before them, as in \" b\""),
-        ("sep=,\na,b\n1,2\n", "is for Excel alone: remove it"), ("sep=;\na;b\n1;2\n", "remove it, and set schema.dialect.delimiter to \";\""),
+        ("sep=,\na,b\n1,2\n", "is for Excel alone: remove it"),
+        ("sep=;\na;b\n1;2\n", "remove it, and set schema.dialect.delimiter to \";\""),
     ])
     func whatTheFirstLinesSayOfTheDialect(text: String, hint: String) throws {
         let path = try directory.write(text, to: "a.csv")
         let said = message {
             let batches = try openInputs(
-                path: path, ports: [InputPort(name: "b", elementType: .float32, dimensions: [nil, 1]), InputPort(name: "a", elementType: .float32, dimensions: [nil, 1])],
+                path: path,
+                ports: [
+                    InputPort(name: "b", elementType: .float32, dimensions: [nil, 1]),
+                    InputPort(name: "a", elementType: .float32, dimensions: [nil, 1]),
+                ],
                 batchRows: 9)
             while try batches.next() != nil {}
         }
@@ -104,11 +125,12 @@ import Testing
     }
 
     /// A column that looks like numbers and is text is named with the row that makes it so.
-    @Test(arguments: [
-        ("a,b\n1,2\n3,\"1,000\"\n", "\"b\" (row 2)"), ("a,b\n1,-\n3,4\n", "\"b\" (row 1)"), ("a,b\n1,50%\n3,60%\n", "\"b\" (row 1)"),
-        ("a,b\nNone,2\n3,1_000\n", "\"a\" (row 1), \"b\" (row 2)"), ("a,b\n1,red\n3,blue\n", nil),
-        ("a,b\n1,2024-01-01\n3,2024-01-02\n", nil), ("a,b,c\n1,2,3\n", nil),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("a,b\n1,2\n3,\"1,000\"\n", "\"b\" (row 2)"), ("a,b\n1,-\n3,4\n", "\"b\" (row 1)"), ("a,b\n1,50%\n3,60%\n", "\"b\" (row 1)"),
+            ("a,b\nNone,2\n3,1_000\n", "\"a\" (row 1), \"b\" (row 2)"), ("a,b\n1,red\n3,blue\n", nil),
+            ("a,b\n1,2024-01-01\n3,2024-01-02\n", nil), ("a,b,c\n1,2,3\n", nil),
+        ] as [(String, String?)])
     func whyAColumnIsText(text: String, hint: String?) throws {
         let path = try directory.write(text, to: "a.csv")
         let port = InputPort(name: "x", elementType: .float32, dimensions: [nil, 2])
@@ -120,7 +142,8 @@ import Testing
     @Test func aFirstLineOfComment() throws {
         let path = try directory.write("# made today\na,b\n1,2\n", to: "a.csv")
         let port = InputPort(name: "x", elementType: .float32, dimensions: [nil, 2])
-        #expect(message { _ = try openInputs(path: path, ports: [port], batchRows: 9) }.contains("begins with #, and a table has no comments"))
+        #expect(
+            message { _ = try openInputs(path: path, ports: [port], batchRows: 9) }.contains("begins with #, and a table has no comments"))
     }
 
     /// pandas stores no column for an index whose numbers have one step; its metadata describes it, and `read_parquet` gives it back.
@@ -152,14 +175,19 @@ import Testing
         // Where nothing names it, it is no column.
         let float = InputPort(name: "x", elementType: .float32, dimensions: [nil, nil])
         #expect(try openInputs(path: directory("range.parquet"), ports: [float], batchRows: 9).boundColumns["x"] == ["a"])
-        #expect(message { _ = try openInputs(path: directory("nameless.parquet"), ports: [port], schema: TableSchemaRule(keep: ["id"]), batchRows: 9) }
+        #expect(
+            message {
+                _ = try openInputs(path: directory("nameless.parquet"), ports: [port], schema: TableSchemaRule(keep: ["id"]), batchRows: 9)
+            }
             .contains("no such column"))
     }
 
     @Test func numbersWithACommaPointToTheKey() throws {
         let path = try directory.write("a;b\n1,5;2\n3,5;4\n", to: "a.csv")
         let said = message {
-            let batches = try openInputs(path: path, options: options { $0.delimiter = UInt8(ascii: ";") }, ports: [InputPort(name: "a", elementType: .float32, dimensions: [nil, 1])], batchRows: 9)
+            let batches = try openInputs(
+                path: path, options: options { $0.delimiter = UInt8(ascii: ";") },
+                ports: [InputPort(name: "a", elementType: .float32, dimensions: [nil, 1])], batchRows: 9)
             while try batches.next() != nil {}
         }
         #expect(said.contains("schema.dialect.decimal to \",\""), "\(said)")
@@ -167,7 +195,9 @@ import Testing
 
     @Test func theSnifferTellsADialect() throws {
         let seen = try #require(DialectSniffer(path: try directory.write("id;\"na;me\";x\n1;u\\\"v;2,5\n2;w;1,0\n", to: "a.csv")))
-        #expect(seen.delimiter == UInt8(ascii: ";") && seen.decimalPoint == UInt8(ascii: ",") && seen.hasEscapedQuotes && seen.header == ["id", "na;me", "x"])
+        #expect(
+            seen.delimiter == UInt8(ascii: ";") && seen.decimalPoint == UInt8(ascii: ",") && seen.hasEscapedQuotes
+                && seen.header == ["id", "na;me", "x"])
         #expect(DialectSniffer(path: try directory.write("{}", to: "a.jsonl")) == nil)
         // Commas beside points are thousands, or words.
         let both = try #require(DialectSniffer(path: try directory.write("id;x;y\n1;2,5;2.5\n2;1,0;1.5\n", to: "b.csv")))
@@ -228,12 +258,18 @@ import Testing
             return texts
         }
         #expect(try texts("e.csv", options { $0.escape = Self.backslash }) == expected[0])
-        #expect(try texts("q.csv", options { $0.escape = Self.backslash; $0.quote = nil }) == expected[1])
+        #expect(
+            try texts(
+                "q.csv",
+                options {
+                    $0.escape = Self.backslash; $0.quote = nil
+                }) == expected[1])
     }
 
     /// Read by RFC 4180 these give other text, or fewer rows.
     @Test(arguments: [
-        ("id,t\n1,\"say \\\"hi\\\"\"\n", 1), ("id,t,v\n1,\"size 6\\\"\",1\n2,\"b\",2\n", 1), ("id,t\n1,ok\n\n2,\"a\"b\n", 2), ("id,t\n1,\"x\" y\n", 1),
+        ("id,t\n1,\"say \\\"hi\\\"\"\n", 1), ("id,t,v\n1,\"size 6\\\"\",1\n2,\"b\",2\n", 1), ("id,t\n1,ok\n\n2,\"a\"b\n", 2),
+        ("id,t\n1,\"x\" y\n", 1),
         ("id,t\r\n1,\"q\r\nr\"\r\n2,\"a\\\"b\"\r\n", 2), ("\"a\"b,c\n1,2\n", nil),
     ])
     func textBehindAClosingQuoteIsRefused(text: String, row: Int?) throws {
@@ -248,7 +284,8 @@ import Testing
 
     /// All of this is right by RFC 4180, backslashes or not.
     @Test(arguments: [
-        "a,b\n\"C:\\\",1\n", "a,b\n\"say \"\"hi\"\"\",1\n", "a,b\n\"x\" ,1\n", "a,b\n5\" pipe,1\n", "a,b\nx\"y\"z,1\n", "a,b\n\"\",\"\"\n", "a,b\n1,\"2\"",
+        "a,b\n\"C:\\\",1\n", "a,b\n\"say \"\"hi\"\"\",1\n", "a,b\n\"x\" ,1\n", "a,b\n5\" pipe,1\n", "a,b\nx\"y\"z,1\n", "a,b\n\"\",\"\"\n",
+        "a,b\n1,\"2\"",
         "a,b\n\"\"\"\",1\n", "a,b\n\"5\\\"\" pipe\",1\n",
     ])
     func rightByTheRules(text: String) throws {
@@ -274,18 +311,26 @@ import Testing
 
     // MARK: Encodings
 
-    @Test(.enabled(if: Oracle.isAvailable, Oracle.reason), arguments: [
-        ("latin-1", TextDialect.Encoding.latin1, "Zürich ÿ"), ("cp1252", .windows1252, "€ “quoted” Œ"), ("utf-16-le", .utf16, "Zürich 東京 😀"),
-        ("utf-16-be", .utf16, "Zürich 東京 😀"), ("utf-16", .utf16, "Zürich 😀"), ("utf-16", .utf8, "marked 😀"), ("utf-8-sig", .latin1, "Zürich 😀"),
-        ("utf-8", .utf8, "Zürich 😀"),
-    ])
+    @Test(
+        .enabled(if: Oracle.isAvailable, Oracle.reason),
+        arguments: [
+            ("latin-1", TextDialect.Encoding.latin1, "Zürich ÿ"), ("cp1252", .windows1252, "€ “quoted” Œ"),
+            ("utf-16-le", .utf16, "Zürich 東京 😀"),
+            ("utf-16-be", .utf16, "Zürich 東京 😀"), ("utf-16", .utf16, "Zürich 😀"), ("utf-16", .utf8, "marked 😀"),
+            ("utf-8-sig", .latin1, "Zürich 😀"),
+            ("utf-8", .utf8, "Zürich 😀"),
+        ])
     func whatPythonEncodes(name: String, encoding: TextDialect.Encoding, text: String) throws {
-        let script = "import sys, gzip; b = ('id,t\\n' + ''.join(f'{i},\"{sys.argv[2]}\"\\n' for i in range(8000))).encode(sys.argv[3]); open(sys.argv[1], 'wb').write(b); gzip.open(sys.argv[1] + '.gz', 'wb').write(b)"
+        let script =
+            "import sys, gzip; b = ('id,t\\n' + ''.join(f'{i},\"{sys.argv[2]}\"\\n' for i in range(8000))).encode(sys.argv[3]); open(sys.argv[1], 'wb').write(b); gzip.open(sys.argv[1] + '.gz', 'wb').write(b)"
         let path = directory("a.csv")
         _ = try Oracle.run(script, [path, text, name])
         for path in [path, path + ".gz"] {
             let lines = try jsonLines(path, options: options { $0.encoding = encoding }).split(separator: "\n")
-            #expect(lines.count == 8_000 && lines.enumerated().allSatisfy { $1 == "{\"id\":\($0),\"t\":\"\(text.replacing("\"", with: "\\\""))\"}" }, "\(lines.first ?? "")")
+            #expect(
+                lines.count == 8_000
+                    && lines.enumerated().allSatisfy { $1 == "{\"id\":\($0),\"t\":\"\(text.replacing("\"", with: "\\\""))\"}" },
+                "\(lines.first ?? "")")
         }
     }
 
@@ -312,7 +357,8 @@ import Testing
         let member = [UInt8](try Data(contentsOf: URL(fileURLWithPath: fixture("pandas.csv.gz"))))
         let rows = try jsonLines(fixture("pandas.csv")).split(separator: "\n").map(String.init)
         for (name, bytes) in [
-            ("padded", member + [UInt8](repeating: 0, count: 512)), ("tape", member + [UInt8](repeating: 0, count: 200_000)), ("one", member + [0]),
+            ("padded", member + [UInt8](repeating: 0, count: 512)), ("tape", member + [UInt8](repeating: 0, count: 200_000)),
+            ("one", member + [0]),
         ] {
             let path = try directory.write(bytes, to: "\(name).csv.gz")
             #expect(try jsonLines(path).split(separator: "\n").map(String.init) == rows, "\(name)")
@@ -352,6 +398,8 @@ import Testing
         }
         #expect(try jsonLines(directory("lines.json")) == "{\"a\":1,\"b\":3}\n{\"a\":2,\"b\":4}\n")
         // One row with nested values is a row.
-        #expect(try jsonLines(try directory.write("{\"p\":{\"u\":1},\"q\":{\"u\":2}}\n", to: "n.json")) == "{\"p\":{\"u\":1},\"q\":{\"u\":2}}\n")
+        #expect(
+            try jsonLines(try directory.write("{\"p\":{\"u\":1},\"q\":{\"u\":2}}\n", to: "n.json")) == "{\"p\":{\"u\":1},\"q\":{\"u\":2}}\n"
+        )
     }
 }

@@ -47,7 +47,8 @@ import Testing
         // Types are the file's own, those of earlier files, or those that the pipeline gives.
         func type(_ name: String, _ types: NameMap<String> = [:], pinned: [String: String] = [:]) throws -> ColumnType {
             try openInputs(
-                path: directory(name), ports: ports, schema: TableSchemaRule(keep: ["id"], types: types), batchRows: 10, typing: .inferred(pinned: pinned)
+                path: directory(name), ports: ports, schema: TableSchemaRule(keep: ["id"], types: types), batchRows: 10,
+                typing: .inferred(pinned: pinned)
             ).keptFields[0].type
         }
         #expect(try type("rows.parquet") == .number(.int64))
@@ -63,7 +64,9 @@ import Testing
         #expect(throws: ColumnarError.self) {
             try openInputs(path: path, ports: ports, rules: ["x": InputRule(columns: .list(["a", "z"]))], batchRows: 10)
         }
-        #expect(throws: ColumnarError.self) { try openInputs(path: path, ports: ports, schema: TableSchemaRule(keep: ["z"]), batchRows: 10) }
+        #expect(throws: ColumnarError.self) {
+            try openInputs(path: path, ports: ports, schema: TableSchemaRule(keep: ["z"]), batchRows: 10)
+        }
         for name in ["b.csv", "b.csv.gz"] {
             #expect(throws: ColumnarError.self) { try openInputs(path: try directory.write("", to: name), ports: ports, batchRows: 10) }
         }
@@ -72,15 +75,23 @@ import Testing
     @Test(arguments: ["csv", "jsonl", "parquet", "arrow", "npz"])
     func anOutputWithoutRows(format: String) throws {
         let path = directory("o." + format)
-        let writer = OutputWriter(path: path, format: try #require(TableFormat(fileName: path)), columns: OutputColumns(classes: ["u", "v"]))
+        let writer = OutputWriter(
+            path: path, format: try #require(TableFormat(fileName: path)), columns: OutputColumns(classes: ["u", "v"]))
         try writer.writeNoRows(
             kept: [Field(name: "id", format: "l"), Field(name: "t", format: "u")],
-            sample: [("p", .tensor(Tensor(.float32, [1, 2], [Float](repeating: 0, count: 2)))), ("label", .tensor(Tensor(strings: ["u"], shape: [1])))])
+            sample: [
+                ("p", .tensor(Tensor(.float32, [1, 2], [Float](repeating: 0, count: 2)))),
+                ("label", .tensor(Tensor(strings: ["u"], shape: [1]))),
+            ])
         #expect(try writer.finish().rowCount == 0)
         if format == "npz" {
-            let out = try Oracle.isAvailable ? Oracle.run(
-                "import sys, numpy as np; f = np.load(sys.argv[1]); print([(n, f[n].dtype.str[1:2], f[n].shape) for n in f.files])", [path]) : ""
-            #expect(!Oracle.isAvailable || out == "[('id', 'i', (0,)), ('t', 'U', (0,)), ('p', 'f', (0, 2)), ('label', 'U', (0,))]", "\(out)")
+            let out =
+                try Oracle.isAvailable
+                ? Oracle.run(
+                    "import sys, numpy as np; f = np.load(sys.argv[1]); print([(n, f[n].dtype.str[1:2], f[n].shape) for n in f.files])",
+                    [path]) : ""
+            #expect(
+                !Oracle.isAvailable || out == "[('id', 'i', (0,)), ('t', 'U', (0,)), ('p', 'f', (0, 2)), ('label', 'U', (0,))]", "\(out)")
             return
         }
         let reader = try TableReader(path: path)
@@ -94,4 +105,3 @@ import Testing
         #expect(first == nil)
     }
 }
-

@@ -41,16 +41,25 @@ import Testing
     static let lists = ["list", "ints", "names"]
 
     static let cases: [Case] = [
-        Case(type: .float32, name: "float32"), Case(type: .float64, name: "float64", spelled: ["f32"]), Case(type: .float16, name: "float16"),
+        Case(type: .float32, name: "float32"), Case(type: .float64, name: "float64", spelled: ["f32"]),
+        Case(type: .float16, name: "float16"),
         Case(type: .bfloat16, name: "bfloat16"), Case(type: .int8, name: "int8"), Case(type: .int32, name: "int32"),
         Case(type: .int64, name: "int64"), Case(type: .uint64, name: "uint64"), Case(type: .bool, name: "bool"),
         Case(type: .float32, rule: InputRule(missing: .nan), name: "float32, NaN for a gap"),
-        Case(type: .float64, rule: InputRule(scale: 0.5, offset: 1, missing: .value(-1)), name: "float64, scaled and filled", spelled: ["f32"]),
+        Case(
+            type: .float64, rule: InputRule(scale: 0.5, offset: 1, missing: .value(-1)), name: "float64, scaled and filled",
+            spelled: ["f32"]),
         Case(type: .int64, rule: InputRule(missing: .value(-1)), name: "int64, filled"),
         Case(type: .string, name: "string", spelled: floats),
-        Case(type: .string, rule: InputRule(missing: .text("?"), booleans: .words(no: "False", yes: "True"), times: .text), name: "string, booleans spelled", spelled: floats.union(["day", "stamp", "zoned", "paris", "clock"])),
-        Case(type: .string, rule: InputRule(missing: .text("1970-01-01"), times: .iso), columns: ["day", "stamp", "zoned", "paris", "clock", "text", "nothing"], name: "string, times as ISO 8601"),
-        Case(type: .bool, rule: InputRule(booleans: .words(no: "green", yes: "red")), columns: ["colour", "words", "flag", "maybe"], name: "bool from words"),
+        Case(
+            type: .string, rule: InputRule(missing: .text("?"), booleans: .words(no: "False", yes: "True"), times: .text),
+            name: "string, booleans spelled", spelled: floats.union(["day", "stamp", "zoned", "paris", "clock"])),
+        Case(
+            type: .string, rule: InputRule(missing: .text("1970-01-01"), times: .iso),
+            columns: ["day", "stamp", "zoned", "paris", "clock", "text", "nothing"], name: "string, times as ISO 8601"),
+        Case(
+            type: .bool, rule: InputRule(booleans: .words(no: "green", yes: "red")), columns: ["colour", "words", "flag", "maybe"],
+            name: "bool from words"),
         Case(type: .float32, dimensions: [nil, 2], columns: lists, name: "float32 from lists"),
         Case(type: .int64, dimensions: [nil, 2], columns: lists, name: "int64 from lists"),
         Case(type: .string, dimensions: [nil, 2], columns: ["names"], name: "string from lists"),
@@ -126,8 +135,10 @@ import Testing
         let path = Self.path("every-type.arrow")
         let schema = try TableReader(path: path).schema
         let numbers: Set<String> = [
-            "BOOL", "INT8", "UINT8", "INT16", "UINT16", "INT32", "UINT32", "INT64", "UINT64", "HALF_FLOAT", "FLOAT", "DOUBLE", "DECIMAL32", "DECIMAL64",
-            "DECIMAL128", "DECIMAL256", "STRING", "LARGE_STRING", "STRING_VIEW", "DICTIONARY", "RUN_END_ENCODED", "LIST", "LARGE_LIST", "FIXED_SIZE_LIST",
+            "BOOL", "INT8", "UINT8", "INT16", "UINT16", "INT32", "UINT32", "INT64", "UINT64", "HALF_FLOAT", "FLOAT", "DOUBLE", "DECIMAL32",
+            "DECIMAL64",
+            "DECIMAL128", "DECIMAL256", "STRING", "LARGE_STRING", "STRING_VIEW", "DICTIONARY", "RUN_END_ENCODED", "LIST", "LARGE_LIST",
+            "FIXED_SIZE_LIST",
             "LIST_VIEW", "LARGE_LIST_VIEW",
         ]
         for type in frame.types where frame.unwritable[type] == nil {

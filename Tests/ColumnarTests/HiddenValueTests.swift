@@ -30,24 +30,51 @@ import Testing
     static let cases: [Case] = [
         Case(name: "a word among numbers", file: "a.csv", text: "x\n1\nZoe1987\n", words: "the value is no number"),
         Case(name: "a word in JSON", file: "a.jsonl", text: "{\"x\":\"Zoe1987\"}\n", words: "the value is no number"),
-        Case(name: "a number beyond an integer", file: "a.csv", text: "x\n98765\n", type: .int8, value: "98765", words: "the value does not fit int8"),
-        Case(name: "the same in JSON", file: "a.jsonl", text: "{\"x\":98765}\n", type: .int8, value: "98765", words: "the value does not fit int8"),
-        Case(name: "a number beyond a float", file: "a.csv", text: "x\n8.76e300\n", value: "8.76e300", words: "the value does not fit float"),
-        Case(name: "a fraction", file: "a.csv", text: "x\n4711.25\n", type: .int64, value: "4711.25", words: "the value does not fit int64"),
-        Case(name: "a scaled number", file: "a.csv", text: "x\n98\n", type: .int8, rule: InputRule(scale: 1000), value: "98", words: "the value, scaled, does not fit int8"),
-        Case(name: "an infinity", file: "a.csv", text: "x\n1\ninf\n", rule: InputRule(refusesNonFinite: true), value: "inf", words: "the value is not finite"),
+        Case(
+            name: "a number beyond an integer", file: "a.csv", text: "x\n98765\n", type: .int8, value: "98765",
+            words: "the value does not fit int8"),
+        Case(
+            name: "the same in JSON", file: "a.jsonl", text: "{\"x\":98765}\n", type: .int8, value: "98765",
+            words: "the value does not fit int8"),
+        Case(
+            name: "a number beyond a float", file: "a.csv", text: "x\n8.76e300\n", value: "8.76e300", words: "the value does not fit float"),
+        Case(
+            name: "a fraction", file: "a.csv", text: "x\n4711.25\n", type: .int64, value: "4711.25", words: "the value does not fit int64"),
+        Case(
+            name: "a scaled number", file: "a.csv", text: "x\n98\n", type: .int8, rule: InputRule(scale: 1000), value: "98",
+            words: "the value, scaled, does not fit int8"),
+        Case(
+            name: "an infinity", file: "a.csv", text: "x\n1\ninf\n", rule: InputRule(refusesNonFinite: true), value: "inf",
+            words: "the value is not finite"),
         Case(name: "no boolean", file: "a.csv", text: "x\ntrue\nZoe1987\n", type: .bool, words: "the value is neither true nor false"),
         Case(
-            name: "none of the words", file: "a.csv", text: "x\nyes\nZoe1987\n", type: .bool, rule: InputRule(booleans: .words(no: "no", yes: "yes")),
+            name: "none of the words", file: "a.csv", text: "x\nyes\nZoe1987\n", type: .bool,
+            rule: InputRule(booleans: .words(no: "no", yes: "yes")),
             words: "the value is neither \"no\" nor \"yes\""),
-        Case(name: "no time", file: "a.csv", text: "x\n2024-01-01\nZoe1987\n", type: .string, rule: InputRule(times: .iso), words: "the value is no date or time"),
-        Case(name: "a date among numbers", file: "a.csv", text: "x\n1\n1987-12-24\n", value: "1987-12-24", words: "a date or a time, and no number"),
-        Case(name: "a list of words", file: "a.jsonl", text: "{\"x\":[1,\"Zoe1987\"]}\n", dimensions: [nil, 2], words: "the value is no number"),
-        Case(name: "more cells than columns", file: "a.csv", text: "x,k\n1,2\n1,2,Zoe1987\n", value: "1,2,Zoe1987", words: "Expected 2 columns, got 3"),
-        Case(name: "a kept column that is a number", file: "a.csv", text: "x,k\n1,Zoe1987\n", types: ["k": "int64"], words: "the value is no number: the kept column's type"),
-        Case(name: "a kept column that is a date", file: "a.csv", text: "x,k\n1,Zoe1987\n", types: ["k": "date"], words: "the value is no date"),
-        Case(name: "a kept column that is a number in JSON", file: "a.jsonl", text: "{\"x\":1,\"k\":\"Zoe1987\"}\n", types: ["k": "int64"], words: "the value is no number"),
-        Case(name: "a kept column of mixed JSON", file: "a.jsonl", text: "{\"x\":1,\"k\":1}\n{\"x\":1,\"k\":\"Zoe1987\"}\n", types: ["k": ""], words: "the value is of another kind"),
+        Case(
+            name: "no time", file: "a.csv", text: "x\n2024-01-01\nZoe1987\n", type: .string, rule: InputRule(times: .iso),
+            words: "the value is no date or time"),
+        Case(
+            name: "a date among numbers", file: "a.csv", text: "x\n1\n1987-12-24\n", value: "1987-12-24",
+            words: "a date or a time, and no number"),
+        Case(
+            name: "a list of words", file: "a.jsonl", text: "{\"x\":[1,\"Zoe1987\"]}\n", dimensions: [nil, 2],
+            words: "the value is no number"),
+        Case(
+            name: "more cells than columns", file: "a.csv", text: "x,k\n1,2\n1,2,Zoe1987\n", value: "1,2,Zoe1987",
+            words: "Expected 2 columns, got 3"),
+        Case(
+            name: "a kept column that is a number", file: "a.csv", text: "x,k\n1,Zoe1987\n", types: ["k": "int64"],
+            words: "the value is no number: the kept column's type"),
+        Case(
+            name: "a kept column that is a date", file: "a.csv", text: "x,k\n1,Zoe1987\n", types: ["k": "date"],
+            words: "the value is no date"),
+        Case(
+            name: "a kept column that is a number in JSON", file: "a.jsonl", text: "{\"x\":1,\"k\":\"Zoe1987\"}\n", types: ["k": "int64"],
+            words: "the value is no number"),
+        Case(
+            name: "a kept column of mixed JSON", file: "a.jsonl", text: "{\"x\":1,\"k\":1}\n{\"x\":1,\"k\":\"Zoe1987\"}\n",
+            types: ["k": ""], words: "the value is of another kind"),
         Case(
             name: "a kept column pinned to another type", file: "a.csv", text: "x,k\n1,1\n1,Zoe1987\n", pinned: ["k": "int64"],
             words: "the text is not one that int64 prints"),
@@ -108,7 +135,8 @@ import Testing
         do throws(ColumnarError) {
             let batches = try openInputs(
                 path: FrameTests.path(file), ports: [InputPort(name: "whole", elementType: .float32, dimensions: [nil, 1])],
-                rules: ["whole": InputRule(columns: .list(["whole"]))], schema: TableSchemaRule(keep: ["f64"], types: ["f64": "int64"]), batchRows: 10)
+                rules: ["whole": InputRule(columns: .list(["whole"]))], schema: TableSchemaRule(keep: ["f64"], types: ["f64": "int64"]),
+                batchRows: 10)
             while try batches.next() != nil {}
         } catch { failure = error }
         let reason = try #require(failure?.located?.reason)

@@ -49,11 +49,15 @@ import Testing
     }
 
     @Test(arguments: [
-        (["1", "-2", "0"], "int64"), (["9223372036854775807", "-9223372036854775808"], "int64"), (["01234", "5"], "string"), (["+1"], "string"),
+        (["1", "-2", "0"], "int64"), (["9223372036854775807", "-9223372036854775808"], "int64"), (["01234", "5"], "string"),
+        (["+1"], "string"),
         (["-0"], "string"), (["1", "", "3"], "int64"), (["1", "NA", "3"], "int64"), (["9223372036854775808", "1"], "uint64"),
-        (["18446744073709551615"], "uint64"), (["18446744073709551616"], "string"), (["9223372036854775808", "-1"], "string"), (["1.5", "2.0"], "float64"),
-        (["1.50"], "string"), (["1.5", "2"], "string"), (["1e-05", "1e+16", "0.1"], "float64"), (["1.5", "inf", "nan"], "float64"), (["inf"], "string"),
-        (["true", "false"], "bool"), (["true", ""], "bool"), (["True"], "string"), (["2024-01-01"], "string"), (["a", "1"], "string"), (["1", "a"], "string"),
+        (["18446744073709551615"], "uint64"), (["18446744073709551616"], "string"), (["9223372036854775808", "-1"], "string"),
+        (["1.5", "2.0"], "float64"),
+        (["1.50"], "string"), (["1.5", "2"], "string"), (["1e-05", "1e+16", "0.1"], "float64"), (["1.5", "inf", "nan"], "float64"),
+        (["inf"], "string"),
+        (["true", "false"], "bool"), (["true", ""], "bool"), (["True"], "string"), (["2024-01-01"], "string"), (["a", "1"], "string"),
+        (["1", "a"], "string"),
         (["", ""], "string"), ([" 1"], "string"), (["1_000"], "string"), (["0x10"], "string"), (["NaN", "1.5"], "string"),
         (["nan", "1.5"], "float64"), (["-inf", "2.5"], "float64"), (["nan", "1"], "string"), (["nan"], "string"),
         ((0..<20).map { $0 % 3 == 0 || $0 == 13 ? "true" : "false" }, "bool"),
@@ -68,7 +72,9 @@ import Testing
     }
 
     /// A value late in the file changes the type of the whole column, and the file is read again.
-    @Test(arguments: [("x1", "string", 2), ("9223372036854775808", "uint64", 2), ("1.5", "string", 2), ("01", "string", 2), ("", "int64", 1)])
+    @Test(arguments: [
+        ("x1", "string", 2), ("9223372036854775808", "uint64", 2), ("1.5", "string", 2), ("01", "string", 2), ("", "int64", 1),
+    ])
     func aLaterCellThatDoesNotFit(last: String, type: String, attempts: Int) throws {
         let path = try csv((0..<2000).map(String.init) + [last])
         let found = try kept(path, block: 512)
@@ -86,7 +92,9 @@ import Testing
                 Issue.record("\(cell) was taken")
             } catch {
                 let said = "\(error)"
-                #expect(said.contains("row 2") && said.contains("column \"id\"") && said.contains("schema.types") && said.contains("int64"), "\(said)")
+                #expect(
+                    said.contains("row 2") && said.contains("column \"id\"") && said.contains("schema.types") && said.contains("int64"),
+                    "\(said)")
             }
         }
         // What the pipeline says counts before what files say.
@@ -105,7 +113,9 @@ import Testing
         let names = ["id", "big", "huge", "gap", "f", "s", "day"]
         let batches = try openInputs(path: path, ports: ports, schema: TableSchemaRule(keep: names), batchRows: 7, typing: .inferred())
         let writer = OutputWriter(path: out, format: .parquet)
-        while let batch = try batches.next() { try writer.write(kept: batch.kept, outputs: [("y", .tensor(batch.tensors["x"]!))], rowCount: batch.rowCount) }
+        while let batch = try batches.next() {
+            try writer.write(kept: batch.kept, outputs: [("y", .tensor(batch.tensors["x"]!))], rowCount: batch.rowCount)
+        }
         _ = try writer.finish()
         let join = """
             import sys, pandas as pd
@@ -128,14 +138,19 @@ import Testing
         try copy(json, to: parquet, format: .parquet)
         for path in [json, parquet] {
             let found = try openInputs(
-                path: path, ports: [InputPort(name: "x", elementType: .float32, dimensions: [nil, 2])], rules: ["x": InputRule(columns: .list(["x", "store"]))],
+                path: path, ports: [InputPort(name: "x", elementType: .float32, dimensions: [nil, 2])],
+                rules: ["x": InputRule(columns: .list(["x", "store"]))],
                 schema: TableSchemaRule(keep: ["date", "city", "store", "empty"]), batchRows: 7, typing: .inferred())
             let batch = try #require(try found.next())
             #expect(batch.tensors["x"]?.values(as: Float.self) == [2, 12])
             let cells = try batch.kept.columns.map { try $0.texts(file: path)[0] }
             #expect(cells == ["2024-01-01", "Zürich", "12", nil], "\(path)")
             // Nobody named it.
-            #expect(try openInputs(path: path, ports: [InputPort(name: "v", elementType: .float32, dimensions: [nil, nil])], schema: TableSchemaRule(key: ["id"]), batchRows: 7).boundColumns["v"] == ["x"])
+            #expect(
+                try openInputs(
+                    path: path, ports: [InputPort(name: "v", elementType: .float32, dimensions: [nil, nil])],
+                    schema: TableSchemaRule(key: ["id"]), batchRows: 7
+                ).boundColumns["v"] == ["x"])
         }
         #expect(try kept(csv, "date").cells == ["\"own\""], "the file's own column counts")
         #expect(try kept(csv, "store").cells == ["12"])

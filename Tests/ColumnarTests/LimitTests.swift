@@ -102,7 +102,8 @@ import Testing
 
     @Test(arguments: [
         ("{\"a\":", "}", 99, true), ("{\"a\":", "}", 101, false), ("{\"a\":", "}", 9_000, false), ("{\"a\":", "}", 40_000, false),
-        ("[", "]", 99, true), ("[", "]", 101, false), ("[", "]", 100_000, false)])
+        ("[", "]", 99, true), ("[", "]", 101, false), ("[", "]", 100_000, false),
+    ])
     func nestingOfJSON(_ open: String, _ close: String, _ depth: Int, _ isTaken: Bool) throws {
         let nested = String(repeating: open, count: depth) + "1" + String(repeating: close, count: depth)
         let path = directory("nested.jsonl")
@@ -190,7 +191,7 @@ import Testing
 
     @Test(arguments: [
         ("<f4", "(1000000000000, 0)"), ("<f4", "(1000000, 0, 3)"), ("|S0", "(1000000000000, 4)"), ("<U0", "(1000000000, 4)"),
-        ("<f4", "(3, 0)")
+        ("<f4", "(3, 0)"),
     ])
     func rowsWithoutBytes(_ description: String, _ shape: String) throws {
         let open = [InputPort(name: "x", elementType: description == "<f4" ? .float32 : .string, dimensions: [nil, nil])]

@@ -33,7 +33,9 @@ private struct Scored {
                     let width = tensor.elementCount / max(group.rows.count, 1)
                     for (place, row) in group.rows.enumerated() {
                         let range = place * width..<(place + 1) * width
-                        if let strings = tensor.strings { texts[before + row] = Array(strings[range]) } else {
+                        if let strings = tensor.strings {
+                            texts[before + row] = Array(strings[range])
+                        } else {
                             rows[name]![before + row] = range.map(tensor.value)
                         }
                     }
@@ -61,11 +63,14 @@ private func message(_ body: () throws -> Void) -> String {
 
 @Suite struct ListTests {
     private static let lengths = [2, 5, 0, 2, 1, 5, 3, 1, 2, 5, 4, 3]
-    static let files = ["lists.jsonl"] + ["list", "large-list", "list-view", "large-list-view"].flatMap { [$0 + ".arrow", $0 + ".parquet"] }
+    static let files =
+        ["lists.jsonl"] + ["list", "large-list", "list-view", "large-list-view"].flatMap { [$0 + ".arrow", $0 + ".parquet"] }
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory("lists") }
 
-    private func json(_ lines: String...) throws -> String { try directory.write(lines.joined(separator: "\n") + "\n", to: "\(UUID()).jsonl") }
+    private func json(_ lines: String...) throws -> String {
+        try directory.write(lines.joined(separator: "\n") + "\n", to: "\(UUID()).jsonl")
+    }
 
     /// The values that make-fixtures.py wrote.
     private func ids(_ row: Int) -> [Double] { (0..<Self.lengths[row]).map { Double(100 * row + $0) } }
@@ -137,7 +142,8 @@ private func message(_ body: () throws -> Void) -> String {
         let memory: NameMap<TensorBuffer> = ["ids": TensorBuffer(byteCount: 16 * 5 * 8), "mask": TensorBuffer(byteCount: 16 * 5 * 4)]
         memory["ids"]!.mutableBytes.initializeMemory(as: UInt8.self, repeating: 0xA5)
         let ports = [ColumnarTests.ids("ids", .int64, [nil, 5], ["N", nil]), ColumnarTests.ids("mask", .float32, [nil, 5], ["N", nil])]
-        let got = try Scored(fixture("list.arrow"), ports, ["ids": InputRule(pad: .integer(7), mask: "mask")], batchRows: 16, memory: memory)
+        let got = try Scored(
+            fixture("list.arrow"), ports, ["ids": InputRule(pad: .integer(7), mask: "mask")], batchRows: 16, memory: memory)
         #expect(got.rows["ids"] == (0..<12).map { ids($0) + Array(repeating: 7, count: 5 - Self.lengths[$0]) })
         #expect(got.rows["mask"] == Self.lengths.map { length in (0..<5).map { $0 < length ? 1 : 0 } })
         let held = Tensor(elementType: .int64, shape: [12, 5], buffer: memory["ids"]!)
@@ -177,7 +183,8 @@ private func message(_ body: () throws -> Void) -> String {
 
     @Test func aMaskThatTheFileHasIsTaken() throws {
         let path = try json("{\"ids\":[1,2,3],\"mask\":[1,0,1]}", "{\"ids\":[4],\"mask\":[1]}")
-        let got = try Scored(path, [ColumnarTests.ids("ids"), ColumnarTests.ids("mask")], ["ids": InputRule(pad: .integer(0), mask: "mask")])
+        let got = try Scored(
+            path, [ColumnarTests.ids("ids"), ColumnarTests.ids("mask")], ["ids": InputRule(pad: .integer(0), mask: "mask")])
         #expect(got.rows == ["ids": [[1, 2, 3], [4, 0, 0]], "mask": [[1, 0, 1], [1, 0, 0]]])
         #expect(got.runs.count == 1)
     }
@@ -218,19 +225,35 @@ private func message(_ body: () throws -> Void) -> String {
     @Test func refusals() throws {
         let open = [ColumnarTests.ids("x")]
         let ragged = try json("{\"x\":[1,2,3]}", "{\"x\":[4,5,6]}", "{\"x\":[7]}")
-        func refusal(_ path: String, _ ports: [InputPort], _ rules: NameMap<InputRule> = [:]) -> String { message { _ = try Scored(path, ports, rules) } }
-        #expect(refusal(ragged, open).contains(
-            "row 3, column \"x\", model input \"x\": the list has 1 element, those of the rows before it 3: give the input `pad: 0` (schema.inputs.x.pad)"))
-        #expect(refusal(ragged, open, ["x": InputRule(pad: .integer(0), length: 2)]).contains("row 1, column \"x\", model input \"x\": the list has 3 elements, schema.inputs.x.length is 2"))
-        #expect(refusal(ragged, open, ["x": InputRule(pad: .number(0.5))]).contains("schema.inputs.x.pad: 0.5 does not fit the model input, which is of type int64"))
-        #expect(refusal(ragged, open, ["x": InputRule(pad: .integer(0), mask: "m")]).contains("schema.inputs.x.mask: the model has no input \"m\""))
-        #expect(refusal(ragged, [ColumnarTests.ids("x", .int64, [nil, 3], ["N", nil])]).contains("row 3, column \"x\", model input \"x\": the list has 1 elements, the input takes 3"))
+        func refusal(_ path: String, _ ports: [InputPort], _ rules: NameMap<InputRule> = [:]) -> String {
+            message { _ = try Scored(path, ports, rules) }
+        }
+        #expect(
+            refusal(ragged, open).contains(
+                "row 3, column \"x\", model input \"x\": the list has 1 element, those of the rows before it 3: give the input `pad: 0` (schema.inputs.x.pad)"
+            ))
+        #expect(
+            refusal(ragged, open, ["x": InputRule(pad: .integer(0), length: 2)]).contains(
+                "row 1, column \"x\", model input \"x\": the list has 3 elements, schema.inputs.x.length is 2"))
+        #expect(
+            refusal(ragged, open, ["x": InputRule(pad: .number(0.5))]).contains(
+                "schema.inputs.x.pad: 0.5 does not fit the model input, which is of type int64"))
+        #expect(
+            refusal(ragged, open, ["x": InputRule(pad: .integer(0), mask: "m")]).contains(
+                "schema.inputs.x.mask: the model has no input \"m\""))
+        #expect(
+            refusal(ragged, [ColumnarTests.ids("x", .int64, [nil, 3], ["N", nil])]).contains(
+                "row 3, column \"x\", model input \"x\": the list has 1 elements, the input takes 3"))
         let mixed = try json("{\"x\":[[1,2],[3]]}")
-        #expect(refusal(mixed, [InputPort(name: "x", elementType: .float32, dimensions: [nil, nil, nil])]).contains("all lists of a row must be of one length"))
+        #expect(
+            refusal(mixed, [InputPort(name: "x", elementType: .float32, dimensions: [nil, nil, nil])]).contains(
+                "all lists of a row must be of one length"))
         #expect(refusal(mixed, open).contains("lists in 2 levels do not fit the shape [N, ?]"))
         let apart = try json("{\"a\":[1,2],\"b\":[1,2]}", "{\"a\":[1,2],\"b\":[1]}")
         let both: NameMap<InputRule> = ["a": InputRule(pad: .integer(0)), "b": InputRule(pad: .integer(0))]
-        #expect(refusal(apart, [ColumnarTests.ids("a"), ColumnarTests.ids("b")], both).contains("row 2, model input \"b\": it has 1 elements along the axis \"seq\", and model input \"a\" has 2"))
+        #expect(
+            refusal(apart, [ColumnarTests.ids("a"), ColumnarTests.ids("b")], both).contains(
+                "row 2, model input \"b\": it has 1 elements along the axis \"seq\", and model input \"a\" has 2"))
         let texts = try json("{\"x\":[\"a\"]}")
         #expect(refusal(texts, open).contains("row 1, column \"x\", model input \"x\": \"a\" is no number"))
         #expect(refusal(try json("{\"x\":[1]}", "{\"x\":null}"), open).contains("row 2, column \"x\", model input \"x\": there is no list"))

@@ -15,7 +15,9 @@ private func message(_ body: () throws -> Void) -> String {
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory("columnar") }
 
-    private func lines(_ outputs: [(name: String, value: OutputValue)], _ columns: OutputColumns = OutputColumns(), rows: Int = 2) throws -> [String] {
+    private func lines(_ outputs: [(name: String, value: OutputValue)], _ columns: OutputColumns = OutputColumns(), rows: Int = 2) throws
+        -> [String]
+    {
         let writer = OutputWriter(path: directory("out.jsonl"), format: .jsonLines, columns: columns)
         try writer.write(kept: RecordBatch(columns: [], rowCount: rows), outputs: outputs, rowCount: rows)
         _ = try writer.finish()
@@ -23,24 +25,48 @@ private func message(_ body: () throws -> Void) -> String {
     }
 
     @Test func namesWithoutRules() throws {
-        #expect(try lines([("y", .tensor(Tensor(.int64, [2], [7, 8] as [Int64]))), ("z", .tensor(Tensor(.float32, [2, 1], [0.1, 2] as [Float])))])
-            == ["{\"y\":7,\"z\":0.1}", "{\"y\":8,\"z\":2.0}"])
-        #expect(try lines([("p", .tensor(Tensor(.float32, [2, 3], [1, 2, 3, 4, 5, .nan] as [Float])))])
-            == ["{\"p_0\":1.0,\"p_1\":2.0,\"p_2\":3.0}", "{\"p_0\":4.0,\"p_1\":5.0,\"p_2\":null}"])
-        #expect(try lines([("b", .tensor(Tensor(.uint8, [1, 2, 2], [1, 2, 3, 4] as [UInt8])))], rows: 1) == ["{\"b_0_0\":1,\"b_0_1\":2,\"b_1_0\":3,\"b_1_1\":4}"])
-        #expect(try lines([("s", .tensor(Tensor(strings: ["a\"\u{1}", "é\n"], shape: [2])))]) == ["{\"s\":\"a\\\"\\u0001\"}", "{\"s\":\"é\\n\"}"])
+        #expect(
+            try lines([
+                ("y", .tensor(Tensor(.int64, [2], [7, 8] as [Int64]))), ("z", .tensor(Tensor(.float32, [2, 1], [0.1, 2] as [Float]))),
+            ])
+                == ["{\"y\":7,\"z\":0.1}", "{\"y\":8,\"z\":2.0}"])
+        #expect(
+            try lines([("p", .tensor(Tensor(.float32, [2, 3], [1, 2, 3, 4, 5, .nan] as [Float])))])
+                == ["{\"p_0\":1.0,\"p_1\":2.0,\"p_2\":3.0}", "{\"p_0\":4.0,\"p_1\":5.0,\"p_2\":null}"])
+        #expect(
+            try lines([("b", .tensor(Tensor(.uint8, [1, 2, 2], [1, 2, 3, 4] as [UInt8])))], rows: 1) == [
+                "{\"b_0_0\":1,\"b_0_1\":2,\"b_1_0\":3,\"b_1_1\":4}"
+            ])
+        #expect(
+            try lines([("s", .tensor(Tensor(strings: ["a\"\u{1}", "é\n"], shape: [2])))]) == [
+                "{\"s\":\"a\\\"\\u0001\"}", "{\"s\":\"é\\n\"}",
+            ])
     }
 
     @Test func rulesAndClasses() throws {
         let probabilities = OutputValue.tensor(Tensor(.float32, [2, 2], [0.25, 0.75, 0.5, 0.5] as [Float]))
-        let classes = OutputColumns(rules: [OutputRule(output: "p", columns: "p_*", classColumn: "class", argmaxColumn: "index")], classes: ["no", "yes"])
-        #expect(try lines([("p", probabilities)], classes)
-            == ["{\"p_no\":0.25,\"p_yes\":0.75,\"class\":\"yes\",\"index\":1}", "{\"p_no\":0.5,\"p_yes\":0.5,\"class\":\"no\",\"index\":0}"])
-        #expect(try lines([("p", probabilities)], OutputColumns(rules: [OutputRule(output: "p", argmaxColumn: "i")])) == ["{\"i\":1}", "{\"i\":0}"])
-        let map = OutputValue.labelled(keys: Tensor(strings: ["setosa", "virginica"], shape: [2]), values: Tensor(.float32, [2, 2], [0.1, 0.9, 1, 0] as [Float]))
-        #expect(try lines([("p", map)], OutputColumns(rules: [OutputRule(output: "p", columns: "p_*", classColumn: "c")]))
-            == ["{\"p_setosa\":0.10000000149011612,\"p_virginica\":0.8999999761581421,\"c\":\"virginica\"}", "{\"p_setosa\":1.0,\"p_virginica\":0.0,\"c\":\"setosa\"}"])
-        let numbered = OutputValue.labelled(keys: Tensor(.int64, [2], [0, 1] as [Int64]), values: Tensor(.float64, [1, 2], [0.25, 0.75] as [Double]))
+        let classes = OutputColumns(
+            rules: [OutputRule(output: "p", columns: "p_*", classColumn: "class", argmaxColumn: "index")], classes: ["no", "yes"])
+        #expect(
+            try lines([("p", probabilities)], classes)
+                == [
+                    "{\"p_no\":0.25,\"p_yes\":0.75,\"class\":\"yes\",\"index\":1}",
+                    "{\"p_no\":0.5,\"p_yes\":0.5,\"class\":\"no\",\"index\":0}",
+                ])
+        #expect(
+            try lines([("p", probabilities)], OutputColumns(rules: [OutputRule(output: "p", argmaxColumn: "i")])) == [
+                "{\"i\":1}", "{\"i\":0}",
+            ])
+        let map = OutputValue.labelled(
+            keys: Tensor(strings: ["setosa", "virginica"], shape: [2]), values: Tensor(.float32, [2, 2], [0.1, 0.9, 1, 0] as [Float]))
+        #expect(
+            try lines([("p", map)], OutputColumns(rules: [OutputRule(output: "p", columns: "p_*", classColumn: "c")]))
+                == [
+                    "{\"p_setosa\":0.10000000149011612,\"p_virginica\":0.8999999761581421,\"c\":\"virginica\"}",
+                    "{\"p_setosa\":1.0,\"p_virginica\":0.0,\"c\":\"setosa\"}",
+                ])
+        let numbered = OutputValue.labelled(
+            keys: Tensor(.int64, [2], [0, 1] as [Int64]), values: Tensor(.float64, [1, 2], [0.25, 0.75] as [Double]))
         #expect(try lines([("p", numbered)], rows: 1) == ["{\"p_0\":0.25,\"p_1\":0.75}"])
         #expect(try lines([("p", numbered)], OutputColumns(classes: ["no", "yes"]), rows: 1) == ["{\"p_no\":0.25,\"p_yes\":0.75}"])
         let nan = OutputValue.tensor(Tensor(.float32, [1, 3], [.nan, -1, -2] as [Float]))
@@ -65,28 +91,46 @@ private func message(_ body: () throws -> Void) -> String {
         #expect(try value(.bfloat16, [0xc0, 0x3f]) == "{1.5}")
         #expect(try value(.float16, [0, 0x3e]) == "{1.5}")
         let complex = Tensor(.float32, [2], [1, -2] as [Float])
-        #expect(try lines([("v", .tensor(Tensor(elementType: .complex64, shape: [1], bytes: complex.bytes)!))], rows: 1) == ["{\"v_real\":1.0,\"v_imag\":-2.0}"])
+        #expect(
+            try lines([("v", .tensor(Tensor(elementType: .complex64, shape: [1], bytes: complex.bytes)!))], rows: 1) == [
+                "{\"v_real\":1.0,\"v_imag\":-2.0}"
+            ])
     }
 
     @Test func refusals() throws {
         let wide = OutputValue.tensor(Tensor(.float32, [1, 2], [1, 2] as [Float]))
-        #expect(message { _ = try lines([("p", wide)], OutputColumns(rules: [OutputRule(output: "p", columns: "one")]), rows: 1) }.contains("\"one\" is one name: put a * in it"))
-        #expect(message { _ = try lines([("p", wide)], OutputColumns(rules: [OutputRule(output: "q", columns: "*")]), rows: 1) }.contains("which the model lacks: did you mean \"p\"?"))
-        #expect(message { _ = try lines([("p", wide)], OutputColumns(rules: [OutputRule(output: "p", classColumn: "c")]), rows: 1) }.contains("schema.classes does not name as many classes"))
+        #expect(
+            message { _ = try lines([("p", wide)], OutputColumns(rules: [OutputRule(output: "p", columns: "one")]), rows: 1) }.contains(
+                "\"one\" is one name: put a * in it"))
+        #expect(
+            message { _ = try lines([("p", wide)], OutputColumns(rules: [OutputRule(output: "q", columns: "*")]), rows: 1) }.contains(
+                "which the model lacks: did you mean \"p\"?"))
+        #expect(
+            message { _ = try lines([("p", wide)], OutputColumns(rules: [OutputRule(output: "p", classColumn: "c")]), rows: 1) }.contains(
+                "schema.classes does not name as many classes"))
         #expect(message { _ = try lines([("p", wide)], rows: 2) }.contains("its first axis must be the rows"))
-        #expect(message { _ = try lines([("p", wide), ("p_0", .tensor(Tensor(.float32, [1], [1] as [Float])))], rows: 1) }.contains("two output columns have this name"))
+        #expect(
+            message { _ = try lines([("p", wide), ("p_0", .tensor(Tensor(.float32, [1], [1] as [Float])))], rows: 1) }.contains(
+                "two output columns have this name"))
     }
 
     @Test func outputsOfAnyFormatAgree() throws {
         let source = try directory.write("id,x\n01,1.5\n02,2.5\n03,3.5\n", to: "a.csv")
         for format in [TableFormat.csv, .jsonLines, .parquet, .arrow, .npz] {
-            let binder = try openInputs(path: source, ports: [InputPort(name: "x", elementType: .float32, dimensions: [nil, 1])], schema: TableSchemaRule(keep: ["id"]), batchRows: 2)
+            let binder = try openInputs(
+                path: source, ports: [InputPort(name: "x", elementType: .float32, dimensions: [nil, 1])],
+                schema: TableSchemaRule(keep: ["id"]), batchRows: 2)
             let target = directory("out.\(format)")
-            let writer = OutputWriter(path: target, format: format, columns: OutputColumns(rules: [OutputRule(output: "y", columns: "score"), OutputRule(output: "p", columns: "p_*", classColumn: "class")], classes: ["a", "b"]), metadata: [("millrace.version", "3")])
+            let writer = OutputWriter(
+                path: target, format: format,
+                columns: OutputColumns(
+                    rules: [OutputRule(output: "y", columns: "score"), OutputRule(output: "p", columns: "p_*", classColumn: "class")],
+                    classes: ["a", "b"]), metadata: [("millrace.version", "3")])
             while let batch = try binder.next() {
                 let x = batch.tensors["x"]!.values(as: Float.self)!
                 let p = Tensor(.float32, [batch.rowCount, 2], x.flatMap { [$0, 2] })
-                try writer.write(kept: batch.kept, outputs: [("y", .tensor(batch.tensors["x"]!)), ("p", .tensor(p))], rowCount: batch.rowCount)
+                try writer.write(
+                    kept: batch.kept, outputs: [("y", .tensor(batch.tensors["x"]!)), ("p", .tensor(p))], rowCount: batch.rowCount)
             }
             #expect(try writer.finish().rowCount == 3)
             let ports = [InputPort(name: format == .npz ? "y" : "score", elementType: .float32, dimensions: [nil, 1])]
@@ -101,12 +145,15 @@ private func message(_ body: () throws -> Void) -> String {
     /// Between others, an output of shape `[N, 0]` gives no column, and takes nothing from those beside it.
     @Test(arguments: [TableFormat.csv, .jsonLines, .parquet, .arrow, .npz])
     func anOutputWithoutElementsBecomesNoColumn(format: TableFormat) throws {
-        let none = Tensor(elementType: .float32, shape: [2, 0], buffer: TensorBuffer(byteCount: 0)), noTexts = Tensor(strings: [], shape: [2, 0])
+        let none = Tensor(elementType: .float32, shape: [2, 0], buffer: TensorBuffer(byteCount: 0)),
+            noTexts = Tensor(strings: [], shape: [2, 0])
         let outputs: [(name: String, value: OutputValue)] = [
             ("none", .tensor(none)), ("x", .tensor(Tensor(.float32, [2, 1], [1.5, 2.5] as [Float]))), ("texts", .tensor(noTexts)),
             ("p", .tensor(Tensor(.float32, [2, 2], [1, 2, 3, 4] as [Float]))),
         ]
-        let chosen = [OutputRule(output: "none", columns: "n_*"), OutputRule(output: "x", columns: "x"), OutputRule(output: "p", columns: "p_*")]
+        let chosen = [
+            OutputRule(output: "none", columns: "n_*"), OutputRule(output: "x", columns: "x"), OutputRule(output: "p", columns: "p_*"),
+        ]
         for (index, rules) in [nil, chosen].enumerated() {
             let path = directory("o\(index).\(format)")
             let writer = OutputWriter(path: path, format: format, columns: OutputColumns(rules: rules))
@@ -116,7 +163,8 @@ private func message(_ body: () throws -> Void) -> String {
                 let names = rules == nil ? ["none", "x", "texts", "p"] : ["none", "x", "p"]
                 #expect(try NamedArrays.names(path).sorted() == names.sorted())
                 guard Oracle.isAvailable else { continue }
-                let script = "import sys, numpy as np; f = np.load(sys.argv[1]); print(*[f[n].shape for n in ['none', 'x', 'p']], f['p'].sum())"
+                let script =
+                    "import sys, numpy as np; f = np.load(sys.argv[1]); print(*[f[n].shape for n in ['none', 'x', 'p']], f['p'].sum())"
                 let shapes = try Oracle.run(script, [path])
                 #expect(shapes == "(2, 0) (2, 1) (2, 2) 10.0", "\(shapes)")
                 continue
@@ -124,7 +172,9 @@ private func message(_ body: () throws -> Void) -> String {
             let names = try TableReader(path: path, format: format).schema.names
             #expect(names == ["x", "p_0", "p_1"])
             let ports = [InputPort(name: "i", elementType: .float32, dimensions: [nil, 3])]
-            let rows = try openInputs(path: path, format: format, ports: ports, rules: ["i": InputRule(columns: .list(names))], batchRows: 9).next()
+            let rows = try openInputs(
+                path: path, format: format, ports: ports, rules: ["i": InputRule(columns: .list(names))], batchRows: 9
+            ).next()
             #expect(rows?.tensors["i"]?.values(as: Float.self) == [1.5, 1, 2, 2.5, 3, 4])
         }
         // There is no greatest of no elements, and nothing to write where that is all.

@@ -63,9 +63,16 @@ func readAll(_ path: String, options: ReadOptions = ReadOptions()) throws -> Int
     func everyTypeAsText(name: String) throws {
         let lines = try jsonLines(fixture(name)).split(separator: "\n").map(String.init)
         let view = name.hasSuffix("parquet") ? "" : #""view":"é","#
-        #expect(lines[0] == #"{"i8":1,"u8":1,"i16":1,"u16":1,"i32":1,"u32":1,"i64":1,"u64":1,"f16":1.5,"f32":0.1,"f64":0.1,"flag":true,"text":"é","large":"é",\#(view)"word":"u","code":20.5,"price":12.30,"day":"2024-02-29","stamp":"2024-02-29 12:30:15.123456","zoned":"2024-02-29 12:30:15.123Z","paris":"2024-02-29 13:30:15.000+0100","clock":"01:02:03.000000","bytes":"AP8=","list":[1,null,3],"vec":[1.5,2.5],"pair":{"a":1,"b":"x"}}"#)
-        #expect(lines[1].replacing("null", with: "").replacing(/"[a-z0-9]+":/, with: "") == "{,,,,,,,,0.0" + String(repeating: ",", count: name.hasSuffix("parquet") ? 17 : 18) + "}")
-        #expect(lines[2].contains(#""i64":-9223372036854775808,"u64":18446744073709551615,"#) && lines[2].contains(#""price":-0.05,"day":"1969-12-31","#))
+        #expect(
+            lines[0]
+                == #"{"i8":1,"u8":1,"i16":1,"u16":1,"i32":1,"u32":1,"i64":1,"u64":1,"f16":1.5,"f32":0.1,"f64":0.1,"flag":true,"text":"é","large":"é",\#(view)"word":"u","code":20.5,"price":12.30,"day":"2024-02-29","stamp":"2024-02-29 12:30:15.123456","zoned":"2024-02-29 12:30:15.123Z","paris":"2024-02-29 13:30:15.000+0100","clock":"01:02:03.000000","bytes":"AP8=","list":[1,null,3],"vec":[1.5,2.5],"pair":{"a":1,"b":"x"}}"#
+        )
+        #expect(
+            lines[1].replacing("null", with: "").replacing(/"[a-z0-9]+":/, with: "") == "{,,,,,,,,0.0"
+                + String(repeating: ",", count: name.hasSuffix("parquet") ? 17 : 18) + "}")
+        #expect(
+            lines[2].contains(#""i64":-9223372036854775808,"u64":18446744073709551615,"#)
+                && lines[2].contains(#""price":-0.05,"day":"1969-12-31","#))
     }
 
     @Test func selectionIsInTheOrderAsked() throws {
@@ -123,7 +130,9 @@ func readAll(_ path: String, options: ReadOptions = ReadOptions()) throws -> Int
         #expect(TableFormat(fileName: "a.jsonl.zst") == TableFormat(.jsonLines, compression: .zstd))
         for name in ["a.ndjson", "a.json", "A.JSON"] { #expect(TableFormat(fileName: name) == .jsonLines) }
         for name in ["a.pq", "A.PQ", "a.Parquet"] { #expect(TableFormat(fileName: name) == .parquet) }
-        for name in ["a", "a.gz", "csv", "a.parquet.gz", "a.npz.zst", "a.onnx", ".csv.d"] { #expect(TableFormat(fileName: name) == nil, "\(name)") }
+        for name in ["a", "a.gz", "csv", "a.parquet.gz", "a.npz.zst", "a.onnx", ".csv.d"] {
+            #expect(TableFormat(fileName: name) == nil, "\(name)")
+        }
     }
 
     struct Bad: Sendable, CustomTestStringConvertible {
@@ -138,7 +147,8 @@ func readAll(_ path: String, options: ReadOptions = ReadOptions()) throws -> Int
         Bad("a.parquet", "", "Parquet file size is 0 bytes"), Bad("a.csv", "\n\n\n", "no rows, not even a header"),
         Bad("a.csv", "a,b\n1,2\n3\n", "row 2: Expected 2 columns, got 1: 3"),
         Bad("a.csv", "a,b\n1,2\n\n3,4,5\n", "row 2: Expected 2 columns, got 3: 3,4,5"),
-        Bad("a.csv", "a,b\n1,2\n3,\"4\n5,6\n", "row 2: the row does not end: a quote is not closed"), Bad("a.csv", "\"a,b\n", "a quote is not closed"),
+        Bad("a.csv", "a,b\n1,2\n3,\"4\n5,6\n", "row 2: the row does not end: a quote is not closed"),
+        Bad("a.csv", "\"a,b\n", "a quote is not closed"),
         Bad("a.csv", bytes: Array("a\nü".utf8.dropLast()) + [0x0a], "invalid UTF8 data"),
         Bad("a.csv", bytes: [0xe4, 0x2c, 0x62, 0x0a, 0x31, 0x2c, 0x32, 0x0a], "the name of column 1 is not UTF-8 text"),
         Bad("a.csv", bytes: Array("a,b\n1,2".utf8) + [0, 0, 0x0a], "zero bytes: this is not UTF-8 text"),
@@ -149,7 +159,8 @@ func readAll(_ path: String, options: ReadOptions = ReadOptions()) throws -> Int
         Bad("a.jsonl", "{\"a\":1}\n{\"a\":2\n{\"a\":3}\n", "row 2"), Bad("a.jsonl", "[1,2]\n", "row 1"),
         Bad("a.jsonl", "{\"a\":1}\n{\"a\":\"x\"}\n", "row 2"), Bad("a.jsonl", "{\"a\":1,\"a\":2}\n", "twice"),
         Bad("a.jsonl", bytes: Array("{\"a\":\"".utf8) + [0xe4] + Array("\"}\n".utf8), "UTF8"),
-        Bad("a.parquet", "PAR1 nonsense PAR1", "Parquet"), Bad("a.arrow", "nonsense that is long enough", " "), Bad("a.onnx", "x", "its name does not end like a table's"),
+        Bad("a.parquet", "PAR1 nonsense PAR1", "Parquet"), Bad("a.arrow", "nonsense that is long enough", " "),
+        Bad("a.onnx", "x", "its name does not end like a table's"),
         Bad("a.npy", "x", "npy holds arrays, not a table"),
     ])
     func badFiles(bad: Bad) throws {
@@ -245,7 +256,10 @@ func readAll(_ path: String, options: ReadOptions = ReadOptions()) throws -> Int
         #expect(complete == 0 || name.hasSuffix("arrows"), "\(complete) prefixes passed for the whole")
     }
 
-    @Test(arguments: ["types.parquet", "groups.parquet", "flat-v1.parquet", "flat-v2.parquet", "types.arrow", "types.arrows", "batches.arrow", "zstd.arrow", "pandas.csv", "pandas.jsonl", "pandas.csv.gz", "pandas.jsonl.zst"])
+    @Test(arguments: [
+        "types.parquet", "groups.parquet", "flat-v1.parquet", "flat-v2.parquet", "types.arrow", "types.arrows", "batches.arrow",
+        "zstd.arrow", "pandas.csv", "pandas.jsonl", "pandas.csv.gz", "pandas.jsonl.zst",
+    ])
     func damageNeverCrashes(name: String) throws {
         let whole = [UInt8](try Data(contentsOf: URL(fileURLWithPath: fixture(name))))
         var generator = SeededGenerator(seed: 3)

@@ -11,7 +11,9 @@ import Testing
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory("values") }
 
-    private func port(_ type: ElementType, _ name: String = "x") -> InputPort { InputPort(name: name, elementType: type, dimensions: [nil, 1]) }
+    private func port(_ type: ElementType, _ name: String = "x") -> InputPort {
+        InputPort(name: name, elementType: type, dimensions: [nil, 1])
+    }
 
     /// Returns the values that an input gets from a file, or the error without the file's name.
     private func values(
@@ -22,7 +24,8 @@ import Testing
         options.dialect.nullWords = ["", "NA", "NULL"]
         configure(&options)
         do {
-            let rows = try openInputs(path: path, options: options, ports: [port(type)], rules: ["x": rule], schema: schema, batchRows: 1000)
+            let rows = try openInputs(
+                path: path, options: options, ports: [port(type)], rules: ["x": rule], schema: schema, batchRows: 1000)
             var texts: [String] = []
             while let batch = try rows.next() {
                 let tensor = batch.tensors["x"]!
@@ -62,19 +65,25 @@ import Testing
 
     /// The same in CSV, quoted and not, and as a JSON string; as a JSON number where it is one.
     @Test(arguments: [
-        Cell("7", .int64, "7"), Cell("7.0", .int64, "7"), Cell("7.000", .int8, "7"), Cell("-0", .int64, "0"), Cell("1e3", .int64, "1000"), Cell(" 7 ", .int64, "7"),
+        Cell("7", .int64, "7"), Cell("7.0", .int64, "7"), Cell("7.000", .int8, "7"), Cell("-0", .int64, "0"), Cell("1e3", .int64, "1000"),
+        Cell(" 7 ", .int64, "7"),
         Cell("18446744073709551615", .uint64, "18446744073709551615"), Cell("9007199254740993", .int64, "9007199254740993"),
         Cell("9007199254740993.0", .int64, "9007199254740993"), Cell("-9223372036854775808", .int64, "-9223372036854775808"),
         Cell("9223372036854775808", .int64, place + "the value 9223372036854775808 does not fit int64"),
         Cell("18446744073709551616", .uint64, place + "the value 18446744073709551616 does not fit uint64"),
         Cell("-1", .uint64, place + "the value -1 does not fit uint64"), Cell("300", .int8, place + "the value 300 does not fit int8"),
-        Cell("0.5", .int64, place + "the value 0.5 does not fit int64"), Cell("1e300", .int64, place + "the value 1e+300 does not fit int64"),
+        Cell("0.5", .int64, place + "the value 0.5 does not fit int64"),
+        Cell("1e300", .int64, place + "the value 1e+300 does not fit int64"),
         Cell("1e300", .float64, "1e+300"), Cell("1e300", .float32, place + "the value 1e+300 does not fit float"),
-        Cell("1e400", .float64, place + "the value 1e400 does not fit double"), Cell("1e400", .float32, place + "the value 1e400 does not fit float"),
-        Cell("1e-400", .float64, "0.0"), Cell("70000", .float16, place + "the value 70000 does not fit float16"), Cell("inf", .float32, "inf"),
-        Cell("-Infinity", .float64, "-inf"), Cell("9007199254740993", .float64, "9007199254740992.0"), Cell("16777217", .float32, "16777216.0"),
+        Cell("1e400", .float64, place + "the value 1e400 does not fit double"),
+        Cell("1e400", .float32, place + "the value 1e400 does not fit float"),
+        Cell("1e-400", .float64, "0.0"), Cell("70000", .float16, place + "the value 70000 does not fit float16"),
+        Cell("inf", .float32, "inf"),
+        Cell("-Infinity", .float64, "-inf"), Cell("9007199254740993", .float64, "9007199254740992.0"),
+        Cell("16777217", .float32, "16777216.0"),
         // Rounded once: by way of a double it would be 9223372586610589696.
-        Cell("9223372586610589697", .float32, "9.223373e+18"), Cell("0.1", .float32, "0.1"), Cell("true", .float32, "1.0"), Cell("False", .int64, "0"),
+        Cell("9223372586610589697", .float32, "9.223373e+18"), Cell("0.1", .float32, "0.1"), Cell("true", .float32, "1.0"),
+        Cell("False", .int64, "0"),
         Cell("2", .bool, place + "the value 2 does not fit bool"), Cell("1.0", .bool, "1"), Cell("TRUE", .bool, "1"),
         Cell("yes", .bool, place + "\"yes\" is neither true nor false"), Cell("12abc", .float32, place + "\"12abc\" is no number"),
         Cell("0x10", .int64, place + "\"0x10\" is no number"), Cell("2024-02-29", .float32, place + "a date or a time, and no number"),
@@ -173,7 +182,8 @@ import Testing
 
     @Test func keptTimesOfText() throws {
         for text in ["2013-12-13T19:00:00Z", "2013-12-13 20:00:00+01:00", "2013-12-13T19:00:00"] {
-            let csv = try directory.write("t,x\n\(text),1\n", to: "a.csv"), json = try directory.write("{\"t\":\"\(text)\",\"x\":1}\n", to: "a.jsonl")
+            let csv = try directory.write("t,x\n\(text),1\n", to: "a.csv"),
+                json = try directory.write("{\"t\":\"\(text)\",\"x\":1}\n", to: "a.jsonl")
             let parquet = directory("t.parquet")
             try copy(json, to: parquet, format: .parquet)
             for path in [csv, json, parquet] {
@@ -191,12 +201,15 @@ import Testing
     }
 
     @Test(arguments: [
-        "{\"x\":01}", "{\"x\":1.}", "{\"x\":+1}", "{\"x\":.5}", "{\"x\":1e}", "{\"x\":tru}", "{\"x\":}", "{\"x\" 1}", "{x:1}", "{\"x\":1,}", "{\"x\":1", "{\"x\":\"a}",
-        "{\"x\":\"\\x\"}", "{\"x\":\"\\ud800\"}", "{\"x\":\"\\u12g4\"}", "{\"x\":\"\u{1}\"}", "{\"x\":[1,]}", "{\"x\":[1 2]}", "{\"x\":1}]", "[1]", "1", "{\"x\":1,\"x\":2}", "{\"y\":{\"a\":tru},\"x\":1}",
+        "{\"x\":01}", "{\"x\":1.}", "{\"x\":+1}", "{\"x\":.5}", "{\"x\":1e}", "{\"x\":tru}", "{\"x\":}", "{\"x\" 1}", "{x:1}", "{\"x\":1,}",
+        "{\"x\":1", "{\"x\":\"a}",
+        "{\"x\":\"\\x\"}", "{\"x\":\"\\ud800\"}", "{\"x\":\"\\u12g4\"}", "{\"x\":\"\u{1}\"}", "{\"x\":[1,]}", "{\"x\":[1 2]}", "{\"x\":1}]",
+        "[1]", "1", "{\"x\":1,\"x\":2}", "{\"y\":{\"a\":tru},\"x\":1}",
         "{\"x\":" + String(repeating: "[", count: 100_000) + "}", "{\"y\":" + String(repeating: "{\"a\":", count: 100_000) + "}",
     ])
     func whatIsNoJSON(text: String) throws {
-        let result = values(try directory.write("{\"x\":1,\"y\":{}}\n" + text + "\n", to: "a.jsonl"), .float32, InputRule(columns: .list(["x"])))
+        let result = values(
+            try directory.write("{\"x\":1,\"y\":{}}\n" + text + "\n", to: "a.jsonl"), .float32, InputRule(columns: .list(["x"])))
         #expect(result.hasPrefix("row 2") || result.hasPrefix("row 3"), "\(result)")
     }
 
@@ -217,7 +230,8 @@ import Testing
     @Test func missingText() throws {
         let path = try directory.write("k,x\n1,male\n2,\n3,NA\n4,\"\"\n5,\"NA\"\n6,null\n", to: "a.csv")
         #expect(values(path, .string, InputRule(columns: .list(["x"]), missing: .text("?"))) == "male ? ?  NA null")
-        #expect(values(path, .string, InputRule(columns: .list(["x"]))).hasPrefix("row 2, column \"x\", model input \"x\": there is no value"))
+        #expect(
+            values(path, .string, InputRule(columns: .list(["x"]))).hasPrefix("row 2, column \"x\", model input \"x\": there is no value"))
         let json = try directory.write("{\"x\":\"male\"}\n{\"x\":null}\n{\"x\":\"\"}\n{}\n", to: "a.jsonl")
         #expect(values(json, .string, InputRule(missing: .text("?"))) == "male ?  ?")
     }
@@ -225,7 +239,9 @@ import Testing
     @Test func blankLinesOfOneColumn() throws {
         let path = try directory.write("x\n1\n\n3\n", to: "a.csv")
         #expect(values(path, .float32, InputRule(missing: .value(9))) == "1.0 9.0 3.0")
-        #expect(values(path, .float32) == "row 2, column \"x\", model input \"x\": there is no value: give the input `missing: nan` or a number if that is meant")
+        #expect(
+            values(path, .float32)
+                == "row 2, column \"x\", model input \"x\": there is no value: give the input `missing: nan` or a number if that is meant")
         let windows = try directory.write("x\r\n1\r\n\r\n3\r\n", to: "b.csv")
         for block in [64, 1 << 20] {
             #expect(values(windows, .float32, InputRule(missing: .value(9)), configure: { $0.blockByteCount = block }) == "1.0 9.0 3.0")
@@ -240,14 +256,17 @@ import Testing
         var options = ReadOptions()
         options.blockByteCount = 2048
         let rows = try openInputs(
-            path: path, options: options, ports: [port(.float32, "a"), port(.float32, "b"), port(.int64, "c"), port(.string, "d")], batchRows: 100)
+            path: path, options: options, ports: [port(.float32, "a"), port(.float32, "b"), port(.int64, "c"), port(.string, "d")],
+            batchRows: 100)
         do {
             while try rows.next() != nil {}
             Issue.record("taken")
         } catch {
             #expect(
-                "\(error)" == path + ": row 2, column \"a\", model input \"a\": there is no value: give the input `missing: nan` or a number if that is meant; "
-                    + "values are missing in other inputs too: \"c\" (row 2900, column \"c\"), \"d\" (row 2, column \"d\"). schema.missing says it once for all inputs")
+                "\(error)" == path
+                    + ": row 2, column \"a\", model input \"a\": there is no value: give the input `missing: nan` or a number if that is meant; "
+                    + "values are missing in other inputs too: \"c\" (row 2900, column \"c\"), \"d\" (row 2, column \"d\"). schema.missing says it once for all inputs"
+            )
         }
     }
 
@@ -265,7 +284,8 @@ import Testing
 
     @Test func booleansThatMeetText() throws {
         let files = [
-            try directory.write("k,x\n1,True\n2,False\n3,True\n", to: "a.csv"), try directory.write("k,x\n1,true\n2,false\n3,true\n", to: "b.csv"),
+            try directory.write("k,x\n1,True\n2,False\n3,True\n", to: "a.csv"),
+            try directory.write("k,x\n1,true\n2,false\n3,true\n", to: "b.csv"),
             try directory.write("{\"x\":true}\n{\"x\":false}\n{\"x\":true}\n", to: "a.jsonl"),
         ]
         let parquet = directory("a.parquet")
@@ -279,20 +299,29 @@ import Testing
         }
         #expect(values(files[0], .string, InputRule(columns: .list(["x"]), booleans: .text)) == "True False True")
         // One text that is none makes it a column of text.
-        #expect(values(try directory.write("k,x\n1,True\n2,maybe\n", to: "c.csv"), .string, InputRule(columns: .list(["x"]))) == "True maybe")
+        #expect(
+            values(try directory.write("k,x\n1,True\n2,maybe\n", to: "c.csv"), .string, InputRule(columns: .list(["x"]))) == "True maybe")
         let letters = try directory.write("k,x\n1,t\n2,f\n3,\n", to: "d.csv")
-        #expect(values(letters, .bool, InputRule(columns: .list(["x"]), missing: .value(0), booleans: .words(no: "f", yes: "t"))) == "1 0 0")
-        #expect(values(letters, .bool, InputRule(columns: .list(["x"]), booleans: .words(no: "n", yes: "y"))).contains("row 1, column \"x\", model input \"x\": \"t\" is neither \"n\" nor \"y\""))
+        #expect(
+            values(letters, .bool, InputRule(columns: .list(["x"]), missing: .value(0), booleans: .words(no: "f", yes: "t"))) == "1 0 0")
+        #expect(
+            values(letters, .bool, InputRule(columns: .list(["x"]), booleans: .words(no: "n", yes: "y"))).contains(
+                "row 1, column \"x\", model input \"x\": \"t\" is neither \"n\" nor \"y\""))
     }
 
     @Test(arguments: [
         ("2024-02-29", "2024-02-29"), ("2024-02-29 12:30:15.500000", "2024-02-29T12:30:15.5"), ("2024-02-29T00:00:00", "2024-02-29"),
-        ("2024-12-31T23:30:00-01:00", "2025-01-01T00:30:00Z"), ("2024-03-01T00:30+0100", "2024-02-29T23:30:00Z"), ("1969-12-31 23:59:59Z", "1969-12-31T23:59:59Z"),
-        ("1970-01-01T00:10:00+01:00", "1969-12-31T23:10:00Z"), ("2024-01-01 00:00:00 UTC", "2024-01-01T00:00:00Z"), ("07:08:09.100", "07:08:09.1"),
+        ("2024-12-31T23:30:00-01:00", "2025-01-01T00:30:00Z"), ("2024-03-01T00:30+0100", "2024-02-29T23:30:00Z"),
+        ("1969-12-31 23:59:59Z", "1969-12-31T23:59:59Z"),
+        ("1970-01-01T00:10:00+01:00", "1969-12-31T23:10:00Z"), ("2024-01-01 00:00:00 UTC", "2024-01-01T00:00:00Z"),
+        ("07:08:09.100", "07:08:09.1"),
     ])
     func timesHaveOneSpelling(given: String, spelled: String) { #expect(TimeText.iso(given) == spelled) }
 
-    @Test(arguments: ["", "2024", "2023-02-29", "2024-13-01", "2024-02-29 25:00:00", "2024-02-29T", "2024-02-29x", "12:60", "20240229", "tomorrow", "2024-02-29 12:00:00.", "2024-02-29 12:00:00+1"])
+    @Test(arguments: [
+        "", "2024", "2023-02-29", "2024-13-01", "2024-02-29 25:00:00", "2024-02-29T", "2024-02-29x", "12:60", "20240229", "tomorrow",
+        "2024-02-29 12:00:00.", "2024-02-29 12:00:00+1",
+    ])
     func whatIsNoTime(text: String) { #expect(TimeText.iso(text) == nil) }
 }
 

@@ -29,7 +29,8 @@ package struct BoundComparison {
         do { plan = try BatchPlan(of: session, rowShapes: rows.mapValues { Shape(Array($0.shape.dimensions.dropFirst())) }) } catch {
             return .refused("\(error)")
         }
-        guard let count = plan.inputs.first.flatMap({ rows[$0.name]?.shape.dimensions.first }), count > 0, plan.inputs.allSatisfy({ rows[$0.name] != nil })
+        guard let count = plan.inputs.first.flatMap({ rows[$0.name]?.shape.dimensions.first }), count > 0,
+            plan.inputs.allSatisfy({ rows[$0.name] != nil })
         else { return .refused("no rows") }
         let bound: BoundSession
         do { bound = try BoundSession(session, plan: plan, capacity: count + 1) } catch { return .refused("\(error)") }
@@ -48,7 +49,9 @@ package struct BoundComparison {
             }
             for (position, input) in plan.inputs.enumerated() {
                 let tensor = rows[input.name]!.picking(picked)
-                if let strings = tensor.strings { bound.setStrings(strings, position) } else {
+                if let strings = tensor.strings {
+                    bound.setStrings(strings, position)
+                } else {
                     bound.buffer(position).mutableBytes.copyMemory(from: tensor.bytes)
                 }
             }
@@ -62,11 +65,16 @@ package struct BoundComparison {
                 if ValueComparison.identical(value, wanted) { continue }
                 if let again = try? session.run(feeds), let index = session.outputs.firstIndex(of: port),
                     !ValueComparison.identical(again[index], expected)
-                { return .random }
-                return .different("output '\(port.name)', \(picked.count) rows: \(ValueComparison.difference(value, wanted) ?? "bytes differ")")
+                {
+                    return .random
+                }
+                return .different(
+                    "output '\(port.name)', \(picked.count) rows: \(ValueComparison.difference(value, wanted) ?? "bytes differ")")
             }
             for case .tensor(let tensor) in got {
-                if case .buffer(let buffer) = tensor.storage { for index in buffer.mutableBytes.indices { buffer.mutableBytes[index] = 0xA5 } }
+                if case .buffer(let buffer) = tensor.storage {
+                    for index in buffer.mutableBytes.indices { buffer.mutableBytes[index] = 0xA5 }
+                }
             }
             runs += 1
         }

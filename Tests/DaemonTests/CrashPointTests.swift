@@ -1,6 +1,5 @@
 import Arrivals
 import Foundation
-@testable import Landing
 import Ledger
 import PipelineConfig
 import Runner
@@ -10,6 +9,7 @@ import TestSupport
 import Testing
 
 @testable import Daemon
+@testable import Landing
 
 /// What the next daemon makes of a ledger as it stood at one moment, when the one before it died there.
 @Suite struct CrashPointTests {
@@ -17,14 +17,16 @@ import Testing
     private func crashing(_ world: DiskWorld, at isMoment: @escaping @Sendable (DiskAct) -> Bool, _ body: () throws -> Void) throws {
         let (from, to) = (world.directory(".millrace"), world.directory("crashed"))
         let isKept = Atomic(false)
-        try DiskObservers.observe(below: FilePath(world.directory.path), { act in
-            guard isMoment(act), !isKept.exchange(true, ordering: .relaxed) else { return nil }
-            try? FileManager.default.createDirectory(atPath: to, withIntermediateDirectories: true)
-            for name in ["ledger.sqlite", "ledger.sqlite-wal"] {
-                try? FileManager.default.copyItem(atPath: from + "/" + name, toPath: to + "/" + name)
-            }
-            return nil
-        }, while: body)
+        try DiskObservers.observe(
+            below: FilePath(world.directory.path),
+            { act in
+                guard isMoment(act), !isKept.exchange(true, ordering: .relaxed) else { return nil }
+                try? FileManager.default.createDirectory(atPath: to, withIntermediateDirectories: true)
+                for name in ["ledger.sqlite", "ledger.sqlite-wal"] {
+                    try? FileManager.default.copyItem(atPath: from + "/" + name, toPath: to + "/" + name)
+                }
+                return nil
+            }, while: body)
         let wasKept = isKept.load(ordering: .relaxed)
         #expect(wasKept)
     }

@@ -1,7 +1,6 @@
 import Arrivals
 import Daemon
 import Foundation
-@testable import Landing
 import Ledger
 import PipelineConfig
 import Reasons
@@ -9,6 +8,8 @@ import Runner
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Landing
 
 /// What the daemon writes beside outputs and models, field by field.
 @Suite struct DiskPublisherTests {
@@ -43,7 +44,7 @@ import Testing
                 // Weights first, then the graph.
                 "files": [
                     ["path": "w.bin", "digest": digest("weights"), "bytes": 7],
-                    ["path": "model.onnx", "digest": digest("graph"), "bytes": 5]
+                    ["path": "model.onnx", "digest": digest("graph"), "bytes": 5],
                 ] as [[String: any Sendable]],
             ])
         #expect(try world.directory.read("out/models/ACTIVE") == Array("1\n".utf8))
@@ -94,7 +95,7 @@ import Testing
                 "decisions": [
                     "gradient_forms": ["node": "product"],
                     "unusable_labels": [["arrival": 7, "place": "bad.csv", "reason": "no number", "remedy": "Mend it."]]
-                        as [[String: any Sendable]]
+                        as [[String: any Sendable]],
                 ] as [String: any Sendable],
                 "files": [["path": "model.onnx", "digest": digest("tuned"), "bytes": 5]] as [[String: any Sendable]],
             ])
@@ -190,11 +191,14 @@ import Testing
         try world.round { try world.wrote(["": "id,y\n0,2\n"], $0, rows: 1) }
         for name in ["a", "b", "c"] { try world.drop(.data, name + ".csv", "id,x\n\(name),1\n") }
         func answer(_ spec: AttemptSpec) throws -> AttemptResult { try world.wrote(["": "id,y\n\(spec.run),2\n"], spec, rows: 1) }
-        let failing = try DiskObservers.observe(below: FilePath(world.directory.path), { act in
-            // Of the second file, whose run is the fourth.
-            guard case .sync(let path) = act, path.lastComponent?.string.hasPrefix("4-1-") == true else { return nil }
-            return .ioError
-        }) { try world.round(answer) }
+        let failing = try DiskObservers.observe(
+            below: FilePath(world.directory.path),
+            { act in
+                // Of the second file, whose run is the fourth.
+                guard case .sync(let path) = act, path.lastComponent?.string.hasPrefix("4-1-") == true else { return nil }
+                return .ioError
+            }
+        ) { try world.round(answer) }
         #expect(failing.count == 3)
         #expect(try ["a", "b", "c"].map { try world.state($0 + ".csv") } == [.done, .waiting, .done])
         #expect(!FileManager.default.fileExists(atPath: world.directory("out/outputs/b.csv")))
@@ -213,9 +217,12 @@ import Testing
         try world.publishModel()
         try world.drop(.data, "a.csv", "id,x\na,1\n")
         let input = FilePath(world.directory("spool/data/a.csv"))
-        try DiskObservers.observe(below: FilePath(world.directory.path), { act in
-            if case .rename(input, _) = act { .readOnlyFileSystem } else { nil }
-        }) { _ = try world.round { try world.wrote(["": "id,y\na,2\n"], $0, rows: 1) } }
+        try DiskObservers.observe(
+            below: FilePath(world.directory.path),
+            { act in
+                if case .rename(input, _) = act { .readOnlyFileSystem } else { nil }
+            }
+        ) { _ = try world.round { try world.wrote(["": "id,y\na,2\n"], $0, rows: 1) } }
         #expect(try world.state("a.csv") == .done && FileManager.default.fileExists(atPath: input.string))
         return world
     }
@@ -285,9 +292,11 @@ import Testing
     }
 
     private func withoutManifest(_ world: DiskWorld, _ body: () throws -> Void) throws {
-        try DiskObservers.observe(below: FilePath(world.directory.path), { act in
-            if case .write(let path) = act, path.lastComponent?.string.hasPrefix("manifest-") == true { .permissionDenied } else { nil }
-        }, while: body)
+        try DiskObservers.observe(
+            below: FilePath(world.directory.path),
+            { act in
+                if case .write(let path) = act, path.lastComponent?.string.hasPrefix("manifest-") == true { .permissionDenied } else { nil }
+            }, while: body)
     }
 
     /// The digests of the outputs that the manifest tells of.
@@ -361,9 +370,12 @@ import Testing
         let world = try DiskWorld()
         try world.publishModel()
         try world.drop(.data, "a.csv", "id,x\na,word\n")
-        try DiskObservers.observe(below: FilePath(world.directory.path), { act in
-            if case .write(let path) = act, path.lastComponent?.string.hasPrefix("reason-") == true { .noSpace } else { nil }
-        }) { _ = try world.round { world.failed(.badInput, $0) } }
+        try DiskObservers.observe(
+            below: FilePath(world.directory.path),
+            { act in
+                if case .write(let path) = act, path.lastComponent?.string.hasPrefix("reason-") == true { .noSpace } else { nil }
+            }
+        ) { _ = try world.round { world.failed(.badInput, $0) } }
         #expect(try world.state("a.csv") == .quarantined && !world.directory.files().contains { $0.hasSuffix("a.csv.reason.json") })
         world.dispatcher.disposeAgain(at: world.now)
         let what = try #require(try world.json("quarantine/p/a.csv.reason.json")["what"] as? String)

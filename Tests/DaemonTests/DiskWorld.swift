@@ -1,7 +1,6 @@
 import Arrivals
 import Daemon
 import Foundation
-@testable import Landing
 import Ledger
 import Logging
 import PipelineConfig
@@ -10,6 +9,8 @@ import Runner
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Landing
 
 /// A root on a real disk with one pipeline `p`, its ledger, and a dispatcher without threads: the test says what each attempt answers.
 final class DiskWorld {

@@ -1,6 +1,5 @@
 import Arrivals
 import Foundation
-@testable import Landing
 import Logging
 import PipelineConfig
 import Runner
@@ -9,6 +8,7 @@ import TestSupport
 import Testing
 
 @testable import Daemon
+@testable import Landing
 
 /// The claims of one daemon on all its folders, and what it lands once one of them is another's.
 @Suite struct FolderClaimsTests {

@@ -1,5 +1,4 @@
 import Arrivals
-@testable import Daemon
 import Foundation
 import Landing
 import Ledger
@@ -9,6 +8,8 @@ import Reasons
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Daemon
 @testable import Watcher
 
 /// The order in which files get their numbers while some of them are still being read. Who reads is the test.
@@ -69,7 +70,7 @@ import Testing
     @Test func whatIsReadFirstIsNotNumberedBeforeWhatCameFirst() throws {
         try use("a")
         let jobs = intake.take([
-            complete("a/data", "2.csv", changed: 2), complete("a/data", "1.csv", changed: 1), complete("a/model", "m.onnx", changed: 9)
+            complete("a/data", "2.csv", changed: 2), complete("a/data", "1.csv", changed: 1), complete("a/model", "m.onnx", changed: 9),
         ])
         #expect(jobs.map(\.file.relativePath) == ["m.onnx", "1.csv", "2.csv"])
         _ = intake.take([read(jobs[2]), read(jobs[1])], at: .now)

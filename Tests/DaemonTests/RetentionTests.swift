@@ -51,10 +51,12 @@ import Testing
     @discardableResult
     private func arrive(_ path: String, _ role: ArrivalRole = .data, content: String = "c") throws -> Int64 {
         try ledger.arrive(
-            [ArrivingFile(
+            [
+                ArrivingFile(
                     pipeline: "p", role: role, path: path, digest: "sha-\(content)-\(path)",
                     stamp: FileStamp(device: 1, inode: inode, size: 9, changed: 9),
-                outputKey: role == .data ? path + ".out" : nil)], at: start)[0].number
+                    outputKey: role == .data ? path + ".out" : nil)
+            ], at: start)[0].number
     }
 
     @discardableResult

@@ -27,9 +27,10 @@ import Testing
         s.dataArrived(2, in: "p")
         s.modelArrived(3, in: "p")
         s.dataArrived(4, in: "p")
-        #expect(Set(s.starts(now: .zero, room: 9)) == [
-            .init(pipeline: "p", arrival: 3, work: .decideModel), .init(pipeline: "p", arrival: 2, work: .score(version: 1)),
-        ])
+        #expect(
+            Set(s.starts(now: .zero, room: 9)) == [
+                .init(pipeline: "p", arrival: 3, work: .decideModel), .init(pipeline: "p", arrival: 2, work: .score(version: 1)),
+            ])
         s.finished(3, in: "p")  // rejected: no activation
         #expect(s.starts(now: .zero, room: 9) == [.init(pipeline: "p", arrival: 4, work: .score(version: 1))])
     }
@@ -102,9 +103,10 @@ import Testing
         #expect(s.starts(now: .zero, room: 9).isEmpty)
         s.activated(.init(position: 0, version: 1), in: "p")
         s.dataArrived(3, in: "p")
-        #expect(Set(s.starts(now: .zero, room: 9)) == [
-            .init(pipeline: "p", arrival: 1, work: .fineTune(parent: 1)), .init(pipeline: "p", arrival: 3, work: .score(version: 1)),
-        ])
+        #expect(
+            Set(s.starts(now: .zero, room: 9)) == [
+                .init(pipeline: "p", arrival: 1, work: .fineTune(parent: 1)), .init(pipeline: "p", arrival: 3, work: .score(version: 1)),
+            ])
         s.failed(1, in: "p", retryAt: .seconds(5))
         #expect(s.starts(now: .seconds(1), room: 9).isEmpty, "the next labels wait for their turn")
         #expect(s.starts(now: .seconds(5), room: 9) == [.init(pipeline: "p", arrival: 1, work: .fineTune(parent: 1))])

@@ -1,12 +1,13 @@
 import Daemon
 import Foundation
-@testable import Landing
 import Ledger
 import Logging
 import PipelineConfig
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Landing
 
 /// What a daemon does before anything else with what an earlier one left when it was killed.
 @Suite struct StartTests {

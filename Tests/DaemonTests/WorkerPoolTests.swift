@@ -46,7 +46,9 @@ import Testing
         #expect(eventually { log.all.count >= 3 })
         #expect(log.all.prefix(3) == ["begin long", "begin short", "end short"])
         #expect(eventually { log.all.last == "end next" })
-        #expect(log.all == ["begin long", "begin short", "end short", "end long", "begin next", "end next"], "paused work comes before what was not begun")
+        #expect(
+            log.all == ["begin long", "begin short", "end short", "end long", "begin next", "end next"],
+            "paused work comes before what was not begun")
         pool.close()
         await pool.join()
     }

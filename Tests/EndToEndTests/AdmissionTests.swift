@@ -12,16 +12,20 @@ import Testing
         try directory.write(Array(try model.serialized()), to: name)
     }
 
-    private func forward(_ directory: TemporaryDirectory, _ model: String, _ rows: String, _ more: [String] = []) throws -> (DaemonProcess.CommandOutput, String) {
+    private func forward(_ directory: TemporaryDirectory, _ model: String, _ rows: String, _ more: [String] = []) throws -> (
+        DaemonProcess.CommandOutput, String
+    ) {
         try directory.write(rows, to: "rows.csv")
-        let answer = try DaemonProcess.command(["forward", directory(model), directory("rows.csv"), directory("out.csv"), "--force"] + more)
+        let answer = try DaemonProcess.command(
+            ["forward", directory(model), directory("rows.csv"), directory("out.csv"), "--force"] + more)
         return (answer, answer.status == 0 ? String(decoding: try directory.read("out.csv"), as: UTF8.self) : "")
     }
 
     /// `y [T, N, 2]`, the transpose of `x [N, T, 2]`.
     private func timeMajor(_ input: [ONNX.Dimension], _ output: [ONNX.Dimension]?) -> Model {
         let graph = Graph(
-            name: "g", nodes: [Node("Transpose", ["x"], ["y"], [Attribute("perm", .ints([1, 0, 2]))])], inputs: [Value("x", .tensor(.float32, input))],
+            name: "g", nodes: [Node("Transpose", ["x"], ["y"], [Attribute("perm", .ints([1, 0, 2]))])],
+            inputs: [Value("x", .tensor(.float32, input))],
             outputs: [Value("y", .tensor(.float32, output))])
         return Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
     }
@@ -65,9 +69,13 @@ import Testing
     @Test func whatTheEngineRefusesHasItsOwnName() throws {
         let directory = try TemporaryDirectory("names")
         let shape = ValueType.tensor(.float32, [.symbolic("N"), .fixed(2)])
-        let graph = Graph(name: "g", nodes: [Node("Frobnicate", ["x"], ["y"], domain: "com.acme")], inputs: [Value("x", shape)], outputs: [Value("y", shape)])
+        let graph = Graph(
+            name: "g", nodes: [Node("Frobnicate", ["x"], ["y"], domain: "com.acme")], inputs: [Value("x", shape)],
+            outputs: [Value("y", shape)])
         try write(
-            Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17), OperatorSet(domain: "com.acme", version: 1)], graph: graph), "m.onnx", directory)
+            Model(
+                irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17), OperatorSet(domain: "com.acme", version: 1)],
+                graph: graph), "m.onnx", directory)
         try directory.write("x_0,x_1\n1,2\n", to: "rows.csv")
         let drafted = try DaemonProcess.command(["init", directory("m.onnx"), directory("rows.csv"), "--root", directory("root")])
         let told = drafted.output + drafted.error
@@ -105,7 +113,9 @@ import Testing
         let all = Self.pipeline("x: \"x_*\"").replacing(": { outputs: { y: { batch_axis: 0 } } }", with: ": {}")
         try directory.write(all, to: "pipelines/p.yaml")
         let bad = try DaemonProcess.command(["lint", "--model", directory("m.onnx"), "--root", directory.path])
-        #expect(bad.status == 2 && bad.output.contains("'anchors'") && bad.output.contains("no axis of it is the rows"), "\(bad.output)\(bad.error)")
+        #expect(
+            bad.status == 2 && bad.output.contains("'anchors'") && bad.output.contains("no axis of it is the rows"),
+            "\(bad.output)\(bad.error)")
         try directory.write(Self.pipeline("x: \"x_*\""), to: "pipelines/p.yaml")
         let good = try DaemonProcess.command(["lint", "--model", directory("m.onnx"), "--root", directory.path])
         #expect(good.status == 0, "\(good.output)\(good.error)")
@@ -116,7 +126,8 @@ import Testing
         let nodes = [
             Node("Transpose", ["state"], ["rows"], [Attribute("perm", .ints([1, 0, 2]))]),
             Node("ReduceSum", ["rows", "inner"], ["s"], [Attribute("keepdims", .int(0))]),
-            Node("ReduceSum", ["x", "last"], ["t"], [Attribute("keepdims", .int(0))]), Node("Cast", ["sr"], ["rate"], [Attribute("to", .int(1))]),
+            Node("ReduceSum", ["x", "last"], ["t"], [Attribute("keepdims", .int(0))]),
+            Node("Cast", ["sr"], ["rate"], [Attribute("to", .int(1))]),
             Node("Add", ["s", "t"], ["u"]), Node("Add", ["u", "rate"], ["y"]),
         ]
         let graph = Graph(
@@ -136,13 +147,15 @@ import Testing
         let (refused, _) = try forward(directory, "m.onnx", rows)
         #expect(refused.status == 1)
         for word in ["'sr'", "--value sr=0", "'state'", "batch_axis: 1"] { #expect(refused.error.contains(word), "\(refused.error)") }
-        let (constant, sums) = try forward(directory, "m.onnx", rows, ["--value", "sr=16000", "--value", "state=0.5", "--columns", "x=x_*"])
+        let (constant, sums) = try forward(
+            directory, "m.onnx", rows, ["--value", "sr=16000", "--value", "state=0.5", "--columns", "x=x_*"])
         #expect(constant.status == 0, "\(constant.error)")
         #expect(sums == "y\n16005.0\n16009.0\n16013.0\n")
         let (filled, own) = try forward(directory, "m.onnx", rows, ["--value", "sr=16000", "--batch-axis", "state=1", "--batch-size", "2"])
         #expect(filled.status == 0, "\(filled.error)")
         #expect(own == "y\n16004.0\n16009.0\n16023.0\n")
-        let (each, elements) = try forward(directory, "m.onnx", rows, ["--value", "sr=0", "--value", "state=1,2,3,4", "--columns", "x=x_*"])
+        let (each, elements) = try forward(
+            directory, "m.onnx", rows, ["--value", "sr=0", "--value", "state=1,2,3,4", "--columns", "x=x_*"])
         #expect(each.status == 0, "\(each.error)")
         #expect(elements == "y\n13.0\n17.0\n21.0\n")
     }
@@ -165,12 +178,15 @@ import Testing
         try directory.write(Self.pipeline("x: \"x_*\""), to: "pipelines/p.yaml")
         let bad = try DaemonProcess.command(["lint", "--model", directory("m.onnx"), "--root", directory.path])
         #expect(bad.status == 2)
-        for word in ["pipelines/p.yaml:4:", "schema.inputs.sr", "schema.inputs.state", "{ value: 0 }"] { #expect(bad.output.contains(word), "\(bad.output)") }
+        for word in ["pipelines/p.yaml:4:", "schema.inputs.sr", "schema.inputs.state", "{ value: 0 }"] {
+            #expect(bad.output.contains(word), "\(bad.output)")
+        }
         try directory.write(Self.pipeline("x: \"x_*\", sr: { value: 16000 }, state: { value: 0 }"), to: "pipelines/p.yaml")
         let good = try DaemonProcess.command(["lint", "--model", directory("m.onnx"), "--root", directory.path])
         #expect(good.status == 0, "\(good.output)\(good.error)")
         let made = try DaemonProcess.command(["init", directory("m.onnx"), "--name", "q", "--root", directory.path])
-        #expect(made.status == 0 && made.output.contains("would be rejected") && made.output.contains("'sr'"), "\(made.output)\(made.error)")
+        #expect(
+            made.status == 0 && made.output.contains("would be rejected") && made.output.contains("'sr'"), "\(made.output)\(made.error)")
         #expect(String(decoding: try directory.read("pipelines/q.yaml"), as: UTF8.self).contains("sr: { value: 0 }"))
     }
 
@@ -185,12 +201,15 @@ import Testing
         try daemon.drop(Array(try stateful().serialized()), at: "spool/models/m.onnx")
         try daemon.drop(Array("x_0,x_1\n1,2\n3,4\n".utf8), at: "spool/data/d.csv")
         func arrival(_ path: String) throws -> Arrival? {
-            try RunLedger(stateDirectory: root(".millrace"), readOnly: true).explain(path: path, pipeline: "p", now: .now).first?.visits.first?.arrival
+            try RunLedger(stateDirectory: root(".millrace"), readOnly: true).explain(path: path, pipeline: "p", now: .now).first?.visits
+                .first?.arrival
         }
         let isRejected = try eventually { try arrival("m.onnx")?.state == .rejected }
         let model = try arrival("m.onnx")
         #expect(isRejected, "\(String(describing: model?.state))")
-        for word in ["'sr'", "'state'"] { #expect(model?.explanation?.reason.contains(word) ?? false, "\(String(describing: model?.explanation))") }
+        for word in ["'sr'", "'state'"] {
+            #expect(model?.explanation?.reason.contains(word) ?? false, "\(String(describing: model?.explanation))")
+        }
         let data = try arrival("d.csv")
         #expect(data?.state == .waiting, "\(String(describing: data?.state))")
         // The pipeline says what is missing, and the model comes again.
@@ -204,7 +223,8 @@ import Testing
     }
 
     /// A first axis that is fixed beside an open one is filled up and cut like one with all axes fixed.
-    @Test(arguments: [(1, 2), (10, 13), (3, 3), (10, 1)]) func aFixedBatchBesideAnOpenAxisTakesAnyNumberOfRows(batch: Int, rows: Int) throws {
+    @Test(arguments: [(1, 2), (10, 13), (3, 3), (10, 1)]) func aFixedBatchBesideAnOpenAxisTakesAnyNumberOfRows(batch: Int, rows: Int) throws
+    {
         let directory = try TemporaryDirectory("fixed")
         let type = ValueType.tensor(.float32, [.fixed(batch), .symbolic("L")])
         let graph = Graph(name: "g", nodes: [Node("Relu", ["x"], ["y"])], inputs: [Value("x", type)], outputs: [Value("y", type)])
@@ -222,7 +242,8 @@ import Testing
         let directory = try TemporaryDirectory("opset")
         let type = ValueType.tensor(.float32, [.symbolic("N"), .fixed(2), .fixed(2)])
         let graph = Graph(name: "g", nodes: [Node("Softmax", ["x"], ["y"])], inputs: [Value("x", type)], outputs: [Value("y", type)])
-        try write(Model(irVersion: 8, operatorSets: versions.map { OperatorSet(domain: "", version: $0) }, graph: graph), "m.onnx", directory)
+        try write(
+            Model(irVersion: 8, operatorSets: versions.map { OperatorSet(domain: "", version: $0) }, graph: graph), "m.onnx", directory)
         let (answer, found) = try forward(directory, "m.onnx", "a,b,c,d\n1,1,5,5\n")
         #expect(answer.status == 0, "\(answer.error)")
         #expect(found == "y_0_0,y_0_1,y_1_0,y_1_1\n0.5,0.5,0.5,0.5\n")
@@ -239,9 +260,12 @@ import Testing
         ]
         let column = ValueType.tensor(.float32, [.symbolic("N"), .fixed(1)])
         let graph = Graph(
-            name: "g", nodes: nodes, inputs: [Value("a", column), Value("b", column)], outputs: [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(2)]))])
+            name: "g", nodes: nodes, inputs: [Value("a", column), Value("b", column)],
+            outputs: [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(2)]))])
         try write(
-            Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17), OperatorSet(domain: "ai.onnx.ml", version: 3)], graph: graph), "m.onnx",
+            Model(
+                irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17), OperatorSet(domain: "ai.onnx.ml", version: 3)],
+                graph: graph), "m.onnx",
             directory)
         let (answer, found) = try forward(directory, "m.onnx", "a,b\n1,\n,2\n")
         #expect((answer.status == 0) == isDefault, "\(answer.error)")
@@ -276,7 +300,9 @@ import Testing
     }
 
     /// Every exported text vectorizer asks for a locale; where the system lacks it, C.UTF-8 maps letters alike, but for Turkish.
-    @Test(arguments: [nil, "en_US.UTF-8", "de_DE.utf8", "tr_TR.UTF-8"]) func aLocaleThatTheSystemLacksIsReplacedOrNamed(name: String?) throws {
+    @Test(arguments: [nil, "en_US.UTF-8", "de_DE.utf8", "tr_TR.UTF-8"]) func aLocaleThatTheSystemLacksIsReplacedOrNamed(name: String?)
+        throws
+    {
         let directory = try TemporaryDirectory("locale")
         let type = ValueType.tensor(.string, [.symbolic("N")])
         let attributes = [Attribute("case_change_action", .string("LOWER"))] + (name.map { [Attribute("locale", .string($0))] } ?? [])

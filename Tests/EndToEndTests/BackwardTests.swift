@@ -20,7 +20,8 @@ import Training
     private static func firstBatch(_ tensor: Tensor) throws -> Tensor {
         let shape = Shape(Array(tensor.shape.dimensions.dropFirst()))
         let size = tensor.bytes.count / tensor.shape.dimensions[0]
-        return try #require(Tensor(elementType: tensor.elementType, shape: shape, bytes: UnsafeRawBufferPointer(rebasing: tensor.bytes[..<size])))
+        return try #require(
+            Tensor(elementType: tensor.elementType, shape: shape, bytes: UnsafeRawBufferPointer(rebasing: tensor.bytes[..<size])))
     }
 
     private func backward(_ directory: TemporaryDirectory, _ model: String, _ more: [String]) throws -> DaemonProcess.CommandOutput {
@@ -48,12 +49,15 @@ import Training
     ])
     func gradientsOfALossAgreeWithPyTorch(_ name: String, _ loss: String) throws {
         let directory = try TemporaryDirectory("backward"), golden = try Self.golden(name)
-        var arrays = try golden.filter { $0.key.hasPrefix("input/") }.map { (name: String($0.key.dropFirst(6)), tensor: try Self.firstBatch($0.value)) }
+        var arrays = try golden.filter { $0.key.hasPrefix("input/") }.map {
+            (name: String($0.key.dropFirst(6)), tensor: try Self.firstBatch($0.value))
+        }
         arrays.append(("target", try Self.firstBatch(try #require(golden["target"]))))
         try NamedArrays.write(arrays, to: directory("data.npz"))
         for file in ["grads.npz", "grads.safetensors"] {
             let answer = try backward(
-                directory, "\(Self.folder)/\(name).onnx", ["--loss", loss, "--label", "target", "--prediction", "y", "--out", directory(file)])
+                directory, "\(Self.folder)/\(name).onnx",
+                ["--loss", loss, "--label", "target", "--prediction", "y", "--out", directory(file)])
             #expect(answer.status == 0, "\(answer.error)")
             try compare(GradientFile.read(directory(file)), golden, prefix: "gradient/", file)
         }
@@ -62,7 +66,8 @@ import Training
     @Test(arguments: [false, true])
     func withInputsTheirGradientsAreThereToo(isProduct: Bool) throws {
         let directory = try TemporaryDirectory("backward"), golden = try Self.golden("products")
-        try NamedArrays.write([("x", try #require(golden["input/x"])), ("target", try #require(golden["target"]))], to: directory("data.npz"))
+        try NamedArrays.write(
+            [("x", try #require(golden["input/x"])), ("target", try #require(golden["target"]))], to: directory("data.npz"))
         try GradientFile.write([("y", try #require(golden["cotangent"]))], to: directory("ybar.safetensors"))
         try GradientFile.write([("y", try #require(golden["cotangent"]))], to: directory("ybar.npz"))
         for (seed, out) in [("ybar.npz", "a.npz"), ("ybar.safetensors", "b.safetensors")] {
@@ -76,7 +81,9 @@ import Training
     @Test func whatIsWrongWithArraysIsSaid() throws {
         let directory = try TemporaryDirectory("backward"), model = Self.folder + "/mlp.onnx"
         let x = Tensor(.float32, [2, 8], [Float](repeating: 0.1, count: 16))
-        try NamedArrays.write([("x", x), ("t", Tensor(.int64, [2], [0, 9] as [Int64])), ("w", Tensor(.float32, [2], [1, 1] as [Float]))], to: directory("data.npz"))
+        try NamedArrays.write(
+            [("x", x), ("t", Tensor(.int64, [2], [0, 9] as [Int64])), ("w", Tensor(.float32, [2], [1, 1] as [Float]))],
+            to: directory("data.npz"))
         try NamedArrays.write([("z", x)], to: directory("ybar.npz"))
         for (options, words) in [
             (["--loss", "cross_entropy", "--label", "t"], "array 't', element 1: the class 9 is none of the model's 4"),
@@ -102,7 +109,8 @@ import Training
         let half = Value("", .tensor(.float32, [.symbolic("N"), .fixed(width / 2)]))
         let graph = Graph(
             name: "identity", nodes: nodes, inputs: [Value("x", .tensor(.float32, dimensions))],
-            outputs: isPair ? ["left", "right"].map { Value($0, half.type) } : [Value("y", .tensor(.float32, dimensions))], initializers: initializers)
+            outputs: isPair ? ["left", "right"].map { Value($0, half.type) } : [Value("y", .tensor(.float32, dimensions))],
+            initializers: initializers)
         return Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
     }
 
@@ -128,7 +136,8 @@ import Training
         let report = try JSONDecoder().decode(Report.self, from: Data(answer.output.utf8))
         let value = try #require(golden[name + "/loss"]?.number(0))
         #expect(abs(report.loss - value) <= 1e-5 * max(abs(value), 1), "\(report.loss), PyTorch has \(value)")
-        let found = try GradientFile.read(directory("grads.npz")).first { $0.name == "x" }.map { [(name: "gradient", tensor: $0.tensor)] } ?? []
+        let found =
+            try GradientFile.read(directory("grads.npz")).first { $0.name == "x" }.map { [(name: "gradient", tensor: $0.tensor)] } ?? []
         try compare(found, golden.filter { $0.key == name + "/gradient" }, prefix: name + "/", name)
     }
 }

@@ -149,7 +149,8 @@ import Testing
         let refused = try ledger().arrivals(state: .quarantined)
         #expect(isDone, "\(refused.map(\.path)) \(daemon.logText.suffix(2000))")
         for arrival in refused {
-            #expect(arrival.explanation.map { $0.rule != .unrecorded } == true && arrival.explanation?.remedy.isEmpty == false, "\(arrival)")
+            #expect(
+                arrival.explanation.map { $0.rule != .unrecorded } == true && arrival.explanation?.remedy.isEmpty == false, "\(arrival)")
         }
         #expect(daemon.stop() == 0)
     }

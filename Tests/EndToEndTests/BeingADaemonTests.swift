@@ -78,7 +78,8 @@ import Testing
         try daemon.start()
         #expect(isRunning(daemon))
         try edit(Self.pipeline.replacing("format: csv", with: "fromat: csv"))
-        #expect(eventually { daemon.logText.contains("the edit is refused") && daemon.logText.contains("did you mean") }, "\(daemon.logText)")
+        #expect(
+            eventually { daemon.logText.contains("the edit is refused") && daemon.logText.contains("did you mean") }, "\(daemon.logText)")
         try daemon.drop(TinyModel.adding(1), at: "spool/models/m.onnx")
         try daemon.drop(Array("id,x\na,1\n".utf8), at: "spool/data/a.csv")
         #expect(eventually { (try? root.read("out/outputs/a.csv")) != nil }, "what was in force goes on: \(daemon.logText)")
@@ -115,7 +116,8 @@ import Testing
         }
         for name in ["a", "b"] { try daemon.drop(Array("id,x\n\(name),1\n".utf8), at: "spool/data/\(name).csv") }
         #expect(try eventually { try ["a.csv", "b.csv"].allSatisfy { try known($0)?.wait == reason } }, "\(daemon.logText)")
-        let other = Self.pipeline.replacing("name: p", with: "name: q").replacing("spool/", with: "other/spool/").replacing("out/", with: "other/out/")
+        let other = Self.pipeline.replacing("name: p", with: "name: q").replacing("spool/", with: "other/spool/").replacing(
+            "out/", with: "other/out/")
         try edit(other, 1)
         // The pipeline in its place works, so that what is dropped for the one that is away has had its time.
         if !isPaused { try dropModel() }
@@ -140,7 +142,9 @@ import Testing
     func everyShippedPipelineGivesItsStoredPredictions(name: String) throws {
         let daemon = try DaemonProcess("sample")
         let root = daemon.root
-        try root.write(Array(Data(contentsOf: URL(fileURLWithPath: "\(ProjectScript.repository)/pipelines/\(name).yaml"))), to: "pipelines/\(name).yaml")
+        try root.write(
+            Array(Data(contentsOf: URL(fileURLWithPath: "\(ProjectScript.repository)/pipelines/\(name).yaml"))),
+            to: "pipelines/\(name).yaml")
         try daemon.start()
         #expect(isRunning(daemon))
         let sample = "\(ProjectScript.repository)/samples/\(name)"

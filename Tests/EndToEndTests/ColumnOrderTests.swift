@@ -17,7 +17,8 @@ import Testing
         let pipeline = try String(contentsOfFile: "\(Self.repository)/pipelines/tumours.yaml", encoding: .utf8)
         try root.write(pipeline + "settle: { quiet: 200ms }\n", to: "p.yaml")
         try root.write(
-            Array(Data(contentsOf: URL(fileURLWithPath: "\(Self.repository)/samples/tumours/model.onnx"))), to: "spool/tumours/models/m.onnx")
+            Array(Data(contentsOf: URL(fileURLWithPath: "\(Self.repository)/samples/tumours/model.onnx"))),
+            to: "spool/tumours/models/m.onnx")
         return root
     }
 
@@ -35,7 +36,8 @@ import Testing
         let refused = try once("c.csv", swapped)
         #expect(refused.status == 1, "\(refused.error)")
         let reason = try DaemonProcess.command(["explain", "c.csv", "--root", root.path])
-        #expect(reason.output.contains("not those of the first file") && reason.output.contains("\"f4\" and was \"f3\""), "\(reason.output)")
+        #expect(
+            reason.output.contains("not those of the first file") && reason.output.contains("\"f4\" and was \"f3\""), "\(reason.output)")
         #expect(reason.output.contains("schema.inputs"))
         #expect(root.files().contains("out/tumours/predictions/b.parquet"))
         #expect(!root.files().contains("out/tumours/predictions/c.parquet"))

@@ -19,7 +19,7 @@ final class DaemonProcess {
     static var binary: URL {
         let bundle = Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") } ?? Bundle.main
         for folder in [
-            bundle.bundleURL.deletingLastPathComponent(), URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+            bundle.bundleURL.deletingLastPathComponent(), URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent(),
         ] {
             let candidate = folder.appendingPathComponent("millrace")
             if FileManager.default.isExecutableFile(atPath: candidate.path) { return candidate }

@@ -51,7 +51,9 @@ import Testing
             for executor in executors {
                 let failure = try #require(executor.execute(spec, cancellation: AttemptCancellation()).failure)
                 #expect(failure.what.contains("the value is no number") && (failure.cells == nil) == hidesValues, "\(failure)")
-                #expect(failure.cells?.values ?? ["Zoe1987"] == ["Zoe1987"] && failure.description.contains("Zoe1987") != hidesValues, "\(failure)")
+                #expect(
+                    failure.cells?.values ?? ["Zoe1987"] == ["Zoe1987"] && failure.description.contains("Zoe1987") != hidesValues,
+                    "\(failure)")
             }
         }
     }
@@ -62,7 +64,8 @@ import Testing
         let spec = AttemptSpec(
             run: 1, attempt: 1, pipeline: "p", work: .score(.init(model: file, data: file, output: directory("out.csv"), format: .csv)),
             schema: .init(), stages: [])
-        let answer = ChildProcessExecutor(executable: "/bin/false", workDirectory: directory.path).execute(spec, cancellation: AttemptCancellation())
+        let answer = ChildProcessExecutor(executable: "/bin/false", workDirectory: directory.path).execute(
+            spec, cancellation: AttemptCancellation())
         #expect(answer.failure?.kind == .executorLost)
     }
 }

@@ -6,7 +6,8 @@ import Testing
 
 /// The frame of Tests/ColumnarTests/make-frames.py through one model, from every file of it: the same output, byte for byte, or the same error.
 @Suite struct FrameTests {
-    private static let frames = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path + "/ColumnarTests/Frames"
+    private static let frames =
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path + "/ColumnarTests/Frames"
     private static let types: [(name: String, type: ElementType)] = [
         ("f", .float32), ("d", .float64), ("i", .int64), ("u", .uint64), ("s", .string), ("b", .bool),
     ]
@@ -20,7 +21,8 @@ import Testing
         let directory = try TemporaryDirectory("frame")
         let column = [Dimension.symbolic("N"), .fixed(1)]
         let graph = Graph(
-            name: "g", nodes: Self.types.map { Node("Identity", [$0.name], [$0.name + "_out"]) }, inputs: Self.types.map { Value($0.name, .tensor($0.type, column)) },
+            name: "g", nodes: Self.types.map { Node("Identity", [$0.name], [$0.name + "_out"]) },
+            inputs: Self.types.map { Value($0.name, .tensor($0.type, column)) },
             outputs: Self.types.map { Value($0.name + "_out", .tensor($0.type, column)) })
         let model = Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
         try directory.write(Array(try model.serialized()), to: "m.onnx")
@@ -29,10 +31,13 @@ import Testing
 
     /// - Parameter columns: of the inputs, in their order.
     @Test(arguments: [
-        ["whole", "i32", "wide", "u32", "text", "flag"], ["u8", "wide", "whole", "u16", "colour", "flag"], ["digits", "code", "code", "code", "code", "flag"],
+        ["whole", "i32", "wide", "u32", "text", "flag"], ["u8", "wide", "whole", "u16", "colour", "flag"],
+        ["digits", "code", "code", "code", "code", "flag"],
         // Refused: a number that float32 cannot hold, a negative one, a word, booleans as text, a time among numbers, a missing value.
-        ["huge", "i32", "wide", "u32", "text", "flag"], ["whole", "i32", "wide", "i8", "text", "flag"], ["whole", "words", "wide", "u32", "text", "flag"],
-        ["whole", "i32", "wide", "u32", "flag", "flag"], ["whole", "stamp", "wide", "u32", "text", "flag"], ["whole", "i32", "gaps", "u32", "text", "flag"],
+        ["huge", "i32", "wide", "u32", "text", "flag"], ["whole", "i32", "wide", "i8", "text", "flag"],
+        ["whole", "words", "wide", "u32", "text", "flag"],
+        ["whole", "i32", "wide", "u32", "flag", "flag"], ["whole", "stamp", "wide", "u32", "text", "flag"],
+        ["whole", "i32", "gaps", "u32", "text", "flag"],
     ])
     func everyFileGivesTheSame(columns: [String]) throws {
         let (directory, frame) = try world()

@@ -43,7 +43,8 @@ import Testing
         for pipeline in ["a", "b"] { try daemon.drop("id,x\nr,1\n".utf8, at: "spool/\(pipeline)/data/small.csv") }
         #expect(eventually { exists(daemon, "out/b/outputs/small.csv") && exists(daemon, "out/a/outputs/small.csv") }, "\(daemon.logText)")
         #expect(ContinuousClock.now - start < .seconds(8))
-        let status = try DaemonProcess.command(["status", "--root", daemon.root.path, "--pipelines", daemon.root("pipelines/a.yaml")]).output
+        let status = try DaemonProcess.command(["status", "--root", daemon.root.path, "--pipelines", daemon.root("pipelines/a.yaml")])
+            .output
         #expect(status.contains("huge-1.csv") && status.contains("of 400.0 GB are read"), "\(status)")
         let stop = ContinuousClock.now
         #expect(daemon.stop() == 0)

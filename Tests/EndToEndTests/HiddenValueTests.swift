@@ -18,7 +18,8 @@ import Testing
     }
 
     private static func csv(
-        id: String = "7", code: String = "1", f: String = "1", i: String = "2", b: String = "true", s: String = "2024-01-01", g: String = "0",
+        id: String = "7", code: String = "1", f: String = "1", i: String = "2", b: String = "true", s: String = "2024-01-01",
+        g: String = "0",
         more: String = ""
     ) -> String {
         "id,code,f,i,b,s,g,l_0,l_1\n6,1,1,2,true,2024-01-01,0,0.5,0.5\n\(id),\(code),\(f),\(i),\(b),\(s),\(g),0.5,0.5\(more)\n"
@@ -71,9 +72,13 @@ import Testing
         let pair = ValueType.tensor(.float32, [.symbolic("N"), .fixed(2)])
         let graph = Graph(
             name: "g",
-            nodes: types.map { Node("Identity", [$0.name], [$0.name + "_out"]) } + [Node("Identity", ["l"], ["l_out"]), Node("Gather", ["table", "g"], ["g_out"])],
+            nodes: types.map { Node("Identity", [$0.name], [$0.name + "_out"]) } + [
+                Node("Identity", ["l"], ["l_out"]), Node("Gather", ["table", "g"], ["g_out"]),
+            ],
             inputs: types.map { Value($0.name, .tensor($0.type, column)) } + [Value("l", pair), Value("g", .tensor(.int64, column))],
-            outputs: types.map { Value($0.name + "_out", .tensor($0.type, column)) } + [Value("l_out", pair), Value("g_out", .tensor(.float32, column))],
+            outputs: types.map { Value($0.name + "_out", .tensor($0.type, column)) } + [
+                Value("l_out", pair), Value("g_out", .tensor(.float32, column)),
+            ],
             initializers: [StoredTensor("table", Tensor(.float32, [3], [Float(1), 2, 3]))])
         let model = Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
         try root.write(Array(try model.serialized()), to: "spool/p/models/m.onnx")
@@ -116,7 +121,8 @@ import Testing
             var done: DaemonProcess.CommandOutput
             repeat {
                 usleep(400_000)
-                done = try DaemonProcess.command(["run", "--once", root("pipelines"), "--root", root.path, "--log-format", "json"] + arguments)
+                done = try DaemonProcess.command(
+                    ["run", "--once", root("pipelines"), "--root", root.path, "--log-format", "json"] + arguments)
                 log += done.output + done.error
             } while done.status == 3
         }
@@ -129,7 +135,10 @@ import Testing
         try FileManager.default.createDirectory(atPath: root("spool/r/data"), withIntermediateDirectories: true)
         for bad in Self.typed {
             try root.write(Self.csv(s: bad.marker).replacing("2024-01-01", with: "12"), to: "made.csv")
-            let words = ["forward", root("spool/p/models/m.onnx"), root("made.csv"), root("spool/r/data/" + bad.path), "--pipeline", root("make.yaml")]
+            let words = [
+                "forward", root("spool/p/models/m.onnx"), root("made.csv"), root("spool/r/data/" + bad.path), "--pipeline",
+                root("make.yaml"),
+            ]
             let made = try DaemonProcess.command(words)
             try #require(made.status == 0, "\(made.error)")
         }
@@ -225,14 +234,18 @@ import Testing
         let shown = try DaemonProcess.command(words)
         #expect(shown.status == 1 && shown.error.contains("\"ZoeForward\" is no number"), "\(shown.error)")
         let hidden = try DaemonProcess.command(words + ["--hide-values"])
-        #expect(hidden.status == 1 && hidden.error.contains("the value is no number") && !hidden.error.contains("ZoeForward"), "\(hidden.error)")
+        #expect(
+            hidden.status == 1 && hidden.error.contains("the value is no number") && !hidden.error.contains("ZoeForward"), "\(hidden.error)"
+        )
         try root.write(Self.labelled[0].text, to: "l.csv")
         let training = [
-            "optimize", root("spool/t/models/m.onnx"), "--labelled", root("l.csv"), "--out", root("new.onnx"), "--pipeline", root("pipelines/t.yaml"),
+            "optimize", root("spool/t/models/m.onnx"), "--labelled", root("l.csv"), "--out", root("new.onnx"), "--pipeline",
+            root("pipelines/t.yaml"),
         ]
         let told = try DaemonProcess.command(training)
         #expect(told.status == 1 && told.error.contains("\"ZoeLabel\" is no number"), "\(told.error)")
         let untold = try DaemonProcess.command(training + ["--hide-values"])
-        #expect(untold.status == 1 && untold.error.contains("the value is no number") && !untold.error.contains("ZoeLabel"), "\(untold.error)")
+        #expect(
+            untold.status == 1 && untold.error.contains("the value is no number") && !untold.error.contains("ZoeLabel"), "\(untold.error)")
     }
 }

@@ -24,7 +24,9 @@ import Testing
     }
 
     /// Returns what `init` printed, and the pipeline that it wrote.
-    private func initialize(_ model: String, _ data: String, in root: TemporaryDirectory) throws -> (said: String, yaml: String, path: String) {
+    private func initialize(_ model: String, _ data: String, in root: TemporaryDirectory) throws -> (
+        said: String, yaml: String, path: String
+    ) {
         let result = try DaemonProcess.command(["init", model, data, "--root", root.path, "--name", "p"])
         #expect(result.status == 0, "\(result.output)\(result.error)")
         let path = root("pipelines/p.yaml")
@@ -46,7 +48,9 @@ import Testing
         for column in given.expected.names {
             let found = try #require(landed.columns[column], "no column \(column) but \(landed.names)\n\(made.yaml)")
             for (row, (found, wanted)) in zip(found, given.expected.columns[column]!).enumerated() where found != wanted {
-                guard let found = Double(found), let wanted = Double(wanted), abs(found - wanted) <= Self.tolerance(name) * max(1, abs(wanted)) else {
+                guard let found = Double(found), let wanted = Double(wanted),
+                    abs(found - wanted) <= Self.tolerance(name) * max(1, abs(wanted))
+                else {
                     Issue.record("\(column), row \(row): \(found) landed, the framework says \(wanted)\n\(made.yaml)")
                     break
                 }
@@ -74,6 +78,8 @@ import Testing
     @Test func encodings() throws {
         let root = try TemporaryDirectory("init")
         let made = try initialize(Self.folder + "/latin-1/model.onnx", Self.folder + "/latin-1/data.csv", in: root)
-        #expect(made.yaml.contains("encoding: windows-1252") && !made.yaml.contains("escape:") && !made.yaml.contains("header:"), "\(made.yaml)")
+        #expect(
+            made.yaml.contains("encoding: windows-1252") && !made.yaml.contains("escape:") && !made.yaml.contains("header:"), "\(made.yaml)"
+        )
     }
 }

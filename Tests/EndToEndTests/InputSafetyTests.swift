@@ -32,7 +32,9 @@ import Testing
     }
 
     private func outputs(_ daemon: DaemonProcess) -> String {
-        daemon.root.files().filter { $0.hasPrefix("out/outputs/") }.compactMap { try? String(contentsOfFile: daemon.root($0), encoding: .utf8) }.joined()
+        daemon.root.files().filter { $0.hasPrefix("out/outputs/") }.compactMap {
+            try? String(contentsOfFile: daemon.root($0), encoding: .utf8)
+        }.joined()
     }
 
     /// The file waits; its folder becomes a link to one that only the daemon may read, which holds a file of the same name.
@@ -85,7 +87,9 @@ import Testing
         #expect(turns > 50)
         // Everything that was ever published stands in the manifest with the digest of what was read.
         let secret = FileDigest.of(bytes: "id,x\nROOTSECRET,1\n".utf8)
-        let lines = try Manifest(outputRoot: FilePath(daemon.root("out/outputs")), pipeline: "p").files().flatMap { try Manifest.lines(of: $0) }
+        let lines = try Manifest(outputRoot: FilePath(daemon.root("out/outputs")), pipeline: "p").files().flatMap {
+            try Manifest.lines(of: $0)
+        }
         let leak = FileDigest.of(bytes: "id,y\nROOTSECRET,2.0\n".utf8)
         #expect(!lines.contains { $0.outputDigest == leak || $0.inputDigest == secret })
         #expect(!outputs(daemon).contains("ROOTSECRET"))
@@ -112,7 +116,9 @@ import Testing
         for round in 1...8 {
             let bytes = Data(content(round).utf8)
             let path = daemon.root("spool/data/a.csv")
-            if round == 1 { try daemon.drop(bytes, at: "spool/data/a.csv") } else {
+            if round == 1 {
+                try daemon.drop(bytes, at: "spool/data/a.csv")
+            } else {
                 let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
                 try file.truncate(atOffset: 0)
                 for start in stride(from: 0, to: bytes.count, by: 40_000) {
@@ -127,7 +133,9 @@ import Testing
         #expect(eventually { outputs(daemon).contains(last) }, "\(daemon.logText)")
         #expect(daemon.stop() == 0)
         let digests = Set((1...8).map { FileDigest.of(bytes: content($0).utf8) })
-        let lines = try Manifest(outputRoot: FilePath(daemon.root("out/outputs")), pipeline: "p").files().flatMap { try Manifest.lines(of: $0) }
+        let lines = try Manifest(outputRoot: FilePath(daemon.root("out/outputs")), pipeline: "p").files().flatMap {
+            try Manifest.lines(of: $0)
+        }
         #expect(!lines.isEmpty && lines.allSatisfy { digests.contains($0.inputDigest) && $0.rows == 20_000 }, "\(lines)")
     }
 }

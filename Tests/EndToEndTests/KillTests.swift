@@ -24,7 +24,7 @@ import Testing
             try FileManager.default.createDirectory(atPath: root(folder), withIntermediateDirectories: true)
         }
         let reader = try oracle([
-            "watch", "--outputs", root("out/outputs"), "--models", root("out/models"), "--stop", root("stop"), "--pause", "0.002"
+            "watch", "--outputs", root("out/outputs"), "--models", root("out/models"), "--stop", root("stop"), "--pause", "0.002",
         ])
         var generator = SeededGenerator(seed: 30)
         var dropped = 0

@@ -13,7 +13,8 @@ import Testing
 
     private func world(_ change: (String) -> String = { $0 }) throws -> DaemonProcess {
         let daemon = try DaemonProcess("learning")
-        try daemon.root.write(change(String(contentsOfFile: Self.repository + "/pipelines/digits.yaml", encoding: .utf8)), to: "pipelines/digits.yaml")
+        try daemon.root.write(
+            change(String(contentsOfFile: Self.repository + "/pipelines/digits.yaml", encoding: .utf8)), to: "pipelines/digits.yaml")
         return daemon
     }
 
@@ -27,7 +28,9 @@ import Testing
         try daemon.drop(Data(contentsOf: URL(fileURLWithPath: Self.samples + "/" + sample)), at: path)
     }
 
-    private func active(_ root: TemporaryDirectory) -> String { (try? String(decoding: root.read("out/digits/models/ACTIVE"), as: UTF8.self)) ?? "" }
+    private func active(_ root: TemporaryDirectory) -> String {
+        (try? String(decoding: root.read("out/digits/models/ACTIVE"), as: UTF8.self)) ?? ""
+    }
 
     private func card(_ version: Int, _ root: TemporaryDirectory) throws -> Card {
         try JSONDecoder().decode(Card.self, from: Data(try root.read("out/digits/models/\(version)/card.json")))
@@ -45,7 +48,8 @@ import Testing
                 return (String(cells[0]), String(cells.last!))
             }
         }
-        let truth = Dictionary(uniqueKeysWithValues: rows(try String(contentsOfFile: Self.samples + "/truth.csv", encoding: .utf8)).map { ($0.id, $0.digit) })
+        let truth = Dictionary(
+            uniqueKeysWithValues: rows(try String(contentsOfFile: Self.samples + "/truth.csv", encoding: .utf8)).map { ($0.id, $0.digit) })
         let found = try landed().flatMap { rows(String(decoding: try daemon.root.read($0), as: UTF8.self)) }
         #expect(found.count == truth.count)
         return Double(found.count { truth[$0.id] == $0.digit }) / Double(found.count)
@@ -64,7 +68,9 @@ import Testing
         #expect(daemon.stop() == 0)
 
         let card = try card(2, root), parent = try self.card(1, root)
-        #expect(card.gate?.metric == "accuracy" && card.gate?.after ?? 0 >= 0.97 && card.gate?.before ?? 1 < card.gate?.after ?? 0, "\(String(describing: card.gate))")
+        #expect(
+            card.gate?.metric == "accuracy" && card.gate?.after ?? 0 >= 0.97 && card.gate?.before ?? 1 < card.gate?.after ?? 0,
+            "\(String(describing: card.gate))")
         #expect(card.parent?.version == 1 && card.parent?.digest == parent.digest(of: "model.onnx"))
         #expect(card.trainingData?.map(\.digest) == [card.arrivalDigest] && card.verdict == .passed)
         #expect(card.lossPerEpoch?.isEmpty == false && card.lossPerEpoch?.last ?? 1 < card.lossPerEpoch?.first ?? 0)
@@ -77,7 +83,9 @@ import Testing
         let run = try #require(card.run)
         let shown = try DaemonProcess.command(["runs", "\(run)", "--root", root.path])
         #expect(shown.output.contains("training loss") && shown.output.contains("epoch"), "\(shown.output)")
-        let explained = try DaemonProcess.command(["explain", root("spool/digits/labelled/l.csv"), "--root", root.path, "--pipelines", root("pipelines")])
+        let explained = try DaemonProcess.command([
+            "explain", root("spool/digits/labelled/l.csv"), "--root", root.path, "--pipelines", root("pipelines"),
+        ])
         #expect(explained.output.contains("done") && explained.output.contains("trained version 2"), "\(explained.output)")
         let check = try DaemonProcess.command(["check", "--root", root.path])
         #expect(check.status == 0, "\(check.output) \(check.error)")
@@ -101,7 +109,11 @@ import Testing
         let input = /input gradient: (transposed|rotated|wide)/
         let weight = /weight gradient: (product|depthwise|swapped|columns|taps|wide|shifted)/
         #expect(forms[first]?.wholeMatch(of: weight) != nil, "\(forms)")
-        #expect(forms[second]?.wholeMatch(of: Regex { input; ", "; weight }) != nil, "\(forms)")
+        #expect(
+            forms[second]?.wholeMatch(
+                of: Regex {
+                    input; ", "; weight
+                }) != nil, "\(forms)")
         // A version that nothing was trained for tells of none.
         #expect(try card(1, daemon.root).decisions?["gradient_forms"] == nil)
     }
@@ -131,7 +143,8 @@ import Testing
         var last: [String] = []
         while killedAtCheckpoints < 4, active(root) != "2\n" {
             // Each time it has come further than the time before, however busy the machine is.
-            #expect(eventually(within: 120) { active(root) == "2\n" || (!checkpoints().isEmpty && checkpoints() != last) }, "\(daemon.logText)")
+            #expect(
+                eventually(within: 120) { active(root) == "2\n" || (!checkpoints().isEmpty && checkpoints() != last) }, "\(daemon.logText)")
             usleep(UInt32.random(in: 0...100_000, using: &generator))
             daemon.kill()
             last = checkpoints()

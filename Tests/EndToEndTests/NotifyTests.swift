@@ -74,7 +74,8 @@ import Testing
         #expect(output.outputs.map(\.path) == [root("out/outputs/a.csv")] && output.rows == 1 && output.version == 1)
         #expect(all.first { $0.kind == .published && $0.role == .model }?.version == 1)
         let rejected = try #require(all.first { $0.kind == .rejected })
-        #expect(rejected.file == "bad.onnx" && rejected.role == .model && rejected.rule == .modelInvalid && rejected.remedy?.isEmpty == false)
+        #expect(
+            rejected.file == "bad.onnx" && rejected.role == .model && rejected.rule == .modelInvalid && rejected.remedy?.isEmpty == false)
         let bad = try #require(all.first { $0.kind == .quarantined })
         #expect(bad.file == "b.csv" && bad.rule?.code.hasPrefix("data.") == true && bad.reason?.isEmpty == false && bad.outputs.isEmpty)
         #expect(String(decoding: try root.read("told"), as: UTF8.self).contains("Zoe1987") == false)
@@ -117,7 +118,9 @@ import Testing
         defer { kill(server.processIdentifier, SIGKILL) }
         #expect(eventually { FileManager.default.fileExists(atPath: root("port")) })
         let port = String(decoding: try root.read("port"), as: UTF8.self)
-        try write(settings: "notify: { chat: { post: \"http://127.0.0.1:\(port)/hook?key=\" } }", notify: "{ published: chat, quarantined: chat }")
+        try write(
+            settings: "notify: { chat: { post: \"http://127.0.0.1:\(port)/hook?key=\" } }", notify: "{ published: chat, quarantined: chat }"
+        )
         var daemon = try start()
         defer { kill(daemon.processIdentifier, SIGKILL) }
         try root.write(TinyModel.adding(1), to: "spool/models/m.onnx")
@@ -132,7 +135,9 @@ import Testing
         daemon = try start()
         #expect(eventually(within: 60) { Set(told().map { "\($0.kind) \($0.file ?? "")" }).count == 3 }, "\(told()) \(log)")
         #expect(
-            Set(told().map { "\($0.kind.rawValue) \($0.file ?? "")" }) == ["published m.onnx", "published a.csv", "quarantined b \"c\\d.csv"], "\(told())")
+            Set(told().map { "\($0.kind.rawValue) \($0.file ?? "")" }) == [
+                "published m.onnx", "published a.csv", "quarantined b \"c\\d.csv",
+            ], "\(told())")
         #expect(Set(String(decoding: try root.read("types"), as: UTF8.self).split(separator: "\n")) == ["application/json"])
         #expect(eventually { (try? RunLedger(stateDirectory: root(".millrace"), readOnly: true).untold().isEmpty) == true })
         end(daemon)
@@ -144,7 +149,8 @@ import Testing
         try script("tell", "cat >> told")
         try script("fail", "echo no such mailbox >&2; exit 3")
         try write(
-            settings: "notify: { hangs: { command: [./hang], timeout: 2s }, ops: { command: [./tell] }, fails: { command: [./fail] }, none: { command: [/no/such/program] } }",
+            settings:
+                "notify: { hangs: { command: [./hang], timeout: 2s }, ops: { command: [./tell] }, fails: { command: [./fail] }, none: { command: [/no/such/program] } }",
             notify: "{ published: [hangs, fails, none, ops] }")
         let daemon = try start()
         defer { kill(daemon.processIdentifier, SIGKILL) }
@@ -153,7 +159,11 @@ import Testing
         #expect(eventually { told().count == 21 }, "\(told().count) \(log)")
         let status = try DaemonProcess.command(["status", "--root", root.path])
         #expect(status.output.contains("notifications that hangs has not got yet: 21"), "\(status.output)")
-        #expect(eventually { log.contains("it took longer than 2 s") && log.contains("it ended with status 3: no such mailbox") && log.contains("cannot be started") }, "\(log)")
+        #expect(
+            eventually {
+                log.contains("it took longer than 2 s") && log.contains("it ended with status 3: no such mailbox")
+                    && log.contains("cannot be started")
+            }, "\(log)")
         let start = ContinuousClock.now
         end(daemon)
         #expect(ContinuousClock.now - start < .seconds(15))

@@ -40,7 +40,8 @@ import Testing
     @Test func fineTuningLiftsTheDigitsSampleTo97Percent() throws {
         let directory = try scene()
         let tuned = try DaemonProcess.command(
-            optimize(directory, "tuned.onnx", ["--epochs", "30", "--learning-rate", "0.003", "--schedule", "cosine", "--seed", "7", "--json"]))
+            optimize(
+                directory, "tuned.onnx", ["--epochs", "30", "--learning-rate", "0.003", "--schedule", "cosine", "--seed", "7", "--json"]))
         #expect(tuned.status == 0, "\(tuned.error)")
         let report = try JSONDecoder().decode(Report.self, from: Data(tuned.output.utf8))
         #expect(report.trainingRows + report.validationRows == 397)
@@ -53,9 +54,12 @@ import Testing
 
         // The new model is better on all rows too (0.80 before), and has the old one's ports.
         let scored = try DaemonProcess.command(
-            ["forward", directory("tuned.onnx"), directory("labelled.csv"), directory("scores.csv"), "--keep", "digit"] + Array(Self.digits.prefix(4)))
+            ["forward", directory("tuned.onnx"), directory("labelled.csv"), directory("scores.csv"), "--keep", "digit"]
+                + Array(Self.digits.prefix(4)))
         #expect(scored.status == 0, "\(scored.error)")
-        let lines = try String(contentsOfFile: directory("scores.csv"), encoding: .utf8).split(separator: "\n").map { $0.split(separator: ",") }
+        let lines = try String(contentsOfFile: directory("scores.csv"), encoding: .utf8).split(separator: "\n").map {
+            $0.split(separator: ",")
+        }
         let head = lines[0].map(String.init)
         let right = lines.dropFirst().count { row in
             let scores = head.indices.filter { head[$0].hasPrefix("logits") }.map { Double(row[$0]) ?? -.infinity }
@@ -71,7 +75,10 @@ import Testing
         let directory = try scene()
         let pipeline = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
             .appendingPathComponent("pipelines/digits.yaml").path
-        let shared = ["optimize", directory("undertrained.onnx"), "--labelled", directory("labelled.csv"), "--out", directory("tuned.onnx"), "--pipeline", pipeline]
+        let shared = [
+            "optimize", directory("undertrained.onnx"), "--labelled", directory("labelled.csv"), "--out", directory("tuned.onnx"),
+            "--pipeline", pipeline,
+        ]
         let tuned = try DaemonProcess.command(shared + ["--threads", "2", "--json"])
         #expect(tuned.status == 0, "\(tuned.error)")
         let report = try JSONDecoder().decode(Report.self, from: Data(tuned.output.utf8))
@@ -87,8 +94,11 @@ import Testing
         let directory = try scene()
         let idle = ["--epochs", "1", "--optimizer", "sgd", "--learning-rate", "1e-12"]
         let refused = try DaemonProcess.command(optimize(directory, "new.onnx", idle + ["--json"]))
-        #expect(refused.status == 5 && refused.error.contains("no epoch made it better") && refused.error.contains("accuracy went from"), "\(refused.error)")
-        #expect(refused.output.contains("\"refusal\" : \"accuracy went from") && !refused.output.contains("\"output\""), "\(refused.output)")
+        #expect(
+            refused.status == 5 && refused.error.contains("no epoch made it better") && refused.error.contains("accuracy went from"),
+            "\(refused.error)")
+        #expect(
+            refused.output.contains("\"refusal\" : \"accuracy went from") && !refused.output.contains("\"output\""), "\(refused.output)")
         #expect(directory.files() == ["labelled.csv", "undertrained.onnx"])
         let allowed = try DaemonProcess.command(optimize(directory, "new.onnx", idle + ["--gate", "accuracy=0.01"]))
         #expect(allowed.status == 0 && directory.files().contains("new.onnx"), "\(allowed.error)")
@@ -97,11 +107,13 @@ import Testing
         let text = try String(
             contentsOf: URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
                 .appendingPathComponent("pipelines/digits.yaml"), encoding: .utf8)
-        let slow = text.replacing(/optimizer: .*/, with: "optimizer: { sgd: { learning_rate: 1.0e-12 } }").replacing("epochs: 40", with: "epochs: 1")
+        let slow = text.replacing(/optimizer: .*/, with: "optimizer: { sgd: { learning_rate: 1.0e-12 } }").replacing(
+            "epochs: 40", with: "epochs: 1")
         try #require(slow != text)
         try directory.write(slow, to: "slow.yaml")
         let piped = try DaemonProcess.command([
-            "optimize", directory("undertrained.onnx"), "--labelled", directory("labelled.csv"), "--out", directory("piped.onnx"), "--pipeline",
+            "optimize", directory("undertrained.onnx"), "--labelled", directory("labelled.csv"), "--out", directory("piped.onnx"),
+            "--pipeline",
             directory("slow.yaml"), "--threads", "2",
         ])
         #expect(piped.status == 5 && piped.error.contains("accuracy went from"), "\(piped.error)")
@@ -123,7 +135,9 @@ import Testing
     /// SIGKILL at random moments, the command again until it is through: the bytes are those of a run that nobody touched.
     @Test func killedAtRandomMomentsItGivesTheSameBytes() throws {
         let directory = try scene()
-        let options = ["--epochs", "4", "--batch-size", "16", "--optimizer", "adamw", "--ema", "0.9", "--seed", "5", "--checkpoint-steps", "1"]
+        let options = [
+            "--epochs", "4", "--batch-size", "16", "--optimizer", "adamw", "--ema", "0.9", "--seed", "5", "--checkpoint-steps", "1",
+        ]
         let whole = try DaemonProcess.command(optimize(directory, "whole.onnx", options))
         #expect(whole.status == 0, "\(whole.error)")
         var generator = SeededGenerator(seed: 11)
@@ -207,7 +221,10 @@ import Testing
         try refused(["--columns", "pixels=pixel_*,digit"], "is the label and a feature")
         // Two outputs could be meant: which, is to be said by name.
         let either = try DaemonProcess.command(
-            ["optimize", directory("undertrained.onnx"), "--labelled", directory("labelled.csv"), "--out", directory("new.onnx"), "--loss", "cross_entropy"] + Self.digits)
+            [
+                "optimize", directory("undertrained.onnx"), "--labelled", directory("labelled.csv"), "--out", directory("new.onnx"),
+                "--loss", "cross_entropy",
+            ] + Self.digits)
         #expect(either.status == 1 && either.error.contains("--prediction logits"), "\(either.error)")
     }
 
@@ -219,7 +236,10 @@ import Testing
         model.graph.outputs.append(model.graph.outputs[0])
         try model.serialized().write(to: URL(fileURLWithPath: directory("undertrained.onnx")))
         let tuned = try DaemonProcess.command(
-            ["optimize", directory("undertrained.onnx"), "--labelled", directory("labelled.csv"), "--out", directory("new.onnx"), "--loss", "cross_entropy", "--epochs", "2"]
+            [
+                "optimize", directory("undertrained.onnx"), "--labelled", directory("labelled.csv"), "--out", directory("new.onnx"),
+                "--loss", "cross_entropy", "--epochs", "2",
+            ]
                 + Self.digits)
         #expect(tuned.status == 0, "\(tuned.error)")
         let written = try Model(serialized: Data(contentsOf: URL(fileURLWithPath: directory("new.onnx"))))
@@ -230,7 +250,8 @@ import Testing
     @Test(arguments: ["xgboost-2", "prepared"])
     func gapsAreWhatTheModelTakesThemFor(_ name: String) throws {
         let directory = try TemporaryDirectory("gaps")
-        let models = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("PassesTests/Classic")
+        let models = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent(
+            "PassesTests/Classic")
         try directory.write(
             """
             name: gaps
@@ -248,9 +269,15 @@ import Testing
                 text += (cells + ["\(row % 2)"]).joined(separator: ",") + "\n"
             }
             try directory.write(text, to: "rows.csv")
-            for settings in [["--loss", "cross_entropy", "--label", "label", "--epochs", "2", "--validation", "0"], ["--pipeline", directory("zero.yaml")]] {
+            for settings in [
+                ["--loss", "cross_entropy", "--label", "label", "--epochs", "2", "--validation", "0"],
+                ["--pipeline", directory("zero.yaml")],
+            ] {
                 let tuned = try DaemonProcess.command(
-                    ["optimize", models.appendingPathComponent("\(name).onnx").path, "--labelled", directory("rows.csv"), "--out", directory("new.onnx"), "--force", "--threads", "1"]
+                    [
+                        "optimize", models.appendingPathComponent("\(name).onnx").path, "--labelled", directory("rows.csv"), "--out",
+                        directory("new.onnx"), "--force", "--threads", "1",
+                    ]
                         + settings)
                 #expect(tuned.status == 0, "\(tuned.error)")
                 written[[gap, settings[0]]] = try Data(contentsOf: URL(fileURLWithPath: directory("new.onnx")))
@@ -277,7 +304,8 @@ import Testing
         _ = try command(["merge", directory("undertrained.onnx"), directory("a.safetensors"), directory("merged.onnx")])
 
         func scores(_ name: String, _ model: String, _ more: [String] = []) throws -> String {
-            _ = try command(["forward", directory(model), directory("labelled.csv"), directory(name)] + Array(Self.digits.prefix(4)) + more)
+            _ = try command(
+                ["forward", directory(model), directory("labelled.csv"), directory(name)] + Array(Self.digits.prefix(4)) + more)
             return try String(contentsOfFile: directory(name), encoding: .utf8)
         }
         let whole = try scores("whole.csv", "whole.onnx")
@@ -304,7 +332,8 @@ import Testing
 
     @Test func backwardWritesOneArrayForEachInitializer() throws {
         let directory = try scene()
-        let shared = ["backward", directory("undertrained.onnx"), directory("labelled.csv")] + Self.digits
+        let shared =
+            ["backward", directory("undertrained.onnx"), directory("labelled.csv")] + Self.digits
             + ["--loss", "cross_entropy", "--prediction", "logits"]
         for name in ["grads.npz", "grads.safetensors"] {
             let answer = try DaemonProcess.command(shared + ["--out", directory(name), "--json"])
@@ -335,15 +364,21 @@ import Testing
     @Test func weightsInConstantNodesAndCopiesAreListedTrainedAndWrittenBack() throws {
         let directory = try TemporaryDirectory("optimize")
         let weight = Tensor(.float32, [9, 9], (0..<81).map { Float($0 * 37 % 101 - 50) / 200 })
-        func constant(_ name: String, _ tensor: Tensor) -> Node { Node("Constant", [], [name], [Attribute("value", .tensor(StoredTensor("", tensor)))]) }
+        func constant(_ name: String, _ tensor: Tensor) -> Node {
+            Node("Constant", [], [name], [Attribute("value", .tensor(StoredTensor("", tensor)))])
+        }
         let graph = Graph(
             name: "copies",
             nodes: [
-                constant("first", weight), constant("second", weight), constant("out", Tensor(.float32, [9, 1], [Float](repeating: 0.1, count: 9))),
-                Node("Constant", [], ["bias"], [Attribute("value_float", .float(0))]), Node("Constant", [], ["half"], [Attribute("value_float", .float(0.5))]),
-                Node("MatMul", ["x", "first"], ["a"]), Node("Tanh", ["a"], ["b"]), Node("MatMul", ["b", "second"], ["c"]), Node("Mul", ["c", "half"], ["d"]),
+                constant("first", weight), constant("second", weight),
+                constant("out", Tensor(.float32, [9, 1], [Float](repeating: 0.1, count: 9))),
+                Node("Constant", [], ["bias"], [Attribute("value_float", .float(0))]),
+                Node("Constant", [], ["half"], [Attribute("value_float", .float(0.5))]),
+                Node("MatMul", ["x", "first"], ["a"]), Node("Tanh", ["a"], ["b"]), Node("MatMul", ["b", "second"], ["c"]),
+                Node("Mul", ["c", "half"], ["d"]),
                 Node("MatMul", ["d", "out"], ["e"]), Node("Add", ["e", "bias"], ["y"]),
-            ], inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .fixed(9)]))], outputs: [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(1)]))])
+            ], inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .fixed(9)]))],
+            outputs: [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(1)]))])
         let model = Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
         try directory.write(Array(model.serialized()), to: "m.onnx")
         var rows = "x0,x1,x2,x3,x4,x5,x6,x7,x8,t\n"
@@ -357,15 +392,19 @@ import Testing
         #expect(list.output.contains("first [9, 9]: trained; the same weight as second, unless `untie` names it"), "\(list.output)")
         #expect(list.output.contains("bias []: trained\n") && list.output.contains("half []: a single number"), "\(list.output)")
         func optimize(_ out: String, _ more: [String]) throws -> Model {
-            let done = try DaemonProcess.command([
-                "optimize", directory("m.onnx"), "--labelled", directory("rows.csv"), "--out", directory(out), "--label", "t", "--columns", "x=x?",
-                "--loss", "mean_squared_error", "--epochs", "5", "--learning-rate", "0.01", "--validation", "0", "--threads", "1",
-            ] + more)
+            let done = try DaemonProcess.command(
+                [
+                    "optimize", directory("m.onnx"), "--labelled", directory("rows.csv"), "--out", directory(out), "--label", "t",
+                    "--columns", "x=x?",
+                    "--loss", "mean_squared_error", "--epochs", "5", "--learning-rate", "0.01", "--validation", "0", "--threads", "1",
+                ] + more)
             #expect(done.status == 0, "\(done.error)")
             return try Model(serialized: Data(directory.read(out)))
         }
         let tied = try optimize("tied.onnx", []), untied = try optimize("untied.onnx", ["--untie", "second"])
-        func values(_ model: Model, _ position: Int) throws -> [Float]? { try model.graph.nodes[position].constantTensor?.tensor().values(as: Float.self) }
+        func values(_ model: Model, _ position: Int) throws -> [Float]? {
+            try model.graph.nodes[position].constantTensor?.tensor().values(as: Float.self)
+        }
         #expect(try values(tied, 0) == values(tied, 1) && values(tied, 0) != values(model, 0))
         #expect(try values(untied, 0) != values(untied, 1))
         #expect(try values(tied, 3) != values(model, 3) && values(tied, 4) == values(model, 4))
@@ -373,8 +412,12 @@ import Testing
         var restored = tied
         for position in 0..<4 { restored.graph.nodes[position].attributes = model.graph.nodes[position].attributes }
         #expect(restored == model)
-        let wrong = try DaemonProcess.command(["optimize", directory("m.onnx"), "--labelled", directory("rows.csv"), "--out", directory("z.onnx"), "--label", "t",
-            "--columns", "x=x?", "--loss", "mean_squared_error", "--untie", "third"])
-        #expect(wrong.status == 1 && wrong.error.contains("untie: no shared weight has a name like \"third\"; shared are first, second"), "\(wrong.error)")
+        let wrong = try DaemonProcess.command([
+            "optimize", directory("m.onnx"), "--labelled", directory("rows.csv"), "--out", directory("z.onnx"), "--label", "t",
+            "--columns", "x=x?", "--loss", "mean_squared_error", "--untie", "third",
+        ])
+        #expect(
+            wrong.status == 1 && wrong.error.contains("untie: no shared weight has a name like \"third\"; shared are first, second"),
+            "\(wrong.error)")
     }
 }

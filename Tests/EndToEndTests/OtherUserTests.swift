@@ -205,7 +205,7 @@ import Testing
         }
         for file in [
             "out/p/sub/a.csv", "quarantine/p/bad.csv.reason.json", ".millrace/lock", ".millrace/ledger.sqlite",
-            ".millrace/ledger.sqlite-shm"
+            ".millrace/ledger.sqlite-shm",
         ] {
             #expect(try Self.run(["cat", stage.root(file)], user: Self.strangerUser, group: Self.strangerUser).status != 0, "\(file)")
         }
@@ -228,7 +228,8 @@ import Testing
         #expect(eventually { daemon.logText.contains("forged") }, "\(daemon.logText)")
         var said = [daemon.logText]
         for command in [
-            ["status"], ["runs"], ["runs", "2"], ["explain", daemon.root("spool/data/" + name)], ["events"], ["status", "--pipelines", name]
+            ["status"], ["runs"], ["runs", "2"], ["explain", daemon.root("spool/data/" + name)], ["events"],
+            ["status", "--pipelines", name],
         ] {
             let answer = try DaemonProcess.command(command + ["--root", daemon.root.path])
             said.append(answer.output + answer.error)

@@ -46,7 +46,7 @@ import Testing
     @Test(arguments: [
         ("path: out/pred, format: jsonl", "out/pred/", "jsonl"), ("path: out/other, format: csv", "out/other/", "csv"),
         ("path: out/other, format: jsonl", "out/other/", "jsonl"),
-        ("path: out/pred, format: csv, partition_by: [stem]", "out/pred/stem=", "csv")
+        ("path: out/pred, format: csv, partition_by: [stem]", "out/pred/stem=", "csv"),
     ])
     func theOldOutputGoes(edit: (outputs: String, folder: String, suffix: String)) throws {
         let root = try world()

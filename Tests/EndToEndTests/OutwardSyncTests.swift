@@ -10,7 +10,7 @@ import Testing
     private static let finalModels: Set<String> = ["1/model.onnx", "1/card.json", "2/model.onnx", "ACTIVE"]
     private static let unfinished = [
         "_millrace/manifest-20261129-p.jsonl", "sub/_millrace/manifest.jsonl", ".hidden/x.parquet", "sub/.y.parquet", "sub/_SUCCESS",
-        "sub/_tmp/z.parquet"
+        "sub/_tmp/z.parquet",
     ]
 
     private static let readme = try? String(

@@ -39,14 +39,18 @@ import Testing
 
         try FileManager.default.removeItem(atPath: root(".millrace"))
         let rebuilt = try command(["rebuild"], root)
-        #expect(rebuilt.status == 0 && rebuilt.output == "p: 3 outputs, 2 model versions, version 2 active\n", "\(rebuilt.output)\(rebuilt.error)")
+        #expect(
+            rebuilt.status == 0 && rebuilt.output == "p: 3 outputs, 2 model versions, version 2 active\n",
+            "\(rebuilt.output)\(rebuilt.error)")
         let again = try once()
         #expect(again.status == 1, "c.csv is tried again: \(again.error)")
         #expect(root.files().filter { $0.hasPrefix("out/") && !$0.contains("_millrace") } == outputs)
         #expect(try root.read("out/outputs/a.csv") == Array("id,y\na,7.0\n".utf8))
         let runs = try command(["runs", "--json"], root).output
         #expect(runs.components(separatedBy: "\"run\"").count == 1 + 6, "three outputs, two versions, and c.csv: \(runs)")
-        func numbers(_ text: String) -> [Substring] { text.split(separator: "\n").filter { $0.contains("\"version\"") || $0.contains("isActive") } }
+        func numbers(_ text: String) -> [Substring] {
+            text.split(separator: "\n").filter { $0.contains("\"version\"") || $0.contains("isActive") }
+        }
         #expect(numbers(try command(["models", "p", "--json"], root).output) == numbers(before))
         #expect(try command(["check"], root).status == 0)
         try root.write("id,x\nd,1\n", to: "spool/data/d.csv")
@@ -78,7 +82,9 @@ import Testing
             try #require(answer.status == 0, "\(answer.error)")
         }
         func labels(_ addend: Double, _ name: String) throws {
-            try root.write("id,x,y\n" + (0..<200).map { "l\($0),\(Double($0) / 2),\(Double($0) / 2 + addend)\n" }.joined(), to: "spool/labelled/\(name)")
+            try root.write(
+                "id,x,y\n" + (0..<200).map { "l\($0),\(Double($0) / 2),\(Double($0) / 2 + addend)\n" }.joined(),
+                to: "spool/labelled/\(name)")
         }
         func scored(_ name: String) throws -> Double {
             try root.write("id,x\na,1\n", to: "spool/data/\(name).csv")

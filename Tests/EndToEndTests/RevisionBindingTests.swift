@@ -256,7 +256,7 @@ import Testing
             forget.arguments = [
                 "python3", "-c",
                 "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('UPDATE revisions SET body = NULL'); c.commit()",
-                daemon.root(".millrace/ledger.sqlite")
+                daemon.root(".millrace/ledger.sqlite"),
             ]
             try forget.run()
             forget.waitUntilExit()

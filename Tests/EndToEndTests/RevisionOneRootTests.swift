@@ -43,7 +43,9 @@ import Testing
         return try command(["run", "--once"] + Self.pipelines.map { daemon.root("pipelines/\($0).yaml") }, daemon)
     }
 
-    private func ledger(_ daemon: DaemonProcess) throws -> RunLedger { try RunLedger(stateDirectory: daemon.root(".millrace"), readOnly: true) }
+    private func ledger(_ daemon: DaemonProcess) throws -> RunLedger {
+        try RunLedger(stateDirectory: daemon.root(".millrace"), readOnly: true)
+    }
 
     private func expectNothingToRedo(_ daemon: DaemonProcess, _ when: String) throws {
         let plan = try command(["plan"], daemon)
@@ -125,7 +127,9 @@ import Testing
         try FileManager.default.removeItem(atPath: root(".millrace/ledger.sqlite"))
         for name in ["ledger.sqlite-wal", "ledger.sqlite-shm"] { try? FileManager.default.removeItem(atPath: root(".millrace/" + name)) }
         let rebuilt = try command(["rebuild"], daemon)
-        #expect(rebuilt.status == 0 && rebuilt.output.contains("penguins: 4 outputs, 1 model versions, version 1 active"), "\(rebuilt.output)\(rebuilt.error)")
+        #expect(
+            rebuilt.status == 0 && rebuilt.output.contains("penguins: 4 outputs, 1 model versions, version 1 active"),
+            "\(rebuilt.output)\(rebuilt.error)")
         #expect(rebuilt.output.contains("digits: 2 outputs, 2 model versions, version 2 active"), "\(rebuilt.output)")
         try expectNothingToRedo(daemon, "after the rebuild")
         let before = try published(daemon)
@@ -138,6 +142,7 @@ import Testing
 
     /// The revisions of the five pipelines by version 1; `later` does the same as `tumours` and has the same revision.
     private static let revisionsOfOld: Set<String> = [
-        "d1da2060cdfbefadd6fe915921fe6bd0eb91bf4a08efbc3d54103f047340ba03", "cf6d8f9fa650418695d0c0c4850f17316840f8ba7307ac75ca3751bde3d5c2f9",
+        "d1da2060cdfbefadd6fe915921fe6bd0eb91bf4a08efbc3d54103f047340ba03",
+        "cf6d8f9fa650418695d0c0c4850f17316840f8ba7307ac75ca3751bde3d5c2f9",
     ]
 }

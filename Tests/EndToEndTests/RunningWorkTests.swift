@@ -86,7 +86,8 @@ import Testing
         let text = try ask(daemon, "status")
         #expect(text.contains("data small.csv: for its turn"), "\(text)")
         _ = try ask(daemon, "stop", "2")
-        #expect(eventually(within: 20) { FileManager.default.fileExists(atPath: daemon.root("out/outputs/small.csv")) }, "\(daemon.logText)")
+        #expect(
+            eventually(within: 20) { FileManager.default.fileExists(atPath: daemon.root("out/outputs/small.csv")) }, "\(daemon.logText)")
         #expect(!FileManager.default.fileExists(atPath: daemon.root("out/outputs/large.csv")))
         #expect(try ask(daemon, "explain", "spool/data/large.csv").contains("an operator stopped it"))
         #expect(daemon.stop() == 0)
@@ -111,9 +112,12 @@ import Testing
         let daemon = try scene(["--verbose", "--log-format", "json", "--jobs", "1"])
         try daemon.drop(Array("id,x\na,1\nb,2\n".utf8), at: "spool/data/a.csv")
         func entries() throws -> [[String: Any]] {
-            try daemon.logText.split(separator: "\n").map { try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any], "\($0)") }
+            try daemon.logText.split(separator: "\n").map {
+                try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any], "\($0)")
+            }
         }
-        try #require(try eventually { try entries().contains { $0["message"] as? String == "done" && $0["file.path"] as? String == "a.csv" } })
+        try #require(
+            try eventually { try entries().contains { $0["message"] as? String == "done" && $0["file.path"] as? String == "a.csv" } })
         let running = try #require(try entries().first { $0["message"] as? String == "running" })
         #expect(running["jobs"] as? Int == 1 && running["pipelines"] as? [String] == ["p"], "\(running)")
         let done = try #require(try entries().first { $0["file.path"] as? String == "a.csv" && $0["message"] as? String == "done" })
@@ -125,7 +129,10 @@ import Testing
         let daemon = try scene()
         try daemon.drop(Array("id,x\na,1\n".utf8), at: "spool/data/in/a.csv")
         try daemon.drop(Array("id,x\na,none\n".utf8), at: "spool/data/bad.csv")
-        try #require(try eventually { try ask(daemon, "status").contains("1 quarantined, 1 done") || ask(daemon, "status").contains("1 done, 1 quarantined") })
+        try #require(
+            try eventually {
+                try ask(daemon, "status").contains("1 quarantined, 1 done") || ask(daemon, "status").contains("1 done, 1 quarantined")
+            })
         _ = try ask(daemon, "retry", "spool/data/bad.csv")
         try #require(try eventually { try events(daemon).filter { $0["kind"] as? String == "quarantined" }.count == 2 })
         let all = try events(daemon)
@@ -149,7 +156,9 @@ import Testing
         let slip = try DaemonProcess.command(["statsu"])
         #expect(slip.status == 2 && slip.error.contains("there is no command statsu; did you mean `millrace status`?"), "\(slip)")
         let retry = try DaemonProcess.command(["retry", "--state", "done"])
-        #expect(retry.status == 2 && retry.error.contains("quarantined") && retry.error.contains("waiting") && !retry.error.contains("superseded"), "\(retry)")
+        #expect(
+            retry.status == 2 && retry.error.contains("quarantined") && retry.error.contains("waiting")
+                && !retry.error.contains("superseded"), "\(retry)")
         let replay = try DaemonProcess.command(["replay", "--help"])
         let words = replay.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
         #expect(words.contains("(values: done, rejected, quarantined)"), "\(replay)")

@@ -61,7 +61,7 @@ import Testing
         #expect(runs.count == 10 && again == ["delayed.csv", "killed.csv"], "\(runs)")
         #expect(
             try ledger.arrivals().map(\.state) == [
-                .done, .done, .done, .done, .done, .done, .rejected, .quarantined, .waiting, .done, .done
+                .done, .done, .done, .done, .done, .done, .rejected, .quarantined, .waiting, .done, .done,
             ])
         #expect(try ledger.activeVersion(pipeline: "p") == 1)
         let check = try command(["check"], daemon)

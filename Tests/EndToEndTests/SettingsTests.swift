@@ -41,7 +41,10 @@ import Testing
         #expect(files.fileExists(atPath: root("var/lib/state/ledger.sqlite")) && files.fileExists(atPath: root("var/work/staging")))
         #expect(!files.fileExists(atPath: root(".millrace")) && !files.fileExists(atPath: root("var/lib/state/staging")))
         // Every command finds it.
-        for command in [["status"], ["runs"], ["events"], ["check"], ["explain", "a.csv"], ["models", "p"], ["plan"], ["pause"], ["resume"], ["replay", "a.csv"]] {
+        for command in [
+            ["status"], ["runs"], ["events"], ["check"], ["explain", "a.csv"], ["models", "p"], ["plan"], ["pause"], ["resume"],
+            ["replay", "a.csv"],
+        ] {
             let said = try DaemonProcess.command(command + ["--root", root.path])
             #expect(said.status == 0 && !said.error.contains("ledger"), "\(command): \(said.error)")
         }

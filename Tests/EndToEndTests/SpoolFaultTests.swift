@@ -183,9 +183,9 @@ import Testing
         #expect(eventually { FileManager.default.fileExists(atPath: daemon.root("out/outputs/renamed.csv")) }, "\(daemon.logText)")
         func explained(_ name: String) throws -> String {
             try DaemonProcess.command([
-                "explain", daemon.root("spool/data/" + name), "--root", daemon.root.path, "--pipelines", daemon.root("pipelines/p.yaml")
+                "explain", daemon.root("spool/data/" + name), "--root", daemon.root.path, "--pipelines", daemon.root("pipelines/p.yaml"),
             ])
-                .output
+            .output
         }
         #expect(try explained("old.csv").contains("(quiet)"))
         #expect(try explained("renamed.csv").contains("(renamed)"))

@@ -32,7 +32,9 @@ import Testing
         let listed = first.split(separator: "\n").drop { !$0.contains("settling, not numbered yet:") }.dropFirst().map {
             $0.trimmingCharacters(in: .whitespaces)
         }
-        #expect(listed.count == 2 && listed.contains("data in/place.csv: its format cannot show that it is whole, so it must be quiet first"), "\(first)")
+        #expect(
+            listed.count == 2 && listed.contains("data in/place.csv: its format cannot show that it is whole, so it must be quiet first"),
+            "\(first)")
         #expect(listed.contains { $0.hasPrefix("data half.parquet: it is not whole: ") }, "\(first)")
 
         try root.write(TinyModel.adding(2), to: "spool/models/m.onnx")

@@ -8,7 +8,9 @@ import Testing
     private static let repository = ProjectScript.repository
     private static let hasOracle = FileManager.default.isExecutableFile(atPath: repository + "/.deps/oracle/bin/python")
 
-    private func world(_ schema: String, format: String = "parquet", data: String = "{ path: spool/data, include: all }") throws -> TemporaryDirectory {
+    private func world(_ schema: String, format: String = "parquet", data: String = "{ path: spool/data, include: all }") throws
+        -> TemporaryDirectory
+    {
         let root = try TemporaryDirectory("tables")
         try root.write(
             """

@@ -70,7 +70,9 @@ import Testing
         return Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
     }
 
-    private func forward(_ root: TemporaryDirectory, _ data: String, _ more: [String] = []) throws -> (status: Int32, text: String, error: String) {
+    private func forward(_ root: TemporaryDirectory, _ data: String, _ more: [String] = []) throws -> (
+        status: Int32, text: String, error: String
+    ) {
         let result = try DaemonProcess.command(["forward", root("m.onnx"), root(data), root("out.csv"), "--force"] + more)
         return (result.status, (try? String(decoding: root.read("out.csv"), as: UTF8.self)) ?? "", result.error)
     }
@@ -91,7 +93,8 @@ import Testing
             ["forward", root("m.onnx"), root("d.csv"), root("d.parquet"), "--keep", one, "--keep", other])
         #expect(parquet.status == 0, "\(parquet.error)")
         let swapped = try forward(
-            root, "d.parquet", ["--columns", "\(one)=y\(other)", "--columns", "\(other)=y\(one)", "--keep", "y\(one)", "--keep", "y\(other)"])
+            root, "d.parquet",
+            ["--columns", "\(one)=y\(other)", "--columns", "\(other)=y\(one)", "--keep", "y\(one)", "--keep", "y\(other)"])
         #expect(swapped.status != 0, "two columns of one name would land")
         let again = try forward(root, "d.parquet", ["--columns", "\(one)=y\(other)", "--columns", "\(other)=y\(one)"])
         #expect(again.text.utf8.elementsEqual("y\(one),y\(other)\n31.0,30.0\n51.0,50.0\n".utf8), "\(again.text) \(again.error)")

@@ -28,14 +28,18 @@ import Testing
     /// Nothing that an exporter lists is left out without a reason, and the exporters that users run are all included.
     @Test func nothingIsLeftOut() throws {
         let exporters = [
-            "catboost", "jax2onnx", "keras", "lightgbm", "paddle", "skl2onnx", "spox", "tf2onnx", "torch-dynamo", "torch-torchscript", "xgboost",
+            "catboost", "jax2onnx", "keras", "lightgbm", "paddle", "skl2onnx", "spox", "tf2onnx", "torch-dynamo", "torch-torchscript",
+            "xgboost",
         ]
         #expect(ZooIndex.all.keys.sorted() == exporters)
         for (exporter, index) in ZooIndex.all {
             let accounted = Set(index.models.map(\.subject) + index.unwritten.map(\.subject))
-            for subject in index.subjects where !accounted.contains(subject) { Issue.record("\(exporter): \(subject) has no model and no reason") }
+            for subject in index.subjects where !accounted.contains(subject) {
+                Issue.record("\(exporter): \(subject) has no model and no reason")
+            }
             for unwritten in index.unwritten { #expect(!unwritten.reason.isEmpty, "\(exporter): \(unwritten.subject)") }
-            let files = Set(try FileManager.default.contentsOfDirectory(atPath: "\(ZooModel.folder)/\(exporter)").filter { $0.hasSuffix(".onnx") })
+            let files = Set(
+                try FileManager.default.contentsOfDirectory(atPath: "\(ZooModel.folder)/\(exporter)").filter { $0.hasSuffix(".onnx") })
             #expect(files == Set(index.models.map { ($0.path as NSString).lastPathComponent }))
         }
         let estimators = Set(ZooIndex.all["skl2onnx"]?.models.map(\.subject) ?? [])
@@ -46,7 +50,9 @@ import Testing
     @Test(arguments: models) func isAdmittedAndAgrees(model: ZooModel) throws {
         let outcome = try score(model)
         if let refusal = Self.exceptions[model.name] {
-            #expect(outcome.failure?.statement.sentence.contains(refusal) ?? false, "\(outcome.failure?.statement.sentence ?? "it is admitted: take it off exceptions.txt")")
+            #expect(
+                outcome.failure?.statement.sentence.contains(refusal) ?? false,
+                "\(outcome.failure?.statement.sentence ?? "it is admitted: take it off exceptions.txt")")
             return
         }
         #expect(outcome.failure == nil, "\(outcome.failure?.statement.sentence ?? "")")
@@ -208,7 +214,9 @@ private struct CellValues {
             text = { "\(values[$0])" }
         case .float64:
             let values = tensor.values(as: Double.self)!
-            equals = { cell, place in Double(cell)?.bitPattern == values[place].bitPattern || values[place].isNaN && cell.lowercased() == "nan" }
+            equals = { cell, place in
+                Double(cell)?.bitPattern == values[place].bitPattern || values[place].isNaN && cell.lowercased() == "nan"
+            }
             text = { "\(values[$0])" }
         case .int64:
             let values = tensor.values(as: Int64.self)!

@@ -8,14 +8,18 @@ import Testing
 @Suite struct BoundOutputTests {
     private func session(_ name: String) throws -> Session { try Fixture.session(name) }
 
-    @Test(arguments: ["input-is-output", "outputs-twice", "empty-output", "alias-outputs", "constant-outputs", "mlp", "mlp-fixed", "zipmap", "strings", "empty-strings"])
+    @Test(arguments: [
+        "input-is-output", "outputs-twice", "empty-output", "alias-outputs", "constant-outputs", "mlp", "mlp-fixed", "zipmap", "strings",
+        "empty-strings",
+    ])
     func everyOutputIsThePlainRuns(name: String) throws {
         for optimization in [SessionOptions.Optimization.none, .all] {
             let session = try Fixture.session(name, SessionOptions(optimization: optimization))
             let rows = try #require(session.inputs[0].dimensions?[0].extent ?? 5)
             let width = session.inputs[0].dimensions?[1].extent ?? 1
             let count = rows * width
-            let tensor = session.inputs[0].elementType == .string
+            let tensor =
+                session.inputs[0].elementType == .string
                 ? Tensor(strings: (0..<count).map { "text \($0)" }, shape: [rows, width])
                 : floats([rows, width], (0..<count).map { Float($0) - 3 })
             let comparison = BoundComparison(session, rows: [session.inputs[0].name: tensor])

@@ -6,19 +6,20 @@ import Testing
 
 /// What an operator reads when a model or its input does not fit.
 @Suite struct RefusalTests {
-    @Test(arguments: [
-        ("missing-operator", .unsupportedOperator(name: "com.acme:Frobnicate", node: "", detail: "no such operator is registered")),
-        ("unknown-operator", .unsupportedOperator(name: "Frobnicate", node: "frob", detail: "opset 17 has no such operator")),
-        (
-            "missing-kernel",
-            .unsupportedOperator(name: "Add(14)", node: "sum", detail: "no kernel for these element types and this version")
-        ),
-        (
-            "invalid",
-            .invalidModel(
-                detail: "Invalid model. Node input 'nowhere' is not a graph input, initializer, or output of a previous node.")
-        ),
-    ] as [(String, EngineError)])
+    @Test(
+        arguments: [
+            ("missing-operator", .unsupportedOperator(name: "com.acme:Frobnicate", node: "", detail: "no such operator is registered")),
+            ("unknown-operator", .unsupportedOperator(name: "Frobnicate", node: "frob", detail: "opset 17 has no such operator")),
+            (
+                "missing-kernel",
+                .unsupportedOperator(name: "Add(14)", node: "sum", detail: "no kernel for these element types and this version")
+            ),
+            (
+                "invalid",
+                .invalidModel(
+                    detail: "Invalid model. Node input 'nowhere' is not a graph input, initializer, or output of a previous node.")
+            ),
+        ] as [(String, EngineError)])
     func modelsThatDoNotLoad(name: String, expected: EngineError) throws {
         #expect(throws: expected) { try Fixture.session(name) }
     }
@@ -84,7 +85,9 @@ import Testing
     @Test func aRunIsCancelledFromAnotherThread() throws {
         let session = try Fixture.session("endless")
         let cancellation = try Cancellation()
-        let thread = Thread { Thread.sleep(forTimeInterval: 0.05); cancellation.cancel() }
+        let thread = Thread {
+            Thread.sleep(forTimeInterval: 0.05); cancellation.cancel()
+        }
         thread.start()
         #expect(throws: EngineError.cancelled) {
             try session.run([Tensor(.int64, [], [Int64.max]), floats([1], [0])], cancellation: cancellation)

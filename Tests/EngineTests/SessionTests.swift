@@ -9,9 +9,10 @@ import Testing
 
     @Test func portsSayWhatTheModelTakes() throws {
         let session = try Fixture.session("mlp")
-        try #require(session.inputs == [
-            Port(name: "x", kind: .tensor(elementType: 1, dimensions: [.symbolic("N"), .fixed(4)]))
-        ])
+        try #require(
+            session.inputs == [
+                Port(name: "x", kind: .tensor(elementType: 1, dimensions: [.symbolic("N"), .fixed(4)]))
+            ])
         try #require(session.outputs.map(\.name) == ["logits", "p"])
         #expect("\(session.inputs[0].kind)" == "float[N, 4]")
         #expect("\(try Fixture.session("zipmap").outputs[1].kind)" == "seq(map(string, float[]))")
@@ -26,7 +27,8 @@ import Testing
         let probabilities = try #require(all[1].floats)
         #expect(abs(probabilities[0..<3].reduce(0, +) - 1) < 1e-6)
         #expect(try session.run([x], outputs: [1]).map(\.floats) == [probabilities])
-        #expect(try session.run([(name: "x", value: .tensor(x))], outputs: ["p", "logits"]).map(\.floats) == [probabilities, all[0].floats])
+        #expect(
+            try session.run([(name: "x", value: .tensor(x))], outputs: ["p", "logits"]).map(\.floats) == [probabilities, all[0].floats])
     }
 
     @Test func zeroRowsGiveZeroRows() throws {

@@ -46,34 +46,49 @@ import Testing
         let choice = Node(
             "If", ["always"], ["y"],
             [
-                Attribute("then_branch", .graph(branch("MatMul", ["x", "w"]))), Attribute("else_branch", .graph(branch("Gemm", ["x", "w"]))),
+                Attribute("then_branch", .graph(branch("MatMul", ["x", "w"]))),
+                Attribute("else_branch", .graph(branch("Gemm", ["x", "w"]))),
             ])
         let buffer = TensorBuffer(byteCount: 256)
         for position in 0..<256 { buffer.mutableBytes[position] = UInt8(position * 7 % 256) }
         let packed = Tensor(elementType: .int4, shape: [16, 32], buffer: buffer)
         return [
             Case("product", product, [rows]),
-            Case("a bias of few bytes too", model(
-                [Node("Gemm", ["x", "w", "b"], ["y"])], [matrix, StoredTensor("b", .float32, [1], [0.5] as [Float])]), [rows]),
+            Case(
+                "a bias of few bytes too",
+                model(
+                    [Node("Gemm", ["x", "w", "b"], ["y"])], [matrix, StoredTensor("b", .float32, [1], [0.5] as [Float])]), [rows]),
             Case("in a branch", model([choice], [matrix, StoredTensor("always", .bool, [], [true])]), [rows]),
-            Case("also an input, before IR version 4", model(
-                [Node("MatMul", ["x", "w"], ["y"])], [matrix], irVersion: 3, domains: [OperatorSet(domain: "", version: 8)], inputs: [weightInput]), [rows]),
+            Case(
+                "also an input, before IR version 4",
+                model(
+                    [Node("MatMul", ["x", "w"], ["y"])], [matrix], irVersion: 3, domains: [OperatorSet(domain: "", version: 8)],
+                    inputs: [weightInput]), [rows]),
             Case("an input with a default", model([Node("MatMul", ["x", "w"], ["y"])], [matrix], inputs: [weightInput]), [rows]),
-            Case("of another domain alone", model(
-                [Node("FusedMatMul", ["x", "w"], ["y"], domain: "com.microsoft")], [matrix], domains: [OperatorSet(domain: "com.microsoft", version: 1)]),
+            Case(
+                "of another domain alone",
+                model(
+                    [Node("FusedMatMul", ["x", "w"], ["y"], domain: "com.microsoft")], [matrix],
+                    domains: [OperatorSet(domain: "com.microsoft", version: 1)]),
                 [rows]),
-            Case("gathered", model(
-                [Node("Gather", ["w", "x"], ["y"])], [matrix], input: .tensor(.int64, [.symbolic("N")])),
+            Case(
+                "gathered",
+                model(
+                    [Node("Gather", ["w", "x"], ["y"])], [matrix], input: .tensor(.int64, [.symbolic("N")])),
                 [Tensor(.int64, [3], [1, 0, 15] as [Int64])]),
-            Case("float16", model(
-                [Node("Cast", ["w"], ["wide"], [Attribute("to", .int(1))]), Node("MatMul", ["x", "wide"], ["y"])],
-                [StoredTensor("w", .float16, [16, 32], values(512).map { Float16($0) })]), [rows]),
-            Case("int4", model(
-                [Node("DequantizeLinear", ["w", "scale"], ["wide"]), Node("MatMul", ["x", "wide"], ["y"])],
-                [
-                    StoredTensor("w", packed),
-                    StoredTensor("scale", .float32, [], [0.25] as [Float]),
-                ]), [rows]),
+            Case(
+                "float16",
+                model(
+                    [Node("Cast", ["w"], ["wide"], [Attribute("to", .int(1))]), Node("MatMul", ["x", "wide"], ["y"])],
+                    [StoredTensor("w", .float16, [16, 32], values(512).map { Float16($0) })]), [rows]),
+            Case(
+                "int4",
+                model(
+                    [Node("DequantizeLinear", ["w", "scale"], ["wide"]), Node("MatMul", ["x", "wide"], ["y"])],
+                    [
+                        StoredTensor("w", packed),
+                        StoredTensor("scale", .float32, [], [0.25] as [Float]),
+                    ]), [rows]),
         ]
     }()
 

@@ -13,9 +13,14 @@ struct StatefulSessionTests {
                 Node("Mul", ["x", "factor"], ["scaled"]), Node("Add", ["total", "scaled"], ["total next"]),
                 Node("ReduceSum", ["total next"], ["sum"], [Attribute("keepdims", .int(0))]), Node("Identity", ["x"], ["echo"]),
             ],
-            inputs: [Value("x", .tensor(.float32, [.symbolic("N")])), Value("total", type), Value("factor", .tensor(.float32, [] as Shape))],
-            outputs: [Value("total next", type), Value("sum", .tensor(.float32, [] as Shape)), Value("echo", .tensor(.float32, [.symbolic("N")]))])
-        return try Session(model: Model(operatorSets: [OperatorSet(domain: "", version: 21)], graph: graph).serialized(), options: .training(threads: 1))
+            inputs: [
+                Value("x", .tensor(.float32, [.symbolic("N")])), Value("total", type), Value("factor", .tensor(.float32, [] as Shape)),
+            ],
+            outputs: [
+                Value("total next", type), Value("sum", .tensor(.float32, [] as Shape)), Value("echo", .tensor(.float32, [.symbolic("N")])),
+            ])
+        return try Session(
+            model: Model(operatorSets: [OperatorSet(domain: "", version: 21)], graph: graph).serialized(), options: .training(threads: 1))
     }
 
     private static func slot(overwrites: Bool = false) -> StatefulSession.Slot {
@@ -29,7 +34,9 @@ struct StatefulSessionTests {
         return session
     }
 
-    private func run(_ session: StatefulSession, _ x: [Float]) throws -> Float? { try session.run([("x", floats([2], x))])[0].values(as: Float.self)?[0] }
+    private func run(_ session: StatefulSession, _ x: [Float]) throws -> Float? {
+        try session.run([("x", floats([2], x))])[0].values(as: Float.self)?[0]
+    }
 
     @Test(arguments: [false, true]) func outputsOfARunAreInputsOfTheNext(overwrites: Bool) throws {
         let session = try counter([1, 2], overwrites: overwrites)
@@ -55,7 +62,8 @@ struct StatefulSessionTests {
         let session = try counter([1, 2])
         _ = try run(session, [1, 1])
         let other = try Self.model()
-        let inputs = session.inputs + [(name: "factor", value: .tensor(floats([], [0]))), (name: "x", value: .tensor(floats([2], [0, 0])))]
+        let inputs =
+            session.inputs + [(name: "factor", value: .tensor(floats([], [0]))), (name: "x", value: .tensor(floats([2], [0, 0])))]
         #expect(try other.run(inputs, outputs: ["sum"])[0].floats == [23])
     }
 

@@ -1,7 +1,8 @@
-@testable import Landing
 import Synchronization
 import SystemPackage
 import Testing
+
+@testable import Landing
 
 /// What happens on the disk below one directory, in order.
 final class Acts: Sendable {
@@ -18,10 +19,12 @@ final class Acts: Sendable {
     func record<T>(
         below folder: String, refusing: @escaping @Sendable (DiskAct) -> Errno? = { _ in nil }, while body: () throws -> T
     ) rethrows -> T {
-        try DiskObservers.observe(below: FilePath(folder), { [self] act in
-            entries.withLock { $0.append(.act(act)) }
-            return refusing(act)
-        }, while: body)
+        try DiskObservers.observe(
+            below: FilePath(folder),
+            { [self] act in
+                entries.withLock { $0.append(.act(act)) }
+                return refusing(act)
+            }, while: body)
     }
 
     func note(_ text: String) { entries.withLock { $0.append(.note(text)) } }
@@ -31,10 +34,11 @@ final class Acts: Sendable {
     /// Where the first entry of that kind is after `start`.
     func first(after start: Int = -1, _ isWanted: (DiskAct) -> Bool) throws -> Int {
         let all = all
-        return try #require(all.indices.first { index in
-            guard index > start, case .act(let act) = all[index] else { return false }
-            return isWanted(act)
-        }, "\(all)")
+        return try #require(
+            all.indices.first { index in
+                guard index > start, case .act(let act) = all[index] else { return false }
+                return isWanted(act)
+            }, "\(all)")
     }
 
     func first(_ act: DiskAct, after start: Int = -1) throws -> Int { try first(after: start) { $0 == act } }

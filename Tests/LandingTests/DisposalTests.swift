@@ -1,10 +1,11 @@
 import Arrivals
 import Foundation
 import Glibc
-@testable import Landing
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Landing
 
 @Suite struct DisposalTests {
     private func input(_ scene: Scene, _ name: String, _ text: String) throws -> SpoolFile {

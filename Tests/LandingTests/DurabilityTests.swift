@@ -1,10 +1,11 @@
 import Foundation
 import Glibc
-@testable import Landing
 import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Landing
 
 /// Nothing has its final name before its bytes are on the disk, and nobody is told of it before the name is: the order of what is asked of
 /// the disk, without a power failure. `EndToEndTests/TraceTests` sees the same of a whole process by `strace`.
@@ -198,11 +199,14 @@ import Testing
         let target = again.target, theirs = scene.folder("root/theirs.csv")
         try scene.folder.write("theirs", to: "root/theirs.csv")
         let looks = Looks()
-        let results = try Acts().record(below: scene.folder.path, refusing: { act in
-            // The first look finds our old output, the second comes after its digest.
-            guard act == .look(target), looks.next() == 2 else { return nil }
-            return rename(theirs, target.string) == 0 ? nil : .ioError
-        }) { try scene.round().publish([again], intend: allow, close: { _ in }) }
+        let results = try Acts().record(
+            below: scene.folder.path,
+            refusing: { act in
+                // The first look finds our old output, the second comes after its digest.
+                guard act == .look(target), looks.next() == 2 else { return nil }
+                return rename(theirs, target.string) == 0 ? nil : .ioError
+            }
+        ) { try scene.round().publish([again], intend: allow, close: { _ in }) }
         #expect(results == [.failure(.targetNotOurs(target, found: digest("one"), published: digest("one")))])
         #expect(scene.text("a.csv") == "theirs")
     }
@@ -211,5 +215,9 @@ import Testing
 /// Counts.
 private final class Looks: Sendable {
     private let count = Mutex(0)
-    func next() -> Int { count.withLock { $0 += 1; return $0 } }
+    func next() -> Int {
+        count.withLock {
+            $0 += 1; return $0
+        }
+    }
 }

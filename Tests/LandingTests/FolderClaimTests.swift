@@ -1,10 +1,11 @@
 import Foundation
 import Glibc
-@testable import Landing
 import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Landing
 
 @Suite struct FolderClaimTests {
     private let directory: TemporaryDirectory
@@ -94,12 +95,15 @@ import Testing
         let isFirst = Atomic(true)
         let (folder, timing) = (folder, timing)
         let message = #expect(throws: LandingError.self) {
-            try DiskObservers.observe(below: folder, { act in
-                guard case .rename(path, _) = act, isFirst.exchange(false, ordering: .relaxed) else { return nil }
-                let made = try? FolderClaim(folder, .spool, as: ClaimHolder(root: "/quicker", since: "now"), timing: timing)
-                other.withLock { $0 = made }
-                return nil
-            }) { try claim() }
+            try DiskObservers.observe(
+                below: folder,
+                { act in
+                    guard case .rename(path, _) = act, isFirst.exchange(false, ordering: .relaxed) else { return nil }
+                    let made = try? FolderClaim(folder, .spool, as: ClaimHolder(root: "/quicker", since: "now"), timing: timing)
+                    other.withLock { $0 = made }
+                    return nil
+                }
+            ) { try claim() }
         }
         #expect(message.map { "\($0)".contains("--root /quicker") } == true, "\(String(describing: message))")
         let quicker = try #require(other.withLock { $0 })

@@ -1,8 +1,9 @@
 import Foundation
-@testable import Landing
 import SystemPackage
-import Testing
 import TestSupport
+import Testing
+
+@testable import Landing
 
 @Suite struct LandingRoundTests {
     @Test(arguments: [1, 20])
@@ -105,7 +106,8 @@ import TestSupport
             [
                 lost, scene.stage("twice.csv", "a", run: 2), scene.stage("twice.csv", "b", run: 3),
                 scene.stage("blocked/c.csv", "c", run: 4), scene.stage("good.csv", "d", run: 5),
-            ], intend: {
+            ],
+            intend: {
                 #expect($0.map(\.run) == [2, 4, 5])
                 return allow($0)
             }, close: { #expect($0.map(\.run) == [2, 5]) })
@@ -159,9 +161,12 @@ import TestSupport
                 try scene.round().publish([scene.stage("b.csv", "two", run: 2)], intend: allow, close: { _ in throw Stopped() })
             }
         } else {
-            try DiskObservers.observe(below: FilePath(scene.folder.path), { act in
-                if case .sync(let path) = act, path.lastComponent?.string.hasPrefix("manifest-") == true { .noSpace } else { nil }
-            }) {
+            try DiskObservers.observe(
+                below: FilePath(scene.folder.path),
+                { act in
+                    if case .sync(let path) = act, path.lastComponent?.string.hasPrefix("manifest-") == true { .noSpace } else { nil }
+                }
+            ) {
                 let failed = try scene.round().publish([scene.stage("b.csv", "two", run: 2)], intend: allow, close: { _ in })
                 #expect(throws: LandingError.self) { try failed[0].get() }
             }

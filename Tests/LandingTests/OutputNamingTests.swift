@@ -20,10 +20,12 @@ import Testing
             try naming.path(for: "sub/a:b é.csv", facts: facts) == "arrival_date=2026-11-23/version=3/stem=a%3Ab é/sub/a:b é.csv.gz")
     }
 
-    @Test(arguments: [
-        (0, "1970-01-01"), (951_782_400, "2000-02-29"), (4_107_542_399, "2100-02-28"), (4_107_542_400, "2100-03-01"), (-1, "1969-12-31"),
-        (1_795_478_399, "2026-11-23"), (1_795_478_400, "2026-11-24"),
-    ] as [(Int64, String)])
+    @Test(
+        arguments: [
+            (0, "1970-01-01"), (951_782_400, "2000-02-29"), (4_107_542_399, "2100-02-28"), (4_107_542_400, "2100-03-01"),
+            (-1, "1969-12-31"),
+            (1_795_478_399, "2026-11-23"), (1_795_478_400, "2026-11-24"),
+        ] as [(Int64, String)])
     func arrivalDateIsUTC(seconds: Int64, date: String) throws {
         let path = try OutputNaming(fileExtension: "csv", partitionBy: [.arrivalDate])
             .path(for: "a.csv", facts: .init(arrivedAt: UTCTime(milliseconds: seconds * 1000), version: 1))

@@ -1,10 +1,11 @@
 import Foundation
 import Glibc
-@testable import Landing
 import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Landing
 
 /// An old output goes only where it is still what was published there.
 @Suite struct OutputWithdrawalTests {
@@ -43,10 +44,17 @@ import Testing
         try scene.folder.write("theirs", to: "root/theirs.csv")
         let looks = Mutex(0)
         let (target, theirs) = (target, scene.folder("root/theirs.csv"))
-        let outcome = try Acts().record(below: scene.folder.path, refusing: { act in
-            guard act == .look(target), looks.withLock({ $0 += 1; return $0 }) == 2 else { return nil }
-            return rename(theirs, target.string) == 0 ? nil : .ioError
-        }) { try remove() }
+        let outcome = try Acts().record(
+            below: scene.folder.path,
+            refusing: { act in
+                guard act == .look(target),
+                    looks.withLock({
+                        $0 += 1; return $0
+                    }) == 2
+                else { return nil }
+                return rename(theirs, target.string) == 0 ? nil : .ioError
+            }
+        ) { try remove() }
         #expect(outcome == .notOurs)
         #expect(scene.text("sub/a.csv") == "theirs")
     }

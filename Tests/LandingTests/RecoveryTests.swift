@@ -1,8 +1,8 @@
 import Foundation
 import Landing
 import SystemPackage
-import Testing
 import TestSupport
+import Testing
 
 /// What a ledger would hold, kept outside of the round that dies.
 private final class Book {

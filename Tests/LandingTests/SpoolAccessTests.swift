@@ -1,9 +1,10 @@
 import Foundation
 import Glibc
-@testable import Landing
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Landing
 
 @Suite struct SpoolAccessTests {
     private let scene: Scene

@@ -1,9 +1,10 @@
 import Foundation
 import Glibc
-@testable import Landing
 import SystemPackage
 import TestSupport
 import Testing
+
+@testable import Landing
 
 /// What counts as deleted, and what only cannot be seen.
 @Suite struct SpoolLookTests {

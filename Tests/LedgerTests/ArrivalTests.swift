@@ -71,7 +71,8 @@ import Testing
         try f.arrive("a.csv", "A")
         let run = try #require(try f.open(1))
         try f.ledger.attemptFailed(
-            [FailedAttempt(run: run.run, outcome: "resource", error: "disk full", nextAttemptAt: f.now.advanced(by: .seconds(5)))], at: f.now)
+            [FailedAttempt(run: run.run, outcome: "resource", error: "disk full", nextAttemptAt: f.now.advanced(by: .seconds(5)))],
+            at: f.now)
         #expect(try f.arrive("a.csv", "B") == .arrived(2, superseded: 1))
         #expect(try f.ledger.run(run.run)?.state == .abandoned)
         #expect(try f.ledger.openRuns().isEmpty)
@@ -117,7 +118,8 @@ import Testing
         let run = try #require(try f.open(1))
         try f.ledger.close([RunClosing(run: run.run, outcome: .gone)], at: f.now)
         #expect(try f.state(1) == .ignored)
-        #expect(try f.ledger.explain(path: "a.csv", now: f.now).first?.visits.first?.arrival.explanation?.reason.contains("removed") == true)
+        #expect(
+            try f.ledger.explain(path: "a.csv", now: f.now).first?.visits.first?.arrival.explanation?.reason.contains("removed") == true)
         #expect(try f.arrive("b.csv.gz", "B") == .arrived(2, superseded: nil))
         #expect(try f.ledger.arrive([f.file("a.csv.gz", "C", key: "a")], at: f.now) == [.arrived(3, superseded: nil)], "its output is free")
     }

@@ -40,14 +40,17 @@ import Testing
         let f = try told()
         let visit = try #require(try f.ledger.explain(path: "a.csv", now: f.now).first?.visits.first)
         #expect(visit.arrival.explanation == Self.why)
-        #expect(visit.arrival.explanation?.reason == "row 3: the value is no number" && visit.arrival.explanation?.cells?.values == ["Zoe1987"])
+        #expect(
+            visit.arrival.explanation?.reason == "row 3: the value is no number" && visit.arrival.explanation?.cells?.values == ["Zoe1987"])
         #expect(visit.runs[0].run.explanation == Self.why)
         #expect(visit.runs[0].attempts.map(\.whole?.sentence) == [Self.why.whole.sentence, Self.why.whole.sentence])
         let version = try #require(try f.ledger.versions(pipeline: "p").first)
         #expect(version.whole == Self.why.whole && version.training?.whole == Self.why.whole)
         // The same content again says why it was rejected before.
         let again = try #require(try f.ledger.explain(path: "again.onnx", now: f.now).first?.visits.first?.arrival.explanation)
-        #expect(again.cells?.values == ["Zoe1987"] && !again.reason.contains("Zoe1987") && again.whole.sentence.contains("\"Zoe1987\" is no number"))
+        #expect(
+            again.cells?.values == ["Zoe1987"] && !again.reason.contains("Zoe1987")
+                && again.whole.sentence.contains("\"Zoe1987\" is no number"))
         let json = try JSONEncoder().encode(visit)
         #expect(try JSONDecoder().decode(FileExplanation.Visit.self, from: json) == visit)
         #expect(try everything(f.ledger, f).components(separatedBy: "Zoe1987").count > 10)

@@ -94,7 +94,9 @@ import Testing
 
     @Test func runsAreFilteredAndPaged() throws {
         let f = try Fixture()
-        for index in 0..<6 { try f.finish(try f.arrive("f\(index).csv", "\(index)", in: index < 4 ? "p" : "q").number, content: "\(index)") }
+        for index in 0..<6 {
+            try f.finish(try f.arrive("f\(index).csv", "\(index)", in: index < 4 ? "p" : "q").number, content: "\(index)")
+        }
         try f.arrive("bad.csv", "bad")
         let run = try #require(try f.open(7)).run
         try f.ledger.close([RunClosing(run: run, outcome: .quarantined(Fixture.explanation))], at: f.now)
@@ -111,7 +113,8 @@ import Testing
         let f = try Fixture()
         let events = (0..<90).map { NewEvent("done", pipeline: "p", arrival: Int64($0), payload: "{\"n\":\($0)}") }
         for start in stride(from: 0, to: 90, by: 9) {
-            try f.ledger.write { (ledger) throws(LedgerError) in try ledger.append(Array(events[start..<start + 9]), at: f.now, keeping: 32) }
+            try f.ledger.write { (ledger) throws(LedgerError) in try ledger.append(Array(events[start..<start + 9]), at: f.now, keeping: 32)
+            }
         }
         let kept = try f.ledger.events(after: 0)
         #expect(kept.last?.sequence == 90 && kept.count >= 32 && kept.count <= 32 + 9)
@@ -123,10 +126,12 @@ import Testing
         #expect(try f.ledger.events(after: 0).last?.sequence == 91)
     }
 
-    @Test(arguments: [
-        (0, "1970-01-01T00:00:00.000Z"), (951_782_399_999, "2000-02-28T23:59:59.999Z"), (951_782_400_000, "2000-02-29T00:00:00.000Z"),
-        (1_900_000_000_123, "2030-03-17T17:46:40.123Z"), (-1, "1969-12-31T23:59:59.999Z"), (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
-    ] as [(Int64, String)])
+    @Test(
+        arguments: [
+            (0, "1970-01-01T00:00:00.000Z"), (951_782_399_999, "2000-02-28T23:59:59.999Z"), (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_900_000_000_123, "2030-03-17T17:46:40.123Z"), (-1, "1969-12-31T23:59:59.999Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+        ] as [(Int64, String)])
     func timesAreISO8601(milliseconds: Int64, text: String) throws {
         let time = UTCTime(milliseconds: milliseconds)
         #expect("\(time)" == text)

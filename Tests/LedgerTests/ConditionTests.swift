@@ -3,8 +3,11 @@ import Ledger
 import Testing
 
 @Suite struct ConditionTests {
-    private func condition(_ kind: Condition.Kind, _ pipeline: String, _ subject: String, _ text: String, _ facts: String? = nil) -> Condition {
-        Condition(.init(kind, pipeline: pipeline, subject: subject), text: text, facts: facts, since: UTCTime(milliseconds: 1_900_000_000_000))
+    private func condition(_ kind: Condition.Kind, _ pipeline: String, _ subject: String, _ text: String, _ facts: String? = nil)
+        -> Condition
+    {
+        Condition(
+            .init(kind, pipeline: pipeline, subject: subject), text: text, facts: facts, since: UTCTime(milliseconds: 1_900_000_000_000))
     }
 
     @Test func aConditionStandsUntilItIsReplacedOrTakenBack() throws {

@@ -85,7 +85,8 @@ import Testing
             try f.arrive("l.csv", "B", role: .labelled)
             let run = try #require(try f.open(3))
             #expect(try f.arrive("l.csv", "A", role: .labelled) == .arrived(4, superseded: nil))
-            try f.ledger.close([RunClosing(run: run.run, outcome: isTaken ? .done(verdict: nil) : .quarantined(Fixture.explanation))], at: f.now)
+            try f.ledger.close(
+                [RunClosing(run: run.run, outcome: isTaken ? .done(verdict: nil) : .quarantined(Fixture.explanation))], at: f.now)
             let opened = try f.ledger.open([RunOpening(arrival: 4, version: 1, revision: "r1")], at: f.now)[0]
             #expect(isTaken ? opened.run != nil : opened == .decidedAlready(sameAs: 2, state: .done))
         }
@@ -121,7 +122,10 @@ import Testing
         #expect(decided == [1, 2], "what was superseded meanwhile is not decided")
         #expect(try f.ledger.arrival(1)?.verdict == "trained version 1")
         #expect(try f.state(2) == .quarantined && f.state(3) == .superseded && f.state(5) == .waiting)
-        #expect(try f.counts() == ["labelled done": 1, "labelled quarantined": 1, "labelled superseded": 1, "labelled waiting": 2, "model done": 1])
+        #expect(
+            try f.counts() == [
+                "labelled done": 1, "labelled quarantined": 1, "labelled superseded": 1, "labelled waiting": 2, "model done": 1,
+            ])
     }
 
     @Test func theTuningThatDidNotPassRejectsTheLabelsAndNotTheModel() throws {
@@ -133,7 +137,8 @@ import Testing
         try f.ledger.write { (ledger) throws(LedgerError) in
             _ = try ledger.intendVersion(run: run.run)
             _ = try ledger.publishVersion(
-                run: run.run, modelDigest: "d", card: nil, training: TrainingRecord(rejection: "worse", metric: "mae", before: 1, after: 2), at: f.now)
+                run: run.run, modelDigest: "d", card: nil, training: TrainingRecord(rejection: "worse", metric: "mae", before: 1, after: 2),
+                at: f.now)
             try ledger.close([RunClosing(run: run.run, outcome: .done(verdict: "published 1"))], at: f.now)
             _ = try ledger.decideLabels(run: run.run, .rejected(Fixture.explanation), unusable: [:])
         }
@@ -170,7 +175,8 @@ import Testing
         try f.arrive("c.csv", "c", role: .labelled)
         #expect(try wait(5) == .forModel(arrival: 4, path: "n.onnx"))
         try f.arrive("d.csv", "d")
-        try f.ledger.close([RunClosing(run: try #require(try f.open(4, version: nil)).run, outcome: .rejected(Fixture.explanation))], at: f.now)
+        try f.ledger.close(
+            [RunClosing(run: try #require(try f.open(4, version: nil)).run, outcome: .rejected(Fixture.explanation))], at: f.now)
         #expect(try wait(6) == .forRoom, "data does not wait for labels")
     }
 }

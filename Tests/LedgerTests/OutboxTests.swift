@@ -29,7 +29,11 @@ import Testing
         let why = Explanation(reason: "row 3: \(cell: "Zoe1987") is no number", rule: .dataValue, remedy: "Mend it.")
         try f.ledger.write { (tx) throws(LedgerError) in
             let numbers = try tx.refuse(
-                [RefusedFile(pipeline: "digits", role: .data, path: path, stamp: FileStamp(device: 1, inode: 7, size: 1, changed: 1), explanation: why)],
+                [
+                    RefusedFile(
+                        pipeline: "digits", role: .data, path: path, stamp: FileStamp(device: 1, inode: 7, size: 1, changed: 1),
+                        explanation: why)
+                ],
                 at: time)
             try tx.append([NewEvent("refused", pipeline: "digits", arrival: numbers[0])], at: time)
         }
@@ -84,7 +88,9 @@ import Testing
         _ = try f.arrive("a.csv", "A", in: "digits")
         let arrived = try #require(try f.ledger.arrivals().first).arrivedAt
         func look(_ seconds: Int) throws {
-            try f.ledger.write { (tx) throws(LedgerError) in try tx.tellLongWaits(["digits": .seconds(60)], at: arrived.advanced(by: .seconds(seconds))) }
+            try f.ledger.write { (tx) throws(LedgerError) in
+                try tx.tellLongWaits(["digits": .seconds(60)], at: arrived.advanced(by: .seconds(seconds)))
+            }
         }
         try look(59)
         #expect(try due("ops", at: arrived.advanced(by: .seconds(100))).isEmpty)

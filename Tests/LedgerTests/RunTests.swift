@@ -118,7 +118,9 @@ import Testing
         try f.arrive("a.csv", "A")
         let run = try #require(try f.open(1)).run
         let intention = Intention(run: run, root: "/out", path: "a.parquet", digest: "d1", byteCount: 5)
-        guard case .intended(let number, replaces: nil) = try f.ledger.intend([intention])[0] else { Issue.record("it is not .intended"); return }
+        guard case .intended(let number, replaces: nil) = try f.ledger.intend([intention])[0] else {
+            Issue.record("it is not .intended"); return
+        }
         #expect(try f.ledger.openRuns().flatMap(\.intended).map(\.publication) == [number])
         #expect(try f.ledger.published().isEmpty)
         let open = try #require(try f.ledger.openRuns().first)
@@ -138,8 +140,9 @@ import Testing
         try f.finish(1, content: "old")
         try f.arrive("a.csv", "B")
         let run = try #require(try f.open(2)).run
-        guard case .intended(_, replaces: let old?) = try f.ledger.intend(
-            [Intention(run: run, root: "/out", path: "a.parquet", digest: "new", byteCount: 5)])[0]
+        guard
+            case .intended(_, replaces: let old?) = try f.ledger.intend(
+                [Intention(run: run, root: "/out", path: "a.parquet", digest: "new", byteCount: 5)])[0]
         else { Issue.record("it is not .intended"); return }
         #expect(old.digest == "old" && old.arrival == 1)
         try f.ledger.close([RunClosing(run: run, outcome: outcome)], at: f.now)
@@ -166,15 +169,17 @@ import Testing
         try f.finish(1)
         try f.arrive("b.csv", "B", in: "q")
         let run = try #require(try f.open(2)).run
-        guard case .owned(let owner) = try f.ledger.intend(
-            [Intention(run: run, root: "/out", path: "a.parquet", digest: "new", byteCount: 5)])[0]
+        guard
+            case .owned(let owner) = try f.ledger.intend(
+                [Intention(run: run, root: "/out", path: "a.parquet", digest: "new", byteCount: 5)])[0]
         else { Issue.record("it is not .owned"); return }
         #expect(owner.inputPath == "a.csv" && owner.pipeline == "p")
         #expect(try f.ledger.openRuns().allSatisfy(\.intended.isEmpty))
         try f.execute("UPDATE publications SET ended = 'removed' WHERE id = \(owner.publication)")
         #expect(try f.ledger.published().isEmpty)
-        guard case .intended(_, replaces: nil) = try f.ledger.intend(
-            [Intention(run: run, root: "/out", path: "a.parquet", digest: "new", byteCount: 5)])[0]
+        guard
+            case .intended(_, replaces: nil) = try f.ledger.intend(
+                [Intention(run: run, root: "/out", path: "a.parquet", digest: "new", byteCount: 5)])[0]
         else { Issue.record("it is not .intended"); return }
     }
 

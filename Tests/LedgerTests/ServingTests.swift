@@ -1,8 +1,9 @@
 import Arrivals
 import Glibc
-@testable import Ledger
 import TestSupport
 import Testing
+
+@testable import Ledger
 
 /// What a daemon answers through its socket, and what it refuses.
 @Suite struct ServingTests {
@@ -37,7 +38,10 @@ import Testing
         let served = try Served()
         let daemon = try served.conversation()
         #expect(daemon.holder.pid == 4711)
-        #expect(try daemon.rows("SELECT path, number, reason FROM arrivals WHERE path = ?", [.text("a.csv")]) == [[.text("a.csv"), .integer(1), .null]])
+        #expect(
+            try daemon.rows("SELECT path, number, reason FROM arrivals WHERE path = ?", [.text("a.csv")]) == [
+                [.text("a.csv"), .integer(1), .null]
+            ])
         try daemon.begin()
         try served.fixture.arrive("b.csv", "b")
         #expect(try daemon.rows("SELECT count(*) FROM arrivals", []) == [[.integer(2)]])
@@ -60,7 +64,8 @@ import Testing
 
     @Test(
         arguments: [
-            "DELETE FROM arrivals", "UPDATE counts SET count = 0", "CREATE TABLE t (x)", "PRAGMA journal_mode = DELETE", "ATTACH '/etc/passwd' AS x",
+            "DELETE FROM arrivals", "UPDATE counts SET count = 0", "CREATE TABLE t (x)", "PRAGMA journal_mode = DELETE",
+            "ATTACH '/etc/passwd' AS x",
             "BEGIN EXCLUSIVE", "SELECT load_extension('x')", "SELECT 1; DELETE FROM arrivals", "no sql",
             "SELECT hex(zeroblob(1000000000))",
         ])
@@ -89,10 +94,12 @@ import Testing
         try served.fixture.arrive("b.csv", "b")
     }
 
-    @Test(arguments: [
-        [0xFF, 0xFF, 0xFF, 0xFF, 0x7F], [4, 0xFF, 0xFF, 0xFF, 0xFF], [4, 4, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF], [4, 0, 0, 0, 0], [9, 1, 0, 0, 0, 1],
-        [6, 8, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0xFF, 0xFF, 0xFF, 0xFF, 0x7F], [4, 0xFF, 0xFF, 0xFF, 0xFF], [4, 4, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF], [4, 0, 0, 0, 0],
+            [9, 1, 0, 0, 0, 1],
+            [6, 8, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F],
+        ] as [[UInt8]])
     func whatIsNoMessageEndsTheConversation(_ bytes: [UInt8]) throws {
         let served = try Served()
         let client = try served.stranger()
@@ -148,7 +155,9 @@ import Testing
         _ = try ledger.submit(.pause(pipeline: nil), at: .now)
         withExtendedLifetime(lock) {
             #expect(mode(state) == 0o700)
-            for name in ["lock", "ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"] { #expect(mode(state + "/" + name) == 0o600, "\(name)") }
+            for name in ["lock", "ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"] {
+                #expect(mode(state + "/" + name) == 0o600, "\(name)")
+            }
         }
     }
 

@@ -1,8 +1,9 @@
 import Foundation
 import GRDB
-@testable import Ledger
 import TestSupport
 import Testing
+
+@testable import Ledger
 
 @Suite struct StoreTests {
     @Test func commitsAreSynced() throws {
@@ -117,8 +118,12 @@ import Testing
     @Test func whatPassesIsWaitedForAndNothingElse() {
         let passing: [LedgerError] = [.busy(path: "l", doing: "write"), .noSpace(path: "l", doing: "write"), .readOnly(path: "l")]
         for error in passing { #expect(error.mayPass, "\(error)") }
-        for code: Int32 in [7, 10, 15, 10 | 3 << 8] { #expect(LedgerError.sqlite(path: "l", doing: "write", code: code, message: "").mayPass, "\(code)") }
-        for code: Int32 in [1, 11, 14, 26] { #expect(!LedgerError.sqlite(path: "l", doing: "write", code: code, message: "").mayPass, "\(code)") }
+        for code: Int32 in [7, 10, 15, 10 | 3 << 8] {
+            #expect(LedgerError.sqlite(path: "l", doing: "write", code: code, message: "").mayPass, "\(code)")
+        }
+        for code: Int32 in [1, 11, 14, 26] {
+            #expect(!LedgerError.sqlite(path: "l", doing: "write", code: code, message: "").mayPass, "\(code)")
+        }
         #expect(!LedgerError.missing(path: "l").mayPass && !LedgerError.notALedger(path: "l").mayPass)
         var pauses = GrowingPauses()
         let taken = (0..<8).map { _ in pauses.next() / .seconds(1) }

@@ -198,7 +198,7 @@ import Testing
         }
         // Number 1 is another file's, b.csv waits under the number that it has now, and the last is in the place of another's output.
         let restored = [
-            output(1, "a.csv", "A", at: "a.parquet"), output(7, "b.csv", "B", at: "b.parquet"), output(3, "c.csv", "C", at: "a.parquet")
+            output(1, "a.csv", "A", at: "a.parquet"), output(7, "b.csv", "B", at: "b.parquet"), output(3, "c.csv", "C", at: "a.parquet"),
         ]
         let (outcomes, numbers) = try f.ledger.write { (ledger) throws(LedgerError) in try ledger.restore(restored, of: "p") }
         #expect(outcomes[0] == .restored && outcomes[1] == .restored)

@@ -4,8 +4,10 @@ import Testing
 
 @Suite struct MountTests {
     @Test(arguments: [
-        ("/data/x", "ext4", false), ("/database", "overlay", false), ("/data", "ext4", false), ("/", "overlay", false), ("/mnt/nfs/root/.millrace", "nfs4", true), ("/mnt/nfsother", "overlay", false),
-        ("/mnt/with space/x", "cifs", true), ("/mnt/ssh", "fuse.sshfs", true), ("/mnt/disk", "fuseblk", false), ("/mnt/over", "tmpfs", false),
+        ("/data/x", "ext4", false), ("/database", "overlay", false), ("/data", "ext4", false), ("/", "overlay", false),
+        ("/mnt/nfs/root/.millrace", "nfs4", true), ("/mnt/nfsother", "overlay", false),
+        ("/mnt/with space/x", "cifs", true), ("/mnt/ssh", "fuse.sshfs", true), ("/mnt/disk", "fuseblk", false),
+        ("/mnt/over", "tmpfs", false),
         ("/mnt/host", "virtiofs", false),
     ])
     func theLongestMountPointCountsAndOfEqualOnesTheLast(path: String, type: String, isNetwork: Bool) throws {

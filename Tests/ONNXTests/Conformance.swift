@@ -38,7 +38,8 @@ struct ConformanceSet: Sendable, CustomTestStringConvertible {
         }
         guard cases.count == modelCount else {
             throw Missing(
-                description: "\(cases.count) of \(modelCount) conformance models of onnx \(version) are there: run Scripts/onnx-conformance")
+                description: "\(cases.count) of \(modelCount) conformance models of onnx \(version) are there: run Scripts/onnx-conformance"
+            )
         }
         return cases.sorted { $0.name < $1.name }
     }

@@ -41,9 +41,13 @@ import Testing
 
     @Test(arguments: rows)
     func typedListsAndRawBytesAgree(_ row: Row) throws {
-        var typed = Onnx_TensorProto.with { $0.dataType = row.type.rawValue; $0.dims = [Int64(row.count)] }
+        var typed = Onnx_TensorProto.with {
+            $0.dataType = row.type.rawValue; $0.dims = [Int64(row.count)]
+        }
         row.fill(&typed)
-        let raw = Onnx_TensorProto.with { $0.dataType = row.type.rawValue; $0.dims = [Int64(row.count)]; $0.rawData = Data(row.bytes) }
+        let raw = Onnx_TensorProto.with {
+            $0.dataType = row.type.rawValue; $0.dims = [Int64(row.count)]; $0.rawData = Data(row.bytes)
+        }
         #expect(try bytes(StoredTensor(typed).tensor()) == row.bytes)
         #expect(try bytes(StoredTensor(raw).tensor()) == row.bytes)
     }
@@ -51,7 +55,9 @@ import Testing
     private func bytes(_ tensor: Tensor) -> [UInt8] { withExtendedLifetime(tensor) { Array(tensor.bytes) } }
 
     @Test func stringsAreReadAndTheirLackOfUTF8Named() throws {
-        var proto = Onnx_TensorProto.with { $0.dataType = 8; $0.dims = [2]; $0.stringData = [Data("a".utf8), Data("ü".utf8)] }
+        var proto = Onnx_TensorProto.with {
+            $0.dataType = 8; $0.dims = [2]; $0.stringData = [Data("a".utf8), Data("ü".utf8)]
+        }
         #expect(try StoredTensor(proto).tensor().strings == ["a", "ü"])
         proto.stringData[1] = Data([0xFF])
         #expect(throws: ONNXError.invalid(place: "tensor ''", reason: "string 1 is not UTF-8")) { try StoredTensor(proto).tensor() }

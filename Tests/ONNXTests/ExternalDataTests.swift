@@ -1,8 +1,8 @@
 import Foundation
 import ONNXProto
 import SwiftProtobuf
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 @testable import ONNX
@@ -45,7 +45,11 @@ import Testing
         var proto = matrixModel().proto
         proto.graph.initializer[0].clearRawData()
         proto.graph.initializer[0].dataLocation = 1
-        proto.graph.initializer[0].externalData = entries.map { key, value in .with { $0.key = key; $0.value = value } }
+        proto.graph.initializer[0].externalData = entries.map { key, value in
+            .with {
+                $0.key = key; $0.value = value
+            }
+        }
         try directory.write(try proto.serializedData(partial: true), to: "model/model.onnx")
         return try Model.load(path: directory("model/model.onnx"))
     }

@@ -39,8 +39,19 @@ import Testing
         let unknown: [UInt8] = [0xFA, 0x3E, 0x03, 1, 2, 3]  // field 1007, bytes
         func mark<M: Message>(_ message: inout M) throws { try message.merge(serializedBytes: unknown, partial: true) }
         var proto = matrixModel().proto
-        proto.graph.node[0].attribute = [.with { $0.name = "axis"; $0.type = 2 }, .with { $0.name = "old"; $0.i = 3 }]
-        proto.functions = [.with { $0.name = "f"; $0.output = ["o"] }]
+        proto.graph.node[0].attribute = [
+            .with {
+                $0.name = "axis"; $0.type = 2
+            },
+            .with {
+                $0.name = "old"; $0.i = 3
+            },
+        ]
+        proto.functions = [
+            .with {
+                $0.name = "f"; $0.output = ["o"]
+            }
+        ]
         proto.trainingInfo = [.with { $0.algorithm.name = "t" }]
         proto.graph.quantizationAnnotation = [.with { $0.tensorName = "w" }]
         proto.graph.sparseInitializer = [.with { $0.values.name = "s" }]
@@ -72,7 +83,11 @@ import Testing
 
     @Test func aContradictoryAttributeIsCarriedButRefused() throws {
         var proto = matrixModel().proto
-        proto.graph.node[0].attribute = [.with { $0.name = "a"; $0.type = 2; $0.f = 1; $0.ints = [1] }]
+        proto.graph.node[0].attribute = [
+            .with {
+                $0.name = "a"; $0.type = 2; $0.f = 1; $0.ints = [1]
+            }
+        ]
         let bytes = try proto.serializedData(partial: true)
         let model = try Model(serialized: bytes)
         #expect(try model.serialized() == bytes)
@@ -129,7 +144,8 @@ import Testing
     @Test func theIndexFollowsUsesIntoSubgraphs() {
         let branch = Graph(nodes: [Node("Add", ["y", "z"], ["s"])], outputs: [Value("s", nil)])
         var model = matrixModel()
-        model.graph.nodes.append(Node("If", ["c"], ["o"], [Attribute("then_branch", .graph(branch)), Attribute("else_branch", .graph(branch))]))
+        model.graph.nodes.append(
+            Node("If", ["c"], ["o"], [Attribute("then_branch", .graph(branch)), Attribute("else_branch", .graph(branch))]))
         var index = model.graph.index
         #expect(index.producers["y"] == 0)
         #expect(index.consumers["y"] == [1])
@@ -145,7 +161,9 @@ import Testing
         var model = matrixModel()
         func constants(_ prefix: String) -> [Node] {
             [
-                Node("Constant", [], [prefix + "w"], [Attribute("value", .tensor(StoredTensor("", .float32, [2, 3], [Float](repeating: 1, count: 6))))]),
+                Node(
+                    "Constant", [], [prefix + "w"],
+                    [Attribute("value", .tensor(StoredTensor("", .float32, [2, 3], [Float](repeating: 1, count: 6))))]),
                 Node("Constant", [], [prefix + "b"], [Attribute("value_floats", .floats([1, 2]))]),
                 Node("Constant", [], [prefix + "c"], [Attribute("value_float", .float(1))]),
                 Node("Constant", [], [prefix + "shape"], [Attribute("value_ints", .ints([1, 2, 3]))]),
@@ -153,7 +171,8 @@ import Testing
         }
         let branch = Graph(name: "branch", nodes: constants("i"), outputs: [Value("ib", nil)])
         model.graph.nodes += constants("o")
-        model.graph.nodes.append(Node("If", ["flag"], ["z"], [Attribute("then_branch", .graph(branch)), Attribute("else_branch", .graph(Graph()))]))
+        model.graph.nodes.append(
+            Node("If", ["flag"], ["z"], [Attribute("then_branch", .graph(branch)), Attribute("else_branch", .graph(Graph()))]))
         model.functions = [Function(domain: "d", name: "F", inputs: [], outputs: [], nodes: constants("f"), operatorSets: [])]
         #expect(model.inspection().parameterCount == 6 + 3 * 9)
         #expect(model.inspection().parameterBytes == 4 * (6 + 3 * 9))

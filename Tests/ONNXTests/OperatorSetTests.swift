@@ -14,7 +14,8 @@ import Testing
         let graph = Graph(
             name: "g", nodes: [Node("Squeeze", ["x", "axes"], ["y"])],
             inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .fixed(1), .fixed(3)]))],
-            outputs: [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(3)]))], initializers: [StoredTensor("axes", .int64, [1], [1] as [Int64])])
+            outputs: [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(3)]))],
+            initializers: [StoredTensor("axes", .int64, [1], [1] as [Int64])])
         return Model(operatorSets: imports, graph: graph)
     }
 
@@ -22,7 +23,8 @@ import Testing
 
     @Test func theHighestVersionCounts() throws {
         for imports in [
-            imports(("", 22), ("", 22)), imports(("ai.onnx.ml", 1), ("", 22), ("", 22)), imports(("", 9), ("", 22)), imports(("", 22), ("", 9)),
+            imports(("", 22), ("", 22)), imports(("ai.onnx.ml", 1), ("", 22), ("", 22)), imports(("", 9), ("", 22)),
+            imports(("", 22), ("", 9)),
             imports(("ai.onnx", 22), ("", 9)), imports(("", 9), ("ai.onnx", 22)),
         ] {
             let model = model(imports)

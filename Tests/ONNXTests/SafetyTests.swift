@@ -24,8 +24,16 @@ import Testing
     private static func function(_ name: String, calls: String) -> Onnx_FunctionProto {
         .with {
             $0.name = name; $0.domain = "mine"; $0.input = ["a"]; $0.output = ["b"]
-            $0.node = [.with { $0.opType = calls; $0.domain = "mine"; $0.input = ["a"]; $0.output = ["b"] }]
-            $0.opsetImport = [.with { $0.domain = "mine"; $0.version = 1 }]
+            $0.node = [
+                .with {
+                    $0.opType = calls; $0.domain = "mine"; $0.input = ["a"]; $0.output = ["b"]
+                }
+            ]
+            $0.opsetImport = [
+                .with {
+                    $0.domain = "mine"; $0.version = 1
+                }
+            ]
         }
     }
 
@@ -51,7 +59,11 @@ import Testing
         Fault("segment", "segments") { $0.graph.initializer[0].segment.begin = 0 },
         Fault("unknown data location", "data location 7") { $0.graph.initializer[0].dataLocation = 7 },
         Fault("undeclared external data", "not declared external") {
-            $0.graph.initializer[0].externalData = [.with { $0.key = "location"; $0.value = "w" }]
+            $0.graph.initializer[0].externalData = [
+                .with {
+                    $0.key = "location"; $0.value = "w"
+                }
+            ]
         },
         Fault("nameless initializer", "no name") { $0.graph.initializer[0].clearName() },
         Fault("initializer twice", "two initializers") { $0.graph.initializer.append($0.graph.initializer[0]) },
@@ -65,29 +77,60 @@ import Testing
         Fault("input that nothing makes", "'ghost', which nothing makes") { $0.graph.node[0].input[1] = "ghost" },
         Fault("made twice", "made already") { $0.graph.node.append($0.graph.node[0]) },
         Fault("out of order", "before the node that makes it") {
-            $0.graph.node.insert(.with { $0.opType = "Relu"; $0.input = ["y"]; $0.output = ["z"] }, at: 0)
+            $0.graph.node.insert(
+                .with {
+                    $0.opType = "Relu"; $0.input = ["y"]; $0.output = ["z"]
+                }, at: 0)
         },
         Fault("reads itself", "before the node that makes it") { $0.graph.node[0].input[0] = "y" },
         Fault("no operator type", "no operator type") { $0.graph.node[0].clearOpType() },
         Fault("domain not imported", "domain 'com.example'") { $0.graph.node[0].domain = "com.example" },
         Fault("attribute twice", "two of its attributes") {
-            $0.graph.node[0].attribute = [.with { $0.name = "a"; $0.type = 2; $0.i = 1 }, .with { $0.name = "a"; $0.type = 2; $0.i = 2 }]
+            $0.graph.node[0].attribute = [
+                .with {
+                    $0.name = "a"; $0.type = 2; $0.i = 1
+                },
+                .with {
+                    $0.name = "a"; $0.type = 2; $0.i = 2
+                },
+            ]
         },
-        Fault("attribute of two types", "another type") { $0.graph.node[0].attribute = [.with { $0.name = "a"; $0.type = 2; $0.f = 1 }] },
+        Fault("attribute of two types", "another type") {
+            $0.graph.node[0].attribute = [
+                .with {
+                    $0.name = "a"; $0.type = 2; $0.f = 1
+                }
+            ]
+        },
         Fault("reference outside a function", "outside a function") {
-            $0.graph.node[0].attribute = [.with { $0.name = "a"; $0.type = 2; $0.refAttrName = "b" }]
+            $0.graph.node[0].attribute = [
+                .with {
+                    $0.name = "a"; $0.type = 2; $0.refAttrName = "b"
+                }
+            ]
         },
         Fault("bad tensor in a subgraph", "raw data") { model in
             model.graph.node[0].attribute = [
-                .with { $0.name = "g"; $0.type = 5; $0.g.initializer = [.with { $0.name = "t"; $0.dataType = 1; $0.dims = [2]; $0.rawData = Data([0]) }] }
+                .with {
+                    $0.name = "g"; $0.type = 5;
+                    $0.g.initializer = [
+                        .with {
+                            $0.name = "t"; $0.dataType = 1; $0.dims = [2]; $0.rawData = Data([0])
+                        }
+                    ]
+                }
             ]
         },
         Fault("sparse index outside", "lies outside") { model in
             model.graph.sparseInitializer = [
                 .with {
                     $0.dims = [4]
-                    $0.values = .with { $0.name = "s"; $0.dataType = 1; $0.dims = [1]; $0.floatData = [1] }
-                    $0.indices = .with { $0.dataType = 7; $0.dims = [1]; $0.int64Data = [4] }
+                    $0.values = .with {
+                        $0.name = "s"; $0.dataType = 1; $0.dims = [1]; $0.floatData = [1]
+                    }
+                    $0.indices = .with {
+                        $0.dataType = 7; $0.dims = [1]; $0.int64Data = [4]
+                    }
                 }
             ]
         },

@@ -46,7 +46,8 @@ import Testing
                     } ?? false)
                 #expect(
                     !wrong || Self.exceptions[item.name] != nil,
-                    "\(item.name): '\(output.name)' follows to be \(inferred[output.name]!), expected \(expected.elementType?.name ?? "")\(expected.shape)")
+                    "\(item.name): '\(output.name)' follows to be \(inferred[output.name]!), expected \(expected.elementType?.name ?? "")\(expected.shape)"
+                )
                 guard type != nil || expected.elementType == nil, let extents else { continue }
                 ranked += 1
                 if extents.fixed != nil { complete += 1 }
@@ -83,7 +84,9 @@ import Testing
         var model = matrixModel()
         model.graph.inputs[0].type = .tensor(.float32, [.symbolic("N"), .fixed(5)])
         let error = #expect(throws: ONNXError.self) { try model.inferTypes() }
-        #expect(error?.description.contains("node MatMul -> 'y': the inner extents differ: 5 against 2") == true, "\(String(describing: error))")
+        #expect(
+            error?.description.contains("node MatMul -> 'y': the inner extents differ: 5 against 2") == true, "\(String(describing: error))"
+        )
     }
 
     @Test func whatTheFileStatesWronglyIsReported() throws {

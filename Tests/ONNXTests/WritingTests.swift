@@ -1,7 +1,7 @@
 import Foundation
 import ONNXProto
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 @testable import ONNX
@@ -25,7 +25,8 @@ import Testing
         model.graph.initializers.append(typed)
         model.graph.initializers.append(StoredTensor("words", Tensor(strings: [String](repeating: "word", count: 100), shape: [100])))
         let inner = Graph(outputs: [Value("inner", nil)], initializers: [StoredTensor("inner", .float32, [100], values)])
-        model.graph.nodes.append(Node("If", ["x"], ["z"], [Attribute("then_branch", .graph(inner)), Attribute("else_branch", .graph(inner))]))
+        model.graph.nodes.append(
+            Node("If", ["x"], ["z"], [Attribute("then_branch", .graph(inner)), Attribute("else_branch", .graph(inner))]))
         return try Model(serialized: model.serialized())
     }
 
@@ -52,9 +53,13 @@ import Testing
         }
         // Everything but where the weights lie is as it was.
         var expected = model
-        try expected.mapTensors { (tensor, _) throws(ONNXError) in if tensor.elementType != .string { tensor.replace(with: try tensor.tensor()) } }
+        try expected.mapTensors { (tensor, _) throws(ONNXError) in
+            if tensor.elementType != .string { tensor.replace(with: try tensor.tensor()) }
+        }
         var embedded = try read.embeddingExternalData()
-        try embedded.mapTensors { (tensor, _) throws(ONNXError) in if tensor.elementType != .string { tensor.replace(with: try tensor.tensor()) } }
+        try embedded.mapTensors { (tensor, _) throws(ONNXError) in
+            if tensor.elementType != .string { tensor.replace(with: try tensor.tensor()) }
+        }
         #expect(embedded == expected)
     }
 

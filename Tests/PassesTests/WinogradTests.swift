@@ -1,8 +1,9 @@
 import Engine
-import struct Foundation.Data
 import ONNX
 import Tensors
 import Testing
+
+import struct Foundation.Data
 
 @testable import Passes
 

@@ -122,7 +122,7 @@ import Testing
             (
                 "name: x\nspool: { models: m, data: d, labelled: l }\nstages:\n  - deserialize: { strict: true }\n  - optimize: {}\n  - optimize:\n  - optimize: { gradeint: {}, gate: { metric: accuracy } }\n  - forward: { batch_size: atuo, threads: 0, outputs: { p: 'p_**', q: {}, r: { class: c }, s: { argmax: 'c*' }, t: 5, u: 5 } }\n  - 7\n  - \nland: { models: a, outputs: { path: b, format: npy } }\n",
                 [
-                    
+
                     "4:20: stages[0].deserialize.strict: there is no such key; this takes no keys",
                     "5:5: stages[1].optimize.gradient: missing; say how, like gradient: { loss: cross_entropy }",
                     "6:5: stages[2].optimize: an optimize stage without anything to do; say how, like gradient: { loss: cross_entropy }",

@@ -89,7 +89,8 @@ enum ConfigurationKeys: String, CaseIterable, Sendable {
             let list = { (text: Substring) in text.components(separatedBy: ", ") }
             keysThere =
                 problem.remedy == "this takes no keys" ? [] : problem.remedy.firstMatch(of: #/the keys here are (.*)/#).map { list($0.1) }
-            wordsThere = problem.fault.firstMatch(of: #/`zzqqq` is none of (.*)/#).map { list($0.1) }
+            wordsThere =
+                problem.fault.firstMatch(of: #/`zzqqq` is none of (.*)/#).map { list($0.1) }
                 ?? problem.fault.firstMatch(of: #/`1` is none of (.*)/#).map { list($0.1) }
             wordsWanted = problem.remedy.firstMatch(of: #/write one of ([a-z0-9_, ]+)$/#).map { list($0.1) }
         }
@@ -108,15 +109,19 @@ enum ConfigurationKeys: String, CaseIterable, Sendable {
 
     /// A file with a value at one key; without a value the key is absent, and its mapping is there. A pipeline is one that trains.
     func document(_ path: String, _ value: String?) -> String {
-        var tree = self == .settings ? Tree.mapping([:]) : Tree.mapping([
-            "name": .value("p"),
-            "spool": .mapping(["models": .value("in/models"), "labelled": .value("in/labelled"), "data": .value("in/data")]),
-            "schema": .mapping(["label": .value("y")]), "land": .mapping(["models": .value("out/models"), "outputs": .value("out/rows")]),
-            "stages": .mapping([
-                "deserialize": .mapping([:]), "forward": .mapping([:]),
-                "optimize": .mapping(["gradient": .mapping(["loss": .value("mean_squared_error")])]),
-            ]),
-        ])
+        var tree =
+            self == .settings
+            ? Tree.mapping([:])
+            : Tree.mapping([
+                "name": .value("p"),
+                "spool": .mapping(["models": .value("in/models"), "labelled": .value("in/labelled"), "data": .value("in/data")]),
+                "schema": .mapping(["label": .value("y")]),
+                "land": .mapping(["models": .value("out/models"), "outputs": .value("out/rows")]),
+                "stages": .mapping([
+                    "deserialize": .mapping([:]), "forward": .mapping([:]),
+                    "optimize": .mapping(["gradient": .mapping(["loss": .value("mean_squared_error")])]),
+                ]),
+            ])
         func parts(_ path: String) -> [String] {
             path.replacing("stages[]", with: "stages").replacing("NAME", with: Self.unknown).split(separator: ".").map(String.init)
         }

@@ -21,15 +21,27 @@ import Testing
 
     @Test(
         arguments: [
-            ("mode: 0750", "p.yaml:4:54: land.mode: `0750` has bits that no published file needs; write the rights to read and write only, like 0640; folders get the right to enter by themselves"),
-            ("mode: 4640", "p.yaml:4:54: land.mode: `4640` has bits that no published file needs; write the rights to read and write only, like 0640; folders get the right to enter by themselves"),
-            ("mode: 0440", "p.yaml:4:54: land.mode: with `0440` the daemon could not read and replace what it published; give the owner 6, like 0640"),
+            (
+                "mode: 0750",
+                "p.yaml:4:54: land.mode: `0750` has bits that no published file needs; write the rights to read and write only, like 0640; folders get the right to enter by themselves"
+            ),
+            (
+                "mode: 4640",
+                "p.yaml:4:54: land.mode: `4640` has bits that no published file needs; write the rights to read and write only, like 0640; folders get the right to enter by themselves"
+            ),
+            (
+                "mode: 0440",
+                "p.yaml:4:54: land.mode: with `0440` the daemon could not read and replace what it published; give the owner 6, like 0640"
+            ),
             ("mode: 0690", "p.yaml:4:54: land.mode: `0690` is not a mode; write three octal digits after a 0, as for chmod, like 0640"),
             ("mode: rw-r--", "p.yaml:4:54: land.mode: `rw-r--` is not a mode; write three octal digits after a 0, as for chmod, like 0640"),
             ("mode: 64", "p.yaml:4:54: land.mode: `64` is not a mode; write three octal digits after a 0, as for chmod, like 0640"),
             ("mode: [0640]", "p.yaml:4:54: land.mode: a list stands where a mode belongs; write one as for chmod, like 0640"),
             ("modes: 0640", "p.yaml:4:48: land.modes: there is no such key; did you mean `models`?"),
-            ("group: no-such-group-here", "p.yaml:4:55: land.group: this machine has no group \"no-such-group-here\"; make it with groupadd, or write one that `getent group` lists"),
+            (
+                "group: no-such-group-here",
+                "p.yaml:4:55: land.group: this machine has no group \"no-such-group-here\"; make it with groupadd, or write one that `getent group` lists"
+            ),
         ])
     func mistakesAreNamed(_ written: String, _ said: String) { #expect(problems(text(written)) == [said]) }
 

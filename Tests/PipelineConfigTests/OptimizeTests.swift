@@ -194,7 +194,7 @@ import Testing
             (
                 "adapters: { rank: 8, targets: [a], merge: no }",
                 "adapters.merge: `no` is neither true nor false; write true or false, without quotes"
-            )
+            ),
         ])
     func badValues(text: String, expected: String) {
         let given = text.hasPrefix("loss") ? text : "loss: cross_entropy, " + text
@@ -207,40 +207,58 @@ import Testing
     /// Each row: a whole file, and what is said of it.
     @Test(
         arguments: [
-            (text("{ loss: poisson }", beside: "gate: { metric: accuracy }"),
+            (
+                text("{ loss: poisson }", beside: "gate: { metric: accuracy }"),
                 "p.yaml:8:23: stages[1].optimize.gate.metric: accuracy is for classes, and the loss poisson is for numbers; write rmse, mae, r2, loss"
             ),
-            (text("{ loss: poisson, validation: 0 }", beside: "gate: { drop_at_most: 1 }"),
+            (
+                text("{ loss: poisson, validation: 0 }", beside: "gate: { drop_at_most: 1 }"),
                 "p.yaml:8:13: stages[1].optimize.gate.metric: without held-out rows there is nothing to measure on; write validation: 0.2, or remove the gate"
             ),
-            (text("{ loss: poisson }", beside: "gate: { drop_at_most: -1 }"),
-             "p.yaml:8:29: stages[1].optimize.gate.drop_at_most: -1 is out of range; write a number of at least 0, like 0.005"),
-            (text("{ loss: poisson }", beside: "gate: { rows_at_least: 0 }"),
-             "p.yaml:8:30: stages[1].optimize.gate.rows_at_least: 0 is out of range; write a number from 1 to 1000000000"),
-            (text("{ loss: { cross_entropy: { class_weights: [1, 2] } } }", schema: "{ label: y, classes: [a] }"),
+            (
+                text("{ loss: poisson }", beside: "gate: { drop_at_most: -1 }"),
+                "p.yaml:8:29: stages[1].optimize.gate.drop_at_most: -1 is out of range; write a number of at least 0, like 0.005"
+            ),
+            (
+                text("{ loss: poisson }", beside: "gate: { rows_at_least: 0 }"),
+                "p.yaml:8:30: stages[1].optimize.gate.rows_at_least: 0 is out of range; write a number from 1 to 1000000000"
+            ),
+            (
+                text("{ loss: { cross_entropy: { class_weights: [1, 2] } } }", schema: "{ label: y, classes: [a] }"),
                 "p.yaml:7:59: stages[1].optimize.gradient.loss.cross_entropy.class_weights: there are 2 weights for the 1 classes of schema.classes; write one for each class, in their order"
             ),
             (
                 text("{ epochs: 3 }"),
                 "p.yaml:7:17: stages[1].optimize.gradient.loss: missing; say what training makes small, like loss: cross_entropy"
             ),
-            (text("{ loss: poisson }", schema: "{}"),
+            (
+                text("{ loss: poisson }", schema: "{}"),
                 "p.yaml:7:7: stages[1].optimize.gradient: it has nothing to learn; name the column: schema: { label: COLUMN }, or remove the stage"
             ),
-            (text("{ loss: poisson }").replacing("labelled: l, ", with: ""),
+            (
+                text("{ loss: poisson }").replacing("labelled: l, ", with: ""),
                 "p.yaml:7:7: stages[1].optimize.gradient: it has no labelled data to learn from; add spool: { labelled: FOLDER }, or remove the stage"
             ),
-            (base.replacing("data: in/data", with: "labelled: l, data: in/data"),
+            (
+                base.replacing("data: in/data", with: "labelled: l, data: in/data"),
                 "p.yaml:2:39: spool.labelled: labelled data arrives and no stage learns from it; add `- optimize: { gradient: { loss: cross_entropy } }` to the stages, or remove it"
             ),
-            (base.replacing("[deserialize,", with: "[deserialize, optimize,"),
-             "p.yaml:3:23: stages[1].optimize: an optimize stage without anything to do; say how, like gradient: { loss: cross_entropy }"),
-            (base.replacing("[deserialize,", with: "[deserialize, optimize: { gate: { metric: loss } },"),
-             "p.yaml:3:23: stages[1].optimize.gradient: missing; say how, like gradient: { loss: cross_entropy }"),
-            (text("{ loss: poisson }").replacing("  - forward", with: "  - optimize: { gradient: { loss: poisson } }\n  - forward"),
-             "p.yaml:9:5: stages[2].optimize.gradient: a stage before it has one too; keep one, which trains as far as it is told to"),
-            (text("{ loss: poisson }").replacing("  - forward\n", with: "").replacing("stages:", with: "stages:\n  - forward"),
-             nil),
+            (
+                base.replacing("[deserialize,", with: "[deserialize, optimize,"),
+                "p.yaml:3:23: stages[1].optimize: an optimize stage without anything to do; say how, like gradient: { loss: cross_entropy }"
+            ),
+            (
+                base.replacing("[deserialize,", with: "[deserialize, optimize: { gate: { metric: loss } },"),
+                "p.yaml:3:23: stages[1].optimize.gradient: missing; say how, like gradient: { loss: cross_entropy }"
+            ),
+            (
+                text("{ loss: poisson }").replacing("  - forward", with: "  - optimize: { gradient: { loss: poisson } }\n  - forward"),
+                "p.yaml:9:5: stages[2].optimize.gradient: a stage before it has one too; keep one, which trains as far as it is told to"
+            ),
+            (
+                text("{ loss: poisson }").replacing("  - forward\n", with: "").replacing("stages:", with: "stages:\n  - forward"),
+                nil
+            ),
         ] as [(String, String?)])
     func sectionsThatDoNotFit(text: String, expected: String?) {
         let found = problems(text)
@@ -278,7 +296,7 @@ import Testing
             #expect(seen.updateValue(gradient + beside, forKey: revision) == nil, "\(gradient) \(beside)")
         }
         for schema in [
-            "{ label: z }", "{ label: [y, z] }", "{ label: \"y*\" }", "{ label: y, weight: w }", "{ label: y, missing_label: error }"
+            "{ label: z }", "{ label: [y, z] }", "{ label: \"y*\" }", "{ label: y, weight: w }", "{ label: y, missing_label: error }",
         ] {
             let revision = try read(Self.text("{ loss: cross_entropy }", schema: schema)).revision
             #expect(seen.updateValue(schema, forKey: revision) == nil, "\(schema)")

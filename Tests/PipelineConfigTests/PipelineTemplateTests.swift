@@ -64,9 +64,14 @@ import Testing
         #expect(text.contains(line), "\(text)")
     }
 
-    private static func column(_ name: String, _ kind: DataColumn.Kind, missing: Int = 0, unique: Bool = false, plain: Bool = false, values: [String] = [], length: Int = 0) -> DataColumn {
+    private static func column(
+        _ name: String, _ kind: DataColumn.Kind, missing: Int = 0, unique: Bool = false, plain: Bool = false, values: [String] = [],
+        length: Int = 0
+    ) -> DataColumn {
         var column = DataColumn(name: name, kind: kind)
-        (column.missingCount, column.isUnique, column.isPlainIntegers, column.values, column.averageLength) = (missing, unique, plain, values, length)
+        (column.missingCount, column.isUnique, column.isPlainIntegers, column.values, column.averageLength) = (
+            missing, unique, plain, values, length
+        )
         return column
     }
 
@@ -75,21 +80,27 @@ import Testing
         let row: [Int?] = [nil, 1]
         var model = ModelSignature(
             inputs: [
-                ModelPort(name: "age", elementType: "float", dimensions: row), ModelPort(name: "fare", elementType: "float", dimensions: row),
-                ModelPort(name: "colour", elementType: "string", dimensions: row), ModelPort(name: "note", elementType: "string", dimensions: row),
+                ModelPort(name: "age", elementType: "float", dimensions: row),
+                ModelPort(name: "fare", elementType: "float", dimensions: row),
+                ModelPort(name: "colour", elementType: "string", dimensions: row),
+                ModelPort(name: "note", elementType: "string", dimensions: row),
             ], outputs: Self.probabilities)
         model.nanInputs = ["age"]
         model.words = ["colour": ["red", "unknown"]]
         model.classes = ["no", "yes"]
         let columns = [
-            Self.column("", .integer, unique: true), Self.column("age", .number, missing: 3), Self.column("fare", .number, missing: 2), Self.column("colour", .text, missing: 1),
-            Self.column("remark", .text, length: 40), Self.column("bought", .text, values: ["no", "yes"], length: 2), Self.column("number", .integer, unique: true, plain: true),
+            Self.column("", .integer, unique: true), Self.column("age", .number, missing: 3), Self.column("fare", .number, missing: 2),
+            Self.column("colour", .text, missing: 1),
+            Self.column("remark", .text, length: 40), Self.column("bought", .text, values: ["no", "yes"], length: 2),
+            Self.column("number", .integer, unique: true, plain: true),
         ]
         let draft = PipelineTemplate.draft(name: "m", model: model, data: Self.sample(columns, rows: 20))
         let schema = try read(draft.text).schema
         #expect(schema.key == ["number"] && schema.keep == ["number"] && schema.types == ["number": .int64])
         #expect(schema.label == .list(["bought"]), "its values are the model's classes")
-        #expect(schema[input: "colour"]?.missing == .text("unknown") && schema[input: "age"]?.missing == nil && schema[input: "fare"]?.missing == nil)
+        #expect(
+            schema[input: "colour"]?.missing == .text("unknown") && schema[input: "age"]?.missing == nil
+                && schema[input: "fare"]?.missing == nil)
         #expect(schema[input: "note"]?.columns == .list(["remark"]))
         #expect(draft.text.contains("# age is missing in 3 of 20 rows: NaN, which the model handles"), "\(draft.text)")
         #expect(draft.doubts == ["fare: check: fare is missing in 2 of 20 rows, which is an error; `missing:` can be nan or a number"])
@@ -98,21 +109,29 @@ import Testing
     /// Whole numbers go to inputs of integers, and the others to floats; lists, their mask and states are told apart.
     @Test func numbersListsAndStates() throws {
         let mixed = ModelSignature(
-            inputs: [ModelPort(name: "cat", elementType: "int64", dimensions: [nil, 2]), ModelPort(name: "num", elementType: "float", dimensions: [nil, 1])], outputs: [])
+            inputs: [
+                ModelPort(name: "cat", elementType: "int64", dimensions: [nil, 2]),
+                ModelPort(name: "num", elementType: "float", dimensions: [nil, 1]),
+            ], outputs: [])
         let schema = try read(
             PipelineTemplate.draft(
-                name: "m", model: mixed, data: Self.sample([Self.column("late", .number), Self.column("month", .integer), Self.column("carrier", .integer)], rows: 9)
+                name: "m", model: mixed,
+                data: Self.sample(
+                    [Self.column("late", .number), Self.column("month", .integer), Self.column("carrier", .integer)], rows: 9)
             ).text
         ).schema
         #expect(schema[input: "cat"]?.columns == .list(["month", "carrier"]) && schema[input: "num"]?.columns == .list(["late"]))
         let batch = ModelPort.Axis.named("batch"), seq = ModelPort.Axis.named("seq")
         let stateful = ModelSignature(
             inputs: [
-                ModelPort(name: "ids", elementType: "int64", axes: [batch, seq]), ModelPort(name: "ids_mask", elementType: "int64", axes: [batch, seq]),
+                ModelPort(name: "ids", elementType: "int64", axes: [batch, seq]),
+                ModelPort(name: "ids_mask", elementType: "int64", axes: [batch, seq]),
                 ModelPort(name: "h0", elementType: "float", axes: [.fixed(2), batch, .fixed(8)]),
             ], outputs: [])
         let lists = try read(
-            PipelineTemplate.draft(name: "m", model: stateful, data: Self.sample([Self.column("ids", .list(lengths: 1...7, isNested: false))], rows: 9)).text
+            PipelineTemplate.draft(
+                name: "m", model: stateful, data: Self.sample([Self.column("ids", .list(lengths: 1...7, isNested: false))], rows: 9)
+            ).text
         ).schema
         #expect(lists[input: "ids"]?.pad == .integer(0) && lists[input: "ids"]?.mask == "ids_mask" && lists[input: "ids_mask"] == nil)
         #expect(lists[input: "h0"]?.value?.map(\.text) == ["0"] && lists[input: "h0"]?.batchAxis == 1)
@@ -122,13 +141,20 @@ import Testing
     @Test(arguments: [(3...7, "hidden", "parquet"), (7...7, "hidden_*", "npz")])
     func outputsOfRaggedRowsAreLists(_ lengths: ClosedRange<Int>, _ column: String, _ format: String) throws {
         let model = ModelSignature(
-            inputs: [ModelPort(name: "tokens", elementType: "int64", axes: [.named("N"), .named("T")]), ModelPort(name: "words", elementType: "string", axes: [.named("N"), .named("T")])],
-            outputs: [ModelPort(name: "hidden", elementType: "float", axes: [.named("N"), .named("T"), .fixed(6)]), ModelPort(name: "scores", elementType: "float", dimensions: [nil, 3])])
+            inputs: [
+                ModelPort(name: "tokens", elementType: "int64", axes: [.named("N"), .named("T")]),
+                ModelPort(name: "words", elementType: "string", axes: [.named("N"), .named("T")]),
+            ],
+            outputs: [
+                ModelPort(name: "hidden", elementType: "float", axes: [.named("N"), .named("T"), .fixed(6)]),
+                ModelPort(name: "scores", elementType: "float", dimensions: [nil, 3]),
+            ])
         let columns = ["tokens", "words"].map { Self.column($0, .list(lengths: lengths, isNested: false)) }
         let draft = PipelineTemplate.draft(name: "m", model: model, data: Self.sample(columns, rows: 9, form: .json))
         _ = try read(draft.text)
         let lines = draft.text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
-        #expect(lines.contains { $0.hasPrefix("hidden: \(column) ") } && lines.contains { $0.hasPrefix("scores: scores_* ") }, "\(draft.text)")
+        #expect(
+            lines.contains { $0.hasPrefix("hidden: \(column) ") } && lines.contains { $0.hasPrefix("scores: scores_* ") }, "\(draft.text)")
         #expect(draft.text.contains("format: \(format) }"))
         #expect(draft.text.contains("words: { columns: [words], pad: \"\" }") == (lengths.count > 1), "\(draft.text)")
     }
@@ -136,15 +162,22 @@ import Testing
     /// A pipeline that is drafted for these rows takes them as it is.
     @Test func spellingsDoubledNamesAndRaggedOutputs() throws {
         let text = ModelPort(name: "s", elementType: "string", dimensions: [nil, 1])
-        func draft(_ ports: [ModelPort], _ columns: [DataColumn], outputs: [ModelPort] = Self.probabilities, form: DataSample.Form = .csv) -> String {
+        func draft(_ ports: [ModelPort], _ columns: [DataColumn], outputs: [ModelPort] = Self.probabilities, form: DataSample.Form = .csv)
+            -> String
+        {
             PipelineTemplate.draft(
                 name: "m", model: ModelSignature(inputs: ports, outputs: outputs), data: Self.sample(columns, rows: 4, form: form)
             ).text
         }
-        for (values, line) in [(["false", "true"], "[\"false\", \"true\"]"), (["TRUE"], "[\"FALSE\", \"TRUE\"]"), (["False", "true"], "[\"False\", \"True\"]")] {
+        for (values, line) in [
+            (["false", "true"], "[\"false\", \"true\"]"), (["TRUE"], "[\"FALSE\", \"TRUE\"]"),
+            (["False", "true"], "[\"False\", \"True\"]"),
+        ] {
             #expect(draft([text], [Self.column("s", .boolean, values: values)]).contains("booleans: \(line)"))
         }
-        #expect(draft([text], [Self.column("s", .boolean, values: ["false", "true"])], form: .typed).contains("booleans: [\"False\", \"True\"]"))
+        #expect(
+            draft([text], [Self.column("s", .boolean, values: ["false", "true"])], form: .typed).contains("booleans: [\"False\", \"True\"]")
+        )
         var day = Self.column("s", .text)
         day.holdsTimes = true
         #expect(draft([text], [day]).contains("times: text"))
@@ -163,7 +196,8 @@ import Testing
 
     @Test func threeWordsThatLearningNeedsAreNamed() throws {
         let text = PipelineTemplate.draft(name: "m", model: ModelSignature(inputs: [], outputs: [])).text
-        #expect(text.contains("# labelled: { path: spool/m/labelled, include: all }") && text.contains("needs spool.labelled and schema.label"))
+        #expect(
+            text.contains("# labelled: { path: spool/m/labelled, include: all }") && text.contains("needs spool.labelled and schema.label"))
     }
 
     /// Whatever a model calls its ports and a file its columns, the template lints clean.

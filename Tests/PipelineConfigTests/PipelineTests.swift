@@ -19,7 +19,9 @@ import Testing
         #expect(pipeline.schema.label == nil && pipeline.schema.weight == nil && pipeline.schema.classes == nil)
         let dialect = pipeline.schema.dialect
         #expect(dialect.delimiter == UInt8(ascii: ",") && dialect.quote == UInt8(ascii: "\"") && dialect.decimal == UInt8(ascii: "."))
-        #expect(dialect.header == .likely && dialect.escape == nil && dialect.encoding == .utf8 && dialect.nullWords == ["", "NA", "N/A", "NULL", "null"])
+        #expect(
+            dialect.header == .likely && dialect.escape == nil && dialect.encoding == .utf8
+                && dialect.nullWords == ["", "NA", "N/A", "NULL", "null"])
         #expect(
             pipeline.stages == [.deserialize(DeserializeStage()), .forward(ForwardStage(batchSize: .auto, threads: nil, outputs: nil))])
         #expect(pipeline.land.models == ModelLanding(path: "/srv/out/models", keep: 5))
@@ -75,7 +77,9 @@ import Testing
             """)
         #expect(pipeline.spool.models == SpoolEntry(path: "/abs/models", include: ["*.onnx"], ignoresSuffixCase: true, watch: .poll))
         #expect(
-            pipeline.spool.data == SpoolEntry(path: "/srv/in/data", include: ["a_*.csv", "sub/*.parquet", "*", "*.gz"], ignoresSuffixCase: true, watch: .inotify))
+            pipeline.spool.data
+                == SpoolEntry(
+                    path: "/srv/in/data", include: ["a_*.csv", "sub/*.parquet", "*", "*.gz"], ignoresSuffixCase: true, watch: .inotify))
         #expect(pipeline.settle == Settle(quiet: .zero, giveUp: .seconds(5400)))
         #expect(
             pipeline.schema
@@ -225,11 +229,18 @@ import Testing
     /// A pipeline without patterns takes the same names as before; `all` and patterns take every name of every format.
     @Test func whatIncludeTakes() throws {
         func data(_ text: String) throws -> SpoolEntry? {
-            try read("name: x\nspool: { models: m, data: \(text) }\nstages: [deserialize, forward]\nland: { models: a, outputs: b }\n").spool.data
+            try read("name: x\nspool: { models: m, data: \(text) }\nstages: [deserialize, forward]\nland: { models: a, outputs: b }\n")
+                .spool.data
         }
-        #expect(try data("d")?.include == Self.tables && data("d")?.ignoresSuffixCase == false && data("{ path: d }")?.ignoresSuffixCase == false)
+        #expect(
+            try data("d")?.include == Self.tables && data("d")?.ignoresSuffixCase == false
+                && data("{ path: d }")?.ignoresSuffixCase == false)
         let all = try #require(try data("{ path: d, include: all }"))
-        #expect(all.ignoresSuffixCase && Set(all.include).isSuperset(of: Self.tables + ["*.json", "*.ndjson.gz", "*.tsv", "*.feather", "*.pq", "*.ipc", "*.arrows"]))
+        #expect(
+            all.ignoresSuffixCase
+                && Set(all.include).isSuperset(
+                    of: Self.tables + ["*.json", "*.ndjson.gz", "*.tsv", "*.feather", "*.pq", "*.ipc", "*.arrows"])
+        )
         #expect(try data("{ path: d, include: [\"*.json\", \"*.TSV\", \"*.pq\"] }")?.include == ["*.json", "*.TSV", "*.pq"])
     }
 }

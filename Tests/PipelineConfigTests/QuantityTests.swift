@@ -1,5 +1,6 @@
-@testable import PipelineConfig
 import Testing
+
+@testable import PipelineConfig
 
 @Suite struct QuantityTests {
     @Test(

@@ -36,7 +36,7 @@ import Testing
         (
             "was: ../x",
             "5:6: was: \"../x\" cannot name a pipeline; write letters, digits, - and _, beginning with a letter or digit, at most 64"
-        )
+        ),
     ])
     func mistakes(_ lines: String, _ problem: String) {
         #expect(problems(base + lines + "\n") == ["p.yaml:" + problem])
@@ -52,9 +52,10 @@ import Testing
         let faults = LintReport.lint([folder("p")], root: folder.path).problems.map {
             $0.description.replacing(folder.path + "/", with: "")
         }
-        #expect(faults == [
-            "p/b.yaml:2:6: was: p/a.yaml:2 was also named old; keep `was` in one of them",
-            "p/c.yaml:2:6: was: p/a.yaml:1 is named a, and its history is its own; remove `was`, or that pipeline",
-        ])
+        #expect(
+            faults == [
+                "p/b.yaml:2:6: was: p/a.yaml:2 was also named old; keep `was` in one of them",
+                "p/c.yaml:2:6: was: p/a.yaml:1 is named a, and its history is its own; remove `was`, or that pipeline",
+            ])
     }
 }

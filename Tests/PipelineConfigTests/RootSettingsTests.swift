@@ -71,9 +71,11 @@ import Testing
     @Test func modeAndGroupAreDefaultsEach() throws {
         try folder.write("land: { mode: 0660, group: 17 }\n", to: "millrace.yaml")
         try pipeline()
-        #expect(try #require(try PipelineSet.load([folder("pipelines")], root: root)["p"]).land.access == LandAccess(mode: 0o660, group: 17))
+        #expect(
+            try #require(try PipelineSet.load([folder("pipelines")], root: root)["p"]).land.access == LandAccess(mode: 0o660, group: 17))
         try pipeline("land: { models: out/models, outputs: out/rows, mode: 0600 }")
-        #expect(try #require(try PipelineSet.load([folder("pipelines")], root: root)["p"]).land.access == LandAccess(mode: 0o600, group: 17))
+        #expect(
+            try #require(try PipelineSet.load([folder("pipelines")], root: root)["p"]).land.access == LandAccess(mode: 0o600, group: 17))
         #expect(try problems("land: { mode: 0777 }\n").first?.contains("has bits that no published file needs") == true)
     }
 
@@ -103,21 +105,32 @@ import Testing
 
     @Test(arguments: [
         ("jbos: 2", "millrace.yaml:1:1: jbos: there is no such key; did you mean `jobs`?"),
-        ("colour: red", "millrace.yaml:1:1: colour: there is no such key; the keys here are jobs, threads, state, work, limits, land, notify, retain"),
+        (
+            "colour: red",
+            "millrace.yaml:1:1: colour: there is no such key; the keys here are jobs, threads, state, work, limits, land, notify, retain"
+        ),
         ("stages: []", "millrace.yaml:1:1: stages: there is no such key; it stands in each pipeline"),
         ("jobs: many", "millrace.yaml:1:7: jobs: `many` is not a whole number; write one, like 1"),
         ("jobs: 0", "millrace.yaml:1:7: jobs: 0 is out of range; write a number from 1 to 4096"),
         ("jobs: 1\njobs: 2", "millrace.yaml:2:1: jobs: the key stands twice in one mapping, first in line 1; remove one of them"),
-        ("limits: { time: 30 }", "millrace.yaml:1:17: limits.time: `30` has no unit; write a number with ms, s, m, h or d, like 2s or 1h30m"),
+        (
+            "limits: { time: 30 }",
+            "millrace.yaml:1:17: limits.time: `30` has no unit; write a number with ms, s, m, h or d, like 2s or 1h30m"
+        ),
         ("limits: { memory: 1GiB }", "millrace.yaml:1:11: limits.memory: not implemented in this version; remove it"),
         ("workers: []", "millrace.yaml:1:1: workers: not implemented in this version; remove it"),
         ("executor: child", "millrace.yaml:1:1: executor: not implemented in this version; remove it"),
         ("listen: 8080", "millrace.yaml:1:1: listen: not implemented in this version; remove it"),
         ("trust: {}", "millrace.yaml:1:1: trust: not implemented in this version; remove it"),
         ("state: .", "millrace.yaml:1:8: state: the state cannot be the root itself; write a folder of its own, like .millrace"),
-        ("land: { outputs: { format: parket } }",
-         "millrace.yaml:1:28: land.outputs.format: `parket` is none of parquet, arrow, csv, jsonl, npy, npz; did you mean `parquet`?"),
-        ("[1]", "millrace.yaml:1:1: a list stands where a mapping belongs; give it keys: jobs, threads, state, work, limits, land, notify, retain"),
+        (
+            "land: { outputs: { format: parket } }",
+            "millrace.yaml:1:28: land.outputs.format: `parket` is none of parquet, arrow, csv, jsonl, npy, npz; did you mean `parquet`?"
+        ),
+        (
+            "[1]",
+            "millrace.yaml:1:1: a list stands where a mapping belongs; give it keys: jobs, threads, state, work, limits, land, notify, retain"
+        ),
     ])
     func mistakes(_ text: String, _ problem: String) throws {
         #expect(try problems(text + "\n") == [problem])
@@ -126,7 +139,9 @@ import Testing
     @Test func aPipelineIsToldWhereTheSettingsStand() throws {
         try pipeline("land: { models: out/models, outputs: out/rows }\njobs: 3")
         let report = LintReport.lint([folder("pipelines")], root: root)
-        #expect(report.problems.map(\.fault) == ["there is no such key"] && report.problems.map(\.remedy) == ["it stands in ROOT/millrace.yaml"])
+        #expect(
+            report.problems.map(\.fault) == ["there is no such key"] && report.problems.map(\.remedy) == ["it stands in ROOT/millrace.yaml"]
+        )
     }
 
     @Test func lintReportsItBesideThePipelines() throws {
@@ -140,7 +155,9 @@ import Testing
     /// It lies beside the pipelines where somebody keeps them in the root.
     @Test func itIsNoPipeline() throws {
         try folder.write("jobs: 2\n", to: "millrace.yaml")
-        try folder.write("name: p\nspool: { models: in/m, data: in/d }\nstages: [deserialize, forward]\nland: { models: o/m, outputs: o/r }\n", to: "p.yaml")
+        try folder.write(
+            "name: p\nspool: { models: in/m, data: in/d }\nstages: [deserialize, forward]\nland: { models: o/m, outputs: o/r }\n",
+            to: "p.yaml")
         for patterns in [[root], [folder("*.yaml")], [folder("millrace.yaml"), folder("p.yaml")]] {
             let set = try PipelineSet.load(patterns, root: root)
             #expect(set.pipelines.map(\.name) == ["p"] && set.settings.jobs == 2)

@@ -5,7 +5,8 @@ import Testing
 @Suite struct PrintableTests {
     @Test(
         arguments: [
-            ("plain.csv", "plain.csv"), ("größe 数 👩‍👩‍👧", "größe 数 👩‍👩‍👧"), ("a\nb", #"a\nb"#), ("a\r\n\tb", #"a\r\n\tb"#), ("\u{1B}[31m", #"\u{1B}[31m"#),
+            ("plain.csv", "plain.csv"), ("größe 数 👩‍👩‍👧", "größe 数 👩‍👩‍👧"), ("a\nb", #"a\nb"#), ("a\r\n\tb", #"a\r\n\tb"#),
+            ("\u{1B}[31m", #"\u{1B}[31m"#),
             ("\u{7F}\u{9B}", #"\u{7F}\u{009B}"#), ("\u{202E}csv.exe\u{2028}", #"\u{202E}csv.exe\u{2028}"#), ("", ""), ("a\u{0}b", #"a\0b"#),
         ])
     func controlCharactersAreEscaped(_ text: String, _ shown: String) {

@@ -35,7 +35,9 @@ import Testing
         #expect(moved.text == "l.csv: row 3: the value is no number" && moved.sentence.hasPrefix("l.csv: row 3: \"abc\""))
         let about = Reason("a time, and no number").about(cell: "12:00")
         #expect(about.text == "a time, and no number" && about.sentence == about.text && about.cells?.values == ["12:00"])
-        #expect(Failed(reason: bad).description(showingValues: false) == bad.text && Failed(reason: bad).description(showingValues: true) == bad.sentence)
+        #expect(
+            Failed(reason: bad).description(showingValues: false) == bad.text
+                && Failed(reason: bad).description(showingValues: true) == bad.sentence)
     }
 
     @Test func valuesAreAFieldOfTheirOwnInJSON() throws {

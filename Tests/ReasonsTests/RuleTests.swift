@@ -5,7 +5,8 @@ import Testing
 @testable import Reasons
 
 @Suite struct RuleTests {
-    private static let project = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    private static let project = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
 
     /// The rows of the tables in `README.md`, by code.
     private static func documented() throws -> [String: (sentence: String, remedy: String)] {
@@ -55,7 +56,8 @@ import Testing
 
     @Test(arguments: [
         ("bad-input", Rule.dataInvalid), ("one-output", .outputCollision), ("one output has one input", .outputCollision),
-        ("settle.give_up", .dataTruncated), ("rows_at_least", .labelsFew), ("special.unreadable", .inputUnreadable), ("link.outward", .linkOutward),
+        ("settle.give_up", .dataTruncated), ("rows_at_least", .labelsFew), ("special.unreadable", .inputUnreadable),
+        ("link.outward", .linkOutward),
         ("data.columns", .dataColumns), ("no such rule", .unrecorded), ("", .unrecorded),
     ])
     func whatEarlierVersionsRecordedIsRead(_ text: String, _ rule: Rule) throws {

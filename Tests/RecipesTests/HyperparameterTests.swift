@@ -97,7 +97,11 @@ import Testing
         ({ $0.optimizer = .adam(.init(beta2: 1)) }, "betas: it is [0.9, 1.0], and must be each a number of at least 0 and below 1"),
         ({ $0.optimizer = .sgd(nesterov: true) }, "nesterov: there is no momentum to look ahead by"),
         ({ $0.earlyStopping = .init(patience: 0) }, "patience: it is 0, and must be from 1 to 100000"),
-        ({ $0.validation = 0; $0.earlyStopping = .init(patience: 1) }, "early_stopping: without held-out rows nothing says when to stop"),
+        (
+            {
+                $0.validation = 0; $0.earlyStopping = .init(patience: 1)
+            }, "early_stopping: without held-out rows nothing says when to stop"
+        ),
         (
             {
                 $0.adapters = .init(rank: 1, targets: ["*"]); $0.untie = ["w"]

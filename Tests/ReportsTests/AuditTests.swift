@@ -2,8 +2,8 @@ import Foundation
 import Ledger
 import PipelineConfig
 import Reports
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct AuditTests {
     private func audit(_ scene: Scene, comparesDigests: Bool = true) throws -> Audit {

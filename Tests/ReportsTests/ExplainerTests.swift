@@ -3,8 +3,8 @@ import Foundation
 import Ledger
 import PipelineConfig
 import Reports
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct ExplainerTests {
     @Test(arguments: [

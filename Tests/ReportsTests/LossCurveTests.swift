@@ -6,16 +6,17 @@ import Testing
         let curve = LossCurve(
             [.init("training loss", mark: "*", [1, 0.5, 0.25, 0]), .init("validation loss", mark: "o", [nil, 1, 0.5, 0.5])],
             width: 10, height: 5)
-        #expect(curve.lines == [
-            "  1 |*  o",
-            "    |",
-            "0.5 |   *  o  o",
-            "    |      *",
-            "  0 |         *",
-            "    +----------",
-            "     1        4  epoch",
-            "     * training loss   o validation loss",
-        ])
+        #expect(
+            curve.lines == [
+                "  1 |*  o",
+                "    |",
+                "0.5 |   *  o  o",
+                "    |      *",
+                "  0 |         *",
+                "    +----------",
+                "     1        4  epoch",
+                "     * training loss   o validation loss",
+            ])
     }
 
     @Test func historiesAreDrawnFromTheirFirstEpoch() {
@@ -26,9 +27,10 @@ import Testing
     }
 
     @Test func oneEpochIsOnePoint() {
-        #expect(LossCurve([.init("loss", mark: "*", [0.25])], height: 3).lines == [
-            "0.25 |", "0.25 |*", "0.25 |", "     +-", "      1  epoch", "      * loss",
-        ])
+        #expect(
+            LossCurve([.init("loss", mark: "*", [0.25])], height: 3).lines == [
+                "0.25 |", "0.25 |*", "0.25 |", "     +-", "      1  epoch", "      * loss",
+            ])
     }
 
     @Test func whatIsNoNumberIsNotDrawn() {

@@ -1,8 +1,8 @@
 import Ledger
 import PipelineConfig
 import Reports
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct PlanReportTests {
     @Test func aNewPipelineHasNothingToRedo() throws {

@@ -3,8 +3,8 @@ import Ledger
 import PipelineConfig
 import Reasons
 import Reports
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct RunReportTests {
     @Test func aRunIsToldWithWhatItPublished() throws {

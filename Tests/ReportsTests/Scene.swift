@@ -6,8 +6,8 @@ import PipelineConfig
 import Reasons
 import Reports
 import SystemPackage
-import Testing
 import TestSupport
+import Testing
 
 /// A root on disk with one pipeline `p` and a ledger, without a daemon.
 final class Scene {

@@ -3,17 +3,18 @@ import Foundation
 import Ledger
 import Reasons
 import Reports
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct StatusReportTests {
     @Test func whereNothingArrivedThePipelinesStand() throws {
         let report = try Scene().status()
-        #expect(report.text == """
-            daemon: none works on this root
+        #expect(
+            report.text == """
+                daemon: none works on this root
 
-            p: no version yet
-            """)
+                p: no version yet
+                """)
         let object = try report.object()
         #expect(
             Set(object.keys) == [
@@ -26,7 +27,8 @@ import TestSupport
         try scene.arrive("waits.csv")
         let bad = try scene.open(try scene.arrive("bad.csv", "id,x\na,?\n"))
         try scene.close(
-            bad, .quarantined(Explanation(reason: "\(scene.directory("spool/data/bad.csv")): no number", rule: .dataValue, remedy: "Mend it.")))
+            bad,
+            .quarantined(Explanation(reason: "\(scene.directory("spool/data/bad.csv")): no number", rule: .dataValue, remedy: "Mend it.")))
         try scene.directory.write("PAR1", to: "spool/data/half.parquet")
         let report = try scene.status()
         #expect(report.pipelines.map(\.pipeline) == ["p"])

@@ -39,7 +39,9 @@ import Testing
         Case(inputs: [("x", "N 4")], output: "? N", words: [], settled: false),
         Case(inputs: [("x", "N 4"), ("z", "M 4")], output: "M 2", words: [], settled: true),
         // The rows stand elsewhere.
-        Case(inputs: [("x", "N T 2")], output: "T N 2", words: ["'y'", "[T, N, 2]", "axis 1 is the rows", "batch_axis: 1", "forward.outputs"]),
+        Case(
+            inputs: [("x", "N T 2")], output: "T N 2",
+            words: ["'y'", "[T, N, 2]", "axis 1 is the rows", "batch_axis: 1", "forward.outputs"]),
         Case(inputs: [("x", "N 3 2")], output: "3 N 2", words: ["'y'", "axis 1 is the rows, 'N'"]),
         Case(inputs: [("x", "N T 2")], output: "T N 2", words: [], axis: 1, settled: true),
         Case(inputs: [("x", "4 3")], output: "3 4", words: ["'y'", "axis 1 is the rows, 4"]),
@@ -51,7 +53,9 @@ import Testing
         Case(inputs: [("x", "? ?"), ("sr", "")], output: "?", words: ["'sr'", "single value", "{ value: 0 }", "--value sr=0"]),
         Case(inputs: [("x", "N 4"), ("state", "2 N 8")], output: "N 2", words: ["'state'", "axis 1 is 'N'", "batch_axis: 1", "value: 0"]),
         Case(inputs: [("x", "? ?"), ("state", "2 ? 8")], output: "? ?", words: ["'state'", "fixed at 2", "batch_axis: 1"]),
-        Case(inputs: [("x", "1 576"), ("state", "2 1 128")], output: "1 1", words: ["'state'", "fixed at 2", "'x'", "fixed at 1", "batch_axis: 1"]),
+        Case(
+            inputs: [("x", "1 576"), ("state", "2 1 128")], output: "1 1",
+            words: ["'state'", "fixed at 2", "'x'", "fixed at 1", "batch_axis: 1"]),
         Case(inputs: [("x", "T N 2"), ("lengths", "N")], output: "T N", words: ["'x'", "axis 1 is 'N'", "'lengths'"]),
         Case(inputs: [("x", "0 4")], output: "0 2", words: ["'x'", "no room for rows"]),
         Case(inputs: [], output: "3", words: ["no input"]),
@@ -60,20 +64,27 @@ import Testing
             inputs: [("x", "? ?"), ("state", "2 ? 8"), ("sr", "")], output: "? 1", words: [],
             schema: Schema(inputs: [value("sr", "16000"), value("state", "0")]), settled: false),
         Case(
-            inputs: [("x", "? ?"), ("state", "2 ? 8")], output: "? 1", words: [], schema: Schema(inputs: [InputSchema(name: "state", batchAxis: 1)]),
+            inputs: [("x", "? ?"), ("state", "2 ? 8")], output: "? 1", words: [],
+            schema: Schema(inputs: [InputSchema(name: "state", batchAxis: 1)]),
             settled: false),
         Case(inputs: [("x", "N 4")], output: "N 2", words: ["nothing that rows could fill"], schema: Schema(inputs: [value("x", "0")])),
         Case(inputs: [("x", "N 4")], output: "N 2", words: ["input 'z'", "'x'"], schema: Schema(inputs: [InputSchema(name: "z")])),
         Case(inputs: [("x", "N 4"), ("s", "A B")], output: "N 2", words: ["'s'", "open axes"], schema: Schema(inputs: [value("s", "1")])),
-        Case(inputs: [("x", "N 4"), ("s", "3")], output: "N 2", words: ["takes 3 values", "2 are given"], schema: Schema(inputs: [value("s", "1", "2")])),
+        Case(
+            inputs: [("x", "N 4"), ("s", "3")], output: "N 2", words: ["takes 3 values", "2 are given"],
+            schema: Schema(inputs: [value("s", "1", "2")])),
         Case(inputs: [("x", "N 4"), ("s", "")], output: "N 2", words: ["takes float", "\"a\""], schema: Schema(inputs: [text("s", "a")])),
-        Case(inputs: [("x", "N 4"), ("s", "")], output: "N 2", words: ["takes float", "1e300"], schema: Schema(inputs: [value("s", "1e300")])),
+        Case(
+            inputs: [("x", "N 4"), ("s", "")], output: "N 2", words: ["takes float", "1e300"], schema: Schema(inputs: [value("s", "1e300")])
+        ),
     ]
 
     private static func value(_ name: String, _ texts: String...) -> InputSchema {
         InputSchema(name: name, value: texts.map { InputValue(text: $0, isText: false) })
     }
-    private static func text(_ name: String, _ text: String) -> InputSchema { InputSchema(name: name, value: [InputValue(text: text, isText: true)]) }
+    private static func text(_ name: String, _ text: String) -> InputSchema {
+        InputSchema(name: name, value: [InputValue(text: text, isText: true)])
+    }
 
     @Test(arguments: cases) func declarations(_ test: Case) throws {
         let inputs = test.inputs.map { Self.port($0.0, .float32, Self.shape($0.1)) }
@@ -95,7 +106,8 @@ import Testing
         let list = Port(name: "boxes", kind: .sequence(.tensor(elementType: 1, dimensions: [])))
         let map = Port(name: "p", kind: .sequence(.map(key: 7, value: .tensor(elementType: 1, dimensions: []))))
         #expect(throws: AdmissionRefusal.self) { try Admission(inputs: [x], outputs: [list, map], schema: Schema(), mappings: nil) }
-        let chosen = try Admission(inputs: [x], outputs: [list, map], schema: Schema(), mappings: [OutputMapping(output: "p", columns: "p_*")])
+        let chosen = try Admission(
+            inputs: [x], outputs: [list, map], schema: Schema(), mappings: [OutputMapping(output: "p", columns: "p_*")])
         #expect(chosen.outputs.map(\.name) == ["p"])
     }
 

@@ -10,14 +10,17 @@ import Testing
             backoff: .seconds(2))
     }
 
-    @Test(arguments: [
-        (.badInput, .score, .quarantine), (.badModel, .decideModel, .reject), (.badModel, .score, .quarantine),
-        (.inputChanged, .score, .resettle), (.inputGone, .decideModel, .resettle), (.cancelled, .score, .handBack),
-        (.badInput, .fineTune, .quarantine), (.badModel, .fineTune, .reject), (.gate, .fineTune, .reject), (.diverged, .fineTune, .reject),
-        (.resource, .score, .retry(after: .seconds(2))), (.timeLimit, .score, .retry(after: .seconds(2))),
-        (.machine, .score, .awaitMachine), (.machine, .decideModel, .awaitMachine), (.unreadable, .score, .awaitFile(after: .seconds(1))),
-        (.modelUnavailable, .score, .retry(after: .seconds(2))), (.executorLost, .decideModel, .retry(after: .seconds(2))),
-    ] as [(Failure.Kind, AttemptSpec.Goal, FailurePolicy.Action)])
+    @Test(
+        arguments: [
+            (.badInput, .score, .quarantine), (.badModel, .decideModel, .reject), (.badModel, .score, .quarantine),
+            (.inputChanged, .score, .resettle), (.inputGone, .decideModel, .resettle), (.cancelled, .score, .handBack),
+            (.badInput, .fineTune, .quarantine), (.badModel, .fineTune, .reject), (.gate, .fineTune, .reject),
+            (.diverged, .fineTune, .reject),
+            (.resource, .score, .retry(after: .seconds(2))), (.timeLimit, .score, .retry(after: .seconds(2))),
+            (.machine, .score, .awaitMachine), (.machine, .decideModel, .awaitMachine),
+            (.unreadable, .score, .awaitFile(after: .seconds(1))),
+            (.modelUnavailable, .score, .retry(after: .seconds(2))), (.executorLost, .decideModel, .retry(after: .seconds(2))),
+        ] as [(Failure.Kind, AttemptSpec.Goal, FailurePolicy.Action)])
     func firstFailure(kind: Failure.Kind, goal: AttemptSpec.Goal, expected: FailurePolicy.Action) {
         #expect(action(kind, goal) == expected)
     }
@@ -34,12 +37,13 @@ import Testing
         #expect(action(.unreadable, .score, number: 4) == .awaitFile(after: .seconds(8)))
     }
 
-    @Test(arguments: [
-        (ENOSPC, .machine, .unreadable), (EDQUOT, .machine, .unreadable), (EROFS, .machine, .unreadable), (EIO, .machine, .unreadable),
-        (EACCES, .machine, .unreadable), (ESTALE, .machine, .unreadable), (EMFILE, .machine, .machine), (ENFILE, .machine, .machine),
+    @Test(
+        arguments: [
+            (ENOSPC, .machine, .unreadable), (EDQUOT, .machine, .unreadable), (EROFS, .machine, .unreadable), (EIO, .machine, .unreadable),
+            (EACCES, .machine, .unreadable), (ESTALE, .machine, .unreadable), (EMFILE, .machine, .machine), (ENFILE, .machine, .machine),
             (ENOENT, .machine, .inputGone), (ENOTDIR, .machine, .inputGone), (ENAMETOOLONG, .resource, .resource),
-            (EISDIR, .resource, .resource)
-    ] as [(Int32, Failure.Kind, Failure.Kind)])
+            (EISDIR, .resource, .resource),
+        ] as [(Int32, Failure.Kind, Failure.Kind)])
     func errorsOfSystemCalls(code: Int32, writing: Failure.Kind, reading: Failure.Kind) {
         #expect(MachineFault.kind(writing: code) == writing)
         #expect(MachineFault.kind(reading: code) == reading)

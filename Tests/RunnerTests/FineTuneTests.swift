@@ -1,8 +1,8 @@
 import Foundation
 import Landing
 import ONNX
-import Recipes
 import PipelineConfig
+import Recipes
 import Runner
 import SystemPackage
 import TestSupport
@@ -33,42 +33,54 @@ import Testing
     private static func number(_ row: Int) -> Double { Double((row * 5) % 9) / 3 - 1 }
 
     static let cases: [Case] = [
-        Case(loss: .crossEntropy(labelSmoothing: 0.1), width: 3, labels: { ["\($0 % 3)"] }, term: { scores, row in
-            let logs = logSoftmax(scores)
-            return -0.9 * logs[row % 3] - 0.1 * logs.reduce(0, +) / 3
-        }),
+        Case(
+            loss: .crossEntropy(labelSmoothing: 0.1), width: 3, labels: { ["\($0 % 3)"] },
+            term: { scores, row in
+                let logs = logSoftmax(scores)
+                return -0.9 * logs[row % 3] - 0.1 * logs.reduce(0, +) / 3
+            }),
         Case(
             loss: .crossEntropy(classWeights: [1, 2, 0.5]), width: 3, labels: { [["red", "green", "blue"][$0 % 3]] },
             term: { scores, row in
-            -logSoftmax(scores)[row % 3]
-        }, classes: ["red", "green", "blue"], classWeight: { [1, 2, 0.5][$0 % 3] }),
+                -logSoftmax(scores)[row % 3]
+            }, classes: ["red", "green", "blue"], classWeight: { [1, 2, 0.5][$0 % 3] }),
         Case(
             loss: .crossEntropy(targets: .probabilities), width: 2, labels: { $0 % 2 == 0 ? ["0.25", "0.75"] : ["1", "0"] },
             term: { scores, row in
-            let logs = logSoftmax(scores)
-            return row % 2 == 0 ? -0.25 * logs[0] - 0.75 * logs[1] : -logs[0]
-        }),
-        Case(loss: .binaryCrossEntropy(positiveWeight: 2), width: 1, labels: { ["\($0 % 2)"] }, term: { scores, row in
-            row % 2 == 1 ? 2 * softplus(-scores[0]) : softplus(scores[0])
-        }),
-        Case(loss: .multilabel(), width: 3, labels: { row in (0..<3).map { "\((row + $0) % 2)" } }, term: { scores, row in
-            (0..<3).reduce(0) { $0 + ((row + $1) % 2 == 1 ? softplus(-scores[$1]) : softplus(scores[$1])) / 3 }
-        }),
+                let logs = logSoftmax(scores)
+                return row % 2 == 0 ? -0.25 * logs[0] - 0.75 * logs[1] : -logs[0]
+            }),
+        Case(
+            loss: .binaryCrossEntropy(positiveWeight: 2), width: 1, labels: { ["\($0 % 2)"] },
+            term: { scores, row in
+                row % 2 == 1 ? 2 * softplus(-scores[0]) : softplus(scores[0])
+            }),
+        Case(
+            loss: .multilabel(), width: 3, labels: { row in (0..<3).map { "\((row + $0) % 2)" } },
+            term: { scores, row in
+                (0..<3).reduce(0) { $0 + ((row + $1) % 2 == 1 ? softplus(-scores[$1]) : softplus(scores[$1])) / 3 }
+            }),
         Case(loss: .meanSquaredError, width: 1, labels: { ["\(number($0))"] }, term: { pow($0[0] - number($1), 2) }),
         Case(loss: .meanAbsoluteError, width: 1, labels: { ["\(number($0))"] }, term: { abs($0[0] - number($1)) }),
-        Case(loss: .huber(delta: 0.5), width: 1, labels: { ["\(number($0))"] }, term: { scores, row in
-            let error = abs(scores[0] - number(row))
-            return error <= 0.5 ? error * error / 2 : 0.5 * (error - 0.25)
-        }),
-        Case(loss: .quantile([0.1, 0.9]), width: 2, labels: { ["\(number($0))"] }, term: { scores, row in
-            zip([0.1, 0.9], scores).reduce(0) { $0 + max($1.0 * (number(row) - $1.1), ($1.0 - 1) * (number(row) - $1.1)) / 2 }
-        }),
+        Case(
+            loss: .huber(delta: 0.5), width: 1, labels: { ["\(number($0))"] },
+            term: { scores, row in
+                let error = abs(scores[0] - number(row))
+                return error <= 0.5 ? error * error / 2 : 0.5 * (error - 0.25)
+            }),
+        Case(
+            loss: .quantile([0.1, 0.9]), width: 2, labels: { ["\(number($0))"] },
+            term: { scores, row in
+                zip([0.1, 0.9], scores).reduce(0) { $0 + max($1.0 * (number(row) - $1.1), ($1.0 - 1) * (number(row) - $1.1)) / 2 }
+            }),
         Case(loss: .poisson(rate: .logRate), width: 1, labels: { ["\($0 % 4)"] }, term: { exp($0[0]) - Double($1 % 4) * $0[0] }),
-        Case(loss: .cosineEmbedding(), width: 2, labels: { ["\(number($0) + 1.1)", "1"] }, term: { scores, row in
-            let target = [number(row) + 1.1, 1.0]
-            func length(_ v: [Double]) -> Double { (v[0] * v[0] + v[1] * v[1]).squareRoot() }
-            return 1 - (scores[0] * target[0] + scores[1] * target[1]) / (length(scores) * length(target))
-        }),
+        Case(
+            loss: .cosineEmbedding(), width: 2, labels: { ["\(number($0) + 1.1)", "1"] },
+            term: { scores, row in
+                let target = [number(row) + 1.1, 1.0]
+                func length(_ v: [Double]) -> Double { (v[0] * v[0] + v[1] * v[1]).squareRoot() }
+                return 1 - (scores[0] * target[0] + scores[1] * target[1]) / (length(scores) * length(target))
+            }),
         Case(loss: .output("loss"), width: 1, labels: { ["\(number($0))"] }, term: { pow($0[0] - number($1), 2) }),
     ]
 
@@ -234,9 +246,10 @@ import Testing
 
     // MARK: What ends it
 
-    @Test(arguments: [
-        ("t0\n", "u0\n", .badInput, "t0"), (",0.5\n", ",-1\n", .badInput, "labels.csv"), ("r0,-0.9", "r0,inf", .badInput, "labels.csv"),
-    ] as [(String, String, Failure.Kind, String)])
+    @Test(
+        arguments: [
+            ("t0\n", "u0\n", .badInput, "t0"), (",0.5\n", ",-1\n", .badInput, "labels.csv"), ("r0,-0.9", "r0,inf", .badInput, "labels.csv"),
+        ] as [(String, String, Failure.Kind, String)])
     func labelsThatCannotBeUsedAreTold(old: String, new: String, kind: Failure.Kind, word: String) throws {
         let directory = try TemporaryDirectory("fine-tune")
         let schema = Schema(key: ["id"], label: .list(["t0"]), weight: "w", inputs: Self.schema.inputs)

@@ -1,8 +1,8 @@
 import Foundation
 import Landing
 import ONNX
-import Recipes
 import PipelineConfig
+import Recipes
 import Runner
 import SystemPackage
 import Tensors

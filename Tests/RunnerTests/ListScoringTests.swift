@@ -31,7 +31,8 @@ import Testing
         let shape = [batch, axis]
         return try model(
             [
-                Node("Mul", ["input_ids", "attention_mask"], ["kept"]), Node("ReduceSum", ["kept", "one"], ["sum"], [Attribute("keepdims", .int(0))]),
+                Node("Mul", ["input_ids", "attention_mask"], ["kept"]),
+                Node("ReduceSum", ["kept", "one"], ["sum"], [Attribute("keepdims", .int(0))]),
                 Node("ReduceSum", ["attention_mask", "one"], ["count"], [Attribute("keepdims", .int(0))]),
                 Node("Add", ["kept", "input_ids"], ["twice"]), Node("Unsqueeze", ["twice", "two"], ["wide"]),
                 Node("Concat", ["wide", "wide"], ["pairs"], [Attribute("axis", .int(2))]),
@@ -46,8 +47,12 @@ import Testing
     /// A mean over all places, padding too: what is filled up shows at once.
     private static func mean() throws -> Data {
         try model(
-            [Node("ReduceMean", ["x"], ["mean"], [Attribute("axes", .ints([1])), Attribute("keepdims", .int(0))]), Node("Relu", ["x"], ["same"])],
-            [Value("x", .tensor(.float32, [batch, seq]))], [Value("mean", .tensor(.float32, [batch])), Value("same", .tensor(.float32, [batch, seq]))])
+            [
+                Node("ReduceMean", ["x"], ["mean"], [Attribute("axes", .ints([1])), Attribute("keepdims", .int(0))]),
+                Node("Relu", ["x"], ["same"]),
+            ],
+            [Value("x", .tensor(.float32, [batch, seq]))],
+            [Value("mean", .tensor(.float32, [batch])), Value("same", .tensor(.float32, [batch, seq]))])
     }
 
     private func score(
@@ -138,7 +143,12 @@ import Testing
             #expect(refusal?.what.contains("model output \"same\" has rows of the shapes [1] and [8]") ?? false, "\(refusal?.what ?? "")")
             #expect(refusal?.what.contains("schema.inputs.NAME.length") ?? false)
         }
-        let first = #expect(throws: Refused.self) { try score(try Self.mean(), lines("x"), [InputSchema(name: "x", columns: .list(["x"]))]) }
-        #expect(first?.what.contains("row 2, column \"x\", model input \"x\": the list has 8 elements, those of the rows before it 1: give the input `pad: 0`") ?? false)
+        let first = #expect(throws: Refused.self) {
+            try score(try Self.mean(), lines("x"), [InputSchema(name: "x", columns: .list(["x"]))])
+        }
+        #expect(
+            first?.what.contains(
+                "row 2, column \"x\", model input \"x\": the list has 8 elements, those of the rows before it 1: give the input `pad: 0`")
+                ?? false)
     }
 }

@@ -82,7 +82,7 @@ import Testing
             Attribute("target_nodeids", .ints(leaves { _, leaf, _ in leaf })),
             Attribute("target_ids", .ints(leaves { _, _, target in target })),
             Attribute("target_weights", .floats(leaves { _, leaf, target in leaf + target }.map(Float.init))),
-            Attribute("n_targets", .int(Int64(targets)))
+            Attribute("n_targets", .int(Int64(targets))),
         ]
         let node = Node("TreeEnsembleRegressor", ["x"], ["y"], domain: "ai.onnx.ml", attributes)
         let graph = Graph(

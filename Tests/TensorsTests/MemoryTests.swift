@@ -106,7 +106,7 @@ import Testing
             try group([
                 "proc/self/cgroup": "5:memory:/docker/0a1b2c\n", "sys/fs/cgroup/memory/memory.limit_in_bytes": "268435456\n",
                 "sys/fs/cgroup/memory/memory.usage_in_bytes": "300000000\n",
-                "sys/fs/cgroup/memory/memory.stat": Self.stat(inactive: 0, active: 0)
+                "sys/fs/cgroup/memory/memory.stat": Self.stat(inactive: 0, active: 0),
             ]) == 0)
         // The limit of a pod above it shows in the statistics only.
         #expect(

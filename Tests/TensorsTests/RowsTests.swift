@@ -17,7 +17,8 @@ import Testing
             for b in 0..<extents[order[1]] {
                 for c in 0..<extents[order[2]] {
                     for d in 0..<extents[order[3]] {
-                        expected.append(Int32(a * strides[order[0]] + b * strides[order[1]] + c * strides[order[2]] + d * strides[order[3]]))
+                        expected.append(
+                            Int32(a * strides[order[0]] + b * strides[order[1]] + c * strides[order[2]] + d * strides[order[3]]))
                     }
                 }
             }

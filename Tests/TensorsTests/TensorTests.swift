@@ -2,9 +2,10 @@ import Tensors
 import Testing
 
 @Suite struct ShapeTests {
-    @Test(arguments: [
-        (Shape([]), 1), (Shape([3]), 3), (Shape([2, 3, 4]), 24), (Shape([5, 0, 7]), 0), (Shape([Int.max, 2, 0]), 0),
-    ] as [(Shape, Int)])
+    @Test(
+        arguments: [
+            (Shape([]), 1), (Shape([3]), 3), (Shape([2, 3, 4]), 24), (Shape([5, 0, 7]), 0), (Shape([Int.max, 2, 0]), 0),
+        ] as [(Shape, Int)])
     func elementCount(shape: Shape, count: Int) { #expect(shape.elementCount == count) }
 
     @Test(arguments: [Shape([Int.max, 2]), Shape([1 << 32, 1 << 32]), Shape([-1])])
@@ -14,9 +15,10 @@ import Testing
 }
 
 @Suite struct ElementTypeTests {
-    @Test(arguments: [
-        (.int4, 3, 2), (.uint2, 5, 2), (.bool, 7, 7), (.float16, 3, 6), (.complex128, 2, 32), (.float4e2m1, 0, 0),
-    ] as [(ElementType, Int, Int)])
+    @Test(
+        arguments: [
+            (.int4, 3, 2), (.uint2, 5, 2), (.bool, 7, 7), (.float16, 3, 6), (.complex128, 2, 32), (.float4e2m1, 0, 0),
+        ] as [(ElementType, Int, Int)])
     func packedByteCount(type: ElementType, count: Int, bytes: Int) { #expect(type.byteCount(elements: count) == bytes) }
 
     @Test func noByteCountForStringsOrOverflow() {
@@ -49,11 +51,14 @@ import Testing
 }
 
 @Suite struct NamePatternTests {
-    @Test(arguments: [
-        ("*", "anything", true), ("*.bias", "layer.bias", true), ("*.bias", "layer.bias.x", false), ("layer.?.weight", "layer.1.weight", true),
-        ("layer.?.weight", "layer.12.weight", false), ("*a*b", "xaxbxab", true), ("", "", true), ("", "x", false), ("w[0]", "w[0]", true),
-        ("a*", "a/b/c", true), ("gr?ße", "größe", true), ("pixel_*", "pixel", false),
-    ] as [(String, String, Bool)])
+    @Test(
+        arguments: [
+            ("*", "anything", true), ("*.bias", "layer.bias", true), ("*.bias", "layer.bias.x", false),
+            ("layer.?.weight", "layer.1.weight", true),
+            ("layer.?.weight", "layer.12.weight", false), ("*a*b", "xaxbxab", true), ("", "", true), ("", "x", false),
+            ("w[0]", "w[0]", true),
+            ("a*", "a/b/c", true), ("gr?ße", "größe", true), ("pixel_*", "pixel", false),
+        ] as [(String, String, Bool)])
     func starsAndQuestionMarksStandForCharacters(pattern: String, name: String, matches: Bool) {
         #expect(NamePattern(pattern).matches(name) == matches)
     }

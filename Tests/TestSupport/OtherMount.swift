@@ -4,7 +4,7 @@ import Foundation
 package final class OtherMount {
     package let path: String
 
-    package static var isThere: Bool { (try? OtherMount()) .flatMap { $0 } != nil }
+    package static var isThere: Bool { (try? OtherMount()).flatMap { $0 } != nil }
 
     package init?() throws {
         let base = "/dev/shm"

@@ -114,7 +114,8 @@ package struct Scenario: Sendable, CustomStringConvertible {
             }
         }
         // A product of two factors takes more and smaller steps than a sum.
-        let steps = hasAdapters
+        let steps =
+            hasAdapters
             ? "optimizer: { sgd: { learning_rate: 0.05 } }, epochs: 100, adapters: { rank: 1, targets: [addend], merge: false }"
             : "optimizer: { sgd: { learning_rate: 0.5 } }, epochs: 2, train: [addend]"
         let gradient = "loss: mean_squared_error, \(steps), batch_size: 100, train_on: \(trainOn)"

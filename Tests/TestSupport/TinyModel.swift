@@ -18,7 +18,7 @@ package enum TinyModel {
         func tensor(_ name: String, _ shape: [UInt64], _ value: Float) -> [UInt8] {
             message(
                 shape.map { .varint(1, $0) } + [
-                    .varint(2, 1), .bytes(8, name), .bytes(9, withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) })
+                    .varint(2, 1), .bytes(8, name), .bytes(9, withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) }),
                 ])
         }
         func node(_ type: String, _ inputs: [String], _ output: String) -> Field {
@@ -46,7 +46,7 @@ package enum TinyModel {
         }
         func integer(_ name: String, _ number: UInt64) -> [UInt8] { message([.bytes(1, name), .varint(3, number), .varint(20, 2)]) }
         let one = message([
-            .varint(1, 1), .varint(2, 1), .bytes(8, "one"), .bytes(9, withUnsafeBytes(of: Float(1).bitPattern.littleEndian) { Array($0) })
+            .varint(1, 1), .varint(2, 1), .bytes(8, "one"), .bytes(9, withUnsafeBytes(of: Float(1).bitPattern.littleEndian) { Array($0) }),
         ])
         let rows = [message([.bytes(2, "N")]), message([.varint(1, 1)])]
         let body = message([
@@ -86,7 +86,7 @@ package enum TinyModel {
         func entry(_ key: String, _ value: String) -> [UInt8] { message([.bytes(1, key), .bytes(2, value)]) }
         let weights = message([
             .varint(1, 300), .varint(2, 1), .bytes(8, "w"), .bytes(13, entry("location", location)), .bytes(13, entry("length", "1200")),
-            .varint(14, 1)
+            .varint(14, 1),
         ])
         let keepsNone = message([.bytes(1, "keepdims"), .varint(3, 0), .varint(20, 2)])
         let largest = message([.bytes(1, "w"), .bytes(2, "m"), .bytes(3, "largest"), .bytes(4, "ReduceMax"), .bytes(5, keepsNone)])

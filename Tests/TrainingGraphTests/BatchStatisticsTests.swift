@@ -59,7 +59,7 @@ import Testing
         let run = try StepRun(model, Self.recipe(freeze: ["bn1.running_*"], accumulate: 2))
         #expect(
             run.graph.parameters.filter { $0.kind == .statistic }.map(\.name).sorted() == [
-                "bn0.running_mean", "bn0.running_var", "bn2.running_mean", "bn2.running_var"
+                "bn0.running_mean", "bn0.running_var", "bn2.running_mean", "bn2.running_var",
             ])
         let before = try run.session.value("bn0.running_mean").numbers, scale = try run.session.value("bn0.weight").numbers
         _ = try run.step(["x": data.batch("input/x", 0)], target: data.batch("target", 0), rate: 0.05, apply: false)

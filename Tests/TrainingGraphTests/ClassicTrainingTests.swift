@@ -2,8 +2,8 @@ import Autodiff
 import Engine
 import Foundation
 import ONNX
-import Recipes
 import Passes
+import Recipes
 import Tensors
 import TestSupport
 import Testing
@@ -47,7 +47,8 @@ import TrainingGraph
         let run = try StepRun(model, recipe)
         let count = expected.labels.count
         let rows = Tensor(.float32, [count, golden.rows.count / count], golden.rows)
-        let target = isClassifier
+        let target =
+            isClassifier
             ? Tensor(.int64, [count], expected.labels.map { Int64($0) }) : Tensor(.float32, [count], expected.labels.map { Float($0) })
         var losses: [Double] = []
         for _ in 0..<expected.steps { losses.append(try run.step(["X": rows], target: target, rate: expected.rate)) }
@@ -174,7 +175,7 @@ extension ClassicTrainingTests {
             Attribute("nodes_truenodeids", .ints([1, 0, 0])), Attribute("nodes_falsenodeids", .ints([2, 0, 0])),
             Attribute("class_treeids", .ints([0, 0])), Attribute("class_nodeids", .ints([1, 2])), Attribute("class_ids", .ints([0, 0])),
             Attribute("class_weights", .floats(weights)), Attribute("classlabels_int64s", .ints([0, 1])),
-            Attribute("post_transform", .string("NONE"))
+            Attribute("post_transform", .string("NONE")),
         ]
         let graph = Graph(
             name: "g", nodes: [Node("TreeEnsembleClassifier", ["x"], ["l", "p"], domain: "ai.onnx.ml", attributes)],

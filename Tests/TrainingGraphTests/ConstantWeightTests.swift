@@ -1,8 +1,8 @@
 import Autodiff
 import Engine
 import ONNX
-import Recipes
 import Passes
+import Recipes
 import Tensors
 import Testing
 
@@ -50,8 +50,9 @@ import Testing
         let after = try graph.model(constants, with: values)
         // The model that was trained as initializers, then given Constant nodes, is the same model.
         let expected = try wantedGraph.model(plain, with: wanted)
-        #expect(try ParameterHomes(after).homes.map { try ParameterHomes.value(at: $0, in: after).numbers }
-            == ParameterHomes(expected).homes.map { try ParameterHomes.value(at: $0, in: expected).numbers })
+        #expect(
+            try ParameterHomes(after).homes.map { try ParameterHomes.value(at: $0, in: after).numbers }
+                == ParameterHomes(expected).homes.map { try ParameterHomes.value(at: $0, in: expected).numbers })
         #expect(after != constants && after.graph.nodes.map(\.outputs) == constants.graph.nodes.map(\.outputs))
         // Nothing but these attributes differs.
         var restored = after
@@ -88,9 +89,11 @@ import Testing
                 ], outputs: [Value("r" + name, .tensor(.float32, nil))],
                 initializers: [StoredTensor("b", .float32, [2], [0.1, -0.1] as [Float])])
         }
-        let choice = Node("If", ["positive"], ["y"], name: "choice", [
-            Attribute("then_branch", .graph(branch("first", 1))), Attribute("else_branch", .graph(branch("second", 2))),
-        ])
+        let choice = Node(
+            "If", ["positive"], ["y"], name: "choice",
+            [
+                Attribute("then_branch", .graph(branch("first", 1))), Attribute("else_branch", .graph(branch("second", 2))),
+            ])
         let graph = Graph(
             name: "branches",
             nodes: [
@@ -118,13 +121,13 @@ import Testing
 
     /// `gradients` and `optimize` refuse with the same words, and no list in a message is empty.
     @Test(arguments: [
-        "integer weights", "integers in a Constant", "a fused operator", "no weights", "a support vector machine", "only a loop", "sparse"
+        "integer weights", "integers in a Constant", "a fused operator", "no weights", "a support vector machine", "only a loop", "sparse",
     ])
     func whatCannotBeTrainedIsSaidTheSameEverywhere(_ what: String) throws {
         let integers = StoredTensor("w", .int8, [4, 1], [1, 2, 3, 4] as [Int8])
         var nodes: [Node],
             initializers: [StoredTensor] = [
-                StoredTensor("scale", .float32, [], [Float(0.1)]), StoredTensor("b", .float32, [1], [Float(0.5)])
+                StoredTensor("scale", .float32, [], [Float(0.1)]), StoredTensor("b", .float32, [1], [Float(0.5)]),
             ]
         var sets = [OperatorSet(domain: "", version: 17)]
         let wanted: String
@@ -163,7 +166,7 @@ import Testing
                 ],
                 inputs: [
                     Value("i", .tensor(.int64, [] as Shape)), Value("go", .tensor(.bool, [] as Shape)),
-                    Value("state", .tensor(.float32, nil))
+                    Value("state", .tensor(.float32, nil)),
                 ],
                 outputs: [Value("goes", .tensor(.bool, [] as Shape)), Value("next", .tensor(.float32, nil))])
             nodes = [Node("Loop", ["times", "", "x"], ["y"], [Attribute("body", .graph(body))])]

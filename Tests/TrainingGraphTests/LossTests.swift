@@ -83,7 +83,7 @@ struct LossTests {
         let session = try Session(model: graph.model.serialized())
         let x = Tensor(.float32, [3, 4], (0..<12).map { Float($0) })
         let results = try session.run([
-            ("x", .tensor(x)), (try #require(graph.sampleWeight), .tensor(Tensor(.float32, [3], [1, 0, 3] as [Float])))
+            ("x", .tensor(x)), (try #require(graph.sampleWeight), .tensor(Tensor(.float32, [3], [1, 0, 3] as [Float]))),
         ])
         // Rows sum to 6, 22 and 38.
         #expect(abs((results[0].tensor?.numbers.first ?? 0) - (6 + 3 * 38) / 4) < 1e-5)

@@ -65,7 +65,7 @@ import Testing
     /// Each row: what the next recipe asks for, and whether it goes on from factors of rank 2 on `hidden.weight`.
     @Test(arguments: [
         (2, ["hidden.*"], 4.0, true), (2, ["*"], 4.0, true), (3, ["hidden.*"], 4.0, false), (2, ["out.*"], 4.0, false),
-        (2, ["hidden.*"], 2.0, false)
+        (2, ["hidden.*"], 2.0, false),
     ])
     func whatARecipeDoesNotGoOnFromIsToBeMerged(rank: Int, targets: [String], scale: Double, goesOn: Bool) throws {
         let model = SmallNet.make()

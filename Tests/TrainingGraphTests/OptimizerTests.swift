@@ -1,6 +1,6 @@
 import Autodiff
-import Recipes
 import Engine
+import Recipes
 import Tensors
 import Testing
 import TrainingGraph

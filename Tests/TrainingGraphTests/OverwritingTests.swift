@@ -17,11 +17,13 @@ struct OverwritingTests {
         name: "branch", nodes: [Node("Neg", ["m"], ["negated"])], inputs: [], outputs: [Value("negated", .tensor(.float32, [2] as Shape))])
 
     static let cases = [
-        Case(description: "read on the way", nodes: [Node("Mul", ["m", "b"], ["t"]), Node("Add", ["t", "g"], ["next"])], isAllowed: true),
+        Case(
+            description: "read on the way", nodes: [Node("Mul", ["m", "b"], ["t"]), Node("Add", ["t", "g"], ["next"])], isAllowed: true),
         Case(
             description: "read twice on the way",
             nodes: [
-                Node("Mul", ["m", "m"], ["t"]), Node("Exp", ["m"], ["u"]), Node("Mul", ["t", "g"], ["v"]), Node("Sub", ["u", "v"], ["next"])
+                Node("Mul", ["m", "m"], ["t"]), Node("Exp", ["m"], ["u"]), Node("Mul", ["t", "g"], ["v"]),
+                Node("Sub", ["u", "v"], ["next"]),
             ],
             isAllowed: true),
         Case(description: "element by element", nodes: [Node("Add", ["g", "m"], ["next"])], isAllowed: true),

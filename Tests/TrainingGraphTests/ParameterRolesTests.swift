@@ -37,12 +37,15 @@ import TrainingGraph
         Row(
             what: "a bias of one output", values: [0.5], shape: [1],
             nodes: [Node("MatMul", ["x", "column"], ["t"]), Node("Add", ["t", "c"], ["y"])], reason: nil),
-        Row(what: "a bias of one output in front, without an axis", values: [0.5], shape: [],
+        Row(
+            what: "a bias of one output in front, without an axis", values: [0.5], shape: [],
             nodes: [Node("Gemm", ["x", "column"], ["t"]), Node("Add", ["c", "t"], ["y"])], reason: nil),
-        Row(what: "a bias of one output on more axes", values: [0.5], shape: [1],
+        Row(
+            what: "a bias of one output on more axes", values: [0.5], shape: [1],
             nodes: [Node("MatMul", ["x", "column"], ["t"]), Node("Unsqueeze", ["c", "zero"], ["u"]), Node("Add", ["t", "u"], ["y"])],
             reason: nil),
-        Row(what: "one number that multiplies a product", values: [0.5], shape: [1],
+        Row(
+            what: "one number that multiplies a product", values: [0.5], shape: [1],
             nodes: [Node("MatMul", ["x", "column"], ["t"]), Node("Mul", ["t", "c"], ["y"])], reason: "single number"),
         Row(
             what: "a matrix of one element", values: [0.5], shape: [1, 1],
@@ -54,19 +57,22 @@ import TrainingGraph
         Row(
             what: "a matrix that begins with an identity", values: (0..<16).map { $0 % 5 == 0 ? 1 : 0 }, shape: [4, 4], nodes: products,
             reason: nil),
-        Row(what: "a transposed matrix of ones and zeros", values: table(1), shape: [4, 4],
+        Row(
+            what: "a transposed matrix of ones and zeros", values: table(1), shape: [4, 4],
             nodes: [Node("Transpose", ["c"], ["t"]), Node("MatMul", ["x", "t"], ["y"])], reason: nil),
         Row(what: "positions", values: [0, 1, 2, 3], shape: [4], reason: "counts"),
         Row(what: "positions in a column", values: [0, 1, 2, 3], shape: [4, 1], reason: "counts"),
         Row(what: "positions in rows", values: [0, 1, 2, 3, 0, 1, 2, 3], shape: [2, 4], reason: "counts"),
         Row(what: "whole numbers at random", values: [3, 1, 4, 1], shape: [4], reason: nil),
         Row(what: "two whole numbers", values: [0, 1], shape: [2], reason: nil),
-        Row(what: "frequencies", values: mixed, shape: [4],
+        Row(
+            what: "frequencies", values: mixed, shape: [4],
             nodes: [
                 Node("Shape", ["x"], ["s"]), Node("Cast", ["s"], ["f"], [Attribute("to", .int(1))]), Node("Gather", ["f", "zero"], ["n"]),
                 Node("Mul", ["n", "c"], ["angle"]), Node("Cos", ["angle"], ["w"]), Node("Mul", ["x", "w"], ["y"]),
             ], reason: "sines"),
-        Row(what: "frequencies times positions", values: mixed, shape: [4, 1],
+        Row(
+            what: "frequencies times positions", values: mixed, shape: [4, 1],
             nodes: [
                 Node("MatMul", ["c", "one"], ["angle"]), Node("Sin", ["angle"], ["w"]), Node("MatMul", ["x", "w"], ["y"]),
             ], reason: "sines"),
@@ -76,17 +82,21 @@ import TrainingGraph
         Row(
             what: "a table of sines, then cosines", values: waves { [sin($0), sin($0 / 10), cos($0), cos($0 / 10)] }, shape: [3, 4],
             reason: "sines"),
-        Row(what: "a table of sines, looked up", values: waves { [sin($0), cos($0), sin($0 / 10), cos($0 / 10)] }, shape: [3, 4],
+        Row(
+            what: "a table of sines, looked up", values: waves { [sin($0), cos($0), sin($0 / 10), cos($0 / 10)] }, shape: [3, 4],
             nodes: [Node("Gather", ["c", "zero"], ["p"]), Node("Add", ["x", "p"], ["y"])], reason: "sines"),
-        Row(what: "a learned table, looked up", values: waves { [sin($0), cos($0), sin($0 / 10), 0.5] }, shape: [3, 4],
+        Row(
+            what: "a learned table, looked up", values: waves { [sin($0), cos($0), sin($0 / 10), 0.5] }, shape: [3, 4],
             nodes: [Node("Gather", ["c", "zero"], ["p"]), Node("Add", ["x", "p"], ["y"])], reason: nil),
         Row(what: "a learned table, added", values: waves { [sin($0), cos($0), sin($0 / 10), 0.5] }, shape: [3, 4], reason: nil),
         Row(what: "a mask that hides nothing", values: [Float](repeating: 0, count: 16), shape: [1, 4, 4], reason: "only 0"),
-        Row(what: "a weight within a sine of data", values: mixed, shape: [4],
+        Row(
+            what: "a weight within a sine of data", values: mixed, shape: [4],
             nodes: [Node("Mul", ["x", "c"], ["angle"]), Node("Sin", ["angle"], ["y"])], reason: nil),
         Row(
-            what: "an exponent of a weight", values: mixed, shape: [4], nodes: [Node("Exp", ["c"], ["e"]), Node("Mul", ["x", "e"], ["y"])],
-            reason: nil)
+            what: "an exponent of a weight", values: mixed, shape: [4],
+            nodes: [Node("Exp", ["c"], ["e"]), Node("Mul", ["x", "e"], ["y"])],
+            reason: nil),
     ]
 
     private static func model(_ row: Row) -> Model {
@@ -96,7 +106,7 @@ import TrainingGraph
             name: "roles", nodes: row.nodes, inputs: [Value("x", type)], outputs: [Value("y", nil)],
             initializers: [
                 own, StoredTensor("zero", .int64, [1], [Int64(0)]), StoredTensor("one", .float32, [1, 1], [Float(1)]),
-                StoredTensor("column", .float32, [4, 1], mixed)
+                StoredTensor("column", .float32, [4, 1], mixed),
             ])
         return Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
     }
@@ -109,7 +119,6 @@ import TrainingGraph
         if let wanted = row.reason { #expect(reason?.contains(wanted) == true, "\(reason ?? "a weight")") } else { #expect(reason == nil) }
     }
 
-
     /// A rotation's cosines in one initializer and its sines in the other, wherever their elements lie.
     @Test(arguments: [false, true])
     func cosinesAndSinesOfTheSameAnglesAreTwoConstants(isExternal: Bool) throws {
@@ -119,7 +128,7 @@ import TrainingGraph
             name: "rotation",
             nodes: [
                 Node("Mul", ["x", "cosines"], ["a"]), Node("Mul", ["x", "sines"], ["b"]), Node("Add", ["a", "b"], ["c"]),
-                Node("Add", ["c", "bias"], ["y"])
+                Node("Add", ["c", "bias"], ["y"]),
             ],
             inputs: [Value("x", type)], outputs: [Value("y", nil)],
             initializers: [
@@ -197,7 +206,8 @@ import TrainingGraph
     @Test(arguments: [false, true])
     func aQuantizedModelIsRefused(isDynamic: Bool) throws {
         let integers = StoredTensor("w", .int8, [4, 1], [1, 2, 3, 4] as [Int8])
-        let nodes = isDynamic
+        let nodes =
+            isDynamic
             ? [
                 Node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]), Node("MatMulInteger", ["q", "w", "z"], ["i"]),
                 Node("Cast", ["i"], ["f"], [Attribute("to", .int(1))]), Node("Mul", ["f", "s"], ["h"]), Node("Add", ["h", "b"], ["y"]),

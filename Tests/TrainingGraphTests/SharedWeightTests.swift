@@ -1,8 +1,8 @@
 import Autodiff
 import Engine
 import ONNX
-import Recipes
 import Passes
+import Recipes
 import Tensors
 import Testing
 
@@ -20,7 +20,7 @@ import Testing
         var initializers = [StoredTensor("w", w)]
         var nodes = [
             Node("MatMul", ["x", "w"], ["a"]), Node("Tanh", ["a"], ["b"]), Node("MatMul", ["b", isCopied ? "w2" : "w"], ["c"]),
-            Node("Tanh", ["c"], ["y"])
+            Node("Tanh", ["c"], ["y"]),
         ]
         if isCopied { initializers.append(StoredTensor("w2", w)) }
         if biases {

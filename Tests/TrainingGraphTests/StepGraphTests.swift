@@ -2,10 +2,10 @@ import Autodiff
 import Engine
 import Foundation
 import ONNX
-import Recipes
 import Passes
-import TestSupport
+import Recipes
 import Tensors
+import TestSupport
 import Testing
 import TrainingGraph
 
@@ -270,7 +270,8 @@ enum SmallNet {
             StoredTensor("out.weight", .float32, [16, 3], random(48, seed: 4)),
             StoredTensor("out.bias", .float32, [3], random(3, seed: 5)),
         ]
-        graph.nodes = isGemm
+        graph.nodes =
+            isGemm
             ? [Node("Gemm", ["x", "hidden.weight", "hidden.bias"], ["sum"], [Attribute("transB", .int(1))])]
             : [Node("MatMul", ["x", "hidden.weight"], ["product"]), Node("Add", ["product", "hidden.bias"], ["sum"])]
         graph.nodes.append(Node("Tanh", ["sum"], ["hidden"]))

@@ -93,7 +93,12 @@ import TrainingGraph
         let run = try tuning(directory, "run")
         let asked = Mutex(0)
         #expect(throws: TrainingError.cancelled) {
-            _ = try run.run(TrainingControl(isCancelled: { asked.withLock { $0 += 1; return $0 > 25 } }))
+            _ = try run.run(
+                TrainingControl(isCancelled: {
+                    asked.withLock {
+                        $0 += 1; return $0 > 25
+                    }
+                }))
         }
         let outcome = try run.run()
         #expect(outcome.resumedAt > 0)

@@ -31,7 +31,10 @@ import Testing
         #expect(found.state[0].tensor.values(as: Float.self) == [3, -3])
         #expect(try store.best(of: found.checkpoint)?[0].tensor.values(as: Float.self) == [-1, 1])
         // Two are kept, with what they name.
-        #expect(directory.files() == ["best-1.safetensors", "checkpoint-2.json", "checkpoint-3.json", "state-2.safetensors", "state-3.safetensors"])
+        #expect(
+            directory.files() == [
+                "best-1.safetensors", "checkpoint-2.json", "checkpoint-3.json", "state-2.safetensors", "state-3.safetensors",
+            ])
         #expect(try CheckpointStore(directory: directory.path, fingerprint: "another run").latest() == nil)
     }
 

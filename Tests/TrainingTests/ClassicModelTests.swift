@@ -1,8 +1,8 @@
 import Columnar
 import Foundation
 import ONNX
-import Recipes
 import Passes
+import Recipes
 import Tensors
 import TestSupport
 import Testing

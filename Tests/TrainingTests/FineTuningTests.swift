@@ -81,7 +81,12 @@ import TrainingGraph
             let run = try tuning(directory, recipe: recipe, folder: "stop-\(stop)")
             // Asked once a batch in packing and measuring too: those are stopped by other numbers.
             #expect(throws: TrainingError.cancelled) {
-                try run.run(TrainingControl(isCancelled: { asked.withLock { $0 += 1; return $0 > stop + 3 } }))
+                try run.run(
+                    TrainingControl(isCancelled: {
+                        asked.withLock {
+                            $0 += 1; return $0 > stop + 3
+                        }
+                    }))
             }
             let resumed = try run.run()
             #expect(try bytes(resumed.model) == expected, "stopped when asked for the \(stop + 3)th time")
@@ -96,10 +101,13 @@ import TrainingGraph
         let copies = Mutex(0)
         let run = try tuning(directory, folder: "whole") { $0.checkpointSteps = 1 }
         let path = directory.path
-        let whole = try run.run(TrainingControl(progress: { _ in
-            let number = copies.withLock { $0 += 1; return $0 }
-            try? FileManager.default.copyItem(atPath: path + "/whole", toPath: path + "/copy-\(number)")
-        }))
+        let whole = try run.run(
+            TrainingControl(progress: { _ in
+                let number = copies.withLock {
+                    $0 += 1; return $0
+                }
+                try? FileManager.default.copyItem(atPath: path + "/whole", toPath: path + "/copy-\(number)")
+            }))
         let expected = try bytes(whole.model)
         var resumedAt: Set<Int> = []
         for number in 1...copies.withLock({ $0 }) {
@@ -182,7 +190,12 @@ import TrainingGraph
         let asked = Mutex(0)
         let run = try tuning(directory, model: model, recipe: recipe, folder: "again")
         #expect(throws: TrainingError.cancelled) {
-            try run.run(TrainingControl(isCancelled: { asked.withLock { $0 += 1; return $0 > 9 } }))
+            try run.run(
+                TrainingControl(isCancelled: {
+                    asked.withLock {
+                        $0 += 1; return $0 > 9
+                    }
+                }))
         }
         #expect(try bytes(run.run().model) == bytes(trained.model))
     }
@@ -204,7 +217,9 @@ import TrainingGraph
         // So little that no weight changes.
         recipe.schedule = Schedule(peak: .leastNonzeroMagnitude)
         recipe.weightDecay = 0
-        let open = try tuning(directory, recipe: recipe, folder: "open") { $0.recipe.epochs = 1; $0.recipe.batchSize = size }.run()
+        let open = try tuning(directory, recipe: recipe, folder: "open") {
+            $0.recipe.epochs = 1; $0.recipe.batchSize = size
+        }.run()
         let fixed = try tuning(directory, model: Models.perceptron(batch: .fixed(size)), recipe: recipe, folder: "fixed") {
             $0.recipe.epochs = 1
         }.run()
@@ -312,7 +327,11 @@ import TrainingGraph
         let shape = refusal { try tuning(directory, model: Models.perceptron(outputs: 1)) }
         #expect(shape.contains("cross_entropy") && shape.contains("binary_cross_entropy"), "\(shape)")
 
-        let plan = refusal { try tuning(directory) { $0.recipe.validation = 0; $0.recipe.earlyStopping = .init(patience: 2) } }
+        let plan = refusal {
+            try tuning(directory) {
+                $0.recipe.validation = 0; $0.recipe.earlyStopping = .init(patience: 2)
+            }
+        }
         #expect(plan.contains("early_stopping: without held-out rows"), "\(plan)")
 
         let quantized = refusal { try tuning(directory, model: Self.quantized) }
@@ -325,7 +344,7 @@ import TrainingGraph
             name: "quantized",
             nodes: [
                 Node("DequantizeLinear", ["q", "scale", "zero"], ["w"], name: "dequantize"),
-                Node("MatMul", ["x", "w"], ["scores"], name: "product")
+                Node("MatMul", ["x", "w"], ["scores"], name: "product"),
             ], inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .fixed(2)]))],
             outputs: [Value("scores", .tensor(.float32, [.symbolic("N"), .fixed(3)]))],
             initializers: [
@@ -363,10 +382,12 @@ import TrainingGraph
     @Test func regressionFindsTheLine() throws {
         let directory = try TemporaryDirectory("tuning")
         var generator = SeededGenerator(seed: 9)
-        let rows = "id,a,b,label\n" + (0..<200).map { row in
-            let a = Float.random(in: -1...1, using: &generator), b = Float.random(in: -1...1, using: &generator)
-            return "r\(row),\(a),\(b),\(2 * a - 3 * b + 1)\n"
-        }.joined()
+        let rows =
+            "id,a,b,label\n"
+            + (0..<200).map { row in
+                let a = Float.random(in: -1...1, using: &generator), b = Float.random(in: -1...1, using: &generator)
+                return "r\(row),\(a),\(b),\(2 * a - 3 * b + 1)\n"
+            }.joined()
         let recipe = GradientDescent(loss: .meanSquaredError, optimizer: .sgd(momentum: 0.9), learningRate: 0.1, weightDecay: 0)
         let outcome = try tuning(directory, model: Models.line(), rows: rows, recipe: recipe) { run in
             run.recipe.epochs = 20

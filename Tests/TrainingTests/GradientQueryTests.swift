@@ -1,10 +1,10 @@
 import Columnar
 import Foundation
 import ONNX
+import Recipes
 import Tensors
 import TestSupport
 import Testing
-import Recipes
 import TrainingGraph
 
 @testable import Training
@@ -57,11 +57,13 @@ import TrainingGraph
     @Test func anInputWithoutAGradientIsSaidToBeTheInputsFault() throws {
         let directory = try TemporaryDirectory("gradients")
         var model = Models.line()
-        model.graph.nodes = [Node("Odd", ["x"], ["odd"], domain: "com.example")] + model.graph.nodes.map { node in
-            var node = node
-            node.inputs = node.inputs.map { $0 == "x" ? "odd" : $0 }
-            return node
-        }
+        model.graph.nodes =
+            [Node("Odd", ["x"], ["odd"], domain: "com.example")]
+            + model.graph.nodes.map { node in
+                var node = node
+                node.inputs = node.inputs.map { $0 == "x" ? "odd" : $0 }
+                return node
+            }
         model.graph.values.append(Value("odd", .tensor(.float32, [.symbolic("N"), .fixed(2)])))
         model.operatorSets.append(OperatorSet(domain: "com.example", version: 1))
         let data = GradientQuery.Data.table(LabelledData(files: [.init(try table(directory))], label: .list(["label"]), weight: "w"))

@@ -17,10 +17,11 @@ import TrainingGraph
 
     /// Rows whose label is `sign * (a + 2 b)`.
     private func table(_ sign: (Int) -> Double) -> String {
-        "id,a,b,label\n" + (0..<Self.rowCount).map { row in
-            let (a, b) = features(row)
-            return "r\(row),\(a),\(b),\(sign(row) * (a + 2 * b))\n"
-        }.joined()
+        "id,a,b,label\n"
+            + (0..<Self.rowCount).map { row in
+                let (a, b) = features(row)
+                return "r\(row),\(a),\(b),\(sign(row) * (a + 2 * b))\n"
+            }.joined()
     }
 
     /// The rows that the split holds out, by what their features are.

@@ -15,7 +15,8 @@ import Testing
     private static let target = Target(.classIndex(count: 2), rowShape: [])
 
     private func open(
-        _ paths: [String], classes: [String]?, key: [String] = ["id"], share: Double = 0.3, types: NameMap<String> = [:], in directory: TemporaryDirectory
+        _ paths: [String], classes: [String]?, key: [String] = ["id"], share: Double = 0.3, types: NameMap<String> = [:],
+        in directory: TemporaryDirectory
     ) throws -> RowStore {
         let data = LabelledData(files: paths.map { .init($0) }, label: .list(["label"]), classes: classes, key: key, types: types)
         return try RowStore.open(
@@ -33,7 +34,8 @@ import Testing
     private func classes(of file: String) -> [String] { file.hasPrefix("truth") ? ["False", "True"] : ["0", "1"] }
 
     @Test func thereAreFilesOfEveryKind() {
-        #expect(Self.files.count == 41 && Set(Self.files.map { $0.split(separator: ".").last }) == ["arrow", "csv", "jsonl", "npz", "parquet"])
+        #expect(
+            Self.files.count == 41 && Set(Self.files.map { $0.split(separator: ".").last }) == ["arrow", "csv", "jsonl", "npz", "parquet"])
     }
 
     @Test(arguments: files)
@@ -123,18 +125,23 @@ import Testing
     }
 
     /// The class, the label, and which class it is.
-    @Test(arguments: [
-        (["0", "1"], "1.0", 1), (["0", "1"], "true", 1), (["0", "1"], "FALSE", 0), (["1.0", "2.0"], "2", 1), (["1", "2"], "1.00", 0),
-        (["False", "True"], "true", 1), (["false", "true"], "True", 1), (["no", "yes"], "true", nil), (["False", "True"], "1.0", 1),
-        (["1", "2"], "true", nil), (["1", "1.0"], "1.0", 1), (["1", "1.0"], "1.00", nil), (["a", "A"], "A", 1), (["01", "1"], "01", 0),
-        (["01", "02"], "1", nil), (["-1", "1"], "-1.0", 0), (["0.5", "1"], "0.50", 0),
-    ] as [([String], String, Int?)])
+    @Test(
+        arguments: [
+            (["0", "1"], "1.0", 1), (["0", "1"], "true", 1), (["0", "1"], "FALSE", 0), (["1.0", "2.0"], "2", 1), (["1", "2"], "1.00", 0),
+            (["False", "True"], "true", 1), (["false", "true"], "True", 1), (["no", "yes"], "true", nil), (["False", "True"], "1.0", 1),
+            (["1", "2"], "true", nil), (["1", "1.0"], "1.0", 1), (["1", "1.0"], "1.00", nil), (["a", "A"], "A", 1), (["01", "1"], "01", 0),
+            (["01", "02"], "1", nil), (["-1", "1"], "-1.0", 0), (["0.5", "1"], "0.50", 0),
+        ] as [([String], String, Int?)])
     func spellings(names: [String], label: String, index: Int?) { #expect(ClassNames(names).index(of: label) == index) }
 
     @Test func decimalTexts() {
-        let same = ["0": "0", "-0.0": "0", "1.50": "1.5", "10": "10", "100.0": "100", "-7": "-7", "18446744073709551615": "18446744073709551615"]
+        let same = [
+            "0": "0", "-0.0": "0", "1.50": "1.5", "10": "10", "100.0": "100", "-7": "-7", "18446744073709551615": "18446744073709551615",
+        ]
         for (text, canonical) in same { #expect(DecimalText.canonical(text) == canonical) }
-        for text in ["", "-", "01", "00", "+1", "1e3", ".5", "1.", "1,5", "0x1", " 1", "nan"] { #expect(DecimalText.canonical(text) == nil, "\(text)") }
+        for text in ["", "-", "01", "00", "+1", "1e3", ".5", "1.", "1,5", "0x1", " 1", "nan"] {
+            #expect(DecimalText.canonical(text) == nil, "\(text)")
+        }
         #expect(DecimalText.canonical(1e15) == "1000000000000000" && DecimalText.canonical(1e16) == "10000000000000000")
     }
 }

@@ -1,5 +1,5 @@
-import Testing
 import Recipes
+import Testing
 
 @testable import Training
 
@@ -73,7 +73,8 @@ import Recipes
             epoch: 3, trainingLoss: 0.5, validation: ["loss": 0.25, "accuracy": 0.9], learningRate: 0.1, seconds: 1)
         #expect(progress.line == "epoch 3/10, loss 0.5, validation accuracy 0.9, validation loss 0.25, 12,346 examples/s, 1:02:03 left")
         #expect(
-            TrainingProgress.clock(7) == "0:07" && TrainingProgress.clock(.nan) == "?" && TrainingProgress.grouped(-1234567) == "-1,234,567"
+            TrainingProgress.clock(7) == "0:07" && TrainingProgress.clock(.nan) == "?"
+                && TrainingProgress.grouped(-1_234_567) == "-1,234,567"
         )
     }
 }

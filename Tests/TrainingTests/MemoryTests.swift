@@ -41,11 +41,11 @@ import TrainingGraph
         let outcome = try FineTuning(
             model: Model.load(path: words[0]), data: LabelledData(files: [.init(words[1])], label: .list(["label"]), keep: ["label"]),
             recipe: GradientDescent(loss: .crossEntropy(), optimizer: .sgd(), learningRate: 1e-3, weightDecay: 0) {
-            $0.epochs = 1
-            $0.batchSize = 64
-            $0.validation = 0.3
-            $0.seed = 1
-        },
+                $0.epochs = 1
+                $0.batchSize = 64
+                $0.validation = 0.3
+                $0.seed = 1
+            },
             gate: Gate(metric: .auc, rowsAtLeast: 1), directory: words[2]
         ).run()
         #expect(outcome.steps > 0)

@@ -1,7 +1,7 @@
 import Foundation
+import Recipes
 import Tensors
 import Testing
-import Recipes
 
 @testable import Training
 
@@ -35,7 +35,8 @@ import Recipes
             let isIndex = kind.hasPrefix("classes")
             return (
                 Tensor(.float32, Shape([range.count] + shape.dropFirst()), scores),
-                isIndex ? Tensor(.int64, [range.count], given.map { Int64($0) })
+                isIndex
+                    ? Tensor(.int64, [range.count], given.map { Int64($0) })
                     : Tensor(.float32, Shape([range.count] + shape.dropFirst()), given.map(Float.init)),
                 weights[range].map(Float.init)
             )
@@ -79,7 +80,8 @@ import Recipes
         #expect(judgement.undefined(.f1)?.contains("one class") == true)
         #expect(judgement.undefined(.accuracy) == nil)
         var constant = Judgement([.r2], of: .values(isLogarithm: false))
-        constant.add(answers: Tensor(.float32, [2, 1], [Float(1), 2]), labels: Tensor(.float32, [2, 1], [Float(3), 3]), weights: [1, 1])
+        constant.add(
+            answers: Tensor(.float32, [2, 1], [Float(1), 2]), labels: Tensor(.float32, [2, 1], [Float(3), 3]), weights: [1, 1])
         #expect(constant.undefined(.r2)?.contains("variance") == true)
     }
 
@@ -101,7 +103,8 @@ import Recipes
 
     @Test func logarithmsAreRaised() {
         var judgement = Judgement([.mae], of: .values(isLogarithm: true))
-        judgement.add(answers: Tensor(.float64, [2], [0.0, 1.0]), labels: Tensor(.float64, [2], [1.5, 2.718281828459045]), weights: [1, 1])
+        judgement.add(
+            answers: Tensor(.float64, [2], [0.0, 1.0]), labels: Tensor(.float64, [2], [1.5, 2.718281828459045]), weights: [1, 1])
         #expect(abs(judgement.value(.mae) - 0.25) < 1e-6)
     }
 

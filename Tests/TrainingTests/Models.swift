@@ -11,7 +11,8 @@ enum Models {
 
     /// `x [N, 2]` -> Gemm -> Relu -> Gemm -> `scores [N, outputs]`, seeded.
     static func perceptron(
-        outputs: Int = 3, hidden: Int = 8, batch: ONNX.Dimension = .symbolic("N"), seed: UInt64 = 1, softmax: Bool = false, half: Bool = false
+        outputs: Int = 3, hidden: Int = 8, batch: ONNX.Dimension = .symbolic("N"), seed: UInt64 = 1, softmax: Bool = false,
+        half: Bool = false
     ) -> Model {
         var generator = SeededGenerator(seed: seed)
         func weight(_ name: String, _ shape: Shape, scale: Float) -> StoredTensor {
@@ -20,7 +21,9 @@ enum Models {
         }
         var nodes: [Node] = []
         let names = ["w1", "b1", "w2", "b2"]
-        if half { for name in names { nodes.append(Node("Cast", [name], [name + "_f"], name: "widen_" + name, [Attribute("to", .int(1))])) } }
+        if half {
+            for name in names { nodes.append(Node("Cast", [name], [name + "_f"], name: "widen_" + name, [Attribute("to", .int(1))])) }
+        }
         let used = half ? names.map { $0 + "_f" } : names
         nodes += [
             Node("Gemm", ["x", used[0], used[1]], ["h"], name: "first"), Node("Relu", ["h"], ["r"], name: "rectifier"),

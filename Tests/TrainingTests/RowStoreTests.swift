@@ -15,10 +15,12 @@ import Testing
     private func open(
         _ directory: TemporaryDirectory, _ names: [String], label: InputRule.Columns = .list(["label"]), classes: [String]? = nil,
         weight: String? = nil, key: [String] = [], target: Target = RowStoreTests.classes, share: Double = 0.3, seed: UInt64 = 1,
-        ports: [InputPort] = RowStoreTests.ports, needsLabels: Bool = false, types: NameMap<String> = [:], fingerprint: String = UUID().uuidString
+        ports: [InputPort] = RowStoreTests.ports, needsLabels: Bool = false, types: NameMap<String> = [:],
+        fingerprint: String = UUID().uuidString
     ) throws -> RowStore {
         let data = LabelledData(
-            files: names.map { .init(directory($0)) }, label: label, classes: classes, refusesMissingLabels: needsLabels, weight: weight, key: key,
+            files: names.map { .init(directory($0)) }, label: label, classes: classes, refusesMissingLabels: needsLabels, weight: weight,
+            key: key,
             types: types)
         return try RowStore.open(
             data, ports: ports, target: target, split: ValidationSplit(share: share, seed: seed), directory: directory.path,
@@ -61,7 +63,9 @@ import Testing
         try directory.write(csv((0..<100).reversed()), to: "first.csv")
         let json = (0..<300).map { #"{"label": \#($0 % 3), "b": \#(Double($0) / 4), "id": "r\#($0)", "a": \#($0)}"# + "\n" }.joined()
         try directory.write(json, to: "more.jsonl")
-        let ports = [InputPort(name: "a", elementType: .float32, dimensions: [nil]), InputPort(name: "b", elementType: .float32, dimensions: [nil])]
+        let ports = [
+            InputPort(name: "a", elementType: .float32, dimensions: [nil]), InputPort(name: "b", elementType: .float32, dimensions: [nil]),
+        ]
         func held(_ names: [String], seed: UInt64 = 1) throws -> Set<Int> {
             let store = try open(directory, names, key: key, seed: seed, ports: ports)
             let batch = try store.validation.batch(0..<store.validation.rowCount)
@@ -115,9 +119,12 @@ import Testing
         let directory = try TemporaryDirectory("rows")
         try directory.write(csv(0..<20), to: "first.csv")
         try directory.write("a,b,label\n4,1,2\n", to: "second.csv")
-        let store = try open(directory, ["first.csv", "second.csv"], ports: [
-            InputPort(name: "a", elementType: .float32, dimensions: [nil]), InputPort(name: "b", elementType: .float32, dimensions: [nil]),
-        ])
+        let store = try open(
+            directory, ["first.csv", "second.csv"],
+            ports: [
+                InputPort(name: "a", elementType: .float32, dimensions: [nil]),
+                InputPort(name: "b", elementType: .float32, dimensions: [nil]),
+            ])
         #expect(store.facts.trainingRows + store.facts.validationRows == 21 && store.facts.supersededRows == 0)
     }
 
@@ -149,7 +156,8 @@ import Testing
         let store = try open(directory, ["a.csv"], classes: ["no", "yes"], target: Target(.yesOrNo, rowShape: []))
         let batch = try store.training.batch(0..<store.training.rowCount)
         let x = try #require(batch.inputs[0].values(as: Float.self))
-        #expect(batch.target?.values(as: Float.self) == stride(from: 0, to: x.count, by: 2).map { x[$0].truncatingRemainder(dividingBy: 2) })
+        #expect(
+            batch.target?.values(as: Float.self) == stride(from: 0, to: x.count, by: 2).map { x[$0].truncatingRemainder(dividingBy: 2) })
     }
 
     /// What PyTorch leaves out by default is left out here too, and no class.
@@ -202,21 +210,33 @@ import Testing
 
     static let bad: [Bad] = [
         Bad(description: "absent label", text: "a,b,lable\n1,2,0\n", words: ["label", "did you mean \"lable\""]),
-        Bad(description: "constant class", text: "a,b,label\n1,2,2\n3,4,2\n", words: ["is 2 in every row", "other labels"], told: "2 in every"),
+        Bad(
+            description: "constant class", text: "a,b,label\n1,2,2\n3,4,2\n", words: ["is 2 in every row", "other labels"],
+            told: "2 in every"),
         Bad(
             description: "constant name", text: "a,b,label\n1,2,x\n3,4,x\n", classes: ["x", "y", "z"],
             words: ["is \"x\" in every row"], told: "\"x\""),
-        Bad(description: "constant number", text: "a,b,label\n1,2,0.5\n3,4,0.5\n", target: Target(.numbers, rowShape: [1]), words: ["0.5 in every row"], told: "0.5"),
-        Bad(description: "unknown class", text: "a,b,label\n1,2,x\n3,4,q\n", classes: ["x", "y", "z"], words: ["row 2", "\"q\" is no class", "\"x\", \"y\", \"z\""], told: "\"q\""),
+        Bad(
+            description: "constant number", text: "a,b,label\n1,2,0.5\n3,4,0.5\n", target: Target(.numbers, rowShape: [1]),
+            words: ["0.5 in every row"], told: "0.5"),
+        Bad(
+            description: "unknown class", text: "a,b,label\n1,2,x\n3,4,q\n", classes: ["x", "y", "z"],
+            words: ["row 2", "\"q\" is no class", "\"x\", \"y\", \"z\""], told: "\"q\""),
         Bad(description: "class beyond", text: "a,b,label\n1,2,0\n3,4,3\n", words: ["row 2", "class 3", "model's 3"], told: "class 3"),
         Bad(description: "class below", text: "a,b,label\n1,2,-1\n3,4,0\n", words: ["row 1", "class -1"], told: "-1"),
         Bad(description: "class between", text: "a,b,label\n1,2,0\n3,4,0.5\n", words: ["row 2", "label"], told: "0.5"),
         Bad(description: "names without classes", text: "a,b,label\n1,2,cat\n", words: ["row 1", "label"], told: "cat"),
         Bad(description: "too few names", text: "a,b,label\n1,2,x\n", classes: ["x"], words: ["1 classes are named", "tells 3 apart"]),
-        Bad(description: "no label where all need one", text: "a,b,label\n1,2,0\n3,4,\n", needsLabels: true, words: ["row 2", "no label", "missing_label"]),
+        Bad(
+            description: "no label where all need one", text: "a,b,label\n1,2,0\n3,4,\n", needsLabels: true,
+            words: ["row 2", "no label", "missing_label"]),
         Bad(description: "no label at all", text: "a,b,label\n1,2,\n3,4,NA\n", words: ["none of its 2 rows has a label"]),
-        Bad(description: "no name at all", text: "a,b,label\n1,2,\n3,4,NA\n", classes: ["x", "y", "z"], words: ["none of its 2 rows has a label"]),
-        Bad(description: "infinite label", text: "a,b,label\n1,2,0\n3,4,inf\n", target: Target(.numbers, rowShape: [1]), words: ["row 2", "not finite"], told: "inf"),
+        Bad(
+            description: "no name at all", text: "a,b,label\n1,2,\n3,4,NA\n", classes: ["x", "y", "z"],
+            words: ["none of its 2 rows has a label"]),
+        Bad(
+            description: "infinite label", text: "a,b,label\n1,2,0\n3,4,inf\n", target: Target(.numbers, rowShape: [1]),
+            words: ["row 2", "not finite"], told: "inf"),
         Bad(description: "no weight", text: "a,b,label,w\n1,2,0,1\n3,4,1,\n", weight: "w", words: ["row 2", "\"w\"", "no weight"]),
         Bad(description: "NaN feature", text: "a,b,label\n1,2,0\n3,NaN,1\n", words: ["row 2", "\"b\""]),
         Bad(description: "infinite feature", text: "a,b,label\n1,2,0\n3,inf,1\n", words: ["row 2", "\"b\""], told: "inf"),
@@ -229,10 +249,14 @@ import Testing
         Bad(
             description: "neither yes nor no", text: "a,b,label\n1,2,no\n3,4,maybe\n", classes: ["no", "yes"],
             target: Target(.yesOrNo, rowShape: []), words: ["row 2", "\"maybe\" is no class", "\"no\", \"yes\""], told: "maybe"),
-        Bad(description: "negative weight", text: "a,b,label,w\n1,2,0,1\n3,4,1,-2\n", weight: "w", words: ["row 2", "weight -2.0"], told: "-2"),
+        Bad(
+            description: "negative weight", text: "a,b,label,w\n1,2,0,1\n3,4,1,-2\n", weight: "w", words: ["row 2", "weight -2.0"],
+            told: "-2"),
         Bad(description: "weights of nothing", text: "a,b,label,w\n1,2,0,0\n3,4,1,0\n", weight: "w", words: ["weights", "all 0"]),
         Bad(description: "no rows", text: "a,b,label\n", words: ["no rows"]),
-        Bad(description: "probabilities that are too few", text: "a,b,p_0,p_1\n1,2,0,1\n", label: .pattern("p_*"), target: Target(.numbers, rowShape: [3]), words: ["label"]),
+        Bad(
+            description: "probabilities that are too few", text: "a,b,p_0,p_1\n1,2,0,1\n", label: .pattern("p_*"),
+            target: Target(.numbers, rowShape: [3]), words: ["label"]),
     ]
 
     @Test(arguments: bad)
@@ -279,8 +303,10 @@ import Testing
         try directory.write(csv(0..<10), to: "a.csv")
         #expect(throws: TrainingError.cancelled) {
             try RowStore.open(
-                LabelledData(files: [.init(directory("a.csv"))], label: .list(["label"]), key: ["id"]), ports: Self.ports, target: Self.classes,
-                split: ValidationSplit(share: 0, seed: 0), directory: directory.path, fingerprint: "", check: { () throws(TrainingError) in throw .cancelled },
+                LabelledData(files: [.init(directory("a.csv"))], label: .list(["label"]), key: ["id"]), ports: Self.ports,
+                target: Self.classes,
+                split: ValidationSplit(share: 0, seed: 0), directory: directory.path, fingerprint: "",
+                check: { () throws(TrainingError) in throw .cancelled },
                 progress: { _ in })
         }
         #expect(!directory.files().contains("rows.json"))

@@ -6,7 +6,9 @@ import Testing
 @testable import Training
 
 @Suite struct SafetensorsTests {
-    private static let fixture = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures/python.safetensors").path
+    private static let fixture = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
+        "Fixtures/python.safetensors"
+    ).path
 
     @Test func readsWhatTheSafetensorsPackageWrote() throws {
         let tensors = Dictionary(uniqueKeysWithValues: try Safetensors.read(Self.fixture).map { ($0.name, $0.tensor) })

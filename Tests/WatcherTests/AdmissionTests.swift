@@ -5,7 +5,8 @@ import Testing
 
 @Suite struct AdmissionTests {
     @Test(arguments: [
-        ".data.csv.WXD708", ".~tmp~/data.csv", ".rsync-partial/data.csv", "data.csv.1a2b3c4d.partial", "m.onnx.6ABa185E", ".azDownload-1-a.csv",
+        ".data.csv.WXD708", ".~tmp~/data.csv", ".rsync-partial/data.csv", "data.csv.1a2b3c4d.partial", "m.onnx.6ABa185E",
+        ".azDownload-1-a.csv",
         "a.csv_.gstmp", "a.csv_.gztmp", ".syncthing.a.csv.tmp", "~syncthing~a.csv.tmp", ".stfolder/a.csv", ".stversions/a.csv",
         "a.sync-conflict-20240101-101010-ABCDEFG.csv", ".in.a.csv", ".in.a.csv.", "a.csv.lftp-pget-status", "a.csv.filepart", "a.csv.aria2",
         "a.csv.crdownload", "Unconfirmed 12.crdownload", "a.csv.part", "a.csv.download", ".cache/huggingface/download/x.incomplete",
@@ -52,7 +53,8 @@ import Testing
     @Test(arguments: [
         ("*.csv", "a.csv", true), ("*.csv", "sub/a.csv", true), ("*.csv", "a.csv.gz", false), ("*.csv", "A.CSV", false),
         ("sub/*.csv", "sub/a.csv", true), ("sub/*.csv", "a.csv", false), ("sub/*.csv", "sub/deep/a.csv", false),
-        ("**/a.csv", "a.csv", true), ("**/a.csv", "x/y/a.csv", true), ("sub/**", "sub/x/y.csv", true), ("sub/**/z.csv", "sub/x/y/z.csv", true),
+        ("**/a.csv", "a.csv", true), ("**/a.csv", "x/y/a.csv", true), ("sub/**", "sub/x/y.csv", true),
+        ("sub/**/z.csv", "sub/x/y/z.csv", true),
         ("a?c", "abc", true), ("a?c", "ac", false), ("[a-c]*.csv", "b1.csv", true), ("[!a-c]*.csv", "b1.csv", false),
         ("[abc", "[abc", true), ("*", "anything", true), ("a*b*c", "a1b2b3c", true), ("a*b*c", "a1b2b3", false), ("", "", true),
     ]) func globs(_ pattern: String, _ path: String, _ isMatch: Bool) {

@@ -113,7 +113,7 @@ extension WithInotify {
             thread.start()
             for _ in 0..<10_000 where changes.withLock({ $0.isEmpty }) { usleep(1000) }
             // The owner may have to keep it in force; that is not told again.
-            usleep(2500000)
+            usleep(2_500_000)
             #expect(changes.withLock { $0 } == [path])
             inForce.withLock { $0 = [] }
             watch.stop()

@@ -23,7 +23,8 @@ enum Fixtures {
     static func arrowStream(isEnded: Bool) -> [UInt8] {
         func message(body: Int64) -> [UInt8] {
             // root offset, vtable (12 bytes: its length, the table's, version, type, header, bodyLength), table.
-            let vtable: [UInt8] = little(UInt16(12)) + little(UInt16(20)) + little(UInt16(0)) + little(UInt16(0)) + little(UInt16(0)) + little(UInt16(8))
+            let vtable: [UInt8] =
+                little(UInt16(12)) + little(UInt16(20)) + little(UInt16(0)) + little(UInt16(0)) + little(UInt16(0)) + little(UInt16(8))
             let table: [UInt8] = little(Int32(12)) + [0, 0, 0, 0] + little(body) + [0, 0, 0, 0]
             let metadata: [UInt8] = little(UInt32(16)) + vtable + table + [0, 0, 0, 0]
             return little(UInt32.max) + little(Int32(metadata.count)) + metadata + [UInt8](repeating: 9, count: Int(body))
@@ -35,7 +36,8 @@ enum Fixtures {
         var header = "{'descr': '\(type)', 'fortran_order': False, 'shape': \(shape), }"
         while (10 + header.utf8.count + 1) % 64 != 0 { header += " " }
         header += "\n"
-        return [0x93] + Array("NUMPY".utf8) + [1, 0] + little(UInt16(header.utf8.count)) + Array(header.utf8) + [UInt8](repeating: 1, count: bytes)
+        return [0x93] + Array("NUMPY".utf8) + [1, 0] + little(UInt16(header.utf8.count)) + Array(header.utf8)
+            + [UInt8](repeating: 1, count: bytes)
     }
 
     /// One stored member, then the directory.
@@ -44,7 +46,8 @@ enum Fixtures {
         let name = Array("a.npy".utf8)
         let sizes = little(UInt32(content.count)) + little(UInt32(content.count))
         let member: [UInt8] =
-            little(UInt32(0x0403_4B50)) + [20, 0, 0, 0, 0, 0, 0, 0, 0, 0] + little(UInt32(0)) + sizes + little(UInt16(name.count)) + [0, 0] + name + content
+            little(UInt32(0x0403_4B50)) + [20, 0, 0, 0, 0, 0, 0, 0, 0, 0] + little(UInt32(0)) + sizes + little(UInt16(name.count)) + [0, 0]
+            + name + content
         let entry: [UInt8] =
             little(UInt32(0x0201_4B50)) + [20, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0] + little(UInt32(0)) + sizes + little(UInt16(name.count))
             + [UInt8](repeating: 0, count: 12) + little(UInt32(0)) + name
@@ -63,7 +66,9 @@ enum Fixtures {
 
     static let gzip: [UInt8] = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 0x4B, 0x04, 0x00, 0x43, 0xBE, 0xB7, 0xE8, 0x01, 0x00, 0x00, 0x00]
     static let png: [UInt8] =
-        [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A] + [UInt8](repeating: 1, count: 25) + [0, 0, 0, 0, 0x49, 0x45, 0x4E, 0x44, 0xAE, 0x42, 0x60, 0x82]
+        [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A] + [UInt8](repeating: 1, count: 25) + [
+            0, 0, 0, 0, 0x49, 0x45, 0x4E, 0x44, 0xAE, 0x42, 0x60, 0x82,
+        ]
     static let jpeg: [UInt8] = [0xFF, 0xD8, 0xFF, 0xE0] + [UInt8](repeating: 1, count: 20) + [0xFF, 0xD9]
 
     static func little<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] { withUnsafeBytes(of: value.littleEndian) { Array($0) } }

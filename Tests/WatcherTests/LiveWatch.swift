@@ -57,12 +57,14 @@ final class LiveWatch: Sendable {
             clock: WatchClock(now: { box.now() }, wallNanoseconds: WatchClock.system.wallNanoseconds), safetyRescan: .seconds(1_000_000),
             pollInterval: Self.pollInterval, logger: logger,
             isKnown: { _, path, stamp in remembers && box.isKnown(path, stamp) })
-        box.set(now: { [unowned self] in self.clock.withLock { $0 } }, isKnown: { [unowned self] path, stamp in
-            self.collected.withLock { collected in
-                collected.isKnownAsked += 1
-                return collected.known.contains("\(path) \(stamp)")
-            }
-        })
+        box.set(
+            now: { [unowned self] in self.clock.withLock { $0 } },
+            isKnown: { [unowned self] path, stamp in
+                self.collected.withLock { collected in
+                    collected.isKnownAsked += 1
+                    return collected.known.contains("\(path) \(stamp)")
+                }
+            })
         if starts { start() }
     }
 

@@ -8,11 +8,14 @@ import Testing
 
 /// `--once`: no time to wait, so that a file's age by its change time counts.
 @Suite struct OnceTests {
-    private func run(_ directories: [SpoolDirectory], later seconds: Int64, known: Bool = false) -> (told: [String], waiting: [WaitingFile], events: [SpoolEvent]) {
+    private func run(_ directories: [SpoolDirectory], later seconds: Int64, known: Bool = false) -> (
+        told: [String], waiting: [WaitingFile], events: [SpoolEvent]
+    ) {
         let events = Mutex<[SpoolEvent]>([])
         let watcher = SpoolWatcher(
             directories: directories,
-            clock: WatchClock(now: WatchClock.system.now, wallNanoseconds: { WatchClock.system.wallNanoseconds() + seconds * 1_000_000_000 }),
+            clock: WatchClock(
+                now: WatchClock.system.now, wallNanoseconds: { WatchClock.system.wallNanoseconds() + seconds * 1_000_000_000 }),
             isKnown: { _, _, _ in known })
         let waiting = watcher.runOnce { new in events.withLock { $0 += new } }
         let all = events.withLock { $0 }

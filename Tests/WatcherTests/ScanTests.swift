@@ -149,7 +149,7 @@ import Testing
             let listed = Set(events.tokens.keys.filter { $0 != base("d") }.map { ($0 as NSString).lastPathComponent })
             let later = (0..<50).map(String.init).filter { !listed.contains($0) }
             gone = [
-                try #require(later.first), try #require(listed.max { events.tokens[base("d/\($0)")]! < events.tokens[base("d/\($1)")]! })
+                try #require(later.first), try #require(listed.max { events.tokens[base("d/\($0)")]! < events.tokens[base("d/\($1)")]! }),
             ]
             before = toldOfGone(told)
             for name in gone {

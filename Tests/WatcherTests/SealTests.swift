@@ -49,9 +49,10 @@ import Testing
 
     /// The marks at both ends prove nothing where the footer between them does not fit: a file that was cut and padded, or two halves
     /// joined.
-    @Test(arguments: [
-        (0, false), (1, true), (88, true), (89, false), (92, false), (100, false), (101, false), (UInt32.max, false), (1 << 31, false),
-    ] as [(UInt32, Bool)])
+    @Test(
+        arguments: [
+            (0, false), (1, true), (88, true), (89, false), (92, false), (100, false), (101, false), (UInt32.max, false), (1 << 31, false),
+        ] as [(UInt32, Bool)])
     func aParquetFootersLengthFitsTheFile(length: UInt32, holds: Bool) throws {
         let directory = try TemporaryDirectory("seal")
         let magic = Array("PAR1".utf8)
@@ -114,7 +115,7 @@ import Testing
             ("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "Git LFS pointer"),
             ("<!DOCTYPE html>\n<html>", "HTML page"),
             ("\u{FEFF}\r\n <HTML lang=\"en\">", "HTML page"),
-            ("<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>", "XML document")
+            ("<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>", "XML document"),
         ]
         for (text, words) in cases {
             guard case .broken(let reason) = try verdict(Array(text.utf8), as: name, in: directory) else {
@@ -150,7 +151,9 @@ import Testing
     @Test func gzipProvesNothingButItsEnds() throws {
         let directory = try TemporaryDirectory("seal")
         #expect(try verdict(Fixtures.gzip, as: "a.csv.gz", in: directory) == .none(endsWithNewline: nil))
-        guard case .broken = try verdict(Array(Fixtures.csv), as: "a.csv.gz", in: directory) else { Issue.record("it is not .broken"); return }
+        guard case .broken = try verdict(Array(Fixtures.csv), as: "a.csv.gz", in: directory) else {
+            Issue.record("it is not .broken"); return
+        }
         // A trailer that promises four gigabytes from twenty bytes.
         guard case .broken = try verdict(Fixtures.gzip.dropLast(4) + [255, 255, 255, 255], as: "a.csv.gz", in: directory) else {
             Issue.record("it is not .broken")
@@ -196,7 +199,9 @@ import Testing
         try directory.write([0], to: "d/x")
         let model = TinyModel.withExternalData(location: "w.bin")
         #expect(symlink(data, directory("d/w.bin")) == 0)
-        guard case .unsafe(let rule, _, _) = try verdict(model, as: "d/m.onnx", in: directory) else { Issue.record("it is not .unsafe"); return }
+        guard case .unsafe(let rule, _, _) = try verdict(model, as: "d/m.onnx", in: directory) else {
+            Issue.record("it is not .unsafe"); return
+        }
         #expect(rule == .modelExternalDataLink)
         unlink(directory("d/w.bin"))
         #expect(link(data, directory("d/w.bin")) == 0)

@@ -166,7 +166,9 @@ import Testing
         }
         _ = model.observed(look(5), now: .seconds(2))
         _ = model.checked(.holdsWithData(Self.stamp(50), dataIsOlder: true), now: .seconds(2))
-        #expect(model.leased(.granted, now: .seconds(2)) == .complete(.renamed) || model.leased(.granted, now: .seconds(2)) == .complete(.quiet))
+        #expect(
+            model.leased(.granted, now: .seconds(2)) == .complete(.renamed) || model.leased(.granted, now: .seconds(2)) == .complete(.quiet)
+        )
     }
 
     @Test func heldOpenForEverIsTakenAfterGiveUp() {

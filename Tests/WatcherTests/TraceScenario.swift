@@ -91,9 +91,12 @@ struct TraceScenario: Sendable, CustomStringConvertible {
     /// The bytes for a name: by its final extension, whatever a temporary name adds.
     static func bytes(_ content: Content, for name: String) -> [UInt8] {
         let formats: [(String, [UInt8])] = [
-            (".parquet", Fixtures.parquet), (".onnx", Fixtures.onnx), (".npy", Fixtures.npy()), (".jsonl", Fixtures.jsonl), (".csv", Fixtures.csv),
+            (".parquet", Fixtures.parquet), (".onnx", Fixtures.onnx), (".npy", Fixtures.npy()), (".jsonl", Fixtures.jsonl),
+            (".csv", Fixtures.csv),
         ]
-        let whole = name.contains(".onnx.data") || name.hasSuffix("inner.data") ? [UInt8](repeating: 5, count: 64) : formats.first { name.contains($0.0) }?.1 ?? Fixtures.csv
+        let whole =
+            name.contains(".onnx.data") || name.hasSuffix("inner.data")
+            ? [UInt8](repeating: 5, count: 64) : formats.first { name.contains($0.0) }?.1 ?? Fixtures.csv
         let half = whole.count / 2 - 1
         switch content {
         case .empty: return []

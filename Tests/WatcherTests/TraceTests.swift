@@ -46,7 +46,8 @@ final class TracePlayer {
                 live.receive([
                     .complete(
                         CompleteFile(
-                            directory: "s", relativePath: name, stamp: FileStamp(path: path(name))!, seal: nil, evidence: .quiet, companions: [],
+                            directory: "s", relativePath: name, stamp: FileStamp(path: path(name))!, seal: nil, evidence: .quiet,
+                            companions: [],
                             endsWithNewline: nil, sequence: 0, settledIn: .zero))
                 ])
                 seen += 1
@@ -97,7 +98,9 @@ final class TracePlayer {
                 try await settle()
             }
             var last: [String: FileStamp] = [:]
-            for case .complete(let file) in live.events.dropFirst(given) where !file.relativePath.hasPrefix("barrier") { last[file.relativePath] = file.stamp }
+            for case .complete(let file) in live.events.dropFirst(given) where !file.relativePath.hasPrefix("barrier") {
+                last[file.relativePath] = file.stamp
+            }
             for name in names {
                 let external = FileManager.default.fileExists(atPath: path(name + ".data")) ? [path(name + ".data")] : []
                 #expect(last[name] == FileStamp(path: path(name), companions: external), "\(name) is not told in its last state")

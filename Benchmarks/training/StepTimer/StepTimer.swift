@@ -1,8 +1,8 @@
 import Engine
 import Foundation
 import ONNX
-import Tensors
 import Recipes
+import Tensors
 import TrainingGraph
 
 /// `step-timer MODEL DATA sgd|adamw THREADS STEPS [STEP.onnx]`: trains an exported classifier on one batch and prints times of steps and memory
@@ -27,20 +27,25 @@ enum StepTimer {
         guard arguments.count >= 6, let threads = Int(arguments[4]), let steps = Int(arguments[5]) else { throw Misused() }
         let model = try Model(serialized: Data(contentsOf: URL(fileURLWithPath: arguments[1])))
         let data = try Model(serialized: Data(contentsOf: URL(fileURLWithPath: arguments[2])))
-        guard let x = try data.graph.initializer("x")?.tensor(), let target = try data.graph.initializer("target")?.tensor() else { throw Misused() }
+        guard let x = try data.graph.initializer("x")?.tensor(), let target = try data.graph.initializer("target")?.tensor() else {
+            throw Misused()
+        }
         let isPlain = arguments[3] == "sgd"
         try Engine.start()
         let before = memory("VmRSS")
         let clock = ContinuousClock()
         let start = clock.now
-        let recipe = GradientDescent(loss: .crossEntropy(), optimizer: isPlain ? .sgd() : .adamw(), learningRate: 1e-3, weightDecay: isPlain ? 0 : 0.01) {
+        let recipe = GradientDescent(
+            loss: .crossEntropy(), optimizer: isPlain ? .sgd() : .adamw(), learningRate: 1e-3, weightDecay: isPlain ? 0 : 0.01
+        ) {
             $0.batchNormalization = .affine
         }
         let graph = try StepGraph(model, recipe)
         if arguments.count > 6 { try graph.step.serialized().write(to: URL(fileURLWithPath: arguments[6])) }
         let slots = graph.slots.map {
             StatefulSession.Slot(
-                name: $0.name, input: $0.input, output: $0.output, elementType: $0.elementType, shape: $0.shape, overwrites: $0.isOverwritable)
+                name: $0.name, input: $0.input, output: $0.output, elementType: $0.elementType, shape: $0.shape,
+                overwrites: $0.isOverwritable)
         }
         let session = try StatefulSession(
             Session(model: graph.step.serialized(), options: .training(threads: threads)), slots: slots, constants: graph.heldValues(),

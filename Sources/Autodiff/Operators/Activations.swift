@@ -70,7 +70,8 @@ extension OperatorTable {
         // Phi(x) + x phi(x), with z = x / sqrt 2: (1 + erf z) / 2 + z exp(-z^2) / sqrt pi. As the quotient z / exp(z^2), which is 0 where
         // the divisor overflows, it takes one pass less.
         let z = c.x * 0.7071067811865476
-        let cumulative = c.x.elementType == .float32
+        let cumulative =
+            c.x.elementType == .float32
             ? z.map("Erf").map("HardSigmoid", [Attribute("alpha", .float(0.5)), Attribute("beta", .float(0.5))]) : z.map("Erf") * 0.5 + 0.5
         return [c.dy * (cumulative + z / z.squared.exp * 0.5641895835477563)]
     }

@@ -32,13 +32,14 @@ enum AttentionExpansion {
             let mask = isSeen.mask(c.x.elementType)
             (mixed, weights) = (mixed * mask, weights * mask)
         }
-        let inner: Symbol? = switch c.int("qk_matmul_output_mode") {
-        case 0: raw
-        case 1: capped
-        case 2: scores
-        case 3: weights
-        default: nil
-        }
+        let inner: Symbol? =
+            switch c.int("qk_matmul_output_mode") {
+            case 0: raw
+            case 1: capped
+            case 2: scores
+            case 3: weights
+            default: nil
+            }
         let result = isFlat ? mixed.transposed([0, 2, 1, 3]).reshaped(to: c.graph.integers([0, 0, -1]), extents: c.y.extents) : mixed
         return [result, presentKey, presentValue, inner]
     }

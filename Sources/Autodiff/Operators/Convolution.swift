@@ -80,7 +80,8 @@ enum Convolution {
     private static func weights(
         _ c: RuleContext, input: Symbol, cotangent: Symbol, _ geometry: WindowGeometry, _ group: Int
     ) -> Symbol {
-        let form = c.options.convolutionWeightForm.flatMap { $0.fits(geometry, group, input, cotangent) ? $0 : nil }
+        let form =
+            c.options.convolutionWeightForm.flatMap { $0.fits(geometry, group, input, cotangent) ? $0 : nil }
             ?? .chosen(geometry, group, input, cotangent)
         c.note("weight gradient: \(form.rawValue)")
         let layer = Layer(input: input, cotangent: cotangent, weights: c.b, geometry: geometry, group: group)

@@ -13,7 +13,8 @@ package enum ConvolutionInputForm: String, Sendable, CaseIterable {
 
     func fits(_ geometry: WindowGeometry, _ group: Int, _ input: Symbol) -> Bool {
         // Beyond the kernel's span, padding of the input would have to be cut from the cotangent.
-        let isPlain = group == 1 && geometry.hasUnitStrides
+        let isPlain =
+            group == 1 && geometry.hasUnitStrides
             && zip(geometry.spans, zip(geometry.before, geometry.after)).allSatisfy { max($1.0, $1.1) < $0 }
         return switch self {
         case .transposed: true

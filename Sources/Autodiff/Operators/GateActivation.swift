@@ -71,19 +71,20 @@ struct GateActivation {
     /// Returns the slope at `argument`, for which the activation gave `value`.
     func slope(_ value: Symbol, at argument: Symbol) -> Symbol {
         let type = value.elementType
-        let own: Symbol = switch function {
-        case .sigmoid: value * (1 - value)
-        case .tanh: 1 - value.squared
-        case .relu: (value > 0).mask(type)
-        case .affine: value.zeros + Double(alpha)
-        case .leakyRelu: (argument < 0).mask(type) * Double(alpha - 1) + 1
-        case .thresholdedRelu: (argument > Double(alpha)).mask(type)
-        case .scaledTanh: (1 - (argument * Double(beta)).tanh.squared) * Double(alpha * beta)
-        case .hardSigmoid: (value > 0).and(value < 1).mask(type) * Double(alpha)
-        case .elu: (argument < 0).mask(type) * (value + Double(alpha - 1)) + 1
-        case .softsign: (argument.abs + 1).squared.reciprocal
-        case .softplus: argument.sigmoid
-        }
+        let own: Symbol =
+            switch function {
+            case .sigmoid: value * (1 - value)
+            case .tanh: 1 - value.squared
+            case .relu: (value > 0).mask(type)
+            case .affine: value.zeros + Double(alpha)
+            case .leakyRelu: (argument < 0).mask(type) * Double(alpha - 1) + 1
+            case .thresholdedRelu: (argument > Double(alpha)).mask(type)
+            case .scaledTanh: (1 - (argument * Double(beta)).tanh.squared) * Double(alpha * beta)
+            case .hardSigmoid: (value > 0).and(value < 1).mask(type) * Double(alpha)
+            case .elu: (argument < 0).mask(type) * (value + Double(alpha - 1)) + 1
+            case .softsign: (argument.abs + 1).squared.reciprocal
+            case .softplus: argument.sigmoid
+            }
         // Between the bounds the argument is what was given, and behind them nothing counts.
         return bound.map { own * (argument.abs < $0).mask(type) } ?? own
     }

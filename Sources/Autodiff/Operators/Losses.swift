@@ -24,7 +24,8 @@ extension OperatorTable {
         let given = c.b.cast(to: .int64)
         let isIgnored = c.node.attribute("ignore_index")?.int.map { given.equals(c.graph.constant(.int64, [], [$0])) }
         let labels = isIgnored.map { $0.select(c.graph.constant(.int64, [], [Int64(0)]), given) } ?? given
-        var weight = c.optionalInput(2).map { $0.apply("Gather", [labels], extents: labels.extents) }
+        var weight =
+            c.optionalInput(2).map { $0.apply("Gather", [labels], extents: labels.extents) }
             ?? c.graph.filled(1, labels.shape, type: type, extents: labels.extents)
         if let isIgnored { weight = isIgnored.select(0, weight) }
         let values = c.graph.constant(.float32, [2], [0, 1] as [Float]).cast(to: type)

@@ -62,7 +62,7 @@ extension OperatorTable {
             func kept(_ cotangent: Symbol?, _ position: Int) -> Symbol { cotangent.map { $0 * momentum } ?? c.input(position).zeros }
             return [
                 toInput, (along * inverse).reshaped(like: c.input(1)), whole.reshaped(like: c.input(2)), kept(toMean, 3),
-                kept(toVariance, 4)
+                kept(toVariance, 4),
             ]
         }
         let inverse = (c.input(4) + epsilon).sqrt.reciprocal

@@ -25,9 +25,10 @@ extension OperatorTable {
             indices = c.output(1, type: .int64, extents: c.y.extents)
         } else {
             // Positions in column-major order are of no use here.
-            indices = c.graph.emit(
-                "MaxPool", [c.x], outputs: 2, c.node.attributes.filter { $0.name != "storage_order" },
-                types: [c.graph.type(c.node.outputs[0]), .tensor(.int64, c.y.extents)])[1]
+            indices =
+                c.graph.emit(
+                    "MaxPool", [c.x], outputs: 2, c.node.attributes.filter { $0.name != "storage_order" },
+                    types: [c.graph.type(c.node.outputs[0]), .tensor(.int64, c.y.extents)])[1]
         }
         indices = indices.flattened
         return [added(c.dy.flattened, at: indices, to: c.x)]

@@ -69,9 +69,11 @@ extension OperatorTable {
     private static func gemm(_ c: RuleContext) -> [Symbol?] {
         let (transA, transB) = (c.int("transA") == 1, c.int("transB") == 1)
         let alpha = Float(c.float("alpha", 1))
-        let toA = transA
+        let toA =
+            transA
             ? c.b.gemm(c.dy, transA: transB, transB: true, alpha: alpha) : c.dy.gemm(c.b, transB: !transB, alpha: alpha)
-        let toB = transB
+        let toB =
+            transB
             ? c.dy.gemm(c.a, transA: true, transB: transA, alpha: alpha) : c.a.gemm(c.dy, transA: !transA, alpha: alpha)
         guard let addend = c.optionalInput(2), c.needs(2) else { return [toA, toB] }
         return [toA, toB, Broadcasting.reduce(c.dy * c.float("beta", 1), to: addend)]

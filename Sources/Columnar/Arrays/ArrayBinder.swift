@@ -99,7 +99,8 @@ package final class ArrayBinder: InputBatches {
                 }
                 guard !chosen.isEmpty else {
                     throw .mismatch(
-                        location, reason: "the file has no array of this name: its arrays are "
+                        location,
+                        reason: "the file has no array of this name: its arrays are "
                             + (names.isEmpty ? "none" : listed(inFileOrder.map { "\"\($0)\"" })))
                 }
             }
@@ -228,8 +229,10 @@ package final class ArrayBinder: InputBatches {
         if arrays.count == 1 {
             let array = arrays[0], inner = Array(array.header.shape.dropFirst())
             // Open axes are as the array has them, where it has as many; others may be filled up.
-            let fits = port.isUnranked || inner.count == port.dimensions.count - 1
-                && zip(inner, port.dimensions.dropFirst()).allSatisfy { $1 == nil || $1 == $0 || rule.pad != nil && $0 < $1! }
+            let fits =
+                port.isUnranked
+                || inner.count == port.dimensions.count - 1
+                    && zip(inner, port.dimensions.dropFirst()).allSatisfy { $1 == nil || $1 == $0 || rule.pad != nil && $0 < $1! }
             guard let found = fits ? inner : port.rowShape(width: array.width) else {
                 throw .mismatch(
                     location,

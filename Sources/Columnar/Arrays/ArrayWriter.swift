@@ -85,7 +85,9 @@ package final class ArrayWriter {
         for item in items where item.rows != rowCount {
             throw .mismatch(TableLocation(file: file, column: item.name), reason: "\(item.rows) rows were given, of others \(rowCount)")
         }
-        if isArchive { try writeArchive() } else if let item = items.first {
+        if isArchive {
+            try writeArchive()
+        } else if let item = items.first {
             try write(header(item))
             try forEachPiece(of: item) { piece throws(ColumnarError) in try self.write(piece) }
         }

@@ -52,7 +52,8 @@ struct NpyHeader: Hashable {
         guard (1...3).contains(major) else { throw Flaw(text: "version \(major) of the .npy format", isUnsupported: true) }
         let prefix = major == 1 ? 10 : 12
         guard bytes.count >= prefix else { throw Flaw(text: "the .npy header is cut off") }
-        let length = major == 1
+        let length =
+            major == 1
             ? Int(bytes.loadUnaligned(fromByteOffset: 8, as: UInt16.self)) : Int(bytes.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
         guard length <= bytes.count - prefix else {
             let isTooLong = length > Self.longest - prefix

@@ -37,7 +37,9 @@ final class Spool {
 
     private func spill() throws(ColumnarError) {
         let target: OwnedDescriptor
-        if let spilled { target = spilled } else {
+        if let spilled {
+            target = spilled
+        } else {
             target = try OwnedDescriptor(temporaryIn: directory)
             spilled = target
         }

@@ -105,7 +105,8 @@ struct ColumnBinding {
         let isBlock = depth == axes.count
         let flat = given.reduce(Int?.some(1)) { product, extent in product.flatMap { product in extent.map { $0 * product } } }
         // A flat list may hold the elements of several axes, row-major, where at most one of them is open.
-        let couldFit = isBlock
+        let couldFit =
+            isBlock
             ? zip(axes, given).allSatisfy { axis, extent in
                 axis == nil || extent == nil || axis == extent || rule.pad != nil && extent! < axis!
             }
@@ -184,7 +185,8 @@ struct ColumnBinding {
     static func checkOrder(_ now: [String], _ before: [String]?, _ location: TableLocation) throws(ColumnarError) {
         guard let before, !now.areNames(before) else { return }
         let changed = zip(now, before).enumerated().first { !$0.element.0.isName($0.element.1) }
-        let detail = changed.map { "column \($0.offset + 1) is now \"\($0.element.0)\" and was \"\($0.element.1)\"" }
+        let detail =
+            changed.map { "column \($0.offset + 1) is now \"\($0.element.0)\" and was \"\($0.element.1)\"" }
             ?? "there are now \(now.count) columns, and there were \(before.count)"
         throw .mismatch(
             location,
@@ -199,7 +201,8 @@ struct ColumnBinding {
         case .list(let names):
             var positions: [Int] = []
             for name in names {
-                positions += NamePattern.isPattern(name) && schema.positions(of: name).isEmpty
+                positions +=
+                    NamePattern.isPattern(name) && schema.positions(of: name).isEmpty
                     ? try matching(name, port) : [try position(of: name, input: port.name)]
             }
             return (positions, false)
@@ -262,7 +265,7 @@ struct ColumnBinding {
         var candidates: [[Int]]
         if port.elementType == .string {
             candidates = [
-                columns(\.isString), columns { $0.isString || $0 == .null }, columns { $0.isString || $0.isNumeric || $0 == .null }
+                columns(\.isString), columns { $0.isString || $0 == .null }, columns { $0.isString || $0.isNumeric || $0 == .null },
             ]
         } else {
             candidates = [columns { $0.isNumeric || $0 == .null }, columns(\.isNumeric)]

@@ -84,7 +84,8 @@ extension Column {
                 let missing = Set(nullWords ?? [""])
                 let before = (location.row ?? 1) - 1
                 if let gapReason, let texts = try? texts(file: place.file),
-                    let gap = (0..<before).first(where: { row in texts[row].map { missing.contains($0) } ?? true }) {
+                    let gap = (0..<before).first(where: { row in texts[row].map { missing.contains($0) } ?? true })
+                {
                     throw place.error(row: gap / max(valuesPerRow, 1), column: index, Reason(gapReason))
                 }
                 throw place.error(row: ((location.row ?? 1) - 1) / max(valuesPerRow, 1), column: index, reason)

@@ -93,7 +93,7 @@ struct KeptColumnType {
         }
         if let first = firstValue(cells) {
             for candidate in KeptType.allCases
-                where candidate != .string && !rejected.contains(candidate) && candidate.prints(cells.bytes(first)) {
+            where candidate != .string && !rejected.contains(candidate) && candidate.prints(cells.bytes(first)) {
                 guard let column = convert(cells, to: candidate).column else { continue }
                 type = candidate
                 return .column(column)

@@ -212,7 +212,8 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
             } else { Scalar.firstInfinite(values, rows.count) }
         guard let bad else { return }
         let text = values[bad].text
-        let reason: Reason = values[bad].isNaN
+        let reason: Reason =
+            values[bad].isNaN
             ? "the value is NaN\(missingRemedy)" : "\(cell: text, shown: "the value is \(text), which") is not finite"
         throw place.error(row: (rows.lowerBound + bad) / valuesPerRow, column: column, reason)
     }
@@ -261,7 +262,8 @@ final class NumericFiller<Scalar: PortScalar>: PortFiller {
         if let fill {
             let fillsNaN: Bool = if case .value = missing { true } else { false }
             for row in 0..<count {
-                let isMissing = hasNulls && column.isNull(rows.lowerBound + row)
+                let isMissing =
+                    hasNulls && column.isNull(rows.lowerBound + row)
                     || fillsNaN && (target[row].isNaN || column.isNaN(rows.lowerBound + row))
                 if isMissing {
                     target[row] = fill

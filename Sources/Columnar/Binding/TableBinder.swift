@@ -96,9 +96,10 @@ package final class TableBinder: InputBatches {
         sources = bindings.map { bound in
             bound.positions.map { selection.typed($0, for: bound.port, bound.rule) }
         }
-        let boundColumns = NameMap(uniqueKeysWithValues: bindings.map { bound in
-            (bound.port.name, bound.positions.map { reader.schema.fields[$0].name })
-        })
+        let boundColumns = NameMap(
+            uniqueKeysWithValues: bindings.map { bound in
+                (bound.port.name, bound.positions.map { reader.schema.fields[$0].name })
+            })
         self.boundColumns = boundColumns
         // Nothing but a model's only input is bound in the file's order.
         columnsInFileOrder = Dictionary(
@@ -294,7 +295,8 @@ package final class TableBinder: InputBatches {
             let isPinned = types[place]!.isPinned
             if !isPinned { misfit = KeptMisfit(column: text.field.name, types: ruledOut) }
             let cause = isPinned ? "the pipeline's first file" : "the first rows"
-            let reason: Reason = "the text is not one that \(type.rawValue) prints, which \(cause) made the kept column's type: "
+            let reason: Reason =
+                "the text is not one that \(type.rawValue) prints, which \(cause) made the kept column's type: "
                 + "say what it is in schema.types, such as string"
             throw .badValue(
                 TableLocation(file: reader.file, row: 1 + rowsBefore + row, column: text.field.name), reason: reason.about(cell: cell))

@@ -62,7 +62,9 @@ final class LengthBatches {
         for row in rows {
             let own = lists.extents(row)
             var shape: [Int]
-            if own.count == input.axes.count { shape = Array(own) } else {
+            if own.count == input.axes.count {
+                shape = Array(own)
+            } else {
                 guard let made = input.port.rowShape(width: own.first ?? 0) else {
                     throw place.error(row: row, column: 0, "\(Self.words(own)), which does not fit the shape \(input.port.description)")
                 }
@@ -84,7 +86,9 @@ final class LengthBatches {
             guard let most = axis.extent, extent > most || input.pad == nil && extent != most else { continue }
             let isLength = input.port.dimensions[1...].contains(nil)
             let limit = isLength ? "schema.inputs.\(input.port.name).length is \(most)" : "the input takes \(most)"
-            let remedy = extent > most ? (isLength ? ": cut the list where the file is made, or raise it" : "")
+            let remedy =
+                extent > most
+                ? (isLength ? ": cut the list where the file is made, or raise it" : "")
                 : ": give the input `pad: 0` (schema.inputs.\(input.port.name).pad) if shorter lists are to be filled up"
             throw place.error(row: row, column: 0, "\(Self.words(shape[...])), \(limit)\(remedy)")
         }
@@ -167,7 +171,8 @@ final class LengthBatches {
         for row in order {
             let grown = all.indices.map { max(longest.isEmpty ? 0 : longest[$0], all[$0][row]) }
             if let last = chunks.last {
-                let isFull = last.count == rows
+                let isFull =
+                    last.count == rows
                     || limits.places.map { most in
                         grown.reduce(last.count + 1) { count, extent in
                             let (product, overflows) = count.multipliedReportingOverflow(by: max(extent, 1))
@@ -197,7 +202,8 @@ final class LengthBatches {
                 return plan.masked.contains(each.number) ? max(longest, 1) : longest
             }
             let target = isWhole ? memory[input.port.name] : nil
-            tensors[input.port.name] = blocks[index].map { tensor($0, rows, shape, input, target, isWhole: isWhole) }
+            tensors[input.port.name] =
+                blocks[index].map { tensor($0, rows, shape, input, target, isWhole: isWhole) }
                 ?? mask(rows, shape, input, lengths, target)
             guard input.source == .lists else { continue }
             for (axis, extent) in zip(input.axes, input.port.dimensions.dropFirst()) where extent == nil {

@@ -42,10 +42,12 @@ extension Tensor {
         case .bfloat16, .float8e4m3fn, .float8e4m3fnuz, .float8e5m2, .float8e5m2fnuz, .float8e8m0, .float4e2m1:
             return Tensor(.float32, shape, (0..<count).map { widened(elementType, bits: element($0, bits: bits)) })
         case .int4, .int2:
-            return Tensor(.int8, shape, (0..<count).map { index in
-                let value = Int(element(index, bits: bits))
-                return Int8(value >= 1 << (bits - 1) ? value - (1 << bits) : value)
-            })
+            return Tensor(
+                .int8, shape,
+                (0..<count).map { index in
+                    let value = Int(element(index, bits: bits))
+                    return Int8(value >= 1 << (bits - 1) ? value - (1 << bits) : value)
+                })
         case .uint4, .uint2: return Tensor(.uint8, shape, (0..<count).map { UInt8(element($0, bits: bits)) })
         default: return self
         }

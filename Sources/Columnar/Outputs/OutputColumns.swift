@@ -264,9 +264,11 @@ private struct OutputTable {
     private func column(_ index: Int, name: String) throws(ColumnarError) -> [Column] {
         if isLabelled, tensor.elementType != .string {
             let values = try doubles(index)
-            return [Column(name: name, format: "g", count: rowCount) { (target: UnsafeMutablePointer<Double>) in
-                for row in 0..<rowCount { target[row] = values[row] }
-            }]
+            return [
+                Column(name: name, format: "g", count: rowCount) { (target: UnsafeMutablePointer<Double>) in
+                    for row in 0..<rowCount { target[row] = values[row] }
+                }
+            ]
         }
         switch tensor.elementType {
         case .string:
@@ -295,9 +297,11 @@ private struct OutputTable {
             }
         default:
             let values = elements(index, Float16.self)
-            return [Column(name: name, format: "f", count: rowCount) { (target: UnsafeMutablePointer<Float>) in
-                for row in 0..<rowCount { target[row] = Float(values[row]) }
-            }]
+            return [
+                Column(name: name, format: "f", count: rowCount) { (target: UnsafeMutablePointer<Float>) in
+                    for row in 0..<rowCount { target[row] = Float(values[row]) }
+                }
+            ]
         }
     }
 

@@ -45,7 +45,8 @@ extension OutputValue {
         let shapes = plain.map { Array($0.shape.dimensions.dropFirst()) }
         let isOneShape = shapes.allSatisfy { $0 == shapes[0] }
         let rowCount = groups.reduce(0) { $0 + $1.rows.count }
-        let whole = isOneShape
+        let whole =
+            isOneShape
             ? plain.scattered(groups, Array(repeating: shapes[0], count: rowCount), shape: Shape([rowCount] + shapes[0])) : nil
         guard axes.isOpen || !isOneShape, shapes.allSatisfy({ !$0.isEmpty && $0.count == shapes[0].count }) else {
             guard let whole else {

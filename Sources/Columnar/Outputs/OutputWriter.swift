@@ -51,9 +51,10 @@ package final class OutputWriter {
             let none = RecordBatch(columns: kept.map { Column(name: $0.name, strings: [String]()).withField($0) }, rowCount: 0)
             return try writeArrays(none, [], 0, sample: sample)
         }
-        let made = try sample.map { sample throws(ColumnarError) in
-            try columns.columns(sample, rowCount: 1, file: file).map(\.field)
-        } ?? []
+        let made =
+            try sample.map { sample throws(ColumnarError) in
+                try columns.columns(sample, rowCount: 1, file: file).map(\.field)
+            } ?? []
         table = try tableWriter(TableSchema(fields: kept + made))
     }
 
@@ -68,7 +69,9 @@ package final class OutputWriter {
         sample: [(name: String, value: OutputValue)]? = nil
     ) throws(ColumnarError) {
         let writer: ArrayWriter
-        if let arrays { writer = arrays } else {
+        if let arrays {
+            writer = arrays
+        } else {
             writer = try ArrayWriter(path: file, format: format)
             arrays = writer
         }

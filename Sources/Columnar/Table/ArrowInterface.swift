@@ -1,9 +1,6 @@
 internal import CArrow
-
-
 internal import Glibc
 internal import Reasons
-
 
 /// Owns an `ArrowSchema` that C filled in.
 final class SchemaOwner {

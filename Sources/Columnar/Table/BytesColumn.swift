@@ -25,7 +25,8 @@ struct BytesColumn {
             layout = .fixed(width)
             bytes = (plain.array.buffers[1] ?? emptyMemory) + Int(plain.array.offset) * width
         } else {
-            layout = format == "U" || format == "Z"
+            layout =
+                format == "U" || format == "Z"
                 ? .largeOffsets(plain.values(as: Int64.self)) : .offsets(plain.values(as: Int32.self))
             bytes = plain.array.buffers[2] ?? emptyMemory
         }

@@ -84,9 +84,13 @@ package struct DialectSniffer: Sendable {
         var cells: [[UInt8]] = [[]]
         var isQuoted = false
         for byte in line {
-            if byte == quote { isQuoted.toggle() }
-            else if byte == delimiter, !isQuoted { cells.append([]) }
-            else { cells[cells.count - 1].append(byte) }
+            if byte == quote {
+                isQuoted.toggle()
+            } else if byte == delimiter, !isQuoted {
+                cells.append([])
+            } else {
+                cells[cells.count - 1].append(byte)
+            }
         }
         return cells
     }

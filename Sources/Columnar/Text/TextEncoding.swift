@@ -11,9 +11,11 @@ func appendDecimal(_ value: some FixedWidthInteger, to text: inout [UInt8]) {
 
 /// Quoted where the text is empty (null is not) or holds a comma, a quote or a line end.
 func appendCSVText(_ bytes: UnsafeRawBufferPointer, to text: inout [UInt8]) {
-    let needsQuotes = bytes.isEmpty || bytes.contains { byte in
-        byte == UInt8(ascii: ",") || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r")
-    }
+    let needsQuotes =
+        bytes.isEmpty
+        || bytes.contains { byte in
+            byte == UInt8(ascii: ",") || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r")
+        }
     guard needsQuotes else { return text.append(contentsOf: bytes) }
     text.append(UInt8(ascii: "\""))
     for byte in bytes {

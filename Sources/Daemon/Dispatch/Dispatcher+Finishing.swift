@@ -150,7 +150,8 @@ extension Dispatcher {
     private func outputPath(of assignment: Assignment) throws(LandingError) -> String {
         let arrival = assignment.arrival
         let landing = assignment.pipeline.land.outputs!
-        let last = assignment.run.mayReplace
+        let last =
+            assignment.run.mayReplace
             ? try? ledger.lastPublications(pipeline: arrival.pipeline, role: arrival.role, path: arrival.path) : nil
         if let before = last?.first(where: { $0.root == landing.path && landing.naming.mayHaveNamed($0.path, for: arrival.path) }) {
             return before.path

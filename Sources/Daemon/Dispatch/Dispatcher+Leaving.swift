@@ -19,7 +19,7 @@ extension Dispatcher {
         var isLeft = false
         for (output, outcome) in zip(leaving.map(\.publication), publisher.withdraw(leaving)) {
             let fields: Logger.Metadata = [
-                "pipeline.name": "\(output.pipeline)", "file.path": "\(output.root)/\(output.path)", "input": "\(output.inputPath)"
+                "pipeline.name": "\(output.pipeline)", "file.path": "\(output.root)/\(output.path)", "input": "\(output.inputPath)",
             ]
             switch outcome {
             case .removed:

@@ -108,7 +108,7 @@ extension Dispatcher {
             metadata: [
                 "pipeline.name": "\(file.pipeline)", "file.path": "\(file.path)", "model.version": "\(version)",
                 "remedy": isPruned
-                    ? "millrace replay \(file.path) makes a version of it again" : "millrace activate \(file.pipeline) \(version)"
+                    ? "millrace replay \(file.path) makes a version of it again" : "millrace activate \(file.pipeline) \(version)",
             ])
     }
 }

@@ -15,7 +15,9 @@ extension Dispatcher {
         var interrupted: [Int64] = []
         var isLeft = false
         for open in try ledger.openRuns() {
-            guard !inFlight.contains(open.run), unfinished[open.run] == nil, let current = pipelines[open.arrival.pipeline] else { continue }
+            guard !inFlight.contains(open.run), unfinished[open.run] == nil, let current = pipelines[open.arrival.pipeline] else {
+                continue
+            }
             let pipeline = try pipeline(current.name, under: open.revision) ?? current
             var isDone = false
             do throws(LandingError) {
@@ -83,7 +85,8 @@ extension Dispatcher {
             let staged = (try? publisher.stagingPath(run: open.run, attempt: open.attempt, pipeline: pipeline, goal: .score)) ?? ""
             outputs.append(
                 StagedOutput(
-                    run: open.run, staged: FilePath(staged), target: root.appending(FilePath(publication.path).components), outputRoot: root,
+                    run: open.run, staged: FilePath(staged), target: root.appending(FilePath(publication.path).components),
+                    outputRoot: root,
                     access: pipeline.land.access.landing,
                     replaces: [(try? ledger.owner(root: publication.root, path: publication.path))?.digest].compactMap(\.self) + unfinished,
                     provenance: Provenance(

@@ -12,7 +12,8 @@ extension Dispatcher {
         log.notice(
             "work goes on under the present pipeline, since the one that it was opened under was not kept",
             metadata: [
-                "pipeline.name": "\(name)", "run.id": "\(run.run)", "revision": "\(current.prefix(12))", "was": "\(run.revision.prefix(12))"
+                "pipeline.name": "\(name)", "run.id": "\(run.run)", "revision": "\(current.prefix(12))",
+                "was": "\(run.revision.prefix(12))",
             ])
         let opened = run.run
         try ledger.write { (tx) throws(LedgerError) in try tx.rebind(run: opened, to: current) }

@@ -4,8 +4,8 @@ import Ledger
 import Names
 import PipelineConfig
 import Reasons
-import SystemPackage
 import Synchronization
+import SystemPackage
 import Watcher
 
 /// One complete file whose content is being read before it gets its number. Read piece by piece, by one thread at a time.
@@ -64,11 +64,13 @@ package final class HashJob: @unchecked Sendable {
         access = SpoolAccess(root: FilePath(route.pipeline.spoolPath(of: route.role)))
         let own = FilePath(file.relativePath)
         let folder = own.removingLastComponent()
-        parts = [(own.lastComponent?.string ?? "", own)] + file.companions.map { companion in
-            var relative = FilePath(companion)
-            if !folder.isEmpty { _ = relative.removePrefix(folder) }
-            return (relative.string, FilePath(companion))
-        }
+        parts =
+            [(own.lastComponent?.string ?? "", own)]
+            + file.companions.map { companion in
+                var relative = FilePath(companion)
+                if !folder.isEmpty { _ = relative.removePrefix(folder) }
+                return (relative.string, FilePath(companion))
+            }
     }
 
     deinit { close() }
@@ -142,7 +144,8 @@ package final class HashJob: @unchecked Sendable {
         let companions = zip(parts, digested).dropFirst().map { part, file in
             Companion(path: part.name, digest: file.digest, stamp: file.stamp)
         }
-        let key = route.role == .data
+        let key =
+            route.role == .data
             ? try? route.pipeline.land.outputs?.keyNaming.path(for: file.relativePath, facts: .none) : nil
         return ArrivingFile(
             pipeline: pipeline, role: route.role, path: file.relativePath,

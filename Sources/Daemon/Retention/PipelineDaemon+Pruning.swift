@@ -20,7 +20,7 @@ extension PipelineDaemon {
                         "what `retain` does not keep went",
                         metadata: [
                             "pipeline.name": "\(share.pipeline)", "kind": "\(share.kind.rawValue)", "count": "\(share.count)",
-                            "bytes": "\(share.bytes)"
+                            "bytes": "\(share.bytes)",
                         ])
                 }
             } catch {

@@ -11,16 +11,19 @@ extension LedgerTransaction {
         let targets = routes.targets(of: kind, in: pipeline)
         guard !targets.isEmpty else { return }
         let run = try event.run.flatMap { (number) throws(LedgerError) in try connection.announcedRun(number) }
-        let published = kind == .published
+        let published =
+            kind == .published
             ? try event.run.map { (run) throws(LedgerError) in try connection.publications(ofRun: run, intendedOnly: false) } ?? [] : []
-        let why = kind == .waitingLong
+        let why =
+            kind == .waitingLong
             ? try event.arrival.flatMap { (number) throws(LedgerError) in
                 try connection.waitReason(of: number, now: time, strict: [])?.explanation(in: pipeline)
             } : arrival?.explanation
         let notification = Notice(
             id: UUID().uuidString.lowercased(), kind: kind, at: time, pipeline: pipeline, role: arrival?.role, file: arrival?.path,
             arrival: event.arrival, run: event.run, version: run?.version, rows: run?.rows, reason: why?.reason, rule: why?.rule,
-            remedy: why?.remedy, outputs: published.filter { $0.state == .published }.prefix(100).map {
+            remedy: why?.remedy,
+            outputs: published.filter { $0.state == .published }.prefix(100).map {
                 .init(path: $0.root + "/" + $0.path, digest: $0.digest, bytes: $0.byteCount)
             })
         let body = try connection.json(notification)

@@ -196,10 +196,13 @@ extension LedgerTransaction {
             let found = row.integer(0)
             let state: ArrivalState = try row.value(2, of: "arrivals", found)
             let reason = Reason(row.text(3), cells: row.cells(5))
-            let explanation = state == .done ? nil : Explanation(
-                reason: "the same content as arrival \(found) (\(row.text(1))), which was rejected: \(reason)",
-                rule: Rule(recorded: row.text(4)),
-                remedy: "Change its content; or, after changing the pipeline, millrace replay it.")
+            let explanation =
+                state == .done
+                ? nil
+                : Explanation(
+                    reason: "the same content as arrival \(found) (\(row.text(1))), which was rejected: \(reason)",
+                    rule: Rule(recorded: row.text(4)),
+                    remedy: "Change its content; or, after changing the pipeline, millrace replay it.")
             return Decided(number: found, state: state, verdict: "same content as arrival \(found)", explanation: explanation)
         }
     }

@@ -25,11 +25,12 @@ extension RunLedger {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }
             // By what was published last a ledger shows that it is no older copy.
-            let newest = try connection.first(
-                """
-                SELECT max(p.run) FROM publications AS p JOIN runs AS r ON r.id = p.run JOIN arrivals AS a ON a.number = r.arrival
-                WHERE a.pipeline = ?
-                """, key, row: { $0.integer(0) }) ?? 0
+            let newest =
+                try connection.first(
+                    """
+                    SELECT max(p.run) FROM publications AS p JOIN runs AS r ON r.id = p.run JOIN arrivals AS a ON a.number = r.arrival
+                    WHERE a.pipeline = ?
+                    """, key, row: { $0.integer(0) }) ?? 0
             return try connection.all(
                 """
                 SELECT a.number, a.role, a.path, f.arrival IS NOT NULL, a.run FROM arrivals AS a

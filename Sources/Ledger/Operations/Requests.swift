@@ -192,9 +192,10 @@ extension LedgerTransaction {
         var outcome = RequestOutcome(message: "")
         var refusals: [String] = []
         for row in try select(selection, among: [.done, .rejected, .quarantined]) {
-            let isCurrent = try connection.first(
-                "SELECT 1 FROM files WHERE pipeline = ? AND role = ? AND path = ? AND arrival = ?", row.pipeline, row.role, row.path,
-                row.number, row: { _ in true }) ?? false
+            let isCurrent =
+                try connection.first(
+                    "SELECT 1 FROM files WHERE pipeline = ? AND role = ? AND path = ? AND arrival = ?", row.pipeline, row.role, row.path,
+                    row.number, row: { _ in true }) ?? false
             guard isCurrent, row.digest != nil else {
                 refusals.append("arrival \(row.number) is no longer the content of \(row.path)")
                 continue

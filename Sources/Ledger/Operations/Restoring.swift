@@ -96,10 +96,11 @@ extension LedgerTransaction {
         _ output: RestoredResult.Output, _ result: RestoredResult, _ arrival: Place
     ) throws(LedgerError) -> RestorationOutcome {
         let root = try connection.addRoot(output.root)
-        let isKnown = try connection.first(
-            """
-            SELECT 1 FROM publications AS p JOIN runs AS r ON r.id = p.run WHERE r.arrival = ? AND p.root = ? AND p.path = ? AND p.digest = ? LIMIT 1
-            """, arrival.number, root, output.path, output.digest, row: { _ in true }) ?? false
+        let isKnown =
+            try connection.first(
+                """
+                SELECT 1 FROM publications AS p JOIN runs AS r ON r.id = p.run WHERE r.arrival = ? AND p.root = ? AND p.path = ? AND p.digest = ? LIMIT 1
+                """, arrival.number, root, output.path, output.digest, row: { _ in true }) ?? false
         if isKnown { return .known }
         if arrival.isCurrent {
             for other in try connection.publications(inPlace: output.path, root: root)

@@ -10,9 +10,10 @@ extension LedgerTransaction {
         let reserved = try connection.first(
             "SELECT version FROM model_versions WHERE run = ? AND verdict = 'intended'", run, row: { Int($0.integer(0)) })
         if let reserved { return reserved }
-        let next = try connection.first(
-            "SELECT coalesce(max(version), 0) + 1 FROM model_versions WHERE pipeline = ?", row.arrival.pipeline,
-            row: { Int($0.integer(0)) }) ?? 1
+        let next =
+            try connection.first(
+                "SELECT coalesce(max(version), 0) + 1 FROM model_versions WHERE pipeline = ?", row.arrival.pipeline,
+                row: { Int($0.integer(0)) }) ?? 1
         try connection.run(
             """
             INSERT INTO model_versions (pipeline, version, arrival, run, source_digest, parent, verdict) VALUES (?, ?, ?, ?, ?, ?, 'intended')

@@ -36,8 +36,9 @@ extension Connection {
         {
             return .forLabels(arrival: labels.number, path: labels.path)
         }
-        let isSuspect = try first(
-            "SELECT 1 FROM suspects WHERE run = (SELECT run FROM arrivals WHERE number = ?)", number, row: { _ in true }) ?? false
+        let isSuspect =
+            try first(
+                "SELECT 1 FROM suspects WHERE run = (SELECT run FROM arrivals WHERE number = ?)", number, row: { _ in true }) ?? false
         return isSuspect ? .toBeAlone : .forRoom
     }
 
@@ -65,11 +66,12 @@ extension Connection {
                 row: { waiting.append((number: $0.integer(0), role: role, path: $0.text(1), since: $0.time(2))) })
         }
         waiting = Array(waiting.sorted { $0.number < $1.number }.prefix(samples))
-        let labels = try first(
-            """
-            SELECT verdict, reason, rule, remedy, cells FROM arrivals
-            WHERE pipeline = ? AND role = 'labelled' AND role <> 'data' AND state IN ('done', 'rejected') ORDER BY number DESC LIMIT 1
-            """, key, row: { $0.isText(0, "kept") ? $0.explanation(1) : nil }) ?? nil
+        let labels =
+            try first(
+                """
+                SELECT verdict, reason, rule, remedy, cells FROM arrivals
+                WHERE pipeline = ? AND role = 'labelled' AND role <> 'data' AND state IN ('done', 'rejected') ORDER BY number DESC LIMIT 1
+                """, key, row: { $0.isText(0, "kept") ? $0.explanation(1) : nil }) ?? nil
         return PipelineStatus(
             pipeline: name, counts: try counts(key), activeVersion: try activeVersion(key), pinnedVersion: try pin(of: name),
             isPaused: try pauses().includes(name),
@@ -144,7 +146,7 @@ extension RunLedger {
             return try current.collect { (number) throws(LedgerError) in
                 try connection.explain(number, limit: visits, strict: strict, now: now)
             }
-                .filter { (pipeline == nil || $0.pipeline == pipeline) && (role == nil || $0.role == role) }
+            .filter { (pipeline == nil || $0.pipeline == pipeline) && (role == nil || $0.role == role) }
         }
     }
 }

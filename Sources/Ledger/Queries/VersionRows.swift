@@ -28,9 +28,10 @@ extension Connection {
                 WHERE r.state = 'open' AND a.pipeline = ? AND r.version IS NOT NULL
                 """, pipeline, row: { Int($0.integer(0)) }))
         let activations = try activations(pipeline)
-        let oldest = try first(
-            "SELECT min(number) FROM arrivals WHERE state = 'waiting' AND pipeline = ? AND role = 'data'", pipeline,
-            row: { $0.integerOrNil(0) }) ?? nil
+        let oldest =
+            try first(
+                "SELECT min(number) FROM arrivals WHERE state = 'waiting' AND pipeline = ? AND role = 'data'", pipeline,
+                row: { $0.integerOrNil(0) }) ?? nil
         var from = max(activations.count - 1, 0)
         if let oldest { from = activations.lastIndex { $0.position < oldest } ?? 0 }
         used.formUnion(activations.dropFirst(from).map(\.version))

@@ -99,7 +99,9 @@ extension StoredTensor {
         proto.uint64Data = []
         proto.dataLocation = 1
         proto.externalData = [("location", location), ("offset", "\(offset)"), ("length", "\(length)")].map { key, value in
-            .with { $0.key = key; $0.value = value }
+            .with {
+                $0.key = key; $0.value = value
+            }
         }
     }
 }

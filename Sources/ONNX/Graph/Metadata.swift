@@ -16,7 +16,10 @@ package struct Metadata: Sendable, Equatable {
             case (let position?, let value?): entries[position].value = value
             case (_?, nil): entries.removeAll { $0.key == key }
             case (nil, let value?):
-                entries.append(.with { $0.key = key; $0.value = value })
+                entries.append(
+                    .with {
+                        $0.key = key; $0.value = value
+                    })
             case (nil, nil): break
             }
         }

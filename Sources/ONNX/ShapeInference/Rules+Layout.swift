@@ -66,7 +66,8 @@ extension InferenceRules {
             guard input.count == 4, block > 0 else { throw node.invalid("it takes [N, C, H, W] and a positive blocksize") }
             return [
                 .tensor(
-                    node.type(0), [input[0], input[1] / (.fixed(block) * .fixed(block)), input[2] * .fixed(block), input[3] * .fixed(block)]
+                    node.type(0),
+                    [input[0], input[1] / (.fixed(block) * .fixed(block)), input[2] * .fixed(block), input[3] * .fixed(block)]
                 )
             ]
         },
@@ -75,7 +76,8 @@ extension InferenceRules {
             guard input.count == 4, block > 0 else { throw node.invalid("it takes [N, C, H, W] and a positive blocksize") }
             return [
                 .tensor(
-                    node.type(0), [input[0], input[1] * (.fixed(block) * .fixed(block)), input[2] / .fixed(block), input[3] / .fixed(block)]
+                    node.type(0),
+                    [input[0], input[1] * (.fixed(block) * .fixed(block)), input[2] / .fixed(block), input[3] / .fixed(block)]
                 )
             ]
         },

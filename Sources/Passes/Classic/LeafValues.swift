@@ -62,11 +62,13 @@ extension TreeTable {
         return (0..<targets).map { target in
             if !values.contains(where: { $0[target] != nil }) { return .never }
             if sets.contains(where: { $0.allSatisfy { values[$0][target] != nil } }) { return .always }
-            let says = gathered ?? {
-                let table = values.flatMap { leaf in (0..<targets).map { leaf[$0] == nil ? Float(0) : 1 } }
-                let read = l.add("Gather", [l.constant(Tensor(.float32, [leafCount, targets], table)), leaf])
-                return l.cast(l.reduce("ReduceMax", read, axis: 1, keep: false), .bool)
-            }()
+            let says =
+                gathered
+                ?? {
+                    let table = values.flatMap { leaf in (0..<targets).map { leaf[$0] == nil ? Float(0) : 1 } }
+                    let read = l.add("Gather", [l.constant(Tensor(.float32, [leafCount, targets], table)), leaf])
+                    return l.cast(l.reduce("ReduceMax", read, axis: 1, keep: false), .bool)
+                }()
             gathered = says
             return .varies(l.columns(says, Int64(target)..<Int64(target + 1)))
         }

@@ -51,7 +51,9 @@ extension TreeTable {
     }
 
     private func compared(_ value: String, _ mode: Mode, _ node: String?, _ arrays: NodeArrays, _ l: inout Lowering) -> String {
-        let operators: [Mode: String] = [.lessOrEqual: "LessOrEqual", .less: "Less", .greaterOrEqual: "GreaterOrEqual", .greater: "Greater"]
+        let operators: [Mode: String] = [
+            .lessOrEqual: "LessOrEqual", .less: "Less", .greaterOrEqual: "GreaterOrEqual", .greater: "Greater",
+        ]
         if mode == .member {
             let sets = arrays.members(at: node, &l)
             let equal = l.add("Equal", [l.add("Unsqueeze", [value, l.integers([2])]), sets])

@@ -158,7 +158,8 @@ package struct ParameterHomes: Sendable {
         var names: Set<String> = [], elsewhere: Set<String> = []
         for node in nodes.reversed() {
             let type = node.qualifiedType
-            let counts = arithmeticOperators.contains(type)
+            let counts =
+                arithmeticOperators.contains(type)
                 || movers.contains(type) && names.contains(node.outputs[0]) && !elsewhere.contains(node.outputs[0])
             if counts { names.formUnion(node.inputs) } else { elsewhere.formUnion(node.inputs) }
         }

@@ -78,11 +78,16 @@ enum OpsetAdaptors {
     }
 
     private static func axesToInput(_ version: Int64) -> [(version: Int64, adapt: Adapt)] {
-        [(version, { (it) throws(Refusal) in
-            // An empty list means all axes, as no list does.
-            if it.node.attribute("axes")?.ints?.isEmpty == true { it.node[attribute: "axes"] = nil }
-            try it.moveIntegersToInput("axes", 1)
-        })]
+        [
+            (
+                version,
+                { (it) throws(Refusal) in
+                    // An empty list means all axes, as no list does.
+                    if it.node.attribute("axes")?.ints?.isEmpty == true { it.node[attribute: "axes"] = nil }
+                    try it.moveIntegersToInput("axes", 1)
+                }
+            )
+        ]
     }
 }
 

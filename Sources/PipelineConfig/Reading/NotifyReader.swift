@@ -55,7 +55,8 @@ enum NotifyReader {
         for entry in entries {
             let path = "notify." + entry.key
             top.reading.note(entry, at: path)
-            let isName = !entry.key.isEmpty && entry.key.utf8.count <= 64
+            let isName =
+                !entry.key.isEmpty && entry.key.utf8.count <= 64
                 && entry.key.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == "-") }
             if !isName {
                 top.reading.problems.add(

@@ -85,7 +85,8 @@ package struct Explainer {
             }
             return FileReport(shownPath(path), FileVerdict(outside: path, map, exists: FileManager.default.fileExists(atPath: path)))
         }
-        var verdict = try companion(path, place)
+        var verdict =
+            try companion(path, place)
             ?? FileVerdict(unseen: path, at: place, settle: place.pipeline.settle, daemon: daemon)
         if verdict.word == .waiting, place.role == .data, place.pipeline.order == .strict,
             let labels = try ledger?.undecidedLabels(pipeline: place.pipeline.name)

@@ -47,7 +47,8 @@ extension FileVerdict {
         case .running:
             self.init(
                 .running, "attempt \(run?.attemptCount ?? 1) of run \(run?.run ?? 0) goes on", rule: .arrivalRunning,
-                remedy: daemon == nil ? Self.startTheDaemon + " What was left open is then finished or tried again."
+                remedy: daemon == nil
+                    ? Self.startTheDaemon + " What was left open is then finished or tried again."
                     : "Nothing; `millrace stop \(run?.run ?? 0)` ends it.")
         case .waiting: self.init(.waiting, (known.wait ?? .forRoom).explanation(in: known.pipeline))
         case .superseded:

@@ -30,7 +30,8 @@ package struct SettlingFiles: Encodable, Sendable {
                     if known == stamp { return }
                     guard first.count < samples else { return count += 1 }
                     let place = SpoolMap.Place(pipeline: pipeline, role: role, entry: entry, relativePath: path)
-                    let verdict = try known == nil
+                    let verdict =
+                        try known == nil
                         ? FileVerdict(unseen: entry.path + "/" + path, at: place, settle: pipeline.settle, daemon: daemon)
                         : Self.verdict(ofChanged: place, ledger)
                     guard let verdict, verdict.word == .waiting else { return }

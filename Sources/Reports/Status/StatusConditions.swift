@@ -40,7 +40,8 @@ package struct StatusConditions: Encodable, Sendable {
             case .hashing: "being read: \(condition.key.subject): \(condition.text)"
             case .unreadable: "cannot be read: \(condition.text)"
             case .training: "training, \(condition.key.subject), on \(condition.text)"
-            default: "\(condition.key.kind.rawValue): \([condition.key.subject, condition.text].filter { !$0.isEmpty }.joined(separator: ": "))"
+            default:
+                "\(condition.key.kind.rawValue): \([condition.key.subject, condition.text].filter { !$0.isEmpty }.joined(separator: ": "))"
             }
         }
     }

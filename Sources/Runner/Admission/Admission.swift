@@ -81,7 +81,8 @@ package struct Admission: Sendable {
             // Of an input without a stated shape it is only known that it has rows.
             let inner = row.dimensions.isEmpty ? [nil] : row.dimensions.enumerated().filter { $0.offset != row.axis }.map(\.element.extent)
             let first = row.dimensions.isEmpty ? nil : row.dimensions[row.axis].extent
-            let symbols = row.dimensions.isEmpty
+            let symbols =
+                row.dimensions.isEmpty
                 ? []
                 : [row.dimensions[row.axis].symbol]
                     + row.dimensions.enumerated().filter { $0.offset != row.axis }.map(\.element.symbol)

@@ -32,7 +32,8 @@ package enum AdmissionCheck {
         }
         let modelPath = FilePath(CanonicalPaths.absolute(model, root: "."))
         let digest = try FileDigest.ofModel(
-            at: modelPath, companions: companions.map { (name: $0, path: modelPath.removingLastComponent().appending($0)) }).digest
+            at: modelPath, companions: companions.map { (name: $0, path: modelPath.removingLastComponent().appending($0)) }
+        ).digest
         let decided = run(
             .decideModel(
                 .init(model: .init(path: modelPath.string, digest: digest, companions: companions), directory: folder + "/model"),

@@ -52,7 +52,7 @@ struct FineTune {
         do throws(Failure) {
             outcome = try phases.time("train") { () throws(Failure) in try train(parent, file.adapter, &report) }
             report.rejection = outcome.flatMap(rejection)
-        } catch where error.kind == .tooFewRows {
+        } catch  where error.kind == .tooFewRows {
             report.wait = error
         } catch {
             // That nothing can be learnt from these labels is no reason to keep the model that arrived from landing.

@@ -7,7 +7,7 @@ extension GradientDescent {
     func cardSettings(threads: Int) -> [String: Card.Setting] {
         let alwaysThere: Set = [
             "epochs", "batch_size", "accumulate", "validation", "seed", "train_on", "learning_rate", "weight_decay", "warm_up", "every",
-            "factor"
+            "factor",
         ]
         var settings: [String: Card.Setting] = [
             "loss": .text(loss.kind.rawValue), "optimizer": .text(optimizer.kind.rawValue), "schedule": .text(schedule.kind.rawValue),
@@ -23,7 +23,8 @@ extension GradientDescent {
         if !outputs.isEmpty { settings["output"] = .list(outputs.map { .text($0) }) }
         if let adapters {
             settings["adapters"] = .table([
-                "rank": .integer(Int64(adapters.rank)), "targets": .list(adapters.targets.map { .text($0) }), "merge": .flag(adapters.merge)
+                "rank": .integer(Int64(adapters.rank)), "targets": .list(adapters.targets.map { .text($0) }),
+                "merge": .flag(adapters.merge),
             ])
         }
         if let patience = earlyStopping?.patience { settings["early_stopping"] = .integer(Int64(patience)) }

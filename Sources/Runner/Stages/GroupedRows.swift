@@ -13,12 +13,13 @@ struct GroupedRows {
         init(_ port: Port, axis: Int? = 0) {
             name = port.name
             // A port without dimensions is a scalar, or its shape is not stated.
-            axes = OutputAxes(port.dimensions.flatMap { dimensions in
-                dimensions.isEmpty
-                    ? nil
-                    : dimensions.enumerated().filter { $0.offset != axis }
-                        .map { OutputAxes.Axis(extent: $0.element.extent, name: $0.element.symbol) }
-            })
+            axes = OutputAxes(
+                port.dimensions.flatMap { dimensions in
+                    dimensions.isEmpty
+                        ? nil
+                        : dimensions.enumerated().filter { $0.offset != axis }
+                            .map { OutputAxes.Axis(extent: $0.element.extent, name: $0.element.symbol) }
+                })
             isTensor = port.dimensions != nil
         }
 
@@ -64,7 +65,9 @@ extension Port.Dimension {
 extension OutputValue {
     /// Makes the value of an output from one run.
     init(_ name: String, _ value: EngineValue) throws(ColumnarError) {
-        if let tensor = value.tensor { self = .tensor(tensor) } else if let map = MapColumns(value) {
+        if let tensor = value.tensor {
+            self = .tensor(tensor)
+        } else if let map = MapColumns(value) {
             self = .labelled(keys: map.keys, values: map.values)
         } else {
             throw .badRule(

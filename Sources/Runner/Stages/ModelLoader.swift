@@ -52,7 +52,7 @@ final class ModelLoader: Sendable {
             return try load(digest: model.digest, path: model.path, threads: threads) { () throws(Failure) in
                 try ModelFile(tuned: model.path, adapter: adapter, expected: model.digest)
             }
-        } catch where error.kind == .machine || error.kind == .unreadable || !MachineFault.isThere(Self.folder(of: model.path)) {
+        } catch  where error.kind == .machine || error.kind == .unreadable || !MachineFault.isThere(Self.folder(of: model.path)) {
             // All files of the pipeline need the version, not one alone.
             throw Failure(.machine, what: error.whole, place: error.place, remedy: error.remedy)
         } catch {

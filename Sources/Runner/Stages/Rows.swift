@@ -101,7 +101,8 @@ struct Rows {
             throw Failure(reading: error, file: file)
         }
         guard let batch else { return nil }
-        let runs = batch.groups.isEmpty
+        let runs =
+            batch.groups.isEmpty
             ? [(rows: Array(0..<batch.rowCount), tensors: batch.tensors)] : batch.groups.map { ($0.rows, $0.tensors) }
         var results: [[EngineValue]] = []
         for (rows, tensors) in runs {
@@ -144,7 +145,8 @@ struct Rows {
             }
             let shape = Shape((port.dimensions.isEmpty ? [] : [1]) + inner)
             let count = inner.reduce(1, *)
-            tensors[port.name] = port.elementType == .string
+            tensors[port.name] =
+                port.elementType == .string
                 ? Tensor(strings: Array(repeating: "", count: count), shape: shape) : Tensor(zeros: port.elementType, shape: shape)
         }
         if let bound {

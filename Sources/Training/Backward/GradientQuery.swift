@@ -4,8 +4,8 @@ package import Engine
 import Foundation
 package import ONNX
 import Reasons
-package import Tensors
 package import Recipes
+package import Tensors
 import TrainingGraph
 
 /// The gradients of a model on given data, without a step: `grad L = backward(Y, M)`.

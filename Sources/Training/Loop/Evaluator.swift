@@ -1,6 +1,6 @@
 import Reasons
-import Tensors
 import Recipes
+import Tensors
 import TrainingGraph
 
 /// A model's metrics on held-out rows, batch by batch in the rows' own order.

@@ -1,6 +1,6 @@
 import Foundation
-import Tensors
 import Recipes
+import Tensors
 import TrainingGraph
 
 /// Epochs of steps, with what is measured and written down between them.

@@ -4,8 +4,8 @@ import Engine
 import Foundation
 import ONNX
 import Reasons
-import Tensors
 import Recipes
+import Tensors
 import TrainingGraph
 
 /// One run of `FineTuning`, from packing the rows to the new model. Everything that a step depends on is in the checkpoint or follows

@@ -1,5 +1,5 @@
-package import Tensors
 package import Recipes
+package import Tensors
 
 /// How a model's answers are to be read.
 package enum Prediction: Sendable, Hashable {

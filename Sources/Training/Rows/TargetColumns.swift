@@ -69,9 +69,10 @@ final class TargetColumns {
                 kept.append(label.single!)
             } else {
                 ports.append(InputPort(name: Self.labelPort, elementType: labelType(target), dimensions: [nil] + target.rowShape))
-                rules[Self.labelPort] = classes.map { classes in
-                    InputRule(columns: label, missing: .refused, booleans: Self.booleans(among: classes.names), times: .text)
-                } ?? InputRule(columns: label, missing: .nan)
+                rules[Self.labelPort] =
+                    classes.map { classes in
+                        InputRule(columns: label, missing: .refused, booleans: Self.booleans(among: classes.names), times: .text)
+                    } ?? InputRule(columns: label, missing: .nan)
             }
         } else {
             isLabelKept = false
@@ -178,7 +179,8 @@ final class TargetColumns {
         guard var values = batch.tensors[Self.weightPort]?.values(as: Float.self) else { return Array(repeating: 1, count: batch.rowCount) }
         for row in unlabelled { values[row] = 0 }
         if let bad = values.firstIndex(where: { !($0 >= 0 && $0.isFinite) }) {
-            let what: Reason = values[bad].isNaN
+            let what: Reason =
+                values[bad].isNaN
                 ? "there is no weight"
                 : values[bad] < 0
                     ? "\(cell: "\(values[bad])", shown: "the weight \(values[bad])", hidden: "the weight") is negative"
@@ -301,7 +303,8 @@ final class TargetColumns {
             return bad("the row key", "name columns that every labelled file has (schema.key, or --key)")
         }
         guard case .mismatch = error else { return bad(label, valueRemedy) }
-        let remedy = location.column != nil
+        let remedy =
+            location.column != nil
             ? "name the column to learn (schema.label, or --label)"
             : "name as many columns as the output has numbers for a row (schema.label, or --label), or choose a loss or an output that fits"
         return bad(label, remedy)

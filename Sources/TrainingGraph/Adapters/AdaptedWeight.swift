@@ -47,7 +47,9 @@ extension AdaptedWeight {
                 throw .invalid(place: "adapters", reason: "'\(stored.name)' is multiplied by both as it is and transposed")
             }
             let made: AdaptedWeight
-            if let known { made = known } else {
+            if let known {
+                made = known
+            } else {
                 made = AdaptedWeight(
                     weight: stored.name, down: builder.name(stored.name + "/down"), up: builder.name(stored.name + "/up"),
                     scale: adapters.scale / Double(adapters.rank), isTransposed: transposed)

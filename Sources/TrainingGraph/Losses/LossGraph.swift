@@ -23,11 +23,12 @@ struct LossGraph {
         let types: InferredTypes
         do { types = try model.inferTypes() } catch { throw .invalid(place: "the model", reason: "\(error)") }
         let graph = GradientGraph(extending: model.graph, types: types.types, prefix: "train/")
-        let made = if case .output(let name) = loss {
-            try own(name, loss, model, graph)
-        } else {
-            try compared(loss, ScoreFinder(model, types: types).scores(for: loss, outputs: outputs), model, graph)
-        }
+        let made =
+            if case .output(let name) = loss {
+                try own(name, loss, model, graph)
+            } else {
+                try compared(loss, ScoreFinder(model, types: types).scores(for: loss, outputs: outputs), model, graph)
+            }
         graph.apply(to: &model.graph, results: [made.sum, made.weight, made.mean, made.reportedMean, made.reportedWeight])
         if let target = made.target { model.graph.inputs.append(Value(target.name, .tensor(target.elementType, target.dimensions))) }
         if let name = made.sampleWeight {

@@ -118,7 +118,8 @@ struct LossTerms {
     static func fit(_ given: Int, _ wanted: Int?, _ what: String, _ operands: Operands) throws(AutodiffError) {
         guard given == wanted else {
             throw refusal(
-                operands.loss, operands.place, "\(given) \(what) for the shape \(shown(operands.found[0].dimensions))"
+                operands.loss, operands.place,
+                "\(given) \(what) for the shape \(shown(operands.found[0].dimensions))"
                     + (wanted.map { ", which takes \($0)" } ?? ", whose classes are not counted"))
         }
     }

@@ -145,7 +145,8 @@ struct ScoreFinder {
             let count = column != nil ? 2 : kind.classAxis.flatMap { dimensions[$0].value }
             classes = count.flatMap { ending.classes(count: $0) }
         }
-        return Found(output: output, value: value, kind: kind, elementType: type, dimensions: dimensions, classes: classes, column: column,
+        return Found(
+            output: output, value: value, kind: kind, elementType: type, dimensions: dimensions, classes: classes, column: column,
             isClassifier: ending.isClassifier)
     }
 }

@@ -47,10 +47,11 @@ package struct ParameterSurvey: Sendable {
         let roles = ParameterRoles(form)
         var normalized: Set<String> = []
         form.graph.forEachNode { if $0.operatorType == "BatchNormalization" { normalized.formUnion($0.inputs.dropFirst().prefix(2)) } }
-        parameters = floats.map { tensor in
-            var reason = built == nil ? "an operator behind it may be refused" : untrained[tensor.name] ?? roles.constantReason(tensor)
-            if reason == nil, normalized.contains(tensor.name) { reason = "frozen, unless batch_normalization is affine or train" }
-            return Parameter(name: tensor.name, shape: tensor.shape, reason: reason, sharedWith: others[tensor.name] ?? [])
-        } + refused.map { Parameter(name: $0.name, shape: nil, reason: $0.reason, sharedWith: []) }
+        parameters =
+            floats.map { tensor in
+                var reason = built == nil ? "an operator behind it may be refused" : untrained[tensor.name] ?? roles.constantReason(tensor)
+                if reason == nil, normalized.contains(tensor.name) { reason = "frozen, unless batch_normalization is affine or train" }
+                return Parameter(name: tensor.name, shape: tensor.shape, reason: reason, sharedWith: others[tensor.name] ?? [])
+            } + refused.map { Parameter(name: $0.name, shape: nil, reason: $0.reason, sharedWith: []) }
     }
 }

@@ -7,7 +7,8 @@ extension StepGraph {
     /// Throws `invalid` for trained values with which an operator of the model would compute something else than in training.
     func checkConstraints(_ parameters: [String: Tensor]) throws(AutodiffError) {
         for (name, tensor) in parameters.sorted(by: { $0.key < $1.key }) where source.graph.initializer(name)?.constraint == .someNegative {
-            let isNegative = tensor.elementType == .float64
+            let isNegative =
+                tensor.elementType == .float64
                 ? tensor.values(as: Double.self)?.contains { $0 < 0 } : tensor.values(as: Float.self)?.contains { $0 < 0 }
             guard isNegative == false else { continue }
             throw .invalid(

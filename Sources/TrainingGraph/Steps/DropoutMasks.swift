@@ -56,7 +56,8 @@ enum DropoutMasks {
     /// Returns the ratio, which is 0.5 by default (ONNX operator Dropout-13).
     private static func ratio(of node: Node, in model: Model) throws(AutodiffError) -> Double {
         guard node.inputs.count > 1, !node.inputs[1].isEmpty else { return 0.5 }
-        let stored = model.graph.initializer(node.inputs[1])
+        let stored =
+            model.graph.initializer(node.inputs[1])
             ?? model.graph.nodes.first { $0.operatorType == "Constant" && $0.outputs == [node.inputs[1]] }?.attribute("value")?.tensor
         guard let stored else { throw .invalid(place: node.place, reason: "its ratio is computed in the graph, and must be a constant") }
         let tensor: Tensor

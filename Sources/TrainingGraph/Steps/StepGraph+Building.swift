@@ -48,11 +48,12 @@ extension StepGraph {
         step.graph.outputs += running.map { Value($0.next, nil) }
         do { try StepForm.passes.run(&step) } catch { throw .invalid(place: error.place, reason: "\(error)") }
         let rate = recipe.descendsPlainly ? try step.addDescentRate(loss.mean) : nil
-        let gradients = if let rate {
-            try ReverseMode.append(to: &step, seeds: [loss.mean: rate.negated], for: trainables.names)
-        } else {
-            try ReverseMode.append(to: &step, loss: recipe.accumulate > 1 ? loss.sum : loss.mean, for: trainables.names)
-        }
+        let gradients =
+            if let rate {
+                try ReverseMode.append(to: &step, seeds: [loss.mean: rate.negated], for: trainables.names)
+            } else {
+                try ReverseMode.append(to: &step, loss: recipe.accumulate > 1 ? loss.sum : loss.mean, for: trainables.names)
+            }
         try trainables.keep { gradients[$0] != nil }
         let statistics = running.map(\.name)
         let held = Self.heldWeights(
@@ -60,14 +61,16 @@ extension StepGraph {
 
         let update = try UpdateGraph.append(
             to: &step, recipe, shared, trainables.names, gradients.names, weight: loss.weight, descentRate: rate?.name)
-        var slots = update.slots + running.compactMap { running in
-            source.graph.initializer(running.name).map { tensor in
-                Slot(
+        var slots =
+            update.slots
+            + running.compactMap { running in
+                source.graph.initializer(running.name).map { tensor in
+                    Slot(
                         name: running.name, kind: .statistic, input: running.name, output: running.next,
                         elementType: tensor.elementType ?? .float32,
-                    shape: tensor.shape)
+                        shape: tensor.shape)
+                }
             }
-        }
         step.keepOnly(
             outputs: [Value(loss.reportedMean, .tensor(.float32, [])), Value(loss.reportedWeight, .tensor(.float32, []))]
                 + slots.map { Value($0.output, .tensor($0.elementType, $0.shape)) })

@@ -1,7 +1,7 @@
 package import ONNX
 import Passes
-package import Tensors
 package import Recipes
+package import Tensors
 
 /// One optimization step of a model as one ONNX graph, and an evaluation graph from the same recipe.
 ///

@@ -72,9 +72,12 @@ private struct Assembly {
             stateNames.map { slot($0 + "/" + parameter.name, .state, parameter.elementType, parameter.shape) }
         }
         let number = recipe.optimizer.countsSteps ? slot("step", .state, .int64, []) : nil
-        let averages = recipe.average == nil ? [] : parameters.map {
-            slot("average/" + $0.name, .average(of: $0.name), $0.elementType, $0.shape)
-        }
+        let averages =
+            recipe.average == nil
+            ? []
+            : parameters.map {
+                slot("average/" + $0.name, .average(of: $0.name), $0.elementType, $0.shape)
+            }
         var gradients = parameters.map { parameter in
             let gradient = graph.symbol(parameter.gradient)
             graph.declare(gradient.name, .tensor(parameter.elementType, parameter.shape))

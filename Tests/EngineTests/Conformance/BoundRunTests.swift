@@ -7,9 +7,10 @@ import Testing
 /// Every conformance model that rows can fill gives through bound memory what a plain run gives: values and shapes, for a second batch,
 /// for another number of rows and for the short last batch. Models with a fixed batch are run as they are and with an open one.
 @Suite struct BoundRunTests {
-    @Test(arguments: [
-        ("1.23.2", ["node"]), ("1.22.0", ["simple", "pytorch-converted", "pytorch-operator"]),
-    ] as [(String, [String])])
+    @Test(
+        arguments: [
+            ("1.23.2", ["node"]), ("1.22.0", ["simple", "pytorch-converted", "pytorch-operator"]),
+        ] as [(String, [String])])
     func boundRunsGiveWhatPlainRunsGive(version: String, kinds: [String]) throws {
         var same = 0, random: Set<String> = [], refused = 0
         for testCase in try ConformanceCase.all(version: version, kinds: kinds) {
@@ -18,7 +19,8 @@ import Testing
             var rows: [String: Tensor] = [:]
             for (name, value) in set.inputs { rows[name] = value.tensor }
             guard rows.count == set.inputs.count, !rows.isEmpty else { continue }
-            let variants = [(original, SessionOptions(optimization: .none))]
+            let variants =
+                [(original, SessionOptions(optimization: .none))]
                 + (try testCase.modelBytesWithOpenRows().map { [($0, SessionOptions(optimization: .none)), ($0, SessionOptions())] } ?? [])
             for (model, options) in variants {
                 guard let session = try? Session(model: model, options: options) else { continue }

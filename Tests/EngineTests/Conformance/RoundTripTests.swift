@@ -7,9 +7,10 @@ import Testing
 
 /// A model that was read and written again computes what it computed before, bit by bit.
 @Suite struct RoundTripTests {
-    @Test(arguments: [
-        ("1.22.0", ["node", "simple", "pytorch-converted", "pytorch-operator"], 1905), ("1.23.2", ["node"], 1884),
-    ] as [(String, [String], Int)])
+    @Test(
+        arguments: [
+            ("1.22.0", ["node", "simple", "pytorch-converted", "pytorch-operator"], 1905), ("1.23.2", ["node"], 1884),
+        ] as [(String, [String], Int)])
     func reserializedModelsGiveIdenticalOutputs(version: String, kinds: [String], count: Int) throws {
         let cases = try ConformanceCase.all(version: version, kinds: kinds)
         #expect(cases.count == count)
