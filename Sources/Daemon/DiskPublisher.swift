@@ -228,9 +228,7 @@ package final class DiskPublisher: Publisher, Sendable {
 
     package func lookup(among pipelines: [Pipeline]) -> InputLookup { DecidedInputs.lookup(among: pipelines, work: work.string) }
 
-    package func hasQuarantine(_ pipeline: Pipeline) -> Bool {
-        (try? FileDigest.stamp(FilePath(pipeline.onError.quarantine))) ?? nil != nil
-    }
+    package func hasQuarantine(_ pipeline: Pipeline) -> Bool { !Quarantine.isEmpty(FilePath(pipeline.onError.quarantine)) }
 
     package func clearReason(role: ArrivalRole, path: String, pipeline: Pipeline) throws(LandingError) {
         try DecidedInputs.clearReason(role: role, path: path, pipeline: pipeline)

@@ -54,7 +54,7 @@ package protocol Publisher: AnyObject {
     func isRemoved(_ input: SpoolInput) -> Bool
     /// The input after its output is durable, as `after:` says.
     func dispose(of input: SpoolInput, pipeline: Pipeline) throws(LandingError)
-    /// Returns whether the pipeline's quarantine is there at all.
+    /// Returns whether anything is in the pipeline's quarantine.
     func hasQuarantine(_ pipeline: Pipeline) -> Bool
     /// Removes the reason of an input whose cause is gone.
     func clearReason(role: ArrivalRole, path: String, pipeline: Pipeline) throws(LandingError)

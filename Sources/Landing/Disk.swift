@@ -98,6 +98,18 @@ enum Disk {
         return names
     }
 
+    /// Returns whether the directory holds nothing, or is not there. One that cannot be read is taken to hold something.
+    static func isEmpty(directory: FilePath) -> Bool {
+        guard let stream = directory.withPlatformString({ opendir($0) }) else { return Errno(rawValue: errno) == .noSuchFileOrDirectory }
+        defer { closedir(stream) }
+        while let entry = readdir(stream) {
+            let name = entry.pointee.d_name
+            let isDot = name.0 == 0x2E && (name.1 == 0 || name.1 == 0x2E && name.2 == 0)
+            if !isDot { return false }
+        }
+        return true
+    }
+
     /// Returns how many bytes of the disk a file, or everything in a directory, takes; 0 for what is not there.
     static func allocatedBytes(_ path: FilePath) -> Int64 {
         var raw = Glibc.stat()

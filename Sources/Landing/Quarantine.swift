@@ -139,6 +139,9 @@ package struct Quarantine: Sendable {
         try Disk.sync(directory: file.removingLastComponent())
     }
 
+    /// Returns whether nothing was refused, or all of it is gone.
+    package static func isEmpty(_ folder: FilePath) -> Bool { Disk.isEmpty(directory: folder) }
+
     package func hasReason(relative: FilePath) throws(LandingError) -> Bool {
         try Disk.status(Self.reasonPath(path.pushing(relative))) != nil
     }

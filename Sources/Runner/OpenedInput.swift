@@ -28,11 +28,13 @@ final class OpenedInput {
         let opened = try access.open(input.path)
         file = opened
         var others: [(name: String, file: FileDescriptor)] = []
-        let above = (input.path as NSString).deletingLastPathComponent
         var held: FileDescriptor?
         do throws(Failure) {
-            if !input.companions.isEmpty { held = try access.openFolder(above) }
-            for name in input.companions { others.append((name, try access.open(above + "/" + name))) }
+            if !input.companions.isEmpty {
+                let above = (input.path as NSString).deletingLastPathComponent
+                held = try access.openFolder(above)
+                for name in input.companions { others.append((name, try access.open(above + "/" + name))) }
+            }
         } catch {
             // What a class holds before all of it is set nobody else closes.
             for descriptor in [opened, held].compactMap({ $0 }) + others.map(\.file) { Glibc.close(descriptor.rawValue) }
@@ -112,14 +114,15 @@ private struct Access {
     init(_ input: AttemptSpec.InputFile) throws(Failure) {
         root = input.spool.map { $0.hasSuffix("/") ? $0 : $0 + "/" } ?? ""
         spool = input.spool.map { SpoolAccess(root: FilePath($0)) }
-        guard input.path.hasPrefix(root) else {
+        // Paths are compared and cut as bytes, which also takes a tenth of the time that characters take.
+        guard input.path.utf8.starts(with: root.utf8) else {
             throw Failure(.badInput, what: "it is not in its spool \(root)", place: input.path, remedy: "Name a file of the spool.")
         }
     }
 
     func open(_ path: String) throws(Failure) -> FileDescriptor {
         do throws(LandingError) {
-            if let spool { return try spool.open(FilePath(String(path.dropFirst(root.count)))) }
+            if let spool { return try spool.open(relative(path)) }
             return try FileDigest.open(FilePath(path))
         } catch {
             throw Failure(opening: error, place: path)
@@ -128,10 +131,12 @@ private struct Access {
 
     func openFolder(_ path: String) throws(Failure) -> FileDescriptor {
         do throws(LandingError) {
-            if let spool { return try spool.openFolder(FilePath(String(path.dropFirst(root.count)))) }
+            if let spool { return try spool.openFolder(relative(path)) }
             return try SpoolAccess(root: FilePath(path)).openFolder(FilePath())
         } catch {
             throw Failure(opening: error, place: path)
         }
     }
+
+    private func relative(_ path: String) -> FilePath { FilePath(String(Substring(path.utf8.dropFirst(root.utf8.count)))) }
 }

@@ -117,13 +117,13 @@ extension LedgerTransaction {
 
     /// An output that was to be removed and could not be is replaced by what the run has published in its place.
     private func reclaim(_ run: Int64) throws(LedgerError) {
-        for leaving in try connection.leaving() where leaving.state != .left {
-            try connection.run(
-                """
-                UPDATE publications SET ended = 'replaced' WHERE id = ? AND EXISTS (
-                    SELECT 1 FROM publications AS p WHERE p.run = ? AND p.ended IS NULL AND p.root = publications.root AND p.path = publications.path)
-                """, leaving.publication, run)
-        }
+        // The first condition on `ended` is that of the index, which has nothing else in it.
+        try connection.run(
+            """
+            UPDATE publications INDEXED BY publications_leaving SET ended = 'replaced'
+            WHERE ended IN ('leaving', 'orphaned', 'left') AND ended <> 'left' AND EXISTS (
+                SELECT 1 FROM publications AS p WHERE p.run = ? AND p.ended IS NULL AND p.root = publications.root AND p.path = publications.path)
+            """, run)
     }
 
     /// What stands published of the input is to go: elsewhere, such as in another format, since an input has one output, or since the input
