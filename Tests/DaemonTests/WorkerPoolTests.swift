@@ -66,10 +66,14 @@ import Testing
     @Test func nothingMoreIsPausedThanMayBe() async {
         let log = Log()
         let pool = pool(log, workers: 1, pausedAtMost: 2)
-        for name in ["a", "b", "c", "d"] {
+        for name in ["a", "b", "c"] {
             pool.put([item(name, name, 200)])
-            #expect(eventually(within: 0.4) { log.all.contains("begin \(name)") } == (name != "d"))
+            #expect(eventually { log.all.contains("begin \(name)") })
         }
+        pool.put([item("d", "d", 200)])
+        usleep(300_000)
+        // On a busy machine one of the others may have ended by now.
+        #expect(!log.all.contains("begin d") || log.all.contains { $0.hasPrefix("end") })
         #expect(eventually { log.all.count == 8 })
         pool.close()
         await pool.join()
@@ -91,10 +95,10 @@ import Testing
         pool.put([item("slow", "long", 1000)])
         usleep(40_000)
         // This one never lets anyone go first.
-        pool.put([item("other", "stubborn", 100)])
+        pool.put([item("other", "stubborn", 500)])
         #expect(eventually { pool.load.pauses == 3 })
         cancellation.cancel(.stopped)
-        #expect(eventually(within: 0.3) { log.all == ["end long"] }, "\(log.all)")
+        #expect(eventually(within: 2) { log.all == ["end long"] }, "\(log.all)")
         pool.close()
         await pool.join()
     }
