@@ -68,12 +68,12 @@ import Testing
         // Lines are lost until there is room again; the next one tells how many.
         var later = 0
         #expect(
-            eventually(within: 60) {
+            eventually(within: 240) {
                 later += 1
                 guard (try? root.write("id,x\na,word\n", to: "spool/data/later\(later).csv")) != nil else { return false }
                 usleep(500_000)
                 return text.value.contains("lines of the log could not be written here") && text.value.contains("later")
-            })
+            }, "\(text.value.suffix(3000))")
     }
 
     @Test(arguments: ["status", "status --json", "runs", "events", "lint", "--help", "run --help", "models p", "check"])
