@@ -33,12 +33,7 @@ extension Dispatcher {
                 if unremoved == nil { log.warning("an old output cannot be removed yet", metadata: fields) }
             }
         }
-        if isLeft {
-            var pauses = unremoved?.pauses ?? GrowingPauses()
-            unremoved = (due: now.advanced(by: pauses.next()), pauses: pauses)
-        } else {
-            unremoved = nil
-        }
+        unremoved = isLeft ? Postponement(at: now, after: unremoved) : nil
         guard !decided.isEmpty else { return }
         try ledger.write { (tx) throws(LedgerError) in
             for (output, isRemoved) in decided { try tx.left(output.publication, isRemoved: isRemoved) }

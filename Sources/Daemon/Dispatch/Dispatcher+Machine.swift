@@ -12,6 +12,18 @@ struct MachineWait {
     var end: UTCTime
 }
 
+/// When something that the machine did not allow is tried again: later each time.
+struct Postponement {
+    let due: UTCTime
+    private var pauses: GrowingPauses
+
+    /// - Parameter former: the one before, where it was postponed before.
+    init(at now: UTCTime, after former: Postponement?) {
+        pauses = former?.pauses ?? GrowingPauses()
+        due = now.advanced(by: pauses.next())
+    }
+}
+
 extension Dispatcher {
     /// Holds the pipeline: nothing of it starts before the time that is returned. Attempts that were under way when the machine failed do
     /// not make the pause longer.

@@ -36,12 +36,7 @@ extension Dispatcher {
             try recordInterrupted(interrupted, by: death, at: now)
             log.notice("work of an earlier daemon starts again", metadata: ["runs": .number(interrupted.count)])
         }
-        if isLeft {
-            var pauses = unrecovered?.pauses ?? GrowingPauses()
-            unrecovered = (due: now.advanced(by: pauses.next()), pauses: pauses)
-        } else {
-            unrecovered = nil
-        }
+        unrecovered = isLeft ? Postponement(at: now, after: unrecovered) : nil
         try holdSuspects(at: now)
         try readSettling()
         try removeLeaving(at: now)

@@ -6,7 +6,7 @@ import Reasons
 
 /// Arrivals whose attempt was void wait until their file has settled again. A file that is removed instead never does.
 extension Dispatcher {
-    /// Those that an earlier daemon left.
+    /// Reads those that an earlier daemon left.
     func readSettling() throws(LedgerError) {
         for name in pipelines.keys {
             for role in ArrivalRole.allCases {

@@ -87,11 +87,11 @@ package final class Dispatcher {
     /// The outputs that have their final name and not their manifest line, by run.
     var unfinished: [Int64: UnfinishedOutput] = [:]
     /// When the recovery is tried again that the machine did not allow.
-    var unrecovered: (due: UTCTime, pauses: GrowingPauses)?
+    var unrecovered: Postponement?
     /// The arrivals whose attempt was void, until their file has settled.
     var settling: [Int64: WaitingArrival] = [:]
     /// When outputs that could not be removed are tried again.
-    var unremoved: (due: UTCTime, pauses: GrowingPauses)?
+    var unremoved: Postponement?
     /// How long data files take, by pipeline.
     var paces: [String: Pace] = [:]
     /// Files that are to settle again.
