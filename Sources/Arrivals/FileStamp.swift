@@ -1,6 +1,6 @@
 package import Glibc
 
-/// What tells cheaply whether a file is still the one that was read: any write, truncation, rename, link or mode change moves `changed`.
+/// Tells cheaply whether a file is still the one that was read: any write, truncation, rename, link or mode change moves `changed`.
 /// Device and inode are bit patterns, so that they fit a signed 64-bit column.
 package struct FileStamp: Hashable, Codable, Sendable {
     package var device: Int64
