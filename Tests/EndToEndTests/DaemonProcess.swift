@@ -5,6 +5,8 @@ import TestSupport
 final class DaemonProcess {
     let root: TemporaryDirectory
     private(set) var process: Process?
+    /// What the daemon gets beside the environment of the tests.
+    var environment: [String: String] = [:]
     private let log: URL
 
     init(_ label: String) throws {
@@ -32,6 +34,7 @@ final class DaemonProcess {
         let process = Process()
         process.executableURL = Self.binary
         let pipelines = try FileManager.default.contentsOfDirectory(atPath: root("pipelines")).sorted().map { root("pipelines/" + $0) }
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.arguments = ["run"] + pipelines + ["--root", root.path] + arguments
         process.standardInput = FileHandle.nullDevice
         let output = try FileHandle(forWritingTo: log)

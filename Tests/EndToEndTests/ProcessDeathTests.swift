@@ -77,14 +77,18 @@ import Testing
         return root("killer.so")
     }
 
+    /// The states of all arrivals, by `pipeline/path`.
     private func arrivals(_ root: TemporaryDirectory) throws -> [String: ArrivalState] {
         let ledger = try RunLedger(stateDirectory: root(".millrace"), readOnly: true)
-        return Dictionary(try ledger.arrivals().map { ($0.path, $0.state) }) { $1 }
+        return Dictionary(uniqueKeysWithValues: try ledger.arrivals().map { ("\($0.pipeline)/\($0.path)", $0.state) })
     }
 
     private func reasons(_ root: TemporaryDirectory) throws -> [String: String] {
         let ledger = try RunLedger(stateDirectory: root(".millrace"), readOnly: true)
-        return Dictionary(try ledger.arrivals().compactMap { arrival in arrival.explanation.map { (arrival.path, $0.reason) } }) { $1 }
+        return Dictionary(
+            uniqueKeysWithValues: try ledger.arrivals().compactMap { arrival in
+                arrival.explanation.map { ("\(arrival.pipeline)/\(arrival.path)", $0.reason) }
+            })
     }
 
     @Test func whatKillsTheProcessIsQuarantinedAndNothingElse() throws {
@@ -101,20 +105,18 @@ import Testing
         try root.write(TinyModel.adding(2), to: "spool/r/models/killer.onnx")
         let labels = "id,x,y\n" + (0..<200).map { "l\($0),\(Double($0) / 2),\(Double($0) / 2 + 3)\n" }.joined()
         try root.write(labels, to: "spool/q/labelled/killer.csv")
-        let innocents = ["p", "q", "r"].flatMap { name in (0..<12).map { "\(name)\($0)" } }
+        let innocents = ["p", "q", "r"].flatMap { name in (0..<12).map { "\(name)/\(name)\($0).csv" } }
+        let killers = ["p/killer.csv", "p/killer-null.csv", "q/killer.csv", "r/killer.onnx"]
+        let models = ["p/m.onnx", "q/m.onnx", "r/m.onnx"]
         var deaths = 0
-        setenv("LD_PRELOAD", library, 1)
-        setenv("SWIFT_BACKTRACE", "enable=no", 1)
-        defer {
-            unsetenv("LD_PRELOAD")
-            unsetenv("SWIFT_BACKTRACE")
-        }
+        daemon.environment = ["LD_PRELOAD": library, "SWIFT_BACKTRACE": "enable=no"]
         while true {
             try daemon.start()
             let isOver = eventually(within: 60) {
                 if daemon.process?.isRunning == false { return true }
                 guard let states = try? arrivals(root) else { return false }
-                return states.count == 40 && !states.values.contains { $0 == .waiting || $0 == .running }
+                return states.count == innocents.count + killers.count + models.count
+                    && !states.values.contains { $0 == .waiting || $0 == .running }
             }
             try #require(isOver, "\(daemon.logText)")
             if daemon.process?.isRunning == true { break }
@@ -122,22 +124,19 @@ import Testing
             deaths += 1
             try #require(deaths < 30, "\(daemon.logText)")
         }
-        unsetenv("LD_PRELOAD")
         #expect(daemon.stop() == 0)
         let reasons = try reasons(root)
         let states = try arrivals(root)
-        // `killer.csv` is the name of labels too, and the newest of the two is told.
-        let killers = ["killer.csv", "killer-null.csv", "killer.onnx"]
         #expect(Set(states.filter { $0.value == .quarantined }.keys) == Set(killers), "\(states)")
         for killer in killers { #expect(reasons[killer]?.contains("the process died 2 times at it") == true, "\(killer): \(reasons)") }
-        for innocent in innocents { #expect(states[innocent + ".csv"] == .done, "\(innocent)") }
+        for innocent in innocents { #expect(states[innocent] == .done, "\(innocent)") }
         // Each dies twice alone, and first beside others.
         #expect((8...16).contains(deaths), "\(deaths) deaths: \(daemon.logText)")
         #expect(
             root.files().contains("quarantine/r/killer.onnx.reason.json") && root.files().contains("quarantine/q/killer.csv.reason.json"))
         let ledger = try RunLedger(stateDirectory: root(".millrace"), readOnly: true)
         for innocent in innocents {
-            let runs = try ledger.runs(RunFilter(path: innocent + ".csv"))
+            let runs = try ledger.runs(RunFilter(path: String(innocent.dropFirst(2))))
             #expect(runs.count == 1, "\(innocent): \(runs)")
         }
         #expect(try DaemonProcess.command(["check", "--root", root.path]).status == 0)
@@ -170,7 +169,7 @@ import Testing
             try daemon.start()
         }
         #expect(eventually(within: 60) { root.files().contains("out/p/outputs/long.csv") }, "\(daemon.logText)")
-        #expect(eventually { (try? arrivals(root)["long.csv"]) == .done })
+        #expect(eventually { (try? arrivals(root)["p/long.csv"]) == .done })
         let ledger = try RunLedger(stateDirectory: root(".millrace"), readOnly: true)
         let attempts = try ledger.attempts(ofRun: try #require(try ledger.runs(RunFilter(path: "long.csv")).first?.run))
         #expect(attempts.map(\.outcome) == Array(repeating: "interrupted", count: 6) + ["done"], "\(attempts)")
