@@ -151,7 +151,7 @@ package final class DiskPublisher: Publisher, Sendable {
             }
         }
         let allowed = outputs.filter { refusals[$0.provenance.pipeline] == nil }
-        var published = try round().publish(allowed, intend: intend, close: { _ in }).map { $0.map { _ in () } }[...]
+        var published = try round().publish(allowed, intend: intend).map { $0.map { _ in () } }[...]
         for case .failure(.crossMount) in published {
             chooseAgain()
             break

@@ -69,11 +69,12 @@ package enum LandingStep: Hashable, Sendable {
     case start, intended
     case beforeRename(FilePath)
     case renamed(FilePath)
-    case directoriesSynced, manifestAppended, closed
+    case directoriesSynced, manifestAppended
 }
 
 /// Makes many staged outputs durable and visible together: sync and at the same time `intend` (the ledger knows what is coming), rename
-/// each, sync the directories, append to the manifests, `close` (the ledger is done). What fails for one file does not fail the others.
+/// each, sync the directories, append to the manifests. What has landed is what the caller may then close in the ledger. What fails for
+/// one file does not fail the others.
 ///
 /// Nothing is renamed before both the bytes and the intention are on the disk; between those two there is no order to keep. An intention
 /// whose bytes are lost with the power is found out by its digest, and the run makes them again; bytes without an intention are swept.
@@ -91,11 +92,11 @@ package struct LandingRound {
         self.now = now
     }
 
-    /// Results stand in the order of `outputs`. `intend` gets all that can still be published, before any is visible, and answers for each
-    /// in that order, on this thread or another; `close` gets those that landed, and is not called when none did. When a callback throws,
-    /// the round stops there and throws `ledger`; `recover` goes on from that point.
+    /// Returns what became of each output, in their order. `intend` gets all that can still be published, before any is visible, and
+    /// answers for each in that order, on this thread or another. When it throws, the round stops there and throws `ledger`; `recover` goes
+    /// on from that point.
     package func publish(
-        _ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent], close: ([LandedOutput]) throws -> Void
+        _ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent]
     ) throws(LandingError) -> [Result<LandedOutput, LandingError>] {
         var work = outputs.map { Item(output: $0) }
         try step(.start)
@@ -126,12 +127,6 @@ package struct LandingRound {
             try step(.renamed(target))
         }
         try finish(&work, touched: touched)
-
-        let landed = work.compactMap(\.landed)
-        if !landed.isEmpty {
-            do { try close(landed) } catch { throw .ledger(step: "what was published", cause: "\(error)") }
-        }
-        try step(.closed)
         return work.map(\.result)
     }
 

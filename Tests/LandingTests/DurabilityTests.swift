@@ -22,7 +22,8 @@ import Testing
                 intend: {
                     acts.note("intend")
                     return allow($0)
-                }, close: { _ in acts.note("close") })
+                })
+            acts.note("close")
             #expect(try results.map { try $0.get().run } == outputs.map(\.run))
         }
         let manifest = try acts.first { $0.isWriteOfManifest }
@@ -145,12 +146,11 @@ import Testing
         let outputs = try ["a", "b", "c"].map { try scene.stage($0 + ".csv", $0, run: Int64($0.utf8.first!)) }
         let broken = outputs[1].staged
         let acts = Acts()
-        var closed: [Int64] = []
         let results = try acts.record(below: scene.folder.path, refusing: { $0 == .sync(broken) ? errno : nil }) {
-            try scene.round().publish(outputs, intend: allow, close: { closed = $0.map(\.run) })
+            try scene.round().publish(outputs, intend: allow)
         }
         #expect(results[1] == .failure(Disk.error("make durable", broken, errno)))
-        #expect(scene.outputs == ["a.csv", "c.csv"] && closed == [outputs[0].run, outputs[2].run])
+        #expect(scene.outputs == ["a.csv", "c.csv"] && results.landed.map(\.run) == [outputs[0].run, outputs[2].run])
         #expect(try scene.manifest().map(\.path) == ["a.csv", "c.csv"])
         #expect(!acts.has(.rename(broken, to: outputs[1].target), in: 0..<acts.all.count))
     }
@@ -163,7 +163,7 @@ import Testing
         let acts = Acts()
         let results = try acts.record(
             below: scene.folder.path, refusing: { $0 == .syncFileSystem(area) || $0 == .sync(broken) ? .ioError : nil }
-        ) { try scene.round().publish(outputs, intend: allow, close: { _ in }) }
+        ) { try scene.round().publish(outputs, intend: allow) }
         #expect(results.map { (try? $0.get()) != nil } == [true, true, true, true, false, true])
         for output in outputs where output.staged != broken { #expect(acts.has(.sync(output.staged), in: 0..<acts.all.count)) }
     }
@@ -172,11 +172,11 @@ import Testing
         let scene = try Scene("directory")
         let outputs = [try scene.stage("bad/a.csv", "a", run: 1), try scene.stage("good/b.csv", "b", run: 2)]
         let bad = scene.out.appending("bad")
-        var closed: [Int64] = []
         let results = try Acts().record(below: scene.folder.path, refusing: { $0 == .sync(bad) ? .ioError : nil }) {
-            try scene.round().publish(outputs, intend: allow, close: { closed = $0.map(\.run) })
+            try scene.round().publish(outputs, intend: allow)
         }
-        #expect(results[0] == .failure(.unfinished(outputs[0].target, why: Disk.error("make durable", bad, .ioError))) && closed == [2])
+        #expect(results[0] == .failure(.unfinished(outputs[0].target, why: Disk.error("make durable", bad, .ioError))))
+        #expect(results.landed.map(\.run) == [2])
         #expect(try scene.manifest().map(\.path) == ["good/b.csv"])
     }
 
@@ -185,8 +185,9 @@ import Testing
         let output = try scene.stage("a.csv", "a", run: 1)
         let results = try Acts().record(
             below: scene.folder.path, refusing: { if case .sync(let path) = $0, path.extension == "jsonl" { .ioError } else { nil } }
-        ) { try scene.round().publish([output], intend: allow, close: { _ in Issue.record("it is closed") }) }
+        ) { try scene.round().publish([output], intend: allow) }
         #expect(throws: LandingError.self) { try results[0].get() }
+        #expect(results.landed.isEmpty)
     }
 
     // MARK: Someone else's file
@@ -194,7 +195,7 @@ import Testing
     /// Hashing what stands at the target takes time: a file that someone puts there meanwhile is theirs.
     @Test func aFileThatAppearsWhileTheOldOneIsHashedIsNotReplaced() throws {
         let scene = try Scene("between")
-        _ = try scene.round().publish([scene.stage("a.csv", "one", run: 1)], intend: allow, close: { _ in })
+        _ = try scene.round().publish([scene.stage("a.csv", "one", run: 1)], intend: allow)
         let again = try scene.stage("a.csv", "two", run: 2, replaces: digest("one"))
         let target = again.target, theirs = scene.folder("root/theirs.csv")
         try scene.folder.write("theirs", to: "root/theirs.csv")
@@ -206,7 +207,7 @@ import Testing
                 guard act == .look(target), looks.next() == 2 else { return nil }
                 return rename(theirs, target.string) == 0 ? nil : .ioError
             }
-        ) { try scene.round().publish([again], intend: allow, close: { _ in }) }
+        ) { try scene.round().publish([again], intend: allow) }
         #expect(results == [.failure(.targetNotOurs(target, found: digest("one"), published: digest("one")))])
         #expect(scene.text("a.csv") == "theirs")
     }

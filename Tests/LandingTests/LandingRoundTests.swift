@@ -27,11 +27,10 @@ import Testing
                 calls.append("intend \(intended.count)")
                 #expect(intended.allSatisfy { $0.digest != nil && $0.bytes != nil })
                 return allow(intended)
-            },
-            close: { calls.append("close \($0.count)") })
-        #expect(calls == ["intend \(count)", "close \(count)"])
-        #expect(seen.first == .start && seen.last == .closed)
-        #expect(seen.count == 5 + 2 * count)
+            })
+        #expect(calls == ["intend \(count)"] && results.landed.count == count)
+        #expect(seen.first == .start && seen.last == .manifestAppended)
+        #expect(seen.count == 4 + 2 * count)
         for (index, result) in results.enumerated() {
             let landed = try result.get()
             #expect(landed.digest == digest("row \(index)") && landed.isNew && landed.run == Int64(index))
@@ -52,13 +51,12 @@ import Testing
         try FileManager.default.createDirectory(atPath: scene.folder("root/out/d.csv"), withIntermediateDirectories: true)
         try FileManager.default.createSymbolicLink(
             atPath: scene.folder("root/out/e.csv"), withDestinationPath: scene.folder("root/spool/elsewhere"))
-        var closed: [Int64] = []
         let results = try scene.round().publish(
             [
                 scene.stage("a.csv", "ours", run: 1), scene.stage("b.csv", "ours", run: 2, replaces: digest("old")),
                 scene.stage("c.csv", "ours", run: 3), scene.stage("d.csv", "ours", run: 4), scene.stage("e.csv", "ours", run: 5),
-            ], intend: allow, close: { closed = $0.map(\.run) })
-        #expect(closed == [3])
+            ], intend: allow)
+        #expect(results.landed.map(\.run) == [3])
         #expect(results[0] == .failure(.targetNotOurs(scene.out.appending("a.csv"), found: digest("theirs"), published: nil)))
         #expect(
             results[1]
@@ -71,9 +69,9 @@ import Testing
 
     @Test func newContentReplacesWhatWePublished() throws {
         let scene = try Scene("replace")
-        _ = try scene.round().publish([scene.stage("a.csv", "one", run: 1)], intend: allow, close: { _ in })
+        _ = try scene.round().publish([scene.stage("a.csv", "one", run: 1)], intend: allow)
         let again = try scene.round().publish(
-            [scene.stage("a.csv", "two", run: 2, replaces: digest("one"))], intend: allow, close: { _ in })
+            [scene.stage("a.csv", "two", run: 2, replaces: digest("one"))], intend: allow)
         #expect(try again[0].get().isNew)
         #expect(scene.text("a.csv") == "two" && scene.staged.isEmpty)
         #expect(try scene.manifest().map(\.outputDigest) == [digest("one"), digest("two")])
@@ -83,7 +81,8 @@ import Testing
         let scene = try Scene("owned")
         let results = try scene.round().publish(
             [scene.stage("a.csv", "one", run: 1), scene.stage("b.csv", "two", run: 2)],
-            intend: { _ in [.refuse(owner: "a.jsonl"), .publish(replacing: [])] }, close: { #expect($0.map(\.run) == [2]) })
+            intend: { _ in [.refuse(owner: "a.jsonl"), .publish(replacing: [])] })
+        #expect(results.landed.map(\.run) == [2])
         #expect(
             results[0] == .failure(.targetOwned(scene.out.appending("a.csv"), by: "a.jsonl", refused: "a.csv")))
         #expect(scene.outputs == ["b.csv"])
@@ -92,7 +91,7 @@ import Testing
     @Test func sameBytesThatAreThereAlreadyCountAsLanded() throws {
         let scene = try Scene("same")
         try scene.folder.write("one", to: "root/out/a.csv")
-        let result = try scene.round().publish([scene.stage("a.csv", "one", run: 1)], intend: allow, close: { _ in })
+        let result = try scene.round().publish([scene.stage("a.csv", "one", run: 1)], intend: allow)
         #expect(try result[0].get().isNew == false)
         #expect(scene.staged.isEmpty)
     }
@@ -110,7 +109,8 @@ import Testing
             intend: {
                 #expect($0.map(\.run) == [2, 4, 5])
                 return allow($0)
-            }, close: { #expect($0.map(\.run) == [2, 5]) })
+            })
+        #expect(results.landed.map(\.run) == [2, 5])
         #expect(results[0] == .failure(.missing(lost.staged)))
         #expect(results[2] == .failure(.targetTwice(scene.out.appending("twice.csv"))))
         #expect(throws: LandingError.self) { try results[3].get() }
@@ -138,14 +138,14 @@ import Testing
         var round = scene.round()
         round.onStep = { if $0 == .directoriesSynced { throw Stopped() } }
         #expect(throws: LandingError.self) {
-            try round.publish([scene.stage("a.csv", "one", run: 1), scene.stage("b.csv", "one", run: 2)], intend: allow, close: { _ in })
+            try round.publish([scene.stage("a.csv", "one", run: 1), scene.stage("b.csv", "one", run: 2)], intend: allow)
         }
         #expect(scene.outputs == ["a.csv", "b.csv"])
         // What somebody has edited since is not ours any more; nor is the output of another input.
         try scene.folder.write("edited", to: "root/out/b.csv")
         try FileManager.default.copyItem(atPath: scene.folder("root/out/a.csv"), toPath: scene.folder("root/out/c.csv"))
         let results = try scene.round().publish(
-            ["a.csv", "b.csv", "c.csv"].enumerated().map { try scene.stage($1, "two", run: Int64(3 + $0)) }, intend: allow, close: { _ in })
+            ["a.csv", "b.csv", "c.csv"].enumerated().map { try scene.stage($1, "two", run: Int64(3 + $0)) }, intend: allow)
         #expect(try results[0].get().isNew && scene.text("a.csv") == "two")
         for result in results[1...] { #expect(throws: LandingError.self) { try result.get() } }
         #expect(scene.text("b.csv") == "edited" && scene.text("c.csv") == "one")
@@ -154,12 +154,10 @@ import Testing
     /// Lines that a failing disk took, and that nobody acknowledged, do not stand twice when they come again.
     @Test(arguments: [false, true]) func manifestLinesComeOnce(isKilled: Bool) throws {
         let scene = try Scene("once")
-        _ = try scene.round().publish([scene.stage("a.csv", "one", run: 1)], intend: allow, close: { _ in })
+        _ = try scene.round().publish([scene.stage("a.csv", "one", run: 1)], intend: allow)
         if isKilled {
             // Between the manifest and the ledger; then the run was not closed by the next start either, since the disk failed.
-            #expect(throws: LandingError.self) {
-                try scene.round().publish([scene.stage("b.csv", "two", run: 2)], intend: allow, close: { _ in throw Stopped() })
-            }
+            #expect(try scene.round().publish([scene.stage("b.csv", "two", run: 2)], intend: allow).landed.map(\.run) == [2])
         } else {
             try DiskObservers.observe(
                 below: FilePath(scene.folder.path),
@@ -167,24 +165,24 @@ import Testing
                     if case .sync(let path) = act, path.lastComponent?.string.hasPrefix("manifest-") == true { .noSpace } else { nil }
                 }
             ) {
-                let failed = try scene.round().publish([scene.stage("b.csv", "two", run: 2)], intend: allow, close: { _ in })
+                let failed = try scene.round().publish([scene.stage("b.csv", "two", run: 2)], intend: allow)
                 #expect(throws: LandingError.self) { try failed[0].get() }
             }
             #expect(try scene.manifest().map(\.path) == ["a.csv"])
         }
         let results = try scene.round().publish(
-            [scene.stage("b.csv", "two", run: 2, attempt: 2), scene.stage("c.csv", "three", run: 3)], intend: allow, close: { _ in })
+            [scene.stage("b.csv", "two", run: 2, attempt: 2), scene.stage("c.csv", "three", run: 3)], intend: allow)
         for result in results { _ = try result.get() }
         #expect(try scene.manifest().map(\.path) == ["a.csv", "b.csv", "c.csv"])
     }
 
     @Test func aTornManifestLineIsCutBeforeTheNext() throws {
         let scene = try Scene("torn")
-        _ = try scene.round().publish([scene.stage("a.csv", "one", run: 1)], intend: allow, close: { _ in })
+        _ = try scene.round().publish([scene.stage("a.csv", "one", run: 1)], intend: allow)
         let file = try #require(try Manifest(outputRoot: scene.out, pipeline: "digits").files().first)
         let whole = try Data(contentsOf: URL(fileURLWithPath: file.string))
         try (whole + Data((String(repeating: "x", count: 9000) + "{\"path\":\"b.cs").utf8)).write(to: URL(fileURLWithPath: file.string))
-        _ = try scene.round().publish([scene.stage("b.csv", "two", run: 2)], intend: allow, close: { _ in })
+        _ = try scene.round().publish([scene.stage("b.csv", "two", run: 2)], intend: allow)
         #expect(try scene.manifest().map(\.path) == ["a.csv", "b.csv"])
         let text = try String(contentsOfFile: file.string, encoding: .utf8)
         #expect(text.split(separator: "\n").count == 2 && text.hasSuffix("\n"))

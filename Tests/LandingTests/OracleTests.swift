@@ -24,7 +24,7 @@ import Testing
                         pipeline: "digits", input: name, inputDigest: try FileDigest.of(FilePath(path)).digest, rows: 2, modelVersion: 1,
                         modelDigest: nil, revision: "r", arrival: run + 1)))
         }
-        for result in try scene.round().publish(outputs, intend: allow, close: { _ in }) { _ = try result.get() }
+        for result in try scene.round().publish(outputs, intend: allow) { _ = try result.get() }
         let bad = try scene.folder.write("nonsense\n", to: "root/spool/bad.csv")
         try Quarantine(path: scene.root.appending("bad"), area: scene.area).explain(
             QuarantineReason(

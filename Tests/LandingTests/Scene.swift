@@ -86,6 +86,11 @@ extension StagingArea {
 
 struct Stopped: Error {}
 
+extension [Result<LandedOutput, LandingError>] {
+    /// What the caller of a round may close in its ledger.
+    var landed: [LandedOutput] { compactMap { try? $0.get() } }
+}
+
 func digest(_ text: String) -> String { FileDigest.of(bytes: text.utf8) }
 
 /// The ledger's answer where nothing stands against it.
