@@ -31,7 +31,7 @@ extension DiskPublisher {
     }
 
     /// The model as the next training starts from it, kept before anyone can see the version. Nil where nothing trains.
-    func keepFloat(_ model: DecidedModel) throws(LandingError) -> String? {
+    func keepFloat(_ model: StagedModel) throws(LandingError) -> String? {
         guard model.pipeline.optimize != nil, let digest = model.files.modelDigest else { return nil }
         try files(model.pipeline).keepModel(model.files.map { (name: $0.name, path: FilePath($0.path)) }, digest: digest)
         return digest

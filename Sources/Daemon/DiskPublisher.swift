@@ -177,7 +177,7 @@ package final class DiskPublisher: Publisher, Sendable {
 
     // MARK: Models
 
-    package func publish(_ model: DecidedModel, activate: Bool) throws(LandingError) -> String? {
+    package func publish(_ model: StagedModel, activate: Bool) throws(LandingError) -> String? {
         let directory = try models(model.pipeline).directory
         try claims?.verify(model.pipeline)
         let gated = model.training?.gate?.after != nil || model.trial?.hasRun == true

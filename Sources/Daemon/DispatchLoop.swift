@@ -98,7 +98,7 @@ final class DispatchLoop: @unchecked Sendable {
     var problems: Int { dispatcher.problems }
 
     private var isDone: Bool {
-        guard dispatcher.inFlight.isEmpty else { return false }
+        guard dispatcher.isIdle else { return false }
         return isStopping || unsettled != nil && nextWake == nil
     }
 
@@ -135,7 +135,7 @@ final class DispatchLoop: @unchecked Sendable {
         let start = ContinuousClock.now
         try dispatcher.finish(finished, at: .now)
         away = max((ContinuousClock.now - start).seconds, away * 0.9)
-        let void = dispatcher.takeVoid()
+        let void = dispatcher.settling.takeFiles()
         if !void.isEmpty { unread(void) }
     }
 }

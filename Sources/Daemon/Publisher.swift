@@ -32,7 +32,7 @@ package protocol Publisher: AnyObject {
 
     /// Makes `<root>/<version>` visible with its card, then points `ACTIVE` at it where `activate` says so. Safe to repeat. Where the
     /// pipeline trains, the model is kept first as what the next training starts from: its digest.
-    func publish(_ model: DecidedModel, activate: Bool) throws(LandingError) -> String?
+    func publish(_ model: StagedModel, activate: Bool) throws(LandingError) -> String?
     /// After a crash: what that version is, where it is there and was made for `arrival`.
     func publishedModel(version: Int, arrival: Int64, in pipeline: Pipeline) throws(LandingError) -> PublishedModel?
     func activate(version: Int, in pipeline: Pipeline) throws(LandingError)
@@ -95,7 +95,7 @@ package struct SpoolInput: Sendable, Hashable {
 }
 
 /// A directory that an attempt has filled with a model and that is to become a version.
-package struct DecidedModel: Sendable {
+package struct StagedModel: Sendable {
     package var pipeline: Pipeline
     package var version: Int
     package var run: Int64

@@ -234,7 +234,7 @@ import Testing
 
     @Test func anInputThatCouldNotBeArchivedIsArchivedLater() throws {
         let world = try undisposed()
-        world.dispatcher.disposeAgain(at: world.now)
+        try world.dispatcher.tryAgain(at: world.now)
         #expect(isArchived(world), "\(world.directory.files())")
     }
 
@@ -377,7 +377,7 @@ import Testing
             }
         ) { _ = try world.round { world.failed(.badInput, $0) } }
         #expect(try world.state("a.csv") == .quarantined && !world.directory.files().contains { $0.hasSuffix("a.csv.reason.json") })
-        world.dispatcher.disposeAgain(at: world.now)
+        try world.dispatcher.tryAgain(at: world.now)
         let what = try #require(try world.json("quarantine/p/a.csv.reason.json")["what"] as? String)
         #expect(what.hasSuffix("the test says so"), "\(what)")
     }

@@ -72,7 +72,7 @@ import Testing
         let model = try publisher.stagingPath(run: 4, attempt: 1, pipeline: pipeline, goal: .decideModel)
         try FileManager.default.createDirectory(atPath: model, withIntermediateDirectories: true)
         try Data("graph".utf8).write(to: URL(fileURLWithPath: model + "/model.onnx"))
-        let decided = DecidedModel(
+        let decided = StagedModel(
             pipeline: pipeline, version: 1, run: 4, arrival: 1, input: "m.onnx", inputDigest: "d", revision: "r",
             files: [.init(slot: "model", path: model + "/model.onnx", digest: FileDigest.of(bytes: "graph".utf8), byteCount: 5)])
         try takeOver("p/out/models")

@@ -145,7 +145,7 @@ final class MemoryPublisher: Publisher {
     func pin(version: Int?, in pipeline: Pipeline) {}
     func inputPath(_ input: DecidedInput, pipeline: Pipeline) -> String? { nil }
 
-    func publish(_ model: DecidedModel, activate: Bool) -> String? {
+    func publish(_ model: StagedModel, activate: Bool) -> String? {
         let digest = model.files.modelDigest!
         models[model.version] = contents[digest]
         modelFiles[model.version] = model.files[0].digest

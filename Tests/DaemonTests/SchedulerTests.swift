@@ -4,13 +4,13 @@ import Testing
 
 @Suite struct SchedulerTests {
     private func scheduler(_ pipelines: String...) -> Scheduler {
-        var scheduler = Scheduler()
+        let scheduler = Scheduler()
         for pipeline in pipelines { scheduler.add(pipeline: pipeline) }
         return scheduler
     }
 
     @Test func dataWaitsForTheFirstModelWhicheverCameFirst() {
-        var s = scheduler("p")
+        let s = scheduler("p")
         s.dataArrived(1, in: "p")
         #expect(s.starts(now: .zero, room: 9).isEmpty)
         s.modelArrived(2, in: "p")
@@ -22,7 +22,7 @@ import Testing
     }
 
     @Test func dataWaitsForEarlierModelsOnly() {
-        var s = scheduler("p")
+        let s = scheduler("p")
         s.activated(.init(position: 1, version: 1), in: "p")
         s.dataArrived(2, in: "p")
         s.modelArrived(3, in: "p")
@@ -37,7 +37,7 @@ import Testing
 
     @Test func inStrictOrderDataWaitsForEarlierLabelsOnly() {
         func started(isStrict: Bool) -> [[Int64]] {
-            var s = scheduler("p")
+            let s = scheduler("p")
             s.order("p", isStrict: isStrict)
             s.activated(.init(position: 1, version: 1), in: "p")
             s.dataArrived(2, in: "p")
@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test func theVersionIsTheNewestBeforeTheArrivalEvenWhenANewerOneIsAlreadyThere() {
-        var s = scheduler("p")
+        let s = scheduler("p")
         s.activated(.init(position: 1, version: 1), in: "p")
         s.activated(.init(position: 5, version: 2), in: "p")
         s.dataArrived(4, in: "p")
@@ -63,7 +63,7 @@ import Testing
     }
 
     @Test func goingBackHoldsForWhatArrivesAfterTheCommand() {
-        var s = scheduler("p")
+        let s = scheduler("p")
         s.activated(.init(position: 1, version: 1), in: "p")
         s.activated(.init(position: 2, version: 2), in: "p")
         s.activated(.init(position: 7, version: 1), in: "p")
@@ -73,7 +73,7 @@ import Testing
     }
 
     @Test func modelsAreDecidedOneAtATimeInOrder() {
-        var s = scheduler("p")
+        let s = scheduler("p")
         s.modelArrived(2, in: "p")
         s.modelArrived(1, in: "p")
         #expect(s.starts(now: .zero, room: 9).map(\.arrival) == [1])
@@ -86,7 +86,7 @@ import Testing
     }
 
     @Test func aRetryDoesNotHoldUpOtherData() {
-        var s = scheduler("p")
+        let s = scheduler("p")
         s.activated(.init(position: 0, version: 1), in: "p")
         s.dataArrived(1, in: "p")
         s.dataArrived(2, in: "p")
@@ -97,7 +97,7 @@ import Testing
     }
 
     @Test func labelsAreTrainedOnOneAtATimeAndHoldNobodyUp() {
-        var s = scheduler("p")
+        let s = scheduler("p")
         s.labelsArrived(1, in: "p")
         s.labelsArrived(2, in: "p")
         #expect(s.starts(now: .zero, room: 9).isEmpty)
@@ -116,7 +116,7 @@ import Testing
     }
 
     @Test func labelsWaitForModelsBeforeThemAndNotTheOtherWayRound() {
-        var s = scheduler("p")
+        let s = scheduler("p")
         s.activated(.init(position: 0, version: 1), in: "p")
         s.modelArrived(1, in: "p")
         s.labelsArrived(2, in: "p")
@@ -128,7 +128,7 @@ import Testing
 
     /// A version made from labels takes the place of what it was made from, and of nothing that came into force since.
     @Test func whatIsTrainedTakesItsParentsPlace() {
-        var s = scheduler("p")
+        let s = scheduler("p")
         s.activated(.init(position: 1, version: 1), in: "p")
         #expect(s.position(of: 4, parent: 1, in: "p") == 4)
         s.activated(.init(position: 6, version: 1), in: "p")
@@ -139,7 +139,7 @@ import Testing
     }
 
     @Test func pipelinesTakeTurns() {
-        var s = scheduler("a", "b")
+        let s = scheduler("a", "b")
         for pipeline in ["a", "b"] { s.activated(.init(position: 0, version: 1), in: pipeline) }
         for arrival in 1...100 as ClosedRange<Int64> { s.dataArrived(arrival, in: "a") }
         s.dataArrived(101, in: "b")
@@ -147,7 +147,7 @@ import Testing
     }
 
     @Test func pausedPipelinesStartNothing() {
-        var s = scheduler("a")
+        let s = scheduler("a")
         s.activated(.init(position: 0, version: 1), in: "a")
         s.dataArrived(1, in: "a")
         s.pause("a")
@@ -160,7 +160,7 @@ import Testing
     @Test(arguments: 0..<200 as Range<UInt64>)
     func randomHistoriesKeepTheOrderPromise(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)
-        var s = scheduler("p")
+        let s = scheduler("p")
         let isModel = (0..<30).map { _ in Int.random(in: 0..<4, using: &generator) == 0 }
         let passes = (0..<30).map { _ in Bool.random(using: &generator) }
         var running: [Scheduler.Start] = []
@@ -192,7 +192,7 @@ import Testing
 
     /// While the machine does not work nothing starts, then one thing at a time; other pipelines go on.
     @Test func aHeldPipelineTriesOneThingAtATime() {
-        var s = scheduler("p", "q")
+        let s = scheduler("p", "q")
         for pipeline in ["p", "q"] { s.activated(.init(position: 0, version: 1), in: pipeline) }
         for arrival in 1...3 as ClosedRange<Int64> { s.dataArrived(arrival, in: "p") }
         s.dataArrived(4, in: "q")
@@ -214,7 +214,7 @@ import Testing
 
     /// One file that cannot be read holds up nothing else, and is not waited for beyond the limit.
     @Test func anUnreadableFileWaitsAlone() {
-        var s = scheduler("p")
+        let s = scheduler("p")
         s.activated(.init(position: 0, version: 1), in: "p")
         for arrival in 1...2 as ClosedRange<Int64> { s.dataArrived(arrival, in: "p") }
         #expect(s.starts(now: .zero, room: 1).map(\.arrival) == [1])
@@ -226,7 +226,7 @@ import Testing
 
     /// Without work there is nothing to wake up for, though the machine is waited for.
     @Test func aHeldPipelineWithoutWorkWakesNobody() {
-        var s = scheduler("p")
+        let s = scheduler("p")
         s.activated(.init(position: 1, version: 1), in: "p")
         s.hold("p", until: .seconds(5))
         #expect(s.nextWake() == nil)
@@ -236,7 +236,7 @@ import Testing
 
     /// What is refused for want of room holds up nothing that needs other room, and no later data goes first.
     @Test func eachKindOfWorkHasRoomOfItsOwn() {
-        var s = scheduler("p", "q")
+        let s = scheduler("p", "q")
         for pipeline in ["p", "q"] { s.activated(.init(position: 0, version: 1), in: pipeline) }
         s.dataArrived(1, in: "p")
         s.modelArrived(2, in: "p")
@@ -253,7 +253,7 @@ import Testing
     }
 
     @Test func aRefusedStartIsNoProbe() {
-        var s = scheduler("p")
+        let s = scheduler("p")
         s.activated(.init(position: 0, version: 1), in: "p")
         s.dataArrived(1, in: "p")
         s.hold("p", until: .seconds(1))
@@ -264,7 +264,7 @@ import Testing
     // MARK: Suspects
 
     @Test func suspectsStartAloneAndLast() {
-        var scheduler = Scheduler()
+        let scheduler = Scheduler()
         for name in ["p", "q"] {
             scheduler.add(pipeline: name)
             scheduler.activated(.init(position: 1, version: 1), in: name)
@@ -290,7 +290,7 @@ import Testing
     }
 
     @Test func suspectsDoNotWaitForEver() {
-        var scheduler = Scheduler()
+        let scheduler = Scheduler()
         scheduler.add(pipeline: "p")
         scheduler.activated(.init(position: 1, version: 1), in: "p")
         for arrival in Int64(2)...9 { scheduler.dataArrived(arrival, in: "p") }
@@ -305,7 +305,7 @@ import Testing
     }
 
     @Test func aSuspectThatMayNotStartHoldsUpNothing() {
-        var scheduler = Scheduler()
+        let scheduler = Scheduler()
         for name in ["p", "q"] {
             scheduler.add(pipeline: name)
             scheduler.activated(.init(position: 1, version: 1), in: name)

@@ -12,7 +12,7 @@ extension BoundedQueue {
 
 extension Scheduler {
     /// At most `room` starts.
-    mutating func starts(now: Duration, room: Int) -> [Start] {
+    func starts(now: Duration, room: Int) -> [Start] {
         var left = room
         return starts(now: now) { _ in
             left -= 1

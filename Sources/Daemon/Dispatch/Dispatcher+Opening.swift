@@ -1,5 +1,4 @@
 package import Arrivals
-import Landing
 package import Ledger
 import PipelineConfig
 import Reasons
@@ -20,10 +19,10 @@ extension Dispatcher {
 
     /// Returns the next assignments; nil where nothing may start.
     private func nextAssignments(at now: UTCTime, _ loads: inout WorkLoads) throws(LedgerError) -> [Assignment]? {
-        try refill()
+        try window.refill()
         let learning = try pipelinesWithLabels()
-        var room = configuration.window - inFlight.count
-        var starts = scheduler.starts(now: now.scheduling) { start in
+        var room = window.room
+        let starts = window.starts(at: now) { start in
             // The first work of a pipeline is held up by no number of others'.
             guard room > 0 || loads.scoring.lots[start.pipeline] == nil else { return false }
             let isAdmitted =
@@ -31,25 +30,37 @@ extension Dispatcher {
                 case .fineTune: loads.training.admit(start.pipeline, seconds: nil)
                 case .decideModel where learning.contains(start.pipeline): loads.training.admit(start.pipeline, seconds: nil)
                 case .decideModel: loads.scoring.admit(start.pipeline, seconds: loads.scoring.slice)
-                case .score: loads.scoring.admit(start.pipeline, seconds: seconds(for: start.arrival, in: start.pipeline))
+                case .score: loads.scoring.admit(start.pipeline, seconds: seconds(for: start))
                 }
             if isAdmitted { room -= 1 }
             return isAdmitted
         }
-        if starts.isEmpty { return nil }
-        starts.removeAll { start in
-            guard held[start.arrival] == nil else { return false }
-            scheduler.finished(start.arrival, in: start.pipeline)
-            return true
+        guard let starts else { return nil }
+        return starts.isEmpty ? [] : try open(starts, at: now)
+    }
+
+    private func seconds(for start: Scheduler.Start) -> Double? {
+        guard let data = window[start.arrival] else { return 0 }
+        return history.seconds(for: data.stamp.size, in: start.pipeline)
+    }
+
+    /// Returns the pipelines in which a model that arrives is tuned on labels that are known, which is a training.
+    private func pipelinesWithLabels() throws(LedgerError) -> Set<String> {
+        var found: Set<String> = []
+        for pipeline in pipelines.all where pipeline.optimize != nil && scheduler.hasUndecidedModels(in: pipeline.name) {
+            if try ledger.hasLabels(pipeline: pipeline.name) { found.insert(pipeline.name) }
         }
-        guard !starts.isEmpty else { return [] }
+        return found
+    }
+
+    private func open(_ starts: [Scheduler.Start], at now: UTCTime) throws(LedgerError) -> [Assignment] {
         let openings = starts.map { start in
             var version: Int?
             switch start.work {
             case .decideModel: break
             case .score(let bound), .fineTune(let bound): version = bound
             }
-            return RunOpening(arrival: start.arrival, version: version, revision: revisions[start.pipeline]!)
+            return RunOpening(arrival: start.arrival, version: version, revision: pipelines.revision(of: start.pipeline)!)
         }
         // A scoring run that is lost with the power is opened again: nothing of it is visible before `intend`, which is durable and this
         // with it.
@@ -61,10 +72,10 @@ extension Dispatcher {
         }
         var assignments: [Assignment] = []
         for (start, outcome) in zip(starts, outcomes) {
-            let arrival = held.removeValue(forKey: start.arrival)!
+            let arrival = window.take(start)
             switch outcome {
             case .opened(var run):
-                let pipeline = try boundPipeline(of: &run, named: start.pipeline)
+                let pipeline = try pipelines.pipeline(start.pipeline, boundTo: &run)
                 if let assignment = try assign(run, arrival, pipeline, at: now) { assignments.append(assignment) }
             case .decidedAlready, .notWaiting:
                 scheduler.finished(start.arrival, in: start.pipeline)
@@ -73,149 +84,30 @@ extension Dispatcher {
         return assignments
     }
 
-    /// The spec of one attempt. Nil where it cannot be made, which is recorded as the attempt's failure.
+    /// Records which labels the run of a start learns from.
+    private func bindLabels(_ start: Scheduler.Start, _ outcome: OpenOutcome, _ tx: LedgerTransaction) throws(LedgerError) {
+        guard let run = outcome.run, let gradient = pipelines[start.pipeline]?.optimize?.gradient else { return }
+        if case .score = start.work { return }
+        try tx.bindLabels(run: run.run, all: gradient.trainOn == .all, isReplay: run.kind == .replay)
+    }
+
+    /// Returns the attempt of a run; nil where its spec cannot be made, which is recorded as the attempt's failure.
     private func assign(
         _ run: OpenedRun, _ arrival: WaitingArrival, _ pipeline: Pipeline, at now: UTCTime
     ) throws(LedgerError) -> Assignment? {
-        let goal = AttemptSpec.Goal(arrival.role)
-        let pins = goal == .decideModel ? nil : try pins(of: pipeline.name, revision: run.revision)
+        var opened = OpenAttempt(arrival: arrival, run: run, pipeline: pipeline)
+        let pins = arrival.role == .model ? nil : try columns.pins(of: pipeline.name, revision: run.revision)
         do throws(Failure) {
-            var spec = try spec(for: run, arrival, pipeline, goal)
-            spec.columns = pins?.orders ?? [:]
-            spec.types = pins?.types ?? [:]
-            inFlight.insert(run.run)
-            let opened = Opened(arrival: arrival, run: run, pipeline: pipeline, trains: spec.training != nil)
-            var assignment = Assignment(spec: spec, opened: opened)
-            if goal == .score { assignment.seconds = paces[pipeline.name]?.seconds(for: arrival.stamp.size) }
-            return assignment
+            let spec = try specs.spec(for: run, arrival, pipeline, pins: pins)
+            window.handOut(run.run)
+            opened.trains = spec.training != nil
+            let seconds = arrival.role == .data ? history.seconds(for: arrival.stamp.size, in: pipeline.name) : nil
+            return Assignment(spec: spec, opened: opened, seconds: seconds)
         } catch {
-            var ends = Ends()
-            fail(Opened(arrival: arrival, run: run, pipeline: pipeline), error, &ends, at: now)
-            try close(ends, at: now)
+            var decisions = RunDecisions()
+            fail(opened, error, &decisions, at: now)
+            try close(decisions, at: now)
             return nil
-        }
-    }
-
-    private func spec(
-        for run: OpenedRun, _ arrival: WaitingArrival, _ pipeline: Pipeline, _ goal: AttemptSpec.Goal
-    ) throws(Failure) -> AttemptSpec {
-        let putAway = putAwayPath(arrival, pipeline)
-        let path = putAway ?? pipeline.spoolPath(of: arrival.role) + "/" + arrival.path
-        let input = AttemptSpec.InputFile(
-            path: path, digest: arrival.digest, companions: arrival.companions.map(\.path),
-            spool: putAway == nil ? pipeline.spoolPath(of: arrival.role) : nil, stamp: putAway == nil ? arrival.stamp : nil)
-        var limits = AttemptSpec.Limits(seconds: pipeline.limits.time?.seconds, threads: configuration.threads)
-        if let threads = pipeline.forward?.threads { limits.threads = threads }
-        let staged: String
-        do throws(LandingError) {
-            staged = try publisher.stagingPath(run: run.run, attempt: run.attempt, pipeline: pipeline, goal: goal)
-        } catch {
-            throw Failure(publishing: error, place: input.path)
-        }
-        let training = goal == .score ? nil : try training(for: run, arrival, pipeline)
-        if training != nil, let threads = pipeline.optimize?.gradient.threads { limits.threads = threads }
-        let rows = scoredRows[pipeline.name]
-        let work: AttemptSpec.Work
-        var provenance: [String: String] = [
-            "millrace.pipeline": pipeline.name, "millrace.revision": run.revision, "millrace.arrival": "\(arrival.number)",
-            "millrace.input": arrival.path, "millrace.input.digest": arrival.digest,
-        ]
-        switch goal {
-        case .decideModel:
-            work = .decideModel(.init(model: input, rows: rows, directory: staged), training: training)
-        case .fineTune:
-            let parent = try floatModel(version: run.version, pipeline)
-            guard let training else {
-                throw Failure(.executorLost, what: "no labels are bound to its run", place: arrival.path, remedy: "It runs again.")
-            }
-            work = .fineTune(.init(model: parent, rows: rows, directory: staged), training: training)
-            provenance["millrace.parent.version"] = run.version.map(String.init)
-            provenance["millrace.parent.digest"] = parent.digest
-        case .score:
-            let model = try activeModel(version: run.version, pipeline)
-            work = .score(.init(model: model, data: input, output: staged, format: pipeline.land.outputs!.format))
-            provenance["millrace.model.version"] = run.version.map(String.init)
-            provenance["millrace.model.digest"] = model.digest
-        }
-        var spec = AttemptSpec(
-            run: run.run, attempt: run.attempt, pipeline: pipeline.name, work: work, schema: pipeline.schema, stages: pipeline.stages,
-            provenance: provenance, limits: limits)
-        spec.hidesValues = configuration.hidesValues
-        return spec
-    }
-
-    private func seconds(for arrival: Int64, in pipeline: String) -> Double? {
-        guard let data = held[arrival] else { return 0 }
-        return paces[pipeline]?.seconds(for: data.stamp.size)
-    }
-
-    /// The pipelines in which a model that arrives is tuned on labels that are known, which is a training.
-    private func pipelinesWithLabels() throws(LedgerError) -> Set<String> {
-        var found: Set<String> = []
-        for (name, pipeline) in pipelines where pipeline.optimize != nil && scheduler.hasUndecidedModels(in: name) {
-            if try ledger.hasLabels(pipeline: name) { found.insert(name) }
-        }
-        return found
-    }
-
-    /// Where an input is that was archived, or moved to quarantine, and is worked on again; nil for those that are in their spool.
-    private func putAwayPath(_ arrival: WaitingArrival, _ pipeline: Pipeline) -> String? {
-        guard pipeline.after != .keep, arrival.isReplay || arrival.run != nil else { return nil }
-        let input = DecidedInput(
-            pipeline: pipeline.name, role: arrival.role, path: arrival.path, digest: arrival.digest, companions: arrival.companions)
-        return publisher.inputPath(input, pipeline: pipeline)
-    }
-
-    func activeModel(version: Int?, _ pipeline: Pipeline) throws(Failure) -> AttemptSpec.InputFile {
-        guard let version, let record = versions[pipeline.name]?[version], let digest = record.modelDigest,
-            let landing = pipeline.land.models
-        else {
-            throw Failure(
-                .modelUnavailable, what: "version \(version ?? 0) is not among the pipeline's versions", place: pipeline.name,
-                remedy: "Look at `millrace models \(pipeline.name)` and activate another.")
-        }
-        return AttemptSpec.InputFile(path: "\(landing.path)/\(version)/model.onnx", digest: digest)
-    }
-
-    /// Reads waiting arrivals from the ledger where there may be some that are not held; only a window of data is.
-    private func refill() throws(LedgerError) {
-        for pipeline in pipelines.keys.sorted() where stale.contains(pipeline) {
-            guard scheduler.heldData(in: pipeline) < configuration.window else { continue }
-            for model in try ledger.waiting(pipeline: pipeline, role: .model, after: 0, limit: Int.max) where held[model.number] == nil {
-                hold(model)
-                scheduler.modelArrived(model.number, in: pipeline)
-            }
-            try refillLabels(of: pipeline)
-            var after: Int64 = 0
-            var isExhausted = false
-            while scheduler.heldData(in: pipeline) < 2 * configuration.window, !isExhausted {
-                let page = try ledger.waiting(pipeline: pipeline, role: .data, after: after, limit: 2 * configuration.window)
-                for data in page where held[data.number] == nil {
-                    hold(data)
-                    let binding: Scheduler.Binding =
-                        data.boundVersion.map { .bound($0) } ?? (data.isReplay ? .byNow : .byPlace)
-                    scheduler.dataArrived(data.number, in: pipeline, binding: binding)
-                }
-                isExhausted = page.count < 2 * configuration.window
-                after = page.last?.number ?? after
-            }
-            if isExhausted { stale.remove(pipeline) }
-        }
-    }
-
-    func hold(_ arrival: WaitingArrival) {
-        held[arrival.number] = arrival
-        newest[arrival.pipeline] = max(newest[arrival.pipeline] ?? 0, arrival.number)
-        if let due = arrival.nextAttemptAt { scheduler.failed(arrival.number, in: arrival.pipeline, retryAt: due.scheduling) }
-    }
-}
-
-extension Pipeline {
-    package func spoolPath(of role: ArrivalRole) -> String {
-        switch role {
-        case .model: spool.models?.path ?? ""
-        case .labelled: spool.labelled?.path ?? ""
-        case .data: spool.data?.path ?? ""
         }
     }
 }

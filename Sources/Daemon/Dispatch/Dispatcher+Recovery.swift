@@ -3,6 +3,7 @@ import Landing
 package import Ledger
 import Logging
 import PipelineConfig
+import Reasons
 import Runner
 import SystemPackage
 
@@ -15,10 +16,10 @@ extension Dispatcher {
         var interrupted: [Int64] = []
         var isLeft = false
         for open in try ledger.openRuns() {
-            guard !inFlight.contains(open.run), unfinished[open.run] == nil, let current = pipelines[open.arrival.pipeline] else {
+            guard !window.isHandedOut(open.run), !unfinished.contains(open.run), let current = pipelines[open.arrival.pipeline] else {
                 continue
             }
-            let pipeline = try pipeline(current.name, under: open.revision) ?? current
+            let pipeline = try pipelines.pipeline(current.name, under: open.revision) ?? current
             var isDone = false
             do throws(LandingError) {
                 isDone = try open.intendedVersion != nil ? recoverModel(open, pipeline, at: now) : recoverOutput(open, pipeline, at: now)
@@ -33,16 +34,18 @@ extension Dispatcher {
             if !isDone, open.arrival.state == .running { interrupted.append(open.run) }
         }
         if !interrupted.isEmpty {
-            try recordInterrupted(interrupted, by: death, at: now)
+            try suspects.recordInterrupted(interrupted, by: death, at: now)
             log.notice("work of an earlier daemon starts again", metadata: ["runs": .number(interrupted.count)])
         }
-        unrecovered = isLeft ? Postponement(at: now, after: unrecovered) : nil
-        try holdSuspects(at: now)
-        try readSettling()
-        try removeLeaving(at: now)
-        for pipeline in pipelines.values {
-            stale.insert(pipeline.name)
-            try pruneFloats(of: pipeline)
+        unfinished.recovered(at: now, isLeft: isLeft)
+        for culprit in try suspects.isolate(at: now, among: pipelines, besides: window.isHandedOut) {
+            try quarantine(culprit, at: now)
+        }
+        try settling.readAll()
+        try removal.removeMarked(at: now)
+        for pipeline in pipelines.all {
+            window.readAgain(pipeline.name)
+            try versions.pruneFloats(of: pipeline)
         }
     }
 
@@ -51,7 +54,7 @@ extension Dispatcher {
             let found = try publisher.publishedModel(version: version, arrival: open.arrival.number, in: pipeline)
         else { return false }
         let verdict = AttemptSpec.Goal(open.arrival.role).verdict(version)
-        let position = position(of: open.arrival.number, role: open.arrival.role, parent: open.version, in: pipeline.name)
+        let position = versions.position(of: open.arrival.number, role: open.arrival.role, parent: open.version, in: pipeline.name)
         let activation = try recorded { () throws(LedgerError) in
             try self.ledger.write { (tx) throws(LedgerError) in
                 try tx.close([RunClosing(run: open.run, outcome: .done(verdict: verdict))], at: now)
@@ -64,15 +67,13 @@ extension Dispatcher {
                     floatDigest: found.floatDigest, training: found.training?.record, position: position, at: now)
             }
         }
-        if let activation { scheduler.activated(.init(position: activation.position, version: activation.version), in: pipeline.name) }
-        try recorded { () throws(LedgerError) in try self.readVersions(of: pipeline.name) }
-        try publisher.activate(version: scheduler.activeVersion(in: pipeline.name) ?? version, in: pipeline)
+        try versions.recovered(version, activation, in: pipeline)
         return true
     }
 
     private func recoverOutput(_ open: OpenRun, _ pipeline: Pipeline, at now: UTCTime) throws(LandingError) -> Bool {
         guard !open.intended.isEmpty else { return false }
-        let pins = try recorded { () throws(LedgerError) in try self.pins(of: pipeline.name, revision: open.revision) }
+        let pins = try recorded { () throws(LedgerError) in try self.columns.pins(of: pipeline.name, revision: open.revision) }
         var outputs: [StagedOutput] = []
         for publication in open.intended {
             let root = FilePath(publication.root)
@@ -86,7 +87,7 @@ extension Dispatcher {
                     replaces: [(try? ledger.owner(root: publication.root, path: publication.path))?.digest].compactMap(\.self) + unfinished,
                     provenance: Provenance(
                         pipeline: pipeline.name, input: open.arrival.path, inputDigest: open.arrival.digest ?? "", rows: nil,
-                        modelVersion: open.version, modelDigest: open.version.flatMap { versions[pipeline.name]?[$0]?.modelDigest },
+                        modelVersion: open.version, modelDigest: versions.digest(of: open.version, in: pipeline.name),
                         revision: open.revision, arrival: open.arrival.number,
                         pins: pins.arrivals.contains(open.arrival.number) ? pins.manifest : nil),
                     digest: publication.digest))
@@ -102,5 +103,37 @@ extension Dispatcher {
 
     private func recorded<T>(_ body: () throws(LedgerError) -> T) throws(LandingError) -> T {
         do throws(LedgerError) { return try body() } catch { throw .ledger(step: "the recovery", cause: "\(error)") }
+    }
+
+    /// Returns whether an earlier daemon's output is to be finished once the machine allows it. One whose folder the pipeline has left is
+    /// made again in the new one instead.
+    private func waitsForMachine(_ open: OpenRun, _ pipeline: Pipeline, _ error: LandingError) -> Bool {
+        guard let landing = pipeline.land.outputs, open.intended.contains(where: { $0.root == landing.path }) else { return false }
+        return Failure(publishing: error, place: open.arrival.path).kind == .machine
+    }
+
+    // MARK: What the process died of
+
+    /// Puts an input into quarantine whose attempts are used up by deaths of the process.
+    private func quarantine(_ culprit: SuspectRuns.Culprit, at now: UTCTime) throws(LedgerError) {
+        let pipeline = culprit.pipeline
+        guard let arrival = try ledger.arrival(culprit.arrival), arrival.state == .waiting else { return }
+        let times = culprit.deaths == 1 ? "once" : "\(culprit.deaths) times"
+        let place = pipeline.spoolPath(of: arrival.role) + "/" + arrival.path
+        let explanation = Explanation(
+            reason: "\(place): the process died \(times) at it, while nothing else was worked on", rule: .attemptDeath)
+        let waiting = try ledger.waiting(pipeline: pipeline.name, role: arrival.role, after: arrival.number - 1, limit: 1).first
+        let report = QuarantineReport(
+            explanation: explanation, arrival: arrival.number, run: culprit.run, attempts: try ledger.attempts(ofRun: culprit.run))
+        if let waiting, waiting.number == arrival.number { inputs.quarantine(pipeline.input(waiting), report, pipeline, at: now) }
+        try ledger.write { (tx) throws(LedgerError) in
+            try tx.close([RunClosing(run: culprit.run, outcome: .quarantined(explanation))], at: now)
+            try tx.acquit([culprit.run])
+            try tx.append([NewEvent("quarantined", pipeline: pipeline.name, arrival: arrival.number, run: culprit.run)], at: now)
+        }
+        countProblem()
+        log.warning(
+            "quarantined",
+            metadata: ["pipeline.name": "\(pipeline.name)", "file.path": "\(arrival.path)"].merging(explanation.whole.logged) { $1 })
     }
 }

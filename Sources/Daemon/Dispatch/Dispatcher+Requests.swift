@@ -10,8 +10,7 @@ extension Dispatcher {
     @discardableResult
     package func applyRequests(at now: UTCTime) throws(LedgerError) -> [Int64] {
         var stopping: [Int64] = []
-        let inForce = Array(pipelines.values)
-        let inputs = publisher.lookup(among: inForce)
+        let inputs = publisher.lookup(among: Array(pipelines.all))
         for pending in try ledger.pendingRequests() {
             let outcome = try ledger.write { (tx) throws(LedgerError) in
                 let outcome = try tx.apply(pending.request, by: "command", at: now, inputs: inputs)
@@ -23,19 +22,17 @@ extension Dispatcher {
             guard !outcome.isRefused else { continue }
             for affected in outcome.affected {
                 forget(affected.arrival, in: affected.pipeline)
-                stale.insert(affected.pipeline)
+                window.readAgain(affected.pipeline)
             }
             if let run = outcome.stopping { stopping.append(run) }
             switch pending.request {
             case .forget:
                 for affected in outcome.affected { clearReason(affected.role, affected.path, in: affected.pipeline) }
-            case .unpin(let name): try pinOnDisk(nil, in: name)
-            case .activate(let name, let version), .pin(let name, let version):
-                if let activation = outcome.activation {
-                    scheduler.activated(.init(position: activation.position, version: activation.version), in: name)
-                }
-                try activateOnDisk(version, in: name)
-                if case .pin = pending.request { try pinOnDisk(version, in: name) }
+            case .unpin(let name): try versions.pin(nil, in: name)
+            case .activate(let name, let version): try versions.activate(version, outcome.activation, in: name)
+            case .pin(let name, let version):
+                try versions.activate(version, outcome.activation, in: name)
+                try versions.pin(version, in: name)
             case .pause, .resume:
                 try applyPauses()
             case .retry, .replay, .stop:
@@ -43,37 +40,6 @@ extension Dispatcher {
             }
         }
         return stopping
-    }
-
-    private func pinOnDisk(_ version: Int?, in name: String) throws(LedgerError) {
-        try readVersions(of: name)
-        guard let pipeline = pipelines[name] else { return }
-        do throws(LandingError) {
-            try publisher.pin(version: version, in: pipeline)
-        } catch {
-            log.error("the pin could not be noted beside the versions", metadata: ["pipeline.name": "\(name)", "reason": "\(error)"])
-        }
-    }
-
-    /// The cause of a reason in quarantine is gone.
-    func clearReason(_ role: ArrivalRole, _ path: String, in name: String) {
-        guard let pipeline = pipelines[name] else { return }
-        do throws(LandingError) {
-            try publisher.clearReason(role: role, path: path, pipeline: pipeline)
-        } catch {
-            log.warning(
-                "a reason stays in quarantine", metadata: ["pipeline.name": "\(name)", "file.path": "\(path)", "reason": "\(error)"])
-        }
-    }
-
-    private func activateOnDisk(_ version: Int, in name: String) throws(LedgerError) {
-        try readVersions(of: name)
-        guard let pipeline = pipelines[name] else { return }
-        do throws(LandingError) {
-            try publisher.activate(version: version, in: pipeline)
-        } catch {
-            log.error("ACTIVE could not be written", metadata: ["pipeline.name": "\(name)", "reason": "\(error)"])
-        }
     }
 }
 

@@ -1,4 +1,5 @@
 package import Arrivals
+import Landing
 package import Ledger
 package import Logging
 package import PipelineConfig
@@ -8,13 +9,14 @@ package import Runner
 /// and quarantines. Owned by one thread; it starts no work itself and takes the time as an argument, so that scenarios drive it with a
 /// manual clock.
 ///
-/// Every batch of work waits for the disk in two ledger transactions, however many files it is about: one records what is about to become
-/// visible, the other closes those runs. To open the next takes a third, which nothing waits for.
+/// What it knows is kept by its parts, each with private state; it says what happens in which order. Every batch of work waits for the disk
+/// in two ledger transactions, however many files it is about: one records what is about to become visible, the other closes those runs. To
+/// open the next takes a third, which nothing waits for.
 package final class Dispatcher {
     /// An attempt handed out, until it is finished.
     package struct Assignment: Sendable {
         package let spec: AttemptSpec
-        let opened: Opened
+        let opened: OpenAttempt
         /// How long it takes, as far as that is known.
         var seconds: Double?
 
@@ -25,17 +27,8 @@ package final class Dispatcher {
         var input: SpoolInput { opened.input }
         /// Whether it trains, which may take hours.
         var trains: Bool { opened.trains }
-    }
-
-    /// A run that is open, whether or not its attempt could be handed out.
-    struct Opened: Sendable {
-        let arrival: WaitingArrival
-        let run: OpenedRun
-        let pipeline: Pipeline
-        /// Whether its attempt trains. One that could not be handed out does not.
-        var trains = false
-        var goal: AttemptSpec.Goal { AttemptSpec.Goal(arrival.role) }
-        var input: SpoolInput { pipeline.input(arrival) }
+        /// The digest of the float model that labels were trained from; nil for a model that arrived.
+        var parentDigest: String? { goal == .fineTune ? spec.model.digest : nil }
     }
 
     package struct Configuration: Sendable {
@@ -56,115 +49,68 @@ package final class Dispatcher {
     let ledger: RunLedger
     let publisher: any Publisher
     let log: Logger
-    let configuration: Configuration
-    var scheduler = Scheduler()
-    /// Those in force now. Work that is handed out keeps the one that it was opened under.
-    package internal(set) var pipelines: [String: Pipeline] = [:]
-    /// The revisions of those, which every file asks for and which take a digest to make.
-    private(set) var revisions: [String: String] = [:]
-    /// By name and revision, pipelines as they were before they were edited, for runs that were opened under them.
-    var formerPipelines: [String: [String: Pipeline]] = [:]
-    /// Data and models that the scheduler holds and that are not handed out.
-    var held: [Int64: WaitingArrival] = [:]
-    var inFlight: Set<Int64> = []
-    /// Pipelines whose waiting arrivals must be read from the ledger again. Of the others every one is held or handed out.
-    var stale: Set<String> = []
-    /// The highest arrival that was ever held, by pipeline.
-    var newest: [String: Int64] = [:]
-    var versions: [String: [Int: ModelVersion]] = [:]
-    /// By pipeline and revision.
-    var columnPins: [String: [String: ColumnPins]] = [:]
-    /// The revision under which this process has scored a file with rows, by pipeline.
-    var firstScored: [String: String] = [:]
-    /// Runs that are suspected of what an earlier process died of, with their arrivals.
-    var suspects: [Int64: Int64] = [:]
-    /// The pipelines that wait for the machine.
-    var machineWaits: [String: MachineWait] = [:]
-    /// The number of times that the output of a run has filled the disk, by run.
-    var fillings: [Int64: Filling] = [:]
-    /// The inputs that are decided and could not be archived, deleted or explained yet.
-    var undisposed: [Undisposed] = []
-    /// The outputs that have their final name and not their manifest line, by run.
-    var unfinished: [Int64: UnfinishedOutput] = [:]
-    /// When the recovery is tried again that the machine did not allow.
-    var unrecovered: Postponement?
-    /// The arrivals whose attempt was void, until their file has settled.
-    var settling: [Int64: WaitingArrival] = [:]
-    /// When outputs that could not be removed are tried again.
-    var unremoved: Postponement?
-    /// How long data files take, by pipeline.
-    var paces: [String: Pace] = [:]
-    /// Files that are to settle again.
-    var void: [HashJob.Key] = []
+    let scheduler = Scheduler()
+    let pipelines: PipelinesInForce
+    let window: ArrivalsWindow
+    let settling: SettlingArrivals
+    let versions: ModelVersions
+    let columns: PinnedColumns
+    let history = ScoringHistory()
+    let specs: AttemptSpecs
+    let suspects: SuspectRuns
+    let machine: MachineWaits
+    let inputs: InputDisposal
+    let unfinished = UnfinishedOutputs()
+    let removal: OutputRemoval
     /// How many arrivals this process has put into quarantine or rejected.
-    package internal(set) var problems = 0
+    package private(set) var problems = 0
     /// The newest arrival of earlier processes.
     private let newestAtStart: Int64
-    /// The newest data files that were scored, by pipeline: what a new model is tried on.
-    var scoredRows: [String: AttemptSpec.InputFile] = [:]
 
     package init(ledger: RunLedger, publisher: any Publisher, configuration: Configuration = Configuration(), log: Logger) {
         self.ledger = ledger
         self.publisher = publisher
-        self.configuration = configuration
         self.log = log
+        pipelines = PipelinesInForce(ledger: ledger, log: log)
+        window = ArrivalsWindow(ledger: ledger, scheduler: scheduler, pipelines: pipelines, size: configuration.window)
+        settling = SettlingArrivals(ledger: ledger, publisher: publisher, pipelines: pipelines, log: log)
+        versions = ModelVersions(ledger: ledger, publisher: publisher, scheduler: scheduler, pipelines: pipelines, log: log)
+        columns = PinnedColumns(ledger: ledger, scheduler: scheduler)
+        specs = AttemptSpecs(
+            ledger: ledger, publisher: publisher, configuration: configuration, versions: versions, history: history)
+        suspects = SuspectRuns(ledger: ledger, scheduler: scheduler, log: log)
+        machine = MachineWaits(publisher: publisher, scheduler: scheduler, log: log)
+        inputs = InputDisposal(publisher: publisher, log: log)
+        removal = OutputRemoval(ledger: ledger, publisher: publisher, log: log)
         newestAtStart = (try? ledger.newestArrival()) ?? 0
     }
 
+    // MARK: Pipelines
+
     /// Puts `pipelines` in force in place of those before: at the start and after an edit.
     package func use(_ pipelines: [Pipeline]) throws(LedgerError) {
-        for name in self.pipelines.keys where !pipelines.contains(where: { $0.name == name }) {
-            scheduler.remove(pipeline: name)
-            held = held.filter { $0.value.pipeline != name }
-        }
-        self.pipelines = Dictionary(pipelines.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
-        revisions = self.pipelines.mapValues(\.revision.full)
-        formerPipelines = [:]
-        try carryOverRevisions()
+        for name in self.pipelines.names where !pipelines.contains(where: { $0.name == name }) { window.remove(pipeline: name) }
+        try self.pipelines.use(pipelines)
         for pipeline in pipelines where !scheduler.holds(pipeline.name) {
             scheduler.add(pipeline: pipeline.name)
-            for activation in try ledger.activations(pipeline: pipeline.name) {
-                scheduler.activated(.init(position: activation.position, version: activation.version), in: pipeline.name)
-            }
-            try readVersions(of: pipeline.name)
-            stale.insert(pipeline.name)
+            try versions.readAll(of: pipeline.name)
+            window.readAgain(pipeline.name)
         }
         for pipeline in pipelines {
             scheduler.order(pipeline.name, isStrict: pipeline.order == .strict)
-            try awaitFirst(of: pipeline)
+            try columns.awaitFirst(of: pipeline)
         }
         try applyPauses()
     }
 
-    private func carryOverRevisions() throws(LedgerError) {
-        let carried = try ledger.write { (tx) throws(LedgerError) in
-            var carried: [Pipeline] = []
-            for pipeline in pipelines.values
-            where try tx.carryOver(from: pipeline.formerRevision.full, to: pipeline.revision.full, at: .now) { carried.append(pipeline) }
-            for (name, pipeline) in pipelines { try tx.keepRevision(revisions[name]!, body: pipeline.revisionBody.text) }
-            return carried
-        }
-        for pipeline in carried {
-            log.notice(
-                "what was done before the form of revisions changed stays done",
-                metadata: ["pipeline.name": "\(pipeline.name)", "revision": "\(pipeline.revision)", "was": "\(pipeline.formerRevision)"])
-        }
-    }
-
     func applyPauses() throws(LedgerError) {
         let pauses = try ledger.pauses()
-        for name in pipelines.keys {
+        for name in pipelines.names {
             pauses.includes(name) ? scheduler.pause(name) : scheduler.resume(name)
         }
     }
 
-    func readVersions(of pipeline: String) throws(LedgerError) {
-        var found: [Int: ModelVersion] = [:]
-        for version in try ledger.versions(pipeline: pipeline) {
-            if let number = version.version { found[number] = version }
-        }
-        versions[pipeline] = found
-    }
+    // MARK: Arrivals
 
     /// The ledger has numbered new arrivals. They are held as they come; the ledger is read only where it has more that wait than are held.
     package func arrived(_ numbered: Intake.Numbered) throws(LedgerError) {
@@ -173,21 +119,21 @@ package final class Dispatcher {
             switch outcome {
             case .arrived(let number, let superseded):
                 if let superseded { forget(superseded, in: pipeline) }
-                take(file.waiting(as: number, since: numbered.time))
+                window.add(file.waiting(as: number, since: numbered.time))
             case .refused(_, _, let superseded):
                 if let superseded { forget(superseded, in: pipeline) }
                 problems += 1
             case .known(_, _, let state):
-                settling = settling.filter { $0.value.pipeline != pipeline || $0.value.role != file.role || $0.value.path != file.path }
+                settling.remove(file.role, file.path, in: pipeline)
                 if state == .done {
                     clearReason(file.role, file.path, in: pipeline)
-                    tellKnown(file)
+                    versions.logKnown(file)
                 } else {
                     problems += 1
                 }
             case .resumed(let number):
-                settling[number] = nil
-                stale.insert(pipeline)
+                settling.remove(number)
+                window.readAgain(pipeline)
             case .unchanged:
                 try stands(file.path, file.stamp, role: file.role, in: pipeline, at: numbered.time)
             }
@@ -195,34 +141,40 @@ package final class Dispatcher {
         problems += numbered.refused.count { $0.report.run == nil && $0.input.digest == nil && $0.report.arrival > newestAtStart }
     }
 
-    private func take(_ arrival: WaitingArrival) {
-        let pipeline = arrival.pipeline
-        guard pipelines[pipeline] != nil, !stale.contains(pipeline), arrival.role != .labelled,
-            scheduler.heldData(in: pipeline) < 2 * configuration.window
-        else {
-            stale.insert(pipeline)
-            return
-        }
-        // A look at the ledger may have met it before it was told.
-        guard arrival.number > newest[pipeline] ?? 0 else { return }
-        hold(arrival)
-        switch arrival.role {
-        case .model: scheduler.modelArrived(arrival.number, in: pipeline)
-        case .data, .labelled: scheduler.dataArrived(arrival.number, in: pipeline)
-        }
+    /// A scan has found a file that the ledger knows. Where it is done, an earlier daemon was killed before it could archive or delete it.
+    package func stands(_ path: String, _ stamp: FileStamp, role: ArrivalRole, in name: String, at now: UTCTime) throws(LedgerError) {
+        guard let pipeline = pipelines[name], pipeline.after != .keep,
+            let done = try ledger.doneInput(name, role, path, stamp)
+        else { return }
+        let input = SpoolInput(
+            spool: pipeline.spoolPath(of: role), path: path, digest: done.digest, stamp: stamp, companions: done.companions)
+        if !inputs.isPostponed(input) { inputs.dispose(input, pipeline, at: now) }
     }
 
-    /// Returns the files whose attempts were void since the last call: they are to be judged again.
-    func takeVoid() -> [HashJob.Key] {
-        defer { void = [] }
-        return void
-    }
-
+    /// Lets go of an arrival that will not start, or not as it is known here.
     func forget(_ arrival: Int64, in pipeline: String) {
-        scheduler.withdrawn(arrival, in: pipeline)
-        held[arrival] = nil
-        settling[arrival] = nil
+        window.remove(arrival, in: pipeline)
+        settling.remove(arrival)
     }
+
+    /// Removes the reason of an input from quarantine, since its cause is gone.
+    func clearReason(_ role: ArrivalRole, _ path: String, in name: String) {
+        guard let pipeline = pipelines[name] else { return }
+        do throws(LandingError) {
+            try publisher.clearReason(role: role, path: path, pipeline: pipeline)
+        } catch {
+            log.warning(
+                "a reason stays in quarantine", metadata: ["pipeline.name": "\(name)", "file.path": "\(path)", "reason": "\(error)"])
+        }
+    }
+
+    /// Counts an arrival that was put into quarantine or rejected.
+    func countProblem() { problems += 1 }
+
+    // MARK: What waits
+
+    /// Whether no attempt is handed out.
+    var isIdle: Bool { !window.hasHandedOut }
 
     /// Returns when the next retry is due, if nothing else happens.
     /// - Parameter limit: what waits for the machine beyond this time is left out.
@@ -230,19 +182,17 @@ package final class Dispatcher {
         let next = scheduler.nextWake(awaitingMachineUntil: limit?.scheduling).map {
             UTCTime(milliseconds: Int64(($0 / .milliseconds(1)).rounded(.up)))
         }
-        let machine = [unfinished.values.map(\.due).min(), unrecovered?.due].compactMap(\.self).filter { due in
-            limit.map { due <= $0 } ?? true
-        }
+        let machine = unfinished.due.filter { due in limit.map { due <= $0 } ?? true }
         return ([next].compactMap(\.self) + machine).min()
     }
 
     /// Does again what the machine did not allow before.
     package func tryAgain(at now: UTCTime) throws(LedgerError) {
-        try recoverAgain(at: now)
+        if unfinished.isRecoveryDue(at: now) { try recover(at: now) }
         try finishAgain(at: now)
-        disposeAgain(at: now)
-        try removeLeavingAgain(at: now)
-        try letGoRemoved()
+        inputs.tryAgain(at: now)
+        try removal.tryAgain(at: now)
+        try settling.withdrawRemoved()
     }
 }
 

@@ -4,36 +4,35 @@ import PipelineConfig
 import Reasons
 import Runner
 
-/// What the log and the events tell of the end of an attempt.
-extension Dispatcher {
-    /// What an operator must know of is a warning.
-    func tell(_ opened: Opened, _ failure: Failure, _ action: FailurePolicy.Action) {
+extension Logger {
+    /// Says that an attempt failed and what is done about it. What an operator must know of is a warning.
+    func failed(_ attempt: OpenAttempt, _ failure: Failure, _ action: FailurePolicy.Action) {
         let (level, message): (Logger.Level, Logger.Message) =
             switch action {
             case .quarantine: (.warning, "quarantined")
             case .reject: (.warning, "rejected")
             case .retry, .resettle, .awaitMachine, .awaitFile, .handBack: (.notice, "attempt failed")
             }
-        log.log(
+        log(
             level: level, message,
             metadata: [
-                "pipeline.name": "\(opened.pipeline.name)", "file.path": "\(opened.arrival.path)",
-                "run.id": .number(opened.run.run), "attempt": .number(opened.run.attempt), "action": "\(action)",
+                "pipeline.name": "\(attempt.pipeline.name)", "file.path": "\(attempt.arrival.path)",
+                "run.id": .number(attempt.run.run), "attempt": .number(attempt.run.attempt), "action": "\(action)",
             ].merging(failure.reason.logged) { $1 })
     }
 
-    /// For `--verbose`.
-    func tellDone(_ end: Ends.Closed) {
-        guard log.logLevel <= .info, case .done(let verdict) = end.closing.outcome else { return }
-        let (opened, closing) = (end.opened, end.closing)
+    /// Says that a run is done, for `--verbose`.
+    func done(_ end: RunDecisions.Closed) {
+        guard logLevel <= .info, case .done(let verdict) = end.closing.outcome else { return }
+        let (attempt, closing) = (end.attempt, end.closing)
         var fields: Logger.Metadata = [
-            "pipeline.name": "\(opened.pipeline.name)", "file.path": "\(opened.arrival.path)", "run.id": .number(closing.run),
+            "pipeline.name": "\(attempt.pipeline.name)", "file.path": "\(attempt.arrival.path)", "run.id": .number(closing.run),
         ]
         if let verdict { fields["verdict"] = "\(verdict)" }
         if let rows = closing.rowCount { fields["rows"] = .number(rows) }
-        if let version = opened.run.version { fields["model.version"] = .number(version) }
+        if let version = attempt.run.version { fields["model.version"] = .number(version) }
         if let seconds = closing.timings["total"] { fields["seconds"] = .number(seconds) }
-        log.info("done", metadata: fields)
+        info("done", metadata: fields)
     }
 }
 

@@ -1,10 +1,11 @@
-/// Decides what may start, purely: no clock, no ledger, no files. It holds a bounded window of waiting data per pipeline (the ledger
-/// has the rest), the undecided models, and where in arrival order each version became active.
+/// Decides what may start, purely: no clock, no ledger, no files. It holds a bounded window of waiting data per pipeline (the ledger has
+/// the rest), the undecided models, and where in arrival order each version became active. It is a class, since the parts of the dispatcher
+/// that tell it what happened share it; the dispatcher's thread owns it.
 ///
 /// The order promised (P4): a data arrival waits for every model that arrived before it to be decided, and is scored by the newest version
 /// in force at its place in arrival order; where the order is strict, it waits for the labels before it too. Data from before the first
 /// version is scored by that first version.
-package struct Scheduler: Sendable {
+package final class Scheduler {
     /// One thing to start now.
     package struct Start: Hashable, Sendable {
         package let pipeline: String
@@ -87,40 +88,40 @@ package struct Scheduler: Sendable {
 
     // MARK: What happened
 
-    package mutating func add(pipeline: String) {
+    package func add(pipeline: String) {
         guard !holds(pipeline) else { return }
         lanes[pipeline] = Lane()
         order.append(pipeline)
     }
 
-    package mutating func remove(pipeline: String) {
+    package func remove(pipeline: String) {
         lanes[pipeline] = nil
         order.removeAll { $0 == pipeline }
     }
 
-    package mutating func modelArrived(_ arrival: Int64, in pipeline: String) {
+    package func modelArrived(_ arrival: Int64, in pipeline: String) {
         lanes[pipeline]?.undecidedModels.insertSorted(arrival)
     }
 
-    package mutating func dataArrived(_ arrival: Int64, in pipeline: String, binding: Binding = .byPlace) {
+    package func dataArrived(_ arrival: Int64, in pipeline: String, binding: Binding = .byPlace) {
         lanes[pipeline]?.waitingData.insertSorted(arrival)
         lanes[pipeline]?.bindings[arrival] = binding == .byPlace ? nil : binding
     }
 
     /// Labels are trained on one at a time, in order, after the models before them, from the version in force then, or the one that their
     /// run is bound to. Data waits for them only where the order is strict.
-    package mutating func labelsArrived(_ arrival: Int64, in pipeline: String, parent: Int? = nil) {
+    package func labelsArrived(_ arrival: Int64, in pipeline: String, parent: Int? = nil) {
         lanes[pipeline]?.waitingLabels.insertSorted(arrival)
         lanes[pipeline]?.bindings[arrival] = parent.map { .bound($0) } ?? .byNow
     }
 
     /// The arrival will never run: a newer content took its place, or it was refused before it started.
-    package mutating func withdrawn(_ arrival: Int64, in pipeline: String) {
+    package func withdrawn(_ arrival: Int64, in pipeline: String) {
         finished(arrival, in: pipeline)
     }
 
     /// The version that a published model or the command `activate` put in force after `position`.
-    package mutating func activated(_ activation: Activation, in pipeline: String) {
+    package func activated(_ activation: Activation, in pipeline: String) {
         guard var lane = lanes[pipeline] else { return }
         let place = lane.activations.firstIndex { $0.position > activation.position } ?? lane.activations.endIndex
         lane.activations.insert(activation, at: place)
@@ -128,7 +129,7 @@ package struct Scheduler: Sendable {
     }
 
     /// Done, rejected or quarantined: in any case decided.
-    package mutating func finished(_ arrival: Int64, in pipeline: String) {
+    package func finished(_ arrival: Int64, in pipeline: String) {
         suspects[arrival] = nil
         lanes[pipeline]?.undecidedModels.removeAll { $0 == arrival }
         lanes[pipeline]?.waitingLabels.removeAll { $0 == arrival }
@@ -140,7 +141,7 @@ package struct Scheduler: Sendable {
 
     /// The attempt failed in a way that another try may cure; the arrival keeps its place and starts again at `time`.
     /// - Parameter isUnreadable: whether it is tried again as often as it takes, until the machine can read the file.
-    package mutating func failed(_ arrival: Int64, in pipeline: String, retryAt time: Duration, isUnreadable: Bool = false) {
+    package func failed(_ arrival: Int64, in pipeline: String, retryAt time: Duration, isUnreadable: Bool = false) {
         if lanes[pipeline]?.taken.contains(arrival) == true { suspects[arrival] = nil }
         lanes[pipeline]?.taken.remove(arrival)
         lanes[pipeline]?.forgetRetry(arrival)
@@ -149,33 +150,33 @@ package struct Scheduler: Sendable {
     }
 
     /// The process died while the arrival was worked on: it is worked on alone next, and after all other work that can start.
-    package mutating func suspect(_ arrival: Int64, in pipeline: String, since time: Duration) { suspects[arrival] = time }
+    package func suspect(_ arrival: Int64, in pipeline: String, since time: Duration) { suspects[arrival] = time }
 
     /// Starts nothing before `end`, and then one arrival at a time, since the machine may still not do what the work needs.
-    package mutating func hold(_ pipeline: String, until end: Duration) { lanes[pipeline]?.hold = Hold(end: end) }
+    package func hold(_ pipeline: String, until end: Duration) { lanes[pipeline]?.hold = Hold(end: end) }
 
     /// The machine works again.
-    package mutating func lift(_ pipeline: String) { lanes[pipeline]?.hold = nil }
+    package func lift(_ pipeline: String) { lanes[pipeline]?.hold = nil }
 
     /// `order: strict`: data waits for every labelled arrival before it to be decided, not for models alone.
-    package mutating func order(_ pipeline: String, isStrict: Bool) { lanes[pipeline]?.isStrict = isStrict }
+    package func order(_ pipeline: String, isStrict: Bool) { lanes[pipeline]?.isStrict = isStrict }
 
     /// Lets data arrivals start in order, each after the one before it has finished, since the first pins columns and types for the others.
-    package mutating func startOneByOne(_ isOneByOne: Bool, in pipeline: String) { lanes[pipeline]?.isOneByOne = isOneByOne }
+    package func startOneByOne(_ isOneByOne: Bool, in pipeline: String) { lanes[pipeline]?.isOneByOne = isOneByOne }
 
-    package mutating func pause(_ pipeline: String) { lanes[pipeline]?.isPaused = true }
-    package mutating func resume(_ pipeline: String) { lanes[pipeline]?.isPaused = false }
+    package func pause(_ pipeline: String) { lanes[pipeline]?.isPaused = true }
+    package func resume(_ pipeline: String) { lanes[pipeline]?.isPaused = false }
 
     // MARK: What to do
 
     /// The starts that `admits` lets through, pipelines taking turns. Where it refuses an arrival, no later data of that pipeline is asked
     /// for.
-    package mutating func starts(now: Duration, admits: (Start) -> Bool) -> [Start] {
+    package func starts(now: Duration, admits: (Start) -> Bool) -> [Start] {
         suspects.isEmpty ? turns(now: now, admits) : startsBesideSuspects(now: now, admits)
     }
 
     /// Others go first, but for trainings, which may take hours; then one suspect at a time, beside nothing but a training that goes on.
-    private mutating func startsBesideSuspects(now: Duration, _ admits: (Start) -> Bool) -> [Start] {
+    private func startsBesideSuspects(now: Duration, _ admits: (Start) -> Bool) -> [Start] {
         let running = lanes.values.reduce(into: Set<Int64>()) { $0.formUnion($1.taken.subtracting($1.waitingLabels)) }
         if suspects.keys.contains(where: { arrival in lanes.values.contains { $0.taken.contains(arrival) } }) { return [] }
         guard
@@ -195,7 +196,7 @@ package struct Scheduler: Sendable {
         return [takeNext(in: pipeline, now: now, amongSuspects: true, admits)].compactMap { $0 }
     }
 
-    private mutating func turns(now: Duration, _ admits: (Start) -> Bool) -> [Start] {
+    private func turns(now: Duration, _ admits: (Start) -> Bool) -> [Start] {
         var starts: [Start] = []
         var idle = 0
         while !order.isEmpty, idle < order.count {
@@ -216,7 +217,7 @@ package struct Scheduler: Sendable {
         return hold.end <= now && hold.probe == nil
     }
 
-    private mutating func takeNext(in pipeline: String, now: Duration, amongSuspects: Bool, _ admits: (Start) -> Bool) -> Start? {
+    private func takeNext(in pipeline: String, now: Duration, amongSuspects: Bool, _ admits: (Start) -> Bool) -> Start? {
         guard mayTake(in: pipeline, now: now), let start = next(in: pipeline, now: now, amongSuspects: amongSuspects, admits) else {
             return nil
         }

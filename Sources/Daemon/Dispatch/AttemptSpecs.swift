@@ -1,0 +1,104 @@
+import Arrivals
+import Landing
+import Ledger
+import PipelineConfig
+import Reasons
+import Recipes
+import Runner
+
+/// Makes the specs of attempts: from an open run and what is known of its pipeline to paths, digests and limits.
+struct AttemptSpecs {
+    let ledger: RunLedger
+    let publisher: any Publisher
+    let configuration: Dispatcher.Configuration
+    let versions: ModelVersions
+    let history: ScoringHistory
+
+    /// Returns the spec of one attempt.
+    /// - Parameter pins: what the first file fixed for those after it.
+    func spec(
+        for run: OpenedRun, _ arrival: WaitingArrival, _ pipeline: Pipeline, pins: ColumnPins?
+    ) throws(Failure) -> AttemptSpec {
+        let goal = AttemptSpec.Goal(arrival.role)
+        let input = input(arrival, pipeline)
+        var limits = AttemptSpec.Limits(seconds: pipeline.limits.time?.seconds, threads: configuration.threads)
+        if let threads = pipeline.forward?.threads { limits.threads = threads }
+        let staged: String
+        do throws(LandingError) {
+            staged = try publisher.stagingPath(run: run.run, attempt: run.attempt, pipeline: pipeline, goal: goal)
+        } catch {
+            throw Failure(publishing: error, place: input.path)
+        }
+        let training = goal == .score ? nil : try training(for: run, arrival, pipeline)
+        if training != nil, let threads = pipeline.optimize?.gradient.threads { limits.threads = threads }
+        let rows = history.newestRows(of: pipeline.name)
+        let work: AttemptSpec.Work
+        var provenance: [String: String] = [
+            "millrace.pipeline": pipeline.name, "millrace.revision": run.revision, "millrace.arrival": "\(arrival.number)",
+            "millrace.input": arrival.path, "millrace.input.digest": arrival.digest,
+        ]
+        switch goal {
+        case .decideModel:
+            work = .decideModel(.init(model: input, rows: rows, directory: staged), training: training)
+        case .fineTune:
+            let parent = try versions.trainableFile(of: run.version, pipeline)
+            guard let training else {
+                throw Failure(.executorLost, what: "no labels are bound to its run", place: arrival.path, remedy: "It runs again.")
+            }
+            work = .fineTune(.init(model: parent, rows: rows, directory: staged), training: training)
+            provenance["millrace.parent.version"] = run.version.map(String.init)
+            provenance["millrace.parent.digest"] = parent.digest
+        case .score:
+            let model = try versions.file(of: run.version, pipeline)
+            work = .score(.init(model: model, data: input, output: staged, format: pipeline.land.outputs!.format))
+            provenance["millrace.model.version"] = run.version.map(String.init)
+            provenance["millrace.model.digest"] = model.digest
+        }
+        var spec = AttemptSpec(
+            run: run.run, attempt: run.attempt, pipeline: pipeline.name, work: work, schema: pipeline.schema, stages: pipeline.stages,
+            provenance: provenance, limits: limits)
+        spec.hidesValues = configuration.hidesValues
+        spec.columns = pins?.orders ?? [:]
+        spec.types = pins?.types ?? [:]
+        return spec
+    }
+
+    private func input(_ arrival: WaitingArrival, _ pipeline: Pipeline) -> AttemptSpec.InputFile {
+        let putAway = putAwayPath(arrival, pipeline)
+        let spool = pipeline.spoolPath(of: arrival.role)
+        return AttemptSpec.InputFile(
+            path: putAway ?? spool + "/" + arrival.path, digest: arrival.digest, companions: arrival.companions.map(\.path),
+            spool: putAway == nil ? spool : nil, stamp: putAway == nil ? arrival.stamp : nil)
+    }
+
+    /// Returns where an input is that was archived, or moved to quarantine, and is worked on again; nil for those that are in their spool.
+    private func putAwayPath(_ arrival: WaitingArrival, _ pipeline: Pipeline) -> String? {
+        guard pipeline.after != .keep, arrival.isReplay || arrival.run != nil else { return nil }
+        let input = DecidedInput(
+            pipeline: pipeline.name, role: arrival.role, path: arrival.path, digest: arrival.digest, companions: arrival.companions)
+        return publisher.inputPath(input, pipeline: pipeline)
+    }
+
+    /// Returns nil for a model that arrives while no labels are known.
+    private func training(for run: OpenedRun, _ arrival: WaitingArrival, _ pipeline: Pipeline) throws(Failure) -> AttemptSpec.Training? {
+        guard pipeline.optimize != nil else { return nil }
+        let labels: [LabelledArrival]
+        do throws(LedgerError) {
+            labels = try ledger.labels(ofRun: run.run)
+        } catch {
+            throw Failure(.resource, what: "\(error)", place: arrival.path, remedy: "It is tried again.")
+        }
+        guard !labels.isEmpty else { return nil }
+        return AttemptSpec.Training(
+            labelled: labels.map { file in
+                AttemptSpec.LabelledFile(
+                    arrival: file.number, name: file.path,
+                    file: .init(
+                        path: pipeline.spoolPath(of: .labelled) + "/" + file.path, digest: file.digest,
+                        spool: pipeline.spoolPath(of: .labelled)),
+                    kept: publisher.keptPath(.labels(digest: file.digest, name: file.path), pipeline: pipeline))
+            },
+            subject: arrival.role == .labelled ? arrival.number : nil,
+            checkpoints: publisher.keptPath(.checkpoints(run: run.run), pipeline: pipeline))
+    }
+}

@@ -1,0 +1,77 @@
+import Arrivals
+import Landing
+import Ledger
+package import PipelineConfig
+import Runner
+import SystemPackage
+
+extension Dispatcher.Assignment {
+    /// Returns the output that an attempt has written as it is to be published.
+    /// - Parameter path: relative to the output folder.
+    func stagedOutput(_ result: AttemptResult, path: String, pins: ManifestPins?) -> StagedOutput {
+        let root = FilePath(pipeline.land.outputs!.path)
+        return StagedOutput(
+            run: run.run, staged: FilePath(result.files[0].path), target: root.appending(FilePath(path).components),
+            outputRoot: root, access: pipeline.land.access.landing,
+            provenance: Provenance(
+                pipeline: arrival.pipeline, input: arrival.path, inputDigest: arrival.digest, rows: result.rowCount.map(Int.init),
+                modelVersion: run.version, modelDigest: spec.model.digest, revision: run.revision, arrival: arrival.number, pins: pins),
+            digest: result.files[0].digest, bytes: result.files[0].byteCount)
+    }
+}
+
+extension RunLedger {
+    /// Returns where an output goes, relative to the output folder: where the path's output went before, if it has one, since a replacement
+    /// goes where the first went (SEMANTICS 14).
+    func outputPath(of attempt: OpenAttempt) throws(LandingError) -> String {
+        let arrival = attempt.arrival
+        let landing = attempt.pipeline.land.outputs!
+        let last =
+            attempt.run.mayReplace ? try? lastPublications(pipeline: arrival.pipeline, role: arrival.role, path: arrival.path) : nil
+        if let before = last?.first(where: { $0.root == landing.path && landing.naming.mayHaveNamed($0.path, for: arrival.path) }) {
+            return before.path
+        }
+        return try landing.naming.path(
+            for: arrival.path, facts: .init(arrivedAt: arrival.arrivedAt, version: attempt.run.version ?? 0))
+    }
+
+    /// Records what is about to become visible, durably. May run beside the dispatcher's thread.
+    /// - Parameter mayReplace: the runs for whose input there was an attempt, or other content, before.
+    func intend(_ outputs: [StagedOutput], mayReplace: Set<Int64>) throws(LedgerError) -> [Intent] {
+        let intentions = outputs.map { output in
+            Intention(
+                run: output.run, root: output.outputRoot.string, path: output.path, digest: output.digest ?? "",
+                byteCount: output.bytes ?? 0)
+        }
+        return try write { (tx) throws(LedgerError) in
+            var intents: [Intent] = []
+            for (intention, outcome) in zip(intentions, try tx.intend(intentions)) {
+                switch outcome {
+                case .intended(_, let replaces):
+                    let unfinished = mayReplace.contains(intention.run) ? try tx.unfinished(intention) : []
+                    intents.append(.publish(replacing: [replaces?.digest].compactMap(\.self) + unfinished))
+                case .owned(let owner): intents.append(.refuse(owner: owner.inputPath))
+                }
+            }
+            return intents
+        }
+    }
+}
+
+extension OutputLanding {
+    var naming: OutputNaming {
+        OutputNaming(
+            fileExtension: format.fileExtension,
+            partitionBy: partitionBy.map { key in
+                switch key {
+                case .arrivalDate: .arrivalDate
+                case .version: .version
+                case .stem: .stem
+                }
+            })
+    }
+}
+
+extension OutputFormat {
+    package var fileExtension: String { rawValue }
+}

@@ -1,0 +1,115 @@
+import Arrivals
+import Ledger
+import PipelineConfig
+import Reasons
+import Runner
+
+/// What is decided about runs whose attempts have ended, to be recorded in one transaction.
+struct RunDecisions {
+    /// A run that ends.
+    struct Closed {
+        let attempt: OpenAttempt
+        let closing: RunClosing
+        /// What a training found, also where it was in vain.
+        var training: TrainingReport?
+    }
+
+    /// A run that goes on with another attempt.
+    struct Delayed {
+        let attempt: OpenAttempt
+        let failure: FailedAttempt
+    }
+
+    /// A model that became a version; its run is among `closed` too.
+    struct Published {
+        let assignment: Dispatcher.Assignment
+        let version: Int
+        let modelDigest: String
+        let floatDigest: String?
+        let card: String
+        let training: TrainingReport?
+        /// Where the version comes into force.
+        let position: Int64
+    }
+
+    /// What the ledger made of the versions that were published.
+    struct Recorded {
+        /// Nil for a version that is not in force.
+        var activations: [VersionActivation?] = []
+        /// The labels that each version decides.
+        var labels: [[Int64]] = []
+    }
+
+    private(set) var closed: [Closed] = []
+    private(set) var delayed: [Delayed] = []
+    private(set) var published: [Published] = []
+
+    var isEmpty: Bool { closed.isEmpty && delayed.isEmpty }
+
+    mutating func close(
+        _ attempt: OpenAttempt, _ outcome: RunClosing.Outcome, timings: [String: Double] = [:], rowCount: Int64? = nil,
+        training: TrainingReport? = nil
+    ) {
+        let closing = RunClosing(run: attempt.run.run, outcome: outcome, timings: timings, rowCount: rowCount)
+        closed.append(Closed(attempt: attempt, closing: closing, training: training))
+    }
+
+    /// - Parameters:
+    ///   - time: when the next attempt may start; nil where that is as soon as there is room.
+    ///   - counts: whether the failed attempt counts against `on_error.attempts`.
+    mutating func delay(_ attempt: OpenAttempt, _ failure: Failure, until time: UTCTime?, counts: Bool) {
+        let failure = FailedAttempt(
+            run: attempt.run.run, outcome: failure.kind.rawValue, error: failure.reason, nextAttemptAt: time, counts: counts)
+        delayed.append(Delayed(attempt: attempt, failure: failure))
+    }
+
+    mutating func publish(_ version: Published) { published.append(version) }
+
+    /// The runs whose attempt has ended by itself: the process has lived through them.
+    var survived: [Int64] {
+        closed.map(\.closing.run)
+            + delayed.map(\.failure).filter { $0.outcome != Failure.Kind.cancelled.rawValue }.map(\.run)
+    }
+
+    /// Records all in one transaction, with the events that tell of it.
+    /// - Parameter acquitted: runs that are suspects no more.
+    func record(in ledger: RunLedger, acquitted: [Int64], at now: UTCTime) throws(LedgerError) -> Recorded {
+        let events = events
+        return try ledger.write { (tx) throws(LedgerError) in
+            try tx.close(closed.map(\.closing), at: now)
+            try tx.attemptFailed(delayed.map(\.failure), at: now)
+            try tx.acquit(acquitted)
+            for end in closed {
+                guard case .rejected(let explanation) = end.closing.outcome else { continue }
+                try tx.rejectVersion(
+                    run: end.closing.run, reason: explanation.whole, parent: end.attempt.run.version, training: end.training?.record,
+                    at: now)
+            }
+            var recorded = Recorded()
+            for version in published {
+                let run = version.assignment.run.run
+                recorded.activations.append(
+                    try tx.publishVersion(
+                        run: run, modelDigest: version.modelDigest, card: version.card, parentDigest: version.assignment.parentDigest,
+                        floatDigest: version.floatDigest, training: version.training?.record, position: version.position, at: now))
+                recorded.labels.append(
+                    try version.training.map { (training) throws(LedgerError) in
+                        try tx.decideLabels(run: run, training.outcome(version: version.version), unusable: training.unusableLabels)
+                    } ?? [])
+            }
+            try tx.append(events, at: now)
+            return recorded
+        }
+    }
+
+    private var events: [NewEvent] {
+        func event(_ kind: String, _ attempt: OpenAttempt, payload: String? = nil) -> NewEvent {
+            var event = NewEvent(kind, pipeline: attempt.pipeline.name, arrival: attempt.arrival.number, run: attempt.run.run)
+            event.payload = payload
+            return event
+        }
+        return closed.map { event($0.closing.outcome.eventKind, $0.attempt, payload: $0.closing.payload) }
+            + delayed.map { event($0.failure.counts || $0.failure.nextAttemptAt != nil ? "delayed" : "handed back", $0.attempt) }
+            + published.map { event("published", $0.assignment.opened, payload: "{\"version\":\($0.version)}") }
+    }
+}

@@ -1,0 +1,76 @@
+import Arrivals
+import Landing
+import Ledger
+import Logging
+import PipelineConfig
+
+/// Puts decided inputs away: archives, deletes or quarantines them. What the machine does not allow is tried again.
+final class InputDisposal {
+    /// An input that is decided and still in its spool, or without its reason.
+    private struct Item {
+        let input: SpoolInput
+        let pipeline: Pipeline
+        /// Why it is refused, where it goes to quarantine.
+        let report: QuarantineReport?
+        /// When it is tried again; nil where it was not tried yet.
+        var postponement: Postponement?
+    }
+
+    private let publisher: any Publisher
+    private let log: Logger
+    private var postponed: [Item] = []
+    /// As many are remembered; the scans of the spools find the others.
+    private static let postponedAtMost = 4096
+
+    init(publisher: any Publisher, log: Logger) {
+        self.publisher = publisher
+        self.log = log
+    }
+
+    /// Does with an input that is done what `after` says.
+    func dispose(_ input: SpoolInput, _ pipeline: Pipeline, at now: UTCTime) {
+        guard pipeline.after != .keep else { return }
+        begin(Item(input: input, pipeline: pipeline, report: nil), at: now)
+    }
+
+    /// Writes why an input is refused, and moves it there where `after` is not keep.
+    func quarantine(_ input: SpoolInput, _ report: QuarantineReport, _ pipeline: Pipeline, at now: UTCTime) {
+        begin(Item(input: input, pipeline: pipeline, report: report), at: now)
+    }
+
+    /// Returns whether the input is to be put away once the machine allows it.
+    func isPostponed(_ input: SpoolInput) -> Bool { postponed.contains { $0.input == input } }
+
+    /// Tries again what the machine did not allow before.
+    func tryAgain(at now: UTCTime) {
+        func isDue(_ item: Item) -> Bool { item.postponement.map { $0.due <= now } ?? true }
+        guard postponed.contains(where: isDue) else { return }
+        postponed = postponed.compactMap { isDue($0) ? attempt($0, at: now) : $0 }
+    }
+
+    private func begin(_ item: Item, at now: UTCTime) {
+        guard let left = attempt(item, at: now), postponed.count < Self.postponedAtMost else { return }
+        postponed.append(left)
+    }
+
+    /// Returns what is to be tried again; nil where it is done.
+    private func attempt(_ item: Item, at now: UTCTime) -> Item? {
+        do throws(LandingError) {
+            if let report = item.report {
+                try publisher.quarantine(item.input, report, pipeline: item.pipeline)
+            } else {
+                try publisher.dispose(of: item.input, pipeline: item.pipeline)
+            }
+            return nil
+        } catch {
+            if item.postponement == nil {
+                log.warning(
+                    item.report == nil ? "the input stays where it is for now" : "the reason cannot be written for now",
+                    metadata: ["file.path": "\(item.input.path)", "reason": "\(error)"])
+            }
+            var left = item
+            left.postponement = Postponement(at: now, after: item.postponement)
+            return left
+        }
+    }
+}

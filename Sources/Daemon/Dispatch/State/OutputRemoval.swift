@@ -1,0 +1,58 @@
+import Arrivals
+import Landing
+import Ledger
+import Logging
+
+/// Removes outputs in whose place others have landed elsewhere, such as in another format, since an input has one output; and outputs whose
+/// input was deleted.
+final class OutputRemoval {
+    private let ledger: RunLedger
+    private let publisher: any Publisher
+    private let log: Logger
+    /// When outputs that could not be removed are tried again.
+    private var postponement: Postponement?
+
+    init(ledger: RunLedger, publisher: any Publisher, log: Logger) {
+        self.ledger = ledger
+        self.publisher = publisher
+        self.log = log
+    }
+
+    /// Removes the outputs that the ledger has marked. What is not ours any more stays, and is said. What cannot be removed now is tried
+    /// again.
+    func removeMarked(at now: UTCTime) throws(LedgerError) {
+        let leaving = try ledger.leavingOutputs()
+        guard !leaving.isEmpty else {
+            postponement = nil
+            return
+        }
+        var decided: [(output: Publication, isRemoved: Bool)] = []
+        var isLeft = false
+        for (output, outcome) in zip(leaving.map(\.publication), publisher.withdraw(leaving)) {
+            let fields: Logger.Metadata = [
+                "pipeline.name": "\(output.pipeline)", "file.path": "\(output.root)/\(output.path)", "input": "\(output.inputPath)",
+            ]
+            switch outcome {
+            case .removed:
+                decided.append((output, true))
+                if output.state == .orphaned { log.info("an output went with its input", metadata: fields) }
+            case .notOurs:
+                log.warning("an old output stays: it is not what was published there", metadata: fields)
+                decided.append((output, false))
+            case nil:
+                isLeft = true
+                if postponement == nil { log.warning("an old output cannot be removed yet", metadata: fields) }
+            }
+        }
+        postponement = isLeft ? Postponement(at: now, after: postponement) : nil
+        guard !decided.isEmpty else { return }
+        try ledger.write { (tx) throws(LedgerError) in
+            for (output, isRemoved) in decided { try tx.left(output.publication, isRemoved: isRemoved) }
+        }
+    }
+
+    /// Tries again to remove what could not be removed.
+    func tryAgain(at now: UTCTime) throws(LedgerError) {
+        if let postponement, postponement.due <= now { try removeMarked(at: now) }
+    }
+}
