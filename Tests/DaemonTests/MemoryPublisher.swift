@@ -27,6 +27,12 @@ final class MemoryPublisher: Publisher {
     var published: [Int: PublishedModel] = [:]
     var active: Int?
     var removed: Set<String> = []
+    var quarantined: Set<String> = []
+    /// What disposal and quarantine throw, and how often they have.
+    var fault: LandingError?
+    private(set) var refusals = 0
+    /// Whether outputs can be removed.
+    var mayWithdraw = true
 
     /// Whether what attempts write takes half of the disk.
     var fillsDisk = false
@@ -132,6 +138,7 @@ final class MemoryPublisher: Publisher {
 
     func withdraw(_ outputs: [LeavingOutput]) -> [OutputWithdrawal.Outcome?] {
         outputs.map(\.publication).map { output in
+            guard mayWithdraw else { return nil }
             let path = output.root + "/" + output.path
             guard let there = files[path] else { return .removed }
             guard there == output.digest else { return .notOurs }
@@ -161,6 +168,20 @@ final class MemoryPublisher: Publisher {
     func keptPath(_ kept: Kept, pipeline: Pipeline) -> String { "/kept/\(kept)" }
     func discard(_ kept: Kept, pipeline: Pipeline) {}
     func pruneFloats(keeping digests: Set<String>, in pipeline: Pipeline) {}
-    func dispose(of input: SpoolInput, pipeline: Pipeline) { removed.insert(input.path) }
-    func quarantine(_ input: SpoolInput, _ report: QuarantineReport, pipeline: Pipeline) {}
+
+    private func check() throws(LandingError) {
+        guard let fault else { return }
+        refusals += 1
+        throw fault
+    }
+
+    func dispose(of input: SpoolInput, pipeline: Pipeline) throws(LandingError) {
+        try check()
+        removed.insert(input.path)
+    }
+
+    func quarantine(_ input: SpoolInput, _ report: QuarantineReport, pipeline: Pipeline) throws(LandingError) {
+        try check()
+        quarantined.insert(input.path)
+    }
 }
