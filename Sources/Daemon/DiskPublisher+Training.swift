@@ -21,7 +21,7 @@ extension DiskPublisher {
 
     package func discard(_ kept: Kept, pipeline: Pipeline) throws(LandingError) { try files(pipeline).discard(path(kept, pipeline)) }
 
-    package func pruneFloats(keeping digests: Set<String>, in pipeline: Pipeline) throws(LandingError) {
+    package func pruneFloatModels(keeping digests: Set<String>, in pipeline: Pipeline) throws(LandingError) {
         try files(pipeline).pruneModels(keeping: digests)
     }
 
@@ -31,7 +31,7 @@ extension DiskPublisher {
     }
 
     /// The model as the next training starts from it, kept before anyone can see the version. Nil where nothing trains.
-    func keepFloat(_ model: StagedModel) throws(LandingError) -> String? {
+    func keepFloatModel(_ model: StagedModel) throws(LandingError) -> String? {
         guard model.pipeline.optimize != nil, let digest = model.files.modelDigest else { return nil }
         try files(model.pipeline).keepModel(model.files.map { (name: $0.name, path: FilePath($0.path)) }, digest: digest)
         return digest
@@ -41,17 +41,17 @@ extension DiskPublisher {
 extension Card {
     /// Takes up how training came out; a model that was not taken is what it would have been without. A card goes where the model goes, so
     /// that it never tells what cells of tables hold.
-    mutating func tell(_ training: TrainingReport) {
+    mutating func add(_ training: TrainingReport) {
         self.gate = training.gate
         trainingData = training.trainingData
         hyperParameters = training.hyperParameters
         lossPerEpoch = training.lossPerEpoch
         reason = (training.rejection ?? training.wait).map { "not tuned: \($0.statement.text)" }
-        var told = decisions ?? [:]
-        if let wait = training.wait { told["labels_kept"] = .table(["reason": .text(wait.what), "remedy": .text(wait.remedy)]) }
-        told.merge(training.decisions) { _, new in new }
+        var all = decisions ?? [:]
+        if let wait = training.wait { all["labels_kept"] = .table(["reason": .text(wait.what), "remedy": .text(wait.remedy)]) }
+        all.merge(training.decisions) { _, new in new }
         if !training.unusable.isEmpty {
-            told["unusable_labels"] = .list(
+            all["unusable_labels"] = .list(
                 training.unusable.map { unusable in
                     .table([
                         "arrival": .integer(unusable.arrival), "place": .text(unusable.failure.place),
@@ -60,10 +60,10 @@ extension Card {
                     ])
                 })
         }
-        decisions = told
+        decisions = all
     }
 
-    /// What `tell` told, as far as the ledger needs it. Nil where nothing was trained.
+    /// The training that `add` put on the card, as far as the ledger needs it; nil where nothing was trained.
     var training: TrainingReport? {
         guard let trainingData else { return nil }
         var report = TrainingReport(gate: gate, lossPerEpoch: lossPerEpoch ?? [], trainingData: trainingData)

@@ -189,10 +189,10 @@ package final class DiskPublisher: Publisher, Sendable {
         card.engine = .init(name: "ONNX Runtime", version: Engine.version)
         card.opset = model.operatorSets
         card.decisions = model.trial.map { ["trial": .text("\($0)")] }
-        if let training = model.training { card.tell(training) }
+        if let training = model.training { card.add(training) }
         card.parent = model.parent
         card.publishedAt = UTCTime.now.description
-        let float = try keepFloat(model)
+        let float = try keepFloatModel(model)
         card.floatParent = float.map { Card.Parent(version: nil, digest: $0) }
         let staged = try directory.stage(
             run: model.run, attempt: 0,

@@ -11,7 +11,7 @@ final class DispatchLoop: @unchecked Sendable {
         case numbered([Intake.Numbered])
         case finished(Dispatcher.Assignment, AttemptResult)
         /// A scan has found a file that the ledger knows, in a spool that is emptied.
-        case stands(path: String, stamp: FileStamp, role: ArrivalRole, pipeline: String)
+        case foundKnown(path: String, stamp: FileStamp, role: ArrivalRole, pipeline: String)
         /// Data files that are not in their spool any more, of a pipeline whose outputs go with them.
         case deleted([String], pipeline: String)
         /// An attempt was paused, so that another took its worker: there may be room for more.
@@ -116,8 +116,8 @@ final class DispatchLoop: @unchecked Sendable {
             case .numbered(let numbered):
                 for pipeline in numbered { try dispatcher.arrived(pipeline) }
             case .finished(let assignment, let result): finished.append((assignment, result))
-            case .stands(let path, let stamp, let role, let pipeline):
-                try dispatcher.stands(path, stamp, role: role, in: pipeline, at: .now)
+            case .foundKnown(let path, let stamp, let role, let pipeline):
+                try dispatcher.foundKnown(path, stamp, role: role, in: pipeline, at: .now)
             case .deleted(let paths, let pipeline): try dispatcher.deleted(paths, in: pipeline, at: .now)
             case .paused: break
             case .pipelines(let pipelines):

@@ -156,7 +156,7 @@ package final class PipelineDaemon: Service {
                 if isCurrent { reasons.stands(path, spool.role, in: spool.pipeline, pipelines.inForce) }
                 // Where inputs leave their spool when they are done, one that stands there may have been left by a daemon that was killed.
                 if isCurrent, pipelines.inForce.contains(where: { $0.name == spool.pipeline && $0.after != .keep }) {
-                    loop.inbox.put(.stands(path: path, stamp: stamp, role: spool.role, pipeline: spool.pipeline))
+                    loop.inbox.put(.foundKnown(path: path, stamp: stamp, role: spool.role, pipeline: spool.pipeline))
                 }
                 return isCurrent
             })

@@ -48,7 +48,7 @@ package protocol Publisher: AnyObject {
     /// Where something is, or is to be, kept for training.
     func keptPath(_ kept: Kept, pipeline: Pipeline) -> String
     func discard(_ kept: Kept, pipeline: Pipeline) throws(LandingError)
-    func pruneFloats(keeping digests: Set<String>, in pipeline: Pipeline) throws(LandingError)
+    func pruneFloatModels(keeping digests: Set<String>, in pipeline: Pipeline) throws(LandingError)
 
     /// Returns whether the file was removed from its spool, as far as that can be told now.
     func isRemoved(_ input: SpoolInput) -> Bool

@@ -7,7 +7,7 @@ struct Durability {
     let areas: [StagingArea]
     let syncfsFrom: Int
 
-    func makeDurable(_ work: inout [Item]) {
+    func makeDurable(_ work: inout [RoundItem]) {
         var waiting = work.indices.filter { work[$0].isGood }
         for area in areas {
             let here = waiting.filter { work[$0].output.staged.starts(with: area.path) }

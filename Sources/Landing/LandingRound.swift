@@ -98,7 +98,7 @@ package struct LandingRound {
     package func publish(
         _ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent]
     ) throws(LandingError) -> [Result<LandedOutput, LandingError>] {
-        var work = outputs.map { Item(output: $0) }
+        var work = outputs.map { RoundItem(output: $0) }
         try step(.start)
         refuseDoubles(&work)
         describe(&work)
@@ -141,7 +141,7 @@ package struct LandingRound {
 
     /// Finishes what an earlier round began; safe to repeat, and at any point of dying again. Call it before `StagingArea.sweep`.
     package func recover(_ intended: [StagedOutput]) throws(LandingError) -> [Recovery] {
-        var work = intended.map { Item(output: $0) }
+        var work = intended.map { RoundItem(output: $0) }
         var rerun = Set<Int>()
         var touched = Set<FilePath>()
         for index in work.indices {
@@ -175,7 +175,7 @@ package struct LandingRound {
         do { try onStep(step) } catch { throw .ledger(step: "step \(step)", cause: "\(error)") }
     }
 
-    private func refuseDoubles(_ work: inout [Item]) {
+    private func refuseDoubles(_ work: inout [RoundItem]) {
         var seen = Set<FilePath>()
         for index in work.indices where !seen.insert(work[index].output.target).inserted {
             work[index].failure = .targetTwice(work[index].output.target)
@@ -183,7 +183,7 @@ package struct LandingRound {
     }
 
     /// Size and digest of what is staged, where the attempt did not report them; from here on it has the mode that it is published with.
-    private func describe(_ work: inout [Item]) {
+    private func describe(_ work: inout [RoundItem]) {
         for index in work.indices where work[index].isGood {
             let staged = work[index].output.staged
             do throws(LandingError) {
@@ -201,7 +201,7 @@ package struct LandingRound {
         }
     }
 
-    private func place(_ item: inout Item, touched: inout Set<FilePath>) {
+    private func place(_ item: inout RoundItem, touched: inout Set<FilePath>) {
         let directory = item.output.target.removingLastComponent()
         do throws(LandingError) {
             // What another output of this round was put into is there.
@@ -220,7 +220,7 @@ package struct LandingRound {
     }
 
     /// False when another attempt is needed.
-    private func resume(_ item: inout Item, touched: inout Set<FilePath>) throws(LandingError) -> Bool {
+    private func resume(_ item: inout RoundItem, touched: inout Set<FilePath>) throws(LandingError) -> Bool {
         let output = item.output
         guard let digest = output.digest else { return false }
         if let there = try Disk.status(output.target), there.kind == .regular, try FileDigest.of(output.target).digest == digest {
@@ -245,7 +245,7 @@ package struct LandingRound {
 
     /// Directories, then manifests. Where an earlier try got as far as this, its line may stand already.
     private func finish(
-        _ work: inout [Item], touched: Set<FilePath>, skipping: Set<Int> = [], mayBeListed: Bool = false
+        _ work: inout [RoundItem], touched: Set<FilePath>, skipping: Set<Int> = [], mayBeListed: Bool = false
     ) throws(LandingError) {
         for directory in touched.sorted(by: { $0.string < $1.string }) {
             do throws(LandingError) {
@@ -286,7 +286,7 @@ package struct LandingRound {
 }
 
 /// One output on its way through a round.
-struct Item {
+struct RoundItem {
     fileprivate(set) var output: StagedOutput
     var failure: LandingError?
     fileprivate var placed: Placement.Result?

@@ -388,7 +388,7 @@ import Testing
         try world.restart()
         let stamp = try FileDigest.of(FilePath(world.directory("spool/data/a.csv"))).stamp
         func stands(_ size: Int64) throws {
-            try world.dispatcher.stands(
+            try world.dispatcher.foundKnown(
                 "a.csv", .init(device: stamp.device, inode: stamp.inode, size: size, changed: stamp.changed), role: .data, in: "p",
                 at: world.now)
         }
@@ -404,7 +404,7 @@ import Testing
         let world = try DiskWorld(Self.archiving)
         try world.drop(.data, "a.csv", "id,x\na,1\n")
         let stamp = try FileDigest.of(FilePath(world.directory("spool/data/a.csv"))).stamp
-        try world.dispatcher.stands(
+        try world.dispatcher.foundKnown(
             "a.csv", .init(device: stamp.device, inode: stamp.inode, size: stamp.size, changed: stamp.changed), role: .data, in: "p",
             at: world.now)
         #expect(FileManager.default.fileExists(atPath: world.directory("spool/data/a.csv")))

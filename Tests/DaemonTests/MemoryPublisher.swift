@@ -167,7 +167,7 @@ final class MemoryPublisher: Publisher {
     func prune(versions: [Int], in pipeline: Pipeline) { for version in versions { models[version] = nil } }
     func keptPath(_ kept: Kept, pipeline: Pipeline) -> String { "/kept/\(kept)" }
     func discard(_ kept: Kept, pipeline: Pipeline) {}
-    func pruneFloats(keeping digests: Set<String>, in pipeline: Pipeline) {}
+    func pruneFloatModels(keeping digests: Set<String>, in pipeline: Pipeline) {}
 
     private func check() throws(LandingError) {
         guard let fault else { return }

@@ -117,9 +117,9 @@ import Testing
         try f.publishModel("B", parent: 1)
         try f.publishModel("C")
         try f.publishModel("D", parent: 2)
-        #expect(try f.ledger.floatsInUse(pipeline: "p") == ["float-A", "float-B", "float-C", "float-D"])
+        #expect(try f.ledger.floatModelsInUse(pipeline: "p") == ["float-A", "float-B", "float-C", "float-D"])
         #expect(try f.ledger.prune(pipeline: "p", keep: 1, at: f.now) == [1, 2, 3])
-        #expect(try f.ledger.floatsInUse(pipeline: "p") == ["float-D", "float-B"])
+        #expect(try f.ledger.floatModelsInUse(pipeline: "p") == ["float-D", "float-B"])
     }
 
     @Test func pruningKeepsWhatWaitingDataAndOpenRunsNeed() throws {

@@ -45,7 +45,7 @@ extension Dispatcher {
         try removal.removeMarked(at: now)
         for pipeline in pipelines.all {
             window.readAgain(pipeline.name)
-            try versions.pruneFloats(of: pipeline)
+            try versions.pruneFloatModels(of: pipeline)
         }
     }
 

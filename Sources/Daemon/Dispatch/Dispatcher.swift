@@ -135,14 +135,14 @@ package final class Dispatcher {
                 settling.remove(number)
                 window.readAgain(pipeline)
             case .unchanged:
-                try stands(file.path, file.stamp, role: file.role, in: pipeline, at: numbered.time)
+                try foundKnown(file.path, file.stamp, role: file.role, in: pipeline, at: numbered.time)
             }
         }
         problems += numbered.refused.count { $0.report.run == nil && $0.input.digest == nil && $0.report.arrival > newestAtStart }
     }
 
     /// A scan has found a file that the ledger knows. Where it is done, an earlier daemon was killed before it could archive or delete it.
-    package func stands(_ path: String, _ stamp: FileStamp, role: ArrivalRole, in name: String, at now: UTCTime) throws(LedgerError) {
+    package func foundKnown(_ path: String, _ stamp: FileStamp, role: ArrivalRole, in name: String, at now: UTCTime) throws(LedgerError) {
         guard let pipeline = pipelines[name], pipeline.after != .keep,
             let done = try ledger.doneInput(name, role, path, stamp)
         else { return }

@@ -40,9 +40,9 @@ package final class Scheduler {
     /// Which version scores an arrival.
     package enum Binding: Hashable, Sendable {
         /// The newest in force at its place in arrival order.
-        case byPlace
+        case positional
         /// The one in force now: what `replay` asks for.
-        case byNow
+        case current
         /// That of the run's first attempt.
         case bound(Int)
     }
@@ -103,16 +103,16 @@ package final class Scheduler {
         lanes[pipeline]?.undecidedModels.insertSorted(arrival)
     }
 
-    package func dataArrived(_ arrival: Int64, in pipeline: String, binding: Binding = .byPlace) {
+    package func dataArrived(_ arrival: Int64, in pipeline: String, binding: Binding = .positional) {
         lanes[pipeline]?.waitingData.insertSorted(arrival)
-        lanes[pipeline]?.bindings[arrival] = binding == .byPlace ? nil : binding
+        lanes[pipeline]?.bindings[arrival] = binding == .positional ? nil : binding
     }
 
     /// Labels are trained on one at a time, in order, after the models before them, from the version in force then, or the one that their
     /// run is bound to. Data waits for them only where the order is strict.
     package func labelsArrived(_ arrival: Int64, in pipeline: String, parent: Int? = nil) {
         lanes[pipeline]?.waitingLabels.insertSorted(arrival)
-        lanes[pipeline]?.bindings[arrival] = parent.map { .bound($0) } ?? .byNow
+        lanes[pipeline]?.bindings[arrival] = parent.map { .bound($0) } ?? .current
     }
 
     /// The arrival will never run: a newer content took its place, or it was refused before it started.
@@ -285,9 +285,9 @@ package final class Scheduler {
 
 extension Scheduler.Lane {
     fileprivate func version(for arrival: Int64) -> Int? {
-        switch bindings[arrival] ?? .byPlace {
-        case .byPlace: (activations.last { $0.position < arrival } ?? activations.first)?.version
-        case .byNow: activations.last?.version
+        switch bindings[arrival] ?? .positional {
+        case .positional: (activations.last { $0.position < arrival } ?? activations.first)?.version
+        case .current: activations.last?.version
         case .bound(let version): version
         }
     }

@@ -139,7 +139,7 @@ extension RunLedger {
 
     /// Digests of the float models in the state folder that something still needs: versions that stand, what those were trained from, and
     /// what open runs train from.
-    package func floatsInUse(pipeline: String) throws(LedgerError) -> Set<String> {
+    package func floatModelsInUse(pipeline: String) throws(LedgerError) -> Set<String> {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }
             let used = try connection.versionsInUse(key)

@@ -90,7 +90,7 @@ extension LedgerTransaction {
 
     /// The versions beyond the newest `keep` that may go, oldest first, now marked as pruned. Never the active one, one that an open or
     /// waiting run is bound to, or one that waiting data would be scored by. What a version was trained from is kept in the state folder:
-    /// `floatsInUse`.
+    /// `floatModelsInUse`.
     package func prune(pipeline: String, keep: Int, at time: UTCTime) throws(LedgerError) -> [Int] {
         guard let key = try connection.pipelineKey(pipeline) else { return [] }
         let living = try connection.all(

@@ -105,7 +105,7 @@ final class ArrivalsWindow {
             let page = try ledger.waiting(pipeline: pipeline, role: .data, after: after, limit: 2 * size)
             for data in page where held[data.number] == nil {
                 hold(data)
-                let binding: Scheduler.Binding = data.boundVersion.map { .bound($0) } ?? (data.isReplay ? .byNow : .byPlace)
+                let binding: Scheduler.Binding = data.boundVersion.map { .bound($0) } ?? (data.isReplay ? .current : .positional)
                 scheduler.dataArrived(data.number, in: pipeline, binding: binding)
             }
             isExhausted = page.count < 2 * size

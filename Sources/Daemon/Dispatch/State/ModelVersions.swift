@@ -103,7 +103,7 @@ final class ModelVersions {
             }
         }
         try read(pipeline.name)
-        try pruneFloats(of: pipeline)
+        try pruneFloatModels(of: pipeline)
     }
 
     /// An earlier daemon had made a version visible, which the ledger now has too.
@@ -139,11 +139,11 @@ final class ModelVersions {
     }
 
     /// Removes float models that no version needs any more.
-    func pruneFloats(of pipeline: Pipeline) throws(LedgerError) {
+    func pruneFloatModels(of pipeline: Pipeline) throws(LedgerError) {
         guard pipeline.optimize != nil else { return }
-        let used = try ledger.floatsInUse(pipeline: pipeline.name)
+        let used = try ledger.floatModelsInUse(pipeline: pipeline.name)
         do throws(LandingError) {
-            try publisher.pruneFloats(keeping: used, in: pipeline)
+            try publisher.pruneFloatModels(keeping: used, in: pipeline)
         } catch {
             log.warning("old float models stay", metadata: ["pipeline.name": "\(pipeline.name)", "reason": "\(error)"])
         }
