@@ -4,13 +4,13 @@ import PipelineConfig
 import Reasons
 import Runner
 
-/// What is decided about runs whose attempts have ended, to be recorded in one transaction.
+/// Decisions about runs whose attempts have ended, which are recorded in one transaction.
 struct RunDecisions {
     /// A run that ends.
     struct Closed {
         let attempt: OpenAttempt
         let closing: RunClosing
-        /// What a training found, also where it was in vain.
+        /// The report of a training, also of one in vain; nil where nothing was trained.
         var training: TrainingReport?
     }
 
@@ -32,7 +32,7 @@ struct RunDecisions {
         let position: Int64
     }
 
-    /// What the ledger made of the versions that were published.
+    /// The ledger's answer for each version that was published.
     struct Recorded {
         /// Nil for a version that is not in force.
         var activations: [VersionActivation?] = []

@@ -51,7 +51,7 @@ package final class Scheduler {
         var undecidedModels: [Int64] = []
         var waitingData: [Int64] = []
         var waitingLabels: [Int64] = []
-        /// Of waiting data and labels; those by place are left out.
+        /// The bindings of waiting data and labels, without the positional ones.
         var bindings: [Int64: Binding] = [:]
         var taken: Set<Int64> = []
         var retries: [Int64: Duration] = [:]
@@ -276,7 +276,8 @@ package final class Scheduler {
     package func activeVersion(in pipeline: String) -> Int? { lastActivation(in: pipeline)?.version }
     package func lastActivation(in pipeline: String) -> Activation? { lanes[pipeline]?.activations.last }
 
-    /// From where on a version is in force that labels numbered `arrival` made of `parent`: it takes its parent's place, and no other's.
+    /// Returns the position at which a version comes into force that labels numbered `arrival` made of `parent`: it takes its parent's
+    /// place, and no other's.
     package func position(of arrival: Int64, parent: Int?, in pipeline: String) -> Int64 {
         guard let last = lastActivation(in: pipeline) else { return arrival }
         return last.version == parent ? max(arrival, last.position) : min(arrival, last.position - 1)

@@ -22,8 +22,9 @@ final class MachineWaits {
     private let publisher: any Publisher
     private let scheduler: Scheduler
     private let log: Logger
+    /// The waits by pipeline.
     private var waits: [String: Wait] = [:]
-    /// By run.
+    /// The counts by run.
     private var fillings: [Int64: Filling] = [:]
 
     /// How often one file's output may fill an otherwise empty disk before that is the file's own fault.

@@ -13,7 +13,7 @@ final class ModelVersions {
     private let scheduler: Scheduler
     private let pipelines: PipelinesInForce
     private let log: Logger
-    /// By pipeline and number.
+    /// The versions by pipeline and number.
     private var versions: [String: [Int: ModelVersion]] = [:]
 
     init(ledger: RunLedger, publisher: any Publisher, scheduler: Scheduler, pipelines: PipelinesInForce, log: Logger) {

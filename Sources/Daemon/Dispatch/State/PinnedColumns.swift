@@ -24,7 +24,7 @@ struct ColumnPins {
 final class PinnedColumns {
     private let ledger: RunLedger
     private let scheduler: Scheduler
-    /// By pipeline and revision.
+    /// The pins by pipeline and revision; read from the ledger as they are needed.
     private var pins: [String: [String: ColumnPins]] = [:]
     /// The revision under which this process has scored a file with rows, by pipeline.
     private var firstScored: [String: String] = [:]

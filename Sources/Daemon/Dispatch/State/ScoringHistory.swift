@@ -1,7 +1,7 @@
 import Ledger
 import Runner
 
-/// What this process has seen of each pipeline's scoring: how long files take, and which rows were scored last.
+/// Remembers of each pipeline's scoring in this process how long files take, and which rows were scored last.
 final class ScoringHistory {
     private var paces: [String: Pace] = [:]
     /// The newest data files that were scored: what a new model is tried on.

@@ -5,7 +5,7 @@ import Runner
 
 /// Outputs that have their final name, while the machine does not let their folder be synced or their manifest be written.
 ///
-/// From its final name on an output is finished and never made again: those who read the folder may have it, and new content of the input,
+/// An output that has its final name is finished and never made again: those who read the folder may have it, and new content of the input,
 /// which may be bad, would leave it in no manifest. Its run stays open as one in progress, which the next daemon recovers.
 final class UnfinishedOutputs {
     struct Item {
