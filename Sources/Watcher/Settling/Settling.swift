@@ -70,133 +70,177 @@ package struct Settling: Sendable {
         case forget
     }
 
-    /// Why the file may be judged before its quiet time is over.
-    private enum Ground {
-        case renamed
-        case closed
-        /// Only its attributes changed since it was judged before.
-        case touched
+    /// How the file came here, and whether something that was heard of it allows to judge it before its quiet time is over. Anything that
+    /// changes the file afterwards without saying how takes the permission away.
+    private enum Origin: Equatable {
+        /// It was there before the watch heard of it. It may be judged early where only its attributes changed, since it was judged before.
+        case foundHere(isOnlyTouched: Bool)
+        /// It was created while we watched, and may be judged early once its writer closed it.
+        case created(isClosed: Bool)
+        /// It was renamed into place while we watched, and may be judged early while it is as it came.
+        case movedIn(isAsItCame: Bool)
+
+        var allowsEarlyJudgement: Bool {
+            switch self {
+            case .foundHere(let isAllowed), .created(let isAllowed), .movedIn(let isAllowed): isAllowed
+            }
+        }
+
+        var withoutEarlyJudgement: Origin {
+            switch self {
+            case .foundHere: .foundHere(isOnlyTouched: false)
+            case .created: .created(isClosed: false)
+            case .movedIn: .movedIn(isAsItCame: false)
+            }
+        }
+    }
+
+    /// What the file waits for.
+    private enum State: Equatable {
+        /// The next look, which may find a change that was announced.
+        case look(announced: Announcement)
+        /// An answer about its content or its lease.
+        case check
+        case time(Duration, reason: String)
+    }
+
+    /// Which change of the stamp the last signal explains.
+    private enum Announcement {
+        case none
+        /// A close or a rename: any.
+        case anyChange
+        /// A change of attributes: another change time.
+        case attributes
+    }
+
+    /// The time for which the file has been as it is, by our own clock; everything here begins again when it changes.
+    private struct Rest: Equatable {
+        let since: Duration
+        /// The time since the last change by the file system's clock. Known only where there is no time to wait.
+        var age: Duration = .zero
+        /// The pause before the next look at a file that is incomplete, which doubles each time.
+        var pause: Duration
+
+        init(since: Duration, quiet: Duration) {
+            self.since = since
+            pause = max(quiet, .milliseconds(100))
+        }
+
+        func length(at now: Duration) -> Duration { max(now - since, age) }
     }
 
     package let policy: SpoolDirectory.SettlePolicy
     package let firstSeen: Duration
+    /// The stamp of the last look; nil until the first one, and after another file took the name.
     package private(set) var stamp: FileStamp?
-    /// Set once the bytes were judged, whatever the verdict.
-    package private(set) var isJudged = false
-    private var lastChange: Duration
-    private var ground: Ground?
-    /// Created or renamed into place while we watched.
-    private var isBornHere = false
-    private var cameByRename = false
-    /// The next look was caused by a close or a rename, which explain that the stamp differs.
-    private var expectsChange = false
-    /// The next look was caused by a change of attributes, which explains a new change time.
-    private var expectsTouch = false
+    /// The last answer about the content; it outlives a change of the file, so that the next one can be compared with it.
     private var proof: Proof?
-    /// Known only where there is no time to wait.
-    private var age: Duration = .zero
-    private var wakeAt: Duration
-    private var waitReason = "just seen"
-    private var recheckAfter: Duration
+    private var origin = Origin.foundHere(isOnlyTouched: false)
+    private var rest: Rest
+    private var state: State
 
     /// Longest pause between two looks at a file whose seal is broken.
     private static let longestPause: Duration = .seconds(30)
     /// Between two tries to read a file that the machine does not let be read.
     private static let unreadPause: Duration = .seconds(1)
+    private static let notQuietYet = "unchanged for less than the quiet time"
 
     package init(policy: SpoolDirectory.SettlePolicy, now: Duration) {
         self.policy = policy
         firstSeen = now
-        lastChange = now
-        wakeAt = now
-        recheckAfter = max(policy.quiet, .milliseconds(100))
+        rest = Rest(since: now, quiet: policy.quiet)
+        state = .time(now, reason: "just seen")
     }
 
     package mutating func heard(_ signal: Signal, now: Duration) -> Step {
-        expectsChange = false
-        expectsTouch = false
+        var announced = Announcement.none
         switch signal {
         case .found:
             break
         case .created:
-            isBornHere = true
-            cameByRename = false
-            ground = nil
+            origin = .created(isClosed: false)
             stamp = nil
             changed(now)
         case .modified:
-            ground = nil
+            origin = origin.withoutEarlyJudgement
             changed(now)
             return wait(until: now + policy.quiet, for: "being written")
         case .closed:
+            origin =
+                switch origin {
+                case .foundHere: .foundHere(isOnlyTouched: false)
+                case .created: .created(isClosed: true)
+                case .movedIn: .movedIn(isAsItCame: true)
+                }
             changed(now)
-            ground = isBornHere ? (cameByRename ? .renamed : .closed) : nil
-            expectsChange = true
+            announced = .anyChange
         case .movedIn:
-            isBornHere = true
-            cameByRename = true
-            ground = .renamed
+            origin = .movedIn(isAsItCame: true)
             stamp = nil
             changed(now)
         case .attributes:
-            if stamp == nil, !isBornHere { ground = .touched }
-            expectsTouch = true
+            if stamp == nil, case .foundHere = origin { origin = .foundHere(isOnlyTouched: true) }
+            announced = .attributes
         case .companion:
             // Anything may have changed beside it; what it means for this file shows in its proof.
             break
         }
+        state = .look(announced: announced)
         return .look
     }
 
     package mutating func observed(_ look: Look, now: Duration) -> Step {
         guard case .file(let new, let age) = look else { return .forget }
         if let old = stamp, old != new {
-            let isTouch = expectsTouch && old.inode == new.inode && old.device == new.device && old.size == new.size
-            if !expectsChange, !isTouch { ground = nil }
+            if !explains(old, new) { origin = origin.withoutEarlyJudgement }
             changed(now)
         } else if let age, stamp != nil {
-            self.age = age
+            rest.age = age
         }
         stamp = new
-        expectsChange = false
-        expectsTouch = false
-        if ground != nil || isQuiet(now) { return .checkSeal }
-        return wait(until: lastChange + policy.quiet, for: "unchanged for less than the quiet time")
+        if origin.allowsEarlyJudgement || isQuiet(now) {
+            state = .check
+            return .checkSeal
+        }
+        return waitForQuiet(Self.notQuietYet)
     }
 
-    package mutating func checked(_ proof: Proof, now: Duration) -> Step {
-        isJudged = true
-        if case .unread(let reason) = proof { return wait(until: now + Self.unreadPause, for: reason) }
-        switch (self.proof, proof) {
+    package mutating func checked(_ new: Proof, now: Duration) -> Step {
+        if case .unread(let reason) = new {
+            proof = proof ?? new
+            return wait(until: now + Self.unreadPause, for: reason)
+        }
+        switch (proof, new) {
         case (.holdsWithData(let old, _), .holdsWithData(let new, _)): if old != new { changed(now) }
         case (.broken, .holdsWithData): changed(now)
         // The text says how much is there.
         case (.broken(let old), .broken(let new)): if old != new { changed(now) }
         default: break
         }
-        self.proof = proof
-        switch proof {
-        case .unread: return .look
+        proof = new
+        switch new {
+        case .unread:
+            return .look
         case .broken(let reason):
-            if max(now - lastChange, age) >= policy.giveUp { return .truncated(reason) }
-            let next = min(now + recheckAfter, max(lastChange + policy.giveUp, now))
-            recheckAfter = min(recheckAfter * 2, max(Self.longestPause, policy.quiet))
+            if rest.length(at: now) >= policy.giveUp { return .truncated(reason) }
+            let next = min(now + rest.pause, max(rest.since + policy.giveUp, now))
+            rest.pause = min(rest.pause * 2, max(Self.longestPause, policy.quiet))
             return wait(until: next, for: reason)
         case .unsafe:
-            return isQuiet(now) ? .refuse : wait(until: lastChange + policy.quiet, for: "unchanged for less than the quiet time")
+            return isQuiet(now) ? .refuse : waitForQuiet(Self.notQuietYet)
         case .holds:
-            switch ground {
-            case .renamed: return .complete(.renamed)
-            case .closed: return .complete(.closed)
-            case .touched: return isQuiet(now) ? .complete(.quiet) : .probeLease
-            case nil: return .complete(.quiet)
+            switch origin {
+            case .movedIn(isAsItCame: true): return .complete(.renamed)
+            case .created(isClosed: true): return .complete(.closed)
+            case .foundHere(isOnlyTouched: true) where !isQuiet(now): return .probeLease
+            case .foundHere, .created, .movedIn: return .complete(.quiet)
             }
         case .holdsWithData:
             return .probeLease
         case .unsealed(let endsWithNewline):
             // A writer that closes early (at zero bytes, or in the middle of a line) is believed only once it is quiet.
-            if ground == .closed, !isQuiet(now), stamp?.size == 0 || endsWithNewline != true {
-                return wait(until: lastChange + policy.quiet, for: "unchanged for less than the quiet time")
+            if origin == .created(isClosed: true), !isQuiet(now), stamp?.size == 0 || endsWithNewline != true {
+                return waitForQuiet(Self.notQuietYet)
             }
             return .probeLease
         }
@@ -205,43 +249,52 @@ package struct Settling: Sendable {
     package mutating func leased(_ lease: Lease, now: Duration) -> Step {
         if lease == .denied {
             // A writer that never closes must not hold the file back for ever.
-            if now - lastChange >= policy.giveUp { return .complete(.quiet) }
+            if now - rest.since >= policy.giveUp { return .complete(.quiet) }
             return wait(until: now + policy.quiet, for: "open for writing by another process")
         }
         if isQuiet(now) {
-            return .complete(ground == .renamed && !hasData ? .renamed : .quiet)
+            return .complete(origin == .movedIn(isAsItCame: true) && !hasData ? .renamed : .quiet)
         }
         if case .holdsWithData(_, let dataIsOlder) = proof, dataIsOlder || lease == .unavailable {
-            return wait(until: lastChange + policy.quiet, for: "its external data may still be replaced")
+            return waitForQuiet("its external data may still be replaced")
         }
-        switch (ground, lease) {
-        case (.renamed, _):
+        switch (origin, lease) {
+        case (.movedIn(isAsItCame: true), _):
             return .complete(.renamed)
-        case (.closed, .granted) where hasData:
+        case (.created(isClosed: true), .granted) where hasData:
             return .complete(.closed)
-        case (.closed, .granted):
-            let cut = lastChange + policy.quiet / 4
+        case (.created(isClosed: true), .granted):
+            let cut = rest.since + policy.quiet / 4
             return now >= cut ? .complete(.lease) : wait(until: cut, for: "closed; may be opened again at once")
-        case (.touched, .granted):
+        case (.foundHere(isOnlyTouched: true), .granted):
             return .complete(.lease)
-        default:
-            return wait(until: lastChange + policy.quiet, for: "unchanged for less than the quiet time")
+        case (.foundHere, _), (.created, _), (.movedIn, _):
+            return waitForQuiet(Self.notQuietYet)
         }
     }
 
-    /// A scan met the file again: says whether it changed since the last look, and starts its quiet time afresh if so.
+    /// Takes the stamp that a scan found where it met the file again. A file that changed since the last look begins its quiet time again.
     package mutating func met(_ stamp: FileStamp, now: Duration) {
         guard let old = self.stamp, old != stamp else { return }
         self.stamp = stamp
-        ground = nil
+        origin = origin.withoutEarlyJudgement
         changed(now)
     }
 
     package mutating func due(now: Duration) -> Step {
-        now >= wakeAt ? .look : wait(until: wakeAt, for: waitReason)
+        guard case .time(let time, _) = state, now < time else {
+            state = .look(announced: .none)
+            return .look
+        }
+        return .wait(until: time, for: reason)
     }
 
-    package var reason: String { waitReason }
+    /// Whether the bytes were looked at, with whatever result.
+    package var isJudged: Bool { proof != nil }
+
+    package var reason: String { if case .time(_, let reason) = state { reason } else { "just seen" } }
+
+    package var wakeTime: Duration { if case .time(let time, _) = state { time } else { firstSeen } }
 
     /// What the file is known by once it is complete.
     package var wholeStamp: FileStamp? {
@@ -249,25 +302,29 @@ package struct Settling: Sendable {
     }
 
     /// A mark beside the file that says it is being downloaded means nothing once it was renamed into place.
-    package var heedsMarks: Bool { !cameByRename }
-
-    package var wakeTime: Duration { wakeAt }
+    package var heedsMarks: Bool { if case .movedIn = origin { false } else { true } }
 
     private var hasData: Bool {
         if case .holdsWithData = proof { true } else { false }
     }
 
-    private func isQuiet(_ now: Duration) -> Bool { max(now - lastChange, age) >= policy.quiet }
+    private func isQuiet(_ now: Duration) -> Bool { rest.length(at: now) >= policy.quiet }
 
-    private mutating func changed(_ now: Duration) {
-        lastChange = now
-        age = .zero
-        recheckAfter = max(policy.quiet, .milliseconds(100))
+    /// Whether the signal that caused this look explains the difference between the two stamps.
+    private func explains(_ old: FileStamp, _ new: FileStamp) -> Bool {
+        switch state {
+        case .look(.anyChange): true
+        case .look(.attributes): old.inode == new.inode && old.device == new.device && old.size == new.size
+        case .look(.none), .check, .time: false
+        }
     }
 
+    private mutating func changed(_ now: Duration) { rest = Rest(since: now, quiet: policy.quiet) }
+
+    private mutating func waitForQuiet(_ reason: String) -> Step { wait(until: rest.since + policy.quiet, for: reason) }
+
     private mutating func wait(until time: Duration, for reason: String) -> Step {
-        wakeAt = time
-        waitReason = reason
+        state = .time(time, reason: reason)
         return .wait(until: time, for: reason)
     }
 }
