@@ -155,9 +155,7 @@ package final class SpoolWatcher: Sendable {
     }
 
     private static func flush(_ loop: WatchLoop, _ deliver: @Sendable ([SpoolEvent]) -> Void) {
-        guard !loop.out.isEmpty else { return }
-        let batch = loop.out
-        loop.out.removeAll(keepingCapacity: true)
-        deliver(batch)
+        let batch = loop.takeEvents()
+        if !batch.isEmpty { deliver(batch) }
     }
 }

@@ -58,7 +58,7 @@ import Testing
         ("a?c", "abc", true), ("a?c", "ac", false), ("[a-c]*.csv", "b1.csv", true), ("[!a-c]*.csv", "b1.csv", false),
         ("[abc", "[abc", true), ("*", "anything", true), ("a*b*c", "a1b2b3c", true), ("a*b*c", "a1b2b3", false), ("", "", true),
     ]) func globs(_ pattern: String, _ path: String, _ isMatch: Bool) {
-        let name = Spool.split(path).name
+        let name = SpoolPath.split(path).name
         #expect(Glob(pattern).matches(path: path, name: name.utf8) == isMatch)
     }
 

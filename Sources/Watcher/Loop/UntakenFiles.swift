@@ -1,34 +1,81 @@
 internal import Names
 
-/// The files of one spool that no pattern takes.
+/// The files of one spool that no pattern takes. Their changes are reported once they have stood for a moment, since a model's external
+/// data comes before the model.
 struct UntakenFiles {
     /// More are only counted by the next scan of the whole spool, so that they take no memory.
     private static let most = 10_000
 
+    /// The time between a change and its report.
+    private let delay: Duration
     private(set) var paths: NameSet = []
     private var more = 0
-    /// When the owner is told of what has changed; nil where nothing has.
+    /// When a change is to be reported; nil where nothing has changed.
     private(set) var due: Duration?
+
+    init(delay: Duration) { self.delay = delay }
 
     var count: Int { paths.count + more }
 
-    mutating func insert(_ path: String, due: Duration) {
+    mutating func insert(_ path: String, now: Duration) {
         guard !paths.contains(path) else { return }
         if paths.count < Self.most { paths.insert(path) } else { more += 1 }
-        self.due = self.due ?? due
+        changed(now)
     }
 
-    mutating func remove(_ path: String, due: Duration) {
-        if paths.remove(path) != nil { self.due = self.due ?? due }
+    mutating func remove(_ path: String, now: Duration) {
+        if paths.remove(path) != nil { changed(now) }
     }
 
-    /// A scan is about to find those below a directory again.
-    mutating func remove(where isBelow: (String) -> Bool, isWhole: Bool, due: Duration) {
+    /// Removes those that a scan is about to find again.
+    /// - Parameter isWhole: whether it is a scan of the whole spool.
+    mutating func remove(now: Duration, isWhole: Bool, where isBelow: (String) -> Bool) {
         let before = count
         if isWhole { more = 0 }
         for path in paths.filter(isBelow) { paths.remove(path) }
-        if count != before { self.due = self.due ?? due }
+        if count != before { changed(now) }
     }
 
-    mutating func told() { due = nil }
+    mutating func reported() { due = nil }
+
+    private mutating func changed(_ now: Duration) { due = due ?? now + delay }
+}
+
+extension WatchedSpool {
+    /// The number of names that a report shows.
+    private static let shownUntaken = 20
+
+    /// Reports the files that nothing takes, without the external data of models.
+    func reportUntaken() -> SpoolEvent {
+        untaken.reported()
+        let companions = companionsOfModels()
+        let names = untaken.paths.filter { !companions.contains($0) }
+        return .untaken(
+            directory: id, count: untaken.count - (untaken.paths.count - names.count),
+            first: Array(names.sorted { Name($0) < Name($1) }.prefix(Self.shownUntaken)))
+    }
+
+    /// Returns the external data of the models that stand beside or above files that nothing takes.
+    private func companionsOfModels() -> NameSet {
+        var companions: NameSet = []
+        guard mayHoldModels, isAttached else { return companions }
+        var above: NameSet = []
+        for path in untaken.paths {
+            var directory = path
+            repeat {
+                directory = SpoolPath.split(directory).directory
+                above.insert(directory)
+            } while !directory.isEmpty
+        }
+        for directory in above {
+            guard let listing = try? DirectoryListing(path: path(of: directory)) else { continue }
+            listing.forEach { entry, _ in
+                guard let name = entry.name, !entry.isDirectory, Seal(name: name) == .onnx,
+                    case .holds(let found) = Seal.check(path: path(of: SpoolPath.join(directory, name)))
+                else { return }
+                for companion in found { companions.insert(SpoolPath.join(directory, companion)) }
+            }
+        }
+        return companions
+    }
 }

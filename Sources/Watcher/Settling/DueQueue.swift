@@ -20,6 +20,7 @@ struct DueQueue {
     private var items: [Item] = []
 
     var first: Item? { items.first }
+    var count: Int { items.count }
 
     mutating func push(_ item: Item) {
         items.append(item)

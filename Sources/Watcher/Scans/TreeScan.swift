@@ -53,8 +53,8 @@ final class TreeScan {
 
     /// Leaves out what is left below a directory, which went away.
     func leaveOut(_ directory: String) {
-        open.removeAll { Spool.isWithin($0, directory) }
-        if let current, Spool.isWithin(current.directory, directory) { self.current = nil }
+        open.removeAll { SpoolPath.isWithin($0, directory) }
+        if let current, SpoolPath.isWithin(current.directory, directory) { self.current = nil }
     }
 
     private func path(of directory: String) -> String { directory.isEmpty ? root : root + "/" + directory }
@@ -80,11 +80,11 @@ final class TreeScan {
     private func meet(_ entry: DirectoryListing.Entry, _ status: () -> stat?, in directory: String, _ found: (Finding) -> Void) {
         guard let name = entry.name else {
             if !entry.shownName.hasPrefix(".") {
-                found(Self.refusal(Admission.notUnicode, Spool.join(directory, entry.shownName), status()))
+                found(Self.refusal(Admission.notUnicode, SpoolPath.join(directory, entry.shownName), status()))
             }
             return
         }
-        let relative = Spool.join(directory, name)
+        let relative = SpoolPath.join(directory, name)
         let verdict =
             entry.isDirectory ? Admission.judge(directory: name[...]) ?? .candidate : admission.judge(name: name[...], of: relative)
         switch verdict {

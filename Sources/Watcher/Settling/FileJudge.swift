@@ -13,6 +13,8 @@ struct FileJudge {
         case dropped
         /// The machine does not let it be looked at: its folder is looked at again.
         case unreachable(errno: CInt)
+
+        var isWaiting: Bool { if case .waits = self { true } else { false } }
     }
 
     struct CompleteFacts {
@@ -39,7 +41,7 @@ struct FileJudge {
         self.path = path
         self.clock = clock
         self.countsAge = countsAge
-        let (directory, name) = Spool.split(path)
+        let (directory, name) = SpoolPath.split(path)
         self.directory = directory
         seal = Seal(name: String(name))
     }
