@@ -10,7 +10,7 @@ package struct SpoolDirectory: Sendable, Hashable {
     package struct SettlePolicy: Sendable, Hashable {
         /// How long a file that nothing else proves complete must stay unchanged.
         package var quiet: Duration
-        /// How long a file with a broken seal may stay unchanged before it counts as truncated.
+        /// How long an incomplete file may stay unchanged before it counts as truncated.
         package var giveUp: Duration
 
         package init(quiet: Duration = .seconds(2), giveUp: Duration = .seconds(600)) {

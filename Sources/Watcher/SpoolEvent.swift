@@ -4,7 +4,7 @@ package import Reasons
 /// What the watcher tells its owner, in the order in which it found it out.
 package enum SpoolEvent: Sendable, Equatable {
     case complete(CompleteFile)
-    /// The seal stayed broken and nothing changed for as long as the policy allows.
+    /// The file stayed incomplete, and nothing changed for as long as the policy allows.
     case truncated(TruncatedFile)
     /// Something that can never be an arrival as it is.
     case refused(RefusedFile)
@@ -50,12 +50,13 @@ package struct CompleteFile: Sendable, Equatable {
     package var relativePath: String
     /// For a model with external data: over all its files, see `FileStamp.init(path:companions:)`.
     package var stamp: FileStamp
-    /// The name of the format whose seal held; nil where the format has none or the name tells no format.
-    package var seal: String?
-    package var evidence: Settling.Evidence
+    /// The format that shows in the bytes that the file is whole; nil where it does not, or where the name tells no format.
+    package var format: String?
+    /// What showed that it is complete.
+    package var settledBy: Settling.Sign
     /// External data of a model, relative to the spool, sorted.
     package var companions: [String]
-    /// For text without a seal: whether the last byte is a newline.
+    /// For text: whether the last byte is a newline.
     package var endsWithNewline: Bool?
     /// Counts up over everything one watcher delivers as complete.
     package var sequence: Int

@@ -18,7 +18,7 @@ import Testing
             let isTaken = found.append(name, stamp(changed, Int64(number)))
             #expect(isTaken)
         }
-        found.seal(at: .seconds(1))
+        found.beginQuietTime(at: .seconds(1))
         #expect(found.count == names.count)
         return found
     }
@@ -52,8 +52,8 @@ import Testing
     @Test func severalScansComeOneAfterTheOther() {
         var found = files([("a", 9)])
         _ = found.append("b", stamp(1, 1))
-        found.seal(at: .seconds(2))
-        found.seal(at: .seconds(3))
+        found.beginQuietTime(at: .seconds(2))
+        found.beginQuietTime(at: .seconds(3))
         #expect(found.count == 2 && found.firstSince == .seconds(1))
         let all = rest(&found)
         #expect(all == ["a", "b"])
@@ -67,7 +67,7 @@ import Testing
         #expect(early == nil)
         let heard = found.remove("file-250")
         #expect(heard?.stamp.changed == 250 && heard.map { $0.since == nil } == true && !found.contains("file-250"))
-        found.seal(at: .seconds(5))
+        found.beginQuietTime(at: .seconds(5))
         let all = rest(&found)
         #expect(all == (0..<500).reversed().filter { $0 != 250 }.map { "file-\($0)" })
     }
@@ -105,7 +105,7 @@ import Testing
         var complete: [String] = []
         for _ in 0..<40 {
             now.withLock { $0 += .milliseconds(100) }
-            files.judgeDue(&out)
+            files.settleDue(&out)
             if clock.now() == .seconds(103) {
                 #expect(complete.count <= 1, "nothing is told while there is no room")
                 isFull.withLock { $0 = false }

@@ -44,7 +44,7 @@ import Testing
 
     @Test func completeFilesAreNumbered() {
         var out = OutgoingEvents(isKnown: { _, _, _ in false })
-        let facts = FileJudge.CompleteFacts(stamp: stamp(1), seal: nil, evidence: .quiet, companions: ["w.bin"], endsWithNewline: nil)
+        let facts = SettlingDriver.CompleteFacts(stamp: stamp(1), format: nil, sign: .quiet, companions: ["w.bin"], endsWithNewline: nil)
         for path in ["m/a.onnx", "b.onnx"] { out.sendComplete(facts, path, in: spool(), settledIn: .zero) }
         var sent: [String] = []
         for case .complete(let file) in out.take() { sent.append("\(file.sequence) \(file.relativePath) \(file.companions)") }

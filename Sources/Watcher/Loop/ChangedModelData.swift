@@ -34,7 +34,7 @@ extension WatchedSpool {
         guard let listing = try? DirectoryListing(path: path(of: directory)) else { return [] }
         var models: [String] = []
         listing.forEach { entry, _ in
-            guard let name = entry.name, !entry.isDirectory, Seal(name: name) == .onnx else { return }
+            guard let name = entry.name, !entry.isDirectory, FormatCheck(name: name) == .onnx else { return }
             let path = SpoolPath.join(directory, name)
             if admission.judge(name: name[...], of: path) == .candidate { models.append(path) }
         }
@@ -43,7 +43,7 @@ extension WatchedSpool {
 
     /// Returns whether the model refers to data beside it that is all there. One that lacks some is settling and was asked already.
     func hasExternalData(_ path: String) -> Bool {
-        guard case .holds(let companions) = Seal.check(path: self.path(of: path)) else { return false }
+        guard case .whole(let companions) = FormatCheck.check(path: self.path(of: path)) else { return false }
         return !companions.isEmpty
     }
 }

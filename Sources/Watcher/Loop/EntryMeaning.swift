@@ -58,7 +58,7 @@ extension WatchedSpool {
 
     /// Returns whether the change of a file may change what models mean that have external data.
     func mayChangeModels(_ change: DirectoryEvent.Change, file name: String, at path: String) -> Bool {
-        guard mayHoldModels, change != .created, Seal(name: name) != .onnx else { return false }
+        guard mayHoldModels, change != .created, FormatCheck(name: name) != .onnx else { return false }
         guard case .ignored(let rule, _) = admission.judge(name: name[...], of: path) else { return true }
         return rule == .nameInclude
     }

@@ -6,7 +6,7 @@ internal import Reasons
 struct OutgoingEvents {
     private let isKnown: SpoolWatcher.IsKnown
     private var events: [SpoolEvent] = []
-    private var recent = RecentlyJudged()
+    private var recent = RecentlySent()
     private var completeCount = 0
 
     init(isKnown: @escaping SpoolWatcher.IsKnown) { self.isKnown = isKnown }
@@ -20,14 +20,14 @@ struct OutgoingEvents {
 
     mutating func send(_ event: SpoolEvent?) { if let event { events.append(event) } }
 
-    mutating func sendComplete(_ facts: FileJudge.CompleteFacts, _ path: String, in spool: WatchedSpool, settledIn: Duration) {
+    mutating func sendComplete(_ facts: SettlingDriver.CompleteFacts, _ path: String, in spool: WatchedSpool, settledIn: Duration) {
         recent.insert(path, of: spool.slot, stamp: facts.stamp)
         completeCount += 1
         let directory = SpoolPath.split(path).directory
         events.append(
             .complete(
                 CompleteFile(
-                    directory: spool.id, relativePath: path, stamp: facts.stamp, seal: facts.seal?.rawValue, evidence: facts.evidence,
+                    directory: spool.id, relativePath: path, stamp: facts.stamp, format: facts.format?.rawValue, settledBy: facts.sign,
                     companions: facts.companions.map { SpoolPath.join(directory, $0) }, endsWithNewline: facts.endsWithNewline,
                     sequence: completeCount, settledIn: settledIn)))
     }

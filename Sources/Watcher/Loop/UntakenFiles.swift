@@ -70,8 +70,8 @@ extension WatchedSpool {
         for directory in above {
             guard let listing = try? DirectoryListing(path: path(of: directory)) else { continue }
             listing.forEach { entry, _ in
-                guard let name = entry.name, !entry.isDirectory, Seal(name: name) == .onnx,
-                    case .holds(let found) = Seal.check(path: path(of: SpoolPath.join(directory, name)))
+                guard let name = entry.name, !entry.isDirectory, FormatCheck(name: name) == .onnx,
+                    case .whole(let found) = FormatCheck.check(path: path(of: SpoolPath.join(directory, name)))
                 else { return }
                 for companion in found { companions.insert(SpoolPath.join(directory, companion)) }
             }

@@ -63,7 +63,7 @@ final class WatchLoop {
         handle(watches.take(now: now))
         advanceScans()
         recheckModels()
-        files.judgeDue(&out)
+        files.settleDue(&out)
         if now >= nextHealth { checkHealth() }
         for spool in spoolsBySlot {
             if let due = spool.untaken.due, due <= now, !scans.isUnderWay(spool, below: "") { out.send(spool.reportUntaken()) }
@@ -86,7 +86,7 @@ final class WatchLoop {
         for spool in attachedSpools { scan(spool, below: "", for: .init(isReported: true)) }
     }
 
-    /// Judges a name afresh, as if nothing had been sent of it.
+    /// Looks at a name again, as if nothing had been sent of it.
     func lookAgain(at place: SpoolPlace) {
         for spool in spools.values where spool.id == place.directory && spool.isAttached {
             out.forget(place.relativePath, in: spool)
@@ -318,7 +318,7 @@ final class WatchLoop {
     /// Microseconds between the two looks that must agree.
     private static let gapBetweenLooks: UInt32 = 20_000
 
-    /// Judges what a scan found without waiting for quiet: a file whose change time is older than that, and which two looks find the same,
+    /// Settles what a scan found without waiting for quiet: a file whose change time is older than that, and which two looks find the same,
     /// counts as quiet.
     /// - Returns: what has not settled, and why.
     func settleOnce(flush: () -> Void, isStopped: () -> Bool) -> [WaitingFile] {
@@ -326,21 +326,21 @@ final class WatchLoop {
         let pending = files.takePending()
         if !pending.isEmpty || backlog > 0 { usleep(Self.gapBetweenLooks) }
         var waiting: [WaitingFile] = []
-        func judge(_ path: String, in spool: WatchedSpool, _ settling: Settling) {
+        func settle(_ path: String, in spool: WatchedSpool, _ settling: Settling) {
             guard !isStopped() else {
                 waiting.append(WaitingFile(directory: spool.id, relativePath: path, reason: "not looked at: told to stop"))
                 return
             }
-            if let reason = files.judgeOnce(path, in: spool, settling, &out) {
+            if let reason = files.settleNow(path, in: spool, settling, &out) {
                 waiting.append(WaitingFile(directory: spool.id, relativePath: path, reason: reason))
             }
             if out.count >= Self.onceChunk { flush() }
         }
-        for file in pending where file.spool.isAttached { judge(file.path, in: file.spool, file.settling) }
+        for file in pending where file.spool.isAttached { settle(file.path, in: file.spool, file.settling) }
         for spool in attachedSpools {
             while let file = files.popFound(in: spool) {
                 while !settings.hasRoom(spool.id), !isStopped() { usleep(UInt32(UnsettledFiles.roomInterval / .microseconds(1))) }
-                judge(file.path, in: spool, file.settling)
+                settle(file.path, in: spool, file.settling)
             }
         }
         for spool in spoolsBySlot {

@@ -12,7 +12,7 @@ struct FoundFiles {
         let since: Duration?
     }
 
-    /// What was found until `seal` was called: its quiet time begins then.
+    /// What was found until `beginQuietTime` was called: its quiet time begins then.
     private struct Batch {
         /// 32 bytes.
         struct Entry {
@@ -53,7 +53,7 @@ struct FoundFiles {
         }
 
         /// Ends the batch: sorts it as files of one scan are delivered, oldest first.
-        mutating func seal(at time: Duration) {
+        mutating func beginQuietTime(at time: Duration) {
             since = time
             var sorted = entries
             entries = []
@@ -122,7 +122,7 @@ struct FoundFiles {
         private static func place(_ hash: UInt64, _ count: Int) -> Int { Int((hash ^ hash >> 32) % UInt64(count)) }
     }
 
-    /// In the order in which they were sealed; the last one may be open.
+    /// In the order in which their quiet time began; it has not begun for the last one while that is open.
     private var batches: [Batch] = []
 
     var count: Int { batches.reduce(0) { $0 + $1.left } }
@@ -139,7 +139,7 @@ struct FoundFiles {
         }
     }
 
-    /// Adds what a scan finds, whose quiet time begins when `seal` is called. False where it must be kept elsewhere.
+    /// Adds what a scan finds, whose quiet time begins when `beginQuietTime` is called. False where it must be kept elsewhere.
     mutating func append(_ path: String, _ stamp: FileStamp) -> Bool {
         guard !path.isEmpty, path.utf8.count <= Int(UInt16.max) else { return false }
         if !isOpen { batches.append(Batch()) }
@@ -149,8 +149,8 @@ struct FoundFiles {
     }
 
     /// The quiet time begins of what was added since the last call.
-    mutating func seal(at time: Duration) {
-        if isOpen { batches[batches.count - 1].seal(at: time) }
+    mutating func beginQuietTime(at time: Duration) {
+        if isOpen { batches[batches.count - 1].beginQuietTime(at: time) }
     }
 
     func contains(_ path: String) -> Bool { place(of: path) != nil }

@@ -24,19 +24,21 @@ package struct Settling: Sendable {
         case file(FileStamp, age: Duration?)
     }
 
-    /// What the bytes prove.
-    package enum Proof: Sendable, Equatable {
-        case holds
+    /// What was found about the bytes of the file.
+    package enum Content: Sendable, Equatable {
+        /// The format shows that it is all there.
+        case whole
         /// A model with external data, all of it there. The stamp is over all its files. `dataIsOlder`: the data was in place well
         /// before the model, so that a sync tool which carries the model first may yet replace it.
-        case holdsWithData(FileStamp, dataIsOlder: Bool)
-        case broken(String)
+        case wholeWithData(FileStamp, dataIsOlder: Bool)
+        /// The text says what is missing.
+        case incomplete(String)
         /// It must not be read further as it is now; judged once it is quiet, since links come and go while tools publish.
         case unsafe
         /// The machine did not let it be read: nothing is known, and the file is not to blame.
         case unread(String)
-        /// The format proves nothing about its end. `endsWithNewline` is nil where that means nothing.
-        case unsealed(endsWithNewline: Bool?)
+        /// The format shows nothing about its end. `endsWithNewline` is nil where that means nothing.
+        case undecided(endsWithNewline: Bool?)
     }
 
     /// `fcntl(F_SETLEASE, F_RDLCK)` is denied while anyone has the file open for writing.
@@ -46,7 +48,7 @@ package struct Settling: Sendable {
         case unavailable
     }
 
-    package enum Evidence: String, Sendable, Codable {
+    package enum Sign: String, Sendable, Codable {
         case renamed
         case closed
         /// Closed or touched, and nobody had it open for writing then and a quarter of the quiet time later.
@@ -57,36 +59,36 @@ package struct Settling: Sendable {
     package enum Step: Sendable, Equatable {
         /// Stat the file and answer with `observed`.
         case look
-        /// Read the seal and answer with `checked`.
-        case checkSeal
+        /// Check the content and answer with `checked`.
+        case checkContent
         /// Try for a lease on the file and its external data and answer with `leased`.
         case probeLease
         /// Call `due` at that time. The text says what for.
         case wait(until: Duration, for: String)
-        case complete(Evidence)
+        case complete(Sign)
         case truncated(String)
         case refuse
         /// The file is gone.
         case forget
     }
 
-    /// How the file came here, and whether something that was heard of it allows to judge it before its quiet time is over. Anything that
+    /// How the file came here, and whether something that was heard of it allows to take it before its quiet time is over. Anything that
     /// changes the file afterwards without saying how takes the permission away.
     private enum Origin: Equatable {
-        /// It was there before the watch heard of it. It may be judged early where only its attributes changed, since it was judged before.
+        /// It was there before the watch heard of it. It may be taken early where only its attributes changed, since it was taken before.
         case foundHere(isOnlyTouched: Bool)
-        /// It was created while we watched, and may be judged early once its writer closed it.
+        /// It was created while we watched, and may be taken early once its writer closed it.
         case created(isClosed: Bool)
-        /// It was renamed into place while we watched, and may be judged early while it is as it came.
+        /// It was renamed into place while we watched, and may be taken early while it is as it came.
         case movedIn(isAsItCame: Bool)
 
-        var allowsEarlyJudgement: Bool {
+        var mayBeTakenEarly: Bool {
             switch self {
             case .foundHere(let isAllowed), .created(let isAllowed), .movedIn(let isAllowed): isAllowed
             }
         }
 
-        var withoutEarlyJudgement: Origin {
+        var takenLate: Origin {
             switch self {
             case .foundHere: .foundHere(isOnlyTouched: false)
             case .created: .created(isClosed: false)
@@ -134,12 +136,12 @@ package struct Settling: Sendable {
     /// The stamp of the last look; nil until the first one, and after another file took the name.
     package private(set) var stamp: FileStamp?
     /// The last answer about the content; it outlives a change of the file, so that the next one can be compared with it.
-    private var proof: Proof?
+    private var content: Content?
     private var origin = Origin.foundHere(isOnlyTouched: false)
     private var rest: Rest
     private var state: State
 
-    /// Longest pause between two looks at a file whose seal is broken.
+    /// Longest pause between two looks at a file that is incomplete.
     private static let longestPause: Duration = .seconds(30)
     /// Between two tries to read a file that the machine does not let be read.
     private static let unreadPause: Duration = .seconds(1)
@@ -162,7 +164,7 @@ package struct Settling: Sendable {
             stamp = nil
             changed(now)
         case .modified:
-            origin = origin.withoutEarlyJudgement
+            origin = origin.takenLate
             changed(now)
             return wait(until: now + policy.quiet, for: "being written")
         case .closed:
@@ -182,7 +184,7 @@ package struct Settling: Sendable {
             if stamp == nil, case .foundHere = origin { origin = .foundHere(isOnlyTouched: true) }
             announced = .attributes
         case .companion:
-            // Anything may have changed beside it; what it means for this file shows in its proof.
+            // Anything may have changed beside it; what it means for this file shows in its content.
             break
         }
         state = .look(announced: announced)
@@ -192,52 +194,52 @@ package struct Settling: Sendable {
     package mutating func observed(_ look: Look, now: Duration) -> Step {
         guard case .file(let new, let age) = look else { return .forget }
         if let old = stamp, old != new {
-            if !explains(old, new) { origin = origin.withoutEarlyJudgement }
+            if !explains(old, new) { origin = origin.takenLate }
             changed(now)
         } else if let age, stamp != nil {
             rest.age = age
         }
         stamp = new
-        if origin.allowsEarlyJudgement || isQuiet(now) {
+        if origin.mayBeTakenEarly || isQuiet(now) {
             state = .check
-            return .checkSeal
+            return .checkContent
         }
         return waitForQuiet(Self.notQuietYet)
     }
 
-    package mutating func checked(_ new: Proof, now: Duration) -> Step {
+    package mutating func checked(_ new: Content, now: Duration) -> Step {
         if case .unread(let reason) = new {
-            proof = proof ?? new
+            content = content ?? new
             return wait(until: now + Self.unreadPause, for: reason)
         }
-        switch (proof, new) {
-        case (.holdsWithData(let old, _), .holdsWithData(let new, _)): if old != new { changed(now) }
-        case (.broken, .holdsWithData): changed(now)
+        switch (content, new) {
+        case (.wholeWithData(let old, _), .wholeWithData(let new, _)): if old != new { changed(now) }
+        case (.incomplete, .wholeWithData): changed(now)
         // The text says how much is there.
-        case (.broken(let old), .broken(let new)): if old != new { changed(now) }
+        case (.incomplete(let old), .incomplete(let new)): if old != new { changed(now) }
         default: break
         }
-        proof = new
+        content = new
         switch new {
         case .unread:
             return .look
-        case .broken(let reason):
+        case .incomplete(let reason):
             if rest.length(at: now) >= policy.giveUp { return .truncated(reason) }
             let next = min(now + rest.pause, max(rest.since + policy.giveUp, now))
             rest.pause = min(rest.pause * 2, max(Self.longestPause, policy.quiet))
             return wait(until: next, for: reason)
         case .unsafe:
             return isQuiet(now) ? .refuse : waitForQuiet(Self.notQuietYet)
-        case .holds:
+        case .whole:
             switch origin {
             case .movedIn(isAsItCame: true): return .complete(.renamed)
             case .created(isClosed: true): return .complete(.closed)
             case .foundHere(isOnlyTouched: true) where !isQuiet(now): return .probeLease
             case .foundHere, .created, .movedIn: return .complete(.quiet)
             }
-        case .holdsWithData:
+        case .wholeWithData:
             return .probeLease
-        case .unsealed(let endsWithNewline):
+        case .undecided(let endsWithNewline):
             // A writer that closes early (at zero bytes, or in the middle of a line) is believed only once it is quiet.
             if origin == .created(isClosed: true), !isQuiet(now), stamp?.size == 0 || endsWithNewline != true {
                 return waitForQuiet(Self.notQuietYet)
@@ -255,7 +257,7 @@ package struct Settling: Sendable {
         if isQuiet(now) {
             return .complete(origin == .movedIn(isAsItCame: true) && !hasData ? .renamed : .quiet)
         }
-        if case .holdsWithData(_, let dataIsOlder) = proof, dataIsOlder || lease == .unavailable {
+        if case .wholeWithData(_, let dataIsOlder) = content, dataIsOlder || lease == .unavailable {
             return waitForQuiet("its external data may still be replaced")
         }
         switch (origin, lease) {
@@ -277,7 +279,7 @@ package struct Settling: Sendable {
     package mutating func met(_ stamp: FileStamp, now: Duration) {
         guard let old = self.stamp, old != stamp else { return }
         self.stamp = stamp
-        origin = origin.withoutEarlyJudgement
+        origin = origin.takenLate
         changed(now)
     }
 
@@ -290,7 +292,7 @@ package struct Settling: Sendable {
     }
 
     /// Whether the bytes were looked at, with whatever result.
-    package var isJudged: Bool { proof != nil }
+    package var wasChecked: Bool { content != nil }
 
     package var reason: String { if case .time(_, let reason) = state { reason } else { "just seen" } }
 
@@ -298,14 +300,14 @@ package struct Settling: Sendable {
 
     /// What the file is known by once it is complete.
     package var wholeStamp: FileStamp? {
-        if case .holdsWithData(let whole, _) = proof { whole } else { stamp }
+        if case .wholeWithData(let whole, _) = content { whole } else { stamp }
     }
 
     /// A mark beside the file that says it is being downloaded means nothing once it was renamed into place.
-    package var heedsMarks: Bool { if case .movedIn = origin { false } else { true } }
+    package var respectsMarks: Bool { if case .movedIn = origin { false } else { true } }
 
     private var hasData: Bool {
-        if case .holdsWithData = proof { true } else { false }
+        if case .wholeWithData = content { true } else { false }
     }
 
     private func isQuiet(_ now: Duration) -> Bool { rest.length(at: now) >= policy.quiet }

@@ -23,7 +23,7 @@ struct UnsettledFiles {
         init(spool: WatchedSpool) { self.spool = spool }
     }
 
-    /// Judged in one go before events are read again.
+    /// The most files that are looked at before events are read again.
     private static let mostDue = 512
     /// How often it is asked whether the owner takes more files.
     static let roomInterval: Duration = .milliseconds(10)
@@ -69,7 +69,7 @@ struct UnsettledFiles {
     /// Returns the models of the spool that settle, by their directories.
     func pendingModels(in spool: WatchedSpool) -> NameMap<[String]> {
         var models: NameMap<[String]> = [:]
-        for path in tables[spool.slot]?.pending.keys.filter({ Seal(name: $0) == .onnx }) ?? [] {
+        for path in tables[spool.slot]?.pending.keys.filter({ FormatCheck(name: $0) == .onnx }) ?? [] {
             models[SpoolPath.split(path).directory, default: []].append(path)
         }
         return models
@@ -101,7 +101,7 @@ struct UnsettledFiles {
         if signal == .found || signal == .closed || signal == .attributes || signal == .companion {
             switch FoundEntry(path: spool.path(of: path), root: spool.root) {
             case .file(let stamp):
-                if isJudged(path, stamp: stamp, in: spool, out) { return }
+                if isKnown(path, stamp: stamp, in: spool, out) { return }
                 start(signal, of: path, in: spool, stamp: stamp, isBacklog: false, &out)
             case .refused(let rule, let reason, let remedy, let stamp):
                 out.sendRefusal(of: path, in: spool, rule: rule, reason: reason, remedy: remedy, stamp: stamp)
@@ -148,7 +148,7 @@ struct UnsettledFiles {
             table.pending[path]!.settling.met(stamp, now: now)
             return false
         }
-        if isJudged(path, stamp: stamp, in: spool, out, mayBeOnRecord: mayBeOnRecord) { return false }
+        if isKnown(path, stamp: stamp, in: spool, out, mayBeOnRecord: mayBeOnRecord) { return false }
         // What a model needs beside it may be heard of at any time.
         if spool.mayHoldModels || !table.found.append(path, stamp) { return true }
         backlog += 1
@@ -164,14 +164,14 @@ struct UnsettledFiles {
     /// The quiet time begins of what scans of the spool have found so far.
     mutating func beginQuietTime(in spool: WatchedSpool) {
         guard let table = tables[spool.slot] else { return }
-        table.found.seal(at: now)
+        table.found.beginQuietTime(at: now)
         if !table.found.isEmpty { slotsWithFound.insert(spool.slot) }
     }
 
     // MARK: What is due
 
     /// Looks at files that are due, in their order, but only at so many that events do not wait for long.
-    mutating func judgeDue(_ out: inout OutgoingEvents) {
+    mutating func settleDue(_ out: inout OutgoingEvents) {
         for _ in 0..<Self.mostDue {
             if let found = nextFound, found.due <= now,
                 queue.first.map({ (found.due, found.spool.directory.order) < ($0.time, $0.order) }) ?? true
@@ -218,12 +218,12 @@ struct UnsettledFiles {
         return (file.path, settling(of: file, in: spool))
     }
 
-    /// Judges a file that was taken out, without waiting for quiet.
+    /// Settles a file that was taken out, without waiting for quiet.
     /// - Returns: why it has to wait, where it does.
-    func judgeOnce(_ path: String, in spool: WatchedSpool, _ settling: Settling, _ out: inout OutgoingEvents) -> String? {
+    func settleNow(_ path: String, in spool: WatchedSpool, _ settling: Settling, _ out: inout OutgoingEvents) -> String? {
         var settling = settling
-        let judge = FileJudge(root: spool.root, path: spool.path(of: path), clock: clock, countsAge: true)
-        let outcome = judge.drive(&settling, from: .look)
+        let driver = SettlingDriver(root: spool.root, path: spool.path(of: path), clock: clock, countsAge: true)
+        let outcome = driver.drive(&settling, from: .look)
         if outcome.isWaiting { return settling.reason }
         report(outcome, of: path, in: spool, firstSeen: settling.firstSeen, &out)
         return nil
@@ -231,7 +231,7 @@ struct UnsettledFiles {
 
     /// Sends what became of a file.
     private func report(
-        _ outcome: FileJudge.Outcome, of path: String, in spool: WatchedSpool, firstSeen: Duration, _ out: inout OutgoingEvents
+        _ outcome: SettlingDriver.Outcome, of path: String, in spool: WatchedSpool, firstSeen: Duration, _ out: inout OutgoingEvents
     ) {
         switch outcome {
         case .waits: break
@@ -261,9 +261,9 @@ struct UnsettledFiles {
         _ pending: inout Pending, from step: Settling.Step, of path: String, in spool: WatchedSpool, isNew: Bool, known: FileStamp? = nil,
         _ out: inout OutgoingEvents
     ) {
-        let judge = FileJudge(root: spool.root, path: spool.path(of: path), clock: clock, countsAge: false)
-        let outcome = judge.drive(&pending.settling, from: step, known: known)
-        if pending.isBacklog, pending.settling.isJudged || !outcome.isWaiting {
+        let driver = SettlingDriver(root: spool.root, path: spool.path(of: path), clock: clock, countsAge: false)
+        let outcome = driver.drive(&pending.settling, from: step, known: known)
+        if pending.isBacklog, pending.settling.wasChecked || !outcome.isWaiting {
             pending.isBacklog = false
             backlog -= 1
         }
@@ -271,7 +271,7 @@ struct UnsettledFiles {
             if !isNew { tables[spool.slot]?.pending[path] = nil }
             return report(outcome, of: path, in: spool, firstSeen: pending.settling.firstSeen, &out)
         }
-        if !pending.isReportedForeign, pending.settling.isJudged, ForeignContent(reason: pending.settling.reason) != nil {
+        if !pending.isReportedForeign, pending.settling.wasChecked, ForeignContent(reason: pending.settling.reason) != nil {
             pending.isReportedForeign = true
             out.send(.foreign(WaitingFile(directory: spool.id, relativePath: path, reason: pending.settling.reason)))
         }
@@ -288,12 +288,12 @@ struct UnsettledFiles {
     }
 
     /// Returns whether this state of the file was delivered or is on the owner's record.
-    private func isJudged(
+    private func isKnown(
         _ path: String, stamp: FileStamp, in spool: WatchedSpool, _ out: OutgoingEvents, mayBeOnRecord: Bool = true
     ) -> Bool {
         var whole = stamp
-        if Seal(name: path) == .onnx {
-            whole = FileJudge(root: spool.root, path: spool.path(of: path), clock: clock, countsAge: false).stampIfWhole(stamp)
+        if FormatCheck(name: path) == .onnx {
+            whole = SettlingDriver(root: spool.root, path: spool.path(of: path), clock: clock, countsAge: false).stampIfWhole(stamp)
         }
         return out.wasSent(path, stamp: whole, in: spool, mayBeOnRecord: mayBeOnRecord)
     }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Watcher
 
-@Suite struct SealTests {
+@Suite struct FormatCheckTests {
     struct Case: Sendable, CustomStringConvertible {
         let name: String
         let bytes: [UInt8]
@@ -24,13 +24,13 @@ import Testing
         Case(name: "f.jpg", bytes: Fixtures.jpeg), Case(name: "f.onnx", bytes: Fixtures.onnx),
     ]
 
-    private func verdict(_ bytes: [UInt8], as name: String, in directory: TemporaryDirectory) throws -> Seal.Verdict {
-        try #require(Seal.check(path: try directory.write(bytes, to: name)))
+    private func verdict(_ bytes: [UInt8], as name: String, in directory: TemporaryDirectory) throws -> FormatCheck.Result {
+        try #require(FormatCheck.check(path: try directory.write(bytes, to: name)))
     }
 
     @Test(arguments: sealed) func wholeHolds(_ file: Case) throws {
         let directory = try TemporaryDirectory("seal")
-        #expect(try verdict(file.bytes, as: file.name, in: directory) == .holds(companions: []))
+        #expect(try verdict(file.bytes, as: file.name, in: directory) == .whole(companions: []))
     }
 
     /// At every byte but where a format cannot tell: between two zstd frames and between two messages of an Arrow stream.
@@ -40,7 +40,7 @@ import Testing
             let verdict = try verdict(Array(file.bytes[..<length]), as: file.name, in: directory)
             if file.name == "two.csv.zst", length == Fixtures.zstd.count { continue }
             if file.name == "stream.arrows", case .none = verdict { continue }
-            guard case .broken = verdict else {
+            guard case .incomplete = verdict else {
                 Issue.record("\(file.name) cut to \(length) of \(file.bytes.count) bytes: \(verdict)")
                 return
             }
@@ -58,7 +58,7 @@ import Testing
         let magic = Array("PAR1".utf8)
         let bytes = magic + [UInt8](repeating: 7, count: 88) + withUnsafeBytes(of: length.littleEndian) { Array($0) } + magic
         let verdict = try verdict(bytes, as: "f.parquet", in: directory)
-        if holds { #expect(verdict == .holds(companions: [])) } else if case .broken = verdict {} else { Issue.record("\(verdict)") }
+        if holds { #expect(verdict == .whole(companions: [])) } else if case .incomplete = verdict {} else { Issue.record("\(verdict)") }
     }
 
     /// A file preallocated to its full size, whose end is still zeros.
@@ -68,7 +68,7 @@ import Testing
         let directory = try TemporaryDirectory("seal")
         let half = file.bytes.count / 2
         let bytes = file.bytes[..<half] + [UInt8](repeating: 0, count: file.bytes.count - half)
-        guard case .broken = try verdict(Array(bytes), as: file.name, in: directory) else {
+        guard case .incomplete = try verdict(Array(bytes), as: file.name, in: directory) else {
             Issue.record("\(file.name) holds with its second half missing")
             return
         }
@@ -85,16 +85,16 @@ import Testing
                     bytes[Int.random(in: 0..<bytes.count, using: &generator)] = .random(in: 0...255, using: &generator)
                 }
                 switch try verdict(bytes, as: file.name, in: directory) {
-                case .broken(let reason):
+                case .incomplete(let reason):
                     #expect(!reason.isEmpty)
                     broken += 1
-                case .holds(let companions): #expect(companions.isEmpty || file.name.hasSuffix(".onnx"), "\(file.name)")
+                case .whole(let companions): #expect(companions.isEmpty || file.name.hasSuffix(".onnx"), "\(file.name)")
                 case .unsafe: #expect(file.name.hasSuffix(".onnx"), "\(file.name)")
                 // Between two messages of a stream, and where no element size is known.
                 case .none: #expect(file.name == "stream.arrows" || file.name.hasSuffix(".npy"), "\(file.name)")
                 }
                 let noise = (0..<Int.random(in: 0...300, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) }
-                if case .holds = try verdict(noise, as: file.name, in: directory) { Issue.record("noise holds as \(file.name)") }
+                if case .whole = try verdict(noise, as: file.name, in: directory) { Issue.record("noise holds as \(file.name)") }
             }
             #expect(broken > 0, "no damage shows in \(file.name)")
         }
@@ -102,9 +102,9 @@ import Testing
 
     @Test func textHasNoSealButALastNewline() throws {
         let directory = try TemporaryDirectory("seal")
-        #expect(try verdict(Fixtures.csv, as: "a.csv", in: directory) == .none(endsWithNewline: true))
-        #expect(try verdict(Fixtures.csv.dropLast(), as: "a.csv", in: directory) == .none(endsWithNewline: false))
-        #expect(try verdict([], as: "a.csv", in: directory) == .none(endsWithNewline: nil))
+        #expect(try verdict(Fixtures.csv, as: "a.csv", in: directory) == .undecided(endsWithNewline: true))
+        #expect(try verdict(Fixtures.csv.dropLast(), as: "a.csv", in: directory) == .undecided(endsWithNewline: false))
+        #expect(try verdict([], as: "a.csv", in: directory) == .undecided(endsWithNewline: nil))
     }
 
     /// Content that downloads and clones leave in place of a file is named, under any name that a model or a table has.
@@ -118,7 +118,7 @@ import Testing
             ("<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>", "XML document"),
         ]
         for (text, words) in cases {
-            guard case .broken(let reason) = try verdict(Array(text.utf8), as: name, in: directory) else {
+            guard case .incomplete(let reason) = try verdict(Array(text.utf8), as: name, in: directory) else {
                 Issue.record("\(name) is taken: \(text)")
                 continue
             }
@@ -126,7 +126,7 @@ import Testing
             #expect(ForeignContent(reason: reason) != nil)
         }
         for text in ["version,x\n1,2\n", "<b>,x\n", " a,b\n"] {
-            if case .broken(let reason) = try verdict(Array(text.utf8), as: name, in: directory) {
+            if case .incomplete(let reason) = try verdict(Array(text.utf8), as: name, in: directory) {
                 #expect(ForeignContent(reason: reason) == nil, "\(text)")
             }
         }
@@ -137,7 +137,7 @@ import Testing
         for count in [1, 3, 512] {
             #expect(
                 try verdict(Fixtures.gzip + [UInt8](repeating: 0, count: count), as: "a.csv.gz", in: directory)
-                    == .none(endsWithNewline: nil))
+                    == .undecided(endsWithNewline: nil))
         }
     }
 
@@ -145,43 +145,43 @@ import Testing
     @Test func aLongWindowOfZstdIsWhole() throws {
         let directory = try TemporaryDirectory("seal")
         let frame: [UInt8] = [0x28, 0xB5, 0x2F, 0xFD, 0x00, 21 << 3, 0x21, 0, 0] + Array("a\n1\n".utf8)
-        #expect(try verdict(frame, as: "a.csv.zst", in: directory) == .holds(companions: []))
+        #expect(try verdict(frame, as: "a.csv.zst", in: directory) == .whole(companions: []))
     }
 
     @Test func gzipProvesNothingButItsEnds() throws {
         let directory = try TemporaryDirectory("seal")
-        #expect(try verdict(Fixtures.gzip, as: "a.csv.gz", in: directory) == .none(endsWithNewline: nil))
-        guard case .broken = try verdict(Array(Fixtures.csv), as: "a.csv.gz", in: directory) else {
-            Issue.record("it is not .broken"); return
+        #expect(try verdict(Fixtures.gzip, as: "a.csv.gz", in: directory) == .undecided(endsWithNewline: nil))
+        guard case .incomplete = try verdict(Array(Fixtures.csv), as: "a.csv.gz", in: directory) else {
+            Issue.record("it is not .incomplete"); return
         }
         // A trailer that promises four gigabytes from twenty bytes.
-        guard case .broken = try verdict(Fixtures.gzip.dropLast(4) + [255, 255, 255, 255], as: "a.csv.gz", in: directory) else {
-            Issue.record("it is not .broken")
+        guard case .incomplete = try verdict(Fixtures.gzip.dropLast(4) + [255, 255, 255, 255], as: "a.csv.gz", in: directory) else {
+            Issue.record("it is not .incomplete")
             return
         }
     }
 
     @Test func whatNumPyPicklesProvesNothing() throws {
         let directory = try TemporaryDirectory("seal")
-        #expect(try verdict(Fixtures.npy(type: "|O"), as: "a.npy", in: directory) == .none(endsWithNewline: nil))
+        #expect(try verdict(Fixtures.npy(type: "|O"), as: "a.npy", in: directory) == .undecided(endsWithNewline: nil))
     }
 
     @Test func anArrowStreamWithoutItsEndMarkIsUnsealed() throws {
         let directory = try TemporaryDirectory("seal")
-        #expect(try verdict(Fixtures.arrowStream(isEnded: false), as: "a.arrow", in: directory) == .none(endsWithNewline: nil))
+        #expect(try verdict(Fixtures.arrowStream(isEnded: false), as: "a.arrow", in: directory) == .undecided(endsWithNewline: nil))
     }
 
     @Test func aModelNeedsAllOfItsExternalData() throws {
         let directory = try TemporaryDirectory("seal")
         let model = TinyModel.withExternalData(location: "sub/w.bin", offset: 8, length: 4)
-        guard case .broken(let missing) = try verdict(model, as: "m.onnx", in: directory) else { Issue.record("it is not .broken"); return }
+        guard case .incomplete(let missing) = try verdict(model, as: "m.onnx", in: directory) else { Issue.record("it is not .incomplete"); return }
         #expect(missing.contains("sub/w.bin"))
         for count in [0, 8, 11] {
             try directory.write([UInt8](repeating: 0, count: count), to: "sub/w.bin")
-            guard case .broken = try verdict(model, as: "m.onnx", in: directory) else { Issue.record("\(count)"); return }
+            guard case .incomplete = try verdict(model, as: "m.onnx", in: directory) else { Issue.record("\(count)"); return }
         }
         try directory.write([UInt8](repeating: 0, count: 12), to: "sub/w.bin")
-        #expect(try verdict(model, as: "m.onnx", in: directory) == .holds(companions: ["sub/w.bin"]))
+        #expect(try verdict(model, as: "m.onnx", in: directory) == .whole(companions: ["sub/w.bin"]))
     }
 
     @Test(arguments: ["../w.bin", "/etc/hostname", "a/../../w.bin", "..", ".", ""]) func dataOutsideIsUnsafe(_ location: String) throws {
@@ -229,6 +229,6 @@ import Testing
             inner = header + inner
         }
         inner[0] = 0x3A
-        guard case .broken = try verdict(inner, as: "m.onnx", in: directory) else { Issue.record("it is not .broken"); return }
+        guard case .incomplete = try verdict(inner, as: "m.onnx", in: directory) else { Issue.record("it is not .incomplete"); return }
     }
 }

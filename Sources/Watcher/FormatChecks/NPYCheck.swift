@@ -1,31 +1,31 @@
 /// NPY: the header gives item size and shape, and so the size of the whole file. Arrays of Python objects are pickled and records are
 /// nested types: those prove nothing.
-enum NPYSeal {
+enum NPYCheck {
     private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
     private static let longestHeader = 1 << 20
 
-    static func check(_ file: inout SealedFile) -> Seal.Verdict {
-        guard file.has(magic, at: 0) else { return .broken("it does not begin with the NPY magic") }
-        guard let major = file.byte(at: 6), (1...3).contains(major) else { return .broken("the NPY version is missing or unknown") }
+    static func check(_ file: inout SealedFile) -> FormatCheck.Result {
+        guard file.has(magic, at: 0) else { return .incomplete("it does not begin with the NPY magic") }
+        guard let major = file.byte(at: 6), (1...3).contains(major) else { return .incomplete("the NPY version is missing or unknown") }
         let start: Int64 = major == 1 ? 10 : 12
         let length = major == 1 ? file.integer(at: 8, as: UInt16.self).map(Int.init) : file.integer(at: 8, as: UInt32.self).map(Int.init)
         guard let length, length <= longestHeader, let bytes = file.bytes(at: start, count: length) else {
-            return .broken("the NPY header is cut off")
+            return .incomplete("the NPY header is cut off")
         }
         let header = String(decoding: bytes, as: UTF8.self)
-        guard let shape = shape(in: header) else { return .broken("the NPY header has no shape") }
-        guard let itemSize = itemSize(in: header) else { return .none(endsWithNewline: nil) }
+        guard let shape = shape(in: header) else { return .incomplete("the NPY header has no shape") }
+        guard let itemSize = itemSize(in: header) else { return .undecided(endsWithNewline: nil) }
         var expected = Int64(itemSize)
         for count in shape {
             let (product, overflow) = expected.multipliedReportingOverflow(by: count)
-            guard !overflow, count >= 0 else { return .broken("the NPY header's shape is not possible") }
+            guard !overflow, count >= 0 else { return .incomplete("the NPY header's shape is not possible") }
             expected = product
         }
         let (total, overflow) = expected.addingReportingOverflow(start + Int64(length))
         guard !overflow, total == file.size else {
-            return .broken("the NPY header promises \(total) bytes and the file has \(file.size)")
+            return .incomplete("the NPY header promises \(total) bytes and the file has \(file.size)")
         }
-        return .holds(companions: [])
+        return .whole(companions: [])
     }
 
     private static func value(of key: String, in header: String) -> Substring? {

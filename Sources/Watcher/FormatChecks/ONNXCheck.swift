@@ -5,13 +5,13 @@ internal import Names
 ///
 /// Protocol buffers have no end mark: a file that was cut exactly after its operator sets, before its functions, cannot be told from a
 /// whole one.
-enum ONNXSeal {
-    static func check(_ file: inout SealedFile, directory: String) -> Seal.Verdict {
+enum ONNXCheck {
+    static func check(_ file: inout SealedFile, directory: String) -> FormatCheck.Result {
         var walk = ModelWalk()
-        if let reason = walk.walk(&file, .model, from: 0, to: file.size, depth: 0) { return .broken(reason) }
-        guard walk.hasGraph else { return .broken("the ONNX model has no graph: it is cut off or no model") }
-        guard walk.hasOpset else { return .broken("the ONNX model names no operator set, which stands after the graph: it is cut off") }
-        if walk.externalData.isEmpty { return .holds(companions: []) }
+        if let reason = walk.walk(&file, .model, from: 0, to: file.size, depth: 0) { return .incomplete(reason) }
+        guard walk.hasGraph else { return .incomplete("the ONNX model has no graph: it is cut off or no model") }
+        guard walk.hasOpset else { return .incomplete("the ONNX model names no operator set, which stands after the graph: it is cut off") }
+        if walk.externalData.isEmpty { return .whole(companions: []) }
         return ExternalData(directory: directory).check(walk.externalData)
     }
 }

@@ -3,7 +3,7 @@ internal import Names
 
 /// What was judged a moment ago, so that a second look at it before the owner has it on record does not judge it twice. Bounded: the older
 /// half is dropped when the newer is full.
-struct RecentlyJudged {
+struct RecentlySent {
     private struct Key: Hashable {
         var spool: Int
         var path: Name

@@ -2,8 +2,8 @@ import Arrivals
 internal import Reasons
 internal import SystemPackage
 
-/// Does what a `Settling` asks for: stats, seals and leases of one file, until it says to wait or is done.
-struct FileJudge {
+/// Does what a `Settling` asks for: looks at one file, checks its content and tries for leases, until it says to wait or is done.
+struct SettlingDriver {
     enum Outcome {
         case waits
         case complete(CompleteFacts)
@@ -19,8 +19,8 @@ struct FileJudge {
 
     struct CompleteFacts {
         var stamp: FileStamp
-        var seal: Seal?
-        var evidence: Settling.Evidence
+        var format: FormatCheck?
+        var sign: Settling.Sign
         /// Relative to the model's own directory.
         var companions: [String]
         var endsWithNewline: Bool?
@@ -34,7 +34,7 @@ struct FileJudge {
     /// Let a file's age by its change time count: there is no time to wait.
     let countsAge: Bool
     private let directory: String
-    private let seal: Seal
+    private let check: FormatCheck
 
     init(root: String, path: String, clock: WatchClock, countsAge: Bool) {
         self.root = root
@@ -43,7 +43,7 @@ struct FileJudge {
         self.countsAge = countsAge
         let (directory, name) = SpoolPath.split(path)
         self.directory = directory
-        seal = Seal(name: String(name))
+        check = FormatCheck(name: String(name))
     }
 
     /// - Parameter known: what a scan just saw, so that the first look costs no second stat.
@@ -51,7 +51,7 @@ struct FileJudge {
         var step = first
         var known = known
         var file: SealedFile?
-        var verdict = Seal.Verdict.none(endsWithNewline: nil)
+        var result = FormatCheck.Result.undecided(endsWithNewline: nil)
         for _ in 0..<Self.mostSteps {
             switch step {
             case .look:
@@ -68,7 +68,7 @@ struct FileJudge {
                 case .unreachable(let code): return .unreachable(errno: code)
                 case .missing, .directory, .ignored: return .dropped
                 }
-            case .checkSeal:
+            case .checkContent:
                 var opened: SealedFile
                 do throws(Errno) { opened = try SealedFile(path: path) } catch {
                     if error == .noSuchFileOrDirectory { return .dropped }
@@ -85,7 +85,7 @@ struct FileJudge {
                     }
                     let reason = "it cannot be opened: \(error)"
                     // Something else than a file may have taken its name.
-                    step = settling.checked(error == .invalidArgument ? .broken(reason) : .unread(reason), now: clock.now())
+                    step = settling.checked(error == .invalidArgument ? .incomplete(reason) : .unread(reason), now: clock.now())
                     continue
                 }
                 let stamp = FileStamp(opened.status)
@@ -93,31 +93,31 @@ struct FileJudge {
                     // Between the two looks; with the same size it was most likely its time that was set.
                     _ = settling.heard(.attributes, now: clock.now())
                     step = settling.observed(.file(stamp, age: age(of: stamp)), now: clock.now())
-                    if step == .checkSeal { step = .look }
+                    if step == .checkContent { step = .look }
                     continue
                 }
-                verdict = seal.check(&opened, directory: directory)
+                result = check.check(&opened, directory: directory)
                 if let failure = opened.failure {
                     step = settling.checked(.unread("it cannot be read: \(failure)"), now: clock.now())
                     continue
                 }
                 file = consume opened
-                step = settling.checked(proof(of: verdict, of: stamp, for: settling), now: clock.now())
+                step = settling.checked(content(of: result, of: stamp, for: settling), now: clock.now())
             case .probeLease:
                 var lease = Settling.Lease.unavailable
                 if let opened = file.take() {
                     lease = opened.probeLease()
                     file = consume opened
                 }
-                step = settling.leased(lease == .granted ? leaseOfCompanions(verdict) : lease, now: clock.now())
+                step = settling.leased(lease == .granted ? leaseOfCompanions(result) : lease, now: clock.now())
             case .wait:
                 return .waits
-            case .complete(let evidence):
-                return .complete(facts(verdict, evidence: evidence, stamp: settling.wholeStamp!))
+            case .complete(let sign):
+                return .complete(facts(result, sign: sign, stamp: settling.wholeStamp!))
             case .truncated(let reason):
                 return .truncated(settling.stamp!, reason)
             case .refuse:
-                guard case .unsafe(let rule, let reason, let remedy) = verdict else { return .dropped }
+                guard case .unsafe(let rule, let reason, let remedy) = result else { return .dropped }
                 return .refused(rule: rule, reason: reason, remedy: remedy, settling.stamp)
             case .forget:
                 return .dropped
@@ -130,7 +130,7 @@ struct FileJudge {
 
     /// What the file would be known by if it were complete now: for a model, with its external data.
     func stampIfWhole(_ stamp: FileStamp) -> FileStamp {
-        guard seal == .onnx, var file = try? SealedFile(path: path), case .holds(let companions) = seal.check(&file, directory: directory),
+        guard check == .onnx, var file = try? SealedFile(path: path), case .whole(let companions) = check.check(&file, directory: directory),
             !companions.isEmpty
         else { return stamp }
         return FileStamp(path: path, companions: companions.map { directory + "/" + $0 }) ?? stamp
@@ -140,27 +140,27 @@ struct FileJudge {
         countsAge ? .nanoseconds(clock.wallNanoseconds() - stamp.changed) : nil
     }
 
-    private func proof(of verdict: Seal.Verdict, of stamp: FileStamp, for settling: Settling) -> Settling.Proof {
-        switch verdict {
-        case .broken(let reason): return .broken(reason)
+    private func content(of result: FormatCheck.Result, of stamp: FileStamp, for settling: Settling) -> Settling.Content {
+        switch result {
+        case .incomplete(let reason): return .incomplete(reason)
         case .unsafe: return .unsafe
-        case .holds(let companions) where !companions.isEmpty:
+        case .whole(let companions) where !companions.isEmpty:
             guard let whole = FileStamp(path: path, companions: companions.map { directory + "/" + $0 }) else {
-                return .broken("its external data went away")
+                return .incomplete("its external data went away")
             }
             let newest = companions.compactMap { FileStamp(path: directory + "/" + $0)?.changed }.max() ?? stamp.changed
-            return .holdsWithData(whole, dataIsOlder: .nanoseconds(stamp.changed - newest) > settling.policy.quiet)
-        case .holds, .none:
-            if settling.heedsMarks, let mark = TemporaryNames.marksOfProgress.first(where: { FileStamp(path: path + $0) != nil }) {
-                return .broken("\(mark) beside it says that it is still being downloaded")
+            return .wholeWithData(whole, dataIsOlder: .nanoseconds(stamp.changed - newest) > settling.policy.quiet)
+        case .whole, .undecided:
+            if settling.respectsMarks, let mark = TemporaryNames.marksOfProgress.first(where: { FileStamp(path: path + $0) != nil }) {
+                return .incomplete("\(mark) beside it says that it is still being downloaded")
             }
-            if case .none(let endsWithNewline) = verdict { return .unsealed(endsWithNewline: endsWithNewline) }
-            return .holds
+            if case .undecided(let endsWithNewline) = result { return .undecided(endsWithNewline: endsWithNewline) }
+            return .whole
         }
     }
 
-    private func leaseOfCompanions(_ verdict: Seal.Verdict) -> Settling.Lease {
-        guard case .holds(let companions) = verdict else { return .granted }
+    private func leaseOfCompanions(_ result: FormatCheck.Result) -> Settling.Lease {
+        guard case .whole(let companions) = result else { return .granted }
         var lease = Settling.Lease.granted
         for companion in companions {
             guard let file = try? SealedFile(path: directory + "/" + companion) else { return .unavailable }
@@ -173,14 +173,14 @@ struct FileJudge {
         return lease
     }
 
-    private func facts(_ verdict: Seal.Verdict, evidence: Settling.Evidence, stamp: FileStamp) -> CompleteFacts {
-        switch verdict {
-        case .holds(let companions):
-            CompleteFacts(stamp: stamp, seal: seal, evidence: evidence, companions: companions, endsWithNewline: nil)
-        case .none(let endsWithNewline):
-            CompleteFacts(stamp: stamp, seal: nil, evidence: evidence, companions: [], endsWithNewline: endsWithNewline)
-        case .broken, .unsafe:
-            CompleteFacts(stamp: stamp, seal: nil, evidence: evidence, companions: [], endsWithNewline: nil)
+    private func facts(_ result: FormatCheck.Result, sign: Settling.Sign, stamp: FileStamp) -> CompleteFacts {
+        switch result {
+        case .whole(let companions):
+            CompleteFacts(stamp: stamp, format: check, sign: sign, companions: companions, endsWithNewline: nil)
+        case .undecided(let endsWithNewline):
+            CompleteFacts(stamp: stamp, format: nil, sign: sign, companions: [], endsWithNewline: endsWithNewline)
+        case .incomplete, .unsafe:
+            CompleteFacts(stamp: stamp, format: nil, sign: sign, companions: [], endsWithNewline: nil)
         }
     }
 }

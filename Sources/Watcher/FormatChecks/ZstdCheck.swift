@@ -1,26 +1,26 @@
 /// Zstandard (RFC 8878): frames are walked from block header to block header; the last must end where the file does. A file that was cut
 /// exactly between two frames cannot be told from a whole one.
-enum ZstdSeal {
+enum ZstdCheck {
     private static let frameMagic: UInt32 = 0xFD2F_B528
     private static let skippableMagics: ClosedRange<UInt32> = 0x184D_2A50...0x184D_2A5F
 
-    static func check(_ file: inout SealedFile) -> Seal.Verdict {
+    static func check(_ file: inout SealedFile) -> FormatCheck.Result {
         var offset: Int64 = 0
         while offset < file.size {
-            guard let magic = file.integer(at: offset, as: UInt32.self) else { return .broken("it breaks off at the start of a frame") }
+            guard let magic = file.integer(at: offset, as: UInt32.self) else { return .incomplete("it breaks off at the start of a frame") }
             if skippableMagics.contains(magic) {
-                guard let length = file.integer(at: offset + 4, as: UInt32.self) else { return .broken("a skippable frame is cut off") }
+                guard let length = file.integer(at: offset + 4, as: UInt32.self) else { return .incomplete("a skippable frame is cut off") }
                 offset += 8 + Int64(length)
             } else if magic == frameMagic {
                 guard let end = endOfFrame(&file, at: offset) else {
-                    return .broken("the zstd frame at byte \(offset) is cut off or damaged")
+                    return .incomplete("the zstd frame at byte \(offset) is cut off or damaged")
                 }
                 offset = end
             } else {
-                return .broken("there is no zstd frame at byte \(offset)")
+                return .incomplete("there is no zstd frame at byte \(offset)")
             }
         }
-        return offset == file.size ? .holds(companions: []) : .broken("the last zstd frame is cut off")
+        return offset == file.size ? .whole(companions: []) : .incomplete("the last zstd frame is cut off")
     }
 
     private static func endOfFrame(_ file: inout SealedFile, at start: Int64) -> Int64? {

@@ -5,7 +5,7 @@ internal import Reasons
 struct ExternalData {
     let directory: String
 
-    func check(_ needs: ExternalNeeds) -> Seal.Verdict {
+    func check(_ needs: ExternalNeeds) -> FormatCheck.Result {
         var companions: [String] = []
         var missing: String?
         for (location, needed) in needs.sorted(by: { $0.key < $1.key }) {
@@ -24,8 +24,8 @@ struct ExternalData {
                     remedy: "Copy the data itself beside the model: what a link leads to can change unseen")
             }
         }
-        if let missing { return .broken(missing) }
-        return .holds(companions: Array(Set(companions)).sorted())
+        if let missing { return .incomplete(missing) }
+        return .whole(companions: Array(Set(companions)).sorted())
     }
 
     private enum State {
