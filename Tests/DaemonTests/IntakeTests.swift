@@ -144,7 +144,7 @@ import Testing
     @Test func aFileThatMayBeReadAgainIsNotRefused() throws {
         try use("a")
         let refused = SpoolEvent.refused(
-            RefusedFile(
+            RefusedEntry(
                 directory: "a/data", relativePath: "a.csv", stamp: .init(device: 1, inode: 1, size: 10, changed: 1), rule: .inputUnreadable,
                 reason: "no",
                 remedy: "r"))

@@ -13,7 +13,7 @@ import Testing
         var description: String { name }
     }
 
-    static let sealed: [Case] = [
+    static let whole: [Case] = [
         Case(name: "f.parquet", bytes: Fixtures.parquet), Case(name: "f.arrow", bytes: Fixtures.arrow),
         Case(name: "stream.arrows", bytes: Fixtures.arrowStream(isEnded: true)), Case(name: "f.npy", bytes: Fixtures.npy()),
         Case(name: "scalar.npy", bytes: Fixtures.npy(shape: "()", type: "<f8", bytes: 8)),
@@ -24,24 +24,24 @@ import Testing
         Case(name: "f.jpg", bytes: Fixtures.jpeg), Case(name: "f.onnx", bytes: Fixtures.onnx),
     ]
 
-    private func verdict(_ bytes: [UInt8], as name: String, in directory: TemporaryDirectory) throws -> FormatCheck.Result {
+    private func result(_ bytes: [UInt8], as name: String, in directory: TemporaryDirectory) throws -> FormatCheck.Result {
         try #require(FormatCheck.check(path: try directory.write(bytes, to: name)))
     }
 
-    @Test(arguments: sealed) func wholeHolds(_ file: Case) throws {
-        let directory = try TemporaryDirectory("seal")
-        #expect(try verdict(file.bytes, as: file.name, in: directory) == .whole(companions: []))
+    @Test(arguments: whole) func wholeFilesPass(_ file: Case) throws {
+        let directory = try TemporaryDirectory("format")
+        #expect(try result(file.bytes, as: file.name, in: directory) == .whole(companions: []))
     }
 
     /// At every byte but where a format cannot tell: between two zstd frames and between two messages of an Arrow stream.
-    @Test(arguments: sealed) func cutAnywhereDoesNotHold(_ file: Case) throws {
-        let directory = try TemporaryDirectory("seal")
+    @Test(arguments: whole) func cutAnywhereDoesNotPass(_ file: Case) throws {
+        let directory = try TemporaryDirectory("format")
         for length in 0..<file.bytes.count {
-            let verdict = try verdict(Array(file.bytes[..<length]), as: file.name, in: directory)
+            let result = try result(Array(file.bytes[..<length]), as: file.name, in: directory)
             if file.name == "two.csv.zst", length == Fixtures.zstd.count { continue }
-            if file.name == "stream.arrows", case .none = verdict { continue }
-            guard case .incomplete = verdict else {
-                Issue.record("\(file.name) cut to \(length) of \(file.bytes.count) bytes: \(verdict)")
+            if file.name == "stream.arrows", case .undecided = result { continue }
+            guard case .incomplete = result else {
+                Issue.record("\(file.name) cut to \(length) of \(file.bytes.count) bytes: \(result)")
                 return
             }
         }
@@ -53,64 +53,64 @@ import Testing
         arguments: [
             (0, false), (1, true), (88, true), (89, false), (92, false), (100, false), (101, false), (UInt32.max, false), (1 << 31, false),
         ] as [(UInt32, Bool)])
-    func aParquetFootersLengthFitsTheFile(length: UInt32, holds: Bool) throws {
-        let directory = try TemporaryDirectory("seal")
+    func aParquetFootersLengthFitsTheFile(length: UInt32, passes: Bool) throws {
+        let directory = try TemporaryDirectory("format")
         let magic = Array("PAR1".utf8)
         let bytes = magic + [UInt8](repeating: 7, count: 88) + withUnsafeBytes(of: length.littleEndian) { Array($0) } + magic
-        let verdict = try verdict(bytes, as: "f.parquet", in: directory)
-        if holds { #expect(verdict == .whole(companions: [])) } else if case .incomplete = verdict {} else { Issue.record("\(verdict)") }
+        let result = try result(bytes, as: "f.parquet", in: directory)
+        if passes { #expect(result == .whole(companions: [])) } else if case .incomplete = result {} else { Issue.record("\(result)") }
     }
 
     /// A file preallocated to its full size, whose end is still zeros.
-    @Test(arguments: sealed.filter { !$0.name.hasSuffix(".npy") && !$0.name.hasSuffix(".onnx") }) func preallocatedDoesNotHold(
+    @Test(arguments: whole.filter { !$0.name.hasSuffix(".npy") && !$0.name.hasSuffix(".onnx") }) func preallocatedDoesNotPass(
         _ file: Case
     ) throws {
-        let directory = try TemporaryDirectory("seal")
+        let directory = try TemporaryDirectory("format")
         let half = file.bytes.count / 2
         let bytes = file.bytes[..<half] + [UInt8](repeating: 0, count: file.bytes.count - half)
-        guard case .incomplete = try verdict(Array(bytes), as: file.name, in: directory) else {
-            Issue.record("\(file.name) holds with its second half missing")
+        guard case .incomplete = try result(Array(bytes), as: file.name, in: directory) else {
+            Issue.record("\(file.name) passes with its second half missing")
             return
         }
     }
 
-    @Test func noiseNeverHoldsNorCrashes() throws {
-        let directory = try TemporaryDirectory("seal")
+    @Test func noiseNeverPassesNorCrashes() throws {
+        let directory = try TemporaryDirectory("format")
         var generator = SeededGenerator(seed: 11)
-        for file in Self.sealed {
+        for file in Self.whole {
             var broken = 0
             for _ in 0..<60 {
                 var bytes = file.bytes
                 for _ in 0..<3 where !bytes.isEmpty {
                     bytes[Int.random(in: 0..<bytes.count, using: &generator)] = .random(in: 0...255, using: &generator)
                 }
-                switch try verdict(bytes, as: file.name, in: directory) {
+                switch try result(bytes, as: file.name, in: directory) {
                 case .incomplete(let reason):
                     #expect(!reason.isEmpty)
                     broken += 1
                 case .whole(let companions): #expect(companions.isEmpty || file.name.hasSuffix(".onnx"), "\(file.name)")
                 case .unsafe: #expect(file.name.hasSuffix(".onnx"), "\(file.name)")
                 // Between two messages of a stream, and where no element size is known.
-                case .none: #expect(file.name == "stream.arrows" || file.name.hasSuffix(".npy"), "\(file.name)")
+                case .undecided: #expect(file.name == "stream.arrows" || file.name.hasSuffix(".npy"), "\(file.name)")
                 }
                 let noise = (0..<Int.random(in: 0...300, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) }
-                if case .whole = try verdict(noise, as: file.name, in: directory) { Issue.record("noise holds as \(file.name)") }
+                if case .whole = try result(noise, as: file.name, in: directory) { Issue.record("noise passes as \(file.name)") }
             }
             #expect(broken > 0, "no damage shows in \(file.name)")
         }
     }
 
-    @Test func textHasNoSealButALastNewline() throws {
-        let directory = try TemporaryDirectory("seal")
-        #expect(try verdict(Fixtures.csv, as: "a.csv", in: directory) == .undecided(endsWithNewline: true))
-        #expect(try verdict(Fixtures.csv.dropLast(), as: "a.csv", in: directory) == .undecided(endsWithNewline: false))
-        #expect(try verdict([], as: "a.csv", in: directory) == .undecided(endsWithNewline: nil))
+    @Test func textHasNoEndButALastNewline() throws {
+        let directory = try TemporaryDirectory("format")
+        #expect(try result(Fixtures.csv, as: "a.csv", in: directory) == .undecided(endsWithNewline: true))
+        #expect(try result(Fixtures.csv.dropLast(), as: "a.csv", in: directory) == .undecided(endsWithNewline: false))
+        #expect(try result([], as: "a.csv", in: directory) == .undecided(endsWithNewline: nil))
     }
 
     /// Content that downloads and clones leave in place of a file is named, under any name that a model or a table has.
     @Test(arguments: ["m.onnx", "a.parquet", "a.csv", "A.CSV", "a.json", "a.npz", "a.csv.gz", "a.arrow", "a.jsonl.zst"])
     func whatIsSomethingElseIsNamed(_ name: String) throws {
-        let directory = try TemporaryDirectory("seal")
+        let directory = try TemporaryDirectory("format")
         let cases: [(String, String)] = [
             ("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "Git LFS pointer"),
             ("<!DOCTYPE html>\n<html>", "HTML page"),
@@ -118,7 +118,7 @@ import Testing
             ("<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>", "XML document"),
         ]
         for (text, words) in cases {
-            guard case .incomplete(let reason) = try verdict(Array(text.utf8), as: name, in: directory) else {
+            guard case .incomplete(let reason) = try result(Array(text.utf8), as: name, in: directory) else {
                 Issue.record("\(name) is taken: \(text)")
                 continue
             }
@@ -126,67 +126,69 @@ import Testing
             #expect(ForeignContent(reason: reason) != nil)
         }
         for text in ["version,x\n1,2\n", "<b>,x\n", " a,b\n"] {
-            if case .incomplete(let reason) = try verdict(Array(text.utf8), as: name, in: directory) {
+            if case .incomplete(let reason) = try result(Array(text.utf8), as: name, in: directory) {
                 #expect(ForeignContent(reason: reason) == nil, "\(text)")
             }
         }
     }
 
     @Test func gzipWithPaddingIsNotBroken() throws {
-        let directory = try TemporaryDirectory("seal")
+        let directory = try TemporaryDirectory("format")
         for count in [1, 3, 512] {
             #expect(
-                try verdict(Fixtures.gzip + [UInt8](repeating: 0, count: count), as: "a.csv.gz", in: directory)
+                try result(Fixtures.gzip + [UInt8](repeating: 0, count: count), as: "a.csv.gz", in: directory)
                     == .undecided(endsWithNewline: nil))
         }
     }
 
     /// `zstd --long=31`: what the reader says of it is the reader's.
     @Test func aLongWindowOfZstdIsWhole() throws {
-        let directory = try TemporaryDirectory("seal")
+        let directory = try TemporaryDirectory("format")
         let frame: [UInt8] = [0x28, 0xB5, 0x2F, 0xFD, 0x00, 21 << 3, 0x21, 0, 0] + Array("a\n1\n".utf8)
-        #expect(try verdict(frame, as: "a.csv.zst", in: directory) == .whole(companions: []))
+        #expect(try result(frame, as: "a.csv.zst", in: directory) == .whole(companions: []))
     }
 
     @Test func gzipProvesNothingButItsEnds() throws {
-        let directory = try TemporaryDirectory("seal")
-        #expect(try verdict(Fixtures.gzip, as: "a.csv.gz", in: directory) == .undecided(endsWithNewline: nil))
-        guard case .incomplete = try verdict(Array(Fixtures.csv), as: "a.csv.gz", in: directory) else {
+        let directory = try TemporaryDirectory("format")
+        #expect(try result(Fixtures.gzip, as: "a.csv.gz", in: directory) == .undecided(endsWithNewline: nil))
+        guard case .incomplete = try result(Array(Fixtures.csv), as: "a.csv.gz", in: directory) else {
             Issue.record("it is not .incomplete"); return
         }
         // A trailer that promises four gigabytes from twenty bytes.
-        guard case .incomplete = try verdict(Fixtures.gzip.dropLast(4) + [255, 255, 255, 255], as: "a.csv.gz", in: directory) else {
+        guard case .incomplete = try result(Fixtures.gzip.dropLast(4) + [255, 255, 255, 255], as: "a.csv.gz", in: directory) else {
             Issue.record("it is not .incomplete")
             return
         }
     }
 
     @Test func whatNumPyPicklesProvesNothing() throws {
-        let directory = try TemporaryDirectory("seal")
-        #expect(try verdict(Fixtures.npy(type: "|O"), as: "a.npy", in: directory) == .undecided(endsWithNewline: nil))
+        let directory = try TemporaryDirectory("format")
+        #expect(try result(Fixtures.npy(type: "|O"), as: "a.npy", in: directory) == .undecided(endsWithNewline: nil))
     }
 
     @Test func anArrowStreamWithoutItsEndMarkIsUnsealed() throws {
-        let directory = try TemporaryDirectory("seal")
-        #expect(try verdict(Fixtures.arrowStream(isEnded: false), as: "a.arrow", in: directory) == .undecided(endsWithNewline: nil))
+        let directory = try TemporaryDirectory("format")
+        #expect(try result(Fixtures.arrowStream(isEnded: false), as: "a.arrow", in: directory) == .undecided(endsWithNewline: nil))
     }
 
     @Test func aModelNeedsAllOfItsExternalData() throws {
-        let directory = try TemporaryDirectory("seal")
+        let directory = try TemporaryDirectory("format")
         let model = TinyModel.withExternalData(location: "sub/w.bin", offset: 8, length: 4)
-        guard case .incomplete(let missing) = try verdict(model, as: "m.onnx", in: directory) else { Issue.record("it is not .incomplete"); return }
+        guard case .incomplete(let missing) = try result(model, as: "m.onnx", in: directory) else {
+            Issue.record("it is not .incomplete"); return
+        }
         #expect(missing.contains("sub/w.bin"))
         for count in [0, 8, 11] {
             try directory.write([UInt8](repeating: 0, count: count), to: "sub/w.bin")
-            guard case .incomplete = try verdict(model, as: "m.onnx", in: directory) else { Issue.record("\(count)"); return }
+            guard case .incomplete = try result(model, as: "m.onnx", in: directory) else { Issue.record("\(count)"); return }
         }
         try directory.write([UInt8](repeating: 0, count: 12), to: "sub/w.bin")
-        #expect(try verdict(model, as: "m.onnx", in: directory) == .whole(companions: ["sub/w.bin"]))
+        #expect(try result(model, as: "m.onnx", in: directory) == .whole(companions: ["sub/w.bin"]))
     }
 
     @Test(arguments: ["../w.bin", "/etc/hostname", "a/../../w.bin", "..", ".", ""]) func dataOutsideIsUnsafe(_ location: String) throws {
-        let directory = try TemporaryDirectory("seal")
-        guard case .unsafe(let rule, _, _) = try verdict(TinyModel.withExternalData(location: location), as: "m.onnx", in: directory) else {
+        let directory = try TemporaryDirectory("format")
+        guard case .unsafe(let rule, _, _) = try result(TinyModel.withExternalData(location: location), as: "m.onnx", in: directory) else {
             Issue.record("it is not .unsafe")
             return
         }
@@ -194,27 +196,27 @@ import Testing
     }
 
     @Test func dataThroughALinkIsUnsafe() throws {
-        let directory = try TemporaryDirectory("seal")
+        let directory = try TemporaryDirectory("format")
         let data = try directory.write([UInt8](repeating: 0, count: 4), to: "outside.bin")
         try directory.write([0], to: "d/x")
         let model = TinyModel.withExternalData(location: "w.bin")
         #expect(symlink(data, directory("d/w.bin")) == 0)
-        guard case .unsafe(let rule, _, _) = try verdict(model, as: "d/m.onnx", in: directory) else {
+        guard case .unsafe(let rule, _, _) = try result(model, as: "d/m.onnx", in: directory) else {
             Issue.record("it is not .unsafe"); return
         }
         #expect(rule == .modelExternalDataLink)
         unlink(directory("d/w.bin"))
         #expect(link(data, directory("d/w.bin")) == 0)
-        guard case .unsafe = try verdict(model, as: "d/m.onnx", in: directory) else { Issue.record("it is not .unsafe"); return }
+        guard case .unsafe = try result(model, as: "d/m.onnx", in: directory) else { Issue.record("it is not .unsafe"); return }
         #expect(symlink("d", directory("e")) == 0)
-        guard case .unsafe = try verdict(TinyModel.withExternalData(location: "e/x", length: 1), as: "m.onnx", in: directory) else {
+        guard case .unsafe = try result(TinyModel.withExternalData(location: "e/x", length: 1), as: "m.onnx", in: directory) else {
             Issue.record("it is not .unsafe")
             return
         }
     }
 
     @Test func aModelNestedWithoutEndIsBrokenNotACrash() throws {
-        let directory = try TemporaryDirectory("seal")
+        let directory = try TemporaryDirectory("format")
         // graph > node > attribute > graph > ... each in a length-delimited field.
         var inner: [UInt8] = []
         for level in 0..<3000 {
@@ -229,6 +231,6 @@ import Testing
             inner = header + inner
         }
         inner[0] = 0x3A
-        guard case .incomplete = try verdict(inner, as: "m.onnx", in: directory) else { Issue.record("it is not .incomplete"); return }
+        guard case .incomplete = try result(inner, as: "m.onnx", in: directory) else { Issue.record("it is not .incomplete"); return }
     }
 }

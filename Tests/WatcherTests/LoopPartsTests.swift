@@ -91,17 +91,17 @@ import Testing
 
     // MARK: Files that nothing takes
 
-    @Test func untakenFilesAreDueAfterTheFirstChange() {
-        var untaken = UntakenFiles(delay: .seconds(2))
-        untaken.insert("a", now: .seconds(1))
-        untaken.insert("b", now: .seconds(2))
-        #expect(untaken.due == .seconds(3) && untaken.count == 2)
-        untaken.reported()
-        untaken.insert("a", now: .seconds(4))
-        untaken.remove("c", now: .seconds(4))
-        #expect(untaken.due == nil, "nothing changed")
-        untaken.remove(now: .seconds(5), isWhole: true) { $0 == "a" }
-        #expect(untaken.due == .seconds(7) && untaken.count == 1)
+    @Test func unmatchedFilesAreDueAfterTheFirstChange() {
+        var unmatched = UnmatchedFiles(delay: .seconds(2))
+        unmatched.insert("a", now: .seconds(1))
+        unmatched.insert("b", now: .seconds(2))
+        #expect(unmatched.due == .seconds(3) && unmatched.count == 2)
+        unmatched.reported()
+        unmatched.insert("a", now: .seconds(4))
+        unmatched.remove("c", now: .seconds(4))
+        #expect(unmatched.due == nil, "nothing changed")
+        unmatched.remove(now: .seconds(5), isWhole: true) { $0 == "a" }
+        #expect(unmatched.due == .seconds(7) && unmatched.count == 1)
     }
 
     // MARK: Scans
@@ -147,15 +147,18 @@ import Testing
 
     @Test func theNameSaysWhatAChangeMeans() {
         let spool = spool(order: 0)
-        func file(_ change: DirectoryEvent.Change, _ name: String) -> EntryMeaning { spool.meaning(of: change, file: name, at: "d/" + name) }
+        func file(_ change: DirectoryEvent.Change, _ name: String) -> EntryMeaning {
+            spool.meaning(of: change, file: name, at: "d/" + name)
+        }
         // The spool is not attached, so that an event is no more than a hint.
         #expect(file(.created, "a.csv") == .settle(.found) && file(.gone, "a.csv") == .fileGone)
-        #expect(file(.closed, "a.txt") == .untaken && file(.gone, "a.txt") == .untakenGone)
+        #expect(file(.closed, "a.txt") == .unmatched && file(.gone, "a.txt") == .unmatchedGone)
         #expect(file(.gone, "a.csv.part") == .markGone(of: "d/a.csv") && file(.closed, "a.csv.part") == .nothing)
         #expect(file(.closed, ".a.csv") == .nothing)
         if case .refused(.nameControl, _, _) = file(.movedIn, "a\n.csv") {} else { Issue.record("a name with a newline is taken") }
         #expect(file(.closed, "a\n.csv") == .nothing)
-        #expect(spool.meaning(of: .movedIn, directory: "d") == .movedDirectory && spool.meaning(of: .gone, directory: "d") == .directoryGone)
+        #expect(
+            spool.meaning(of: .movedIn, directory: "d") == .movedDirectory && spool.meaning(of: .gone, directory: "d") == .directoryGone)
         #expect(spool.meaning(of: .created, directory: ".git") == .nothing)
     }
 

@@ -15,14 +15,14 @@ import Testing
         .file(Self.stamp(size, changed: changed), age: age)
     }
 
-    @Test func renamedAndSealedIsCompleteAtOnce() {
+    @Test func renamedAndWholeIsCompleteAtOnce() {
         var file = Settling(policy: policy, now: .zero)
         #expect(file.heard(.movedIn, now: .zero) == .look)
         #expect(file.observed(look(9), now: .zero) == .checkContent)
         #expect(file.checked(.whole, now: .zero) == .complete(.renamed))
     }
 
-    @Test func renamedWithoutSealIsCompleteUnlessOpenForWriting() {
+    @Test func renamedAndUndecidedIsCompleteUnlessOpenForWriting() {
         for (lease, isComplete) in [(Settling.Lease.granted, true), (.unavailable, true), (.denied, false)] {
             var file = Settling(policy: policy, now: .zero)
             _ = file.heard(.movedIn, now: .zero)
@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    @Test func aBrokenSealIsTruncatedOnlyAfterGiveUpWithoutChange() {
+    @Test func anIncompleteFileIsTruncatedOnlyAfterGiveUpWithoutChange() {
         var file = Settling(policy: policy, now: .zero)
         var now = Duration.zero
         var step = file.heard(.found, now: now)
@@ -146,7 +146,7 @@ import Testing
         }
     }
 
-    @Test func overwrittenInPlaceWaitsThoughItsSealHolds() {
+    @Test func overwrittenInPlaceWaitsThoughItIsWhole() {
         var file = Settling(policy: policy, now: .zero)
         #expect(file.heard(.closed, now: .zero) == .look)
         guard case .wait(.seconds(2), _) = file.observed(look(5), now: .zero) else {

@@ -21,7 +21,7 @@ struct TraceModel {
     private var settling: [String: Settling] = [:]
     private var judged: [String: FileStamp] = [:]
     private var said: Set<String> = []
-    private let admission = Admission(include: ["*.csv", "*.parquet", "*.onnx", "*.jsonl", "*.npy"])
+    private let filter = NameFilter(include: ["*.csv", "*.parquet", "*.onnx", "*.jsonl", "*.npy"])
 
     mutating func run(_ scenario: TraceScenario) {
         for statement in scenario.statements {
@@ -109,7 +109,7 @@ struct TraceModel {
         }
     }
 
-    private func judges(_ name: String) -> Bool { !name.hasPrefix("../") && admission.judge(relativePath: name) == .candidate }
+    private func judges(_ name: String) -> Bool { !name.hasPrefix("../") && filter.decide(relativePath: name) == .candidate }
 
     private func stamp(_ name: String) -> FileStamp? {
         names[name].map { FileStamp(device: 1, inode: $0, size: Int64(nodes[$0]!.bytes.count), changed: nodes[$0]!.changed) }

@@ -89,7 +89,7 @@ extension FileVerdict {
 extension FileVerdict {
     /// Judges a file as the watcher would: by its name, by what stands there, and by whether it is whole.
     init(unseen path: String, at place: SpoolMap.Place, settle: Settle, daemon: DaemonLock.Holder?) {
-        switch Admission.judge(
+        switch NameFilter.decide(
             relativePath: place.relativePath, include: place.entry.include, ignoresSuffixCase: place.entry.ignoresSuffixCase)
         {
         case .ignored(let rule, let reason):

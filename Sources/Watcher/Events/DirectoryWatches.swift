@@ -1,13 +1,13 @@
 internal import Logging
 internal import Names
 
-/// The directories from which changes are heard, by inotify or, where that cannot be, by listing them again and again.
+/// Keeps the directories from which changes are heard: by inotify or, where that cannot be, by listing them again and again.
 struct DirectoryWatches {
     struct Place {
         let spool: WatchedSpool
-        /// Relative to the spool.
+        /// The path relative to the spool.
         let directory: String
-        /// Listed again and again with everything below it, because it could not be watched or its mount is not local.
+        /// Whether everything below it is listed again and again, because it could not be watched or its mount is not local.
         fileprivate let isPolled: Bool
     }
 
@@ -28,7 +28,7 @@ struct DirectoryWatches {
 
     var hasInotify: Bool { events != nil }
 
-    /// When there will be something to take though nobody is woken; nil where that cannot be.
+    /// The time at which there will be something to take without a signal; nil where that cannot be.
     var wakeTime: Duration? {
         guard let polled = polling.wakeTime else { return events?.wakeTime }
         return events?.wakeTime.map { min($0, polled) } ?? polled

@@ -1,5 +1,5 @@
 /// Arrow IPC. A file has `ARROW1` at both ends and a footer that fits. A stream is walked from message to message; only its end-of-stream
-/// mark, which writers may leave out, proves it complete.
+/// mark, which writers may leave out, shows that it is complete.
 enum ArrowCheck {
     private static let magic = Array("ARROW1".utf8)
     private static let continuation: UInt32 = 0xFFFF_FFFF

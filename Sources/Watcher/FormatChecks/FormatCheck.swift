@@ -50,7 +50,9 @@ package enum FormatCheck: String, Sendable, CaseIterable {
     /// - Parameter directory: where the file stands, for the external data of a model.
     func check(_ file: inout SealedFile, directory: String) -> Result {
         // The reader of a CSV or JSON Lines file decides about a file without bytes.
-        if let foreign = ForeignContent(&file), self != .unknown, !(foreign == .empty && self == .text) { return .incomplete(foreign.reason) }
+        if let foreign = ForeignContent(&file), self != .unknown, !(foreign == .empty && self == .text) {
+            return .incomplete(foreign.reason)
+        }
         return switch self {
         case .parquet: ParquetCheck.check(&file)
         case .arrow: ArrowCheck.check(&file)

@@ -11,7 +11,9 @@ enum ImageCheck {
 
     static func checkJPEG(_ file: inout SealedFile) -> FormatCheck.Result {
         guard file.has([0xFF, 0xD8, 0xFF], at: 0) else { return .incomplete("it does not begin like a JPEG file") }
-        guard file.size >= 5, file.has([0xFF, 0xD9], at: file.size - 2) else { return .incomplete("the JPEG's end-of-image marker is missing") }
+        guard file.size >= 5, file.has([0xFF, 0xD9], at: file.size - 2) else {
+            return .incomplete("the JPEG's end-of-image marker is missing")
+        }
         return .whole(companions: [])
     }
 }

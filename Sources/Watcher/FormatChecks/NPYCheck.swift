@@ -1,5 +1,5 @@
 /// NPY: the header gives item size and shape, and so the size of the whole file. Arrays of Python objects are pickled and records are
-/// nested types: those prove nothing.
+/// nested types: those show nothing.
 enum NPYCheck {
     private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
     private static let longestHeader = 1 << 20
@@ -49,7 +49,7 @@ enum NPYCheck {
         return shape
     }
 
-    /// Of `'<f4'` and the like; nil for objects and records.
+    /// Returns the bytes of one item, from `'<f4'` and the like; nil for objects and records.
     private static func itemSize(in header: String) -> Int? {
         guard let rest = value(of: "descr", in: header), let quote = rest.first, quote == "'" || quote == "\"" else { return nil }
         var type = rest.dropFirst().prefix { $0 != quote }

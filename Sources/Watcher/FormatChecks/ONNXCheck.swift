@@ -16,7 +16,7 @@ enum ONNXCheck {
     }
 }
 
-/// What the walk is inside of: only as much of onnx.proto as leads to tensors.
+/// The message that the walk is in. There are only as many as lead to tensors in onnx.proto.
 private enum Message {
     case model, graph, node, attribute, tensor, sparseTensor, function, training, pair
 
@@ -47,7 +47,7 @@ private struct ModelWalk {
     }
 
     private static let deepest = 100
-    /// A location or a number as text; anything longer is not one.
+    /// The longest text that is taken for a location or a number.
     private static let longestText: Int64 = 4096
 
     var hasGraph = false
@@ -137,7 +137,7 @@ private struct ModelWalk {
         externalData[location] = max(externalData[location] ?? 0, overflow ? .max : needed)
     }
 
-    /// Where the model gives no length, the tensor's own size.
+    /// The size of the tensor itself, which counts where the model gives no length.
     private var byteCount: Int64 {
         let bits: Int64 =
             switch tensor.dataType {

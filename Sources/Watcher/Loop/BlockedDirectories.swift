@@ -10,7 +10,7 @@ struct BlockedDirectories {
     private var retryAt: Duration = .zero
     private var pause: Duration = .zero
 
-    /// All of them by name.
+    /// All blocked directories by name, with the reasons.
     var all: [(directory: String, reason: String)] {
         reasons.sorted { Name($0.key) < Name($1.key) }.map { (directory: $0.key, reason: $0.value) }
     }
@@ -42,7 +42,7 @@ struct BlockedDirectories {
 }
 
 extension WatchedSpool {
-    /// Something in the directory was heard of and cannot be looked at: all of it is scanned again once it can be.
+    /// Takes note that something in the directory cannot be looked at. All of it is scanned again once it can be.
     func block(_ directory: String, _ reason: String, now: Duration, _ out: inout OutgoingEvents) {
         guard blocked.insert(directory, reason, now: now) else { return }
         out.send(.blocked(directory: id, relativePath: directory, reason: reason))

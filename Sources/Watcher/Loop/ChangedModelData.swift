@@ -36,7 +36,7 @@ extension WatchedSpool {
         listing.forEach { entry, _ in
             guard let name = entry.name, !entry.isDirectory, FormatCheck(name: name) == .onnx else { return }
             let path = SpoolPath.join(directory, name)
-            if admission.judge(name: name[...], of: path) == .candidate { models.append(path) }
+            if filter.decide(name: name[...], of: path) == .candidate { models.append(path) }
         }
         return models.sorted()
     }

@@ -1,16 +1,16 @@
 internal import Reasons
 
-/// What a change of one name in a spool means, as far as the name alone tells.
+/// The meaning of a change in a spool, as far as the name alone tells.
 enum EntryMeaning: Equatable {
     case nothing
-    /// The file may be an arrival: it settles.
+    /// The file may be an arrival, so that it settles.
     case settle(Settling.Signal)
     /// A file that may have been an arrival went away.
     case fileGone
     case refused(rule: Rule, reason: String, remedy: String)
     /// A file that no pattern takes came or changed.
-    case untaken
-    case untakenGone
+    case unmatched
+    case unmatchedGone
     /// A mark went away that said of the file beside it that it is being downloaded.
     case markGone(of: String)
     /// A directory came: what is in it is to be scanned.
@@ -26,14 +26,14 @@ extension WatchedSpool {
     /// Returns what the change of a file means.
     /// - Parameter path: the path of the file, relative to the spool, which ends with `name`.
     func meaning(of change: DirectoryEvent.Change, file name: String, at path: String) -> EntryMeaning {
-        let verdict = admission.judge(name: name[...], of: path)
-        switch verdict {
+        let decision = filter.decide(name: name[...], of: path)
+        switch decision {
         case .candidate:
             return change == .gone ? .fileGone : .settle(signal(change))
         case .refused(let rule, let reason, let remedy):
             return change == .created || change == .movedIn ? .refused(rule: rule, reason: reason, remedy: remedy) : .nothing
         case .ignored:
-            if admission.takesNothing(like: name[...], verdict) { return change == .gone ? .untakenGone : .untaken }
+            if filter.isUnmatched(name[...], decision) { return change == .gone ? .unmatchedGone : .unmatched }
             guard change == .gone, let mark = TemporaryNames.marksOfProgress.first(where: name.hasSuffix) else { return .nothing }
             return .markGone(of: String(path.dropLast(mark.count)))
         }
@@ -41,7 +41,7 @@ extension WatchedSpool {
 
     /// Returns what the change of a directory means.
     func meaning(of change: DirectoryEvent.Change, directory name: String) -> EntryMeaning {
-        switch Admission.judge(directory: name[...]) {
+        switch NameFilter.decide(directory: name[...]) {
         case nil, .candidate?: break
         case .ignored?: return .nothing
         case .refused(let rule, let reason, let remedy)?:
@@ -59,7 +59,7 @@ extension WatchedSpool {
     /// Returns whether the change of a file may change what models mean that have external data.
     func mayChangeModels(_ change: DirectoryEvent.Change, file name: String, at path: String) -> Bool {
         guard mayHoldModels, change != .created, FormatCheck(name: name) != .onnx else { return false }
-        guard case .ignored(let rule, _) = admission.judge(name: name[...], of: path) else { return true }
+        guard case .ignored(let rule, _) = filter.decide(name: name[...], of: path) else { return true }
         return rule == .nameInclude
     }
 

@@ -46,7 +46,7 @@ struct OutgoingEvents {
             recent.insert(path, of: spool.slot, stamp: stamp)
         }
         events.append(
-            .refused(RefusedFile(directory: spool.id, relativePath: path, stamp: stamp, rule: rule, reason: reason, remedy: remedy)))
+            .refused(RefusedEntry(directory: spool.id, relativePath: path, stamp: stamp, rule: rule, reason: reason, remedy: remedy)))
     }
 
     /// Returns whether this state of the file was sent or is on the owner's record.
@@ -55,6 +55,6 @@ struct OutgoingEvents {
         recent.contains(path, of: spool.slot, stamp: stamp) || mayBeOnRecord && isKnown(spool.id, path, stamp)
     }
 
-    /// Forgets that anything was sent of the name.
+    /// Forgets what was sent of the name.
     mutating func forget(_ path: String, in spool: WatchedSpool) { recent.remove(path, of: spool.slot) }
 }

@@ -1,8 +1,8 @@
 import Arrivals
 internal import Names
 
-/// What was judged a moment ago, so that a second look at it before the owner has it on record does not judge it twice. Bounded: the older
-/// half is dropped when the newer is full.
+/// Remembers the states of files that were sent a moment ago, so that a second look before the owner has them on record does not send them
+/// twice. It is bounded: the older half is dropped when the newer one is full.
 struct RecentlySent {
     private struct Key: Hashable {
         var spool: Int

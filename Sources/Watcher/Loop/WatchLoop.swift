@@ -18,7 +18,7 @@ final class WatchLoop {
         var logger: Logger
     }
 
-    /// How often the places of the spools are looked at.
+    /// The time between two looks at the places of the spools.
     private static let healthInterval: Duration = .seconds(1)
 
     private let settings: Settings
@@ -48,17 +48,17 @@ final class WatchLoop {
     var backlog: Int { files.backlog }
     var isScanning: Bool { !scans.isEmpty }
 
-    /// Until when there is nothing to do unless something happens.
+    /// The time until which there is nothing to do unless something happens.
     var wakeTime: Duration {
         if isScanning { return .zero }
         var time = min(nextSafety, nextHealth)
         if let due = files.wakeTime { time = min(time, due) }
         if let due = watches.wakeTime { time = min(time, due) }
-        for spool in spools.values { if let due = spool.untaken.due { time = min(time, due) } }
+        for spool in spools.values { if let due = spool.unmatched.due { time = min(time, due) } }
         return time
     }
 
-    /// Does what there is to do, but no more of it than lets events be heard soon.
+    /// Does what there is to do, but no more than lets events be heard soon.
     func round() {
         handle(watches.take(now: now))
         advanceScans()
@@ -66,7 +66,7 @@ final class WatchLoop {
         files.settleDue(&out)
         if now >= nextHealth { checkHealth() }
         for spool in spoolsBySlot {
-            if let due = spool.untaken.due, due <= now, !scans.isUnderWay(spool, below: "") { out.send(spool.reportUntaken()) }
+            if let due = spool.unmatched.due, due <= now, !scans.isUnderWay(spool, below: "") { out.send(spool.reportUnmatched()) }
         }
         if now >= nextSafety {
             nextSafety = now + settings.safetyInterval
@@ -151,8 +151,8 @@ final class WatchLoop {
         case .refused(let rule, let reason, let remedy):
             out.sendRefusal(
                 of: path, in: spool, rule: rule, reason: reason, remedy: remedy, stamp: TreeScan.identity(of: spool.path(of: path)))
-        case .untaken: spool.untaken.insert(path, now: now)
-        case .untakenGone: spool.untaken.remove(path, now: now)
+        case .unmatched: spool.unmatched.insert(path, now: now)
+        case .unmatchedGone: spool.unmatched.remove(path, now: now)
         case .markGone(let base): if files.isUnsettled(base, in: spool) { files.hear(.companion, of: base, in: spool, &out) }
         case .newDirectory: scan(spool, below: path)
         case .movedDirectory:
@@ -173,12 +173,12 @@ final class WatchLoop {
     private func drop(_ directory: String, of spool: WatchedSpool) {
         watches.forget(below: directory, of: spool)
         spool.unblock(&out) { SpoolPath.isWithin($0, directory) }
-        spool.untaken.remove(now: now, isWhole: false) { SpoolPath.isWithin($0, directory) }
+        spool.unmatched.remove(now: now, isWhole: false) { SpoolPath.isWithin($0, directory) }
         files.forget(below: directory, in: spool)
         scans.leaveOut(directory, of: spool)
     }
 
-    /// External data changed: the models above it, settling or long delivered, may mean something else now.
+    /// Hears the models beside and above external data that changed. They may mean something else now, also those long delivered.
     private func recheckModels() {
         for (slot, directories) in changedData.take() {
             guard let spool = spools[slot], spool.isAttached else { continue }
@@ -203,7 +203,7 @@ final class WatchLoop {
         let scan = Scan(
             of: spool, below: top, isDeep: isDeep, for: purpose.joined(with: former?.purpose), mayBeOnRecord: settings.knowsAny(spool.id),
             now: now)
-        spool.untaken.remove(now: now, isWhole: isDeep && top.isEmpty) {
+        spool.unmatched.remove(now: now, isWhole: isDeep && top.isEmpty) {
             isDeep ? scan.covers($0) : SpoolPath.split($0).directory.isName(top)
         }
         // Most are over at once.
@@ -266,7 +266,7 @@ final class WatchLoop {
         scan(spool, below: "", for: .init(isReported: true, isAttaching: true))
     }
 
-    /// The first scan of a spool is over. A spool of which nothing can be listed is not attached at all.
+    /// Ends the attaching of a spool after its first scan. A spool of which nothing can be listed is not attached at all.
     private func endAttaching(_ spool: WatchedSpool, _ failure: WatcherError?) {
         if let failure {
             watches.forget(below: "", of: spool)
@@ -347,7 +347,7 @@ final class WatchLoop {
             for (directory, reason) in spool.blocked.all {
                 waiting.append(WaitingFile(directory: spool.id, relativePath: directory.isEmpty ? "." : directory, reason: reason))
             }
-            if spool.untaken.due != nil { out.send(spool.reportUntaken()) }
+            if spool.unmatched.due != nil { out.send(spool.reportUnmatched()) }
         }
         out.send(.caughtUp)
         flush()

@@ -5,7 +5,6 @@ internal import Mounts
 /// One spool of a running watch: where it stands, and which of its names nobody can or will read. Its files are in `UnsettledFiles`.
 final class WatchedSpool {
     private struct Attachment {
-        /// The directory with its links resolved.
         let root: String
         let identity: FileStamp
         let usesInotify: Bool
@@ -16,26 +15,26 @@ final class WatchedSpool {
     /// The number of the spool in this watch, given once.
     let slot: Int
     let directory: SpoolDirectory
-    let admission: Admission
+    let filter: NameFilter
     /// Whether files may stand here that are the external data of models.
     let mayHoldModels: Bool
     var blocked = BlockedDirectories()
-    var untaken: UntakenFiles
+    var unmatched: UnmatchedFiles
     private var attachment: Attachment?
-    /// Nil until the first try to attach it.
+    /// Whether it could be attached; nil until the first try.
     private var isHealthy: Bool?
 
     init(slot: Int, directory: SpoolDirectory) {
         self.slot = slot
         self.directory = directory
-        admission = Admission(include: directory.include, ignoresSuffixCase: directory.ignoresSuffixCase)
-        mayHoldModels = directory.order == 0 && admission.mayAdmit(suffix: ".onnx")
-        untaken = UntakenFiles(delay: max(directory.settle.quiet, .seconds(1)))
+        filter = NameFilter(include: directory.include, ignoresSuffixCase: directory.ignoresSuffixCase)
+        mayHoldModels = directory.order == 0 && filter.mayTake(suffix: ".onnx")
+        unmatched = UnmatchedFiles(delay: max(directory.settle.quiet, .seconds(1)))
     }
 
     var id: String { directory.id }
     var isAttached: Bool { attachment != nil }
-    /// Empty while it is not attached.
+    /// The directory with its links resolved; empty while the spool is not attached.
     var root: String { attachment?.root ?? "" }
     var usesInotify: Bool { attachment?.usesInotify ?? false }
     var isTrusted: Bool { attachment?.isTrusted ?? false }
@@ -74,13 +73,13 @@ final class WatchedSpool {
 
     // MARK: Its health
 
-    /// Returns the event that reports it where it was unhealthy.
+    /// Returns the event that reports the change where it was unhealthy.
     func becomeHealthy() -> SpoolEvent? {
         defer { isHealthy = true }
         return isHealthy == false ? .healthy(directory: id) : nil
     }
 
-    /// Returns the event that reports it where it is news.
+    /// Returns the event that reports the change where it was not unhealthy already.
     func becomeUnhealthy(_ reason: String) -> SpoolEvent? {
         defer { isHealthy = false }
         return isHealthy == false ? nil : .unhealthy(directory: id, reason: reason)

@@ -1,12 +1,12 @@
 import Arrivals
 internal import Names
 
-/// One scan that is under way: everything below a directory, or only what is in it.
+/// A scan that is under way, of everything below a directory or only of what is in it.
 ///
-/// Of what one scan finds in a second the oldest comes first (SEMANTICS 3): a scan that takes longer hands it on in pieces, so that the time
-/// to the first file does not depend on how many there are.
+/// The oldest file comes first of those that a scan finds within a second (SEMANTICS 3). A scan that takes longer hands on its files in
+/// pieces, so that the time to the first file does not depend on how many there are.
 final class Scan {
-    /// What is expected of its end.
+    /// The things that are to happen at its end.
     struct Purpose {
         /// Whether the end is reported.
         var isReported = false
@@ -22,7 +22,7 @@ final class Scan {
         }
     }
 
-    /// How long a scan goes on before events are read again.
+    /// The time for which a scan goes on before events are read again.
     private static let slice: Duration = .milliseconds(50)
     private static let longestPiece: Duration = .seconds(1)
 
@@ -31,7 +31,7 @@ final class Scan {
     let isDeep: Bool
     let purpose: Purpose
     let start: Duration
-    /// Why the top directory itself could not be listed.
+    /// The error for which the top directory itself could not be listed.
     private(set) var failure: WatcherError?
     /// The directories that could not be listed.
     private(set) var failed: NameMap<WatcherError> = [:]
@@ -50,7 +50,7 @@ final class Scan {
         self.mayBeOnRecord = mayBeOnRecord
         start = now
         pieceStart = now
-        walk = TreeScan(root: spool.root, admission: spool.admission, from: top, isDeep: isDeep)
+        walk = TreeScan(root: spool.root, filter: spool.filter, from: top, isDeep: isDeep)
     }
 
     /// The number of names that were passed over by rule.
@@ -94,7 +94,7 @@ final class Scan {
         case .refused(let path, let rule, let reason, let remedy, let stamp):
             out.sendRefusal(of: path, in: spool, rule: rule, reason: reason, remedy: remedy, stamp: stamp)
         case .failed(let directory, let error): fail(directory, error)
-        case .untaken(let path): spool.untaken.insert(path, now: clock.now())
+        case .unmatched(let path): spool.unmatched.insert(path, now: clock.now())
         }
     }
 

@@ -12,33 +12,33 @@ final class TreeScan {
         /// The directory cannot be listed, or what is in it not be looked at. The walk may have begun there.
         case failed(String, WatcherError)
         /// A file that no pattern of the spool takes.
-        case untaken(String)
+        case unmatched(String)
     }
 
     /// The number of names between two looks at the clock.
     private static let mostNames = 64
 
     let root: String
-    let admission: Admission
+    let filter: NameFilter
     let start: String
     let isDeep: Bool
-    /// How many names were passed over by rule.
+    /// The number of names that were passed over by rule.
     private(set) var ignored = 0
-    /// Directories that are still to be listed.
+    /// The directories that are still to be listed.
     private var open: [String]
     private var current: (directory: String, listing: DirectoryListing)?
-    /// Why something in the current directory could not be looked at.
+    /// The error for which something in the current directory could not be looked at.
     private var blindness: CInt?
 
-    init(root: String, admission: Admission, from start: String = "", isDeep: Bool = true) {
+    init(root: String, filter: NameFilter, from start: String = "", isDeep: Bool = true) {
         self.root = root
-        self.admission = admission
+        self.filter = filter
         self.start = start
         self.isDeep = isDeep
         open = [start]
     }
 
-    /// Walks on for as long as `mayGoOn` says, but some names at least.
+    /// Walks on while `mayGoOn` is true, but over some names at least.
     /// - Parameter enter: called for each directory, relative to the root, before it is listed.
     /// - Returns: whether there is more to walk.
     func advance(while mayGoOn: () -> Bool = { true }, enter: (String) -> Void = { _ in }, found: (Finding) -> Void) -> Bool {
@@ -80,18 +80,18 @@ final class TreeScan {
     private func meet(_ entry: DirectoryListing.Entry, _ status: () -> stat?, in directory: String, _ found: (Finding) -> Void) {
         guard let name = entry.name else {
             if !entry.shownName.hasPrefix(".") {
-                found(Self.refusal(Admission.notUnicode, SpoolPath.join(directory, entry.shownName), status()))
+                found(Self.refusal(NameFilter.notUnicode, SpoolPath.join(directory, entry.shownName), status()))
             }
             return
         }
         let relative = SpoolPath.join(directory, name)
-        let verdict =
-            entry.isDirectory ? Admission.judge(directory: name[...]) ?? .candidate : admission.judge(name: name[...], of: relative)
-        switch verdict {
+        let decision =
+            entry.isDirectory ? NameFilter.decide(directory: name[...]) ?? .candidate : filter.decide(name: name[...], of: relative)
+        switch decision {
         case .ignored:
             ignored += 1
-            if !entry.isDirectory, admission.takesNothing(like: name[...], verdict) { found(.untaken(relative)) }
-        case .refused: found(Self.refusal(verdict, relative, status()))
+            if !entry.isDirectory, filter.isUnmatched(name[...], decision) { found(.unmatched(relative)) }
+        case .refused: found(Self.refusal(decision, relative, status()))
         case .candidate where entry.isDirectory:
             if isDeep { open.append(relative) }
         case .candidate:
@@ -109,8 +109,8 @@ final class TreeScan {
         }
     }
 
-    private static func refusal(_ verdict: Admission.Verdict, _ relative: String, _ status: stat?) -> Finding {
-        guard case .refused(let rule, let reason, let remedy) = verdict else {
+    private static func refusal(_ decision: NameFilter.Decision, _ relative: String, _ status: stat?) -> Finding {
+        guard case .refused(let rule, let reason, let remedy) = decision else {
             return .refused(relative, rule: .nameEncoding, reason: "the name is not admitted", remedy: "Rename it", nil)
         }
         return .refused(relative, rule: rule, reason: reason, remedy: remedy, status.map(identityStamp))
@@ -121,7 +121,8 @@ final class TreeScan {
         return lstat(path, &status) == 0 ? identityStamp(status) : nil
     }
 
-    /// For directories, whose size and change time follow their entries, and for names that are refused whatever the content.
+    /// Returns a stamp of device and inode only. It serves for directories, whose size and change time follow their entries, and for names
+    /// that are refused whatever the content.
     private static func identityStamp(_ status: stat) -> FileStamp {
         FileStamp(device: Int64(bitPattern: UInt64(status.st_dev)), inode: Int64(bitPattern: UInt64(status.st_ino)), size: 0, changed: 0)
     }
@@ -131,8 +132,8 @@ extension SpoolDirectory {
     /// Calls `body` with each file below that could be an arrival by name and kind, relative to `path`, as it stands now: nothing is
     /// watched for it.
     package func eachCandidate(_ body: (String, FileStamp) -> Void) {
-        let admission = Admission(include: include, ignoresSuffixCase: ignoresSuffixCase)
-        _ = TreeScan(root: FoundEntry.realPath(path) ?? path, admission: admission).advance(found: { finding in
+        let filter = NameFilter(include: include, ignoresSuffixCase: ignoresSuffixCase)
+        _ = TreeScan(root: FoundEntry.realPath(path) ?? path, filter: filter).advance(found: { finding in
             if case .file(let relative, let stamp) = finding { body(relative, stamp) }
         })
     }

@@ -8,11 +8,11 @@ struct FoundFiles {
     struct File {
         let path: String
         let stamp: FileStamp
-        /// When its quiet time began; nil while its batch is open.
+        /// The time at which its quiet time began; nil while its batch is open.
         let since: Duration?
     }
 
-    /// What was found until `beginQuietTime` was called: its quiet time begins then.
+    /// The files that were found until `beginQuietTime` was called.
     private struct Batch {
         /// 32 bytes.
         struct Entry {
@@ -20,18 +20,18 @@ struct FoundFiles {
             var inode: Int64
             var size: Int64
             var start: UInt32
-            /// 0: taken out.
+            /// The length of the path in bytes; 0 once the file was taken out.
             var length: UInt16
-            /// Its place among the devices.
+            /// The index in `devices`.
             var device: UInt16
         }
 
-        /// Nil while more is added.
+        /// The time at which the quiet time began; nil while more is added.
         var since: Duration?
         var entries: [Entry] = []
         var bytes: [UInt8] = []
         var devices: [Int64] = []
-        /// Places of entries by the hash of their paths, with gaps: what an event is about is found at once.
+        /// The indices of entries by the hash of their paths, with gaps, so that the file of an event is found at once.
         var places: [UInt32] = []
         var next = 0
         var left = 0
@@ -52,7 +52,7 @@ struct FoundFiles {
             left += 1
         }
 
-        /// Ends the batch: sorts it as files of one scan are delivered, oldest first.
+        /// Ends the batch and sorts it as files of one scan are delivered, oldest first.
         mutating func beginQuietTime(at time: Duration) {
             since = time
             var sorted = entries
@@ -122,16 +122,16 @@ struct FoundFiles {
         private static func place(_ hash: UInt64, _ count: Int) -> Int { Int((hash ^ hash >> 32) % UInt64(count)) }
     }
 
-    /// In the order in which their quiet time began; it has not begun for the last one while that is open.
+    /// The batches in the order in which their quiet time began. The last one may be open.
     private var batches: [Batch] = []
 
     var count: Int { batches.reduce(0) { $0 + $1.left } }
     var isEmpty: Bool { batches.isEmpty }
-    /// When the quiet time of the first one began.
+    /// The time at which the quiet time of the first batch began.
     var firstSince: Duration? { batches.first?.since }
     private var isOpen: Bool { batches.last.map { $0.since == nil } ?? false }
 
-    /// The bytes that it takes.
+    /// The bytes of memory that the batches take.
     var byteCount: Int {
         batches.reduce(0) {
             $0 + $1.entries.capacity * MemoryLayout<Batch.Entry>.stride + $1.bytes.capacity + $1.places.capacity
@@ -139,7 +139,8 @@ struct FoundFiles {
         }
     }
 
-    /// Adds what a scan finds, whose quiet time begins when `beginQuietTime` is called. False where it must be kept elsewhere.
+    /// Adds a file that a scan found, whose quiet time begins when `beginQuietTime` is called.
+    /// - Returns: false where it must be kept elsewhere.
     mutating func append(_ path: String, _ stamp: FileStamp) -> Bool {
         guard !path.isEmpty, path.utf8.count <= Int(UInt16.max) else { return false }
         if !isOpen { batches.append(Batch()) }
@@ -148,7 +149,7 @@ struct FoundFiles {
         return true
     }
 
-    /// The quiet time begins of what was added since the last call.
+    /// Begins the quiet time of what was added since the last call.
     mutating func beginQuietTime(at time: Duration) {
         if isOpen { batches[batches.count - 1].beginQuietTime(at: time) }
     }
@@ -173,7 +174,7 @@ struct FoundFiles {
         }
     }
 
-    /// The next one whose quiet time has begun: the oldest of the first batch.
+    /// Takes out the next file whose quiet time has begun: the oldest of the first batch.
     mutating func popFirst() -> File? {
         guard firstSince != nil else { return nil }
         while batches[0].entries[batches[0].next].length == 0 { batches[0].next += 1 }
@@ -183,8 +184,8 @@ struct FoundFiles {
         return batches[0].file(index)
     }
 
-    /// Takes out all that `isMeant` says.
-    /// - Returns: how many.
+    /// Takes out all files for whose paths `isMeant` is true.
+    /// - Returns: the number of those files.
     mutating func removeAll(where isMeant: (String) -> Bool = { _ in true }) -> Int {
         let before = count
         for number in batches.indices.reversed() {

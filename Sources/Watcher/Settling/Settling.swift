@@ -1,11 +1,12 @@
 package import Arrivals
 
-/// Decides when one file is complete: SEMANTICS 8 as a value, with no clock and no file system. Whoever drives it hands in what was heard
-/// or found and does what the returned step says; each answer gives the next step, until one says to wait or ends it.
+/// Decides when one file is complete: SEMANTICS 8 as a value, with no clock and no file system. `SettlingDriver` hands in what was heard or
+/// found and does what the returned step says; each answer gives the next step, until one says to wait or ends it.
 ///
-/// A rename into place, or a close of a file whose whole life was under our watch, is judged at once. Everything else must first stay
+/// A rename into place, or a close of a file whose whole life was under our watch, is taken at once. Everything else must first stay
 /// unchanged for the quiet time by our own clock.
 package struct Settling: Sendable {
+    /// A change that was heard or found.
     package enum Signal: String, Sendable, CaseIterable {
         /// A scan or a poll met the file.
         case found
@@ -18,22 +19,23 @@ package struct Settling: Sendable {
         case companion
     }
 
+    /// The result of a look at the file.
     package enum Look: Sendable, Equatable {
         case gone
         /// `age` is the time since the last change by the file system's clock; given only where there is no time to wait (`--once`).
         case file(FileStamp, age: Duration?)
     }
 
-    /// What was found about the bytes of the file.
+    /// The result of a check of the bytes.
     package enum Content: Sendable, Equatable {
         /// The format shows that it is all there.
         case whole
-        /// A model with external data, all of it there. The stamp is over all its files. `dataIsOlder`: the data was in place well
-        /// before the model, so that a sync tool which carries the model first may yet replace it.
+        /// The file is a model with external data, all of it there. The stamp is over all its files. `dataIsOlder` says that the data was
+        /// in place well before the model, so that a sync tool which carries the model first may yet replace it.
         case wholeWithData(FileStamp, dataIsOlder: Bool)
         /// The text says what is missing.
         case incomplete(String)
-        /// It must not be read further as it is now; judged once it is quiet, since links come and go while tools publish.
+        /// The file must not be read further as it is now. It is refused once it is quiet, since links come and go while tools publish.
         case unsafe
         /// The machine did not let it be read: nothing is known, and the file is not to blame.
         case unread(String)
@@ -41,21 +43,23 @@ package struct Settling: Sendable {
         case undecided(endsWithNewline: Bool?)
     }
 
-    /// `fcntl(F_SETLEASE, F_RDLCK)` is denied while anyone has the file open for writing.
+    /// The answer of `fcntl(F_SETLEASE, F_RDLCK)`, which is denied while anyone has the file open for writing.
     package enum Lease: Sendable {
         case granted
         case denied
         case unavailable
     }
 
+    /// What shows that the file is complete.
     package enum Sign: String, Sendable, Codable {
         case renamed
         case closed
-        /// Closed or touched, and nobody had it open for writing then and a quarter of the quiet time later.
+        /// It was closed or touched, and nobody had it open for writing then and a quarter of the quiet time later.
         case lease
         case quiet
     }
 
+    /// What is to be done next.
     package enum Step: Sendable, Equatable {
         /// Stat the file and answer with `observed`.
         case look
@@ -72,8 +76,8 @@ package struct Settling: Sendable {
         case forget
     }
 
-    /// How the file came here, and whether something that was heard of it allows to take it before its quiet time is over. Anything that
-    /// changes the file afterwards without saying how takes the permission away.
+    /// The way in which the file came here. Its payload says whether what was heard of the file allows to take it before its quiet time is
+    /// over. A change that no event explains takes that permission away.
     private enum Origin: Equatable {
         /// It was there before the watch heard of it. It may be taken early where only its attributes changed, since it was taken before.
         case foundHere(isOnlyTouched: Bool)
@@ -97,21 +101,21 @@ package struct Settling: Sendable {
         }
     }
 
-    /// What the file waits for.
+    /// The answer or the time that the file waits for.
     private enum State: Equatable {
         /// The next look, which may find a change that was announced.
         case look(announced: Announcement)
-        /// An answer about its content or its lease.
+        /// The answer about its content or its lease.
         case check
         case time(Duration, reason: String)
     }
 
-    /// Which change of the stamp the last signal explains.
+    /// The change of the stamp that the last signal explains.
     private enum Announcement {
         case none
-        /// A close or a rename: any.
+        /// The file was closed, which explains any change.
         case anyChange
-        /// A change of attributes: another change time.
+        /// Attributes changed, which explains another change time of the same file.
         case attributes
     }
 
@@ -141,9 +145,9 @@ package struct Settling: Sendable {
     private var rest: Rest
     private var state: State
 
-    /// Longest pause between two looks at a file that is incomplete.
+    /// The longest pause between two looks at a file that is incomplete.
     private static let longestPause: Duration = .seconds(30)
-    /// Between two tries to read a file that the machine does not let be read.
+    /// The pause between two tries to read a file that the machine does not let be read.
     private static let unreadPause: Duration = .seconds(1)
     private static let notQuietYet = "unchanged for less than the quiet time"
 
@@ -298,7 +302,7 @@ package struct Settling: Sendable {
 
     package var wakeTime: Duration { if case .time(let time, _) = state { time } else { firstSeen } }
 
-    /// What the file is known by once it is complete.
+    /// The stamp by which the file is known once it is complete.
     package var wholeStamp: FileStamp? {
         if case .wholeWithData(let whole, _) = content { whole } else { stamp }
     }

@@ -9,9 +9,9 @@ struct SettlingDriver {
         case complete(CompleteFacts)
         case truncated(FileStamp, String)
         case refused(rule: Rule, reason: String, remedy: String, FileStamp?)
-        /// Gone, or no file any more.
+        /// The file is gone, or no file any more.
         case dropped
-        /// The machine does not let it be looked at: its folder is looked at again.
+        /// The machine does not let the file be looked at; its folder is looked at again.
         case unreachable(errno: CInt)
 
         var isWaiting: Bool { if case .waits = self { true } else { false } }
@@ -21,7 +21,7 @@ struct SettlingDriver {
         var stamp: FileStamp
         var format: FormatCheck?
         var sign: Settling.Sign
-        /// Relative to the model's own directory.
+        /// The external data of a model, relative to its own directory.
         var companions: [String]
         var endsWithNewline: Bool?
     }
@@ -31,7 +31,7 @@ struct SettlingDriver {
     let root: String
     let path: String
     let clock: WatchClock
-    /// Let a file's age by its change time count: there is no time to wait.
+    /// Whether the file's age by its change time counts, because there is no time to wait.
     let countsAge: Bool
     private let directory: String
     private let check: FormatCheck
@@ -46,7 +46,8 @@ struct SettlingDriver {
         check = FormatCheck(name: String(name))
     }
 
-    /// - Parameter known: what a scan just saw, so that the first look costs no second stat.
+    /// Takes one step after the other, until the file has to wait or its settling is over.
+    /// - Parameter known: the stamp that a scan just saw, so that the first look costs no second stat.
     func drive(_ settling: inout Settling, from first: Settling.Step, known: FileStamp? = nil) -> Outcome {
         var step = first
         var known = known
@@ -128,9 +129,10 @@ struct SettlingDriver {
         return .waits
     }
 
-    /// What the file would be known by if it were complete now: for a model, with its external data.
+    /// Returns the stamp by which the file would be known if it were complete now: for a model, with its external data.
     func stampIfWhole(_ stamp: FileStamp) -> FileStamp {
-        guard check == .onnx, var file = try? SealedFile(path: path), case .whole(let companions) = check.check(&file, directory: directory),
+        guard check == .onnx, var file = try? SealedFile(path: path),
+            case .whole(let companions) = check.check(&file, directory: directory),
             !companions.isEmpty
         else { return stamp }
         return FileStamp(path: path, companions: companions.map { directory + "/" + $0 }) ?? stamp

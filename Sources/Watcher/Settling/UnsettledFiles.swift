@@ -1,14 +1,14 @@
 import Arrivals
 internal import Names
 
-/// The files that are not settled: one by one those that something was heard of, in batches those that only a scan found. What they decide
-/// goes out as events.
+/// Keeps the files that are not settled: one by one those that something was heard of, in batches those that only a scan found. What they
+/// decide goes out as events.
 struct UnsettledFiles {
     private struct Pending {
         var settling: Settling
         /// The earliest time for which it stands in the queue of due files.
         var scheduled: Duration?
-        /// Found by a scan whose end is still to be reported.
+        /// Whether it was found by a scan whose end is still to be reported.
         var isBacklog: Bool
         /// Whether `SpoolEvent.foreign` was sent for the file.
         var isReportedForeign = false
@@ -25,7 +25,7 @@ struct UnsettledFiles {
 
     /// The most files that are looked at before events are read again.
     private static let mostDue = 512
-    /// How often it is asked whether the owner takes more files.
+    /// The time between two questions whether the owner takes more files.
     static let roomInterval: Duration = .milliseconds(10)
 
     private let clock: WatchClock
@@ -44,14 +44,15 @@ struct UnsettledFiles {
 
     private var now: Duration { clock.now() }
 
-    /// When the next file is due; nil where none is.
+    /// The time at which the next file is due; nil where none is.
     var wakeTime: Duration? {
         let found = nextFound?.due
         guard let time = queue.first?.time else { return found }
         return found.map { min($0, time) } ?? time
     }
 
-    /// The files that settle one by one, the entries of the queue of due files, the files in batches, and the bytes that the batches take.
+    /// The number of files that settle one by one, of entries in the queue of due files, of files in batches, and of the bytes of the
+    /// batches.
     var counts: (pending: Int, queued: Int, found: Int, foundBytes: Int) {
         tables.values.reduce(into: (0, queue.count, 0, 0)) { counts, table in
             counts.0 += table.pending.count
@@ -161,7 +162,7 @@ struct UnsettledFiles {
         start(.found, of: path, in: spool, stamp: stamp, isBacklog: isBacklog, &out)
     }
 
-    /// The quiet time begins of what scans of the spool have found so far.
+    /// Begins the quiet time of what scans of the spool have found so far.
     mutating func beginQuietTime(in spool: WatchedSpool) {
         guard let table = tables[spool.slot] else { return }
         table.found.beginQuietTime(at: now)

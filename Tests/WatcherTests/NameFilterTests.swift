@@ -3,7 +3,7 @@ import Testing
 
 @testable import Watcher
 
-@Suite struct AdmissionTests {
+@Suite struct NameFilterTests {
     @Test(arguments: [
         ".data.csv.WXD708", ".~tmp~/data.csv", ".rsync-partial/data.csv", "data.csv.1a2b3c4d.partial", "m.onnx.6ABa185E",
         ".azDownload-1-a.csv",
@@ -16,7 +16,7 @@ import Testing
         ".a.csv.swp", ".a.csv.swx", "a.csv~", "4913", "#a.csv#", ".#a.csv", ".a.csv.kate-swp", "sedkwLhC7", "..data/a.csv",
         "..2026_01_01/a.csv",
     ]) func temporaryNamesAreIgnored(_ name: String) {
-        guard case .ignored(let rule, _) = Admission.judge(relativePath: name, include: []) else {
+        guard case .ignored(let rule, _) = NameFilter.decide(relativePath: name, include: []) else {
             Issue.record("admitted")
             return
         }
@@ -27,7 +27,7 @@ import Testing
         "a.csv", "sub/a.csv", "x.csv/part-00000-abc.csv", "date=2024-01-01/a.csv", "_date=2024-01-01/a.csv", "sedimentation.csv", "sed.csv",
         "tmp.csv", "a b.csv", "ä.csv", "a.part.csv", "partial.csv",
     ]) func realNamesAreCandidates(_ name: String) {
-        #expect(Admission.judge(relativePath: name, include: ["*.csv"]) == .candidate)
+        #expect(NameFilter.decide(relativePath: name, include: ["*.csv"]) == .candidate)
     }
 
     /// Only the suffix may have another case, and only where that is asked for.
@@ -37,12 +37,12 @@ import Testing
         ("one.CSV", ["one.csv"], true), ("ONE.csv", ["one.csv"], false), ("x.NPZ", ["*.[np]*"], false), ("x.NPY", ["**/*.npy"], true),
     ])
     func suffixesInAnyCase(_ name: String, _ include: [String], _ isTaken: Bool) {
-        #expect((Admission.judge(relativePath: name, include: include, ignoresSuffixCase: true) == .candidate) == isTaken)
-        #expect(Admission.judge(relativePath: name, include: include) != .candidate)
+        #expect((NameFilter.decide(relativePath: name, include: include, ignoresSuffixCase: true) == .candidate) == isTaken)
+        #expect(NameFilter.decide(relativePath: name, include: include) != .candidate)
     }
 
     @Test func controlCharactersAreRefusedByName() {
-        guard case .refused(let rule, _, let remedy) = Admission.judge(relativePath: "a\nb.csv", include: ["*.csv"]) else {
+        guard case .refused(let rule, _, let remedy) = NameFilter.decide(relativePath: "a\nb.csv", include: ["*.csv"]) else {
             Issue.record("it is not .refused")
             return
         }

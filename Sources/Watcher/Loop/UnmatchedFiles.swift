@@ -2,15 +2,15 @@ internal import Names
 
 /// The files of one spool that no pattern takes. Their changes are reported once they have stood for a moment, since a model's external
 /// data comes before the model.
-struct UntakenFiles {
-    /// More are only counted by the next scan of the whole spool, so that they take no memory.
+struct UnmatchedFiles {
+    /// The most files that are kept by name. More are only counted, by the next scan of the whole spool, so that they take no memory.
     private static let most = 10_000
 
     /// The time between a change and its report.
     private let delay: Duration
     private(set) var paths: NameSet = []
     private var more = 0
-    /// When a change is to be reported; nil where nothing has changed.
+    /// The time at which a change is to be reported; nil where nothing has changed.
     private(set) var due: Duration?
 
     init(delay: Duration) { self.delay = delay }
@@ -43,16 +43,16 @@ struct UntakenFiles {
 
 extension WatchedSpool {
     /// The number of names that a report shows.
-    private static let shownUntaken = 20
+    private static let shownUnmatched = 20
 
     /// Reports the files that nothing takes, without the external data of models.
-    func reportUntaken() -> SpoolEvent {
-        untaken.reported()
+    func reportUnmatched() -> SpoolEvent {
+        unmatched.reported()
         let companions = companionsOfModels()
-        let names = untaken.paths.filter { !companions.contains($0) }
-        return .untaken(
-            directory: id, count: untaken.count - (untaken.paths.count - names.count),
-            first: Array(names.sorted { Name($0) < Name($1) }.prefix(Self.shownUntaken)))
+        let names = unmatched.paths.filter { !companions.contains($0) }
+        return .unmatched(
+            directory: id, count: unmatched.count - (unmatched.paths.count - names.count),
+            first: Array(names.sorted { Name($0) < Name($1) }.prefix(Self.shownUnmatched)))
     }
 
     /// Returns the external data of the models that stand beside or above files that nothing takes.
@@ -60,7 +60,7 @@ extension WatchedSpool {
         var companions: NameSet = []
         guard mayHoldModels, isAttached else { return companions }
         var above: NameSet = []
-        for path in untaken.paths {
+        for path in unmatched.paths {
             var directory = path
             repeat {
                 directory = SpoolPath.split(directory).directory

@@ -9,7 +9,7 @@ enum TemporaryNames {
         let matches: @Sendable (String.UTF8View) -> Bool
     }
 
-    /// Directories that would not be hidden by the rule for names with a dot or an underscore.
+    /// The names of directories that the rule for names with a dot or an underscore would not hide.
     static let directories: [Form] = [
         suffix(".inprogress", of: "Flink writes here"),
         Form(rule: .nameSystem, reason: "the file system's own directory") { $0.elementsEqual("lost+found".utf8) },
@@ -51,7 +51,7 @@ enum TemporaryNames {
         },
     ]
 
-    /// Marks that stand beside a file under its final name for as long as it is being downloaded.
+    /// The suffixes of marks that stand beside a file under its final name while it is being downloaded.
     static let marksOfProgress = [".aria2", ".lftp-pget-status", ".part", ".crdownload"]
 
     private static func suffix(_ suffix: String, of reason: String) -> Form {

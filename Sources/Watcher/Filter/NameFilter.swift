@@ -1,8 +1,8 @@
 package import Reasons
 
-/// Whether a name can be an arrival at all, by name alone.
-package struct Admission: Sendable, Hashable {
-    package enum Verdict: Sendable, Hashable {
+/// Decides by its name alone whether a file can be an arrival at all.
+package struct NameFilter: Sendable, Hashable {
+    package enum Decision: Sendable, Hashable {
         case candidate
         case ignored(rule: Rule, reason: String)
         case refused(rule: Rule, reason: String, remedy: String)
@@ -14,30 +14,30 @@ package struct Admission: Sendable, Hashable {
         self.include = include.map { Glob($0, ignoresSuffixCase: ignoresSuffixCase) }
     }
 
-    package static func judge(relativePath: String, include: [String], ignoresSuffixCase: Bool = false) -> Verdict {
-        Admission(include: include, ignoresSuffixCase: ignoresSuffixCase).judge(relativePath: relativePath)
+    package static func decide(relativePath: String, include: [String], ignoresSuffixCase: Bool = false) -> Decision {
+        NameFilter(include: include, ignoresSuffixCase: ignoresSuffixCase).decide(relativePath: relativePath)
     }
 
-    /// Judges every directory above the file, then its own name, then the patterns.
-    package func judge(relativePath: String) -> Verdict {
+    /// Applies the rules for names to every directory above the file and to its own name, and the patterns.
+    package func decide(relativePath: String) -> Decision {
         var rest = relativePath[...]
         while let slash = rest.utf8.firstIndex(of: UInt8(ascii: "/")) {
-            if let verdict = Self.judge(directory: rest[..<slash]) { return verdict }
+            if let decision = Self.decide(directory: rest[..<slash]) { return decision }
             rest = rest[rest.utf8.index(after: slash)...]
         }
-        return judge(name: rest, of: relativePath)
+        return decide(name: rest, of: relativePath)
     }
 
-    /// Nil for a directory to descend into.
-    static func judge(directory name: Substring) -> Verdict? {
-        if let verdict = hidden(name, isDirectory: true) ?? unprintable(name) { return verdict }
+    /// Returns nil for a directory to descend into.
+    static func decide(directory name: Substring) -> Decision? {
+        if let decision = hidden(name, isDirectory: true) ?? unprintable(name) { return decision }
         let utf8 = String(name).utf8
         return TemporaryNames.directories.first { $0.matches(utf8) }.map { .ignored(rule: $0.rule, reason: $0.reason) }
     }
 
-    /// Judges the last component only, for a file in a directory that was judged already.
-    func judge(name: Substring, of relativePath: String) -> Verdict {
-        if let verdict = Self.hidden(name, isDirectory: false) { return verdict }
+    /// Decides by the last component only, for a file in a directory that was decided on already.
+    func decide(name: Substring, of relativePath: String) -> Decision {
+        if let decision = Self.hidden(name, isDirectory: false) { return decision }
         // Patterns before the table of temporary names: most names that are not wanted end here, and cheaply.
         if !include.isEmpty, !include.contains(where: { $0.matches(path: relativePath, name: name.utf8) }) {
             return .ignored(rule: .nameInclude, reason: "matches no pattern of the spool's include list")
@@ -49,19 +49,19 @@ package struct Admission: Sendable, Hashable {
         return Self.unprintable(name) ?? .candidate
     }
 
-    /// Whether a file of that name, which was judged so, was dropped for nothing: no pattern takes it, and it is nobody's temporary file.
-    func takesNothing(like name: Substring, _ verdict: Verdict) -> Bool {
-        guard case .ignored(rule: .nameInclude, _) = verdict else { return false }
+    /// Returns whether no pattern takes the file, on which it was decided so, and it is no temporary file either.
+    func isUnmatched(_ name: Substring, _ decision: Decision) -> Bool {
+        guard case .ignored(rule: .nameInclude, _) = decision else { return false }
         let utf8 = String(name).utf8
         return !TemporaryNames.files.contains { $0.matches(utf8) }
     }
 
-    /// Whether some name ending in `suffix` could be a candidate.
-    func mayAdmit(suffix: String) -> Bool {
+    /// Returns whether some name ending in `suffix` could be a candidate.
+    func mayTake(suffix: String) -> Bool {
         include.isEmpty || include.contains { glob in glob.matches(path: "x\(suffix)", name: "x\(suffix)"[...].utf8) || glob.isOverPath }
     }
 
-    private static func hidden(_ name: Substring, isDirectory: Bool) -> Verdict? {
+    private static func hidden(_ name: Substring, isDirectory: Bool) -> Decision? {
         switch name.utf8.first {
         case UInt8(ascii: "."):
             .ignored(rule: .nameHidden, reason: "a hidden name: sync tools write under such names before they rename")
@@ -72,12 +72,12 @@ package struct Admission: Sendable, Hashable {
         }
     }
 
-    private static func unprintable(_ name: Substring) -> Verdict? {
+    private static func unprintable(_ name: Substring) -> Decision? {
         guard name.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { return nil }
         return .refused(
             rule: .nameControl, reason: "the name has control characters, such as a newline", remedy: "Rename it to printable characters")
     }
 
-    static let notUnicode = Verdict.refused(
+    static let notUnicode = Decision.refused(
         rule: .nameEncoding, reason: "the name is not valid UTF-8", remedy: "Rename it to UTF-8, for example with convmv")
 }

@@ -1,10 +1,10 @@
 /// A shell pattern over names: `*` and `?` stop at `/`, `**` does not, `[a-z]` and `[!a-z]` are sets. The case of letters counts, but with
 /// `ignoresSuffixCase` not in the suffix, which begins with the first dot after the last wildcard or slash: it names the format.
 struct Glob: Sendable, Hashable {
-    /// Matches whole relative paths, because the pattern has a `/`.
+    /// Whether it matches whole relative paths, because the pattern has a `/`.
     let isOverPath: Bool
     private let pattern: [UInt8]
-    /// Set for `*.suffix`, the pattern that almost every pipeline has.
+    /// The suffix of a pattern `*.suffix`, which almost every pipeline has; nil for other patterns.
     private let plainSuffix: [UInt8]?
     /// The number of bytes at the end in which letters may have any case.
     private let caselessCount: Int
@@ -75,7 +75,7 @@ struct Glob: Sendable, Hashable {
         }
     }
 
-    /// Where the pattern goes on if its element at `index` takes `byte`; nil if it does not.
+    /// Returns the index at which the pattern goes on if its element at `index` takes `byte`; nil if it does not.
     private static func step(_ pattern: ArraySlice<UInt8>, at index: Int, over byte: UInt8) -> Int? {
         switch pattern[index] {
         case UInt8(ascii: "?"):

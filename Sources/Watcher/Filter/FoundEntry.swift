@@ -3,7 +3,7 @@ internal import Glibc
 package import Reasons
 internal import SystemPackage
 
-/// What stands under a candidate's name, by `lstat`: a file to settle, or a reason why it can never be an arrival.
+/// The entry under a candidate's name, by `lstat`: a file to settle, or a reason why it can never be an arrival.
 package enum FoundEntry: Sendable, Equatable {
     /// The stamp is of the file that a link leads to.
     case file(FileStamp)
@@ -14,6 +14,7 @@ package enum FoundEntry: Sendable, Equatable {
     case ignored(rule: Rule, reason: String)
     case refused(rule: Rule, reason: String, remedy: String, FileStamp?)
 
+    /// Looks at the entry.
     /// - Parameter root: the spool, its own links resolved; a link out of it is refused.
     package init(path: String, root: String) {
         var status = stat()
