@@ -3,16 +3,18 @@
 ///
 /// `pipelines/README.md` has all keys with their defaults, which a test compares with the readers. Keys that
 /// the product plans and this version lacks stand in ``NotImplemented``.
-package struct Pipeline: Sendable, Equatable {
+///
+/// A class, since it is large and never changes: every file that is on its way has it.
+package final class Pipeline: Sendable {
     package let name: String
     /// The file it was read from, as it was given.
     package let source: String
     package let spool: Spool
     package let order: ArrivalOrder
     package let settle: Settle
-    package internal(set) var schema: Schema
-    package internal(set) var stages: [Stage]
-    package internal(set) var land: Land
+    package let schema: Schema
+    package let stages: [Stage]
+    package let land: Land
     package let after: After
     package let allowUpstreamDelete: Bool
     package let onError: OnError
@@ -23,9 +25,34 @@ package struct Pipeline: Sendable, Equatable {
     /// The name that the pipeline had before: what is known of that is its own.
     package let was: String?
     /// What the ledger keeps of the revision; see `under(revision:body:)`.
-    package internal(set) var revisionBody: RevisionBody
+    package let revisionBody: RevisionBody
     /// Where keys stand in the file.
     package let positions: SourceMap
+
+    init(
+        name: String, source: String, spool: Spool, order: ArrivalOrder, settle: Settle, schema: Schema, stages: [Stage], land: Land,
+        after: After, allowUpstreamDelete: Bool, onError: OnError, limits: Limits, onInputDeleted: OnInputDeleted, notify: Notify, retain: Retain,
+        was: String?, revisionBody: RevisionBody, positions: SourceMap
+    ) {
+        self.name = name
+        self.source = source
+        self.spool = spool
+        self.order = order
+        self.settle = settle
+        self.schema = schema
+        self.stages = stages
+        self.land = land
+        self.after = after
+        self.allowUpstreamDelete = allowUpstreamDelete
+        self.onError = onError
+        self.limits = limits
+        self.onInputDeleted = onInputDeleted
+        self.notify = notify
+        self.retain = retain
+        self.was = was
+        self.revisionBody = revisionBody
+        self.positions = positions
+    }
 
     /// The stage that trains, if there is one.
     package var optimize: OptimizeStage? {
@@ -36,6 +63,17 @@ package struct Pipeline: Sendable, Equatable {
     package var forward: ForwardStage? {
         for case .forward(let stage) in stages { return stage }
         return nil
+    }
+}
+
+extension Pipeline: Equatable {
+    /// The text of the revision is left out: what it says, the pipeline says.
+    package static func == (one: Pipeline, other: Pipeline) -> Bool {
+        (one.name, one.source, one.spool, one.order, one.settle) == (other.name, other.source, other.spool, other.order, other.settle)
+            && (one.schema, one.stages, one.land, one.after) == (other.schema, other.stages, other.land, other.after)
+            && (one.allowUpstreamDelete, one.onError, one.limits) == (other.allowUpstreamDelete, other.onError, other.limits)
+            && (one.onInputDeleted, one.notify, one.retain) == (other.onInputDeleted, other.notify, other.retain)
+            && (one.was, one.positions) == (other.was, other.positions)
     }
 }
 

@@ -4,11 +4,8 @@ internal import Reasons
 /// digest, so that work that was opened under a revision goes on under it after the pipeline was edited.
 ///
 /// It is YAML with the keys of the pipeline file, so that a later version reads it with the reader that it has for pipeline files anyway.
-/// Two bodies are always equal: what they say, the pipeline says.
-package struct RevisionBody: Sendable, Equatable {
+package struct RevisionBody: Sendable {
     package let text: String
-
-    package static func == (_: RevisionBody, _: RevisionBody) -> Bool { true }
 
     private static let keys = ["schema", "stages", "format", "partition_by"]
 
@@ -48,12 +45,13 @@ extension Pipeline {
     /// keeps for that revision, cannot be read or has another digest.
     package func under(revision: String, body: String) -> Pipeline? {
         guard let read = RevisionBody.read(body, root: "/") else { return nil }
-        var former = self
-        former.schema = read.schema
-        former.stages = read.stages
-        former.revisionBody = RevisionBody(body)
-        if let format = read.format { former.land.outputs?.format = format }
-        former.land.outputs?.partitionBy = read.partitionBy
+        var land = land
+        if let format = read.format { land.outputs?.format = format }
+        land.outputs?.partitionBy = read.partitionBy
+        let former = Pipeline(
+            name: name, source: source, spool: spool, order: order, settle: settle, schema: read.schema, stages: read.stages, land: land,
+            after: after, allowUpstreamDelete: allowUpstreamDelete, onError: onError, limits: limits, onInputDeleted: onInputDeleted,
+            notify: notify, retain: retain, was: was, revisionBody: RevisionBody(body), positions: positions)
         return former.revision.full == revision ? former : nil
     }
 }

@@ -91,7 +91,6 @@ package struct FairQueue<Item> {
 
     /// Those with anything that waits, is paused, or was taken.
     package var pipelines: some Sequence<String> { lanes.keys }
-    package func waiting(_ pipeline: String) -> ArraySlice<Item> { lanes[pipeline]?.waiting ?? [] }
 
     private func isBefore(_ one: Lane, _ other: Lane) -> Bool {
         if one.isFresh != other.isFresh { return one.isFresh }

@@ -9,11 +9,21 @@ package struct WorkLoad: Sendable {
         package var seconds = 0.0
         /// The number that take long, or nobody knows how long.
         package var long = 0
+        private var short = 0
 
         package init() {}
 
         mutating func add(_ seconds: Double?, slice: Double) {
-            if let seconds, seconds <= slice { self.seconds += seconds } else { long += 1 }
+            guard let seconds, seconds <= slice else { return long += 1 }
+            self.seconds += seconds
+            short += 1
+        }
+
+        mutating func remove(_ seconds: Double?, slice: Double) {
+            guard let seconds, seconds <= slice else { return long -= 1 }
+            short -= 1
+            // What is left of the sum where nothing waits is an error of rounding.
+            self.seconds = short == 0 ? 0 : self.seconds - seconds
         }
     }
 

@@ -33,6 +33,8 @@ package final class WorkerPool<Work: Sendable>: Sendable {
 
     private struct State {
         var queue: FairQueue<Entry>
+        /// What waits in the queue, by pipeline; counted as it comes and goes, since it is asked for at every turn.
+        var lots: [String: WorkLoad.Lot] = [:]
         var running = 0
         var paused = 0
         var idle: [Seat] = []
@@ -72,7 +74,10 @@ package final class WorkerPool<Work: Sendable>: Sendable {
     package func put(_ items: [Item]) {
         wake(
             state.withLock { state in
-                for item in items { state.queue.put(.waiting(item), of: item.pipeline) }
+                for item in items {
+                    state.queue.put(.waiting(item), of: item.pipeline)
+                    state.lots[item.pipeline, default: WorkLoad.Lot()].add(item.seconds, slice: slice.seconds)
+                }
                 return grant(&state)
             })
     }
@@ -83,14 +88,13 @@ package final class WorkerPool<Work: Sendable>: Sendable {
             var load = WorkLoad(workers: workers, slice: slice.seconds)
             load.free = max(workers - state.running, 0)
             load.pauses = max(pausedAtMost - state.paused, 0)
-            for pipeline in state.queue.pipelines {
-                var lot = WorkLoad.Lot()
-                for case .waiting(let item) in state.queue.waiting(pipeline) { lot.add(item.seconds, slice: slice.seconds) }
-                load.lots[pipeline] = lot
-            }
+            for pipeline in state.queue.pipelines { load.lots[pipeline] = state.lots[pipeline] ?? WorkLoad.Lot() }
             return load
         }
     }
+
+    /// Whether a worker is free.
+    package var hasRoom: Bool { state.withLock { $0.running < workers } }
 
     /// What was begun is finished; what was not begun is dropped, and threads that wait end.
     package func close() {
@@ -98,6 +102,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
             state.withLock { state in
                 state.isClosed = true
                 state.queue.removeWaiting()
+                state.lots = [:]
                 defer { state.idle = [] }
                 return state.idle.map(\.signal)
             })
@@ -112,13 +117,9 @@ package final class WorkerPool<Work: Sendable>: Sendable {
     /// Gives free workers what comes next; returns who is to be woken once the lock is free again.
     private func grant(_ state: inout State) -> [DispatchSemaphore] {
         var wakes: [DispatchSemaphore] = []
-        while state.running < workers, let (entry, _) = state.queue.next() {
-            state.running += 1
+        while state.running < workers, let entry = next(&state) {
             switch entry {
-            case .paused(let turn):
-                state.paused -= 1
-                turn.isPaused = false
-                wakes.append(turn.signal)
+            case .paused(let turn): wakes.append(turn.signal)
             case .waiting(let item):
                 if let seat = state.idle.popLast() {
                     seat.item = item
@@ -130,6 +131,19 @@ package final class WorkerPool<Work: Sendable>: Sendable {
             }
         }
         return wakes
+    }
+
+    /// Takes what comes next for a worker that is free.
+    private func next(_ state: inout State) -> Entry? {
+        guard let (entry, pipeline) = state.queue.next() else { return nil }
+        state.running += 1
+        switch entry {
+        case .paused(let turn):
+            state.paused -= 1
+            turn.isPaused = false
+        case .waiting(let item): state.lots[pipeline]?.remove(item.seconds, slice: slice.seconds)
+        }
+        return entry
     }
 
     private func wake(_ signals: [DispatchSemaphore]) { for signal in signals { signal.signal() } }
@@ -156,14 +170,10 @@ package final class WorkerPool<Work: Sendable>: Sendable {
             if !turn.isWithoutWorker { state.running -= 1 }
             state.queue.ended(turn.pipeline)
             var own: Item?
-            while own == nil, state.running < workers, let (entry, _) = state.queue.next() {
-                state.running += 1
+            while own == nil, state.running < workers, let entry = next(&state) {
                 switch entry {
                 case .waiting(let item): own = item
-                case .paused(let other):
-                    state.paused -= 1
-                    other.isPaused = false
-                    wakes.append(other.signal)
+                case .paused(let other): wakes.append(other.signal)
                 }
             }
             if own != nil { wakes += grant(&state) }

@@ -40,7 +40,7 @@ final class Workers: Sendable {
         return loads
     }
 
-    var haveRoom: Bool { scoring.load.free > 0 }
+    var haveRoom: Bool { scoring.hasRoom }
 
     func put(_ assignments: [Dispatcher.Assignment]) {
         guard !assignments.isEmpty else { return }
