@@ -24,8 +24,8 @@ package final class ConfigWatch: Sendable {
 
     /// The time between the first event of an edit and the look at its result: editors make several events of one edit.
     private static let debounce: Duration = .milliseconds(50)
-    /// The time between two looks without an event. By these an edit is seen where inotify hears nothing, and a deletion is told from a
-    /// replacement.
+    /// The time between two looks without an event. By these an edit is seen where inotify hears nothing, and a deletion is distinguished
+    /// from a replacement.
     private static let safetyInterval: Duration = .seconds(1)
 
     private let initial: NameMap<File>
@@ -82,7 +82,7 @@ package final class ConfigWatch: Sendable {
                 let listed = listing(), used = inForce()
                 for path in listed where files[path] == nil { files[path] = File() }
                 for path in used where files[path] == nil { files[path] = File(isKnownToBeMissing: false) }
-                // A file that is gone stays until that has been told, and while its owner goes by it.
+                // A file that is gone stays until that has been reported, and while its owner goes by it.
                 for path in files.keys
                 where files[path]!.isKnownToBeMissing && files[path]!.content == nil && !listed.containsName(path)
                     && !used.containsName(path)

@@ -51,7 +51,7 @@ package struct CompleteFile: Sendable, Equatable {
     package var relativePath: String
     /// The stamp of the file; for a model with external data, over all its files (see `FileStamp.init(path:companions:)`).
     package var stamp: FileStamp
-    /// The format that shows in the bytes that the file is whole; nil where it does not, or where the name tells no format.
+    /// The format that shows in the bytes that the file is whole; nil where it does not, or where the format is unknown by the name.
     package var format: String?
     /// What showed that it is complete.
     package var settledBy: Settling.Sign

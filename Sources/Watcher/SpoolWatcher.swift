@@ -14,7 +14,7 @@ package final class SpoolWatcher: Sendable {
         case automatic
         /// Polls every directory.
         case polling
-        /// Takes events from elsewhere; whoever makes them on another thread signals the pipe.
+        /// Takes events from elsewhere; a thread that makes them signals the pipe.
         case custom(@Sendable (_ wake: WakePipe) throws(WatcherError) -> any DirectoryEvents)
     }
 

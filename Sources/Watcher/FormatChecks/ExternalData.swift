@@ -1,7 +1,7 @@
 internal import Glibc
 internal import Reasons
 
-/// The files beside a model that hold its weights: each must be a plain file below the model's own directory, and long enough.
+/// Checks the files that hold the weights of a model: each must be a plain file below the model's own directory, and long enough.
 struct ExternalData {
     let directory: String
 

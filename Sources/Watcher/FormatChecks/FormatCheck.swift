@@ -14,7 +14,7 @@ package enum FormatCheck: String, Sendable, CaseIterable {
     case jpeg
     /// CSV, JSON Lines and the like have no end that could be checked, but a last line that should end.
     case text
-    /// The name does not tell the format.
+    /// The format is unknown by the name.
     case unknown
 
     package enum Result: Sendable, Equatable {

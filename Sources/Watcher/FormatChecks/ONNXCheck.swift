@@ -3,8 +3,8 @@ internal import Names
 /// ONNX: the protobuf wire format is walked without being kept; weights are stepped over. Whole means that every length fits its message
 /// and the file, that a graph and its operator sets are there (they are written in this order), and that all external data is there.
 ///
-/// Protocol buffers have no end mark: a file that was cut exactly after its operator sets, before its functions, cannot be told from a
-/// whole one.
+/// Protocol buffers have no end mark: a file that was cut exactly after its operator sets, before its functions, cannot be distinguished
+/// from a whole one.
 enum ONNXCheck {
     static func check(_ file: inout SealedFile, directory: String) -> FormatCheck.Result {
         var walk = ModelWalk()

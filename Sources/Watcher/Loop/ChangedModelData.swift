@@ -1,6 +1,6 @@
 internal import Names
 
-/// The directories where something changed that a model may refer to. A model may stand beside its external data or above it.
+/// The directories where something changed that a model may refer to. A model may stand in the directory of its external data or above it.
 struct ChangedModelData {
     private struct Directory: Hashable {
         let slot: Int
@@ -41,7 +41,7 @@ extension WatchedSpool {
         return models.sorted()
     }
 
-    /// Returns whether the model refers to data beside it that is all there. One that lacks some is settling and was asked already.
+    /// Returns whether the model has external data that is all there. One that lacks some is settling and was asked already.
     func hasExternalData(_ path: String) -> Bool {
         guard case .whole(let companions) = FormatCheck.check(path: self.path(of: path)) else { return false }
         return !companions.isEmpty

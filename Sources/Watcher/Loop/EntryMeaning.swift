@@ -11,7 +11,7 @@ enum EntryMeaning: Equatable {
     /// A file that no pattern takes came or changed.
     case unmatched
     case unmatchedGone
-    /// A mark went away that said of the file beside it that it is being downloaded.
+    /// The mark of a download of that file went away.
     case markGone(of: String)
     /// A directory came: what is in it is to be scanned.
     case newDirectory

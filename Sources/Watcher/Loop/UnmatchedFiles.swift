@@ -55,7 +55,7 @@ extension WatchedSpool {
             first: Array(names.sorted { Name($0) < Name($1) }.prefix(Self.shownUnmatched)))
     }
 
-    /// Returns the external data of the models that stand beside or above files that nothing takes.
+    /// Returns the external data of the models in the directories of files that nothing takes, and above them.
     private func companionsOfModels() -> NameSet {
         var companions: NameSet = []
         guard mayHoldModels, isAttached else { return companions }

@@ -178,7 +178,8 @@ final class WatchLoop {
         scans.leaveOut(directory, of: spool)
     }
 
-    /// Hears the models beside and above external data that changed. They may mean something else now, also those long delivered.
+    /// Looks again at the models in the directories of external data that changed, and above them. They may mean something else now, also
+    /// those long delivered.
     private func recheckModels() {
         for (slot, directories) in changedData.take() {
             guard let spool = spools[slot], spool.isAttached else { continue }

@@ -15,7 +15,7 @@ package struct Settling: Sendable {
         case closed
         case movedIn
         case attributes
-        /// A file that this one needs, or a mark beside it, changed.
+        /// A file that this one needs, or a mark of a download of it, changed.
         case companion
     }
 
@@ -188,7 +188,7 @@ package struct Settling: Sendable {
             if stamp == nil, case .foundHere = origin { origin = .foundHere(isOnlyTouched: true) }
             announced = .attributes
         case .companion:
-            // Anything may have changed beside it; what it means for this file shows in its content.
+            // Anything may have changed near it; what that means for this file is found by the next check of its content.
             break
         }
         state = .look(announced: announced)
@@ -307,7 +307,7 @@ package struct Settling: Sendable {
         if case .wholeWithData(let whole, _) = content { whole } else { stamp }
     }
 
-    /// A mark beside the file that says it is being downloaded means nothing once it was renamed into place.
+    /// Whether marks of a download count. They mean nothing for a file that was renamed into place.
     package var respectsMarks: Bool { if case .movedIn = origin { false } else { true } }
 
     private var hasData: Bool {
