@@ -233,12 +233,9 @@ package struct Manifest: Sendable {
     }
 
     private static func text(of lines: [ManifestLine], _ path: FilePath) throws(LandingError) -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         var text: [UInt8] = []
         for line in lines {
-            do { text += try encoder.encode(line) } catch { throw .badDocument(path, why: "\(error)") }
-            text.append(UInt8(ascii: "\n"))
+            do { try line.append(to: &text) } catch { throw .badDocument(path, why: "\(error)") }
         }
         return text
     }

@@ -31,8 +31,8 @@ package final class Pipeline: Sendable {
 
     init(
         name: String, source: String, spool: Spool, order: ArrivalOrder, settle: Settle, schema: Schema, stages: [Stage], land: Land,
-        after: After, allowUpstreamDelete: Bool, onError: OnError, limits: Limits, onInputDeleted: OnInputDeleted, notify: Notify, retain: Retain,
-        was: String?, revisionBody: RevisionBody, positions: SourceMap
+        after: After, allowUpstreamDelete: Bool, onError: OnError, limits: Limits, onInputDeleted: OnInputDeleted, notify: Notify,
+        retain: Retain, was: String?, revisionBody: RevisionBody, positions: SourceMap
     ) {
         self.name = name
         self.source = source

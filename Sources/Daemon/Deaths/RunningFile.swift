@@ -13,6 +13,8 @@ final class RunningFile: Sendable {
     /// Where in the first record a signal writes its number, and a stop its mark.
     private static let signalPlace = 120
     private static let stopPlace = 124
+    /// The first byte of a record whose attempt has ended.
+    private static let ended = "-"
 
     private let descriptor: Int32
     /// Which records are taken.
@@ -46,7 +48,7 @@ final class RunningFile: Sendable {
     }
 
     func end(_ record: Int) {
-        write("", at: record + 1)
+        _ = pwrite(descriptor, Self.ended, 1, off_t((record + 1) * Self.length))
         taken.withLock { $0[record] = false }
     }
 
@@ -117,7 +119,8 @@ package struct ProcessDeath: Sendable, Hashable {
         if signal == nil, first.wasStopping { return nil }
         let attempts = records.dropFirst().compactMap { record -> Attempt? in
             let words = record.words
-            guard words.count == 3, let run = Int64(words[0]), let number = Int(words[1]),
+            // The record of an attempt that has ended begins with a sign that no number of a run has.
+            guard words.count == 3, let run = Int64(words[0]), run > 0, let number = Int(words[1]),
                 let goal = AttemptSpec.Goal(rawValue: String(words[2]))
             else { return nil }
             return Attempt(run: run, number: number, goal: goal)

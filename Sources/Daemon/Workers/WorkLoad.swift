@@ -35,6 +35,8 @@ package struct WorkLoad: Sendable {
     package var pauses = 0
     /// By pipeline; those that have nothing in hand are left out.
     package var lots: [String: Lot] = [:]
+    /// Whether a pipeline's lot is filled up now, by pipeline that has asked.
+    private var isFilling: [String: Bool] = [:]
 
     package init(workers: Int, slice: Double) {
         self.workers = workers
@@ -45,15 +47,26 @@ package struct WorkLoad: Sendable {
     /// - Parameter seconds: how long it takes, as far as that is known.
     package mutating func admit(_ pipeline: String, seconds: Double?) -> Bool {
         let lot = lots[pipeline]
+        let isFilling = mayFill(pipeline)
         if free > 0 {
             free -= 1
-        } else if let seconds, seconds <= slice, lot?.long ?? 0 == 0, (lot?.seconds ?? 0) + seconds <= Double(workers) * slice {
+        } else if isFilling, let seconds, seconds <= slice, lot?.long ?? 0 == 0, (lot?.seconds ?? 0) + seconds <= largestLot {
         } else if lot == nil, lots.values.reduce(0, { $0 + $1.long }) < min(workers, pauses) {
         } else {
             return false
         }
         lots[pipeline, default: Lot()].add(seconds, slice: slice)
         return true
+    }
+
+    private var largestLot: Double { Double(workers) * slice }
+
+    /// A lot is filled up once half of it is gone, so that the ledger opens many small files in one transaction.
+    private mutating func mayFill(_ pipeline: String) -> Bool {
+        if let known = isFilling[pipeline] { return known }
+        let isDue = lots[pipeline].map { $0.seconds <= largestLot / 2 } ?? true
+        isFilling[pipeline] = isDue
+        return isDue
     }
 }
 
