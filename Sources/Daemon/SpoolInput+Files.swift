@@ -32,13 +32,13 @@ extension SpoolInput {
         }
         for folder in folders {
             let names = (try? FileManager.default.contentsOfDirectory(atPath: spool + "/" + folder)) ?? []
-            for name in names where Seal(name: name) == .onnx {
+            for name in names where FormatCheck(name: name) == .onnx {
                 let other = folder.isEmpty ? name : folder + "/" + name
                 guard !other.utf8.elementsEqual(path.utf8) else { continue }
-                switch Seal.check(path: spool + "/" + other) {
-                case .holds(let companions): shared.formUnion(companions.map { folder.isEmpty ? $0 : folder + "/" + $0 })
-                case .broken: shared.formUnion(data.filter { folder.isEmpty || $0.hasPrefix(folder + "/") })
-                case .unsafe, .some(.none), nil: continue
+                switch FormatCheck.check(path: spool + "/" + other) {
+                case .whole(let companions): shared.formUnion(companions.map { folder.isEmpty ? $0 : folder + "/" + $0 })
+                case .incomplete: shared.formUnion(data.filter { folder.isEmpty || $0.hasPrefix(folder + "/") })
+                case .unsafe, .undecided, nil: continue
                 }
             }
         }

@@ -2,13 +2,12 @@ import Arrivals
 internal import Foundation
 package import Logging
 internal import Names
-internal import Synchronization
 
 /// Watches a few small files for edits, however they are made: in place, by a rename over them (sed, vim), or by the swap of a link above
 /// them (Kubernetes ConfigMap). Directories are watched, links are resolved afresh each time, and only other content counts. Which files
 /// they are is asked each time, so that new ones are taken up.
 package final class ConfigWatch: Sendable {
-    private struct Mailbox {
+    private struct Mail {
         var isAsked = false
         var isStopped = false
     }
@@ -16,15 +15,17 @@ package final class ConfigWatch: Sendable {
     private struct File: Sendable {
         var content: Data?
         var stamp: FileStamp?
-        /// Since when it is missing; told once that lasts, since editors remove a file before they put the new one there.
+        /// The time at which it was found missing. That is reported only once it lasts, since editors remove a file before they put the new
+        /// one there.
         var missingSince: Duration?
-        /// Whether it is missing and there is nothing to tell of that.
+        /// Whether it is missing and that need not be reported.
         var isKnownToBeMissing = true
     }
 
-    /// Editors make several events of one edit; what they leave after this long is read.
+    /// The time between the first event of an edit and the look at its result: editors make several events of one edit.
     private static let debounce: Duration = .milliseconds(50)
-    /// Where inotify is blind this is how an edit is seen, and how a deletion is told from a replacement.
+    /// The time between two looks without an event. By these an edit is seen where inotify hears nothing, and a deletion is distinguished
+    /// from a replacement.
     private static let safetyInterval: Duration = .seconds(1)
 
     private let initial: NameMap<File>
@@ -32,10 +33,9 @@ package final class ConfigWatch: Sendable {
     private let inForce: @Sendable () -> [String]
     private let folders: [String]
     private let logger: Logger
-    private let mailbox = Mutex(Mailbox())
-    private let wake = WakePipe()
+    private let mailbox = Mailbox(Mail())
 
-    /// What stands there now counts as known.
+    /// Takes the present content of the files for known.
     ///
     /// - Parameters:
     ///   - files: says which files there are now.
@@ -57,7 +57,7 @@ package final class ConfigWatch: Sendable {
     package func run(changed: @Sendable (String?) -> Void) {
         let clock = WatchClock.system
         var events: InotifyEvents?
-        do throws(WatcherError) { events = try InotifyEvents(wake: wake) } catch { logger.warning("\(error)") }
+        do throws(WatcherError) { events = try InotifyEvents(wake: mailbox.wake) } catch { logger.warning("\(error)") }
         var files = initial
         var tokens: NameMap<Int> = [:]
         var lastToken = 0
@@ -65,9 +65,9 @@ package final class ConfigWatch: Sendable {
         var checkAt = clock.now() + Self.safetyInterval
         var isHinted = false
         while true {
-            let mail = mailbox.withLock { mailbox in
-                defer { mailbox.isAsked = false }
-                return mailbox
+            let mail = mailbox.take { mail in
+                defer { mail.isAsked = false }
+                return mail
             }
             if mail.isStopped { break }
             if mail.isAsked { changed(nil) }
@@ -82,7 +82,7 @@ package final class ConfigWatch: Sendable {
                 let listed = listing(), used = inForce()
                 for path in listed where files[path] == nil { files[path] = File() }
                 for path in used where files[path] == nil { files[path] = File(isKnownToBeMissing: false) }
-                // A file that is gone stays until that has been told, and while its owner goes by it.
+                // A file that is gone stays until that has been reported, and while its owner goes by it.
                 for path in files.keys
                 where files[path]!.isKnownToBeMissing && files[path]!.content == nil && !listed.containsName(path)
                     && !used.containsName(path)
@@ -96,21 +96,19 @@ package final class ConfigWatch: Sendable {
                 isHinted = false
                 checkAt = clock.now() + Self.safetyInterval
             }
-            wake.wait(timeout: max(checkAt - clock.now(), .zero))
+            mailbox.wake.wait(timeout: max(checkAt - clock.now(), .zero))
         }
         events?.close()
     }
 
-    /// From any thread: calls back once without a change.
+    /// Has `run` call back once without a change; may be called from any thread.
     package func ask() {
-        mailbox.withLock { $0.isAsked = true }
-        wake.signal()
+        mailbox.post { $0.isAsked = true }
     }
 
-    /// From any thread.
+    /// Ends `run`; may be called from any thread.
     package func stop() {
-        mailbox.withLock { $0.isStopped = true }
-        wake.signal()
+        mailbox.post { $0.isStopped = true }
     }
 
     private static func hasChanged(_ file: inout File, _ path: String, now: Duration, isHinted: Bool) -> Bool {
@@ -131,7 +129,7 @@ package final class ConfigWatch: Sendable {
         return true
     }
 
-    /// The stamp first: what is written in between then differs from it.
+    /// Reads the stamp before the content, so that what is written in between differs from it.
     private static func look(at path: String) -> File {
         let stamp = FileStamp(path: path), content = content(path)
         return File(content: content, stamp: stamp, isKnownToBeMissing: content == nil)

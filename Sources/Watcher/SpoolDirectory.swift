@@ -1,4 +1,4 @@
-/// One watched directory of one pipeline.
+/// A directory to watch for one pipeline.
 package struct SpoolDirectory: Sendable, Hashable {
     package enum WatchMode: String, Sendable, Hashable, Codable {
         /// inotify where the file system is known to be local, polling elsewhere.
@@ -8,9 +8,9 @@ package struct SpoolDirectory: Sendable, Hashable {
     }
 
     package struct SettlePolicy: Sendable, Hashable {
-        /// How long a file that nothing else proves complete must stay unchanged.
+        /// The time for which a file must stay unchanged if nothing else shows that it is complete.
         package var quiet: Duration
-        /// How long a file with a broken seal may stay unchanged before it counts as truncated.
+        /// The time for which an incomplete file may stay unchanged before it counts as truncated.
         package var giveUp: Duration
 
         package init(quiet: Duration = .seconds(2), giveUp: Duration = .seconds(600)) {
@@ -19,16 +19,16 @@ package struct SpoolDirectory: Sendable, Hashable {
         }
     }
 
-    /// Unique among the directories of one watcher; every event carries it.
+    /// The name of the directory in every event. It is unique within one watcher.
     package var id: String
-    /// Absolute.
+    /// The absolute path.
     package var path: String
     /// Globs on the file name, or on the path relative to `path` where they contain `/`. Empty means every name.
     package var include: [String]
     /// Whether the suffix of a pattern, from the first dot after its last wildcard or slash, matches letters of any case: `*.csv` matches
     /// `A.CSV` too.
     package var ignoresSuffixCase: Bool
-    /// Within one scan files are delivered by this first: models 0, labelled 1, data 2. Only a directory of order 0 is searched for
+    /// The place of the directory in the order of deliveries: models 0, labelled 1, data 2. Only a directory of order 0 is searched for
     /// the models whose external data changed.
     package var order: Int
     package var watch: WatchMode

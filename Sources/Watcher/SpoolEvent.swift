@@ -1,30 +1,30 @@
 package import Arrivals
 package import Reasons
 
-/// What the watcher tells its owner, in the order in which it found it out.
+/// An event that the watcher sends to its owner. Events come in the order in which things were found out.
 package enum SpoolEvent: Sendable, Equatable {
     case complete(CompleteFile)
-    /// The seal stayed broken and nothing changed for as long as the policy allows.
+    /// The file stayed incomplete, and nothing changed for as long as the policy allows.
     case truncated(TruncatedFile)
-    /// Something that can never be an arrival as it is.
-    case refused(RefusedFile)
+    /// The entry can never be an arrival as it is.
+    case refused(RefusedEntry)
     /// A waiting file was seen to be something other than its name says, see `ForeignContent`. This event is sent once for a file.
     case foreign(WaitingFile)
-    /// A candidate or a directory that inotify or a check found missing. Files that were already judged are not remembered, so polling
-    /// does not report those.
+    /// Inotify or a look at it found a candidate or a directory missing. Files that are settled are not remembered, so that polling does
+    /// not report those.
     case gone(directory: String, relativePath: String)
-    /// After a scan: how many names were passed over by rule.
+    /// A scan passed over so many names by rule.
     case ignored(directory: String, count: Int)
     /// The kernel or our own queue dropped events; every directory is being scanned again.
     case overflowed
     /// A scan of the whole directory ended.
     case rescanned(directory: String)
-    /// Files that no pattern of the directory takes, told when they change: how many there are, and the first by name. External data of
+    /// The files changed that no pattern of the directory takes. The event says how many there are, and the first by name; external data of
     /// models is not among them.
-    case untaken(directory: String, count: Int, first: [String])
+    case unmatched(directory: String, count: Int, first: [String])
     /// A folder of the directory (empty: all of it) cannot be looked into; what is in it is not known until `unblocked`.
     case blocked(directory: String, relativePath: String, reason: String)
-    /// It can be again, and has been scanned.
+    /// The folder can be looked into again, and has been scanned.
     case unblocked(directory: String, relativePath: String)
     case unhealthy(directory: String, reason: String)
     case healthy(directory: String)
@@ -32,7 +32,7 @@ package enum SpoolEvent: Sendable, Equatable {
     case caughtUp
 }
 
-/// A name in a spool.
+/// The place of a file: its spool and its name there.
 package struct SpoolPlace: Sendable, Hashable {
     /// `SpoolDirectory.id`.
     package var directory: String
@@ -44,46 +44,50 @@ package struct SpoolPlace: Sendable, Hashable {
     }
 }
 
+/// A file that can be read, since it is complete.
 package struct CompleteFile: Sendable, Equatable {
     /// `SpoolDirectory.id`.
     package var directory: String
     package var relativePath: String
-    /// For a model with external data: over all its files, see `FileStamp.init(path:companions:)`.
+    /// The stamp of the file; for a model with external data, over all its files (see `FileStamp.init(path:companions:)`).
     package var stamp: FileStamp
-    /// The name of the format whose seal held; nil where the format has none or the name tells no format.
-    package var seal: String?
-    package var evidence: Settling.Evidence
-    /// External data of a model, relative to the spool, sorted.
+    /// The format that shows in the bytes that the file is whole; nil where it does not, or where the format is unknown by the name.
+    package var format: String?
+    /// What showed that it is complete.
+    package var settledBy: Settling.Sign
+    /// The external data of a model, relative to the spool, sorted.
     package var companions: [String]
-    /// For text without a seal: whether the last byte is a newline.
+    /// Whether the last byte is a newline; nil where the file is not text.
     package var endsWithNewline: Bool?
-    /// Counts up over everything one watcher delivers as complete.
+    /// The number of the file among those that the watcher delivered as complete, from 1.
     package var sequence: Int
-    /// From first sight to completeness, by our monotonic clock.
+    /// The time from first sight to completeness, by our monotonic clock.
     package var settledIn: Duration
 }
 
+/// A file that stayed incomplete for too long.
 package struct TruncatedFile: Sendable, Equatable {
     package var directory: String
     package var relativePath: String
     package var stamp: FileStamp
-    /// What is missing, worded for an operator.
+    /// Says what is missing, worded for an operator.
     package var reason: String
 }
 
-package struct RefusedFile: Sendable, Equatable {
+/// An entry of a spool that can never be an arrival as it is.
+package struct RefusedEntry: Sendable, Equatable {
     package var directory: String
-    /// Bytes that are not UTF-8 are shown as U+FFFD.
+    /// The path relative to the spool, in which bytes that are not UTF-8 are shown as U+FFFD.
     package var relativePath: String
-    /// Of the entry itself, a link not followed; for a directory and for a name that is refused whatever stands under it, only device and
-    /// inode. Nil where even that could not be read.
+    /// The stamp of the entry itself: a link is not followed. It has only device and inode for a directory, and for a name that is refused
+    /// whatever stands under it. It is nil where even that could not be read.
     package var stamp: FileStamp?
     package var rule: Rule
     package var reason: String
     package var remedy: String
 }
 
-/// A file that is not settled yet, and why.
+/// A file that is not settled yet, with the reason.
 package struct WaitingFile: Sendable, Equatable {
     package var directory: String
     package var relativePath: String

@@ -1,25 +1,24 @@
 package import Arrivals
 package import Logging
-internal import Synchronization
 
-/// Watches spool directories and tells which files are complete.
+/// Watches spool directories and reports which files are complete.
 ///
-/// A file is told once per state (`FileStamp`), if `isKnown` answers true for every state that was told (complete, truncated or refused) as
-/// soon as its owner has it on record; what was told in the last while is remembered meanwhile. Nothing else is kept of files that are
-/// settled, so that a spool of many known files costs a stat and one question each when it is scanned, and no memory.
+/// Each state of a file (`FileStamp`) is reported once, if `isKnown` answers true for every state that was reported (complete, truncated or
+/// refused) as soon as its owner has it on record. Until then the watcher remembers the last few thousand reports. It keeps nothing else of
+/// files that are settled, so that a known file costs a stat and one question when it is scanned, and no memory.
 package final class SpoolWatcher: Sendable {
     package typealias IsKnown = @Sendable (_ directory: String, _ relativePath: String, _ stamp: FileStamp) -> Bool
 
     package enum Backend: Sendable {
-        /// inotify where a directory's own setting and its file system allow it.
+        /// Uses inotify where a directory's own setting and its file system allow it.
         case automatic
-        /// Polling everywhere.
+        /// Polls every directory.
         case polling
-        /// Events from elsewhere; the descriptor is written to when they arrive on another thread.
+        /// Takes events from elsewhere; a thread that makes them signals the pipe.
         case custom(@Sendable (_ wake: WakePipe) throws(WatcherError) -> any DirectoryEvents)
     }
 
-    private struct Mailbox {
+    private struct Mail {
         var directories: [SpoolDirectory]?
         var isStopped = false
         var wantsRescan = false
@@ -28,14 +27,13 @@ package final class SpoolWatcher: Sendable {
         var questions: [(limit: Int, answer: CheckedContinuation<[WaitingFile], Never>)] = []
     }
 
-    /// However little is due, this often is everything looked at that time alone may bring.
+    /// The longest time between two looks at what time alone may bring.
     private static let longestSleep: Duration = .seconds(1)
 
     private let backend: Backend
     private let settings: WatchLoop.Settings
     private let initial: [SpoolDirectory]
-    private let mailbox = Mutex(Mailbox())
-    private let wake = WakePipe()
+    private let mailbox = Mailbox(Mail())
 
     /// - Parameters:
     ///   - safetyRescan: how often everything is scanned though nothing was heard.
@@ -58,7 +56,7 @@ package final class SpoolWatcher: Sendable {
     /// Watches on the calling thread until `stop`. `deliver` is called on it too, never with an empty list; while it runs nothing is heard,
     /// but nothing is lost.
     package func run(deliver: @Sendable ([SpoolEvent]) -> Void) {
-        mailbox.withLock { $0.isRunning = true }
+        mailbox.take { $0.isRunning = true }
         let loop = WatchLoop(settings: settings, events: makeEvents())
         loop.replace(with: initial)
         while true {
@@ -71,82 +69,78 @@ package final class SpoolWatcher: Sendable {
             Self.flush(loop, deliver)
             for question in mail.questions { question.answer.resume(returning: loop.waiting(limit: question.limit)) }
             let sleep = min(max(loop.wakeTime - loop.now, .zero), Self.longestSleep)
-            wake.wait(timeout: sleep)
+            mailbox.wake.wait(timeout: sleep)
         }
         loop.close()
         Self.flush(loop, deliver)
-        let unanswered = mailbox.withLock { mailbox in
-            mailbox.isRunning = false
-            defer { mailbox.questions = [] }
-            return mailbox.questions
+        let unanswered = mailbox.take { mail in
+            mail.isRunning = false
+            defer { mail.questions = [] }
+            return mail.questions
         }
         for question in unanswered { question.answer.resume(returning: []) }
     }
 
-    /// Scans once and judges what can be judged now.
+    /// Scans once and settles the files that can be settled now.
     /// - Returns: what has not settled, and why.
     package func runOnce(deliver: @Sendable ([SpoolEvent]) -> Void) -> [WaitingFile] {
         let loop = WatchLoop(settings: settings, events: nil)
         loop.replace(with: initial)
         defer { loop.close() }
-        return loop.settleOnce(flush: { Self.flush(loop, deliver) }, isStopped: { mailbox.withLock(\.isStopped) })
+        return loop.settleOnce(flush: { Self.flush(loop, deliver) }, isStopped: { mailbox.take { $0.isStopped } })
     }
 
-    /// From any thread. Directories that are unchanged go on as they are; an edited one settles its open files afresh.
+    /// Replaces the directories; may be called from any thread. Those that are unchanged go on as they are; the files of an edited one
+    /// begin to settle again.
     package func update(directories: [SpoolDirectory]) {
-        mailbox.withLock { $0.directories = directories }
-        wake.signal()
+        mailbox.post { $0.directories = directories }
     }
 
-    /// From any thread: scans everything soon, as after an overflow.
+    /// Scans everything soon, as after an overflow; may be called from any thread.
     package func rescan() {
-        mailbox.withLock { $0.wantsRescan = true }
-        wake.signal()
+        mailbox.post { $0.wantsRescan = true }
     }
 
-    /// From any thread: what was told of these names is not on the owner's record, or no longer. They are judged and told again.
+    /// Settles and reports these names again, since their reports are not on the owner's record; may be called from any thread.
     package func lookAgain(at places: [SpoolPlace]) {
         guard !places.isEmpty else { return }
-        mailbox.withLock { $0.again += places }
-        wake.signal()
+        mailbox.post { $0.again += places }
     }
 
-    /// From any thread. `run` returns after the `deliver` that it may be in.
+    /// Ends `run` after the `deliver` that it may be in; may be called from any thread.
     package func stop() {
-        mailbox.withLock { $0.isStopped = true }
-        wake.signal()
+        mailbox.post { $0.isStopped = true }
     }
 
-    /// The files that are not settled, by directory and name; empty where nothing runs.
+    /// Returns the files that are not settled, by directory and name; none where nothing runs.
     package func waiting(limit: Int = 1000) async -> [WaitingFile] {
         await withCheckedContinuation { continuation in
-            let isAsked = mailbox.withLock { mailbox in
-                guard mailbox.isRunning, !mailbox.isStopped else { return false }
-                mailbox.questions.append((limit, continuation))
+            let isAsked = mailbox.post { mail in
+                guard mail.isRunning, !mail.isStopped else { return false }
+                mail.questions.append((limit, continuation))
                 return true
             }
-            if isAsked { wake.signal() } else { continuation.resume(returning: []) }
+            if !isAsked { continuation.resume(returning: []) }
         }
     }
 
-    /// For tests whose clock was moved: looks at the time again.
-    func poke() { wake.signal() }
+    /// Looks at the time again, for tests that moved the clock.
+    func poke() { mailbox.wake.signal() }
 
-    private func takeMail() -> (Mailbox, isStopped: Bool) {
-        mailbox.withLock { mailbox in
-            if mailbox.isStopped { return (Mailbox(), true) }
-            let taken = mailbox
-            mailbox = Mailbox(isRunning: true)
-            return (taken, false)
+    private func takeMail() -> (Mail, isStopped: Bool) {
+        mailbox.take { mail in
+            if mail.isStopped { return (Mail(), true) }
+            defer { mail = Mail(isRunning: true) }
+            return (mail, false)
         }
     }
 
     private func makeEvents() -> (any DirectoryEvents)? {
         do throws(WatcherError) {
             return switch backend {
-            case .automatic: try InotifyEvents(wake: wake)
+            case .automatic: try InotifyEvents(wake: mailbox.wake)
             case .polling: nil
-            case .custom(let make): try make(wake)
+            case .custom(let make): try make(mailbox.wake)
             }
         } catch {
             settings.logger.warning("\(error)")
@@ -155,9 +149,7 @@ package final class SpoolWatcher: Sendable {
     }
 
     private static func flush(_ loop: WatchLoop, _ deliver: @Sendable ([SpoolEvent]) -> Void) {
-        guard !loop.out.isEmpty else { return }
-        let batch = loop.out
-        loop.out.removeAll(keepingCapacity: true)
-        deliver(batch)
+        let batch = loop.takeEvents()
+        if !batch.isEmpty { deliver(batch) }
     }
 }

@@ -1,6 +1,6 @@
 internal import SystemPackage
 
-/// Why a directory cannot be watched by inotify or listed at all.
+/// Says why a directory cannot be watched by inotify, or cannot be listed at all.
 package enum WatcherError: Error, Hashable, Sendable {
     /// The user's inotify watches are used up.
     case watchLimit(path: String)

@@ -45,8 +45,8 @@ import Testing
     private func complete(_ spool: String, _ path: String, size: Int64 = 10, changed: Int64 = 1, inode: Int64 = 1) -> SpoolEvent {
         .complete(
             CompleteFile(
-                directory: spool, relativePath: path, stamp: .init(device: 1, inode: inode, size: size, changed: changed), seal: nil,
-                evidence: .renamed, companions: [], endsWithNewline: nil, sequence: 0, settledIn: .zero))
+                directory: spool, relativePath: path, stamp: .init(device: 1, inode: inode, size: size, changed: changed), format: nil,
+                settledBy: .renamed, companions: [], endsWithNewline: nil, sequence: 0, settledIn: .zero))
     }
 
     private func read(_ job: HashJob, _ digest: String? = nil) -> Hashed {
@@ -55,7 +55,7 @@ import Testing
             result: .success(
                 ArrivingFile(
                     pipeline: job.pipeline, role: job.route.role, path: job.file.relativePath, digest: digest ?? job.file.relativePath,
-                    stamp: job.file.stamp, settledBy: job.file.evidence.rawValue)))
+                    stamp: job.file.stamp, settledBy: job.file.settledBy.rawValue)))
     }
 
     private func unreadable(_ job: HashJob) -> Hashed {
@@ -144,7 +144,7 @@ import Testing
     @Test func aFileThatMayBeReadAgainIsNotRefused() throws {
         try use("a")
         let refused = SpoolEvent.refused(
-            RefusedFile(
+            RefusedEntry(
                 directory: "a/data", relativePath: "a.csv", stamp: .init(device: 1, inode: 1, size: 10, changed: 1), rule: .inputUnreadable,
                 reason: "no",
                 remedy: "r"))

@@ -3,7 +3,7 @@ import TestSupport
 
 @testable import Watcher
 
-/// Whole files of each format, as small as they can be and right as far as the seals look.
+/// Whole files of each format, as small as they can be and right as far as the checks look.
 enum Fixtures {
     static let csv = Array("a,b\n1,2\n3,4\n".utf8)
     static let jsonl = Array("{\"a\":1}\n{\"a\":2}\n".utf8)

@@ -18,7 +18,7 @@ import Testing
             let isTaken = found.append(name, stamp(changed, Int64(number)))
             #expect(isTaken)
         }
-        found.seal(at: .seconds(1))
+        found.beginQuietTime(at: .seconds(1))
         #expect(found.count == names.count)
         return found
     }
@@ -52,8 +52,8 @@ import Testing
     @Test func severalScansComeOneAfterTheOther() {
         var found = files([("a", 9)])
         _ = found.append("b", stamp(1, 1))
-        found.seal(at: .seconds(2))
-        found.seal(at: .seconds(3))
+        found.beginQuietTime(at: .seconds(2))
+        found.beginQuietTime(at: .seconds(3))
         #expect(found.count == 2 && found.firstSince == .seconds(1))
         let all = rest(&found)
         #expect(all == ["a", "b"])
@@ -67,7 +67,7 @@ import Testing
         #expect(early == nil)
         let heard = found.remove("file-250")
         #expect(heard?.stamp.changed == 250 && heard.map { $0.since == nil } == true && !found.contains("file-250"))
-        found.seal(at: .seconds(5))
+        found.beginQuietTime(at: .seconds(5))
         let all = rest(&found)
         #expect(all == (0..<500).reversed().filter { $0 != 250 }.map { "file-\($0)" })
     }
@@ -80,37 +80,40 @@ import Testing
         let now = Mutex(Duration.seconds(100))
         let isFull = Mutex(true)
         let clock = WatchClock(now: { now.withLock { $0 } }, wallNanoseconds: { 0 })
-        let loop = WatchLoop(
-            settings: .init(
-                clock: clock, pollInterval: .seconds(3600), safetyInterval: .seconds(3600), isKnown: { _, _, _ in false },
-                hasRoom: { _ in !isFull.withLock { $0 } },
-                logger: Logger(label: "found") { _ in SwiftLogNoOpLogHandler() }), events: nil)
-        loop.replace(with: [
-            SpoolDirectory(id: "d", path: base.path, include: ["*.csv"], order: 2, settle: .init(quiet: .seconds(2), giveUp: .seconds(600)))
-        ])
-        let spool = try #require(loop.spools.values.first)
-        #expect(spool.pending.isEmpty && loop.queue.first == nil && spool.found.count == count && loop.backlog == count)
-        #expect(spool.found.byteCount <= 100 * count, "\(spool.found.byteCount / count) bytes a file")
+        var files = UnsettledFiles(clock: clock, hasRoom: { _ in !isFull.withLock { $0 } })
+        var watches = DirectoryWatches(
+            events: nil, pollInterval: .seconds(3600), logger: Logger(label: "found") { _ in SwiftLogNoOpLogHandler() })
+        var out = OutgoingEvents(isKnown: { _, _, _ in false })
+        let spool = WatchedSpool(
+            slot: 1,
+            directory: SpoolDirectory(
+                id: "d", path: base.path, include: ["*.csv"], order: 2, settle: .init(quiet: .seconds(2), giveUp: .seconds(600))))
+        try spool.attach(hasInotify: false)
+        func scanAll() {
+            let scan = Scan(of: spool, below: "", isDeep: true, for: .init(isReported: true), mayBeOnRecord: true, now: clock.now())
+            while scan.advance(inPieces: true, clock: clock, &watches, &files, &out) {}
+        }
+        scanAll()
+        #expect(files.counts.pending == 0 && files.counts.queued == 0 && files.counts.found == count && files.backlog == count)
+        #expect(files.counts.foundBytes <= 100 * count, "\(files.counts.foundBytes / count) bytes a file")
         // A second look changes nothing; a file that something is heard of leaves.
-        loop.scanAll()
-        #expect(spool.found.count == count && loop.backlog == count)
-        loop.hear(.modified, of: "part-0/measurements-10000.csv", in: spool)
-        #expect(spool.found.count == count - 1 && spool.pending.count == 1)
+        scanAll()
+        #expect(files.counts.found == count && files.backlog == count)
+        files.hear(.modified, of: "part-0/measurements-10000.csv", in: spool, &out)
+        #expect(files.counts.found == count - 1 && files.counts.pending == 1)
 
         var complete: [String] = []
         for _ in 0..<40 {
             now.withLock { $0 += .milliseconds(100) }
-            loop.round()
+            files.settleDue(&out)
             if clock.now() == .seconds(103) {
                 #expect(complete.count <= 1, "nothing is told while there is no room")
                 isFull.withLock { $0 = false }
             }
-            for case .complete(let file) in loop.out { complete.append(file.relativePath) }
-            loop.out = []
+            for case .complete(let file) in out.take() { complete.append(file.relativePath) }
             #expect(clock.now() >= .seconds(102) || complete.isEmpty, "before its quiet time")
         }
         #expect(complete.count == count && Set(complete).count == count)
-        #expect(spool.found.isEmpty && spool.pending.isEmpty && loop.backlog == 0)
-        loop.close()
+        #expect(files.counts.found == 0 && files.counts.pending == 0 && files.backlog == 0)
     }
 }

@@ -77,8 +77,8 @@ extension WithInotify {
             let live = try LiveWatch(starts: false) { spool in for index in 0..<500 { try put(to: spool + "/\(index).csv") } }
             for index in 0..<500 {
                 let file = CompleteFile(
-                    directory: "s", relativePath: "\(index).csv", stamp: FileStamp(path: live.spool + "/\(index).csv")!, seal: nil,
-                    evidence: .quiet,
+                    directory: "s", relativePath: "\(index).csv", stamp: FileStamp(path: live.spool + "/\(index).csv")!, format: nil,
+                    settledBy: .quiet,
                     companions: [], endsWithNewline: nil, sequence: 0, settledIn: .zero)
                 live.receive([.complete(file)])
             }

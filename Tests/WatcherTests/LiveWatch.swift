@@ -159,7 +159,7 @@ struct Outcome: Hashable, Sendable, CustomStringConvertible {
         switch event {
         case .complete(let file) where file.relativePath.hasPrefix("barrier-"): return nil
         case .gone(_, let path) where path.hasPrefix("barrier-"): return nil
-        case .complete(let file): description = "complete \(file.relativePath) \(file.evidence.rawValue)"
+        case .complete(let file): description = "complete \(file.relativePath) \(file.settledBy.rawValue)"
         case .truncated(let file): description = "truncated \(file.relativePath)"
         case .refused(let file): description = "refused \(file.relativePath) \(file.rule)"
         case .gone(_, let path): description = "gone \(path)"

@@ -15,19 +15,19 @@ import Testing
         .file(Self.stamp(size, changed: changed), age: age)
     }
 
-    @Test func renamedAndSealedIsCompleteAtOnce() {
+    @Test func renamedAndWholeIsCompleteAtOnce() {
         var file = Settling(policy: policy, now: .zero)
         #expect(file.heard(.movedIn, now: .zero) == .look)
-        #expect(file.observed(look(9), now: .zero) == .checkSeal)
-        #expect(file.checked(.holds, now: .zero) == .complete(.renamed))
+        #expect(file.observed(look(9), now: .zero) == .checkContent)
+        #expect(file.checked(.whole, now: .zero) == .complete(.renamed))
     }
 
-    @Test func renamedWithoutSealIsCompleteUnlessOpenForWriting() {
+    @Test func renamedAndUndecidedIsCompleteUnlessOpenForWriting() {
         for (lease, isComplete) in [(Settling.Lease.granted, true), (.unavailable, true), (.denied, false)] {
             var file = Settling(policy: policy, now: .zero)
             _ = file.heard(.movedIn, now: .zero)
             _ = file.observed(look(9), now: .zero)
-            #expect(file.checked(.unsealed(endsWithNewline: false), now: .zero) == .probeLease)
+            #expect(file.checked(.undecided(endsWithNewline: false), now: .zero) == .probeLease)
             #expect((file.leased(lease, now: .zero) == .complete(.renamed)) == isComplete)
         }
     }
@@ -37,15 +37,15 @@ import Testing
         _ = file.heard(.created, now: .zero)
         _ = file.observed(look(0), now: .zero)
         _ = file.heard(.closed, now: .milliseconds(1))
-        #expect(file.observed(look(0), now: .milliseconds(1)) == .checkSeal)
-        guard case .wait(let until, _) = file.checked(.unsealed(endsWithNewline: nil), now: .milliseconds(1)) else {
+        #expect(file.observed(look(0), now: .milliseconds(1)) == .checkContent)
+        guard case .wait(let until, _) = file.checked(.undecided(endsWithNewline: nil), now: .milliseconds(1)) else {
             Issue.record("an empty file was judged at once")
             return
         }
         #expect(until == .milliseconds(2001))
         #expect(file.due(now: until) == .look)
-        #expect(file.observed(look(0), now: until) == .checkSeal)
-        #expect(file.checked(.unsealed(endsWithNewline: nil), now: until) == .probeLease)
+        #expect(file.observed(look(0), now: until) == .checkContent)
+        #expect(file.checked(.undecided(endsWithNewline: nil), now: until) == .probeLease)
         #expect(file.leased(.unavailable, now: until) == .complete(.quiet))
     }
 
@@ -55,14 +55,14 @@ import Testing
         _ = file.observed(look(0), now: .zero)
         _ = file.heard(.closed, now: .zero)
         _ = file.observed(look(5, changed: 2), now: .zero)
-        _ = file.checked(.unsealed(endsWithNewline: true), now: .zero)
+        _ = file.checked(.undecided(endsWithNewline: true), now: .zero)
         guard case .wait(.milliseconds(500), _) = file.leased(.granted, now: .zero) else {
             Issue.record("not cut to a quarter")
             return
         }
         _ = file.due(now: .milliseconds(500))
         _ = file.observed(look(5, changed: 2), now: .milliseconds(500))
-        _ = file.checked(.unsealed(endsWithNewline: true), now: .milliseconds(500))
+        _ = file.checked(.undecided(endsWithNewline: true), now: .milliseconds(500))
         #expect(file.leased(.granted, now: .milliseconds(500)) == .complete(.lease))
     }
 
@@ -71,7 +71,7 @@ import Testing
         _ = file.heard(.created, now: .zero)
         _ = file.heard(.closed, now: .zero)
         _ = file.observed(look(5), now: .zero)
-        _ = file.checked(.unsealed(endsWithNewline: true), now: .zero)
+        _ = file.checked(.undecided(endsWithNewline: true), now: .zero)
         _ = file.leased(.granted, now: .zero)
         guard case .wait(.milliseconds(2500), _) = file.observed(look(6, changed: 2), now: .milliseconds(500)) else {
             Issue.record("a file that still grows was judged")
@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    @Test func aBrokenSealIsTruncatedOnlyAfterGiveUpWithoutChange() {
+    @Test func anIncompleteFileIsTruncatedOnlyAfterGiveUpWithoutChange() {
         var file = Settling(policy: policy, now: .zero)
         var now = Duration.zero
         var step = file.heard(.found, now: now)
@@ -90,7 +90,7 @@ import Testing
             case .look:
                 looks += 1
                 step = file.observed(look(5, changed: now < shrinksAt ? 1 : 2), now: now)
-            case .checkSeal: step = file.checked(.broken("no footer"), now: now)
+            case .checkContent: step = file.checked(.incomplete("no footer"), now: now)
             case .wait(let until, _):
                 now = until
                 step = file.due(now: now)
@@ -114,8 +114,8 @@ import Testing
             Issue.record("a found file was judged at once")
             return
         }
-        #expect(file.observed(look(5), now: .seconds(12)) == .checkSeal)
-        #expect(file.checked(.holds, now: .seconds(12)) == .complete(.quiet))
+        #expect(file.observed(look(5), now: .seconds(12)) == .checkContent)
+        #expect(file.checked(.whole, now: .seconds(12)) == .complete(.quiet))
     }
 
     @Test func withoutTimeToWaitAgeCountsOnlyAfterTwoEqualLooks() {
@@ -125,7 +125,7 @@ import Testing
             Issue.record("one look was enough")
             return
         }
-        #expect(old.observed(look(5, age: .seconds(60)), now: .zero) == .checkSeal)
+        #expect(old.observed(look(5, age: .seconds(60)), now: .zero) == .checkContent)
 
         var young = Settling(policy: policy, now: .zero)
         _ = young.heard(.found, now: .zero)
@@ -140,13 +140,13 @@ import Testing
         for (lease, isComplete) in [(Settling.Lease.granted, true), (.unavailable, false), (.denied, false)] {
             var file = Settling(policy: policy, now: .zero)
             #expect(file.heard(.attributes, now: .zero) == .look)
-            #expect(file.observed(look(5), now: .zero) == .checkSeal)
-            #expect(file.checked(.holds, now: .zero) == .probeLease)
+            #expect(file.observed(look(5), now: .zero) == .checkContent)
+            #expect(file.checked(.whole, now: .zero) == .probeLease)
             #expect((file.leased(lease, now: .zero) == .complete(.lease)) == isComplete)
         }
     }
 
-    @Test func overwrittenInPlaceWaitsThoughItsSealHolds() {
+    @Test func overwrittenInPlaceWaitsThoughItIsWhole() {
         var file = Settling(policy: policy, now: .zero)
         #expect(file.heard(.closed, now: .zero) == .look)
         guard case .wait(.seconds(2), _) = file.observed(look(5), now: .zero) else {
@@ -159,13 +159,13 @@ import Testing
         var model = Settling(policy: policy, now: .zero)
         _ = model.heard(.movedIn, now: .zero)
         _ = model.observed(look(5), now: .zero)
-        #expect(model.checked(.holdsWithData(Self.stamp(50), dataIsOlder: true), now: .zero) == .probeLease)
+        #expect(model.checked(.wholeWithData(Self.stamp(50), dataIsOlder: true), now: .zero) == .probeLease)
         guard case .wait(.seconds(2), _) = model.leased(.granted, now: .zero) else {
             Issue.record("a model was taken with data from before it")
             return
         }
         _ = model.observed(look(5), now: .seconds(2))
-        _ = model.checked(.holdsWithData(Self.stamp(50), dataIsOlder: true), now: .seconds(2))
+        _ = model.checked(.wholeWithData(Self.stamp(50), dataIsOlder: true), now: .seconds(2))
         #expect(
             model.leased(.granted, now: .seconds(2)) == .complete(.renamed) || model.leased(.granted, now: .seconds(2)) == .complete(.quiet)
         )
@@ -176,7 +176,7 @@ import Testing
         _ = file.heard(.found, now: .zero)
         _ = file.observed(look(5), now: .zero)
         _ = file.observed(look(5), now: .seconds(2))
-        _ = file.checked(.unsealed(endsWithNewline: true), now: .seconds(2))
+        _ = file.checked(.undecided(endsWithNewline: true), now: .seconds(2))
         guard case .wait = file.leased(.denied, now: .seconds(2)) else {
             Issue.record("taken while open for writing")
             return

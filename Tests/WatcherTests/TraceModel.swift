@@ -21,7 +21,7 @@ struct TraceModel {
     private var settling: [String: Settling] = [:]
     private var judged: [String: FileStamp] = [:]
     private var said: Set<String> = []
-    private let admission = Admission(include: ["*.csv", "*.parquet", "*.onnx", "*.jsonl", "*.npy"])
+    private let filter = NameFilter(include: ["*.csv", "*.parquet", "*.onnx", "*.jsonl", "*.npy"])
 
     mutating func run(_ scenario: TraceScenario) {
         for statement in scenario.statements {
@@ -109,7 +109,7 @@ struct TraceModel {
         }
     }
 
-    private func judges(_ name: String) -> Bool { !name.hasPrefix("../") && admission.judge(relativePath: name) == .candidate }
+    private func judges(_ name: String) -> Bool { !name.hasPrefix("../") && filter.decide(relativePath: name) == .candidate }
 
     private func stamp(_ name: String) -> FileStamp? {
         names[name].map { FileStamp(device: 1, inode: $0, size: Int64(nodes[$0]!.bytes.count), changed: nodes[$0]!.changed) }
@@ -144,14 +144,14 @@ struct TraceModel {
         while true {
             switch step {
             case .look: step = settling[name]!.observed(stamp(name).map { .file($0, age: nil) } ?? .gone, now: now)
-            case .checkSeal: step = settling[name]!.checked(proof(name), now: now)
+            case .checkContent: step = settling[name]!.checked(content(name), now: now)
             case .probeLease:
                 let isDenied = nodes[names[name]!]!.writers > 0 || names[name + ".data"].map { nodes[$0]!.writers > 0 } ?? false
                 step = settling[name]!.leased(isDenied ? .denied : .granted, now: now)
             case .wait: return
-            case .complete(let evidence):
+            case .complete(let sign):
                 judged[name] = stamp(name)
-                said.insert("complete \(name) \(evidence.rawValue)")
+                said.insert("complete \(name) \(sign.rawValue)")
                 settling[name] = nil
                 return
             case .truncated:
@@ -166,15 +166,15 @@ struct TraceModel {
         }
     }
 
-    private func proof(_ name: String) -> Settling.Proof {
+    private func content(_ name: String) -> Settling.Content {
         let bytes = nodes[names[name]!]!.bytes
-        if settling[name]!.heedsMarks, names[name + ".aria2"] != nil { return .broken("aria2") }
-        if name.hasSuffix(".csv") || name.hasSuffix(".jsonl") { return .unsealed(endsWithNewline: bytes.last.map { $0 == 0x0A }) }
+        if settling[name]!.respectsMarks, names[name + ".aria2"] != nil { return .incomplete("aria2") }
+        if name.hasSuffix(".csv") || name.hasSuffix(".jsonl") { return .undecided(endsWithNewline: bytes.last.map { $0 == 0x0A }) }
         if bytes == TraceScenario.bytes(.external, for: name) {
-            guard let data = names[name + ".data"], nodes[data]!.bytes.count >= 64 else { return .broken("no data") }
-            return .holdsWithData(FileStamp(device: 1, inode: names[name]!, size: 0, changed: nodes[data]!.changed), dataIsOlder: false)
+            guard let data = names[name + ".data"], nodes[data]!.bytes.count >= 64 else { return .incomplete("no data") }
+            return .wholeWithData(FileStamp(device: 1, inode: names[name]!, size: 0, changed: nodes[data]!.changed), dataIsOlder: false)
         }
         let whole = TraceScenario.bytes(.whole, for: name)
-        return bytes.suffix(whole.count) == whole[...] ? .holds : .broken("cut")
+        return bytes.suffix(whole.count) == whole[...] ? .whole : .incomplete("cut")
     }
 }

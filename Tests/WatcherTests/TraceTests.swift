@@ -46,7 +46,7 @@ final class TracePlayer {
                 live.receive([
                     .complete(
                         CompleteFile(
-                            directory: "s", relativePath: name, stamp: FileStamp(path: path(name))!, seal: nil, evidence: .quiet,
+                            directory: "s", relativePath: name, stamp: FileStamp(path: path(name))!, format: nil, settledBy: .quiet,
                             companions: [],
                             endsWithNewline: nil, sequence: 0, settledIn: .zero))
                 ])

@@ -150,7 +150,7 @@ package final class HashJob: @unchecked Sendable {
         return ArrivingFile(
             pipeline: pipeline, role: route.role, path: file.relativePath,
             digest: FileDigest.ofModel(digest: digested[0].digest, companions: companions.map { (name: $0.path, digest: $0.digest) }),
-            stamp: file.stamp, outputKey: key, companions: Array(companions), settledBy: file.evidence.rawValue)
+            stamp: file.stamp, outputKey: key, companions: Array(companions), settledBy: file.settledBy.rawValue)
     }
 }
 

@@ -7,7 +7,7 @@ import Watcher
 
 /// What the watcher tells of spools, and not of files: it goes into the log once, and into `status` for as long as it is so.
 extension Intake {
-    private struct Untaken: Encodable {
+    private struct Unmatched: Encodable {
         let count: Int
         let names: [String]
     }
@@ -32,7 +32,7 @@ extension Intake {
         case .unblocked(let directory, let path):
             log.notice("the folder can be looked into again", metadata: ["spool": "\(directory)", "file.path": "\(path)"])
             if let key = key(.unwatched, directory, path) { conditions.clear(key) }
-        case .untaken(let directory, let count, let first): tellUntaken(directory, count, first)
+        case .unmatched(let directory, let count, let first): tellUnmatched(directory, count, first)
         case .complete, .truncated, .refused, .gone, .ignored, .rescanned, .caughtUp: break
         }
     }
@@ -44,14 +44,14 @@ extension Intake {
         }
     }
 
-    private func tellUntaken(_ directory: String, _ count: Int, _ first: [String]) {
+    private func tellUnmatched(_ directory: String, _ count: Int, _ first: [String]) {
         guard let route = routes[directory], let key = key(.ignored, directory) else { return }
         guard count > 0 else { return conditions.clear(key) }
         let shown = first.prefix(5).joined(separator: ", ") + (count > 5 ? ", …" : "")
-        conditions.set(key, "\(count) (\(shown)) in the \(route.role.rawValue) spool", facts: Untaken(count: count, names: first))
-        let new = first.filter { saidUntaken[directory]?.contains($0) != true }
+        conditions.set(key, "\(count) (\(shown)) in the \(route.role.rawValue) spool", facts: Unmatched(count: count, names: first))
+        let new = first.filter { saidUnmatched[directory]?.contains($0) != true }
         guard !new.isEmpty else { return }
-        saidUntaken[directory, default: []].formUnion(new)
+        saidUnmatched[directory, default: []].formUnion(new)
         log.warning(
             "files that nothing takes",
             metadata: [

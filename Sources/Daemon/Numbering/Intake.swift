@@ -22,7 +22,7 @@ package final class Intake {
 
     private struct Refusal {
         let directory: String
-        let file: Ledger.RefusedFile
+        let file: RefusedFile
         let input: SpoolInput
     }
 
@@ -38,7 +38,7 @@ package final class Intake {
     let room: NumberingRoom
     let log: Logger
     /// Files that nothing takes and that were said in the log, by spool.
-    var saidUntaken: [String: NameSet] = [:]
+    var saidUnmatched: [String: NameSet] = [:]
     private(set) var routes: [String: Route] = [:]
     /// Files that have no number yet, each in its newest state.
     private var jobs: [HashJob.Key: HashJob] = [:]
@@ -119,7 +119,7 @@ package final class Intake {
                 refuse(file.directory, route, file.relativePath, file.stamp ?? .none, explanation)
             case .gone(let directory, let path):
                 forget(.init(directory: directory, path: path))
-            case .foreign, .overflowed, .unhealthy, .healthy, .blocked, .unblocked, .untaken, .ignored, .rescanned, .caughtUp:
+            case .foreign, .overflowed, .unhealthy, .healthy, .blocked, .unblocked, .unmatched, .ignored, .rescanned, .caughtUp:
                 tell(event)
             }
         }
@@ -149,7 +149,7 @@ package final class Intake {
         refused.append(
             Refusal(
                 directory: directory,
-                file: Ledger.RefusedFile(
+                file: RefusedFile(
                     pipeline: route.pipeline.name, role: route.role, path: path, stamp: stamp, explanation: explanation),
                 input: SpoolInput(spool: route.pipeline.spoolPath(of: route.role), path: path, digest: nil, stamp: stamp, companions: [])))
     }
@@ -254,7 +254,7 @@ package final class Intake {
     }
 
     private func number(
-        _ files: [ArrivingFile], _ refused: [(Ledger.RefusedFile, SpoolInput)], at now: UTCTime
+        _ files: [ArrivingFile], _ refused: [(RefusedFile, SpoolInput)], at now: UTCTime
     ) throws(LedgerError) -> [Numbered] {
         guard !files.isEmpty || !refused.isEmpty else { return [] }
         // Arrivals that are lost with the power are found and numbered again: nothing of them is visible before `intend`, which is durable

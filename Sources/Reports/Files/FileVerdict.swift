@@ -89,7 +89,7 @@ extension FileVerdict {
 extension FileVerdict {
     /// Judges a file as the watcher would: by its name, by what stands there, and by whether it is whole.
     init(unseen path: String, at place: SpoolMap.Place, settle: Settle, daemon: DaemonLock.Holder?) {
-        switch Admission.judge(
+        switch NameFilter.decide(
             relativePath: place.relativePath, include: place.entry.include, ignoresSuffixCase: place.entry.ignoresSuffixCase)
         {
         case .ignored(let rule, let reason):
@@ -121,17 +121,17 @@ extension FileVerdict {
 
     private init(settling path: String, _ settle: Settle, _ daemon: DaemonLock.Holder?) {
         let start = daemon == nil ? Self.startTheDaemon + " " : "Nothing. "
-        switch Seal.check(path: path) {
-        case .broken(let reason):
+        switch FormatCheck.check(path: path) {
+        case .incomplete(let reason):
             self.init(
                 .waiting, "it is not whole: \(reason)", rule: .settleSeal,
                 remedy: (daemon == nil ? start : "")
                     + "Finish writing it; unchanged for settle.give_up (\(settle.giveUp.shown)), it goes to quarantine as truncated.")
         case .unsafe(let rule, let reason, let remedy): self.init(.quarantined, reason, rule: rule, remedy: remedy)
-        case .holds:
+        case .whole:
             self.init(
                 .waiting, "it is whole and has not been numbered", rule: .settleNumber, remedy: start + "The daemon takes it up by itself.")
-        case .some(.none), nil:
+        case .undecided, nil:
             self.init(
                 .waiting, "its format cannot show that it is whole, so it must be quiet first", rule: .settleQuiet,
                 remedy: start + "It must stand still for \(settle.quiet.shown), settle.quiet; a rename into place needs no quiet time.")

@@ -1,21 +1,23 @@
-/// Where changes in directories are heard. One directory at a time: whoever listens walks the tree, and watches a directory before it
-/// lists it. Used from one thread.
+/// A source of changes in directories, used from one thread. It hears one directory at a time: its listener walks the tree, and watches
+/// each directory before it lists it.
 package protocol DirectoryEvents: AnyObject {
-    /// When there will be something to take though nobody is woken; nil where that cannot be.
+    /// The time at which there will be something to take without a signal; nil where that cannot be.
     var wakeTime: Duration? { get }
 
-    /// - Parameter token: comes back with every event from this directory; a number of the caller's, used once.
+    /// Begins to hear changes in the directory.
+    /// - Parameter token: a number of the caller's, used once, which comes back with every event from this directory.
     func watch(_ path: String, token: Int, now: Duration) throws(WatcherError)
 
+    /// Hears no more from a directory.
     func forget(token: Int)
 
     /// Appends what happened, in order, and never blocks.
     func take(into events: inout [DirectoryEvent], now: Duration)
 
-    /// The caller listed everything below the directory and needed this long.
+    /// Takes note of how long the caller needed to list everything below the directory.
     func listed(token: Int, took: Duration, now: Duration)
 
-    /// Lets go of everything.
+    /// Forgets everything and releases what the system holds for it.
     func close()
 }
 
@@ -34,7 +36,7 @@ package enum DirectoryEvent: Sendable, Equatable {
     }
 
     case entry(token: Int, name: String, Change, isDirectory: Bool)
-    /// Something is to be found by listing: a name that is not UTF-8 here, or anything at all below.
+    /// Something is to be found by listing the directory: a name that is not UTF-8 in it, or anything below it.
     case list(token: Int, deep: Bool)
     /// The directory itself was moved, deleted or unmounted.
     case lost(token: Int, reason: String)

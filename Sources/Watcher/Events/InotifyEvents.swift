@@ -1,12 +1,13 @@
 internal import CInotifyTools
 internal import Glibc
 
-/// One listener's part of the process's inotify instance.
+/// Hears changes by the process's inotify instance, as one of its listeners.
 package final class InotifyEvents: DirectoryEvents {
     private let instance: InotifyInstance
     private let listener: Int
     private var isClosed = false
 
+    /// Subscribes to the process's instance, which is made if there is none.
     /// - Parameter wake: signalled when there is something to take.
     package init(wake: WakePipe) throws(WatcherError) {
         instance = try InotifyInstance.shared.get()

@@ -2,8 +2,9 @@ internal import CInotifyTools
 internal import Glibc
 internal import Synchronization
 
-/// The process's only use of libinotifytools, whose state is global. One thread of its own takes the events, one at a time, for as long as
-/// the process lives, and puts each into the queues of those who watch its directory; whoever watches or lets go does so under one lock.
+/// Makes the only use of libinotifytools in the process, since its state is global. One thread of its own takes the events, one at a time,
+/// for as long as the process lives, and puts each into the queues of those who watch its directory; watches are made and removed under one
+/// lock.
 /// The library's wait shares nothing with its table of watches but the last error, for which `errno` stands here.
 ///
 /// Around the library's edges: it is initialized once and never again (it would return events of the old instance), its descriptor is found
@@ -18,7 +19,7 @@ final class InotifyInstance: Sendable {
     struct Heard {
         var token: Int
         var mask: UInt32
-        /// Empty for the directory itself; nil where it is not UTF-8.
+        /// The name in the directory. It is empty for the directory itself, and nil where it is not UTF-8.
         var name: String?
     }
 
@@ -28,14 +29,14 @@ final class InotifyInstance: Sendable {
     }
 
     private struct Listener {
-        /// What it has not taken yet.
+        /// The events that it has not taken yet.
         var heard = Taken()
-        /// Signalled when the first of these comes.
+        /// The pipe that is signalled when the first of these comes.
         let wake: WakePipe
     }
 
     private struct Watched {
-        /// Listener and token: two spools may share a directory.
+        /// The listeners and their tokens. There may be several, since two spools may share a directory.
         var owners: [(listener: Int, token: Int)]
     }
 
@@ -73,7 +74,8 @@ final class InotifyInstance: Sendable {
         startReading()
     }
 
-    /// - Parameter wake: a descriptor that gets one byte written when there is something to take.
+    /// Adds a listener.
+    /// - Parameter wake: signalled when there is something to take.
     func subscribe(wake: WakePipe) -> Int {
         state.withLock { state in
             state.nextListener += 1
@@ -116,7 +118,7 @@ final class InotifyInstance: Sendable {
         }
     }
 
-    /// What `listener` was told since the last call, in order.
+    /// Returns what `listener` heard since the last call, in order.
     func take(_ listener: Int) -> Taken {
         state.withLock { state in
             defer { state.listeners[listener]?.heard = Taken() }
@@ -124,7 +126,7 @@ final class InotifyInstance: Sendable {
         }
     }
 
-    /// Lets the reading thread take nothing while `body` runs, so that events gather in the kernel's queue.
+    /// Runs `body` while the reading thread takes nothing, so that events gather in the kernel's queue.
     func withholding<T>(_ body: () throws -> T) rethrows -> T { try state.withLock { _ in try body() } }
 
     // MARK: The thread that reads
@@ -148,7 +150,7 @@ final class InotifyInstance: Sendable {
         }
         while true {
             if let event = inotifytools_next_event(-1) {
-                // After the lock: whoever is woken wants it first of all.
+                // After the lock is free: a thread that is woken wants it first of all.
                 for wake in state.withLock({ Self.distribute(event, &$0) }) { wake.signal() }
             } else if errno != EINTR {
                 sleep(1)
@@ -181,7 +183,7 @@ final class InotifyInstance: Sendable {
         inotifytools_remove_watch_by_wd(watch)
     }
 
-    /// Returns whom to wake.
+    /// Puts the event into the queues of its listeners, and returns the pipes of those to wake.
     private static func distribute(_ event: UnsafeMutablePointer<inotify_event>, _ state: inout State) -> [WakePipe] {
         let mask = event.pointee.mask
         if mask & UInt32(IN_Q_OVERFLOW) != 0 {
@@ -201,7 +203,7 @@ final class InotifyInstance: Sendable {
         return woken
     }
 
-    /// Returns the listener's pipe where this is the first that waits for it.
+    /// Puts the event into the queue of one listener, and returns its pipe where this is the first event that waits.
     private static func give(_ event: Heard, to listener: Int, _ state: inout State) -> WakePipe? {
         // In place: a copy of the listener would be a copy of its queue.
         guard let index = state.listeners.index(forKey: listener) else { return nil }

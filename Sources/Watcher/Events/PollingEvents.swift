@@ -1,4 +1,4 @@
-/// Asks for each directory to be listed again and again. It keeps nothing per file: which files are new is the listener's to know.
+/// Asks for each directory to be listed again and again. It keeps nothing of the files: the listener knows which are new.
 package final class PollingEvents: DirectoryEvents {
     private struct Root {
         var due: Duration
@@ -27,7 +27,7 @@ package final class PollingEvents: DirectoryEvents {
         }
     }
 
-    /// A large tree is listed less often: never more than a tenth of the time goes into it.
+    /// Has a large tree listed less often, so that never more than a tenth of the time goes into it.
     package func listed(token: Int, took: Duration, now: Duration) {
         guard roots[token] != nil else { return }
         roots[token]!.interval = max(interval, took * 10)

@@ -1,10 +1,11 @@
 import Arrivals
+internal import Glibc
 internal import Logging
 internal import Names
 internal import Reasons
 
-/// The state of one running watch, confined to the thread that runs it. What it hears and finds goes into `Settling`s; what they decide
-/// goes out as events.
+/// One running watch, confined to the thread that runs it. It passes on what is heard to the files that settle and to the scans, and takes
+/// care of the spools: attached, lost and found again.
 final class WatchLoop {
     struct Settings: Sendable {
         var clock: WatchClock
@@ -17,315 +18,340 @@ final class WatchLoop {
         var logger: Logger
     }
 
-    struct Node {
-        var spool: Spool
-        /// Relative to the spool.
-        var directory: String
-        /// Listed again and again, because it could not be watched or its mount is not local.
-        var isPolled: Bool
-    }
+    /// The time between two looks at the places of the spools.
+    private static let healthInterval: Duration = .seconds(1)
 
-    /// Judged in one go before events are read again.
-    private static let mostDue = 512
-    static let retryInterval: Duration = .seconds(1)
-    /// How often it is asked whether the owner takes more files.
-    static let roomInterval: Duration = .milliseconds(10)
-
-    let settings: Settings
-    let events: (any DirectoryEvents)?
-    let polling: PollingEvents
-    var spools: [Int: Spool] = [:]
-    var nodes: [Int: Node] = [:]
-    var nextSlot = 0
-    var nextToken = 0
-    var queue = DueQueue()
-    var recent = RecentlyJudged()
-    var out: [SpoolEvent] = []
-    var sequence = 0
-    /// Files that scans found and that were not looked at yet.
-    var backlog = 0
-    /// The spools with such files whose quiet time has begun.
-    var foundSlots: Set<Int> = []
-    /// Those under way, the one whose turn it is first.
-    var scans: [Scan] = []
-    var owesCaughtUp = false
-    var nextSafety: Duration
-    var nextHealth: Duration
-    var hasWarnedOfLimit = false
-    /// Directories where something changed that a model may refer to, until the end of the round.
-    var touchedByData: Set<TouchedDirectory> = []
-
-    struct TouchedDirectory: Hashable {
-        var slot: Int
-        var path: Name
-        var directory: String { path.text }
-
-        init(slot: Int, directory: String) {
-            self.slot = slot
-            path = Name(directory)
-        }
-    }
+    private let settings: Settings
+    private var spools: [Int: WatchedSpool] = [:]
+    private var lastSlot = 0
+    private var watches: DirectoryWatches
+    private var scans = ScanSchedule()
+    private var files: UnsettledFiles
+    private var changedData = ChangedModelData()
+    private var out: OutgoingEvents
+    /// Whether `caughtUp` is to be sent once the scans have ended and what they found was looked at.
+    private var owesCaughtUp = false
+    private var nextSafety: Duration
+    private var nextHealth: Duration
 
     init(settings: Settings, events: (any DirectoryEvents)?) {
         self.settings = settings
-        self.events = events
-        polling = PollingEvents(interval: settings.pollInterval)
+        watches = DirectoryWatches(events: events, pollInterval: settings.pollInterval, logger: settings.logger)
+        files = UnsettledFiles(clock: settings.clock, hasRoom: settings.hasRoom)
+        out = OutgoingEvents(isKnown: settings.isKnown)
         nextSafety = settings.clock.now() + settings.safetyInterval
-        nextHealth = settings.clock.now() + Self.retryInterval
+        nextHealth = settings.clock.now() + Self.healthInterval
     }
 
     var now: Duration { settings.clock.now() }
+    /// The number of files that scans found and that were not looked at yet.
+    var backlog: Int { files.backlog }
+    var isScanning: Bool { !scans.isEmpty }
 
-    /// Until when there is nothing to do unless something happens.
+    /// The time until which there is nothing to do unless something happens.
     var wakeTime: Duration {
-        if !scans.isEmpty { return .zero }
+        if isScanning { return .zero }
         var time = min(nextSafety, nextHealth)
-        if let due = queue.first?.time { time = min(time, due) }
-        if let due = nextFound?.due { time = min(time, due) }
-        if let due = polling.wakeTime { time = min(time, due) }
-        if let due = events?.wakeTime { time = min(time, due) }
-        for spool in spools.values { if let due = spool.untaken.due { time = min(time, due) } }
+        if let due = files.wakeTime { time = min(time, due) }
+        if let due = watches.wakeTime { time = min(time, due) }
+        for spool in spools.values { if let due = spool.unmatched.due { time = min(time, due) } }
         return time
     }
 
+    /// Does what there is to do, but no more than lets events be heard soon.
     func round() {
-        var heard: [DirectoryEvent] = []
-        events?.take(into: &heard, now: now)
-        polling.take(into: &heard, now: now)
-        handle(heard)
+        handle(watches.take(now: now))
         advanceScans()
         recheckModels()
-        judgeDue()
+        files.settleDue(&out)
         if now >= nextHealth { checkHealth() }
-        tellUntaken()
+        for spool in spoolsBySlot {
+            if let due = spool.unmatched.due, due <= now, !scans.isUnderWay(spool, below: "") { out.send(spool.reportUnmatched()) }
+        }
         if now >= nextSafety {
             nextSafety = now + settings.safetyInterval
-            for spool in attachedSpools where !isScanned(spool, below: "") { scan(spool, below: "", isBacklog: true) }
+            for spool in attachedSpools where !scans.isUnderWay(spool, below: "") { scan(spool, below: "", for: .init(isReported: true)) }
         }
         if owesCaughtUp, backlog == 0, scans.isEmpty {
             owesCaughtUp = false
-            out.append(.caughtUp)
+            out.send(.caughtUp)
         }
     }
 
-    func close() {
-        events?.close()
-        polling.close()
+    func takeEvents() -> [SpoolEvent] { out.take() }
+
+    func close() { watches.close() }
+
+    func scanAll() {
+        for spool in attachedSpools { scan(spool, below: "", for: .init(isReported: true)) }
     }
 
-    // MARK: Files
-
-    /// Starts or continues the settling of one file.
-    func hear(_ signal: Settling.Signal, of path: String, in spool: Spool) {
-        takeUp(path, in: spool)
-        if var pending = spool.pending[path] {
-            let step = pending.settling.heard(signal, now: now)
-            advance(&pending, from: step, of: path, in: spool, isNew: false)
-            return
-        }
-        if signal == .found || signal == .closed || signal == .attributes || signal == .companion {
-            switch FoundEntry(path: spool.path(of: path), root: spool.root ?? "") {
-            case .file(let stamp):
-                if isJudged(path, stamp: stamp, in: spool) { return }
-                start(signal, of: path, in: spool, stamp: stamp, isBacklog: false)
-            case .refused(let rule, let reason, let remedy, let stamp):
-                refuse(path, in: spool, rule: rule, reason: reason, remedy: remedy, stamp: stamp)
-            case .unreachable(let code): block(path, of: spool, errno: code)
-            case .directory, .missing, .ignored: break
-            }
-            return
-        }
-        start(signal, of: path, in: spool, stamp: nil, isBacklog: false)
-    }
-
-    /// Judges a name afresh, as if nothing had been told of it.
+    /// Looks at a name again, as if nothing had been sent of it.
     func lookAgain(at place: SpoolPlace) {
-        for spool in spools.values where spool.directory.id == place.directory && spool.root != nil {
-            recent.remove(place.relativePath, of: spool.slot)
-            if spool.pending[place.relativePath] == nil { hear(.found, of: place.relativePath, in: spool) }
+        for spool in spools.values where spool.id == place.directory && spool.isAttached {
+            out.forget(place.relativePath, in: spool)
+            if !files.isPending(place.relativePath, in: spool) { files.hear(.found, of: place.relativePath, in: spool, &out) }
         }
-    }
-
-    func start(_ signal: Settling.Signal, of path: String, in spool: Spool, stamp: FileStamp?, isBacklog: Bool) {
-        var settling = Settling(policy: spool.directory.settle, now: now)
-        let step = settling.heard(signal, now: now)
-        if isBacklog { backlog += 1 }
-        var pending = Spool.Pending(settling: settling, scheduled: nil, isBacklog: isBacklog)
-        advance(&pending, from: step, of: path, in: spool, isNew: true, known: stamp)
-    }
-
-    /// Whether this state of the file was delivered or is on the owner's record.
-    /// - Parameter mayBeKnown: false where the owner has nothing of the spool on record.
-    func isJudged(_ path: String, stamp: FileStamp, in spool: Spool, mayBeKnown: Bool = true) -> Bool {
-        var whole = stamp
-        if Seal(name: path) == .onnx {
-            whole = FileJudge(root: spool.root ?? "", path: spool.path(of: path), clock: settings.clock, countsAge: false).stampIfWhole(
-                stamp)
-        }
-        return recent.contains(path, of: spool.slot, stamp: whole) || mayBeKnown && settings.isKnown(spool.directory.id, path, whole)
-    }
-
-    private func advance(
-        _ pending: inout Spool.Pending, from step: Settling.Step, of path: String, in spool: Spool, isNew: Bool, known: FileStamp? = nil
-    ) {
-        let judge = FileJudge(root: spool.root ?? "", path: spool.path(of: path), clock: settings.clock, countsAge: false)
-        let outcome = judge.drive(&pending.settling, from: step, known: known)
-        if pending.isBacklog, pending.settling.isJudged || !outcome.isWaiting {
-            pending.isBacklog = false
-            backlog -= 1
-        }
-        guard outcome.isWaiting else {
-            if !isNew { spool.pending[path] = nil }
-            report(outcome, of: path, in: spool, firstSeen: pending.settling.firstSeen)
-            return
-        }
-        if !pending.isToldForeign, pending.settling.isJudged, ForeignContent(reason: pending.settling.reason) != nil {
-            pending.isToldForeign = true
-            out.append(.foreign(WaitingFile(directory: spool.directory.id, relativePath: path, reason: pending.settling.reason)))
-        }
-        let due = pending.settling.wakeTime
-        if pending.scheduled.map({ due < $0 }) ?? true {
-            pending.scheduled = due
-            queue.push(
-                .init(time: due, order: spool.directory.order, changed: pending.settling.stamp?.changed ?? 0, spool: spool.slot, path: path)
-            )
-        }
-        spool.pending[path] = pending
-    }
-
-    private func judgeDue() {
-        for _ in 0..<Self.mostDue {
-            if let found = nextFound, found.due <= now,
-                queue.first.map({ (found.due, found.spool.directory.order) < ($0.time, $0.order) }) ?? true
-            {
-                judgeFound(in: found.spool)
-                continue
-            }
-            guard let first = queue.first, first.time <= now else { return }
-            let item = queue.popFirst()!
-            guard let spool = spools[item.spool], var pending = spool.pending[item.path], pending.scheduled == item.time else { continue }
-            pending.scheduled = nil
-            advance(&pending, from: pending.settling.due(now: now), of: item.path, in: spool, isNew: false)
-        }
-    }
-
-    // MARK: Files that a scan found
-
-    /// The spool whose found files are due next, and when.
-    var nextFound: (spool: Spool, due: Duration)? {
-        var next: (spool: Spool, due: Duration)?
-        for slot in foundSlots {
-            guard let spool = spools[slot], let since = spool.found.firstSince else { continue }
-            var due = since + spool.directory.settle.quiet
-            if due <= now, !settings.hasRoom(spool.directory.id) { due = now + Self.roomInterval }
-            if next.map({ (due, spool.directory.order, slot) < ($0.due, $0.spool.directory.order, $0.spool.slot) }) ?? true {
-                next = (spool, due)
-            }
-        }
-        return next
-    }
-
-    /// The quiet time begins of what scans of the spool have found so far.
-    func sealFound(of spool: Spool) {
-        spool.found.seal(at: now)
-        if !spool.found.isEmpty { foundSlots.insert(spool.slot) }
-    }
-
-    /// Begins to settle what was only found, since something is heard of it.
-    func takeUp(_ path: String, in spool: Spool) {
-        guard !spool.found.isEmpty, let file = spool.found.remove(path) else { return }
-        let settling = settling(of: file, in: spool)
-        let due = settling.wakeTime
-        spool.pending[path] = Spool.Pending(settling: settling, scheduled: due, isBacklog: true)
-        queue.push(.init(time: due, order: spool.directory.order, changed: file.stamp.changed, spool: spool.slot, path: path))
-        if spool.found.isEmpty { foundSlots.remove(spool.slot) }
-    }
-
-    private func judgeFound(in spool: Spool) {
-        guard let file = spool.found.popFirst() else { return }
-        if spool.found.isEmpty { foundSlots.remove(spool.slot) }
-        var pending = Spool.Pending(settling: settling(of: file, in: spool), scheduled: nil, isBacklog: true)
-        let step = pending.settling.due(now: now)
-        advance(&pending, from: step, of: file.path, in: spool, isNew: true)
-    }
-
-    /// The settling of a file as the scan that found it left it.
-    func settling(of file: FoundFiles.File, in spool: Spool) -> Settling {
-        let since = file.since ?? now
-        var settling = Settling(policy: spool.directory.settle, now: since)
-        _ = settling.heard(.found, now: since)
-        _ = settling.observed(.file(file.stamp, age: nil), now: since)
-        return settling
-    }
-
-    /// Forgets what was found below a directory.
-    func forgetFound(below directory: String, of spool: Spool) {
-        guard !spool.found.isEmpty else { return }
-        backlog -= spool.found.removeAll { Spool.isWithin($0, directory) }
-        if spool.found.isEmpty { foundSlots.remove(spool.slot) }
-    }
-
-    func forget(_ path: String, in spool: Spool) {
-        if spool.found.remove(path) != nil { backlog -= 1 }
-        if spool.pending.removeValue(forKey: path)?.isBacklog == true { backlog -= 1 }
-    }
-
-    // MARK: Reports
-
-    func report(_ outcome: FileJudge.Outcome, of path: String, in spool: Spool, firstSeen: Duration) {
-        switch outcome {
-        case .waits: break
-        case .dropped:
-            if FileStamp(path: spool.path(of: path)) == nil { out.append(.gone(directory: spool.directory.id, relativePath: path)) }
-        case .unreachable(let code): block(path, of: spool, errno: code)
-        case .complete(let facts):
-            recent.insert(path, of: spool.slot, stamp: facts.stamp)
-            out.append(.complete(completeFile(facts, path: path, spool: spool, settledIn: now - firstSeen)))
-        case .truncated(let stamp, let reason):
-            recent.insert(path, of: spool.slot, stamp: stamp)
-            out.append(.truncated(TruncatedFile(directory: spool.directory.id, relativePath: path, stamp: stamp, reason: reason)))
-        case .refused(let rule, let reason, let remedy, let stamp):
-            refuse(path, in: spool, rule: rule, reason: reason, remedy: remedy, stamp: stamp)
-        }
-    }
-
-    func completeFile(_ facts: FileJudge.CompleteFacts, path: String, spool: Spool, settledIn: Duration) -> CompleteFile {
-        sequence += 1
-        let directory = Spool.split(path).directory
-        return CompleteFile(
-            directory: spool.directory.id, relativePath: path, stamp: facts.stamp, seal: facts.seal?.rawValue, evidence: facts.evidence,
-            companions: facts.companions.map { Spool.join(directory, $0) }, endsWithNewline: facts.endsWithNewline, sequence: sequence,
-            settledIn: settledIn)
-    }
-
-    func refuse(_ path: String, in spool: Spool, rule: Rule, reason: String, remedy: String, stamp: FileStamp?) {
-        if let stamp {
-            if recent.contains(path, of: spool.slot, stamp: stamp) || settings.isKnown(spool.directory.id, path, stamp) { return }
-            recent.insert(path, of: spool.slot, stamp: stamp)
-        }
-        out.append(
-            .refused(
-                RefusedFile(
-                    directory: spool.directory.id, relativePath: path, stamp: stamp, rule: rule, reason: reason, remedy: remedy)))
     }
 
     func waiting(limit: Int) -> [WaitingFile] {
-        var files: [WaitingFile] = []
-        for spool in spools.values.sorted(by: { $0.slot < $1.slot }) {
-            for path in spool.pending.keys.sorted(by: { Name($0) < Name($1) }).prefix(limit - files.count) {
-                files.append(
-                    WaitingFile(directory: spool.directory.id, relativePath: path, reason: spool.pending[path]!.settling.reason))
-            }
-            spool.found.forEach { file in
-                guard files.count < limit else { return }
-                files.append(
-                    WaitingFile(directory: spool.directory.id, relativePath: file.path, reason: settling(of: file, in: spool).reason))
+        spoolsBySlot.reduce(into: []) { $0 += files.waiting(in: $1, limit: limit - $0.count) }
+    }
+
+    private var spoolsBySlot: [WatchedSpool] { spools.values.sorted { $0.slot < $1.slot } }
+
+    /// The spools that are watched, in the order in which they are scanned.
+    private var attachedSpools: [WatchedSpool] { spools.values.filter(\.isAttached).sorted { $0.scanOrder < $1.scanOrder } }
+
+    // MARK: What is heard
+
+    private func handle(_ heard: [DirectoryEvent]) {
+        for event in heard {
+            switch event {
+            case .entry(let token, let name, let change, let isDirectory):
+                guard let place = watches.place(of: token) else { continue }
+                handle(change, of: name, isDirectory: isDirectory, in: place.directory, of: place.spool)
+            case .list(let token, let isDeep):
+                guard let place = watches.place(of: token) else { continue }
+                if isDeep, scans.isUnderWay(place.spool, below: place.directory) { continue }
+                scan(place.spool, below: place.directory, isDeep: isDeep, for: .init(polled: isDeep ? token : nil))
+            case .lost(let token, let reason):
+                guard let place = watches.place(of: token) else { continue }
+                if place.directory.isEmpty {
+                    detach(place.spool, "\(place.spool.directory.path): \(reason)")
+                } else {
+                    drop(place.directory, of: place.spool)
+                }
+            case .overflow:
+                settings.logger.warning("inotify dropped events; everything is scanned again")
+                out.send(.overflowed)
+                for spool in spoolsBySlot where spool.usesInotify {
+                    // Directories may have moved unheard, so that their watches report under wrong paths.
+                    watches.forget(below: "", of: spool)
+                    attach(spool)
+                }
+                return
             }
         }
-        return files
     }
-}
 
-extension FileJudge.Outcome {
-    var isWaiting: Bool { if case .waits = self { true } else { false } }
+    private func handle(
+        _ change: DirectoryEvent.Change, of name: String, isDirectory: Bool, in directory: String, of spool: WatchedSpool
+    ) {
+        let path = SpoolPath.join(directory, name)
+        switch isDirectory ? spool.meaning(of: change, directory: name) : spool.meaning(of: change, file: name, at: path) {
+        case .nothing: break
+        case .settle(let signal): files.hear(signal, of: path, in: spool, &out)
+        case .fileGone:
+            // An exchange of two names reports each as gone and as moved in; the name may be there.
+            if isGone(path, in: spool) {
+                files.forget(path, in: spool)
+                out.send(.gone(directory: spool.id, relativePath: path))
+            }
+        case .refused(let rule, let reason, let remedy):
+            out.sendRefusal(
+                of: path, in: spool, rule: rule, reason: reason, remedy: remedy, stamp: TreeScan.identity(of: spool.path(of: path)))
+        case .unmatched: spool.unmatched.insert(path, now: now)
+        case .unmatchedGone: spool.unmatched.remove(path, now: now)
+        case .markGone(let base): if files.isUnsettled(base, in: spool) { files.hear(.companion, of: base, in: spool, &out) }
+        case .newDirectory: scan(spool, below: path)
+        case .movedDirectory:
+            drop(path, of: spool)
+            scan(spool, below: path)
+        case .directoryGone:
+            drop(path, of: spool)
+            if isGone(path, in: spool) { out.send(.gone(directory: spool.id, relativePath: path)) }
+        case .directoryAttributes:
+            if !watches.isWatched(path, of: spool) || spool.blocked.contains(path) { scan(spool, below: path) }
+        }
+        if !isDirectory, spool.mayChangeModels(change, file: name, at: path) { changedData.insert(directory, of: spool.slot) }
+    }
+
+    private func isGone(_ path: String, in spool: WatchedSpool) -> Bool { FileStamp(path: spool.path(of: path)) == nil }
+
+    /// Forgets a directory that went away, with everything below it.
+    private func drop(_ directory: String, of spool: WatchedSpool) {
+        watches.forget(below: directory, of: spool)
+        spool.unblock(&out) { SpoolPath.isWithin($0, directory) }
+        spool.unmatched.remove(now: now, isWhole: false) { SpoolPath.isWithin($0, directory) }
+        files.forget(below: directory, in: spool)
+        scans.leaveOut(directory, of: spool)
+    }
+
+    /// Looks again at the models in the directories of external data that changed, and above them. They may mean something else now, also
+    /// those long delivered.
+    private func recheckModels() {
+        for (slot, directories) in changedData.take() {
+            guard let spool = spools[slot], spool.isAttached else { continue }
+            let pending = files.pendingModels(in: spool)
+            for directory in directories {
+                let waiting = pending[directory] ?? []
+                for path in waiting.sorted() { files.hear(.companion, of: path, in: spool, &out) }
+                for path in spool.candidateModels(in: directory)
+                where !waiting.containsName(path) && !files.isPending(path, in: spool) && spool.hasExternalData(path) {
+                    files.hear(.companion, of: path, in: spool, &out)
+                }
+            }
+        }
+    }
+
+    // MARK: Scans
+
+    /// Lists everything below a directory, or only what is in it.
+    private func scan(_ spool: WatchedSpool, below top: String, isDeep: Bool = true, for purpose: Scan.Purpose = .init()) {
+        // One that is under way begins again, with what is expected of its end.
+        let former = scans.take(spool, at: top, isDeep: isDeep)
+        let scan = Scan(
+            of: spool, below: top, isDeep: isDeep, for: purpose.joined(with: former?.purpose), mayBeOnRecord: settings.knowsAny(spool.id),
+            now: now)
+        spool.unmatched.remove(now: now, isWhole: isDeep && top.isEmpty) {
+            isDeep ? scan.covers($0) : SpoolPath.split($0).directory.isName(top)
+        }
+        // Most are over at once.
+        if scans.hasEarlier(than: spool) { scans.add(scan) } else { advance(scan, inPieces: true) }
+    }
+
+    private func advanceScans(inPieces: Bool = true) {
+        if let scan = scans.takeNext() { advance(scan, inPieces: inPieces) }
+    }
+
+    private func advance(_ scan: Scan, inPieces: Bool) {
+        if scan.advance(inPieces: inPieces, clock: settings.clock, &watches, &files, &out) { scans.add(scan) } else { finish(scan) }
+    }
+
+    private func finish(_ scan: Scan) {
+        let spool = scan.spool
+        if scan.purpose.isReported, scan.failure == nil {
+            out.send(.rescanned(directory: spool.id))
+            if scan.ignoredCount > 0 { out.send(.ignored(directory: spool.id, count: scan.ignoredCount)) }
+            owesCaughtUp = true
+        }
+        if scan.failure == nil || !scan.purpose.isAttaching {
+            // What failed, and nothing else there, is blocked.
+            spool.unblock(&out) { scan.failed[$0] == nil && scan.covers($0) }
+            for (directory, error) in scan.failed { spool.block(directory, error.description, now: now, &out) }
+        }
+        if let token = scan.purpose.polled { watches.listed(token: token, took: now - scan.start, now: now) }
+        if scan.purpose.isAttaching { endAttaching(spool, scan.failure) }
+    }
+
+    // MARK: Spools
+
+    /// Takes the wanted directories in place of the present ones. One that is unchanged goes on as it is.
+    func replace(with wanted: [SpoolDirectory]) {
+        for spool in spoolsBySlot where !wanted.contains(spool.directory) {
+            watches.forget(below: "", of: spool)
+            files.forget(below: "", in: spool)
+            scans.removeAll(of: spool)
+            spools[spool.slot] = nil
+        }
+        let present = Set(spools.values.map(\.directory))
+        var added: [WatchedSpool] = []
+        for directory in wanted where !present.contains(directory) {
+            lastSlot += 1
+            let spool = WatchedSpool(slot: lastSlot, directory: directory)
+            spools[lastSlot] = spool
+            added.append(spool)
+        }
+        for spool in added.sorted(by: { $0.scanOrder < $1.scanOrder }) { attach(spool) }
+        owesCaughtUp = true
+    }
+
+    /// Finds the directory, watches it and everything below it, and lists it.
+    private func attach(_ spool: WatchedSpool) {
+        do throws(WatcherError) {
+            try spool.attach(hasInotify: watches.hasInotify)
+        } catch {
+            return out.send(spool.becomeUnhealthy(error.description))
+        }
+        scan(spool, below: "", for: .init(isReported: true, isAttaching: true))
+    }
+
+    /// Ends the attaching of a spool after its first scan. A spool of which nothing can be listed is not attached at all.
+    private func endAttaching(_ spool: WatchedSpool, _ failure: WatcherError?) {
+        if let failure {
+            watches.forget(below: "", of: spool)
+            spool.detach()
+            return out.send(spool.becomeUnhealthy(failure.description))
+        }
+        if !spool.isTrusted { watches.poll("", of: spool, now: now) }
+        out.send(spool.becomeHealthy())
+    }
+
+    private func detach(_ spool: WatchedSpool, _ reason: String) {
+        watches.forget(below: "", of: spool)
+        spool.unblock(&out) { _ in true }
+        files.forget(below: "", in: spool)
+        scans.removeAll(of: spool)
+        spool.detach()
+        out.send(spool.becomeUnhealthy(reason))
+    }
+
+    private func checkHealth() {
+        nextHealth = now + Self.healthInterval
+        for spool in spoolsBySlot {
+            if !spool.isAttached {
+                attach(spool)
+            } else if !spool.isInPlace {
+                detach(spool, "\(spool.directory.path): another directory stands under this path, or none")
+                attach(spool)
+            } else if spool.blocked.isRetryDue(at: now) {
+                retryBlocked(of: spool)
+            }
+        }
+    }
+
+    private func retryBlocked(of spool: WatchedSpool) {
+        let start = now
+        for directory in spool.blocked.directories where spool.blocked.contains(directory) {
+            if !directory.isEmpty, case .missing = FoundEntry(path: spool.path(of: directory), root: spool.root) {
+                drop(directory, of: spool)
+            } else if !scans.isUnderWay(spool, below: directory) {
+                scan(spool, below: directory, for: .init(isReported: true))
+            }
+        }
+        spool.blocked.retried(from: start, to: now)
+    }
+
+    // MARK: Without time to wait
+
+    private static let onceChunk = 512
+    /// Microseconds between the two looks that must agree.
+    private static let gapBetweenLooks: UInt32 = 20_000
+
+    /// Settles what a scan found without waiting for quiet: a file whose change time is older than that, and which two looks find the same,
+    /// counts as quiet.
+    /// - Returns: what has not settled, and why.
+    func settleOnce(flush: () -> Void, isStopped: () -> Bool) -> [WaitingFile] {
+        while isScanning, !isStopped() { advanceScans(inPieces: false) }
+        let pending = files.takePending()
+        if !pending.isEmpty || backlog > 0 { usleep(Self.gapBetweenLooks) }
+        var waiting: [WaitingFile] = []
+        func settle(_ path: String, in spool: WatchedSpool, _ settling: Settling) {
+            guard !isStopped() else {
+                waiting.append(WaitingFile(directory: spool.id, relativePath: path, reason: "not looked at: told to stop"))
+                return
+            }
+            if let reason = files.settleNow(path, in: spool, settling, &out) {
+                waiting.append(WaitingFile(directory: spool.id, relativePath: path, reason: reason))
+            }
+            if out.count >= Self.onceChunk { flush() }
+        }
+        for file in pending where file.spool.isAttached { settle(file.path, in: file.spool, file.settling) }
+        for spool in attachedSpools {
+            while let file = files.popFound(in: spool) {
+                while !settings.hasRoom(spool.id), !isStopped() { usleep(UInt32(UnsettledFiles.roomInterval / .microseconds(1))) }
+                settle(file.path, in: spool, file.settling)
+            }
+        }
+        for spool in spoolsBySlot {
+            for (directory, reason) in spool.blocked.all {
+                waiting.append(WaitingFile(directory: spool.id, relativePath: directory.isEmpty ? "." : directory, reason: reason))
+            }
+            if spool.unmatched.due != nil { out.send(spool.reportUnmatched()) }
+        }
+        out.send(.caughtUp)
+        flush()
+        return waiting
+    }
 }

@@ -1,6 +1,7 @@
 internal import Names
 
-/// What is due next: by time, then as files of one scan are delivered (SEMANTICS 3): models first, then oldest first. A binary heap.
+/// Holds the files that are due, in a binary heap: by time, then as files of one scan are delivered (SEMANTICS 3), models first, then
+/// oldest first.
 struct DueQueue {
     struct Item: Comparable {
         var time: Duration
@@ -20,6 +21,7 @@ struct DueQueue {
     private var items: [Item] = []
 
     var first: Item? { items.first }
+    var count: Int { items.count }
 
     mutating func push(_ item: Item) {
         items.append(item)

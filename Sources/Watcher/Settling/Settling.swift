@@ -1,202 +1,182 @@
 package import Arrivals
 
-/// Decides when one file is complete: SEMANTICS 8 as a value, with no clock and no file system. Whoever drives it hands in what was heard
-/// or found and does what the returned step says; each answer gives the next step, until one says to wait or ends it.
+/// Decides when one file is complete: SEMANTICS 8 as a value, with no clock and no file system. `SettlingDriver` hands in what was heard or
+/// found and does what the returned step says; each answer gives the next step, until one says to wait or ends it.
 ///
-/// A rename into place, or a close of a file whose whole life was under our watch, is judged at once. Everything else must first stay
+/// A rename into place, or a close of a file whose whole life was under our watch, is taken at once. Everything else must first stay
 /// unchanged for the quiet time by our own clock.
 package struct Settling: Sendable {
-    package enum Signal: String, Sendable, CaseIterable {
-        /// A scan or a poll met the file.
-        case found
-        case created
-        case modified
-        case closed
-        case movedIn
+    /// The way in which the file came here. Its payload says whether what was heard of the file allows to take it before its quiet time is
+    /// over. A change that no event explains takes that permission away.
+    private enum Origin: Equatable {
+        /// It was there before the watch heard of it. It may be taken early where only its attributes changed, since it was taken before.
+        case foundHere(isOnlyTouched: Bool)
+        /// It was created while we watched, and may be taken early once its writer closed it.
+        case created(isClosed: Bool)
+        /// It was renamed into place while we watched, and may be taken early while it is as it came.
+        case movedIn(isAsItCame: Bool)
+
+        var mayBeTakenEarly: Bool {
+            switch self {
+            case .foundHere(let isAllowed), .created(let isAllowed), .movedIn(let isAllowed): isAllowed
+            }
+        }
+
+        var takenLate: Origin {
+            switch self {
+            case .foundHere: .foundHere(isOnlyTouched: false)
+            case .created: .created(isClosed: false)
+            case .movedIn: .movedIn(isAsItCame: false)
+            }
+        }
+    }
+
+    /// The answer or the time that the file waits for.
+    private enum State: Equatable {
+        /// The next look, which may find a change that was announced.
+        case look(announced: Announcement)
+        /// The answer about its content or its lease.
+        case check
+        case time(Duration, reason: String)
+    }
+
+    /// The change of the stamp that the last signal explains.
+    private enum Announcement {
+        case none
+        /// The file was closed, which explains any change.
+        case anyChange
+        /// Attributes changed, which explains another change time of the same file.
         case attributes
-        /// A file that this one needs, or a mark beside it, changed.
-        case companion
     }
 
-    package enum Look: Sendable, Equatable {
-        case gone
-        /// `age` is the time since the last change by the file system's clock; given only where there is no time to wait (`--once`).
-        case file(FileStamp, age: Duration?)
-    }
+    /// The time for which the file has been as it is, by our own clock; everything here begins again when it changes.
+    private struct Rest: Equatable {
+        let since: Duration
+        /// The time since the last change by the file system's clock. Known only where there is no time to wait.
+        var age: Duration = .zero
+        /// The pause before the next look at a file that is incomplete, which doubles each time.
+        var pause: Duration
 
-    /// What the bytes prove.
-    package enum Proof: Sendable, Equatable {
-        case holds
-        /// A model with external data, all of it there. The stamp is over all its files. `dataIsOlder`: the data was in place well
-        /// before the model, so that a sync tool which carries the model first may yet replace it.
-        case holdsWithData(FileStamp, dataIsOlder: Bool)
-        case broken(String)
-        /// It must not be read further as it is now; judged once it is quiet, since links come and go while tools publish.
-        case unsafe
-        /// The machine did not let it be read: nothing is known, and the file is not to blame.
-        case unread(String)
-        /// The format proves nothing about its end. `endsWithNewline` is nil where that means nothing.
-        case unsealed(endsWithNewline: Bool?)
-    }
+        init(since: Duration, quiet: Duration) {
+            self.since = since
+            pause = max(quiet, .milliseconds(100))
+        }
 
-    /// `fcntl(F_SETLEASE, F_RDLCK)` is denied while anyone has the file open for writing.
-    package enum Lease: Sendable {
-        case granted
-        case denied
-        case unavailable
-    }
-
-    package enum Evidence: String, Sendable, Codable {
-        case renamed
-        case closed
-        /// Closed or touched, and nobody had it open for writing then and a quarter of the quiet time later.
-        case lease
-        case quiet
-    }
-
-    package enum Step: Sendable, Equatable {
-        /// Stat the file and answer with `observed`.
-        case look
-        /// Read the seal and answer with `checked`.
-        case checkSeal
-        /// Try for a lease on the file and its external data and answer with `leased`.
-        case probeLease
-        /// Call `due` at that time. The text says what for.
-        case wait(until: Duration, for: String)
-        case complete(Evidence)
-        case truncated(String)
-        case refuse
-        /// The file is gone.
-        case forget
-    }
-
-    /// Why the file may be judged before its quiet time is over.
-    private enum Ground {
-        case renamed
-        case closed
-        /// Only its attributes changed since it was judged before.
-        case touched
+        func length(at now: Duration) -> Duration { max(now - since, age) }
     }
 
     package let policy: SpoolDirectory.SettlePolicy
     package let firstSeen: Duration
+    /// The stamp of the last look; nil until the first one, and after another file took the name.
     package private(set) var stamp: FileStamp?
-    /// Set once the bytes were judged, whatever the verdict.
-    package private(set) var isJudged = false
-    private var lastChange: Duration
-    private var ground: Ground?
-    /// Created or renamed into place while we watched.
-    private var isBornHere = false
-    private var cameByRename = false
-    /// The next look was caused by a close or a rename, which explain that the stamp differs.
-    private var expectsChange = false
-    /// The next look was caused by a change of attributes, which explains a new change time.
-    private var expectsTouch = false
-    private var proof: Proof?
-    /// Known only where there is no time to wait.
-    private var age: Duration = .zero
-    private var wakeAt: Duration
-    private var waitReason = "just seen"
-    private var recheckAfter: Duration
+    /// The last answer about the content; it outlives a change of the file, so that the next one can be compared with it.
+    private var content: Content?
+    private var origin = Origin.foundHere(isOnlyTouched: false)
+    private var rest: Rest
+    private var state: State
 
-    /// Longest pause between two looks at a file whose seal is broken.
+    /// The longest pause between two looks at a file that is incomplete.
     private static let longestPause: Duration = .seconds(30)
-    /// Between two tries to read a file that the machine does not let be read.
+    /// The pause between two tries to read a file that the machine does not let be read.
     private static let unreadPause: Duration = .seconds(1)
+    private static let notQuietYet = "unchanged for less than the quiet time"
 
     package init(policy: SpoolDirectory.SettlePolicy, now: Duration) {
         self.policy = policy
         firstSeen = now
-        lastChange = now
-        wakeAt = now
-        recheckAfter = max(policy.quiet, .milliseconds(100))
+        rest = Rest(since: now, quiet: policy.quiet)
+        state = .time(now, reason: "just seen")
     }
 
     package mutating func heard(_ signal: Signal, now: Duration) -> Step {
-        expectsChange = false
-        expectsTouch = false
+        var announced = Announcement.none
         switch signal {
         case .found:
             break
         case .created:
-            isBornHere = true
-            cameByRename = false
-            ground = nil
+            origin = .created(isClosed: false)
             stamp = nil
             changed(now)
         case .modified:
-            ground = nil
+            origin = origin.takenLate
             changed(now)
             return wait(until: now + policy.quiet, for: "being written")
         case .closed:
+            origin =
+                switch origin {
+                case .foundHere: .foundHere(isOnlyTouched: false)
+                case .created: .created(isClosed: true)
+                case .movedIn: .movedIn(isAsItCame: true)
+                }
             changed(now)
-            ground = isBornHere ? (cameByRename ? .renamed : .closed) : nil
-            expectsChange = true
+            announced = .anyChange
         case .movedIn:
-            isBornHere = true
-            cameByRename = true
-            ground = .renamed
+            origin = .movedIn(isAsItCame: true)
             stamp = nil
             changed(now)
         case .attributes:
-            if stamp == nil, !isBornHere { ground = .touched }
-            expectsTouch = true
+            if stamp == nil, case .foundHere = origin { origin = .foundHere(isOnlyTouched: true) }
+            announced = .attributes
         case .companion:
-            // Anything may have changed beside it; what it means for this file shows in its proof.
+            // Anything may have changed near it; what that means for this file is found by the next check of its content.
             break
         }
+        state = .look(announced: announced)
         return .look
     }
 
     package mutating func observed(_ look: Look, now: Duration) -> Step {
         guard case .file(let new, let age) = look else { return .forget }
         if let old = stamp, old != new {
-            let isTouch = expectsTouch && old.inode == new.inode && old.device == new.device && old.size == new.size
-            if !expectsChange, !isTouch { ground = nil }
+            if !explains(old, new) { origin = origin.takenLate }
             changed(now)
         } else if let age, stamp != nil {
-            self.age = age
+            rest.age = age
         }
         stamp = new
-        expectsChange = false
-        expectsTouch = false
-        if ground != nil || isQuiet(now) { return .checkSeal }
-        return wait(until: lastChange + policy.quiet, for: "unchanged for less than the quiet time")
+        if origin.mayBeTakenEarly || isQuiet(now) {
+            state = .check
+            return .checkContent
+        }
+        return waitForQuiet(Self.notQuietYet)
     }
 
-    package mutating func checked(_ proof: Proof, now: Duration) -> Step {
-        isJudged = true
-        if case .unread(let reason) = proof { return wait(until: now + Self.unreadPause, for: reason) }
-        switch (self.proof, proof) {
-        case (.holdsWithData(let old, _), .holdsWithData(let new, _)): if old != new { changed(now) }
-        case (.broken, .holdsWithData): changed(now)
+    package mutating func checked(_ new: Content, now: Duration) -> Step {
+        if case .unread(let reason) = new {
+            content = content ?? new
+            return wait(until: now + Self.unreadPause, for: reason)
+        }
+        switch (content, new) {
+        case (.wholeWithData(let old, _), .wholeWithData(let new, _)): if old != new { changed(now) }
+        case (.incomplete, .wholeWithData): changed(now)
         // The text says how much is there.
-        case (.broken(let old), .broken(let new)): if old != new { changed(now) }
+        case (.incomplete(let old), .incomplete(let new)): if old != new { changed(now) }
         default: break
         }
-        self.proof = proof
-        switch proof {
-        case .unread: return .look
-        case .broken(let reason):
-            if max(now - lastChange, age) >= policy.giveUp { return .truncated(reason) }
-            let next = min(now + recheckAfter, max(lastChange + policy.giveUp, now))
-            recheckAfter = min(recheckAfter * 2, max(Self.longestPause, policy.quiet))
+        content = new
+        switch new {
+        case .unread:
+            return .look
+        case .incomplete(let reason):
+            if rest.length(at: now) >= policy.giveUp { return .truncated(reason) }
+            let next = min(now + rest.pause, max(rest.since + policy.giveUp, now))
+            rest.pause = min(rest.pause * 2, max(Self.longestPause, policy.quiet))
             return wait(until: next, for: reason)
         case .unsafe:
-            return isQuiet(now) ? .refuse : wait(until: lastChange + policy.quiet, for: "unchanged for less than the quiet time")
-        case .holds:
-            switch ground {
-            case .renamed: return .complete(.renamed)
-            case .closed: return .complete(.closed)
-            case .touched: return isQuiet(now) ? .complete(.quiet) : .probeLease
-            case nil: return .complete(.quiet)
+            return isQuiet(now) ? .refuse : waitForQuiet(Self.notQuietYet)
+        case .whole:
+            switch origin {
+            case .movedIn(isAsItCame: true): return .complete(.renamed)
+            case .created(isClosed: true): return .complete(.closed)
+            case .foundHere(isOnlyTouched: true) where !isQuiet(now): return .probeLease
+            case .foundHere, .created, .movedIn: return .complete(.quiet)
             }
-        case .holdsWithData:
+        case .wholeWithData:
             return .probeLease
-        case .unsealed(let endsWithNewline):
+        case .undecided(let endsWithNewline):
             // A writer that closes early (at zero bytes, or in the middle of a line) is believed only once it is quiet.
-            if ground == .closed, !isQuiet(now), stamp?.size == 0 || endsWithNewline != true {
-                return wait(until: lastChange + policy.quiet, for: "unchanged for less than the quiet time")
+            if origin == .created(isClosed: true), !isQuiet(now), stamp?.size == 0 || endsWithNewline != true {
+                return waitForQuiet(Self.notQuietYet)
             }
             return .probeLease
         }
@@ -205,69 +185,82 @@ package struct Settling: Sendable {
     package mutating func leased(_ lease: Lease, now: Duration) -> Step {
         if lease == .denied {
             // A writer that never closes must not hold the file back for ever.
-            if now - lastChange >= policy.giveUp { return .complete(.quiet) }
+            if now - rest.since >= policy.giveUp { return .complete(.quiet) }
             return wait(until: now + policy.quiet, for: "open for writing by another process")
         }
         if isQuiet(now) {
-            return .complete(ground == .renamed && !hasData ? .renamed : .quiet)
+            return .complete(origin == .movedIn(isAsItCame: true) && !hasData ? .renamed : .quiet)
         }
-        if case .holdsWithData(_, let dataIsOlder) = proof, dataIsOlder || lease == .unavailable {
-            return wait(until: lastChange + policy.quiet, for: "its external data may still be replaced")
+        if case .wholeWithData(_, let dataIsOlder) = content, dataIsOlder || lease == .unavailable {
+            return waitForQuiet("its external data may still be replaced")
         }
-        switch (ground, lease) {
-        case (.renamed, _):
+        switch (origin, lease) {
+        case (.movedIn(isAsItCame: true), _):
             return .complete(.renamed)
-        case (.closed, .granted) where hasData:
+        case (.created(isClosed: true), .granted) where hasData:
             return .complete(.closed)
-        case (.closed, .granted):
-            let cut = lastChange + policy.quiet / 4
+        case (.created(isClosed: true), .granted):
+            let cut = rest.since + policy.quiet / 4
             return now >= cut ? .complete(.lease) : wait(until: cut, for: "closed; may be opened again at once")
-        case (.touched, .granted):
+        case (.foundHere(isOnlyTouched: true), .granted):
             return .complete(.lease)
-        default:
-            return wait(until: lastChange + policy.quiet, for: "unchanged for less than the quiet time")
+        case (.foundHere, _), (.created, _), (.movedIn, _):
+            return waitForQuiet(Self.notQuietYet)
         }
     }
 
-    /// A scan met the file again: says whether it changed since the last look, and starts its quiet time afresh if so.
+    /// Takes the stamp that a scan found where it met the file again. A file that changed since the last look begins its quiet time again.
     package mutating func met(_ stamp: FileStamp, now: Duration) {
         guard let old = self.stamp, old != stamp else { return }
         self.stamp = stamp
-        ground = nil
+        origin = origin.takenLate
         changed(now)
     }
 
     package mutating func due(now: Duration) -> Step {
-        now >= wakeAt ? .look : wait(until: wakeAt, for: waitReason)
+        guard case .time(let time, _) = state, now < time else {
+            state = .look(announced: .none)
+            return .look
+        }
+        return .wait(until: time, for: reason)
     }
 
-    package var reason: String { waitReason }
+    /// Whether the bytes were looked at, with whatever result.
+    package var wasChecked: Bool { content != nil }
 
-    /// What the file is known by once it is complete.
+    package var reason: String { if case .time(_, let reason) = state { reason } else { "just seen" } }
+
+    package var wakeTime: Duration { if case .time(let time, _) = state { time } else { firstSeen } }
+
+    /// The stamp by which the file is known once it is complete.
     package var wholeStamp: FileStamp? {
-        if case .holdsWithData(let whole, _) = proof { whole } else { stamp }
+        if case .wholeWithData(let whole, _) = content { whole } else { stamp }
     }
 
-    /// A mark beside the file that says it is being downloaded means nothing once it was renamed into place.
-    package var heedsMarks: Bool { !cameByRename }
-
-    package var wakeTime: Duration { wakeAt }
+    /// Whether marks of a download count. They mean nothing for a file that was renamed into place.
+    package var respectsMarks: Bool { if case .movedIn = origin { false } else { true } }
 
     private var hasData: Bool {
-        if case .holdsWithData = proof { true } else { false }
+        if case .wholeWithData = content { true } else { false }
     }
 
-    private func isQuiet(_ now: Duration) -> Bool { max(now - lastChange, age) >= policy.quiet }
+    private func isQuiet(_ now: Duration) -> Bool { rest.length(at: now) >= policy.quiet }
 
-    private mutating func changed(_ now: Duration) {
-        lastChange = now
-        age = .zero
-        recheckAfter = max(policy.quiet, .milliseconds(100))
+    /// Whether the signal that caused this look explains the difference between the two stamps.
+    private func explains(_ old: FileStamp, _ new: FileStamp) -> Bool {
+        switch state {
+        case .look(.anyChange): true
+        case .look(.attributes): old.inode == new.inode && old.device == new.device && old.size == new.size
+        case .look(.none), .check, .time: false
+        }
     }
+
+    private mutating func changed(_ now: Duration) { rest = Rest(since: now, quiet: policy.quiet) }
+
+    private mutating func waitForQuiet(_ reason: String) -> Step { wait(until: rest.since + policy.quiet, for: reason) }
 
     private mutating func wait(until time: Duration, for reason: String) -> Step {
-        wakeAt = time
-        waitReason = reason
+        state = .time(time, reason: reason)
         return .wait(until: time, for: reason)
     }
 }

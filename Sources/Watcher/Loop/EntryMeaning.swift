@@ -1,0 +1,77 @@
+internal import Reasons
+
+/// The meaning of a change in a spool, as far as the name alone tells.
+enum EntryMeaning: Equatable {
+    case nothing
+    /// The file may be an arrival, so that it settles.
+    case settle(Settling.Signal)
+    /// A file that may have been an arrival went away.
+    case fileGone
+    case refused(rule: Rule, reason: String, remedy: String)
+    /// A file that no pattern takes came or changed.
+    case unmatched
+    case unmatchedGone
+    /// The mark of a download of that file went away.
+    case markGone(of: String)
+    /// A directory came: what is in it is to be scanned.
+    case newDirectory
+    /// A directory came from elsewhere, perhaps over one that was here.
+    case movedDirectory
+    case directoryGone
+    /// The attributes of a directory changed: it may have become readable.
+    case directoryAttributes
+}
+
+extension WatchedSpool {
+    /// Returns what the change of a file means.
+    /// - Parameter path: the path of the file, relative to the spool, which ends with `name`.
+    func meaning(of change: DirectoryEvent.Change, file name: String, at path: String) -> EntryMeaning {
+        let decision = filter.decide(name: name[...], of: path)
+        switch decision {
+        case .candidate:
+            return change == .gone ? .fileGone : .settle(signal(change))
+        case .refused(let rule, let reason, let remedy):
+            return change == .created || change == .movedIn ? .refused(rule: rule, reason: reason, remedy: remedy) : .nothing
+        case .ignored:
+            if filter.isUnmatched(name[...], decision) { return change == .gone ? .unmatchedGone : .unmatched }
+            guard change == .gone, let mark = TemporaryNames.marksOfProgress.first(where: name.hasSuffix) else { return .nothing }
+            return .markGone(of: String(path.dropLast(mark.count)))
+        }
+    }
+
+    /// Returns what the change of a directory means.
+    func meaning(of change: DirectoryEvent.Change, directory name: String) -> EntryMeaning {
+        switch NameFilter.decide(directory: name[...]) {
+        case nil, .candidate?: break
+        case .ignored?: return .nothing
+        case .refused(let rule, let reason, let remedy)?:
+            return change == .created || change == .movedIn ? .refused(rule: rule, reason: reason, remedy: remedy) : .nothing
+        }
+        return switch change {
+        case .created: .newDirectory
+        case .movedIn: .movedDirectory
+        case .gone: .directoryGone
+        case .attributes: .directoryAttributes
+        case .closed: .nothing
+        }
+    }
+
+    /// Returns whether the change of a file may change what models mean that have external data.
+    func mayChangeModels(_ change: DirectoryEvent.Change, file name: String, at path: String) -> Bool {
+        guard mayHoldModels, change != .created, FormatCheck(name: name) != .onnx else { return false }
+        guard case .ignored(let rule, _) = filter.decide(name: name[...], of: path) else { return true }
+        return rule == .nameInclude
+    }
+
+    /// On a mount that is not known to be local an event is no more than a hint to look earlier.
+    private func signal(_ change: DirectoryEvent.Change) -> Settling.Signal {
+        guard isTrusted else { return .found }
+        return switch change {
+        case .created: .created
+        case .closed: .closed
+        case .movedIn: .movedIn
+        case .attributes: .attributes
+        case .gone: .found
+        }
+    }
+}
