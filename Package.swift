@@ -75,6 +75,9 @@ let package = Package(
         .target(name: "Ledger", dependencies: ["Arrivals", "Mounts", "Names", "Reasons", grdb]),
         .target(name: "PipelineConfig", dependencies: ["Names", "Reasons", "Recipes", yams, crypto]),
 
+        // What an attempt is told and what it answers, between the daemon and what computes.
+        .target(name: "Attempts", dependencies: ["Arrivals", "Reasons", "Recipes", "Landing", "PipelineConfig", system]),
+
         // Where the halves meet.
         .target(
             name: "Training",
@@ -86,19 +89,20 @@ let package = Package(
             name: "Runner",
             dependencies: [
                 "Arrivals", "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Autodiff", "TrainingGraph", "Engine", "Columnar", "Training",
-                "Landing", "Ledger", "PipelineConfig", system,
+                "Landing", "PipelineConfig", "Attempts", system,
             ]),
         .target(
             name: "Daemon",
             dependencies: [
-                "Arrivals", "Names", "Reasons", "Recipes", "Engine", "Runner", "Training", "Watcher", "Ledger", "Landing", "PipelineConfig",
+                "Arrivals", "Names", "Reasons", "Recipes", "Attempts", "Watcher", "Ledger", "Landing", "PipelineConfig",
                 logging, serviceLifecycle, system,
             ]),
         .target(name: "Reports", dependencies: ["Arrivals", "Reasons", "Watcher", "Ledger", "Landing", "PipelineConfig", system]),
         .executableTarget(
             name: "millrace",
             dependencies: [
-                "Arrivals", "Daemon", "Reports", "Runner", "Training", "Ledger", "Landing", "PipelineConfig", "Watcher", "Columnar",
+                "Arrivals", "Attempts", "Daemon", "Reports", "Runner", "Training", "Ledger", "Landing", "PipelineConfig", "Watcher",
+                "Columnar",
                 "TrainingGraph", "Autodiff", "Passes", "ONNX", "Names", "Reasons", "Recipes", "Tensors",
                 argumentParser, logging, serviceLifecycle, system, unixSignals,
             ], exclude: ["README.md"], linkerSettings: nativeLibraries),
@@ -131,18 +135,21 @@ let package = Package(
             exclude: ["Fixtures", "make-fixtures.py"]),
         tests(
             "Columnar", ["CArrow", "Names", "Reasons", "Tensors"], exclude: ["Fixtures", "Frames", "make-fixtures.py", "make-frames.py"]),
+        tests("Attempts", ["Reasons"]),
         tests("Mounts", []),
         tests("Watcher", ["Arrivals", "Names", "Reasons", logging], exclude: ["Traces"]),
         tests("Landing", ["Arrivals", "Reasons", system]),
         tests("Ledger", ["Arrivals", "Reasons", grdb]),
         tests("PipelineConfig", ["Reasons", "Recipes"]),
-        tests("Runner", ["Arrivals", "Reasons", "Recipes", "Tensors", "ONNX", "Engine", "Columnar", "Landing", "PipelineConfig", system]),
-        tests("Daemon", ["Arrivals", "Reasons", "Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", system, logging]),
+        tests(
+            "Runner",
+            ["Arrivals", "Attempts", "Reasons", "Recipes", "Tensors", "ONNX", "Engine", "Columnar", "Landing", "PipelineConfig", system]),
+        tests("Daemon", ["Arrivals", "Attempts", "Reasons", "Watcher", "Ledger", "Landing", "PipelineConfig", system, logging]),
         tests("Reports", ["Arrivals", "Reasons", "Ledger", "Landing", "PipelineConfig", system]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Arrivals", "TestSupport", "Reasons", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger",
+                "Arrivals", "Attempts", "TestSupport", "Reasons", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger",
                 "PipelineConfig", "Runner", "millrace",
                 system,
             ],

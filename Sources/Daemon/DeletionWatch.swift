@@ -4,7 +4,6 @@ import Landing
 import Ledger
 import Logging
 import PipelineConfig
-import Runner
 import Synchronization
 import SystemPackage
 import Watcher

@@ -1,9 +1,9 @@
+import Attempts
 import Foundation
 package import Landing
 import Ledger
 package import PipelineConfig
 import Reasons
-import Runner
 import SystemPackage
 
 extension DiskPublisher {

@@ -1,11 +1,10 @@
 package import Arrivals
-import Engine
+package import Attempts
 import Foundation
 package import Landing
 package import Ledger
 package import PipelineConfig
 import Reasons
-package import Runner
 import Synchronization
 import SystemPackage
 
@@ -34,14 +33,17 @@ package final class DiskPublisher: Publisher, Sendable {
     let work: FilePath
     /// The folders that nobody else may work on; nil where nobody else can.
     private let claims: FolderClaims?
+    /// What runs the models, for their cards.
+    private let engine: Card.Named?
     private let state = Mutex(State())
 
     /// Refuses a pipeline for which there is no place to stage. `work`: where what training needs is kept, and staging is preferred; left
     /// out: `ROOT/.millrace`.
-    init(root: String, work: String? = nil, pipelines: [Pipeline], claims: FolderClaims?) throws(LandingError) {
+    init(root: String, work: String? = nil, pipelines: [Pipeline], claims: FolderClaims?, engine: Card.Named? = nil) throws(LandingError) {
         self.root = FilePath(root)
         self.work = work.map { FilePath($0) } ?? FilePath(root).appending(".millrace")
         self.claims = claims
+        self.engine = engine
         try use(pipelines)
     }
 
@@ -186,7 +188,7 @@ package final class DiskPublisher: Publisher, Sendable {
             arrival: model.arrival,
             arrivalPath: model.input, arrivalDigest: model.inputDigest, tool: .init(name: "millrace", version: toolVersion))
         card.run = model.run
-        card.engine = .init(name: "ONNX Runtime", version: Engine.version)
+        card.engine = engine
         card.opset = model.operatorSets
         card.decisions = model.trial.map { ["trial": .text("\($0)")] }
         if let training = model.training { card.tell(training) }

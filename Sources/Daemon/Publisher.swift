@@ -1,9 +1,9 @@
 package import Arrivals
+package import Attempts
 package import Landing
 package import Ledger
 package import PipelineConfig
 import Reasons
-package import Runner
 
 /// What the dispatcher asks of the disk: to give attempts a private place to write, and to make what they wrote visible, whole or not at
 /// all. `DiskPublisher` does it for real; scenarios that run on a manual clock use one without a disk.

@@ -1,5 +1,8 @@
+import Arrivals
+package import Attempts
 import Engine
 import Foundation
+package import Landing
 import PipelineConfig
 import Reasons
 import Synchronization
@@ -10,6 +13,9 @@ package final class LocalExecutor: AttemptExecutor {
 
     /// - Parameter sessionBytes: what kept sessions may cost, estimated by the bytes of their models.
     package init(sessionBytes: Int) { models = ModelLoader(sessionBytes: sessionBytes) }
+
+    /// What runs the models here, as the cards of versions name it.
+    package static var engine: Card.Named { .init(name: "ONNX Runtime", version: Engine.version) }
 
     package func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {
         var result = AttemptResult()
@@ -101,8 +107,4 @@ struct Interruption {
         watchdog.resume()
         pauses.add(ContinuousClock.now - start)
     }
-}
-
-extension Duration {
-    package var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 }

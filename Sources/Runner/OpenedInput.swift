@@ -1,4 +1,5 @@
 import Arrivals
+import Attempts
 import Foundation
 import Glibc
 import Landing

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Attempts
 import Dispatch
 import Foundation
 import Landing

@@ -6,6 +6,7 @@ import Ledger
 import Logging
 import PipelineConfig
 import Reports
+import Runner
 import ServiceLifecycle
 import UnixSignals
 import Watcher
@@ -76,11 +77,13 @@ struct Run: AsyncParsableCommand {
         let (jobs, threads) = try parallelism(files.settings)
         let options = PipelineDaemon.Options(
             root: root.path, state: files.settings.state, work: files.settings.work, jobs: jobs, threads: threads,
-            sessionBytes: Quantities.byteCount(sessionCache) ?? 1 << 30, once: once, grace: Quantities.duration(grace) ?? .seconds(30),
+            once: once, grace: Quantities.duration(grace) ?? .seconds(30),
             patience: Quantities.duration(wait) ?? .zero, hidesValues: hideValues)
         let daemon: PipelineDaemon
         do {
-            daemon = try PipelineDaemon(options, pipelines: files, log: log)
+            daemon = try PipelineDaemon(
+                options, pipelines: files, executor: LocalExecutor(sessionBytes: Quantities.byteCount(sessionCache) ?? 1 << 30),
+                engine: LocalExecutor.engine, log: log)
         } catch let error as MovedState.Left {
             throw fail(error, ExitStatus.badConfiguration)
         } catch let error as LedgerError {

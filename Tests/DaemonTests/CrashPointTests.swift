@@ -1,8 +1,8 @@
 import Arrivals
+import Attempts
 import Foundation
 import Ledger
 import PipelineConfig
-import Runner
 import Synchronization
 import SystemPackage
 import TestSupport

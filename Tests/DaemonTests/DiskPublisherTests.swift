@@ -1,10 +1,10 @@
 import Arrivals
+import Attempts
 import Daemon
 import Foundation
 import Ledger
 import PipelineConfig
 import Reasons
-import Runner
 import SystemPackage
 import TestSupport
 import Testing

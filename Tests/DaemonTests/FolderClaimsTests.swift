@@ -1,8 +1,8 @@
 import Arrivals
+import Attempts
 import Foundation
 import Logging
 import PipelineConfig
-import Runner
 import SystemPackage
 import TestSupport
 import Testing

@@ -1,10 +1,10 @@
 import Arrivals
+import Attempts
 import Daemon
 import Landing
 import Ledger
 import PipelineConfig
 import Reasons
-import Runner
 import SystemPackage
 
 /// A disk as a dictionary, and an executor whose verdicts are in the contents: models `plusN` pass and others do not, data `rowsN` and

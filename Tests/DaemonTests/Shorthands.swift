@@ -24,7 +24,7 @@ extension Scheduler {
 extension DiskPublisher {
     /// A publisher without claims.
     convenience init(root: String, pipelines: [Pipeline]) throws(LandingError) {
-        try self.init(root: root, pipelines: pipelines, claims: nil)
+        try self.init(root: root, pipelines: pipelines, claims: nil, engine: .init(name: "ONNX Runtime", version: "1.2.3"))
     }
 }
 

@@ -1,3 +1,4 @@
+import Attempts
 import Daemon
 import Foundation
 import Ledger
@@ -8,6 +9,11 @@ import TestSupport
 import Testing
 
 @testable import Landing
+
+/// For a daemon that is only started.
+private struct NoExecutor: AttemptExecutor {
+    func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult { AttemptResult() }
+}
 
 /// What a daemon does before anything else with what an earlier one left when it was killed.
 @Suite struct StartTests {
@@ -23,7 +29,7 @@ import Testing
     private func daemon(_ directory: TemporaryDirectory) throws -> PipelineDaemon {
         try PipelineDaemon(
             .init(root: directory.path, jobs: 1, threads: 1),
-            pipelines: PipelineFiles(patterns: [directory("p.yaml")], root: directory.path),
+            pipelines: PipelineFiles(patterns: [directory("p.yaml")], root: directory.path), executor: NoExecutor(),
             log: Logger(label: "start") { _ in SwiftLogNoOpLogHandler() })
     }
 

@@ -1,3 +1,4 @@
+import Attempts
 import Columnar
 import Foundation
 import Glibc

@@ -1,3 +1,4 @@
+import Attempts
 import Dispatch
 import Glibc
 import Landing

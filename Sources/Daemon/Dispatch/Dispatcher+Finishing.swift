@@ -1,10 +1,10 @@
 package import Arrivals
+package import Attempts
 import Landing
 package import Ledger
 import Logging
 import PipelineConfig
 import Reasons
-package import Runner
 import SystemPackage
 
 extension Dispatcher {

@@ -1,9 +1,9 @@
 package import Arrivals
+import Attempts
 import Landing
 package import Ledger
 import Logging
 import PipelineConfig
-import Runner
 import SystemPackage
 
 extension Dispatcher {

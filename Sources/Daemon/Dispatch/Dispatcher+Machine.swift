@@ -1,9 +1,9 @@
 import Arrivals
+import Attempts
 import Ledger
 import Logging
 import PipelineConfig
 import Reasons
-import Runner
 
 /// A pipeline's wait until the machine does again what its work needs, such as take bytes on a disk that is full.
 struct MachineWait {

@@ -1,10 +1,10 @@
 import Arrivals
+import Attempts
 import Landing
 import Ledger
 import Logging
 import PipelineConfig
 import Reasons
-import Runner
 
 extension Dispatcher {
     /// Gives a model that passed its checks the next number and makes it visible. The number is reserved first, so that a crash between the

@@ -1,10 +1,10 @@
 package import Arrivals
+import Attempts
 import Landing
 package import Ledger
 import PipelineConfig
 import Reasons
 import Recipes
-import Runner
 
 extension Dispatcher {
     /// Opens runs for whatever may start now and `loads` have room for, and returns their attempts.

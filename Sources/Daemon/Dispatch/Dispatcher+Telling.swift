@@ -1,8 +1,8 @@
+import Attempts
 import Ledger
 import Logging
 import PipelineConfig
 import Reasons
-import Runner
 
 /// What the log and the events tell of the end of an attempt.
 extension Dispatcher {

@@ -1,11 +1,11 @@
 import Arrivals
+import Attempts
 import Landing
 import Ledger
 import Logging
 import PipelineConfig
 import Reasons
 import Recipes
-import Runner
 
 extension Dispatcher {
     // MARK: Opening

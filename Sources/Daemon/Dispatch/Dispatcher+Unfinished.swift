@@ -1,9 +1,9 @@
 package import Arrivals
+import Attempts
 import Landing
 package import Ledger
 import PipelineConfig
 import Reasons
-import Runner
 
 /// An output that has its final name, while the machine does not let its folder be synced or its manifest be written.
 struct UnfinishedOutput {

@@ -1,3 +1,4 @@
+package import Attempts
 import Foundation
 import Landing
 package import PipelineConfig

@@ -1,4 +1,5 @@
 import Arrivals
+import Attempts
 import Columnar
 import Engine
 import Foundation

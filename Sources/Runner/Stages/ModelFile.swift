@@ -1,4 +1,5 @@
 import Arrivals
+import Attempts
 import Autodiff
 import Engine
 import Foundation

@@ -1,6 +1,7 @@
 import Foundation
 import Landing
 import Reasons
+import Recipes
 import SystemPackage
 import Tensors
 

@@ -79,7 +79,7 @@ extension AttemptSpec {
     }
 
     /// The path of the input that the attempt is about, for messages.
-    var place: String {
+    package var place: String {
         switch work {
         case .decideModel(let files, _): files.model.path
         case .fineTune(let files, let training):

@@ -1,9 +1,5 @@
-import Foundation
 import Glibc
-import Landing
-import Reasons
-import SystemPackage
-import Training
+package import SystemPackage
 
 /// Tells which failed system calls are faults of the machine: the same call would succeed once somebody frees space, gives back a
 /// permission, mounts the disk again or mends it. Every other failure is a matter of the call's own file.
@@ -18,7 +14,7 @@ package enum MachineFault {
     private static let ofProcess: Set<Int32> = [EMFILE, ENFILE, ENOMEM]
 
     /// Returns whether a folder stands, or whether that cannot be told now.
-    static func isThere(_ folder: FilePath) -> Bool {
+    package static func isThere(_ folder: FilePath) -> Bool {
         folder.withPlatformString { access($0, F_OK) } == 0 || !ofMissingFolders.contains(errno)
     }
 
@@ -32,35 +28,5 @@ package enum MachineFault {
         if ofMissingFolders.contains(code) { return .inputGone }
         if ofProcess.contains(code) { return .machine }
         return ofFolders.contains(code) ? .unreadable : .resource
-    }
-}
-
-extension Failure {
-    /// The failure to put something on disk by functions that throw any error.
-    init(writing error: any Error, place: String) {
-        if let error = error as? LandingError {
-            self.init(landing: error, place: place)
-            return
-        }
-        if case .disk(let cause)? = error as? TrainingError {
-            self.init(landing: cause, place: place)
-            return
-        }
-        let code = (error as? Errno)?.rawValue ?? Self.systemCode(error as NSError)
-        self.init(
-            code.map(MachineFault.kind(writing:)) ?? .resource, what: "\((error as? any LocalizedError)?.errorDescription ?? "\(error)")",
-            place: place, remedy: "Nothing: it is tried again.")
-    }
-
-    /// Returns the number of the system call's failure behind an error of Foundation.
-    private static func systemCode(_ error: NSError) -> Int32? {
-        if error.domain == NSPOSIXErrorDomain { return Int32(error.code) }
-        if let under = error.userInfo[NSUnderlyingErrorKey] as? NSError { return systemCode(under) }
-        switch CocoaError.Code(rawValue: error.code) {
-        case .fileWriteOutOfSpace where error.domain == NSCocoaErrorDomain: return ENOSPC
-        case .fileWriteNoPermission where error.domain == NSCocoaErrorDomain: return EACCES
-        case .fileWriteVolumeReadOnly where error.domain == NSCocoaErrorDomain: return EROFS
-        default: return nil
-        }
     }
 }

@@ -1,4 +1,4 @@
-package import Training
+package import Recipes
 
 /// How those who started an attempt reach it while it runs.
 package struct AttemptControl: Sendable {

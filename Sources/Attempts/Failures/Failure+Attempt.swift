@@ -1,7 +1,7 @@
 import Reasons
 
 extension Failure {
-    static func cancelled(_ spec: AttemptSpec, by cause: AttemptCancellation.Cause) -> Failure {
+    package static func cancelled(_ spec: AttemptSpec, by cause: AttemptCancellation.Cause) -> Failure {
         switch cause {
         case .takenBack: Failure(.cancelled, what: "the attempt was taken back", place: spec.place, remedy: "It runs again.")
         case .stopped:
@@ -11,7 +11,7 @@ extension Failure {
         }
     }
 
-    static func timeLimit(_ spec: AttemptSpec) -> Failure {
+    package static func timeLimit(_ spec: AttemptSpec) -> Failure {
         Failure(
             .timeLimit, what: "the attempt took longer than limits.time (\(spec.limits.seconds ?? 0) s)", place: spec.place,
             remedy: "Raise limits.time, or split the file.")

@@ -1,6 +1,6 @@
+import Attempts
 import Foundation
 import Reasons
-import Runner
 import Testing
 
 @Suite struct FailurePolicyTests {

@@ -1,6 +1,7 @@
-import Ledger
+import Arrivals
 
-/// What is done about a failed attempt, by its kind: the only place that decides it. `Failure+Errors.swift` decides the kind.
+/// What is done about a failed attempt, by its kind: the only place that decides it. `Failure+Files.swift` decides the kind, and
+/// `Runner/Failure+Errors.swift`.
 package enum FailurePolicy {
     package enum Action: Hashable, Sendable {
         /// Try again after a delay.

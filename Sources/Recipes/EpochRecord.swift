@@ -1,5 +1,3 @@
-package import Recipes
-
 /// What is known at the end of an epoch. Codable, for cards, reports and checkpoints.
 package struct EpochRecord: Sendable, Codable, Hashable {
     /// From 1; 0 is before training.
