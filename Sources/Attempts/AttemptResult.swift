@@ -1,5 +1,5 @@
+import FileSystem
 import Foundation
-import Landing
 
 /// What an attempt answers with: what it wrote, or why not. It never throws: a failure is an answer too.
 package struct AttemptResult: Codable, Sendable {

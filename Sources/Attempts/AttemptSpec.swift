@@ -1,5 +1,5 @@
 package import Arrivals
-import Landing
+import FileSystem
 package import PipelineConfig
 
 /// All that one attempt needs to know, and all that it may touch: whoever executes it, in this process, in a child or on another host,

@@ -1,4 +1,5 @@
-package import Landing
+package import FileSystem
+package import Recipes
 
 /// What the optimize stage did, as the card tells it.
 package struct TrainingReport: Codable, Sendable, Equatable {
@@ -17,17 +18,17 @@ package struct TrainingReport: Codable, Sendable, Equatable {
     package var rejection: Failure?
     /// The reason why nothing was trained yet although nothing is wrong with the labels: their rows are kept, and count when more arrive.
     package var wait: Failure?
-    package var gate: Card.Gate?
+    package var gate: GateOutcome?
     package var lossPerEpoch: [Double]
-    package var trainingData: [Card.TrainingData]
-    package var hyperParameters: [String: Card.Setting]
+    package var trainingData: [TrainingSource]
+    package var hyperParameters: [String: JSONValue]
     /// Such as the form of gradient that was chosen for each kind of node.
-    package var decisions: [String: Card.Setting]
+    package var decisions: [String: JSONValue]
     package var unusable: [Unusable]
 
     package init(
-        rejection: Failure? = nil, wait: Failure? = nil, gate: Card.Gate? = nil, lossPerEpoch: [Double] = [],
-        trainingData: [Card.TrainingData] = [], hyperParameters: [String: Card.Setting] = [:], decisions: [String: Card.Setting] = [:],
+        rejection: Failure? = nil, wait: Failure? = nil, gate: GateOutcome? = nil, lossPerEpoch: [Double] = [],
+        trainingData: [TrainingSource] = [], hyperParameters: [String: JSONValue] = [:], decisions: [String: JSONValue] = [:],
         unusable: [Unusable] = []
     ) {
         self.rejection = rejection

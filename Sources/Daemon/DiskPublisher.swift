@@ -1,10 +1,12 @@
 package import Arrivals
 package import Attempts
+package import FileSystem
 import Foundation
 package import Landing
 package import Ledger
 package import PipelineConfig
 import Reasons
+import Recipes
 import Synchronization
 import SystemPackage
 
@@ -39,7 +41,8 @@ package final class DiskPublisher: Publisher, Sendable {
 
     /// Refuses a pipeline for which there is no place to stage. `work`: where what training needs is kept, and staging is preferred; left
     /// out: `ROOT/.millrace`.
-    init(root: String, work: String? = nil, pipelines: [Pipeline], claims: FolderClaims?, engine: Card.Named? = nil) throws(LandingError) {
+    init(root: String, work: String? = nil, pipelines: [Pipeline], claims: FolderClaims?, engine: Card.Named? = nil) throws(FileSystemError)
+    {
         self.root = FilePath(root)
         self.work = work.map { FilePath($0) } ?? FilePath(root).appending(".millrace")
         self.claims = claims
@@ -48,10 +51,10 @@ package final class DiskPublisher: Publisher, Sendable {
     }
 
     /// After an edit: places for `pipelines`. Work under way keeps those it has.
-    package func use(_ pipelines: [Pipeline]) throws(LandingError) {
+    package func use(_ pipelines: [Pipeline]) throws(FileSystemError) {
         let avoiding = try StagingArea.Avoided(pipelines.flatMap(\.userPaths).map { FilePath($0) })
         var next = state.withLock { $0 }
-        func area(_ target: String) throws(LandingError) -> StagingArea {
+        func area(_ target: String) throws(FileSystemError) -> StagingArea {
             let made = try StagingArea(for: FilePath(target), root: root, work: work, avoiding: avoiding)
             if let known = next.areas[made.path.string], known.isOnSameMount(as: made) { return known }
             next.areas[made.path.string] = made
@@ -65,9 +68,9 @@ package final class DiskPublisher: Publisher, Sendable {
             }
             var archive: StagingArea?
             if case .archive(let path) = pipeline.after { archive = try area(path) }
-            let modelArea = try pipeline.land.models.map { landing throws(LandingError) in try area(landing.path) }
+            let modelArea = try pipeline.land.models.map { landing throws(FileSystemError) in try area(landing.path) }
             next.places[pipeline.name] = Places(
-                outputs: try pipeline.land.outputs.map { landing throws(LandingError) in try area(landing.path) },
+                outputs: try pipeline.land.outputs.map { landing throws(FileSystemError) in try area(landing.path) },
                 models: pipeline.land.models.flatMap { landing in
                     modelArea.map { ModelVersionDirectory(path: FilePath(landing.path), area: $0, access: pipeline.land.access.landing) }
                 },
@@ -82,13 +85,13 @@ package final class DiskPublisher: Publisher, Sendable {
     }
 
     /// At the start, once what the ledger intended is finished: removes what attempts of an earlier daemon left.
-    package func sweep() throws(LandingError) {
+    package func sweep() throws(FileSystemError) {
         for area in state.withLock({ Array($0.areas.values) }) { try area.sweep() }
     }
 
     /// At the start: finishes or takes back inputs that were on their way to archive or quarantine. Pipelines share the areas of a mount,
     /// so that what stands in one may be on its way to any other.
-    package func recoverInputs() throws(LandingError) {
+    package func recoverInputs() throws(FileSystemError) {
         let areas = state.withLock { Array($0.areas.values) }
         for area in areas { try Disposal.recover(area: area, areas: areas) }
     }
@@ -96,7 +99,7 @@ package final class DiskPublisher: Publisher, Sendable {
     /// Something was mounted since the areas were chosen: what is staged from now on is staged on the mounts as they are.
     private func chooseAgain() { try? use(Array(state.withLock { $0 }.pipelines.values)) }
 
-    private func places(_ pipeline: Pipeline) throws(LandingError) -> Places {
+    private func places(_ pipeline: Pipeline) throws(FileSystemError) -> Places {
         guard let places = state.withLock({ $0.places[pipeline.name] }) else {
             throw .noStagingPlace(target: FilePath(pipeline.name), why: "the pipeline is not in force any more")
         }
@@ -106,7 +109,7 @@ package final class DiskPublisher: Publisher, Sendable {
     /// Of what lands for the pipeline of that name.
     func access(of pipeline: String) -> FileAccess { state.withLock { $0.pipelines[pipeline]?.land.access.landing } ?? .standard }
 
-    private func models(_ pipeline: Pipeline) throws(LandingError) -> (directory: ModelVersionDirectory, area: StagingArea) {
+    private func models(_ pipeline: Pipeline) throws(FileSystemError) -> (directory: ModelVersionDirectory, area: StagingArea) {
         let places = try places(pipeline)
         guard let directory = places.models, let area = places.modelArea else {
             throw .noStagingPlace(target: FilePath(pipeline.name), why: "the pipeline has no land.models")
@@ -116,7 +119,7 @@ package final class DiskPublisher: Publisher, Sendable {
 
     // MARK: Staging
 
-    package func stagingPath(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) throws(LandingError) -> String {
+    package func stagingPath(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) throws(FileSystemError) -> String {
         switch goal {
         case .decideModel, .fineTune:
             let area = try models(pipeline).area
@@ -145,10 +148,10 @@ package final class DiskPublisher: Publisher, Sendable {
 
     package func publish(
         _ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent]
-    ) throws(LandingError) -> [Result<Void, LandingError>] {
-        var refusals: [String: LandingError] = [:]
+    ) throws(FileSystemError) -> [Result<Void, FileSystemError>] {
+        var refusals: [String: FileSystemError] = [:]
         for name in Set(outputs.map(\.provenance.pipeline)) {
-            do throws(LandingError) { if let pipeline = state.withLock({ $0.pipelines[name] }) { try claims?.verify(pipeline) } } catch {
+            do throws(FileSystemError) { if let pipeline = state.withLock({ $0.pipelines[name] }) { try claims?.verify(pipeline) } } catch {
                 refusals[name] = error
             }
         }
@@ -161,7 +164,7 @@ package final class DiskPublisher: Publisher, Sendable {
         return outputs.map { output in refusals[output.provenance.pipeline].map { .failure($0) } ?? published.removeFirst() }
     }
 
-    package func recover(_ outputs: [StagedOutput]) throws(LandingError) -> [Bool] {
+    package func recover(_ outputs: [StagedOutput]) throws(FileSystemError) -> [Bool] {
         var results: [Bool] = []
         for recovery in try round().recover(outputs) {
             switch recovery {
@@ -179,7 +182,7 @@ package final class DiskPublisher: Publisher, Sendable {
 
     // MARK: Models
 
-    package func publish(_ model: DecidedModel, activate: Bool) throws(LandingError) -> String? {
+    package func publish(_ model: DecidedModel, activate: Bool) throws(FileSystemError) -> String? {
         let directory = try models(model.pipeline).directory
         try claims?.verify(model.pipeline)
         let gated = model.training?.gate?.after != nil || model.trial?.hasRun == true
@@ -199,7 +202,7 @@ package final class DiskPublisher: Publisher, Sendable {
         let staged = try directory.stage(
             run: model.run, attempt: 0,
             files: model.files.map { .init(name: $0.name, staged: FilePath($0.path)) }, card: card)
-        do throws(LandingError) { try directory.land(staged) } catch {
+        do throws(FileSystemError) { try directory.land(staged) } catch {
             if case .crossMount = error { chooseAgain() }
             throw error
         }
@@ -207,7 +210,7 @@ package final class DiskPublisher: Publisher, Sendable {
         return float
     }
 
-    package func publishedModel(version: Int, arrival: Int64, in pipeline: Pipeline) throws(LandingError) -> PublishedModel? {
+    package func publishedModel(version: Int, arrival: Int64, in pipeline: Pipeline) throws(FileSystemError) -> PublishedModel? {
         let directory = try models(pipeline).directory
         guard try directory.isPublished(version: version, arrival: arrival) else { return nil }
         let card = try directory.card(version)
@@ -216,13 +219,13 @@ package final class DiskPublisher: Publisher, Sendable {
         }
     }
 
-    package func activate(version: Int, in pipeline: Pipeline) throws(LandingError) {
+    package func activate(version: Int, in pipeline: Pipeline) throws(FileSystemError) {
         try models(pipeline).directory.activate(version)
     }
 
-    package func pin(version: Int?, in pipeline: Pipeline) throws(LandingError) { try models(pipeline).directory.pin(version) }
+    package func pin(version: Int?, in pipeline: Pipeline) throws(FileSystemError) { try models(pipeline).directory.pin(version) }
 
-    package func prune(versions: [Int], in pipeline: Pipeline) throws(LandingError) {
+    package func prune(versions: [Int], in pipeline: Pipeline) throws(FileSystemError) {
         _ = try models(pipeline).directory.remove(versions)
     }
 
@@ -232,7 +235,7 @@ package final class DiskPublisher: Publisher, Sendable {
 
     package func hasQuarantine(_ pipeline: Pipeline) -> Bool { !Quarantine.isEmpty(FilePath(pipeline.onError.quarantine)) }
 
-    package func clearReason(role: ArrivalRole, path: String, pipeline: Pipeline) throws(LandingError) {
+    package func clearReason(role: ArrivalRole, path: String, pipeline: Pipeline) throws(FileSystemError) {
         try DecidedInputs.clearReason(role: role, path: path, pipeline: pipeline)
     }
 
@@ -245,7 +248,7 @@ package final class DiskPublisher: Publisher, Sendable {
         DecidedInputs.find(input, pipeline, work: work.string)
     }
 
-    package func dispose(of input: SpoolInput, pipeline: Pipeline) throws(LandingError) {
+    package func dispose(of input: SpoolInput, pipeline: Pipeline) throws(FileSystemError) {
         let places = try places(pipeline)
         let rule: Disposal.Rule
         switch pipeline.after {
@@ -257,7 +260,7 @@ package final class DiskPublisher: Publisher, Sendable {
         _ = try Disposal(rule, area: area, areas: places.areas, access: pipeline.land.access.landing).dispose(files)
     }
 
-    package func quarantine(_ input: SpoolInput, _ report: QuarantineReport, pipeline: Pipeline) throws(LandingError) {
+    package func quarantine(_ input: SpoolInput, _ report: QuarantineReport, pipeline: Pipeline) throws(FileSystemError) {
         let places = try places(pipeline)
         var reason = QuarantineReason(
             pipeline: pipeline.name, path: input.path, digest: input.digest, what: report.explanation.whole,

@@ -1,9 +1,9 @@
 import Attempts
 import Columnar
 import Engine
+import FileSystem
 import Foundation
 import Glibc
-import Landing
 import ONNX
 import Reasons
 import SystemPackage
@@ -126,7 +126,7 @@ extension Failure {
 extension Failure {
     /// The failure to put something on disk by functions that throw any error.
     init(writing error: any Error, place: String) {
-        if let error = error as? LandingError {
+        if let error = error as? FileSystemError {
             self.init(landing: error, place: place)
             return
         }

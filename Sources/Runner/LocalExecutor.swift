@@ -2,7 +2,6 @@ import Arrivals
 package import Attempts
 import Engine
 import Foundation
-package import Landing
 import PipelineConfig
 import Reasons
 import Synchronization
@@ -15,7 +14,7 @@ package final class LocalExecutor: AttemptExecutor {
     package init(sessionBytes: Int) { models = ModelLoader(sessionBytes: sessionBytes) }
 
     /// What runs the models here, as the cards of versions name it.
-    package static var engine: Card.Named { .init(name: "ONNX Runtime", version: Engine.version) }
+    package static var engine: (name: String, version: String) { ("ONNX Runtime", Engine.version) }
 
     package func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {
         var result = AttemptResult()

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Daemon
+import FileSystem
 import Foundation
 import Landing
 import Ledger
@@ -79,17 +80,18 @@ struct Run: AsyncParsableCommand {
             root: root.path, state: files.settings.state, work: files.settings.work, jobs: jobs, threads: threads,
             once: once, grace: Quantities.duration(grace) ?? .seconds(30),
             patience: Quantities.duration(wait) ?? .zero, hidesValues: hideValues)
+        let engine = LocalExecutor.engine
         let daemon: PipelineDaemon
         do {
             daemon = try PipelineDaemon(
                 options, pipelines: files, executor: LocalExecutor(sessionBytes: Quantities.byteCount(sessionCache) ?? 1 << 30),
-                engine: LocalExecutor.engine, log: log)
+                engine: .init(name: engine.name, version: engine.version), log: log)
         } catch let error as MovedState.Left {
             throw fail(error, ExitStatus.badConfiguration)
         } catch let error as LedgerError {
             if case .locked = error { throw fail(error, ExitStatus.locked) }
             throw fail(error)
-        } catch let error as LandingError {
+        } catch let error as FileSystemError {
             switch error {
             case .claimed, .nested: throw fail(error, ExitStatus.locked)
             default: break

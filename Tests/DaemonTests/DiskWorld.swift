@@ -1,6 +1,7 @@
 import Arrivals
 import Attempts
 import Daemon
+import FileSystem
 import Foundation
 import Ledger
 import Logging
@@ -9,8 +10,6 @@ import Reasons
 import SystemPackage
 import TestSupport
 import Testing
-
-@testable import Landing
 
 /// A root on a real disk with one pipeline `p`, its ledger, and a dispatcher without threads: the test says what each attempt answers.
 final class DiskWorld {

@@ -1,10 +1,12 @@
 import Arrivals
 import Attempts
 import Daemon
+import FileSystem
 import Landing
 import Ledger
 import PipelineConfig
 import Reasons
+import Recipes
 import SystemPackage
 
 /// A disk as a dictionary, and an executor whose verdicts are in the contents: models `plusN` pass and others do not, data `rowsN` and
@@ -103,7 +105,7 @@ final class MemoryPublisher: Publisher {
     func stagingPath(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) -> String { "/staging/\(run)-\(attempt)" }
     func discard(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) {}
 
-    func publish(_ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent]) -> [Result<Void, LandingError>] {
+    func publish(_ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent]) -> [Result<Void, FileSystemError>] {
         guard let intents = try? intend(outputs) else { return outputs.map { .failure(.ledger(step: "intend", cause: $0.target.string)) } }
         return zip(outputs, intents).map { output, intent in
             let replaced: [String]

@@ -1,5 +1,6 @@
 import Attempts
 import Daemon
+import FileSystem
 import Foundation
 import Ledger
 import Logging
@@ -65,9 +66,9 @@ private struct NoExecutor: AttemptExecutor {
         let area = try area(directory), path = FilePath(directory("spool/data/sub/a.csv"))
         let found = try FileDigest.of(path)
         var removal = InputRemoval(destination: FilePath(directory("archive/p")), area: area, areas: [])
-        let killed = { () throws(LandingError) -> Void in throw .missing("a process that was killed") }
+        let killed = { () throws(FileSystemError) -> Void in throw .missing("a process that was killed") }
         if isChecked { removal.onChecked = killed } else { removal.onTaken = killed }
-        #expect(throws: LandingError.self) {
+        #expect(throws: FileSystemError.self) {
             try removal.remove([SpoolFile(path: path, relative: "sub/a.csv", digest: found.digest, stamp: found.stamp)])
         }
         #expect(!FileManager.default.fileExists(atPath: path.string) && directory.files().contains { $0.contains("/held/") })
@@ -84,8 +85,8 @@ private struct NoExecutor: AttemptExecutor {
         try FileManager.default.createDirectory(atPath: directory("out/outputs"), withIntermediateDirectories: true)
         let path = FilePath(directory("spool/data/sub/a.csv")), found = try FileDigest.of(path)
         var removal = InputRemoval(destination: FilePath(other.path + "/quarantine"), area: try area(directory), areas: [])
-        removal.onChecked = { () throws(LandingError) -> Void in throw .missing("a process that was killed") }
-        #expect(throws: LandingError.self) {
+        removal.onChecked = { () throws(FileSystemError) -> Void in throw .missing("a process that was killed") }
+        #expect(throws: FileSystemError.self) {
             try removal.remove([SpoolFile(path: path, relative: "sub/a.csv", digest: found.digest, stamp: found.stamp)])
         }
         _ = try daemon(directory)

@@ -1,6 +1,8 @@
+import FileSystem
 import Foundation
 import Landing
 import Ledger
+import Recipes
 import RegexBuilder
 import TestSupport
 import Testing

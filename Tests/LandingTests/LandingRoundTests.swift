@@ -1,3 +1,4 @@
+import FileSystem
 import Foundation
 import SystemPackage
 import TestSupport
@@ -63,8 +64,8 @@ import Testing
         #expect(
             results[1]
                 == .failure(.targetNotOurs(scene.out.appending("b.csv"), found: digest("edited since"), published: digest("old"))))
-        #expect(throws: LandingError.self) { try results[3].get() }
-        #expect(throws: LandingError.self) { try results[4].get() }
+        #expect(throws: FileSystemError.self) { try results[3].get() }
+        #expect(throws: FileSystemError.self) { try results[4].get() }
         #expect(scene.text("a.csv") == "theirs" && scene.text("b.csv") == "edited since" && scene.text("c.csv") == "ours")
         #expect(try scene.manifest().map(\.path) == ["c.csv"])
     }
@@ -113,7 +114,7 @@ import Testing
             }, close: { #expect($0.map(\.run) == [2, 5]) })
         #expect(results[0] == .failure(.missing(lost.staged)))
         #expect(results[2] == .failure(.targetTwice(scene.out.appending("twice.csv"))))
-        #expect(throws: LandingError.self) { try results[3].get() }
+        #expect(throws: FileSystemError.self) { try results[3].get() }
         #expect(scene.outputs == ["blocked", "good.csv", "twice.csv"])
     }
 
@@ -123,7 +124,7 @@ import Testing
         let result = try Placement.placeByLink(staged.staged, at: staged.target, digest: digest("one"), replaces: [])
         #expect(result == .placed && scene.text("a.csv") == "one" && scene.staged.isEmpty)
         let second = try scene.stage("a.csv", "two", run: 2)
-        #expect(throws: LandingError.self) {
+        #expect(throws: FileSystemError.self) {
             try Placement.placeByLink(second.staged, at: second.target, digest: digest("two"), replaces: [])
         }
         #expect(
@@ -137,7 +138,7 @@ import Testing
         let scene = try Scene("mark")
         var round = scene.round()
         round.onStep = { if $0 == .directoriesSynced { throw Stopped() } }
-        #expect(throws: LandingError.self) {
+        #expect(throws: FileSystemError.self) {
             try round.publish([scene.stage("a.csv", "one", run: 1), scene.stage("b.csv", "one", run: 2)], intend: allow, close: { _ in })
         }
         #expect(scene.outputs == ["a.csv", "b.csv"])
@@ -147,7 +148,7 @@ import Testing
         let results = try scene.round().publish(
             ["a.csv", "b.csv", "c.csv"].enumerated().map { try scene.stage($1, "two", run: Int64(3 + $0)) }, intend: allow, close: { _ in })
         #expect(try results[0].get().isNew && scene.text("a.csv") == "two")
-        for result in results[1...] { #expect(throws: LandingError.self) { try result.get() } }
+        for result in results[1...] { #expect(throws: FileSystemError.self) { try result.get() } }
         #expect(scene.text("b.csv") == "edited" && scene.text("c.csv") == "one")
     }
 
@@ -157,7 +158,7 @@ import Testing
         _ = try scene.round().publish([scene.stage("a.csv", "one", run: 1)], intend: allow, close: { _ in })
         if isKilled {
             // Between the manifest and the ledger; then the run was not closed by the next start either, since the disk failed.
-            #expect(throws: LandingError.self) {
+            #expect(throws: FileSystemError.self) {
                 try scene.round().publish([scene.stage("b.csv", "two", run: 2)], intend: allow, close: { _ in throw Stopped() })
             }
         } else {
@@ -168,7 +169,7 @@ import Testing
                 }
             ) {
                 let failed = try scene.round().publish([scene.stage("b.csv", "two", run: 2)], intend: allow, close: { _ in })
-                #expect(throws: LandingError.self) { try failed[0].get() }
+                #expect(throws: FileSystemError.self) { try failed[0].get() }
             }
             #expect(try scene.manifest().map(\.path) == ["a.csv"])
         }

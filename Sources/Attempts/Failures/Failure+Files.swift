@@ -1,4 +1,4 @@
-package import Landing
+package import FileSystem
 import Reasons
 import SystemPackage
 
@@ -6,7 +6,7 @@ import SystemPackage
 // it has its kind. What a kind leads to is decided in `FailurePolicy`. The errors of models and tables have theirs in
 // `Runner/Failure+Errors.swift`.
 
-extension LandingError {
+extension FileSystemError {
     /// The causes that failures tell apart. Each error has one.
     fileprivate enum Cause {
         case system(Errno)
@@ -18,7 +18,7 @@ extension LandingError {
         case changing
         /// Something that stays as it is has the name that an output or a version would get, or no file can have that name.
         case nameTaken
-        case unfinished(LandingError)
+        case unfinished(FileSystemError)
         case other
     }
 
@@ -40,11 +40,11 @@ extension LandingError {
 
 extension Failure {
     /// The failure to put something on disk.
-    package init(landing error: LandingError, place: String) {
+    package init(landing error: FileSystemError, place: String) {
         self.init(Self.kind(landing: error), what: "\(error)", place: place, remedy: "Nothing: it is tried again.")
     }
 
-    private static func kind(landing error: LandingError) -> Kind {
+    private static func kind(landing error: FileSystemError) -> Kind {
         switch error.cause {
         case .system(let code): MachineFault.kind(writing: code.rawValue)
         case .machine: .machine
@@ -56,7 +56,7 @@ extension Failure {
     }
 
     /// The failure to open or to read an input.
-    package init(opening error: LandingError, place: String) {
+    package init(opening error: FileSystemError, place: String) {
         switch error.cause {
         case .missing: self.init(.inputGone, what: "it is not there any more", place: place, remedy: "Drop it again if it is wanted.")
         case .notInSpool: self.init(.inputChanged, what: "\(error)", place: place, remedy: "Drop the file itself under its name.")
@@ -73,7 +73,7 @@ extension Failure {
     }
 
     /// The failure to read the file of a model.
-    package init(openingModel error: LandingError, place: String) {
+    package init(openingModel error: FileSystemError, place: String) {
         switch error.cause {
         case .changing: self = .modelChanged(place)
         case .system(let code):
@@ -93,7 +93,7 @@ extension Failure {
     }
 
     /// The failure to publish a result.
-    package init(publishing error: LandingError, place: String) {
+    package init(publishing error: FileSystemError, place: String) {
         switch error.cause {
         case .nameTaken:
             self.init(

@@ -1,4 +1,5 @@
 package import Arrivals
+import FileSystem
 import Landing
 package import Ledger
 import Logging
@@ -36,7 +37,7 @@ extension Dispatcher {
 
     /// Returns what is to be tried again; nil where it is done.
     private func attempt(_ undisposed: Undisposed, at now: UTCTime) -> Undisposed? {
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             if let report = undisposed.report {
                 try publisher.quarantine(undisposed.input, report, pipeline: undisposed.pipeline)
             } else {

@@ -1,5 +1,6 @@
 package import Arrivals
 package import Attempts
+import FileSystem
 import Landing
 package import Ledger
 import Logging
@@ -64,7 +65,7 @@ extension Dispatcher {
     ) throws(LedgerError) {
         var ready: [(assignment: Assignment, result: AttemptResult, output: StagedOutput)] = []
         for (assignment, result) in results {
-            do throws(LandingError) {
+            do throws(FileSystemError) {
                 let pins = pinned(by: assignment)
                 ready.append((assignment, result, stagedOutput(assignment, result, path: try outputPath(of: assignment), pins: pins)))
             } catch {
@@ -74,8 +75,8 @@ extension Dispatcher {
         guard !ready.isEmpty else { return }
         var unrecorded: LedgerError?
         let mayReplace = Set(ready.filter { $0.assignment.run.mayReplace }.map { $0.assignment.run.run })
-        let outcomes: [Result<Void, LandingError>]
-        do throws(LandingError) {
+        let outcomes: [Result<Void, FileSystemError>]
+        do throws(FileSystemError) {
             outcomes = try publisher.publish(ready.map(\.output)) { intended in
                 do throws(LedgerError) { return try record(intended, mayReplace: mayReplace) } catch {
                     unrecorded = error
@@ -147,7 +148,7 @@ extension Dispatcher {
     }
 
     /// Where the path's output went before, if it has one: a replacement goes where the first went (SEMANTICS 14).
-    private func outputPath(of assignment: Assignment) throws(LandingError) -> String {
+    private func outputPath(of assignment: Assignment) throws(FileSystemError) -> String {
         let arrival = assignment.arrival
         let landing = assignment.pipeline.land.outputs!
         let last =

@@ -1,5 +1,6 @@
 import Arrivals
 import Attempts
+import FileSystem
 import Landing
 import Ledger
 import Logging
@@ -39,7 +40,7 @@ extension Dispatcher {
             parent: assignment.parentDigest.map { Card.Parent(version: assignment.run.version, digest: $0) })
         let floatDigest: String?
         let isNext = try willBeActive(assignment)
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             floatDigest = try publisher.publish(staged, activate: isNext)
         } catch {
             fail(assignment.opened, Failure(publishing: error, place: staged.root), &ends, at: now)
@@ -83,7 +84,7 @@ extension Dispatcher {
         if let landing = pipeline.land.models {
             let old = try ledger.write { (tx) throws(LedgerError) in try tx.prune(pipeline: pipeline.name, keep: landing.keep, at: now) }
             if !old.isEmpty {
-                do throws(LandingError) {
+                do throws(FileSystemError) {
                     try publisher.prune(versions: old, in: pipeline)
                 } catch {
                     log.warning("old versions stay", metadata: ["pipeline.name": "\(pipeline.name)", "reason": "\(error)"])

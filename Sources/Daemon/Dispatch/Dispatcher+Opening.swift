@@ -1,6 +1,6 @@
 package import Arrivals
 import Attempts
-import Landing
+import FileSystem
 package import Ledger
 import PipelineConfig
 import Reasons
@@ -107,7 +107,7 @@ extension Dispatcher {
         var limits = AttemptSpec.Limits(seconds: pipeline.limits.time?.seconds, threads: configuration.threads)
         if let threads = pipeline.forward?.threads { limits.threads = threads }
         let staged: String
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             staged = try publisher.stagingPath(run: run.run, attempt: run.attempt, pipeline: pipeline, goal: goal)
         } catch {
             throw Failure(publishing: error, place: input.path)

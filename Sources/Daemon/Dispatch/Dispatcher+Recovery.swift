@@ -1,5 +1,6 @@
 package import Arrivals
 import Attempts
+import FileSystem
 import Landing
 package import Ledger
 import Logging
@@ -20,7 +21,7 @@ extension Dispatcher {
             }
             let pipeline = try pipeline(current.name, under: open.revision) ?? current
             var isDone = false
-            do throws(LandingError) {
+            do throws(FileSystemError) {
                 isDone = try open.intendedVersion != nil ? recoverModel(open, pipeline, at: now) : recoverOutput(open, pipeline, at: now)
             } catch {
                 log.error("what an earlier daemon left cannot be finished", metadata: ["run.id": .number(open.run), "reason": "\(error)"])
@@ -46,7 +47,7 @@ extension Dispatcher {
         }
     }
 
-    private func recoverModel(_ open: OpenRun, _ pipeline: Pipeline, at now: UTCTime) throws(LandingError) -> Bool {
+    private func recoverModel(_ open: OpenRun, _ pipeline: Pipeline, at now: UTCTime) throws(FileSystemError) -> Bool {
         guard let version = open.intendedVersion, let landing = pipeline.land.models,
             let found = try publisher.publishedModel(version: version, arrival: open.arrival.number, in: pipeline)
         else { return false }
@@ -70,7 +71,7 @@ extension Dispatcher {
         return true
     }
 
-    private func recoverOutput(_ open: OpenRun, _ pipeline: Pipeline, at now: UTCTime) throws(LandingError) -> Bool {
+    private func recoverOutput(_ open: OpenRun, _ pipeline: Pipeline, at now: UTCTime) throws(FileSystemError) -> Bool {
         guard !open.intended.isEmpty else { return false }
         let pins = try recorded { () throws(LedgerError) in try self.pins(of: pipeline.name, revision: open.revision) }
         var outputs: [StagedOutput] = []
@@ -100,7 +101,7 @@ extension Dispatcher {
         return true
     }
 
-    private func recorded<T>(_ body: () throws(LedgerError) -> T) throws(LandingError) -> T {
+    private func recorded<T>(_ body: () throws(LedgerError) -> T) throws(FileSystemError) -> T {
         do throws(LedgerError) { return try body() } catch { throw .ledger(step: "the recovery", cause: "\(error)") }
     }
 }

@@ -1,5 +1,5 @@
 package import Arrivals
-import Landing
+import FileSystem
 package import Ledger
 import Logging
 import PipelineConfig
@@ -48,7 +48,7 @@ extension Dispatcher {
     private func pinOnDisk(_ version: Int?, in name: String) throws(LedgerError) {
         try readVersions(of: name)
         guard let pipeline = pipelines[name] else { return }
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             try publisher.pin(version: version, in: pipeline)
         } catch {
             log.error("the pin could not be noted beside the versions", metadata: ["pipeline.name": "\(name)", "reason": "\(error)"])
@@ -58,7 +58,7 @@ extension Dispatcher {
     /// The cause of a reason in quarantine is gone.
     func clearReason(_ role: ArrivalRole, _ path: String, in name: String) {
         guard let pipeline = pipelines[name] else { return }
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             try publisher.clearReason(role: role, path: path, pipeline: pipeline)
         } catch {
             log.warning(
@@ -69,7 +69,7 @@ extension Dispatcher {
     private func activateOnDisk(_ version: Int, in name: String) throws(LedgerError) {
         try readVersions(of: name)
         guard let pipeline = pipelines[name] else { return }
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             try publisher.activate(version: version, in: pipeline)
         } catch {
             log.error("ACTIVE could not be written", metadata: ["pipeline.name": "\(name)", "reason": "\(error)"])

@@ -1,5 +1,6 @@
 import Arrivals
 import Attempts
+import FileSystem
 import Landing
 import Ledger
 import Logging
@@ -105,7 +106,7 @@ extension Dispatcher {
     }
 
     func discard(_ kept: Kept, _ pipeline: Pipeline) {
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             try publisher.discard(kept, pipeline: pipeline)
         } catch {
             log.warning("what was kept for training stays", metadata: ["pipeline.name": "\(pipeline.name)", "reason": "\(error)"])
@@ -124,7 +125,7 @@ extension Dispatcher {
     func pruneFloats(of pipeline: Pipeline) throws(LedgerError) {
         guard pipeline.optimize != nil else { return }
         let used = try ledger.floatsInUse(pipeline: pipeline.name)
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             try publisher.pruneFloats(keeping: used, in: pipeline)
         } catch {
             log.warning("old float models stay", metadata: ["pipeline.name": "\(pipeline.name)", "reason": "\(error)"])

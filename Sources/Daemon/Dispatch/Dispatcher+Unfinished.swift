@@ -1,5 +1,6 @@
 package import Arrivals
 import Attempts
+import FileSystem
 import Landing
 package import Ledger
 import PipelineConfig
@@ -29,7 +30,7 @@ extension Dispatcher {
         for (run, waiting) in due {
             unfinished[run] = nil
             let assignment = waiting.assignment
-            do throws(LandingError) {
+            do throws(FileSystemError) {
                 guard try publisher.recover([waiting.output]).allSatisfy(\.self) else { throw .missing(waiting.output.target) }
                 landed(assignment, waiting.result, &ends)
             } catch {
@@ -46,7 +47,7 @@ extension Dispatcher {
 
     /// Returns whether an earlier daemon's output is to be finished once the machine allows it. One whose folder the pipeline has left is
     /// made again in the new one instead.
-    func waitsForMachine(_ open: OpenRun, _ pipeline: Pipeline, _ error: LandingError) -> Bool {
+    func waitsForMachine(_ open: OpenRun, _ pipeline: Pipeline, _ error: FileSystemError) -> Bool {
         guard let landing = pipeline.land.outputs, open.intended.contains(where: { $0.root == landing.path }) else { return false }
         return Failure(publishing: error, place: open.arrival.path).kind == .machine
     }

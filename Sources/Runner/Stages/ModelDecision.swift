@@ -2,8 +2,8 @@ import Arrivals
 import Attempts
 import Columnar
 import Engine
+import FileSystem
 import Foundation
-import Landing
 import Names
 import ONNX
 import PipelineConfig

@@ -1,4 +1,5 @@
 import Arrivals
+import FileSystem
 internal import Logging
 internal import Names
 internal import Reasons

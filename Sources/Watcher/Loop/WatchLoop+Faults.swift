@@ -1,3 +1,4 @@
+import FileSystem
 internal import Logging
 internal import Names
 internal import SystemPackage

@@ -1,7 +1,7 @@
 import Arrivals
+internal import FileSystem
 internal import Glibc
 internal import Logging
-internal import Mounts
 internal import Names
 
 /// Directories: attached, walked, lost and found again.

@@ -1,18 +1,18 @@
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// Looking at what stands under a name of the spool, and moving it, beneath the spool only. A name here is never followed where it is a
 /// link.
 extension SpoolAccess {
     /// Nil where nothing is there.
-    func status(_ relative: FilePath) throws(LandingError) -> FileStatus? {
-        try named(relative) { (folder, name) throws(LandingError) in try Self.status(folder, name, root.pushing(relative)) }
+    package func status(_ relative: FilePath) throws(FileSystemError) -> FileStatus? {
+        try named(relative) { (folder, name) throws(FileSystemError) in try Self.status(folder, name, root.pushing(relative)) }
     }
 
     /// The digest of a regular file that stands there itself; nil where something else does, or nothing.
-    func digest(_ relative: FilePath) throws(LandingError) -> String? {
+    package func digest(_ relative: FilePath) throws(FileSystemError) -> String? {
         let path = root.pushing(relative)
-        return try named(relative) { (folder, name) throws(LandingError) in
+        return try named(relative) { (folder, name) throws(FileSystemError) in
             let opened = openat(folder.rawValue, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC)
             guard opened >= 0 else {
                 let failure = Errno(rawValue: errno)
@@ -21,13 +21,13 @@ extension SpoolAccess {
             }
             let descriptor = FileDescriptor(rawValue: opened)
             defer { Disk.close(descriptor) }
-            do throws(LandingError) { return try FileDigest.of(descriptor, named: path).digest } catch .notRegular { return nil }
+            do throws(FileSystemError) { return try FileDigest.of(descriptor, named: path).digest } catch .notRegular { return nil }
         }
     }
 
     /// Moves a file out of the spool, never over another: nil when done, else why not.
-    func moveOut(_ relative: FilePath, to target: FilePath) throws(LandingError) -> Errno? {
-        try named(relative) { (folder, name) throws(LandingError) in
+    package func moveOut(_ relative: FilePath, to target: FilePath) throws(FileSystemError) -> Errno? {
+        try named(relative) { (folder, name) throws(FileSystemError) in
             DiskObservers.refusal(of: .rename(root.pushing(relative), to: target))
                 ?? target.withPlatformString { Self.move(folder.rawValue, name, AT_FDCWD, $0) }
         }
@@ -35,7 +35,7 @@ extension SpoolAccess {
 
     /// Moves a file into the spool, whose folders are made where they are missing: nil when done, else why not. Throws `outsideSpool` where
     /// a link stands in the way.
-    func moveIn(_ source: FilePath, as relative: FilePath) throws(LandingError) -> Errno? {
+    package func moveIn(_ source: FilePath, as relative: FilePath) throws(FileSystemError) -> Errno? {
         let folder = try madeFolder(relative.removingLastComponent())
         defer { Disk.close(folder) }
         let moved =
@@ -48,7 +48,7 @@ extension SpoolAccess {
     }
 
     /// Makes durable what left the folder of `relative`, where that is still there.
-    func syncFolder(of relative: FilePath) {
+    package func syncFolder(of relative: FilePath) {
         guard let folder = try? openFolder(relative.removingLastComponent()) else { return }
         sync(folder, of: relative)
         Disk.close(folder)
@@ -60,8 +60,8 @@ extension SpoolAccess {
     }
 
     private func named<Result>(
-        _ relative: FilePath, _ body: (FileDescriptor, UnsafePointer<CChar>) throws(LandingError) -> Result
-    ) throws(LandingError) -> Result {
+        _ relative: FilePath, _ body: (FileDescriptor, UnsafePointer<CChar>) throws(FileSystemError) -> Result
+    ) throws(FileSystemError) -> Result {
         let folder = try openFolder(relative.removingLastComponent())
         defer { Disk.close(folder) }
         let name =
@@ -69,7 +69,7 @@ extension SpoolAccess {
         return try body(folder, name)
     }
 
-    private func madeFolder(_ relative: FilePath) throws(LandingError) -> FileDescriptor {
+    private func madeFolder(_ relative: FilePath) throws(FileSystemError) -> FileDescriptor {
         var made = FilePath()
         for name in relative.components {
             made.append(name)
@@ -86,7 +86,7 @@ extension SpoolAccess {
 
     private static func status(
         _ folder: FileDescriptor, _ name: UnsafePointer<CChar>, _ path: FilePath
-    ) throws(LandingError) -> FileStatus? {
+    ) throws(FileSystemError) -> FileStatus? {
         var raw = Glibc.stat()
         if fstatat(folder.rawValue, name, &raw, AT_SYMLINK_NOFOLLOW) == 0 { return FileStatus(raw) }
         let failure = Errno(rawValue: errno)
@@ -101,14 +101,5 @@ extension SpoolAccess {
         guard [.invalidArgument, .noFunction, .notSupported].contains(failure) else { return failure }
         guard linkat(fromFolder, from, toFolder, to, 0) == 0, unlinkat(fromFolder, from, 0) == 0 else { return Errno(rawValue: errno) }
         return nil
-    }
-}
-
-extension SpoolFile {
-    /// The spool that the file is in.
-    var spool: SpoolAccess {
-        var root = path
-        for _ in relative.components { root.removeLastComponent() }
-        return SpoolAccess(root: root)
     }
 }

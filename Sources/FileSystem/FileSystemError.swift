@@ -1,8 +1,9 @@
 import Reasons
 package import SystemPackage
 
-/// Everything that can go wrong between a finished attempt and a visible, durable result.
-package enum LandingError: Error, Hashable, Sendable {
+/// Everything that can go wrong with files. `Landing` throws it too, for what its protocol refuses: whether a name is taken or the disk is
+/// full, who lands a result has to answer for both, and with one type no call in between turns one error into another.
+package enum FileSystemError: Error, Hashable, Sendable {
     /// A system call failed. `doing` completes "could not …".
     case system(doing: String, path: FilePath, errno: Errno)
     /// The file system is full, or a quota is.
@@ -43,12 +44,12 @@ package enum LandingError: Error, Hashable, Sendable {
     /// A copy to another mount does not have the digest of its source.
     case copyDiffers(from: FilePath, to: FilePath)
     /// The output has its final name; its folder could not be synced, or its manifest not be written. Recovery finishes it.
-    indirect case unfinished(FilePath, why: LandingError)
+    indirect case unfinished(FilePath, why: FileSystemError)
     /// The caller's ledger callback threw; the round stopped there, and recovery continues from it.
     case ledger(step: String, cause: String)
 }
 
-extension LandingError: CustomStringConvertible {
+extension FileSystemError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .system(let doing, let path, let errno):

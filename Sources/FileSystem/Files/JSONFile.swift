@@ -5,21 +5,21 @@ package import SystemPackage
 /// Small files that we own: cards, reasons, `ACTIVE`, checkpoints.
 package enum JSONFile {
     /// Sorted keys, so that the same value gives the same bytes. Not-a-number and infinities are strings.
-    package static func encode(_ value: some Encodable, for path: FilePath) throws(LandingError) -> [UInt8] {
+    package static func encode(_ value: some Encodable, for path: FilePath) throws(FileSystemError) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
         encoder.nonConformingFloatEncodingStrategy = .convertToString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         do { return try Array(encoder.encode(value)) + [UInt8(ascii: "\n")] } catch { throw .badDocument(path, why: "\(error)") }
     }
 
-    package static func decode<Value: Decodable>(_ type: Value.Type, from path: FilePath) throws(LandingError) -> Value {
+    package static func decode<Value: Decodable>(_ type: Value.Type, from path: FilePath) throws(FileSystemError) -> Value {
         let decoder = JSONDecoder()
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         let bytes = try read(path)
         do { return try decoder.decode(type, from: Data(bytes)) } catch { throw .badDocument(path, why: "\(error)") }
     }
 
-    static func read(_ path: FilePath) throws(LandingError) -> [UInt8] {
+    package static func read(_ path: FilePath) throws(FileSystemError) -> [UInt8] {
         let descriptor = try Disk.open(path, .readOnly, .nonBlocking, doing: "read")
         defer { Disk.close(descriptor) }
         let status = try Disk.status(descriptor, path)
@@ -35,7 +35,7 @@ package enum JSONFile {
     }
 
     /// The last bytes of a file, and whether they are all of it.
-    static func readEnd(of path: FilePath, upTo limit: Int64) throws(LandingError) -> (bytes: [UInt8], isWhole: Bool) {
+    package static func readEnd(of path: FilePath, upTo limit: Int64) throws(FileSystemError) -> (bytes: [UInt8], isWhole: Bool) {
         let descriptor = try Disk.open(path, .readOnly, .nonBlocking, doing: "read")
         defer { Disk.close(descriptor) }
         let status = try Disk.status(descriptor, path)
@@ -52,7 +52,7 @@ package enum JSONFile {
     }
 
     /// A new file, durable but for its directory entry.
-    static func write(_ bytes: [UInt8], to path: FilePath, _ access: FileAccess? = nil) throws(LandingError) {
+    package static func write(_ bytes: [UInt8], to path: FilePath, _ access: FileAccess? = nil) throws(FileSystemError) {
         let descriptor = try Disk.open(path, .writeOnly, [.create, .truncate, .noFollow], doing: "write")
         defer { Disk.close(descriptor) }
         try Disk.write(bytes, to: descriptor, path)
@@ -61,9 +61,10 @@ package enum JSONFile {
     }
 
     /// Write beside, fsync, rename over, fsync the directory. Only for names that are ours by definition.
-    package static func replace(_ target: FilePath, with bytes: [UInt8], staged: FilePath, _ access: FileAccess? = nil) throws(LandingError)
+    package static func replace(_ target: FilePath, with bytes: [UInt8], staged: FilePath, _ access: FileAccess? = nil)
+        throws(FileSystemError)
     {
         try write(bytes, to: staged, access)
-        try Placement.replaceOurs(target, by: staged)
+        try Disk.replaceOurs(target, by: staged)
     }
 }

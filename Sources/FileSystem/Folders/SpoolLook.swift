@@ -10,10 +10,10 @@ package struct SpoolLook: ~Copyable {
     package let device: Int64
     package let inode: Int64
 
-    package init(_ spool: FilePath) throws(LandingError) {
+    package init(_ spool: FilePath) throws(FileSystemError) {
         let opened = try Disk.open(spool, .readOnly, .directory, doing: "read")
         let stamp: FileStamp
-        do throws(LandingError) { stamp = try Disk.status(opened, spool).stamp } catch {
+        do throws(FileSystemError) { stamp = try Disk.status(opened, spool).stamp } catch {
             Disk.close(opened)
             throw error
         }

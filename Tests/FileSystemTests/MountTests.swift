@@ -1,4 +1,4 @@
-import Mounts
+import FileSystem
 import TestSupport
 import Testing
 

@@ -16,7 +16,7 @@ package struct FileHashing {
     package private(set) var offset: Int64 = 0
 
     /// Refuses what is not a regular file. The descriptor stays the caller's, and its position where it is; `path` is for messages.
-    package init(_ descriptor: FileDescriptor, named path: FilePath) throws(LandingError) {
+    package init(_ descriptor: FileDescriptor, named path: FilePath) throws(FileSystemError) {
         let status = try Disk.status(descriptor, path)
         guard status.kind == .regular else { throw .notRegular(path) }
         // One that is read at once needs no advice.
@@ -28,7 +28,7 @@ package struct FileHashing {
 
     /// Reads about `count` more bytes. Returns nil while there are more, and throws `changedWhileRead` where the stamp after the last byte
     /// differs from that before the first.
-    package mutating func advance(by count: Int64) throws(LandingError) -> FileDigest.Digested? {
+    package mutating func advance(by count: Int64) throws(FileSystemError) -> FileDigest.Digested? {
         let room = Int(min(max(stamp.size - offset, 1), Int64(Self.bufferSize)))
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: room, alignment: 4096)
         defer { buffer.deallocate() }
@@ -46,7 +46,7 @@ package struct FileHashing {
     }
 
     /// Reads all the rest.
-    mutating func finish() throws(LandingError) -> FileDigest.Digested {
+    package mutating func finish() throws(FileSystemError) -> FileDigest.Digested {
         while true {
             if let digested = try advance(by: .max) { return digested }
         }

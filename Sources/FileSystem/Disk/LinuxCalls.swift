@@ -1,9 +1,9 @@
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// Calls and constants that glibc declares only under `_GNU_SOURCE`, which Swift's Glibc module does not set; looked up by name once. A C
 /// library without one of them behaves as a kernel without it.
-enum LinuxCalls {
+package enum LinuxCalls {
     static let renameNoReplace: UInt32 = 1
     static let syncFileRangeWrite: UInt32 = 2
     static let setSignal: Int32 = 10  // F_SETSIG
@@ -31,13 +31,13 @@ enum LinuxCalls {
     }
 
     /// Does nothing where the file system has no such attributes, or no room for them.
-    static func setAttribute(_ path: FilePath, _ name: String, _ value: Substring) {
+    package static func setAttribute(_ path: FilePath, _ name: String, _ value: Substring) {
         var value = String(value)
         _ = path.withPlatformString { path in value.withUTF8 { setxattrCall?(path, name, $0.baseAddress, $0.count, 0) } }
     }
 
     /// Nil where the file has none, or one of more than 256 bytes.
-    static func attribute(_ path: FilePath, _ name: String) -> String? {
+    package static func attribute(_ path: FilePath, _ name: String) -> String? {
         var bytes = [UInt8](repeating: 0, count: 256)
         let count = path.withPlatformString { getxattrCall?($0, name, &bytes, bytes.count) } ?? -1
         return count < 0 ? nil : String(decoding: bytes[..<count], as: UTF8.self)

@@ -18,11 +18,11 @@ package struct SpoolAccess: Hashable, Sendable {
 
     /// Opens a file for reading without waiting for a FIFO's writer. Throws `missing` where nothing is there, and `outsideSpool` where the
     /// name leads out of the spool.
-    package func open(_ relative: FilePath) throws(LandingError) -> FileDescriptor {
+    package func open(_ relative: FilePath) throws(FileSystemError) -> FileDescriptor {
         let folder = try rootDescriptor()
         defer { Disk.close(folder) }
         let flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             return try open(relative, in: folder, flags: flags, resolve: Self.beneath | Self.noMagicLinks)
         } catch .outsideSpool {
             // A link may say an absolute path and lead into the spool all the same: it is resolved here, and then no link is followed any
@@ -33,18 +33,19 @@ package struct SpoolAccess: Hashable, Sendable {
     }
 
     /// Opens a folder of the spool that stands there itself, not behind a link.
-    package func openFolder(_ relative: FilePath) throws(LandingError) -> FileDescriptor {
+    package func openFolder(_ relative: FilePath) throws(FileSystemError) -> FileDescriptor {
         let folder = try rootDescriptor()
         if relative.isEmpty { return folder }
         defer { Disk.close(folder) }
         return try open(relative, in: folder, flags: O_RDONLY | O_DIRECTORY | O_CLOEXEC, resolve: Self.beneath | Self.noLinks)
     }
 
-    private func rootDescriptor() throws(LandingError) -> FileDescriptor {
+    private func rootDescriptor() throws(FileSystemError) -> FileDescriptor {
         try Disk.open(root, .readOnly, .directory, doing: "read")
     }
 
-    private func open(_ relative: FilePath, in folder: FileDescriptor, flags: Int32, resolve: UInt64) throws(LandingError) -> FileDescriptor
+    private func open(_ relative: FilePath, in folder: FileDescriptor, flags: Int32, resolve: UInt64) throws(FileSystemError)
+        -> FileDescriptor
     {
         let opened = relative.withPlatformString { LinuxCalls.openat2(folder.rawValue, $0, flags, resolve: resolve) }
         if opened >= 0 { return FileDescriptor(rawValue: opened) }
@@ -60,7 +61,7 @@ package struct SpoolAccess: Hashable, Sendable {
     }
 
     /// Opens name by name and follows no link; what a link within the spool leads to is found by `resolved`.
-    func walk(_ relative: FilePath, in folder: FileDescriptor, flags: Int32) throws(LandingError) -> FileDescriptor {
+    package func walk(_ relative: FilePath, in folder: FileDescriptor, flags: Int32) throws(FileSystemError) -> FileDescriptor {
         let path = root.pushing(relative)
         let names = Array(relative.components)
         guard names.allSatisfy({ $0.kind == .regular }) else { throw .outsideSpool(path) }
@@ -95,7 +96,7 @@ package struct SpoolAccess: Hashable, Sendable {
     }
 
     /// Returns where the name leads now, relative to the spool; nil where that is outside.
-    private func resolved(_ relative: FilePath) throws(LandingError) -> FilePath? {
+    private func resolved(_ relative: FilePath) throws(FileSystemError) -> FilePath? {
         var inside = try Disk.resolve(root.pushing(relative))
         return inside.removePrefix(try Disk.resolve(root)) && !inside.isEmpty ? inside : nil
     }

@@ -40,53 +40,39 @@ package enum CreationMask {
 }
 
 /// New folders at `root` and below get `access`; those above it are shared ones.
-struct FolderGrant {
-    let access: FileAccess
-    let root: FilePath
+package struct FolderGrant {
+    private let access: FileAccess
+    private let root: FilePath
+
+    package init(access: FileAccess, root: FilePath) {
+        self.access = access
+        self.root = root
+    }
 
     func access(of folder: FilePath) -> FileAccess { folder.starts(with: root) ? access : .shared }
 }
 
 /// A folder that a pipeline names: made where it is missing, with those above it.
 package enum PublicFolder {
-    package static func make(_ path: FilePath, _ access: FileAccess) throws(LandingError) {
+    package static func make(_ path: FilePath, _ access: FileAccess) throws(FileSystemError) {
         try Disk.makeDirectories(path, FolderGrant(access: access, root: path))
-    }
-}
-
-/// What an older version made with wider modes becomes the owner's own.
-package enum PrivateFolder {
-    /// Takes every right of others from the files and folders below `path`. What stands in `held/` of a staging area came from a spool, and
-    /// stays as it is.
-    package static func close(_ path: FilePath) throws(LandingError) {
-        for name in try Disk.names(in: path) {
-            let entry = path.appending(name)
-            guard let status = try Disk.status(entry) else { continue }
-            switch status.kind {
-            case .directory:
-                if status.mode & 0o077 != 0 { try Disk.grant(.ownerOnly, folder: entry) }
-                if name.string != "held" { try close(entry) }
-            case .regular where status.mode & 0o077 != 0: try Disk.grant(.ownerOnly, file: entry)
-            default: break
-            }
-        }
     }
 }
 
 extension Disk {
     /// Gives a file that is ours its mode and group.
-    static func grant(_ access: FileAccess, file path: FilePath) throws(LandingError) {
+    package static func grant(_ access: FileAccess, file path: FilePath) throws(FileSystemError) {
         try grant(access.group, access.mode, path)
     }
 
-    static func grant(_ access: FileAccess, folder path: FilePath) throws(LandingError) {
+    package static func grant(_ access: FileAccess, folder path: FilePath) throws(FileSystemError) {
         // Set-group-ID, which a folder has from the one above it, is not ours to take away.
         var raw = Glibc.stat()
         let inherited = path.withPlatformString { lstat($0, &raw) } == 0 ? UInt16(raw.st_mode & 0o2000) : 0
         try grant(access.group, access.directoryMode | inherited, path)
     }
 
-    private static func grant(_ group: UInt32?, _ mode: UInt16, _ path: FilePath) throws(LandingError) {
+    private static func grant(_ group: UInt32?, _ mode: UInt16, _ path: FilePath) throws(FileSystemError) {
         if let group, path.withPlatformString({ lchown($0, uid_t.max, group) }) != 0 {
             throw error("give to group \(group)", path, Errno(rawValue: errno))
         }

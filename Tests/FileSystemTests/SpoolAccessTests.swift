@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@testable import Landing
+@testable import FileSystem
 
 @Suite struct SpoolAccessTests {
     private let scene: Scene
@@ -46,8 +46,8 @@ import Testing
     func nothingOutsideIsOpened(name: String, target: String) throws {
         try link(
             name.split(separator: "/").first.map(String.init)!, to: target.replacingOccurrences(of: "ABSOLUTE", with: scene.folder.path))
-        #expect(throws: LandingError.outsideSpool(scene.spool.pushing(FilePath(name)))) { try access.open(FilePath(name)) }
-        #expect(throws: LandingError.self) { try access.status(FilePath("../../outside/s.csv")) }
+        #expect(throws: FileSystemError.outsideSpool(scene.spool.pushing(FilePath(name)))) { try access.open(FilePath(name)) }
+        #expect(throws: FileSystemError.self) { try access.status(FilePath("../../outside/s.csv")) }
     }
 
     /// What stands under a name is looked at itself, wherever it leads.
@@ -76,45 +76,15 @@ import Testing
         try link("l.csv", to: scene.folder("outside/s.csv"))
         try link("away", to: scene.folder("outside"))
         for name in ["l.csv", "away/s.csv", "sub/../../../outside/s.csv", "../../outside/s.csv"] {
-            #expect(throws: LandingError.outsideSpool(scene.spool.pushing(FilePath(name))), "\(name)") { try walked(name) }
+            #expect(throws: FileSystemError.outsideSpool(scene.spool.pushing(FilePath(name))), "\(name)") { try walked(name) }
         }
-        #expect(throws: LandingError.missing(scene.spool.appending("none.csv"))) { try walked("none.csv") }
+        #expect(throws: FileSystemError.missing(scene.spool.appending("none.csv"))) { try walked("none.csv") }
     }
 
     @Test func whatIsNotThereIsMissing() throws {
         for name in ["a.csv", "sub/a.csv"] {
-            #expect(throws: LandingError.missing(scene.spool.pushing(FilePath(name)))) { try access.open(FilePath(name)) }
+            #expect(throws: FileSystemError.missing(scene.spool.pushing(FilePath(name)))) { try access.open(FilePath(name)) }
         }
-    }
-
-    /// A folder that was an ordinary one when its file was numbered, and is a link by the time that the file is removed.
-    @Test(arguments: [true, false]) func removalDoesNotLeaveTheSpool(isDeleted: Bool) throws {
-        let path = FilePath(try scene.folder.write("same", to: "root/spool/sub/s.csv"))
-        let found = try FileDigest.of(path)
-        let file = SpoolFile(path: path, relative: "sub/s.csv", digest: found.digest, stamp: found.stamp)
-        try scene.folder.write("same", to: "outside/s.csv")
-        #expect(rename(scene.folder("root/spool/sub"), scene.folder("elsewhere")) == 0)
-        try link("sub", to: scene.folder("outside"))
-        let disposal = Disposal(isDeleted ? .delete : .archive(scene.root.appending("archive")), area: scene.area)
-        #expect(try disposal.dispose([file]) == .changed)
-        #expect(scene.folder.files() == ["elsewhere/s.csv", "outside/s.csv", "root/spool/sub"].filter { $0 != "root/spool/sub" })
-    }
-
-    /// The folder becomes a link while the file is on its way out, and the file has to go back.
-    @Test func whatGoesBackStaysInTheSpool() throws {
-        let path = FilePath(try scene.folder.write("read", to: "root/spool/sub/s.csv"))
-        let found = try FileDigest.of(path)
-        try scene.folder.write("other", to: "root/spool/s.csv")
-        var removal = InputRemoval(destination: nil, area: scene.area, areas: [])
-        removal.onTaken = {
-            _ = try? scene.folder.write("newer", to: scene.held(0))
-            rmdir(scene.folder("root/spool/sub"))
-            try? link("sub", to: scene.folder("outside"))
-        }
-        #expect(try removal.remove([SpoolFile(path: path, relative: "sub/s.csv", digest: found.digest, stamp: found.stamp)]) == .changed)
-        #expect(try scene.folder.read("root/spool/s.2.csv") == Array("newer".utf8))
-        #expect(try scene.folder.read("root/spool/s.csv") == Array("other".utf8))
-        #expect(try scene.folder.read("outside/s.csv") == Array("secret".utf8))
     }
 
     @Test func aDigestIsMadeInPieces() throws {
@@ -135,6 +105,6 @@ import Testing
         var again = try FileHashing(file, named: path)
         #expect(try again.advance(by: 1) == nil)
         try scene.folder.write(bytes + [1], to: "root/spool/large")
-        #expect(throws: LandingError.changedWhileRead(path)) { while try again.advance(by: 1 << 20) == nil {} }
+        #expect(throws: FileSystemError.changedWhileRead(path)) { while try again.advance(by: 1 << 20) == nil {} }
     }
 }

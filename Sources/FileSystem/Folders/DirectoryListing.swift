@@ -1,20 +1,20 @@
-internal import Glibc
-internal import SystemPackage
+package import Glibc
+package import SystemPackage
 
 /// One pass over one directory's entries.
-final class DirectoryListing {
-    struct Entry {
+package final class DirectoryListing {
+    package struct Entry {
         /// Nil where the bytes are not UTF-8.
-        var name: String?
+        package let name: String?
         /// For people: invalid bytes replaced.
-        var shownName: String
-        var isDirectory: Bool
+        package let shownName: String
+        package let isDirectory: Bool
     }
 
     private let stream: OpaquePointer
     private let descriptor: CInt
 
-    init(path: String) throws(Errno) {
+    package init(path: String) throws(Errno) {
         let opened = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard opened >= 0 else { throw Errno(rawValue: errno) }
         guard let stream = fdopendir(opened) else {
@@ -32,7 +32,7 @@ final class DirectoryListing {
     /// stat.
     /// - Returns: whether there may be more.
     @discardableResult
-    func forEach(atMost limit: Int = .max, _ body: (Entry, _ status: () -> stat?) -> Void) -> Bool {
+    package func forEach(atMost limit: Int = .max, _ body: (Entry, _ status: () -> stat?) -> Void) -> Bool {
         for _ in 0..<limit {
             guard let pointer = readdir(stream) else { return false }
             let name = UnsafeRawPointer(pointer).advanced(by: MemoryLayout<dirent>.offset(of: \dirent.d_name)!)

@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@testable import Landing
+@testable import FileSystem
 
 /// What counts as deleted, and what only cannot be seen.
 @Suite struct SpoolLookTests {
@@ -53,7 +53,7 @@ import Testing
     @Test func anotherFolderInItsPlaceIsAnother() throws {
         let look = try SpoolLook(scene.spool)
         #expect(rename(scene.folder("root/spool"), scene.folder("root/away")) == 0)
-        #expect(throws: LandingError.self) { _ = try SpoolLook(scene.spool) }
+        #expect(throws: FileSystemError.self) { _ = try SpoolLook(scene.spool) }
         #expect(mkdir(scene.folder("root/spool"), 0o755) == 0)
         let other = try SpoolLook(scene.spool)
         let inodes = (look.inode, other.inode), have = (look.has("a.csv"), other.has("a.csv"))
@@ -61,6 +61,6 @@ import Testing
     }
 
     @Test func whatIsNoFolderCannotBeLookedInto() throws {
-        #expect(throws: LandingError.self) { _ = try SpoolLook(scene.spool.appending("a.csv")) }
+        #expect(throws: FileSystemError.self) { _ = try SpoolLook(scene.spool.appending("a.csv")) }
     }
 }

@@ -22,7 +22,7 @@ package enum FileDigest {
     }
 
     /// Follows symbolic links; refuses what is not a regular file. Throws `changedWhileRead` when the stamp after differs from that before.
-    package static func of(_ path: FilePath) throws(LandingError) -> Digested {
+    package static func of(_ path: FilePath) throws(FileSystemError) -> Digested {
         // Non-blocking, so that opening a FIFO returns.
         let descriptor = try Disk.open(path, .readOnly, .nonBlocking, doing: "read")
         defer { Disk.close(descriptor) }
@@ -30,12 +30,12 @@ package enum FileDigest {
     }
 
     /// Opens a regular file for its content to be read; the caller closes it. Follows symbolic links.
-    package static func open(_ path: FilePath) throws(LandingError) -> FileDescriptor {
+    package static func open(_ path: FilePath) throws(FileSystemError) -> FileDescriptor {
         try Disk.open(path, .readOnly, .nonBlocking, doing: "read")
     }
 
     /// The stamp of an open file, which must be a regular one; `path` is for messages.
-    package static func stamp(of descriptor: FileDescriptor, named path: FilePath) throws(LandingError) -> FileStamp {
+    package static func stamp(of descriptor: FileDescriptor, named path: FilePath) throws(FileSystemError) -> FileStamp {
         let status = try Disk.status(descriptor, path)
         guard status.kind == .regular else { throw .notRegular(path) }
         return status.stamp
@@ -49,7 +49,7 @@ package enum FileDigest {
 
     /// Of a file that was just written and is to be made durable: the pages of a large one start for the disk meanwhile. A small one's go
     /// faster with the sync.
-    package static func ofWritten(_ path: FilePath) throws(LandingError) -> Digested {
+    package static func ofWritten(_ path: FilePath) throws(FileSystemError) -> Digested {
         let descriptor = try Disk.open(path, .readOnly, .noFollow, doing: "read")
         defer { Disk.close(descriptor) }
         var hashing = try FileHashing(descriptor, named: path)
@@ -58,47 +58,16 @@ package enum FileDigest {
     }
 
     /// Reads by offset: the descriptor's position does not move. `path` is for messages.
-    package static func of(_ descriptor: FileDescriptor, named path: FilePath) throws(LandingError) -> Digested {
+    package static func of(_ descriptor: FileDescriptor, named path: FilePath) throws(FileSystemError) -> Digested {
         var hashing = try FileHashing(descriptor, named: path)
         return try hashing.finish()
     }
 
-    /// One digest for a model and the files it names: that of the model file alone when it names none, else of the canonical list of
-    /// digests, the model first and the others by name in byte order. The model's own name is no part of it; the names inside it are.
-    package static func ofModel(digest: String, companions: [(name: String, digest: String)]) -> String {
-        guard !companions.isEmpty else { return digest }
-        var list = "model\u{0}\(digest)\n"
-        for companion in companions.sorted(by: { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }) {
-            list += "\(companion.name)\u{0}\(companion.digest)\n"
-        }
-        return of(bytes: list.utf8)
-    }
-
-    /// Of the model in a version directory: that of `model.onnx`, with that of its adapter where it has one. Nil without a model.
-    package static func ofVersion(_ files: [(name: String, digest: String)]) -> String? {
-        guard let graph = files.first(where: { $0.name == "model.onnx" }) else { return nil }
-        return ofModel(digest: graph.digest, companions: files.filter { $0.name == Card.adapterFile })
-    }
-
-    /// As above from the files themselves, with each file's own digest and stamp, the model first.
-    package static func ofModel(
-        at path: FilePath, companions: [(name: String, path: FilePath)]
-    ) throws(LandingError) -> (digest: String, files: [Digested]) {
-        var files = [try of(path)]
-        var named: [(name: String, digest: String)] = []
-        for companion in companions {
-            let file = try of(companion.path)
-            files.append(file)
-            named.append((companion.name, file.digest))
-        }
-        return (ofModel(digest: files[0].digest, companions: named), files)
-    }
-
     /// The stamp alone; nil when nothing is there. Does not follow symbolic links.
-    package static func stamp(_ path: FilePath) throws(LandingError) -> FileStamp? { try Disk.status(path)?.stamp }
+    package static func stamp(_ path: FilePath) throws(FileSystemError) -> FileStamp? { try Disk.status(path)?.stamp }
 
     /// The stamp of the file that `path` leads to, through symbolic links too.
-    package static func stamp(following path: FilePath) throws(LandingError) -> FileStamp {
+    package static func stamp(following path: FilePath) throws(FileSystemError) -> FileStamp {
         let descriptor = try Disk.open(path, .readOnly, .nonBlocking, doing: "look at")
         defer { Disk.close(descriptor) }
         return try Disk.status(descriptor, path).stamp

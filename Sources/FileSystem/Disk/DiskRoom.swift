@@ -5,7 +5,7 @@ package import SystemPackage
 /// copy would have that size.
 package enum DiskRoom {
     /// - Parameter path: a file or folder to be written, which need not be there yet.
-    package static func check(_ byteCount: Int64, at path: FilePath) throws(LandingError) {
+    package static func check(_ byteCount: Int64, at path: FilePath) throws(FileSystemError) {
         // What is small is seen to be too much when it is written.
         guard byteCount > 1 << 20 else { return }
         var folder = path

@@ -1,6 +1,6 @@
+import FileSystem
 import Foundation
 import Glibc
-import Landing
 import SystemPackage
 import TestSupport
 import Testing
@@ -39,9 +39,9 @@ import Testing
         let folder = try TemporaryDirectory("fifo")
         let fifo = FilePath(folder("fifo"))
         #expect(mkfifo(fifo.string, 0o600) == 0)
-        #expect(throws: LandingError.notRegular(fifo)) { try FileDigest.of(fifo) }
-        #expect(throws: LandingError.notRegular(FilePath(folder.path))) { try FileDigest.of(FilePath(folder.path)) }
-        #expect(throws: LandingError.missing(FilePath(folder("absent")))) { try FileDigest.of(FilePath(folder("absent"))) }
+        #expect(throws: FileSystemError.notRegular(fifo)) { try FileDigest.of(fifo) }
+        #expect(throws: FileSystemError.notRegular(FilePath(folder.path))) { try FileDigest.of(FilePath(folder.path)) }
+        #expect(throws: FileSystemError.missing(FilePath(folder("absent")))) { try FileDigest.of(FilePath(folder("absent"))) }
     }
 
     /// A writer rewrites the file all the time: a digest comes out only of a moment when it was still.
@@ -63,7 +63,7 @@ import Testing
             done.signal()
         }
         begun.wait()
-        #expect(throws: LandingError.changedWhileRead(path)) { try FileDigest.of(path) }
+        #expect(throws: FileSystemError.changedWhileRead(path)) { try FileDigest.of(path) }
         stop.set()
         done.wait()
         #expect(throws: Never.self) { try FileDigest.of(path) }
