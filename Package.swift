@@ -68,38 +68,42 @@ let package = Package(
         .target(name: "Engine", dependencies: ["Names", "Reasons", "Tensors", "COnnxRuntime"]),
 
         // The file half.
-        .target(name: "Mounts"),
+        .target(name: "FileSystem", dependencies: ["Arrivals", "Reasons", system, crypto]),
         .target(name: "Columnar", dependencies: ["Names", "Reasons", "Tensors", "CArrow"]),
-        .target(name: "Watcher", dependencies: ["Arrivals", "Mounts", "Names", "Reasons", "CInotifyTools", system, logging]),
-        .target(name: "Landing", dependencies: ["Arrivals", "Reasons", system, crypto]),
-        .target(name: "Ledger", dependencies: ["Arrivals", "Mounts", "Names", "Reasons", grdb]),
+        .target(name: "Watcher", dependencies: ["Arrivals", "FileSystem", "Names", "Reasons", "CInotifyTools", system, logging]),
+        .target(name: "Landing", dependencies: ["Arrivals", "FileSystem", "Reasons", "Recipes", system]),
+        .target(name: "Ledger", dependencies: ["Arrivals", "FileSystem", "Names", "Reasons", grdb]),
         .target(name: "PipelineConfig", dependencies: ["Names", "Reasons", "Recipes", yams, crypto]),
+
+        // What an attempt is told and what it answers, between the daemon and what computes.
+        .target(name: "Attempts", dependencies: ["Arrivals", "FileSystem", "Reasons", "Recipes", "PipelineConfig", system]),
 
         // Where the halves meet.
         .target(
             name: "Training",
             dependencies: [
-                "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Passes", "Autodiff", "TrainingGraph", "Engine", "Columnar", "Landing",
+                "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Passes", "Autodiff", "TrainingGraph", "Engine", "Columnar", "FileSystem",
                 crypto, system,
             ]),
         .target(
             name: "Runner",
             dependencies: [
                 "Arrivals", "Names", "Reasons", "Recipes", "Tensors", "ONNX", "Autodiff", "TrainingGraph", "Engine", "Columnar", "Training",
-                "Landing", "Ledger", "PipelineConfig", system,
+                "FileSystem", "PipelineConfig", "Attempts", system,
             ]),
         .target(
             name: "Daemon",
             dependencies: [
-                "Arrivals", "Names", "Reasons", "Recipes", "Engine", "Runner", "Training", "Watcher", "Ledger", "Landing", "PipelineConfig",
+                "Arrivals", "Attempts", "FileSystem", "Names", "Reasons", "Recipes", "Watcher", "Ledger", "Landing", "PipelineConfig",
                 logging, serviceLifecycle, system,
             ]),
-        .target(name: "Reports", dependencies: ["Arrivals", "Reasons", "Watcher", "Ledger", "Landing", "PipelineConfig", system]),
+        .target(
+            name: "Reports", dependencies: ["Arrivals", "FileSystem", "Reasons", "Watcher", "Ledger", "Landing", "PipelineConfig", system]),
         .executableTarget(
             name: "millrace",
             dependencies: [
-                "Arrivals", "Daemon", "Reports", "Runner", "Training", "Ledger", "Landing", "PipelineConfig", "Watcher", "Columnar",
-                "TrainingGraph", "Autodiff", "Passes", "ONNX", "Names", "Reasons", "Recipes", "Tensors",
+                "Arrivals", "Attempts", "FileSystem", "Daemon", "Reports", "Runner", "Training", "Ledger", "Landing", "PipelineConfig",
+                "Watcher", "Columnar", "TrainingGraph", "Autodiff", "Passes", "ONNX", "Names", "Reasons", "Recipes", "Tensors",
                 argumentParser, logging, serviceLifecycle, system, unixSignals,
             ], exclude: ["README.md"], linkerSettings: nativeLibraries),
 
@@ -131,20 +135,24 @@ let package = Package(
             exclude: ["Fixtures", "make-fixtures.py"]),
         tests(
             "Columnar", ["CArrow", "Names", "Reasons", "Tensors"], exclude: ["Fixtures", "Frames", "make-fixtures.py", "make-frames.py"]),
-        tests("Mounts", []),
+        tests("Attempts", ["Reasons"]),
+        tests("FileSystem", [system]),
         tests("Watcher", ["Arrivals", "Names", "Reasons", logging], exclude: ["Traces"]),
-        tests("Landing", ["Arrivals", "Reasons", system]),
+        tests("Landing", ["Arrivals", "FileSystem", "Reasons", system]),
         tests("Ledger", ["Arrivals", "Reasons", grdb]),
         tests("PipelineConfig", ["Reasons", "Recipes"]),
-        tests("Runner", ["Arrivals", "Reasons", "Recipes", "Tensors", "ONNX", "Engine", "Columnar", "Landing", "PipelineConfig", system]),
-        tests("Daemon", ["Arrivals", "Reasons", "Runner", "Watcher", "Ledger", "Landing", "PipelineConfig", system, logging]),
-        tests("Reports", ["Arrivals", "Reasons", "Ledger", "Landing", "PipelineConfig", system]),
+        tests(
+            "Runner",
+            ["Arrivals", "Attempts", "Reasons", "Recipes", "Tensors", "ONNX", "Engine", "Columnar", "FileSystem", "PipelineConfig", system]),
+        tests(
+            "Daemon",
+            ["Arrivals", "Attempts", "FileSystem", "Reasons", "Recipes", "Watcher", "Ledger", "Landing", "PipelineConfig", system, logging]),
+        tests("Reports", ["Arrivals", "FileSystem", "Reasons", "Ledger", "Landing", "PipelineConfig", system]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Arrivals", "TestSupport", "Reasons", "Tensors", "ONNX", "Engine", "Columnar", "Training", "Landing", "Ledger",
-                "PipelineConfig", "Runner", "millrace",
-                system,
+                "Arrivals", "Attempts", "FileSystem", "TestSupport", "Reasons", "Recipes", "Tensors", "ONNX", "Engine", "Columnar",
+                "Training", "Landing", "Ledger", "PipelineConfig", "Runner", "millrace", system,
             ],
             exclude: ["ExternalData", "Init", "RevisionOneRoot", "SchemaFiveRoot", "Zoo"], linkerSettings: nativeLibraries),
     ],

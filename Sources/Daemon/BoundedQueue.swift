@@ -1,5 +1,5 @@
+import Arrivals
 import Dispatch
-import Runner
 import Synchronization
 
 /// A first-in first-out queue between threads. `put` blocks while it is full, so that a fast producer waits instead of growing memory.

@@ -1,5 +1,6 @@
 package import Arrivals
-package import Landing
+package import FileSystem
+import Landing
 package import Ledger
 package import PipelineConfig
 import SystemPackage
@@ -45,7 +46,7 @@ package enum DecidedInputs {
     }
 
     /// Removes `NAME.reason.json` of an input whose cause is gone.
-    package static func clearReason(role: ArrivalRole, path: String, pipeline: Pipeline) throws(LandingError) {
+    package static func clearReason(role: ArrivalRole, path: String, pipeline: Pipeline) throws(FileSystemError) {
         let spool = pipeline.spoolPath(of: role)
         try Quarantine.clear(FilePath(path), of: spool + "/" + path, in: FilePath(pipeline.onError.quarantine))
     }

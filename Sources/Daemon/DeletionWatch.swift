@@ -1,10 +1,9 @@
 import Arrivals
+import FileSystem
 import Foundation
-import Landing
 import Ledger
 import Logging
 import PipelineConfig
-import Runner
 import Synchronization
 import SystemPackage
 import Watcher

@@ -1,4 +1,5 @@
 import Arrivals
+import FileSystem
 package import Landing
 package import Ledger
 package import PipelineConfig
@@ -28,7 +29,7 @@ extension DiskPublisher {
         var unwritten: Set<Int64> = []
         for (place, outputs) in Dictionary(grouping: outputs, by: { Place(root: $0.publication.root, pipeline: $0.publication.pipeline) }) {
             let manifest = Manifest(outputRoot: FilePath(place.root), pipeline: place.pipeline, access: access(of: place.pipeline))
-            do throws(LandingError) {
+            do throws(FileSystemError) {
                 try manifest.appendRemovals(of: outputs.map(\.manifestLine), at: .now)
             } catch {
                 unwritten.formUnion(outputs.map(\.publication.publication))

@@ -3,7 +3,7 @@ package import Landing
 import Ledger
 package import PipelineConfig
 import Reasons
-import Runner
+import Attempts
 import SystemPackage
 
 extension DiskPublisher {
@@ -19,19 +19,19 @@ extension DiskPublisher {
 
     package func keptPath(_ kept: Kept, pipeline: Pipeline) -> String { path(kept, pipeline).string }
 
-    package func discard(_ kept: Kept, pipeline: Pipeline) throws(LandingError) { try files(pipeline).discard(path(kept, pipeline)) }
+    package func discard(_ kept: Kept, pipeline: Pipeline) throws(FileSystemError) { try files(pipeline).discard(path(kept, pipeline)) }
 
-    package func pruneFloatModels(keeping digests: Set<String>, in pipeline: Pipeline) throws(LandingError) {
+    package func pruneFloatModels(keeping digests: Set<String>, in pipeline: Pipeline) throws(FileSystemError) {
         try files(pipeline).pruneModels(keeping: digests)
     }
 
     /// At the start: where runs that are closed would have gone on.
-    package func pruneCheckpoints(keeping open: Set<Int64>, of pipelines: [Pipeline]) throws(LandingError) {
+    package func pruneCheckpoints(keeping open: Set<Int64>, of pipelines: [Pipeline]) throws(FileSystemError) {
         for pipeline in pipelines { try files(pipeline).pruneCheckpoints(keeping: open) }
     }
 
     /// The model as the next training starts from it, kept before anyone can see the version. Nil where nothing trains.
-    func keepFloatModel(_ model: StagedModel) throws(LandingError) -> String? {
+    func keepFloatModel(_ model: StagedModel) throws(FileSystemError) -> String? {
         guard model.pipeline.optimize != nil, let digest = model.files.modelDigest else { return nil }
         try files(model.pipeline).keepModel(model.files.map { (name: $0.name, path: FilePath($0.path)) }, digest: digest)
         return digest

@@ -1,11 +1,10 @@
 package import Arrivals
-import Engine
 import Foundation
 package import Landing
 package import Ledger
 package import PipelineConfig
 import Reasons
-package import Runner
+package import Attempts
 import Synchronization
 import SystemPackage
 
@@ -34,22 +33,26 @@ package final class DiskPublisher: Publisher, Sendable {
     let work: FilePath
     /// The folders that nobody else may work on; nil where nobody else can.
     private let claims: FolderClaims?
+    /// What runs the models, for their cards.
+    private let engine: Card.Named?
     private let state = Mutex(State())
 
     /// Refuses a pipeline for which there is no place to stage. `work`: where what training needs is kept, and staging is preferred; left
     /// out: `ROOT/.millrace`.
-    init(root: String, work: String? = nil, pipelines: [Pipeline], claims: FolderClaims?) throws(LandingError) {
+    init(root: String, work: String? = nil, pipelines: [Pipeline], claims: FolderClaims?, engine: Card.Named? = nil) throws(FileSystemError)
+    {
         self.root = FilePath(root)
         self.work = work.map { FilePath($0) } ?? FilePath(root).appending(".millrace")
         self.claims = claims
+        self.engine = engine
         try use(pipelines)
     }
 
     /// After an edit: places for `pipelines`. Work under way keeps those it has.
-    package func use(_ pipelines: [Pipeline]) throws(LandingError) {
+    package func use(_ pipelines: [Pipeline]) throws(FileSystemError) {
         let avoiding = try StagingArea.Avoided(pipelines.flatMap(\.userPaths).map { FilePath($0) })
         var next = state.withLock { $0 }
-        func area(_ target: String) throws(LandingError) -> StagingArea {
+        func area(_ target: String) throws(FileSystemError) -> StagingArea {
             let made = try StagingArea(for: FilePath(target), root: root, work: work, avoiding: avoiding)
             if let known = next.areas[made.path.string], known.isOnSameMount(as: made) { return known }
             next.areas[made.path.string] = made
@@ -63,9 +66,9 @@ package final class DiskPublisher: Publisher, Sendable {
             }
             var archive: StagingArea?
             if case .archive(let path) = pipeline.after { archive = try area(path) }
-            let modelArea = try pipeline.land.models.map { landing throws(LandingError) in try area(landing.path) }
+            let modelArea = try pipeline.land.models.map { landing throws(FileSystemError) in try area(landing.path) }
             next.places[pipeline.name] = Places(
-                outputs: try pipeline.land.outputs.map { landing throws(LandingError) in try area(landing.path) },
+                outputs: try pipeline.land.outputs.map { landing throws(FileSystemError) in try area(landing.path) },
                 models: pipeline.land.models.flatMap { landing in
                     modelArea.map { ModelVersionDirectory(path: FilePath(landing.path), area: $0, access: pipeline.land.access.landing) }
                 },
@@ -80,13 +83,13 @@ package final class DiskPublisher: Publisher, Sendable {
     }
 
     /// At the start, once what the ledger intended is finished: removes what attempts of an earlier daemon left.
-    package func sweep() throws(LandingError) {
+    package func sweep() throws(FileSystemError) {
         for area in state.withLock({ Array($0.areas.values) }) { try area.sweep() }
     }
 
     /// At the start: finishes or takes back inputs that were on their way to archive or quarantine. Pipelines share the areas of a mount,
     /// so that what stands in one may be on its way to any other.
-    package func recoverInputs() throws(LandingError) {
+    package func recoverInputs() throws(FileSystemError) {
         let areas = state.withLock { Array($0.areas.values) }
         for area in areas { try Disposal.recover(area: area, areas: areas) }
     }
@@ -94,7 +97,7 @@ package final class DiskPublisher: Publisher, Sendable {
     /// Something was mounted since the areas were chosen: what is staged from now on is staged on the mounts as they are.
     private func chooseAgain() { try? use(Array(state.withLock { $0 }.pipelines.values)) }
 
-    private func places(_ pipeline: Pipeline) throws(LandingError) -> Places {
+    private func places(_ pipeline: Pipeline) throws(FileSystemError) -> Places {
         guard let places = state.withLock({ $0.places[pipeline.name] }) else {
             throw .noStagingPlace(target: FilePath(pipeline.name), why: "the pipeline is not in force any more")
         }
@@ -104,7 +107,7 @@ package final class DiskPublisher: Publisher, Sendable {
     /// Of what lands for the pipeline of that name.
     func access(of pipeline: String) -> FileAccess { state.withLock { $0.pipelines[pipeline]?.land.access.landing } ?? .standard }
 
-    private func models(_ pipeline: Pipeline) throws(LandingError) -> (directory: ModelVersionDirectory, area: StagingArea) {
+    private func models(_ pipeline: Pipeline) throws(FileSystemError) -> (directory: ModelVersionDirectory, area: StagingArea) {
         let places = try places(pipeline)
         guard let directory = places.models, let area = places.modelArea else {
             throw .noStagingPlace(target: FilePath(pipeline.name), why: "the pipeline has no land.models")
@@ -114,7 +117,7 @@ package final class DiskPublisher: Publisher, Sendable {
 
     // MARK: Staging
 
-    package func stagingPath(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) throws(LandingError) -> String {
+    package func stagingPath(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) throws(FileSystemError) -> String {
         switch goal {
         case .decideModel, .fineTune:
             let area = try models(pipeline).area
@@ -143,10 +146,10 @@ package final class DiskPublisher: Publisher, Sendable {
 
     package func publish(
         _ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent]
-    ) throws(LandingError) -> [Result<Void, LandingError>] {
-        var refusals: [String: LandingError] = [:]
+    ) throws(FileSystemError) -> [Result<Void, FileSystemError>] {
+        var refusals: [String: FileSystemError] = [:]
         for name in Set(outputs.map(\.provenance.pipeline)) {
-            do throws(LandingError) { if let pipeline = state.withLock({ $0.pipelines[name] }) { try claims?.verify(pipeline) } } catch {
+            do throws(FileSystemError) { if let pipeline = state.withLock({ $0.pipelines[name] }) { try claims?.verify(pipeline) } } catch {
                 refusals[name] = error
             }
         }
@@ -159,7 +162,7 @@ package final class DiskPublisher: Publisher, Sendable {
         return outputs.map { output in refusals[output.provenance.pipeline].map { .failure($0) } ?? published.removeFirst() }
     }
 
-    package func recover(_ outputs: [StagedOutput]) throws(LandingError) -> [Bool] {
+    package func recover(_ outputs: [StagedOutput]) throws(FileSystemError) -> [Bool] {
         var results: [Bool] = []
         for recovery in try round().recover(outputs) {
             switch recovery {
@@ -177,7 +180,7 @@ package final class DiskPublisher: Publisher, Sendable {
 
     // MARK: Models
 
-    package func publish(_ model: StagedModel, activate: Bool) throws(LandingError) -> String? {
+    package func publish(_ model: StagedModel, activate: Bool) throws(FileSystemError) -> String? {
         let directory = try models(model.pipeline).directory
         try claims?.verify(model.pipeline)
         let gated = model.training?.gate?.after != nil || model.trial?.hasRun == true
@@ -186,7 +189,7 @@ package final class DiskPublisher: Publisher, Sendable {
             arrival: model.arrival,
             arrivalPath: model.input, arrivalDigest: model.inputDigest, tool: .init(name: "millrace", version: toolVersion))
         card.run = model.run
-        card.engine = .init(name: "ONNX Runtime", version: Engine.version)
+        card.engine = engine
         card.opset = model.operatorSets
         card.decisions = model.trial.map { ["trial": .text("\($0)")] }
         if let training = model.training { card.add(training) }
@@ -197,7 +200,7 @@ package final class DiskPublisher: Publisher, Sendable {
         let staged = try directory.stage(
             run: model.run, attempt: 0,
             files: model.files.map { .init(name: $0.name, staged: FilePath($0.path)) }, card: card)
-        do throws(LandingError) { try directory.land(staged) } catch {
+        do throws(FileSystemError) { try directory.land(staged) } catch {
             if case .crossMount = error { chooseAgain() }
             throw error
         }
@@ -205,7 +208,7 @@ package final class DiskPublisher: Publisher, Sendable {
         return float
     }
 
-    package func publishedModel(version: Int, arrival: Int64, in pipeline: Pipeline) throws(LandingError) -> PublishedModel? {
+    package func publishedModel(version: Int, arrival: Int64, in pipeline: Pipeline) throws(FileSystemError) -> PublishedModel? {
         let directory = try models(pipeline).directory
         guard try directory.isPublished(version: version, arrival: arrival) else { return nil }
         let card = try directory.card(version)
@@ -214,13 +217,13 @@ package final class DiskPublisher: Publisher, Sendable {
         }
     }
 
-    package func activate(version: Int, in pipeline: Pipeline) throws(LandingError) {
+    package func activate(version: Int, in pipeline: Pipeline) throws(FileSystemError) {
         try models(pipeline).directory.activate(version)
     }
 
-    package func pin(version: Int?, in pipeline: Pipeline) throws(LandingError) { try models(pipeline).directory.pin(version) }
+    package func pin(version: Int?, in pipeline: Pipeline) throws(FileSystemError) { try models(pipeline).directory.pin(version) }
 
-    package func prune(versions: [Int], in pipeline: Pipeline) throws(LandingError) {
+    package func prune(versions: [Int], in pipeline: Pipeline) throws(FileSystemError) {
         _ = try models(pipeline).directory.remove(versions)
     }
 
@@ -230,7 +233,7 @@ package final class DiskPublisher: Publisher, Sendable {
 
     package func hasQuarantine(_ pipeline: Pipeline) -> Bool { !Quarantine.isEmpty(FilePath(pipeline.onError.quarantine)) }
 
-    package func clearReason(role: ArrivalRole, path: String, pipeline: Pipeline) throws(LandingError) {
+    package func clearReason(role: ArrivalRole, path: String, pipeline: Pipeline) throws(FileSystemError) {
         try DecidedInputs.clearReason(role: role, path: path, pipeline: pipeline)
     }
 
@@ -243,7 +246,7 @@ package final class DiskPublisher: Publisher, Sendable {
         DecidedInputs.find(input, pipeline, work: work.string)
     }
 
-    package func dispose(of input: SpoolInput, pipeline: Pipeline) throws(LandingError) {
+    package func dispose(of input: SpoolInput, pipeline: Pipeline) throws(FileSystemError) {
         let places = try places(pipeline)
         let rule: Disposal.Rule
         switch pipeline.after {
@@ -255,7 +258,7 @@ package final class DiskPublisher: Publisher, Sendable {
         _ = try Disposal(rule, area: area, areas: places.areas, access: pipeline.land.access.landing).dispose(files)
     }
 
-    package func quarantine(_ input: SpoolInput, _ report: QuarantineReport, pipeline: Pipeline) throws(LandingError) {
+    package func quarantine(_ input: SpoolInput, _ report: QuarantineReport, pipeline: Pipeline) throws(FileSystemError) {
         let places = try places(pipeline)
         var reason = QuarantineReason(
             pipeline: pipeline.name, path: input.path, digest: input.digest, what: report.explanation.whole,

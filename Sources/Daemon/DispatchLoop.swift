@@ -1,8 +1,8 @@
 import Arrivals
+import Attempts
 import Ledger
 import Logging
 import PipelineConfig
-import Runner
 
 /// The thread that owns the dispatcher. Everything that is to be decided reaches it as a message, so that it never waits for work: while it
 /// lands one round, finished attempts gather for the next.

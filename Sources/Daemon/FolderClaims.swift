@@ -1,5 +1,6 @@
 import Arrivals
 import Dispatch
+import FileSystem
 import Landing
 import Ledger
 import Logging
@@ -36,11 +37,11 @@ final class FolderClaims: Sendable {
     private let wake = DispatchSemaphore(value: 0)
 
     /// Throws `claimed` where another daemon works on one of the folders; then none is kept.
-    init(root: String, pipelines: [Pipeline], timing: FolderClaim.Timing = .init(), log: Logger) throws(LandingError) {
+    init(root: String, pipelines: [Pipeline], timing: FolderClaim.Timing = .init(), log: Logger) throws(FileSystemError) {
         holder = ClaimHolder(root: root, since: UTCTime.now.description)
         self.timing = timing
         self.log = log
-        do throws(LandingError) { try use(pipelines) } catch {
+        do throws(FileSystemError) { try use(pipelines) } catch {
             release()
             throw error
         }
@@ -48,12 +49,12 @@ final class FolderClaims: Sendable {
 
     /// Claims the folders of `pipelines`, and gives back those that none of them uses any more. Where one is another daemon's, all stays as
     /// it was.
-    func use(_ pipelines: [Pipeline]) throws(LandingError) {
+    func use(_ pipelines: [Pipeline]) throws(FileSystemError) {
         let wanted = Set(pipelines.flatMap(Self.keys))
         let present = state.withLock(\.claims)
         var made: [Key: FolderClaim] = [:]
         for key in wanted.sorted(by: { ($0.folder, $0.use.rawValue) < ($1.folder, $1.use.rawValue) }) where present[key] == nil {
-            do throws(LandingError) {
+            do throws(FileSystemError) {
                 let claim = try FolderClaim(FilePath(key.folder), key.use, as: holder, timing: timing, access: key.access)
                 made[key] = claim
                 if !claim.isHeld { log.info("a folder that cannot be written is not claimed", metadata: ["folder": "\(key.folder)"]) }
@@ -81,7 +82,7 @@ final class FolderClaims: Sendable {
 
     /// Throws `claimed` where another process has taken one of the pipeline's folders over meanwhile, as after this one hung for a long
     /// time.
-    func verify(_ pipeline: Pipeline) throws(LandingError) {
+    func verify(_ pipeline: Pipeline) throws(FileSystemError) {
         for key in Self.keys(of: pipeline) { try state.withLock { $0.claims[key] }?.verify() }
     }
 
@@ -101,7 +102,7 @@ final class FolderClaims: Sendable {
     }
 
     private func beat(_ key: Key, _ claim: FolderClaim) {
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             try claim.beat()
             if state.withLock({ $0.lost.remove(key) }) != nil {
                 log.notice("the folder is this daemon's again", metadata: ["folder": "\(key.folder)"])

@@ -1,3 +1,4 @@
+import FileSystem
 import Foundation
 import Landing
 import Ledger
@@ -16,7 +17,7 @@ struct FormerRoots {
     }
 
     /// Absolute paths, oldest first.
-    func paths() throws(LandingError) -> [String] {
+    func paths() throws(FileSystemError) -> [String] {
         guard FileManager.default.fileExists(atPath: file.string) else { return [] }
         return try JSONFile.decode([String].self, from: file)
     }
@@ -35,7 +36,7 @@ struct FormerRoots {
         }
     }
 
-    private func write(_ paths: [String]) throws(LandingError) {
+    private func write(_ paths: [String]) throws(FileSystemError) {
         let folder = file.removingLastComponent()
         try PublicFolder.make(folder, access)
         try JSONFile.replace(

@@ -1,11 +1,11 @@
 import Arrivals
+package import Attempts
 import Foundation
-import Landing
+package import Landing
 package import Ledger
 package import Logging
 import PipelineConfig
 import Reasons
-package import Runner
 import ServiceLifecycle
 import Synchronization
 import SystemPackage
@@ -18,7 +18,6 @@ package final class PipelineDaemon: Service {
         package var root: String
         package var jobs: Int
         package var threads: Int
-        package var sessionBytes: Int
         /// Does what is there and returns.
         package var once: Bool
         /// How long running attempts may take to finish after a stop, before they are taken back.
@@ -33,14 +32,12 @@ package final class PipelineDaemon: Service {
 
         /// `state` and `work`: left out, `ROOT/.millrace`.
         package init(
-            root: String, state: String? = nil, work: String? = nil, jobs: Int, threads: Int, sessionBytes: Int = 1 << 30,
-            once: Bool = false, grace: Duration = .seconds(30),
-            patience: Duration = .zero, hidesValues: Bool = false
+            root: String, state: String? = nil, work: String? = nil, jobs: Int, threads: Int, once: Bool = false,
+            grace: Duration = .seconds(30), patience: Duration = .zero, hidesValues: Bool = false
         ) {
             self.root = root
             self.jobs = jobs
             self.threads = threads
-            self.sessionBytes = sessionBytes
             self.once = once
             self.grace = grace
             self.patience = patience
@@ -79,8 +76,9 @@ package final class PipelineDaemon: Service {
     private let edits = Mutex<ConfigWatch?>(nil)
 
     /// Takes the lock, opens the ledger, settles what an earlier daemon left. Throws what an operator must mend first.
+    /// - Parameter engine: what runs the models, as the cards of versions name it.
     package init(
-        _ options: Options, pipelines: PipelineFiles, executor: (any AttemptExecutor)? = nil, log: Logger
+        _ options: Options, pipelines: PipelineFiles, executor: any AttemptExecutor, engine: Card.Named? = nil, log: Logger
     ) throws {
         self.options = options
         self.log = log
@@ -116,7 +114,7 @@ package final class PipelineDaemon: Service {
         try FormerRoots.note(inForce, ledger)
         for folder in Set([options.stateDirectory, options.workDirectory]) { try PrivateFolder.close(FilePath(folder)) }
         claims = try FolderClaims(root: options.root, pipelines: inForce, log: log)
-        publisher = try DiskPublisher(root: options.root, work: options.workDirectory, pipelines: inForce, claims: claims)
+        publisher = try DiskPublisher(root: options.root, work: options.workDirectory, pipelines: inForce, claims: claims, engine: engine)
         try PipelineFolders.verify(inForce)
         let dispatcher = Dispatcher(
             ledger: ledger, publisher: publisher,
@@ -124,7 +122,6 @@ package final class PipelineDaemon: Service {
         try dispatcher.use(inForce)
         try dispatcher.recover(at: .now, after: death)
         running = RunningFile(stateDirectory: options.stateDirectory)
-        let executor = executor ?? LocalExecutor(sessionBytes: options.sessionBytes)
         try publisher.recoverInputs()
         let reasons = ReasonKeeper(ledger, publisher)
         self.reasons = reasons

@@ -1,5 +1,5 @@
+package import FileSystem
 import Glibc
-package import Landing
 package import PipelineConfig
 import SystemPackage
 
@@ -11,7 +11,7 @@ extension LandAccess {
 enum PipelineFolders {
     /// Makes those that are missing: spools as the umask would make them, since others write there, the rest as `land` says. Refuses a
     /// group that nothing can be given to.
-    static func make(_ pipelines: [Pipeline]) throws(LandingError) {
+    static func make(_ pipelines: [Pipeline]) throws(FileSystemError) {
         for pipeline in pipelines {
             if let group = pipeline.land.access.group { try checkMembership(group, pipeline) }
             let spools = Set(pipeline.spool.entries.map(\.path))
@@ -23,14 +23,14 @@ enum PipelineFolders {
 
     /// Throws where one of them is gone again, as with a disk that was unmounted meanwhile: what was set up for it since is on another
     /// disk.
-    static func verify(_ pipelines: [Pipeline]) throws(LandingError) {
+    static func verify(_ pipelines: [Pipeline]) throws(FileSystemError) {
         for folder in pipelines.flatMap(CanonicalPaths.folders) where access(folder, F_OK) != 0 {
             throw .system(doing: "find", path: FilePath(folder), errno: Errno(rawValue: errno))
         }
     }
 
     /// Only root may give files to a group that it is no member of.
-    private static func checkMembership(_ group: UInt32, _ pipeline: Pipeline) throws(LandingError) {
+    private static func checkMembership(_ group: UInt32, _ pipeline: Pipeline) throws(FileSystemError) {
         guard geteuid() != 0, group != getegid() else { return }
         var groups = [gid_t](repeating: 0, count: 65_536)
         let count = Int(getgroups(Int32(groups.count), &groups))

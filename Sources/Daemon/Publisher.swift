@@ -3,13 +3,13 @@ package import Landing
 package import Ledger
 package import PipelineConfig
 import Reasons
-package import Runner
+package import Attempts
 
 /// What the dispatcher asks of the disk: to give attempts a private place to write, and to make what they wrote visible, whole or not at
 /// all. `DiskPublisher` does it for real; scenarios that run on a manual clock use one without a disk.
 package protocol Publisher: AnyObject {
     /// A path (not there yet) that an attempt may write its output to, on the mount that it will be published on.
-    func stagingPath(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) throws(LandingError) -> String
+    func stagingPath(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) throws(FileSystemError) -> String
     func discard(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal)
     /// Returns whether what the attempt has written so far takes half of its file system or more.
     func fillsDisk(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) -> Bool
@@ -19,9 +19,9 @@ package protocol Publisher: AnyObject {
     /// `outputs`.
     func publish(
         _ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent]
-    ) throws(LandingError) -> [Result<Void, LandingError>]
+    ) throws(FileSystemError) -> [Result<Void, FileSystemError>]
     /// After a crash: finishes what an earlier daemon intended. True where the output is there, by then or by now.
-    func recover(_ outputs: [StagedOutput]) throws(LandingError) -> [Bool]
+    func recover(_ outputs: [StagedOutput]) throws(FileSystemError) -> [Bool]
 
     /// Removes outputs in whose place others stand elsewhere, or whose input was deleted. Nil for one that stays for now; it is tried
     /// again.
@@ -32,13 +32,13 @@ package protocol Publisher: AnyObject {
 
     /// Makes `<root>/<version>` visible with its card, then points `ACTIVE` at it where `activate` says so. Safe to repeat. Where the
     /// pipeline trains, the model is kept first as what the next training starts from: its digest.
-    func publish(_ model: StagedModel, activate: Bool) throws(LandingError) -> String?
+    func publish(_ model: StagedModel, activate: Bool) throws(FileSystemError) -> String?
     /// After a crash: what that version is, where it is there and was made for `arrival`.
-    func publishedModel(version: Int, arrival: Int64, in pipeline: Pipeline) throws(LandingError) -> PublishedModel?
-    func activate(version: Int, in pipeline: Pipeline) throws(LandingError)
+    func publishedModel(version: Int, arrival: Int64, in pipeline: Pipeline) throws(FileSystemError) -> PublishedModel?
+    func activate(version: Int, in pipeline: Pipeline) throws(FileSystemError)
     /// Notes beside the versions which one is pinned.
-    func pin(version: Int?, in pipeline: Pipeline) throws(LandingError)
-    func prune(versions: [Int], in pipeline: Pipeline) throws(LandingError)
+    func pin(version: Int?, in pipeline: Pipeline) throws(FileSystemError)
+    func prune(versions: [Int], in pipeline: Pipeline) throws(FileSystemError)
 
     /// What a request asks about the files of inputs.
     func lookup(among pipelines: [Pipeline]) -> InputLookup
@@ -47,19 +47,19 @@ package protocol Publisher: AnyObject {
 
     /// Where something is, or is to be, kept for training.
     func keptPath(_ kept: Kept, pipeline: Pipeline) -> String
-    func discard(_ kept: Kept, pipeline: Pipeline) throws(LandingError)
-    func pruneFloatModels(keeping digests: Set<String>, in pipeline: Pipeline) throws(LandingError)
+    func discard(_ kept: Kept, pipeline: Pipeline) throws(FileSystemError)
+    func pruneFloatModels(keeping digests: Set<String>, in pipeline: Pipeline) throws(FileSystemError)
 
     /// Returns whether the file was removed from its spool, as far as that can be told now.
     func isRemoved(_ input: SpoolInput) -> Bool
     /// The input after its output is durable, as `after:` says.
-    func dispose(of input: SpoolInput, pipeline: Pipeline) throws(LandingError)
+    func dispose(of input: SpoolInput, pipeline: Pipeline) throws(FileSystemError)
     /// Returns whether anything is in the pipeline's quarantine.
     func hasQuarantine(_ pipeline: Pipeline) -> Bool
     /// Removes the reason of an input whose cause is gone.
-    func clearReason(role: ArrivalRole, path: String, pipeline: Pipeline) throws(LandingError)
+    func clearReason(role: ArrivalRole, path: String, pipeline: Pipeline) throws(FileSystemError)
     /// Writes `NAME.reason.json`, and moves the input beside it where `after:` is not keep.
-    func quarantine(_ input: SpoolInput, _ report: QuarantineReport, pipeline: Pipeline) throws(LandingError)
+    func quarantine(_ input: SpoolInput, _ report: QuarantineReport, pipeline: Pipeline) throws(FileSystemError)
 }
 
 /// What the state folder keeps for training.

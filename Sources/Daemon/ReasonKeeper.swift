@@ -1,4 +1,5 @@
 import Arrivals
+import FileSystem
 import Landing
 import Ledger
 import PipelineConfig
@@ -64,7 +65,7 @@ final class ReasonKeeper: Sendable {
 
     /// -1 where the file is gone; nil where that cannot be told now.
     private func size(_ path: String, _ role: ArrivalRole, _ pipeline: Pipeline) -> Int64? {
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             return try FileDigest.stamp(FilePath(pipeline.spoolPath(of: role)).pushing(FilePath(path)))?.size ?? -1
         } catch {
             return nil

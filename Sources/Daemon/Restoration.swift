@@ -1,10 +1,12 @@
 package import Arrivals
+package import FileSystem
 import Foundation
-package import Landing
+import Landing
 package import Ledger
 import Names
 package import PipelineConfig
 import Reasons
+import Recipes
 import SystemPackage
 
 /// What manifests and cards tell of a lost ledger (SEMANTICS 15): every arrival that was published, with its number. Those that were
@@ -23,7 +25,7 @@ package struct Restoration: Sendable {
     private var problems: [String] = []
 
     /// - Parameter work: the work folder, which may still have what is kept for training.
-    package init(of pipeline: Pipeline, work: String) throws(LandingError) {
+    package init(of pipeline: Pipeline, work: String) throws(FileSystemError) {
         self.pipeline = pipeline.name
         revisions = (pipeline.formerRevision.full, pipeline.revision.full)
         kept = KeptFiles(work: FilePath(work), pipeline: pipeline.name)
@@ -33,7 +35,7 @@ package struct Restoration: Sendable {
 
     // MARK: Reading
 
-    private mutating func readManifests(_ landing: OutputLanding, _ pipeline: Pipeline) throws(LandingError) {
+    private mutating func readManifests(_ landing: OutputLanding, _ pipeline: Pipeline) throws(FileSystemError) {
         // An arrival that was replayed has several lines, of which the last one counts.
         struct Identity: Hashable {
             let arrival: Int64
@@ -72,7 +74,7 @@ package struct Restoration: Sendable {
     /// before.
     private static func manifests(
         of pipeline: Pipeline, _ landing: OutputLanding, _ problems: inout [String]
-    ) throws(LandingError) -> [(root: String, file: FilePath)] {
+    ) throws(FileSystemError) -> [(root: String, file: FilePath)] {
         var found: [(String, FilePath)] = []
         for root in try FormerRoots(of: pipeline, in: landing).paths() {
             if !FileManager.default.fileExists(atPath: root + "/_millrace") {
@@ -87,7 +89,7 @@ package struct Restoration: Sendable {
     }
 
     /// What the manifests in the present output folder say was published last, under each name.
-    static func newestLines(of pipeline: Pipeline) throws(LandingError) -> [ManifestLine] {
+    static func newestLines(of pipeline: Pipeline) throws(FileSystemError) -> [ManifestLine] {
         guard let landing = pipeline.land.outputs else { return [] }
         var lines: [ManifestLine] = []
         for name in pipeline.names {
@@ -96,7 +98,7 @@ package struct Restoration: Sendable {
         return lines
     }
 
-    private mutating func readCards(_ landing: ModelLanding, _ pipeline: Pipeline) throws(LandingError) {
+    private mutating func readCards(_ landing: ModelLanding, _ pipeline: Pipeline) throws(FileSystemError) {
         let models = PublishedModels(path: FilePath(landing.path))
         let read = try models.survey()
         problems += read.problems

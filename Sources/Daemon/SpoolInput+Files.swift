@@ -1,4 +1,5 @@
 import Arrivals
+import FileSystem
 import Foundation
 import Landing
 import Ledger
@@ -7,7 +8,7 @@ import Watcher
 
 extension SpoolInput {
     /// The file itself first, then what belongs to it and to nothing else. Nil where they are not what was read any more.
-    func files() throws(LandingError) -> [SpoolFile]? {
+    func files() throws(FileSystemError) -> [SpoolFile]? {
         let files = try SpoolFile.files(
             of: FilePath(path), in: FilePath(spool), digest: digest ?? "", stamp: stamp,
             companions: companions.map { (path: $0.path, digest: $0.digest, stamp: $0.stamp) })

@@ -1,4 +1,5 @@
 package import Arrivals
+package import FileSystem
 package import SystemPackage
 
 /// One file of an arrival, as it was when it was read.
@@ -25,11 +26,11 @@ extension SpoolFile {
     package static func files(
         of relative: FilePath, in spool: FilePath, digest: String, stamp: FileStamp,
         companions: [(path: String, digest: String, stamp: FileStamp)]
-    ) throws(LandingError) -> [SpoolFile]? {
+    ) throws(FileSystemError) -> [SpoolFile]? {
         let path = spool.pushing(relative)
         guard !companions.isEmpty else { return [SpoolFile(path: path, relative: relative, digest: digest, stamp: stamp)] }
         let access = SpoolAccess(root: spool)
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             guard let status = try access.status(relative), let own = try access.digest(relative),
                 FileDigest.ofModel(digest: own, companions: companions.map { (name: $0.path, digest: $0.digest) }) == digest
             else { return nil }
@@ -79,7 +80,7 @@ package struct Disposal: Sendable {
     }
 
     /// All files of one arrival together (a model with its external data), or none.
-    package func dispose(_ files: [SpoolFile]) throws(LandingError) -> Outcome {
+    package func dispose(_ files: [SpoolFile]) throws(FileSystemError) -> Outcome {
         let destination: FilePath?
         switch rule {
         case .keep: return .kept
@@ -94,7 +95,16 @@ package struct Disposal: Sendable {
     }
 
     /// At start, before anything is watched: finishes or takes back what a crash left on its way, for quarantine too.
-    package static func recover(area: StagingArea, areas: [StagingArea] = []) throws(LandingError) {
+    package static func recover(area: StagingArea, areas: [StagingArea] = []) throws(FileSystemError) {
         try InputRemoval.recover(area: area, areas: areas)
+    }
+}
+
+extension SpoolFile {
+    /// The spool that the file is in.
+    var spool: SpoolAccess {
+        var root = path
+        for _ in relative.components { root.removeLastComponent() }
+        return SpoolAccess(root: root)
     }
 }

@@ -1,3 +1,4 @@
+import FileSystem
 import SystemPackage
 
 /// Staged files made durable: by `fsync` when they are few, by one `syncfs` per file system when they are many.
@@ -21,7 +22,7 @@ struct Durability {
             for index in waiting { Disk.startWriteback(work[index].output.staged) }
         }
         for index in waiting {
-            do throws(LandingError) {
+            do throws(FileSystemError) {
                 try Disk.sync(file: work[index].output.staged)
             } catch {
                 work[index].failure = error

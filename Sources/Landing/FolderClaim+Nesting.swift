@@ -1,3 +1,4 @@
+import FileSystem
 import Glibc
 import SystemPackage
 
@@ -10,7 +11,7 @@ extension FolderClaim {
 
     /// Throws `nested` where another process that lives works on a folder above this one or below it. Only those of another host are
     /// waited for, as `init` says.
-    func refuseNesting() throws(LandingError) {
+    func refuseNesting() throws(FileSystemError) {
         let real = (try? Disk.resolve(folder)) ?? folder
         var above = real
         while above.removeLastComponent() { try refuse(above, real) }
@@ -28,7 +29,7 @@ extension FolderClaim {
         }
     }
 
-    private func refuse(_ other: FilePath, _ real: FilePath) throws(LandingError) {
+    private func refuse(_ other: FilePath, _ real: FilePath) throws(FileSystemError) {
         let path = other.pushing(use.name)
         guard let found = try? Self.look(path), let holder = found.holder, holder.inode == found.inode, !isMine(holder) else { return }
         switch holder.isAlive {

@@ -1,4 +1,5 @@
 import Arrivals
+package import FileSystem
 import Foundation
 import Glibc
 import Synchronization
@@ -74,7 +75,7 @@ package final class FolderClaim: Sendable {
     /// cannot be written is not claimed; `isHeld` tells.
     package init(
         _ folder: FilePath, _ use: Use, as me: ClaimHolder, timing: Timing = Timing(), access: FileAccess = .standard
-    ) throws(LandingError) {
+    ) throws(FileSystemError) {
         self.folder = folder
         self.use = use
         self.me = me
@@ -83,7 +84,7 @@ package final class FolderClaim: Sendable {
         path = folder.pushing(use.name)
         try take(mayWait: true)
         // Once this one stands, so that of two that come at once at least one sees the other.
-        do throws(LandingError) { try refuseNesting() } catch {
+        do throws(FileSystemError) { try refuseNesting() } catch {
             release()
             throw error
         }
@@ -96,7 +97,7 @@ package final class FolderClaim: Sendable {
     // MARK: Holding
 
     /// Throws `claimed` where another process holds the folder by now; before each landing, and with each sign of life.
-    package func verify() throws(LandingError) {
+    package func verify() throws(FileSystemError) {
         switch state.withLock({ $0 }) {
         case .unclaimed: return
         case .held(let held) where stamps() == held: return
@@ -105,7 +106,7 @@ package final class FolderClaim: Sendable {
     }
 
     /// Gives a sign of life. A claim that has vanished is made again, and a folder that could not be written is tried again.
-    package func beat() throws(LandingError) {
+    package func beat() throws(FileSystemError) {
         if state.withLock({ $0 == .unclaimed }) { try take(mayWait: false) } else { try verify() }
         guard isHeld else { return }
         _ = path.appending("holder").withPlatformString { utimensat(AT_FDCWD, $0, nil, 0) }
@@ -134,7 +135,7 @@ package final class FolderClaim: Sendable {
 
     // MARK: Taking
 
-    private func take(mayWait: Bool) throws(LandingError) {
+    private func take(mayWait: Bool) throws(FileSystemError) {
         state.withLock { $0 = .lost }
         defer { if isHeld { clearStale() } }
         var pauses = 0
@@ -164,7 +165,7 @@ package final class FolderClaim: Sendable {
     }
 
     /// Makes the claim. Returns false where one stands there, and true where the folder cannot be written, too.
-    private func make() throws(LandingError) -> Bool {
+    private func make() throws(FileSystemError) -> Bool {
         if use == .outputs {
             let above = path.removingLastComponent()
             if above.withPlatformString({ mkdir($0, 0o700) }) == 0 { try? Disk.grant(access, folder: above) }
@@ -175,7 +176,7 @@ package final class FolderClaim: Sendable {
             return true
         }
         var holder = me
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             holder.inode = try Disk.status(path)?.stamp.inode ?? 0
             try write(holder)
             try Disk.grant(Self.claimAccess, folder: path)
@@ -190,7 +191,7 @@ package final class FolderClaim: Sendable {
     }
 
     /// Not synced: after a crash of the machine nobody holds anything.
-    private func write(_ holder: ClaimHolder) throws(LandingError) {
+    private func write(_ holder: ClaimHolder) throws(FileSystemError) {
         let file = path.appending("holder"), beside = path.appending("holder.new")
         let bytes = try JSONFile.encode(holder, for: file)
         let descriptor = try Disk.open(beside, .writeOnly, [.create, .truncate, .noFollow], doing: "write")
@@ -201,9 +202,9 @@ package final class FolderClaim: Sendable {
     }
 
     /// Nil where nothing stands there any more.
-    private func look() throws(LandingError) -> Found? { try Self.look(path) }
+    private func look() throws(FileSystemError) -> Found? { try Self.look(path) }
 
-    static func look(_ path: FilePath) throws(LandingError) -> Found? {
+    static func look(_ path: FilePath) throws(FileSystemError) -> Found? {
         guard let claim = try Disk.status(path) else { return nil }
         let file = path.appending("holder")
         let beat = (try? Disk.status(file))??.modified ?? claim.modified
@@ -212,7 +213,7 @@ package final class FolderClaim: Sendable {
 
     /// Waits for a sign of life of a holder whose process cannot be looked at from here. Returns true once there was none for so long that
     /// there is none, or once the claim is gone.
-    func isSilent(_ found: Found, at path: FilePath) throws(LandingError) -> Bool {
+    func isSilent(_ found: Found, at path: FilePath) throws(FileSystemError) -> Bool {
         let end = ContinuousClock.now + timing.patience
         while ContinuousClock.now < end {
             usleep(UInt32(min(timing.beat / 10, .milliseconds(500)) / .microseconds(1)))
@@ -223,7 +224,7 @@ package final class FolderClaim: Sendable {
     }
 
     /// Takes what was found out of the way. What another process has put there meanwhile goes back.
-    private func remove(_ found: Found) throws(LandingError) {
+    private func remove(_ found: Found) throws(FileSystemError) {
         switch Disk.renameReplacing(path, stale) {
         case nil: break
         case .noSuchFileOrDirectory?: return

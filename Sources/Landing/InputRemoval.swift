@@ -1,4 +1,5 @@
 import Arrivals
+import FileSystem
 import Foundation
 import SystemPackage
 
@@ -18,9 +19,9 @@ struct InputRemoval {
     var access = FileAccess.standard
 
     /// Called when the files have left the spool and before they are looked at.
-    var onTaken: () throws(LandingError) -> Void = {}
+    var onTaken: () throws(FileSystemError) -> Void = {}
     /// Called when it is decided that they go.
-    var onChecked: () throws(LandingError) -> Void = {}
+    var onChecked: () throws(FileSystemError) -> Void = {}
 
     private struct Plan: Codable {
         struct File: Codable {
@@ -40,10 +41,10 @@ struct InputRemoval {
         let files: [File]
     }
 
-    func remove(_ files: [SpoolFile]) throws(LandingError) -> Outcome {
+    func remove(_ files: [SpoolFile]) throws(FileSystemError) -> Outcome {
         var before: [FileStatus] = []
         for file in files {
-            do throws(LandingError) {
+            do throws(FileSystemError) {
                 guard let status = try file.spool.status(file.relative) else { return .gone }
                 guard status.kind == .regular else { return .changed }
                 if status.stamp != file.stamp, try file.spool.digest(file.relative) != file.digest { return .changed }
@@ -60,11 +61,11 @@ struct InputRemoval {
         let directory = try begin(plan)
         for (index, file) in files.enumerated() {
             let away = directory.appending("\(index)")
-            do throws(LandingError) {
+            do throws(FileSystemError) {
                 guard let failure = try file.spool.moveOut(file.relative, to: away) else { continue }
                 try giveBack(plan, directory)
                 if failure == .noSuchFileOrDirectory { return .gone }
-                throw Placement.renameFailure(failure, file.path, away)
+                throw Disk.renameFailure(failure, file.path, away)
             } catch .missing {
                 try giveBack(plan, directory)
                 return .gone
@@ -88,7 +89,7 @@ struct InputRemoval {
     }
 
     /// Goes on with what a crash interrupted. Content that is not what was read goes back to where it was.
-    static func recover(area: StagingArea, areas: [StagingArea]) throws(LandingError) {
+    static func recover(area: StagingArea, areas: [StagingArea]) throws(FileSystemError) {
         for name in try Disk.names(in: area.held) {
             let directory = area.held.appending(name)
             let isChecked = try Disk.status(directory.appending("checked.json")) != nil
@@ -110,7 +111,7 @@ struct InputRemoval {
 
     // MARK: Steps
 
-    private func begin(_ plan: Plan) throws(LandingError) -> FilePath {
+    private func begin(_ plan: Plan) throws(FileSystemError) -> FilePath {
         let directory = area.held.appending(UUID().uuidString)
         try Disk.makeDirectories(directory)
         // Under another name first, so that a plan is whole or absent.
@@ -120,7 +121,7 @@ struct InputRemoval {
         return directory
     }
 
-    private func isUnchanged(_ held: FilePath, since before: FileStatus, digest: String) throws(LandingError) -> Bool {
+    private func isUnchanged(_ held: FilePath, since before: FileStatus, digest: String) throws(FileSystemError) -> Bool {
         let descriptor = try Disk.open(held, .readOnly, [.nonBlocking, .noFollow], doing: "read")
         defer { Disk.close(descriptor) }
         let now = try Disk.status(descriptor, held)
@@ -130,7 +131,7 @@ struct InputRemoval {
     }
 
     /// After a crash stamps say nothing; only digests do.
-    private func isWhole(_ plan: Plan, _ directory: FilePath) throws(LandingError) -> Bool {
+    private func isWhole(_ plan: Plan, _ directory: FilePath) throws(FileSystemError) -> Bool {
         for (index, file) in plan.files.enumerated() {
             let held = directory.appending("\(index)")
             guard let status = try Disk.status(held), status.kind == .regular, try FileDigest.of(held).digest == file.digest else {
@@ -140,9 +141,9 @@ struct InputRemoval {
         return true
     }
 
-    private func finish(_ plan: Plan, _ directory: FilePath) throws(LandingError) -> [FilePath] {
+    private func finish(_ plan: Plan, _ directory: FilePath) throws(FileSystemError) -> [FilePath] {
         var targets: [FilePath] = []
-        let root = try destination.map { (root) throws(LandingError) in
+        let root = try destination.map { (root) throws(FileSystemError) in
             try ModelSet.root(of: plan.files.map { (Self.path($0.relative), $0.digest) }, below: root)
         }
         for (index, file) in plan.files.enumerated() {
@@ -160,7 +161,7 @@ struct InputRemoval {
     }
 
     /// Where a newer file has the name by now, that one has replaced what is held, as it would have without us.
-    private func giveBack(_ plan: Plan, _ directory: FilePath) throws(LandingError) {
+    private func giveBack(_ plan: Plan, _ directory: FilePath) throws(FileSystemError) {
         for (index, file) in plan.files.enumerated() {
             let held = directory.appending("\(index)")
             guard try Disk.status(held) != nil else { continue }
@@ -173,8 +174,8 @@ struct InputRemoval {
     }
 
     /// Where the folder that it came from is a link by now, the file goes into the spool itself, under a name that is free.
-    private func giveBack(_ held: FilePath, _ file: SpoolFile) throws(LandingError) -> Errno? {
-        do throws(LandingError) { return try file.spool.moveIn(held, as: file.relative) } catch .outsideSpool {
+    private func giveBack(_ held: FilePath, _ file: SpoolFile) throws(FileSystemError) -> Errno? {
+        do throws(FileSystemError) { return try file.spool.moveIn(held, as: file.relative) } catch .outsideSpool {
             guard let name = file.relative.lastComponent else { return nil }
             for number in 1... {
                 let failure = try file.spool.moveIn(held, as: CollisionFreeName.name(FilePath(root: nil, [name]), number))
@@ -189,7 +190,7 @@ struct InputRemoval {
     /// Never over another file: the same content is dropped, other content gets a number before its extension.
     private func archive(
         _ held: FilePath, below root: FilePath, as relative: FilePath, digest: String
-    ) throws(LandingError) -> FilePath {
+    ) throws(FileSystemError) -> FilePath {
         let parent = root.pushing(relative).removingLastComponent()
         for changed in try Disk.makeDirectories(parent, FolderGrant(access: access, root: root)) { try Disk.sync(directory: changed) }
         var source = held
@@ -202,7 +203,7 @@ struct InputRemoval {
                 guard try Disk.status(target)?.kind == .regular, try FileDigest.of(target).digest == digest else { continue }
                 try Disk.sync(file: target)
                 try Disk.remove(source)
-            case let failure?: throw Placement.renameFailure(failure, source, target)
+            case let failure?: throw Disk.renameFailure(failure, source, target)
             }
             try Disk.sync(directory: parent)
             if source != held { try Disk.remove(held) }
@@ -211,7 +212,7 @@ struct InputRemoval {
     }
 
     /// To the mount of `parent`: copied, made durable, read back.
-    private func copy(_ held: FilePath, towards parent: FilePath, digest: String) throws(LandingError) -> FilePath {
+    private func copy(_ held: FilePath, towards parent: FilePath, digest: String) throws(FileSystemError) -> FilePath {
         let place = try Disk.place(parent)
         guard let other = areas.first(where: { $0.place == place }) else {
             throw .noStagingPlace(target: parent, why: "no staging area was set up on its mount; restart the daemon")
@@ -239,7 +240,7 @@ struct InputRemoval {
 enum ModelSet {
     /// The folder below `root` in which each of the files has its name free, or stands already. Of a single file `root` itself, since that
     /// gets a number in its name.
-    static func root(of files: [(relative: FilePath, digest: String)], below root: FilePath) throws(LandingError) -> FilePath {
+    static func root(of files: [(relative: FilePath, digest: String)], below root: FilePath) throws(FileSystemError) -> FilePath {
         guard files.count > 1 else { return root }
         for number in 1... {
             let candidate = folder(number, below: root)
@@ -260,7 +261,7 @@ enum ModelSet {
 /// Names that are free: `a.csv`, then `a.2.csv`, `a.3.csv`.
 enum CollisionFreeName {
     /// The first of them where nothing stands, or a file of the same content.
-    static func free(_ path: FilePath, digest: String) throws(LandingError) -> FilePath {
+    static func free(_ path: FilePath, digest: String) throws(FileSystemError) -> FilePath {
         var number = 1
         while true {
             let candidate = name(path, number)

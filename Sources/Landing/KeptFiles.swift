@@ -1,3 +1,4 @@
+package import FileSystem
 package import SystemPackage
 
 /// What training needs again after the files that it came from are gone, in `training/PIPELINE` of the work folder: the rows that were
@@ -31,32 +32,8 @@ package struct KeptFiles: Hashable, Sendable {
 
     // MARK: Keeping
 
-    /// Returns whether something is kept there.
-    package static func has(_ target: FilePath) throws(LandingError) -> Bool { try Disk.status(target) != nil }
-
-    /// Makes `target` a durable file with the content of an open file, which must have that digest. Nothing is done where it is there.
-    /// - Parameter source: the path of the open file, for messages.
-    package static func keep(
-        _ descriptor: FileDescriptor, digest: String, at target: FilePath, named source: FilePath
-    ) throws(LandingError) {
-        if try has(target) { return }
-        let folder = target.removingLastComponent()
-        for changed in try Disk.makeDirectories(folder) { try Disk.sync(directory: changed) }
-        let beside = folder.appending("." + (target.lastComponent?.string ?? "file"))
-        try Disk.remove(beside)
-        try Disk.clone(descriptor, source, to: beside)
-        guard try FileDigest.of(beside).digest == digest else {
-            try Disk.remove(beside)
-            throw .changedWhileRead(source)
-        }
-        try Placement.replaceOurs(target, by: beside)
-    }
-
-    /// Makes `target`, which must not exist, a durable file with the content of `source`.
-    package static func copy(_ source: FilePath, to target: FilePath) throws(LandingError) { try Disk.clone(source, to: target) }
-
     /// Keeps a model with its external data and its adapter, by the version's digest.
-    package func keepModel(_ files: [(name: String, path: FilePath)], digest: String) throws(LandingError) {
+    package func keepModel(_ files: [(name: String, path: FilePath)], digest: String) throws(FileSystemError) {
         let target = models.appending(digest)
         if try Disk.status(target) != nil { return }
         let beside = models.appending("." + digest)
@@ -64,46 +41,22 @@ package struct KeptFiles: Hashable, Sendable {
         for changed in try Disk.makeDirectories(beside) { try Disk.sync(directory: changed) }
         for file in files { try Disk.clone(file.path, to: beside.appending(file.name)) }
         try Disk.sync(directory: beside)
-        if let failure = Disk.moveDirectory(beside, target) { throw Placement.renameFailure(failure, beside, target) }
+        if let failure = Disk.moveDirectory(beside, target) { throw Disk.renameFailure(failure, beside, target) }
         try Disk.sync(directory: models)
     }
 
     // MARK: Letting go
 
-    package func discard(_ kept: FilePath) throws(LandingError) { try Disk.removeTree(kept) }
+    package func discard(_ kept: FilePath) throws(FileSystemError) { try Disk.removeTree(kept) }
 
-    package func pruneModels(keeping digests: Set<String>) throws(LandingError) {
+    package func pruneModels(keeping digests: Set<String>) throws(FileSystemError) {
         for name in try Disk.names(in: models) where !digests.contains(name.string) { try Disk.removeTree(models.appending(name)) }
     }
 
     /// Of runs that are closed, at the start.
-    package func pruneCheckpoints(keeping open: Set<Int64>) throws(LandingError) {
+    package func pruneCheckpoints(keeping open: Set<Int64>) throws(FileSystemError) {
         for name in try Disk.names(in: runs) where Int64(name.string).map({ !open.contains($0) }) ?? true {
             try Disk.removeTree(runs.appending(name))
         }
-    }
-}
-
-extension Disk {
-    /// As `copy`, sharing blocks where both are on a file system that can (`FICLONE`, ioctl_ficlonerange(2)).
-    static func clone(_ from: FilePath, to: FilePath) throws(LandingError) {
-        let source = try open(from, .readOnly, .noFollow, doing: "read")
-        defer { close(source) }
-        try clone(source, from, to: to)
-    }
-
-    /// - Parameter from: the path of the open file, for messages.
-    static func clone(_ source: FileDescriptor, _ from: FilePath, to: FilePath) throws(LandingError) {
-        guard try share(source, to) else { return try copy(source, from, to: to) }
-        try sync(file: to)
-    }
-
-    /// False, with nothing left at `to`, where blocks cannot be shared.
-    private static func share(_ source: FileDescriptor, _ to: FilePath) throws(LandingError) -> Bool {
-        let target = try open(to, .writeOnly, [.create, .exclusiveCreate, .noFollow], doing: "write")
-        defer { close(target) }
-        if LinuxCalls.cloneFile(source.rawValue, target.rawValue) == 0 { return true }
-        try remove(to)
-        return false
     }
 }

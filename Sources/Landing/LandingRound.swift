@@ -97,7 +97,7 @@ package struct LandingRound {
     /// on from that point.
     package func publish(
         _ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent]
-    ) throws(LandingError) -> [Result<LandedOutput, LandingError>] {
+    ) throws(FileSystemError) -> [Result<LandedOutput, FileSystemError>] {
         var work = outputs.map { RoundItem(output: $0) }
         try step(.start)
         refuseDoubles(&work)
@@ -136,16 +136,16 @@ package struct LandingRound {
         case landed(LandedOutput)
         /// Nothing of it is left to publish: the run needs another attempt. What was staged is removed.
         case rerun
-        case failed(LandingError)
+        case failed(FileSystemError)
     }
 
     /// Finishes what an earlier round began; safe to repeat, and at any point of dying again. Call it before `StagingArea.sweep`.
-    package func recover(_ intended: [StagedOutput]) throws(LandingError) -> [Recovery] {
+    package func recover(_ intended: [StagedOutput]) throws(FileSystemError) -> [Recovery] {
         var work = intended.map { RoundItem(output: $0) }
         var rerun = Set<Int>()
         var touched = Set<FilePath>()
         for index in work.indices {
-            do throws(LandingError) {
+            do throws(FileSystemError) {
                 if try resume(&work[index], touched: &touched) { continue }
                 rerun.insert(index)
             } catch {
@@ -171,7 +171,7 @@ package struct LandingRound {
 
     // MARK: Steps
 
-    private func step(_ step: LandingStep) throws(LandingError) {
+    private func step(_ step: LandingStep) throws(FileSystemError) {
         do { try onStep(step) } catch { throw .ledger(step: "step \(step)", cause: "\(error)") }
     }
 
@@ -186,7 +186,7 @@ package struct LandingRound {
     private func describe(_ work: inout [RoundItem]) {
         for index in work.indices where work[index].isGood {
             let staged = work[index].output.staged
-            do throws(LandingError) {
+            do throws(FileSystemError) {
                 guard let status = try Disk.status(staged) else { throw .missing(staged) }
                 guard status.kind == .regular else { throw .notRegular(staged) }
                 if work[index].output.digest == nil {
@@ -203,7 +203,7 @@ package struct LandingRound {
 
     private func place(_ item: inout RoundItem, touched: inout Set<FilePath>) {
         let directory = item.output.target.removingLastComponent()
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             // What another output of this round was put into is there.
             if !touched.contains(directory) {
                 touched.formUnion(
@@ -220,7 +220,7 @@ package struct LandingRound {
     }
 
     /// False when another attempt is needed.
-    private func resume(_ item: inout RoundItem, touched: inout Set<FilePath>) throws(LandingError) -> Bool {
+    private func resume(_ item: inout RoundItem, touched: inout Set<FilePath>) throws(FileSystemError) -> Bool {
         let output = item.output
         guard let digest = output.digest else { return false }
         if let there = try Disk.status(output.target), there.kind == .regular, try FileDigest.of(output.target).digest == digest {
@@ -246,9 +246,9 @@ package struct LandingRound {
     /// Directories, then manifests. Where an earlier try got as far as this, its line may stand already.
     private func finish(
         _ work: inout [RoundItem], touched: Set<FilePath>, skipping: Set<Int> = [], mayBeListed: Bool = false
-    ) throws(LandingError) {
+    ) throws(FileSystemError) {
         for directory in touched.sorted(by: { $0.string < $1.string }) {
-            do throws(LandingError) {
+            do throws(FileSystemError) {
                 try Disk.sync(directory: directory)
             } catch {
                 for index in work.indices where work[index].isGood && work[index].output.target.starts(with: directory) {
@@ -261,7 +261,7 @@ package struct LandingRound {
         let groups = Dictionary(grouping: ready) { [work[$0].output.outputRoot.string, work[$0].output.provenance.pipeline] }
         for indices in groups.values {
             let first = work[indices[0]].output
-            do throws(LandingError) {
+            do throws(FileSystemError) {
                 var lines: [ManifestLine] = []
                 for index in indices {
                     guard let status = try Disk.status(work[index].output.target) else {
@@ -288,7 +288,7 @@ package struct LandingRound {
 /// One output on its way through a round.
 struct RoundItem {
     fileprivate(set) var output: StagedOutput
-    var failure: LandingError?
+    var failure: FileSystemError?
     fileprivate var placed: Placement.Result?
     fileprivate var stamp: FileStamp?
 
@@ -303,7 +303,7 @@ struct RoundItem {
             isNew: placed != .alreadyThere)
     }
 
-    fileprivate var result: Result<LandedOutput, LandingError> {
+    fileprivate var result: Result<LandedOutput, FileSystemError> {
         if let failure { return .failure(placed == nil ? failure : .unfinished(output.target, why: failure)) }
         return landed.map { .success($0) } ?? .failure(.missing(output.target))
     }

@@ -113,7 +113,7 @@ package struct Manifest: Sendable {
     }
 
     /// Appends and makes durable, in the file of the day. A last line that a crash cut short is removed first; it was never acknowledged.
-    func append(_ lines: [ManifestLine], day: UTCTime) throws(LandingError) {
+    func append(_ lines: [ManifestLine], day: UTCTime) throws(FileSystemError) {
         guard !lines.isEmpty else { return }
         let path = directory.appending("manifest-\(day.compactDate)-\(pipeline).jsonl")
         for changed in try Disk.makeDirectories(directory, FolderGrant(access: access, root: directory.removingLastComponent())) {
@@ -126,7 +126,7 @@ package struct Manifest: Sendable {
         // Another daemon may publish into the same root.
         Disk.lock(descriptor)
         let end = try Self.cutTornLine(descriptor, path)
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             try Disk.write(try Self.text(of: lines, path), to: descriptor, path)
             try Disk.sync(descriptor, path)
         } catch {
@@ -139,7 +139,7 @@ package struct Manifest: Sendable {
 
     /// Appends those of `lines` that the two newest files of this pipeline do not have: what a crash between manifest and ledger may have
     /// left.
-    func appendMissing(_ lines: [ManifestLine], day: UTCTime) throws(LandingError) {
+    func appendMissing(_ lines: [ManifestLine], day: UTCTime) throws(FileSystemError) {
         struct Key: Hashable {
             let path: String
             let digest: String
@@ -153,7 +153,7 @@ package struct Manifest: Sendable {
     }
 
     /// Appends that these outputs, which `lines` say the publication of, are taken away. To be durable before they are.
-    package func appendRemovals(of lines: [ManifestLine], at now: UTCTime) throws(LandingError) {
+    package func appendRemovals(of lines: [ManifestLine], at now: UTCTime) throws(FileSystemError) {
         try append(
             lines.map { line in
                 var removal = line
@@ -163,14 +163,14 @@ package struct Manifest: Sendable {
     }
 
     /// This pipeline's files, oldest day first.
-    package func files() throws(LandingError) -> [FilePath] {
+    package func files() throws(FileSystemError) -> [FilePath] {
         try Disk.names(in: directory).map(\.string)
             .filter { $0.hasPrefix("manifest-") && $0.dropFirst(17) == "-\(pipeline).jsonl" }
             .sorted().map { directory.appending($0) }
     }
 
     /// The numbers of complete lines that cannot be understood, with the lines that can. A torn last line counts as neither.
-    package static func survey(of file: FilePath) throws(LandingError) -> (lines: [ManifestLine], unreadable: [Int]) {
+    package static func survey(of file: FilePath) throws(FileSystemError) -> (lines: [ManifestLine], unreadable: [Int]) {
         let bytes = try JSONFile.read(file)
         let decoder = JSONDecoder()
         var lines: [ManifestLine] = []
@@ -187,7 +187,7 @@ package struct Manifest: Sendable {
     }
 
     /// The newest complete line of `pipeline` about a publication, read from the end of the newest file that has one.
-    package func newestLine(of pipeline: String) throws(LandingError) -> ManifestLine? {
+    package func newestLine(of pipeline: String) throws(FileSystemError) -> ManifestLine? {
         for file in try files().reversed() {
             var tail: Int64 = 1 << 16
             while true {
@@ -207,14 +207,14 @@ package struct Manifest: Sendable {
     }
 
     /// The complete lines that can be understood; a torn last one is left out.
-    package static func lines(of file: FilePath) throws(LandingError) -> [ManifestLine] {
+    package static func lines(of file: FilePath) throws(FileSystemError) -> [ManifestLine] {
         let bytes = try JSONFile.read(file)
         let decoder = JSONDecoder()
         return bytes.split(separator: UInt8(ascii: "\n")).compactMap { try? decoder.decode(ManifestLine.self, from: Data($0)) }
     }
 
     /// Returns the size that the file has then.
-    private static func cutTornLine(_ descriptor: FileDescriptor, _ path: FilePath) throws(LandingError) -> Int64 {
+    private static func cutTornLine(_ descriptor: FileDescriptor, _ path: FilePath) throws(FileSystemError) -> Int64 {
         let size = try Disk.status(descriptor, path).stamp.size
         var end = size
         var block = [UInt8](repeating: 0, count: 4096)
@@ -232,7 +232,7 @@ package struct Manifest: Sendable {
         return end
     }
 
-    private static func text(of lines: [ManifestLine], _ path: FilePath) throws(LandingError) -> [UInt8] {
+    private static func text(of lines: [ManifestLine], _ path: FilePath) throws(FileSystemError) -> [UInt8] {
         var text: [UInt8] = []
         for line in lines {
             do { try line.append(to: &text) } catch { throw .badDocument(path, why: "\(error)") }

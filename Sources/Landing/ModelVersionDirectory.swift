@@ -1,4 +1,5 @@
 import Arrivals
+package import FileSystem
 package import SystemPackage
 
 /// `land.models`: `<path>/<version>/model.onnx` and its external data beside `card.json`, and `<path>/ACTIVE`. A version appears by one
@@ -39,7 +40,7 @@ package struct ModelVersionDirectory: Sendable {
 
     /// Moves the files into a directory of the staging area, weights first, then the graph, the card last, and makes them durable. May be
     /// repeated for the same run and attempt.
-    package func stage(run: Int64, attempt: Int, files: [File], card: Card) throws(LandingError) -> Staged {
+    package func stage(run: Int64, attempt: Int, files: [File], card: Card) throws(FileSystemError) -> Staged {
         let directory = stagedDirectory(run: run, attempt: attempt, version: card.version)
         try Disk.makeDirectories(directory)
         try Disk.grant(access, folder: directory)
@@ -51,7 +52,7 @@ package struct ModelVersionDirectory: Sendable {
             }
             let target = directory.appending(file.name)
             if try Disk.status(file.staged) != nil {
-                if let failure = Disk.renameReplacing(file.staged, target) { throw Placement.renameFailure(failure, file.staged, target) }
+                if let failure = Disk.renameReplacing(file.staged, target) { throw Disk.renameFailure(failure, file.staged, target) }
             }
             guard try Disk.status(target) != nil else { throw .missing(file.staged) }
             try Disk.grant(access, file: target)
@@ -67,7 +68,7 @@ package struct ModelVersionDirectory: Sendable {
 
     /// One rename. False when an earlier try had done it: the same arrival's same files stand there.
     @discardableResult
-    package func land(_ staged: Staged) throws(LandingError) -> Bool {
+    package func land(_ staged: Staged) throws(FileSystemError) -> Bool {
         let target = directory(of: staged.version)
         for changed in try Disk.makeDirectories(path, FolderGrant(access: access, root: path)) { try Disk.sync(directory: changed) }
         if try Disk.status(target) != nil {
@@ -81,14 +82,14 @@ package struct ModelVersionDirectory: Sendable {
         }
         if let failure = Disk.moveDirectory(staged.directory, target) {
             throw failure == .fileExists || failure == .directoryNotEmpty
-                ? .versionTaken(target) : Placement.renameFailure(failure, staged.directory, target)
+                ? .versionTaken(target) : Disk.renameFailure(failure, staged.directory, target)
         }
         try Disk.sync(directory: path)
         return true
     }
 
     /// Whether `arrival` became `version` and is whole.
-    package func isPublished(version: Int, arrival: Int64) throws(LandingError) -> Bool {
+    package func isPublished(version: Int, arrival: Int64) throws(FileSystemError) -> Bool {
         guard try Disk.status(directory(of: version).appending("card.json")) != nil else { return false }
         guard try card(version).arrival == arrival else { return false }
         return try differences(in: version).isEmpty
@@ -96,15 +97,15 @@ package struct ModelVersionDirectory: Sendable {
 
     // MARK: Reading
 
-    package func card(_ version: Int) throws(LandingError) -> Card { try published.card(version) }
+    package func card(_ version: Int) throws(FileSystemError) -> Card { try published.card(version) }
     package func directory(of version: Int) -> FilePath { published.directory(of: version) }
 
     /// Names of files that the card lists and that are absent or have another digest, one line each.
-    package func differences(in version: Int) throws(LandingError) -> [String] {
+    package func differences(in version: Int) throws(FileSystemError) -> [String] {
         try Self.differences(in: directory(of: version), from: card(version))
     }
 
-    private static func differences(in directory: FilePath, from card: Card) throws(LandingError) -> [String] {
+    private static func differences(in directory: FilePath, from card: Card) throws(FileSystemError) -> [String] {
         var lines: [String] = []
         for file in card.files {
             let path = directory.appending(file.path)
@@ -123,10 +124,10 @@ package struct ModelVersionDirectory: Sendable {
 
     // MARK: The active one
 
-    package func active() throws(LandingError) -> Int? { try published.active() }
+    package func active() throws(FileSystemError) -> Int? { try published.active() }
 
     /// Only a version that is there with its card.
-    package func activate(_ version: Int) throws(LandingError) {
+    package func activate(_ version: Int) throws(FileSystemError) {
         guard try Disk.status(directory(of: version).appending("card.json")) != nil else {
             throw .noSuchVersion(path, version: version)
         }
@@ -135,7 +136,7 @@ package struct ModelVersionDirectory: Sendable {
     }
 
     /// Notes which version is pinned, or that none is, so that a lost ledger comes back with it.
-    package func pin(_ version: Int?) throws(LandingError) {
+    package func pin(_ version: Int?) throws(FileSystemError) {
         let file = published.pinFile
         guard let version else {
             guard try Disk.status(file) != nil else { return }
@@ -151,7 +152,7 @@ package struct ModelVersionDirectory: Sendable {
     /// Removes these but never the active one. Each goes by one rename into staging, so that no half of a version is ever visible; what a
     /// crash leaves there is swept.
     @discardableResult
-    package func remove(_ versions: [Int]) throws(LandingError) -> [Int] {
+    package func remove(_ versions: [Int]) throws(FileSystemError) -> [Int] {
         let active = try active()
         var removed: [Int] = []
         for version in versions where version != active {

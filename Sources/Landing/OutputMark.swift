@@ -1,3 +1,4 @@
+import FileSystem
 import SystemPackage
 
 /// What a published file says of itself, in an extended attribute: of which input of which pipeline it is the output, and with what content

@@ -1,4 +1,5 @@
 package import Arrivals
+package import FileSystem
 
 /// Where an output goes, from facts of the arrival only (SEMANTICS 13 and 14).
 package struct OutputNaming: Hashable, Sendable {
@@ -33,7 +34,7 @@ package struct OutputNaming: Hashable, Sendable {
 
     /// `input` is relative to the spool; the result is relative to the output root: partitions, then the input's own directory, then its
     /// stem.
-    package func path(for input: String, facts: Facts) throws(LandingError) -> String {
+    package func path(for input: String, facts: Facts) throws(FileSystemError) -> String {
         var parts = input.split(separator: "/", omittingEmptySubsequences: true).map(String.init)
         guard let name = parts.popLast(), !input.hasPrefix("/"), !parts.contains(".."), !parts.contains("."), name != "..", name != "."
         else {

@@ -1,3 +1,4 @@
+package import FileSystem
 package import SystemPackage
 
 /// Takes away an output in whose place another stands elsewhere, or whose input was deleted, if it is still what was published.
@@ -6,7 +7,7 @@ package enum OutputWithdrawal {
 
     /// Removes the file where it has that digest; the directories above it stay. One that is gone counts as removed. The caller syncs the
     /// directory of `target`, once for all of a round.
-    package static func remove(_ target: FilePath, digest: String) throws(LandingError) -> Outcome {
+    package static func remove(_ target: FilePath, digest: String) throws(FileSystemError) -> Outcome {
         guard let status = try Disk.status(target) else { return .removed }
         guard status.kind == .regular else { return .notOurs }
         let found = try FileDigest.of(target)
@@ -16,7 +17,7 @@ package enum OutputWithdrawal {
         return .removed
     }
 
-    package static func sync(directory: FilePath) throws(LandingError) { try Disk.sync(directory: directory) }
+    package static func sync(directory: FilePath) throws(FileSystemError) { try Disk.sync(directory: directory) }
 }
 
 extension OutputNaming {
@@ -38,7 +39,7 @@ package enum PutAway {
     /// one file can be meant it is not hashed, since it may be large: who reads it compares.
     package static func find(
         _ relative: FilePath, digest: String, companions: [(name: String, digest: String)], below roots: [FilePath]
-    ) throws(LandingError) -> FilePath? {
+    ) throws(FileSystemError) -> FilePath? {
         guard companions.isEmpty else {
             for root in roots {
                 if let found = try findSet(relative, digest: digest, companions: companions, below: root) { return found }
@@ -53,7 +54,7 @@ package enum PutAway {
     }
 
     /// Returns the files that have this name, or the name with a number that another content got.
-    private static func candidates(_ path: FilePath) throws(LandingError) -> [FilePath] {
+    private static func candidates(_ path: FilePath) throws(FileSystemError) -> [FilePath] {
         // The first of them may have been taken away since.
         var found: [FilePath] = []
         for number in 1... {
@@ -68,7 +69,7 @@ package enum PutAway {
     /// Of a model with external data, whose files stand together.
     private static func findSet(
         _ relative: FilePath, digest: String, companions: [(name: String, digest: String)], below root: FilePath
-    ) throws(LandingError) -> FilePath? {
+    ) throws(FileSystemError) -> FilePath? {
         for number in 1... {
             let top = ModelSet.folder(number, below: root)
             if number > 1, !Disk.isDirectory(top) { return nil }

@@ -1,3 +1,4 @@
+package import FileSystem
 package import SystemPackage
 
 /// The cards below one `land.models`, for whoever only reads. Those of versions that were pruned are kept in `_millrace/cards/`, so that a
@@ -14,11 +15,11 @@ package struct PublishedModels: Sendable {
     package init(path: FilePath) { self.path = path }
 
     /// Returns the versions that stand there and those that were pruned, in rising order; and a sentence for each card that cannot be read.
-    package func survey() throws(LandingError) -> (entries: [Entry], problems: [String]) {
+    package func survey() throws(FileSystemError) -> (entries: [Entry], problems: [String]) {
         var found: [Int: Entry] = [:]
         var problems: [String] = []
         func add(_ version: Int, _ file: FilePath, isPruned: Bool) {
-            do throws(LandingError) {
+            do throws(FileSystemError) {
                 found[version] = Entry(card: try JSONFile.decode(Card.self, from: file), path: file, isPruned: isPruned)
             } catch {
                 problems.append("\(error)")
@@ -38,23 +39,23 @@ package struct PublishedModels: Sendable {
     }
 
     /// Those with a card, in rising order.
-    package func versions() throws(LandingError) -> [Int] {
+    package func versions() throws(FileSystemError) -> [Int] {
         var found: [Int] = []
         for version in try numbers() where try Disk.status(cardPath(version)) != nil { found.append(version) }
         return found
     }
 
     /// Every number that a directory takes, whole or not, in rising order.
-    package func numbers() throws(LandingError) -> [Int] {
+    package func numbers() throws(FileSystemError) -> [Int] {
         try Disk.names(in: path).compactMap { name in
             Int(name.string).flatMap { $0 > 0 && String($0) == name.string ? $0 : nil }
         }.sorted()
     }
 
-    package func card(_ version: Int) throws(LandingError) -> Card { try JSONFile.decode(Card.self, from: cardPath(version)) }
+    package func card(_ version: Int) throws(FileSystemError) -> Card { try JSONFile.decode(Card.self, from: cardPath(version)) }
 
     /// Nil when there is no `ACTIVE`.
-    package func active() throws(LandingError) -> Int? {
+    package func active() throws(FileSystemError) -> Int? {
         let file = path.appending("ACTIVE")
         guard try Disk.status(file) != nil else { return nil }
         let text = String(decoding: try JSONFile.read(file), as: UTF8.self)
@@ -65,7 +66,7 @@ package struct PublishedModels: Sendable {
     }
 
     /// The version that stays in force until it is unpinned; nil where none is pinned.
-    package func pinned() throws(LandingError) -> Int? {
+    package func pinned() throws(FileSystemError) -> Int? {
         guard try Disk.status(pinFile) != nil else { return nil }
         return Int(String(decoding: try JSONFile.read(pinFile), as: UTF8.self).filter { !$0.isWhitespace })
     }
@@ -77,7 +78,7 @@ package struct PublishedModels: Sendable {
     private var keptCards: FilePath { path.appending("_millrace").appending("cards") }
 
     /// Before the version goes.
-    func keepCard(_ version: Int, staged: FilePath, _ access: FileAccess) throws(LandingError) {
+    func keepCard(_ version: Int, staged: FilePath, _ access: FileAccess) throws(FileSystemError) {
         for changed in try Disk.makeDirectories(keptCards, FolderGrant(access: access, root: path)) { try Disk.sync(directory: changed) }
         try JSONFile.replace(keptCards.appending("\(version).json"), with: try JSONFile.read(cardPath(version)), staged: staged, access)
     }

@@ -1,3 +1,4 @@
+package import FileSystem
 package import Reasons
 package import SystemPackage
 
@@ -93,7 +94,7 @@ package struct Quarantine: Sendable {
 
     /// `after: keep`: the input stays, only the reason is written. Returns where.
     @discardableResult
-    package func explain(_ reason: QuarantineReason, relative: FilePath) throws(LandingError) -> FilePath {
+    package func explain(_ reason: QuarantineReason, relative: FilePath) throws(FileSystemError) -> FilePath {
         try write(reason, beside: path.pushing(relative))
     }
 
@@ -105,7 +106,7 @@ package struct Quarantine: Sendable {
     }
 
     /// `after: archive` or `delete`: the reason, then the input beside it, with what belongs to it. `spoolArea` is on the spool's mount.
-    package func take(_ files: [SpoolFile], reason: QuarantineReason, spoolArea: StagingArea) throws(LandingError) -> Outcome {
+    package func take(_ files: [SpoolFile], reason: QuarantineReason, spoolArea: StagingArea) throws(FileSystemError) -> Outcome {
         guard let first = files.first else { return .gone }
         let root = try ModelSet.root(of: files.map { ($0.relative, $0.digest) }, below: path)
         let target = try CollisionFreeName.free(root.pushing(first.relative), digest: first.digest)
@@ -130,7 +131,7 @@ package struct Quarantine: Sendable {
 
     /// Removes the reason of an input whose cause is gone, such as one that has been done since: `NAME.reason.json` in `folder`, if it is
     /// about the file at `place`. One that explains a file beside it, which was moved there, stays with that.
-    package static func clear(_ relative: FilePath, of place: String, in folder: FilePath) throws(LandingError) {
+    package static func clear(_ relative: FilePath, of place: String, in folder: FilePath) throws(FileSystemError) {
         let file = reasonPath(folder.pushing(relative))
         guard try Disk.status(file) != nil, let reason = try? JSONFile.decode(QuarantineReason.self, from: file), reason.place == place
         else { return }
@@ -142,11 +143,11 @@ package struct Quarantine: Sendable {
     /// Returns whether nothing was refused, or all of it is gone.
     package static func isEmpty(_ folder: FilePath) -> Bool { Disk.isEmpty(directory: folder) }
 
-    package func hasReason(relative: FilePath) throws(LandingError) -> Bool {
+    package func hasReason(relative: FilePath) throws(FileSystemError) -> Bool {
         try Disk.status(Self.reasonPath(path.pushing(relative))) != nil
     }
 
-    private func write(_ reason: QuarantineReason, beside input: FilePath) throws(LandingError) -> FilePath {
+    private func write(_ reason: QuarantineReason, beside input: FilePath) throws(FileSystemError) -> FilePath {
         var file = Self.reasonPath(input)
         for changed in try Disk.makeDirectories(file.removingLastComponent(), FolderGrant(access: access, root: path)) {
             try Disk.sync(directory: changed)

@@ -1,3 +1,4 @@
+package import FileSystem
 package import SystemPackage
 
 /// A directory on the mount of what will be published, outside every spool and `land` path, since a sync tool carries hidden names too.
@@ -13,7 +14,7 @@ package final class StagingArea: Sendable {
 
     /// `target` need not exist yet. `avoiding`: every spool and `land` path of every pipeline.
     /// `work`: where staging is preferred; left out: `ROOT/.millrace`.
-    package convenience init(for target: FilePath, root: FilePath, work: FilePath? = nil, avoiding: [FilePath]) throws(LandingError) {
+    package convenience init(for target: FilePath, root: FilePath, work: FilePath? = nil, avoiding: [FilePath]) throws(FileSystemError) {
         try self.init(for: target, root: root, work: work, avoiding: Avoided(avoiding))
     }
 
@@ -21,7 +22,7 @@ package final class StagingArea: Sendable {
     package struct Avoided: Sendable {
         private let real: Set<FilePath>
 
-        package init(_ paths: [FilePath]) throws(LandingError) {
+        package init(_ paths: [FilePath]) throws(FileSystemError) {
             var real: Set<FilePath> = []
             for path in paths { real.insert(try StagingArea.realPath(path)) }
             self.real = real
@@ -39,7 +40,7 @@ package final class StagingArea: Sendable {
         }
     }
 
-    package init(for target: FilePath, root: FilePath, work: FilePath? = nil, avoiding: Avoided) throws(LandingError) {
+    package init(for target: FilePath, root: FilePath, work: FilePath? = nil, avoiding: Avoided) throws(FileSystemError) {
         let chosen = try Self.choose(for: target, root: root, work: work ?? root.appending(".millrace"), avoiding: avoiding)
         try Self.make(chosen)
         path = chosen
@@ -47,7 +48,7 @@ package final class StagingArea: Sendable {
         descriptor = try Disk.open(chosen, .readOnly, .directory, doing: "open the staging directory")
     }
 
-    private static func make(_ path: FilePath) throws(LandingError) {
+    private static func make(_ path: FilePath) throws(FileSystemError) {
         let own = FolderGrant(access: .ownerOnly, root: path.removingLastComponent())
         for directory in [path, path.appending("work"), path.appending("held")] {
             for changed in try Disk.makeDirectories(directory, own) { try Disk.sync(directory: changed) }
@@ -58,7 +59,7 @@ package final class StagingArea: Sendable {
 
     /// Makes the directories again where somebody has deleted them. Where their whole mount is gone it throws, as a disk that fails would:
     /// what is written below an empty mount point is hidden once something is mounted there.
-    package func makeAgain() throws(LandingError) {
+    package func makeAgain() throws(FileSystemError) {
         if Disk.isDirectory(work) { return }
         guard try Disk.place(Self.nearestExisting(path)) == place else {
             throw .system(doing: "find what was mounted above", path: path, errno: .noSuchAddressOrDevice)
@@ -79,7 +80,7 @@ package final class StagingArea: Sendable {
     }
 
     /// Removes what an attempt left behind once it was landed or given up.
-    package func discard(run: Int64, attempt: Int) throws(LandingError) {
+    package func discard(run: Int64, attempt: Int) throws(FileSystemError) {
         try Disk.removeTree(work.appending("\(run)-\(attempt)"))
         let prefix = "\(run)-\(attempt)-"
         for name in try Disk.names(in: work) where name.string.hasPrefix(prefix) { try Disk.removeTree(work.appending(name)) }
@@ -97,7 +98,7 @@ package final class StagingArea: Sendable {
     /// Removes what runs that are dead left, but not `keeping` (what the ledger intends to publish) nor what is above it. Call it before
     /// any attempt starts. Returns what was removed.
     @discardableResult
-    package func sweep(keeping: [FilePath] = []) throws(LandingError) -> [FilePath] {
+    package func sweep(keeping: [FilePath] = []) throws(FileSystemError) -> [FilePath] {
         var removed: [FilePath] = []
         for name in try Disk.names(in: work) {
             let leftover = work.appending(name)
@@ -111,7 +112,7 @@ package final class StagingArea: Sendable {
     var work: FilePath { path.appending("work") }
     var held: FilePath { path.appending("held") }
 
-    func syncFileSystem() throws(LandingError) {
+    func syncFileSystem() throws(FileSystemError) {
         try Disk.syncFileSystem(descriptor, path)
     }
 
@@ -124,7 +125,8 @@ package final class StagingArea: Sendable {
 
     // MARK: Choosing the place
 
-    private static func choose(for target: FilePath, root: FilePath, work: FilePath, avoiding: Avoided) throws(LandingError) -> FilePath {
+    private static func choose(for target: FilePath, root: FilePath, work: FilePath, avoiding: Avoided) throws(FileSystemError) -> FilePath
+    {
         let target = target.lexicallyNormalized()
         let existing = try nearestExisting(target)
         let wanted = try Disk.place(existing)
@@ -135,11 +137,11 @@ package final class StagingArea: Sendable {
         var candidate = try realPath(existing)
         let name = ".millrace-staging"
         let owner = String(FileDigest.of(bytes: try realPath(root).string.utf8).prefix(12))
-        var refusal: LandingError?
+        var refusal: FileSystemError?
         while try Disk.place(candidate) == wanted {
             if avoiding.leavesFree(candidate) {
                 let directory = candidate.appending(name).appending(owner)
-                do throws(LandingError) {
+                do throws(FileSystemError) {
                     try Disk.makeDirectories(directory, FolderGrant(access: .ownerOnly, root: directory.removingLastComponent()))
                     return directory
                 } catch {
@@ -165,7 +167,7 @@ package final class StagingArea: Sendable {
     }
 
     /// The path itself or the nearest directory above it that is there.
-    private static func nearestExisting(_ path: FilePath) throws(LandingError) -> FilePath {
+    private static func nearestExisting(_ path: FilePath) throws(FileSystemError) -> FilePath {
         var path = path
         while true {
             if Disk.isDirectory(path) { return path }
@@ -179,7 +181,7 @@ package final class StagingArea: Sendable {
     }
 
     /// Symbolic links resolved as far as the path exists, so that containment can be told by names.
-    private static func realPath(_ path: FilePath) throws(LandingError) -> FilePath {
+    private static func realPath(_ path: FilePath) throws(FileSystemError) -> FilePath {
         let path = path.lexicallyNormalized()
         let existing = try nearestExisting(path)
         let real = try Disk.resolve(existing)

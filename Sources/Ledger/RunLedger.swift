@@ -1,7 +1,7 @@
 package import Arrivals
+import FileSystem
 import GRDB
 import Glibc
-import Mounts
 import Synchronization
 
 /// What arrived, what was made of it, and where that went: the memory of a root, in `ROOT/.millrace/ledger.sqlite`.

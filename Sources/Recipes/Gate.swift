@@ -15,3 +15,25 @@ package struct Gate: Sendable, Hashable, Codable {
         self.rowsAtLeast = rowsAtLeast
     }
 }
+
+/// What a gate measured, as the card of the version tells it.
+package struct GateOutcome: Hashable, Sendable, Codable {
+    package let metric: String
+    package let before: Double?
+    package let after: Double?
+    package let dropAtMost: Double?
+    package let rows: Int?
+
+    package init(metric: String, before: Double?, after: Double?, dropAtMost: Double? = nil, rows: Int? = nil) {
+        self.metric = metric
+        self.before = before
+        self.after = after
+        self.dropAtMost = dropAtMost
+        self.rows = rows
+    }
+
+    package enum CodingKeys: String, CodingKey {
+        case metric, before, after, rows
+        case dropAtMost = "drop_at_most"
+    }
+}

@@ -1,4 +1,5 @@
 import Arrivals
+import FileSystem
 import Foundation
 import Landing
 package import Ledger
@@ -116,7 +117,7 @@ package struct Audit: Report {
     }
 
     private func fault(of path: String, byteCount: Int64, digest: String) -> (kind: Kind, what: String)? {
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             guard let stamp = try FileDigest.stamp(FilePath(path)) else { return (.missing, "it is missing") }
             if stamp.size != byteCount { return (.size, "it has \(stamp.size) bytes, and was published with \(byteCount)") }
             guard comparesDigests else { return nil }
@@ -180,7 +181,7 @@ package struct Audit: Report {
     private mutating func checkActive(_ pipeline: String, _ models: PublishedModels) throws(LedgerError) {
         let found = try lasting { () throws(LedgerError) -> (active: Int, what: String)? in
             guard let active = try ledger.activeVersion(pipeline: pipeline) else { return nil }
-            do throws(LandingError) {
+            do throws(FileSystemError) {
                 guard let said = try models.active() else { return (active, "it is missing") }
                 return said == active ? nil : (active, "it says \(said), and version \(active) is active")
             } catch {

@@ -1,113 +1,16 @@
+import Attempts
 import Columnar
 import Engine
-package import Landing
+import FileSystem
+import Foundation
+import Glibc
 import ONNX
 import Reasons
 import SystemPackage
 import Training
 
-// The kind of failure that each error of a module is, and its wording. No switch here has a `default`: a new error does not compile before
-// it has its kind. What a kind leads to is decided in `FailurePolicy`.
-
-// MARK: Files
-
-extension LandingError {
-    /// The causes that failures tell apart. Each error has one.
-    fileprivate enum Cause {
-        case system(Errno)
-        /// Of the machine, whatever the file is.
-        case machine
-        case missing(FilePath)
-        /// Something else than a file of the spool has the name.
-        case notInSpool
-        case changing
-        /// Something that stays as it is has the name that an output or a version would get, or no file can have that name.
-        case nameTaken
-        case unfinished(LandingError)
-        case other
-    }
-
-    fileprivate var cause: Cause {
-        switch self {
-        case .system(_, _, let code): .system(code)
-        case .noSpace, .claimed, .crossMount: .machine
-        case .missing(let path): .missing(path)
-        case .outsideSpool, .notRegular: .notInSpool
-        case .changedWhileRead: .changing
-        case .targetNotOurs, .targetTwice, .targetOwned, .versionTaken, .badName: .nameTaken
-        case .unfinished(_, let why): .unfinished(why)
-        case .largerThanDisk, .nested, .stagedDiffers, .noStagingPlace, .noAtomicPublish, .noSuchVersion, .notInGroup, .badDocument,
-            .copyDiffers, .ledger:
-            .other
-        }
-    }
-}
-
-extension Failure {
-    /// The failure to put something on disk.
-    package init(landing error: LandingError, place: String) {
-        self.init(Self.kind(landing: error), what: "\(error)", place: place, remedy: "Nothing: it is tried again.")
-    }
-
-    private static func kind(landing error: LandingError) -> Kind {
-        switch error.cause {
-        case .system(let code): MachineFault.kind(writing: code.rawValue)
-        case .machine: .machine
-        // Not what was written is gone, but the folder that it was written to.
-        case .missing(let path) where path.components.count > 1 && !MachineFault.isThere(path.removingLastComponent()): .machine
-        case .unfinished(let why): kind(landing: why)
-        case .missing, .notInSpool, .changing, .nameTaken, .other: .resource
-        }
-    }
-
-    /// The failure to open or to read an input.
-    package init(opening error: LandingError, place: String) {
-        switch error.cause {
-        case .missing: self.init(.inputGone, what: "it is not there any more", place: place, remedy: "Drop it again if it is wanted.")
-        case .notInSpool: self.init(.inputChanged, what: "\(error)", place: place, remedy: "Drop the file itself under its name.")
-        case .changing:
-            self.init(
-                .inputChanged, what: "it changed while it was read", place: place,
-                remedy: "Nothing: it is taken up again when it is complete.")
-        case .system(let code):
-            self.init(
-                MachineFault.kind(reading: code.rawValue), what: "it cannot be read: \(code)", place: place,
-                remedy: "Nothing: it is tried again.")
-        case .machine, .nameTaken, .unfinished, .other: self.init(landing: error, place: place)
-        }
-    }
-
-    /// The failure to read the file of a model.
-    init(openingModel error: LandingError, place: String) {
-        switch error.cause {
-        case .changing: self = .modelChanged(place)
-        case .system(let code):
-            self.init(
-                MachineFault.kind(reading: code.rawValue), what: "the model cannot be read: \(code)", place: place,
-                remedy: "It is tried again.")
-        case .missing, .machine, .notInSpool, .nameTaken, .unfinished, .other:
-            self.init(.inputGone, what: "the model cannot be read: \(error)", place: place, remedy: "Put it back, or drop it again.")
-        }
-    }
-
-    /// The failure of a model whose file has other content than was expected.
-    static func modelChanged(_ place: String) -> Failure {
-        Failure(
-            .inputChanged, what: "the model is not the one that was expected", place: place,
-            remedy: "It is taken up again when it is quiet.")
-    }
-
-    /// The failure to publish a result.
-    package init(publishing error: LandingError, place: String) {
-        switch error.cause {
-        case .nameTaken:
-            self.init(
-                .badInput, rule: .outputTaken, what: "\(error)", place: place,
-                remedy: "Move what stands there away, or rename the input, then `millrace retry`.")
-        case .system, .machine, .missing, .notInSpool, .changing, .unfinished, .other: self.init(landing: error, place: place)
-        }
-    }
-}
+// The kind of failure that each error of models and tables is, and its wording. No switch here has a `default`: a new error does not
+// compile before it has its kind. Those of files are in `Attempts/Failures/Failure+Files.swift`.
 
 // MARK: Tables
 
@@ -214,6 +117,38 @@ extension Failure {
         case .disk(let cause): self.init(landing: cause, place: spec.training?.checkpoints ?? place)
         case .cancelled:
             self.init(.cancelled, what: "the attempt was taken back", place: place, remedy: "It goes on from its last checkpoint.")
+        }
+    }
+}
+
+// MARK: Any error
+
+extension Failure {
+    /// The failure to put something on disk by functions that throw any error.
+    init(writing error: any Error, place: String) {
+        if let error = error as? FileSystemError {
+            self.init(landing: error, place: place)
+            return
+        }
+        if case .disk(let cause)? = error as? TrainingError {
+            self.init(landing: cause, place: place)
+            return
+        }
+        let code = (error as? Errno)?.rawValue ?? Self.systemCode(error as NSError)
+        self.init(
+            code.map(MachineFault.kind(writing:)) ?? .resource, what: "\((error as? any LocalizedError)?.errorDescription ?? "\(error)")",
+            place: place, remedy: "Nothing: it is tried again.")
+    }
+
+    /// Returns the number of the system call's failure behind an error of Foundation.
+    private static func systemCode(_ error: NSError) -> Int32? {
+        if error.domain == NSPOSIXErrorDomain { return Int32(error.code) }
+        if let under = error.userInfo[NSUnderlyingErrorKey] as? NSError { return systemCode(under) }
+        switch CocoaError.Code(rawValue: error.code) {
+        case .fileWriteOutOfSpace where error.domain == NSCocoaErrorDomain: return ENOSPC
+        case .fileWriteNoPermission where error.domain == NSCocoaErrorDomain: return EACCES
+        case .fileWriteVolumeReadOnly where error.domain == NSCocoaErrorDomain: return EROFS
+        default: return nil
         }
     }
 }

@@ -1,3 +1,5 @@
+import Arrivals
+package import Attempts
 import Engine
 import Foundation
 import PipelineConfig
@@ -10,6 +12,9 @@ package final class LocalExecutor: AttemptExecutor {
 
     /// - Parameter sessionBytes: what kept sessions may cost, estimated by the bytes of their models.
     package init(sessionBytes: Int) { models = ModelLoader(sessionBytes: sessionBytes) }
+
+    /// What runs the models here, as the cards of versions name it.
+    package static var engine: (name: String, version: String) { ("ONNX Runtime", Engine.version) }
 
     package func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult {
         var result = AttemptResult()
@@ -101,8 +106,4 @@ struct Interruption {
         watchdog.resume()
         pauses.add(ContinuousClock.now - start)
     }
-}
-
-extension Duration {
-    package var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 }

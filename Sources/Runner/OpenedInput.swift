@@ -1,7 +1,8 @@
 import Arrivals
+import Attempts
+import FileSystem
 import Foundation
 import Glibc
-import Landing
 import Reasons
 import SystemPackage
 
@@ -67,7 +68,7 @@ final class OpenedInput {
     }
 
     private func compareContent() throws(Failure) {
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             var named: [(name: String, digest: String)] = []
             for companion in companions {
                 named.append((companion.name, try FileDigest.of(companion.file, named: FilePath(path)).digest))
@@ -84,7 +85,7 @@ final class OpenedInput {
 
     /// The stamps of the open files; of external data, of what has its name in the folder.
     private func currentStamps() throws(Failure) -> [FileStamp] {
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             var found = [try FileDigest.stamp(of: file, named: FilePath(path))]
             for companion in companions {
                 let stamp = try FileDigest.stamp(of: companion.file, named: FilePath(path))
@@ -121,7 +122,7 @@ private struct Access {
     }
 
     func open(_ path: String) throws(Failure) -> FileDescriptor {
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             if let spool { return try spool.open(relative(path)) }
             return try FileDigest.open(FilePath(path))
         } catch {
@@ -130,7 +131,7 @@ private struct Access {
     }
 
     func openFolder(_ path: String) throws(Failure) -> FileDescriptor {
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             if let spool { return try spool.openFolder(relative(path)) }
             return try SpoolAccess(root: FilePath(path)).openFolder(FilePath())
         } catch {

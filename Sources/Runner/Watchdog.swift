@@ -1,3 +1,4 @@
+import Arrivals
 @preconcurrency import Dispatch
 import Synchronization
 

@@ -1,4 +1,4 @@
-package import Landing
+package import FileSystem
 package import Reasons
 
 /// Why training could not start or had to stop, worded for an operator.
@@ -15,7 +15,7 @@ package enum TrainingError: Error, Sendable, Equatable {
     case cannotRead(path: String, reason: Reason)
     case cannotWrite(path: String, reason: Reason)
     /// The disk, or what stands on it, is in the way.
-    case disk(LandingError)
+    case disk(FileSystemError)
     case cancelled
 }
 
@@ -37,6 +37,6 @@ extension TrainingError: Reasoned, CustomStringConvertible {
 }
 
 /// A call of Landing with this module's error.
-func onDisk<Result: ~Copyable>(_ body: () throws(LandingError) -> Result) throws(TrainingError) -> Result {
+func onDisk<Result: ~Copyable>(_ body: () throws(FileSystemError) -> Result) throws(TrainingError) -> Result {
     do { return try body() } catch { throw .disk(error) }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Arrivals
 import Daemon
+import FileSystem
 import Foundation
 import Landing
 import Ledger
@@ -111,7 +112,7 @@ struct Asking {
         // The ledger's own refusal says more than a missing folder.
         guard isThere, let folder = try models(of: name, ledger) else { return }
         guard FileManager.default.fileExists(atPath: "\(folder)/\(version)/card.json") else {
-            throw LandingError.noSuchVersion(FilePath(folder), version: version)
+            throw FileSystemError.noSuchVersion(FilePath(folder), version: version)
         }
     }
 

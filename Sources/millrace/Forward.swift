@@ -1,6 +1,8 @@
 import ArgumentParser
+import Attempts
 import Columnar
 import Dispatch
+import FileSystem
 import Foundation
 import Landing
 import Names
@@ -86,7 +88,7 @@ struct Forward: ParsableCommand {
             // For a model the remedy is printed too; for rows it is not, since the remedy speaks of another attempt, which does not follow
             // here.
             if let failure = result.failure { throw fail(failure.kind == .badModel ? failure.reason : failure.statement) }
-            do throws(LandingError) { try DurableFile.publish(FilePath(staged), as: FilePath(target.path)) } catch {
+            do throws(FileSystemError) { try DurableFile.publish(FilePath(staged), as: FilePath(target.path)) } catch {
                 throw fail("\(out): \(error)")
             }
             try show(result)

@@ -1,3 +1,4 @@
+import FileSystem
 import Logging
 
 /// A field of a log entry as JSON has it: numbers are numbers, and lists are lists.

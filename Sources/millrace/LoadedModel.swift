@@ -1,7 +1,7 @@
 import ArgumentParser
 import Columnar
+import FileSystem
 import Foundation
-import Landing
 import ONNX
 import Reports
 import Runner

@@ -1,4 +1,5 @@
 import Arrivals
+import FileSystem
 import Foundation
 import Ledger
 import Logging

@@ -1,7 +1,8 @@
 import ArgumentParser
+import Attempts
 import Dispatch
+import FileSystem
 import Foundation
-import Landing
 import Names
 import ONNX
 import PipelineConfig

@@ -1,5 +1,5 @@
+import FileSystem
 import Foundation
-import Landing
 import ONNX
 import Reports
 import SystemPackage

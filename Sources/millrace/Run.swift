@@ -1,11 +1,13 @@
 import ArgumentParser
 import Daemon
+import FileSystem
 import Foundation
 import Landing
 import Ledger
 import Logging
 import PipelineConfig
 import Reports
+import Runner
 import ServiceLifecycle
 import UnixSignals
 import Watcher
@@ -76,17 +78,20 @@ struct Run: AsyncParsableCommand {
         let (jobs, threads) = try parallelism(files.settings)
         let options = PipelineDaemon.Options(
             root: root.path, state: files.settings.state, work: files.settings.work, jobs: jobs, threads: threads,
-            sessionBytes: Quantities.byteCount(sessionCache) ?? 1 << 30, once: once, grace: Quantities.duration(grace) ?? .seconds(30),
+            once: once, grace: Quantities.duration(grace) ?? .seconds(30),
             patience: Quantities.duration(wait) ?? .zero, hidesValues: hideValues)
+        let engine = LocalExecutor.engine
         let daemon: PipelineDaemon
         do {
-            daemon = try PipelineDaemon(options, pipelines: files, log: log)
+            daemon = try PipelineDaemon(
+                options, pipelines: files, executor: LocalExecutor(sessionBytes: Quantities.byteCount(sessionCache) ?? 1 << 30),
+                engine: .init(name: engine.name, version: engine.version), log: log)
         } catch let error as MovedState.Left {
             throw fail(error, ExitStatus.badConfiguration)
         } catch let error as LedgerError {
             if case .locked = error { throw fail(error, ExitStatus.locked) }
             throw fail(error)
-        } catch let error as LandingError {
+        } catch let error as FileSystemError {
             switch error {
             case .claimed, .nested: throw fail(error, ExitStatus.locked)
             default: break

@@ -1,15 +1,15 @@
 import Arrivals
+import Attempts
+import FileSystem
 import Foundation
 import Ledger
 import PipelineConfig
-import Runner
 import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
 
 @testable import Daemon
-@testable import Landing
 
 /// What the next daemon makes of a ledger as it stood at one moment, when the one before it died there.
 @Suite struct CrashPointTests {

@@ -1,15 +1,15 @@
 import Arrivals
+import Attempts
 import Daemon
+import FileSystem
 import Foundation
 import Ledger
 import PipelineConfig
 import Reasons
-import Runner
+import Recipes
 import SystemPackage
 import TestSupport
 import Testing
-
-@testable import Landing
 
 /// What the daemon writes beside outputs and models, field by field.
 @Suite struct DiskPublisherTests {

@@ -1,16 +1,15 @@
 import Arrivals
+import Attempts
 import Daemon
+import FileSystem
 import Foundation
 import Ledger
 import Logging
 import PipelineConfig
 import Reasons
-import Runner
 import SystemPackage
 import TestSupport
 import Testing
-
-@testable import Landing
 
 /// A root on a real disk with one pipeline `p`, its ledger, and a dispatcher without threads: the test says what each attempt answers.
 final class DiskWorld {

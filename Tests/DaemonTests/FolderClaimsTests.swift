@@ -1,8 +1,9 @@
 import Arrivals
+import Attempts
+import FileSystem
 import Foundation
 import Logging
 import PipelineConfig
-import Runner
 import SystemPackage
 import TestSupport
 import Testing
@@ -76,7 +77,7 @@ import Testing
             pipeline: pipeline, version: 1, run: 4, arrival: 1, input: "m.onnx", inputDigest: "d", revision: "r",
             files: [.init(slot: "model", path: model + "/model.onnx", digest: FileDigest.of(bytes: "graph".utf8), byteCount: 5)])
         try takeOver("p/out/models")
-        let refusal = #expect(throws: LandingError.self) { try publisher.publish(decided, activate: true) }
+        let refusal = #expect(throws: FileSystemError.self) { try publisher.publish(decided, activate: true) }
         #expect(refusal.map { if case .claimed = $0 { true } else { false } } == true)
         #expect(!directory.files().contains { $0.hasPrefix("p/out/models/1/") || $0 == "p/out/models/ACTIVE" })
     }
@@ -88,7 +89,7 @@ import Testing
         let mine = try claims([p])
         let before = held
         #expect(before.count == 8)
-        #expect(throws: LandingError.self) { try mine.use([p, q, r]) }
+        #expect(throws: FileSystemError.self) { try mine.use([p, q, r]) }
         #expect(held == before)
         try mine.use([q])
         #expect(held.filter { $0.hasPrefix("p/") }.isEmpty && held.filter { $0.hasPrefix("q/") }.count == 4, "\(held)")

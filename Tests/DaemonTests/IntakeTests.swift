@@ -1,6 +1,6 @@
 import Arrivals
+import FileSystem
 import Foundation
-import Landing
 import Ledger
 import Logging
 import PipelineConfig

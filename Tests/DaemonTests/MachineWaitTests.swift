@@ -1,11 +1,11 @@
 import Arrivals
+import Attempts
 import Daemon
 import Foundation
 import Ledger
 import Logging
 import PipelineConfig
 import Reasons
-import Runner
 import TestSupport
 import Testing
 

@@ -3,7 +3,6 @@ import Daemon
 import Ledger
 import Logging
 import PipelineConfig
-import Runner
 import TestSupport
 
 struct Unmet: Error, CustomStringConvertible {

@@ -1,10 +1,12 @@
 import Arrivals
+import Attempts
 import Daemon
+import FileSystem
 import Landing
 import Ledger
 import PipelineConfig
 import Reasons
-import Runner
+import Recipes
 import SystemPackage
 
 /// A disk as a dictionary, and an executor whose verdicts are in the contents: models `plusN` pass and others do not, data `rowsN` and
@@ -29,7 +31,7 @@ final class MemoryPublisher: Publisher {
     var removed: Set<String> = []
     var quarantined: Set<String> = []
     /// What disposal and quarantine throw, and how often they have.
-    var fault: LandingError?
+    var fault: FileSystemError?
     private(set) var refusals = 0
     /// Whether outputs can be removed.
     var mayWithdraw = true
@@ -109,7 +111,7 @@ final class MemoryPublisher: Publisher {
     func stagingPath(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) -> String { "/staging/\(run)-\(attempt)" }
     func discard(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) {}
 
-    func publish(_ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent]) -> [Result<Void, LandingError>] {
+    func publish(_ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent]) -> [Result<Void, FileSystemError>] {
         guard let intents = try? intend(outputs) else { return outputs.map { .failure(.ledger(step: "intend", cause: $0.target.string)) } }
         return zip(outputs, intents).map { output, intent in
             let replaced: [String]
@@ -169,18 +171,18 @@ final class MemoryPublisher: Publisher {
     func discard(_ kept: Kept, pipeline: Pipeline) {}
     func pruneFloatModels(keeping digests: Set<String>, in pipeline: Pipeline) {}
 
-    private func check() throws(LandingError) {
+    private func check() throws(FileSystemError) {
         guard let fault else { return }
         refusals += 1
         throw fault
     }
 
-    func dispose(of input: SpoolInput, pipeline: Pipeline) throws(LandingError) {
+    func dispose(of input: SpoolInput, pipeline: Pipeline) throws(FileSystemError) {
         try check()
         removed.insert(input.path)
     }
 
-    func quarantine(_ input: SpoolInput, _ report: QuarantineReport, pipeline: Pipeline) throws(LandingError) {
+    func quarantine(_ input: SpoolInput, _ report: QuarantineReport, pipeline: Pipeline) throws(FileSystemError) {
         try check()
         quarantined.insert(input.path)
     }

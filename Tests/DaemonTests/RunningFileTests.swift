@@ -1,7 +1,7 @@
+import Attempts
 import Foundation
 import Landing
 import PipelineConfig
-import Runner
 import TestSupport
 import Testing
 

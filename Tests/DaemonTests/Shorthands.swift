@@ -1,4 +1,5 @@
 import Arrivals
+import FileSystem
 import Landing
 import Ledger
 import PipelineConfig
@@ -23,8 +24,8 @@ extension Scheduler {
 
 extension DiskPublisher {
     /// A publisher without claims.
-    convenience init(root: String, pipelines: [Pipeline]) throws(LandingError) {
-        try self.init(root: root, pipelines: pipelines, claims: nil)
+    convenience init(root: String, pipelines: [Pipeline]) throws(FileSystemError) {
+        try self.init(root: root, pipelines: pipelines, claims: nil, engine: .init(name: "ONNX Runtime", version: "1.2.3"))
     }
 }
 

@@ -1,4 +1,6 @@
+import Attempts
 import Daemon
+import FileSystem
 import Foundation
 import Ledger
 import Logging
@@ -8,6 +10,11 @@ import TestSupport
 import Testing
 
 @testable import Landing
+
+/// For a daemon that is only started.
+private struct NoExecutor: AttemptExecutor {
+    func execute(_ spec: AttemptSpec, control: AttemptControl) -> AttemptResult { AttemptResult() }
+}
 
 /// What a daemon does before anything else with what an earlier one left when it was killed.
 @Suite struct StartTests {
@@ -23,7 +30,7 @@ import Testing
     private func daemon(_ directory: TemporaryDirectory) throws -> PipelineDaemon {
         try PipelineDaemon(
             .init(root: directory.path, jobs: 1, threads: 1),
-            pipelines: PipelineFiles(patterns: [directory("p.yaml")], root: directory.path),
+            pipelines: PipelineFiles(patterns: [directory("p.yaml")], root: directory.path), executor: NoExecutor(),
             log: Logger(label: "start") { _ in SwiftLogNoOpLogHandler() })
     }
 
@@ -59,9 +66,9 @@ import Testing
         let area = try area(directory), path = FilePath(directory("spool/data/sub/a.csv"))
         let found = try FileDigest.of(path)
         var removal = InputRemoval(destination: FilePath(directory("archive/p")), area: area, areas: [])
-        let killed = { () throws(LandingError) -> Void in throw .missing("a process that was killed") }
+        let killed = { () throws(FileSystemError) -> Void in throw .missing("a process that was killed") }
         if isChecked { removal.onChecked = killed } else { removal.onTaken = killed }
-        #expect(throws: LandingError.self) {
+        #expect(throws: FileSystemError.self) {
             try removal.remove([SpoolFile(path: path, relative: "sub/a.csv", digest: found.digest, stamp: found.stamp)])
         }
         #expect(!FileManager.default.fileExists(atPath: path.string) && directory.files().contains { $0.contains("/held/") })
@@ -78,8 +85,8 @@ import Testing
         try FileManager.default.createDirectory(atPath: directory("out/outputs"), withIntermediateDirectories: true)
         let path = FilePath(directory("spool/data/sub/a.csv")), found = try FileDigest.of(path)
         var removal = InputRemoval(destination: FilePath(other.path + "/quarantine"), area: try area(directory), areas: [])
-        removal.onChecked = { () throws(LandingError) -> Void in throw .missing("a process that was killed") }
-        #expect(throws: LandingError.self) {
+        removal.onChecked = { () throws(FileSystemError) -> Void in throw .missing("a process that was killed") }
+        #expect(throws: FileSystemError.self) {
             try removal.remove([SpoolFile(path: path, relative: "sub/a.csv", digest: found.digest, stamp: found.stamp)])
         }
         _ = try daemon(directory)

@@ -1,7 +1,7 @@
+import Attempts
 import Daemon
 import Dispatch
 import Foundation
-import Runner
 import Synchronization
 import TestSupport
 import Testing

@@ -1,7 +1,6 @@
 import Arrivals
 import Foundation
 import Glibc
-import Landing
 import Ledger
 import SystemPackage
 import TestSupport

@@ -1,5 +1,6 @@
+import Attempts
+import FileSystem
 import Foundation
-import Landing
 import PipelineConfig
 import Reasons
 import Runner

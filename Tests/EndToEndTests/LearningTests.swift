@@ -1,6 +1,8 @@
+import FileSystem
 import Foundation
 import Landing
 import Ledger
+import Recipes
 import RegexBuilder
 import TestSupport
 import Testing
@@ -73,6 +75,7 @@ import Testing
             "\(String(describing: card.gate))")
         #expect(card.parent?.version == 1 && card.parent?.digest == parent.digest(of: "model.onnx"))
         #expect(card.trainingData?.map(\.digest) == [card.arrivalDigest] && card.verdict == .passed)
+        #expect(parent.engine?.name == "ONNX Runtime" && parent.engine?.version.contains(".") == true)
         #expect(card.lossPerEpoch?.isEmpty == false && card.lossPerEpoch?.last ?? 1 < card.lossPerEpoch?.first ?? 0)
         #expect(card.hyperParameters?["seed"] == .integer(7) && card.hyperParameters?["optimizer"] == .text("adamw"))
         #expect(card.opset == parent.opset)

@@ -1,7 +1,9 @@
+import FileSystem
 import Foundation
 import Glibc
 import Landing
 import Ledger
+import Recipes
 import SystemPackage
 import TestSupport
 import Testing

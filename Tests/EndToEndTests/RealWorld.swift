@@ -1,4 +1,5 @@
 import Arrivals
+import FileSystem
 import Foundation
 import Landing
 import Ledger
@@ -266,7 +267,7 @@ final class RealWorld {
             try check(files[0] == files[1], "another")
             let card = try card(version)
             try check(
-                card.digest(of: Card.adapterFile) != nil && card.modelDigest != card.digest(of: "model.onnx"), "\(card.files)")
+                card.digest(of: VersionFile.adapter) != nil && card.modelDigest != card.digest(of: "model.onnx"), "\(card.files)")
         case .expectActive(let version):
             let found = String(decoding: try root.read("out/models/ACTIVE"), as: UTF8.self)
             try check(found == "\(version)\n", found)

@@ -1,5 +1,4 @@
 import Foundation
-import Landing
 import Ledger
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
+import Attempts
 import Engine
+import FileSystem
 import Foundation
-import Landing
 import ONNX
 import PipelineConfig
 import Reasons

@@ -1,3 +1,4 @@
+import FileSystem
 import Synchronization
 import SystemPackage
 import Testing

@@ -1,4 +1,5 @@
 import Arrivals
+import FileSystem
 import Foundation
 import Glibc
 import SystemPackage
@@ -145,14 +146,14 @@ import Testing
         let scene = try Scene("crash")
         let files = [try input(scene, "m.onnx", "graph"), try input(scene, "m.data", "weights")]
         var removal = InputRemoval(destination: archive(scene), area: scene.area, areas: [])
-        removal.onTaken = { () throws(LandingError) in
+        removal.onTaken = { () throws(FileSystemError) in
             if isChanged {
                 let held = scene.held(1)
                 _ = try? scene.folder.write("newer", to: held)
             }
             throw .ledger(step: "", cause: "stopped")
         }
-        #expect(throws: LandingError.self) { try removal.remove(files) }
+        #expect(throws: FileSystemError.self) { try removal.remove(files) }
         #expect(!scene.folder.files().contains { $0.hasPrefix("root/spool") })
         try scene.area.sweep()
         for _ in 0..<2 { try Disposal.recover(area: scene.area) }
@@ -166,14 +167,14 @@ import Testing
         let scene = try Scene("decided")
         let files = [try input(scene, "m.onnx", "graph"), try input(scene, "m.data", "weights")]
         var removal = InputRemoval(destination: nil, area: scene.area, areas: [])
-        removal.onChecked = { () throws(LandingError) in
+        removal.onChecked = { () throws(FileSystemError) in
             // As if the first had been deleted and a new one had come.
             let held = scene.held(0)
             try Disk.remove(FilePath(scene.folder(held)))
             _ = try? scene.folder.write("next", to: "root/spool/m.onnx")
             throw .ledger(step: "", cause: "stopped")
         }
-        #expect(throws: LandingError.self) { try removal.remove(files) }
+        #expect(throws: FileSystemError.self) { try removal.remove(files) }
         try Disposal.recover(area: scene.area)
         #expect(scene.folder.files() == ["root/spool/m.onnx"])
         #expect(try scene.folder.read("root/spool/m.onnx") == Array("next".utf8))
@@ -184,7 +185,7 @@ import Testing
         let other = try #require(try OtherMount())
         let archive = FilePath(other.path + "/archive")
         let a = try input(scene, "sub/a.csv", String(repeating: "x", count: (2 << 20) + 5))
-        #expect(throws: LandingError.self) { try Disposal(.archive(archive), area: scene.area).dispose([a]) }
+        #expect(throws: FileSystemError.self) { try Disposal(.archive(archive), area: scene.area).dispose([a]) }
         let there = try StagingArea(for: archive, root: scene.root, avoiding: [scene.spool, archive])
         try Disposal.recover(area: scene.area, areas: [there])
         #expect(try FileDigest.of(archive.pushing("sub/a.csv")).digest == a.digest)

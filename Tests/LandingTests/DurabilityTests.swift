@@ -126,7 +126,7 @@ import Testing
         let rows = try FileDigest.open(source)
         defer { try? rows.close() }
         try acts.record(below: scene.folder.path) {
-            try KeptFiles.keep(rows, digest: digest("rows"), at: target, named: source)
+            try DurableFile.keep(rows, digest: digest("rows"), at: target, named: source)
             try files.keepModel([(name: "model.onnx", path: source)], digest: "m")
         }
         for (named, file) in [(target, nil), (model, "model.onnx")] {
@@ -186,7 +186,7 @@ import Testing
         let results = try Acts().record(
             below: scene.folder.path, refusing: { if case .sync(let path) = $0, path.extension == "jsonl" { .ioError } else { nil } }
         ) { try scene.round().publish([output], intend: allow) }
-        #expect(throws: LandingError.self) { try results[0].get() }
+        #expect(throws: FileSystemError.self) { try results[0].get() }
         #expect(results.landed.isEmpty)
     }
 

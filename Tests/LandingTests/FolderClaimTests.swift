@@ -1,3 +1,4 @@
+import FileSystem
 import Foundation
 import Glibc
 import Synchronization
@@ -35,7 +36,7 @@ import Testing
     @Test func oneHoldsAFolderAndTheOtherIsToldWho() throws {
         let first = try claim(as: ClaimHolder(root: "/first", since: "2026-11-29T00:00:00Z"))
         #expect(first.isHeld)
-        let message = #expect(throws: LandingError.self) { try claim() }
+        let message = #expect(throws: FileSystemError.self) { try claim() }
         #expect("\(try #require(message))".contains("pid \(getpid()) on host"))
         #expect("\(try #require(message))".contains("--root /first"))
         // The outputs of one may be the spool of another.
@@ -45,7 +46,7 @@ import Testing
         first.release()
         let second = try claim()
         #expect(second.isHeld)
-        #expect(throws: LandingError.self) { try FolderClaim(folder, .spool, as: ClaimHolder(root: "/", since: ""), timing: timing) }
+        #expect(throws: FileSystemError.self) { try FolderClaim(folder, .spool, as: ClaimHolder(root: "/", since: ""), timing: timing) }
     }
 
     @Test func aClaimThatVanishedIsMadeAgain() throws {
@@ -56,7 +57,7 @@ import Testing
         try FileManager.default.removeItem(atPath: directory(".millrace-claim"))
         try first.beat()
         #expect(first.isHeld && directory.files() == [".millrace-claim/holder"])
-        #expect(throws: LandingError.self) { try claim() }
+        #expect(throws: FileSystemError.self) { try claim() }
     }
 
     @Test func theClaimOfADeadProcessIsTakenOver() throws {
@@ -94,7 +95,7 @@ import Testing
         let other = Mutex<FolderClaim?>(nil)
         let isFirst = Atomic(true)
         let (folder, timing) = (folder, timing)
-        let message = #expect(throws: LandingError.self) {
+        let message = #expect(throws: FileSystemError.self) {
             try DiskObservers.observe(
                 below: folder,
                 { act in
@@ -122,7 +123,7 @@ import Testing
         }
         let middle = try claim("a/b", use)
         for (name, word) in [("a", "holds"), ("a/b/c", "lies in")] {
-            let message = #expect(throws: LandingError.self) { try claim(name, use) }
+            let message = #expect(throws: FileSystemError.self) { try claim(name, use) }
             #expect(message.map { "\($0)".contains(word) && "\($0)".contains("--root /a/b") } == true, "\(String(describing: message))")
         }
         #expect(directory.files() == ["a/b/\(use.name)/holder"], "who is refused leaves nothing")
@@ -162,7 +163,7 @@ import Testing
         try FileManager.default.moveItem(atPath: directory(".millrace-claim"), toPath: directory(".millrace-claim.stale"))
         let second = try claim()
         #expect(second.isHeld && directory.files() == [".millrace-claim.stale/holder", ".millrace-claim/holder"])
-        #expect(throws: LandingError.self) { try first.verify() }
+        #expect(throws: FileSystemError.self) { try first.verify() }
         second.release()
         try first.beat()
         #expect(first.isHeld && directory.files() == [".millrace-claim/holder"])
@@ -182,14 +183,14 @@ import Testing
         beats.start()
         defer { isOver.store(true, ordering: .relaxed) }
         if lives {
-            #expect(throws: LandingError.self) { try claim() }
+            #expect(throws: FileSystemError.self) { try claim() }
             return
         }
         let second = try claim()
         #expect(second.isHeld)
         // The first one was only silent: before it lands anything it finds out.
-        #expect(throws: LandingError.self) { try first.verify() }
-        #expect(throws: LandingError.self) { try first.verify() }
+        #expect(throws: FileSystemError.self) { try first.verify() }
+        #expect(throws: FileSystemError.self) { try first.verify() }
         #expect(!first.isHeld)
         try second.verify()
         #expect(second.isHeld)

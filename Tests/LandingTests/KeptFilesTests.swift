@@ -1,3 +1,4 @@
+import FileSystem
 import Landing
 import SystemPackage
 import TestSupport
@@ -15,7 +16,7 @@ import Testing
     private func keep(_ source: FilePath, digest: String, at target: FilePath) throws {
         let descriptor = try FileDigest.open(source)
         defer { try? descriptor.close() }
-        try KeptFiles.keep(descriptor, digest: digest, at: target, named: source)
+        try DurableFile.keep(descriptor, digest: digest, at: target, named: source)
     }
 
     @Test(arguments: [
@@ -29,7 +30,7 @@ import Testing
         let source = FilePath(try directory.write("rows", to: "a.csv"))
         let digest = try FileDigest.of(source).digest
         let target = kept.labels(digest, named: "a.csv")
-        #expect(throws: LandingError.changedWhileRead(source)) {
+        #expect(throws: FileSystemError.changedWhileRead(source)) {
             try keep(source, digest: "another", at: kept.labels("another", named: "a.csv"))
         }
         for _ in 1...2 { try keep(source, digest: digest, at: target) }
@@ -39,7 +40,7 @@ import Testing
         try keep(source, digest: digest, at: target)
         #expect(try FileDigest.of(target).digest == digest)
         try kept.discard(target)
-        #expect(throws: LandingError.changedWhileRead(source)) { try keep(source, digest: digest, at: target) }
+        #expect(throws: FileSystemError.changedWhileRead(source)) { try keep(source, digest: digest, at: target) }
     }
 
     @Test func modelsAreKeptWithTheirExternalDataUntilNobodyNeedsThem() throws {

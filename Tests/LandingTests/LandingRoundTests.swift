@@ -61,8 +61,8 @@ import Testing
         #expect(
             results[1]
                 == .failure(.targetNotOurs(scene.out.appending("b.csv"), found: digest("edited since"), published: digest("old"))))
-        #expect(throws: LandingError.self) { try results[3].get() }
-        #expect(throws: LandingError.self) { try results[4].get() }
+        #expect(throws: FileSystemError.self) { try results[3].get() }
+        #expect(throws: FileSystemError.self) { try results[4].get() }
         #expect(scene.text("a.csv") == "theirs" && scene.text("b.csv") == "edited since" && scene.text("c.csv") == "ours")
         #expect(try scene.manifest().map(\.path) == ["c.csv"])
     }
@@ -113,7 +113,7 @@ import Testing
         #expect(results.landed.map(\.run) == [2, 5])
         #expect(results[0] == .failure(.missing(lost.staged)))
         #expect(results[2] == .failure(.targetTwice(scene.out.appending("twice.csv"))))
-        #expect(throws: LandingError.self) { try results[3].get() }
+        #expect(throws: FileSystemError.self) { try results[3].get() }
         #expect(scene.outputs == ["blocked", "good.csv", "twice.csv"])
     }
 
@@ -123,7 +123,7 @@ import Testing
         let result = try Placement.placeByLink(staged.staged, at: staged.target, digest: digest("one"), replaces: [])
         #expect(result == .placed && scene.text("a.csv") == "one" && scene.staged.isEmpty)
         let second = try scene.stage("a.csv", "two", run: 2)
-        #expect(throws: LandingError.self) {
+        #expect(throws: FileSystemError.self) {
             try Placement.placeByLink(second.staged, at: second.target, digest: digest("two"), replaces: [])
         }
         #expect(
@@ -137,7 +137,7 @@ import Testing
         let scene = try Scene("mark")
         var round = scene.round()
         round.onStep = { if $0 == .directoriesSynced { throw Stopped() } }
-        #expect(throws: LandingError.self) {
+        #expect(throws: FileSystemError.self) {
             try round.publish([scene.stage("a.csv", "one", run: 1), scene.stage("b.csv", "one", run: 2)], intend: allow)
         }
         #expect(scene.outputs == ["a.csv", "b.csv"])
@@ -147,7 +147,7 @@ import Testing
         let results = try scene.round().publish(
             ["a.csv", "b.csv", "c.csv"].enumerated().map { try scene.stage($1, "two", run: Int64(3 + $0)) }, intend: allow)
         #expect(try results[0].get().isNew && scene.text("a.csv") == "two")
-        for result in results[1...] { #expect(throws: LandingError.self) { try result.get() } }
+        for result in results[1...] { #expect(throws: FileSystemError.self) { try result.get() } }
         #expect(scene.text("b.csv") == "edited" && scene.text("c.csv") == "one")
     }
 
@@ -166,7 +166,7 @@ import Testing
                 }
             ) {
                 let failed = try scene.round().publish([scene.stage("b.csv", "two", run: 2)], intend: allow)
-                #expect(throws: LandingError.self) { try failed[0].get() }
+                #expect(throws: FileSystemError.self) { try failed[0].get() }
             }
             #expect(try scene.manifest().map(\.path) == ["a.csv"])
         }

@@ -1,3 +1,4 @@
+import FileSystem
 import Foundation
 import Landing
 import SystemPackage
@@ -68,10 +69,10 @@ import Testing
         let bench = try Bench()
         try bench.publish(1)
         #expect(try !bench.models.land(try bench.stage(1)))
-        #expect(throws: LandingError.versionTaken(bench.models.directory(of: 1))) {
+        #expect(throws: FileSystemError.versionTaken(bench.models.directory(of: 1))) {
             try bench.models.land(try bench.stage(1, weights: "others"))
         }
-        #expect(throws: LandingError.versionTaken(bench.models.directory(of: 1))) {
+        #expect(throws: FileSystemError.versionTaken(bench.models.directory(of: 1))) {
             try bench.models.land(try bench.stage(1, arrival: 9))
         }
         #expect(try bench.models.differences(in: 1).isEmpty)
@@ -86,9 +87,9 @@ import Testing
         #expect(try bench.models.active() == 2 && bench.scene.folder.read("root/models/ACTIVE") == Array("2\n".utf8))
         try bench.models.activate(1)
         #expect(try bench.models.active() == 1)
-        #expect(throws: LandingError.noSuchVersion(bench.models.path, version: 7)) { try bench.models.activate(7) }
+        #expect(throws: FileSystemError.noSuchVersion(bench.models.path, version: 7)) { try bench.models.activate(7) }
         try bench.scene.folder.write("latest", to: "root/models/ACTIVE")
-        #expect(throws: LandingError.self) { try bench.models.active() }
+        #expect(throws: FileSystemError.self) { try bench.models.active() }
     }
 
     @Test func pruningSparesTheActiveAndWhatIsNotOurs() throws {
@@ -108,5 +109,5 @@ import Testing
 
 extension ModelVersionDirectory {
     /// The versions that are whole, in rising order.
-    fileprivate func versions() throws(LandingError) -> [Int] { try PublishedModels(path: path).versions() }
+    fileprivate func versions() throws(FileSystemError) -> [Int] { try PublishedModels(path: path).versions() }
 }

@@ -1,4 +1,5 @@
 import Arrivals
+import FileSystem
 import Landing
 import Testing
 
@@ -34,6 +35,6 @@ import Testing
 
     @Test(arguments: ["../a.csv", "/a.csv", "a/../b.csv", "", "..", String(repeating: "n", count: 250) + ".csv"])
     func refusesWhatLeavesTheSpoolOrIsTooLong(name: String) {
-        #expect(throws: LandingError.self) { try OutputNaming(fileExtension: "parquet").path(for: name, facts: facts) }
+        #expect(throws: FileSystemError.self) { try OutputNaming(fileExtension: "parquet").path(for: name, facts: facts) }
     }
 }

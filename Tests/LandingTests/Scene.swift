@@ -1,4 +1,5 @@
 import Arrivals
+import FileSystem
 import Foundation
 import Landing
 import SystemPackage
@@ -86,7 +87,7 @@ extension StagingArea {
 
 struct Stopped: Error {}
 
-extension [Result<LandedOutput, LandingError>] {
+extension [Result<LandedOutput, FileSystemError>] {
     /// What the caller of a round may close in its ledger.
     var landed: [LandedOutput] { compactMap { try? $0.get() } }
 }

@@ -1,3 +1,4 @@
+import FileSystem
 import Foundation
 import Landing
 import SystemPackage
@@ -42,7 +43,7 @@ import Testing
         let scene = try Scene("whole")
         let other = try #require(try OtherMount())
         let land = FilePath(other.path + "/out")
-        let failure = #expect(throws: LandingError.self) {
+        let failure = #expect(throws: FileSystemError.self) {
             _ = try StagingArea(for: land, root: scene.root, avoiding: ["/dev/shm"])
         }
         let text = failure?.description ?? ""

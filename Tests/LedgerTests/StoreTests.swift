@@ -1,3 +1,4 @@
+import Arrivals
 import Foundation
 import GRDB
 import TestSupport

@@ -59,18 +59,41 @@ import Testing
 
     /// The table of modules is what `Package.swift` says.
     @Test func theMapIsThatOfThePackage() throws {
-        let modules = Set(Self.allFiles.filter { $0.hasPrefix("Sources/") }.map { String($0.split(separator: "/")[1]) })
-        var declared: [String: Set<String>] = [:]
-        let target = #/(?:executableTarget|\.target)\(\s*name: "([A-Za-z]+)"(?:,\s*dependencies: \[([^\]]*)\])?/#
-        for match in try Self.text("Package.swift").matches(of: target) where modules.contains(String(match.1)) {
-            declared[String(match.1)] = Set((match.2 ?? "").matches(of: #/"([A-Za-z]+)"/#).map { String($0.1) })
-        }
+        let declared = try Self.declaredModules()
         var told: [String: Set<String>] = [:]
         let row = #/\n\| `([A-Za-z]+)` \| [^|]+ \|([A-Za-z, ]*)\|/#
         for match in try Self.text("Sources/README.md").matches(of: row) where declared[String(match.1)] != nil {
             told[String(match.1)] = Set(match.2.matches(of: #/[A-Za-z]+/#).map { String($0.0) })
         }
         #expect(declared.count > 15 && told == declared)
+    }
+
+    /// The daemon's side knows nothing of models: what computes is handed to it as an `AttemptExecutor`.
+    @Test(arguments: ["Attempts", "Daemon", "Reports"])
+    func theDaemonsSideUsesNothingOfTheModelHalf(_ module: String) throws {
+        let declared = try Self.declaredModules()
+        var used: Set<String> = []
+        var next = try #require(declared[module])
+        while !next.isEmpty {
+            used.formUnion(next)
+            next = Set(next.flatMap { declared[$0] ?? [] }).subtracting(used)
+        }
+        let modelHalf: Set = [
+            "Tensors", "ONNXProto", "ONNX", "Passes", "Autodiff", "TrainingGraph", "Engine", "COnnxRuntime", "Columnar", "CArrow",
+            "CArrowDeps", "Training", "Runner",
+        ]
+        #expect(used.count > 3 && used.intersection(modelHalf) == [])
+    }
+
+    /// The modules below `Sources` with those of ours that they depend on, as `Package.swift` says.
+    private static func declaredModules() throws -> [String: Set<String>] {
+        let modules = Set(allFiles.filter { $0.hasPrefix("Sources/") }.map { String($0.split(separator: "/")[1]) })
+        var declared: [String: Set<String>] = [:]
+        let target = #/(?:executableTarget|\.target)\(\s*name: "([A-Za-z]+)"(?:,\s*dependencies: \[([^\]]*)\])?/#
+        for match in try text("Package.swift").matches(of: target) where modules.contains(String(match.1)) {
+            declared[String(match.1)] = Set((match.2 ?? "").matches(of: #/"([A-Za-z]+)"/#).map { String($0.1) })
+        }
+        return declared
     }
 
     /// Every thread that is started by a name stands in the table of threads.

@@ -1,3 +1,4 @@
+import Attempts
 import ONNX
 import Runner
 import Tensors

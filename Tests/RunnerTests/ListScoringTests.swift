@@ -1,7 +1,8 @@
+import Attempts
 import Columnar
 import Engine
+import FileSystem
 import Foundation
-import Landing
 import ONNX
 import PipelineConfig
 import Runner

@@ -1,7 +1,8 @@
+import Attempts
 import Columnar
+import FileSystem
 import Foundation
 import Glibc
-import Landing
 import ONNX
 import PipelineConfig
 import Reasons

@@ -1,7 +1,8 @@
 import Arrivals
+import Attempts
+import FileSystem
 import Foundation
 import Glibc
-import Landing
 import SystemPackage
 import TestSupport
 import Testing

@@ -1,5 +1,6 @@
+import Attempts
+import FileSystem
 import Foundation
-import Landing
 import ONNX
 import PipelineConfig
 import Recipes

@@ -1,6 +1,7 @@
+import Attempts
 import Dispatch
+import FileSystem
 import Glibc
-import Landing
 import PipelineConfig
 import Runner
 import SystemPackage

@@ -1,5 +1,6 @@
+import Attempts
 import Engine
-import Landing
+import FileSystem
 import ONNX
 import PipelineConfig
 import Runner

@@ -1,7 +1,7 @@
+package import Attempts
 import Foundation
 import Glibc
 import Landing
-package import Runner
 import Synchronization
 
 /// `ROOT/.millrace/running`: the attempts that this process executes, so that the next process knows what was executed when this one died.

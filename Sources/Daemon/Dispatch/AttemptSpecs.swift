@@ -4,7 +4,7 @@ import Ledger
 import PipelineConfig
 import Reasons
 import Recipes
-import Runner
+import Attempts
 
 /// Makes the specs of attempts: from an open run and what is known of its pipeline to paths, digests and limits.
 struct AttemptSpecs {
@@ -24,7 +24,7 @@ struct AttemptSpecs {
         var limits = AttemptSpec.Limits(seconds: pipeline.limits.time?.seconds, threads: configuration.threads)
         if let threads = pipeline.forward?.threads { limits.threads = threads }
         let staged: String
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             staged = try publisher.stagingPath(run: run.run, attempt: run.attempt, pipeline: pipeline, goal: goal)
         } catch {
             throw Failure(publishing: error, place: input.path)

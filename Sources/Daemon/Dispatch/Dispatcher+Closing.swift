@@ -3,7 +3,7 @@ import Landing
 import Ledger
 import PipelineConfig
 import Reasons
-import Runner
+import Attempts
 
 extension Dispatcher {
     /// Decides what comes of a failed attempt.

@@ -2,7 +2,7 @@ package import Arrivals
 package import Ledger
 import Logging
 import PipelineConfig
-import Runner
+import Attempts
 
 extension Dispatcher {
     /// Data files that are not in their spool any more: where the pipeline says so, their outputs go.

@@ -3,7 +3,7 @@ import Landing
 package import Ledger
 import PipelineConfig
 import Reasons
-package import Runner
+package import Attempts
 import SystemPackage
 
 extension Dispatcher {
@@ -37,7 +37,7 @@ extension Dispatcher {
     ) throws(LedgerError) {
         var ready: [(assignment: Assignment, result: AttemptResult, output: StagedOutput)] = []
         for (assignment, result) in results {
-            do throws(LandingError) {
+            do throws(FileSystemError) {
                 let path = try ledger.outputPath(of: assignment.opened)
                 let pins = columns.manifest(of: assignment.opened)
                 ready.append((assignment, result, assignment.stagedOutput(result, path: path, pins: pins)))
@@ -48,8 +48,8 @@ extension Dispatcher {
         guard !ready.isEmpty else { return }
         var unrecorded: LedgerError?
         let mayReplace = Set(ready.filter { $0.assignment.run.mayReplace }.map { $0.assignment.run.run })
-        let outcomes: [Result<Void, LandingError>]
-        do throws(LandingError) {
+        let outcomes: [Result<Void, FileSystemError>]
+        do throws(FileSystemError) {
             let ledger = ledger
             outcomes = try publisher.publish(ready.map(\.output)) { intended in
                 do throws(LedgerError) { return try ledger.intend(intended, mayReplace: mayReplace) } catch {
@@ -107,7 +107,7 @@ extension Dispatcher {
         var decisions = RunDecisions()
         for waiting in due {
             let assignment = waiting.assignment
-            do throws(LandingError) {
+            do throws(FileSystemError) {
                 guard try publisher.recover([waiting.output]).allSatisfy(\.self) else { throw .missing(waiting.output.target) }
                 landed(assignment, waiting.result, &decisions)
             } catch {

@@ -3,7 +3,7 @@ import Landing
 import Ledger
 import PipelineConfig
 import Reasons
-import Runner
+import Attempts
 
 extension Dispatcher {
     /// Gives a model that passed its checks the next number and makes it visible. The number is reserved first, so that a crash between the
@@ -39,7 +39,7 @@ extension Dispatcher {
             of: assignment.arrival.number, role: assignment.arrival.role, parent: assignment.run.version, in: pipeline.name)
         let floatDigest: String?
         let isNext = try versions.isNext(at: position, in: pipeline.name)
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             floatDigest = try publisher.publish(staged, activate: isNext)
         } catch {
             fail(opened, Failure(publishing: error, place: staged.root), &decisions, at: now)

@@ -3,7 +3,7 @@ package import Ledger
 import PipelineConfig
 import Reasons
 import Recipes
-import Runner
+import Attempts
 
 extension Dispatcher {
     /// Opens runs for whatever may start now and `loads` have room for, and returns their attempts.

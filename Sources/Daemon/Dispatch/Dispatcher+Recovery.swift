@@ -4,7 +4,7 @@ package import Ledger
 import Logging
 import PipelineConfig
 import Reasons
-import Runner
+import Attempts
 import SystemPackage
 
 extension Dispatcher {
@@ -21,7 +21,7 @@ extension Dispatcher {
             }
             let pipeline = try pipelines.pipeline(current.name, under: open.revision) ?? current
             var isDone = false
-            do throws(LandingError) {
+            do throws(FileSystemError) {
                 isDone = try open.intendedVersion != nil ? recoverModel(open, pipeline, at: now) : recoverOutput(open, pipeline, at: now)
             } catch {
                 log.error("what an earlier daemon left cannot be finished", metadata: ["run.id": .number(open.run), "reason": "\(error)"])
@@ -49,7 +49,7 @@ extension Dispatcher {
         }
     }
 
-    private func recoverModel(_ open: OpenRun, _ pipeline: Pipeline, at now: UTCTime) throws(LandingError) -> Bool {
+    private func recoverModel(_ open: OpenRun, _ pipeline: Pipeline, at now: UTCTime) throws(FileSystemError) -> Bool {
         guard let version = open.intendedVersion, let landing = pipeline.land.models,
             let found = try publisher.publishedModel(version: version, arrival: open.arrival.number, in: pipeline)
         else { return false }
@@ -71,7 +71,7 @@ extension Dispatcher {
         return true
     }
 
-    private func recoverOutput(_ open: OpenRun, _ pipeline: Pipeline, at now: UTCTime) throws(LandingError) -> Bool {
+    private func recoverOutput(_ open: OpenRun, _ pipeline: Pipeline, at now: UTCTime) throws(FileSystemError) -> Bool {
         guard !open.intended.isEmpty else { return false }
         let pins = try recorded { () throws(LedgerError) in try self.columns.pins(of: pipeline.name, revision: open.revision) }
         var outputs: [StagedOutput] = []
@@ -101,13 +101,13 @@ extension Dispatcher {
         return true
     }
 
-    private func recorded<T>(_ body: () throws(LedgerError) -> T) throws(LandingError) -> T {
+    private func recorded<T>(_ body: () throws(LedgerError) -> T) throws(FileSystemError) -> T {
         do throws(LedgerError) { return try body() } catch { throw .ledger(step: "the recovery", cause: "\(error)") }
     }
 
     /// Returns whether an earlier daemon's output is to be finished once the machine allows it. One whose folder the pipeline has left is
     /// made again in the new one instead.
-    private func waitsForMachine(_ open: OpenRun, _ pipeline: Pipeline, _ error: LandingError) -> Bool {
+    private func waitsForMachine(_ open: OpenRun, _ pipeline: Pipeline, _ error: FileSystemError) -> Bool {
         guard let landing = pipeline.land.outputs, open.intended.contains(where: { $0.root == landing.path }) else { return false }
         return Failure(publishing: error, place: open.arrival.path).kind == .machine
     }

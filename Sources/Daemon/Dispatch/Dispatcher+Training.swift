@@ -4,7 +4,7 @@ import Ledger
 import Logging
 import PipelineConfig
 import Reasons
-import Runner
+import Attempts
 
 extension Dispatcher {
     /// Keeps labels with which nothing can be trained yet: their rows count when more arrive.
@@ -53,7 +53,7 @@ extension Dispatcher {
     }
 
     private func discard(_ kept: Kept, _ pipeline: Pipeline) {
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             try publisher.discard(kept, pipeline: pipeline)
         } catch {
             log.warning("what was kept for training stays", metadata: ["pipeline.name": "\(pipeline.name)", "reason": "\(error)"])

@@ -3,7 +3,7 @@ import Landing
 package import Ledger
 package import Logging
 package import PipelineConfig
-package import Runner
+package import Attempts
 
 /// Joins the scheduler's decisions to the ledger: what arrived becomes runs, what attempts answer becomes publications, retries, rejections
 /// and quarantines. Owned by one thread; it starts no work itself and takes the time as an argument, so that scenarios drive it with a
@@ -160,7 +160,7 @@ package final class Dispatcher {
     /// Removes the reason of an input from quarantine, since its cause is gone.
     func clearReason(_ role: ArrivalRole, _ path: String, in name: String) {
         guard let pipeline = pipelines[name] else { return }
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             try publisher.clearReason(role: role, path: path, pipeline: pipeline)
         } catch {
             log.warning(

@@ -1,8 +1,8 @@
+import Attempts
 import Ledger
 import Logging
 import PipelineConfig
 import Reasons
-import Runner
 
 extension Logger {
     /// Says that an attempt failed and what is done about it. What an operator must know of is a warning.

@@ -2,7 +2,7 @@ import Arrivals
 import Landing
 import Ledger
 package import PipelineConfig
-import Runner
+import Attempts
 import SystemPackage
 
 extension Dispatcher.Assignment {
@@ -23,7 +23,7 @@ extension Dispatcher.Assignment {
 extension RunLedger {
     /// Returns where an output goes, relative to the output folder: where the path's output went before, if it has one, since a replacement
     /// goes where the first went (SEMANTICS 14).
-    func outputPath(of attempt: OpenAttempt) throws(LandingError) -> String {
+    func outputPath(of attempt: OpenAttempt) throws(FileSystemError) -> String {
         let arrival = attempt.arrival
         let landing = attempt.pipeline.land.outputs!
         let last =

@@ -2,7 +2,7 @@ import Arrivals
 import Ledger
 import PipelineConfig
 import Reasons
-import Runner
+import Attempts
 
 /// Decisions about runs whose attempts have ended, which are recorded in one transaction.
 struct RunDecisions {

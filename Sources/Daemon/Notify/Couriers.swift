@@ -3,7 +3,6 @@ import Foundation
 import Ledger
 import Logging
 import PipelineConfig
-import Runner
 import Synchronization
 
 /// Tells what stands in the ledger's outbox: a thread for each target, so that neither the pipelines nor the other targets wait for one.

@@ -1,4 +1,5 @@
 import Arrivals
+import FileSystem
 import Landing
 import Ledger
 import Names
@@ -89,9 +90,9 @@ package final class HashJob: @unchecked Sendable {
 
     /// Reads about `budget` more bytes. Returns nil while there are more; throws `changedWhileRead` where the file is not the one any more
     /// that was found complete.
-    func advance(by budget: Int64, _ ledger: RunLedger) throws(LandingError) -> ArrivingFile? {
+    func advance(by budget: Int64, _ ledger: RunLedger) throws(FileSystemError) -> ArrivingFile? {
         let end = readCount + max(budget, 1)
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             while digested.count < parts.count {
                 if try !advancePart(by: end - readCount, ledger) { return nil }
             }
@@ -106,11 +107,12 @@ package final class HashJob: @unchecked Sendable {
     }
 
     /// Returns whether the part is done.
-    private func advancePart(by budget: Int64, _ ledger: RunLedger) throws(LandingError) -> Bool {
+    private func advancePart(by budget: Int64, _ ledger: RunLedger) throws(FileSystemError) -> Bool {
         let part = parts[digested.count]
         if current == nil {
             let descriptor = try access.open(part.path)
-            do throws(LandingError) { current = (descriptor, try FileHashing(descriptor, named: access.root.pushing(part.path))) } catch {
+            do throws(FileSystemError) { current = (descriptor, try FileHashing(descriptor, named: access.root.pushing(part.path))) } catch
+            {
                 try? descriptor.close()
                 throw error
             }
@@ -137,7 +139,7 @@ package final class HashJob: @unchecked Sendable {
         current = nil
     }
 
-    private func arriving() throws(LandingError) -> ArrivingFile {
+    private func arriving() throws(FileSystemError) -> ArrivingFile {
         guard FileStamp.whole(digested.map(\.stamp)) == file.stamp else {
             throw .changedWhileRead(access.root.pushing(FilePath(file.relativePath)))
         }
@@ -157,5 +159,5 @@ package final class HashJob: @unchecked Sendable {
 /// What came of a job.
 package struct Hashed: Sendable {
     let job: HashJob
-    let result: Result<ArrivingFile, LandingError>
+    let result: Result<ArrivingFile, FileSystemError>
 }

@@ -1,5 +1,5 @@
 import Dispatch
-import Landing
+import FileSystem
 import Ledger
 import Synchronization
 import SystemPackage
@@ -100,7 +100,7 @@ final class HashingPool: Sendable {
                 done.append(Hashed(job: job, result: .failure(.changedWhileRead(""))))
                 continue
             }
-            do throws(LandingError) {
+            do throws(FileSystemError) {
                 if let arriving = try job.advance(by: Self.piece, ledger) {
                     done.append(Hashed(job: job, result: .success(arriving)))
                 } else {

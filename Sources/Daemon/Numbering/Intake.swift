@@ -1,11 +1,11 @@
 package import Arrivals
+import Attempts
 import Landing
 package import Ledger
 package import Logging
 import Names
 package import PipelineConfig
 import Reasons
-import Runner
 package import Watcher
 
 /// Turns complete files into numbered arrivals: has them read for their digests, keeps their order, and asks the ledger. Owned by one

@@ -1,8 +1,8 @@
 import Foundation
 import Ledger
 import PipelineConfig
+import Recipes
 import Synchronization
-import Training
 
 /// Tells where a training is, for `status`.
 final class TrainingCondition: Sendable {

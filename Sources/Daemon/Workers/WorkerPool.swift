@@ -1,5 +1,6 @@
+import Arrivals
+package import Attempts
 import Dispatch
-package import Runner
 import Synchronization
 
 /// The threads that run attempts, at most `workers` of them at a time, pipelines in turn (`FairQueue`).

@@ -1,5 +1,5 @@
+import Attempts
 import PipelineConfig
-import Runner
 import Synchronization
 
 /// The threads that score and decide models, and apart from them the one that trains, so that neither ever waits for the other.

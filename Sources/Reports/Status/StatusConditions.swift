@@ -1,6 +1,6 @@
 import Arrivals
+import FileSystem
 import Foundation
-import Landing
 package import Ledger
 
 /// What the daemon says of itself, as `status` shows it.
@@ -11,7 +11,7 @@ package struct StatusConditions: Encodable, Sendable {
         let pipeline: String
         let subject: String
         let text: String
-        let facts: Card.Setting?
+        let facts: JSONValue?
         let since: UTCTime
 
         init(_ condition: Condition) {
@@ -19,7 +19,7 @@ package struct StatusConditions: Encodable, Sendable {
             pipeline = condition.key.pipeline
             subject = condition.key.subject
             text = condition.text
-            facts = condition.facts.flatMap { try? JSONDecoder().decode(Card.Setting.self, from: Data($0.utf8)) }
+            facts = condition.facts.flatMap { try? JSONDecoder().decode(JSONValue.self, from: Data($0.utf8)) }
             since = condition.since
         }
     }

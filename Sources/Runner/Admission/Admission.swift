@@ -1,3 +1,4 @@
+package import Attempts
 package import Columnar
 package import Engine
 package import Names

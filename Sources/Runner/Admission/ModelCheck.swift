@@ -1,3 +1,4 @@
+package import Attempts
 import Engine
 import Foundation
 import ONNX

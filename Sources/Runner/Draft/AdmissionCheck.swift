@@ -1,5 +1,6 @@
+package import Attempts
+import FileSystem
 import Foundation
-import Landing
 package import PipelineConfig
 import SystemPackage
 

@@ -1,6 +1,8 @@
+import Arrivals
+import Attempts
 import Columnar
+import FileSystem
 import Foundation
-import Landing
 import ONNX
 import PipelineConfig
 import Reasons
@@ -93,7 +95,7 @@ struct FineTune {
         }
         while !usable.isEmpty {
             report.hyperParameters = stage.gradient.cardSettings(threads: spec.limits.threads)
-            report.trainingData = usable.map { Card.TrainingData(path: $0.name, digest: $0.file.digest, arrival: $0.arrival) }
+            report.trainingData = usable.map { TrainingSource(path: $0.name, digest: $0.file.digest, arrival: $0.arrival) }
             let run = FineTuning(
                 model: parent, adapter: adapter?.adapter,
                 data: spec.schema.labelledData(
@@ -138,14 +140,15 @@ struct FineTune {
 
     /// A copy of ours is what is read, however long training takes.
     private func keep(_ labelled: AttemptSpec.LabelledFile) throws(Failure) {
-        do throws(LandingError) {
-            if try KeptFiles.has(FilePath(labelled.kept)) { return }
+        do throws(FileSystemError) {
+            if try Disk.status(FilePath(labelled.kept)) != nil { return }
         } catch {
             throw Failure(landing: error, place: labelled.file.path)
         }
         let opened = try OpenedInput(labelled.file)
-        do throws(LandingError) {
-            try KeptFiles.keep(opened.file, digest: labelled.file.digest, at: FilePath(labelled.kept), named: FilePath(labelled.file.path))
+        do throws(FileSystemError) {
+            try DurableFile.keep(
+                opened.file, digest: labelled.file.digest, at: FilePath(labelled.kept), named: FilePath(labelled.file.path))
         } catch .changedWhileRead(let path) {
             throw Failure(opening: .changedWhileRead(path), place: labelled.file.path)
         } catch {
@@ -166,7 +169,7 @@ struct FineTune {
     private func tell(_ outcome: FineTuning.Outcome, _ report: inout TrainingReport, _ result: inout AttemptResult) {
         let metric = stage.gate.metric
         if outcome.validationRows > 0 {
-            report.gate = Card.Gate(
+            report.gate = GateOutcome(
                 metric: metric.rawValue, before: outcome.before[metric], after: outcome.after[metric], dropAtMost: stage.gate.dropAtMost,
                 rows: outcome.validationRows)
         }
@@ -210,12 +213,12 @@ struct FineTune {
                 // Its external data have their names from us: they lie beside it.
                 for name in ["model.onnx"] + outcome.model.externalDataLocations {
                     let source = (parent.path as NSString).deletingLastPathComponent + "/" + name
-                    try KeptFiles.copy(FilePath(source), to: FilePath(directory + "/" + name))
+                    try Disk.clone(FilePath(source), to: FilePath(directory + "/" + name))
                 }
             }
             guard let adapter = outcome.adapter else { return }
             let file = AdapterFile(adapter, base: base, facts: Dictionary(facts, uniquingKeysWith: { first, _ in first }))
-            try file.write(to: directory + "/" + Card.adapterFile)
+            try file.write(to: directory + "/" + VersionFile.adapter)
         } catch let error as ONNXError {
             throw Failure(model: error, place: spec.place)
         } catch {

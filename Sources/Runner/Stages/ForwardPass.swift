@@ -1,8 +1,9 @@
 import Arrivals
+import Attempts
 import Columnar
 import Engine
+import FileSystem
 import Foundation
-import Landing
 import PipelineConfig
 import Reasons
 import SystemPackage
@@ -112,7 +113,7 @@ extension OutputFormat {
 /// What an attempt has written, with digests.
 enum WrittenFiles {
     static func file(_ path: String, slot: String) throws(Failure) -> AttemptResult.WrittenFile {
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             let digested = try FileDigest.ofWritten(FilePath(path))
             return .init(slot: slot, path: path, digest: digested.digest, byteCount: digested.stamp.size)
         } catch {

@@ -1,15 +1,15 @@
-import Landing
+import FileSystem
 import Recipes
 
 extension GradientDescent {
     /// What the card says of a training, under the pipeline's own keys: what every training has, and of the rest what is not the default.
     /// - Parameter threads: those that it had.
-    func cardSettings(threads: Int) -> [String: Card.Setting] {
+    func cardSettings(threads: Int) -> [String: JSONValue] {
         let alwaysThere: Set = [
             "epochs", "batch_size", "accumulate", "validation", "seed", "train_on", "learning_rate", "weight_decay", "warm_up", "every",
             "factor",
         ]
-        var settings: [String: Card.Setting] = [
+        var settings: [String: JSONValue] = [
             "loss": .text(loss.kind.rawValue), "optimizer": .text(optimizer.kind.rawValue), "schedule": .text(schedule.kind.rawValue),
             "threads": .integer(Int64(threads)),
         ]
@@ -18,7 +18,7 @@ extension GradientDescent {
         standard.schedule.kind = schedule.kind
         for key in Self.hyperparameters + Self.optimizerOptions + Self.scheduleOptions {
             guard let value = key.value(self), alwaysThere.contains(key.key) || value != key.value(standard) else { continue }
-            settings[key.key] = Card.Setting(value)
+            settings[key.key] = JSONValue(value)
         }
         if !outputs.isEmpty { settings["output"] = .list(outputs.map { .text($0) }) }
         if let adapters {
@@ -32,7 +32,7 @@ extension GradientDescent {
     }
 }
 
-extension Card.Setting {
+extension JSONValue {
     fileprivate init(_ value: HyperparameterValue) {
         self =
             switch value {

@@ -1,7 +1,9 @@
+import Arrivals
+import Attempts
 import Columnar
 import Engine
+import FileSystem
 import Foundation
-import Landing
 import Names
 import ONNX
 import PipelineConfig

@@ -1,9 +1,10 @@
 import Arrivals
+import Attempts
 import Autodiff
 import Engine
+package import FileSystem
 import Foundation
 import Glibc
-package import Landing
 import ONNX
 import Reasons
 import SystemPackage
@@ -47,7 +48,7 @@ struct ModelFile {
             if let expected, expected != digest { throw Failure.modelChanged(path) }
             return
         }
-        let both = FileDigest.ofModel(digest: digest, companions: [(Card.adapterFile, try Self.digested(place).digest)])
+        let both = FileDigest.ofModel(digest: digest, companions: [(VersionFile.adapter, try Self.digested(place).digest)])
         if let expected, expected != both { throw Failure.modelChanged(place) }
         do throws(TrainingError) { adapter = try AdapterFile(reading: place, beside: path, digest: digest) } catch {
             throw Failure(.badModel, what: "\(error)", place: path, remedy: "Give the adapter that was made for this model.")
@@ -55,7 +56,7 @@ struct ModelFile {
     }
 
     private static func digested(_ path: String) throws(Failure) -> FileDigest.Digested {
-        do throws(LandingError) { return try FileDigest.of(FilePath(path)) } catch { throw Failure(openingModel: error, place: path) }
+        do throws(FileSystemError) { return try FileDigest.of(FilePath(path)) } catch { throw Failure(openingModel: error, place: path) }
     }
 
     /// Throws where the file is not the one any more whose digest was taken: what was read of it since is void.
@@ -196,13 +197,13 @@ package enum TunedModel {
     /// The adapter that belongs to a model that nobody said more of: the one beside it, if there is one.
     package static func adapter(of model: String, given: String? = nil) -> String? {
         if let given { return given }
-        let beside = (model as NSString).deletingLastPathComponent + "/" + Card.adapterFile
+        let beside = (model as NSString).deletingLastPathComponent + "/" + VersionFile.adapter
         return FileManager.default.fileExists(atPath: beside) ? beside : nil
     }
 
     /// What tells both together from others.
-    package static func digest(of model: String, adapter: String? = nil) throws(LandingError) -> String {
-        let companions = Self.adapter(of: model, given: adapter).map { [(name: Card.adapterFile, path: FilePath($0))] } ?? []
+    package static func digest(of model: String, adapter: String? = nil) throws(FileSystemError) -> String {
+        let companions = Self.adapter(of: model, given: adapter).map { [(name: VersionFile.adapter, path: FilePath($0))] } ?? []
         return try FileDigest.ofModel(at: FilePath(model), companions: companions).digest
     }
 }

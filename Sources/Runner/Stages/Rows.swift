@@ -1,3 +1,5 @@
+import Arrivals
+import Attempts
 import Columnar
 import Engine
 import Glibc

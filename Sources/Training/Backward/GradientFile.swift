@@ -1,5 +1,5 @@
 import Columnar
-import Landing
+import FileSystem
 import Reasons
 import SystemPackage
 package import Tensors
@@ -15,7 +15,7 @@ package enum GradientFile {
         }
         let staged = DurableFile.staging(for: FilePath(path))
         do { try NamedArrays.write(tensors, to: staged.string) } catch { throw .cannotWrite(path: path, reason: "\(error)") }
-        try onDisk { () throws(LandingError) in try DurableFile.publish(staged, as: FilePath(path)) }
+        try onDisk { () throws(FileSystemError) in try DurableFile.publish(staged, as: FilePath(path)) }
     }
 
     /// - Returns: in the file's order.

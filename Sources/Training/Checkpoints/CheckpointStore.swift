@@ -1,6 +1,7 @@
+import FileSystem
 import Foundation
-import Landing
 import Reasons
+import Recipes
 import SystemPackage
 import Tensors
 
@@ -55,7 +56,8 @@ struct CheckpointStore {
             checkpoint.best = .init(name: name, digest: try Safetensors.write(best, to: directory + "/" + name))
         }
         let file = FilePath(path(of: checkpoint.batches))
-        try onDisk { [checkpoint] () throws(LandingError) in try DurableFile.write(try JSONFile.encode(checkpoint, for: file), to: file) }
+        try onDisk { [checkpoint] () throws(FileSystemError) in try DurableFile.write(try JSONFile.encode(checkpoint, for: file), to: file)
+        }
         prune()
     }
 
@@ -82,7 +84,7 @@ struct CheckpointStore {
 
     private func wholePath(_ file: Checkpoint.File) throws(TrainingError) -> String {
         let path = directory + "/" + file.name
-        guard try onDisk({ () throws(LandingError) in try FileDigest.of(FilePath(path)).digest }) == file.digest else {
+        guard try onDisk({ () throws(FileSystemError) in try FileDigest.of(FilePath(path)).digest }) == file.digest else {
             throw .cannotRead(path: path, reason: "it is damaged")
         }
         return path

@@ -1,6 +1,6 @@
 import Crypto
+import FileSystem
 import Foundation
-import Landing
 import Reasons
 import SystemPackage
 package import Tensors
@@ -25,11 +25,11 @@ package enum Safetensors {
         var hash = SHA256()
         let head = try header(tensors, metadata, path)
         hash.update(data: head)
-        try onDisk { () throws(LandingError) in
-            try DurableFile.write(to: FilePath(path)) { file throws(LandingError) in
+        try onDisk { () throws(FileSystemError) in
+            try DurableFile.write(to: FilePath(path)) { file throws(FileSystemError) in
                 try file.write(head)
                 for (_, tensor) in tensors {
-                    try withExtendedLifetime(tensor) { () throws(LandingError) in
+                    try withExtendedLifetime(tensor) { () throws(FileSystemError) in
                         hash.update(bufferPointer: tensor.bytes)
                         try file.write(tensor.bytes)
                     }
@@ -46,15 +46,15 @@ package enum Safetensors {
         _ path: String
     ) throws(TrainingError) -> (tensors: [(name: String, tensor: Tensor)], metadata: [String: String]) {
         func bad(_ reason: String) -> TrainingError { .cannotRead(path: path, reason: Reason(reason)) }
-        let file = try onDisk { () throws(LandingError) in try OpenFile(reading: FilePath(path)) }
-        let size = try onDisk { () throws(LandingError) in try file.byteCount() }
+        let file = try onDisk { () throws(FileSystemError) in try OpenFile(reading: FilePath(path)) }
+        let size = try onDisk { () throws(FileSystemError) in try file.byteCount() }
         guard size >= 8 else { throw bad("it is too short for a safetensors file") }
         var length = [UInt8](repeating: 0, count: 8)
-        try onDisk { () throws(LandingError) in try file.read(into: &length, at: 0) }
+        try onDisk { () throws(FileSystemError) in try file.read(into: &length, at: 0) }
         let headerBytes = Int(clamping: length.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
         guard headerBytes <= min(longestHeader, size - 8) else { throw bad("its header is cut off") }
         var head = [UInt8](repeating: 0, count: headerBytes)
-        try onDisk { () throws(LandingError) in try file.read(into: &head, at: 8) }
+        try onDisk { () throws(FileSystemError) in try file.read(into: &head, at: 8) }
         guard let object = try? JSONSerialization.jsonObject(with: Data(head)) as? [String: Any] else {
             throw bad("its header is not JSON")
         }
@@ -77,7 +77,7 @@ package enum Safetensors {
                 throw bad("'\(name)' does not lie where its header says")
             }
             let buffer = TensorBuffer(byteCount: place.count)
-            try onDisk { () throws(LandingError) in try file.read(into: buffer.mutableBytes, at: 8 + headerBytes + place.lowerBound) }
+            try onDisk { () throws(FileSystemError) in try file.read(into: buffer.mutableBytes, at: 8 + headerBytes + place.lowerBound) }
             tensors.append((name, Tensor(elementType: type, shape: shape, buffer: buffer)))
         }
         return (tensors, object["__metadata__"] as? [String: String] ?? [:])

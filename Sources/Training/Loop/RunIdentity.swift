@@ -1,6 +1,6 @@
 import Columnar
 import Engine
-import Landing
+import FileSystem
 import ONNX
 import Reasons
 import Recipes
@@ -42,11 +42,12 @@ enum RunIdentity {
     }
 
     private static func digest(_ file: String) throws(TrainingError) -> String {
-        try onDisk { () throws(LandingError) in try FileDigest.of(FilePath(file)).digest }
+        try onDisk { () throws(FileSystemError) in try FileDigest.of(FilePath(file)).digest }
     }
 
     private static func text(_ value: some Encodable) throws(TrainingError) -> String {
         String(
-            decoding: try onDisk { () throws(LandingError) in try JSONFile.encode(value, for: "the training's settings") }, as: UTF8.self)
+            decoding: try onDisk { () throws(FileSystemError) in try JSONFile.encode(value, for: "the training's settings") }, as: UTF8.self
+        )
     }
 }

@@ -1,4 +1,5 @@
 package import Engine
+package import Recipes
 
 /// How a run is watched and taken back.
 package struct TrainingControl: Sendable {

@@ -1,4 +1,5 @@
 import Foundation
+package import Recipes
 
 extension TrainingProgress {
     /// One line that fits a terminal of `width` columns: a bar over the whole plan, the loss, the speed and the time left.

@@ -1,4 +1,4 @@
-import Landing
+import FileSystem
 import Reasons
 import SystemPackage
 import Tensors
@@ -12,7 +12,7 @@ final class RowWriter {
 
     init(path: String, layout: RowLayout) throws(TrainingError) {
         self.layout = layout
-        file = try onDisk { () throws(LandingError) in try OpenFile(creating: FilePath(path)) }
+        file = try onDisk { () throws(FileSystemError) in try OpenFile(creating: FilePath(path)) }
         pending.reserveCapacity(1 << 20)
     }
 
@@ -28,11 +28,11 @@ final class RowWriter {
 
     func finish() throws(TrainingError) {
         try flush()
-        try onDisk { () throws(LandingError) in try file.sync() }
+        try onDisk { () throws(FileSystemError) in try file.sync() }
     }
 
     private func flush() throws(TrainingError) {
-        try onDisk { () throws(LandingError) in try file.write(pending) }
+        try onDisk { () throws(FileSystemError) in try file.write(pending) }
         pending.removeAll(keepingCapacity: true)
     }
 }
@@ -47,9 +47,9 @@ package final class RowFile {
     init(path: String, layout: RowLayout, rowCount: Int) throws(TrainingError) {
         self.layout = layout
         self.rowCount = rowCount
-        file = try onDisk { () throws(LandingError) in try OpenFile(reading: FilePath(path)) }
+        file = try onDisk { () throws(FileSystemError) in try OpenFile(reading: FilePath(path)) }
         scratch = [UInt8](repeating: 0, count: layout.byteCount)
-        guard try onDisk({ () throws(LandingError) in try file.byteCount() }) == rowCount * layout.byteCount else {
+        guard try onDisk({ () throws(FileSystemError) in try file.byteCount() }) == rowCount * layout.byteCount else {
             throw .cannotRead(path: path, reason: "it does not hold the \(rowCount) rows that were written")
         }
     }
@@ -60,7 +60,7 @@ package final class RowFile {
         let buffers = fields.map { TensorBuffer(byteCount: $0.byteCount * rows.count) }
         for (place, row) in rows.enumerated() {
             precondition(row >= 0 && row < rowCount, "row \(row) of \(rowCount)")
-            try onDisk { () throws(LandingError) in try file.read(into: &scratch, at: row * layout.byteCount) }
+            try onDisk { () throws(FileSystemError) in try file.read(into: &scratch, at: row * layout.byteCount) }
             scratch.withUnsafeBytes { bytes in
                 for (field, buffer) in zip(fields, buffers) {
                     (buffer.address + place * field.byteCount).copyMemory(

@@ -1,5 +1,5 @@
 package import Columnar
-import Landing
+import FileSystem
 import SystemPackage
 
 /// The labelled rows of a training run, packed in two files of ours in its directory: those to learn from and those held out.
@@ -53,7 +53,7 @@ package struct RowStore {
         var packing = RowPacking(data, ports: ports, target: target, split: split, directory: directory, isForTraining: isForTraining)
         let (layout, facts) = try packing.run(check: check, progress: progress)
         let index = Index(fingerprint: fingerprint, layout: layout, facts: facts)
-        try onDisk { () throws(LandingError) in try DurableFile.write(try JSONFile.encode(index, for: description), to: description) }
+        try onDisk { () throws(FileSystemError) in try DurableFile.write(try JSONFile.encode(index, for: description), to: description) }
         return try RowStore(index, directory: directory)
     }
 

@@ -1,4 +1,5 @@
 package import Arrivals
+import FileSystem
 internal import Glibc
 internal import Names
 internal import Reasons

@@ -55,7 +55,7 @@ final class InputDisposal {
 
     /// Returns what is to be tried again; nil where it is done.
     private func attempt(_ item: Item, at now: UTCTime) -> Item? {
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             if let report = item.report {
                 try publisher.quarantine(item.input, report, pipeline: item.pipeline)
             } else {

@@ -1,9 +1,9 @@
 import Arrivals
+import Attempts
 import Ledger
 import Logging
 import PipelineConfig
 import Reasons
-import Runner
 
 /// The pipelines that wait until the machine does again what their work needs, such as take bytes on a disk that is full.
 final class MachineWaits {

@@ -4,7 +4,7 @@ import Ledger
 import Logging
 import PipelineConfig
 import Reasons
-import Runner
+import Attempts
 
 /// The versions of each pipeline's model: which there are, which one is in force, and what the disk says of that.
 final class ModelVersions {
@@ -95,7 +95,7 @@ final class ModelVersions {
         if let landing = pipeline.land.models {
             let old = try ledger.write { (tx) throws(LedgerError) in try tx.prune(pipeline: pipeline.name, keep: landing.keep, at: now) }
             if !old.isEmpty {
-                do throws(LandingError) {
+                do throws(FileSystemError) {
                     try publisher.prune(versions: old, in: pipeline)
                 } catch {
                     log.warning("old versions stay", metadata: ["pipeline.name": "\(pipeline.name)", "reason": "\(error)"])
@@ -107,7 +107,7 @@ final class ModelVersions {
     }
 
     /// An earlier daemon had made a version visible, which the ledger now has too.
-    func recovered(_ version: Int, _ activation: VersionActivation?, in pipeline: Pipeline) throws(LandingError) {
+    func recovered(_ version: Int, _ activation: VersionActivation?, in pipeline: Pipeline) throws(FileSystemError) {
         if let activation { activated(activation, in: pipeline.name) }
         do throws(LedgerError) { try read(pipeline.name) } catch { throw .ledger(step: "the recovery", cause: "\(error)") }
         try publisher.activate(version: scheduler.activeVersion(in: pipeline.name) ?? version, in: pipeline)
@@ -120,7 +120,7 @@ final class ModelVersions {
         if let activation { activated(activation, in: name) }
         try read(name)
         guard let pipeline = pipelines[name] else { return }
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             try publisher.activate(version: version, in: pipeline)
         } catch {
             log.error("ACTIVE could not be written", metadata: ["pipeline.name": "\(name)", "reason": "\(error)"])
@@ -131,7 +131,7 @@ final class ModelVersions {
     func pin(_ version: Int?, in name: String) throws(LedgerError) {
         try read(name)
         guard let pipeline = pipelines[name] else { return }
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             try publisher.pin(version: version, in: pipeline)
         } catch {
             log.error("the pin could not be noted beside the versions", metadata: ["pipeline.name": "\(name)", "reason": "\(error)"])
@@ -142,7 +142,7 @@ final class ModelVersions {
     func pruneFloatModels(of pipeline: Pipeline) throws(LedgerError) {
         guard pipeline.optimize != nil else { return }
         let used = try ledger.floatModelsInUse(pipeline: pipeline.name)
-        do throws(LandingError) {
+        do throws(FileSystemError) {
             try publisher.pruneFloatModels(keeping: used, in: pipeline)
         } catch {
             log.warning("old float models stay", metadata: ["pipeline.name": "\(pipeline.name)", "reason": "\(error)"])

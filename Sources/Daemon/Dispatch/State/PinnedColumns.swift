@@ -4,7 +4,7 @@ import Ledger
 import Names
 import PipelineConfig
 import Reasons
-import Runner
+import Attempts
 
 /// The settings that the first file scored under a revision fixes for the files after it (SEMANTICS 19 and 20): the order of columns where
 /// the schema leaves it to the file, and the types of kept columns of text.

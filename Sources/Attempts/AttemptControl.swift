@@ -1,0 +1,30 @@
+package import Recipes
+
+/// How those who started an attempt reach it while it runs.
+package struct AttemptControl: Sendable {
+    package var cancellation: AttemptCancellation
+    /// Asked between batches and between training steps. Nil where nobody else waits for the thread.
+    package var turn: (any AttemptTurn)?
+    /// Called from the attempt's thread at every step of a training, so it should be quick.
+    package var progress: @Sendable (TrainingProgress) -> Void
+
+    package init(
+        _ cancellation: AttemptCancellation = AttemptCancellation(), turn: (any AttemptTurn)? = nil,
+        progress: @escaping @Sendable (TrainingProgress) -> Void = { _ in }
+    ) {
+        self.cancellation = cancellation
+        self.turn = turn
+        self.progress = progress
+    }
+}
+
+/// A place among the workers, which an attempt that takes long gives to others for a while. Called from the attempt's thread, but for
+/// `goOn`.
+package protocol AttemptTurn: Sendable {
+    /// Whether others should go first.
+    var isOver: Bool { get }
+    /// Lets others go first, and returns when the attempt may go on.
+    func pause()
+    /// Ends a pause at once, since the attempt is to end.
+    func goOn()
+}

@@ -1,0 +1,89 @@
+import FileSystem
+import Foundation
+
+/// What an attempt answers with: what it wrote, or why not. It never throws: a failure is an answer too.
+package struct AttemptResult: Codable, Sendable {
+    package struct WrittenFile: Codable, Sendable, Equatable {
+        /// The output slot, and for a directory slot the path inside it.
+        package var slot: String
+        package var path: String
+        package var digest: String
+        package var byteCount: Int64
+
+        package init(slot: String, path: String, digest: String, byteCount: Int64) {
+            self.slot = slot
+            self.path = path
+            self.digest = digest
+            self.byteCount = byteCount
+        }
+    }
+
+    /// How a model was tried before it is published.
+    package enum Trial: Codable, Sendable, Hashable {
+        /// It ran on rows of the newest file, with this digest, that an earlier version has scored.
+        case ran(rows: Int, of: String)
+        /// No such rows are known.
+        case noRowsKnown
+
+        /// Whether rows have shown that it runs.
+        package var hasRun: Bool { if case .ran = self { true } else { false } }
+    }
+
+    package var failure: Failure?
+    /// How training came out, where there was any: a rejected one too.
+    package var training: TrainingReport?
+    package var files: [WrittenFile]
+    package var rowCount: Int64?
+    /// Seconds by phase: read, run, write, hash and so on.
+    package var timings: [String: Double]
+    /// How the model that was written was tried; nil where none was written, or where the pipeline scores nothing.
+    package var trial: Trial?
+    /// The versions of the operator sets that the model uses, by domain, as the card names them.
+    package var operatorSets: [String: Int]
+    /// The columns bound in this file's order, by model input: files after it are pinned to them.
+    package var columns: [String: [String]] = [:]
+    /// The types found for kept columns of text, to which the files after this one are pinned too.
+    package var types: [String: String] = [:]
+
+    package init(
+        failure: Failure? = nil, training: TrainingReport? = nil, files: [WrittenFile] = [], rowCount: Int64? = nil,
+        timings: [String: Double] = [:], trial: Trial? = nil, operatorSets: [String: Int] = [:]
+    ) {
+        self.failure = failure
+        self.training = training
+        self.files = files
+        self.rowCount = rowCount
+        self.timings = timings
+        self.trial = trial
+        self.operatorSets = operatorSets
+    }
+
+    /// The same answer without what cells of tables hold.
+    package var withoutValues: AttemptResult {
+        var result = self
+        result.failure?.cells = nil
+        result.training?.rejection?.cells = nil
+        result.training?.wait?.cells = nil
+        for index in training?.unusable.indices ?? 0..<0 { result.training?.unusable[index].failure.cells = nil }
+        return result
+    }
+}
+
+extension AttemptResult.Trial: CustomStringConvertible {
+    /// As the card words it.
+    package var description: String {
+        switch self {
+        case .ran(let rows, let digest): "ran on \(rows) rows of \(digest)"
+        case .noRowsKnown: "ungated: no rows are known"
+        }
+    }
+}
+
+extension AttemptResult.WrittenFile {
+    package var name: String { (path as NSString).lastPathComponent }
+}
+
+extension [AttemptResult.WrittenFile] {
+    /// Of the model that was written, as its version is told from others; nil where there is none.
+    package var modelDigest: String? { FileDigest.ofVersion(map { (name: $0.name, digest: $0.digest) }) }
+}

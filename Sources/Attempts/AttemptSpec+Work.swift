@@ -1,0 +1,90 @@
+package import PipelineConfig
+
+extension AttemptSpec {
+    /// What is to be done, with the files that it reads and the one place that it writes.
+    package enum Work: Codable, Sendable {
+        /// Checks a model that arrived and writes it. With `training`, it is tuned before it is written.
+        case decideModel(ModelFiles, training: Training?)
+        /// Trains a float model on labels that arrived and writes the result.
+        case fineTune(ModelFiles, training: Training)
+        /// Scores a file of rows.
+        case score(ScoringFiles)
+
+        package var goal: Goal {
+            switch self {
+            case .decideModel: .decideModel
+            case .fineTune: .fineTune
+            case .score: .score
+            }
+        }
+    }
+
+    /// The files of an attempt that makes a version.
+    package struct ModelFiles: Codable, Sendable {
+        /// The model that arrived, or the float model to train from.
+        package var model: InputFile
+        /// The newest rows that an earlier version has scored, on which the model is tried; nil where none are known.
+        package var rows: InputFile?
+        /// The path of the directory to fill.
+        package var directory: String
+
+        package init(model: InputFile, rows: InputFile? = nil, directory: String) {
+            self.model = model
+            self.rows = rows
+            self.directory = directory
+        }
+    }
+
+    /// The files of an attempt that scores.
+    package struct ScoringFiles: Codable, Sendable {
+        package var model: InputFile
+        /// The path of the model's adapter, where that is not beside the model, whose digest covers it.
+        package var adapter: String?
+        package var data: InputFile
+        /// The path of the file to write.
+        package var output: String
+        package var format: OutputFormat
+
+        package init(model: InputFile, adapter: String? = nil, data: InputFile, output: String, format: OutputFormat) {
+            self.model = model
+            self.adapter = adapter
+            self.data = data
+            self.output = output
+            self.format = format
+        }
+    }
+}
+
+extension AttemptSpec {
+    package var goal: Goal { work.goal }
+
+    /// The model that is decided, trained or applied.
+    package var model: InputFile {
+        switch work {
+        case .decideModel(let files, _), .fineTune(let files, _): files.model
+        case .score(let files): files.model
+        }
+    }
+
+    /// The rows to score; nil for an attempt that makes a version.
+    package var data: InputFile? { if case .score(let files) = work { files.data } else { nil } }
+
+    /// What is learnt from; nil where nothing is.
+    package var training: Training? {
+        switch work {
+        case .decideModel(_, let training): training
+        case .fineTune(_, let training): training
+        case .score: nil
+        }
+    }
+
+    /// The path of the input that the attempt is about, for messages.
+    package var place: String {
+        switch work {
+        case .decideModel(let files, _): files.model.path
+        case .fineTune(let files, let training):
+            (training.labelled.first { $0.arrival == training.subject }?.file ?? files.model).path
+        case .score(let files): files.data.path
+        }
+    }
+}

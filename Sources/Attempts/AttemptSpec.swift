@@ -1,0 +1,111 @@
+package import Arrivals
+import FileSystem
+package import PipelineConfig
+
+/// All that one attempt needs to know, and all that it may touch: whoever executes it, in this process, in a child or on another host,
+/// reads the files that `work` names, writes where it says, and answers with an `AttemptResult`. It is plain JSON.
+package struct AttemptSpec: Codable, Sendable {
+    /// A file by the role it plays. Paths are absolute.
+    package struct InputFile: Codable, Sendable {
+        package var path: String
+        /// SHA-256 of the content that the arrival was numbered with; a file that no longer has it voids the attempt.
+        package var digest: String
+        /// Files that belong to it (external data), relative to its directory.
+        package var companions: [String]
+        /// The folder that the file is opened beneath, so that no link leads out of it; nil for files that are not in a spool.
+        package var spool: String?
+        /// The stamp with which it was numbered: over all its files, as `FileStamp.whole` makes it. While the files have it they need not
+        /// be hashed again. Nil where none is known.
+        package var stamp: FileStamp?
+
+        package init(path: String, digest: String, companions: [String] = [], spool: String? = nil, stamp: FileStamp? = nil) {
+            self.path = path
+            self.digest = digest
+            self.companions = companions
+            self.spool = spool
+            self.stamp = stamp
+        }
+    }
+
+    package struct Limits: Codable, Sendable {
+        /// Wall-clock seconds for the attempt.
+        package var seconds: Double?
+        /// Threads that the engine may use within one operator.
+        package var threads: Int
+
+        package init(seconds: Double? = nil, threads: Int = 1) {
+            self.seconds = seconds
+            self.threads = threads
+        }
+    }
+
+    /// The kind of an attempt's work.
+    package enum Goal: String, Codable, Sendable {
+        case decideModel, fineTune, score
+    }
+
+    /// A file of labelled rows.
+    package struct LabelledFile: Codable, Sendable {
+        package var arrival: Int64
+        /// Relative to its spool, for messages and the card.
+        package var name: String
+        /// Where it arrived.
+        package var file: InputFile
+        /// Where its content is kept, by digest; written by the first attempt that needs it, and what is trained on.
+        package var kept: String
+
+        package init(arrival: Int64, name: String, file: InputFile, kept: String) {
+            self.arrival = arrival
+            self.name = name
+            self.file = file
+            self.kept = kept
+        }
+    }
+
+    /// What the optimize stage learns from.
+    package struct Training: Codable, Sendable {
+        /// In arrival order; none twice by digest.
+        package var labelled: [LabelledFile]
+        /// The arrival that the attempt is about, if that is a labelled one: its rows must be usable, those of others may not be.
+        package var subject: Int64?
+        /// A directory that outlives the attempt: where an attempt of the same run goes on.
+        package var checkpoints: String
+
+        package init(labelled: [LabelledFile], subject: Int64?, checkpoints: String) {
+            self.labelled = labelled
+            self.subject = subject
+            self.checkpoints = checkpoints
+        }
+    }
+
+    package var run: Int64
+    package var attempt: Int
+    package var pipeline: String
+    package var work: Work
+    package var schema: Schema
+    package var stages: [Stage]
+    /// Goes into the output's own metadata, as it stands.
+    package var provenance: [String: String]
+    package var limits: Limits
+    /// The columns that the first file bound, by model input, where the pipeline's schema leaves them to the file's order.
+    package var columns: [String: [String]]
+    /// The types that the first file gave kept columns of text where the pipeline's schema leaves them open.
+    package var types: [String: String] = [:]
+    /// Whether the answer tells nothing that cells of tables hold.
+    package var hidesValues = false
+
+    package init(
+        run: Int64, attempt: Int, pipeline: String, work: Work, schema: Schema, stages: [Stage], provenance: [String: String] = [:],
+        limits: Limits = Limits(), columns: [String: [String]] = [:]
+    ) {
+        self.run = run
+        self.attempt = attempt
+        self.pipeline = pipeline
+        self.work = work
+        self.schema = schema
+        self.stages = stages
+        self.provenance = provenance
+        self.limits = limits
+        self.columns = columns
+    }
+}

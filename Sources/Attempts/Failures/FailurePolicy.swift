@@ -1,0 +1,47 @@
+import Arrivals
+
+/// What is done about a failed attempt, by its kind: the only place that decides it. `Failure+Files.swift` decides the kind, and
+/// `Runner/Failure+Errors.swift`.
+package enum FailurePolicy {
+    package enum Action: Hashable, Sendable {
+        /// Try again after a delay.
+        case retry(after: Duration)
+        /// The input is blocked with its reason until its content changes or someone says `retry`.
+        case quarantine
+        /// The model, or the labels, are decided: they get no version.
+        case reject
+        /// The run is closed as void; the file settles again and is a new arrival if its content is new.
+        case resettle
+        /// The pipeline waits for the machine and then tries again, as often as it takes; no attempt is counted.
+        case awaitMachine
+        /// The file alone waits and is tried again, as often as it takes; no attempt is counted.
+        case awaitFile(after: Duration)
+        /// The run stays open and starts afresh when the daemon does.
+        case handBack
+    }
+
+    /// - Parameters:
+    ///   - attempt: how many attempts were counted, this one included.
+    ///   - number: how many attempts were made, this one included.
+    ///   - limit: `on_error.attempts`.
+    ///   - backoff: `on_error.backoff`; it doubles with each attempt, up to an hour.
+    package static func action(
+        for failure: Failure, goal: AttemptSpec.Goal, attempt: Int, number: Int, limit: Int, backoff: Duration
+    ) -> Action {
+        switch failure.kind {
+        case .badInput, .stopped: .quarantine
+        case .badModel: goal == .score ? .quarantine : .reject
+        case .gate, .diverged, .tooFewRows: .reject
+        case .inputChanged, .inputGone: .resettle
+        case .cancelled: .handBack
+        case .machine: .awaitMachine
+        case .unreadable: .awaitFile(after: GrowingPauses().pause(after: number - 1))
+        case .resource, .timeLimit, .modelUnavailable, .executorLost:
+            attempt >= limit ? .quarantine : .retry(after: delay(attempt: attempt, backoff: backoff))
+        }
+    }
+
+    static func delay(attempt: Int, backoff: Duration) -> Duration {
+        GrowingPauses(first: backoff, longest: .seconds(3600)).pause(after: attempt - 1)
+    }
+}

@@ -1,0 +1,242 @@
+import Arrivals
+import Glibc
+package import SystemPackage
+
+/// System calls on files and folders, each with an error that names the path. Nothing here follows a symbolic link in the last
+/// component unless it says so.
+package enum Disk {
+    // MARK: Looking
+
+    /// Nil when nothing is there.
+    package static func status(_ path: FilePath) throws(FileSystemError) -> FileStatus? {
+        var raw = Glibc.stat()
+        let failure = perform(.look(path)) { path.withPlatformString { lstat($0, &raw) } }
+        guard let failure else { return FileStatus(raw) }
+        if failure == .noSuchFileOrDirectory || failure == .notDirectory { return nil }
+        throw error("look at", path, failure)
+    }
+
+    package static func status(_ descriptor: FileDescriptor, _ path: FilePath) throws(FileSystemError) -> FileStatus {
+        var raw = Glibc.stat()
+        if let failure = failure({ fstat(descriptor.rawValue, &raw) }) { throw error("look at", path, failure) }
+        return FileStatus(raw)
+    }
+
+    package static func isDirectory(_ path: FilePath) -> Bool {
+        var raw = Glibc.stat()
+        return path.withPlatformString { stat($0, &raw) } == 0 && FileStatus(raw).kind == .directory
+    }
+
+    /// Absolute, without symbolic links.
+    package static func resolve(_ path: FilePath) throws(FileSystemError) -> FilePath {
+        guard let resolved = path.withPlatformString({ realpath($0, nil) }) else {
+            throw error("resolve", path, Errno(rawValue: errno))
+        }
+        defer { free(resolved) }
+        return FilePath(platformString: resolved)
+    }
+
+    /// Two paths with the same place can be renamed into each other: a bind mount has the device of its source but is another mount,
+    /// a Btrfs subvolume is the same mount with another device.
+    package struct Place: Hashable, Sendable {
+        package let device: Int64
+        package let mount: String
+    }
+
+    /// Follows symbolic links. The mount is known by the kernel's number for it, from `/proc`.
+    package static func place(_ directory: FilePath) throws(FileSystemError) -> Place {
+        let descriptor = try open(directory, .readOnly, .directory, doing: "look at")
+        defer { close(descriptor) }
+        return Place(device: try status(descriptor, directory).stamp.device, mount: mountNumber(descriptor))
+    }
+
+    private static func mountNumber(_ descriptor: FileDescriptor) -> String {
+        let path = FilePath("/proc/self/fdinfo/\(descriptor.rawValue)")
+        guard let info = try? open(path, .readOnly, doing: "read") else { return "" }
+        defer { close(info) }
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        guard let count = try? read(info, at: 0, into: &bytes, 0..<4096, path) else { return "" }
+        let lines = String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n")
+        return lines.first { $0.hasPrefix("mnt_id:") }.map(String.init) ?? ""
+    }
+
+    /// Looks at the first `limit` names; links are no folders.
+    package static func subfolders(of directory: FilePath, atMost limit: Int) throws(FileSystemError) -> (
+        folders: [FilePath.Component], looked: Int
+    ) {
+        guard let stream = directory.withPlatformString({ opendir($0) }) else { throw error("list", directory, Errno(rawValue: errno)) }
+        defer { closedir(stream) }
+        var folders: [FilePath.Component] = []
+        var looked = 0
+        while looked < limit, let entry = readdir(stream) {
+            looked += 1
+            let kind = Int32(entry.pointee.d_type)
+            guard kind == Int32(DT_DIR) || kind == Int32(DT_UNKNOWN) else { continue }
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { FilePath.Component(platformString: $0) }
+            }
+            guard let name, name.kind == .regular else { continue }
+            if kind == Int32(DT_UNKNOWN), try status(directory.appending(name))?.kind != .directory { continue }
+            folders.append(name)
+        }
+        return (folders, looked)
+    }
+
+    /// Names in no order, without `.` and `..`; empty when there is no such directory.
+    package static func names(in directory: FilePath) throws(FileSystemError) -> [FilePath.Component] {
+        guard let stream = directory.withPlatformString({ opendir($0) }) else {
+            let failure = Errno(rawValue: errno)
+            if failure == .noSuchFileOrDirectory { return [] }
+            throw error("list", directory, failure)
+        }
+        defer { closedir(stream) }
+        var names: [FilePath.Component] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { FilePath.Component(platformString: $0) }
+            }
+            if let name, name.kind == .regular { names.append(name) }
+        }
+        return names
+    }
+
+    /// Returns whether the directory holds nothing, or is not there. One that cannot be read is taken to hold something.
+    package static func isEmpty(directory: FilePath) -> Bool {
+        guard let stream = directory.withPlatformString({ opendir($0) }) else { return Errno(rawValue: errno) == .noSuchFileOrDirectory }
+        defer { closedir(stream) }
+        while let entry = readdir(stream) {
+            let name = entry.pointee.d_name
+            let isDot = name.0 == 0x2E && (name.1 == 0 || name.1 == 0x2E && name.2 == 0)
+            if !isDot { return false }
+        }
+        return true
+    }
+
+    /// Returns how many bytes of the disk a file, or everything in a directory, takes; 0 for what is not there.
+    package static func allocatedBytes(_ path: FilePath) -> Int64 {
+        var raw = Glibc.stat()
+        guard path.withPlatformString({ lstat($0, &raw) }) == 0 else { return 0 }
+        let inside = FileStatus(raw).kind == .directory ? (try? names(in: path)) ?? [] : []
+        return inside.reduce(Int64(raw.st_blocks) * 512) { $0 + allocatedBytes(path.appending($1)) }
+    }
+
+    /// Returns the size of the file system that the file is on, in bytes; nil where it tells none.
+    package static func capacity(_ descriptor: FileDescriptor) -> Int64? {
+        var raw = statvfs()
+        guard fstatvfs(descriptor.rawValue, &raw) == 0, raw.f_blocks > 0 else { return nil }
+        return Int64(clamping: raw.f_blocks) * Int64(clamping: raw.f_frsize)
+    }
+
+    // MARK: Open files
+
+    package static func open(
+        _ path: FilePath, _ mode: FileDescriptor.AccessMode, _ options: FileDescriptor.OpenOptions = [], doing: String
+    ) throws(FileSystemError) -> FileDescriptor {
+        do {
+            return try FileDescriptor.open(
+                path, mode, options: options.union(.closeOnExec), permissions: FilePermissions(rawValue: 0o666))
+        } catch let failure as Errno {
+            throw error(doing, path, failure)
+        } catch {
+            throw .system(doing: doing, path: path, errno: .ioError)
+        }
+    }
+
+    package static func close(_ descriptor: FileDescriptor) {
+        _ = Glibc.close(descriptor.rawValue)
+    }
+
+    package static func read(
+        _ descriptor: FileDescriptor, at offset: Int64, into buffer: UnsafeMutableRawBufferPointer, _ path: FilePath
+    ) throws(FileSystemError) -> Int {
+        while true {
+            let count = pread(descriptor.rawValue, buffer.baseAddress, buffer.count, off_t(offset))
+            if count >= 0 { return count }
+            let failure = Errno(rawValue: errno)
+            if failure != .interrupted { throw error("read", path, failure) }
+        }
+    }
+
+    package static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: FileDescriptor, _ path: FilePath) throws(FileSystemError) {
+        if let refusal = DiskObservers.refusal(of: .write(path)) { throw error("write", path, refusal) }
+        var done = 0
+        while done < bytes.count {
+            let count = Glibc.write(descriptor.rawValue, bytes.baseAddress! + done, bytes.count - done)
+            if count >= 0 {
+                done += count
+                continue
+            }
+            let failure = Errno(rawValue: errno)
+            if failure != .interrupted { throw error("write", path, failure) }
+        }
+    }
+
+    /// Fills `bytes[range]`; returns how many came.
+    package static func read(
+        _ descriptor: FileDescriptor, at offset: Int64, into bytes: inout [UInt8], _ range: Range<Int>, _ path: FilePath
+    ) throws(FileSystemError) -> Int {
+        try bytes.withUnsafeMutableBytes { buffer in
+            Result { () throws(FileSystemError) in
+                try read(descriptor, at: offset, into: UnsafeMutableRawBufferPointer(rebasing: buffer[range]), path)
+            }
+        }.get()
+    }
+
+    package static func write(_ bytes: [UInt8], to descriptor: FileDescriptor, _ path: FilePath) throws(FileSystemError) {
+        try bytes.withUnsafeBytes { buffer in
+            Result { () throws(FileSystemError) in try write(buffer, to: descriptor, path) }
+        }.get()
+    }
+
+    package static func truncate(_ descriptor: FileDescriptor, to size: Int64, _ path: FilePath) throws(FileSystemError) {
+        if let failure = failure({ ftruncate(descriptor.rawValue, off_t(size)) }) { throw error("truncate", path, failure) }
+    }
+
+    /// Waits for the exclusive `flock`; closing the descriptor lets it go. A file system without locks is used without.
+    package static func lock(_ descriptor: FileDescriptor) {
+        _ = failure { flock(descriptor.rawValue, LOCK_EX) }
+    }
+
+    package static func willReadOnce(_ descriptor: FileDescriptor) {
+        _ = posix_fadvise(descriptor.rawValue, 0, 0, POSIX_FADV_SEQUENTIAL)
+    }
+
+    package static func willNotReadAgain(_ descriptor: FileDescriptor) {
+        _ = posix_fadvise(descriptor.rawValue, 0, 0, POSIX_FADV_DONTNEED)
+    }
+
+    /// True only when the kernel says that someone has the file open for writing: a read lease is refused with EAGAIN then. Without the
+    /// right to take leases (not the owner, network file systems) the answer is false.
+    package static func isOpenForWriting(_ descriptor: FileDescriptor) -> Bool {
+        // A lease broken meanwhile sends SIGIO, whose default ends the process; SIGURG is ignored by default.
+        _ = fcntl(descriptor.rawValue, LinuxCalls.setSignal, SIGURG)
+        if fcntl(descriptor.rawValue, LinuxCalls.setLease, Int32(F_RDLCK)) == 0 {
+            _ = fcntl(descriptor.rawValue, LinuxCalls.setLease, Int32(F_UNLCK))
+            return false
+        }
+        return errno == EAGAIN
+    }
+
+    // MARK: Errors
+
+    package static func error(_ doing: String, _ path: FilePath, _ errno: Errno) -> FileSystemError {
+        switch errno {
+        case .noSpace, .diskQuotaExceeded: .noSpace(doing: doing, path: path)
+        case .noSuchFileOrDirectory where doing == "read" || doing == "make durable": .missing(path)
+        default: .system(doing: doing, path: path, errno: errno)
+        }
+    }
+
+    /// Tells those who observe, then does it.
+    static func perform(_ act: @autoclosure () -> DiskAct, _ call: () -> Int32) -> Errno? {
+        DiskObservers.refusal(of: act()) ?? failure(call)
+    }
+
+    static func failure(_ call: () -> Int32) -> Errno? {
+        while call() != 0 {
+            let failure = Errno(rawValue: errno)
+            if failure != .interrupted { return failure }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,63 @@
+import Glibc
+package import SystemPackage
+
+/// Calls and constants that glibc declares only under `_GNU_SOURCE`, which Swift's Glibc module does not set; looked up by name once. A C
+/// library without one of them behaves as a kernel without it.
+package enum LinuxCalls {
+    static let renameNoReplace: UInt32 = 1
+    static let syncFileRangeWrite: UInt32 = 2
+    static let setSignal: Int32 = 10  // F_SETSIG
+    static let setLease: Int32 = 1024  // F_SETLEASE
+
+    static func renameat2(
+        _ from: UnsafePointer<CChar>, _ to: UnsafePointer<CChar>, _ flags: UInt32, from fromFolder: Int32 = AT_FDCWD,
+        to toFolder: Int32 = AT_FDCWD
+    ) -> Int32 {
+        guard let call = renameat2Call else { return unsupported() }
+        return call(fromFolder, from, toFolder, to, flags)
+    }
+
+    /// `FICLONE`: the target then has the blocks of the source.
+    static func cloneFile(_ source: Int32, _ target: Int32) -> Int32 { ioctl(target, 0x4004_9409, source) }
+
+    static func syncfs(_ descriptor: Int32) -> Int32 {
+        guard let call = syncfsCall else { return unsupported() }
+        return call(descriptor)
+    }
+
+    static func syncFileRange(_ descriptor: Int32, _ flags: UInt32) -> Int32 {
+        guard let call = syncFileRangeCall else { return unsupported() }
+        return call(descriptor, 0, 0, flags)
+    }
+
+    /// Does nothing where the file system has no such attributes, or no room for them.
+    package static func setAttribute(_ path: FilePath, _ name: String, _ value: Substring) {
+        var value = String(value)
+        _ = path.withPlatformString { path in value.withUTF8 { setxattrCall?(path, name, $0.baseAddress, $0.count, 0) } }
+    }
+
+    /// Nil where the file has none, or one of more than 256 bytes.
+    package static func attribute(_ path: FilePath, _ name: String) -> String? {
+        var bytes = [UInt8](repeating: 0, count: 256)
+        let count = path.withPlatformString { getxattrCall?($0, name, &bytes, bytes.count) } ?? -1
+        return count < 0 ? nil : String(decoding: bytes[..<count], as: UTF8.self)
+    }
+
+    private typealias Setxattr = @convention(c) (UnsafePointer<CChar>, UnsafePointer<CChar>, UnsafeRawPointer?, Int, Int32) -> Int32
+    private typealias Getxattr = @convention(c) (UnsafePointer<CChar>, UnsafePointer<CChar>, UnsafeMutableRawPointer?, Int) -> Int
+    private typealias Renameat2 = @convention(c) (Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>, UInt32) -> Int32
+    private typealias Syncfs = @convention(c) (Int32) -> Int32
+    private typealias SyncFileRange = @convention(c) (Int32, Int64, Int64, UInt32) -> Int32
+
+    private static let renameat2Call = dlsym(nil, "renameat2").map { unsafeBitCast($0, to: Renameat2.self) }
+    private static let syncfsCall = dlsym(nil, "syncfs").map { unsafeBitCast($0, to: Syncfs.self) }
+    private static let syncFileRangeCall = dlsym(nil, "sync_file_range").map { unsafeBitCast($0, to: SyncFileRange.self) }
+
+    private static let setxattrCall = dlsym(nil, "setxattr").map { unsafeBitCast($0, to: Setxattr.self) }
+    private static let getxattrCall = dlsym(nil, "getxattr").map { unsafeBitCast($0, to: Getxattr.self) }
+
+    private static func unsupported() -> Int32 {
+        errno = ENOSYS
+        return -1
+    }
+}

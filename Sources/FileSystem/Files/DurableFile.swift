@@ -1,0 +1,52 @@
+package import SystemPackage
+
+/// Files that are whole under their name or absent, whenever the process or the machine stops. Only for names that are ours by definition,
+/// and those that someone said to write to: what had the name is replaced.
+package enum DurableFile {
+    /// Writes beside `path`, syncs, renames, and syncs the directory.
+    package static func write(to path: FilePath, _ body: (borrowing OpenFile) throws(FileSystemError) -> Void) throws(FileSystemError) {
+        let staged = staging(for: path)
+        do throws(FileSystemError) {
+            let file = try OpenFile(creating: staged)
+            try body(file)
+            try file.sync()
+            try Disk.replaceOurs(path, by: staged)
+        } catch {
+            try? Disk.remove(staged)
+            throw error
+        }
+    }
+
+    package static func write(_ bytes: [UInt8], to path: FilePath) throws(FileSystemError) {
+        try JSONFile.replace(path, with: bytes, staged: staging(for: path))
+    }
+
+    /// Syncs a file that was written on the same file system and gives it that name.
+    package static func publish(_ staged: FilePath, as path: FilePath) throws(FileSystemError) {
+        try Disk.sync(file: staged)
+        try Disk.replaceOurs(path, by: staged)
+    }
+
+    /// Makes `target` a durable file with the content of an open file, which must have that digest. Nothing is done where it is there.
+    /// - Parameter source: the path of the open file, for messages.
+    package static func keep(
+        _ descriptor: FileDescriptor, digest: String, at target: FilePath, named source: FilePath
+    ) throws(FileSystemError) {
+        if try Disk.status(target) != nil { return }
+        let folder = target.removingLastComponent()
+        for changed in try Disk.makeDirectories(folder) { try Disk.sync(directory: changed) }
+        let beside = folder.appending("." + (target.lastComponent?.string ?? "file"))
+        try Disk.remove(beside)
+        try Disk.clone(descriptor, source, to: beside)
+        guard try FileDigest.of(beside).digest == digest else {
+            try Disk.remove(beside)
+            throw .changedWhileRead(source)
+        }
+        try Disk.replaceOurs(target, by: beside)
+    }
+
+    /// Where to write what is to be published as `path`: beside it, hidden from readers and sync tools.
+    package static func staging(for path: FilePath) -> FilePath {
+        path.removingLastComponent().appending(".\(path.lastComponent?.string ?? "file").part")
+    }
+}

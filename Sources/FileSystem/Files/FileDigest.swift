@@ -1,0 +1,88 @@
+package import Arrivals
+package import Crypto
+import Glibc
+package import SystemPackage
+
+/// SHA-256 as lower-case hexadecimal, in constant memory.
+package enum FileDigest {
+    package struct Digested: Hashable, Sendable {
+        package let digest: String
+        package let stamp: FileStamp
+
+        package init(digest: String, stamp: FileStamp) {
+            self.digest = digest
+            self.stamp = stamp
+        }
+    }
+
+    /// Copies only what does not lie in one piece.
+    package static func of(bytes: some Sequence<UInt8>) -> String {
+        let inPlace = bytes.withContiguousStorageIfAvailable { hexadecimal(SHA256.hash(data: UnsafeRawBufferPointer($0))) }
+        return inPlace ?? Array(bytes).withUnsafeBytes { hexadecimal(SHA256.hash(data: $0)) }
+    }
+
+    /// Follows symbolic links; refuses what is not a regular file. Throws `changedWhileRead` when the stamp after differs from that before.
+    package static func of(_ path: FilePath) throws(FileSystemError) -> Digested {
+        // Non-blocking, so that opening a FIFO returns.
+        let descriptor = try Disk.open(path, .readOnly, .nonBlocking, doing: "read")
+        defer { Disk.close(descriptor) }
+        return try of(descriptor, named: path)
+    }
+
+    /// Opens a regular file for its content to be read; the caller closes it. Follows symbolic links.
+    package static func open(_ path: FilePath) throws(FileSystemError) -> FileDescriptor {
+        try Disk.open(path, .readOnly, .nonBlocking, doing: "read")
+    }
+
+    /// The stamp of an open file, which must be a regular one; `path` is for messages.
+    package static func stamp(of descriptor: FileDescriptor, named path: FilePath) throws(FileSystemError) -> FileStamp {
+        let status = try Disk.status(descriptor, path)
+        guard status.kind == .regular else { throw .notRegular(path) }
+        return status.stamp
+    }
+
+    /// The stamp of what has that name in an open folder, a link not followed; nil where nothing has.
+    package static func stamp(_ name: String, in folder: FileDescriptor) -> FileStamp? {
+        var raw = Glibc.stat()
+        return fstatat(folder.rawValue, name, &raw, AT_SYMLINK_NOFOLLOW) == 0 ? FileStatus(raw).stamp : nil
+    }
+
+    /// Of a file that was just written and is to be made durable: the pages of a large one start for the disk meanwhile. A small one's go
+    /// faster with the sync.
+    package static func ofWritten(_ path: FilePath) throws(FileSystemError) -> Digested {
+        let descriptor = try Disk.open(path, .readOnly, .noFollow, doing: "read")
+        defer { Disk.close(descriptor) }
+        var hashing = try FileHashing(descriptor, named: path)
+        if hashing.stamp.size >= 1 << 20 { Disk.startWriteback(descriptor) }
+        return try hashing.finish()
+    }
+
+    /// Reads by offset: the descriptor's position does not move. `path` is for messages.
+    package static func of(_ descriptor: FileDescriptor, named path: FilePath) throws(FileSystemError) -> Digested {
+        var hashing = try FileHashing(descriptor, named: path)
+        return try hashing.finish()
+    }
+
+    /// The stamp alone; nil when nothing is there. Does not follow symbolic links.
+    package static func stamp(_ path: FilePath) throws(FileSystemError) -> FileStamp? { try Disk.status(path)?.stamp }
+
+    /// The stamp of the file that `path` leads to, through symbolic links too.
+    package static func stamp(following path: FilePath) throws(FileSystemError) -> FileStamp {
+        let descriptor = try Disk.open(path, .readOnly, .nonBlocking, doing: "look at")
+        defer { Disk.close(descriptor) }
+        return try Disk.status(descriptor, path).stamp
+    }
+
+    package static func hexadecimal(_ digest: SHA256.Digest) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        return String(unsafeUninitializedCapacity: 64) { text in
+            var count = 0
+            for byte in digest {
+                text[count] = digits[Int(byte >> 4)]
+                text[count + 1] = digits[Int(byte & 15)]
+                count += 2
+            }
+            return count
+        }
+    }
+}

@@ -1,0 +1,54 @@
+package import Arrivals
+import Crypto
+package import SystemPackage
+
+/// The digest of an open file while it is being made, piece by piece, so that whoever makes it can do something else between two pieces, or
+/// stop.
+package struct FileHashing {
+    private static let bufferSize = 256 << 10
+
+    private let descriptor: FileDescriptor
+    private let path: FilePath
+    private var hash = SHA256()
+    /// The stamp before anything was read.
+    package let stamp: FileStamp
+    /// The number of bytes read so far.
+    package private(set) var offset: Int64 = 0
+
+    /// Refuses what is not a regular file. The descriptor stays the caller's, and its position where it is; `path` is for messages.
+    package init(_ descriptor: FileDescriptor, named path: FilePath) throws(FileSystemError) {
+        let status = try Disk.status(descriptor, path)
+        guard status.kind == .regular else { throw .notRegular(path) }
+        // One that is read at once needs no advice.
+        if status.stamp.size > Int64(Self.bufferSize) { Disk.willReadOnce(descriptor) }
+        self.descriptor = descriptor
+        self.path = path
+        stamp = status.stamp
+    }
+
+    /// Reads about `count` more bytes. Returns nil while there are more, and throws `changedWhileRead` where the stamp after the last byte
+    /// differs from that before the first.
+    package mutating func advance(by count: Int64) throws(FileSystemError) -> FileDigest.Digested? {
+        let room = Int(min(max(stamp.size - offset, 1), Int64(Self.bufferSize)))
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: room, alignment: 4096)
+        defer { buffer.deallocate() }
+        let start = offset
+        // Up to the size seen first: a file that grows without end is a changed file, not an endless read.
+        while offset < stamp.size {
+            if offset - start >= count { return nil }
+            let read = try Disk.read(descriptor, at: offset, into: buffer, path)
+            if read == 0 { break }
+            hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<read]))
+            offset += Int64(read)
+        }
+        guard offset == stamp.size, try Disk.status(descriptor, path).stamp == stamp else { throw .changedWhileRead(path) }
+        return FileDigest.Digested(digest: FileDigest.hexadecimal(hash.finalize()), stamp: stamp)
+    }
+
+    /// Reads all the rest.
+    package mutating func finish() throws(FileSystemError) -> FileDigest.Digested {
+        while true {
+            if let digested = try advance(by: .max) { return digested }
+        }
+    }
+}

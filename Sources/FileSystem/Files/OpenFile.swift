@@ -1,0 +1,49 @@
+import Arrivals
+package import SystemPackage
+
+/// A file of ours that is written or read piece by piece, closed with its owner.
+package struct OpenFile: ~Copyable {
+    private let path: FilePath
+    private let descriptor: FileDescriptor
+
+    /// Anew: what had the name is emptied.
+    package init(creating path: FilePath) throws(FileSystemError) {
+        let descriptor = try Disk.open(path, .readWrite, [.create, .truncate, .noFollow], doing: "write")
+        self.path = path
+        self.descriptor = descriptor
+    }
+
+    package init(reading path: FilePath) throws(FileSystemError) {
+        let descriptor = try Disk.open(path, .readOnly, doing: "read")
+        self.path = path
+        self.descriptor = descriptor
+    }
+
+    deinit { Disk.close(descriptor) }
+
+    package func byteCount() throws(FileSystemError) -> Int { Int(try Disk.status(descriptor, path).stamp.size) }
+
+    package func write(_ bytes: UnsafeRawBufferPointer) throws(FileSystemError) { try Disk.write(bytes, to: descriptor, path) }
+
+    package func write(_ bytes: [UInt8]) throws(FileSystemError) { try Disk.write(bytes, to: descriptor, path) }
+
+    package func sync() throws(FileSystemError) { try Disk.sync(descriptor, path) }
+
+    /// Fills `target` whole from `offset` on.
+    package func read(into target: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileSystemError) {
+        var done = 0
+        while done < target.count {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: target[done...])
+            let count = try Disk.read(descriptor, at: Int64(offset + done), into: rest, path)
+            guard count > 0 else { throw .badDocument(path, why: "it ends early") }
+            done += count
+        }
+    }
+
+    /// Fills `target` whole from `offset` on.
+    package func read(into target: inout [UInt8], at offset: Int) throws(FileSystemError) {
+        try target.withUnsafeMutableBytes { bytes in
+            Result { () throws(FileSystemError) in try read(into: bytes, at: offset) }
+        }.get()
+    }
+}

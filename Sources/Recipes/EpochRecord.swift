@@ -1,0 +1,22 @@
+/// What is known at the end of an epoch. Codable, for cards, reports and checkpoints.
+package struct EpochRecord: Sendable, Codable, Hashable {
+    /// From 1; 0 is before training.
+    package var epoch: Int
+    /// The mean over the epoch's batches, as they were when they were met; nil for epoch 0.
+    package var trainingLoss: Double?
+    /// On the held-out rows after the epoch, by `Metric.rawValue`; empty without validation.
+    package var validation: [String: Double]
+    package var learningRate: Double?
+    /// Seconds, resumed parts counted once.
+    package var seconds: Double
+
+    package init(epoch: Int, trainingLoss: Double?, validation: [String: Double], learningRate: Double?, seconds: Double) {
+        self.epoch = epoch
+        self.trainingLoss = trainingLoss
+        self.validation = validation
+        self.learningRate = learningRate
+        self.seconds = seconds
+    }
+
+    package subscript(metric metric: Metric) -> Double? { validation[metric.rawValue] }
+}
