@@ -58,6 +58,9 @@ let package = Package(
         // What training is told to do: losses, optimizers, schedules, metrics and their keys.
         .target(name: "Recipes"),
 
+        // Files, folders, digests, mounts: the system calls.
+        .target(name: "FileSystem", dependencies: ["Arrivals", "Reasons", system, crypto]),
+
         // The model half.
         .target(name: "Tensors"),
         .target(name: "ONNXProto", dependencies: [protobuf], exclude: ["onnx.proto"]),
@@ -68,7 +71,6 @@ let package = Package(
         .target(name: "Engine", dependencies: ["Names", "Reasons", "Tensors", "COnnxRuntime"]),
 
         // The file half.
-        .target(name: "FileSystem", dependencies: ["Arrivals", "Reasons", system, crypto]),
         .target(name: "Columnar", dependencies: ["Names", "Reasons", "Tensors", "CArrow"]),
         .target(name: "Watcher", dependencies: ["Arrivals", "FileSystem", "Names", "Reasons", "CInotifyTools", system, logging]),
         .target(name: "Landing", dependencies: ["Arrivals", "FileSystem", "Reasons", "Recipes", system]),

@@ -125,7 +125,7 @@ struct InputRemoval {
         let descriptor = try Disk.open(held, .readOnly, [.nonBlocking, .noFollow], doing: "read")
         defer { Disk.close(descriptor) }
         let now = try Disk.status(descriptor, held)
-        guard now.kind == .regular, !Disk.isOpenForWriting(descriptor) else { return false }
+        guard now.kind == .regular, Disk.isOpenForWriting(descriptor) != true else { return false }
         if now.sameContent(as: before) { return true }
         return try FileDigest.of(descriptor, named: held).digest == digest
     }

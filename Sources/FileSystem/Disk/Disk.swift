@@ -60,58 +60,6 @@ package enum Disk {
         return lines.first { $0.hasPrefix("mnt_id:") }.map(String.init) ?? ""
     }
 
-    /// Looks at the first `limit` names; links are no folders.
-    package static func subfolders(of directory: FilePath, atMost limit: Int) throws(FileSystemError) -> (
-        folders: [FilePath.Component], looked: Int
-    ) {
-        guard let stream = directory.withPlatformString({ opendir($0) }) else { throw error("list", directory, Errno(rawValue: errno)) }
-        defer { closedir(stream) }
-        var folders: [FilePath.Component] = []
-        var looked = 0
-        while looked < limit, let entry = readdir(stream) {
-            looked += 1
-            let kind = Int32(entry.pointee.d_type)
-            guard kind == Int32(DT_DIR) || kind == Int32(DT_UNKNOWN) else { continue }
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { FilePath.Component(platformString: $0) }
-            }
-            guard let name, name.kind == .regular else { continue }
-            if kind == Int32(DT_UNKNOWN), try status(directory.appending(name))?.kind != .directory { continue }
-            folders.append(name)
-        }
-        return (folders, looked)
-    }
-
-    /// Names in no order, without `.` and `..`; empty when there is no such directory.
-    package static func names(in directory: FilePath) throws(FileSystemError) -> [FilePath.Component] {
-        guard let stream = directory.withPlatformString({ opendir($0) }) else {
-            let failure = Errno(rawValue: errno)
-            if failure == .noSuchFileOrDirectory { return [] }
-            throw error("list", directory, failure)
-        }
-        defer { closedir(stream) }
-        var names: [FilePath.Component] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { FilePath.Component(platformString: $0) }
-            }
-            if let name, name.kind == .regular { names.append(name) }
-        }
-        return names
-    }
-
-    /// Returns whether the directory holds nothing, or is not there. One that cannot be read is taken to hold something.
-    package static func isEmpty(directory: FilePath) -> Bool {
-        guard let stream = directory.withPlatformString({ opendir($0) }) else { return Errno(rawValue: errno) == .noSuchFileOrDirectory }
-        defer { closedir(stream) }
-        while let entry = readdir(stream) {
-            let name = entry.pointee.d_name
-            let isDot = name.0 == 0x2E && (name.1 == 0 || name.1 == 0x2E && name.2 == 0)
-            if !isDot { return false }
-        }
-        return true
-    }
-
     /// Returns how many bytes of the disk a file, or everything in a directory, takes; 0 for what is not there.
     package static func allocatedBytes(_ path: FilePath) -> Int64 {
         var raw = Glibc.stat()
@@ -205,16 +153,16 @@ package enum Disk {
         _ = posix_fadvise(descriptor.rawValue, 0, 0, POSIX_FADV_DONTNEED)
     }
 
-    /// True only when the kernel says that someone has the file open for writing: a read lease is refused with EAGAIN then. Without the
-    /// right to take leases (not the owner, network file systems) the answer is false.
-    package static func isOpenForWriting(_ descriptor: FileDescriptor) -> Bool {
+    /// Whether someone has the file open for writing: a read lease (`F_SETLEASE` of fcntl(2)) is refused with EAGAIN then. Nil where the
+    /// kernel does not tell, as on network file systems or without the right to take leases (not the owner).
+    package static func isOpenForWriting(_ descriptor: FileDescriptor) -> Bool? {
         // A lease broken meanwhile sends SIGIO, whose default ends the process; SIGURG is ignored by default.
         _ = fcntl(descriptor.rawValue, LinuxCalls.setSignal, SIGURG)
         if fcntl(descriptor.rawValue, LinuxCalls.setLease, Int32(F_RDLCK)) == 0 {
             _ = fcntl(descriptor.rawValue, LinuxCalls.setLease, Int32(F_UNLCK))
             return false
         }
-        return errno == EAGAIN
+        return errno == EAGAIN ? true : nil
     }
 
     // MARK: Errors

@@ -19,20 +19,7 @@ package enum JSONFile {
         do { return try decoder.decode(type, from: Data(bytes)) } catch { throw .badDocument(path, why: "\(error)") }
     }
 
-    package static func read(_ path: FilePath) throws(FileSystemError) -> [UInt8] {
-        let descriptor = try Disk.open(path, .readOnly, .nonBlocking, doing: "read")
-        defer { Disk.close(descriptor) }
-        let status = try Disk.status(descriptor, path)
-        guard status.kind == .regular else { throw .notRegular(path) }
-        var bytes = [UInt8](repeating: 0, count: Int(status.stamp.size))
-        var offset = 0
-        while offset < bytes.count {
-            let count = try Disk.read(descriptor, at: Int64(offset), into: &bytes, offset..<bytes.count, path)
-            if count == 0 { break }
-            offset += count
-        }
-        return Array(bytes[..<offset])
-    }
+    package static func read(_ path: FilePath) throws(FileSystemError) -> [UInt8] { try readEnd(of: path, upTo: .max).bytes }
 
     /// The last bytes of a file, and whether they are all of it.
     package static func readEnd(of path: FilePath, upTo limit: Int64) throws(FileSystemError) -> (bytes: [UInt8], isWhole: Bool) {

@@ -1,12 +1,9 @@
+internal import FileSystem
 internal import Glibc
 internal import SystemPackage
 
 /// One file opened to be judged: read by `pread` only, since a mapped file that shrinks is a SIGBUS.
 struct SealedFile: ~Copyable {
-    /// fcntl(2) commands of Linux that the Glibc module leaves out.
-    private static let setLease: CInt = 1024
-    private static let setSignal: CInt = 10
-
     private let descriptor: CInt
     let status: stat
     private let buffer: UnsafeMutableRawBufferPointer
@@ -68,13 +65,11 @@ struct SealedFile: ~Copyable {
 
     /// Tries for a read lease and gives it back at once.
     func probeLease() -> Settling.Lease {
-        // A writer that opens the file meanwhile makes the kernel send a signal; by default that would be SIGIO, which kills.
-        _ = fcntl(descriptor, Self.setSignal, SIGURG)
-        if fcntl(descriptor, Self.setLease, CInt(F_RDLCK)) == 0 {
-            _ = fcntl(descriptor, Self.setLease, CInt(F_UNLCK))
-            return .granted
+        switch Disk.isOpenForWriting(FileDescriptor(rawValue: descriptor)) {
+        case true?: .denied
+        case false?: .granted
+        case nil: .unavailable
         }
-        return errno == EAGAIN ? .denied : .unavailable
     }
 
     private mutating func holds(_ offset: Int64, _ count: Int) -> Bool {
