@@ -1,9 +1,11 @@
+import Arrivals
+import Attempts
+package import FileSystem
 import Foundation
-package import Landing
+import Landing
 import Ledger
 package import PipelineConfig
 import Reasons
-import Attempts
 import SystemPackage
 
 extension DiskPublisher {

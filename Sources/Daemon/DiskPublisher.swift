@@ -1,10 +1,12 @@
 package import Arrivals
+package import Attempts
+package import FileSystem
 import Foundation
 package import Landing
 package import Ledger
 package import PipelineConfig
 import Reasons
-package import Attempts
+import Recipes
 import Synchronization
 import SystemPackage
 

@@ -1,9 +1,10 @@
 package import Arrivals
+package import Attempts
+package import FileSystem
 package import Landing
 package import Ledger
 package import PipelineConfig
 import Reasons
-package import Attempts
 
 /// What the dispatcher asks of the disk: to give attempts a private place to write, and to make what they wrote visible, whole or not at
 /// all. `DiskPublisher` does it for real; scenarios that run on a manual clock use one without a disk.

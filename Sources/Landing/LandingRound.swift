@@ -1,4 +1,5 @@
 package import Arrivals
+package import FileSystem
 package import SystemPackage
 
 /// One output that an attempt has written to a staging area.

@@ -1,4 +1,5 @@
 package import Arrivals
+package import FileSystem
 import Foundation
 package import SystemPackage
 

@@ -1,10 +1,11 @@
 import Arrivals
+import Attempts
+import FileSystem
 import Landing
 import Ledger
 import PipelineConfig
 import Reasons
 import Recipes
-import Attempts
 
 /// Makes the specs of attempts: from an open run and what is known of its pipeline to paths, digests and limits.
 struct AttemptSpecs {

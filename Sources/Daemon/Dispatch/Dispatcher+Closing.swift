@@ -1,9 +1,9 @@
 import Arrivals
+import Attempts
 import Landing
 import Ledger
 import PipelineConfig
 import Reasons
-import Attempts
 
 extension Dispatcher {
     /// Decides what comes of a failed attempt.

@@ -1,8 +1,8 @@
 package import Arrivals
+import Attempts
 package import Ledger
 import Logging
 import PipelineConfig
-import Attempts
 
 extension Dispatcher {
     /// Data files that are not in their spool any more: where the pipeline says so, their outputs go.

@@ -1,9 +1,10 @@
 package import Arrivals
+package import Attempts
+import FileSystem
 import Landing
 package import Ledger
 import PipelineConfig
 import Reasons
-package import Attempts
 import SystemPackage
 
 extension Dispatcher {

@@ -1,9 +1,10 @@
 import Arrivals
+import Attempts
+import FileSystem
 import Landing
 import Ledger
 import PipelineConfig
 import Reasons
-import Attempts
 
 extension Dispatcher {
     /// Gives a model that passed its checks the next number and makes it visible. The number is reserved first, so that a crash between the

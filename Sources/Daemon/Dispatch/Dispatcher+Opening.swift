@@ -1,9 +1,9 @@
 package import Arrivals
+import Attempts
 package import Ledger
 import PipelineConfig
 import Reasons
 import Recipes
-import Attempts
 
 extension Dispatcher {
     /// Opens runs for whatever may start now and `loads` have room for, and returns their attempts.

@@ -1,10 +1,11 @@
 package import Arrivals
+import Attempts
+import FileSystem
 import Landing
 package import Ledger
 import Logging
 import PipelineConfig
 import Reasons
-import Attempts
 import SystemPackage
 
 extension Dispatcher {

@@ -1,10 +1,12 @@
 import Arrivals
+import Attempts
+import FileSystem
 import Landing
 import Ledger
 import Logging
 import PipelineConfig
 import Reasons
-import Attempts
+import Recipes
 
 extension Dispatcher {
     /// Keeps labels with which nothing can be trained yet: their rows count when more arrive.

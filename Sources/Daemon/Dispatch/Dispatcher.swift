@@ -1,9 +1,10 @@
 package import Arrivals
+package import Attempts
+import FileSystem
 import Landing
 package import Ledger
 package import Logging
 package import PipelineConfig
-package import Attempts
 
 /// Joins the scheduler's decisions to the ledger: what arrived becomes runs, what attempts answer becomes publications, retries, rejections
 /// and quarantines. Owned by one thread; it starts no work itself and takes the time as an argument, so that scenarios drive it with a

@@ -1,7 +1,7 @@
 package import Arrivals
+import Attempts
 import Ledger
 package import PipelineConfig
-import Attempts
 
 /// An attempt that the ledger has opened, whether or not it could be handed out.
 struct OpenAttempt: Sendable {

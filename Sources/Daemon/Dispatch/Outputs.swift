@@ -1,8 +1,9 @@
 import Arrivals
+import Attempts
+import FileSystem
 import Landing
 import Ledger
 package import PipelineConfig
-import Attempts
 import SystemPackage
 
 extension Dispatcher.Assignment {

@@ -1,8 +1,8 @@
 import Arrivals
+import Attempts
 import Ledger
 import PipelineConfig
 import Reasons
-import Attempts
 
 /// Decisions about runs whose attempts have ended, which are recorded in one transaction.
 struct RunDecisions {

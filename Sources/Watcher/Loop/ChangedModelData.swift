@@ -1,3 +1,4 @@
+import FileSystem
 internal import Names
 
 /// The directories where something changed that a model may refer to. A model may stand in the directory of its external data or above it.

@@ -1,3 +1,4 @@
+import FileSystem
 internal import Names
 
 /// The files of one spool that no pattern takes. Their changes are reported once they have stood for a moment, since a model's external

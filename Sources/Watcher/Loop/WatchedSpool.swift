@@ -1,6 +1,6 @@
 import Arrivals
-internal import Glibc
 internal import FileSystem
+internal import Glibc
 
 /// One spool of a running watch: where it stands, and which of its names nobody can or will read. Its files are in `UnsettledFiles`.
 final class WatchedSpool {

@@ -1,7 +1,7 @@
 import Arrivals
+import Attempts
 import Ledger
 import PipelineConfig
-import Runner
 import Testing
 
 @testable import Daemon

@@ -1,4 +1,5 @@
 import Arrivals
+import FileSystem
 import Landing
 import Ledger
 import PipelineConfig

@@ -1,6 +1,6 @@
 import Arrivals
+import Attempts
 import Ledger
-import Runner
 import Testing
 
 @testable import Daemon

@@ -1,7 +1,7 @@
 import Arrivals
+import Attempts
 import Ledger
 import PipelineConfig
-import Runner
 import Testing
 
 @testable import Daemon
@@ -27,7 +27,8 @@ import Testing
             return (
                 version,
                 try tx.publishVersion(
-                    run: attempt.run.run, modelDigest: "d-" + name, card: "card", parentDigest: nil, floatDigest: floatDigest, training: nil,
+                    run: attempt.run.run, modelDigest: "d-" + name, card: "card", parentDigest: nil, floatDigest: floatDigest,
+                    training: nil,
                     position: arrival, at: parts.now)
             )
         }
@@ -48,7 +49,7 @@ import Testing
     @Test func trainingStartsFromTheFloatModelWhereThereIsOne() throws {
         try publish("m.onnx")
         try publish("n.onnx", floatDigest: "f")
-        #expect(try versions.trainableFile(of: 1, parts.pipeline) .path == versions.file(of: 1, parts.pipeline).path)
+        #expect(try versions.trainableFile(of: 1, parts.pipeline).path == versions.file(of: 1, parts.pipeline).path)
         #expect(try versions.trainableFile(of: 2, parts.pipeline).digest == "f")
     }
 

@@ -1,9 +1,9 @@
 import Arrivals
+import Attempts
 import Ledger
 import Logging
 import PipelineConfig
 import Reasons
-import Runner
 import TestSupport
 import Testing
 

@@ -1,7 +1,7 @@
+import Attempts
 import Landing
 import Ledger
 import PipelineConfig
-import Runner
 import Testing
 
 @testable import Daemon

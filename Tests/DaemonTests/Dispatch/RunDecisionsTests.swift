@@ -1,8 +1,8 @@
 import Arrivals
+import Attempts
 import Ledger
 import PipelineConfig
 import Reasons
-import Runner
 import Testing
 
 @testable import Daemon

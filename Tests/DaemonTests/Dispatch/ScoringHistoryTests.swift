@@ -1,4 +1,4 @@
-import Runner
+import Attempts
 import Testing
 
 @testable import Daemon

@@ -1,5 +1,5 @@
+import Attempts
 import Ledger
-import Runner
 import Testing
 
 @testable import Daemon

@@ -1,10 +1,11 @@
 import Arrivals
+import Attempts
+import FileSystem
 import Landing
 import Ledger
 import Logging
 import PipelineConfig
 import Reasons
-import Attempts
 
 /// The versions of each pipeline's model: which there are, which one is in force, and what the disk says of that.
 final class ModelVersions {

@@ -1,10 +1,10 @@
 import Arrivals
+import Attempts
 import Landing
 import Ledger
 import Names
 import PipelineConfig
 import Reasons
-import Attempts
 
 /// The settings that the first file scored under a revision fixes for the files after it (SEMANTICS 19 and 20): the order of columns where
 /// the schema leaves it to the file, and the types of kept columns of text.

@@ -1,5 +1,5 @@
-import Ledger
 import Attempts
+import Ledger
 
 /// Remembers of each pipeline's scoring in this process how long files take, and which rows were scored last.
 final class ScoringHistory {

@@ -1,7 +1,7 @@
 import Arrivals
+import Attempts
 import Landing
 import Ledger
-import Attempts
 
 /// Outputs that have their final name, while the machine does not let their folder be synced or their manifest be written.
 ///
