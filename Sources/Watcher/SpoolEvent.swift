@@ -53,7 +53,7 @@ package struct CompleteFile: Sendable, Equatable {
     package var stamp: FileStamp
     /// The format that shows in the bytes that the file is whole; nil where it does not, or where the format is unknown by the name.
     package var format: String?
-    /// What showed that it is complete.
+    /// The sign that showed that it is complete.
     package var settledBy: Settling.Sign
     /// The external data of a model, relative to the spool, sorted.
     package var companions: [String]

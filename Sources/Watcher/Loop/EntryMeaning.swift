@@ -63,7 +63,7 @@ extension WatchedSpool {
         return rule == .nameInclude
     }
 
-    /// On a mount that is not known to be local an event is no more than a hint to look earlier.
+    /// Returns the signal of an event. On a mount that is not known to be local it is no more than a hint to look earlier.
     private func signal(_ change: DirectoryEvent.Change) -> Settling.Signal {
         guard isTrusted else { return .found }
         return switch change {

@@ -46,7 +46,7 @@ extension Settling {
         case unavailable
     }
 
-    /// What shows that the file is complete.
+    /// A sign that the file is complete.
     package enum Sign: String, Sendable, Codable {
         case renamed
         case closed
@@ -55,7 +55,7 @@ extension Settling {
         case quiet
     }
 
-    /// What is to be done next.
+    /// The next thing to do for the file.
     package enum Step: Sendable, Equatable {
         /// Stat the file and answer with `observed`.
         case look
