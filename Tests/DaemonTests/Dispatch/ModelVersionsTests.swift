@@ -27,8 +27,8 @@ import Testing
             return (
                 version,
                 try tx.publishVersion(
-                    run: attempt.run.run, modelDigest: "d-" + name, card: "card", parentDigest: nil, floatDigest: floatDigest, training: nil,
-                    position: arrival, at: parts.now)
+                    run: attempt.run.run, modelDigest: "d-" + name, card: "card", parentDigest: nil, floatDigest: floatDigest,
+                    training: nil, position: arrival, at: parts.now)
             )
         }
         try versions.published(version, activation, from: name, in: parts.pipeline, at: parts.now)
