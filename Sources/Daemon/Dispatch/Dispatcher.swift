@@ -10,8 +10,8 @@ package import PipelineConfig
 /// and quarantines. Owned by one thread; it starts no work itself and takes the time as an argument, so that scenarios drive it with a
 /// manual clock.
 ///
-/// Its parts keep what it knows, each with private state; the dispatcher says what happens in which order. Every batch of work waits for the
-/// disk in two ledger transactions, however many files it is about: one records what is about to become visible, the other closes those
+/// Its parts keep what it knows, each with private state; the dispatcher says what happens in which order. Every batch of work waits for
+/// the disk in two ledger transactions, however many files it is about: one records what is about to become visible, the other closes those
 /// runs. To open the next takes a third, which nothing waits for.
 package final class Dispatcher {
     /// An attempt handed out, until it is finished.

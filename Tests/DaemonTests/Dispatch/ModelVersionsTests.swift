@@ -28,8 +28,7 @@ import Testing
                 version,
                 try tx.publishVersion(
                     run: attempt.run.run, modelDigest: "d-" + name, card: "card", parentDigest: nil, floatDigest: floatDigest,
-                    training: nil,
-                    position: arrival, at: parts.now)
+                    training: nil, position: arrival, at: parts.now)
             )
         }
         try versions.published(version, activation, from: name, in: parts.pipeline, at: parts.now)
