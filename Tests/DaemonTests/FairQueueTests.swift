@@ -111,6 +111,30 @@ import Testing
         #expect(admitted3, "each pipeline has a lot of its own")
     }
 
+    /// The ledger opens many files in one transaction, and none for each that a worker has taken.
+    @Test func aLotIsFilledUpOnceHalfOfItIsGone() {
+        var load = WorkLoad(workers: 2, slice: 0.05)
+        func filled(from count: Int) -> Int {
+            load.lots["p"] = .init()
+            for _ in 0..<count { load.lots["p"]!.add(0.001, slice: 0.05) }
+            var next = load
+            return (0..<1000).filter { _ in next.admit("p", seconds: 0.001) }.count
+        }
+        #expect(filled(from: 60) == 0)
+        #expect(50...51 ~= filled(from: 49))
+        load.free = 1
+        #expect(filled(from: 60) == 1, "a free worker gets work in any case")
+    }
+
+    @Test func aLotIsEmptyOnceEverythingIsTaken() {
+        var lot = WorkLoad.Lot()
+        let times = [0.1, 0.2, 0.3, nil, 7]
+        for time in times { lot.add(time, slice: 1) }
+        #expect(abs(lot.seconds - 0.6) < 1e-9 && lot.long == 2)
+        for time in times.reversed() { lot.remove(time, slice: 1) }
+        #expect(lot.seconds == 0 && lot.long == 0)
+    }
+
     /// Behind work that takes long there is no lot: it would wait in hand for as long as that takes.
     @Test func nothingIsHandedOutBehindLongWork() {
         var load = WorkLoad(workers: 2, slice: 0.05)

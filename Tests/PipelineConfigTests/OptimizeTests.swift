@@ -303,6 +303,44 @@ import Testing
         }
     }
 
+    /// A forgotten option would give two pipelines one revision, and what one has done would count for the other.
+    @Test func eachOptionOfAnOptimizerIsARevisionOfItsOwn() throws {
+        for kind in Optimizer.Kind.allCases {
+            let standard = Optimizer(kind)
+            var seen: [Revision: String] = [:]
+            for option in Optimizer.options where option.value(standard) != nil {
+                let texts =
+                    switch option.domain {
+                    case .flag: ["momentum: 0.7, \(option.key): true", "momentum: 0.7, \(option.key): false"]
+                    case .numbers: ["\(option.key): [0.25, 0.75]", "\(option.key): [0.5, 0.75]", "\(option.key): [0.25, 0.5]"]
+                    default: ["\(option.key): 0.25", "\(option.key): 0.75"]
+                    }
+                for text in texts {
+                    let revision = try read(Self.text("{ loss: cross_entropy, optimizer: { \(kind): { \(text) } } }")).revision
+                    #expect(seen.updateValue(text, forKey: revision) == nil, "\(kind): \(text)")
+                }
+            }
+            #expect(!seen.isEmpty)
+        }
+    }
+
+    @Test func eachOptionOfAScheduleIsARevisionOfItsOwn() throws {
+        for kind in Schedule.Kind.allCases where kind != .constant {
+            var seen: [Revision: String] = [:]
+            var standard = Schedule(peak: 0.1)
+            standard.kind = kind
+            for option in Schedule.options where option.key == "warm_up" || option.value(standard) != nil {
+                let values = if case .integer = option.domain { ["3", "5"] } else { ["0.25", "0.75"] }
+                for value in values {
+                    let text = "schedule: { \(kind.rawValue): { \(option.key): \(value) } }"
+                    let revision = try read(Self.text("{ loss: cross_entropy, \(text) }")).revision
+                    #expect(seen.updateValue(text, forKey: revision) == nil, "\(text)")
+                }
+            }
+            #expect(!seen.isEmpty)
+        }
+    }
+
     @Test(arguments: [
         ("loss: { cross_entropy: {} }", ""), ("loss: { cross_entropy: { label_smoothing: 0 } }", ""),
         ("loss: cross_entropy, epochs: 10", ""),

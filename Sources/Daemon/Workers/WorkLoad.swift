@@ -13,13 +13,13 @@ package struct WorkLoad: Sendable {
 
         package init() {}
 
-        mutating func add(_ seconds: Double?, slice: Double) {
+        package mutating func add(_ seconds: Double?, slice: Double) {
             guard let seconds, seconds <= slice else { return long += 1 }
             self.seconds += seconds
             short += 1
         }
 
-        mutating func remove(_ seconds: Double?, slice: Double) {
+        package mutating func remove(_ seconds: Double?, slice: Double) {
             guard let seconds, seconds <= slice else { return long -= 1 }
             short -= 1
             // What is left of the sum where nothing waits is an error of rounding.

@@ -14,6 +14,7 @@ struct OutgoingEvents {
     var count: Int { events.count }
 
     mutating func take() -> [SpoolEvent] {
+        guard !events.isEmpty else { return [] }
         defer { events.removeAll(keepingCapacity: true) }
         return events
     }

@@ -262,7 +262,8 @@ final class WatchLoop {
         do throws(WatcherError) {
             try spool.attach(hasInotify: watches.hasInotify)
         } catch {
-            return out.send(spool.becomeUnhealthy(error.description))
+            // One that was attached, as after lost events, is attached anew at the next look at its health.
+            return spool.isAttached ? detach(spool, error.description) : out.send(spool.becomeUnhealthy(error.description))
         }
         scan(spool, below: "", for: .init(isReported: true, isAttaching: true))
     }
@@ -271,6 +272,8 @@ final class WatchLoop {
     private func endAttaching(_ spool: WatchedSpool, _ failure: WatcherError?) {
         if let failure {
             watches.forget(below: "", of: spool)
+            files.forget(below: "", in: spool)
+            scans.removeAll(of: spool)
             spool.detach()
             return out.send(spool.becomeUnhealthy(failure.description))
         }
