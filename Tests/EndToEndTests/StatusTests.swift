@@ -6,7 +6,7 @@ import Testing
     private static let pipeline = """
         name: p
         spool: { models: spool/models, data: spool/data }
-        settle: { quiet: 30s }
+        settle: { quiet: 10m }
         stages: [ deserialize: {}, forward: {} ]
         land: { models: out/models, outputs: { path: out/outputs, format: csv } }
         """

@@ -89,7 +89,7 @@ import Testing
         #expect(throws: LedgerError.self) {
             try daemon.rows("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) FROM n", [])
         }
-        #expect(ContinuousClock.now - start < .seconds(14))
+        #expect(ContinuousClock.now - start < .seconds(60))
         // Meanwhile and afterwards the daemon writes.
         try served.fixture.arrive("b.csv", "b")
     }
