@@ -50,9 +50,9 @@ let package = Package(
 
         // Names of files, columns and values, as keys.
         .target(name: "Names"),
-        // What every part of the file half says of a file that arrives: its stamp, its role, when.
-        .target(name: "Arrivals"),
-        // Why something failed, with the values of cells apart.
+        // What every part of the file half says of a file that arrives: where it is, its stamp, its digest, its role, when.
+        .target(name: "Arrivals", dependencies: ["Names"]),
+        // Why something is refused or failed, with the values of cells apart; the catalogue of rules.
         .target(name: "Reasons", exclude: ["README.md"]),
 
         // What training is told to do: losses, optimizers, schedules, metrics and their keys.
@@ -116,7 +116,7 @@ let package = Package(
             linkerSettings: nativeLibraries),
 
         // Tests: one target per target.
-        .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: ["Arrivals"], path: "Tests/TestSupport"),
         .target(
             name: "ConformanceSupport", dependencies: ["Engine", "ONNXProto", "Tensors", protobuf], path: "Tests/ConformanceSupport"),
         tests("Arrivals", []),

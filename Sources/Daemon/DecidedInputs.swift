@@ -8,7 +8,7 @@ import SystemPackage
 /// Where the content of an input is that was decided: in its spool, or where it was put when it was done or failed.
 package enum DecidedInputs {
     /// Returns the path from which it can be read again; nil where it is nowhere.
-    package static func find(_ input: DecidedInput, _ pipeline: Pipeline, work: String) -> String? {
+    package static func find(_ input: ArrivedFile, _ pipeline: Pipeline, work: String) -> String? {
         let relative = FilePath(input.path)
         let spooled = FilePath(pipeline.spoolPath(of: input.role)).pushing(relative)
         if (try? FileDigest.stamp(spooled)) ?? nil != nil { return spooled.string }
@@ -25,7 +25,7 @@ package enum DecidedInputs {
     }
 
     /// Says why an input cannot be worked on again; nil where it can, or where its pipeline is not known here.
-    package static func refusal(_ input: DecidedInput, among pipelines: [Pipeline], work: String) -> String? {
+    package static func refusal(_ input: ArrivedFile, among pipelines: [Pipeline], work: String) -> String? {
         guard let pipeline = pipelines.first(where: { $0.name == input.pipeline }), find(input, pipeline, work: work) == nil else {
             return nil
         }

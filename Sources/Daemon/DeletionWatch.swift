@@ -77,9 +77,9 @@ final class DeletionWatch: Sendable {
         let isNews = state.withLock { state in
             guard !state.pipelines.isEmpty else { return false }
             var isNews = false
-            for case .gone(let directory, let path) in events {
-                guard let spool = SpoolID(directory), spool.role == .data, let pipeline = state.pipelines[spool.pipeline] else { continue }
-                state.heard.append(Heard(pipeline: pipeline.name, path: path, due: .now + pipeline.settle.quiet))
+            for case .gone(let place) in events {
+                guard place.role == .data, let pipeline = state.pipelines[place.pipeline] else { continue }
+                state.heard.append(Heard(pipeline: pipeline.name, path: place.path, due: .now + pipeline.settle.quiet))
                 isNews = true
             }
             return isNews

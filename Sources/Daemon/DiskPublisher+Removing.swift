@@ -1,4 +1,4 @@
-import Arrivals
+package import Arrivals
 import FileSystem
 package import Landing
 package import Ledger
@@ -45,8 +45,8 @@ extension DiskPublisher {
         return inputs.filter { look.lacks($0.path, device: $0.device) }
     }
 
-    package func isRemoved(_ input: SpoolInput) -> Bool {
-        (try? SpoolLook(FilePath(input.spool)))?.lacks(input.path, device: input.stamp.device) ?? false
+    package func isRemoved(_ file: ArrivedFile, _ pipeline: Pipeline) -> Bool {
+        (try? SpoolLook(FilePath(pipeline.spoolPath(of: file.role))))?.lacks(file.path, device: file.stamp.device) ?? false
     }
 }
 

@@ -189,7 +189,7 @@ package final class DiskPublisher: Publisher, Sendable {
         var card = Card(
             pipeline: model.pipeline.name, version: model.version, revision: model.revision, verdict: gated ? .passed : .ungated,
             arrival: model.arrival,
-            arrivalPath: model.input, arrivalDigest: model.inputDigest, tool: .init(name: "millrace", version: toolVersion))
+            arrivalPath: model.file.path, arrivalDigest: model.file.digest, tool: .init(name: "millrace", version: toolVersion))
         card.run = model.run
         card.engine = engine
         card.opset = model.operatorSets
@@ -244,11 +244,11 @@ package final class DiskPublisher: Publisher, Sendable {
         (try? places(pipeline).quarantine.hasReason(relative: FilePath(path))) ?? true
     }
 
-    package func inputPath(_ input: DecidedInput, pipeline: Pipeline) -> String? {
-        DecidedInputs.find(input, pipeline, work: work.string)
+    package func inputPath(_ file: ArrivedFile, pipeline: Pipeline) -> String? {
+        DecidedInputs.find(file, pipeline, work: work.string)
     }
 
-    package func dispose(of input: SpoolInput, pipeline: Pipeline) throws(FileSystemError) {
+    package func dispose(of file: ArrivedFile, pipeline: Pipeline) throws(FileSystemError) {
         let places = try places(pipeline)
         let rule: Disposal.Rule
         switch pipeline.after {
@@ -256,15 +256,17 @@ package final class DiskPublisher: Publisher, Sendable {
         case .archive(let path): rule = .archive(FilePath(path))
         case .delete: rule = .delete
         }
-        guard let area = places.spools[input.spool], let files = try input.files() else { return }
+        let spool = pipeline.spoolPath(of: file.role)
+        guard let area = places.spools[spool], let files = try file.files(in: spool) else { return }
         _ = try Disposal(rule, area: area, areas: places.areas, access: pipeline.land.access.landing).dispose(files)
     }
 
-    package func quarantine(_ input: SpoolInput, _ report: QuarantineReport, pipeline: Pipeline) throws(FileSystemError) {
+    package func quarantine(_ input: RefusedInput, _ report: QuarantineReport, pipeline: Pipeline) throws(FileSystemError) {
         let places = try places(pipeline)
+        let (spool, path) = (pipeline.spoolPath(of: input.place.role), input.place.path)
         var reason = QuarantineReason(
-            pipeline: pipeline.name, path: input.path, digest: input.digest, what: report.explanation.whole,
-            place: input.spool + "/" + input.path, rule: report.explanation.rule, remedy: report.explanation.remedy,
+            pipeline: pipeline.name, path: path, digest: input.digest, what: report.explanation.whole,
+            place: spool + "/" + path, rule: report.explanation.rule, remedy: report.explanation.remedy,
             attempts: report.attempts.map {
                 .init(
                     number: $0.number, startedAt: $0.startedAt?.description, endedAt: $0.endedAt?.description,
@@ -273,11 +275,11 @@ package final class DiskPublisher: Publisher, Sendable {
             quarantinedAt: (report.attempts.last?.endedAt ?? .now).description)
         reason.arrival = report.arrival
         reason.run = report.run
-        if let area = places.spools[input.spool], input.digest != nil {
-            guard let files = try input.files() else { return }
+        if case .read(let file) = input, let area = places.spools[spool] {
+            guard let files = try file.files(in: spool) else { return }
             _ = try places.quarantine.take(files, reason: reason, spoolArea: area)
         } else {
-            try places.quarantine.explain(reason, relative: FilePath(input.path))
+            try places.quarantine.explain(reason, relative: FilePath(path))
         }
     }
 }

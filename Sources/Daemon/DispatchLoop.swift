@@ -11,7 +11,7 @@ final class DispatchLoop: @unchecked Sendable {
         case numbered([Intake.Numbered])
         case finished(Dispatcher.Assignment, AttemptResult)
         /// A scan has found a file that the ledger knows, in a spool that is emptied.
-        case foundKnown(path: String, stamp: FileStamp, role: ArrivalRole, pipeline: String)
+        case foundKnown(SpoolPlace, FileStamp)
         /// Data files that are not in their spool any more, of a pipeline whose outputs go with them.
         case deleted([String], pipeline: String)
         /// An attempt was paused, so that another took its worker: there may be room for more.
@@ -29,7 +29,7 @@ final class DispatchLoop: @unchecked Sendable {
     private let dispatcher: Dispatcher
     private let log: Logger
     /// Is told which files are to be judged again, since what was read of them was not what was numbered. Set before the thread starts.
-    var unread: @Sendable ([HashJob.Key]) -> Void = { _ in }
+    var unread: @Sendable ([SpoolPlace]) -> Void = { _ in }
     private var isStopping = false
     private(set) var unsettled: [String]?
     private(set) var failure: LedgerError?
@@ -116,8 +116,7 @@ final class DispatchLoop: @unchecked Sendable {
             case .numbered(let numbered):
                 for pipeline in numbered { try dispatcher.arrived(pipeline) }
             case .finished(let assignment, let result): finished.append((assignment, result))
-            case .foundKnown(let path, let stamp, let role, let pipeline):
-                try dispatcher.foundKnown(path, stamp, role: role, in: pipeline, at: .now)
+            case .foundKnown(let place, let stamp): try dispatcher.foundKnown(place, stamp, at: .now)
             case .deleted(let paths, let pipeline): try dispatcher.deleted(paths, in: pipeline, at: .now)
             case .paused: break
             case .pipelines(let pipelines):

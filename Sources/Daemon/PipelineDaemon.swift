@@ -142,18 +142,14 @@ package final class PipelineDaemon: Service {
         let watcher = SpoolWatcher(
             directories: intake.directories(for: inForce),
             logger: log,
-            knowsAny: { id in
-                guard let spool = SpoolID(id) else { return true }
-                return (try? ledger.hasFiles(pipeline: spool.pipeline, role: spool.role)) ?? true
-            },
-            hasRoom: { id in room.isFree(for: SpoolID(id)?.pipeline ?? "") },
-            isKnown: { id, path, stamp in
-                guard let spool = SpoolID(id) else { return false }
-                let isCurrent = (try? ledger.isCurrent(spool.pipeline, spool.role, path, stamp)) ?? false
-                if isCurrent { reasons.stands(path, spool.role, in: spool.pipeline, pipelines.inForce) }
+            knowsAny: { spool in (try? ledger.hasFiles(pipeline: spool.pipeline, role: spool.role)) ?? true },
+            hasRoom: { room.isFree(for: $0.pipeline) },
+            isKnown: { place, stamp in
+                let isCurrent = (try? ledger.isCurrent(place.pipeline, place.role, place.path, stamp)) ?? false
+                if isCurrent { reasons.stands(place, pipelines.inForce) }
                 // Where inputs leave their spool when they are done, one that stands there may have been left by a daemon that was killed.
-                if isCurrent, pipelines.inForce.contains(where: { $0.name == spool.pipeline && $0.after != .keep }) {
-                    loop.inbox.put(.foundKnown(path: path, stamp: stamp, role: spool.role, pipeline: spool.pipeline))
+                if isCurrent, pipelines.inForce.contains(where: { $0.name == place.pipeline && $0.after != .keep }) {
+                    loop.inbox.put(.foundKnown(place, stamp))
                 }
                 return isCurrent
             })
@@ -162,10 +158,10 @@ package final class PipelineDaemon: Service {
             intake, ledger: ledger, conditions: conditions,
             outlets: .init(
                 numbered: { numbered in
-                    for refused in numbered.flatMap(\.refused) { Self.explain(refused.input, refused.report, pipelines, publisher, log) }
+                    for refused in numbered.flatMap(\.refused) { Self.explain(refused, pipelines, publisher, log) }
                     for pipeline in numbered {
                         for case (let file, .unchanged) in pipeline.arrivals {
-                            reasons.stands(file.path, file.role, in: pipeline.pipeline, pipelines.inForce)
+                            reasons.stands(file.place, pipelines.inForce)
                         }
                     }
                     loop.inbox.put(.numbered(numbered))
@@ -175,9 +171,9 @@ package final class PipelineDaemon: Service {
                     watcher.update(directories: directories)
                     loop.inbox.put(.pipelines(pipelines))
                 },
-                lookAgain: { watcher.lookAgain(at: $0.map(\.place)) }),
+                lookAgain: { watcher.lookAgain(at: $0) }),
             patience: options.patience, log: log)
-        loop.unread = { watcher.lookAgain(at: $0.map(\.place)) }
+        loop.unread = { watcher.lookAgain(at: $0) }
         tellInForce()
     }
 
@@ -293,7 +289,7 @@ package final class PipelineDaemon: Service {
                 Thread.sleep(forTimeInterval: min(pauses.next(), deadline - ContinuousClock.now).seconds)
                 waiting = watcher.runOnce(deliver: deliver)
             }
-            numbering.inbox.put(.scanned(waiting.map { "\($0.relativePath): \($0.reason)" }))
+            numbering.inbox.put(.scanned(waiting.map { "\($0.place.path): \($0.reason)" }))
         } else {
             watcher.run(deliver: deliver)
             numbering.inbox.put(.stop)
@@ -301,15 +297,15 @@ package final class PipelineDaemon: Service {
     }
 
     private static func explain(
-        _ input: SpoolInput, _ report: QuarantineReport, _ files: PipelineFiles, _ publisher: DiskPublisher, _ log: Logger
+        _ refused: Intake.Numbered.Refused, _ files: PipelineFiles, _ publisher: DiskPublisher, _ log: Logger
     ) {
-        let explanation = report.explanation
+        let (place, explanation) = (refused.input.place, refused.report.explanation)
         log.warning(
-            "refused", metadata: ["file.path": "\(input.path)", "rule": "\(explanation.rule)"].merging(explanation.whole.logged) { $1 })
-        guard let pipeline = files.inForce.first(where: { $0.spool.entries.contains { $0.path == input.spool } })
-        else { return }
+            "refused", metadata: ["file.path": "\(place.path)", "rule": "\(explanation.rule)"].merging(explanation.whole.logged) { $1 })
+        // An edit may have given the spool another folder since.
+        guard let pipeline = files.inForce.first(where: { $0.spool.entries.contains { $0.path == refused.folder } }) else { return }
         do {
-            try publisher.quarantine(input, report, pipeline: pipeline)
+            try publisher.quarantine(refused.input, refused.report, pipeline: pipeline)
         } catch {
             log.error("the reason could not be written", metadata: ["reason": "\(error)"])
         }

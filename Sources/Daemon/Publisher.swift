@@ -4,7 +4,7 @@ package import FileSystem
 package import Landing
 package import Ledger
 package import PipelineConfig
-import Reasons
+package import Reasons
 
 /// What the dispatcher asks of the disk: to give attempts a private place to write, and to make what they wrote visible, whole or not at
 /// all. `DiskPublisher` does it for real; scenarios that run on a manual clock use one without a disk.
@@ -44,7 +44,7 @@ package protocol Publisher: AnyObject {
     /// What a request asks about the files of inputs.
     func lookup(among pipelines: [Pipeline]) -> InputLookup
     /// Where the content of an input is that was decided before: in its spool, unless it was put away.
-    func inputPath(_ input: DecidedInput, pipeline: Pipeline) -> String?
+    func inputPath(_ file: ArrivedFile, pipeline: Pipeline) -> String?
 
     /// Where something is, or is to be, kept for training.
     func keptPath(_ kept: Kept, pipeline: Pipeline) -> String
@@ -52,15 +52,15 @@ package protocol Publisher: AnyObject {
     func pruneFloatModels(keeping digests: Set<String>, in pipeline: Pipeline) throws(FileSystemError)
 
     /// Returns whether the file was removed from its spool, as far as that can be told now.
-    func isRemoved(_ input: SpoolInput) -> Bool
+    func isRemoved(_ file: ArrivedFile, _ pipeline: Pipeline) -> Bool
     /// The input after its output is durable, as `after:` says.
-    func dispose(of input: SpoolInput, pipeline: Pipeline) throws(FileSystemError)
+    func dispose(of file: ArrivedFile, pipeline: Pipeline) throws(FileSystemError)
     /// Returns whether anything is in the pipeline's quarantine.
     func hasQuarantine(_ pipeline: Pipeline) -> Bool
     /// Removes the reason of an input whose cause is gone.
     func clearReason(role: ArrivalRole, path: String, pipeline: Pipeline) throws(FileSystemError)
-    /// Writes `NAME.reason.json`, and moves the input beside it where `after:` is not keep.
-    func quarantine(_ input: SpoolInput, _ report: QuarantineReport, pipeline: Pipeline) throws(FileSystemError)
+    /// Writes `NAME.reason.json`, and moves the input beside it where `after:` is not keep and it was read.
+    func quarantine(_ input: RefusedInput, _ report: QuarantineReport, pipeline: Pipeline) throws(FileSystemError)
 }
 
 /// What the state folder keeps for training.
@@ -86,13 +86,26 @@ package struct PublishedModel: Sendable {
     }
 }
 
-package struct SpoolInput: Sendable, Hashable {
-    package var spool: String
-    /// Relative to `spool`.
-    package var path: String
-    package var digest: String?
-    package var stamp: FileStamp
-    package var companions: [Companion]
+/// An input that is refused.
+package enum RefusedInput: Sendable, Hashable {
+    /// The file was read, so that it can be moved without losing other content.
+    case read(ArrivedFile)
+    /// The file stays where it is.
+    case unread(SpoolPlace, digest: String?)
+
+    package var place: SpoolPlace {
+        switch self {
+        case .read(let file): file.place
+        case .unread(let place, _): place
+        }
+    }
+
+    package var digest: String? {
+        switch self {
+        case .read(let file): file.digest
+        case .unread(_, let digest): digest
+        }
+    }
 }
 
 /// A directory that an attempt has filled with a model and that is to become a version.
@@ -101,8 +114,7 @@ package struct StagedModel: Sendable {
     package var version: Int
     package var run: Int64
     package var arrival: Int64
-    package var input: String
-    package var inputDigest: String
+    package var file: ArrivedFile
     package var revision: String
     package var files: [AttemptResult.WrittenFile]
     package var trial: AttemptResult.Trial?

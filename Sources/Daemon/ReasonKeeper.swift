@@ -11,16 +11,10 @@ import Watcher
 /// of files that were removed go here. A file that only was away, as with its whole spool, has its reason again when it is back: it is
 /// known, so that nobody judges it a second time.
 final class ReasonKeeper: Sendable {
-    private struct Place: Hashable {
-        let pipeline: String
-        let role: ArrivalRole
-        let path: String
-    }
-
     private let ledger: RunLedger
     private let publisher: DiskPublisher
     /// Those whose reason this process has taken away.
-    private let away = Mutex<Set<Place>>([])
+    private let away = Mutex<Set<SpoolPlace>>([])
 
     init(_ ledger: RunLedger, _ publisher: DiskPublisher) {
         self.ledger = ledger
@@ -35,57 +29,56 @@ final class ReasonKeeper: Sendable {
             guard let last = page.last else { return }
             after = last.number
             for arrival in page {
-                guard let pipeline = pipelines.first(where: { $0.name == arrival.pipeline }),
-                    let found = size(arrival.path, arrival.role, pipeline)
-                else { continue }
+                let place = SpoolPlace(pipeline: arrival.pipeline, role: arrival.role, path: arrival.path)
+                guard let pipeline = pipelines.first(where: { $0.name == place.pipeline }), let found = size(place, pipeline) else {
+                    continue
+                }
                 if found == arrival.byteCount { try restore(arrival, pipeline) }
-                if found < 0 { clear(arrival.path, arrival.role, pipeline) }
+                if found < 0 { clear(place, pipeline) }
             }
         }
     }
 
     /// What the watch has seen go.
     func hear(_ events: [SpoolEvent], _ pipelines: [Pipeline]) {
-        for case .gone(let directory, let path) in events {
-            guard let spool = SpoolID(directory), let pipeline = pipelines.first(where: { $0.name == spool.pipeline }),
-                (try? ledger.isQuarantined(path, pipeline: pipeline.name, role: spool.role)) == true, size(path, spool.role, pipeline) == -1
+        for case .gone(let place) in events {
+            guard let pipeline = pipelines.first(where: { $0.name == place.pipeline }),
+                (try? ledger.isQuarantined(place.path, pipeline: pipeline.name, role: place.role)) == true, size(place, pipeline) == -1
             else { continue }
-            clear(path, spool.role, pipeline)
+            clear(place, pipeline)
         }
     }
 
     /// What stands, with the content that the ledger knows.
-    func stands(_ path: String, _ role: ArrivalRole, in name: String, _ pipelines: [Pipeline]) {
-        guard away.withLock({ $0.remove(Place(pipeline: name, role: role, path: path)) }) != nil,
-            let pipeline = pipelines.first(where: { $0.name == name }),
-            let arrival = try? ledger.quarantined(path, pipeline: name, role: role)
+    func stands(_ place: SpoolPlace, _ pipelines: [Pipeline]) {
+        guard away.withLock({ $0.remove(place) }) != nil,
+            let pipeline = pipelines.first(where: { $0.name == place.pipeline }),
+            let arrival = try? ledger.quarantined(place.path, pipeline: place.pipeline, role: place.role)
         else { return }
         try? restore(arrival, pipeline)
     }
 
     /// -1 where the file is gone; nil where that cannot be told now.
-    private func size(_ path: String, _ role: ArrivalRole, _ pipeline: Pipeline) -> Int64? {
+    private func size(_ place: SpoolPlace, _ pipeline: Pipeline) -> Int64? {
         do throws(FileSystemError) {
-            return try FileDigest.stamp(FilePath(pipeline.spoolPath(of: role)).pushing(FilePath(path)))?.size ?? -1
+            return try FileDigest.stamp(FilePath(pipeline.spoolPath(of: place.role)).pushing(FilePath(place.path)))?.size ?? -1
         } catch {
             return nil
         }
     }
 
-    private func clear(_ path: String, _ role: ArrivalRole, _ pipeline: Pipeline) {
-        away.withLock { _ = $0.insert(Place(pipeline: pipeline.name, role: role, path: path)) }
-        try? publisher.clearReason(role: role, path: path, pipeline: pipeline)
+    private func clear(_ place: SpoolPlace, _ pipeline: Pipeline) {
+        away.withLock { _ = $0.insert(place) }
+        try? publisher.clearReason(role: place.role, path: place.path, pipeline: pipeline)
     }
 
     private func restore(_ arrival: Arrival, _ pipeline: Pipeline) throws(LedgerError) {
         guard pipeline.after == .keep, let explanation = arrival.explanation, !publisher.hasReason(arrival.path, pipeline) else { return }
-        let input = SpoolInput(
-            spool: pipeline.spoolPath(of: arrival.role), path: arrival.path, digest: arrival.digest,
-            stamp: FileStamp(device: 0, inode: 0, size: arrival.byteCount, changed: 0), companions: [])
+        let place = SpoolPlace(pipeline: pipeline.name, role: arrival.role, path: arrival.path)
         let report = QuarantineReport(
             explanation: explanation, arrival: arrival.number, run: arrival.run,
             attempts: try arrival.run.map { (run) throws(LedgerError) in try ledger.attempts(ofRun: run) } ?? [])
         // Where the disk does not take it, the next start tries again.
-        try? publisher.quarantine(input, report, pipeline: pipeline)
+        try? publisher.quarantine(.unread(place, digest: arrival.digest), report, pipeline: pipeline)
     }
 }

@@ -147,13 +147,12 @@ package struct Restoration: Sendable {
     }
 
     /// Without the stamp that the file had: it is hashed once when the daemon next sees it, and known by its digest.
-    private func file(_ path: String, _ digest: String, _ role: ArrivalRole, _ pipeline: Pipeline, outputKey: String? = nil) -> ArrivingFile
+    private func file(_ path: String, _ digest: String, _ role: ArrivalRole, _ pipeline: Pipeline, outputKey: String? = nil) -> ArrivedFile
     {
         let size = (try? FileManager.default.attributesOfItem(atPath: pipeline.spoolPath(of: role) + "/" + path)[.size] as? Int64) ?? 0
-        return ArrivingFile(
-            pipeline: pipeline.name, role: role, path: path, digest: digest,
-            stamp: FileStamp(device: 0, inode: 0, size: size, changed: 0),
-            outputKey: outputKey)
+        return ArrivedFile(
+            SpoolPlace(pipeline: pipeline.name, role: role, path: path), digest: digest,
+            stamp: FileStamp(device: 0, inode: 0, size: size, changed: 0), outputKey: outputKey)
     }
 
     private func time(_ text: String?) -> UTCTime { text.flatMap { UTCTime($0) } ?? .now }

@@ -19,20 +19,18 @@ package struct SpoolFile: Hashable, Sendable {
 }
 
 extension SpoolFile {
-    /// The files of one arrival, the file itself first: nil where they are not what was read any more. A model with external data was read
-    /// under one digest and one stamp for all its files together, so that its own are found here.
-    ///
-    /// - Parameter companions: what belongs to it, by path relative to its own folder.
-    package static func files(
-        of relative: FilePath, in spool: FilePath, digest: String, stamp: FileStamp,
-        companions: [(path: String, digest: String, stamp: FileStamp)]
-    ) throws(FileSystemError) -> [SpoolFile]? {
+    /// Returns the files of an arrival, the file itself first: nil where they are not what was read any more. A model with external data was
+    /// read under one digest and one stamp for all its files together, so that its own are found here.
+    /// - Parameter spool: the folder that the file arrived in.
+    package static func files(of file: ArrivedFile, in spool: FilePath) throws(FileSystemError) -> [SpoolFile]? {
+        let relative = FilePath(file.path)
+        let companions = file.companions
         let path = spool.pushing(relative)
-        guard !companions.isEmpty else { return [SpoolFile(path: path, relative: relative, digest: digest, stamp: stamp)] }
+        guard !companions.isEmpty else { return [SpoolFile(path: path, relative: relative, digest: file.digest, stamp: file.stamp)] }
         let access = SpoolAccess(root: spool)
         do throws(FileSystemError) {
             guard let status = try access.status(relative), let own = try access.digest(relative),
-                FileDigest.ofModel(digest: own, companions: companions.map { (name: $0.path, digest: $0.digest) }) == digest
+                FileDigest.ofModel(digest: own, companions: companions.map { (name: $0.path, digest: $0.digest) }) == file.digest
             else { return nil }
             let folder = relative.removingLastComponent()
             return [SpoolFile(path: path, relative: relative, digest: own, stamp: status.stamp)]

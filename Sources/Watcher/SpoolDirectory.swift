@@ -1,3 +1,5 @@
+package import Arrivals
+
 /// A directory to watch for one pipeline.
 package struct SpoolDirectory: Sendable, Hashable {
     package enum WatchMode: String, Sendable, Hashable, Codable {
@@ -19,8 +21,8 @@ package struct SpoolDirectory: Sendable, Hashable {
         }
     }
 
-    /// The name of the directory in every event. It is unique within one watcher.
-    package var id: String
+    /// The spool that the directory is of. It is unique within one watcher.
+    package var id: SpoolID
     /// The absolute path.
     package var path: String
     /// Globs on the file name, or on the path relative to `path` where they contain `/`. Empty means every name.
@@ -35,7 +37,7 @@ package struct SpoolDirectory: Sendable, Hashable {
     package var settle: SettlePolicy
 
     package init(
-        id: String, path: String, include: [String], ignoresSuffixCase: Bool = false, order: Int = 2, watch: WatchMode = .auto,
+        id: SpoolID, path: String, include: [String], ignoresSuffixCase: Bool = false, order: Int = 2, watch: WatchMode = .auto,
         settle: SettlePolicy = SettlePolicy()
     ) {
         self.id = id

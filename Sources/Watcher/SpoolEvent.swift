@@ -12,43 +12,29 @@ package enum SpoolEvent: Sendable, Equatable {
     case foreign(WaitingFile)
     /// Inotify or a look at it found a candidate or a directory missing. Files that are settled are not remembered, so that polling does
     /// not report those.
-    case gone(directory: String, relativePath: String)
+    case gone(SpoolPlace)
     /// A scan passed over so many names by rule.
-    case ignored(directory: String, count: Int)
+    case ignored(spool: SpoolID, count: Int)
     /// The kernel or our own queue dropped events; every directory is being scanned again.
     case overflowed
     /// A scan of the whole directory ended.
-    case rescanned(directory: String)
+    case rescanned(spool: SpoolID)
     /// The files changed that no pattern of the directory takes. The event says how many there are, and the first by name; external data of
     /// models is not among them.
-    case unmatched(directory: String, count: Int, first: [String])
+    case unmatched(spool: SpoolID, count: Int, first: [String])
     /// A folder of the directory (empty: all of it) cannot be looked into; what is in it is not known until `unblocked`.
-    case blocked(directory: String, relativePath: String, reason: String)
+    case blocked(SpoolPlace, reason: String)
     /// The folder can be looked into again, and has been scanned.
-    case unblocked(directory: String, relativePath: String)
-    case unhealthy(directory: String, reason: String)
-    case healthy(directory: String)
+    case unblocked(SpoolPlace)
+    case unhealthy(spool: SpoolID, reason: String)
+    case healthy(spool: SpoolID)
     /// Everything that the last scans found has been looked at once its quiet time was over: it was delivered, or it waits for its writer.
     case caughtUp
 }
 
-/// The place of a file: its spool and its name there.
-package struct SpoolPlace: Sendable, Hashable {
-    /// `SpoolDirectory.id`.
-    package var directory: String
-    package var relativePath: String
-
-    package init(directory: String, relativePath: String) {
-        self.directory = directory
-        self.relativePath = relativePath
-    }
-}
-
 /// A file that can be read, since it is complete.
 package struct CompleteFile: Sendable, Equatable {
-    /// `SpoolDirectory.id`.
-    package var directory: String
-    package var relativePath: String
+    package var place: SpoolPlace
     /// The stamp of the file; for a model with external data, over all its files (see `FileStamp.init(path:companions:)`).
     package var stamp: FileStamp
     /// The format that shows in the bytes that the file is whole; nil where it does not, or where the format is unknown by the name.
@@ -67,8 +53,7 @@ package struct CompleteFile: Sendable, Equatable {
 
 /// A file that stayed incomplete for too long.
 package struct TruncatedFile: Sendable, Equatable {
-    package var directory: String
-    package var relativePath: String
+    package var place: SpoolPlace
     package var stamp: FileStamp
     /// Says what is missing, worded for an operator.
     package var reason: String
@@ -76,20 +61,16 @@ package struct TruncatedFile: Sendable, Equatable {
 
 /// An entry of a spool that can never be an arrival as it is.
 package struct RefusedEntry: Sendable, Equatable {
-    package var directory: String
-    /// The path relative to the spool, in which bytes that are not UTF-8 are shown as U+FFFD.
-    package var relativePath: String
+    /// The place, in whose path bytes that are not UTF-8 are shown as U+FFFD.
+    package var place: SpoolPlace
     /// The stamp of the entry itself: a link is not followed. It has only device and inode for a directory, and for a name that is refused
     /// whatever stands under it. It is nil where even that could not be read.
     package var stamp: FileStamp?
-    package var rule: Rule
-    package var reason: String
-    package var remedy: String
+    package var explanation: Explanation
 }
 
 /// A file that is not settled yet, with the reason.
 package struct WaitingFile: Sendable, Equatable {
-    package var directory: String
-    package var relativePath: String
+    package var place: SpoolPlace
     package var reason: String
 }

@@ -7,7 +7,7 @@ package import Logging
 /// refused) as soon as its owner has it on record. Until then the watcher remembers the last few thousand reports. It keeps nothing else of
 /// files that are settled, so that a known file costs a stat and one question when it is scanned, and no memory.
 package final class SpoolWatcher: Sendable {
-    package typealias IsKnown = @Sendable (_ directory: String, _ relativePath: String, _ stamp: FileStamp) -> Bool
+    package typealias IsKnown = @Sendable (SpoolPlace, FileStamp) -> Bool
 
     package enum Backend: Sendable {
         /// Uses inotify where a directory's own setting and its file system allow it.
@@ -43,8 +43,8 @@ package final class SpoolWatcher: Sendable {
     package init(
         directories: [SpoolDirectory], backend: Backend = .automatic, clock: WatchClock = .system, safetyRescan: Duration = .seconds(300),
         pollInterval: Duration = .seconds(1), logger: Logger = Logger(label: "millrace.watcher"),
-        knowsAny: @escaping @Sendable (_ directory: String) -> Bool = { _ in true },
-        hasRoom: @escaping @Sendable (_ directory: String) -> Bool = { _ in true }, isKnown: @escaping IsKnown
+        knowsAny: @escaping @Sendable (SpoolID) -> Bool = { _ in true },
+        hasRoom: @escaping @Sendable (SpoolID) -> Bool = { _ in true }, isKnown: @escaping IsKnown
     ) {
         initial = directories
         self.backend = backend

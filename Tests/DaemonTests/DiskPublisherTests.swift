@@ -389,7 +389,7 @@ import Testing
         let stamp = try FileDigest.of(FilePath(world.directory("spool/data/a.csv"))).stamp
         func stands(_ size: Int64) throws {
             try world.dispatcher.foundKnown(
-                "a.csv", .init(device: stamp.device, inode: stamp.inode, size: size, changed: stamp.changed), role: .data, in: "p",
+                SpoolPlace("p/data", "a.csv"), .init(device: stamp.device, inode: stamp.inode, size: size, changed: stamp.changed),
                 at: world.now)
         }
         // Another content under that name is not done.
@@ -405,7 +405,8 @@ import Testing
         try world.drop(.data, "a.csv", "id,x\na,1\n")
         let stamp = try FileDigest.of(FilePath(world.directory("spool/data/a.csv"))).stamp
         try world.dispatcher.foundKnown(
-            "a.csv", .init(device: stamp.device, inode: stamp.inode, size: stamp.size, changed: stamp.changed), role: .data, in: "p",
+            SpoolPlace("p/data", "a.csv"),
+            .init(device: stamp.device, inode: stamp.inode, size: stamp.size, changed: stamp.changed),
             at: world.now)
         #expect(FileManager.default.fileExists(atPath: world.directory("spool/data/a.csv")))
     }

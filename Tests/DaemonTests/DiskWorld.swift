@@ -73,8 +73,8 @@ final class DiskWorld {
             atPath: (folder + "/" + name as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
         try Data(content.utf8).write(to: URL(fileURLWithPath: folder + "/" + name))
         let found = try FileDigest.of(FilePath(folder + "/" + name))
-        let file = ArrivingFile(
-            pipeline: "p", role: role, path: name, digest: found.digest,
+        let file = ArrivedFile(
+            SpoolPlace(pipeline: "p", role: role, path: name), digest: found.digest,
             stamp: .init(device: found.stamp.device, inode: found.stamp.inode, size: found.stamp.size, changed: found.stamp.changed),
             outputKey: role == .data ? (name as NSString).deletingPathExtension + ".csv" : nil)
         let outcomes = try ledger.arrive([file], at: now)

@@ -74,7 +74,8 @@ import Testing
         try FileManager.default.createDirectory(atPath: model, withIntermediateDirectories: true)
         try Data("graph".utf8).write(to: URL(fileURLWithPath: model + "/model.onnx"))
         let decided = StagedModel(
-            pipeline: pipeline, version: 1, run: 4, arrival: 1, input: "m.onnx", inputDigest: "d", revision: "r",
+            pipeline: pipeline, version: 1, run: 4, arrival: 1,
+            file: ArrivedFile(SpoolPlace("p/model", "m.onnx"), digest: "d", stamp: .none), revision: "r",
             files: [.init(slot: "model", path: model + "/model.onnx", digest: FileDigest.of(bytes: "graph".utf8), byteCount: 5)])
         try takeOver("p/out/models")
         let refusal = #expect(throws: FileSystemError.self) { try publisher.publish(decided, activate: true) }

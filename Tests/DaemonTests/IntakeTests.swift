@@ -42,10 +42,10 @@ import Testing
         _ = intake.directories(for: pipelines)
     }
 
-    private func complete(_ spool: String, _ path: String, size: Int64 = 10, changed: Int64 = 1, inode: Int64 = 1) -> SpoolEvent {
+    private func complete(_ spool: SpoolID, _ path: String, size: Int64 = 10, changed: Int64 = 1, inode: Int64 = 1) -> SpoolEvent {
         .complete(
             CompleteFile(
-                directory: spool, relativePath: path, stamp: .init(device: 1, inode: inode, size: size, changed: changed), format: nil,
+                place: SpoolPlace(spool, path), stamp: .init(device: 1, inode: inode, size: size, changed: changed), format: nil,
                 settledBy: .renamed, companions: [], endsWithNewline: nil, sequence: 0, settledIn: .zero))
     }
 
@@ -53,8 +53,8 @@ import Testing
         Hashed(
             job: job,
             result: .success(
-                ArrivingFile(
-                    pipeline: job.pipeline, role: job.route.role, path: job.file.relativePath, digest: digest ?? job.file.relativePath,
+                ArrivedFile(
+                    job.place, digest: digest ?? job.place.path,
                     stamp: job.file.stamp, settledBy: job.file.settledBy.rawValue)))
     }
 
@@ -72,7 +72,7 @@ import Testing
         let jobs = intake.take([
             complete("a/data", "2.csv", changed: 2), complete("a/data", "1.csv", changed: 1), complete("a/model", "m.onnx", changed: 9),
         ])
-        #expect(jobs.map(\.file.relativePath) == ["m.onnx", "1.csv", "2.csv"])
+        #expect(jobs.map(\.place.path) == ["m.onnx", "1.csv", "2.csv"])
         _ = intake.take([read(jobs[2]), read(jobs[1])], at: .now)
         #expect(try numbered() == [])
         _ = intake.take([read(jobs[0])], at: .now)
@@ -112,7 +112,7 @@ import Testing
         let due = try #require(intake.nextRetry)
         #expect(intake.dueAgain(at: due - .milliseconds(1)).isEmpty)
         let again = intake.dueAgain(at: due)
-        #expect(again.map(\.file.relativePath) == ["m.onnx"] && intake.nextRetry == nil && !intake.isIdle)
+        #expect(again.map(\.place.path) == ["m.onnx"] && intake.nextRetry == nil && !intake.isIdle)
         _ = intake.take([unreadable(again[0])], at: due)
         #expect(try #require(intake.nextRetry) - due > .milliseconds(1500), "pauses grow")
         _ = intake.take([read(again[0])], at: due)
@@ -133,7 +133,7 @@ import Testing
     @Test func whatMovedOnIsLookedAtAgain() throws {
         try use("a")
         let jobs = intake.take([complete("a/data", "a.csv"), complete("a/data", "b.csv"), complete("a/data", "c.csv")])
-        #expect(intake.take([.gone(directory: "a/data", relativePath: "c.csv")]).isEmpty && jobs[2].isCancelled)
+        #expect(intake.take([.gone(SpoolPlace("a/data", "c.csv"))]).isEmpty && jobs[2].isCancelled)
         let again = intake.take([Hashed(job: jobs[0], result: .failure(.changedWhileRead("a.csv"))), read(jobs[1])], at: .now)
         #expect(again.map(\.path) == ["a.csv"])
         #expect(try numbered() == ["b.csv"])
@@ -145,9 +145,8 @@ import Testing
         try use("a")
         let refused = SpoolEvent.refused(
             RefusedEntry(
-                directory: "a/data", relativePath: "a.csv", stamp: .init(device: 1, inode: 1, size: 10, changed: 1), rule: .inputUnreadable,
-                reason: "no",
-                remedy: "r"))
+                place: SpoolPlace("a/data", "a.csv"), stamp: .init(device: 1, inode: 1, size: 10, changed: 1),
+                explanation: Explanation(reason: "no", rule: .inputUnreadable, remedy: "r")))
         let jobs = intake.take([refused, complete("a/data", "a.csv", changed: 2)])
         _ = intake.take(jobs.map { read($0) }, at: .now)
         #expect(try intake.number(at: .now, lost: { _ in }).flatMap(\.refused).isEmpty)
@@ -169,7 +168,7 @@ import Testing
                 expected["\(pipeline)/\(number).csv"] = FileDigest.of(bytes: bytes)
                 let stamp = try FileDigest.of(FilePath(path)).stamp
                 events.append(
-                    complete("\(pipeline)/data", "\(number).csv", size: stamp.size, changed: stamp.changed, inode: stamp.inode))
+                    complete(SpoolID(pipeline, .data), "\(number).csv", size: stamp.size, changed: stamp.changed, inode: stamp.inode))
                 if case .complete(var file) = events.removeLast() {
                     file.stamp.device = stamp.device
                     events.append(.complete(file))

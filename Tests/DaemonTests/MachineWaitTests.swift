@@ -66,8 +66,8 @@ import Testing
         try dispatcher.use([pipeline])
         func drop(_ role: ArrivalRole, _ name: String, _ content: String) throws {
             let stamp = FileStamp(device: 1, inode: Int64(name.utf8.first!), size: 1, changed: 1)
-            let file = ArrivingFile(
-                pipeline: "p", role: role, path: name, digest: content, stamp: stamp, outputKey: role == .data ? name : nil)
+            let file = ArrivedFile(
+                SpoolPlace(pipeline: "p", role: role, path: name), digest: content, stamp: stamp, outputKey: role == .data ? name : nil)
             try dispatcher.arrived(.init(pipeline: "p", at: now, arrivals: Array(zip([file], try ledger.arrive([file], at: now)))))
         }
         /// Starts what may start, and fills the disk with what is made of `large`. Returns the names of what was started.

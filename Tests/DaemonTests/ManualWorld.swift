@@ -97,8 +97,8 @@ final class ManualWorld {
             let file = spool[name]!
             let place = Scenario.Place(name)
             let stem = place.name.split(separator: ".", maxSplits: 1)[0]
-            let arriving = ArrivingFile(
-                pipeline: place.pipeline, role: file.role, path: place.name, digest: file.content, stamp: file.stamp,
+            let arriving = ArrivedFile(
+                SpoolPlace(pipeline: place.pipeline, role: file.role, path: place.name), digest: file.content, stamp: file.stamp,
                 outputKey: file.role == .data ? stem + ".csv" : nil)
             let outcomes = try ledger.arrive([arriving], at: now)
             try dispatcher?.arrived(.init(pipeline: place.pipeline, at: now, arrivals: Array(zip([arriving], outcomes))))

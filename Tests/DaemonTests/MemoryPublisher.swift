@@ -136,7 +136,7 @@ final class MemoryPublisher: Publisher {
 
     func hasQuarantine(_ pipeline: Pipeline) -> Bool { true }
 
-    func isRemoved(_ input: SpoolInput) -> Bool { found(input.path) == nil }
+    func isRemoved(_ file: ArrivedFile, _ pipeline: Pipeline) -> Bool { found(file.path) == nil }
 
     func withdraw(_ outputs: [LeavingOutput]) -> [OutputWithdrawal.Outcome?] {
         outputs.map(\.publication).map { output in
@@ -152,7 +152,7 @@ final class MemoryPublisher: Publisher {
     func lookup(among pipelines: [Pipeline]) -> InputLookup { InputLookup(refusal: { _ in nil }, isSpooled: { _ in true }) }
     func clearReason(role: ArrivalRole, path: String, pipeline: Pipeline) {}
     func pin(version: Int?, in pipeline: Pipeline) {}
-    func inputPath(_ input: DecidedInput, pipeline: Pipeline) -> String? { nil }
+    func inputPath(_ input: ArrivedFile, pipeline: Pipeline) -> String? { nil }
 
     func publish(_ model: StagedModel, activate: Bool) -> String? {
         let digest = model.files.modelDigest!
@@ -177,13 +177,13 @@ final class MemoryPublisher: Publisher {
         throw fault
     }
 
-    func dispose(of input: SpoolInput, pipeline: Pipeline) throws(FileSystemError) {
+    func dispose(of file: ArrivedFile, pipeline: Pipeline) throws(FileSystemError) {
         try check()
-        removed.insert(input.path)
+        removed.insert(file.path)
     }
 
-    func quarantine(_ input: SpoolInput, _ report: QuarantineReport, pipeline: Pipeline) throws(FileSystemError) {
+    func quarantine(_ input: RefusedInput, _ report: QuarantineReport, pipeline: Pipeline) throws(FileSystemError) {
         try check()
-        quarantined.insert(input.path)
+        quarantined.insert(input.place.path)
     }
 }

@@ -52,8 +52,8 @@ import Testing
     private func arrive(_ path: String, _ role: ArrivalRole = .data, content: String = "c") throws -> Int64 {
         try ledger.arrive(
             [
-                ArrivingFile(
-                    pipeline: "p", role: role, path: path, digest: "sha-\(content)-\(path)",
+                ArrivedFile(
+                    SpoolPlace(pipeline: "p", role: role, path: path), digest: "sha-\(content)-\(path)",
                     stamp: FileStamp(device: 1, inode: inode, size: 9, changed: 9),
                     outputKey: role == .data ? path + ".out" : nil)
             ], at: start)[0].number
@@ -239,8 +239,8 @@ import Testing
         let stamp = FileStamp(device: 1, inode: 5, size: 9, changed: 9)
         _ = try ledger.arrive(
             [
-                ArrivingFile(
-                    pipeline: "p", role: .model, path: "sub/m.onnx", digest: "m", stamp: stamp,
+                ArrivedFile(
+                    SpoolPlace(pipeline: "p", role: .model, path: "sub/m.onnx"), digest: "m", stamp: stamp,
                     companions: [Companion(path: "m.onnx.data", digest: "w", stamp: stamp)])
             ],
             at: start)

@@ -2,6 +2,7 @@ import Arrivals
 import Foundation
 import Ledger
 import ONNX
+import Reasons
 import Tensors
 import TestSupport
 import Testing

@@ -2,6 +2,7 @@ import Arrivals
 import Foundation
 import Glibc
 import Ledger
+import Reasons
 import TestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 import Foundation
 import Ledger
+import Reasons
 import TestSupport
 import Testing
 

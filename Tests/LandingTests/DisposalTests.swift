@@ -47,9 +47,12 @@ import Testing
         func model(_ graph: String, _ data: String) throws -> [SpoolFile]? {
             let own = try input(scene, "sub/m.onnx", graph), weights = try input(scene, "sub/w/m.data", data)
             return try SpoolFile.files(
-                of: "sub/m.onnx", in: scene.spool,
-                digest: FileDigest.ofModel(digest: own.digest, companions: [("w/m.data", weights.digest)]),
-                stamp: .whole([own.stamp, weights.stamp]), companions: [("w/m.data", weights.digest, weights.stamp)])
+                of: ArrivedFile(
+                    SpoolPlace(pipeline: "p", role: .model, path: "sub/m.onnx"),
+                    digest: FileDigest.ofModel(digest: own.digest, companions: [("w/m.data", weights.digest)]),
+                    stamp: .whole([own.stamp, weights.stamp]),
+                    companions: [Companion(path: "w/m.data", digest: weights.digest, stamp: weights.stamp)]),
+                in: scene.spool)
         }
         let rule = Disposal(.archive(archive(scene)), area: scene.area)
         let first = try #require(try model("graph", "one"))

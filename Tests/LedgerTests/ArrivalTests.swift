@@ -226,7 +226,8 @@ import Testing
 
     @Test func filesThatAreNoArrivalsAreKnownAndBlocked() throws {
         let f = try Fixture()
-        var file = RefusedFile(pipeline: "p", role: .data, path: "pipe.csv", stamp: f.stamp(size: 0), explanation: Fixture.explanation)
+        var file = RefusedFile(
+            SpoolPlace(pipeline: "p", role: .data, path: "pipe.csv"), stamp: f.stamp(size: 0), explanation: Fixture.explanation)
         #expect(try f.ledger.refuse([file], at: f.now) == [1])
         #expect(try f.ledger.isCurrent("p", .data, "pipe.csv", file.stamp))
         file.stamp = f.stamp(size: 0)
@@ -266,7 +267,7 @@ import Testing
         var touched = large.stamp
         touched.changed += 1
         #expect(try f.ledger.knownDigest(touched) == nil)
-        #expect(try f.ledger.waiting(pipeline: "p", role: .model, limit: 1).first?.companions == [weights])
+        #expect(try f.ledger.waiting(pipeline: "p", role: .model, limit: 1).first?.file.companions == [weights])
     }
 
     @Test func aModelIsCurrentOnlyWithItsCompanions() throws {

@@ -31,10 +31,10 @@ final class Fixture {
 
     func file(
         _ path: String, _ content: String, role: ArrivalRole = .data, in pipeline: String = "p", size: Int64 = 100, key: String? = nil
-    ) -> ArrivingFile {
+    ) -> ArrivedFile {
         let stem = String(path.prefix { $0 != "." })
-        return ArrivingFile(
-            pipeline: pipeline, role: role, path: path, digest: "sha-\(content)", stamp: stamp(size: size),
+        return ArrivedFile(
+            SpoolPlace(pipeline: pipeline, role: role, path: path), digest: "sha-\(content)", stamp: stamp(size: size),
             outputKey: role == .data ? key ?? stem : nil)
     }
 

@@ -31,7 +31,7 @@ import Testing
             let numbers = try tx.refuse(
                 [
                     RefusedFile(
-                        pipeline: "digits", role: .data, path: path, stamp: FileStamp(device: 1, inode: 7, size: 1, changed: 1),
+                        SpoolPlace(pipeline: "digits", role: .data, path: path), stamp: FileStamp(device: 1, inode: 7, size: 1, changed: 1),
                         explanation: why)
                 ],
                 at: time)

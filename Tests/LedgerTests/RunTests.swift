@@ -211,7 +211,7 @@ import Testing
         model.companions = [Companion(path: "w.bin", digest: "sha-w", stamp: f.stamp())]
         for file in [model, f.file("a.csv", "A")] {
             let number = try f.ledger.arrive([file], at: f.now)[0].number
-            #expect(try f.ledger.waiting(pipeline: "p", role: file.role, limit: 10) == [file.waiting(as: number, since: f.now)])
+            #expect(try f.ledger.waiting(pipeline: "p", role: file.role, limit: 10) == [WaitingArrival(number, file, arrivedAt: f.now)])
         }
     }
 

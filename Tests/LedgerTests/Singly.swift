@@ -3,7 +3,7 @@ import Ledger
 
 /// One operation as a transaction of its own.
 extension RunLedger {
-    func arrive(_ files: [ArrivingFile], at time: UTCTime) throws(LedgerError) -> [ArrivalOutcome] {
+    func arrive(_ files: [ArrivedFile], at time: UTCTime) throws(LedgerError) -> [ArrivalOutcome] {
         try write { (ledger) throws(LedgerError) in try ledger.arrive(files, at: time) }
     }
 

@@ -161,7 +161,7 @@ import Testing
         let model = f.file("m.onnx", "M", role: .model)
         let first = f.file("a.csv", "A")
         let second = f.file("a.csv", "B")
-        func data(_ number: Int64, _ file: ArrivingFile, _ digest: String) -> RestoredResult {
+        func data(_ number: Int64, _ file: ArrivedFile, _ digest: String) -> RestoredResult {
             RestoredResult(
                 number: number, file: file, publishedAt: f.now, revision: "r1", scoredBy: 1,
                 product: .output(.init(root: "/out", path: "a.parquet", digest: digest, byteCount: 3)))

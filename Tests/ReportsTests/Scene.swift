@@ -40,8 +40,8 @@ final class Scene {
     @discardableResult
     func arrive(_ path: String, _ content: String = "id,x\na,1\n") throws -> Int64 {
         try directory.write(content, to: "spool/data/" + path)
-        let file = ArrivingFile(
-            pipeline: "p", role: .data, path: path, digest: "digest of \(content)",
+        let file = ArrivedFile(
+            SpoolPlace(pipeline: "p", role: .data, path: path), digest: "digest of \(content)",
             stamp: try #require(FileStamp(path: directory("spool/data/" + path))), outputKey: String(path.prefix { $0 != "." }),
             settledBy: "renamed")
         let now = now

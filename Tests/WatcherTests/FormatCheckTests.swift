@@ -188,11 +188,11 @@ import Testing
 
     @Test(arguments: ["../w.bin", "/etc/hostname", "a/../../w.bin", "..", ".", ""]) func dataOutsideIsUnsafe(_ location: String) throws {
         let directory = try TemporaryDirectory("format")
-        guard case .unsafe(let rule, _, _) = try result(TinyModel.withExternalData(location: location), as: "m.onnx", in: directory) else {
+        guard case .unsafe(let why) = try result(TinyModel.withExternalData(location: location), as: "m.onnx", in: directory) else {
             Issue.record("it is not .unsafe")
             return
         }
-        #expect(rule == .modelExternalDataOutside)
+        #expect(why.rule == .modelExternalDataOutside)
     }
 
     @Test func dataThroughALinkIsUnsafe() throws {
@@ -201,10 +201,10 @@ import Testing
         try directory.write([0], to: "d/x")
         let model = TinyModel.withExternalData(location: "w.bin")
         #expect(symlink(data, directory("d/w.bin")) == 0)
-        guard case .unsafe(let rule, _, _) = try result(model, as: "d/m.onnx", in: directory) else {
+        guard case .unsafe(let why) = try result(model, as: "d/m.onnx", in: directory) else {
             Issue.record("it is not .unsafe"); return
         }
-        #expect(rule == .modelExternalDataLink)
+        #expect(why.rule == .modelExternalDataLink)
         unlink(directory("d/w.bin"))
         #expect(link(data, directory("d/w.bin")) == 0)
         guard case .unsafe = try result(model, as: "d/m.onnx", in: directory) else { Issue.record("it is not .unsafe"); return }

@@ -83,7 +83,7 @@ import Testing
         var files = UnsettledFiles(clock: clock, hasRoom: { _ in !isFull.withLock { $0 } })
         var watches = DirectoryWatches(
             events: nil, pollInterval: .seconds(3600), logger: Logger(label: "found") { _ in SwiftLogNoOpLogHandler() })
-        var out = OutgoingEvents(isKnown: { _, _, _ in false })
+        var out = OutgoingEvents(isKnown: { _, _ in false })
         let spool = WatchedSpool(
             slot: 1,
             directory: SpoolDirectory(
@@ -110,7 +110,7 @@ import Testing
                 #expect(complete.count <= 1, "nothing is told while there is no room")
                 isFull.withLock { $0 = false }
             }
-            for case .complete(let file) in out.take() { complete.append(file.relativePath) }
+            for case .complete(let file) in out.take() { complete.append(file.place.path) }
             #expect(clock.now() >= .seconds(102) || complete.isEmpty, "before its quiet time")
         }
         #expect(complete.count == count && Set(complete).count == count)

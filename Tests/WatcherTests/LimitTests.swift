@@ -70,7 +70,7 @@ extension WithInotify {
 
         @Test func withoutAnInstanceEverythingIsPolled() async throws {
             let live = try LiveWatch(backend: .custom { _ throws(WatcherError) in throw WatcherError.noInstance(errno: EMFILE) })
-            try await live.until("the scan") { $0.contains(.rescanned(directory: "s")) }
+            try await live.until("the scan") { $0.contains(.rescanned(spool: "s")) }
             try move(live, to: "a.csv")
             for _ in 0..<4 {
                 live.advance(LiveWatch.quiet)
@@ -82,7 +82,7 @@ extension WithInotify {
 
         @Test func aPolledDirectoryFindsOnItsOwn() async throws {
             let live = try LiveWatch(watch: .poll)
-            try await live.until("the scan") { $0.contains(.rescanned(directory: "s")) }
+            try await live.until("the scan") { $0.contains(.rescanned(spool: "s")) }
             try move(live, to: "a.csv")
             for _ in 0..<20 where live.outcomes.isEmpty {
                 live.advance(.milliseconds(500))

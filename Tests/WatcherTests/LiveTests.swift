@@ -64,7 +64,7 @@ extension WithInotify {
                 }
             }
             live.start()
-            try await live.until("the scan") { $0.contains(.rescanned(directory: "s")) }
+            try await live.until("the scan") { $0.contains(.rescanned(spool: "s")) }
             #expect(!live.events.contains(.caughtUp))
             live.advance(LiveWatch.quiet)
             try await live.until("the end") { $0.contains(.caughtUp) }
@@ -77,7 +77,7 @@ extension WithInotify {
             let live = try LiveWatch(starts: false) { spool in for index in 0..<500 { try put(to: spool + "/\(index).csv") } }
             for index in 0..<500 {
                 let file = CompleteFile(
-                    directory: "s", relativePath: "\(index).csv", stamp: FileStamp(path: live.spool + "/\(index).csv")!, format: nil,
+                    place: SpoolPlace("s", "\(index).csv"), stamp: FileStamp(path: live.spool + "/\(index).csv")!, format: nil,
                     settledBy: .quiet,
                     companions: [], endsWithNewline: nil, sequence: 0, settledIn: .zero)
                 live.receive([.complete(file)])
@@ -111,7 +111,7 @@ extension WithInotify {
             var first = SpoolDirectory(id: "s", path: live.spool, include: ["*.npy", "barrier-*"], order: 0)
             first.settle = .init(quiet: LiveWatch.quiet, giveUp: LiveWatch.giveUp)
             live.watcher.update(directories: [first, other])
-            try await live.until("the new directory") { $0.contains(.rescanned(directory: "o")) }
+            try await live.until("the new directory") { $0.contains(.rescanned(spool: "o")) }
             try put(to: live.base("x"))
             #expect(rename(live.base("x"), live.spool + "/x.csv") == 0)
             try await live.barrier()

@@ -2,6 +2,7 @@ import Arrivals
 import Foundation
 import Glibc
 import Logging
+import Reasons
 import Synchronization
 import TestSupport
 import Testing
@@ -56,7 +57,7 @@ final class LiveWatch: Sendable {
             directories: [directory], backend: backend,
             clock: WatchClock(now: { box.now() }, wallNanoseconds: WatchClock.system.wallNanoseconds), safetyRescan: .seconds(1_000_000),
             pollInterval: Self.pollInterval, logger: logger,
-            isKnown: { _, path, stamp in remembers && box.isKnown(path, stamp) })
+            isKnown: { place, stamp in remembers && box.isKnown(place.path, stamp) })
         box.set(
             now: { [unowned self] in self.clock.withLock { $0 } },
             isKnown: { [unowned self] path, stamp in
@@ -93,9 +94,9 @@ final class LiveWatch: Sendable {
         collected.withLock { collected in
             for event in events {
                 switch event {
-                case .complete(let file): collected.known.insert("\(file.relativePath) \(file.stamp)")
-                case .truncated(let file): collected.known.insert("\(file.relativePath) \(file.stamp)")
-                case .refused(let file): if let stamp = file.stamp { collected.known.insert("\(file.relativePath) \(stamp)") }
+                case .complete(let file): collected.known.insert("\(file.place.path) \(file.stamp)")
+                case .truncated(let file): collected.known.insert("\(file.place.path) \(file.stamp)")
+                case .refused(let file): if let stamp = file.stamp { collected.known.insert("\(file.place.path) \(stamp)") }
                 default: break
                 }
             }
@@ -129,12 +130,12 @@ final class LiveWatch: Sendable {
 
     /// Returns when everything that was done before the call has been heard and judged as far as the time allows.
     func barrier() async throws {
-        try await until("the first scan") { $0.contains(.rescanned(directory: "s")) }
+        try await until("the first scan") { $0.contains(.rescanned(spool: "s")) }
         let number = Self.barriers.add(1, ordering: .relaxed).newValue
         let name = "barrier-\(number)"
         try Data("x".utf8).write(to: URL(fileURLWithPath: base(name)))
         try #require(rename(base(name), spool + "/" + name) == 0)
-        try await until("the barrier") { $0.contains { if case .complete(let file) = $0 { file.relativePath == name } else { false } } }
+        try await until("the barrier") { $0.contains { if case .complete(let file) = $0 { file.place.path == name } else { false } } }
         unlink(spool + "/" + name)
     }
 
@@ -157,12 +158,12 @@ struct Outcome: Hashable, Sendable, CustomStringConvertible {
 
     init?(_ event: SpoolEvent) {
         switch event {
-        case .complete(let file) where file.relativePath.hasPrefix("barrier-"): return nil
-        case .gone(_, let path) where path.hasPrefix("barrier-"): return nil
-        case .complete(let file): description = "complete \(file.relativePath) \(file.settledBy.rawValue)"
-        case .truncated(let file): description = "truncated \(file.relativePath)"
-        case .refused(let file): description = "refused \(file.relativePath) \(file.rule)"
-        case .gone(_, let path): description = "gone \(path)"
+        case .complete(let file) where file.place.path.hasPrefix("barrier-"): return nil
+        case .gone(let place) where place.path.hasPrefix("barrier-"): return nil
+        case .complete(let file): description = "complete \(file.place.path) \(file.settledBy.rawValue)"
+        case .truncated(let file): description = "truncated \(file.place.path)"
+        case .refused(let file): description = "refused \(file.place.path) \(file.explanation.rule)"
+        case .gone(let place): description = "gone \(place.path)"
         default: return nil
         }
     }

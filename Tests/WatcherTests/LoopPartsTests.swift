@@ -16,7 +16,7 @@ import Testing
         WatchedSpool(
             slot: slot,
             directory: SpoolDirectory(
-                id: "s\(slot)", path: path, include: include, order: order, watch: .inotify,
+                id: SpoolID("s\(slot)", .data), path: path, include: include, order: order, watch: .inotify,
                 settle: .init(quiet: .seconds(2), giveUp: .seconds(60))))
     }
 
@@ -29,12 +29,13 @@ import Testing
     // MARK: Events that go out
 
     @Test func aStateIsSentOnceUntilItIsForgotten() {
-        var out = OutgoingEvents(isKnown: { _, path, _ in path == "known.csv" })
+        var out = OutgoingEvents(isKnown: { place, _ in place.path == "known.csv" })
         let spool = spool()
+        let refusal = Explanation(reason: "r", rule: .specialFIFO, remedy: "m")
         for size in [1, 1, 2] as [Int64] {
-            out.sendRefusal(of: "a.csv", in: spool, rule: .specialFIFO, reason: "r", remedy: "m", stamp: stamp(size))
+            out.sendRefusal(of: "a.csv", in: spool, refusal, stamp: stamp(size))
         }
-        out.sendRefusal(of: "known.csv", in: spool, rule: .specialFIFO, reason: "r", remedy: "m", stamp: stamp(1))
+        out.sendRefusal(of: "known.csv", in: spool, refusal, stamp: stamp(1))
         #expect(out.take().count == 2 && out.count == 0)
         #expect(out.wasSent("a.csv", stamp: stamp(2), in: spool) && !out.wasSent("a.csv", stamp: stamp(9), in: spool))
         #expect(!out.wasSent("known.csv", stamp: stamp(1), in: spool, mayBeOnRecord: false))
@@ -43,11 +44,11 @@ import Testing
     }
 
     @Test func completeFilesAreNumbered() {
-        var out = OutgoingEvents(isKnown: { _, _, _ in false })
+        var out = OutgoingEvents(isKnown: { _, _ in false })
         let facts = SettlingDriver.CompleteFacts(stamp: stamp(1), format: nil, sign: .quiet, companions: ["w.bin"], endsWithNewline: nil)
         for path in ["m/a.onnx", "b.onnx"] { out.sendComplete(facts, path, in: spool(), settledIn: .zero) }
         var sent: [String] = []
-        for case .complete(let file) in out.take() { sent.append("\(file.sequence) \(file.relativePath) \(file.companions)") }
+        for case .complete(let file) in out.take() { sent.append("\(file.sequence) \(file.place.path) \(file.companions)") }
         #expect(sent == ["1 m/a.onnx [\"m/w.bin\"]", "2 b.onnx [\"w.bin\"]"])
     }
 
@@ -76,7 +77,7 @@ import Testing
     }
 
     @Test func blockingIsReportedOnce() {
-        var out = OutgoingEvents(isKnown: { _, _, _ in false })
+        var out = OutgoingEvents(isKnown: { _, _ in false })
         let spool = spool()
         spool.block("d", "no", now: .zero, &out)
         spool.block("d", "no", now: .zero, &out)
@@ -85,7 +86,7 @@ import Testing
         spool.unblock(&out) { _ in true }
         #expect(
             out.take() == [
-                .blocked(directory: "s1", relativePath: "d", reason: "no"), .unblocked(directory: "s1", relativePath: "d"),
+                .blocked(SpoolPlace("s1", "d"), reason: "no"), .unblocked(SpoolPlace("s1", "d")),
             ])
     }
 
@@ -155,7 +156,11 @@ import Testing
         #expect(file(.closed, "a.txt") == .unmatched && file(.gone, "a.txt") == .unmatchedGone)
         #expect(file(.gone, "a.csv.part") == .markGone(of: "d/a.csv") && file(.closed, "a.csv.part") == .nothing)
         #expect(file(.closed, ".a.csv") == .nothing)
-        if case .refused(.nameControl, _, _) = file(.movedIn, "a\n.csv") {} else { Issue.record("a name with a newline is taken") }
+        if case .refused(let why) = file(.movedIn, "a\n.csv") {
+            #expect(why.rule == .nameControl)
+        } else {
+            Issue.record("a name with a newline is taken")
+        }
         #expect(file(.closed, "a\n.csv") == .nothing)
         #expect(
             spool.meaning(of: .movedIn, directory: "d") == .movedDirectory && spool.meaning(of: .gone, directory: "d") == .directoryGone)
@@ -235,7 +240,7 @@ import Testing
     @Test func healthIsReportedWhereItIsNews() {
         let spool = spool()
         #expect(spool.becomeHealthy() == nil)
-        #expect(spool.becomeUnhealthy("gone") == .unhealthy(directory: "s1", reason: "gone") && spool.becomeUnhealthy("gone") == nil)
-        #expect(spool.becomeHealthy() == .healthy(directory: "s1") && spool.becomeHealthy() == nil)
+        #expect(spool.becomeUnhealthy("gone") == .unhealthy(spool: "s1", reason: "gone") && spool.becomeUnhealthy("gone") == nil)
+        #expect(spool.becomeHealthy() == .healthy(spool: "s1") && spool.becomeHealthy() == nil)
     }
 }

@@ -42,12 +42,12 @@ import Testing
     }
 
     @Test func controlCharactersAreRefusedByName() {
-        guard case .refused(let rule, _, let remedy) = NameFilter.decide(relativePath: "a\nb.csv", include: ["*.csv"]) else {
+        guard case .refused(let why) = NameFilter.decide(relativePath: "a\nb.csv", include: ["*.csv"]) else {
             Issue.record("it is not .refused")
             return
         }
-        #expect(rule == .nameControl)
-        #expect(!remedy.isEmpty)
+        #expect(why.rule == .nameControl)
+        #expect(!why.remedy.isEmpty)
     }
 
     @Test(arguments: [

@@ -74,7 +74,7 @@ extension WithInotify {
             #expect(complete(live.events) == ["f.onnx", "f.onnx"])
             guard
                 case .complete(let file)? = live.events.last(where: {
-                    if case .complete(let file) = $0 { file.relativePath == "f.onnx" } else { false }
+                    if case .complete(let file) = $0 { file.place.path == "f.onnx" } else { false }
                 })
             else { Issue.record("it is not .complete"); return }
             #expect(file.companions == ["f.onnx.data"])

@@ -1,3 +1,4 @@
+import Arrivals
 import Foundation
 import Glibc
 import Synchronization
@@ -16,7 +17,7 @@ import Testing
             directories: directories,
             clock: WatchClock(
                 now: WatchClock.system.now, wallNanoseconds: { WatchClock.system.wallNanoseconds() + seconds * 1_000_000_000 }),
-            isKnown: { _, _, _ in known })
+            isKnown: { _, _ in known })
         let waiting = watcher.runOnce { new in events.withLock { $0 += new } }
         let all = events.withLock { $0 }
         return (all.compactMap { Outcome($0)?.description }, waiting, all)
@@ -47,10 +48,10 @@ import Testing
         let directory = [SpoolDirectory(id: "d", path: base.path, include: [])]
         let young = run(directory, later: 0)
         #expect(young.told.isEmpty)
-        #expect(Set(young.waiting.map(\.relativePath)) == ["young.csv", "cut.parquet"])
+        #expect(Set(young.waiting.map(\.place.path)) == ["young.csv", "cut.parquet"])
         let older = run(directory, later: 60)
         #expect(older.told == ["complete young.csv quiet"])
-        try #require(older.waiting.map(\.relativePath) == ["cut.parquet"])
+        try #require(older.waiting.map(\.place.path) == ["cut.parquet"])
         #expect(older.waiting[0].reason.contains("PAR1"))
         #expect(Set(run(directory, later: 601).told) == ["complete young.csv quiet", "truncated cut.parquet"])
     }
@@ -89,7 +90,7 @@ import Testing
                 if geteuid() == 0 { _ = setUser(65534) }
                 let result = run(directories, later: 60)
                 if geteuid() == 0 { _ = setUser(0) }
-                continuation.resume(returning: (result.told, result.waiting.map(\.relativePath)))
+                continuation.resume(returning: (result.told, result.waiting.map(\.place.path)))
             }
             thread.start()
         }

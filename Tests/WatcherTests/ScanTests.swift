@@ -41,7 +41,7 @@ import Testing
             }, wallNanoseconds: { 0 })
         let loop = WatchLoop(
             settings: .init(
-                clock: clock, pollInterval: .seconds(1_000_000), safetyInterval: .seconds(1_000_000), isKnown: { _, _, _ in false },
+                clock: clock, pollInterval: .seconds(1_000_000), safetyInterval: .seconds(1_000_000), isKnown: { _, _ in false },
                 logger: Logger(label: "scan") { _ in SwiftLogNoOpLogHandler() }), events: events)
         loop.replace(with: spools)
         return loop
@@ -49,7 +49,8 @@ import Testing
 
     private func spool(_ id: String, order: Int = 2) throws -> SpoolDirectory {
         try FileManager.default.createDirectory(atPath: base(id), withIntermediateDirectories: true)
-        return SpoolDirectory(id: id, path: base(id), include: ["*.csv"], order: order, watch: .inotify, settle: .init(quiet: .seconds(2)))
+        return SpoolDirectory(
+            id: SpoolID(id, .data), path: base(id), include: ["*.csv"], order: order, watch: .inotify, settle: .init(quiet: .seconds(2)))
     }
 
     private func fill(_ folder: String, _ count: Int) throws {
@@ -85,13 +86,13 @@ import Testing
         let loop = loop([try spool("d")])
         #expect(loop.isScanning)
         let told = try all(loop)
-        let end = try #require(told.firstIndex(of: .rescanned(directory: "d")))
+        let end = try #require(told.firstIndex(of: .rescanned(spool: "d")))
         let files = complete(told)
         let early = complete(Array(told[..<end])).count
-        #expect(early > 500 && files.count == 5000 && Set(files.map(\.relativePath)).count == 5000, "\(early)")
+        #expect(early > 500 && files.count == 5000 && Set(files.map(\.place.path)).count == 5000, "\(early)")
         #expect(told.last == .caughtUp && loop.backlog == 0)
         // Each piece comes oldest first.
-        let turns = zip(files, files.dropFirst()).count { ($0.stamp.changed, $0.relativePath) > ($1.stamp.changed, $1.relativePath) }
+        let turns = zip(files, files.dropFirst()).count { ($0.stamp.changed, $0.place.path) > ($1.stamp.changed, $1.place.path) }
         #expect(turns > 1 && turns < 50, "\(turns)")
         loop.close()
     }
@@ -105,9 +106,9 @@ import Testing
         events.heard = [.entry(token: token, name: "new.csv", .movedIn, isDirectory: false)]
         let told = try all(loop)
         let files = complete(told)
-        #expect(files.first?.relativePath == "new.csv" && files.count == 5001)
+        #expect(files.first?.place.path == "new.csv" && files.count == 5001)
         let first = told.firstIndex { if case .complete = $0 { true } else { false } }
-        let end = told.firstIndex(of: .rescanned(directory: "d"))
+        let end = told.firstIndex(of: .rescanned(spool: "d"))
         #expect(try #require(first) < #require(end))
         loop.close()
     }
@@ -118,8 +119,8 @@ import Testing
         let loop = loop([try spool("large"), try spool("small")])
         let told = try all(loop)
         #expect(complete(told).count == 5001)
-        let small = told.firstIndex { if case .complete(let file) = $0 { file.directory == "small" } else { false } }
-        #expect(try #require(small) < #require(told.firstIndex(of: .rescanned(directory: "large"))))
+        let small = told.firstIndex { if case .complete(let file) = $0 { file.place.spool == "small" } else { false } }
+        #expect(try #require(small) < #require(told.firstIndex(of: .rescanned(spool: "large"))))
         loop.close()
     }
 
@@ -130,7 +131,7 @@ import Testing
         let loop = loop([try spool("d"), try spool("m", order: 0)], step: .milliseconds(10))
         let told = try all(loop)
         let files = complete(told)
-        #expect(files.count == 3010 && files.prefix(3000).allSatisfy { $0.directory == "m" })
+        #expect(files.count == 3010 && files.prefix(3000).allSatisfy { $0.place.spool == "m" })
         loop.close()
     }
 
@@ -141,7 +142,7 @@ import Testing
         var gone: [String] = []
         var before = 0
         func toldOfGone(_ told: [SpoolEvent]) -> Int {
-            complete(told).count { file in gone.contains { file.relativePath.hasPrefix($0 + "/") } }
+            complete(told).count { file in gone.contains { file.place.path.hasPrefix($0 + "/") } }
         }
         let told = try all(loop) { told in
             guard gone.isEmpty, !complete(told).isEmpty else { return }
@@ -159,7 +160,7 @@ import Testing
         }
         #expect(gone.count == 2)
         let files = complete(told)
-        #expect(files.count == 4800 + before && Set(files.map(\.relativePath)).count == files.count)
+        #expect(files.count == 4800 + before && Set(files.map(\.place.path)).count == files.count)
         #expect(toldOfGone(told) == before, "nothing of them is told after they went")
         #expect(!loop.isScanning && loop.backlog == 0)
         loop.close()
@@ -175,8 +176,8 @@ import Testing
             loop.scanAll()
         }
         let files = complete(told)
-        #expect(isAsked && files.count == 4000 && Set(files.map(\.relativePath)).count == 4000)
-        #expect(told.count { $0 == .rescanned(directory: "d") } == 1)
+        #expect(isAsked && files.count == 4000 && Set(files.map(\.place.path)).count == 4000)
+        #expect(told.count { $0 == .rescanned(spool: "d") } == 1)
         loop.close()
     }
 }

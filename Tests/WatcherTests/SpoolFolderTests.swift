@@ -16,7 +16,7 @@ extension WithInotify {
             try await live.until("the fault") { $0.contains { if case .unhealthy = $0 { true } else { false } } }
             try put(to: live.spool + "/sub/a.csv")
             live.advance(.seconds(2))
-            try await live.until("the recovery") { $0.contains(.healthy(directory: "s")) }
+            try await live.until("the recovery") { $0.contains(.healthy(spool: "s")) }
             live.advance(LiveWatch.quiet)
             try await live.until("the file") { complete($0) == ["sub/a.csv"] }
             try await live.barrier()
@@ -32,7 +32,7 @@ extension WithInotify {
             #expect(rename(live.base("x.csv"), live.base("elsewhere/x.csv")) == 0)
             #expect(mkdir(live.spool, 0o755) == 0)
             live.advance(.seconds(2))
-            try await live.until("the recovery") { $0.contains(.healthy(directory: "s")) }
+            try await live.until("the recovery") { $0.contains(.healthy(spool: "s")) }
             try await live.barrier()
             #expect(complete(live.events).isEmpty)
             try await live.stop()
@@ -47,7 +47,7 @@ extension WithInotify {
             let clock = Mutex(Duration.zero)
             let watcher = SpoolWatcher(
                 directories: [SpoolDirectory(id: "s", path: base("current/spool"), include: ["*.csv"])],
-                clock: WatchClock(now: { clock.withLock { $0 } }, wallNanoseconds: { 0 }), isKnown: { _, _, _ in false })
+                clock: WatchClock(now: { clock.withLock { $0 } }, wallNanoseconds: { 0 }), isKnown: { _, _ in false })
             let thread = Thread { watcher.run { events in seen.withLock { $0 += events } } }
             thread.start()
             func until(_ isTrue: ([SpoolEvent]) -> Bool) async throws {
@@ -59,7 +59,7 @@ extension WithInotify {
             #expect(rename(base("next"), base("current")) == 0)
             clock.withLock { $0 += .seconds(2) }
             watcher.poke()
-            try await until { $0.contains(.healthy(directory: "s")) }
+            try await until { $0.contains(.healthy(spool: "s")) }
             try put(to: base("x.csv"))
             #expect(rename(base("x.csv"), base("two/spool/x.csv")) == 0)
             try await until { complete($0) == ["x.csv"] }
@@ -73,7 +73,7 @@ extension WithInotify {
             try await live.until("the fault") { $0.contains { if case .unhealthy = $0 { true } else { false } } }
             #expect(mkdir(live.spool, 0o755) == 0)
             live.advance(.seconds(2))
-            try await live.until("the recovery") { $0.contains(.healthy(directory: "s")) }
+            try await live.until("the recovery") { $0.contains(.healthy(spool: "s")) }
             try await live.barrier()
             try await live.stop()
         }

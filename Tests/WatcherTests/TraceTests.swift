@@ -46,7 +46,7 @@ final class TracePlayer {
                 live.receive([
                     .complete(
                         CompleteFile(
-                            directory: "s", relativePath: name, stamp: FileStamp(path: path(name))!, format: nil, settledBy: .quiet,
+                            place: SpoolPlace("s", name), stamp: FileStamp(path: path(name))!, format: nil, settledBy: .quiet,
                             companions: [],
                             endsWithNewline: nil, sequence: 0, settledIn: .zero))
                 ])
@@ -55,7 +55,7 @@ final class TracePlayer {
             }
         }
         live.start()
-        try await live.until("the first scan") { $0.contains(.rescanned(directory: "s")) }
+        try await live.until("the first scan") { $0.contains(.rescanned(spool: "s")) }
         for statement in scenario.statements { try await perform(statement) }
         for descriptor in opened.values { close(descriptor) }
         try await live.stop()
@@ -98,8 +98,8 @@ final class TracePlayer {
                 try await settle()
             }
             var last: [String: FileStamp] = [:]
-            for case .complete(let file) in live.events.dropFirst(given) where !file.relativePath.hasPrefix("barrier") {
-                last[file.relativePath] = file.stamp
+            for case .complete(let file) in live.events.dropFirst(given) where !file.place.path.hasPrefix("barrier") {
+                last[file.place.path] = file.stamp
             }
             for name in names {
                 let external = FileManager.default.fileExists(atPath: path(name + ".data")) ? [path(name + ".data")] : []

@@ -28,7 +28,7 @@ import Testing
     private func withFiles(_ body: (inout UnsettledFiles, inout OutgoingEvents, _ pass: (Duration) -> Void) throws -> Void) rethrows {
         let clock = Clock()
         var files = UnsettledFiles(clock: WatchClock(now: { clock.now }, wallNanoseconds: { 0 }), hasRoom: { _ in true })
-        var out = OutgoingEvents(isKnown: { _, _, _ in false })
+        var out = OutgoingEvents(isKnown: { _, _ in false })
         try body(&files, &out) { clock.pass($0) }
     }
 
@@ -66,7 +66,7 @@ import Testing
             let sent = out.take()
             #expect(files.backlog == 0 && files.counts.pending == 0 && sent.count == 1)
             if case .complete(let file)? = sent.first {
-                #expect(file.relativePath == "a.csv" && file.settledBy == .quiet && file.settledIn == .seconds(2))
+                #expect(file.place.path == "a.csv" && file.settledBy == .quiet && file.settledIn == .seconds(2))
             } else {
                 Issue.record("\(sent)")
             }
@@ -82,7 +82,7 @@ import Testing
                 files.settleDue(&out)
             }
             let reason = ForeignContent.htmlPage.reason
-            #expect(out.take() == [.foreign(WaitingFile(directory: "s", relativePath: "a.npy", reason: reason))])
+            #expect(out.take() == [.foreign(WaitingFile(place: SpoolPlace("s", "a.npy"), reason: reason))])
             #expect(files.waiting(in: spool, limit: 9).map(\.reason) == [reason] && files.waiting(in: spool, limit: 0).isEmpty)
         }
     }

@@ -1,3 +1,4 @@
+import Arrivals
 import Foundation
 import Testing
 
@@ -7,7 +8,7 @@ import Testing
 @Suite(.serialized) enum WithInotify {
     /// The names that were told to be complete, in order, without those by which a test waits.
     static func complete(_ events: [SpoolEvent]) -> [String] {
-        events.compactMap { if case .complete(let file) = $0, !file.relativePath.hasPrefix("barrier-") { file.relativePath } else { nil } }
+        events.compactMap { if case .complete(let file) = $0, !file.place.path.hasPrefix("barrier-") { file.place.path } else { nil } }
     }
 
     /// Writes a file in place, with the folders above it.

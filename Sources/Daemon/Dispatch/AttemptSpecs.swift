@@ -36,7 +36,7 @@ struct AttemptSpecs {
         let work: AttemptSpec.Work
         var provenance: [String: String] = [
             "millrace.pipeline": pipeline.name, "millrace.revision": run.revision, "millrace.arrival": "\(arrival.number)",
-            "millrace.input": arrival.path, "millrace.input.digest": arrival.digest,
+            "millrace.input": arrival.path, "millrace.input.digest": arrival.file.digest,
         ]
         switch goal {
         case .decideModel:
@@ -65,19 +65,18 @@ struct AttemptSpecs {
     }
 
     private func input(_ arrival: WaitingArrival, _ pipeline: Pipeline) -> AttemptSpec.InputFile {
+        let file = arrival.file
         let putAway = putAwayPath(arrival, pipeline)
-        let spool = pipeline.spoolPath(of: arrival.role)
+        let spool = pipeline.spoolPath(of: file.role)
         return AttemptSpec.InputFile(
-            path: putAway ?? spool + "/" + arrival.path, digest: arrival.digest, companions: arrival.companions.map(\.path),
-            spool: putAway == nil ? spool : nil, stamp: putAway == nil ? arrival.stamp : nil)
+            path: putAway ?? spool + "/" + file.path, digest: file.digest, companions: file.companions.map(\.path),
+            spool: putAway == nil ? spool : nil, stamp: putAway == nil ? file.stamp : nil)
     }
 
     /// Returns where an input is that was archived, or moved to quarantine, and is worked on again; nil for those that are in their spool.
     private func putAwayPath(_ arrival: WaitingArrival, _ pipeline: Pipeline) -> String? {
         guard pipeline.after != .keep, arrival.isReplay || arrival.run != nil else { return nil }
-        let input = DecidedInput(
-            pipeline: pipeline.name, role: arrival.role, path: arrival.path, digest: arrival.digest, companions: arrival.companions)
-        return publisher.inputPath(input, pipeline: pipeline)
+        return publisher.inputPath(arrival.file, pipeline: pipeline)
     }
 
     /// Returns nil for a model that arrives while no labels are known.

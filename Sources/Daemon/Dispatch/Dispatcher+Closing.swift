@@ -30,7 +30,7 @@ extension Dispatcher {
             let report = QuarantineReport(
                 explanation: explanation, arrival: attempt.arrival.number, run: attempt.run.run,
                 attempts: (try? ledger.attempts(ofRun: attempt.run.run)) ?? [])
-            inputs.quarantine(attempt.input, report, attempt.pipeline, at: now)
+            inputs.quarantine(attempt.arrival.file, report, attempt.pipeline, at: now)
             decisions.close(attempt, .quarantined(explanation), training: training)
         }
     }
@@ -82,7 +82,7 @@ extension Dispatcher {
                 log.done(end)
                 if hasQuarantine(pipeline) { clearReason(arrival.role, arrival.path, in: pipeline.name) }
                 machine.end(in: pipeline.name, at: now)
-                inputs.dispose(end.attempt.input, pipeline, at: now)
+                inputs.dispose(arrival.file, pipeline, at: now)
             case .void, .gone: settling.add(arrival)
             }
         }

@@ -15,7 +15,7 @@ extension Dispatcher {
         for (assignment, result) in results.sorted(by: { $0.assignment.arrival.number < $1.assignment.arrival.number }) {
             window.takeBack(assignment.run.run)
             if assignment.goal == .score, let seconds = result.timings["total"] {
-                history.took(seconds, byteCount: assignment.arrival.stamp.size, in: assignment.pipeline.name)
+                history.took(seconds, byteCount: assignment.arrival.file.stamp.size, in: assignment.pipeline.name)
             }
             if let failure = result.failure {
                 fail(assignment.opened, failure, &decisions, at: now, training: result.training)

@@ -32,7 +32,7 @@ extension Dispatcher {
         if !letGo.isEmpty { training?.decisions["labels_let_go"] = .list(letGo.map { .integer($0) }) }
         let staged = StagedModel(
             pipeline: pipeline, version: version, run: assignment.run.run,
-            arrival: assignment.arrival.number, input: assignment.arrival.path, inputDigest: assignment.arrival.digest,
+            arrival: assignment.arrival.number, file: assignment.arrival.file,
             revision: assignment.run.revision, files: result.files, trial: result.trial, operatorSets: result.operatorSets,
             training: training,
             parent: assignment.parentDigest.map { Card.Parent(version: assignment.run.version, digest: $0) })

@@ -41,7 +41,7 @@ extension Dispatcher {
 
     private func seconds(for start: Scheduler.Start) -> Double? {
         guard let data = window[start.arrival] else { return 0 }
-        return history.seconds(for: data.stamp.size, in: start.pipeline)
+        return history.seconds(for: data.file.stamp.size, in: start.pipeline)
     }
 
     /// Returns the pipelines in which a model that arrives is tuned on labels that are known, which is a training.
@@ -101,7 +101,7 @@ extension Dispatcher {
             let spec = try specs.spec(for: run, arrival, pipeline, pins: pins)
             window.handOut(run.run)
             opened.trains = spec.training != nil
-            let seconds = arrival.role == .data ? history.seconds(for: arrival.stamp.size, in: pipeline.name) : nil
+            let seconds = arrival.role == .data ? history.seconds(for: arrival.file.stamp.size, in: pipeline.name) : nil
             return Assignment(spec: spec, opened: opened, seconds: seconds)
         } catch {
             var decisions = RunDecisions()

@@ -126,7 +126,7 @@ extension Dispatcher {
         let waiting = try ledger.waiting(pipeline: pipeline.name, role: arrival.role, after: arrival.number - 1, limit: 1).first
         let report = QuarantineReport(
             explanation: explanation, arrival: arrival.number, run: culprit.run, attempts: try ledger.attempts(ofRun: culprit.run))
-        if let waiting, waiting.number == arrival.number { inputs.quarantine(pipeline.input(waiting), report, pipeline, at: now) }
+        if let waiting, waiting.number == arrival.number { inputs.quarantine(waiting.file, report, pipeline, at: now) }
         try ledger.write { (tx) throws(LedgerError) in
             try tx.close([RunClosing(run: culprit.run, outcome: .quarantined(explanation))], at: now)
             try tx.acquit([culprit.run])

@@ -31,11 +31,11 @@ extension Dispatcher {
             forget(number, in: pipeline.name)
             guard let arrival else { continue }
             guard let explanation = unusable[number] else {
-                inputs.dispose(pipeline.input(arrival), pipeline, at: now)
+                inputs.dispose(arrival.file, pipeline, at: now)
                 continue
             }
             let report = QuarantineReport(explanation: explanation, arrival: number, run: arrival.run, attempts: [])
-            inputs.quarantine(pipeline.input(arrival), report, pipeline, at: now)
+            inputs.quarantine(arrival.file, report, pipeline, at: now)
             discardRows(of: arrival, pipeline)
         }
     }
@@ -50,8 +50,8 @@ extension Dispatcher {
 
     /// Removes rows that could not be used, unless they could be when they arrived before.
     private func discardRows(of labels: WaitingArrival, _ pipeline: Pipeline) {
-        if (try? ledger.isDecided(labels: labels.digest, pipeline: pipeline.name)) != false { return }
-        discard(.labels(digest: labels.digest, name: labels.path), pipeline)
+        if (try? ledger.isDecided(labels: labels.file.digest, pipeline: pipeline.name)) != false { return }
+        discard(.labels(digest: labels.file.digest, name: labels.path), pipeline)
     }
 
     private func discard(_ kept: Kept, _ pipeline: Pipeline) {

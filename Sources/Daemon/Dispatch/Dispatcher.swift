@@ -25,7 +25,6 @@ package final class Dispatcher {
         var run: OpenedRun { opened.run }
         var pipeline: Pipeline { opened.pipeline }
         var goal: AttemptSpec.Goal { opened.goal }
-        var input: SpoolInput { opened.input }
         /// Whether it trains, which may take hours.
         var trains: Bool { opened.trains }
         /// The digest of the float model that labels were trained from; nil for a model that arrived.
@@ -120,7 +119,7 @@ package final class Dispatcher {
             switch outcome {
             case .arrived(let number, let superseded):
                 if let superseded { forget(superseded, in: pipeline) }
-                window.add(file.waiting(as: number, since: numbered.time))
+                window.add(WaitingArrival(number, file, arrivedAt: numbered.time))
             case .refused(_, _, let superseded):
                 if let superseded { forget(superseded, in: pipeline) }
                 problems += 1
@@ -136,20 +135,18 @@ package final class Dispatcher {
                 settling.remove(number)
                 window.readAgain(pipeline)
             case .unchanged:
-                try foundKnown(file.path, file.stamp, role: file.role, in: pipeline, at: numbered.time)
+                try foundKnown(file.place, file.stamp, at: numbered.time)
             }
         }
         problems += numbered.refused.count { $0.report.run == nil && $0.input.digest == nil && $0.report.arrival > newestAtStart }
     }
 
     /// A scan has found a file that the ledger knows. Where it is done, an earlier daemon was killed before it could archive or delete it.
-    package func foundKnown(_ path: String, _ stamp: FileStamp, role: ArrivalRole, in name: String, at now: UTCTime) throws(LedgerError) {
-        guard let pipeline = pipelines[name], pipeline.after != .keep,
-            let done = try ledger.doneInput(name, role, path, stamp)
-        else { return }
-        let input = SpoolInput(
-            spool: pipeline.spoolPath(of: role), path: path, digest: done.digest, stamp: stamp, companions: done.companions)
-        if !inputs.isPostponed(input) { inputs.dispose(input, pipeline, at: now) }
+    package func foundKnown(_ place: SpoolPlace, _ stamp: FileStamp, at now: UTCTime) throws(LedgerError) {
+        guard let pipeline = pipelines[place.pipeline], pipeline.after != .keep, let done = try ledger.doneInput(place, stamp) else {
+            return
+        }
+        if !inputs.isPostponed(done) { inputs.dispose(done, pipeline, at: now) }
     }
 
     /// Lets go of an arrival that will not start, or not as it is known here.

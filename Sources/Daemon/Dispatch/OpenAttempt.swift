@@ -13,7 +13,6 @@ struct OpenAttempt: Sendable {
     var trains = false
 
     var goal: AttemptSpec.Goal { AttemptSpec.Goal(arrival.role) }
-    var input: SpoolInput { pipeline.input(arrival) }
 }
 
 extension AttemptSpec.Goal {
@@ -36,11 +35,5 @@ extension Pipeline {
         case .labelled: spool.labelled?.path ?? ""
         case .data: spool.data?.path ?? ""
         }
-    }
-
-    func input(_ arrival: WaitingArrival) -> SpoolInput {
-        SpoolInput(
-            spool: spoolPath(of: arrival.role), path: arrival.path, digest: arrival.digest, stamp: arrival.stamp,
-            companions: arrival.companions)
     }
 }

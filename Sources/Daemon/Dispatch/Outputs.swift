@@ -15,7 +15,7 @@ extension Dispatcher.Assignment {
             run: run.run, staged: FilePath(result.files[0].path), target: root.appending(FilePath(path).components),
             outputRoot: root, access: pipeline.land.access.landing,
             provenance: Provenance(
-                pipeline: arrival.pipeline, input: arrival.path, inputDigest: arrival.digest, rows: result.rowCount.map(Int.init),
+                pipeline: arrival.pipeline, input: arrival.path, inputDigest: arrival.file.digest, rows: result.rowCount.map(Int.init),
                 modelVersion: run.version, modelDigest: spec.model.digest, revision: run.revision, arrival: arrival.number, pins: pins),
             digest: result.files[0].digest, bytes: result.files[0].byteCount)
     }

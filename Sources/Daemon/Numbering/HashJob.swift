@@ -1,8 +1,7 @@
-import Arrivals
+package import Arrivals
 import FileSystem
 import Landing
 import Ledger
-import Names
 import PipelineConfig
 import Reasons
 import Synchronization
@@ -11,37 +10,13 @@ import Watcher
 
 /// One complete file whose content is being read before it gets its number. Read piece by piece, by one thread at a time.
 package final class HashJob: @unchecked Sendable {
-    package struct Key: Hashable, Sendable {
-        package let directory: String
-        package let path: String
-
-        init(_ file: CompleteFile) {
-            directory = file.directory
-            path = file.relativePath
-        }
-
-        init(directory: String, path: String) {
-            self.directory = directory
-            self.path = path
-        }
-
-        package static func == (one: Key, other: Key) -> Bool { one.directory == other.directory && one.path.isName(other.path) }
-
-        package func hash(into hasher: inout Hasher) {
-            hasher.combine(directory)
-            hasher.combine(Name(path))
-        }
-
-        var place: SpoolPlace { SpoolPlace(directory: directory, relativePath: path) }
-    }
-
     let file: CompleteFile
     let route: Intake.Route
     private let cancelled = Atomic(false)
 
     enum Stage {
         case hashing
-        case read(ArrivingFile)
+        case read(ArrivedFile)
         case dropped
     }
 
@@ -62,8 +37,8 @@ package final class HashJob: @unchecked Sendable {
     init(_ file: CompleteFile, _ route: Intake.Route) {
         self.file = file
         self.route = route
-        access = SpoolAccess(root: FilePath(route.pipeline.spoolPath(of: route.role)))
-        let own = FilePath(file.relativePath)
+        access = SpoolAccess(root: FilePath(route.folder))
+        let own = FilePath(file.place.path)
         let folder = own.removingLastComponent()
         parts =
             [(own.lastComponent?.string ?? "", own)]
@@ -76,9 +51,9 @@ package final class HashJob: @unchecked Sendable {
 
     deinit { close() }
 
-    package var key: Key { Key(file) }
-    var hashingKey: Condition.Key { .init(.hashing, pipeline: pipeline, subject: file.relativePath) }
-    var unreadableKey: Condition.Key { .init(.unreadable, pipeline: pipeline, subject: file.relativePath) }
+    package var place: SpoolPlace { file.place }
+    var hashingKey: Condition.Key { .init(.hashing, pipeline: pipeline, subject: file.place.path) }
+    var unreadableKey: Condition.Key { .init(.unreadable, pipeline: pipeline, subject: file.place.path) }
     var pipeline: String { route.pipeline.name }
     var size: Int64 { file.stamp.size }
     /// The bytes that have been read so far.
@@ -90,7 +65,7 @@ package final class HashJob: @unchecked Sendable {
 
     /// Reads about `budget` more bytes. Returns nil while there are more; throws `changedWhileRead` where the file is not the one any more
     /// that was found complete.
-    func advance(by budget: Int64, _ ledger: RunLedger) throws(FileSystemError) -> ArrivingFile? {
+    func advance(by budget: Int64, _ ledger: RunLedger) throws(FileSystemError) -> ArrivedFile? {
         let end = readCount + max(budget, 1)
         do throws(FileSystemError) {
             while digested.count < parts.count {
@@ -139,25 +114,25 @@ package final class HashJob: @unchecked Sendable {
         current = nil
     }
 
-    private func arriving() throws(FileSystemError) -> ArrivingFile {
+    private func arriving() throws(FileSystemError) -> ArrivedFile {
         guard FileStamp.whole(digested.map(\.stamp)) == file.stamp else {
-            throw .changedWhileRead(access.root.pushing(FilePath(file.relativePath)))
+            throw .changedWhileRead(access.root.pushing(FilePath(file.place.path)))
         }
         let companions = zip(parts, digested).dropFirst().map { part, file in
             Companion(path: part.name, digest: file.digest, stamp: file.stamp)
         }
         let key =
             route.role == .data
-            ? try? route.pipeline.land.outputs?.keyNaming.path(for: file.relativePath, facts: .none) : nil
-        return ArrivingFile(
-            pipeline: pipeline, role: route.role, path: file.relativePath,
+            ? try? route.pipeline.land.outputs?.keyNaming.path(for: file.place.path, facts: .none) : nil
+        return ArrivedFile(
+            place,
             digest: FileDigest.ofModel(digest: digested[0].digest, companions: companions.map { (name: $0.path, digest: $0.digest) }),
-            stamp: file.stamp, outputKey: key, companions: Array(companions), settledBy: file.settledBy.rawValue)
+            stamp: file.stamp, companions: Array(companions), outputKey: key, settledBy: file.settledBy.rawValue)
     }
 }
 
 /// What came of a job.
 package struct Hashed: Sendable {
     let job: HashJob
-    let result: Result<ArrivingFile, FileSystemError>
+    let result: Result<ArrivedFile, FileSystemError>
 }

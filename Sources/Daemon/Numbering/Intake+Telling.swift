@@ -17,45 +17,47 @@ extension Intake {
         case .foreign(let file):
             log.warning(
                 "not what its name says",
-                metadata: ["spool": "\(file.directory)", "file.path": "\(file.relativePath)", "reason": "\(file.reason)"])
+                metadata: ["spool": "\(file.place.spool)", "file.path": "\(file.place.path)", "reason": "\(file.reason)"])
         case .overflowed:
             log.warning("events were dropped by the kernel; every spool is scanned again")
-        case .unhealthy(let directory, let reason):
-            log.error("spool cannot be watched", metadata: ["spool": "\(directory)", "reason": "\(reason)"])
-            if let key = key(.unwatched, directory) { conditions.set(key, reason) }
-        case .healthy(let directory):
-            log.notice("spool is watched", metadata: ["spool": "\(directory)"])
-            if let key = key(.unwatched, directory) { conditions.clear(key) }
-        case .blocked(let directory, let path, let reason):
-            log.error("a folder cannot be looked into", metadata: ["spool": "\(directory)", "file.path": "\(path)", "reason": "\(reason)"])
-            if let key = key(.unwatched, directory, path) { conditions.set(key, reason) }
-        case .unblocked(let directory, let path):
-            log.notice("the folder can be looked into again", metadata: ["spool": "\(directory)", "file.path": "\(path)"])
-            if let key = key(.unwatched, directory, path) { conditions.clear(key) }
-        case .unmatched(let directory, let count, let first): tellUnmatched(directory, count, first)
+        case .unhealthy(let spool, let reason):
+            log.error("spool cannot be watched", metadata: ["spool": "\(spool)", "reason": "\(reason)"])
+            if let key = key(.unwatched, spool) { conditions.set(key, reason) }
+        case .healthy(let spool):
+            log.notice("spool is watched", metadata: ["spool": "\(spool)"])
+            if let key = key(.unwatched, spool) { conditions.clear(key) }
+        case .blocked(let place, let reason):
+            log.error(
+                "a folder cannot be looked into",
+                metadata: ["spool": "\(place.spool)", "file.path": "\(place.path)", "reason": "\(reason)"])
+            if let key = key(.unwatched, place.spool, place.path) { conditions.set(key, reason) }
+        case .unblocked(let place):
+            log.notice("the folder can be looked into again", metadata: ["spool": "\(place.spool)", "file.path": "\(place.path)"])
+            if let key = key(.unwatched, place.spool, place.path) { conditions.clear(key) }
+        case .unmatched(let spool, let count, let first): tellUnmatched(spool, count, first)
         case .complete, .truncated, .refused, .gone, .ignored, .rescanned, .caughtUp: break
         }
     }
 
     /// The key of a condition of a spool, or of a folder in it.
-    private func key(_ kind: Condition.Kind, _ directory: String, _ path: String = "") -> Condition.Key? {
-        routes[directory].map {
+    private func key(_ kind: Condition.Kind, _ spool: SpoolID, _ path: String = "") -> Condition.Key? {
+        routes[spool].map {
             .init(kind, pipeline: $0.pipeline.name, subject: path.isEmpty ? $0.role.rawValue : "\($0.role.rawValue)/\(path)")
         }
     }
 
-    private func tellUnmatched(_ directory: String, _ count: Int, _ first: [String]) {
-        guard let route = routes[directory], let key = key(.ignored, directory) else { return }
+    private func tellUnmatched(_ spool: SpoolID, _ count: Int, _ first: [String]) {
+        guard let route = routes[spool], let key = key(.ignored, spool) else { return }
         guard count > 0 else { return conditions.clear(key) }
         let shown = first.prefix(5).joined(separator: ", ") + (count > 5 ? ", …" : "")
         conditions.set(key, "\(count) (\(shown)) in the \(route.role.rawValue) spool", facts: Unmatched(count: count, names: first))
-        let new = first.filter { saidUnmatched[directory]?.contains($0) != true }
+        let new = first.filter { saidUnmatched[spool]?.contains($0) != true }
         guard !new.isEmpty else { return }
-        saidUnmatched[directory, default: []].formUnion(new)
+        saidUnmatched[spool, default: []].formUnion(new)
         log.warning(
             "files that nothing takes",
             metadata: [
-                "spool": "\(directory)", "files": .list(new),
+                "spool": "\(spool)", "files": .list(new),
                 "reason": "no pattern of the spool's include list takes them: rename them, or change spool.include",
             ])
     }

@@ -18,12 +18,8 @@ package final class Intake {
     package struct Route: Sendable {
         let pipeline: Pipeline
         let role: ArrivalRole
-    }
 
-    private struct Refusal {
-        let directory: String
-        let file: RefusedFile
-        let input: SpoolInput
+        var folder: String { pipeline.spoolPath(of: role) }
     }
 
     private struct Retry {
@@ -38,16 +34,16 @@ package final class Intake {
     let room: NumberingRoom
     let log: Logger
     /// Files that nothing takes and that were said in the log, by spool.
-    var saidUnmatched: [String: NameSet] = [:]
-    private(set) var routes: [String: Route] = [:]
+    var saidUnmatched: [SpoolID: NameSet] = [:]
+    private(set) var routes: [SpoolID: Route] = [:]
     /// Files that have no number yet, each in its newest state.
-    private var jobs: [HashJob.Key: HashJob] = [:]
+    private var jobs: [SpoolPlace: HashJob] = [:]
     /// Those that keep their order, by pipeline.
     private var lanes: [String: FIFO<HashJob>] = [:]
     /// The others that have been read.
-    private var read: [(HashJob, ArrivingFile)] = []
-    private var retries: [HashJob.Key: Retry] = [:]
-    private var refused: [Refusal] = []
+    private var read: [(HashJob, ArrivedFile)] = []
+    private var retries: [SpoolPlace: Retry] = [:]
+    private var refused: [(file: RefusedFile, folder: String)] = []
 
     package init(ledger: RunLedger, conditions: ConditionBoard, room: NumberingRoom = NumberingRoom(), log: Logger) {
         self.ledger = ledger
@@ -65,7 +61,7 @@ package final class Intake {
             ]
             for (role, order, entry) in entries {
                 guard let entry else { continue }
-                let id = SpoolID(pipeline.name, role).name
+                let id = SpoolID(pipeline.name, role)
                 routes[id] = Route(pipeline: pipeline, role: role)
                 directories.append(
                     SpoolDirectory(
@@ -79,14 +75,21 @@ package final class Intake {
 
     /// What one pipeline got.
     package struct Numbered: Sendable {
+        package struct Refused: Sendable {
+            package let input: RefusedInput
+            package let report: QuarantineReport
+            /// The folder of its spool when it was found.
+            let folder: String
+        }
+
         package let pipeline: String
         package let time: UTCTime
         /// In the order of their numbers.
-        package var arrivals: [(file: ArrivingFile, outcome: ArrivalOutcome)]
+        package var arrivals: [(file: ArrivedFile, outcome: ArrivalOutcome)]
         /// Files that can never be arrivals, which need a reason beside them.
-        package var refused: [(input: SpoolInput, report: QuarantineReport)] = []
+        package var refused: [Refused] = []
 
-        package init(pipeline: String, at time: UTCTime, arrivals: [(file: ArrivingFile, outcome: ArrivalOutcome)] = []) {
+        package init(pipeline: String, at time: UTCTime, arrivals: [(file: ArrivedFile, outcome: ArrivalOutcome)] = []) {
             self.pipeline = pipeline
             self.time = time
             self.arrivals = arrivals
@@ -102,28 +105,26 @@ package final class Intake {
         for event in events {
             switch event {
             case .complete(let file):
-                guard let route = routes[file.directory] else { continue }
+                guard let route = routes[file.place.spool] else { continue }
                 // The newest state counts, such as after a permission was given back.
-                refused.removeAll { $0.directory == file.directory && $0.file.path.isName(file.relativePath) }
+                refused.removeAll { $0.file.place == file.place }
                 complete.append((file, route, [ArrivalRole.model: 0, .labelled: 1, .data: 2][route.role]!))
             case .truncated(let file):
-                guard let route = routes[file.directory] else { continue }
-                let explanation = Explanation(
-                    reason: "\(file.relativePath): truncated: \(file.reason)", rule: route.role == .model ? .modelTruncated : .dataTruncated
-                )
-                refuse(file.directory, route, file.relativePath, file.stamp, explanation)
+                guard let route = routes[file.place.spool] else { continue }
+                let rule: Rule = route.role == .model ? .modelTruncated : .dataTruncated
+                refuse(file.place, route, file.stamp, Explanation(reason: "\(file.place.path): truncated: \(file.reason)", rule: rule))
             case .refused(let file):
-                guard let route = routes[file.directory] else { continue }
-                complete.removeAll { $0.file.directory == file.directory && $0.file.relativePath.isName(file.relativePath) }
-                let explanation = Explanation(reason: "\(file.relativePath): \(file.reason)", rule: file.rule, remedy: file.remedy)
-                refuse(file.directory, route, file.relativePath, file.stamp ?? .none, explanation)
-            case .gone(let directory, let path):
-                forget(.init(directory: directory, path: path))
+                guard let route = routes[file.place.spool] else { continue }
+                complete.removeAll { $0.file.place == file.place }
+                var explanation = file.explanation
+                explanation.whole = "\(file.place.path): \(explanation.whole)"
+                refuse(file.place, route, file.stamp ?? .none, explanation)
+            case .gone(let place): forget(place)
             case .foreign, .overflowed, .unhealthy, .healthy, .blocked, .unblocked, .unmatched, .ignored, .rescanned, .caughtUp:
                 tell(event)
             }
         }
-        complete.sort { ($0.order, $0.file.stamp.changed, $0.file.relativePath) < ($1.order, $1.file.stamp.changed, $1.file.relativePath) }
+        complete.sort { ($0.order, $0.file.stamp.changed, $0.file.place.path) < ($1.order, $1.file.stamp.changed, $1.file.place.path) }
         return complete.compactMap { file, route, _ in begin(file, route) }
     }
 
@@ -132,7 +133,7 @@ package final class Intake {
 
     /// Nil where the same state of the file is being read already.
     private func begin(_ file: CompleteFile, _ route: Route) -> HashJob? {
-        let key = HashJob.Key(file)
+        let key = file.place
         if let known = jobs[key], known.file.stamp == file.stamp { return nil }
         forget(key)
         let job = HashJob(file, route)
@@ -144,18 +145,13 @@ package final class Intake {
         return job
     }
 
-    private func refuse(_ directory: String, _ route: Route, _ path: String, _ stamp: FileStamp, _ explanation: Explanation) {
-        forget(.init(directory: directory, path: path))
-        refused.append(
-            Refusal(
-                directory: directory,
-                file: RefusedFile(
-                    pipeline: route.pipeline.name, role: route.role, path: path, stamp: stamp, explanation: explanation),
-                input: SpoolInput(spool: route.pipeline.spoolPath(of: route.role), path: path, digest: nil, stamp: stamp, companions: [])))
+    private func refuse(_ place: SpoolPlace, _ route: Route, _ stamp: FileStamp, _ explanation: Explanation) {
+        forget(place)
+        refused.append((RefusedFile(place, stamp: stamp, explanation: explanation), route.folder))
     }
 
     /// The file is not there any more as it was.
-    private func forget(_ key: HashJob.Key) {
+    private func forget(_ key: SpoolPlace) {
         guard let job = jobs.removeValue(forKey: key) else { return }
         room.ended(in: job.pipeline)
         job.cancel()
@@ -167,22 +163,22 @@ package final class Intake {
 
     /// Takes what came of jobs.
     /// - Returns: files that are to be looked at again, since what was read is not what was found complete.
-    package func take(_ hashed: [Hashed], at now: ContinuousClock.Instant) -> [HashJob.Key] {
-        var again: [HashJob.Key] = []
-        for (job, result) in hashed.map({ ($0.job, $0.result) }) where jobs[job.key] === job {
+    package func take(_ hashed: [Hashed], at now: ContinuousClock.Instant) -> [SpoolPlace] {
+        var again: [SpoolPlace] = []
+        for (job, result) in hashed.map({ ($0.job, $0.result) }) where jobs[job.place] === job {
             switch result {
             case .success(let file):
-                if retries.removeValue(forKey: job.key) != nil { conditions.clear(job.unreadableKey) }
+                if retries.removeValue(forKey: job.place) != nil { conditions.clear(job.unreadableKey) }
                 if job.isInLane { job.stage = .read(file) } else { read.append((job, file)) }
             case .failure(let error):
-                let failure = Failure(opening: error, place: job.file.relativePath)
+                let failure = Failure(opening: error, place: job.place.path)
                 if [.unreadable, .machine, .resource].contains(failure.kind) {
                     hold(job, failure, at: now)
                 } else {
                     log.info(
-                        "the file moved on while it was hashed", metadata: ["file.path": "\(job.file.relativePath)", "reason": "\(error)"])
-                    forget(job.key)
-                    again.append(job.key)
+                        "the file moved on while it was hashed", metadata: ["file.path": "\(job.place.path)", "reason": "\(error)"])
+                    forget(job.place)
+                    again.append(job.place)
                 }
             }
         }
@@ -191,15 +187,15 @@ package final class Intake {
 
     /// The machine does not let the file be read: it alone waits, as long as it takes.
     private func hold(_ job: HashJob, _ failure: Failure, at now: ContinuousClock.Instant) {
-        var retry = retries[job.key] ?? Retry(job: job)
+        var retry = retries[job.place] ?? Retry(job: job)
         if retry.pauses.count == 0 {
             log.warning(
                 "the file cannot be read; it is tried again",
-                metadata: ["pipeline.name": "\(job.pipeline)", "file.path": "\(job.file.relativePath)", "reason": "\(failure.what)"])
+                metadata: ["pipeline.name": "\(job.pipeline)", "file.path": "\(job.place.path)", "reason": "\(failure.what)"])
         }
-        conditions.set(job.unreadableKey, "\(job.file.relativePath): \(failure.what); it is tried again")
+        conditions.set(job.unreadableKey, "\(job.place.path): \(failure.what); it is tried again")
         retry.due = now + retry.pauses.next()
-        retries[job.key] = retry
+        retries[job.place] = retry
         // What came after it in its pipeline does not wait for it.
         job.stage = .dropped
         job.isInLane = false
@@ -228,7 +224,7 @@ package final class Intake {
 
     /// Numbers what may be: in each pipeline everything that was read, up to the first file that is still being read.
     /// - Throws: the ledger's error, after `lost` has been called with what is not on record.
-    package func number(at now: UTCTime, lost: ([HashJob.Key]) -> Void) throws(LedgerError) -> [Numbered] {
+    package func number(at now: UTCTime, lost: ([SpoolPlace]) -> Void) throws(LedgerError) -> [Numbered] {
         var files = read
         for pipeline in Array(lanes.keys) {
             while let job = lanes[pipeline]!.first {
@@ -241,31 +237,31 @@ package final class Intake {
         read = []
         let refusals = refused
         refused = []
-        for (job, _) in files where jobs[job.key] === job {
-            jobs[job.key] = nil
+        for (job, _) in files where jobs[job.place] === job {
+            jobs[job.place] = nil
             room.ended(in: job.pipeline)
         }
         do throws(LedgerError) {
-            return try number(files.map(\.1), refusals.map { ($0.file, $0.input) }, at: now)
+            return try number(files.map(\.1), refusals, at: now)
         } catch {
-            lost(files.map(\.0.key) + refusals.map { .init(directory: $0.directory, path: $0.file.path) })
+            lost(files.map(\.0.place) + refusals.map(\.file.place))
             throw error
         }
     }
 
     private func number(
-        _ files: [ArrivingFile], _ refused: [(RefusedFile, SpoolInput)], at now: UTCTime
+        _ files: [ArrivedFile], _ refused: [(file: RefusedFile, folder: String)], at now: UTCTime
     ) throws(LedgerError) -> [Numbered] {
         guard !files.isEmpty || !refused.isEmpty else { return [] }
         // Arrivals that are lost with the power are found and numbered again: nothing of them is visible before `intend`, which is durable
         // and they with it. What is refused may be moved to quarantine next, and must be known before.
         let (outcomes, refusals) = try ledger.write(durably: !refused.isEmpty) { (tx) throws(LedgerError) in
             let outcomes = try tx.arrive(files, at: now)
-            let refusals = try tx.refuse(refused.map(\.0), at: now)
+            let refusals = try tx.refuse(refused.map(\.file), at: now)
             var events: [NewEvent] = []
             for (file, outcome) in zip(files, outcomes) where !outcome.isRefused { events += outcome.events(of: file) }
             for (refusal, number) in zip(refused, refusals) {
-                events.append(NewEvent("refused", pipeline: refusal.0.pipeline, arrival: number))
+                events.append(NewEvent("refused", pipeline: refusal.file.place.pipeline, arrival: number))
             }
             try tx.append(events, at: now)
             return (outcomes, refusals)
@@ -278,17 +274,16 @@ package final class Intake {
         var numbered: [String: Numbered] = [:]
         for (file, outcome) in zip(files, outcomes) {
             numbered[file.pipeline, default: Numbered(pipeline: file.pipeline, at: now)].arrivals.append((file, outcome))
-            if case .refused(let number, let explanation, _) = outcome, let route = routes[SpoolID(file.pipeline, file.role).name] {
-                let input = SpoolInput(
-                    spool: route.pipeline.spoolPath(of: file.role), path: file.path, digest: file.digest, stamp: file.stamp,
-                    companions: file.companions)
-                numbered[file.pipeline]!.refused.append(
-                    (input, QuarantineReport(explanation: explanation, arrival: number, run: nil, attempts: [])))
+            if case .refused(let number, let explanation, _) = outcome, let route = routes[file.place.spool] {
+                let report = QuarantineReport(explanation: explanation, arrival: number, run: nil, attempts: [])
+                numbered[file.pipeline]!.refused.append(.init(input: .read(file), report: report, folder: route.folder))
             }
         }
-        for ((file, input), number) in zip(refused, refusals) {
-            numbered[file.pipeline, default: Numbered(pipeline: file.pipeline, at: now)].refused.append(
-                (input, QuarantineReport(explanation: file.explanation, arrival: number, run: nil, attempts: [])))
+        for ((file, folder), number) in zip(refused, refusals) {
+            let pipeline = file.place.pipeline
+            let report = QuarantineReport(explanation: file.explanation, arrival: number, run: nil, attempts: [])
+            numbered[pipeline, default: Numbered(pipeline: pipeline, at: now)].refused.append(
+                .init(input: .unread(file.place, digest: nil), report: report, folder: folder))
         }
         return numbered.values.sorted { $0.pipeline < $1.pipeline }
     }
@@ -300,7 +295,7 @@ extension ArrivalOutcome {
     }
 
     /// None where nothing happened.
-    fileprivate func events(of file: ArrivingFile) -> [NewEvent] {
+    fileprivate func events(of file: ArrivedFile) -> [NewEvent] {
         eventKind.map { [NewEvent($0, pipeline: file.pipeline, arrival: number)] } ?? []
     }
 

@@ -25,7 +25,7 @@ final class NumberingLoop: @unchecked Sendable {
         /// Another set of pipelines is in force from here on.
         var pipelines: @Sendable ([Pipeline], [SpoolDirectory]) -> Void
         /// The watcher is to judge these files again: the ledger does not have them.
-        var lookAgain: @Sendable ([HashJob.Key]) -> Void
+        var lookAgain: @Sendable ([SpoolPlace]) -> Void
     }
 
     let inbox = BoundedQueue<Message>(capacity: 256)

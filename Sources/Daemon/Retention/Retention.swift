@@ -75,7 +75,7 @@ package struct Retention {
         var paths: [String] = []
         for role in ArrivalRole.allCases {
             for waiting in try ledger.waiting(pipeline: pipeline.name, role: role, limit: Int.max) {
-                paths += Self.paths(waiting.path, waiting.companions)
+                paths += Self.paths(waiting.path, waiting.file.companions)
             }
         }
         for open in try ledger.openRuns() where open.arrival.pipeline == pipeline.name {

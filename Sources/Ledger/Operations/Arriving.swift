@@ -1,6 +1,6 @@
 package import Arrivals
 internal import Names
-internal import Reasons
+package import Reasons
 
 extension LedgerTransaction {
     /// Numbers complete files in the given order.
@@ -10,14 +10,14 @@ extension LedgerTransaction {
     /// - A model, or labels, of a content that was decided before is decided alike at once; not labels that come back to a path which had
     ///   others in between (`comesBack`).
     /// - A second input for one output is refused, naming both.
-    package func arrive(_ files: [ArrivingFile], at time: UTCTime) throws(LedgerError) -> [ArrivalOutcome] {
+    package func arrive(_ files: [ArrivedFile], at time: UTCTime) throws(LedgerError) -> [ArrivalOutcome] {
         var outcomes: [ArrivalOutcome] = []
         outcomes.reserveCapacity(files.count)
         for file in files { outcomes.append(try arrive(file, at: time)) }
         return outcomes
     }
 
-    private func arrive(_ file: ArrivingFile, at time: UTCTime) throws(LedgerError) -> ArrivalOutcome {
+    private func arrive(_ file: ArrivedFile, at time: UTCTime) throws(LedgerError) -> ArrivalOutcome {
         let pipeline = try connection.addPipeline(file.pipeline)
         let current = try currentArrival(pipeline, file.role, file.path)
         if let current, current.digest == file.digest, current.state != .superseded, current.state != .ignored {
@@ -67,22 +67,23 @@ extension LedgerTransaction {
     }
 
     private func refuse(_ file: RefusedFile, at time: UTCTime) throws(LedgerError) -> Int64 {
-        let pipeline = try connection.addPipeline(file.pipeline)
+        let pipeline = try connection.addPipeline(file.place.pipeline)
         let state: ArrivalState = file.disposition == .ignored ? .ignored : .quarantined
-        let current = try currentArrival(pipeline, file.role, file.path)
+        let current = try currentArrival(pipeline, file.place.role, file.place.path)
         if let current, current.state == state, current.digest == file.digest, current.reason == file.explanation.reason {
-            try note(file.stamp, pipeline, file.role, file.path, arrival: current.number, companions: [])
+            try note(file.stamp, pipeline, file.place.role, file.place.path, arrival: current.number, companions: [])
             return current.number
         }
-        if let current { _ = try supersede(current, pipeline, file.role) }
+        if let current { _ = try supersede(current, pipeline, file.place.role) }
         let number = try connection.insert(
             """
             INSERT INTO arrivals (pipeline, role, path, digest, size, arrived_at, state, previous, reason, rule, remedy)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """, pipeline, file.role, file.path, file.digest, file.stamp.size, time, state, current?.number, file.explanation.reason,
+            """, pipeline, file.place.role, file.place.path, file.digest, file.stamp.size, time, state, current?.number,
+            file.explanation.reason,
             file.explanation.rule.code, file.explanation.remedy)
-        move(pipeline: pipeline, role: file.role, from: nil, to: state)
-        try note(file.stamp, pipeline, file.role, file.path, arrival: number, companions: [])
+        move(pipeline: pipeline, role: file.place.role, from: nil, to: state)
+        try note(file.stamp, pipeline, file.place.role, file.place.path, arrival: number, companions: [])
         return number
     }
 
@@ -224,7 +225,7 @@ extension LedgerTransaction {
         }
     }
 
-    private func remember(_ file: ArrivingFile) throws(LedgerError) {
+    private func remember(_ file: ArrivedFile) throws(LedgerError) {
         // With companions the digest is not that of the file alone.
         if file.companions.isEmpty, file.stamp.isWorthRemembering { try rememberDigest(file.digest, of: file.stamp) }
         for companion in file.companions where companion.stamp.isWorthRemembering {

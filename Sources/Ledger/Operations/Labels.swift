@@ -1,4 +1,5 @@
 import Arrivals
+package import Reasons
 
 extension LedgerTransaction {
     /// Binds the labelled arrivals that a run trains on, at its first attempt; later ones keep what was bound then.

@@ -1,4 +1,5 @@
 package import Arrivals
+internal import Reasons
 
 extension LedgerTransaction {
     /// Begins the next attempt of each arrival: the first opens its run and binds it; a later one goes on with that run and its binding,

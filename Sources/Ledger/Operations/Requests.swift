@@ -216,10 +216,10 @@ extension LedgerTransaction {
 
     // MARK: Parts
 
-    private func input(_ row: ArrivalRow) throws(LedgerError) -> DecidedInput {
-        DecidedInput(
-            pipeline: try connection.pipelineName(row.pipeline), role: row.role, path: row.path, digest: row.digest ?? "",
-            companions: try connection.companions(of: row.number))
+    private func input(_ row: ArrivalRow) throws(LedgerError) -> ArrivedFile {
+        ArrivedFile(
+            SpoolPlace(pipeline: try connection.pipelineName(row.pipeline), role: row.role, path: row.path), digest: row.digest ?? "",
+            stamp: .none, companions: try connection.companions(of: row.number))
     }
 
     private func affected(_ row: ArrivalRow) throws(LedgerError) -> RequestOutcome.Affected {

@@ -1,4 +1,5 @@
 package import Arrivals
+package import Reasons
 
 /// Operations as transactions of their own. A round of many files is cheaper in one `write`.
 extension RunLedger {

@@ -88,29 +88,32 @@ extension RunLedger {
     ) throws(LedgerError) -> [WaitingArrival] {
         try read { (connection) throws(LedgerError) in
             guard let key = try connection.pipelineKey(pipeline) else { return [] }
+            let spool = SpoolID(pipeline, role)
             var found = try connection.all(
                 """
                 SELECT a.number, a.path, a.digest, a.arrived_at, a.output_key, a.replaying, a.run,
-                    f.device, f.inode, f.size, f.changed, f.companions, r.version, v.digest, r.next_attempt_at
+                    f.device, f.inode, f.size, f.changed, f.companions, r.version, v.digest, r.next_attempt_at, a.settled_by
                 FROM arrivals AS a INDEXED BY arrivals_waiting
                 JOIN files AS f ON f.pipeline = a.pipeline AND f.role = a.role AND f.path = a.path AND f.arrival = a.number
                 LEFT JOIN runs AS r ON r.id = a.run LEFT JOIN revisions AS v ON v.id = r.revision
                 WHERE a.state = 'waiting' AND a.pipeline = ? AND a.role = ? AND a.number > ? AND a.held = ?
                 ORDER BY a.number LIMIT ?
                 """, key, role, after, isHeld, limit
-            ) { row in
-                (
-                    WaitingArrival(
-                        number: row.integer(0), pipeline: pipeline, role: role, path: row.text(1), digest: row.text(2),
-                        stamp: FileStamp(device: row.integer(7), inode: row.integer(8), size: row.integer(9), changed: row.integer(10)),
-                        arrivedAt: row.time(3), outputKey: row.textOrNil(4), companions: [], isReplay: !row.isNull(5),
-                        run: row.integerOrNil(6),
-                        boundVersion: row.intOrNil(12), boundRevision: row.textOrNil(13), nextAttemptAt: row.timeOrNil(14)),
-                    hasCompanions: row.integer(11) > 0
-                )
+            ) { row -> (WaitingArrival, hasCompanions: Bool) in
+                let file = ArrivedFile(
+                    SpoolPlace(spool, row.text(1)), digest: row.text(2),
+                    stamp: FileStamp(device: row.integer(7), inode: row.integer(8), size: row.integer(9), changed: row.integer(10)),
+                    outputKey: row.textOrNil(4), settledBy: row.textOrNil(15))
+                var arrival = WaitingArrival(row.integer(0), file, arrivedAt: row.time(3))
+                arrival.isReplay = !row.isNull(5)
+                arrival.run = row.integerOrNil(6)
+                arrival.boundVersion = row.intOrNil(12)
+                arrival.boundRevision = row.textOrNil(13)
+                arrival.nextAttemptAt = row.timeOrNil(14)
+                return (arrival, hasCompanions: row.integer(11) > 0)
             }
             for index in found.indices where found[index].hasCompanions {
-                found[index].0.companions = try connection.companions(of: found[index].0.number)
+                found[index].0.file.companions = try connection.companions(of: found[index].0.number)
             }
             return found.map(\.0)
         }

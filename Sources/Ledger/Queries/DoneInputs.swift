@@ -1,22 +1,19 @@
 package import Arrivals
 
 extension RunLedger {
-    /// Returns the digest of a file, and what belongs to it, where the file is by its stamp the content of an arrival that is done. Nil for
-    /// other files.
-    package func doneInput(
-        _ pipeline: String, _ role: ArrivalRole, _ path: String, _ stamp: FileStamp
-    ) throws(LedgerError) -> (digest: String, companions: [Companion])? {
+    /// Returns the file at that place where it is, by its stamp, the content of an arrival that is done. Nil for other files.
+    package func doneInput(_ place: SpoolPlace, _ stamp: FileStamp) throws(LedgerError) -> ArrivedFile? {
         try read { (connection) throws(LedgerError) in
-            guard let key = try connection.pipelineKey(pipeline) else { return nil }
+            guard let key = try connection.pipelineKey(place.pipeline) else { return nil }
             let found = try connection.first(
                 """
                 SELECT a.number, a.digest FROM files AS f JOIN arrivals AS a ON a.number = f.arrival
                 WHERE f.pipeline = ? AND f.role = ? AND f.path = ? AND f.inode = ? AND f.changed = ? AND f.size = ? AND f.device = ?
                     AND a.state = 'done'
-                """, key, role, path, stamp.inode, stamp.changed, stamp.size, stamp.device,
+                """, key, place.role, place.path, stamp.inode, stamp.changed, stamp.size, stamp.device,
                 row: { (number: $0.integer(0), digest: $0.textOrNil(1)) })
             guard let found, let digest = found.digest else { return nil }
-            return (digest, try connection.companions(of: found.number))
+            return ArrivedFile(place, digest: digest, stamp: stamp, companions: try connection.companions(of: found.number))
         }
     }
 }

@@ -1,4 +1,5 @@
 package import Arrivals
+internal import Reasons
 
 extension Connection {
     func pauses() throws(LedgerError) -> Pauses {

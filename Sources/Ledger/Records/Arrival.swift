@@ -5,69 +5,8 @@ package enum ArrivalState: String, Codable, Sendable, CaseIterable {
     case waiting, running, done, rejected, quarantined, superseded, ignored
 }
 
-/// Why something is as it is, for an operator: what is wrong, by which rule, and what to do.
-package struct Explanation: Hashable, Codable, Sendable {
-    /// Without what cells of a table hold.
-    package var reason: String
-    package var rule: Rule
-    package var remedy: String
-    /// The values of the cells that the reason is about. Nil where it is about none, or where they are hidden.
-    package var cells: CellValues?
-
+extension Explanation {
     package static let removedBeforeRead = Explanation(reason: "the file was removed before it could be read", rule: .inputGone)
-
-    /// - Parameter remedy: by default what the rule says.
-    package init(reason: Reason, rule: Rule, remedy: String? = nil) {
-        self.reason = reason.text
-        self.rule = rule
-        self.remedy = remedy ?? rule.remedy
-        cells = reason.cells
-    }
-
-    /// The reason, with what cells hold where that is told.
-    package var whole: Reason {
-        get { Reason(reason, cells: cells) }
-        set { (reason, cells) = (newValue.text, newValue.cells) }
-    }
-}
-
-/// A complete file, hashed, to be numbered.
-package struct ArrivingFile: Hashable, Sendable {
-    package var pipeline: String
-    package var role: ArrivalRole
-    /// Relative to the spool directory of its role.
-    package var path: String
-    /// Of a model with companions: of all of them together.
-    package var digest: String
-    package var stamp: FileStamp
-    /// What two inputs of one pipeline must not share: the relative output path. Nil where nothing mirrors the input (models, labels).
-    package var outputKey: String?
-    package var companions: [Companion]
-    /// How the watcher knew that it was complete: `renamed`, `closed`, `lease` or `quiet`. Nil where no watcher told.
-    package var settledBy: String?
-
-    package init(
-        pipeline: String, role: ArrivalRole, path: String, digest: String, stamp: FileStamp, outputKey: String? = nil,
-        companions: [Companion] = [], settledBy: String? = nil
-    ) {
-        self.pipeline = pipeline
-        self.role = role
-        self.path = path
-        self.digest = digest
-        self.stamp = stamp
-        self.outputKey = outputKey
-        self.companions = companions
-        self.settledBy = settledBy
-    }
-}
-
-extension ArrivingFile {
-    /// The file as an arrival that waits, once it is numbered and `arrived`: what `RunLedger.waiting` would say of it.
-    package func waiting(as number: Int64, since time: UTCTime) -> WaitingArrival {
-        WaitingArrival(
-            number: number, pipeline: pipeline, role: role, path: path, digest: digest, stamp: stamp, arrivedAt: time, outputKey: outputKey,
-            companions: companions, isReplay: false)
-    }
 }
 
 package enum ArrivalOutcome: Hashable, Sendable {
@@ -96,22 +35,17 @@ package struct RefusedFile: Hashable, Sendable {
         case quarantined, ignored
     }
 
-    package var pipeline: String
-    package var role: ArrivalRole
-    /// With what is not UTF-8 or not printable escaped by the caller, always in the same way.
-    package var path: String
+    /// Its path has what is not UTF-8 or not printable escaped by the caller, always in the same way.
+    package var place: SpoolPlace
     package var stamp: FileStamp
     package var digest: String?
     package var explanation: Explanation
     package var disposition: Disposition
 
     package init(
-        pipeline: String, role: ArrivalRole, path: String, stamp: FileStamp, digest: String? = nil, explanation: Explanation,
-        disposition: Disposition = .quarantined
+        _ place: SpoolPlace, stamp: FileStamp, digest: String? = nil, explanation: Explanation, disposition: Disposition = .quarantined
     ) {
-        self.pipeline = pipeline
-        self.role = role
-        self.path = path
+        self.place = place
         self.stamp = stamp
         self.digest = digest
         self.explanation = explanation
@@ -142,21 +76,26 @@ package struct Arrival: Hashable, Codable, Sendable {
 }
 
 /// An arrival that may start, with what an earlier attempt left.
-package struct WaitingArrival: Hashable, Codable, Sendable {
+package struct WaitingArrival: Hashable, Sendable {
     package var number: Int64
-    package var pipeline: String
-    package var role: ArrivalRole
-    package var path: String
-    package var digest: String
-    package var stamp: FileStamp
+    package var file: ArrivedFile
     package var arrivedAt: UTCTime
-    package var outputKey: String?
-    package var companions: [Companion]
     /// True when `replay` asked for it: it is scored under the version in force now, not by its place in arrival order.
-    package var isReplay: Bool
+    package var isReplay = false
     /// The run that its next attempt belongs to; its binding is kept whatever `open` is told.
     package var run: Int64?
     package var boundVersion: Int?
     package var boundRevision: String?
     package var nextAttemptAt: UTCTime?
+
+    /// - Parameter number: the number that the ledger has given to the file.
+    package init(_ number: Int64, _ file: ArrivedFile, arrivedAt: UTCTime) {
+        self.number = number
+        self.file = file
+        self.arrivedAt = arrivedAt
+    }
+
+    package var pipeline: String { file.pipeline }
+    package var role: ArrivalRole { file.role }
+    package var path: String { file.path }
 }

@@ -57,32 +57,14 @@ package enum Request: Hashable, Codable, Sendable {
     }
 }
 
-/// An input that is to be worked on again.
-package struct DecidedInput: Hashable, Sendable {
-    package var pipeline: String
-    package var role: ArrivalRole
-    /// Relative to its spool.
-    package var path: String
-    package var digest: String
-    package var companions: [Companion]
-
-    package init(pipeline: String, role: ArrivalRole, path: String, digest: String, companions: [Companion]) {
-        self.pipeline = pipeline
-        self.role = role
-        self.path = path
-        self.digest = digest
-        self.companions = companions
-    }
-}
-
-/// What the ledger asks about the files of inputs, of which it knows no place.
+/// What the ledger asks about the files of inputs that are to be worked on again. It knows neither their folders nor their stamps.
 package struct InputLookup {
     /// Says why an input cannot be worked on again, since its content is nowhere to be had; nil where it can.
-    let refusal: (DecidedInput) -> String?
+    let refusal: (ArrivedFile) -> String?
     /// Whether the file is in its spool.
-    let isSpooled: (DecidedInput) -> Bool
+    let isSpooled: (ArrivedFile) -> Bool
 
-    package init(refusal: @escaping (DecidedInput) -> String?, isSpooled: @escaping (DecidedInput) -> Bool) {
+    package init(refusal: @escaping (ArrivedFile) -> String?, isSpooled: @escaping (ArrivedFile) -> Bool) {
         self.refusal = refusal
         self.isSpooled = isSpooled
     }

@@ -53,7 +53,7 @@ package struct RestoredResult: Hashable, Sendable {
 
     /// The number that the arrival had.
     package var number: Int64
-    package var file: ArrivingFile
+    package var file: ArrivedFile
     package var publishedAt: UTCTime
     package var revision: String
     /// The version that scored it.
@@ -63,7 +63,7 @@ package struct RestoredResult: Hashable, Sendable {
     package var product: Product
 
     package init(
-        number: Int64, file: ArrivingFile, publishedAt: UTCTime, revision: String, scoredBy: Int? = nil, rowCount: Int64? = nil,
+        number: Int64, file: ArrivedFile, publishedAt: UTCTime, revision: String, scoredBy: Int? = nil, rowCount: Int64? = nil,
         verdict: String? = nil,
         product: Product
     ) {

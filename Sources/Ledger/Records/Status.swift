@@ -1,4 +1,5 @@
 package import Arrivals
+package import Reasons
 
 package struct RoleCounts: Hashable, Codable, Sendable {
     package var role: ArrivalRole

@@ -1,5 +1,5 @@
 import Arrivals
-internal import Reasons
+package import Reasons
 
 extension WaitReason: CustomStringConvertible {
     package var description: String {

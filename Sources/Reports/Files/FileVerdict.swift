@@ -4,7 +4,7 @@ import Foundation
 import Landing
 package import Ledger
 import PipelineConfig
-import Reasons
+package import Reasons
 import SystemPackage
 import Watcher
 
@@ -96,8 +96,8 @@ extension FileVerdict {
         case .ignored(let rule, let reason):
             self.init(.ignored, reason, rule: rule, remedy: "Nothing, if it is no arrival; else give it a name that `include` takes.")
             return
-        case .refused(let rule, let reason, let remedy):
-            self.init(.quarantined, reason, rule: rule, remedy: remedy)
+        case .refused(let explanation):
+            self.init(.quarantined, explanation)
             return
         case .candidate: break
         }
@@ -115,7 +115,7 @@ extension FileVerdict {
             self.init(
                 .waiting, "it cannot be looked at: \(Errno(rawValue: code))", rule: .directoryUnreadable,
                 remedy: "Give the daemon's user search permission on its folder, or mend the disk; it is taken up by itself then.")
-        case .refused(let rule, let reason, let remedy, _): self.init(.quarantined, reason, rule: rule, remedy: remedy)
+        case .refused(let explanation, _): self.init(.quarantined, explanation)
         case .file: self.init(settling: path, settle, daemon)
         }
     }
@@ -128,7 +128,7 @@ extension FileVerdict {
                 .waiting, "it is not whole: \(reason)", rule: .settleSeal,
                 remedy: (daemon == nil ? start : "")
                     + "Finish writing it; unchanged for settle.give_up (\(settle.giveUp.shown)), it goes to quarantine as truncated.")
-        case .unsafe(let rule, let reason, let remedy): self.init(.quarantined, reason, rule: rule, remedy: remedy)
+        case .unsafe(let explanation): self.init(.quarantined, explanation)
         case .whole:
             self.init(
                 .waiting, "it is whole and has not been numbered", rule: .settleNumber, remedy: start + "The daemon takes it up by itself.")

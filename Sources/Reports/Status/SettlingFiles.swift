@@ -1,6 +1,7 @@
 package import Arrivals
 package import Ledger
 package import PipelineConfig
+import Reasons
 import Watcher
 
 /// The files that stand in a pipeline's spools and have no number yet. They are found by looking there, so that they are seen with or without
@@ -22,7 +23,8 @@ package struct SettlingFiles: Encodable, Sendable {
         self.pipeline = pipeline.name
         var failure: LedgerError?
         for (role, entry) in pipeline.spools {
-            let directory = SpoolDirectory(id: "", path: entry.path, include: entry.include, ignoresSuffixCase: entry.ignoresSuffixCase)
+            let directory = SpoolDirectory(
+                id: SpoolID(pipeline.name, role), path: entry.path, include: entry.include, ignoresSuffixCase: entry.ignoresSuffixCase)
             directory.eachCandidate { path, stamp in
                 guard failure == nil else { return }
                 do throws(LedgerError) {

@@ -12,7 +12,7 @@ package enum FoundEntry: Sendable, Equatable {
     /// The machine does not let it be looked at: a folder without permission, a disk that fails. The file itself has no part in it.
     case unreachable(errno: CInt)
     case ignored(rule: Rule, reason: String)
-    case refused(rule: Rule, reason: String, remedy: String, FileStamp?)
+    case refused(Explanation, FileStamp?)
 
     /// Looks at the entry.
     /// - Parameter root: the spool, its own links resolved; a link out of it is refused.
@@ -39,26 +39,27 @@ package enum FoundEntry: Sendable, Equatable {
     }
 
     private static func special(_ rule: Rule, _ reason: String, _ stamp: FileStamp) -> FoundEntry {
-        .refused(rule: rule, reason: "it is \(reason)", remedy: "Remove it, or drop a regular file under this name", stamp)
+        .refused(Explanation(reason: "it is \(reason)", rule: rule, remedy: "Remove it, or drop a regular file under this name"), stamp)
     }
 
-    static func unreadable(_ stamp: FileStamp?) -> FoundEntry {
-        .refused(
-            rule: .inputUnreadable, reason: "the daemon's user may not read it",
-            remedy: "Give the daemon's user read permission, for example: setfacl -m u:USER:r FILE", stamp)
-    }
+    /// Why a file is refused that the daemon's user may not read.
+    static let unreadable = Explanation(
+        reason: "the daemon's user may not read it", rule: .inputUnreadable,
+        remedy: "Give the daemon's user read permission, for example: setfacl -m u:USER:r FILE")
 
     private static func link(path: String, root: String, stamp: FileStamp) -> FoundEntry {
         var target = stat()
         guard stat(path, &target) == 0, let real = realPath(path) else {
             return .refused(
-                rule: .linkDangling, reason: "it is a symbolic link to something that does not exist or cannot be reached",
-                remedy: "Drop the file itself, or make the link's target first", stamp)
+                Explanation(
+                    reason: "it is a symbolic link to something that does not exist or cannot be reached", rule: .linkDangling,
+                    remedy: "Drop the file itself, or make the link's target first"), stamp)
         }
         guard real == root || real.utf8.starts(with: (root == "/" ? "/" : root + "/").utf8) else {
             return .refused(
-                rule: .linkOutward, reason: "it is a symbolic link to \(real), outside the spool",
-                remedy: "Drop the file itself: what stands outside the spool is not watched for changes", stamp)
+                Explanation(
+                    reason: "it is a symbolic link to \(real), outside the spool", rule: .linkOutward,
+                    remedy: "Drop the file itself: what stands outside the spool is not watched for changes"), stamp)
         }
         switch target.st_mode & S_IFMT {
         case S_IFREG: return .file(FileStamp(target))

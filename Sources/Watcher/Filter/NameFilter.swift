@@ -5,7 +5,7 @@ package struct NameFilter: Sendable, Hashable {
     package enum Decision: Sendable, Hashable {
         case candidate
         case ignored(rule: Rule, reason: String)
-        case refused(rule: Rule, reason: String, remedy: String)
+        case refused(Explanation)
     }
 
     private let include: [Glob]
@@ -75,9 +75,11 @@ package struct NameFilter: Sendable, Hashable {
     private static func unprintable(_ name: Substring) -> Decision? {
         guard name.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { return nil }
         return .refused(
-            rule: .nameControl, reason: "the name has control characters, such as a newline", remedy: "Rename it to printable characters")
+            Explanation(
+                reason: "the name has control characters, such as a newline", rule: .nameControl,
+                remedy: "Rename it to printable characters"))
     }
 
-    static let notUnicode = Decision.refused(
-        rule: .nameEncoding, reason: "the name is not valid UTF-8", remedy: "Rename it to UTF-8, for example with convmv")
+    static let notUnicode = Explanation(
+        reason: "the name is not valid UTF-8", rule: .nameEncoding, remedy: "Rename it to UTF-8, for example with convmv")
 }

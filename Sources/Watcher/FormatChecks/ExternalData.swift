@@ -11,17 +11,18 @@ struct ExternalData {
         for (location, needed) in needs.sorted(by: { $0.key < $1.key }) {
             guard let parts = Self.parts(of: location) else {
                 return .unsafe(
-                    rule: .modelExternalDataOutside,
-                    reason: "its external data \"\(location)\" lies outside the model's own directory",
-                    remedy: "Save the model again with external data beside it, named by a relative path without ..")
+                    Explanation(
+                        reason: "its external data \"\(location)\" lies outside the model's own directory", rule: .modelExternalDataOutside,
+                        remedy: "Save the model again with external data beside it, named by a relative path without .."))
             }
             switch state(of: parts, needed: needed) {
             case .whole: companions.append(parts.joined(separator: "/"))
             case .incomplete(let reason): missing = missing ?? "its external data \"\(location)\" \(reason)"
             case .link(let kind):
                 return .unsafe(
-                    rule: .modelExternalDataLink, reason: "its external data \"\(location)\" is reached through a \(kind)",
-                    remedy: "Copy the data itself beside the model: what a link leads to can change unseen")
+                    Explanation(
+                        reason: "its external data \"\(location)\" is reached through a \(kind)", rule: .modelExternalDataLink,
+                        remedy: "Copy the data itself beside the model: what a link leads to can change unseen"))
             }
         }
         if let missing { return .incomplete(missing) }

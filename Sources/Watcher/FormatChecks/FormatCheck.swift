@@ -25,7 +25,7 @@ package enum FormatCheck: String, Sendable, CaseIterable {
         /// The format does not show its end, or not in constant memory.
         case undecided(endsWithNewline: Bool?)
         /// The file must not be read further, whole or not.
-        case unsafe(rule: Rule, reason: String, remedy: String)
+        case unsafe(Explanation)
     }
 
     /// Chooses the check by the name's last extension: `x.csv.gz` is gzip.

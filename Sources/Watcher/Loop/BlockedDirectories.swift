@@ -45,7 +45,7 @@ extension WatchedSpool {
     /// Takes note that something in the directory cannot be looked at. All of it is scanned again once it can be.
     func block(_ directory: String, _ reason: String, now: Duration, _ out: inout OutgoingEvents) {
         guard blocked.insert(directory, reason, now: now) else { return }
-        out.send(.blocked(directory: id, relativePath: directory, reason: reason))
+        out.send(.blocked(place(of: directory), reason: reason))
     }
 
     /// Blocks the directory of a file that the machine does not let be looked at.
@@ -58,7 +58,7 @@ extension WatchedSpool {
     func unblock(_ out: inout OutgoingEvents, where isMeant: (String) -> Bool) {
         for directory in blocked.directories where isMeant(directory) {
             blocked.remove(directory)
-            out.send(.unblocked(directory: id, relativePath: directory))
+            out.send(.unblocked(place(of: directory)))
         }
     }
 }

@@ -7,7 +7,7 @@ enum EntryMeaning: Equatable {
     case settle(Settling.Signal)
     /// A file that may have been an arrival went away.
     case fileGone
-    case refused(rule: Rule, reason: String, remedy: String)
+    case refused(Explanation)
     /// A file that no pattern takes came or changed.
     case unmatched
     case unmatchedGone
@@ -30,8 +30,8 @@ extension WatchedSpool {
         switch decision {
         case .candidate:
             return change == .gone ? .fileGone : .settle(signal(change))
-        case .refused(let rule, let reason, let remedy):
-            return change == .created || change == .movedIn ? .refused(rule: rule, reason: reason, remedy: remedy) : .nothing
+        case .refused(let explanation):
+            return change == .created || change == .movedIn ? .refused(explanation) : .nothing
         case .ignored:
             if filter.isUnmatched(name[...], decision) { return change == .gone ? .unmatchedGone : .unmatched }
             guard change == .gone, let mark = TemporaryNames.marksOfProgress.first(where: name.hasSuffix) else { return .nothing }
@@ -44,8 +44,8 @@ extension WatchedSpool {
         switch NameFilter.decide(directory: name[...]) {
         case nil, .candidate?: break
         case .ignored?: return .nothing
-        case .refused(let rule, let reason, let remedy)?:
-            return change == .created || change == .movedIn ? .refused(rule: rule, reason: reason, remedy: remedy) : .nothing
+        case .refused(let explanation)?:
+            return change == .created || change == .movedIn ? .refused(explanation) : .nothing
         }
         return switch change {
         case .created: .newDirectory

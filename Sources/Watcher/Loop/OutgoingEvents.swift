@@ -28,32 +28,29 @@ struct OutgoingEvents {
         events.append(
             .complete(
                 CompleteFile(
-                    directory: spool.id, relativePath: path, stamp: facts.stamp, format: facts.format?.rawValue, settledBy: facts.sign,
+                    place: spool.place(of: path), stamp: facts.stamp, format: facts.format?.rawValue, settledBy: facts.sign,
                     companions: facts.companions.map { SpoolPath.join(directory, $0) }, endsWithNewline: facts.endsWithNewline,
                     sequence: completeCount, settledIn: settledIn)))
     }
 
     mutating func sendTruncated(_ path: String, in spool: WatchedSpool, stamp: FileStamp, reason: String) {
         recent.insert(path, of: spool.slot, stamp: stamp)
-        events.append(.truncated(TruncatedFile(directory: spool.id, relativePath: path, stamp: stamp, reason: reason)))
+        events.append(.truncated(TruncatedFile(place: spool.place(of: path), stamp: stamp, reason: reason)))
     }
 
     /// Sends a refusal, unless it was sent before of the same stamp.
-    mutating func sendRefusal(
-        of path: String, in spool: WatchedSpool, rule: Rule, reason: String, remedy: String, stamp: FileStamp?
-    ) {
+    mutating func sendRefusal(of path: String, in spool: WatchedSpool, _ explanation: Explanation, stamp: FileStamp?) {
         if let stamp {
             if wasSent(path, stamp: stamp, in: spool) { return }
             recent.insert(path, of: spool.slot, stamp: stamp)
         }
-        events.append(
-            .refused(RefusedEntry(directory: spool.id, relativePath: path, stamp: stamp, rule: rule, reason: reason, remedy: remedy)))
+        events.append(.refused(RefusedEntry(place: spool.place(of: path), stamp: stamp, explanation: explanation)))
     }
 
     /// Returns whether this state of the file was sent or is on the owner's record.
     /// - Parameter mayBeOnRecord: false where the owner has nothing of the spool on record.
     func wasSent(_ path: String, stamp: FileStamp, in spool: WatchedSpool, mayBeOnRecord: Bool = true) -> Bool {
-        recent.contains(path, of: spool.slot, stamp: stamp) || mayBeOnRecord && isKnown(spool.id, path, stamp)
+        recent.contains(path, of: spool.slot, stamp: stamp) || mayBeOnRecord && isKnown(spool.place(of: path), stamp)
     }
 
     /// Forgets what was sent of the name.

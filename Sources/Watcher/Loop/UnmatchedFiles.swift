@@ -52,7 +52,7 @@ extension WatchedSpool {
         let companions = companionsOfModels()
         let names = unmatched.paths.filter { !companions.contains($0) }
         return .unmatched(
-            directory: id, count: unmatched.count - (unmatched.paths.count - names.count),
+            spool: id, count: unmatched.count - (unmatched.paths.count - names.count),
             first: Array(names.sorted { Name($0) < Name($1) }.prefix(Self.shownUnmatched)))
     }
 

@@ -13,8 +13,8 @@ final class WatchLoop {
         var safetyInterval: Duration
         var isKnown: SpoolWatcher.IsKnown
         /// Whether the owner has any file of a spool on record.
-        var knowsAny: @Sendable (_ directory: String) -> Bool = { _ in true }
-        var hasRoom: @Sendable (_ directory: String) -> Bool = { _ in true }
+        var knowsAny: @Sendable (SpoolID) -> Bool = { _ in true }
+        var hasRoom: @Sendable (SpoolID) -> Bool = { _ in true }
         var logger: Logger
     }
 
@@ -88,9 +88,9 @@ final class WatchLoop {
 
     /// Looks at a name again, as if nothing had been sent of it.
     func lookAgain(at place: SpoolPlace) {
-        for spool in spools.values where spool.id == place.directory && spool.isAttached {
-            out.forget(place.relativePath, in: spool)
-            if !files.isPending(place.relativePath, in: spool) { files.hear(.found, of: place.relativePath, in: spool, &out) }
+        for spool in spools.values where spool.id == place.spool && spool.isAttached {
+            out.forget(place.path, in: spool)
+            if !files.isPending(place.path, in: spool) { files.hear(.found, of: place.path, in: spool, &out) }
         }
     }
 
@@ -146,11 +146,10 @@ final class WatchLoop {
             // An exchange of two names reports each as gone and as moved in; the name may be there.
             if isGone(path, in: spool) {
                 files.forget(path, in: spool)
-                out.send(.gone(directory: spool.id, relativePath: path))
+                out.send(.gone(spool.place(of: path)))
             }
-        case .refused(let rule, let reason, let remedy):
-            out.sendRefusal(
-                of: path, in: spool, rule: rule, reason: reason, remedy: remedy, stamp: TreeScan.identity(of: spool.path(of: path)))
+        case .refused(let explanation):
+            out.sendRefusal(of: path, in: spool, explanation, stamp: TreeScan.identity(of: spool.path(of: path)))
         case .unmatched: spool.unmatched.insert(path, now: now)
         case .unmatchedGone: spool.unmatched.remove(path, now: now)
         case .markGone(let base): if files.isUnsettled(base, in: spool) { files.hear(.companion, of: base, in: spool, &out) }
@@ -160,7 +159,7 @@ final class WatchLoop {
             scan(spool, below: path)
         case .directoryGone:
             drop(path, of: spool)
-            if isGone(path, in: spool) { out.send(.gone(directory: spool.id, relativePath: path)) }
+            if isGone(path, in: spool) { out.send(.gone(spool.place(of: path))) }
         case .directoryAttributes:
             if !watches.isWatched(path, of: spool) || spool.blocked.contains(path) { scan(spool, below: path) }
         }
@@ -222,8 +221,8 @@ final class WatchLoop {
     private func finish(_ scan: Scan) {
         let spool = scan.spool
         if scan.purpose.isReported, scan.failure == nil {
-            out.send(.rescanned(directory: spool.id))
-            if scan.ignoredCount > 0 { out.send(.ignored(directory: spool.id, count: scan.ignoredCount)) }
+            out.send(.rescanned(spool: spool.id))
+            if scan.ignoredCount > 0 { out.send(.ignored(spool: spool.id, count: scan.ignoredCount)) }
             owesCaughtUp = true
         }
         if scan.failure == nil || !scan.purpose.isAttaching {
@@ -333,11 +332,11 @@ final class WatchLoop {
         var waiting: [WaitingFile] = []
         func settle(_ path: String, in spool: WatchedSpool, _ settling: Settling) {
             guard !isStopped() else {
-                waiting.append(WaitingFile(directory: spool.id, relativePath: path, reason: "not looked at: told to stop"))
+                waiting.append(WaitingFile(place: spool.place(of: path), reason: "not looked at: told to stop"))
                 return
             }
             if let reason = files.settleNow(path, in: spool, settling, &out) {
-                waiting.append(WaitingFile(directory: spool.id, relativePath: path, reason: reason))
+                waiting.append(WaitingFile(place: spool.place(of: path), reason: reason))
             }
             if out.count >= Self.onceChunk { flush() }
         }
@@ -350,7 +349,7 @@ final class WatchLoop {
         }
         for spool in spoolsBySlot {
             for (directory, reason) in spool.blocked.all {
-                waiting.append(WaitingFile(directory: spool.id, relativePath: directory.isEmpty ? "." : directory, reason: reason))
+                waiting.append(WaitingFile(place: spool.place(of: directory.isEmpty ? "." : directory), reason: reason))
             }
             if spool.unmatched.due != nil { out.send(spool.reportUnmatched()) }
         }

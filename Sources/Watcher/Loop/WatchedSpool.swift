@@ -32,7 +32,7 @@ final class WatchedSpool {
         unmatched = UnmatchedFiles(delay: max(directory.settle.quiet, .seconds(1)))
     }
 
-    var id: String { directory.id }
+    var id: SpoolID { directory.id }
     var isAttached: Bool { attachment != nil }
     /// The directory with its links resolved; empty while the spool is not attached.
     var root: String { attachment?.root ?? "" }
@@ -41,6 +41,7 @@ final class WatchedSpool {
     /// The order in which spools are scanned.
     var scanOrder: (order: Int, slot: Int) { (directory.order, slot) }
 
+    func place(of relative: String) -> SpoolPlace { SpoolPlace(id, relative) }
     func path(of relative: String) -> String { relative.isEmpty ? root : root + "/" + relative }
 
     // MARK: Where it stands
@@ -76,12 +77,12 @@ final class WatchedSpool {
     /// Returns the event that reports the change where it was unhealthy.
     func becomeHealthy() -> SpoolEvent? {
         defer { isHealthy = true }
-        return isHealthy == false ? .healthy(directory: id) : nil
+        return isHealthy == false ? .healthy(spool: id) : nil
     }
 
     /// Returns the event that reports the change where it was not unhealthy already.
     func becomeUnhealthy(_ reason: String) -> SpoolEvent? {
         defer { isHealthy = false }
-        return isHealthy == false ? nil : .unhealthy(directory: id, reason: reason)
+        return isHealthy == false ? nil : .unhealthy(spool: id, reason: reason)
     }
 }

@@ -91,8 +91,7 @@ final class Scan {
         switch finding {
         case .file(let path, let stamp):
             if files.meet(path, stamp, in: spool, mayBeOnRecord: mayBeOnRecord, out) { found.append((path, stamp)) }
-        case .refused(let path, let rule, let reason, let remedy, let stamp):
-            out.sendRefusal(of: path, in: spool, rule: rule, reason: reason, remedy: remedy, stamp: stamp)
+        case .refused(let path, let explanation, let stamp): out.sendRefusal(of: path, in: spool, explanation, stamp: stamp)
         case .failed(let directory, let error): fail(directory, error)
         case .unmatched(let path): spool.unmatched.insert(path, now: clock.now())
         }

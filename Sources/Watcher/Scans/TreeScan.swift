@@ -9,7 +9,7 @@ internal import SystemPackage
 final class TreeScan {
     enum Finding {
         case file(String, FileStamp)
-        case refused(String, rule: Rule, reason: String, remedy: String, FileStamp?)
+        case refused(String, Explanation, FileStamp?)
         /// The directory cannot be listed, or what is in it not be looked at. The walk may have begun there.
         case failed(String, WatcherError)
         /// A file that no pattern of the spool takes.
@@ -81,7 +81,8 @@ final class TreeScan {
     private func meet(_ entry: DirectoryListing.Entry, _ status: () -> stat?, in directory: String, _ found: (Finding) -> Void) {
         guard let name = entry.name else {
             if !entry.shownName.hasPrefix(".") {
-                found(Self.refusal(NameFilter.notUnicode, SpoolPath.join(directory, entry.shownName), status()))
+                found(
+                    .refused(SpoolPath.join(directory, entry.shownName), NameFilter.notUnicode, status().map(Self.identityStamp)))
             }
             return
         }
@@ -92,7 +93,7 @@ final class TreeScan {
         case .ignored:
             ignored += 1
             if !entry.isDirectory, filter.isUnmatched(name[...], decision) { found(.unmatched(relative)) }
-        case .refused: found(Self.refusal(decision, relative, status()))
+        case .refused(let explanation): found(.refused(relative, explanation, status().map(Self.identityStamp)))
         case .candidate where entry.isDirectory:
             if isDeep { open.append(relative) }
         case .candidate:
@@ -102,19 +103,11 @@ final class TreeScan {
             }
             switch FoundEntry(path: root + "/" + relative, root: root, status: status) {
             case .file(let stamp): found(.file(relative, stamp))
-            case .refused(let rule, let reason, let remedy, let stamp):
-                found(.refused(relative, rule: rule, reason: reason, remedy: remedy, stamp))
+            case .refused(let explanation, let stamp): found(.refused(relative, explanation, stamp))
             case .ignored: ignored += 1
             case .directory, .missing, .unreachable: break
             }
         }
-    }
-
-    private static func refusal(_ decision: NameFilter.Decision, _ relative: String, _ status: stat?) -> Finding {
-        guard case .refused(let rule, let reason, let remedy) = decision else {
-            return .refused(relative, rule: .nameEncoding, reason: "the name is not admitted", remedy: "Rename it", nil)
-        }
-        return .refused(relative, rule: rule, reason: reason, remedy: remedy, status.map(identityStamp))
     }
 
     static func identity(of path: String) -> FileStamp? {

@@ -8,7 +8,7 @@ struct SettlingDriver {
         case waits
         case complete(CompleteFacts)
         case truncated(FileStamp, String)
-        case refused(rule: Rule, reason: String, remedy: String, FileStamp?)
+        case refused(Explanation, FileStamp?)
         /// The file is gone, or no file any more.
         case dropped
         /// The machine does not let the file be looked at; its folder is looked at again.
@@ -64,8 +64,7 @@ struct SettlingDriver {
                 }
                 switch FoundEntry(path: path, root: root) {
                 case .file(let stamp): step = settling.observed(.file(stamp, age: age(of: stamp)), now: clock.now())
-                case .refused(let rule, let reason, let remedy, let stamp):
-                    return .refused(rule: rule, reason: reason, remedy: remedy, stamp)
+                case .refused(let explanation, let stamp): return .refused(explanation, stamp)
                 case .unreachable(let code): return .unreachable(errno: code)
                 case .missing, .directory, .ignored: return .dropped
                 }
@@ -79,11 +78,7 @@ struct SettlingDriver {
                         step = .look
                         continue
                     }
-                    if error == .permissionDenied,
-                        case .refused(let rule, let reason, let remedy, let stamp) = FoundEntry.unreadable(settling.stamp)
-                    {
-                        return .refused(rule: rule, reason: reason, remedy: remedy, stamp)
-                    }
+                    if error == .permissionDenied { return .refused(FoundEntry.unreadable, settling.stamp) }
                     let reason = "it cannot be opened: \(error)"
                     // Something else than a file may have taken its name.
                     step = settling.checked(error == .invalidArgument ? .incomplete(reason) : .unread(reason), now: clock.now())
@@ -118,8 +113,8 @@ struct SettlingDriver {
             case .truncated(let reason):
                 return .truncated(settling.stamp!, reason)
             case .refuse:
-                guard case .unsafe(let rule, let reason, let remedy) = result else { return .dropped }
-                return .refused(rule: rule, reason: reason, remedy: remedy, settling.stamp)
+                guard case .unsafe(let explanation) = result else { return .dropped }
+                return .refused(explanation, settling.stamp)
             case .forget:
                 return .dropped
             }

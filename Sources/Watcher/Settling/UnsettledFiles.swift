@@ -29,7 +29,7 @@ struct UnsettledFiles {
     static let roomInterval: Duration = .milliseconds(10)
 
     private let clock: WatchClock
-    private let hasRoom: @Sendable (_ directory: String) -> Bool
+    private let hasRoom: @Sendable (SpoolID) -> Bool
     private var tables: [Int: Table] = [:]
     private var queue = DueQueue()
     /// The spools with found files whose quiet time has begun.
@@ -37,7 +37,7 @@ struct UnsettledFiles {
     /// The number of files that scans found and that were not looked at yet.
     private(set) var backlog = 0
 
-    init(clock: WatchClock, hasRoom: @escaping @Sendable (_ directory: String) -> Bool) {
+    init(clock: WatchClock, hasRoom: @escaping @Sendable (SpoolID) -> Bool) {
         self.clock = clock
         self.hasRoom = hasRoom
     }
@@ -80,11 +80,11 @@ struct UnsettledFiles {
     func waiting(in spool: WatchedSpool, limit: Int) -> [WaitingFile] {
         guard let table = tables[spool.slot] else { return [] }
         var files = table.pending.keys.sorted { Name($0) < Name($1) }.prefix(limit).map {
-            WaitingFile(directory: spool.id, relativePath: $0, reason: table.pending[$0]!.settling.reason)
+            WaitingFile(place: spool.place(of: $0), reason: table.pending[$0]!.settling.reason)
         }
         table.found.forEach { file in
             guard files.count < limit else { return }
-            files.append(WaitingFile(directory: spool.id, relativePath: file.path, reason: settling(of: file, in: spool).reason))
+            files.append(WaitingFile(place: spool.place(of: file.path), reason: settling(of: file, in: spool).reason))
         }
         return files
     }
@@ -104,8 +104,7 @@ struct UnsettledFiles {
             case .file(let stamp):
                 if isKnown(path, stamp: stamp, in: spool, out) { return }
                 start(signal, of: path, in: spool, stamp: stamp, isBacklog: false, &out)
-            case .refused(let rule, let reason, let remedy, let stamp):
-                out.sendRefusal(of: path, in: spool, rule: rule, reason: reason, remedy: remedy, stamp: stamp)
+            case .refused(let explanation, let stamp): out.sendRefusal(of: path, in: spool, explanation, stamp: stamp)
             case .unreachable(let code): spool.blockDirectory(of: path, errno: code, now: now, &out)
             case .directory, .missing, .ignored: break
             }
@@ -237,12 +236,11 @@ struct UnsettledFiles {
         switch outcome {
         case .waits: break
         case .dropped:
-            if FileStamp(path: spool.path(of: path)) == nil { out.send(.gone(directory: spool.id, relativePath: path)) }
+            if FileStamp(path: spool.path(of: path)) == nil { out.send(.gone(spool.place(of: path))) }
         case .unreachable(let code): spool.blockDirectory(of: path, errno: code, now: now, &out)
         case .complete(let facts): out.sendComplete(facts, path, in: spool, settledIn: now - firstSeen)
         case .truncated(let stamp, let reason): out.sendTruncated(path, in: spool, stamp: stamp, reason: reason)
-        case .refused(let rule, let reason, let remedy, let stamp):
-            out.sendRefusal(of: path, in: spool, rule: rule, reason: reason, remedy: remedy, stamp: stamp)
+        case .refused(let explanation, let stamp): out.sendRefusal(of: path, in: spool, explanation, stamp: stamp)
         }
     }
 
@@ -274,7 +272,7 @@ struct UnsettledFiles {
         }
         if !pending.isReportedForeign, pending.settling.wasChecked, ForeignContent(reason: pending.settling.reason) != nil {
             pending.isReportedForeign = true
-            out.send(.foreign(WaitingFile(directory: spool.id, relativePath: path, reason: pending.settling.reason)))
+            out.send(.foreign(WaitingFile(place: spool.place(of: path), reason: pending.settling.reason)))
         }
         if pending.scheduled.map({ pending.settling.wakeTime < $0 }) ?? true { schedule(&pending, of: path, in: spool) }
         table(of: spool).pending[path] = pending

@@ -37,7 +37,7 @@ import Testing
         let attempt = try parts.open(parts.arrive("a.csv"), version: 1)
         let spec = try self.spec(attempt, pins: ColumnPins(orders: ["x": ["x"]], types: ["id": "string"], arrivals: []))
         #expect(spec.model.path == "/nowhere/out/models/1/model.onnx" && spec.model.digest == "m")
-        #expect(spec.data?.path == "/nowhere/spool/data/a.csv" && spec.data?.stamp == attempt.arrival.stamp)
+        #expect(spec.data?.path == "/nowhere/spool/data/a.csv" && spec.data?.stamp == attempt.arrival.file.stamp)
         #expect(spec.columns == ["x": ["x"]] && spec.types == ["id": "string"])
         #expect(spec.limits.threads == 3 && spec.hidesValues && spec.training == nil)
         #expect(spec.provenance["millrace.model.version"] == "1" && spec.provenance["millrace.input"] == "a.csv")

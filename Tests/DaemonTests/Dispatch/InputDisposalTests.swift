@@ -18,7 +18,7 @@ import Testing
         disposal = InputDisposal(publisher: parts.publisher, log: parts.log)
     }
 
-    private func input(_ name: String) throws -> SpoolInput { parts.pipeline.input(try parts.arrive(name)) }
+    private func input(_ name: String) throws -> ArrivedFile { try parts.arrive(name).file }
 
     @Test func anInputIsPutAwayAtOnce() throws {
         try disposal.dispose(input("a.csv"), parts.pipeline, at: parts.now)

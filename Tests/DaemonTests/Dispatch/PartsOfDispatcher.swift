@@ -42,11 +42,12 @@ final class PartsOfDispatcher {
     /// Has the ledger number a file.
     func arrive(_ name: String, _ role: ArrivalRole = .data, _ content: String = "rows1") throws -> WaitingArrival {
         stamps += 1
-        let file = ArrivingFile(
-            pipeline: "p", role: role, path: name, digest: content, stamp: .init(device: 1, inode: stamps, size: 1, changed: stamps),
+        let file = ArrivedFile(
+            SpoolPlace(pipeline: "p", role: role, path: name), digest: content,
+            stamp: .init(device: 1, inode: stamps, size: 1, changed: stamps),
             outputKey: role == .data ? name : nil)
         let outcome = try #require(try ledger.arrive([file], at: now).first)
-        return file.waiting(as: outcome.number, since: now)
+        return WaitingArrival(outcome.number, file, arrivedAt: now)
     }
 
     /// Opens a run for an arrival.

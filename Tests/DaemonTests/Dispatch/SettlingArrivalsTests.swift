@@ -30,7 +30,7 @@ import Testing
 
     @Test func aFileThatIsRemovedInsteadOfSettlingIsWithdrawn() throws {
         let (there, gone) = (try void("there.csv"), try void("gone.csv"))
-        parts.publisher.found = { $0 == "there.csv" ? (there.stamp, there.digest) : nil }
+        parts.publisher.found = { $0 == "there.csv" ? (there.file.stamp, there.file.digest) : nil }
         try settling.withdrawRemoved()
         #expect(try parts.state(there) == .waiting && parts.state(gone) == .ignored)
     }

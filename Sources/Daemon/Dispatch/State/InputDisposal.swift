@@ -9,7 +9,7 @@ import PipelineConfig
 final class InputDisposal {
     /// An input that is decided and still in its spool, or without its reason.
     private struct Item {
-        let input: SpoolInput
+        let file: ArrivedFile
         let pipeline: Pipeline
         /// Why it is refused, where it goes to quarantine.
         let report: QuarantineReport?
@@ -29,18 +29,18 @@ final class InputDisposal {
     }
 
     /// Does with an input that is done what `after` says.
-    func dispose(_ input: SpoolInput, _ pipeline: Pipeline, at now: UTCTime) {
+    func dispose(_ file: ArrivedFile, _ pipeline: Pipeline, at now: UTCTime) {
         guard pipeline.after != .keep else { return }
-        begin(Item(input: input, pipeline: pipeline, report: nil), at: now)
+        begin(Item(file: file, pipeline: pipeline, report: nil), at: now)
     }
 
     /// Writes why an input is refused, and moves it there where `after` is not keep.
-    func quarantine(_ input: SpoolInput, _ report: QuarantineReport, _ pipeline: Pipeline, at now: UTCTime) {
-        begin(Item(input: input, pipeline: pipeline, report: report), at: now)
+    func quarantine(_ file: ArrivedFile, _ report: QuarantineReport, _ pipeline: Pipeline, at now: UTCTime) {
+        begin(Item(file: file, pipeline: pipeline, report: report), at: now)
     }
 
     /// Returns whether the input is to be put away once the machine allows it.
-    func isPostponed(_ input: SpoolInput) -> Bool { postponed.contains { $0.input == input } }
+    func isPostponed(_ file: ArrivedFile) -> Bool { postponed.contains { $0.file.isSame(as: file) } }
 
     /// Tries again what the machine did not allow before.
     func tryAgain(at now: UTCTime) {
@@ -58,16 +58,16 @@ final class InputDisposal {
     private func attempt(_ item: Item, at now: UTCTime) -> Item? {
         do throws(FileSystemError) {
             if let report = item.report {
-                try publisher.quarantine(item.input, report, pipeline: item.pipeline)
+                try publisher.quarantine(.read(item.file), report, pipeline: item.pipeline)
             } else {
-                try publisher.dispose(of: item.input, pipeline: item.pipeline)
+                try publisher.dispose(of: item.file, pipeline: item.pipeline)
             }
             return nil
         } catch {
             if item.postponement == nil {
                 log.warning(
                     item.report == nil ? "the input stays where it is for now" : "the reason cannot be written for now",
-                    metadata: ["file.path": "\(item.input.path)", "reason": "\(error)"])
+                    metadata: ["file.path": "\(item.file.path)", "reason": "\(error)"])
             }
             var left = item
             left.postponement = Postponement(at: now, after: item.postponement)

@@ -154,7 +154,7 @@ final class ModelVersions {
 
     /// A file came again that is known already. Where it is a model whose version is not in force, says in the log which command puts it
     /// there.
-    func logKnown(_ file: ArrivingFile) {
+    func logKnown(_ file: ArrivedFile) {
         guard file.role == .model else { return }
         let own = (versions[file.pipeline] ?? [:]).values.filter { $0.verdict == .published && $0.sourceDigest == file.digest }
         guard let version = own.filter({ !$0.isPruned }).compactMap(\.version).max() ?? own.compactMap(\.version).max() else { return }

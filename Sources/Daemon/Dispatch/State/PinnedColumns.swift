@@ -73,13 +73,13 @@ final class PinnedColumns {
         if let other = result.columns.sorted(by: { $0.key < $1.key }).first(where: { known.orders[$0.key]?.areNames($0.value) != true }) {
             return Failure(
                 .badInput, rule: .dataColumns, what: "the columns of input '\(other.key)' are not those of the first file, in their order",
-                place: attempt.input.path,
+                place: attempt.arrival.path,
                 remedy: "Name them in the pipeline's schema.inputs, or write the file with its columns in the first file's order.")
         }
         // The file may fit the pinned type all the same: it is read again with that type.
         if let other = result.types.sorted(by: { $0.key < $1.key }).first(where: { known.types[$0.key] != $0.value }) {
             return Failure(
-                .cancelled, what: "column \(other.key) was read before its type was known", place: attempt.input.path,
+                .cancelled, what: "column \(other.key) was read before its type was known", place: attempt.arrival.path,
                 remedy: "It runs again.")
         }
         return nil

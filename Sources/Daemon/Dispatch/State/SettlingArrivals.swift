@@ -13,7 +13,7 @@ final class SettlingArrivals {
     private let log: Logger
     private var waiting: [Int64: WaitingArrival] = [:]
     /// Files that the watcher is to judge again and has not been told of.
-    private var files: [HashJob.Key] = []
+    private var files: [SpoolPlace] = []
 
     init(ledger: RunLedger, publisher: any Publisher, pipelines: PipelinesInForce, log: Logger) {
         self.ledger = ledger
@@ -34,7 +34,7 @@ final class SettlingArrivals {
     /// Has the file of an arrival settle again, since its attempt was void.
     func add(_ arrival: WaitingArrival) {
         waiting[arrival.number] = arrival
-        files.append(.init(directory: SpoolID(arrival.pipeline, arrival.role).name, path: arrival.path))
+        files.append(arrival.file.place)
     }
 
     /// Forgets an arrival that waits for its file no longer.
@@ -47,7 +47,7 @@ final class SettlingArrivals {
     }
 
     /// Returns the files that were added since the last call: they are to be judged again.
-    func takeFiles() -> [HashJob.Key] {
+    func takeFiles() -> [SpoolPlace] {
         defer { files = [] }
         return files
     }
@@ -56,7 +56,7 @@ final class SettlingArrivals {
     func withdrawRemoved() throws(LedgerError) {
         guard !waiting.isEmpty else { return }
         let removed = waiting.values.filter { arrival in
-            pipelines[arrival.pipeline].map { publisher.isRemoved($0.input(arrival)) } ?? false
+            pipelines[arrival.pipeline].map { publisher.isRemoved(arrival.file, $0) } ?? false
         }
         guard !removed.isEmpty else { return }
         try ledger.withdraw(removed.map(\.number), because: .removedBeforeRead)

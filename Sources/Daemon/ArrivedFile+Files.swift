@@ -6,21 +6,20 @@ import Ledger
 import SystemPackage
 import Watcher
 
-extension SpoolInput {
-    /// The file itself first, then what belongs to it and to nothing else. Nil where they are not what was read any more.
-    func files() throws(FileSystemError) -> [SpoolFile]? {
-        let files = try SpoolFile.files(
-            of: FilePath(path), in: FilePath(spool), digest: digest ?? "", stamp: stamp,
-            companions: companions.map { (path: $0.path, digest: $0.digest, stamp: $0.stamp) })
+extension ArrivedFile {
+    /// Returns the file itself first, then what belongs to it and to nothing else. Nil where they are not what was read any more.
+    /// - Parameter spool: the folder that the file arrived in.
+    func files(in spool: String) throws(FileSystemError) -> [SpoolFile]? {
+        let files = try SpoolFile.files(of: self, in: FilePath(spool))
         guard let files, files.count > 1 else { return files }
-        let shared = sharedData(files.dropFirst().map(\.relative.string))
+        let shared = sharedData(files.dropFirst().map(\.relative.string), in: spool)
         return files.enumerated().filter { $0.offset == 0 || !shared.contains($0.element.relative.string) }.map(\.element)
     }
 
     /// Those of the files beside a model that another model in the spool needs too: they stay, and go with the last one that needs them. A
     /// model needs only what is in its own folder or below, so that such models stand in the folders above a file. One that is not whole
     /// yet may need each of them.
-    private func sharedData(_ data: [String]) -> Set<String> {
+    private func sharedData(_ data: [String], in spool: String) -> Set<String> {
         var shared: Set<String> = []
         var folders: Set<String> = []
         for file in data {
