@@ -146,22 +146,22 @@ package final class DiskPublisher: Publisher, Sendable {
 
     // MARK: Outputs
 
-    package func publish(
-        _ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent]
-    ) throws(FileSystemError) -> [Result<Void, FileSystemError>] {
+    package func begin(_ outputs: [StagedOutput]) throws(FileSystemError) -> PublishingRound {
         var refusals: [String: FileSystemError] = [:]
         for name in Set(outputs.map(\.provenance.pipeline)) {
             do throws(FileSystemError) { if let pipeline = state.withLock({ $0.pipelines[name] }) { try claims?.verify(pipeline) } } catch {
                 refusals[name] = error
             }
         }
-        let allowed = outputs.filter { refusals[$0.provenance.pipeline] == nil }
-        var published = try round().publish(allowed, intend: intend).map { $0.map { _ in () } }[...]
-        for case .failure(.crossMount) in published {
-            chooseAgain()
-            break
+        let round = try round().begin(outputs.filter { refusals[$0.provenance.pipeline] == nil })
+        return PublishingRound(ready: round.ready) { [refusals] (intents) throws(FileSystemError) in
+            var published = try round.land(intents).map { $0.map { _ in () } }[...]
+            for case .failure(.crossMount) in published {
+                self.chooseAgain()
+                break
+            }
+            return outputs.map { output in refusals[output.provenance.pipeline].map { .failure($0) } ?? published.removeFirst() }
         }
-        return outputs.map { output in refusals[output.provenance.pipeline].map { .failure($0) } ?? published.removeFirst() }
     }
 
     package func recover(_ outputs: [StagedOutput]) throws(FileSystemError) -> [Bool] {

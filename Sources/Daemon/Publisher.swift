@@ -15,12 +15,9 @@ package protocol Publisher: AnyObject {
     /// Returns whether what the attempt has written so far takes half of its file system or more.
     func fillsDisk(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) -> Bool
 
-    /// Makes outputs durable and visible, and adds their lines to the manifests. `intend`, which is called once, records in the ledger
-    /// those that can be published, before any is visible. One that fails does not hold up the others. Results are in the order of
-    /// `outputs`.
-    func publish(
-        _ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent]
-    ) throws(FileSystemError) -> [Result<Void, FileSystemError>]
+    /// Starts to make outputs durable. They become visible, and get their lines in the manifests, when the round lands. One that fails does
+    /// not hold up the others.
+    func begin(_ outputs: [StagedOutput]) throws(FileSystemError) -> PublishingRound
     /// After a crash: finishes what an earlier daemon intended. True where the output is there, by then or by now.
     func recover(_ outputs: [StagedOutput]) throws(FileSystemError) -> [Bool]
 
@@ -61,6 +58,25 @@ package protocol Publisher: AnyObject {
     func clearReason(role: ArrivalRole, path: String, pipeline: Pipeline) throws(FileSystemError)
     /// Writes `NAME.reason.json`, and moves the input beside it where `after:` is not keep and it was read.
     func quarantine(_ input: RefusedInput, _ report: QuarantineReport, pipeline: Pipeline) throws(FileSystemError)
+}
+
+/// Outputs that are being made durable. What is `ready` is recorded in the ledger meanwhile; then the round lands.
+package struct PublishingRound {
+    package typealias Results = [Result<Void, FileSystemError>]
+
+    /// The outputs that can be published.
+    package let ready: [StagedOutput]
+    private let landing: ([Intent]) throws(FileSystemError) -> Results
+
+    /// - Parameter landing: makes the outputs visible, once the ledger has answered for each that is ready. Results are in the order in which
+    ///   the round began with them.
+    package init(ready: [StagedOutput], landing: @escaping ([Intent]) throws(FileSystemError) -> Results) {
+        self.ready = ready
+        self.landing = landing
+    }
+
+    /// Makes the outputs visible; called once.
+    package func land(_ intents: [Intent]) throws(FileSystemError) -> Results { try landing(intents) }
 }
 
 /// What the state folder keeps for training.

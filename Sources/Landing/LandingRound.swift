@@ -73,9 +73,9 @@ package enum LandingStep: Hashable, Sendable {
     case directoriesSynced, manifestAppended
 }
 
-/// Makes many staged outputs durable and visible together: sync and at the same time `intend` (the ledger knows what is coming), rename
-/// each, sync the directories, append to the manifests. What has landed is what the caller may then close in the ledger. What fails for
-/// one file does not fail the others.
+/// Makes many staged outputs durable and visible together. `begin` starts to sync them; the caller records meanwhile what is about to be
+/// published, so that the ledger knows what is coming; `BegunRound.land` renames each, syncs the directories and appends to the manifests.
+/// What has landed is what the caller may then close in the ledger. What fails for one file does not fail the others.
 ///
 /// Nothing is renamed before both the bytes and the intention are on the disk; between those two there is no order to keep. An intention
 /// whose bytes are lost with the power is found out by its digest, and the run makes them again; bytes without an intention are swept.
@@ -93,23 +93,21 @@ package struct LandingRound {
         self.now = now
     }
 
-    /// Returns what became of each output, in their order. `intend` gets all that can still be published, before any is visible, and
-    /// answers for each in that order, on this thread or another. When it throws, the round stops there and throws `ledger`; `recover` goes
-    /// on from that point.
-    package func publish(
-        _ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent]
-    ) throws(FileSystemError) -> [Result<LandedOutput, FileSystemError>] {
+    /// Starts to make the outputs durable, which goes on while the caller records in the ledger what is `ready` to be published. Nothing is
+    /// visible before the round lands. Where nothing was recorded, `recover` goes on from here.
+    package func begin(_ outputs: [StagedOutput]) throws(FileSystemError) -> BegunRound {
         var work = outputs.map { RoundItem(output: $0) }
         try step(.start)
         refuseDoubles(&work)
         describe(&work)
-        let good = work.indices.filter { work[$0].isGood }
-        guard !good.isEmpty else { return work.map(\.result) }
-        let ready = good.map { work[$0].output }
-        var answer = Result<[Intent], any Error>.success([])
-        runBoth({ Durability(areas: areas, syncfsFrom: syncfsFrom).makeDurable(&work) }, { answer = Result { try intend(ready) } })
-        let intents: [Intent]
-        do { intents = try answer.get() } catch { throw .ledger(step: "what is about to be published", cause: "\(error)") }
+        return BegunRound(self, work, Durability(areas: areas, syncfsFrom: syncfsFrom))
+    }
+
+    /// Makes outputs visible that are durable and recorded.
+    /// - Parameter good: the places in `work` of the outputs that `intents` are about.
+    fileprivate func land(
+        _ work: inout [RoundItem], _ good: [Int], _ intents: [Intent]
+    ) throws(FileSystemError) -> [Result<LandedOutput, FileSystemError>] {
         for (index, intent) in zip(good, intents) where work[index].isGood {
             switch intent {
             case .publish(let replacing): work[index].output.replaces = replacing
@@ -283,6 +281,34 @@ package struct LandingRound {
             }
         }
         try step(.manifestAppended)
+    }
+}
+
+/// A round whose outputs are being made durable, on a thread of libdispatch, until it lands.
+package final class BegunRound {
+    /// The outputs that can be published, with size and digest: what is to be recorded before any is visible.
+    package let ready: [StagedOutput]
+    private let round: LandingRound
+    private let good: [Int]
+    private let sync: BackgroundSync
+
+    fileprivate init(_ round: LandingRound, _ work: [RoundItem], _ durability: Durability) {
+        self.round = round
+        good = work.indices.filter { work[$0].isGood }
+        ready = good.map { work[$0].output }
+        sync = BackgroundSync(of: work, durability)
+    }
+
+    /// Nobody touches what was staged once the round is gone, whether or not it landed.
+    deinit { _ = sync.wait() }
+
+    /// Waits for the sync and makes the outputs visible. Returns what became of each output, in the order in which the round began with
+    /// them. It is called once.
+    /// - Parameter intents: what the ledger answers for each output of `ready`, in that order.
+    package func land(_ intents: [Intent]) throws(FileSystemError) -> [Result<LandedOutput, FileSystemError>] {
+        var work = sync.wait()
+        guard !good.isEmpty else { return work.map(\.result) }
+        return try round.land(&work, good, intents)
     }
 }
 

@@ -111,9 +111,12 @@ final class MemoryPublisher: Publisher {
     func stagingPath(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) -> String { "/staging/\(run)-\(attempt)" }
     func discard(run: Int64, attempt: Int, pipeline: Pipeline, goal: AttemptSpec.Goal) {}
 
-    func publish(_ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent]) -> [Result<Void, FileSystemError>] {
-        guard let intents = try? intend(outputs) else { return outputs.map { .failure(.ledger(step: "intend", cause: $0.target.string)) } }
-        return zip(outputs, intents).map { output, intent in
+    func begin(_ outputs: [StagedOutput]) -> PublishingRound {
+        PublishingRound(ready: outputs) { self.land(outputs, $0) }
+    }
+
+    private func land(_ outputs: [StagedOutput], _ intents: [Intent]) -> PublishingRound.Results {
+        zip(outputs, intents).map { output, intent in
             let replaced: [String]
             switch intent {
             case .publish(let replacing): replaced = replacing

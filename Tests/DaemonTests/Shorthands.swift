@@ -29,6 +29,14 @@ extension DiskPublisher {
     }
 }
 
+extension DiskPublisher {
+    /// Publishes outputs against which nothing stands in the ledger.
+    func publish(_ outputs: [StagedOutput]) throws(FileSystemError) -> PublishingRound.Results {
+        let round = try begin(outputs)
+        return try round.land(round.ready.map { _ in .publish(replacing: []) })
+    }
+}
+
 /// One operation as a transaction of its own.
 extension RunLedger {
     func arrive(_ files: [ArrivedFile], at time: UTCTime) throws(LedgerError) -> [ArrivalOutcome] {

@@ -85,6 +85,18 @@ extension StagingArea {
     }
 }
 
+extension LandingRound {
+    /// Publishes outputs as the dispatcher does: where `intend` throws, the round stops before anything is visible.
+    func publish(
+        _ outputs: [StagedOutput], intend: ([StagedOutput]) throws -> [Intent]
+    ) throws(FileSystemError) -> [Result<LandedOutput, FileSystemError>] {
+        let round = try begin(outputs)
+        let intents: [Intent]
+        do { intents = try intend(round.ready) } catch { throw .ledger(step: "what is about to be published", cause: "\(error)") }
+        return try round.land(intents)
+    }
+}
+
 struct Stopped: Error {}
 
 extension [Result<LandedOutput, FileSystemError>] {

@@ -47,21 +47,8 @@ extension Dispatcher {
             }
         }
         guard !ready.isEmpty else { return }
-        var unrecorded: LedgerError?
         let mayReplace = Set(ready.filter { $0.assignment.run.mayReplace }.map { $0.assignment.run.run })
-        let outcomes: [Result<Void, FileSystemError>]
-        do throws(FileSystemError) {
-            let ledger = ledger
-            outcomes = try publisher.publish(ready.map(\.output)) { intended in
-                do throws(LedgerError) { return try ledger.intend(intended, mayReplace: mayReplace) } catch {
-                    unrecorded = error
-                    throw error
-                }
-            }
-        } catch {
-            outcomes = ready.map { _ in .failure(error) }
-        }
-        if let unrecorded { throw unrecorded }
+        let outcomes = try publish(ready.map(\.output), mayReplace: mayReplace)
         for ((assignment, result, output), outcome) in zip(ready, outcomes) {
             switch outcome {
             case .success:
@@ -80,6 +67,16 @@ extension Dispatcher {
                 }
             }
         }
+    }
+
+    /// Makes outputs durable and records what is about to be published, both at the same time; then makes them visible. Returns what became
+    /// of each.
+    /// - Parameter mayReplace: the runs for whose input there was an attempt, or other content, before.
+    private func publish(_ outputs: [StagedOutput], mayReplace: Set<Int64>) throws(LedgerError) -> PublishingRound.Results {
+        let round: PublishingRound
+        do throws(FileSystemError) { round = try publisher.begin(outputs) } catch { return outputs.map { _ in .failure(error) } }
+        let intents = try round.ready.isEmpty ? [] : ledger.intend(round.ready, mayReplace: mayReplace)
+        do throws(FileSystemError) { return try round.land(intents) } catch { return outputs.map { _ in .failure(error) } }
     }
 
     /// An output is visible, durable and in its manifest.

@@ -36,7 +36,7 @@ extension RunLedger {
             for: arrival.path, facts: .init(arrivedAt: arrival.arrivedAt, version: attempt.run.version ?? 0))
     }
 
-    /// Records what is about to become visible, durably. May run beside the dispatcher's thread.
+    /// Records what is about to become visible, durably.
     /// - Parameter mayReplace: the runs for whose input there was an attempt, or other content, before.
     func intend(_ outputs: [StagedOutput], mayReplace: Set<Int64>) throws(LedgerError) -> [Intent] {
         let intentions = outputs.map { output in
