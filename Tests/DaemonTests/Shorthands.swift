@@ -1,7 +1,5 @@
-import Arrivals
 import FileSystem
 import Landing
-import Ledger
 import PipelineConfig
 
 @testable import Daemon
@@ -26,24 +24,5 @@ extension DiskPublisher {
     /// A publisher without claims.
     convenience init(root: String, pipelines: [Pipeline]) throws(FileSystemError) {
         try self.init(root: root, pipelines: pipelines, claims: nil, engine: .init(name: "ONNX Runtime", version: "1.2.3"))
-    }
-}
-
-/// One operation as a transaction of its own.
-extension RunLedger {
-    func arrive(_ files: [ArrivingFile], at time: UTCTime) throws(LedgerError) -> [ArrivalOutcome] {
-        try write { (ledger) throws(LedgerError) in try ledger.arrive(files, at: time) }
-    }
-
-    func open(_ openings: [RunOpening], at time: UTCTime) throws(LedgerError) -> [OpenOutcome] {
-        try write { (ledger) throws(LedgerError) in try ledger.open(openings, at: time) }
-    }
-
-    func intend(_ intentions: [Intention]) throws(LedgerError) -> [IntentionOutcome] {
-        try write { (ledger) throws(LedgerError) in try ledger.intend(intentions) }
-    }
-
-    func close(_ closings: [RunClosing], at time: UTCTime) throws(LedgerError) {
-        try write { (ledger) throws(LedgerError) in try ledger.close(closings, at: time) }
     }
 }

@@ -25,7 +25,6 @@ package final class Dispatcher {
         var run: OpenedRun { opened.run }
         var pipeline: Pipeline { opened.pipeline }
         var goal: AttemptSpec.Goal { opened.goal }
-        var input: SpoolInput { opened.input }
         /// Whether it trains, which may take hours.
         var trains: Bool { opened.trains }
         /// The digest of the float model that labels were trained from; nil for a model that arrived.
