@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 export DESTDIR
 
-.PHONY: all build setup test format lint torture demo install uninstall deb check-deb bench large clean
+.PHONY: all build setup test test-release format lint torture demo install uninstall deb check-deb bench large clean
 
 all: build
 
@@ -17,6 +17,16 @@ test: setup lint
 	@Scripts/test-tools
 	swift build --build-tests
 	swift test --skip-build
+
+# The tests of the targets whose code an optimizer may change the most: engine, tables, training. They have a build folder of their own, since
+# `-enable-testing` builds every module anew.
+release_tests = Engine,Columnar,Training
+release_flags = -c release -Xswiftc -enable-testing --scratch-path .build/release-tests
+
+test-release: setup
+	@Scripts/test-tools
+	MILLRACE_TESTS=$(release_tests) swift build $(release_flags) --build-tests
+	MILLRACE_TESTS=$(release_tests) swift test $(release_flags) --skip-build
 
 # Writes all Swift code as the toolchain's swift-format does, by `.swift-format`; `make lint` changes nothing and fails where something would.
 swift_code = Sources Tests Benchmarks Package.swift

@@ -52,9 +52,6 @@ package enum ReverseMode {
 
 /// Questions about operators that the building of training graphs asks.
 extension ReverseMode {
-    /// The operators that have a gradient by a rule or an expansion, in alphabetical order. If is not among them.
-    package static var operators: [String] { OperatorTable.differentiated }
-
     /// Returns whether an input of an operator may have a gradient. Shapes, axes, ratios and the like are taken as constants.
     package static func isDifferentiable(input: Int, of node: Node) -> Bool {
         !OperatorTable.record(of: node).inputsWithoutGradient(node).contains(input)

@@ -52,9 +52,7 @@ package struct Symbol {
     package static func - (left: Symbol, right: Double) -> Symbol { right == 0 ? left : left - left.like(right) }
     package static func * (left: Symbol, right: Double) -> Symbol { right == 1 ? left : left * left.like(right) }
     package static func / (left: Symbol, right: Double) -> Symbol { right == 1 ? left : left / left.like(right) }
-    package static func + (left: Double, right: Symbol) -> Symbol { right + left }
     package static func - (left: Double, right: Symbol) -> Symbol { right.like(left) - right }
-    package static func * (left: Double, right: Symbol) -> Symbol { right * left }
     package static func / (left: Double, right: Symbol) -> Symbol { right.like(left) / right }
     package static prefix func - (value: Symbol) -> Symbol { value.map("Neg") }
 
@@ -72,7 +70,6 @@ package struct Symbol {
     /// infinity times 0 is NaN.
     package func mask(_ type: ElementType) -> Symbol { cast(to: type) }
     package func and(_ other: Symbol) -> Symbol { Symbol.broadcast("And", self, other) }
-    package func or(_ other: Symbol) -> Symbol { Symbol.broadcast("Or", self, other) }
     package var not: Symbol { map("Not") }
 
     /// Returns `yes` where this condition is true, `no` elsewhere. Nothing is multiplied, so that an infinity in the other one does no

@@ -2,6 +2,9 @@ internal import Glibc
 internal import Reasons
 
 /// A file descriptor, closed with its owner unless it was borrowed.
+///
+/// It is not `OpenFile` of `FileSystem`: a table is read from a descriptor that someone else may own, through C++ that wants its number, and
+/// each error becomes one with a place in the table. Columnar needs nothing else of `FileSystem`, which is about folders and durability.
 final class OwnedDescriptor {
     let number: Int32
     private let isOwned: Bool

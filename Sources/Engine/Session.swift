@@ -1,10 +1,9 @@
 package import Foundation
 import Names
-package import Tensors
+import Tensors
 
 /// A model, ready to run. Runs may overlap on any number of threads.
 package final class Session: Sendable {
-    package let options: SessionOptions
     package let inputs: [Port]
     package let outputs: [Port]
     let native: NativeSession
@@ -19,7 +18,7 @@ package final class Session: Sendable {
         model: Data, weights: SessionWeights = .none, options: SessionOptions = SessionOptions()
     ) throws(EngineError) {
         let loaded = model.withUnsafeBytes { bytes in Result { () throws(EngineError) in try Self.load(bytes, weights, options) } }
-        self.init(try loaded.get(), options: options)
+        self.init(try loaded.get())
     }
 
     /// Lets the engine read the file itself, so that its bytes are in memory only as the engine keeps them. As above, external data is
@@ -28,12 +27,11 @@ package final class Session: Sendable {
         let native = try Self.load(options) { table, options throws(NativeFailure) in
             try NativeSession(table, file: path, options: options)
         }
-        self.init(native, options: options)
+        self.init(native)
     }
 
-    private init(_ native: NativeSession, options: SessionOptions) {
+    private init(_ native: NativeSession) {
         self.native = native
-        self.options = options
         table = native.table
         inputs = native.inputs
         outputs = native.outputs
@@ -76,23 +74,6 @@ package final class Session: Sendable {
 }
 
 extension Session {
-    /// One tensor per model input, in the model's order. `outputs` are indices, in the order wanted; `nil` is all of them.
-    package func run(
-        _ tensors: [Tensor], outputs selected: [Int]? = nil, cancellation: Cancellation? = nil
-    ) throws(EngineError) -> [EngineValue] {
-        guard tensors.count == inputs.count else {
-            if tensors.count < inputs.count {
-                let port = inputs[tensors.count]
-                throw .missingInput(port.name, expected: "\(port.kind)")
-            }
-            throw .unknownInput("number \(inputs.count + 1)", known: inputs.map(\.name))
-        }
-        var values: [NativeValue] = []
-        values.reserveCapacity(tensors.count)
-        for index in tensors.indices { values.append(try makeValue(tensors[index], for: inputs[index])) }
-        return try run(values, named: native.inputNames, selected: selected, cancellation)
-    }
-
     /// Inputs by name, in any order. `outputs` are names, in the order wanted; `nil` is all of them.
     package func run(
         _ named: [(name: String, value: EngineValue)], outputs wanted: [String]? = nil, cancellation: Cancellation? = nil

@@ -152,17 +152,6 @@ package final class StatefulSession {
     /// The present values of the slots, by input name, in the engine's own memory: to be given to another session between two runs.
     package var inputs: [(name: String, value: EngineValue)] { zip(slots, sets[front]).map { ($0.input, .tensor($1)) } }
 
-    /// A copy of the present value of a slot.
-    package func value(_ name: String) throws(EngineError) -> Tensor {
-        guard let position = positions[name] else { throw .unknownInput(name, known: slots.map(\.name)) }
-        return sets[front][position].copy
-    }
-
-    /// Copies of the present values of all slots, by name.
-    package var values: [String: Tensor] {
-        Dictionary(zip(slots, sets[front]).map { ($0.name, $1.copy) }, uniquingKeysWith: { first, _ in first })
-    }
-
     /// Replaces the values of some slots; `stepBack` is not possible until the next run.
     package func write(_ values: [String: Tensor]) throws(EngineError) {
         for (name, tensor) in values {

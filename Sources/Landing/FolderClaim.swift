@@ -28,11 +28,6 @@ package final class FolderClaim: Sendable {
         package var patience: Duration = .seconds(60)
 
         package init() {}
-
-        package init(beat: Duration, patience: Duration) {
-            self.beat = beat
-            self.patience = patience
-        }
     }
 
     package let folder: FilePath

@@ -22,7 +22,7 @@ package struct KeptFiles: Hashable, Sendable {
     }
 
     /// `model.onnx`, beside its external data.
-    package func model(_ digest: String) -> FilePath { models.appending(digest).appending("model.onnx") }
+    package func model(_ digest: String) -> FilePath { models.appending(digest).appending(VersionFile.model) }
 
     /// One directory for all attempts of a run.
     package func checkpoints(run: Int64) -> FilePath { runs.appending(String(run)) }

@@ -46,7 +46,8 @@ package struct ModelVersionDirectory: Sendable {
         try Disk.grant(access, folder: directory)
         var card = card
         card.files = []
-        for file in files.sorted(by: { ($0.name == "model.onnx" ? 1 : 0, $0.name) < ($1.name == "model.onnx" ? 1 : 0, $1.name) }) {
+        func order(_ file: File) -> (Int, String) { (file.name == VersionFile.model ? 1 : 0, file.name) }
+        for file in files.sorted(by: { order($0) < order($1) }) {
             guard file.name != "card.json", !file.name.isEmpty, !file.name.contains("/"), !file.name.hasPrefix(".") else {
                 throw .badName(file.name, why: "a version directory holds plain files beside its card.json")
             }

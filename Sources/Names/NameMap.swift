@@ -36,10 +36,6 @@ package struct NameMap<Value> {
     @discardableResult
     @inlinable package mutating func removeValue(forKey name: String) -> Value? { byName.removeValue(forKey: Name(name)) }
 
-    @inlinable package func mapValues<Other>(_ transform: (Value) throws -> Other) rethrows -> NameMap<Other> {
-        NameMap<Other>(try byName.mapValues(transform))
-    }
-
     @inlinable package func compactMapValues<Other>(_ transform: (Value) throws -> Other?) rethrows -> NameMap<Other> {
         NameMap<Other>(try byName.compactMapValues(transform))
     }

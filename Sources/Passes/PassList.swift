@@ -5,7 +5,6 @@ package import ONNX
 package struct PassList: Sendable, ExpressibleByArrayLiteral {
     package var passes: [any Pass]
 
-    package init(_ passes: [any Pass]) { self.passes = passes }
     package init(arrayLiteral passes: any Pass...) { self.passes = passes }
 
     /// Tells what a run of the list did.

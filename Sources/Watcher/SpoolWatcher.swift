@@ -21,10 +21,7 @@ package final class SpoolWatcher: Sendable {
     private struct Mail {
         var directories: [SpoolDirectory]?
         var isStopped = false
-        var wantsRescan = false
-        var again: [SpoolPlace] = []
-        var isRunning = false
-        var questions: [(limit: Int, answer: CheckedContinuation<[WaitingFile], Never>)] = []
+        var messages: [@Sendable (WatchLoop) -> Void] = []
     }
 
     /// The longest time between two looks at what time alone may bring.
@@ -56,29 +53,20 @@ package final class SpoolWatcher: Sendable {
     /// Watches on the calling thread until `stop`. `deliver` is called on it too, never with an empty list; while it runs nothing is heard,
     /// but nothing is lost.
     package func run(deliver: @Sendable ([SpoolEvent]) -> Void) {
-        mailbox.take { $0.isRunning = true }
         let loop = WatchLoop(settings: settings, events: makeEvents())
         loop.replace(with: initial)
         while true {
             let (mail, isStopped) = takeMail()
             if isStopped { break }
             if let directories = mail.directories { loop.replace(with: directories) }
-            if mail.wantsRescan { loop.scanAll() }
-            for place in mail.again { loop.lookAgain(at: place) }
+            for message in mail.messages { message(loop) }
             loop.round()
             Self.flush(loop, deliver)
-            for question in mail.questions { question.answer.resume(returning: loop.waiting(limit: question.limit)) }
             let sleep = min(max(loop.wakeTime - loop.now, .zero), Self.longestSleep)
             mailbox.wake.wait(timeout: sleep)
         }
         loop.close()
         Self.flush(loop, deliver)
-        let unanswered = mailbox.take { mail in
-            mail.isRunning = false
-            defer { mail.questions = [] }
-            return mail.questions
-        }
-        for question in unanswered { question.answer.resume(returning: []) }
     }
 
     /// Scans once and settles the files that can be settled now.
@@ -96,15 +84,17 @@ package final class SpoolWatcher: Sendable {
         mailbox.post { $0.directories = directories }
     }
 
-    /// Scans everything soon, as after an overflow; may be called from any thread.
-    package func rescan() {
-        mailbox.post { $0.wantsRescan = true }
-    }
-
     /// Settles and reports these names again, since their reports are not on the owner's record; may be called from any thread.
     package func lookAgain(at places: [SpoolPlace]) {
         guard !places.isEmpty else { return }
-        mailbox.post { $0.again += places }
+        tell { loop in
+            for place in places { loop.lookAgain(at: place) }
+        }
+    }
+
+    /// Gives `message` to the watching thread before its next round; may be called from any thread.
+    func tell(_ message: @escaping @Sendable (WatchLoop) -> Void) {
+        mailbox.post { $0.messages.append(message) }
     }
 
     /// Ends `run` after the `deliver` that it may be in; may be called from any thread.
@@ -112,25 +102,10 @@ package final class SpoolWatcher: Sendable {
         mailbox.post { $0.isStopped = true }
     }
 
-    /// Returns the files that are not settled, by directory and name; none where nothing runs.
-    package func waiting(limit: Int = 1000) async -> [WaitingFile] {
-        await withCheckedContinuation { continuation in
-            let isAsked = mailbox.post { mail in
-                guard mail.isRunning, !mail.isStopped else { return false }
-                mail.questions.append((limit, continuation))
-                return true
-            }
-            if !isAsked { continuation.resume(returning: []) }
-        }
-    }
-
-    /// Looks at the time again, for tests that moved the clock.
-    func poke() { mailbox.wake.signal() }
-
     private func takeMail() -> (Mail, isStopped: Bool) {
         mailbox.take { mail in
             if mail.isStopped { return (Mail(), true) }
-            defer { mail = Mail(isRunning: true) }
+            defer { mail = Mail() }
             return (mail, false)
         }
     }

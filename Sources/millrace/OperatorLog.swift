@@ -9,11 +9,9 @@ import Reasons
 struct OperatorLog: LogHandler {
     var logLevel = Logger.Level.notice
     var metadata: Logger.Metadata = [:]
-    let label: String
     let isJSON: Bool
 
-    init(label: String, isJSON: Bool) {
-        self.label = label
+    init(isJSON: Bool) {
         self.isJSON = isJSON
     }
 

@@ -61,8 +61,8 @@ struct Run: AsyncParsableCommand {
         // A log that nobody reads any more ends nothing.
         signal(SIGPIPE, SIG_IGN)
         let (isJSON, level) = (logFormat == .json, verbose ? Logger.Level.info : .notice)
-        LoggingSystem.bootstrap { label in
-            var log = OperatorLog(label: label, isJSON: isJSON)
+        LoggingSystem.bootstrap { _ in
+            var log = OperatorLog(isJSON: isJSON)
             log.logLevel = level
             return log
         }

@@ -1,4 +1,5 @@
 import Autodiff
+import ConformanceSupport
 import Engine
 import ONNX
 import Passes

@@ -29,11 +29,6 @@ private func port(_ name: String, _ type: ElementType = .float32, _ dimensions: 
     InputPort(name: name, elementType: type, dimensions: dimensions)
 }
 
-private func message(_ body: () throws -> Void) -> String {
-    do { try body() } catch { return "\(error)" }
-    return "no error"
-}
-
 @Suite struct ArrayTests {
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory("columnar") }

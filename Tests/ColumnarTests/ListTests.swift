@@ -56,11 +56,6 @@ extension Tensor {
     }
 }
 
-private func message(_ body: () throws -> Void) -> String {
-    do { try body() } catch { return "\(error)" }
-    return "no error"
-}
-
 @Suite struct ListTests {
     private static let lengths = [2, 5, 0, 2, 1, 5, 3, 1, 2, 5, 4, 3]
     static let files =

@@ -6,11 +6,6 @@ import Testing
 
 @testable import Columnar
 
-private func message(_ body: () throws -> Void) -> String {
-    do { try body() } catch { return "\(error)" }
-    return "no error"
-}
-
 @Suite struct OutputTests {
     let directory: TemporaryDirectory
     init() throws { directory = try TemporaryDirectory("columnar") }

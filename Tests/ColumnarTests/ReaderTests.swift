@@ -6,11 +6,6 @@ import Testing
 
 @testable import Columnar
 
-private func message(_ body: () throws -> Void) -> String {
-    do { try body() } catch { return "\(error)" }
-    return "no error"
-}
-
 func readAll(_ path: String, options: ReadOptions = ReadOptions()) throws -> Int {
     let reader = try TableReader(path: path, options: options)
     var rows = 0

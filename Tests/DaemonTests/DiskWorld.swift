@@ -4,6 +4,7 @@ import Daemon
 import FileSystem
 import Foundation
 import Ledger
+import LedgerSupport
 import Logging
 import PipelineConfig
 import Reasons

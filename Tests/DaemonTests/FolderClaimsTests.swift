@@ -14,7 +14,12 @@ import Testing
 /// The claims of one daemon on all its folders, and what it lands once one of them is another's.
 @Suite struct FolderClaimsTests {
     private let directory: TemporaryDirectory
-    private let timing = FolderClaim.Timing(beat: .milliseconds(100), patience: .milliseconds(300))
+    private let timing = {
+        var timing = FolderClaim.Timing()
+        timing.beat = .milliseconds(100)
+        timing.patience = .milliseconds(300)
+        return timing
+    }()
 
     init() throws { directory = try TemporaryDirectory("claims") }
 

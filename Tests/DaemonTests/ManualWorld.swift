@@ -1,6 +1,7 @@
 import Arrivals
 import Daemon
 import Ledger
+import LedgerSupport
 import Logging
 import PipelineConfig
 import TestSupport

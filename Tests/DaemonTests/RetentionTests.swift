@@ -2,6 +2,7 @@ import Arrivals
 import Foundation
 import Landing
 import Ledger
+import LedgerSupport
 import PipelineConfig
 import Reasons
 import SystemPackage

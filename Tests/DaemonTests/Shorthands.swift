@@ -1,7 +1,5 @@
-import Arrivals
 import FileSystem
 import Landing
-import Ledger
 import PipelineConfig
 
 @testable import Daemon
@@ -34,24 +32,5 @@ extension DiskPublisher {
     func publish(_ outputs: [StagedOutput]) throws(FileSystemError) -> PublishingRound.Results {
         let round = try begin(outputs)
         return try round.land(round.ready.map { _ in .publish(replacing: []) })
-    }
-}
-
-/// One operation as a transaction of its own.
-extension RunLedger {
-    func arrive(_ files: [ArrivedFile], at time: UTCTime) throws(LedgerError) -> [ArrivalOutcome] {
-        try write { (ledger) throws(LedgerError) in try ledger.arrive(files, at: time) }
-    }
-
-    func open(_ openings: [RunOpening], at time: UTCTime) throws(LedgerError) -> [OpenOutcome] {
-        try write { (ledger) throws(LedgerError) in try ledger.open(openings, at: time) }
-    }
-
-    func intend(_ intentions: [Intention]) throws(LedgerError) -> [IntentionOutcome] {
-        try write { (ledger) throws(LedgerError) in try ledger.intend(intentions) }
-    }
-
-    func close(_ closings: [RunClosing], at time: UTCTime) throws(LedgerError) {
-        try write { (ledger) throws(LedgerError) in try ledger.close(closings, at: time) }
     }
 }

@@ -4,23 +4,11 @@ import Tensors
 import TestSupport
 import Testing
 
-/// The commands that differentiate and train, as a user runs them, over copies of the samples.
+/// `optimize` as a user runs it, over copies of the sample `digits`.
 @Suite struct OptimizeTests {
-    private static let digits = ["--columns", "pixels=pixel_*", "--scale", "pixels=0.0625", "--label", "digit", "--key", "id"]
-
-    private func scene() throws -> TemporaryDirectory {
-        let directory = try TemporaryDirectory("optimize")
-        let samples = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-            .appendingPathComponent("samples/digits")
-        for name in ["labelled.csv", "undertrained.onnx"] {
-            try FileManager.default.copyItem(atPath: samples.appendingPathComponent(name).path, toPath: directory(name))
-        }
-        return directory
-    }
-
     private func optimize(_ directory: TemporaryDirectory, _ out: String, _ more: [String]) -> [String] {
-        ["optimize", directory("undertrained.onnx"), "--labelled", directory("labelled.csv"), "--out", directory(out)] + Self.digits
-            + ["--loss", "cross_entropy", "--prediction", "logits", "--gate", "accuracy", "--threads", "2"] + more
+        ["optimize", directory("undertrained.onnx"), "--labelled", directory("labelled.csv"), "--out", directory(out)]
+            + DigitsSample.options + ["--loss", "cross_entropy", "--prediction", "logits", "--gate", "accuracy", "--threads", "2"] + more
     }
 
     private struct Report: Decodable {
@@ -38,7 +26,7 @@ import Testing
     }
 
     @Test func fineTuningLiftsTheDigitsSampleTo97Percent() throws {
-        let directory = try scene()
+        let directory = try DigitsSample.copy()
         let tuned = try DaemonProcess.command(
             optimize(
                 directory, "tuned.onnx", ["--epochs", "30", "--learning-rate", "0.003", "--schedule", "cosine", "--seed", "7", "--json"]))
@@ -55,7 +43,7 @@ import Testing
         // The new model is better on all rows too (0.80 before), and has the old one's ports.
         let scored = try DaemonProcess.command(
             ["forward", directory("tuned.onnx"), directory("labelled.csv"), directory("scores.csv"), "--keep", "digit"]
-                + Array(Self.digits.prefix(4)))
+                + Array(DigitsSample.options.prefix(4)))
         #expect(scored.status == 0, "\(scored.error)")
         let lines = try String(contentsOfFile: directory("scores.csv"), encoding: .utf8).split(separator: "\n").map {
             $0.split(separator: ",")
@@ -72,7 +60,7 @@ import Testing
     }
 
     @Test func aPipelineSaysHowToTrain() throws {
-        let directory = try scene()
+        let directory = try DigitsSample.copy()
         let pipeline = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
             .appendingPathComponent("pipelines/digits.yaml").path
         let shared = [
@@ -91,7 +79,7 @@ import Testing
 
     /// A training that changes nothing to speak of, under gates that ask for more or less.
     @Test func whatDoesNotPassTheGateIsNotWritten() throws {
-        let directory = try scene()
+        let directory = try DigitsSample.copy()
         let idle = ["--epochs", "1", "--optimizer", "sgd", "--learning-rate", "1e-12"]
         let refused = try DaemonProcess.command(optimize(directory, "new.onnx", idle + ["--json"]))
         #expect(
@@ -134,7 +122,7 @@ import Testing
 
     /// SIGKILL at random moments, the command again until it is through: the bytes are those of a run that nobody touched.
     @Test func killedAtRandomMomentsItGivesTheSameBytes() throws {
-        let directory = try scene()
+        let directory = try DigitsSample.copy()
         let options = [
             "--epochs", "4", "--batch-size", "16", "--optimizer", "adamw", "--ema", "0.9", "--seed", "5", "--checkpoint-steps", "1",
         ]
@@ -184,7 +172,7 @@ import Testing
     }
 
     @Test func aRunThatIsTakenBackSaysHowToGoOn() throws {
-        let directory = try scene()
+        let directory = try DigitsSample.copy()
         let process = Process()
         process.executableURL = DaemonProcess.binary
         process.arguments = optimize(directory, "new.onnx", ["--epochs", "100000"])
@@ -203,7 +191,7 @@ import Testing
     }
 
     @Test func whatIsWrongIsSaidAndNothingStays() throws {
-        let directory = try scene()
+        let directory = try DigitsSample.copy()
         func refused(_ more: [String], status: Int32 = 1, _ words: String...) throws {
             let answer = try DaemonProcess.command(optimize(directory, "new.onnx", more))
             #expect(answer.status == status, "\(more): \(answer.error)")
@@ -224,73 +212,13 @@ import Testing
             [
                 "optimize", directory("undertrained.onnx"), "--labelled", directory("labelled.csv"), "--out", directory("new.onnx"),
                 "--loss", "cross_entropy",
-            ] + Self.digits)
+            ] + DigitsSample.options)
         #expect(either.status == 1 && either.error.contains("--prediction logits"), "\(either.error)")
-    }
-
-    /// An output that the model names twice is one.
-    @Test func anOutputThatIsNamedTwiceIsOne() throws {
-        let directory = try scene()
-        var model = try Model(serialized: Data(contentsOf: URL(fileURLWithPath: directory("undertrained.onnx"))))
-        model.graph.outputs.removeAll { $0.name != "logits" }
-        model.graph.outputs.append(model.graph.outputs[0])
-        try model.serialized().write(to: URL(fileURLWithPath: directory("undertrained.onnx")))
-        let tuned = try DaemonProcess.command(
-            [
-                "optimize", directory("undertrained.onnx"), "--labelled", directory("labelled.csv"), "--out", directory("new.onnx"),
-                "--loss", "cross_entropy", "--epochs", "2",
-            ]
-                + Self.digits)
-        #expect(tuned.status == 0, "\(tuned.error)")
-        let written = try Model(serialized: Data(contentsOf: URL(fileURLWithPath: directory("new.onnx"))))
-        #expect(written.graph.outputs.map(\.name) == ["logits", "logits"])
-    }
-
-    /// A gap is to training what it is to scoring, however the file writes it: NaN where the model looks for it, or what `missing` says.
-    @Test(arguments: ["xgboost-2", "prepared"])
-    func gapsAreWhatTheModelTakesThemFor(_ name: String) throws {
-        let directory = try TemporaryDirectory("gaps")
-        let models = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent(
-            "PassesTests/Classic")
-        try directory.write(
-            """
-            name: gaps
-            spool: { models: { path: models }, data: { path: data }, labelled: { path: labelled } }
-            schema: { label: label, missing: 0 }
-            stages: [deserialize: {}, optimize: { gradient: { loss: cross_entropy, epochs: 2, validation: 0 } }, forward: {}]
-            land: { models: { path: out }, outputs: { path: scores } }
-            """, to: "zero.yaml")
-        var written: [[String]: Data] = [:]
-        for gap in ["", "nan", "0"] {
-            var text = "a,b,c,d,label\n"
-            for row in 0..<60 {
-                var cells = (0..<4).map { "\(Double((row * 7 + $0 * 5) % 11) / 4 - 1.5)" }
-                if row % 3 == 0 { cells[row % 4] = gap }
-                text += (cells + ["\(row % 2)"]).joined(separator: ",") + "\n"
-            }
-            try directory.write(text, to: "rows.csv")
-            for settings in [
-                ["--loss", "cross_entropy", "--label", "label", "--epochs", "2", "--validation", "0"],
-                ["--pipeline", directory("zero.yaml")],
-            ] {
-                let tuned = try DaemonProcess.command(
-                    [
-                        "optimize", models.appendingPathComponent("\(name).onnx").path, "--labelled", directory("rows.csv"), "--out",
-                        directory("new.onnx"), "--force", "--threads", "1",
-                    ]
-                        + settings)
-                #expect(tuned.status == 0, "\(tuned.error)")
-                written[[gap, settings[0]]] = try Data(contentsOf: URL(fileURLWithPath: directory("new.onnx")))
-            }
-        }
-        #expect(written[["", "--loss"]] == written[["nan", "--loss"]])
-        #expect(written[["", "--loss"]] != written[["0", "--loss"]])
-        for gap in ["", "nan"] { #expect(written[[gap, "--pipeline"]] == written[["0", "--pipeline"]]) }
     }
 
     /// The factors alone are written; with the model beside which they were trained they are the model that merging makes, by either way.
     @Test func adaptersMayBeWrittenAlone() throws {
-        let directory = try scene()
+        let directory = try DigitsSample.copy()
         let tuned = ["--epochs", "6", "--learning-rate", "0.01", "--adapter-rank", "4", "--adapter-target", "*", "--seed", "7", "--json"]
         func command(_ words: [String]) throws -> String {
             let answer = try DaemonProcess.command(words)
@@ -305,7 +233,7 @@ import Testing
 
         func scores(_ name: String, _ model: String, _ more: [String] = []) throws -> String {
             _ = try command(
-                ["forward", directory(model), directory("labelled.csv"), directory(name)] + Array(Self.digits.prefix(4)) + more)
+                ["forward", directory(model), directory("labelled.csv"), directory(name)] + Array(DigitsSample.options.prefix(4)) + more)
             return try String(contentsOfFile: directory(name), encoding: .utf8)
         }
         let whole = try scores("whole.csv", "whole.onnx")
@@ -326,98 +254,7 @@ import Testing
         try refused(["merge", directory("whole.onnx"), directory("a.safetensors"), directory("c.onnx")], 1, "trained beside another model")
         try refused(
             ["forward", directory("whole.onnx"), directory("labelled.csv"), directory("c.csv"), "--adapter", directory("a.safetensors")]
-                + Array(Self.digits.prefix(4)), 1, "trained beside another model")
+                + Array(DigitsSample.options.prefix(4)), 1, "trained beside another model")
         #expect(directory.files().allSatisfy { !$0.hasPrefix("c.") })
-    }
-
-    @Test func backwardWritesOneArrayForEachInitializer() throws {
-        let directory = try scene()
-        let shared =
-            ["backward", directory("undertrained.onnx"), directory("labelled.csv")] + Self.digits
-            + ["--loss", "cross_entropy", "--prediction", "logits"]
-        for name in ["grads.npz", "grads.safetensors"] {
-            let answer = try DaemonProcess.command(shared + ["--out", directory(name), "--json"])
-            #expect(answer.status == 0, "\(answer.error)")
-            #expect(answer.output.contains("\"rows\" : 397"))
-        }
-        let again = try DaemonProcess.command(shared + ["--out", directory("again.npz"), "--batch-size", "100"])
-        #expect(again.status == 0 && again.output.contains("397 rows"), "\(again.error)")
-        let there = try DaemonProcess.command(shared + ["--out", directory("again.npz")])
-        #expect(there.status == 1 && there.error.contains("give --force"))
-        let both = try DaemonProcess.command(shared + ["--out", directory("b.npz"), "--cotangent", directory("grads.npz")])
-        #expect(both.status == 2)
-    }
-
-    @Test func gradientsListsWhatCanBeTrained() throws {
-        let directory = try scene()
-        let list = try DaemonProcess.command(["gradients", directory("undertrained.onnx"), "--list"])
-        #expect(list.status == 0, "\(list.error)")
-        #expect(list.output.contains("Conv") && list.output.contains("trainable"))
-        let json = try DaemonProcess.command(["gradients", directory("undertrained.onnx"), "--json"])
-        #expect(json.output.contains("\"type\" : \"Conv\""))
-        try directory.write(TinyModel.unknownOperator(), to: "odd.onnx")
-        let odd = try DaemonProcess.command(["gradients", directory("odd.onnx"), "--list"])
-        #expect(odd.status == 1)
-    }
-
-    /// A model with its weights in Constant nodes, two of them copies, through the commands: what `gradients` lists is what `optimize` trains.
-    @Test func weightsInConstantNodesAndCopiesAreListedTrainedAndWrittenBack() throws {
-        let directory = try TemporaryDirectory("optimize")
-        let weight = Tensor(.float32, [9, 9], (0..<81).map { Float($0 * 37 % 101 - 50) / 200 })
-        func constant(_ name: String, _ tensor: Tensor) -> Node {
-            Node("Constant", [], [name], [Attribute("value", .tensor(StoredTensor("", tensor)))])
-        }
-        let graph = Graph(
-            name: "copies",
-            nodes: [
-                constant("first", weight), constant("second", weight),
-                constant("out", Tensor(.float32, [9, 1], [Float](repeating: 0.1, count: 9))),
-                Node("Constant", [], ["bias"], [Attribute("value_float", .float(0))]),
-                Node("Constant", [], ["half"], [Attribute("value_float", .float(0.5))]),
-                Node("MatMul", ["x", "first"], ["a"]), Node("Tanh", ["a"], ["b"]), Node("MatMul", ["b", "second"], ["c"]),
-                Node("Mul", ["c", "half"], ["d"]),
-                Node("MatMul", ["d", "out"], ["e"]), Node("Add", ["e", "bias"], ["y"]),
-            ], inputs: [Value("x", .tensor(.float32, [.symbolic("N"), .fixed(9)]))],
-            outputs: [Value("y", .tensor(.float32, [.symbolic("N"), .fixed(1)]))])
-        let model = Model(irVersion: 8, operatorSets: [OperatorSet(domain: "", version: 17)], graph: graph)
-        try directory.write(Array(model.serialized()), to: "m.onnx")
-        var rows = "x0,x1,x2,x3,x4,x5,x6,x7,x8,t\n"
-        for row in 0..<60 {
-            let x = (0..<9).map { Double((row * 7 + $0 * 13) % 19) / 10 - 0.9 }
-            rows += x.map { "\($0)" }.joined(separator: ",") + ",\(x[0] - x[4] + 2)\n"
-        }
-        try directory.write(rows, to: "rows.csv")
-        let list = try DaemonProcess.command(["gradients", directory("m.onnx"), "--list"])
-        #expect(list.status == 0, "\(list.error)")
-        #expect(list.output.contains("first [9, 9]: trained; the same weight as second, unless `untie` names it"), "\(list.output)")
-        #expect(list.output.contains("bias []: trained\n") && list.output.contains("half []: a single number"), "\(list.output)")
-        func optimize(_ out: String, _ more: [String]) throws -> Model {
-            let done = try DaemonProcess.command(
-                [
-                    "optimize", directory("m.onnx"), "--labelled", directory("rows.csv"), "--out", directory(out), "--label", "t",
-                    "--columns", "x=x?",
-                    "--loss", "mean_squared_error", "--epochs", "5", "--learning-rate", "0.01", "--validation", "0", "--threads", "1",
-                ] + more)
-            #expect(done.status == 0, "\(done.error)")
-            return try Model(serialized: Data(directory.read(out)))
-        }
-        let tied = try optimize("tied.onnx", []), untied = try optimize("untied.onnx", ["--untie", "second"])
-        func values(_ model: Model, _ position: Int) throws -> [Float]? {
-            try model.graph.nodes[position].constantTensor?.tensor().values(as: Float.self)
-        }
-        #expect(try values(tied, 0) == values(tied, 1) && values(tied, 0) != values(model, 0))
-        #expect(try values(untied, 0) != values(untied, 1))
-        #expect(try values(tied, 3) != values(model, 3) && values(tied, 4) == values(model, 4))
-        // Only the trained nodes differ, and these only in their tensors.
-        var restored = tied
-        for position in 0..<4 { restored.graph.nodes[position].attributes = model.graph.nodes[position].attributes }
-        #expect(restored == model)
-        let wrong = try DaemonProcess.command([
-            "optimize", directory("m.onnx"), "--labelled", directory("rows.csv"), "--out", directory("z.onnx"), "--label", "t",
-            "--columns", "x=x?", "--loss", "mean_squared_error", "--untie", "third",
-        ])
-        #expect(
-            wrong.status == 1 && wrong.error.contains("untie: no shared weight has a name like \"third\"; shared are first, second"),
-            "\(wrong.error)")
     }
 }

@@ -1,4 +1,5 @@
 import Attempts
+import ConformanceSupport
 import Engine
 import FileSystem
 import Foundation
@@ -183,7 +184,7 @@ import Testing
     /// ONNX Runtime asks the system for the locale that a text model names; C.UTF-8 does the same for these rows, and is everywhere.
     private static func withEverywhereLocale(_ path: String) throws -> Data {
         let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
-        var model = try Model(serialized: bytes)
+        var model = try Model(serialized: Data(bytes))
         let places = model.graph.nodes.indices.filter { model.graph.nodes[$0].operatorType == "StringNormalizer" }
         if places.isEmpty { return bytes }
         for place in places { model.graph.nodes[place][attribute: "locale"] = .string("C.UTF-8") }

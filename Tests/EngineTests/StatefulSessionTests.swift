@@ -1,3 +1,4 @@
+import ConformanceSupport
 import Engine
 import ONNX
 import Tensors

@@ -10,7 +10,12 @@ import Testing
 
 @Suite struct FolderClaimTests {
     private let directory: TemporaryDirectory
-    private let timing = FolderClaim.Timing(beat: .milliseconds(100), patience: .milliseconds(600))
+    private let timing = {
+        var timing = FolderClaim.Timing()
+        timing.beat = .milliseconds(100)
+        timing.patience = .milliseconds(600)
+        return timing
+    }()
 
     init() throws { directory = try TemporaryDirectory("claim") }
 
@@ -64,7 +69,8 @@ import Testing
         _ = try claim()
         try edit { $0["pid"] = 4_194_303 }
         let start = ContinuousClock.now
-        let patient = FolderClaim.Timing(beat: .milliseconds(100), patience: .seconds(60))
+        var patient = timing
+        patient.patience = .seconds(60)
         let second = try FolderClaim(folder, .spool, as: ClaimHolder(root: "/second", since: "now"), timing: patient)
         #expect(second.isHeld && ContinuousClock.now - start < .seconds(20), "nobody is waited for")
         #expect(directory.files() == [".millrace-claim/holder"])

@@ -1,6 +1,7 @@
 import Arrivals
 import Foundation
 import Ledger
+import LedgerSupport
 import Reasons
 import Testing
 

@@ -1,5 +1,6 @@
 import Arrivals
 import Ledger
+import LedgerSupport
 import Testing
 
 @Suite struct ConditionTests {

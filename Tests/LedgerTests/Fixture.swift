@@ -1,6 +1,7 @@
 import Arrivals
 import GRDB
 import Ledger
+import LedgerSupport
 import Reasons
 import TestSupport
 import Testing

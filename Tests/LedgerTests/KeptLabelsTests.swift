@@ -1,5 +1,6 @@
 import Arrivals
 import Ledger
+import LedgerSupport
 import Reasons
 import Testing
 

@@ -1,6 +1,7 @@
 import Arrivals
 import Foundation
 import GRDB
+import LedgerSupport
 import TestSupport
 import Testing
 

@@ -1,3 +1,4 @@
+import Foundation
 import ONNX
 import Tensors
 
@@ -11,3 +12,10 @@ func matrixModel(_ weights: StoredTensor = weights()) -> Model {
 }
 
 func weights() -> StoredTensor { StoredTensor("w", .float32, [2, 3], [1, 2, 3, 4, 5, 6] as [Float]) }
+
+extension Model {
+    /// Parses bytes that a test wrote.
+    init(serialized bytes: [UInt8], limits: ReadingLimits = ReadingLimits()) throws(ONNXError) {
+        try self.init(serialized: Data(bytes), limits: limits)
+    }
+}

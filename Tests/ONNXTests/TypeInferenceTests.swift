@@ -126,8 +126,10 @@ import Testing
             "n_targets", "q_num_heads", "kv_num_heads", "sample_size", "to", "noop_with_empty_axes", "num_loops", "ceil_mode",
             "output_height", "dtype",
         ]
-        for domain in ["", "ai.onnx.ml", "ai.onnx.preview"] {
-            for type in InferenceRules.names(domain: domain) {
+        for (domain, rules) in [
+            ("", InferenceRules.standard), ("ai.onnx.ml", InferenceRules.machineLearning), ("ai.onnx.preview", InferenceRules.preview),
+        ] {
+            for type in rules.keys.sorted() {
                 for version in [9, 22] as [Int64] {
                     for name in names {
                         let value: AttributeValue = scalars.contains(name) ? .int(number) : .ints([number, number])

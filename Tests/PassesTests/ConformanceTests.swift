@@ -71,10 +71,10 @@ private struct Comparison {
             guard let outputs = try? session.run(set.inputs) else { return verdict = .notRun }
             expected.append(outputs)
         }
-        var model = try Model(serialized: bytes)
+        var model = try Model(serialized: Data(bytes))
         for (position, pass) in (TrainingForm.passes.passes + StepForm.passes.passes).enumerated() {
             do throws(PassError) {
-                guard try PassList([pass]).run(&model).changed == [pass.name] else { continue }
+                guard try ([pass] as PassList).run(&model).changed == [pass.name] else { continue }
             } catch {
                 (verdict, detail) = (.refused, "\(error)")
                 return

@@ -41,7 +41,7 @@ import Testing
                 Node("Neg", ["x"], ["z"]),
             ], inputs: [("x", ramp([3])), ("c", Tensor(.bool, [], [1] as [UInt8]))], outputs: [("y", .float32), ("z", .float32)]
         ).model
-        try PassList([DepthFirstOrder()]).run(&model)
+        try ([DepthFirstOrder()] as PassList).run(&model)
         #expect(model.graph.nodes.map { $0.outputs[0] } == ["a", "deep", "y", "z"])
     }
 }

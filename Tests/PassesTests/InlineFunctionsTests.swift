@@ -34,7 +34,7 @@ import Testing
     private func inlined(_ original: Model, _ inputs: [(String, Tensor)]) throws -> Model {
         var model = original
         let expected = try run(model, inputs)
-        try PassList([InlineFunctions()]).run(&model)
+        try ([InlineFunctions()] as PassList).run(&model)
         #expect(model.functions.isEmpty)
         #expect(!model.graph.nodes.contains { $0.domain == Self.domain })
         for (got, expected) in zip(try run(model, inputs), expected) { #expect(ValueComparison.identical(got, expected)) }
@@ -75,7 +75,7 @@ import Testing
         let nodes = [call("Both", ["x"], ["p", "q"]), Node("Sub", ["p", "q"], ["y"])]
         // The engine does not run such a function; what it means is said here by hand.
         var written = model(nodes, [body], inputs: [x])
-        try PassList([InlineFunctions()]).run(&written)
+        try ([InlineFunctions()] as PassList).run(&written)
         let plain = SmallModel(opset: 17, [Node("Neg", ["x"], ["q"]), Node("Sub", ["x", "q"], ["y"])], inputs: [x]).model
         #expect(ValueComparison.identical(try run(written, [x])[0], try run(plain, [x])[0]))
     }
@@ -114,7 +114,7 @@ import Testing
         let body = function("First", ["a"], ["b"], squeeze(inner, "a", "b"), opset: inner)
         let input = ("x", ramp([1, 1, 3]))
         var written = model(squeeze(outer, "x", "t") + [call("First", ["t"], ["y"])], [body], inputs: [input], opset: outer)
-        try PassList([InlineFunctions()]).run(&written)
+        try ([InlineFunctions()] as PassList).run(&written)
         #expect(written.operatorSetVersion() == 17)
         #expect(try run(written, [input])[0].tensor?.shape == [3])
     }

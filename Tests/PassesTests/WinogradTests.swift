@@ -94,7 +94,7 @@ import struct Foundation.Data
         let pass = WinogradConvolution { layer in
             layer.filters(tile: tile).map { WinogradPlan(filters: $0, isJoint: joint, layer: layer) }
         }
-        try PassList([pass]).run(&form)
+        try ([pass] as PassList).run(&form)
         return form
     }
 

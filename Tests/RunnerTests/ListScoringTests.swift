@@ -1,5 +1,6 @@
 import Attempts
 import Columnar
+import ConformanceSupport
 import Engine
 import FileSystem
 import Foundation

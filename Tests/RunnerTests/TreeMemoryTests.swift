@@ -1,4 +1,5 @@
 import Attempts
+import ConformanceSupport
 import Engine
 import FileSystem
 import ONNX

@@ -32,19 +32,19 @@ import Testing
     }
 
     @Test func theBestEpochIsTheFirstOfEqualOnes() {
-        var stopping = EarlyStopping(.init(patience: 2), metric: .accuracy, bestEpoch: 0, bestValue: 0.5)
-        let best = [0.5, 0.6, 0.6, 0.7].enumerated().map { stopping.note(epoch: $0.offset + 1, value: $0.element) }
+        var stopping = EarlyStopping(.init(patience: 2), metric: .accuracy, bestValue: 0.5)
+        let best = [0.5, 0.6, 0.6, 0.7].enumerated().map { stopping.note($0.element) }
         #expect(best == [false, true, false, true])
-        #expect(stopping.bestEpoch == 4 && !stopping.isExhausted)
-        for value in [0.1, .nan] { _ = stopping.note(epoch: 5, value: value) }
+        #expect(!stopping.isExhausted)
+        for value in [0.1, .nan] { _ = stopping.note(value) }
         #expect(stopping.isExhausted && stopping.bestValue == 0.7)
     }
 
     @Test func smallImprovementsDoNotCount() {
-        var stopping = EarlyStopping(.init(patience: 1, minimumImprovement: 0.1), metric: .loss, bestEpoch: 0, bestValue: 1)
-        let first = stopping.note(epoch: 1, value: 0.95)
+        var stopping = EarlyStopping(.init(patience: 1, minimumImprovement: 0.1), metric: .loss, bestValue: 1)
+        let first = stopping.note(0.95)
         #expect(!first && stopping.isExhausted)
-        let second = stopping.note(epoch: 2, value: 0.8)
+        let second = stopping.note(0.8)
         #expect(second && !stopping.isExhausted)
     }
 

@@ -166,7 +166,7 @@ extension WithInotify {
         @Test func theInstanceIsNotInherited() throws {
             let instance = try InotifyInstance.shared.get()
             #expect(fcntl(instance.descriptor, F_GETFD) & FD_CLOEXEC != 0)
-            #expect(InotifyEvents.queueLimit ?? 0 > 0)
+            #expect(kernelQueueLimit ?? 0 > 0)
         }
     }
 }

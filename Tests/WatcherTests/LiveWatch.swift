@@ -9,6 +9,19 @@ import Testing
 
 @testable import Watcher
 
+extension SpoolWatcher {
+    /// Scans everything soon, as after an overflow.
+    func rescan() { tell { $0.scanAll() } }
+
+    /// Looks at the time again, which the test has moved.
+    func poke() { tell { _ in } }
+
+    /// Returns the files that are not settled.
+    func waiting() async -> [WaitingFile] {
+        await withCheckedContinuation { answer in tell { answer.resume(returning: $0.waiting(limit: 1000)) } }
+    }
+}
+
 /// A watcher at work over a directory of its own. Events are real; time is not: quiet times pass when the test says so.
 final class LiveWatch: Sendable {
     struct Collected: Sendable {

@@ -53,7 +53,7 @@ extension WithInotify {
             try await live.barrier()
             for name in [".x", ".y"] { try put(to: live.spool + "/" + name) }
             try await live.barrier()
-            let count = (InotifyEvents.queueLimit ?? 16_384) + 8192
+            let count = (kernelQueueLimit ?? 16_384) + 8192
             try #require(count < InotifyInstance.queueLimit)
             try InotifyInstance.shared.get().withholding {
                 touch([".x", ".y"], in: live.spool, times: count)

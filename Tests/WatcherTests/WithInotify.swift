@@ -17,3 +17,9 @@ import Testing
         try Data(bytes).write(to: URL(fileURLWithPath: path))
     }
 }
+
+/// The kernel's limit on queued events. Nil where it cannot be read.
+var kernelQueueLimit: Int? {
+    let text = try? String(contentsOfFile: "/proc/sys/fs/inotify/max_queued_events", encoding: .utf8)
+    return text.flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+}

@@ -8,23 +8,13 @@ enum OperatorTable {
         Scattering.operators, Recurrent.operators, withoutGradient, withoutRule,
     ]
 
-    private static let records: [String: OperatorGradient] = families.joined().reduce(into: [:]) { records, record in
+    static let records: [String: OperatorGradient] = families.joined().reduce(into: [:]) { records, record in
         precondition(records.updateValue(record, forKey: record.operatorType) == nil, "\(record.operatorType) has two records")
     }
 
     /// Returns the record of a node's operator. An operator without a record has one that refuses it.
     static func record(of node: Node) -> OperatorGradient {
         records[node.qualifiedType] ?? .refused(node.qualifiedType, reason(node))
-    }
-
-    /// The operators that have a gradient by a rule or an expansion, in alphabetical order.
-    static var differentiated: [String] {
-        records.values.compactMap { record in
-            switch record.gradient {
-            case .rule, .expansion: record.operatorType
-            case .branches, .zero, .refused: nil
-            }
-        }.sorted()
     }
 
     /// Returns the reason why an operator without a record has no gradient.

@@ -121,20 +121,18 @@ package struct TableSchemaRule: Hashable, Sendable {
     package var others: [String]
     /// Columns carried through to the output, in this order: features only where an input names them.
     package var keep: [String]
-    package var classes: [String]?
     /// Types of kept columns: `string`, `bool`, `int8` … `uint64`, `float16`, `float32` (`float`), `float64` (`double`),
     /// `date`, `timestamp`.
     package var types: NameMap<String>
 
     package init(
-        key: [String] = [], label: String? = nil, others: [String] = [], keep: [String] = [], classes: [String]? = nil,
+        key: [String] = [], label: String? = nil, others: [String] = [], keep: [String] = [],
         types: NameMap<String> = [:]
     ) {
         self.key = key
         self.label = label
         self.others = others
         self.keep = keep
-        self.classes = classes
         self.types = types
     }
 

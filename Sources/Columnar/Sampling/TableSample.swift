@@ -2,17 +2,16 @@
 package struct TableSample {
     package let columns: [ColumnSample]
     package let rowCount: Int
-    /// Whether the file has no more rows.
-    package let isWhole: Bool
 
     /// Reads at most `limit` rows with the reader that scoring uses, so that files which scoring refuses are refused here too.
     package init(path: String, options: ReadOptions = ReadOptions(), limit: Int = 1000) throws(ColumnarError) {
         let reader = try TableReader(path: path, options: options)
-        guard let (batch, isWhole) = try Self.rows(of: reader, limit) else {
+        guard let first = try reader.next() else {
             columns = reader.schema.fields.map { ColumnSample(name: $0.name, type: $0.type) }
-            (rowCount, self.isWhole) = (0, true)
+            rowCount = 0
             return
         }
+        let batch = first.rowCount > limit ? first.slice(0..<limit) : first
         var texts: [String: Column] = [:]
         if reader.format.kind == .csv {
             // The texts are kept as the file has them: a number in the file may be a text such as 007.
@@ -27,7 +26,6 @@ package struct TableSample {
         }
         self.columns = columns
         rowCount = batch.rowCount
-        self.isWhole = isWhole
     }
 
     private static func rows(of reader: TableReader, _ limit: Int) throws(ColumnarError) -> (batch: RecordBatch, isWhole: Bool)? {

@@ -17,7 +17,6 @@ package struct WrittenTable: Hashable, Sendable {
 /// Both: dates and times as ISO 8601 text, decimals in full, binary as base64, lists and structs as JSON.
 package final class TableWriter {
     package let file: String
-    package let format: TableFormat
     package let schema: TableSchema
     package private(set) var rowCount = 0
 
@@ -56,7 +55,6 @@ package final class TableWriter {
         }
         self.descriptor = descriptor
         self.file = file
-        self.format = format
         self.schema = schema
     }
 

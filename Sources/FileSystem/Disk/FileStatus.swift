@@ -9,7 +9,6 @@ package struct FileStatus: Equatable, Sendable {
     package let stamp: FileStamp
     /// mtime in nanoseconds since 1970; unlike ctime a rename leaves it alone.
     package let modified: Int64
-    package let linkCount: Int
     /// The permission bits.
     package let mode: UInt16
 
@@ -30,7 +29,6 @@ extension FileStatus {
         }
         stamp = FileStamp(raw)
         modified = Int64(raw.st_mtim.tv_sec) * 1_000_000_000 + Int64(raw.st_mtim.tv_nsec)
-        linkCount = Int(raw.st_nlink)
         mode = UInt16(raw.st_mode & 0o7777)
     }
 }

@@ -10,14 +10,12 @@ import Musl
 /// The directory in which a model's weights files may lie. Every read walks down from it again without following a link, and checks
 /// the file that it then holds open, so that a name swapped in between gains nothing. Files are read, never mapped.
 package final class ExternalDataDirectory: Sendable {
-    private let path: String
     /// Owned: closed on deinit. Only `openat` and `dup` use it, which any thread may.
     private let descriptor: CInt
     private let allowsHardLinks: Bool
 
     /// - Parameter isOurs: whether we wrote the files: then a second name of one is a backup's, not a way to someone else's file.
     package init(_ path: String, isOurs: Bool = false) throws(ONNXError) {
-        self.path = path
         allowsHardLinks = isOurs
         descriptor = open(path.isEmpty ? "." : path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if descriptor < 0 { throw .cannotRead(path: path, reason: errnoText(), code: errno) }

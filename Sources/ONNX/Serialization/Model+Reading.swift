@@ -48,10 +48,6 @@ extension Model {
         self.init(proto)
     }
 
-    package init(serialized: [UInt8], limits: ReadingLimits = ReadingLimits()) throws(ONNXError) {
-        try self.init(serialized: Data(serialized), limits: limits)
-    }
-
     /// Reads and parses the file; its directory becomes the one for external data. The weights files are not touched.
     package static func load(path: String, limits: ReadingLimits = ReadingLimits()) throws(ONNXError) -> Model {
         var model = try Model(serialized: readFile(path, limit: limits.byteCount), limits: limits)

@@ -9,13 +9,7 @@ enum InferenceRules {
         }
     }
 
-    /// The operators that have a rule.
-    static func names(domain: String) -> [String] {
-        let rules = domain.isEmpty ? standard : domain == "ai.onnx.ml" ? machineLearning : domain == "ai.onnx.preview" ? preview : [:]
-        return rules.keys.sorted()
-    }
-
-    private static let standard: [String: InferenceRule] = table(
+    static let standard: [String: InferenceRule] = table(
         elementwise, products, windows, reductions, layout, indexing, generators, normalization, quantization, recurrent, controlFlow,
         sequences, miscellaneous)
 

@@ -11,11 +11,8 @@ enum OpsetAdaptors {
         table[operatorType]?.first { $0.version > version && $0.version <= target }
     }
 
-    /// The operators that have entries, in alphabetical order. Tests use it.
-    static var operators: [String] { table.keys.sorted() }
-
     /// The changes of each operator, the oldest first.
-    private static let table: [String: [(version: Int64, adapt: Adapt)]] = [
+    static let table: [String: [(version: Int64, adapt: Adapt)]] = [
         "Add": broadcasting,
         "And": broadcasting,
         "BatchNormalization": [(7, inferenceOnly), (9, perChannel), (14, runningStatistics)],

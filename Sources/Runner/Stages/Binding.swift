@@ -47,7 +47,6 @@ extension Schema {
         let learnt = label?.names ?? []
         return TableSchemaRule(
             key: key, label: learnt.count == 1 ? learnt[0] : nil, others: learnt + (weight.map { [$0] } ?? []), keep: keep,
-            classes: classes,
             types: NameMap(types.map { ($0.key, $0.value.rawValue) }, uniquingKeysWith: { $1 }))
     }
 

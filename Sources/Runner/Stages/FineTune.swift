@@ -211,7 +211,7 @@ struct FineTune {
             } else if spec.goal == .fineTune {
                 try empty(directory)
                 // Its external data have their names from us: they lie beside it.
-                for name in ["model.onnx"] + outcome.model.externalDataLocations {
+                for name in [VersionFile.model] + outcome.model.externalDataLocations {
                     let source = (parent.path as NSString).deletingLastPathComponent + "/" + name
                     try Disk.clone(FilePath(source), to: FilePath(directory + "/" + name))
                 }

@@ -5,27 +5,23 @@ struct EarlyStopping: Equatable {
     let metric: Metric
     let patience: Int?
     let minimumImprovement: Double
-    private(set) var bestEpoch: Int
     private(set) var bestValue: Double?
     private(set) var epochsSinceBest: Int
 
-    init(_ setting: GradientDescent.EarlyStopping?, metric: Metric, bestEpoch: Int = 0, bestValue: Double? = nil, epochsSinceBest: Int = 0)
-    {
+    init(_ setting: GradientDescent.EarlyStopping?, metric: Metric, bestValue: Double? = nil, epochsSinceBest: Int = 0) {
         self.metric = metric
         patience = setting?.patience
         minimumImprovement = setting?.minimumImprovement ?? 0
-        self.bestEpoch = bestEpoch
         self.bestValue = bestValue
         self.epochsSinceBest = epochsSinceBest
     }
 
     /// Whether this epoch is the best so far. One that is only as good, or better by no more than the smallest improvement that counts, is
     /// not.
-    mutating func note(epoch: Int, value: Double) -> Bool {
+    mutating func note(_ value: Double) -> Bool {
         let isBest =
             value.isFinite && (bestValue.map { metric.improvement(of: value, over: $0) > minimumImprovement || !$0.isFinite } ?? true)
         if isBest {
-            bestEpoch = epoch
             bestValue = value
             epochsSinceBest = 0
         } else {

@@ -61,7 +61,7 @@ struct TrainingLoop {
 
     mutating func train() throws(TrainingError) {
         var stopping = EarlyStopping(
-            recipe.earlyStopping, metric: run.gate.metric, bestEpoch: checkpoint.bestEpoch, bestValue: checkpoint.bestValue,
+            recipe.earlyStopping, metric: run.gate.metric, bestValue: checkpoint.bestValue,
             epochsSinceBest: checkpoint.epochsSinceBest)
         while checkpoint.epoch <= recipe.epochs, !stopping.isExhausted {
             let started = ContinuousClock.now
@@ -69,7 +69,7 @@ struct TrainingLoop {
             try trainEpoch { checkpoint in checkpoint.seconds = before + (ContinuousClock.now - started) / .seconds(1) }
             let values = try measure()
             let epoch = checkpoint.epoch
-            let isBest = rows.validation.rowCount == 0 || stopping.note(epoch: epoch, value: values[run.gate.metric] ?? .nan)
+            let isBest = rows.validation.rowCount == 0 || stopping.note(values[run.gate.metric] ?? .nan)
             if isBest {
                 try checkParameters()
                 checkpoint.bestEpoch = epoch

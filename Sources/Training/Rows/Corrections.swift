@@ -54,7 +54,8 @@ struct Corrections {
 }
 
 extension [Int] {
-    /// The first index of an ascending array whose element, and so all behind it, satisfies `predicate`.
+    /// Returns the first index of an ascending array whose element, and so all behind it, satisfies `predicate`. swift-algorithms has the
+    /// same; two packages (it needs swift-numerics) are too many for one function.
     fileprivate func partitioningIndex(_ predicate: (Int) -> Bool) -> Int {
         var low = startIndex, high = endIndex
         while low < high {

@@ -26,7 +26,6 @@ package struct BackwardGraph: Sendable {
     /// Maps each initializer or input that has a gradient to the output that gives it, which has the same type and shape.
     package let gradients: [String: String]
     package let untrained: [StepGraph.Untrained]
-    package let gradientForms: [String: String]
 
     /// Builds the gradient of a loss by every initializer that has one, and with `inputs` also by the float inputs of the model.
     package init(_ model: Model, loss: Loss, outputs: [String] = [], inputs: Bool = false) throws(AutodiffError) {
@@ -109,7 +108,6 @@ package struct BackwardGraph: Sendable {
         self.cotangents = cotangents
         self.gradients = named
         untrained = trainables.untrained
-        gradientForms = made.formsByNode
     }
 }
 

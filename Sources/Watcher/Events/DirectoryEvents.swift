@@ -14,16 +14,12 @@ package protocol DirectoryEvents: AnyObject {
     /// Appends what happened, in order, and never blocks.
     func take(into events: inout [DirectoryEvent], now: Duration)
 
-    /// Takes note of how long the caller needed to list everything below the directory.
-    func listed(token: Int, took: Duration, now: Duration)
-
     /// Forgets everything and releases what the system holds for it.
     func close()
 }
 
 extension DirectoryEvents {
     package var wakeTime: Duration? { nil }
-    package func listed(token: Int, took: Duration, now: Duration) {}
 }
 
 package enum DirectoryEvent: Sendable, Equatable {

@@ -19,15 +19,6 @@ package final class InotifyEvents: DirectoryEvents {
     /// Makes the process's instance while its descriptor is still low: call it first in `main`.
     package static func prepare() throws(WatcherError) { _ = try InotifyInstance.shared.get() }
 
-    /// The kernel's limit on queued events; the library's own function reads another file. Nil where it cannot be read.
-    package static var queueLimit: Int? {
-        guard let file = fopen("/proc/sys/fs/inotify/max_queued_events", "re") else { return nil }
-        defer { fclose(file) }
-        var line = [CChar](repeating: 0, count: 32)
-        guard fgets(&line, 32, file) != nil else { return nil }
-        return Int(String(decoding: line.prefix { $0 > 0x20 }.map(UInt8.init(bitPattern:)), as: UTF8.self))
-    }
-
     package func watch(_ path: String, token: Int, now: Duration) throws(WatcherError) {
         try instance.watch(path, listener: listener, token: token)
     }

@@ -1,4 +1,5 @@
 internal import Names
+internal import ONNXWire
 
 /// ONNX: the protobuf wire format is walked without being kept; weights are stepped over. Whole means that every length fits its message
 /// and the file, that a graph and its operator sets are there (they are written in this order), and that all external data is there.
@@ -13,25 +14,6 @@ enum ONNXCheck {
         guard walk.hasOpset else { return .incomplete("the ONNX model names no operator set, which stands after the graph: it is cut off") }
         if walk.externalData.isEmpty { return .whole(companions: []) }
         return ExternalData(directory: directory).check(walk.externalData)
-    }
-}
-
-/// The message that the walk is in. There are only as many as lead to tensors in onnx.proto.
-private enum Message {
-    case model, graph, node, attribute, tensor, sparseTensor, function, training, pair
-
-    func child(_ field: UInt64) -> Message? {
-        switch (self, field) {
-        case (.model, 7), (.training, 1), (.training, 2), (.attribute, 6), (.attribute, 11): .graph
-        case (.model, 20): .training
-        case (.model, 25): .function
-        case (.graph, 1), (.function, 7): .node
-        case (.graph, 5), (.attribute, 5), (.attribute, 10), (.sparseTensor, 1), (.sparseTensor, 2): .tensor
-        case (.graph, 15), (.attribute, 22), (.attribute, 23): .sparseTensor
-        case (.node, 5), (.function, 11): .attribute
-        case (.tensor, 13): .pair
-        default: nil
-        }
     }
 }
 
@@ -57,27 +39,19 @@ private struct ModelWalk {
     private var pair: (key: String, value: String) = ("", "")
 
     /// - Returns: what is wrong, or nil.
-    mutating func walk(_ file: inout SealedFile, _ message: Message, from start: Int64, to end: Int64, depth: Int) -> String? {
+    mutating func walk(_ file: inout SealedFile, _ message: ONNXMessage, from start: Int64, to end: Int64, depth: Int) -> String? {
         guard depth < Self.deepest else { return "the ONNX model's graphs are nested too deeply" }
         var offset = start
         while offset < end {
-            let fieldStart = offset
-            guard let tag = varint(&file, &offset, end), tag >> 3 != 0 else { return Self.cut(fieldStart) }
-            let field = tag >> 3
-            switch tag & 7 {
-            case 0:
-                guard let value = varint(&file, &offset, end) else { return Self.cut(fieldStart) }
-                note(message, field, value)
-            case 1: offset += 8
-            case 5: offset += 4
-            case 2:
-                guard let length = varint(&file, &offset, end), length <= UInt64(end - offset) else { return Self.cut(fieldStart) }
-                let fieldEnd = offset + Int64(length)
-                if let reason = enter(&file, message, field, from: offset, to: fieldEnd, depth: depth) { return reason }
-                offset = fieldEnd
-            default: return Self.cut(fieldStart)
+            guard let field = try? WireField(of: &file, at: offset, end: end), field.number != 0 else { return Self.cut(offset) }
+            switch field.content {
+            case .number(let value): note(message, field.number, value)
+            case .fixed: break
+            case .bytes(let range):
+                let (first, last) = (range.lowerBound, range.upperBound)
+                if let reason = enter(&file, message, field.number, from: first, to: last, depth: depth) { return reason }
             }
-            guard offset <= end else { return Self.cut(fieldStart) }
+            offset = field.end
         }
         return nil
     }
@@ -85,7 +59,7 @@ private struct ModelWalk {
     private static func cut(_ offset: Int64) -> String { "the ONNX model breaks off or is damaged at byte \(offset)" }
 
     private mutating func enter(
-        _ file: inout SealedFile, _ message: Message, _ field: UInt64, from start: Int64, to end: Int64, depth: Int
+        _ file: inout SealedFile, _ message: ONNXMessage, _ field: UInt64, from start: Int64, to end: Int64, depth: Int
     ) -> String? {
         switch (message, field) {
         case (.model, 7): hasGraph = true
@@ -95,7 +69,7 @@ private struct ModelWalk {
         case (.pair, 2): pair.value = text(&file, from: start, to: end)
         default: break
         }
-        guard let child = message.child(field) else { return nil }
+        guard let child = message.child(field), child.leadsToTensors else { return nil }
         if child == .tensor { tensor = TensorFacts() }
         if child == .pair { pair = ("", "") }
         if let reason = walk(&file, child, from: start, to: end, depth: depth + 1) { return reason }
@@ -104,7 +78,7 @@ private struct ModelWalk {
         return nil
     }
 
-    private mutating func note(_ message: Message, _ field: UInt64, _ value: UInt64) {
+    private mutating func note(_ message: ONNXMessage, _ field: UInt64, _ value: UInt64) {
         guard message == .tensor else { return }
         switch field {
         case 1: addDimension(value)
@@ -122,7 +96,7 @@ private struct ModelWalk {
     private mutating func packedDimensions(_ file: inout SealedFile, from start: Int64, to end: Int64) -> String? {
         var offset = start
         while offset < end {
-            guard let value = varint(&file, &offset, end) else { return Self.cut(offset) }
+            guard let value = try? WireField.number(of: &file, at: &offset, end: end) else { return Self.cut(offset) }
             addDimension(value)
         }
         return nil
@@ -158,15 +132,6 @@ private struct ModelWalk {
         guard end - start <= Self.longestText, let bytes = file.bytes(at: start, count: Int(end - start)) else { return "" }
         return String(decoding: bytes, as: UTF8.self)
     }
-
-    private func varint(_ file: inout SealedFile, _ offset: inout Int64, _ end: Int64) -> UInt64? {
-        var value: UInt64 = 0
-        for shift in stride(from: UInt64(0), through: 63, by: 7) {
-            guard offset < end, let byte = file.byte(at: offset) else { return nil }
-            offset += 1
-            value |= UInt64(byte & 0x7F) << shift
-            if byte & 0x80 == 0 { return value }
-        }
-        return nil
-    }
 }
+
+extension SealedFile: WireBytes {}

@@ -1,4 +1,5 @@
 import Arrivals
+internal import HeapModule
 internal import Names
 
 /// Keeps the files that are not settled: one by one those that something was heard of, in batches those that only a scan found. What they
@@ -31,7 +32,7 @@ struct UnsettledFiles {
     private let clock: WatchClock
     private let hasRoom: @Sendable (SpoolID) -> Bool
     private var tables: [Int: Table] = [:]
-    private var queue = DueQueue()
+    private var queue = Heap<DueFile>()
     /// The spools with found files whose quiet time has begun.
     private var slotsWithFound: Set<Int> = []
     /// The number of files that scans found and that were not looked at yet.
@@ -47,7 +48,7 @@ struct UnsettledFiles {
     /// The time at which the next file is due; nil where none is.
     var wakeTime: Duration? {
         let found = nextFound?.due
-        guard let time = queue.first?.time else { return found }
+        guard let time = queue.min?.time else { return found }
         return found.map { min($0, time) } ?? time
     }
 
@@ -174,7 +175,7 @@ struct UnsettledFiles {
     mutating func settleDue(_ out: inout OutgoingEvents) {
         for _ in 0..<Self.mostDue {
             if let found = nextFound, found.due <= now,
-                queue.first.map({ (found.due, found.spool.directory.order) < ($0.time, $0.order) }) ?? true
+                queue.min.map({ (found.due, found.spool.directory.order) < ($0.time, $0.order) }) ?? true
             {
                 guard let (path, settling) = popFound(in: found.spool) else { continue }
                 var pending = Pending(settling: settling, scheduled: nil, isBacklog: true)
@@ -182,8 +183,8 @@ struct UnsettledFiles {
                 advance(&pending, from: pending.settling.due(now: now), of: path, in: found.spool, isNew: true, &out)
                 continue
             }
-            guard let first = queue.first, first.time <= now else { return }
-            let item = queue.popFirst()!
+            guard let first = queue.min, first.time <= now else { return }
+            let item = queue.removeMin()
             guard let table = tables[item.spool], var pending = table.pending[item.path], pending.scheduled == item.time else { continue }
             pending.scheduled = nil
             advance(&pending, from: pending.settling.due(now: now), of: item.path, in: table.spool, isNew: false, &out)
@@ -192,7 +193,7 @@ struct UnsettledFiles {
 
     /// Returns all files that settle one by one, in the order in which they are delivered, and forgets them.
     mutating func takePending() -> [(path: String, spool: WatchedSpool, settling: Settling)] {
-        var items: [DueQueue.Item] = []
+        var items: [DueFile] = []
         for (slot, table) in tables {
             for (path, pending) in table.pending {
                 items.append(
@@ -281,7 +282,7 @@ struct UnsettledFiles {
     private mutating func schedule(_ pending: inout Pending, of path: String, in spool: WatchedSpool) {
         let due = pending.settling.wakeTime
         pending.scheduled = due
-        queue.push(
+        queue.insert(
             .init(
                 time: due, order: spool.directory.order, changed: pending.settling.stamp?.changed ?? 0, spool: spool.slot, path: path))
     }

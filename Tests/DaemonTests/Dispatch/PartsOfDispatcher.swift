@@ -1,6 +1,7 @@
 import Arrivals
 import Attempts
 import Ledger
+import LedgerSupport
 import Logging
 import PipelineConfig
 import Reasons

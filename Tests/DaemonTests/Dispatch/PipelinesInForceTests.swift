@@ -1,4 +1,5 @@
 import Ledger
+import LedgerSupport
 import PipelineConfig
 import Testing
 

@@ -3,6 +3,7 @@ import Attempts
 import Daemon
 import Foundation
 import Ledger
+import LedgerSupport
 import Logging
 import PipelineConfig
 import Reasons
@@ -10,7 +11,7 @@ import TestSupport
 import Testing
 
 /// How a pipeline waits for a machine that fails, on a manual clock.
-@Suite struct MachineWaitTests {
+@Suite struct FailingMachineTests {
     /// A world with a model, a file that is scored, and three that are numbered and not yet tried.
     private func world() throws -> DiskWorld {
         let world = try DiskWorld()
