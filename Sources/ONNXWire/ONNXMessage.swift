@@ -9,6 +9,7 @@ package enum ONNXMessage {
     case leaf
 
     /// Returns what the field of this number holds, where that is a message.
+    @inlinable
     package func child(_ field: UInt64) -> ONNXMessage? {
         switch (self, field) {
         case (.model, 7), (.training, 1), (.training, 2), (.attribute, 6), (.attribute, 11): .graph

@@ -31,7 +31,7 @@ package struct WireField {
     package let end: Int64
 
     /// Reads the field at `start` of a message that ends at `end`. The bytes of its content are not read.
-    @inlinable
+    @inlinable @inline(__always)
     package init(of bytes: inout some WireBytes & ~Copyable, at start: Int64, end: Int64) throws(Fault) {
         var position = start
         let tag = try Self.number(of: &bytes, at: &position, end: end)
@@ -56,7 +56,7 @@ package struct WireField {
     }
 
     /// Reads a number of at most ten bytes, and moves `position` behind it.
-    @inlinable
+    @inlinable @inline(__always)
     package static func number(of bytes: inout some WireBytes & ~Copyable, at position: inout Int64, end: Int64) throws(Fault) -> UInt64 {
         let start = position
         var value: UInt64 = 0

@@ -163,7 +163,11 @@ import Testing
             var ids: [Int64] = [], kept: [Int64] = []
             while let batch = try batches.next() {
                 ids += batch.tensors["x"]?.values(as: Int64.self) ?? []
-                kept += UnsafeBufferPointer(start: batch.kept.columns[0].values(as: Int64.self), count: batch.rowCount)
+                let column = batch.kept.columns[0]
+                // The pointer holds nothing: an optimized build frees the column as soon as it has it.
+                withExtendedLifetime(column) {
+                    kept += UnsafeBufferPointer(start: column.values(as: Int64.self), count: batch.rowCount)
+                }
             }
             #expect(ids == expected && kept == expected)
         }
