@@ -66,7 +66,7 @@ package enum PipelineFile {
     ) throws(PipelineError) -> Pipeline {
         let problems = ProblemList(file: source)
         let pipeline = Document.read(bytes, problems: problems).flatMap { node in
-            PipelineReader.read(node, source: source, in: Reading(problems: problems, root: root, defaults: defaults))
+            PipelineReader.read(node, source: source, in: ReadingContext(problems: problems, root: root, defaults: defaults))
         }
         guard let pipeline, problems.all.isEmpty else { throw .problems(problems.sorted) }
         return pipeline

@@ -29,7 +29,7 @@ package struct RevisionBody: Sendable {
         _ text: String, root: String
     ) -> (schema: Schema, stages: [Stage], format: OutputFormat?, partitionBy: [PartitionKey])? {
         let problems = ProblemList(file: "revision")
-        let reading = Reading(problems: problems, root: root)
+        let reading = ReadingContext(problems: problems, root: root)
         guard let document = Document.read(Array(text.utf8), problems: problems), let top = Section(document, "", keys: keys, in: reading)
         else { return nil }
         let schema = SchemaReader(top).schema()

@@ -50,7 +50,7 @@ struct Backward: ParsableCommand {
     }
 
     func run() throws {
-        try worded {
+        try reportingErrors {
             let loaded = try loadedModel(model)
             do { try loaded.safetyCheck() } catch { throw fail("\(model): \(error)") }
             guard FileManager.default.fileExists(atPath: data) else { throw fail("\(data): there is no such file.") }

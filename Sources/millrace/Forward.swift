@@ -75,9 +75,9 @@ struct Forward: ParsableCommand {
     }
 
     func run() throws {
-        try worded {
+        try reportingErrors {
             let format = try outputFormat()
-            let target = try Placing.target(out, replacing: force)
+            let target = try AtomicOutput.target(out, replacing: force)
             let staged = "\(target.deletingLastPathComponent().path)/.\(target.lastPathComponent).\(getpid()).tmp"
             defer { unlink(staged) }
             guard FileManager.default.fileExists(atPath: data) else { throw fail("\(data): there is no such file.") }

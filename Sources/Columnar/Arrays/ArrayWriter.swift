@@ -14,7 +14,7 @@ package final class ArrayWriter {
         let name: String
         let type: ElementType
         let rowShape: [Int]
-        let spool: Spool
+        let spilled: SpillBuffer
         var rows = 0
         /// Of the longest string, in Unicode scalars.
         var longest = 1
@@ -54,7 +54,7 @@ package final class ArrayWriter {
                     file: file, reason: "an .npy file holds one array, and \"\(items[0].name)\" and \"\(name)\" are to be written: use .npz"
                 )
             }
-            items.append(Item(name: name, type: tensor.elementType, rowShape: rowShape, spool: Spool(directory: temporaryDirectory)))
+            items.append(Item(name: name, type: tensor.elementType, rowShape: rowShape, spilled: SpillBuffer(directory: temporaryDirectory)))
             position = items.count - 1
         }
         guard items[position].type == tensor.elementType, items[position].rowShape == rowShape else {
@@ -64,7 +64,7 @@ package final class ArrayWriter {
         }
         items[position].rows += rows
         rowCount = max(rowCount, items[position].rows)
-        let spool = items[position].spool
+        let spool = items[position].spilled
         if let strings = tensor.strings {
             var bytes: [UInt8] = []
             for string in strings {
@@ -125,10 +125,10 @@ package final class ArrayWriter {
     /// The array's bytes as NumPy lays them out.
     private func forEachPiece(of item: Item, _ body: ([UInt8]) throws(ColumnarError) -> Void) throws(ColumnarError) {
         guard item.type == .string else {
-            return try item.spool.forEachPiece { piece throws(ColumnarError) in try body(Array(piece)) }
+            return try item.spilled.forEachPiece { piece throws(ColumnarError) in try body(Array(piece)) }
         }
         var rest: [UInt8] = []
-        try item.spool.forEachPiece { piece throws(ColumnarError) in
+        try item.spilled.forEachPiece { piece throws(ColumnarError) in
             rest.append(contentsOf: piece)
             var used = 0
             var cells: [UInt8] = []

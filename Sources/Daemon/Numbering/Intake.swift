@@ -120,7 +120,7 @@ package final class Intake {
             case .gone(let directory, let path):
                 forget(.init(directory: directory, path: path))
             case .foreign, .overflowed, .unhealthy, .healthy, .blocked, .unblocked, .unmatched, .ignored, .rescanned, .caughtUp:
-                tell(event)
+                report(event)
             }
         }
         complete.sort { ($0.order, $0.file.stamp.changed, $0.file.relativePath) < ($1.order, $1.file.stamp.changed, $1.file.relativePath) }

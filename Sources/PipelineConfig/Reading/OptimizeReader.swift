@@ -3,10 +3,10 @@ internal import Recipes
 
 /// Reads the body of an `optimize` stage.
 struct OptimizeReader {
-    private let reading: Reading
+    private let reading: ReadingContext
     private let classes: [String]?
 
-    init(_ reading: Reading, classes: [String]?) {
+    init(_ reading: ReadingContext, classes: [String]?) {
         self.reading = reading
         self.classes = classes
     }

@@ -13,7 +13,7 @@ struct PipelineReader {
     static let modelExtensions = ["onnx"]
     private static let longTime = Duration.seconds(365 * 86_400)
 
-    private let reading: Reading
+    private let reading: ReadingContext
     private let top: Section
 
     static let keys = [
@@ -21,7 +21,7 @@ struct PipelineReader {
         "on_input_deleted", "notify", "retain", "was",
     ]
 
-    static func read(_ root: Node, source: String, in reading: Reading) -> Pipeline? {
+    static func read(_ root: Node, source: String, in reading: ReadingContext) -> Pipeline? {
         guard let top = Section(root, "", keys: keys, in: reading) else { return nil }
         return PipelineReader(reading: reading, top: top).pipeline(source: source)
     }
@@ -40,7 +40,7 @@ struct PipelineReader {
             onInputDeleted: onInputDeleted(spool, after), notify: NotifyReader.notify(top),
             retain: RetainReader.retain(top, defaults: reading.defaults.retain), was: was(name),
             revisionBody: RevisionBody(top, format: land.outputs?.format), positions: reading.positions)
-        Fit(pipeline: pipeline, top: top, stages: stages).check()
+        CrossSectionCheck(pipeline: pipeline, top: top, stages: stages).check()
         return reading.problems.all.isEmpty ? pipeline : nil
     }
 

@@ -74,7 +74,7 @@ struct SchemaReader {
             value: section.inputValue("value", without: keys), batchAxis: section.batchAxis)
     }
 
-    private func columns(_ node: Node, _ path: String, _ reading: Reading) -> ColumnSelector? {
+    private func columns(_ node: Node, _ path: String, _ reading: ReadingContext) -> ColumnSelector? {
         guard let texts = reading.texts(node, path) else { return nil }
         if texts.isEmpty || texts.contains("") {
             reading.problems.add(

@@ -17,7 +17,7 @@ struct StageReader {
     }
 
     private let top: Section
-    private var reading: Reading { top.reading }
+    private var reading: ReadingContext { top.reading }
 
     init(_ top: Section) { self.top = top }
 

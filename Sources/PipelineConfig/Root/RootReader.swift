@@ -18,7 +18,7 @@ enum RootReader {
         case .empty: return RootSettings(root: root)
         case .unreadable: return nil
         case .node(let node):
-            let reading = Reading(problems: problems, root: root, file: .root)
+            let reading = ReadingContext(problems: problems, root: root, file: .root)
             return Section(node, "", keys: keys, in: reading).map { settings($0, root: root) }
         }
     }

@@ -61,7 +61,7 @@ struct FineTune {
             guard spec.goal == .decideModel, [.badInput, .badModel, .diverged].contains(error.kind) else { throw error }
             report.rejection = error
         }
-        if let outcome { tell(outcome, &report, &result) }
+        if let outcome { add(outcome, to: &report, &result) }
         result.training = report
         if let rejection = report.rejection {
             if spec.goal == .fineTune { throw rejection }
@@ -166,7 +166,7 @@ struct FineTune {
         }
     }
 
-    private func tell(_ outcome: FineTuning.Outcome, _ report: inout TrainingReport, _ result: inout AttemptResult) {
+    private func add(_ outcome: FineTuning.Outcome, to report: inout TrainingReport, _ result: inout AttemptResult) {
         let metric = stage.gate.metric
         if outcome.validationRows > 0 {
             report.gate = GateOutcome(

@@ -30,7 +30,7 @@ struct Evaluator {
     func measure(
         _ rows: RowFile, check: () throws(TrainingError) -> Void, forward: (RowBatch) throws(TrainingError) -> StepMachine.Evaluation
     ) throws(TrainingError) -> [Metric: Double] {
-        var judgement = Judgement(metrics, of: prediction)
+        var accumulator = MetricsAccumulator(metrics, of: prediction)
         for start in stride(from: 0, to: rows.rowCount, by: batchSize) {
             try check()
             let counting = min(batchSize, rows.rowCount - start)
@@ -38,19 +38,19 @@ struct Evaluator {
             var batch = try rows.batch((0..<total).map { (start + $0) % rows.rowCount })
             batch.count(only: counting)
             let answer = try forward(batch)
-            judgement.add(loss: answer.loss, weight: answer.lossWeight)
+            accumulator.add(loss: answer.loss, weight: answer.lossWeight)
             if let scores = answer.scores, let labels = batch.target {
-                judgement.add(answers: scores, labels: labels, weights: batch.weights.floats)
+                accumulator.add(answers: scores, labels: labels, weights: batch.weights.floats)
             }
         }
         var values: [Metric: Double] = [:]
         for metric in Set(metrics) {
-            if let reason = judgement.undefined(metric) {
+            if let reason = accumulator.undefined(metric) {
                 throw .tooFewRows(
                     reason: "\(rows.rowCount) rows are held out: \(reason)",
                     remedy: "bring labelled rows of more kinds, raise validation, or choose another metric")
             }
-            values[metric] = judgement.value(metric)
+            values[metric] = accumulator.value(metric)
         }
         return values
     }

@@ -36,7 +36,7 @@ struct TrainingRun {
         let identity = try RunIdentity.digest(run)
         let rows = try packedRows(graph, ports, identity)
         try checkHeldOut(rows)
-        return try told(try trained(graph, ports, rows, identity), graph, rows)
+        return try outcome(try trained(graph, ports, rows, identity), graph, rows)
     }
 
     /// What training leaves behind when the engine's sessions are gone.
@@ -71,7 +71,7 @@ struct TrainingRun {
         isMerged = true
     }
 
-    private func told(_ trained: Trained, _ graph: StepGraph, _ rows: RowStore) throws(TrainingError) -> FineTuning.Outcome {
+    private func outcome(_ trained: Trained, _ graph: StepGraph, _ rows: RowStore) throws(TrainingError) -> FineTuning.Outcome {
         let best = try trained.store.best(of: trained.checkpoint).map {
             Dictionary($0.map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
         }

@@ -80,7 +80,7 @@ struct RowPacking {
         while true {
             try check()
             let batch: InputBatch?
-            do { batch = try features.next() } catch { throw Self.worded(error, file: file.path) }
+            do { batch = try features.next() } catch { throw Self.trainingError(error, file: file.path) }
             guard let batch else { break }
             // A file without rows pins nothing for those after it.
             if done == 0 { for (name, columns) in features.boundColumns where pinned[name] == nil { pinned[name] = columns } }
@@ -128,7 +128,7 @@ struct RowPacking {
                 reader, ports: ports, rules: rules,
                 schema: TableSchemaRule(key: data.key, label: labels.first, keep: Array(others) + kept, types: data.types),
                 batchRows: batchRows, pinned: pinned, lists: Self.lists)
-        } catch { throw Self.worded(error, file: file.path) }
+        } catch { throw Self.trainingError(error, file: file.path) }
     }
 
     /// A batch of features must have as many rows as the batch of labels.
@@ -251,7 +251,7 @@ struct RowPacking {
             remedy: "give the inputs with `pad` a `length` too (schema.inputs.NAME.length), to which shorter rows are filled up")
     }
 
-    private static func worded(_ error: ColumnarError, file: String) -> TrainingError {
+    private static func trainingError(_ error: ColumnarError, file: String) -> TrainingError {
         switch error {
         case .mismatch(let location, let reason):
             .badLabels(file: "\(location)", reason: Reason(reason), remedy: "mend the file, or say in the schema what is meant")

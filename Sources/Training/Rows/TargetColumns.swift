@@ -89,7 +89,7 @@ final class TargetColumns {
             batches = try openInputs(
                 path: file.path, format: file.format, options: options, ports: ports, rules: rules,
                 schema: TableSchemaRule(keep: kept, types: data.types), batchRows: batchRows)
-        } catch { throw worded(error) }
+        } catch { throw trainingError(error) }
         columns = isLabelKept ? Array(kept.suffix(1)) : batches?.boundColumns[Self.labelPort] ?? []
     }
 
@@ -144,7 +144,7 @@ final class TargetColumns {
     /// Returns the labels of the next rows, from columns that hold nothing else; nil after the last row.
     func next() throws(TrainingError) -> Batch? {
         let batch: InputBatch?
-        do { batch = try batches?.next() } catch { throw worded(error) }
+        do { batch = try batches?.next() } catch { throw trainingError(error) }
         guard let batch else { return nil }
         let (target, unlabelled) = try labels(of: batch)
         if data.refusesMissingLabels, let first = unlabelled.first {
@@ -285,7 +285,7 @@ final class TargetColumns {
     }
 
     /// The ports above are ours, not the model's: errors speak of labels, weights and keys.
-    private func worded(_ error: ColumnarError) -> TrainingError {
+    private func trainingError(_ error: ColumnarError) -> TrainingError {
         let label = "the label (\(data.label?.words ?? "none"))"
         guard let (location, reason) = error.located else {
             if case .badRule(let reason) = error { return .badLabels(file: file, reason: Reason(reason), remedy: "mend the schema") }

@@ -10,7 +10,7 @@ import Reports
 import SystemPackage
 
 /// Brings a request to the daemon and waits for its answer; where none runs, does what is asked under the daemon's lock.
-struct Asking {
+struct DaemonRequest {
     let root: RootOption
     let pipelines: [Pipeline]
     var patience: Duration = .seconds(5)
@@ -18,7 +18,7 @@ struct Asking {
     /// Prints the answer; throws where it is a refusal or does not come.
     @discardableResult
     func ask(_ request: Request, json: Bool) throws -> RequestOutcome {
-        let outcome = try worded { try send(request) }
+        let outcome = try reportingErrors { try send(request) }
         if json {
             try printJSON(outcome)
         } else if outcome.isRefused {

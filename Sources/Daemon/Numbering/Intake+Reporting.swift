@@ -12,7 +12,7 @@ extension Intake {
         let names: [String]
     }
 
-    func tell(_ event: SpoolEvent) {
+    func report(_ event: SpoolEvent) {
         switch event {
         case .foreign(let file):
             log.warning(
@@ -32,7 +32,7 @@ extension Intake {
         case .unblocked(let directory, let path):
             log.notice("the folder can be looked into again", metadata: ["spool": "\(directory)", "file.path": "\(path)"])
             if let key = key(.unwatched, directory, path) { conditions.clear(key) }
-        case .unmatched(let directory, let count, let first): tellUnmatched(directory, count, first)
+        case .unmatched(let directory, let count, let first): logUnmatched(directory, count, first)
         case .complete, .truncated, .refused, .gone, .ignored, .rescanned, .caughtUp: break
         }
     }
@@ -44,7 +44,7 @@ extension Intake {
         }
     }
 
-    private func tellUnmatched(_ directory: String, _ count: Int, _ first: [String]) {
+    private func logUnmatched(_ directory: String, _ count: Int, _ first: [String]) {
         guard let route = routes[directory], let key = key(.ignored, directory) else { return }
         guard count > 0 else { return conditions.clear(key) }
         let shown = first.prefix(5).joined(separator: ", ") + (count > 5 ? ", …" : "")

@@ -2,7 +2,7 @@ internal import Reasons
 internal import Recipes
 
 /// Whether the sections of one file fit each other.
-struct Fit {
+struct CrossSectionCheck {
     let pipeline: Pipeline
     let top: Section
     let stages: StageReader.Stages

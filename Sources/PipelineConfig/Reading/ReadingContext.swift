@@ -1,7 +1,7 @@
 internal import Reasons
 
 /// What the sections of one file share: the problems, the places, the root, and how single values are read.
-final class Reading {
+final class ReadingContext {
     let problems: ProblemList
     let root: String
     let file: ConfigurationFile

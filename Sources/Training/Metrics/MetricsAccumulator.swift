@@ -24,7 +24,7 @@ package enum Prediction: Sendable, Hashable {
 }
 
 /// Metrics of answers that come batch by batch; each row counts its weight.
-package struct Judgement {
+package struct MetricsAccumulator {
     private let prediction: Prediction
     private let wanted: Set<Metric>
     private var classes = ClassCounts()
