@@ -54,7 +54,8 @@ package final class ArrayWriter {
                     file: file, reason: "an .npy file holds one array, and \"\(items[0].name)\" and \"\(name)\" are to be written: use .npz"
                 )
             }
-            items.append(Item(name: name, type: tensor.elementType, rowShape: rowShape, spilled: SpillBuffer(directory: temporaryDirectory)))
+            items.append(
+                Item(name: name, type: tensor.elementType, rowShape: rowShape, spilled: SpillBuffer(directory: temporaryDirectory)))
             position = items.count - 1
         }
         guard items[position].type == tensor.elementType, items[position].rowShape == rowShape else {
