@@ -35,7 +35,7 @@ package final class DiskPublisher: Publisher, Sendable {
     let work: FilePath
     /// The folders that nobody else may work on; nil where nobody else can.
     private let claims: FolderClaims?
-    /// What runs the models, for their cards.
+    /// The name and version of the engine that runs the models, for their cards.
     private let engine: Card.Named?
     private let state = Mutex(State())
 

@@ -10,7 +10,7 @@ extension FileSystemError {
     /// The causes that failures tell apart. Each error has one.
     fileprivate enum Cause {
         case system(Errno)
-        /// Of the machine, whatever the file is.
+        /// The machine is at fault, whatever the file is.
         case machine
         case missing(FilePath)
         /// Something else than a file of the spool has the name.

@@ -1,7 +1,7 @@
 import Arrivals
 
-/// What is done about a failed attempt, by its kind: the only place that decides it. `Failure+Files.swift` decides the kind, and
-/// `Runner/Failure+Errors.swift`.
+/// The only place that decides what is done about a failed attempt, by its kind. `Failure+Files.swift` and `Runner/Failure+Errors.swift`
+/// decide the kind.
 package enum FailurePolicy {
     package enum Action: Hashable, Sendable {
         /// Try again after a delay.

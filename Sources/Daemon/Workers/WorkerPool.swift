@@ -34,7 +34,7 @@ package final class WorkerPool<Work: Sendable>: Sendable {
 
     private struct State {
         var queue: FairQueue<Entry>
-        /// What waits in the queue, by pipeline; counted as it comes and goes, since it is asked for at every turn.
+        /// The work that waits in the queue, by pipeline. It is counted as it comes and goes, since it is asked for at every turn.
         var lots: [String: WorkLoad.Lot] = [:]
         var running = 0
         var paused = 0

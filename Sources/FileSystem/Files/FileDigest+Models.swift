@@ -19,7 +19,8 @@ extension FileDigest {
         return of(bytes: list.utf8)
     }
 
-    /// Of the model in a version directory: that of `model.onnx`, with that of its adapter where it has one. Nil without a model.
+    /// Returns the digest of the model in a version directory: that of `model.onnx`, with that of its adapter where it has one. Nil
+    /// without a model.
     package static func ofVersion(_ files: [(name: String, digest: String)]) -> String? {
         guard let graph = files.first(where: { $0.name == "model.onnx" }) else { return nil }
         return ofModel(digest: graph.digest, companions: files.filter { $0.name == VersionFile.adapter })

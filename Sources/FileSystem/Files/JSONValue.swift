@@ -1,4 +1,4 @@
-/// What a JSON document holds, but for `null`: a setting or a fact that code hands on and does not look into.
+/// A value of a JSON document, but for `null`: a setting or a fact that code hands on and does not look into.
 package enum JSONValue: Hashable, Sendable {
     case flag(Bool)
     case integer(Int64)

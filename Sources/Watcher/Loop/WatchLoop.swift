@@ -240,9 +240,7 @@ final class WatchLoop {
     /// Takes the wanted directories in place of the present ones. One that is unchanged goes on as it is.
     func replace(with wanted: [SpoolDirectory]) {
         for spool in spoolsBySlot where !wanted.contains(spool.directory) {
-            watches.forget(below: "", of: spool)
-            files.forget(below: "", in: spool)
-            scans.removeAll(of: spool)
+            forgetEverything(of: spool)
             spools[spool.slot] = nil
         }
         let present = Set(spools.values.map(\.directory))
@@ -271,9 +269,7 @@ final class WatchLoop {
     /// Ends the attaching of a spool after its first scan. A spool of which nothing can be listed is not attached at all.
     private func endAttaching(_ spool: WatchedSpool, _ failure: WatcherError?) {
         if let failure {
-            watches.forget(below: "", of: spool)
-            files.forget(below: "", in: spool)
-            scans.removeAll(of: spool)
+            forgetEverything(of: spool)
             spool.detach()
             return out.send(spool.becomeUnhealthy(failure.description))
         }
@@ -282,12 +278,17 @@ final class WatchLoop {
     }
 
     private func detach(_ spool: WatchedSpool, _ reason: String) {
-        watches.forget(below: "", of: spool)
         spool.unblock(&out) { _ in true }
-        files.forget(below: "", in: spool)
-        scans.removeAll(of: spool)
+        forgetEverything(of: spool)
         spool.detach()
         out.send(spool.becomeUnhealthy(reason))
+    }
+
+    /// Ends the watches, the scans and the settling files of a spool.
+    private func forgetEverything(of spool: WatchedSpool) {
+        watches.forget(below: "", of: spool)
+        files.forget(below: "", in: spool)
+        scans.removeAll(of: spool)
     }
 
     private func checkHealth() {
