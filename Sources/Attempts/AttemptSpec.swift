@@ -1,6 +1,7 @@
 package import Arrivals
 import FileSystem
 package import PipelineConfig
+package import Recipes
 
 /// All that one attempt needs to know, and all that it may touch: whoever executes it, in this process, in a child or on another host,
 /// reads the files that `work` names, writes where it says, and answers with an `AttemptResult`. It is plain JSON.
@@ -39,9 +40,10 @@ package struct AttemptSpec: Codable, Sendable {
         }
     }
 
-    /// The kind of an attempt's work.
+    /// The kind of an attempt's work. `.millrace/running` of this and of earlier releases holds the raw values.
     package enum Goal: String, Codable, Sendable {
-        case decideModel, fineTune, score
+        case validateModel = "decideModel"
+        case fineTune, score
     }
 
     /// A file of labelled rows.
@@ -82,7 +84,7 @@ package struct AttemptSpec: Codable, Sendable {
     package var attempt: Int
     package var pipeline: String
     package var work: Work
-    package var schema: Schema
+    package var schema: RowSchema
     package var stages: [Stage]
     /// Goes into the output's own metadata, as it stands.
     package var provenance: [String: String]
@@ -95,7 +97,7 @@ package struct AttemptSpec: Codable, Sendable {
     package var hidesValues = false
 
     package init(
-        run: Int64, attempt: Int, pipeline: String, work: Work, schema: Schema, stages: [Stage], provenance: [String: String] = [:],
+        run: Int64, attempt: Int, pipeline: String, work: Work, schema: RowSchema, stages: [Stage], provenance: [String: String] = [:],
         limits: Limits = Limits(), columns: [String: [String]] = [:]
     ) {
         self.run = run

@@ -14,12 +14,12 @@ package enum EngineError: Error, Equatable {
     case missingInput(String, expected: String)
     case wrongType(input: String, expected: String, found: String)
     case wrongShape(input: String, expected: String, found: String)
-    /// The format has this type, the runtime does not take it at this port.
-    case unsupportedElementType(port: String, type: String, detail: String)
+    /// The format has this type, the runtime does not take it at this input or output.
+    case unsupportedElementType(name: String, type: String, detail: String)
     case runFailed(operator: String, node: String, detail: String)
     case cancelled
     case notText(output: String, element: Int)
-    case noBatchAxis(port: String, detail: String)
+    case noBatchAxis(name: String, detail: String)
     case outOfMemory(OutOfMemory)
     case engine(String)
 }
@@ -41,14 +41,14 @@ extension EngineError: CustomStringConvertible {
             "model input '\(printable(input))' takes \(expected) and is given \(found)"
         case .wrongShape(let input, let expected, let found):
             "model input '\(printable(input))' has shape \(expected) and is given \(found)"
-        case .unsupportedElementType(let port, let type, let detail):
-            "ONNX Runtime \(Engine.version) does not carry element type \(type)\(port.isEmpty ? "" : " at '\(printable(port))'"): \(detail)"
+        case .unsupportedElementType(let name, let type, let detail):
+            "ONNX Runtime \(Engine.version) does not carry element type \(type)\(name.isEmpty ? "" : " at '\(printable(name))'"): \(detail)"
         case .runFailed(let operatorName, let node, let detail):
             operatorName.isEmpty ? "the model failed: \(detail)" : "the model failed in operator \(operatorName)\(at(node)): \(detail)"
         case .cancelled: "the run was cancelled"
         case .notText(let output, let element):
             "element \(element) of model output '\(printable(output))' is not UTF-8 text"
-        case .noBatchAxis(let port, let detail): "'\(printable(port))' has no batch axis: \(detail)"
+        case .noBatchAxis(let name, let detail): "'\(printable(name))' has no batch axis: \(detail)"
         case .outOfMemory(let shortage): "\(shortage)"
         case .engine(let detail): "ONNX Runtime \(Engine.version): \(detail)"
         }

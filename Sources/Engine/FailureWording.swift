@@ -26,7 +26,7 @@ enum FailureWording {
         }
         // FAIL: Exception during loading: MLDataType for: tensor(complex64) is not currently registered or supported
         if let match = text.firstMatch(of: #/MLDataType for: tensor\((.+?)\) is not/#) {
-            return .unsupportedElementType(port: "", type: String(match.1), detail: "export the model with another type")
+            return .unsupportedElementType(name: "", type: String(match.1), detail: "export the model with another type")
         }
         // FAIL: … Failed to construct locale with name:tr_TR.UTF-8:… name not valid: …
         if let match = text.firstMatch(of: #/Failed to construct locale with name:(.+?):/#) {

@@ -5,8 +5,8 @@ package import Tensors
 /// A model, ready to run. Runs may overlap on any number of threads.
 package final class Session: Sendable {
     package let options: SessionOptions
-    package let inputs: [Port]
-    package let outputs: [Port]
+    package let inputs: [ValueInfo]
+    package let outputs: [ValueInfo]
     let native: NativeSession
     let table: Native.Table
     private let inputIndices: NameMap<Int>
@@ -82,8 +82,8 @@ extension Session {
     ) throws(EngineError) -> [EngineValue] {
         guard tensors.count == inputs.count else {
             if tensors.count < inputs.count {
-                let port = inputs[tensors.count]
-                throw .missingInput(port.name, expected: "\(port.kind)")
+                let info = inputs[tensors.count]
+                throw .missingInput(info.name, expected: "\(info.kind)")
             }
             throw .unknownInput("number \(inputs.count + 1)", known: inputs.map(\.name))
         }
@@ -102,11 +102,11 @@ extension Session {
         var given: [NativeValue] = []
         var names: [UnsafePointer<CChar>?] = []
         for index in inputs.indices {
-            let port = inputs[index]
+            let info = inputs[index]
             // An optional input that is fed nothing holds nothing.
-            if case .optional = port.kind, case .some(.none) = values[index] { continue }
-            guard let value = values[index] else { throw .missingInput(port.name, expected: "\(port.kind)") }
-            given.append(try makeValue(value, for: port))
+            if case .optional = info.kind, case .some(.none) = values[index] { continue }
+            guard let value = values[index] else { throw .missingInput(info.name, expected: "\(info.kind)") }
+            given.append(try makeValue(value, for: info))
             names.append(native.inputNames[index])
         }
         guard let wanted else { return try run(given, named: names, selected: nil, cancellation) }

@@ -69,7 +69,7 @@ package final class StatefulSession {
 
         var sets: [[Tensor]] = [[], []], setValues: [[NativeValue]] = [[], []]
         for slot in slots {
-            let port = session.inputs[try session.inputIndex(slot.input)]
+            let info = session.inputs[try session.inputIndex(slot.input)]
             for set in sets.indices {
                 if set > 0, slot.overwrites, let tensor = sets[0].last, let value = setValues[0].last {
                     sets[set].append(tensor)
@@ -80,7 +80,7 @@ package final class StatefulSession {
                     throw .wrongShape(input: slot.input, expected: "numbers", found: "\(slot.elementType.name)\(slot.shape)")
                 }
                 sets[set].append(tensor)
-                setValues[set].append(try session.makeValue(tensor, for: port))
+                setValues[set].append(try session.makeValue(tensor, for: info))
             }
         }
         self.sets = sets
@@ -117,15 +117,15 @@ package final class StatefulSession {
     }
 
     /// Memory for an output of fixed shape.
-    private static func memory(of port: Port, _ session: Session) throws(EngineError) -> (Tensor, NativeValue) {
-        let extents = port.dimensions?.map(\.extent) ?? []
-        guard let type = port.elementType, extents.allSatisfy({ $0 != nil }),
+    private static func memory(of info: ValueInfo, _ session: Session) throws(EngineError) -> (Tensor, NativeValue) {
+        let extents = info.dimensions?.map(\.value) ?? []
+        guard let type = info.elementType, extents.allSatisfy({ $0 != nil }),
             let tensor = Tensor(zeros: type, shape: Shape(extents.compactMap(\.self)))
         else {
             throw .unsupportedElementType(
-                port: port.name, type: "\(port.kind)", detail: "only tensors of fixed shape are given out step by step")
+                name: info.name, type: "\(info.kind)", detail: "only tensors of fixed shape are given out step by step")
         }
-        return (tensor, try session.native(port) { () throws(NativeFailure) in try session.table.makeValue(tensor) })
+        return (tensor, try session.native(info) { () throws(NativeFailure) in try session.table.makeValue(tensor) })
     }
 
     /// One run over `batch`, which must have every input that is neither slot nor constant; its memory is read during this call only. Gives

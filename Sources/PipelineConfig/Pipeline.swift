@@ -1,3 +1,5 @@
+package import Recipes
+
 /// One pipeline file, read: what is watched, what is done and where results land. Every path is absolute (relative ones were taken from
 /// the root) and every default is filled in.
 ///
@@ -12,7 +14,7 @@ package final class Pipeline: Sendable {
     package let spool: Spool
     package let order: ArrivalOrder
     package let settle: Settle
-    package let schema: Schema
+    package let schema: RowSchema
     package let stages: [Stage]
     package let land: Land
     package let after: After
@@ -30,7 +32,7 @@ package final class Pipeline: Sendable {
     package let positions: SourceMap
 
     init(
-        name: String, source: String, spool: Spool, order: ArrivalOrder, settle: Settle, schema: Schema, stages: [Stage], land: Land,
+        name: String, source: String, spool: Spool, order: ArrivalOrder, settle: Settle, schema: RowSchema, stages: [Stage], land: Land,
         after: After, allowUpstreamDelete: Bool, onError: OnError, limits: Limits, onInputDeleted: OnInputDeleted, notify: Notify,
         retain: Retain, was: String?, revisionBody: RevisionBody, positions: SourceMap
     ) {

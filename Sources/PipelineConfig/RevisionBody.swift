@@ -1,4 +1,5 @@
 internal import Reasons
+internal import Recipes
 
 /// What a revision stands for, as text: the part of a pipeline file that decides the bytes of outputs. The ledger keeps it beside the
 /// digest, so that work that was opened under a revision goes on under it after the pipeline was edited.
@@ -27,7 +28,7 @@ package struct RevisionBody: Sendable {
     /// Returns what a body says; nil where this version does not take it.
     fileprivate static func read(
         _ text: String, root: String
-    ) -> (schema: Schema, stages: [Stage], format: OutputFormat?, partitionBy: [PartitionKey])? {
+    ) -> (schema: RowSchema, stages: [Stage], format: OutputFormat?, partitionBy: [PartitionKey])? {
         let problems = ProblemList(file: "revision")
         let reading = ReadingContext(problems: problems, root: root)
         guard let document = Document.read(Array(text.utf8), problems: problems), let top = Section(document, "", keys: keys, in: reading)

@@ -1,3 +1,5 @@
+import Recipes
+
 /// One step of a pipeline. Codable, so that an attempt's spec can carry it.
 package enum Stage: Sendable, Equatable, Codable {
     case deserialize(DeserializeStage)

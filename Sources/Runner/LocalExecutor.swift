@@ -26,9 +26,9 @@ package final class LocalExecutor: AttemptExecutor {
                 for stage in spec.stages {
                     try interruption.check()
                     switch (stage, spec.work) {
-                    case (.deserialize, .decideModel(let files, _)):
-                        try ModelDecision(spec, files, models, interruption).decide(&result)
-                    case (.optimize(let optimize), .decideModel(let files, let training?)),
+                    case (.deserialize, .validateModel(let files, _)):
+                        try ModelValidation(spec, files, models, interruption).validate(&result)
+                    case (.optimize(let optimize), .validateModel(let files, let training?)),
                         (.optimize(let optimize), .fineTune(let files, let training)):
                         try FineTune(spec, files, optimize, training, models, interruption).run(&result)
                     case (.forward(let forward), .score(let files)):

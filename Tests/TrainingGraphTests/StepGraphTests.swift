@@ -82,7 +82,7 @@ struct StepGraphTests {
         #expect(try loss(1) == loss(1))
         #expect(try loss(1) != loss(2))
         let run = try StepRun(model, recipe), plain = try StepRun(SmallNet.make(), recipe)
-        #expect(plain.graph.ports.randomKey == nil)
+        #expect(plain.graph.signature.randomKey == nil)
         // Also where the model was exported as it was in training.
         let always = try StepRun(SmallNet.make(dropout: 0.5, isAlwaysActive: true), recipe)
         #expect(

@@ -1,3 +1,4 @@
+internal import Recipes
 internal import Tensors
 
 /// A type that a kept column of text may get by itself. Dates and times are not among them: pandas and Polars leave those of CSV as text

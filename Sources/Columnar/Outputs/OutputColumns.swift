@@ -1,4 +1,5 @@
 internal import Names
+import Recipes
 package import Tensors
 
 /// One output of the model over some rows.

@@ -67,13 +67,13 @@ struct NativeSessionOptions: ~Copyable {
     func readFilesAsONNX() throws(NativeFailure) { try set("session.load_model_format", "ONNX") }
 }
 
-/// Owns an `OrtSession` and the C strings of its port names. `OrtSession::Run` may be called from any number of threads at once.
+/// Owns an `OrtSession` and the C strings of its input and output names. `OrtSession::Run` may be called from any number of threads at once.
 final class NativeSession: @unchecked Sendable {
     private let pointer: OpaquePointer
     let table: Native.Table
-    let inputs: [Port]
+    let inputs: [ValueInfo]
     /// An output that the model names more than once is one value, and stands here once.
-    let outputs: [Port]
+    let outputs: [ValueInfo]
     let inputNames: [UnsafePointer<CChar>?]
     let outputNames: [UnsafePointer<CChar>?]
 
@@ -99,9 +99,9 @@ final class NativeSession: @unchecked Sendable {
     /// Takes the session.
     private init(_ pointer: OpaquePointer, _ table: Native.Table) throws(NativeFailure) {
         do throws(NativeFailure) {
-            inputs = try table.ports(of: pointer, inputs: true)
+            inputs = try table.declarations(of: pointer, inputs: true)
             var seen: NameSet = []
-            outputs = try table.ports(of: pointer, inputs: false).filter { seen.insert($0.name).inserted }
+            outputs = try table.declarations(of: pointer, inputs: false).filter { seen.insert($0.name).inserted }
         } catch {
             table.api.pointee.ReleaseSession(pointer)
             throw error

@@ -1,3 +1,5 @@
+import Tensors
+
 extension Dimension {
     /// The more that is known of two statements about one extent; `nil` where they contradict.
     static func merge(_ left: Dimension, _ right: Dimension) -> Dimension? {

@@ -1,4 +1,5 @@
 internal import Reasons
+internal import Recipes
 
 /// Reads the document's sections into a ``Pipeline``. One function per section; each falls back to the default where a value was
 /// refused, so that the rest of the file is still read, and the pipeline is given out only if no problem was found.

@@ -1,4 +1,5 @@
 internal import Reasons
+internal import Recipes
 
 /// Reads `stages` and checks that each takes what the one before it gives.
 struct StageReader {

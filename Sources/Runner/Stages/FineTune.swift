@@ -12,7 +12,7 @@ import Training
 import TrainingGraph
 
 /// The optimize stage: trains the float parent on labelled rows and writes it as a new model, if it passes the gate. For a model that was
-/// just decided it replaces what the deserialize stage wrote, or leaves that as it is.
+/// just validated, it replaces what the deserialize stage wrote or leaves it as it is.
 struct FineTune {
     private let spec: AttemptSpec
     private let files: AttemptSpec.ModelFiles
@@ -58,7 +58,7 @@ struct FineTune {
             report.wait = error
         } catch {
             // That nothing can be learnt from these labels is no reason to keep the model that arrived from landing.
-            guard spec.goal == .decideModel, [.badInput, .badModel, .diverged].contains(error.kind) else { throw error }
+            guard spec.goal == .validateModel, [.badInput, .badModel, .diverged].contains(error.kind) else { throw error }
             report.rejection = error
         }
         if let outcome { add(outcome, to: &report, &result) }
@@ -72,7 +72,7 @@ struct FineTune {
         try phases.time("write") { () throws(Failure) in
             if let tuned = outcome.take() { try write(tuned, from: file, report) }
         }
-        try ModelDecision(spec, files, models, interruption).accept(written: written, &phases, &result)
+        try ModelValidation(spec, files, models, interruption).accept(written: written, &phases, &result)
     }
 
     // MARK: Training
@@ -124,7 +124,7 @@ struct FineTune {
     /// Returns whether a kept file has rows. A file that cannot be read may have some; the code that reads it refuses it.
     private func hasRows(_ labelled: AttemptSpec.LabelledFile) -> Bool {
         var options = ReadOptions()
-        options.dialect = spec.schema.textDialect
+        options.dialect = spec.schema.dialect
         return (try? Columnar.hasRows(path: labelled.kept, options: options)) ?? true
     }
 

@@ -6,6 +6,7 @@ import FileSystem
 import Foundation
 import PipelineConfig
 import Reasons
+import Recipes
 import SystemPackage
 
 /// The forward stage: `Y = forward(X, M)` over the rows of one file, batch by batch, into one output file.

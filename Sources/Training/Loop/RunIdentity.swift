@@ -33,11 +33,11 @@ enum RunIdentity {
         lines.append(try text(run.recipe))
         lines.append("gate \(try text(run.gate)) measured \(run.alsoMeasured.map(\.rawValue)) threads \(run.threads)")
         lines += run.data.inputs.sorted { $0.key < $1.key }.map { "input \($0.key) \($0.value)" }
-        let data = run.data
+        let schema = run.data.schema
         lines.append(
-            "label \(data.label?.words ?? "") classes \(data.classes ?? []) refuses missing \(data.refusesMissingLabels) "
-                + "weight \(data.weight ?? "") key \(data.key) keep \(data.keep)")
-        lines.append("types \(data.types.sorted { $0.key < $1.key }) dialect \(data.dialect)")
+            "label \(schema.label?.words ?? "") classes \(schema.classes ?? []) missing label \(schema.missingLabel) "
+                + "weight \(schema.weight ?? "") key \(schema.key) keep \(schema.keep)")
+        lines.append("types \(schema.typeNames.sorted { $0.key < $1.key }) dialect \(schema.dialect)")
         return FileDigest.of(bytes: lines.joined(separator: "\n").utf8)
     }
 

@@ -31,12 +31,12 @@ struct TrainingRun {
             try takeUpAdapter()
             graph = try StepGraph(run.model, run.recipe, adapter: run.adapter)
         } catch { throw TrainingError(error) }
-        let ports = try run.model.rowPorts()
+        let inputs = try run.model.rowInputs()
         try run.model.check(run.data.inputs)
         let identity = try RunIdentity.digest(run)
-        let rows = try packedRows(graph, ports, identity)
+        let rows = try packedRows(graph, inputs, identity)
         try checkHeldOut(rows)
-        return try outcome(try trained(graph, ports, rows, identity), graph, rows)
+        return try outcome(try trained(graph, inputs, rows, identity), graph, rows)
     }
 
     /// What training leaves behind when the engine's sessions are gone.
@@ -48,13 +48,13 @@ struct TrainingRun {
     }
 
     private func trained(
-        _ graph: StepGraph, _ ports: [InputPort], _ rows: RowStore, _ identity: String
+        _ graph: StepGraph, _ inputs: [ModelInput], _ rows: RowStore, _ identity: String
     ) throws(TrainingError) -> Trained {
-        let size = try batchSize(ports)
+        let size = try batchSize(inputs)
         var loop = TrainingLoop(
             run: run, control: control, rows: rows,
-            machine: try StepMachine(graph, inputNames: ports.map(\.name), threads: run.threads),
-            evaluator: try Evaluator(run, scores: graph.ports.scores, batchSize: size.rows, isFixed: size.isFixed),
+            machine: try StepMachine(graph, inputNames: inputs.map(\.name), threads: run.threads),
+            evaluator: try Evaluator(run, scores: graph.signature.scores, batchSize: size.rows, isFixed: size.isFixed),
             batchSize: size.rows, isFixed: size.isFixed, store: CheckpointStore(directory: run.directory, fingerprint: identity))
         let resumedAt = try loop.begin()
         try loop.train()
@@ -102,12 +102,12 @@ struct TrainingRun {
             gradientForms: graph.gradientForms, resumedAt: trained.resumedAt)
     }
 
-    private func packedRows(_ graph: StepGraph, _ ports: [InputPort], _ identity: String) throws(TrainingError) -> RowStore {
+    private func packedRows(_ graph: StepGraph, _ inputs: [ModelInput], _ identity: String) throws(TrainingError) -> RowStore {
         var data = run.data
-        if data.classes == nil { data.classes = graph.classes?.map(\.text) }
+        if data.schema.classes == nil { data.schema.classes = graph.classes?.map(\.text) }
         return try RowStore.open(
-            data, ports: ports.map(\.withOpenBatch),
-            target: try Target(graph.ports.target, classCount: graph.ports.scores.first?.classCount, loss: run.recipe.loss),
+            data, inputs: inputs.map(\.withOpenBatch),
+            target: try Target(graph.signature.target, classCount: graph.signature.scores.first?.classCount, loss: run.recipe.loss),
             split: ValidationSplit(share: run.recipe.validation, seed: UInt64(run.recipe.seed)), directory: run.directory,
             fingerprint: identity,
             check: { () throws(TrainingError) in if control.isCancelled() { throw .cancelled } },
@@ -127,8 +127,8 @@ struct TrainingRun {
             remedy: "bring more labelled rows, raise validation, or lower rows_at_least of the gate")
     }
 
-    private func batchSize(_ ports: [InputPort]) throws(TrainingError) -> (rows: Int, isFixed: Bool) {
-        let fixed = Set(ports.compactMap { $0.dimensions[0] })
+    private func batchSize(_ inputs: [ModelInput]) throws(TrainingError) -> (rows: Int, isFixed: Bool) {
+        let fixed = Set(inputs.compactMap { $0.dimensions[0] })
         guard fixed.count <= 1 else {
             throw .badModel(
                 reason: "its inputs' first axes are fixed at \(fixed.sorted().map(String.init).joined(separator: " and "))",

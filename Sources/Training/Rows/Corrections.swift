@@ -1,3 +1,5 @@
+import Recipes
+
 /// Decides which rows of labelled files count: where key columns name the rows, a file's rows replace those with the same key in the files
 /// before it, so that a corrected label counts once, as the later file has it. Rows of one file that share a key all count: such a key
 /// names a group. Without key columns, and where a row has no value in one of them, rows are known by their features, and two with the same
@@ -9,9 +11,9 @@ struct Corrections {
     /// Reads the key columns once where there are several files; memory is needed for the keys of all rows but those of the first file.
     init(_ data: LabelledData, target: Target?, seed: UInt64, check: () throws(TrainingError) -> Void) throws(TrainingError) {
         superseded = data.files.map { _ in [] }
-        guard !data.key.isEmpty, data.files.count > 1 else { return }
+        guard !data.schema.key.isEmpty, data.files.count > 1 else { return }
         var unweighted = data
-        unweighted.weight = nil
+        unweighted.schema.weight = nil
         var later: Set<UInt64> = []
         for index in data.files.indices.reversed() {
             var own: [UInt64] = []

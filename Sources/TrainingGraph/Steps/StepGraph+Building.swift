@@ -88,7 +88,7 @@ extension StepGraph {
 
         self.step = try step.withoutExternalData()
         self.evaluation = try evaluation.withoutExternalData()
-        ports = Ports(
+        signature = Signature(
             target: loss.target, scores: loss.scores, sampleWeight: loss.sampleWeight, learningRate: update.learningRate,
             apply: update.apply,
             randomKey: randomKey, loss: loss.reportedMean, lossWeight: loss.reportedWeight)

@@ -1,8 +1,9 @@
 package import Names
+package import Recipes
 package import Tensors
 
 /// A model input as binding sees it.
-package struct InputPort: Hashable, Sendable {
+package struct ModelInput: Hashable, Sendable {
     package let name: String
     package let elementType: ElementType
     /// `nil` is dynamic; the first axis is the batch.
@@ -45,15 +46,8 @@ package struct InputPort: Hashable, Sendable {
     var description: String { "[N" + dimensions.dropFirst().map { ", " + ($0.map(String.init) ?? "?") }.joined() + "]" }
 }
 
-/// What a pipeline says about one model input.
+/// How one model input is filled: what `InputSchema` says of it, once the model's type and defaults are known, and what training asks for.
 package struct InputRule: Hashable, Sendable {
-    package enum Columns: Hashable, Sendable {
-        /// `*` and `?` match any characters and one; the columns come in numeric-aware name order.
-        case pattern(String)
-        /// In the order given.
-        case list([String])
-    }
-
     /// What stands for a value that is not there: a null or, in an input of floats, a NaN.
     package enum Missing: Hashable, Sendable {
         case error
@@ -67,7 +61,7 @@ package struct InputRule: Hashable, Sendable {
     }
 
     /// `nil`: the column of the input's name, or as `TableBinder` says.
-    package var columns: Columns?
+    package var columns: ColumnSelector?
     /// The input is `value * scale + offset`, in the input's precision; integer inputs take it rounded to the nearest.
     package var scale: Double?
     package var offset: Double?
@@ -81,22 +75,15 @@ package struct InputRule: Hashable, Sendable {
     /// The length that all rows are filled up to; `nil`: as long as the longest row of a batch.
     package var length: Int?
 
-    package enum Pad: Hashable, Sendable {
-        /// The number is in the column's own units, before `scale` and `offset`.
-        case integer(Int64)
-        case number(Double)
-        /// A text, for inputs of strings.
-        case text(String)
-    }
-
     /// How booleans are spelled in an input of text; `nil`: they are refused with a message that asks for it.
-    package var booleans: BooleanText?
+    package var booleans: BooleanSpelling?
     /// How dates and times are spelled in an input of text; `nil`: they are refused with a message that asks for it.
-    package var times: TimeText?
+    package var times: TimeSpelling?
 
     package init(
-        columns: Columns? = nil, scale: Double? = nil, offset: Double? = nil, missing: Missing = .error, refusesNonFinite: Bool = false,
-        pad: Pad? = nil, mask: String? = nil, length: Int? = nil, booleans: BooleanText? = nil, times: TimeText? = nil
+        columns: ColumnSelector? = nil, scale: Double? = nil, offset: Double? = nil, missing: Missing = .error,
+        refusesNonFinite: Bool = false,
+        pad: Pad? = nil, mask: String? = nil, length: Int? = nil, booleans: BooleanSpelling? = nil, times: TimeSpelling? = nil
     ) {
         self.columns = columns
         self.scale = scale
