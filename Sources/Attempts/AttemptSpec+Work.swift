@@ -1,7 +1,7 @@
 package import PipelineConfig
 
 extension AttemptSpec {
-    /// What is to be done, with the files that it reads and the one place that it writes.
+    /// The work, with the files that it reads and the one place that it writes.
     package enum Work: Codable, Sendable {
         /// Checks a model that arrived and writes it. With `training`, it is tuned before it is written.
         case validateModel(ModelFiles, training: Training?)
@@ -38,7 +38,7 @@ extension AttemptSpec {
     /// The files of an attempt that scores.
     package struct ScoringFiles: Codable, Sendable {
         package var model: InputFile
-        /// The path of the model's adapter, where that is not beside the model, whose digest covers it.
+        /// The path of the model's adapter if that is not in the model's folder. The model's digest covers it.
         package var adapter: String?
         package var data: InputFile
         /// The path of the file to write.
@@ -69,7 +69,7 @@ extension AttemptSpec {
     /// The rows to score; nil for an attempt that makes a version.
     package var data: InputFile? { if case .score(let files) = work { files.data } else { nil } }
 
-    /// What is learnt from; nil where nothing is.
+    /// The labels to learn from; nil if there are none.
     package var training: Training? {
         switch work {
         case .validateModel(_, let training): training

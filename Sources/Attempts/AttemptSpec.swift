@@ -3,8 +3,8 @@ import FileSystem
 package import PipelineConfig
 package import Recipes
 
-/// All that one attempt needs to know, and all that it may touch: whoever executes it, in this process, in a child or on another host,
-/// reads the files that `work` names, writes where it says, and answers with an `AttemptResult`. It is plain JSON.
+/// The complete description of one attempt. An executor, in this process, in a child or on another host, reads the files that `work` names,
+/// writes where it says, and answers with an `AttemptResult`. It is plain JSON.
 package struct AttemptSpec: Codable, Sendable {
     /// A file by the role it plays. Paths are absolute.
     package struct InputFile: Codable, Sendable {
@@ -51,9 +51,10 @@ package struct AttemptSpec: Codable, Sendable {
         package var arrival: Int64
         /// Relative to its spool, for messages and the card.
         package var name: String
-        /// Where it arrived.
+        /// The file in the spool in which it arrived.
         package var file: InputFile
-        /// Where its content is kept, by digest; written by the first attempt that needs it, and what is trained on.
+        /// The path of the kept copy of the content, named by its digest. The first attempt that needs the copy writes it; training reads
+        /// it.
         package var kept: String
 
         package init(arrival: Int64, name: String, file: InputFile, kept: String) {
@@ -64,9 +65,9 @@ package struct AttemptSpec: Codable, Sendable {
         }
     }
 
-    /// What the optimize stage learns from.
+    /// The labels and settings of the optimize stage.
     package struct Training: Codable, Sendable {
-        /// In arrival order; none twice by digest.
+        /// The files in arrival order; no digest occurs twice.
         package var labelled: [LabelledFile]
         /// The arrival that the attempt is about, if that is a labelled one: its rows must be usable, those of others may not be.
         package var subject: Int64?

@@ -5,27 +5,27 @@ package import Tensors
 /// run takes.
 ///
 /// Refused are inputs that are no tensors, inputs without a first axis, fixed first axes that differ between inputs, and open
-/// axes behind the first that the caller does not fix. Outputs are looked at when they exist: one whose first extent is not
+/// axes after the first that the caller does not fix. Outputs are looked at when they exist: one whose first extent is not
 /// the number of rows is refused then.
 package struct BatchPlan: Sendable {
     package struct Input: Sendable, Hashable {
-        /// Of the model's inputs.
+        /// The index among the model's inputs.
         package let index: Int
         package let name: String
         package let elementType: ElementType
-        /// Without the batch axis.
+        /// The shape of one row, without the batch axis.
         package let rowShape: Shape
         package var elementsPerRow: Int { rowShape.elementCount ?? 0 }
     }
 
     /// The inputs that are filled row by row, in the model's order.
     package let inputs: [Input]
-    /// What the other inputs are given in every run, by input index.
+    /// The values of the other inputs in every run, by input index.
     package let constants: [Int: Tensor]
     /// The rows of every run where the model fixes them; `nil` where any number will do.
     package let fixedRows: Int?
 
-    /// `rowShapes` fixes open axes behind the first, by input name; `constants` are inputs that do not follow the rows.
+    /// `rowShapes` fixes open axes after the first, by input name; `constants` are inputs that do not follow the rows.
     package init(
         of session: Session, rowShapes: [String: Shape] = [:], constants: NameMap<Tensor> = [:]
     ) throws(EngineError) {
@@ -62,7 +62,7 @@ package struct BatchPlan: Sendable {
         fixedRows = fixed?.rows
     }
 
-    /// How many rows a run takes where the caller would like `wanted`.
+    /// Returns the number of rows of a run if the caller would like `wanted`.
     package func rows(wanted: Int) -> Int { fixedRows ?? max(wanted, 1) }
 
     private static func rowShape(_ input: ValueInfo, _ dimensions: [Dimension], _ given: Shape?) throws(EngineError) -> Shape {

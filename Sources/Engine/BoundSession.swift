@@ -13,7 +13,7 @@ package final class BoundSession {
     /// The most rows of one run; exactly the rows of every run where the model fixes them.
     package let capacity: Int
 
-    /// Per element of `plan.inputs`; `nil` for strings.
+    /// The bound memory of each element of `plan.inputs`; `nil` for strings.
     private let buffers: [TensorBuffer?]
     private var strings: [[String]]
     private let constants: [NativeValue]
@@ -23,7 +23,7 @@ package final class BoundSession {
     private var boundRows: Int?
     /// The model outputs that are computed, in the order in which they are given.
     private let outputs: [Int]
-    /// Per element of `outputs`; `nil` where the engine allocates it in every run.
+    /// The bound memory of each element of `outputs`; `nil` if the engine allocates it in every run.
     private var kept: [Tensor?]
     /// Whether the engine was seen to hand out a value other than the memory that was bound, for each element of `outputs`.
     private var isElsewhere: [Bool]

@@ -1,7 +1,7 @@
 package import Reasons
 package import Tensors
 
-/// What the engine refuses or fails at, worded for whoever operates the pipeline.
+/// An error of the engine, in words for the operator of the pipeline.
 package enum EngineError: Error, Equatable {
     case libraryTooOld(found: String, neededAPI: Int)
     /// `node` is empty where the runtime names none.
@@ -28,11 +28,13 @@ extension EngineError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .libraryTooOld(let found, let neededAPI):
-            "the ONNX Runtime library is \(found) and does not serve C API \(neededAPI): install 1.\(neededAPI) or newer (Scripts/setup fetches one)"
+            "the ONNX Runtime library is \(found) and does not serve C API \(neededAPI): install 1.\(neededAPI) or newer "
+                + "(Scripts/setup fetches one)"
         case .unsupportedOperator(let name, let node, let detail):
-            "ONNX Runtime \(Engine.version) has no implementation of operator \(name)\(at(node)): \(detail). Export the model with another operator or opset"
+            "ONNX Runtime \(ONNXRuntime.version) has no implementation of operator \(name)\(at(node)): \(detail). Export the "
+                + "model with another operator or opset"
         case .invalidModel(let detail): "the model is not valid ONNX: \(detail)"
-        case .modelRefused(let detail): "ONNX Runtime \(Engine.version) does not load the model: \(detail)"
+        case .modelRefused(let detail): "ONNX Runtime \(ONNXRuntime.version) does not load the model: \(detail)"
         case .externalData(let file, let detail): "the model's external data '\(printable(file))' cannot be read: \(detail)"
         case .unknownInput(let name, let known): "the model has no input '\(printable(name))'; it has \(list(known))"
         case .unknownOutput(let name, let known): "the model has no output '\(printable(name))'; it has \(list(known))"
@@ -42,7 +44,8 @@ extension EngineError: CustomStringConvertible {
         case .wrongShape(let input, let expected, let found):
             "model input '\(printable(input))' has shape \(expected) and is given \(found)"
         case .unsupportedElementType(let name, let type, let detail):
-            "ONNX Runtime \(Engine.version) does not carry element type \(type)\(name.isEmpty ? "" : " at '\(printable(name))'"): \(detail)"
+            "ONNX Runtime \(ONNXRuntime.version) does not carry element type "
+                + "\(type)\(name.isEmpty ? "" : " at '\(printable(name))'"): \(detail)"
         case .runFailed(let operatorName, let node, let detail):
             operatorName.isEmpty ? "the model failed: \(detail)" : "the model failed in operator \(operatorName)\(at(node)): \(detail)"
         case .cancelled: "the run was cancelled"
@@ -50,7 +53,7 @@ extension EngineError: CustomStringConvertible {
             "element \(element) of model output '\(printable(output))' is not UTF-8 text"
         case .noBatchAxis(let name, let detail): "'\(printable(name))' has no batch axis: \(detail)"
         case .outOfMemory(let shortage): "\(shortage)"
-        case .engine(let detail): "ONNX Runtime \(Engine.version): \(detail)"
+        case .engine(let detail): "ONNX Runtime \(ONNXRuntime.version): \(detail)"
         }
     }
 
@@ -69,5 +72,5 @@ extension EngineError: Reasoned {
     }
 }
 
-/// On one line: a runtime's text has several, and can carry bytes of the file.
+/// Returns the text on one line: a runtime's text has several, and can carry bytes of the file.
 func printable(_ text: String) -> String { text.replacing("\n", with: " ").printable }

@@ -1,7 +1,7 @@
 import COnnxRuntime
 
-/// From the runtime's error codes and texts to `EngineError`. The texts are not a stable interface: where one is not
-/// recognized, the general case carries it whole.
+/// Turns the runtime's error codes and texts into `EngineError`. The texts are not a stable interface: if one is not recognized, the
+/// general case carries the whole text.
 enum FailureWording {
     static func loading(_ failure: NativeFailure) -> EngineError {
         let text = cleaned(failure.message)
@@ -53,7 +53,7 @@ enum FailureWording {
         return .runFailed(operator: "", node: "", detail: text)
     }
 
-    /// On one line, without the places in the runtime's source (file, line, C++ signature) that its texts are sprinkled with.
+    /// Returns the text on one line, without the places in the runtime's source (file, line, C++ signature).
     private static func cleaned(_ message: String) -> String {
         var text = printable(message)
         text.replace(#//?\S*/\S+\.(?:cc|h):\d+ (?:[^()]*\([^()]*\)(?: const)?(?: \[with [^\]]*\])? )?/#, with: "")

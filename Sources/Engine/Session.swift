@@ -13,8 +13,8 @@ package final class Session: Sendable {
     private let outputIndices: NameMap<Int>
     private let allOutputs: [Int]
 
-    /// Reads `model` during this call only; external data that it refers to is refused, and weights that lie elsewhere are given beside it.
-    /// What it holds must have been checked before: the runtime's parser is not meant for hostile input.
+    /// Reads `model` during this call only. External data that it refers to is refused; weights in other files are given separately. The
+    /// model must have been checked before: the runtime's parser is not meant for hostile input.
     package convenience init(
         model: Data, weights: SessionWeights = .none, options: SessionOptions = SessionOptions()
     ) throws(EngineError) {
@@ -45,7 +45,7 @@ package final class Session: Sendable {
     private static func load(
         _ model: UnsafeRawBufferPointer, _ weights: SessionWeights, _ options: SessionOptions
     ) throws(EngineError) -> NativeSession {
-        let table = try Engine.table()
+        let table = try ONNXRuntime.table()
         var given: NativeWeights?
         if !weights.names.isEmpty {
             do { given = try NativeWeights(table) } catch { throw FailureWording.loading(error) }
@@ -62,7 +62,7 @@ package final class Session: Sendable {
     private static func load(
         _ options: SessionOptions, _ make: (Native.Table, borrowing NativeSessionOptions) throws(NativeFailure) -> NativeSession
     ) throws(EngineError) -> NativeSession {
-        let table = try Engine.table()
+        let table = try ONNXRuntime.table()
         do {
             let nativeOptions = try NativeSessionOptions(table)
             try nativeOptions.configure(options)

@@ -5,7 +5,7 @@ package import Tensors
 /// gives out what is asked for, and nothing else is copied. For one thread at a time.
 package final class StatefulSession {
     package struct Slot: Sendable {
-        /// By which it is read and written here.
+        /// The name under which the tensor is read and written here.
         package let name: String
         package let input: String
         package let output: String
@@ -31,13 +31,13 @@ package final class StatefulSession {
     /// Inputs that are the same in every run, bound once.
     private let constants: [String: Tensor]
     private let constantValues: [NativeValue]
-    /// Of the outputs that are given out, in order.
+    /// The shapes of the outputs that are given out, in order.
     private let results: [Tensor]
     private let resultValues: [NativeValue]
     /// The values of all slots, twice, those that are overwritten in both sets the same; `front` is the set that the next run reads.
     private let sets: [[Tensor]]
     private let setValues: [[NativeValue]]
-    /// By the set that is read.
+    /// The bindings, indexed by the set that is read.
     private let bindings: [NativeBinding]
     private let batchInputs: [Int]
     private var front = 0
@@ -187,7 +187,8 @@ package final class StatefulSession {
 }
 
 extension SessionOptions {
-    /// For training steps, one behind the other: pool threads wait awake for the next operator, and the same input gives the same bytes.
+    /// Options for training steps that follow one another: pool threads spin until the next operator, and the same input gives the same
+    /// bytes.
     package static func training(threads: Int) -> SessionOptions { SessionOptions(threads: threads, spinning: true, deterministic: true) }
 }
 

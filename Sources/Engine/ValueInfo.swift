@@ -34,7 +34,7 @@ package struct ValueInfo: Sendable, Hashable {
 }
 
 extension ValueInfo.Kind: CustomStringConvertible {
-    /// As ONNX's text form writes types: `float[N, 4]`, `seq(map(int64, float))`.
+    /// The type as ONNX's text form writes it: `float[N, 4]`, `seq(map(int64, float))`.
     package var description: String {
         func tensor(_ type: Int32, _ dimensions: [Dimension]) -> String {
             typeName(type) + "[" + dimensions.map(\.description).joined(separator: ", ") + "]"

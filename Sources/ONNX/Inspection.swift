@@ -1,12 +1,12 @@
 import Reasons
 import Tensors
 
-/// What `millrace inspect` shows of a model. Encodes to JSON under these names.
+/// The facts that `millrace inspect` shows of a model. It is encoded to JSON under these names.
 package struct Inspection: Sendable, Codable, Equatable {
     package struct ValueDescription: Sendable, Codable, Equatable {
         package var name: String
         package var type: String
-        /// As ONNX spells it (`float`, `int64`, `string`); absent for sequences and maps.
+        /// The element type in ONNX's spelling (`float`, `int64`, `string`); absent for sequences and maps.
         package var elementType: String?
         /// Numbers as text, symbolic names, `?`; absent where the rank is unknown.
         package var dimensions: [String]?
@@ -28,7 +28,7 @@ package struct Inspection: Sendable, Codable, Equatable {
     /// and functions.
     package var parameterCount: Int
     package var parameterBytes: Int
-    /// By qualified type, subgraphs included; calls of the model's own functions count as calls.
+    /// The number of nodes of each qualified type, subgraphs included; calls of the model's own functions count as calls.
     package var operatorCounts: [String: Int]
     package var functions: [String]
     package var metadata: [String: String]

@@ -28,7 +28,7 @@ extension Revision {
 }
 
 extension Pipeline {
-    /// Of `schema`, `stages`, and the `land` keys that change bytes.
+    /// The digest of `schema`, `stages`, and the `land` keys that change bytes.
     package var revision: Revision { Revision(of: canonicalForm(version: CanonicalForm.version)) }
 
     /// The revision that this file had while the form was version 1, under which a ledger may know it. A file with keys that version 1 did

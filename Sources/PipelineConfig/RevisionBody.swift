@@ -1,8 +1,8 @@
 internal import Reasons
 internal import Recipes
 
-/// What a revision stands for, as text: the part of a pipeline file that decides the bytes of outputs. The ledger keeps it beside the
-/// digest, so that work that was opened under a revision goes on under it after the pipeline was edited.
+/// The text of a revision: the part of a pipeline file that decides the bytes of outputs. The ledger keeps it with the digest, so that work
+/// that was opened under a revision continues under it after the pipeline was edited.
 ///
 /// It is YAML with the keys of the pipeline file, so that a later version reads it with the reader that it has for pipeline files anyway.
 package struct RevisionBody: Sendable {
@@ -31,7 +31,8 @@ package struct RevisionBody: Sendable {
     ) -> (schema: RowSchema, stages: [Stage], format: OutputFormat?, partitionBy: [PartitionKey])? {
         let problems = ProblemList(file: "revision")
         let reading = ReadingContext(problems: problems, root: root)
-        guard let document = Document.read(Array(text.utf8), problems: problems), let top = Section(document, "", keys: keys, in: reading)
+        guard let document = YAMLDocument.read(Array(text.utf8), problems: problems),
+            let top = Section(document, "", keys: keys, in: reading)
         else { return nil }
         let schema = SchemaReader(top).schema()
         let stages = StageReader(top).stages(classes: schema.classes).read

@@ -1,7 +1,7 @@
 package import Names
 
-/// How the rows of a file become model inputs and labels: what a pipeline says under `schema`. It is Codable, so that an attempt's spec can
-/// carry it.
+/// The description of how the rows of a file become model inputs and labels: the content of `schema` in a pipeline. It is Codable, so that
+/// an attempt's spec can carry it.
 ///
 /// The YAML reader and the revision go through `Key`, `InputSchema.Key` and `TextDialect.Key`, so that a key is spelled here only and
 /// does not compile until both know it. The command line, the drafted pipelines, scoring and training take the value.
@@ -17,14 +17,14 @@ package struct RowSchema: Sendable, Equatable, Codable {
     package var key: [String]
     /// The column to learn, or the columns where the loss takes several; never a feature.
     package var label: ColumnSelector?
-    /// How a labelled row without a label is handled.
+    /// The treatment of a labelled row without a label.
     package var missingLabel: MissingLabel
     /// A column that says how much each labelled row counts; never a feature.
     package var weight: String?
-    /// In the order of the model's class axis.
+    /// The names of the classes in the order of the model's class axis.
     package var classes: [String]?
-    /// In file order, which has no meaning. An input that is not here takes the column of its own name; a model's only input takes
-    /// all numeric columns less label, key and kept ones.
+    /// The inputs in file order, which has no meaning. An input that is not here takes the column of its own name; a model's only input
+    /// takes all numeric columns other than label, key and kept ones.
     package var inputs: [InputSchema]
     /// The value for missing values in every input that has no `missing` of its own and can take it: `nan` for floats, a number for
     /// numbers, a text for text.
@@ -58,7 +58,7 @@ package struct RowSchema: Sendable, Equatable, Codable {
     package subscript(input name: String) -> InputSchema? { inputs.first { $0.name.isName(name) } }
 }
 
-/// How columns fill one model input, or which value it has in every row.
+/// The columns that fill one model input, or the value that it has in every row.
 package struct InputSchema: Sendable, Equatable, Codable {
     /// The keys of an input, in the order of a revision's lines.
     package enum Key: String, Sendable, CaseIterable {
@@ -80,9 +80,9 @@ package struct InputSchema: Sendable, Equatable, Codable {
     package var mask: String?
     /// The length that every row is filled up to; nil: as long as the longest row that it shares a run with.
     package var length: Int?
-    /// How booleans are spelled in an input of text; nil: they are refused.
+    /// The spelling of booleans in an input of text; nil: they are refused.
     package var booleans: BooleanSpelling?
-    /// How dates and times are spelled in an input of text; nil: they are refused.
+    /// The spelling of dates and times in an input of text; nil: they are refused.
     package var times: TimeSpelling?
     /// The value of the input in every row and every run, where no column fills it: one element for the whole input, or each element of a
     /// row. nil: columns fill it.
@@ -115,7 +115,7 @@ package enum Pad: Sendable, Hashable, Codable {
     case text(String)
 }
 
-/// How a labelled row without a label is handled.
+/// The treatment of a labelled row without a label.
 package enum MissingLabel: String, Sendable, Equatable, Codable, CaseIterable {
     /// The row is left out and counted.
     case skip
@@ -130,7 +130,7 @@ package enum ColumnSelector: Sendable, Hashable, Codable {
     /// Names or patterns, in the order given.
     case list([String])
 
-    /// As they were written, patterns among them.
+    /// The names and patterns as they were written.
     package var names: [String] {
         switch self {
         case .pattern(let pattern): [pattern]
@@ -139,7 +139,7 @@ package enum ColumnSelector: Sendable, Hashable, Codable {
     }
 }
 
-/// What a null becomes on its way into a model input.
+/// The replacement of a missing value on its way into a model input.
 package enum Missing: Sendable, Equatable, Codable {
     case error
     case nan
@@ -148,7 +148,7 @@ package enum Missing: Sendable, Equatable, Codable {
     case text(String)
 }
 
-/// How booleans are spelled where they meet text.
+/// The spelling of booleans in text.
 package enum BooleanSpelling: Sendable, Hashable, Codable {
     /// These words stand for false and true: an input of text gets them, and an input of numbers or booleans takes a column of them, or of
     /// the usual words.
@@ -157,7 +157,7 @@ package enum BooleanSpelling: Sendable, Hashable, Codable {
     case text
 }
 
-/// How dates and times are spelled in an input of text.
+/// The spelling of dates and times in an input of text.
 package enum TimeSpelling: String, Sendable, Hashable, Codable, CaseIterable {
     /// Every format gives one spelling: `2024-02-29T12:30:15.5`, in UTC with a `Z` where there is a zone, without zeros at the end of the
     /// fraction, and without a time where that is midnight and there is no zone.

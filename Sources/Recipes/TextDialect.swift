@@ -1,4 +1,4 @@
-/// How CSV is read; what is written is always RFC 4180 with a header.
+/// The dialect of CSV files that are read. Files that are written are always RFC 4180 with a header.
 package struct TextDialect: Sendable, Hashable, Codable {
     /// The keys of `schema.dialect`, in the order of a revision's lines.
     package enum Key: String, Sendable, CaseIterable {

@@ -127,7 +127,8 @@ struct DaemonRequest {
         try body(ModelVersionDirectory(path: FilePath(folder), area: area, access: access))
     }
 
-    /// By the pipeline file, or else where its newest card stands: `FOLDER/VERSION/card.json`.
+    /// Returns the folder of a pipeline's models: the one in the pipeline file, or else the one in which its newest card is
+    /// (`FOLDER/VERSION/card.json`).
     private func models(of name: String, _ ledger: RunLedger) throws(LedgerError) -> String? {
         if let landing = pipelines.first(where: { $0.name == name })?.land.models { return landing.path }
         let card = try ledger.versions(pipeline: name).last { $0.verdict == .published && $0.card != nil }?.card

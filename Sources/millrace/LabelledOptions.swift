@@ -6,7 +6,7 @@ import Reports
 import Runner
 import Training
 
-/// How a labelled file's columns become model inputs and labels.
+/// The options that describe how a labelled file's columns become model inputs and labels.
 struct LabelledOptions: ParsableArguments {
     @Option(name: .long, help: "The column to learn; a pattern such as p_*, or names with commas, where the loss takes several.") var label:
         String?
@@ -35,7 +35,7 @@ struct LabelledOptions: ParsableArguments {
         label == nil && weight == nil && classes == nil && key == nil && ignore.isEmpty && columns.isEmpty && scale.isEmpty
     }
 
-    /// What the options say of the rows.
+    /// The description of the rows by these options.
     private var schema: RowSchema {
         let names = (columns + scale).map(\.name).reduce(into: [String]()) { if !$0.containsName($1) { $0.append($1) } }
         return RowSchema(

@@ -173,7 +173,7 @@ struct Optimize: ParsableCommand {
     }
 }
 
-/// What `optimize --json` prints.
+/// The output of `optimize --json`.
 private struct OptimizeReport: Encodable {
     /// Nil where the gate did not pass, and why.
     let output: String?

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 @Suite struct SessionTests {
-    @Test func versionIsTheLibrarys() { #expect(Engine.version.contains(#/^1\.\d+\.\d+/#)) }
+    @Test func versionIsTheLibrarys() { #expect(ONNXRuntime.version.contains(#/^1\.\d+\.\d+/#)) }
 
     @Test func declarationsSayWhatTheModelTakes() throws {
         let session = try Fixture.session("mlp")

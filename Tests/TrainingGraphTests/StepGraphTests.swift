@@ -154,8 +154,8 @@ struct StepGraphTests {
             $0.freeze = ["hidden.*"]
         }
         let held = try StepRun(SmallNet.make(), recipe, largestConstants: 0), constant = try StepRun(SmallNet.make(), recipe)
-        #expect(constant.graph.heldWeights.isEmpty)
-        #expect(held.graph.heldWeights.contains("hidden.weight"))
+        #expect(constant.graph.frozenWeights.isEmpty)
+        #expect(held.graph.frozenWeights.contains("hidden.weight"))
         #expect(held.graph.step.graph.initializer("hidden.weight") == nil)
         for number in 0..<3 { #expect(try held.step(number) == constant.step(number)) }
         #expect(

@@ -31,7 +31,7 @@ enum StepTimer {
             throw Misused()
         }
         let isPlain = arguments[3] == "sgd"
-        try Engine.start()
+        try ONNXRuntime.start()
         let before = memory("VmRSS")
         let clock = ContinuousClock()
         let start = clock.now

@@ -238,7 +238,8 @@ package final class ArrayBinder: InputBatches {
                 throw .mismatch(
                     location,
                     reason:
-                        "its shape \(input.description) does not fit the array's [\(array.header.shape.map(String.init).joined(separator: ", "))]"
+                        "its shape \(input.description) does not fit the array's "
+                        + "[\(array.header.shape.map(String.init).joined(separator: ", "))]"
                 )
             }
             shape = found

@@ -1,8 +1,8 @@
 internal import Names
 package import Tensors
 
-/// Writes tensors, rows behind rows, as a `.npy` file (one array) or a stored `.npz` archive (any number), in bounded memory:
-/// what does not fit waits in temporary files without names in `temporaryDirectory`. The same rows give the same bytes.
+/// Writes the rows of tensors, one after the other, as a `.npy` file (one array) or a stored `.npz` archive (any number), in bounded
+/// memory: what does not fit waits in temporary files without names in `temporaryDirectory`. The same rows give the same bytes.
 ///
 /// float16 stays; bfloat16, float8 and float4 become the float32 that equals them, integers of less than eight bits int8 or
 /// uint8; strings become NumPy's fixed-width text, which cannot hold zeros at the end.
@@ -16,7 +16,7 @@ package final class ArrayWriter {
         let rowShape: [Int]
         let spilled: SpillBuffer
         var rows = 0
-        /// Of the longest string, in Unicode scalars.
+        /// The length of the longest string, in Unicode scalars.
         var longest = 1
     }
     private var items: [Item] = []

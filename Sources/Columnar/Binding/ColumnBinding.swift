@@ -6,7 +6,7 @@ internal import Tensors
 struct InputBinding {
     let input: ModelInput
     let rule: InputRule
-    /// In the file's schema.
+    /// The positions of the columns in the file's schema.
     let positions: [Int]
     /// Whether the one column holds the whole row as a list.
     let isList: Bool

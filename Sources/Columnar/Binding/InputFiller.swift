@@ -3,20 +3,20 @@ internal import Reasons
 internal import Recipes
 internal import Tensors
 
-/// Where the elements of one input come from in one batch of the file.
+/// The source of one input's elements in one batch of the file.
 enum InputSource {
     /// One column for each element of a row, in order.
     case columns([Column])
-    /// A column of `width` values for each row, one row behind the other: lists, or an array file.
+    /// A column of `width` values for each row, row after row: lists, or an array file.
     case rows(Column, width: Int)
 }
 
-/// What errors about an input's values name.
+/// The place that errors about an input's values name.
 struct InputPlace {
     let file: String
     let input: String
     let columns: [String]
-    /// Of the source's first row.
+    /// The number of the source's first row.
     var firstRow: Int
     /// The positions at which the rows' elements begin, for a source that gives elements as rows of one value; nil where a source's rows
     /// are the file's.
@@ -47,9 +47,9 @@ protocol InputFiller: AnyObject {
     var refusesGaps: Bool { get }
     /// The reason that an error gives for a missing value.
     var gapReason: String { get }
-    /// Appends rows of the source behind those already filled.
+    /// Appends rows of the source to those already filled.
     func append(_ source: InputSource, rows: Range<Int>, place: InputPlace) throws(ColumnarError)
-    /// What was filled, as a tensor of `rowShape` rows.
+    /// Returns the filled rows, as a tensor of `rowShape` rows.
     func take(rowShape: [Int]) -> Tensor
 }
 
@@ -239,7 +239,7 @@ final class NumericFiller<Scalar: TensorScalar>: InputFiller {
         let hasNulls = column.mayHaveNulls
         let firstNull = hasNulls && fill == nil ? rows.first(where: column.isNull) : nil
         let failed = withExtendedLifetime(column.owner) { Scalar.load(column, rows, native: native, to: target) }
-        // What lies under a null is anything at all, so a failure there is none: go on behind it.
+        // The bytes under a null can be anything, so a failure there does not count: continue after it.
         if var bad = failed {
             guard hasNulls || Scalar.isFloat == false else { throw refusal(column, rows, bad, place, index, valuesPerRow) }
             while true {

@@ -33,7 +33,7 @@ package enum KeptType: String, Sendable, Hashable, CaseIterable {
     }
 }
 
-/// How kept columns of text get their types.
+/// The rule by which kept columns of text get their types.
 package enum KeptTyping: Sendable, Hashable {
     /// They stay text, unless `schema.types` says otherwise.
     case asText

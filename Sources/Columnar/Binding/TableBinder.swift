@@ -3,7 +3,7 @@ internal import Reasons
 import Recipes
 package import Tensors
 
-/// Rows of a CSV, JSON Lines, Parquet or Arrow file as the model's inputs, with the kept columns beside them.
+/// Rows of a CSV, JSON Lines, Parquet or Arrow file as the model's inputs, together with the kept columns.
 ///
 /// Which columns an input takes, in this order:
 /// 1. those that its rule names: a list, in that order, or a pattern, in numeric-aware name order (`pixel_2` before `pixel_10`),

@@ -25,7 +25,7 @@ protocol TensorScalar: BitwiseCopyable {
     static var isFloat: Bool { get }
     var isNaN: Bool { get }
     var isFinite: Bool { get }
-    /// For messages.
+    /// The name of the type in messages.
     var text: String { get }
 }
 
@@ -143,7 +143,7 @@ extension TensorScalar where Self: FixedWidthInteger {
         return nil
     }
 
-    /// NaN becomes 0: whoever calls this has looked for it.
+    /// Converts the value; NaN becomes 0, and the caller has looked for it.
     static func convert<Source: BinaryFloatingPoint>(
         _ source: UnsafePointer<Source>, _ count: Int, to target: UnsafeMutablePointer<Self>
     ) -> Int? {

@@ -53,7 +53,8 @@ struct LengthPlan {
             }
             if case .block(let shape) = source, shape.count != axes.count {
                 throw .badRule(
-                    "the model does not state the shape of its input \"\(input.name)\", beside which nothing can be filled up: leave `pad`, "
+                    "the model does not state the shape of its input \"\(input.name)\", beside which nothing can be filled up: "
+                        + "leave `pad`, "
                         + "`mask` and `length` out")
             }
             let isMask = given.contains { $0.rule.mask?.isName(input.name) == true }

@@ -12,7 +12,7 @@ package struct TableFormat: Hashable, Sendable, CustomStringConvertible {
         case npz
     }
 
-    /// Of the text formats, and only when reading.
+    /// The compression of a text format; only for reading.
     package enum Compression: String, Sendable, CaseIterable {
         case none
         case gzip = "gz"
@@ -57,7 +57,7 @@ package struct TableFormat: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// What a file of this format is called, without the dot.
+    /// The file name extension of this format, without the dot.
     package var fileExtension: String {
         compression == .none ? kind.rawValue : kind.rawValue + "." + compression.rawValue
     }
@@ -71,9 +71,9 @@ package struct TableFormat: Hashable, Sendable, CustomStringConvertible {
 }
 
 package struct ReadOptions: Hashable, Sendable {
-    /// How CSV is written, with Arrow's list of words for missing values.
+    /// The dialect of CSV files; by default with Arrow's list of words for missing values.
     package var dialect = TextDialect(nullWords: nil)
-    /// Of text, read at a time.
+    /// The number of bytes of text that are read at a time.
     package var blockByteCount = 1 << 20
     /// A longer row of text is refused, so that a file without line ends cannot fill memory.
     package var rowByteLimit = 16 << 20

@@ -6,7 +6,7 @@ internal import Recipes
 
 /// One column to read.
 package struct ColumnRequest: Hashable, Sendable {
-    /// In the file's schema.
+    /// The positions in the file's schema.
     package let position: Int
     /// The type of a text file's column as `carrow_reader_select` takes it; `nil`: the type that the schema has.
     let format: String?

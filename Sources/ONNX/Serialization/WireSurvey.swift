@@ -15,7 +15,7 @@ struct WireSurvey {
         case type, tensorType, elementHolder, mapType, shape
         case annotation, deviceConfiguration, sharding, shardedDimension, leaf
 
-        /// What a field holds, where that is a message.
+        /// The content of a field that is a message.
         func child(_ field: UInt64) -> Message? {
             switch (self, field) {
             case (.model, 7), (.training, 1), (.training, 2), (.attribute, 6), (.attribute, 11): .graph

@@ -93,7 +93,7 @@ struct OptimizeReader {
     }
 }
 
-/// What a label is, as far as metrics and losses must agree about it.
+/// The kind of a label, as far as metrics and losses must agree about it.
 private enum LabelKind: String { case classes, numbers }
 
 extension Metric {

@@ -79,14 +79,14 @@ struct PipelineReader {
         return name
     }
 
-    // MARK: Spool and settling
+    // MARK: SpoolEntries and settling
 
-    private func spool() -> Spool {
+    private func spool() -> SpoolEntries {
         top.require("spool", "say where models and data arrive: spool: { models: FOLDER, data: FOLDER }")
         guard let section = top.section("spool", keys: ["models", "labelled", "data"]) else {
-            return Spool(models: nil, labelled: nil, data: nil)
+            return SpoolEntries(models: nil, labelled: nil, data: nil)
         }
-        return Spool(
+        return SpoolEntries(
             models: entry(section, "models", standard: Self.modelExtensions, extensions: Self.modelExtensions),
             labelled: entry(section, "labelled", standard: Self.dataExtensions, extensions: Self.allDataExtensions),
             data: entry(section, "data", standard: Self.dataExtensions, extensions: Self.allDataExtensions))
@@ -127,7 +127,7 @@ struct PipelineReader {
             nearest.map { "did you mean \"*.\($0)\"?" } ?? "the formats are \(extensions.joined(separator: ", "))")
     }
 
-    private func order(_ spool: Spool) -> ArrivalOrder {
+    private func order(_ spool: SpoolEntries) -> ArrivalOrder {
         let order = top.choice("order", of: ArrivalOrder.self) ?? .models
         if order == .strict, spool.labelled == nil {
             top.refuse(.badValue, "order", "there are no labels that data could wait for", "remove it, or add spool.labelled")
@@ -192,7 +192,7 @@ struct PipelineReader {
         }
     }
 
-    private func onInputDeleted(_ spool: Spool, _ after: After) -> OnInputDeleted {
+    private func onInputDeleted(_ spool: SpoolEntries, _ after: After) -> OnInputDeleted {
         let word = top.choice("on_input_deleted", of: OnInputDeleted.self) ?? .keep
         guard word == .remove else { return word }
         if after != .keep {

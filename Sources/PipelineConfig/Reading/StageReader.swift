@@ -3,7 +3,7 @@ internal import Recipes
 
 /// Reads `stages` and checks that each takes what the one before it gives.
 struct StageReader {
-    /// What passes between stages.
+    /// The value that one stage hands to the next.
     private enum Artifact: String {
         case serialized = "a serialized model"
         case model = "a model"

@@ -14,7 +14,7 @@ enum RootReader {
             problems.add(error.rule, Position(line: 1, column: 1), "", error.fault, error.remedy)
             return nil
         }
-        switch Document.read(bytes, mayBeEmpty: true, problems: problems) {
+        switch YAMLDocument.read(bytes, mayBeEmpty: true, problems: problems) {
         case .empty: return RootSettings(root: root)
         case .unreadable: return nil
         case .node(let node):

@@ -184,7 +184,8 @@ struct RowInputs {
             throw problem(
                 "is \(shape): its axis \(other) is the rows, \(dimension.value.map { "\($0) in every run" } ?? "'\(dimension)'"), "
                     + "and its axis \(axis) is not",
-                "Say so: forward.outputs.\(output.name): { batch_axis: \(other) }; or leave it out by naming the outputs that are wanted in "
+                "Say so: forward.outputs.\(output.name): { batch_axis: \(other) }; or leave it out by naming the outputs that "
+                    + "are wanted in "
                     + "forward.outputs.")
         }
         return false

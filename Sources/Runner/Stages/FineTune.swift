@@ -191,7 +191,7 @@ struct FineTune {
 
     // MARK: Writing
 
-    /// The outcome as the new version's files: a model, or the model that was trained on, untouched, and an adapter beside it.
+    /// Writes the files of the new version: a model, or an adapter together with the untouched model that it was trained for.
     private func write(_ outcome: FineTuning.Outcome, from parent: ModelFile, _ report: TrainingReport) throws(Failure) {
         let directory = files.directory
         let facts = facts(report)
@@ -210,7 +210,7 @@ struct FineTune {
                 try FileManager.default.moveItem(atPath: fresh, toPath: directory)
             } else if spec.goal == .fineTune {
                 try empty(directory)
-                // Its external data have their names from us: they lie beside it.
+                // Its external data are in its folder, under names that we chose.
                 for name in ["model.onnx"] + outcome.model.externalDataLocations {
                     let source = (parent.path as NSString).deletingLastPathComponent + "/" + name
                     try Disk.clone(FilePath(source), to: FilePath(directory + "/" + name))
@@ -231,7 +231,7 @@ struct FineTune {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     }
 
-    /// What the model's, or the adapter's, own metadata tell, in a fixed order.
+    /// The metadata that the model or the adapter carries, in a fixed order.
     private func facts(_ report: TrainingReport) -> [(key: String, value: String)] {
         var facts = spec.provenance.sorted { $0.key < $1.key }.map { (key: $0.key, value: $0.value) }
         facts.append(("millrace.training.labels", report.trainingData.map { String($0.digest.prefix(12)) }.joined(separator: ",")))

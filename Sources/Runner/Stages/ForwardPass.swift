@@ -111,7 +111,7 @@ extension OutputFormat {
     }
 }
 
-/// What an attempt has written, with digests.
+/// The files that an attempt has written, with digests.
 enum WrittenFiles {
     static func file(_ path: String, slot: String) throws(Failure) -> AttemptResult.WrittenFile {
         do throws(FileSystemError) {

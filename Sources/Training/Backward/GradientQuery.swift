@@ -44,7 +44,7 @@ package struct GradientQuery: Sendable {
     }
 
     package struct Answer: Sendable {
-        /// By initializer in the model's order, then by input.
+        /// The gradients of the initializers in the model's order, then those of the inputs.
         package var gradients: [(name: String, tensor: Tensor)]
         /// The mean over the rows.
         package var loss: Double?

@@ -85,7 +85,7 @@ extension Prediction {
         }
     }
 
-    /// What is measured unasked.
+    /// The metrics that are measured without being asked for.
     fileprivate var usual: [Metric] {
         switch self {
         case .classes, .yesOrNo: [.accuracy]
@@ -96,7 +96,7 @@ extension Prediction {
 }
 
 extension RowBatch {
-    /// Rows behind the first `count` of them keep no weight.
+    /// Only the first `count` rows keep their weight.
     mutating func count(only count: Int) {
         guard count < rowCount else { return }
         weights = Tensor(.float32, [rowCount], weights.floats.enumerated().map { $0.offset < count ? $0.element : 0 })

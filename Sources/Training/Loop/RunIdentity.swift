@@ -8,13 +8,14 @@ import SystemPackage
 import Tensors
 import TrainingGraph
 
-/// What a run's bytes follow from, as one digest: only what has the same one may go on from a checkpoint or use packed rows again.
+/// A digest of everything that decides the bytes of a run. A run resumes from a checkpoint, or uses packed rows again, only if they have
+/// the same digest.
 enum RunIdentity {
     /// Changes whenever the same inputs would give other bytes, or what lies in a run's directory has another form.
     private static let format = "4"
 
     static func digest(_ run: FineTuning) throws(TrainingError) -> String {
-        var lines = ["format \(format)", "engine \(Engine.version)"]
+        var lines = ["format \(format)", "engine \(ONNXRuntime.version)"]
         do throws(ONNXError) { lines.append("model \(FileDigest.of(bytes: try run.model.serialized()))") } catch {
             throw .badModel(reason: "\(error)", remedy: "export the model again")
         }

@@ -65,8 +65,8 @@ final class StepMachine {
         zip(graph.slots, step.inputs).compactMap { slot, input in input.value.tensor.map { (slot.name, $0) } }
     }
 
-    /// What the model is evaluated and written with, by parameter, in their names' order: the moving averages where there are any. In the
-    /// engine's own memory: to be written down before the next step.
+    /// The values with which the model is evaluated and written, in the order of the parameters' names: the moving averages if there are
+    /// any. They are in the engine's own memory and must be copied before the next step.
     var namedParameters: CheckpointStore.NamedTensors {
         var parameters: [String: Tensor] = [:]
         for (slot, value) in zip(graph.slots, step.inputs) {
@@ -113,7 +113,7 @@ final class StepMachine {
     struct Evaluation {
         let loss: Double
         let lossWeight: Double
-        /// What the loss reads, where that is one value.
+        /// The name of the value that the loss reads, if it is a single value.
         let scores: Tensor?
     }
 
@@ -130,7 +130,7 @@ final class StepMachine {
         } catch .cancelled { throw .cancelled } catch { throw Self.failed(error) }
     }
 
-    /// The inputs of the evaluation graph, parameters in the engine's own memory: not for use behind the next step.
+    /// The inputs of the evaluation graph. The parameters are in the engine's own memory, so that the inputs are valid until the next step.
     func evaluationFeeds(_ batch: RowBatch) -> [(name: String, tensor: Tensor)] {
         var feeds = feeds(batch) + held.map { ($0.key, $0.value) }
         let values = Dictionary(

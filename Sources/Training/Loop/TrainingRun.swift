@@ -13,7 +13,7 @@ import TrainingGraph
 struct TrainingRun {
     private var run: FineTuning
     private let control: TrainingControl
-    /// Whether a part of what stood beside the model was merged into it.
+    /// Whether a part of the model's adapter was merged into it.
     private var isMerged = false
 
     init(_ run: FineTuning, _ control: TrainingControl) {
@@ -39,7 +39,7 @@ struct TrainingRun {
         return try outcome(try trained(graph, inputs, rows, identity), graph, rows)
     }
 
-    /// What training leaves behind when the engine's sessions are gone.
+    /// The result of training, after the engine's sessions are released.
     private struct Trained {
         let checkpoint: Checkpoint
         let store: CheckpointStore
@@ -61,7 +61,7 @@ struct TrainingRun {
         return Trained(checkpoint: loop.checkpoint, store: loop.store, stoppedEarly: loop.stoppedEarly, resumedAt: resumedAt)
     }
 
-    /// What is not trained on as it stands beside the model becomes part of it.
+    /// Merges into the model the part of its adapter that is not trained further.
     private mutating func takeUpAdapter() throws(AutodiffError) {
         guard let adapter = run.adapter else { return }
         let parts = try adapter.divided(by: run.mergesAdapters ? nil : run.recipe.adapters, in: run.model)

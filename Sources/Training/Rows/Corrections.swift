@@ -5,7 +5,7 @@ import Recipes
 /// names a group. Without key columns, and where a row has no value in one of them, rows are known by their features, and two with the same
 /// features are two observations. A row without a label corrects nothing.
 struct Corrections {
-    /// By file, the numbers of the rows that a later one has again, ascending.
+    /// For each file, the ascending numbers of the rows that a later file has again.
     private var superseded: [[Int]]
 
     /// Reads the key columns once where there are several files; memory is needed for the keys of all rows but those of the first file.
@@ -44,10 +44,10 @@ struct Corrections {
         }
     }
 
-    /// How many rows do not count.
+    /// The number of rows that do not count.
     var count: Int { superseded.reduce(0) { $0 + $1.count } }
 
-    /// Those among the rows `range` of a file.
+    /// Returns the rows of `range` of a file that do not count.
     func rows(_ range: Range<Int>, ofFile file: Int) -> ArraySlice<Int> {
         let rows = superseded[file]
         let first = rows.partitioningIndex { $0 >= range.lowerBound }
@@ -56,7 +56,8 @@ struct Corrections {
 }
 
 extension [Int] {
-    /// The first index of an ascending array whose element, and so all behind it, satisfies `predicate`.
+    /// Returns the index of the first element that satisfies `predicate`, in an array in which all elements after such a one satisfy it
+    /// too.
     fileprivate func partitioningIndex(_ predicate: (Int) -> Bool) -> Int {
         var low = startIndex, high = endIndex
         while low < high {

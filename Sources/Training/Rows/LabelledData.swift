@@ -19,8 +19,8 @@ package struct LabelledData: Sendable {
     }
 
     package var files: [File]
-    /// What is said of the rows. Without a label the model computes its own loss; without classes, class labels are indices from 0; without
-    /// a key, a row is known by its features.
+    /// The description of the rows. Without a label the model computes its own loss; without classes, class labels are indices from 0;
+    /// without a key, a row is known by its features.
     package var schema: RowSchema
     /// The rule of each model input; an input that is not here takes its columns as `TableBinder` says.
     package var inputs: NameMap<InputRule>

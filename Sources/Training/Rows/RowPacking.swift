@@ -5,13 +5,14 @@ import Reasons
 import Recipes
 import Tensors
 
-/// Reads labelled files batch by batch and packs their rows by side of the split. Memory is needed for a batch, whatever the files' size.
+/// Reads labelled files batch by batch and packs their rows by side of the split. It needs memory for one batch, however large the files
+/// are.
 ///
 /// A file has two readers in step, one for features and one for labels, weights and keys, so that text is parsed twice in a run, and a
 /// third time for its keys alone where later files may correct it (`Corrections`, which must know the last file before the first is
 /// packed). One reader for both would be as bounded in memory; there are two because they are bound by rules that exclude one another:
-/// which columns the label has must be known before a model's only input takes all numeric columns that are left, and with label and weight
-/// beside it that input would be no only one. What is wrong with a cell, and what to do, is also told by the reader that wanted it. The
+/// the columns of the label must be known before a model's only input takes all numeric columns that are left, and with label and weight
+/// it would not be the only input. An error about a cell, with its remedy, comes from the reader that needs the cell. The
 /// second parse converts only its few columns: of CSV about 2 s for a GiB, a third of the reading, once before the first epoch.
 struct RowPacking {
     private let data: LabelledData
@@ -182,7 +183,8 @@ struct RowPacking {
                 throw .badLabels(
                     file: file.path,
                     reason:
-                        "rows of '\(field.name)' are \(Shape(Array(tensor.shape.dimensions.dropFirst()))) here and \(Shape(field.rowShape)) before",
+                        "rows of '\(field.name)' are \(Shape(Array(tensor.shape.dimensions.dropFirst()))) here and "
+                        + "\(Shape(field.rowShape)) before",
                     remedy: "give all labelled files the same columns")
             }
             return writers

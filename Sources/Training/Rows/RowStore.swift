@@ -10,7 +10,7 @@ package struct RowStore {
     package let validation: RowFile
     package let facts: Facts
 
-    /// What was seen of the labels.
+    /// The facts about the labels.
     package struct Facts: Sendable, Codable, Equatable {
         package var trainingRows = 0
         package var validationRows = 0
@@ -18,7 +18,7 @@ package struct RowStore {
         package var supersededRows = 0
         /// The number of rows without a label, which are in neither.
         package var unlabelledRows = 0
-        /// Of each class, for class labels.
+        /// The number of rows of each class, if labels are classes.
         package var trainingClasses: [Int] = []
         package var validationClasses: [Int] = []
         /// Sum of the weights.

@@ -52,7 +52,8 @@ extension Model {
             guard case .tensor(let type?, let dimensions?)? = value.type, !dimensions.isEmpty else {
                 throw .badModel(
                     reason:
-                        "model input '\(value.name)' is \(value.type?.description ?? "of no stated type"), which rows of a table cannot fill",
+                        "model input '\(value.name)' is \(value.type?.description ?? "of no stated type"), which rows of a "
+                        + "table cannot fill",
                     remedy: "export the model with the batch as its inputs' first axis")
             }
             return ModelInput(

@@ -4,7 +4,7 @@ import Reasons
 import Recipes
 package import Tensors
 
-/// What the loss compares the model's answer with, and thereby what label columns must hold.
+/// The kind of value that the loss compares the model's answer with. It decides what label columns must hold.
 package struct Target: Sendable, Hashable {
     package enum Kind: Sendable, Hashable {
         /// A class, as an index from 0 to `count`, or -100 for one that is left out.
@@ -20,7 +20,7 @@ package struct Target: Sendable, Hashable {
     package var kind: Kind
     /// int64 for classes; otherwise what the model computes in, float32 or float64.
     package var elementType: ElementType
-    /// Without the rows' axis; of one that is nil the label columns tell the extent.
+    /// The shape without the axis of the rows. The label columns decide an extent that is nil.
     package var rowShape: [Int?]
 
     package init(_ kind: Kind, elementType: ElementType? = nil, rowShape: [Int?]) {
@@ -32,7 +32,7 @@ package struct Target: Sendable, Hashable {
 
 /// Label, weight and key columns of one file, batch by batch, checked against what the loss wants.
 final class TargetColumns {
-    /// Those of the label; none where only keys and weights are read.
+    /// The columns of the label; empty if only keys and weights are read.
     private(set) var columns: [String] = []
 
     private let file: String
@@ -255,7 +255,8 @@ final class TargetColumns {
             return .badLabels(
                 file: file,
                 reason:
-                    "\(place(index)): \(cell: value, shown: "the label \(value)", hidden: "the label") is not \(wanted), as the loss wants it",
+                    "\(place(index)): \(cell: value, shown: "the label \(value)", hidden: "the label") is not \(wanted), as the "
+                    + "loss wants it",
                 remedy: "mend the label, or choose another loss")
         }
         var unlabelled: [Int] = []
@@ -273,7 +274,8 @@ final class TargetColumns {
                     throw .badLabels(
                         file: file,
                         reason:
-                            "\(place(index)): \(cell: shown, shown: "the class \(shown)", hidden: "the class") is none of the model's \(count), "
+                            "\(place(index)): \(cell: shown, shown: "the class \(shown)", hidden: "the class") is none of the "
+                            + "model's \(count), "
                             + "which count from 0",
                         remedy: "mend the label, or give the classes their names (schema.classes, or --classes) where labels are names")
                 }
@@ -313,7 +315,7 @@ final class TargetColumns {
         return bad(label, remedy)
     }
 
-    /// What to do about a label that cannot be taken.
+    /// The remedy for a label that cannot be used.
     private var valueRemedy: String {
         switch target?.kind {
         case .classIndex(let count)?:
@@ -331,7 +333,7 @@ extension ColumnSelector {
         if case .list(let names) = self, names.count == 1, !NamePattern.isPattern(names[0]) { names[0] } else { nil }
     }
 
-    /// As a message names them.
+    /// The columns in the words of an error message.
     var words: String {
         switch self {
         case .pattern(let pattern): pattern

@@ -23,10 +23,10 @@ extension StepGraph {
         return values
     }
 
-    /// Reads the values of `heldWeights`.
+    /// Reads the values of `frozenWeights`.
     package func heldValues() throws(AutodiffError) -> [String: Tensor] {
         var values: [String: Tensor] = [:]
-        for name in heldWeights { values[name] = try source.initialValue(name) }
+        for name in frozenWeights { values[name] = try source.initialValue(name) }
         return values
     }
 

@@ -5,10 +5,10 @@ package import Tensors
 
 /// One optimization step of a model as one ONNX graph, and an evaluation graph from the same recipe.
 ///
-/// `step` has these inputs: those of the model, target, sample weight and learning rate, the inputs of `slots`, `heldWeights`, and
-/// `signature.apply` and `signature.randomKey` if they are not nil. Its outputs are loss, loss weight and the next values of `slots`. `evaluation`
-/// has these inputs: those of the model, target, sample weight, the inputs of all parameters, and `heldWeights`. Its outputs are loss, loss
-/// weight and `signature.scores`. The first axis of all values of a batch is that of its rows.
+/// `step` has these inputs: those of the model, target, sample weight and learning rate, the inputs of `slots`, `frozenWeights`, and
+/// `signature.apply` and `signature.randomKey` if they are not nil. Its outputs are loss, loss weight and the next values of `slots`.
+/// `evaluation` has these inputs: those of the model, target, sample weight, the inputs of all parameters, and `frozenWeights`. Its outputs
+/// are loss, loss weight and `signature.scores`. The first axis of all values of a batch is that of its rows.
 package struct StepGraph: Sendable {
     package let step: Model
     package let evaluation: Model
@@ -17,7 +17,7 @@ package struct StepGraph: Sendable {
     /// statistics last.
     package let slots: [Slot]
     /// The untrained weights that are inputs of both graphs, under their own names, so that many bytes are in memory once.
-    package let heldWeights: [String]
+    package let frozenWeights: [String]
     /// The classes, in the order of the class axis, if the model names them: in a ZipMap, or as the values from which its label output
     /// picks.
     package let classes: [ClassLabel]?
